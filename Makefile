@@ -1,0 +1,42 @@
+# Every target works as the first command in a fresh clone: it makes the environment it needs.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+MARKS  ?= not slow
+
+.DEFAULT_GOAL := help
+.PHONY: help sweep test test-slow check format lint types clean
+
+help:  ## Show what each target does
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+sweep: $(READY)  ## Train three models in parallel, rank them, promote the best
+	$(BIN)/python -m trainer -m training.learning_rate=1e-4,1e-3,1e-2
+
+test: $(READY)  ## Run the test suite (MARKS='' adds the slow tests)
+	$(BIN)/python -m pytest -m '$(MARKS)'
+
+test-slow: $(READY)  ## Run only the slow tests: wheel, editable install, long forms
+	$(BIN)/python -m pytest -m slow
+
+format: $(READY)  ## Rewrite the code in the house format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: $(READY)  ## Check format and lint rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(READY)  ## Check types (mypy --strict)
+	$(BIN)/mypy
+
+check: lint types test  ## Everything CI runs: format, lint, types, tests
+
+clean:  ## Remove the environment and caches (never experiments/)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

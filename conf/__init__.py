@@ -1,0 +1,1 @@
+"""Hydra configs of the trainer, one folder per choice; a package so that an installed podium finds them."""
