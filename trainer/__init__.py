@@ -1,0 +1,41 @@
+"""Trains one tabular model from one config; the public names load torch only when first used."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from trainer.errors import ConfigError, DataError, DivergedError, LoadError, ModelError, TrainerError
+
+if TYPE_CHECKING:
+    from trainer.checkpoint import Predictor, load_model
+    from trainer.scoring import Scores, evaluate
+    from trainer.loop import fit
+
+__all__ = [
+    "ConfigError",
+    "DataError",
+    "DivergedError",
+    "LoadError",
+    "ModelError",
+    "Predictor",
+    "Scores",
+    "TrainerError",
+    "evaluate",
+    "fit",
+    "load_model",
+]
+
+_LAZY = {
+    "Predictor": "trainer.checkpoint",
+    "Scores": "trainer.scoring",
+    "evaluate": "trainer.scoring",
+    "fit": "trainer.loop",
+    "load_model": "trainer.checkpoint",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'trainer' has no attribute {name!r}")
+    value = getattr(import_module(_LAZY[name]), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,74 @@
+"""The Hydra application: composes a config, checks it, hands it to the task.
+
+Kept light: torch is loaded by the task, so the parent of a sweep, ``--help`` and a refused config never wait for it.
+"""
+
+import os
+import sys
+from typing import Any
+
+import hydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from tracking import TrackingError
+from trainer.config import check
+from trainer.errors import TrainerError
+
+INTERRUPTED = 130  # what a shell reports for a command ended by Ctrl-C
+
+
+def run(cfg: DictConfig) -> float:
+    """Check one composed config and train it; return the objective."""
+    check(cfg)
+    from trainer.task import train
+
+    return train(cfg)
+
+
+def main() -> None:
+    """Be the command ``python -m trainer``: one run, or with ``-m`` a sweep.
+
+    Exits with 0, with 1 after one clear message, with 2 for wrong usage, and with 130 after Ctrl-C.
+    Errors of ours and of the config are one message; any other error shows its traceback.
+    """
+    # Hydra would print errors itself, with advice that does not fit ours; this makes it raise them.
+    chosen = os.environ.get("HYDRA_FULL_ERROR")
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        hydra.main(config_path="pkg://conf", config_name="config", **_version_base())(run)()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except (TrainerError, TrackingError, HydraException, OmegaConfBaseException) as error:
+        if chosen == "1":
+            raise
+        sys.stderr.write(f"error: {explain(error)}\n")
+        # A sweep that was stopped by a signal says so in its exit code.
+        sys.exit(getattr(error, "exit_code", 1))
+
+
+def _version_base() -> dict[str, Any]:
+    """Hydra 1.3 warns when ``version_base`` is missing, 1.4 when it is given."""
+    return {"version_base": "1.3"} if hydra.__version__.startswith("1.3") else {}
+
+
+def explain(error: BaseException) -> str:
+    """Write an error of the config for a reader: what was given, why it was refused, what is allowed."""
+    cause = error.__cause__
+    lines = [str(error).strip()]
+    if isinstance(cause, OmegaConfBaseException):
+        lines += [line for line in str(cause).splitlines() if not line.lstrip().startswith(("object_type=", "reference_type="))]
+        lines += _allowed_keys(cause)
+    elif isinstance(cause, Exception) and str(cause) and str(cause) not in lines[0]:
+        lines.append(str(cause).strip())
+    return "\n".join(lines)
+
+
+def _allowed_keys(cause: OmegaConfBaseException) -> list[str]:
+    parent = cause.parent_node
+    if not isinstance(parent, DictConfig) or cause.key is None or cause.key in parent:
+        return []
+    section = parent._get_full_key(None)
+    names = ", ".join(sorted(str(key) for key in parent if key != "hydra"))
+    return [f"Allowed {f'in {section}' if section else 'here'}: {names}"]

@@ -1,0 +1,248 @@
+"""From table columns to numbers: fitted on the training rows alone, saved with the model.
+
+The one idea: every numeric transform is a piecewise-linear map given by knots, so one `np.interp` applies
+it, JSON holds it, and a column that is all one value or full of ties needs no special case. A missing
+number becomes the median, with an extra 0/1 feature if the training rows had any. Categories get codes:
+0 unseen in training or rarer than `min_frequency`, 1 missing, then the categories in sorted order.
+"""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from trainer.errors import DataError
+
+Array = np.ndarray[Any, Any]
+
+UNSEEN, MISSING, FIRST = 0, 1, 2  # category codes; FIRST is that of the first category
+_KNOTS = 256
+_BINS = 16
+_REACH = 1e6  # how far, in spreads, a standardised value may lie before it is cut off
+
+
+class Table(Protocol):
+    """Columns by name: a dict of arrays or a pandas DataFrame."""
+
+    def __getitem__(self, name: str, /) -> Any: ...
+
+    def __contains__(self, name: object, /) -> bool: ...
+
+
+class Transform(StrEnum):
+    """How numeric columns become features."""
+
+    STANDARD = "standard"  # minus the mean, divided by the spread
+    QUANTILE = "quantile"  # rank among the training values, as a normal score: tames any skew
+    BINS = "bins"  # quantile bins, each a feature that rises from 0 to 1 across its bin
+
+
+@dataclass(frozen=True)
+class NumericColumn:
+    """One numeric column: fill missing values with `fill`, then map through the knots."""
+
+    name: str
+    fill: float
+    flag_missing: bool
+    bins: bool
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+    @property
+    def width(self) -> int:
+        """How many features the column gives."""
+        return (len(self.x) - 1 if self.bins else 1) + self.flag_missing
+
+    def transform(self, values: Array) -> Array:
+        """Give the column's features, float32 [N, width]."""
+        missing = np.isnan(values)
+        filled = np.where(missing, self.fill, values)
+        x = np.asarray(self.x)
+        if self.bins:
+            edges, span = x[:-1], np.diff(x)
+            features = np.clip((filled[:, None] - edges) / span, 0, 1)
+        else:
+            features = np.interp(filled, x, np.asarray(self.y))[:, None]
+        if self.flag_missing:
+            features = np.concatenate([features, missing[:, None]], axis=1)
+        return features.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class CategoricalColumn:
+    """One categorical column: its categories in code order, from code 2 on."""
+
+    name: str
+    categories: tuple[str, ...]
+
+    def transform(self, values: Any) -> Array:
+        """Give the codes, int64 [N]."""
+        codes = {label: code for code, label in enumerate(self.categories, FIRST)}
+        inverse, labels = distinct(values)
+        table = [MISSING if label is None else codes.get(label, UNSEEN) for label in labels]
+        return np.asarray(table, dtype=np.int64)[inverse]
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """The fitted preprocessing of one data set; plain values, so that JSON round-trips it."""
+
+    numeric: tuple[NumericColumn, ...]
+    categorical: tuple[CategoricalColumn, ...]
+    target: str
+    positive: str
+
+    @property
+    def cardinalities(self) -> tuple[int, ...]:
+        """Codes per categorical column, the two reserved ones included."""
+        return tuple(len(column.categories) + FIRST for column in self.categorical)
+
+    @classmethod
+    def fit(
+        cls,
+        table: Table,
+        *,
+        numeric: Sequence[str],
+        categorical: Sequence[str],
+        transform: str,
+        min_frequency: int,
+        target: str,
+        positive: str,
+    ) -> "Encoder":
+        """Learn medians, knots and categories from a table, which must be the training rows alone."""
+        return cls(
+            tuple(_fit_numeric(name, numbers(table, name), Transform(transform)) for name in numeric),
+            tuple(_fit_categorical(name, table[name], min_frequency) for name in categorical),
+            target,
+            positive,
+        )
+
+    def transform(self, table: Table) -> tuple[torch.Tensor, torch.Tensor]:
+        """Encode any rows: float32 [N, F] and int64 [N, C]; raises DataError naming a missing column."""
+        names = [column.name for column in (*self.numeric, *self.categorical)]
+        absent = [name for name in names if name not in table]
+        if absent:
+            raise DataError(f"the table lacks columns the model was trained on: {', '.join(absent)}")
+        rows = len(table[names[0]])
+        features = [column.transform(numbers(table, column.name)) for column in self.numeric]
+        codes = [column.transform(table[column.name]) for column in self.categorical]
+        return (
+            torch.from_numpy(np.concatenate([np.empty((rows, 0), np.float32), *features], axis=1)),
+            torch.from_numpy(np.stack(codes, axis=1) if codes else np.empty((rows, 0), np.int64)),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Give plain values for a JSON file."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "Encoder":
+        """Rebuild an encoder from what `to_json` gave; floats survive to the last digit."""
+        return cls(
+            tuple(
+                NumericColumn(**{**each, "x": tuple(each["x"]), "y": tuple(each["y"])})
+                for each in value["numeric"]
+            ),
+            tuple(
+                CategoricalColumn(each["name"], tuple(each["categories"])) for each in value["categorical"]
+            ),
+            value["target"],
+            value["positive"],
+        )
+
+
+def numbers(table: Table, name: str) -> Array:
+    """Read a column as float64 with NaN for missing; raises DataError naming a value that is no number."""
+    column = table[name]
+    kind = getattr(column.dtype, "kind", "O")
+    if kind in "mM":  # times count in seconds, so that knots stay readable
+        seconds = np.asarray(column, dtype=f"{'datetime64' if kind == 'M' else 'timedelta64'}[us]")
+        return np.where(np.isnat(seconds), np.nan, seconds.astype(np.int64) / 1e6)
+    if kind in "biuf":
+        values = _floats(column)
+    else:
+        values = np.array([_number(name, value) for value in np.asarray(column, dtype=object)], np.float64)
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def distinct(values: Any) -> tuple[Array, list[str | None]]:
+    """Factorise a column: codes [N] and the label of each, None for missing.
+
+    Labels are text; a whole number reads the same whether the column holds 3, 3.0 or "3".
+    """
+    if getattr(values.dtype, "kind", "O") in "iub" and isinstance(values, np.ndarray):
+        found, inverse = np.unique(values, return_inverse=True)
+        return inverse, [label(value) for value in found.tolist()]
+    import pandas as pd
+
+    codes, found = pd.factorize(pd.Series(values), use_na_sentinel=False)
+    return codes, [label(value) for value in found]
+
+
+def label(value: Any) -> str | None:
+    """Write one category as text; None for a missing one (None, NaN, NaT, NA)."""
+    # pandas' own missing values are told by name, so that plain arrays never load pandas.
+    if value is None or type(value).__name__ in ("NAType", "NaTType") or value != value:
+        return None
+    if isinstance(value, float | np.floating) and value.is_integer():
+        value = int(value)
+    return str(value)
+
+
+def _floats(column: Any) -> Array:
+    to_numpy = getattr(column, "to_numpy", None)
+    if to_numpy is not None:  # a pandas column, whose own missing value numpy does not know
+        return np.asarray(to_numpy(dtype=np.float64, na_value=np.nan))
+    return np.asarray(column, dtype=np.float64)
+
+
+def _number(name: str, value: Any) -> float:
+    if label(value) is None:
+        return float("nan")
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise DataError(
+            f"column {name!r} is used as numeric but holds {value!r}; "
+            "name it in data.categorical or data.drop instead"
+        ) from None
+
+
+def _fit_numeric(name: str, values: Array, transform: Transform) -> NumericColumn:
+    present = values[~np.isnan(values)]
+    flag_missing = len(present) < len(values)
+    if len(present) == 0:
+        return NumericColumn(name, 0.0, flag_missing, False, (0.0, 1.0), (0.0, 0.0))
+    fill = float(np.median(present))
+    if transform is Transform.STANDARD:
+        mean, spread = float(present.mean()), float(present.std()) or 1.0
+        x = [mean - _REACH * spread, mean + _REACH * spread]
+        return NumericColumn(name, fill, flag_missing, False, tuple(x), (-_REACH, _REACH))
+    found, counts = np.unique(present, return_counts=True)
+    ranks = (np.cumsum(counts) - counts / 2) / len(present)
+    if transform is Transform.QUANTILE:
+        chosen = _spread(ranks, _KNOTS)
+        normal = statistics.NormalDist()
+        scores = [normal.inv_cdf(rank) for rank in ranks[chosen]]
+        return NumericColumn(name, fill, flag_missing, False, tuple(found[chosen].tolist()), tuple(scores))
+    edges = found[_spread(ranks, _BINS + 1)]
+    if len(edges) == 1:
+        edges = np.array([edges[0], edges[0] + 1.0])
+    return NumericColumn(name, fill, flag_missing, True, tuple(edges.tolist()), ())
+
+
+def _spread(ranks: Array, count: int) -> Array:
+    """Pick at most `count` of the distinct values, evenly in rank, the first and the last included."""
+    wanted = np.linspace(ranks[0], ranks[-1], count)
+    return np.unique(np.searchsorted(ranks, wanted).clip(0, len(ranks) - 1))
+
+
+def _fit_categorical(name: str, values: Any, min_frequency: int) -> CategoricalColumn:
+    inverse, labels = distinct(values)
+    counts = np.bincount(inverse, minlength=len(labels))
+    kept = {each for each, count in zip(labels, counts, strict=True) if count >= min_frequency}
+    return CategoricalColumn(name, tuple(sorted(each for each in kept if each is not None)))

@@ -1,0 +1,236 @@
+"""Any CSV or Parquet file as a data set: columns found or given, split by ratio, file or time.
+
+The one idea: what a column is may be inferred from its type (numbers are numeric; text, booleans and
+categories are categorical), and everything inferred can be said instead. No row is ever dropped silently.
+"""
+
+import difflib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trainer.data.encode import label
+from trainer.data.splits import by_ratio, by_time
+from trainer.data.tensors import Splits
+from trainer.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = np.ndarray[Any, Any]
+
+
+def load(
+    *,
+    path: str,
+    target: str,
+    positive: str | int | float | bool | None = None,
+    numeric: Sequence[str] | None = None,
+    categorical: Sequence[str] | None = None,
+    drop: Sequence[str] = (),
+    missing_values: Sequence[str] = (),
+    test_path: str | None = None,
+    time_column: str | None = None,
+    val_fraction: float,
+    test_fraction: float,
+    data_seed: int,
+) -> Splits:
+    """Read a file and split it.
+
+    With `test_path` that file is the test split, and `test_fraction` is not used. With `time_column` rows
+    go from oldest (train) to newest (test), and the column is no feature. Otherwise each class is
+    split at random by ratio. `positive` names the positive label; without it, it is the last of the two
+    in sorted order ("no" < "yes", "<=50K" < ">50K", 0 < 1), as in scikit-learn.
+    """
+    table = read(path, missing_values=missing_values)
+    check_columns([target], table.columns, key="data.target")
+    tables = [table]
+    if test_path is not None:
+        tables.append(read(test_path, missing_values=missing_values))
+        check_columns([target], tables[1].columns, key=f"data.target (in {test_path})")
+        test_fraction = 0.0
+    values, positive_label = binarize(*(each[target] for each in tables), name=target, positive=positive)
+    known = values[: len(table)]
+    if time_column is None:
+        parts = by_ratio(known, val_fraction=val_fraction, test_fraction=test_fraction, seed=data_seed)
+    else:
+        check_columns([time_column], table.columns, key="data.time_column")
+        parts = by_time(
+            _times(table[time_column]), val_fraction=val_fraction, test_fraction=test_fraction
+        )
+    train, val, test = (table.iloc[part] for part in parts)
+    splits = [train, val, tables[1] if test_path is not None else test]
+    removed = [*drop, *([time_column] if time_column else [])]
+    numbers, texts = roles(train, target=target, drop=removed, numeric=numeric, categorical=categorical)
+    return parts_of(splits, numeric=numbers, categorical=texts, target=target, positive=positive_label)
+
+
+def read(path: str | Path, *, missing_values: Sequence[str] = ()) -> "pd.DataFrame":
+    """Read a `.csv`, `.tsv` or `.parquet` file (also compressed, `.csv.gz`); at least one row is asked for."""
+    import pandas as pd
+
+    file = Path(path)
+    if not file.is_file():
+        raise DataError(f"data file {str(path)!r} does not exist (looked for {file.absolute()})")
+    suffixes = [each.lower() for each in file.suffixes]
+    if suffixes[-1:] == [".parquet"]:
+        try:
+            table = pd.read_parquet(file)
+        except (OSError, ValueError) as error:
+            raise DataError(f"data file {str(path)!r} cannot be read as Parquet: {error}") from error
+        return _some_rows(table, path)
+    if not {".csv", ".tsv", ".txt", ".data"} & set(suffixes):
+        raise DataError(
+            f"data file {str(path)!r} has the suffix {file.suffix!r}; allowed are .csv, .tsv and .parquet"
+        )
+    return read_csv(file, separator="\t" if ".tsv" in suffixes else ",", missing_values=missing_values)
+
+
+def read_csv(
+    path: Path,
+    *,
+    separator: str = ",",
+    names: Sequence[str] | None = None,
+    skip: int = 0,
+    missing_values: Sequence[str] = (),
+) -> "pd.DataFrame":
+    """Read delimited text; blanks after a separator are cut, and `missing_values` add to the usual marks."""
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(
+            path,
+            sep=separator,
+            names=None if names is None else list(names),
+            header="infer" if names is None else None,
+            skiprows=skip,
+            skipinitialspace=True,
+            na_values=list(missing_values),
+            low_memory=False,  # types come from the whole column, not from blocks of it
+        )
+    except pd.errors.EmptyDataError:
+        raise DataError(f"data file {str(path)!r} is empty; a header line and rows are needed") from None
+    except (pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise DataError(f"data file {str(path)!r} cannot be read as CSV: {error}") from error
+    return _some_rows(table, path)
+
+
+def binarize(
+    *columns: "pd.Series[Any]", name: str, positive: str | int | float | bool | None = None
+) -> tuple[Array, str]:
+    """Turn a two-class target into 0/1 (float32, the columns joined) and the name of the positive class.
+
+    Raises DataError for missing values, one class, more than two, or a `positive` that does not occur.
+    """
+    raw = [value for column in columns for value in column.tolist()]
+    labels = [label(value) for value in raw]
+    missing = sum(each is None for each in labels)
+    if missing:
+        raise DataError(f"target {name!r} is missing in {missing} of {len(labels)} rows; fill or remove them")
+    # Numbers sort as numbers, so that 10 comes after 9.
+    order = {text: value for text, value in zip(labels, raw, strict=True)}
+    try:
+        classes = sorted(order, key=lambda text: order[text])  # type: ignore[arg-type, index, return-value]
+    except TypeError:  # a column of mixed types
+        classes = sorted(str(text) for text in order)
+    if len(classes) != 2:
+        shown = ", ".join(repr(text) for text in classes[:5]) + (", ..." if len(classes) > 5 else "")
+        raise DataError(f"target {name!r} has {len(classes)} classes ({shown}); exactly two are needed")
+    chosen = classes[1] if positive is None else label(positive)
+    if chosen not in classes:
+        raise DataError(
+            f"data.positive={positive!r} does not occur in target {name!r}; allowed are {classes[0]!r} and {classes[1]!r}"
+        )
+    return np.array([text == chosen for text in labels], np.float32), str(chosen)
+
+
+def roles(
+    train: "pd.DataFrame",
+    *,
+    target: str,
+    drop: Sequence[str] = (),
+    numeric: Sequence[str] | None = None,
+    categorical: Sequence[str] | None = None,
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Say which columns are numeric and which categorical; what is given is taken, the rest inferred.
+
+    A column that is neither given nor dropped takes its role from its type. Raises DataError for a name that
+    is no column, or is given twice.
+    """
+    from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype
+
+    given = {"data.numeric": numeric or (), "data.categorical": categorical or (), "data.drop": drop}
+    seen = {target: "data.target"}
+    for key, names in given.items():
+        check_columns(names, train.columns, key=key)
+        for name in names:
+            if name in seen:
+                raise DataError(f"column {name!r} is named in both {seen[name]} and {key}; name it once")
+            seen[name] = key
+    numbers, texts = list(numeric or ()), list(categorical or ())
+    for name in train.columns:
+        if name in seen:
+            continue
+        kind = train[name].dtype
+        is_number = is_numeric_dtype(kind) and not is_bool_dtype(kind)
+        (numbers if is_number or is_datetime64_any_dtype(kind) else texts).append(name)
+    if not numbers and not texts:
+        raise DataError(f"no feature column is left beside target {target!r}; columns: {list(train.columns)}")
+    return tuple(numbers), tuple(texts)
+
+
+def parts_of(
+    tables: Sequence["pd.DataFrame"],
+    *,
+    numeric: Sequence[str],
+    categorical: Sequence[str],
+    target: str,
+    positive: str,
+) -> Splits:
+    """Put three tables together as splits, their targets as 0/1."""
+    train, val, test = tables
+    for name in (*numeric, *categorical):
+        check_columns([name], test.columns, key="the test file")
+    targets = [
+        np.array([label(value) == positive for value in each[target].tolist()], np.float32) for each in tables
+    ]
+    return Splits(
+        (train, val, test),
+        (targets[0], targets[1], targets[2]),
+        tuple(numeric),
+        tuple(categorical),
+        target,
+        positive,
+    )
+
+
+def check_columns(names: Iterable[str], columns: Iterable[str], *, key: str) -> None:
+    """Raise DataError for a name that is no column: the key, the name, a near match, the columns there are."""
+    there = [str(each) for each in columns]
+    for name in names:
+        if name not in there:
+            near = difflib.get_close_matches(name, there, n=1)
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            raise DataError(f"{key}: there is no column {name!r}{hint}; columns are {', '.join(there)}")
+
+
+def _some_rows(table: "pd.DataFrame", path: str | Path) -> "pd.DataFrame":
+    if len(table) == 0:
+        raise DataError(f"data file {str(path)!r} has 0 rows; a header line and rows are needed")
+    return table
+
+
+def _times(column: "pd.Series[Any]") -> Array:
+    """Read a time column as something that sorts: numbers, times, or text that pandas reads as times."""
+    import pandas as pd
+
+    if getattr(column.dtype, "kind", "O") not in "iufM":
+        try:
+            column = pd.to_datetime(column)
+        except (ValueError, TypeError) as error:
+            raise DataError(f"data.time_column={column.name!r} cannot be read as times: {error}") from error
+    if column.isna().any():
+        raise DataError(f"data.time_column={column.name!r} is missing in {int(column.isna().sum())} rows")
+    return column.to_numpy()

@@ -1,0 +1,128 @@
+"""What the loop trains on: three splits that already are tensors.
+
+The one idea: everything that is per row and per Python object happens before training, once; a batch is
+a slice. Knows nothing of files or column names.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from trainer.data.encode import Encoder, Table
+from trainer.errors import DataError
+
+
+class Shape(NamedTuple):
+    """What a model must know of its input: the numeric features, and the codes per categorical column."""
+
+    numeric: int
+    cardinalities: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows of one purpose: float32 [N, F], int64 [N, C] and float32 targets [N] of zeros and ones."""
+
+    numeric: torch.Tensor
+    categorical: torch.Tensor
+    target: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def to(self, device: torch.device) -> "Split":
+        """Copy the split to a device; itself when it is there already."""
+        return Split(self.numeric.to(device), self.categorical.to(device), self.target.to(device))
+
+    def take(self, rows: torch.Tensor | slice) -> "Split":
+        """Pick rows: a view for a slice, a copy for an index tensor."""
+        return Split(self.numeric[rows], self.categorical[rows], self.target[rows])
+
+
+@dataclass(frozen=True)
+class Splits:
+    """What a loader gives: three tables as read, with the columns' roles, nothing fitted yet.
+
+    `numeric` and `categorical` name the feature columns; `target` holds 0/1 arrays in the order train,
+    val, test. `reference` holds facts about the data to log without a step, such as `bayes_auc`.
+    """
+
+    tables: tuple[Table, Table, Table]
+    targets: tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]
+    numeric: tuple[str, ...]
+    categorical: tuple[str, ...]
+    target: str
+    positive: str
+    reference: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Encoded splits, the encoder fitted on the training rows, and facts to log about the data."""
+
+    train: Split
+    val: Split
+    test: Split
+    encoder: Encoder
+    reference: dict[str, float]
+
+    @property
+    def shape(self) -> Shape:
+        """The sizes a model needs to know."""
+        return Shape(self.train.numeric.shape[1], self.encoder.cardinalities)
+
+    def describe(self) -> dict[str, Any]:
+        """Fingerprint the data: a hash of every split and of the preprocessing, rows, positive rates.
+
+        Two runs with the same fingerprint were trained and scored on the same numbers.
+        """
+        digest = hashlib.sha256(repr(self.encoder.to_json()).encode())
+        named = {"train": self.train, "val": self.val, "test": self.test}
+        for split in named.values():
+            for tensor in (split.numeric, split.categorical, split.target):
+                digest.update(repr(tuple(tensor.shape)).encode())
+                digest.update(tensor.contiguous().numpy().data)
+        return {
+            "fingerprint": f"sha256:{digest.hexdigest()}",
+            "rows": sum(len(split) for split in named.values()),
+            **{f"{name}_rows": len(split) for name, split in named.items()},
+            **{f"{name}_positive_rate": round(split.target.mean().item(), 6) for name, split in named.items()},
+        }
+
+
+def encode(splits: Splits, *, transform: str, min_frequency: int) -> Dataset:
+    """Fit the encoder on the training table alone and turn the three tables into tensors.
+
+    Raises DataError when a split has no rows or only one class: no model can be ranked on it.
+    """
+    for name, values in zip(("training", "validation", "test"), splits.targets, strict=True):
+        _check_classes(name, values, splits)
+    encoder = Encoder.fit(
+        splits.tables[0],
+        numeric=splits.numeric,
+        categorical=splits.categorical,
+        transform=transform,
+        min_frequency=min_frequency,
+        target=splits.target,
+        positive=splits.positive,
+    )
+    train, val, test = (
+        Split(*encoder.transform(table), torch.from_numpy(np.asarray(values, dtype=np.float32)))
+        for table, values in zip(splits.tables, splits.targets, strict=True)
+    )
+    return Dataset(train, val, test, encoder, dict(splits.reference))
+
+
+def _check_classes(name: str, values: np.ndarray[Any, Any], splits: Splits) -> None:
+    if len(values) == 0:
+        raise DataError(f"the {name} split has 0 rows; give it a larger fraction, or a file with rows")
+    positives = int(values.sum())
+    if positives in (0, len(values)):
+        only = splits.positive if positives else f"not {splits.positive}"
+        raise DataError(
+            f"target {splits.target!r} has one class in the {name} split: all {len(values)} rows are "
+            f"{only!r}; two classes are needed in each split"
+        )

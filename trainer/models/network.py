@@ -1,0 +1,133 @@
+"""Turns a model of the config, ours or anyone's nn.Module, into something the loop can call.
+
+The one idea: the loop knows one call, `network(numeric, categorical) -> logits [N]`; how a module wants its
+input is read off its signature once. A module whose forward needs two arguments, or names its second one
+`categorical`, gets the float features [N, F] and the codes [N, C]. Any other gets one float tensor: the
+numeric features and the one-hot coded categories side by side (a category never seen in training is all
+zeros). A constructor is given `input_dim`, `output_dim`, `cardinalities` and `generator` if it names them.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from trainer.data.tensors import Shape
+from trainer.errors import ConfigError, ModelError
+from trainer.models.dropout import Dropout
+from trainer.seeding import Ambient, generator
+
+
+@dataclass(frozen=True)
+class Network:
+    """A module together with the way it takes its input."""
+
+    module: nn.Module
+    cardinalities: tuple[int, ...]
+    takes_codes: bool
+
+    def __call__(self, numeric: torch.Tensor, categorical: torch.Tensor) -> torch.Tensor:
+        """Give logits [N]; raises ModelError when the module's output has another shape."""
+        if self.takes_codes:
+            logits = self.module(numeric, categorical)
+        else:
+            logits = self.module(flatten(numeric, categorical, self.cardinalities))
+        rows = len(numeric)
+        if not isinstance(logits, torch.Tensor) or logits.shape not in ((rows,), (rows, 1)):
+            found = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+            raise ModelError(
+                f"{type(self.module).__name__} gave {found} for {rows} rows; "
+                f"one logit per row is wanted: a tensor of shape ({rows},) or ({rows}, 1)"
+            )
+        return logits.reshape(rows)
+
+
+def adapt(module: nn.Module, cardinalities: Sequence[int]) -> Network:
+    """Read off a module's signature how it takes its input."""
+    parameters = [
+        each
+        for each in inspect.signature(module.forward).parameters.values()
+        if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)
+    ]
+    required = [each for each in parameters if each.default is each.empty]
+    takes_codes = len(required) >= 2 or (len(parameters) >= 2 and parameters[1].name == "categorical")
+    return Network(module, tuple(cardinalities), takes_codes)
+
+
+def flatten(
+    numeric: torch.Tensor, categorical: torch.Tensor, cardinalities: Sequence[int]
+) -> torch.Tensor:
+    """Put numeric features and one-hot coded categories side by side; code 0 (unseen) is all zeros."""
+    columns = [
+        nn.functional.one_hot(categorical[:, index], size)[:, 1:]
+        for index, size in enumerate(cardinalities)
+    ]
+    return torch.cat([numeric, *(each.to(numeric.dtype) for each in columns)], dim=1)
+
+
+def constructor_arguments(target: Callable[..., Any], shape: Shape) -> dict[str, Any]:
+    """What the data says about a model's size, as far as its constructor names it.
+
+    For a class whose forward takes one tensor, `input_dim` counts the one-hot columns too.
+    """
+    named = inspect.signature(target).parameters
+    flat = "cardinalities" not in named
+    offered = {
+        "input_dim": shape.numeric + flat * sum(size - 1 for size in shape.cardinalities),
+        "output_dim": 1,
+        "cardinalities": list(shape.cardinalities),
+    }
+    return {name: value for name, value in offered.items() if name in named}
+
+
+def build(spec: Mapping[str, Any], shape: Shape, *, seed: int) -> tuple[nn.Module, dict[str, Any]]:
+    """Build the model a config describes, and the full specification that builds it again.
+
+    `spec` is a `_target_` and its arguments, as Hydra instantiates them, nested ones too. Weights come
+    from the run's own stream: by `generator` where the constructor takes one, else by a lent global
+    state. Raises ConfigError when the target cannot be imported, ModelError when it is no nn.Module;
+    what the constructor itself raises is passed on.
+    """
+    stream = Ambient(seed, "init")
+    with stream.lent():
+        factory = import_factory(spec)
+        named = inspect.signature(factory.func).parameters
+        found = {k: v for k, v in constructor_arguments(factory.func, shape).items() if k not in spec}
+        drawn = {"generator": generator(seed, "init")} if "generator" in named else {}
+        module = factory(**found, **drawn)
+        if not isinstance(module, nn.Module):
+            raise ModelError(
+                f"model._target_={spec['_target_']} gave {type(module).__name__}; allowed is a torch.nn.Module"
+            )
+        _try_out(module, shape)
+    return module, {**spec, **found}
+
+
+def _try_out(module: nn.Module, shape: Shape) -> None:
+    """Run two empty rows through: lazy layers take their size, and a wrong shape shows before training."""
+    module.eval()
+    with torch.no_grad():
+        adapt(module, shape.cardinalities)(
+            torch.zeros(2, shape.numeric), torch.zeros(2, len(shape.cardinalities), dtype=torch.int64)
+        )
+
+
+def import_factory(spec: Mapping[str, Any]) -> Any:
+    """Import a specification's `_target_` and bind its arguments; nested targets are built already."""
+    from hydra.errors import InstantiationException
+    from hydra.utils import instantiate
+
+    try:
+        return instantiate(dict(spec), _partial_=True, _convert_="all")
+    except InstantiationException as error:
+        raise ConfigError(f"model._target_={spec.get('_target_')}: {error}") from error
+
+
+def use_dropout_stream(module: nn.Module, stream: torch.Generator) -> None:
+    """Let every dropout layer of ours in a module draw from this generator, on the module's device."""
+    for each in module.modules():
+        if isinstance(each, Dropout):
+            each.generator = stream

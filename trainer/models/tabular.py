@@ -1,0 +1,127 @@
+"""The two models of the box: a multi-layer perceptron and a logistic regression over table columns.
+
+Both take the same batch, `forward(numeric, categorical)`: float features [N, F] and category codes
+[N, C]. They give logits [N]; `predict` gives probabilities. Weights and dropout draw from a generator
+when one is given. Unknown keyword arguments are accepted and ignored, because the logged parameters of a
+run hold the whole recipe flat (learning rate, batch size, ...), and `TabularClassifier(**run["params"])`
+must rebuild the model from them.
+"""
+
+import math
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+
+import torch
+from torch import nn
+
+from trainer.models.dropout import Dropout
+
+
+class TabularClassifier(nn.Module):
+    """A multi-layer perceptron for tables: numeric features and embeddings through ReLU layers.
+
+    `cardinalities` holds the number of codes of each categorical column; every code has a vector of
+    `embedding_dim` numbers. `hidden_dims` may be empty: then one linear layer is all there is.
+    """
+
+    def __init__(
+        self,
+        input_dim: int,
+        hidden_dims: Sequence[int] = (256, 128, 64),
+        dropout: float = 0.3,
+        output_dim: int = 1,
+        *,
+        cardinalities: Sequence[int] = (),
+        embedding_dim: int = 8,
+        generator: torch.Generator | None = None,
+        **_recipe: Any,
+    ) -> None:
+        super().__init__()
+        self.embeddings = Embeddings(cardinalities, embedding_dim, generator=generator)
+        width = input_dim + len(cardinalities) * embedding_dim
+        layers: list[nn.Module] = []
+        for hidden in hidden_dims:
+            layers += [_linear(width, hidden, generator), nn.ReLU(), Dropout(dropout)]
+            width = hidden
+        self.layers = nn.Sequential(*layers, _linear(width, output_dim, generator))
+
+    def forward(self, numeric: torch.Tensor, categorical: torch.Tensor) -> torch.Tensor:
+        """Give logits: [N] for one output, else [N, output_dim]."""
+        features = torch.cat([numeric, self.embeddings(categorical).flatten(1)], dim=1)
+        logits: torch.Tensor = self.layers(features)
+        return logits.squeeze(-1) if logits.shape[-1] == 1 else logits
+
+    def predict(self, numeric: torch.Tensor, categorical: torch.Tensor) -> torch.Tensor:
+        """Give probabilities, without dropout and without gradients; the training mode is kept."""
+        return _predict(self, numeric, categorical)
+
+
+class LogisticRegression(nn.Module):
+    """A logistic regression: a weight per numeric feature, a weight per category, and a bias."""
+
+    def __init__(
+        self,
+        input_dim: int,
+        *,
+        cardinalities: Sequence[int] = (),
+        generator: torch.Generator | None = None,
+        **_recipe: Any,
+    ) -> None:
+        super().__init__()
+        self.linear = _linear(input_dim, 1, generator)
+        self.weights = Embeddings(cardinalities, 1, generator=generator)
+
+    def forward(self, numeric: torch.Tensor, categorical: torch.Tensor) -> torch.Tensor:
+        """Give logits [N]."""
+        logits: torch.Tensor = self.linear(numeric).squeeze(-1) + self.weights(categorical).sum(dim=(1, 2))
+        return logits
+
+    def predict(self, numeric: torch.Tensor, categorical: torch.Tensor) -> torch.Tensor:
+        """Give probabilities, without gradients; the training mode is kept."""
+        return _predict(self, numeric, categorical)
+
+
+class Embeddings(nn.Module):
+    """One table of vectors for all categorical columns: [N, C] codes give [N, C, dim] numbers.
+
+    One lookup for all columns costs a step a tenth of one lookup per column; each column's codes start
+    at an offset of their own.
+    """
+
+    offsets: torch.Tensor
+
+    def __init__(
+        self, cardinalities: Sequence[int], dim: int, *, generator: torch.Generator | None = None
+    ) -> None:
+        super().__init__()
+        starts = list(accumulate(cardinalities, initial=0))
+        self.register_buffer("offsets", torch.tensor(starts[:-1], dtype=torch.int64), persistent=False)
+        weight = torch.empty(starts[-1], dim).normal_(0, 0.1, generator=generator)
+        weight[starts[:-1]] = 0  # code 0 is a category never seen in training: it says nothing
+        self.table = nn.Embedding(starts[-1], dim, _weight=weight)
+
+    def forward(self, categorical: torch.Tensor) -> torch.Tensor:
+        """Look up the vectors of every column."""
+        vectors: torch.Tensor = self.table(categorical + self.offsets)
+        return vectors
+
+
+def _linear(inputs: int, outputs: int, generator: torch.Generator | None) -> nn.Linear:
+    """torch's own initial weights for a linear layer, drawn from the generator."""
+    layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
+    bound = 1 / math.sqrt(inputs) if inputs else 0.0
+    with torch.no_grad():
+        layer.weight.uniform_(-bound, bound, generator=generator)
+        layer.bias.uniform_(-bound, bound, generator=generator)
+    return layer
+
+
+def _predict(model: nn.Module, numeric: torch.Tensor, categorical: torch.Tensor) -> torch.Tensor:
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            return torch.sigmoid(model(numeric, categorical))
+    finally:
+        model.train(was_training)

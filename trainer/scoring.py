@@ -1,0 +1,78 @@
+"""Scores a model on a split: loss, accuracy, AUC and the probabilities behind them.
+
+Always in batches of the same size and in evaluation mode, so that scoring a saved model again gives the
+logged numbers to the last digit.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from trainer.data.tensors import Split
+from trainer.errors import DivergedError
+from trainer.models.network import Network, adapt
+
+Array = np.ndarray[Any, Any]
+
+EVALUATION_ROWS = 4096  # rows per batch: fixed, because sums over other batches may differ in the last digit
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Mean log loss, accuracy at one half, area under the ROC curve, and what they were computed from."""
+
+    loss: float
+    accuracy: float
+    auc: float
+    probabilities: Array
+    target: Array
+
+    def named(self) -> dict[str, float]:
+        """The test metrics as a run logs them."""
+        return {"test_loss": self.loss, "test_accuracy": self.accuracy, "test_auc": self.auc}
+
+
+def evaluate(model: nn.Module | Network, split: Split, *, cardinalities: tuple[int, ...] = ()) -> Scores:
+    """Score a model on a split that lies on the model's device; its training mode is kept.
+
+    `cardinalities` is asked for only by a plain module that wants one-hot coded categories. Raises
+    DivergedError when the loss is not finite.
+    """
+    network = model if isinstance(model, Network) else adapt(model, cardinalities)
+    logits = infer(network, split.numeric, split.categorical).double()
+    loss = binary_cross_entropy_with_logits(logits, split.target.double()).item()
+    if not np.isfinite(loss):
+        raise DivergedError(f"the loss on {len(split)} rows is {loss}; the model's output is not finite")
+    probabilities = torch.sigmoid(logits).cpu().numpy()
+    target = split.target.cpu().numpy()
+    accuracy = ((logits > 0) == (split.target > 0.5)).double().mean().item()
+    return Scores(loss, accuracy, auc(target, probabilities), probabilities, target)
+
+
+def infer(network: Network, numeric: torch.Tensor, categorical: torch.Tensor) -> torch.Tensor:
+    """Give the logits of all rows, in evaluation mode and without gradients."""
+    was_training = network.module.training
+    network.module.eval()
+    try:
+        with torch.inference_mode():
+            return torch.cat(
+                [
+                    network(numeric[start : start + EVALUATION_ROWS], categorical[start : start + EVALUATION_ROWS])
+                    for start in range(0, max(len(numeric), 1), EVALUATION_ROWS)
+                ]
+            )
+    finally:
+        network.module.train(was_training)
+
+
+def auc(target: Array, score: Array) -> float:
+    """Area under the ROC curve, by scikit-learn; NaN when only one class is present."""
+    from sklearn.metrics import roc_auc_score
+
+    if target.min() == target.max():
+        return float("nan")
+    return float(roc_auc_score(target, score))
