@@ -1,0 +1,69 @@
+"""Typed configs of the plug-ins: what ``hydra.sweeper.*`` and ``hydra.launcher.*`` accept.
+
+Every Hydra app on the machine imports this module, so it knows nothing but Hydra's config store.
+Each field is documented where it is acted upon, in ``sweeps.settings``.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+
+
+@dataclass
+class ObjectiveConf:
+    """What the sweep optimises; without a metric, the task's return value."""
+
+    metric: str | None = None
+    mode: str = "max"
+    at: str = "best"
+
+
+@dataclass
+class PromotionConf:
+    """Whether and how the winner becomes the champion of a registered model."""
+
+    promote: bool = False
+    model_name: str | None = None
+    min_delta: float = 0.0
+    thresholds: dict[str, float] = field(default_factory=dict)
+    files: list[str] = field(default_factory=lambda: ["model_best.pt"])
+    loader: str | None = None
+
+
+@dataclass
+class SweeperConf:
+    """``hydra.sweeper`` of an app that chose ``override hydra/sweeper: podium``."""
+
+    _target_: str = "hydra_plugins.podium.sweeper.PodiumSweeper"
+    store: str = "experiments"  # where runs/, sweeps/ and models/ live
+    name: str | None = None  # the sweep's id; the time of its start when null
+    params: dict[str, Any] = field(default_factory=dict)  # swept keys, in override grammar
+    objective: Any = field(default_factory=ObjectiveConf)
+    report: list[str] | None = None  # metrics shown beside the objective; every test_* when null
+    max_failures: float = 0  # failed jobs tolerated: a count, or a share when below 1
+    check: str | None = None  # dotted function that refuses a job's config before any job starts
+    key_ignores: list[str] = field(
+        default_factory=lambda: ["paths", "tracking", "sweep", "promotion", "device"]
+    )  # config sections that do not change what a job computes
+    promotion: Any = field(default_factory=PromotionConf)
+
+
+@dataclass
+class LauncherConf:
+    """``hydra.launcher`` of an app that chose ``override hydra/launcher: podium``."""
+
+    _target_: str = "hydra_plugins.podium.launcher.PodiumLauncher"
+    n_jobs: int | None = None  # jobs at once; the cores when null
+    threads: int | None = None  # CPU threads of a job; an equal share of the cores when null
+    preload: list[str] = field(default_factory=list)  # modules each job finds already imported
+    grace_s: float = 10.0  # how long a stopped job may take to finish its run
+
+
+def register() -> None:
+    """Store both configs under the name ``podium``."""
+    store = ConfigStore.instance()
+    store.store(group="hydra/sweeper", name="podium", node=SweeperConf, provider="podium")
+    store.store(group="hydra/launcher", name="podium", node=LauncherConf, provider="podium")
+
+

@@ -1,0 +1,44 @@
+"""Hydra's door to ``sweeps.sweeper``.
+
+Hydra 1.3 accepts a plug-in class only if it is defined below ``hydra_plugins``, and every Hydra app
+imports this module: whatever is heavy is imported inside the methods.
+"""
+
+from typing import Any
+
+from hydra.plugins.launcher import Launcher
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from hydra_plugins.podium.config import register
+
+register()
+
+
+class PodiumSweeper(Sweeper):
+    """Expands a search space, runs the jobs, ranks the runs, promotes the winner."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings = settings
+        self.hydra_context: HydraContext | None = None
+        self.config: DictConfig | None = None
+        self.launcher: Launcher | None = None
+        self.task_function: TaskFunction | None = None
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """Keep what Hydra hands over; nothing starts before `sweep`."""
+        self.hydra_context = hydra_context
+        self.config = config
+        self.task_function = task_function
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Run the sweep that `arguments` (the command line's overrides) describe; see `sweeps.sweeper.run`."""
+        from sweeps.sweeper import run
+
+        assert self.hydra_context is not None  # noqa: S101 - Hydra calls setup first
+        assert self.config is not None  # noqa: S101 - likewise
+        assert self.task_function is not None  # noqa: S101 - likewise
+        return run(self.hydra_context, self.task_function, self.config, arguments)

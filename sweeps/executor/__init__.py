@@ -1,0 +1,1 @@
+"""Where jobs run: the contract in ``base``, this machine's processes in ``local``."""

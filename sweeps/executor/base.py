@@ -1,0 +1,84 @@
+"""The contract between a sweep and whatever runs its jobs.
+
+A job is plain data on its way out and an outcome is plain data on its way back; nothing a job does
+reaches the sweep in any other form.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from omegaconf import DictConfig
+
+
+class JobStatus(StrEnum):
+    """How a job ended."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    KILLED = "killed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One point of a sweep, ready to run."""
+
+    number: int
+    key: str
+    config_hash: str
+    overrides: tuple[str, ...]
+    point: Mapping[str, Any]
+    config: DictConfig = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job.
+
+    `value` is the task's return value if that is a number or a small mapping of numbers, else None.
+    `runs` are the ids of the tracked runs that the job started, in order. `error` is one line.
+    """
+
+    job: int
+    status: JobStatus
+    wall_s: float
+    value: float | Mapping[str, float] | None = None
+    error: str | None = None
+    traceback: str | None = None
+    runs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a job while it ran: ``started`` or ``run`` (it opened a tracked run)."""
+
+    kind: str
+    job: int
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Listener(Protocol):
+    """Hears about events; called from whichever thread supervises the job, so it must be thread-safe."""
+
+    def __call__(self, event: Event) -> None:
+        """Take note of `event`; must not raise."""
+
+
+class Executor(Protocol):
+    """Runs jobs somewhere, several at once.
+
+    Guarantees: `jobs` is pulled from lazily, not more than one ahead of a free place. Each job pulled
+    yields exactly one outcome, in the order they end. Whatever a job does (raise, exit, die, return
+    what cannot be sent) is that job's outcome alone. `run` raises only for faults of the executor.
+    """
+
+    def run(self, jobs: Iterable[Job], listener: Listener) -> Iterator[Outcome]:
+        """Run `jobs` and yield their outcomes as they end."""
+
+    def stop(self) -> None:
+        """Start nothing more and end what runs: gently first, by force after a grace period.
+
+        Called again, ends what runs by force at once. Safe to call from a signal handler.
+        """

@@ -1,0 +1,36 @@
+"""Preloaded by the forkserver: imports, once, what every job would otherwise import for itself.
+
+The forkserver can only be told module names, and on Python 3.11 it does not get the parent's
+``sys.path``; both travel in an environment variable. A module that cannot be imported is left to the
+job, whose own import then shows the error.
+"""
+
+import importlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+
+VARIABLE = "PODIUM_WARMUP"
+
+
+def describe(modules: Sequence[str]) -> str:
+    """Return the text to put into `VARIABLE` while the forkserver starts."""
+    return json.dumps({"path": sys.path, "modules": list(modules)})
+
+
+def warm_up() -> None:
+    """Import what `VARIABLE` names; does nothing in any other process."""
+    text = os.environ.pop(VARIABLE, None)
+    if text is None:
+        return
+    wanted = json.loads(text)
+    sys.path[:] = wanted["path"]
+    for name in wanted["modules"]:
+        try:
+            importlib.import_module(name)
+        except Exception as error:  # noqa: BLE001 - any fault of a user's module shows again in its job
+            sys.stderr.write(f"podium: could not preload {name}: {error}\n")
+
+
+warm_up()

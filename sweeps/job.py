@@ -1,0 +1,163 @@
+"""What runs in the child process of a job: set up, run Hydra's ``run_job``, report in plain data.
+
+The child is its own process group, so that whatever it starts can be ended with it, and its output
+goes to the job's log. It sends JSON messages: ``run`` when a tracked run was opened, and one
+``outcome``. If it dies before that, its supervisor tells from the exit code what happened.
+"""
+
+import contextlib
+import faulthandler
+import json
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+from hydra.core.singleton import Singleton
+from hydra.core.utils import JobReturn, JobStatus, run_job, setup_globals
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+from omegaconf.basecontainer import BaseContainer
+
+from sweeps.slots import Slot, limit_threads
+from tracking import job_context
+
+
+@dataclass(frozen=True)
+class Common:
+    """What all jobs of a sweep share: the task and Hydra's state in the parent."""
+
+    hydra_context: HydraContext
+    task_function: TaskFunction
+    singletons: Any
+    sweep: str
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One job for one child: its number and keys, its slot, its log, and its pickled parts."""
+
+    number: int
+    key: str
+    config_hash: str
+    slot: Slot
+    log: Path
+    common: bytes
+    config: bytes
+
+
+def pack_common(hydra_context: HydraContext, task_function: TaskFunction, sweep: str) -> bytes:
+    """Pickle what all jobs share; functions that cannot be imported by name travel by value."""
+    data: bytes = cloudpickle.dumps(Common(hydra_context, task_function, Singleton.get_state(), sweep))
+    return data
+
+
+def main(connection: Connection, assignment: Assignment) -> None:
+    """Run one job in this process and report through `connection`; the process ends after it."""
+    os.setsid()
+    _redirect_output(assignment.log)
+    faulthandler.enable()
+    limit_threads(assignment.slot)
+    message: dict[str, Any]
+    try:
+        common: Common = cloudpickle.loads(assignment.common)
+        config: DictConfig = cloudpickle.loads(assignment.config)
+        with _tracked(connection, common, assignment):
+            message = _describe(_run(common, config))
+    except KeyboardInterrupt as interrupt:
+        message = _failure(interrupt, status="killed")
+    except SystemExit as leave:
+        message = _failure(leave, line=f"called sys.exit({leave.code!r})")
+    except BaseException as error:  # noqa: BLE001 - the process boundary: every failure travels as data
+        message = _failure(error)
+    if message["traceback"]:
+        sys.stderr.write(message["traceback"])
+    _send(connection, kind="outcome", **message)
+    connection.close()
+
+
+def _send(connection: Connection, **message: Any) -> None:
+    # The standard library's JSON, because it keeps NaN and the infinities as they are.
+    connection.send_bytes(json.dumps(message).encode())
+
+
+def _redirect_output(log: Path) -> None:
+    """Append stdout and stderr, of this process and of what it starts, to the job's log."""
+    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.dup2(target, 1)
+    os.dup2(target, 2)
+    os.close(target)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError):
+            stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a replaced stream may lack it
+
+
+@contextlib.contextmanager
+def _tracked(connection: Connection, common: Common, assignment: Assignment) -> Iterator[None]:
+    """Make tracked runs name their sweep and job, and tell the supervisor about each."""
+
+    def on_start(run_id: str, run_dir: Path) -> None:
+        _send(connection, kind="run", run=run_id, dir=str(run_dir.absolute()))
+
+    with job_context(
+        sweep=common.sweep,
+        job=assignment.number,
+        key=assignment.key,
+        config_hash=assignment.config_hash,
+        on_start=on_start,
+    ):
+        yield
+
+
+def _run(common: Common, config: DictConfig) -> JobReturn:
+    # Not Singleton.set_state: that scans for plug-ins anew, which no job needs.
+    Singleton._instances.update(common.singletons["instances"])
+    BaseContainer._resolvers = common.singletons["omegaconf_resolvers"]
+    setup_globals()
+    return run_job(
+        hydra_context=common.hydra_context,
+        task_function=common.task_function,
+        config=config,
+        job_dir_key="hydra.sweep.dir",
+        job_subdir_key="hydra.sweep.subdir",
+    )
+
+
+def _describe(result: JobReturn) -> dict[str, Any]:
+    value = result._return_value
+    if result.status == JobStatus.COMPLETED:
+        return {"status": "completed", "value": plain_value(value), "error": None, "traceback": None}
+    return _failure(value)
+
+
+def _failure(error: BaseException, *, status: str = "failed", line: str | None = None) -> dict[str, Any]:
+    summary = line or " ".join(traceback.format_exception_only(error)[-1].split())
+    text = "".join(traceback.format_exception(error))
+    return {"status": status, "value": None, "error": summary, "traceback": text}
+
+
+def plain_value(value: object) -> float | dict[str, float] | None:
+    """Reduce a task's return value to a number or a mapping of numbers; anything else is None.
+
+    One-element tensors and arrays count as numbers. Non-finite numbers are kept.
+    """
+    if isinstance(value, Mapping):
+        numbers = {str(key): _number(item) for key, item in value.items()}
+        return {key: number for key, number in numbers.items() if number is not None} or None
+    return _number(value)
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool | str | bytes) or value is None:
+        return None
+    try:
+        return float(value)  # type: ignore[arg-type]  # asked, not assumed: any object may offer __float__
+    except Exception:  # noqa: BLE001 - a user's __float__ may raise anything; such a value is no number
+        return None

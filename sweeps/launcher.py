@@ -1,0 +1,77 @@
+"""The launcher's half of Hydra's contract: a batch of overrides in, one result each out, in order.
+
+A stock sweeper brings its own folders and its own idea of a sweep; here its jobs get processes of
+their own and the machine shared out among them, and nothing is ranked.
+"""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra.core.utils import JobReturn, JobStatus, configure_log, filter_overrides, setup_globals
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
+
+from sweeps.compose import Composer, task_config
+from sweeps.errors import JobsFailedError
+from sweeps.executor.base import Event, Job, Outcome
+from sweeps.executor.base import JobStatus as OutcomeStatus
+from sweeps.executor.local import LocalExecutor
+from sweeps.job import pack_common
+from sweeps.plan import hash_config
+from sweeps.settings import launcher_settings
+
+log = logging.getLogger(__name__)
+
+
+def launch(
+    hydra_context: HydraContext,
+    task_function: TaskFunction,
+    config: DictConfig,
+    job_overrides: Sequence[Sequence[str]],
+    first_number: int,
+) -> Sequence[JobReturn]:
+    """Run one batch, each job in a process of its own, and return results in the order of the batch.
+
+    A failed job's result raises `JobsFailedError` when its return value is asked for, as Hydra's own do.
+    Return values come back as numbers or mappings of numbers; anything else as None.
+    """
+    setup_globals()
+    configure_log(config.hydra.hydra_logging, config.hydra.verbose)
+    sweep_dir = Path(str(config.hydra.sweep.dir))
+    sweep_dir.mkdir(parents=True, exist_ok=True)
+    composer = Composer(hydra_context.config_loader, config, ())
+    jobs = [
+        _job(composer, first_number + index, overrides) for index, overrides in enumerate(job_overrides)
+    ]
+    settings = launcher_settings(config)
+    log.info("Launching %d jobs, %d at once", len(jobs), settings.n_jobs)
+    executor = LocalExecutor(settings, pack_common(hydra_context, task_function, sweep_dir.name))
+    outcomes: dict[int, Outcome] = {}
+    for outcome in executor.run(jobs, _ignore):
+        outcomes[outcome.job] = outcome
+        log.info("\t#%d : %s : %s", outcome.job, outcome.status, outcome.error or f"{outcome.wall_s:.1f} s")
+    return [_result(job, outcomes[job.number]) for job in jobs]
+
+
+def _ignore(event: Event) -> None:
+    log.debug("job %d: %s", event.job, event.kind)
+
+
+def _job(composer: Composer, number: int, overrides: Sequence[str]) -> Job:
+    config = composer.job_config(number, overrides)
+    log.info("\t#%d : %s", number, " ".join(filter_overrides(overrides)))
+    digest = hash_config(task_config(config))
+    return Job(number, digest, digest, tuple(overrides), {}, config)
+
+
+def _result(job: Job, outcome: Outcome) -> JobReturn:
+    result = JobReturn(overrides=list(job.overrides), cfg=task_config(job.config), working_dir=str(Path.cwd()))
+    result.hydra_cfg = OmegaConf.create({"hydra": OmegaConf.to_container(job.config.hydra)})
+    result.task_name = str(job.config.hydra.job.name)
+    if outcome.status is OutcomeStatus.COMPLETED:
+        result.status, result.return_value = JobStatus.COMPLETED, outcome.value
+    else:
+        result.status = JobStatus.FAILED
+        result.return_value = JobsFailedError(f"job {outcome.job} {outcome.status}: {outcome.error}")
+    return result

@@ -1,0 +1,56 @@
+"""``jobs.jsonl``: what happened to each job of a sweep, appended by the sweep's parent alone."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sweeps.executor.base import Event, JobStatus, Outcome
+from tracking.files import append_line, read_lines
+
+LEDGER_VERSION = 1
+
+
+class Ledger:
+    """Appends events as they happen; each is on disk when the call returns. Threads may share it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+
+    def note(self, event: Event) -> None:
+        """Append a ``started`` or ``run`` event."""
+        self._append({"event": event.kind, "job": event.job, **event.data})
+
+    def finish(self, outcome: Outcome) -> None:
+        """Append how a job ended, with its full traceback if it has one."""
+        details = {key: value for key, value in asdict(outcome).items() if value is not None}
+        self._append({"event": "finished", **details})
+
+    def _append(self, entry: dict[str, Any]) -> None:
+        stamped = {"version": LEDGER_VERSION, "at": datetime.now(UTC).isoformat(timespec="milliseconds"), **entry}
+        with self._lock:
+            append_line(self.path, stamped)
+
+
+def read_outcomes(path: Path) -> dict[int, Outcome]:
+    """Return the last outcome of each finished job in a ledger; a torn last line is skipped."""
+    return {outcome.job: outcome for outcome in _outcomes(path)}
+
+
+def _outcomes(path: Path) -> Iterator[Outcome]:
+    if not path.exists():
+        return
+    for entry in read_lines(path):
+        if entry.get("event") == "finished":
+            yield Outcome(
+                job=entry["job"],
+                status=JobStatus(entry["status"]),
+                wall_s=entry["wall_s"],
+                value=entry.get("value"),
+                error=entry.get("error"),
+                traceback=entry.get("traceback"),
+                runs=tuple(entry["runs"]),
+            )

@@ -1,0 +1,94 @@
+"""What a sweep is going to run, frozen in ``plan.json`` before the first job starts."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from sweeps.executor.base import Job
+from sweeps.settings import SweeperSettings
+from sweeps.space import Space
+from tracking.files import read_json, write_json
+from tracking.version import __version__
+
+PLAN_VERSION = 1
+
+
+def hash_config(task: DictConfig, ignores: frozenset[str] = frozenset()) -> str:
+    """Return 16 hex digits of the SHA-256 of a resolved config, without its top-level keys in `ignores`.
+
+    Without ignores this is the config hash. Without the sections that do not change what a job computes
+    (paths, tracking, machine settings) it is the job key, by which jobs of different sweeps are the same.
+    """
+    try:
+        container = OmegaConf.to_container(task, resolve=True)
+    except OmegaConfBaseException:  # an interpolation that only the running job can resolve
+        container = OmegaConf.to_container(task, resolve=False)
+    assert isinstance(container, dict)  # noqa: S101 - a DictConfig gives a dict
+    kept = {str(key): value for key, value in container.items() if key not in ignores}
+    canonical = orjson.dumps(kept, default=str, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    return hashlib.sha256(canonical).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The frozen part of a sweep: its jobs, and how they are going to be ranked."""
+
+    sweep: str
+    created_at: str
+    command: tuple[str, ...]
+    swept: tuple[str, ...]
+    objective: Mapping[str, Any]
+    report: tuple[str, ...] | None
+    jobs: tuple[Mapping[str, Any], ...]
+
+    def save(self, path: Path) -> None:
+        """Write the plan; it is never written again."""
+        write_json(path, {"version": PLAN_VERSION, "podium": __version__, **vars(self)})
+
+    @classmethod
+    def read(cls, path: Path) -> "Plan":
+        """Read a plan back; raises tracking's error, naming the file, when it cannot be read."""
+        raw = read_json(path)
+        return cls(
+            sweep=raw["sweep"],
+            created_at=raw["created_at"],
+            command=tuple(raw["command"]),
+            swept=tuple(raw["swept"]),
+            objective=raw["objective"],
+            report=None if raw["report"] is None else tuple(raw["report"]),
+            jobs=tuple(raw["jobs"]),
+        )
+
+
+def make_plan(
+    sweep_id: str,
+    settings: SweeperSettings,
+    space: Space,
+    jobs: Sequence[Job],
+    *,
+    created_at: str,
+    command: Sequence[str],
+) -> Plan:
+    """Describe `jobs` as plain data."""
+    return Plan(
+        sweep=sweep_id,
+        created_at=created_at,
+        command=tuple(command),
+        swept=tuple(space.axes),
+        objective={
+            "metric": settings.objective.metric,
+            "mode": str(settings.objective.mode),
+            "at": str(settings.objective.at),
+        },
+        report=settings.report,
+        jobs=tuple(
+            {"job": job.number, "key": job.key, "config_hash": job.config_hash, "overrides": list(job.overrides), "point": dict(job.point)}
+            for job in jobs
+        ),
+    )

@@ -1,0 +1,173 @@
+"""A sweep's settings as frozen values, checked once.
+
+Hydra's typed configs (``hydra_plugins/podium/config.py``) refuse unknown keys and wrong types while
+the config is composed; what is left to check here is whether the values can work.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeVar
+
+from omegaconf import DictConfig, OmegaConf
+
+from sweeps.errors import SettingsError
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+class Mode(StrEnum):
+    """Whether the objective is to be large or small."""
+
+    MAX = "max"
+    MIN = "min"
+
+
+class At(StrEnum):
+    """Which of a metric's logged values counts for a run."""
+
+    BEST = "best"
+    LAST = "last"
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a sweep optimises: a logged metric, or (``metric=None``) the task's return value."""
+
+    metric: str | None
+    mode: Mode
+    at: At
+
+    @property
+    def label(self) -> str:
+        """The name the objective is shown under."""
+        return self.metric or "objective"
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """What makes the winner of a sweep the champion of a registered model."""
+
+    model_name: str
+    min_delta: float
+    thresholds: Mapping[str, float]
+    files: tuple[str, ...]
+    loader: str | None
+
+
+@dataclass(frozen=True)
+class SweeperSettings:
+    """``hydra.sweeper.*``: what is swept, ranked and promoted."""
+
+    store: Path
+    name: str | None
+    params: Mapping[str, str]
+    objective: Objective
+    report: tuple[str, ...] | None
+    max_failures: float
+    check: str | None
+    key_ignores: frozenset[str]
+    promotion: Promotion | None
+
+    def tolerates(self, failed: int, total: int) -> bool:
+        """Whether `failed` of `total` jobs is within ``max_failures`` (a share when below 1)."""
+        allowed = self.max_failures * total if 0 < self.max_failures < 1 else self.max_failures
+        return failed <= allowed
+
+
+@dataclass(frozen=True)
+class LauncherSettings:
+    """``hydra.launcher.*``: how jobs share the machine."""
+
+    n_jobs: int
+    threads: int
+    preload: tuple[str, ...]
+    grace_s: float
+
+
+def sweeper_settings(config: DictConfig) -> SweeperSettings:
+    """Read ``hydra.sweeper``; raises `SettingsError` for values that cannot work."""
+    raw = _section(config, "hydra.sweeper")
+    max_failures = raw["max_failures"]
+    if max_failures < 0:
+        raise SettingsError(f"max_failures={max_failures}: allowed are a count (0, 1, 2, ...) or a share (0.1)")
+    return SweeperSettings(
+        store=Path(raw["store"]),
+        name=raw["name"],
+        params={key: str(value) for key, value in raw["params"].items()},
+        objective=_objective(raw["objective"] or {}),
+        report=None if raw["report"] is None else tuple(raw["report"]),
+        max_failures=max_failures,
+        check=raw["check"],
+        key_ignores=frozenset(raw["key_ignores"]),
+        promotion=_promotion(raw["promotion"] or {}),
+    )
+
+
+def launcher_settings(config: DictConfig) -> LauncherSettings:
+    """Read ``hydra.launcher``; null means the cores for `n_jobs` and an equal share for `threads`."""
+    import joblib
+
+    raw = _section(config, "hydra.launcher")
+    cores = joblib.cpu_count()
+    n_jobs = cores if raw["n_jobs"] is None else raw["n_jobs"]
+    if n_jobs < 1:
+        raise SettingsError(f"n_jobs={n_jobs}: allowed are 1, 2, ... or null for one job per core ({cores} here)")
+    threads = max(1, cores // n_jobs) if raw["threads"] is None else raw["threads"]
+    if threads < 1:
+        raise SettingsError(f"threads={threads}: allowed are 1, 2, ... or null for an equal share of the cores")
+    if raw["grace_s"] < 0:
+        raise SettingsError(f"grace_s={raw['grace_s']}: allowed are seconds, 0 or more")
+    return LauncherSettings(n_jobs, threads, tuple(raw["preload"]), raw["grace_s"])
+
+
+def _section(config: DictConfig, key: str) -> dict[str, Any]:
+    node = OmegaConf.select(config, key)
+    container = OmegaConf.to_container(node, resolve=True)
+    if not isinstance(container, dict):
+        raise SettingsError(f"{key} is no mapping: {container!r}")
+    return {str(name): value for name, value in container.items()}
+
+
+def _objective(raw: Mapping[str, Any]) -> Objective:
+    _refuse_unknown("objective", raw, {"metric", "mode", "at"})
+    metric = raw.get("metric")
+    if metric is not None and (not isinstance(metric, str) or not metric):
+        raise SettingsError(f"objective.metric={metric!r}: allowed is the name of a logged metric, or null")
+    return Objective(
+        metric, _choice("objective.mode", raw.get("mode", "max"), Mode), _choice("objective.at", raw.get("at", "best"), At)
+    )
+
+
+def _choice(key: str, value: object, allowed: type[Choice]) -> Choice:
+    try:
+        return allowed(value)
+    except ValueError:
+        raise SettingsError(f"{key}={value}: allowed are {', '.join(allowed)}") from None
+
+
+def _promotion(raw: Mapping[str, Any]) -> Promotion | None:
+    known = {"promote", "model_name", "min_delta", "thresholds", "files", "loader"}
+    _refuse_unknown("promotion", raw, known)
+    if not raw.get("promote", False):
+        return None
+    if not raw.get("model_name"):
+        raise SettingsError("promotion.promote=true needs promotion.model_name, the name to register the winner under")
+    min_delta = raw.get("min_delta", 0.0)
+    if not isinstance(min_delta, int | float) or min_delta < 0:
+        raise SettingsError(f"promotion.min_delta={min_delta}: allowed is 0 or more")
+    thresholds = raw.get("thresholds") or {}
+    return Promotion(
+        model_name=str(raw["model_name"]),
+        min_delta=float(min_delta),
+        thresholds={str(metric): float(bound) for metric, bound in thresholds.items()},
+        files=tuple(raw.get("files") or ()),
+        loader=raw.get("loader"),
+    )
+
+
+def _refuse_unknown(section: str, raw: Mapping[str, Any], known: set[str]) -> None:
+    for key in raw:
+        if key not in known:
+            raise SettingsError(f"{section}.{key}: unknown key; allowed are {', '.join(sorted(known))}")

@@ -1,0 +1,257 @@
+"""Runs a sweep from start to end: plan, run, rank, promote.
+
+Everything that can be refused is refused before the first job starts. Whatever happens after that,
+the jobs that finished are ranked.
+"""
+
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import HydraContext, TaskFunction
+from hydra.utils import get_method
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from sweeps.aggregate import Leaderboard, aggregate, last_record, objective_value
+from sweeps.compose import Composer, task_config
+from sweeps.errors import JobsFailedError, ObjectiveError, SettingsError, SweepInterruptedError
+from sweeps.executor.base import Event, Executor, Job, JobStatus, Outcome
+from sweeps.executor.local import LocalExecutor
+from sweeps.job import pack_common
+from sweeps.ledger import Ledger
+from sweeps.plan import hash_config, make_plan
+from sweeps.progress import Progress
+from sweeps.promotion import promote_winner
+from sweeps.settings import SweeperSettings, launcher_settings, sweeper_settings
+from sweeps.space import Space, parse_space
+from sweeps.table import make_console, show_leaderboard
+from tracking import ExperimentTracker, RunStatus, TrackingError
+from tracking.names import check_component
+
+log = logging.getLogger(__name__)
+
+
+def run(
+    hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig, arguments: Sequence[str]
+) -> Leaderboard:
+    """Run the sweep that `config` and the overrides in `arguments` describe; return its leaderboard.
+
+    Raises `SettingsError` before anything starts; after the ranking, `SweepInterruptedError` when it was
+    stopped by a signal, `ObjectiveError` when no job logged the objective, and `JobsFailedError` when more
+    jobs failed than ``max_failures`` tolerates.
+    """
+    settings = sweeper_settings(config)
+    _require_our_launcher(config)
+    space = parse_space(settings.params, arguments, hydra_context.config_loader)
+    sweep_dir = _claim(settings)
+    try:
+        with open_dict(config):
+            config.hydra.sweep.dir = str(sweep_dir)
+            config.hydra.sweep.subdir = "jobs/${hydra.job.num}"
+        executor = LocalExecutor(
+            launcher_settings(config), pack_common(hydra_context, task_function, sweep_dir.name)
+        )
+        jobs = plan_jobs(Composer(hydra_context.config_loader, config, space.fixed), space, settings)
+        plan = make_plan(
+            sweep_dir.name, settings, space, jobs, created_at=datetime.now().astimezone().isoformat(), command=sys.argv
+        )
+        plan.save(sweep_dir / "plan.json")
+        OmegaConf.save(config, sweep_dir / "multirun.yaml")
+    except BaseException:
+        _abandon(sweep_dir)
+        raise
+    return _Sweep(settings, sweep_dir, space, jobs, executor).run()
+
+
+def plan_jobs(composer: Composer, space: Space, settings: SweeperSettings) -> list[Job]:
+    """Compose and check every job of the grid; raises `SettingsError` naming each job that cannot work."""
+    check = get_method(settings.check) if settings.check else None
+    parser = OverridesParser.create()
+    jobs: list[Job] = []
+    refused: list[str] = []
+    for number, point in enumerate(space.grid()):
+        config = composer.job_config(number, point)
+        task = task_config(config)
+        if check is not None:
+            try:
+                check(task)
+            except ValueError as error:
+                refused.append(f"job {number} ({' '.join(point) or 'no overrides'}): {error}")
+        values = {override.key_or_group: override.value() for override in parser.parse_overrides(list(point))}
+        jobs.append(
+            Job(
+                number=number,
+                key=hash_config(task, settings.key_ignores),
+                config_hash=hash_config(task),
+                overrides=(*space.fixed, *point),
+                point=values,
+                config=config,
+            )
+        )
+    if refused:
+        shown = "\n".join(dict.fromkeys(refused))
+        raise SettingsError(f"{len(refused)} of {len(jobs)} jobs cannot run, so none was started:\n{shown}")
+    return jobs
+
+
+class _Sweep:
+    """One sweep under way: hears the events, keeps the ledger, ranks at the end."""
+
+    def __init__(
+        self, settings: SweeperSettings, sweep_dir: Path, space: Space, jobs: Sequence[Job], executor: Executor
+    ) -> None:
+        self._settings = settings
+        self._dir = sweep_dir
+        self._jobs = jobs
+        self._executor = executor
+        self._tracker = ExperimentTracker(settings.store)
+        self._ledger = Ledger(sweep_dir / "jobs.jsonl")
+        self._console = make_console()
+        self._progress = Progress(self._console, jobs, tuple(space.axes), settings.objective)
+        self._interrupted: signal.Signals | None = None
+
+    def run(self) -> Leaderboard:
+        self._console.print(
+            f"Sweep {self._dir.name}: {len(self._jobs)} jobs, results in {_shown(self._dir)}", soft_wrap=True
+        )
+        try:
+            with self._signals(), self._progress:
+                for outcome in self._executor.run(self._jobs, self._hear):
+                    self._finish(outcome)
+        finally:
+            board = aggregate(self._dir)
+            show_leaderboard(self._console, board, _shown(self._dir))
+        self._raise_if_interrupted(board)
+        self._raise_if_unranked(board)
+        if self._settings.promotion is not None:
+            decision = promote_winner(board, self._settings.store, self._settings.promotion)
+            self._console.print(str(decision), soft_wrap=True, style="green" if decision.promoted else "yellow")
+        self._raise_if_failed(board)
+        return board
+
+    def _hear(self, event: Event) -> None:
+        self._ledger.note(event)
+        self._progress.heard(event)
+
+    def _finish(self, outcome: Outcome) -> None:
+        self._close_runs(outcome)
+        self._ledger.finish(outcome)
+        record = last_record(self._tracker, outcome)
+        self._progress.finished(outcome, objective_value(self._settings.objective, outcome, record))
+
+    def _close_runs(self, outcome: Outcome) -> None:
+        """Finish, in the name of a job that died, the runs it could not finish itself."""
+        for run_id in outcome.runs:
+            try:
+                record = self._tracker.record(run_id)
+                if record is None or record.finished_at is not None:
+                    continue
+                status = RunStatus.KILLED if outcome.status is JobStatus.KILLED else RunStatus.FAILED
+                reason = outcome.error or "the job ended without finishing its run"
+                self._tracker.open_run(run_id).finish(status, error=reason)
+            except TrackingError as error:
+                log.warning("could not finish %s in the name of job %d: %s", run_id, outcome.job, error)
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Turn SIGINT and SIGTERM into an orderly stop; once more ends the jobs at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def stop(number: int, _frame: FrameType | None) -> None:
+            again = "ending them now" if self._interrupted else "again ends them now"
+            self._interrupted = signal.Signals(number)
+            self._progress.say(f"{self._interrupted.name}: waiting for running jobs to finish their runs; {again}")
+            self._executor.stop()
+
+        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _raise_if_interrupted(self, board: Leaderboard) -> None:
+        if self._interrupted:
+            done = board.count("completed")
+            raise SweepInterruptedError(
+                f"stopped by {self._interrupted.name}: {done} of {len(board.rows)} jobs completed, nothing was promoted",
+                128 + self._interrupted,
+            )
+
+    def _raise_if_unranked(self, board: Leaderboard) -> None:
+        metric = self._settings.objective.metric
+        completed = [row for row in board.rows if row.status == JobStatus.COMPLETED]
+        if not completed or any(row.objective is not None for row in completed):
+            return
+        if metric is None:
+            raise ObjectiveError(
+                "no job returned a number to rank by; return one from the task, or name a logged metric in objective.metric"
+            )
+        raise ObjectiveError(
+            f"objective.metric={metric}: none of the {len(completed)} completed jobs logged it; logged: {self._logged(row.run for row in completed)}"
+        )
+
+    def _logged(self, runs: Iterable[str | None]) -> str:
+        records = [self._tracker.record(run) for run in runs if run is not None]
+        names = {name for record in records if record is not None for name in record.summary}
+        return ", ".join(sorted(names)) or "nothing"
+
+    def _raise_if_failed(self, board: Leaderboard) -> None:
+        failed = board.count("failed", "killed", "cancelled")
+        if not self._settings.tolerates(failed, len(board.rows)):
+            raise JobsFailedError(
+                f"{failed} of {len(board.rows)} jobs failed (max_failures={self._settings.max_failures:g})"
+            )
+
+
+def _require_our_launcher(config: DictConfig) -> None:
+    target = str(config.hydra.launcher.get("_target_"))
+    if not target.startswith("hydra_plugins.podium."):
+        raise SettingsError(f"hydra.launcher={target}: the podium sweeper needs `override hydra/launcher: podium`")
+
+
+def _claim(settings: SweeperSettings) -> Path:
+    """Make the sweep's folder, which must be new: named by the setting, or by the time."""
+    parent = (settings.store / "sweeps").absolute()
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        if settings.name is not None:
+            folder = parent / check_component("sweep.name", settings.name)
+            folder.mkdir()
+            return folder
+        stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+        for attempt in range(1, 1000):
+            folder = parent / (stamp if attempt == 1 else f"{stamp}-{attempt}")
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                continue
+            return folder
+    except FileExistsError:
+        raise SettingsError(f"sweep.name={settings.name}: {parent / str(settings.name)} exists; choose a new name") from None
+    except (OSError, TrackingError) as error:
+        raise SettingsError(f"cannot make a sweep folder in {parent}: {error}") from error
+    raise SettingsError(f"no free sweep folder {parent / stamp}")
+
+
+def _abandon(sweep_dir: Path) -> None:
+    """Remove the folder of a sweep that was refused before it began."""
+    for name in ("plan.json", "multirun.yaml"):
+        (sweep_dir / name).unlink(missing_ok=True)
+    sweep_dir.rmdir()
+
+
+def _shown(path: Path) -> Path:
+    """Return `path` relative to the working folder where it lies below it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+

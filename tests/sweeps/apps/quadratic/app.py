@@ -1,0 +1,61 @@
+"""A small Hydra app of somebody's, with every way for a job to go wrong."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+from tracking import ExperimentTracker
+
+
+def go_wrong(fault: str) -> object:
+    if fault == "raise":
+        raise ValueError("no such luck")
+    if fault == "exit":
+        sys.exit(3)
+    if fault == "os_exit":
+        os._exit(4)
+    if fault == "sigkill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if fault == "segfault":
+        ctypes.string_at(0)
+    if fault == "unpicklable":
+        return threading.Lock()
+    if fault == "unraisable":
+
+        class LocalError(Exception):
+            def __init__(self, first: object, second: object) -> None:
+                super().__init__(threading.Lock())
+
+        raise LocalError(1, 2)
+    if fault == "leaves_children":
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        Path("child.pid").write_text(str(child.pid))
+    if fault == "waits":
+        Path(f"waiting-{os.getpid()}").touch()
+        time.sleep(600)
+    return None
+
+
+@hydra.main(config_path=".", config_name="config", version_base="1.3")
+def main(cfg: DictConfig) -> object:
+    loss = float((cfg.x - 2) ** 2)
+    if not cfg.track:
+        return loss
+    with ExperimentTracker(cfg.store).start_run("quadratic", params={"x": cfg.x}) as run:
+        run.log({"loss": loss + 1}, step=0)
+        run.log({"loss": loss}, step=1)
+        answer = go_wrong(cfg.fault)
+        run.log({"test_loss": loss + 0.5})
+    return answer
+
+
+if __name__ == "__main__":
+    main()

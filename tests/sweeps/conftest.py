@@ -1,0 +1,73 @@
+"""A small Hydra app, run as its user would: a command in a process of its own."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tracking.files import read_json, read_lines
+
+APP = Path(__file__).parent / "apps" / "quadratic" / "app.py"
+
+
+@dataclass
+class Sweep:
+    """What a finished command left behind."""
+
+    code: int
+    out: str
+    err: str
+    cwd: Path
+
+    @property
+    def dir(self) -> Path:
+        (folder,) = (self.cwd / "experiments" / "sweeps").iterdir()
+        return folder
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = read_json(self.dir / "leaderboard.json")["rows"]
+        return rows
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return list(read_lines(self.dir / "jobs.jsonl"))
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
+    """Start the app in an empty folder with the given arguments."""
+
+    def start(*arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-W", "error", str(APP), *arguments],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return start
+
+
+@pytest.fixture
+def finish(tmp_path: Path) -> Callable[[subprocess.Popen[str]], Sweep]:
+    """Wait for a started app."""
+
+    def finish(process: subprocess.Popen[str]) -> Sweep:
+        out, err = process.communicate(timeout=120)
+        return Sweep(process.returncode, out, err, tmp_path)
+
+    return finish
+
+
+@pytest.fixture
+def sweep(
+    start: Callable[..., subprocess.Popen[str]], finish: Callable[[subprocess.Popen[str]], Sweep]
+) -> Callable[..., Sweep]:
+    """Run the app with the given arguments to its end."""
+    return lambda *arguments: finish(start(*arguments))

@@ -1,0 +1,223 @@
+"""A sweep of somebody's Hydra app, from the command line to the leaderboard."""
+
+import csv
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sweeps import aggregate
+from tracking import ExperimentTracker
+from tracking.files import read_json
+
+
+def test_jobs_are_ranked_by_the_objective(sweep: Callable) -> None:
+    result = sweep("-m", "x=0,1,2,3")
+    assert result.code == 0, result.err
+    assert [row["point"]["x"] for row in result.rows] == [2, 1, 3, 0]
+    assert [row["rank"] for row in result.rows] == [1, 2, 3, 4]
+    assert [row["objective"] for row in result.rows] == [0.0, 1.0, 1.0, 4.0]
+    assert result.rows[0]["metrics"] == {"test_loss": 0.5}
+    assert result.rows[0]["epochs"] == 2
+
+
+def test_the_leaderboard_is_written_as_json_csv_and_markdown_and_printed(sweep: Callable) -> None:
+    result = sweep("-m", "x=1,2")
+    with (result.dir / "leaderboard.csv").open() as file:
+        lines = list(csv.DictReader(file))
+    assert [line["x"] for line in lines] == ["2", "1"]
+    assert lines[0]["status"] == "completed"
+    assert (result.dir / "leaderboard.md").read_text().count("| completed |") == 2
+    assert "Leaderboard of sweep" in result.out
+    assert "rank" in result.out
+
+
+def test_in_a_pipe_each_finished_job_is_one_line(sweep: Callable) -> None:
+    result = sweep("-m", "x=1,2,3")
+    lines = [line for line in result.out.splitlines() if line.startswith("[")]
+    assert [line.split()[0] for line in lines] == ["[1/3]", "[2/3]", "[3/3]"]
+    assert "\x1b" not in result.out
+
+
+def test_the_plan_is_frozen_before_the_jobs_and_names_each(sweep: Callable) -> None:
+    result = sweep("-m", "x=1,2", "shape=square,triangle", "fault=none")
+    plan = read_json(result.dir / "plan.json")
+    assert plan["swept"] == ["x", "shape"]
+    assert [job["overrides"] for job in plan["jobs"]] == [
+        ["fault=none", "x=1", "shape=square"],
+        ["fault=none", "x=1", "shape=triangle"],
+        ["fault=none", "x=2", "shape=square"],
+        ["fault=none", "x=2", "shape=triangle"],
+    ]
+    assert len({job["key"] for job in plan["jobs"]}) == 4
+
+
+def test_each_run_names_its_sweep_and_job(sweep: Callable) -> None:
+    result = sweep("-m", "x=1,2")
+    tracker = ExperimentTracker(result.cwd / "experiments")
+    plan = read_json(result.dir / "plan.json")
+    for row in result.rows:
+        record = tracker.record(row["run"])
+        assert record is not None
+        assert record.sweep is not None
+        assert record.sweep["id"] == result.dir.name
+        assert record.sweep["job"] == row["job"]
+        assert record.sweep["key"] == plan["jobs"][row["job"]]["key"]
+
+
+def test_hydra_leaves_its_own_output_in_the_job_folder(sweep: Callable) -> None:
+    result = sweep("-m", "x=1,2")
+    assert (result.dir / "jobs" / "0" / ".hydra" / "overrides.yaml").read_text() == "- x=1\n"
+    assert (result.dir / "jobs" / "1" / "output.log").exists()
+
+
+def test_one_job_of_every_bad_kind_fails_alone(sweep: Callable) -> None:
+    faults = "none,raise,exit,os_exit,sigkill,segfault,unpicklable,unraisable"
+    result = sweep("-m", f"fault={faults}", "x=2")
+    assert result.code == 1
+    by_fault = {row["point"]["fault"]: row for row in result.rows}
+    assert by_fault["none"]["rank"] == 1
+    assert by_fault["unpicklable"]["status"] == "completed"  # what it logged is what counts
+    assert by_fault["raise"]["error"] == "ValueError: no such luck"
+    assert by_fault["exit"]["error"] == "called sys.exit(3)"
+    assert by_fault["os_exit"]["error"] == "the process ended with exit code 4 and without an outcome"
+    assert by_fault["sigkill"]["error"] == "killed by SIGKILL"
+    assert by_fault["segfault"]["error"] == "killed by SIGSEGV"
+    assert "LocalError" in by_fault["unraisable"]["error"]
+    assert "6 of 8 jobs failed" in result.err
+    for fault in ("raise", "exit", "os_exit", "sigkill", "segfault", "unraisable"):
+        assert by_fault[fault]["error"] in result.out
+
+
+def test_a_failed_jobs_traceback_is_in_its_log_and_in_the_ledger(sweep: Callable) -> None:
+    result = sweep("-m", "fault=none,raise,segfault")
+    assert 'raise ValueError("no such luck")' in (result.dir / "jobs" / "1" / "output.log").read_text()
+    assert "Segmentation fault" in (result.dir / "jobs" / "2" / "output.log").read_text()
+    (ended,) = (event for event in result.events if event["event"] == "finished" and event["job"] == 1)
+    assert 'raise ValueError("no such luck")' in ended["traceback"]
+
+
+def test_the_run_of_a_job_that_died_is_finished_in_its_name(sweep: Callable) -> None:
+    result = sweep("-m", "fault=os_exit,sigkill,raise")
+    tracker = ExperimentTracker(result.cwd / "experiments")
+    records = {row["point"]["fault"]: tracker.record(row["run"]) for row in result.rows}
+    assert {fault: str(record.status) for fault, record in records.items() if record} == {
+        "os_exit": "failed",
+        "sigkill": "killed",
+        "raise": "failed",
+    }
+    assert all(record is not None and record.finished_at is not None for record in records.values())
+    assert records["sigkill"] is not None
+    assert records["sigkill"].error == "killed by SIGKILL"
+
+
+def test_what_a_job_leaves_running_is_ended_with_it(sweep: Callable) -> None:
+    result = sweep("-m", "fault=leaves_children", "x=1,2")
+    assert result.code == 0, result.err
+    pid = int((result.cwd / "child.pid").read_text())
+    # The orphan may still be a zombie of init's for a moment; it runs no more.
+    state = Path(f"/proc/{pid}/stat")
+    assert not state.exists() or state.read_text().split()[2] in {"Z", "X"}
+
+
+@pytest.mark.parametrize(("allowed", "code"), [("1", 0), ("0.5", 0), ("0.2", 1), ("0", 1)])
+def test_failures_are_tolerated_as_a_count_or_a_share(sweep: Callable, allowed: str, code: int) -> None:
+    assert sweep("-m", "fault=none,raise", f"hydra.sweeper.max_failures={allowed}").code == code
+
+
+def test_without_tracking_the_return_value_is_the_objective(sweep: Callable) -> None:
+    result = sweep("-m", "x=1,2", "track=false", "hydra.sweeper.objective.metric=null")
+    assert result.code == 0, result.err
+    assert [(row["run"], row["objective"]) for row in result.rows] == [(None, 0.0), (None, 1.0)]
+
+
+def test_swept_keys_can_stand_in_the_config(sweep: Callable) -> None:
+    result = sweep("-m", "+hydra.sweeper.params.x='1,2'")
+    assert sorted(row["point"]["x"] for row in result.rows) == [1, 2]
+
+
+def test_an_objective_that_no_job_logs_is_named_with_what_was_logged(sweep: Callable) -> None:
+    result = sweep("-m", "x=1,2", "hydra.sweeper.objective.metric=val_auc")
+    assert result.code == 1
+    assert "objective.metric=val_auc: none of the 2 completed jobs logged it; logged: loss, test_loss" in result.err
+    assert [row["status"] for row in result.rows] == ["completed", "completed"]
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("hydra.sweeper.objective.mode=best", "objective.mode=best: allowed are max, min"),
+        ("hydra.sweeper.objective.at=first", "objective.at=first: allowed are best, last"),
+        ("hydra.sweeper.max_failures=-1", "max_failures=-1"),
+        ("hydra.launcher.n_jobs=0", "n_jobs=0: allowed are 1, 2"),
+        ("hydra.launcher.threads=0", "threads=0"),
+        ("hydra.sweeper.name=../out", r"../out"),
+        ("x=interval(0,1)", "no grid"),
+        ("nothing=1", "nothing"),
+        ("hydra/launcher=basic", "needs `override hydra/launcher: podium`"),
+        ("hydra.sweeper.promotion.promote=true", "needs promotion.model_name"),
+    ],
+)
+def test_impossible_settings_are_refused_before_anything_starts(
+    sweep: Callable, argument: str, message: str
+) -> None:
+    result = sweep("-m", "x=1,2", argument)
+    assert result.code == 1
+    assert message in result.err
+    assert not list(result.cwd.glob("experiments/sweeps/*"))
+
+
+def test_a_named_sweep_is_never_overwritten(sweep: Callable) -> None:
+    assert sweep("-m", "x=1", "hydra.sweeper.name=mine").code == 0
+    again = sweep("-m", "x=2", "hydra.sweeper.name=mine")
+    assert again.code == 1
+    assert "choose a new name" in again.err
+    assert [row["point"] for row in again.rows] == [{}] or again.rows[0]["objective"] == 1.0
+
+
+def test_a_store_that_cannot_be_written_is_one_clear_message(sweep: Callable, tmp_path: Path) -> None:
+    (tmp_path / "occupied").write_text("a file, not a folder")
+    result = sweep("-m", "x=1,2", "store=occupied/store")
+    assert result.code == 1
+    assert "cannot make a sweep folder" in result.err
+
+
+def test_aggregating_again_gives_the_same_leaderboard(sweep: Callable) -> None:
+    result = sweep("-m", "x=1,2", "fault=none,raise")
+    names = ("leaderboard.json", "leaderboard.csv", "leaderboard.md")
+    before = [(result.dir / name).read_bytes() for name in names]
+    for name in names:
+        (result.dir / name).unlink()
+    aggregate(result.dir)
+    assert [(result.dir / name).read_bytes() for name in names] == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_the_sweep_gently_and_ranks_what_is_there(
+    start: Callable, finish: Callable, tmp_path: Path, number: signal.Signals
+) -> None:
+    process = start("-m", "fault=none,waits,waits,raise", "hydra.launcher.n_jobs=2")
+    for line in process.stdout:
+        if line.startswith("[1/4]"):
+            break
+    await_file(tmp_path, "waiting-*", 1)
+    process.send_signal(number)
+    result = finish(process)
+    assert result.code != 0
+    assert f"stopped by {number.name}" in result.err
+    statuses = [row["status"] for row in result.rows]
+    assert statuses[0] == "completed"
+    assert set(statuses[1:]) <= {"killed", "cancelled"}
+    tracker = ExperimentTracker(tmp_path / "experiments")
+    assert {str(record.status) for record in tracker.records()} <= {"completed", "killed"}
+
+
+def await_file(folder: Path, pattern: str, count: int) -> None:
+    import time
+
+    deadline = time.monotonic() + 30
+    while len(list(folder.glob(pattern))) < count:
+        assert time.monotonic() < deadline, f"{pattern} never came"
+        time.sleep(0.01)
