@@ -58,7 +58,11 @@ def explain(error: BaseException) -> str:
     cause = error.__cause__
     lines = [str(error).strip()]
     if isinstance(cause, OmegaConfBaseException):
-        lines += [line for line in str(cause).splitlines() if not line.lstrip().startswith(("object_type=", "reference_type="))]
+        lines += [
+            line
+            for line in str(cause).splitlines()
+            if not line.lstrip().startswith(("object_type=", "reference_type="))
+        ]
         lines += _allowed_keys(cause)
     elif isinstance(cause, Exception) and str(cause) and str(cause) not in lines[0]:
         lines.append(str(cause).strip())

@@ -25,6 +25,7 @@ from trainer.seeding import Ambient, generator
 
 logger = logging.getLogger(__name__)
 
+
 class Stop(StrEnum):
     """Why a training ended."""
 
@@ -121,9 +122,7 @@ def fit(
     return Fit(watch.value, watch.epoch, epoch, stop)
 
 
-def train_epoch(
-    network: Network, rows: Split, optimizer: Optimizer, batch_size: int
-) -> tuple[float, float]:
+def train_epoch(network: Network, rows: Split, optimizer: Optimizer, batch_size: int) -> tuple[float, float]:
     """Go once over the rows in the order given; the mean loss and accuracy, as seen while training.
 
     The device is asked for numbers once, at the end. A last batch of a single row is left out: batch

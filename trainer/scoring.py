@@ -61,7 +61,9 @@ def infer(network: Network, numeric: torch.Tensor, categorical: torch.Tensor) ->
         with torch.inference_mode():
             return torch.cat(
                 [
-                    network(numeric[start : start + EVALUATION_ROWS], categorical[start : start + EVALUATION_ROWS])
+                    network(
+                        numeric[start : start + EVALUATION_ROWS], categorical[start : start + EVALUATION_ROWS]
+                    )
                     for start in range(0, max(len(numeric), 1), EVALUATION_ROWS)
                 ]
             )

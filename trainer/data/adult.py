@@ -14,11 +14,11 @@ from trainer.data.splits import by_ratio
 from trainer.data.table import binarize, parts_of, read_csv, roles
 from trainer.data.tensors import Splits
 from trainer.errors import DataError
+from trainer.sources import ADULT_FILES, ADULT_SOURCE
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SOURCE = "get both files from https://archive.ics.uci.edu/dataset/2/adult and set data.path to their folder"
 TARGET = "income"
 COLUMNS = (
     "age", "workclass", "fnlwgt", "education", "education-num", "marital-status", "occupation",
@@ -29,7 +29,7 @@ COLUMNS = (
 def load(*, path: str, drop: Sequence[str], val_fraction: float, data_seed: int) -> Splits:
     """Read the two files in the folder `path`; the validation rows are drawn from `adult.data`."""
     folder = Path(path)
-    known, test = _read(folder / "adult.data"), _read(folder / "adult.test")
+    known, test = (_read(folder / name) for name in ADULT_FILES)
     target = binarize(known[TARGET], name=TARGET, positive=">50K")
     parts = by_ratio(target[0], val_fraction=val_fraction, test_fraction=0, seed=data_seed)
     tables = [*(known.iloc[part] for part in parts[:2]), test]
@@ -40,7 +40,9 @@ def load(*, path: str, drop: Sequence[str], val_fraction: float, data_seed: int)
 def _read(path: Path) -> "pd.DataFrame":
     """Read one file, with or without a header line; the published test file opens with a remark."""
     if not path.is_file():
-        raise DataError(f"data file {str(path)!r} does not exist (looked for {path.absolute()}); {SOURCE}")
+        raise DataError(
+            f"data file {str(path)!r} does not exist (looked for {path.absolute()}); {ADULT_SOURCE}"
+        )
     with path.open() as file:
         opening = file.readline()
     skip = int(opening.startswith(("|", COLUMNS[0])))

@@ -16,7 +16,7 @@ from trainer.data.tensors import Splits
 
 Array = np.ndarray[Any, Any]
 
-_LATENT = 4  # the length of the hidden vectors whose products make the interactions
+_LATENT = 2  # the length of the hidden vectors whose products make the interactions
 
 
 def load(
@@ -78,18 +78,18 @@ def _codes(draw: np.random.Generator, rows: int, columns: int, largest: int) -> 
 
 
 def _score(draw: np.random.Generator, numeric: Array, codes: Array) -> Array:
-    """The true log-odds, up to shift and scale."""
+    """The true log-odds, up to shift and scale: single effects first, then interactions."""
     rows, columns = codes.shape
     score = np.tanh(numeric) @ draw.normal(size=numeric.shape[1]) * 0.5
-    score += np.sin(2 * numeric[:, 0]) + 0.6 * numeric[:, 1 % numeric.shape[1]] * numeric[:, -1]
-    latent = np.zeros((rows, columns, _LATENT), np.float32)
+    score += 0.7 * np.sin(2 * numeric[:, 0]) + 0.5 * numeric[:, 1 % numeric.shape[1]] * numeric[:, -1]
+    latent = np.zeros((rows, columns, _LATENT))
     for column in range(columns):
         size = int(codes[:, column].max()) + 1
         score += 0.5 * draw.normal(size=size)[codes[:, column]]
-        latent[:, column] = draw.normal(size=(size, _LATENT), scale=_LATENT**-0.25)[codes[:, column]]
-        score += 0.3 * draw.normal(size=size)[codes[:, column]] * numeric[:, column % numeric.shape[1]]
-    for column in range(columns - 1):
-        score += 0.5 * (latent[:, column] * latent[:, column + 1]).sum(axis=1)
+        score += 0.1 * draw.normal(size=size)[codes[:, column]] * numeric[:, column % numeric.shape[1]]
+        latent[:, column] = draw.normal(size=(size, _LATENT))[codes[:, column]]
+    for column in range(0, columns - 1, 2):
+        score += 0.25 * (latent[:, column] * latent[:, column + 1]).sum(axis=1)
     return np.asarray(score)
 
 

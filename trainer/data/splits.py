@@ -21,7 +21,9 @@ def by_ratio(target: Array, *, val_fraction: float, test_fraction: float, seed: 
     for value in np.unique(target):
         rows = draw.permutation(np.flatnonzero(target == value))
         test, val = round(len(rows) * test_fraction), round(len(rows) * val_fraction)
-        for part, chosen in zip(parts, (rows[test + val :], rows[test : test + val], rows[:test]), strict=True):
+        for part, chosen in zip(
+            parts, (rows[test + val :], rows[test : test + val], rows[:test]), strict=True
+        ):
             part.append(chosen)
     return [np.sort(np.concatenate(part)) if part else np.empty(0, np.int64) for part in parts]
 

@@ -4,7 +4,6 @@ The one idea: what a column is may be inferred from its type (numbers are numeri
 categories are categorical), and everything inferred can be said instead. No row is ever dropped silently.
 """
 
-import difflib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from trainer.data.encode import label
 from trainer.data.splits import by_ratio, by_time
 from trainer.data.tensors import Splits
 from trainer.errors import DataError
+from trainer.sources import TABLE_SUFFIXES, no_column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,9 +57,7 @@ def load(
         parts = by_ratio(known, val_fraction=val_fraction, test_fraction=test_fraction, seed=data_seed)
     else:
         check_columns([time_column], table.columns, key="data.time_column")
-        parts = by_time(
-            _times(table[time_column]), val_fraction=val_fraction, test_fraction=test_fraction
-        )
+        parts = by_time(_times(table[time_column]), val_fraction=val_fraction, test_fraction=test_fraction)
     train, val, test = (table.iloc[part] for part in parts)
     splits = [train, val, tables[1] if test_path is not None else test]
     removed = [*drop, *([time_column] if time_column else [])]
@@ -81,7 +79,7 @@ def read(path: str | Path, *, missing_values: Sequence[str] = ()) -> "pd.DataFra
         except (OSError, ValueError) as error:
             raise DataError(f"data file {str(path)!r} cannot be read as Parquet: {error}") from error
         return _some_rows(table, path)
-    if not {".csv", ".tsv", ".txt", ".data"} & set(suffixes):
+    if not set(TABLE_SUFFIXES) & set(suffixes):
         raise DataError(
             f"data file {str(path)!r} has the suffix {file.suffix!r}; allowed are .csv, .tsv and .parquet"
         )
@@ -211,9 +209,7 @@ def check_columns(names: Iterable[str], columns: Iterable[str], *, key: str) -> 
     there = [str(each) for each in columns]
     for name in names:
         if name not in there:
-            near = difflib.get_close_matches(name, there, n=1)
-            hint = f" (did you mean {near[0]!r}?)" if near else ""
-            raise DataError(f"{key}: there is no column {name!r}{hint}; columns are {', '.join(there)}")
+            raise DataError(f"{key}: there is {no_column(name, there)}")
 
 
 def _some_rows(table: "pd.DataFrame", path: str | Path) -> "pd.DataFrame":

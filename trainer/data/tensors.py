@@ -89,7 +89,9 @@ class Dataset:
             "fingerprint": f"sha256:{digest.hexdigest()}",
             "rows": sum(len(split) for split in named.values()),
             **{f"{name}_rows": len(split) for name, split in named.items()},
-            **{f"{name}_positive_rate": round(split.target.mean().item(), 6) for name, split in named.items()},
+            **{
+                f"{name}_positive_rate": round(split.target.mean().item(), 6) for name, split in named.items()
+            },
         }
 
 

@@ -57,13 +57,10 @@ def adapt(module: nn.Module, cardinalities: Sequence[int]) -> Network:
     return Network(module, tuple(cardinalities), takes_codes)
 
 
-def flatten(
-    numeric: torch.Tensor, categorical: torch.Tensor, cardinalities: Sequence[int]
-) -> torch.Tensor:
+def flatten(numeric: torch.Tensor, categorical: torch.Tensor, cardinalities: Sequence[int]) -> torch.Tensor:
     """Put numeric features and one-hot coded categories side by side; code 0 (unseen) is all zeros."""
     columns = [
-        nn.functional.one_hot(categorical[:, index], size)[:, 1:]
-        for index, size in enumerate(cardinalities)
+        nn.functional.one_hot(categorical[:, index], size)[:, 1:] for index, size in enumerate(cardinalities)
     ]
     return torch.cat([numeric, *(each.to(numeric.dtype) for each in columns)], dim=1)
 

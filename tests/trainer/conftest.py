@@ -1,0 +1,54 @@
+"""Fixtures of the trainer's tests: composed configs without the sweep's plug-ins, and a run of them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig
+
+ROOT = Path(__file__).resolve().parents[2]
+SECTIONS = {
+    "data": "ctr",
+    "model": "mlp",
+    "training": "default",
+    "optimizer": "adam",
+    "scheduler": "constant",
+    "objective": "val_auc",
+    "tracking": "default",
+    "promotion": "default",
+    "paths": "default",
+}
+QUICK = ["data.rows=2000", "training.epochs=2", "model.hidden_dims=[16]", "device=cpu"]
+
+Compose = Callable[..., DictConfig]
+
+
+@pytest.fixture
+def composed(tmp_path: Path) -> Compose:
+    """Compose the project's config groups with overrides; runs go to a store of the test's own."""
+    folder = tmp_path / "conf"
+    folder.mkdir()
+    defaults = "".join(f"  - {group}: {choice}\n" for group, choice in SECTIONS.items())
+    (folder / "task.yaml").write_text(
+        f"defaults:\n{defaults}  - _self_\n\nseed: 0\ndevice: auto\nsweep: {{}}\n"
+        f"paths:\n  experiments: {tmp_path / 'experiments'}\n"
+        f"hydra:\n  searchpath: ['file://{ROOT / 'conf'}']\n"
+    )
+
+    def make(*overrides: str) -> DictConfig:
+        GlobalHydra.instance().clear()
+        with initialize_config_dir(str(folder), version_base="1.3"):
+            return compose("task", overrides=list(overrides))
+
+    return make
+
+
+@pytest.fixture
+def data_folder() -> Path:
+    """The folder of real data sets; the test is skipped where it is absent."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no {folder}")
+    return folder

@@ -1,0 +1,124 @@
+"""One job: a composed config in, a tracked run and the objective's value out.
+
+Everything is put together here, in the order it happens; each step lives in a module of its own.
+"""
+
+import logging
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from tracking import ExperimentTracker, Run
+from trainer.checkpoint import save_model
+from trainer.config import check
+from trainer.data.load import load
+from trainer.data.tensors import Dataset
+from trainer.device import resolve
+from trainer.loop import Fit, Objective, fit
+from trainer.models.network import adapt, build
+from trainer.optim import build_optimizer, build_scheduler
+from trainer.scoring import evaluate
+
+logger = logging.getLogger(__name__)
+
+RECIPE = ("data", "model", "training", "optimizer", "scheduler")  # the sections that are hyper-parameters
+
+
+def train(cfg: DictConfig) -> float:
+    """Train, test and save one model as a run of the store, and give the objective's value.
+
+    The run is `completed` also when it was asked to stop early; an error makes it `failed` and is
+    raised on. Raises ConfigError or DataError before a run is made.
+    """
+    check(cfg)
+    config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
+    data = load(config["data"])
+    facts = data.describe()
+    tracker = ExperimentTracker(config["paths"]["experiments"])
+    tracked = config["tracking"]
+    with tracker.start_run(
+        tracked["experiment_name"],
+        tags=tracked["tags"],
+        description=tracked["description"],
+        config=OmegaConf.to_yaml(cfg, resolve=True),
+        overrides=overrides(),
+        data=facts,
+    ) as run:
+        return _train(config, data, facts["fingerprint"], run).value
+
+
+def _train(config: dict[str, Any], data: Dataset, fingerprint: str, run: Run) -> Fit:
+    """Build, fit, test, save: the inside of a run."""
+    device = resolve(config["device"])
+    settings, objective = config["training"], Objective(**config["objective"])
+    module, spec = build(config["model"], data.shape, seed=config["seed"])
+    run.log_params(params(config, spec))
+    module.to(device)
+    optimizer = build_optimizer(
+        config["optimizer"],
+        module,
+        learning_rate=settings["learning_rate"],
+        weight_decay=settings["weight_decay"],
+    )
+    history: list[dict[str, float]] = []
+
+    def log(metrics: dict[str, float], epoch: int) -> None:
+        history.append(metrics)
+        run.log(metrics, step=epoch)
+
+    result = fit(
+        module,
+        data,
+        optimizer,
+        epochs=settings["epochs"],
+        batch_size=settings["batch_size"],
+        seed=config["seed"],
+        objective=objective,
+        scheduler=build_scheduler(config["scheduler"], optimizer, mode=objective.mode),
+        patience=settings["early_stopping_patience"],
+        log=log,
+        should_stop=run.should_stop,
+    )
+    # Scored on the CPU, where a loaded model is scored too: the same numbers to the last digit.
+    scores = evaluate(adapt(module.cpu(), data.shape.cardinalities), data.test)
+    save_model(
+        run.artifacts_dir,
+        module,
+        spec=spec,
+        encoder=data.encoder,
+        data=config["data"],
+        fingerprint=fingerprint,
+    )
+    _draw(run, history, result.epoch, scores)
+    run.log({**data.reference, **scores.named()})
+    logger.info("%s: %s", run.run_id, "  ".join(f"{k} {v:.4f}" for k, v in scores.named().items()))
+    return result
+
+
+def params(config: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
+    """The recipe of a run, flat: leaf names are unique across the config, and a class goes by its section.
+
+    The model's arguments are those it was built with, sizes included, so `TabularClassifier(**params)`
+    builds it again.
+    """
+    flat: dict[str, Any] = {}
+    for section in RECIPE:
+        for key, value in ({**config[section], **spec} if section == "model" else config[section]).items():
+            if key != "_target_":
+                flat[key] = value
+            elif section != "data":  # the data set has a name: `dataset`
+                flat[section] = value
+    return {**flat, "seed": config["seed"], "device": config["device"]}
+
+
+def overrides() -> list[str]:
+    """The overrides Hydra was given for this job; none outside Hydra."""
+    from hydra.core.hydra_config import HydraConfig
+
+    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
+
+
+def _draw(run: Run, history: list[dict[str, float]], epoch: int, scores: Any) -> None:
+    from trainer.plots import draw
+
+    draw(run.artifacts_dir / "plots", history, epoch, scores)
