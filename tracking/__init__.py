@@ -1,0 +1,36 @@
+"""Records of runs as plain files, their comparison, and a registry of the best models."""
+
+from tracking.errors import (
+    CorruptFileError,
+    InvalidNameError,
+    InvalidValueError,
+    MissingFileError,
+    ModelLoadError,
+    StoreUnwritableError,
+    TrackingError,
+    UnknownModelError,
+    UnknownRunError,
+)
+from tracking.job import job_context
+from tracking.records import MetricSummary, RunRecord, RunStatus
+from tracking.run import Run, active_run
+from tracking.tracker import ExperimentTracker
+
+__all__ = [
+    "CorruptFileError",
+    "ExperimentTracker",
+    "InvalidNameError",
+    "InvalidValueError",
+    "MetricSummary",
+    "MissingFileError",
+    "ModelLoadError",
+    "Run",
+    "RunRecord",
+    "RunStatus",
+    "StoreUnwritableError",
+    "TrackingError",
+    "UnknownModelError",
+    "UnknownRunError",
+    "active_run",
+    "job_context",
+]

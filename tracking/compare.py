@@ -1,0 +1,105 @@
+"""Runs beside each other: which metric decides, which run is best, what the columns of a comparison are called."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tracking.errors import InvalidValueError
+from tracking.records import RunRecord
+
+if TYPE_CHECKING:  # pandas is only loaded by those who ask for a frame
+    import pandas as pd
+
+COLUMNS = ("run_id", "experiment_name", "status", "created_at")
+LOWER_IS_BETTER = frozenset({"loss", "logloss", "nll", "error", "err", "mae", "mse", "rmse", "perplexity"})
+_FAMILIES = (("auc",), ("accuracy", "acc"), ("loss",))
+_SPLITS = {"test": 0, "val": 1, "valid": 1, "validation": 1, "train": 3}
+
+Row = dict[str, Any]
+
+
+def mode_of(metric: str) -> str:
+    """'min' for metrics whose last word is loss, error, rmse and the like, else 'max'."""
+    return "min" if _words(metric)[-1] in LOWER_IS_BETTER else "max"
+
+
+def best_available_metric(runs: Iterable[RunRecord]) -> str | None:
+    """The metric to sort by: test_auc, then val_auc, any other AUC, accuracy, loss, else the first by name.
+
+    Within a kind, test comes before validation, then others, then train. Only metrics with a finite last value in
+    some run count; None without any.
+    """
+    names = {name for run in runs for name, summary in run.summary.items() if math.isfinite(summary.last)}
+    return min(names, key=_preference, default=None)
+
+
+def last_value(run: RunRecord, metric: str) -> float | None:
+    """The last value of a metric if it is finite."""
+    summary = run.summary.get(metric)
+    return summary.last if summary and math.isfinite(summary.last) else None
+
+
+def ranked(runs: Sequence[RunRecord], metric: str, mode: str) -> list[RunRecord]:
+    """The runs with the best first; those without a finite value last, equals in their given order."""
+    if mode not in ("max", "min"):
+        raise InvalidValueError(f"mode {mode!r} is none of 'max', 'min'")
+    sign = -1 if mode == "max" else 1
+
+    def key(run: RunRecord) -> tuple[bool, float]:
+        value = last_value(run, metric)
+        return (value is None, sign * (value or 0))
+
+    return sorted(runs, key=key)
+
+
+def best(runs: Sequence[RunRecord], metric: str, mode: str) -> RunRecord | None:
+    """The first of the ranked runs, or None when no run has a finite last value of the metric."""
+    first = next(iter(ranked(runs, metric, mode)), None)
+    return first if first and last_value(first, metric) is not None else None
+
+
+def frame(runs: Sequence[tuple[Mapping[str, Any], RunRecord]]) -> "pd.DataFrame":
+    """The comparison as a DataFrame, for runs given as their dict and record."""
+    import pandas as pd
+
+    rows, columns = table(runs)
+    return pd.DataFrame(rows, columns=columns)
+
+
+def table(runs: Sequence[tuple[Mapping[str, Any], RunRecord]]) -> tuple[list[Row], list[str]]:
+    """Rows and columns of a comparison: COLUMNS, then parameters, then last metric values, each as first seen."""
+    params = list(dict.fromkeys(name for _, run in runs for name in run.params))
+    metrics = list(dict.fromkeys(name for _, run in runs for name in run.summary))
+    param_columns = _columns("params.", params, {*COLUMNS, *metrics})
+    metric_columns = _columns("metrics.", metrics, {*COLUMNS, *params, *param_columns.values()})
+    rows = []
+    for shown, run in runs:
+        row = {name: shown[name] for name in COLUMNS}
+        row |= {param_columns[name]: value for name, value in run.params.items()}
+        row |= {metric_columns[name]: summary.last for name, summary in run.summary.items()}
+        rows.append(row)
+    return rows, [*COLUMNS, *param_columns.values(), *metric_columns.values()]
+
+
+def _columns(prefix: str, names: Sequence[str], others: set[str]) -> dict[str, str]:
+    columns: dict[str, str] = {}
+    taken = others | set(names)
+    for name in names:
+        column = name
+        if name in others:
+            while column in taken:
+                column = prefix + column
+        columns[name] = column
+        taken.add(column)
+    return columns
+
+
+def _words(metric: str) -> list[str]:
+    return re.split(r"[\W_]+", metric.lower().strip("_")) or [metric]
+
+
+def _preference(metric: str) -> tuple[int, int, str]:
+    words = _words(metric)
+    family = next((rank for rank, ends in enumerate(_FAMILIES) if words[-1].endswith(ends)), len(_FAMILIES))
+    return family, _SPLITS.get(words[0], 2), metric

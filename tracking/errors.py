@@ -1,0 +1,50 @@
+"""Every error this package raises on purpose, as one tree.
+
+TrackingError
+├── InvalidNameError      (ValueError)         a name that could leave its folder, or is no name at all
+├── InvalidValueError     (ValueError)         a parameter, metric, status or mode that cannot be kept
+├── UnknownRunError       (LookupError)        no such run
+├── UnknownModelError     (LookupError)        no such model, version or champion
+├── MissingFileError      (FileNotFoundError)  a file to be logged or registered is not there
+├── CorruptFileError      (ValueError)         a file of the store cannot be read as what it should be
+├── StoreUnwritableError  (OSError)            the store refuses to be written
+└── ModelLoadError        (RuntimeError)       a model's files changed, or its loader may not be called
+
+Catch TrackingError to catch them all; each also is the builtin one would expect.
+"""
+
+
+class TrackingError(Exception):
+    """Base of all errors of this package; its text is one line meant for a person."""
+
+
+class InvalidNameError(TrackingError, ValueError):
+    """A name was refused at the border."""
+
+
+class InvalidValueError(TrackingError, ValueError):
+    """A value was refused because it could not be kept or compared."""
+
+
+class UnknownRunError(TrackingError, LookupError):
+    """The store has no run of that id."""
+
+
+class UnknownModelError(TrackingError, LookupError):
+    """The registry has no such model, version or champion."""
+
+
+class MissingFileError(TrackingError, FileNotFoundError):
+    """A file named by the caller does not exist or is no file."""
+
+
+class CorruptFileError(TrackingError, ValueError):
+    """A file of the store is damaged; it was left as it is."""
+
+
+class StoreUnwritableError(TrackingError, OSError):
+    """The store could not be written; what was there before is untouched."""
+
+
+class ModelLoadError(TrackingError, RuntimeError):
+    """A registered model was not loaded because it could not be trusted."""

@@ -1,0 +1,276 @@
+"""The only writer of files: whole files appear at once, history is appended line by line, names are claimed.
+
+A reader never sees half of a whole file. A line that a crash tore is cut before the next one is appended and
+skipped by readers. This module knows bytes and JSON, and nothing of runs.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from tracking.errors import CorruptFileError, InvalidValueError, StoreUnwritableError
+from tracking.values import jsonable
+
+try:
+    import fcntl
+except ImportError:  # not a POSIX system: files are still replaced at once, only the lock is missing
+    fcntl = None  # type: ignore[assignment]  # the module is optional
+
+LOCK_WAIT_S = 10.0  # longer than any honest holder; a stopped one must not stop everybody
+
+log = logging.getLogger("tracking")
+
+
+def encode(value: Any, *, indent: bool = False) -> bytes:
+    """`value` as JSON with non-finite floats as the strings NaN, Infinity and -Infinity."""
+    try:
+        return orjson.dumps(jsonable(value), option=orjson.OPT_INDENT_2 if indent else None)
+    except orjson.JSONEncodeError as error:
+        raise InvalidValueError(f"cannot be written as JSON: {error}") from None
+
+
+def decode(data: bytes) -> Any:
+    """The value of JSON text; bare NaN and Infinity, which other writers leave, are accepted. ValueError if torn."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return json.loads(data)
+
+
+def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Replace `path` by `data` at once; `durable` waits until it would survive a power loss."""
+    with beside(path) as (new, handle):
+        view = memoryview(data)
+        while view:
+            view = view[os.write(handle, view) :]
+        if durable:
+            os.fsync(handle)
+        new.replace(path)
+    if durable:
+        sync_dir(path.parent)
+
+
+def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
+    """Replace `path` by `value` as indented JSON, at once."""
+    write_bytes(path, encode(value, indent=True) + b"\n", durable=durable)
+
+
+def read_json(path: Path) -> Any:
+    """The value in a JSON file; CorruptFileError names a damaged one, FileNotFoundError a missing one."""
+    data = path.read_bytes()
+    try:
+        return decode(data)
+    except ValueError as error:
+        raise CorruptFileError(f"{path} is not valid JSON ({error}); repair or remove the file") from None
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file; CorruptFileError when it holds anything else."""
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise CorruptFileError(
+            f"{path} must hold a JSON object, not {type(value).__name__}; repair or remove the file"
+        )
+    return value
+
+
+def append_line(path: Path, value: Any, *, durable: bool = False) -> None:
+    """Append `value` as one JSON line in one write, after cutting a torn tail; one writer at a time."""
+    line = encode(value) + b"\n"
+    with writing(path):
+        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            cut_torn_tail(handle, path)
+            write_whole(handle, line, path)
+            if durable:
+                os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def read_lines(path: Path, offset: int = 0) -> Iterator[Any]:
+    """The values of a JSON-lines file from byte `offset` on; a torn last line is skipped, a bad one is logged.
+
+    A missing file has no lines.
+    """
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return
+    with file:
+        file.seek(offset)
+        yield from parse_lines(file, path)
+
+
+def parse_lines(lines: Iterator[bytes] | Any, path: Path) -> Iterator[Any]:
+    """The values of raw lines; the last one counts only when it ends with a newline."""
+    for line in lines:
+        if not line.endswith(b"\n"):
+            return
+        try:
+            yield decode(line)
+        except ValueError:
+            log.warning("%s: skipped a damaged line: %.80r", path, line)
+
+
+def cut_torn_tail(handle: int, path: Path) -> int:
+    """Cut what follows the last newline of an open file; the size that remains."""
+    size = end = os.fstat(handle).st_size
+    while end:
+        start = max(0, end - 65536)
+        newline = os.pread(handle, end - start, start).rfind(b"\n")
+        if newline >= 0:
+            end = start + newline + 1
+            break
+        end = start
+    if end != size:
+        log.warning("%s: cut %d bytes of a line that was never finished", path, size - end)
+        os.ftruncate(handle, end)
+    return end
+
+
+def write_whole(handle: int, line: bytes, path: Path) -> None:
+    """Append `line` in one write; when the disk takes only a part, that part is cut again and the write refused."""
+    with writing(path):
+        written = os.write(handle, line)
+        if written != len(line):
+            os.ftruncate(handle, os.lseek(handle, 0, os.SEEK_CUR) - written)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def create_bytes(path: Path, data: bytes) -> bool:
+    """Make `path` hold `data` unless it exists; whether this call made it."""
+    with beside(path) as (new, handle):
+        os.write(handle, data)
+        os.fsync(handle)
+        try:
+            os.link(new, path)
+        except FileExistsError:
+            return False
+        except OSError:
+            new.replace(path)  # a file system without hard links
+    return True
+
+
+def claim_dir(parent: Path, name_for: Callable[[int], str], *, first: int = 1) -> tuple[int, Path]:
+    """Make the first folder of `name_for(first)`, `name_for(first + 1)`, ... that does not exist yet.
+
+    The making is the claim: no two processes get the same number, also over NFS.
+    """
+    with writing(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+        number = first
+        while True:
+            path = parent / name_for(number)
+            try:
+                path.mkdir()
+            except FileExistsError:
+                number += 1
+            else:
+                return number, path
+
+
+def make_dir(path: Path) -> None:
+    """Make a folder and its parents; StoreUnwritableError when that is refused."""
+    with writing(path):
+        path.mkdir(parents=True, exist_ok=True)
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file so that `target` appears at once and whole, and would survive a power loss."""
+    with source.open("rb") as origin, beside(target) as (new, handle):
+        with open(handle, "wb", closefd=False) as copy:
+            shutil.copyfileobj(origin, copy, 1 << 20)
+        os.fsync(handle)
+        new.replace(target)
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file as hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sync(path: Path) -> None:
+    """Make a file's content survive a power loss; a missing file is fine."""
+    with contextlib.suppress(FileNotFoundError):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def sync_dir(path: Path) -> None:
+    """Make the names in a folder survive a power loss, where the system can."""
+    with contextlib.suppress(OSError):
+        sync(path)
+
+
+@contextlib.contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock between threads and processes; only for work that may rarely run twice.
+
+    Gives up waiting after LOCK_WAIT_S and goes on, as it does where the file system has no locks.
+    """
+    make_dir(path.parent)
+    with writing(path):
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        if fcntl is not None:
+            _wait_for(handle, path)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _wait_for(handle: int, path: Path) -> None:
+    deadline = time.monotonic() + LOCK_WAIT_S
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                log.warning("%s is held for more than %g s; going on without it", path, LOCK_WAIT_S)
+                return
+            time.sleep(0.002)
+        except OSError:
+            return
+
+
+@contextlib.contextmanager
+def beside(path: Path) -> Iterator[tuple[Path, int]]:
+    """An open file beside `path`, to be filled and renamed over it; removed when that does not happen."""
+    new = path.with_name(f".{path.name}.{os.urandom(6).hex()}.tmp")
+    with writing(path):
+        handle = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        try:
+            yield new, handle
+        finally:
+            os.close(handle)
+            with contextlib.suppress(FileNotFoundError):
+                new.unlink()
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn an operating system's refusal to write into StoreUnwritableError that names `path`."""
+    try:
+        yield
+    except StoreUnwritableError:
+        raise
+    except OSError as error:
+        raise StoreUnwritableError(
+            f"cannot write {path}: {error.strerror or error}; choose a store that can be written or free some space"
+        ) from error

@@ -1,0 +1,78 @@
+"""Who writes a run, and whether that process still lives.
+
+A process is known by host, boot, process namespace, pid and start time, so that neither a reboot nor a reused
+pid brings a dead run back. Where a question cannot be answered (another host), the process counts as alive.
+"""
+
+import functools
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+
+def owner() -> dict[str, Any]:
+    """The identity of this process, as kept in run.json."""
+    return _owner(os.getpid())
+
+
+def is_gone(entry: dict[str, Any]) -> bool:
+    """Whether the process named in a run.json is known to have ended."""
+    here = owner()
+    pid = entry.get("pid")
+    if not isinstance(pid, int) or entry.get("host") != here["host"]:
+        return False
+    if entry.get("boot_id") != here["boot_id"]:
+        return True
+    if entry.get("pid_namespace") != here["pid_namespace"]:
+        return False  # a container of this host: its pids mean nothing here
+    return _started(pid) != entry.get("process_started")
+
+
+@functools.lru_cache(maxsize=1)
+def _owner(pid: int) -> dict[str, Any]:
+    return {
+        "host": platform.node(),
+        "pid": pid,
+        "process_started": _started(pid),
+        "boot_id": _boot_id(),
+        "pid_namespace": _namespace(),
+    }
+
+
+def _started(pid: int) -> float | None:
+    """When the process started, in a unit of the system's own; None when it is gone, a zombie included."""
+    try:
+        # the command may hold spaces and brackets, so fields are counted from its closing one
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except ProcessLookupError:
+        return None
+    except OSError:
+        return None if Path("/proc/self/stat").exists() else _started_by_psutil(pid)
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+def _started_by_psutil(pid: int) -> float | None:
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+    except psutil.Error:
+        return None
+
+
+def _boot_id() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        import psutil
+
+        return f"{psutil.boot_time():.0f}"
+
+
+def _namespace() -> str:
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return ""

@@ -1,0 +1,123 @@
+"""metadata.json: the published index of all runs, in the plain format others read. Written here, never trusted.
+
+Publishing reads run.json only where it changed since the last publication: metadata.json's modification time is the
+moment its own scan *began*, so whatever was written during or after that scan, also by a process that died before
+it could publish, is newer and is read next time.
+"""
+
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tracking import files
+from tracking.errors import CorruptFileError
+from tracking.names import natural_key
+from tracking.paths import StorePaths
+
+COMPLETE_UP_TO = 1000  # runs; a larger store publishes at a limited rate
+RATE_SHARE = 100  # above that, a publication is followed by 100 times its own duration without one
+FIELDS = (
+    "run_id",
+    "experiment_name",
+    "created_at",
+    "finished_at",
+    "status",
+    "tags",
+    "description",
+    "run_dir",
+)
+
+Entry = dict[str, Any]
+
+
+def public_entry(entry: Mapping[str, Any], run_dir: str) -> Entry:
+    """The fields of a run that metadata.json and the run dicts show, in their order."""
+    public = {key: entry.get(key) for key in FIELDS}
+    public["tags"] = dict(entry.get("tags") or {})
+    public["description"] = entry.get("description") or ""
+    public["run_dir"] = run_dir
+    return public
+
+
+def read_metadata(path: Path) -> dict[str, Entry]:
+    """The entries of a metadata.json by run id; empty without one, CorruptFileError for a damaged one."""
+    try:
+        entries = files.read_json(path)
+    except FileNotFoundError:
+        return {}
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise CorruptFileError(f"{path} must hold a list of runs; repair or remove the file")
+    return {str(entry["run_id"]): entry for entry in entries if "run_id" in entry}
+
+
+class Publisher:
+    """Publishes the metadata.json of one store, complete up to COMPLETE_UP_TO runs and rate-limited above."""
+
+    def __init__(self, paths: StorePaths) -> None:
+        self._paths = paths
+        self._took_s = 0.0
+        self.is_behind = False
+
+    def publish(self, *, force: bool = False) -> None:
+        """Bring metadata.json up to date, unless the store is large and that was done a moment ago."""
+        if not force and self._should_wait():
+            self.is_behind = True
+            return
+        started = time.monotonic()
+        with files.lock(self._paths.metadata_lock):
+            self._publish()
+        self._took_s = time.monotonic() - started
+        self.is_behind = False
+
+    def _should_wait(self) -> bool:
+        try:
+            state = self._paths.metadata.stat()
+            # no entry is shorter than 200 bytes: a smaller file needs no counting
+            if state.st_size < 200 * COMPLETE_UP_TO or len(os.listdir(self._paths.runs)) <= COMPLETE_UP_TO:  # noqa: PTH208 - names are enough
+                return False
+        except FileNotFoundError:
+            return False
+        return time.time() - state.st_mtime < RATE_SHARE * self._took_s
+
+    def _publish(self) -> None:
+        path = self._paths.metadata
+        with files.beside(path) as (new, handle):
+            began = os.fstat(handle).st_mtime_ns
+            entries = self._entries()
+            os.write(handle, files.encode(entries, indent=True) + b"\n")
+            os.utime(handle, ns=(began, began))
+            new.replace(path)
+
+    def _entries(self) -> list[Entry]:
+        try:
+            known = read_metadata(self._paths.metadata)
+            scanned = self._paths.metadata.stat().st_mtime_ns
+        except FileNotFoundError:
+            known, scanned = {}, 0
+        except CorruptFileError as error:
+            aside = self._paths.metadata.with_suffix(".json.damaged")
+            files.log.warning("%s; it is kept as %s", error, aside.name)
+            self._paths.metadata.replace(aside)
+            known, scanned = {}, 0
+        prefix = f"{self._paths.base.resolve().name}/runs/"
+        found = {}
+        with os.scandir(self._paths.runs) as folders:
+            for folder in folders:
+                entry = self._entry(folder.name, known.get(folder.name), scanned)
+                if entry:
+                    found[folder.name] = public_entry(entry, prefix + folder.name)
+        return [found[run_id] for run_id in sorted(found, key=natural_key)]
+
+    def _entry(self, run_id: str, known: Entry | None, scanned: int) -> Entry | None:
+        path = self._paths.run(run_id).run
+        try:
+            if known and path.stat().st_mtime_ns < scanned:
+                return known
+            return files.read_object(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return known  # a store written by other code: the entry is all there is
+        except CorruptFileError as error:
+            files.log.warning("%s", error)
+            return known

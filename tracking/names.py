@@ -1,0 +1,70 @@
+"""The border where names from users are checked, once, before they become paths or keys.
+
+A checked name is a single path component (or, for artifacts, a chain of them) that cannot leave its folder.
+"""
+
+import re
+from typing import Any
+
+from tracking.errors import InvalidNameError
+
+MAX_NAME_BYTES = 200  # leaves room for the suffixes of temporary files below the usual limit of 255
+
+_NUMBERS = re.compile(r"(\d+)")
+
+
+def check_component(kind: str, name: Any) -> str:
+    """Give back `name` when it is safe as one path component, else raise InvalidNameError."""
+    reason = _why_unsafe(name)
+    if reason:
+        raise InvalidNameError(
+            f"{kind} {name!r} {reason}; use letters, digits, '_', '-' and '.', such as 'ctr_model'"
+        )
+    return str(name)
+
+
+def check_artifact(name: Any) -> str:
+    """Give back `name` when it is a relative path inside the artifacts folder, such as 'plots/roc.png'."""
+    parts = name.split("/") if isinstance(name, str) else [name]
+    for part in parts:
+        reason = _why_unsafe(part)
+        if reason:
+            raise InvalidNameError(
+                f"artifact name {name!r} is refused: its part {part!r} {reason}; "
+                "use a relative path inside the run's artifacts, such as 'plots/roc.png'"
+            )
+    return "/".join(parts)
+
+
+def check_label(kind: str, name: Any) -> str:
+    """Give back `name` when it can be a key or a title: a non-empty string on one line."""
+    if not isinstance(name, str):
+        raise InvalidNameError(f"{kind} must be a string, not {type(name).__name__} {name!r}")
+    if not name.strip() or not _is_printable(name):
+        raise InvalidNameError(f"{kind} {name!r} must be a non-empty string on one line")
+    return name
+
+
+def natural_key(name: str) -> tuple[tuple[int, int | str], ...]:
+    """Sort key that puts run_2 before run_10 and run_999 before run_1000."""
+    parts = _NUMBERS.split(name)
+    return tuple((0, int(part)) if part.isdecimal() else (1, part) for part in parts if part)
+
+
+def _why_unsafe(name: Any) -> str:
+    if not isinstance(name, str):
+        return f"is {type(name).__name__}, not a string"
+    if not name:
+        return "is empty"
+    if name.startswith(".") or name != name.strip():
+        return "starts with a dot or has space at an end"
+    if any(char in '/\\:*?"<>|' for char in name) or not _is_printable(name):
+        return "holds a character that is not safe in a file name"
+    if len(name.encode()) > MAX_NAME_BYTES:
+        return f"is longer than {MAX_NAME_BYTES} bytes"
+    return ""
+
+
+def _is_printable(text: str) -> bool:
+    # isprintable() is false for control characters and for lone surrogates, which UTF-8 cannot hold
+    return text.isprintable()

@@ -1,0 +1,142 @@
+"""Where everything lies on disk: one property per file, and nothing else knows a file's name."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunPaths:
+    """The files of one run folder."""
+
+    folder: Path
+
+    @cached_property
+    def run(self) -> Path:
+        """The truth about the run."""
+        return self.folder / "run.json"
+
+    @cached_property
+    def params(self) -> Path:
+        """The parameters, by name."""
+        return self.folder / "params.json"
+
+    @cached_property
+    def journal(self) -> Path:
+        """The appended metrics; while it exists it is the whole truth about them."""
+        return self.folder / "metrics.jsonl"
+
+    @cached_property
+    def metrics(self) -> Path:
+        """The metrics by name, each a list of points."""
+        return self.folder / "metrics.json"
+
+    @cached_property
+    def summary(self) -> Path:
+        """Per metric its last value, extremes and counts; a view that can be deleted."""
+        return self.folder / "summary.json"
+
+    @cached_property
+    def artifacts(self) -> Path:
+        """The folder of logged files."""
+        return self.folder / "artifacts"
+
+    @cached_property
+    def stop(self) -> Path:
+        """A file whose presence asks the run to stop."""
+        return self.folder / "stop"
+
+    @cached_property
+    def error(self) -> Path:
+        """The full traceback of a failed run."""
+        return self.folder / "error.txt"
+
+    @cached_property
+    def config(self) -> Path:
+        """The configuration the run was started with."""
+        return self.folder / "config.yaml"
+
+    @cached_property
+    def overrides(self) -> Path:
+        """The overrides that made this configuration out of the default one."""
+        return self.folder / "overrides.yaml"
+
+    @cached_property
+    def environment(self) -> Path:
+        """Python, machine and package versions."""
+        return self.folder / "env.json"
+
+    @cached_property
+    def git(self) -> Path:
+        """The commit the run was started from."""
+        return self.folder / "git.json"
+
+
+@dataclass(frozen=True)
+class StorePaths:
+    """The files of a store."""
+
+    base: Path
+
+    @cached_property
+    def runs(self) -> Path:
+        """The folder of run folders."""
+        return self.base / "runs"
+
+    @cached_property
+    def metadata(self) -> Path:
+        """The published index of all runs."""
+        return self.base / "metadata.json"
+
+    @cached_property
+    def metadata_lock(self) -> Path:
+        """Held while the index is published."""
+        return self.base / ".metadata.lock"
+
+    @cached_property
+    def models(self) -> Path:
+        """The folder of registered models."""
+        return self.base / "models"
+
+    def run(self, run_id: str) -> RunPaths:
+        """The files of one run; the id must have been checked."""
+        return RunPaths(self.runs / run_id)
+
+    def plot(self, metric: str) -> Path:
+        """The picture that compares a metric between runs; characters unfit for a file name become '_'."""
+        safe = "".join(char if char.isalnum() or char in "._-" else "_" for char in metric)
+        return self.base / f"metric_comparison_{safe[:100]}.png"
+
+
+@dataclass(frozen=True)
+class ModelPaths:
+    """The files of one registered model, all versions."""
+
+    folder: Path
+
+    @cached_property
+    def events(self) -> Path:
+        """What happened to the model, append-only: the truth about its champion."""
+        return self.folder / "events.jsonl"
+
+    @cached_property
+    def aliases(self) -> Path:
+        """Which version is the champion; a view of the events."""
+        return self.folder / "aliases.json"
+
+    @cached_property
+    def lock(self) -> Path:
+        """Held while versions or events are added."""
+        return self.folder / ".lock"
+
+    def version(self, number: int) -> Path:
+        """The folder of one version."""
+        return self.folder / f"v{number}"
+
+    def manifest(self, number: int) -> Path:
+        """What the version holds and where it came from; written last, so its presence makes the version."""
+        return self.version(number) / "manifest.json"
+
+    def verdict(self, number: int) -> Path:
+        """The gate's decision on the version."""
+        return self.version(number) / "verdict.json"

@@ -1,0 +1,171 @@
+"""The live handle of one run: the only thing that writes into its folder."""
+
+import os
+import threading
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tracking import clock, files, liveness
+from tracking.errors import InvalidNameError, InvalidValueError, MissingFileError
+from tracking.journal import Journal
+from tracking.names import check_artifact
+from tracking.paths import RunPaths
+from tracking.records import RunStatus
+from tracking.signals import TermGuard, Terminated
+from tracking.store import Store
+from tracking.values import jsonable, metric_values, param_values, step_value, tag_values
+
+_guard = TermGuard()
+_active: list[tuple[int, "Run"]] = []  # with the process that opened it: a forked child has no open run
+
+
+class Run:
+    """An open run. `with tracker.start_run(...) as run:` finishes it as completed, failed or killed.
+
+    Safe to share between threads. One process should write to a run at a time; a second one that does loses nothing.
+    """
+
+    def __init__(self, store: Store, run_id: str) -> None:
+        self._store = store
+        self._paths: RunPaths = store.paths.run(run_id)
+        self._journal = Journal(self._paths)
+        self._lock = threading.RLock()
+        self._owner_pid = -1
+        self._stop_file = str(self._paths.stop)
+        self._is_active = False
+        self._is_finished = False
+        self.run_id = run_id
+
+    @property
+    def run_dir(self) -> Path:
+        """The folder of the run, below the store as it was named."""
+        return self._paths.folder
+
+    @property
+    def artifacts_dir(self) -> Path:
+        """The folder for files of the run; made when it is not there."""
+        files.make_dir(self._paths.artifacts)
+        return self._paths.artifacts
+
+    def log(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
+        """Append one point per metric. A call that returned survives the death of the process.
+
+        Values are real numbers, or scalars of numpy, torch and the like; NaN and infinities are kept. Nothing is
+        kept when one of them is refused (InvalidValueError). The cost does not depend on what was logged before.
+        """
+        values = metric_values(metrics)
+        step = step_value(step)
+        if values:
+            self._own()
+            self._journal.append(values, step, clock.now())
+
+    def log_params(self, params: Mapping[str, Any]) -> None:
+        """Add parameters to those already logged; the same name again replaces its value."""
+        values = param_values(params)
+        with self._lock:
+            self._own()
+            known = self._store.params(self.run_id)
+            files.write_json(self._paths.params, jsonable({**known, **values}), durable=False)
+
+    def log_artifact(self, path: str | os.PathLike[str], name: str | None = None) -> Path:
+        """Copy a file into the run's artifacts, as `name` (such as 'plots/roc.png') or its own; the copy's path."""
+        source = Path(path)
+        name = check_artifact(source.name if name is None else name)
+        if not source.is_file():
+            raise MissingFileError(
+                f"artifact {str(source)!r} is not a file; give the path of an existing file"
+            )
+        target = self._paths.artifacts / name
+        self._own()
+        files.make_dir(target.parent)
+        if not target.parent.resolve().is_relative_to(self._paths.artifacts.resolve()):
+            raise InvalidNameError(f"artifact name {name!r} leads out of the artifacts folder through a link")
+        if not (target.exists() and target.samefile(source)):
+            files.copy_file(source, target)
+        return target
+
+    def set_tags(self, tags: Mapping[str, Any]) -> None:
+        """Add tags to the run; the same tag again replaces its value."""
+        values = tag_values(tags)
+        with self._lock:
+            known = self._store.require(self.run_id).get("tags") or {}
+            self._store.change(self.run_id, tags=jsonable({**known, **values}))
+
+    def should_stop(self) -> bool:
+        """Whether somebody asks this run to stop early; one look at the file system."""
+        return os.path.exists(self._stop_file)  # noqa: PTH110 - called at every step, three times as fast
+
+    def finish(self, status: str = "completed", error: str | None = None) -> None:
+        """Write the run down for good as completed, failed or killed; it then survives a power loss.
+
+        `error` may be a whole traceback: its last line goes into run.json, all of it into error.txt.
+        Finishing again is allowed, and takes in what was logged since.
+        """
+        final = RunStatus.final(status)
+        with self._lock, _guard.deferring():
+            entry: dict[str, Any] = {"status": final.value, "finished_at": clock.now(), "error": None}
+            if error is not None:
+                files.write_bytes(self._paths.error, error.encode(errors="backslashreplace"))
+                entry["error"] = _one_line(error)
+            self._journal.finish()
+            files.sync(self._paths.params)
+            self._store.change(self.run_id, durable=True, **entry)
+            self._is_finished = True
+            self._deactivate()
+
+    def release(self) -> None:
+        """Give the open file back without finishing; the next log call opens it again."""
+        self._journal.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._is_finished:
+            return
+        if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
+            self.finish()
+            return
+        status = RunStatus.KILLED if isinstance(error, KeyboardInterrupt | Terminated) else RunStatus.FAILED
+        self.finish(status, error="".join(traceback.format_exception(kind, error, trace)))
+
+    def activate(self) -> None:
+        """Make this the innermost open run of the process, until it is finished; SIGTERM then unwinds."""
+        self._is_active = True
+        _active.append((os.getpid(), self))
+        _guard.enter()
+
+    def _deactivate(self) -> None:
+        if self._is_active:
+            self._is_active = False
+            _active.remove((os.getpid(), self)) if (os.getpid(), self) in _active else None
+            _guard.leave()
+
+    def _own(self) -> None:
+        """Before the first write of this process: adopt a run of other code, take over one whose writer is gone."""
+        if self._owner_pid == os.getpid():
+            return
+        with self._lock:
+            entry = self._store.require(self.run_id)
+            is_orphan = entry.get("status") == RunStatus.RUNNING and liveness.is_gone(entry)
+            if is_orphan or not self._paths.run.exists():
+                self._store.change(self.run_id, **(liveness.owner() if is_orphan else {}))
+            self._owner_pid = os.getpid()
+
+
+def active_run() -> Run | None:
+    """The innermost run that start_run opened in this process and that is not finished, from whichever thread."""
+    pid = os.getpid()
+    return next((run for opened_in, run in reversed(_active) if opened_in == pid), None)
+
+
+def _one_line(error: str) -> str:
+    lines = [line for line in error.splitlines() if line.strip()]
+    if not lines:
+        raise InvalidValueError("error must say something; leave it out when there is nothing to say")
+    return lines[-1 if lines[0].startswith("Traceback") else 0].strip()

@@ -1,0 +1,77 @@
+"""SIGTERM while a run is open: raised as an exception, so that `with` unwinds and the run says it was killed.
+
+Installed with the first open run of a process and taken back with the last, only in the main thread, and only where
+nobody asked for the signal to be ignored.
+"""
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+EXIT_CODE = 128 + signal.SIGTERM
+
+
+class Terminated(SystemExit):
+    """SIGTERM arrived. Uncaught, the process ends with the usual exit code 143."""
+
+    def __init__(self) -> None:
+        super().__init__(EXIT_CODE)
+
+
+class TermGuard:
+    """Counts the open runs of this process and holds the handler while there are any."""
+
+    def __init__(self) -> None:
+        self._open = 0
+        self._pid = -1
+        self._previous: Any = None
+        self._holds = False
+        self._arrived = False
+        self._deferring = 0
+        self._pending = False
+
+    def enter(self) -> None:
+        """One more run is open."""
+        if self._pid != os.getpid():
+            self._open, self._holds, self._pid = 0, False, os.getpid()
+        self._open += 1
+        if self._holds or threading.current_thread() is not threading.main_thread():
+            return
+        self._previous = signal.getsignal(signal.SIGTERM)
+        if self._previous not in (signal.SIG_IGN, None):
+            signal.signal(signal.SIGTERM, self._handle)
+            self._holds, self._arrived = True, False
+
+    def leave(self) -> None:
+        """One open run less."""
+        self._open = max(0, self._open - 1)
+        if self._open or not self._holds or threading.current_thread() is not threading.main_thread():
+            return
+        self._holds = False
+        if signal.getsignal(signal.SIGTERM) == self._handle:
+            signal.signal(signal.SIGTERM, self._previous)
+
+    @contextlib.contextmanager
+    def deferring(self) -> Iterator[None]:
+        """Hold a signal back while a run is written down, then deliver it to whoever handles it by then."""
+        self._deferring += 1
+        try:
+            yield
+        finally:
+            self._deferring -= 1
+            if self._pending and not self._deferring:
+                self._pending = False
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    def _handle(self, _number: int, _frame: FrameType | None) -> None:
+        if self._deferring:
+            self._pending = True
+            return
+        if self._arrived:
+            return  # unwinding has begun; a second signal must not cut it short
+        self._arrived = True
+        raise Terminated

@@ -1,0 +1,192 @@
+"""ExperimentTracker: the face of the package. Ten methods that name runs by id, and handles for those who prefer them."""
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from tracking import compare, files, provenance
+from tracking.errors import CorruptFileError
+from tracking.job import current_job
+from tracking.paths import RunPaths
+from tracking.records import RunRecord
+from tracking.run import Run
+from tracking.store import Store
+
+if TYPE_CHECKING:  # pandas is only loaded by those who ask for a frame
+    import pandas as pd
+
+MAX_OPEN = 64  # journals kept open for log_metrics; the least recently used one gives its file back
+
+
+class ExperimentTracker:
+    """Records runs in a folder of plain files, and reads them back.
+
+    Making one touches nothing on disk. Any number of processes and threads may use the same store. Unknown run ids
+    raise UnknownRunError, except in `get_run` and `record`, which give None.
+
+        tracker = ExperimentTracker()
+        with tracker.start_run("ctr_model", params={"learning_rate": 1e-3}) as run:
+            run.log({"val_auc": 0.71}, step=0)
+    """
+
+    def __init__(self, base_dir: str | os.PathLike[str] = "experiments") -> None:
+        self._store = Store(base_dir)
+        self._open: OrderedDict[str, Run] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @property
+    def base_dir(self) -> Path:
+        """The folder of the store, as it was named."""
+        return self._store.paths.base
+
+    def create_run(
+        self, experiment_name: str, tags: Mapping[str, Any] | None = None, description: str = ""
+    ) -> str:
+        """Make a run with the status running; its id, such as run_001, is never given to another run."""
+        return self._create(experiment_name, tags, description, None).folder.name
+
+    def log_params(self, run_id: str, params: Mapping[str, Any]) -> None:
+        """Add hyper-parameters to a run: numbers, text, booleans, None, and lists and dicts of these."""
+        self._run(run_id).log_params(params)
+
+    def log_metrics(self, run_id: str, metrics: Mapping[str, Any], step: int | None = None) -> None:
+        """Append a value to each of the named metrics; see Run.log."""
+        self._run(run_id).log(metrics, step)
+
+    def log_artifact(
+        self, run_id: str, artifact_path: str | os.PathLike[str], artifact_name: str | None = None
+    ) -> Path:
+        """Copy a file into the run's artifacts; see Run.log_artifact."""
+        return self._run(run_id).log_artifact(artifact_path, artifact_name)
+
+    def finish_run(self, run_id: str, status: str = "completed") -> None:
+        """Finish a run as 'completed', 'failed' or 'killed'."""
+        self._run(run_id).finish(status)
+        with self._lock:
+            self._open.pop(run_id, None)
+
+    def get_run(self, run_id: str) -> dict[str, Any] | None:
+        """A run with its parameters and metric histories, or None for an unknown id.
+
+        Keys: run_id, experiment_name, created_at, finished_at, status, tags, description, run_dir, params, metrics.
+        metrics maps each name to its points in the order they were logged: {"step", "value", "timestamp"}.
+        """
+        return self._store.full(run_id)
+
+    def list_runs(self, experiment_name: str | None = None) -> list[dict[str, Any]]:
+        """All runs, or those of one experiment, oldest first, as `get_run` gives them without params and metrics."""
+        return [self._store.public(entry) for entry in self._store.entries(experiment_name, _warn)]
+
+    def compare_runs(self, run_ids: Iterable[str]) -> "pd.DataFrame":
+        """A table with a row per run: run_id, experiment_name, status, created_at, parameters, last metric values.
+
+        A name that would be two columns becomes `params.NAME` and `metrics.NAME`.
+        """
+        runs = [
+            (self._store.public(entry), self._store.record(entry))
+            for entry in map(self._store.require, run_ids)
+        ]
+        return compare.frame(runs)
+
+    def get_best_run(
+        self, metric: str, experiment_name: str | None = None, mode: Literal["max", "min"] = "max"
+    ) -> dict[str, Any] | None:
+        """The run whose last value of `metric` is the highest, or lowest with mode 'min'; as `get_run` gives it.
+
+        Runs without the metric or with a non-finite last value do not take part; None when no run does. Of equal
+        runs the oldest is the best.
+        """
+        best = compare.best(self.records(experiment_name), metric, mode)
+        return self.get_run(best.run_id) if best else None
+
+    def start_run(
+        self,
+        experiment_name: str,
+        *,
+        tags: Mapping[str, Any] | None = None,
+        description: str = "",
+        params: Mapping[str, Any] | None = None,
+        config: str | None = None,
+        overrides: Sequence[str] = (),
+        data: Mapping[str, Any] | None = None,
+    ) -> Run:
+        """Open a new run, best in a `with`: it ends as completed, failed (traceback kept) or killed (SIGTERM, Ctrl-C).
+
+        Also writes where it came from: env.json, git.json, `config` (YAML text) and `overrides`. `data` is the
+        fingerprint of the data, such as {"fingerprint": "sha256:...", "rows": 1000}.
+        """
+        paths = self._create(experiment_name, tags, description, data)
+        run = self._run(paths.folder.name)
+        run.activate()
+        _write_provenance(paths, config, overrides)
+        if params:
+            run.log_params(params)
+        return run
+
+    def open_run(self, run_id: str) -> Run:
+        """The handle of an existing run, to continue or to finish it."""
+        return self._run(run_id)
+
+    def record(self, run_id: str) -> RunRecord | None:
+        """A run without metric histories, or None for an unknown id; the cost does not grow with the history."""
+        entry = self._store.entry(run_id)
+        return self._store.record(entry) if entry else None
+
+    def records(self, experiment_name: str | None = None) -> list[RunRecord]:
+        """The records of all runs, or of one experiment, oldest first; damaged ones are logged and left out."""
+        return list(self._store.records(experiment_name, _warn))
+
+    def publish(self) -> None:
+        """Bring metadata.json up to date now; only needed in stores of more than a thousand runs."""
+        if self._store.paths.runs.is_dir():
+            self._store.publisher.publish(force=True)
+
+    def _create(
+        self,
+        experiment_name: str,
+        tags: Mapping[str, Any] | None,
+        description: str,
+        data: Mapping[str, Any] | None,
+    ) -> RunPaths:
+        job = current_job()
+        paths = self._store.create(
+            experiment_name, tags=tags, description=description, data=data, sweep=job.sweep if job else None
+        )
+        if job and job.on_start:
+            job.on_start(paths.folder.name, paths.folder)
+        self._store.publisher.publish()
+        return paths
+
+    def _run(self, run_id: str) -> Run:
+        with self._lock:
+            run = self._open.get(run_id)
+            if run is None:
+                self._store.require(run_id)
+                run = self._open[run_id] = Run(self._store, run_id)
+                if len(self._open) > MAX_OPEN:
+                    self._open.popitem(last=False)[1].release()
+            self._open.move_to_end(run_id)
+            return run
+
+    def __reduce__(self) -> tuple[type["ExperimentTracker"], tuple[Path]]:
+        return ExperimentTracker, (self.base_dir,)  # a copy in another process opens its own files
+
+
+def _write_provenance(paths: RunPaths, config: str | None, overrides: Sequence[str]) -> None:
+    files.write_json(paths.environment, provenance.environment(), durable=False)
+    commit = provenance.git()
+    if commit:
+        files.write_json(paths.git, commit, durable=False)
+    if config is not None:
+        files.write_bytes(paths.config, config.encode(), durable=False)
+    if overrides:
+        # a JSON string is a YAML string, whatever it holds
+        text = b"".join(b"- " + files.encode(override) + b"\n" for override in overrides)
+        files.write_bytes(paths.overrides, text, durable=False)
+
+
+def _warn(error: CorruptFileError) -> None:
+    files.log.warning("left out: %s", error)
