@@ -7,8 +7,8 @@ from trainer.errors import ConfigError, DataError, DivergedError, LoadError, Mod
 
 if TYPE_CHECKING:
     from trainer.checkpoint import Predictor, load_model
-    from trainer.scoring import Scores, evaluate
     from trainer.loop import fit
+    from trainer.scoring import Scores, evaluate
 
 __all__ = [
     "ConfigError",

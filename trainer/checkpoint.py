@@ -83,7 +83,7 @@ def save_model(
     torch.save(weights, folder / f"{WEIGHTS}.part")
     (folder / f"{SIDECAR}.part").write_text(json.dumps(sidecar, indent=1) + "\n")
     for name in (WEIGHTS, SIDECAR):
-        os.replace(folder / f"{name}.part", folder / name)
+        (folder / f"{name}.part").replace(folder / name)
     return [folder / WEIGHTS, folder / SIDECAR]
 
 
@@ -116,7 +116,7 @@ def load_model(
     module, _ = build(spec, Shape(numeric, encoder.cardinalities), seed=0)
     try:
         module.load_state_dict(torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True))
-    except Exception as error:  # noqa: BLE001 - torch raises whatever the damaged bytes provoke
+    except Exception as error:  # torch raises whatever the damaged bytes provoke
         raise LoadError(f"{folder / WEIGHTS} does not fit the model in {SIDECAR}: {error}") from error
     module.eval()
     return Predictor(module, encoder, sidecar["data"], sidecar["fingerprint"])

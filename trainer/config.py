@@ -11,8 +11,7 @@ import math
 import re
 import types
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, fields
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -118,11 +117,11 @@ def _joint_problems(config: Mapping[str, Any]) -> Iterator[str]:
 @functools.cache
 def _schema(schema: type) -> dict[str, tuple[Any, Limits, bool]]:
     """A schema's keys: type, limits, and whether it must be there."""
-    hints = get_type_hints(schema)
-    return {
-        each.name: (hints[each.name], each.metadata["limits"], each.default is MISSING)
-        for each in fields(schema)
-    }
+    known = {}
+    for name, hint in get_type_hints(schema, include_extras=True).items():
+        kind, limits = get_args(hint) if get_origin(hint) is Annotated else (hint, Limits())
+        known[name] = (kind, limits, not limits.optional)
+    return known
 
 
 def _fits(value: Any, kind: Any, limits: Limits) -> bool:

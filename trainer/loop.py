@@ -70,7 +70,7 @@ def fit(
     objective: Objective | None = None,
     scheduler: LRScheduler | None = None,
     patience: int | None = None,
-    log: Callable[[dict[str, float], int], None] = lambda metrics, step: None,
+    log: Callable[[dict[str, float], int], None] = lambda _metrics, _step: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Fit:
     """Train a model on the device it is on, and leave it with the weights of the epoch that counts.
@@ -139,7 +139,7 @@ def train_epoch(network: Network, rows: Split, optimizer: Optimizer, batch_size:
         optimizer.zero_grad(set_to_none=True)
         logits = network(batch.numeric, batch.categorical)
         loss = binary_cross_entropy_with_logits(logits, batch.target)
-        loss.backward()
+        torch.autograd.backward(loss)
         optimizer.step()
         loss_sum += loss.detach() * len(batch)
         correct += ((logits.detach() > 0) == (batch.target > 0.5)).sum()

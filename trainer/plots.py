@@ -36,6 +36,8 @@ def draw(folder: Path, history: Sequence[dict[str, float]], best_epoch: int, sco
 
 def curves(history: Sequence[dict[str, float]], best_epoch: int) -> "Figure":
     """Loss, accuracy and AUC by epoch, training and validation, with the best epoch marked."""
+    from matplotlib.ticker import MaxNLocator
+
     figure, panels = _figure(columns=3, width=10.5)
     epochs = range(1, len(history) + 1)
     for axes, name in zip(panels, ("loss", "acc", "auc"), strict=True):
@@ -45,7 +47,7 @@ def curves(history: Sequence[dict[str, float]], best_epoch: int) -> "Figure":
                 axes.plot(epochs, values, color=colour, marker="o", markersize=2.5, linewidth=1.5, label=kind)
         axes.axvline(best_epoch, color=QUIET, linewidth=1, linestyle="--", zorder=0)
         axes.set(title={"acc": "accuracy", "auc": "AUC"}.get(name, name), xlabel="epoch")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     panels[0].plot([], [], color=QUIET, linestyle="--", linewidth=1, label=f"best epoch ({best_epoch})")
     panels[0].legend(frameon=False)
     return figure

@@ -33,10 +33,8 @@ class Ambient:
 
     def __init__(self, seed: int, purpose: str, device: torch.device | str = "cpu") -> None:
         self._device = torch.device(device)
-        self._states = [
-            generator(seed, purpose, each).get_state()
-            for each in (["cpu", self._device] if self._device.type == "cuda" else ["cpu"])
-        ]
+        devices = [torch.device("cpu"), *([self._device] if self._device.type == "cuda" else [])]
+        self._states = [generator(seed, purpose, each).get_state() for each in devices]
 
     @contextmanager
     def lent(self) -> Iterator[None]:

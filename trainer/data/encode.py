@@ -69,7 +69,8 @@ class NumericColumn:
             features = np.interp(filled, x, np.asarray(self.y))[:, None]
         if self.flag_missing:
             features = np.concatenate([features, missing[:, None]], axis=1)
-        return features.astype(np.float32)
+        single: Array = features.astype(np.float32)
+        return single
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ class CategoricalColumn:
         codes = {label: code for code, label in enumerate(self.categories, FIRST)}
         inverse, labels = distinct(values)
         table = [MISSING if label is None else codes.get(label, UNSEEN) for label in labels]
-        return np.asarray(table, dtype=np.int64)[inverse]
+        chosen: Array = np.asarray(table, dtype=np.int64)[inverse]
+        return chosen
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ class Encoder:
 
     def transform(self, table: Table) -> tuple[torch.Tensor, torch.Tensor]:
         """Encode any rows: float32 [N, F] and int64 [N, C]; raises DataError naming a missing column."""
-        names = [column.name for column in (*self.numeric, *self.categorical)]
+        names = [*(each.name for each in self.numeric), *(each.name for each in self.categorical)]
         absent = [name for name in names if name not in table]
         if absent:
             raise DataError(f"the table lacks columns the model was trained on: {', '.join(absent)}")
@@ -179,8 +181,8 @@ def distinct(values: Any) -> tuple[Array, list[str | None]]:
         return inverse, [label(value) for value in found.tolist()]
     import pandas as pd
 
-    codes, found = pd.factorize(pd.Series(values), use_na_sentinel=False)
-    return codes, [label(value) for value in found]
+    codes, uniques = pd.factorize(pd.Series(values), use_na_sentinel=False)
+    return codes, [label(value) for value in uniques]
 
 
 def label(value: Any) -> str | None:

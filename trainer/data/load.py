@@ -25,7 +25,7 @@ def load(section: Mapping[str, Any]) -> Dataset:
     }
     try:
         loader = get_method(section["_target_"])
-    except Exception as error:  # noqa: BLE001 - Hydra raises whatever the user's module raises on import
+    except Exception as error:  # whatever the user's module raises on import
         raise ConfigError(f"data._target_={section['_target_']}: {error}") from error
     splits = loader(**arguments)
     if not isinstance(splits, Splits):

@@ -127,12 +127,12 @@ def binarize(
     missing = sum(each is None for each in labels)
     if missing:
         raise DataError(f"target {name!r} is missing in {missing} of {len(labels)} rows; fill or remove them")
-    # Numbers sort as numbers, so that 10 comes after 9.
-    order = {text: value for text, value in zip(labels, raw, strict=True)}
+    # Numbers sort as numbers, so that 10 comes after 9; a column of mixed types sorts as text.
+    values = {str(text): value for text, value in zip(labels, raw, strict=True)}
     try:
-        classes = sorted(order, key=lambda text: order[text])  # type: ignore[arg-type, index, return-value]
-    except TypeError:  # a column of mixed types
-        classes = sorted(str(text) for text in order)
+        classes = sorted(values, key=values.__getitem__)
+    except TypeError:
+        classes = sorted(values)
     if len(classes) != 2:
         shown = ", ".join(repr(text) for text in classes[:5]) + (", ..." if len(classes) > 5 else "")
         raise DataError(f"target {name!r} has {len(classes)} classes ({shown}); exactly two are needed")

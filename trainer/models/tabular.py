@@ -109,7 +109,8 @@ class Embeddings(nn.Module):
 
 def _linear(inputs: int, outputs: int, generator: torch.Generator | None) -> nn.Linear:
     """torch's own initial weights for a linear layer, drawn from the generator."""
-    layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
+    # Made without storage first, so that torch draws nothing from its global state.
+    layer = nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")
     bound = 1 / math.sqrt(inputs) if inputs else 0.0
     with torch.no_grad():
         layer.weight.uniform_(-bound, bound, generator=generator)
