@@ -22,6 +22,7 @@ Array = np.ndarray[Any, Any]
 UNSEEN, MISSING, FIRST = 0, 1, 2  # category codes; FIRST is that of the first category
 _KNOTS = 256
 _BINS = 16
+_LARGEST = 1e100  # larger numbers are cut to this, so that their squares can be summed
 _REACH = 1e6  # how far, in spreads, a standardised value may lie before it is cut off
 
 
@@ -168,7 +169,8 @@ def numbers(table: Table, name: str) -> Array:
         values = _floats(column)
     else:
         values = np.array([_number(name, value) for value in np.asarray(column, dtype=object)], np.float64)
-    return np.where(np.isfinite(values), values, np.nan)
+    finite = np.where(np.isfinite(values), values, np.nan)
+    return np.clip(finite, -_LARGEST, _LARGEST)
 
 
 def distinct(values: Any) -> tuple[Array, list[str | None]]:
@@ -233,7 +235,7 @@ def _fit_numeric(name: str, values: Array, transform: Transform) -> NumericColum
         return NumericColumn(name, fill, flag_missing, False, tuple(found[chosen].tolist()), tuple(scores))
     edges = found[_spread(ranks, _BINS + 1)]
     if len(edges) == 1:
-        edges = np.array([edges[0], edges[0] + 1.0])
+        edges = np.array([edges[0], edges[0] + max(1.0, abs(edges[0]))])
     return NumericColumn(name, fill, flag_missing, True, tuple(edges.tolist()), ())
 
 

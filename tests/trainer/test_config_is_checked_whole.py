@@ -1,0 +1,157 @@
+"""Every problem of a config is told at once, with the value and what is allowed."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from trainer.config import check
+from trainer.errors import ConfigError
+Compose = Callable[..., DictConfig]
+
+
+def test_the_default_config_is_sound(composed: Compose) -> None:
+    check(composed())
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("training.batch_size=0", r"training\.batch_size=0: allowed is a whole number >= 1"),
+        ("training.batch_size=many", r"training\.batch_size=many: allowed is a whole number"),
+        ("training.batch_size=1.5", r"training\.batch_size=1\.5: allowed is a whole number"),
+        ("training.epochs=true", r"training\.epochs=True: allowed is a whole number"),
+        ("training.learning_rate=0", r"training\.learning_rate=0: allowed is a number > 0"),
+        ("training.learning_rate=.nan", r"training\.learning_rate=nan: allowed is a number > 0"),
+        ("training.learning_rate=.inf", r"training\.learning_rate=inf: allowed is a number > 0"),
+        ("training.early_stopping_patience=0", r"allowed is a whole number >= 1 or null"),
+        ("model.dropout=1", r"model\.dropout=1: allowed is a number >= 0 and < 1"),
+        ("model.hidden_dims=[64,0]", r"model\.hidden_dims=\[64, 0\]: allowed is a list"),
+        ("model.hidden_dims=64", r"model\.hidden_dims=64: allowed is a list"),
+        ("optimizer.betas=[0.9]", r"optimizer\.betas=\[0\.9\]: allowed is a list, its 2 entries"),
+        ("data.val_fraction=0", r"data\.val_fraction=0: allowed is a number > 0 and < 1"),
+        ("data.test_fraction=0", r"data\.test_fraction=0: allowed is a number > 0 and < 1"),
+        ("data.test_fraction=0.9", r"leave no rows to train on; allowed is a sum below 1"),
+        ("data.numeric_transform=log", r"allowed is one of standard, quantile, bins"),
+        ("data.dataset='../x'", r"data\.dataset=\.\./x: allowed is a name of letters"),
+        ("device=tpu", r"device=tpu: allowed is auto, cpu, cuda or cuda:N"),
+        ("seed=-1", r"seed=-1: allowed is a whole number >= 0"),
+        ("promotion.thresholds={val_auc: high}", r"promotion\.thresholds=.*a mapping of names to a number"),
+        ("tracking.experiment_name=''", r"tracking\.experiment_name='': allowed is a name"),
+        ("model._target_=mlp", r"model\._target_='mlp': allowed is the dotted name of a class"),
+        ("sweep=3", r"sweep=3: allowed is a section of keys"),
+        ("training=null", r"training=None: allowed is a section of keys"),
+    ],
+)
+def test_an_impossible_value_is_named_with_what_is_allowed(
+    composed: Compose, override: str, message: str
+) -> None:
+    cfg = composed()
+    key, value = override.split("=", 1)
+    OmegaConf.update(cfg, key, OmegaConf.create(f"v: {value}").v, force_add=True)
+    with pytest.raises(ConfigError, match=message):
+        check(cfg)
+
+
+def test_an_unknown_key_comes_with_the_one_that_was_meant(composed: Compose) -> None:
+    with pytest.raises(ConfigError, match=r"unknown key training\.learnin_rate=1 .*training\.learning_rate\?"):
+        check(composed("+training.learnin_rate=1"))
+
+
+def test_a_key_in_the_wrong_place_comes_with_its_section(composed: Compose) -> None:
+    with pytest.raises(ConfigError, match=r"unknown key dropout=0\.1 \(did you mean model\.dropout\?\)"):
+        check(composed("+dropout=0.1"))
+
+
+def test_a_misspelt_class_of_ours_comes_with_the_one_that_was_meant(composed: Compose) -> None:
+    with pytest.raises(ConfigError, match=r"did you mean trainer\.models\.tabular\.TabularClassifier"):
+        check(composed("model._target_=trainer.models.tabular.TabularClasifier"))
+
+
+def test_a_class_of_the_users_may_have_any_key(composed: Compose) -> None:
+    check(composed("model._target_=my_models.Net", "+model.depth=3"))
+
+
+def test_a_metric_that_no_job_logs_lists_the_ones_logged(composed: Compose) -> None:
+    allowed = "train_loss, train_acc, val_loss, val_acc, val_auc"
+    with pytest.raises(ConfigError, match=f"objective.metric=test_auc: .*logged per epoch: {allowed}"):
+        check(composed("objective.metric=test_auc"))
+
+
+def test_a_mode_that_prefers_the_worse_model_is_refused(composed: Compose) -> None:
+    with pytest.raises(ConfigError, match=r"val_loss is better when it is smaller; use objective\.mode=min"):
+        check(composed("objective.metric=val_loss"))
+
+
+def test_all_problems_are_told_at_once(composed: Compose) -> None:
+    with pytest.raises(ConfigError) as caught:
+        check(composed("training.batch_size=0", "model.dropout=2", "+foo=1"))
+    assert len(str(caught.value).splitlines()) == 3
+
+
+def test_a_file_that_is_not_there_is_named_as_given_and_where_it_was_looked_for(composed: Compose) -> None:
+    with pytest.raises(ConfigError, match=r"data\.path=no/clicks\.csv: there is no file /.*/no/clicks\.csv"):
+        check(composed("data=csv", "data.path=no/clicks.csv", "data.target=y"))
+
+
+def test_missing_census_files_come_with_their_source(composed: Compose, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"adult\.data; get both files from https://"):
+        check(composed("data=adult", f"data.path={tmp_path}"))
+
+
+def test_a_column_that_does_not_exist_is_refused_before_the_file_is_loaded(
+    composed: Compose, tmp_path: Path
+) -> None:
+    (tmp_path / "t.csv").write_text("age,clicked\n1,0\n")
+    with pytest.raises(ConfigError, match=r"no column 'click' \(did you mean 'clicked'\?\); columns are age"):
+        check(composed("data=csv", f"data.path={tmp_path}/t.csv", "data.target=click"))
+
+
+def test_an_empty_file_is_refused(composed: Compose, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").touch()
+    with pytest.raises(ConfigError, match=r"t\.csv: the file is empty"):
+        check(composed("data=csv", f"data.path={tmp_path}/t.csv", "data.target=y"))
+
+
+def test_what_must_be_given_is_asked_for(composed: Compose) -> None:
+    with pytest.raises(ConfigError, match=r"data\.target is missing: set data\.target="):
+        check(composed("data=csv"))
+
+
+def test_a_reference_that_leads_nowhere_is_one_clear_error(composed: Compose) -> None:
+    with pytest.raises(ConfigError, match=r"cannot be resolved: .*nowhere"):
+        check(composed("tracking.description=${nowhere}"))
+
+
+def test_leaf_names_are_unique_across_the_recipe(composed: Compose) -> None:
+    for data in ("ctr", "csv", "adult", "breast_cancer"):
+        for optimizer in ("adam", "adamw", "sgd"):
+            for scheduler in ("constant", "cosine", "plateau"):
+                cfg = composed(f"data={data}", f"optimizer={optimizer}", f"scheduler={scheduler}")
+                sections = ("data", "model", "training", "optimizer", "scheduler")
+                leaves = [key for each in sections for key in cfg[each] if key != "_target_"]
+                leaves += [*sections, "seed", "device"]
+                assert len(leaves) == len(set(leaves))
+
+
+def test_checking_takes_two_milliseconds(composed: Compose) -> None:
+    cfg = composed()
+    check(cfg)
+    times = []
+    for _ in range(20):
+        start = time.perf_counter()
+        check(cfg)
+        times.append(time.perf_counter() - start)
+    assert min(times) < 0.002
+
+
+def test_checking_loads_neither_torch_nor_pandas() -> None:
+    code = (
+        "import sys, trainer, trainer.config; "
+        "sys.exit(bool({'torch', 'pandas', 'sklearn', 'matplotlib'} & set(sys.modules)))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,126 @@
+"""Columns become numbers by what the training rows say, and by nothing else."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trainer.data.encode import MISSING, UNSEEN, Encoder, distinct
+from trainer.errors import DataError
+
+TRANSFORMS = ("standard", "quantile", "bins")
+
+
+def fitted(table: Any, *, numeric: Any = (), categorical: Any = (), **options: Any) -> Encoder:
+    settings = {"transform": "quantile", "min_frequency": 1, **options}
+    return Encoder.fit(
+        table, numeric=numeric, categorical=categorical, target="y", positive="1", **settings
+    )
+
+
+def test_a_category_not_seen_in_training_has_the_code_of_the_unseen() -> None:
+    encoder = fitted({"c": np.array(["a", "b"], object)}, categorical=["c"])
+    _, codes = encoder.transform({"c": np.array(["b", "new", None, "a"], object)})
+    assert codes[:, 0].tolist() == [3, UNSEEN, MISSING, 2]
+
+
+def test_a_category_rarer_than_the_minimum_shares_the_code_of_the_unseen() -> None:
+    encoder = fitted({"c": np.array(["a", "a", "b"], object)}, categorical=["c"], min_frequency=2)
+    _, codes = encoder.transform({"c": np.array(["a", "b"], object)})
+    assert codes[:, 0].tolist() == [2, UNSEEN]
+    assert encoder.cardinalities == (3,)
+
+
+def test_a_whole_number_is_the_same_category_as_text_integer_or_float() -> None:
+    encoder = fitted({"c": np.array([1, 2, 3])}, categorical=["c"])
+    for column in (pd.Series(["2"]), pd.Series([2.0, None]).head(1), np.array([2]), pd.Series([2])):
+        assert encoder.transform({"c": column})[1].tolist() == [[3]]
+
+
+@pytest.mark.parametrize("nothing", [None, float("nan"), pd.NA, pd.NaT])
+def test_every_kind_of_missing_is_missing(nothing: Any) -> None:
+    assert distinct(pd.Series(["a", nothing], dtype=object))[1] == ["a", None]
+
+
+def test_a_missing_number_becomes_the_median_and_raises_a_flag() -> None:
+    encoder = fitted({"n": np.array([1.0, 2.0, 9.0, np.nan])}, numeric=["n"], transform="standard")
+    features, _ = encoder.transform({"n": np.array([np.nan, 2.0])})
+    assert features[0, 0] == features[1, 0]
+    assert features[:, 1].tolist() == [1, 0]
+
+
+def test_infinite_numbers_count_as_missing() -> None:
+    encoder = fitted({"n": np.array([1.0, 2.0, np.inf])}, numeric=["n"])
+    assert encoder.transform({"n": np.array([-np.inf])})[0][0, 1] == 1
+
+
+def test_standard_features_have_mean_zero_and_spread_one() -> None:
+    values = np.random.default_rng(0).lognormal(size=1000)
+    features, _ = fitted({"n": values}, numeric=["n"], transform="standard").transform({"n": values})
+    assert features.mean().item() == pytest.approx(0, abs=1e-4)
+    assert features.std(correction=0).item() == pytest.approx(1, abs=1e-4)
+
+
+def test_quantile_features_of_a_skewed_column_are_normal_scores() -> None:
+    values = np.random.default_rng(0).lognormal(sigma=2, size=5000)
+    features, _ = fitted({"n": values}, numeric=["n"]).transform({"n": values})
+    shares = [(features < bound).float().mean().item() for bound in (-1, 0, 1)]
+    assert shares == pytest.approx([0.1587, 0.5, 0.8413], abs=0.01)
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS)
+@pytest.mark.parametrize("values", [[5.0, 5.0], [np.nan, np.nan], [0.0] * 99 + [1.0]])
+def test_columns_of_one_value_of_none_and_of_ties_give_finite_features(
+    transform: str, values: list[float]
+) -> None:
+    table = {"n": np.array(values)}
+    features, _ = fitted(table, numeric=["n"], transform=transform).transform(
+        {"n": np.array([-1e300, 1e300, np.nan, *values])}
+    )
+    assert torch.isfinite(features).all()
+
+
+def test_times_and_booleans_are_numbers_when_asked_for() -> None:
+    table = pd.DataFrame({"t": pd.to_datetime(["2024-01-01", None, "2024-01-03"]), "b": [True, False, True]})
+    features, _ = fitted(table, numeric=["t", "b"]).transform(table)
+    assert features.shape == (3, 3)
+    assert features[2, 0] > features[0, 0]
+
+
+def test_text_in_a_numeric_column_is_named() -> None:
+    with pytest.raises(DataError, match=r"'n' is used as numeric but holds 'abc'; name it in data.categorical"):
+        fitted({"n": np.array(["1", "abc"], object)}, numeric=["n"])
+
+
+def test_a_table_without_a_column_of_the_model_is_refused_by_name() -> None:
+    encoder = fitted({"n": np.array([1.0, 2.0])}, numeric=["n"])
+    with pytest.raises(DataError, match="lacks columns the model was trained on: n"):
+        encoder.transform({"m": np.array([1.0])})
+
+
+numbers = st.lists(st.floats(width=64), min_size=1, max_size=30)
+texts = st.lists(st.one_of(st.none(), st.text(max_size=4), st.integers()), min_size=1, max_size=30)
+
+
+@given(numbers, texts, st.sampled_from(TRANSFORMS), st.integers(1, 3))
+def test_an_encoder_survives_json_to_the_last_digit(
+    values: list[float], labels: list[Any], transform: str, min_frequency: int
+) -> None:
+    rows = min(len(values), len(labels))
+    table = {"n": np.array(values[:rows]), "c": np.array(labels[:rows], object)}
+    with np.errstate(over="ignore", invalid="ignore"):
+        encoder = fitted(
+            table, numeric=["n"], categorical=["c"], transform=transform, min_frequency=min_frequency
+        )
+        again = Encoder.from_json(json.loads(json.dumps(encoder.to_json())))
+        assert again == encoder
+        features, codes = encoder.transform(table)
+        assert torch.equal(again.transform(table)[0], features)
+    assert torch.isfinite(features).all()
+    assert 0 <= int(codes.min())
+    assert int(codes.max()) < encoder.cardinalities[0]
