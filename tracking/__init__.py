@@ -13,6 +13,7 @@ from tracking.errors import (
 )
 from tracking.job import job_context
 from tracking.records import MetricSummary, RunRecord, RunStatus
+from tracking.registry import ModelRegistry, ModelVersion, Verdict
 from tracking.run import Run, active_run
 from tracking.tracker import ExperimentTracker
 
@@ -24,6 +25,8 @@ __all__ = [
     "MetricSummary",
     "MissingFileError",
     "ModelLoadError",
+    "ModelRegistry",
+    "ModelVersion",
     "Run",
     "RunRecord",
     "RunStatus",
@@ -31,6 +34,7 @@ __all__ = [
     "TrackingError",
     "UnknownModelError",
     "UnknownRunError",
+    "Verdict",
     "active_run",
     "job_context",
 ]

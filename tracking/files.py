@@ -6,11 +6,9 @@ skipped by readers. This module knows bytes and JSON, and nothing of runs.
 
 import contextlib
 import errno
-import hashlib
 import json
 import logging
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -188,6 +186,8 @@ def make_dir(path: Path) -> None:
 
 def copy_file(source: Path, target: Path) -> None:
     """Copy a file so that `target` appears at once and whole, and would survive a power loss."""
+    import shutil
+
     with source.open("rb") as origin, beside(target) as (new, handle):
         with open(handle, "wb", closefd=False) as copy:
             shutil.copyfileobj(origin, copy, 1 << 20)
@@ -197,6 +197,8 @@ def copy_file(source: Path, target: Path) -> None:
 
 def sha256(path: Path) -> str:
     """The SHA-256 of a file as hex digits."""
+    import hashlib  # here and below: most processes that log never hash or copy, and the imports take milliseconds
+
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

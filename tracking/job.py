@@ -5,15 +5,13 @@ The context is of the whole process, because a job may make its run in a thread 
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 OnStart = Callable[[str, Path], None]
 
 
-@dataclass(frozen=True)
-class JobContext:
+class JobContext(NamedTuple):
     """The job this process works on: what run.json keeps under "sweep", and whom to tell of a new run."""
 
     sweep: dict[str, Any]

@@ -6,7 +6,6 @@ pid brings a dead run back. Where a question cannot be answered (another host), 
 
 import functools
 import os
-import platform
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,7 @@ def is_gone(entry: dict[str, Any]) -> bool:
 @functools.lru_cache(maxsize=1)
 def _owner(pid: int) -> dict[str, Any]:
     return {
-        "host": platform.node(),
+        "host": os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", ""),
         "pid": pid,
         "process_started": _started(pid),
         "boot_id": _boot_id(),

@@ -23,6 +23,11 @@ def check_component(kind: str, name: Any) -> str:
     return str(name)
 
 
+def is_component(name: str) -> bool:
+    """Whether `check_component` would accept the name."""
+    return not _why_unsafe(name)
+
+
 def check_artifact(name: Any) -> str:
     """Give back `name` when it is a relative path inside the artifacts folder, such as 'plots/roc.png'."""
     parts = name.split("/") if isinstance(name, str) else [name]

@@ -1,15 +1,14 @@
 """Where everything lies on disk: one property per file, and nothing else knows a file's name."""
 
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 
-@dataclass(frozen=True)
 class RunPaths:
     """The files of one run folder."""
 
-    folder: Path
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
 
     @cached_property
     def run(self) -> Path:
@@ -72,11 +71,11 @@ class RunPaths:
         return self.folder / "git.json"
 
 
-@dataclass(frozen=True)
 class StorePaths:
     """The files of a store."""
 
-    base: Path
+    def __init__(self, base: Path) -> None:
+        self.base = base
 
     @cached_property
     def runs(self) -> Path:
@@ -108,11 +107,11 @@ class StorePaths:
         return self.base / f"metric_comparison_{safe[:100]}.png"
 
 
-@dataclass(frozen=True)
 class ModelPaths:
     """The files of one registered model, all versions."""
 
-    folder: Path
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
 
     @cached_property
     def events(self) -> Path:

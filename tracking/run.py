@@ -2,7 +2,6 @@
 
 import os
 import threading
-import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -131,6 +130,8 @@ class Run:
         if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
             self.finish()
             return
+        import traceback
+
         status = RunStatus.KILLED if isinstance(error, KeyboardInterrupt | Terminated) else RunStatus.FAILED
         self.finish(status, error="".join(traceback.format_exception(kind, error, trace)))
 

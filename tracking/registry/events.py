@@ -1,0 +1,64 @@
+"""The history of one model: an append-only list of events, from which its champion follows.
+
+aliases.json is a view of it for people and other programs; deleting it changes no answer.
+"""
+
+import getpass
+from typing import Any
+
+from tracking import clock, files
+from tracking.paths import ModelPaths
+from tracking.registry.records import EventKind, ModelEvent
+
+
+def read_events(paths: ModelPaths) -> list[ModelEvent]:
+    """All events, oldest first; a damaged line is logged and skipped."""
+    events = []
+    for line in files.read_lines(paths.events):
+        try:
+            events.append(_event(line))
+        except (KeyError, TypeError, ValueError):
+            files.log.warning("%s: skipped a line that is no event: %.80r", paths.events, line)
+    return events
+
+
+def champions(events: list[ModelEvent]) -> list[int]:
+    """The champions a rollback can go back through, the current one last."""
+    stack: list[int] = []
+    for event in events:
+        if event.kind is EventKind.PROMOTED:
+            stack.append(event.version)
+        elif event.kind is EventKind.ROLLED_BACK and stack:
+            stack.pop()
+    return stack
+
+
+def add_event(paths: ModelPaths, kind: EventKind, version: int, *, reason: str, by: str | None) -> None:
+    """Append an event, durably, and refresh the view; the caller holds the model's lock."""
+    before = champions(read_events(paths))
+    line = {
+        "format": 1,
+        "event": kind.value,
+        "version": version,
+        "at": clock.now(),
+        "by": by or _user(),
+        "reason": reason,
+        "before": before[-1] if before else None,
+    }
+    files.append_line(paths.events, line, durable=True)
+    now = champions(read_events(paths))
+    files.write_json(paths.aliases, {"champion": now[-1]} if now else {})
+
+
+def _event(line: dict[str, Any]) -> ModelEvent:
+    kind, version = EventKind(line["event"]), int(line["version"])
+    return ModelEvent(
+        kind, version, clock.parse(line["at"]), line.get("by", ""), line.get("reason", ""), line.get("before")
+    )
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # no such user in the system's list, as in many containers
+        return ""

@@ -1,0 +1,119 @@
+"""The gate: whether a challenger may take the champion's place. A pure function that fails closed.
+
+Whatever is missing, not finite or not comparable is a reason to refuse.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from tracking.errors import InvalidValueError
+from tracking.registry.records import ModelVersion, Verdict
+
+
+def judge(
+    challenger: ModelVersion,
+    champion: ModelVersion | None,
+    *,
+    thresholds: Mapping[str, float],
+    min_delta: float,
+) -> Verdict:
+    """Decide on the recorded values; the first model of a name only needs to pass the thresholds.
+
+    A threshold is a minimum, except for a metric whose name ends in `loss` or `error`, where it is a maximum.
+    The challenger must be better than the champion by at least `min_delta` (strictly better when that is 0).
+    """
+    if not (math.isfinite(min_delta) and min_delta >= 0):
+        raise InvalidValueError(f"min_delta is {min_delta!r}: give a finite number that is not negative")
+    against: list[str] = []
+    passed: list[str] = []
+    for check in [_objective(challenger), *(_threshold(challenger, *item) for item in thresholds.items())]:
+        (passed if check[0] else against).append(check[1])
+    if champion is None:
+        passed.append("there is no champion yet")
+    elif not against or _has_value(challenger):
+        better, reason = _beats(challenger, champion, min_delta)
+        (passed if better else against).append(reason)
+    return Verdict(
+        promote=not against,
+        reasons=tuple(against or passed),
+        challenger=_facts(challenger),
+        champion=_facts(champion) if champion else None,
+    )
+
+
+def is_maximum(metric: str) -> bool:
+    """Whether a threshold on this metric bounds it from above."""
+    return metric.endswith(("loss", "error"))
+
+
+def _objective(version: ModelVersion) -> tuple[bool, str]:
+    metric, mode, value = (version.objective.get(key) for key in ("metric", "mode", "value"))
+    if not metric or mode not in ("max", "min"):
+        return False, f"the objective {version.objective!r} needs a metric and a mode of 'max' or 'min'"
+    if not _is_finite(value):
+        return False, f"the objective {metric} is {_show(value)}: only a finite value can be judged"
+    return True, f"{metric} is {_show(value)}"
+
+
+def _threshold(version: ModelVersion, metric: str, bound: float) -> tuple[bool, str]:
+    if not _is_finite(bound):
+        return False, f"the threshold on {metric} is {_show(bound)}: only a finite bound can be judged"
+    value = version.metrics.get(metric)
+    if value is None and version.objective.get("metric") == metric:
+        value = version.objective.get("value")
+    if not _is_finite(value):
+        return False, f"{metric} is {_show(value)}, and a threshold of {_show(bound)} is set on it"
+    side = "at most" if is_maximum(metric) else "at least"
+    passes = value <= bound if is_maximum(metric) else value >= bound  # type: ignore[operator]  # finite, so a number
+    verb = "passes" if passes else "fails"
+    return passes, f"{metric} {_show(value)} {verb} its threshold: {side} {_show(bound)}"
+
+
+def _beats(challenger: ModelVersion, champion: ModelVersion, min_delta: float) -> tuple[bool, str]:
+    ours, theirs = challenger.objective, champion.objective
+    label = f"the champion (version {champion.version})"
+    if challenger.version == champion.version and challenger.name == champion.name:
+        return False, f"version {challenger.version} already is the champion"
+    if (ours.get("metric"), ours.get("mode")) != (theirs.get("metric"), theirs.get("mode")):
+        return False, (
+            f"{label} was chosen by {theirs.get('metric')} ({theirs.get('mode')}), not by "
+            f"{ours.get('metric')} ({ours.get('mode')}): the two values cannot be compared"
+        )
+    if challenger.data.get("fingerprint") != champion.data.get("fingerprint"):
+        return False, f"{label} was recorded on different data: the two values cannot be compared"
+    if not _has_value(champion):
+        return (
+            False,
+            f"the objective of {label} is {_show(theirs.get('value'))}: nothing can be compared with it",
+        )
+    gain = ours["value"] - theirs["value"] if ours["mode"] == "max" else theirs["value"] - ours["value"]
+    # 0.82 against 0.81 is a gain of 0.01 for a person, and a little less in binary
+    enough = gain > 0 if min_delta == 0 else gain >= min_delta or math.isclose(gain, min_delta, rel_tol=1e-9)
+    asked = f"at least {_show(min_delta)}" if min_delta else "more than 0"
+    verb = "beats" if enough else "does not beat"
+    text = f"{ours['metric']} {_show(ours['value'])} {verb} {label}, {_show(theirs['value'])}"
+    return enough, f"{text}: a gain of {gain:.4g}, {asked} is asked"
+
+
+def _has_value(version: ModelVersion) -> bool:
+    return _objective(version)[0]
+
+
+def _facts(version: ModelVersion) -> dict[str, Any]:
+    return {
+        "name": version.name,
+        "version": version.version,
+        "run_id": version.run_id,
+        "objective": dict(version.objective),
+        "metrics": dict(version.metrics),
+        "fingerprint": version.data.get("fingerprint"),
+    }
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _show(value: Any) -> str:
+    return "missing" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)

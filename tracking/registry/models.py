@@ -1,0 +1,299 @@
+"""ModelRegistry: the versions of each model, which one is the champion, and how to load it.
+
+A version is a folder that is claimed by making it and becomes a version when its manifest is written, last and at
+once. What never got that far is invisible.
+"""
+
+import contextlib
+import importlib
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tracking import clock
+from tracking import files as file_store
+from tracking.errors import (
+    CorruptFileError,
+    InvalidNameError,
+    InvalidValueError,
+    MissingFileError,
+    ModelLoadError,
+    UnknownModelError,
+)
+from tracking.names import check_artifact, check_component, is_component, natural_key
+from tracking.paths import ModelPaths, RunPaths
+from tracking.records import RunRecord
+from tracking.registry.events import add_event, champions, read_events
+from tracking.registry.records import EventKind, ModelEvent, ModelVersion, Verdict
+from tracking.store import Store
+from tracking.values import plain, revive
+
+RESERVED = frozenset({"manifest.json", "verdict.json", "config.yaml"})
+
+
+class ModelRegistry:
+    """The models of a store. Making one touches nothing on disk; processes may share it."""
+
+    def __init__(self, base_dir: str | os.PathLike[str] = "experiments") -> None:
+        self._store = Store(base_dir)
+
+    def register(
+        self,
+        model_name: str,
+        run_id: str,
+        *,
+        files: Sequence[str] = ("model_best.pt",),
+        objective: Mapping[str, Any],
+        metrics: Mapping[str, float] | None = None,
+        loader: str | None = None,
+    ) -> ModelVersion:
+        """Copy artifacts of a run, and its config.yaml, into a new version of a model.
+
+        `objective` is {"metric", "mode", "value"}; `metrics` default to the run's last values; `loader` is
+        "module:function", called by `load` with the version's folder. The same run again gives the version it
+        already is. When this raises, nothing that looks like a version is left.
+        """
+        paths = self._paths(model_name)
+        run = self._store.record(self._store.require(run_id))
+        _check_loader(loader)
+        sources = _sources(RunPaths(run.run_dir), files)
+        manifest = _manifest(run, objective, metrics, loader)
+        with file_store.lock(paths.lock):
+            for number in self._numbers(model_name):
+                if _read_version(model_name, number, paths).run_id == run_id:
+                    return self.version(model_name, number)
+            number = _add_version(paths, sources, manifest)
+            add_event(paths, EventKind.REGISTERED, number, reason=f"from {run_id}", by=None)
+        return self.version(model_name, number)
+
+    def models(self) -> list[str]:
+        """The names of all models that have a version, sorted."""
+        with contextlib.suppress(FileNotFoundError):
+            names = [
+                entry.name
+                for entry in os.scandir(self._store.paths.models)
+                if entry.is_dir() and is_component(entry.name)
+            ]
+            return sorted((name for name in names if self._numbers(name)), key=natural_key)
+        return []
+
+    def versions(self, name: str) -> list[ModelVersion]:
+        """All versions of a model, oldest first; UnknownModelError without any."""
+        return [self.version(name, number) for number in self._known_numbers(name)]
+
+    def version(self, name: str, number: int) -> ModelVersion:
+        """One version of a model."""
+        paths = self._paths(name)
+        try:
+            return _read_version(name, number, paths)
+        except FileNotFoundError:
+            numbers = ", ".join(map(str, self._known_numbers(name)))
+            raise UnknownModelError(f"model {name!r} has no version {number!r}; it has {numbers}") from None
+
+    def champion(self, name: str) -> ModelVersion | None:
+        """The version to use, or None when none was promoted yet."""
+        self._known_numbers(name)
+        current = champions(read_events(self._paths(name)))
+        return self.version(name, current[-1]) if current else None
+
+    def history(self, name: str) -> list[ModelEvent]:
+        """What happened to a model, oldest first."""
+        self._known_numbers(name)
+        return read_events(self._paths(name))
+
+    def promote(self, name: str, version: int, *, reason: str, by: str | None = None) -> ModelVersion:
+        """Make a version the champion; nothing happens when it already is. `by` defaults to the user's login."""
+        if not reason.strip():
+            raise InvalidValueError(
+                "reason is empty: a promotion says why, such as 'beats version 2 by 0.01'"
+            )
+        chosen = self.version(name, version)
+        paths = self._paths(name)
+        with file_store.lock(paths.lock):
+            if champions(read_events(paths))[-1:] != [version]:
+                add_event(paths, EventKind.PROMOTED, version, reason=reason, by=by)
+        return chosen
+
+    def rollback(self, name: str, *, reason: str = "") -> ModelVersion:
+        """Make the champion before this one the champion again; UnknownModelError when there is none."""
+        self._known_numbers(name)
+        paths = self._paths(name)
+        with file_store.lock(paths.lock):
+            past = champions(read_events(paths))
+            if len(past) < 2:
+                now = f"version {past[0]} is the first champion" if past else "it has no champion"
+                raise UnknownModelError(f"model {name!r} cannot be rolled back: {now}")
+            before = self.version(name, past[-2])
+            add_event(paths, EventKind.ROLLED_BACK, past[-2], reason=reason, by=None)
+        return before
+
+    def record_verdict(self, name: str, version: int, verdict: Verdict) -> None:
+        """Keep the gate's decision beside the version."""
+        self.version(name, version)
+        file_store.write_json(self._paths(name).verdict(version), verdict.to_json())
+
+    def verdict(self, name: str, version: int) -> Verdict | None:
+        """The decision kept for a version, or None."""
+        self.version(name, version)
+        path = self._paths(name).verdict(version)
+        try:
+            return Verdict.from_json(revive(file_store.read_object(path)))
+        except FileNotFoundError:
+            return None
+        except (KeyError, TypeError) as error:
+            raise CorruptFileError(f"{path} is no verdict ({error!r}); remove the file") from None
+
+    def load(self, name: str, version: int | None = None, *, allow: Sequence[str] = ("trainer",)) -> Any:
+        """Load a version, by default the champion, with the loader it was registered with.
+
+        Every file's hash is checked first. The loader is only called when its top-level package is in `allow`.
+        """
+        chosen = self.champion(name) if version is None else self.version(name, version)
+        if chosen is None:
+            raise UnknownModelError(f"model {name!r} has no champion; promote a version or name one")
+        verify(chosen)
+        return _loader(chosen, allow)(chosen.path)
+
+    def _paths(self, name: str) -> ModelPaths:
+        return ModelPaths(self._store.paths.models / check_component("model name", name))
+
+    def _numbers(self, name: str) -> list[int]:
+        paths = self._paths(name)
+        with contextlib.suppress(FileNotFoundError):
+            texts = [
+                entry.name.removeprefix("v")
+                for entry in os.scandir(paths.folder)
+                if entry.name.startswith("v")
+            ]
+            return sorted(
+                int(text) for text in texts if text.isdecimal() and paths.manifest(int(text)).exists()
+            )
+        return []
+
+    def _known_numbers(self, name: str) -> list[int]:
+        numbers = self._numbers(name)
+        if not numbers:
+            known = ", ".join(self.models()) or "none"
+            raise UnknownModelError(f"no model {name!r} in {str(self._store.paths.models)!r}; known: {known}")
+        return numbers
+
+
+def verify(version: ModelVersion) -> None:
+    """Raise ModelLoadError when a file of a version is missing or not what was registered."""
+    for name, expected in version.files.items():
+        path = version.path / name
+        if not path.is_file():
+            raise ModelLoadError(
+                f"{path} is missing; restore it or register the run again under another name"
+            )
+        if file_store.sha256(path) != expected:
+            raise ModelLoadError(f"{path} is not the file that was registered: its SHA-256 is not {expected}")
+
+
+def _sources(run: RunPaths, names: Sequence[str]) -> dict[str, Path]:
+    if isinstance(names, str) or not names:
+        raise InvalidValueError(
+            f"files must be a list of artifact names, such as ['model_best.pt'], not {names!r}"
+        )
+    sources = {}
+    for name in map(check_artifact, names):
+        if name in RESERVED:
+            raise InvalidNameError(
+                f"artifact name {name!r} is taken by the registry; log the file under another name"
+            )
+        sources[name] = run.artifacts / name
+        if not sources[name].is_file():
+            present = sorted(
+                str(path.relative_to(run.artifacts)) for path in run.artifacts.rglob("*") if path.is_file()
+            )
+            raise MissingFileError(
+                f"run {run.folder.name} has no artifact {name!r}; it has: {', '.join(present) or 'none'}"
+            )
+    return {**sources, **({"config.yaml": run.config} if run.config.exists() else {})}
+
+
+def _manifest(
+    run: RunRecord, objective: Mapping[str, Any], metrics: Mapping[str, float] | None, loader: str | None
+) -> dict[str, Any]:
+    if not objective.get("metric") or objective.get("mode") not in ("max", "min"):
+        raise InvalidValueError(
+            f"objective {dict(objective)!r} needs 'metric', 'mode' ('max' or 'min') and 'value'"
+        )
+    return {
+        "format": 1,
+        "run_id": run.run_id,
+        "experiment_name": run.experiment_name,
+        "created_at": clock.now(),
+        "objective": plain(objective, "objective"),
+        "metrics": plain(metrics or {name: summary.last for name, summary in run.summary.items()}, "metrics"),
+        "data": run.data,
+        "sweep": run.sweep,
+        "loader": loader,
+    }
+
+
+def _add_version(paths: ModelPaths, sources: Mapping[str, Path], manifest: dict[str, Any]) -> int:
+    number, folder = file_store.claim_dir(paths.folder, "v{}".format)
+    try:
+        for name, source in sources.items():
+            file_store.make_dir((folder / name).parent)
+            file_store.copy_file(source, folder / name)
+        kept = {
+            name: {"sha256": file_store.sha256(folder / name), "bytes": (folder / name).stat().st_size}
+            for name in sources
+        }
+        file_store.write_json(paths.manifest(number), {**manifest, "version": number, "files": kept})
+    except BaseException:
+        import shutil
+
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return number
+
+
+def _read_version(name: str, number: int, paths: ModelPaths) -> ModelVersion:
+    manifest = file_store.read_object(paths.manifest(number))
+    try:
+        return ModelVersion(
+            name=name,
+            version=number,
+            path=paths.version(number),
+            run_id=manifest["run_id"],
+            files={check_artifact(file): kept["sha256"] for file, kept in manifest["files"].items()},
+            objective=revive(manifest["objective"]),
+            metrics=revive(manifest["metrics"]),
+            data=manifest["data"],
+            sweep=manifest["sweep"],
+            loader=manifest["loader"],
+            created_at=clock.parse(manifest["created_at"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CorruptFileError(
+            f"{paths.manifest(number)} is no manifest ({error!r}); restore the file"
+        ) from None
+
+
+def _check_loader(loader: str | None) -> None:
+    if loader is None:
+        return
+    module, colon, function = loader.partition(":")
+    if not (colon and all(part.isidentifier() for part in [*module.split("."), function])):
+        raise InvalidValueError(f"loader {loader!r} must be 'module:function', such as 'trainer:load_model'")
+
+
+def _loader(version: ModelVersion, allow: Sequence[str]) -> Any:
+    label = f"version {version.version} of {version.name!r}"
+    if version.loader is None:
+        raise ModelLoadError(f"{label} was registered without a loader; read its files in {version.path}")
+    _check_loader(version.loader)
+    module, _, function = version.loader.partition(":")
+    if module.partition(".")[0] not in allow:
+        raise ModelLoadError(
+            f"{label} asks for the loader {version.loader!r}, and only {', '.join(allow) or 'no package'} may be "
+            f"called; pass allow=[{module.partition('.')[0]!r}] if you trust it"
+        )
+    try:
+        return getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise ModelLoadError(f"the loader {version.loader!r} of {label} cannot be found: {error}") from error
