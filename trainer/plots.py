@@ -46,10 +46,10 @@ def curves(history: Sequence[dict[str, float]], best_epoch: int) -> "Figure":
                 values = [each[f"{kind}_{name}"] for each in history]
                 axes.plot(epochs, values, color=colour, marker="o", markersize=2.5, linewidth=1.5, label=kind)
         axes.axvline(best_epoch, color=QUIET, linewidth=1, linestyle="--", zorder=0)
-        axes.set(title={"acc": "accuracy", "auc": "AUC"}.get(name, name), xlabel="epoch")
+        axes.set(title={"acc": "accuracy", "auc": "validation AUC"}.get(name, name), xlabel="epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     panels[0].plot([], [], color=QUIET, linestyle="--", linewidth=1, label=f"best epoch ({best_epoch})")
-    panels[0].legend(frameon=False)
+    panels[0].legend(framealpha=1, edgecolor="none")
     return figure
 
 

@@ -18,7 +18,9 @@ def by_ratio(target: Array, *, val_fraction: float, test_fraction: float, seed: 
     """
     draw = np.random.default_rng([seed, 1])
     parts: list[list[Array]] = [[], [], []]
-    for value in np.unique(target):
+    values, first = np.unique(target, return_index=True)
+    # In order of appearance: naming the other class positive must not change the split.
+    for value in values[np.argsort(first)]:
         rows = draw.permutation(np.flatnonzero(target == value))
         test, val = round(len(rows) * test_fraction), round(len(rows) * val_fraction)
         for part, chosen in zip(

@@ -219,14 +219,17 @@ def _some_rows(table: "pd.DataFrame", path: str | Path) -> "pd.DataFrame":
 
 
 def _times(column: "pd.Series[Any]") -> Array:
-    """Read a time column as something that sorts: numbers, times, or text that pandas reads as times."""
+    """Read a time column as something that sorts: numbers, times, or text that holds times in ISO 8601."""
     import pandas as pd
 
     if getattr(column.dtype, "kind", "O") not in "iufM":
         try:
-            column = pd.to_datetime(column)
+            column = pd.to_datetime(column, format="ISO8601", utc=True)
         except (ValueError, TypeError) as error:
-            raise DataError(f"data.time_column={column.name!r} cannot be read as times: {error}") from error
+            raise DataError(
+                f"data.time_column={column.name!r} cannot be read as times ({error}); "
+                "allowed are numbers and times such as 2024-05-31 or 2024-05-31 17:00"
+            ) from error
     if column.isna().any():
         raise DataError(f"data.time_column={column.name!r} is missing in {int(column.isna().sum())} rows")
     return column.to_numpy()

@@ -1,0 +1,199 @@
+"""Any CSV or Parquet file becomes a data set, or one clear error."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from trainer.data.encode import UNSEEN
+from trainer.data.load import load
+from trainer.data.tensors import Dataset
+from trainer.errors import DataError
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    draw = np.random.default_rng(0)
+    return pd.DataFrame(
+        {
+            "age": draw.integers(18, 80, 200),
+            "income": np.where(draw.random(200) < 0.1, np.nan, draw.lognormal(size=200)),
+            "city": draw.choice(["Bonn", "Oslo", "Rome"], 200),
+            "member": draw.random(200) < 0.5,
+            "day": pd.date_range("2024-01-01", periods=200)[draw.permutation(200)].strftime("%Y-%m-%d"),
+            "churned": draw.choice(["no", "yes"], 200, p=[0.7, 0.3]),
+        }
+    )
+
+
+def loaded(path: Path, **options: Any) -> Dataset:
+    section = {
+        "_target_": "trainer.data.table.load",
+        "dataset": "csv",
+        "path": str(path),
+        "target": "churned",
+        "val_fraction": 0.2,
+        "test_fraction": 0.2,
+        "data_seed": 0,
+        "numeric_transform": "standard",
+        "min_frequency": 1,
+        **options,
+    }
+    return load(section)
+
+
+def written(folder: Path, table: pd.DataFrame, name: str = "t.csv") -> Path:
+    path = folder / name
+    if path.suffix == ".parquet":
+        table.to_parquet(path)
+    else:
+        table.to_csv(path, index=False, sep="\t" if ".tsv" in path.suffixes else ",")
+    return path
+
+
+def test_columns_take_their_role_from_their_type(tmp_path: Path, table: pd.DataFrame) -> None:
+    encoder = loaded(written(tmp_path, table)).encoder
+    assert [each.name for each in encoder.numeric] == ["age", "income"]
+    assert [each.name for each in encoder.categorical] == ["city", "member", "day"]
+
+
+def test_a_given_role_wins_and_a_dropped_column_is_gone(tmp_path: Path, table: pd.DataFrame) -> None:
+    encoder = loaded(written(tmp_path, table), categorical=["age"], drop=["day"], numeric=["member"]).encoder
+    assert [each.name for each in encoder.numeric] == ["member", "income"]
+    assert [each.name for each in encoder.categorical] == ["age", "city"]
+
+
+@pytest.mark.parametrize("name", ["t.tsv", "t.csv.gz", "t.parquet"])
+def test_other_formats_give_the_same_data(tmp_path: Path, table: pd.DataFrame, name: str) -> None:
+    first = loaded(written(tmp_path, table)).describe()
+    assert loaded(written(tmp_path, table, name)).describe() == first
+
+
+def test_a_split_by_ratio_keeps_every_row_and_the_share_of_each_class(
+    tmp_path: Path, table: pd.DataFrame
+) -> None:
+    data = loaded(written(tmp_path, table))
+    facts = data.describe()
+    assert (facts["rows"], facts["val_rows"], facts["test_rows"]) == (200, 40, 40)
+    share = (table.churned == "yes").mean()
+    for split in (data.train, data.val, data.test):
+        assert split.target.mean().item() == pytest.approx(share, abs=0.02)
+
+
+def test_a_split_by_time_tests_on_the_newest_rows(tmp_path: Path, table: pd.DataFrame) -> None:
+    data = loaded(written(tmp_path, table), time_column="day", numeric=["age"])
+    newest = table.sort_values("day").tail(40)
+    assert torch.equal(data.test.target, torch.tensor((newest.churned == "yes").to_numpy(), dtype=torch.float32))
+    assert "day" not in [each.name for each in data.encoder.categorical]
+
+
+def test_a_test_file_is_the_test_split_whole(tmp_path: Path, table: pd.DataFrame) -> None:
+    test = written(tmp_path, table.head(50), "test.csv")
+    facts = loaded(written(tmp_path, table), test_path=str(test)).describe()
+    assert (facts["train_rows"], facts["val_rows"], facts["test_rows"]) == (160, 40, 50)
+
+
+def test_all_statistics_come_from_the_training_rows_alone(tmp_path: Path, table: pd.DataFrame) -> None:
+    first = loaded(written(tmp_path, table), time_column="day")
+    changed = table.copy()
+    late = table["day"] > sorted(table["day"])[119]  # the 80 newest rows: validation and test
+    changed.loc[late, "age"] = 10**6
+    changed.loc[late, "city"] = "Atlantis"
+    second = loaded(written(tmp_path, changed), time_column="day")
+    assert second.encoder == first.encoder
+    assert torch.equal(second.train.numeric, first.train.numeric)
+    assert second.test.categorical[:, 0].unique().tolist() == [UNSEEN]
+
+
+def test_the_positive_class_is_the_last_in_sorted_order_or_the_given(
+    tmp_path: Path, table: pd.DataFrame
+) -> None:
+    path = written(tmp_path, table)
+    inferred, given = loaded(path), loaded(path, positive="no")
+    assert (inferred.encoder.positive, given.encoder.positive) == ("yes", "no")
+    assert torch.equal(inferred.test.target, 1 - given.test.target)
+
+
+def test_numeric_labels_sort_as_numbers(tmp_path: Path, table: pd.DataFrame) -> None:
+    table["churned"] = np.where(table.churned == "yes", 10, 9)
+    assert loaded(written(tmp_path, table)).encoder.positive == "10"
+
+
+def test_marks_for_missing_values_can_be_added(tmp_path: Path, table: pd.DataFrame) -> None:
+    table["age"] = table["age"].astype(object)
+    table.loc[3, "age"] = "unknown"
+    encoder = loaded(written(tmp_path, table), missing_values=["unknown"]).encoder
+    assert [each.name for each in encoder.numeric] == ["age", "income"]
+
+
+def one_class(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(churned="yes")
+
+
+def three_classes(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(churned=[*table.churned[:-1], "maybe"])
+
+
+def holes(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(churned=[None, *table.churned[1:]])
+
+
+def few(table: pd.DataFrame) -> pd.DataFrame:
+    return table.head(2).assign(churned=["no", "yes"])
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "message"),
+    [
+        (one_class, {}, r"target 'churned' has 1 classes \('yes'\); exactly two are needed"),
+        (three_classes, {}, r"target 'churned' has 3 classes \('maybe', 'no', 'yes'\)"),
+        (holes, {}, r"target 'churned' is missing in 1 of 200 rows"),
+        (few, {}, r"the validation split has 0 rows"),
+        (pd.DataFrame.copy, {"test_fraction": 0.001}, r"the test split has 0 rows; give it a larger fraction"),
+        (pd.DataFrame.copy, {"target": "churn"}, r"data\.target: .*no column 'churn' \(did you mean 'churned'"),
+        (pd.DataFrame.copy, {"numeric": ["aged"]}, r"data\.numeric: .*no column 'aged' \(did you mean 'age'"),
+        (pd.DataFrame.copy, {"drop": ["churned"]}, r"'churned' is named in both data\.target and data\.drop"),
+        (pd.DataFrame.copy, {"positive": "maybe"}, r"data\.positive='maybe' does not occur .* 'no' and 'yes'"),
+        (pd.DataFrame.copy, {"numeric": ["city"]}, r"'city' is used as numeric but holds '\w+'"),
+        (pd.DataFrame.copy, {"time_column": "city"}, r"data\.time_column='city' cannot be read as times"),
+        (lambda t: t.head(0), {}, r"t\.csv' has 0 rows"),
+        (lambda t: t[["churned"]], {}, r"no feature column is left"),
+    ],
+)
+def test_data_that_cannot_be_used_is_refused_by_name(
+    tmp_path: Path, table: pd.DataFrame, change: Any, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        loaded(written(tmp_path, change(table)), **options)
+
+
+def test_a_split_of_one_class_is_refused(tmp_path: Path, table: pd.DataFrame) -> None:
+    test = written(tmp_path, table[table.churned == "no"], "test.csv")
+    with pytest.raises(DataError, match=r"one class in the test split: all \d+ rows are 'not yes'"):
+        loaded(written(tmp_path, table), test_path=str(test))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("t.csv", b"", "is empty"),
+        ("t.csv", b'a,b\n"1,2\n', "cannot be read as CSV"),
+        ("t.csv", b"a,churned\n\xff\xfe,1\n", "cannot be read as CSV"),
+        ("t.parquet", b"PAR0", "cannot be read as Parquet"),
+        ("t.xlsx", b"x", r"suffix '\.xlsx'; allowed are \.csv, \.tsv and \.parquet"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(
+    tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        loaded(tmp_path / name)
+
+
+def test_a_missing_file_is_named_as_given_and_where_it_was_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"'gone\.csv' does not exist \(looked for /.*gone\.csv\)"):
+        loaded(Path("gone.csv"))
