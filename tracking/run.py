@@ -100,7 +100,8 @@ class Run:
     def finish(self, status: str = "completed", error: str | None = None) -> None:
         """Write the run down for good as completed, failed or killed; it then survives a power loss.
 
-        `error` may be a whole traceback: its last line goes into run.json, all of it into error.txt.
+        `error` may be a whole traceback: the line that names the exception goes into run.json, all of it into
+        error.txt.
         Finishing again is allowed, and takes in what was logged since.
         """
         final = RunStatus.final(status)
@@ -166,7 +167,11 @@ def active_run() -> Run | None:
 
 
 def _one_line(error: str) -> str:
-    lines = [line for line in error.splitlines() if line.strip()]
-    if not lines:
+    lines = error.splitlines()
+    # of a traceback: the exception follows the last frame, and its own message may have more lines
+    frames = [index for index, line in enumerate(lines) if line.startswith("  File ")]
+    rest = [line for line in lines[frames[-1] if frames else 0 :] if line.strip()]
+    said = [line for line in rest if not line.startswith(" ")] or rest
+    if not said:
         raise InvalidValueError("error must say something; leave it out when there is nothing to say")
-    return lines[-1 if lines[0].startswith("Traceback") else 0].strip()
+    return said[0].strip()

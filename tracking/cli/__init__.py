@@ -1,0 +1,1 @@
+"""The command line `python -m tracking`: the same calls as the Python API, shown as tables or as JSON."""

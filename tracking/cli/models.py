@@ -1,0 +1,150 @@
+"""Commands about registered models: models, champion, promote, rollback, history."""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from tracking.cli import output
+from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
+from tracking.errors import UnknownModelError
+from tracking.registry import ModelEvent, ModelRegistry, ModelVersion
+
+Name = Annotated[str, typer.Argument(help="The model's name.")]
+
+
+def models(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> int:
+    """List all registered models.
+
+    With the number of their versions and their champions.
+
+    Example: python -m tracking models
+    """
+    registry = ModelRegistry(store)
+    rows = []
+    for name in registry.models():
+        champion = registry.champion(name)
+        versions = [version.version for version in registry.versions(name)]
+        rows.append([name, len(versions), champion.version if champion else None, *_objective(champion)])
+    columns = ["model", "versions", "champion", "metric", "value", "run"]
+    if as_json:
+        output.say_json([dict(zip(columns, row, strict=True)) for row in rows])
+    elif rows:
+        output.table(columns, rows, keep=3)
+    else:
+        output.say(f"No models in {store!r} yet.")
+    return 0
+
+
+def champion(name: Name, store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> int:
+    """Show the version of a model to use.
+
+    Its folder, objective, metrics and files.
+
+    Example: python -m tracking champion ctr_model
+    """
+    version = ModelRegistry(store).champion(name)
+    if version is None:
+        raise UnknownModelError(
+            f"model {name!r} has no champion; python -m tracking promote {name} VERSION makes one"
+        )
+    if as_json:
+        output.say_json(_facts(version))
+    else:
+        _say_version(version)
+    return 0
+
+
+def promote(
+    name: Name,
+    version: Annotated[int, typer.Argument(help="The number of the version.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; kept in the history.")] = "promoted by hand",
+    by: Annotated[str | None, typer.Option("--by", help="Who; by default your login.")] = None,
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+) -> int:
+    """Make a version the champion by hand.
+
+    The gate is not asked.
+
+    Example: python -m tracking promote ctr_model 3 --reason "checked on last week's clicks"
+    """
+    chosen = ModelRegistry(store).promote(name, version, reason=reason, by=by)
+    output.say_json(_facts(chosen)) if as_json else output.say(
+        f"The champion of {name} is version {version}."
+    )
+    return 0
+
+
+def rollback(
+    name: Name,
+    reason: Annotated[str, typer.Option("--reason", help="Why; kept in the history.")] = "",
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+) -> int:
+    """Go back to the champion before this one.
+
+    Example: python -m tracking rollback ctr_model --reason "worse on mobile"
+    """
+    before = ModelRegistry(store).rollback(name, reason=reason)
+    output.say_json(_facts(before)) if as_json else output.say(
+        f"The champion of {name} is version {before.version} again."
+    )
+    return 0
+
+
+def history(name: Name, store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> int:
+    """Show what happened to a model.
+
+    Oldest first: when, what, by whom, why.
+
+    Example: python -m tracking history ctr_model
+    """
+    events = ModelRegistry(store).history(name)
+    if as_json:
+        output.say_json([_event(event) for event in events])
+        return 0
+    rows = [
+        [
+            f"{event.at:%Y-%m-%d %H:%M:%S}",
+            event.kind.value.replace("_", " "),
+            event.version,
+            event.by,
+            event.reason,
+        ]
+        for event in events
+    ]
+    output.table(["when", "what", "version", "by", "why"], rows, keep=5)
+    return 0
+
+
+def _objective(version: ModelVersion | None) -> list[Any]:
+    return (
+        [version.objective["metric"], version.objective.get("value"), version.run_id]
+        if version
+        else [None] * 3
+    )
+
+
+def _say_version(version: ModelVersion) -> None:
+    output.title(f"CHAMPION: {version.name}, version {version.version}")
+    output.say(f"Run ID: {version.run_id}")
+    output.say(f"Folder: {version.path}")
+    output.say(f"Registered: {version.created_at:%Y-%m-%d %H:%M:%S}")
+    metric, value, _ = _objective(version)
+    output.say(f"Objective: {metric} {output.show(value)} ({version.objective['mode']})")
+    output.say(f"Loader: {version.loader or '-'}")
+    output.say("\nMetrics:")
+    for name, number in version.metrics.items():
+        output.say(f"  {name}: {output.show(number)}")
+    output.say("\nFiles:")
+    for file, digest in version.files.items():
+        output.say(f"  {file}  sha256:{digest[:12]}")
+
+
+def _facts(version: ModelVersion) -> dict[str, Any]:
+    return {**asdict(version), "path": str(version.path), "created_at": version.created_at.isoformat()}
+
+
+def _event(event: ModelEvent) -> dict[str, Any]:
+    return {**asdict(event), "kind": event.kind.value, "at": event.at.isoformat()}

@@ -1,0 +1,154 @@
+"""How commands speak: a table that fits the terminal, plain whole cells for a pipe, or JSON.
+
+rich is loaded only when a terminal is there to use it.
+"""
+
+import math
+import shutil
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from tracking import files
+from tracking.names import natural_key
+
+Rows = Sequence[Sequence[Any]]
+
+
+def say(text: str = "") -> None:
+    """One line of output; characters that would steer the terminal are shown escaped."""
+    sys.stdout.write(safe(text) + "\n")
+
+
+def say_json(value: Any) -> None:
+    """A value as indented JSON; NaN and infinities are strings."""
+    sys.stdout.write(files.encode(value, indent=True).decode() + "\n")
+
+
+def title(text: str) -> None:
+    """A heading between rules, bold on a terminal."""
+    if not sys.stdout.isatty():
+        rule = "=" * 80
+        say(f"{rule}\n{text}\n{rule}")
+        return
+    _console().print(safe(text), style="bold", markup=False, highlight=False)
+
+
+def table(columns: Sequence[str], rows: Rows, *, keep: int = 1) -> None:
+    """A table of cells; numbers to the right.
+
+    A pipe gets every cell whole. On a terminal too narrow for all columns those after the first `keep` are left
+    out from the right, and a line says which.
+    """
+    texts = [[safe(show(cell)) for cell in row] for row in rows]
+    numeric = [all(_is_number(row[index]) for row in rows) for index in range(len(columns))]
+    if sys.stdout.isatty():
+        _rich_table(columns, texts, numeric, keep)
+    else:
+        _plain_table(columns, texts, numeric)
+
+
+def show(value: Any) -> str:
+    """A cell: four decimals for ordinary floats, '-' for nothing."""
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return str(value)
+        return (
+            f"{value:.4f}"
+            if 0.01 <= abs(value) < 1000 and round(value, 4) != round(value, 2)
+            else f"{value:.4g}"
+        )
+    if isinstance(value, dict | list):
+        return files.encode(value).decode().replace(",", ", ").replace(":", ": ")
+    return str(value)
+
+
+def param(value: Any) -> str:
+    """A parameter as it was given: no rounding."""
+    return repr(value) if isinstance(value, float) else show(value)
+
+
+def ranges(run_ids: Sequence[str], *, whole: bool) -> str:
+    """Run ids in a list; neighbours are drawn together as run_001..run_005 unless `whole`."""
+    ids = sorted(run_ids, key=natural_key)
+    if whole:
+        return ", ".join(ids)
+    groups: list[list[str]] = []
+    for run_id in ids:
+        if groups and _number(run_id) == _number(groups[-1][-1]) + 1:
+            groups[-1].append(run_id)
+        else:
+            groups.append([run_id])
+    return ", ".join(group[0] if len(group) == 1 else f"{group[0]}..{group[-1]}" for group in groups)
+
+
+def safe(text: str) -> str:
+    """Text with control characters escaped, newlines of our own kept."""
+    return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
+
+
+def _plain_table(columns: Sequence[str], texts: Sequence[Sequence[str]], numeric: Sequence[bool]) -> None:
+    widths = [max(len(cell) for cell in cells) for cells in zip(columns, *texts, strict=True)]
+    for line in [columns, *texts]:
+        cells = zip(line, widths, numeric, strict=True)
+        say(
+            "  ".join(
+                cell.rjust(width) if right else cell.ljust(width) for cell, width, right in cells
+            ).rstrip()
+        )
+
+
+def _rich_table(
+    columns: Sequence[str], texts: Sequence[Sequence[str]], numeric: Sequence[bool], keep: int
+) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    widths = [max(len(cell) for cell in cells) for cells in zip(columns, *texts, strict=True)]
+    limit = shutil.get_terminal_size().columns
+    count = len(columns)
+    while count > keep and sum(widths[:count]) + 2 * count > limit:
+        count -= 1
+    rich_table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    for name, right in zip(columns[:count], numeric, strict=False):
+        rich_table.add_column(
+            Text(name),
+            justify="right" if right else "left",
+            overflow="fold",
+            no_wrap=len(rich_table.columns) < count - 1,
+            style="bold" if name == columns[0] else "",
+        )
+    for line in texts:
+        rich_table.add_row(*(Text(cell, style=STATUS_STYLES.get(cell, "")) for cell in line[:count]))
+    console = _console()
+    console.print(rich_table)
+    if count < len(columns):
+        hidden = ", ".join(columns[count:])
+        console.print(f"not shown for want of width: {hidden}", style="dim", markup=False, highlight=False)
+
+
+STATUS_STYLES = {
+    "completed": "green",
+    "failed": "red",
+    "killed": "red",
+    "running": "yellow",
+    "champion": "green",
+}
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(file=sys.stdout, width=shutil.get_terminal_size().columns)
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def _number(run_id: str) -> int:
+    digits = run_id.rpartition("_")[2]
+    return int(digits) if digits.isdecimal() else -2

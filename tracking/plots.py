@@ -1,0 +1,85 @@
+"""Curves of one metric over several runs as a PNG. Drawn without a display and without global state."""
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tracking import files
+from tracking.compare import mode_of
+
+if TYPE_CHECKING:  # matplotlib is only loaded by those who draw
+    from matplotlib.axes import Axes
+
+Points = Sequence[Mapping[str, Any]]
+
+MAX_LEGEND = 12  # more names than this would cover the curves
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C564B", "#000000")
+
+
+def plot_metric(path: Path, metric: str, histories: Mapping[str, Points], *, title: str) -> Path:
+    """Draw each run's history of `metric` into `path`, the best point of each marked; the path.
+
+    Points are placed by step, or by their order when they were logged without one. Non-finite values are gaps.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure(figsize=(9, 5.4), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for number, (run_id, points) in enumerate(histories.items()):
+        _draw(axes, run_id, points, number, best=max if mode_of(metric) == "max" else min)
+    by_step = any(point["step"] is not None for points in histories.values() for point in points)
+    axes.set_title(title, loc="left", fontsize=13, fontweight="bold", pad=12, parse_math=False)
+    axes.set_xlabel("step" if by_step else "point")
+    axes.set_ylabel(metric, parse_math=False)
+    axes.grid(visible=True, color="#dddddd", linewidth=0.7)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.margins(x=0.02)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if len(histories) <= MAX_LEGEND:
+        legend = axes.legend(frameon=False, loc="best", fontsize=10)
+        for text in legend.get_texts():
+            text.set_parse_math(False)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png")
+    files.write_bytes(path, picture.getvalue(), durable=False)
+    return path
+
+
+def _draw(axes: "Axes", run_id: str, points: Points, number: int, *, best: Any) -> None:
+    import math
+
+    steps = [order if point["step"] is None else point["step"] for order, point in enumerate(points)]
+    values = [float(point["value"]) if math.isfinite(point["value"]) else math.nan for point in points]
+    colour = COLOURS[number % len(COLOURS)]
+    style = ("-", "--", ":", "-.")[number // len(COLOURS) % 4]
+    finite = [(value, step) for value, step in zip(values, steps, strict=True) if not math.isnan(value)]
+    if not finite:
+        axes.plot([], [], color=colour, linestyle=style, label=f"{run_id}  (no finite value)")
+        return
+    value = best(value for value, _ in finite)
+    step = next(step for candidate, step in finite if candidate == value)
+    marker = "o" if len(points) <= 30 else None
+    label = f"{run_id}  (best {value:.4g} at {step})"
+    axes.plot(
+        steps,
+        values,
+        color=colour,
+        linestyle=style,
+        linewidth=1.8,
+        marker=marker,
+        markersize=3.5,
+        label=label,
+    )
+    axes.plot(
+        [step],
+        [value],
+        marker="o",
+        markersize=8,
+        markerfacecolor="white",
+        markeredgecolor=colour,
+        markeredgewidth=2,
+    )
