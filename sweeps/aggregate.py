@@ -179,7 +179,17 @@ def _write(board: Leaderboard, folder: Path) -> None:
 
 def as_table(board: Leaderboard) -> list[list[str]]:
     """Return the leaderboard as rows of text, header first: the columns of the CSV and Markdown files."""
-    header = ["rank", "run", *board.swept, board.objective.label, *board.report, "epochs", "duration_s", "status", "error"]
+    header = [
+        "rank",
+        "run",
+        *board.swept,
+        board.objective.label,
+        *board.report,
+        "epochs",
+        "duration_s",
+        "status",
+        "error",
+    ]
     table = [header]
     for row in board.rows:
         table.append(

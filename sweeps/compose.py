@@ -15,6 +15,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+# From Hydra 1.4 on the name is this interpolation, which follows a job's overrides by itself.
+FOLLOWS_OVERRIDES = "${hydra_override_dirname:}"
+
 
 class Composer:
     """Composes job configs below the config that the sweep itself was started with."""
@@ -64,8 +67,8 @@ class Composer:
             config.hydra.job.id = str(number)
             for key in ("dir", "subdir"):
                 OmegaConf.update(config, f"hydra.sweep.{key}", self._sweep_raw[key])
-            # From Hydra 1.4 on this is an interpolation, which follows the overrides by itself.
-            if not OmegaConf.is_interpolation(config.hydra.job, "override_dirname"):
+            raw = OmegaConf.to_container(config.hydra.job, resolve=False)
+            if isinstance(raw, dict) and raw["override_dirname"] != FOLLOWS_OVERRIDES:
                 config.hydra.job.override_dirname = self._override_dirname(config, overrides)
 
     def _override_dirname(self, config: DictConfig, overrides: Sequence[str]) -> str:

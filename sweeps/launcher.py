@@ -41,9 +41,7 @@ def launch(
     sweep_dir = Path(str(config.hydra.sweep.dir))
     sweep_dir.mkdir(parents=True, exist_ok=True)
     composer = Composer(hydra_context.config_loader, config, ())
-    jobs = [
-        _job(composer, first_number + index, overrides) for index, overrides in enumerate(job_overrides)
-    ]
+    jobs = [_job(composer, first_number + index, overrides) for index, overrides in enumerate(job_overrides)]
     settings = launcher_settings(config)
     log.info("Launching %d jobs, %d at once", len(jobs), settings.n_jobs)
     executor = LocalExecutor(settings, pack_common(hydra_context, task_function, sweep_dir.name))
@@ -66,7 +64,9 @@ def _job(composer: Composer, number: int, overrides: Sequence[str]) -> Job:
 
 
 def _result(job: Job, outcome: Outcome) -> JobReturn:
-    result = JobReturn(overrides=list(job.overrides), cfg=task_config(job.config), working_dir=str(Path.cwd()))
+    result = JobReturn(
+        overrides=list(job.overrides), cfg=task_config(job.config), working_dir=str(Path.cwd())
+    )
     result.hydra_cfg = OmegaConf.create({"hydra": OmegaConf.to_container(job.config.hydra)})
     result.task_name = str(job.config.hydra.job.name)
     if outcome.status is OutcomeStatus.COMPLETED:

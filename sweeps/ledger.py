@@ -30,7 +30,11 @@ class Ledger:
         self._append({"event": "finished", **details})
 
     def _append(self, entry: dict[str, Any]) -> None:
-        stamped = {"version": LEDGER_VERSION, "at": datetime.now(UTC).isoformat(timespec="milliseconds"), **entry}
+        stamped = {
+            "version": LEDGER_VERSION,
+            "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            **entry,
+        }
         with self._lock:
             append_line(self.path, stamped)
 

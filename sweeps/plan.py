@@ -88,7 +88,13 @@ def make_plan(
         },
         report=settings.report,
         jobs=tuple(
-            {"job": job.number, "key": job.key, "config_hash": job.config_hash, "overrides": list(job.overrides), "point": dict(job.point)}
+            {
+                "job": job.number,
+                "key": job.key,
+                "config_hash": job.config_hash,
+                "overrides": list(job.overrides),
+                "point": dict(job.point),
+            }
             for job in jobs
         ),
     )

@@ -110,7 +110,9 @@ class Progress:
         return " ".join(f"{self._names.get(key, key)}={parameter(value)}" for key, value in point.items())
 
     def _best(self) -> _JobLine | None:
-        scored = [line for line in self._lines.values() if line.status == "completed" and line.objective is not None]
+        scored = [
+            line for line in self._lines.values() if line.status == "completed" and line.objective is not None
+        ]
         sign = 1 if self._objective.mode is Mode.MAX else -1
         return max(scored, key=lambda line: sign * (line.objective or 0.0), default=None)
 
@@ -118,7 +120,9 @@ class Progress:
         with self._lock:
             lines = list(self._lines.values())
             running = [line for line in lines if line.status == "running"]
-            ended = sorted((line for line in lines if line.wall_s is not None), key=lambda line: line.job.number)
+            ended = sorted(
+                (line for line in lines if line.wall_s is not None), key=lambda line: line.job.number
+            )
             room = max(1, min(LIVE_ROWS, self._console.height - 8) - len(running))
             table = self._table([*ended[-room:], *running])
             return Group(table, *self._summary(lines, len(running), len(ended)))

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tracking.registry.gate import judge
+
 from sweeps.aggregate import Leaderboard, Row
 from sweeps.settings import Promotion
 from tracking import ExperimentTracker, ModelRegistry, ModelVersion, TrackingError
 from tracking.files import write_json
-from tracking.registry.gate import judge
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,9 @@ def _decide(board: Leaderboard, store: Path, promotion: Promotion) -> Decision:
     if winner is None:
         return Decision(name, False, None, None, ("no job was ranked",))
     if winner.run is None:
-        return Decision(name, False, None, None, (f"job {winner.job} opened no tracked run to take a model from",))
+        return Decision(
+            name, False, None, None, (f"job {winner.job} opened no tracked run to take a model from",)
+        )
     registry = ModelRegistry(store)
     version = registry.register(
         name,

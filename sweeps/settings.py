@@ -91,7 +91,9 @@ def sweeper_settings(config: DictConfig) -> SweeperSettings:
     raw = _section(config, "hydra.sweeper")
     max_failures = raw["max_failures"]
     if max_failures < 0:
-        raise SettingsError(f"max_failures={max_failures}: allowed are a count (0, 1, 2, ...) or a share (0.1)")
+        raise SettingsError(
+            f"max_failures={max_failures}: allowed are a count (0, 1, 2, ...) or a share (0.1)"
+        )
     return SweeperSettings(
         store=Path(raw["store"]),
         name=raw["name"],
@@ -113,10 +115,14 @@ def launcher_settings(config: DictConfig) -> LauncherSettings:
     cores = joblib.cpu_count()
     n_jobs = cores if raw["n_jobs"] is None else raw["n_jobs"]
     if n_jobs < 1:
-        raise SettingsError(f"n_jobs={n_jobs}: allowed are 1, 2, ... or null for one job per core ({cores} here)")
+        raise SettingsError(
+            f"n_jobs={n_jobs}: allowed are 1, 2, ... or null for one job per core ({cores} here)"
+        )
     threads = max(1, cores // n_jobs) if raw["threads"] is None else raw["threads"]
     if threads < 1:
-        raise SettingsError(f"threads={threads}: allowed are 1, 2, ... or null for an equal share of the cores")
+        raise SettingsError(
+            f"threads={threads}: allowed are 1, 2, ... or null for an equal share of the cores"
+        )
     if raw["grace_s"] < 0:
         raise SettingsError(f"grace_s={raw['grace_s']}: allowed are seconds, 0 or more")
     return LauncherSettings(n_jobs, threads, tuple(raw["preload"]), raw["grace_s"])
@@ -136,7 +142,9 @@ def _objective(raw: Mapping[str, Any]) -> Objective:
     if metric is not None and (not isinstance(metric, str) or not metric):
         raise SettingsError(f"objective.metric={metric!r}: allowed is the name of a logged metric, or null")
     return Objective(
-        metric, _choice("objective.mode", raw.get("mode", "max"), Mode), _choice("objective.at", raw.get("at", "best"), At)
+        metric,
+        _choice("objective.mode", raw.get("mode", "max"), Mode),
+        _choice("objective.at", raw.get("at", "best"), At),
     )
 
 
@@ -153,7 +161,9 @@ def _promotion(raw: Mapping[str, Any]) -> Promotion | None:
     if not raw.get("promote", False):
         return None
     if not raw.get("model_name"):
-        raise SettingsError("promotion.promote=true needs promotion.model_name, the name to register the winner under")
+        raise SettingsError(
+            "promotion.promote=true needs promotion.model_name, the name to register the winner under"
+        )
     min_delta = raw.get("min_delta", 0.0)
     if not isinstance(min_delta, int | float) or min_delta < 0:
         raise SettingsError(f"promotion.min_delta={min_delta}: allowed is 0 or more")

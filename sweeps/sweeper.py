@@ -60,7 +60,12 @@ def run(
         )
         jobs = plan_jobs(Composer(hydra_context.config_loader, config, space.fixed), space, settings)
         plan = make_plan(
-            sweep_dir.name, settings, space, jobs, created_at=datetime.now().astimezone().isoformat(), command=sys.argv
+            sweep_dir.name,
+            settings,
+            space,
+            jobs,
+            created_at=datetime.now().astimezone().isoformat(),
+            command=sys.argv,
         )
         plan.save(sweep_dir / "plan.json")
         OmegaConf.save(config, sweep_dir / "multirun.yaml")
@@ -105,7 +110,12 @@ class _Sweep:
     """One sweep under way: hears the events, keeps the ledger, ranks at the end."""
 
     def __init__(
-        self, settings: SweeperSettings, sweep_dir: Path, space: Space, jobs: Sequence[Job], executor: Executor
+        self,
+        settings: SweeperSettings,
+        sweep_dir: Path,
+        space: Space,
+        jobs: Sequence[Job],
+        executor: Executor,
     ) -> None:
         self._settings = settings
         self._dir = sweep_dir
@@ -132,7 +142,9 @@ class _Sweep:
         self._raise_if_unranked(board)
         if self._settings.promotion is not None:
             decision = promote_winner(board, self._settings.store, self._settings.promotion)
-            self._console.print(str(decision), soft_wrap=True, style="green" if decision.promoted else "yellow")
+            self._console.print(
+                str(decision), soft_wrap=True, style="green" if decision.promoted else "yellow"
+            )
         self._raise_if_failed(board)
         return board
 
@@ -169,7 +181,9 @@ class _Sweep:
         def stop(number: int, _frame: FrameType | None) -> None:
             again = "ending them now" if self._interrupted else "again ends them now"
             self._interrupted = signal.Signals(number)
-            self._progress.say(f"{self._interrupted.name}: waiting for running jobs to finish their runs; {again}")
+            self._progress.say(
+                f"{self._interrupted.name}: waiting for running jobs to finish their runs; {again}"
+            )
             self._executor.stop()
 
         before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -216,7 +230,9 @@ class _Sweep:
 def _require_our_launcher(config: DictConfig) -> None:
     target = str(config.hydra.launcher.get("_target_"))
     if not target.startswith("hydra_plugins.podium."):
-        raise SettingsError(f"hydra.launcher={target}: the podium sweeper needs `override hydra/launcher: podium`")
+        raise SettingsError(
+            f"hydra.launcher={target}: the podium sweeper needs `override hydra/launcher: podium`"
+        )
 
 
 def _claim(settings: SweeperSettings) -> Path:
@@ -237,7 +253,9 @@ def _claim(settings: SweeperSettings) -> Path:
                 continue
             return folder
     except FileExistsError:
-        raise SettingsError(f"sweep.name={settings.name}: {parent / str(settings.name)} exists; choose a new name") from None
+        raise SettingsError(
+            f"sweep.name={settings.name}: {parent / str(settings.name)} exists; choose a new name"
+        ) from None
     except (OSError, TrackingError) as error:
         raise SettingsError(f"cannot make a sweep folder in {parent}: {error}") from error
     raise SettingsError(f"no free sweep folder {parent / stamp}")
@@ -253,5 +271,3 @@ def _abandon(sweep_dir: Path) -> None:
 def _shown(path: Path) -> Path:
     """Return `path` relative to the working folder where it lies below it."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-
-

@@ -11,7 +11,13 @@ from rich.text import Text
 from sweeps.aggregate import Leaderboard, Row
 from sweeps.executor.base import JobStatus
 
-STATUS_STYLES = {"completed": "green", "failed": "red", "killed": "red", "cancelled": "yellow", "running": "cyan"}
+STATUS_STYLES = {
+    "completed": "green",
+    "failed": "red",
+    "killed": "red",
+    "cancelled": "yellow",
+    "running": "cyan",
+}
 PIPE_WIDTH = 400  # wide enough that a table in a pipe is never cut
 
 
@@ -52,7 +58,9 @@ def duration(seconds: float | None) -> str:
 
 def leaderboard_table(board: Leaderboard) -> Table:
     """Return the leaderboard as a rich table; the winner's row is bold, unranked rows are dim."""
-    table = Table(box=box.SIMPLE_HEAD, title=f"Leaderboard of sweep {board.sweep}", title_justify="left", pad_edge=False)
+    table = Table(
+        box=box.SIMPLE_HEAD, title=f"Leaderboard of sweep {board.sweep}", title_justify="left", pad_edge=False
+    )
     names = short_names(board.swept)
     table.add_column("rank", justify="right")
     table.add_column("run", no_wrap=True)
@@ -65,7 +73,9 @@ def leaderboard_table(board: Leaderboard) -> Table:
         table.add_column(name, justify="right")
     table.add_column("status")
     for row in board.rows:
-        table.add_row(*_cells(board, row), style="bold" if row.rank == 1 else "dim" if row.rank is None else "")
+        table.add_row(
+            *_cells(board, row), style="bold" if row.rank == 1 else "dim" if row.rank is None else ""
+        )
     return table
 
 

@@ -30,7 +30,15 @@ TRACKING_PUBLIC = {
     "tracking.version",
 }
 # What importing a package may load from outside the standard library, with what those load themselves.
-CONFIGURING = {"antlr4", "hydra", "importlib_resources", "omegaconf", "packaging", "typing_extensions", "yaml"}
+CONFIGURING = {
+    "antlr4",
+    "hydra",
+    "importlib_resources",
+    "omegaconf",
+    "packaging",
+    "typing_extensions",
+    "yaml",
+}
 LOADS = {
     "tracking": {"orjson"},
     "sweeps": {"orjson"} | CONFIGURING,
@@ -74,13 +82,17 @@ def test_imports_between_packages_follow_the_table(package: str) -> None:
             top = name.partition(".")[0]
             assert top not in OURS or top in ARROWS[package], f"{path.relative_to(ROOT)} imports {name}"
             if package != "tracking" and top == "tracking":
-                assert name in TRACKING_PUBLIC, f"{path.relative_to(ROOT)} imports {name}, which is private to tracking"
+                assert name in TRACKING_PUBLIC, (
+                    f"{path.relative_to(ROOT)} imports {name}, which is private to tracking"
+                )
 
 
 @pytest.mark.parametrize("module", LOADS)
 def test_importing_a_package_loads_no_more_than_the_table_allows(module: str) -> None:
     code = f"import sys; before = set(sys.modules); import {module}; print(*{{name.partition('.')[0] for name in set(sys.modules) - before}})"
-    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     loaded = set(answer.stdout.split())
     outside = loaded - OURS - set(sys.stdlib_module_names) - LOADS[module]
     assert {name for name in outside if not name.startswith("_")} == set()
@@ -91,7 +103,9 @@ def test_no_module_imports_itself_in_a_circle() -> None:
     for path in every_module():
         name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         tree = ast.parse(path.read_text())
-        top_level = ast.Module([node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)], [])
+        top_level = ast.Module(
+            [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)], []
+        )
         graph[name] = set(imported_names(top_level))
     done: set[str] = set()
 

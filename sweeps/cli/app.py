@@ -43,8 +43,14 @@ def list_sweeps(store: Store = Path("experiments"), as_json: AsJson = False) -> 
     if not found:
         console.print(f"No sweeps in {store}.")
     for sweep in found:
-        best = f"{sweep['metric'] or 'objective'}={number(sweep['best'])}  {sweep['run']}" if sweep["run"] else "nothing ranked"
-        console.print(f"{sweep['sweep']}  {sweep['completed']}/{sweep['jobs']} completed  {best}", soft_wrap=True)
+        best = (
+            f"{sweep['metric'] or 'objective'}={number(sweep['best'])}  {sweep['run']}"
+            if sweep["run"]
+            else "nothing ranked"
+        )
+        console.print(
+            f"{sweep['sweep']}  {sweep['completed']}/{sweep['jobs']} completed  {best}", soft_wrap=True
+        )
 
 
 @app.command()
@@ -58,7 +64,9 @@ def leaderboard(sweep: Sweep = "latest", store: Store = Path("experiments"), as_
 
 
 @app.command("aggregate")
-def aggregate_sweep(sweep: Sweep = "latest", store: Store = Path("experiments"), as_json: AsJson = False) -> None:
+def aggregate_sweep(
+    sweep: Sweep = "latest", store: Store = Path("experiments"), as_json: AsJson = False
+) -> None:
     """Rank a sweep again and write leaderboard.json, .csv and .md; safe to repeat.
 
     Example: python -m sweeps aggregate 20260131-093000
@@ -118,7 +126,11 @@ def _show(board: Leaderboard, folder: Path, *, as_json: bool) -> None:
 
 
 def _plain(board: Leaderboard) -> dict[str, Any]:
-    return {"sweep": board.sweep, "objective": asdict(board.objective), "rows": [asdict(row) for row in board.rows]}
+    return {
+        "sweep": board.sweep,
+        "objective": asdict(board.objective),
+        "rows": [asdict(row) for row in board.rows],
+    }
 
 
 def _print_json(value: object) -> None:

@@ -71,12 +71,16 @@ class LocalExecutor:
     def _supervise(self, job: Job, listener: Listener) -> Outcome:
         with self._slots.take() as slot:
             if self._stopping.is_set():
-                return Outcome(job.number, JobStatus.CANCELLED, 0.0, error="the sweep was stopped before it started")
+                return Outcome(
+                    job.number, JobStatus.CANCELLED, 0.0, error="the sweep was stopped before it started"
+                )
             began = time.monotonic()
             try:
                 return self._watch(job, slot, listener, began)
             except OSError as error:  # no memory or descriptors for another process
-                return Outcome(job.number, JobStatus.FAILED, time.monotonic() - began, error=f"could not start: {error}")
+                return Outcome(
+                    job.number, JobStatus.FAILED, time.monotonic() - began, error=f"could not start: {error}"
+                )
 
     def _watch(self, job: Job, slot: Slot, listener: Listener, began: float) -> Outcome:
         receiver, sender = self._context.Pipe(duplex=False)
@@ -106,7 +110,9 @@ class LocalExecutor:
         assignment = child.Assignment(
             job.number, job.key, job.config_hash, slot, log, self._common, cloudpickle.dumps(job.config)
         )
-        process = self._context.Process(target=child.main, args=(sender, assignment), name=f"job-{job.number}")
+        process = self._context.Process(
+            target=child.main, args=(sender, assignment), name=f"job-{job.number}"
+        )
         with self._process_table, sender:
             process.start()
         self._children[job.number] = process
@@ -184,13 +190,24 @@ def _receive(receiver: Connection) -> dict[str, Any] | None:
     except EOFError:
         return None
     except OSError as error:  # a child that wrote into the pipe itself
-        return {"kind": "outcome", "status": "failed", "value": None, "error": f"unreadable outcome: {error}", "traceback": None}
+        return {
+            "kind": "outcome",
+            "status": "failed",
+            "value": None,
+            "error": f"unreadable outcome: {error}",
+            "traceback": None,
+        }
     return message
 
 
 def _died(exit_code: int) -> dict[str, Any]:
     if exit_code < 0:
-        return {"status": "killed", "value": None, "error": f"killed by {_signal_name(-exit_code)}", "traceback": None}
+        return {
+            "status": "killed",
+            "value": None,
+            "error": f"killed by {_signal_name(-exit_code)}",
+            "traceback": None,
+        }
     error = f"the process ended with exit code {exit_code} and without an outcome"
     return {"status": "failed", "value": None, "error": error, "traceback": None}
 

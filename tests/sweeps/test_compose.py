@@ -9,7 +9,7 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import ConfigCompositionException
 from hydra.types import RunMode
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
 
@@ -41,6 +41,8 @@ POINTS = st.fixed_dictionaries(
 )
 
 
+@settings(max_examples=30)
+@example(fixed={"store": "elsewhere", "shape.sides": "1"}, point={"shape": "square"})
 @given(fixed=POINTS, point=POINTS)
 def test_a_patched_config_is_the_one_hydra_would_compose(
     loader: ConfigLoader, fixed: dict[str, str], point: dict[str, str]

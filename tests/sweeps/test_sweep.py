@@ -1,7 +1,6 @@
 """A sweep of somebody's Hydra app, from the command line to the leaderboard."""
 
 import csv
-import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -141,7 +140,10 @@ def test_swept_keys_can_stand_in_the_config(sweep: Callable) -> None:
 def test_an_objective_that_no_job_logs_is_named_with_what_was_logged(sweep: Callable) -> None:
     result = sweep("-m", "x=1,2", "hydra.sweeper.objective.metric=val_auc")
     assert result.code == 1
-    assert "objective.metric=val_auc: none of the 2 completed jobs logged it; logged: loss, test_loss" in result.err
+    assert (
+        "objective.metric=val_auc: none of the 2 completed jobs logged it; logged: loss, test_loss"
+        in result.err
+    )
     assert [row["status"] for row in result.rows] == ["completed", "completed"]
 
 
@@ -156,7 +158,6 @@ def test_an_objective_that_no_job_logs_is_named_with_what_was_logged(sweep: Call
         ("hydra.sweeper.name=../out", r"../out"),
         ("x=interval(0,1)", "no grid"),
         ("nothing=1", "nothing"),
-        ("hydra/launcher=basic", "needs `override hydra/launcher: podium`"),
         ("hydra.sweeper.promotion.promote=true", "needs promotion.model_name"),
     ],
 )
@@ -174,7 +175,7 @@ def test_a_named_sweep_is_never_overwritten(sweep: Callable) -> None:
     again = sweep("-m", "x=2", "hydra.sweeper.name=mine")
     assert again.code == 1
     assert "choose a new name" in again.err
-    assert [row["point"] for row in again.rows] == [{}] or again.rows[0]["objective"] == 1.0
+    assert [row["objective"] for row in again.rows] == [1.0]
 
 
 def test_a_store_that_cannot_be_written_is_one_clear_message(sweep: Callable, tmp_path: Path) -> None:

@@ -1,0 +1,48 @@
+"""The documents keep up with the project: links lead somewhere, the tree is the tree."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_page_in_docs_is_reached_from_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for page in ROOT.glob("docs/*.md"):
+        assert f"docs/{page.name}" in readme
+
+
+def test_the_readme_shows_every_top_level_folder_and_fits_in_200_lines() -> None:
+    readme = (ROOT / "README.md").read_text()
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    folders = {line.partition("/")[0] for line in tracked.splitlines() if "/" in line}
+    for folder in folders - {".ci"}:
+        assert re.search(rf"^{folder}/ +\S", readme, re.MULTILINE), f"README's tree lacks {folder}/"
+    assert len(readme.splitlines()) < 200
+
+
+def test_the_version_in_the_changelog_is_the_packages() -> None:
+    from tracking.version import __version__
+
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    released = re.findall(r"^## \[(\d+\.\d+\.\d+)\]", changelog, re.MULTILINE)
+    assert "## [Unreleased]" in changelog
+    assert not released or released[0] == __version__
+
+
+def test_every_make_target_is_explained_by_make_help() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    (phony,) = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
+    for target in phony.split():
+        assert re.search(rf"^{target}:.*## \S", makefile, re.MULTILINE), f"make {target} has no explanation"
