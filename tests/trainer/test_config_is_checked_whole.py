@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from trainer.config import check
 from trainer.errors import ConfigError
+
 Compose = Callable[..., DictConfig]
 
 
@@ -58,7 +59,9 @@ def test_an_impossible_value_is_named_with_what_is_allowed(
 
 
 def test_an_unknown_key_comes_with_the_one_that_was_meant(composed: Compose) -> None:
-    with pytest.raises(ConfigError, match=r"unknown key training\.learnin_rate=1 .*training\.learning_rate\?"):
+    with pytest.raises(
+        ConfigError, match=r"unknown key training\.learnin_rate=1 .*training\.learning_rate\?"
+    ):
         check(composed("+training.learnin_rate=1"))
 
 

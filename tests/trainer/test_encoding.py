@@ -18,9 +18,7 @@ TRANSFORMS = ("standard", "quantile", "bins")
 
 def fitted(table: Any, *, numeric: Any = (), categorical: Any = (), **options: Any) -> Encoder:
     settings = {"transform": "quantile", "min_frequency": 1, **options}
-    return Encoder.fit(
-        table, numeric=numeric, categorical=categorical, target="y", positive="1", **settings
-    )
+    return Encoder.fit(table, numeric=numeric, categorical=categorical, target="y", positive="1", **settings)
 
 
 def test_a_category_not_seen_in_training_has_the_code_of_the_unseen() -> None:
@@ -93,7 +91,9 @@ def test_times_and_booleans_are_numbers_when_asked_for() -> None:
 
 
 def test_text_in_a_numeric_column_is_named() -> None:
-    with pytest.raises(DataError, match=r"'n' is used as numeric but holds 'abc'; name it in data.categorical"):
+    with pytest.raises(
+        DataError, match=r"'n' is used as numeric but holds 'abc'; name it in data.categorical"
+    ):
         fitted({"n": np.array(["1", "abc"], object)}, numeric=["n"])
 
 
@@ -122,5 +122,5 @@ def test_an_encoder_survives_json_to_the_last_digit(
         features, codes = encoder.transform(table)
         assert torch.equal(again.transform(table)[0], features)
     assert torch.isfinite(features).all()
-    assert 0 <= int(codes.min())
+    assert int(codes.min()) >= 0
     assert int(codes.max()) < encoder.cardinalities[0]

@@ -86,7 +86,9 @@ def test_a_split_by_ratio_keeps_every_row_and_the_share_of_each_class(
 def test_a_split_by_time_tests_on_the_newest_rows(tmp_path: Path, table: pd.DataFrame) -> None:
     data = loaded(written(tmp_path, table), time_column="day", numeric=["age"])
     newest = table.sort_values("day").tail(40)
-    assert torch.equal(data.test.target, torch.tensor((newest.churned == "yes").to_numpy(), dtype=torch.float32))
+    assert torch.equal(
+        data.test.target, torch.tensor((newest.churned == "yes").to_numpy(), dtype=torch.float32)
+    )
     assert "day" not in [each.name for each in data.encoder.categorical]
 
 
@@ -152,11 +154,23 @@ def few(table: pd.DataFrame) -> pd.DataFrame:
         (three_classes, {}, r"target 'churned' has 3 classes \('maybe', 'no', 'yes'\)"),
         (holes, {}, r"target 'churned' is missing in 1 of 200 rows"),
         (few, {}, r"the validation split has 0 rows"),
-        (pd.DataFrame.copy, {"test_fraction": 0.001}, r"the test split has 0 rows; give it a larger fraction"),
-        (pd.DataFrame.copy, {"target": "churn"}, r"data\.target: .*no column 'churn' \(did you mean 'churned'"),
+        (
+            pd.DataFrame.copy,
+            {"test_fraction": 0.001},
+            r"the test split has 0 rows; give it a larger fraction",
+        ),
+        (
+            pd.DataFrame.copy,
+            {"target": "churn"},
+            r"data\.target: .*no column 'churn' \(did you mean 'churned'",
+        ),
         (pd.DataFrame.copy, {"numeric": ["aged"]}, r"data\.numeric: .*no column 'aged' \(did you mean 'age'"),
         (pd.DataFrame.copy, {"drop": ["churned"]}, r"'churned' is named in both data\.target and data\.drop"),
-        (pd.DataFrame.copy, {"positive": "maybe"}, r"data\.positive='maybe' does not occur .* 'no' and 'yes'"),
+        (
+            pd.DataFrame.copy,
+            {"positive": "maybe"},
+            r"data\.positive='maybe' does not occur .* 'no' and 'yes'",
+        ),
         (pd.DataFrame.copy, {"numeric": ["city"]}, r"'city' is used as numeric but holds '\w+'"),
         (pd.DataFrame.copy, {"time_column": "city"}, r"data\.time_column='city' cannot be read as times"),
         (lambda t: t.head(0), {}, r"t\.csv' has 0 rows"),
@@ -186,9 +200,7 @@ def test_a_split_of_one_class_is_refused(tmp_path: Path, table: pd.DataFrame) ->
         ("t.xlsx", b"x", r"suffix '\.xlsx'; allowed are \.csv, \.tsv and \.parquet"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_named(
-    tmp_path: Path, name: str, content: bytes, message: str
-) -> None:
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, content: bytes, message: str) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=message):
         loaded(tmp_path / name)

@@ -70,7 +70,7 @@ def constructor_arguments(target: Callable[..., Any], shape: Shape) -> dict[str,
 
     For a class whose forward takes one tensor, `input_dim` counts the one-hot columns too.
     """
-    named = inspect.signature(target).parameters
+    named = parameter_names(target)
     flat = "cardinalities" not in named
     offered = {
         "input_dim": shape.numeric + flat * sum(size - 1 for size in shape.cardinalities),
@@ -91,7 +91,7 @@ def build(spec: Mapping[str, Any], shape: Shape, *, seed: int) -> tuple[nn.Modul
     stream = Ambient(seed, "init")
     with stream.lent():
         factory = import_factory(spec)
-        named = inspect.signature(factory.func).parameters
+        named = parameter_names(factory.func)
         found = {k: v for k, v in constructor_arguments(factory.func, shape).items() if k not in spec}
         drawn = {"generator": generator(seed, "init")} if "generator" in named else {}
         module = factory(**found, **drawn)
@@ -110,6 +110,14 @@ def _try_out(module: nn.Module, shape: Shape) -> None:
         adapt(module, shape.cardinalities)(
             torch.zeros(2, shape.numeric), torch.zeros(2, len(shape.cardinalities), dtype=torch.int64)
         )
+
+
+def parameter_names(target: Callable[..., Any]) -> set[str]:
+    """The arguments a constructor names; none when it does not say, as some builtins do not."""
+    try:
+        return set(inspect.signature(target).parameters)
+    except ValueError:
+        return set()
 
 
 def import_factory(spec: Mapping[str, Any]) -> Any:

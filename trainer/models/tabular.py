@@ -107,10 +107,16 @@ class Embeddings(nn.Module):
         return vectors
 
 
+class _Linear(nn.Linear):
+    """A linear layer that draws nothing by itself; `_linear` gives it its weights."""
+
+    def reset_parameters(self) -> None:
+        pass
+
+
 def _linear(inputs: int, outputs: int, generator: torch.Generator | None) -> nn.Linear:
-    """torch's own initial weights for a linear layer, drawn from the generator."""
-    # Made without storage first, so that torch draws nothing from its global state.
-    layer = nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")
+    """Make a linear layer with torch's own kind of initial weights, drawn from the generator."""
+    layer = _Linear(inputs, outputs)
     bound = 1 / math.sqrt(inputs) if inputs else 0.0
     with torch.no_grad():
         layer.weight.uniform_(-bound, bound, generator=generator)
