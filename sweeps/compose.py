@@ -8,6 +8,7 @@ Nothing reads YAML after this: what is built here is what the job gets.
 
 import copy
 from collections.abc import Sequence
+from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_loader import ConfigLoader
@@ -28,7 +29,7 @@ class Composer:
         self._fixed = list(fixed)
         self._parser = OverridesParser.create(config_loader=loader)
         # Unresolved: a sub-folder usually speaks of the job's number.
-        self._sweep_raw = OmegaConf.to_container(sweep_config.hydra.sweep, resolve=False)
+        self._folders: Any = OmegaConf.to_container(sweep_config.hydra.sweep, resolve=False)
         self._bases: dict[tuple[str, ...], DictConfig] = {}
 
     def job_config(self, number: int, point: Sequence[str]) -> DictConfig:
@@ -66,7 +67,7 @@ class Composer:
             config.hydra.job.num = number
             config.hydra.job.id = str(number)
             for key in ("dir", "subdir"):
-                OmegaConf.update(config, f"hydra.sweep.{key}", self._sweep_raw[key])
+                OmegaConf.update(config, f"hydra.sweep.{key}", self._folders[key])
             raw = OmegaConf.to_container(config.hydra.job, resolve=False)
             if isinstance(raw, dict) and raw["override_dirname"] != FOLLOWS_OVERRIDES:
                 config.hydra.job.override_dirname = self._override_dirname(config, overrides)

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tracking.registry.gate import judge
-
 from sweeps.aggregate import Leaderboard, Row
 from sweeps.settings import Promotion
 from tracking import ExperimentTracker, ModelRegistry, ModelVersion, TrackingError
 from tracking.files import write_json
+from tracking.registry.gate import judge
 
 
 @dataclass(frozen=True)

@@ -148,7 +148,7 @@ def _objective(raw: Mapping[str, Any]) -> Objective:
     )
 
 
-def _choice(key: str, value: object, allowed: type[Choice]) -> Choice:
+def _choice(key: str, value: str, allowed: type[Choice]) -> Choice:
     try:
         return allowed(value)
     except ValueError:

@@ -39,14 +39,14 @@ class SweeperConf:
     store: str = "experiments"  # where runs/, sweeps/ and models/ live
     name: str | None = None  # the sweep's id; the time of its start when null
     params: dict[str, Any] = field(default_factory=dict)  # swept keys, in override grammar
-    objective: Any = field(default_factory=ObjectiveConf)
+    objective: ObjectiveConf = field(default_factory=ObjectiveConf)
     report: list[str] | None = None  # metrics shown beside the objective; every test_* when null
     max_failures: float = 0  # failed jobs tolerated: a count, or a share when below 1
     check: str | None = None  # dotted function that refuses a job's config before any job starts
     key_ignores: list[str] = field(
         default_factory=lambda: ["paths", "tracking", "sweep", "promotion", "device"]
     )  # config sections that do not change what a job computes
-    promotion: Any = field(default_factory=PromotionConf)
+    promotion: PromotionConf = field(default_factory=PromotionConf)
 
 
 @dataclass
@@ -65,5 +65,3 @@ def register() -> None:
     store = ConfigStore.instance()
     store.store(group="hydra/sweeper", name="podium", node=SweeperConf, provider="podium")
     store.store(group="hydra/launcher", name="podium", node=LauncherConf, provider="podium")
-
-

@@ -26,9 +26,7 @@ class PodiumLauncher(Launcher):
         self.config: DictConfig | None = None
         self.task_function: TaskFunction | None = None
 
-    def setup(
-        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
-    ) -> None:
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Keep what Hydra hands over; nothing starts before `launch`."""
         self.hydra_context = hydra_context
         self.config = config

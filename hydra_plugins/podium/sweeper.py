@@ -26,9 +26,7 @@ class PodiumSweeper(Sweeper):
         self.launcher: Launcher | None = None
         self.task_function: TaskFunction | None = None
 
-    def setup(
-        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
-    ) -> None:
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Keep what Hydra hands over; nothing starts before `sweep`."""
         self.hydra_context = hydra_context
         self.config = config
