@@ -31,7 +31,8 @@ def main() -> None:
     """Be the command ``python -m trainer``: one run, or with ``-m`` a sweep.
 
     Exits with 0, with 1 after one clear message, with 2 for wrong usage, and with 130 after Ctrl-C.
-    Errors of ours and of the config are one message; any other error shows its traceback.
+    Errors of ours, of the config and of the file system are one message (HYDRA_FULL_ERROR=1 shows where
+    they came from); any other error shows its traceback.
     """
     # Hydra would print errors itself, with advice that does not fit ours; this makes it raise them.
     chosen = os.environ.get("HYDRA_FULL_ERROR")
@@ -40,7 +41,10 @@ def main() -> None:
         hydra.main(config_path="pkg://conf", config_name="config", **_version_base())(run)()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-    except (TrainerError, TrackingError, HydraException, OmegaConfBaseException) as error:
+    except BrokenPipeError:  # whoever read the output, such as head, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except (TrainerError, TrackingError, HydraException, OmegaConfBaseException, OSError) as error:
         if chosen == "1":
             raise
         sys.stderr.write(f"error: {explain(error)}\n")

@@ -94,11 +94,6 @@ def fit(
         shuffled = train.take(torch.randperm(len(train), generator=order).to(device))
         with foreign.lent():
             train_loss, train_acc = train_epoch(network, shuffled, optimizer, batch_size)
-            if not math.isfinite(train_loss):
-                raise DivergedError(
-                    f"train_loss became {train_loss} in epoch {epoch}; try a smaller training.learning_rate "
-                    f"(now {optimizer.param_groups[0]['lr']:g}) or look for extreme values in the data"
-                )
             scores = evaluate(network, val)
         metrics = {
             "train_loss": train_loss,
@@ -108,7 +103,8 @@ def fit(
             "val_auc": scores.auc,
         }
         log(metrics, epoch)
-        logger.info("epoch %2d/%d  %s", epoch, epochs, "  ".join(f"{k} {v:.4f}" for k, v in metrics.items()))
+        report(metrics, epoch, epochs)
+        check_finite(metrics, epoch, optimizer)
         watch.see(metrics[objective.metric], epoch, model)
         advance(scheduler, metrics[objective.metric])
         if should_stop():
@@ -145,6 +141,22 @@ def train_epoch(network: Network, rows: Split, optimizer: Optimizer, batch_size:
         correct += ((logits.detach() > 0) == (batch.target > 0.5)).sum()
         seen += len(batch)
     return loss_sum.item() / seen, correct.item() / seen
+
+
+def report(metrics: dict[str, float], epoch: int, epochs: int) -> None:
+    """Write one line per epoch to the log."""
+    values = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+    logger.info("epoch %2d/%d  %s", epoch, epochs, values)
+
+
+def check_finite(metrics: dict[str, float], epoch: int, optimizer: Optimizer) -> None:
+    """Raise DivergedError when a loss is not a finite number; what was logged says when it began."""
+    for name in ("train_loss", "val_loss"):
+        if not math.isfinite(metrics[name]):
+            raise DivergedError(
+                f"{name} became {metrics[name]} in epoch {epoch}; try a smaller training.learning_rate "
+                f"(now {optimizer.param_groups[0]['lr']:g}), or look for extreme values in the data"
+            )
 
 
 class Watch:

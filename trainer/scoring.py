@@ -13,7 +13,6 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from trainer.data.tensors import Split
-from trainer.errors import DivergedError
 from trainer.models.network import Network, adapt
 
 Array = np.ndarray[Any, Any]
@@ -39,14 +38,12 @@ class Scores:
 def evaluate(model: nn.Module | Network, split: Split, *, cardinalities: tuple[int, ...] = ()) -> Scores:
     """Score a model on a split that lies on the model's device; its training mode is kept.
 
-    `cardinalities` is asked for only by a plain module that wants one-hot coded categories. Raises
-    DivergedError when the loss is not finite.
+    `cardinalities` is asked for only by a plain module that wants one-hot coded categories. A
+    model whose output is not finite gets a loss that is not, and NaN for the AUC.
     """
     network = model if isinstance(model, Network) else adapt(model, cardinalities)
     logits = infer(network, split.numeric, split.categorical).double()
     loss = binary_cross_entropy_with_logits(logits, split.target.double()).item()
-    if not np.isfinite(loss):
-        raise DivergedError(f"the loss on {len(split)} rows is {loss}; the model's output is not finite")
     probabilities = torch.sigmoid(logits).cpu().numpy()
     target = split.target.cpu().numpy()
     accuracy = ((logits > 0) == (split.target > 0.5)).double().mean().item()
@@ -72,9 +69,9 @@ def infer(network: Network, numeric: torch.Tensor, categorical: torch.Tensor) ->
 
 
 def auc(target: Array, score: Array) -> float:
-    """Area under the ROC curve, by scikit-learn; NaN when only one class is present."""
+    """Area under the ROC curve, by scikit-learn; NaN with one class alone, or a score that is NaN."""
     from sklearn.metrics import roc_auc_score
 
-    if target.min() == target.max():
+    if target.min() == target.max() or np.isnan(score).any():
         return float("nan")
     return float(roc_auc_score(target, score))
