@@ -1,0 +1,65 @@
+"""What docs/trainer.md shows works: its commands compose, its snippets run."""
+
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from trainer.config import problems
+from trainer.task import train
+
+Compose = Callable[..., DictConfig]
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "trainer.md").read_text()
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, re.DOTALL)
+COMMANDS = [
+    line.split("#")[0].removeprefix("python -m trainer").strip()
+    for language, block in BLOCKS
+    if language == "bash"
+    for line in block.splitlines()
+]
+
+
+def snippets(opening: str) -> list[str]:
+    return [block for _, block in BLOCKS if block.startswith(f"# {opening}\n")]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_composes_to_a_sound_config(composed: Compose, command: str) -> None:
+    overrides = [each for each in shlex.split(command) if each != "-m"]
+    cfg = composed(*(each.split(",")[0] if "-m" in command else each for each in overrides))
+    found = problems(OmegaConf.to_container(cfg, resolve=True))
+    assert [each for each in found if "there is no file" not in each] == []
+
+
+def test_the_own_model_and_the_own_data_train_and_load(
+    composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("my_data.py", "my_models.py"):
+        (tmp_path / name).write_text(snippets(name)[0])
+    monkeypatch.syspath_prepend(tmp_path)
+    cfg = composed("training.epochs=2")
+    cfg.data = OmegaConf.create(snippets("conf/data/mine.yaml")[0])
+    cfg.model = OmegaConf.create(snippets("conf/model/wide.yaml")[0])
+    assert train(cfg) > 0.7
+
+
+def test_the_snippets_that_load_a_model_run(
+    composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    train(composed("+experiment=ctr_quick", "data.rows=1500", "training.epochs=1"))
+    for snippet in snippets("loading"):
+        exec(compile(snippet, "docs/trainer.md", "exec"), {})
+
+
+def test_the_loop_runs_from_python_as_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    (snippet,) = snippets("loop")
+    exec(compile(snippet, "docs/trainer.md", "exec"), {})
+    assert float(capsys.readouterr().out.split()[1]) > 0.9
