@@ -21,7 +21,7 @@ from trainer.data.load import load
 from trainer.data.tensors import Shape, Split
 from trainer.errors import LoadError
 from trainer.models.network import adapt, build
-from trainer.scoring import Scores, evaluate, infer
+from trainer.scoring import Scores, evaluate, infer, one_thread
 
 WEIGHTS, SIDECAR, FORMAT = "model_best.pt", "model.json", 1
 ALLOWED = ("trainer", "torch.nn")
@@ -58,7 +58,8 @@ class Predictor:
                     f"the data changed since training: fingerprint {found}, the model's is {self.fingerprint}"
                 )
             split = data.test
-        return evaluate(adapt(self.model, self.encoder.cardinalities), split)
+        with one_thread():
+            return evaluate(adapt(self.model, self.encoder.cardinalities), split)
 
 
 def save_model(

@@ -17,7 +17,7 @@ from trainer.device import resolve
 from trainer.loop import Fit, Objective, fit
 from trainer.models.network import adapt, build
 from trainer.optim import build_optimizer, build_scheduler
-from trainer.scoring import evaluate
+from trainer.scoring import evaluate, one_thread
 
 logger = logging.getLogger(__name__)
 
@@ -79,8 +79,9 @@ def _train(config: dict[str, Any], data: Dataset, fingerprint: str, run: Run) ->
         log=log,
         should_stop=run.should_stop,
     )
-    # Scored on the CPU, where a loaded model is scored too: the same numbers to the last digit.
-    scores = evaluate(adapt(module.cpu(), data.shape.cardinalities), data.test)
+    # Scored on the CPU and on one thread, as a loaded model is: the same numbers to the last digit.
+    with one_thread():
+        scores = evaluate(adapt(module.cpu(), data.shape.cardinalities), data.test)
     save_model(
         run.artifacts_dir,
         module,

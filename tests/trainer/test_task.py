@@ -136,8 +136,15 @@ def test_the_best_run_loads_from_its_logged_parameters(quick: DictConfig, store:
 def test_a_loaded_model_gives_the_logged_test_metrics_again(quick: DictConfig, store: Path) -> None:
     train(quick)
     logged = final(only_run(store))
-    scores = load_model(store / "runs/run_001").evaluate().named()
-    assert scores == {name: logged[name] for name in scores}
+    threads = torch.get_num_threads()
+    try:
+        for count in (1, 2, 3):
+            torch.set_num_threads(count)
+            scores = load_model(store / "runs/run_001").evaluate().named()
+            assert scores == {name: logged[name] for name in scores}
+            assert torch.get_num_threads() == count
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_a_model_loads_from_every_place_it_is_kept(quick: DictConfig, store: Path) -> None:
