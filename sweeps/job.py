@@ -138,7 +138,8 @@ def _describe(result: JobReturn) -> dict[str, Any]:
 
 
 def _failure(error: BaseException, *, status: str = "failed", line: str | None = None) -> dict[str, Any]:
-    summary = line or " ".join(traceback.format_exception_only(error)[-1].split())
+    said = " ".join(str(error).split())
+    summary = line or (f"{type(error).__name__}: {said}" if said else type(error).__name__)
     text = "".join(traceback.format_exception(error))
     return {"status": status, "value": None, "error": summary, "traceback": text}
 

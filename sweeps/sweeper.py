@@ -8,7 +8,7 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -31,7 +31,7 @@ from sweeps.progress import Progress
 from sweeps.promotion import promote_winner
 from sweeps.settings import SweeperSettings, launcher_settings, sweeper_settings
 from sweeps.space import Space, parse_space
-from sweeps.table import make_console, show_leaderboard
+from sweeps.table import counted, make_console, show_leaderboard
 from tracking import ExperimentTracker, RunStatus, TrackingError
 from tracking.names import check_component
 
@@ -80,7 +80,7 @@ def plan_jobs(composer: Composer, space: Space, settings: SweeperSettings) -> li
     check = get_method(settings.check) if settings.check else None
     parser = OverridesParser.create()
     jobs: list[Job] = []
-    refused: list[str] = []
+    refused: dict[str, list[int]] = {}
     for number, point in enumerate(space.grid()):
         config = composer.job_config(number, point)
         task = task_config(config)
@@ -88,7 +88,7 @@ def plan_jobs(composer: Composer, space: Space, settings: SweeperSettings) -> li
             try:
                 check(task)
             except ValueError as error:
-                refused.append(f"job {number} ({' '.join(point) or 'no overrides'}): {error}")
+                refused.setdefault(str(error), []).append(number)
         values = {override.key_or_group: override.value() for override in parser.parse_overrides(list(point))}
         jobs.append(
             Job(
@@ -101,9 +101,18 @@ def plan_jobs(composer: Composer, space: Space, settings: SweeperSettings) -> li
             )
         )
     if refused:
-        shown = "\n".join(dict.fromkeys(refused))
-        raise SettingsError(f"{len(refused)} of {len(jobs)} jobs cannot run, so none was started:\n{shown}")
+        raise SettingsError(_refusal(refused, jobs))
     return jobs
+
+
+def _refusal(refused: Mapping[str, Sequence[int]], jobs: Sequence[Job]) -> str:
+    count = sum(len(numbers) for numbers in refused.values())
+    lines = [f"{count} of {counted(len(jobs), 'job')} cannot run, so none was started:"]
+    for error, numbers in refused.items():
+        first = " ".join(jobs[numbers[0]].overrides)
+        more = f" and {len(numbers) - 1} more" if len(numbers) > 1 else ""
+        lines.append(f"job {numbers[0]} ({first}){more}: {error}")
+    return "\n".join(lines)
 
 
 class _Sweep:
@@ -129,7 +138,8 @@ class _Sweep:
 
     def run(self) -> Leaderboard:
         self._console.print(
-            f"Sweep {self._dir.name}: {len(self._jobs)} jobs, results in {_shown(self._dir)}", soft_wrap=True
+            f"Sweep {self._dir.name}: {counted(len(self._jobs), 'job')}, results in {_shown(self._dir)}",
+            soft_wrap=True,
         )
         try:
             with self._signals(), self._progress:
@@ -197,7 +207,7 @@ class _Sweep:
         if self._interrupted:
             done = board.count("completed")
             raise SweepInterruptedError(
-                f"stopped by {self._interrupted.name}: {done} of {len(board.rows)} jobs completed, nothing was promoted",
+                f"stopped by {self._interrupted.name}: {done} of {counted(len(board.rows), 'job')} completed, nothing was promoted",
                 128 + self._interrupted,
             )
 
@@ -211,7 +221,7 @@ class _Sweep:
                 "no job returned a number to rank by; return one from the task, or name a logged metric in objective.metric"
             )
         raise ObjectiveError(
-            f"objective.metric={metric}: none of the {len(completed)} completed jobs logged it; logged: {self._logged(row.run for row in completed)}"
+            f"objective.metric={metric}: none of {counted(len(completed), 'completed job')} logged it; logged: {self._logged(row.run for row in completed)}"
         )
 
     def _logged(self, runs: Iterable[str | None]) -> str:
@@ -223,7 +233,7 @@ class _Sweep:
         failed = board.count("failed", "killed", "cancelled")
         if not self._settings.tolerates(failed, len(board.rows)):
             raise JobsFailedError(
-                f"{failed} of {len(board.rows)} jobs failed (max_failures={self._settings.max_failures:g})"
+                f"{failed} of {counted(len(board.rows), 'job')} failed (max_failures={self._settings.max_failures:g})"
             )
 
 

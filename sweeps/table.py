@@ -33,6 +33,11 @@ def short_names(keys: Sequence[str]) -> dict[str, str]:
     return {key: leaf if leaves.count(leaf) == 1 else key for key, leaf in zip(keys, leaves, strict=True)}
 
 
+def counted(count: int, noun: str) -> str:
+    """Write a number of things: ``1 job``, ``3 jobs``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def number(value: object) -> str:
     """Write a number for reading: four significant decimals for metrics, parameters as given."""
     if value is None:
@@ -93,14 +98,21 @@ def _cells(board: Leaderboard, row: Row) -> list[str | Text]:
 
 
 def show_leaderboard(console: Console, board: Leaderboard, sweep_dir: Path) -> None:
-    """Print the leaderboard, then every job without a rank with its reason and its log."""
+    """Print the leaderboard, then why jobs have no rank: each reason once, with its jobs and the first one's log."""
     console.print()
     console.print(leaderboard_table(board))
+    reasons: dict[tuple[str, str], list[Row]] = {}
     for row in board.rows:
-        if row.error is None:
-            continue
-        style = "yellow" if row.status == JobStatus.CANCELLED else "red"
-        console.print(Text(f"job {row.job} {row.status}: {row.error}", style=style), soft_wrap=True)
-        log = sweep_dir / "jobs" / str(row.job) / "output.log"
+        if row.error is not None:
+            reasons.setdefault((row.status, row.error), []).append(row)
+    for (status, error), rows in reasons.items():
+        style = "yellow" if status == JobStatus.CANCELLED else "red"
+        console.print(Text(f"{_jobs(rows)} {status}: {error}", style=style), soft_wrap=True)
+        log = sweep_dir / "jobs" / str(rows[0].job) / "output.log"
         if log.exists():
             console.print(f"    log: {log}", soft_wrap=True)
+
+
+def _jobs(rows: Sequence[Row]) -> str:
+    numbers = [str(row.job) for row in rows[:8]] + (["..."] if len(rows) > 8 else [])
+    return f"job {numbers[0]}" if len(rows) == 1 else f"{counted(len(rows), 'job')} ({', '.join(numbers)})"
