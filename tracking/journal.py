@@ -14,7 +14,7 @@ from tracking import files
 from tracking.errors import StoreUnwritableError
 from tracking.history import Line, lines_of, metrics_json
 from tracking.paths import RunPaths
-from tracking.summary import Stats, add_line, add_lines, read_stats, write_summary
+from tracking.summary import Stats, add_line, add_lines, drop_view_beyond, read_stats, write_summary
 from tracking.values import Number
 
 VIEW_SHARE = 50  # a refresh of the views waits 50 times as long as the last one took: at most 2% of the time
@@ -82,6 +82,7 @@ class Journal:
             self._handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
         self._pid = os.getpid()
         self._end = files.cut_torn_tail(self._handle, path)
+        drop_view_beyond(self._paths, self._end)
         self._stats = read_stats(self._paths)
 
     def _count(self, metrics: dict[str, Number], step: int | None, length: int) -> None:

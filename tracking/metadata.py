@@ -105,15 +105,15 @@ class Publisher:
         found = {}
         with os.scandir(self._paths.runs) as folders:
             for folder in folders:
-                entry = self._entry(folder.name, known.get(folder.name), scanned)
+                entry = self._entry(folder, known.get(folder.name), scanned)
                 if entry:
                     found[folder.name] = public_entry(entry, prefix + folder.name)
         return [found[run_id] for run_id in sorted(found, key=natural_key)]
 
-    def _entry(self, run_id: str, known: Entry | None, scanned: int) -> Entry | None:
-        path = self._paths.run(run_id).run
+    def _entry(self, folder: os.DirEntry[str], known: Entry | None, scanned: int) -> Entry | None:
+        path = self._paths.run(folder.name).run
         try:
-            if known and path.stat().st_mtime_ns < scanned:
+            if known and _changed(folder, path) < scanned:
                 return known
             return files.read_object(path)
         except (FileNotFoundError, NotADirectoryError):
@@ -121,3 +121,9 @@ class Publisher:
         except CorruptFileError as error:
             files.log.warning("%s", error)
             return known
+
+
+def _changed(folder: os.DirEntry[str], path: Path) -> int:
+    # A rename keeps the file's own time of writing, which may lie before a scan that still saw the old file; the
+    # folder's time is that of the rename. An edit in place changes only the file's.
+    return max(folder.stat().st_mtime_ns, os.stat(path).st_mtime_ns)  # noqa: PTH116 - a thousand times in a row

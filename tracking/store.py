@@ -68,7 +68,7 @@ class Store:
         """The ids of all runs, run_2 before run_10. Folders that were claimed but never became a run are left out."""
         try:
             names = [entry.name for entry in os.scandir(self.paths.runs) if entry.is_dir()]
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
         return sorted((name for name in names if self._is_run(name)), key=natural_key)
 
@@ -183,7 +183,7 @@ class Store:
     def _metadata_entries(self) -> dict[str, Entry]:
         try:
             state = self.paths.metadata.stat()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return {}
         stamp = (state.st_mtime_ns, state.st_ino)
         if self._metadata[0] != stamp:

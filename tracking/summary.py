@@ -97,6 +97,12 @@ def read_stats(paths: RunPaths) -> Stats:
         return add_lines(stats, Line.parse(journal, paths.journal))
 
 
+def drop_view_beyond(paths: RunPaths, end: int) -> None:
+    """Remove a view that absorbed more than the journal's `end` bytes: a power loss took lines it had counted."""
+    if (_read_view(paths.summary)[1] or 0) > end:
+        paths.summary.unlink(missing_ok=True)
+
+
 def _finished_stats(paths: RunPaths) -> Stats:
     try:
         told = paths.metrics.stat().st_mtime_ns

@@ -55,11 +55,7 @@ def show(value: Any) -> str:
     if isinstance(value, float):
         if not math.isfinite(value):
             return str(value)
-        return (
-            f"{value:.4f}"
-            if 0.01 <= abs(value) < 1000 and round(value, 4) != round(value, 2)
-            else f"{value:.4g}"
-        )
+        return f"{value:.4f}" if 0.001 <= abs(value) < 10 else f"{value:.6g}"
     if isinstance(value, dict | list):
         return files.encode(value).decode().replace(",", ", ").replace(":", ": ")
     return str(value)

@@ -1,0 +1,269 @@
+"""The command line: whole plain cells for a pipe, a table for a terminal, JSON for scripts, one line per error."""
+
+import json
+import math
+import os
+import pty
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tracking import ExperimentTracker, ModelRegistry
+from tracking.cli.app import COMMANDS, build, expand, main
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def store(tracker: ExperimentTracker, base: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setenv("PODIUM_STORE", str(base))
+    (tmp_path / "model.pt").write_bytes(b"weights")
+    for number, auc in enumerate([0.81, 0.83, math.nan, None], 1):
+        with tracker.start_run(
+            "ctr_model", params={"learning_rate": 10.0**-number, "dims": [256, 128], "note": "long " * 12}
+        ) as run:
+            run.log({"val_loss": 1.5 - number / 10, "val_auc": 0.7}, step=0)
+            if auc is not None:
+                run.log({"test_auc": auc})
+            run.log_artifact(tmp_path / "model.pt", "model_best.pt")
+    return base
+
+
+@pytest.fixture
+def models(store: Path) -> ModelRegistry:
+    registry = ModelRegistry(store)
+    for run_id, value in (("run_001", 0.81), ("run_002", 0.83)):
+        version = registry.register(
+            "ctr",
+            run_id,
+            objective={"metric": "test_auc", "mode": "max", "value": value},
+            loader="trainer:load_model",
+        )
+        registry.promote("ctr", version.version, reason="better")
+    return registry
+
+
+Say = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Say:
+    def call(*arguments: str) -> tuple[int, str, str]:
+        code = main(arguments)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+def test_compare_gives_a_pipe_every_cell_whole_without_colour(store: Path, say: Say) -> None:
+    code, out, err = say("compare", "ctr_model")
+    assert (code, err) == (0, "")
+    assert "\x1b" not in out
+    assert ("long " * 12).strip() in out
+    assert re.findall(r"^run_\d+", out, re.MULTILINE) == ["run_002", "run_001", "run_003", "run_004"]
+    assert re.search(r"^run_003 +completed +nan ", out, re.MULTILINE)
+    assert "Best test_auc: 0.8300" in out
+
+
+def test_compare_sorts_by_the_metric_that_is_asked_for(store: Path, say: Say) -> None:
+    _, out, _ = say("compare", "ctr_model", "--metric", "val_loss")
+    assert re.findall(r"^run_\d+", out, re.MULTILINE)[0] == "run_004"
+    _, out, _ = say("compare", "ctr_model", "--metric", "val_loss", "--mode", "max", "--json")
+    told = json.loads(out)
+    assert (told["best"], told["mode"]) == ("run_001", "max")
+    assert told["runs"][-1]["metrics"]["val_loss"] == pytest.approx(1.1)
+    assert told["runs"][1]["metrics"]["test_auc"] == 0.83
+    code, _, err = say("compare", "ctr_model", "--mode", "best")
+    assert (code, err) == (1, "tracking: mode 'best' is none of 'max', 'min'\n")
+
+
+def test_every_command_speaks_json(store: Path, models: ModelRegistry, say: Say) -> None:
+    for arguments in (
+        ["list"],
+        ["compare", "ctr_model"],
+        ["plot", "ctr_model", "val_auc"],
+        ["show", "run_003"],
+        ["best", "ctr_model"],
+        ["models"],
+        ["champion", "ctr"],
+        ["history", "ctr"],
+        ["rollback", "ctr"],
+        ["promote", "ctr", "2", "--reason", "tried"],
+    ):
+        code, out, err = say(*arguments, "--json")
+        assert (code, err) == (0, "")
+        json.loads(out)
+    assert set(COMMANDS) == {
+        "list",
+        "compare",
+        "plot",
+        "show",
+        "best",
+        "models",
+        "champion",
+        "history",
+        "rollback",
+        "promote",
+    }
+
+
+def test_show_tells_the_whole_run(store: Path, say: Say) -> None:
+    _, out, _ = say("show", "run_002")
+    for expected in (
+        "run_002: ctr_model",
+        "Status: completed",
+        "learning_rate: 0.01",
+        "test_auc",
+        "model_best.pt",
+    ):
+        assert expected in out
+    _, out, _ = say("show", "run_003", "--json")
+    assert json.loads(out)["history"]["test_auc"][0]["value"] == "NaN"
+
+
+def test_models_can_be_looked_at_and_moved(models: ModelRegistry, say: Say) -> None:
+    assert re.search(r"^ctr +2 +2 +test_auc +0.8300 +run_002$", say("models")[1], re.MULTILINE)
+    assert "CHAMPION: ctr, version 2" in say("champion", "ctr")[1]
+    assert say("rollback", "ctr", "--reason", "worse")[1] == "The champion of ctr is version 1 again.\n"
+    assert say("rollback", "ctr")[::2] == (
+        1,
+        "tracking: model 'ctr' cannot be rolled back: version 1 is the first champion\n",
+    )
+    assert (
+        say("promote", "ctr", "2", "--reason", "checked", "--by", "ann")[1]
+        == "The champion of ctr is version 2.\n"
+    )
+    assert re.search(r"promoted +2 +ann +checked$", say("history", "ctr")[1], re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["compare", "nope"], 1, "no runs of an experiment 'nope'"),
+        (["show", "run_999"], 1, "no run 'run_999'"),
+        (["show", "../../x"], 1, "run id '../../x'"),
+        (
+            ["plot", "ctr_model", "nope"],
+            1,
+            "no run to draw has the metric 'nope'; metrics of 'ctr_model': test_auc, val_auc, val_loss",
+        ),
+        (["plot", "ctr_model", "val_auc", "run_999"], 1, "no run 'run_999'"),
+        (["best", "ctr_model", "--metric", "nope"], 1, "no run of 'ctr_model' has a finite value of nope"),
+        (["champion", "nope"], 1, "no model 'nope'"),
+        (["champion", "../x"], 1, "model name '../x'"),
+        (["promote", "ctr", "x"], 2, "Input should be a valid integer"),
+        (["show"], 2, "Missing argument"),
+        (["list", "--nope"], 2, "No such option: --nope"),
+    ],
+)
+def test_an_error_is_one_line_on_stderr(
+    store: Path, say: Say, arguments: list[str], code: int, message: str
+) -> None:
+    found, out, err = say(*arguments)
+    assert (found, out) == (code, "")
+    assert err.startswith("tracking: ")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_a_damaged_run_is_named_the_others_are_shown_and_the_exit_code_tells(store: Path, say: Say) -> None:
+    (store / "runs" / "run_001" / "params.json").write_text("{")
+    code, out, err = say("compare", "ctr_model")
+    assert code == 1
+    assert "run_002" in out
+    assert re.fullmatch(r"tracking: left out: .*run_001/params\.json is not valid JSON .*\n", err)
+
+
+def test_an_experiment_that_is_named_like_a_command_is_reached_through_compare(
+    tracker: ExperimentTracker, base: Path, say: Say
+) -> None:
+    tracker.log_metrics(tracker.create_run("list"), {"a": 1})
+    assert "Found 1 run for 'list'" in say("compare", "list", "--store", str(base))[1]
+
+
+@pytest.mark.parametrize(
+    ("short", "long"),
+    [
+        (["ctr"], ["compare", "ctr"]),
+        (["ctr", "plot", "auc", "run_001"], ["plot", "ctr", "auc", "run_001"]),
+        (["--list"], ["list"]),
+        (["--store", "d", "--list"], ["list", "--store", "d"]),
+        (["--store", "d", "ctr", "--json"], ["compare", "--store", "d", "ctr", "--json"]),
+        (["show", "run_001"], ["show", "run_001"]),
+        (["--help"], ["--help"]),
+        ([], ["--help"]),
+    ],
+)
+def test_short_forms_are_written_out(short: list[str], long: list[str]) -> None:
+    assert expand(short) == long
+
+
+def test_hostile_names_do_not_steer_the_terminal(tracker: ExperimentTracker, base: Path, say: Say) -> None:
+    run_id = tracker.create_run("x", tags={"t": "\x1b[31mred"})
+    tracker.log_params(run_id, {"p": "a\x1b]0;title\x07\nb"})
+    tracker.log_metrics(run_id, {"../../m": 1})
+    for arguments in (["show", run_id], ["compare", "x"]):
+        assert "\x1b" not in say(*arguments, "--store", str(base))[1]
+    code, out, _ = say("plot", "x", "../../m", "--store", str(base))
+    assert code == 0
+    assert [path.name for path in base.glob("*.png")] == ["metric_comparison_.._.._m.png"]
+    assert out.startswith(f"Wrote {base}")
+
+
+def test_every_command_explains_itself_with_an_example(say: Say) -> None:
+    for name in COMMANDS:
+        code, out, _ = say(name, "--help")
+        assert code == 0
+        assert f"Example: python -m tracking {name}" in out
+    assert all(name in say("--help")[1] for name in COMMANDS)
+    assert build().info.name == "tracking"
+
+
+def test_a_terminal_gets_a_table_that_fits_it(store: Path) -> None:
+    for columns in (60, 100, 200):
+        leader, follower = pty.openpty()
+        command = [sys.executable, "-m", "tracking", "compare", "ctr_model"]
+        environment = {
+            **os.environ,
+            "COLUMNS": str(columns),
+            "TERM": "xterm-256color",
+            "PYTHONPATH": str(ROOT),
+        }
+        with subprocess.Popen(command, stdout=follower, stdin=follower, env=environment) as process:
+            os.close(follower)
+            shown = b""
+            try:
+                while part := os.read(leader, 65536):
+                    shown += part
+            except OSError:
+                pass  # how a terminal says that the other side is closed
+        os.close(leader)
+        assert process.returncode == 0
+        text = shown.decode()
+        assert "\x1b[1m" in text
+        plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+        rows = [line for line in plain.splitlines() if re.match(r" ?run_0", line)]
+        assert len(rows) == 4
+        assert max(map(len, rows)) <= columns
+        assert ("not shown for want of width" in plain) == (columns < 200)
+
+
+def test_a_reader_that_leaves_early_is_no_error(store: Path) -> None:
+    command = f"{sys.executable} -m tracking compare ctr_model | head -1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "Found 4 runs for 'ctr_model'\n"
+
+
+def test_a_locale_that_cannot_show_a_name_is_no_error(tracker: ExperimentTracker, base: Path) -> None:
+    tracker.create_run("modèle")
+    command = [sys.executable, "-m", "tracking", "list", "--store", str(base)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=ROOT, env={**os.environ, "PYTHONIOENCODING": "ascii"}
+    )
+    assert "mod\\xe8le" in done.stdout

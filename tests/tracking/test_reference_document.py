@@ -1,0 +1,396 @@
+"""The documented snippets and commands, run as they are written: only the import path and the script's name differ."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tracking import ExperimentTracker
+
+ROOT = Path(__file__).parents[2]
+
+BASIC_USAGE = """
+from tracking import ExperimentTracker
+
+# Initialize tracker
+tracker = ExperimentTracker(base_dir='experiments')
+
+# Create experiment run
+run_id = tracker.create_run(
+    experiment_name='ctr_model',
+    tags={'version': 'v1', 'team': 'ml'},
+    description='Testing higher learning rate'
+)
+
+# Log hyperparameters
+tracker.log_params(run_id, {
+    'learning_rate': 0.001,
+    'batch_size': 128,
+    'hidden_dims': [256, 128, 64],
+    'dropout': 0.3
+})
+
+# Log metrics during training
+for epoch in range(30):
+    # ... training code ...
+    tracker.log_metrics(run_id, {
+        'train_loss': train_loss,
+        'val_loss': val_loss,
+        'val_auc': val_auc
+    }, step=epoch)
+
+# Log final test metrics
+tracker.log_metrics(run_id, {
+    'test_accuracy': test_acc,
+    'test_auc': test_auc,
+    'test_loss': test_loss
+})
+
+# Log artifacts
+tracker.log_artifact(run_id, 'path/to/model_best.pt')
+tracker.log_artifact(run_id, 'path/to/loss_curve.png')
+
+# Mark as completed
+tracker.finish_run(run_id, status='completed')
+"""
+
+TRAINING_SCRIPT = """
+from tracking import ExperimentTracker
+
+def main(config_path: str, output_dir: str = None, experiment_name: str = "ctr_model"):
+    # Initialize experiment tracker
+    tracker = ExperimentTracker()
+
+    # Create experiment run
+    run_id = tracker.create_run(
+        experiment_name=experiment_name,
+        tags={'config': config_path},
+        description=f"Training run with config {config_path}"
+    )
+
+    # Load config
+    config = load_config(config_path)
+
+    # Log all parameters
+    tracker.log_params(run_id, {
+        'model_type': config['model']['type'],
+        'hidden_dims': config['model']['hidden_dims'],
+        'dropout': config['model']['dropout'],
+        'batch_size': config['training']['batch_size'],
+        'learning_rate': config['training']['learning_rate'],
+        'weight_decay': config['training'].get('weight_decay', 0.0),
+        'epochs': config['training']['epochs'],
+        'early_stopping_patience': config['training']['early_stopping_patience']
+    })
+
+    # In the training loop, log metrics per epoch
+    for epoch in range(1, epochs + 1):
+        train_metrics = train_epoch(...)
+        val_metrics = validate_epoch(...)
+
+        # Log epoch metrics
+        tracker.log_metrics(run_id, {
+            'train_loss': train_metrics['loss'],
+            'train_acc': train_metrics['accuracy'],
+            'val_loss': val_metrics['loss'],
+            'val_acc': val_metrics['accuracy'],
+            'val_auc': val_metrics['auc']
+        }, step=epoch)
+
+    # After training, log final test metrics
+    test_metrics = validate_epoch(model, test_loader, criterion, device, epoch=0)
+
+    tracker.log_metrics(run_id, {
+        'test_loss': test_metrics['loss'],
+        'test_accuracy': test_metrics['accuracy'],
+        'test_auc': test_metrics['auc']
+    })
+
+    # Log model artifact
+    tracker.log_artifact(run_id, str(model_save_path), 'model_best.pt')
+
+    # Finish run
+    tracker.finish_run(run_id, status='completed')
+
+    print(f"Experiment tracked: {run_id}")
+
+    return output_dir, run_id
+"""
+
+BEST_RUN = """
+from tracking import ExperimentTracker
+
+tracker = ExperimentTracker()
+
+# Get best run by AUC
+best_run = tracker.get_best_run(
+    metric='test_auc',
+    experiment_name='ctr_model',
+    mode='max'  # or 'min' for loss
+)
+
+print(f"Best run: {best_run['run_id']}")
+print(f"Best AUC: {best_run['metrics']['test_auc'][-1]['value']:.4f}")
+model_path = f"{best_run['run_dir']}/artifacts/model_best.pt"
+"""
+
+COMPARE = """
+from tracking import ExperimentTracker
+tracker = ExperimentTracker()
+
+# Get all runs for experiment
+runs = tracker.list_runs('ctr_model')
+run_ids = [r['run_id'] for r in runs]
+
+# Compare as DataFrame
+import pandas as pd
+comparison_df = tracker.compare_runs(run_ids)
+
+# Sort by metric
+comparison_df = comparison_df.sort_values('test_auc', ascending=False)
+
+# Get top 3 runs
+top_3 = comparison_df.head(3)
+print(top_3[['run_id', 'learning_rate', 'test_auc']])
+"""
+
+DETAILS = """
+from tracking import ExperimentTracker
+tracker = ExperimentTracker()
+
+# Get run details
+run = tracker.get_run('run_001')
+
+print(f"Run ID: {run['run_id']}")
+print(f"Status: {run['status']}")
+print(f"Created: {run['created_at']}")
+
+print("\\nParameters:")
+for k, v in run['params'].items():
+    print(f"  {k}: {v}")
+
+print("\\nMetrics:")
+for metric_name, history in run['metrics'].items():
+    if history:
+        final_value = history[-1]['value']
+        print(f"  {metric_name}: {final_value:.4f}")
+
+# Access metric history
+val_auc_history = run['metrics']['val_auc']
+for entry in val_auc_history:
+    print(f"Epoch {entry['step']}: {entry['value']:.4f}")
+"""
+
+SWEEP = """
+import itertools
+import yaml
+from tracking import ExperimentTracker
+
+# Define search space
+learning_rates = [0.0001, 0.001, 0.01]
+batch_sizes = [64, 128, 256]
+hidden_configs = [
+    [256, 128, 64],
+    [512, 256, 128],
+    [128, 64, 32]
+]
+
+tracker = ExperimentTracker()
+
+# Generate all combinations
+configs = list(itertools.product(learning_rates, batch_sizes, hidden_configs))
+
+for i, (lr, bs, hidden) in enumerate(configs, 1):
+    print(f"\\nExperiment {i}/{len(configs)}")
+    print(f"LR={lr}, BS={bs}, Hidden={hidden}")
+
+    # Create experiment run
+    run_id = tracker.create_run(
+        experiment_name='ctr_model_sweep',
+        tags={'sweep': 'hyperparams'},
+        description=f'Sweep {i}: lr={lr}, bs={bs}'
+    )
+
+    # Log params
+    tracker.log_params(run_id, {
+        'learning_rate': lr,
+        'batch_size': bs,
+        'hidden_dims': hidden
+    })
+
+    # Log results
+    tracker.log_metrics(run_id, {'test_auc': 0.7 + i / 1000})
+    tracker.finish_run(run_id)
+
+# Compare all runs
+best = tracker.get_best_run('test_auc', experiment_name='ctr_model_sweep')
+print(f"\\nBest config: {best['params']}")
+"""
+
+TROUBLESHOOTING = """
+from tracking import ExperimentTracker
+# Check metrics file exists
+import os
+print(os.path.exists('experiments/runs/run_001/metrics.json'))
+
+# Check metrics were logged
+tracker = ExperimentTracker()
+run = tracker.get_run('run_001')
+print(run['metrics'])
+
+# List all runs
+tracker = ExperimentTracker()
+runs = tracker.list_runs()
+print([r['run_id'] for r in runs])
+
+# Check metric name matches exactly
+tracker = ExperimentTracker()
+run = tracker.get_run('run_001')
+print(run['metrics'].keys())  # Check exact metric names
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    for name in ("model_best.pt", "loss_curve.png"):
+        (tmp_path / "path" / "to").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "path" / "to" / name).write_bytes(b"file")
+    return tmp_path
+
+
+def run_snippet(code: str, **names: Any) -> dict[str, Any]:
+    exec(compile(code, "snippet", "exec"), names)
+    return names
+
+
+def use_basically(auc: float) -> None:
+    run_snippet(
+        BASIC_USAGE, train_loss=0.5, val_loss=0.6, val_auc=auc, test_acc=0.75, test_auc=auc, test_loss=0.41
+    )
+
+
+def command(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([sys.executable, "-m", "tracking", *arguments], capture_output=True, text=True)
+
+
+def test_basic_usage_leaves_the_documented_layout(folder: Path) -> None:
+    use_basically(0.8)
+    assert {str(path.relative_to(folder)) for path in folder.glob("experiments/**/*")} >= {
+        "experiments/metadata.json",
+        "experiments/runs/run_001/params.json",
+        "experiments/runs/run_001/metrics.json",
+        "experiments/runs/run_001/artifacts/model_best.pt",
+        "experiments/runs/run_001/artifacts/loss_curve.png",
+    }
+
+
+def test_the_training_script_records_its_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = {
+        "model": {"type": "mlp", "hidden_dims": [8], "dropout": 0.1},
+        "training": {"batch_size": 4, "learning_rate": 0.1, "epochs": 3, "early_stopping_patience": 2},
+    }
+    numbers = {"loss": 0.5, "accuracy": 0.7, "auc": 0.8}
+    names = run_snippet(
+        TRAINING_SCRIPT,
+        load_config=lambda path: config,
+        epochs=3,
+        train_epoch=lambda *args: numbers,
+        validate_epoch=lambda *args, **kwargs: numbers,
+        model_save_path=folder / "path/to/model_best.pt",
+        **dict.fromkeys(["model", "test_loader", "criterion", "device"]),
+    )
+    assert names["main"]("configs/base.yaml") == (None, "run_001")
+    assert "Experiment tracked: run_001" in capsys.readouterr().out
+    run = ExperimentTracker().get_run("run_001")
+    assert run["params"]["weight_decay"] == 0.0
+    assert [point["step"] for point in run["metrics"]["val_auc"]] == [1, 2, 3]
+    assert run["metrics"]["test_auc"][0]["step"] is None
+
+
+def test_the_best_run_is_found_and_its_artifact_is_where_the_dict_says(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for auc in (0.81, 0.82, 0.79):
+        use_basically(auc)
+    names = run_snippet(BEST_RUN)
+    assert capsys.readouterr().out == "Best run: run_002\nBest AUC: 0.8200\n"
+    assert names["model_path"] == "experiments/runs/run_002/artifacts/model_best.pt"
+    assert Path(names["model_path"]).exists()
+
+
+def test_runs_are_compared_as_a_frame(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for auc in (0.81, 0.82, 0.79, 0.80):
+        use_basically(auc)
+    names = run_snippet(COMPARE)
+    assert list(names["top_3"]["run_id"]) == ["run_002", "run_001", "run_004"]
+    assert list(names["comparison_df"].columns)[:5] == [
+        "run_id",
+        "experiment_name",
+        "status",
+        "created_at",
+        "learning_rate",
+    ]
+    assert "0.001" in capsys.readouterr().out
+
+
+def test_the_details_of_a_run_print(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    use_basically(0.8145)
+    run_snippet(DETAILS)
+    printed = capsys.readouterr().out
+    assert "hidden_dims: [256, 128, 64]" in printed
+    assert "Epoch 29: 0.8145" in printed
+
+
+def test_the_sweep_example_finds_its_best_config(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_snippet(SWEEP)
+    assert (
+        "Best config: {'learning_rate': 0.01, 'batch_size': 256, 'hidden_dims': [128, 64, 32]}"
+        in capsys.readouterr().out
+    )
+
+
+def test_the_troubleshooting_snippets_answer(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    use_basically(0.8)
+    run_snippet(TROUBLESHOOTING)
+    printed = capsys.readouterr().out
+    assert printed.startswith("True\n")
+    assert "['run_001']" in printed
+
+
+def test_the_documented_commands_run_in_their_three_forms(folder: Path) -> None:
+    for auc in (0.8145, 0.8023, 0.8234):
+        use_basically(auc)
+    compared = command("ctr_model")
+    assert compared.stderr == ""
+    lines = compared.stdout.splitlines()
+    assert lines[0] == "Found 3 runs for 'ctr_model'"
+    assert "EXPERIMENT COMPARISON: ctr_model" in lines
+    rows = [line.split()[0] for line in lines if line.startswith("run_0")]
+    assert rows == ["run_003", "run_001", "run_002"]
+    for expected in (
+        "BEST RUN:",
+        "Run ID: run_003",
+        "Best test_auc: 0.8234",
+        "Parameters:",
+        "  hidden_dims: [256, 128, 64]",
+        "Final Metrics:",
+        "  test_accuracy: 0.7500",
+    ):
+        assert expected in lines, compared.stdout
+    plotted = command("ctr_model", "plot", "val_auc", "run_001", "run_002", "run_003")
+    assert plotted.stdout == "Wrote experiments/metric_comparison_val_auc.png\n"
+    assert (folder / "experiments/metric_comparison_val_auc.png").read_bytes().startswith(b"\x89PNG")
+    listed = command("--list").stdout.splitlines()
+    assert "ALL EXPERIMENTS" in listed
+    position = listed.index("ctr_model:")
+    assert listed[position + 1 : position + 4] == [
+        "  Total runs: 3",
+        "  Completed: 3",
+        "  Run IDs: run_001, run_002, run_003",
+    ]
+    for short, long in ((["ctr_model"], ["compare", "ctr_model"]), (["--list"], ["list"])):
+        assert command(*short).stdout == command(*long).stdout

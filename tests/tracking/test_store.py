@@ -1,0 +1,215 @@
+"""Stores as they are found: made by other code, moved, damaged, not writable."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tracking import CorruptFileError, ExperimentTracker, StoreUnwritableError, UnknownRunError
+
+KEYS = ["run_id", "experiment_name", "created_at", "finished_at", "status", "tags", "description", "run_dir"]
+
+
+def test_a_store_of_other_code_reads_and_compares_without_being_touched(
+    base: Path, write_plain_store: Callable[..., None]
+) -> None:
+    write_plain_store(nan=True)
+    before = {path: path.read_bytes() for path in base.rglob("*") if path.is_file()}
+    tracker = ExperimentTracker(base)
+    runs = tracker.list_runs("ctr_model")
+    assert [run["run_id"] for run in runs] == ["run_001", "run_002"]
+    assert [run["status"] for run in runs] == ["completed", "running"]
+    assert tracker.get_run("run_001")["metrics"]["val_auc"][-1]["value"] == pytest.approx(0.72)
+    assert tracker.get_best_run("val_auc")["run_id"] == "run_002"
+    assert tracker.get_best_run("odd") is None
+    frame = tracker.compare_runs(["run_001", "run_002"])
+    assert list(frame["learning_rate"]) == [0.001, 0.002]
+    assert tracker.record("run_001").created_at.utcoffset() is not None
+    assert {path: path.read_bytes() for path in base.rglob("*") if path.is_file()} == before
+
+
+def test_a_store_of_other_code_is_continued(base: Path, write_plain_store: Callable[..., None]) -> None:
+    write_plain_store()
+    tracker = ExperimentTracker(base)
+    assert tracker.create_run("ctr_model") == "run_003"
+    tracker.log_metrics("run_002", {"val_auc": 0.9}, step=2)
+    tracker.log_params("run_002", {"dropout": 0.3})
+    tracker.finish_run("run_002")
+    run = ExperimentTracker(base).get_run("run_002")
+    assert [point["value"] for point in run["metrics"]["val_auc"]] == pytest.approx([0.72, 0.73, 0.9])
+    assert run["params"] == {"learning_rate": 0.002, "hidden_dims": [256, 128], "dropout": 0.3}
+    assert run["status"] == "completed"
+    assert run["tags"] == {"version": "v1"}
+    published = json.loads((base / "metadata.json").read_text())
+    assert [entry["run_id"] for entry in published] == ["run_001", "run_002", "run_003"]
+    assert [list(entry) for entry in published] == [KEYS] * 3
+    assert published[0]["created_at"] == "2024-11-15T10:30:00"
+
+
+def test_metadata_json_has_the_plain_format_and_survives_its_own_loss(
+    tracker: ExperimentTracker, base: Path
+) -> None:
+    run_id = tracker.create_run("ctr_model", tags={"version": "v1"}, description="Baseline model")
+    (entry,) = json.loads((base / "metadata.json").read_text())
+    assert list(entry) == KEYS
+    assert entry["run_dir"] == "experiments/runs/run_001"
+    assert entry["status"] == "running"
+    assert entry["finished_at"] is None
+    for spoiled in (None, "{", "[3]"):
+        (base / "metadata.json").unlink() if spoiled is None else (base / "metadata.json").write_text(spoiled)
+        assert ExperimentTracker(base).list_runs()[0]["run_id"] == run_id
+        tracker.finish_run(run_id)
+        (entry,) = json.loads((base / "metadata.json").read_text())
+        assert entry["status"] == "completed"
+    assert (base / "metadata.json.damaged").read_text() == "[3]"
+
+
+def test_a_large_store_publishes_at_a_limited_rate_and_completely_when_asked(
+    tracker: ExperimentTracker, base: Path
+) -> None:
+    template = json.dumps(
+        {
+            "format": 1,
+            "experiment_name": "x",
+            "created_at": "2024-11-15T10:30:00",
+            "status": "completed",
+            "tags": {},
+            "description": "a" * 50,
+        }
+    )
+    for number in range(1, 1101):
+        folder = base / "runs" / f"run_{number:03d}"
+        folder.mkdir(parents=True)
+        (folder / "run.json").write_text(json.dumps({**json.loads(template), "run_id": folder.name}))
+    tracker.publish()
+
+    def published() -> list[str]:
+        return [entry["run_id"] for entry in json.loads((base / "metadata.json").read_text())]
+
+    assert published()[-1] == "run_1100"
+    assert tracker.create_run("x") == "run_1101"
+    assert len(published()) == 1100
+    tracker.publish()
+    assert published()[-1] == "run_1101"
+    assert len(tracker.list_runs()) == 1101
+
+
+def test_a_store_can_be_moved(tracker: ExperimentTracker, base: Path, tmp_path: Path) -> None:
+    run_id = tracker.create_run("x")
+    tracker.log_metrics(run_id, {"a": 1})
+    base.rename(tmp_path / "elsewhere")
+    run = ExperimentTracker(tmp_path / "elsewhere").get_run(run_id)
+    assert run["run_dir"] == str(tmp_path / "elsewhere" / "runs" / run_id)
+    assert run["metrics"]["a"][0]["value"] == 1
+
+
+def test_ids_go_on_past_999_in_their_order_and_are_not_given_twice(
+    tracker: ExperimentTracker, base: Path
+) -> None:
+    (base / "runs" / "run_999").mkdir(parents=True)
+    assert [tracker.create_run("x") for _ in range(2)] == ["run_1000", "run_1001"]
+    assert [run["run_id"] for run in tracker.list_runs()] == ["run_1000", "run_1001"]
+
+    shutil.rmtree(base / "runs" / "run_1001")
+    assert ExperimentTracker(base).create_run("x") == "run_1002"
+
+
+@pytest.mark.parametrize("name", ["params.json", "run.json"])
+def test_a_damaged_file_is_named_kept_and_hides_no_other_run(
+    tracker: ExperimentTracker, base: Path, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    for value in (1, 2):
+        run_id = tracker.create_run("x")
+        tracker.log_params(run_id, {"lr": value})
+        tracker.log_metrics(run_id, {"a": value})
+        tracker.finish_run(run_id)
+    path = base / "runs" / "run_002" / name
+    path.write_text('{"lr": 1')
+    for call in (
+        lambda: tracker.get_run("run_002"),
+        lambda: tracker.compare_runs(["run_001", "run_002"]),
+        lambda: tracker.log_params("run_002", {"b": 1}),
+    ):
+        with pytest.raises(CorruptFileError, match=rf"{name} is not valid JSON .* repair or remove the file"):
+            call()
+    assert path.read_text() == '{"lr": 1'
+    assert [record.run_id for record in tracker.records()] == ["run_001"]
+    assert tracker.get_best_run("a")["run_id"] == "run_001"
+    assert name in caplog.text
+    tracker.create_run("x")
+    assert [entry["run_id"] for entry in json.loads((base / "metadata.json").read_text())] == [
+        "run_001",
+        "run_002",
+        "run_003",
+    ]
+
+
+def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(
+        StoreUnwritableError, match=r"cannot write .*file/experiments/runs: Not a directory; choose a store"
+    ):
+        ExperimentTracker(tmp_path / "file" / "experiments").create_run("x")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or not Path("/proc/self").exists(), reason="needs /proc")
+def test_a_read_only_store_says_so_and_can_be_read(tracker: ExperimentTracker, base: Path) -> None:
+    run_id = tracker.create_run("x")
+    code = "import os, sys\nfrom tracking import ExperimentTracker\nos.geteuid() or os.setuid(65534)\nt = ExperimentTracker(sys.argv[1]); print(t.get_run(sys.argv[2])['run_id'])\nt.log_metrics(sys.argv[2], {'a': 1})"
+    for folder in [base, *base.parents][:4]:
+        folder.chmod(0o755)
+    for path in [base, *base.rglob("*")]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(base), run_id],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    for path in [base, *base.rglob("*")]:
+        path.chmod(0o755)
+    assert done.stdout == f"{run_id}\n", done.stderr
+    assert "StoreUnwritableError: cannot write" in done.stderr
+
+
+def test_unknown_ids_give_none_to_readers_and_an_error_to_writers(
+    tracker: ExperimentTracker, tmp_path: Path
+) -> None:
+    assert tracker.get_run("run_001") is None
+    assert tracker.record("run_001") is None
+    source = tmp_path / "a.txt"
+    source.write_text("a")
+    for call in (
+        lambda: tracker.log_metrics("run_007", {"a": 1}),
+        lambda: tracker.log_params("run_007", {"a": 1}),
+        lambda: tracker.log_artifact("run_007", source),
+        lambda: tracker.finish_run("run_007"),
+        lambda: tracker.open_run("run_007"),
+        lambda: tracker.compare_runs(["run_007"]),
+    ):
+        with pytest.raises(UnknownRunError, match=r"no run 'run_007' in the store .*: it has no runs yet"):
+            call()
+    tracker.create_run("x")
+    with pytest.raises(UnknownRunError, match="it has 1 runs, run_001 to run_001"):
+        tracker.finish_run("run_007")
+
+
+def test_reading_a_store_that_does_not_exist_makes_nothing(tracker: ExperimentTracker, base: Path) -> None:
+    assert tracker.list_runs() == []
+    assert tracker.get_best_run("a") is None
+    tracker.publish()
+    assert not base.exists()
+
+
+def test_a_claimed_folder_that_never_became_a_run_is_no_run(tracker: ExperimentTracker, base: Path) -> None:
+    (base / "runs" / "run_001").mkdir(parents=True)
+    (base / "runs" / "notes.txt").write_text("mine")
+    assert tracker.list_runs() == []
+    assert tracker.get_run("run_001") is None
+    assert tracker.create_run("x") == "run_002"
+    assert [entry["run_id"] for entry in json.loads((base / "metadata.json").read_text())] == ["run_002"]
