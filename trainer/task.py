@@ -51,6 +51,7 @@ def _train(config: dict[str, Any], data: Dataset, fingerprint: str, run: Run) ->
     """Build, fit, test, save: the inside of a run."""
     device = resolve(config["device"])
     settings, objective = config["training"], Objective(**config["objective"])
+    run.log_params(params(config, config["model"]))  # first, so that a model that fails to build has them too
     module, spec = build(config["model"], data.shape, seed=config["seed"])
     run.log_params(params(config, spec))
     module.to(device)

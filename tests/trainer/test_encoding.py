@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.data.encode import MISSING, UNSEEN, Encoder, distinct
+from trainer.data.encode import MISSING, UNSEEN, Encoder, distinct, numbers
 from trainer.errors import DataError
 
 TRANSFORMS = ("standard", "quantile", "bins")
@@ -90,6 +90,25 @@ def test_times_and_booleans_are_numbers_when_asked_for() -> None:
     assert features[2, 0] > features[0, 0]
 
 
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@pytest.mark.parametrize("zone", [None, "Asia/Tokyo"])
+def test_times_count_the_same_whatever_their_unit(unit: str, zone: str | None) -> None:
+    times = pd.Series(pd.to_datetime(["2024-01-01", "2024-01-03"]).tz_localize(zone).as_unit(unit))
+    assert np.diff(numbers({"t": times}, "t")).tolist() == [2 * 86400]
+
+
+def test_numbers_of_any_dtype_read_the_same() -> None:
+    for column in (
+        pd.Series([1, None, 3], dtype="Int64"),
+        pd.Series(["1", None, "3"]),
+        pd.Series([1, np.nan, 3]),
+        pd.Series([1, None, 3], dtype="category"),
+        np.array([1, np.nan, 3], np.float32),
+    ):
+        assert numbers({"n": column}, "n")[[0, 2]].tolist() == [1, 3]
+        assert np.isnan(numbers({"n": column}, "n")[1])
+
+
 def test_text_in_a_numeric_column_is_named() -> None:
     with pytest.raises(
         DataError, match=r"'n' is used as numeric but holds 'abc'; name it in data.categorical"
@@ -103,11 +122,11 @@ def test_a_table_without_a_column_of_the_model_is_refused_by_name() -> None:
         encoder.transform({"m": np.array([1.0])})
 
 
-numbers = st.lists(st.floats(width=64), min_size=1, max_size=30)
+floats = st.lists(st.floats(width=64), min_size=1, max_size=30)
 texts = st.lists(st.one_of(st.none(), st.text(max_size=4), st.integers()), min_size=1, max_size=30)
 
 
-@given(numbers, texts, st.sampled_from(TRANSFORMS), st.integers(1, 3))
+@given(floats, texts, st.sampled_from(TRANSFORMS), st.integers(1, 3))
 def test_an_encoder_survives_json_to_the_last_digit(
     values: list[float], labels: list[Any], transform: str, min_frequency: int
 ) -> None:
