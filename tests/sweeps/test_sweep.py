@@ -141,8 +141,7 @@ def test_an_objective_that_no_job_logs_is_named_with_what_was_logged(sweep: Call
     result = sweep("-m", "x=1,2", "hydra.sweeper.objective.metric=val_auc")
     assert result.code == 1
     assert (
-        "objective.metric=val_auc: none of 2 completed jobs logged it; logged: loss, test_loss"
-        in result.err
+        "objective.metric=val_auc: none of 2 completed jobs logged it; logged: loss, test_loss" in result.err
     )
     assert [row["status"] for row in result.rows] == ["completed", "completed"]
 

@@ -15,7 +15,9 @@ from omegaconf import DictConfig
 from tracking import ExperimentTracker
 
 
-def go_wrong(fault: str) -> object:
+def go_wrong(fault: str, x: int) -> object:
+    if fault == "threads":
+        Path(f"threads-{x}-{os.environ['OMP_NUM_THREADS']}").touch()
     if fault == "raise":
         raise ValueError("no such luck")
     if fault == "exit":
@@ -52,7 +54,7 @@ def main(cfg: DictConfig) -> object:
     with ExperimentTracker(cfg.store).start_run("quadratic", params={"x": cfg.x}) as run:
         run.log({"loss": loss + 1}, step=0)
         run.log({"loss": loss}, step=1)
-        answer = go_wrong(cfg.fault)
+        answer = go_wrong(cfg.fault, cfg.x)
         run.log({"test_loss": loss + 0.5})
     return answer
 

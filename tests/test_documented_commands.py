@@ -1,0 +1,55 @@
+"""Every command and snippet that README and the pages on sweeps show runs, in the order in which it is shown."""
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+MAKE_TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def blocks(page: str, *languages: str) -> Iterator[tuple[str, str]]:
+    for language, text in re.findall(
+        r"^```(\w+)\n(.*?)^```", (ROOT / page).read_text(), re.DOTALL | re.MULTILINE
+    ):
+        if language in languages:
+            yield language, text
+
+
+def run(command: list[str], folder: Path) -> None:
+    answer = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=280)
+    assert answer.returncode == 0, f"{command}\n{answer.stdout}{answer.stderr}"
+
+
+def follow(page: str, folder: Path) -> int:
+    """Do what a page says in `folder`; return how many commands and snippets that were."""
+    done = 0
+    for language, text in blocks(page, "sh", "python", "yaml"):
+        if language == "yaml":
+            (folder / "config.yaml").write_text(text + "\nx: 0\n")
+        elif "@hydra.main" in text:
+            (folder / "app.py").write_text(text)
+        elif language == "python":
+            run([sys.executable, "-c", text], folder)
+            done += 1
+        else:
+            for line in text.splitlines():
+                program, *arguments = shlex.split(line, comments=True)
+                if program == "make":
+                    assert arguments[0] in MAKE_TARGETS
+                    continue
+                assert program == "python", line
+                run([sys.executable, *arguments], folder)
+                done += 1
+    return done
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["README.md", "docs/sweeps.md"])
+def test_a_page_can_be_followed_from_top_to_bottom(page: str, tmp_path: Path) -> None:
+    assert follow(page, tmp_path) >= 8
