@@ -53,8 +53,15 @@ def _outcomes(path: Path) -> Iterator[Outcome]:
                 job=entry["job"],
                 status=JobStatus(entry["status"]),
                 wall_s=entry["wall_s"],
-                value=entry.get("value"),
+                value=_value(entry.get("value")),
                 error=entry.get("error"),
                 traceback=entry.get("traceback"),
                 runs=tuple(entry["runs"]),
             )
+
+
+def _value(raw: Any) -> float | dict[str, float] | None:
+    """Read a returned value back; non-finite numbers are strings in JSON, which float() understands."""
+    if isinstance(raw, dict):
+        return {name: float(number) for name, number in raw.items()}
+    return None if raw is None else float(raw)
