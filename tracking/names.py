@@ -3,6 +3,7 @@
 A checked name is a single path component (or, for artifacts, a chain of them) that cannot leave its folder.
 """
 
+import functools
 import re
 from typing import Any
 
@@ -50,6 +51,7 @@ def check_label(kind: str, name: Any) -> str:
     return name
 
 
+@functools.lru_cache(maxsize=1 << 16)  # the same ids are sorted at every publication
 def natural_key(name: str) -> tuple[tuple[int, int | str], ...]:
     """Sort key that puts run_2 before run_10 and run_999 before run_1000."""
     parts = _NUMBERS.split(name)
