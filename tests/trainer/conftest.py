@@ -20,7 +20,6 @@ SECTIONS = {
     "promotion": "default",
     "paths": "default",
 }
-QUICK = ["data.rows=2000", "training.epochs=2", "model.hidden_dims=[16]", "device=cpu"]
 
 Compose = Callable[..., DictConfig]
 
@@ -52,3 +51,11 @@ def data_folder() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no {folder}")
     return folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    """Train on one thread: models this small gain nothing from two, and lose much on a busy machine."""
+    import torch
+
+    torch.set_num_threads(1)
