@@ -48,14 +48,19 @@ def decode(data: bytes) -> Any:
 def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Replace `path` by `data` at once; `durable` waits until it would survive a power loss."""
     with beside(path) as (new, handle):
-        view = memoryview(data)
-        while view:
-            view = view[os.write(handle, view) :]
+        write_all(handle, data)
         if durable:
             os.fsync(handle)
         new.replace(path)
     if durable:
         sync_dir(path.parent)
+
+
+def write_all(handle: int, data: bytes) -> None:
+    """Write all of `data`, in as many pieces as the system takes."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(handle, view) :]
 
 
 def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
@@ -149,7 +154,7 @@ def write_whole(handle: int, line: bytes, path: Path) -> None:
 def create_bytes(path: Path, data: bytes) -> bool:
     """Make `path` hold `data` unless it exists; whether this call made it."""
     with beside(path) as (new, handle):
-        os.write(handle, data)
+        write_all(handle, data)
         os.fsync(handle)
         try:
             os.link(new, path)

@@ -5,6 +5,8 @@ moment its own scan *began*, so whatever was written during or after that scan, 
 it could publish, is newer and is read next time.
 """
 
+import atexit
+import contextlib
 import os
 import time
 from collections.abc import Mapping
@@ -14,11 +16,12 @@ from typing import Any
 import orjson
 
 from tracking import files
-from tracking.errors import CorruptFileError
+from tracking.errors import CorruptFileError, TrackingError
 from tracking.names import natural_key
 from tracking.paths import StorePaths
 
 COMPLETE_UP_TO = 1000  # runs; a larger store publishes at a limited rate
+COST_S = 6e-6  # of publishing one run, for a process that has not yet measured it
 RATE_SHARE = 100  # above that, a publication is followed by 100 times its own duration without one
 FIELDS = (
     "run_id",
@@ -60,28 +63,38 @@ class Publisher:
     def __init__(self, paths: StorePaths) -> None:
         self._paths = paths
         self._took_s = 0.0
-        self.is_behind = False
+        self._is_behind = False
 
     def publish(self, *, force: bool = False) -> None:
         """Bring metadata.json up to date, unless the store is large and that was done a moment ago."""
         if not force and self._should_wait():
-            self.is_behind = True
+            if not self._is_behind:
+                self._is_behind = True
+                atexit.register(self._catch_up)
             return
         started = time.monotonic()
         with files.lock(self._paths.metadata_lock):
             self._publish()
         self._took_s = time.monotonic() - started
-        self.is_behind = False
+        self._is_behind = False
+
+    def _catch_up(self) -> None:
+        # at the end of a process there is nobody left to tell; the next publication includes what this one missed
+        with contextlib.suppress(OSError, TrackingError):
+            if self._is_behind:
+                self.publish(force=True)
 
     def _should_wait(self) -> bool:
         try:
             state = self._paths.metadata.stat()
             # no entry is shorter than 200 bytes: a smaller file needs no counting
-            if state.st_size < 200 * COMPLETE_UP_TO or len(os.listdir(self._paths.runs)) <= COMPLETE_UP_TO:  # noqa: PTH208 - names are enough
+            if state.st_size < 200 * COMPLETE_UP_TO:
                 return False
+            count = sum(1 for _ in os.scandir(self._paths.runs))
         except FileNotFoundError:
             return False
-        return time.time() - state.st_mtime < RATE_SHARE * self._took_s
+        wait_s = RATE_SHARE * max(self._took_s, count * COST_S)
+        return count > COMPLETE_UP_TO and time.time() - state.st_mtime < wait_s
 
     def _publish(self) -> None:
         path = self._paths.metadata
@@ -89,7 +102,8 @@ class Publisher:
             began = os.fstat(handle).st_mtime_ns
             entries = self._entries()
             # what comes from JSON needs no preparation, and a thousand entries would take the most of the time
-            os.write(handle, orjson.dumps(entries, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+            text = orjson.dumps(entries, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+            files.write_all(handle, text)
             os.utime(handle, ns=(began, began))
             new.replace(path)
 

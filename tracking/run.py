@@ -145,7 +145,7 @@ class Run:
     def _deactivate(self) -> None:
         if self._is_active:
             self._is_active = False
-            _active.remove((os.getpid(), self)) if (os.getpid(), self) in _active else None
+            _active[:] = [(pid, run) for pid, run in _active if run is not self]
             _guard.leave()
 
     def _own(self) -> None:

@@ -121,9 +121,13 @@ class ExperimentTracker:
         paths = self._create(experiment_name, tags, description, data)
         run = self._run(paths.folder.name)
         run.activate()
-        _write_provenance(paths, config, overrides)
-        if params:
-            run.log_params(params)
+        try:
+            _write_provenance(paths, config, overrides)
+            if params:
+                run.log_params(params)
+        except BaseException as error:
+            run.__exit__(type(error), error, error.__traceback__)
+            raise
         return run
 
     def open_run(self, run_id: str) -> Run:
@@ -140,7 +144,11 @@ class ExperimentTracker:
         return list(self._store.records(experiment_name, _warn))
 
     def publish(self) -> None:
-        """Bring metadata.json up to date now; only needed in stores of more than a thousand runs."""
+        """Bring metadata.json up to date now.
+
+        Only needed in stores of more than a thousand runs, where it is otherwise up to date when the process ends;
+        not so in children of multiprocessing, which skip their exit handlers.
+        """
         if self._store.paths.runs.is_dir():
             self._store.publisher.publish(force=True)
 

@@ -97,6 +97,9 @@ def test_a_large_store_publishes_at_a_limited_rate_and_completely_when_asked(
     tracker.publish()
     assert published()[-1] == "run_1101"
     assert len(tracker.list_runs()) == 1101
+    code = "import sys; from tracking import ExperimentTracker; t = ExperimentTracker(sys.argv[1]); t.create_run('x'); t.create_run('x')"
+    subprocess.run([sys.executable, "-c", code, str(base)], check=True, cwd=Path(__file__).parents[2])
+    assert published()[-2:] == ["run_1102", "run_1103"]
 
 
 def test_a_store_can_be_moved(tracker: ExperimentTracker, base: Path, tmp_path: Path) -> None:
