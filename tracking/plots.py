@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # matplotlib is only loaded by those who draw
 
 Points = Sequence[Mapping[str, Any]]
 
-MAX_LEGEND = 12  # more names than this would cover the curves
+MAX_LEGEND = 28  # more names than this do not fit beside the curves
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C564B", "#000000")
 
 
@@ -26,7 +26,7 @@ def plot_metric(path: Path, metric: str, histories: Mapping[str, Points], *, tit
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    figure = Figure(figsize=(9, 5.4), dpi=150, layout="constrained")
+    figure = Figure(figsize=(10.5, 5.4), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     for number, (run_id, points) in enumerate(histories.items()):
@@ -40,7 +40,7 @@ def plot_metric(path: Path, metric: str, histories: Mapping[str, Points], *, tit
     axes.margins(x=0.02)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if len(histories) <= MAX_LEGEND:
-        legend = axes.legend(frameon=False, loc="best", fontsize=10)
+        legend = figure.legend(frameon=False, loc="outside right upper", fontsize=9)
         for text in legend.get_texts():
             text.set_parse_math(False)
     picture = io.BytesIO()
