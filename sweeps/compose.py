@@ -14,7 +14,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf, flag_override
 
 # From Hydra 1.4 on the name is this interpolation, which follows a job's overrides by itself.
 FOLLOWS_OVERRIDES = "${hydra_override_dirname:}"
@@ -62,7 +62,7 @@ class Composer:
 
     def _describe(self, config: DictConfig, number: int, point: Sequence[str]) -> None:
         overrides = [*self._fixed, *point]
-        with open_dict(config):
+        with flag_override(config.hydra, ["readonly", "struct"], False):
             config.hydra.overrides.task = overrides
             config.hydra.job.num = number
             config.hydra.job.id = str(number)
@@ -82,7 +82,7 @@ class Composer:
 def task_config(config: DictConfig) -> DictConfig:
     """Return the part of a composed config that the task sees: everything but ``hydra``."""
     task = copy.copy(config)
-    with open_dict(task):
+    with flag_override(task, ["readonly", "struct"], False):
         del task["hydra"]
     OmegaConf.set_readonly(task, None)
     return task

@@ -17,7 +17,7 @@ from types import FrameType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import HydraContext, TaskFunction
 from hydra.utils import get_method
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf, flag_override
 
 from sweeps.aggregate import Leaderboard, aggregate, last_record, objective_value
 from sweeps.compose import Composer, task_config
@@ -52,7 +52,7 @@ def run(
     space = parse_space(settings.params, arguments, hydra_context.config_loader)
     sweep_dir = _claim(settings)
     try:
-        with open_dict(config):
+        with flag_override(config.hydra, ["readonly", "struct"], False):
             config.hydra.sweep.dir = str(sweep_dir)
             config.hydra.sweep.subdir = "jobs/${hydra.job.num}"
         executor = LocalExecutor(

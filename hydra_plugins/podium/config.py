@@ -5,6 +5,7 @@ Each field is documented where it is acted upon, in ``sweeps.settings``.
 """
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -60,8 +61,9 @@ class LauncherConf:
     grace_s: float = 10.0  # how long a stopped job may take to finish its run
 
 
+@cache
 def register() -> None:
-    """Store both configs under the name ``podium``."""
+    """Store both configs under the name ``podium``; once, since Hydra 1.4 objects to a second time."""
     store = ConfigStore.instance()
     store.store(group="hydra/sweeper", name="podium", node=SweeperConf, provider="podium")
     store.store(group="hydra/launcher", name="podium", node=LauncherConf, provider="podium")
