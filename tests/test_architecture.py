@@ -32,6 +32,7 @@ TRACKING_PUBLIC = {
 # What importing a package may load from outside the standard library, with what those load themselves.
 CONFIGURING = {
     "antlr4",
+    "cython_runtime",  # the C parser of yaml
     "hydra",
     "importlib_resources",
     "omegaconf",
