@@ -253,9 +253,16 @@ def test_a_terminal_gets_a_table_that_fits_it(store: Path) -> None:
         assert ("not shown for want of width" in plain) == (columns < 200)
 
 
-def test_a_reader_that_leaves_early_is_no_error(store: Path) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_leaves_early_is_no_error(store: Path, unbuffered: str) -> None:
     command = f"{sys.executable} -m tracking compare ctr_model | head -1"
-    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, cwd=ROOT)
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "Found 4 runs for 'ctr_model'\n"
 

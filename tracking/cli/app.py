@@ -55,8 +55,9 @@ def main(arguments: Sequence[str]) -> int:
         return int(outcome or 0)
     except typer.Exit as stop:
         return stop.exit_code
-    except BrokenPipeError:
-        # the reader has seen enough; keep the interpreter from complaining when it flushes
+    except (BrokenPipeError, SystemExit):
+        # The reader has seen enough; where Typer meets that first, it makes an exit of it. The rest goes nowhere,
+        # so that the interpreter does not complain when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (TrackingError, OSError) as error:
