@@ -146,6 +146,7 @@ class _Sweep:
                 for outcome in self._executor.run(self._jobs, self._hear):
                     self._finish(outcome)
         finally:
+            self._tracker.publish()
             board = aggregate(self._dir)
             show_leaderboard(self._console, board, _shown(self._dir))
         self._raise_if_interrupted(board)

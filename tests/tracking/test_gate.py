@@ -41,7 +41,7 @@ def test_the_first_model_needs_only_the_thresholds() -> None:
     assert judge(version(1), None, thresholds={"val_auc": 0.7}, min_delta=0.1).promote
     refused = judge(version(1), None, thresholds={"val_auc": 0.9}, min_delta=0.0)
     assert not refused.promote
-    assert refused.reasons == ("val_auc 0.8 fails its threshold: at least 0.9",)
+    assert refused.reasons == ("val_auc 0.8 fails its threshold (at least 0.9)",)
 
 
 def test_a_threshold_on_a_loss_or_an_error_is_a_maximum() -> None:
@@ -49,7 +49,7 @@ def test_a_threshold_on_a_loss_or_an_error_is_a_maximum() -> None:
         version(1, test_loss=0.3, error=0.1), None, thresholds={"test_loss": 0.4, "error": 0.2}, min_delta=0
     ).promote
     refused = judge(version(1, test_loss=0.5), None, thresholds={"test_loss": 0.4}, min_delta=0)
-    assert "test_loss 0.5 fails its threshold: at most 0.4" in refused.reasons
+    assert "test_loss 0.5 fails its threshold (at most 0.4)" in refused.reasons
 
 
 @pytest.mark.parametrize("value", [None, math.nan, math.inf, -math.inf, "0.9", True])

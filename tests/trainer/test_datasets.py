@@ -47,10 +47,17 @@ def test_click_data_may_be_small_in_every_direction() -> None:
     assert data.shape == (2, ())
 
 
-def test_the_fingerprint_changes_with_the_preprocessing() -> None:
+def test_the_fingerprint_is_of_the_rows_whatever_their_preprocessing() -> None:
     first, other = (
         load(section("breast_cancer", numeric_transform=each)).describe()["fingerprint"]
         for each in ("standard", "bins")
+    )
+    assert first == other
+
+
+def test_another_split_of_the_same_rows_has_another_fingerprint() -> None:
+    first, other = (
+        load(section("breast_cancer", data_seed=each)).describe()["fingerprint"] for each in (0, 1)
     )
     assert first != other
 

@@ -27,8 +27,11 @@ def judge(
         raise InvalidValueError(f"min_delta is {min_delta!r}: give a finite number that is not negative")
     against: list[str] = []
     passed: list[str] = []
-    for check in [_objective(challenger), *(_threshold(challenger, *item) for item in thresholds.items())]:
-        (passed if check[0] else against).append(check[1])
+    checks = [_threshold(challenger, *item) for item in thresholds.items()]
+    if not (_has_value(challenger) and challenger.objective["metric"] in thresholds):  # else it is said there
+        checks.insert(0, _objective(challenger))
+    for holds, reason in checks:
+        (passed if holds else against).append(reason)
     if champion is None:
         passed.append("there is no champion yet")
     elif not against or _has_value(challenger):
@@ -67,7 +70,7 @@ def _threshold(version: ModelVersion, metric: str, bound: float) -> tuple[bool, 
     side = "at most" if is_maximum(metric) else "at least"
     passes = value <= bound if is_maximum(metric) else value >= bound  # type: ignore[operator]  # finite, so a number
     verb = "passes" if passes else "fails"
-    return passes, f"{metric} {_show(value)} {verb} its threshold: {side} {_show(bound)}"
+    return passes, f"{metric} {_show(value)} {verb} its threshold ({side} {_show(bound)})"
 
 
 def _beats(challenger: ModelVersion, champion: ModelVersion, min_delta: float) -> tuple[bool, str]:

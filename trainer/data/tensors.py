@@ -68,6 +68,7 @@ class Dataset:
     test: Split
     encoder: Encoder
     reference: dict[str, float]
+    fingerprint: str
 
     @property
     def shape(self) -> Shape:
@@ -75,18 +76,10 @@ class Dataset:
         return Shape(self.train.numeric.shape[1], self.encoder.cardinalities)
 
     def describe(self) -> dict[str, Any]:
-        """Fingerprint the data: a hash of every split and of the preprocessing, rows, positive rates.
-
-        Two runs with the same fingerprint were trained and scored on the same numbers.
-        """
-        digest = hashlib.sha256(repr(self.encoder.to_json()).encode())
+        """Facts for the record of a run: the fingerprint, rows and positive rate of each split."""
         named = {"train": self.train, "val": self.val, "test": self.test}
-        for split in named.values():
-            for tensor in (split.numeric, split.categorical, split.target):
-                digest.update(repr(tuple(tensor.shape)).encode())
-                digest.update(tensor.contiguous().numpy().data)
         return {
-            "fingerprint": f"sha256:{digest.hexdigest()}",
+            "fingerprint": self.fingerprint,
             "rows": sum(len(split) for split in named.values()),
             **{f"{name}_rows": len(split) for name, split in named.items()},
             **{
@@ -115,7 +108,25 @@ def encode(splits: Splits, *, transform: str, min_frequency: int) -> Dataset:
         Split(*encoder.transform(table), torch.from_numpy(np.asarray(values, dtype=np.float32)))
         for table, values in zip(splits.tables, splits.targets, strict=True)
     )
-    return Dataset(train, val, test, encoder, dict(splits.reference))
+    return Dataset(train, val, test, encoder, dict(splits.reference), fingerprint(splits))
+
+
+def fingerprint(splits: Splits) -> str:
+    """Hash the rows as read, split by split: their targets and feature columns, before any preprocessing.
+
+    Models with the same fingerprint were scored on the same rows, however each of them encodes these, so
+    their metrics can be compared.
+    """
+    from pandas import Series
+    from pandas.util import hash_pandas_object
+
+    digest = hashlib.sha256()
+    for table, target in zip(splits.tables, splits.targets, strict=True):
+        digest.update(np.asarray(target, dtype=np.float32).tobytes())
+        for name in sorted((*splits.numeric, *splits.categorical)):
+            digest.update(repr(name).encode())
+            digest.update(hash_pandas_object(Series(table[name]), index=False).to_numpy().tobytes())
+    return f"sha256:{digest.hexdigest()}"
 
 
 def _check_classes(name: str, values: np.ndarray[Any, Any], splits: Splits) -> None:
