@@ -106,7 +106,7 @@ def _rich_table(
     widths = [max(len(cell) for cell in cells) for cells in zip(columns, *texts, strict=True)]
     limit = shutil.get_terminal_size().columns
     count = len(columns)
-    while count > keep and sum(widths[:count]) + 2 * count > limit:
+    while count > keep and sum(widths[:count]) + 3 * count > limit:
         count -= 1
     rich_table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for name, right in zip(columns[:count], numeric, strict=False):
