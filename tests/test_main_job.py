@@ -186,6 +186,14 @@ def test_bad_input_is_one_clear_message_and_nothing_is_lost(
     assert statuses <= {"failed"}
 
 
+@pytest.mark.parametrize("multirun", [False, True], ids=["run", "sweep"])
+def test_the_store_stays_where_the_command_was_given_when_jobs_change_the_folder(
+    tmp_path: Path, multirun: bool
+) -> None:
+    train(tmp_path, *(["-m"] if multirun else []), "hydra.job.chdir=true", *SMALL)
+    assert len(ExperimentTracker(tmp_path / "experiments").records("ctr_model")) == 1
+
+
 def test_ctrl_c_ends_a_single_run_as_killed_without_a_traceback(tmp_path: Path) -> None:
     import signal
 

@@ -8,8 +8,10 @@ import sys
 from typing import Any
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from hydra.utils import to_absolute_path
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from tracking import TrackingError
@@ -19,8 +21,13 @@ from trainer.errors import TrainerError
 INTERRUPTED = 130  # what a shell reports for a command ended by Ctrl-C
 
 
+PATHS = ("paths.experiments", "data.path", "data.test_path")
+
+
 def run(cfg: DictConfig) -> float:
     """Check one composed config and train it; return the objective."""
+    if HydraConfig.get().job.chdir:
+        _anchor(cfg)
     check(cfg)
     from trainer.task import train
 
@@ -50,6 +57,14 @@ def main() -> None:
         sys.stderr.write(f"error: {explain(error)}\n")
         # A sweep that was stopped by a signal says so in its exit code.
         sys.exit(getattr(error, "exit_code", 1))
+
+
+def _anchor(cfg: DictConfig) -> None:
+    """Make relative paths mean what they meant where the command was given, before Hydra changed the folder."""
+    for key in PATHS:
+        path = OmegaConf.select(cfg, key)
+        if path is not None:
+            OmegaConf.update(cfg, key, to_absolute_path(str(path)))
 
 
 def _version_base() -> dict[str, Any]:

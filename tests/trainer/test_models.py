@@ -138,3 +138,9 @@ def test_predict_is_repeatable_while_training_mode_drops() -> None:
     model.train()
     assert torch.equal(model.predict(numeric, codes), model.predict(numeric, codes))
     assert not torch.equal(model(numeric, codes), model(numeric, codes))
+
+
+def test_other_hyper_parameters_are_ignored_but_a_slip_of_the_pen_is_refused() -> None:
+    TabularClassifier(3, [4], learning_rate=0.1, batch_size=8)
+    with pytest.raises(TypeError, match="'dropot'; did you mean 'dropout'"):
+        TabularClassifier(3, [4], dropot=0.1)

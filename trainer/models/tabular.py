@@ -4,11 +4,12 @@ Both take the same batch, `forward(numeric, categorical)`: float features [N, F]
 [N, C]. They give logits [N]; `predict` gives probabilities. Weights and dropout draw from a generator
 when one is given. Unknown keyword arguments are accepted and ignored, because the logged parameters of a
 run hold the whole recipe flat (learning rate, batch size, ...), and `TabularClassifier(**run["params"])`
-must rebuild the model from them.
+must rebuild the model from them. Only a name that looks like a slip of one's own is refused.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from itertools import accumulate
 from typing import Any
 
@@ -16,6 +17,8 @@ import torch
 from torch import nn
 
 from trainer.models.dropout import Dropout
+
+OWN_KEYWORDS = ("cardinalities", "embedding_dim", "generator")
 
 
 class TabularClassifier(nn.Module):
@@ -35,9 +38,10 @@ class TabularClassifier(nn.Module):
         cardinalities: Sequence[int] = (),
         embedding_dim: int = 8,
         generator: torch.Generator | None = None,
-        **_recipe: Any,
+        **recipe: Any,
     ) -> None:
         super().__init__()
+        _refuse_typos(recipe, ("input_dim", "hidden_dims", "dropout", "output_dim", *OWN_KEYWORDS))
         self.embeddings = Embeddings(cardinalities, embedding_dim, generator=generator)
         width = input_dim + len(cardinalities) * embedding_dim
         layers: list[nn.Module] = []
@@ -66,9 +70,10 @@ class LogisticRegression(nn.Module):
         *,
         cardinalities: Sequence[int] = (),
         generator: torch.Generator | None = None,
-        **_recipe: Any,
+        **recipe: Any,
     ) -> None:
         super().__init__()
+        _refuse_typos(recipe, ("input_dim", *OWN_KEYWORDS))
         self.linear = _linear(input_dim, 1, generator)
         self.weights = Embeddings(cardinalities, 1, generator=generator)
 
@@ -105,6 +110,12 @@ class Embeddings(nn.Module):
         """Look up the vectors of every column."""
         vectors: torch.Tensor = self.table(categorical + self.offsets)
         return vectors
+
+
+def _refuse_typos(recipe: Iterable[str], own: Sequence[str]) -> None:
+    for name in recipe:
+        for meant in get_close_matches(name, own, n=1, cutoff=0.85):
+            raise TypeError(f"unknown argument {name!r}; did you mean {meant!r}?")
 
 
 class _Linear(nn.Linear):
