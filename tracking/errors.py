@@ -7,6 +7,7 @@ TrackingError
 ├── UnknownModelError     (LookupError)        no such model, version or champion
 ├── MissingFileError      (FileNotFoundError)  a file to be logged or registered is not there
 ├── CorruptFileError      (ValueError)         a file of the store cannot be read as what it should be
+│   └── NewerFormatError                       it was written by a newer version of this software
 ├── StoreUnwritableError  (OSError)            the store refuses to be written
 └── ModelLoadError        (RuntimeError)       a model's files changed, or its loader may not be called
 
@@ -40,6 +41,10 @@ class MissingFileError(TrackingError, FileNotFoundError):
 
 class CorruptFileError(TrackingError, ValueError):
     """A file of the store is damaged; it was left as it is."""
+
+
+class NewerFormatError(CorruptFileError):
+    """A file of the store was written by a newer version of this software; it is neither read nor changed."""
 
 
 class StoreUnwritableError(TrackingError, OSError):

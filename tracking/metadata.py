@@ -19,6 +19,7 @@ from tracking import files
 from tracking.errors import CorruptFileError, TrackingError
 from tracking.names import natural_key
 from tracking.paths import StorePaths
+from tracking.records import check_format
 
 COMPLETE_UP_TO = 1000  # runs; a larger store publishes at a limited rate
 COST_S = 6e-6  # of publishing one run, for a process that has not yet measured it
@@ -133,7 +134,9 @@ def _entry(folder: os.DirEntry[str], known: Entry | None, scanned: int, run_dir:
     try:
         if known and _changed(folder, path) < scanned:
             return {**known, "run_dir": run_dir}
-        return public_entry(files.read_object(Path(path)), run_dir)
+        entry = files.read_object(Path(path))
+        check_format(entry, Path(path))
+        return public_entry({**entry, "run_id": folder.name}, run_dir)
     except (FileNotFoundError, NotADirectoryError):
         # a store written by other code: the entry is all there is, and goes when the folder is gone
         return public_entry(known, run_dir) if known else None

@@ -14,12 +14,12 @@ MAX_NAME_BYTES = 200  # leaves room for the suffixes of temporary files below th
 _NUMBERS = re.compile(r"(\d+)")
 
 
-def check_component(kind: str, name: Any) -> str:
+def check_component(kind: str, name: Any, *, example: str = "ctr_model") -> str:
     """Give back `name` when it is safe as one path component, else raise InvalidNameError."""
     reason = _why_unsafe(name)
     if reason:
         raise InvalidNameError(
-            f"{kind} {name!r} {reason}; use letters, digits, '_', '-' and '.', such as 'ctr_model'"
+            f"{kind} {name!r} {reason}; use letters, digits, '_', '-' and '.', such as {example!r}"
         )
     return str(name)
 

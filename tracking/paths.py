@@ -74,8 +74,9 @@ class RunPaths:
 class StorePaths:
     """The files of a store."""
 
-    def __init__(self, base: Path) -> None:
-        self.base = base
+    def __init__(self, named: Path, base: Path | None = None) -> None:
+        self.named = named
+        self.base = base or named.absolute()  # now: a later change of the working folder moves no store
 
     @cached_property
     def runs(self) -> Path:
@@ -100,6 +101,10 @@ class StorePaths:
     def run(self, run_id: str) -> RunPaths:
         """The files of one run; the id must have been checked."""
         return RunPaths(self.runs / run_id)
+
+    def shown(self, run_id: str) -> str:
+        """The folder of a run as users are shown it, below the store as it was named."""
+        return str(self.named / "runs" / run_id)
 
     def plot(self, metric: str) -> Path:
         """The picture that compares a metric between runs; characters unfit for a file name become '_'."""

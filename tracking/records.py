@@ -1,15 +1,28 @@
 """What reading gives: frozen values. Only a live Run writes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from tracking.errors import InvalidValueError
+from tracking.errors import CorruptFileError, InvalidValueError, NewerFormatError
 from tracking.values import Number
 
-FORMAT = 1  # of a run folder: run.json carries it for all files beside it
+FORMAT = 1  # of a run folder (run.json carries it for all files beside it) and of a model version's
+
+
+def check_format(value: Mapping[str, Any], path: Path) -> None:
+    """Raise NewerFormatError when the object in `path` is of a format that this version does not know."""
+    number = value.get("format", FORMAT)
+    if type(number) is not int:
+        raise CorruptFileError(f"{path} has the format {number!r}, which is no number; repair the file")
+    if number > FORMAT:
+        raise NewerFormatError(
+            f"{path} was written by a newer version of podium (format {number}, this one knows up to {FORMAT}); "
+            "upgrade to read it"
+        )
 
 
 class RunStatus(StrEnum):
@@ -48,7 +61,7 @@ class RunRecord:
     """A run without its metric histories, as it was when it was read.
 
     Times are aware. `status` is killed when the run was never finished and its process is gone. `sweep` is
-    {"id", "job", "key", "config_hash", "attempt"} for a job of a sweep. `error` is one line.
+    {"id", "job", "key", "config_hash", "attempt"} for a job of a sweep. `run_dir` is absolute. `error` is one line.
     """
 
     run_id: str

@@ -40,7 +40,7 @@ class Run:
 
     @property
     def run_dir(self) -> Path:
-        """The folder of the run, below the store as it was named."""
+        """The folder of the run, an absolute path."""
         return self._paths.folder
 
     @property

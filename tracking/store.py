@@ -15,19 +15,22 @@ from tracking import clock, files, liveness
 from tracking.errors import CorruptFileError, UnknownRunError
 from tracking.history import read_history
 from tracking.metadata import Entry, Publisher, public_entry, read_metadata
-from tracking.names import check_component, check_label, natural_key
+from tracking.names import check_component, check_label, is_component, natural_key
 from tracking.paths import RunPaths, StorePaths
-from tracking.records import FORMAT, RunRecord, RunStatus
+from tracking.records import FORMAT, RunRecord, RunStatus, check_format
 from tracking.summary import frozen, read_stats
 from tracking.values import plain, revive, tag_values
 from tracking.version import __version__
 
 
 class Store:
-    """Access to a store; making one touches nothing on disk."""
+    """Access to a store; making one touches nothing on disk.
 
-    def __init__(self, base_dir: str | os.PathLike[str]) -> None:
-        self.paths = StorePaths(Path(base_dir))
+    The folder is fixed at that moment, unless `at` says where `base_dir` lay when another process named it.
+    """
+
+    def __init__(self, base_dir: str | os.PathLike[str], *, at: Path | None = None) -> None:
+        self.paths = StorePaths(Path(base_dir), at)
         self.publisher = Publisher(self.paths)
         self._next_number = 0
         self._metadata: tuple[tuple[int, int], dict[str, Entry]] = ((0, 0), {})
@@ -73,20 +76,24 @@ class Store:
         return sorted((name for name in names if self._is_run(name)), key=natural_key)
 
     def entry(self, run_id: str) -> Entry | None:
-        """What run.json says, or metadata.json for a run of other code; None for an unknown id."""
-        paths = self.paths.run(check_component("run id", run_id))
-        try:
-            return files.read_object(paths.run)
-        except (FileNotFoundError, NotADirectoryError):
-            return self._foreign(run_id) if paths.folder.is_dir() else None
+        """What run.json says, or metadata.json for a run of other code; None for an unknown id.
+
+        CorruptFileError names the file when it does not say what every run must.
+        """
+        if isinstance(run_id, str) and not is_component(run_id):
+            return None
+        entry = self._read(check_component("run id", run_id, example="run_001"))
+        if entry is not None:
+            _check(entry, self._source(run_id))
+        return entry
 
     def require(self, run_id: str) -> Entry:
-        """Like `entry`, but UnknownRunError for an unknown id."""
-        entry = self.entry(run_id)
+        """Like `entry`, but UnknownRunError for an unknown id and InvalidNameError for what is none."""
+        entry = self.entry(check_component("run id", run_id, example="run_001"))
         if entry is None:
             ids = self.run_ids()
             known = f"it has {len(ids)} runs, {ids[0]} to {ids[-1]}" if ids else "it has no runs yet"
-            raise UnknownRunError(f"no run {run_id!r} in the store {str(self.paths.base)!r}: {known}")
+            raise UnknownRunError(f"no run {run_id!r} in the store {str(self.paths.named)!r}: {known}")
         return entry
 
     def change(self, run_id: str, *, durable: bool = False, **changes: Any) -> Entry:
@@ -101,7 +108,7 @@ class Store:
         """The run as a dict for users, a dead run shown as killed."""
         run_id = str(entry["run_id"])
         return {
-            **public_entry(entry, str(self.paths.run(run_id).folder)),
+            **public_entry(entry, self.paths.shown(run_id)),
             "status": shown_status(entry).value,
         }
 
@@ -125,12 +132,13 @@ class Store:
         """The run without histories as a frozen value."""
         run_id = str(entry["run_id"])
         paths = self.paths.run(run_id)
+        source = self._source(run_id)
         return RunRecord(
             run_id=run_id,
-            experiment_name=str(entry.get("experiment_name", "")),
+            experiment_name=entry["experiment_name"],
             status=shown_status(entry),
-            created_at=_moment(entry.get("created_at"), paths) or datetime.fromtimestamp(0).astimezone(),
-            finished_at=_moment(entry.get("finished_at"), paths),
+            created_at=_moment(entry.get("created_at"), source) or datetime.fromtimestamp(0).astimezone(),
+            finished_at=_moment(entry.get("finished_at"), source),
             tags=dict(entry.get("tags") or {}),
             description=entry.get("description") or "",
             run_dir=paths.folder,
@@ -147,8 +155,11 @@ class Store:
         """All runs, of one experiment or of all; a damaged one is reported and left out."""
         for run_id in self.run_ids():
             try:
-                entry = self.entry(run_id)
-                if entry and experiment_name in (None, entry.get("experiment_name")):
+                entry = self._read(run_id)
+                # one without a name may belong to any experiment, and is reported to all
+                named = entry.get("experiment_name") if entry else None
+                if entry and (experiment_name is None or named in (None, experiment_name)):
+                    _check(entry, self._source(run_id))
                     yield entry
             except CorruptFileError as error:
                 on_error(error)
@@ -162,6 +173,19 @@ class Store:
                 yield self.record(entry)
             except CorruptFileError as error:
                 on_error(error)
+
+    def _read(self, run_id: str) -> Entry | None:
+        paths = self.paths.run(run_id)
+        try:
+            entry = files.read_object(paths.run)
+            check_format(entry, paths.run)
+        except (FileNotFoundError, NotADirectoryError):
+            entry = (self._foreign(run_id) or {}) if paths.folder.is_dir() else {}
+        return {**entry, "run_id": run_id} if entry else None  # a copied folder is a run of its own
+
+    def _source(self, run_id: str) -> Path:
+        path = self.paths.run(run_id).run
+        return path if path.exists() else self.paths.metadata
 
     def _first_number(self) -> int:
         if not self._next_number:
@@ -193,19 +217,27 @@ class Store:
 
 def shown_status(entry: Mapping[str, Any]) -> RunStatus:
     """The status a reader sees: a run that was never finished and whose process is gone was killed."""
-    try:
-        status = RunStatus(entry.get("status", ""))
-    except ValueError:
-        raise CorruptFileError(
-            f"run {entry.get('run_id')!r} has the status {entry.get('status')!r}, which is none of {', '.join(RunStatus)}"
-        ) from None
+    status = RunStatus(entry["status"])
     return RunStatus.KILLED if status is RunStatus.RUNNING and liveness.is_gone(dict(entry)) else status
 
 
-def _moment(text: str | None, paths: RunPaths) -> datetime | None:
+def _check(entry: Mapping[str, Any], source: Path) -> None:
+    name, status = entry.get("experiment_name"), entry.get("status")
+    if not isinstance(name, str) or not name:
+        fault = f"the experiment name {name!r}, which is no text"
+    elif status not in list(RunStatus):
+        fault = f"the status {status!r}, which is none of {', '.join(RunStatus)}"
+    elif wrong := [key for key in ("tags", "data", "sweep") if not isinstance(entry.get(key) or {}, dict)]:
+        fault = f"{wrong[0]} that are {type(entry[wrong[0]]).__name__}, not a mapping"
+    else:
+        return
+    raise CorruptFileError(f"{source} gives run {entry['run_id']!r} {fault}; repair the file")
+
+
+def _moment(text: str | None, source: Path) -> datetime | None:
     try:
         return clock.parse(text) if text else None
     except (TypeError, ValueError):
         raise CorruptFileError(
-            f"{paths.run} holds the time {text!r}, which is not ISO 8601; repair the file"
+            f"{source} holds the time {text!r}, which is not ISO 8601; repair the file"
         ) from None

@@ -24,7 +24,7 @@ MAX_OPEN = 64  # journals kept open for log_metrics; the least recently used one
 class ExperimentTracker:
     """Records runs in a folder of plain files, and reads them back.
 
-    Making one touches nothing on disk. Any number of processes and threads may use the same store. Unknown run ids
+    Making one touches nothing on disk, and fixes the folder: a later chdir changes nothing. Any number of processes and threads may use the same store. Unknown run ids
     raise UnknownRunError, except in `get_run` and `record`, which give None.
 
         tracker = ExperimentTracker()
@@ -40,7 +40,7 @@ class ExperimentTracker:
     @property
     def base_dir(self) -> Path:
         """The folder of the store, as it was named."""
-        return self._store.paths.base
+        return self._store.paths.named
 
     def create_run(
         self, experiment_name: str, tags: Mapping[str, Any] | None = None, description: str = ""
@@ -179,8 +179,12 @@ class ExperimentTracker:
             self._open.move_to_end(run_id)
             return run
 
-    def __reduce__(self) -> tuple[type["ExperimentTracker"], tuple[Path]]:
-        return ExperimentTracker, (self.base_dir,)  # a copy in another process opens its own files
+    def __reduce__(self) -> tuple[type["ExperimentTracker"], tuple[Path], Path]:
+        return ExperimentTracker, (self.base_dir,), self._store.paths.base
+
+    def __setstate__(self, base: Path) -> None:
+        # a copy in another process opens its own files, in this store, wherever that process works
+        self._store = Store(self.base_dir, at=base)
 
 
 def _write_provenance(paths: RunPaths, config: str | None, overrides: Sequence[str]) -> None:

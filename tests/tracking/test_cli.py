@@ -179,6 +179,19 @@ def test_a_damaged_run_is_named_the_others_are_shown_and_the_exit_code_tells(sto
     assert re.fullmatch(r"tracking: left out: .*run_001/params\.json is not valid JSON .*\n", err)
 
 
+@pytest.mark.parametrize("change", [{"status": "archived"}, {"format": 2}])
+def test_a_run_that_cannot_be_understood_takes_no_list_down(
+    store: Path, say: Say, change: dict[str, object]
+) -> None:
+    path = store / "runs" / "run_001" / "run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    for command in (["list"], ["compare", "ctr_model"], ["best", "ctr_model"]):
+        code, out, err = say(*command)
+        assert code == 1
+        assert "run_002" in out
+        assert re.fullmatch(r"tracking: left out: .*run_001/run\.json .*\n", err)
+
+
 def test_an_experiment_that_is_named_like_a_command_is_reached_through_compare(
     tracker: ExperimentTracker, base: Path, say: Say
 ) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from tracking import CorruptFileError, ExperimentTracker, StoreUnwritableError, UnknownRunError
+from tracking import (
+    CorruptFileError,
+    ExperimentTracker,
+    ModelRegistry,
+    NewerFormatError,
+    StoreUnwritableError,
+    UnknownRunError,
+)
 
 KEYS = ["run_id", "experiment_name", "created_at", "finished_at", "status", "tags", "description", "run_dir"]
 
@@ -216,3 +224,117 @@ def test_a_claimed_folder_that_never_became_a_run_is_no_run(tracker: ExperimentT
     assert tracker.get_run("run_001") is None
     assert tracker.create_run("x") == "run_002"
     assert [entry["run_id"] for entry in json.loads((base / "metadata.json").read_text())] == ["run_002"]
+
+
+def test_a_store_stays_where_it_was_when_the_working_folder_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    tracker, registry = ExperimentTracker("experiments"), ModelRegistry("experiments")
+    with tracker.start_run("x", params={"lr": 0.1}) as run:
+        run.log({"a": 1.0})
+        os.chdir("elsewhere")
+        run.log({"a": 2.0})
+        (run.artifacts_dir / "model_best.pt").write_bytes(b"weights")
+    other = pickle.loads(pickle.dumps(tracker))
+    other.log_metrics(run.run_id, {"a": 3.0})
+    registry.register("m", run.run_id, objective={"metric": "a", "mode": "max", "value": 3.0})
+    assert (
+        tracker.get_run(run.run_id)["run_dir"]
+        == other.list_runs()[0]["run_dir"]
+        == "experiments/runs/run_001"
+    )
+    assert [point["value"] for point in tracker.get_run(run.run_id)["metrics"]["a"]] == [1, 2, 3]
+    assert tracker.record(run.run_id).run_dir == run.run_dir == tmp_path / "experiments" / "runs" / "run_001"
+    assert tracker.base_dir == Path("experiments")
+    assert registry.versions("m")[0].path == tmp_path / "experiments" / "models" / "m" / "v1"
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"status": "archived"}, "the status 'archived', which is none of running"),
+        ({"status": None}, "the status None"),
+        ({"status": []}, r"the status \[\]"),
+        ({"experiment_name": None}, "the experiment name None, which is no text"),
+        ({"tags": ["a"]}, "tags that are list, not a mapping"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["run.json", "metadata.json"])
+def test_a_run_that_does_not_say_what_every_run_must_hides_no_other(
+    base: Path,
+    write_plain_store: Callable[..., None],
+    caplog: pytest.LogCaptureFixture,
+    kind: str,
+    change: dict[str, object],
+    fault: str,
+) -> None:
+    write_plain_store()
+    path = base / "metadata.json"
+    if kind == "run.json":
+        path = base / "runs" / "run_001" / "run.json"
+        ExperimentTracker(base).finish_run("run_001")
+        path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    else:
+        first, second = json.loads(path.read_text())
+        path.write_text(json.dumps([{**first, **change}, second]))
+    tracker = ExperimentTracker(base)
+    assert [run["run_id"] for run in tracker.list_runs("ctr_model")] == ["run_002"]
+    assert [run.run_id for run in tracker.records()] == ["run_002"]
+    assert tracker.get_best_run("val_auc")["run_id"] == "run_002"
+    assert str(path) in caplog.text
+    with pytest.raises(CorruptFileError, match=rf"{kind} gives run 'run_001' {fault}"):
+        tracker.get_run("run_001")
+
+
+def test_a_run_of_a_newer_format_is_left_out_with_a_message_and_never_written(
+    tracker: ExperimentTracker, base: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        tracker.finish_run(tracker.create_run("x"))
+    folder = base / "runs" / "run_001"
+    path = folder / "run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format": 2, "status": "paused"}))
+    before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    later = ExperimentTracker(base)
+    assert [run["run_id"] for run in later.list_runs()] == ["run_002"]
+    assert "run.json was written by a newer version of podium (format 2" in caplog.text
+    for call in (
+        later.get_run,
+        later.open_run,
+        later.finish_run,
+        lambda run_id: later.log_metrics(run_id, {"a": 1}),
+        lambda run_id: later.log_params(run_id, {"a": 1}),
+    ):
+        with pytest.raises(NewerFormatError, match="written by a newer version of podium"):
+            call("run_001")
+    assert later.create_run("x") == "run_003"
+    assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
+
+
+def test_a_format_that_is_no_number_is_damage(tracker: ExperimentTracker, base: Path) -> None:
+    path = base / "runs" / tracker.create_run("x") / "run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format": "two"}))
+    with pytest.raises(CorruptFileError, match="has the format 'two', which is no number"):
+        tracker.get_run("run_001")
+
+
+def test_a_copied_folder_is_a_run_of_its_own(tracker: ExperimentTracker, base: Path) -> None:
+    run_id = tracker.create_run("x")
+    tracker.log_metrics(run_id, {"a": 1})
+    tracker.finish_run(run_id)
+    shutil.copytree(base / "runs" / run_id, base / "runs" / "run_050")
+    tracker.log_metrics("run_050", {"a": 2})
+    assert [run["run_id"] for run in tracker.list_runs()] == ["run_001", "run_050"]
+    assert [record.run_id for record in tracker.records()] == ["run_001", "run_050"]
+    assert tracker.get_best_run("a")["run_id"] == "run_050"
+    assert tracker.get_run("run_050")["run_dir"].endswith("run_050")
+    assert list(tracker.compare_runs(["run_050"])["run_id"]) == ["run_050"]
+    tracker.publish()
+    published = json.loads((base / "metadata.json").read_text())
+    assert [entry["run_id"] for entry in published] == ["run_001", "run_050"]
+    tracker.finish_run("run_050", status="failed")
+    assert [record.status for record in tracker.records()] == ["completed", "failed"]
+    assert json.loads((base / "runs" / "run_050" / "run.json").read_text())["run_id"] == "run_050"

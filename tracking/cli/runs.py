@@ -140,6 +140,7 @@ def plot(
             f"no run to draw has the metric {metric!r}; metrics of {experiment!r}: {', '.join(names) or 'none'}"
         )
     path = plot_metric(place.paths.plot(metric), metric, histories, title=f"{experiment}: {metric}")
+    path = place.paths.named / path.name
     output.say_json({"path": str(path), "runs": list(histories)}) if as_json else output.say(f"Wrote {path}")
     return _report(damaged)
 
@@ -233,7 +234,7 @@ def _experiment(store: Store, experiment: str) -> tuple[list[RunRecord], list[Co
     if not runs and not damaged:
         names = dict.fromkeys(entry["experiment_name"] for entry in store.entries(None, damaged.append))
         raise TrackingError(
-            f"no runs of an experiment {experiment!r} in {str(store.paths.base)!r}; known: {', '.join(names) or 'none'}"
+            f"no runs of an experiment {experiment!r} in {str(store.paths.named)!r}; known: {', '.join(names) or 'none'}"
         )
     return runs, damaged
 
