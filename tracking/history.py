@@ -15,7 +15,7 @@ import orjson
 from tracking import files
 from tracking.errors import CorruptFileError
 from tracking.paths import RunPaths
-from tracking.values import Number, non_finite_text
+from tracking.values import Number, non_finite_text, stored_number
 
 History = dict[str, list[dict[str, Any]]]
 
@@ -44,8 +44,8 @@ class Line(NamedTuple):
             try:
                 metrics = value["metrics"]
                 for name, number in metrics.items():
-                    if isinstance(number, str):
-                        metrics[name] = float(number)
+                    if type(number) is not float:
+                        metrics[name] = stored_number(number)
                 yield cls(value["step"], value["timestamp"], metrics)
             except (KeyError, TypeError, AttributeError, ValueError):
                 files.log.warning("%s: skipped a line that is no log call: %.80r", path, value)
@@ -103,9 +103,11 @@ def _read_metrics_json(path: Path) -> History:
 
 
 def _point(point: dict[str, Any]) -> dict[str, Any]:
-    value = point["value"]
-    number = value if isinstance(value, int | float) else float(value)
-    return {"step": point.get("step"), "value": number, "timestamp": point.get("timestamp", "")}
+    return {
+        "step": point.get("step"),
+        "value": stored_number(point["value"]),
+        "timestamp": point.get("timestamp", ""),
+    }
 
 
 def _json_number(value: Number) -> Number | str:

@@ -5,6 +5,8 @@ A checked name is a single path component (or, for artifacts, a chain of them) t
 
 import functools
 import re
+import unicodedata
+from pathlib import PurePath
 from typing import Any
 
 from tracking.errors import InvalidNameError
@@ -30,13 +32,17 @@ def is_component(name: str) -> bool:
 
 
 def check_artifact(name: Any) -> str:
-    """Give back `name` when it is a relative path inside the artifacts folder, such as 'plots/roc.png'."""
-    parts = name.split("/") if isinstance(name, str) else [name]
+    """Give back `name` as text when it is a relative path inside the artifacts folder, such as 'plots/roc.png'.
+
+    Only what could leave the folder or cannot be a file's name is refused.
+    """
+    text = name.as_posix() if isinstance(name, PurePath) else name
+    parts = text.split("/") if isinstance(text, str) else [text]
     for part in parts:
-        reason = _why_unsafe(part)
+        reason = _why_no_file(part)
         if reason:
             raise InvalidNameError(
-                f"artifact name {name!r} is refused: its part {part!r} {reason}; "
+                f"artifact name {text!r} is refused: its part {part!r} {reason}; "
                 "use a relative path inside the run's artifacts, such as 'plots/roc.png'"
             )
     return "/".join(parts)
@@ -68,6 +74,20 @@ def _why_unsafe(name: Any) -> str:
     if any(char in '/\\:*?"<>|' for char in name) or not _is_printable(name):
         return "holds a character that is not safe in a file name"
     if len(name.encode()) > MAX_NAME_BYTES:
+        return f"is longer than {MAX_NAME_BYTES} bytes"
+    return ""
+
+
+def _why_no_file(part: Any) -> str:
+    if not isinstance(part, str):
+        return f"is {type(part).__name__}, not a string"
+    if not part:
+        return "is empty"
+    if part in (".", ".."):
+        return "is no name"
+    if any(char == "\\" or unicodedata.category(char) in ("Cc", "Cs") for char in part):
+        return "holds a backslash or a control character"
+    if len(part.encode()) > MAX_NAME_BYTES:
         return f"is longer than {MAX_NAME_BYTES} bytes"
     return ""
 

@@ -3,12 +3,12 @@
 import os
 import threading
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from tracking import clock, files, liveness
-from tracking.errors import InvalidNameError, InvalidValueError, MissingFileError
+from tracking.errors import InvalidNameError, InvalidValueError, MissingFileError, TrackingError
 from tracking.journal import Journal
 from tracking.names import check_artifact
 from tracking.paths import RunPaths
@@ -18,7 +18,17 @@ from tracking.store import Store
 from tracking.values import jsonable, metric_values, param_values, step_value, tag_values
 
 _guard = TermGuard()
-_active: list[tuple[int, "Run"]] = []  # with the process that opened it: a forked child has no open run
+
+
+class _Opened(NamedTuple):
+    """An open run, and who opened it: a forked child has no open run."""
+
+    pid: int
+    thread: threading.Thread
+    run: "Run"
+
+
+_active: list[_Opened] = []
 
 
 class Run:
@@ -69,7 +79,7 @@ class Run:
             known = self._store.params(self.run_id)
             files.write_json(self._paths.params, jsonable({**known, **values}), durable=False)
 
-    def log_artifact(self, path: str | os.PathLike[str], name: str | None = None) -> Path:
+    def log_artifact(self, path: str | os.PathLike[str], name: str | PurePath | None = None) -> Path:
         """Copy a file into the run's artifacts, as `name` (such as 'plots/roc.png') or its own; the copy's path."""
         source = Path(path)
         name = check_artifact(source.name if name is None else name)
@@ -124,28 +134,40 @@ class Run:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         if self._is_finished:
             return
-        if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
-            self.finish()
-            return
+        try:
+            if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
+                self.finish()
+            else:
+                self._finish_after(error)
+        finally:
+            self._deactivate()
+
+    def _finish_after(self, error: BaseException) -> None:
         import traceback
 
         status = RunStatus.KILLED if isinstance(error, KeyboardInterrupt | Terminated) else RunStatus.FAILED
-        self.finish(status, error="".join(traceback.format_exception(kind, error, trace)))
+        try:
+            self.finish(status, error="".join(traceback.format_exception(error)))
+        except (TrackingError, OSError) as failure:
+            # what went wrong in the block is what its author must see
+            told = f"{self.run_id} could not be finished as {status}: {failure}"
+            files.log.error("%s", told)
+            error.add_note(told)
 
     def activate(self) -> None:
-        """Make this the innermost open run of the process, until it is finished; SIGTERM then unwinds."""
+        """Make this the innermost open run of the thread, until it is finished; SIGTERM then unwinds."""
         self._is_active = True
-        _active.append((os.getpid(), self))
+        _active.append(_Opened(os.getpid(), threading.current_thread(), self))
         _guard.enter()
 
     def _deactivate(self) -> None:
         if self._is_active:
             self._is_active = False
-            _active[:] = [(pid, run) for pid, run in _active if run is not self]
+            _active[:] = [opened for opened in _active if opened.run is not self]
             _guard.leave()
 
     def _own(self) -> None:
@@ -161,9 +183,12 @@ class Run:
 
 
 def active_run() -> Run | None:
-    """The innermost run that start_run opened in this process and that is not finished, from whichever thread."""
-    pid = os.getpid()
-    return next((run for opened_in, run in reversed(_active) if opened_in == pid), None)
+    """The innermost open run of start_run: of the calling thread, or of the process when that thread opened none."""
+    pid, thread = os.getpid(), threading.current_thread()
+    innermost_first = [opened for opened in reversed(_active) if opened.pid == pid]
+    own = (opened for opened in innermost_first if opened.thread is thread)
+    found = next(own, next(iter(innermost_first), None))
+    return found.run if found else None
 
 
 def _one_line(error: str) -> str:

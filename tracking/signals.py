@@ -1,7 +1,8 @@
 """SIGTERM while a run is open: raised as an exception, so that `with` unwinds and the run says it was killed.
 
 Installed with the first open run of a process and taken back with the last, only in the main thread, and only where
-nobody asked for the signal to be ignored.
+the signal would otherwise kill the process on the spot: a handler of the program's own, and a wish to ignore the
+signal, are left alone.
 """
 
 import contextlib
@@ -10,7 +11,6 @@ import signal
 import threading
 from collections.abc import Iterator
 from types import FrameType
-from typing import Any
 
 EXIT_CODE = 128 + signal.SIGTERM
 
@@ -28,7 +28,6 @@ class TermGuard:
     def __init__(self) -> None:
         self._open = 0
         self._pid = -1
-        self._previous: Any = None
         self._holds = False
         self._arrived = False
         self._deferring = 0
@@ -41,8 +40,7 @@ class TermGuard:
         self._open += 1
         if self._holds or threading.current_thread() is not threading.main_thread():
             return
-        self._previous = signal.getsignal(signal.SIGTERM)
-        if self._previous not in (signal.SIG_IGN, None):
+        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
             signal.signal(signal.SIGTERM, self._handle)
             self._holds, self._arrived = True, False
 
@@ -53,7 +51,7 @@ class TermGuard:
             return
         self._holds = False
         if signal.getsignal(signal.SIGTERM) == self._handle:
-            signal.signal(signal.SIGTERM, self._previous)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
     @contextlib.contextmanager
     def deferring(self) -> Iterator[None]:

@@ -40,7 +40,7 @@ class Store:
         experiment_name: str,
         *,
         tags: Mapping[str, Any] | None = None,
-        description: str = "",
+        description: str | None = "",
         data: Mapping[str, Any] | None = None,
         sweep: Mapping[str, Any] | None = None,
     ) -> RunPaths:
@@ -54,7 +54,7 @@ class Store:
             "finished_at": None,
             "status": RunStatus.RUNNING,
             "tags": tag_values(tags),
-            "description": plain(str(description), "description"),
+            "description": plain("" if description is None else str(description), "description"),
             **liveness.owner(),
             "sweep": None if sweep is None else plain(sweep, "sweep"),
             "data": plain(data or {}, "data"),

@@ -4,11 +4,11 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
 from tracking import compare, files, provenance
-from tracking.errors import CorruptFileError
+from tracking.errors import CorruptFileError, InvalidValueError
 from tracking.job import current_job
 from tracking.paths import RunPaths
 from tracking.records import RunRecord
@@ -43,7 +43,7 @@ class ExperimentTracker:
         return self._store.paths.named
 
     def create_run(
-        self, experiment_name: str, tags: Mapping[str, Any] | None = None, description: str = ""
+        self, experiment_name: str, tags: Mapping[str, Any] | None = None, description: str | None = ""
     ) -> str:
         """Make a run with the status running; its id, such as run_001, is never given to another run."""
         return self._create(experiment_name, tags, description, None).folder.name
@@ -57,7 +57,10 @@ class ExperimentTracker:
         self._run(run_id).log(metrics, step)
 
     def log_artifact(
-        self, run_id: str, artifact_path: str | os.PathLike[str], artifact_name: str | None = None
+        self,
+        run_id: str,
+        artifact_path: str | os.PathLike[str],
+        artifact_name: str | PurePath | None = None,
     ) -> Path:
         """Copy a file into the run's artifacts; see Run.log_artifact."""
         return self._run(run_id).log_artifact(artifact_path, artifact_name)
@@ -85,6 +88,8 @@ class ExperimentTracker:
 
         A name that would be two columns becomes `params.NAME` and `metrics.NAME`.
         """
+        if isinstance(run_ids, str):
+            raise InvalidValueError(f"run_ids is the text {run_ids!r}; pass a list, such as [{run_ids!r}]")
         runs = [
             (self._store.public(entry), self._store.record(entry))
             for entry in map(self._store.require, run_ids)
@@ -107,7 +112,7 @@ class ExperimentTracker:
         experiment_name: str,
         *,
         tags: Mapping[str, Any] | None = None,
-        description: str = "",
+        description: str | None = "",
         params: Mapping[str, Any] | None = None,
         config: str | None = None,
         overrides: Sequence[str] = (),
@@ -156,7 +161,7 @@ class ExperimentTracker:
         self,
         experiment_name: str,
         tags: Mapping[str, Any] | None,
-        description: str,
+        description: str | None,
         data: Mapping[str, Any] | None,
     ) -> RunPaths:
         job = current_job()

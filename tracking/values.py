@@ -18,6 +18,8 @@ from tracking.names import check_label
 
 Number = int | float
 
+MAX_DEPTH = 100  # of lists in dicts in lists; a value that holds itself has no end
+
 _INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
@@ -87,8 +89,10 @@ def tag_values(tags: Mapping[str, Any] | None) -> dict[str, Any]:
     return {check_label("tag", name): plain(value, f"tag {name!r}") for name, value in tags.items()}
 
 
-def plain(value: Any, where: str) -> Any:
+def plain(value: Any, where: str, depth: int = 0) -> Any:
     """The JSON-ready counterpart of `value` with floats as they are; `where` names it in errors."""
+    if depth > MAX_DEPTH:
+        raise InvalidValueError(f"{where} is nested more than {MAX_DEPTH} deep, or holds itself; flatten it")
     value = value.value if isinstance(value, Enum) else _item(value)
     if value is None or isinstance(value, bool):
         return value
@@ -101,13 +105,16 @@ def plain(value: Any, where: str) -> Any:
     if isinstance(value, float):
         return float(value)
     if isinstance(value, Mapping):
-        return {_text(str(key), where): plain(item, where) for key, item in value.items()}
+        items = {_text(str(key), where): plain(item, where, depth + 1) for key, item in value.items()}
+        if len(items) < len(value):
+            raise InvalidValueError(f"{where} has keys that are equal as text: {_short(list(value))}")
+        return items
     if isinstance(value, Sequence | Set) and not isinstance(value, bytes | bytearray | memoryview):
-        return [plain(item, where) for item in _ordered(value)]
+        return [plain(item, where, depth + 1) for item in _ordered(value)]
     if isinstance(value, date):
         return value.isoformat()
     if not isinstance(value, PurePath) and callable(getattr(value, "tolist", None)):
-        return plain(value.tolist(), where)
+        return plain(value.tolist(), where, depth + 1)
     return _text(f"{value.__module__}.{value.__qualname__}" if isinstance(value, type) else str(value), where)
 
 
@@ -125,6 +132,14 @@ def jsonable(value: Any) -> Any:
 def non_finite_text(value: float) -> str:
     """The JSON string of a NaN or an infinity."""
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def stored_number(value: Any) -> Number:
+    """The number that a JSON value stands for; ValueError for a boolean and for any other text."""
+    number = _NON_FINITE.get(value, value) if isinstance(value, str) else value
+    if isinstance(number, int | float) and not isinstance(number, bool):
+        return number
+    raise ValueError(f"{value!r} is no number")
 
 
 def revive(value: Any) -> Any:

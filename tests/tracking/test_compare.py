@@ -83,5 +83,10 @@ def test_a_name_of_two_columns_is_told_apart(tracker: ExperimentTracker) -> None
     assert math.isnan(frame.iloc[1]["auc"])
 
 
+def test_comparing_a_text_is_refused_with_the_list_that_was_meant(tracker: ExperimentTracker) -> None:
+    with pytest.raises(InvalidValueError, match=r"is the text 'run_001'; pass a list, such as \['run_001'\]"):
+        tracker.compare_runs("run_001")
+
+
 def test_comparing_nothing_gives_an_empty_frame_with_its_columns(tracker: ExperimentTracker) -> None:
     assert list(tracker.compare_runs([]).columns) == ["run_id", "experiment_name", "status", "created_at"]

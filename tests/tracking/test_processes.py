@@ -135,6 +135,23 @@ def test_the_handler_of_sigterm_is_given_back(tracker: ExperimentTracker) -> Non
     assert signal.getsignal(signal.SIGTERM) == before
 
 
+@pytest.mark.parametrize("choice", ["lambda *_: print('mine', flush=True)", "signal.SIG_IGN"])
+def test_a_handler_of_the_program_is_left_alone(base: Path, choice: str) -> None:
+    code = f"""
+handler = {choice}
+signal.signal(signal.SIGTERM, handler)
+with tracker.start_run("x") as run:
+    assert signal.getsignal(signal.SIGTERM) is handler
+    os.kill(os.getpid(), signal.SIGTERM)
+    run.log({{"a": 1}})
+assert signal.getsignal(signal.SIGTERM) is handler
+"""
+    worker = start(code, base)
+    assert worker.communicate()[0] == ("mine\n" if "mine" in choice else "")
+    assert worker.returncode == 0
+    assert ExperimentTracker(base).record("run_001").status == "completed"
+
+
 def test_a_run_whose_process_ended_can_be_continued_and_finished_by_another(base: Path) -> None:
     worker = start('print(tracker.create_run("x"))', base)
     run_id = worker.communicate()[0].strip()

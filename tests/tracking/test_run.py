@@ -2,14 +2,17 @@
 
 import json
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tracking import (
+    CorruptFileError,
     ExperimentTracker,
     InvalidValueError,
     MissingFileError,
+    Run,
     RunStatus,
     active_run,
     job_context,
@@ -140,6 +143,38 @@ def test_the_active_run_is_the_innermost_open_one(tracker: ExperimentTracker) ->
         with tracker.start_run("y") as inner:
             assert active_run() is inner
         assert active_run() is outer
+    assert active_run() is None
+
+
+def test_a_thread_has_its_own_active_run_and_else_that_of_the_process(tracker: ExperimentTracker) -> None:
+    with tracker.start_run("outer") as outer, ThreadPoolExecutor(1) as pool:
+        assert pool.submit(active_run).result() is outer
+        inner = pool.submit(tracker.start_run, "inner").result()
+        assert pool.submit(active_run).result() is inner
+        assert active_run() is outer
+        pool.submit(inner.finish).result()
+        assert pool.submit(active_run).result() is outer
+
+
+def test_the_error_of_the_block_is_the_one_that_is_raised_when_the_store_fails_too(
+    tracker: ExperimentTracker, caplog: pytest.LogCaptureFixture
+) -> None:
+    def train(run: Run) -> None:
+        (run.run_dir / "run.json").write_text("{")
+        raise RuntimeError("CUDA out of memory")
+
+    with pytest.raises(RuntimeError, match="CUDA") as caught, tracker.start_run("x") as run:
+        train(run)
+    (note,) = caught.value.__notes__
+    assert note.startswith("run_001 could not be finished as failed: ")
+    assert "run.json is not valid JSON" in note
+    assert note in caplog.text
+    assert active_run() is None
+
+
+def test_the_error_of_the_store_is_raised_when_there_is_no_other(tracker: ExperimentTracker) -> None:
+    with pytest.raises(CorruptFileError, match=r"run\.json is not valid JSON"), tracker.start_run("x") as run:
+        (run.run_dir / "run.json").write_text("{")
     assert active_run() is None
 
 

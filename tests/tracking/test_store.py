@@ -338,3 +338,16 @@ def test_a_copied_folder_is_a_run_of_its_own(tracker: ExperimentTracker, base: P
     tracker.finish_run("run_050", status="failed")
     assert [record.status for record in tracker.records()] == ["completed", "failed"]
     assert json.loads((base / "runs" / "run_050" / "run.json").read_text())["run_id"] == "run_050"
+
+
+@pytest.mark.parametrize("value", [True, "0.99", "inf", None, [1], {"a": 1}])
+def test_a_value_of_other_code_that_is_no_number_is_damage_and_never_ranks(
+    base: Path, write_plain_store: Callable[..., None], value: object
+) -> None:
+    write_plain_store()
+    path = base / "runs" / "run_002" / "metrics.json"
+    path.write_text(json.dumps({"val_auc": [{"step": 0, "value": value, "timestamp": ""}]}))
+    tracker = ExperimentTracker(base)
+    assert tracker.get_best_run("val_auc")["run_id"] == "run_001"
+    with pytest.raises(CorruptFileError, match=r"run_002/metrics\.json must map metric names to lists"):
+        tracker.get_run("run_002")

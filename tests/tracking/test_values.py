@@ -180,7 +180,7 @@ def test_a_hostile_run_id_is_unknown_to_readers_and_refused_by_writers(
             call(name)
 
 
-@pytest.mark.parametrize("name", [name for name in HOSTILE_NAMES if name])
+@pytest.mark.parametrize("name", [*(set(HOSTILE_NAMES) - {".hidden", " x"}), "a//b", "a/", "a\x1b", "\udcff"])
 def test_a_hostile_artifact_name_is_refused_and_nothing_is_written(
     tracker: ExperimentTracker, tmp_path: Path, name: str
 ) -> None:
@@ -191,3 +191,43 @@ def test_a_hostile_artifact_name_is_refused_and_nothing_is_written(
     with pytest.raises(InvalidNameError, match="artifact name"):
         tracker.log_artifact(run_id, source, name)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "name", ["roc: val?.png", ".hidden", "a b", " x", "<1>|*.txt", "plots/é.png", Path("plots") / "roc.png"]
+)
+def test_an_artifact_may_have_any_name_that_a_file_may_have(
+    tracker: ExperimentTracker, tmp_path: Path, name: Any
+) -> None:
+    source = tmp_path / "model.pt"
+    source.write_bytes(b"weights")
+    run_id = tracker.create_run("x")
+    copy = tracker.log_artifact(run_id, source, name)
+    assert copy == tracker.open_run(run_id).artifacts_dir / name
+    assert copy.read_bytes() == b"weights"
+
+
+def test_a_description_of_none_is_empty(tracker: ExperimentTracker) -> None:
+    run_id = tracker.create_run("x", description=None)
+    assert tracker.get_run(run_id)["description"] == ""
+
+
+def test_parameters_whose_keys_become_one_are_refused(tracker: ExperimentTracker) -> None:
+    run_id = tracker.create_run("x")
+    with pytest.raises(
+        InvalidValueError, match=r"parameter 'dims' has keys that are equal as text: \[1, '1'\]"
+    ):
+        tracker.log_params(run_id, {"dims": {1: "a", "1": "b"}})
+
+
+def test_a_value_that_holds_itself_is_refused_with_its_name(tracker: ExperimentTracker) -> None:
+    run_id = tracker.create_run("x")
+    ring: list[Any] = [1]
+    ring.append({"again": ring})
+    for call in (
+        lambda: tracker.log_params(run_id, {"ring": ring}),
+        lambda: tracker.create_run("x", tags={"ring": ring}),
+    ):
+        with pytest.raises(InvalidValueError, match="'ring' is nested more than 100 deep, or holds itself"):
+            call()
+    assert tracker.get_run(run_id)["params"] == {}
