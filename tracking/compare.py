@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # pandas is only loaded by those who ask for a frame
     import pandas as pd
 
 COLUMNS = ("run_id", "experiment_name", "status", "created_at")
-LOWER_IS_BETTER = frozenset({"loss", "logloss", "nll", "error", "err", "mae", "mse", "rmse", "perplexity"})
+LOWER_IS_BETTER = frozenset({"nll", "err", "mae", "mape", "mse", "rmse", "perplexity"})
 _FAMILIES = (("auc",), ("accuracy", "acc"), ("loss",))
 _SPLITS = {"test": 0, "val": 1, "valid": 1, "validation": 1, "train": 3}
 
@@ -20,8 +20,9 @@ Row = dict[str, Any]
 
 
 def mode_of(metric: str) -> str:
-    """'min' for metrics whose last word is loss, error, rmse and the like, else 'max'."""
-    return "min" if _words(metric)[-1] in LOWER_IS_BETTER else "max"
+    """'min' for metrics whose last word is rmse, mae and the like or ends in loss or error, else 'max'."""
+    last = _words(metric)[-1]
+    return "min" if last in LOWER_IS_BETTER or last.endswith(("loss", "error")) else "max"
 
 
 def best_available_metric(runs: Iterable[RunRecord]) -> str | None:

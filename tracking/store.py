@@ -215,6 +215,11 @@ class Store:
         return self._metadata[1]
 
 
+def warn_left_out(error: CorruptFileError) -> None:
+    """Log what a list leaves out."""
+    files.log.warning("left out: %s", error)
+
+
 def shown_status(entry: Mapping[str, Any]) -> RunStatus:
     """The status a reader sees: a run that was never finished and whose process is gone was killed."""
     status = RunStatus(entry["status"])

@@ -8,12 +8,12 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
 from tracking import compare, files, provenance
-from tracking.errors import CorruptFileError, InvalidValueError
+from tracking.errors import InvalidValueError
 from tracking.job import current_job
 from tracking.paths import RunPaths
 from tracking.records import RunRecord
 from tracking.run import Run
-from tracking.store import Store
+from tracking.store import Store, warn_left_out
 
 if TYPE_CHECKING:  # pandas is only loaded by those who ask for a frame
     import pandas as pd
@@ -81,7 +81,7 @@ class ExperimentTracker:
 
     def list_runs(self, experiment_name: str | None = None) -> list[dict[str, Any]]:
         """All runs, or those of one experiment, oldest first, as `get_run` gives them without params and metrics."""
-        return [self._store.public(entry) for entry in self._store.entries(experiment_name, _warn)]
+        return [self._store.public(entry) for entry in self._store.entries(experiment_name, warn_left_out)]
 
     def compare_runs(self, run_ids: Iterable[str]) -> "pd.DataFrame":
         """A table with a row per run: run_id, experiment_name, status, created_at, parameters, last metric values.
@@ -146,7 +146,7 @@ class ExperimentTracker:
 
     def records(self, experiment_name: str | None = None) -> list[RunRecord]:
         """The records of all runs, or of one experiment, oldest first; damaged ones are logged and left out."""
-        return list(self._store.records(experiment_name, _warn))
+        return list(self._store.records(experiment_name, warn_left_out))
 
     def publish(self) -> None:
         """Bring metadata.json up to date now.
@@ -203,7 +203,3 @@ def _write_provenance(paths: RunPaths, config: str | None, overrides: Sequence[s
         # a JSON string is a YAML string, whatever it holds
         text = b"".join(b"- " + files.encode(override) + b"\n" for override in overrides)
         files.write_bytes(paths.overrides, text, durable=False)
-
-
-def _warn(error: CorruptFileError) -> None:
-    files.log.warning("left out: %s", error)

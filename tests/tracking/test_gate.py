@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracking import InvalidValueError, ModelVersion
+from tracking.compare import mode_of
 from tracking.registry.gate import judge
 
 
@@ -52,6 +53,36 @@ def test_a_threshold_on_a_loss_or_an_error_is_a_maximum() -> None:
     assert "test_loss 0.5 fails its threshold (at most 0.4)" in refused.reasons
 
 
+def test_a_threshold_on_any_metric_where_lower_is_better_is_a_maximum() -> None:
+    for metric in ("rmse", "test_mae", "valloss", "val/Error", "logloss"):
+        assert mode_of(metric) == "min"
+        assert judge(version(1, **{metric: 0.3}), None, thresholds={metric: 0.4}, min_delta=0).promote
+        assert not judge(version(1, **{metric: 0.5}), None, thresholds={metric: 0.4}, min_delta=0).promote
+
+
+def test_the_mode_of_the_objective_decides_the_side_of_its_own_threshold() -> None:
+    slow = version(1, 30.0, metric="latency", mode="min")
+    assert judge(slow, None, thresholds={"latency": 40}, min_delta=0).promote
+    refused = judge(slow, None, thresholds={"latency": 20}, min_delta=0)
+    assert refused.reasons == ("latency 30 fails its threshold (at most 20)",)
+    gained = version(1, 0.9, metric="gain_over_loss", mode="max")
+    assert judge(gained, None, thresholds={"gain_over_loss": 0.5}, min_delta=0).promote
+
+
+def test_no_thresholds_may_be_given_as_none() -> None:
+    assert judge(version(1), None, thresholds=None, min_delta=0).promote
+
+
+@pytest.mark.parametrize(("ours", "promote"), [(0.9, True), (0.7, False)])
+def test_runs_without_a_data_fingerprint_are_compared_and_that_is_said(ours: float, promote: bool) -> None:
+    verdict = judge(version(2, ours, data=None), version(1, data=None), thresholds={}, min_delta=0)
+    assert verdict.promote is promote
+    assert "neither run recorded a data fingerprint" in verdict.reasons[-2]
+    one_sided = judge(version(2, 0.9, data=None), version(1), thresholds={}, min_delta=0)
+    assert not one_sided.promote
+    assert one_sided.reasons[0].startswith("the challenger has no data fingerprint")
+
+
 @pytest.mark.parametrize("value", [None, math.nan, math.inf, -math.inf, "0.9", True])
 def test_a_value_that_is_missing_or_not_finite_is_refused_on_either_side(value: Any) -> None:
     assert not judge(version(2, value), version(1), thresholds={}, min_delta=0).promote
@@ -63,7 +94,10 @@ def test_a_value_that_is_missing_or_not_finite_is_refused_on_either_side(value: 
 def test_what_cannot_be_compared_is_refused_with_its_reason() -> None:
     for champion, reason in (
         (version(1, 0.1, data="other"), "recorded on different data: the two values cannot be compared"),
-        (version(1, 0.1, data=None), "recorded on different data"),
+        (
+            version(1, 0.1, data=None),
+            "the champion (version 1) has no data fingerprint and the other has one",
+        ),
         (version(1, 0.1, metric="val_acc"), "was chosen by val_acc"),
         (version(1, 0.1, mode="min"), r"was chosen by val_auc (min)"),
         (version(2, 0.1), "already is the champion"),

@@ -1,6 +1,8 @@
 """Versions, champions and loading: nothing half-made shows, nothing untrusted is called."""
 
 import json
+import math
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +20,7 @@ from tracking import (
     ModelLoadError,
     ModelRegistry,
     ModelVersion,
+    NewerFormatError,
     StoreUnwritableError,
     UnknownModelError,
     UnknownRunError,
@@ -230,3 +233,89 @@ def test_a_damaged_manifest_is_named(registry: ModelRegistry, make_run: Any) -> 
     (version.path / "manifest.json").write_text('{"files": 3}')
     with pytest.raises(CorruptFileError, match=r"manifest.json is no manifest"):
         registry.version("ctr", 1)
+
+
+@pytest.mark.parametrize("spoiled", ['{"files": 3}', "{", '{"format": 2}'])
+def test_a_manifest_that_cannot_be_understood_hides_no_other_version(
+    registry: ModelRegistry, make_run: Any, caplog: pytest.LogCaptureFixture, spoiled: str
+) -> None:
+    for _ in range(2):
+        version = registry.register("ctr", make_run(), objective=OBJECTIVE)
+    manifest = version.path / "manifest.json"
+    manifest.write_text(spoiled)
+    assert [version.version for version in registry.versions("ctr")] == [1]
+    assert "left out: " in caplog.text
+    assert str(manifest) in caplog.text
+    told: list[CorruptFileError] = []
+    registry.versions("ctr", on_error=told.append)
+    assert len(told) == 1
+    assert registry.register("ctr", make_run(), objective=OBJECTIVE).version == 3
+    assert manifest.read_text() == spoiled
+
+
+def test_a_version_of_a_newer_format_is_not_read_and_not_written(
+    registry: ModelRegistry, make_run: Any
+) -> None:
+    version = registry.register("ctr", make_run(), objective=OBJECTIVE)
+    manifest = version.path / "manifest.json"
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "format": 2}))
+    verdict = Verdict(promote=True, reasons=("better",))
+    for call in (
+        lambda: registry.version("ctr", 1),
+        lambda: registry.promote("ctr", 1, reason="better"),
+        lambda: registry.record_verdict("ctr", 1, verdict),
+        lambda: registry.load("ctr", 1),
+    ):
+        with pytest.raises(NewerFormatError, match=r"manifest.json was written by a newer version of podium"):
+            call()
+    assert not (version.path / "verdict.json").exists()
+    assert registry.champion("ctr") is None
+
+
+def test_the_number_of_a_version_is_not_given_twice(
+    registry: ModelRegistry, make_run: Any, base: Path
+) -> None:
+    for _ in range(3):
+        version = registry.register("ctr", make_run(), objective=OBJECTIVE)
+    shutil.rmtree(version.path)
+    assert registry.register("ctr", make_run(), objective=OBJECTIVE).version == 4
+    shutil.rmtree(base / "models" / "ctr" / "v2")
+    (base / "models" / "ctr" / "v9").mkdir()  # what a killed process leaves
+    assert registry.register("ctr", make_run(), objective=OBJECTIVE).version == 10
+
+
+@pytest.mark.parametrize("number", ["1", 1.0, True, None])
+def test_the_number_of_a_version_is_an_int(registry: ModelRegistry, make_run: Any, number: Any) -> None:
+    registry.register("ctr", make_run(), objective=OBJECTIVE)
+    for call in (
+        lambda: registry.version("ctr", number),
+        lambda: registry.promote("ctr", number, reason="better"),
+        lambda: registry.verdict("ctr", number),
+    ):
+        with pytest.raises(InvalidValueError, match="of model 'ctr' is no int; give a number, such as 3"):
+            call()
+    assert registry.champion("ctr") is None
+
+
+@pytest.mark.parametrize("value", [0.9, 0.8000001, math.nan, "0.8", True])
+def test_an_objective_that_contradicts_its_run_is_refused(
+    registry: ModelRegistry, make_run: Any, value: Any
+) -> None:
+    with pytest.raises(
+        InvalidValueError,
+        match=r"contradicts run run_001, whose val_auc is: last 0.8, min 0.8, max 0.8; give",
+    ):
+        registry.register("ctr", make_run(), objective={**OBJECTIVE, "value": value})
+    assert registry.models() == []
+
+
+def test_an_objective_may_be_the_last_value_or_an_extreme_of_its_run(
+    registry: ModelRegistry, tracker: ExperimentTracker
+) -> None:
+    with tracker.start_run("x") as run:
+        for value in (0.7, 0.9, math.nan, 0.8):
+            run.log({"val_auc": value})
+        (run.artifacts_dir / "model_best.pt").write_bytes(b"weights")
+    for number, value in enumerate((0.7, 0.9, 0.8 + 1e-12)):
+        registry.register(f"m{number}", run.run_id, objective={**OBJECTIVE, "value": value})
+    assert len(registry.models()) == 3

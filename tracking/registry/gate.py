@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from tracking.compare import mode_of
 from tracking.errors import InvalidValueError
 from tracking.registry.records import ModelVersion, Verdict
 
@@ -15,18 +16,20 @@ def judge(
     challenger: ModelVersion,
     champion: ModelVersion | None,
     *,
-    thresholds: Mapping[str, float],
+    thresholds: Mapping[str, float] | None,
     min_delta: float,
 ) -> Verdict:
     """Decide on the recorded values; the first model of a name only needs to pass the thresholds.
 
-    A threshold is a minimum, except for a metric whose name ends in `loss` or `error`, where it is a maximum.
+    A threshold is a maximum where lower is better, else a minimum. For the objective's own metric its mode decides,
+    for others their name, as everywhere: the last word is rmse, mae and the like, or ends in loss or error.
     The challenger must be better than the champion by at least `min_delta` (strictly better when that is 0).
     """
     if not (math.isfinite(min_delta) and min_delta >= 0):
         raise InvalidValueError(f"min_delta is {min_delta!r}: give a finite number that is not negative")
     against: list[str] = []
     passed: list[str] = []
+    thresholds = thresholds or {}
     checks = [_threshold(challenger, *item) for item in thresholds.items()]
     if not (_has_value(challenger) and challenger.objective["metric"] in thresholds):  # else it is said there
         checks.insert(0, _objective(challenger))
@@ -35,19 +38,14 @@ def judge(
     if champion is None:
         passed.append("there is no champion yet")
     elif not against or _has_value(challenger):
-        better, reason = _beats(challenger, champion, min_delta)
-        (passed if better else against).append(reason)
+        better, reasons = _beats(challenger, champion, min_delta)
+        (passed if better else against).extend(reasons)
     return Verdict(
         promote=not against,
         reasons=tuple(against or passed),
         challenger=_facts(challenger),
         champion=_facts(champion) if champion else None,
     )
-
-
-def is_maximum(metric: str) -> bool:
-    """Whether a threshold on this metric bounds it from above."""
-    return metric.endswith(("loss", "error"))
 
 
 def _objective(version: ModelVersion) -> tuple[bool, str]:
@@ -67,29 +65,51 @@ def _threshold(version: ModelVersion, metric: str, bound: float) -> tuple[bool, 
         value = version.objective.get("value")
     if not _is_finite(value):
         return False, f"{metric} is {_show(value)}, and a threshold of {_show(bound)} is set on it"
-    side = "at most" if is_maximum(metric) else "at least"
-    passes = value <= bound if is_maximum(metric) else value >= bound  # type: ignore[operator]  # finite, so a number
+    mode = version.objective.get("mode") if version.objective.get("metric") == metric else mode_of(metric)
+    side = "at most" if mode == "min" else "at least"
+    passes = value <= bound if mode == "min" else value >= bound  # type: ignore[operator]  # finite, so a number
     verb = "passes" if passes else "fails"
     return passes, f"{metric} {_show(value)} {verb} its threshold ({side} {_show(bound)})"
 
 
-def _beats(challenger: ModelVersion, champion: ModelVersion, min_delta: float) -> tuple[bool, str]:
+def _beats(challenger: ModelVersion, champion: ModelVersion, min_delta: float) -> tuple[bool, list[str]]:
+    obstacle = _why_incomparable(challenger, champion)
+    if obstacle:
+        return False, [obstacle]
+    better, reason = _gains(challenger.objective, champion.objective, _label(champion), min_delta)
+    if challenger.data.get("fingerprint"):
+        return better, [reason]
+    return better, ["neither run recorded a data fingerprint: that their data is the same is assumed", reason]
+
+
+def _label(champion: ModelVersion) -> str:
+    return f"the champion (version {champion.version})"
+
+
+def _why_incomparable(challenger: ModelVersion, champion: ModelVersion) -> str | None:
     ours, theirs = challenger.objective, champion.objective
-    label = f"the champion (version {champion.version})"
+    label = _label(champion)
     if challenger.version == champion.version and challenger.name == champion.name:
-        return False, f"version {challenger.version} already is the champion"
+        return f"version {challenger.version} already is the champion"
     if (ours.get("metric"), ours.get("mode")) != (theirs.get("metric"), theirs.get("mode")):
-        return False, (
+        return (
             f"{label} was chosen by {theirs.get('metric')} ({theirs.get('mode')}), not by "
             f"{ours.get('metric')} ({ours.get('mode')}): the two values cannot be compared"
         )
-    if challenger.data.get("fingerprint") != champion.data.get("fingerprint"):
-        return False, f"{label} was recorded on different data: the two values cannot be compared"
+    known = [version.data.get("fingerprint") or None for version in (challenger, champion)]
+    if None in known and any(known):
+        without = label if known[0] else "the challenger"
+        return f"{without} has no data fingerprint and the other has one: the two values cannot be compared"
+    if known[0] != known[1]:
+        return f"{label} was recorded on different data: the two values cannot be compared"
     if not _has_value(champion):
-        return (
-            False,
-            f"the objective of {label} is {_show(theirs.get('value'))}: nothing can be compared with it",
-        )
+        return f"the objective of {label} is {_show(theirs.get('value'))}: nothing can be compared with it"
+    return None
+
+
+def _gains(
+    ours: Mapping[str, Any], theirs: Mapping[str, Any], label: str, min_delta: float
+) -> tuple[bool, str]:
     gain = ours["value"] - theirs["value"] if ours["mode"] == "max" else theirs["value"] - ours["value"]
     # 0.82 against 0.81 is a gain of 0.01 for a person, and a little less in binary
     enough = gain > 0 if min_delta == 0 else gain >= min_delta or math.isclose(gain, min_delta, rel_tol=1e-9)

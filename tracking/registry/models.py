@@ -6,8 +6,9 @@ once. What never got that far is invisible.
 
 import contextlib
 import importlib
+import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,10 @@ from tracking.errors import (
 )
 from tracking.names import check_artifact, check_component, is_component, natural_key
 from tracking.paths import ModelPaths, RunPaths
-from tracking.records import RunRecord
+from tracking.records import FORMAT, RunRecord, check_format
 from tracking.registry.events import add_event, champions, read_events
 from tracking.registry.records import EventKind, ModelEvent, ModelVersion, Verdict
-from tracking.store import Store
+from tracking.store import Store, warn_left_out
 from tracking.values import plain, revive
 
 RESERVED = frozenset({"manifest.json", "verdict.json", "config.yaml"})
@@ -52,7 +53,9 @@ class ModelRegistry:
 
         `objective` is {"metric", "mode", "value"}; `metrics` default to the run's last values; `loader` is
         "module:function", called by `load` with the version's folder. The same run again gives the version it
-        already is. When this raises, nothing that looks like a version is left.
+        already is. InvalidValueError when the run logged the objective's metric and `value` is neither its last
+        value nor an extreme. When this raises, nothing that looks like a version is left, and no number is ever
+        given twice.
         """
         paths = self._paths(model_name)
         run = self._store.record(self._store.require(run_id))
@@ -60,9 +63,9 @@ class ModelRegistry:
         sources = _sources(RunPaths(run.run_dir), files)
         manifest = _manifest(run, objective, metrics, loader)
         with file_store.lock(paths.lock):
-            for number in self._numbers(model_name):
-                if _read_version(model_name, number, paths).run_id == run_id:
-                    return self.version(model_name, number)
+            for version in self._readable(model_name, self._numbers(model_name), warn_left_out):
+                if version.run_id == run_id:
+                    return version
             number = _add_version(paths, sources, manifest)
             add_event(paths, EventKind.REGISTERED, number, reason=f"from {run_id}", by=None)
         return self.version(model_name, number)
@@ -78,13 +81,22 @@ class ModelRegistry:
             return sorted((name for name in names if self._numbers(name)), key=natural_key)
         return []
 
-    def versions(self, name: str) -> list[ModelVersion]:
-        """All versions of a model, oldest first; UnknownModelError without any."""
-        return [self.version(name, number) for number in self._known_numbers(name)]
+    def versions(
+        self, name: str, *, on_error: Callable[[CorruptFileError], None] = warn_left_out
+    ) -> list[ModelVersion]:
+        """All versions of a model, oldest first; UnknownModelError without any.
+
+        Those with a damaged manifest, or one of a newer format, are left out and told to `on_error`.
+        """
+        return list(self._readable(name, self._known_numbers(name), on_error))
 
     def version(self, name: str, number: int) -> ModelVersion:
         """One version of a model."""
         paths = self._paths(name)
+        if type(number) is not int:
+            raise InvalidValueError(
+                f"version {number!r} of model {name!r} is no int; give a number, such as 3"
+            )
         try:
             return _read_version(name, number, paths)
         except FileNotFoundError:
@@ -171,11 +183,21 @@ class ModelRegistry:
             )
         return []
 
+    def _readable(
+        self, name: str, numbers: Sequence[int], on_error: Callable[[CorruptFileError], None]
+    ) -> Iterator[ModelVersion]:
+        for number in numbers:
+            try:
+                yield self.version(name, number)
+            except CorruptFileError as error:
+                on_error(error)
+
     def _known_numbers(self, name: str) -> list[int]:
         numbers = self._numbers(name)
         if not numbers:
             known = ", ".join(self.models()) or "none"
-            raise UnknownModelError(f"no model {name!r} in {str(self._store.paths.models)!r}; known: {known}")
+            place = self._store.paths.named / "models"
+            raise UnknownModelError(f"no model {name!r} in {str(place)!r}; known: {known}")
         return numbers
 
 
@@ -220,8 +242,9 @@ def _manifest(
         raise InvalidValueError(
             f"objective {dict(objective)!r} needs 'metric', 'mode' ('max' or 'min') and 'value'"
         )
+    _check_value(run, objective["metric"], objective.get("value"))
     return {
-        "format": 1,
+        "format": FORMAT,
         "run_id": run.run_id,
         "experiment_name": run.experiment_name,
         "created_at": clock.now(),
@@ -233,8 +256,27 @@ def _manifest(
     }
 
 
+def _check_value(run: RunRecord, metric: str, value: Any) -> None:
+    summary = run.summary.get(metric)
+    if summary is None or value is None:
+        return  # not logged there: nothing to contradict; and without a value the gate refuses
+    logged = {"last": summary.last, "min": summary.min, "max": summary.max}
+    if not any(_is_same(value, known) for known in logged.values() if known is not None):
+        text = ", ".join(f"{name} {known}" for name, known in logged.items())
+        raise InvalidValueError(
+            f"the objective's value {value!r} contradicts run {run.run_id}, whose {metric} is: {text}; give one of these"
+        )
+
+
+def _is_same(value: Any, known: float) -> bool:
+    try:
+        return math.isclose(value, known, rel_tol=1e-9) or (math.isnan(value) and math.isnan(known))
+    except TypeError:
+        return False
+
+
 def _add_version(paths: ModelPaths, sources: Mapping[str, Path], manifest: dict[str, Any]) -> int:
-    number, folder = file_store.claim_dir(paths.folder, "v{}".format)
+    number, folder = file_store.claim_dir(paths.folder, "v{}".format, first=1 + _highest(paths))
     try:
         for name, source in sources.items():
             file_store.make_dir((folder / name).parent)
@@ -252,8 +294,16 @@ def _add_version(paths: ModelPaths, sources: Mapping[str, Path], manifest: dict[
     return number
 
 
+def _highest(paths: ModelPaths) -> int:
+    """The highest number that was ever given, though its folder may be gone."""
+    texts = [folder.name.removeprefix("v") for folder in paths.folder.iterdir()]
+    numbers = [int(text) for text in texts if text.isdecimal()]
+    return max([*numbers, *(event.version for event in read_events(paths))], default=0)
+
+
 def _read_version(name: str, number: int, paths: ModelPaths) -> ModelVersion:
     manifest = file_store.read_object(paths.manifest(number))
+    check_format(manifest, paths.manifest(number))
     try:
         return ModelVersion(
             name=name,
