@@ -14,6 +14,7 @@ import pytest
 
 from tracking import ExperimentTracker, ModelRegistry
 from tracking.cli.app import COMMANDS, build, expand, main
+from tracking.version import __version__
 
 ROOT = Path(__file__).parents[2]
 
@@ -128,8 +129,14 @@ def test_show_tells_the_whole_run(store: Path, say: Say) -> None:
 
 def test_models_can_be_looked_at_and_moved(models: ModelRegistry, say: Say) -> None:
     assert re.search(r"^ctr +2 +2 +test_auc +0.8300 +run_002$", say("models")[1], re.MULTILINE)
-    assert "CHAMPION: ctr, version 2" in say("champion", "ctr")[1]
+    shown = say("champion", "ctr")[1]
+    assert "CHAMPION: ctr, version 2" in shown
+    assert re.search(r"^Since: 20\d\d-\S+ \S+, promoted( by \S+)?\nWhy: better$", shown, re.MULTILINE)
     assert say("rollback", "ctr", "--reason", "worse")[1] == "The champion of ctr is version 1 again.\n"
+    told = json.loads(say("champion", "ctr", "--json")[1])
+    assert (told["version"], told["reason"]) == (1, "worse")
+    assert told["since"] == models.history("ctr")[-1].at.isoformat()
+    assert told["by"] == models.history("ctr")[-1].by
     assert say("rollback", "ctr")[::2] == (
         1,
         "tracking: model 'ctr' cannot be rolled back: version 1 is the first champion\n",
@@ -192,6 +199,74 @@ def test_a_run_that_cannot_be_understood_takes_no_list_down(
         assert re.fullmatch(r"tracking: left out: .*run_001/run\.json .*\n", err)
 
 
+def test_a_damaged_manifest_takes_no_list_of_models_down(
+    models: ModelRegistry, store: Path, say: Say
+) -> None:
+    models.register("other", "run_001", objective={"metric": "test_auc", "mode": "max", "value": 0.81})
+    (store / "models" / "ctr" / "v2" / "manifest.json").write_text("{")  # the champion's
+    code, out, err = say("models")
+    assert code == 1
+    assert re.search(r"^ctr +1 +- ", out, re.MULTILINE)
+    assert re.search(r"^other +1 +- ", out, re.MULTILINE)
+    assert re.fullmatch(r"tracking: left out: .*ctr/v2/manifest\.json is not valid JSON .*\n", err)
+
+
+def test_a_store_that_is_named_must_be_there_and_the_default_one_may_come_later(
+    tmp_path: Path, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PODIUM_STORE", raising=False)
+    assert say("list") == (0, "No runs in 'experiments' yet.\n", "")
+    assert say("models") == (0, "No models in 'experiments' yet.\n", "")
+    absent = "tracking: the store 'absent' does not exist; give the folder of the runs with --store or PODIUM_STORE\n"
+    assert say("list", "--store", "absent") == (1, "", absent)
+    assert say("ctr_model", "--store=absent") == (1, "", absent)
+    assert say("list", "--store", "experiments")[0] == 1
+    monkeypatch.setenv("PODIUM_STORE", "absent")
+    assert say("models") == (1, "", absent)
+    monkeypatch.delenv("PODIUM_STORE")
+    (tmp_path / "experiments").write_text("")
+    code, _, err = say("list")
+    assert code == 1
+    assert err.startswith("tracking: the store 'experiments' is no folder; give")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "hint"),
+    [
+        (["lst"], 1, "did you mean 'list'?"),
+        (["ctr_modle", "--json"], 1, "did you mean 'ctr_model'?"),
+        (["shw", "run_001"], 2, "did you mean 'show'?"),
+        (["ctr_modle", "plot", "val_auc"], 1, "did you mean 'ctr_model'?"),
+        (["xyzzy", "run_001"], 2, "commands: list, compare, plot"),
+    ],
+)
+def test_a_first_word_that_nobody_knows_is_answered_with_the_closest(
+    store: Path, say: Say, arguments: list[str], code: int, hint: str
+) -> None:
+    found, out, err = say(*arguments)
+    assert (found, out) == (code, "")
+    assert f"{arguments[0]!r} is neither a command nor an experiment in" in err
+    assert hint in err
+    assert "experiments: ctr_model" in err
+
+
+def test_a_known_experiment_with_a_word_too_many_is_told_so(store: Path, say: Say) -> None:
+    code, _, err = say("ctr_model", "run_001")
+    assert code == 2
+    assert "run_001" in err
+    assert "neither" not in err
+
+
+def test_help_has_a_short_option_and_tells_of_the_short_forms_and_the_version(say: Say) -> None:
+    code, out, _ = say("-h")
+    assert (code, out) == (0, say("--help")[1])
+    assert "EXPERIMENT plot METRIC RUN...  is  plot EXPERIMENT METRIC RUN..." in out
+    assert "--list" in out
+    assert say("show", "-h")[1] == say("show", "--help")[1]
+    assert say("--version") == (0, f"podium {__version__}\n", "")
+
+
 def test_an_experiment_that_is_named_like_a_command_is_reached_through_compare(
     tracker: ExperimentTracker, base: Path, say: Say
 ) -> None:
@@ -237,33 +312,76 @@ def test_every_command_explains_itself_with_an_example(say: Say) -> None:
     assert build().info.name == "tracking"
 
 
+def on_terminal(columns: int, *arguments: str) -> str:
+    """What a command writes to a terminal of so many columns, escape codes included."""
+    leader, follower = pty.openpty()
+    environment = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm-256color", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "tracking", *arguments]
+    with subprocess.Popen(command, stdout=follower, stdin=follower, env=environment) as process:
+        os.close(follower)
+        shown = b""
+        try:
+            while part := os.read(leader, 65536):
+                shown += part
+        except OSError:
+            pass  # how a terminal says that the other side is closed
+    os.close(leader)
+    assert process.returncode == 0
+    return shown.decode().replace("\r\n", "\n")
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
 def test_a_terminal_gets_a_table_that_fits_it(store: Path) -> None:
-    for columns in (60, 100, 200):
-        leader, follower = pty.openpty()
-        command = [sys.executable, "-m", "tracking", "compare", "ctr_model"]
-        environment = {
-            **os.environ,
-            "COLUMNS": str(columns),
-            "TERM": "xterm-256color",
-            "PYTHONPATH": str(ROOT),
-        }
-        with subprocess.Popen(command, stdout=follower, stdin=follower, env=environment) as process:
-            os.close(follower)
-            shown = b""
-            try:
-                while part := os.read(leader, 65536):
-                    shown += part
-            except OSError:
-                pass  # how a terminal says that the other side is closed
-        os.close(leader)
-        assert process.returncode == 0
-        text = shown.decode()
+    for columns in (60, 80, 100, 120, 200):
+        text = on_terminal(columns, "compare", "ctr_model")
         assert "\x1b[1m" in text
-        plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
-        rows = [line for line in plain.splitlines() if re.match(r" ?run_0", line)]
+        lines = plain(text).splitlines()
+        rows = [line for line in lines if line.startswith("run_0")]
         assert len(rows) == 4
         assert max(map(len, rows)) <= columns
-        assert ("not shown for want of width" in plain) == (columns < 200)
+        header = lines[lines.index(next(line for line in lines if line.startswith("run_id"))) :]
+        assert header[1].startswith("───")
+        assert header[2].startswith("run_002")  # no cell goes on in a line of its own
+        assert ("not shown for want of width" in plain(text)) == (columns < 200)
+
+
+def test_a_list_on_a_narrow_terminal_breaks_no_id_and_names_the_columns_it_leaves_out(
+    tracker: ExperimentTracker, base: Path
+) -> None:
+    for number in range(40):
+        tracker.create_run(f"click_through_{number % 2}")
+    whole = [f"run_{number:03d}" for number in range(1, 41)]
+    for columns in (60, 80, 120):
+        lines = plain(on_terminal(columns, "list", "--store", str(base))).splitlines()
+        assert max(map(len, lines)) <= columns
+        header = re.split(" {2,}", lines[1].strip())
+        left_out = " ".join(lines).partition("not shown for want of width: ")[2].strip()
+        assert [*header, *filter(None, left_out.split(", "))] == [
+            *("experiment", "runs", "running", "completed", "failed", "killed", "run ids")
+        ]
+        if "run ids" in header:
+            assert sorted(set(re.findall(r"run_\d*", "\n".join(lines)))) == whole
+    assert "run ids" in header
+
+
+def test_the_history_of_a_model_breaks_only_at_spaces(models: ModelRegistry) -> None:
+    models.promote("ctr", 1, reason="the challenger outperforms the champion on every slice of the data")
+    for columns in (60, 80):
+        lines = plain(on_terminal(columns, "history", "ctr")).splitlines()
+        assert max(map(len, lines)) <= columns
+        words = " ".join(lines).split()
+        assert {"registered", "promoted"} <= set(words)
+        assert {"outperforms", "challenger"} <= set(words) or words[-1] == "why"  # not shown for want of width
+    assert "outperforms" in words
+
+
+def test_a_newline_in_a_cell_is_shown_escaped(tracker: ExperimentTracker, base: Path, say: Say) -> None:
+    tracker.log_params(tracker.create_run("x"), {"note": "one\ntwo"})
+    _, out, _ = say("compare", "x", "--store", str(base))
+    assert re.search(r"^run_001 .*one\\ntwo$", out, re.MULTILINE)
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])

@@ -7,15 +7,20 @@
 An experiment that is named like a command is reached through `compare NAME`.
 """
 
+import difflib
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from tracking.cli import models, runs
+from tracking.cli import models, output, runs
+from tracking.cli.options import DEFAULT_STORE, STORE_VARIABLE
 from tracking.errors import TrackingError
+from tracking.store import Store
+from tracking.version import __version__
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "list": runs.list_experiments,
@@ -31,18 +36,47 @@ COMMANDS: dict[str, Callable[..., Any]] = {
 }
 
 
+HELP = """Look at recorded runs and registered models.
+
+Example: python -m tracking compare ctr_model
+
+Short forms:
+
+\b
+EXPERIMENT                     is  compare EXPERIMENT
+EXPERIMENT plot METRIC RUN...  is  plot EXPERIMENT METRIC RUN...
+--list                         is  list
+"""
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        output.say(f"podium {__version__}")
+        raise typer.Exit
+
+
 def build() -> typer.Typer:
     """The Typer application."""
     app = typer.Typer(
         name="tracking",
-        help="Look at recorded runs and registered models.\n\nExample: python -m tracking compare ctr_model",
+        help=HELP,
+        context_settings={"help_option_names": ["-h", "--help"]},
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
     for name, function in COMMANDS.items():
         app.command(name)(function)
+    app.callback()(_options)
     return app
+
+
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_say_version, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -61,14 +95,14 @@ def main(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (TrackingError, OSError) as error:
-        return _fail(str(error), 1)
+        return _fail(_unknown_word(arguments) or str(error), 1)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
     except Exception as error:
         # Typer's own errors of use carry the exit code and a message; anything else is a fault of ours
         if not hasattr(error, "format_message"):
             raise
-        message = error.format_message() or "a command is missing"
+        message = _unknown_word(arguments) or error.format_message() or "a command is missing"
         return _fail(
             f"{message} (python -m tracking --help shows the commands)", getattr(error, "exit_code", 2)
         )
@@ -101,6 +135,36 @@ def _words(arguments: Sequence[str]) -> list[int]:
             words.append(index)
         is_value = not is_value and argument in VALUED
     return words
+
+
+def _unknown_word(arguments: Sequence[str]) -> str | None:
+    """What to say of a failed call whose first word is neither a command nor an experiment."""
+    words = _words(arguments)
+    if not words or "--list" in arguments or arguments[words[0]] in COMMANDS:
+        return None
+    word, store = arguments[words[0]], _store(arguments)
+    if store != DEFAULT_STORE and not Path(store).is_dir():
+        return None
+    try:
+        runs = Store(store).entries(None, lambda _: None)
+        experiments = list(dict.fromkeys(entry["experiment_name"] for entry in runs))
+    except TrackingError:
+        return None
+    if word in experiments:
+        return None
+    close = difflib.get_close_matches(word, [*COMMANDS, *experiments])
+    hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"commands: {', '.join(COMMANDS)}"
+    known = ", ".join(experiments[:10]) or "none"
+    return f"{word!r} is neither a command nor an experiment in {store!r}; {hint} experiments: {known}"
+
+
+def _store(arguments: Sequence[str]) -> str:
+    for index, argument in enumerate(arguments):
+        if argument == "--store" and index + 1 < len(arguments):
+            return arguments[index + 1]
+        if argument.startswith("--store="):
+            return argument.removeprefix("--store=")
+    return os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
 
 
 VALUED = frozenset({"--store", "--metric", "--mode", "--reason", "--by"})

@@ -7,8 +7,8 @@ import typer
 
 from tracking.cli import output
 from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
-from tracking.errors import UnknownModelError
-from tracking.registry import ModelEvent, ModelRegistry, ModelVersion
+from tracking.errors import CorruptFileError, UnknownModelError
+from tracking.registry import EventKind, ModelEvent, ModelRegistry, ModelVersion
 
 Name = Annotated[str, typer.Argument(help="The model's name.")]
 
@@ -22,36 +22,47 @@ def models(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> i
     """
     registry = ModelRegistry(store)
     rows = []
+    damaged: list[CorruptFileError] = []
     for name in registry.models():
-        champion = registry.champion(name)
-        versions = [version.version for version in registry.versions(name)]
+        versions = registry.versions(name, on_error=damaged.append)
+        try:
+            champion = registry.champion(name)
+        except CorruptFileError as error:
+            champion = None
+            damaged.append(error)
         rows.append([name, len(versions), champion.version if champion else None, *_objective(champion)])
     columns = ["model", "versions", "champion", "metric", "value", "run"]
     if as_json:
         output.say_json([dict(zip(columns, row, strict=True)) for row in rows])
     elif rows:
-        output.table(columns, rows, keep=3)
+        output.table(columns, rows)
     else:
         output.say(f"No models in {store!r} yet.")
-    return 0
+    return output.report(damaged)
 
 
 def champion(name: Name, store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> int:
     """Show the version of a model to use.
 
-    Its folder, objective, metrics and files.
+    Since when, by whom and why; its folder, objective, metrics and files.
 
     Example: python -m tracking champion ctr_model
     """
-    version = ModelRegistry(store).champion(name)
+    registry = ModelRegistry(store)
+    version = registry.champion(name)
     if version is None:
         raise UnknownModelError(
             f"model {name!r} has no champion; python -m tracking promote {name} VERSION makes one"
         )
+    # whatever is no registration made the present champion, a rollback too
+    chosen = next(
+        event for event in reversed(registry.history(name)) if event.kind is not EventKind.REGISTERED
+    )
     if as_json:
-        output.say_json(_facts(version))
+        since = {"since": chosen.at.isoformat(), "by": chosen.by, "reason": chosen.reason}
+        output.say_json({**_facts(version), **since})
     else:
-        _say_version(version)
+        _say_version(version, chosen)
     return 0
 
 
@@ -114,7 +125,7 @@ def history(name: Name, store: StoreOption = DEFAULT_STORE, as_json: JsonOption 
         ]
         for event in events
     ]
-    output.table(["when", "what", "version", "by", "why"], rows, keep=5)
+    output.table(["when", "what", "version", "by", "why"], rows, wraps=True)
     return 0
 
 
@@ -126,8 +137,11 @@ def _objective(version: ModelVersion | None) -> list[Any]:
     )
 
 
-def _say_version(version: ModelVersion) -> None:
+def _say_version(version: ModelVersion, chosen: ModelEvent) -> None:
     output.title(f"CHAMPION: {version.name}, version {version.version}")
+    how = "rolled back to" if chosen.kind is EventKind.ROLLED_BACK else "promoted"
+    output.say(f"Since: {chosen.at:%Y-%m-%d %H:%M:%S}, {how}{f' by {chosen.by}' if chosen.by else ''}")
+    output.say(f"Why: {chosen.reason or '-'}")
     output.say(f"Run ID: {version.run_id}")
     output.say(f"Folder: {version.path}")
     output.say(f"Registered: {version.created_at:%Y-%m-%d %H:%M:%S}")

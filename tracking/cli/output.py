@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tracking import files
+from tracking.errors import CorruptFileError
 from tracking.names import natural_key
 
 Rows = Sequence[Sequence[Any]]
@@ -34,16 +35,24 @@ def title(text: str) -> None:
     _console().print(safe(text), style="bold", markup=False, highlight=False)
 
 
-def table(columns: Sequence[str], rows: Rows, *, keep: int = 1) -> None:
+def report(left_out: Sequence[CorruptFileError]) -> int:
+    """Name on stderr what could not be shown; the exit code that tells of it."""
+    for message in dict.fromkeys(map(str, left_out)):
+        sys.stderr.write(f"tracking: left out: {safe(message)}\n")
+    return 1 if left_out else 0
+
+
+def table(columns: Sequence[str], rows: Rows, *, keep: int = 1, wraps: bool = False) -> None:
     """A table of cells; numbers to the right.
 
     A pipe gets every cell whole. On a terminal too narrow for all columns those after the first `keep` are left
-    out from the right, and a line says which.
+    out from the right, and a line says which. With `wraps` the last column may break its cells at spaces.
     """
-    texts = [[safe(show(cell)) for cell in row] for row in rows]
+    columns = [_one_line(name) for name in columns]
+    texts = [[_one_line(show(cell)) for cell in row] for row in rows]
     numeric = [all(_is_number(row[index]) for row in rows) for index in range(len(columns))]
     if sys.stdout.isatty():
-        _rich_table(columns, texts, numeric, keep)
+        _rich_table(columns, texts, numeric, keep, wraps)
     else:
         _plain_table(columns, texts, numeric)
 
@@ -85,6 +94,10 @@ def safe(text: str) -> str:
     return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
 
 
+def _one_line(text: str) -> str:
+    return safe(text).replace("\n", "\\n")
+
+
 def _plain_table(columns: Sequence[str], texts: Sequence[Sequence[str]], numeric: Sequence[bool]) -> None:
     widths = [max(len(cell) for cell in cells) for cells in zip(columns, *texts, strict=True)]
     for line in [columns, *texts]:
@@ -97,29 +110,42 @@ def _plain_table(columns: Sequence[str], texts: Sequence[Sequence[str]], numeric
 
 
 def _rich_table(
-    columns: Sequence[str], texts: Sequence[Sequence[str]], numeric: Sequence[bool], keep: int
+    columns: Sequence[str],
+    texts: Sequence[Sequence[str]],
+    numeric: Sequence[bool],
+    keep: int,
+    wraps: bool,
 ) -> None:
     from rich import box
+    from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
-    widths = [max(len(cell) for cell in cells) for cells in zip(columns, *texts, strict=True)]
-    limit = shutil.get_terminal_size().columns
+    console, limit = _console(), shutil.get_terminal_size().columns
+    widths: list[int] = [max(map(cell_len, cells)) for cells in zip(columns, *texts, strict=True)]
+    if wraps:
+        words = (word for line in texts for word in line[-1].split())
+        widths[-1] = max(map(cell_len, [columns[-1], *words]))
+
+    def fits(count: int) -> bool:
+        return (
+            sum(widths[:count]) + 3 * (count - 1) <= console.width
+        )  # a divider and a space on either side of it
+
     count = len(columns)
-    while count > keep and sum(widths[:count]) + 3 * count > limit:
+    while count > keep and not fits(count):
         count -= 1
-    rich_table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    for name, right in zip(columns[:count], numeric, strict=False):
+    rich_table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1))
+    for index, name in enumerate(columns[:count]):
         rich_table.add_column(
             Text(name),
-            justify="right" if right else "left",
+            justify="right" if numeric[index] else "left",
             overflow="fold",
-            no_wrap=len(rich_table.columns) < count - 1,
-            style="bold" if name == columns[0] else "",
+            no_wrap=fits(count) and not (wraps and index == len(columns) - 1),
+            style="" if index else "bold",
         )
     for line in texts:
         rich_table.add_row(*(Text(cell, style=STATUS_STYLES.get(cell, "")) for cell in line[:count]))
-    console = _console()
     console.print(rich_table)
     if count < len(columns):
         hidden = ", ".join(columns[count:])

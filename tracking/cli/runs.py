@@ -49,7 +49,9 @@ def list_experiments(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = F
             for name, group in groups.items()
         ]
         output.title("ALL EXPERIMENTS")
-        output.table(["experiment", "runs", *(status.value for status in RunStatus), "run ids"], rows, keep=7)
+        output.table(
+            ["experiment", "runs", *(status.value for status in RunStatus), "run ids"], rows, wraps=True
+        )
     else:
         output.title("ALL EXPERIMENTS")
         for name, group in groups.items():
@@ -58,7 +60,7 @@ def list_experiments(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = F
                 if count or status in ("total", "completed"):
                     output.say(f"  {'Total runs' if status == 'total' else status.capitalize()}: {count}")
             output.say(f"  Run IDs: {output.ranges([run['run_id'] for run in group], whole=True)}")
-    return _report(damaged)
+    return output.report(damaged)
 
 
 def compare(
@@ -88,7 +90,7 @@ def compare(
                 "runs": [_facts(run) for run in ranked],
             }
         )
-        return _report(damaged)
+        return output.report(damaged)
     output.say(f"Found {len(runs)} run{'s' if len(runs) != 1 else ''} for {experiment!r}\n")
     output.title(f"EXPERIMENT COMPARISON: {experiment}")
     columns, rows = _table(ranked, chosen)
@@ -98,7 +100,7 @@ def compare(
         _say_best(best, chosen)
     else:
         output.say("No run has a metric with a finite value yet.")
-    return _report(damaged)
+    return output.report(damaged)
 
 
 def plot(
@@ -142,7 +144,7 @@ def plot(
     path = plot_metric(place.paths.plot(metric), metric, histories, title=f"{experiment}: {metric}")
     path = place.paths.named / path.name
     output.say_json({"path": str(path), "runs": list(histories)}) if as_json else output.say(f"Wrote {path}")
-    return _report(damaged)
+    return output.report(damaged)
 
 
 def show(
@@ -220,7 +222,7 @@ def best(
         output.say_json({"metric": chosen, "mode": direction, **_facts(found)})
     else:
         _say_best(found, chosen)
-    return _report(damaged)
+    return output.report(damaged)
 
 
 def _entries(store: Store) -> tuple[list[dict[str, Any]], list[CorruptFileError]]:
@@ -312,9 +314,3 @@ def _duration(run: RunRecord) -> str | None:
     if run.finished_at is None:
         return None
     return str(timedelta(seconds=round((run.finished_at - run.created_at).total_seconds())))
-
-
-def _report(damaged: Sequence[CorruptFileError]) -> int:
-    for error in damaged:
-        sys.stderr.write(f"tracking: left out: {error}\n")
-    return 1 if damaged else 0
