@@ -374,7 +374,9 @@ def test_the_history_of_a_model_breaks_only_at_spaces(models: ModelRegistry) -> 
         assert max(map(len, lines)) <= columns
         words = " ".join(lines).split()
         assert {"registered", "promoted"} <= set(words)
-        assert {"outperforms", "challenger"} <= set(words) or words[-1] == "why"  # not shown for want of width
+        assert {"outperforms", "challenger"} <= set(words) or words[
+            -1
+        ] == "why"  # not shown for want of width
     assert "outperforms" in words
 
 

@@ -128,9 +128,7 @@ def _rich_table(
         widths[-1] = max(map(cell_len, [columns[-1], *words]))
 
     def fits(count: int) -> bool:
-        return (
-            sum(widths[:count]) + 3 * (count - 1) <= console.width
-        )  # a divider and a space on either side of it
+        return sum(widths[:count]) + 3 * (count - 1) <= limit  # a divider and a space on either side of it
 
     count = len(columns)
     while count > keep and not fits(count):
