@@ -14,7 +14,7 @@ from typing import Any
 
 from sweeps.errors import SweepError
 from sweeps.executor.base import JobStatus, Outcome
-from sweeps.ledger import read_outcomes
+from sweeps.ledger import read_outcomes, read_runs
 from sweeps.plan import Plan
 from sweeps.settings import At, Mode, Objective
 from tracking import ExperimentTracker, RunRecord
@@ -79,13 +79,27 @@ def rank(sweep_dir: Path | str) -> Leaderboard:
     plan = Plan.read(folder / "plan.json")
     objective = Objective(plan.objective["metric"], Mode(plan.objective["mode"]), At(plan.objective["at"]))
     tracker = ExperimentTracker(folder.parent.parent)
-    outcomes = read_outcomes(folder / "jobs.jsonl")
+    ledger = folder / "jobs.jsonl"
+    outcomes = {**_orphans(tracker, read_runs(ledger)), **read_outcomes(ledger)}
     records = {number: last_record(tracker, outcome) for number, outcome in outcomes.items()}
     report = plan.report if plan.report is not None else _test_metrics(records.values())
     rows = [
         _row(job, outcomes.get(job["job"]), records.get(job["job"]), objective, report) for job in plan.jobs
     ]
     return Leaderboard(plan.sweep, objective, plan.swept, report, _ranked(rows, objective))
+
+
+def _orphans(tracker: ExperimentTracker, runs: Mapping[int, str]) -> dict[int, Outcome]:
+    """Judge, by their runs alone, jobs whose end nobody wrote down: the sweep's parent was gone by then."""
+    outcomes = {}
+    for job, run in runs.items():
+        record = tracker.record(run)
+        if record is None or record.finished_at is None:
+            continue
+        wall_s = (record.finished_at - record.created_at).total_seconds()
+        status = JobStatus(str(record.status))
+        outcomes[job] = Outcome(job, status, wall_s, error=record.error, runs=(run,))
+    return outcomes
 
 
 def last_record(tracker: ExperimentTracker, outcome: Outcome) -> RunRecord | None:

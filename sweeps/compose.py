@@ -16,7 +16,19 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig, OmegaConf, flag_override
 
-# From Hydra 1.4 on the name is this interpolation, which follows a job's overrides by itself.
+from sweeps.errors import SettingsError
+
+ONE_PER_SWEEP = (
+    "hydra.sweeper.store",
+    "hydra.sweeper.objective.metric",
+    "hydra.sweeper.objective.mode",
+    "hydra.sweeper.objective.at",
+    "hydra.sweeper.report",
+    "hydra.sweeper.max_failures",
+    "hydra.launcher.n_jobs",
+    "hydra.launcher.threads",
+)
+# From Hydra 1.4 on, override_dirname is this interpolation, which follows a job's overrides by itself.
 FOLLOWS_OVERRIDES = "${hydra_override_dirname:}"
 
 
@@ -44,6 +56,19 @@ class Composer:
         ConfigLoaderImpl._apply_overrides_to_config(values, config)
         self._describe(config, number, point)
         return config
+
+    def require_same_sweep(self, config: DictConfig) -> None:
+        """Raise `SettingsError` if a job's config would rank or run the sweep in another way than the sweep's own.
+
+        The name to promote under may differ: it is asked for once, from the sweep's own config.
+        """
+        for key in ONE_PER_SWEEP:
+            own, theirs = (OmegaConf.select(each, key) for each in (self._sweep_config, config))
+            if theirs != own:
+                raise SettingsError(
+                    f"{key} would be {theirs} in this job and is {own} in the sweep; "
+                    "a sweep is ranked and run in one way, so sweep these one after the other"
+                )
 
     def _sets_a_value(self, override: Override) -> bool:
         return (

@@ -1,6 +1,6 @@
 """What can go wrong with a sweep as a whole.
 
-    SweepError (HydraException: Hydra prints it in one line, without its own stack)
+    SweepError (CompactHydraException: Hydra prints it as it is, without a stack)
     |-- SettingsError    a setting, an override or a job's config that cannot work; nothing was started
     |-- ObjectiveError   no job logged what the sweep was to be ranked by
     |-- JobsFailedError  more jobs failed than the sweep tolerates; the others are ranked
@@ -9,10 +9,10 @@
 The failure of one job is no exception here: it travels as data, in an `Outcome`.
 """
 
-from hydra.errors import HydraException
+from hydra.errors import CompactHydraException
 
 
-class SweepError(HydraException):
+class SweepError(CompactHydraException):
     """Base of every error a sweep raises."""
 
 

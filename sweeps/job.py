@@ -8,12 +8,15 @@ goes to the job's log. It sends JSON messages: ``run`` when a tracked run was op
 import contextlib
 import faulthandler
 import json
+import multiprocessing
 import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,8 @@ from omegaconf.basecontainer import BaseContainer
 
 from sweeps.slots import Slot, limit_threads
 from tracking import job_context
+
+TERMINATED = 128 + signal.SIGTERM  # the exit code of a process that SIGTERM ended
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,8 @@ def pack_common(hydra_context: HydraContext, task_function: TaskFunction, sweep:
 def main(connection: Connection, assignment: Assignment) -> None:
     """Run one job in this process and report through `connection`; the process ends after it."""
     os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # the forkserver ignores it
+    _end_with_the_sweep()
     _redirect_output(assignment.log)
     faulthandler.enable()
     limit_threads(assignment.slot)
@@ -72,13 +79,32 @@ def main(connection: Connection, assignment: Assignment) -> None:
     except KeyboardInterrupt as interrupt:
         message = _failure(interrupt, status="killed")
     except SystemExit as leave:
-        message = _failure(leave, line=f"called sys.exit({leave.code!r})")
+        if leave.code == TERMINATED:
+            message = _failure(leave, status="killed", line="killed by SIGTERM")
+        else:
+            message = _failure(leave, line=f"called sys.exit({leave.code!r})")
     except BaseException as error:  # noqa: BLE001 - the process boundary: every failure travels as data
         message = _failure(error)
-    if message["traceback"]:
-        sys.stderr.write(message["traceback"])
     _send(connection, kind="outcome", **message)
     connection.close()
+    if message["traceback"]:
+        with contextlib.suppress(
+            OSError
+        ):  # a full disk: the ledger has the traceback, or nothing can have it
+            sys.stderr.write(message["traceback"])
+
+
+def _end_with_the_sweep() -> None:
+    """End this process group as SIGTERM would if the sweep's parent dies, however that comes about."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os.killpg(0, signal.SIGTERM)
+
+    threading.Thread(target=watch, name="podium-parent-watch", daemon=True).start()
 
 
 def _send(connection: Connection, **message: Any) -> None:

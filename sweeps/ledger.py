@@ -44,6 +44,12 @@ def read_outcomes(path: Path) -> dict[int, Outcome]:
     return {outcome.job: outcome for outcome in _outcomes(path)}
 
 
+def read_runs(path: Path) -> dict[int, str]:
+    """Return the last run that each job in a ledger opened, also of jobs that never reported their end."""
+    entries = read_lines(path) if path.exists() else iter(())
+    return {entry["job"]: entry["run"] for entry in entries if entry.get("event") == "run"}
+
+
 def _outcomes(path: Path) -> Iterator[Outcome]:
     if not path.exists():
         return

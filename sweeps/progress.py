@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from rich import box
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
@@ -15,7 +14,16 @@ from rich.text import Text
 
 from sweeps.executor.base import Event, Job, Outcome
 from sweeps.settings import Mode, Objective
-from sweeps.table import STATUS_STYLES, duration, number, parameter, short_names
+from sweeps.table import (
+    Column,
+    duration,
+    fitting_table,
+    number,
+    parameter,
+    short_names,
+    status_column,
+    swept_columns,
+)
 
 LIVE_ROWS = 20  # finished jobs beyond this leave the live table; the leaderboard has them all
 
@@ -124,31 +132,26 @@ class Progress:
                 (line for line in lines if line.wall_s is not None), key=lambda line: line.job.number
             )
             room = max(1, min(LIVE_ROWS, self._console.height - 8) - len(running))
-            table = self._table([*ended[-room:], *running])
-            return Group(table, *self._summary(lines, len(running), len(ended)))
+            shown = [*ended[-room:], *running]
+            return Group(self._table(shown), *self._summary(lines, len(running), len(ended)))
 
     def _table(self, shown: Sequence[_JobLine]) -> Table:
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        table.add_column("job", justify="right")
-        table.add_column("run", no_wrap=True)
-        for name in self._names.values():
-            table.add_column(name, justify="right")
-        table.add_column(self._objective.label, justify="right")
-        table.add_column("time", justify="right")
-        table.add_column("status")
+        if not shown:
+            return Table.grid()
         best = self._best()
-        for line in shown:
-            elapsed = line.wall_s if line.wall_s is not None else self._clock() - (line.started or 0.0)
-            table.add_row(
-                str(line.job.number),
-                line.run or "-",
-                *(parameter(line.job.point.get(key)) for key in self._names),
-                number(line.objective),
-                duration(elapsed),
-                Text(line.status, style=STATUS_STYLES.get(line.status, "")),
-                style="bold" if line is best else "",
-            )
-        return table
+        columns = [
+            Column("job", [str(line.job.number) for line in shown]),
+            Column("run", [line.run or "-" for line in shown], drop=2, left=True),
+            *swept_columns(tuple(self._names), [line.job.point for line in shown]),
+            Column(self._objective.label, [number(line.objective) for line in shown]),
+            Column("time", [duration(self._elapsed(line)) for line in shown], drop=3),
+            status_column([line.status for line in shown]),
+        ]
+        styles = ["bold" if line is best else "" for line in shown]
+        return fitting_table(columns, self._console.width, row_styles=styles)[0]
+
+    def _elapsed(self, line: _JobLine) -> float:
+        return line.wall_s if line.wall_s is not None else self._clock() - (line.started or 0.0)
 
     def _summary(self, lines: Sequence[_JobLine], running: int, ended: int) -> list[Text]:
         failed = sum(line.status in {"failed", "killed"} for line in lines)

@@ -52,6 +52,9 @@ def _decide(board: Leaderboard, store: Path, promotion: Promotion) -> Decision:
         return Decision(
             name, False, None, None, (f"job {winner.job} opened no tracked run to take a model from",)
         )
+    if _differ_in_data(board, store):
+        why = "its jobs were scored on different data, so their ranking says nothing about the models; sweep one data set at a time"
+        return Decision(name, False, None, winner.run, (why,))
     registry = ModelRegistry(store)
     version = registry.register(
         name,
@@ -66,6 +69,13 @@ def _decide(board: Leaderboard, store: Path, promotion: Promotion) -> Decision:
         loader=promotion.loader,
     )
     return _judge(registry, version, promotion, by=f"sweep {board.sweep}")
+
+
+def _differ_in_data(board: Leaderboard, store: Path) -> bool:
+    """Whether the ranked runs recorded more than one data fingerprint."""
+    tracker = ExperimentTracker(store)
+    records = [tracker.record(row.run) for row in board.rows if row.rank is not None and row.run]
+    return len({str(record.data.get("fingerprint")) for record in records if record is not None}) > 1
 
 
 def _metrics(board: Leaderboard, winner: Row, store: Path) -> Mapping[str, float]:

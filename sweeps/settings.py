@@ -7,10 +7,12 @@ the config is composed; what is left to check here is whether the values can wor
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from sweeps.errors import SettingsError
 
@@ -90,7 +92,7 @@ def sweeper_settings(config: DictConfig) -> SweeperSettings:
     """Read ``hydra.sweeper``; raises `SettingsError` for values that cannot work."""
     raw = _section(config, "hydra.sweeper")
     max_failures = raw["max_failures"]
-    if max_failures < 0:
+    if max_failures < 0 or (max_failures > 1 and max_failures != int(max_failures)):
         raise SettingsError(
             f"max_failures={max_failures}: allowed are a count (0, 1, 2, ...) or a share (0.1)"
         )
@@ -130,7 +132,10 @@ def launcher_settings(config: DictConfig) -> LauncherSettings:
 
 def _section(config: DictConfig, key: str) -> dict[str, Any]:
     node = OmegaConf.select(config, key)
-    container = OmegaConf.to_container(node, resolve=True)
+    try:
+        container = OmegaConf.to_container(node, resolve=True)
+    except OmegaConfBaseException as error:
+        raise SettingsError(f"{error.full_key or key}: {str(error).splitlines()[0]}") from error
     if not isinstance(container, dict):
         raise SettingsError(f"{key} is no mapping: {container!r}")
     return {str(name): value for name, value in container.items()}
@@ -168,6 +173,11 @@ def _promotion(raw: Mapping[str, Any]) -> Promotion | None:
     if not isinstance(min_delta, int | float) or min_delta < 0:
         raise SettingsError(f"promotion.min_delta={min_delta}: allowed is 0 or more")
     thresholds = raw.get("thresholds") or {}
+    if not raw.get("files"):
+        raise SettingsError(
+            "promotion.files is empty: name the artifacts that make up the model, [model_best.pt]"
+        )
+    _check_loader(raw.get("loader"))
     return Promotion(
         model_name=str(raw["model_name"]),
         min_delta=float(min_delta),
@@ -175,6 +185,20 @@ def _promotion(raw: Mapping[str, Any]) -> Promotion | None:
         files=tuple(raw.get("files") or ()),
         loader=raw.get("loader"),
     )
+
+
+def _check_loader(loader: str | None) -> None:
+    if loader is None:
+        return
+    module, colon, function = loader.partition(":")
+    try:
+        known = bool(colon and function) and find_spec(module) is not None
+    except (ImportError, ValueError):
+        known = False
+    if not known:
+        raise SettingsError(
+            f"promotion.loader={loader}: allowed is module:function of a module that exists, or null"
+        )
 
 
 def _refuse_unknown(section: str, raw: Mapping[str, Any], known: set[str]) -> None:

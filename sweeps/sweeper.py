@@ -4,12 +4,12 @@ Everything that can be refused is refused before the first job starts. Whatever 
 the jobs that finished are ranked.
 """
 
+import contextlib
 import logging
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
@@ -77,18 +77,18 @@ def run(
 
 def plan_jobs(composer: Composer, space: Space, settings: SweeperSettings) -> list[Job]:
     """Compose and check every job of the grid; raises `SettingsError` naming each job that cannot work."""
-    check = get_method(settings.check) if settings.check else None
+    check = _checker(settings.check)
     parser = OverridesParser.create()
     jobs: list[Job] = []
     refused: dict[str, list[int]] = {}
     for number, point in enumerate(space.grid()):
         config = composer.job_config(number, point)
         task = task_config(config)
-        if check is not None:
-            try:
-                check(task)
-            except ValueError as error:
-                refused.setdefault(str(error), []).append(number)
+        try:
+            composer.require_same_sweep(config)
+            check(task)
+        except ValueError as error:
+            refused.setdefault(str(error), []).append(number)
         values = {override.key_or_group: override.value() for override in parser.parse_overrides(list(point))}
         jobs.append(
             Job(
@@ -103,6 +103,16 @@ def plan_jobs(composer: Composer, space: Space, settings: SweeperSettings) -> li
     if refused:
         raise SettingsError(_refusal(refused, jobs))
     return jobs
+
+
+def _checker(dotted: str | None) -> Callable[[DictConfig], object]:
+    if dotted is None:
+        return lambda _task: None
+    try:
+        check: Callable[[DictConfig], object] = get_method(dotted)
+    except Exception as error:  # whatever a user's module raises on import
+        raise SettingsError(f"hydra.sweeper.check={dotted}: {error}") from error
+    return check
 
 
 def _refusal(refused: Mapping[str, Sequence[int]], jobs: Sequence[Job]) -> str:
@@ -137,18 +147,21 @@ class _Sweep:
         self._interrupted: signal.Signals | None = None
 
     def run(self) -> Leaderboard:
-        self._console.print(
-            f"Sweep {self._dir.name}: {counted(len(self._jobs), 'job')}, results in {_shown(self._dir)}",
-            soft_wrap=True,
-        )
+        heading = f"Sweep {self._dir.name}: {counted(len(self._jobs), 'job')}, results in {_shown(self._dir)}"
         try:
-            with self._signals(), self._progress:
-                for outcome in self._executor.run(self._jobs, self._hear):
-                    self._finish(outcome)
-        finally:
-            self._tracker.publish()
-            board = aggregate(self._dir)
-            show_leaderboard(self._console, board, _shown(self._dir))
+            with self._signals():
+                self._console.print(heading, soft_wrap=True)
+                with self._progress:
+                    for outcome in self._executor.run(self._jobs, self._hear):
+                        self._finish(outcome)
+        except BaseException:
+            self._executor.stop()
+            with contextlib.suppress(TrackingError, OSError):  # what ended the sweep is the error to tell
+                aggregate(self._dir)
+            raise
+        self._tracker.publish()
+        board = aggregate(self._dir)
+        show_leaderboard(self._console, board, _shown(self._dir))
         self._raise_if_interrupted(board)
         self._raise_if_unranked(board)
         if self._settings.promotion is not None:
@@ -182,7 +195,7 @@ class _Sweep:
             except TrackingError as error:
                 log.warning("could not finish %s in the name of job %d: %s", run_id, outcome.job, error)
 
-    @contextmanager
+    @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
         """Turn SIGINT and SIGTERM into an orderly stop; once more ends the jobs at once."""
         if threading.current_thread() is not threading.main_thread():

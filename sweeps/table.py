@@ -1,9 +1,13 @@
 """Shows a leaderboard, and what failed, on a terminal or into a pipe."""
 
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -18,19 +22,31 @@ STATUS_STYLES = {
     "cancelled": "yellow",
     "running": "cyan",
 }
+OUR_COLUMNS = {"rank", "run", "job", "epochs", "time", "status"}
+COLUMN_GAP = 3  # what the box puts between two columns
 PIPE_WIDTH = 400  # wide enough that a table in a pipe is never cut
+
+
+class Output(Console):
+    """A console whose reader may leave: work goes on, and what is said from then on goes nowhere."""
+
+    def on_broken_pipe(self) -> None:
+        """Send stdout to nowhere; rich would end the process."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def make_console() -> Console:
     """Return a console on stdout: as wide as the terminal, or never cut when output is a pipe."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=PIPE_WIDTH)
+    console = Output(highlight=False)
+    return console if console.is_terminal else Output(highlight=False, width=PIPE_WIDTH)
 
 
 def short_names(keys: Sequence[str]) -> dict[str, str]:
-    """Map dotted config keys to their last part where that is unambiguous."""
+    """Map dotted config keys to their last part where that is unambiguous and no column of ours."""
     leaves = [key.rsplit(".", 1)[-1] for key in keys]
-    return {key: leaf if leaves.count(leaf) == 1 else key for key, leaf in zip(keys, leaves, strict=True)}
+    taken = {*OUR_COLUMNS, *(leaf for leaf in leaves if leaves.count(leaf) > 1)}
+    return {key: key if leaf in taken else leaf for key, leaf in zip(keys, leaves, strict=True)}
 
 
 def counted(count: int, noun: str) -> str:
@@ -61,46 +77,79 @@ def duration(seconds: float | None) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def leaderboard_table(board: Leaderboard) -> Table:
-    """Return the leaderboard as a rich table; the winner's row is bold, unranked rows are dim."""
-    table = Table(
-        box=box.SIMPLE_HEAD, title=f"Leaderboard of sweep {board.sweep}", title_justify="left", pad_edge=False
+@dataclass(frozen=True)
+class Column:
+    """A column before it is known whether it fits; those with the highest `drop` go first, 0 stays."""
+
+    name: str
+    cells: Sequence[str]
+    drop: int = 0
+    left: bool = False
+    styles: Sequence[str] = ()
+
+    @property
+    def width(self) -> int:
+        """What the column needs so that nothing in it is cut."""
+        return max(cell_len(text) for text in (self.name, *self.cells)) + COLUMN_GAP
+
+
+def fitting_table(
+    columns: Sequence[Column], width: int, *, row_styles: Sequence[str] = ()
+) -> tuple[Table, list[str]]:
+    """Return a table of the columns that fit into `width` uncut, and the names of those that had to go."""
+    kept = list(columns)
+    while sum(column.width for column in kept) > width and any(column.drop for column in kept):
+        kept.remove(max(reversed(kept), key=lambda column: column.drop))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in kept:
+        table.add_column(Text(column.name), justify="left" if column.left else "right", overflow="fold")
+    for index in range(len(columns[0].cells)):
+        cells = [Text(c.cells[index], style=c.styles[index] if c.styles else "") for c in kept]
+        table.add_row(*cells, style=row_styles[index] if row_styles else "")
+    return table, [column.name for column in columns if column not in kept]
+
+
+def swept_columns(keys: Sequence[str], points: Sequence[Mapping[str, object]]) -> list[Column]:
+    """Return one column per swept key, named as briefly as can be."""
+    names = short_names(keys)
+    return [Column(names[key], [parameter(point.get(key)) for point in points], drop=1) for key in keys]
+
+
+def status_column(statuses: Sequence[str]) -> Column:
+    """Return the column of statuses, in their colours."""
+    return Column(
+        "status", statuses, drop=2, left=True, styles=[STATUS_STYLES.get(each, "") for each in statuses]
     )
-    names = short_names(board.swept)
-    table.add_column("rank", justify="right")
-    table.add_column("run", no_wrap=True)
-    for key in board.swept:
-        table.add_column(names[key], justify="right")
-    table.add_column(f"{board.objective.label} ({board.objective.mode})", justify="right", style="bold")
-    for name in board.report:
-        table.add_column(name, justify="right")
-    for name in ("epochs", "time"):
-        table.add_column(name, justify="right")
-    table.add_column("status")
-    for row in board.rows:
-        table.add_row(
-            *_cells(board, row), style="bold" if row.rank == 1 else "dim" if row.rank is None else ""
-        )
-    return table
 
 
-def _cells(board: Leaderboard, row: Row) -> list[str | Text]:
-    return [
-        number(row.rank),
-        row.run or f"job {row.job}",
-        *(parameter(row.point.get(key)) for key in board.swept),
-        number(row.objective),
-        *(number(row.metrics.get(name)) for name in board.report),
-        number(row.epochs),
-        duration(row.duration_s),
-        Text(row.status, style=STATUS_STYLES.get(row.status, "")),
+def leaderboard_table(board: Leaderboard, width: int) -> tuple[Table, list[str]]:
+    """Return the leaderboard as a table that fits, and the columns that do not; the winner is bold, the unranked dim."""
+    rows = board.rows
+    columns = [
+        Column("rank", [number(row.rank) for row in rows]),
+        Column("run", [row.run or f"job {row.job}" for row in rows], left=True),
+        *swept_columns(board.swept, [row.point for row in rows]),
+        Column(f"{board.objective.label} ({board.objective.mode})", [number(row.objective) for row in rows]),
+        *(Column(name, [number(row.metrics.get(name)) for row in rows], drop=4) for name in board.report),
+        Column("epochs", [number(row.epochs) for row in rows], drop=5),
+        Column("time", [duration(row.duration_s) for row in rows], drop=3),
+        status_column([row.status for row in rows]),
     ]
+    styles = ["bold" if row.rank == 1 else "dim" if row.rank is None else "" for row in rows]
+    return fitting_table(columns, width, row_styles=styles)
 
 
 def show_leaderboard(console: Console, board: Leaderboard, sweep_dir: Path) -> None:
     """Print the leaderboard, then why jobs have no rank: each reason once, with its jobs and the first one's log."""
     console.print()
-    console.print(leaderboard_table(board))
+    table, dropped = leaderboard_table(board, console.width)
+    console.print(Text(f"Leaderboard of sweep {board.sweep}", style="italic"))
+    console.print(table)
+    if dropped:
+        everything = sweep_dir / "leaderboard.csv"
+        console.print(
+            Text(f"no room for: {', '.join(dropped)}; all columns: {everything}", style="dim"), soft_wrap=True
+        )
     reasons: dict[tuple[str, str], list[Row]] = {}
     for row in board.rows:
         if row.error is not None:

@@ -3,20 +3,23 @@
 Kept light: torch is loaded by the task, so the parent of a sweep, ``--help`` and a refused config never wait for it.
 """
 
+import contextlib
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from hydra.utils import to_absolute_path
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from tracking import TrackingError
 from trainer.config import check
-from trainer.errors import TrainerError
+from trainer.errors import ConfigError, TrainerError
 
 INTERRUPTED = 130  # what a shell reports for a command ended by Ctrl-C
 
@@ -28,7 +31,11 @@ def run(cfg: DictConfig) -> float:
     """Check one composed config and train it; return the objective."""
     if HydraConfig.get().job.chdir:
         _anchor(cfg)
-    check(cfg)
+    try:
+        check(cfg)
+    except ConfigError:
+        _leave_no_folder()
+        raise
     from trainer.task import train
 
     return train(cfg)
@@ -59,6 +66,23 @@ def main() -> None:
         sys.exit(getattr(error, "exit_code", 1))
 
 
+def _leave_no_folder() -> None:
+    """Take back what Hydra wrote for a single run that was refused: its copies of the config and an empty log."""
+    hydra_config = HydraConfig.get()
+    if hydra_config.mode != RunMode.RUN or hydra_config.output_subdir is None:
+        return
+    folder = Path(hydra_config.runtime.output_dir)
+    copies = folder / hydra_config.output_subdir
+    log = folder / f"{hydra_config.job.name}.log"
+    with contextlib.suppress(OSError):
+        for name in ("config.yaml", "hydra.yaml", "overrides.yaml"):
+            (copies / name).unlink(missing_ok=True)
+        copies.rmdir()
+        if log.exists() and log.stat().st_size == 0:
+            log.unlink()
+        folder.rmdir()
+
+
 def _anchor(cfg: DictConfig) -> None:
     """Make relative paths mean what they meant where the command was given, before Hydra changed the folder."""
     for key in PATHS:
@@ -75,6 +99,8 @@ def _version_base() -> dict[str, Any]:
 def explain(error: BaseException) -> str:
     """Write an error of the config for a reader: what was given, why it was refused, what is allowed."""
     cause = error.__cause__
+    if isinstance(error, OSError):
+        return f"{error}; if that is in the store, choose a paths.experiments that can be written"
     lines = [str(error).strip()]
     if isinstance(cause, OmegaConfBaseException):
         lines += [

@@ -5,6 +5,7 @@ one line with exit code 1; wrong usage is exit code 2.
 """
 
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +14,7 @@ import typer
 
 from sweeps.aggregate import Leaderboard, aggregate, rank
 from sweeps.errors import SweepError
-from sweeps.table import make_console, number, show_leaderboard
+from sweeps.table import Column, fitting_table, make_console, number, show_leaderboard
 from tracking import TrackingError
 from tracking.files import encode, read_json
 
@@ -24,37 +25,38 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+DEFAULT_STORE = Path("experiments")
 Store = Annotated[Path, typer.Option(envvar="PODIUM_STORE", help="The store that holds sweeps/.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 Sweep = Annotated[str, typer.Argument(help="A sweep's id, 'latest', or the path of its folder.")]
 
 
 @app.command("list")
-def list_sweeps(store: Store = Path("experiments"), as_json: AsJson = False) -> None:
+def list_sweeps(store: Store = DEFAULT_STORE, as_json: AsJson = False) -> None:
     """List all sweeps, newest last.
 
     Example: python -m sweeps list
     """
-    found = [_summary(folder) for folder in _folders(store)]
+    found = list(_summaries(store))
     if as_json:
         _print_json(found)
         return
     console = make_console()
     if not found:
-        console.print(f"No sweeps in {store}.")
-    for sweep in found:
-        best = (
-            f"{sweep['metric'] or 'objective'}={number(sweep['best'])}  {sweep['run']}"
-            if sweep["run"]
-            else "nothing ranked"
-        )
-        console.print(
-            f"{sweep['sweep']}  {sweep['completed']}/{sweep['jobs']} completed  {best}", soft_wrap=True
-        )
+        console.print(f"No sweeps in {store} yet; run one with: python -m trainer -m KEY=A,B")
+        return
+    columns = [
+        Column("sweep", [each["sweep"] for each in found], left=True),
+        Column("completed", [f"{each['completed']}/{each['jobs']}" for each in found]),
+        Column("metric", [each["metric"] or "-" for each in found], left=True, drop=2),
+        Column("best", [number(each["best"]) for each in found]),
+        Column("run", [each["run"] or "-" for each in found], left=True, drop=1),
+    ]
+    console.print(fitting_table(columns, console.width)[0])
 
 
 @app.command()
-def leaderboard(sweep: Sweep = "latest", store: Store = Path("experiments"), as_json: AsJson = False) -> None:
+def leaderboard(sweep: Sweep = "latest", store: Store = DEFAULT_STORE, as_json: AsJson = False) -> None:
     """Show the leaderboard of a sweep as it is now, finished or not.
 
     Example: python -m sweeps leaderboard latest
@@ -64,9 +66,7 @@ def leaderboard(sweep: Sweep = "latest", store: Store = Path("experiments"), as_
 
 
 @app.command("aggregate")
-def aggregate_sweep(
-    sweep: Sweep = "latest", store: Store = Path("experiments"), as_json: AsJson = False
-) -> None:
+def aggregate_sweep(sweep: Sweep = "latest", store: Store = DEFAULT_STORE, as_json: AsJson = False) -> None:
     """Rank a sweep again and write leaderboard.json, .csv and .md; safe to repeat.
 
     Example: python -m sweeps aggregate 20260131-093000
@@ -101,6 +101,17 @@ def _find(store: Path, sweep: str) -> Path:
             return candidate
     known = ", ".join(folder.name for folder in folders[-5:]) or "none"
     raise SweepError(f"{sweep}: no such sweep in {store}; the latest are: {known}")
+
+
+def _summaries(store: Path) -> Iterator[dict[str, Any]]:
+    """Describe each sweep; one that is damaged is named on stderr, the others are given."""
+    if not store.is_dir() and store != DEFAULT_STORE:
+        raise SweepError(f"there is no store {store}; --store names the folder that holds runs/ and sweeps/")
+    for folder in _folders(store):
+        try:
+            yield _summary(folder)
+        except (TrackingError, KeyError, TypeError) as error:
+            sys.stderr.write(f"left out: {folder.name}: {error}\n")
 
 
 def _summary(folder: Path) -> dict[str, Any]:

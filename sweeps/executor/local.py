@@ -77,7 +77,7 @@ class LocalExecutor:
             began = time.monotonic()
             try:
                 return self._watch(job, slot, listener, began)
-            except OSError as error:  # no memory or descriptors for another process
+            except (OSError, EOFError) as error:  # no room for another process, or no forkserver to make it
                 return Outcome(
                     job.number, JobStatus.FAILED, time.monotonic() - began, error=f"could not start: {error}"
                 )
@@ -170,7 +170,8 @@ def _warm_forkserver(settings: LauncherSettings) -> ForkServerContext:
     before = {name: os.environ.get(name) for name in added}
     os.environ.update(added)
     try:
-        forkserver.ensure_running()
+        with _ignoring_interrupts():
+            forkserver.ensure_running()
     finally:
         for name, value in before.items():
             if value is None:
@@ -178,6 +179,19 @@ def _warm_forkserver(settings: LauncherSettings) -> ForkServerContext:
             else:
                 os.environ[name] = value
     return context
+
+
+@contextlib.contextmanager
+def _ignoring_interrupts() -> Iterator[None]:
+    """Let a process started inside be deaf to the terminal's Ctrl-C from its first moment: the sweep decides."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _log_path(job: Job) -> Path:

@@ -1,5 +1,6 @@
 """A small Hydra app, run as its user would: a command in a process of its own."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -49,6 +50,8 @@ def start(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
+            env={**os.environ, "PYTHONPATH": str(APP.parent)},
         )
 
     return start

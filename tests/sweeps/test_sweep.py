@@ -1,7 +1,9 @@
 """A sweep of somebody's Hydra app, from the command line to the leaderboard."""
 
 import csv
+import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -152,6 +154,9 @@ def test_an_objective_that_no_job_logs_is_named_with_what_was_logged(sweep: Call
         ("hydra.sweeper.objective.mode=best", "objective.mode=best: allowed are max, min"),
         ("hydra.sweeper.objective.at=first", "objective.at=first: allowed are best, last"),
         ("hydra.sweeper.max_failures=-1", "max_failures=-1"),
+        ("hydra.sweeper.max_failures=2.5", "max_failures=2.5"),
+        ("hydra.sweeper.check=nope.check", "hydra.sweeper.check=nope.check"),
+        ("hydra.launcher.n_jobs=abc", "abc"),
         ("hydra.launcher.n_jobs=0", "n_jobs=0: allowed are 1, 2"),
         ("hydra.launcher.threads=0", "threads=0"),
         ("hydra.sweeper.name=../out", r"../out"),
@@ -214,9 +219,78 @@ def test_a_signal_stops_the_sweep_gently_and_ranks_what_is_there(
     assert {str(record.status) for record in tracker.records()} <= {"completed", "killed"}
 
 
-def await_file(folder: Path, pattern: str, count: int) -> None:
-    import time
+def test_an_early_signal_is_as_orderly_as_a_late_one(
+    start: Callable, finish: Callable, tmp_path: Path
+) -> None:
+    process = start("-m", "x=1,2,3", "hydra.launcher.preload=[slow_to_import]", "hydra.launcher.n_jobs=2")
+    for line in process.stdout:
+        if line.startswith("Sweep"):  # planned; the forkserver is importing
+            break
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it: to all of the group
+    result = finish(process)
+    assert "stopped by SIGINT" in result.err
+    assert "Traceback" not in result.err
+    assert {row["status"] for row in result.rows} <= {"completed", "killed", "cancelled"}
 
+
+def test_jobs_end_with_a_parent_that_is_killed_and_what_had_completed_is_ranked(
+    start: Callable, finish: Callable, tmp_path: Path
+) -> None:
+    process = start("-m", "fault=none,waits", "hydra.launcher.n_jobs=1")
+    await_file(tmp_path, "waiting-*", 1)
+    process.kill()
+    result = finish(process)
+    (waiting,) = tmp_path.glob("waiting-*")
+    await_end(int(waiting.name.removeprefix("waiting-")))
+    rows = aggregate(result.dir).rows
+    assert [(row.rank, row.status, row.run) for row in rows] == [
+        (1, "completed", "run_001"),
+        (None, "killed", "run_002"),
+    ]
+
+
+def test_a_job_that_gets_sigterm_is_killed_by_name(start: Callable, finish: Callable, tmp_path: Path) -> None:
+    process = start("-m", "fault=none,waits")
+    await_file(tmp_path, "waiting-*", 1)
+    (waiting,) = tmp_path.glob("waiting-*")
+    os.kill(int(waiting.name.removeprefix("waiting-")), signal.SIGTERM)
+    assert [(row["status"], row["error"]) for row in finish(process).rows] == [
+        ("completed", None),
+        ("killed", "killed by SIGTERM"),
+    ]
+
+
+def test_a_reader_that_leaves_does_not_stop_the_sweep(start: Callable, tmp_path: Path) -> None:
+    process = start("-m", "x=1,2,3,4", "hydra.launcher.n_jobs=1")
+    process.stdout.readline()
+    process.stdout.close()
+    process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=60) == 0
+    (folder,) = (tmp_path / "experiments" / "sweeps").iterdir()
+    assert [row["status"] for row in read_json(folder / "leaderboard.json")["rows"]] == ["completed"] * 4
+
+
+@pytest.mark.parametrize(
+    ("argument", "key"),
+    [("hydra.sweeper.objective.mode=max,min", "hydra.sweeper"), ("store=here,there", "hydra.sweeper.store")],
+)
+def test_what_a_sweep_is_ranked_by_cannot_be_swept(sweep: Callable, argument: str, key: str) -> None:
+    result = sweep("-m", argument)
+    assert result.code == 1
+    assert key in result.err or "Hydra's configuration" in result.err
+    assert not list(result.cwd.glob("*/sweeps/*"))
+
+
+def await_end(pid: int) -> None:
+    deadline = time.monotonic() + 30
+    stat = Path(f"/proc/{pid}/stat")
+    while stat.exists() and stat.read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}:
+        assert time.monotonic() < deadline, f"process {pid} runs on"
+        time.sleep(0.01)
+
+
+def await_file(folder: Path, pattern: str, count: int) -> None:
     deadline = time.monotonic() + 30
     while len(list(folder.glob(pattern))) < count:
         assert time.monotonic() < deadline, f"{pattern} never came"
