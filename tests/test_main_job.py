@@ -85,6 +85,23 @@ def test_a_winner_below_its_threshold_is_registered_and_not_promoted(tmp_path: P
     assert [version.version for version in registry.versions("ctr_model")] == [1]
 
 
+def test_a_sweep_over_data_sets_promotes_nothing(tmp_path: Path) -> None:
+    answer = train(tmp_path, "-m", "data=ctr,breast_cancer", "training.epochs=1", "model.hidden_dims=[8]")
+    assert "scored on different data" in answer.stdout
+    assert ModelRegistry(tmp_path / "experiments").models() == []
+
+
+def test_recipes_with_different_objectives_cannot_be_one_sweep(tmp_path: Path) -> None:
+    answer = train(tmp_path, "-m", "+experiment=breast_cancer_logistic,ctr_quick", ok=False)
+    assert answer.returncode == 1
+    assert "objective.metric would be val_loss in this job and is val_auc in the sweep" in answer.stderr
+
+
+def test_a_refused_single_run_leaves_no_folder(tmp_path: Path) -> None:
+    train(tmp_path, "training.batch_size=0", ok=False)
+    assert not list(tmp_path.glob("experiments/single/*"))
+
+
 def test_jobs_that_crash_die_or_leave_are_reported_and_the_rest_is_ranked(tmp_path: Path) -> None:
     (tmp_path / "saboteurs.py").write_text(SABOTEURS)
     targets = "trainer.models.tabular.TabularClassifier,saboteurs.Raises,saboteurs.Dies,saboteurs.Leaves"

@@ -1,5 +1,6 @@
 """Ranking: what wins, what stands below the line, and why."""
 
+import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,11 +8,14 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 from sweeps import JobStatus, Outcome, SweepError, aggregate
 from sweeps.aggregate import Leaderboard, rank
+from sweeps.executor.base import Event
 from sweeps.ledger import Ledger
 from sweeps.plan import Plan
+from sweeps.table import short_names, show_leaderboard
 from tracking import ExperimentTracker
 
 
@@ -137,6 +141,48 @@ def test_markdown_keeps_its_columns_whatever_an_error_says(tmp_path: Path) -> No
     aggregate(sweep)
     table = [line for line in (sweep / "leaderboard.md").read_text().splitlines() if line.startswith("|")]
     assert len({line.replace("\\|", "").count("|") for line in table}) == 1
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
+def test_a_leaderboard_fits_the_terminal_without_cutting_a_number(tmp_path: Path, width: int) -> None:
+    outcomes = []
+    for job in range(3):
+        with ExperimentTracker(tmp_path).start_run("e") as run:
+            run.log({"val_auc": 0.7912 + job / 1000}, step=0)
+            run.log({"test_loss": 0.3, "test_accuracy": 0.8, "test_auc": 0.7777})
+        outcomes.append(Outcome(job, JobStatus.COMPLETED, 11.5, runs=(run.run_id,)))
+    sweep = make_sweep(tmp_path, outcomes, metric="val_auc")
+    console = Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None)
+    show_leaderboard(console, rank(sweep), sweep)
+    text = console.file.getvalue()
+    assert "…" not in text
+    table = text.partition("no room for")[0]
+    assert max(len(line.rstrip()) for line in table.splitlines()) <= width
+    for value in ("0.7932", "0.7922", "0.7912", "run_003"):
+        assert value in text
+    assert ("leaderboard.csv" in text) == (width < 200)
+
+
+def test_a_swept_key_that_is_named_like_a_column_is_shown_whole(tmp_path: Path) -> None:
+    assert short_names(["training.epochs", "model.dropout"]) == {
+        "training.epochs": "training.epochs",
+        "model.dropout": "dropout",
+    }
+
+
+def test_a_job_whose_end_nobody_wrote_down_is_judged_by_its_run(tmp_path: Path) -> None:
+    tracker = ExperimentTracker(tmp_path)
+    sweep = make_sweep(tmp_path, [], jobs=2, metric="val_auc")
+    ledger = Ledger(sweep / "jobs.jsonl")
+    for job in range(2):
+        run = tracker.start_run("e")
+        run.log({"val_auc": 0.5 + job}, step=0)
+        ledger.note(Event("run", job, {"run": run.run_id}))
+        run.finish("completed" if job else "killed")
+    assert [(row.job, row.rank, row.status) for row in rank(sweep).rows] == [
+        (1, 1, "completed"),
+        (0, None, "killed"),
+    ]
 
 
 def test_a_folder_without_a_sweep_is_named(tmp_path: Path) -> None:
