@@ -34,7 +34,8 @@ _active: list[_Opened] = []
 class Run:
     """An open run. `with tracker.start_run(...) as run:` finishes it as completed, failed or killed.
 
-    Safe to share between threads. One process should write to a run at a time; a second one that does loses nothing.
+    Safe to share between threads. One process should write to a run at a time: metrics of a second one are kept,
+    parameters and tags that two change at once may be lost.
     """
 
     def __init__(self, store: Store, run_id: str) -> None:

@@ -1,12 +1,14 @@
-"""What the tests of tracking share: a tracker on a fresh store, and stores as other code writes them."""
+"""What the tests of tracking share: a tracker on a fresh store, stores with runs and models, the command line."""
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tracking import ExperimentTracker
+from tracking import ExperimentTracker, ModelRegistry
+from tracking.cli.app import main
 
 
 @pytest.fixture
@@ -56,3 +58,45 @@ def write_plain_store(base: Path) -> Callable[..., None]:
         (base / "metadata.json").write_text(json.dumps(entries, indent=2))
 
     return write
+
+
+@pytest.fixture
+def store(tracker: ExperimentTracker, base: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setenv("PODIUM_STORE", str(base))
+    (tmp_path / "model.pt").write_bytes(b"weights")
+    for number, auc in enumerate([0.81, 0.83, math.nan, None], 1):
+        with tracker.start_run(
+            "ctr_model", params={"learning_rate": 10.0**-number, "dims": [256, 128], "note": "long " * 12}
+        ) as run:
+            run.log({"val_loss": 1.5 - number / 10, "val_auc": 0.7}, step=0)
+            if auc is not None:
+                run.log({"test_auc": auc})
+            run.log_artifact(tmp_path / "model.pt", "model_best.pt")
+    return base
+
+
+@pytest.fixture
+def models(store: Path) -> ModelRegistry:
+    registry = ModelRegistry(store)
+    for run_id, value in (("run_001", 0.81), ("run_002", 0.83)):
+        version = registry.register(
+            "ctr",
+            run_id,
+            objective={"metric": "test_auc", "mode": "max", "value": value},
+            loader="trainer:load_model",
+        )
+        registry.promote("ctr", version.version, reason="better")
+    return registry
+
+
+Say = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Say:
+    def call(*arguments: str) -> tuple[int, str, str]:
+        code = main(arguments)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call

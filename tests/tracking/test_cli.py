@@ -1,64 +1,20 @@
 """The command line: whole plain cells for a pipe, a table for a terminal, JSON for scripts, one line per error."""
 
 import json
-import math
 import os
-import pty
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from conftest import Say
 
 from tracking import ExperimentTracker, ModelRegistry
-from tracking.cli.app import COMMANDS, build, expand, main
+from tracking.cli.app import COMMANDS, build, expand
 from tracking.version import __version__
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def store(tracker: ExperimentTracker, base: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    monkeypatch.setenv("PODIUM_STORE", str(base))
-    (tmp_path / "model.pt").write_bytes(b"weights")
-    for number, auc in enumerate([0.81, 0.83, math.nan, None], 1):
-        with tracker.start_run(
-            "ctr_model", params={"learning_rate": 10.0**-number, "dims": [256, 128], "note": "long " * 12}
-        ) as run:
-            run.log({"val_loss": 1.5 - number / 10, "val_auc": 0.7}, step=0)
-            if auc is not None:
-                run.log({"test_auc": auc})
-            run.log_artifact(tmp_path / "model.pt", "model_best.pt")
-    return base
-
-
-@pytest.fixture
-def models(store: Path) -> ModelRegistry:
-    registry = ModelRegistry(store)
-    for run_id, value in (("run_001", 0.81), ("run_002", 0.83)):
-        version = registry.register(
-            "ctr",
-            run_id,
-            objective={"metric": "test_auc", "mode": "max", "value": value},
-            loader="trainer:load_model",
-        )
-        registry.promote("ctr", version.version, reason="better")
-    return registry
-
-
-Say = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Say:
-    def call(*arguments: str) -> tuple[int, str, str]:
-        code = main(arguments)
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
 
 
 def test_compare_gives_a_pipe_every_cell_whole_without_colour(store: Path, say: Say) -> None:
@@ -310,74 +266,6 @@ def test_every_command_explains_itself_with_an_example(say: Say) -> None:
         assert f"Example: python -m tracking {name}" in out
     assert all(name in say("--help")[1] for name in COMMANDS)
     assert build().info.name == "tracking"
-
-
-def on_terminal(columns: int, *arguments: str) -> str:
-    """What a command writes to a terminal of so many columns, escape codes included."""
-    leader, follower = pty.openpty()
-    environment = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm-256color", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "tracking", *arguments]
-    with subprocess.Popen(command, stdout=follower, stdin=follower, env=environment) as process:
-        os.close(follower)
-        shown = b""
-        try:
-            while part := os.read(leader, 65536):
-                shown += part
-        except OSError:
-            pass  # how a terminal says that the other side is closed
-    os.close(leader)
-    assert process.returncode == 0
-    return shown.decode().replace("\r\n", "\n")
-
-
-def plain(text: str) -> str:
-    return re.sub(r"\x1b\[[0-9;]*m", "", text)
-
-
-def test_a_terminal_gets_a_table_that_fits_it(store: Path) -> None:
-    for columns in (60, 80, 100, 120, 200):
-        text = on_terminal(columns, "compare", "ctr_model")
-        assert "\x1b[1m" in text
-        lines = plain(text).splitlines()
-        rows = [line for line in lines if line.startswith("run_0")]
-        assert len(rows) == 4
-        assert max(map(len, rows)) <= columns
-        header = lines[lines.index(next(line for line in lines if line.startswith("run_id"))) :]
-        assert header[1].startswith("───")
-        assert header[2].startswith("run_002")  # no cell goes on in a line of its own
-        assert ("not shown for want of width" in plain(text)) == (columns < 200)
-
-
-def test_a_list_on_a_narrow_terminal_breaks_no_id_and_names_the_columns_it_leaves_out(
-    tracker: ExperimentTracker, base: Path
-) -> None:
-    for number in range(40):
-        tracker.create_run(f"click_through_{number % 2}")
-    whole = [f"run_{number:03d}" for number in range(1, 41)]
-    for columns in (60, 80, 120):
-        lines = plain(on_terminal(columns, "list", "--store", str(base))).splitlines()
-        assert max(map(len, lines)) <= columns
-        header = re.split(" {2,}", lines[1].strip())
-        left_out = " ".join(lines).partition("not shown for want of width: ")[2].strip()
-        assert [*header, *filter(None, left_out.split(", "))] == [
-            *("experiment", "runs", "running", "completed", "failed", "killed", "run ids")
-        ]
-        if "run ids" in header:
-            assert sorted(set(re.findall(r"run_\d*", "\n".join(lines)))) == whole
-    assert "run ids" in header
-
-
-def test_the_history_of_a_model_breaks_only_at_spaces(models: ModelRegistry) -> None:
-    models.promote("ctr", 1, reason="the challenger outperforms the champion on every slice of the data")
-    for columns in (60, 80):
-        lines = plain(on_terminal(columns, "history", "ctr")).splitlines()
-        assert max(map(len, lines)) <= columns
-        words = " ".join(lines).split()
-        assert {"registered", "promoted"} <= set(words)
-        assert {"outperforms", "challenger"} <= set(words) or words[
-            -1
-        ] == "why"  # not shown for want of width
-    assert "outperforms" in words
 
 
 def test_a_newline_in_a_cell_is_shown_escaped(tracker: ExperimentTracker, base: Path, say: Say) -> None:
