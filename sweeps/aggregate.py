@@ -82,7 +82,7 @@ def rank(sweep_dir: Path | str) -> Leaderboard:
     ledger = folder / "jobs.jsonl"
     outcomes = {**_orphans(tracker, read_runs(ledger)), **read_outcomes(ledger)}
     records = {number: last_record(tracker, outcome) for number, outcome in outcomes.items()}
-    report = plan.report if plan.report is not None else _test_metrics(records.values())
+    report = plan.report if plan.report is not None else _test_metrics(records.values(), objective)
     rows = [
         _row(job, outcomes.get(job["job"]), records.get(job["job"]), objective, report) for job in plan.jobs
     ]
@@ -120,12 +120,14 @@ def objective_value(objective: Objective, outcome: Outcome, record: RunRecord | 
     return outcome.value if record is None and isinstance(outcome.value, float) else None
 
 
-def _test_metrics(records: Iterable[RunRecord | None]) -> tuple[str, ...]:
+def _test_metrics(records: Iterable[RunRecord | None], objective: Objective) -> tuple[str, ...]:
+    """Every test metric that was logged; first the one that is to the test split what the objective is to its own."""
     names: dict[str, None] = {}
     for record in records:
         if record is not None:
             names |= dict.fromkeys(name for name in record.summary if name.startswith("test_"))
-    return tuple(names)
+    twin = f"test_{objective.label.partition('_')[2]}"
+    return tuple(sorted(names, key=lambda name: name != twin))
 
 
 def _row(

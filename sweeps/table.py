@@ -131,8 +131,8 @@ def leaderboard_table(board: Leaderboard, width: int) -> tuple[Table, list[str]]
         *swept_columns(board.swept, [row.point for row in rows]),
         Column(f"{board.objective.label} ({board.objective.mode})", [number(row.objective) for row in rows]),
         *(Column(name, [number(row.metrics.get(name)) for row in rows], drop=4) for name in board.report),
-        Column("epochs", [number(row.epochs) for row in rows], drop=5),
-        Column("time", [duration(row.duration_s) for row in rows], drop=3),
+        Column("epochs", [number(row.epochs) for row in rows], drop=6),
+        Column("time", [duration(row.duration_s) for row in rows], drop=5),
         status_column([row.status for row in rows]),
     ]
     styles = ["bold" if row.rank == 1 else "dim" if row.rank is None else "" for row in rows]
