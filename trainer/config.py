@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from trainer.errors import ConfigError
-from trainer.schema import FREE, LOGGED_PER_EPOCH, SECTIONS, TARGETS, Limits, Root
+from trainer.schema import FREE, LOGGED_PER_EPOCH, MODEL_KEYS, SECTIONS, TARGETS, Limits, Root
 from trainer.sources import source_problems
 
 _WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
@@ -71,6 +71,8 @@ def _section_problems(name: str, section: Mapping[str, Any]) -> Iterator[str]:
     known, target = TARGETS[name], section.get("_target_")
     rest = {key: value for key, value in section.items() if key != "_target_"}
     if target in known:
+        if name == "model":  # with `model._target_` alone changed, the other model's keys are still there
+            rest = {key: rest[key] for key in rest if key not in MODEL_KEYS or key in _schema(known[target])}
         yield from _fields_problems(known[target], rest, name)
     elif not isinstance(target, str) or "." not in target:
         yield f"{name}._target_={target!r}: allowed is the dotted name of a class, such as {next(iter(known))}"

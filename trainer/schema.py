@@ -5,7 +5,7 @@ to check plain values. A section whose `_target_` is not listed here (anyone's o
 restricted in its keys. Must not import torch, pandas or anything else that is slow.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, Any
 
 LOGGED_PER_EPOCH = {  # every metric an objective can name, and the way it improves
@@ -231,4 +231,7 @@ TARGETS: dict[str, dict[str, type]] = {  # sections that name a class: what is k
         "torch.optim.lr_scheduler.ReduceLROnPlateau": ReduceLROnPlateau,
     },
 }
+MODEL_KEYS = tuple(  # every key that a model of ours has
+    each.name for schema in TARGETS["model"].values() for each in fields(schema)
+)
 FREE = ("sweep",)  # sections checked by their own package

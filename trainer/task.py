@@ -6,6 +6,7 @@ Everything is put together here, in the order it happens; each step lives in a m
 import logging
 from typing import Any
 
+import torch
 from omegaconf import DictConfig, OmegaConf
 
 from tracking import ExperimentTracker, Run
@@ -15,6 +16,7 @@ from trainer.data.load import load
 from trainer.data.tensors import Dataset
 from trainer.device import resolve
 from trainer.loop import Fit, Objective, fit
+from trainer.models.arguments import settle
 from trainer.models.network import adapt, build
 from trainer.optim import build_optimizer, build_scheduler
 from trainer.scoring import evaluate, one_thread
@@ -28,10 +30,12 @@ def train(cfg: DictConfig) -> float:
     """Train, test and save one model as a run of the store, and give the objective's value.
 
     The run is `completed` also when it was asked to stop early; an error makes it `failed` and is
-    raised on. Raises ConfigError or DataError before a run is made.
+    raised on. Raises ConfigError, ModelError or DataError before a run is made.
     """
     check(cfg)
     config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
+    config["model"] = settle(config["model"])
+    device = resolve(config["device"])
     data = load(config["data"])
     facts = data.describe()
     tracker = ExperimentTracker(config["paths"]["experiments"])
@@ -44,12 +48,11 @@ def train(cfg: DictConfig) -> float:
         overrides=overrides(),
         data=facts,
     ) as run:
-        return _train(config, data, facts["fingerprint"], run).value
+        return _train(config, data, device, run).value
 
 
-def _train(config: dict[str, Any], data: Dataset, fingerprint: str, run: Run) -> Fit:
+def _train(config: dict[str, Any], data: Dataset, device: torch.device, run: Run) -> Fit:
     """Build, fit, test, save: the inside of a run."""
-    device = resolve(config["device"])
     settings, objective = config["training"], Objective(**config["objective"])
     run.log_params(params(config, config["model"]))  # first, so that a model that fails to build has them too
     module, spec = build(config["model"], data.shape, seed=config["seed"])
@@ -89,7 +92,7 @@ def _train(config: dict[str, Any], data: Dataset, fingerprint: str, run: Run) ->
         spec=spec,
         encoder=data.encoder,
         data=config["data"],
-        fingerprint=fingerprint,
+        fingerprint=data.fingerprint,
     )
     _draw(run, history, result.epoch, scores)
     run.log({**data.reference, **scores.named()})

@@ -79,6 +79,10 @@ def test_a_class_of_the_users_may_have_any_key(composed: Compose) -> None:
     check(composed("model._target_=my_models.Net", "+model.depth=3"))
 
 
+def test_another_class_of_ours_may_stand_beside_the_keys_of_the_first(composed: Compose) -> None:
+    check(composed("model._target_=trainer.models.tabular.LogisticRegression"))
+
+
 def test_a_metric_that_no_job_logs_lists_the_ones_logged(composed: Compose) -> None:
     allowed = "train_loss, train_acc, val_loss, val_acc, val_auc"
     with pytest.raises(ConfigError, match=f"objective.metric=test_auc: .*logged per epoch: {allowed}"):

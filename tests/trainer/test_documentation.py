@@ -1,7 +1,10 @@
 """What docs/trainer.md shows works: its commands compose, its snippets run."""
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,6 +48,28 @@ def test_the_own_model_and_the_own_data_train_and_load(
     cfg.data = OmegaConf.create(snippets("conf/data/mine.yaml")[0])
     cfg.model = OmegaConf.create(snippets("conf/model/wide.yaml")[0])
     assert train(cfg) > 0.7
+
+
+def test_the_own_model_needs_no_file_of_config(
+    composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_models.py").write_text(snippets("my_models.py")[0])
+    monkeypatch.syspath_prepend(tmp_path)
+    train(composed("model._target_=my_models.Wide", "+model.width=64", "data.rows=1500", "training.epochs=1"))
+
+
+def test_a_config_outside_the_checkout_is_found_by_config_dir(tmp_path: Path) -> None:
+    (tmp_path / "my_conf" / "model").mkdir(parents=True)
+    (tmp_path / "my_conf" / "model" / "wide.yaml").write_text(snippets("conf/model/wide.yaml")[0])
+    shown = subprocess.run(
+        [sys.executable, "-m", "trainer", "--config-dir", "my_conf", "model=wide", "--cfg", "job"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "_target_: my_models.Wide" in shown.stdout
 
 
 def test_the_snippets_that_load_a_model_run(

@@ -85,6 +85,51 @@ def test_nested_modules_of_torch_need_no_code() -> None:
     assert module[0].weight.shape == (4, 10)
 
 
+class Wide(OneInput):
+    def __init__(self, input_dim: int, width: int) -> None:
+        super().__init__(input_dim)
+        self.width = width
+
+
+class Open(OneInput):
+    def __init__(self, input_dim: int, **more: Any) -> None:
+        super().__init__(input_dim)
+        self.more = more
+
+
+def test_the_keys_of_our_own_models_are_left_out_for_a_class_that_does_not_name_them(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    module, spec = built("Wide", width=2, hidden_dims=[4], dropout=0.1)
+    assert module.width == 2
+    assert set(spec) == {"_target_", "width", "input_dim"}
+    assert "test_models.Wide does not take hidden_dims, dropout: left out" in caplog.text
+
+
+def test_a_class_that_takes_any_keyword_gets_all_of_them() -> None:
+    assert built("Open", hidden_dims=[4], deep=1)[0].more == {"hidden_dims": [4], "deep": 1}
+
+
+def test_the_logistic_regression_keeps_no_key_of_the_perceptron() -> None:
+    spec = {"_target_": "trainer.models.tabular.LogisticRegression", "hidden_dims": [4], "dropout": 0.1}
+    assert set(build(spec, SHAPE, seed=0)[1]) == {"_target_", "input_dim", "cardinalities"}
+
+
+def test_a_key_that_a_class_does_not_take_comes_with_the_one_that_was_meant() -> None:
+    with pytest.raises(
+        ModelError, match=r"model\.widht=3: there is no .*Wide\(.*did you mean model\.width\?"
+    ):
+        built("Wide", widht=3)
+
+
+def test_arguments_that_are_missing_are_asked_for_with_the_signature() -> None:
+    with pytest.raises(
+        ModelError, match=r"Wide\(input_dim: int, width: int\).* needs width; .*\+model\.width=.*--config-dir"
+    ):
+        built("Wide")
+
+
 def test_what_a_constructor_raises_is_passed_on() -> None:
     with pytest.raises(RuntimeError, match="out of ideas"):
         built("Crashes")

@@ -17,6 +17,7 @@ from torch import nn
 
 from trainer.data.tensors import Shape
 from trainer.errors import ConfigError, ModelError
+from trainer.models.arguments import parameter_names, settle
 from trainer.models.dropout import Dropout
 from trainer.seeding import Ambient, generator
 
@@ -85,9 +86,10 @@ def build(spec: Mapping[str, Any], shape: Shape, *, seed: int) -> tuple[nn.Modul
 
     `spec` is a `_target_` and its arguments, as Hydra instantiates them, nested ones too. Weights come
     from the run's own stream: by `generator` where the constructor takes one, else by a lent global
-    state. Raises ConfigError when the target cannot be imported, ModelError when it is no nn.Module;
-    what the constructor itself raises is passed on.
+    state. Raises ConfigError when the target cannot be imported, ModelError when it is no nn.Module or its
+    arguments do not fit; what the constructor itself raises is passed on.
     """
+    spec = settle(spec)
     stream = Ambient(seed, "init")
     with stream.lent():
         factory = import_factory(spec)
@@ -110,14 +112,6 @@ def _try_out(module: nn.Module, shape: Shape) -> None:
         adapt(module, shape.cardinalities)(
             torch.zeros(2, shape.numeric), torch.zeros(2, len(shape.cardinalities), dtype=torch.int64)
         )
-
-
-def parameter_names(target: Callable[..., Any]) -> set[str]:
-    """The arguments a constructor names; none when it does not say, as some builtins do not."""
-    try:
-        return set(inspect.signature(target).parameters)
-    except ValueError:
-        return set()
 
 
 def import_factory(spec: Mapping[str, Any]) -> Any:
