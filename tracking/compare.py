@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tracking.errors import InvalidValueError
+from tracking.errors import InvalidValueError, quoted
 from tracking.records import RunRecord
 
 if TYPE_CHECKING:  # pandas is only loaded by those who ask for a frame
@@ -44,7 +44,7 @@ def last_value(run: RunRecord, metric: str) -> float | None:
 def ranked(runs: Sequence[RunRecord], metric: str, mode: str) -> list[RunRecord]:
     """The runs with the best first; those without a finite value last, equals in their given order."""
     if mode not in ("max", "min"):
-        raise InvalidValueError(f"mode {mode!r} is none of 'max', 'min'")
+        raise InvalidValueError(f"mode {quoted(mode)} is none of 'max', 'min'")
     sign = -1 if mode == "max" else 1
 
     def key(run: RunRecord) -> tuple[bool, float]:

@@ -14,6 +14,19 @@ TrackingError
 Catch TrackingError to catch them all; each also is the builtin one would expect.
 """
 
+from typing import Any
+
+MAX_QUOTED = 80  # characters of a value in a message
+
+
+def quoted(value: Any) -> str:
+    """A value as an error shows it: its repr on one line, cut when it is long."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no int of more than 4300 digits
+        text = f"{type(value).__name__} of very many digits"
+    return text if len(text) <= MAX_QUOTED else f"{text[: MAX_QUOTED - 3]}..."
+
 
 class TrackingError(Exception):
     """Base of all errors of this package; its text is one line meant for a person."""

@@ -9,7 +9,7 @@ import unicodedata
 from pathlib import PurePath
 from typing import Any
 
-from tracking.errors import InvalidNameError
+from tracking.errors import InvalidNameError, quoted
 
 MAX_NAME_BYTES = 200  # leaves room for the suffixes of temporary files below the usual limit of 255
 
@@ -21,7 +21,7 @@ def check_component(kind: str, name: Any, *, example: str = "ctr_model") -> str:
     reason = _why_unsafe(name)
     if reason:
         raise InvalidNameError(
-            f"{kind} {name!r} {reason}; use letters, digits, '_', '-' and '.', such as {example!r}"
+            f"{kind} {quoted(name)} {reason}; use letters, digits, '_', '-' and '.', such as {example!r}"
         )
     return str(name)
 
@@ -42,7 +42,7 @@ def check_artifact(name: Any) -> str:
         reason = _why_no_file(part)
         if reason:
             raise InvalidNameError(
-                f"artifact name {text!r} is refused: its part {part!r} {reason}; "
+                f"artifact name {quoted(text)} is refused: its part {quoted(part)} {reason}; "
                 "use a relative path inside the run's artifacts, such as 'plots/roc.png'"
             )
     return "/".join(parts)
@@ -51,9 +51,9 @@ def check_artifact(name: Any) -> str:
 def check_label(kind: str, name: Any) -> str:
     """Give back `name` when it can be a key or a title: a non-empty string on one line."""
     if not isinstance(name, str):
-        raise InvalidNameError(f"{kind} must be a string, not {type(name).__name__} {name!r}")
+        raise InvalidNameError(f"{kind} must be a string, not {type(name).__name__} {quoted(name)}")
     if not name.strip() or not _is_printable(name):
-        raise InvalidNameError(f"{kind} {name!r} must be a non-empty string on one line")
+        raise InvalidNameError(f"{kind} {quoted(name)} must be a non-empty string on one line")
     return name
 
 

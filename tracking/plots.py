@@ -10,6 +10,7 @@ from tracking.compare import mode_of
 
 if TYPE_CHECKING:  # matplotlib is only loaded by those who draw
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Points = Sequence[Mapping[str, Any]]
 
@@ -22,9 +23,16 @@ def plot_metric(path: Path, metric: str, histories: Mapping[str, Points], *, tit
 
     Points are placed by step, or by their order when they were logged without one. Non-finite values are gaps.
     """
+    picture = io.BytesIO()
+    draw(metric, histories, title=title).savefig(picture, format="png")
+    files.write_bytes(path, picture.getvalue(), durable=False)
+    return path
+
+
+def draw(metric: str, histories: Mapping[str, Points], *, title: str) -> "Figure":
+    """The figure that `plot_metric` writes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(10.5, 5.4), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
@@ -38,21 +46,44 @@ def plot_metric(path: Path, metric: str, histories: Mapping[str, Points], *, tit
     axes.grid(visible=True, color="#dddddd", linewidth=0.7)
     axes.spines[["top", "right"]].set_visible(False)
     axes.margins(x=0.02)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _scale(axes, histories)
     if len(histories) <= MAX_LEGEND:
         legend = figure.legend(frameon=False, loc="outside right upper", fontsize=9)
         for text in legend.get_texts():
             text.set_parse_math(False)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png")
-    files.write_bytes(path, picture.getvalue(), durable=False)
-    return path
+    return figure
+
+
+def _scale(axes: "Axes", histories: Mapping[str, Points]) -> None:
+    import math
+
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    places = {
+        step
+        for points in histories.values()
+        for step, point in zip(_steps(points), points, strict=True)
+        if math.isfinite(point["value"])
+    }
+    if not places:
+        axes.text(
+            0.5, 0.5, "no finite value", transform=axes.transAxes, ha="center", va="center", fontsize=13
+        )
+        axes.set_xticks([])
+        axes.set_yticks([])
+    elif len(places) == 1:
+        axes.set_xticks(list(places))  # a single point: no scale between numbers that nobody logged
+
+
+def _steps(points: Points) -> list[int]:
+    return [order if point["step"] is None else point["step"] for order, point in enumerate(points)]
 
 
 def _draw(axes: "Axes", run_id: str, points: Points, number: int, *, best: Any) -> None:
     import math
 
-    steps = [order if point["step"] is None else point["step"] for order, point in enumerate(points)]
+    steps = _steps(points)
     values = [float(point["value"]) if math.isfinite(point["value"]) else math.nan for point in points]
     colour = COLOURS[number % len(COLOURS)]
     style = ("-", "--", ":", "-.")[number // len(COLOURS) % 4]

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from tracking.errors import CorruptFileError, InvalidValueError, NewerFormatError
+from tracking.errors import CorruptFileError, InvalidValueError, NewerFormatError, quoted
 from tracking.values import Number
 
 FORMAT = 1  # of a run folder (run.json carries it for all files beside it) and of a model version's
@@ -17,7 +17,7 @@ def check_format(value: Mapping[str, Any], path: Path) -> None:
     """Raise NewerFormatError when the object in `path` is of a format that this version does not know."""
     number = value.get("format", FORMAT)
     if type(number) is not int:
-        raise CorruptFileError(f"{path} has the format {number!r}, which is no number; repair the file")
+        raise CorruptFileError(f"{path} has the format {quoted(number)}, which is no number; repair the file")
     if number > FORMAT:
         raise NewerFormatError(
             f"{path} was written by a newer version of podium (format {number}, this one knows up to {FORMAT}); "
@@ -38,7 +38,7 @@ class RunStatus(StrEnum):
         """The member a finished run may have; InvalidValueError otherwise."""
         allowed = [member for member in cls if member is not cls.RUNNING]
         if status not in allowed:
-            raise InvalidValueError(f"status {status!r} is none of {', '.join(allowed)}")
+            raise InvalidValueError(f"status {quoted(status)} is none of {', '.join(allowed)}")
         return cls(status)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tracking import clock, files, liveness
-from tracking.errors import CorruptFileError, UnknownRunError
+from tracking.errors import CorruptFileError, UnknownRunError, quoted
 from tracking.history import read_history
 from tracking.metadata import Entry, Publisher, public_entry, read_metadata
 from tracking.names import check_component, check_label, is_component, natural_key
@@ -229,9 +229,9 @@ def shown_status(entry: Mapping[str, Any]) -> RunStatus:
 def _check(entry: Mapping[str, Any], source: Path) -> None:
     name, status = entry.get("experiment_name"), entry.get("status")
     if not isinstance(name, str) or not name:
-        fault = f"the experiment name {name!r}, which is no text"
+        fault = f"the experiment name {quoted(name)}, which is no text"
     elif status not in list(RunStatus):
-        fault = f"the status {status!r}, which is none of {', '.join(RunStatus)}"
+        fault = f"the status {quoted(status)}, which is none of {', '.join(RunStatus)}"
     elif wrong := [key for key in ("tags", "data", "sweep") if not isinstance(entry.get(key) or {}, dict)]:
         fault = f"{wrong[0]} that are {type(entry[wrong[0]]).__name__}, not a mapping"
     else:

@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
 from tracking import compare, files, provenance
-from tracking.errors import InvalidValueError
+from tracking.errors import InvalidValueError, quoted
 from tracking.job import current_job
 from tracking.paths import RunPaths
 from tracking.records import RunRecord
@@ -89,7 +89,9 @@ class ExperimentTracker:
         A name that would be two columns becomes `params.NAME` and `metrics.NAME`.
         """
         if isinstance(run_ids, str):
-            raise InvalidValueError(f"run_ids is the text {run_ids!r}; pass a list, such as [{run_ids!r}]")
+            raise InvalidValueError(
+                f"run_ids is the text {quoted(run_ids)}; pass a list, such as [{quoted(run_ids)}]"
+            )
         runs = [
             (self._store.public(entry), self._store.record(entry))
             for entry in map(self._store.require, run_ids)

@@ -13,7 +13,7 @@ from operator import index
 from pathlib import PurePath
 from typing import Any
 
-from tracking.errors import InvalidValueError
+from tracking.errors import InvalidValueError, quoted
 from tracking.names import check_label
 
 Number = int | float
@@ -47,7 +47,7 @@ def metric_value(name: str, value: Any) -> Number:
             pass
     hint = "; log int(value) if 0 or 1 is meant" if isinstance(plain, bool) else ""
     raise InvalidValueError(
-        f"metric {name!r} is {_short(value)} ({type(value).__name__}): a metric is one real number{hint}"
+        f"metric {quoted(name)} is {quoted(value)} ({type(value).__name__}): a metric is one real number{hint}"
     )
 
 
@@ -61,7 +61,7 @@ def step_value(step: Any) -> int | None:
     except TypeError:
         number = _INT_MAX + 1
     if not _INT_MIN <= number <= _INT_MAX:
-        raise InvalidValueError(f"step must be a 64-bit integer or None, not {_short(step)}")
+        raise InvalidValueError(f"step must be a 64-bit integer or None, not {quoted(step)}")
     return number
 
 
@@ -73,7 +73,7 @@ def param_values(params: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(params, Mapping):
         raise InvalidValueError(f"params must be a mapping of names to values, not {type(params).__name__}")
     return {
-        check_label("parameter name", name): plain(value, f"parameter {name!r}")
+        check_label("parameter name", name): plain(value, f"parameter {quoted(name)}")
         for name, value in params.items()
     }
 
@@ -86,7 +86,7 @@ def tag_values(tags: Mapping[str, Any] | None) -> dict[str, Any]:
         raise InvalidValueError(
             f"tags must be a mapping, such as {{'team': 'ml'}}, not {type(tags).__name__}"
         )
-    return {check_label("tag", name): plain(value, f"tag {name!r}") for name, value in tags.items()}
+    return {check_label("tag", name): plain(value, f"tag {quoted(name)}") for name, value in tags.items()}
 
 
 def plain(value: Any, where: str, depth: int = 0) -> Any:
@@ -100,14 +100,16 @@ def plain(value: Any, where: str, depth: int = 0) -> Any:
         return _text(str(value), where)
     if isinstance(value, int):
         if not _INT_MIN <= value <= _INT_MAX:
-            raise InvalidValueError(f"{where} is {value}: JSON readers keep 64 bits; log it as a string")
+            raise InvalidValueError(
+                f"{where} is {quoted(value)}: JSON readers keep 64 bits; log it as a string"
+            )
         return int(value)
     if isinstance(value, float):
         return float(value)
     if isinstance(value, Mapping):
         items = {_text(str(key), where): plain(item, where, depth + 1) for key, item in value.items()}
         if len(items) < len(value):
-            raise InvalidValueError(f"{where} has keys that are equal as text: {_short(list(value))}")
+            raise InvalidValueError(f"{where} has keys that are equal as text: {quoted(list(value))}")
         return items
     if isinstance(value, Sequence | Set) and not isinstance(value, bytes | bytearray | memoryview):
         return [plain(item, where, depth + 1) for item in _ordered(value)]
@@ -173,10 +175,5 @@ def _text(text: str, where: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise InvalidValueError(f"{where} holds text that is not valid Unicode: {text!r}") from None
+        raise InvalidValueError(f"{where} holds text that is not valid Unicode: {quoted(text)}") from None
     return text
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -231,3 +231,20 @@ def test_a_value_that_holds_itself_is_refused_with_its_name(tracker: ExperimentT
         with pytest.raises(InvalidValueError, match="'ring' is nested more than 100 deep, or holds itself"):
             call()
     assert tracker.get_run(run_id)["params"] == {}
+
+
+def test_an_error_shows_the_beginning_of_a_long_value(tracker: ExperimentTracker) -> None:
+    run_id = tracker.create_run("x")
+    for call in (
+        lambda: tracker.create_run("x" * 5000 + "\n"),
+        lambda: tracker.finish_run("x" * 5000),
+        lambda: tracker.log_params(run_id, {"seed": 10**5000}),
+        lambda: tracker.log_params(run_id, {"text": "x" * 5000 + "\udcff"}),
+        lambda: tracker.log_metrics(run_id, {"a": "x" * 5000}),
+        lambda: tracker.finish_run(run_id, "x" * 5000),
+        lambda: tracker.get_best_run("a", mode="x" * 5000),
+        lambda: tracker.compare_runs("x" * 5000),
+    ):
+        with pytest.raises((InvalidNameError, InvalidValueError)) as caught:
+            call()
+        assert len(str(caught.value)) < 350

@@ -21,6 +21,7 @@ from tracking.errors import (
     MissingFileError,
     ModelLoadError,
     UnknownModelError,
+    quoted,
 )
 from tracking.names import check_artifact, check_component, is_component, natural_key
 from tracking.paths import ModelPaths, RunPaths
@@ -95,7 +96,7 @@ class ModelRegistry:
         paths = self._paths(name)
         if type(number) is not int:
             raise InvalidValueError(
-                f"version {number!r} of model {name!r} is no int; give a number, such as 3"
+                f"version {quoted(number)} of model {name!r} is no int; give a number, such as 3"
             )
         try:
             return _read_version(name, number, paths)
@@ -216,7 +217,7 @@ def verify(version: ModelVersion) -> None:
 def _sources(run: RunPaths, names: Sequence[str]) -> dict[str, Path]:
     if isinstance(names, str) or not names:
         raise InvalidValueError(
-            f"files must be a list of artifact names, such as ['model_best.pt'], not {names!r}"
+            f"files must be a list of artifact names, such as ['model_best.pt'], not {quoted(names)}"
         )
     sources = {}
     for name in map(check_artifact, names):
@@ -240,7 +241,7 @@ def _manifest(
 ) -> dict[str, Any]:
     if not objective.get("metric") or objective.get("mode") not in ("max", "min"):
         raise InvalidValueError(
-            f"objective {dict(objective)!r} needs 'metric', 'mode' ('max' or 'min') and 'value'"
+            f"objective {quoted(dict(objective))} needs 'metric', 'mode' ('max' or 'min') and 'value'"
         )
     _check_value(run, objective["metric"], objective.get("value"))
     return {
@@ -264,7 +265,7 @@ def _check_value(run: RunRecord, metric: str, value: Any) -> None:
     if not any(_is_same(value, known) for known in logged.values() if known is not None):
         text = ", ".join(f"{name} {known}" for name, known in logged.items())
         raise InvalidValueError(
-            f"the objective's value {value!r} contradicts run {run.run_id}, whose {metric} is: {text}; give one of these"
+            f"the objective's value {quoted(value)} contradicts run {run.run_id}, whose {metric} is: {text}; give one of these"
         )
 
 
@@ -329,7 +330,9 @@ def _check_loader(loader: str | None) -> None:
         return
     module, colon, function = loader.partition(":")
     if not (colon and all(part.isidentifier() for part in [*module.split("."), function])):
-        raise InvalidValueError(f"loader {loader!r} must be 'module:function', such as 'trainer:load_model'")
+        raise InvalidValueError(
+            f"loader {quoted(loader)} must be 'module:function', such as 'trainer:load_model'"
+        )
 
 
 def _loader(version: ModelVersion, allow: Sequence[str]) -> Any:
