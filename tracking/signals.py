@@ -40,7 +40,8 @@ class TermGuard:
         self._open += 1
         if self._holds or threading.current_thread() is not threading.main_thread():
             return
-        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        # our own is there in a child that was forked while a run was open
+        if signal.getsignal(signal.SIGTERM) in (signal.SIG_DFL, self._handle):
             signal.signal(signal.SIGTERM, self._handle)
             self._holds, self._arrived = True, False
 

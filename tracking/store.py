@@ -176,12 +176,13 @@ class Store:
 
     def _read(self, run_id: str) -> Entry | None:
         paths = self.paths.run(run_id)
+        entry: Entry | None
         try:
             entry = files.read_object(paths.run)
             check_format(entry, paths.run)
         except (FileNotFoundError, NotADirectoryError):
-            entry = (self._foreign(run_id) or {}) if paths.folder.is_dir() else {}
-        return {**entry, "run_id": run_id} if entry else None  # a copied folder is a run of its own
+            entry = self._foreign(run_id) if paths.folder.is_dir() else None
+        return None if entry is None else {**entry, "run_id": run_id}  # a copied folder is a run of its own
 
     def _source(self, run_id: str) -> Path:
         path = self.paths.run(run_id).run

@@ -152,6 +152,22 @@ assert signal.getsignal(signal.SIGTERM) is handler
     assert ExperimentTracker(base).record("run_001").status == "completed"
 
 
+def test_a_child_forked_inside_a_run_has_its_own_runs_killed_by_sigterm(base: Path) -> None:
+    code = """
+with tracker.start_run("outer"):
+    child = os.fork()
+    if child == 0:
+        with tracker.start_run("inner"):
+            os.kill(os.getpid(), signal.SIGTERM)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 143
+"""
+    worker = start(code, base)
+    worker.communicate()
+    assert worker.returncode == 0
+    assert [record.status for record in ExperimentTracker(base).records("outer")] == ["completed"]
+    assert [record.status for record in ExperimentTracker(base).records("inner")] == ["killed"]
+
+
 def test_a_run_whose_process_ended_can_be_continued_and_finished_by_another(base: Path) -> None:
     worker = start('print(tracker.create_run("x"))', base)
     run_id = worker.communicate()[0].strip()

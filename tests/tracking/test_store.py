@@ -351,3 +351,10 @@ def test_a_value_of_other_code_that_is_no_number_is_damage_and_never_ranks(
     assert tracker.get_best_run("val_auc")["run_id"] == "run_001"
     with pytest.raises(CorruptFileError, match=r"run_002/metrics\.json must map metric names to lists"):
         tracker.get_run("run_002")
+
+
+def test_an_empty_object_is_a_damaged_run(tracker: ExperimentTracker, base: Path) -> None:
+    path = base / "runs" / tracker.create_run("x") / "run.json"
+    path.write_text("{}")
+    with pytest.raises(CorruptFileError, match="gives run 'run_001' the experiment name None"):
+        tracker.get_run("run_001")

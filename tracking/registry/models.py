@@ -35,7 +35,7 @@ RESERVED = frozenset({"manifest.json", "verdict.json", "config.yaml"})
 
 
 class ModelRegistry:
-    """The models of a store. Making one touches nothing on disk; processes may share it."""
+    """The models of a store. Making one touches nothing on disk and fixes the folder; processes may share it."""
 
     def __init__(self, base_dir: str | os.PathLike[str] = "experiments") -> None:
         self._store = Store(base_dir)
