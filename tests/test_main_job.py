@@ -85,6 +85,20 @@ def test_a_winner_below_its_threshold_is_registered_and_not_promoted(tmp_path: P
     assert [version.version for version in registry.versions("ctr_model")] == [1]
 
 
+def test_a_champion_of_ones_own_class_loads_when_its_package_is_trusted(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from trainer.models.tabular import TabularClassifier\n\n\nclass Mine(TabularClassifier):\n    pass\n"
+    )
+    train(tmp_path, "-m", "model._target_=mine.Mine", "promotion.thresholds.val_auc=0", *SMALL)
+    script = "from tracking import ModelRegistry; print(ModelRegistry().load('ctr_model', allow={}).evaluate().auc)"
+    for allow, code in (("[]", 1), ("['mine']", 0)):
+        answer = subprocess.run(
+            [sys.executable, "-c", script.format(allow)], cwd=tmp_path, capture_output=True, text=True
+        )
+        assert answer.returncode == code, answer.stderr
+        assert code == 0 or "pass allow=['mine']" in answer.stderr
+
+
 def test_a_sweep_over_data_sets_promotes_nothing(tmp_path: Path) -> None:
     answer = train(tmp_path, "-m", "data=ctr,breast_cancer", "training.epochs=1", "model.hidden_dims=[8]")
     assert "scored on different data" in answer.stdout

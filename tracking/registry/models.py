@@ -6,6 +6,7 @@ once. What never got that far is invisible.
 
 import contextlib
 import importlib
+import inspect
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,6 +33,8 @@ from tracking.store import Store, warn_left_out
 from tracking.values import plain, revive
 
 RESERVED = frozenset({"manifest.json", "verdict.json", "config.yaml"})
+
+TRUSTED = ("trainer",)  # packages whose loaders may be called without being asked for
 
 
 class ModelRegistry:
@@ -157,16 +160,20 @@ class ModelRegistry:
         except (KeyError, TypeError) as error:
             raise CorruptFileError(f"{path} is no verdict ({error!r}); remove the file") from None
 
-    def load(self, name: str, version: int | None = None, *, allow: Sequence[str] = ("trainer",)) -> Any:
+    def load(self, name: str, version: int | None = None, *, allow: Sequence[str] = ()) -> Any:
         """Load a version, by default the champion, with the loader it was registered with.
 
-        Every file's hash is checked first. The loader is only called when its top-level package is in `allow`.
+        Every file's hash is checked first. The loader is only called when its top-level package is `trainer` or in
+        `allow`; one that takes an `allow` of its own, for the classes it may import, is given the same.
         """
         chosen = self.champion(name) if version is None else self.version(name, version)
         if chosen is None:
             raise UnknownModelError(f"model {name!r} has no champion; promote a version or name one")
         verify(chosen)
-        return _loader(chosen, allow)(chosen.path)
+        loader = _loader(chosen, (*TRUSTED, *allow))
+        if "allow" in inspect.signature(loader).parameters:
+            return loader(chosen.path, allow=tuple(allow))
+        return loader(chosen.path)
 
     def _paths(self, name: str) -> ModelPaths:
         return ModelPaths(self._store.paths.models / check_component("model name", name))
@@ -343,7 +350,7 @@ def _loader(version: ModelVersion, allow: Sequence[str]) -> Any:
     module, _, function = version.loader.partition(":")
     if module.partition(".")[0] not in allow:
         raise ModelLoadError(
-            f"{label} asks for the loader {version.loader!r}, and only {', '.join(allow) or 'no package'} may be "
+            f"{label} asks for the loader {version.loader!r}, and only {', '.join(allow)} may be "
             f"called; pass allow=[{module.partition('.')[0]!r}] if you trust it"
         )
     try:
