@@ -36,6 +36,7 @@ class Limits:
 
 
 _Fraction = Annotated[float, Limits(gt=0, lt=1)]
+_Seed = Annotated[int, Limits(ge=0, le=2**64 - 1)]
 _Name = Annotated[str, Limits(pattern=r"\S.*", wanted="a name")]
 
 
@@ -43,7 +44,7 @@ _Name = Annotated[str, Limits(pattern=r"\S.*", wanted="a name")]
 class _Data:
     dataset: Annotated[str, Limits(pattern=r"[\w.-]+", wanted="a name of letters, digits, '_', '-' and '.'")]
     val_fraction: _Fraction
-    data_seed: Annotated[int, Limits(ge=0)]
+    data_seed: _Seed
     numeric_transform: Annotated[str, Limits(choices=("standard", "quantile", "bins"), optional=True)]
     min_frequency: Annotated[int, Limits(ge=1, optional=True)]
 
@@ -72,6 +73,8 @@ class TableFile(_Data):
     categorical: Annotated[list[str] | None, Limits(optional=True)]
     drop: Annotated[list[str], Limits(optional=True)]
     missing_values: Annotated[list[str], Limits(optional=True)]
+    separator: Annotated[str | None, Limits(pattern=r".|\\t", wanted="one character", optional=True)]
+    encoding: Annotated[str, Limits(optional=True)]
     test_path: Annotated[str | None, Limits(optional=True)]
     time_column: Annotated[str | None, Limits(optional=True)]
     test_fraction: _Fraction
@@ -202,7 +205,7 @@ class Paths:
 class Root:
     """The keys that stand beside the sections."""
 
-    seed: Annotated[int, Limits(ge=0)]
+    seed: _Seed
     device: Annotated[str, Limits(pattern=r"auto|cpu|cuda(:\d+)?", wanted="auto, cpu, cuda or cuda:N")]
 
 

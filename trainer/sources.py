@@ -3,8 +3,10 @@
 Reads at most the first line of a file, with the standard library alone.
 """
 
+import codecs
 import csv
 import difflib
+import gzip
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,16 @@ ADULT_FILES = ("adult.data", "adult.test")
 ADULT_SOURCE = (
     "get both files from https://archive.ics.uci.edu/dataset/2/adult and set data.path to their folder"
 )
+ADULT_COLUMNS = (
+    "age", "workclass", "fnlwgt", "education", "education-num", "marital-status", "occupation",
+    "relationship", "race", "sex", "capital-gain", "capital-loss", "hours-per-week", "native-country", "income",
+)  # fmt: skip
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".data", ".parquet")
+NOT_UTF8 = "name its encoding, for example data.encoding=latin-1 or data.encoding=utf-16"
 _TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".data")  # plain text: the first line can be read
 _SHOWN = 20  # columns named in a message
+_LINE = 1 << 20  # a first line longer than this is not read: that is no header
+_LETTERS = 60  # of a name shown in a message
 
 
 def source_problems(data: Mapping[str, Any]) -> Iterator[str]:
@@ -23,7 +32,15 @@ def source_problems(data: Mapping[str, Any]) -> Iterator[str]:
     if data["_target_"] == "trainer.data.adult.load":
         for name in ADULT_FILES:
             yield from missing(data["path"], Path(data["path"]) / name, ADULT_SOURCE)
+        for name in data["drop"]:
+            if name not in ADULT_COLUMNS:
+                yield f"data.drop: there is {no_column(name, ADULT_COLUMNS)}"
     elif data["_target_"] == "trainer.data.table.load":
+        try:
+            codecs.lookup(data.get("encoding", "utf-8"))
+        except (LookupError, ValueError):
+            yield f"data.encoding={data['encoding']}: there is no such encoding; usual ones are utf-8, latin-1 and utf-16"
+            return
         for key in ("path", "test_path"):
             if data.get(key) is not None:
                 yield from _table_problems(key, data)
@@ -36,39 +53,70 @@ def missing(given: str, file: Path, advice: str, *, key: str = "data.path") -> I
 
 
 def _table_problems(key: str, data: Mapping[str, Any]) -> Iterator[str]:
-    file = Path(data[key])
-    if not file.is_file():
+    file, given = Path(data[key]), f"data.{key}={data[key]}"
+    suffixes = [each.lower() for each in file.suffixes]
+    if file.is_dir():
+        yield f"{given}: {file.absolute()} is a folder; give the path of a file in it"
+    elif not file.is_file():
         yield from missing(
             data[key], file, "give the path of a .csv, .tsv or .parquet file", key=f"data.{key}"
         )
-        return
-    if not set(TABLE_SUFFIXES) & {each.lower() for each in file.suffixes}:
-        yield f"data.{key}={data[key]}: the suffix {file.suffix!r} is not known; allowed are .csv, .tsv and .parquet"
+    elif not set(TABLE_SUFFIXES) & set(suffixes):
+        yield f"{given}: the suffix {file.suffix!r} is not known; allowed are .csv, .tsv and .parquet"
     elif file.stat().st_size == 0:
-        yield f"data.{key}={data[key]}: the file is empty; a header line and rows are needed"
-    elif file.suffix.lower() in _TEXT_SUFFIXES:
-        columns = header(file)
-        for name, asked in _asked(key, data):
-            if name not in columns:
-                yield f"{asked}: {data[key]} has {no_column(name, columns)}"
+        yield f"{given}: the file is empty; a header line and rows are needed"
+    elif suffixes[-2 if suffixes[-1] == ".gz" else -1] in _TEXT_SUFFIXES:
+        yield from _header_problems(given, file, key, data)
+
+
+def _header_problems(given: str, file: Path, key: str, data: Mapping[str, Any]) -> Iterator[str]:
+    separator = separator_of(file, data.get("separator"))
+    encoding = data.get("encoding", "utf-8")
+    try:
+        columns = header(file, separator=separator, encoding=encoding)
+    except UnicodeError:
+        yield f"{given}: the file is not {encoding}; {NOT_UTF8}"
+        return
+    except (OSError, EOFError, csv.Error) as error:
+        yield f"{given}: its first line cannot be read: {error}"
+        return
+    if not "".join(columns).replace("\t", "").isprintable():
+        yield f"{given}: the file is no text: its first line holds control characters"
+        return
+    absent = [(name, asked) for name, asked in _asked(key, data) if name not in columns]
+    others = [each for each in ";\t|," if each != separator and len(columns) == 1 and each in columns[0]]
+    if absent and others:
+        right = "\\t" if others[0] == "\t" else others[0]
+        yield f"{given}: with the separator {separator!r} its first line is one column, {_shown(columns[0])}; try 'data.separator=\"{right}\"'"
+        return
+    for name, asked in absent:
+        yield f"{asked}: {data[key]} has {no_column(name, columns)}"
 
 
 def _asked(key: str, data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The columns a file must have, and the key that asks for each."""
     yield data["target"], f"data.target={data['target']}"
-    if key == "path":
-        if data.get("time_column"):
-            yield data["time_column"], f"data.time_column={data['time_column']}"
-        for kind in ("numeric", "categorical", "drop"):
-            for name in data.get(kind) or ():
-                yield name, f"data.{kind}"
+    if key == "path" and data.get("time_column"):
+        yield data["time_column"], f"data.time_column={data['time_column']}"
+    for kind in ("numeric", "categorical", *(["drop"] if key == "path" else [])):
+        for name in data.get(kind) or ():
+            yield name, f"data.{kind}"
 
 
-def header(file: Path) -> list[str]:
-    """Read the column names in the first line of a text file."""
-    separator = "\t" if file.suffix.lower() == ".tsv" else ","
-    with file.open(newline="", encoding="utf-8-sig", errors="replace") as lines:
-        return next(csv.reader(lines, delimiter=separator, skipinitialspace=True), [])
+def separator_of(file: Path, given: str | None) -> str:
+    """The separator of a text file: the given one, where backslash-t is a tab, else what its suffix says."""
+    if given is None:
+        return "\t" if ".tsv" in [each.lower() for each in file.suffixes] else ","
+    return "\t" if given == "\\t" else given
+
+
+def header(file: Path, *, separator: str = ",", encoding: str = "utf-8") -> list[str]:
+    """Read the column names in the first line of a text file, also one compressed by gzip."""
+    marked = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding  # a mark may open the file
+    opened = gzip.open if file.suffix.lower() == ".gz" else open
+    with opened(file, "rt", newline="", encoding=marked) as lines:
+        line = lines.readline(_LINE)
+    return next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
 
 
 def no_column(name: str, columns: Sequence[str]) -> str:
@@ -76,4 +124,10 @@ def no_column(name: str, columns: Sequence[str]) -> str:
     near = difflib.get_close_matches(name, columns, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     more = ", ..." if len(columns) > _SHOWN else ""
-    return f"no column {name!r}{hint}; columns are {', '.join(columns[:_SHOWN])}{more}"
+    return f"no column {name!r}{hint}; columns are {', '.join(map(_shown, columns[:_SHOWN]))}{more}"
+
+
+def _shown(name: str) -> str:
+    """A column's name for a message: on one line, without what a terminal would act on, and not too long."""
+    plain = name if name.isprintable() else repr(name)[1:-1]
+    return plain if len(plain) <= _LETTERS else f"{plain[:_LETTERS]}..."

@@ -1,5 +1,6 @@
 """Every problem of a config is told at once, with the value and what is allowed."""
 
+import gzip
 import subprocess
 import sys
 import time
@@ -122,6 +123,60 @@ def test_an_empty_file_is_refused(composed: Compose, tmp_path: Path) -> None:
     (tmp_path / "t.csv").touch()
     with pytest.raises(ConfigError, match=r"t\.csv: the file is empty"):
         check(composed("data=csv", f"data.path={tmp_path}/t.csv", "data.target=y"))
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz"])
+@pytest.mark.parametrize("key", ["data.numeric", "data.categorical", "data.drop", "data.time_column"])
+def test_a_misspelt_column_is_refused_wherever_it_is_named(
+    composed: Compose, tmp_path: Path, name: str, key: str
+) -> None:
+    content = b"age,clicked\n1,0\n"
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    value = "agee" if key == "data.time_column" else "[agee]"
+    with pytest.raises(ConfigError, match=rf"{key}.*: .*no column 'agee' \(did you mean 'age'\?\)"):
+        check(composed("data=csv", f"data.path={tmp_path}/{name}", "data.target=clicked", f"{key}={value}"))
+
+
+def test_a_misspelt_column_of_the_census_is_refused(composed: Compose, tmp_path: Path) -> None:
+    for name in ("adult.data", "adult.test"):
+        (tmp_path / name).touch()
+    with pytest.raises(ConfigError, match=r"data\.drop: .*no column 'fnlwt' \(did you mean 'fnlwgt'\?\)"):
+        check(composed("data=adult", f"data.path={tmp_path}", "data.drop=[fnlwt]"))
+
+
+@pytest.mark.parametrize(
+    ("content", "override", "message"),
+    [
+        (b"a;y\n1;0\n", "seed=0", r"its first line is one column, a;y; try 'data\.separator=\";\"'"),
+        (b"a\ty\n1\t0\n", "seed=0", r"is one column, a\\ty; try 'data\.separator=\"\\t\"'"),
+        (b"caf\xe9,y\n1,0\n", "seed=0", r"the file is not utf-8; .*data\.encoding=latin-1"),
+        (b"a,y\n", "data.encoding=utf8000", r"data\.encoding=utf8000: there is no such encoding"),
+        (b"a,y\n", "data.separator=abc", r"data\.separator=abc: allowed is one character or null"),
+        (b"\x1b[31m\x00\x01\x02", "seed=0", r"no text: its first line holds control characters$"),
+        (b"x" * 200_000, "seed=0", r"its first line cannot be read: field larger"),
+        (b"z" * 100 + b",a\n", "seed=0", r"columns are z{60}\.\.\., a$"),
+    ],
+)
+def test_a_file_read_in_the_wrong_way_is_refused_with_what_to_try(
+    composed: Compose, tmp_path: Path, content: bytes, override: str, message: str
+) -> None:
+    (tmp_path / "t.csv").write_bytes(content)
+    with pytest.raises(ConfigError, match=message):
+        check(composed("data=csv", f"data.path={tmp_path}/t.csv", "data.target=y", override))
+
+
+@pytest.mark.parametrize("separator", ['";"', '"\\t"'])
+def test_the_advice_on_the_separator_works_as_printed(
+    composed: Compose, tmp_path: Path, separator: str
+) -> None:
+    mark = separator[1:-1].replace("\\t", "\t")
+    (tmp_path / "t.csv").write_text(f"a{mark}y\n")
+    check(composed("data=csv", f"data.path={tmp_path}/t.csv", "data.target=y", f"data.separator={separator}"))
+
+
+def test_a_folder_in_the_place_of_a_file_is_called_one(composed: Compose, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"data\.path=/.*: /.* is a folder; give the path of a file in it"):
+        check(composed("data=csv", f"data.path={tmp_path}", "data.target=y"))
 
 
 def test_what_must_be_given_is_asked_for(composed: Compose) -> None:

@@ -1,6 +1,7 @@
 """Columns become numbers by what the training rows say, and by nothing else."""
 
 import json
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.data.encode import MISSING, UNSEEN, Encoder, distinct, numbers
+from trainer.data.encode import MISSING, UNSEEN, Encoder, distinct, moment, numbers
 from trainer.errors import DataError
 
 TRANSFORMS = ("standard", "quantile", "bins")
@@ -120,6 +121,41 @@ def test_a_table_without_a_column_of_the_model_is_refused_by_name() -> None:
     encoder = fitted({"n": np.array([1.0, 2.0])}, numeric=["n"])
     with pytest.raises(DataError, match="lacks columns the model was trained on: n"):
         encoder.transform({"m": np.array([1.0])})
+
+
+def test_a_table_may_be_a_dict_of_lists() -> None:
+    encoder = fitted({"n": [1, 2, None], "c": ["a", "b", None]}, numeric=["n"], categorical=["c"])
+    features, codes = encoder.transform({"n": [None, 2.0], "c": ("b", "new")})
+    assert features[:, 1].tolist() == [1, 0]
+    assert codes[:, 0].tolist() == [3, UNSEEN]
+
+
+@pytest.mark.parametrize("row", [{"n": 1.0}, {"n": "text"}, {"n": np.float64(1)}, pd.Series({"n": 1.0})])
+def test_a_bare_value_is_no_column(row: Any) -> None:
+    encoder = fitted({"n": np.array([1.0, 2.0])}, numeric=["n"])
+    with pytest.raises(
+        DataError, match=r"column 'n' is .*; a column of values is needed, for one row a list"
+    ):
+        encoder.transform(row)
+
+
+def test_columns_of_different_length_are_named() -> None:
+    encoder = fitted({"n": [1.0, 2.0], "m": [1.0, 2.0]}, numeric=["n", "m"])
+    with pytest.raises(DataError, match="column 'm' has 3 rows, column 'n' has 2"):
+        encoder.transform({"n": [1, 2], "m": [1, 2, 3]})
+
+
+@given(st.datetimes(timezones=st.sampled_from([None, UTC, timezone(timedelta(hours=-5, minutes=-30))])))
+def test_a_time_is_the_same_number_as_text_and_as_a_time(time: datetime) -> None:
+    found = moment(str(time))
+    assert found == moment(time.isoformat()) is not None
+    plain = time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
+    assert found == numbers({"t": np.array([plain], "datetime64[us]")}, "t")[0]
+
+
+@pytest.mark.parametrize("text", ["2024", "20240531", "2024-13-01", "2024-05-31 25:00", "12:30", "yes", ""])
+def test_text_that_is_no_whole_date_is_no_time(text: str) -> None:
+    assert moment(text) is None
 
 
 floats = st.lists(st.floats(width=64), min_size=1, max_size=30)

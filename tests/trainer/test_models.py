@@ -125,7 +125,7 @@ def test_a_key_that_a_class_does_not_take_comes_with_the_one_that_was_meant() ->
 
 def test_arguments_that_are_missing_are_asked_for_with_the_signature() -> None:
     with pytest.raises(
-        ModelError, match=r"Wide\(input_dim: int, width: int\).* needs width; .*\+model\.width=.*--config-dir"
+        ModelError, match=r"Wide\(input_dim: int, width: int\).* needs width: .*\+model\.width=.*--config-dir"
     ):
         built("Wide")
 

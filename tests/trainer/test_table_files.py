@@ -56,8 +56,86 @@ def written(folder: Path, table: pd.DataFrame, name: str = "t.csv") -> Path:
 
 def test_columns_take_their_role_from_their_type(tmp_path: Path, table: pd.DataFrame) -> None:
     encoder = loaded(written(tmp_path, table)).encoder
-    assert [each.name for each in encoder.numeric] == ["age", "income"]
-    assert [each.name for each in encoder.categorical] == ["city", "member", "day"]
+    assert [each.name for each in encoder.numeric] == ["age", "income", "day"]
+    assert [each.name for each in encoder.categorical] == ["city", "member"]
+
+
+@pytest.fixture
+def dated(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with real times, some of them missing, and with the days as dates."""
+    times = pd.to_datetime(table["day"]) + pd.Timedelta("1h30min")
+    return table.assign(seen=times.where(table.index % 9 > 0), day=pd.to_datetime(table["day"]).dt.date)
+
+
+def test_times_are_the_same_numbers_in_text_and_in_parquet(tmp_path: Path, dated: pd.DataFrame) -> None:
+    text = loaded(written(tmp_path, dated))
+    parquet = loaded(written(tmp_path, dated, "t.parquet"))
+    assert [each.name for each in text.encoder.numeric] == ["age", "income", "day", "seen"]
+    assert parquet.encoder == text.encoder
+    assert parquet.describe() == text.describe()
+
+
+@pytest.mark.parametrize(("known", "test"), [("a.csv", "b.parquet"), ("a.parquet", "b.csv")])
+def test_the_test_file_may_have_another_format(
+    tmp_path: Path, dated: pd.DataFrame, known: str, test: str
+) -> None:
+    same, other = (
+        loaded(written(tmp_path, dated, known), test_path=str(written(tmp_path, dated.head(50), name)))
+        for name in (f"same-{known}", test)
+    )
+    assert other.describe() == same.describe()
+    assert torch.equal(other.test.numeric, same.test.numeric)
+
+
+def test_rows_read_again_from_text_are_encoded_as_in_training(tmp_path: Path, dated: pd.DataFrame) -> None:
+    path = written(tmp_path, dated)
+    encoder = loaded(path).encoder
+    numeric, codes = encoder.transform(pd.read_csv(path))
+    for table in (dated, pd.read_parquet(written(tmp_path, dated, "t.parquet"))):
+        again = encoder.transform(table)
+        assert torch.equal(again[0], numeric)
+        assert torch.equal(again[1], codes)
+
+
+def test_text_that_is_a_date_only_in_part_is_categorical(tmp_path: Path, table: pd.DataFrame) -> None:
+    table["day"] = [*table["day"][:-1], "unknown"]
+    assert "day" in [each.name for each in loaded(written(tmp_path, table)).encoder.categorical]
+
+
+def test_days_named_as_categories_stay_categories(tmp_path: Path, table: pd.DataFrame) -> None:
+    encoder = loaded(written(tmp_path, table), categorical=["day"]).encoder
+    assert "2024-01-01" in next(each for each in encoder.categorical if each.name == "day").categories
+
+
+def test_a_column_of_rare_categories_alone_is_told_with_what_to_do(
+    tmp_path: Path, table: pd.DataFrame, caplog: pytest.LogCaptureFixture
+) -> None:
+    table["user"] = [f"u{row}" for row in range(len(table))]
+    loaded(written(tmp_path, table), min_frequency=2)
+    assert "column 'user' has no category that occurs in 2 training rows" in caplog.text
+    assert "data.drop" in caplog.text
+    assert "'city'" not in caplog.text
+
+
+@pytest.mark.parametrize(("value", "kind"), [([1, 2], "lists"), ({"a": 1}, "mappings")])
+def test_a_column_of_lists_or_mappings_is_named(
+    tmp_path: Path, table: pd.DataFrame, value: Any, kind: str
+) -> None:
+    table["tags"] = [None, *[value] * (len(table) - 1)]
+    path = written(tmp_path, table, "t.parquet")
+    with pytest.raises(DataError, match=f"column 'tags' holds {kind}, .*data.drop"):
+        loaded(path)
+    assert loaded(path, drop=["tags"]).describe()["rows"] == 200
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_the_separator_and_the_encoding_can_be_given(
+    tmp_path: Path, table: pd.DataFrame, separator: str
+) -> None:
+    table["city"] = table["city"].replace("Bonn", "Köln")
+    table.to_csv(tmp_path / "t.csv", sep=separator, encoding="latin-1", index=False)
+    data = loaded(tmp_path / "t.csv", separator=separator.replace("\t", "\\t"), encoding="latin-1")
+    assert data.encoder.categorical[0].categories == ("Köln", "Oslo", "Rome")
 
 
 def test_a_given_role_wins_and_a_dropped_column_is_gone(tmp_path: Path, table: pd.DataFrame) -> None:
@@ -128,7 +206,7 @@ def test_marks_for_missing_values_can_be_added(tmp_path: Path, table: pd.DataFra
     table["age"] = table["age"].astype(object)
     table.loc[3, "age"] = "unknown"
     encoder = loaded(written(tmp_path, table), missing_values=["unknown"]).encoder
-    assert [each.name for each in encoder.numeric] == ["age", "income"]
+    assert [each.name for each in encoder.numeric] == ["age", "income", "day"]
 
 
 def one_class(table: pd.DataFrame) -> pd.DataFrame:
@@ -150,7 +228,7 @@ def few(table: pd.DataFrame) -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("change", "options", "message"),
     [
-        (one_class, {}, r"target 'churned' has 1 classes \('yes'\); exactly two are needed"),
+        (one_class, {}, r"target 'churned' has 1 class \('yes'\); exactly two are needed"),
         (three_classes, {}, r"target 'churned' has 3 classes \('maybe', 'no', 'yes'\)"),
         (holes, {}, r"target 'churned' is missing in 1 of 200 rows"),
         (few, {}, r"the validation split has 0 rows"),
@@ -172,7 +250,11 @@ def few(table: pd.DataFrame) -> pd.DataFrame:
             r"data\.positive='maybe' does not occur .* 'no' and 'yes'",
         ),
         (pd.DataFrame.copy, {"numeric": ["city"]}, r"'city' is used as numeric but holds '\w+'"),
-        (pd.DataFrame.copy, {"time_column": "city"}, r"data\.time_column='city' cannot be read as times"),
+        (
+            pd.DataFrame.copy,
+            {"time_column": "city"},
+            r"data\.time_column='city' holds '\w+'; allowed are numbers and times such as 2024-05-31 or 2024-05-31 17:00$",
+        ),
         (lambda t: t.head(0), {}, r"t\.csv' has 0 rows"),
         (lambda t: t[["churned"]], {}, r"no feature column is left"),
     ],
@@ -195,7 +277,13 @@ def test_a_split_of_one_class_is_refused(tmp_path: Path, table: pd.DataFrame) ->
     [
         ("t.csv", b"", "is empty"),
         ("t.csv", b'a,b\n"1,2\n', "cannot be read as CSV"),
-        ("t.csv", b"a,churned\n\xff\xfe,1\n", "cannot be read as CSV"),
+        ("t.csv", b"a,b\n1,2\n1,2,3\n", r"cannot be read as CSV: line 3 has 3 values, where 2 are expected$"),
+        ("t.csv.gz", b"no gzip", "cannot be read as CSV"),
+        (
+            "t.csv",
+            b"a,churned\n\xff\xfe,1\n",
+            r"is not utf-8: it holds the byte 0xff; .*data\.encoding=latin-1",
+        ),
         ("t.parquet", b"PAR0", "cannot be read as Parquet"),
         ("t.xlsx", b"x", r"suffix '\.xlsx'; allowed are \.csv, \.tsv and \.parquet"),
     ],
@@ -204,6 +292,11 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, content:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=message):
         loaded(tmp_path / name)
+
+
+def test_a_folder_is_called_one(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is a folder; give the path of a file in it"):
+        loaded(tmp_path)
 
 
 def test_a_missing_file_is_named_as_given_and_where_it_was_looked_for(tmp_path: Path) -> None:

@@ -10,20 +10,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trainer.data.files import read_csv
 from trainer.data.splits import by_ratio
-from trainer.data.table import binarize, parts_of, read_csv, roles
+from trainer.data.table import binarize, parts_of, roles
 from trainer.data.tensors import Splits
 from trainer.errors import DataError
-from trainer.sources import ADULT_FILES, ADULT_SOURCE
+from trainer.sources import ADULT_COLUMNS, ADULT_FILES, ADULT_SOURCE
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TARGET = "income"
-COLUMNS = (
-    "age", "workclass", "fnlwgt", "education", "education-num", "marital-status", "occupation",
-    "relationship", "race", "sex", "capital-gain", "capital-loss", "hours-per-week", "native-country", TARGET,
-)  # fmt: skip
+TARGET = ADULT_COLUMNS[-1]
 
 
 def load(*, path: str, drop: Sequence[str], val_fraction: float, data_seed: int) -> Splits:
@@ -43,8 +40,8 @@ def _read(path: Path) -> "pd.DataFrame":
         raise DataError(
             f"data file {str(path)!r} does not exist (looked for {path.absolute()}); {ADULT_SOURCE}"
         )
-    with path.open() as file:
+    with path.open(encoding="utf-8", errors="replace") as file:
         opening = file.readline()
-    skip = int(opening.startswith(("|", COLUMNS[0])))
-    table = read_csv(path, names=COLUMNS, skip=skip, missing_values=["?"])
+    skip = int(opening.startswith(("|", ADULT_COLUMNS[0])))
+    table = read_csv(path, names=ADULT_COLUMNS, skip=skip, missing_values=["?"])
     return table.assign(**{TARGET: table[TARGET].str.rstrip(".")})

@@ -6,9 +6,11 @@ number becomes the median, with an extra 0/1 feature if the training rows had an
 0 unseen in training or rarer than `min_frequency`, 1 missing, then the categories in sorted order.
 """
 
+import re
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -23,11 +25,13 @@ UNSEEN, MISSING, FIRST = 0, 1, 2  # category codes; FIRST is that of the first c
 _KNOTS = 256
 _BINS = 16
 _LARGEST = 1e100  # larger numbers are cut to this, so that their squares can be summed
+_ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?)?")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _REACH = 1e6  # how far, in spreads, a standardised value may lie before it is cut off
 
 
 class Table(Protocol):
-    """Columns by name: a dict of arrays or a pandas DataFrame."""
+    """Columns by name: a dict of arrays or lists, or a pandas DataFrame."""
 
     def __getitem__(self, name: str, /) -> Any: ...
 
@@ -119,20 +123,27 @@ class Encoder:
         """Learn medians, knots and categories from a table, which must be the training rows alone."""
         return cls(
             tuple(_fit_numeric(name, numbers(table, name), Transform(transform)) for name in numeric),
-            tuple(_fit_categorical(name, table[name], min_frequency) for name in categorical),
+            tuple(_fit_categorical(name, column(table, name), min_frequency) for name in categorical),
             target,
             positive,
         )
 
     def transform(self, table: Table) -> tuple[torch.Tensor, torch.Tensor]:
-        """Encode any rows: float32 [N, F] and int64 [N, C]; raises DataError naming a missing column."""
+        """Encode any rows: float32 [N, F] and int64 [N, C].
+
+        Raises DataError naming a column that is missing, is no column of values, or differs in length.
+        """
         names = [*(each.name for each in self.numeric), *(each.name for each in self.categorical)]
         absent = [name for name in names if name not in table]
         if absent:
             raise DataError(f"the table lacks columns the model was trained on: {', '.join(absent)}")
-        rows = len(table[names[0]])
-        features = [column.transform(numbers(table, column.name)) for column in self.numeric]
-        codes = [column.transform(table[column.name]) for column in self.categorical]
+        columns = {name: column(table, name) for name in names}
+        rows = len(columns[names[0]])
+        for name, values in columns.items():
+            if len(values) != rows:
+                raise DataError(f"column {name!r} has {len(values)} rows, column {names[0]!r} has {rows}")
+        features = [each.transform(numbers(columns, each.name)) for each in self.numeric]
+        codes = [each.transform(columns[each.name]) for each in self.categorical]
         return (
             torch.from_numpy(np.concatenate([np.empty((rows, 0), np.float32), *features], axis=1)),
             torch.from_numpy(np.stack(codes, axis=1) if codes else np.empty((rows, 0), np.int64)),
@@ -158,19 +169,53 @@ class Encoder:
         )
 
 
+def column(table: Table, name: str) -> Any:
+    """Give a column as something with a dtype, a list as an array; raises DataError for a bare value."""
+    values = table[name]
+    if isinstance(values, list | tuple):
+        values = np.fromiter(values, dtype=object, count=len(values))
+    if getattr(values, "ndim", 0) != 1:
+        raise DataError(
+            f"column {name!r} is {values!r}; a column of values is needed, for one row a list of one"
+        )
+    return values
+
+
 def numbers(table: Table, name: str) -> Array:
-    """Read a column as float64 with NaN for missing; raises DataError naming a value that is no number."""
-    column = table[name]
-    kind = getattr(column.dtype, "kind", "O")
-    if kind in "mM":  # times count in seconds, so that knots stay readable
-        seconds = np.asarray(column, dtype=f"{'datetime64' if kind == 'M' else 'timedelta64'}[us]")
+    """Read a column as float64 with NaN for missing; times, also as ISO 8601 text, count in seconds.
+
+    Raises DataError naming a value that is no number.
+    """
+    values = column(table, name)
+    kind = getattr(values.dtype, "kind", "O")
+    if kind in "mM":  # in seconds, so that knots stay readable
+        seconds = np.asarray(values, dtype=f"{'datetime64' if kind == 'M' else 'timedelta64'}[us]")
         return np.where(np.isnat(seconds), np.nan, seconds.astype(np.int64) / 1e6)
     if kind in "biuf":
-        values = _floats(column)
+        values = _floats(values)
     else:
-        values = np.array([_number(name, value) for value in np.asarray(column, dtype=object)], np.float64)
+        values = np.array([_number(name, value) for value in np.asarray(values, dtype=object)], np.float64)
     finite = np.where(np.isfinite(values), values, np.nan)
     return np.clip(finite, -_LARGEST, _LARGEST)
+
+
+def holds_times(values: Any) -> bool:
+    """Whether a column of text or dates holds ISO 8601 dates or times alone, missing values aside."""
+    present = [each for each in distinct(values)[1] if each is not None]
+    return bool(present) and all(moment(each) is not None for each in present)
+
+
+def moment(text: str) -> float | None:
+    """Read a date or time such as 2024-05-31 17:00 as seconds since 1970, UTC if it names no zone; else None."""
+    if not _ISO.fullmatch(text):
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:  # a 13th month
+        return None
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=UTC)
+    return (time - _EPOCH) // timedelta(microseconds=1) / 1e6
 
 
 def distinct(values: Any) -> tuple[Array, list[str | None]]:
@@ -210,10 +255,13 @@ def _number(name: str, value: Any) -> float:
     try:
         return float(value)
     except (TypeError, ValueError):
+        time = moment(str(value))
+    if time is None:
         raise DataError(
             f"column {name!r} is used as numeric but holds {value!r}; "
             "name it in data.categorical or data.drop instead"
-        ) from None
+        )
+    return time
 
 
 def _fit_numeric(name: str, values: Array, transform: Transform) -> NumericColumn:

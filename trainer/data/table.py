@@ -1,20 +1,22 @@
 """Any CSV or Parquet file as a data set: columns found or given, split by ratio, file or time.
 
-The one idea: what a column is may be inferred from its type (numbers are numeric; text, booleans and
-categories are categorical), and everything inferred can be said instead. No row is ever dropped silently.
+The one idea: what a column is may be inferred from its type (numbers and times are numeric; text, booleans
+and categories are categorical), and everything inferred can be said instead. No row is ever dropped silently.
+Formats of files are the business of `trainer.data.files`.
 """
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trainer.data.encode import label
+from trainer.data.encode import holds_times, label
+from trainer.data.files import read
 from trainer.data.splits import by_ratio, by_time
 from trainer.data.tensors import Splits
 from trainer.errors import DataError
-from trainer.sources import TABLE_SUFFIXES, no_column
+from trainer.sources import no_column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +33,8 @@ def load(
     categorical: Sequence[str] | None = None,
     drop: Sequence[str] = (),
     missing_values: Sequence[str] = (),
+    separator: str | None = None,
+    encoding: str = "utf-8",
     test_path: str | None = None,
     time_column: str | None = None,
     val_fraction: float,
@@ -44,13 +48,18 @@ def load(
     split at random by ratio. `positive` names the positive label; without it, it is the last of the two
     in sorted order ("no" < "yes", "<=50K" < ">50K", 0 < 1), as in scikit-learn.
     """
-    table = read(path, missing_values=missing_values)
+    read_all = partial(read, missing_values=missing_values, separator=separator, encoding=encoding)
+    table = read_all(path)
     check_columns([target], table.columns, key="data.target")
     tables = [table]
     if test_path is not None:
-        tables.append(read(test_path, missing_values=missing_values))
+        tables.append(read_all(test_path))
         check_columns([target], tables[1].columns, key=f"data.target (in {test_path})")
         test_fraction = 0.0
+    removed = [*drop, *([time_column] if time_column else [])]
+    for each in tables:
+        _refuse_nested(each, removed)
+    numbers, texts = roles(table, target=target, drop=removed, numeric=numeric, categorical=categorical)
     values, positive_label = binarize(*(each[target] for each in tables), name=target, positive=positive)
     known = values[: len(table)]
     if time_column is None:
@@ -60,59 +69,7 @@ def load(
         parts = by_time(_times(table[time_column]), val_fraction=val_fraction, test_fraction=test_fraction)
     train, val, test = (table.iloc[part] for part in parts)
     splits = [train, val, tables[1] if test_path is not None else test]
-    removed = [*drop, *([time_column] if time_column else [])]
-    numbers, texts = roles(train, target=target, drop=removed, numeric=numeric, categorical=categorical)
     return parts_of(splits, numeric=numbers, categorical=texts, target=target, positive=positive_label)
-
-
-def read(path: str | Path, *, missing_values: Sequence[str] = ()) -> "pd.DataFrame":
-    """Read a `.csv`, `.tsv` or `.parquet` file (also compressed, `.csv.gz`); at least one row is asked for."""
-    import pandas as pd
-
-    file = Path(path)
-    if not file.is_file():
-        raise DataError(f"data file {str(path)!r} does not exist (looked for {file.absolute()})")
-    suffixes = [each.lower() for each in file.suffixes]
-    if suffixes[-1:] == [".parquet"]:
-        try:
-            table = pd.read_parquet(file)
-        except (OSError, ValueError) as error:
-            raise DataError(f"data file {str(path)!r} cannot be read as Parquet: {error}") from error
-        return _some_rows(table, path)
-    if not set(TABLE_SUFFIXES) & set(suffixes):
-        raise DataError(
-            f"data file {str(path)!r} has the suffix {file.suffix!r}; allowed are .csv, .tsv and .parquet"
-        )
-    return read_csv(file, separator="\t" if ".tsv" in suffixes else ",", missing_values=missing_values)
-
-
-def read_csv(
-    path: Path,
-    *,
-    separator: str = ",",
-    names: Sequence[str] | None = None,
-    skip: int = 0,
-    missing_values: Sequence[str] = (),
-) -> "pd.DataFrame":
-    """Read delimited text; blanks after a separator are cut, and `missing_values` add to the usual marks."""
-    import pandas as pd
-
-    try:
-        table = pd.read_csv(
-            path,
-            sep=separator,
-            names=None if names is None else list(names),
-            header="infer" if names is None else None,
-            skiprows=skip,
-            skipinitialspace=True,
-            na_values=list(missing_values),
-            low_memory=False,  # types come from the whole column, not from blocks of it
-        )
-    except pd.errors.EmptyDataError:
-        raise DataError(f"data file {str(path)!r} is empty; a header line and rows are needed") from None
-    except (pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise DataError(f"data file {str(path)!r} cannot be read as CSV: {error}") from error
-    return _some_rows(table, path)
 
 
 def binarize(
@@ -135,7 +92,9 @@ def binarize(
         classes = sorted(values)
     if len(classes) != 2:
         shown = ", ".join(repr(text) for text in classes[:5]) + (", ..." if len(classes) > 5 else "")
-        raise DataError(f"target {name!r} has {len(classes)} classes ({shown}); exactly two are needed")
+        raise DataError(
+            f"target {name!r} has {len(classes)} class{'es' * (len(classes) != 1)} ({shown}); exactly two are needed"
+        )
     chosen = classes[1] if positive is None else label(positive)
     if chosen not in classes:
         raise DataError(
@@ -145,7 +104,7 @@ def binarize(
 
 
 def roles(
-    train: "pd.DataFrame",
+    table: "pd.DataFrame",
     *,
     target: str,
     drop: Sequence[str] = (),
@@ -154,29 +113,34 @@ def roles(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Say which columns are numeric and which categorical; what is given is taken, the rest inferred.
 
-    A column that is neither given nor dropped takes its role from its type. Raises DataError for a name that
-    is no column, or is given twice.
+    A column that is neither given nor dropped takes its role from its type; text that holds ISO dates or
+    times alone counts as times. Raises DataError for a name that is no column, or is given twice.
     """
-    from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype
-
     given = {"data.numeric": numeric or (), "data.categorical": categorical or (), "data.drop": drop}
     seen = {target: "data.target"}
     for key, names in given.items():
-        check_columns(names, train.columns, key=key)
+        check_columns(names, table.columns, key=key)
         for name in names:
             if name in seen:
                 raise DataError(f"column {name!r} is named in both {seen[name]} and {key}; name it once")
             seen[name] = key
     numbers, texts = list(numeric or ()), list(categorical or ())
-    for name in train.columns:
-        if name in seen:
-            continue
-        kind = train[name].dtype
-        is_number = is_numeric_dtype(kind) and not is_bool_dtype(kind)
-        (numbers if is_number or is_datetime64_any_dtype(kind) else texts).append(name)
+    for name in table.columns:
+        if name not in seen:
+            (numbers if _is_numeric(table[name]) else texts).append(name)
     if not numbers and not texts:
-        raise DataError(f"no feature column is left beside target {target!r}; columns: {list(train.columns)}")
+        raise DataError(f"no feature column is left beside target {target!r}; columns: {list(table.columns)}")
     return tuple(numbers), tuple(texts)
+
+
+def _is_numeric(column: "pd.Series[Any]") -> bool:
+    from pandas import CategoricalDtype
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+    kind = column.dtype
+    if is_bool_dtype(kind) or isinstance(kind, CategoricalDtype):
+        return False
+    return is_numeric_dtype(kind) or getattr(kind, "kind", "O") in "mM" or holds_times(column)
 
 
 def parts_of(
@@ -212,10 +176,16 @@ def check_columns(names: Iterable[str], columns: Iterable[str], *, key: str) -> 
             raise DataError(f"{key}: there is {no_column(name, there)}")
 
 
-def _some_rows(table: "pd.DataFrame", path: str | Path) -> "pd.DataFrame":
-    if len(table) == 0:
-        raise DataError(f"data file {str(path)!r} has 0 rows; a header line and rows are needed")
-    return table
+def _refuse_nested(table: "pd.DataFrame", unused: Sequence[str]) -> None:
+    """Raise DataError for a column whose values are lists or mappings, as Parquet can hold them."""
+    for name in table.columns:
+        if name not in unused and table[name].dtype == object:
+            for value in table[name]:
+                if isinstance(value, list | tuple | dict | np.ndarray):
+                    raise DataError(
+                        f"column {name!r} holds {'mappings' if isinstance(value, dict) else 'lists'}, and a feature "
+                        "is one value per row; name it in data.drop, or spread it over columns of its own"
+                    )
 
 
 def _times(column: "pd.Series[Any]") -> Array:
@@ -223,13 +193,14 @@ def _times(column: "pd.Series[Any]") -> Array:
     import pandas as pd
 
     if getattr(column.dtype, "kind", "O") not in "iufM":
-        try:
-            column = pd.to_datetime(column, format="ISO8601", utc=True)
-        except (ValueError, TypeError) as error:
+        times = pd.to_datetime(column, format="ISO8601", utc=True, errors="coerce")
+        odd = column[times.isna() & column.notna()]
+        if len(odd):
             raise DataError(
-                f"data.time_column={column.name!r} cannot be read as times ({error}); "
+                f"data.time_column={column.name!r} holds {odd.iloc[0]!r}; "
                 "allowed are numbers and times such as 2024-05-31 or 2024-05-31 17:00"
-            ) from error
+            )
+        column = times
     if column.isna().any():
         raise DataError(f"data.time_column={column.name!r} is missing in {int(column.isna().sum())} rows")
     return column.to_numpy()

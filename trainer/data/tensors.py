@@ -5,14 +5,17 @@ a slice. Knows nothing of files or column names.
 """
 
 import hashlib
+import logging
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-from trainer.data.encode import Encoder, Table
+from trainer.data.encode import Encoder, Table, column, numbers
 from trainer.errors import DataError
+
+logger = logging.getLogger(__name__)
 
 
 class Shape(NamedTuple):
@@ -104,6 +107,14 @@ def encode(splits: Splits, *, transform: str, min_frequency: int) -> Dataset:
         target=splits.target,
         positive=splits.positive,
     )
+    for each in encoder.categorical:
+        if not each.categories:
+            logger.warning(
+                "column %r has no category that occurs in %d training rows, so it says next to nothing; name it in "
+                "data.drop or data.numeric, or lower data.min_frequency",
+                each.name,
+                min_frequency,
+            )
     train, val, test = (
         Split(*encoder.transform(table), torch.from_numpy(np.asarray(values, dtype=np.float32)))
         for table, values in zip(splits.tables, splits.targets, strict=True)
@@ -115,7 +126,7 @@ def fingerprint(splits: Splits) -> str:
     """Hash the rows as read, split by split: their targets and feature columns, before any preprocessing.
 
     Models with the same fingerprint were scored on the same rows, however each of them encodes these, so
-    their metrics can be compared.
+    their metrics can be compared. Times used as numbers hash as numbers: a text file gives what Parquet gives.
     """
     from pandas import Series
     from pandas.util import hash_pandas_object
@@ -125,7 +136,10 @@ def fingerprint(splits: Splits) -> str:
         digest.update(np.asarray(target, dtype=np.float32).tobytes())
         for name in sorted((*splits.numeric, *splits.categorical)):
             digest.update(repr(name).encode())
-            digest.update(hash_pandas_object(Series(table[name]), index=False).to_numpy().tobytes())
+            values = column(table, name)
+            if name in splits.numeric and values.dtype.kind not in "biuf":
+                values = numbers(table, name)
+            digest.update(hash_pandas_object(Series(values), index=False).to_numpy().tobytes())
     return f"sha256:{digest.hexdigest()}"
 
 
