@@ -7,15 +7,19 @@ millisecond and imports neither torch nor pandas. The schemas are in `trainer.sc
 
 import difflib
 import functools
+import importlib.util
 import math
 import re
+import sys
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from tracking import InvalidNameError
+from tracking.names import check_artifact, check_component, check_label
 from trainer.errors import ConfigError
 from trainer.schema import FREE, LOGGED_PER_EPOCH, MODEL_KEYS, SECTIONS, TARGETS, Limits, Root
 from trainer.sources import source_problems
@@ -78,8 +82,21 @@ def _section_problems(name: str, section: Mapping[str, Any]) -> Iterator[str]:
         yield f"{name}._target_={target!r}: allowed is the dotted name of a class, such as {next(iter(known))}"
     elif target.startswith("trainer."):
         yield f"{name}._target_={target}: there is no such class{_near(target, known)}; ours are {', '.join(known)}"
-    elif name == "data" and "dataset" not in section:
-        yield "data.dataset is missing: a name for the data set is needed"
+    else:
+        yield from _import_problems(name, target)
+        if name == "data" and "dataset" not in section:
+            yield "data.dataset is missing: a name for the data set is needed"
+
+
+def _import_problems(name: str, target: str) -> Iterator[str]:
+    """Whether the outermost package of a class is there; more cannot be known without importing it."""
+    package = target.partition(".")[0]
+    try:
+        found = package in sys.modules or importlib.util.find_spec(package) is not None
+    except ValueError:
+        found = False
+    if not found:
+        yield f"{name}._target_={target}: there is no module {package!r}; it must be installed or lie in the current folder"
 
 
 def _fields_problems(
@@ -113,7 +130,25 @@ def _joint_problems(config: Mapping[str, Any]) -> Iterator[str]:
         yield f"data.val_fraction={val} and data.test_fraction={test} leave no rows to train on; allowed is a sum below 1"
     if optimizer.get("nesterov") and not optimizer.get("momentum"):
         yield "optimizer.nesterov=True: needs optimizer.momentum above 0"
+    yield from _name_problems(config["tracking"], config["promotion"])
     yield from source_problems(data)
+
+
+def _name_problems(tracking: Mapping[str, Any], promotion: Mapping[str, Any]) -> Iterator[str]:
+    """What the tracker would refuse to file a run under, and the registry a model."""
+    asked: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
+        (check_label, ("tracking.experiment_name", tracking["experiment_name"]))
+    ]
+    if promotion["promote"]:
+        asked.append((check_component, ("promotion.model_name", promotion["model_name"])))
+        asked += [(check_artifact, (name,)) for name in promotion["files"]]
+        if not promotion["files"]:
+            yield "promotion.files=[]: a model is made of files; name artifacts such as [model_best.pt, model.json], or set promotion.promote=false"
+    for checker, arguments in asked:
+        try:
+            checker(*arguments)
+        except InvalidNameError as error:
+            yield str(error)
 
 
 @functools.cache

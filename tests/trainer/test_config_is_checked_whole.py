@@ -41,6 +41,23 @@ def test_the_default_config_is_sound(composed: Compose) -> None:
         ("data.numeric_transform=log", r"allowed is one of standard, quantile, bins"),
         ("data.dataset='../x'", r"data\.dataset=\.\./x: allowed is a name of letters"),
         ("device=tpu", r"device=tpu: allowed is auto, cpu, cuda or cuda:N"),
+        ("device=cuda:x", r"device=cuda:x: allowed is auto, cpu, cuda or cuda:N"),
+        ("device=mps", r"device=mps: allowed is auto, cpu, cuda or cuda:N"),
+        ("seed=18446744073709551616", r"seed=.*: allowed is a whole number >= 0 and <= 18446744073709551615"),
+        ("data.data_seed=18446744073709551616", r"data\.data_seed=.*: allowed is a whole number >= 0 and <="),
+        ("promotion.files=[]", r"promotion\.files=\[\]: a model is made of files"),
+        ("promotion.files=['../x']", r"artifact name '\.\./x' is refused"),
+        ("promotion.model_name=a/b", r"promotion\.model_name 'a/b' holds a character that is not safe"),
+        ('tracking.experiment_name="a\\nb"', r"tracking\.experiment_name 'a\\nb' must be .* on one line"),
+        (
+            "model._target_=no_such_package.Net",
+            r"_target_=no_such_package\.Net: there is no module 'no_such_p",
+        ),
+        (
+            "optimizer._target_=no_such.Adam",
+            r"optimizer\._target_=no_such\.Adam: there is no module 'no_such'",
+        ),
+        ("data._target_=no_such.load", r"data\._target_=no_such\.load: there is no module 'no_such'"),
         ("seed=-1", r"seed=-1: allowed is a whole number >= 0"),
         ("promotion.thresholds={val_auc: high}", r"promotion\.thresholds=.*a mapping of names to a number"),
         ("tracking.experiment_name=''", r"tracking\.experiment_name='': allowed is a name"),
@@ -76,8 +93,16 @@ def test_a_misspelt_class_of_ours_comes_with_the_one_that_was_meant(composed: Co
         check(composed("model._target_=trainer.models.tabular.TabularClasifier"))
 
 
-def test_a_class_of_the_users_may_have_any_key(composed: Compose) -> None:
+def test_a_class_of_the_users_may_have_any_key_and_is_not_imported(
+    composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_models.py").write_text("raise RuntimeError('imported')\n")
+    monkeypatch.syspath_prepend(tmp_path)
     check(composed("model._target_=my_models.Net", "+model.depth=3"))
+
+
+def test_the_name_of_a_model_that_is_not_to_be_registered_does_not_matter(composed: Compose) -> None:
+    check(composed("tracking.experiment_name='clicks: a/b'", "promotion.promote=false"))
 
 
 def test_another_class_of_ours_may_stand_beside_the_keys_of_the_first(composed: Compose) -> None:

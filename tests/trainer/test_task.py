@@ -231,10 +231,18 @@ def test_a_wrong_config_makes_no_run(quick: DictConfig, store: Path) -> None:
     assert not store.exists()
 
 
-def test_a_device_that_is_not_there_is_named(quick: DictConfig) -> None:
+def test_a_device_that_is_not_there_is_named_and_makes_no_run(quick: DictConfig, store: Path) -> None:
     quick.device = "cuda:63"
     with pytest.raises(ConfigError, match=r"device=cuda:63: this process sees \d+ CUDA devices"):
         train(quick)
+    assert not store.exists()
+
+
+def test_a_class_that_is_not_there_makes_no_run(quick: DictConfig, store: Path) -> None:
+    quick.model = {"_target_": "test_task.Tinny"}
+    with pytest.raises(ConfigError, match=r"model\._target_=test_task\.Tinny"):
+        train(quick)
+    assert not store.exists()
 
 
 def test_a_damaged_or_incomplete_model_is_named(quick: DictConfig, store: Path) -> None:
