@@ -8,7 +8,7 @@ section of the config. A class is imported only from an allow-list of packages, 
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,12 @@ from torch import nn
 from trainer.data.encode import Encoder, Table
 from trainer.data.load import load
 from trainer.data.tensors import Shape, Split
-from trainer.errors import LoadError
+from trainer.device import cpu_threads
+from trainer.errors import DataError, LoadError
 from trainer.models.network import adapt, build
-from trainer.scoring import Scores, evaluate, infer, one_thread
+from trainer.scoring import Scores, evaluate, infer
 
+PATH_KEYS = ("path", "test_path")  # of the data section
 WEIGHTS, SIDECAR, FORMAT = "model_best.pt", "model.json", 1
 ALLOWED = ("trainer", "torch.nn")
 
@@ -32,14 +34,16 @@ class Predictor:
     """A loaded model with its preprocessing: rows in, probabilities out."""
 
     model: nn.Module
-    encoder: Encoder
+    encoder: Encoder = field(repr=False)
     data: Mapping[str, Any]  # the data section of the config it was trained with
     fingerprint: str
+    found_at: Mapping[str, str] = field(default_factory=dict)  # absolute paths of its files then, by key
 
     def predict(self, table: Table) -> np.ndarray[Any, Any]:
-        """Give the probability of the positive class for each row of a DataFrame or a dict of arrays.
+        """Give the probability of the positive class for each row of a DataFrame or a dict of arrays or lists.
 
-        Columns are found by name; others are ignored. Raises DataError naming the columns that are missing.
+        Columns are found by name; others are ignored. Raises DataError naming the columns that are missing, or
+        are no columns: a row is given as lists of one.
         """
         numeric, categorical = self.encoder.transform(table)
         network = adapt(self.model, self.encoder.cardinalities)
@@ -51,15 +55,29 @@ class Predictor:
         Raises LoadError when the data are no longer those the run saw, DataError when they are gone.
         """
         if split is None:
-            data = load(self.data)
+            data = load({**self.data, **self._files()})
             found = data.describe()["fingerprint"]
             if found != self.fingerprint:
                 raise LoadError(
                     f"the data changed since training: fingerprint {found}, the model's is {self.fingerprint}"
                 )
             split = data.test
-        with one_thread():
+        with cpu_threads(1):
             return evaluate(adapt(self.model, self.encoder.cardinalities), split)
+
+    def _files(self) -> dict[str, str]:
+        """Where the data files are now: where the run found them, or at the same path from the current folder."""
+        files = {}
+        for key, then in self.found_at.items():
+            now = self.data[key]
+            if Path(then).exists():
+                files[key] = then
+            elif not Path(now).exists():
+                raise DataError(
+                    f"the data of data.{key}={now} are gone: neither {then}, where the run read them, nor "
+                    f"{Path(now).absolute()} does exist"
+                )
+        return files
 
 
 def save_model(
@@ -77,6 +95,11 @@ def save_model(
         "model": dict(spec),
         "encoder": encoder.to_json(),
         "data": dict(data),
+        "found_at": {
+            key: str(Path(data[key]).absolute())
+            for key in PATH_KEYS
+            if isinstance(data.get(key), str) and Path(data[key]).exists()  # else a loader's own kind of path
+        },
         "fingerprint": fingerprint,
         "torch": torch.__version__,
     }
@@ -97,8 +120,8 @@ def load_model(
     """Load a trained model, on the CPU, from wherever it was kept.
 
     `source` is a run folder, its artifacts folder, a folder of the model registry, a path to `model_best.pt`,
-    anything with a `run_dir`, or a run id of the store `base_dir`. Classes are imported from the packages
-    `trainer` and `torch.nn`, and from those in `allow`. Raises LoadError when a file is missing or
+    anything with a `run_dir` (a run, a record, the dict of `tracker.get_run`), or a run id of the store
+    `base_dir`. Classes are imported from the packages `trainer` and `torch.nn`, and from those in `allow`. Raises LoadError when a file is missing or
     unreadable, or a class is not allowed.
     """
     folder = find(source, Path(base_dir))
@@ -112,7 +135,7 @@ def load_model(
         raise LoadError(f"{folder / SIDECAR} is damaged: {error!r}") from error
     if version != FORMAT:
         raise LoadError(f"{folder / SIDECAR} has format {version}; this version reads format {FORMAT}")
-    check_allowed(spec, (*ALLOWED, *allow))
+    check_allowed(spec, (*ALLOWED, *([allow] if isinstance(allow, str) else allow)))
     numeric = sum(column.width for column in encoder.numeric)
     module, _ = build(spec, Shape(numeric, encoder.cardinalities), seed=0)
     try:
@@ -120,12 +143,17 @@ def load_model(
     except Exception as error:  # torch raises whatever the damaged bytes provoke
         raise LoadError(f"{folder / WEIGHTS} does not fit the model in {SIDECAR}: {error}") from error
     module.eval()
-    return Predictor(module, encoder, sidecar["data"], sidecar["fingerprint"])
+    return Predictor(module, encoder, sidecar["data"], sidecar["fingerprint"], sidecar.get("found_at", {}))
 
 
 def find(source: str | os.PathLike[str] | Any, base_dir: Path) -> Path:
     """Find the folder that holds `model_best.pt`; raises LoadError that lists where it was looked for."""
-    path = Path(getattr(source, "run_dir", source))
+    given = source.get("run_dir") if isinstance(source, Mapping) else getattr(source, "run_dir", source)
+    if not isinstance(given, str | os.PathLike):
+        raise LoadError(
+            f"a model cannot be loaded from {source!r:.80}; allowed is a path, a run id, or a run, which has a run_dir"
+        )
+    path = Path(given)
     if path.is_file():
         path = path.parent
     looked = [path, path / "artifacts"]
@@ -135,7 +163,7 @@ def find(source: str | os.PathLike[str] | Any, base_dir: Path) -> Path:
         if (folder / WEIGHTS).is_file():
             return folder
     places = ", ".join(str(folder) for folder in looked)
-    raise LoadError(f"no {WEIGHTS} for {str(source)!r}; looked in {places}")
+    raise LoadError(f"no {WEIGHTS} for {str(given)!r}; looked in {places}")
 
 
 def check_allowed(spec: Any, packages: Sequence[str]) -> None:

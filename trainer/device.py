@@ -1,4 +1,7 @@
-"""Which device a run uses: one name in the config, one torch device out."""
+"""What a run computes on: the device of that name, and how many CPU threads."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -21,3 +24,18 @@ def resolve(name: str) -> torch.device:
             f"device={name}: this process sees {available} CUDA devices; use device=cpu or device=auto"
         )
     return torch.device("cuda", index)
+
+
+@contextmanager
+def cpu_threads(count: int | None) -> Iterator[None]:
+    """Compute on this many CPU threads inside the block; None leaves them as they are.
+
+    Several threads sum in another order than one, which shows in the last digits. On one thread the
+    numbers do not depend on how many a job was given.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -160,6 +160,7 @@ class Training:
     epochs: Annotated[int, Limits(ge=1)]
     weight_decay: Annotated[float, Limits(ge=0)]
     early_stopping_patience: Annotated[int | None, Limits(ge=1)]
+    threads: Annotated[int | None, Limits(ge=1, optional=True)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,9 +4,7 @@ Always in batches of the same size and in evaluation mode, so that scoring a sav
 logged numbers to the last digit.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -29,8 +27,8 @@ class Scores:
     loss: float
     accuracy: float
     auc: float
-    probabilities: Array
-    target: Array
+    probabilities: Array = field(repr=False)
+    target: Array = field(repr=False)
 
     def named(self) -> dict[str, float]:
         """The test metrics as a run logs them."""
@@ -50,20 +48,6 @@ def evaluate(model: nn.Module | Network, split: Split, *, cardinalities: tuple[i
     target = split.target.cpu().numpy()
     accuracy = ((logits > 0) == (split.target > 0.5)).double().mean().item()
     return Scores(loss, accuracy, auc(target, probabilities), probabilities, target)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on one CPU thread inside the block, since others may sum in another order.
-
-    For scores that must come out the same later: they then do not depend on how many threads a job had.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def infer(network: Network, numeric: torch.Tensor, categorical: torch.Tensor) -> torch.Tensor:

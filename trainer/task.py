@@ -14,12 +14,12 @@ from trainer.checkpoint import save_model
 from trainer.config import check
 from trainer.data.load import load
 from trainer.data.tensors import Dataset
-from trainer.device import resolve
+from trainer.device import cpu_threads, resolve
 from trainer.loop import Fit, Objective, fit
 from trainer.models.arguments import settle
 from trainer.models.network import adapt, build
 from trainer.optim import build_optimizer, build_scheduler
-from trainer.scoring import evaluate, one_thread
+from trainer.scoring import evaluate
 
 logger = logging.getLogger(__name__)
 
@@ -40,14 +40,17 @@ def train(cfg: DictConfig) -> float:
     facts = data.describe()
     tracker = ExperimentTracker(config["paths"]["experiments"])
     tracked = config["tracking"]
-    with tracker.start_run(
-        tracked["experiment_name"],
-        tags=tracked["tags"],
-        description=tracked["description"],
-        config=OmegaConf.to_yaml(cfg, resolve=True),
-        overrides=overrides(),
-        data=facts,
-    ) as run:
+    with (
+        tracker.start_run(
+            tracked["experiment_name"],
+            tags=tracked["tags"],
+            description=tracked["description"],
+            config=OmegaConf.to_yaml(cfg, resolve=True),
+            overrides=overrides(),
+            data=facts,
+        ) as run,
+        cpu_threads(config["training"].get("threads", 1)),
+    ):
         return _train(config, data, device, run).value
 
 
@@ -84,7 +87,7 @@ def _train(config: dict[str, Any], data: Dataset, device: torch.device, run: Run
         should_stop=run.should_stop,
     )
     # Scored on the CPU and on one thread, as a loaded model is: the same numbers to the last digit.
-    with one_thread():
+    with cpu_threads(1):
         scores = evaluate(adapt(module.cpu(), data.shape.cardinalities), data.test)
     save_model(
         run.artifacts_dir,

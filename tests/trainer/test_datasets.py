@@ -1,5 +1,7 @@
 """The data sets of the box: what they hold, that they repeat, and that a model can learn from them."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,24 @@ def test_click_data_repeat_by_their_own_seed() -> None:
     other = load(section("ctr", rows=3000, data_seed=1)).describe()
     assert first == again
     assert other["fingerprint"] != first["fingerprint"]
+
+
+def test_click_data_do_not_depend_on_the_threads_of_blas() -> None:
+    code = (
+        "from test_datasets import *; data = load(section('ctr')); "
+        "print(data.describe()['fingerprint'], data.reference)"
+    )
+    root, here = Path(__file__).resolve().parents[2], Path(__file__).parent
+    answers = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={"PYTHONPATH": f"{root}:{here}", "OMP_NUM_THREADS": n, "OPENBLAS_NUM_THREADS": n},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for n in ("1", "2")
+    }
+    assert len(answers) == 1
 
 
 def test_click_data_have_the_asked_rate_and_know_the_best_possible_auc() -> None:

@@ -158,7 +158,13 @@ def test_a_model_loads_from_every_place_it_is_kept(quick: DictConfig, store: Pat
     loaded = [
         *(
             load_model(each)
-            for each in (run, str(run / "artifacts"), run / "artifacts/model_best.pt", record)
+            for each in (
+                run,
+                str(run / "artifacts"),
+                run / "artifacts/model_best.pt",
+                record,
+                only_run(store),
+            )
         ),
         load_model("run_001", base_dir=store),
         load_model(version.path),
@@ -185,6 +191,68 @@ def test_a_model_of_ones_own_trains_and_loads_only_when_it_is_allowed(quick: Dic
         load_model(run)
     logged = final(only_run(store))
     assert load_model(run, allow=["test_task"]).evaluate().auc == logged["test_auc"]
+
+
+@pytest.mark.parametrize("allow", [("trainer", "test_task"), ["test_task"], "test_task"])
+def test_what_is_allowed_adds_to_the_packages_of_the_box(quick: DictConfig, store: Path, allow: Any) -> None:
+    quick.model = {"_target_": "test_task.Tiny"}
+    train(quick)
+    quick.model = {"_target_": "trainer.models.tabular.LogisticRegression"}
+    train(quick)
+    assert isinstance(load_model("run_001", base_dir=store, allow=allow).model, Tiny)
+    load_model("run_002", base_dir=store, allow=allow)
+
+
+@pytest.mark.parametrize("source", [None, 3, {}, {"run_id": "run_001"}])
+def test_what_a_model_cannot_be_loaded_from_is_named(source: Any) -> None:
+    with pytest.raises(LoadError, match=r"cannot be loaded from .*; allowed is a path, a run id, or a run"):
+        load_model(source)
+
+
+def test_relative_data_are_found_from_any_folder_and_in_a_moved_project(
+    composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    for folder in (project, elsewhere):
+        folder.mkdir()
+    (project / "t.csv").write_text("x,y\n" + "".join(f"{n},{int(n % 3 == 0)}\n" for n in range(60)))
+    monkeypatch.chdir(project)
+    train(composed("data=csv", "data.path=t.csv", "data.target=y", "training.epochs=1", "model=logistic"))
+    loaded = load_model("run_001", base_dir=tmp_path / "experiments")
+    scores = loaded.evaluate()
+    monkeypatch.chdir(elsewhere)
+    assert loaded.evaluate().named() == scores.named()
+    (project / "t.csv").rename(elsewhere / "t.csv")
+    assert loaded.evaluate().named() == scores.named()
+    (elsewhere / "t.csv").unlink()
+    with pytest.raises(DataError, match=r"neither /.*project/t\.csv, .*, nor /.*elsewhere/t\.csv does exist"):
+        loaded.evaluate()
+
+
+def test_scores_and_predictors_print_on_a_line(quick: DictConfig, store: Path) -> None:
+    train(quick)
+    loaded = load_model("run_001", base_dir=store)
+    assert "array" not in repr(loaded.evaluate())
+    assert "NumericColumn" not in repr(loaded)
+
+
+@pytest.mark.parametrize("threads", [1, None])
+def test_the_numbers_do_not_depend_on_how_many_threads_a_job_has_unless_it_is_let(
+    composed: Compose, store: Path, threads: int | None
+) -> None:
+    """With `null` as many train as there are, which shows in the last digits at most."""
+    cfg = composed("data.rows=6000", "training.epochs=2", f"training.threads={threads or 'null'}")
+    before = torch.get_num_threads()
+    try:
+        for count in (1, 2, 3):
+            torch.set_num_threads(count)
+            train(cfg)
+            assert torch.get_num_threads() == count
+    finally:
+        torch.set_num_threads(before)
+    first, *others = (final(ExperimentTracker(store).get_run(f"run_00{n}") or {}) for n in (1, 2, 3))
+    for other in others:
+        assert other == (first if threads else pytest.approx(first, rel=1e-3))
 
 
 def test_a_nested_class_is_checked_too(quick: DictConfig, store: Path) -> None:
@@ -274,7 +342,7 @@ def test_data_that_changed_since_training_are_not_scored(composed: Compose, tmp_
     with pytest.raises(LoadError, match="the data changed since training"):
         loaded.evaluate()
     path.unlink()
-    with pytest.raises(DataError, match="does not exist"):
+    with pytest.raises(DataError, match=r"the data of data\.path=.* are gone"):
         loaded.evaluate()
 
 
