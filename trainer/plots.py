@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trainer.scoring import Scores
+from trainer.scoring import Array, Scores
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,29 +73,51 @@ def roc(scores: Scores) -> "Figure":
 
 
 def calibration(scores: Scores) -> "Figure":
-    """Predicted against observed frequency on the test split, in bins of equally many rows."""
+    """Predicted against observed frequency on the test split, in bins of equally many rows.
+
+    The axes show the range of the bins, each its own, so that narrow predictions are not one heap.
+    """
     figure, (axes,) = _figure(columns=1, width=4.4, height=4.2)
-    rows = np.argsort(scores.probabilities)
-    bins = [each for each in np.array_split(rows, _CALIBRATION_BINS) if len(each)]
-    predicted = [scores.probabilities[each].mean() for each in bins]
+    bins = quantile_bins(scores.probabilities)
+    predicted = np.array([scores.probabilities[each].mean() for each in bins])
     observed = np.array([scores.target[each].mean() for each in bins])
-    error = 1.96 * np.sqrt(observed * (1 - observed) / [len(each) for each in bins])
-    axes.plot([0, 1], [0, 1], color=QUIET, linewidth=1, linestyle="--", label="perfect")
+    low, high = wilson(observed, np.array([len(each) for each in bins]))
+    across, up = _reach(predicted), _reach(np.concatenate([low, high]))
+    axes.axline((0, 0), slope=1, color=QUIET, linewidth=1, linestyle="--", label="perfect")
     axes.errorbar(
-        predicted, observed, yerr=error, color=VAL, marker="o", markersize=4, linewidth=1.2, capsize=2,
-        label="model (95% interval)",
+        predicted, observed, yerr=[observed - low, high - observed], color=VAL, marker="o", markersize=4,
+        linewidth=1.2, elinewidth=1, capsize=2, label="model (95% interval)",
     )  # fmt: skip
-    top = min(1.0, 1.1 * max(max(predicted), (observed + error).max()))
     axes.set(
         title="Calibration, test split",
-        xlabel="predicted probability",
+        xlabel="predicted probability, in bins of equally many rows",
         ylabel="observed frequency",
-        xlim=(-0.02 * top, top),
-        ylim=(-0.02 * top, top),
-        aspect="equal",
+        xlim=across,
+        ylim=up,
     )
-    axes.legend(frameon=False, loc="upper left")
+    figure.legend(frameon=False, loc="outside lower center", ncols=2)
     return figure
+
+
+def quantile_bins(values: Array) -> list[Array]:
+    """Row numbers in up to ten bins of about equally many rows; equal values share a bin."""
+    edges = np.unique(np.quantile(values, np.linspace(0, 1, _CALIBRATION_BINS + 1)))
+    place = np.searchsorted(edges[1:-1], values, side="right")
+    return [rows for each in range(len(edges)) if len(rows := np.flatnonzero(place == each))]
+
+
+def wilson(share: Array, rows: Array) -> tuple[Array, Array]:
+    """Wilson's 95% interval of an observed share, which has a width also at 0 and 1."""
+    z = 1.96
+    centre = (share + z**2 / (2 * rows)) / (1 + z**2 / rows)
+    half = z * np.sqrt(share * (1 - share) / rows + z**2 / (4 * rows**2)) / (1 + z**2 / rows)
+    return np.minimum(centre - half, share), np.maximum(centre + half, share)
+
+
+def _reach(values: Array) -> tuple[float, float]:
+    """The limits of an axis that shows these values with some air around."""
+    air = 0.06 * float(np.ptp(values)) or 0.05
+    return float(values.min()) - air, float(values.max()) + air
 
 
 def _figure(*, columns: int, width: float, height: float = 3.2) -> "tuple[Figure, Sequence[Axes | Any]]":
