@@ -7,6 +7,8 @@ import codecs
 import csv
 import difflib
 import gzip
+import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ NOT_UTF8 = "name its encoding, for example data.encoding=latin-1 or data.encodin
 _TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".data")  # plain text: the first line can be read
 _SHOWN = 20  # columns named in a message
 _LINE = 1 << 20  # a first line longer than this is not read: that is no header
+_LINES = 100  # that a header may take, with names that hold line breaks
 _LETTERS = 60  # of a name shown in a message
 
 
@@ -77,10 +80,10 @@ def _header_problems(given: str, file: Path, key: str, data: Mapping[str, Any]) 
     except UnicodeError:
         yield f"{given}: the file is not {encoding}; {NOT_UTF8}"
         return
-    except (OSError, EOFError, csv.Error) as error:
+    except (OSError, EOFError, LookupError, csv.Error) as error:  # LookupError: base64 is no encoding of text
         yield f"{given}: its first line cannot be read: {error}"
         return
-    if not "".join(columns).replace("\t", "").isprintable():
+    if not re.sub(r"\s", "", "".join(columns)).isprintable():
         yield f"{given}: the file is no text: its first line holds control characters"
         return
     absent = [(name, asked) for name, asked in _asked(key, data) if name not in columns]
@@ -111,12 +114,13 @@ def separator_of(file: Path, given: str | None) -> str:
 
 
 def header(file: Path, *, separator: str = ",", encoding: str = "utf-8") -> list[str]:
-    """Read the column names in the first line of a text file, also one compressed by gzip."""
+    """Read the column names in the first line that is not blank of a text file, also one compressed by gzip."""
     marked = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding  # a mark may open the file
     opened = gzip.open if file.suffix.lower() == ".gz" else open
-    with opened(file, "rt", newline="", encoding=marked) as lines:
-        line = lines.readline(_LINE)
-    return next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
+    with opened(file, "rt", newline="", encoding=marked) as text:
+        lines = itertools.islice(iter(lambda: text.readline(_LINE), ""), _LINES)
+        rows = csv.reader(lines, delimiter=separator, skipinitialspace=True)
+        return next((row for row in rows if row), [])
 
 
 def no_column(name: str, columns: Sequence[str]) -> str:

@@ -176,6 +176,7 @@ def test_a_misspelt_column_of_the_census_is_refused(composed: Compose, tmp_path:
         (b"a\ty\n1\t0\n", "seed=0", r"is one column, a\\ty; try 'data\.separator=\"\\t\"'"),
         (b"caf\xe9,y\n1,0\n", "seed=0", r"the file is not utf-8; .*data\.encoding=latin-1"),
         (b"a,y\n", "data.encoding=utf8000", r"data\.encoding=utf8000: there is no such encoding"),
+        (b"a,y\n", "data.encoding=rot13", r"its first line cannot be read: .*not a text encoding"),
         (b"a,y\n", "data.separator=abc", r"data\.separator=abc: allowed is one character or null"),
         (b"\x1b[31m\x00\x01\x02", "seed=0", r"no text: its first line holds control characters$"),
         (b"x" * 200_000, "seed=0", r"its first line cannot be read: field larger"),
@@ -197,6 +198,11 @@ def test_the_advice_on_the_separator_works_as_printed(
     mark = separator[1:-1].replace("\\t", "\t")
     (tmp_path / "t.csv").write_text(f"a{mark}y\n")
     check(composed("data=csv", f"data.path={tmp_path}/t.csv", "data.target=y", f"data.separator={separator}"))
+
+
+def test_a_header_may_follow_blank_lines_and_hold_line_breaks(composed: Compose, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text('\n\n"two\nlines", y\n1,0\n')
+    check(composed("data=csv", f"data.path={tmp_path}/t.csv", "data.target=y"))
 
 
 def test_a_folder_in_the_place_of_a_file_is_called_one(composed: Compose, tmp_path: Path) -> None:

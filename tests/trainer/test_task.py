@@ -193,6 +193,19 @@ def test_a_model_of_ones_own_trains_and_loads_only_when_it_is_allowed(quick: Dic
     assert load_model(run, allow=["test_task"]).evaluate().auc == logged["test_auc"]
 
 
+def test_the_registry_passes_on_what_is_allowed(quick: DictConfig, store: Path) -> None:
+    quick.model = {"_target_": "test_task.Tiny"}
+    value = train(quick)
+    registry = ModelRegistry(store)
+    registry.register(
+        "ctr", "run_001", files=("model_best.pt", "model.json"),
+        objective={"metric": "val_auc", "mode": "max", "value": value}, loader="trainer:load_model",
+    )  # fmt: skip
+    assert isinstance(registry.load("ctr", 1, allow=("test_task",)).model, Tiny)
+    with pytest.raises(LoadError, match=r"test_task\.Tiny is not in an allowed package"):
+        registry.load("ctr", 1)
+
+
 @pytest.mark.parametrize("allow", [("trainer", "test_task"), ["test_task"], "test_task"])
 def test_what_is_allowed_adds_to_the_packages_of_the_box(quick: DictConfig, store: Path, allow: Any) -> None:
     quick.model = {"_target_": "test_task.Tiny"}
