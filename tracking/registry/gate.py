@@ -36,7 +36,7 @@ def judge(
     for holds, reason in checks:
         (passed if holds else against).append(reason)
     if champion is None:
-        passed.append("there is no champion yet")
+        passed.append("there was no champion before")
     elif not against or _has_value(challenger):
         better, reasons = _beats(challenger, champion, min_delta)
         (passed if better else against).extend(reasons)
