@@ -21,7 +21,13 @@ from omegaconf import DictConfig, OmegaConf, flag_override
 
 from sweeps.aggregate import Leaderboard, aggregate, last_record, objective_value
 from sweeps.compose import Composer, task_config
-from sweeps.errors import JobsFailedError, ObjectiveError, SettingsError, SweepInterruptedError
+from sweeps.errors import (
+    JobsFailedError,
+    ObjectiveError,
+    SettingsError,
+    SweepError,
+    SweepInterruptedError,
+)
 from sweeps.executor.base import Event, Executor, Job, JobStatus, Outcome
 from sweeps.executor.local import LocalExecutor
 from sweeps.job import pack_common
@@ -145,6 +151,7 @@ class _Sweep:
         self._console = make_console()
         self._progress = Progress(self._console, jobs, tuple(space.axes), settings.objective)
         self._interrupted: signal.Signals | None = None
+        self._fault: TrackingError | None = None
 
     def run(self) -> Leaderboard:
         heading = f"Sweep {self._dir.name}: {counted(len(self._jobs), 'job')}, results in {_shown(self._dir)}"
@@ -159,6 +166,10 @@ class _Sweep:
             with contextlib.suppress(TrackingError, OSError):  # what ended the sweep is the error to tell
                 aggregate(self._dir)
             raise
+        if self._fault is not None:
+            raise SweepError(
+                f"stopped, because the sweep's records cannot be kept: {self._fault}"
+            ) from self._fault
         self._tracker.publish()
         board = aggregate(self._dir)
         show_leaderboard(self._console, board, _shown(self._dir))
@@ -173,14 +184,27 @@ class _Sweep:
         return board
 
     def _hear(self, event: Event) -> None:
-        self._ledger.note(event)
+        with self._noticing_faults():
+            self._ledger.note(event)
         self._progress.heard(event)
 
     def _finish(self, outcome: Outcome) -> None:
         self._close_runs(outcome)
-        self._ledger.finish(outcome)
-        record = last_record(self._tracker, outcome)
-        self._progress.finished(outcome, objective_value(self._settings.objective, outcome, record))
+        value = None
+        with self._noticing_faults():
+            self._ledger.finish(outcome)
+            value = objective_value(self._settings.objective, outcome, last_record(self._tracker, outcome))
+        self._progress.finished(outcome, value)
+
+    @contextlib.contextmanager
+    def _noticing_faults(self) -> Iterator[None]:
+        """Stop the sweep in order when its own records cannot be kept, instead of raising into a supervisor."""
+        try:
+            yield
+        except TrackingError as error:
+            if self._fault is None:
+                self._fault = error
+                self._executor.stop()
 
     def _close_runs(self, outcome: Outcome) -> None:
         """Finish, in the name of a job that died, the runs it could not finish itself."""

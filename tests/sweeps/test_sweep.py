@@ -271,6 +271,16 @@ def test_a_reader_that_leaves_does_not_stop_the_sweep(start: Callable, tmp_path:
     assert [row["status"] for row in read_json(folder / "leaderboard.json")["rows"]] == ["completed"] * 4
 
 
+def test_a_sweep_that_cannot_keep_its_records_stops_and_says_so(sweep: Callable) -> None:
+    result = sweep("-m", "fault=breaks_the_ledger", "x=1,2,3,4,5", "hydra.launcher.n_jobs=1")
+    assert result.code == 1
+    assert "the sweep's records cannot be kept: cannot write" in result.err
+    assert "Traceback" not in result.err
+    statuses = [str(record.status) for record in ExperimentTracker(result.cwd / "experiments").records()]
+    assert "running" not in statuses
+    assert len(statuses) < 5
+
+
 @pytest.mark.parametrize(
     ("argument", "key"),
     [("hydra.sweeper.objective.mode=max,min", "hydra.sweeper"), ("store=here,there", "hydra.sweeper.store")],

@@ -40,6 +40,10 @@ def go_wrong(fault: str, x: int) -> object:
     if fault == "leaves_children":
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
         Path("child.pid").write_text(str(child.pid))
+    if fault == "breaks_the_ledger":
+        (ledger,) = Path().glob("experiments/sweeps/*/jobs.jsonl")
+        ledger.unlink()
+        ledger.mkdir()
     if fault == "waits":
         Path(f"waiting-{os.getpid()}").touch()
         time.sleep(600)
