@@ -8,7 +8,7 @@ import csv
 import io
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from sweeps.executor.base import JobStatus, Outcome
 from sweeps.ledger import read_outcomes, read_runs
 from sweeps.plan import Plan
 from sweeps.settings import At, Mode, Objective
-from tracking import ExperimentTracker, RunRecord
+from tracking import ExperimentTracker, RunRecord, TrackingError
 from tracking.files import write_bytes, write_json
 
 LEADERBOARD_VERSION = 1
@@ -81,11 +81,14 @@ def rank(sweep_dir: Path | str) -> Leaderboard:
     tracker = ExperimentTracker(folder.parent.parent)
     ledger = folder / "jobs.jsonl"
     outcomes = {**_orphans(tracker, read_runs(ledger)), **read_outcomes(ledger)}
-    records = {number: last_record(tracker, outcome) for number, outcome in outcomes.items()}
+    found = {number: last_record(tracker, outcome) for number, outcome in outcomes.items()}
+    records = {number: record for number, (record, _) in found.items()}
     report = plan.report if plan.report is not None else _test_metrics(records.values(), objective)
-    rows = [
-        _row(job, outcomes.get(job["job"]), records.get(job["job"]), objective, report) for job in plan.jobs
-    ]
+    rows = []
+    for job in plan.jobs:
+        record, fault = found.get(job["job"], (None, None))
+        row = _row(job, outcomes.get(job["job"]), record, objective, report)
+        rows.append(replace(row, error=row.error if fault is None else f"its run cannot be read: {fault}"))
     return Leaderboard(plan.sweep, objective, plan.swept, report, _ranked(rows, objective))
 
 
@@ -93,7 +96,7 @@ def _orphans(tracker: ExperimentTracker, runs: Mapping[int, str]) -> dict[int, O
     """Judge, by their runs alone, jobs whose end nobody wrote down: the sweep's parent was gone by then."""
     outcomes = {}
     for job, run in runs.items():
-        record = tracker.record(run)
+        record, _ = read_record(tracker, run)
         if record is None or record.finished_at is None:
             continue
         wall_s = (record.finished_at - record.created_at).total_seconds()
@@ -102,9 +105,17 @@ def _orphans(tracker: ExperimentTracker, runs: Mapping[int, str]) -> dict[int, O
     return outcomes
 
 
-def last_record(tracker: ExperimentTracker, outcome: Outcome) -> RunRecord | None:
-    """Return the record of the last run that a job opened, or None if it opened none."""
-    return tracker.record(outcome.runs[-1]) if outcome.runs else None
+def last_record(tracker: ExperimentTracker, outcome: Outcome) -> tuple[RunRecord | None, str | None]:
+    """Return the record of the last run that a job opened (None if it opened none), or why it cannot be read."""
+    return read_record(tracker, outcome.runs[-1]) if outcome.runs else (None, None)
+
+
+def read_record(tracker: ExperimentTracker, run: str) -> tuple[RunRecord | None, str | None]:
+    """Return a run's record, or why it cannot be read: the fault of one run is no fault of its sweep."""
+    try:
+        return tracker.record(run), None
+    except TrackingError as error:
+        return None, str(error)
 
 
 def objective_value(objective: Objective, outcome: Outcome, record: RunRecord | None) -> float | None:
@@ -172,7 +183,7 @@ def _ranked(rows: Iterable[Row], objective: Objective) -> tuple[Row, ...]:
         else:
             below.append(row)
     placed.sort(key=lambda pair: (pair[0], pair[1].job))
-    ranked = [Row(**{**vars(row), "rank": place}) for place, (_, row) in enumerate(placed, start=1)]
+    ranked = [replace(row, rank=place) for place, (_, row) in enumerate(placed, start=1)]
     return (*ranked, *below)
 
 

@@ -19,7 +19,7 @@ from hydra.types import HydraContext, TaskFunction
 from hydra.utils import get_method
 from omegaconf import DictConfig, OmegaConf, flag_override
 
-from sweeps.aggregate import Leaderboard, aggregate, last_record, objective_value
+from sweeps.aggregate import Leaderboard, aggregate, last_record, objective_value, read_record
 from sweeps.compose import Composer, task_config
 from sweeps.errors import (
     JobsFailedError,
@@ -167,6 +167,8 @@ class _Sweep:
                 aggregate(self._dir)
             raise
         if self._fault is not None:
+            with contextlib.suppress(TrackingError, OSError):
+                aggregate(self._dir)
             raise SweepError(
                 f"stopped, because the sweep's records cannot be kept: {self._fault}"
             ) from self._fault
@@ -190,15 +192,15 @@ class _Sweep:
 
     def _finish(self, outcome: Outcome) -> None:
         self._close_runs(outcome)
-        value = None
         with self._noticing_faults():
             self._ledger.finish(outcome)
-            value = objective_value(self._settings.objective, outcome, last_record(self._tracker, outcome))
+        record, fault = last_record(self._tracker, outcome)
+        value = None if fault else objective_value(self._settings.objective, outcome, record)
         self._progress.finished(outcome, value)
 
     @contextlib.contextmanager
     def _noticing_faults(self) -> Iterator[None]:
-        """Stop the sweep in order when its own records cannot be kept, instead of raising into a supervisor."""
+        """Stop the sweep in order when its own ledger cannot be written, instead of raising into a supervisor."""
         try:
             yield
         except TrackingError as error:
@@ -263,7 +265,7 @@ class _Sweep:
         )
 
     def _logged(self, runs: Iterable[str | None]) -> str:
-        records = [self._tracker.record(run) for run in runs if run is not None]
+        records = [read_record(self._tracker, run)[0] for run in runs if run is not None]
         names = {name for record in records if record is not None for name in record.summary}
         return ", ".join(sorted(names)) or "nothing"
 

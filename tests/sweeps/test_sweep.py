@@ -92,6 +92,16 @@ def test_one_job_of_every_bad_kind_fails_alone(sweep: Callable) -> None:
         assert by_fault[fault]["error"] in result.out
 
 
+def test_a_run_that_cannot_be_read_is_its_own_jobs_matter(sweep: Callable) -> None:
+    result = sweep("-m", "fault=none,tears_its_params", "hydra.launcher.n_jobs=1", "x=1")
+    assert [(row["point"]["fault"], row["rank"]) for row in result.rows] == [
+        ("none", 1),
+        ("tears_its_params", None),
+    ]
+    assert "its run cannot be read" in result.rows[1]["error"]
+    assert "params.json is not valid JSON" in result.rows[1]["error"]
+
+
 def test_a_failed_jobs_traceback_is_in_its_log_and_in_the_ledger(sweep: Callable) -> None:
     result = sweep("-m", "fault=none,raise,segfault")
     assert 'raise ValueError("no such luck")' in (result.dir / "jobs" / "1" / "output.log").read_text()

@@ -12,7 +12,7 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from tracking import ExperimentTracker
+from tracking import ExperimentTracker, active_run
 
 
 def go_wrong(fault: str, x: int) -> object:
@@ -40,6 +40,8 @@ def go_wrong(fault: str, x: int) -> object:
     if fault == "leaves_children":
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
         Path("child.pid").write_text(str(child.pid))
+    if fault == "tears_its_params":
+        (active_run().run_dir / "params.json").write_text("{ torn")
     if fault == "breaks_the_ledger":
         (ledger,) = Path().glob("experiments/sweeps/*/jobs.jsonl")
         ledger.unlink()
