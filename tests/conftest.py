@@ -1,7 +1,26 @@
 """Settings every test shares."""
 
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
 
 # A deadline would test the machine's load, not the code.
 settings.register_profile("podium", deadline=None, max_examples=60)
 settings.load_profile("podium")
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture
+def data_folder() -> Path:
+    """The folder of real data sets beside the checkout; whoever asks for it carries the marker needs_data."""
+    return DATA
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs the real data where they are not at hand: the product itself never needs them."""
+    if not DATA.is_dir():
+        for item in items:
+            if item.get_closest_marker("needs_data"):
+                item.add_marker(pytest.mark.skip(reason=f"needs the data sets in {DATA}"))

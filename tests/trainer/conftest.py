@@ -7,6 +7,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
+from own_models import QUICK
 
 ROOT = Path(__file__).resolve().parents[2]
 SECTIONS = {
@@ -44,18 +45,24 @@ def composed(tmp_path: Path) -> Compose:
     return make
 
 
-@pytest.fixture
-def data_folder() -> Path:
-    """The folder of real data sets; the test is skipped where it is absent."""
-    folder = ROOT.parent / "shared" / "data"
-    if not folder.is_dir():
-        pytest.skip(f"no {folder}")
-    return folder
-
-
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> None:
     """Train on one thread: models this small gain nothing from two, and lose much on a busy machine."""
     import torch
 
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    return tmp_path / "experiments"
+
+
+@pytest.fixture
+def quick(composed: Compose) -> DictConfig:
+    return composed(*QUICK)

@@ -1,0 +1,48 @@
+"""Models of a user's own: one that works, one that crashes, one that asks to stop; and what their runs left."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from tracking import ExperimentTracker, active_run
+
+QUICK = ("data.rows=2000", "training.epochs=2", "model.hidden_dims=[16]", "device=cpu")
+
+
+class Tiny(nn.Module):
+    def __init__(self, input_dim: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(input_dim, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.linear(x)
+
+
+class Broken(Tiny):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.training:
+            raise RuntimeError("a bug in the model")
+        return super().forward(x)
+
+
+class Asks(Tiny):
+    """Asks its own run to stop, as a sweep does, while the first epoch runs."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        run = active_run()
+        if run is not None:
+            (run.run_dir / "stop").touch()
+        return super().forward(x)
+
+
+def only_run(store: Path) -> dict[str, Any]:
+    (run,) = ExperimentTracker(store).list_runs()
+    found = ExperimentTracker(store).get_run(run["run_id"])
+    assert found is not None
+    return found
+
+
+def final(run: dict[str, Any]) -> dict[str, float]:
+    return {name: history[-1]["value"] for name, history in run["metrics"].items()}
