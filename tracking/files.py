@@ -224,6 +224,14 @@ def sync_dir(path: Path) -> None:
         sync(path)
 
 
+def host_name() -> str:
+    """The name of this machine; fit to be a file's name."""
+    name = os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
+    return (
+        "".join(char if char.isalnum() or char in "._-" else "_" for char in name).lstrip(".") or "localhost"
+    )
+
+
 @contextlib.contextmanager
 def lock(path: Path) -> Iterator[None]:
     """Hold an exclusive lock between threads and processes; only for work that may rarely run twice.

@@ -89,9 +89,34 @@ class StorePaths:
         return self.base / "metadata.json"
 
     @cached_property
+    def inner(self) -> Path:
+        """The folder of what only this software reads; all of it can be made again but `last_deleted`."""
+        return self.base / ".podium"
+
+    @cached_property
     def metadata_lock(self) -> Path:
-        """Held while the index is published."""
-        return self.base / ".metadata.lock"
+        """Held while metadata.json is published."""
+        return self.inner / "metadata.lock"
+
+    @cached_property
+    def edits(self) -> Path:
+        """The folder of the logs of edits, one per host."""
+        return self.inner / "edits"
+
+    @cached_property
+    def index(self) -> Path:
+        """The folder of the read indexes, one per host."""
+        return self.inner / "index"
+
+    @cached_property
+    def last_deleted(self) -> Path:
+        """The highest number of a deleted run."""
+        return self.inner / "last_deleted"
+
+    @cached_property
+    def trash(self) -> Path:
+        """The folder of deleted runs."""
+        return self.base / "trash"
 
     @cached_property
     def models(self) -> Path:

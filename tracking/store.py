@@ -4,7 +4,6 @@ run.json is the truth about a run. A run folder without one belongs to a store t
 metadata.json speaks for it until the first write adopts it.
 """
 
-import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -16,6 +15,7 @@ from tracking.errors import CorruptFileError, UnknownRunError, quoted
 from tracking.history import read_history
 from tracking.metadata import Entry, Publisher, public_entry, read_metadata
 from tracking.names import check_component, check_label, is_component, natural_key
+from tracking.numbering import first_free_number
 from tracking.paths import RunPaths, StorePaths
 from tracking.records import FORMAT, RunRecord, RunStatus, check_format
 from tracking.summary import frozen, read_stats
@@ -60,7 +60,8 @@ class Store:
             "data": plain(data or {}, "data"),
             "error": None,
         }
-        number, folder = files.claim_dir(self.paths.runs, "run_{:03d}".format, first=self._first_number())
+        first = self._next_number or first_free_number(self.paths)
+        number, folder = files.claim_dir(self.paths.runs, "run_{:03d}".format, first=first)
         self._next_number = number + 1
         paths = RunPaths(folder)
         files.make_dir(paths.artifacts)
@@ -187,17 +188,6 @@ class Store:
     def _source(self, run_id: str) -> Path:
         path = self.paths.run(run_id).run
         return path if path.exists() else self.paths.metadata
-
-    def _first_number(self) -> int:
-        if not self._next_number:
-            known = (
-                {folder.name for folder in self.paths.runs.iterdir()} if self.paths.runs.is_dir() else set()
-            )
-            with contextlib.suppress(CorruptFileError):
-                known |= self._metadata_entries().keys()  # so that a removed run's id does not come back
-            numbers = (name.removeprefix("run_") for name in known)
-            self._next_number = 1 + max((int(text) for text in numbers if text.isdecimal()), default=0)
-        return self._next_number
 
     def _is_run(self, run_id: str) -> bool:
         return self.paths.run(run_id).run.exists() or self._foreign(run_id) is not None
