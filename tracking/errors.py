@@ -4,6 +4,7 @@ TrackingError
 ├── InvalidNameError      (ValueError)         a name that could leave its folder, or is no name at all
 ├── InvalidValueError     (ValueError)         a parameter, metric, status or mode that cannot be kept
 ├── UnknownRunError       (LookupError)        no such run
+├── RunInUseError         (RuntimeError)       a run that is running or that a model needs may not be deleted
 ├── UnknownModelError     (LookupError)        no such model, version or champion
 ├── MissingFileError      (FileNotFoundError)  a file to be logged or registered is not there
 ├── CorruptFileError      (ValueError)         a file of the store cannot be read as what it should be
@@ -42,6 +43,10 @@ class InvalidValueError(TrackingError, ValueError):
 
 class UnknownRunError(TrackingError, LookupError):
     """The store has no run of that id."""
+
+
+class RunInUseError(TrackingError, RuntimeError):
+    """A run may not be deleted now; nothing was changed."""
 
 
 class UnknownModelError(TrackingError, LookupError):

@@ -62,13 +62,33 @@ class RunPaths:
 
     @cached_property
     def environment(self) -> Path:
-        """Python, machine and package versions."""
+        """Interpreter, machine, packages, command and seeds."""
         return self.folder / "env.json"
 
     @cached_property
     def git(self) -> Path:
-        """The commit the run was started from."""
+        """The commit the run was started from, and whether that is all of the code."""
         return self.folder / "git.json"
+
+    @cached_property
+    def patch(self) -> Path:
+        """What the code had beyond that commit, new files included; `git apply` takes it."""
+        return self.folder / "git.patch"
+
+    @cached_property
+    def output(self) -> Path:
+        """What the process printed while the run was open."""
+        return self.folder / "stdout.log"
+
+    @cached_property
+    def usage(self) -> Path:
+        """Samples of processor, memory and GPU use."""
+        return self.folder / "usage.jsonl"
+
+    @cached_property
+    def deleted(self) -> Path:
+        """When and by whom the run was deleted; says nothing in a folder that is not in the trash."""
+        return self.folder / "deleted.json"
 
 
 class StorePaths:
@@ -114,9 +134,19 @@ class StorePaths:
         return self.inner / "last_deleted"
 
     @cached_property
+    def incoming(self) -> Path:
+        """The folder where an imported run is put together before it gets its place."""
+        return self.inner / "incoming"
+
+    @cached_property
     def trash(self) -> Path:
         """The folder of deleted runs."""
         return self.base / "trash"
+
+    @cached_property
+    def trash_lock(self) -> Path:
+        """Held while a run goes into the trash, comes out of it, or is purged."""
+        return self.inner / "trash.lock"
 
     @cached_property
     def models(self) -> Path:
@@ -126,6 +156,10 @@ class StorePaths:
     def run(self, run_id: str) -> RunPaths:
         """The files of one run; the id must have been checked."""
         return RunPaths(self.runs / run_id)
+
+    def trashed(self, run_id: str) -> RunPaths:
+        """The files of a deleted run; the id must have been checked."""
+        return RunPaths(self.trash / run_id)
 
     def shown(self, run_id: str) -> str:
         """The folder of a run as users are shown it, below the store as it was named."""

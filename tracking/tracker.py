@@ -150,6 +150,27 @@ class ExperimentTracker:
         """The records of all runs, or of one experiment, oldest first; damaged ones are logged and left out."""
         return list(self._store.records(experiment_name, warn_left_out))
 
+    def delete_run(self, run_id: str) -> None:
+        """Move a run into the trash, from where `restore_run` brings it back; its number is not given again.
+
+        RunInUseError when it is running, or when a registered model version came from it.
+        """
+        from tracking import trash  # most processes that track never delete
+
+        with self._lock:
+            opened = self._open.pop(run_id, None)
+        if opened:
+            opened.release()
+        trash.delete(self._store, run_id)
+        self.publish()
+
+    def restore_run(self, run_id: str) -> None:
+        """Bring a deleted run back under the id it had; UnknownRunError when the trash has none."""
+        from tracking import trash
+
+        trash.restore(self._store, run_id)
+        self.publish()
+
     def publish(self) -> None:
         """Bring metadata.json up to date now.
 

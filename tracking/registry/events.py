@@ -41,7 +41,7 @@ def add_event(paths: ModelPaths, kind: EventKind, version: int, *, reason: str, 
         "event": kind.value,
         "version": version,
         "at": clock.now(),
-        "by": by or _user(),
+        "by": by or login(),
         "reason": reason,
         "before": before[-1] if before else None,
     }
@@ -57,7 +57,8 @@ def _event(line: dict[str, Any]) -> ModelEvent:
     )
 
 
-def _user() -> str:
+def login() -> str:
+    """The name of the user who runs this process; empty where the system knows none."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):  # no such user in the system's list, as in many containers
