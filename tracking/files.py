@@ -126,6 +126,12 @@ def parse_lines(lines: Iterator[bytes] | Any, path: Path) -> Iterator[Any]:
             log.warning("%s: skipped a damaged line: %.80r", path, line)
 
 
+def open_append(path: Path) -> int:
+    """A descriptor that appends to `path`, made when it is not there; StoreUnwritableError when that is refused."""
+    with writing(path):
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+
+
 def cut_torn_tail(handle: int, path: Path) -> int:
     """Cut what follows the last newline of an open file; the size that remains."""
     size = end = os.fstat(handle).st_size

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePath
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -47,6 +47,7 @@ class Run:
         self._stop_file = str(self._paths.stop)
         self._is_active = False
         self._is_finished = False
+        self._cleanups: list[Callable[[], None]] = []
         self.run_id = run_id
 
     @property
@@ -165,7 +166,16 @@ class Run:
         _active.append(_Opened(os.getpid(), threading.current_thread(), self))
         _guard.enter()
 
+    def add_cleanup(self, cleanup: Callable[[], None]) -> None:
+        """Have `cleanup` called once when this handle's run ends, however it ends, the last one added first.
+
+        It must not raise.
+        """
+        self._cleanups.append(cleanup)
+
     def _deactivate(self) -> None:
+        while self._cleanups:
+            self._cleanups.pop()()
         if self._is_active:
             self._is_active = False
             _active[:] = [opened for opened in _active if opened.run is not self]
