@@ -3,6 +3,7 @@
 TrackingError
 ├── InvalidNameError      (ValueError)         a name that could leave its folder, or is no name at all
 ├── InvalidValueError     (ValueError)         a parameter, metric, status or mode that cannot be kept
+│   └── QueryError                             a filter that is not written in the language of filters
 ├── UnknownRunError       (LookupError)        no such run
 ├── RunInUseError         (RuntimeError)       a run that is running or that a model needs may not be deleted
 ├── UnknownModelError     (LookupError)        no such model, version or champion
@@ -39,6 +40,10 @@ class InvalidNameError(TrackingError, ValueError):
 
 class InvalidValueError(TrackingError, ValueError):
     """A value was refused because it could not be kept or compared."""
+
+
+class QueryError(InvalidValueError):
+    """A filter, field or order was not understood; the text of the error shows the place in lines of its own."""
 
 
 class UnknownRunError(TrackingError, LookupError):
