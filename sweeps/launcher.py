@@ -12,13 +12,13 @@ from hydra.core.utils import JobReturn, JobStatus, configure_log, filter_overrid
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from sweeps.compose import Composer, task_config
+from sweeps.compose import Composer, task_config, task_view
 from sweeps.errors import JobsFailedError
 from sweeps.executor.base import Event, Job, Outcome
 from sweeps.executor.base import JobStatus as OutcomeStatus
 from sweeps.executor.local import LocalExecutor
 from sweeps.job import pack_common
-from sweeps.plan import hash_config
+from sweeps.plan import hash_configs
 from sweeps.settings import launcher_settings
 
 log = logging.getLogger(__name__)
@@ -59,8 +59,9 @@ def _ignore(event: Event) -> None:
 def _job(composer: Composer, number: int, overrides: Sequence[str]) -> Job:
     config = composer.job_config(number, overrides)
     log.info("\t#%d : %s", number, " ".join(filter_overrides(overrides)))
-    digest = hash_config(task_config(config))
-    return Job(number, digest, digest, tuple(overrides), {}, config)
+    with task_view(config) as task:
+        key, digest = hash_configs(task)
+    return Job(number, key, digest, tuple(overrides), {}, config)
 
 
 def _result(job: Job, outcome: Outcome) -> JobReturn:

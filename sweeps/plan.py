@@ -19,19 +19,25 @@ from tracking.version import __version__
 PLAN_VERSION = 1
 
 
-def hash_config(task: DictConfig, ignores: frozenset[str] = frozenset()) -> str:
-    """Return 16 hex digits of the SHA-256 of a resolved config, without its top-level keys in `ignores`.
+def hash_configs(task: DictConfig, ignores: frozenset[str] = frozenset()) -> tuple[str, str]:
+    """Return the job key and the config hash of a task's config, 16 hex digits of a SHA-256 each.
 
-    Without ignores this is the config hash. Without the sections that do not change what a job computes
-    (paths, tracking, machine settings) it is the job key, by which jobs of different sweeps are the same.
+    The config hash is of all that is resolved. The job key leaves out the top-level keys in `ignores`, which
+    do not change what a job computes (paths, tracking, machine settings): jobs of different sweeps are the same
+    if their keys are.
     """
     try:
         container = OmegaConf.to_container(task, resolve=True)
     except OmegaConfBaseException:  # an interpolation that only the running job can resolve
         container = OmegaConf.to_container(task, resolve=False)
     assert isinstance(container, dict)  # noqa: S101 - a DictConfig gives a dict
-    kept = {str(key): value for key, value in container.items() if key not in ignores}
-    canonical = orjson.dumps(kept, default=str, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    whole = {str(key): value for key, value in container.items()}
+    kept = {key: value for key, value in whole.items() if key not in ignores}
+    return _digest(kept), _digest(whole)
+
+
+def _digest(value: Mapping[str, Any]) -> str:
+    canonical = orjson.dumps(value, default=str, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
     return hashlib.sha256(canonical).hexdigest()[:16]
 
 

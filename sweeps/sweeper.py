@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from types import FrameType
 
@@ -20,7 +21,7 @@ from hydra.utils import get_method
 from omegaconf import DictConfig, OmegaConf, flag_override
 
 from sweeps.aggregate import Leaderboard, aggregate, last_record, objective_value, read_record
-from sweeps.compose import Composer, task_config
+from sweeps.compose import Composer, task_view
 from sweeps.errors import (
     JobsFailedError,
     ObjectiveError,
@@ -32,7 +33,7 @@ from sweeps.executor.base import Event, Executor, Job, JobStatus, Outcome
 from sweeps.executor.local import LocalExecutor
 from sweeps.job import pack_common
 from sweeps.ledger import Ledger
-from sweeps.plan import hash_config, make_plan
+from sweeps.plan import hash_configs, make_plan
 from sweeps.progress import Progress
 from sweeps.promotion import promote_winner
 from sweeps.settings import SweeperSettings, launcher_settings, sweeper_settings
@@ -84,28 +85,22 @@ def run(
 def plan_jobs(composer: Composer, space: Space, settings: SweeperSettings) -> list[Job]:
     """Compose and check every job of the grid; raises `SettingsError` naming each job that cannot work."""
     check = _checker(settings.check)
-    parser = OverridesParser.create()
+    value_of = cache(OverridesParser.create().parse_override)
     jobs: list[Job] = []
     refused: dict[str, list[int]] = {}
     for number, point in enumerate(space.grid()):
         config = composer.job_config(number, point)
-        task = task_config(config)
         try:
             composer.require_same_sweep(config)
-            check(task)
+            with task_view(config) as task:
+                check(task)
         except ValueError as error:
             refused.setdefault(str(error), []).append(number)
-        values = {override.key_or_group: override.value() for override in parser.parse_overrides(list(point))}
-        jobs.append(
-            Job(
-                number=number,
-                key=hash_config(task, settings.key_ignores),
-                config_hash=hash_config(task),
-                overrides=(*space.fixed, *point),
-                point=values,
-                config=config,
-            )
-        )
+        with task_view(config) as task:
+            key, digest = hash_configs(task, settings.key_ignores)
+        overrides = map(value_of, point)
+        values = {override.key_or_group: override.value() for override in overrides}
+        jobs.append(Job(number, key, digest, (*space.fixed, *point), values, config))
     if refused:
         raise SettingsError(_refusal(refused, jobs))
     return jobs
