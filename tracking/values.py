@@ -1,26 +1,21 @@
-"""What may be kept as a parameter or a metric, and how it looks in JSON.
+"""What may be kept as a parameter, tag or metric, and how numbers look in JSON.
 
-Numbers of numpy, torch and the like are recognised by their `.item()`, so none of those libraries is imported.
 Non-finite floats become the strings NaN, Infinity and -Infinity: JSON has no numbers for them.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence, Set
-from datetime import date
-from enum import Enum
+from collections.abc import Mapping
 from numbers import Real
 from operator import index
-from pathlib import PurePath
 from typing import Any
 
+from tracking import secrets
 from tracking.errors import InvalidValueError, quoted
 from tracking.names import check_label
+from tracking.plain import INT_MAX, INT_MIN, item, opened, plain
 
 Number = int | float
 
-MAX_DEPTH = 100  # of lists in dicts in lists; a value that holds itself has no end
-
-_INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -37,15 +32,15 @@ def metric_value(name: str, value: Any) -> Number:
     """The plain int or float behind `value`; an int too large for JSON readers becomes a float."""
     if type(value) is float:
         return value
-    plain = _item(value)
-    if isinstance(plain, Real) and not isinstance(plain, bool):
-        if isinstance(plain, int) and _INT_MIN <= plain <= _INT_MAX:
-            return int(plain)
+    number = item(value)
+    if isinstance(number, Real) and not isinstance(number, bool):
+        if isinstance(number, int) and INT_MIN <= number <= INT_MAX:
+            return int(number)
         try:
-            return float(plain)
+            return float(number)
         except OverflowError:
             pass
-    hint = "; log int(value) if 0 or 1 is meant" if isinstance(plain, bool) else ""
+    hint = "; log int(value) if 0 or 1 is meant" if isinstance(number, bool) else ""
     raise InvalidValueError(
         f"metric {quoted(name)} is {quoted(value)} ({type(value).__name__}): a metric is one real number{hint}"
     )
@@ -55,69 +50,59 @@ def step_value(step: Any) -> int | None:
     """The step as an int, or None; whole floats and integer scalars of other libraries are accepted."""
     if step is None:
         return None
-    plain = _item(step)
+    scalar = item(step)
     try:
-        number = int(plain) if isinstance(plain, float) and plain.is_integer() else index(plain)
+        number = int(scalar) if isinstance(scalar, float) and scalar.is_integer() else index(scalar)
     except TypeError:
-        number = _INT_MAX + 1
-    if not _INT_MIN <= number <= _INT_MAX:
+        number = INT_MAX + 1
+    if not INT_MIN <= number <= INT_MAX:
         raise InvalidValueError(f"step must be a 64-bit integer or None, not {quoted(step)}")
     return number
 
 
 def param_values(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Check parameters and make their values plain: numbers, strings, booleans, None, lists and dicts of these.
+    """Check parameters and make their values plain; what looks secret becomes "***".
 
-    Tuples and sets become lists, paths and dates text, enums their value, and any other object its `str`.
+    A record of named fields, such as a dataclass, an argparse.Namespace or a DictConfig, is a mapping too.
     """
+    params = opened(params)
     if not isinstance(params, Mapping):
         raise InvalidValueError(f"params must be a mapping of names to values, not {type(params).__name__}")
-    return {
-        check_label("parameter name", name): plain(value, f"parameter {quoted(name)}")
-        for name, value in params.items()
-    }
+    return _checked("parameter name", "parameter", params)
 
 
 def tag_values(tags: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Check tags: names to plain values."""
+    """Check tags: names to plain values; what looks secret becomes "***"."""
+    tags = opened(tags)
     if tags is None:
         return {}
     if not isinstance(tags, Mapping):
         raise InvalidValueError(
             f"tags must be a mapping, such as {{'team': 'ml'}}, not {type(tags).__name__}"
         )
-    return {check_label("tag", name): plain(value, f"tag {quoted(name)}") for name, value in tags.items()}
+    return _checked("tag", "tag", tags)
 
 
-def plain(value: Any, where: str, depth: int = 0) -> Any:
-    """The JSON-ready counterpart of `value` with floats as they are; `where` names it in errors."""
-    if depth > MAX_DEPTH:
-        raise InvalidValueError(f"{where} is nested more than {MAX_DEPTH} deep, or holds itself; flatten it")
-    value = value.value if isinstance(value, Enum) else _item(value)
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        return _text(str(value), where)
-    if isinstance(value, int):
-        if not _INT_MIN <= value <= _INT_MAX:
-            raise InvalidValueError(
-                f"{where} is {quoted(value)}: JSON readers keep 64 bits; log it as a string"
-            )
-        return int(value)
-    if isinstance(value, float):
-        return float(value)
-    if isinstance(value, Mapping):
-        items = {_text(str(key), where): plain(item, where, depth + 1) for key, item in value.items()}
-        if len(items) < len(value):
-            raise InvalidValueError(f"{where} has keys that are equal as text: {quoted(list(value))}")
-        return items
-    if isinstance(value, Sequence | Set) and not isinstance(value, bytes | bytearray | memoryview):
-        return [plain(item, where, depth + 1) for item in _ordered(value)]
-    if isinstance(value, date):
-        return value.isoformat()
-    if not isinstance(value, PurePath) and callable(getattr(value, "tolist", None)):
-        return plain(value.tolist(), where, depth + 1)
-    return _text(f"{value.__module__}.{value.__qualname__}" if isinstance(value, type) else str(value), where)
+def seed_values(seeds: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Check seeds: names to plain values; an integer of more than 64 bits becomes text."""
+    seeds = opened(seeds)
+    if seeds is None:
+        return {}
+    if not isinstance(seeds, Mapping):
+        raise InvalidValueError(f"seeds must be a mapping, such as {{'torch': 1}}, not {quoted(seeds)}")
+    return {
+        check_label("seed name", name): str(value)
+        if isinstance(value, int) and not INT_MIN <= value <= INT_MAX
+        else plain(value, f"seed {quoted(name)}")
+        for name, value in seeds.items()
+    }
+
+
+def _checked(kind: str, short: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    simple = {
+        check_label(kind, name): plain(value, f"{short} {quoted(name)}") for name, value in values.items()
+    }
+    return secrets.masked(simple)  # type: ignore[no-any-return]  # of a dict it gives a dict
 
 
 def jsonable(value: Any) -> Any:
@@ -153,27 +138,3 @@ def revive(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: revive(item) for key, item in value.items()}
     return value
-
-
-def _item(value: Any) -> Any:
-    if isinstance(value, str | int | float | Mapping | list | tuple) and type(value).__module__ == "builtins":
-        return value
-    item = getattr(value, "item", None)
-    if not callable(item):
-        return value
-    try:
-        return item()
-    except (TypeError, ValueError, RuntimeError):
-        return value  # more than one element: not a scalar
-
-
-def _ordered(value: Iterable[Any]) -> Iterable[Any]:
-    return sorted(value, key=str) if isinstance(value, Set) else value
-
-
-def _text(text: str, where: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise InvalidValueError(f"{where} holds text that is not valid Unicode: {quoted(text)}") from None
-    return text

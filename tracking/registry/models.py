@@ -26,11 +26,12 @@ from tracking.errors import (
 )
 from tracking.names import check_artifact, check_component, is_component, natural_key
 from tracking.paths import ModelPaths, RunPaths
+from tracking.plain import plain
 from tracking.records import FORMAT, RunRecord, check_format
 from tracking.registry.events import add_event, champions, read_events
 from tracking.registry.records import EventKind, ModelEvent, ModelVersion, Verdict
 from tracking.store import Store, warn_left_out
-from tracking.values import plain, revive
+from tracking.values import revive
 
 RESERVED = frozenset({"manifest.json", "verdict.json", "config.yaml"})
 

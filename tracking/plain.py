@@ -1,0 +1,166 @@
+"""Any value of Python as JSON keeps it: numbers, text, booleans, None, lists and dicts of these.
+
+The same value gives the same result in every process: no memory address, no order of a hash. Values of numpy, torch,
+OmegaConf, pydantic and attrs are recognised by what they can do, so none of those libraries is imported.
+"""
+
+import dataclasses
+import functools
+import math
+import re
+import sys
+import types
+from collections.abc import Mapping, Sequence, Set
+from datetime import date
+from enum import Enum
+from pathlib import PurePath
+from typing import Any
+
+from tracking.errors import InvalidValueError, quoted
+
+MAX_DEPTH = 100  # of lists in dicts in lists; a value that holds itself has no end
+MAX_ELEMENTS = 1000  # of an array or of bytes; a longer one is data, not a setting
+
+INT_MIN, INT_MAX = -(2**63), 2**63 - 1
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_NAMESPACES = frozenset({"argparse.Namespace", "types.SimpleNamespace"})
+_NAMED = (
+    type,
+    types.FunctionType,
+    types.BuiltinFunctionType,
+    types.MethodType,
+    types.MethodDescriptorType,
+    types.MethodWrapperType,
+    types.WrapperDescriptorType,
+)
+
+
+def plain(value: Any, where: str, depth: int = 0) -> Any:
+    """The JSON-ready counterpart of `value` with floats as they are; `where` names it in errors.
+
+    Tuples, sets and arrays become lists; dataclasses, named tuples, namespaces and models of pydantic and attrs dicts;
+    enums their value; dates and paths text; functions and classes their qualified name; partials a dict as Hydra
+    writes them. Any other object becomes its `str`, or the name of its class when that would only say where in
+    memory it lies. InvalidValueError for what JSON readers cannot keep, and for arrays that are data.
+    """
+    if depth > MAX_DEPTH:
+        raise InvalidValueError(f"{where} is nested more than {MAX_DEPTH} deep, or holds itself; flatten it")
+    value = value.value if isinstance(value, Enum) else opened(item(value))
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return _text(str(value), where)
+    if isinstance(value, int):
+        return _integer(value, where)
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, Mapping):
+        items = {_text(str(key), where): plain(each, where, depth + 1) for key, each in value.items()}
+        if len(items) < len(value):
+            raise InvalidValueError(f"{where} has keys that are equal as text: {quoted(list(value))}")
+        return items
+    if isinstance(value, Set):
+        return sorted((plain(each, where, depth + 1) for each in value), key=str)
+    if isinstance(value, bytes | bytearray | memoryview):
+        _check_size(value, (len(value),), where)
+        return repr(bytes(value))
+    if isinstance(value, Sequence):
+        return [plain(each, where, depth + 1) for each in value]
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, functools.partial):
+        return plain(_partial(value), where, depth)
+    if not isinstance(value, type | PurePath) and callable(getattr(value, "tolist", None)):
+        _check_size(value, getattr(value, "shape", ()), where)
+        return plain(value.tolist(), where, depth + 1)
+    return _text(_described(value), where)
+
+
+def item(value: Any) -> Any:
+    """The number in a scalar of numpy, torch and the like; anything else as it is."""
+    if isinstance(value, str | int | float | Mapping | list | tuple) and type(value).__module__ == "builtins":
+        return value
+    found = getattr(value, "item", None)
+    if not callable(found) or isinstance(value, type):
+        return value
+    try:
+        return found()
+    except (TypeError, ValueError, RuntimeError):
+        return value  # more than one element: not a scalar
+
+
+def opened(value: Any) -> Any:
+    """The fields of an object that is a record of named fields, as a dict; anything else as it is."""
+    kind = type(value)
+    if kind.__module__.startswith("omegaconf."):
+        return _resolved(value)
+    if isinstance(value, type):
+        return value
+    if dataclasses.is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, tuple) and hasattr(kind, "_fields"):
+        return dict(zip(kind._fields, value, strict=True))
+    if hasattr(kind, "__attrs_attrs__"):
+        return {each.name: getattr(value, each.name) for each in kind.__attrs_attrs__}
+    if hasattr(kind, "model_dump") and hasattr(kind, "model_fields"):
+        return value.model_dump()
+    if f"{kind.__module__}.{kind.__qualname__}" in _NAMESPACES:
+        return vars(value)
+    return value
+
+
+def _resolved(value: Any) -> Any:
+    OmegaConf = sys.modules["omegaconf"].OmegaConf  # noqa: N806 - it is a class; the value's own module is loaded
+    if not OmegaConf.is_config(value):
+        return value
+    try:
+        return OmegaConf.to_container(value, resolve=True)
+    except ValueError:  # the base of its errors: an interpolation leads nowhere; then it is what was written
+        return OmegaConf.to_container(value, resolve=False)
+
+
+def _integer(value: int, where: str) -> int:
+    if not INT_MIN <= value <= INT_MAX:
+        raise InvalidValueError(f"{where} is {quoted(value)}: JSON readers keep 64 bits; log it as a string")
+    return int(value)
+
+
+def _check_size(value: Any, shape: Sequence[int], where: str) -> None:
+    if math.prod(shape) > MAX_ELEMENTS:
+        raise InvalidValueError(
+            f"{where} is a {type(value).__name__} of shape {tuple(shape)}: more than {MAX_ELEMENTS} elements are data; "
+            "save it to a file and use log_artifact"
+        )
+
+
+def _partial(value: "functools.partial[Any]") -> dict[str, Any]:
+    positional = {"_args_": list(value.args)} if value.args else {}
+    return {"_target_": value.func, "_partial_": True, **positional, **value.keywords}
+
+
+def _described(value: Any) -> str:
+    kind = type(value)
+    if isinstance(value, types.ModuleType):
+        return value.__name__
+    if isinstance(value, _NAMED):
+        return _qualified(value)
+    try:
+        text = str(value)
+        return _qualified(kind) if text == object.__repr__(value) else _ADDRESS.sub("", text)
+    except Exception:  # noqa: BLE001 - code of the user's, which must not cost the run
+        return _qualified(kind)
+
+
+def _qualified(value: Any) -> str:
+    module = getattr(value, "__module__", None)
+    name = getattr(value, "__qualname__", type(value).__qualname__)
+    return f"{module}.{name}" if module else str(name)
+
+
+def _text(text: str, where: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidValueError(f"{where} holds text that is not valid Unicode: {quoted(text)}") from None
+    return text

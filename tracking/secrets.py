@@ -1,0 +1,112 @@
+"""One rule for what looks secret: the name says so. Everything that is written about a run goes through it.
+
+A name is read as its words, split at `_ . -`, at spaces and at capitals. It looks secret when it has one of the
+words of STRONG or pairs of PAIRS anywhere, or ends in `token` and has a text as its value. A number is a setting
+(`max_tokens`, `password_length`), unless the name ends in a strong word; booleans, None and the empty text say
+nothing. The tokens of language models (`pad_token: <pad>`) are not secret.
+"""
+
+import itertools
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+MASK = "***"
+
+STRONG = frozenset(
+    {
+        "accesskey",
+        "apikey",
+        "authorization",
+        "authtoken",
+        "bearer",
+        "credential",
+        "credentials",
+        "passphrase",
+        "passwd",
+        "password",
+        "passwords",
+        "privatekey",
+        "pwd",
+        "secret",
+        "secrets",
+    }
+)
+PAIRS = frozenset(
+    {("access", "key"), ("api", "key"), ("auth", "token"), ("encryption", "key"), ("private", "key")}
+)
+MODEL_TOKENS = frozenset(
+    {"begin", "bos", "cls", "end", "eos", "image", "mask", "pad", "prefix", "sep", "special", "start", "stop", "suffix", "unk"}
+)  # fmt: skip  # a list of words reads best as a paragraph
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_URL = re.compile(r"([a-zA-Z][\w+.-]*://[^\s/:@'\"]*:)[^\s/@'\"]+(?=@)")
+_ASSIGNMENT = re.compile(r"(?P<name>[\w.+~@/-]+)=(?P<value>.*)", re.DOTALL)
+_NUMBER = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_NOTHING = frozenset({"", "~", "null", "none", "true", "false", "yes", "no", "on", "off"})
+
+
+def is_secret(name: Any, value: Any) -> bool:
+    """Whether `name` says that `value` must not be written down."""
+    if value is None or isinstance(value, bool) or (not value and not isinstance(value, int | float)):
+        return False
+    words = _WORD.findall(str(name))
+    if isinstance(value, int | float):
+        return bool(_strong_at([word.lower() for word in words[-2:]], at_end=True))
+    lowered = [word.lower() for word in words]
+    return _strong_at(lowered) or (isinstance(value, str) and _is_token(lowered, value))
+
+
+def is_secret_text(name: Any, text: str) -> bool:
+    """`is_secret` of a value that is known as text only, from a command line or a file: `7`, `true`, `hunter2`."""
+    text = text.strip()
+    bare = text.strip("'\"")
+    if bare.lower() in _NOTHING or bare == MASK:
+        return False
+    return is_secret(name, 1 if _NUMBER.fullmatch(text) else bare)
+
+
+def masked(value: Any) -> Any:
+    """`value` with what looks secret replaced by MASK, at any depth of dicts and lists; also passwords in URLs."""
+    if isinstance(value, str):
+        return masked_urls(value)
+    if isinstance(value, Mapping):
+        return {key: MASK if is_secret(key, item) else masked(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [masked(item) for item in value]
+    return value
+
+
+def masked_urls(text: str) -> str:
+    """`text` without the passwords of URLs such as `postgres://me:hunter2@host/db`."""
+    return _URL.sub(rf"\1{MASK}", text) if "://" in text else text
+
+
+def masked_command(arguments: Iterable[str]) -> list[str]:
+    """A command line without its secrets: `--password=x`, `--api-key x`, `db.password=x`."""
+    shown = []
+    before = ""
+    for argument in map(str, arguments):
+        assignment = _ASSIGNMENT.fullmatch(argument)
+        if before and not argument.startswith("-") and is_secret_text(before, argument):
+            shown.append(MASK)
+        elif assignment and is_secret_text(assignment["name"], assignment["value"]):
+            shown.append(f"{assignment['name']}={MASK}")
+        else:
+            shown.append(masked_urls(argument))
+        before = argument.lstrip("-") if argument.startswith("--") and not assignment else ""
+    return shown
+
+
+def _strong_at(words: list[str], *, at_end: bool = False) -> bool:
+    pairs = list(itertools.pairwise(words))
+    if at_end:
+        words, pairs = words[-1:], pairs[-1:]
+    return not STRONG.isdisjoint(words) or not PAIRS.isdisjoint(pairs)
+
+
+def _is_token(words: list[str], value: str) -> bool:
+    if words[-1:] != ["token"] or not MODEL_TOKENS.isdisjoint(words):
+        return False
+    # <s>, </s>, [PAD], <|endoftext|>: how language models write theirs
+    return value[:1] + value[-1:] not in ("<>", "[]")
