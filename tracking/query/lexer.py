@@ -10,6 +10,7 @@ from tracking.errors import QueryError, quoted
 from tracking.query.fields import NAME
 
 MAX_LENGTH = 10_000  # characters of a filter
+MAX_DIGITS = 1000  # of a number; Python itself reads no int of more than 4300
 SHOWN = 72  # characters of the text in an error
 
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", '"': '"'}
@@ -99,14 +100,10 @@ def _value(kind: TokenKind, written: str, text: str, place: int) -> Any:
         case TokenKind.QUOTED_NAME:
             return written[1:-1]
         case TokenKind.NUMBER:
-            try:
-                return int(written)
-            except ValueError:
-                pass
-            try:
-                return float(written)
-            except ValueError:  # Python reads no int of more than 4300 digits, and float says so otherwise
-                raise fault(text, place, f"{quoted(written)} is no number") from None
+            if len(written) > MAX_DIGITS:
+                raise fault(text, place, f"{quoted(written)} is no number")
+            is_int = written.lstrip("+-").replace("_", "").isdecimal()
+            return int(written) if is_int else float(written)
     return written
 
 

@@ -77,18 +77,14 @@ class _Parser:
 
     def expression(self) -> Node:
         """Alternatives of conjunctions in one loop: no frame of its own for each level of precedence."""
+        start = self.here
         alternatives: list[list[Node]] = [[self.comparison()]]
-        starts = [self.tokens[0]]
         while joint := self.take("and", "AND", "or", "OR"):
-            if len(starts) == 1 and len(alternatives[0]) == 1:
-                alternatives[0][0] = self.condition(alternatives[0][0], joint)
+            self.condition(alternatives[-1][-1], start)
             if joint.text.lower() == "or":
                 alternatives.append([])
             start = self.here
-            starts.append(start)
             alternatives[-1].append(self.condition(self.comparison(), start))
-        if len(starts) == 1:
-            return alternatives[0][0]
         parts = [self._joined(tree.All, items) for items in alternatives]
         return self._joined(tree.Any, parts)
 
