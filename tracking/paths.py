@@ -2,6 +2,7 @@
 
 from functools import cached_property
 from pathlib import Path
+from zlib import crc32
 
 
 class RunPaths:
@@ -147,6 +148,10 @@ class StorePaths:
     def trash_lock(self) -> Path:
         """Held while a run goes into the trash, comes out of it, or is purged."""
         return self.inner / "trash.lock"
+
+    def run_lock(self, run_id: str) -> Path:
+        """Held while a run.json is read, changed and replaced; runs share a few dozen of these files."""
+        return self.inner / "locks" / f"{crc32(run_id.encode()) % 64:02d}.lock"
 
     @cached_property
     def models(self) -> Path:

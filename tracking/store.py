@@ -4,7 +4,7 @@ Reading one run reads its files. Reading many asks the index, which gives what t
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -69,13 +69,24 @@ class Store:
 
     def change(self, run_id: str, *, durable: bool = False, **changes: Any) -> Entry:
         """Write `changes` into run.json, which adopts a run of other code, publish them, and tell readers."""
-        before = self.require(run_id)
-        entry = {"format": FORMAT, **before, **changes}
-        entry.pop("run_dir", None)
-        files.write_json(self.paths.run(run_id).run, entry, durable=durable)
+        entry = self.amend(run_id, lambda _: changes, durable=durable)
+        self.publisher.publish()
+        return entry
+
+    def amend(
+        self, run_id: str, changes: Callable[[Entry], Mapping[str, Any]], *, durable: bool = False
+    ) -> Entry:
+        """Write what `changes` makes of run.json's entry into it, and tell readers; the caller publishes.
+
+        Locked against other processes: none of two changes made at once is lost, nor the end of a run.
+        """
+        with files.lock(self.paths.run_lock(run_id)):
+            before = self.require(run_id)
+            entry = {"format": FORMAT, **before, **changes(before)}
+            entry.pop("run_dir", None)
+            files.write_json(self.paths.run(run_id).run, entry, durable=durable)
         if shown_status(before) is not RunStatus.RUNNING:
             edits.record_edit(self.paths, run_id)
-        self.publisher.publish()
         return entry
 
     def run_ids(self) -> list[str]:
