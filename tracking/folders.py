@@ -26,7 +26,13 @@ def remove(folder: Path) -> None:
     with files.writing(folder):
         doomed = aside(folder)
         folder.rename(doomed)
-        shutil.rmtree(doomed)
+        remove_tree(doomed)
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder that has the name of a temporary one already."""
+    with files.writing(folder):
+        shutil.rmtree(folder)
 
 
 def aside(path: Path) -> Path:

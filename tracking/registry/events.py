@@ -46,6 +46,11 @@ def add_event(paths: ModelPaths, kind: EventKind, version: int, *, reason: str, 
         "before": before[-1] if before else None,
     }
     files.append_line(paths.events, line, durable=True)
+    write_aliases(paths)
+
+
+def write_aliases(paths: ModelPaths) -> None:
+    """Make aliases.json say what the events say."""
     now = champions(read_events(paths))
     files.write_json(paths.aliases, {"champion": now[-1]} if now else {})
 

@@ -1,0 +1,143 @@
+"""Commands that change what is said about runs: tag, note, rename, finish, stop."""
+
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+import typer
+
+from tracking import amend
+from tracking.cli.confirm import ExperimentOption, FilterOption, Outcome, chosen_runs, each, tell
+from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
+from tracking.errors import TrackingError
+from tracking.store import Store
+
+Runs = Annotated[list[str], typer.Argument(metavar="RUN...", help="The ids of runs.")]
+
+
+def tag(
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="[RUN]... [KEY=VALUE]...", help="Runs, and tags to set.")
+    ] = None,
+    remove: Annotated[
+        list[str] | None, typer.Option("--remove", metavar="KEY", help="Take a tag away; may be repeated.")
+    ] = None,
+    query: FilterOption = None,
+    experiment: ExperimentOption = None,
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+) -> int:
+    """Set or remove tags of runs.
+
+    A value is kept as the text it is.
+
+    Example: python -m tracking tag run_001 run_002 team=ml reviewed=yes --remove draft
+    """
+    tags = dict(word.split("=", 1) for word in words or () if "=" in word)
+    if not tags and not remove:
+        raise TrackingError("nothing to change; give tags as KEY=VALUE, or --remove KEY")
+    named = [word for word in words or () if "=" not in word]
+    return _apply(
+        Store(store),
+        chosen_runs(store, named, experiment, query),
+        lambda place, run_id: amend.set_tags(place, run_id, tags, remove=remove or ()),
+        Outcome("tagged", "Tagged"),
+        as_json=as_json,
+    )
+
+
+def note(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")],
+    text: Annotated[str, typer.Argument(help="What to say about it.")],
+    append: Annotated[bool, typer.Option("--append", help="Add a line, keep what was said.")] = False,
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+) -> int:
+    """Write the description of a run.
+
+    Example: python -m tracking note run_001 "the baseline of the paper"
+    """
+    return _apply(
+        Store(store),
+        [run_id],
+        lambda place, run_id: amend.describe(place, run_id, text, append=append),
+        Outcome("noted", "Described"),
+        as_json=as_json,
+    )
+
+
+def rename(
+    experiment: Annotated[str, typer.Argument(help="The experiment's name.")],
+    new_name: Annotated[str, typer.Argument(metavar="NEW", help="Its new name, or another experiment.")],
+    only: Annotated[
+        list[str] | None, typer.Option("--run", metavar="RUN", help="Only this run; may be repeated.")
+    ] = None,
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+) -> int:
+    """Rename an experiment, or move runs to another.
+
+    An experiment that is there already takes the runs in.
+
+    Example: python -m tracking rename ctr_model ctr_model_2023
+    """
+    place = Store(store)
+    known = amend.runs_of(place, experiment)
+    if not known:
+        raise TrackingError(f"no runs of an experiment {experiment!r} in {str(place.paths.named)!r}")
+    for run_id in only or ():
+        if run_id not in known:
+            raise TrackingError(f"run {run_id!r} is not of the experiment {experiment!r}")
+    return _apply(
+        place,
+        only or known,
+        lambda place, run_id: amend.rename(place, run_id, new_name),
+        Outcome("renamed", f"Now of {new_name}"),
+        as_json=as_json,
+    )
+
+
+def finish(
+    run_ids: Runs,
+    status: Annotated[
+        str, typer.Option("--status", metavar="STATUS", help="completed, failed or killed.")
+    ] = "killed",
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+) -> int:
+    """Write down the end of runs whose process could not.
+
+    Such as those of a machine that is gone. A run whose process lives on this machine is refused.
+
+    Example: python -m tracking finish run_003 --status killed
+    """
+    return _apply(
+        Store(store),
+        run_ids,
+        lambda place, run_id: amend.finish(place, run_id, status),
+        Outcome("finished", f"Now {status}"),
+        as_json=as_json,
+    )
+
+
+def stop(run_ids: Runs, store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> int:
+    """Ask running runs to stop.
+
+    Their should_stop() is true from now on; what they do about it is theirs.
+
+    Example: python -m tracking stop run_003
+    """
+    return _apply(
+        Store(store), run_ids, amend.ask_to_stop, Outcome("asked", "Asked to stop"), as_json=as_json
+    )
+
+
+def _apply(
+    place: Store,
+    run_ids: Sequence[str],
+    act: Callable[[Store, str], object],
+    outcome: Outcome,
+    *,
+    as_json: bool,
+) -> int:
+    refused = each(run_ids, lambda run_id: act(place, run_id))
+    return tell(place, outcome, run_ids, refused, as_json=as_json)

@@ -1,0 +1,36 @@
+"""The whole examination, in the order in which repairs build on each other."""
+
+from functools import partial
+
+from tracking import leftovers
+from tracking.doctor.findings import Examination, Fault
+from tracking.doctor.models import examine_models
+from tracking.doctor.published import examine_metadata
+from tracking.doctor.runs import examine_runs
+from tracking.store import Store
+
+
+def examine(store: Store, *, repair: bool = True) -> Examination:
+    """Look through a store and repair it; without `repair` nothing at all is changed.
+
+    Damaged files are named and left as they are. A second examination finds only what a person has to decide.
+    Reads every file of every run but the artifacts, and every file of the registered models.
+    """
+    seen = Examination(store, repair)
+    if store.paths.base.is_dir():
+        _examine_leftovers(seen)
+        examine_runs(seen)
+        examine_models(seen)
+        examine_metadata(seen)
+    return seen
+
+
+def _examine_leftovers(seen: Examination) -> None:
+    for path in sorted(leftovers.find_leftovers(seen.store.paths)):
+        seen.repair(
+            Fault.LEFTOVER,
+            path,
+            "a process that was killed left it",
+            "remove it",
+            partial(leftovers.remove_leftover, path),
+        )

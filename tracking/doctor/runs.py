@@ -1,0 +1,117 @@
+"""Runs: the dead, the silent, the never begun, and files that do not agree."""
+
+import os
+import time
+from functools import partial
+from typing import Any
+
+from tracking import amend, clock, files, liveness
+from tracking.doctor.findings import Examination, Fault
+from tracking.doctor.lines import examine_lines
+from tracking.journal import Journal
+from tracking.leftovers import is_temporary
+from tracking.names import is_component, natural_key
+from tracking.numbering import remember_deleted
+from tracking.paths import RunPaths
+from tracking.records import RunStatus
+
+SILENCE_S = 7 * 86400.0  # a run of another host that left no trace for so long is worth a question
+CLAIM_S = 60.0  # between claiming a folder and writing run.json lie milliseconds
+LAST_WORDS = "its process ended without a word"
+
+Entry = dict[str, Any]
+
+
+def examine_runs(seen: Examination) -> None:
+    """Look at each run folder."""
+    try:
+        found = [entry.name for entry in os.scandir(seen.store.paths.runs) if entry.is_dir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for run_id in sorted(filter(is_component, found), key=natural_key):
+        paths = seen.store.paths.run(run_id)
+        with seen.naming_damage(paths.run):
+            entry = seen.store.entry(run_id)
+            if entry is None:
+                _examine_claim(seen, paths)
+            else:
+                seen.runs += 1
+                _examine_run(seen, paths, entry)
+
+
+def _examine_run(seen: Examination, paths: RunPaths, entry: Entry) -> None:
+    if entry["status"] == RunStatus.RUNNING and not liveness.is_gone(entry):
+        _examine_silence(seen, paths, entry)
+        return
+    with seen.naming_damage(paths.params):
+        seen.store.params(paths.folder.name)
+    for path in (paths.environment, paths.git):
+        if path.exists():
+            with seen.naming_damage(path):
+                files.read_object(path)
+    if not examine_lines(seen, paths.journal):
+        return  # the final form would lack the damaged line
+    if entry["status"] == RunStatus.RUNNING:
+        _bury(seen, paths, entry)
+    elif paths.journal.exists():
+        seen.repair(
+            Fault.UNFINISHED,
+            paths.journal,
+            "the run is over and its metrics have not their final form",
+            "write metrics.json and summary.json",
+            Journal(paths).finish,
+        )
+
+
+def _bury(seen: Examination, paths: RunPaths, entry: Entry) -> None:
+    run_id = paths.folder.name
+    seen.repair(
+        Fault.DEAD_RUN,
+        paths.run,
+        f"it is running, and its process {entry.get('pid')} is gone",
+        f"write it down as killed at {amend.last_sign_of_life(paths, entry)}",
+        partial(amend.finish, seen.store, run_id, RunStatus.KILLED, error=LAST_WORDS),
+    )
+
+
+def _examine_silence(seen: Examination, paths: RunPaths, entry: Entry) -> None:
+    silent_s = time.time() - clock.parse(amend.last_sign_of_life(paths, entry)).timestamp()
+    if entry.get("host") == liveness.owner()["host"] or silent_s < SILENCE_S:
+        return
+    run_id, host = paths.folder.name, entry.get("host") or "an unknown host"
+    seen.leave(
+        Fault.SILENT_RUN,
+        paths.run,
+        f"it runs on {host}, and nothing was heard of it for {silent_s / 86400:.0f} days",
+        f"if it is over: python -m tracking finish {run_id} --status killed",
+    )
+
+
+def _examine_claim(seen: Examination, paths: RunPaths) -> None:
+    if time.time() - paths.folder.stat().st_ctime < CLAIM_S:
+        return
+    held = [path for path in paths.folder.rglob("*") if not (path.is_dir() or is_temporary(path))]
+    if held:
+        seen.leave(
+            Fault.NO_RUN,
+            paths.folder,
+            f"it holds {held[0].name} and no run.json",
+            "restore its run.json, or move it out of the store",
+        )
+        return
+    seen.repair(
+        Fault.NO_RUN,
+        paths.folder,
+        "it was claimed and never became a run",
+        "remove the folder; its number is not given again",
+        partial(_remove_claim, seen, paths),
+    )
+
+
+def _remove_claim(seen: Examination, paths: RunPaths) -> None:
+    with files.lock(seen.store.paths.trash_lock):
+        remember_deleted(seen.store.paths, paths.folder.name)
+    with files.writing(paths.folder):
+        # only what is empty can go this way, whoever may be at work in there
+        for path in [*sorted(paths.folder.rglob("*"), reverse=True), paths.folder]:
+            path.rmdir() if path.is_dir() else path.unlink()
