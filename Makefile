@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 MARKS  ?= not slow
 
 .DEFAULT_GOAL := help
-.PHONY: help sweep test test-slow check format lint types clean
+.PHONY: help sweep test test-slow bench check format lint types clean
 
 help:  ## Show what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,10 @@ test: $(READY)  ## Run the test suite (MARKS='' adds the slow tests)
 
 test-slow: $(READY)  ## Run only the slow tests: wheel, editable install, long forms
 	$(BIN)/python -m pytest -m slow
+
+bench: $(READY)  ## Measure the tracker beside its peers, which are installed apart (ARGS='log --no-peers')
+	@case '$(ARGS)' in *--no-peers*) ;; *) $(BIN)/python -m benchmarks setup ;; esac
+	$(BIN)/python -m benchmarks $(ARGS)
 
 format: $(READY)  ## Rewrite the code in the house format
 	$(BIN)/ruff format .

@@ -1,0 +1,1 @@
+"""How fast the tracker is, measured beside its peers and beside the least the machine could do."""

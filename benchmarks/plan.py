@@ -1,0 +1,97 @@
+"""How much is measured, and where: what every benchmark is handed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from benchmarks.contestants import PODIUM, SETUP, Contestant, DriverError, Module
+from benchmarks.figures import Figure, figure
+
+
+class Size(StrEnum):
+    """How much work each benchmark does."""
+
+    TINY = "tiny"  # shows that everything works; its figures mean nothing
+    USUAL = "usual"
+    FULL = "full"
+
+
+@dataclass
+class Plan:
+    """The size, the folder for everything that is written, and the stores made so far."""
+
+    folder: Path
+    size: Size = Size.USUAL
+    with_peers: bool = True
+    _filled: dict[tuple[Module, int], str] = field(default_factory=dict)
+
+    def pick(self, tiny: int, usual: int, full: int | None = None) -> int:
+        """The one that fits the size."""
+        return {Size.TINY: tiny, Size.USUAL: usual, Size.FULL: usual if full is None else full}[self.size]
+
+    @property
+    def rounds(self) -> int:
+        """How often each is asked; the rounds of all are interleaved."""
+        return self.pick(1, 5)
+
+    def peers(self, *contestants: Contestant) -> tuple[Contestant, ...]:
+        """The given peers, unless peers are left out."""
+        return contestants if self.with_peers else ()
+
+    def store(self, contestant: Contestant, runs: int) -> Path:
+        """The folder of a contestant's store with so many runs, filled when it is first asked for.
+
+        A store that an earlier run of the benchmarks left in the folder is used again.
+        """
+        folder = self.folder / f"{contestant.module}-{runs}"
+        done = folder.with_suffix(".filled")
+        if not done.exists():
+            contestant.ask("fill", folder, runs)
+            done.touch()
+        return folder
+
+    def place(self, contestant: Contestant) -> Path:
+        """A folder of the contestant's own for what it writes."""
+        return self.folder / f"{contestant.module}-written"
+
+    def side_by_side(
+        self, task: str, work: Sequence[tuple[Contestant, Path | None, int]]
+    ) -> Iterator[tuple[Contestant, list[dict[str, Any]] | str]]:
+        """Ask everybody in turn, round by round; the answers of each, or why there are none.
+
+        Without a folder a contestant works on a store of `count` runs, made for it.
+        """
+        answers: dict[Contestant, list[dict[str, Any]]] = {who: [] for who, _, _ in work}
+        trouble: dict[Contestant, str] = {
+            who: f"skipped: not installed ({SETUP})" for who, _, _ in work if not who.is_installed
+        }
+        for _ in range(self.rounds):
+            for who, folder, count in work:
+                if who in trouble:
+                    continue
+                try:
+                    answers[who].append(who.ask(task, folder or self.store(who, count), count))
+                except DriverError as error:
+                    trouble[who] = f"failed: {error}"
+        for who, _, _ in work:
+            yield who, trouble.get(who) or answers[who]
+
+
+def figures_of(
+    who: Contestant,
+    answers: Sequence[Mapping[str, Any]] | str,
+    keys: Mapping[str, str],
+    *,
+    targets: Mapping[str, float] | None = None,
+    note: str = "",
+) -> Iterator[Figure]:
+    """A figure per key of the answers; `keys` gives each its case, and the key's end its unit. Targets are podium's."""
+    for key, case in keys.items():
+        unit = key.partition("_")[0] if key.startswith("us_") else key.rpartition("_")[2]
+        if isinstance(answers, str):
+            yield Figure(case, who.title, unit, note=answers)
+            continue
+        target = (targets or {}).get(key) if who is PODIUM else None
+        yield figure(case, who.title, unit, [answer[key] for answer in answers], target=target, note=note)

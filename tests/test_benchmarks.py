@@ -1,0 +1,143 @@
+"""The benchmarks run, and what they measure is the tracker's own. No time is asserted."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import report, stores, workload
+from benchmarks.command import MEASURES, main
+from benchmarks.contestants import MLFLOW, PINS, PODIUM, DriverError, Module
+from benchmarks.figures import Chapter, Figure, as_text, figure
+from benchmarks.plan import Plan, Size
+from tracking import ExperimentTracker
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def measured(tmp_path: Path, *names: str) -> dict[str, Chapter]:
+    out = tmp_path / "figures.json"
+    assert main([*names, "--tiny", "--no-peers", "--json", str(out)]) == 0
+    return {data["name"]: Chapter.of(data) for data in json.loads(out.read_text())["chapters"]}
+
+
+def test_the_command_measures_and_prints_a_table(tmp_path: Path) -> None:
+    out = tmp_path / "figures.json"
+    command = [sys.executable, "-m", "benchmarks", "log", "--tiny", "--no-peers", "--json", str(out)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert re.search(r"podium / bare write +podium +[\d.,]+", done.stdout)
+    (chapter,) = json.loads(out.read_text())["chapters"]
+    assert all(each["best"] > 0 for each in chapter["figures"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MEASURES)
+def test_every_benchmark_gives_its_figures_without_the_peers(tmp_path: Path, name: str) -> None:
+    figures = measured(tmp_path, name)[name].figures
+    assert len(figures) >= 2
+    assert [each for each in figures if each.best is None] == []
+
+
+def test_a_generated_store_is_one_of_the_trackers_own(tmp_path: Path) -> None:
+    stores.fill(tmp_path, 3)
+    runs = ExperimentTracker(tmp_path).records(workload.EXPERIMENT)
+    assert [run.run_id for run in runs] == ["run_001", "run_002", "run_003"]
+    for number, run in enumerate(runs):
+        assert run.status == "completed"
+        assert run.params == workload.params(number)
+        assert run.tags == workload.tags(number)
+        assert {name: each.last for name, each in run.summary.items()} == workload.results(number)
+        assert {each.count for each in run.summary.values()} == {workload.CURVE_STEPS}
+
+
+def test_a_store_is_filled_up_to_the_number_asked_for(tmp_path: Path) -> None:
+    stores.fill(tmp_path, 1)
+    stores.fill(tmp_path, 3)
+    assert [run.params["seed"] for run in ExperimentTracker(tmp_path).records()] == [0, 1, 2]
+
+
+def test_a_peer_that_is_not_installed_is_skipped_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.contestants.ENVIRONMENTS", tmp_path / "nowhere")
+    plan = Plan(tmp_path, Size.TINY)
+    ((who, answer),) = plan.side_by_side("log", [(MLFLOW, tmp_path, 1)])
+    assert who is MLFLOW
+    assert answer == "skipped: not installed (python -m benchmarks setup)"
+
+
+def test_a_driver_that_fails_is_told_by_its_last_line(tmp_path: Path) -> None:
+    with pytest.raises(DriverError, match="podium, nonsense: exit code 1, KeyError: 'nonsense'"):
+        PODIUM.ask("nonsense", tmp_path)
+
+
+def test_an_unknown_benchmark_is_refused_with_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["logs"])
+    assert "there is no benchmark 'logs'; there are start, log, best" in capsys.readouterr().err
+
+
+def test_every_peer_is_pinned_and_none_brings_torch() -> None:
+    for module in Module:
+        if not module.is_ours:
+            pins = (PINS / f"{module}.txt").read_text().split()
+            assert all("==" in pin for pin in pins)
+            assert not [pin for pin in pins if pin.partition("==")[0].lower() == "torch"]
+            assert module.version
+
+
+def test_ratios_are_to_podiums_figure_of_the_same_case() -> None:
+    chapter = Chapter(
+        "log",
+        "steps",
+        (
+            figure("a", "podium", "us", [3.0, 2.0, 4.0], target=2.5),
+            figure("a", "MLflow", "us", [30.0, 20.0]),
+            figure("b", "MLflow", "us", [1.0]),
+            figure("c", "podium", "us", [9.0], target=2.5),
+            Figure("a", "Trackio", "us", note="skipped"),
+        ),
+    )
+    assert [chapter.ratio(each) for each in chapter.figures] == [None, 10.0, None, None, None]
+    assert [each.verdict for each in chapter.figures] == ["ok", "", "", "over", ""]
+    assert [each.median for each in chapter.figures[:2]] == [3.0, 25.0]
+    assert "skipped" in as_text(chapter)
+    assert Chapter.of(json.loads(json.dumps(chapter.data()))) == chapter
+
+
+def results() -> dict[str, object]:
+    figures = (
+        figure("first in a process, 1,000 runs", "podium", "ms", [2.0]),
+        figure("first in a process, 1,000 runs", "MLflow (SQLite)", "ms", [30.0]),
+    )
+    machine = {"processor": "CPU", "file system": "ext4 (the stores)", "date": "2024-11-15", "mlflow": "1.2"}
+    return {"machine": machine, "size": "usual", "chapters": [Chapter("best", "best run", figures).data()]}
+
+
+def test_the_page_and_the_readme_quote_the_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme, page = tmp_path / "README.md", tmp_path / "benchmarks.md"
+    readme.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
+    for name, path in (("README", readme), ("PAGE", page), ("ROOT", tmp_path)):
+        monkeypatch.setattr(report, name, path)
+    report.write(results(), with_readme=False)
+    assert "old" in readme.read_text()
+    report.write(results(), with_readme=True)
+    row = "| best of 1,000 runs, new process | 2 ms | 30 ms (15x) |"
+    assert row in page.read_text()
+    assert row in readme.read_text()
+    assert readme.read_text().startswith("before\n")
+    assert readme.read_text().endswith("\nafter\n")
+    assert "old" not in readme.read_text()
+
+
+def test_a_readme_without_markers_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text("text\n")
+    for name, path in (("README", readme), ("PAGE", tmp_path / "page.md"), ("ROOT", tmp_path)):
+        monkeypatch.setattr(report, name, path)
+    with pytest.raises(SystemExit, match=r"README\.md has no line"):
+        report.write(results(), with_readme=True)
+    assert readme.read_text() == "text\n"
