@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
-from tracking import compare, files, provenance
+from tracking import compare, provenance
 from tracking.errors import InvalidValueError, quoted
 from tracking.job import current_job
 from tracking.paths import RunPaths
 from tracking.records import RunRecord
 from tracking.run import Run
 from tracking.store import Store, warn_left_out
+from tracking.values import seed_values
 
 if TYPE_CHECKING:  # pandas is only loaded by those who ask for a frame
     import pandas as pd
@@ -119,17 +120,32 @@ class ExperimentTracker:
         config: str | None = None,
         overrides: Sequence[str] = (),
         data: Mapping[str, Any] | None = None,
+        seeds: Mapping[str, Any] | None = None,
+        capture_code: bool = True,
+        capture_output: bool = True,
+        sample_usage_s: float | None = None,
     ) -> Run:
         """Open a new run, best in a `with`: it ends as completed, failed (traceback kept) or killed (SIGTERM, Ctrl-C).
 
-        Also writes where it came from: env.json, git.json, `config` (YAML text) and `overrides`. `data` is the
-        fingerprint of the data, such as {"fingerprint": "sha256:...", "rows": 1000}.
+        Also writes where it came from: env.json with the `seeds`, git.json and git.patch with the code, `config` (YAML
+        text) and `overrides`, all without what looks secret. `data` is the fingerprint of the data, such as
+        {"fingerprint": "sha256:...", "rows": 1000}. What Python prints goes into stdout.log too; with `sample_usage_s`
+        the use of processor, memory and GPU is sampled that often.
         """
+        seeds, interval_s = seed_values(seeds), provenance.checked_interval(sample_usage_s)
+        if not isinstance(config, str | None):
+            raise InvalidValueError(
+                f"config must be YAML text, not {type(config).__name__}; for OmegaConf, to_yaml gives it"
+            )
         paths = self._create(experiment_name, tags, description, data)
         run = self._run(paths.folder.name)
         run.activate()
         try:
-            _write_provenance(paths, config, overrides)
+            if capture_output:
+                run.add_cleanup(provenance.capture_output(paths.output))
+            if interval_s:
+                run.add_cleanup(provenance.sample_usage(paths.usage, interval_s))
+            provenance.capture(paths, config=config, overrides=overrides, seeds=seeds, code=capture_code)
             if params:
                 run.log_params(params)
         except BaseException as error:
@@ -213,16 +229,3 @@ class ExperimentTracker:
     def __setstate__(self, base: Path) -> None:
         # a copy in another process opens its own files, in this store, wherever that process works
         self._store = Store(self.base_dir, at=base)
-
-
-def _write_provenance(paths: RunPaths, config: str | None, overrides: Sequence[str]) -> None:
-    files.write_json(paths.environment, provenance.environment(), durable=False)
-    commit = provenance.git()
-    if commit:
-        files.write_json(paths.git, commit, durable=False)
-    if config is not None:
-        files.write_bytes(paths.config, config.encode(), durable=False)
-    if overrides:
-        # a JSON string is a YAML string, whatever it holds
-        text = b"".join(b"- " + files.encode(override) + b"\n" for override in overrides)
-        files.write_bytes(paths.overrides, text, durable=False)

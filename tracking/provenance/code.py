@@ -1,0 +1,181 @@
+"""The code of a run: its commit, and one patch that holds everything else that it ran with.
+
+`git checkout COMMIT && git apply git.patch` gives the code back: changes of tracked files as git tells them, and the
+source files that git does not track, written as additions. Where that is not all of the code, git.json says so.
+"""
+
+import functools
+import os
+import sys
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tracking.provenance.git import Git, GitError, find_root, remote_url
+from tracking.provenance.untracked import Untracked, read_untracked
+
+FORMAT = 1
+STATUS_BYTES = 4 << 20
+PATCH_BYTES = 1 << 20  # of changes of tracked files; new files have a limit of their own
+SHOWN = 100  # names of files in git.json
+
+STATUS = ("status", "--porcelain=v2", "--branch", "--untracked-files=normal", "-z")
+DIFF = (
+    "diff",
+    "--binary",
+    "--no-color",
+    "--no-ext-diff",
+    "--no-textconv",
+    "--no-renames",
+    "--no-relative",
+    "--submodule=short",
+    "--src-prefix=a/",
+    "--dst-prefix=b/",
+    "HEAD",
+)
+
+
+@dataclass(frozen=True)
+class Code:
+    """What git.json says, and the patch, None when there is nothing to patch or it is not all there."""
+
+    commit: str | None = None
+    branch: str | None = None
+    dirty: bool = False
+    remote: str | None = None
+    root: str | None = None
+    folder: str | None = None
+    changed: list[str] = field(default_factory=list)
+    untracked: list[str] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+    why_not: list[str] = field(default_factory=list)
+    patch: bytes | None = None
+
+    def content(self) -> dict[str, Any]:
+        """The content of git.json."""
+        return {
+            "format": FORMAT,
+            "commit": self.commit,
+            "branch": self.branch,
+            "dirty": self.dirty,
+            "remote": self.remote,
+            "root": self.root,
+            "folder": self.folder,
+            "changed": self.changed[:SHOWN],
+            "changed_count": len(self.changed),
+            "untracked": self.untracked,
+            "left_out": self.left_out,
+            "patch_bytes": len(self.patch) if self.patch else 0,
+            "reproducible": not self.why_not,
+            "why_not": self.why_not,
+        }
+
+    def without_patch(self, reason: str) -> "Code":
+        """The same with nothing of the code copied; when that matters, `reason` says why the run lacks it."""
+        if not self.patch:
+            return self
+        return replace(self, patch=None, untracked=[], why_not=[*self.why_not, reason])
+
+
+def current_code() -> Code:
+    """The code of this process: as it was when first asked for, for that is what was imported.
+
+    The repository is that of the working folder, else that of the script.
+    """
+    try:
+        here = Path.cwd()
+    except OSError:  # deleted under the process
+        return Code(why_not=["the working folder is not there any more"])
+    return _code(here, _script_folder())
+
+
+@functools.lru_cache(maxsize=8)
+def _code(here: Path, script: Path | None) -> Code:
+    for folder in (here, script):
+        root = find_root(folder) if folder else None
+        if folder and root:
+            return read_code(root, folder)
+    return Code(why_not=["the working folder is in no git repository"])
+
+
+def read_code(root: Path, folder: Path, *, timeout_s: float | None = None) -> Code:
+    """Ask git about the repository at `root`; never raises for what git says or does not."""
+    code = Code(root=str(root), folder=folder.relative_to(root).as_posix())
+    git = Git(root, timeout_s=timeout_s) if timeout_s else Git(root)
+    try:
+        status = git.ask(*STATUS, limit_bytes=STATUS_BYTES)
+    except GitError as error:
+        return replace(code, why_not=[str(error)])
+    return _with_patch(git, root, _parsed(code, root, status))
+
+
+def _parsed(code: Code, root: Path, status: bytes) -> Code:
+    """`code` with what `git status` says: records end with NUL; a renamed file is followed by its old name."""
+    head: dict[str, str] = {}
+    changed, untracked, why_not = [], [], []
+    records = iter(os.fsdecode(status).split("\0"))
+    for record in records:
+        kind = record[:1]
+        if kind == "#":
+            name, _, value = record[2:].partition(" ")
+            head[name] = value
+        elif kind == "?":
+            untracked.append(record[2:])
+        elif kind in ("1", "2", "u"):
+            fields = record.split(" ", {"1": 8, "2": 9, "u": 10}[kind])
+            changed.append(fields[-1])
+            if kind == "2":
+                next(records, None)
+            if kind == "u":
+                why_not.append(f"{_shown(fields[-1])} has a merge conflict")
+            if fields[2].startswith("S") and ("M" in fields[2] or "U" in fields[2]):
+                why_not.append(f"the submodule {_shown(fields[-1])} has changes of its own")
+    commit = head.get("branch.oid")
+    branch = head.get("branch.head")
+    upstream = head.get("branch.upstream", "").partition("/")[0]
+    return replace(
+        code,
+        commit=None if commit == "(initial)" else commit,
+        branch=None if branch == "(detached)" else branch,
+        remote=remote_url(root, upstream or None),
+        dirty=bool(changed),
+        changed=changed,
+        untracked=untracked,
+        why_not=why_not,
+    )
+
+
+def _with_patch(git: Git, root: Path, code: Code) -> Code:
+    why_not = list(code.why_not)
+    parts = []
+    if code.commit is None:
+        why_not.append("the repository has no commit yet")
+    elif code.changed:
+        try:
+            parts.append(git.ask(*DIFF, limit_bytes=PATCH_BYTES))
+        except GitError as error:
+            why_not.append(f"the changes of tracked files are not kept: {error}")
+    new: Untracked = read_untracked(root, code.untracked)
+    parts.append(new.patch)
+    why_not += [f"{_shown(name)} is not kept: {reason}" for name, reason in new.left_out.items()]
+    return replace(
+        code,
+        dirty=code.dirty or bool(new.stored or new.left_out),
+        untracked=new.stored,
+        left_out=new.left_out,
+        why_not=why_not[:SHOWN],
+        patch=b"".join(parts) or None,
+    )
+
+
+def _script_folder() -> Path | None:
+    script = getattr(sys.modules.get("__main__"), "__file__", None)
+    if not script:
+        return None
+    folder = Path(script).resolve().parent
+    # what is installed is no one's work in progress, though its environment may lie in some repository
+    return None if {"site-packages", "dist-packages"} & set(folder.parts) else folder
+
+
+def _shown(name: str) -> str:
+    return repr(name) if not name.isprintable() else name

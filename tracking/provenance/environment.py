@@ -1,0 +1,99 @@
+"""The process a run was in: interpreter, command, packages, variables, machine. What cannot change is asked once."""
+
+import functools
+import os
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tracking.provenance.hardware import cuda, machine
+from tracking.secrets import MASK, is_secret_text, masked_command, masked_urls
+
+FORMAT = 1
+
+# The variables that change what a program computes or where; nothing else of the environment is written down.
+VARIABLES = re.compile(
+    r"CUDA_\w+|CUBLAS_\w+|NVIDIA_VISIBLE_DEVICES|HIP_VISIBLE_DEVICES|ROCR_VISIBLE_DEVICES"
+    r"|(OMP|MKL|OPENBLAS|NUMEXPR|KMP|GOMP|BLIS|VECLIB)_\w+"
+    r"|PYTHON(HASHSEED|PATH|OPTIMIZE|WARNINGS|UTF8|IOENCODING|DONTWRITEBYTECODE)"
+    r"|(TORCH|PYTORCH|NCCL|GLOO|XLA|JAX|TF_CUDNN|TF_DETERMINISTIC|TF_ENABLE|TF_NUM|TF_XLA)_\w+"
+    r"|SLURM_\w+|PBS_\w+|LSB_\w+|HYDRA_\w+|PODIUM_\w+"
+    r"|RANK|WORLD_SIZE|LOCAL_RANK|LOCAL_WORLD_SIZE|GROUP_RANK|MASTER_ADDR|MASTER_PORT"
+    r"|CONDA_DEFAULT_ENV|CONDA_PREFIX|VIRTUAL_ENV|LANG|LC_\w+|TZ|LD_LIBRARY_PATH|LD_PRELOAD"
+)
+
+_INSTALLED = re.compile(r"(?P<name>.+?)-(?P<version>\d[^-]*)(?:-py[\d.]+)?\.(?:dist|egg)-info")
+
+
+def environment(seeds: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The content of env.json. Secrets are masked in the command and the variables."""
+    return {
+        "format": FORMAT,
+        "python": sys.version.split()[0],
+        "implementation": sys.implementation.name,
+        "executable": sys.executable,
+        **_system(),
+        **_machine(),
+        "cuda": cuda(),
+        "argv": masked_command(sys.argv),
+        "command": masked_command(sys.orig_argv),
+        "cwd": _cwd(),
+        "seeds": dict(seeds or {}),
+        "env": variables(os.environ),
+        "packages": packages(),
+    }
+
+
+def variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that matter to a computation, by name, without secrets."""
+    return {
+        name: MASK if is_secret_text(name, value) else masked_urls(value)
+        for name, value in sorted(environ.items())
+        if VARIABLES.fullmatch(name)
+    }
+
+
+def packages() -> dict[str, str]:
+    """All installed distributions and their versions: the first of each name on the path, as an import finds it."""
+    return _packages(tuple(sys.path))
+
+
+@functools.lru_cache(maxsize=8)  # programs do change their path, but not for ever
+def _packages(path: tuple[str, ...]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for folder in path:
+        for name, version in _installed(folder):
+            found.setdefault(name, version)
+    return dict(sorted(found.items()))
+
+
+def _installed(folder: str) -> list[tuple[str, str]]:
+    try:
+        names = os.listdir(folder or ".")  # noqa: PTH208 - names are all that is asked for, and there are many
+    except OSError:
+        return []  # a zip file, or a folder that is not there
+    matches = (_INSTALLED.fullmatch(name) for name in names if name.endswith("-info"))
+    return [(re.sub(r"[-_.]+", "-", match["name"]).lower(), match["version"]) for match in matches if match]
+
+
+@functools.cache
+def _machine() -> dict[str, Any]:
+    return machine()
+
+
+@functools.cache
+def _system() -> dict[str, str]:
+    system = os.uname() if hasattr(os, "uname") else None
+    return {
+        "platform": f"{system.sysname} {system.release} {system.machine}" if system else sys.platform,
+        "host": system.nodename if system else "",
+    }
+
+
+def _cwd() -> str | None:
+    try:
+        return str(Path.cwd())
+    except OSError:
+        return None  # the folder was deleted under the process

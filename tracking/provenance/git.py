@@ -1,0 +1,120 @@
+"""Asking git: one program at a time, with a limit on its time and on what it says."""
+
+import contextlib
+import os
+import re
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+TIMEOUT_S = (
+    5.0  # for all questions of one start; a start must not wait for a repository on a lost network mount
+)
+
+_URL = re.compile(r"(?P<scheme>https?|ftps?)://[^/@]*@")
+
+
+class GitError(Exception):
+    """git gave no answer; the text says why, as the end of a sentence about the run."""
+
+
+class Git:
+    """Questions about one repository, all within one time limit."""
+
+    def __init__(self, root: Path, *, timeout_s: float = TIMEOUT_S) -> None:
+        self._root = root
+        self._timeout_s = timeout_s
+        self._deadline = time.monotonic() + timeout_s
+
+    def ask(self, *arguments: str, limit_bytes: int) -> bytes:
+        """What git writes; GitError when there is no git, when it fails, or goes beyond the time or `limit_bytes`."""
+        import subprocess  # its import alone costs several milliseconds
+
+        command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", *arguments]
+        environment = {**os.environ, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
+        try:
+            process = subprocess.Popen(  # noqa: S603 - a fixed command, looked up as the user's shell does
+                command,
+                cwd=self._root,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,  # so that filters and hooks it started end with it
+            )
+        except OSError:
+            raise GitError("git could not be started") from None
+        with process:
+            try:
+                said, complaint = self._read([process.stdout, process.stderr], limit_bytes)
+            except BaseException:
+                _kill(process.pid)
+                raise
+        if process.returncode:
+            lines = complaint.decode(errors="replace").splitlines()
+            raise GitError(f"git refused: {lines[0][:200] if lines else f'exit code {process.returncode}'}")
+        return said
+
+    def _read(self, pipes: Sequence[Any], limit_bytes: int) -> list[bytes]:
+        import selectors
+
+        parts: dict[Any, list[bytes]] = {pipe: [] for pipe in pipes}
+        size = 0
+        with selectors.DefaultSelector() as selector:
+            for pipe in pipes:
+                selector.register(pipe, selectors.EVENT_READ)
+            while selector.get_map():
+                ready = selector.select(max(0.0, self._deadline - time.monotonic()))
+                if not ready:
+                    raise GitError(f"git did not answer within {self._timeout_s:g} s")
+                for key, _ in ready:
+                    data = os.read(key.fd, 1 << 16)
+                    parts[key.fileobj].append(data)
+                    size += len(data)
+                    if not data:
+                        selector.unregister(key.fileobj)
+                if size > limit_bytes:
+                    raise GitError(f"git had more than {limit_bytes:,} bytes to say")
+        return [b"".join(parts[pipe]) for pipe in pipes]
+
+
+def find_root(folder: Path) -> Path | None:
+    """The top folder of the repository that `folder` lies in; no program is started to find out."""
+    for candidate in (folder, *folder.parents):
+        if (candidate / ".git").exists():
+            return candidate
+    return None
+
+
+def remote_url(root: Path, name: str | None) -> str | None:
+    """The address of the remote `name`, else of origin, else of any, without user and password."""
+    urls: dict[str, str] = {}
+    section = None
+    for line in _config(root).splitlines():
+        line = line.strip()
+        if line.startswith("["):
+            found = re.fullmatch(r'\[remote "(.*)"\]', line)
+            section = found[1] if found else None
+        elif section is not None and re.match(r"url\s*=", line):
+            urls.setdefault(section, line.partition("=")[2].strip().strip('"'))
+    url = next((urls[each] for each in (name, "origin", *urls) if each in urls), None)
+    return _URL.sub(r"\g<scheme>://", url) if url else None
+
+
+def _config(root: Path) -> str:
+    place = root / ".git"
+    with contextlib.suppress(OSError):
+        if place.is_file():  # a worktree or a submodule: the file says where the rest is
+            place = root / place.read_text().removeprefix("gitdir:").strip()
+            with contextlib.suppress(OSError):
+                place = place / (place / "commondir").read_text().strip()
+        return (place / "config").read_text(errors="replace")
+    return ""
+
+
+def _kill(pid: int) -> None:
+    import signal
+
+    with contextlib.suppress(OSError):
+        os.killpg(pid, signal.SIGKILL)
