@@ -27,8 +27,14 @@ ONE_PER_SWEEP = (
     "hydra.sweeper.objective.at",
     "hydra.sweeper.report",
     "hydra.sweeper.max_failures",
+    "hydra.sweeper.fail_fast",
     "hydra.launcher.n_jobs",
     "hydra.launcher.threads",
+    "hydra.launcher.timeout",
+    "hydra.launcher.memory_limit",
+    "hydra.launcher.retries",
+    "hydra.launcher.gpus",
+    "hydra.launcher.isolation",
 )
 # From Hydra 1.4 on, override_dirname is this interpolation, which follows a job's overrides by itself.
 FOLLOWS_OVERRIDES = "${hydra_override_dirname:}"

@@ -2,7 +2,9 @@
 
 The child is its own process group, so that whatever it starts can be ended with it, and its output
 goes to the job's log. It sends JSON messages: ``run`` when a tracked run was opened, and one
-``outcome``. If it dies before that, its supervisor tells from the exit code what happened.
+``outcome`` per job. If it dies before that, its supervisor tells from the exit code what happened.
+
+A child may be given one job after another, as long as each completes and leaves nothing behind.
 """
 
 import contextlib
@@ -10,6 +12,7 @@ import faulthandler
 import json
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -27,9 +30,11 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 from omegaconf.basecontainer import BaseContainer
 
+from sweeps.executor.memory import offer_to_the_oom_killer
 from sweeps.slots import Slot, limit_threads
 from tracking import job_context
 
+WATCH = "podium-parent-watch"
 TERMINATED = 128 + signal.SIGTERM  # the exit code of a process that SIGTERM ended
 
 
@@ -45,15 +50,20 @@ class Common:
 
 @dataclass(frozen=True)
 class Assignment:
-    """One job for one child: its number and keys, its slot, its log, and its pickled parts."""
+    """One job for one child: its number, keys and attempt, its slot, its log, and its pickled config.
+
+    `previous` are the runs of its earlier attempts. After the `is_last` one the child exits.
+    """
 
     number: int
     key: str
     config_hash: str
     slot: Slot
     log: Path
-    common: bytes
     config: bytes
+    attempt: int
+    previous: tuple[str, ...]
+    is_last: bool
 
 
 def pack_common(hydra_context: HydraContext, task_function: TaskFunction, sweep: str) -> bytes:
@@ -62,36 +72,73 @@ def pack_common(hydra_context: HydraContext, task_function: TaskFunction, sweep:
     return data
 
 
-def main(connection: Connection, assignment: Assignment) -> None:
-    """Run one job in this process and report through `connection`; the process ends after it."""
+def main(connection: Connection, common_data: bytes) -> None:
+    """Run the jobs that come through `connection` and report on each; the process ends after it."""
     os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # the forkserver ignores it
     _end_with_the_sweep()
-    _redirect_output(assignment.log)
-    faulthandler.enable()
-    limit_threads(assignment.slot)
-    message: dict[str, Any]
-    try:
-        common: Common = cloudpickle.loads(assignment.common)
-        config: DictConfig = cloudpickle.loads(assignment.config)
-        with _tracked(connection, common, assignment):
-            message = _describe(_run(common, config))
-    except KeyboardInterrupt as interrupt:
-        message = _failure(interrupt, status="killed")
-    except SystemExit as leave:
-        if leave.code == TERMINATED:
-            message = _failure(leave, status="killed", line="killed by SIGTERM")
-        else:
-            message = _failure(leave, line=f"called sys.exit({leave.code!r})")
-    except BaseException as error:  # noqa: BLE001 - the process boundary: every failure travels as data
-        message = _failure(error)
-    _send(connection, kind="outcome", **message)
+    offer_to_the_oom_killer()
+    common: Common | None = None
+    while (assignment := _receive(connection)) is not None:
+        _redirect_output(assignment.log)
+        faulthandler.enable()
+        limit_threads(assignment.slot)
+        try:
+            common = common or cloudpickle.loads(common_data)
+            with _tracked(connection, common, assignment), _as_found():
+                message = _describe(_run(common, cloudpickle.loads(assignment.config)))
+        except BaseException as error:  # noqa: BLE001 - the process boundary: every failure travels as data
+            message = _ended_by(error)
+        done = assignment.is_last or message["status"] != "completed" or _left_something()
+        _send(connection, kind="outcome", **message, done=done)
+        if message["traceback"]:
+            with contextlib.suppress(OSError):  # a full disk: the ledger has it, or nothing can
+                sys.stderr.write(message["traceback"])
+        if done:
+            break
     connection.close()
-    if message["traceback"]:
-        with contextlib.suppress(
-            OSError
-        ):  # a full disk: the ledger has the traceback, or nothing can have it
-            sys.stderr.write(message["traceback"])
+
+
+def _receive(connection: Connection) -> Assignment | None:
+    try:
+        assignment: Assignment = pickle.loads(connection.recv_bytes())  # noqa: S301 - from our own parent
+    except (EOFError, ConnectionResetError):
+        return None
+    return assignment
+
+
+def _ended_by(error: BaseException) -> dict[str, Any]:
+    if isinstance(error, KeyboardInterrupt):
+        return _failure(error, status="killed", reason="signal")
+    if isinstance(error, SystemExit):
+        if error.code == TERMINATED:
+            return _failure(error, status="killed", reason="signal", line="killed by SIGTERM")
+        return _failure(error, reason="exit", line=f"called sys.exit({error.code!r})")
+    return _failure(error, reason="memory" if isinstance(error, MemoryError) else "error")
+
+
+@contextlib.contextmanager
+def _as_found() -> Iterator[None]:
+    """Give the next job the environment and the folder that this one was given."""
+    environment, folder = dict(os.environ), Path.cwd()
+    try:
+        yield
+    finally:
+        if dict(os.environ) != environment:
+            os.environ.clear()
+            os.environ.update(environment)
+        os.chdir(folder)
+
+
+def _left_something() -> bool:
+    """Whether a job left threads or processes that the next one should not have to live with."""
+    ours = {threading.main_thread().name, WATCH}
+    if any(thread.name not in ours for thread in threading.enumerate()):
+        return True
+    try:
+        return any(task.joinpath("children").read_text() for task in Path("/proc/self/task").iterdir())
+    except OSError:
+        return False
 
 
 def _end_with_the_sweep() -> None:
@@ -104,7 +151,7 @@ def _end_with_the_sweep() -> None:
         wait([parent.sentinel])
         os.killpg(0, signal.SIGTERM)
 
-    threading.Thread(target=watch, name="podium-parent-watch", daemon=True).start()
+    threading.Thread(target=watch, name=WATCH, daemon=True).start()
 
 
 def _send(connection: Connection, **message: Any) -> None:
@@ -137,6 +184,7 @@ def _tracked(connection: Connection, common: Common, assignment: Assignment) -> 
         job=assignment.number,
         key=assignment.key,
         config_hash=assignment.config_hash,
+        attempt=assignment.attempt,
         on_start=on_start,
     ):
         yield
@@ -160,14 +208,23 @@ def _describe(result: JobReturn) -> dict[str, Any]:
     value = result._return_value
     if result.status == JobStatus.COMPLETED:
         return {"status": "completed", "value": plain_value(value), "error": None, "traceback": None}
-    return _failure(value)
+    return _ended_by(value)
 
 
-def _failure(error: BaseException, *, status: str = "failed", line: str | None = None) -> dict[str, Any]:
+def failure(
+    error: str, *, reason: str, status: str = "failed", traceback: str | None = None
+) -> dict[str, Any]:
+    """Say as plain data that a job did not complete."""
+    return {"status": status, "value": None, "error": error, "traceback": traceback, "reason": reason}
+
+
+def _failure(
+    error: BaseException, *, reason: str, status: str = "failed", line: str | None = None
+) -> dict[str, Any]:
     said = " ".join(str(error).split())
     summary = line or (f"{type(error).__name__}: {said}" if said else type(error).__name__)
     text = "".join(traceback.format_exception(error))
-    return {"status": status, "value": None, "error": summary, "traceback": text}
+    return failure(summary, reason=reason, status=status, traceback=text)
 
 
 def plain_value(value: object) -> float | dict[str, float] | None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sweeps.executor.base import Event, JobStatus, Outcome
+from sweeps.executor.base import Event, JobStatus, Outcome, Reason
 from tracking.files import append_line, read_lines
 
 LEDGER_VERSION = 1
@@ -21,8 +21,9 @@ class Ledger:
         self._lock = threading.Lock()
 
     def note(self, event: Event) -> None:
-        """Append a ``started`` or ``run`` event."""
-        self._append({"event": event.kind, "job": event.job, **event.data})
+        """Append a ``started``, ``run`` or ``retry`` event."""
+        known = {key: value for key, value in event.data.items() if value is not None}
+        self._append({"event": event.kind, **known, "job": event.job})
 
     def finish(self, outcome: Outcome) -> None:
         """Append how a job ended, with its full traceback if it has one."""
@@ -63,6 +64,8 @@ def _outcomes(path: Path) -> Iterator[Outcome]:
                 error=entry.get("error"),
                 traceback=entry.get("traceback"),
                 runs=tuple(entry["runs"]),
+                reason=None if entry.get("reason") is None else Reason(entry["reason"]),
+                attempt=entry.get("attempt", 1),
             )
 
 

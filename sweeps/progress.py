@@ -87,6 +87,11 @@ class Progress:
                 line.status, line.started = "running", self._clock()
             elif event.kind == "run":
                 line.run = str(event.data["run"])
+            elif event.kind == "retry":
+                line.status, line.started = "queued", None
+        if event.kind == "retry" and self._live is None:
+            said = f"job {event.job}: attempt {event.data['attempt']} failed, trying again: {event.data['error']}"
+            self._console.print(said.replace("[", r"\["), soft_wrap=True)
 
     def finished(self, outcome: Outcome, objective: float | None) -> None:
         """Take note of a job's end; in a pipe, print its line."""

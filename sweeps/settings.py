@@ -4,7 +4,8 @@ Hydra's typed configs (``hydra_plugins/podium/config.py``) refuse unknown keys a
 the config is composed; what is left to check here is whether the values can work.
 """
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.util import find_spec
@@ -15,8 +16,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sweeps.errors import SettingsError
+from sweeps.executor.base import Outcome, Reason
+from sweeps.units import parse_duration, parse_size
 
 Choice = TypeVar("Choice", bound=StrEnum)
+Quantity = TypeVar("Quantity", int, float)
 
 
 class Mode(StrEnum):
@@ -31,6 +35,17 @@ class At(StrEnum):
 
     BEST = "best"
     LAST = "last"
+
+
+class Isolation(StrEnum):
+    """How many jobs a child process may run, one after the other: one, or as many as end well."""
+
+    PROCESS = "process"
+    REUSE = "reuse"
+
+
+# What another attempt may mend. An error would come again, and so would a lack of time or memory.
+RETRIED = frozenset({Reason.SIGNAL, Reason.EXIT, Reason.LOST})
 
 
 @dataclass(frozen=True)
@@ -68,6 +83,7 @@ class SweeperSettings:
     objective: Objective
     report: tuple[str, ...] | None
     max_failures: float
+    fail_fast: bool
     check: str | None
     key_ignores: frozenset[str]
     promotion: Promotion | None
@@ -86,6 +102,17 @@ class LauncherSettings:
     threads: int
     preload: tuple[str, ...]
     grace_s: float
+    timeout_s: float | None = None
+    memory_limit_bytes: int | None = None
+    retries: int = 0
+    retry_on: frozenset[Reason] = RETRIED
+    gpus: tuple[str, ...] = ()
+    jobs_per_gpu: int = 1
+    isolation: Isolation = Isolation.PROCESS
+
+    def retries_after(self, outcome: Outcome, attempts: int) -> bool:
+        """Whether a job that ended like this after so many attempts is tried again."""
+        return attempts <= self.retries and outcome.reason in self.retry_on
 
 
 def sweeper_settings(config: DictConfig) -> SweeperSettings:
@@ -103,6 +130,7 @@ def sweeper_settings(config: DictConfig) -> SweeperSettings:
         objective=_objective(raw["objective"] or {}),
         report=None if raw["report"] is None else tuple(raw["report"]),
         max_failures=max_failures,
+        fail_fast=raw["fail_fast"],
         check=raw["check"],
         key_ignores=frozenset(raw["key_ignores"]),
         promotion=_promotion(raw["promotion"] or {}),
@@ -115,10 +143,17 @@ def launcher_settings(config: DictConfig) -> LauncherSettings:
 
     raw = _section(config, "hydra.launcher")
     cores = joblib.cpu_count()
-    n_jobs = cores if raw["n_jobs"] is None else raw["n_jobs"]
+    gpus = _gpus(raw["gpus"])
+    per_gpu = _count("jobs_per_gpu", raw["jobs_per_gpu"], least=1)
+    places = len(gpus) * per_gpu
+    n_jobs = (places or cores) if raw["n_jobs"] is None else raw["n_jobs"]
     if n_jobs < 1:
         raise SettingsError(
             f"n_jobs={n_jobs}: allowed are 1, 2, ... or null for one job per core ({cores} here)"
+        )
+    if gpus and n_jobs > places:
+        raise SettingsError(
+            f"n_jobs={n_jobs}: {len(gpus)} GPUs with jobs_per_gpu={per_gpu} have room for {places} jobs"
         )
     threads = max(1, cores // n_jobs) if raw["threads"] is None else raw["threads"]
     if threads < 1:
@@ -127,7 +162,52 @@ def launcher_settings(config: DictConfig) -> LauncherSettings:
         )
     if raw["grace_s"] < 0:
         raise SettingsError(f"grace_s={raw['grace_s']}: allowed are seconds, 0 or more")
-    return LauncherSettings(n_jobs, threads, tuple(raw["preload"]), raw["grace_s"])
+    return LauncherSettings(
+        n_jobs,
+        threads,
+        tuple(raw["preload"]),
+        raw["grace_s"],
+        timeout_s=_quantity("timeout", raw["timeout"], parse_duration),
+        memory_limit_bytes=_quantity("memory_limit", raw["memory_limit"], parse_size),
+        retries=_count("retries", raw["retries"], least=0),
+        retry_on=frozenset(_choice("retry_on", name, Reason) for name in raw["retry_on"]),
+        gpus=gpus,
+        jobs_per_gpu=per_gpu,
+        isolation=_choice("isolation", raw["isolation"], Isolation),
+    )
+
+
+def _gpus(raw: Sequence[Any] | None) -> tuple[str, ...]:
+    """The devices as ``CUDA_VISIBLE_DEVICES`` names them; numbers count among those visible to this process."""
+    names = tuple(str(each) for each in raw or ())
+    if len(set(names)) != len(names) or not all(names):
+        raise SettingsError(f"gpus={list(names)}: allowed are different devices, such as [0,1], or null")
+    visible = [each for each in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if each]
+    if not visible:
+        return names
+    for name in names:
+        if name.isdecimal() and int(name) >= len(visible):
+            raise SettingsError(
+                f"gpus: {name} is none of the {len(visible)} devices in CUDA_VISIBLE_DEVICES={','.join(visible)}"
+            )
+    return tuple(visible[int(name)] if name.isdecimal() else name for name in names)
+
+
+def _count(key: str, value: int, *, least: int) -> int:
+    if value < least:
+        raise SettingsError(f"{key}={value}: allowed is a whole number, {least} or more")
+    return value
+
+
+def _quantity(
+    key: str, value: float | str | None, parse: Callable[[float | str], Quantity]
+) -> Quantity | None:
+    if value is None:
+        return None
+    try:
+        return parse(value)
+    except ValueError as error:
+        raise SettingsError(f"{key}={value}: {error}, or null for no limit") from None
 
 
 def _section(config: DictConfig, key: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import os
 import queue
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -12,24 +12,26 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 
 @dataclass(frozen=True)
 class Slot:
-    """One place: its index and the CPU threads a job may use in it."""
+    """One place: its index, the CPU threads a job may use in it, and its GPU if it has one of its own."""
 
     index: int
     threads: int
+    gpu: str | None = None
 
     @property
     def environment(self) -> dict[str, str]:
-        """Environment variables that hold a job to its share; numeric libraries read them on loading."""
-        return {name: str(self.threads) for name in THREAD_VARIABLES}
+        """Environment variables that hold a job to its share; libraries read them when they wake up."""
+        variables = {name: str(self.threads) for name in THREAD_VARIABLES}
+        return variables if self.gpu is None else {**variables, "CUDA_VISIBLE_DEVICES": self.gpu}
 
 
 class Slots:
-    """Hands out `count` slots of `threads` threads each; `take` waits for a free one."""
+    """Hands out `count` slots of `threads` threads each, dealt round the `gpus`; `take` waits for a free one."""
 
-    def __init__(self, count: int, threads: int) -> None:
+    def __init__(self, count: int, threads: int, gpus: Sequence[str] = ()) -> None:
         self._free: queue.SimpleQueue[Slot] = queue.SimpleQueue()
         for index in range(count):
-            self._free.put(Slot(index, threads))
+            self._free.put(Slot(index, threads, gpus[index % len(gpus)] if gpus else None))
 
     @contextmanager
     def take(self) -> Iterator[Slot]:

@@ -29,7 +29,7 @@ from sweeps.errors import (
     SweepError,
     SweepInterruptedError,
 )
-from sweeps.executor.base import Event, Executor, Job, JobStatus, Outcome
+from sweeps.executor.base import Event, Executor, Job, JobStatus, Outcome, Reason
 from sweeps.executor.local import LocalExecutor
 from sweeps.job import pack_common
 from sweeps.ledger import Ledger
@@ -146,6 +146,8 @@ class _Sweep:
         self._console = make_console()
         self._progress = Progress(self._console, jobs, tuple(space.axes), settings.objective)
         self._interrupted: signal.Signals | None = None
+        self._failed = 0
+        self._stopped_for_failures = False
         self._fault: TrackingError | None = None
 
     def run(self) -> Leaderboard:
@@ -181,17 +183,32 @@ class _Sweep:
         return board
 
     def _hear(self, event: Event) -> None:
+        if event.kind == "retry":
+            self._close_runs(event.job, event.data["runs"], event.data["status"], event.data["error"])
         with self._noticing_faults():
             self._ledger.note(event)
         self._progress.heard(event)
 
     def _finish(self, outcome: Outcome) -> None:
-        self._close_runs(outcome)
+        self._close_runs(outcome.job, outcome.runs, outcome.status, outcome.error)
         with self._noticing_faults():
             self._ledger.finish(outcome)
         record, fault = last_record(self._tracker, outcome)
         value = None if fault else objective_value(self._settings.objective, outcome, record)
         self._progress.finished(outcome, value)
+        self._failed += outcome.status is not JobStatus.COMPLETED
+        if (
+            self._settings.fail_fast
+            and outcome.reason is not Reason.STOPPED
+            and not self._settings.tolerates(self._failed, len(self._jobs))
+        ):
+            self._stop_for_failures()
+
+    def _stop_for_failures(self) -> None:
+        if not self._stopped_for_failures and not self._interrupted:
+            self._stopped_for_failures = True
+            self._progress.say(f"stopping: {counted(self._failed, 'job')} failed (fail_fast=true)")
+            self._executor.stop()
 
     @contextlib.contextmanager
     def _noticing_faults(self) -> Iterator[None]:
@@ -203,18 +220,18 @@ class _Sweep:
                 self._fault = error
                 self._executor.stop()
 
-    def _close_runs(self, outcome: Outcome) -> None:
+    def _close_runs(self, job: int, runs: Iterable[str], status: JobStatus, error: str | None) -> None:
         """Finish, in the name of a job that died, the runs it could not finish itself."""
-        for run_id in outcome.runs:
+        for run_id in runs:
             try:
                 record = self._tracker.record(run_id)
                 if record is None or record.finished_at is not None:
                     continue
-                status = RunStatus.KILLED if outcome.status is JobStatus.KILLED else RunStatus.FAILED
-                reason = outcome.error or "the job ended without finishing its run"
-                self._tracker.open_run(run_id).finish(status, error=reason)
-            except TrackingError as error:
-                log.warning("could not finish %s in the name of job %d: %s", run_id, outcome.job, error)
+                final = RunStatus.KILLED if status is JobStatus.KILLED else RunStatus.FAILED
+                reason = error or "the job ended without finishing its run"
+                self._tracker.open_run(run_id).finish(final, error=reason)
+            except TrackingError as fault:
+                log.warning("could not finish %s in the name of job %d: %s", run_id, job, fault)
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:

@@ -43,6 +43,7 @@ class SweeperConf:
     objective: ObjectiveConf = field(default_factory=ObjectiveConf)
     report: list[str] | None = None  # metrics shown beside the objective; every test_* when null
     max_failures: float = 0  # failed jobs tolerated: a count, or a share when below 1
+    fail_fast: bool = False  # stop as soon as more jobs failed than max_failures tolerates
     check: str | None = None  # dotted function that refuses a job's config before any job starts
     key_ignores: list[str] = field(
         default_factory=lambda: ["paths", "tracking", "sweep", "promotion", "device"]
@@ -59,6 +60,13 @@ class LauncherConf:
     threads: int | None = None  # CPU threads of a job; an equal share of the cores when null
     preload: list[str] = field(default_factory=list)  # modules each job finds already imported
     grace_s: float = 10.0  # how long a stopped job may take to finish its run
+    timeout: Any = None  # how long a job may take, 90 or 30m or 2h; no limit when null
+    memory_limit: Any = None  # how much memory a job may use, 4GB; no limit when null
+    retries: int = 0  # how often a job is tried again
+    retry_on: list[str] = field(default_factory=lambda: ["signal", "exit", "lost"])  # for which reasons
+    gpus: list[Any] | None = None  # devices to share out, [0, 1]; jobs see all when null
+    jobs_per_gpu: int = 1  # jobs at once on each of them
+    isolation: str = "process"  # process: one per job; reuse: a child goes on with the next job
 
 
 @cache

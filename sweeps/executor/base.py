@@ -21,6 +21,19 @@ class JobStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Reason(StrEnum):
+    """Why a job did not complete, for whoever decides what to do about it."""
+
+    ERROR = "error"  # it raised
+    EXIT = "exit"  # it called sys.exit, or ended without a word
+    SIGNAL = "signal"  # something killed it, itself included
+    MEMORY = "memory"  # it used more than its limit, or the system ran out
+    TIMEOUT = "timeout"  # it took longer than its limit
+    LOST = "lost"  # no process could be started for it, or what it said could not be read
+    STOPPED = "stopped"  # the sweep was stopped
+    REFUSED = "refused"  # its config cannot work
+
+
 @dataclass(frozen=True)
 class Job:
     """One point of a sweep, ready to run."""
@@ -31,6 +44,8 @@ class Job:
     overrides: tuple[str, ...]
     point: Mapping[str, Any]
     config: DictConfig = field(repr=False, compare=False)
+    attempt: int = 1  # above 1 for a job that an earlier life of the sweep had begun
+    previous: tuple[str, ...] = ()  # the runs of its earlier attempts
 
 
 @dataclass(frozen=True)
@@ -39,6 +54,7 @@ class Outcome:
 
     `value` is the task's return value if that is a number or a small mapping of numbers, else None.
     `runs` are the ids of the tracked runs that the job started, in order. `error` is one line.
+    `wall_s` is what its last attempt took, `attempt` that one's number.
     """
 
     job: int
@@ -48,11 +64,17 @@ class Outcome:
     error: str | None = None
     traceback: str | None = None
     runs: tuple[str, ...] = ()
+    reason: Reason | None = None
+    attempt: int = 1
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened to a job while it ran: ``started`` or ``run`` (it opened a tracked run)."""
+    """Something that happened to a job while it ran.
+
+    ``started`` (pid, slot, attempt), ``run`` (it opened a tracked run), ``retry`` (an attempt failed and another
+    follows; the outcome of the failed one).
+    """
 
     kind: str
     job: int

@@ -1,33 +1,29 @@
 """Runs jobs on this machine: joblib's threads, each supervising one killable child process at a time.
 
-A thread takes a slot, lets the forkserver (which has the task's modules loaded) fork a child, and
-waits for its messages, its death or the order to stop. Only the thread touches its child, so a fault
-of one job reaches nobody else.
+A thread takes a slot, hands the job to a child that the forkserver (which has the task's modules loaded)
+forked, and waits for its messages, its death, its limits or the order to stop. Only the thread touches its
+child, so a fault of one job reaches nobody else.
 """
 
-import contextlib
-import json
-import os
-import signal
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from multiprocessing import forkserver, get_context
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import ForkServerContext, ForkServerProcess
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import cloudpickle
 import joblib
 
-from sweeps import job as child
-from sweeps.executor import warmup
-from sweeps.executor.base import Event, Job, JobStatus, Listener, Outcome
-from sweeps.settings import LauncherSettings
-from sweeps.slots import THREAD_VARIABLES, Slot, Slots
+from sweeps.executor.attempt import Attempt
+from sweeps.executor.base import Event, Job, JobStatus, Listener, Outcome, Reason
+from sweeps.executor.memory import available_bytes
+from sweeps.executor.server import warm_forkserver
+from sweeps.executor.worker import Worker
+from sweeps.job import Assignment
+from sweeps.settings import Isolation, LauncherSettings
+from sweeps.slots import Slot, Slots
 
-LINGER_S = 5.0  # how long a child may take to exit once its outcome has arrived
+ROOM_POLL_S = 0.2  # how often it is asked whether there is room for another job
 
 
 class LocalExecutor:
@@ -40,13 +36,15 @@ class LocalExecutor:
     def __init__(self, settings: LauncherSettings, common: bytes) -> None:
         self._settings = settings
         self._common = common
-        self._slots = Slots(settings.n_jobs, settings.threads)
-        self._context = _warm_forkserver(settings)
+        self._slots = Slots(settings.n_jobs, settings.threads, settings.gpus)
+        self._context = warm_forkserver(settings)
         # Starting a process polls all others, which two threads must not do at once.
         self._process_table = threading.Lock()
         self._stopping = threading.Event()
         self._wake, self._waker = self._context.Pipe(duplex=False)
-        self._children: dict[int, ForkServerProcess] = {}
+        self._idle: dict[int, Worker] = {}  # children that may go on, by slot
+        self._under_way: dict[int, Attempt] = {}
+        self._admission = threading.Lock()
 
     def run(self, jobs: Iterable[Job], listener: Listener) -> Iterator[Outcome]:
         """Run `jobs`, at most ``n_jobs`` at once, and yield outcomes as they end; see `Executor`."""
@@ -57,196 +55,105 @@ class LocalExecutor:
             batch_size=1,
             pre_dispatch="n_jobs",
         )
-        yield from parallel(joblib.delayed(self._supervise)(job, listener) for job in jobs)
+        try:
+            yield from parallel(joblib.delayed(self._supervise)(job, listener) for job in jobs)
+        finally:
+            while self._idle:
+                self._idle.popitem()[1].end(linger=True)
 
     def stop(self) -> None:
         """End the running jobs and start no more: SIGTERM and a grace period first, SIGKILL if called again."""
         if self._stopping.is_set():
-            for process in list(self._children.values()):
-                _signal_group(process, signal.SIGKILL)
+            for attempt in list(self._under_way.values()):
+                attempt.kill()
         else:
             self._stopping.set()
             self._waker.send_bytes(b"stop")
 
     def _supervise(self, job: Job, listener: Listener) -> Outcome:
-        with self._slots.take() as slot:
-            if self._stopping.is_set():
-                return Outcome(
-                    job.number, JobStatus.CANCELLED, 0.0, error="the sweep was stopped before it started"
+        """Try a job until it completes, may not be tried again, or the sweep is stopped."""
+        attempts, runs = 0, job.previous
+        while True:
+            with self._slots.take() as slot:
+                outcome = self._try(
+                    replace(job, attempt=job.attempt + attempts, previous=runs), slot, listener
                 )
-            began = time.monotonic()
-            try:
-                return self._watch(job, slot, listener, began)
-            except (OSError, EOFError) as error:  # no room for another process, or no forkserver to make it
-                return Outcome(
-                    job.number, JobStatus.FAILED, time.monotonic() - began, error=f"could not start: {error}"
-                )
+            attempts += 1
+            runs = outcome.runs
+            if self._stopping.is_set() or not self._settings.retries_after(outcome, attempts):
+                return outcome
+            listener(Event("retry", job.number, asdict(outcome)))
 
-    def _watch(self, job: Job, slot: Slot, listener: Listener, began: float) -> Outcome:
-        receiver, sender = self._context.Pipe(duplex=False)
-        with receiver:
-            process = self._start(job, slot, sender)
-            listener(Event("started", job.number, {"pid": process.pid, "slot": slot.index}))
-            message, runs, stopped = self._listen(process, receiver, job.number, listener)
-            exit_code = self._end(process, in_order=message is not None)
-        wall_s = time.monotonic() - began
-        if message is None:
-            message = _died(exit_code)
-        if stopped and message["status"] != "completed":
-            message = {**message, "status": "killed", "error": "the sweep was stopped"}
-        return Outcome(
-            job.number,
-            JobStatus(message["status"]),
-            wall_s,
-            message["value"],
-            message["error"],
-            message["traceback"],
-            tuple(runs),
-        )
+    def _try(self, job: Job, slot: Slot, listener: Listener) -> Outcome:
+        """Run a job once; its outcome names the runs of earlier attempts too."""
+        if not self._has_room():
+            error = "the sweep was stopped before it started"
+            return Outcome(
+                job.number, JobStatus.CANCELLED, 0.0, error=error, runs=job.previous, reason=Reason.STOPPED
+            )
+        began = time.monotonic()
+        try:
+            worker = self._worker(slot)
+        except (OSError, EOFError) as error:  # no room for another process, or no forkserver to make it
+            return Outcome(
+                job.number,
+                JobStatus.FAILED,
+                time.monotonic() - began,
+                error=f"could not start: {error}",
+                runs=job.previous,
+                reason=Reason.LOST,
+                attempt=job.attempt,
+            )
+        attempt = Attempt(job, worker, listener, self._settings, self._wake)
+        self._under_way[job.number] = attempt
+        try:
+            listener(
+                Event("started", job.number, {"pid": worker.pid, "slot": slot.index, "attempt": job.attempt})
+            )
+            worker.send(self._assignment(job, slot))
+            outcome = attempt.follow(began)
+        finally:
+            self._under_way.pop(job.number, None)
+        if attempt.may_go_on:
+            self._idle[slot.index] = worker
+        return outcome
 
-    def _start(self, job: Job, slot: Slot, sender: Connection) -> ForkServerProcess:
+    def _worker(self, slot: Slot) -> Worker:
+        idle = self._idle.pop(slot.index, None)
+        if idle is not None:
+            return idle
+        return Worker(self._context, self._common, self._process_table)
+
+    def _assignment(self, job: Job, slot: Slot) -> Assignment:
         log = _log_path(job)
         log.parent.mkdir(parents=True, exist_ok=True)
-        assignment = child.Assignment(
-            job.number, job.key, job.config_hash, slot, log, self._common, cloudpickle.dumps(job.config)
+        return Assignment(
+            number=job.number,
+            key=job.key,
+            config_hash=job.config_hash,
+            slot=slot,
+            log=log,
+            config=cloudpickle.dumps(job.config),
+            attempt=job.attempt,
+            previous=job.previous,
+            is_last=self._settings.isolation is Isolation.PROCESS,
         )
-        process = self._context.Process(
-            target=child.main, args=(sender, assignment), name=f"job-{job.number}"
-        )
-        with self._process_table, sender:
-            process.start()
-        self._children[job.number] = process
-        return process
 
-    def _listen(
-        self, process: ForkServerProcess, receiver: Connection, number: int, listener: Listener
-    ) -> tuple[dict[str, Any] | None, list[str], bool]:
-        """Collect messages until the outcome or the end; return it, the runs opened, and whether it was stopped."""
-        runs: list[str] = []
-        waited_for: list[Any] = [receiver, process.sentinel, self._wake]
-        deadline: float | None = None
-        while True:
-            patience = None if deadline is None else max(0.0, deadline - time.monotonic())
-            ready = wait(waited_for, patience)
-            if receiver in ready:
-                message = _receive(receiver)
-                if message is None:
-                    waited_for.remove(receiver)
-                elif message["kind"] == "run":
-                    runs.append(message["run"])
-                    listener(Event("run", number, {"run": message["run"]}))
-                else:
-                    return message, runs, deadline is not None
-            elif process.sentinel in ready:
-                return None, runs, deadline is not None
-            elif self._wake in ready:
-                waited_for.remove(self._wake)
-                deadline = time.monotonic() + self._settings.grace_s
-                _signal_group(process, signal.SIGTERM)
-            elif deadline is not None and not ready:
-                _signal_group(process, signal.SIGKILL)
-                deadline = float("inf")
+    def _has_room(self) -> bool:
+        """Wait until the machine has the memory that this job may use; False if the sweep is stopped first.
 
-    def _end(self, process: ForkServerProcess, *, in_order: bool) -> int:
-        """Wait for the child to be gone and end whatever it left behind; return its exit code."""
-        if in_order and not wait([process.sentinel], LINGER_S):
-            _signal_group(process, signal.SIGKILL)
-        wait([process.sentinel])
-        _end_group(process)
-        self._children.pop(int(process.name.removeprefix("job-")), None)
-        with self._process_table:
-            process.join()
-            code = process.exitcode
-            process.close()
-        return -1 if code is None else code
-
-
-def _warm_forkserver(settings: LauncherSettings) -> ForkServerContext:
-    """Start this process's forkserver with the preload modules, unless it is running already."""
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["__main__", warmup.__name__])
-    added = {warmup.VARIABLE: warmup.describe(["sweeps.job", *settings.preload])}
-    added |= {name: str(settings.threads) for name in THREAD_VARIABLES}
-    before = {name: os.environ.get(name) for name in added}
-    os.environ.update(added)
-    try:
-        with _ignoring_interrupts():
-            forkserver.ensure_running()
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-    return context
-
-
-@contextlib.contextmanager
-def _ignoring_interrupts() -> Iterator[None]:
-    """Let a process started inside be deaf to the terminal's Ctrl-C from its first moment: the sweep decides."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+        What running jobs may still take counts as taken. A job that runs alone is always let in.
+        """
+        limit = self._settings.memory_limit_bytes
+        while limit is not None and not self._stopping.is_set():
+            with self._admission:
+                running = list(self._under_way.values())
+                promised = sum(max(0, limit - attempt.used_bytes) for attempt in running)
+                if not running or available_bytes() - promised >= limit:
+                    break
+            self._stopping.wait(ROOM_POLL_S)
+        return not self._stopping.is_set()
 
 
 def _log_path(job: Job) -> Path:
     return Path(job.config.hydra.sweep.dir, str(job.config.hydra.sweep.subdir), "output.log")
-
-
-def _receive(receiver: Connection) -> dict[str, Any] | None:
-    try:
-        message: dict[str, Any] = json.loads(receiver.recv_bytes())
-    except EOFError:
-        return None
-    except OSError as error:  # a child that wrote into the pipe itself
-        return {
-            "kind": "outcome",
-            "status": "failed",
-            "value": None,
-            "error": f"unreadable outcome: {error}",
-            "traceback": None,
-        }
-    return message
-
-
-def _died(exit_code: int) -> dict[str, Any]:
-    if exit_code < 0:
-        return {
-            "status": "killed",
-            "value": None,
-            "error": f"killed by {_signal_name(-exit_code)}",
-            "traceback": None,
-        }
-    error = f"the process ended with exit code {exit_code} and without an outcome"
-    return {"status": "failed", "value": None, "error": error, "traceback": None}
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
-
-
-def _end_group(process: ForkServerProcess) -> None:
-    """End what a child that is gone has left behind in its process group."""
-    if process.pid is not None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-
-
-def _signal_group(process: ForkServerProcess, number: signal.Signals) -> None:
-    """Signal a live child's process group, or the child alone if it is too young to have one."""
-    if process.pid is None:
-        return
-    for send in (os.killpg, os.kill):
-        try:
-            send(process.pid, number)
-        except (ProcessLookupError, PermissionError):
-            continue
-        return

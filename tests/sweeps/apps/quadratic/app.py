@@ -49,6 +49,28 @@ def go_wrong(fault: str, x: int) -> object:
     if fault == "waits":
         Path(f"waiting-{os.getpid()}").touch()
         time.sleep(600)
+    if fault == "stubborn":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        time.sleep(600)
+    if fault == "fills_memory":
+        hoard = []
+        while True:
+            hoard.append(bytearray(os.urandom(1 << 20)) * 20)
+    if fault == "leaves_a_thread":
+        threading.Thread(target=time.sleep, args=(600,)).start()
+    if fault == "dies_at_first":
+        try:
+            Path(f"died-{x}").touch(exist_ok=False)
+        except FileExistsError:
+            return None
+        os.kill(os.getpid(), signal.SIGKILL)
+    if fault == "gpu":
+        Path(f"gpu-{x}-{os.environ.get('CUDA_VISIBLE_DEVICES')}").touch()
+    if fault == "pid":
+        Path(f"pid-{os.getpid()}").touch()
+        os.environ["LEFT_BY"] = str(x)
+    if fault == "sees_what_was_left":
+        assert "LEFT_BY" not in os.environ
     return None
 
 

@@ -1,0 +1,160 @@
+"""Limits, second attempts and shared children: what a job may do to itself, and nothing to its neighbours."""
+
+from collections.abc import Callable
+
+import pytest
+
+from sweeps.units import format_duration, format_size, parse_duration, parse_size
+from tracking import ExperimentTracker
+
+
+def by_fault(result: object) -> dict[str, dict]:
+    return {row["point"]["fault"]: row for row in result.rows}  # type: ignore[attr-defined]  # the Sweep of conftest
+
+
+def ended(result: object) -> dict[int, dict]:
+    return {event["job"]: event for event in result.events if event["event"] == "finished"}  # type: ignore[attr-defined]
+
+
+def test_a_job_that_hangs_is_ended_at_its_timeout_and_the_others_finish(sweep: Callable) -> None:
+    result = sweep("-m", "fault=waits,none", "hydra.launcher.timeout=3s", "x=2")
+    rows = by_fault(result)
+    assert rows["none"]["rank"] == 1
+    assert rows["waits"]["status"] == "killed"
+    assert rows["waits"]["error"] == "took longer than its timeout of 3 s"
+    assert ended(result)[0]["reason"] == "timeout"
+    record = ExperimentTracker(result.cwd / "experiments").record(rows["waits"]["run"])
+    assert record.status == "killed"
+
+
+def test_a_job_that_ignores_being_asked_to_end_is_killed_after_the_grace_period(sweep: Callable) -> None:
+    result = sweep("-m", "fault=stubborn,none", "hydra.launcher.timeout=2", "hydra.launcher.grace_s=0.5")
+    rows = by_fault(result)
+    assert rows["none"]["status"] == "completed"
+    assert rows["stubborn"]["error"] == "took longer than its timeout of 2 s"
+
+
+def test_a_job_that_uses_more_memory_than_it_may_is_ended_alone(sweep: Callable) -> None:
+    result = sweep("-m", "fault=fills_memory,none", "hydra.launcher.memory_limit=400MB")
+    rows = by_fault(result)
+    assert rows["none"]["status"] == "completed"
+    assert rows["fills_memory"]["status"] == "killed"
+    assert "more than its memory_limit of 400 MB" in rows["fills_memory"]["error"]
+    assert ended(result)[0]["reason"] == "memory"
+
+
+def test_a_thread_that_will_not_end_does_not_hold_up_the_sweep(sweep: Callable) -> None:
+    result = sweep("-m", "fault=leaves_a_thread,none", "hydra.launcher.n_jobs=1")
+    assert result.code == 0, result.err
+    assert [row["status"] for row in result.rows] == ["completed", "completed"]
+
+
+def test_a_job_that_was_killed_is_tried_again(sweep: Callable) -> None:
+    result = sweep("-m", "fault=dies_at_first,raise", "hydra.launcher.retries=2", "x=2")
+    rows = by_fault(result)
+    assert rows["dies_at_first"]["rank"] == 1
+    assert rows["raise"]["error"] == "ValueError: no such luck"
+    (retry,) = (event for event in result.events if event["event"] == "retry")
+    assert retry["error"] == "killed by SIGKILL"
+    assert ended(result)[0]["attempt"] == 2
+    assert ended(result)[1]["attempt"] == 1  # an error would only come again
+    assert "attempt 1 failed, trying again: killed by SIGKILL" in result.out
+    tracker = ExperimentTracker(result.cwd / "experiments")
+    first, second = (tracker.record(run) for run in ended(result)[0]["runs"])
+    assert (first.status, second.status) == ("killed", "completed")
+    assert (first.sweep["attempt"], second.sweep["attempt"]) == (1, 2)
+
+
+def test_which_reasons_are_tried_again_can_be_chosen(sweep: Callable) -> None:
+    result = sweep("-m", "fault=raise,sigkill", "hydra.launcher.retries=1", "hydra.launcher.retry_on=[error]")
+    assert {number: event["attempt"] for number, event in ended(result).items()} == {0: 2, 1: 1}
+
+
+def test_fail_fast_starts_no_more_jobs_after_the_tolerated_failures(sweep: Callable) -> None:
+    result = sweep(
+        "-m", "fault=raise,none", "x=1,2,3,4", "hydra.sweeper.fail_fast=true", "hydra.launcher.n_jobs=1"
+    )
+    assert result.code == 1
+    statuses = {row["job"]: row["status"] for row in result.rows}
+    assert statuses[0] == "failed"
+    assert statuses[7] == "cancelled"
+    assert "stopping: 1 job failed (fail_fast=true)" in result.out
+
+
+def test_each_job_sees_its_slots_gpu_alone(sweep: Callable) -> None:
+    result = sweep(
+        "-m", "fault=gpu", "x=1,2,3,4", "hydra.launcher.gpus=[0,1]", "hydra.launcher.jobs_per_gpu=2"
+    )
+    assert result.code == 0, result.err
+    slots = {event["job"]: event["slot"] for event in result.events if event["event"] == "started"}
+    for row in result.rows:
+        assert (result.cwd / f"gpu-{row['point']['x']}-{slots[row['job']] % 2}").exists()
+
+
+def test_a_reused_child_takes_job_after_job_with_a_clean_environment(sweep: Callable) -> None:
+    result = sweep(
+        "-m",
+        "fault=pid,sees_what_was_left",
+        "x=1,2,3",
+        "hydra.launcher.n_jobs=1",
+        "hydra.launcher.isolation=reuse",
+    )
+    assert result.code == 0, result.err
+    assert len(list(result.cwd.glob("pid-*"))) == 1
+
+
+def test_reused_children_keep_the_guarantees_of_a_process_per_job(sweep: Callable) -> None:
+    faults = "none,raise,exit,os_exit,sigkill,segfault,unpicklable,unraisable,leaves_children,leaves_a_thread"
+    result = sweep("-m", f"fault={faults}", "x=1,2", "hydra.launcher.isolation=reuse")
+    rows = {(row["point"]["fault"], row["point"]["x"]): row for row in result.rows}
+    for x in (1, 2):
+        assert rows["none", x]["status"] == rows["leaves_children", x]["status"] == "completed"
+        assert rows["raise", x]["error"] == "ValueError: no such luck"
+        assert rows["exit", x]["error"] == "called sys.exit(3)"
+        assert rows["sigkill", x]["error"] == "killed by SIGKILL"
+        assert rows["segfault", x]["error"] == "killed by SIGSEGV"
+    assert 'raise ValueError("no such luck")' in (result.dir / "jobs" / "2" / "output.log").read_text()
+    assert (result.dir / "jobs" / "0" / "output.log").read_text() == ""
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("timeout=soon", "timeout=soon: allowed are seconds"),
+        ("timeout=0", "timeout=0: allowed are more than 0"),
+        ("memory_limit=4XB", "memory_limit=4XB: allowed are bytes"),
+        ("retries=-1", "retries=-1: allowed is a whole number, 0 or more"),
+        ("retry_on=[bad]", "retry_on=bad: allowed are error, exit, signal"),
+        ("gpus=[0,0]", "allowed are different devices"),
+        ("isolation=none", "isolation=none: allowed are process, reuse"),
+    ],
+)
+def test_a_setting_that_cannot_work_is_refused_before_anything_starts(
+    sweep: Callable, setting: str, said: str
+) -> None:
+    result = sweep("-m", "x=1,2", f"hydra.launcher.{setting}")
+    assert result.code == 1
+    assert said in result.err
+    assert not list((result.cwd / "experiments" / "sweeps").glob("*"))
+
+
+def test_durations_and_sizes_are_read_as_people_write_them() -> None:
+    assert [parse_duration(each) for each in (90, "90", "90s", "30m", "1.5h", "2 d")] == [
+        90,
+        90,
+        90,
+        1800,
+        5400,
+        172800,
+    ]
+    assert [parse_size(each) for each in ("500MB", "2GiB", "1e9", 5)] == [500_000_000, 2 << 30, 10**9, 5]
+    assert [format_duration(each) for each in (3, 90, 1800, 5400, 360000)] == [
+        "3 s",
+        "90 s",
+        "30 min",
+        "90 min",
+        "4.2 d",
+    ]
+    assert format_size(4_210_000_000) == "4.21 GB"
+    with pytest.raises(ValueError, match="30m"):
+        parse_duration("half an hour")
