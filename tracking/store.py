@@ -48,6 +48,7 @@ class Store:
             "format": FORMAT,
             "version": __version__,
             "run_id": "",
+            "uid": os.urandom(8).hex(),  # the same in all copies of the run, wherever they are
             "experiment_name": check_label("experiment name", experiment_name),
             "created_at": clock.now(),
             "finished_at": None,
