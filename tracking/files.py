@@ -9,13 +9,15 @@ import errno
 import json
 import logging
 import os
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from tracking import liveness
 from tracking.errors import CorruptFileError, InvalidValueError, StoreUnwritableError
 from tracking.values import jsonable
 
@@ -24,9 +26,11 @@ try:
 except ImportError:  # not a POSIX system: files are still replaced at once, only the lock is missing
     fcntl = None  # type: ignore[assignment]  # the module is optional
 
-LOCK_WAIT_S = 10.0  # longer than any honest holder; a stopped one must not stop everybody
+LOCK_WAIT_S = 60.0  # longer than any honest holder; a stopped one must not stop everybody for good
 
 log = logging.getLogger("tracking")
+
+_locks = threading.local()
 
 
 def encode(value: Any, *, indent: bool = False) -> bytes:
@@ -54,6 +58,14 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
         new.replace(path)
     if durable:
         sync_dir(path.parent)
+
+
+def write_pieces(path: Path, pieces: Iterable[bytes]) -> None:
+    """Replace `path` by the pieces together, at once; they are written as they come."""
+    with beside(path) as (new, handle):
+        for piece in pieces:
+            write_all(handle, piece)
+        new.replace(path)
 
 
 def write_all(handle: int, data: bytes) -> None:
@@ -240,34 +252,112 @@ def host_name() -> str:
 
 @contextlib.contextmanager
 def lock(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock between threads and processes; only for work that may rarely run twice.
+    """Hold an exclusive lock between threads and processes, on a file that is made for it.
 
-    Gives up waiting after LOCK_WAIT_S and goes on, as it does where the file system has no locks.
+    A thread may take a lock that it holds. StoreUnwritableError when a living process holds it for LOCK_WAIT_S.
     """
     make_dir(path.parent)
-    with writing(path):
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    try:
-        if fcntl is not None:
-            _wait_for(handle, path)
+    with _locked(path, os.O_RDWR | os.O_CREAT):
         yield
+
+
+@contextlib.contextmanager
+def lock_folder(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock on a folder, like `lock`, without leaving a file in it."""
+    with _locked(path, os.O_RDONLY):
+        yield
+
+
+@contextlib.contextmanager
+def _locked(path: Path, flags: int) -> Iterator[None]:
+    held: set[str] = _locks.__dict__.setdefault("held", set())
+    name = str(path)
+    if name in held:
+        yield
+        return
+    with writing(path):
+        handle = os.open(path, flags | os.O_CLOEXEC, 0o666)
+    try:
+        file = None if _take(handle, path) else _take_by_file(path)
+        held.add(name)
+        try:
+            yield
+        finally:
+            held.discard(name)
+            if file:
+                with contextlib.suppress(FileNotFoundError):
+                    file.unlink()
+            elif fcntl is not None:
+                # not left to the closing: a child forked meanwhile has the same open file
+                fcntl.flock(handle, fcntl.LOCK_UN)
     finally:
         os.close(handle)
 
 
-def _wait_for(handle: int, path: Path) -> None:
-    deadline = time.monotonic() + LOCK_WAIT_S
-    while True:
+def _take(handle: int, path: Path) -> bool:
+    """Wait for the lock of the system; False where the file system has none."""
+    if fcntl is None:
+        return False
+    for _ in _attempts(path):
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
         except BlockingIOError:
-            if time.monotonic() > deadline:
-                log.warning("%s is held for more than %g s; going on without it", path, LOCK_WAIT_S)
-                return
-            time.sleep(0.002)
+            continue
         except OSError:
+            return False
+        return True
+    return False
+
+
+def _take_by_file(path: Path) -> Path:
+    """Claim a file that names this process instead; one whose process is gone is taken over."""
+    file = path / ".held" if path.is_dir() else path.with_name(f".{path.name}.held")
+    mine = encode({**liveness.owner(), "token": os.urandom(6).hex()})
+    for _ in _attempts(path):
+        with writing(path):
+            try:
+                handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+            except FileExistsError:
+                _bury_holder(file)
+                continue
+            try:
+                write_all(handle, mine)
+            finally:
+                os.close(handle)
+            break
+    return file
+
+
+def _bury_holder(file: Path) -> None:
+    try:
+        holder = read_object(file)
+        if not liveness.is_gone(holder):
             return
+        # of all who see the dead holder one may remove its file, and only that one: who comes late finds another's
+        claim = file.with_name(f"{file.name}.{holder['token']}")
+        os.close(os.open(claim, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
+    except (OSError, CorruptFileError, KeyError):
+        return
+    with contextlib.suppress(FileNotFoundError, CorruptFileError):
+        try:
+            if read_object(file) == holder:
+                file.unlink()
+        finally:
+            claim.unlink()
+
+
+def _attempts(path: Path) -> Iterator[None]:
+    deadline = time.monotonic() + LOCK_WAIT_S
+    pause_s = 0.0002
+    while True:
+        yield
+        if time.monotonic() > deadline:
+            raise StoreUnwritableError(
+                f"cannot write {path}: another process has locked it for more than {LOCK_WAIT_S:g} s; "
+                "let that process go on, or end it"
+            )
+        time.sleep(pause_s)
+        pause_s = min(2 * pause_s, 0.01)
 
 
 @contextlib.contextmanager

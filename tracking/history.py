@@ -1,92 +1,143 @@
 """The points of a run's metrics: how journal lines and metrics.json say them, and how either is read.
 
-A journal line is one log call: {"step": 3, "timestamp": "...", "metrics": {"val_auc": 0.71}}.
-metrics.json has the same points by metric: {"val_auc": [{"step": 3, "value": 0.71, "timestamp": "..."}]}.
+A journal line (lines.py) is one log call; metrics.json has the same points by metric:
+{"val_auc": [{"step": 3, "value": 0.71, "timestamp": "..."}]}.
+Points of a metric are in the order of their steps, those without a step last, equal ones as they were logged.
 """
 
-import json
+import heapq
+import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import orjson
 
-from tracking import files
+from tracking import clock, files
 from tracking.errors import CorruptFileError
+from tracking.journals import opened
+from tracking.lines import Line
 from tracking.paths import RunPaths
-from tracking.values import Number, non_finite_text, stored_number
+from tracking.values import Number, stored_number
 
-History = dict[str, list[dict[str, Any]]]
+CHUNK_BYTES = 1 << 18  # of a journal that are parsed at once
+BATCH = 4096  # log calls of several journals that are handled at once
+
+Point = dict[str, Any]
+History = dict[str, list[Point]]
 
 
-class Line(NamedTuple):
-    """One log call."""
+class Calls(NamedTuple):
+    """Log calls in the order in which they were made, as parallel lists."""
 
-    step: int | None
-    timestamp: str
-    metrics: dict[str, Number]
+    steps: list[Any]
+    stamps: list[str]
+    metrics: list[dict[str, Number]]
 
-    def encode(self) -> bytes:
-        """The journal line, newline included."""
-        metrics: dict[str, Number | str] = self.metrics  # type: ignore[assignment]  # a wider view of the same dict
-        if not all(map(math.isfinite, self.metrics.values())):
-            metrics = {name: _json_number(value) for name, value in self.metrics.items()}
-        return orjson.dumps(
-            {"step": self.step, "timestamp": self.timestamp, "metrics": metrics},
-            option=orjson.OPT_APPEND_NEWLINE,
-        )
 
-    @classmethod
-    def parse(cls, lines: Iterable[bytes], path: Path) -> Iterator["Line"]:
-        """The log calls in raw lines; a torn or damaged one is no log call."""
-        for value in files.parse_lines(lines, path):
-            try:
-                metrics = value["metrics"]
-                for name, number in metrics.items():
-                    if type(number) is not float:
-                        metrics[name] = stored_number(number)
-                yield cls(value["step"], value["timestamp"], metrics)
-            except (KeyError, TypeError, AttributeError, ValueError):
-                files.log.warning("%s: skipped a line that is no log call: %.80r", path, value)
+class Column(NamedTuple):
+    """Points of one metric in the order in which they were logged, as parallel lists."""
+
+    steps: list[Any]
+    values: list[Number]
+    stamps: list[str]
+
+
+def rank(step: Any) -> float:
+    """Where a step stands among the others of its metric; a point without one comes last."""
+    return step if isinstance(step, int | float) and step == step else math.inf
 
 
 def read_history(paths: RunPaths) -> History:
-    """All points of a run by metric; an empty dict when nothing was logged. Costs the size of the history."""
+    """All points of a run by metric, in their order; empty when nothing was logged. Costs the size of the history."""
+    with opened(paths) as journals:
+        if not journals:
+            return _read_metrics_json(paths.metrics)
+        history: History = {}
+        for calls in read_journals(journals):
+            for name, column in columns(calls).items():
+                history.setdefault(name, []).extend(
+                    {"step": step, "value": value, "timestamp": stamp}
+                    for step, value, stamp in zip(*column, strict=True)
+                )
+    return _ordered(history)
+
+
+def read_journals(journals: list[BinaryIO]) -> Iterator[Calls]:
+    """The log calls of one journal, or of several with the times of the calls deciding between them."""
+    if len(journals) == 1:
+        yield from read_calls(journals[0])
+        return
+    merged = heapq.merge(*map(_dated, journals), key=lambda call: call[0])
+    while batch := list(itertools.islice(merged, BATCH)):
+        _, steps, stamps, metrics = zip(*batch, strict=True)
+        yield Calls(list(steps), list(stamps), list(metrics))
+
+
+def read_calls(journal: BinaryIO) -> Iterator[Calls]:
+    """The log calls from where an open journal stands, by chunks; a last line without newline is not there yet."""
+    rest = b""
+    # at least as much as is left of a line, so that a very long one is not copied again and again
+    while chunk := journal.read(max(CHUNK_BYTES, len(rest))):
+        text = rest + chunk
+        end = text.rfind(b"\n") + 1
+        rest = text[end:]
+        if end:
+            yield parse_calls(text[:end], Path(journal.name))
+
+
+def parse_calls(text: bytes, path: Path) -> Calls:
+    """The log calls in whole journal lines; a damaged line, or one that is no log call, is named in the log."""
     try:
-        with paths.journal.open("rb") as journal:
-            history: History = {}
-            for step, timestamp, metrics in Line.parse(journal, paths.journal):
-                for name, value in metrics.items():
-                    point = {"step": step, "value": value, "timestamp": timestamp}
-                    history.setdefault(name, []).append(point)
-            return history
-    except FileNotFoundError:
-        return _read_metrics_json(paths.metrics)
+        values = orjson.loads(b"[" + text[:-1].replace(b"\n", b",") + b"]")
+        steps = [value["step"] for value in values]
+        stamps = [value["timestamp"] for value in values]
+        metrics = [value["metrics"] for value in values]
+        kinds = set(map(type, itertools.chain.from_iterable(map(dict.values, metrics))))
+        if kinds <= {float, int} and set(map(type, stamps)) == {str} and len(values) == text.count(b"\n"):
+            return Calls(steps, stamps, metrics)
+    except (ValueError, KeyError, TypeError):
+        pass
+    # a number that JSON has no form for, the header of a journal, or damage: line by line
+    calls = Calls([], [], [])
+    for line in _parse_lines(text, path):
+        calls.steps.append(line.step)
+        calls.stamps.append(line.timestamp)
+        calls.metrics.append(line.metrics)
+    return calls
 
 
-def metrics_json(lines: Iterable[Line]) -> bytes:
-    """The text of metrics.json for journal lines, a point per row; memory is the size of the text."""
-    rows: dict[str, bytearray] = {}
-    for step, timestamp, metrics in lines:
-        head = f'    {{"step": {"null" if step is None else step}, "value": '
-        tail = f', "timestamp": {json.dumps(timestamp)}}}'
+def columns(calls: Calls) -> dict[str, Column]:
+    """The points of log calls by metric."""
+    if not calls.metrics:
+        return {}
+    names = tuple(calls.metrics[0])
+    if set(map(tuple, calls.metrics)) == {names}:
+        return {
+            name: Column(calls.steps, [metrics[name] for metrics in calls.metrics], calls.stamps)
+            for name in names
+        }
+    found: dict[str, Column] = {}
+    for step, stamp, metrics in zip(*calls, strict=True):
         for name, value in metrics.items():
-            number = repr(value) if math.isfinite(value) else f'"{non_finite_text(value)}"'
-            row = f"{head}{number}{tail}".encode()
-            if name in rows:
-                rows[name] += b",\n" + row
-            else:
-                rows[name] = bytearray(row)
-    blocks = (b"  " + orjson.dumps(name) + b": [\n" + row + b"\n  ]" for name, row in rows.items())
-    return b"{\n" + b",\n".join(blocks) + b"\n}\n"
+            column = found.get(name)
+            if column is None:
+                column = found[name] = Column([], [], [])
+            column.steps.append(step)
+            column.values.append(value)
+            column.stamps.append(stamp)
+    return found
 
 
-def lines_of(path: Path) -> Iterator[Line]:
-    """The points of a metrics.json as log calls of one point each."""
-    for name, points in _read_metrics_json(path).items():
-        for point in points:
-            yield Line(point["step"], point["timestamp"], {name: point["value"]})
+def journal_text(path: Path) -> bytes:
+    """The points of a metrics.json as journal lines of one point each."""
+    return b"".join(
+        Line(point["step"], point["timestamp"], {name: point["value"]}).encode()
+        for name, points in _read_metrics_json(path).items()
+        for point in points
+    )
 
 
 def _read_metrics_json(path: Path) -> History:
@@ -95,14 +146,24 @@ def _read_metrics_json(path: Path) -> History:
     except FileNotFoundError:
         return {}
     try:
-        return {name: [_point(point) for point in points] for name, points in history.items()}
+        return _ordered({name: [_point(point) for point in points] for name, points in history.items()})
     except (TypeError, KeyError, AttributeError, ValueError):
         raise CorruptFileError(
             f"{path} must map metric names to lists of points with a number as 'value'; repair or remove the file"
         ) from None
 
 
-def _point(point: dict[str, Any]) -> dict[str, Any]:
+def _ordered(history: History) -> History:
+    for points in history.values():
+        points.sort(key=_rank_of_point)
+    return history
+
+
+def _rank_of_point(point: Point) -> float:
+    return rank(point["step"])
+
+
+def _point(point: Point) -> Point:
     return {
         "step": point.get("step"),
         "value": stored_number(point["value"]),
@@ -110,5 +171,25 @@ def _point(point: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _json_number(value: Number) -> Number | str:
-    return value if math.isfinite(value) else non_finite_text(value)
+def _parse_lines(text: bytes, path: Path) -> Iterator[Line]:
+    for value in files.parse_lines(text.splitlines(keepends=True), path):
+        if isinstance(value, dict) and "writer" in value:
+            continue
+        try:
+            metrics = {name: stored_number(number) for name, number in value["metrics"].items()}
+            yield Line(value["step"], str(value["timestamp"]), metrics)
+        except (KeyError, TypeError, AttributeError, ValueError):
+            files.log.warning("%s: skipped a line that is no log call: %.80r", path, value)
+
+
+def _dated(journal: BinaryIO) -> Iterator[tuple[datetime, Any, str, dict[str, Number]]]:
+    for calls in read_calls(journal):
+        for step, stamp, metrics in zip(*calls, strict=True):
+            yield _moment(stamp), step, stamp, metrics
+
+
+def _moment(stamp: str) -> datetime:
+    try:
+        return clock.parse(stamp)
+    except ValueError:
+        return datetime.fromtimestamp(0).astimezone()

@@ -1,119 +1,287 @@
 """The writer of one run's metrics: a journal that is appended, and two views of it.
 
-While metrics.jsonl exists it is the whole truth; otherwise metrics.json is. Each log call is one line, written in
-one piece, and the cost of the next one does not depend on how many came before.
-docs/decisions/0002-journal.md has the reasoning about crashes.
+While any journal exists (metrics.jsonl or metrics.*.jsonl) the journals together are the whole truth; otherwise
+metrics.json is. Each process appends to a journal of its own (journals.py), each log call is one line, written in one
+piece, and the cost of the next one does not depend on how many came before. What starts or ends a journal happens
+under the lock of the run's folder. docs/decisions/0002-journal.md has the reasoning about crashes.
 """
 
+import atexit
 import contextlib
+import errno
 import os
 import threading
 import time
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
 
-from tracking import files
-from tracking.errors import StoreUnwritableError
-from tracking.history import Line, lines_of, metrics_json
+from tracking import files, journals, liveness
+from tracking.errors import StoreUnwritableError, TrackingError
+from tracking.history import journal_text, parse_calls, read_journals
+from tracking.metrics_text import MetricsText
 from tracking.paths import RunPaths
-from tracking.summary import Stats, add_line, add_lines, drop_view_beyond, read_stats, write_summary
-from tracking.values import Number
+from tracking.records import RunStatus
+from tracking.summary import Stats, add_calls, drop_view_beyond, read_view, write_summary
 
-VIEW_SHARE = 50  # a refresh of the views waits 50 times as long as the last one took: at most 2% of the time
-VIEW_STALL_S = 0.05  # once a refresh took longer, metrics.json waits for the finish; summary.json goes on
+VIEW_SHARE = 50  # a refresh of a view waits 50 times as long as it takes: at most 2% of the time
+VIEW_COST_S = (
+    3e-8  # of writing a byte of the journal into metrics.json, for a run that has not yet measured it
+)
+CHUNK_BYTES = 1 << 16  # of the journal that are counted before looking at the clock again
+
+
+class Right(Protocol):
+    """The right to write a run; ownership.Claim."""
+
+    def take(self) -> bool:
+        """Whether this process owns the run, now at the latest."""
+
+    def tell(self) -> None:
+        """Called when a journal has been opened."""
 
 
 class Journal:
-    """Appends to the metrics of one run; safe to share between threads, and after a fork.
+    """The metrics of one run as this process writes them; one for all its threads and handles (`journal_of`).
 
-    Opens on the first append and may be closed and used again. A second process may append too: its lines are
-    noticed and counted.
+    Opens on the first append and may be closed and used again. A forked child has a journal of its own.
     """
 
-    def __init__(self, paths: RunPaths) -> None:
+    def __init__(self, paths: RunPaths, right: Right | None = None) -> None:
         self._paths = paths
-        self._lock = threading.Lock()
+        self._right = right
+        self._path = paths.journal
         self._handle = -1
-        self._pid = -1
-        self._end = 0
-        self._stats: Stats = {}
+        self._lock = threading.RLock()
+        self._stats: Stats | None = None
+        self._counted = 0
+        self._refreshed = 0.0
         self._next_refresh = 0.0
-        self._stalls = False
+        self._rendered = float("-inf")
+        self._cost_s = VIEW_COST_S
 
-    def append(self, metrics: dict[str, Number], step: int | None, timestamp: str) -> None:
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other threads and processes from starting, ending or changing anything but lines of other journals."""
+        with self._lock, files.lock_folder(self._paths.folder):
+            yield
+
+    def append(self, line: bytes) -> None:
         """Add one line. When this returns the line survives the death of the process."""
-        line = Line(step, timestamp, metrics).encode()
         with self._lock:
-            if self._handle < 0 or self._pid != os.getpid() or not os.fstat(self._handle).st_nlink:
+            if self._handle < 0:
                 self._open()
-            files.write_whole(self._handle, line, self._paths.journal)
-            self._count(metrics, step, len(line))
+            try:
+                written = os.write(self._handle, line)
+            except OSError as error:
+                self._close()
+                with files.writing(self._path):
+                    raise error
+            if written != len(line):
+                self._take_back(written)
             if time.monotonic() >= self._next_refresh:
                 self._refresh()
 
     def close(self) -> None:
-        """Give the file back, views refreshed; the next append opens it again."""
+        """Give the file back; the next append opens it again."""
         with self._lock:
-            if self._handle >= 0 and self._pid == os.getpid():
+            if self._handle >= 0 and time.monotonic() >= self._next_refresh:
                 self._refresh()
             self._close()
 
     def finish(self) -> None:
-        """Make both views complete and durable, then remove the journal."""
-        with self._lock:
+        """Make both views complete and metrics.json durable, then remove the journals.
+
+        While another process still writes a journal, all of them stay and this process only gives up its own: the
+        last one to finish does the rest.
+        """
+        with self.held():
             self._close()
             paths = self._paths
-            try:
-                with paths.journal.open("rb") as journal:
-                    files.write_bytes(paths.metrics, metrics_json(Line.parse(journal, paths.journal)))
-                    journal.seek(0)
-                    stats = add_lines({}, Line.parse(journal, paths.journal))
-            except FileNotFoundError:
+            journals.remove_leftovers(paths)
+            names = list(journals.list_journals(paths))
+            if not names:
                 return
-            write_summary(paths.summary, stats, None, durable=True)
-            paths.journal.unlink(missing_ok=True)
-            files.sync_dir(paths.folder)
+            owner = journals.read_owner(paths)
+            mine = paths.journal.name if liveness.is_own(owner) else journals.own_name(paths)
+            others = [name for name in names if name != mine]
+            if all(journals.is_abandoned(paths, name, owner) for name in others):
+                write_summary(paths.summary, self._render(), None)
+                files.sync(paths.metrics)
+                journals.remove(paths, names)
+            elif mine in names:
+                files.sync(paths.folder / mine)
+                self._give_up(mine)
+
+    def look(self) -> None:
+        """See whether the open file is still the one in the folder; if not, the next append opens that one."""
+        with self._lock, contextlib.suppress(OSError):
+            if self._handle >= 0:
+                handle, self._handle = self._handle, -1
+                try:
+                    if os.path.samestat(os.fstat(handle), self._path.stat()):
+                        self._handle, handle = handle, -1
+                finally:
+                    if handle >= 0:
+                        os.close(handle)
+
+    def retire(self) -> None:
+        """At the end of the process: leave nothing that others would have to wait for."""
+        with self._lock:
+            if self._handle < 0:
+                return
+            with self.held():
+                if journals.read_owner(self._paths).get("status") != RunStatus.RUNNING:
+                    self.finish()
+                elif self._path != self._paths.journal:
+                    self._give_up(self._path.name)
+                self._close()
+
+    def forget(self) -> None:
+        """In a forked child: what the parent has open is the parent's."""
+        self._lock = threading.RLock()
+        self._close()
 
     def _open(self) -> None:
-        self._close()
-        path = self._paths.journal
-        if self._paths.metrics.exists() and not path.exists():
-            # a finished run goes on: the journal starts with all that metrics.json holds, or it is not there
-            files.create_bytes(path, b"".join(line.encode() for line in lines_of(self._paths.metrics)))
-        with files.writing(path):
-            self._handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        self._pid = os.getpid()
-        self._end = files.cut_torn_tail(self._handle, path)
-        drop_view_beyond(self._paths, self._end)
-        self._stats = read_stats(self._paths)
+        paths = self._paths
+        with files.lock_folder(paths.folder):
+            is_owner = self._right is None or self._right.take()
+            self._path = paths.journal if is_owner else paths.folder / journals.own_name(paths)
+            journals.remove_leftovers(paths)
+            there = journals.list_journals(paths)
+            if self._path.name not in there:
+                self._begin(b"" if is_owner else journals.header(), is_first=not there)
+            with files.writing(self._path):
+                self._handle = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            end = files.cut_torn_tail(self._handle, self._path)
+            if is_owner:
+                drop_view_beyond(paths, end)
+        self._stats = None
+        self._refreshed = time.monotonic()
+        # a history that is there already is not gone through just because the journal was opened
+        self._rendered = self._refreshed if end else float("-inf")
+        if self._right:
+            self._right.tell()
 
-    def _count(self, metrics: dict[str, Number], step: int | None, length: int) -> None:
-        end = os.lseek(self._handle, 0, os.SEEK_CUR)
-        foreign = end - length - self._end
-        if foreign > 0:
-            lines = os.pread(self._handle, foreign, self._end).splitlines(keepends=True)
-            add_lines(self._stats, Line.parse(lines, self._paths.journal))
-        add_line(self._stats, metrics, step)
-        self._end = end
+    def _begin(self, text: bytes, *, is_first: bool) -> None:
+        if is_first:
+            # a finished run goes on: the journal starts with all that metrics.json holds, or it is not there
+            text += journal_text(self._paths.metrics)
+            with contextlib.suppress(FileNotFoundError), files.writing(self._paths.summary):
+                self._paths.summary.unlink(
+                    missing_ok=True
+                )  # it may tell of an earlier journal of the same name
+        if text:
+            files.create_bytes(self._path, text)
+
+    def _take_back(self, written: int) -> None:
+        """The disk took only a part of a line: cut it again, or have it cut by whoever opens the journal next."""
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._handle, os.lseek(self._handle, 0, os.SEEK_CUR) - written)
+        self._close()
+        with files.writing(self._path):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _give_up(self, name: str) -> None:
+        path = self._paths.folder / name
+        with files.writing(path), contextlib.suppress(FileNotFoundError):
+            path.rename(self._paths.closed_journal(os.urandom(6).hex()))
 
     def _refresh(self) -> None:
+        """Bring the views up as far as a fiftieth of the time since the last refresh allows."""
         started = time.monotonic()
         try:
-            write_summary(self._paths.summary, self._stats, self._end)
-            if not self._stalls:
-                with self._paths.journal.open("rb") as journal:
-                    text = metrics_json(Line.parse(journal, self._paths.journal))
-                files.write_bytes(self._paths.metrics, text, durable=False)
+            if not os.fstat(self._handle).st_nlink:
+                self._close()  # somebody removed the journal; the next line starts one that can be found
+            elif list(journals.list_journals(self._paths)) == [self._paths.journal.name]:
+                self._count(started + (started - self._refreshed) / VIEW_SHARE)
+                write_summary(self._paths.summary, self._stats or {}, self._counted)
+                self._render_if_cheap(started)
         except (StoreUnwritableError, FileNotFoundError) as error:
             # the point itself is safe in the journal; a view may wait
             files.log.warning("the views of %s are not up to date: %s", self._paths.folder, error)
-        ended = time.monotonic()
-        self._stalls = self._stalls or ended - started > VIEW_STALL_S
-        self._next_refresh = ended + VIEW_SHARE * (ended - started)
+        self._refreshed = time.monotonic()
+        self._next_refresh = self._refreshed + VIEW_SHARE * (self._refreshed - started)
+
+    def _count(self, deadline: float) -> None:
+        if self._stats is None:
+            stats, counted = read_view(self._paths.summary)
+            # a view that calls itself complete is of a finish that was stopped before it removed the journal
+            self._stats, self._counted = ({}, 0) if counted is None else (stats, counted)
+        while text := os.pread(self._handle, CHUNK_BYTES, self._counted):
+            text = text[: text.rfind(b"\n") + 1]
+            if not text:
+                return  # a line longer than a chunk: readers count it
+            add_calls(self._stats, parse_calls(text, self._path))
+            self._counted += len(text)
+            if time.monotonic() > deadline:
+                return
+
+    def _render_if_cheap(self, now: float) -> None:
+        size = os.fstat(self._handle).st_size
+        if now - self._rendered >= VIEW_SHARE * size * self._cost_s:
+            self._render()
+            self._rendered = time.monotonic()
+            self._cost_s = (self._rendered - now) / max(size, 1)
+
+    def _render(self) -> Stats:
+        """Write metrics.json from the journals; what it came to."""
+        text, stats = MetricsText(), Stats()
+        with journals.opened(self._paths) as opened:
+            for calls in read_journals(opened):
+                text.add(calls)
+                add_calls(stats, calls)
+        files.write_pieces(self._paths.metrics, text.pieces())
+        return stats
 
     def _close(self) -> None:
         if self._handle >= 0:
+            handle, self._handle = self._handle, -1
             with contextlib.suppress(OSError):
-                os.close(self._handle)
-        self._handle = -1
+                os.close(handle)
 
     def __del__(self) -> None:
         self._close()
+
+
+_journals: "weakref.WeakValueDictionary[Path, Journal]" = weakref.WeakValueDictionary()
+_registering = threading.Lock()
+
+
+def journal_of(paths: RunPaths, right: Callable[[], Right]) -> Journal:
+    """The one journal that this process has for a run, however many trackers and handles there are."""
+    folder = paths.folder.resolve()
+    with _registering:
+        found = _journals.get(folder)
+        if found is None:
+            if not _journals:
+                _watch_process()
+            found = _journals[folder] = Journal(paths, right())
+    found.look()
+    return found
+
+
+def _watch_process() -> None:
+    global _watched
+    if not _watched:
+        _watched = True
+        os.register_at_fork(after_in_child=_forget_all)
+        atexit.register(_retire_all)
+
+
+_watched = False
+
+
+def _forget_all() -> None:
+    global _registering
+    _registering = threading.Lock()
+    for journal in list(_journals.values()):
+        journal.forget()
+
+
+def _retire_all() -> None:
+    # at the end of a process there is nobody left to tell, and readers find all points in the journals
+    for journal in list(_journals.values()):
+        with contextlib.suppress(OSError, TrackingError):
+            journal.retire()

@@ -15,6 +15,11 @@ def owner() -> dict[str, Any]:
     return _owner(os.getpid())
 
 
+def is_own(entry: dict[str, Any]) -> bool:
+    """Whether the process named in a run.json is this one."""
+    return all(entry.get(key) == value for key, value in owner().items())
+
+
 def is_gone(entry: dict[str, Any]) -> bool:
     """Whether the process named in a run.json is known to have ended."""
     here = owner()

@@ -4,6 +4,13 @@ from functools import cached_property
 from pathlib import Path
 from zlib import crc32
 
+CLOSED_JOURNAL = ".closed.jsonl"  # the end of the name of a journal that nobody writes any more
+
+
+def is_journal(name: str) -> bool:
+    """Whether a file of a run's folder is a journal of metrics, of the run's owner or of another writer."""
+    return name.startswith("metrics.") and name.endswith(".jsonl")
+
 
 class RunPaths:
     """The files of one run folder."""
@@ -23,8 +30,21 @@ class RunPaths:
 
     @cached_property
     def journal(self) -> Path:
-        """The appended metrics; while it exists it is the whole truth about them."""
+        """The metrics that the run's owner appends; all journals together are the whole truth about them."""
         return self.folder / "metrics.jsonl"
+
+    def journal_of(self, writer: str) -> Path:
+        """The journal of another writer than the run's owner, known by `writer`; one with all others."""
+        return self.folder / f"metrics.{writer}.jsonl"
+
+    def closed_journal(self, token: str) -> Path:
+        """A journal that its writer gave up while others went on."""
+        return self.folder / f"metrics.{token}{CLOSED_JOURNAL}"
+
+    @cached_property
+    def complete(self) -> Path:
+        """Present while several journals are removed: metrics.json already holds all that is in them."""
+        return self.folder / "metrics.complete"
 
     @cached_property
     def metrics(self) -> Path:

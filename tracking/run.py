@@ -7,15 +7,17 @@ from pathlib import Path, PurePath
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from tracking import clock, files, liveness
+from tracking import clock, files
 from tracking.errors import InvalidNameError, InvalidValueError, MissingFileError, TrackingError
-from tracking.journal import Journal
+from tracking.journal import journal_of
+from tracking.lines import LineEncoder
 from tracking.names import check_artifact
+from tracking.ownership import Claim
 from tracking.paths import RunPaths
 from tracking.records import RunStatus
 from tracking.signals import TermGuard, Terminated
 from tracking.store import Store
-from tracking.values import jsonable, metric_values, param_values, step_value, tag_values
+from tracking.values import jsonable, param_values, tag_values
 
 _guard = TermGuard()
 
@@ -34,16 +36,16 @@ _active: list[_Opened] = []
 class Run:
     """An open run. `with tracker.start_run(...) as run:` finishes it as completed, failed or killed.
 
-    Safe to share between threads. One process should write to a run at a time: metrics of a second one are kept,
-    parameters and tags that two change at once may be lost.
+    Safe to share between threads, and several processes may write to one run: all metrics, parameters and tags are
+    kept. Of a name that two processes set, the later one stays.
     """
 
     def __init__(self, store: Store, run_id: str) -> None:
         self._store = store
         self._paths: RunPaths = store.paths.run(run_id)
-        self._journal = Journal(self._paths)
-        self._lock = threading.RLock()
-        self._owner_pid = -1
+        self._claim = Claim(store, run_id)
+        self._journal = journal_of(self._paths, lambda: self._claim)
+        self._lines = LineEncoder()
         self._stop_file = str(self._paths.stop)
         self._is_active = False
         self._is_finished = False
@@ -67,19 +69,18 @@ class Run:
         Values are real numbers, or scalars of numpy, torch and the like; NaN and infinities are kept. Nothing is
         kept when one of them is refused (InvalidValueError). The cost does not depend on what was logged before.
         """
-        values = metric_values(metrics)
-        step = step_value(step)
-        if values:
-            self._own()
-            self._journal.append(values, step, clock.now())
+        line = self._lines.encode(metrics, step)
+        if line:
+            self._journal.append(line)
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Add parameters to those already logged; the same name again replaces its value."""
         values = param_values(params)
-        with self._lock:
-            self._own()
+        with self._journal.held():
+            self._claim.take()
             known = self._store.params(self.run_id)
-            files.write_json(self._paths.params, jsonable({**known, **values}), durable=False)
+            files.write_json(self._paths.params, {**known, **values}, durable=False)
+            self._claim.tell()
 
     def log_artifact(self, path: str | os.PathLike[str], name: str | PurePath | None = None) -> Path:
         """Copy a file into the run's artifacts, as `name` (such as 'plots/roc.png') or its own; the copy's path."""
@@ -90,7 +91,7 @@ class Run:
                 f"artifact {str(source)!r} is not a file; give the path of an existing file"
             )
         target = self._paths.artifacts / name
-        self._own()
+        self._claim.take()
         files.make_dir(target.parent)
         if not target.parent.resolve().is_relative_to(self._paths.artifacts.resolve()):
             raise InvalidNameError(f"artifact name {name!r} leads out of the artifacts folder through a link")
@@ -101,7 +102,7 @@ class Run:
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Add tags to the run; the same tag again replaces its value."""
         values = tag_values(tags)
-        with self._lock:
+        with self._journal.held():
             known = self._store.require(self.run_id).get("tags") or {}
             self._store.change(self.run_id, tags=jsonable({**known, **values}))
 
@@ -117,11 +118,13 @@ class Run:
         Finishing again is allowed, and takes in what was logged since.
         """
         final = RunStatus.final(status)
-        with self._lock, _guard.deferring():
-            entry: dict[str, Any] = {"status": final.value, "finished_at": clock.now(), "error": None}
+        entry: dict[str, Any] = {"status": final.value, "finished_at": clock.now(), "error": None}
+        if error is not None:
+            entry["error"] = _one_line(error)
+        with _guard.deferring(), self._journal.held():
             if error is not None:
-                files.write_bytes(self._paths.error, error.encode(errors="backslashreplace"))
-                entry["error"] = _one_line(error)
+                files.write_bytes(self._paths.error, error.encode(errors="backslashreplace"), durable=False)
+                files.sync(self._paths.error)
             self._journal.finish()
             files.sync(self._paths.params)
             self._store.change(self.run_id, durable=True, **entry)
@@ -180,17 +183,6 @@ class Run:
             self._is_active = False
             _active[:] = [opened for opened in _active if opened.run is not self]
             _guard.leave()
-
-    def _own(self) -> None:
-        """Before the first write of this process: adopt a run of other code, take over one whose writer is gone."""
-        if self._owner_pid == os.getpid():
-            return
-        with self._lock:
-            entry = self._store.require(self.run_id)
-            is_orphan = entry.get("status") == RunStatus.RUNNING and liveness.is_gone(entry)
-            if is_orphan or not self._paths.run.exists():
-                self._store.change(self.run_id, **(liveness.owner() if is_orphan else {}))
-            self._owner_pid = os.getpid()
 
 
 def active_run() -> Run | None:

@@ -1,7 +1,8 @@
 """What each metric came to: the running account of a live run and the view of it on disk.
 
-summary.json says how many bytes of the journal it has absorbed, so a reader adds the rest and is exact however
-old the view is. Delete it: same answers.
+The account does not depend on when points arrive, only on their order within the history (history.py), so it can be
+brought up chunk by chunk. summary.json says how many bytes of the owner's journal it has absorbed, so a reader adds
+the rest and is exact however old the view is. Delete it: same answers.
 """
 
 import contextlib
@@ -13,7 +14,9 @@ from typing import Any
 
 from tracking import files
 from tracking.errors import CorruptFileError
-from tracking.history import Line, read_history
+from tracking.history import Calls, Column, columns, rank, read_calls, read_history, read_journals
+from tracking.journals import opened
+from tracking.metrics_text import is_ascending
 from tracking.paths import RunPaths
 from tracking.records import MetricSummary
 from tracking.values import Number
@@ -37,35 +40,57 @@ class Stat:
         self.non_finite = 0
 
     def add(self, value: Number, step: int | None) -> None:
-        """Count one more point."""
-        self.last = value
-        self.last_step = step
+        """Count one more point; of equal ones the later is the last, and the first in order the extreme."""
+        self._end_with(value, step)
         self.count += 1
-        if not math.isfinite(value):
+        if math.isfinite(value):
+            self._reach_down(value, step)
+            self._reach_up(value, step)
+        else:
             self.non_finite += 1
+
+    def add_column(self, column: Column) -> None:
+        """Count points; what add would come to for each of them in turn."""
+        steps, values, _ = column
+        if not (is_ascending(list(map(rank, steps))) and math.isfinite(sum(values))):
+            for value, step in zip(values, steps, strict=True):
+                self.add(value, step)
             return
-        if self.min is None or value < self.min:
+        self._end_with(values[-1], steps[-1])
+        self.count += len(values)
+        low, high = min(values), max(values)
+        self._reach_down(low, steps[values.index(low)])
+        self._reach_up(high, steps[values.index(high)])
+
+    def _end_with(self, value: Number, step: int | None) -> None:
+        if not self.count or rank(step) >= rank(self.last_step):
+            self.last, self.last_step = value, step
+
+    def _reach_down(self, value: Number, step: int | None) -> None:
+        if self.min is None or value < self.min or (value == self.min and rank(step) < rank(self.min_step)):
             self.min, self.min_step = value, step
-        if self.max is None or value > self.max:
+
+    def _reach_up(self, value: Number, step: int | None) -> None:
+        if self.max is None or value > self.max or (value == self.max and rank(step) < rank(self.max_step)):
             self.max, self.max_step = value, step
 
 
 Stats = dict[str, Stat]
 
 
-def add_line(stats: Stats, metrics: dict[str, Number], step: int | None) -> None:
-    """Count the points of one log call."""
-    for name, value in metrics.items():
+def add_calls(stats: Stats, calls: Calls) -> None:
+    """Count the points of log calls."""
+    for name, column in columns(calls).items():
         stat = stats.get(name)
         if stat is None:
             stat = stats[name] = Stat()
-        stat.add(value, step)
+        stat.add_column(column)
 
 
-def add_lines(stats: Stats, lines: Iterable[Line]) -> Stats:
-    """Count the points of journal lines."""
-    for step, _, metrics in lines:
-        add_line(stats, metrics, step)
+def add_all(stats: Stats, chunks: Iterable[Calls]) -> Stats:
+    """Count the points of chunks of log calls."""
+    for calls in chunks:
+        add_calls(stats, calls)
     return stats
 
 
@@ -81,26 +106,36 @@ def write_summary(path: Path, stats: Stats, journal_bytes: int | None, *, durabl
 
 
 def read_stats(paths: RunPaths) -> Stats:
-    """The exact account of a run, from the view and what the journal holds beyond it.
+    """The exact account of a run, from the view and what the journals hold beyond it.
 
     The journal is opened before the view is read, so a finish in between leaves a view that says it is complete.
     """
-    with contextlib.ExitStack() as stack:
-        try:
-            journal = stack.enter_context(paths.journal.open("rb"))
-        except FileNotFoundError:
+    with opened(paths) as journals:
+        if not journals:
             return _finished_stats(paths)
-        stats, offset = _read_view(paths.summary)
-        if offset is None or offset > os.fstat(journal.fileno()).st_size:
+        if len(journals) > 1 or journals[0].name != str(paths.journal):
+            return add_all({}, read_journals(journals))
+        stats, offset = read_view(paths.summary)
+        if offset is None or offset > os.fstat(journals[0].fileno()).st_size:
             stats, offset = {}, 0
-        journal.seek(offset)
-        return add_lines(stats, Line.parse(journal, paths.journal))
+        journals[0].seek(offset)
+        return add_all(stats, read_calls(journals[0]))
+
+
+def read_view(path: Path) -> tuple[Stats, int | None]:
+    """The account in a summary.json and how much of the journal it absorbed; nothing from a damaged one."""
+    try:
+        view = files.read_object(path)
+        return {name: _stat(fields) for name, fields in view["metrics"].items()}, view["journal_bytes"]
+    except (FileNotFoundError, CorruptFileError, KeyError, AttributeError, TypeError, ValueError):
+        return {}, None  # only a view: the journal or metrics.json is read instead
 
 
 def drop_view_beyond(paths: RunPaths, end: int) -> None:
     """Remove a view that absorbed more than the journal's `end` bytes: a power loss took lines it had counted."""
-    if (_read_view(paths.summary)[1] or 0) > end:
-        paths.summary.unlink(missing_ok=True)
+    if (read_view(paths.summary)[1] or 0) > end:
+        with contextlib.suppress(FileNotFoundError):
+            paths.summary.unlink()
 
 
 def _finished_stats(paths: RunPaths) -> Stats:
@@ -108,27 +143,17 @@ def _finished_stats(paths: RunPaths) -> Stats:
         told = paths.metrics.stat().st_mtime_ns
     except FileNotFoundError:
         return {}
-    try:
+    with contextlib.suppress(FileNotFoundError):
         if paths.summary.stat().st_mtime_ns >= told:
-            stats, offset = _read_view(paths.summary)
+            stats, offset = read_view(paths.summary)
             if stats and offset is None:
                 return stats
-    except FileNotFoundError:
-        pass
     stats = {}
     for name, points in read_history(paths).items():
         stat = stats[name] = Stat()
         for point in points:
             stat.add(point["value"], point["step"])
     return stats
-
-
-def _read_view(path: Path) -> tuple[Stats, int | None]:
-    try:
-        view = files.read_object(path)
-        return {name: _stat(fields) for name, fields in view["metrics"].items()}, view["journal_bytes"]
-    except (FileNotFoundError, CorruptFileError, KeyError, AttributeError, TypeError, ValueError):
-        return {}, None  # only a view: the journal or metrics.json is read instead
 
 
 def _stat(fields: dict[str, Any]) -> Stat:
