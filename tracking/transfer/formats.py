@@ -1,0 +1,142 @@
+"""How a table is written: CSV and JSON as text, line by line, or Parquet with a type per column.
+
+Nothing is lost on the way: non-finite numbers are kept, text is text whatever it holds. What a cell cannot say (a list,
+a dict) is JSON in it. CSV alone cannot tell an absent value from an empty text.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from enum import StrEnum
+from io import TextIOBase
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from tracking import clock, files
+from tracking.transfer.tables import HISTORY, Row, Table
+from tracking.values import jsonable
+
+if TYPE_CHECKING:  # pyarrow is only loaded by those who want Parquet
+    import pyarrow as pa
+
+_SPECIAL = re.compile('[,"\r\n]')
+
+BATCH_ROWS = 100_000  # of a Parquet file that are held at once
+
+
+class TableFormat(StrEnum):
+    """The formats of an exported table."""
+
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+
+
+def write_table(table: Table, path: Path, kind: TableFormat) -> int:
+    """Write a file, which appears at once and whole; how many rows it has."""
+    files.make_dir(path.parent)
+    with files.beside(path) as (new, handle):
+        if kind is TableFormat.PARQUET:
+            count = _write_parquet(table, new)
+        else:
+            with open(handle, "w", encoding="utf-8", newline="", closefd=False) as file:
+                count = write_text(table, file, kind)
+        new.replace(path)
+    return count
+
+
+def write_text(table: Table, file: TextIO | TextIOBase, kind: TableFormat) -> int:
+    """Write CSV or JSON to an open file, row by row; how many rows."""
+    return _write_json(table, file) if kind is TableFormat.JSON else _write_csv(table, file)
+
+
+def _write_csv(table: Table, file: TextIO | TextIOBase) -> int:
+    file.write(_csv_line(table.columns))
+    count = 0
+    for count, row in enumerate(table.rows, 1):  # noqa: B007 - the last one is the result
+        file.write(_csv_line([_cell(value) for value in row]))
+    return count
+
+
+def _csv_line(cells: Sequence[str]) -> str:
+    # by hand, because csv.writer leaves a lone carriage return unquoted, which its reader takes for the end of the line
+    quoted = [f'"{cell.replace(chr(34), chr(34) * 2)}"' if _SPECIAL.search(cell) else cell for cell in cells]
+    return ",".join(quoted if quoted != [""] else ['""']) + "\n"
+
+
+def _write_json(table: Table, file: TextIO | TextIOBase) -> int:
+    file.write("[")
+    count = 0
+    for count, row in enumerate(table.rows, 1):
+        values = (value.isoformat() if isinstance(value, datetime) else value for value in row)
+        text = files.encode(dict(zip(table.columns, values, strict=True))).decode()
+        file.write(f"{',' if count > 1 else ''}\n{text}")
+    file.write("\n]\n")
+    return count
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return str(jsonable(value))
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return files.encode(value).decode() if isinstance(value, dict | list) else str(value)
+
+
+def _write_parquet(table: Table, path: Path) -> int:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if table.columns == HISTORY:
+        types = [pa.string(), pa.string(), pa.int64(), pa.float64(), pa.timestamp("us", "UTC")]
+        rows: Iterable[Row] = ((*row[:3], float(row[3]), _moment(row[4])) for row in table.rows)
+    else:
+        rows = list(table.rows)
+        types = [_type([row[index] for row in rows]) for index in range(len(table.columns))]
+    schema = pa.schema(list(zip(table.columns, types, strict=True)))
+    count, remaining = 0, iter(rows)
+    with pq.ParquetWriter(str(path), schema) as writer:
+        while batch := list(islice(remaining, BATCH_ROWS)):
+            count += len(batch)
+            columns = zip(*batch, strict=True)
+            arrays = [_array(values, kind) for values, kind in zip(columns, types, strict=True)]
+            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+    return count
+
+
+def _type(values: Iterable[Any]) -> "pa.DataType":
+    """The type that keeps all these values; text, with JSON for what is none, where there is no other."""
+    import pyarrow as pa
+
+    found = {type(value) for value in values if value is not None}
+    if found == {bool}:
+        return pa.bool_()
+    if found == {int}:
+        return pa.int64()
+    if found and found <= {int, float}:
+        return pa.float64()
+    return pa.timestamp("us", "UTC") if found == {datetime} else pa.string()
+
+
+def _array(values: Iterable[Any], kind: "pa.DataType") -> "pa.Array":
+    import pyarrow as pa
+
+    if kind == pa.float64():
+        # by hand, because an int beyond 2**53 is refused otherwise
+        values = [None if value is None else float(value) for value in values]
+    elif kind == pa.string():
+        values = [
+            None if value is None else str(value) if isinstance(value, str) else _cell(value)
+            for value in values
+        ]
+    return pa.array(values, type=kind, from_pandas=False)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return clock.parse(text)
+    except (TypeError, ValueError):
+        return None

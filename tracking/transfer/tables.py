@@ -1,0 +1,76 @@
+"""What is exported: a table with a row per run, or one with a row per point of their histories."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tracking.history import read_history
+from tracking.query import Field, FieldKind, MetricPart, Names, parse_fields, resolve, value_of
+from tracking.records import RunRecord
+from tracking.store import Store
+
+BASE = ("run_id", "experiment_name", "status", "created_at", "finished_at", "description", "error")
+HISTORY = ("run_id", "metric", "step", "value", "timestamp")
+
+Row = Sequence[Any]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Titles of columns, and rows that may be gone through once."""
+
+    columns: tuple[str, ...]
+    rows: Iterable[Row]
+
+
+def run_table(runs: Sequence[RunRecord], columns: str | None = None) -> Table:
+    """A row per run. `columns` are fields as in a filter, with commas between.
+
+    Without them: what is known of the run itself, tags, parameters, and the last value of each metric. A name that
+    would be two columns is written as in a filter: `params.threshold`, `metrics.threshold`.
+    """
+    names = Names(
+        params=frozenset(name for run in runs for name in run.params),
+        metrics=frozenset(name for run in runs for name in run.summary),
+        tags=frozenset(name for run in runs for name in run.tags),
+    )
+    if columns is None:
+        fields = _titled(list(_all_fields(runs)))
+    else:
+        asked = parse_fields(columns)
+        fields = {str(field): resolve(field, names) for field in asked}
+    rows = ([value_of(run, field) for field in fields.values()] for run in runs)
+    return Table(tuple(fields), rows)
+
+
+def history_table(store: Store, run_ids: Iterable[str]) -> Table:
+    """A row per point: run by run, metric by metric, in the order of steps. Holds one run at a time."""
+    return Table(HISTORY, _points(store, run_ids))
+
+
+def _points(store: Store, run_ids: Iterable[str]) -> Iterator[Row]:
+    for run_id in run_ids:
+        for name, points in read_history(store.paths.run(run_id)).items():
+            for point in points:
+                yield run_id, name, point["step"], point["value"], point["timestamp"]
+
+
+def _all_fields(runs: Sequence[RunRecord]) -> Iterator[Field]:
+    for name in BASE:
+        yield Field(FieldKind.RUN, name)
+    for kind, names in (
+        (FieldKind.TAG, (name for run in runs for name in run.tags)),
+        (FieldKind.PARAM, (name for run in runs for name in run.params)),
+        (FieldKind.METRIC, (name for run in runs for name in run.summary)),
+    ):
+        part = MetricPart.LAST if kind is FieldKind.METRIC else None
+        yield from (Field(kind, name, part) for name in dict.fromkeys(names))
+
+
+def _titled(fields: Sequence[Field]) -> dict[str, Field]:
+    """Fields by title: the bare name where only one field has it and nothing else is written so."""
+    count: dict[str, int] = {}
+    for field in fields:
+        for title in {field.name, str(field)}:
+            count[title] = count.get(title, 0) + 1
+    return {field.name if count[field.name] == 1 else str(field): field for field in fields}
