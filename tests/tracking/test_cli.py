@@ -119,7 +119,7 @@ def test_models_can_be_looked_at_and_moved(models: ModelRegistry, say: Say) -> N
         (["best", "ctr_model", "--metric", "nope"], 1, "no run of 'ctr_model' has a finite value of nope"),
         (["champion", "nope"], 1, "no model 'nope'"),
         (["champion", "../x"], 1, "model name '../x'"),
-        (["promote", "ctr", "x"], 2, "Input should be a valid integer"),
+        (["promote", "ctr", "x"], 2, "'x' is not a valid integer"),
         (["show"], 2, "Missing argument"),
         (["list", "--nope"], 2, "No such option: --nope"),
     ],

@@ -1,0 +1,85 @@
+"""Arguments into values without the validation library that Typer otherwise loads, which takes longer than a command.
+
+Texts and numbers are cast here; a parameter of any other type is left to Typer.
+"""
+
+import typing
+from collections.abc import Callable
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+
+class PlainGroup(TyperGroup):
+    """The commands together."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """The option --help, which is a flag that may be missing."""
+        return _override(super().get_help_option(ctx), _CASTS[bool])
+
+
+class PlainCommand(TyperCommand):
+    """A command of Typer whose parameters of plain types are cast here."""
+
+    def __init__(self, name: str | None, **settings: Any) -> None:
+        super().__init__(name, **settings)
+        hints = typing.get_type_hints(self.callback)
+        for param in self.params:
+            hint = hints.get(str(param.name))
+            if hint in _CASTS and hint is not bool:
+                _override(param, _CASTS[hint])
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """The option --help, which is a flag that may be missing."""
+        return _override(super().get_help_option(ctx), _CASTS[bool])
+
+
+def _override(param: Any, cast: Callable[[Any], Any]) -> Any:
+    if param is None:
+        return None
+    by_typer = param.process_value
+
+    def process_value(ctx: Any, value: Any) -> Any:
+        if param.required and param.value_is_missing(value):
+            return by_typer(ctx, value)  # which says so
+        if value is not None:
+            try:
+                value = cast(value)
+            except ValueError as error:
+                raise typer.BadParameter(str(error), ctx=ctx, param=param) from None
+        return param.callback(ctx, param, value) if param.callback else value
+
+    param.process_value = process_value
+    return param
+
+
+def _whole(value: Any) -> int:
+    try:
+        return int(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is not a valid integer") from None
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is not a valid number") from None
+
+
+def _texts(values: Any) -> list[str]:
+    return list(map(str, values))
+
+
+_CASTS: dict[Any, Callable[[Any], Any]] = {
+    bool: bool,
+    str: str,
+    str | None: str,
+    int: _whole,
+    int | None: _whole,
+    float: _number,
+    float | None: _number,
+    list[str]: _texts,
+    list[str] | None: _texts,
+}
