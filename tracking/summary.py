@@ -14,7 +14,7 @@ from typing import Any
 
 from tracking import files
 from tracking.errors import CorruptFileError
-from tracking.history import Calls, Column, columns, rank, read_calls, read_history, read_journals
+from tracking.history import Calls, Column, History, columns, rank, read_calls, read_history, read_journals
 from tracking.journals import opened
 from tracking.metrics_text import is_ascending
 from tracking.paths import RunPaths
@@ -94,6 +94,16 @@ def add_all(stats: Stats, chunks: Iterable[Calls]) -> Stats:
     return stats
 
 
+def count_history(history: History) -> Stats:
+    """Count the points of a whole history."""
+    stats: Stats = {}
+    for name, points in history.items():
+        stat = stats[name] = Stat()
+        for point in points:
+            stat.add(point["value"], point["step"])
+    return stats
+
+
 def frozen(stats: Stats) -> dict[str, MetricSummary]:
     """The account as values that no longer change."""
     return {name: MetricSummary(*(getattr(stat, key) for key in FIELDS)) for name, stat in stats.items()}
@@ -148,12 +158,7 @@ def _finished_stats(paths: RunPaths) -> Stats:
             stats, offset = read_view(paths.summary)
             if stats and offset is None:
                 return stats
-    stats = {}
-    for name, points in read_history(paths).items():
-        stat = stats[name] = Stat()
-        for point in points:
-            stat.add(point["value"], point["step"])
-    return stats
+    return count_history(read_history(paths))
 
 
 def _stat(fields: dict[str, Any]) -> Stat:

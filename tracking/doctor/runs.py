@@ -2,18 +2,22 @@
 
 import os
 import time
+from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-from tracking import amend, clock, files, liveness
+from tracking import amend, clock, files, journals, liveness
 from tracking.doctor.findings import Examination, Fault
 from tracking.doctor.lines import examine_lines
+from tracking.history import read_history
 from tracking.journal import Journal
 from tracking.leftovers import is_temporary
 from tracking.names import is_component, natural_key
 from tracking.numbering import remember_deleted
 from tracking.paths import RunPaths
 from tracking.records import RunStatus
+from tracking.summary import Stats, count_history, frozen, read_view, write_summary
 
 SILENCE_S = 7 * 86400.0  # a run of another host that left no trace for so long is worth a question
 CLAIM_S = 60.0  # between claiming a folder and writing run.json lie milliseconds
@@ -49,11 +53,11 @@ def _examine_run(seen: Examination, paths: RunPaths, entry: Entry) -> None:
         if path.exists():
             with seen.naming_damage(path):
                 files.read_object(path)
-    if not examine_lines(seen, paths.journal):
-        return  # the final form would lack the damaged line
+    if not _examine_journals(seen, paths, entry):
+        return
     if entry["status"] == RunStatus.RUNNING:
         _bury(seen, paths, entry)
-    elif paths.journal.exists():
+    elif paths.complete.exists() or journals.list_journals(paths):
         seen.repair(
             Fault.UNFINISHED,
             paths.journal,
@@ -61,6 +65,41 @@ def _examine_run(seen: Examination, paths: RunPaths, entry: Entry) -> None:
             "write metrics.json and summary.json",
             Journal(paths).finish,
         )
+    elif paths.run.exists():
+        _examine_views(seen, paths)
+
+
+def _examine_journals(seen: Examination, paths: RunPaths, entry: Entry) -> bool:
+    """Whether the journals, if there are any, can be given their final form: nobody writes them, nothing is damaged."""
+    names = list(journals.list_journals(paths))
+    if not all(journals.is_abandoned(paths, name, entry) for name in names):
+        return False
+    # a damaged line would be missing in the final form
+    return sum(examine_lines(seen, paths.folder / name) for name in names) == len(names)
+
+
+def _examine_views(seen: Examination, paths: RunPaths) -> None:
+    with seen.naming_damage(paths.metrics):
+        expected = count_history(read_history(paths))
+        told, absorbed = read_view(paths.summary)
+        is_old = expected and paths.summary.exists() and _changed(paths.summary) < _changed(paths.metrics)
+        if is_old or absorbed is not None or _plain(told) != _plain(expected):
+            seen.repair(
+                Fault.OLD_VIEW,
+                paths.summary,
+                "it does not say what metrics.json says",
+                "write it again",
+                partial(write_summary, paths.summary, expected, None),
+            )
+
+
+def _changed(path: Path) -> int:
+    return path.stat().st_mtime_ns
+
+
+def _plain(stats: Stats) -> Any:
+    # as JSON: NaN is equal to itself there
+    return files.decode(files.encode({name: asdict(summary) for name, summary in frozen(stats).items()}))
 
 
 def _bury(seen: Examination, paths: RunPaths, entry: Entry) -> None:
