@@ -33,10 +33,7 @@ def agreed(question: str, *, yes: bool) -> bool:
         return True
     if not sys.stdin.isatty():
         raise TrackingError("this asks before it acts, and there is no terminal to ask on; add --yes")
-    try:
-        return typer.confirm(output.safe(question), err=True)
-    except typer.Abort:
-        raise KeyboardInterrupt from None
+    return typer.confirm(output.safe(question), err=True)
 
 
 def chosen_runs(

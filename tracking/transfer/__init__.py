@@ -2,6 +2,7 @@
 
 from tracking.transfer.formats import TableFormat, write_table
 from tracking.transfer.imports import Imported, import_runs
+from tracking.transfer.selection import select
 from tracking.transfer.tables import Table, history_table, run_table
 
 __all__ = [
@@ -11,5 +12,6 @@ __all__ = [
     "history_table",
     "import_runs",
     "run_table",
+    "select",
     "write_table",
 ]

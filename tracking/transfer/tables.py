@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tracking.history import read_history
-from tracking.query import Field, FieldKind, MetricPart, Names, parse_fields, resolve, value_of
+from tracking.query import Field, FieldKind, MetricPart, parse_fields, resolve, value_of
 from tracking.records import RunRecord
 from tracking.store import Store
+from tracking.transfer.selection import names_of
 
 BASE = ("run_id", "experiment_name", "status", "created_at", "finished_at", "description", "error")
 HISTORY = ("run_id", "metric", "step", "value", "timestamp")
@@ -29,16 +30,11 @@ def run_table(runs: Sequence[RunRecord], columns: str | None = None) -> Table:
     Without them: what is known of the run itself, tags, parameters, and the last value of each metric. A name that
     would be two columns is written as in a filter: `params.threshold`, `metrics.threshold`.
     """
-    names = Names(
-        params=frozenset(name for run in runs for name in run.params),
-        metrics=frozenset(name for run in runs for name in run.summary),
-        tags=frozenset(name for run in runs for name in run.tags),
-    )
     if columns is None:
         fields = _titled(list(_all_fields(runs)))
     else:
-        asked = parse_fields(columns)
-        fields = {str(field): resolve(field, names) for field in asked}
+        names = names_of(runs)
+        fields = {str(field): resolve(field, names) for field in parse_fields(columns)}
     rows = ([value_of(run, field) for field in fields.values()] for run in runs)
     return Table(tuple(fields), rows)
 

@@ -1,0 +1,126 @@
+"""Commands that carry runs out of a store and into it: export, import."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tracking.cli import output
+from tracking.cli.confirm import ExperimentOption, FilterOption, runs_text
+from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
+from tracking.errors import InvalidValueError, TrackingError, quoted
+from tracking.store import Store
+from tracking.tracker import ExperimentTracker
+from tracking.transfer import (
+    Imported,
+    TableFormat,
+    history_table,
+    import_runs,
+    run_table,
+    select,
+    write_table,
+)
+from tracking.transfer.formats import write_text
+
+
+def export(
+    experiment: Annotated[str | None, typer.Argument(help="Only the runs of this experiment.")] = None,
+    path: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="FILE", help="Write this file, not to stdout.")
+    ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option("--format", metavar="FORMAT", help="csv, json or parquet; else by FILE's name."),
+    ] = None,
+    histories: Annotated[bool, typer.Option("--histories", help="A row per point, not per run.")] = False,
+    columns: Annotated[
+        str | None, typer.Option("--columns", metavar="FIELDS", help="Only these, with commas between.")
+    ] = None,
+    query: FilterOption = None,
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+) -> int:
+    """Write runs as a table: CSV, JSON or Parquet.
+
+    A row per run, with its parameters, tags and last metric values; with --histories a row per point: run_id, metric,
+    step, value, timestamp. --json is short for --format json.
+
+    Example: python -m tracking export ctr_model --output runs.parquet
+    """
+    kind = _format(form or ("json" if as_json else None), path)
+    if histories and columns:
+        raise TrackingError("--histories has columns of its own; leave out --columns")
+    runs = ExperimentTracker(store).search_runs(query or "", experiment_name=experiment)
+    if experiment is not None and not runs and query is None:
+        raise TrackingError(f"no runs of an experiment {experiment!r} in {store!r}")
+    table = (
+        history_table(Store(store), [run.run_id for run in runs]) if histories else run_table(runs, columns)
+    )
+    if path is None:
+        write_text(table, sys.stdout, kind)
+    else:
+        count = write_table(table, Path(path), kind)
+        sys.stderr.write(f"Wrote {count} {'points' if histories else 'runs'} to {output.safe(path)}\n")
+    return 0
+
+
+def import_store(
+    other: Annotated[str, typer.Argument(metavar="OTHER_STORE", help="The folder of the other runs.")],
+    experiment: ExperimentOption = None,
+    query: FilterOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+) -> int:
+    """Copy the runs of another store into this one.
+
+    With all their files, under new ids where theirs are taken. Runs that are here already are skipped, so the same
+    import may be repeated; running ones are left out. Registered models are not imported.
+
+    Example: python -m tracking import ../laptop/experiments
+    """
+    place, source = Store(store), Store(other)
+    run_ids = select(source, experiment=experiment, query=query)
+    progress = _say_progress if sys.stderr.isatty() else None
+    outcome = import_runs(place, source, run_ids, dry_run=dry_run, on_progress=progress)
+    if as_json:
+        output.say_json(
+            {
+                "dry_run": dry_run,
+                "imported": outcome.copied,
+                "present": outcome.present,
+                "left_out": outcome.left_out,
+            }
+        )
+    else:
+        _say_import(outcome, dry_run=dry_run)
+        if source.paths.models.is_dir():
+            output.say("Registered models are not imported.")
+    for run_id, reason in outcome.left_out.items():
+        sys.stderr.write(f"tracking: left out {run_id}: {output.safe(reason)}\n")
+    return 1 if outcome.left_out else 0
+
+
+def _say_import(outcome: Imported, *, dry_run: bool) -> None:
+    verb = "Would import" if dry_run else "Imported"
+    output.say(f"{verb} {runs_text(list(outcome.copied))}" if outcome.copied else f"{verb} no runs")
+    renumbered = {old: new for old, new in outcome.copied.items() if old != new}
+    if renumbered and not dry_run:
+        output.table(["there", "here"], [list(pair) for pair in renumbered.items()])
+    if outcome.present:
+        output.say(f"Here already: {runs_text(list(outcome.present.values()))}")
+
+
+def _say_progress(done: int, total: int) -> None:
+    sys.stderr.write(f"\r{done} of {total} runs" if done < total else "\r\x1b[K")
+    sys.stderr.flush()
+
+
+def _format(name: str | None, path: str | None) -> TableFormat:
+    chosen = name or (Path(path).suffix.removeprefix(".") if path else "") or TableFormat.CSV
+    if chosen not in list(TableFormat):
+        raise InvalidValueError(f"format {quoted(chosen)} is none of {', '.join(TableFormat)}; say --format")
+    if chosen == TableFormat.PARQUET and path is None:
+        raise InvalidValueError("Parquet is no text; name a file with --output")
+    return TableFormat(chosen)
