@@ -51,7 +51,9 @@ def opened(paths: RunPaths) -> Iterator[list[BinaryIO]]:
         while True:
             listed = list_journals(paths)
             try:
-                found = [stack.enter_context((paths.folder / name).open("rb")) for name in listed]
+                found: list[BinaryIO] = [
+                    stack.enter_context((paths.folder / name).open("rb")) for name in listed
+                ]
             except FileNotFoundError:
                 pass  # renamed or removed since the listing
             else:

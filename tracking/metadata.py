@@ -1,29 +1,32 @@
 """metadata.json: the published index of all runs, in the plain format others read. Written here, never trusted.
 
-Publishing reads run.json only where it changed since the last publication: metadata.json's modification time is the
-moment its own scan *began*, so whatever was written during or after that scan, also by a process that died before
-it could publish, is newer and is read next time.
+A publication puts the runs that this process changed into the list as it stands, under a lock, so none of another
+process is lost; what this process wrote last it need not read again. Once per process, and when asked for, all runs
+are gone through, of which only those are read that changed: the list's modification time is the moment the last such
+scan *began*, so whatever was written during or after it, also by a process that died before it could publish, is
+newer and is read next time.
 """
 
 import atexit
 import contextlib
 import os
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from tracking import files
 from tracking.errors import CorruptFileError, TrackingError
+from tracking.metadata_text import Pieces, cut, entries_in, joined, piece_of, splice
 from tracking.names import natural_key
 from tracking.paths import StorePaths
 from tracking.records import check_format
 
 COMPLETE_UP_TO = 1000  # runs; a larger store publishes at a limited rate
-COST_S = 6e-6  # of publishing one run, for a process that has not yet measured it
+COST_S = 2e-8  # of publishing a byte of the list, for a process that has not yet measured it
 RATE_SHARE = 100  # above that, a publication is followed by 100 times its own duration without one
+SMALLEST = 200  # bytes of an entry: a smaller list needs no counting
 FIELDS = (
     "run_id",
     "experiment_name",
@@ -50,11 +53,13 @@ def public_entry(entry: Mapping[str, Any], run_dir: str) -> Entry:
 def read_metadata(path: Path) -> dict[str, Entry]:
     """The entries of a metadata.json by run id; empty without one, CorruptFileError for a damaged one."""
     try:
-        entries = files.read_json(path)
+        entries = entries_in(files.read_json(path))
     except FileNotFoundError:
         return {}
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise CorruptFileError(f"{path} must hold a list of runs; repair or remove the file")
+    except CorruptFileError:
+        raise
+    except ValueError:
+        raise CorruptFileError(f"{path} must hold a list of runs; repair or remove the file") from None
     return {str(entry["run_id"]): entry for entry in entries if "run_id" in entry}
 
 
@@ -63,11 +68,25 @@ class Publisher:
 
     def __init__(self, paths: StorePaths) -> None:
         self._paths = paths
+        self._lock = threading.Lock()
+        self._staged: set[str] = set()
+        self._has_scanned = False
+        self._pieces: Pieces = {}
+        self._count = -1
+        self._written: tuple[int, ...] = ()
         self._took_s = 0.0
         self._is_behind = False
 
+    def stage(self, run_id: str) -> None:
+        """Have the next publication say what is then in a run's run.json, and nothing of a run that is gone."""
+        with self._lock:
+            self._staged.add(run_id)
+
     def publish(self, *, force: bool = False) -> None:
-        """Bring metadata.json up to date, unless the store is large and that was done a moment ago."""
+        """Put what was staged into metadata.json, unless the store is large and that was done a moment ago.
+
+        `force` publishes now, and goes through all runs for what others left out.
+        """
         if not force and self._should_wait():
             if not self._is_behind:
                 self._is_behind = True
@@ -75,40 +94,73 @@ class Publisher:
             return
         started = time.monotonic()
         with files.lock(self._paths.metadata_lock):
-            self._publish()
+            self._publish(scans=force or not self._has_scanned)
         self._took_s = time.monotonic() - started
         self._is_behind = False
 
     def _catch_up(self) -> None:
-        # at the end of a process there is nobody left to tell; the next publication includes what this one missed
+        # at the end of a process there is nobody left to tell; a forced publication includes what this one missed
         with contextlib.suppress(OSError, TrackingError):
-            if self._is_behind:
-                self.publish(force=True)
+            if self._staged:
+                with files.lock(self._paths.metadata_lock):
+                    self._publish(scans=False)
 
     def _should_wait(self) -> bool:
         try:
             state = self._paths.metadata.stat()
-            # no entry is shorter than 200 bytes: a smaller file needs no counting
-            if state.st_size < 200 * COMPLETE_UP_TO:
+            if state.st_size < SMALLEST * COMPLETE_UP_TO:
                 return False
-            count = sum(1 for _ in os.scandir(self._paths.runs))
+            if self._count < 0:
+                self._count = self._paths.metadata.read_bytes().count(b'"run_id":')
         except FileNotFoundError:
             return False
-        wait_s = RATE_SHARE * max(self._took_s, count * COST_S)
-        return count > COMPLETE_UP_TO and time.time() - state.st_mtime < wait_s
+        self._has_scanned = self._has_scanned or self._count > COMPLETE_UP_TO
+        wait_s = RATE_SHARE * max(self._took_s, state.st_size * COST_S)
+        # the inode is as old as the last publication
+        return self._count > COMPLETE_UP_TO and time.time() - state.st_ctime < wait_s
 
-    def _publish(self) -> None:
+    def _publish(self, *, scans: bool) -> None:
         path = self._paths.metadata
-        with files.beside(path) as (new, handle):
-            began = os.fstat(handle).st_mtime_ns
-            entries = self._entries()
-            # what comes from JSON needs no preparation, and a thousand entries would take the most of the time
-            text = orjson.dumps(entries, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-            files.write_all(handle, text)
-            os.utime(handle, ns=(began, began))
-            new.replace(path)
+        with self._lock:
+            staged, self._staged = self._staged, set()
+        try:
+            with files.beside(path) as (new, handle):
+                began = os.fstat(handle).st_mtime_ns
+                pieces = self._scanned() if scans else None
+                if pieces is None:
+                    pieces, began = self._spliced(staged, began)
+                text = joined(pieces.values())
+                files.write_all(handle, text)
+                os.utime(handle, ns=(began, began))
+                new.replace(path)
+        except BaseException:
+            with self._lock:
+                self._staged |= staged
+            raise
+        self._has_scanned = True
+        self._count = len(pieces)
+        # what is large is not published often, and would take its memory all the time
+        self._pieces = pieces if len(pieces) <= COMPLETE_UP_TO else {}
+        self._written = _identity(path)
 
-    def _entries(self) -> list[Entry]:
+    def _spliced(self, staged: set[str], now: int) -> tuple[Pieces, int]:
+        path = self._paths.metadata
+        try:
+            is_own = self._pieces and _identity(path) == self._written
+            pieces = self._pieces if is_own else cut(path.read_bytes(), self._pieces)
+            scanned = path.stat().st_mtime_ns
+        except (FileNotFoundError, ValueError):
+            return self._scanned(), now
+        prefix = self._prefix()
+        changes: dict[str, bytes | None] = {}
+        for run_id in sorted(staged, key=natural_key):
+            # under the lock, so that of two processes which changed one run the later one's words stay
+            with contextlib.suppress(CorruptFileError):
+                entry = _read(self._paths.run(run_id).run, run_id, prefix + run_id)
+                changes[run_id] = piece_of(entry) if entry else None
+        return splice(dict(pieces), changes), scanned
+
+    def _scanned(self) -> Pieces:
         try:
             known = read_metadata(self._paths.metadata)
             scanned = self._paths.metadata.stat().st_mtime_ns
@@ -119,14 +171,22 @@ class Publisher:
             files.log.warning("%s; it is kept as %s", error, aside.name)
             self._paths.metadata.replace(aside)
             known, scanned = {}, 0
-        prefix = f"{self._paths.base.resolve().name}/runs/"
+        prefix = self._prefix()
         found = {}
         with os.scandir(self._paths.runs) as folders:
             for folder in folders:
                 entry = _entry(folder, known.get(folder.name), scanned, prefix + folder.name)
                 if entry:
-                    found[folder.name] = entry
-        return [found[run_id] for run_id in sorted(found, key=natural_key)]
+                    found[folder.name] = piece_of(entry)
+        return {run_id: found[run_id] for run_id in sorted(found, key=natural_key)}
+
+    def _prefix(self) -> str:
+        return f"{self._paths.base.resolve().name}/runs/"
+
+
+def _identity(path: Path) -> tuple[int, ...]:
+    state = path.stat()
+    return state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
 
 
 def _entry(folder: os.DirEntry[str], known: Entry | None, scanned: int, run_dir: str) -> Entry | None:
@@ -134,15 +194,22 @@ def _entry(folder: os.DirEntry[str], known: Entry | None, scanned: int, run_dir:
     try:
         if known and _changed(folder, path) < scanned:
             return {**known, "run_dir": run_dir}
-        entry = files.read_object(Path(path))
-        check_format(entry, Path(path))
-        return public_entry({**entry, "run_id": folder.name}, run_dir)
-    except (FileNotFoundError, NotADirectoryError):
         # a store written by other code: the entry is all there is, and goes when the folder is gone
+        return _read(Path(path), folder.name, run_dir) or (public_entry(known, run_dir) if known else None)
+    except FileNotFoundError:
         return public_entry(known, run_dir) if known else None
     except CorruptFileError as error:
         files.log.warning("%s", error)
         return known
+
+
+def _read(path: Path, run_id: str, run_dir: str) -> Entry | None:
+    try:
+        entry = files.read_object(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    check_format(entry, path)
+    return public_entry({**entry, "run_id": run_id}, run_dir)
 
 
 def _changed(folder: os.DirEntry[str], path: str) -> int:

@@ -65,7 +65,9 @@ class Store:
         self._next_number = number + 1
         paths = RunPaths(folder)
         files.make_dir(paths.artifacts)
-        files.write_json(paths.run, {**entry, "run_id": folder.name}, durable=False)
+        entry["run_id"] = folder.name
+        files.write_json(paths.run, entry, durable=False)
+        self.publisher.stage(folder.name)
         return paths
 
     def change(self, run_id: str, *, durable: bool = False, **changes: Any) -> Entry:
@@ -81,11 +83,12 @@ class Store:
 
         Locked against other processes: none of two changes made at once is lost, nor the end of a run.
         """
-        with files.lock(self.paths.run_lock(run_id)):
+        with files.lock_folder(self.paths.run(run_id).folder):
             before = self.require(run_id)
             entry = {"format": FORMAT, **before, **changes(before)}
             entry.pop("run_dir", None)
             files.write_json(self.paths.run(run_id).run, entry, durable=durable)
+        self.publisher.stage(run_id)
         if shown_status(before) is not RunStatus.RUNNING:
             edits.record_edit(self.paths, run_id)
         return entry
