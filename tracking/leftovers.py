@@ -6,6 +6,7 @@ touched for an hour, outside of runs that are being written, was left by a proce
 
 import os
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -39,9 +40,9 @@ def find_leftovers(paths: StorePaths) -> Iterator[Path]:
 
 def remove_leftover(path: Path) -> None:
     """Remove a leftover; one that is gone meanwhile is fine."""
-    with suppress(FileNotFoundError), files.writing(path):
+    with files.writing(path), suppress(FileNotFoundError):
         if path.is_dir() and not path.is_symlink():
-            folders.remove_tree(path)
+            shutil.rmtree(path)
         else:
             path.unlink()
 

@@ -1,9 +1,9 @@
-"""The whole examination, in the order in which repairs build on each other."""
+"""The whole examination, room by room."""
 
 from functools import partial
 
 from tracking import leftovers
-from tracking.doctor.findings import Examination, Fault
+from tracking.doctor.findings import Examination, Fault, Outcome
 from tracking.doctor.models import examine_models
 from tracking.doctor.published import examine_metadata
 from tracking.doctor.runs import examine_runs
@@ -19,9 +19,11 @@ def examine(store: Store, *, repair: bool = True) -> Examination:
     seen = Examination(store, repair)
     if store.paths.base.is_dir():
         _examine_leftovers(seen)
+        examine_metadata(seen)
         examine_runs(seen)
         examine_models(seen)
-        examine_metadata(seen)
+        if any(finding.outcome is Outcome.REPAIRED for finding in seen.findings):
+            store.publisher.publish(force=True)  # what the runs say now
     return seen
 
 

@@ -1,5 +1,7 @@
 """metadata.json against the runs it lists."""
 
+import os
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -7,6 +9,7 @@ from tracking import files
 from tracking.doctor.findings import Examination, Fault
 from tracking.errors import CorruptFileError
 from tracking.metadata import public_entry, read_metadata
+from tracking.store import Store
 
 Entry = dict[str, Any]
 
@@ -15,8 +18,15 @@ def examine_metadata(seen: Examination) -> None:
     """Publish metadata.json again where it is missing, damaged, or does not say what the runs say."""
     what = _fault(seen)
     if what:
-        publish = partial(seen.store.publisher.publish, force=True)
-        seen.repair(Fault.OLD_VIEW, seen.store.paths.metadata, what, "publish it again", publish)
+        path = seen.store.paths.metadata
+        seen.repair(Fault.OLD_VIEW, path, what, "publish it again", partial(_publish, seen.store))
+
+
+def _publish(store: Store) -> None:
+    with files.writing(store.paths.metadata), suppress(FileNotFoundError):
+        # as if every run had changed since it was written; it stays, because it may be all that is known of a run
+        os.utime(store.paths.metadata, (0, 0))
+    store.publisher.publish(force=True)
 
 
 def _fault(seen: Examination) -> str | None:
