@@ -1,22 +1,15 @@
-"""Runs beside each other: which metric decides, which run is best, what the columns of a comparison are called."""
+"""Which metric decides between runs, in which direction, and which run is best by it."""
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
 
 from tracking.errors import InvalidValueError, quoted
 from tracking.records import RunRecord
 
-if TYPE_CHECKING:  # pandas is only loaded by those who ask for a frame
-    import pandas as pd
-
-COLUMNS = ("run_id", "experiment_name", "status", "created_at")
 LOWER_IS_BETTER = frozenset({"nll", "err", "mae", "mape", "mse", "rmse", "perplexity"})
 _FAMILIES = (("auc",), ("accuracy", "acc"), ("loss",))
 _SPLITS = {"test": 0, "val": 1, "valid": 1, "validation": 1, "train": 3}
-
-Row = dict[str, Any]
 
 
 def mode_of(metric: str) -> str:
@@ -43,8 +36,7 @@ def last_value(run: RunRecord, metric: str) -> float | None:
 
 def ranked(runs: Sequence[RunRecord], metric: str, mode: str) -> list[RunRecord]:
     """The runs with the best first; those without a finite value last, equals in their given order."""
-    if mode not in ("max", "min"):
-        raise InvalidValueError(f"mode {quoted(mode)} is none of 'max', 'min'")
+    check_choice("mode", mode, "max", "min")
     sign = -1 if mode == "max" else 1
 
     def key(run: RunRecord) -> tuple[bool, float]:
@@ -60,40 +52,10 @@ def best(runs: Sequence[RunRecord], metric: str, mode: str) -> RunRecord | None:
     return first if first and last_value(first, metric) is not None else None
 
 
-def frame(runs: Sequence[tuple[Mapping[str, Any], RunRecord]]) -> "pd.DataFrame":
-    """The comparison as a DataFrame, for runs given as their dict and record."""
-    import pandas as pd
-
-    rows, columns = table(runs)
-    return pd.DataFrame(rows, columns=columns)
-
-
-def table(runs: Sequence[tuple[Mapping[str, Any], RunRecord]]) -> tuple[list[Row], list[str]]:
-    """Rows and columns of a comparison: COLUMNS, then parameters, then last metric values, each as first seen."""
-    params = list(dict.fromkeys(name for _, run in runs for name in run.params))
-    metrics = list(dict.fromkeys(name for _, run in runs for name in run.summary))
-    param_columns = _columns("params.", params, {*COLUMNS, *metrics})
-    metric_columns = _columns("metrics.", metrics, {*COLUMNS, *params, *param_columns.values()})
-    rows = []
-    for shown, run in runs:
-        row = {name: shown[name] for name in COLUMNS}
-        row |= {param_columns[name]: value for name, value in run.params.items()}
-        row |= {metric_columns[name]: summary.last for name, summary in run.summary.items()}
-        rows.append(row)
-    return rows, [*COLUMNS, *param_columns.values(), *metric_columns.values()]
-
-
-def _columns(prefix: str, names: Sequence[str], others: set[str]) -> dict[str, str]:
-    columns: dict[str, str] = {}
-    taken = others | set(names)
-    for name in names:
-        column = name
-        if name in others:
-            while column in taken:
-                column = prefix + column
-        columns[name] = column
-        taken.add(column)
-    return columns
+def check_choice(kind: str, value: str, *allowed: str) -> None:
+    """Raise InvalidValueError when a value is none of those allowed."""
+    if value not in allowed:
+        raise InvalidValueError(f"{kind} {quoted(value)} is none of {', '.join(map(repr, allowed))}")
 
 
 def _words(metric: str) -> list[str]:

@@ -40,16 +40,18 @@ class Scan:
                 names = [entry.name for entry in entries if is_component(entry.name) and entry.is_dir()]
         except (FileNotFoundError, NotADirectoryError):
             return []
-        return sorted(names, key=lambda name: (natural_key(name), name))
+        return sorted(names, key=order_of)
 
     def entry(self, run_id: str) -> Entry | None:
         """What run.json says, or metadata.json for a run of other code; None for an unknown id.
 
         CorruptFileError names the file when it does not say what every run must.
         """
-        if isinstance(run_id, str) and not is_component(run_id):
+        if not isinstance(run_id, str):
+            check_component("run id", run_id, example="run_001")
+        if not is_component(run_id):
             return None
-        entry = self._read(check_component("run id", run_id, example="run_001"))
+        entry = self._read(run_id)
         if entry is not None:
             self._check(entry)
         return entry
@@ -182,6 +184,23 @@ class Scan:
     def _source(self, run_id: str) -> Path:
         path = self.paths.run(run_id).run
         return path if path.exists() else self.paths.metadata
+
+
+def order_of(run_id: str) -> tuple[Any, str]:
+    """The key that sorts runs: run_2 before run_10."""
+    return natural_key(run_id), run_id
+
+
+def once(on_error: OnError) -> OnError:
+    """Call `on_error` once for each different message; runs that need the same damaged file share one."""
+    told: set[str] = set()
+
+    def tell(error: CorruptFileError) -> None:
+        if str(error) not in told:
+            told.add(str(error))
+            on_error(error)
+
+    return tell
 
 
 def shown_status(entry: Mapping[str, Any]) -> RunStatus:

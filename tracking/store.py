@@ -4,13 +4,16 @@ Reading one run reads its files. Reading many asks the index, which gives what t
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tracking import clock, edits, files, liveness
+from tracking.catalog import Catalog
+from tracking.comparison import Comparison
 from tracking.errors import CorruptFileError, UnknownRunError
 from tracking.history import read_history
+from tracking.index import Index, Row
 from tracking.metadata import Entry, Publisher, public_entry
 from tracking.names import check_component, check_label
 from tracking.numbering import first_free_number
@@ -20,6 +23,11 @@ from tracking.records import FORMAT, RunRecord, RunStatus
 from tracking.scan import OnError, Scan, shown_status
 from tracking.values import tag_values
 from tracking.version import __version__
+
+if TYPE_CHECKING:  # the query language is only loaded by those who search
+    from tracking.query import Field
+
+OrderBy = str | Sequence[str] | None
 
 
 class Store:
@@ -32,6 +40,7 @@ class Store:
         self.paths = StorePaths(Path(base_dir), at)
         self.publisher = Publisher(self.paths)
         self.scan = Scan(self.paths)
+        self.catalog = Catalog(self.scan)
         self._next_number = 0
 
     def create(
@@ -139,11 +148,60 @@ class Store:
 
     def entries(self, experiment_name: str | None, on_error: OnError) -> Iterator[Entry]:
         """All runs, of one experiment or of all; a damaged one is reported and left out."""
-        return self.scan.entries(experiment_name, on_error)
+        return iter(self.catalog.entries(experiment_name, on_error))
 
     def records(self, experiment_name: str | None, on_error: OnError) -> Iterator[RunRecord]:
         """The records of all runs, of one experiment or of all; a damaged one is reported and left out."""
-        return self.scan.records(experiment_name, on_error)
+        return iter(self.catalog.records(experiment_name, on_error))
+
+    def statuses(self, experiment_name: str | None, on_error: OnError) -> list[Row]:
+        """The id, experiment, status and times of all runs, or of one experiment: the least there is to know."""
+        return self.catalog.rows(experiment_name, on_error)
+
+    def search(
+        self,
+        text: str,
+        on_error: OnError,
+        *,
+        experiment_name: str | None = None,
+        order_by: OrderBy = None,
+        limit: int | None = None,
+    ) -> list[RunRecord]:
+        """The records of the runs that pass a filter, oldest first or in the order of `order_by`."""
+        from tracking.search import Search
+
+        search = Search.parse(text, experiment_name=experiment_name, order_by=order_by, limit=limit)
+        return self.catalog.search(search, on_error)
+
+    def columns(
+        self,
+        fields: "Iterable[Field]",
+        on_error: OnError,
+        *,
+        text: str = "",
+        experiment_name: str | None = None,
+        order_by: OrderBy = None,
+        limit: int | None = None,
+    ) -> "tuple[list[str], dict[Field, list[Any]]]":
+        """The ids of the runs that `search` would give, and the values of the fields in them; nothing else is read."""
+        from tracking.search import Search
+
+        search = Search.parse(text, experiment_name=experiment_name, order_by=order_by, limit=limit)
+        return self.catalog.columns(fields, search, on_error)
+
+    @property
+    def index(self) -> Index:
+        """The read index of the store."""
+        return self.catalog.index
+
+    def comparison(self, run_ids: Iterable[str]) -> Comparison:
+        """The named runs beside each other; UnknownRunError or CorruptFileError for one that cannot be."""
+
+        def read(run_id: str) -> tuple[Entry, RunRecord]:
+            entry = self.require(run_id)
+            return self.public(entry), self.record(entry)
+
+        return self.catalog.compare(list(run_ids), read)
 
 
 def warn_left_out(error: CorruptFileError) -> None:

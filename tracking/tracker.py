@@ -84,31 +84,58 @@ class ExperimentTracker:
         """All runs, or those of one experiment, oldest first, as `get_run` gives them without params and metrics."""
         return [self._store.public(entry) for entry in self._store.entries(experiment_name, warn_left_out)]
 
-    def compare_runs(self, run_ids: Iterable[str]) -> "pd.DataFrame":
+    def compare_runs(
+        self, run_ids: Iterable[str], *, differing: bool = False, grouped: bool = False
+    ) -> "pd.DataFrame":
         """A table with a row per run: run_id, experiment_name, status, created_at, parameters, last metric values.
 
-        A name that would be two columns becomes `params.NAME` and `metrics.NAME`.
+        A name that would be two columns becomes `params.NAME` and `metrics.NAME`. With `differing` only what is not
+        the same in all rows. With `grouped` completed runs that differ only in the seed are one row: run_ids,
+        experiment_name, n, parameters, and for each metric its mean and, as NAME_std, its standard deviation.
         """
         if isinstance(run_ids, str):
             raise InvalidValueError(
                 f"run_ids is the text {quoted(run_ids)}; pass a list, such as [{quoted(run_ids)}]"
             )
-        runs = [
-            (self._store.public(entry), self._store.record(entry))
-            for entry in map(self._store.require, run_ids)
-        ]
-        return compare.frame(runs)
+        found = self._store.comparison(run_ids)
+        if grouped:
+            found = found.grouped()
+        return (found.differing() if differing else found).frame()
 
     def get_best_run(
-        self, metric: str, experiment_name: str | None = None, mode: Literal["max", "min"] = "max"
+        self,
+        metric: str,
+        experiment_name: str | None = None,
+        mode: Literal["max", "min"] = "max",
+        *,
+        at: Literal["last", "best"] = "last",
     ) -> dict[str, Any] | None:
         """The run whose last value of `metric` is the highest, or lowest with mode 'min'; as `get_run` gives it.
 
-        Runs without the metric or with a non-finite last value do not take part; None when no run does. Of equal
-        runs the oldest is the best.
+        With `at` "best" the best value that a run ever reached counts, not its last. Runs without a finite one do not
+        take part; None when no run does. Of equal runs the oldest is the best.
         """
-        best = compare.best(self.records(experiment_name), metric, mode)
-        return self.get_run(best.run_id) if best else None
+        compare.check_choice("mode", mode, "max", "min")
+        compare.check_choice("at", at, "last", "best")
+        found = self._store.catalog.best(metric, experiment_name, mode, at, warn_left_out)
+        return self.get_run(found) if found else None
+
+    def search_runs(
+        self,
+        filter: str = "",
+        *,
+        experiment_name: str | None = None,
+        order_by: str | Sequence[str] | None = None,
+        limit: int | None = None,
+    ) -> list[RunRecord]:
+        """The runs that pass a filter, such as "metrics.val_auc.max > 0.8 and params.lr <= 0.01", oldest first.
+
+        `order_by` is a field or several, `-` before one for descending: "-metrics.val_auc"; runs without it come
+        last. QueryError shows the place of what is wrong in a filter. Damaged runs are logged and left out.
+        """
+        return self._store.search(
+            filter, warn_left_out, experiment_name=experiment_name, order_by=order_by, limit=limit
+        )
 
     def start_run(
         self,

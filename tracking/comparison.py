@@ -1,0 +1,170 @@
+"""Comparison: runs beside each other as columns, for a table, a DataFrame or JSON."""
+
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from tracking.records import RunRecord, RunStatus
+
+if TYPE_CHECKING:  # pandas is only loaded by those who ask for a frame
+    import pandas as pd
+
+COLUMNS = ("run_id", "experiment_name", "status", "created_at")
+SEED = re.compile(r"(.*[_.])?seed", re.IGNORECASE)
+
+Column = list[Any]
+Columns = dict[str, Column]
+
+
+class _Missing:
+    """The value of a parameter that a run does not have; one that it has may be None."""
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING = _Missing()
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A row per run: what it is, its parameters, its last metric values; each set of columns in the order first seen.
+
+    MISSING stands where a run lacks a parameter or a metric that another has.
+    """
+
+    about: Columns
+    params: Columns
+    metrics: Columns
+
+    @classmethod
+    def of_runs(cls, runs: Sequence[tuple[Mapping[str, Any], RunRecord]]) -> "Comparison":
+        """The comparison of runs that are given as their dict and record."""
+        return cls(
+            {name: [shown[name] for shown, _ in runs] for name in COLUMNS},
+            columns_of([run.params for _, run in runs]),
+            columns_of([last_values(run) for _, run in runs]),
+        )
+
+    def columns(self) -> Columns:
+        """All columns by their names. A name that would be two becomes `params.NAME` and `metrics.NAME`."""
+        params = _names("params.", self.params, {*self.about, *self.metrics})
+        metrics = _names("metrics.", self.metrics, {*self.about, *self.params, *params.values()})
+        return {
+            **self.about,
+            **{params[name]: column for name, column in self.params.items()},
+            **{metrics[name]: column for name, column in self.metrics.items()},
+        }
+
+    def frame(self) -> "pd.DataFrame":
+        """The columns as a DataFrame; what is missing is NaN."""
+        import pandas as pd
+
+        columns = {
+            name: [math.nan if value is MISSING else value for value in column]
+            for name, column in self.columns().items()
+        }
+        return pd.DataFrame(columns, columns=list(columns))
+
+    def differing(self) -> "Comparison":
+        """Only what tells the rows apart: the parameters and metrics that are not the same in all of them."""
+        about = {name: column for name, column in self.about.items() if name in ("run_id", "run_ids", "n")}
+        return Comparison(about, _differing(self.params), _differing(self.metrics))
+
+    def grouped(self) -> "Comparison":
+        """Completed runs that are alike in all but the seed as one row: how many, mean and deviation of each metric.
+
+        Alike are runs of one experiment with equal parameters, those called `seed` or ending in `_seed` or `.seed`
+        left aside. NAME is the mean over the runs that have the metric, NAME_std their sample standard deviation (NaN
+        for one run). Groups come in the order of their first runs.
+        """
+        groups = self._groups()
+        firsts = [rows[0] for rows in groups]
+        about: Columns = {
+            "run_ids": [[self.about["run_id"][row] for row in rows] for rows in groups],
+            "experiment_name": [self.about["experiment_name"][row] for row in firsts],
+            "n": [len(rows) for rows in groups],
+        }
+        params = {
+            name: [_without_seeds(column[row]) for row in firsts]
+            for name, column in self.params.items()
+            if not SEED.fullmatch(name)
+        }
+        metrics: Columns = {}
+        for name, column in self.metrics.items():
+            values = [[column[row] for row in rows if column[row] is not MISSING] for rows in groups]
+            deviation = f"{name}_std"
+            while deviation in self.metrics:
+                deviation += "_"
+            metrics[name] = [_mean(some) if some else MISSING for some in values]
+            metrics[deviation] = [_deviation(some) if some else MISSING for some in values]
+        return replace(self, about=about, params=params, metrics=metrics)
+
+    def _groups(self) -> list[list[int]]:
+        groups: dict[tuple[Any, ...], list[int]] = {}
+        names = [name for name in self.params if not SEED.fullmatch(name)]
+        for row, status in enumerate(self.about["status"]):
+            if status == RunStatus.COMPLETED:
+                key = tuple(_key(_without_seeds(self.params[name][row])) for name in names)
+                groups.setdefault((self.about["experiment_name"][row], *key), []).append(row)
+        return list(groups.values())
+
+
+def columns_of(rows: Sequence[Mapping[str, Any]]) -> Columns:
+    """Rows as columns, in the order in which their names are first seen."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: [row.get(name, MISSING) for row in rows] for name in names}
+
+
+def last_values(run: RunRecord) -> dict[str, Any]:
+    """The last value of each metric."""
+    return {name: summary.last for name, summary in run.summary.items()}
+
+
+def _names(prefix: str, names: Iterable[str], others: set[str]) -> dict[str, str]:
+    columns: dict[str, str] = {}
+    taken = others | set(names)
+    for name in names:
+        column = name
+        if name in others:
+            while column in taken:
+                column = prefix + column
+        columns[name] = column
+        taken.add(column)
+    return columns
+
+
+def _differing(columns: Columns) -> Columns:
+    return {name: column for name, column in columns.items() if len(set(map(_key, column))) > 1}
+
+
+def _without_seeds(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_seeds(item) for key, item in value.items() if not SEED.fullmatch(str(key))}
+    return value
+
+
+def _key(value: Any) -> Any:
+    """What equal values share: 1 and 1.0, but not 1 and True; two NaNs."""
+    if isinstance(value, str):
+        return ("text", value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return ("number", "NaN" if value != value else value)
+    return value if value is MISSING else ("json", json.dumps(value, sort_keys=True))
+
+
+def _mean(values: Sequence[float]) -> float:
+    try:
+        return math.fsum(values) / len(values)
+    except (OverflowError, ValueError):  # infinities of both signs, or numbers too large to add
+        return sum(value / len(values) for value in values)
+
+
+def _deviation(values: Sequence[float]) -> float:
+    if len(values) < 2:
+        return math.nan
+    mean = _mean(values)
+    return math.dist(values, [mean] * len(values)) / math.sqrt(len(values) - 1)

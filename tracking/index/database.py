@@ -1,0 +1,105 @@
+"""The database of an index: its tables, how it is opened, and which failures mean that it is spoiled."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tracking.index.places import MEMORY
+
+if TYPE_CHECKING:  # sqlite3 is only loaded by those who read many runs
+    import sqlite3
+
+VERSION = (
+    1  # of the tables below; part of the file's name, so that two versions of podium do not fight over one
+)
+BUSY_S = 20.0  # how long another's first build is waited for
+_SPOILED = {1, 11, 26}  # SQLITE_ERROR (other tables than ours), SQLITE_CORRUPT, SQLITE_NOTADB
+
+TABLES = """
+CREATE TABLE state(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+-- one row per folder; `place` sorts like run ids do; `watched` is checked at every refresh
+CREATE TABLE runs(
+  id INTEGER PRIMARY KEY, run_id TEXT NOT NULL UNIQUE, place BLOB NOT NULL, experiment INTEGER, status TEXT,
+  created_at, finished_at, is_run INTEGER NOT NULL, is_foreign INTEGER NOT NULL, fault INTEGER NOT NULL,
+  watched INTEGER NOT NULL, stamp BLOB NOT NULL
+);
+CREATE INDEX runs_watched ON runs(id) WHERE watched;
+CREATE INDEX runs_odd ON runs(id) WHERE is_foreign OR fault;
+-- what a record is made of, as JSON
+CREATE TABLE documents(run INTEGER PRIMARY KEY, entry TEXT, params TEXT, summary TEXT);
+CREATE TABLE names(id INTEGER PRIMARY KEY, kind TEXT NOT NULL, name NOT NULL, UNIQUE(kind, name));
+-- a column of a table of runs lies together
+CREATE TABLE cells(name INTEGER, run INTEGER, value, PRIMARY KEY(name, run)) WITHOUT ROWID;
+CREATE TABLE metrics(
+  name INTEGER, run INTEGER, experiment INTEGER, last, last_step, min, min_step, max, max_step, count, non_finite,
+  PRIMARY KEY(name, run)
+) WITHOUT ROWID;
+"""
+
+
+def connect(place: Path) -> "sqlite3.Connection":
+    """An open index with its tables; sqlite3.DatabaseError when there is something else."""
+    import sqlite3
+
+    seen = identity(place)
+    database = sqlite3.connect(place, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+    try:
+        if place != MEMORY:
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("PRAGMA synchronous = NORMAL")
+        database.execute("PRAGMA temp_store = MEMORY")
+        if _version(database) != VERSION:
+            _make_tables(database)
+        if seen and identity(place) != seen:
+            # somebody removed the file while it was opened: its write-ahead log may be another file's
+            raise sqlite3.OperationalError(f"{place} was replaced while it was opened")
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def is_spoiled(error: "sqlite3.Error") -> bool:
+    """Whether an error means that the file must be made anew; otherwise it cannot be used here and now."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is None or code & 0xFF in _SPOILED
+
+
+def remove(place: Path) -> None:
+    """Remove an index file with what SQLite keeps beside it; what cannot be removed stays."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        try:
+            os.unlink(f"{place}{suffix}")  # noqa: PTH108 - a name that is no file of ours
+        except OSError:
+            continue
+
+
+def identity(place: Path) -> int:
+    """What tells a file from another one of its name; 0 without one."""
+    try:
+        return 0 if place == MEMORY else place.stat().st_ino
+    except OSError:
+        return 0
+
+
+def _version(database: "sqlite3.Connection") -> int:
+    return int(database.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _make_tables(database: "sqlite3.Connection") -> None:
+    import sqlite3
+
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        version = _version(database)
+        if version == 0:
+            for statement in TABLES.split(";\n"):
+                database.execute(statement)
+            database.execute(f"PRAGMA user_version = {VERSION}")
+        elif version != VERSION:  # else another process made them while this one waited
+            raise sqlite3.DatabaseError(f"an index of version {version}, not {VERSION}")
+        database.execute("COMMIT")
+    except BaseException:
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        raise

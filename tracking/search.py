@@ -1,0 +1,119 @@
+"""Search: which runs a filter lets pass, in which order. By the columns of an index, or by plain records."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tracking.errors import InvalidValueError, quoted
+from tracking.index import Row, View
+from tracking.query import (
+    Field,
+    FieldKind,
+    Names,
+    Order,
+    Query,
+    arrange,
+    parse_order,
+    parse_query,
+    resolve,
+    value_of,
+)
+from tracking.records import RunRecord
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is searched for; oldest first where `orders` leave it open. Bare names are resolved when it is done."""
+
+    query: Query
+    orders: tuple[Order, ...] = ()
+    experiment_name: str | None = None
+    limit: int | None = None
+
+    @classmethod
+    def parse(
+        cls,
+        text: str = "",
+        *,
+        experiment_name: str | None = None,
+        order_by: str | Sequence[str] | None = None,
+        limit: int | None = None,
+    ) -> "Search":
+        """The search that is written as a filter and fields to order by; QueryError shows where either is wrong."""
+        if limit is not None and (not isinstance(limit, int) or limit < 0):
+            raise InvalidValueError(
+                f"limit {quoted(limit)} is no number of runs; give 0 or more, or None for all"
+            )
+        by = [order_by] if isinstance(order_by, str) else order_by or []
+        return cls(parse_query(text), tuple(map(parse_order, by)), experiment_name, limit)
+
+    def select(self, view: View) -> list[Row]:
+        """The runs in an index; only the columns that the filter and the order name are read."""
+        query, orders = self._resolved(view.names)
+        rows = view.rows(self.experiment_name)
+        if query.root is not None:
+            fields = list(query.fields)
+            columns = dict(zip(fields, view.columns(fields, rows), strict=True))
+            rows = [rows[number] for number in _passing(query, columns, len(rows))]
+        if orders:
+            fields = [order.field for order in orders]
+            columns = dict(zip(fields, view.columns(fields, rows), strict=True))
+            numbers = arrange(range(len(rows)), orders, lambda number, field: columns[field][number])
+            rows = [rows[number] for number in numbers]
+        return rows[: self.limit]
+
+    def select_records(self, records: Iterable[RunRecord]) -> list[RunRecord]:
+        """The runs among all records of a store, which need no index: the same as `select`."""
+        runs = list(records)
+        query, orders = self._resolved(lambda: names_in(runs))
+        found = [
+            run
+            for run in runs
+            if self.experiment_name in (None, run.experiment_name) and query.matches(_getter(run))
+        ]
+        return arrange(found, orders, value_of)[: self.limit]
+
+    def _resolved(self, names: Callable[[], Names]) -> tuple[Query, list[Order]]:
+        if not _has_bare([*self.query.fields, *(order.field for order in self.orders)]):
+            return self.query, list(self.orders)
+        known = names()
+        return self.query.resolved(known), [order.resolved(known) for order in self.orders]
+
+
+def names_in(records: Iterable[RunRecord]) -> Names:
+    """The parameters, metrics and tags of these runs."""
+    params, metrics, tags = set[str](), set[str](), set[str]()
+    for run in records:
+        params |= run.params.keys()
+        metrics |= run.summary.keys()
+        tags |= run.tags.keys()
+    return Names(frozenset(params), frozenset(metrics), frozenset(tags))
+
+
+def resolved(fields: Sequence[Field], view: View) -> list[Field]:
+    """The fields with bare names replaced by what they mean in the store."""
+    if not _has_bare(fields):
+        return list(fields)
+    names = view.names()
+    return [resolve(field, names) for field in fields]
+
+
+def _passing(query: Query, columns: dict[Field, list[Any]], total: int) -> list[int]:
+    found = []
+    number = 0
+
+    def get(field: Field) -> Any:
+        return columns[field][number]
+
+    for number in range(total):
+        if query.matches(get):
+            found.append(number)
+    return found
+
+
+def _getter(run: RunRecord) -> Callable[[Field], Any]:
+    return lambda field: value_of(run, field)
+
+
+def _has_bare(fields: Iterable[Field]) -> bool:
+    return any(field.kind is FieldKind.BARE for field in fields)
