@@ -7,21 +7,26 @@ other code) is read as local time.
 import time
 from datetime import datetime
 
-_second = -1
+_millisecond = _second = -1
+_now = ""
 _text = ("", "")
 
 
 def now() -> str:
     """The present as ISO text with milliseconds and UTC offset."""
-    global _second, _text
-    milliseconds = time.time_ns() // 1_000_000
-    second, rest = divmod(milliseconds, 1000)
+    global _millisecond, _second, _now, _text
+    millisecond = time.time_ns() // 1_000_000
+    if millisecond == _millisecond:
+        return _now
+    second, rest = divmod(millisecond, 1000)
     if second != _second:
         # one call per second works out the calendar; calls in between only add the milliseconds
         text = datetime.fromtimestamp(second).astimezone().isoformat()
-        _second, _text = second, (text[:19], text[19:])
+        _text, _second = (text[:19], text[19:]), second
     head, offset = _text
-    return f"{head}.{rest:03d}{offset}"
+    now = f"{head}.{rest:03d}{offset}"
+    _now, _millisecond = now, millisecond
+    return now
 
 
 def parse(text: str) -> datetime:

@@ -10,6 +10,7 @@ import itertools
 import math
 from collections.abc import Iterator
 from datetime import datetime
+from operator import le
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -45,9 +46,19 @@ class Column(NamedTuple):
     stamps: list[str]
 
 
+Columns = dict[str, Column]
+
+
 def rank(step: Any) -> float:
     """Where a step stands among the others of its metric; a point without one comes last."""
     return step if isinstance(step, int | float) and step == step else math.inf
+
+
+def is_ascending(steps: list[Any]) -> bool:
+    """Whether steps are in the order that `rank` gives them."""
+    if set(map(type, steps)) != {int}:
+        steps = list(map(rank, steps))
+    return all(map(le, steps, itertools.islice(steps, 1, None)))
 
 
 def read_history(paths: RunPaths) -> History:
@@ -109,8 +120,8 @@ def parse_calls(text: bytes, path: Path) -> Calls:
     return calls
 
 
-def columns(calls: Calls) -> dict[str, Column]:
-    """The points of log calls by metric."""
+def columns(calls: Calls) -> Columns:
+    """The points of log calls by metric; metrics that are always logged together share their steps and stamps."""
     if not calls.metrics:
         return {}
     names = tuple(calls.metrics[0])
@@ -119,7 +130,7 @@ def columns(calls: Calls) -> dict[str, Column]:
             name: Column(calls.steps, [metrics[name] for metrics in calls.metrics], calls.stamps)
             for name in names
         }
-    found: dict[str, Column] = {}
+    found: Columns = {}
     for step, stamp, metrics in zip(*calls, strict=True):
         for name, value in metrics.items():
             column = found.get(name)

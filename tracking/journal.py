@@ -19,11 +19,11 @@ from typing import Protocol
 
 from tracking import files, journals, liveness
 from tracking.errors import StoreUnwritableError, TrackingError
-from tracking.history import journal_text, parse_calls, read_journals
+from tracking.history import columns, journal_text, parse_calls, read_journals
 from tracking.metrics_text import MetricsText
 from tracking.paths import RunPaths
 from tracking.records import RunStatus
-from tracking.summary import Stats, add_calls, drop_view_beyond, read_view, write_summary
+from tracking.summary import Stats, add_columns, drop_view_beyond, read_view, write_summary
 
 VIEW_SHARE = 50  # a refresh of a view waits 50 times as long as it takes: at most 2% of the time
 VIEW_COST_S = (
@@ -213,7 +213,7 @@ class Journal:
             text = text[: text.rfind(b"\n") + 1]
             if not text:
                 return  # a line longer than a chunk: readers count it
-            add_calls(self._stats, parse_calls(text, self._path))
+            add_columns(self._stats, columns(parse_calls(text, self._path)))
             self._counted += len(text)
             if time.monotonic() > deadline:
                 return
@@ -230,8 +230,9 @@ class Journal:
         text, stats = MetricsText(), Stats()
         with journals.opened(self._paths) as opened:
             for calls in read_journals(opened):
-                text.add(calls)
-                add_calls(stats, calls)
+                found = columns(calls)
+                text.add(found)
+                add_columns(stats, found)
         files.write_pieces(self._paths.metrics, text.pieces())
         return stats
 

@@ -15,6 +15,7 @@ from tracking.plain import INT_MAX, INT_MIN
 from tracking.values import Number, metric_values, non_finite_text, step_value
 
 _NEWLINE = orjson.OPT_APPEND_NEWLINE
+_encode, _now = orjson.dumps, clock.now  # looked up once: this runs at every step
 
 
 class Line(NamedTuple):
@@ -43,28 +44,25 @@ class LineEncoder:
 
     def encode(self, metrics: Mapping[str, Any], step: Any) -> bytes:
         """The line of a log call made now, empty without metrics; InvalidValueError for what cannot be kept."""
-        if metrics and type(metrics) is dict and (step is None or type(step) is int):
-            line = self._encode_plain(metrics, step)
-            if line:
-                return line
+        if type(metrics) is dict and (step is None or (type(step) is int and INT_MIN <= step <= INT_MAX)):
+            names = self._names
+            for name, value in metrics.items():
+                if type(value) is not float or name not in names:
+                    break
+            else:
+                try:
+                    line = _encode({"step": step, "timestamp": _now(), "metrics": metrics}, None, _NEWLINE)
+                except TypeError:
+                    line = b""  # a name that is a text of a kind of its own
+                # a NaN or an infinity is written as null, and needs the long way
+                if metrics and line.count(b"null") == (step is None):
+                    return line
+        return self._encode_checked(metrics, step)
+
+    def _encode_checked(self, metrics: Mapping[str, Any], step: Any) -> bytes:
         values = metric_values(metrics)
         number = step_value(step)
         if not values:
             return b""
-        line = Line(number, clock.now(), values).encode()
         self._names.update(values)
-        return line
-
-    def _encode_plain(self, metrics: dict[str, Any], step: int | None) -> bytes:
-        names = self._names
-        for name, value in metrics.items():
-            if type(value) is not float or name not in names:
-                return b""
-        if step is not None and not INT_MIN <= step <= INT_MAX:
-            return b""
-        try:
-            line = orjson.dumps({"step": step, "timestamp": clock.now(), "metrics": metrics}, option=_NEWLINE)
-        except TypeError:  # a name that is a text of a kind of its own
-            return b""
-        # a NaN or an infinity is written as null, and needs the long way
-        return line if line.count(b"null") == (step is None) else b""
+        return Line(number, clock.now(), values).encode()

@@ -4,19 +4,15 @@ Numbers are written by columns, because one call that encodes a thousand of them
 Memory is the size of the text.
 """
 
-import itertools
 import math
 from collections.abc import Iterator
-from operator import le
+from itertools import chain
 from typing import Any
 
 import orjson
 
-from tracking.history import Calls, Column, columns, rank
+from tracking.history import Column, Columns, is_ascending, rank
 from tracking.values import non_finite_text
-
-_ROW = b'    {"step": %b, "value": %b, "timestamp": %b}'
-_STEP = slice(len(b'    {"step": '), None)
 
 
 class MetricsText:
@@ -27,19 +23,17 @@ class MetricsText:
         self._last_rank: dict[str, float] = {}
         self._unordered: set[str] = set()
 
-    def add(self, calls: Calls) -> None:
-        """Take in some log calls."""
-        encoded: dict[int, list[bytes]] = {}  # metrics that are logged together share their steps and times
-        for name, column in columns(calls).items():
-            steps = encoded.get(id(column.steps)) or encoded.setdefault(
-                id(column.steps), _texts(column.steps)
-            )
-            stamps = encoded.get(id(column.stamps)) or encoded.setdefault(
-                id(column.stamps), _stamp_texts(column.stamps)
-            )
-            rows = map(_ROW.__mod__, zip(steps, _value_texts(column.values), stamps, strict=True))
-            self._blocks.setdefault(name, []).append(b",\n".join(rows))
-            self._notice_order(name, column)
+    def add(self, columns: Columns) -> None:
+        """Take in the points of some log calls."""
+        frames: dict[int, _Frame] = {}  # metrics that are logged together share their steps and times
+        for name, column in columns.items():
+            frame = frames.get(id(column.steps))
+            if frame is None:
+                frame = frames[id(column.steps)] = _Frame(column)
+            self._blocks.setdefault(name, []).append(frame.rows(column.values))
+            if not frame.is_ordered or rank(column.steps[0]) < self._last_rank.get(name, -math.inf):
+                self._unordered.add(name)
+            self._last_rank[name] = rank(column.steps[-1])
 
     def pieces(self) -> Iterator[bytes]:
         """The text, to be written piece by piece."""
@@ -58,20 +52,23 @@ class MetricsText:
             opening = b",\n  "
         yield b"\n}\n" if self._blocks else b"{}\n"
 
-    def _notice_order(self, name: str, column: Column) -> None:
-        ranks = list(map(rank, column.steps))
-        if ranks[0] < self._last_rank.get(name, -math.inf) or not is_ascending(ranks):
-            self._unordered.add(name)
-        self._last_rank[name] = ranks[-1]
 
+class _Frame:
+    """What stands around the values of points: their steps and times."""
 
-def is_ascending(ranks: list[float]) -> bool:
-    """Whether each is at least as high as the one before."""
-    return all(map(le, ranks, itertools.islice(ranks, 1, None)))
+    def __init__(self, column: Column) -> None:
+        self._before = [b'    {"step": %b, "value": ' % text for text in _texts(column.steps)]
+        self._after = [b', "timestamp": "%b"},\n' % text for text in _stamp_texts(column.stamps)]
+        self.is_ordered = is_ascending(column.steps)
+
+    def rows(self, values: list[Any]) -> bytes:
+        """The points with these values, a line each."""
+        parts = zip(self._before, _value_texts(values), self._after, strict=True)
+        return b"".join(chain.from_iterable(parts))[:-2]
 
 
 def _texts(values: list[Any]) -> list[bytes]:
-    if all(type(value) is int or value is None for value in values):
+    if set(map(type, values)) <= {int, type(None)}:
         return orjson.dumps(values)[1:-1].split(b",")
     return [orjson.dumps(value) for value in values]  # steps of other code
 
@@ -85,12 +82,12 @@ def _value_texts(values: list[Any]) -> list[bytes]:
 def _stamp_texts(stamps: list[str]) -> list[bytes]:
     texts = orjson.dumps(stamps)[2:-2].split(b'","')
     if len(texts) == len(stamps):
-        return [b'"%b"' % text for text in texts]
-    return [orjson.dumps(stamp) for stamp in stamps]  # a text with quotes and commas in it
+        return texts
+    return [orjson.dumps(stamp)[1:-1] for stamp in stamps]  # a text with quotes and commas in it
 
 
 def _rank_of_row(row: bytes) -> float:
     try:
-        return rank(orjson.loads(row[_STEP].partition(b', "value"')[0]))
+        return rank(orjson.loads(row[len(b'    {"step": ') :].partition(b', "value"')[0]))
     except ValueError:
         return math.inf  # a text of other code that looks like the row itself

@@ -14,9 +14,19 @@ from typing import Any
 
 from tracking import files
 from tracking.errors import CorruptFileError
-from tracking.history import Calls, Column, History, columns, rank, read_calls, read_history, read_journals
+from tracking.history import (
+    Calls,
+    Column,
+    Columns,
+    History,
+    columns,
+    is_ascending,
+    rank,
+    read_calls,
+    read_history,
+    read_journals,
+)
 from tracking.journals import opened
-from tracking.metrics_text import is_ascending
 from tracking.paths import RunPaths
 from tracking.records import MetricSummary
 from tracking.values import Number
@@ -52,7 +62,7 @@ class Stat:
     def add_column(self, column: Column) -> None:
         """Count points; what add would come to for each of them in turn."""
         steps, values, _ = column
-        if not (is_ascending(list(map(rank, steps))) and math.isfinite(sum(values))):
+        if not (is_ascending(steps) and math.isfinite(sum(values))):
             for value, step in zip(values, steps, strict=True):
                 self.add(value, step)
             return
@@ -78,9 +88,9 @@ class Stat:
 Stats = dict[str, Stat]
 
 
-def add_calls(stats: Stats, calls: Calls) -> None:
-    """Count the points of log calls."""
-    for name, column in columns(calls).items():
+def add_columns(stats: Stats, found: Columns) -> None:
+    """Count points by metric."""
+    for name, column in found.items():
         stat = stats.get(name)
         if stat is None:
             stat = stats[name] = Stat()
@@ -90,7 +100,7 @@ def add_calls(stats: Stats, calls: Calls) -> None:
 def add_all(stats: Stats, chunks: Iterable[Calls]) -> Stats:
     """Count the points of chunks of log calls."""
     for calls in chunks:
-        add_calls(stats, calls)
+        add_columns(stats, columns(calls))
     return stats
 
 
