@@ -60,10 +60,11 @@ def is_secret(name: Any, value: Any) -> bool:
 def is_secret_text(name: Any, text: str) -> bool:
     """`is_secret` of a value that is known as text only, from a command line or a file: `7`, `true`, `hunter2`."""
     text = text.strip()
-    bare = text.strip("'\"")
-    if bare.lower() in _NOTHING or bare == MASK:
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        return is_secret(name, text[1:-1])
+    if text.lower() in _NOTHING or text == MASK:
         return False
-    return is_secret(name, 1 if _NUMBER.fullmatch(text) else bare)
+    return is_secret(name, 1 if _NUMBER.fullmatch(text) else text)
 
 
 def masked(value: Any) -> Any:

@@ -48,6 +48,7 @@ def train(cfg: DictConfig) -> float:
             config=OmegaConf.to_yaml(cfg, resolve=True),
             overrides=overrides(),
             data=facts,
+            seeds={"seed": config["seed"]},
         ) as run,
         cpu_threads(config["training"].get("threads", 1)),
     ):
