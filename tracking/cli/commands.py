@@ -10,16 +10,30 @@ from typer.models import OptionInfo
 
 # the name, and the function in a module of tracking.cli
 COMMANDS: dict[str, str] = {
-    "list": "runs:list_experiments",
+    "list": "listing:list_experiments",
+    "search": "search:search",
     "compare": "runs:compare",
     "plot": "plots:plot",
-    "show": "runs:show",
+    "show": "show:show",
     "best": "runs:best",
+    "diff": "diff:diff",
     "models": "models:models",
     "champion": "models:champion",
     "promote": "models:promote",
     "rollback": "models:rollback",
     "history": "models:history",
+    "tag": "edits:tag",
+    "note": "edits:note",
+    "rename": "edits:rename",
+    "finish": "edits:finish",
+    "stop": "edits:stop",
+    "delete": "upkeep:delete",
+    "restore": "upkeep:restore",
+    "trash": "upkeep:show_trash",
+    "gc": "upkeep:gc",
+    "doctor": "upkeep:doctor",
+    "export": "transfer:export",
+    "import": "transfer:import_store",
 }
 
 

@@ -15,6 +15,9 @@ from tracking.names import natural_key
 
 Rows = Sequence[Sequence[Any]]
 
+MOST_RANGES = 100  # of run ids in a list; a longer one is cut after HEAD of them
+HEAD = 10
+
 
 def say(text: str = "") -> None:
     """One line of output; characters that would steer the terminal are shown escaped."""
@@ -76,7 +79,7 @@ def param(value: Any) -> str:
 
 
 def ranges(run_ids: Sequence[str], *, whole: bool) -> str:
-    """Run ids in a list; neighbours are drawn together as run_001..run_005 unless `whole`."""
+    """Run ids in a list; unless `whole` neighbours are drawn together as run_001..run_005, and a long list is cut."""
     ids = sorted(run_ids, key=natural_key)
     if whole:
         return ", ".join(ids)
@@ -86,7 +89,11 @@ def ranges(run_ids: Sequence[str], *, whole: bool) -> str:
             groups[-1].append(run_id)
         else:
             groups.append([run_id])
-    return ", ".join(group[0] if len(group) == 1 else f"{group[0]}..{group[-1]}" for group in groups)
+    texts = [group[0] if len(group) == 1 else f"{group[0]}..{group[-1]}" for group in groups]
+    if len(texts) > MOST_RANGES:
+        rest = sum(map(len, groups[HEAD:-1]))
+        texts = [*texts[:HEAD], f"({rest} more)", texts[-1]]
+    return ", ".join(texts)
 
 
 def safe(text: str) -> str:

@@ -1,19 +1,32 @@
-"""Commands about runs: list, compare, plot, show, best."""
+"""Commands that put the runs of an experiment beside each other: compare, best."""
 
-import sys
-from collections import Counter
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
 
 from tracking import compare as comparison
 from tracking.cli import output
+from tracking.cli.columns import (
+    RUN_ID,
+    ColumnsOption,
+    LimitOption,
+    SortOption,
+    chosen,
+    label,
+    plain,
+    shown,
+)
+from tracking.cli.facts import facts
+from tracking.cli.groups import say_groups
 from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
-from tracking.errors import CorruptFileError, TrackingError, UnknownRunError
+from tracking.cli.ranking import Ranking, rank
+from tracking.cli.search import check_limit
+from tracking.cli.show import say_params
+from tracking.errors import CorruptFileError, InvalidValueError, TrackingError
 from tracking.names import natural_key
-from tracking.records import RunRecord, RunStatus
+from tracking.query import Field, FieldKind, MetricPart, Names, arrange, parse_order, value_of
+from tracking.records import RunRecord
 from tracking.store import Store
 
 Experiment = Annotated[str, typer.Argument(help="The experiment's name.")]
@@ -23,187 +36,78 @@ MetricOption = Annotated[
 ModeOption = Annotated[
     str | None, typer.Option("--mode", help="max or min; by default what suits the metric.")
 ]
-
-
-def list_experiments(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> int:
-    """List all experiments and their runs.
-
-    Example: python -m tracking list
-    """
-    runs, damaged = _entries(Store(store))
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for run in runs:
-        groups.setdefault(run["experiment_name"], []).append(run)
-    if as_json:
-        output.say_json(
-            {
-                name: _counts(group) | {"run_ids": [run["run_id"] for run in group]}
-                for name, group in groups.items()
-            }
-        )
-    elif not groups:
-        output.say(f"No runs in {store!r} yet.")
-    elif sys.stdout.isatty():
-        rows = [
-            [name, *_counts(group).values(), output.ranges([run["run_id"] for run in group], whole=False)]
-            for name, group in groups.items()
-        ]
-        output.title("ALL EXPERIMENTS")
-        output.table(
-            ["experiment", "runs", *(status.value for status in RunStatus), "run ids"], rows, wraps=True
-        )
-    else:
-        output.title("ALL EXPERIMENTS")
-        for name, group in groups.items():
-            output.say(f"\n{name}:")
-            for status, count in _counts(group).items():
-                if count or status in ("total", "completed"):
-                    output.say(f"  {'Total runs' if status == 'total' else status.capitalize()}: {count}")
-            output.say(f"  Run IDs: {output.ranges([run['run_id'] for run in group], whole=True)}")
-    return output.report(damaged)
+FilterOption = Annotated[
+    str | None, typer.Option("--filter", metavar="FILTER", help="Only runs that pass it; see search.")
+]
 
 
 def compare(
     experiment: Experiment,
     metric: MetricOption = None,
     mode: ModeOption = None,
+    *,
+    text: FilterOption = None,
+    columns: ColumnsOption = None,
+    sort: SortOption = None,
+    limit: LimitOption = None,
+    differing: Annotated[
+        bool, typer.Option("--differing", help="Only columns in which the runs differ.")
+    ] = False,
+    grouped: Annotated[
+        bool, typer.Option("--grouped", help="Completed runs that differ only in the seed as one row.")
+    ] = False,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> int:
     """Compare the runs of an experiment.
 
     Best first, and the best one in full below. Without --metric the best available one decides: test_auc, val_auc,
-    any AUC, accuracy, loss, in this order.
+    any AUC, accuracy, loss, in this order. --grouped shows the mean of each metric over the seeds, its sample standard
+    deviation, and how many runs there were.
 
-    Example: python -m tracking compare ctr_model --metric val_loss
+    Example: python -m tracking compare ctr_model --metric val_loss --filter "learning_rate < 0.01" --differing
     """
-    runs, damaged = _experiment(Store(store), experiment)
-    chosen, direction, ranked = _rank(runs, metric, mode)
-    best = comparison.best(ranked, chosen, direction) if chosen else None
+    check_limit(limit)
+    runs, damaged = _experiment(Store(store), experiment, text)
+    ranking = rank(runs, metric, mode)
+    if grouped:
+        if columns or sort:
+            raise InvalidValueError(
+                "--grouped has columns and an order of its own; leave --columns and --sort out"
+            )
+        say_groups(experiment, ranking, limit=limit, differing=differing, as_json=as_json)
+        return output.report(damaged)
+    rows = _arranged(ranking.runs, sort)[:limit]
+    names = _names(runs)
+    if columns:
+        fields = chosen(columns, names, first=[RUN_ID])
+    else:
+        fields = _usual(rows, ranking.metric)
+    if differing:
+        fields = [field for field in fields if field == RUN_ID or _differs(rows, field)]
     if as_json:
-        output.say_json(
-            {
-                "experiment": experiment,
-                "metric": chosen,
-                "mode": direction,
-                "best": best.run_id if best else None,
-                "runs": [_facts(run) for run in ranked],
-            }
-        )
+        _say_json(experiment, ranking, rows, fields if columns or differing else None)
         return output.report(damaged)
     output.say(f"Found {len(runs)} run{'s' if len(runs) != 1 else ''} for {experiment!r}\n")
     output.title(f"EXPERIMENT COMPARISON: {experiment}")
-    columns, rows = _table(ranked, chosen)
-    output.table(columns, rows, keep=3)
+    cells = [[shown(field, value_of(run, field)) for field in fields] for run in rows]
+    output.table([label(field, fields) for field in fields], cells, keep=min(3, len(fields)))
     output.say()
-    if best and chosen:
-        _say_best(best, chosen)
+    if ranking.best and ranking.metric:
+        _say_best(ranking.best, ranking.metric, ranking.best.summary[ranking.metric].last)
     else:
         output.say("No run has a metric with a finite value yet.")
     return output.report(damaged)
-
-
-def plot(
-    experiment: Experiment,
-    metric: Annotated[str, typer.Argument(help="The metric to draw.")],
-    run_ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[RUN]...", help="The runs; by default all that have it.")
-    ] = None,
-    store: StoreOption = DEFAULT_STORE,
-    as_json: JsonOption = False,
-) -> int:
-    """Draw the curves of a metric.
-
-    The picture is metric_comparison_METRIC.png in the store.
-
-    Example: python -m tracking plot ctr_model val_auc run_001 run_002
-    """
-    from tracking.history import read_history
-    from tracking.plots import plot_metric
-
-    place = Store(store)
-    runs, damaged = _experiment(place, experiment)
-    known = {run.run_id: run for run in runs}
-    for run_id in run_ids or ():
-        if run_id not in known:
-            other = place.require(run_id)["experiment_name"]
-            raise UnknownRunError(
-                f"run {run_id!r} belongs to the experiment {other!r}, not to {experiment!r}"
-            )
-    histories = {}
-    for run_id in run_ids or known:
-        if metric in known[run_id].summary:
-            histories[run_id] = read_history(place.paths.run(run_id))[metric]
-        elif run_ids:
-            sys.stderr.write(f"tracking: {run_id} has no metric {metric!r}; it is left out\n")
-    if not histories:
-        names = sorted({name for run in runs for name in run.summary}, key=natural_key)
-        raise TrackingError(
-            f"no run to draw has the metric {metric!r}; metrics of {experiment!r}: {', '.join(names) or 'none'}"
-        )
-    path = plot_metric(place.paths.plot(metric), metric, histories, title=f"{experiment}: {metric}")
-    path = place.paths.named / path.name
-    output.say_json({"path": str(path), "runs": list(histories)}) if as_json else output.say(f"Wrote {path}")
-    return output.report(damaged)
-
-
-def show(
-    run_id: Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")],
-    store: StoreOption = DEFAULT_STORE,
-    as_json: JsonOption = False,
-) -> int:
-    """Show one run in full.
-
-    How it went, parameters, metrics, artifacts.
-
-    Example: python -m tracking show run_001
-    """
-    place = Store(store)
-    entry = place.require(run_id)
-    run = place.record(entry)
-    artifacts = sorted(
-        str(path.relative_to(run.run_dir / "artifacts"))
-        for path in (run.run_dir / "artifacts").rglob("*")
-        if path.is_file()
-    )
-    if as_json:
-        output.say_json(
-            {**_facts(run), "artifacts": artifacts, "history": (place.full(run_id) or {})["metrics"]}
-        )
-        return 0
-    output.title(f"{run.run_id}: {run.experiment_name}")
-    facts = {
-        "Status": run.status.value,
-        "Created": f"{run.created_at:%Y-%m-%d %H:%M:%S}",
-        "Finished": f"{run.finished_at:%Y-%m-%d %H:%M:%S}" if run.finished_at else None,
-        "Duration": _duration(run),
-        "Tags": ", ".join(f"{name}={value}" for name, value in run.tags.items()),
-        "Description": run.description,
-        "Folder": run.run_dir,
-        "Sweep": f"{run.sweep.get('id')}, job {run.sweep.get('job')}" if run.sweep else None,
-        "Error": run.error,
-    }
-    for name, fact in facts.items():
-        if fact:
-            output.say(f"{name}: {fact}")
-    _say_params(run)
-    if run.summary:
-        output.say("\nMetrics:")
-        rows = [
-            [name, s.last, s.min, s.min_step, s.max, s.max_step, s.count] for name, s in run.summary.items()
-        ]
-        output.table(["metric", "last", "min", "at", "max", "at", "points"], rows, keep=2)
-    if artifacts:
-        output.say("\nArtifacts:")
-        for artifact in artifacts:
-            output.say(f"  {artifact}")
-    return 0
 
 
 def best(
     experiment: Experiment,
     metric: MetricOption = None,
     mode: ModeOption = None,
+    at: Annotated[
+        str, typer.Option("--at", metavar="last|best", help="By the last value, or the best it reached.")
+    ] = "last",
+    text: FilterOption = None,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> int:
@@ -211,106 +115,116 @@ def best(
 
     With its parameters and final metrics.
 
-    Example: python -m tracking best ctr_model --metric val_loss --mode min
+    Example: python -m tracking best ctr_model --metric val_loss --mode min --at best
     """
-    runs, damaged = _experiment(Store(store), experiment)
-    chosen, direction, ranked = _rank(runs, metric, mode)
-    found = comparison.best(ranked, chosen, direction) if chosen else None
-    if found is None or chosen is None:
+    comparison.check_choice("at", at, "last", "best")
+    runs, damaged = _experiment(Store(store), experiment, text)
+    ranking = rank(runs, metric, mode)
+    found = _best_at(ranking, at)
+    if found is None or ranking.metric is None:
         raise TrackingError(f"no run of {experiment!r} has a finite value of {metric or 'any metric'}")
+    run, value = found
     if as_json:
-        output.say_json({"metric": chosen, "mode": direction, **_facts(found)})
+        output.say_json(
+            {"metric": ranking.metric, "mode": ranking.mode, "at": at, "value": value, **facts(run)}
+        )
     else:
-        _say_best(found, chosen)
+        _say_best(run, ranking.metric, value)
     return output.report(damaged)
 
 
-def _entries(store: Store) -> tuple[list[dict[str, Any]], list[CorruptFileError]]:
+def _experiment(
+    store: Store, experiment: str, text: str | None
+) -> tuple[list[RunRecord], list[CorruptFileError]]:
     damaged: list[CorruptFileError] = []
-    return [store.public(entry) for entry in store.entries(None, damaged.append)], damaged
-
-
-def _experiment(store: Store, experiment: str) -> tuple[list[RunRecord], list[CorruptFileError]]:
-    damaged: list[CorruptFileError] = []
-    runs = list(store.records(experiment, damaged.append))
+    if text:
+        runs = store.search(text, damaged.append, experiment_name=experiment)
+    else:
+        runs = list(store.records(experiment, damaged.append))
     if not runs and not damaged:
-        names = dict.fromkeys(entry["experiment_name"] for entry in store.entries(None, damaged.append))
+        known = list(dict.fromkeys(row.experiment_name for row in store.catalog.rows(None, damaged.append)))
+        if experiment in known:
+            raise TrackingError(f"no run of {experiment!r} passes the filter")
         raise TrackingError(
-            f"no runs of an experiment {experiment!r} in {str(store.paths.named)!r}; known: {', '.join(names) or 'none'}"
+            f"no runs of an experiment {experiment!r} in {str(store.paths.named)!r}; known: {', '.join(known) or 'none'}"
         )
     return runs, damaged
 
 
-def _rank(
-    runs: Sequence[RunRecord], metric: str | None, mode: str | None
-) -> tuple[str | None, str, list[RunRecord]]:
-    chosen = metric or comparison.best_available_metric(runs)
-    direction = mode or comparison.mode_of(chosen or "")
-    return chosen, direction, comparison.ranked(runs, chosen or "", direction)
+def _best_at(ranking: Ranking, at: str) -> tuple[RunRecord, Any] | None:
+    """The best run and the value that makes it so."""
+    if at == "last" or ranking.metric is None:
+        run = ranking.best
+        return (run, run.summary[ranking.metric].last) if run and ranking.metric else None
+    reached = [
+        (getattr(run.summary[ranking.metric], ranking.mode), run)
+        for run in ranking.runs
+        if ranking.metric in run.summary
+    ]
+    pairs = [(value, run) for value, run in reached if value is not None]
+    if not pairs:
+        return None
+    best_value = (min if ranking.mode == "min" else max)(value for value, _ in pairs)
+    first = min((run for value, run in pairs if value == best_value), key=lambda run: natural_key(run.run_id))
+    return first, best_value
 
 
-def _table(runs: Sequence[RunRecord], metric: str | None) -> tuple[list[str], list[list[Any]]]:
-    """Columns by how much they tell: id, status, the metric, what differs between runs, other metrics, the rest."""
-    params = list(dict.fromkeys(name for run in runs for name in run.params))
-    differ = [name for name in params if len({repr(run.params.get(name)) for run in runs}) > 1]
+def _arranged(runs: list[RunRecord], sort: Sequence[str] | None) -> list[RunRecord]:
+    names = _names(runs)
+    return arrange(runs, [parse_order(order).resolved(names) for order in sort or ()], value_of)
+
+
+def _names(runs: Sequence[RunRecord]) -> Names:
+    return Names(
+        frozenset(name for run in runs for name in run.params),
+        frozenset(name for run in runs for name in run.summary),
+        frozenset(name for run in runs for name in run.tags),
+    )
+
+
+def _usual(runs: Sequence[RunRecord], metric: str | None) -> list[Field]:
+    """Fields by how much they tell: id, status, the metric, what differs between runs, other metrics, the rest."""
+    params = [
+        Field(FieldKind.PARAM, name) for name in dict.fromkeys(name for run in runs for name in run.params)
+    ]
+    differ = [field for field in params if _differs(runs, field)]
     metrics = [name for name in dict.fromkeys(name for run in runs for name in run.summary) if name != metric]
     metrics.sort(key=lambda name: not name.startswith("test"))
-    names: list[tuple[str, str]] = [("metric", metric)] if metric else []
-    names += [("param", name) for name in differ] + [("metric", name) for name in metrics]
-    names += [("param", name) for name in params if name not in differ]
-    rows = []
-    for run in runs:
-        cells = [
-            output.param(run.params.get(name))
-            if kind == "param"
-            else getattr(run.summary.get(name), "last", None)
-            for kind, name in names
-        ]
-        rows.append([run.run_id, run.status.value, *cells])
-    return ["run_id", "status", *(name for _, name in names)], rows
+    last = [Field(FieldKind.METRIC, name, MetricPart.LAST) for name in ([metric] if metric else []) + metrics]
+    head = last[:1] if metric else []
+    return [RUN_ID, Field(FieldKind.RUN, "status"), *head, *differ, *last[len(head) :]] + [
+        field for field in params if field not in differ
+    ]
 
 
-def _say_best(run: RunRecord, metric: str) -> None:
+def _differs(runs: Sequence[RunRecord], field: Field) -> bool:
+    return len({repr(value_of(run, field)) for run in runs}) > 1
+
+
+def _say_json(
+    experiment: str, ranking: Ranking, runs: Sequence[RunRecord], fields: Sequence[Field] | None
+) -> None:
+    rows = (
+        [facts(run) for run in runs]
+        if fields is None
+        else [{label(field, fields): plain(value_of(run, field)) for field in fields} for run in runs]
+    )
+    output.say_json(
+        {
+            "experiment": experiment,
+            "metric": ranking.metric,
+            "mode": ranking.mode,
+            "best": ranking.best.run_id if ranking.best else None,
+            "runs": rows,
+        }
+    )
+
+
+def _say_best(run: RunRecord, metric: str, value: Any) -> None:
     output.title("BEST RUN:")
     output.say(f"Run ID: {run.run_id}")
-    output.say(f"Best {metric}: {output.show(run.summary[metric].last)}")
-    _say_params(run)
+    output.say(f"Best {metric}: {output.show(value)}")
+    say_params(run)
     output.say("\nFinal Metrics:")
     for name, summary in run.summary.items():
         output.say(f"  {name}: {output.show(summary.last)}")
-
-
-def _say_params(run: RunRecord) -> None:
-    if run.params:
-        output.say("\nParameters:")
-        for name, value in run.params.items():
-            output.say(f"  {name}: {output.param(value)}")
-
-
-def _counts(group: Sequence[dict[str, Any]]) -> dict[str, int]:
-    counts = Counter(run["status"] for run in group)
-    return {"total": len(group), **{status.value: counts[status.value] for status in RunStatus}}
-
-
-def _facts(run: RunRecord) -> dict[str, Any]:
-    return {
-        "run_id": run.run_id,
-        "experiment_name": run.experiment_name,
-        "status": run.status.value,
-        "created_at": run.created_at.isoformat(),
-        "finished_at": run.finished_at.isoformat() if run.finished_at else None,
-        "tags": run.tags,
-        "description": run.description,
-        "run_dir": str(run.run_dir),
-        "params": run.params,
-        "metrics": {name: summary.last for name, summary in run.summary.items()},
-        "sweep": run.sweep,
-        "data": run.data,
-        "error": run.error,
-    }
-
-
-def _duration(run: RunRecord) -> str | None:
-    if run.finished_at is None:
-        return None
-    return str(timedelta(seconds=round((run.finished_at - run.created_at).total_seconds())))

@@ -16,7 +16,7 @@ def expand(arguments: Sequence[str]) -> list[str]:
     if not arguments:
         return ["--help"]
     rest = ["list" if argument == "--list" else argument for argument in arguments]
-    words = _words(rest)
+    words = [0] if rest[0] in COMMANDS else _words(rest)
     if not words:
         return rest
     if rest[words[0]] in COMMANDS:
@@ -29,7 +29,7 @@ def expand(arguments: Sequence[str]) -> list[str]:
 
 def unknown_word(arguments: Sequence[str]) -> str | None:
     """What to say of a failed call whose first word is neither a command nor an experiment."""
-    words = _words(arguments)
+    words = [0] if arguments[0] in COMMANDS else _words(arguments)
     if not words or "--list" in arguments or arguments[words[0]] in COMMANDS:
         return None
     word, store = arguments[words[0]], _store(arguments)

@@ -1,0 +1,112 @@
+"""Columns of tables of runs: chosen by the names of fields, filled from the read index, shown or given as JSON."""
+
+import difflib
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+
+from tracking.cli import output
+from tracking.errors import CorruptFileError
+from tracking.names import natural_key
+from tracking.query import Field, FieldKind, MetricPart, Names, parse_field, parse_fields, resolve
+
+RUN_ID = Field(FieldKind.RUN, "run_id")
+MOST_METRICS = 8  # columns that a table has of its own accord
+
+FilterArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="[FILTER]", help="Such as \"val_auc > 0.8 and status == 'completed'\"."),
+]
+ColumnsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--columns", metavar="A,B,...", help="What to show of each run, such as status,val_auc.max."
+    ),
+]
+SortOption = Annotated[
+    list[str] | None,
+    typer.Option("--sort", metavar="FIELD", help="Lowest first; -FIELD highest first. May be repeated."),
+]
+LimitOption = Annotated[int | None, typer.Option("--limit", metavar="N", help="Only the first N.")]
+
+
+def chosen(text: str, names: Names, *, first: Sequence[Field] = ()) -> list[Field]:
+    """The fields that a list of columns names, after those that stand first."""
+    return list(dict.fromkeys([*first, *(resolve(field, names) for field in parse_fields(text))]))
+
+
+def usual(names: Names, named: Iterable[Field], experiment: str | None) -> list[Field]:
+    """The columns of a table for which none were chosen: what is asked for, and what runs usually are compared by."""
+    metrics = sorted(names.metrics, key=lambda name: (_split(name), natural_key(name)))[:MOST_METRICS]
+    head = ["run_id", "status"] if experiment else ["run_id", "experiment", "status"]
+    last = [Field(FieldKind.METRIC, name, MetricPart.LAST) for name in metrics]
+    tail = map(parse_field, ["created_at", "duration_s"])
+    return list(dict.fromkeys([*map(parse_field, head), *named, *last, *tail]))
+
+
+def warn_unknown(fields: Iterable[Field], names: Names) -> None:
+    """Say on stderr which names no run has: most often they are misspelt, and nothing passes."""
+    known = {FieldKind.PARAM: names.params, FieldKind.METRIC: names.metrics, FieldKind.TAG: names.tags}
+    for field in sorted(fields):
+        if field.kind not in known or any(
+            field.name == name or field.name.startswith(f"{name}.") for name in known[field.kind]
+        ):
+            continue
+        close = difflib.get_close_matches(field.name, known[field.kind])
+        hint = f"; did you mean {' or '.join(close)}?" if close else ""
+        sys.stderr.write(f"tracking: no run has {output.safe(str(field))}{output.safe(hint)}\n")
+
+
+def _split(name: str) -> int:
+    return next((rank for rank, split in enumerate(("test", "val")) if name.startswith(split)), 2)
+
+
+def say_runs(
+    fields: Sequence[Field],
+    columns: dict[Field, list[Any]],
+    damaged: list[CorruptFileError],
+    *,
+    as_json: bool,
+) -> int:
+    """Show the columns as a table, or as JSON with an object per run; the exit code."""
+    labels = [label(field, fields) for field in fields]
+    rows = list(zip(*(columns[field] for field in fields), strict=True))
+    if as_json:
+        output.say_json([dict(zip(labels, map(plain, row), strict=True)) for row in rows])
+    elif rows:
+        output.table(labels, [list(map(shown, fields, row)) for row in rows], keep=1)
+    return output.report(damaged)
+
+
+def label(field: Field, fields: Sequence[Field]) -> str:
+    """What a column is called: the field without its namespace where that is clear."""
+    if field.kind in (FieldKind.RUN, FieldKind.BARE):
+        return str(field).strip("`")
+    tail = "" if field.part in (None, MetricPart.LAST) else f".{field.part}"
+    short = f"{field.name}{tail}"
+    others = {each.name for each in fields if each.kind is not field.kind}
+    return str(field) if short in others else short
+
+
+def shown(field: Field, value: Any) -> Any:
+    """A value as a cell."""
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    if field.kind is FieldKind.RUN and field.name == "duration_s":
+        return None if value is None else elapsed(value)
+    if field.kind is FieldKind.METRIC or value is None:
+        return value
+    return output.param(value)
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it."""
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def elapsed(seconds: float) -> str:
+    """A duration as h:mm:ss."""
+    return str(timedelta(seconds=round(seconds)))

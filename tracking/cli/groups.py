@@ -1,0 +1,68 @@
+"""The table of runs that differ only in the seed, a row per group."""
+
+import math
+from typing import Any
+
+from tracking.cli import output
+from tracking.cli.ranking import Ranking
+from tracking.comparison import MISSING, Columns, Comparison
+
+
+def say_groups(
+    experiment: str, ranking: Ranking, *, limit: int | None, differing: bool, as_json: bool
+) -> None:
+    """Show the groups, the one with the best mean first."""
+    runs = [({**vars(run), "status": run.status.value}, run) for run in ranking.runs]
+    comparison = Comparison.of_runs(runs).grouped()
+    count = len(comparison.about["n"])
+    order = _order(comparison.metrics.get(ranking.metric or "", [MISSING] * count), ranking.mode)[:limit]
+    told = comparison.differing() if differing else comparison
+    columns = {
+        "n": comparison.about["n"],
+        **_arranged(told, ranking.metric),
+        "run_ids": comparison.about["run_ids"],
+    }
+    rows = [{name: _plain(column[row]) for name, column in columns.items()} for row in order]
+    if as_json:
+        output.say_json(
+            {"experiment": experiment, "metric": ranking.metric, "mode": ranking.mode, "groups": rows}
+        )
+        return
+    output.title(f"EXPERIMENT COMPARISON: {experiment}, by seeds")
+    if not rows:
+        output.say("No run is completed yet.")
+        return
+    cells = [
+        [
+            output.ranges(cell, whole=False) if name == "run_ids" else _cell(told, name, cell)
+            for name, cell in row.items()
+        ]
+        for row in rows
+    ]
+    output.table(list(columns), cells, keep=2)
+
+
+def _arranged(told: Comparison, metric: str | None) -> Columns:
+    """The metric that decides, the parameters, the other metrics."""
+    columns = {name: column for name, column in told.columns().items() if name not in told.about}
+    first = [name for name in (metric, f"{metric}_std") if name in columns]
+    return {name: columns[name] for name in dict.fromkeys([*first, *columns])}
+
+
+def _order(values: list[Any], mode: str) -> list[int]:
+    sign = 1 if mode == "min" else -1
+
+    def key(row: int) -> tuple[bool, float]:
+        value = values[row]
+        is_number = value is not MISSING and math.isfinite(value)
+        return (not is_number, sign * value if is_number else 0)
+
+    return sorted(range(len(values)), key=key)
+
+
+def _plain(value: Any) -> Any:
+    return None if value is MISSING else value
+
+
+def _cell(told: Comparison, name: str, cell: Any) -> Any:
+    return cell if name in told.metrics or name == "n" or cell is None else output.param(cell)

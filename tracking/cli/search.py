@@ -1,0 +1,68 @@
+"""The command that finds runs: search; also the runs of one experiment for list."""
+
+from typing import Annotated
+
+import typer
+
+from tracking.cli import output
+from tracking.cli.columns import (
+    RUN_ID,
+    ColumnsOption,
+    FilterArgument,
+    LimitOption,
+    SortOption,
+    chosen,
+    say_runs,
+    usual,
+    warn_unknown,
+)
+from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
+from tracking.errors import CorruptFileError, InvalidValueError
+from tracking.query import parse_order, parse_query
+from tracking.store import Store
+
+
+def search(
+    text: FilterArgument = None,
+    experiment: Annotated[
+        str | None, typer.Option("--experiment", metavar="NAME", help="Only runs of this experiment.")
+    ] = None,
+    columns: ColumnsOption = None,
+    sort: SortOption = None,
+    limit: LimitOption = None,
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+) -> int:
+    """Find runs by a filter.
+
+    Fields are status, experiment, created_at, duration_s and the like; params.NAME, tags.NAME and
+    metrics.NAME, of which .min .max .best .count and others may be asked; NAME alone where it is clear.
+    They are compared by == != < <= > >= in, contains, is None, and joined by and, or, not.
+    Times are compared with '2024-11-15', today, yesterday, ago('7d').
+
+    Example: python -m tracking search "val_auc.max > 0.8 and learning_rate <= 0.01" --sort -val_auc.max --limit 5
+    """
+    place = Store(store)
+    damaged: list[CorruptFileError] = []
+    check_limit(limit)
+    names = place.catalog.names()
+    query = parse_query(text or "").resolved(names)
+    named = [*sorted(query.fields), *(parse_order(order).resolved(names).field for order in sort or ())]
+    if columns:
+        fields = chosen(columns, names, first=[RUN_ID])
+    else:
+        fields = usual(place.catalog.names(experiment), named, experiment)
+    warn_unknown({*fields, *named}, names)
+    run_ids, values = place.columns(
+        fields, damaged.append, text=text or "", experiment_name=experiment, order_by=sort, limit=limit
+    )
+    if not run_ids and not as_json:
+        where = f" of {experiment!r}" if experiment else ""
+        output.say(f"No run{where} in {store!r} passes." if text else f"No runs{where} in {store!r}.")
+    return say_runs(fields, values, damaged, as_json=as_json)
+
+
+def check_limit(limit: int | None) -> None:
+    """Refuse a number of rows that is none."""
+    if limit is not None and limit < 1:
+        raise InvalidValueError(f"--limit is {limit}; it is the number of runs to show, 1 or more")

@@ -1,0 +1,116 @@
+"""The command that shows all that is known of one run."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from tracking.cli import output
+from tracking.cli.columns import elapsed
+from tracking.cli.facts import facts
+from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
+from tracking.cli.remembered import artifacts, code_line, environment_lines, printed, read_optional
+from tracking.errors import CorruptFileError
+from tracking.records import RunRecord
+from tracking.store import Store
+
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
+
+
+def show(
+    run_id: RunArgument,
+    lines: Annotated[
+        int, typer.Option("--lines", metavar="N", min=0, help="How much of what it printed.")
+    ] = 10,
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+) -> int:
+    """Show one run in full.
+
+    How it went, parameters, metrics, code, environment, artifacts, and the end of what it printed.
+
+    Example: python -m tracking show run_001
+    """
+    place = Store(store)
+    run = place.record(place.require(run_id))
+    paths = place.paths.run(run_id)
+    damaged: list[CorruptFileError] = []
+    git, env = read_optional(paths.git, damaged), read_optional(paths.environment, damaged)
+    if as_json:
+        output.say_json(
+            {
+                **facts(run),
+                "artifacts": artifacts(paths),
+                "history": (place.full(run_id) or {})["metrics"],
+                "git": git,
+                "environment": env,
+                "printed": printed(paths, lines),
+            }
+        )
+        return output.report(damaged)
+    output.title(f"{run.run_id}: {run.experiment_name}")
+    say_lines(_headlines(run))
+    _say_origin(git, env)
+    say_params(run)
+    _say_metrics(run)
+    _say_list("Artifacts", artifacts(paths))
+    _say_list(f"Printed, the end of {paths.output.name}", printed(paths, lines))
+    if run.error and paths.error.exists():
+        output.say(f"\nTraceback: {paths.error}")
+    return output.report(damaged)
+
+
+def say_lines(lines: Mapping[str, Any]) -> None:
+    """One line per fact that is there."""
+    for name, line in lines.items():
+        if line:
+            output.say(f"{name}: {line}")
+
+
+def say_params(run: RunRecord) -> None:
+    """The parameters under a headline, when there are any."""
+    if run.params:
+        output.say("\nParameters:")
+        for name, value in run.params.items():
+            output.say(f"  {name}: {output.param(value)}")
+
+
+def _headlines(run: RunRecord) -> dict[str, Any]:
+    seconds = (run.finished_at - run.created_at).total_seconds() if run.finished_at else None
+    return {
+        "Status": run.status.value,
+        "Created": f"{run.created_at:%Y-%m-%d %H:%M:%S}",
+        "Finished": f"{run.finished_at:%Y-%m-%d %H:%M:%S}" if run.finished_at else None,
+        "Duration": None if seconds is None else elapsed(seconds),
+        "Tags": ", ".join(f"{name}={value}" for name, value in run.tags.items()),
+        "Description": run.description,
+        "Folder": run.run_dir,
+        "Sweep": f"{run.sweep.get('id')}, job {run.sweep.get('job')}" if run.sweep else None,
+        "Data": run.data.get("fingerprint"),
+        "Error": run.error,
+    }
+
+
+def _say_origin(git: dict[str, Any], env: dict[str, Any]) -> None:
+    lines = {"Code": code_line(git), **environment_lines(env)}
+    if git.get("reproducible") is False:
+        lines["Not reproducible"] = "; ".join(map(str, git.get("why_not") or ())) or None
+    if any(lines.values()):
+        output.say("\nWhere it came from:")
+        say_lines({f"  {name}": line for name, line in lines.items()})
+
+
+def _say_metrics(run: RunRecord) -> None:
+    if run.summary:
+        output.say("\nMetrics:")
+        rows = [
+            [name, s.last, s.min, s.min_step, s.max, s.max_step, s.count] for name, s in run.summary.items()
+        ]
+        output.table(["metric", "last", "min", "at", "max", "at", "points"], rows, keep=2)
+
+
+def _say_list(headline: str, lines: list[str]) -> None:
+    if lines:
+        output.say(f"\n{headline}:")
+        for line in lines:
+            output.say(f"  {line}")
