@@ -190,10 +190,10 @@ class StorePaths:
         """The folder of a run as users are shown it, below the store as it was named."""
         return str(self.named / "runs" / run_id)
 
-    def plot(self, metric: str) -> Path:
-        """The picture that compares a metric between runs; characters unfit for a file name become '_'."""
+    def plot(self, metric: str, kind: str = "comparison", suffix: str = "png") -> Path:
+        """The picture of a metric of several runs; characters unfit for a file name become '_'."""
         safe = "".join(char if char.isalnum() or char in "._-" else "_" for char in metric)
-        return self.base / f"metric_comparison_{safe[:100]}.png"
+        return self.base / f"metric_{kind}_{safe[:100]}.{suffix}"
 
 
 class ModelPaths:

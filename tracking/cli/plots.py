@@ -1,0 +1,243 @@
+"""The command that draws: plot."""
+
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tracking.cli import output
+from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
+from tracking.errors import CorruptFileError, TrackingError, UnknownRunError
+from tracking.history import read_history
+from tracking.names import natural_key
+from tracking.plots import (
+    Along,
+    At,
+    Curve,
+    Mode,
+    Objective,
+    PictureFormat,
+    curve_of,
+    draw_bands,
+    draw_curves,
+    draw_parallel,
+    draw_scatter,
+    seed_groups,
+    write_figure,
+)
+from tracking.records import RunRecord, RunStatus
+from tracking.store import Store
+
+if TYPE_CHECKING:  # matplotlib is only loaded by those who draw
+    from matplotlib.figure import Figure
+
+
+class Kind(StrEnum):
+    """What can be drawn."""
+
+    CURVES = "curves"
+    BANDS = "bands"
+    SCATTER = "scatter"
+    PARALLEL = "parallel"
+
+
+# options that do not suit every kind of picture, with those they suit
+SUITS: dict[str, tuple[Kind, ...]] = {
+    "--smooth": (Kind.CURVES, Kind.BANDS),
+    "--x": (Kind.CURVES,),
+    "--param": (Kind.SCATTER, Kind.PARALLEL),
+    "--at": (Kind.SCATTER, Kind.PARALLEL),
+    "--log-x": (Kind.CURVES, Kind.BANDS, Kind.SCATTER),
+}
+
+Experiment = Annotated[str, typer.Argument(help="The experiment's name.")]
+Metric = Annotated[str, typer.Argument(help="The metric to draw.")]
+Runs = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[RUN]...", help="The runs; by default all that have the metric."),
+]
+KindOption = Annotated[
+    Kind,
+    typer.Option(
+        "--kind",
+        help="curves by step; bands: mean and deviation over seeds; scatter: each parameter against the metric; "
+        "parallel: an axis per parameter.",
+    ),
+]
+FilterOption = Annotated[
+    str, typer.Option("--filter", metavar="EXPR", help="Only runs that pass this filter; see search.")
+]
+BestOption = Annotated[
+    int | None,
+    typer.Option("--best", metavar="N", help="Colour only the best N; the others are grey."),
+]
+ModeOption = Annotated[
+    Mode | None, typer.Option("--mode", help="Which values are better; by default what suits the metric.")
+]
+AtOption = Annotated[
+    At | None,
+    typer.Option("--at", help="Which value of a run counts in scatter and parallel; by default its best."),
+]
+SmoothOption = Annotated[
+    float | None,
+    typer.Option(
+        "--smooth", metavar="WEIGHT", help="Moving average with this weight on the past, 0 to below 1."
+    ),
+]
+AlongOption = Annotated[
+    Along | None, typer.Option("--x", help="What points of curves are placed by; by default the step.")
+]
+ParamOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--param", metavar="NAME", help="A parameter to draw, repeatable; by default all that differ."
+    ),
+]
+LogXOption = Annotated[bool, typer.Option("--log-x", help="A logarithmic x axis.")]
+LogYOption = Annotated[bool, typer.Option("--log-y", help="A logarithmic axis of the metric.")]
+FormatOption = Annotated[
+    PictureFormat | None, typer.Option("--format", help="The format of the file; by default png.")
+]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option("--output", metavar="FILE", help="The file to write; ends in .png, .svg or .pdf."),
+]
+
+
+def plot(
+    experiment: Experiment,
+    metric: Metric,
+    run_ids: Runs = None,
+    *,
+    kind: KindOption = Kind.CURVES,
+    query: FilterOption = "",
+    best: BestOption = None,
+    mode: ModeOption = None,
+    at: AtOption = None,
+    smooth: SmoothOption = None,
+    along: AlongOption = None,
+    params: ParamOption = None,
+    log_x: LogXOption = False,
+    log_y: LogYOption = False,
+    picture: FormatOption = None,
+    target: OutputOption = None,
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+) -> int:
+    """Draw a metric of many runs.
+
+    The picture is metric_comparison_METRIC.png in the store, or metric_KIND_METRIC.png for other kinds than curves.
+
+    Example: python -m tracking plot ctr_model val_auc run_001 run_002
+
+    Example: python -m tracking plot ctr_model val_auc --kind parallel --filter "params.batch_size > 64"
+    """
+    options = {"--smooth": smooth, "--x": along, "--param": params, "--at": at, "--log-x": log_x}
+    for option, kinds in SUITS.items():
+        if options[option] and kind not in kinds:
+            raise typer.BadParameter(f"{option} is for {' and '.join(kinds)}, not for {kind}")
+    place = Store(store)
+    path = _target(place, kind, metric, picture, target)
+    runs, damaged = _runs(place, experiment, query)
+    drawn = _with_metric(place, experiment, metric, runs, run_ids)
+    objective = Objective.of(metric, mode, at or At.BEST)
+    look: dict[str, Any] = {"title": f"{experiment}: {metric}", "best": best, "log_y": log_y}
+    look |= {
+        name: value for name, value in (("smooth", smooth), ("params", params), ("log_x", log_x)) if value
+    }
+    write_figure(path, _figure(place, drawn, objective, kind, along or Along.STEP, look))
+    shown = place.paths.named / path.name if target is None else path
+    if as_json:
+        output.say_json({"path": str(shown), "kind": kind, "runs": [run.run_id for run in drawn]})
+    else:
+        output.say(f"Wrote {shown}")
+    return output.report(damaged)
+
+
+def _target(
+    place: Store, kind: Kind, metric: str, picture: PictureFormat | None, target: Path | None
+) -> Path:
+    if target is None:
+        what = "comparison" if kind is Kind.CURVES else kind.value
+        return place.paths.plot(metric, what, picture or PictureFormat.PNG)
+    if picture not in (None, PictureFormat.of(target)):
+        raise typer.BadParameter(f"--output {target} and --format {picture} contradict each other")
+    if not target.parent.is_dir():
+        raise TrackingError(f"the folder of the picture {str(target)!r} does not exist; make it first")
+    return target
+
+
+def _runs(place: Store, experiment: str, text: str) -> tuple[list[RunRecord], list[CorruptFileError]]:
+    """The runs of an experiment that pass a filter, and the errors of those that cannot be read."""
+    from tracking.query import Names, parse_query, value_of
+
+    query = parse_query(text)
+    damaged: list[CorruptFileError] = []
+    runs = list(place.records(experiment, damaged.append))
+    if not runs and not damaged:
+        names = dict.fromkeys(entry["experiment_name"] for entry in place.entries(None, damaged.append))
+        known = ", ".join(names) or "none"
+        raise TrackingError(
+            f"no runs of an experiment {experiment!r} in {str(place.paths.named)!r}; known: {known}"
+        )
+    query = query.resolved(
+        Names(
+            params=frozenset(name for run in runs for name in run.params),
+            metrics=frozenset(name for run in runs for name in run.summary),
+            tags=frozenset(name for run in runs for name in run.tags),
+        )
+    )
+    return [run for run in runs if query.matches(partial(value_of, run))], damaged
+
+
+def _with_metric(
+    place: Store, experiment: str, metric: str, runs: Sequence[RunRecord], run_ids: Sequence[str] | None
+) -> list[RunRecord]:
+    """The runs to draw: those that are named, else all, as far as they have the metric."""
+    known = {run.run_id: run for run in runs}
+    for run_id in run_ids or ():
+        if run_id not in known:
+            other = place.require(run_id)["experiment_name"]
+            if other == experiment:
+                raise UnknownRunError(f"run {run_id!r} does not pass the filter")
+            raise UnknownRunError(
+                f"run {run_id!r} belongs to the experiment {other!r}, not to {experiment!r}"
+            )
+        if metric not in known[run_id].summary:
+            sys.stderr.write(f"tracking: {run_id} has no metric {metric!r}; it is left out\n")
+    drawn = [known[run_id] for run_id in dict.fromkeys(run_ids or known) if metric in known[run_id].summary]
+    if not drawn:
+        names = sorted({name for run in runs for name in run.summary}, key=natural_key)
+        raise TrackingError(
+            f"no run to draw has the metric {metric!r}; metrics of {experiment!r}: {', '.join(names) or 'none'}"
+        )
+    return drawn
+
+
+def _figure(
+    place: Store,
+    runs: Sequence[RunRecord],
+    objective: Objective,
+    kind: Kind,
+    along: Along,
+    look: dict[str, Any],
+) -> "Figure":
+    def curve(run: RunRecord) -> Curve:
+        points = read_history(place.paths.run(run.run_id)).get(objective.metric, [])
+        return curve_of(run.run_id, points, along, run.created_at)
+
+    match kind:
+        case Kind.CURVES:
+            return draw_curves(objective, [curve(run) for run in runs], by_time=along is Along.TIME, **look)
+        case Kind.BANDS:
+            groups = seed_groups([run for run in runs if run.status is not RunStatus.FAILED] or runs)
+            curves = {label: [curve(run) for run in members] for label, members in groups.items()}
+            return draw_bands(objective, curves, **look)
+        case Kind.SCATTER:
+            return draw_scatter(objective, runs, **look)
+        case Kind.PARALLEL:
+            return draw_parallel(objective, runs, **look)

@@ -1,0 +1,218 @@
+"""Lines over a common x axis, the best point of each marked: what curves and bands have in common.
+
+Up to eight lines have a colour each and a name beside the axes. More are coloured by their best value, and only the
+best few are strong and named, so that fifty read as well as three.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tracking.plots.colours import COLOURS, QUIET, ColourScale, colour_bar
+from tracking.plots.curve import Curve
+from tracking.plots.objective import Mode, Objective, check_best, count_of
+from tracking.plots.sheet import GREY, INK, key, literal, log_axis, number, plain, sheet
+
+if TYPE_CHECKING:  # matplotlib is only loaded by those who draw
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+NAMED = 5  # of many lines, the best that are strong and named
+_MOST_NAMES = 2 * len(COLOURS)  # when so many are asked for, more names do not fit beside the axes
+
+
+@dataclass(frozen=True)
+class Line:
+    """What is drawn for one name: a curve, and where they make sense the raw one behind it and a band around it.
+
+    The best point that is marked is that of `raw`, or of the curve itself without it.
+    """
+
+    curve: Curve
+    raw: Curve | None = None
+    band: tuple[Sequence[float], Sequence[float]] | None = None
+    note: str = ""
+
+    def best(self, objective: Objective) -> tuple[float, float] | None:
+        """The point to mark."""
+        return (self.raw or self.curve).best(objective)
+
+
+@dataclass(frozen=True)
+class Ink:
+    """How one line is drawn; `rank` is the number at its best point, 0 for none."""
+
+    colour: str
+    strong: bool
+    layer: float
+    alpha: float = 1.0
+    named: bool = False
+    rank: int = 0
+
+
+def draw_lines(
+    objective: Objective,
+    lines: Sequence[Line],
+    *,
+    noun: str,
+    title: str,
+    subtitle: str,
+    x_label: str,
+    best: int | None = None,
+    log_x: bool = False,
+    log_y: bool = False,
+) -> "Figure":
+    """The figure of some lines; with `best` only so many of the best are coloured. `noun` is what a line is."""
+    check_best(best, noun)
+    places = [line.best(objective) for line in lines]
+    order = sorted(range(len(lines)), key=lambda index: objective.order(_value(places[index])))
+    values = [place[1] for place in places if place]
+    colours = None
+    if best is None and len(lines) > len(COLOURS) and values:
+        colours = ColourScale.of(values, high_is_good=objective.mode is Mode.MAX)
+    inks = [Ink(QUIET, strong=False, layer=2)] * len(lines)
+    for rank, index in enumerate(order, 1):
+        inks[index] = _ink(rank, index, len(lines), _value(places[index]), best, colours)
+    names = [_name(*each) for each in zip(lines, inks, places, strict=True)]
+    longest = max(len(name) for name, ink in zip(names, inks, strict=True) if ink.named)
+    figure = sheet(
+        title, subtitle, width=max(10.5, 8 + 0.075 * longest)
+    )  # the legend takes nothing from the axes
+    axes = figure.add_subplot()
+    plain(axes, x_label, objective.metric)
+    for line, ink, place in zip(lines, inks, places, strict=True):
+        _draw(axes, line, ink, place, log_x=log_x)
+    _settle(axes, lines, log_x=log_x, log_y=log_y)
+    _explain(axes, names, inks, order, noun)
+    if colours:
+        colour_bar(axes, colours, f"best {objective.metric}", height=0.55)
+    return figure
+
+
+def _value(place: tuple[float, float] | None) -> float | None:
+    return place[1] if place else None
+
+
+def _ink(
+    rank: int, index: int, count: int, value: float | None, best: int | None, colours: ColourScale | None
+) -> Ink:
+    """The ink of the line that is the `index`-th given and the `rank`-th best of `count`."""
+    layer = 3 + 1 / rank
+    strong = best if best is not None else count if count <= len(COLOURS) else NAMED
+    by_value = colours is not None and value is not None
+    colour = COLOURS[(index if best is None else rank - 1) % len(COLOURS)]
+    if colours is not None and value is not None:
+        colour = colours.colour(value)
+    if rank <= strong:
+        numbered = rank if count > len(COLOURS) and rank <= 9 else 0
+        return Ink(colour, strong=True, layer=layer + 1, named=rank <= _MOST_NAMES, rank=numbered)
+    if by_value:
+        return Ink(colour, strong=False, layer=layer, alpha=0.45)
+    return Ink(QUIET, strong=False, layer=2, alpha=0.8)
+
+
+def _draw(axes: "Axes", line: Line, ink: Ink, place: tuple[float, float] | None, *, log_x: bool) -> None:
+    curve = line.curve.thinned(log=log_x)
+    if line.band and ink.strong:
+        axes.fill_between(
+            line.curve.x, *line.band, color=ink.colour, alpha=0.18, linewidth=0, zorder=ink.layer - 1
+        )
+    if line.raw and ink.strong:
+        raw = line.raw.thinned(log=log_x)
+        axes.plot(raw.x, raw.y, color=ink.colour, linewidth=0.8, alpha=0.28, zorder=ink.layer - 1)
+    axes.plot(
+        curve.x,
+        curve.y,
+        color=ink.colour,
+        linewidth=1.9 if ink.strong else 0.9,
+        alpha=ink.alpha,
+        zorder=ink.layer,
+        solid_capstyle="round",
+        marker="o" if ink.strong and len(curve.x) <= 30 else None,
+        markersize=3,
+        gid=f"line {curve.label}",
+    )
+    if place and (
+        ink.strong or not line.raw
+    ):  # the mark of a raw value that is not drawn would hang in the air
+        _mark(axes, line, ink, place)
+
+
+def _mark(axes: "Axes", line: Line, ink: Ink, place: tuple[float, float]) -> None:
+    axes.plot(
+        [place[0]],
+        [place[1]],
+        linestyle="",
+        marker="o",
+        markersize=9.5 if ink.rank else 7.5 if ink.strong else 3,
+        markerfacecolor="white",
+        markeredgecolor=ink.colour,
+        markeredgewidth=1.8 if ink.strong else 0.8,
+        alpha=ink.alpha,
+        zorder=ink.layer + 2,
+        clip_on=False,
+        gid=f"best {line.curve.label}",
+    )
+    if ink.rank:
+        middle: Any = {"ha": "center", "va": "center_baseline"}
+        axes.text(
+            *place,
+            str(ink.rank),
+            **middle,
+            fontsize=6.5,
+            fontweight="bold",
+            color=INK,
+            zorder=ink.layer + 2.1,
+        )
+
+
+def _name(line: Line, ink: Ink, place: tuple[float, float] | None) -> str:
+    told = f"best {number(place[1])} at {number(place[0])}" if place else "no finite value"
+    return f"{f'{ink.rank}  ' if ink.rank else ''}{literal(line.curve.label, 36)}  ({told}{line.note})"
+
+
+def _explain(
+    axes: "Axes", names: Sequence[str], inks: Sequence[Ink], order: Sequence[int], noun: str
+) -> None:
+    """The legend: the named lines, in their given order if all are, else best first."""
+    rest = sum(not ink.named for ink in inks)
+    for index in order if rest else range(len(inks)):
+        if inks[index].named:
+            axes.plot([], [], color=inks[index].colour, linewidth=1.9, label=names[index])
+    if rest and all(ink.colour == QUIET for ink in inks if not ink.named):
+        axes.plot([], [], color=QUIET, linewidth=0.9, label=count_of(rest, f"other {noun}"))
+    key(axes, f"best of {count_of(len(inks), noun)}" if rest else None)
+
+
+def _settle(axes: "Axes", lines: Sequence[Line], *, log_x: bool, log_y: bool) -> None:
+    """The scales: whole steps, and no scale at all between numbers that nobody logged."""
+    from matplotlib.ticker import MaxNLocator, ScalarFormatter
+
+    curves = [line.curve for line in lines]
+    places = {x for curve in curves for x, y in zip(curve.x, curve.y, strict=True) if not math.isnan(y)}
+    axes.margins(x=0.02)
+    if not places:
+        middle: Any = {"transform": axes.transAxes, "ha": "center", "va": "center"}
+        axes.text(0.5, 0.5, "no finite value", **middle, fontsize=13, color=GREY)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        return
+    whole = all(x == int(x) for x in places)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=whole, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_formatter(lambda value, _: short_count(value))
+    axes.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))
+    if len(places) == 1:
+        axes.set_xticks(sorted(places))
+    elif log_x:
+        log_axis(axes, "x")
+    if log_y:
+        log_axis(axes, "y")
+
+
+def short_count(value: float) -> str:
+    """A step at a tick: 500, 20k, 1.5M."""
+    for least, size, letter in ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
+        if abs(value) >= least:
+            return f"{number(value / size)}{letter}"
+    return number(value)

@@ -1,0 +1,146 @@
+"""Where a parameter's values lie on an axis: numbers linearly or by logarithm, anything else as categories."""
+
+import itertools
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from tracking.names import natural_key
+from tracking.plots.sheet import number
+from tracking.records import RunRecord
+
+NONE = "none"  # how a missing value is shown
+FEW = 6  # so many different values are ticks themselves
+_DECADES = 100.0  # positive numbers that span more than this are drawn by logarithm
+
+
+class ScaleKind(StrEnum):
+    """How values become places."""
+
+    LINEAR = "linear"
+    LOG = "log"
+    CATEGORY = "category"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The places of values: their own for numbers, 0, 1, 2 ... for `categories`."""
+
+    kind: ScaleKind
+    low: float
+    high: float
+    values: tuple[float, ...]
+    categories: tuple[str, ...] = ()
+
+    def place(self, value: Any) -> float | None:
+        """Where a value lies; None for one that is missing from an axis of numbers."""
+        if self.kind is ScaleKind.CATEGORY:
+            return float(self.categories.index(text_of(value)))
+        return float(value) if _is_number(value) else None
+
+    def fraction(self, place: float) -> float:
+        """How far a place is from the low end to the high one, 0 to 1; 0.5 where there is but one."""
+        if self.low == self.high:
+            return 0.5
+        if self.kind is ScaleKind.LOG:
+            return math.log(place / self.low) / math.log(self.high / self.low)
+        return (place - self.low) / (self.high - self.low)
+
+    def ticks(self) -> list[tuple[float, str]]:
+        """Places and texts: every category or one of few values, else round numbers and both ends."""
+        if self.kind is ScaleKind.CATEGORY:
+            return [(float(index), name) for index, name in enumerate(self.categories)]
+        if len(self.values) <= FEW:
+            return [(value, number(value)) for value in self.values]
+        return [(value, number(value)) for value in self._round()]
+
+    def _round(self) -> list[float]:
+        from matplotlib.ticker import MaxNLocator
+
+        if self.kind is ScaleKind.LOG:
+            decades = range(math.ceil(math.log10(self.low)), math.floor(math.log10(self.high)) + 1)
+            places = [10.0**decade for decade in decades]
+        else:
+            places = [float(place) for place in MaxNLocator(5).tick_values(self.low, self.high)]
+        return [self.low, *(place for place in places if self.low < place < self.high), self.high]
+
+
+def scale_of(values: Sequence[Any], *, log: bool = False) -> Scale:
+    """The scale that suits values: by logarithm if asked for, if they span decades or are multiples of each other.
+
+    Booleans, text, lists and mixtures are categories. None, NaN and infinities are missing values.
+    """
+    given = [value for value in values if not _is_missing(value)]
+    if not given or not all(_is_number(value) for value in given):
+        kinds = {text_of(value): value for value in values}
+        names = tuple(sorted(kinds, key=lambda name: _category_key(name, kinds[name])))
+        return Scale(ScaleKind.CATEGORY, 0.0, float(len(names) - 1), (), names)
+    numbers = tuple(sorted({float(value) for value in given}))
+    low, high = numbers[0], numbers[-1]
+    by_log = low > 0 and (log or high / low > _DECADES or _are_multiples(numbers))
+    return Scale(ScaleKind.LOG if by_log else ScaleKind.LINEAR, low, high, numbers)
+
+
+def text_of(value: Any) -> str:
+    """A value as the name of a category."""
+    if _is_missing(value):
+        return NONE
+    if isinstance(value, str):
+        return value
+    return number(value) if _is_number(value) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def param_names(runs: Sequence[RunRecord]) -> list[str]:
+    """The parameters that differ between runs, in the order they were met; all when none differs."""
+    names = list(dict.fromkeys(name for run in runs for name in run.params))
+    return [name for name in names if len({repr(run.params.get(name)) for run in runs}) > 1] or names
+
+
+def rank_correlation(pairs: Sequence[tuple[float, float]]) -> float | None:
+    """Spearman's rank correlation, equals sharing their mean rank; None where either side is constant."""
+    if len(pairs) < 3:
+        return None
+    left, right = _ranks([x for x, _ in pairs]), _ranks([y for _, y in pairs])
+    middle = (len(pairs) + 1) / 2
+    spread = math.sqrt(sum((x - middle) ** 2 for x in left) * sum((y - middle) ** 2 for y in right))
+    together = sum((x - middle) * (y - middle) for x, y in zip(left, right, strict=True))
+    return together / spread if spread else None
+
+
+def _ranks(values: Sequence[float]) -> list[float]:
+    order = sorted(range(len(values)), key=values.__getitem__)
+    ranks = [0.0] * len(values)
+    first = 1
+    for _, group in itertools.groupby(order, key=values.__getitem__):
+        equals = list(group)
+        for index in equals:
+            ranks[index] = first + (len(equals) - 1) / 2
+        first += len(equals)
+    return ranks
+
+
+def _are_multiples(numbers: Sequence[float]) -> bool:
+    """Whether three values or more grow by one factor of at least 2, such as 16, 32, 64."""
+    factors = [after / before for before, after in itertools.pairwise(numbers)]
+    return len(factors) > 1 and factors[0] >= 2 and max(factors) - min(factors) < 1e-6 * factors[0]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and not _is_missing(value)
+
+
+def _is_missing(value: Any) -> bool:
+    if value is None:
+        return True
+    if isinstance(value, int):
+        return abs(value) > 1e300  # no axis reaches there
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+def _category_key(name: str, value: Any) -> tuple[int, float, Any]:
+    if _is_missing(value):
+        return -1, 0.0, ()
+    return (0, float(value), ()) if _is_number(value) else (1, 0.0, natural_key(name))
