@@ -17,6 +17,8 @@ COMMANDS: dict[str, str] = {
     "show": "show:show",
     "best": "runs:best",
     "diff": "diff:diff",
+    "tail": "tail:tail",
+    "watch": "watch:watch",
     "models": "models:models",
     "champion": "models:champion",
     "promote": "models:promote",

@@ -29,6 +29,11 @@ def say_json(value: Any) -> None:
     sys.stdout.write(files.encode(value, indent=True).decode() + "\n")
 
 
+def say_json_line(value: Any) -> None:
+    """A value as one line of JSON."""
+    sys.stdout.write(files.encode(value).decode() + "\n")
+
+
 def title(text: str) -> None:
     """A heading between rules, bold on a terminal."""
     if not sys.stdout.isatty():
@@ -51,13 +56,16 @@ def table(columns: Sequence[str], rows: Rows, *, keep: int = 1, wraps: bool = Fa
     A pipe gets every cell whole. On a terminal too narrow for all columns those after the first `keep` are left
     out from the right, and a line says which. With `wraps` the last column may break its cells at spaces.
     """
-    columns = [_one_line(name) for name in columns]
-    texts = [[_one_line(show(cell)) for cell in row] for row in rows]
-    numeric = [all(_is_number(row[index]) for row in rows) for index in range(len(columns))]
-    if sys.stdout.isatty():
-        _rich_table(columns, texts, numeric, keep, wraps)
-    else:
-        _plain_table(columns, texts, numeric)
+    if not sys.stdout.isatty():
+        _plain_table(*_texts(columns, rows))
+        return
+    for part in fitting_table(columns, rows, keep=keep, wraps=wraps):
+        _console().print(part)
+
+
+def fitting_table(columns: Sequence[str], rows: Rows, *, keep: int = 1, wraps: bool = False) -> list[Any]:
+    """What rich draws for a table of cells: the table that fits the terminal, and a line about what does not."""
+    return _rich_table(*_texts(columns, rows), keep, wraps)
 
 
 def show(value: Any) -> str:
@@ -105,6 +113,13 @@ def _one_line(text: str) -> str:
     return safe(text).replace("\n", "\\n")
 
 
+def _texts(columns: Sequence[str], rows: Rows) -> tuple[list[str], list[list[str]], list[bool]]:
+    """Names, cells as text, and which columns are numbers throughout."""
+    names = [_one_line(name) for name in columns]
+    texts = [[_one_line(show(cell)) for cell in row] for row in rows]
+    return names, texts, [all(_is_number(row[index]) for row in rows) for index in range(len(columns))]
+
+
 def _plain_table(columns: Sequence[str], texts: Sequence[Sequence[str]], numeric: Sequence[bool]) -> None:
     widths = [max(len(cell) for cell in cells) for cells in zip(columns, *texts, strict=True)]
     for line in [columns, *texts]:
@@ -122,13 +137,13 @@ def _rich_table(
     numeric: Sequence[bool],
     keep: int,
     wraps: bool,
-) -> None:
+) -> list[Any]:
     from rich import box
     from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
-    console, limit = _console(), shutil.get_terminal_size().columns
+    limit = shutil.get_terminal_size().columns
     widths: list[int] = [max(map(cell_len, cells)) for cells in zip(columns, *texts, strict=True)]
     if wraps:
         words = (word for line in texts for word in line[-1].split())
@@ -151,10 +166,9 @@ def _rich_table(
         )
     for line in texts:
         rich_table.add_row(*(Text(cell, style=STATUS_STYLES.get(cell, "")) for cell in line[:count]))
-    console.print(rich_table)
-    if count < len(columns):
-        hidden = ", ".join(columns[count:])
-        console.print(f"not shown for want of width: {hidden}", style="dim", markup=False, highlight=False)
+    if count == len(columns):
+        return [rich_table]
+    return [rich_table, Text(f"not shown for want of width: {', '.join(columns[count:])}", style="dim")]
 
 
 STATUS_STYLES = {
@@ -167,6 +181,7 @@ STATUS_STYLES = {
 
 
 def _console() -> Any:
+    """The terminal as rich sees it; NO_COLOR and TERM are respected."""
     from rich.console import Console
 
     return Console(file=sys.stdout, width=shutil.get_terminal_size().columns)

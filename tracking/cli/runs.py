@@ -79,10 +79,7 @@ def compare(
         return output.report(damaged)
     rows = _arranged(ranking.runs, sort)[:limit]
     names = _names(runs)
-    if columns:
-        fields = chosen(columns, names, first=[RUN_ID])
-    else:
-        fields = _usual(rows, ranking.metric)
+    fields = chosen(columns, names, first=[RUN_ID]) if columns else _usual(rows, ranking.metric)
     if differing:
         fields = [field for field in fields if field == RUN_ID or _differs(rows, field)]
     if as_json:

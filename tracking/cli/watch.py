@@ -1,0 +1,165 @@
+"""The command that watches an experiment: a table of its runs that is drawn anew as they go on."""
+
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from tracking.cli import output
+from tracking.cli.columns import ColumnsOption, chosen, elapsed, label, plain, shown, usual
+from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
+from tracking.errors import CorruptFileError, InvalidValueError
+from tracking.query import Field, FieldKind, MetricPart, parse_field
+from tracking.records import RunStatus
+from tracking.store import Store
+
+RUN_ID, STATUS, CREATED, DURATION = map(parse_field, ("run_id", "status", "created_at", "duration_s"))
+SHORTEST_S = 0.1  # between two looks
+ROOM = 6  # lines of the terminal that are not rows
+
+ELAPSED = "elapsed_s"
+
+Row = dict[str, Any]
+
+
+class Look(NamedTuple):
+    """The runs at one moment: which field a column shows, and a row of values per run."""
+
+    fields: dict[str, Field]
+    rows: list[Row]
+
+    @property
+    def labels(self) -> list[str]:
+        """What the columns are called in a table."""
+        return ["elapsed" if name == ELAPSED else name for name in self.rows[0]]
+
+    def cells(self, most: int | None = None) -> list[list[Any]]:
+        """The rows as a table shows them."""
+        return [[self._cell(name, value) for name, value in row.items()] for row in self.rows[:most]]
+
+    def _cell(self, name: str, value: Any) -> Any:
+        if name == ELAPSED:
+            return elapsed(value)
+        return shown(self.fields[name], value) if name in self.fields else value
+
+
+def watch(
+    experiment: Annotated[str, typer.Argument(help="The experiment's name.")],
+    columns: ColumnsOption = None,
+    interval_s: Annotated[
+        float, typer.Option("--interval", metavar="SECONDS", help="How long between two looks.")
+    ] = 2.0,
+    once: Annotated[bool, typer.Option("--once", help="Show it once.")] = False,
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+) -> int:
+    """Watch the runs of an experiment.
+
+    Running ones first, then the newest; until Ctrl-C. A terminal shows one table that changes, a pipe gets a new table
+    whenever something changed. With --json each table is one line.
+
+    Example: python -m tracking watch ctr_model --interval 5
+    """
+    if interval_s < SHORTEST_S:
+        raise InvalidValueError(
+            f"--interval is {interval_s}; it is a number of seconds, {SHORTEST_S} or more"
+        )
+    place = Store(store)
+    damaged: list[CorruptFileError] = []
+    looks = _looks(place, experiment, columns, damaged, None if once else interval_s)
+    if sys.stdout.isatty() and not as_json and not once:
+        _draw(experiment, looks)
+    else:
+        _write(experiment, looks, as_json=as_json)
+    return output.report(damaged)
+
+
+def _looks(
+    store: Store,
+    experiment: str,
+    columns: str | None,
+    damaged: list[CorruptFileError],
+    interval_s: float | None,
+) -> Iterator[Look]:
+    """The runs now and, unless there is no interval, again and again."""
+    while True:
+        damaged.clear()
+        yield _look(store, experiment, columns, damaged)
+        if interval_s is None:
+            return
+        time.sleep(interval_s)
+
+
+def _draw(experiment: str, looks: Iterator[Look]) -> None:
+    from rich.console import Group
+    from rich.live import Live
+    from rich.text import Text
+
+    try:
+        with Live(auto_refresh=False, vertical_overflow="crop") as live:
+            for look in looks:
+                most = max(1, shutil.get_terminal_size().lines - ROOM)
+                parts = [Text(output.safe(_headline(experiment, look)), style="bold")]
+                if look.rows:
+                    parts += output.fitting_table(look.labels, look.cells(most), keep=2)
+                if len(look.rows) > most:
+                    parts.append(Text(f"and {len(look.rows) - most} more", style="dim"))
+                live.update(Group(*parts), refresh=True)
+    except KeyboardInterrupt:
+        return  # the way to leave
+
+
+def _write(experiment: str, looks: Iterator[Look], *, as_json: bool) -> None:
+    before: list[Row] | None = None
+    for look in looks:
+        steady = [{name: value for name, value in row.items() if name != ELAPSED} for row in look.rows]
+        if steady == before:
+            continue
+        before = steady
+        if as_json:
+            output.say_json_line({"experiment": experiment, "runs": look.rows})
+        else:
+            output.say(f"{datetime.now():%H:%M:%S} {_headline(experiment, look)}")
+            if look.rows:
+                output.table(look.labels, look.cells())
+            output.say()
+        sys.stdout.flush()
+
+
+def _headline(experiment: str, look: Look) -> str:
+    counts = Counter(row["status"] for row in look.rows)
+    told = ", ".join(f"{counts[status]} {status.value}" for status in RunStatus if counts[status])
+    return f"{experiment}: {told or 'no runs yet'}"
+
+
+def _look(store: Store, experiment: str, columns: str | None, damaged: list[CorruptFileError]) -> Look:
+    names = store.catalog.names(experiment)
+    fields = chosen(columns, names) if columns else usual(names, [], experiment)
+    fields = [field for field in fields if field not in (RUN_ID, STATUS, CREATED, DURATION)]
+    steps = [Field(FieldKind.METRIC, field.name, MetricPart.LAST_STEP) for field in fields if field.part]
+    every = list(dict.fromkeys([RUN_ID, STATUS, CREATED, DURATION, *fields, *steps]))
+    run_ids, values = store.columns(every, damaged.append, experiment_name=experiment)
+    order = sorted(
+        range(len(run_ids)),
+        key=lambda row: (values[STATUS][row] != RunStatus.RUNNING, -values[CREATED][row].timestamp()),
+    )
+    rows = [
+        {
+            "run_id": run_ids[row],
+            "status": values[STATUS][row],
+            ELAPSED: round(_seconds(values[DURATION][row], values[CREATED][row]), 3),
+            "step": max((step for field in steps if (step := values[field][row]) is not None), default=None),
+            **{label(field, fields): plain(values[field][row]) for field in fields},
+        }
+        for row in order
+    ]
+    return Look({label(field, fields): field for field in fields}, rows)
+
+
+def _seconds(duration: float | None, created: datetime) -> float:
+    return (datetime.now().astimezone() - created).total_seconds() if duration is None else duration
