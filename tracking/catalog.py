@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tracking.comparison import Comparison
-from tracking.index import SLICE, Index, Row, View
+from tracking.index import SMALL, Index, Row, View
 from tracking.metadata import Entry
 from tracking.records import RunRecord
 from tracking.scan import OnError, Scan, once, order_of
@@ -28,7 +28,7 @@ class Catalog:
 
     def entries(self, experiment_name: str | None, on_error: OnError) -> list[Entry]:
         """What run.json or metadata.json says of each run, in the order of ids."""
-        entries, faulty = self._ask(lambda view: view.entries(view.rows(experiment_name)))
+        entries, faulty = self._ask(lambda view: view.entries(view.numbers(experiment_name)))
         if faulty:
             # the files tell what is wrong; one that was repaired a moment ago is a run again
             entries += self._scan.entries(experiment_name, once(on_error), faulty)
@@ -37,7 +37,7 @@ class Catalog:
 
     def records(self, experiment_name: str | None, on_error: OnError) -> list[RunRecord]:
         """The record of each run, in the order of ids."""
-        records, faulty = self._ask(lambda view: view.records(view.rows(experiment_name)))
+        records, faulty = self._ask(lambda view: view.records(view.numbers(experiment_name)))
         if faulty:
             records += self._scan.records(experiment_name, once(on_error), faulty)
             records.sort(key=lambda record: order_of(record.run_id))
@@ -45,7 +45,9 @@ class Catalog:
 
     def rows(self, experiment_name: str | None, on_error: OnError) -> list[Row]:
         """The id, experiment, status and times of each run: the least there is to know, and the fastest to get."""
-        return self._reported(self._ask(lambda view: view.rows(experiment_name)), experiment_name, on_error)
+        return self._reported(
+            self._ask(lambda view: view.rows(view.numbers(experiment_name))), experiment_name, on_error
+        )
 
     def best(
         self, metric: str, experiment_name: str | None, mode: str, at: str, on_error: OnError
@@ -71,9 +73,9 @@ class Catalog:
         wanted = list(fields)
 
         def question(view: View) -> "tuple[list[str], dict[Field, list[Any]]]":
-            rows = search.select(view)
-            found = view.columns(resolved(wanted, view), rows)
-            return [row.run_id for row in rows], dict(zip(wanted, found, strict=True))
+            numbers = search.select(view)
+            found = view.columns(resolved(wanted, view), numbers)
+            return view.run_ids(numbers), dict(zip(wanted, found, strict=True))
 
         return self._reported(self._ask(question), search.experiment_name, on_error)
 
@@ -87,13 +89,13 @@ class Catalog:
         """The named runs beside each other; `read` reads one, or raises what is to be said of it."""
 
         def question(view: View) -> Comparison | None:
-            rows = view.rows_of(run_ids)
-            is_complete = all(run_id in rows for run_id in run_ids)
-            return view.comparison([rows[run_id] for run_id in run_ids]) if is_complete else None
+            numbers = view.numbers_of(run_ids)
+            is_complete = all(run_id in numbers for run_id in run_ids)
+            return view.comparison([numbers[run_id] for run_id in run_ids]) if is_complete else None
 
         found = None
         if all(isinstance(run_id, str) for run_id in run_ids):
-            found = self.index.ask(question, surely=run_ids[:SLICE])
+            found = self.index.ask(question, surely=run_ids[:SMALL])
         # one that the index has not is unknown, damaged, or was made this moment: its files tell
         return found or Comparison.of_runs([read(run_id) for run_id in run_ids])
 

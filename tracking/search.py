@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tracking.errors import InvalidValueError, quoted
-from tracking.index import Row, View
+from tracking.index import View
 from tracking.query import (
     Field,
     FieldKind,
@@ -47,20 +47,20 @@ class Search:
         by = [order_by] if isinstance(order_by, str) else order_by or []
         return cls(parse_query(text), tuple(map(parse_order, by)), experiment_name, limit)
 
-    def select(self, view: View) -> list[Row]:
-        """The runs in an index; only the columns that the filter and the order name are read."""
+    def select(self, view: View) -> list[int]:
+        """The numbers of the runs in an index; only the columns that the filter and the order name are read."""
         query, orders = self._resolved(view.names)
-        rows = view.rows(self.experiment_name)
+        found = view.numbers(self.experiment_name)
         if query.root is not None:
             fields = list(query.fields)
-            columns = dict(zip(fields, view.columns(fields, rows), strict=True))
-            rows = [rows[number] for number in _passing(query, columns, len(rows))]
+            columns = dict(zip(fields, view.columns(fields, found), strict=True))
+            found = [found[place] for place in _passing(query, columns, len(found))]
         if orders:
             fields = [order.field for order in orders]
-            columns = dict(zip(fields, view.columns(fields, rows), strict=True))
-            numbers = arrange(range(len(rows)), orders, lambda number, field: columns[field][number])
-            rows = [rows[number] for number in numbers]
-        return rows[: self.limit]
+            columns = dict(zip(fields, view.columns(fields, found), strict=True))
+            places = arrange(range(len(found)), orders, lambda place, field: columns[field][place])
+            found = [found[place] for place in places]
+        return found[: self.limit]
 
     def select_records(self, records: Iterable[RunRecord]) -> list[RunRecord]:
         """The runs among all records of a store, which need no index: the same as `select`."""
@@ -100,14 +100,14 @@ def resolved(fields: Sequence[Field], view: View) -> list[Field]:
 
 def _passing(query: Query, columns: dict[Field, list[Any]], total: int) -> list[int]:
     found = []
-    number = 0
+    place = 0
 
     def get(field: Field) -> Any:
-        return columns[field][number]
+        return columns[field][place]
 
-    for number in range(total):
+    for place in range(total):
         if query.matches(get):
-            found.append(number)
+            found.append(place)
     return found
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from tracking import files
 from tracking.index.database import VERSION, connect, identity, is_spoiled, remove
 from tracking.index.places import MEMORY, places, prepare
-from tracking.index.refresh import SLICE, Progress, Refresher
+from tracking.index.refresh import SMALL, Progress, Refresher
 from tracking.index.view import View
 from tracking.scan import Scan
 
@@ -123,7 +123,7 @@ class Index:
             contextlib.suppress(FileNotFoundError, NotADirectoryError),
             os.scandir(self._scan.paths.runs) as runs,
         ):
-            return sum(1 for _ in zip(runs, range(SLICE + 1), strict=False)) > SLICE
+            return sum(1 for _ in zip(runs, range(SMALL + 1), strict=False)) > SMALL
         return False
 
     def _give_up(self, error: "sqlite3.Error") -> None:

@@ -9,9 +9,7 @@ from tracking.index.places import MEMORY
 if TYPE_CHECKING:  # sqlite3 is only loaded by those who read many runs
     import sqlite3
 
-VERSION = (
-    1  # of the tables below; part of the file's name, so that two versions of podium do not fight over one
-)
+VERSION = 1  # of the tables; part of the file's name, so that two versions of podium do not fight over one
 BUSY_S = 20.0  # how long another's first build is waited for
 _SPOILED = {1, 11, 26}  # SQLITE_ERROR (other tables than ours), SQLITE_CORRUPT, SQLITE_NOTADB
 
@@ -25,6 +23,7 @@ CREATE TABLE runs(
 );
 CREATE INDEX runs_watched ON runs(id) WHERE watched;
 CREATE INDEX runs_odd ON runs(id) WHERE is_foreign OR fault;
+CREATE INDEX runs_listed ON runs(place, experiment) WHERE is_run AND NOT fault;
 -- what a record is made of, as JSON
 CREATE TABLE documents(run INTEGER PRIMARY KEY, entry TEXT, params TEXT, summary TEXT);
 CREATE TABLE names(id INTEGER PRIMARY KEY, kind TEXT NOT NULL, name NOT NULL, UNIQUE(kind, name));

@@ -1,8 +1,8 @@
 """Bringing an index up to date: what may have changed is found by a few looks, and only that is read again.
 
 New and removed folders show in the time of runs/. A run that is not settled is looked at each time. A settled one
-changes only with a line in the logs of edits, or by hand: a slice of all runs is looked at each time, so that a hand's
-work is seen at once in a store of up to SLICE runs, and in time in a larger one.
+changes only with a line in the logs of edits, or by hand: a slice of them is looked at each time, so that a hand's work
+is seen at once in a store of up to SMALL runs, and in time in a larger one.
 """
 
 import json
@@ -24,7 +24,8 @@ from tracking.scan import Scan
 if TYPE_CHECKING:  # sqlite3 is only loaded by those who read many runs
     import sqlite3
 
-SLICE = 250  # settled runs looked at in each refresh, about 2 ms
+SMALL = 250  # runs; in a store of no more each refresh looks at all of them
+SLICE = 100  # settled runs that a refresh of a larger one looks at, about 1 ms
 BATCH = 500  # runs read before they are written, and before progress is told
 
 Item = TypeVar("Item")
@@ -152,9 +153,11 @@ class Refresher:
 
     def _slice(self, rows: str) -> list[Suspect]:
         """The next SLICE of all settled runs, round and round; a process begins anywhere."""
+        highest = self._database.execute("SELECT max(id) FROM runs").fetchone()[0] or 0
+        if highest <= SMALL:
+            return self._database.execute(rows).fetchall()
         if self._last < 0:
-            highest = self._database.execute("SELECT max(id) FROM runs").fetchone()[0] or 0
-            self._last = time.time_ns() % (highest + 1)
+            self._last = time.time_ns() % highest
         found = self._database.execute(
             f"{rows} AND id > ? ORDER BY id LIMIT ?", (self._last, SLICE)
         ).fetchall()

@@ -1,7 +1,8 @@
 """View: one state of the index, and the questions that can be asked of it. Answers are those of the scan."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -26,7 +27,9 @@ if TYPE_CHECKING:  # sqlite3 and the query language are only loaded by those who
 
     from tracking.query import Field, Names
 
-FEW = 500  # rows that are fetched by their numbers; of more the whole column is read
+FEW = 500  # runs that are fetched by their numbers; for more the whole column is read
+EPOCH = datetime.fromtimestamp(0).astimezone()
+PLAIN = {int, float, type(None), type(MISSING)}  # values that are kept as they are
 
 
 class Row(NamedTuple):
@@ -41,37 +44,45 @@ class Row(NamedTuple):
 
 
 class View:
-    """One state of an index that is up to date. Runs that cannot be read are in `faulty` alone."""
+    """One state of an index that is up to date. Runs have numbers here; those that cannot be read are in `faulty` alone."""
 
     def __init__(self, database: "sqlite3.Connection", scan: Scan) -> None:
         self._database = database
         self._scan = scan
 
-    def rows(self, experiment_name: str | None = None) -> list[Row]:
+    def numbers(self, experiment_name: str | None = None) -> list[int]:
         """All runs, of one experiment or of all, in the order of their ids."""
-        names = self._experiments()
         where, wanted = "", list[int]()
         if experiment_name is not None:
             where, wanted = "AND experiment = ?", [self._number(EXPERIMENT, experiment_name)]
         found = self._database.execute(
-            "SELECT id, run_id, experiment, status, created_at, finished_at, place FROM runs "
-            f"WHERE is_run AND NOT fault {where}",
-            wanted,
-        ).fetchall()
-        found.sort(key=lambda row: row[6])
-        return [Row(row[0], row[1], names[row[2]], *row[3:6]) for row in found]
+            f"SELECT id FROM runs WHERE is_run AND NOT fault {where} ORDER BY place", wanted
+        )
+        return [number for (number,) in found]
 
-    def rows_of(self, run_ids: Iterable[str]) -> dict[str, Row]:
+    def numbers_of(self, run_ids: Iterable[str]) -> dict[str, int]:
         """The named runs that can be read, by id."""
-        names, found = self._experiments(), {}
+        found: dict[str, int] = {}
         for some in _batches(list(dict.fromkeys(run_ids))):
-            for row in self._database.execute(
-                "SELECT id, run_id, experiment, status, created_at, finished_at FROM runs "
-                f"WHERE is_run AND NOT fault AND run_id IN ({_marks(some)})",
-                some,
-            ):
-                found[row[1]] = Row(row[0], row[1], names[row[2]], *row[3:])
+            found |= self._database.execute(
+                f"SELECT run_id, id FROM runs WHERE is_run AND NOT fault AND run_id IN ({_marks(some)})", some
+            )
         return found
+
+    def rows(self, numbers: Sequence[int]) -> list[Row]:
+        """These runs as the list of runs shows them."""
+        names = self._experiments()
+        select = "SELECT id, run_id, experiment, status, created_at, finished_at FROM runs"
+        found = {
+            number: Row(number, run_id, names[experiment], *rest)
+            for number, run_id, experiment, *rest in self._of(select, "id", numbers)
+        }
+        return [found[number] for number in numbers]
+
+    def run_ids(self, numbers: Sequence[int]) -> list[str]:
+        """The ids of these runs."""
+        found = dict(self._of("SELECT id, run_id FROM runs", "id", numbers))
+        return [found[number] for number in numbers]
 
     def faulty(self) -> list[str]:
         """The ids of the damaged runs, in the order of ids; what is wrong with each the scan tells."""
@@ -80,20 +91,20 @@ class View:
         )
         return [run_id for (run_id,) in found]
 
-    def entries(self, rows: Sequence[Row]) -> list[Entry]:
+    def entries(self, numbers: Sequence[int]) -> list[Entry]:
         """What run.json or metadata.json says of these runs."""
-        return [document(entry) for (entry,) in self._documents("entry", rows)]
+        found = dict(self._of("SELECT run, entry FROM documents", "run", numbers))
+        return [document(found[number]) for number in numbers]
 
-    def records(self, rows: Sequence[Row]) -> list[RunRecord]:
+    def records(self, numbers: Sequence[int]) -> list[RunRecord]:
         """The records of these runs."""
-        return [
-            self._scan.compose(
-                document(entry),
-                document(params),
-                {name: MetricSummary(*values) for name, values in document(summary).items()},
+        found = {
+            number: texts
+            for number, *texts in self._of(
+                "SELECT run, entry, params, summary FROM documents", "run", numbers
             )
-            for entry, params, summary in self._documents("entry, params, summary", rows)
-        ]
+        }
+        return [self._record(*map(document, found[number])) for number in numbers]
 
     def best(self, metric: str, experiment_name: str | None, mode: str, at: str) -> str | None:
         """The id of the run with the best last value of a metric, or the best it reached; of equals the first."""
@@ -130,118 +141,130 @@ class View:
             known.update(value_in(name) for (name,) in rows)
         return Names(frozenset(found[PARAM]), frozenset(found[METRIC]), frozenset(found[TAG]))
 
-    def columns(self, fields: "Iterable[Field]", rows: Sequence[Row]) -> list[list[Any]]:
+    def columns(self, fields: "Iterable[Field]", numbers: Sequence[int]) -> list[list[Any]]:
         """The values of each field in these runs, in their order; None where a run has none."""
-        return [self._column(field, rows) for field in fields]
+        return [self._column(field, numbers) for field in fields]
 
-    def comparison(self, rows: Sequence[Row]) -> Comparison:
+    def comparison(self, numbers: Sequence[int]) -> Comparison:
         """These runs beside each other."""
-        shown = {
+        rows = self.rows(numbers)
+        about = {
             "run_id": [row.run_id for row in rows],
             "experiment_name": [row.experiment_name for row in rows],
             "status": [row.status for row in rows],
             "created_at": [value_in(row.created_at) for row in rows],
         }
-        if len(rows) <= FEW:
-            found = {record.run_id: record for record in self.records(rows)}
-            records = [found[row.run_id] for row in rows]
-            return Comparison(
-                shown,
-                columns_of([run.params for run in records]),
-                columns_of(list(map(last_values, records))),
-            )
+        if len(numbers) <= FEW:
+            records = self.records(numbers)
+            params, metrics = [run.params for run in records], [last_values(run) for run in records]
+            return Comparison(about, columns_of(params), columns_of(metrics))
         return Comparison(
-            shown,
-            self._whole_columns(PARAM, "cells", "value", rows, value_in),
-            self._whole_columns(METRIC, "metrics", "last", rows, number_in),
+            about,
+            self._all_columns(PARAM, "cells", "value", numbers),
+            self._all_columns(METRIC, "metrics", "last", numbers),
         )
 
-    def _whole_columns(
-        self, kind: str, table: str, column: str, rows: Sequence[Row], read: Callable[[Any], Any]
+    def _all_columns(
+        self, kind: str, table: str, column: str, numbers: Sequence[int]
     ) -> dict[str, list[Any]]:
-        """A column for each name that some of the runs have, in the order in which they came up."""
-        numbers, found = [row.number for row in rows], {}
-        names = self._database.execute(
-            "SELECT id, name FROM names WHERE kind = ? ORDER BY id", (kind,)
-        ).fetchall()
+        """A column for each name that some of the runs have, in the order in which they come up."""
+        names = self._database.execute("SELECT id, name FROM names WHERE kind = ?", (kind,)).fetchall()
+        found: dict[str, tuple[int, list[Any]]] = {}
         for name, text in names:
-            kept = self._kept(table, column, name, rows)
-            values = [read(kept[number]) if number in kept else MISSING for number in numbers]
+            values = self._kept(table, column, name, numbers, MISSING)
             first = next((place for place, value in enumerate(values) if value is not MISSING), None)
             if first is not None:
-                found[value_in(text)] = (first, values)
+                found[value_in(text)] = first, values
         places: dict[str, tuple[int, int]] = {}
-        for first in sorted({first for first, _ in found.values()}):
-            (run,) = self.records([rows[first]])
+        for first in {first for first, _ in found.values()}:
+            (run,) = self.records([numbers[first]])
             for place, name in enumerate(run.params if kind == PARAM else run.summary):
-                places.setdefault(name, (first, place))
+                places[name] = min(places.get(name, (first, place)), (first, place))
         return {name: found[name][1] for name in sorted(found, key=places.__getitem__)}
 
-    def _column(self, field: "Field", rows: Sequence[Row]) -> list[Any]:
+    def _record(self, entry: Entry, params: dict[str, Any], summary: dict[str, list[Any]]) -> RunRecord:
+        metrics = {name: MetricSummary(*values) for name, values in summary.items()}
+        return self._scan.compose(entry, params, metrics)
+
+    def _column(self, field: "Field", numbers: Sequence[int]) -> list[Any]:
         from tracking.query import FieldKind, MetricPart
 
         match field.kind:
             case FieldKind.RUN:
-                return self._run_column(field.name, rows)
+                return self._run_column(field.name, numbers)
             case FieldKind.METRIC:
                 part = field.plain_part or MetricPart.LAST
-                kept = self._kept("metrics", part.value, self._number(METRIC, field.name), rows)
-                return [number_in(kept.get(row.number)) for row in rows]
+                return self._kept("metrics", part.value, self._number(METRIC, field.name), numbers)
             case FieldKind.PARAM:
-                return self._dotted(PARAM, field.name, rows)
+                return self._dotted(PARAM, field.name, numbers)
             case FieldKind.TAG:
-                return self._dotted(TAG, field.name, rows)
+                return self._dotted(TAG, field.name, numbers)
             case FieldKind.BARE:
-                return [None] * len(rows)
+                return [None] * len(numbers)
 
-    def _dotted(self, kind: str, name: str, rows: Sequence[Row]) -> list[Any]:
+    def _dotted(self, kind: str, name: str, numbers: Sequence[int]) -> list[Any]:
         """A parameter or tag, which may lie in a nested one: `model.hidden` is in `model` when there is no such."""
         from tracking.query import lookup
 
         parts = name.split(".")
         heads = [".".join(parts[:count]) for count in range(len(parts), 0, -1)]
         known = {head: number for head in heads if (number := self._number(kind, head)) >= 0}
-        kept = {head: self._kept("cells", "value", number, rows) for head, number in known.items()}
-        if set(kept) <= {name}:
-            values = kept.get(name, {})
-            return [value_in(values.get(row.number)) for row in rows]
-        columns = []
-        for row in rows:
-            present = {
-                head: value_in(values[row.number]) for head, values in kept.items() if row.number in values
-            }
-            columns.append(lookup(present, name))
-        return columns
+        if set(known) <= {name}:
+            return self._kept("cells", "value", known.get(name, -1), numbers)
+        columns = [self._kept("cells", "value", known[head], numbers, MISSING) for head in known]
+        return [
+            lookup(
+                {head: value for head, value in zip(known, values, strict=True) if value is not MISSING}, name
+            )
+            for values in zip(*columns, strict=True)
+        ]
 
-    def _run_column(self, name: str, rows: Sequence[Row]) -> list[Any]:
+    def _run_column(self, name: str, numbers: Sequence[int]) -> list[Any]:
         from tracking.query.fields import RUN_FIELDS
 
-        value = RUN_FIELDS[name]
-        if name in ("run_id", "status", "experiment", "experiment_name"):
-            key = "experiment_name" if name == "experiment" else name
-            return [getattr(row, key) for row in rows]
-        if name in ("created_at", "finished_at", "duration_s"):
-            return [value(_with_times(row)) for row in rows]
-        return [value(self._scan.compose(entry, {}, {})) for entry in self.entries(rows)]
+        match name:
+            case "run_id":
+                return list(self.run_ids(numbers))
+            case "status":
+                found = dict(self._of("SELECT id, status FROM runs", "id", numbers))
+                return [found[number] for number in numbers]
+            case "experiment" | "experiment_name":
+                names = self._experiments()
+                found = dict(self._of("SELECT id, experiment FROM runs", "id", numbers))
+                return [names[found[number]] for number in numbers]
+            case "created_at" | "finished_at" | "duration_s":
+                select = "SELECT id, created_at, finished_at FROM runs"
+                times = {number: texts for number, *texts in self._of(select, "id", numbers)}
+                return [RUN_FIELDS[name](_with_times(*times[number])) for number in numbers]
+            case _:
+                return [
+                    RUN_FIELDS[name](self._scan.compose(entry, {}, {})) for entry in self.entries(numbers)
+                ]
 
-    def _kept(self, table: str, column: str, name: int, rows: Sequence[Row]) -> dict[int, Any]:
-        select = f"SELECT run, {column} FROM {table} WHERE name = ?"
-        if len(rows) > FEW:
-            return dict(self._database.execute(select, (name,)))
-        numbers = [row.number for row in rows]
-        return dict(self._database.execute(f"{select} AND run IN ({_marks(numbers)})", (name, *numbers)))
+    def _kept(
+        self, table: str, column: str, name: int, numbers: Sequence[int], missing: Any = None
+    ) -> list[Any]:
+        """The values that are kept of a name, in the order of the runs."""
+        select = f"SELECT run, {column} FROM {table} WHERE name = {name}"
+        found = dict(self._of(select, "run", numbers))
+        values = [found.get(number, missing) for number in numbers]
+        if PLAIN.issuperset(map(type, values)):
+            return values
+        read = number_in if table == "metrics" else value_in
+        return [read(value) for value in values]
 
-    def _documents(self, columns: str, rows: Sequence[Row]) -> Iterator[tuple[bytes, ...]]:
-        for some in _batches(rows):
-            numbers = [row.number for row in some]
-            found = {
-                number: texts
-                for number, *texts in self._database.execute(
-                    f"SELECT run, {columns} FROM documents WHERE run IN ({_marks(numbers)})",
-                    numbers,
-                )
-            }
-            yield from (tuple(found[number]) for number in numbers if number in found)
+    def _of(self, select: str, key: str, numbers: Sequence[int]) -> Iterable[Any]:
+        """What a SELECT finds of these runs, in any order; of others too when these are a good part of all."""
+        if len(numbers) > FEW and len(numbers) * 8 > self._highest():
+            return self._database.execute(select)
+        word = "AND" if "WHERE" in select else "WHERE"
+        return chain.from_iterable(
+            self._database.execute(f"{select} {word} {key} IN ({_marks(some)})", some)
+            for some in _batches(numbers)
+        )
+
+    def _highest(self) -> int:
+        return self._database.execute("SELECT max(id) FROM runs").fetchone()[0] or 0
 
     def _experiments(self) -> dict[int, str]:
         found = self._database.execute("SELECT id, name FROM names WHERE kind = ?", (EXPERIMENT,))
@@ -254,14 +277,16 @@ class View:
         return int(found[0]) if found else -1
 
 
-def _with_times(row: Row) -> RunRecord:
+def _with_times(created: Any, finished: Any) -> RunRecord:
     """As much of a record as its times need."""
-    created, finished = (value_in(text) for text in (row.created_at, row.finished_at))
-    times = SimpleNamespace(
-        created_at=clock.parse(created) if created else datetime.fromtimestamp(0).astimezone(),
-        finished_at=clock.parse(finished) if finished else None,
+    return cast(
+        RunRecord, SimpleNamespace(created_at=_moment(created) or EPOCH, finished_at=_moment(finished))
     )
-    return cast(RunRecord, times)
+
+
+def _moment(kept: Any) -> datetime | None:
+    text = value_in(kept)
+    return clock.parse(text) if text else None
 
 
 def _batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:

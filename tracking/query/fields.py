@@ -27,6 +27,8 @@ class FieldKind(StrEnum):
     TAG = "tags"
     BARE = "bare"
 
+    __hash__ = str.__hash__  # Enum's own is not in C, and is asked for at each comparison of each run
+
 
 class MetricPart(StrEnum):
     """What of a metric is meant; `best` is the maximum or the minimum, whichever suits the metric's name."""
@@ -41,6 +43,8 @@ class MetricPart(StrEnum):
     BEST_STEP = "best_step"
     COUNT = "count"
     NON_FINITE = "non_finite"
+
+    __hash__ = str.__hash__  # as above
 
 
 class Field(NamedTuple):
