@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -96,10 +97,16 @@ class Contestant:
         )
         answers = [line for line in done.stdout.splitlines() if line.startswith(MARK)]
         if done.returncode or not answers:
-            said = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["nothing"]
-            raise DriverError(f"{self.title}, {task}: exit code {done.returncode}, {said[0]}")
+            raise DriverError(f"{self.title}, {task}: exit code {done.returncode}, {_said(done.stderr)}")
         answer: dict[str, Any] = json.loads(answers[-1].removeprefix(MARK))
         return answer
+
+
+def _said(text: str) -> str:
+    """The line of a traceback that names the exception, else the last one."""
+    lines = text.strip().splitlines() or ["nothing said"]
+    named = [line for line in lines if re.match(r"[\w.]+(Error|Exception|Exit)\b", line)]
+    return (named or lines)[-1]
 
 
 PODIUM = Contestant("podium", Module.PODIUM)

@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks import workload
 from benchmarks.driving import Answer, answer, first_and_again, per_run, timed_ms
 
-FILTER = "metrics.val_auc > 0.9 and params.learning_rate < 0.001 and tags.stage = 'candidate'"
+FILTER = "metrics.val_auc > 0.9 and params.learning_rate < 0.001 and tags.stage == 'candidate'"
 
 
 def log(folder: Path, steps: int) -> Answer:
