@@ -103,27 +103,30 @@ class _Output:
         self._handle = -1
         self._size = 0
         self._is_shut = False
-        self._pending: dict[int, str] = {}
+        # of each stream and thread, so that threads never end each other's lines
+        self._pending: dict[tuple[int, int], str] = {}
 
     def add(self, stream: Any, text: str) -> None:
         """Keep what was written to `stream`."""
         with self._lock:
             if self._is_shut:
                 return
-            *lines, rest = (self._pending.get(id(stream), "") + text).split("\n")
+            source = id(stream), threading.get_ident()
+            *lines, rest = (self._pending.pop(source, "") + text).split("\n")
             whole = "".join(f"{_last_state(line)}\n" for line in lines)
             if "\r" in rest:
                 rest = _last_state(rest) + ("\r" if rest.endswith("\r") else "")
             if len(rest) > LINE_CHARS:
                 whole, rest = whole + rest, ""
-            self._pending[id(stream)] = rest
+            if rest:
+                self._pending[source] = rest
             if whole:
                 self._write(whole)
 
     def flush(self) -> None:
         """Write the lines that have no end yet."""
         with self._lock:
-            left = "".join(f"{_last_state(line)}\n" for line in self._pending.values() if line)
+            left = "".join(f"{_last_state(line)}\n" for line in self._pending.values())
             self._pending.clear()
             if left and not self._is_shut:
                 self._write(left)
