@@ -270,20 +270,24 @@ def lock_folder(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _locked(path: Path, flags: int) -> Iterator[None]:
-    held: set[str] = _locks.__dict__.setdefault("held", set())
-    name = str(path)
-    if name in held:
+    held: set[Any] = _locks.__dict__.setdefault("held", set())
+    if str(path) in held:
         yield
         return
     with writing(path):
         handle = os.open(path, flags | os.O_CLOEXEC, 0o666)
     try:
+        state = os.fstat(handle)
+        names = {str(path), (state.st_dev, state.st_ino)}  # the same folder may have several paths
+        if not names.isdisjoint(held):
+            yield
+            return
         file = None if _take(handle, path) else _take_by_file(path)
-        held.add(name)
+        held |= names
         try:
             yield
         finally:
-            held.discard(name)
+            held -= names
             if file:
                 with contextlib.suppress(FileNotFoundError):
                     file.unlink()
