@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
-from tracking import compare, provenance
+from tracking import compare
 from tracking.errors import InvalidValueError, quoted
 from tracking.job import current_job
 from tracking.paths import RunPaths
@@ -159,6 +159,8 @@ class ExperimentTracker:
         {"fingerprint": "sha256:...", "rows": 1000}. What Python prints goes into stdout.log too; with `sample_usage_s`
         the use of processor, memory and GPU is sampled that often.
         """
+        from tracking import provenance  # those who only read never need it
+
         seeds, interval_s = seed_values(seeds), provenance.checked_interval(sample_usage_s)
         if not isinstance(config, str | None):
             raise InvalidValueError(
