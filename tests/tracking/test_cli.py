@@ -1,5 +1,6 @@
 """The command line: whole plain cells for a pipe, a table for a terminal, JSON for scripts, one line per error."""
 
+import inspect
 import json
 import os
 import re
@@ -11,7 +12,9 @@ import pytest
 from conftest import Say
 
 from tracking import ExperimentTracker, ModelRegistry
-from tracking.cli.app import COMMANDS, build, expand
+from tracking.cli.app import build
+from tracking.cli.commands import COMMANDS, function_of
+from tracking.cli.short_forms import expand
 from tracking.version import __version__
 
 ROOT = Path(__file__).parents[2]
@@ -46,6 +49,10 @@ def test_every_command_speaks_json(store: Path, models: ModelRegistry, say: Say)
         ["plot", "ctr_model", "val_auc"],
         ["show", "run_003"],
         ["best", "ctr_model"],
+        ["search", "val_loss > 0"],
+        ["list", "ctr_model"],
+        ["diff", "run_001", "run_002"],
+        ["watch", "ctr_model", "--once"],
         ["models"],
         ["champion", "ctr"],
         ["history", "ctr"],
@@ -55,18 +62,11 @@ def test_every_command_speaks_json(store: Path, models: ModelRegistry, say: Say)
         code, out, err = say(*arguments, "--json")
         assert (code, err) == (0, "")
         json.loads(out)
-    assert set(COMMANDS) == {
-        "list",
-        "compare",
-        "plot",
-        "show",
-        "best",
-        "models",
-        "champion",
-        "history",
-        "rollback",
-        "promote",
-    }
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_offers_json(command: str) -> None:
+    assert "as_json" in inspect.signature(function_of(command)).parameters
 
 
 def test_show_tells_the_whole_run(store: Path, say: Say) -> None:
@@ -194,7 +194,7 @@ def test_a_store_that_is_named_must_be_there_and_the_default_one_may_come_later(
         (["ctr_modle", "--json"], 1, "did you mean 'ctr_model'?"),
         (["shw", "run_001"], 2, "did you mean 'show'?"),
         (["ctr_modle", "plot", "val_auc"], 1, "did you mean 'ctr_model'?"),
-        (["xyzzy", "run_001"], 2, "commands: list, compare, plot"),
+        (["xyzzy", "run_001"], 2, "commands: list, search, compare, plot"),
     ],
 )
 def test_a_first_word_that_nobody_knows_is_answered_with_the_closest(

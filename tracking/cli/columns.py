@@ -1,6 +1,5 @@
 """Columns of tables of runs: chosen by the names of fields, filled from the read index, shown or given as JSON."""
 
-import difflib
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -11,7 +10,16 @@ import typer
 from tracking.cli import output
 from tracking.errors import CorruptFileError
 from tracking.names import natural_key
-from tracking.query import Field, FieldKind, MetricPart, Names, parse_field, parse_fields, resolve
+from tracking.query import (
+    Field,
+    FieldKind,
+    MetricPart,
+    Names,
+    close_names,
+    parse_field,
+    parse_fields,
+    resolve,
+)
 
 RUN_ID = Field(FieldKind.RUN, "run_id")
 MOST_METRICS = 8  # columns that a table has of its own accord
@@ -55,7 +63,7 @@ def warn_unknown(fields: Iterable[Field], names: Names) -> None:
             field.name == name or field.name.startswith(f"{name}.") for name in known[field.kind]
         ):
             continue
-        close = difflib.get_close_matches(field.name, known[field.kind])
+        close = close_names(field.name, known[field.kind])
         hint = f"; did you mean {' or '.join(close)}?" if close else ""
         sys.stderr.write(f"tracking: no run has {output.safe(str(field))}{output.safe(hint)}\n")
 

@@ -147,4 +147,7 @@ def _flat(prefix: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         if isinstance(value, Mapping) and value:
             yield from _flat(dotted, value)
         else:
-            yield dotted, value
+            yield (
+                dotted,
+                " ".join(map(str, value)) if name == "command" and isinstance(value, list) else value,
+            )

@@ -145,7 +145,8 @@ def plot(
     runs, damaged = _runs(place, experiment, query)
     drawn = _with_metric(place, experiment, metric, runs, run_ids)
     objective = Objective.of(metric, mode, at or At.BEST)
-    look: dict[str, Any] = {"title": f"{experiment}: {metric}", "best": best, "log_y": log_y}
+    title = f"{experiment}: {metric}" + (" by parameter" if kind in SUITS["--param"] else "")
+    look: dict[str, Any] = {"title": title, "best": best, "log_y": log_y}
     look |= {
         name: value for name, value in (("smooth", smooth), ("params", params), ("log_x", log_x)) if value
     }

@@ -35,12 +35,15 @@ def search(
 ) -> int:
     """Find runs by a filter.
 
-    Fields are status, experiment, created_at, duration_s and the like; params.NAME, tags.NAME and
-    metrics.NAME, of which .min .max .best .count and others may be asked; NAME alone where it is clear.
-    They are compared by == != < <= > >= in, contains, is None, and joined by and, or, not.
-    Times are compared with '2024-11-15', today, yesterday, ago('7d').
+    \b
+    fields   status, experiment, run_id, created_at, duration_s, sweep, error
+             params.NAME, tags.NAME, metrics.NAME, or NAME where it is clear
+             of a metric .last .min .max .best .count .last_step and the like
+    compare  == != < <= > >= in, contains, is None, is nan; 0.1 < x < 0.5
+    join     and, or, not, parentheses
+    times    '2024-11-15', '2024-11-15T10:30', today, yesterday, ago('7d')
 
-    Example: python -m tracking search "val_auc.max > 0.8 and learning_rate <= 0.01" --sort -val_auc.max --limit 5
+    Example: python -m tracking search "val_auc.max > 0.8 and seed in [1, 2]"
     """
     place = Store(store)
     damaged: list[CorruptFileError] = []

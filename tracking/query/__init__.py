@@ -1,6 +1,6 @@
 """The language of filters, such as "metrics.val_auc > 0.8 and status == 'completed'", its orders and its fields."""
 
-from tracking.query.fields import Field, FieldKind, MetricPart, Names, lookup, resolve, value_of
+from tracking.query.fields import Field, FieldKind, MetricPart, Names, close_names, lookup, resolve, value_of
 from tracking.query.filters import Query
 from tracking.query.order import Order, arrange
 from tracking.query.parser import parse_field, parse_fields, parse_order, parse_query
@@ -13,6 +13,7 @@ __all__ = [
     "Order",
     "Query",
     "arrange",
+    "close_names",
     "lookup",
     "parse_field",
     "parse_fields",

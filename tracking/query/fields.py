@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -12,6 +12,7 @@ from tracking.errors import QueryError, quoted
 from tracking.records import RunRecord
 
 NAME = r"[^\W\d](?:[\w./@:-]*\w)?"  # there is no arithmetic, so names may hold '-' and '/'
+MOST_SHOWN = 12  # names in an error
 TIMES = frozenset({"created_at", "finished_at"})
 WORDS = frozenset({"and", "or", "not", "in", "is", "AND", "OR", "NOT", "IN", "IS", "contains"})
 VALUES = frozenset({"None", "True", "False", "null", "true", "false", "nan", "NaN", "inf", "Infinity"})
@@ -146,6 +147,16 @@ def lookup(values: Mapping[str, Any], name: str) -> Any:
     return None
 
 
+def close_names(name: str, known: Iterable[str]) -> list[str]:
+    """The known names that may have been meant: those written alike, else those that a short one abbreviates."""
+    found = difflib.get_close_matches(name, known)
+    if not found and len(name) > 1:
+        found = sorted(
+            each for each in known if _initials(each) == name.lower() or name.lower() in each.lower()
+        )
+    return found[:3]
+
+
 def split_part(name: str) -> tuple[str, MetricPart | None]:
     """A metric's name and the part that a dotted name ends in, if it does."""
     head, _, tail = name.rpartition(".")
@@ -183,6 +194,10 @@ RUN_FIELDS: dict[str, Callable[[RunRecord], Any]] = {
 _PARTS = frozenset(part.value for part in MetricPart)
 
 
+def _initials(name: str) -> str:
+    return "".join(word[0].lower() for word in re.split(r"[\W_]+", name) if word)
+
+
 def _splits(name: str) -> Iterator[tuple[str, str]]:
     """The name whole, then cut at each dot from the last to the first."""
     end = len(name)
@@ -201,6 +216,9 @@ def _meanings(name: str, head: str, rest: str, names: Names) -> Iterator[Field]:
 
 
 def _hint(name: str, names: Names) -> str:
-    known = {*RUN_FIELDS, *names.params, *names.metrics, *names.tags}
-    close = difflib.get_close_matches(name, known) or difflib.get_close_matches(split_part(name)[0], known)
-    return f"; did you mean {' or '.join(close)}?" if close else f" (a text needs quotes: {quote(name)})"
+    known = {*names.params, *names.metrics, *names.tags}
+    close = close_names(name, {*known, *RUN_FIELDS}) or close_names(split_part(name)[0], known)
+    if close:
+        return f"; did you mean {' or '.join(close)}?"
+    some = ", ".join(sorted(known)[:MOST_SHOWN]) + (", ..." if len(known) > MOST_SHOWN else "")
+    return f"; known are {some} (and a text needs quotes: {quote(name)})"
