@@ -139,6 +139,22 @@ def test_one_exploded_run_does_not_use_up_the_colours_of_the_others() -> None:
     assert len(set(colours.values())) == 13
 
 
+def test_an_exploded_run_does_not_flatten_the_others() -> None:
+    falling = [1 / (1 + step) for step in range(30)]
+    sound = [curve_of(f"run_{n}", points(*[value + n / 50 for value in falling])) for n in range(20)]
+    exploded = curve_of("bad", points(*falling[:25], *[10.0**power for power in range(1, 6)]))
+    figure = draw_curves(Objective.of("loss"), [*sound, exploded], title="x")
+    low, high = figure.axes[0].get_ylim()
+    assert -1 < low < 0.05
+    assert 0.9 < high < 10
+    assert figure.texts[1].get_text().endswith("5 values beyond the y axis")
+    whole = draw_curves(Objective.of("loss"), sound, title="x")
+    assert whole.axes[0].get_ylim()[1] > 1.38
+    assert "beyond" not in whole.texts[1].get_text()
+    by_log = draw_curves(Objective.of("loss"), [*sound, exploded], title="x", log_y=True)
+    assert by_log.axes[0].get_ylim()[1] >= 1e5
+
+
 @pytest.mark.parametrize("best", [0, -1])
 def test_no_best_run_at_all_is_refused(best: int) -> None:
     with pytest.raises(InvalidValueError, match=f"best runs to colour is {best}; it must be 1 or more"):
@@ -152,7 +168,7 @@ def test_smoothing_draws_the_average_over_the_pale_raw_curve_and_marks_the_raw_b
     assert list(raw.get_ydata()) == [0.5, 0.9, 0.5]
     assert smooth.get_ydata() == pytest.approx([0.5, (0.25 + 0.9) / 1.5, (0.125 + 0.45 + 0.5) / 1.75])
     assert legend_of(figure) == ["run_001  (best 0.9 at 1)"]
-    assert "moving average 0.5" in figure.texts[1].get_text()
+    assert "smoothed 0.5" in figure.texts[1].get_text()
 
 
 @pytest.mark.parametrize("weight", [-0.1, 1, 1.5, math.nan])
@@ -231,6 +247,7 @@ def test_time_is_told_in_the_unit_that_suits(seconds: float, unit: str, end: flo
     figure = draw_curves(AUC, [curve], title="x", by_time=True)
     assert figure.axes[0].get_xlabel() == f"time since the run's start ({unit})"
     assert drawn(figure)["run_001"].get_xdata()[-1] == pytest.approx(end)
+    assert legend_of(figure) == [f"run_001  (best 0.3 at {end} {unit})"]
 
 
 def test_a_point_without_a_time_cannot_be_placed_by_it() -> None:

@@ -198,14 +198,16 @@ def test_categories_are_jittered_the_same_way_every_time_within_their_place() ->
     assert first == second
     assert {round(x) for x, _ in first} == {0, 1}
     assert len({x for x, _ in first}) == 40
+    (alone,) = dots(panels(draw_scatter(AUC, sweep(1), title="x", params=["kind"]))[0], "runs")
+    assert alone[0] == 0
 
 
 def test_runs_without_a_number_are_counted_in_the_panel() -> None:
     figure = draw_scatter(
-        AUC, [*sweep(4), record(9, 0.5), record(10, 0.6, lr=math.nan)], title="x", params=["lr"]
+        AUC, [*sweep(6), record(9, 0.5), record(10, 0.6, lr=math.nan)], title="x", params=["lr"]
     )
     (axes,) = panels(figure)
-    assert len(dots(axes, "runs")) == 4
+    assert len(dots(axes, "runs")) == 6
     assert axes.get_title("right").endswith(" · 2 without")
 
 

@@ -48,18 +48,18 @@ def draw_bands(
     if log_y and all(math.isnan(value) for line in lines for value in line.curve.y):
         raise TrackingError(f"no point of {objective.metric!r} has a place on a logarithmic axis: above 0")
     runs = sum(map(len, groups.values()))
-    parts = [
-        f"{count_of(runs, 'run')} in {count_of(len(groups), 'group')}, those that differ in the seed alone together",
-        "mean ± 1 standard deviation",
+    notes = [
+        f"{count_of(runs, 'run')} in {count_of(len(groups), 'group')} that differ in more than the seed",
+        "mean ± standard deviation",
         marked(objective),
-        *smoothing(smooth, "each run before the mean"),
+        *smoothing(smooth, "each run"),
     ]
     return draw_lines(
         objective,
         lines,
         noun="group",
         title=title,
-        subtitle=" · ".join(parts),
+        notes=notes,
         x_label=step_label([curve for members in groups.values() for curve in members]),
         best=best,
         log_x=log_x,

@@ -38,24 +38,25 @@ def draw_curves(
     empty = sum(all(map(math.isnan, curve.y)) for curve in curves)
     if empty == len(curves) and (log_x or log_y):
         raise TrackingError(f"no point of {objective.metric!r} has a place on a logarithmic axis: above 0")
-    x_label = step_label(curves)
+    x_label, unit = step_label(curves), ""
     if by_time:
-        curves, x_label = _in_unit(curves)
+        curves, name = _in_unit(curves)
+        x_label, unit = f"time since the run's start ({name})", f" {name}"
     if smooth:
         lines = [Line(curve.smoothed(smooth), raw=curve) for curve in curves]
     else:
         lines = [Line(curve) for curve in curves]
-    parts = [count_of(len(curves), "run"), marked(objective), *smoothing(smooth, "raw values pale")]
+    notes = [count_of(len(curves), "run"), marked(objective), *smoothing(smooth, "raw pale")]
     if empty:
-        parts.append(f"{empty} without a finite value")
-    subtitle = " · ".join(parts)
+        notes.append(f"{empty} without a finite value")
     return draw_lines(
         objective,
         lines,
         noun="run",
         title=title,
-        subtitle=subtitle,
+        notes=notes,
         x_label=x_label,
+        unit=unit,
         best=best,
         log_x=log_x,
         log_y=log_y,
@@ -74,7 +75,7 @@ def marked(objective: Objective) -> str:
 
 def smoothing(weight: float, note: str) -> list[str]:
     """The words for a smoothing, none without."""
-    return [f"moving average {number(weight)}, {note}"] if weight else []
+    return [f"smoothed {number(weight)}, {note}"] if weight else []
 
 
 def drawable(curve: Curve, *, log_x: bool, log_y: bool) -> Curve:
@@ -92,4 +93,4 @@ def _in_unit(curves: Sequence[Curve]) -> tuple[list[Curve], str]:
     longest = max((curve.x[-1] for curve in curves if curve.x), default=0.0)
     size, name = next((size, name) for least, size, name in TIME_UNITS if longest >= least or not least)
     scaled = [Curve(curve.label, [x / size for x in curve.x], curve.y) for curve in curves]
-    return scaled, f"time since the run's start ({name})"
+    return scaled, name

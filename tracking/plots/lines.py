@@ -20,6 +20,8 @@ if TYPE_CHECKING:  # matplotlib is only loaded by those who draw
 
 NAMED = 5  # of many lines, the best that are strong and named
 _MOST_NAMES = 2 * len(COLOURS)  # when so many are asked for, more names do not fit beside the axes
+_LABEL = 52  # characters of a line's name
+_SAMPLE, _ENOUGH = 200, 30  # values of a curve, and of all, that tell what is usual
 
 
 @dataclass(frozen=True)
@@ -57,13 +59,18 @@ def draw_lines(
     *,
     noun: str,
     title: str,
-    subtitle: str,
+    notes: Sequence[str],
     x_label: str,
+    unit: str = "",
     best: int | None = None,
     log_x: bool = False,
     log_y: bool = False,
 ) -> "Figure":
-    """The figure of some lines; with `best` only so many of the best are coloured. `noun` is what a line is."""
+    """The figure of some lines; with `best` only so many of the best are coloured.
+
+    `noun` is what a line is, `notes` are what the subtitle tells, `unit` is that of x. A value so far away that all
+    others would be one flat line is left beyond the y axis, and the subtitle says so.
+    """
     check_best(best, noun)
     places = [line.best(objective) for line in lines]
     order = sorted(range(len(lines)), key=lambda index: objective.order(_value(places[index])))
@@ -74,16 +81,22 @@ def draw_lines(
     inks = [Ink(QUIET, strong=False, layer=2)] * len(lines)
     for rank, index in enumerate(order, 1):
         inks[index] = _ink(rank, index, len(lines), _value(places[index]), best, colours)
-    names = [_name(*each) for each in zip(lines, inks, places, strict=True)]
+    names = [_name(*each, unit) for each in zip(lines, inks, places, strict=True)]
+    curves = [line.curve for line in lines]
+    limits = None if log_y else _limits(curves)
+    if limits:
+        beyond = sum(y < limits[0] or y > limits[1] for curve in curves for y in curve.y)
+        notes = [*notes, f"{count_of(beyond, 'value')} beyond the y axis"]
     longest = max(len(name) for name, ink in zip(names, inks, strict=True) if ink.named)
-    figure = sheet(
-        title, subtitle, width=max(10.5, 8 + 0.075 * longest)
-    )  # the legend takes nothing from the axes
+    width = max(10.5, 8 + 0.075 * longest)  # the legend takes nothing from the axes
+    figure = sheet(title, " · ".join(notes), width=width)
     axes = figure.add_subplot()
     plain(axes, x_label, objective.metric)
     for line, ink, place in zip(lines, inks, places, strict=True):
         _draw(axes, line, ink, place, log_x=log_x)
-    _settle(axes, lines, log_x=log_x, log_y=log_y)
+    _settle(axes, curves, log_x=log_x, log_y=log_y)
+    if limits:
+        axes.set_ylim(limits)
     _explain(axes, names, inks, order, noun)
     if colours:
         colour_bar(axes, colours, f"best {objective.metric}", height=0.55)
@@ -151,7 +164,6 @@ def _mark(axes: "Axes", line: Line, ink: Ink, place: tuple[float, float]) -> Non
         markeredgewidth=1.8 if ink.strong else 0.8,
         alpha=ink.alpha,
         zorder=ink.layer + 2,
-        clip_on=False,
         gid=f"best {line.curve.label}",
     )
     if ink.rank:
@@ -167,9 +179,31 @@ def _mark(axes: "Axes", line: Line, ink: Ink, place: tuple[float, float]) -> Non
         )
 
 
-def _name(line: Line, ink: Ink, place: tuple[float, float] | None) -> str:
-    told = f"best {number(place[1])} at {number(place[0])}" if place else "no finite value"
-    return f"{f'{ink.rank}  ' if ink.rank else ''}{literal(line.curve.label, 36)}  ({told}{line.note})"
+def _limits(curves: Sequence[Curve]) -> tuple[float, float] | None:
+    """The range of y that shows what nearly all values do; None where that is all of them.
+
+    It is cut only where a value is twenty times as far away as all but the outermost 3 % are apart; each curve has
+    the same say, however long it is.
+    """
+    sample = []
+    for curve in curves:
+        values = [value for value in curve.y if not math.isnan(value)]
+        sample += values[:: max(len(values) // _SAMPLE, 1)]
+    if len(sample) < _ENOUGH:
+        return None
+    sample.sort()
+    tail = len(sample) * 3 // 100
+    low, high = sample[tail], sample[-1 - tail]
+    reach, margin = 20 * (high - low), (high - low) / 4
+    cut_low, cut_high = sample[0] < low - reach, sample[-1] > high + reach
+    if not reach or not (cut_low or cut_high):
+        return None
+    return (low if cut_low else sample[0]) - margin, (high if cut_high else sample[-1]) + margin
+
+
+def _name(line: Line, ink: Ink, place: tuple[float, float] | None, unit: str) -> str:
+    told = f"best {number(place[1])} at {number(place[0])}{unit}" if place else "no finite value"
+    return f"{f'{ink.rank}  ' if ink.rank else ''}{literal(line.curve.label, _LABEL)}  ({told}{line.note})"
 
 
 def _explain(
@@ -185,11 +219,10 @@ def _explain(
     key(axes, f"best of {count_of(len(inks), noun)}" if rest else None)
 
 
-def _settle(axes: "Axes", lines: Sequence[Line], *, log_x: bool, log_y: bool) -> None:
+def _settle(axes: "Axes", curves: Sequence[Curve], *, log_x: bool, log_y: bool) -> None:
     """The scales: whole steps, and no scale at all between numbers that nobody logged."""
     from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
-    curves = [line.curve for line in lines]
     places = {x for curve in curves for x, y in zip(curve.x, curve.y, strict=True) if not math.isnan(y)}
     axes.margins(x=0.02)
     if not places:

@@ -50,14 +50,15 @@ def draw_parallel(
     columns = [[run.params.get(name) for run in field.runs] for name in names]
     columns.append(list(field.values))
     scales = [scale_of(column) for column in columns[:-1]] + [scale_of(field.values, log=log_y)]
+    missing = [None in map(scale.place, column) for scale, column in zip(scales, columns, strict=True)]
     good = "highest" if objective.mode is Mode.MAX else "lowest"
     figure = sheet(title, f"{note} · {good} is best", width=max(7.5, 1.4 * len(names) + 3.6), height=5.8)
     axes = figure.add_subplot()
     axes.set_axis_off()
-    axes.set(xlim=(-0.45, len(names) + 0.2), ylim=(_MISSING - 0.06, 1.04))
+    axes.set(xlim=(-0.45, len(names) + 0.2), ylim=(_MISSING - 0.06 if any(missing) else -0.06, 1.04))
     labels = [*told_apart(names, _SLANTED), literal(objective.label, _SLANTED)]
-    for where, (label, scale, column) in enumerate(zip(labels, scales, columns, strict=True)):
-        _draw_axis(axes, where, label, scale, has_missing=any(scale.place(value) is None for value in column))
+    for where, (label, scale, has_missing) in enumerate(zip(labels, scales, missing, strict=True)):
+        _draw_axis(axes, where, label, scale, has_missing=has_missing)
     colours = ColourScale.of(field.values, high_is_good=objective.mode is Mode.MAX)
     if best is None:
         _strip(axes, len(names), scales[-1], colours)

@@ -2,6 +2,7 @@
 
 import itertools
 import statistics
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -87,7 +88,7 @@ def _draw(axes: "Axes", name: str, field: Entrants, *, rings: int, log: bool) ->
     ]
     if scale.kind is ScaleKind.CATEGORY:
         _mark_medians(axes, drawn)
-        drawn = [(place + 0.44 * (rank * _GOLDEN % 1 - 0.5), value, rank) for place, value, rank in drawn]
+        drawn = _jittered(drawn)
     ringed = [(x, y) for x, y, rank in drawn if rank < rings]
     x, y = [x for x, _, _ in drawn], [y for _, y, _ in drawn]
     axes.scatter(x, y, s=26, color=_DOT, alpha=0.75, linewidths=0, gid=f"runs by {name}")
@@ -104,11 +105,21 @@ def _draw(axes: "Axes", name: str, field: Entrants, *, rings: int, log: bool) ->
     _scale(axes, scale)
     notes = []
     if scale.kind is not ScaleKind.CATEGORY:
-        correlation = rank_correlation([(x, y) for x, y, _ in drawn])
+        correlation = rank_correlation([(x, y) for x, y, _ in drawn]) if len(drawn) >= 5 else None
         notes += [] if correlation is None else [f"rank correlation {correlation:+.2f}"]
     if len(drawn) < len(given):
         notes.append(f"{len(given) - len(drawn)} without")
     axes.set_title(" · ".join(notes), loc="right", fontsize=8.5, color=GREY, pad=3)
+
+
+def _jittered(drawn: Sequence[tuple[float, float, int]]) -> list[tuple[float, float, int]]:
+    """The dots beside each other within their category, the first in its middle."""
+    met: Counter[float] = Counter()
+    moved = []
+    for place, value, rank in drawn:
+        moved.append((place + 0.44 * ((met[place] * _GOLDEN + 0.5) % 1 - 0.5), value, rank))
+        met[place] += 1
+    return moved
 
 
 def _mark_medians(axes: "Axes", drawn: Sequence[tuple[float, float, int]]) -> None:
@@ -120,6 +131,8 @@ def _mark_medians(axes: "Axes", drawn: Sequence[tuple[float, float, int]]) -> No
 
 
 def _scale(axes: "Axes", scale: Scale) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     ticks = scale.ticks()
     if scale.kind is ScaleKind.LOG:
         log_axis(axes, "x")
@@ -140,6 +153,8 @@ def _scale(axes: "Axes", scale: Scale) -> None:
         axes.margins(x=0.1)
         axes.minorticks_off()
     else:
+        if scale.kind is ScaleKind.LINEAR:
+            axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.xaxis.set_major_formatter(lambda value, _: number(value))
 
 
