@@ -92,7 +92,10 @@ class Store:
 
         Locked against other processes: none of two changes made at once is lost, nor the end of a run.
         """
-        with files.lock_folder(self.paths.run(run_id).folder):
+        folder = self.paths.run(check_component("run id", run_id, example="run_001")).folder
+        if not folder.is_dir():
+            self.require(run_id)  # which says what there is
+        with files.lock_folder(folder):
             before = self.require(run_id)
             entry = {"format": FORMAT, **before, **changes(before)}
             entry.pop("run_dir", None)
