@@ -38,6 +38,13 @@ def first_and_again(work: Callable[[], Any], times: int = 5) -> Answer:
     return {"first_ms": timed_ms(work), "again_ms": min(timed_ms(work) for _ in range(times))}
 
 
+def timed_table(work: Callable[[], tuple[int, int]]) -> Answer:
+    """How long a table takes, the first time and again; `work` gives its rows and columns."""
+    shapes: list[tuple[int, int]] = []
+    took = first_and_again(lambda: shapes.append(work()), times=1)
+    return {**took, "rows": shapes[0][0], "columns": shapes[0][1]}
+
+
 def per_run(do: Callable[[int], Any], count: int) -> Answer:
     """How long a run takes, over `count` of them: on average, and the run in the middle.
 

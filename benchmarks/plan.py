@@ -1,5 +1,6 @@
 """How much is measured, and where: what every benchmark is handed."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -8,6 +9,8 @@ from typing import Any
 
 from benchmarks.contestants import PODIUM, SETUP, Contestant, DriverError, Module
 from benchmarks.figures import Figure, figure
+
+BUDGET_S = 60.0  # for one task of one contestant, in all rounds together
 
 
 class Size(StrEnum):
@@ -61,18 +64,22 @@ class Plan:
     ) -> Iterator[tuple[Contestant, list[dict[str, Any]] | str]]:
         """Ask everybody in turn, round by round; the answers of each, or why there are none.
 
-        Without a folder a contestant works on a store of `count` runs, made for it.
+        Who has used up BUDGET_S leaves the other rounds to the others. Without a folder a contestant works on a store of `count` runs, made for it.
         """
         answers: dict[Contestant, list[dict[str, Any]]] = {who: [] for who, _, _ in work}
         trouble: dict[Contestant, str] = {
             who: f"skipped: not installed ({SETUP})" for who, _, _ in work if not who.is_installed
         }
+        spent_s = dict.fromkeys(answers, 0.0)
         for _ in range(self.rounds):
             for who, folder, count in work:
-                if who in trouble:
+                if who in trouble or spent_s[who] > BUDGET_S:
                     continue
                 try:
-                    answers[who].append(who.ask(task, folder or self.store(who, count), count))
+                    place = folder or self.store(who, count)
+                    started = time.monotonic()
+                    answers[who].append(who.ask(task, place, count))
+                    spent_s[who] += time.monotonic() - started
                 except DriverError as error:
                     trouble[who] = f"failed: {error}"
         for who, _, _ in work:

@@ -57,7 +57,7 @@ def short(results: dict[str, Any]) -> str:
             ("runs", "a run in a new store", "record a run: 12 parameters, 6 metrics, 3 tags"),
             *_shared(chapters.get("best"), "first in a process", "best of {} runs, new process"),
             *_shared(chapters.get("best"), "again", "the same, again"),
-            *_shared(chapters.get("table"), "", "table of {} runs x 18 values"),
+            *_shared(chapters.get("table"), "first in a process", "table of {} runs x 18 values"),
         )
         if name in chapters
     ]

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import workload
-from benchmarks.driving import Answer, answer, first_and_again, per_run, timed_ms
+from benchmarks.driving import Answer, answer, first_and_again, per_run, timed_ms, timed_table
 
 PAGE = 50_000  # the most runs that one search may ask for
 BATCH = 1000  # the most metrics that one log_batch may hold
@@ -106,11 +106,10 @@ def table(folder: Path, count: int) -> Answer:
     pandas_ms = timed_ms(lambda: __import__("pandas"))
     mlflow = _opened(folder)
 
-    def rows() -> Any:
-        return mlflow.search_runs([_experiment(mlflow)], max_results=count)
+    def shape() -> Any:
+        return mlflow.search_runs([_experiment(mlflow)], max_results=count).shape
 
-    shape = rows().shape
-    return {**first_and_again(rows, times=2), "pandas_ms": pandas_ms, "rows": shape[0], "columns": shape[1]}
+    return {**timed_table(shape), "pandas_ms": pandas_ms}
 
 
 def start(folder: Path, _count: int) -> Answer:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import workload
-from benchmarks.driving import Answer, answer, first_and_again, per_run, timed_ms
+from benchmarks.driving import Answer, answer, first_and_again, per_run, timed_ms, timed_table
 
 FILTER = "metrics.val_auc > 0.9 and params.learning_rate < 0.001 and tags.stage == 'candidate'"
 
@@ -78,16 +78,18 @@ def index(folder: Path, count: int) -> Answer:
     return best(folder, count)
 
 
-def table(folder: Path, count: int) -> Answer:
-    """`compare_runs` of all runs: 12 parameters and 6 metrics."""
+def table(folder: Path, _count: int) -> Answer:
+    """`list_runs`, then `compare_runs` of all: 12 parameters and 6 metrics each."""
     pandas_ms = timed_ms(lambda: __import__("pandas"))
     from tracking import ExperimentTracker
 
     tracker = ExperimentTracker(folder)
-    ids = [run["run_id"] for run in tracker.list_runs()][:count]
-    rows, columns = tracker.compare_runs(ids).shape
-    took = first_and_again(lambda: tracker.compare_runs(ids), times=2)
-    return {**took, "pandas_ms": pandas_ms, "rows": rows, "columns": columns}
+
+    def shape() -> tuple[int, int]:
+        ids = [run["run_id"] for run in tracker.list_runs(workload.EXPERIMENT)]
+        return tracker.compare_runs(ids).shape
+
+    return {**timed_table(shape), "pandas_ms": pandas_ms}
 
 
 def search(folder: Path, _count: int) -> Answer:

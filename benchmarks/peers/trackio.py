@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import workload
-from benchmarks.driving import Answer, answer, first_and_again, per_run, timed_ms
+from benchmarks.driving import Answer, answer, first_and_again, per_run, timed_ms, timed_table
 
 # what `trackio query project --sql` is for: the last value of each run, the best first
 BEST = f"""
@@ -71,11 +71,11 @@ def table(folder: Path, _count: int) -> Answer:
     """Its query command's function with SQL, as a dict per run, from the JSON it keeps; no DataFrame is made."""
     _opened(folder)
 
-    def rows() -> list[dict[str, Any]]:
-        return [_row(row) for row in _asked(TABLE)]
+    def shape() -> tuple[int, int]:
+        rows = [_row(row) for row in _asked(TABLE)]
+        return len(rows), len(rows[0])
 
-    table = rows()
-    return {**first_and_again(rows, times=2), "rows": len(table), "columns": len(table[0])}
+    return timed_table(shape)
 
 
 def start(folder: Path, _count: int) -> Answer:
