@@ -46,12 +46,26 @@ def _override(param: Any, cast: Callable[[Any], Any]) -> Any:
         if value is not None:
             try:
                 value = cast(value)
+                _check_range(param, value)
             except ValueError as error:
                 raise typer.BadParameter(str(error), ctx=ctx, param=param) from None
         return param.callback(ctx, param, value) if param.callback else value
 
     param.process_value = process_value
     return param
+
+
+def _check_range(param: Any, value: Any) -> None:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return
+    ranged = (
+        param if hasattr(param, "min") else getattr(param, "type", None)
+    )  # where Typer keeps it depends on its age
+    low, high = getattr(ranged, "min", None), getattr(ranged, "max", None)
+    if low is not None and value < low:
+        raise ValueError(f"{value} is too small; it is {low} or more")
+    if high is not None and value > high:
+        raise ValueError(f"{value} is too large; it is {high} or less")
 
 
 def _whole(value: Any) -> int:

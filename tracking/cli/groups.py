@@ -6,13 +6,15 @@ from typing import Any
 from tracking.cli import output
 from tracking.cli.ranking import Ranking
 from tracking.comparison import MISSING, Columns, Comparison
+from tracking.names import natural_key
 
 
 def say_groups(
     experiment: str, ranking: Ranking, *, limit: int | None, differing: bool, as_json: bool
 ) -> None:
     """Show the groups, the one with the best mean first."""
-    runs = [({**vars(run), "status": run.status.value}, run) for run in ranking.runs]
+    oldest_first = sorted(ranking.runs, key=lambda run: natural_key(run.run_id))
+    runs = [({**vars(run), "status": run.status.value}, run) for run in oldest_first]
     comparison = Comparison.of_runs(runs).grouped()
     count = len(comparison.about["n"])
     order = _order(comparison.metrics.get(ranking.metric or "", [MISSING] * count), ranking.mode)[:limit]

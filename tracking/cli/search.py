@@ -50,7 +50,7 @@ def search(
     check_limit(limit)
     names = place.catalog.names()
     query = parse_query(text or "").resolved(names)
-    named = [*sorted(query.fields), *(parse_order(order).resolved(names).field for order in sort or ())]
+    named = [*query.places, *(parse_order(order).resolved(names).field for order in sort or ())]
     if columns:
         fields = chosen(columns, names, first=[RUN_ID])
     else:
