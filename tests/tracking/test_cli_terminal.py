@@ -3,6 +3,7 @@
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +29,34 @@ def on_terminal(columns: int, *arguments: str) -> str:
     os.close(leader)
     assert process.returncode == 0
     return shown.decode().replace("\r\n", "\n")
+
+
+def test_watch_draws_one_table_anew_until_ctrl_c(tracker: ExperimentTracker, base: Path) -> None:
+    run = tracker.open_run(tracker.create_run("x"))
+    run.log({"loss": 0.5}, step=1)
+    leader, follower = pty.openpty()
+    environment = {
+        **os.environ,
+        "COLUMNS": "80",
+        "LINES": "12",
+        "TERM": "xterm-256color",
+        "PYTHONPATH": str(ROOT),
+    }
+    command = [sys.executable, "-m", "tracking", "watch", "x", "--interval", "0.1", "--store", str(base)]
+    with subprocess.Popen(command, stdout=follower, stdin=follower, env=environment) as process:
+        os.close(follower)
+        shown = b""
+        while b"0.5000" not in shown:
+            shown += os.read(leader, 65536)
+        run.log({"loss": 0.25}, step=2)
+        while b"0.2500" not in shown:
+            shown += os.read(leader, 65536)
+        process.send_signal(signal.SIGINT)
+        process.wait()
+    os.close(leader)
+    assert process.returncode == 0
+    lines = plain(shown.decode()).split()
+    assert lines[:3] == ["x:", "1", "running"]
 
 
 def plain(text: str) -> str:
