@@ -141,12 +141,16 @@ def test_config_command_and_overrides_are_kept_without_secrets(
     monkeypatch.setattr(sys, "argv", ["train.py", "--api-key", "hunter2"])
     monkeypatch.setattr(sys, "orig_argv", ["python", "train.py", "--api-key", "hunter2"])
     with tracker.start_run(
-        "x", config="db:\n  password: hunter2\nlr: 0.1\n", overrides=["db.password=hunter2", "lr=0.1"]
+        "x",
+        data={"url": "postgres://me:hunter2@host", "rows": 3},
+        config="db:\n  password: hunter2\nlr: 0.1\n",
+        overrides=["db.password=hunter2", "lr=0.1"],
     ) as run:
         pass
     assert (run.run_dir / "config.yaml").read_text() == "db:\n  password: '***'\nlr: 0.1\n"
     assert (run.run_dir / "overrides.yaml").read_text() == '- "db.password=***"\n- "lr=0.1"\n'
     assert read(run, "env.json")["argv"] == ["train.py", "--api-key", "***"]
+    assert tracker.record(run.run_id).data == {"url": "postgres://me:***@host", "rows": 3}
     everything = b"".join(
         path.read_bytes() for path in run.run_dir.rglob("*") if path.suffix != ".patch" and path.is_file()
     )
@@ -182,8 +186,10 @@ def test_code_beyond_the_commit_is_in_the_patch(
 
 
 def test_names_in_git_json_are_limited_and_counted(tracker: ExperimentTracker) -> None:
-    told = Code(changed=[f"{number}.py" for number in range(300)]).content()
-    assert (len(told["changed"]), told["changed_count"]) == (100, 300)
+    names = [f"{number}.py" for number in range(300)]
+    told = Code(changed=names, untracked=names, left_out=dict.fromkeys(names, "why")).content()
+    for kind in ("changed", "untracked", "left_out"):
+        assert (len(told[kind]), told[f"{kind}_count"]) == (100, 300)
 
 
 @pytest.mark.parametrize(

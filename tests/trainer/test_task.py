@@ -1,5 +1,6 @@
 """One job end to end: what it leaves in the store, and what becomes of one that goes wrong."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -50,6 +51,8 @@ def test_the_config_and_the_data_of_a_run_are_written_down(quick: DictConfig, st
     (record,) = ExperimentTracker(store).records()
     assert record.data["fingerprint"].startswith("sha256:")
     assert record.data["rows"] == 2000
+    environment = json.loads((store / "runs/run_001/env.json").read_text())
+    assert environment["seeds"] == {"seed": quick.seed}
 
 
 def test_the_same_config_gives_the_same_numbers(quick: DictConfig, store: Path) -> None:
