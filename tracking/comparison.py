@@ -89,7 +89,7 @@ class Comparison:
             "n": [len(rows) for rows in groups],
         }
         params = {
-            name: [_without_seeds(column[row]) for row in firsts]
+            name: [without_seeds(column[row]) for row in firsts]
             for name, column in self.params.items()
             if not SEED.fullmatch(name)
         }
@@ -108,7 +108,7 @@ class Comparison:
         names = [name for name in self.params if not SEED.fullmatch(name)]
         for row, status in enumerate(self.about["status"]):
             if status == RunStatus.COMPLETED:
-                key = tuple(_key(_without_seeds(self.params[name][row])) for name in names)
+                key = tuple(key_of(without_seeds(self.params[name][row])) for name in names)
                 groups.setdefault((self.about["experiment_name"][row], *key), []).append(row)
         return list(groups.values())
 
@@ -138,16 +138,17 @@ def _names(prefix: str, names: Iterable[str], others: set[str]) -> dict[str, str
 
 
 def _differing(columns: Columns) -> Columns:
-    return {name: column for name, column in columns.items() if len(set(map(_key, column))) > 1}
+    return {name: column for name, column in columns.items() if len(set(map(key_of, column))) > 1}
 
 
-def _without_seeds(value: Any) -> Any:
+def without_seeds(value: Any) -> Any:
+    """A value, or parameters by name, without the parts that are seeds."""
     if isinstance(value, dict):
-        return {key: _without_seeds(item) for key, item in value.items() if not SEED.fullmatch(str(key))}
+        return {key: without_seeds(item) for key, item in value.items() if not SEED.fullmatch(str(key))}
     return value
 
 
-def _key(value: Any) -> Any:
+def key_of(value: Any) -> Any:
     """What equal values share: 1 and 1.0, but not 1 and True; two NaNs."""
     if isinstance(value, str):
         return ("text", value)

@@ -48,6 +48,18 @@ def test_seeds_alone_are_one_group(record: Any) -> None:
     }
 
 
+def test_a_seed_inside_a_parameter_is_left_aside_too(record: Any) -> None:
+    runs = [
+        record(data={"seed": 1, "name": "a"}),
+        record(data={"seed": 2, "name": "a"}),
+        record(data={"name": "b"}),
+    ]
+    assert members(seed_groups(runs)) == {
+        'data={"name": "a"}': ["run_001", "run_002"],
+        'data={"name": "b"}': ["run_003"],
+    }
+
+
 def test_a_name_that_only_contains_seed_is_no_seed(record: Any) -> None:
     assert len(seed_groups([record(seeds=1), record(seeds=2), record(linseed=1)])) == 3
 

@@ -3,15 +3,15 @@
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tracking.cli import output
+from tracking.cli.experiment import runs_of
 from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
-from tracking.errors import CorruptFileError, TrackingError, UnknownRunError
+from tracking.errors import TrackingError, UnknownRunError
 from tracking.history import read_history
 from tracking.names import natural_key
 from tracking.plots import (
@@ -69,7 +69,7 @@ KindOption = Annotated[
     ),
 ]
 FilterOption = Annotated[
-    str, typer.Option("--filter", metavar="EXPR", help="Only runs that pass this filter; see search.")
+    str, typer.Option("--filter", metavar="FILTER", help="Only runs that pass it; see search.")
 ]
 BestOption = Annotated[
     int | None,
@@ -142,7 +142,7 @@ def plot(
             raise typer.BadParameter(f"{option} is for {' and '.join(kinds)}, not for {kind}")
     place = Store(store)
     path = _target(place, kind, metric, picture, target)
-    runs, damaged = _runs(place, experiment, query)
+    runs, damaged = runs_of(place, experiment, query)
     drawn = _with_metric(place, experiment, metric, runs, run_ids)
     objective = Objective.of(metric, mode, at or At.BEST)
     title = f"{experiment}: {metric}" + (" by parameter" if kind in SUITS["--param"] else "")
@@ -170,29 +170,6 @@ def _target(
     if not target.parent.is_dir():
         raise TrackingError(f"the folder of the picture {str(target)!r} does not exist; make it first")
     return target
-
-
-def _runs(place: Store, experiment: str, text: str) -> tuple[list[RunRecord], list[CorruptFileError]]:
-    """The runs of an experiment that pass a filter, and the errors of those that cannot be read."""
-    from tracking.query import Names, parse_query, value_of
-
-    query = parse_query(text)
-    damaged: list[CorruptFileError] = []
-    runs = list(place.records(experiment, damaged.append))
-    if not runs and not damaged:
-        names = dict.fromkeys(entry["experiment_name"] for entry in place.entries(None, damaged.append))
-        known = ", ".join(names) or "none"
-        raise TrackingError(
-            f"no runs of an experiment {experiment!r} in {str(place.paths.named)!r}; known: {known}"
-        )
-    query = query.resolved(
-        Names(
-            params=frozenset(name for run in runs for name in run.params),
-            metrics=frozenset(name for run in runs for name in run.summary),
-            tags=frozenset(name for run in runs for name in run.tags),
-        )
-    )
-    return [run for run in runs if query.matches(partial(value_of, run))], damaged
 
 
 def _with_metric(

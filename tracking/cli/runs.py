@@ -17,13 +17,14 @@ from tracking.cli.columns import (
     plain,
     shown,
 )
+from tracking.cli.experiment import runs_of
 from tracking.cli.facts import facts
 from tracking.cli.groups import say_groups
 from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.cli.ranking import Ranking, rank
 from tracking.cli.search import check_limit
 from tracking.cli.show import say_params
-from tracking.errors import CorruptFileError, InvalidValueError, TrackingError
+from tracking.errors import InvalidValueError, TrackingError
 from tracking.names import natural_key
 from tracking.query import Field, FieldKind, MetricPart, Names, arrange, parse_order, value_of
 from tracking.records import RunRecord
@@ -68,7 +69,7 @@ def compare(
     Example: python -m tracking compare ctr_model --metric val_loss --filter "learning_rate < 0.01" --differing
     """
     check_limit(limit)
-    runs, damaged = _experiment(Store(store), experiment, text)
+    runs, damaged = runs_of(Store(store), experiment, text)
     ranking = rank(runs, metric, mode)
     if grouped:
         if columns or sort:
@@ -101,6 +102,7 @@ def best(
     experiment: Experiment,
     metric: MetricOption = None,
     mode: ModeOption = None,
+    *,
     at: Annotated[
         str, typer.Option("--at", metavar="last|best", help="By the last value, or the best it reached.")
     ] = "last",
@@ -115,7 +117,7 @@ def best(
     Example: python -m tracking best ctr_model --metric val_loss --mode min --at best
     """
     comparison.check_choice("at", at, "last", "best")
-    runs, damaged = _experiment(Store(store), experiment, text)
+    runs, damaged = runs_of(Store(store), experiment, text)
     ranking = rank(runs, metric, mode)
     found = _best_at(ranking, at)
     if found is None or ranking.metric is None:
@@ -128,24 +130,6 @@ def best(
     else:
         _say_best(run, ranking.metric, value)
     return output.report(damaged)
-
-
-def _experiment(
-    store: Store, experiment: str, text: str | None
-) -> tuple[list[RunRecord], list[CorruptFileError]]:
-    damaged: list[CorruptFileError] = []
-    if text:
-        runs = store.search(text, damaged.append, experiment_name=experiment)
-    else:
-        runs = list(store.records(experiment, damaged.append))
-    if not runs and not damaged:
-        known = list(dict.fromkeys(row.experiment_name for row in store.catalog.rows(None, damaged.append)))
-        if experiment in known:
-            raise TrackingError(f"no run of {experiment!r} passes the filter")
-        raise TrackingError(
-            f"no runs of an experiment {experiment!r} in {str(store.paths.named)!r}; known: {', '.join(known) or 'none'}"
-        )
-    return runs, damaged
 
 
 def _best_at(ranking: Ranking, at: str) -> tuple[RunRecord, Any] | None:

@@ -9,8 +9,9 @@ import bisect
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from tracking.comparison import key_of, without_seeds
 from tracking.errors import TrackingError
 from tracking.plots.curve import COLUMNS, Curve
 from tracking.plots.curves import drawable, marked, smoothing, step_label
@@ -72,12 +73,13 @@ def seed_groups(runs: Sequence[RunRecord]) -> dict[str, list[RunRecord]]:
 
     The name of a group tells the parameters in which the groups differ; "all runs" when there is only one.
     """
-    groups: dict[str, list[RunRecord]] = {}
+    groups: dict[Any, list[RunRecord]] = {}
     for run in runs:
-        groups.setdefault(repr(sorted(_without_seeds(run).items())), []).append(run)
-    params = [_without_seeds(members[0]) for members in groups.values()]
+        key = tuple(sorted((name, key_of(value)) for name, value in without_seeds(run.params).items()))
+        groups.setdefault(key, []).append(run)
+    params = [without_seeds(members[0].params) for members in groups.values()]
     names = list(dict.fromkeys(name for each in params for name in each))
-    differ = [name for name in names if len({repr(each.get(name)) for each in params}) > 1]
+    differ = [name for name in names if len({key_of(each.get(name)) for each in params}) > 1]
     named: dict[str, list[RunRecord]] = {}
     for each, members in zip(params, groups.values(), strict=True):
         label = ", ".join(f"{name}={text_of(each.get(name))}" for name in differ) or "all runs"
@@ -85,11 +87,6 @@ def seed_groups(runs: Sequence[RunRecord]) -> dict[str, list[RunRecord]]:
             label += "'"
         named[label] = members
     return named
-
-
-def is_seed(name: str) -> bool:
-    """Whether a parameter only chooses the random numbers: seed, or ending in _seed or .seed."""
-    return name == "seed" or name.endswith(("_seed", ".seed"))
 
 
 def mean_and_deviation(label: str, curves: Sequence[Curve]) -> tuple[Curve, list[float], list[float]]:
@@ -127,7 +124,3 @@ def _interpolated(curve: Curve, steps: Sequence[float]) -> list[float]:
         else:
             values.append(math.nan)
     return values
-
-
-def _without_seeds(run: RunRecord) -> dict[str, object]:
-    return {name: value for name, value in run.params.items() if not is_seed(name)}

@@ -1,0 +1,27 @@
+"""The runs of an experiment that a command is about."""
+
+from tracking.errors import CorruptFileError, TrackingError
+from tracking.records import RunRecord
+from tracking.store import Store
+
+
+def runs_of(
+    store: Store, experiment: str, text: str | None = None
+) -> tuple[list[RunRecord], list[CorruptFileError]]:
+    """The runs of an experiment that pass a filter, and the errors of those that cannot be read.
+
+    TrackingError when there are neither: the experiment is unknown, or no run of it passes.
+    """
+    damaged: list[CorruptFileError] = []
+    if text:
+        runs = store.search(text, damaged.append, experiment_name=experiment)
+    else:
+        runs = list(store.records(experiment, damaged.append))
+    if not runs and not damaged:
+        known = list(dict.fromkeys(row.experiment_name for row in store.catalog.rows(None, damaged.append)))
+        if experiment in known:
+            raise TrackingError(f"no run of {experiment!r} passes the filter")
+        raise TrackingError(
+            f"no runs of an experiment {experiment!r} in {str(store.paths.named)!r}; known: {', '.join(known) or 'none'}"
+        )
+    return runs, damaged
