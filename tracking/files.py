@@ -147,6 +147,8 @@ def open_append(path: Path) -> int:
 def cut_torn_tail(handle: int, path: Path) -> int:
     """Cut what follows the last newline of an open file; the size that remains."""
     size = end = os.fstat(handle).st_size
+    if size and os.pread(handle, 1, size - 1) == b"\n":
+        return size
     while end:
         start = max(0, end - 65536)
         newline = os.pread(handle, end - start, start).rfind(b"\n")

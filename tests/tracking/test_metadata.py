@@ -1,0 +1,124 @@
+"""metadata.json: spliced by whoever changed a run, the same text as if it had been written anew."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracking import ExperimentTracker, metadata
+from tracking.metadata_text import cut, joined, piece_of, splice
+from tracking.names import natural_key
+
+TEXTS = st.one_of(st.text(), st.sampled_from(["\n  },\n  {", '"run_id": "run_9"', "},{", "]\n", "é", ""]))
+VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-(2**53), 2**53), TEXTS),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(TEXTS, inner, max_size=3)),
+    max_leaves=8,
+)
+ENTRIES = st.dictionaries(
+    st.one_of(st.integers(1, 30).map("run_{:03d}".format), st.sampled_from(["mine", "a{b", "10"])),
+    st.dictionaries(st.sampled_from(["tags", "description", "x"]), VALUES),
+    max_size=6,
+)
+
+
+def entry_of(run_id: str, fields: dict[str, Any]) -> dict[str, Any]:
+    return {"run_id": run_id, **fields}
+
+
+def published(base: Path) -> list[dict[str, Any]]:
+    return json.loads((base / "metadata.json").read_text())
+
+
+@given(before=ENTRIES, changes=ENTRIES, gone=st.sets(st.integers(1, 30).map("run_{:03d}".format)))
+def test_a_spliced_text_is_the_text_written_anew(
+    before: dict[str, Any], changes: dict[str, Any], gone: set[str]
+) -> None:
+    ordered = {run_id: before[run_id] for run_id in sorted(before, key=natural_key)}
+    pieces = {run_id: piece_of(entry_of(run_id, fields)) for run_id, fields in ordered.items()}
+    text = joined(pieces.values())
+    assert json.loads(text) == [entry_of(run_id, fields) for run_id, fields in ordered.items()]
+    assert cut(text, {}) == cut(text, pieces) == pieces
+
+    changed = {run_id: piece_of(entry_of(run_id, fields)) for run_id, fields in changes.items()}
+    spliced = splice(dict(pieces), {**changed, **dict.fromkeys(gone, None)})
+    after = {run_id: fields for run_id, fields in {**before, **changes}.items() if run_id not in gone}
+    expected = [entry_of(run_id, after[run_id]) for run_id in sorted(after, key=natural_key)]
+    assert json.loads(joined(spliced.values())) == expected
+
+
+@given(entries=ENTRIES, indent=st.sampled_from([None, 1, 2, 4]))
+def test_a_text_of_other_code_is_cut_too(entries: dict[str, Any], indent: int | None) -> None:
+    written = [entry_of(run_id, fields) for run_id, fields in entries.items()]
+    pieces = cut(json.dumps(written, indent=indent).encode(), {})
+    assert json.loads(joined(pieces.values())) == written
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"[3]", b'[\n  {\n    "run_id": "a",\n  }\n]\n', b"{}"])
+def test_a_text_that_is_no_list_of_runs_is_refused(text: bytes) -> None:
+    with pytest.raises(ValueError, match=r"Expecting|no list of runs|trailing comma"):
+        cut(text, {})
+
+
+def test_what_was_published_by_the_same_tracker_is_not_read_again(
+    tracker: ExperimentTracker, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracker.create_run("x")
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("metadata.json was read again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(metadata, "cut", refuse)
+        patch.setattr(metadata, "read_metadata", refuse)
+        run_id = tracker.create_run("x")
+        tracker.finish_run(run_id)
+    assert [entry["status"] for entry in published(base)] == ["running", "completed"]
+
+
+def test_two_trackers_publish_in_turn_and_keep_what_the_other_said(base: Path) -> None:
+    one, two = ExperimentTracker(base), ExperimentTracker(base)
+    for number in range(5):
+        for tracker in (one, two):
+            tracker.finish_run(tracker.create_run(f"x{number}"))
+    before = (base / "metadata.json").read_bytes()
+    assert {entry["status"] for entry in published(base)} == {"completed"}
+    assert len(published(base)) == 10
+    one.publish()
+    assert (base / "metadata.json").read_bytes() == before
+
+
+def test_what_others_add_to_an_entry_stays_until_the_run_changes(
+    tracker: ExperimentTracker, base: Path
+) -> None:
+    run_ids = [tracker.create_run("x") for _ in range(3)]
+    entries = published(base)
+    entries[0]["note"] = "mine"
+    (base / "metadata.json").write_text(json.dumps(entries))
+    tracker.finish_run(run_ids[1])
+    assert published(base)[0]["note"] == "mine"
+    tracker.finish_run(run_ids[0])
+    assert "note" not in published(base)[0]
+
+
+def test_a_run_whose_folder_is_gone_goes_with_the_next_publication_that_looks(
+    tracker: ExperimentTracker, base: Path
+) -> None:
+    run_id = tracker.create_run("x")
+    kept = tracker.create_run("x")
+    (base / "runs" / run_id).rename(base / "aside")
+    ExperimentTracker(base).publish()
+    assert [entry["run_id"] for entry in published(base)] == [kept]
+
+
+def test_a_run_made_by_a_process_that_could_not_publish_is_found_by_the_next(base: Path) -> None:
+    one = ExperimentTracker(base)
+    one.create_run("x")
+    (base / "runs" / "run_002").mkdir()
+    entry = json.loads((base / "runs" / "run_001" / "run.json").read_text())
+    (base / "runs" / "run_002" / "run.json").write_text(json.dumps({**entry, "experiment_name": "y"}))
+    ExperimentTracker(base).create_run("z")
+    assert [entry["experiment_name"] for entry in published(base)] == ["x", "y", "z"]
