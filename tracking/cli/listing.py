@@ -35,7 +35,15 @@ def list_experiments(
     Example: python -m tracking list ctr_model --columns status,learning_rate,val_auc.max --sort -val_auc.max
     """
     if experiment is not None:
-        return search(None, experiment, columns, sort, limit, store, as_json)
+        return search(
+            None,
+            experiment=experiment,
+            columns=columns,
+            sort=sort,
+            limit=limit,
+            store=store,
+            as_json=as_json,
+        )
     if columns or sort or limit is not None:
         raise InvalidValueError(
             "--columns, --sort and --limit need an experiment, whose runs are then listed"

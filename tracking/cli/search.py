@@ -24,6 +24,7 @@ from tracking.store import Store
 
 def search(
     text: FilterArgument = None,
+    *,
     experiment: Annotated[
         str | None, typer.Option("--experiment", metavar="NAME", help="Only runs of this experiment.")
     ] = None,
