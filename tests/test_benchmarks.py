@@ -53,10 +53,12 @@ def test_a_generated_store_is_one_of_the_trackers_own(tmp_path: Path) -> None:
         assert {each.count for each in run.summary.values()} == {workload.CURVE_STEPS}
 
 
-def test_a_store_is_filled_up_to_the_number_asked_for(tmp_path: Path) -> None:
-    stores.fill(tmp_path, 1)
-    stores.fill(tmp_path, 3)
-    assert [run.params["seed"] for run in ExperimentTracker(tmp_path).records()] == [0, 1, 2]
+def test_a_store_is_made_in_its_place_where_there_is_no_memory_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores, "MEMORY", tmp_path / "nowhere")
+    stores.fill(tmp_path / "store", 2)
+    assert [run.params["seed"] for run in ExperimentTracker(tmp_path / "store").records()] == [0, 1]
 
 
 def test_a_peer_that_is_not_installed_is_skipped_with_what_to_do(
