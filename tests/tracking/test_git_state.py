@@ -258,14 +258,18 @@ def test_outside_a_repository_no_program_is_started(tmp_path: Path, monkeypatch:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(subprocess, "Popen", None)
     monkeypatch.setattr(sys.modules["__main__"], "__file__", None)
+    monkeypatch.setattr(sys, "argv", ["-c"])
     assert current_code() == Code(why_not=["the working folder is in no git repository"])
 
 
+@pytest.mark.parametrize("has_main_file", [True, False], ids=["script", "job"])
 def test_the_script_says_where_the_code_is_when_the_working_folder_does_not(
-    repo: Path, git: Git_, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    repo: Path, git: Git_, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_main_file: bool
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys.modules["__main__"], "__file__", str(repo / "train.py"))
+    script = str(repo / "train.py")
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", script if has_main_file else None)
+    monkeypatch.setattr(sys, "argv", [script])
     assert current_code().commit == git("rev-parse", "HEAD")
 
 

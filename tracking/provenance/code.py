@@ -171,8 +171,9 @@ def _with_patch(git: Git, root: Path, code: Code) -> Code:
 
 
 def _script_folder() -> Path | None:
-    script = getattr(sys.modules.get("__main__"), "__file__", None)
-    if not script:
+    # a job of a sweep has no script of its own; its arguments are those of the command that started the sweep
+    script = getattr(sys.modules.get("__main__"), "__file__", None) or next(iter(sys.argv), "")
+    if not script or not Path(script).is_file():
         return None
     folder = Path(script).resolve().parent
     # what is installed is no one's work in progress, though its environment may lie in some repository
