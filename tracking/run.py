@@ -128,6 +128,7 @@ class Run:
             self._journal.finish()
             files.sync(self._paths.params)
             self._store.change(self.run_id, durable=True, **entry)
+            files.sync_dir(self._paths.folder.parent)
             self._is_finished = True
             self._deactivate()
 
