@@ -17,7 +17,6 @@ from typing import Any
 
 import orjson
 
-from tracking import liveness
 from tracking.errors import CorruptFileError, InvalidValueError, StoreUnwritableError
 from tracking.values import jsonable
 
@@ -158,7 +157,8 @@ def cut_torn_tail(handle: int, path: Path) -> int:
         end = start
     if end != size:
         log.warning("%s: cut %d bytes of a line that was never finished", path, size - end)
-        os.ftruncate(handle, end)
+        with writing(path):
+            os.ftruncate(handle, end)
     return end
 
 
@@ -230,7 +230,7 @@ def sha256(path: Path) -> str:
 
 def sync(path: Path) -> None:
     """Make a file's content survive a power loss; a missing file is fine."""
-    with contextlib.suppress(FileNotFoundError):
+    with writing(path), contextlib.suppress(FileNotFoundError):
         handle = os.open(path, os.O_RDONLY)
         try:
             os.fsync(handle)
@@ -284,83 +284,42 @@ def _locked(path: Path, flags: int) -> Iterator[None]:
         if not names.isdisjoint(held):
             yield
             return
-        file = None if _take(handle, path) else _take_by_file(path)
+        release = _take(handle, path)
         held |= names
         try:
             yield
         finally:
             held -= names
-            if file:
-                with contextlib.suppress(FileNotFoundError):
-                    file.unlink()
-            elif fcntl is not None:
-                # not left to the closing: a child forked meanwhile has the same open file
-                fcntl.flock(handle, fcntl.LOCK_UN)
+            release()
     finally:
         os.close(handle)
 
 
-def _take(handle: int, path: Path) -> bool:
-    """Wait for the lock of the system; False where the file system has none."""
-    if fcntl is None:
-        return False
-    for _ in _attempts(path):
+def _take(handle: int, path: Path) -> Callable[[], None]:
+    """Wait for the lock of the system, or of a file where the file system has none; what gives it back."""
+    for _ in attempts(path) if fcntl else ():
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             continue
         except OSError:
-            return False
-        return True
-    return False
-
-
-def _take_by_file(path: Path) -> Path:
-    """Claim a file that names this process instead; one whose process is gone is taken over."""
-    file = path / ".held" if path.is_dir() else path.with_name(f".{path.name}.held")
-    mine = encode({**liveness.owner(), "token": os.urandom(6).hex()})
-    for _ in _attempts(path):
-        with writing(path):
-            try:
-                handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-            except FileExistsError:
-                _bury_holder(file)
-                continue
-            try:
-                write_all(handle, mine)
-            finally:
-                os.close(handle)
             break
-    return file
+        # not left to the closing: a child forked meanwhile has the same open file
+        return lambda: fcntl.flock(handle, fcntl.LOCK_UN)
+    from tracking import lock_files  # which is made of this module, and needed by hardly anybody
+
+    file = lock_files.take(path)
+    return lambda: lock_files.release(file)
 
 
-def _bury_holder(file: Path) -> None:
-    try:
-        holder = read_object(file)
-        if not liveness.is_gone(holder):
-            return
-        # of all who see the dead holder one may remove its file, and only that one: who comes late finds another's
-        claim = file.with_name(f"{file.name}.{holder['token']}")
-        os.close(os.open(claim, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
-    except (OSError, CorruptFileError, KeyError):
-        return
-    with contextlib.suppress(FileNotFoundError, CorruptFileError):
-        try:
-            if read_object(file) == holder:
-                file.unlink()
-        finally:
-            claim.unlink()
-
-
-def _attempts(path: Path) -> Iterator[None]:
-    deadline = time.monotonic() + LOCK_WAIT_S
-    pause_s = 0.0002
+def attempts(path: Path, way_out: str = "let that process go on, or end it") -> Iterator[None]:
+    """Once now and again after a moment, until StoreUnwritableError says that a lock is held for too long."""
+    deadline, pause_s = time.monotonic() + LOCK_WAIT_S, 0.0002
     while True:
         yield
         if time.monotonic() > deadline:
             raise StoreUnwritableError(
-                f"cannot write {path}: another process has locked it for more than {LOCK_WAIT_S:g} s; "
-                "let that process go on, or end it"
+                f"cannot write {path}: another process has locked it for more than {LOCK_WAIT_S:g} s; {way_out}"
             )
         time.sleep(pause_s)
         pause_s = min(2 * pause_s, 0.01)

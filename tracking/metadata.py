@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tracking import files
-from tracking.errors import CorruptFileError, TrackingError
+from tracking.errors import CorruptFileError, StoreUnwritableError, TrackingError
 from tracking.metadata_text import Pieces, cut, entries_in, joined, piece_of, splice
 from tracking.names import natural_key
 from tracking.paths import StorePaths
@@ -26,6 +26,7 @@ from tracking.records import check_format
 COMPLETE_UP_TO = 1000  # runs; a larger store publishes at a limited rate
 COST_S = 2e-8  # of publishing a byte of the list, for a process that has not yet measured it
 RATE_SHARE = 100  # above that, a publication is followed by 100 times its own duration without one
+MARGIN_NS = 2_000_000_000  # between the time that a rename leaves in its folder and the moment others see it
 SMALLEST = 200  # bytes of an entry: a smaller list needs no counting
 FIELDS = (
     "run_id",
@@ -85,18 +86,30 @@ class Publisher:
     def publish(self, *, force: bool = False) -> None:
         """Put what was staged into metadata.json, unless the store is large and that was done a moment ago.
 
-        `force` publishes now, and goes through all runs for what others left out.
+        `force` publishes now, and goes through all runs for what others left out. Without it, a list that cannot be
+        written is named in the log and written with the next publication: it is a view.
         """
         if not force and self._should_wait():
-            if not self._is_behind:
-                self._is_behind = True
-                atexit.register(self._catch_up)
+            self._catch_up_at_exit()
             return
         started = time.monotonic()
-        with files.lock(self._paths.metadata_lock):
-            self._publish(scans=force or not self._has_scanned)
+        try:
+            with files.lock(self._paths.metadata_lock):
+                self._publish(scans=force or not self._has_scanned)
+        except StoreUnwritableError as error:
+            if force:
+                raise
+            # what was to be published has happened and stands in its own files; it stays staged
+            files.log.warning("metadata.json is not up to date: %s", error)
+            self._catch_up_at_exit()
+        else:
+            self._is_behind = False
         self._took_s = time.monotonic() - started
-        self._is_behind = False
+
+    def _catch_up_at_exit(self) -> None:
+        if not self._is_behind:
+            self._is_behind = True
+            atexit.register(self._catch_up)
 
     def _catch_up(self) -> None:
         # at the end of a process there is nobody left to tell; a forced publication includes what this one missed
@@ -192,7 +205,7 @@ def _identity(path: Path) -> tuple[int, ...]:
 def _entry(folder: os.DirEntry[str], known: Entry | None, scanned: int, run_dir: str) -> Entry | None:
     path = f"{folder.path}/run.json"
     try:
-        if known and _changed(folder, path) < scanned:
+        if known and _changed(folder, path) < scanned - MARGIN_NS:
             return {**known, "run_dir": run_dir}
         # a store written by other code: the entry is all there is, and goes when the folder is gone
         return _read(Path(path), folder.name, run_dir) or (public_entry(known, run_dir) if known else None)

@@ -4,8 +4,9 @@ Deleting and restoring are one rename each, so a crash leaves the run in one pla
 that a registered model version came from stay where they are. A number is not given again, purged or not.
 """
 
+import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -89,8 +90,15 @@ def delete(store: Store, run_id: str, *, needed: Descent | None = None) -> None:
         remember_deleted(store.paths, run_id)
         # beside run.json before the move, so that nothing in the trash lacks it
         told = {"format": FORMAT, "deleted_at": clock.now(), "deleted_by": login(), "host": files.host_name()}
-        files.write_json(paths.deleted, told)
+        files.write_json(paths.deleted, told, durable=False)
         folders.move(paths.folder, store.paths.trashed(run_id).folder)
+
+
+def remember(store: Store, run_ids: Sequence[str]) -> None:
+    """Keep the numbers of runs that are about to be deleted from being given again: of many, in one write."""
+    if run_ids:
+        with files.lock(store.paths.trash_lock):
+            remember_deleted(store.paths, max(run_ids, key=natural_key))
 
 
 def restore(store: Store, run_id: str) -> None:
@@ -112,7 +120,8 @@ def restore(store: Store, run_id: str) -> None:
                 f"run {run_id!r} exists: the one in the trash would replace it; delete or rename {paths.folder}"
             )
         folders.move(trashed, paths.folder)
-        paths.deleted.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            paths.deleted.unlink()  # outside the trash nobody reads it, and the run is back already
 
 
 def trashed_runs(store: Store) -> list[TrashedRun]:
