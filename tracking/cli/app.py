@@ -16,7 +16,7 @@ import typer
 
 from tracking.cli import output
 from tracking.cli.casting import PlainCommand, PlainGroup
-from tracking.cli.commands import COMMANDS, function_of
+from tracking.cli.commands import ASKED_TO_COMPLETE, COMMANDS, function_of
 from tracking.cli.short_forms import expand, unknown_word
 from tracking.errors import QueryError, TrackingError
 from tracking.version import __version__
@@ -78,6 +78,8 @@ def main(arguments: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a name the locale cannot show is no error
     try:
+        if arguments and arguments[0] == ASKED_TO_COMPLETE:
+            return _complete(arguments[1:])
         words = expand(arguments)
         commands = words[:1] if words[0] in COMMANDS else COMMANDS
         outcome = build(commands)(args=words, prog_name="python -m tracking", standalone_mode=False)
@@ -105,6 +107,14 @@ def main(arguments: Sequence[str]) -> int:
         return _fail(
             f"{message} (python -m tracking --help shows the commands)", getattr(error, "exit_code", 2)
         )
+
+
+def _complete(words: Sequence[str]) -> int:
+    from tracking.cli.completing import complete
+
+    for word in complete(words):
+        output.say(word)
+    return 0
 
 
 def _fail(message: str, code: int) -> int:

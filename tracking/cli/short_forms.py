@@ -32,7 +32,7 @@ def unknown_word(arguments: Sequence[str]) -> str | None:
     words = [0] if arguments[0] in COMMANDS else _words(arguments)
     if not words or "--list" in arguments or arguments[words[0]] in COMMANDS:
         return None
-    word, store = arguments[words[0]], _store(arguments)
+    word, store = arguments[words[0]], store_of(arguments)
     if store != DEFAULT_STORE and not Path(store).is_dir():
         return None
     try:
@@ -62,7 +62,8 @@ def _words(arguments: Sequence[str]) -> list[int]:
     return words
 
 
-def _store(arguments: Sequence[str]) -> str:
+def store_of(arguments: Sequence[str]) -> str:
+    """The store that the arguments, or else the environment, name."""
     for index, argument in enumerate(arguments):
         if argument == "--store" and index + 1 < len(arguments):
             return arguments[index + 1]

@@ -1,0 +1,113 @@
+"""What may come next on the command line: commands, options, and the names that the store knows.
+
+The shell's script asks with `python -m tracking --complete WORD...`, the last word being the one to complete.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from tracking.cli import output
+from tracking.cli.commands import COMMANDS, parameters_of, valued_options
+from tracking.cli.options import JsonOption
+from tracking.cli.short_forms import store_of
+from tracking.errors import TrackingError
+from tracking.query import parse_field
+from tracking.query.fields import RUN_FIELDS
+from tracking.store import Store
+
+SCRIPT = """_podium_tracking() {
+    local IFS=$'\\n'
+    if [[ ${COMP_WORDS[1]} == -m && ${COMP_WORDS[2]} == tracking && $COMP_CWORD -gt 2 ]]; then
+        COMPREPLY=($("${COMP_WORDS[0]}" -m tracking --complete "${COMP_WORDS[@]:3:COMP_CWORD-2}" 2>/dev/null))
+    fi
+}
+complete -o bashdefault -o default -F _podium_tracking python python3
+"""
+
+
+def completion(as_json: JsonOption = False) -> int:
+    """Write the script that completes commands in bash.
+
+    It completes commands, options, experiments, runs, models, metrics and fields. python and python3 are completed as
+    before where no -m tracking follows.
+
+    Example: python -m tracking completion >> ~/.bashrc
+    """
+    output.say_json({"bash": SCRIPT}) if as_json else output.say(SCRIPT.rstrip())
+    return 0
+
+
+def complete(words: Sequence[str]) -> list[str]:
+    """The words that may stand in the place of the last one."""
+    *before, incomplete = words or [""]
+    try:
+        known = set(_candidates(before, incomplete, Store(store_of(before))))
+    except (TrackingError, OSError):
+        return []  # a store that cannot be read completes nothing
+    return sorted(each for each in known if each.startswith(incomplete) and each.isprintable())
+
+
+def _candidates(before: Sequence[str], incomplete: str, store: Store) -> Iterable[str]:
+    command = next((word for word in before if word in COMMANDS), "compare")
+    valued = valued_options([command])
+    if before and before[-1] in valued:
+        return _values_of(before[-1], incomplete, store)
+    values = {index + 1 for index, word in enumerate(before) if word in valued}
+    words = [word for index, word in enumerate(before) if index not in values and not word.startswith("-")]
+    if incomplete.startswith("-"):
+        flags = [flag for each in parameters_of(command) if each.is_option for flag in each.flags]
+        general = ["--help"] if words else ["--help", "--version", "--list"]
+        return [*general, *(flag for flag in flags if flag.startswith("--"))]
+    if not words:
+        return [*COMMANDS, *_experiments(store)]
+    place = len(words) - (command in words)
+    arguments = [each for each in parameters_of(command) if not each.is_option]
+    if place < len(arguments):
+        return _values_of(arguments[place].name, incomplete, store)
+    return (
+        _values_of(arguments[-1].name, incomplete, store) if arguments and arguments[-1].is_repeated else []
+    )
+
+
+def _values_of(what: str | None, incomplete: str, store: Store) -> Iterable[str]:
+    """The values of an option or argument by its name."""
+    match what:
+        case "--mode":
+            return ["max", "min"]
+        case "--at":
+            return ["best", "last"]
+        case "experiment" | "--experiment":
+            return _experiments(store)
+        case "run_id" | "run_ids" | "words" | "first" | "second" | "--run":
+            return store.run_ids()
+        case "metric" | "--metric":
+            return store.catalog.names().metrics
+        case "name":
+            return _models(store)
+        case "--columns" | "--sort":
+            sign = "-" if what == "--sort" and incomplete.startswith("-") else ""
+            head = f"{incomplete.rpartition(',')[0]}," if what == "--columns" and "," in incomplete else sign
+            return (f"{head}{field}" for field in _fields(store))
+    return []
+
+
+def _experiments(store: Store) -> Iterable[str]:
+    return {row.experiment_name for row in store.catalog.rows(None, lambda _: None)}
+
+
+def _models(store: Store) -> Iterable[str]:
+    from tracking.registry import ModelRegistry
+
+    return ModelRegistry(store.paths.named).models()
+
+
+def _fields(store: Store) -> Iterable[str]:
+    names = store.catalog.names()
+    bare = (*names.params, *names.metrics, *names.tags)
+    return [*RUN_FIELDS, *(name for name in bare if _reads_as_field(name))]
+
+
+def _reads_as_field(name: str) -> bool:
+    try:
+        return str(parse_field(name)) == name
+    except TrackingError:
+        return False
