@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tracking import liveness
 from tracking.index.places import MEMORY
 
 if TYPE_CHECKING:  # sqlite3 is only loaded by those who read many runs
@@ -40,18 +41,18 @@ def connect(place: Path) -> "sqlite3.Connection":
     """An open index with its tables; sqlite3.DatabaseError when there is something else."""
     import sqlite3
 
-    seen = identity(place)
     database = sqlite3.connect(place, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
     try:
-        if place != MEMORY:
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute("PRAGMA synchronous = NORMAL")
+        # a write costs no wait for the disk; what a power loss may spoil is known by its boot. No write-ahead log:
+        # it would be shared memory, and who truncates that file kills every process that maps it
+        database.execute("PRAGMA synchronous = OFF")
         database.execute("PRAGMA temp_store = MEMORY")
+        database.execute("PRAGMA cache_size = -65536")
         if _version(database) != VERSION:
-            _make_tables(database)
-        if seen and identity(place) != seen:
-            # somebody removed the file while it was opened: its write-ahead log may be another file's
-            raise sqlite3.OperationalError(f"{place} was replaced while it was opened")
+            _make_tables(database, _birth(place))
+        ((birth,),) = database.execute("SELECT value FROM state WHERE key = 'birth'")
+        if birth != _birth(place):
+            raise sqlite3.DatabaseError(f"{place} was written before the last boot, or is a copy")
     except BaseException:
         database.close()
         raise
@@ -66,7 +67,7 @@ def is_spoiled(error: "sqlite3.Error") -> bool:
 
 def remove(place: Path) -> None:
     """Remove an index file with what SQLite keeps beside it; what cannot be removed stays."""
-    for suffix in ("", "-wal", "-shm", "-journal"):
+    for suffix in ("", "-journal"):
         try:
             os.unlink(f"{place}{suffix}")  # noqa: PTH108 - a name that is no file of ours
         except OSError:
@@ -81,11 +82,16 @@ def identity(place: Path) -> int:
         return 0
 
 
+def _birth(place: Path) -> str:
+    """What a file's content can be relied on with: the boot it was written in, and being no copy."""
+    return f"{liveness.owner()['boot_id']} {identity(place)}"
+
+
 def _version(database: "sqlite3.Connection") -> int:
     return int(database.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _make_tables(database: "sqlite3.Connection") -> None:
+def _make_tables(database: "sqlite3.Connection", birth: str) -> None:
     import sqlite3
 
     database.execute("BEGIN IMMEDIATE")
@@ -94,6 +100,7 @@ def _make_tables(database: "sqlite3.Connection") -> None:
         if version == 0:
             for statement in TABLES.split(";\n"):
                 database.execute(statement)
+            database.execute("INSERT INTO state VALUES ('birth', ?)", (birth,))
             database.execute(f"PRAGMA user_version = {VERSION}")
         elif version != VERSION:  # else another process made them while this one waited
             raise sqlite3.DatabaseError(f"an index of version {version}, not {VERSION}")
