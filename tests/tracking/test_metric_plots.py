@@ -155,6 +155,20 @@ def test_an_exploded_run_does_not_flatten_the_others() -> None:
     assert by_log.axes[0].get_ylim()[1] >= 1e5
 
 
+def test_more_lines_than_colours_differ_in_their_dashes() -> None:
+    lines = drawn(draw_curves(AUC, curves(30), title="x", best=20))
+    looks = {(line.get_color(), line.get_linestyle()) for line in lines.values()}
+    assert len(looks) == 21
+
+
+def test_colours_are_even_by_logarithm_on_a_logarithmic_axis() -> None:
+    losses = [curve_of(f"run_{n}", points(10.0**n)) for n in range(10)]
+    figure = draw_curves(Objective.of("loss"), losses, title="x", log_y=True)
+    assert len({line.get_color() for line in drawn(figure).values()}) == 10
+    (bar,) = figure.axes[0].child_axes
+    assert bar.get_yscale() == "log"
+
+
 @pytest.mark.parametrize("best", [0, -1])
 def test_no_best_run_at_all_is_refused(best: int) -> None:
     with pytest.raises(InvalidValueError, match=f"best runs to colour is {best}; it must be 1 or more"):

@@ -1,5 +1,6 @@
 """Colours: of a few lines, and of many by their value. All are told apart by colour-blind readers."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -26,13 +27,14 @@ class ColourScale:
     shades: tuple[str, ...]
     beyond_low: bool
     beyond_high: bool
+    log: bool = False
 
     @classmethod
-    def of(cls, values: Sequence[float], *, high_is_good: bool) -> "ColourScale":
+    def of(cls, values: Sequence[float], *, high_is_good: bool, log: bool = False) -> "ColourScale":
         """The scale for values, dark where they are good.
 
         It ends where a value is four times as far from the best as the middle one, so that a run that exploded does
-        not use up the colours of all others.
+        not use up the colours of all others. With `log` the colours are even by logarithm, and nothing is cut.
         """
         import matplotlib
         from matplotlib.colors import to_hex
@@ -40,29 +42,33 @@ class ColourScale:
         ordered = sorted(values, reverse=high_is_good)
         best, middle, worst = ordered[0], ordered[len(ordered) // 2], ordered[-1]
         reach = 4 * abs(middle - best)
-        if 0 < reach < abs(worst - best):
+        if 0 < reach < abs(worst - best) and not log:
             worst = best - reach if high_is_good else best + reach
         low, high = min(best, worst), max(best, worst)
         if low == high:
-            low, high = low - (abs(low) or 1) / 10, high + (abs(high) or 1) / 10
+            low, high = low - (abs(low) or 1) / 10, high + (abs(high) or 1) / 10  # of one colour, the middle
         colour_map = matplotlib.colormaps[_MAP]
         shades = [to_hex(colour_map(_LIGHTEST * index / (_SHADES - 1))) for index in range(_SHADES)]
         beyond = min(values) < low, max(values) > high
-        return cls(low, high, tuple(reversed(shades) if high_is_good else shades), *beyond)
+        return cls(low, high, tuple(reversed(shades) if high_is_good else shades), *beyond, log)
 
     def colour(self, value: float) -> str:
         """The colour of a value."""
-        share = min(max((value - self.low) / (self.high - self.low), 0.0), 1.0)
-        return self.shades[round(share * (_SHADES - 1))]
+        if self.log:
+            share = math.log(value / self.low) / math.log(self.high / self.low)
+        else:
+            share = (value - self.low) / (self.high - self.low)
+        return self.shades[round(min(max(share, 0.0), 1.0) * (_SHADES - 1))]
 
 
 def colour_bar(axes: "Axes", scale: ColourScale, label: str, *, height: float) -> None:
     """The colours and their values beside the axes, below the legend; an arrow where values go on beyond."""
     from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import ListedColormap, Normalize
+    from matplotlib.colors import ListedColormap, LogNorm, Normalize
 
     extend = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
-    colours = ScalarMappable(Normalize(scale.low, scale.high), ListedColormap(scale.shades))
+    norm = (LogNorm if scale.log else Normalize)(scale.low, scale.high)
+    colours = ScalarMappable(norm, ListedColormap(scale.shades))
     bar = axes.figure.colorbar(
         colours,
         cax=axes.inset_axes((1.03, 0.0, 0.022, height)),

@@ -19,7 +19,8 @@ if TYPE_CHECKING:  # matplotlib is only loaded by those who draw
     from matplotlib.figure import Figure
 
 NAMED = 5  # of many lines, the best that are strong and named
-_MOST_NAMES = 2 * len(COLOURS)  # when so many are asked for, more names do not fit beside the axes
+_MOST_NAMES = 24  # more do not fit beside the axes
+_STYLES = ("-", "--", ":", "-.")  # when there are more lines than colours
 _LABEL = 52  # characters of a line's name
 _SAMPLE, _ENOUGH = 200, 30  # values of a curve, and of all, that tell what is usual
 
@@ -51,6 +52,7 @@ class Ink:
     alpha: float = 1.0
     named: bool = False
     rank: int = 0
+    style: str = "-"
 
 
 def draw_lines(
@@ -77,7 +79,7 @@ def draw_lines(
     values = [place[1] for place in places if place]
     colours = None
     if best is None and len(lines) > len(COLOURS) and values:
-        colours = ColourScale.of(values, high_is_good=objective.mode is Mode.MAX)
+        colours = ColourScale.of(values, high_is_good=objective.mode is Mode.MAX, log=log_y)
     inks = [Ink(QUIET, strong=False, layer=2)] * len(lines)
     for rank, index in enumerate(order, 1):
         inks[index] = _ink(rank, index, len(lines), _value(places[index]), best, colours)
@@ -119,7 +121,9 @@ def _ink(
         colour = colours.colour(value)
     if rank <= strong:
         numbered = rank if count > len(COLOURS) and rank <= 9 else 0
-        return Ink(colour, strong=True, layer=layer + 1, named=rank <= _MOST_NAMES, rank=numbered)
+        style = "-" if by_value else _STYLES[(rank - 1) // len(COLOURS) % len(_STYLES)]
+        named = rank <= _MOST_NAMES
+        return Ink(colour, strong=True, layer=layer + 1, named=named, rank=numbered, style=style)
     if by_value:
         return Ink(colour, strong=False, layer=layer, alpha=0.45)
     return Ink(QUIET, strong=False, layer=2, alpha=0.8)
@@ -138,6 +142,7 @@ def _draw(axes: "Axes", line: Line, ink: Ink, place: tuple[float, float] | None,
         curve.x,
         curve.y,
         color=ink.colour,
+        linestyle=ink.style,
         linewidth=1.9 if ink.strong else 0.9,
         alpha=ink.alpha,
         zorder=ink.layer,
@@ -213,7 +218,8 @@ def _explain(
     rest = sum(not ink.named for ink in inks)
     for index in order if rest else range(len(inks)):
         if inks[index].named:
-            axes.plot([], [], color=inks[index].colour, linewidth=1.9, label=names[index])
+            ink = inks[index]
+            axes.plot([], [], color=ink.colour, linestyle=ink.style, linewidth=1.9, label=names[index])
     if rest and all(ink.colour == QUIET for ink in inks if not ink.named):
         axes.plot([], [], color=QUIET, linewidth=0.9, label=count_of(rest, f"other {noun}"))
     key(axes, f"best of {count_of(len(inks), noun)}" if rest else None)

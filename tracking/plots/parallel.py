@@ -59,7 +59,8 @@ def draw_parallel(
     labels = [*told_apart(names, _SLANTED), literal(objective.label, _SLANTED)]
     for where, (label, scale, has_missing) in enumerate(zip(labels, scales, missing, strict=True)):
         _draw_axis(axes, where, label, scale, has_missing=has_missing)
-    colours = ColourScale.of(field.values, high_is_good=objective.mode is Mode.MAX)
+    by_log = scales[-1].kind is ScaleKind.LOG
+    colours = ColourScale.of(field.values, high_is_good=objective.mode is Mode.MAX, log=by_log)
     if best is None:
         _strip(axes, len(names), scales[-1], colours)
     for rank in reversed(range(len(field.runs))):

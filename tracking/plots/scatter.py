@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # matplotlib is only loaded by those who draw
     from matplotlib.figure import Figure
 
 PANELS = 12  # more would be too small to read
+_LABELS, _ROW = 8, 36  # categories that are named below a panel, characters that fit there side by side
 _DOT, _BEST = COLOURS[0], COLOURS[1]
 _GOLDEN = 0.6180339887498949  # its multiples spread evenly however many there are
 
@@ -137,16 +138,16 @@ def _scale(axes: "Axes", scale: Scale) -> None:
     if scale.kind is ScaleKind.LOG:
         log_axis(axes, "x")
     if scale.kind is ScaleKind.CATEGORY:
-        shown = ticks[:: -(-len(ticks) // 12)]
-        room = max(4, 44 // len(shown))
-        texts = told_apart([text for _, text in shown], min(28, max(room, 14)))
-        slanted = any(len(text) > room for text in texts)
+        shown = ticks[:: -(-len(ticks) // _LABELS)]
+        room = _ROW // len(shown)
+        texts = told_apart([text for _, text in shown], max(room, 14))
         axes.set_xticks([place for place, _ in shown], texts, color=INK)
-        if slanted:
+        if len(texts) > 1 and max(map(len, texts)) >= room:
             axes.tick_params(axis="x", labelrotation=28)
             for label in axes.get_xticklabels():
                 label.set(ha="right", rotation_mode="anchor")
-        axes.set_xlim(-0.6, len(ticks) - 0.4)
+        margin = 0.6 + len(ticks) / 50
+        axes.set_xlim(-margin, len(ticks) - 1 + margin)
         axes.grid(visible=False, axis="x")
     elif len(scale.values) <= FEW and _are_apart(scale):
         axes.set_xticks([place for place, _ in ticks], [text for _, text in ticks])
