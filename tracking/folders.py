@@ -13,12 +13,10 @@ from tracking import files
 
 
 def move(source: Path, target: Path) -> None:
-    """Rename a folder to `target`, which must not exist, and make that survive a power loss."""
+    """Rename a folder to `target`, which must not exist."""
     files.make_dir(target.parent)
     with files.writing(target):
         source.rename(target)
-    files.sync_dir(target.parent)
-    files.sync_dir(source.parent)
 
 
 def remove(folder: Path) -> None:

@@ -222,6 +222,15 @@ def test_the_doctor_says_what_it_did_and_its_exit_code_whether_all_is_well(store
     assert out.endswith("Looked at 4 runs and 0 model versions: 1 needs you.\n")
 
 
+def test_reindex_makes_what_can_be_made_again(store: Path, say: Say) -> None:
+    (store / "metadata.json").unlink()
+    for path in (store / ".podium" / "index").glob("*"):
+        path.write_bytes(b"no index")
+    assert say("reindex") == (0, "Indexed 4 runs.\n", "")
+    assert len(json.loads((store / "metadata.json").read_text())) == 4
+    assert json.loads(say("reindex", "--json")[1]) == {"runs": 4}
+
+
 def test_export_writes_to_a_pipe_or_a_file_named_for_its_format(
     store: Path, say: Say, tmp_path: Path
 ) -> None:

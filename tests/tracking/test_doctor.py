@@ -1,8 +1,10 @@
 """The doctor: repairs what has one right repair, names the rest, and changes nothing when it is only to look."""
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -342,6 +344,27 @@ def test_a_version_whose_registration_was_not_written_down_gets_its_event(
     champion = models.champion("ctr")
     assert champion is not None
     assert champion.version == 2
+
+
+def test_an_index_that_says_what_the_runs_do_not_is_built_anew(
+    tracker: ExperimentTracker, base: Path
+) -> None:
+    finished(tracker)
+    index = Store(base).index
+    index.check()
+    (path,) = (base / ".podium" / "index").glob("*.sqlite")
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
+        while database.execute("SELECT 1 FROM runs WHERE stamp = x''").fetchall():
+            index.check()  # until the files are old enough to be trusted
+        database.execute("UPDATE documents SET summary = replace(summary, '1.0', '7.0')")
+    finding = only(examine(Store(base)))
+    assert (finding.fault, finding.place, finding.outcome) == (
+        Fault.OLD_INDEX,
+        ".podium/index",
+        Outcome.REPAIRED,
+    )
+    assert ExperimentTracker(base).records()[0].summary["a"].last == 1
+    assert examine(Store(base)).findings == []
 
 
 def test_a_repair_that_fails_stays_open_and_the_others_are_done(

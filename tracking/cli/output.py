@@ -34,6 +34,12 @@ def say_json_line(value: Any) -> None:
     sys.stdout.write(files.encode(value).decode() + "\n")
 
 
+def say_progress(done: int, total: int) -> None:
+    """How far a long work is, on stderr, in place; only for terminals. The line goes with the last step."""
+    sys.stderr.write(f"\r{done} of {total} runs" if done < total else "\r\x1b[K")
+    sys.stderr.flush()
+
+
 def title(text: str) -> None:
     """A heading between rules, bold on a terminal."""
     if not sys.stdout.isatty():

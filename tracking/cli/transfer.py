@@ -82,7 +82,7 @@ def import_store(
     """
     place, source = Store(store), Store(other)
     run_ids = select(source, experiment=experiment, query=query)
-    progress = _say_progress if sys.stderr.isatty() else None
+    progress = output.say_progress if sys.stderr.isatty() else None
     outcome = import_runs(place, source, run_ids, dry_run=dry_run, on_progress=progress)
     if as_json:
         output.say_json(
@@ -110,11 +110,6 @@ def _say_import(outcome: Imported, *, dry_run: bool) -> None:
         output.table(["there", "here"], [list(pair) for pair in renumbered.items()])
     if outcome.present:
         output.say(f"Here already: {runs_text(list(outcome.present.values()))}")
-
-
-def _say_progress(done: int, total: int) -> None:
-    sys.stderr.write(f"\r{done} of {total} runs" if done < total else "\r\x1b[K")
-    sys.stderr.flush()
 
 
 def _format(name: str | None, path: str | None) -> TableFormat:

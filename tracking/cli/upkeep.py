@@ -1,5 +1,6 @@
-"""Commands that keep a store in order: delete, restore, trash, gc, doctor."""
+"""Commands that keep a store in order: delete, restore, trash, gc, doctor, reindex."""
 
+import sys
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -53,6 +54,7 @@ def delete(
     if ready and not agreed(f"Move {runs_text(ready)} into the trash?", yes=yes):
         output.say("Nothing was deleted.")
         return 1
+    trash.remember(place, ready)
     refused |= each(ready, lambda run_id: trash.delete(place, run_id, needed=needed))
     return tell(place, Done("deleted", "Moved into the trash"), ready, refused, as_json=as_json)
 
@@ -177,6 +179,26 @@ def doctor(
     else:
         _say_findings(seen)
     return 0 if seen.is_well else 1
+
+
+def reindex(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> int:
+    """Build the read index anew and publish metadata.json.
+
+    Both are made from the runs and may be removed at any time; this only saves the next reader the time.
+
+    Example: python -m tracking reindex
+    """
+    place = Store(store)
+    if sys.stderr.isatty():
+        place.index.progress = output.say_progress
+    place.index.rebuild()
+    if place.paths.runs.is_dir():
+        place.publisher.publish(force=True)
+    count = len(place.index.ask(lambda view: view.numbers()))
+    output.say_json({"runs": count}) if as_json else output.say(
+        f"Indexed {count} run{'s' if count != 1 else ''}."
+    )
+    return 0
 
 
 def _say_findings(seen: Examination) -> None:

@@ -4,6 +4,7 @@ from functools import partial
 
 from tracking import leftovers
 from tracking.doctor.findings import Examination, Fault, Outcome
+from tracking.doctor.indexed import examine_index
 from tracking.doctor.models import examine_models
 from tracking.doctor.published import examine_metadata
 from tracking.doctor.runs import examine_runs
@@ -24,6 +25,7 @@ def examine(store: Store, *, repair: bool = True) -> Examination:
         examine_models(seen)
         if any(finding.outcome is Outcome.REPAIRED for finding in seen.findings):
             store.publisher.publish(force=True)  # what the runs say now
+        examine_index(seen)
     return seen
 
 

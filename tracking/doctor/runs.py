@@ -2,7 +2,7 @@
 
 import os
 import time
-from dataclasses import asdict
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -53,11 +53,12 @@ def _examine_run(seen: Examination, paths: RunPaths, entry: Entry) -> None:
         if path.exists():
             with seen.naming_damage(path):
                 files.read_object(path)
-    if not _examine_journals(seen, paths, entry):
+    names = list(journals.list_journals(paths))
+    if not _examine_journals(seen, paths, entry, names):
         return
     if entry["status"] == RunStatus.RUNNING:
         _bury(seen, paths, entry)
-    elif paths.complete.exists() or journals.list_journals(paths):
+    elif names or paths.complete.exists():
         seen.repair(
             Fault.UNFINISHED,
             paths.journal,
@@ -69,9 +70,8 @@ def _examine_run(seen: Examination, paths: RunPaths, entry: Entry) -> None:
         _examine_views(seen, paths)
 
 
-def _examine_journals(seen: Examination, paths: RunPaths, entry: Entry) -> bool:
+def _examine_journals(seen: Examination, paths: RunPaths, entry: Entry, names: Sequence[str]) -> bool:
     """Whether the journals, if there are any, can be given their final form: nobody writes them, nothing is damaged."""
-    names = list(journals.list_journals(paths))
     if not all(journals.is_abandoned(paths, name, entry) for name in names):
         return False
     # a damaged line would be missing in the final form
@@ -97,9 +97,9 @@ def _changed(path: Path) -> int:
     return path.stat().st_mtime_ns
 
 
-def _plain(stats: Stats) -> Any:
-    # as JSON: NaN is equal to itself there
-    return files.decode(files.encode({name: asdict(summary) for name, summary in frozen(stats).items()}))
+def _plain(stats: Stats) -> str:
+    # as text: NaN is equal to itself there
+    return repr(sorted(frozen(stats).items()))
 
 
 def _bury(seen: Examination, paths: RunPaths, entry: Entry) -> None:
