@@ -9,6 +9,7 @@ from tracking.index import View
 from tracking.query import (
     Field,
     FieldKind,
+    MetricPart,
     Names,
     Order,
     Query,
@@ -74,7 +75,7 @@ class Search:
         return arrange(found, orders, value_of)[: self.limit]
 
     def _resolved(self, names: Callable[[], Names]) -> tuple[Query, list[Order]]:
-        if not _has_bare([*self.query.fields, *(order.field for order in self.orders)]):
+        if not _depends_on_names([*self.query.fields, *(order.field for order in self.orders)]):
             return self.query, list(self.orders)
         known = names()
         return self.query.resolved(known), [order.resolved(known) for order in self.orders]
@@ -92,7 +93,7 @@ def names_in(records: Iterable[RunRecord]) -> Names:
 
 def resolved(fields: Sequence[Field], view: View) -> list[Field]:
     """The fields with bare names replaced by what they mean in the store."""
-    if not _has_bare(fields):
+    if not _depends_on_names(fields):
         return list(fields)
     names = view.names()
     return [resolve(field, names) for field in fields]
@@ -115,5 +116,6 @@ def _getter(run: RunRecord) -> Callable[[Field], Any]:
     return lambda field: value_of(run, field)
 
 
-def _has_bare(fields: Iterable[Field]) -> bool:
-    return any(field.kind is FieldKind.BARE for field in fields)
+def _depends_on_names(fields: Iterable[Field]) -> bool:
+    # `val_auc` may be anything, and `metrics.val.max` the metric `val.max`
+    return any(field.kind is FieldKind.BARE or field.part not in (None, MetricPart.LAST) for field in fields)

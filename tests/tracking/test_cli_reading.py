@@ -315,3 +315,15 @@ def test_no_command_loads_what_it_does_not_need(seeds: ExperimentTracker, base: 
             cwd=Path(__file__).parents[2],
         )
         assert set(done.stderr.split()) & heavy == set(), arguments
+
+
+def test_a_metric_whose_name_ends_like_a_part_is_found_by_its_whole_name(
+    tracker: ExperimentTracker, base: Path, say: Say
+) -> None:
+    run_id = tracker.create_run("x")
+    tracker.log_metrics(run_id, {"val.max": 2.0, "val": 1.0})
+    tracker.log_metrics(tracker.create_run("x"), {"val": 3.0})
+    _, out, _ = say(
+        "search", "metrics.val.max == 2", "--columns", "metrics.val.min", "--json", "--store", str(base)
+    )
+    assert json.loads(out) == [{"run_id": run_id, "val.min": 1.0}]
