@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from tracking import clock, files
+from tracking import amend, clock, files
 from tracking.errors import InvalidNameError, InvalidValueError, MissingFileError, TrackingError
 from tracking.journal import journal_of
 from tracking.lines import LineEncoder
@@ -17,7 +17,7 @@ from tracking.paths import RunPaths
 from tracking.records import RunStatus
 from tracking.signals import TermGuard, Terminated
 from tracking.store import Store
-from tracking.values import jsonable, param_values, tag_values
+from tracking.values import param_values
 
 _guard = TermGuard()
 
@@ -101,10 +101,18 @@ class Run:
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Add tags to the run; the same tag again replaces its value."""
-        values = tag_values(tags)
-        with self._journal.held():
-            known = self._store.require(self.run_id).get("tags") or {}
-            self._store.change(self.run_id, tags=jsonable({**known, **values}))
+        amend.set_tags(self._store, self.run_id, tags)
+        self._store.publisher.publish()
+
+    def remove_tags(self, *names: str) -> None:
+        """Take tags away; one that is not there is fine."""
+        amend.set_tags(self._store, self.run_id, remove=names)
+        self._store.publisher.publish()
+
+    def describe(self, text: str, *, append: bool = False) -> None:
+        """Replace the run's description, or add a line to it."""
+        amend.describe(self._store, self.run_id, text, append=append)
+        self._store.publisher.publish()
 
     def should_stop(self) -> bool:
         """Whether somebody asks this run to stop early; one look at the file system."""

@@ -197,12 +197,25 @@ class ExperimentTracker:
         """The records of all runs, or of one experiment, oldest first; damaged ones are logged and left out."""
         return list(self._store.records(experiment_name, warn_left_out))
 
+    def rename_experiment(self, experiment_name: str, new_name: str) -> list[str]:
+        """Give all runs of an experiment to another, which may have runs already; their ids.
+
+        Run by run: interrupted, it may be called again.
+        """
+        from tracking import amend  # as in the next two methods: most processes that track never do this
+
+        run_ids = amend.runs_of(self._store, experiment_name)
+        for run_id in run_ids:
+            amend.rename(self._store, run_id, new_name)
+        self.publish()
+        return run_ids
+
     def delete_run(self, run_id: str) -> None:
         """Move a run into the trash, from where `restore_run` brings it back; its number is not given again.
 
         RunInUseError when it is running, or when a registered model version came from it.
         """
-        from tracking import trash  # most processes that track never delete
+        from tracking import trash
 
         with self._lock:
             opened = self._open.pop(run_id, None)

@@ -59,6 +59,18 @@ def test_an_experiment_is_renamed_run_by_run(tracker: ExperimentTracker, place: 
         amend.rename(place, ids[0], "two\nlines")
 
 
+def test_a_handle_and_a_tracker_change_the_same(tracker: ExperimentTracker) -> None:
+    with tracker.start_run("old", tags={"draft": True}) as run:
+        run.set_tags({"team": "ml"})
+        run.remove_tags("draft", "never there")
+        run.describe("first")
+        run.describe("second", append=True)
+    assert tracker.rename_experiment("old", "new") == [run.run_id]
+    assert tracker.rename_experiment("old", "new") == []
+    (told,) = tracker.list_runs("new")
+    assert (told["tags"], told["description"]) == ({"team": "ml"}, "first\nsecond")
+
+
 def test_a_change_of_a_finished_run_is_noted_for_readers(tracker: ExperimentTracker, place: Store) -> None:
     run_id = tracker.create_run("x")
     tracker.finish_run(run_id)
