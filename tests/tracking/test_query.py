@@ -523,7 +523,11 @@ def test_a_bare_name_that_means_nothing_or_two_things_is_refused_at_its_place() 
         parse_query("threshold > 1").resolved(both)
     with pytest.raises(QueryError, match=r"'lr'; did you mean learning_rate\?"):
         parse_query("lr > 1").resolved(NAMES)
-    with pytest.raises(QueryError, match=r"known are batch_size, .*, \.\.\. \(and a text needs quotes: 'zzz'"):
+    with pytest.raises(QueryError, match="; a text needs quotes: 'failed'\n"):
+        parse_query("status == failed").resolved(NAMES)
+    with pytest.raises(
+        QueryError, match=r"a text needs quotes: 'zzz'; known names are batch_size, .*, \.\.\.\n"
+    ):
         parse_query("optimizer == zzz").resolved(NAMES)
 
 

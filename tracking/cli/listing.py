@@ -19,9 +19,7 @@ MOST_IDS = 100  # that are written one by one; more of them are drawn together
 
 
 def list_experiments(
-    experiment: Annotated[
-        str | None, typer.Argument(help="List the runs of this experiment.", show_default=False)
-    ] = None,
+    experiment: Annotated[str | None, typer.Argument(metavar="[EXPERIMENT]", help="List its runs.")] = None,
     columns: ColumnsOption = None,
     sort: SortOption = None,
     limit: LimitOption = None,
@@ -32,7 +30,7 @@ def list_experiments(
 
     With an experiment its runs, a row each, in the columns and the order that are asked for.
 
-    Example: python -m tracking list ctr_model --columns status,learning_rate,val_auc.max --sort -val_auc.max
+    Example: python -m tracking list ctr_model --columns seed,val_auc
     """
     if experiment is not None:
         return search(

@@ -30,7 +30,7 @@ from tracking.query import Field, FieldKind, MetricPart, Names, arrange, parse_o
 from tracking.records import RunRecord
 from tracking.store import Store
 
-Experiment = Annotated[str, typer.Argument(help="The experiment's name.")]
+Experiment = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="Its name.")]
 MetricOption = Annotated[
     str | None, typer.Option("--metric", help="Sort by this metric, not by the best available.")
 ]
@@ -66,7 +66,7 @@ def compare(
     any AUC, accuracy, loss, in this order. --grouped shows the mean of each metric over the seeds, its sample standard
     deviation, and how many runs there were.
 
-    Example: python -m tracking compare ctr_model --metric val_loss --filter "learning_rate < 0.01" --differing
+    Example: python -m tracking compare ctr_model --metric val_loss --differing
     """
     check_limit(limit)
     runs, damaged = runs_of(Store(store), experiment, text)

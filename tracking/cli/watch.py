@@ -49,7 +49,7 @@ class Look(NamedTuple):
 
 
 def watch(
-    experiment: Annotated[str, typer.Argument(help="The experiment's name.")],
+    experiment: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="Its name.")],
     columns: ColumnsOption = None,
     interval_s: Annotated[
         float, typer.Option("--interval", metavar="SECONDS", help="How long between two looks.")

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 from tracking.compare import mode_of
 from tracking.errors import QueryError, quoted
-from tracking.records import RunRecord
+from tracking.records import RunRecord, RunStatus
 
 NAME = r"[^\W\d](?:[\w./@:-]*\w)?"  # there is no arithmetic, so names may hold '-' and '/'
-MOST_SHOWN = 12  # names in an error
+MOST_SHOWN = 6  # names in an error
 TIMES = frozenset({"created_at", "finished_at"})
 WORDS = frozenset({"and", "or", "not", "in", "is", "AND", "OR", "NOT", "IN", "IS", "contains"})
 VALUES = frozenset({"None", "True", "False", "null", "true", "false", "nan", "NaN", "inf", "Infinity"})
@@ -216,9 +216,11 @@ def _meanings(name: str, head: str, rest: str, names: Names) -> Iterator[Field]:
 
 
 def _hint(name: str, names: Names) -> str:
+    if name in list(RunStatus):
+        return f"; a text needs quotes: {quote(name)}"
     known = {*names.params, *names.metrics, *names.tags}
     close = close_names(name, {*known, *RUN_FIELDS}) or close_names(split_part(name)[0], known)
     if close:
         return f"; did you mean {' or '.join(close)}?"
     some = ", ".join(sorted(known)[:MOST_SHOWN]) + (", ..." if len(known) > MOST_SHOWN else "")
-    return f"; known are {some} (and a text needs quotes: {quote(name)})"
+    return f"; a text needs quotes: {quote(name)}; known names are {some}"
