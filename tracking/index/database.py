@@ -50,8 +50,7 @@ def connect(place: Path) -> "sqlite3.Connection":
         database.execute("PRAGMA cache_size = -65536")
         if _version(database) != VERSION:
             _make_tables(database, _birth(place))
-        ((birth,),) = database.execute("SELECT value FROM state WHERE key = 'birth'")
-        if birth != _birth(place):
+        if database.execute("SELECT value FROM state WHERE key = 'birth'").fetchone() != (_birth(place),):
             raise sqlite3.DatabaseError(f"{place} was written before the last boot, or is a copy")
     except BaseException:
         database.close()
