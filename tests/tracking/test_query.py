@@ -608,3 +608,18 @@ def test_a_dotted_name_is_found_as_a_key_before_it_is_looked_for_inside() -> Non
     assert lookup(values, "a.x") is None
     assert lookup(values, "list.5") is None
     assert lookup({"a.b.c": 9, **values}, "a.b.c") == 9
+
+
+def test_a_name_that_could_be_split_in_very_many_ways_is_looked_up_in_a_moment() -> None:
+    inner: dict[str, Any] = {}
+    for _ in range(90):
+        inner = {"a": inner, "a.a": inner}
+    assert lookup(inner, "a." * 200 + "b") is None
+
+
+@pytest.mark.parametrize(
+    "text", ["1" * 5000 + "-" * 4990 + "a", "1_" * 4999, "a" + "-" * 9990, "'" + "\\" * 9998]
+)
+def test_no_text_keeps_the_lexer_busy(text: str) -> None:
+    with pytest.raises(QueryError):
+        parse_query(text)

@@ -134,17 +134,7 @@ def value_of(record: RunRecord, field: Field) -> Any:
 
 def lookup(values: Mapping[str, Any], name: str) -> Any:
     """The value of a dotted name: the key of that name, or what lies there in nested dicts and lists; else None."""
-    if name in values:
-        return values[name]
-    for head, rest in _splits(name):
-        inner = values.get(head) if rest else None
-        if isinstance(inner, list | tuple):
-            inner = {str(index): item for index, item in enumerate(inner)}
-        if isinstance(inner, Mapping):
-            found = lookup(inner, rest)
-            if found is not None:
-                return found
-    return None
+    return values[name] if name in values else _inside(values, name, set())
 
 
 def close_names(name: str, known: Iterable[str]) -> list[str]:
@@ -192,6 +182,26 @@ RUN_FIELDS: dict[str, Callable[[RunRecord], Any]] = {
     "sweep": lambda run: (run.sweep or {}).get("id"),
 }
 _PARTS = frozenset(part.value for part in MetricPart)
+
+
+def _inside(values: Mapping[str, Any], name: str, failed: set[tuple[int, int]]) -> Any:
+    """`lookup` that remembers which rest of the name was not found in which mapping: each is tried once."""
+    for head, rest in _splits(name):
+        inner = values.get(head)
+        if not rest:
+            if inner is not None:
+                return inner
+            continue
+        if isinstance(inner, list | tuple):
+            inner = {str(index): item for index, item in enumerate(inner)}
+        elif (id(inner), len(rest)) in failed:
+            continue
+        if isinstance(inner, Mapping):
+            found = _inside(inner, rest, failed)
+            if found is not None:
+                return found
+            failed.add((id(values[head]), len(rest)))
+    return None
 
 
 def _initials(name: str) -> str:

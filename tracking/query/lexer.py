@@ -73,7 +73,7 @@ def fault(text: str, place: int, message: str) -> QueryError:
 
 @functools.cache
 def _pattern() -> re.Pattern[str]:
-    digits = "[0-9]+(?:_[0-9]+)*"
+    digits = "(?>[0-9]+(?:_[0-9]+)*)"  # atomic: digits that end badly are not tried one fewer at a time
     return re.compile(
         rf"""
         (?P<TEXT> '(?:[^'\\]|\\.)*' | "(?:[^"\\]|\\.)*" )
