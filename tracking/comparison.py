@@ -165,7 +165,7 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _deviation(values: Sequence[float]) -> float:
-    if len(values) < 2:
-        return math.nan
     mean = _mean(values)
+    if len(values) < 2 or not math.isfinite(mean):
+        return math.nan
     return math.dist(values, [mean] * len(values)) / math.sqrt(len(values) - 1)
