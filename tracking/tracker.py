@@ -222,14 +222,16 @@ class ExperimentTracker:
         if opened:
             opened.release()
         trash.delete(self._store, run_id)
-        self.publish()
+        self._store.publisher.stage(run_id)
+        self._store.publisher.publish()
 
     def restore_run(self, run_id: str) -> None:
         """Bring a deleted run back under the id it had; UnknownRunError when the trash has none."""
         from tracking import trash
 
         trash.restore(self._store, run_id)
-        self.publish()
+        self._store.publisher.stage(run_id)
+        self._store.publisher.publish()
 
     def publish(self) -> None:
         """Bring metadata.json up to date now.
