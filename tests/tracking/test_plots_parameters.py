@@ -110,6 +110,11 @@ def test_the_last_value_counts_where_it_is_asked_for() -> None:
         ([32, 64, 128], ScaleKind.LOG),
         ([1, 2, 3], ScaleKind.LINEAR),
         ([1, 2], ScaleKind.LINEAR),
+        (
+            [n / 1000 for n in range(1, 1000)],
+            ScaleKind.LINEAR,
+        ),  # evenly spread, though the ends are decades apart
+        ([10 ** (-n / 100) for n in range(400)], ScaleKind.LOG),
         ([5], ScaleKind.LINEAR),
         ([True, False], ScaleKind.CATEGORY),
         ([1, True], ScaleKind.CATEGORY),
@@ -170,6 +175,20 @@ def test_the_rank_correlation_is_spearmans(pairs: list[tuple[float, float]], exp
 
 
 # scatter
+
+
+def test_very_many_runs_are_drawn_fainter() -> None:
+    few, many = sweep(50), sweep(2000)
+    opacities = [
+        panels(draw_scatter(AUC, runs, title="x", params=["lr"]))[0].collections[0].get_alpha()
+        for runs in (few, many)
+    ]
+    assert opacities[1] < opacities[0] / 2
+    widths = [
+        lines(draw_parallel(AUC, runs, title="x", params=["lr"]))["run_001"].get_alpha()
+        for runs in (few, many[:400])
+    ]
+    assert widths[1] < widths[0] / 2
 
 
 def test_scatter_has_a_panel_per_parameter_that_differs_with_scales_and_labels_of_its_own() -> None:

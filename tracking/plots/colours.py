@@ -61,6 +61,11 @@ class ColourScale:
         return self.shades[round(min(max(share, 0.0), 1.0) * (_SHADES - 1))]
 
 
+def density(count: int) -> float:
+    """How opaque each of so many lines or dots may be, so that all together are no solid area: 1 up to a hundred."""
+    return min(1.0, max(0.12, math.pow(100 / count, 0.6)))
+
+
 def colour_bar(axes: "Axes", scale: ColourScale, label: str, *, height: float) -> None:
     """The colours and their values beside the axes, below the legend; an arrow where values go on beyond."""
     from matplotlib.cm import ScalarMappable

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tracking.plots.colours import COLOURS, QUIET, ColourScale, colour_bar
+from tracking.plots.colours import COLOURS, QUIET, ColourScale, colour_bar, density
 from tracking.plots.curve import Curve
 from tracking.plots.objective import Mode, Objective, check_best, count_of
 from tracking.plots.sheet import GREY, INK, key, literal, log_axis, number, plain, sheet
@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # matplotlib is only loaded by those who draw
 
 NAMED = 5  # of many lines, the best that are strong and named
 _MOST_NAMES = 24  # more do not fit beside the axes
+_FAINT = 0.25  # lines of less opacity have no marks
 _STYLES = ("-", "--", ":", "-.")  # when there are more lines than colours
 _LABEL = 52  # characters of a line's name
 _SAMPLE, _ENOUGH = 200, 30  # values of a curve, and of all, that tell what is usual
@@ -125,8 +126,8 @@ def _ink(
         named = rank <= _MOST_NAMES
         return Ink(colour, strong=True, layer=layer + 1, named=named, rank=numbered, style=style)
     if by_value:
-        return Ink(colour, strong=False, layer=layer, alpha=0.45)
-    return Ink(QUIET, strong=False, layer=2, alpha=0.8)
+        return Ink(colour, strong=False, layer=layer, alpha=0.45 * density(count))
+    return Ink(QUIET, strong=False, layer=2, alpha=0.8 * density(count))
 
 
 def _draw(axes: "Axes", line: Line, ink: Ink, place: tuple[float, float] | None, *, log_x: bool) -> None:
@@ -151,9 +152,8 @@ def _draw(axes: "Axes", line: Line, ink: Ink, place: tuple[float, float] | None,
         markersize=3,
         gid=f"line {curve.label}",
     )
-    if place and (
-        ink.strong or not line.raw
-    ):  # the mark of a raw value that is not drawn would hang in the air
+    # the mark of a raw value that is not drawn would hang in the air; hundreds of marks would hide the lines
+    if place and (ink.strong or not (line.raw or ink.alpha < _FAINT)):
         _mark(axes, line, ink, place)
 
 

@@ -7,7 +7,7 @@ one shows which colour is which value.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tracking.plots.colours import COLOURS, QUIET, ColourScale
+from tracking.plots.colours import COLOURS, QUIET, ColourScale, density
 from tracking.plots.objective import Mode, Objective, check_best, entrants
 from tracking.plots.scales import FEW, NONE, Scale, ScaleKind, scale_of
 from tracking.plots.scatter import chosen_params
@@ -81,12 +81,18 @@ def _look(rank: int, value: float, colours: ColourScale, best: int | None, count
     """How the line of a rank is drawn."""
     if best is not None:
         if rank >= best:
-            return {"color": QUIET, "linewidth": 0.9, "alpha": 0.8, "zorder": 2, "named": False}
+            return {
+                "color": QUIET,
+                "linewidth": 0.9,
+                "alpha": 0.8 * density(count),
+                "zorder": 2,
+                "named": False,
+            }
         colour = COLOURS[rank % len(COLOURS)]
         return {"color": colour, "linewidth": 2.2, "zorder": 4 + 1 / (rank + 1), "named": rank < 20}
     if rank == 0:
         return {"color": colours.colour(value), "linewidth": 3.2, "zorder": 5, "named": True}
-    alpha = 0.9 if count <= 10 else 0.6
+    alpha = 0.9 if count <= 10 else 0.6 * density(count)
     return {
         "color": colours.colour(value),
         "linewidth": 1.4,

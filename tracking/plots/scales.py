@@ -80,7 +80,7 @@ def scale_of(values: Sequence[Any], *, log: bool = False) -> Scale:
         return Scale(ScaleKind.CATEGORY, 0.0, float(len(names) - 1), (), names)
     numbers = tuple(sorted({float(value) for value in given}))
     low, high = numbers[0], numbers[-1]
-    by_log = low > 0 and (log or high / low > _DECADES or _are_multiples(numbers))
+    by_log = low > 0 and (log or _spans_decades(numbers) or _are_multiples(numbers))
     return Scale(ScaleKind.LOG if by_log else ScaleKind.LINEAR, low, high, numbers)
 
 
@@ -120,6 +120,12 @@ def _ranks(values: Sequence[float]) -> list[float]:
             ranks[index] = first + (len(equals) - 1) / 2
         first += len(equals)
     return ranks
+
+
+def _spans_decades(numbers: Sequence[float]) -> bool:
+    """Whether all but the outermost 5 % do: of many numbers drawn evenly from 0 to 1 a few are always tiny."""
+    tail = len(numbers) // 20
+    return numbers[-1 - tail] / numbers[tail] > _DECADES
 
 
 def _are_multiples(numbers: Sequence[float]) -> bool:

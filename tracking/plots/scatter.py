@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tracking.errors import TrackingError
-from tracking.plots.colours import COLOURS, QUIET
+from tracking.plots.colours import COLOURS, QUIET, density
 from tracking.plots.objective import Entrants, Objective, check_best, entrants
 from tracking.plots.scales import FEW, Scale, ScaleKind, param_names, rank_correlation, scale_of
 from tracking.plots.sheet import GREY, INK, log_axis, number, plain, sheet, told_apart
@@ -91,8 +91,11 @@ def _draw(axes: "Axes", name: str, field: Entrants, *, rings: int, log: bool) ->
         _mark_medians(axes, drawn)
         drawn = _jittered(drawn)
     ringed = [(x, y) for x, y, rank in drawn if rank < rings]
+    opacity = density(len(drawn))
     x, y = [x for x, _, _ in drawn], [y for _, y, _ in drawn]
-    axes.scatter(x, y, s=26, color=_DOT, alpha=0.75, linewidths=0, gid=f"runs by {name}")
+    axes.scatter(
+        x, y, s=26 * opacity**0.5, color=_DOT, alpha=0.75 * opacity**0.6, linewidths=0, gid=f"runs by {name}"
+    )
     axes.scatter(
         [x for x, _ in ringed],
         [y for _, y in ringed],
