@@ -18,6 +18,7 @@ from tracking import files
 
 MAX_BYTES = 50 << 20
 LINE_CHARS = 8192  # of a line without an end that wait for it
+LINE_PARTS = 256  # writes after which it is looked how long the line has become
 
 _outputs: list["_Output"] = []
 _taps: list["_Tap"] = []
@@ -51,8 +52,11 @@ def _stop(output: "_Output") -> None:
 
 
 def _hear(stream: Any, text: str) -> None:
-    pid, thread = os.getpid(), threading.current_thread()
     everybody = list(_outputs)
+    if len(everybody) == 1:
+        everybody[0].add(stream, text)
+        return
+    pid, thread = os.getpid(), threading.current_thread()
     own = [output for output in everybody if output.opened_by == (pid, thread)]
     for output in own or everybody:
         output.add(stream, text)
@@ -104,32 +108,34 @@ class _Output:
         self._size = 0
         self._is_shut = False
         # of each stream and thread, so that threads never end each other's lines
-        self._pending: dict[tuple[int, int], str] = {}
+        self._pending: dict[tuple[int, int], list[str]] = {}
 
     def add(self, stream: Any, text: str) -> None:
         """Keep what was written to `stream`."""
         with self._lock:
-            if self._is_shut:
+            if self._is_shut or not text:
                 return
-            source = id(stream), threading.get_ident()
-            *lines, rest = (self._pending.pop(source, "") + text).split("\n")
-            whole = "".join(f"{_last_state(line)}\n" for line in lines)
-            if "\r" in rest:
-                rest = _last_state(rest) + ("\r" if rest.endswith("\r") else "")
-            if len(rest) > LINE_CHARS:
-                whole, rest = whole + rest, ""
-            if rest:
-                self._pending[source] = rest
-            if whole:
-                self._write(whole)
+            parts = self._pending.setdefault((id(stream), threading.get_ident()), [])
+            parts.append(text)
+            # print() writes each of its arguments and spaces by itself: most writes end nothing
+            if "\n" in text or "\r" in text or len(text) + len(parts) > LINE_PARTS:
+                *lines, rest = "".join(parts).split("\n")
+                whole = "".join(f"{_last_state(line)}\n" for line in lines)
+                if "\r" in rest:
+                    rest = _last_state(rest) + ("\r" if rest.endswith("\r") else "")
+                if len(rest) > LINE_CHARS:
+                    whole, rest = whole + rest, ""
+                parts[:] = [rest] if rest else []
+                if whole:
+                    self._write(whole)
 
     def flush(self) -> None:
         """Write the lines that have no end yet."""
         with self._lock:
-            left = "".join(f"{_last_state(line)}\n" for line in self._pending.values())
+            unfinished = ["".join(parts) for parts in self._pending.values() if parts]
             self._pending.clear()
-            if left and not self._is_shut:
-                self._write(left)
+            if unfinished and not self._is_shut:
+                self._write("".join(f"{_last_state(line)}\n" for line in unfinished))
 
     def close(self) -> None:
         """Write what is left and give the file back."""
