@@ -114,7 +114,7 @@ def test_runs_are_chosen_by_experiment_and_filter(store: Path, say: Say) -> None
 
 def test_gc_says_what_it_frees_and_a_dry_run_only_says_it(store: Path, say: Say) -> None:
     say("delete", "run_001", "run_002", "--yes")
-    assert say("gc", "--older-than", "30d", "--yes")[1].startswith("Removed 0 runs")
+    assert say("gc", "--older-than", "30d", "--yes")[1].startswith("Removed no runs: 0 bytes")
     planned = json.loads(say("gc", "--dry-run", "--json")[1])
     assert [run["run_id"] for run in planned["purged"]] == ["run_001", "run_002"]
     assert planned["freed_bytes"] == sum(run["size_bytes"] for run in planned["purged"])

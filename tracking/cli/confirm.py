@@ -54,8 +54,9 @@ def chosen_runs(
 
 def runs_text(run_ids: Sequence[str]) -> str:
     """Runs in a sentence: their number and ids."""
-    count = f"{len(run_ids)} run{'s' if len(run_ids) != 1 else ''}"
-    return f"{count} ({output.ranges(run_ids, whole=False)})"
+    if not run_ids:
+        return "no runs"
+    return f"{len(run_ids)} run{'s' if run_ids[1:] else ''} ({output.ranges(run_ids, whole=False)})"
 
 
 def each(run_ids: Sequence[str], act: Callable[[str], object]) -> dict[str, str]:

@@ -11,12 +11,12 @@ from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.errors import TrackingError
 from tracking.store import Store
 
-Runs = Annotated[list[str], typer.Argument(metavar="RUN...", help="The ids of runs.")]
+Runs = Annotated[list[str], typer.Argument(metavar="RUN", help="The ids of runs.")]
 
 
 def tag(
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="[RUN]... [KEY=VALUE]...", help="Runs, and tags to set.")
+        list[str] | None, typer.Argument(metavar="RUN|KEY=VALUE", help="Runs, and tags to set.")
     ] = None,
     remove: Annotated[
         list[str] | None, typer.Option("--remove", metavar="KEY", help="Take a tag away; may be repeated.")

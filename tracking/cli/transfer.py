@@ -104,7 +104,7 @@ def import_store(
 
 def _say_import(outcome: Imported, *, dry_run: bool) -> None:
     verb = "Would import" if dry_run else "Imported"
-    output.say(f"{verb} {runs_text(list(outcome.copied))}" if outcome.copied else f"{verb} no runs")
+    output.say(f"{verb} {runs_text(list(outcome.copied))}")
     renumbered = {old: new for old, new in outcome.copied.items() if old != new}
     if renumbered and not dry_run:
         output.table(["there", "here"], [list(pair) for pair in renumbered.items()])

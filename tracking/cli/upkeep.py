@@ -25,7 +25,7 @@ from tracking.doctor import examine as look_through
 from tracking.quantities import byte_count, size_text, time_span
 from tracking.store import Store
 
-Runs = Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="The ids of runs.")]
+Runs = Annotated[list[str] | None, typer.Argument(metavar="RUN", help="The ids of runs.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
 
 SYMBOLS = {Outcome.REPAIRED: "repaired", Outcome.REPAIRABLE: "would repair", Outcome.OPEN: "needs you"}
@@ -60,7 +60,7 @@ def delete(
 
 
 def restore(
-    run_ids: Annotated[list[str], typer.Argument(metavar="RUN...", help="The ids of deleted runs.")],
+    run_ids: Annotated[list[str], typer.Argument(metavar="RUN", help="The ids of deleted runs.")],
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> int:
