@@ -13,6 +13,15 @@ _TAIL_BYTES = 65536
 _IDS = re.compile(rb'"run_id":\s*"run_(\d+)"')
 
 
+def next_number(paths: StorePaths, expected: int) -> int:
+    """Where to begin when this process thinks that `expected` is next; 0 when it has no idea.
+
+    Two looks when nobody else made or deleted runs since.
+    """
+    number = max(expected, last_deleted(paths) + 1)
+    return first_free_number(paths) if not expected or _exists(paths, number) else number
+
+
 def first_free_number(paths: StorePaths) -> int:
     """A number above that of every run, deleted ones included; a few dozen looks, however many runs there are."""
     low = max(last_deleted(paths), _last_published(paths))

@@ -16,7 +16,7 @@ from tracking.history import read_history
 from tracking.index import Index, Row
 from tracking.metadata import Entry, Publisher, public_entry
 from tracking.names import check_component, check_label
-from tracking.numbering import first_free_number
+from tracking.numbering import next_number
 from tracking.paths import RunPaths, StorePaths
 from tracking.plain import plain
 from tracking.records import FORMAT, RunRecord, RunStatus
@@ -69,7 +69,7 @@ class Store:
             "data": plain(data or {}, "data"),
             "error": None,
         }
-        first = self._next_number or first_free_number(self.paths)
+        first = next_number(self.paths, self._next_number)
         number, folder = files.claim_dir(self.paths.runs, "run_{:03d}".format, first=first)
         self._next_number = number + 1
         paths = RunPaths(folder)
