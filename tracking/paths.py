@@ -160,6 +160,11 @@ class StorePaths:
         return self.inner / "incoming"
 
     @cached_property
+    def import_lock(self) -> Path:
+        """Held while runs are imported, so that two imports at once bring none twice."""
+        return self.inner / "import.lock"
+
+    @cached_property
     def trash(self) -> Path:
         """The folder of deleted runs."""
         return self.base / "trash"

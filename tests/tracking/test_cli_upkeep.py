@@ -105,6 +105,7 @@ def test_runs_are_chosen_by_experiment_and_filter(store: Path, say: Say) -> None
         (["delete", "run_001", "--filter", "val_loss < 2", "--yes"], "not both"),
         (["delete", "--filter", "val_loss > 100", "--yes"], "no run passes"),
         (["delete", "--filter", "val_loss >", "--yes"], "val_loss >"),
+        (["delete", "--filter", " ", "--yes"], "the filter is empty, which every run passes"),
     ):
         code, out, err = say(*arguments)
         assert (code, out) == (1, "")

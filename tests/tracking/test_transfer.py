@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -337,6 +338,22 @@ def test_an_import_that_is_interrupted_leaves_whole_runs_and_goes_on_later(
     assert [path.name for path in (tracker.base_dir / "runs").iterdir()] == ids[:1]
     assert list((tracker.base_dir / ".podium" / "incoming").iterdir()) == []
     assert list(take(tracker, other).copied) == ids[1:]
+
+
+def _take_all(base: Path, other: Path) -> None:
+    take(ExperimentTracker(base), ExperimentTracker(other))
+
+
+def test_two_imports_at_once_bring_no_run_twice(tracker: ExperimentTracker, other: ExperimentTracker) -> None:
+    fill(other, *(number / 10 for number in range(10)))
+    fork = multiprocessing.get_context("fork")
+    processes = [fork.Process(target=_take_all, args=(tracker.base_dir, other.base_dir)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert [run.params["value"] for run in tracker.records()] == [number / 10 for number in range(10)]
 
 
 def test_a_store_is_not_imported_into_itself_nor_from_nowhere(

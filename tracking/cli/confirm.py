@@ -46,6 +46,10 @@ def chosen_runs(
         return list(dict.fromkeys(run_ids))
     if experiment is None and query is None:
         raise TrackingError("no run is named; name runs, or choose them with --experiment and --filter")
+    if query is not None and not query.strip():
+        raise TrackingError(
+            "the filter is empty, which every run passes; --experiment names runs without a filter"
+        )
     found = ExperimentTracker(store).search_runs(query or "", experiment_name=experiment)
     if not found:
         raise TrackingError("no run passes; python -m tracking search shows what a filter finds")

@@ -50,32 +50,46 @@ def import_runs(
     """
     _check_different(store, other)
     outcome = Imported()
-    known = _known(store)
-    try:
-        for done, run_id in enumerate(run_ids):
-            if on_progress:
-                on_progress(done, len(run_ids))
-            try:
-                entry = other.require(run_id)
-                status = shown_status(entry)
-                if status is RunStatus.RUNNING:
-                    outcome.left_out[run_id] = f"it is running; {_way_out(run_id, other)}"
-                    continue
-                other.record(entry)  # raises for what is damaged
-                identity = _identity(entry, other)
-                if identity in known:
-                    outcome.present[run_id] = known[identity]
-                    continue
-                known[identity] = run_id if dry_run else _bring(store, other, entry, status)
-                outcome.copied[run_id] = known[identity]
-            except CorruptFileError as error:
-                outcome.left_out[run_id] = str(error)
-        if on_progress:
-            on_progress(len(run_ids), len(run_ids))
-    finally:
-        if outcome.copied and not dry_run:
-            store.publisher.publish(force=True)
+    if dry_run:
+        _import(store, other, run_ids, outcome, on_progress, lambda entry, _: str(entry["run_id"]))
+        return outcome
+    with files.lock(store.paths.import_lock):
+        try:
+            _import(store, other, run_ids, outcome, on_progress, partial(_bring, store, other))
+        finally:
+            if outcome.copied:
+                store.publisher.publish(force=True)
     return outcome
+
+
+def _import(
+    store: Store,
+    other: Store,
+    run_ids: Sequence[str],
+    outcome: Imported,
+    on_progress: Progress | None,
+    bring: Callable[[Entry, RunStatus], str],
+) -> None:
+    known = _known(store)
+    for done, run_id in enumerate(run_ids):
+        if on_progress:
+            on_progress(done, len(run_ids))
+        try:
+            entry = other.require(run_id)
+            status = shown_status(entry)
+            if status is RunStatus.RUNNING:
+                outcome.left_out[run_id] = f"it is running; {_way_out(run_id, other)}"
+                continue
+            other.record(entry)  # raises for what is damaged
+            identity = _identity(entry, other)
+            if identity in known:
+                outcome.present[run_id] = known[identity]
+            else:
+                outcome.copied[run_id] = known[identity] = bring(entry, status)
+        except CorruptFileError as error:
+            outcome.left_out[run_id] = str(error)
+    if on_progress:
+        on_progress(len(run_ids), len(run_ids))
 
 
 def _bring(store: Store, other: Store, entry: Entry, status: RunStatus) -> str:
