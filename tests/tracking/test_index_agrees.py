@@ -259,10 +259,12 @@ TestChangedByAnybody.settings = settings(max_examples=8, stateful_step_count=10,
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 class TestChangedByUsForLong(ChangedByUs.TestCase):
-    settings = settings(max_examples=300, stateful_step_count=20, deadline=None)
+    settings = settings(max_examples=150, stateful_step_count=15, deadline=None)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 class TestChangedByAnybodyForLong(ChangedByAnybody.TestCase):
-    settings = settings(max_examples=300, stateful_step_count=20, deadline=None)
+    settings = settings(max_examples=150, stateful_step_count=15, deadline=None)
