@@ -30,7 +30,9 @@ def is_gone(entry: dict[str, Any]) -> bool:
         return True
     if entry.get("pid_namespace") != here["pid_namespace"]:
         return False  # a container of this host: its pids mean nothing here
-    return _started(pid) != entry.get("process_started")
+    # of itself a process knows it: every finish asks, and the system may take milliseconds to answer
+    started = here["process_started"] if pid == here["pid"] else _started(pid)
+    return bool(started != entry.get("process_started"))
 
 
 @functools.lru_cache(maxsize=1)
