@@ -219,7 +219,8 @@ def test_the_doctor_says_what_it_did_and_its_exit_code_whether_all_is_well(store
     (store / "runs" / "run_001" / "params.json").write_text("{")
     code, out, _ = say("doctor")
     assert code == 1
-    assert "needs you: runs/run_001/params.json: " in out
+    assert "needs you: runs/run_001/params.json: is not valid JSON (" in out
+    assert "\n    repair or remove the file\n" in out
     assert out.endswith("Looked at 4 runs and 0 model versions: 1 needs you.\n")
 
 

@@ -104,7 +104,9 @@ def test_a_dead_run_is_written_down_as_killed_when_it_last_wrote(dead: Path, bas
 def test_a_torn_line_is_cut_and_the_points_before_it_stay(dead: Path, base: Path) -> None:
     with (dead / "metrics.jsonl").open("a") as journal:
         journal.write('{"step":4,"timest')
+    os.utime(dead / "metrics.jsonl", (4e9, 4e9))  # what the cutting does not change
     torn, died = look(base).findings
+    assert datetime.fromisoformat(told(dead)["finished_at"]).timestamp() == 4e9
     assert (torn.fault, died.fault) == (Fault.TORN_LINE, Fault.DEAD_RUN)
     assert "17 bytes" in torn.what
     run = ExperimentTracker(base).get_run("run_001")

@@ -91,7 +91,7 @@ def rename(
         place,
         only or known,
         lambda place, run_id: amend.rename(place, run_id, new_name),
-        Outcome("renamed", f"Now of {new_name}"),
+        Outcome("renamed", f"Now in {new_name}"),
         as_json=as_json,
     )
 

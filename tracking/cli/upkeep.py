@@ -1,12 +1,15 @@
 """Commands that keep a store in order: delete, restore, trash, gc, doctor, reindex."""
 
+import contextlib
+import logging
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
-from tracking import leftovers, trash
+from tracking import files, leftovers, trash
 from tracking.cli import output
 from tracking.cli.confirm import (
     ExperimentOption,
@@ -166,7 +169,8 @@ def doctor(
 
     Example: python -m tracking doctor --dry-run
     """
-    seen = look_through(Store(store), repair=not dry_run)
+    with _silence():
+        seen = look_through(Store(store), repair=not dry_run)
     if as_json:
         output.say_json(
             {
@@ -199,6 +203,17 @@ def reindex(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> 
         f"Indexed {count} run{'s' if count != 1 else ''}."
     )
     return 0
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Keep the log from saying again what the findings say."""
+    before = files.log.level
+    files.log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        files.log.setLevel(before)
 
 
 def _say_findings(seen: Examination) -> None:

@@ -83,8 +83,9 @@ class Examination:
         try:
             yield
         except CorruptFileError as error:
-            what, _, advice = str(error).rpartition("; ")
-            self.leave(Fault.DAMAGED, path, what or str(error), advice if what else "repair the file")
+            what, _, advice = str(error).partition("; ")
+            what = what.removeprefix(f"{path} ")
+            self.leave(Fault.DAMAGED, path, what, advice or "repair the file")
 
     def _note(self, fault: Fault, path: Path, what: str, remedy: str, outcome: Outcome) -> None:
         base = self.store.paths.base

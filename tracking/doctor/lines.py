@@ -43,6 +43,9 @@ def _cut(path: Path) -> None:
     with files.writing(path):
         handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         try:
+            state = os.fstat(handle)
             files.cut_torn_tail(handle, path)
+            # the time of the last line is the last sign of life of whoever wrote it
+            os.utime(handle, ns=(state.st_atime_ns, state.st_mtime_ns))
         finally:
             os.close(handle)
