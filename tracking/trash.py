@@ -154,11 +154,18 @@ def purge(
             purged.append(run)
     if not dry_run:
         for run in purged:
-            with files.lock(store.paths.trash_lock):
-                remember_deleted(store.paths, run.run_id)  # it may have been put there by hand
-                if run.path.exists():
-                    folders.remove(run.path)
+            _remove(store, run)
     return Purge(tuple(purged), kept)
+
+
+def _remove(store: Store, run: TrashedRun) -> None:
+    doomed = folders.aside(run.path)
+    with files.lock(store.paths.trash_lock):
+        if not run.path.exists():
+            return  # restored meanwhile
+        remember_deleted(store.paths, run.run_id)  # it may have been put there by hand
+        folders.move(run.path, doomed)
+    folders.remove_tree(doomed)  # takes its time, which nobody has to wait for
 
 
 def _chosen(
