@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from tracking.errors import CorruptFileError, InvalidValueError, StoreUnwritableError
+from tracking.errors import CorruptFileError, InvalidValueError, StoreUnwritableError, TrackingError
 from tracking.values import jsonable
 
 try:
@@ -256,17 +256,18 @@ def host_name() -> str:
 def lock(path: Path) -> Iterator[None]:
     """Hold an exclusive lock between threads and processes, on a file that is made for it.
 
-    A thread may take a lock that it holds. StoreUnwritableError when a living process holds it for LOCK_WAIT_S.
+    A thread may take a lock that it holds. StoreUnwritableError when a living process holds it for LOCK_WAIT_S, and
+    for whatever the system refuses meanwhile: who takes a lock is about to write.
     """
     make_dir(path.parent)
-    with _locked(path, os.O_RDWR | os.O_CREAT):
+    with writing(path), _locked(path, os.O_RDWR | os.O_CREAT):
         yield
 
 
 @contextlib.contextmanager
 def lock_folder(path: Path) -> Iterator[None]:
     """Hold an exclusive lock on a folder, like `lock`, without leaving a file in it."""
-    with _locked(path, os.O_RDONLY):
+    with writing(path), _locked(path, os.O_RDONLY):
         yield
 
 
@@ -344,7 +345,7 @@ def writing(path: Path) -> Iterator[None]:
     """Turn an operating system's refusal to write into StoreUnwritableError that names `path`."""
     try:
         yield
-    except StoreUnwritableError:
+    except TrackingError:
         raise
     except OSError as error:
         raise StoreUnwritableError(

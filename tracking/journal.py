@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tracking import files, journals, liveness
-from tracking.errors import StoreUnwritableError, TrackingError
+from tracking.errors import TrackingError
 from tracking.history import columns, journal_text, parse_calls, read_journals
 from tracking.metrics_text import MetricsText
 from tracking.paths import RunPaths
@@ -198,7 +198,7 @@ class Journal:
                 self._count(started + (started - self._refreshed) / VIEW_SHARE)
                 write_summary(self._paths.summary, self._stats or {}, self._counted)
                 self._render_if_cheap(started)
-        except (StoreUnwritableError, FileNotFoundError) as error:
+        except OSError as error:
             # the point itself is safe in the journal; a view may wait
             files.log.warning("the views of %s are not up to date: %s", self._paths.folder, error)
         self._refreshed = time.monotonic()

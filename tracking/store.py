@@ -5,15 +5,13 @@ Reading one run reads its files. Reading many asks the index, which gives what t
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tracking import clock, edits, files, liveness
-from tracking.catalog import Catalog
-from tracking.comparison import Comparison
 from tracking.errors import CorruptFileError, UnknownRunError
 from tracking.history import read_history
-from tracking.index import Index, Row
 from tracking.metadata import Entry, Publisher, public_entry
 from tracking.names import check_component, check_label
 from tracking.numbering import next_number
@@ -24,7 +22,10 @@ from tracking.scan import OnError, Scan, shown_status
 from tracking.values import tag_values
 from tracking.version import __version__
 
-if TYPE_CHECKING:  # the query language is only loaded by those who search
+if TYPE_CHECKING:  # a process that only writes loads nothing of what reads many runs
+    from tracking.catalog import Catalog
+    from tracking.comparison import Comparison
+    from tracking.index import Index, Row
     from tracking.query import Field
 
 OrderBy = str | Sequence[str] | None
@@ -40,7 +41,6 @@ class Store:
         self.paths = StorePaths(Path(base_dir), at)
         self.publisher = Publisher(self.paths)
         self.scan = Scan(self.paths)
-        self.catalog = Catalog(self.scan)
         self._next_number = 0
 
     def create(
@@ -69,8 +69,9 @@ class Store:
             "data": plain(data or {}, "data"),
             "error": None,
         }
-        first = next_number(self.paths, self._next_number)
-        number, folder = files.claim_dir(self.paths.runs, "run_{:03d}".format, first=first)
+        with files.writing(self.paths.runs):
+            first = next_number(self.paths, self._next_number)
+            number, folder = files.claim_dir(self.paths.runs, "run_{:03d}".format, first=first)
         self._next_number = number + 1
         paths = RunPaths(folder)
         files.make_dir(paths.artifacts)
@@ -157,7 +158,14 @@ class Store:
         """The records of all runs, of one experiment or of all; a damaged one is reported and left out."""
         return iter(self.catalog.records(experiment_name, on_error))
 
-    def statuses(self, experiment_name: str | None, on_error: OnError) -> list[Row]:
+    @cached_property
+    def catalog(self) -> "Catalog":
+        """What can be asked about many runs."""
+        from tracking.catalog import Catalog
+
+        return Catalog(self.scan)
+
+    def statuses(self, experiment_name: str | None, on_error: OnError) -> "list[Row]":
         """The id, experiment, status and times of all runs, or of one experiment: the least there is to know."""
         return self.catalog.rows(experiment_name, on_error)
 
@@ -193,11 +201,11 @@ class Store:
         return self.catalog.columns(fields, search, on_error)
 
     @property
-    def index(self) -> Index:
+    def index(self) -> "Index":
         """The read index of the store."""
         return self.catalog.index
 
-    def comparison(self, run_ids: Iterable[str]) -> Comparison:
+    def comparison(self, run_ids: Iterable[str]) -> "Comparison":
         """The named runs beside each other; UnknownRunError or CorruptFileError for one that cannot be."""
 
         def read(run_id: str) -> tuple[Entry, RunRecord]:

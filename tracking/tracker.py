@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
-from tracking import compare
+from tracking import compare, files
 from tracking.errors import InvalidValueError, quoted
 from tracking.job import current_job
 from tracking.paths import RunPaths
@@ -262,7 +262,8 @@ class ExperimentTracker:
         with self._lock:
             run = self._open.get(run_id)
             if run is None:
-                self._store.require(run_id)
+                with files.writing(self._store.paths.runs):  # who asks for a handle is about to write
+                    self._store.require(run_id)
                 run = self._open[run_id] = Run(self._store, run_id)
                 if len(self._open) > MAX_OPEN:
                     self._open.popitem(last=False)[1].release()

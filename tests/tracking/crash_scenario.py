@@ -29,7 +29,9 @@ def attempt(run_id: str, what: str, call: Callable[[int], Any]) -> Any:
         tell("try", run_id, what, number)
         try:
             answer = call(number)
-        except TrackingError as error:
+        except (TrackingError, OSError) as error:
+            if not isinstance(error, TrackingError) and what not in ("read", "register"):
+                raise  # only who reads may be told by the system's own error
             tell("refused", str(error))
         else:
             tell("did", *([answer] if what == "create" else []))
@@ -63,7 +65,7 @@ def live(base: Path) -> None:
     log(second, 1)
     tear(tracker, second)
     log(second, 1)
-    tracker.list_runs()
+    attempt(second, "read", lambda _: tracker.list_runs())
     if hasattr(tracker, "delete_run"):
         attempt(first, "restore", lambda _: tracker.restore_run(first))
     attempt(second, "model", lambda _: tracker.log_artifact(second, origin, "model_best.pt"))
@@ -76,7 +78,7 @@ def tear(tracker: ExperimentTracker, run_id: str) -> None:
     """Leave a line in the journal that looks as if its writer had been killed in the middle of it."""
     run = tracker.open_run(run_id)
     run.release()
-    journal = os.open(run.run_dir / "metrics.jsonl", os.O_WRONLY | os.O_APPEND)
+    journal = os.open(run.run_dir / "metrics.jsonl", os.O_RDWR | os.O_APPEND)
     os.writev(journal, [b'{"step":1000,"timestamp":"20'])
     os.close(journal)
 

@@ -4,6 +4,7 @@ strace does both, in a process that lives the life of crash_scenario.py. A life 
 there are; then each of them gets lives of its own.
 """
 
+import errno
 import json
 import os
 import re
@@ -60,7 +61,7 @@ pytestmark = pytest.mark.skipif(bool(reason := what_forbids_strace()), reason=re
 
 
 class Call(NamedTuple):
-    """A system call that may change the store: the `place`th that may, and the `number`th of its name in all."""
+    """A system call on the store: the `place`th that may change it, and the `number`th of its name in all."""
 
     place: int
     name: str
@@ -78,18 +79,24 @@ class Call(NamedTuple):
         return not (self.name in {"fsync", "fdatasync"} or self.result.startswith("-1"))
 
     @property
+    def is_read(self) -> bool:
+        """Whether it opens what is there."""
+        return self.name == "openat" and "O_CREAT" not in self.arguments
+
+    @property
     def is_of_index(self) -> bool:
         return ".sqlite" in self.arguments
 
 
 class Life(NamedTuple):
-    """How the scenario went: what it told, how it ended, and the calls that changed the store."""
+    """How the scenario went: what it told, how it ended, and its calls."""
 
     base: Path
     told: list[list[Any]]
     code: int
     said: str
     calls: list[Call]
+    reads: list[Call]
 
 
 def live(folder: Path, *options: str) -> Life:
@@ -106,18 +113,24 @@ def live(folder: Path, *options: str) -> Life:
         timeout=60,
     )
     told = [json.loads(line) for line in done.stdout.splitlines()]
-    return Life(base, told, done.returncode, done.stderr, calls(trace.read_text(), base))
+    made = calls(trace.read_text(), base)
+    writes, reads = ([call for call in made if call.is_read is wanted] for wanted in (False, True))
+    return Life(base, told, done.returncode, done.stderr, writes, reads)
 
 
 def calls(trace: str, base: Path) -> list[Call]:
-    """The calls that change the store."""
+    """The calls that concern the store."""
     found: list[Call] = []
     counts = defaultdict[str, int](int)
+    places = defaultdict[bool, int](int)
     for name, arguments, result in LINE.findall(trace):
         counts[name] += 1
-        if str(base) in arguments and (name != "openat" or "O_CREAT" in arguments):
+        # the scenario itself opens a journal to tear it
+        if str(base) in arguments and "O_RDWR|O_APPEND|O_CLOEXEC" not in arguments:
             text = re.sub(r"\.[0-9a-f]{12}\.tmp|, \d+$", "", arguments.replace(str(base.parent), ""))
-            found.append(Call(len(found), name, counts[name], text, result))
+            call = Call(0, name, counts[name], text, result)
+            found.append(call._replace(place=places[call.is_read]))
+            places[call.is_read] += 1
     return found
 
 
@@ -154,7 +167,7 @@ class Claims:
             self.places = {place} if is_done else self.places | {place}
         elif what == "register":
             self.is_champion = self.is_champion or is_done
-        else:
+        elif what != "read":
             self.may[what].add(number)
             self.must[what] |= {number} if is_done else set()
 
@@ -285,15 +298,22 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def clean(folder: Path) -> list[Call]:
-    """The calls of a life without faults, which is what it tells it is."""
+def whole(folder: Path) -> Life:
+    """A life without faults, which is what it tells it is."""
     life = live(folder / "clean")
     assert (life.code, life.told[-1]) == (0, ["end"]), life.said
     assert not [words for words in life.told if words[0] == "refused"]
     check(life)
     assert {call.name for call in life.calls} <= FAULTS.keys()
     assert len(life.calls) > 100
-    return life.calls
+    assert len(life.reads) > 100
+    return life
+
+
+@pytest.fixture
+def clean(whole: Life) -> list[Call]:
+    """The calls that changed the store in a life without faults."""
+    return whole.calls
 
 
 def kill(call: Call, folder: Path, *options: str) -> None:
@@ -336,6 +356,28 @@ def test_a_call_that_fails_is_told_once_or_not_felt_and_nothing_is_lost(
     assert not wrong, wrong
 
 
+def misread(call: Call, folder: Path) -> None:
+    # which files are read depends on the clock in places, so that it may be a neighbour that cannot be
+    life = live(folder / "life", "-e", f"inject=openat:error=EMFILE:when={call.number}")
+    assert any(made.was_hit for made in [*life.reads, *life.calls])
+    assert life.code == 0, life.said.strip().splitlines()[-1]
+    assert len([words for words in life.told if words[0] == "refused"]) <= 1
+    check(life)
+
+
+def test_a_process_that_can_open_no_more_files_is_told_and_loses_nothing(whole: Life, folder: Path) -> None:
+    # a few of all; the slow test has the rest
+    wrong = failures(whole.reads[::8], misread, folder)
+    assert not wrong, wrong
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_process_that_can_open_no_more_files_at_any_moment_loses_nothing(whole: Life, folder: Path) -> None:
+    wrong = failures(whole.reads, misread, folder)
+    assert not wrong, wrong
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_every_call_failing_in_every_way_is_told_once_or_not_felt(clean: list[Call], folder: Path) -> None:
@@ -347,10 +389,16 @@ def test_every_call_failing_in_every_way_is_told_once_or_not_felt(clean: list[Ca
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_a_process_killed_where_the_file_system_has_no_locks_keeps_nobody_waiting(folder: Path) -> None:
+def test_a_process_killed_where_the_file_system_has_no_locks_keeps_nobody_waiting(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
     no_locks = ("-e", "inject=flock:error=ENOLCK")
-    whole = live(folder / "whole", *no_locks)
-    assert whole.told[-1] == ["end"], whole.said
-    cases = [call for call in whole.calls if call.changes]
+    clean = live(folder / "clean without locks", *no_locks)
+    assert clean.told[-1] == ["end"], clean.said
+    cases = [call for call in clean.calls if call.changes]
     wrong = failures(cases, lambda call, place: kill(call, place, *no_locks), folder)
     assert not wrong, wrong
