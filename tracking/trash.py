@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tracking import clock, files, folders, liveness
+from tracking import clock, files, folders, journals, liveness
 from tracking.errors import CorruptFileError, NewerFormatError, RunInUseError, UnknownRunError
 from tracking.names import check_component, is_component, natural_key
 from tracking.numbering import remember_deleted
@@ -65,6 +65,8 @@ def check_deletable(store: Store, run_id: str, needed: Descent) -> None:
         entry = store.require(run_id)
         if entry["status"] == RunStatus.RUNNING and not liveness.is_gone(entry):
             raise RunInUseError(f"run {run_id!r} is running{_where(entry)}; {_way_out(run_id)}")
+        if _is_written_here(store.paths.run(run_id), entry):
+            raise RunInUseError(f"run {run_id!r} is logged to by a process that lives; finish it there first")
     except NewerFormatError:
         raise
     except CorruptFileError:
@@ -214,6 +216,13 @@ def _readable(path: Path) -> dict[str, Any]:
         return files.read_object(path)
     except (FileNotFoundError, CorruptFileError):
         return {}
+
+
+def _is_written_here(paths: RunPaths, entry: dict[str, Any]) -> bool:
+    """Whether a process of this host still logs into a finished run; of others nothing is known."""
+    if entry.get("host") != liveness.owner()["host"]:
+        return False
+    return not all(journals.is_abandoned(paths, name, entry) for name in journals.list_journals(paths))
 
 
 def _say_unknown(store: Store, run_id: str) -> None:

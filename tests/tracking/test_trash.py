@@ -82,6 +82,18 @@ def test_a_running_run_is_refused_and_the_message_says_what_to_do(tracker: Exper
     assert tracker.list_runs() == []
 
 
+def test_a_finished_run_that_is_logged_to_again_is_refused_until_it_is_finished_again(
+    tracker: ExperimentTracker,
+) -> None:
+    run_id = finished(tracker)
+    tracker.log_metrics(run_id, {"auc": 0.7}, step=1)
+    with pytest.raises(RunInUseError, match="is logged to by a process that lives; finish it there first"):
+        tracker.delete_run(run_id)
+    tracker.finish_run(run_id)
+    tracker.delete_run(run_id)
+    assert tracker.list_runs() == []
+
+
 def test_a_run_whose_process_died_can_be_deleted(tracker: ExperimentTracker, base: Path) -> None:
     code = (
         "import os, signal; from tracking import ExperimentTracker as T; "
