@@ -144,6 +144,20 @@ class Journal:
         self._close()
 
     def _open(self) -> None:
+        try:
+            end = self._open_whole()
+            if self._right:
+                self._right.tell()
+        except BaseException:
+            self._close()  # or the next line would follow a torn one, or be one that readers are not told of
+            raise
+        self._stats = None
+        self._refreshed = time.monotonic()
+        # a history that is there already is not gone through just because the journal was opened
+        self._rendered = self._refreshed if end else float("-inf")
+
+    def _open_whole(self) -> int:
+        """Open the journal of this process, made when it is not there and cut to whole lines; its size."""
         paths = self._paths
         with files.lock_folder(paths.folder):
             is_owner = self._right is None or self._right.take()
@@ -157,12 +171,7 @@ class Journal:
             end = files.cut_torn_tail(self._handle, self._path)
             if is_owner:
                 drop_view_beyond(paths, end)
-        self._stats = None
-        self._refreshed = time.monotonic()
-        # a history that is there already is not gone through just because the journal was opened
-        self._rendered = self._refreshed if end else float("-inf")
-        if self._right:
-            self._right.tell()
+        return end
 
     def _begin(self, text: bytes, *, is_first: bool) -> None:
         if is_first:
