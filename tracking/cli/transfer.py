@@ -26,6 +26,7 @@ from tracking.transfer.formats import write_text
 
 def export(
     experiment: Annotated[str | None, typer.Argument(help="Only the runs of this experiment.")] = None,
+    *,
     path: Annotated[
         str | None, typer.Option("--output", "-o", metavar="FILE", help="Write this file, not to stdout.")
     ] = None,
