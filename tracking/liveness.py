@@ -1,7 +1,7 @@
 """Who writes a run, and whether that process still lives.
 
-A process is known by host, boot, process namespace, pid and start time, so that neither a reboot nor a reused
-pid brings a dead run back. Where a question cannot be answered (another host), the process counts as alive.
+A process is known by host, machine, boot, process namespace, pid and start time, so that neither a reboot nor a
+reused pid brings a dead run back. Where a question cannot be answered (another host), the process counts as alive.
 """
 
 import functools
@@ -26,6 +26,8 @@ def is_gone(entry: dict[str, Any]) -> bool:
     pid = entry.get("pid")
     if not isinstance(pid, int) or entry.get("host") != here["host"]:
         return False
+    if entry.get("machine", here["machine"]) != here["machine"]:
+        return False  # another machine that bears the same name
     if entry.get("boot_id") != here["boot_id"]:
         return True
     if entry.get("pid_namespace") != here["pid_namespace"]:
@@ -39,6 +41,7 @@ def is_gone(entry: dict[str, Any]) -> bool:
 def _owner(pid: int) -> dict[str, Any]:
     return {
         "host": os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", ""),
+        "machine": _machine(),
         "pid": pid,
         "process_started": _started(pid),
         "boot_id": _boot_id(),
@@ -75,6 +78,13 @@ def _boot_id() -> str:
         import psutil
 
         return f"{psutil.boot_time():.0f}"
+
+
+def _machine() -> str:
+    try:
+        return Path("/etc/machine-id").read_text().strip()
+    except OSError:
+        return ""
 
 
 def _namespace() -> str:

@@ -1,6 +1,7 @@
 """A process on another host, as far as it can tell: it answers each line of Python that it is sent with JSON.
 
-Usage: remote.py HOST SHARED MOUNT, inside namespaces of its own. SHARED is mounted at MOUNT, the store is MOUNT/store.
+Usage: remote.py HOST SHARED MOUNT [FILE=SHOWN]..., inside namespaces of its own. SHARED is mounted at MOUNT, the
+store is MOUNT/store. Each FILE is shown in the place of SHOWN, such as the boot's id.
 """
 
 import json
@@ -29,9 +30,10 @@ def die_after(work: Callable[[], Any]) -> Any:
 
 
 if __name__ == "__main__":
-    host, shared, mount = sys.argv[1:]
+    host, shared, mount, *disguises = sys.argv[1:]
     socket.sethostname(host)
-    subprocess.run(["mount", "--bind", shared, mount], check=True)
+    for place in (f"{shared}={mount}", *disguises):
+        subprocess.run(["mount", "--bind", *place.split("=")], check=True)
     tracker = ExperimentTracker(f"{mount}/store")
     for line in sys.stdin:
         answer = eval(line, {"tracker": tracker, "die_after": die_after})

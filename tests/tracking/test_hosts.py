@@ -16,6 +16,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 REMOTE = Path(__file__).with_name("remote.py")
+IDENTITIES = {"boot": "/proc/sys/kernel/random/boot_id", "machine": "/etc/machine-id"}
 OWN = ("unshare", "--uts", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child")
 
 
@@ -34,7 +35,7 @@ pytestmark = pytest.mark.skipif(not UNSHARE, reason="namespaces of one's own nee
 class Host:
     """A process on a host of its own, with a tracker on the shared store."""
 
-    def __init__(self, name: str, shared: Path, mount: Path, trace: Path) -> None:
+    def __init__(self, name: str, shared: Path, mount: Path, trace: Path, disguises: list[str]) -> None:
         mount.mkdir(parents=True)
         self.store = mount / "store"
         self.trace = trace
@@ -42,7 +43,7 @@ class Host:
             ["strace", "-f", "-qq", "-o", str(trace), "-e", "trace=openat"] if shutil.which("strace") else []
         )
         self.process = subprocess.Popen(
-            [*UNSHARE, *watch, sys.executable, str(REMOTE), name, str(shared), str(mount)],
+            [*UNSHARE, *watch, sys.executable, str(REMOTE), name, str(shared), str(mount), *disguises],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -77,9 +78,14 @@ def start(tmp_path: Path) -> Iterator[Start]:
     hosts: list[Host] = []
     (tmp_path / "shared").mkdir()
 
-    def start(name: str, place: str = "") -> Host:
+    def start(name: str, place: str = "", **shown: str) -> Host:
         place = place or name
-        hosts.append(Host(name, tmp_path / "shared", tmp_path / place / "mnt", tmp_path / f"{place}.trace"))
+        disguises = []
+        for path, text in shown.items():
+            (tmp_path / f"{place}.{path}").write_text(f"{text}\n")
+            disguises.append(f"{tmp_path / f'{place}.{path}'}={IDENTITIES[path]}")
+        mount, trace = tmp_path / place / "mnt", tmp_path / f"{place}.trace"
+        hosts.append(Host(name, tmp_path / "shared", mount, trace, disguises))
         return hosts[-1]
 
     yield start
@@ -121,6 +127,28 @@ def test_a_container_with_the_name_of_its_host_does_not_judge_the_other(start: S
     run_id = one.ask("tracker.create_run('x')")
     dead = one.ask("die_after(lambda: tracker.create_run('x'))")
     assert two.statuses() == {run_id: "running", dead: "running"}
+
+
+def test_a_reboot_ends_every_run_of_the_host(start: Start) -> None:
+    before = start("alpha", "before", boot="first")
+    run_id = before.ask("tracker.create_run('x')")
+    after = start("alpha", "after", boot="second")
+    assert after.statuses() == {run_id: "killed"}
+    assert before.statuses() == {run_id: "running"}
+
+
+@pytest.mark.skipif(
+    not Path("/etc/machine-id").exists(), reason="a machine without an id is known by its name"
+)
+def test_another_machine_of_the_same_name_is_no_reboot(start: Start) -> None:
+    one = start("node", "one", boot="first", machine="one")
+    run_id = one.ask("tracker.create_run('x')")
+    two = start("node", "two", boot="second", machine="two")
+    assert two.statuses() == {run_id: "running"}
+    two.ask(f"tracker.log_metrics({run_id!r}, {{'a': 1}})")
+    assert two.ask(f"tracker.get_run({run_id!r})")["status"] == "running"
+    one.ask(f"tracker.finish_run({run_id!r})")
+    assert two.statuses() == {run_id: "completed"}
 
 
 def test_paths_are_shown_below_the_own_mount(pair: tuple[Host, Host]) -> None:

@@ -186,6 +186,7 @@ def test_a_run_whose_process_ended_can_be_continued_and_finished_by_another(base
     [
         ({"host": "elsewhere"}, "running"),
         ({"boot_id": "earlier"}, "killed"),
+        ({"boot_id": "another", "machine": "another"}, "running"),
         ({"process_started": 1}, "killed"),
         ({"pid_namespace": "pid:[1]"}, "running"),
     ],
