@@ -5,14 +5,16 @@ on the file, only the time they take.
 """
 
 import contextlib
+import functools
 import os
 import threading
+import weakref
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tracking import files
-from tracking.index.database import VERSION, connect, identity, is_spoiled, remove
+from tracking.index.database import VERSION, connect, identity, is_busy, is_spoiled, remove
 from tracking.index.places import MEMORY, places, prepare
 from tracking.index.refresh import SMALL, Progress, Refresher
 from tracking.index.view import View
@@ -23,6 +25,9 @@ if TYPE_CHECKING:  # sqlite3 is only loaded by those who read many runs
 
 Answer = TypeVar("Answer")
 
+_indexes: "weakref.WeakSet[Index]" = weakref.WeakSet()
+_held: list[Any] = []
+
 
 class Index:
     """The index of one store; safe to share between threads, and after a fork. Opens at the first question."""
@@ -30,8 +35,10 @@ class Index:
     def __init__(self, scan: Scan) -> None:
         self.progress: Progress | None = None
         self._scan = scan
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._pid = os.getpid()
+        _guard_forks()
+        _indexes.add(self)
         self._opened: tuple[sqlite3.Connection, Refresher] | None = None
         self._place = MEMORY
         self._identity = 0
@@ -56,17 +63,16 @@ class Index:
 
     def rebuild(self) -> None:
         """Remove the index file and build it anew."""
-        with self._lock:
+        with self.lock:
             self.close()
-            for place in places(self._scan.paths, VERSION):
-                if place != MEMORY:
-                    remove(place)
+            self._refused.clear()
+            remove(self._choose())
         self.ask(lambda _: None)
 
     def close(self) -> None:
         """Give the file back; the next question opens it again."""
         self._after_fork()
-        with self._lock:
+        with self.lock:
             if self._opened is not None:
                 self._opened[0].close()
             self._opened = None
@@ -79,16 +85,18 @@ class Index:
         import sqlite3
 
         self._after_fork()
-        with self._lock:
+        with self.lock:
             while True:
                 try:
                     database, refresher = self._open()
                     prepare(refresher)
                     database.execute("BEGIN")
                     try:
-                        return question(View(database, self._scan))
+                        answer = question(View(database, self._scan))
                     finally:
                         database.execute("ROLLBACK")
+                    self._remade.clear()
+                    return answer
                 except sqlite3.Error as error:
                     if self._place == MEMORY:
                         raise
@@ -135,12 +143,32 @@ class Index:
         if is_spoiled(error) and place not in self._remade:
             self._remade.add(place)
             remove(place)
-        else:
-            files.log.info("the index %s is not used: %s", place, error)
-            self._refused.add(place)
+            return
+        files.log.info("the index %s is not used: %s", place, error)
+        # one that is only held by another process is no reason to build a second one for good
+        self._refused |= set(places(self._scan.paths, VERSION)) - {MEMORY} if is_busy(error) else {place}
 
     def _after_fork(self) -> None:
         if self._pid != os.getpid():
             # the parent's connection must be neither used nor closed by a child
-            self._inherited += (self._opened, self._lock)
-            self._pid, self._lock, self._opened = os.getpid(), threading.RLock(), None
+            self._inherited += (self._opened, self.lock)
+            self._pid, self.lock, self._opened = os.getpid(), threading.RLock(), None
+
+
+@functools.cache
+def _guard_forks() -> None:
+    """Fork only between answers: a child that ends would roll back, in the file, what its parent is writing."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=_hold, after_in_parent=_let_go, after_in_child=_held.clear)
+
+
+def _hold() -> None:
+    for index in list(_indexes):
+        lock = index.lock
+        lock.acquire()
+        _held.append(lock)
+
+
+def _let_go() -> None:
+    while _held:
+        _held.pop().release()

@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # sqlite3 is only loaded by those who read many runs
     import sqlite3
 
 VERSION = 1  # of the tables; part of the file's name, so that two versions of podium do not fight over one
-BUSY_S = 20.0  # how long another's first build is waited for
+BUSY_S = 60.0  # how long another's first build is waited for
 _SPOILED = {1, 11, 26}  # SQLITE_ERROR (other tables than ours), SQLITE_CORRUPT, SQLITE_NOTADB
 
 TABLES = """
@@ -62,6 +62,11 @@ def is_spoiled(error: "sqlite3.Error") -> bool:
     """Whether an error means that the file must be made anew; otherwise it cannot be used here and now."""
     code = getattr(error, "sqlite_errorcode", None)
     return code is None or code & 0xFF in _SPOILED
+
+
+def is_busy(error: "sqlite3.Error") -> bool:
+    """Whether another process holds the file."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == 5  # SQLITE_BUSY
 
 
 def remove(place: Path) -> None:
