@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contestants import PODIUM, SETUP, Contestant, DriverError, Module
+from benchmarks.contestants import PODIUM, SETUP, Contestant, DriverError
 from benchmarks.figures import Figure, figure
 
 BUDGET_S = 60.0  # for one task of one contestant, in all rounds together
@@ -23,12 +23,11 @@ class Size(StrEnum):
 
 @dataclass
 class Plan:
-    """The size, the folder for everything that is written, and the stores made so far."""
+    """The size, the folder for everything that is written, and whether peers take part."""
 
     folder: Path
     size: Size = Size.USUAL
     with_peers: bool = True
-    _filled: dict[tuple[Module, int], str] = field(default_factory=dict)
 
     def pick(self, tiny: int, usual: int, full: int | None = None) -> int:
         """The one that fits the size."""
@@ -43,12 +42,13 @@ class Plan:
         """The given peers, unless peers are left out."""
         return contestants if self.with_peers else ()
 
-    def store(self, contestant: Contestant, runs: int) -> Path:
+    def store(self, contestant: Contestant, runs: int, use: str = "read") -> Path:
         """The folder of a contestant's store with so many runs, filled when it is first asked for.
 
-        A store that an earlier run of the benchmarks left in the folder is used again.
+        A store that an earlier run of the benchmarks left in the folder is used again. Who adds to it names another
+        use, so that readers find as many runs as they asked for.
         """
-        folder = self.folder / f"{contestant.module}-{runs}"
+        folder = self.folder / f"{contestant.module}-{use}-{runs}"
         done = folder.with_suffix(".filled")
         if not done.exists():
             contestant.ask("fill", folder, runs)

@@ -9,6 +9,7 @@ from benchmarks.figures import COLUMNS, Chapter, Figure, as_markdown, number, ro
 PAGE = ROOT / "docs" / "benchmarks.md"
 README = ROOT / "README.md"
 TEMPLATE = ROOT / "benchmarks" / "page.md"
+WHEN = ("date", "commit", "load average at the start")
 BEGIN, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
 PEERS = ("podium", "bare write", "Trackio", "TensorBoard", "W&B offline", "MLflow (SQLite)")
 VERSIONS = {
@@ -21,9 +22,16 @@ VERSIONS = {
 
 
 def merged(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """One set of figures of several; the later ones win, and the machine is that of the first."""
+    """One set of figures of several; the later ones win. The machine is that of the first, and says which came when."""
     chapters = {chapter["name"]: chapter for result in results for chapter in result["chapters"]}
-    return {**results[0], "chapters": list(chapters.values())}
+    source = {chapter["name"]: result["machine"] for result in results for chapter in result["chapters"]}
+    facts = dict(results[0]["machine"])
+    if len(results) > 1:
+        for name, machine in source.items():
+            told = (f"{key} {machine[key]}" for key in WHEN if key in machine)
+            facts[f"figures of `{name}`"] = ", ".join(told)
+        facts = {key: value for key, value in facts.items() if key not in WHEN[1:]}
+    return {**results[0], "machine": facts, "chapters": list(chapters.values())}
 
 
 def write(results: dict[str, Any], *, with_readme: bool) -> None:

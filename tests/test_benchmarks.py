@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -110,7 +111,7 @@ def test_ratios_are_to_podiums_figure_of_the_same_case() -> None:
     assert Chapter.of(json.loads(json.dumps(chapter.data()))) == chapter
 
 
-def results() -> dict[str, object]:
+def results() -> dict[str, Any]:
     figures = (
         figure("first in a process, 1,000 runs", "podium", "ms", [2.0]),
         figure("first in a process, 1,000 runs", "MLflow (SQLite)", "ms", [30.0]),
@@ -133,6 +134,18 @@ def test_the_page_and_the_readme_quote_the_figures(tmp_path: Path, monkeypatch: 
     assert readme.read_text().startswith("before\n")
     assert readme.read_text().endswith("\nafter\n")
     assert "old" not in readme.read_text()
+
+
+def test_figures_of_several_times_are_reported_with_the_time_of_each() -> None:
+    early, late = results(), results()
+    early["machine"] = {"date": "2024-11-15", "commit": "aaa", "processor": "CPU"}
+    late["machine"] = {"date": "2024-11-16", "commit": "bbb", "processor": "CPU"}
+    late["chapters"] = [Chapter("log", "steps", ()).data()]
+    both = report.merged([early, late])
+    assert [chapter["name"] for chapter in both["chapters"]] == ["best", "log"]
+    assert both["machine"]["figures of `log`"] == "date 2024-11-16, commit bbb"
+    assert both["machine"]["figures of `best`"] == "date 2024-11-15, commit aaa"
+    assert report.merged([late])["machine"] == late["machine"]
 
 
 def test_a_readme_without_markers_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
