@@ -16,7 +16,7 @@ def facts(folder: Path) -> dict[str, str]:
         "date": _output("date", "+%Y-%m-%d %H:%M %z"),
         "processor": f"{_processor()}, {os.cpu_count()} cores",
         "memory": f"{memory:.0f} GiB",
-        "file system": f"{_output('stat', '-f', '-c', '%T', str(folder))} (the stores)",
+        "file system": f"{_output('stat', '-f', '-c', '%T', str(folder)).replace('ext2/ext3', 'ext4')} (the stores)",
         "system": f"{platform.system()} {platform.release()}",
         "load average at the start": f"{os.getloadavg()[0]:.1f}",
         "python": platform.python_version(),
