@@ -99,6 +99,7 @@ def test_the_exit_code_of_tail_tells_how_the_run_ended(
 def test_tail_ends_when_the_process_of_the_run_is_killed(base: Path, start: Start) -> None:
     writer = start("-c", LOGS_AND_WAITS, str(base))
     run_id = next_line(writer).strip()
+    assert run_id, writer.communicate()
     process = start("-m", "tracking", "tail", run_id)
     assert "step 100  loss=0.5000" in next_line(process)
     writer.kill()
@@ -113,6 +114,7 @@ def test_tail_tells_what_several_processes_log(tracker: ExperimentTracker, base:
     process = start("-m", "tracking", "tail", run.run_id, "--json")
     assert json.loads(next_line(process))["step"] == 1
     writer = start("-c", LOGS_AND_WAITS, str(base), run.run_id)
+    assert next_line(writer).strip() == run.run_id
     assert json.loads(next_line(process))["step"] == 100
     run.log({"loss": 0.1}, step=2)
     assert json.loads(next_line(process))["step"] == 2
