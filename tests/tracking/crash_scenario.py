@@ -9,6 +9,7 @@ made once more, with a new number, as a program would.
 import itertools
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -53,6 +54,7 @@ def live(base: Path) -> None:
     first = attempt("", "create", lambda n: tracker.create_run("x", tags={f"t{n}": str(n)}))
     attempt(first, "param", lambda n: tracker.log_params(first, {f"p{n}": n}))
     log(first, 3)
+    in_a_child(lambda: log(first, 1))
     attempt(first, "artifact", lambda n: tracker.log_artifact(first, origin, f"a{n}"))
     attempt(first, "tag", lambda n: tracker.open_run(first).set_tags({f"t{n}": str(n)}))
     attempt(first, "param", lambda n: tracker.log_params(first, {f"p{n}": n}))
@@ -72,6 +74,18 @@ def live(base: Path) -> None:
     finish(second, "completed")
     attempt(second, "register", lambda _: register(base, second))
     log(first, 1)
+
+
+def in_a_child(work: Callable[[], None]) -> None:
+    """Do some work in a forked process, which has a journal of its own and ends without a word."""
+    child = os.fork()
+    if child == 0:
+        work()
+        os._exit(0)
+    # its calls are counted anew, so that it may be killed before this process is
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) in (0, -signal.SIGKILL)
+    for _ in range(5):
+        next(numbers)  # the child took some
 
 
 def tear(tracker: ExperimentTracker, run_id: str) -> None:

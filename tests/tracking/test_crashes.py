@@ -45,7 +45,8 @@ FAULTS = {
 }
 INTERRUPTED = {"fsync", "ftruncate", "openat", "write"}
 TRACED = f"trace={','.join(FAULTS)},linkat,renameat,renameat2,symlink,truncate,unlinkat"
-LINE = re.compile(r"^\d+ +(\w+)\((.*)\) += (.*)$", re.MULTILINE)
+LINE = re.compile(r"^(\d+) +(\w+)\((.*)\) += (.*)$", re.MULTILINE)
+NAMES_BY_CHANCE = re.compile(r"\.[0-9a-f]{12}\.tmp|\.\d+\.[0-9a-f]{8}(?=\.jsonl)|, \d+$")  # and lengths
 STATUSES = ("completed", "failed")
 
 
@@ -119,15 +120,18 @@ def live(folder: Path, *options: str) -> Life:
 
 
 def calls(trace: str, base: Path) -> list[Call]:
-    """The calls that concern the store."""
+    """The calls of the first process that concern the store."""
     found: list[Call] = []
     counts = defaultdict[str, int](int)
     places = defaultdict[bool, int](int)
-    for name, arguments, result in LINE.findall(trace):
+    lines = LINE.findall(trace)
+    for pid, name, arguments, result in lines:
+        if pid != lines[0][0]:
+            continue
         counts[name] += 1
         # the scenario itself opens a journal to tear it
         if str(base) in arguments and "O_RDWR|O_APPEND|O_CLOEXEC" not in arguments:
-            text = re.sub(r"\.[0-9a-f]{12}\.tmp|, \d+$", "", arguments.replace(str(base.parent), ""))
+            text = NAMES_BY_CHANCE.sub("", arguments.replace(str(base.parent), ""))
             call = Call(0, name, counts[name], text, result)
             found.append(call._replace(place=places[call.is_read]))
             places[call.is_read] += 1
@@ -141,11 +145,13 @@ def live_with(call: Call, injection: str, folder: Path, *options: str) -> Life:
     for again in range(10):
         inject = f"inject={call.name}:{injection}:when={number}"
         life = live(folder / str(again), "-e", inject, *options)
-        same = [made for made in life.calls if made.place == call.place]
-        if same and same[0].was_hit:
-            assert (same[0].name, same[0].arguments) == (call.name, call.arguments)
+        hit = next((made for made in life.calls if made.was_hit), None)
+        # of any other call than openat the number is sure, and the place is not where a child has met its end
+        if hit and (hit.place == call.place or call.name != "openat"):
+            assert (hit.name, hit.arguments) == (call.name, call.arguments)
             return life
-        number = same[0].number if same and same[0].name == call.name else number + 1
+        passed = [made for made in life.calls if made.place == call.place and made.name == call.name]
+        number = passed[0].number if passed else number + 1
     raise AssertionError("the call was never hit")
 
 
@@ -327,7 +333,8 @@ def fail(case: tuple[Call, str], folder: Path) -> None:
     life = live_with(call, f"error={error}", folder)
     assert life.code == 0, life.said.strip().splitlines()[-1]
     refused = [words for words in life.told if words[0] == "refused"]
-    assert len(refused) <= (error != "EINTR"), refused
+    # a child counts its calls anew, so that one of its may fail too
+    assert len(refused) <= (0 if error == "EINTR" else 2), refused
     check(life)
 
 
