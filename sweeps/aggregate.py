@@ -4,66 +4,28 @@ Reads the plan, the ledger and the run records, never the live sweep, so that it
 at the end of a sweep, after a crash, and again next year.
 """
 
-import csv
-import io
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from sweeps.candidates import rank_candidates
 from sweeps.errors import SweepError
 from sweeps.executor.base import JobStatus, Outcome
+from sweeps.leaderboard import Candidate, Leaderboard, Row, write_leaderboard
 from sweeps.ledger import read_outcomes, read_runs
 from sweeps.plan import Plan
-from sweeps.settings import At, Mode, Objective
+from sweeps.settings import At, Direction, Objective
 from tracking import ExperimentTracker, RunRecord, TrackingError
-from tracking.files import write_bytes, write_json
 
-LEADERBOARD_VERSION = 1
 UNFINISHED = "unfinished"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One job: its place (None below the line), what was swept, and what came out."""
-
-    rank: int | None
-    job: int
-    run: str | None
-    point: Mapping[str, Any]
-    objective: float | None
-    metrics: Mapping[str, float]
-    epochs: int | None
-    duration_s: float | None
-    status: str
-    error: str | None
-
-
-@dataclass(frozen=True)
-class Leaderboard:
-    """The ranked jobs of a sweep, best first, then those without a rank."""
-
-    sweep: str
-    objective: Objective
-    swept: tuple[str, ...]
-    report: tuple[str, ...]
-    rows: tuple[Row, ...]
-
-    @property
-    def winner(self) -> Row | None:
-        """The best job, or None when none is ranked."""
-        return self.rows[0] if self.rows and self.rows[0].rank is not None else None
-
-    def count(self, *statuses: str) -> int:
-        """How many jobs have one of `statuses`."""
-        return sum(row.status in statuses for row in self.rows)
 
 
 def aggregate(sweep_dir: Path | str) -> Leaderboard:
     """Rank the sweep in `sweep_dir` and write ``leaderboard.json``, ``.csv`` and ``.md`` there; see `rank`."""
     board = rank(sweep_dir)
-    _write(board, Path(sweep_dir))
+    write_leaderboard(board, Path(sweep_dir))
     return board
 
 
@@ -77,7 +39,9 @@ def rank(sweep_dir: Path | str) -> Leaderboard:
     if not (folder / "plan.json").exists():
         raise SweepError(f"{folder}: no sweep there (plan.json is missing)")
     plan = Plan.read(folder / "plan.json")
-    objective = Objective(plan.objective["metric"], Mode(plan.objective["mode"]), At(plan.objective["at"]))
+    objective = Objective(
+        plan.objective["metric"], Direction(plan.objective["mode"]), At(plan.objective["at"])
+    )
     tracker = ExperimentTracker(folder.parent.parent)
     ledger = folder / "jobs.jsonl"
     outcomes = {**_orphans(tracker, read_runs(ledger)), **read_outcomes(ledger)}
@@ -89,7 +53,13 @@ def rank(sweep_dir: Path | str) -> Leaderboard:
         record, fault = found.get(job["job"], (None, None))
         row = _row(job, outcomes.get(job["job"]), record, objective, report)
         rows.append(replace(row, error=row.error if fault is None else f"its run cannot be read: {fault}"))
-    return Leaderboard(plan.sweep, objective, plan.swept, report, _ranked(rows, objective))
+    ranked: tuple[Row, ...]
+    candidates: tuple[Candidate, ...] = ()
+    if plan.seed_key in plan.swept:
+        ranked, candidates = rank_candidates(rows, str(plan.seed_key), objective)
+    else:
+        ranked = _ranked(rows, objective)
+    return Leaderboard(plan.sweep, objective, plan.swept, report, ranked, candidates, plan.seed_key)
 
 
 def _orphans(tracker: ExperimentTracker, runs: Mapping[int, str]) -> dict[int, Outcome]:
@@ -124,7 +94,7 @@ def objective_value(objective: Objective, outcome: Outcome, record: RunRecord | 
         return outcome.value if isinstance(outcome.value, float) else None
     if record is not None and objective.metric in record.summary:
         summary = record.summary[objective.metric]
-        best = summary.max if objective.mode is Mode.MAX else summary.min
+        best = summary.max if objective.mode is Direction.MAX else summary.min
         return summary.last if objective.at is At.LAST else best
     if isinstance(outcome.value, Mapping):
         return outcome.value.get(objective.metric)
@@ -174,7 +144,7 @@ def _why_unranked(objective: Objective, value: float | None) -> str | None:
 
 
 def _ranked(rows: Iterable[Row], objective: Objective) -> tuple[Row, ...]:
-    sign = -1.0 if objective.mode is Mode.MAX else 1.0
+    sign = -1.0 if objective.mode is Direction.MAX else 1.0
     placed: list[tuple[float, Row]] = []
     below: list[Row] = []
     for row in rows:
@@ -185,62 +155,3 @@ def _ranked(rows: Iterable[Row], objective: Objective) -> tuple[Row, ...]:
     placed.sort(key=lambda pair: (pair[0], pair[1].job))
     ranked = [replace(row, rank=place) for place, (_, row) in enumerate(placed, start=1)]
     return (*ranked, *below)
-
-
-def _write(board: Leaderboard, folder: Path) -> None:
-    write_json(
-        folder / "leaderboard.json",
-        {
-            "version": LEADERBOARD_VERSION,
-            "sweep": board.sweep,
-            "objective": asdict(board.objective),
-            "rows": [asdict(row) for row in board.rows],
-        },
-    )
-    header, *lines = as_table(board)
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *lines])
-    write_bytes(folder / "leaderboard.csv", text.getvalue().encode())
-    write_bytes(folder / "leaderboard.md", _markdown(board, header, lines).encode())
-
-
-def as_table(board: Leaderboard) -> list[list[str]]:
-    """Return the leaderboard as rows of text, header first: the columns of the CSV and Markdown files."""
-    header = [
-        "rank",
-        "run",
-        *board.swept,
-        board.objective.label,
-        *board.report,
-        "epochs",
-        "duration_s",
-        "status",
-        "error",
-    ]
-    table = [header]
-    for row in board.rows:
-        table.append(
-            [
-                _text(row.rank),
-                _text(row.run),
-                *(_text(row.point.get(key)) for key in board.swept),
-                _text(row.objective),
-                *(_text(row.metrics.get(name)) for name in board.report),
-                _text(row.epochs),
-                _text(row.duration_s),
-                row.status,
-                _text(row.error),
-            ]
-        )
-    return table
-
-
-def _text(value: object) -> str:
-    return "" if value is None else str(value)
-
-
-def _markdown(board: Leaderboard, header: list[str], lines: list[list[str]]) -> str:
-    how = f"Ranked by the {board.objective.at} {board.objective.label} ({board.objective.mode})."
-    cells = [header, ["---"] * len(header), *lines]
-    table = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in cells)
-    return f"# Sweep {board.sweep}\n\n{how}\n\n{table}\n"

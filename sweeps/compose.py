@@ -10,6 +10,7 @@ import contextlib
 import pickle
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -135,6 +136,11 @@ def task_view(config: DictConfig) -> Iterator[DictConfig]:
         yield config
     finally:
         content["hydra"] = hydra
+
+
+def job_folder(config: DictConfig) -> Path:
+    """Return the folder that a job's own output goes to."""
+    return Path(config.hydra.sweep.dir, str(config.hydra.sweep.subdir))
 
 
 def task_config(config: DictConfig) -> DictConfig:

@@ -8,11 +8,12 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+import cloudpickle
 from hydra.core.utils import JobReturn, JobStatus, configure_log, filter_overrides, setup_globals
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from sweeps.compose import Composer, task_config, task_view
+from sweeps.compose import Composer, job_folder, task_config, task_view
 from sweeps.errors import JobsFailedError
 from sweeps.executor.base import Event, Job, Outcome
 from sweeps.executor.base import JobStatus as OutcomeStatus
@@ -41,7 +42,13 @@ def launch(
     sweep_dir = Path(str(config.hydra.sweep.dir))
     sweep_dir.mkdir(parents=True, exist_ok=True)
     composer = Composer(hydra_context.config_loader, config, ())
-    jobs = [_job(composer, first_number + index, overrides) for index, overrides in enumerate(job_overrides)]
+    configs = [
+        composer.job_config(first_number + index, overrides) for index, overrides in enumerate(job_overrides)
+    ]
+    jobs = [
+        _job(first_number + index, overrides, config)
+        for index, (overrides, config) in enumerate(zip(job_overrides, configs, strict=True))
+    ]
     settings = launcher_settings(config)
     log.info("Launching %d jobs, %d at once", len(jobs), settings.n_jobs)
     executor = LocalExecutor(settings, pack_common(hydra_context, task_function, sweep_dir.name))
@@ -49,27 +56,24 @@ def launch(
     for outcome in executor.run(jobs, _ignore):
         outcomes[outcome.job] = outcome
         log.info("\t#%d : %s : %s", outcome.job, outcome.status, outcome.error or f"{outcome.wall_s:.1f} s")
-    return [_result(job, outcomes[job.number]) for job in jobs]
+    return [_result(job, config, outcomes[job.number]) for job, config in zip(jobs, configs, strict=True)]
 
 
 def _ignore(event: Event) -> None:
     log.debug("job %d: %s", event.job, event.kind)
 
 
-def _job(composer: Composer, number: int, overrides: Sequence[str]) -> Job:
-    config = composer.job_config(number, overrides)
+def _job(number: int, overrides: Sequence[str], config: DictConfig) -> Job:
     log.info("\t#%d : %s", number, " ".join(filter_overrides(overrides)))
     with task_view(config) as task:
         key, digest = hash_configs(task)
-    return Job(number, key, digest, tuple(overrides), {}, config)
+    return Job(number, key, digest, tuple(overrides), {}, job_folder(config), cloudpickle.dumps(config))
 
 
-def _result(job: Job, outcome: Outcome) -> JobReturn:
-    result = JobReturn(
-        overrides=list(job.overrides), cfg=task_config(job.config), working_dir=str(Path.cwd())
-    )
-    result.hydra_cfg = OmegaConf.create({"hydra": OmegaConf.to_container(job.config.hydra)})
-    result.task_name = str(job.config.hydra.job.name)
+def _result(job: Job, config: DictConfig, outcome: Outcome) -> JobReturn:
+    result = JobReturn(overrides=list(job.overrides), cfg=task_config(config), working_dir=str(Path.cwd()))
+    result.hydra_cfg = OmegaConf.create({"hydra": OmegaConf.to_container(config.hydra)})
+    result.task_name = str(config.hydra.job.name)
     if outcome.status is OutcomeStatus.COMPLETED:
         result.status, result.return_value = JobStatus.COMPLETED, outcome.value
     else:

@@ -51,6 +51,18 @@ def read_runs(path: Path) -> dict[int, str]:
     return {entry["job"]: entry["run"] for entry in entries if entry.get("event") == "run"}
 
 
+def read_durations(path: Path) -> dict[str, float]:
+    """Return what the completed jobs in a ledger took, in seconds, by job key."""
+    keys: dict[int, str] = {}
+    took: dict[str, float] = {}
+    for entry in read_lines(path):
+        if entry.get("event") == "started" and entry.get("key"):
+            keys[entry["job"]] = entry["key"]
+        elif entry.get("event") == "finished" and entry["status"] == "completed" and entry["job"] in keys:
+            took[keys[entry["job"]]] = float(entry["wall_s"])
+    return took
+
+
 def _outcomes(path: Path) -> Iterator[Outcome]:
     if not path.exists():
         return

@@ -10,9 +10,7 @@ import orjson
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sweeps.executor.base import Job
 from sweeps.settings import SweeperSettings
-from sweeps.space import Space
 from tracking.files import read_json, write_json
 from tracking.version import __version__
 
@@ -52,6 +50,7 @@ class Plan:
     objective: Mapping[str, Any]
     report: tuple[str, ...] | None
     jobs: tuple[Mapping[str, Any], ...]
+    seed_key: str | None = None  # the swept key by which jobs are repeats of one candidate
 
     def save(self, path: Path) -> None:
         """Write the plan; it is never written again."""
@@ -69,38 +68,31 @@ class Plan:
             objective=raw["objective"],
             report=None if raw["report"] is None else tuple(raw["report"]),
             jobs=tuple(raw["jobs"]),
+            seed_key=raw.get("seed_key"),
         )
 
 
 def make_plan(
     sweep_id: str,
     settings: SweeperSettings,
-    space: Space,
-    jobs: Sequence[Job],
+    swept: Sequence[str],
+    jobs: Sequence[Mapping[str, Any]],
     *,
     created_at: str,
     command: Sequence[str],
 ) -> Plan:
-    """Describe `jobs` as plain data."""
+    """Describe a sweep as plain data; `jobs` are as `Planner.described` gives them."""
     return Plan(
         sweep=sweep_id,
         created_at=created_at,
         command=tuple(command),
-        swept=tuple(space.axes),
+        swept=tuple(swept),
         objective={
             "metric": settings.objective.metric,
             "mode": str(settings.objective.mode),
             "at": str(settings.objective.at),
         },
         report=settings.report,
-        jobs=tuple(
-            {
-                "job": job.number,
-                "key": job.key,
-                "config_hash": job.config_hash,
-                "overrides": list(job.overrides),
-                "point": dict(job.point),
-            }
-            for job in jobs
-        ),
+        jobs=tuple(jobs),
+        seed_key=settings.space.seed_key if settings.space.seed_key in swept else None,
     )

@@ -12,8 +12,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from sweeps.executor.base import Event, Job, Outcome
-from sweeps.settings import Mode, Objective
+from sweeps.executor.base import Event, Outcome
+from sweeps.settings import Direction, Objective
 from sweeps.table import (
     Column,
     duration,
@@ -30,7 +30,8 @@ LIVE_ROWS = 20  # finished jobs beyond this leave the live table; the leaderboar
 
 @dataclass
 class _JobLine:
-    job: Job
+    number: int
+    point: Mapping[str, object]
     status: str = "queued"
     run: str | None = None
     started: float | None = None
@@ -48,14 +49,14 @@ class Progress:
     def __init__(
         self,
         console: Console,
-        jobs: Sequence[Job],
+        points: Sequence[Mapping[str, object]],
         swept: Sequence[str],
         objective: Objective,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._console = console
-        self._lines = {job.number: _JobLine(job) for job in jobs}
+        self._lines = {index: _JobLine(index, point) for index, point in enumerate(points)}
         self._names = short_names(swept)
         self._objective = objective
         self._clock = clock
@@ -110,11 +111,11 @@ class Progress:
 
     def _sentence(self, line: _JobLine) -> str:
         done = sum(other.wall_s is not None for other in self._lines.values())
-        parts = [f"[{done}/{len(self._lines)}]", f"job {line.job.number}", line.status]
+        parts = [f"[{done}/{len(self._lines)}]", f"job {line.number}", line.status]
         if line.objective is not None:
             parts.append(f"{self._objective.label}={number(line.objective)}")
         parts.append(duration(line.wall_s))
-        parts.append(self._point(line.job.point))
+        parts.append(self._point(line.point))
         parts.append(line.error or line.run or "")
         # Brackets would be read as markup by rich.
         return "  ".join(part for part in parts if part).replace("[", r"\[")
@@ -126,16 +127,14 @@ class Progress:
         scored = [
             line for line in self._lines.values() if line.status == "completed" and line.objective is not None
         ]
-        sign = 1 if self._objective.mode is Mode.MAX else -1
+        sign = 1 if self._objective.mode is Direction.MAX else -1
         return max(scored, key=lambda line: sign * (line.objective or 0.0), default=None)
 
     def _render(self) -> Group:
         with self._lock:
             lines = list(self._lines.values())
             running = [line for line in lines if line.status == "running"]
-            ended = sorted(
-                (line for line in lines if line.wall_s is not None), key=lambda line: line.job.number
-            )
+            ended = sorted((line for line in lines if line.wall_s is not None), key=lambda line: line.number)
             room = max(1, min(LIVE_ROWS, self._console.height - 8) - len(running))
             shown = [*ended[-room:], *running]
             return Group(self._table(shown), *self._summary(lines, len(running), len(ended)))
@@ -145,9 +144,9 @@ class Progress:
             return Table.grid()
         best = self._best()
         columns = [
-            Column("job", [str(line.job.number) for line in shown]),
+            Column("job", [str(line.number) for line in shown]),
             Column("run", [line.run or "-" for line in shown], drop=2, left=True),
-            *swept_columns(tuple(self._names), [line.job.point for line in shown]),
+            *swept_columns(tuple(self._names), [line.point for line in shown]),
             Column(self._objective.label, [number(line.objective) for line in shown]),
             Column("time", [duration(self._elapsed(line)) for line in shown], drop=3),
             status_column([line.status for line in shown]),
@@ -164,7 +163,7 @@ class Progress:
         parts = [f"{ended}/{len(lines)} done", f"{running} running", f"{queued} queued", f"{failed} failed"]
         best = self._best()
         if best is not None:
-            parts.append(f"best {self._objective.label} {number(best.objective)} (job {best.job.number})")
+            parts.append(f"best {self._objective.label} {number(best.objective)} (job {best.number})")
         parts.append(duration(self._clock() - self._began))
         texts = [Text(" | ".join(parts), style="dim")]
         if self._note:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sweeps.aggregate import Leaderboard, Row
+from sweeps.leaderboard import Leaderboard, Row
 from sweeps.settings import Promotion
 from tracking import ExperimentTracker, ModelRegistry, ModelVersion, TrackingError
 from tracking.files import write_json

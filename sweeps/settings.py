@@ -6,7 +6,7 @@ the config is composed; what is left to check here is whether the values can wor
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,7 +23,7 @@ Choice = TypeVar("Choice", bound=StrEnum)
 Quantity = TypeVar("Quantity", int, float)
 
 
-class Mode(StrEnum):
+class Direction(StrEnum):
     """Whether the objective is to be large or small."""
 
     MAX = "max"
@@ -35,6 +35,15 @@ class At(StrEnum):
 
     BEST = "best"
     LAST = "last"
+
+
+class Mode(StrEnum):
+    """How the axes of a search space are combined."""
+
+    GRID = "grid"  # every value with every other
+    ZIP = "zip"  # the first values together, then the second ones, ...
+    RANDOM = "random"  # drawn
+    LIST = "list"  # the given points
 
 
 class Isolation(StrEnum):
@@ -53,7 +62,7 @@ class Objective:
     """What a sweep optimises: a logged metric, or (``metric=None``) the task's return value."""
 
     metric: str | None
-    mode: Mode
+    mode: Direction
     at: At
 
     @property
@@ -74,12 +83,30 @@ class Promotion:
 
 
 @dataclass(frozen=True)
+class SpaceSettings:
+    """What is swept, and how its axes are combined into jobs."""
+
+    params: Mapping[str, str]
+    spaces: tuple[Mapping[str, str], ...] = ()
+    points: str | tuple[Mapping[str, Any], ...] | None = None
+    mode: Mode = Mode.GRID
+    n_trials: int | None = None
+    seed: int = 0
+    repeat: int = 1
+    seed_key: str = "seed"
+    first_seed: int = 0
+    when: Mapping[str, str] = field(default_factory=dict)
+    filter: str | None = None
+
+
+@dataclass(frozen=True)
 class SweeperSettings:
     """``hydra.sweeper.*``: what is swept, ranked and promoted."""
 
     store: Path
     name: str | None
-    params: Mapping[str, str]
+    space: SpaceSettings
+    dry_run: bool
     objective: Objective
     report: tuple[str, ...] | None
     max_failures: float
@@ -126,7 +153,8 @@ def sweeper_settings(config: DictConfig) -> SweeperSettings:
     return SweeperSettings(
         store=Path(raw["store"]),
         name=raw["name"],
-        params={key: str(value) for key, value in raw["params"].items()},
+        space=_space(raw, config),
+        dry_run=raw["dry_run"],
         objective=_objective(raw["objective"] or {}),
         report=None if raw["report"] is None else tuple(raw["report"]),
         max_failures=max_failures,
@@ -135,6 +163,35 @@ def sweeper_settings(config: DictConfig) -> SweeperSettings:
         key_ignores=frozenset(raw["key_ignores"]),
         promotion=_promotion(raw["promotion"] or {}),
     )
+
+
+def _space(raw: Mapping[str, Any], config: DictConfig) -> SpaceSettings:
+    mode = _choice("mode", raw["mode"], Mode)
+    if raw["n_trials"] is not None:
+        _count("n_trials", raw["n_trials"], least=1)
+        if mode is not Mode.RANDOM:
+            raise SettingsError(f"n_trials={raw['n_trials']}: is for mode=random; this is mode={mode}")
+    first_seed = OmegaConf.select(config, raw["seed_key"], default=0)
+    points = raw["points"]
+    return SpaceSettings(
+        params=_texts("params", raw["params"]),
+        spaces=tuple(_texts("spaces", each) for each in raw["spaces"]),
+        points=points if points is None or isinstance(points, str) else tuple(points),
+        mode=mode,
+        n_trials=raw["n_trials"],
+        seed=raw["seed"],
+        repeat=_count("repeat", raw["repeat"], least=1),
+        seed_key=raw["seed_key"],
+        first_seed=first_seed if isinstance(first_seed, int) else 0,
+        when=_texts("when", raw["when"]),
+        filter=raw["filter"],
+    )
+
+
+def _texts(key: str, raw: Any) -> dict[str, str]:
+    if not isinstance(raw, Mapping):
+        raise SettingsError(f"{key}={raw!r}: must be a mapping of keys to what an override sets them to")
+    return {str(name): str(value) for name, value in raw.items()}
 
 
 def launcher_settings(config: DictConfig) -> LauncherSettings:
@@ -228,7 +285,7 @@ def _objective(raw: Mapping[str, Any]) -> Objective:
         raise SettingsError(f"objective.metric={metric!r}: allowed is the name of a logged metric, or null")
     return Objective(
         metric,
-        _choice("objective.mode", raw.get("mode", "max"), Mode),
+        _choice("objective.mode", raw.get("mode", "max"), Direction),
         _choice("objective.at", raw.get("at", "best"), At),
     )
 

@@ -9,19 +9,16 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from types import FrameType
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import HydraContext, TaskFunction
-from hydra.utils import get_method
 from omegaconf import DictConfig, OmegaConf, flag_override
 
-from sweeps.aggregate import Leaderboard, aggregate, last_record, objective_value, read_record
-from sweeps.compose import Composer, task_view
+from sweeps.aggregate import aggregate, last_record, objective_value, read_record
+from sweeps.compose import Composer
 from sweeps.errors import (
     JobsFailedError,
     ObjectiveError,
@@ -32,12 +29,15 @@ from sweeps.errors import (
 from sweeps.executor.base import Event, Executor, Job, JobStatus, Outcome, Reason
 from sweeps.executor.local import LocalExecutor
 from sweeps.job import pack_common
+from sweeps.leaderboard import Leaderboard
 from sweeps.ledger import Ledger
-from sweeps.plan import hash_configs, make_plan
+from sweeps.plan import Plan, make_plan
+from sweeps.planner import Planner
+from sweeps.preview import Durations, show_plan
 from sweeps.progress import Progress
 from sweeps.promotion import promote_winner
 from sweeps.settings import SweeperSettings, launcher_settings, sweeper_settings
-from sweeps.space import Space, parse_space
+from sweeps.space import Space, expand, read_space
 from sweeps.table import counted, make_console, show_leaderboard
 from tracking import ExperimentTracker, RunStatus, TrackingError
 from tracking.names import check_component
@@ -47,30 +47,45 @@ log = logging.getLogger(__name__)
 
 def run(
     hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig, arguments: Sequence[str]
-) -> Leaderboard:
+) -> Leaderboard | None:
     """Run the sweep that `config` and the overrides in `arguments` describe; return its leaderboard.
 
-    Raises `SettingsError` before anything starts; after the ranking, `SweepInterruptedError` when it was
-    stopped by a signal, `ObjectiveError` when no job logged the objective, and `JobsFailedError` when more
-    jobs failed than ``max_failures`` tolerates.
+    With ``dry_run`` the jobs are shown, nothing starts and nothing is written. Raises `SettingsError` before
+    anything starts; after the ranking, `SweepInterruptedError` when it was stopped by a signal, `ObjectiveError`
+    when no job logged the objective, and `JobsFailedError` when more jobs failed than ``max_failures`` tolerates.
     """
     settings = sweeper_settings(config)
+    launcher = launcher_settings(config)
     _require_our_launcher(config)
-    space = parse_space(settings.params, arguments, hydra_context.config_loader)
+    space = read_space(settings.space, arguments, hydra_context.config_loader)
+    points = expand(space, settings.space)
+    if settings.dry_run:
+        _place(config, settings.store.absolute() / "sweeps" / "dry-run")
+        planner = Planner(
+            Composer(hydra_context.config_loader, config, space.fixed), space.fixed, points, settings
+        )
+        planner.check()
+        show_plan(
+            make_console(),
+            list(planner.described()),
+            _swept(space, settings),
+            launcher.n_jobs,
+            Durations.of_store(settings.store),
+        )
+        return None
     sweep_dir = _claim(settings)
     try:
-        with flag_override(config.hydra, ["readonly", "struct"], False):
-            config.hydra.sweep.dir = str(sweep_dir)
-            config.hydra.sweep.subdir = "jobs/${hydra.job.num}"
-        executor = LocalExecutor(
-            launcher_settings(config), pack_common(hydra_context, task_function, sweep_dir.name)
+        _place(config, sweep_dir)
+        executor = LocalExecutor(launcher, pack_common(hydra_context, task_function, sweep_dir.name))
+        planner = Planner(
+            Composer(hydra_context.config_loader, config, space.fixed), space.fixed, points, settings
         )
-        jobs = plan_jobs(Composer(hydra_context.config_loader, config, space.fixed), space, settings)
+        planner.check()
         plan = make_plan(
             sweep_dir.name,
             settings,
-            space,
-            jobs,
+            _swept(space, settings),
+            list(planner.described()),
             created_at=datetime.now().astimezone().isoformat(),
             command=sys.argv,
         )
@@ -79,51 +94,17 @@ def run(
     except BaseException:
         _abandon(sweep_dir)
         raise
-    return _Sweep(settings, sweep_dir, space, jobs, executor).run()
+    return _Sweep(settings, sweep_dir, plan, planner, executor).run()
 
 
-def plan_jobs(composer: Composer, space: Space, settings: SweeperSettings) -> list[Job]:
-    """Compose and check every job of the grid; raises `SettingsError` naming each job that cannot work."""
-    check = _checker(settings.check)
-    value_of = cache(OverridesParser.create().parse_override)
-    jobs: list[Job] = []
-    refused: dict[str, list[int]] = {}
-    for number, point in enumerate(space.grid()):
-        config = composer.job_config(number, point)
-        try:
-            composer.require_same_sweep(config)
-            with task_view(config) as task:
-                check(task)
-        except ValueError as error:
-            refused.setdefault(str(error), []).append(number)
-        with task_view(config) as task:
-            key, digest = hash_configs(task, settings.key_ignores)
-        overrides = map(value_of, point)
-        values = {override.key_or_group: override.value() for override in overrides}
-        jobs.append(Job(number, key, digest, (*space.fixed, *point), values, config))
-    if refused:
-        raise SettingsError(_refusal(refused, jobs))
-    return jobs
+def _place(config: DictConfig, sweep_dir: Path) -> None:
+    with flag_override(config.hydra, ["readonly", "struct"], False):
+        config.hydra.sweep.dir = str(sweep_dir)
+        config.hydra.sweep.subdir = "jobs/${hydra.job.num}"
 
 
-def _checker(dotted: str | None) -> Callable[[DictConfig], object]:
-    if dotted is None:
-        return lambda _task: None
-    try:
-        check: Callable[[DictConfig], object] = get_method(dotted)
-    except Exception as error:  # whatever a user's module raises on import
-        raise SettingsError(f"hydra.sweeper.check={dotted}: {error}") from error
-    return check
-
-
-def _refusal(refused: Mapping[str, Sequence[int]], jobs: Sequence[Job]) -> str:
-    count = sum(len(numbers) for numbers in refused.values())
-    lines = [f"{count} of {counted(len(jobs), 'job')} cannot run, so none was started:"]
-    for error, numbers in refused.items():
-        first = " ".join(jobs[numbers[0]].overrides)
-        more = f" and {len(numbers) - 1} more" if len(numbers) > 1 else ""
-        lines.append(f"job {numbers[0]} ({first}){more}: {error}")
-    return "\n".join(lines)
+def _swept(space: Space, settings: SweeperSettings) -> tuple[str, ...]:
+    return (*space.swept, *([settings.space.seed_key] if settings.space.repeat > 1 else ()))
 
 
 class _Sweep:
@@ -133,30 +114,35 @@ class _Sweep:
         self,
         settings: SweeperSettings,
         sweep_dir: Path,
-        space: Space,
-        jobs: Sequence[Job],
+        plan: Plan,
+        planner: Planner,
         executor: Executor,
     ) -> None:
         self._settings = settings
         self._dir = sweep_dir
-        self._jobs = jobs
+        self._planner = planner
+        self._order = Durations.of_store(settings.store).longest_first(plan.jobs)
         self._executor = executor
         self._tracker = ExperimentTracker(settings.store)
         self._ledger = Ledger(sweep_dir / "jobs.jsonl")
         self._console = make_console()
-        self._progress = Progress(self._console, jobs, tuple(space.axes), settings.objective)
+        points = [job["point"] for job in plan.jobs]
+        self._progress = Progress(self._console, points, plan.swept, settings.objective)
+        self._lock = threading.Lock()
         self._interrupted: signal.Signals | None = None
         self._failed = 0
         self._stopped_for_failures = False
         self._fault: TrackingError | None = None
 
     def run(self) -> Leaderboard:
-        heading = f"Sweep {self._dir.name}: {counted(len(self._jobs), 'job')}, results in {_shown(self._dir)}"
+        heading = (
+            f"Sweep {self._dir.name}: {counted(len(self._planner), 'job')}, results in {_shown(self._dir)}"
+        )
         try:
             with self._signals():
                 self._console.print(heading, soft_wrap=True)
                 with self._progress:
-                    for outcome in self._executor.run(self._jobs, self._hear):
+                    for outcome in self._executor.run(self._jobs(), self._hear):
                         self._finish(outcome)
         except BaseException:
             self._executor.stop()
@@ -182,6 +168,17 @@ class _Sweep:
         self._raise_if_failed(board)
         return board
 
+    def _jobs(self) -> Iterator[Job]:
+        """Build each job when its turn comes; one whose config turns out to be impossible fails alone."""
+        for number in self._order:
+            try:
+                job = self._planner.job(number)
+            except Exception as error:  # noqa: BLE001 - whatever a check or a resolver of the user's raises
+                text = " ".join(str(error).split())
+                self._finish(Outcome(number, JobStatus.FAILED, 0.0, error=text, reason=Reason.REFUSED))
+            else:
+                yield job
+
     def _hear(self, event: Event) -> None:
         if event.kind == "retry":
             self._close_runs(event.job, event.data["runs"], event.data["status"], event.data["error"])
@@ -196,12 +193,10 @@ class _Sweep:
         record, fault = last_record(self._tracker, outcome)
         value = None if fault else objective_value(self._settings.objective, outcome, record)
         self._progress.finished(outcome, value)
-        self._failed += outcome.status is not JobStatus.COMPLETED
-        if (
-            self._settings.fail_fast
-            and outcome.reason is not Reason.STOPPED
-            and not self._settings.tolerates(self._failed, len(self._jobs))
-        ):
+        with self._lock:
+            self._failed += outcome.status is not JobStatus.COMPLETED
+            too_many = not self._settings.tolerates(self._failed, len(self._planner))
+        if self._settings.fail_fast and too_many and outcome.reason is not Reason.STOPPED:
             self._stop_for_failures()
 
     def _stop_for_failures(self) -> None:

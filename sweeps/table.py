@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sweeps.aggregate import Leaderboard, Row
 from sweeps.executor.base import JobStatus
+from sweeps.leaderboard import Leaderboard, Row
 
 STATUS_STYLES = {
     "completed": "green",
@@ -124,6 +124,8 @@ def status_column(statuses: Sequence[str]) -> Column:
 
 def leaderboard_table(board: Leaderboard, width: int) -> tuple[Table, list[str]]:
     """Return the leaderboard as a table that fits, and the columns that do not; the winner is bold, the unranked dim."""
+    if board.candidates:
+        return _candidates_table(board, width)
     rows = board.rows
     columns = [
         Column("rank", [number(row.rank) for row in rows]),
@@ -137,6 +139,34 @@ def leaderboard_table(board: Leaderboard, width: int) -> tuple[Table, list[str]]
     ]
     styles = ["bold" if row.rank == 1 else "dim" if row.rank is None else "" for row in rows]
     return fitting_table(columns, width, row_styles=styles)
+
+
+def _candidates_table(board: Leaderboard, width: int) -> tuple[Table, list[str]]:
+    each = board.candidates
+    best = {row.rank: row for row in reversed(board.rows)}
+    keys = [key for key in board.swept if key != board.seed_key]
+    columns = [
+        Column("rank", [number(one.rank) for one in each]),
+        *swept_columns(keys, [one.point for one in each]),
+        Column(
+            f"{board.objective.label} ({board.objective.mode})",
+            [_spread(one.objective, one.std) for one in each],
+        ),
+        Column("n", [str(one.n) for one in each], drop=3),
+        *(
+            Column(name, [_spread(one.metrics.get(name), one.metrics_std.get(name)) for one in each], drop=4)
+            for name in board.report
+        ),
+        Column(
+            "best run", [best[one.rank].run or "-" if one.rank else "-" for one in each], drop=2, left=True
+        ),
+    ]
+    styles = ["bold" if one.rank == 1 else "dim" if one.rank is None else "" for one in each]
+    return fitting_table(columns, width, row_styles=styles)
+
+
+def _spread(mean: float | None, std: float | None) -> str:
+    return number(mean) if std is None else f"{number(mean)} ± {number(std)}"
 
 
 def show_leaderboard(console: Console, board: Leaderboard, sweep_dir: Path) -> None:

@@ -25,6 +25,7 @@ TRACKING_PUBLIC = {
     "tracking",
     "tracking.files",
     "tracking.names",
+    "tracking.query",
     "tracking.registry",
     "tracking.registry.gate",
     "tracking.version",

@@ -40,6 +40,16 @@ class SweeperConf:
     store: str = "experiments"  # where runs/, sweeps/ and models/ live
     name: str | None = None  # the sweep's id; the time of its start when null
     params: dict[str, Any] = field(default_factory=dict)  # swept keys, in override grammar
+    spaces: list[Any] = field(default_factory=list)  # several such spaces, one after the other
+    points: Any = None  # jobs by name: a .csv or .json file, or a list of mappings
+    mode: str = "grid"  # grid, zip, random or list
+    n_trials: int | None = None  # how many points mode=random draws
+    seed: int = 0  # of what is drawn
+    repeat: int = 1  # each point with so many seeds, ranked as one
+    seed_key: str = "seed"  # the key that holds a job's seed
+    when: dict[str, Any] = field(default_factory=dict)  # a key is only swept where this holds
+    filter: str | None = None  # only points whose config fulfils this expression
+    dry_run: bool = False  # show the jobs and start nothing
     objective: ObjectiveConf = field(default_factory=ObjectiveConf)
     report: list[str] | None = None  # metrics shown beside the objective; every test_* when null
     max_failures: float = 0  # failed jobs tolerated: a count, or a share when below 1

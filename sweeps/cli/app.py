@@ -12,8 +12,9 @@ from typing import Annotated, Any
 
 import typer
 
-from sweeps.aggregate import Leaderboard, aggregate, rank
+from sweeps.aggregate import aggregate, rank
 from sweeps.errors import SweepError
+from sweeps.leaderboard import Leaderboard
 from sweeps.table import Column, fitting_table, make_console, number, show_leaderboard
 from tracking import TrackingError
 from tracking.files import encode, read_json
@@ -141,6 +142,7 @@ def _plain(board: Leaderboard) -> dict[str, Any]:
         "sweep": board.sweep,
         "objective": asdict(board.objective),
         "rows": [asdict(row) for row in board.rows],
+        "candidates": [asdict(candidate) for candidate in board.candidates],
     }
 
 

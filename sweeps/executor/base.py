@@ -7,9 +7,8 @@ reaches the sweep in any other form.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Protocol
-
-from omegaconf import DictConfig
 
 
 class JobStatus(StrEnum):
@@ -36,14 +35,15 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True)
 class Job:
-    """One point of a sweep, ready to run."""
+    """One point of a sweep, ready to run: `config` is its whole config, pickled, `folder` where its output goes."""
 
     number: int
     key: str
     config_hash: str
     overrides: tuple[str, ...]
     point: Mapping[str, Any]
-    config: DictConfig = field(repr=False, compare=False)
+    folder: Path
+    config: bytes = field(repr=False)
     attempt: int = 1  # above 1 for a job that an earlier life of the sweep had begun
     previous: tuple[str, ...] = ()  # the runs of its earlier attempts
 
@@ -72,7 +72,7 @@ class Outcome:
 class Event:
     """Something that happened to a job while it ran.
 
-    ``started`` (pid, slot, attempt), ``run`` (it opened a tracked run), ``retry`` (an attempt failed and another
+    ``started`` (pid, slot, attempt, key, config_hash), ``run`` (it opened a tracked run), ``retry`` (an attempt failed and another
     follows; the outcome of the failed one).
     """
 

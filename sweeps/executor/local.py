@@ -9,9 +9,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
-from pathlib import Path
 
-import cloudpickle
 import joblib
 
 from sweeps.executor.attempt import Attempt
@@ -107,9 +105,14 @@ class LocalExecutor:
         attempt = Attempt(job, worker, listener, self._settings, self._wake)
         self._under_way[job.number] = attempt
         try:
-            listener(
-                Event("started", job.number, {"pid": worker.pid, "slot": slot.index, "attempt": job.attempt})
-            )
+            started = {
+                "pid": worker.pid,
+                "slot": slot.index,
+                "attempt": job.attempt,
+                "key": job.key,
+                "config_hash": job.config_hash,
+            }
+            listener(Event("started", job.number, started))
             worker.send(self._assignment(job, slot))
             outcome = attempt.follow(began)
         finally:
@@ -125,15 +128,14 @@ class LocalExecutor:
         return Worker(self._context, self._common, self._process_table)
 
     def _assignment(self, job: Job, slot: Slot) -> Assignment:
-        log = _log_path(job)
-        log.parent.mkdir(parents=True, exist_ok=True)
+        job.folder.mkdir(parents=True, exist_ok=True)
         return Assignment(
             number=job.number,
             key=job.key,
             config_hash=job.config_hash,
             slot=slot,
-            log=log,
-            config=cloudpickle.dumps(job.config),
+            log=job.folder / "output.log",
+            config=job.config,
             attempt=job.attempt,
             previous=job.previous,
             is_last=self._settings.isolation is Isolation.PROCESS,
@@ -153,7 +155,3 @@ class LocalExecutor:
                     break
             self._stopping.wait(ROOM_POLL_S)
         return not self._stopping.is_set()
-
-
-def _log_path(job: Job) -> Path:
-    return Path(job.config.hydra.sweep.dir, str(job.config.hydra.sweep.subdir), "output.log")

@@ -1,62 +1,45 @@
-"""The search space: which overrides are fixed, which are swept, and the grid they span.
+"""An axis of a search space: the overrides it may add to a job, listed or drawn."""
 
-Reads Hydra's override grammar with Hydra's own parser. A later override of a key replaces an earlier
-one, so the command line wins over ``hydra.sweeper.params``.
-"""
-
-from collections.abc import Iterator, Mapping, Sequence
+import math
+import random
 from dataclasses import dataclass
-from itertools import product
-from math import prod
 
-from hydra.core.config_loader import ConfigLoader
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
-
-from sweeps.errors import SettingsError
+Point = tuple[str, ...]  # the overrides that make a job out of the sweep's config
 
 
 @dataclass(frozen=True)
-class Space:
-    """Fixed overrides, and for each swept key the overrides it takes in turn."""
+class Axis:
+    """One or more keys that are set together, and the ways to set them."""
 
-    fixed: tuple[str, ...]
-    axes: Mapping[str, tuple[str, ...]]
+    names: tuple[str, ...]
+    choices: tuple[Point, ...]
 
-    def __len__(self) -> int:
-        return prod(len(values) for values in self.axes.values())
-
-    def grid(self) -> Iterator[tuple[str, ...]]:
-        """Yield each point of the grid as overrides; the last axis varies fastest, as in Hydra."""
-        return product(*self.axes.values())
+    def draw(self, source: random.Random) -> Point:
+        """Choose one way at random, each as likely as the others."""
+        return source.choice(self.choices)
 
 
-def parse_space(params: Mapping[str, str], arguments: Sequence[str], loader: ConfigLoader) -> Space:
-    """Read a space from ``hydra.sweeper.params`` and the command line.
+@dataclass(frozen=True)
+class Interval:
+    """A key that takes any number between two; evenly on a logarithmic scale if `is_log`, rounded if `is_whole`."""
 
-    Raises `SettingsError` for an axis that cannot be enumerated or is empty; errors of the grammar are Hydra's.
-    """
-    lines = [f"{key}={value}" for key, value in params.items()] + list(arguments)
-    fixed: dict[str, str] = {}
-    axes: dict[str, tuple[str, ...]] = {}
-    for override in OverridesParser.create(config_loader=loader).parse_overrides(lines):
-        name = override.key_or_group
-        fixed.pop(name, None)
-        axes.pop(name, None)
-        if override.is_sweep_override():
-            axes[name] = _values(override)
+    key: str
+    name: str
+    start: float
+    end: float
+    is_log: bool = False
+    is_whole: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The one key it sets."""
+        return (self.name,)
+
+    def draw(self, source: random.Random) -> Point:
+        """Draw a number evenly, both ends included."""
+        if self.is_log:
+            value = math.exp(source.uniform(math.log(self.start), math.log(self.end)))
         else:
-            fixed[name] = str(override.input_line)
-    return Space(tuple(fixed.values()), axes)
-
-
-def _values(override: Override) -> tuple[str, ...]:
-    if not override.is_discrete_sweep():
-        raise SettingsError(
-            f"{override.input_line}: a continuous interval has no grid; allowed are a list (a,b,c), choice(...), range(...) and glob(...)"
-        )
-    key = override.get_key_element()
-    values = tuple(f"{key}={value}" for value in override.sweep_string_iterator())
-    if not values:
-        raise SettingsError(f"{override.input_line}: matches nothing, so there is no job to run")
-    return values
+            value = source.uniform(self.start, self.end)
+        value = min(max(value, self.start), self.end)
+        return (f"{self.key}={round(value) if self.is_whole else value!r}",)

@@ -3,19 +3,18 @@
 import io
 
 import pytest
-from omegaconf import DictConfig
 from rich.console import Console
 
-from sweeps.executor.base import Event, Job, JobStatus, Outcome
+from sweeps.executor.base import Event, JobStatus, Outcome
 from sweeps.progress import Progress
-from sweeps.settings import At, Mode, Objective
+from sweeps.settings import At, Direction, Objective
 from sweeps.table import duration, short_names
 
-OBJECTIVE = Objective("val_auc", Mode.MAX, At.BEST)
+OBJECTIVE = Objective("val_auc", Direction.MAX, At.BEST)
 
 
-def jobs(count: int) -> list[Job]:
-    return [Job(n, str(n), str(n), (), {"training.lr": 10.0**-n}, DictConfig({})) for n in range(count)]
+def jobs(count: int) -> list[dict[str, float]]:
+    return [{"training.lr": 10.0**-n} for n in range(count)]
 
 
 def screen(terminal: bool, height: int = 30) -> Console:

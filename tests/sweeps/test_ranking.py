@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from sweeps import JobStatus, Outcome, SweepError, aggregate
-from sweeps.aggregate import Leaderboard, rank
+from sweeps.aggregate import rank
 from sweeps.executor.base import Event
+from sweeps.leaderboard import Leaderboard
 from sweeps.ledger import Ledger
 from sweeps.plan import Plan
 from sweeps.table import short_names, show_leaderboard

@@ -1,7 +1,8 @@
-"""Reading a search space out of overrides."""
+"""Reading a search space, and the points that come out of it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hydra import initialize_config_dir
@@ -11,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweeps import SettingsError
-from sweeps.space import parse_space
+from sweeps.settings import Mode, SpaceSettings
+from sweeps.space import Point, expand, read_space, values_of
+from sweeps.space.read import written
 
 CONFIGS = Path(__file__).parent / "apps" / "quadratic"
 
@@ -22,44 +25,195 @@ def loader() -> Iterator[ConfigLoader]:
         yield GlobalHydra.instance().config_loader()
 
 
-def test_the_last_axis_varies_fastest(loader: ConfigLoader) -> None:
-    space = parse_space({}, ["a=1,2", "b=x,y", "c=7"], loader)
-    assert space.fixed == ("c=7",)
-    assert list(space.grid()) == [("a=1", "b=x"), ("a=1", "b=y"), ("a=2", "b=x"), ("a=2", "b=y")]
+Points = Callable[..., list[Point]]
 
 
-def test_without_an_axis_there_is_one_job(loader: ConfigLoader) -> None:
-    space = parse_space({}, ["a=1"], loader)
-    assert len(space) == 1
-    assert list(space.grid()) == [()]
+@pytest.fixture(scope="module")
+def points(loader: ConfigLoader) -> Points:
+    """The points of a space given by its settings and a command line."""
+
+    def points(*arguments: str, params: dict[str, str] | None = None, **settings: Any) -> list[Point]:
+        space = SpaceSettings(params or {}, **settings)
+        return expand(read_space(space, arguments, loader), space)
+
+    return points
 
 
-def test_the_command_line_wins_over_the_config(loader: ConfigLoader) -> None:
-    space = parse_space({"a": "1,2,3", "b": "4"}, ["a=9", "b=5,6"], loader)
+def test_in_a_grid_the_last_axis_varies_fastest(points: Points) -> None:
+    assert points("a=1,2", "b=x,y", "c=7") == [("a=1", "b=x"), ("a=1", "b=y"), ("a=2", "b=x"), ("a=2", "b=y")]
+
+
+def test_without_an_axis_there_is_one_job(points: Points) -> None:
+    assert points("a=1") == [()]
+
+
+def test_the_command_line_wins_over_the_config(points: Points, loader: ConfigLoader) -> None:
+    settings = SpaceSettings({"a": "1,2,3", "b": "4"})
+    space = read_space(settings, ["a=9", "b=5,6"], loader)
     assert space.fixed == ("a=9",)
-    assert space.axes == {"b": ("b=5", "b=6")}
+    assert space.swept == ("b",)
+    assert expand(space, settings) == [("b=5",), ("b=6",)]
 
 
-def test_ranges_choices_and_globs_are_enumerated(loader: ConfigLoader) -> None:
-    space = parse_space({}, ["a=range(0,3)", "b=choice(1e-3,1e-4)", "shape=glob(*)"], loader)
-    assert space.axes["a"] == ("a=0", "a=1", "a=2")
-    assert space.axes["b"] == ("b=0.001", "b=0.0001")
-    assert space.axes["shape"] == ("shape=square", "shape=triangle")
+@pytest.mark.parametrize(
+    ("line", "values"),
+    [
+        ("a=range(0,3)", ["a=0", "a=1", "a=2"]),
+        ("a=choice(1e-3,1e-4)", ["a=0.001", "a=0.0001"]),
+        ("shape=glob(*)", ["shape=square", "shape=triangle"]),
+        ("shape=glob([s*,t*],exclude=tri*)", ["shape=square"]),
+        ("a=sort(3,1,2)", ["a=1", "a=2", "a=3"]),
+        ("a=sort(range(0,3),reverse=true)", ["a=2", "a=1", "a=0"]),
+        ("a=tag(x,choice(1,2))", ["a=1", "a=2"]),
+        ("a=[1,2],[3]", ["a=[1,2]", "a=[3]"]),
+        ("+a=1,2", ["+a=1", "+a=2"]),
+        ("a='x,y',z", ["a='x,y'", "a=z"]),
+        ("a=int(3.7,2.2)", ["a=3", "a=2"]),
+    ],
+)
+def test_hydras_grammar_is_enumerated(points: Points, line: str, values: list[str]) -> None:
+    assert points(line) == [(value,) for value in values]
 
 
-def test_an_interval_is_refused_with_what_is_allowed(loader: ConfigLoader) -> None:
-    with pytest.raises(SettingsError, match=r"a=interval\(0,1\).*allowed are a list"):
-        parse_space({}, ["a=interval(0,1)"], loader)
+def test_a_shuffled_axis_is_shuffled_in_the_same_way_again(points: Points) -> None:
+    line = "a=shuffle(range(0,20))"
+    assert points(line, seed=3) == points(line, seed=3)
+    assert points(line, seed=3) != points(line, seed=4)
+    assert sorted(points(line)) == sorted(points("a=range(0,20)"))
 
 
-def test_a_glob_that_matches_nothing_is_refused(loader: ConfigLoader) -> None:
-    with pytest.raises(SettingsError, match="matches nothing"):
-        parse_space({}, ["shape=glob(circle*)"], loader)
+def test_zip_takes_the_first_values_together_then_the_second(points: Points) -> None:
+    assert points("a=1,2,3", "b=x,y,z", mode=Mode.ZIP) == [("a=1", "b=x"), ("a=2", "b=y"), ("a=3", "b=z")]
+    with pytest.raises(SettingsError, match="same number of values: a has 2, b has 3"):
+        points("a=1,2", "b=x,y,z", mode=Mode.ZIP)
+
+
+def test_random_points_come_from_the_seed_and_are_different(points: Points) -> None:
+    lines = ("a=interval(0,1)", "b=tag(log,interval(1e-5,1e-1))", "c=tag(int,interval(1,9))", "d=x,y")
+    drawn = points(*lines, mode=Mode.RANDOM, n_trials=50, seed=1)
+    assert drawn == points(*lines, mode=Mode.RANDOM, n_trials=50, seed=1)
+    assert drawn != points(*lines, mode=Mode.RANDOM, n_trials=50, seed=2)
+    assert len(set(drawn)) == 50
+    values = [values_of(point) for point in drawn]
+    assert all(0 <= each["a"] <= 1 and 1e-5 <= each["b"] <= 1e-1 and each["d"] in "xy" for each in values)
+    assert all(isinstance(each["c"], int) and 1 <= each["c"] <= 9 for each in values)
+    assert 15 <= sum(each["b"] < 1e-3 for each in values) <= 35  # even on a logarithmic scale
+
+
+def test_asking_for_more_random_points_than_there_are_gives_them_all_once(points: Points) -> None:
+    drawn = points("a=1,2", "b=x,y", mode=Mode.RANDOM, n_trials=99)
+    assert sorted(drawn) == sorted(points("a=1,2", "b=x,y"))
+
+
+def test_points_come_from_a_table_or_a_list(points: Points, tmp_path: Path) -> None:
+    table = tmp_path / "points.csv"
+    table.write_text('a, b, shape.sides\n1, x, "[1,2]"\n2,,3\n')
+    expected = [("a=1", "b=x", "shape.sides=[1,2]"), ("a=2", "shape.sides=3")]
+    assert points(mode=Mode.LIST, points=str(table)) == [tuple(point) for point in expected]
+    (tmp_path / "points.json").write_text('[{"a": 1.5, "b": "x y"}, {"a": null, "b": [true, {"k": "v"}]}]')
+    given = points(mode=Mode.LIST, points=str(tmp_path / "points.json"))
+    assert [values_of(point) for point in given] == [
+        {"a": 1.5, "b": "x y"},
+        {"a": None, "b": [True, {"k": "v"}]},
+    ]
+    assert points("c=7,8", points=[{"a": 1}, {"a": 2}]) == [
+        ("a=1", "c=7"),
+        ("a=1", "c=8"),
+        ("a=2", "c=7"),
+        ("a=2", "c=8"),
+    ]
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-99, 99)
+    | st.floats(-9, 9)
+    | st.text("ab '\"\\,{}[]:=$", max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["k", "l"]), inner, max_size=2)
+    ),
+    max_leaves=5,
+)
+
+
+@given(JSON)
+def test_a_value_in_a_list_of_points_reaches_the_job_as_it_is(points: Points, value: Any) -> None:
+    if isinstance(value, str) and "$" in value:
+        return  # an interpolation, or an error, for OmegaConf to tell
+    (point,) = points(mode=Mode.LIST, points=[{"a": value}])
+    assert values_of(point) == {"a": value}
+    assert written(value)
+
+
+def test_a_union_runs_one_space_after_the_other_and_each_point_once(points: Points) -> None:
+    spaces = ({"a": "1,2", "b": "x"}, {"a": "2,3", "b": "x"}, {"c": "7"})
+    assert points(spaces=spaces) == [("b=x", "a=1"), ("b=x", "a=2"), ("b=x", "a=3"), ("c=7",)]
+    assert points("d=0,1", spaces=({"a": "1"}, {"a": "2"})) == [
+        ("a=1", "d=0"),
+        ("a=1", "d=1"),
+        ("a=2", "d=0"),
+        ("a=2", "d=1"),
+    ]
+
+
+def test_a_conditional_key_is_swept_only_where_its_condition_holds(points: Points) -> None:
+    found = points("shape=square,triangle", "shape.sides=1,2", when={"shape.sides": "shape == 'triangle'"})
+    assert found == [
+        ("shape=square",),
+        ("shape=triangle", "shape.sides=1"),
+        ("shape=triangle", "shape.sides=2"),
+    ]
+    with pytest.raises(SettingsError, match=r"when\.a"):
+        points("a=1,2", when={"a": "b ==="})
+
+
+def test_each_point_is_repeated_with_so_many_seeds(points: Points) -> None:
+    assert points("a=1,2", repeat=2, first_seed=5) == [
+        ("a=1", "seed=5"),
+        ("a=1", "seed=6"),
+        ("a=2", "seed=5"),
+        ("a=2", "seed=6"),
+    ]
+    with pytest.raises(SettingsError, match="repeat=3: seed is set or swept already"):
+        points("a=1,2", "seed=1", repeat=3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "said"),
+    [
+        (["a=interval(0,1)"], {}, r"a=interval\(0,1\): a continuous interval cannot be listed.*mode=random"),
+        (["a=interval(1,0)"], {}, "low < high"),
+        (["a=tag(log,interval(0,1))"], {}, "0 < low if tagged log"),
+        (["shape=glob(circle*)"], {}, "matches nothing"),
+        (["a=1,2"], {"mode": Mode.RANDOM}, "needs n_trials"),
+        (["a=1,2"], {"mode": Mode.LIST}, "needs points"),
+        (["b=1,2"], {"mode": Mode.LIST, "points": [{"a": 1}]}, "b is swept beside the points"),
+        (["a=1,2"], {"points": [{"a": 1}]}, "points and an override both set a"),
+        ([], {"points": []}, "has no points"),
+        ([], {"points": [7]}, "point 0 must be a mapping"),
+        ([], {"points": "nowhere.csv"}, "points=nowhere.csv: cannot be read"),
+        ([], {"points": [{"a": 1}], "n_trials": 3, "mode": Mode.RANDOM, "params": {"b": "=("}}, "b"),
+    ],
+)
+def test_a_space_that_cannot_be_is_refused_with_what_is_allowed(
+    points: Points, arguments: list[str], settings: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(Exception, match=said):
+        points(*arguments, **settings)
+
+
+def test_a_table_with_too_many_cells_is_refused_by_line(points: Points, tmp_path: Path) -> None:
+    (tmp_path / "points.csv").write_text("a,b\n1,2\n1,2,3\n")
+    with pytest.raises(SettingsError, match=r"line 3 has more cells"):
+        points(points=str(tmp_path / "points.csv"))
 
 
 @given(st.lists(st.integers(1, 4), min_size=0, max_size=4))
-def test_a_grid_has_as_many_points_as_the_product_of_its_axes(loader: ConfigLoader, sizes: list[int]) -> None:
+def test_a_grid_has_as_many_points_as_the_product_of_its_axes(points: Points, sizes: list[int]) -> None:
     lines = [f"k{index}={','.join(str(n) for n in range(size + 1))}" for index, size in enumerate(sizes)]
-    space = parse_space({}, lines, loader)
-    points = list(space.grid())
-    assert len(points) == len(space) == len(set(points))
+    found = points(*lines)
+    expected = 1
+    for size in sizes:
+        expected *= size + 1
+    assert len(found) == len(set(found)) == expected

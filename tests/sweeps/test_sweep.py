@@ -170,7 +170,7 @@ def test_an_objective_that_no_job_logs_is_named_with_what_was_logged(sweep: Call
         ("hydra.launcher.n_jobs=0", "n_jobs=0: allowed are 1, 2"),
         ("hydra.launcher.threads=0", "threads=0"),
         ("hydra.sweeper.name=../out", r"../out"),
-        ("x=interval(0,1)", "no grid"),
+        ("x=interval(0,1)", "cannot be listed for mode=grid"),
         ("nothing=1", "nothing"),
         ("hydra.sweeper.promotion.promote=true", "needs promotion.model_name"),
     ],

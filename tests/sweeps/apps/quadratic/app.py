@@ -64,6 +64,8 @@ def go_wrong(fault: str, x: int) -> object:
         except FileExistsError:
             return None
         os.kill(os.getpid(), signal.SIGKILL)
+    if fault == "takes_a_second":
+        time.sleep(1)
     if fault == "gpu":
         Path(f"gpu-{x}-{os.environ.get('CUDA_VISIBLE_DEVICES')}").touch()
     if fault == "pid":
@@ -74,9 +76,14 @@ def go_wrong(fault: str, x: int) -> object:
     return None
 
 
+def refuse_one(cfg: DictConfig) -> None:
+    if cfg.x == cfg.seed == 19:
+        raise ValueError("x and seed must not both be 19")
+
+
 @hydra.main(config_path=".", config_name="config", version_base="1.3")
 def main(cfg: DictConfig) -> object:
-    loss = float((cfg.x - 2) ** 2)
+    loss = float((cfg.x - 2) ** 2) + 0.25 * cfg.seed
     if not cfg.track:
         return loss
     with ExperimentTracker(cfg.store).start_run("quadratic", params={"x": cfg.x}) as run:

@@ -1,0 +1,198 @@
+"""Reads a search space from ``hydra.sweeper.params``, ``spaces``, ``points`` and the command line.
+
+Hydra's override grammar is read with Hydra's own parser. A later override of a key replaces an earlier one,
+so the command line wins over everything in files.
+"""
+
+import contextlib
+import csv
+import io
+import json
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import IntervalSweep, Override, Quote, QuotedString
+
+from sweeps.errors import SettingsError
+from sweeps.settings import SpaceSettings
+from sweeps.space.axes import Axis, Interval, Point
+
+
+@dataclass(frozen=True)
+class Part:
+    """What every job of this part of a space has in common, and the axes along which they differ."""
+
+    fixed: Point
+    axes: tuple[Axis | Interval, ...]
+
+
+@dataclass(frozen=True)
+class Space:
+    """A union of parts; `fixed` is what all of them share."""
+
+    fixed: Point
+    parts: tuple[Part, ...]
+
+    @property
+    def swept(self) -> tuple[str, ...]:
+        """The keys that differ between jobs, as they first appear."""
+        names: dict[str, None] = {}
+        for part in self.parts:
+            names |= dict.fromkeys(name for axis in part.axes for name in axis.names)
+            names |= dict.fromkeys(_name(line) for line in part.fixed)
+        return tuple(names)
+
+
+def read_space(settings: SpaceSettings, arguments: Sequence[str], loader: ConfigLoader) -> Space:
+    """Read the space of a sweep.
+
+    Raises `SettingsError` for an axis that is empty or points that cannot be read; errors of the grammar are
+    Hydra's.
+    """
+    parser = OverridesParser.create(config_loader=loader)
+    with _drawing_from(settings.seed):
+        return _read_space(settings, arguments, parser)
+
+
+def _read_space(settings: SpaceSettings, arguments: Sequence[str], parser: OverridesParser) -> Space:
+    shared, given = _read(parser, _lines(settings.params)), _read(parser, arguments)
+    points = read_points(settings.points) if settings.points is not None else None
+    spaces = settings.spaces or ({},)
+    parts = []
+    for params in spaces:
+        merged = {**shared, **_read(parser, _lines(params)), **given}
+        axes = [each for each in merged.values() if not isinstance(each, str)]
+        if points is not None:
+            axes = [_points_axis(points, parser), *axes]
+            clash = {name for name in axes[0].names if name in merged}
+            if clash:
+                raise SettingsError(f"points and an override both set {', '.join(sorted(clash))}")
+        parts.append(Part(tuple(each for each in merged.values() if isinstance(each, str)), tuple(axes)))
+    common = [line for line in parts[0].fixed if all(line in part.fixed for part in parts)]
+    own = (Part(tuple(line for line in part.fixed if line not in common), part.axes) for part in parts)
+    return Space(tuple(common), tuple(own))
+
+
+def read_points(source: str | Path | Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Read points, each a mapping of keys to values as an override writes them, from a CSV or JSON file or a list.
+
+    An empty cell leaves its key alone. Raises `SettingsError` that names the file and what is wrong.
+    """
+    if not isinstance(source, str | Path):
+        return _rows(source, "points")
+    path = Path(source)
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"points={path}: cannot be read: {error}") from error
+    if path.suffix.lower() == ".json":
+        try:
+            return _rows(json.loads(text), f"points={path}")
+        except ValueError as error:
+            raise SettingsError(f"points={path}: {error}") from error
+    if path.suffix.lower() != ".csv":
+        raise SettingsError(f"points={path}: allowed are a .csv file, a .json file or a list of mappings")
+    reader = csv.DictReader(io.StringIO(text), restkey="", skipinitialspace=True)
+    rows = []
+    for number, row in enumerate(reader, start=2):
+        if "" in row:
+            raise SettingsError(f"points={path}: line {number} has more cells than the first line has names")
+        rows.append({name: cell.strip() for name, cell in row.items() if cell and cell.strip()})
+    return _some(rows, f"points={path}")
+
+
+def written(value: Any) -> str:
+    """Write a value as the override grammar reads it."""
+    return str(Override._get_value_element_as_str(_quoted(value)))
+
+
+def _quoted(value: Any) -> Any:
+    if isinstance(value, str):
+        return QuotedString(value, Quote.single)
+    if isinstance(value, Mapping):
+        return {key: _quoted(item) for key, item in value.items()}
+    return [_quoted(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+@contextlib.contextmanager
+def _drawing_from(seed: int) -> Iterator[None]:
+    """Let Hydra's ``shuffle``, which draws from Python's global source, draw from a seed."""
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state)
+
+
+def _rows(points: Any, source: str) -> list[dict[str, str]]:
+    if not isinstance(points, Sequence) or isinstance(points, str):
+        raise SettingsError(f"{source}: must be a list of mappings, not {type(points).__name__}")
+    for number, point in enumerate(points):
+        if not isinstance(point, Mapping) or not point:
+            raise SettingsError(
+                f"{source}: point {number} must be a mapping of keys to values, not {point!r}"
+            )
+    return _some([{str(key): written(value) for key, value in point.items()} for point in points], source)
+
+
+def _some(rows: list[dict[str, str]], source: str) -> list[dict[str, str]]:
+    if not rows:
+        raise SettingsError(f"{source}: has no points, so there is no job to run")
+    return rows
+
+
+def _points_axis(points: Sequence[Mapping[str, str]], parser: OverridesParser) -> Axis:
+    names: dict[str, None] = {}
+    choices = []
+    for point in points:
+        overrides = parser.parse_overrides([f"{key}={value}" for key, value in point.items()])
+        for override in overrides:
+            if override.is_sweep_override():
+                raise SettingsError(
+                    f"points: {override.input_line} is a sweep of its own; quote it if it is a value"
+                )
+        names |= dict.fromkeys(override.key_or_group for override in overrides)
+        choices.append(tuple(str(override.input_line) for override in overrides))
+    return Axis(tuple(names), tuple(choices))
+
+
+def _lines(params: Mapping[str, str]) -> list[str]:
+    return [f"{key}={value}" for key, value in params.items()]
+
+
+def _read(parser: OverridesParser, lines: Iterable[str]) -> dict[str, str | Axis | Interval]:
+    """What each key is set to, a line or an axis; the last one counts, and stands last."""
+    found: dict[str, str | Axis | Interval] = {}
+    for override in parser.parse_overrides(list(lines)):
+        name = override.key_or_group
+        found.pop(name, None)
+        found[name] = _axis(override) if override.is_sweep_override() else str(override.input_line)
+    return found
+
+
+def _axis(override: Override) -> Axis | Interval:
+    name, key = override.key_or_group, override.get_key_element()
+    if override.is_discrete_sweep():
+        values = tuple((f"{key}={value}",) for value in override.sweep_string_iterator())
+        if not values:
+            raise SettingsError(f"{override.input_line}: matches nothing, so there is no job to run")
+        return Axis((name,), values)
+    sweep = override.value()
+    if not isinstance(sweep, IntervalSweep) or sweep.start is None or sweep.end is None:
+        raise SettingsError(f"{override.input_line}: neither a list of values nor an interval")
+    is_log, is_whole = "log" in sweep.tags, "int" in sweep.tags
+    if not sweep.start < sweep.end or (is_log and sweep.start <= 0):
+        raise SettingsError(
+            f"{override.input_line}: allowed is interval(low,high) with low < high, and 0 < low if tagged log"
+        )
+    return Interval(key, name, float(sweep.start), float(sweep.end), is_log, is_whole)
+
+
+def _name(line: str) -> str:
+    return line.partition("=")[0].lstrip("+~")
