@@ -1,4 +1,4 @@
-"""Every command and snippet that README and the pages on sweeps show runs, in the order in which it is shown."""
+"""Every command and snippet that README and the pages on sweeps and tracking show runs, in the order in which it is shown."""
 
 import re
 import shlex
@@ -50,6 +50,6 @@ def follow(page: str, folder: Path) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["README.md", "docs/sweeps.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/sweeps.md", "docs/tracking.md"])
 def test_a_page_can_be_followed_from_top_to_bottom(page: str, tmp_path: Path) -> None:
     assert follow(page, tmp_path) >= 8

@@ -6,16 +6,19 @@ from pathlib import Path
 import pytest
 
 from tracking.cli.app import COMMANDS
+from tracking.files import read_json
 
 PAGE = Path(__file__).parents[2] / "docs" / "tracking.md"
 SNIPPETS = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
 
 
-@pytest.mark.parametrize("snippet", SNIPPETS)
-def test_a_snippet_of_the_page_runs(snippet: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_snippets_of_the_page_run_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    exec(compile(snippet, "tracking.md", "exec"), {})
-    assert (tmp_path / "experiments" / "metadata.json").exists()
+    for snippet in SNIPPETS:
+        exec(compile(snippet, "tracking.md", "exec"), {})
+    assert len(read_json(tmp_path / "experiments" / "metadata.json")) >= 5
 
 
 def test_the_page_names_every_command_and_method() -> None:
