@@ -34,8 +34,15 @@ _locks = threading.local()
 
 def encode(value: Any, *, indent: bool = False) -> bytes:
     """`value` as JSON with non-finite floats as the strings NaN, Infinity and -Infinity."""
+    option = orjson.OPT_INDENT_2 if indent else None
     try:
-        return orjson.dumps(jsonable(value), option=orjson.OPT_INDENT_2 if indent else None)
+        text = orjson.dumps(value, option=option)
+        if b"null" not in text:  # what a non-finite float would have become
+            return text
+    except orjson.JSONEncodeError:
+        pass  # keys that are no text, and what else `jsonable` knows
+    try:
+        return orjson.dumps(jsonable(value), option=option)
     except orjson.JSONEncodeError as error:
         raise InvalidValueError(f"cannot be written as JSON: {error}") from None
 

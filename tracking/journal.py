@@ -15,7 +15,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from tracking import files, journals, liveness
 from tracking.errors import TrackingError
@@ -29,7 +29,9 @@ VIEW_SHARE = 50  # a refresh of a view waits 50 times as long as it takes: at mo
 VIEW_COST_S = (
     3e-8  # of writing a byte of the journal into metrics.json, for a run that has not yet measured it
 )
-CHUNK_BYTES = 1 << 16  # of the journal that are counted before looking at the clock again
+CHUNK_BYTES = (
+    1 << 16
+)  # of the journal that are counted before looking at the clock; readers count so much themselves
 
 
 class Right(Protocol):
@@ -40,6 +42,14 @@ class Right(Protocol):
 
     def tell(self) -> None:
         """Called when a journal has been opened."""
+
+
+class _Shown(NamedTuple):
+    """Which journal metrics.json was last written from, how long it was, and what it came to."""
+
+    inode: int
+    size: int
+    stats: Stats
 
 
 class Journal:
@@ -60,6 +70,7 @@ class Journal:
         self._next_refresh = 0.0
         self._rendered = float("-inf")
         self._cost_s = VIEW_COST_S
+        self._shown: _Shown | None = None
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -107,7 +118,7 @@ class Journal:
             mine = paths.journal.name if liveness.is_own(owner) else journals.own_name(paths)
             others = [name for name in names if name != mine]
             if all(journals.is_abandoned(paths, name, owner) for name in others):
-                write_summary(paths.summary, self._render(), None)
+                write_summary(paths.summary, self._shown_already(names) or self._render(), None)
                 files.sync(paths.metrics)
                 journals.remove(paths, names)
             elif mine in names:
@@ -204,9 +215,11 @@ class Journal:
             if not os.fstat(self._handle).st_nlink:
                 self._close()  # somebody removed the journal; the next line starts one that can be found
             elif list(journals.list_journals(self._paths)) == [self._paths.journal.name]:
-                self._count(started + (started - self._refreshed) / VIEW_SHARE)
-                write_summary(self._paths.summary, self._stats or {}, self._counted)
-                self._render_if_cheap(started)
+                state = os.fstat(self._handle)
+                if state.st_size > CHUNK_BYTES:
+                    self._count(started + (started - self._refreshed) / VIEW_SHARE)
+                    write_summary(self._paths.summary, self._stats or {}, self._counted)
+                self._render_if_cheap(state, started)
         except OSError as error:
             # the point itself is safe in the journal; a view may wait
             files.log.warning("the views of %s are not up to date: %s", self._paths.folder, error)
@@ -227,12 +240,20 @@ class Journal:
             if time.monotonic() > deadline:
                 return
 
-    def _render_if_cheap(self, now: float) -> None:
-        size = os.fstat(self._handle).st_size
-        if now - self._rendered >= VIEW_SHARE * size * self._cost_s:
-            self._render()
+    def _render_if_cheap(self, state: os.stat_result, now: float) -> None:
+        if now - self._rendered >= VIEW_SHARE * state.st_size * self._cost_s:
+            self._shown = None
+            self._shown = _Shown(state.st_ino, state.st_size, self._render())
             self._rendered = time.monotonic()
-            self._cost_s = (self._rendered - now) / max(size, 1)
+            self._cost_s = (self._rendered - now) / max(state.st_size, 1)
+
+    def _shown_already(self, names: list[str]) -> Stats | None:
+        """What the journals came to, if metrics.json was written from just what they hold now."""
+        if self._shown is None or names != [self._paths.journal.name] or not self._paths.metrics.exists():
+            return None
+        state = self._paths.journal.stat()
+        is_same = (state.st_ino, state.st_size) == (self._shown.inode, self._shown.size)
+        return self._shown.stats if is_same else None
 
     def _render(self) -> Stats:
         """Write metrics.json from the journals; what it came to."""

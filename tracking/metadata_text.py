@@ -50,9 +50,13 @@ def entries_in(value: Any) -> list[dict[str, Any]]:
 
 
 def joined(pieces: Iterable[bytes]) -> bytes:
-    """The whole text."""
-    body = _BETWEEN.join(pieces)
-    return _OPENING + body + _CLOSING if body else b"[]\n"
+    """The whole text, put together in one go: a copy of it would cost as much as the joining."""
+    parts = list(pieces)
+    if not parts:
+        return b"[]\n"
+    parts[0] = _OPENING + parts[0]
+    parts[-1] += _CLOSING
+    return _BETWEEN.join(parts)
 
 
 def splice(pieces: Pieces, changes: Mapping[str, bytes | None]) -> Pieces:

@@ -112,7 +112,7 @@ def test_the_views_can_be_deleted_or_damaged_at_any_time(tracker: ExperimentTrac
     for value in range(20):
         tracker.log_metrics(run_id, {"a": value})
     for spoil in (
-        Path.unlink,
+        lambda path: path.unlink(missing_ok=True),
         lambda path: path.write_text("{"),
         lambda path: path.write_text('{"metrics": {"a": 1}, "journal_bytes": 3}'),
     ):

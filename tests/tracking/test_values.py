@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tracking import ExperimentTracker, InvalidNameError, InvalidValueError
+from tracking.secrets import masked
 
 RESERVED = {"NaN", "Infinity", "-Infinity"}
 TEXT = st.text(st.characters(exclude_categories=["Cs"])).filter(lambda text: text not in RESERVED)
@@ -40,7 +41,9 @@ def same(left: Any, right: Any) -> bool:
 
 
 @on_one_store
-@given(params=st.dictionaries(LABEL, VALUE, max_size=5))
+@given(
+    params=st.dictionaries(LABEL, VALUE, max_size=5).filter(lambda params: "***" not in str(masked(params)))
+)
 def test_parameters_come_back_with_their_types(tracker: ExperimentTracker, params: dict[str, Any]) -> None:
     run_id = tracker.create_run("x")
     tracker.log_params(run_id, params)
