@@ -49,6 +49,7 @@ class SweeperConf:
     seed_key: str = "seed"  # the key that holds a job's seed
     when: dict[str, Any] = field(default_factory=dict)  # a key is only swept where this holds
     filter: str | None = None  # only points whose config fulfils this expression
+    output: str = "auto"  # auto (a table on a terminal, lines elsewhere), table, lines or json
     dry_run: bool = False  # show the jobs and start nothing
     objective: ObjectiveConf = field(default_factory=ObjectiveConf)
     report: list[str] | None = None  # metrics shown beside the objective; every test_* when null
@@ -79,9 +80,20 @@ class LauncherConf:
     isolation: str = "process"  # process: one per job; reuse: a child goes on with the next job
 
 
+# A callback's config is no dataclass, because Hydra keeps callbacks in a dict of whatever each of them takes.
+CALLBACKS: dict[str, Any] = {
+    "podium": {
+        "_target_": "tracking.hydra_callback.TrackingCallback",
+        "store": None,  # where the runs live; the sweeper's store, or experiments, when null
+        "experiment": None,  # the runs' experiment; Hydra's name of the job when null
+    }
+}
+
+
 @cache
 def register() -> None:
-    """Store both configs under the name ``podium``; once, since Hydra 1.4 objects to a second time."""
+    """Store the configs under the name ``podium``; once, since Hydra 1.4 objects to a second time."""
     store = ConfigStore.instance()
     store.store(group="hydra/sweeper", name="podium", node=SweeperConf, provider="podium")
     store.store(group="hydra/launcher", name="podium", node=LauncherConf, provider="podium")
+    store.store(group="hydra/callbacks", name="podium", node=CALLBACKS, provider="podium")

@@ -1,0 +1,50 @@
+"""Each example is run as its page says, in the order in which it says it."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tracking.files import read_json
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+
+
+def follow(page: Path, folder: Path) -> None:
+    """Run the commands and snippets of a page in `folder`; each must succeed."""
+    for language, text in re.findall(r"^```(\w+)\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE):
+        if language == "python":
+            commands = [["python", "-c", text]]
+        elif language == "sh":
+            commands = [shlex.split(line, comments=True) for line in text.splitlines()]
+        else:
+            continue
+        for program, *arguments in filter(None, commands):
+            assert program == "python"
+            answer = subprocess.run(
+                [sys.executable, *arguments], cwd=folder, capture_output=True, text=True, timeout=280
+            )
+            assert answer.returncode == 0, f"{arguments}\n{answer.stdout}{answer.stderr}"
+
+
+def test_any_hydra_app_is_tracked_isolated_and_ranked(tmp_path: Path) -> None:
+    source = EXAMPLES / "track_any_hydra_app"
+    assert "tracking" not in (source / "app.py").read_text()
+    folder = Path(shutil.copytree(source, tmp_path / "app"))
+    follow(folder / "README.md", folder)
+    (board,) = folder.glob("experiments/sweeps/*/leaderboard.json")
+    rows = read_json(board)["rows"]
+    assert [row["status"] for row in rows] == ["completed"] * 6 + ["failed"] * 2
+    assert rows[0]["point"]["degree"] == 3
+    assert all(row["run"] for row in rows)
+
+
+def test_what_the_page_shows_of_the_config_is_in_the_config() -> None:
+    folder = EXAMPLES / "track_any_hydra_app"
+    (shown,) = re.findall(
+        r"^```yaml\n(.*?)^```", (folder / "README.md").read_text(), re.DOTALL | re.MULTILINE
+    )
+    config = (folder / "config.yaml").read_text()
+    assert set(shown.splitlines()) <= set(config.splitlines())
