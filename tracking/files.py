@@ -180,7 +180,7 @@ def write_whole(handle: int, line: bytes, path: Path) -> None:
 
 def create_bytes(path: Path, data: bytes) -> bool:
     """Make `path` hold `data` unless it exists; whether this call made it."""
-    with beside(path) as (new, handle):
+    with beside(path, is_linked=True) as (new, handle):
         write_all(handle, data)
         os.fsync(handle)
         try:
@@ -334,17 +334,23 @@ def attempts(path: Path, way_out: str = "let that process go on, or end it") -> 
 
 
 @contextlib.contextmanager
-def beside(path: Path) -> Iterator[tuple[Path, int]]:
-    """An open file beside `path`, to be filled and renamed over it; removed when that does not happen."""
+def beside(path: Path, *, is_linked: bool = False) -> Iterator[tuple[Path, int]]:
+    """An open file beside `path`, to be filled and renamed over it; removed when the block raises.
+
+    With `is_linked` it is given the other name by a link, or not at all, and its own one is removed in any case.
+    """
     new = path.with_name(f".{path.name}.{os.urandom(6).hex()}.tmp")
     with writing(path):
         handle = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        is_left = True
         try:
             yield new, handle
+            is_left = is_linked
         finally:
             os.close(handle)
-            with contextlib.suppress(FileNotFoundError):
-                new.unlink()
+            if is_left:
+                with contextlib.suppress(FileNotFoundError):
+                    new.unlink()
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ The context is of the whole process, because a job may make its run in a thread 
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,16 +17,35 @@ class JobContext(NamedTuple):
     sweep: dict[str, Any]
     on_start: OnStart | None
 
+    @property
+    def previous(self) -> tuple[str, ...]:
+        """The runs of the job's earlier attempts, oldest first."""
+        return tuple(self.sweep.get("previous", ()))
+
 
 _contexts: list[JobContext] = []
 
 
 @contextlib.contextmanager
 def job_context(
-    *, sweep: str, job: int, key: str, config_hash: str, attempt: int = 1, on_start: OnStart | None = None
+    *,
+    sweep: str,
+    job: int,
+    key: str,
+    config_hash: str,
+    attempt: int = 1,
+    previous: Sequence[str] = (),
+    on_start: OnStart | None = None,
 ) -> Iterator[None]:
-    """Mark every run made inside as one of this job, and call `on_start(run_id, run_dir)` as soon as it exists."""
-    identity = {"id": sweep, "job": job, "key": key, "config_hash": config_hash, "attempt": attempt}
+    """Mark every run made inside as one of this job, and call `on_start(run_id, run_dir)` as soon as it exists.
+
+    `previous` are the runs of the job's earlier attempts; a run's record names them too.
+    """
+    identity: dict[str, Any] = {
+        "id": sweep, "job": job, "key": key, "config_hash": config_hash, "attempt": attempt,
+    }  # fmt: skip
+    if previous:
+        identity["previous"] = list(previous)
     context = JobContext(identity, on_start)
     _contexts.append(context)
     try:

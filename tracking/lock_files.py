@@ -34,7 +34,7 @@ def _claim(file: Path) -> bool:
     """Make a file that names this process unless it exists; whether this call made it."""
     if file.exists():
         return False
-    with files.beside(file) as (new, handle):
+    with files.beside(file, is_linked=True) as (new, handle):
         files.write_all(handle, files.encode({**liveness.owner(), "token": os.urandom(6).hex()}))
         try:
             os.link(new, file)
