@@ -3,13 +3,13 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-MARKS  ?= not slow
+MARKS  ?= not slow and not exhaustive
 
 .DEFAULT_GOAL := help
-.PHONY: help sweep test test-slow bench check format lint types clean
+.PHONY: help sweep test test-slow test-exhaustive bench check format lint types clean
 
 help:  ## Show what each target does
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(READY): pyproject.toml constraints.txt
 	@echo "Making the environment in $(VENV); this takes a minute or two."
@@ -20,11 +20,14 @@ $(READY): pyproject.toml constraints.txt
 sweep: $(READY)  ## Train three models in parallel, rank them, promote the best
 	$(BIN)/python -m trainer -m training.learning_rate=1e-4,1e-3,1e-2
 
-test: $(READY)  ## Run the test suite (MARKS='' adds the slow tests)
+test: $(READY)  ## Run the test suite (MARKS='not exhaustive' adds the slow tests)
 	$(BIN)/python -m pytest -m '$(MARKS)'
 
-test-slow: $(READY)  ## Run only the slow tests: wheel, editable install, long forms
+test-slow: $(READY)  ## Run only the slow tests: wheel, editable install, the documents followed
 	$(BIN)/python -m pytest -m slow
+
+test-exhaustive: $(READY)  ## Run the long forms of tests: every fault at every system call, the state machines for long
+	$(BIN)/python -m pytest -m exhaustive
 
 bench: $(READY)  ## Measure the tracker beside its peers, which are installed apart (ARGS='log --no-peers')
 	@case '$(ARGS)' in *--no-peers*) ;; *) $(BIN)/python -m benchmarks setup ;; esac

@@ -34,7 +34,7 @@ def test_the_command_measures_and_prints_a_table(tmp_path: Path) -> None:
     assert all(each["best"] > 0 for each in chapter["figures"])
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", MEASURES)
 def test_every_benchmark_gives_its_figures_without_the_peers(tmp_path: Path, name: str) -> None:
     figures = measured(tmp_path, name)[name].figures

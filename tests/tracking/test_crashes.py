@@ -349,7 +349,7 @@ def test_a_process_killed_before_any_of_its_calls_loses_nothing_it_was_told_is_s
 def test_a_process_killed_while_it_brings_the_read_index_up_changes_no_answer(
     clean: list[Call], folder: Path
 ) -> None:
-    # a few of all; the slow test has the rest
+    # a few of all; the exhaustive test has the rest
     wrong = failures([call for call in clean if call.is_of_index][::8], kill, folder)
     assert not wrong, wrong
 
@@ -357,7 +357,7 @@ def test_a_process_killed_while_it_brings_the_read_index_up_changes_no_answer(
 def test_a_call_that_fails_is_told_once_or_not_felt_and_nothing_is_lost(
     clean: list[Call], folder: Path
 ) -> None:
-    # a few of all; the slow test has the rest
+    # a few of all; the exhaustive test has the rest
     cases = [(call, error) for call in clean for error in FAULTS[call.name]]
     rare = [case for case in cases if case[0].name in {"ftruncate", "link"}]
     wrong = failures([*rare, *cases[::13]], fail, folder)
@@ -374,19 +374,19 @@ def misread(call: Call, folder: Path) -> None:
 
 
 def test_a_process_that_can_open_no_more_files_is_told_and_loses_nothing(whole: Life, folder: Path) -> None:
-    # a few of all; the slow test has the rest
+    # a few of all; the exhaustive test has the rest
     wrong = failures(whole.reads[::8], misread, folder)
     assert not wrong, wrong
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(1800)
 def test_a_process_that_can_open_no_more_files_at_any_moment_loses_nothing(whole: Life, folder: Path) -> None:
     wrong = failures(whole.reads, misread, folder)
     assert not wrong, wrong
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(1800)
 def test_every_call_failing_in_every_way_is_told_once_or_not_felt(clean: list[Call], folder: Path) -> None:
     cases = [(call, error) for call in clean for error in FAULTS[call.name]]
@@ -395,7 +395,7 @@ def test_every_call_failing_in_every_way_is_told_once_or_not_felt(clean: list[Ca
     assert not wrong, wrong
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(1800)
 def test_a_process_killed_where_the_file_system_has_no_locks_keeps_nobody_waiting(
     folder: Path, monkeypatch: pytest.MonkeyPatch

@@ -258,13 +258,13 @@ TestChangedByAnybody = ChangedByAnybody.TestCase
 TestChangedByAnybody.settings = settings(max_examples=8, stateful_step_count=10, deadline=None)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(3600)
 class TestChangedByUsForLong(ChangedByUs.TestCase):
     settings = settings(max_examples=150, stateful_step_count=15, deadline=None)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(3600)
 class TestChangedByAnybodyForLong(ChangedByAnybody.TestCase):
     settings = settings(max_examples=150, stateful_step_count=15, deadline=None)

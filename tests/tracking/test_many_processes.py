@@ -102,7 +102,7 @@ def check_survivors(base: Path, told: list[Told]) -> None:
 
 @pytest.mark.parametrize(
     ("locks", "count"),
-    [("", 1000), ("nolock", 200), pytest.param("nolock", 1000, marks=pytest.mark.slow)],
+    [("", 1000), ("nolock", 200), pytest.param("nolock", 1000, marks=pytest.mark.exhaustive)],
     ids=["with locks", "without locks", "without locks, all"],
 )
 def test_sixty_four_processes_make_a_thousand_runs_at_once(base: Path, locks: str, count: int) -> None:
@@ -153,7 +153,7 @@ def test_ranks_log_into_one_run_and_every_point_told_is_there_once(base: Path, k
         tracker.finish_run(run_id)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("locks", ["", "nolock"], ids=["with locks", "without locks"])
 @pytest.mark.parametrize("seed", range(5))
 def test_processes_killed_at_any_moment_take_nothing_with_them(base: Path, locks: str, seed: int) -> None:
