@@ -17,7 +17,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -31,6 +31,7 @@ from omegaconf import DictConfig
 from omegaconf.basecontainer import BaseContainer
 
 from sweeps.executor.memory import offer_to_the_oom_killer
+from sweeps.results import pack_result, plain_value
 from sweeps.slots import Slot, limit_threads
 from tracking import job_context
 
@@ -46,6 +47,7 @@ class Common:
     task_function: TaskFunction
     singletons: Any
     sweep: str
+    wants_results: bool
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,15 @@ class Assignment:
     is_last: bool
 
 
-def pack_common(hydra_context: HydraContext, task_function: TaskFunction, sweep: str) -> bytes:
-    """Pickle what all jobs share; functions that cannot be imported by name travel by value."""
-    data: bytes = cloudpickle.dumps(Common(hydra_context, task_function, Singleton.get_state(), sweep))
+def pack_common(
+    hydra_context: HydraContext, task_function: TaskFunction, sweep: str, *, wants_results: bool = False
+) -> bytes:
+    """Pickle what all jobs share; functions that cannot be imported by name travel by value.
+
+    With `wants_results` an outcome carries Hydra's own result, see `sweeps.results`.
+    """
+    shared = Common(hydra_context, task_function, Singleton.get_state(), sweep, wants_results)
+    data: bytes = cloudpickle.dumps(shared)
     return data
 
 
@@ -86,7 +94,10 @@ def main(connection: Connection, common_data: bytes) -> None:
         try:
             common = common or cloudpickle.loads(common_data)
             with _tracked(connection, common, assignment), _as_found():
-                message = _describe(_run(common, cloudpickle.loads(assignment.config)))
+                result = _run(common, cloudpickle.loads(assignment.config))
+                message = _describe(result)
+                if common.wants_results:
+                    message["result"] = pack_result(result)
         except BaseException as error:  # noqa: BLE001 - the process boundary: every failure travels as data
             message = _ended_by(error)
         done = assignment.is_last or message["status"] != "completed" or _left_something()
@@ -225,23 +236,3 @@ def _failure(
     summary = line or (f"{type(error).__name__}: {said}" if said else type(error).__name__)
     text = "".join(traceback.format_exception(error))
     return failure(summary, reason=reason, status=status, traceback=text)
-
-
-def plain_value(value: object) -> float | dict[str, float] | None:
-    """Reduce a task's return value to a number or a mapping of numbers; anything else is None.
-
-    One-element tensors and arrays count as numbers. Non-finite numbers are kept.
-    """
-    if isinstance(value, Mapping):
-        numbers = {str(key): _number(item) for key, item in value.items()}
-        return {key: number for key, number in numbers.items() if number is not None} or None
-    return _number(value)
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool | str | bytes) or value is None:
-        return None
-    try:
-        return float(value)  # type: ignore[arg-type]  # asked, not assumed: any object may offer __float__
-    except Exception:  # noqa: BLE001 - a user's __float__ may raise anything; such a value is no number
-        return None

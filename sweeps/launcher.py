@@ -20,6 +20,7 @@ from sweeps.executor.base import JobStatus as OutcomeStatus
 from sweeps.executor.local import LocalExecutor
 from sweeps.job import pack_common
 from sweeps.plan import hash_configs
+from sweeps.results import unpack_result
 from sweeps.settings import launcher_settings
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,8 @@ def launch(
     """Run one batch, each job in a process of its own, and return results in the order of the batch.
 
     A failed job's result raises `JobsFailedError` when its return value is asked for, as Hydra's own do.
-    Return values come back as numbers or mappings of numbers; anything else as None.
+    Return values come back as they are when they can be pickled and take less than about 1 MB; else as numbers or
+    mappings of numbers, or as None.
     """
     setup_globals()
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)
@@ -51,7 +53,8 @@ def launch(
     ]
     settings = launcher_settings(config)
     log.info("Launching %d jobs, %d at once", len(jobs), settings.n_jobs)
-    executor = LocalExecutor(settings, pack_common(hydra_context, task_function, sweep_dir.name))
+    common = pack_common(hydra_context, task_function, sweep_dir.name, wants_results=True)
+    executor = LocalExecutor(settings, common)
     outcomes: dict[int, Outcome] = {}
     for outcome in executor.run(jobs, _ignore):
         outcomes[outcome.job] = outcome
@@ -71,6 +74,13 @@ def _job(number: int, overrides: Sequence[str], config: DictConfig) -> Job:
 
 
 def _result(job: Job, config: DictConfig, outcome: Outcome) -> JobReturn:
+    if outcome.result is not None:
+        try:
+            return unpack_result(outcome.result)
+        except Exception as error:  # noqa: BLE001 - a user's class may raise anything, or be unknown in this process
+            log.warning(
+                "what job %d returned could not be loaded, %s: only its numbers are kept", job.number, error
+            )
     result = JobReturn(overrides=list(job.overrides), cfg=task_config(config), working_dir=str(Path.cwd()))
     result.hydra_cfg = OmegaConf.create({"hydra": OmegaConf.to_container(config.hydra)})
     result.task_name = str(config.hydra.job.name)

@@ -63,6 +63,7 @@ class Attempt:
             tuple(self._runs),
             None if reason is None else Reason(reason),
             self._job.attempt,
+            message.get("result"),
         )
 
     def kill(self) -> None:

@@ -66,6 +66,7 @@ class Outcome:
     runs: tuple[str, ...] = ()
     reason: Reason | None = None
     attempt: int = 1
+    result: str | None = field(default=None, repr=False)  # Hydra's own, for whoever asked; see sweeps.results
 
 
 @dataclass(frozen=True)
