@@ -61,7 +61,8 @@ class RunRecord:
     """A run without its metric histories, as it was when it was read.
 
     Times are aware. `status` is killed when the run was never finished and its process is gone. `sweep` is
-    {"id", "job", "key", "config_hash", "attempt"} for a job of a sweep. `run_dir` is absolute. `error` is one line.
+    {"id", "job", "key", "config_hash", "attempt"} for a job of a sweep, and "previous", the runs of earlier
+    attempts at it, if there are any. `run_dir` is absolute. `error` is one line.
     """
 
     run_id: str

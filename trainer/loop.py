@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import torch
 from torch import nn
@@ -22,6 +23,7 @@ from trainer.errors import DivergedError
 from trainer.models.network import Network, adapt, use_dropout_stream
 from trainer.scoring import evaluate
 from trainer.seeding import Ambient, generator
+from trainer.state import State
 
 logger = logging.getLogger(__name__)
 
@@ -72,54 +74,67 @@ def fit(
     patience: int | None = None,
     log: Callable[[dict[str, float], int], None] = lambda _metrics, _step: None,
     should_stop: Callable[[], bool] = lambda: False,
+    begin: Callable[[State], None] = lambda _state: None,
+    keep: Callable[[State], None] = lambda _state: None,
 ) -> Fit:
     """Train a model on the device it is on, and leave it with the weights of the epoch that counts.
 
     Per epoch (from 1) it logs train_loss, train_acc, val_loss, val_acc and val_auc. It ends after `epochs`,
     after `patience` epochs without a better objective, or at the end of an epoch in which `should_stop()`
     is true. The order of the rows, our dropout layers, and whatever the model draws from torch's global
-    state come from `seed` alone. Raises DivergedError when a loss is not finite.
+    state come from `seed` alone. `begin` may load an earlier state, whose epochs are then logged again and not
+    trained; `keep` gets the state after each epoch. Raises DivergedError when a loss is not finite.
     """
     objective = objective or Objective()
     device = next((each.device for each in model.parameters()), torch.device("cpu"))
     network = adapt(model, data.shape.cardinalities)
     train, val = data.train.to(device), data.val.to(device)
-    order = generator(seed, "order")
-    use_dropout_stream(model, generator(seed, "dropout", device))
+    order, dropout = generator(seed, "order"), generator(seed, "dropout", device)
+    use_dropout_stream(model, dropout)
     foreign = Ambient(seed, "foreign", device)
-
     watch = Watch(objective)
-    stop, epoch = Stop.EPOCHS, 0
-    for epoch in range(1, epochs + 1):
+    state = State(
+        {"model": model, "optimizer": optimizer, "scheduler": scheduler, "watch": watch, "foreign": foreign},
+        {"order": order, "dropout": dropout},
+    )
+    begin(state)
+    for epoch, metrics in enumerate(state.history, start=1):
+        log(metrics, epoch)
+    stop = ended(state.epoch, epochs, watch.best_epoch, patience)
+    while stop is None:
         shuffled = train.take(torch.randperm(len(train), generator=order).to(device))
         with foreign.lent():
-            train_loss, train_acc = train_epoch(network, shuffled, optimizer, batch_size)
-            scores = evaluate(network, val)
-        metrics = {
-            "train_loss": train_loss,
-            "train_acc": train_acc,
-            "val_loss": scores.loss,
-            "val_acc": scores.accuracy,
-            "val_auc": scores.auc,
-        }
+            metrics = train_epoch(network, shuffled, optimizer, batch_size)
+            metrics |= validate(network, val)
+        epoch = state.epoch + 1
         log(metrics, epoch)
         report(metrics, epoch, epochs)
         check_finite(metrics, epoch, optimizer)
         watch.see(metrics[objective.metric], epoch, model)
         advance(scheduler, metrics[objective.metric])
-        if should_stop():
-            stop = Stop.ASKED
-            break
-        if patience is not None and epoch - watch.best_epoch >= patience:
-            stop = Stop.PATIENCE
-            break
+        state.history.append(metrics)
+        keep(state)
+        stop = Stop.ASKED if should_stop() else ended(epoch, epochs, watch.best_epoch, patience)
     model.load_state_dict(watch.weights)
     logger.info("%s: %s %.4f at epoch %d", stop, objective.metric, watch.value, watch.epoch)
-    return Fit(watch.value, watch.epoch, epoch, stop)
+    return Fit(watch.value, watch.epoch, state.epoch, stop)
 
 
-def train_epoch(network: Network, rows: Split, optimizer: Optimizer, batch_size: int) -> tuple[float, float]:
-    """Go once over the rows in the order given; the mean loss and accuracy, as seen while training.
+def ended(epoch: int, epochs: int, best_epoch: int, patience: int | None) -> Stop | None:
+    """Why there is nothing more to train after an epoch; None when there is."""
+    if patience is not None and epoch - best_epoch >= patience:
+        return Stop.PATIENCE
+    return Stop.EPOCHS if epoch >= epochs else None
+
+
+def validate(network: Network, rows: Split) -> dict[str, float]:
+    """Score the validation rows, under the names these metrics are logged by."""
+    scores = evaluate(network, rows)
+    return {"val_loss": scores.loss, "val_acc": scores.accuracy, "val_auc": scores.auc}
+
+
+def train_epoch(network: Network, rows: Split, optimizer: Optimizer, batch_size: int) -> dict[str, float]:
+    """Go once over the rows in the order given; train_loss and train_acc are the means as seen while training.
 
     The device is asked for numbers once, at the end. A last batch of a single row is left out: batch
     normalisation cannot take it, and the next shuffle leaves out another row.
@@ -140,7 +155,7 @@ def train_epoch(network: Network, rows: Split, optimizer: Optimizer, batch_size:
         loss_sum += loss.detach() * len(batch)
         correct += ((logits.detach() > 0) == (batch.target > 0.5)).sum()
         seen += len(batch)
-    return loss_sum.item() / seen, correct.item() / seen
+    return {"train_loss": loss_sum.item() / seen, "train_acc": correct.item() / seen}
 
 
 def report(metrics: dict[str, float], epoch: int, epochs: int) -> None:
@@ -169,6 +184,18 @@ class Watch:
         self.value = math.nan  # of the epoch that counts, the best or the last
         self.epoch = 0
         self.weights: dict[str, torch.Tensor] = {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """All it knows, as plain values and tensors."""
+        return {
+            "best": self._best, "best_epoch": self.best_epoch,
+            "value": self.value, "epoch": self.epoch, "weights": self.weights,
+        }  # fmt: skip
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Know what another one knew."""
+        self._best, self.best_epoch = state["best"], state["best_epoch"]
+        self.value, self.epoch, self.weights = state["value"], state["epoch"], dict(state["weights"])
 
     def see(self, value: float, epoch: int, model: nn.Module) -> None:
         """Take note of an epoch's value; copies the weights when this epoch counts."""

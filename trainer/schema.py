@@ -161,6 +161,7 @@ class Training:
     weight_decay: Annotated[float, Limits(ge=0)]
     early_stopping_patience: Annotated[int | None, Limits(ge=1)]
     threads: Annotated[int | None, Limits(ge=1, optional=True)]
+    checkpoint_every_s: Annotated[float | None, Limits(ge=0, optional=True)]
 
 
 @dataclass(frozen=True, kw_only=True)

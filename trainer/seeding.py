@@ -47,6 +47,14 @@ class Ambient:
             self._states = self._get()
             self._set(outside)
 
+    def state_dict(self) -> dict[str, list[torch.Tensor]]:
+        """Where the stream stands; for a later process to go on from."""
+        return {"states": [each.clone() for each in self._states]}
+
+    def load_state_dict(self, state: dict[str, list[torch.Tensor]]) -> None:
+        """Go on from where a stream stood."""
+        self._states = [each.clone() for each in state["states"]]
+
     def _get(self) -> list[torch.Tensor]:
         states = [torch.get_rng_state()]
         if self._device.type == "cuda":

@@ -3,7 +3,10 @@
 Everything is put together here, in the order it happens; each step lives in a module of its own.
 """
 
+import hashlib
+import json
 import logging
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,9 +23,11 @@ from trainer.models.arguments import settle
 from trainer.models.network import adapt, build
 from trainer.optim import build_optimizer, build_scheduler
 from trainer.scoring import evaluate
+from trainer.state import Checkpoints
 
 logger = logging.getLogger(__name__)
 
+CHECKPOINT_KEY = "checkpoint_every_s"
 RECIPE = ("data", "model", "training", "optimizer", "scheduler")  # the sections that are hyper-parameters
 
 
@@ -52,10 +57,20 @@ def train(cfg: DictConfig) -> float:
         ) as run,
         cpu_threads(config["training"].get("threads", 1)),
     ):
-        return _train(config, data, device, run).value
+        checkpoints = Checkpoints(
+            run.artifacts_dir,
+            [folder / "artifacts" for folder in earlier_runs(tracker, run)],
+            recipe=recipe_hash(config, data, device),
+            every_s=config["training"].get("checkpoint_every_s"),
+        )
+        value = _train(config, data, device, run, checkpoints).value
+    checkpoints.remove()  # only now that the run is on disk, whole
+    return value
 
 
-def _train(config: dict[str, Any], data: Dataset, device: torch.device, run: Run) -> Fit:
+def _train(
+    config: dict[str, Any], data: Dataset, device: torch.device, run: Run, checkpoints: Checkpoints
+) -> Fit:
     """Build, fit, test, save: the inside of a run."""
     settings, objective = config["training"], Objective(**config["objective"])
     run.log_params(params(config, config["model"]))  # first, so that a model that fails to build has them too
@@ -74,19 +89,22 @@ def _train(config: dict[str, Any], data: Dataset, device: torch.device, run: Run
         history.append(metrics)
         run.log(metrics, step=epoch)
 
-    result = fit(
-        module,
-        data,
-        optimizer,
-        epochs=settings["epochs"],
-        batch_size=settings["batch_size"],
-        seed=config["seed"],
-        objective=objective,
-        scheduler=build_scheduler(config["scheduler"], optimizer, mode=objective.mode),
-        patience=settings["early_stopping_patience"],
-        log=log,
-        should_stop=run.should_stop,
-    )
+    with checkpoints.saved_when_stopped():
+        result = fit(
+            module,
+            data,
+            optimizer,
+            epochs=settings["epochs"],
+            batch_size=settings["batch_size"],
+            seed=config["seed"],
+            objective=objective,
+            scheduler=build_scheduler(config["scheduler"], optimizer, mode=objective.mode),
+            patience=settings["early_stopping_patience"],
+            log=log,
+            should_stop=run.should_stop,
+            begin=checkpoints.restore,
+            keep=checkpoints.keep,
+        )
     # Scored on the CPU and on one thread, as a loaded model is: the same numbers to the last digit.
     with cpu_threads(1):
         scores = evaluate(adapt(module.cpu(), data.shape.cardinalities), data.test)
@@ -113,11 +131,30 @@ def params(config: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for section in RECIPE:
         for key, value in ({**config[section], **spec} if section == "model" else config[section]).items():
+            if key == CHECKPOINT_KEY:
+                continue  # how a run is kept, not what it learns
             if key != "_target_":
                 flat[key] = value
             elif section != "data":  # the data set has a name: `dataset`
                 flat[section] = value
     return {**flat, "seed": config["seed"], "device": config["device"]}
+
+
+def recipe_hash(config: dict[str, Any], data: Dataset, device: torch.device) -> str:
+    """Hash all that decides about the numbers of a run; a checkpoint of another recipe is of no use to it."""
+    sections = {name: config[name] for name in (*RECIPE, "objective", "seed")}
+    sections["training"] = {k: v for k, v in config["training"].items() if k != CHECKPOINT_KEY}
+    facts = {"data": data.fingerprint, "device": str(device), "torch": torch.__version__}
+    text = json.dumps([sections, facts], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def earlier_runs(tracker: ExperimentTracker, run: Run) -> list[Path]:
+    """The folders of the runs that earlier attempts at the same job of a sweep left, oldest first."""
+    own = tracker.record(run.run_id)
+    names = (own.sweep or {}).get("previous", ()) if own is not None else ()
+    records = (tracker.record(name) for name in names)
+    return [record.run_dir for record in records if record is not None]
 
 
 def overrides() -> list[str]:
