@@ -17,6 +17,7 @@ from sweeps.leaderboard import Candidate, Leaderboard, Row, write_leaderboard
 from sweeps.ledger import read_outcomes, read_runs
 from sweeps.plan import Plan
 from sweeps.settings import At, Direction, Objective
+from sweeps.usage import read_usage
 from tracking import ExperimentTracker, RunRecord, TrackingError
 
 UNFINISHED = "unfinished"
@@ -59,7 +60,9 @@ def rank(sweep_dir: Path | str) -> Leaderboard:
         ranked, candidates = rank_candidates(rows, str(plan.seed_key), objective)
     else:
         ranked = _ranked(rows, objective)
-    return Leaderboard(plan.sweep, objective, plan.swept, report, ranked, candidates, plan.seed_key)
+    return Leaderboard(
+        plan.sweep, objective, plan.swept, report, ranked, candidates, plan.seed_key, read_usage(ledger)
+    )
 
 
 def _orphans(tracker: ExperimentTracker, runs: Mapping[int, str]) -> dict[int, Outcome]:

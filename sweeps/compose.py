@@ -29,6 +29,7 @@ ONE_PER_SWEEP = (
     "hydra.sweeper.report",
     "hydra.sweeper.max_failures",
     "hydra.sweeper.fail_fast",
+    "hydra.sweeper.output",
     "hydra.launcher.n_jobs",
     "hydra.launcher.threads",
     "hydra.launcher.timeout",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.settings import Objective
+from sweeps.usage import Usage
 from tracking.files import write_bytes, write_json
 
 LEADERBOARD_VERSION = 1
@@ -61,6 +62,7 @@ class Leaderboard:
     rows: tuple[Row, ...]
     candidates: tuple[Candidate, ...] = ()  # when seeds were swept: what is ranked
     seed_key: str | None = None
+    usage: Usage | None = None  # None for a sweep whose ledger does not tell
 
     @property
     def winner(self) -> Row | None:
@@ -74,21 +76,23 @@ class Leaderboard:
 
 def write_leaderboard(board: Leaderboard, folder: Path) -> None:
     """Write ``leaderboard.json``, ``.csv`` and ``.md`` into a sweep's folder."""
-    write_json(
-        folder / "leaderboard.json",
-        {
-            "version": LEADERBOARD_VERSION,
-            "sweep": board.sweep,
-            "objective": asdict(board.objective),
-            "rows": [asdict(row) for row in board.rows],
-            "candidates": [asdict(candidate) for candidate in board.candidates],
-        },
-    )
+    write_json(folder / "leaderboard.json", {"version": LEADERBOARD_VERSION, **as_plain(board)})
     header, *lines = as_table(board)
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([header, *lines])
     write_bytes(folder / "leaderboard.csv", text.getvalue().encode())
     write_bytes(folder / "leaderboard.md", _markdown(board, header, lines).encode())
+
+
+def as_plain(board: Leaderboard) -> dict[str, Any]:
+    """Return the leaderboard as plain data, as in ``leaderboard.json``."""
+    return {
+        "sweep": board.sweep,
+        "objective": asdict(board.objective),
+        "rows": [asdict(row) for row in board.rows],
+        "candidates": [asdict(candidate) for candidate in board.candidates],
+        "usage": None if board.usage is None else asdict(board.usage),
+    }
 
 
 def as_table(board: Leaderboard) -> list[list[str]]:

@@ -25,6 +25,10 @@ class Ledger:
         known = {key: value for key, value in event.data.items() if value is not None}
         self._append({"event": event.kind, **known, "job": event.job})
 
+    def mark(self, what: str, **data: Any) -> None:
+        """Append something that is about the sweep and none of its jobs."""
+        self._append({"event": what, **data})
+
     def finish(self, outcome: Outcome) -> None:
         """Append how a job ended, with its full traceback if it has one."""
         details = {key: value for key, value in asdict(outcome).items() if value is not None}

@@ -2,7 +2,7 @@
 
 import contextlib
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from rich.console import Console
 
 from sweeps.ledger import read_durations
 from sweeps.table import Column, counted, duration, fitting_table, swept_columns
+from tracking.files import encode
 
 RECENT = 20  # sweeps that durations are taken from
 SHOWN = 50  # jobs in the preview; a script asks for --json or reads plan.json
@@ -34,6 +35,15 @@ class Durations:
 
     def __len__(self) -> int:
         return len(self._known)
+
+    @property
+    def typical_s(self) -> float | None:
+        """What jobs usually take; None when nothing is known."""
+        return self._typical
+
+    def known_s(self, key: str | None) -> float | None:
+        """What a job of that key took; None when none is known."""
+        return self._known.get(key or "")
 
     def expected_s(self, key: str | None) -> float | None:
         """What a job of that key took, else what jobs usually take; None when nothing is known."""
@@ -68,6 +78,14 @@ def show_plan(
         console.print(f"... and {len(jobs) - len(shown)} more", style="dim")
     console.print(f"{counted(len(jobs), 'job')}, {n_jobs} at once; {_estimate(jobs, n_jobs, durations)}")
     console.print("dry_run: nothing was started", style="dim")
+
+
+def write_plan(
+    write: Callable[[bytes], None], jobs: Sequence[Mapping[str, Any]], n_jobs: int, durations: Durations
+) -> None:
+    """Write the jobs as one JSON line."""
+    described = [{**job, "expected_s": durations.expected_s(job["key"])} for job in jobs]
+    write(encode({"event": "plan", "jobs": described, "slots": n_jobs}) + b"\n")
 
 
 def _estimate(jobs: Sequence[Mapping[str, Any]], n_jobs: int, durations: Durations) -> str:

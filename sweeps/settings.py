@@ -57,6 +57,15 @@ class Isolation(StrEnum):
 RETRIED = frozenset({Reason.SIGNAL, Reason.EXIT, Reason.LOST})
 
 
+class OutputMode(StrEnum):
+    """How a sweep tells what it does."""
+
+    AUTO = "auto"  # a table on a terminal, lines elsewhere
+    TABLE = "table"  # drawn anew in place
+    LINES = "lines"  # one per finished job
+    JSON = "json"  # one object per event, and nothing else on stdout
+
+
 @dataclass(frozen=True)
 class Objective:
     """What a sweep optimises: a logged metric, or (``metric=None``) the task's return value."""
@@ -114,6 +123,7 @@ class SweeperSettings:
     check: str | None
     key_ignores: frozenset[str]
     promotion: Promotion | None
+    output: OutputMode = OutputMode.AUTO
 
     def tolerates(self, failed: int, total: int) -> bool:
         """Whether `failed` of `total` jobs is within ``max_failures`` (a share when below 1)."""
@@ -162,6 +172,7 @@ def sweeper_settings(config: DictConfig) -> SweeperSettings:
         check=raw["check"],
         key_ignores=frozenset(raw["key_ignores"]),
         promotion=_promotion(raw["promotion"] or {}),
+        output=_choice("output", raw["output"], OutputMode),
     )
 
 

@@ -29,16 +29,25 @@ from sweeps.errors import (
 from sweeps.executor.base import Event, Executor, Job, JobStatus, Outcome, Reason
 from sweeps.executor.local import LocalExecutor
 from sweeps.job import pack_common
+from sweeps.json_lines import stdout_to_itself
 from sweeps.leaderboard import Leaderboard
 from sweeps.ledger import Ledger
 from sweeps.plan import Plan, make_plan
 from sweeps.planner import Planner
-from sweeps.preview import Durations, show_plan
-from sweeps.progress import Progress
+from sweeps.preview import Durations, show_plan, write_plan
+from sweeps.progress import Progress, telling
 from sweeps.promotion import promote_winner
-from sweeps.settings import SweeperSettings, launcher_settings, sweeper_settings
+from sweeps.scoreboard import Scoreboard
+from sweeps.settings import (
+    LauncherSettings,
+    OutputMode,
+    SweeperSettings,
+    launcher_settings,
+    sweeper_settings,
+)
 from sweeps.space import Space, expand, read_space
-from sweeps.table import counted, make_console, show_leaderboard
+from sweeps.table import counted, make_console
+from sweeps.usage import BEGAN, ENDED
 from tracking import ExperimentTracker, RunStatus, TrackingError
 from tracking.names import check_component
 
@@ -65,13 +74,7 @@ def run(
             Composer(hydra_context.config_loader, config, space.fixed), space.fixed, points, settings
         )
         planner.check()
-        show_plan(
-            make_console(),
-            list(planner.described()),
-            _swept(space, settings),
-            launcher.n_jobs,
-            Durations.of_store(settings.store),
-        )
+        _show(planner, _swept(space, settings), settings, launcher)
         return None
     sweep_dir = _claim(settings)
     try:
@@ -94,7 +97,40 @@ def run(
     except BaseException:
         _abandon(sweep_dir)
         raise
-    return _Sweep(settings, sweep_dir, plan, planner, executor).run()
+    return _run_planned(settings, launcher, sweep_dir, plan, planner, executor)
+
+
+def _show(
+    planner: Planner, swept: Sequence[str], settings: SweeperSettings, launcher: LauncherSettings
+) -> None:
+    jobs, durations = list(planner.described()), Durations.of_store(settings.store)
+    if settings.output is OutputMode.JSON:
+        with stdout_to_itself() as write:
+            write_plan(write, jobs, launcher.n_jobs, durations)
+    else:
+        show_plan(make_console(), jobs, swept, launcher.n_jobs, durations)
+
+
+def _run_planned(
+    settings: SweeperSettings,
+    launcher: LauncherSettings,
+    sweep_dir: Path,
+    plan: Plan,
+    planner: Planner,
+    executor: Executor,
+) -> Leaderboard:
+    durations, tracker = Durations.of_store(settings.store), ExperimentTracker(settings.store)
+    board = Scoreboard(
+        plan.jobs,
+        plan.swept,
+        settings.objective,
+        slots=launcher.n_jobs,
+        expected_s=durations.known_s,
+        typical_s=durations.typical_s,
+    )
+    with telling(settings.output, board, lambda run: read_record(tracker, run)[0]) as progress:
+        sweep = _Sweep(settings, sweep_dir, plan, planner, executor, progress, slots=launcher.n_jobs)
+        return sweep.run()
 
 
 def _place(config: DictConfig, sweep_dir: Path) -> None:
@@ -117,6 +153,9 @@ class _Sweep:
         plan: Plan,
         planner: Planner,
         executor: Executor,
+        progress: Progress,
+        *,
+        slots: int,
     ) -> None:
         self._settings = settings
         self._dir = sweep_dir
@@ -125,9 +164,8 @@ class _Sweep:
         self._executor = executor
         self._tracker = ExperimentTracker(settings.store)
         self._ledger = Ledger(sweep_dir / "jobs.jsonl")
-        self._console = make_console()
-        points = [job["point"] for job in plan.jobs]
-        self._progress = Progress(self._console, points, plan.swept, settings.objective)
+        self._progress = progress
+        self._slots = slots
         self._lock = threading.Lock()
         self._interrupted: signal.Signals | None = None
         self._failed = 0
@@ -135,15 +173,16 @@ class _Sweep:
         self._fault: TrackingError | None = None
 
     def run(self) -> Leaderboard:
-        heading = (
-            f"Sweep {self._dir.name}: {counted(len(self._planner), 'job')}, results in {_shown(self._dir)}"
-        )
         try:
             with self._signals():
-                self._console.print(heading, soft_wrap=True)
-                with self._progress:
+                self._progress.began(_shown(self._dir))
+                with self._noticing_faults():
+                    self._ledger.mark(BEGAN, slots=self._slots)
+                with self._progress.drawing():
                     for outcome in self._executor.run(self._jobs(), self._hear):
                         self._finish(outcome)
+                with self._noticing_faults():
+                    self._ledger.mark(ENDED)
         except BaseException:
             self._executor.stop()
             with contextlib.suppress(TrackingError, OSError):  # what ended the sweep is the error to tell
@@ -157,14 +196,12 @@ class _Sweep:
             ) from self._fault
         self._tracker.publish()
         board = aggregate(self._dir)
-        show_leaderboard(self._console, board, _shown(self._dir))
+        self._progress.ranked(board)
         self._raise_if_interrupted(board)
         self._raise_if_unranked(board)
         if self._settings.promotion is not None:
             decision = promote_winner(board, self._settings.store, self._settings.promotion)
-            self._console.print(
-                str(decision), soft_wrap=True, style="green" if decision.promoted else "yellow"
-            )
+            self._progress.decided(decision)
         self._raise_if_failed(board)
         return board
 

@@ -180,6 +180,8 @@ def show_leaderboard(console: Console, board: Leaderboard, sweep_dir: Path) -> N
         console.print(
             Text(f"no room for: {', '.join(dropped)}; all columns: {everything}", style="dim"), soft_wrap=True
         )
+    if board.usage is not None:
+        console.print(used(board), style="dim", soft_wrap=True)
     reasons: dict[tuple[str, str], list[Row]] = {}
     for row in board.rows:
         if row.error is not None:
@@ -190,6 +192,15 @@ def show_leaderboard(console: Console, board: Leaderboard, sweep_dir: Path) -> N
         log = sweep_dir / "jobs" / str(rows[0].job) / "output.log"
         if log.exists():
             console.print(f"    log: {log}", soft_wrap=True)
+
+
+def used(board: Leaderboard) -> str:
+    """Say how well the slots were used: ``60 jobs in 2:05, 2 at once, slots busy 97% of the time``."""
+    usage = board.usage
+    if usage is None:
+        return counted(len(board.rows), "job")
+    took = f"{counted(len(board.rows), 'job')} in {duration(usage.wall_s)}, {usage.slots} at once"
+    return f"{took}, slots busy {usage.utilisation:.0%} of the time"
 
 
 def _jobs(rows: Sequence[Row]) -> str:

@@ -6,7 +6,6 @@ one line with exit code 1; wrong usage is exit code 2.
 
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +13,7 @@ import typer
 
 from sweeps.aggregate import aggregate, rank
 from sweeps.errors import SweepError
-from sweeps.leaderboard import Leaderboard
+from sweeps.leaderboard import Leaderboard, as_plain
 from sweeps.table import Column, fitting_table, make_console, number, show_leaderboard
 from tracking import TrackingError
 from tracking.files import encode, read_json
@@ -132,18 +131,9 @@ def _summary(folder: Path) -> dict[str, Any]:
 
 def _show(board: Leaderboard, folder: Path, *, as_json: bool) -> None:
     if as_json:
-        _print_json(_plain(board))
+        _print_json(as_plain(board))
     else:
         show_leaderboard(make_console(), board, folder)
-
-
-def _plain(board: Leaderboard) -> dict[str, Any]:
-    return {
-        "sweep": board.sweep,
-        "objective": asdict(board.objective),
-        "rows": [asdict(row) for row in board.rows],
-        "candidates": [asdict(candidate) for candidate in board.candidates],
-    }
 
 
 def _print_json(value: object) -> None:
