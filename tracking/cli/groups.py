@@ -45,10 +45,12 @@ def say_groups(
 
 
 def _arranged(told: Comparison, metric: str | None) -> Columns:
-    """The metric that decides, the parameters, the other metrics."""
+    """By how much they tell: the metric that decides, what differs, the other metrics, the rest."""
     columns = {name: column for name, column in told.columns().items() if name not in told.about}
     first = [name for name in (metric, f"{metric}_std") if name in columns]
-    return {name: columns[name] for name in dict.fromkeys([*first, *columns])}
+    differ = [name for name in told.differing().columns() if name in told.params]
+    metrics = [name for name in columns if name in told.metrics]
+    return {name: columns[name] for name in dict.fromkeys([*first, *differ, *metrics, *columns])}
 
 
 def _order(values: list[Any], mode: str) -> list[int]:
