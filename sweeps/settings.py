@@ -53,6 +53,7 @@ class Isolation(StrEnum):
     REUSE = "reuse"
 
 
+BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 # What another attempt may mend. An error would come again, and so would a lack of time or memory.
 RETRIED = frozenset({Reason.SIGNAL, Reason.EXIT, Reason.LOST})
 
@@ -120,6 +121,7 @@ class SweeperSettings:
     report: tuple[str, ...] | None
     max_failures: float
     fail_fast: bool
+    max_batch_size: int | None
     check: str | None
     key_ignores: frozenset[str]
     promotion: Promotion | None
@@ -169,11 +171,18 @@ def sweeper_settings(config: DictConfig) -> SweeperSettings:
         report=None if raw["report"] is None else tuple(raw["report"]),
         max_failures=max_failures,
         fail_fast=raw["fail_fast"],
+        max_batch_size=_batch_size(raw["max_batch_size"], config),
         check=raw["check"],
         key_ignores=frozenset(raw["key_ignores"]),
         promotion=_promotion(raw["promotion"] or {}),
         output=_choice("output", raw["output"], OutputMode),
     )
+
+
+def _batch_size(raw: int | None, config: DictConfig) -> int | None:
+    if raw is not None:
+        return _count("max_batch_size", raw, least=1)
+    return 1 if _launcher_target(config) == BASIC_LAUNCHER else None  # it runs them one by one anyhow
 
 
 def _space(raw: Mapping[str, Any], config: DictConfig) -> SpaceSettings:
@@ -205,12 +214,28 @@ def _texts(key: str, raw: Any) -> dict[str, str]:
     return {str(name): str(value) for name, value in raw.items()}
 
 
+def is_our_launcher(config: DictConfig) -> bool:
+    """Whether ``hydra.launcher`` is podium's, which runs jobs one by one, or a stock one, which takes batches."""
+    return _launcher_target(config).startswith("hydra_plugins.podium.")
+
+
+def _launcher_target(config: DictConfig) -> str:
+    return str(OmegaConf.select(config, "hydra.launcher._target_"))
+
+
 def launcher_settings(config: DictConfig) -> LauncherSettings:
-    """Read ``hydra.launcher``; null means the cores for `n_jobs` and an equal share for `threads`."""
+    """Read ``hydra.launcher``; null means the cores for `n_jobs` and an equal share for `threads`.
+
+    The settings of a launcher that is not ours are its own business: all that is read is how many jobs it may
+    run at once.
+    """
     import joblib
 
     raw = _section(config, "hydra.launcher")
     cores = joblib.cpu_count()
+    if not is_our_launcher(config):
+        at_once = 1 if _launcher_target(config) == BASIC_LAUNCHER else raw.get("n_jobs")
+        return LauncherSettings(at_once if isinstance(at_once, int) and at_once > 0 else cores, 1, (), 0.0)
     gpus = _gpus(raw["gpus"])
     per_gpu = _count("jobs_per_gpu", raw["jobs_per_gpu"], least=1)
     places = len(gpus) * per_gpu

@@ -28,6 +28,7 @@ from sweeps.errors import (
 )
 from sweeps.executor.base import Event, Executor, Job, JobStatus, Outcome, Reason
 from sweeps.executor.local import LocalExecutor
+from sweeps.executor.stock import StockExecutor
 from sweeps.job import pack_common
 from sweeps.json_lines import stdout_to_itself
 from sweeps.leaderboard import Leaderboard
@@ -42,6 +43,7 @@ from sweeps.settings import (
     LauncherSettings,
     OutputMode,
     SweeperSettings,
+    is_our_launcher,
     launcher_settings,
     sweeper_settings,
 )
@@ -65,7 +67,6 @@ def run(
     """
     settings = sweeper_settings(config)
     launcher = launcher_settings(config)
-    _require_our_launcher(config)
     space = read_space(settings.space, arguments, hydra_context.config_loader)
     points = expand(space, settings.space)
     if settings.dry_run:
@@ -79,7 +80,11 @@ def run(
     sweep_dir = _claim(settings)
     try:
         _place(config, sweep_dir)
-        executor = LocalExecutor(launcher, pack_common(hydra_context, task_function, sweep_dir.name))
+        executor: Executor
+        if is_our_launcher(config):
+            executor = LocalExecutor(launcher, pack_common(hydra_context, task_function, sweep_dir.name))
+        else:
+            executor = StockExecutor(hydra_context, task_function, config, settings, sweep_dir.name)
         planner = Planner(
             Composer(hydra_context.config_loader, config, space.fixed), space.fixed, points, settings
         )
@@ -319,14 +324,6 @@ class _Sweep:
             raise JobsFailedError(
                 f"{failed} of {counted(len(board.rows), 'job')} failed (max_failures={self._settings.max_failures:g})"
             )
-
-
-def _require_our_launcher(config: DictConfig) -> None:
-    target = str(config.hydra.launcher.get("_target_"))
-    if not target.startswith("hydra_plugins.podium."):
-        raise SettingsError(
-            f"hydra.launcher={target}: the podium sweeper needs `override hydra/launcher: podium`"
-        )
 
 
 def _claim(settings: SweeperSettings) -> Path:

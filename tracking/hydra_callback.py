@@ -44,6 +44,7 @@ class TrackingCallback(Callback):
 
     def on_job_start(self, config: DictConfig, **_kwargs: Any) -> None:
         """Open the job's run; a job that could not be tracked does not start: SystemExit says why."""
+        self._finish_left()  # of a job in this process that left by sys.exit
         try:
             self._run = self._start(config)
         except Exception as error:  # Hydra would make a warning of it
@@ -76,11 +77,10 @@ class TrackingCallback(Callback):
         )
 
     def _finish_left(self) -> None:
-        """At the end of the process: finish the run of a job that never came back."""
-        if self._run is not None and self._pid == os.getpid():
-            self._run.finish(
-                "killed", error="the process ended before the task returned: sys.exit, Ctrl-C or a signal"
-            )
+        """Finish the run of a job that never came back, at the latest when the process ends."""
+        run, self._run = self._run, None
+        if run is not None and self._pid == os.getpid():
+            run.finish("killed", error="the job ended before the task returned: sys.exit, Ctrl-C or a signal")
 
 
 def _finish(run: Run, job_return: JobReturn) -> None:

@@ -54,6 +54,7 @@ class SweeperConf:
     objective: ObjectiveConf = field(default_factory=ObjectiveConf)
     report: list[str] | None = None  # metrics shown beside the objective; every test_* when null
     max_failures: float = 0  # failed jobs tolerated: a count, or a share when below 1
+    max_batch_size: int | None = None  # jobs handed at once to a launcher that is not podium's; all when null
     fail_fast: bool = False  # stop as soon as more jobs failed than max_failures tolerates
     check: str | None = None  # dotted function that refuses a job's config before any job starts
     key_ignores: list[str] = field(

@@ -1,0 +1,219 @@
+"""Hands jobs to a launcher that is not ours, batch by batch: Hydra's basic one, joblib's, submitit's for Slurm.
+
+Such a launcher takes overrides and composes again where the job runs: no config is shipped, and YAML that is
+edited during the sweep changes the jobs that are still to come. It tells nothing until a whole batch has ended, so
+what its jobs tracked is found afterwards, by the sweep and job that each run names.
+"""
+
+import contextlib
+import time
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from hydra._internal.callbacks import Callbacks
+from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn
+from hydra.core.utils import JobStatus as HydraStatus
+from hydra.experimental.callback import Callback
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from sweeps.executor.base import Event, Job, JobStatus, Listener, Outcome, Reason
+from sweeps.results import plain_value
+from sweeps.settings import SweeperSettings
+from tracking import ExperimentTracker, RunRecord, RunStatus, job_context
+
+STOPPED = "the sweep was stopped"
+
+
+class StockExecutor:
+    """An `Executor` that drives the launcher of `config`, whose ``hydra.sweep.dir`` is the sweep's folder.
+
+    All jobs are taken at once, because batches are of consecutive numbers. A batch is ended by its launcher alone;
+    when that raises, the jobs of the batch are judged by their runs. `stop` interrupts a launcher that is waiting;
+    what it has submitted elsewhere goes on.
+    """
+
+    def __init__(
+        self,
+        hydra_context: HydraContext,
+        task_function: TaskFunction,
+        config: DictConfig,
+        settings: SweeperSettings,
+        sweep: str,
+    ) -> None:
+        self._naming = _Naming(sweep)
+        known = hydra_context.callbacks
+        callbacks = Callbacks()
+        callbacks.callbacks = [self._naming, *known.callbacks]  # first to start, last to end
+        self._launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=HydraContext(config_loader=hydra_context.config_loader, callbacks=callbacks),
+            task_function=task_function,
+            config=config,
+        )
+        self._sweep_dir = str(config.hydra.sweep.dir)
+        self._tracker = ExperimentTracker(settings.store)
+        self._sweep = sweep
+        self._max_batch_size = settings.max_batch_size
+        self._stopping = False
+        self._waiting = False
+
+    def run(self, jobs: Iterable[Job], listener: Listener) -> Iterator[Outcome]:
+        """Run `jobs` in the order of their numbers and yield the outcomes of each batch as it ends."""
+        for batch in _batches(sorted(jobs, key=lambda job: job.number), self._max_batch_size):
+            if self._stopping:
+                error = f"{STOPPED} before it started"
+                for job in batch:
+                    yield Outcome(
+                        job.number,
+                        JobStatus.CANCELLED,
+                        0.0,
+                        error=error,
+                        runs=job.previous,
+                        reason=Reason.STOPPED,
+                    )
+            else:
+                yield from self._launch(batch, listener)
+
+    def stop(self) -> None:
+        """Start no further batch, and interrupt a launcher that is waiting for its jobs; see `Executor`."""
+        self._stopping = True
+        if self._waiting:
+            raise KeyboardInterrupt
+
+    def _launch(self, batch: Sequence[Job], listener: Listener) -> list[Outcome]:
+        self._naming.jobs = {
+            job.number: {"key": job.key, "config_hash": job.config_hash, "attempt": job.attempt}
+            for job in batch
+        }
+        for job in batch:
+            listener(Event("started", job.number, self._naming.jobs[job.number]))
+        began = time.monotonic()
+        results: Sequence[JobReturn | None] = [None] * len(batch)
+        fault: BaseException | None = None
+        try:
+            self._waiting = True
+            results = self._launcher.launch([self._overrides(job) for job in batch], batch[0].number)
+        except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - a launcher of somebody's, with its jobs
+            fault = error
+        finally:
+            self._waiting = False
+        wall_s = time.monotonic() - began
+        runs = self._runs()
+        outcomes = []
+        for job, result in zip(batch, results, strict=True):
+            own = runs.get(job.number, [])
+            for record in own:
+                if record.run_id not in job.previous:
+                    listener(Event("run", job.number, {"run": record.run_id}))
+            outcomes.append(_outcome(job, result, fault, own, wall_s, alone=len(batch) == 1))
+            _keep_traceback(job, outcomes[-1])
+        return outcomes
+
+    def _overrides(self, job: Job) -> list[str]:
+        folder = QuotedString(text=self._sweep_dir, quote=Quote.single).with_quotes()
+        return [*job.overrides, f"hydra.sweep.dir={folder}", f"hydra.sweep.subdir=jobs/{job.number}"]
+
+    def _runs(self) -> dict[int, list[RunRecord]]:
+        runs: dict[int, list[RunRecord]] = {}
+        for record in self._tracker.search_runs(f'sweep == "{self._sweep}"'):
+            if record.sweep is not None:
+                runs.setdefault(record.sweep["job"], []).append(record)
+        return runs
+
+
+class _Naming(Callback):
+    """Travels to wherever a job runs, and makes its runs name their sweep and job."""
+
+    def __init__(self, sweep: str) -> None:
+        self.sweep = sweep
+        self.jobs: dict[int, dict[str, Any]] = {}
+        self._inside: contextlib.ExitStack | None = None
+
+    def on_job_start(self, config: DictConfig, **_kwargs: Any) -> None:
+        """Open the job's context."""
+        self._leave()  # that of a job in this process that left by sys.exit
+        number = int(config.hydra.job.num)
+        self._inside = contextlib.ExitStack()
+        self._inside.enter_context(job_context(sweep=self.sweep, job=number, **self.jobs[number]))
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **_kwargs: Any) -> None:  # noqa: ARG002 - Hydra's signature
+        """Close it."""
+        self._leave()
+
+    def _leave(self) -> None:
+        inside, self._inside = self._inside, None
+        if inside is not None:
+            inside.close()
+
+
+def _batches(jobs: Sequence[Job], size: int | None) -> Iterator[list[Job]]:
+    """Cut into batches of consecutive numbers, at most `size` each: a launcher counts on from the first one's."""
+    batch: list[Job] = []
+    for job in jobs:
+        if batch and (job.number != batch[-1].number + 1 or len(batch) == size):
+            yield batch
+            batch = []
+        batch.append(job)
+    if batch:
+        yield batch
+
+
+def _outcome(
+    job: Job,
+    result: JobReturn | None,
+    fault: BaseException | None,
+    records: Sequence[RunRecord],
+    wall_s: float,
+    *,
+    alone: bool,
+) -> Outcome:
+    status, reason, error, raised = JobStatus.COMPLETED, None, None, fault
+    if result is not None:
+        raised = None
+        if result.status is not HydraStatus.COMPLETED:
+            raised = result._return_value  # its public name raises it
+            status, reason, error = JobStatus.FAILED, Reason.ERROR, _line(raised)
+    elif isinstance(fault, KeyboardInterrupt):
+        status, reason, error = JobStatus.KILLED, Reason.STOPPED, STOPPED
+    elif records and records[-1].run_id not in job.previous and records[-1].status == RunStatus.COMPLETED:
+        raised = None
+    elif alone and isinstance(fault, SystemExit):
+        status, reason, error = JobStatus.FAILED, Reason.EXIT, f"called sys.exit({fault.code!r})"
+    else:
+        status, reason, error = JobStatus.FAILED, Reason.LOST, f"its launcher gave up: {_line(fault)}"
+    return Outcome(
+        job.number,
+        status,
+        _took_s(records, wall_s),
+        None if result is None or status is not JobStatus.COMPLETED else plain_value(result.return_value),
+        error,
+        "".join(traceback.format_exception(raised)) if raised is not None else None,
+        tuple(dict.fromkeys([*job.previous, *(record.run_id for record in records)])),
+        reason,
+        job.attempt,
+    )
+
+
+def _took_s(records: Sequence[RunRecord], wall_s: float) -> float:
+    """Return what a job took by its last run, else what its batch took."""
+    last = records[-1] if records else None
+    if last is None or last.finished_at is None:
+        return wall_s
+    return (last.finished_at - last.created_at).total_seconds()
+
+
+def _line(error: BaseException | None) -> str:
+    said = " ".join(str(error).split())
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+def _keep_traceback(job: Job, outcome: Outcome) -> None:
+    """Leave the traceback where our own jobs leave theirs."""
+    if outcome.traceback is not None:
+        with contextlib.suppress(OSError):  # a full disk: the ledger has it, or nothing can
+            job.folder.mkdir(parents=True, exist_ok=True)
+            with (job.folder / "output.log").open("a") as log:
+                log.write(outcome.traceback)
