@@ -1,4 +1,4 @@
-"""The command line ``python -m sweeps``: a thin layer over `sweeps.aggregate` and the sweep folders."""
+"""The command line ``python -m sweeps``: a thin layer over `sweeps.standing` and `sweeps.aggregate`."""
 
 from sweeps.cli.app import main
 

@@ -1,140 +1,118 @@
-"""The commands of ``python -m sweeps``.
+"""The entry of ``python -m sweeps``: the table of commands, and how errors leave.
 
-A command prints its answer on stdout, as a table or with ``--json`` as JSON; errors go to stderr in
-one line with exit code 1; wrong usage is exit code 2.
+A command's module is imported when the command is asked for, so no command pays for another.
 """
 
+import importlib
+import os
 import sys
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any
 
 import typer
 
-from sweeps.aggregate import aggregate, rank
 from sweeps.errors import SweepError
-from sweeps.leaderboard import Leaderboard, as_plain
-from sweeps.table import Column, fitting_table, make_console, number, show_leaderboard
 from tracking import TrackingError
-from tracking.files import encode, read_json
+from tracking.version import __version__
 
-app = typer.Typer(
-    help="Look at sweeps: list them, show and recompute their leaderboards.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
+# the name, and the function in a module of sweeps.cli
+COMMANDS: dict[str, str] = {
+    "list": "listing:list_sweeps",
+    "show": "listing:show",
+    "jobs": "jobs:jobs",
+    "logs": "jobs:logs",
+    "leaderboard": "ranking:leaderboard",
+    "aggregate": "ranking:aggregate",
+}
 
-DEFAULT_STORE = Path("experiments")
-Store = Annotated[Path, typer.Option(envvar="PODIUM_STORE", help="The store that holds sweeps/.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
-Sweep = Annotated[str, typer.Argument(help="A sweep's id, 'latest', or the path of its folder.")]
+HELP = """Look at sweeps.
 
+Examples:
 
-@app.command("list")
-def list_sweeps(store: Store = DEFAULT_STORE, as_json: AsJson = False) -> None:
-    """List all sweeps, newest last.
+\b
+python -m sweeps list
+python -m sweeps show latest
+python -m sweeps jobs latest --failed
+python -m sweeps logs latest 3 --follow
+python -m sweeps leaderboard 20260131 --json
 
-    Example: python -m sweeps list
-    """
-    found = list(_summaries(store))
-    if as_json:
-        _print_json(found)
-        return
-    console = make_console()
-    if not found:
-        console.print(f"No sweeps in {store} yet; run one with: python -m trainer -m KEY=A,B")
-        return
-    columns = [
-        Column("sweep", [each["sweep"] for each in found], left=True),
-        Column("completed", [f"{each['completed']}/{each['jobs']}" for each in found]),
-        Column("metric", [each["metric"] or "-" for each in found], left=True, drop=2),
-        Column("best", [number(each["best"]) for each in found]),
-        Column("run", [each["run"] or "-" for each in found], left=True, drop=1),
-    ]
-    console.print(fitting_table(columns, console.width)[0])
+A sweep is named by its id, the beginning of it, 'latest', or the path of its folder;
+a job by its number or by a run it opened.
+
+Exit codes:
+
+\b
+0    done
+1    an error, or something damaged was left out
+2    a wrong call
+130  interrupted
+"""
 
 
-@app.command()
-def leaderboard(sweep: Sweep = "latest", store: Store = DEFAULT_STORE, as_json: AsJson = False) -> None:
-    """Show the leaderboard of a sweep as it is now, finished or not.
-
-    Example: python -m sweeps leaderboard latest
-    """
-    folder = _find(store, sweep)
-    _show(rank(folder), folder, as_json=as_json)
-
-
-@app.command("aggregate")
-def aggregate_sweep(sweep: Sweep = "latest", store: Store = DEFAULT_STORE, as_json: AsJson = False) -> None:
-    """Rank a sweep again and write leaderboard.json, .csv and .md; safe to repeat.
-
-    Example: python -m sweeps aggregate 20260131-093000
-    """
-    folder = _find(store, sweep)
-    _show(aggregate(folder), folder, as_json=as_json)
-    if not as_json:
-        typer.echo(f"Wrote {folder / 'leaderboard.json'}, .csv and .md")
+def build(commands: Iterable[str] = COMMANDS) -> typer.Typer:
+    """The Typer application with these commands."""
+    app = typer.Typer(
+        name="sweeps",
+        help=HELP,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    for name in commands:
+        app.command(name)(_function_of(name))
+    app.callback()(_options)
+    return app
 
 
-def main() -> None:
-    """Run the command line; errors of ours become one line and exit code 1."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code. 1 is an error, 2 a wrong call; either is one line on stderr."""
+    words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a name the locale cannot show is no error
     try:
-        app(prog_name="python -m sweeps")
-    except (SweepError, TrackingError) as error:
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(1)
+        commands = words[:1] if words[0] in COMMANDS else COMMANDS
+        code = build(commands)(args=words, prog_name="python -m sweeps", standalone_mode=False)
+        sys.stdout.flush()
+        return int(code or 0)
+    except typer.Exit as stop:
+        return stop.exit_code
+    except (BrokenPipeError, SystemExit):
+        # The reader has seen enough; the rest goes nowhere, so that the interpreter does not complain when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (SweepError, TrackingError, OSError) as error:
+        return _fail(str(error), 1)
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail("interrupted", 130)
+    except Exception as error:
+        # Typer's own errors of use carry the exit code and a message; anything else is a fault of ours
+        if not hasattr(error, "format_message"):
+            raise
+        said = error.format_message() or "a command is missing"
+        return _fail(f"{said} (python -m sweeps --help shows the commands)", getattr(error, "exit_code", 2))
 
 
-def _folders(store: Path) -> list[Path]:
-    return sorted(plan.parent for plan in (store / "sweeps").glob("*/plan.json"))
+def _function_of(command: str) -> Callable[..., Any]:
+    module, _, name = COMMANDS[command].partition(":")
+    function: Callable[..., Any] = getattr(importlib.import_module(f"sweeps.cli.{module}"), name)
+    return function
 
 
-def _find(store: Path, sweep: str) -> Path:
-    folders = _folders(store)
-    if sweep == "latest":
-        if not folders:
-            raise SweepError(f"no sweeps in {store}; run one with: python -m trainer -m KEY=A,B")
-        return max(folders, key=lambda folder: folder.stat().st_mtime)
-    for candidate in (store / "sweeps" / sweep, Path(sweep)):
-        if (candidate / "plan.json").exists():
-            return candidate
-    known = ", ".join(folder.name for folder in folders[-5:]) or "none"
-    raise SweepError(f"{sweep}: no such sweep in {store}; the latest are: {known}")
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"podium {__version__}\n")
+        raise typer.Exit
 
 
-def _summaries(store: Path) -> Iterator[dict[str, Any]]:
-    """Describe each sweep; one that is damaged is named on stderr, the others are given."""
-    if not store.is_dir() and store != DEFAULT_STORE:
-        raise SweepError(f"there is no store {store}; --store names the folder that holds runs/ and sweeps/")
-    for folder in _folders(store):
-        try:
-            yield _summary(folder)
-        except (TrackingError, KeyError, TypeError) as error:
-            sys.stderr.write(f"left out: {folder.name}: {error}\n")
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_say_version, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
 
 
-def _summary(folder: Path) -> dict[str, Any]:
-    jobs = len(read_json(folder / "plan.json")["jobs"])
-    board = read_json(folder / "leaderboard.json") if (folder / "leaderboard.json").exists() else None
-    rows = board["rows"] if board else []
-    winner = next((row for row in rows if row["rank"] == 1), None)
-    return {
-        "sweep": folder.name,
-        "jobs": jobs,
-        "completed": sum(row["status"] == "completed" for row in rows),
-        "metric": board["objective"]["metric"] if board else None,
-        "best": winner["objective"] if winner else None,
-        "run": winner["run"] if winner else None,
-    }
-
-
-def _show(board: Leaderboard, folder: Path, *, as_json: bool) -> None:
-    if as_json:
-        _print_json(as_plain(board))
-    else:
-        show_leaderboard(make_console(), board, folder)
-
-
-def _print_json(value: object) -> None:
-    sys.stdout.write(encode(value, indent=True).decode() + "\n")
+def _fail(message: str, code: int) -> int:
+    sys.stderr.write(f"sweeps: {' '.join(message.split())}\n")
+    return code
