@@ -66,16 +66,17 @@ def rank(sweep_dir: Path | str) -> Leaderboard:
 
 
 def _orphans(tracker: ExperimentTracker, runs: Mapping[int, str]) -> dict[int, Outcome]:
-    """Judge, by their runs alone, jobs whose end nobody wrote down: the sweep's parent was gone by then."""
-    outcomes = {}
-    for job, run in runs.items():
-        record, _ = read_record(tracker, run)
-        if record is None or record.finished_at is None:
-            continue
-        wall_s = (record.finished_at - record.created_at).total_seconds()
-        status = JobStatus(str(record.status))
-        outcomes[job] = Outcome(job, status, wall_s, error=record.error, runs=(run,))
-    return outcomes
+    judged = ((job, judge_by_run(tracker, job, run)) for job, run in runs.items())
+    return {job: outcome for job, outcome in judged if outcome is not None}
+
+
+def judge_by_run(tracker: ExperimentTracker, job: int, run: str) -> Outcome | None:
+    """Judge, by its run alone, a job whose end nobody wrote down as the sweep's parent was gone; None if it goes on."""
+    record, _ = read_record(tracker, run)
+    if record is None or record.finished_at is None:
+        return None
+    wall_s = (record.finished_at - record.created_at).total_seconds()
+    return Outcome(job, JobStatus(str(record.status)), wall_s, error=record.error, runs=(run,))
 
 
 def last_record(tracker: ExperimentTracker, outcome: Outcome) -> tuple[RunRecord | None, str | None]:

@@ -30,6 +30,7 @@ ONE_PER_SWEEP = (
     "hydra.sweeper.max_failures",
     "hydra.sweeper.fail_fast",
     "hydra.sweeper.output",
+    "hydra.sweeper.resume",
     "hydra.launcher.n_jobs",
     "hydra.launcher.threads",
     "hydra.launcher.timeout",

@@ -31,6 +31,7 @@ from omegaconf import DictConfig
 from omegaconf.basecontainer import BaseContainer
 
 from sweeps.executor.memory import offer_to_the_oom_killer
+from sweeps.lock import hold_as_job
 from sweeps.results import pack_result, plain_value
 from sweeps.slots import Slot, limit_threads
 from tracking import job_context
@@ -47,6 +48,7 @@ class Common:
     task_function: TaskFunction
     singletons: Any
     sweep: str
+    folder: Path | None
     wants_results: bool
 
 
@@ -69,13 +71,19 @@ class Assignment:
 
 
 def pack_common(
-    hydra_context: HydraContext, task_function: TaskFunction, sweep: str, *, wants_results: bool = False
+    hydra_context: HydraContext,
+    task_function: TaskFunction,
+    sweep: str,
+    folder: Path | None = None,
+    *,
+    wants_results: bool = False,
 ) -> bytes:
     """Pickle what all jobs share; functions that cannot be imported by name travel by value.
 
-    With `wants_results` an outcome carries Hydra's own result, see `sweeps.results`.
+    Each child holds the jobs' lock in `folder`, if one is given. With `wants_results` an outcome carries
+    Hydra's own result, see `sweeps.results`.
     """
-    shared = Common(hydra_context, task_function, Singleton.get_state(), sweep, wants_results)
+    shared = Common(hydra_context, task_function, Singleton.get_state(), sweep, folder, wants_results)
     data: bytes = cloudpickle.dumps(shared)
     return data
 
@@ -92,7 +100,7 @@ def main(connection: Connection, common_data: bytes) -> None:
         faulthandler.enable()
         limit_threads(assignment.slot)
         try:
-            common = common or cloudpickle.loads(common_data)
+            common = common or _unpack(common_data)
             with _tracked(connection, common, assignment), _as_found():
                 result = _run(common, cloudpickle.loads(assignment.config))
                 message = _describe(result)
@@ -108,6 +116,13 @@ def main(connection: Connection, common_data: bytes) -> None:
         if done:
             break
     connection.close()
+
+
+def _unpack(data: bytes) -> Common:
+    common: Common = cloudpickle.loads(data)
+    if common.folder is not None:
+        hold_as_job(common.folder)
+    return common
 
 
 def _receive(connection: Connection) -> Assignment | None:
@@ -196,6 +211,7 @@ def _tracked(connection: Connection, common: Common, assignment: Assignment) -> 
         key=assignment.key,
         config_hash=assignment.config_hash,
         attempt=assignment.attempt,
+        previous=assignment.previous,
         on_start=on_start,
     ):
         yield

@@ -1,8 +1,8 @@
 """``jobs.jsonl``: what happened to each job of a sweep, appended by the sweep's parent alone."""
 
 import threading
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,44 @@ def read_runs(path: Path) -> dict[int, str]:
     return {entry["job"]: entry["run"] for entry in entries if entry.get("event") == "run"}
 
 
+@dataclass(frozen=True)
+class Past:
+    """What a ledger says about one job: its last outcome, the attempts at it, and all runs these opened.
+
+    `is_open` when an attempt began whose end nobody wrote down; `open_run` is that one's last run.
+    """
+
+    outcome: Outcome | None = None
+    attempts: int = 0
+    runs: tuple[str, ...] = ()
+    is_open: bool = False
+    open_run: str | None = None
+
+
+def read_past(path: Path) -> dict[int, Past]:
+    """Return what happened to each job that a ledger names; a torn last line is skipped."""
+    past: dict[int, Past] = {}
+    for entry in read_lines(path):
+        kind, number = entry.get("event"), entry.get("job")
+        known = past.get(number, Past())
+        if kind == "started":
+            attempts = max(known.attempts, entry.get("attempt", 1))
+            past[number] = replace(known, attempts=attempts, is_open=True, open_run=None)
+        elif kind == "run":
+            past[number] = replace(known, runs=_with(known.runs, entry["run"]), open_run=entry["run"])
+        elif kind == "retry":
+            past[number] = replace(known, open_run=None)
+        elif kind == "finished":
+            outcome = _outcome(entry)
+            runs = _with(known.runs, *outcome.runs)
+            past[number] = replace(known, outcome=outcome, runs=runs, is_open=False, open_run=None)
+    return past
+
+
+def _with(runs: tuple[str, ...], *more: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*runs, *more)))
+
+
 def read_durations(path: Path) -> dict[str, float]:
     """Return what the completed jobs in a ledger took, in seconds, by job key."""
     keys: dict[int, str] = {}
@@ -72,17 +110,21 @@ def _outcomes(path: Path) -> Iterator[Outcome]:
         return
     for entry in read_lines(path):
         if entry.get("event") == "finished":
-            yield Outcome(
-                job=entry["job"],
-                status=JobStatus(entry["status"]),
-                wall_s=entry["wall_s"],
-                value=_value(entry.get("value")),
-                error=entry.get("error"),
-                traceback=entry.get("traceback"),
-                runs=tuple(entry["runs"]),
-                reason=None if entry.get("reason") is None else Reason(entry["reason"]),
-                attempt=entry.get("attempt", 1),
-            )
+            yield _outcome(entry)
+
+
+def _outcome(entry: Mapping[str, Any]) -> Outcome:
+    return Outcome(
+        job=entry["job"],
+        status=JobStatus(entry["status"]),
+        wall_s=entry["wall_s"],
+        value=_value(entry.get("value")),
+        error=entry.get("error"),
+        traceback=entry.get("traceback"),
+        runs=tuple(entry["runs"]),
+        reason=None if entry.get("reason") is None else Reason(entry["reason"]),
+        attempt=entry.get("attempt", 1),
+    )
 
 
 def _value(raw: Any) -> float | dict[str, float] | None:

@@ -1,8 +1,10 @@
 """What a sweep is going to run, frozen in ``plan.json`` before the first job starts."""
 
 import hashlib
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sweeps.settings import SweeperSettings
-from tracking.files import read_json, write_json
+from tracking.files import decode, encode, read_json, write_json
 from tracking.version import __version__
 
 PLAN_VERSION = 1
@@ -24,14 +26,27 @@ def hash_configs(task: DictConfig, ignores: frozenset[str] = frozenset()) -> tup
     do not change what a job computes (paths, tracking, machine settings): jobs of different sweeps are the same
     if their keys are.
     """
+    whole = _plain(task)
+    return _digest(_kept(whole, ignores)), _digest(whole)
+
+
+def computed_from(task: DictConfig, ignores: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """Return a task's config as plain data, as it reads back from JSON, without the top-level keys in `ignores`."""
+    kept: dict[str, Any] = decode(encode(_kept(_plain(task), ignores)))
+    return kept
+
+
+def _plain(task: DictConfig) -> dict[str, Any]:
     try:
         container = OmegaConf.to_container(task, resolve=True)
     except OmegaConfBaseException:  # an interpolation that only the running job can resolve
         container = OmegaConf.to_container(task, resolve=False)
     assert isinstance(container, dict)  # noqa: S101 - a DictConfig gives a dict
-    whole = {str(key): value for key, value in container.items()}
-    kept = {key: value for key, value in whole.items() if key not in ignores}
-    return _digest(kept), _digest(whole)
+    return {str(key): value for key, value in container.items()}
+
+
+def _kept(whole: Mapping[str, Any], ignores: frozenset[str]) -> dict[str, Any]:
+    return {key: value for key, value in whole.items() if key not in ignores}
 
 
 def _digest(value: Mapping[str, Any]) -> str:
@@ -51,6 +66,9 @@ class Plan:
     report: tuple[str, ...] | None
     jobs: tuple[Mapping[str, Any], ...]
     seed_key: str | None = None  # the swept key by which jobs are repeats of one candidate
+    cwd: str | None = None  # the folder that `command` was given in
+    config: Mapping[str, Any] | None = None  # what a task computes from, before a job's own overrides
+    code: Mapping[str, str] | None = None  # hashes of the source files the task comes from
 
     def save(self, path: Path) -> None:
         """Write the plan; it is never written again."""
@@ -69,6 +87,9 @@ class Plan:
             report=None if raw["report"] is None else tuple(raw["report"]),
             jobs=tuple(raw["jobs"]),
             seed_key=raw.get("seed_key"),
+            cwd=raw.get("cwd"),
+            config=raw.get("config"),
+            code=raw.get("code"),
         )
 
 
@@ -78,14 +99,15 @@ def make_plan(
     swept: Sequence[str],
     jobs: Sequence[Mapping[str, Any]],
     *,
-    created_at: str,
-    command: Sequence[str],
+    config: Mapping[str, Any] | None = None,
+    code: Mapping[str, str] | None = None,
 ) -> Plan:
-    """Describe a sweep as plain data; `jobs` are as `Planner.described` gives them."""
+    """Describe a sweep as plain data, with the command that is running; `jobs` are as `Planner.described` gives them."""
     return Plan(
         sweep=sweep_id,
-        created_at=created_at,
-        command=tuple(command),
+        created_at=datetime.now().astimezone().isoformat(),
+        # As it was typed, `-m package` and the interpreter's options included.
+        command=(sys.executable, *sys.orig_argv[1:]),
         swept=tuple(swept),
         objective={
             "metric": settings.objective.metric,
@@ -95,4 +117,7 @@ def make_plan(
         report=settings.report,
         jobs=tuple(jobs),
         seed_key=settings.space.seed_key if settings.space.seed_key in swept else None,
+        cwd=str(Path.cwd()),
+        config=config,
+        code=code,
     )

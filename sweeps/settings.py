@@ -126,6 +126,9 @@ class SweeperSettings:
     key_ignores: frozenset[str]
     promotion: Promotion | None
     output: OutputMode = OutputMode.AUTO
+    resume: str | None = None
+    resume_failed: bool = False
+    resume_changed: bool = False
 
     def tolerates(self, failed: int, total: int) -> bool:
         """Whether `failed` of `total` jobs is within ``max_failures`` (a share when below 1)."""
@@ -176,6 +179,9 @@ def sweeper_settings(config: DictConfig) -> SweeperSettings:
         key_ignores=frozenset(raw["key_ignores"]),
         promotion=_promotion(raw["promotion"] or {}),
         output=_choice("output", raw["output"], OutputMode),
+        resume=raw["resume"],
+        resume_failed=raw["resume_failed"],
+        resume_changed=raw["resume_changed"],
     )
 
 

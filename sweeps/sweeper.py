@@ -7,10 +7,9 @@ the jobs that finished are ranked.
 import contextlib
 import logging
 import signal
-import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
@@ -18,26 +17,28 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, flag_override
 
 from sweeps.aggregate import aggregate, last_record, objective_value, read_record
-from sweeps.compose import Composer
+from sweeps.compose import Composer, task_view
 from sweeps.errors import (
     JobsFailedError,
     ObjectiveError,
-    SettingsError,
     SweepError,
     SweepInterruptedError,
 )
 from sweeps.executor.base import Event, Executor, Job, JobStatus, Outcome, Reason
 from sweeps.executor.local import LocalExecutor
 from sweeps.executor.stock import StockExecutor
+from sweeps.folders import abandon, claim, find_sweep
 from sweeps.job import pack_common
 from sweeps.json_lines import stdout_to_itself
 from sweeps.leaderboard import Leaderboard
-from sweeps.ledger import Ledger
-from sweeps.plan import Plan, make_plan
+from sweeps.ledger import Ledger, Past
+from sweeps.lock import locked
+from sweeps.plan import Plan, computed_from, make_plan
 from sweeps.planner import Planner
 from sweeps.preview import Durations, show_plan, write_plan
 from sweeps.progress import Progress, telling
 from sweeps.promotion import promote_winner
+from sweeps.resume import NOTHING, Earlier, code_state, resume_hint, take_over
 from sweeps.scoreboard import Scoreboard
 from sweeps.settings import (
     LauncherSettings,
@@ -51,9 +52,10 @@ from sweeps.space import Space, expand, read_space
 from sweeps.table import counted, make_console
 from sweeps.usage import BEGAN, ENDED
 from tracking import ExperimentTracker, RunStatus, TrackingError
-from tracking.names import check_component
 
 log = logging.getLogger(__name__)
+
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run(
@@ -77,32 +79,54 @@ def run(
         planner.check()
         _show(planner, _swept(space, settings), settings, launcher)
         return None
-    sweep_dir = _claim(settings)
-    try:
-        _place(config, sweep_dir)
-        executor: Executor
-        if is_our_launcher(config):
-            executor = LocalExecutor(launcher, pack_common(hydra_context, task_function, sweep_dir.name))
-        else:
-            executor = StockExecutor(hydra_context, task_function, config, settings, sweep_dir.name)
-        planner = Planner(
-            Composer(hydra_context.config_loader, config, space.fixed), space.fixed, points, settings
-        )
-        planner.check()
-        plan = make_plan(
-            sweep_dir.name,
-            settings,
-            _swept(space, settings),
-            list(planner.described()),
-            created_at=datetime.now().astimezone().isoformat(),
-            command=sys.argv,
-        )
-        plan.save(sweep_dir / "plan.json")
-        OmegaConf.save(config, sweep_dir / "multirun.yaml")
-    except BaseException:
-        _abandon(sweep_dir)
-        raise
-    return _run_planned(settings, launcher, sweep_dir, plan, planner, executor)
+    goes_on = settings.resume is not None
+    sweep_dir = (
+        find_sweep(settings.store.absolute(), Path(str(settings.resume)).name)
+        if goes_on
+        else claim(settings.store, settings.name)
+    )
+    with locked(sweep_dir):
+        try:
+            _place(config, sweep_dir)
+            executor = _executor(hydra_context, task_function, config, settings, sweep_dir)
+            planner = Planner(
+                Composer(hydra_context.config_loader, config, space.fixed), space.fixed, points, settings
+            )
+            planner.check()
+            with task_view(config) as task:
+                base = computed_from(task, settings.key_ignores)
+            plan = make_plan(
+                sweep_dir.name,
+                settings,
+                _swept(space, settings),
+                list(planner.described()),
+                config=base,
+                code=code_state(task_function),
+            )
+            if goes_on:
+                plan, earlier = take_over(sweep_dir, plan, settings)
+            else:
+                earlier = NOTHING
+                plan.save(sweep_dir / "plan.json")
+                OmegaConf.save(config, sweep_dir / "multirun.yaml")
+        except BaseException:
+            if not goes_on:
+                abandon(sweep_dir)
+            raise
+        return _run_planned(settings, launcher, plan, planner, executor, earlier)
+
+
+def _executor(
+    hydra_context: HydraContext,
+    task_function: TaskFunction,
+    config: DictConfig,
+    settings: SweeperSettings,
+    sweep_dir: Path,
+) -> Executor:
+    if not is_our_launcher(config):
+        return StockExecutor(hydra_context, task_function, config, settings, sweep_dir.name)
+    common = pack_common(hydra_context, task_function, sweep_dir.name, sweep_dir)
+    return LocalExecutor(launcher_settings(config), common)
 
 
 def _show(
@@ -119,10 +143,10 @@ def _show(
 def _run_planned(
     settings: SweeperSettings,
     launcher: LauncherSettings,
-    sweep_dir: Path,
     plan: Plan,
     planner: Planner,
     executor: Executor,
+    earlier: Earlier,
 ) -> Leaderboard:
     durations, tracker = Durations.of_store(settings.store), ExperimentTracker(settings.store)
     board = Scoreboard(
@@ -134,8 +158,9 @@ def _run_planned(
         typical_s=durations.typical_s,
     )
     with telling(settings.output, board, lambda run: read_record(tracker, run)[0]) as progress:
-        sweep = _Sweep(settings, sweep_dir, plan, planner, executor, progress, slots=launcher.n_jobs)
-        return sweep.run()
+        sweep = _Sweep(settings, plan, planner, executor, progress, earlier=earlier, slots=launcher.n_jobs)
+        sweep.take_note(board)
+        return sweep.run() if sweep.has_jobs else sweep.conclude()
 
 
 def _place(config: DictConfig, sweep_dir: Path) -> None:
@@ -154,18 +179,20 @@ class _Sweep:
     def __init__(
         self,
         settings: SweeperSettings,
-        sweep_dir: Path,
         plan: Plan,
         planner: Planner,
         executor: Executor,
         progress: Progress,
         *,
+        earlier: Earlier,
         slots: int,
     ) -> None:
         self._settings = settings
-        self._dir = sweep_dir
+        self._dir = sweep_dir = settings.store.absolute() / "sweeps" / plan.sweep
         self._planner = planner
-        self._order = Durations.of_store(settings.store).longest_first(plan.jobs)
+        self._earlier = earlier
+        order = Durations.of_store(settings.store).longest_first(plan.jobs)
+        self._order = [number for number in order if number not in earlier.kept]
         self._executor = executor
         self._tracker = ExperimentTracker(settings.store)
         self._ledger = Ledger(sweep_dir / "jobs.jsonl")
@@ -177,10 +204,38 @@ class _Sweep:
         self._stopped_for_failures = False
         self._fault: TrackingError | None = None
 
+    @property
+    def has_jobs(self) -> bool:
+        """Whether a job is left to run."""
+        return bool(self._order)
+
+    def take_note(self, board: Scoreboard) -> None:
+        """Put down what earlier lives of the sweep left: outcomes on the board, ends in the ledger and the runs."""
+        for outcome in self._earlier.found:
+            self._ledger.finish(outcome)
+        for number, past in self._earlier.past.items():
+            self._close_runs(number, past.runs, JobStatus.KILLED, "the sweep ended before it did")
+        for outcome in self._earlier.kept.values():
+            record, fault = last_record(self._tracker, outcome)
+            value = None if fault else objective_value(self._settings.objective, outcome, record)
+            board.finished(outcome, value)
+
+    def conclude(self) -> Leaderboard:
+        """Show the leaderboard of a sweep whose jobs had all ended; promote its winner if that was not done."""
+        self._progress.say(f"Sweep {self._dir.name}: nothing to do, all of its jobs have ended")
+        board = aggregate(self._dir)
+        self._progress.ranked(board)
+        if not (self._dir / "promotion.json").exists():
+            self._promote(board)
+        return board
+
     def run(self) -> Leaderboard:
         try:
             with self._signals():
                 self._progress.began(_shown(self._dir))
+                if self._earlier is not NOTHING:
+                    done = f"{len(self._earlier.kept)} of {counted(len(self._planner), 'job')}"
+                    self._progress.say(f"resumed: {done} had ended, {len(self._order)} to run")
                 with self._noticing_faults():
                     self._ledger.mark(BEGAN, slots=self._slots)
                 with self._progress.drawing():
@@ -204,11 +259,14 @@ class _Sweep:
         self._progress.ranked(board)
         self._raise_if_interrupted(board)
         self._raise_if_unranked(board)
+        self._promote(board)
+        self._raise_if_failed(board)
+        return board
+
+    def _promote(self, board: Leaderboard) -> None:
         if self._settings.promotion is not None:
             decision = promote_winner(board, self._settings.store, self._settings.promotion)
             self._progress.decided(decision)
-        self._raise_if_failed(board)
-        return board
 
     def _jobs(self) -> Iterator[Job]:
         """Build each job when its turn comes; one whose config turns out to be impossible fails alone."""
@@ -219,7 +277,8 @@ class _Sweep:
                 text = " ".join(str(error).split())
                 self._finish(Outcome(number, JobStatus.FAILED, 0.0, error=text, reason=Reason.REFUSED))
             else:
-                yield job
+                past = self._earlier.past.get(number, Past())
+                yield replace(job, attempt=past.attempts + 1, previous=past.runs)
 
     def _hear(self, event: Event) -> None:
         if event.kind == "retry":
@@ -272,7 +331,7 @@ class _Sweep:
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
-        """Turn SIGINT and SIGTERM into an orderly stop; once more ends the jobs at once."""
+        """Turn SIGINT, SIGTERM and SIGHUP into an orderly stop; once more ends the jobs at once."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -285,7 +344,9 @@ class _Sweep:
             )
             self._executor.stop()
 
-        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        # Whoever ignores one of them, as nohup does SIGHUP, has a reason.
+        heard = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
+        before = {number: signal.signal(number, stop) for number in heard}
         try:
             yield
         finally:
@@ -296,7 +357,8 @@ class _Sweep:
         if self._interrupted:
             done = board.count("completed")
             raise SweepInterruptedError(
-                f"stopped by {self._interrupted.name}: {done} of {counted(len(board.rows), 'job')} completed, nothing was promoted",
+                f"stopped by {self._interrupted.name}: {done} of {counted(len(board.rows), 'job')} completed, nothing was promoted; "
+                f"go on with: {resume_hint(self._dir)}",
                 128 + self._interrupted,
             )
 
@@ -324,39 +386,6 @@ class _Sweep:
             raise JobsFailedError(
                 f"{failed} of {counted(len(board.rows), 'job')} failed (max_failures={self._settings.max_failures:g})"
             )
-
-
-def _claim(settings: SweeperSettings) -> Path:
-    """Make the sweep's folder, which must be new: named by the setting, or by the time."""
-    parent = (settings.store / "sweeps").absolute()
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        if settings.name is not None:
-            folder = parent / check_component("sweep.name", settings.name)
-            folder.mkdir()
-            return folder
-        stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
-        for attempt in range(1, 1000):
-            folder = parent / (stamp if attempt == 1 else f"{stamp}-{attempt}")
-            try:
-                folder.mkdir()
-            except FileExistsError:
-                continue
-            return folder
-    except FileExistsError:
-        raise SettingsError(
-            f"sweep.name={settings.name}: {parent / str(settings.name)} exists; choose a new name"
-        ) from None
-    except (OSError, TrackingError) as error:
-        raise SettingsError(f"cannot make a sweep folder in {parent}: {error}") from error
-    raise SettingsError(f"no free sweep folder {parent / stamp}")
-
-
-def _abandon(sweep_dir: Path) -> None:
-    """Remove the folder of a sweep that was refused before it began."""
-    for name in ("plan.json", "multirun.yaml"):
-        (sweep_dir / name).unlink(missing_ok=True)
-    sweep_dir.rmdir()
 
 
 def _shown(path: Path) -> Path:

@@ -51,6 +51,9 @@ class SweeperConf:
     filter: str | None = None  # only points whose config fulfils this expression
     output: str = "auto"  # auto (a table on a terminal, lines elsewhere), table, lines or json
     dry_run: bool = False  # show the jobs and start nothing
+    resume: str | None = None  # go on with this sweep: its id, or latest
+    resume_failed: bool = False  # run its failed jobs again too
+    resume_changed: bool = False  # also when configs or code changed since
     objective: ObjectiveConf = field(default_factory=ObjectiveConf)
     report: list[str] | None = None  # metrics shown beside the objective; every test_* when null
     max_failures: float = 0  # failed jobs tolerated: a count, or a share when below 1

@@ -23,9 +23,11 @@ COMMANDS: dict[str, str] = {
     "logs": "jobs:logs",
     "leaderboard": "ranking:leaderboard",
     "aggregate": "ranking:aggregate",
+    "resume": "life:resume",
+    "cancel": "life:cancel",
 }
 
-HELP = """Look at sweeps.
+HELP = """Look at sweeps, end them, and go on with them.
 
 Examples:
 

@@ -64,6 +64,13 @@ def go_wrong(fault: str, x: int) -> object:
         except FileExistsError:
             return None
         os.kill(os.getpid(), signal.SIGKILL)
+    if fault == "waits_at_first" or (fault == "waits_at_first_if_three" and x == 3):
+        try:
+            Path(f"waited-{x}").touch(exist_ok=False)
+        except FileExistsError:
+            return None
+        Path(f"waiting-{os.getpid()}").touch()
+        time.sleep(600)
     if fault == "takes_a_second":
         time.sleep(1)
     if fault == "gpu":

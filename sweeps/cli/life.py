@@ -1,0 +1,83 @@
+"""The commands that end a sweep early and go on with it."""
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sweeps.errors import SweepError
+from sweeps.folders import find_sweep
+from sweeps.lock import Parent, parent_of
+from sweeps.plan import Plan
+from sweeps.resume import resume_command, resume_hint
+
+Store = Annotated[Path, typer.Option(envvar="PODIUM_STORE", help="The store that holds sweeps/.")]
+Sweep = Annotated[str, typer.Argument(help="A sweep's id, 'latest', or the path of its folder.")]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(help="Settings to change, as on the command line: sweep.n_jobs=8")
+]
+
+BETWEEN_S = 1.0  # what a parent gets to hear the first signal before the second one
+
+
+def resume(
+    sweep: Sweep = "latest",
+    overrides: Overrides = None,
+    store: Store = Path("experiments"),
+    failed: Annotated[bool, typer.Option("--failed", help="Run the failed jobs again too.")] = False,
+    changed: Annotated[
+        bool, typer.Option("--changed", help="Go on although configs or code changed since.")
+    ] = False,
+) -> None:
+    """Go on with a sweep that ended early, by the command and in the folder it was started with.
+
+    Jobs that ended are kept, the others run.
+    Example: python -m sweeps resume latest
+    """
+    folder = find_sweep(store, sweep)
+    plan = Plan.read(folder / "plan.json")
+    parent = parent_of(folder)
+    if parent is not None:
+        raise SweepError(f"{plan.sweep}: this sweep still runs ({parent})")
+    more = [*(overrides or ())]
+    more += ["hydra.sweeper.resume_failed=true"] if failed else []
+    more += ["hydra.sweeper.resume_changed=true"] if changed else []
+    command = resume_command(plan, more)
+    try:
+        os.chdir(str(plan.cwd))
+        os.execv(command[0], command)  # noqa: S606 - the user's own command, as recorded
+    except OSError as error:
+        raise SweepError(f"{plan.sweep}: cannot run {command[0]} in {plan.cwd}: {error}") from error
+
+
+def cancel(
+    sweep: Sweep = "latest",
+    store: Store = Path("experiments"),
+    now: Annotated[bool, typer.Option("--now", help="End the running jobs at once.")] = False,
+) -> None:
+    """Ask a sweep that runs to stop: running jobs may finish their runs, and what had completed is ranked.
+
+    Example: python -m sweeps cancel latest
+    """
+    folder = find_sweep(store, sweep)
+    parent = parent_of(folder)
+    if parent is None:
+        raise SweepError(f"{folder.name}: this sweep does not run")
+    if not parent.is_here():
+        raise SweepError(f"{folder.name}: runs elsewhere: {parent}; cancel it there")
+    os.kill(parent.pid, signal.SIGTERM)
+    if now and _still_there(parent):
+        os.kill(parent.pid, signal.SIGTERM)
+    typer.echo(f"Asked {parent} to stop {folder.name}; go on with it later: {resume_hint(folder.absolute())}")
+
+
+def _still_there(parent: Parent) -> bool:
+    deadline = time.monotonic() + BETWEEN_S
+    while parent.is_here():
+        if time.monotonic() > deadline:
+            return True
+        time.sleep(BETWEEN_S / 20)
+    return False
