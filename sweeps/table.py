@@ -199,8 +199,10 @@ def used(board: Leaderboard) -> str:
     usage = board.usage
     if usage is None:
         return counted(len(board.rows), "job")
-    took = f"{counted(len(board.rows), 'job')} in {duration(usage.wall_s)}, {usage.slots} at once"
-    return f"{took}, slots busy {usage.utilisation:.0%} of the time"
+    ran = sum(row.status != JobStatus.CANCELLED and row.duration_s is not None for row in board.rows)
+    jobs = counted(len(board.rows), "job")
+    took = f"{jobs if ran == len(board.rows) else f'{ran} of {jobs}'} in {duration(usage.wall_s)}"
+    return f"{took}, {usage.slots} at once, slots busy {usage.utilisation:.0%} of the time"
 
 
 def _jobs(rows: Sequence[Row]) -> str:

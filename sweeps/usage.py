@@ -36,11 +36,13 @@ class _Life:
         self.slots = slots
         self.began = self.last = began
         self.busy_s = 0.0
+        self.has_slots = True  # which a launcher that is not ours does not tell
         self._running: dict[int, datetime] = {}
 
     def hear(self, entry: dict[str, Any], at: datetime) -> None:
         self.last = at
         if entry["event"] == "started":
+            self.has_slots = self.has_slots and "slot" in entry
             self._running[entry["job"]] = at
         elif entry["event"] in {"retry", "finished"}:
             self._running.pop(entry["job"], None)
@@ -66,7 +68,7 @@ def read_usage(ledger: Path) -> Usage | None:
         elif lives:
             lives[-1].hear(entry, at)
     available_s = sum(life.slots * life.wall_s for life in lives)
-    if not available_s:
+    if not available_s or not all(life.has_slots for life in lives):
         return None
     busy_s = sum(life.all_busy_s for life in lives)
     return Usage(

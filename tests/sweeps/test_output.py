@@ -11,6 +11,9 @@ from pathlib import Path
 import orjson
 import pytest
 
+from sweeps.leaderboard import Leaderboard, Row
+from sweeps.settings import At, Direction, Objective
+from sweeps.table import used
 from sweeps.usage import Usage, read_usage
 
 
@@ -22,7 +25,7 @@ def ledger(folder: Path, *entries: tuple[int, dict]) -> Path:
 
 
 def start_of(job: int) -> dict:
-    return {"event": "started", "job": job}
+    return {"event": "started", "job": job, "slot": job}
 
 
 def end_of(job: int, wall_s: float) -> dict:
@@ -144,3 +147,20 @@ def test_the_time_between_two_lives_of_a_sweep_counts_for_nothing(tmp_path: Path
 def test_a_ledger_that_tells_no_slots_gives_no_figure(tmp_path: Path) -> None:
     assert read_usage(tmp_path / "jobs.jsonl") is None
     assert read_usage(ledger(tmp_path, (0, start_of(0)), (5, end_of(0, 5.0)))) is None
+
+
+def test_a_launcher_that_tells_no_slots_gives_no_figure(tmp_path: Path) -> None:
+    began = {"event": "began", "slots": 2}
+    path = ledger(tmp_path, (0, began), (0, {"event": "started", "job": 0}), (5, end_of(0, 5.0)))
+    assert read_usage(path) is None
+
+
+def test_jobs_that_never_ran_are_not_counted_as_done_in_the_time() -> None:
+    rows = (
+        Row(1, 0, "run_001", {}, 0.5, {}, 1, 4.0, "completed", None),
+        Row(None, 1, None, {}, None, {}, None, 0.0, "cancelled", "the sweep was stopped before it started"),
+        Row(None, 2, None, {}, None, {}, None, None, "unfinished", None),
+    )
+    objective = Objective("loss", Direction.MIN, At.BEST)
+    board = Leaderboard("mine", objective, (), (), rows, usage=Usage(2, 125.0, 242.5, 250.0, 0.97))
+    assert used(board) == "1 of 3 jobs in 2:05, 2 at once, slots busy 97% of the time"
