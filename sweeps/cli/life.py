@@ -3,19 +3,17 @@
 import os
 import signal
 import time
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from sweeps.cli.options import DEFAULT_STORE, StoreOption, SweepArgument
 from sweeps.errors import SweepError
 from sweeps.folders import find_sweep
 from sweeps.lock import Parent, parent_of
 from sweeps.plan import Plan
 from sweeps.resume import resume_command, resume_hint
 
-Store = Annotated[Path, typer.Option(envvar="PODIUM_STORE", help="The store that holds sweeps/.")]
-Sweep = Annotated[str, typer.Argument(help="A sweep's id, 'latest', or the path of its folder.")]
 Overrides = Annotated[
     list[str] | None, typer.Argument(help="Settings to change, as on the command line: sweep.n_jobs=8")
 ]
@@ -24,9 +22,9 @@ BETWEEN_S = 1.0  # what a parent gets to hear the first signal before the second
 
 
 def resume(
-    sweep: Sweep = "latest",
+    sweep: SweepArgument = "latest",
     overrides: Overrides = None,
-    store: Store = Path("experiments"),
+    store: StoreOption = DEFAULT_STORE,
     failed: Annotated[bool, typer.Option("--failed", help="Run the failed jobs again too.")] = False,
     changed: Annotated[
         bool, typer.Option("--changed", help="Go on although configs or code changed since.")
@@ -54,8 +52,8 @@ def resume(
 
 
 def cancel(
-    sweep: Sweep = "latest",
-    store: Store = Path("experiments"),
+    sweep: SweepArgument = "latest",
+    store: StoreOption = DEFAULT_STORE,
     now: Annotated[bool, typer.Option("--now", help="End the running jobs at once.")] = False,
 ) -> None:
     """Ask a sweep that runs to stop: running jobs may finish their runs, and what had completed is ranked.

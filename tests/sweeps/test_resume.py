@@ -218,14 +218,8 @@ def test_other_values_are_accepted_when_asked_for_and_other_jobs_never(
 
 
 def test_changed_code_is_named(tmp_path: Path, podium: Callable) -> None:
-    for name in ("app.py", "config.yaml", "bare.yaml"):
-        (tmp_path / name).write_text((APP.parent / name).read_text())
-    (tmp_path / "shape").mkdir()
-    for option in (APP.parent / "shape").iterdir():
-        (tmp_path / "shape" / option.name).write_text(option.read_text())
-    command = [sys.executable, "app.py", "-m", "x=1,2", "hydra.sweeper.name=mine", "fault=raise"]
-    environment = {**os.environ, "PYTHONPATH": str(APP.parents[4])}
-    subprocess.run(command, cwd=tmp_path, env=environment, check=False, capture_output=True)
+    copy_app(tmp_path)
+    run_in(tmp_path, *COMMAND, "fault=raise")
     (tmp_path / "app.py").write_text((tmp_path / "app.py").read_text().replace("x - 2", "x - 1"))
     refused = podium("resume", "mine", "--failed")
     assert refused.code == 1
@@ -268,5 +262,34 @@ def test_a_named_sweep_that_exists_says_how_to_go_on(sweep: Callable) -> None:
 
 
 def test_a_sweep_that_is_not_there_is_said_not_to_be(sweep: Callable, podium: Callable) -> None:
-    assert "nope: no such sweep" in sweep(*BASE, "hydra.sweeper.resume=nope").err
     assert "no sweeps in experiments" in podium("resume", "latest").err
+    sweep(*BASE)
+    assert "nope: no such sweep" in sweep(*BASE, "hydra.sweeper.resume=nope").err
+    assert "nope: no such sweep" in podium("resume", "nope").err
+
+
+def test_a_file_that_was_edited_meanwhile_is_named_by_the_jobs_it_changes(tmp_path: Path) -> None:
+    copy_app(tmp_path)
+    command = [*COMMAND, "shape=square,triangle", "fault=raise"]
+    run_in(tmp_path, *command)
+    (tmp_path / "shape" / "triangle.yaml").write_text("sides: 7\n")
+    again = run_in(tmp_path, *command, "hydra.sweeper.resume=mine", "hydra.sweeper.resume_failed=true")
+    assert again.returncode == 1
+    assert "job 1 (shape=triangle): its config: " in again.stderr
+    assert "job 0" not in again.stderr
+
+
+COMMAND = (sys.executable, "app.py", "-m", "x=1", "hydra.sweeper.name=mine")
+
+
+def copy_app(folder: Path) -> None:
+    for name in ("app.py", "config.yaml", "bare.yaml"):
+        (folder / name).write_text((APP.parent / name).read_text())
+    (folder / "shape").mkdir()
+    for option in (APP.parent / "shape").iterdir():
+        (folder / "shape" / option.name).write_text(option.read_text())
+
+
+def run_in(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(APP.parents[4])}
+    return subprocess.run(command, cwd=folder, env=environment, check=False, capture_output=True, text=True)
