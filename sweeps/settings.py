@@ -5,7 +5,7 @@ the config is composed; what is left to check here is whether the values can wor
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib.util import find_spec
@@ -276,11 +276,11 @@ def launcher_settings(config: DictConfig) -> LauncherSettings:
     )
 
 
-def _gpus(raw: Sequence[Any] | None) -> tuple[str, ...]:
+def _gpus(raw: Any) -> tuple[str, ...]:
     """The devices as ``CUDA_VISIBLE_DEVICES`` names them; numbers count among those visible to this process."""
-    names = tuple(str(each) for each in raw or ())
-    if len(set(names)) != len(names) or not all(names):
-        raise SettingsError(f"gpus={list(names)}: allowed are different devices, such as [0,1], or null")
+    names = tuple(str(each) for each in raw) if isinstance(raw, list) else ()
+    if len(set(names)) != len(names) or not all(names) or not isinstance(raw, list | None):
+        raise SettingsError(f"gpus={raw}: allowed are different devices, such as [0,1], or null")
     visible = [each for each in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if each]
     if not visible:
         return names

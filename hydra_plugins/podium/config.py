@@ -79,7 +79,7 @@ class LauncherConf:
     memory_limit: Any = None  # how much memory a job may use, 4GB; no limit when null
     retries: int = 0  # how often a job is tried again
     retry_on: list[str] = field(default_factory=lambda: ["signal", "exit", "lost"])  # for which reasons
-    gpus: list[Any] | None = None  # devices to share out, [0, 1]; jobs see all when null
+    gpus: Any = None  # devices to share out, [0, 1]; jobs see all when null
     jobs_per_gpu: int = 1  # jobs at once on each of them
     isolation: str = "process"  # process: one per job; reuse: a child goes on with the next job
 

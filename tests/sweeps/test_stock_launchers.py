@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -114,3 +115,16 @@ def test_batches_of_no_jobs_are_refused(sweep: Callable) -> None:
     result = sweep(*BASIC, "x=1,2", "hydra.sweeper.max_batch_size=0")
     assert result.code == 1
     assert "max_batch_size=0: allowed is a whole number, 1 or more" in result.err
+
+
+def test_the_trainers_sweeps_may_choose_another_launcher(tmp_path: Path) -> None:
+    choice = ("hydra/launcher=basic", "sweep.dry_run=true", "training.learning_rate=1e-3,1e-2")
+    answer = subprocess.run(
+        [sys.executable, "-m", "trainer", "-m", *choice],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert "2 jobs, 1 at once" in answer.stdout
