@@ -141,7 +141,7 @@ def parse_lines(lines: Iterator[bytes] | Any, path: Path) -> Iterator[Any]:
         try:
             yield decode(line)
         except ValueError:
-            log.warning("%s: skipped a damaged line: %.80r", path, line)
+            log.warning("left out: %s: a damaged line: %.80r", path, line)
 
 
 def open_append(path: Path) -> int:

@@ -190,7 +190,7 @@ def _parse_lines(text: bytes, path: Path) -> Iterator[Line]:
             metrics = {name: stored_number(number) for name, number in value["metrics"].items()}
             yield Line(value["step"], str(value["timestamp"]), metrics)
         except (KeyError, TypeError, AttributeError, ValueError):
-            files.log.warning("%s: skipped a line that is no log call: %.80r", path, value)
+            files.log.warning("left out: %s: a line that is no log call: %.80r", path, value)
 
 
 def _dated(journal: BinaryIO) -> Iterator[tuple[datetime, Any, str, dict[str, Number]]]:

@@ -167,6 +167,47 @@ def test_a_damaged_manifest_takes_no_list_of_models_down(
     assert re.fullmatch(r"tracking: left out: .*ctr/v2/manifest\.json is not valid JSON .*\n", err)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["export"],
+        ["export", "ctr_model", "--histories"],
+        ["tag", "--filter", "test_auc > 0.8", "seen=yes"],
+        ["rename", "ctr_model", "other"],
+        ["delete", "--filter", "test_auc > 0.8", "--yes"],
+        ["search"],
+        ["reindex"],
+    ],
+)
+def test_whatever_leaves_a_damaged_run_out_names_it_once_and_the_exit_code_tells(
+    store: Path, say: Say, command: list[str]
+) -> None:
+    (store / "runs" / "run_003" / "run.json").write_text("{")
+    code, _, err = say(*command)
+    assert code == 1
+    assert re.fullmatch(r"tracking: left out: .*run_003/run\.json is not valid JSON .*\n", err)
+
+
+def test_a_history_that_is_damaged_is_left_out_of_an_export(store: Path, say: Say) -> None:
+    (store / "runs" / "run_001" / "metrics.json").write_text("{")
+    code, out, err = say("export", "ctr_model", "--histories")
+    assert code == 1
+    assert "run_002,val_auc,0,0.7" in out
+    assert re.fullmatch(r"tracking: left out: .*run_001/metrics\.json is not valid JSON .*\n", err)
+
+
+@pytest.mark.parametrize("command", ["models", "champion", "history"])
+def test_a_damaged_event_of_a_model_is_named_once_and_the_exit_code_tells(
+    models: ModelRegistry, store: Path, say: Say, command: str
+) -> None:
+    with (store / "models" / "ctr" / "events.jsonl").open("a") as events:
+        events.write('{"event": "crowned"}\n')
+    code, out, err = say(command, *(["ctr"] if command != "models" else []))
+    assert code == 1
+    assert "run_002" in out
+    assert re.fullmatch(r"tracking: left out: .*events\.jsonl: a line that is no event: .*crowned.*\n", err)
+
+
 def test_a_store_that_is_named_must_be_there_and_the_default_one_may_come_later(
     tmp_path: Path, say: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ import typer
 from tracking.cli import output
 from tracking.cli.casting import PlainCommand, PlainGroup
 from tracking.cli.commands import ASKED_TO_COMPLETE, COMMANDS, function_of
+from tracking.cli.notices import noticed
 from tracking.cli.short_forms import expand, unknown_word
 from tracking.errors import QueryError, TrackingError
 from tracking.version import __version__
@@ -75,8 +76,22 @@ def _options(
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command; its exit code. 1 is an error, 2 a wrong call; either is told on stderr."""
+    _open_streams()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a name the locale cannot show is no error
+    with noticed() as notices:
+        code = _run(arguments)
+    return code or int(notices.has_left_out)
+
+
+def _open_streams() -> None:
+    """Send nowhere what is said on a stream that is closed already."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115,PTH123 - to the end
+
+
+def _run(arguments: Sequence[str]) -> int:
     try:
         if arguments and arguments[0] == ASKED_TO_COMPLETE:
             return _complete(arguments[1:])

@@ -12,6 +12,7 @@ from typing import Any
 from tracking import files
 from tracking.errors import CorruptFileError
 from tracking.names import natural_key
+from tracking.store import warn_left_out
 
 Rows = Sequence[Sequence[Any]]
 
@@ -51,8 +52,8 @@ def title(text: str) -> None:
 
 def report(left_out: Sequence[CorruptFileError]) -> int:
     """Name on stderr what could not be shown; the exit code that tells of it."""
-    for message in dict.fromkeys(map(str, left_out)):
-        sys.stderr.write(f"tracking: left out: {safe(message)}\n")
+    for error in left_out:
+        warn_left_out(error)
     return 1 if left_out else 0
 
 

@@ -25,6 +25,7 @@ from tracking.cli.confirm import Outcome as Done
 from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.doctor import Examination, Outcome
 from tracking.doctor import examine as look_through
+from tracking.errors import CorruptFileError
 from tracking.quantities import byte_count, size_text, time_span
 from tracking.store import Store
 
@@ -196,13 +197,16 @@ def reindex(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> 
     if sys.stderr.isatty():
         place.index.progress = output.say_progress
     place.index.rebuild()
+    damaged: list[CorruptFileError] = []
+    place.catalog.rows(None, damaged.append)
+    code = output.report(damaged)  # before the publication, which names what it meets too
     if place.paths.runs.is_dir():
         place.publisher.publish(force=True)
     count = len(place.index.ask(lambda view: view.numbers()))
     output.say_json({"runs": count}) if as_json else output.say(
         f"Indexed {count} run{'s' if count != 1 else ''}."
     )
-    return 0
+    return code
 
 
 @contextlib.contextmanager

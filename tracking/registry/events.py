@@ -18,7 +18,7 @@ def read_events(paths: ModelPaths) -> list[ModelEvent]:
         try:
             events.append(_event(line))
         except (KeyError, TypeError, ValueError):
-            files.log.warning("%s: skipped a line that is no event: %.80r", paths.events, line)
+            files.log.warning("left out: %s: a line that is no event: %.80r", paths.events, line)
     return events
 
 

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tracking.errors import CorruptFileError
 from tracking.history import read_history
 from tracking.query import Field, FieldKind, MetricPart, parse_fields, resolve, value_of
 from tracking.records import RunRecord
-from tracking.store import Store
+from tracking.store import Store, warn_left_out
 from tracking.transfer.selection import names_of
 
 BASE = ("run_id", "experiment_name", "status", "created_at", "finished_at", "description", "error")
@@ -40,13 +41,21 @@ def run_table(runs: Sequence[RunRecord], columns: str | None = None) -> Table:
 
 
 def history_table(store: Store, run_ids: Iterable[str]) -> Table:
-    """A row per point: run by run, metric by metric, in the order of steps. Holds one run at a time."""
+    """A row per point: run by run, metric by metric, in the order of steps. Holds one run at a time.
+
+    A run whose history is damaged is logged and left out.
+    """
     return Table(HISTORY, _points(store, run_ids))
 
 
 def _points(store: Store, run_ids: Iterable[str]) -> Iterator[Row]:
     for run_id in run_ids:
-        for name, points in read_history(store.paths.run(run_id)).items():
+        try:
+            history = read_history(store.paths.run(run_id))
+        except CorruptFileError as error:
+            warn_left_out(error)
+            continue
+        for name, points in history.items():
             for point in points:
                 yield run_id, name, point["step"], point["value"], point["timestamp"]
 
