@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from sweeps.cli import main
+from sweeps.cli.app import COMMANDS
 from sweeps.lock import locked
 from tracking.files import append_line
 
@@ -261,7 +262,7 @@ def test_a_store_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.Captu
     assert "there is no store" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["list", "show", "jobs", "logs", "leaderboard", "aggregate"])
+@pytest.mark.parametrize("name", COMMANDS)
 def test_the_help_of_a_command_has_an_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([name, "-h"]) == 0
     assert f"Example: python -m sweeps {name}" in capsys.readouterr().out
@@ -271,7 +272,7 @@ def test_the_help_tells_all_commands_and_exit_codes(capsys: pytest.CaptureFixtur
     assert main([]) == 0
     text = capsys.readouterr().out
     assert "130  interrupted" in text
-    for name in ("list", "show", "jobs", "logs", "leaderboard", "aggregate"):
+    for name in COMMANDS:
         assert f"\n  {name} " in text
 
 
