@@ -153,10 +153,9 @@ def test_what_a_live_process_writes_is_left_alone(tracker: ExperimentTracker, ba
         lambda path: path.write_text("{"),
         lambda path: path.write_text("{}"),
         lambda path: path.write_text(path.read_text().replace('"last": 1.0', '"last": 7.0')),
-        lambda path: os.utime(path, (1, 1)),
     ],
 )
-def test_a_summary_that_is_missing_damaged_wrong_or_old_is_written_again(
+def test_a_summary_that_is_missing_damaged_or_wrong_is_written_again(
     tracker: ExperimentTracker, base: Path, spoil: Callable[[Path], object]
 ) -> None:
     path = finished(tracker) / "summary.json"
@@ -166,7 +165,50 @@ def test_a_summary_that_is_missing_damaged_wrong_or_old_is_written_again(
     record = tracker.record("run_001")
     assert record is not None
     assert record.summary["a"].last == 1
-    assert path.stat().st_mtime > 1
+
+
+def test_a_copied_store_whose_files_only_have_other_times_is_well(
+    tracker: ExperimentTracker, base: Path
+) -> None:
+    os.utime(finished(tracker) / "summary.json", (1, 1))
+    assert look(base).findings == []
+
+
+def test_lost_metrics_that_the_summary_still_tells_of_are_named_and_the_summary_stays(
+    tracker: ExperimentTracker, base: Path
+) -> None:
+    folder = finished(tracker, a=1.0, b=2.0)
+    (folder / "metrics.json").unlink()
+    before = (folder / "summary.json").read_bytes()
+    finding = only(look(base))
+    assert (finding.fault, finding.outcome) == (Fault.LOST, Outcome.OPEN)
+    assert finding.place == "runs/run_001/metrics.json"
+    assert "summary.json tells of 2 metrics" in finding.what
+    assert (folder / "summary.json").read_bytes() == before
+
+
+def test_a_store_under_another_name_has_a_list_that_names_another_folder(
+    tracker: ExperimentTracker, base: Path
+) -> None:
+    finished(tracker)
+    finished(tracker)
+    moved = base.rename(base.with_name("copy"))
+    finding = only(look(moved))
+    assert (finding.place, finding.what) == ("metadata.json", "it names another folder for 2 of 2 runs")
+
+
+def test_a_damaged_list_hides_no_run_and_a_folder_that_only_it_knew_is_left_to_a_person(
+    tracker: ExperimentTracker, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_checks, "CLAIM_S", -1.0)
+    finished(tracker)
+    (finished(tracker) / "run.json").unlink()
+    (base / "metadata.json").write_text("[")
+    old, lost = look(base).findings
+    assert (old.fault, old.place, old.outcome) == (Fault.OLD_VIEW, "metadata.json", Outcome.REPAIRED)
+    assert (lost.fault, lost.place, lost.outcome) == (Fault.NO_RUN, "runs/run_002", Outcome.OPEN)
+    assert (base / "metadata.json.damaged").read_text() == "["
+    assert [run.run_id for run in tracker.records()] == ["run_001"]
 
 
 def test_non_finite_values_make_no_view_look_old(tracker: ExperimentTracker, base: Path) -> None:

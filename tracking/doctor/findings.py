@@ -20,6 +20,7 @@ class Fault(StrEnum):
     UNFINISHED = "unfinished journal"  # of a run that is over
     OLD_VIEW = "old view"  # metadata.json, metrics.json, summary.json, aliases.json
     DAMAGED = "damaged file"
+    LOST = "lost file"  # and another one tells that it held something
     LEFTOVER = "leftover"  # a temporary file of a killed process
     HALF_VERSION = "half version"  # of a model: files without a manifest
     NO_EVENT = "no event"  # a version whose registration is not in the history

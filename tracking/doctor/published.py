@@ -11,6 +11,8 @@ from tracking.errors import CorruptFileError
 from tracking.metadata import public_entry, read_metadata
 from tracking.store import Store
 
+DAMAGED = "it is damaged"
+
 Entry = dict[str, Any]
 
 
@@ -19,7 +21,10 @@ def examine_metadata(seen: Examination) -> None:
     what = _fault(seen)
     if what:
         path = seen.store.paths.metadata
-        seen.repair(Fault.OLD_VIEW, path, what, "publish it again", partial(_publish, seen.store))
+        remedy = "publish it again" + (
+            ", and keep this one as metadata.json.damaged" if what == DAMAGED else ""
+        )
+        seen.repair(Fault.OLD_VIEW, path, what, remedy, partial(_publish, seen.store))
 
 
 def _publish(store: Store) -> None:
@@ -37,7 +42,7 @@ def _fault(seen: Examination) -> str | None:
     try:
         published = read_metadata(paths.metadata)
     except CorruptFileError:
-        return "it is damaged"
+        return DAMAGED
     if not paths.metadata.exists():
         return "it is missing" if expected else None
     if expected.keys() - published.keys():
@@ -45,7 +50,14 @@ def _fault(seen: Examination) -> str | None:
     if gone := published.keys() - expected.keys() - unreadable:
         return f"it lists {len(gone)} runs that are gone"
     different = [run_id for run_id in expected if published[run_id] != expected[run_id]]
-    return f"it is behind on {len(different)} of {len(expected)} runs" if different else None
+    if not any(_differs(published[run_id], expected[run_id]) for run_id in different):
+        return f"it names another folder for {len(different)} of {len(expected)} runs" if different else None
+    return f"it is behind on {len(different)} of {len(expected)} runs"
+
+
+def _differs(published: Entry, expected: Entry) -> bool:
+    """Whether more than the folder is another one, as it is once the store was copied or renamed."""
+    return {**published, "run_dir": None} != {**expected, "run_dir": None}
 
 
 def _expected(seen: Examination) -> tuple[dict[str, Entry], set[str]]:
@@ -53,7 +65,7 @@ def _expected(seen: Examination) -> tuple[dict[str, Entry], set[str]]:
     store = seen.store
     prefix = f"{store.paths.base.resolve().name}/runs/"
     expected, unreadable = {}, set()
-    for run_id in store.run_ids():
+    for run_id in store.scan.folder_names():
         try:
             entry = store.entry(run_id)
         except CorruptFileError:
@@ -62,6 +74,6 @@ def _expected(seen: Examination) -> tuple[dict[str, Entry], set[str]]:
         # a run of other code is published as its entry stands, wherever that says its folder is
         if entry and store.paths.run(run_id).run.exists():
             expected[run_id] = files.decode(files.encode(public_entry(entry, prefix + run_id)))
-        else:
+        elif entry:
             unreadable.add(run_id)
     return expected, unreadable

@@ -4,12 +4,12 @@ import os
 import time
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from tracking import amend, clock, files, journals, liveness
 from tracking.doctor.findings import Examination, Fault
 from tracking.doctor.lines import examine_lines
+from tracking.errors import CorruptFileError
 from tracking.history import read_history
 from tracking.journal import Journal
 from tracking.leftovers import is_temporary
@@ -32,15 +32,26 @@ def examine_runs(seen: Examination) -> None:
         found = [entry.name for entry in os.scandir(seen.store.paths.runs) if entry.is_dir()]
     except (FileNotFoundError, NotADirectoryError):
         return
+    is_list_damaged = _is_list_damaged(seen)
     for run_id in sorted(filter(is_component, found), key=natural_key):
         paths = seen.store.paths.run(run_id)
         with seen.naming_damage(paths.run):
-            entry = seen.store.entry(run_id)
+            # a damaged metadata.json is named once, and speaks for no run
+            is_unknown = is_list_damaged and not paths.run.exists()
+            entry = None if is_unknown else seen.store.entry(run_id)
             if entry is None:
                 _examine_claim(seen, paths)
             else:
                 seen.runs += 1
                 _examine_run(seen, paths, entry)
+
+
+def _is_list_damaged(seen: Examination) -> bool:
+    try:
+        seen.store.scan.foreign_entries()
+    except CorruptFileError:
+        return True
+    return False
 
 
 def _examine_run(seen: Examination, paths: RunPaths, entry: Entry) -> None:
@@ -82,8 +93,14 @@ def _examine_views(seen: Examination, paths: RunPaths) -> None:
     with seen.naming_damage(paths.metrics):
         expected = count_history(read_history(paths))
         told, absorbed = read_view(paths.summary)
-        is_old = expected and paths.summary.exists() and _changed(paths.summary) < _changed(paths.metrics)
-        if is_old or absorbed is not None or _plain(told) != _plain(expected):
+        if told and not paths.metrics.exists():
+            seen.leave(
+                Fault.LOST,
+                paths.metrics,
+                f"it is missing, and summary.json tells of {len(told)} metrics",
+                "restore it from a copy; summary.json stays as all that is known of them",
+            )
+        elif absorbed is not None or _plain(told) != _plain(expected):
             seen.repair(
                 Fault.OLD_VIEW,
                 paths.summary,
@@ -91,10 +108,6 @@ def _examine_views(seen: Examination, paths: RunPaths) -> None:
                 "write it again",
                 partial(write_summary, paths.summary, expected, None),
             )
-
-
-def _changed(path: Path) -> int:
-    return path.stat().st_mtime_ns
 
 
 def _plain(stats: Stats) -> str:
