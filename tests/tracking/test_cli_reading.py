@@ -2,8 +2,10 @@
 
 import json
 import math
+import os
 import re
 import subprocess
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -327,3 +329,36 @@ def test_a_metric_whose_name_ends_like_a_part_is_found_by_its_whole_name(
         "search", "metrics.val.max == 2", "--columns", "metrics.val.min", "--json", "--store", str(base)
     )
     assert json.loads(out) == [{"run_id": run_id, "val.min": 1.0}]
+
+
+def test_a_pipe_gets_every_metric_and_json_every_parameter_too(tracker: ExperimentTracker, say: Say) -> None:
+    run_id = tracker.create_run("wide")
+    tracker.log_params(run_id, {"rate": 0.5, "status": "mine"})
+    tracker.log_metrics(run_id, {f"m{number}": float(number) for number in range(20)})
+    place = ["--store", str(tracker.base_dir)]
+    every = {f"m{number}": float(number) for number in range(20)}
+    for command in (["list", "wide"], ["search"], ["watch", "wide", "--once"]):
+        _, out, _ = say(*command, *place)
+        assert every.keys() <= set(out.split())
+        assert "not shown" not in out
+        told = json.loads(say(*command, *place, "--json")[1])
+        (run,) = told["runs"] if isinstance(told, dict) else told
+        assert run | {**every, "rate": 0.5, "params.status": "mine", "status": "running"} == run
+
+
+def test_the_time_of_a_run_that_was_killed_ends_with_its_last_sign_of_life(
+    tracker: ExperimentTracker, base: Path, say: Say
+) -> None:
+    run_id = tracker.create_run("x")
+    path = base / "runs" / run_id / "run.json"
+    began = datetime.now().astimezone() - timedelta(hours=5)
+    dead = {"created_at": began.isoformat(), "pid": 2**22 + 1, "started_at": 1}
+    path.write_text(json.dumps({**json.loads(path.read_text()), **dead}))
+    journal = base / "runs" / run_id / "stdout.log"
+    journal.write_text("going on\n")
+    ended = (began + timedelta(minutes=2)).timestamp()
+    for file in path.parent.iterdir():
+        os.utime(file, (ended, ended))
+    told = json.loads(say("watch", "x", "--once", "--json", "--store", str(base))[1])
+    assert told["runs"][0]["status"] == "killed"
+    assert told["runs"][0]["elapsed_s"] == pytest.approx(120, abs=0.01)

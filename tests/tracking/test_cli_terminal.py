@@ -106,3 +106,11 @@ def test_the_history_of_a_model_breaks_only_at_spaces(models: ModelRegistry) -> 
             -1
         ] == "why"  # not shown for want of width
     assert "outperforms" in words
+
+
+def test_a_terminal_is_told_which_metrics_it_is_not_shown(tracker: ExperimentTracker, base: Path) -> None:
+    run_id = tracker.create_run("wide")
+    tracker.log_metrics(run_id, {f"m{number}": float(number) for number in range(10)})
+    for command in (["list", "wide"], ["watch", "wide", "--once"]):
+        text = plain(on_terminal(200, *command, "--store", str(base)))
+        assert "not shown: m8, m9; --columns chooses" in text

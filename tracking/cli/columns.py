@@ -22,7 +22,7 @@ from tracking.query import (
 )
 
 RUN_ID = Field(FieldKind.RUN, "run_id")
-MOST_METRICS = 8  # columns that a table has of its own accord
+MOST_METRICS = 8  # columns that a table on a terminal has of its own accord
 
 FilterArgument = Annotated[
     str | None,
@@ -46,13 +46,39 @@ def chosen(text: str, names: Names, *, first: Sequence[Field] = ()) -> list[Fiel
     return list(dict.fromkeys([*first, *(resolve(field, names) for field in parse_fields(text))]))
 
 
-def usual(names: Names, named: Iterable[Field], experiment: str | None) -> list[Field]:
-    """The columns of a table for which none were chosen: what is asked for, and what runs usually are compared by."""
-    metrics = sorted(names.metrics, key=lambda name: (_split(name), natural_key(name)))[:MOST_METRICS]
+def usual(
+    names: Names, named: Iterable[Field], experiment: str | None, *, as_json: bool = False
+) -> list[Field]:
+    """The columns of a table for which none were chosen: what is asked for, and what runs usually are compared by.
+
+    On a terminal the first MOST_METRICS metrics, in a pipe all of them, in JSON all parameters too.
+    """
+    most = MOST_METRICS if sys.stdout.isatty() and not as_json else None
     head = ["run_id", "status"] if experiment else ["run_id", "experiment", "status"]
-    last = [Field(FieldKind.METRIC, name, MetricPart.LAST) for name in metrics]
+    params = sorted(names.params, key=natural_key) if as_json else []
     tail = map(parse_field, ["created_at", "duration_s"])
-    return list(dict.fromkeys([*map(parse_field, head), *named, *last, *tail]))
+    return list(
+        dict.fromkeys(
+            [
+                *map(parse_field, head),
+                *named,
+                *(Field(FieldKind.PARAM, name) for name in params),
+                *(Field(FieldKind.METRIC, name, MetricPart.LAST) for name in _metrics(names)[:most]),
+                *tail,
+            ]
+        )
+    )
+
+
+def not_shown(names: Names, fields: Iterable[Field]) -> str:
+    """What to say of the metrics that no column shows; empty when all are there."""
+    shown_names = {field.name for field in fields if field.kind is FieldKind.METRIC}
+    rest = [name for name in _metrics(names) if name not in shown_names]
+    return f"not shown: {', '.join(rest)}; --columns chooses" if rest else ""
+
+
+def _metrics(names: Names) -> list[str]:
+    return sorted(names.metrics, key=lambda name: (_split(name), natural_key(name)))
 
 
 def warn_unknown(fields: Iterable[Field], names: Names) -> None:

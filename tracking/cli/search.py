@@ -12,6 +12,7 @@ from tracking.cli.columns import (
     LimitOption,
     SortOption,
     chosen,
+    not_shown,
     say_runs,
     usual,
     warn_unknown,
@@ -52,10 +53,11 @@ def search(
     names = place.catalog.names()
     query = parse_query(text or "").resolved(names)
     named = [*query.places, *(parse_order(order).resolved(names).field for order in sort or ())]
+    usual_names = place.catalog.names(experiment)
     if columns:
         fields = chosen(columns, names, first=[RUN_ID])
     else:
-        fields = usual(place.catalog.names(experiment), named, experiment)
+        fields = usual(usual_names, named, experiment, as_json=as_json)
     warn_unknown({*fields, *named}, names)
     run_ids, values = place.columns(
         fields, damaged.append, text=text or "", experiment_name=experiment, order_by=sort, limit=limit
@@ -63,7 +65,10 @@ def search(
     if not run_ids and not as_json:
         where = f" of {experiment!r}" if experiment else ""
         output.say(f"No run{where} in {store!r} passes." if text else f"No runs{where} in {store!r}.")
-    return say_runs(fields, values, damaged, as_json=as_json)
+    code = say_runs(fields, values, damaged, as_json=as_json)
+    if run_ids and not columns and not as_json and (rest := not_shown(usual_names, fields)):
+        output.say(rest)
+    return code
 
 
 def check_limit(limit: int | None) -> None:

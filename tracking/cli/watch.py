@@ -4,14 +4,17 @@ import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from tracking import clock
+from tracking.amend import last_sign_of_life
 from tracking.cli import output
-from tracking.cli.columns import ColumnsOption, chosen, elapsed, label, plain, shown, usual
+from tracking.cli.columns import ColumnsOption, chosen, elapsed, label, not_shown, plain, shown, usual
 from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.errors import CorruptFileError, InvalidValueError
 from tracking.query import Field, FieldKind, MetricPart, parse_field
@@ -32,6 +35,7 @@ class Look(NamedTuple):
 
     fields: dict[str, Field]
     rows: list[Row]
+    note: str = ""
 
     @property
     def labels(self) -> list[str]:
@@ -44,7 +48,7 @@ class Look(NamedTuple):
 
     def _cell(self, name: str, value: Any) -> Any:
         if name == ELAPSED:
-            return elapsed(value)
+            return None if value is None else elapsed(value)
         return shown(self.fields[name], value) if name in self.fields else value
 
 
@@ -71,7 +75,7 @@ def watch(
         )
     place = Store(store)
     damaged: list[CorruptFileError] = []
-    looks = _looks(place, experiment, columns, damaged, None if once else interval_s)
+    looks = _looks(partial(_look, place, experiment, columns, damaged, as_json), None if once else interval_s)
     if sys.stdout.isatty() and not as_json and not once:
         _draw(experiment, looks)
     else:
@@ -79,17 +83,10 @@ def watch(
     return output.report(damaged)
 
 
-def _looks(
-    store: Store,
-    experiment: str,
-    columns: str | None,
-    damaged: list[CorruptFileError],
-    interval_s: float | None,
-) -> Iterator[Look]:
+def _looks(look: Callable[[], Look], interval_s: float | None) -> Iterator[Look]:
     """The runs now and, unless there is no interval, again and again."""
     while True:
-        damaged.clear()
-        yield _look(store, experiment, columns, damaged)
+        yield look()
         if interval_s is None:
             return
         time.sleep(interval_s)
@@ -109,6 +106,8 @@ def _draw(experiment: str, looks: Iterator[Look]) -> None:
                     parts += output.fitting_table(look.labels, look.cells(most), keep=2)
                 if len(look.rows) > most:
                     parts.append(Text(f"and {len(look.rows) - most} more", style="dim"))
+                if look.note:
+                    parts.append(Text(output.safe(look.note), style="dim"))
                 live.update(Group(*parts), refresh=True)
     except KeyboardInterrupt:
         return  # the way to leave
@@ -127,6 +126,8 @@ def _write(experiment: str, looks: Iterator[Look], *, as_json: bool) -> None:
             output.say(f"{datetime.now():%H:%M:%S} {_headline(experiment, look)}")
             if look.rows:
                 output.table(look.labels, look.cells())
+            if look.note:
+                output.say(look.note)
             output.say()
         sys.stdout.flush()
 
@@ -137,10 +138,15 @@ def _headline(experiment: str, look: Look) -> str:
     return f"{experiment}: {told or 'no runs yet'}"
 
 
-def _look(store: Store, experiment: str, columns: str | None, damaged: list[CorruptFileError]) -> Look:
+def _look(
+    store: Store, experiment: str, columns: str | None, damaged: list[CorruptFileError], as_json: bool
+) -> Look:
+    damaged.clear()
     names = store.catalog.names(experiment)
-    fields = chosen(columns, names) if columns else usual(names, [], experiment)
+    fields = chosen(columns, names) if columns else usual(names, [], experiment, as_json=as_json)
     fields = [field for field in fields if field not in (RUN_ID, STATUS, CREATED, DURATION)]
+    taken = [RUN_ID, STATUS, *(Field(FieldKind.RUN, name) for name in (ELAPSED, "step"))]
+    labels = {field: label(field, [*taken, *fields]) for field in fields}
     steps = [Field(FieldKind.METRIC, field.name, MetricPart.LAST_STEP) for field in fields if field.part]
     every = list(dict.fromkeys([RUN_ID, STATUS, CREATED, DURATION, *fields, *steps]))
     run_ids, values = store.columns(every, damaged.append, experiment_name=experiment)
@@ -152,14 +158,30 @@ def _look(store: Store, experiment: str, columns: str | None, damaged: list[Corr
         {
             "run_id": run_ids[row],
             "status": values[STATUS][row],
-            ELAPSED: round(_seconds(values[DURATION][row], values[CREATED][row]), 3),
+            ELAPSED: _seconds(
+                store, run_ids[row], values[STATUS][row], values[CREATED][row], values[DURATION][row]
+            ),
             "step": max((step for field in steps if (step := values[field][row]) is not None), default=None),
-            **{label(field, fields): plain(values[field][row]) for field in fields},
+            **{name: plain(values[field][row]) for field, name in labels.items()},
         }
         for row in order
     ]
-    return Look({label(field, fields): field for field in fields}, rows)
+    note = "" if columns or as_json else not_shown(names, fields)
+    return Look({name: field for field, name in labels.items()}, rows, note)
 
 
-def _seconds(duration: float | None, created: datetime) -> float:
-    return (datetime.now().astimezone() - created).total_seconds() if duration is None else duration
+def _seconds(
+    store: Store, run_id: str, status: RunStatus, created: datetime, duration: float | None
+) -> float | None:
+    """How long a run has been going on; of one that died without a word, until its last sign of life."""
+    if duration is None:
+        try:
+            end = (
+                datetime.now().astimezone()
+                if status is RunStatus.RUNNING
+                else clock.parse(last_sign_of_life(store.paths.run(run_id), {"created_at": str(created)}))
+            )
+        except OSError:
+            return None  # it was deleted a moment ago
+        duration = (end - created).total_seconds()
+    return round(duration, 3)
