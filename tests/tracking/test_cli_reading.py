@@ -109,6 +109,11 @@ def test_a_qualified_name_that_no_run_has_is_named_on_stderr(seeds: ExperimentTr
         (["compare", "ctr_model", "--grouped", "--sort", "seed"], "leave --columns and --sort out"),
         (["compare", "ctr_model", "--filter", "seed > 9"], "no run of 'ctr_model' passes the filter"),
         (["best", "ctr_model", "--at", "first"], "at 'first' is none of 'last', 'best'"),
+        (
+            ["compare", "ctr_model", "--metric", "val_acu"],
+            "no run of 'ctr_model' has the metric 'val_acu'; it has: val_auc",
+        ),
+        (["best", "ctr_model", "--metric", "val_acu"], "has the metric 'val_acu'; it has: val_auc"),
         (["diff", "run_001", "run_999"], "no run 'run_999'"),
         (["tail", "run_999"], "no run 'run_999'"),
         (["watch", "ctr_model", "--interval", "0"], "0.1 or more"),

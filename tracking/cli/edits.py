@@ -9,6 +9,7 @@ from tracking import amend
 from tracking.cli.confirm import ExperimentOption, FilterOption, Outcome, chosen_runs, each, tell
 from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.errors import TrackingError
+from tracking.names import check_label
 from tracking.store import Store
 
 Runs = Annotated[list[str], typer.Argument(metavar="RUN", help="The ids of runs.")]
@@ -81,6 +82,7 @@ def rename(
     Example: python -m tracking rename ctr_model ctr_model_2023
     """
     place = Store(store)
+    check_label("experiment name", new_name)
     known = amend.runs_of(place, experiment)
     if not known:
         raise TrackingError(f"no runs of an experiment {experiment!r} in {str(place.paths.named)!r}")

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tracking import compare
+from tracking.errors import TrackingError
+from tracking.names import natural_key
 from tracking.records import RunRecord
 
 
@@ -21,7 +23,15 @@ class Ranking(NamedTuple):
 
 
 def rank(runs: Sequence[RunRecord], metric: str | None, mode: str | None) -> Ranking:
-    """The runs by a metric, by default the best available one, in the direction that suits it."""
+    """The runs by a metric, by default the best available one, in the direction that suits it.
+
+    TrackingError names the metrics there are when none of the runs has the one that is asked for.
+    """
+    if metric is not None and runs and all(metric not in run.summary for run in runs):
+        names = sorted({name for run in runs for name in run.summary}, key=natural_key)
+        raise TrackingError(
+            f"no run of {runs[0].experiment_name!r} has the metric {metric!r}; it has: {', '.join(names) or 'none'}"
+        )
     chosen_metric = metric or compare.best_available_metric(runs)
     direction = mode or compare.mode_of(chosen_metric or "")
     return Ranking(chosen_metric, direction, compare.ranked(runs, chosen_metric or "", direction))

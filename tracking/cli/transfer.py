@@ -50,6 +50,8 @@ def export(
     Example: python -m tracking export ctr_model --output runs.parquet
     """
     kind = _format(form or ("json" if as_json else None), path)
+    if path is not None and Path(path).is_dir():
+        raise InvalidValueError(f"--output {quoted(path)} is a folder; name a file")
     if histories and columns:
         raise TrackingError("--histories has columns of its own; leave out --columns")
     runs = ExperimentTracker(store).search_runs(query or "", experiment_name=experiment)
