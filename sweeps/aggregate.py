@@ -138,6 +138,7 @@ def _row(
         duration_s=round(outcome.wall_s, 3),
         status=str(outcome.status),
         error=outcome.error if outcome.status is not JobStatus.COMPLETED else _why_unranked(objective, value),
+        reused=outcome.reused,
     )
 
 

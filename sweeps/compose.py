@@ -31,6 +31,7 @@ ONE_PER_SWEEP = (
     "hydra.sweeper.fail_fast",
     "hydra.sweeper.output",
     "hydra.sweeper.resume",
+    "hydra.sweeper.reuse",
     "hydra.launcher.n_jobs",
     "hydra.launcher.threads",
     "hydra.launcher.timeout",

@@ -74,3 +74,8 @@ def find_sweep(store: Path, sweep: str) -> Path:
 
 def _named(folders: list[Path]) -> str:
     return ", ".join(folder.name for folder in folders[-NAMED:])
+
+
+def shown(path: Path) -> Path:
+    """Return `path` relative to the working folder where it lies below it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -28,6 +28,7 @@ class Row:
     duration_s: float | None
     status: str
     error: str | None
+    reused: bool = False  # its run is one of an earlier sweep
 
 
 @dataclass(frozen=True)

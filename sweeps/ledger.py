@@ -32,6 +32,8 @@ class Ledger:
     def finish(self, outcome: Outcome) -> None:
         """Append how a job ended, with its full traceback if it has one."""
         details = {key: value for key, value in asdict(outcome).items() if value is not None}
+        if not outcome.reused:
+            del details["reused"]
         self._append({"event": "finished", **details})
 
     def _append(self, entry: dict[str, Any]) -> None:
@@ -124,6 +126,7 @@ def _outcome(entry: Mapping[str, Any]) -> Outcome:
         runs=tuple(entry["runs"]),
         reason=None if entry.get("reason") is None else Reason(entry["reason"]),
         attempt=entry.get("attempt", 1),
+        reused=entry.get("reused", False),
     )
 
 

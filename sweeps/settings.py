@@ -129,6 +129,7 @@ class SweeperSettings:
     resume: str | None = None
     resume_failed: bool = False
     resume_changed: bool = False
+    reuse: bool = False
 
     def tolerates(self, failed: int, total: int) -> bool:
         """Whether `failed` of `total` jobs is within ``max_failures`` (a share when below 1)."""
@@ -182,6 +183,7 @@ def sweeper_settings(config: DictConfig) -> SweeperSettings:
         resume=raw["resume"],
         resume_failed=raw["resume_failed"],
         resume_changed=raw["resume_changed"],
+        reuse=_reuse(raw),
     )
 
 
@@ -189,6 +191,12 @@ def _batch_size(raw: int | None, config: DictConfig) -> int | None:
     if raw is not None:
         return _count("max_batch_size", raw, least=1)
     return 1 if _launcher_target(config) == BASIC_LAUNCHER else None  # it runs them one by one anyhow
+
+
+def _reuse(raw: Mapping[str, Any]) -> bool:
+    if raw["reuse"] and not (raw["objective"] or {}).get("metric"):
+        raise SettingsError("reuse=true needs objective.metric: what a task returned is not in its run")
+    return bool(raw["reuse"])
 
 
 def _space(raw: Mapping[str, Any], config: DictConfig) -> SpaceSettings:

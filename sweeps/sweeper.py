@@ -27,29 +27,29 @@ from sweeps.errors import (
 from sweeps.executor.base import Event, Executor, Job, JobStatus, Outcome, Reason
 from sweeps.executor.local import LocalExecutor
 from sweeps.executor.stock import StockExecutor
-from sweeps.folders import abandon, claim, find_sweep
+from sweeps.folders import abandon, claim, find_sweep, shown
 from sweeps.job import pack_common
-from sweeps.json_lines import stdout_to_itself
+from sweeps.json_lines import Write
 from sweeps.leaderboard import Leaderboard
 from sweeps.ledger import Ledger, Past
 from sweeps.lock import locked
 from sweeps.plan import Plan, computed_from, make_plan
 from sweeps.planner import Planner
-from sweeps.preview import Durations, show_plan, write_plan
-from sweeps.progress import Progress, telling
+from sweeps.preview import Durations, tell_plan
+from sweeps.progress import Progress, make_progress, stdout_for
 from sweeps.promotion import promote_winner
 from sweeps.resume import NOTHING, Earlier, code_state, resume_hint, take_over
+from sweeps.reuse import Reusable
 from sweeps.scoreboard import Scoreboard
 from sweeps.settings import (
     LauncherSettings,
-    OutputMode,
     SweeperSettings,
     is_our_launcher,
     launcher_settings,
     sweeper_settings,
 )
 from sweeps.space import Space, expand, read_space
-from sweeps.table import counted, make_console
+from sweeps.table import counted
 from sweeps.usage import BEGAN, ENDED
 from tracking import ExperimentTracker, RunStatus, TrackingError
 
@@ -68,6 +68,18 @@ def run(
     when no job logged the objective, and `JobsFailedError` when more jobs failed than ``max_failures`` tolerates.
     """
     settings = sweeper_settings(config)
+    with stdout_for(settings.output) as write:
+        return _run(hydra_context, task_function, config, arguments, settings, write)
+
+
+def _run(
+    hydra_context: HydraContext,
+    task_function: TaskFunction,
+    config: DictConfig,
+    arguments: Sequence[str],
+    settings: SweeperSettings,
+    write: Write | None,
+) -> Leaderboard | None:
     launcher = launcher_settings(config)
     space = read_space(settings.space, arguments, hydra_context.config_loader)
     points = expand(space, settings.space)
@@ -77,7 +89,8 @@ def run(
             Composer(hydra_context.config_loader, config, space.fixed), space.fixed, points, settings
         )
         planner.check()
-        _show(planner, _swept(space, settings), settings, launcher)
+        jobs = list(planner.described())
+        tell_plan(write, jobs, _swept(space, settings), launcher.n_jobs, settings.store)
         return None
     goes_on = settings.resume is not None
     sweep_dir = (
@@ -113,7 +126,12 @@ def run(
             if not goes_on:
                 abandon(sweep_dir)
             raise
-        return _run_planned(settings, launcher, plan, planner, executor, earlier)
+        board = _scoreboard(settings, launcher, plan)
+        tracker = ExperimentTracker(settings.store)
+        progress = make_progress(settings.output, write, board, lambda run: read_record(tracker, run)[0])
+        sweep = _Sweep(settings, plan, planner, executor, progress, earlier=earlier, slots=launcher.n_jobs)
+        sweep.take_note(board)
+        return sweep.run() if sweep.has_jobs else sweep.conclude()
 
 
 def _executor(
@@ -129,27 +147,9 @@ def _executor(
     return LocalExecutor(launcher_settings(config), common)
 
 
-def _show(
-    planner: Planner, swept: Sequence[str], settings: SweeperSettings, launcher: LauncherSettings
-) -> None:
-    jobs, durations = list(planner.described()), Durations.of_store(settings.store)
-    if settings.output is OutputMode.JSON:
-        with stdout_to_itself() as write:
-            write_plan(write, jobs, launcher.n_jobs, durations)
-    else:
-        show_plan(make_console(), jobs, swept, launcher.n_jobs, durations)
-
-
-def _run_planned(
-    settings: SweeperSettings,
-    launcher: LauncherSettings,
-    plan: Plan,
-    planner: Planner,
-    executor: Executor,
-    earlier: Earlier,
-) -> Leaderboard:
-    durations, tracker = Durations.of_store(settings.store), ExperimentTracker(settings.store)
-    board = Scoreboard(
+def _scoreboard(settings: SweeperSettings, launcher: LauncherSettings, plan: Plan) -> Scoreboard:
+    durations = Durations.of_store(settings.store)
+    return Scoreboard(
         plan.jobs,
         plan.swept,
         settings.objective,
@@ -157,10 +157,6 @@ def _run_planned(
         expected_s=durations.known_s,
         typical_s=durations.typical_s,
     )
-    with telling(settings.output, board, lambda run: read_record(tracker, run)[0]) as progress:
-        sweep = _Sweep(settings, plan, planner, executor, progress, earlier=earlier, slots=launcher.n_jobs)
-        sweep.take_note(board)
-        return sweep.run() if sweep.has_jobs else sweep.conclude()
 
 
 def _place(config: DictConfig, sweep_dir: Path) -> None:
@@ -195,6 +191,10 @@ class _Sweep:
         self._order = [number for number in order if number not in earlier.kept]
         self._executor = executor
         self._tracker = ExperimentTracker(settings.store)
+        self._reusable = Reusable({}, None)
+        if settings.reuse:
+            self._reusable = Reusable.of_store(self._tracker, plan, str(settings.objective.metric))
+            progress.say(self._reusable.covers(plan))
         self._ledger = Ledger(sweep_dir / "jobs.jsonl")
         self._progress = progress
         self._slots = slots
@@ -232,7 +232,7 @@ class _Sweep:
     def run(self) -> Leaderboard:
         try:
             with self._signals():
-                self._progress.began(_shown(self._dir))
+                self._progress.began(shown(self._dir))
                 if self._earlier is not NOTHING:
                     done = f"{len(self._earlier.kept)} of {counted(len(self._planner), 'job')}"
                     self._progress.say(f"resumed: {done} had ended, {len(self._order)} to run")
@@ -277,6 +277,10 @@ class _Sweep:
                 text = " ".join(str(error).split())
                 self._finish(Outcome(number, JobStatus.FAILED, 0.0, error=text, reason=Reason.REFUSED))
             else:
+                known = self._reusable.outcome(job)
+                if known is not None:
+                    self._finish(known)
+                    continue
                 past = self._earlier.past.get(number, Past())
                 yield replace(job, attempt=past.attempts + 1, previous=past.runs)
 
@@ -386,8 +390,3 @@ class _Sweep:
             raise JobsFailedError(
                 f"{failed} of {counted(len(board.rows), 'job')} failed (max_failures={self._settings.max_failures:g})"
             )
-
-
-def _shown(path: Path) -> Path:
-    """Return `path` relative to the working folder where it lies below it."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -54,6 +54,7 @@ class SweeperConf:
     resume: str | None = None  # go on with this sweep: its id, or latest
     resume_failed: bool = False  # run its failed jobs again too
     resume_changed: bool = False  # also when configs or code changed since
+    reuse: bool = False  # take completed runs of the same config, code and data instead of running their jobs
     objective: ObjectiveConf = field(default_factory=ObjectiveConf)
     report: list[str] | None = None  # metrics shown beside the objective; every test_* when null
     max_failures: float = 0  # failed jobs tolerated: a count, or a share when below 1

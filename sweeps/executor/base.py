@@ -67,6 +67,7 @@ class Outcome:
     reason: Reason | None = None
     attempt: int = 1
     result: str | None = field(default=None, repr=False)  # Hydra's own, for whoever asked; see sweeps.results
+    reused: bool = False  # a run of an earlier sweep stands in for it
 
 
 @dataclass(frozen=True)
