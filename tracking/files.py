@@ -8,6 +8,7 @@ import contextlib
 import errno
 import json
 import logging
+import math
 import os
 import threading
 import time
@@ -48,11 +49,37 @@ def encode(value: Any, *, indent: bool = False) -> bytes:
 
 
 def decode(data: bytes) -> Any:
-    """The value of JSON text; bare NaN and Infinity, which other writers leave, are accepted. ValueError if torn."""
+    """The value of JSON text; ValueError if it is torn, or has numbers or nesting that no reader can hold.
+
+    Bare NaN and Infinity, which other writers leave, are accepted; text that is not valid Unicode is escaped.
+    """
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
-        return json.loads(data)
+        try:
+            value = json.loads(data, parse_int=_parse_int)
+            return readable(value) if b"\xed" in data or b"\\ud" in data.lower() else value
+        except RecursionError:
+            raise ValueError("it is nested too deep") from None
+
+
+def readable(value: Any) -> Any:
+    """`value` with text that UTF-8 can hold: names of files and arguments may be any bytes."""
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, dict):
+        return {readable(key): readable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [readable(item) for item in value]
+    return value
+
+
+def _parse_int(digits: str) -> int | float:
+    # as orjson does: what is longer than 64 bits is a float
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"a number of {len(digits)} digits")
+    return int(digits) if abs(number) < 2.0**63 else number
 
 
 def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:

@@ -190,7 +190,10 @@ class Publisher:
             for folder in folders:
                 entry = _entry(folder, known.get(folder.name), scanned, prefix + folder.name)
                 if entry:
-                    found[folder.name] = piece_of(entry)
+                    try:
+                        found[folder.name] = piece_of(entry)
+                    except CorruptFileError as error:
+                        files.log.warning("%s", error)
         return {run_id: found[run_id] for run_id in sorted(found, key=natural_key)}
 
     def _prefix(self) -> str:
@@ -208,12 +211,19 @@ def _entry(folder: os.DirEntry[str], known: Entry | None, scanned: int, run_dir:
         if known and _changed(folder, path) < scanned - MARGIN_NS:
             return {**known, "run_dir": run_dir}
         # a store written by other code: the entry is all there is, and goes when the folder is gone
-        return _read(Path(path), folder.name, run_dir) or (public_entry(known, run_dir) if known else None)
+        return _read(Path(path), folder.name, run_dir) or _foreign(known, run_dir)
     except FileNotFoundError:
-        return public_entry(known, run_dir) if known else None
+        return _foreign(known, run_dir)
     except CorruptFileError as error:
         files.log.warning("%s", error)
         return known
+
+
+def _foreign(known: Entry | None, run_dir: str) -> Entry | None:
+    if known is None:
+        return None
+    is_odd = not isinstance(known.get("tags") or {}, dict)
+    return {**known, "run_dir": run_dir} if is_odd else public_entry(known, run_dir)
 
 
 def _read(path: Path, run_id: str, run_dir: str) -> Entry | None:
@@ -222,6 +232,10 @@ def _read(path: Path, run_id: str, run_dir: str) -> Entry | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     check_format(entry, path)
+    if not isinstance(tags := entry.get("tags") or {}, dict):
+        raise CorruptFileError(
+            f"{path} has tags that are {type(tags).__name__}, not a mapping; repair the file"
+        )
     return public_entry({**entry, "run_id": run_id}, run_dir)
 
 

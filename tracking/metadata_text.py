@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from tracking import files
+from tracking.errors import CorruptFileError, quoted
 from tracking.names import natural_key
 
 _OPENING, _BETWEEN, _CLOSING = b"[\n  {", b"\n  },\n  {", b"\n  }\n]\n"
@@ -19,8 +20,12 @@ Pieces = dict[str, bytes]  # by run id, in their order
 
 
 def piece_of(entry: Mapping[str, Any]) -> bytes:
-    """What stands between the braces of a run's entry."""
-    return orjson.dumps(entry, option=orjson.OPT_INDENT_2).replace(b"\n", b"\n  ")[1:-4]
+    """What stands between the braces of a run's entry; CorruptFileError for one that no JSON reader would take."""
+    try:
+        return orjson.dumps(entry, option=orjson.OPT_INDENT_2).replace(b"\n", b"\n  ")[1:-4]
+    except orjson.JSONEncodeError as error:
+        name = quoted(entry.get("run_id"))
+        raise CorruptFileError(f"run {name} cannot be listed: {error}; repair its run.json") from None
 
 
 def cut(text: bytes, known: Pieces) -> Pieces:

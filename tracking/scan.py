@@ -62,6 +62,10 @@ class Scan:
             params: dict[str, Any] = revive(files.read_object(self.paths.run(run_id).params))
         except FileNotFoundError:
             return {}
+        except RecursionError:
+            raise CorruptFileError(
+                f"{self.paths.run(run_id).params} is nested too deep; repair the file"
+            ) from None
         return params
 
     def summary(self, run_id: str) -> dict[str, MetricSummary]:

@@ -1,6 +1,7 @@
 """metadata.json: spliced by whoever changed a run, the same text as if it had been written anew."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracking import ExperimentTracker, metadata
+from tracking.doctor import examine
 from tracking.metadata_text import cut, joined, piece_of, splice
 from tracking.names import natural_key
+from tracking.store import Store
 
 TEXTS = st.one_of(st.text(), st.sampled_from(["\n  },\n  {", '"run_id": "run_9"', "},{", "]\n", "é", ""]))
 VALUES = st.recursive(
@@ -122,3 +125,40 @@ def test_a_run_made_by_a_process_that_could_not_publish_is_found_by_the_next(bas
     (base / "runs" / "run_002" / "run.json").write_text(json.dumps({**entry, "experiment_name": "y"}))
     ExperimentTracker(base).create_run("z")
     assert [entry["experiment_name"] for entry in published(base)] == ["x", "y", "z"]
+
+
+@pytest.mark.parametrize("odd", [["a"], 5, {"deep": json.loads("[" * 90 + "]" * 90)}, {"\ud800": "\udcff"}])
+@pytest.mark.parametrize("is_foreign", [False, True])
+def test_a_run_with_odd_tags_stops_nobody(
+    odd: Any, is_foreign: bool, base: Path, write_plain_store: Callable[..., None]
+) -> None:
+    if is_foreign:
+        write_plain_store(1)
+        entries = published(base)
+        entries[0].update(tags=odd, description="\ud800")
+        (base / "metadata.json").write_text(json.dumps(entries))
+    else:
+        ExperimentTracker(base).create_run("ctr")
+        file = base / "runs" / "run_001" / "run.json"
+        file.write_text(json.dumps({**json.loads(file.read_text()), "tags": odd, "description": "\ud800"}))
+    tracker = ExperimentTracker(base)
+    assert tracker.create_run("ctr") == "run_002"
+    tracker.publish()
+    assert published(base)[-1]["run_id"] == "run_002"
+    assert [run["run_id"] for run in tracker.list_runs()][-1] == "run_002"
+    examine(Store(base))
+
+
+def test_a_run_nested_deeper_than_json_readers_go_is_left_out_of_the_list(
+    base: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ExperimentTracker(base).create_run("ctr")
+    file = base / "runs" / "run_001" / "run.json"
+    file.write_text(
+        json.dumps({**json.loads(file.read_text()), "tags": {"deep": json.loads("[" * 90 + "]" * 90)}})
+    )
+    file.write_text(file.read_text().replace("[" * 90, "[" * 300).replace("]" * 90, "]" * 300))
+    assert ExperimentTracker(base).create_run("ctr") == "run_002"
+    assert [entry["run_id"] for entry in published(base)] == ["run_002"]
+    assert "cannot be listed" in caplog.text
+    examine(Store(base))

@@ -357,3 +357,28 @@ def test_an_empty_object_is_a_damaged_run(tracker: ExperimentTracker, base: Path
     path.write_text("{}")
     with pytest.raises(CorruptFileError, match="gives run 'run_001' the experiment name None"):
         tracker.get_run("run_001")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("metrics.json", '{"m": [{"step": 0, "value": ' + "9" * 400 + "}]}"),
+        ("metrics.json", '{"m": [{"step": ' + "9" * 400 + ', "value": 1}]}'),
+        *((name, "[" * 100_000 + "]" * 100_000) for name in ("run.json", "params.json", "metrics.json")),
+        ("params.json", '{"a": ' + "[" * 900 + "]" * 900 + "}"),
+    ],
+)
+def test_json_that_python_cannot_digest_costs_its_run_only(
+    name: str, text: str, tracker: ExperimentTracker, base: Path
+) -> None:
+    for _ in range(2):
+        run_id = tracker.create_run("ctr")
+        tracker.log_metrics(run_id, {"m": 1.0})
+        tracker.finish_run(run_id)
+    (base / "runs" / "run_001" / name).write_text(text)
+    reader = ExperimentTracker(base)
+    assert [record.run_id for record in reader.records()] == ["run_002"]
+    assert [record.run_id for record in reader.search_runs("metrics.m > 0")] == ["run_002"]
+    assert reader.create_run("ctr") == "run_003"
+    with pytest.raises(CorruptFileError, match=name):
+        reader.get_run("run_001")

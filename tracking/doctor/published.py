@@ -9,6 +9,7 @@ from tracking import files
 from tracking.doctor.findings import Examination, Fault
 from tracking.errors import CorruptFileError
 from tracking.metadata import public_entry, read_metadata
+from tracking.metadata_text import piece_of
 from tracking.store import Store
 
 DAMAGED = "it is damaged"
@@ -68,12 +69,12 @@ def _expected(seen: Examination) -> tuple[dict[str, Entry], set[str]]:
     for run_id in store.scan.folder_names():
         try:
             entry = store.entry(run_id)
+            # a run of other code is published as its entry stands, wherever that says its folder is
+            if entry and store.paths.run(run_id).run.exists():
+                piece = piece_of(public_entry(entry, prefix + run_id))
+                expected[run_id] = files.decode(b"{" + piece + b"}")
+            elif entry:
+                unreadable.add(run_id)
         except CorruptFileError:
-            unreadable.add(run_id)
-            continue
-        # a run of other code is published as its entry stands, wherever that says its folder is
-        if entry and store.paths.run(run_id).run.exists():
-            expected[run_id] = files.decode(files.encode(public_entry(entry, prefix + run_id)))
-        elif entry:
             unreadable.add(run_id)
     return expected, unreadable

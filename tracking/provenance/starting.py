@@ -25,11 +25,11 @@ def capture(
     git is asked, but nothing of the code is copied. Raises StoreUnwritableError only: what cannot be found out is left
     empty, and git.json says why the run could not be reproduced.
     """
-    files.write_json(paths.environment, _readable(environment(seeds)), durable=False)
+    files.write_json(paths.environment, files.readable(environment(seeds)), durable=False)
     found = current_code()
     if not code:
         found = found.without_patch("the copy of the code was switched off")
-    files.write_json(paths.git, _readable(found.content()), durable=False)
+    files.write_json(paths.git, files.readable(found.content()), durable=False)
     if found.patch:
         files.write_bytes(paths.patch, found.patch, durable=False)
     if config is not None:
@@ -37,16 +37,5 @@ def capture(
         files.write_bytes(paths.config, text.encode(errors="backslashreplace"), durable=False)
     if overrides:
         # a JSON string is a YAML string, whatever it holds
-        lines = (b"- " + files.encode(_readable(each)) + b"\n" for each in masked_command(overrides))
+        lines = (b"- " + files.encode(files.readable(each)) + b"\n" for each in masked_command(overrides))
         files.write_bytes(paths.overrides, b"".join(lines), durable=False)
-
-
-def _readable(value: Any) -> Any:
-    """`value` with text that UTF-8 can hold: names of files and arguments may be any bytes."""
-    if isinstance(value, str):
-        return value.encode(errors="backslashreplace").decode()
-    if isinstance(value, dict):
-        return {_readable(key): _readable(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_readable(item) for item in value]
-    return value
