@@ -27,6 +27,8 @@ def quoted(value: Any) -> str:
         text = repr(value)
     except ValueError:  # Python writes no int of more than 4300 digits
         text = f"{type(value).__name__} of very many digits"
+    except Exception:  # noqa: BLE001 - the user's own code; an error about the value must not hide behind it
+        text = f"<{type(value).__name__} object>"
     return text if len(text) <= MAX_QUOTED else f"{text[: MAX_QUOTED - 3]}..."
 
 

@@ -10,7 +10,7 @@ import math
 import re
 import sys
 import types
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import date
 from enum import Enum
 from pathlib import PurePath
@@ -23,7 +23,7 @@ MAX_ELEMENTS = 1000  # of an array or of bytes; a longer one is data, not a sett
 
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+| id='\d+'")  # the second is how unittest.mock says it
 _NAMESPACES = frozenset({"argparse.Namespace", "types.SimpleNamespace"})
 _NAMED = (
     type,
@@ -42,11 +42,21 @@ def plain(value: Any, where: str, depth: int = 0) -> Any:
     Tuples, sets and arrays become lists; dataclasses, named tuples, namespaces and models of pydantic and attrs dicts;
     enums their value; dates and paths text; functions and classes their qualified name; partials a dict as Hydra
     writes them. Any other object becomes its `str`, or the name of its class when that would only say where in
-    memory it lies. InvalidValueError for what JSON readers cannot keep, and for arrays that are data.
+    memory it lies, and the name of its class too when its own code fails. InvalidValueError for what JSON readers
+    cannot keep, and for arrays that are data.
     """
     if depth > MAX_DEPTH:
         raise InvalidValueError(f"{where} is nested more than {MAX_DEPTH} deep, or holds itself; flatten it")
-    value = value.value if isinstance(value, Enum) else opened(item(value))
+    try:
+        return _plain(value, where, depth)
+    except InvalidValueError:
+        raise
+    except Exception:  # noqa: BLE001 - code of the user's, which must not cost the run
+        return _qualified(type(value))
+
+
+def _plain(value: Any, where: str, depth: int) -> Any:
+    value = value.value if isinstance(value, Enum) else opened(_scalar(value))
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -71,43 +81,64 @@ def plain(value: Any, where: str, depth: int = 0) -> Any:
         return value.isoformat()
     if isinstance(value, functools.partial):
         return plain(_partial(value), where, depth)
-    if not isinstance(value, type | PurePath) and callable(getattr(value, "tolist", None)):
+    if not isinstance(value, type | PurePath) and callable(_method(value, "tolist")):
         _check_size(value, getattr(value, "shape", ()), where)
         return plain(value.tolist(), where, depth + 1)
     return _text(_described(value), where)
 
 
 def item(value: Any) -> Any:
-    """The number in a scalar of numpy, torch and the like; anything else as it is."""
+    """The number in a scalar or an array of one element of numpy, torch and the like; anything else as it is.
+
+    What numpy has masked is NaN: the number below the mask does not count.
+    """
     if isinstance(value, str | int | float | Mapping | list | tuple) and type(value).__module__ == "builtins":
         return value
-    found = getattr(value, "item", None)
-    if not callable(found) or isinstance(value, type):
+    if isinstance(value, type) or not callable(_method(value, "item")):
         return value
     try:
-        return found()
-    except (TypeError, ValueError, RuntimeError):
-        return value  # more than one element: not a scalar
+        found = value.item()
+        masks = sys.modules.get("numpy.ma")
+        return math.nan if masks and masks.is_masked(value) else found
+    except Exception:  # noqa: BLE001 - more than one element, or no number behind it: not a scalar
+        return value
 
 
 def opened(value: Any) -> Any:
-    """The fields of an object that is a record of named fields, as a dict; anything else as it is."""
+    """The fields of an object that is a record of named fields, as a dict; anything else as it is.
+
+    A field that has no value yet is left out.
+    """
     kind = type(value)
     if kind.__module__.startswith("omegaconf."):
         return _resolved(value)
     if isinstance(value, type):
         return value
     if dataclasses.is_dataclass(value):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return _fields(value, (field.name for field in dataclasses.fields(value)))
     if isinstance(value, tuple) and hasattr(kind, "_fields"):
         return dict(zip(kind._fields, value, strict=True))
     if hasattr(kind, "__attrs_attrs__"):
-        return {each.name: getattr(value, each.name) for each in kind.__attrs_attrs__}
+        return _fields(value, (each.name for each in kind.__attrs_attrs__))
     if hasattr(kind, "model_dump") and hasattr(kind, "model_fields"):
         return value.model_dump()
     if f"{kind.__module__}.{kind.__qualname__}" in _NAMESPACES:
         return vars(value)
     return value
+
+
+def _scalar(value: Any) -> Any:
+    # an array of one element is a list of one, as the next run may give it two
+    return value if getattr(value, "shape", ()) else item(value)
+
+
+def _method(value: Any, name: str) -> Any:
+    # of the class: a mock has any attribute that it is asked for
+    return getattr(type(value), name, None)
+
+
+def _fields(value: Any, names: Iterable[str]) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in names if hasattr(value, name)}
 
 
 def _resolved(value: Any) -> Any:

@@ -25,7 +25,10 @@ def metric_values(metrics: Mapping[str, Any]) -> dict[str, Number]:
         raise InvalidValueError(
             f"metrics must be a mapping of names to numbers, not {type(metrics).__name__}"
         )
-    return {check_label("metric name", name): metric_value(name, value) for name, value in metrics.items()}
+    return {
+        check_label("metric name", name): metric_value(name, value)
+        for name, value in _items("metrics", metrics)
+    }
 
 
 def metric_value(name: str, value: Any) -> Number:
@@ -38,7 +41,7 @@ def metric_value(name: str, value: Any) -> Number:
             return int(number)
         try:
             return float(number)
-        except OverflowError:
+        except Exception:  # noqa: BLE001, S110 - too large, or its own code fails; what it is, is said below
             pass
     hint = "; log int(value) if 0 or 1 is meant" if isinstance(number, bool) else ""
     raise InvalidValueError(
@@ -65,7 +68,7 @@ def param_values(params: Mapping[str, Any]) -> dict[str, Any]:
 
     A record of named fields, such as a dataclass, an argparse.Namespace or a DictConfig, is a mapping too.
     """
-    params = opened(params)
+    params = _opened("parameters", params)
     if not isinstance(params, Mapping):
         raise InvalidValueError(f"params must be a mapping of names to values, not {type(params).__name__}")
     return _checked("parameter name", "parameter", params)
@@ -73,7 +76,7 @@ def param_values(params: Mapping[str, Any]) -> dict[str, Any]:
 
 def tag_values(tags: Mapping[str, Any] | None) -> dict[str, Any]:
     """Check tags: names to plain values; what looks secret becomes "***"."""
-    tags = opened(tags)
+    tags = _opened("tags", tags)
     if tags is None:
         return {}
     if not isinstance(tags, Mapping):
@@ -85,7 +88,7 @@ def tag_values(tags: Mapping[str, Any] | None) -> dict[str, Any]:
 
 def seed_values(seeds: Mapping[str, Any] | None) -> dict[str, Any]:
     """Check seeds: names to plain values; an integer of more than 64 bits becomes text."""
-    seeds = opened(seeds)
+    seeds = _opened("seeds", seeds)
     if seeds is None:
         return {}
     if not isinstance(seeds, Mapping):
@@ -94,15 +97,46 @@ def seed_values(seeds: Mapping[str, Any] | None) -> dict[str, Any]:
         check_label("seed name", name): str(value)
         if isinstance(value, int) and not INT_MIN <= value <= INT_MAX
         else plain(value, f"seed {quoted(name)}")
-        for name, value in seeds.items()
+        for name, value in _items("seeds", seeds)
     }
+
+
+def data_values(data: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Check the fingerprint of the data: names to plain values; what looks secret becomes "***"."""
+    data = opened(data)
+    if data is None:
+        return {}
+    if not isinstance(data, Mapping):
+        raise InvalidValueError(
+            f"data must be a mapping, such as {{'fingerprint': 'sha256:...'}}, not {type(data).__name__}"
+        )
+    return secrets.masked(plain(data, "data"))  # type: ignore[no-any-return]  # of a dict it gives a dict
 
 
 def _checked(kind: str, short: str, values: Mapping[str, Any]) -> dict[str, Any]:
     simple = {
-        check_label(kind, name): plain(value, f"{short} {quoted(name)}") for name, value in values.items()
+        check_label(kind, name): plain(value, f"{short} {quoted(name)}")
+        for name, value in _items(f"{short}s", values)
     }
     return secrets.masked(simple)  # type: ignore[no-any-return]  # of a dict it gives a dict
+
+
+def _opened(what: str, values: Any) -> Any:
+    try:
+        return opened(values)
+    except Exception as error:
+        raise _unreadable(what, error) from error
+
+
+def _items(what: str, values: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    try:
+        return [(name, value) for name, value in values.items()]
+    except Exception as error:
+        raise _unreadable(what, error) from error
+
+
+def _unreadable(what: str, error: Exception) -> InvalidValueError:
+    return InvalidValueError(f"{what} cannot be read: their own code raised {type(error).__name__}")
 
 
 def jsonable(value: Any) -> Any:

@@ -15,6 +15,7 @@ from enum import Enum
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock, Mock
 
 import numpy as np
 import pytest
@@ -45,6 +46,27 @@ class Broken:
 class Holder:
     def __repr__(self) -> str:
         return f"Holder({object()!r})"
+
+
+class BrokenItems(dict[str, Any]):
+    def items(self) -> Any:
+        raise RuntimeError("no items today")
+
+
+class BrokenScalar:
+    def item(self) -> float:
+        raise KeyError("no number today")
+
+
+class BrokenList(list[int]):
+    def __iter__(self) -> Any:
+        raise OSError("no elements today")
+
+
+@dataclasses.dataclass
+class Late:
+    size: int
+    shape: tuple[int, ...] = dataclasses.field(init=False)
 
 
 @dataclasses.dataclass
@@ -87,6 +109,13 @@ class Model:
         (Bare(), f"{__name__}.Bare"),
         (Broken(), f"{__name__}.Broken"),
         (Holder(), "Holder(<object object>)"),
+        ({"a": BrokenItems(), "b": 1}, {"a": f"{__name__}.BrokenItems", "b": 1}),
+        (BrokenScalar(), f"{__name__}.BrokenScalar"),
+        (BrokenList([1]), f"{__name__}.BrokenList"),
+        (Late(3), {"size": 3}),
+        (Mock(), "<Mock>"),
+        (MagicMock(), "<MagicMock>"),
+        (Mock(spec=dict), "unittest.mock.Mock"),
         (Path("a").joinpath, "pathlib.PurePath.joinpath"),
         ([].append, "list.append"),
         (math, "math"),
@@ -103,6 +132,9 @@ class Model:
         (range(3), [0, 1, 2]),
         (collections.deque([1]), [1]),
         (np.array(3.5), 3.5),
+        (np.array([3]), [3]),
+        (np.array([[3]]), [[3]]),
+        (np.ma.array([1.0, 2.0], mask=[True, False]), [None, 2.0]),
         (np.arange(1000), list(range(1000))),
         (np.dtype("float32"), "float32"),
         (OmegaConf.create({"a": [1, "${b}"], "b": 2, "c": "???"}), {"a": [1, 2], "b": 2, "c": "???"}),
@@ -124,6 +156,31 @@ def test_tensors_and_their_kinds_are_plain() -> None:
         "type": "torch.float32",
         "at": "cpu",
     }
+
+
+def test_a_tensor_without_numbers_of_its_own_becomes_the_name_of_its_class() -> None:
+    torch = pytest.importorskip("torch")
+    for tensor in (torch.eye(2).to_sparse(), torch.empty(2, device="meta"), torch.empty((), device="meta")):
+        assert plain(tensor, "x") == "torch.Tensor"
+
+
+def test_a_masked_number_is_not_the_number_below_the_mask() -> None:
+    assert math.isnan(plain(np.ma.masked, "x"))
+    assert math.isnan(plain(np.ma.array(7, mask=True), "x"))
+    assert plain(np.ma.array(7, mask=False), "x") == 7
+
+
+class BrokenLayer(Late):
+    shape = property(lambda self: 1 // 0)  # type: ignore[assignment]  # that it is no tuple is the point
+
+
+@pytest.mark.parametrize("params", [BrokenItems(), BrokenLayer(3)])
+def test_parameters_whose_own_code_fails_are_refused_with_what_it_raised(
+    tracker: ExperimentTracker, params: Any
+) -> None:
+    run_id = tracker.create_run("x")
+    with pytest.raises(InvalidValueError, match=r"parameters cannot be read: their own code raised \w+Error"):
+        tracker.log_params(run_id, params)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import math
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -140,6 +141,28 @@ def test_a_metric_that_is_no_real_number_is_refused_and_nothing_is_kept(
     with pytest.raises(InvalidValueError, match=r"metric 'bad' is .* a metric is one real number"):
         tracker.log_metrics(run_id, {"good": 1.0, "bad": value})
     assert tracker.get_run(run_id)["metrics"] == {}
+
+
+class Unspeakable:
+    def item(self) -> float:
+        raise KeyError("no number today")
+
+    def __repr__(self) -> str:
+        raise KeyError("no text today")
+
+
+def test_a_metric_whose_own_code_fails_is_refused_by_its_name(tracker: ExperimentTracker) -> None:
+    run_id = tracker.create_run("x")
+    with pytest.raises(InvalidValueError, match="metric 'bad' is <Unspeakable object>"):
+        tracker.log_metrics(run_id, {"bad": Unspeakable()})
+    with pytest.raises(InvalidValueError, match="metric 'mock' is <Mock"):
+        tracker.log_metrics(run_id, {"mock": Mock()})
+
+
+def test_a_masked_number_is_logged_as_no_number(tracker: ExperimentTracker) -> None:
+    run_id = tracker.create_run("x")
+    tracker.log_metrics(run_id, {"a": np.ma.masked, "b": np.ma.array([1.0], mask=[True])})
+    assert all(math.isnan(points[0]["value"]) for points in tracker.get_run(run_id)["metrics"].values())
 
 
 @pytest.mark.parametrize("step", ["1", 1.5, 2**70])
