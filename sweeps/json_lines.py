@@ -20,11 +20,13 @@ from sweeps.promotion import Decision
 from sweeps.scoreboard import Scoreboard
 from tracking.files import encode
 
+Write = Callable[[bytes], None]
+
 
 class JsonLines:
     """A `Progress` for scripts; `write` takes whole lines."""
 
-    def __init__(self, write: Callable[[bytes], None], board: Scoreboard) -> None:
+    def __init__(self, write: Write, board: Scoreboard) -> None:
         self._write = write
         self._board = board
 
@@ -80,7 +82,7 @@ class JsonLines:
 
 
 @contextlib.contextmanager
-def stdout_to_itself() -> Iterator[Callable[[bytes], None]]:
+def stdout_to_itself() -> Iterator[Write]:
     """Give what writes to stdout; until the end everybody else's stdout is stderr.
 
     A reader that leaves ends nothing: what is written from then on goes nowhere.

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from sweeps.ledger import read_durations
-from sweeps.table import Column, counted, duration, fitting_table, swept_columns
+from sweeps.table import Column, counted, duration, fitting_table, make_console, swept_columns
 from tracking.files import encode
 
 RECENT = 20  # sweeps that durations are taken from
@@ -80,10 +80,18 @@ def show_plan(
     console.print("dry_run: nothing was started", style="dim")
 
 
-def write_plan(
-    write: Callable[[bytes], None], jobs: Sequence[Mapping[str, Any]], n_jobs: int, durations: Durations
+def tell_plan(
+    write: Callable[[bytes], None] | None,
+    jobs: Sequence[Mapping[str, Any]],
+    swept: Sequence[str],
+    n_jobs: int,
+    store: Path,
 ) -> None:
-    """Write the jobs as one JSON line."""
+    """Print the jobs, or `write` them as one JSON line."""
+    durations = Durations.of_store(store)
+    if write is None:
+        show_plan(make_console(), jobs, swept, n_jobs, durations)
+        return
     described = [{**job, "expected_s": durations.expected_s(job["key"])} for job in jobs]
     write(encode({"event": "plan", "jobs": described, "slots": n_jobs}) + b"\n")
 

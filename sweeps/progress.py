@@ -1,15 +1,14 @@
 """Who tells the user how a sweep goes: a live table, plain lines, or JSON lines for a script."""
 
-import contextlib
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Protocol
 
 from rich.console import Console
 
 from sweeps.executor.base import Event, Outcome
-from sweeps.json_lines import JsonLines, stdout_to_itself
+from sweeps.json_lines import JsonLines, Write, stdout_to_itself
 from sweeps.leaderboard import Leaderboard
 from sweeps.lines import Lines
 from sweeps.live import LiveTable
@@ -49,18 +48,19 @@ class Progress(Protocol):
         """Tell what became of the winner."""
 
 
-@contextlib.contextmanager
-def telling(
-    mode: OutputMode, board: Scoreboard, record: Callable[[str], RunRecord | None]
-) -> Iterator[Progress]:
-    """Give the `Progress` that `mode` asks for; with ``auto`` a table on a terminal, lines elsewhere."""
-    if mode is OutputMode.JSON:
-        with stdout_to_itself() as write:
-            yield JsonLines(write, board)
-        return
+def stdout_for(mode: OutputMode) -> AbstractContextManager[Write | None]:
+    """Give what is to surround all of a sweep, its planning included: for JSON what keeps stdout clean, and writes."""
+    return stdout_to_itself() if mode is OutputMode.JSON else nullcontext()
+
+
+def make_progress(
+    mode: OutputMode, write: Write | None, board: Scoreboard, record: Callable[[str], RunRecord | None]
+) -> Progress:
+    """Return the `Progress` that `mode` asks for, with ``auto`` a table on a terminal; `write` is `stdout_for`'s."""
+    if write is not None:
+        return JsonLines(write, board)
     console = Console(highlight=False, force_terminal=True) if mode is OutputMode.TABLE else make_console()
     draws = console.is_terminal and not console.is_dumb_terminal
     if mode is OutputMode.TABLE or (mode is OutputMode.AUTO and draws):
-        yield LiveTable(console, board, record)
-    else:
-        yield Lines(console, board)
+        return LiveTable(console, board, record)
+    return Lines(console, board)

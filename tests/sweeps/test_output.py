@@ -47,10 +47,12 @@ def test_with_json_stdout_is_one_object_per_event_and_nothing_else(sweep: Callab
     assert "2 of 4 jobs failed" in result.err
 
 
-def test_with_json_what_the_users_own_code_prints_goes_to_stderr(sweep: Callable, tmp_path: Path) -> None:
-    (tmp_path / "talk.py").write_text("def check(cfg):\n    print('a word from the check')\n")
-    result = sweep("-m", "x=1", "hydra.sweeper.output=json", f"hydra.searchpath=[file://{tmp_path}]")
+def test_with_json_what_the_users_own_code_prints_goes_to_stderr(sweep: Callable) -> None:
+    own = ("hydra.sweeper.check=talkative.check", "hydra.launcher.preload=[talkative]")
+    result = sweep("-m", "x=1,2", "hydra.sweeper.output=json", *own)
     assert [json.loads(line)["event"] for line in result.out.splitlines()][-1] == "leaderboard"
+    assert "a word at import" in result.err
+    assert "a word about 2" in result.err
 
 
 def test_a_dry_run_as_json_is_the_plan_in_one_line(sweep: Callable) -> None:
