@@ -69,6 +69,14 @@ def test_the_ending_may_be_in_capitals(tmp_path: Path) -> None:
     assert write_figure(tmp_path / "A.SVG", figure).read_bytes().startswith(b"<?xml")
 
 
+def test_a_picture_goes_to_where_a_link_leads(tmp_path: Path) -> None:
+    figure = draw_curves(Objective.of("auc"), [Curve("run_001", [0], [0.1])], title="x")
+    (tmp_path / "link.svg").symlink_to("real.svg")
+    write_figure(tmp_path / "link.svg", figure)
+    assert (tmp_path / "link.svg").is_symlink()
+    assert (tmp_path / "real.svg").read_bytes().startswith(b"<?xml")
+
+
 HOSTILE = [
     "$x_{$",
     r"\frac{1}{0} $\alpha$ $$",

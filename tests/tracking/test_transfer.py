@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tracking import ExperimentTracker, InvalidValueError, TrackingError
+from tracking import ExperimentTracker, InvalidValueError, StoreUnwritableError, TrackingError
 from tracking.store import Store
 from tracking.transfer import Table, TableFormat, history_table, import_runs, run_table, write_table
 from tracking.transfer.formats import write_text
@@ -151,6 +152,34 @@ def test_histories_are_a_long_table_with_a_row_per_point(
         1: math.inf,
         2: 0.5,
     }
+
+
+@pytest.mark.parametrize("kind", list(TableFormat))
+def test_a_link_to_a_file_stays_one_and_a_pipe_is_written_into(tmp_path: Path, kind: TableFormat) -> None:
+    table = [("a", "b"), [(1, "x"), (2, "y")]]
+    write_table(Table(*table), tmp_path / "plain", kind)
+    link, pipe = tmp_path / "link", tmp_path / "pipe"
+    (tmp_path / "there").mkdir()
+    link.symlink_to("there/table")
+    write_table(Table(*table), link, kind)  # leads nowhere as yet
+    write_table(Table(*table), link, kind)
+    os.mkfifo(pipe)
+    read: list[bytes] = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
+    reader.start()
+    write_table(Table(*table), pipe, kind)
+    reader.join()
+    expected = (tmp_path / "plain").read_bytes()
+    assert (tmp_path / "there" / "table").read_bytes() == expected == read[0]
+    assert link.is_symlink()
+    assert pipe.is_fifo()
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["link", "pipe", "plain", "table", "there"]
+
+
+def test_a_table_is_no_folder_and_a_device_without_room_says_so(tmp_path: Path) -> None:
+    for path in (tmp_path, Path("/dev/full")):
+        with pytest.raises(StoreUnwritableError, match=f"cannot write {path}: "):
+            write_table(Table(("a",), [(1,)]), path, TableFormat.CSV)
 
 
 def test_an_export_that_fails_leaves_the_file_that_was_there(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tracking import files
+from tracking import files, given_files
 from tracking.errors import InvalidValueError, quoted
 
 if TYPE_CHECKING:  # matplotlib is only loaded by those who draw
@@ -30,7 +30,7 @@ class PictureFormat(StrEnum):
 
 
 def write_figure(path: Path, figure: "Figure") -> Path:
-    """Write a figure in the format of the path's suffix, at once; the path.
+    """Write a figure in the format of the path's suffix, at once; the path. A device or a pipe is written into.
 
     No date goes into the file, and text needs no font of the reader's: SVG has it as outlines, PDF embeds it.
     """
@@ -46,5 +46,6 @@ def write_figure(path: Path, figure: "Figure") -> Path:
     # the salt makes the names inside an SVG the same each time; there is no other way to give it
     with matplotlib.rc_context({"svg.hashsalt": "podium", "svg.fonttype": "path", "pdf.fonttype": 42}):
         figure.savefig(picture, format=kind.value, metadata=dates[kind])
-    files.write_bytes(path, picture.getvalue(), durable=False)
+    with given_files.filling(path) as (_, handle):
+        files.write_all(handle, picture.getvalue())
     return path

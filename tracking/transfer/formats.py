@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from tracking import clock, files
+from tracking import clock, files, given_files
 from tracking.transfer.tables import HISTORY, Row, Table
 from tracking.values import jsonable
 
@@ -34,15 +34,14 @@ class TableFormat(StrEnum):
 
 
 def write_table(table: Table, path: Path, kind: TableFormat) -> int:
-    """Write a file, which appears at once and whole; how many rows it has."""
+    """Write a file, which appears at once and whole; how many rows it has. A device or a pipe is written into."""
     files.make_dir(path.parent)
-    with files.beside(path) as (new, handle):
+    with given_files.filling(path) as (new, handle):
         if kind is TableFormat.PARQUET:
             count = _write_parquet(table, new)
         else:
             with open(handle, "w", encoding="utf-8", newline="", closefd=False) as file:
                 count = write_text(table, file, kind)
-        new.replace(path)
     return count
 
 
