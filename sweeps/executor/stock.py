@@ -2,10 +2,12 @@
 
 Such a launcher takes overrides and composes again where the job runs: no config is shipped, and YAML that is
 edited during the sweep changes the jobs that are still to come. It tells nothing until a whole batch has ended, so
-what its jobs tracked is found afterwards, by the sweep and job that each run names.
+the store is looked at meanwhile: each run names its sweep and job. That way a sweep whose parent dies while it waits
+still knows what its jobs logged.
 """
 
 import contextlib
+import threading
 import time
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,9 +25,10 @@ from omegaconf import DictConfig
 from sweeps.executor.base import Event, Job, JobStatus, Listener, Outcome, Reason
 from sweeps.results import plain_value
 from sweeps.settings import SweeperSettings
-from tracking import ExperimentTracker, RunRecord, RunStatus, job_context
+from tracking import ExperimentTracker, RunRecord, RunStatus, TrackingError, job_context
 
 STOPPED = "the sweep was stopped"
+LOOK_EVERY_S = 2.0  # how often the store is looked at for new runs
 
 
 class StockExecutor:
@@ -93,21 +96,20 @@ class StockExecutor:
         began = time.monotonic()
         results: Sequence[JobReturn | None] = [None] * len(batch)
         fault: BaseException | None = None
+        runs = _Runs(self._tracker, self._sweep, batch, listener)
         try:
-            self._waiting = True
-            results = self._launcher.launch([self._overrides(job) for job in batch], batch[0].number)
+            with runs.looked_for():
+                self._waiting = True
+                results = self._launcher.launch([self._overrides(job) for job in batch], batch[0].number)
         except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - a launcher of somebody's, with its jobs
             fault = error
         finally:
             self._waiting = False
         wall_s = time.monotonic() - began
-        runs = self._runs()
+        found = runs.look()
         outcomes = []
         for job, result in zip(batch, results, strict=True):
-            own = runs.get(job.number, [])
-            for record in own:
-                if record.run_id not in job.previous:
-                    listener(Event("run", job.number, {"run": record.run_id}))
+            own = found.get(job.number, [])
             outcomes.append(_outcome(job, result, fault, own, wall_s, alone=len(batch) == 1))
             _keep_traceback(job, outcomes[-1])
         return outcomes
@@ -116,12 +118,47 @@ class StockExecutor:
         folder = QuotedString(text=self._sweep_dir, quote=Quote.single).with_quotes()
         return [*job.overrides, f"hydra.sweep.dir={folder}", f"hydra.sweep.subdir=jobs/{job.number}"]
 
-    def _runs(self) -> dict[int, list[RunRecord]]:
+
+class _Runs:
+    """The runs of a batch's jobs, found in the store; tells the listener of each once."""
+
+    def __init__(
+        self, tracker: ExperimentTracker, sweep: str, batch: Sequence[Job], listener: Listener
+    ) -> None:
+        self._tracker = tracker
+        self._sweep = sweep
+        self._listener = listener
+        self._numbers = {job.number for job in batch}
+        self._told = {run for job in batch for run in job.previous}
+        self._ended = threading.Event()
+
+    def look(self) -> dict[int, list[RunRecord]]:
+        """Return the runs there are by now, earlier attempts' included, by job."""
         runs: dict[int, list[RunRecord]] = {}
         for record in self._tracker.search_runs(f'sweep == "{self._sweep}"'):
-            if record.sweep is not None:
-                runs.setdefault(record.sweep["job"], []).append(record)
+            number = (record.sweep or {}).get("job")
+            if number in self._numbers:
+                runs.setdefault(number, []).append(record)
+                if record.run_id not in self._told:
+                    self._told.add(record.run_id)
+                    self._listener(Event("run", number, {"run": record.run_id}))
         return runs
+
+    @contextlib.contextmanager
+    def looked_for(self) -> Iterator[None]:
+        """Look now and then while something else is waited for."""
+        watch = threading.Thread(target=self._watch, name="podium-runs", daemon=True)
+        watch.start()
+        try:
+            yield
+        finally:
+            self._ended.set()
+            watch.join()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(LOOK_EVERY_S):
+            with contextlib.suppress(TrackingError):  # a store that cannot be read now may be read later
+                self.look()
 
 
 class _Naming(Callback):

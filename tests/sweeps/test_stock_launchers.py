@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sweeps.aggregate import rank
 from tracking import ExperimentTracker
 
 FOREIGN = ("--config-name", "foreign", "-m")
@@ -26,7 +27,9 @@ INSTALLED = {
 }
 
 
-@pytest.fixture(params=LAUNCHERS)
+@pytest.fixture(
+    params=["basic", *(pytest.param(name, marks=pytest.mark.slow) for name in LAUNCHERS if name != "basic")]
+)
 def launcher(request: pytest.FixtureRequest) -> tuple[str, ...]:
     if not INSTALLED[request.param]:
         pytest.skip(f"the launcher {request.param} is not installed: pip install -e '.[dev]'")
@@ -109,6 +112,34 @@ def test_an_interrupt_ends_the_running_job_and_starts_no_other(
     assert "stopped by SIGINT" in result.err
     assert {row["job"]: row["status"] for row in result.rows} == {0: "killed", 1: "cancelled"}
     assert [record.status for record in ExperimentTracker(tmp_path / "experiments").records()] == ["killed"]
+
+
+def test_a_batch_whose_parent_dies_is_judged_by_its_runs(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    process = start(*BASIC, "fault=none,waits", "x=2", "hydra.sweeper.max_batch_size=2")
+    while not [
+        ledger
+        for ledger in tmp_path.glob("experiments/sweeps/*/jobs.jsonl")
+        if "run_002" in ledger.read_text()
+    ]:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    process.kill()
+    process.communicate()
+    (folder,) = (tmp_path / "experiments" / "sweeps").iterdir()
+    rows = rank(folder).rows
+    assert [(row.run, row.status, row.objective) for row in rows[:1]] == [("run_001", "completed", 0.0)]
+
+
+def test_a_sweep_whose_process_a_job_killed_is_resumed(sweep: Callable) -> None:
+    arguments = (*BASIC, "x=1", "fault=none,dies_at_first,unpicklable")
+    assert sweep(*arguments, "hydra.sweeper.name=first").code == -signal.SIGKILL
+    result = sweep(*arguments, "hydra.sweeper.resume=first")
+    assert result.code == 0, result.out + result.err
+    assert {row["job"]: row["status"] for row in result.rows} == dict.fromkeys(range(3), "completed")
+    started = [event["job"] for event in result.events if event["event"] == "started"]
+    assert started == [0, 1, 1, 2]
 
 
 def test_batches_of_no_jobs_are_refused(sweep: Callable) -> None:
