@@ -39,7 +39,7 @@ def read_edits(paths: StorePaths, position: dict[str, int]) -> Edits:
     """The ids of the runs edited since `position` (empty for the beginning); costs what was added."""
     found: set[str] = set()
     now: dict[str, int] = {}
-    with contextlib.suppress(FileNotFoundError), os.scandir(paths.edits) as logs:
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(paths.edits) as logs:
         for log in logs:
             start = position.get(log.name, 0)
             if log.stat().st_size != start:

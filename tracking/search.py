@@ -45,7 +45,11 @@ class Search:
             raise InvalidValueError(
                 f"limit {quoted(limit)} is no number of runs; give 0 or more, or None for all"
             )
-        by = [order_by] if isinstance(order_by, str) else order_by or []
+        by = [order_by] if isinstance(order_by, str) else [] if order_by is None else order_by
+        if not isinstance(by, Sequence):
+            raise InvalidValueError(
+                f"order_by {quoted(order_by)} is no field; give one, such as '-created_at', or a list of them"
+            )
         return cls(parse_query(text), tuple(map(parse_order, by)), experiment_name, limit)
 
     def select(self, view: View) -> list[int]:

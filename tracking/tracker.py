@@ -99,6 +99,8 @@ class ExperimentTracker:
             raise InvalidValueError(
                 f"run_ids is the text {quoted(run_ids)}; pass a list, such as [{quoted(run_ids)}]"
             )
+        if not isinstance(run_ids, Iterable):
+            raise InvalidValueError(f"run_ids is {quoted(run_ids)}; pass a list of ids, such as ['run_001']")
         found = self._store.comparison(run_ids)
         if grouped:
             found = found.grouped()

@@ -4,6 +4,7 @@ import inspect
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -116,7 +117,11 @@ def test_models_can_be_looked_at_and_moved(models: ModelRegistry, say: Say) -> N
             "no run to draw has the metric 'nope'; metrics of 'ctr_model': test_auc, val_auc, val_loss",
         ),
         (["plot", "ctr_model", "val_auc", "run_999"], 1, "no run 'run_999'"),
-        (["best", "ctr_model", "--metric", "nope"], 1, "no run of 'ctr_model' has a finite value of nope"),
+        (
+            ["best", "ctr_model", "--metric", "nope"],
+            1,
+            "no run of 'ctr_model' has the metric 'nope'; it has: test_auc",
+        ),
         (["champion", "nope"], 1, "no model 'nope'"),
         (["champion", "../x"], 1, "model name '../x'"),
         (["promote", "ctr", "x"], 2, "'x' is not a valid integer"),
@@ -327,6 +332,22 @@ def test_a_reader_that_leaves_early_is_no_error(store: Path, unbuffered: str) ->
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "Found 4 runs for 'ctr_model'\n"
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&-"])
+def test_a_stream_that_is_closed_from_the_start_is_no_error(store: Path, closed: str) -> None:
+    command = f"{sys.executable} -m tracking list {closed}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ("ctr_model" in done.stdout) == (not closed.startswith(">"))
+
+
+def test_a_file_where_the_hidden_folder_should_be_hinders_no_reader(store: Path, say: Say) -> None:
+    shutil.rmtree(store / ".podium")
+    (store / ".podium").touch()
+    code, out, err = say("compare", "ctr_model")
+    assert (code, err) == (0, "")
+    assert "Found 4 runs" in out
 
 
 def test_a_locale_that_cannot_show_a_name_is_no_error(tracker: ExperimentTracker, base: Path) -> None:

@@ -86,6 +86,8 @@ def test_a_name_of_two_columns_is_told_apart(tracker: ExperimentTracker) -> None
 def test_comparing_a_text_is_refused_with_the_list_that_was_meant(tracker: ExperimentTracker) -> None:
     with pytest.raises(InvalidValueError, match=r"is the text 'run_001'; pass a list, such as \['run_001'\]"):
         tracker.compare_runs("run_001")
+    with pytest.raises(InvalidValueError, match=r"run_ids is None; pass a list of ids"):
+        tracker.compare_runs(None)
 
 
 def test_comparing_nothing_gives_an_empty_frame_with_its_columns(tracker: ExperimentTracker) -> None:

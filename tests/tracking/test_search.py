@@ -1,6 +1,7 @@
 """Finding runs by what they are: filters, orders, limits, and the columns of what was found."""
 
 import math
+from typing import Any
 
 import pytest
 
@@ -70,6 +71,12 @@ def test_a_limit_takes_the_first_and_one_that_is_no_number_is_refused(runs: Expe
     for limit in (-1, 2.5, "2"):
         with pytest.raises(InvalidValueError, match=r"limit .* is no number of runs; give 0 or more"):
             runs.search_runs(limit=limit)
+
+
+@pytest.mark.parametrize("order_by", [5, 0, {"metrics.auc"}])
+def test_an_order_that_is_no_field_is_refused(runs: ExperimentTracker, order_by: Any) -> None:
+    with pytest.raises(InvalidValueError, match=r"order_by .* is no field; give one, such as '-created_at'"):
+        runs.search_runs(order_by=order_by)
 
 
 def test_what_is_found_is_a_whole_record(runs: ExperimentTracker) -> None:
