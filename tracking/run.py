@@ -7,8 +7,8 @@ from pathlib import Path, PurePath
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from tracking import amend, clock, files
-from tracking.errors import InvalidNameError, InvalidValueError, MissingFileError, TrackingError
+from tracking import amend, clock, failure, files
+from tracking.errors import InvalidNameError, MissingFileError, TrackingError
 from tracking.journal import journal_of
 from tracking.lines import LineEncoder
 from tracking.names import check_artifact
@@ -118,20 +118,21 @@ class Run:
         """Whether somebody asks this run to stop early; one look at the file system."""
         return os.path.exists(self._stop_file)  # noqa: PTH110 - called at every step, three times as fast
 
-    def finish(self, status: str = "completed", error: str | None = None) -> None:
+    def finish(self, status: str = "completed", error: str | BaseException | None = None) -> None:
         """Write the run down for good as completed, failed or killed; it then survives a power loss.
 
-        `error` may be a whole traceback: the line that names the exception goes into run.json, all of it into
-        error.txt.
+        `error` may be an exception or a whole traceback: the line that names the exception goes into run.json, all of
+        it into error.txt.
         Finishing again is allowed, and takes in what was logged since.
         """
         final = RunStatus.final(status)
         entry: dict[str, Any] = {"status": final.value, "finished_at": clock.now(), "error": None}
+        text = ""
         if error is not None:
-            entry["error"] = _one_line(error)
+            text, entry["error"] = failure.told(error)
         with _guard.deferring(), self._journal.held():
-            if error is not None:
-                files.write_bytes(self._paths.error, error.encode(errors="backslashreplace"), durable=False)
+            if text:
+                files.write_bytes(self._paths.error, text.encode(), durable=False)
                 files.sync(self._paths.error)
             self._journal.finish()
             files.sync(self._paths.params)
@@ -161,14 +162,12 @@ class Run:
             self._deactivate()
 
     def _finish_after(self, error: BaseException) -> None:
-        import traceback
-
         status = RunStatus.KILLED if isinstance(error, KeyboardInterrupt | Terminated) else RunStatus.FAILED
         try:
-            self.finish(status, error="".join(traceback.format_exception(error)))
-        except (TrackingError, OSError) as failure:
+            self.finish(status, error=error)
+        except (TrackingError, OSError) as fault:
             # what went wrong in the block is what its author must see
-            told = f"{self.run_id} could not be finished as {status}: {failure}"
+            told = f"{self.run_id} could not be finished as {status}: {fault}"
             files.log.error("%s", told)
             error.add_note(told)
 
@@ -201,14 +200,3 @@ def active_run() -> Run | None:
     own = (opened for opened in innermost_first if opened.thread is thread)
     found = next(own, next(iter(innermost_first), None))
     return found.run if found else None
-
-
-def _one_line(error: str) -> str:
-    lines = error.splitlines()
-    # of a traceback: the exception follows the last frame, and its own message may have more lines
-    frames = [index for index, line in enumerate(lines) if line.startswith("  File ")]
-    rest = [line for line in lines[frames[-1] if frames else 0 :] if line.strip()]
-    said = [line for line in rest if not line.startswith(" ")] or rest
-    if not said:
-        raise InvalidValueError("error must say something; leave it out when there is nothing to say")
-    return said[0].strip()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tracking import clock, edits, files, liveness
-from tracking.errors import CorruptFileError, UnknownRunError
+from tracking.errors import CorruptFileError, InvalidValueError, UnknownRunError
 from tracking.history import read_history
 from tracking.metadata import Entry, Publisher, public_entry
 from tracking.names import check_component, check_label
@@ -19,6 +19,7 @@ from tracking.paths import RunPaths, StorePaths
 from tracking.plain import plain
 from tracking.records import FORMAT, RunRecord, RunStatus
 from tracking.scan import OnError, Scan, shown_status
+from tracking.secrets import masked, masked_urls
 from tracking.values import tag_values
 from tracking.version import __version__
 
@@ -63,10 +64,10 @@ class Store:
             "finished_at": None,
             "status": RunStatus.RUNNING,
             "tags": tag_values(tags),
-            "description": plain("" if description is None else str(description), "description"),
+            "description": masked_urls(plain("" if description is None else str(description), "description")),
             **liveness.owner(),
             "sweep": None if sweep is None else plain(sweep, "sweep"),
-            "data": plain(data or {}, "data"),
+            "data": _fingerprint(data),
             "error": None,
         }
         with files.writing(self.paths.runs):
@@ -213,6 +214,17 @@ class Store:
             return self.public(entry), self.record(entry)
 
         return self.catalog.compare(list(run_ids), read)
+
+
+def _fingerprint(data: Mapping[str, Any] | None) -> dict[str, Any]:
+    if data is None:
+        return {}
+    value = masked(plain(data, "data"))
+    if not isinstance(value, dict):
+        raise InvalidValueError(
+            f"data must be a mapping, such as {{'fingerprint': 'sha256:...'}}, not {type(data).__name__}"
+        )
+    return value
 
 
 def warn_left_out(error: CorruptFileError) -> None:

@@ -11,10 +11,8 @@ from tracking import compare, files
 from tracking.errors import InvalidValueError, quoted
 from tracking.job import current_job
 from tracking.paths import RunPaths
-from tracking.plain import plain
 from tracking.records import RunRecord
 from tracking.run import Run
-from tracking.secrets import masked
 from tracking.store import Store, warn_left_out
 from tracking.values import seed_values
 
@@ -170,7 +168,7 @@ class ExperimentTracker:
             raise InvalidValueError(
                 f"config must be YAML text, not {type(config).__name__}; for OmegaConf, to_yaml gives it"
             )
-        paths = self._create(experiment_name, tags, description, masked(plain(data or {}, "data")))
+        paths = self._create(experiment_name, tags, description, data)
         run = self._run(paths.folder.name)
         run.activate()
         try:

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -214,3 +215,50 @@ def test_the_library_prints_nothing(tracker: ExperimentTracker, capfd: pytest.Ca
         run.log({"b": 1})
     tracker.compare_runs([run.run_id])
     assert capfd.readouterr() == ("", "")
+
+
+def test_data_that_is_no_mapping_makes_no_run(tracker: ExperimentTracker) -> None:
+    for data in (5, "sha256:1", ["a"], [], 0):
+        with pytest.raises(InvalidValueError, match="data must be a mapping"):
+            tracker.start_run("x", data=data)  # type: ignore[arg-type]  # the mistake
+    assert tracker.list_runs() == []
+
+
+def test_an_error_that_is_not_valid_unicode_is_escaped(tracker: ExperimentTracker) -> None:
+    with pytest.raises(RuntimeError), tracker.start_run("x") as run:
+        raise RuntimeError("cannot open caf\udce9.csv")
+    assert tracker.record(run.run_id).status == "failed"
+    assert tracker.record(run.run_id).error == r"RuntimeError: cannot open caf\udce9.csv"
+    assert r"caf\udce9.csv" in (run.run_dir / "error.txt").read_text()
+
+
+def test_a_run_can_be_finished_with_the_exception_itself(tracker: ExperimentTracker) -> None:
+    run = tracker.open_run(tracker.create_run("x"))
+    run.finish("failed", error=ValueError("no data"))
+    assert tracker.record(run.run_id).error == "ValueError: no data"
+    for wrong in (5, ["no data"], b"no data"):
+        with pytest.raises(InvalidValueError, match="error must be text or an exception"):
+            run.finish("failed", error=wrong)  # type: ignore[arg-type]  # the mistake
+
+
+def _group() -> Exception:
+    return ExceptionGroup("two fell over", [ValueError("a"), KeyError("b")])
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (_group(), "ExceptionGroup: two fell over (2 sub-exceptions)"),
+        (ValueError("\nfirst\nsecond"), "ValueError: first"),
+        (ValueError("first\nsecond"), "ValueError: first"),
+        (ValueError("a" * 2000), "ValueError: " + "a" * 985 + "..."),
+    ],
+)
+def test_the_error_of_a_run_is_the_one_line_that_says_most(
+    tracker: ExperimentTracker, error: Exception, line: str
+) -> None:
+    with pytest.raises(type(error)) as caught, tracker.start_run("x") as run:
+        raise error
+    assert tracker.record(run.run_id).error == line
+    run.finish("failed", error="".join(traceback.format_exception(caught.value)))
+    assert tracker.record(run.run_id).error == line
