@@ -15,6 +15,7 @@ from tracking.names import check_label
 from tracking.paths import RunPaths
 from tracking.plain import plain
 from tracking.records import RunStatus
+from tracking.secrets import masked_urls
 from tracking.store import Store, warn_left_out
 from tracking.values import jsonable, tag_values
 
@@ -39,6 +40,7 @@ def describe(store: Store, run_id: str, text: str, *, append: bool = False) -> N
     text = plain(text, "description")
     if not isinstance(text, str):
         raise InvalidValueError(f"a description is text, not {quoted(text)}")
+    text = masked_urls(text)
 
     def changes(entry: Entry) -> Entry:
         before = entry.get("description") or ""

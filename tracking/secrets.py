@@ -41,7 +41,17 @@ MODEL_TOKENS = frozenset(
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _URL = re.compile(r"([a-zA-Z][\w+.-]*://[^\s/:@'\"]*:)[^\s/@'\"]+(?=@)")
+_URL_TOKEN = re.compile(r"((?:https?|ftps?)://)[^\s/:@'\"]+(?=:?@)", re.IGNORECASE)
 _ASSIGNMENT = re.compile(r"(?P<name>[\w.+~@/-]+)=(?P<value>.*)", re.DOTALL)
+_QUOTED = r""""(?:[^"\\]|\\.)*+"|'(?:[^'\\]|\\.)*+'"""
+# A key in braces, of JSON or of Hydra, which wants no space after the colon; or a text in quotes, which has no keys.
+_KEY = re.compile(
+    r"""(?:(?P<quote>["'])(?P<quoted>[^"'\\]++)(?P=quote)|(?<![\w.+~@/-])(?P<name>[\w.+~@/-]++))\s*+:\s*+"""
+    rf"|(?<!\w)(?:{_QUOTED})",
+    re.DOTALL,
+)
+_SCALAR = re.compile(rf"{_QUOTED}|[^,{{}}\[\]]*+", re.DOTALL)
+_BRACKETS = re.compile(rf"(?<!\w)(?:{_QUOTED})|[{{}}\[\]]", re.DOTALL)
 _NUMBER = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _NOTHING = frozenset({"", "~", "null", "none", "true", "false", "yes", "no", "on", "off"})
 
@@ -79,12 +89,15 @@ def masked(value: Any) -> Any:
 
 
 def masked_urls(text: str) -> str:
-    """`text` without the passwords of URLs such as `postgres://me:hunter2@host/db`."""
-    return _URL.sub(rf"\1{MASK}", text) if "://" in text else text
+    """`text` without the passwords of URLs such as `postgres://me:hunter2@host/db`, and the tokens in web addresses.
+
+    A token is what stands alone before the `@` of `https://...@host`; of other schemes that is a user.
+    """
+    return _URL_TOKEN.sub(rf"\1{MASK}", _URL.sub(rf"\1{MASK}", text)) if "://" in text else text
 
 
 def masked_command(arguments: Iterable[str]) -> list[str]:
-    """A command line without its secrets: `--password=x`, `--api-key x`, `db.password=x`."""
+    """A command line without its secrets: `--password=x`, `--api-key x`, `db.password=x`, `db={password: x}`."""
     shown = []
     before = ""
     for argument in map(str, arguments):
@@ -94,9 +107,37 @@ def masked_command(arguments: Iterable[str]) -> list[str]:
         elif assignment and is_secret_text(assignment["name"], assignment["value"]):
             shown.append(f"{assignment['name']}={MASK}")
         else:
-            shown.append(masked_urls(argument))
+            shown.append(masked_urls(_masked_braces(argument)))
         before = argument.lstrip("-") if argument.startswith("--") and not assignment else ""
     return shown
+
+
+def _masked_braces(text: str) -> str:
+    shown: list[str] = []
+    done, at = 0, text.find("{")
+    while at >= 0 and (key := _KEY.search(text, at)):
+        at = key.end()
+        name = key["name"] or key["quoted"]
+        # the end of a group is only looked for where it may matter
+        if name and is_secret(name, "text"):
+            value = text[at : _end_of_value(text, at)]
+            is_group = value.startswith(("{", "["))
+            if is_secret(name, [value]) if is_group else is_secret_text(name, value):
+                quote = value[0] if value[0] in "'\"" else ""
+                shown += [text[done:at], f"{quote}{MASK}{quote}"]
+                at = done = at + len(value)
+    return "".join([*shown, text[done:]])
+
+
+def _end_of_value(text: str, start: int) -> int:
+    if not text.startswith(("{", "[", "${"), start):
+        return _SCALAR.match(text, start).end()  # type: ignore[union-attr]  # it matches the empty text
+    depth = 0
+    for bracket in _BRACKETS.finditer(text, start):
+        depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(bracket[0], 0)
+        if not depth:
+            return bracket.end()
+    return len(text)
 
 
 def _strong_at(words: list[str], *, at_end: bool = False) -> bool:

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from tracking import ExperimentTracker
+from tracking import ExperimentTracker, amend
 from tracking.secrets import is_secret, masked, masked_command, masked_urls
+from tracking.store import Store
 
 
 @pytest.mark.parametrize(
@@ -92,6 +93,26 @@ def test_passwords_of_addresses_are_masked_and_their_users_are_not() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://ghp_x@github.com/a", "https://***@github.com/a"),
+        ("https://ghp_x:@github.com", "https://***:@github.com"),
+        ("ssh://git@github.com postgres://me@host/db", "ssh://git@github.com postgres://me@host/db"),
+        ("https://host/a@b and me@host", "https://host/a@b and me@host"),
+    ],
+)
+def test_what_stands_alone_before_the_host_of_a_web_address_is_a_token(text: str, shown: str) -> None:
+    assert masked_urls(text) == shown
+
+
+def test_a_description_is_kept_without_the_passwords_of_addresses(tracker: ExperimentTracker) -> None:
+    run_id = tracker.create_run("x", description="on postgres://me:hunter2@host")
+    assert tracker.get_run(run_id)["description"] == "on postgres://me:***@host"
+    amend.describe(Store(tracker.base_dir), run_id, "see https://hunter2@host", append=True)
+    assert tracker.get_run(run_id)["description"] == "on postgres://me:***@host\nsee https://***@host"
+
+
+@pytest.mark.parametrize(
     ("command", "shown"),
     [
         (["x.py", "--password=hunter2", "--lr=0.1"], ["x.py", "--password=***", "--lr=0.1"]),
@@ -101,6 +122,19 @@ def test_passwords_of_addresses_are_masked_and_their_users_are_not() -> None:
         (["+db.password=a=b", "db.user=me"], ["+db.password=***", "db.user=me"]),
         (["db.password=null", "use_password=true"], ["db.password=null", "use_password=true"]),
         (["postgres://me:hunter2@host"], ["postgres://me:***@host"]),
+        (["db={user: x, password: hunter2}"], ["db={user: x, password: ***}"]),
+        (["db={user:x,password:hunter2,port:1}"], ["db={user:x,password:***,port:1}"]),
+        (["+m={'token':'hunter2'}", "l=[{secret:hunter2},1]"], ["+m={'token':'***'}", "l=[{secret:***},1]"]),
+        (["m={credentials:{a:[1,'}'],b:2},c:{password:hunter2}}"], ["m={credentials:***,c:{password:***}}"]),
+        (["m={password:${oc.env:PW},lr:1}"], ["m={password:***,lr:1}"]),
+        (["--db", '{"api key": "a\\"}b", "n": [1]}'], ["--db", '{"api key": "***", "n": [1]}']),
+        (["a={note:it's,password:'hunter2'}"], ["a={note:it's,password:'***'}"]),
+        (["a={note:'password: x',n:1}", "m={password:"], ["a={note:'password: x',n:1}", "m={password:"]),
+        (
+            ["m={max_tokens:5,pad_token:<pad>,password:null}"],
+            ["m={max_tokens:5,pad_token:<pad>,password:null}"],
+        ),
+        (["m={url:postgres://me:hunter2@host}"], ["m={url:postgres://me:***@host}"]),
         (["-c", "print('api_key = 1')"], ["-c", "print('api_key = 1')"]),
     ],
 )
