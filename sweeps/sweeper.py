@@ -211,6 +211,9 @@ class _Sweep:
 
     def take_note(self, board: Scoreboard) -> None:
         """Put down what earlier lives of the sweep left: outcomes on the board, ends in the ledger and the runs."""
+        with self._noticing_faults():
+            if self.has_jobs or self._earlier.found:
+                self._ledger.mark(BEGAN, slots=self._slots)
         for outcome in self._earlier.found:
             self._ledger.finish(outcome)
         for number, past in self._earlier.past.items():
@@ -236,8 +239,6 @@ class _Sweep:
                 if self._earlier is not NOTHING:
                     done = f"{len(self._earlier.kept)} of {counted(len(self._planner), 'job')}"
                     self._progress.say(f"resumed: {done} had ended, {len(self._order)} to run")
-                with self._noticing_faults():
-                    self._ledger.mark(BEGAN, slots=self._slots)
                 with self._progress.drawing():
                     for outcome in self._executor.run(self._jobs(), self._hear):
                         self._finish(outcome)

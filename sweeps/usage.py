@@ -44,8 +44,9 @@ class _Life:
         if entry["event"] == "started":
             self.has_slots = self.has_slots and "slot" in entry
             self._running[entry["job"]] = at
-        elif entry["event"] in {"retry", "finished"}:
-            self._running.pop(entry["job"], None)
+        elif entry["event"] in {"retry", "finished"} and entry["job"] in self._running:
+            # One that did not start in this life was found or taken from another sweep, and held no slot.
+            del self._running[entry["job"]]
             self.busy_s += float(entry["wall_s"])
 
     @property

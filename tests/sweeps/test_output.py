@@ -140,6 +140,7 @@ def test_the_time_between_two_lives_of_a_sweep_counts_for_nothing(tmp_path: Path
         (1, start_of(0)),
         (5, {"event": "run", "job": 0, "run": "run_001"}),  # and then the parent was killed
         (50, {"event": "began", "slots": 2}),
+        (50, end_of(7, 3.0)),  # of the life before, found only now
         (50, start_of(0)),
         (55, end_of(0, 5.0)),
     )
