@@ -1,5 +1,6 @@
 """Job configs built from one composition equal those that Hydra composes one by one."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,3 +73,16 @@ def test_jobs_do_not_share_their_configs(loader: ConfigLoader) -> None:
 def test_an_unknown_key_is_refused_as_hydra_refuses_it(loader: ConfigLoader) -> None:
     with pytest.raises(ConfigCompositionException, match="Could not override 'y'"):
         Composer(loader, master(loader), []).job_config(0, ["y=1"])
+
+
+def test_a_file_that_is_edited_after_the_plan_changes_no_job_that_is_composed_later(tmp_path: Path) -> None:
+    shutil.copytree(CONFIGS, tmp_path / "conf")
+    with initialize_config_dir(str(tmp_path / "conf"), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        composer = Composer(loader, master(loader), [])
+        points = [(f"shape={shape}", f"x={x}") for shape in ("square", "triangle") for x in (1, 2)]
+        composer.prepare(points)
+        for name in ("config.yaml", "shape/square.yaml", "shape/triangle.yaml"):
+            (tmp_path / "conf" / name).write_text("broken: [")
+        made = [composer.job_config(number, point) for number, point in enumerate(points)]
+    assert [(each.shape.sides, each.x) for each in made] == [(4, 1), (4, 2), (3, 1), (3, 2)]
