@@ -368,15 +368,16 @@ def beside(path: Path, *, is_linked: bool = False) -> Iterator[tuple[Path, int]]
     """
     new = path.with_name(f".{path.name}.{os.urandom(6).hex()}.tmp")
     with writing(path):
-        handle = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-        is_left = True
-        try:
+        handle, is_left = -1, True
+        try:  # from before the file is made: Ctrl-C may come at any moment
+            handle = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
             yield new, handle
             is_left = is_linked
         finally:
-            os.close(handle)
+            if handle >= 0:
+                os.close(handle)
             if is_left:
-                with contextlib.suppress(FileNotFoundError):
+                with contextlib.suppress(FileNotFoundError if handle >= 0 else OSError):
                     new.unlink()
 
 

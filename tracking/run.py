@@ -50,6 +50,7 @@ class Run:
         self._is_active = False
         self._is_finished = False
         self._cleanups: list[Callable[[], None]] = []
+        self._opener = os.getpid()
         self.run_id = run_id
 
     @property
@@ -146,6 +147,7 @@ class Run:
         self._journal.close()
 
     def __enter__(self) -> Self:
+        self._opener = os.getpid()
         return self
 
     def __exit__(
@@ -153,13 +155,17 @@ class Run:
     ) -> None:
         if self._is_finished:
             return
-        try:
-            if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
-                self.finish()
-            else:
-                self._finish_after(error)
-        finally:
-            self._deactivate()
+        if os.getpid() != self._opener:
+            self._deactivate()  # a forked child leaves the block too; the run goes on in its parent
+            return
+        with _guard.deferring():
+            try:
+                if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
+                    self.finish()
+                else:
+                    self._finish_after(error)
+            finally:
+                self._deactivate()
 
     def _finish_after(self, error: BaseException) -> None:
         status = RunStatus.KILLED if isinstance(error, KeyboardInterrupt | Terminated) else RunStatus.FAILED

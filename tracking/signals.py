@@ -1,5 +1,7 @@
 """SIGTERM while a run is open: raised as an exception, so that `with` unwinds and the run says it was killed.
 
+While a run is written down, it and Ctrl-C wait.
+
 Installed with the first open run of a process and taken back with the last, only in the main thread, and only where
 the signal would otherwise kill the process on the spot: a handler of the program's own, and a wish to ignore the
 signal, are left alone.
@@ -56,10 +58,14 @@ class TermGuard:
 
     @contextlib.contextmanager
     def deferring(self) -> Iterator[None]:
-        """Hold a signal back while a run is written down, then deliver it to whoever handles it by then."""
+        """Hold a signal back while a run is written down, then deliver it to whoever handles it by then.
+
+        So it is with Ctrl-C, but a second one is not held back.
+        """
         self._deferring += 1
         try:
-            yield
+            with _holding_interrupt():
+                yield
         finally:
             self._deferring -= 1
             if self._pending and not self._deferring:
@@ -74,3 +80,27 @@ class TermGuard:
             return  # unwinding has begun; a second signal must not cut it short
         self._arrived = True
         raise Terminated
+
+
+@contextlib.contextmanager
+def _holding_interrupt() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield  # only the main thread is ever interrupted
+        return
+    has_arrived = False
+
+    def hold(number: int, frame: FrameType | None) -> None:
+        nonlocal has_arrived
+        if has_arrived:
+            before(number, frame)
+        has_arrived = True
+
+    signal.signal(signal.SIGINT, hold)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGINT) == hold:
+            signal.signal(signal.SIGINT, before)
+        if has_arrived:
+            os.kill(os.getpid(), signal.SIGINT)

@@ -124,6 +124,65 @@ print("not reached")
     assert ExperimentTracker(base).record("run_001").status == "completed"
 
 
+@pytest.mark.parametrize("error", ["", "raise KeyboardInterrupt"])
+def test_ctrl_c_during_the_end_of_a_run_waits_until_it_is_written_down(base: Path, error: str) -> None:
+    code = f"""
+with tracker.start_run("x") as run:
+    journal_finish = run._journal.finish
+    def finish():
+        signal.raise_signal(signal.SIGINT)
+        journal_finish()
+    run._journal.finish = finish
+    run.log({{"a": 1}})
+    {error}
+print("not reached")
+"""
+    worker = start(code, base)
+    assert worker.communicate()[0] == ""
+    assert worker.returncode == -signal.SIGINT
+    run_dir = base / "runs" / "run_001"
+    assert ExperimentTracker(base).record("run_001").status == ("killed" if error else "completed")
+    assert (run_dir / "metrics.json").exists()
+    assert not [path for path in run_dir.iterdir() if path.name.endswith((".jsonl", ".tmp"))]
+
+
+def test_a_second_ctrl_c_does_not_wait(base: Path) -> None:
+    code = """
+run = tracker.start_run("x")
+def finish():
+    signal.raise_signal(signal.SIGINT)
+    signal.raise_signal(signal.SIGINT)
+    print("not reached")
+run._journal.finish = finish
+run.finish()
+"""
+    worker = start(code, base)
+    assert worker.communicate()[0] == ""
+    assert worker.returncode == -signal.SIGINT
+    assert ExperimentTracker(base).record("run_001").status == "killed"
+
+
+def test_a_forked_child_that_leaves_the_block_does_not_end_the_run(base: Path) -> None:
+    code = """
+child = -1
+try:
+    with tracker.start_run("x") as run:
+        child = os.fork()
+        if child == 0:
+            run.log({"a": 1})
+            sys.exit(3)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
+        print(tracker.record(run.run_id).status, flush=True)
+        run.log({"a": 2})
+finally:
+    if child:
+        print(tracker.record(run.run_id).status, flush=True)
+"""
+    worker = start(code, base)
+    assert worker.communicate()[0].split() == ["running", "completed"]
+    assert ExperimentTracker(base).record("run_001").summary["a"].count == 2
+
+
 def test_the_handler_of_sigterm_is_given_back(tracker: ExperimentTracker) -> None:
     before = signal.getsignal(signal.SIGTERM)
     with tracker.start_run("x"):
