@@ -77,6 +77,7 @@ def test_an_unknown_key_is_refused_as_hydra_refuses_it(loader: ConfigLoader) -> 
 
 def test_a_file_that_is_edited_after_the_plan_changes_no_job_that_is_composed_later(tmp_path: Path) -> None:
     shutil.copytree(CONFIGS, tmp_path / "conf")
+    GlobalHydra.instance().clear()
     with initialize_config_dir(str(tmp_path / "conf"), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
         composer = Composer(loader, master(loader), [])
