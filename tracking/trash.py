@@ -238,6 +238,6 @@ def _where(entry: dict[str, Any]) -> str:
 
 def _way_out(run_id: str) -> str:
     return (
-        "ask it to stop with the file 'stop' in its folder, or, if it is over and nobody said so, finish it: "
-        f"tracker.finish_run({run_id!r}, 'killed')"
+        f"ask it to stop: python -m tracking stop {run_id}; "
+        f"or, if it is over and nobody said so: python -m tracking finish {run_id}"
     )

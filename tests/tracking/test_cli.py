@@ -285,6 +285,7 @@ def test_an_experiment_that_is_named_like_a_command_is_reached_through_compare(
         (["--store", "d", "--list"], ["list", "--store", "d"]),
         (["--store", "d", "ctr", "--json"], ["compare", "--store", "d", "ctr", "--json"]),
         (["show", "run_001"], ["show", "run_001"]),
+        (["note", "run_001", "--", "--list"], ["note", "run_001", "--", "--list"]),
         (["--help"], ["--help"]),
         ([], ["--help"]),
     ],

@@ -133,8 +133,9 @@ def test_list_shows_the_runs_of_one_experiment(seeds: ExperimentTracker, say: Sa
         "run_006",
         "run_005",
     ]
-    code, out, _ = say("list", "nope")
-    assert (code, out[:23]) == (0, "No runs of 'nope' in '/")
+    code, out, err = say("list", "nope")
+    assert (code, out) == (1, "")
+    assert "no runs of an experiment 'nope' in" in err
 
 
 def test_many_run_ids_are_drawn_together_and_cut(tracker: ExperimentTracker, base: Path, say: Say) -> None:
@@ -181,7 +182,7 @@ def test_compare_puts_runs_that_differ_in_the_seed_into_one_row(seeds: Experimen
 
 
 def test_best_goes_by_the_last_value_or_by_the_best_one_reached(seeds: ExperimentTracker, say: Say) -> None:
-    assert "Run ID: run_006\nBest val_auc: 0.7500" in say("best", "ctr_model")[1]
+    assert "Run ID: run_006\nStatus: failed\nBest val_auc: 0.7500" in say("best", "ctr_model")[1]
     assert "Run ID: run_001\nBest val_auc: 0.9000" in say("best", "ctr_model", "--at", "best")[1]
     told = json.loads(say("best", "ctr_model", "--at", "best", "--mode", "min", "--json")[1])
     assert (told["run_id"], told["value"], told["at"]) == ("run_001", 0.7, "best")

@@ -75,7 +75,7 @@ def test_runs_go_into_the_trash_are_seen_there_and_come_back(store: Path, say: S
     assert code == 0
     assert "run_001  ctr_model" in out
     assert [run["run_id"] for run in json.loads(say("trash", "--json")[1])] == ["run_001", "run_003"]
-    assert say("restore", "run_001")[1] == "Restored: 1 run (run_001)\n"
+    assert say("restore", "run_001", "run_001") == (0, "Restored: 1 run (run_001)\n", "")
     assert ids(store) == ["run_001", "run_002", "run_004"]
 
 
@@ -153,6 +153,8 @@ def test_gc_says_what_it_frees_and_a_dry_run_only_says_it(store: Path, say: Say)
         (["restore", "run_001"], "no run 'run_001' in the trash"),
         (["export", "nope"], "no runs of an experiment 'nope'"),
         (["export", "--format", "xlsx"], "format 'xlsx' is none of csv, json, parquet"),
+        (["export", "--json", "--format", "csv"], "--json and --format csv contradict each other"),
+        (["list", "--store", ""], "the store '' does not exist"),
         (["export", "--format", "parquet"], "Parquet is no text; name a file with --output"),
         (["export", "--histories", "--columns", "run_id"], "--histories has columns of its own"),
         (["import", "absent"], "there is no store 'absent'"),

@@ -60,6 +60,13 @@ def test_a_filter_and_names_choose_the_runs(sweep: Path, say: Say) -> None:
     assert err == "tracking: run_007 has no metric 'val_auc'; it is left out\n"
 
 
+def test_a_named_run_that_is_damaged_is_answered_with_its_file(sweep: Path, say: Say) -> None:
+    (sweep / "runs" / "run_002" / "params.json").write_text("{")
+    code, out, err = say("plot", "ctr", "val_auc", "run_002")
+    assert (code, out) == (1, "")
+    assert "run_002/params.json is not valid JSON" in err
+
+
 def test_the_ending_of_the_output_decides_the_format(sweep: Path, say: Say, tmp_path: Path) -> None:
     target = tmp_path / "my picture.svg"
     assert say("plot", "ctr", "val_auc", "--output", str(target)) == (0, f"Wrote {target}\n", "")

@@ -111,6 +111,14 @@ def test_the_champion_moves_forward_and_back_with_its_history(
     assert registry.champion("ctr").version == 1
 
 
+def test_a_version_whose_files_changed_is_not_promoted(registry: ModelRegistry, make_run: Any) -> None:
+    version = registry.register("ctr", make_run(), objective=OBJECTIVE)
+    (version.path / "model_best.pt").write_bytes(b"other weights")
+    with pytest.raises(ModelLoadError, match="is not the file that was registered"):
+        registry.promote("ctr", 1, reason="better")
+    assert registry.champion("ctr") is None
+
+
 def test_a_torn_event_is_skipped_and_cut(registry: ModelRegistry, make_run: Any, base: Path) -> None:
     for _ in range(2):
         registry.register("ctr", make_run(), objective=OBJECTIVE)

@@ -74,7 +74,9 @@ def test_the_number_of_a_deleted_run_is_not_given_again_even_when_it_was_the_las
 
 def test_a_running_run_is_refused_and_the_message_says_what_to_do(tracker: ExperimentTracker) -> None:
     run_id = tracker.create_run("ctr_model")
-    with pytest.raises(RunInUseError, match=rf"'run_001' is running \(process {os.getpid()} on .*'killed'\)"):
+    with pytest.raises(
+        RunInUseError, match=rf"'run_001' is running \(process {os.getpid()} on .*tracking stop run_001"
+    ):
         tracker.delete_run(run_id)
     tracker.log_metrics(run_id, {"a": 1})
     tracker.finish_run(run_id, "killed")

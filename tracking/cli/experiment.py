@@ -18,10 +18,16 @@ def runs_of(
     else:
         runs = list(store.records(experiment, damaged.append))
     if not runs and not damaged:
-        known = list(dict.fromkeys(row.experiment_name for row in store.catalog.rows(None, damaged.append)))
-        if experiment in known:
-            raise TrackingError(f"no run of {experiment!r} passes the filter")
+        check_known(store, experiment)
+        raise TrackingError(f"no run of {experiment!r} passes the filter")
+    return runs, damaged
+
+
+def check_known(store: Store, experiment: str) -> None:
+    """TrackingError names the experiments there are when this is none of them; damaged runs may be of any."""
+    damaged: list[CorruptFileError] = []
+    known = list(dict.fromkeys(row.experiment_name for row in store.catalog.rows(None, damaged.append)))
+    if experiment not in known and not damaged:
         raise TrackingError(
             f"no runs of an experiment {experiment!r} in {str(store.paths.named)!r}; known: {', '.join(known) or 'none'}"
         )
-    return runs, damaged

@@ -9,6 +9,7 @@ import typer
 
 from tracking.cli import output
 from tracking.cli.columns import ColumnsOption, LimitOption, SortOption
+from tracking.cli.experiment import check_known
 from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.cli.search import search
 from tracking.errors import CorruptFileError, InvalidValueError
@@ -33,6 +34,7 @@ def list_experiments(
     Example: python -m tracking list ctr_model --columns seed,val_auc
     """
     if experiment is not None:
+        check_known(Store(store), experiment)
         return search(
             None,
             experiment=experiment,

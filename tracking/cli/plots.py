@@ -179,8 +179,10 @@ def _with_metric(
     known = {run.run_id: run for run in runs}
     for run_id in run_ids or ():
         if run_id not in known:
-            other = place.require(run_id)["experiment_name"]
+            entry = place.require(run_id)
+            other = entry["experiment_name"]
             if other == experiment:
+                place.record(entry)  # which names the file, when it is damage that keeps it out
                 raise UnknownRunError(f"run {run_id!r} does not pass the filter")
             raise UnknownRunError(
                 f"run {run_id!r} belongs to the experiment {other!r}, not to {experiment!r}"

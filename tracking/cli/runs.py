@@ -27,7 +27,7 @@ from tracking.cli.show import say_params
 from tracking.errors import InvalidValueError, TrackingError
 from tracking.names import natural_key
 from tracking.query import Field, FieldKind, MetricPart, Names, arrange, parse_order, value_of
-from tracking.records import RunRecord
+from tracking.records import RunRecord, RunStatus
 from tracking.store import Store
 
 Experiment = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="Its name.")]
@@ -204,6 +204,8 @@ def _say_json(
 def _say_best(run: RunRecord, metric: str, value: Any) -> None:
     output.title("BEST RUN:")
     output.say(f"Run ID: {run.run_id}")
+    if run.status is not RunStatus.COMPLETED:
+        output.say(f"Status: {run.status.value}")
     output.say(f"Best {metric}: {output.show(value)}")
     say_params(run)
     output.say("\nFinal Metrics:")

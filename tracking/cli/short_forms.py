@@ -15,7 +15,13 @@ def expand(arguments: Sequence[str]) -> list[str]:
     """The arguments with the short forms written out and the command first; none at all ask for help."""
     if not arguments:
         return ["--help"]
-    rest = ["list" if argument == "--list" else argument for argument in arguments]
+    end = (
+        arguments.index("--") if "--" in arguments else len(arguments)
+    )  # behind it stand words, whatever they are
+    rest = [
+        "list" if argument == "--list" and place < end else argument
+        for place, argument in enumerate(arguments)
+    ]
     words = [0] if rest[0] in COMMANDS else _words(rest)
     if not words:
         return rest

@@ -49,6 +49,8 @@ def export(
 
     Example: python -m tracking export ctr_model --output runs.parquet
     """
+    if as_json and form not in (None, TableFormat.JSON):
+        raise InvalidValueError(f"--json and --format {form} contradict each other; give one of them")
     kind = _format(form or ("json" if as_json else None), path)
     if path is not None and Path(path).is_dir():
         raise InvalidValueError(f"--output {quoted(path)} is a folder; name a file")

@@ -75,6 +75,7 @@ def restore(
     Example: python -m tracking restore run_003
     """
     place = Store(store)
+    run_ids = list(dict.fromkeys(run_ids))
     refused = each(run_ids, lambda run_id: trash.restore(place, run_id))
     return tell(place, Done("restored", "Restored"), run_ids, refused, as_json=as_json)
 

@@ -120,12 +120,16 @@ class ModelRegistry:
         return read_events(self._paths(name))
 
     def promote(self, name: str, version: int, *, reason: str, by: str | None = None) -> ModelVersion:
-        """Make a version the champion; nothing happens when it already is. `by` defaults to the user's login."""
+        """Make a version the champion; nothing happens when it already is. `by` defaults to the user's login.
+
+        ModelLoadError when its files are not those that were registered.
+        """
         if not reason.strip():
             raise InvalidValueError(
                 "reason is empty: a promotion says why, such as 'beats version 2 by 0.01'"
             )
         chosen = self.version(name, version)
+        verify(chosen)
         paths = self._paths(name)
         with file_store.lock(paths.lock):
             if champions(read_events(paths))[-1:] != [version]:
