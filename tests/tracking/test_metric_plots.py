@@ -142,7 +142,7 @@ def test_one_exploded_run_does_not_use_up_the_colours_of_the_others() -> None:
 def test_an_exploded_run_does_not_flatten_the_others() -> None:
     falling = [1 / (1 + step) for step in range(30)]
     sound = [curve_of(f"run_{n}", points(*[value + n / 50 for value in falling])) for n in range(20)]
-    exploded = curve_of("bad", points(*falling[:25], *[10.0**power for power in range(1, 6)]))
+    exploded = curve_of("bad", points(*falling[:25], *[10.0**power for power in range(2, 7)]))
     figure = draw_curves(Objective.of("loss"), [*sound, exploded], title="x")
     low, high = figure.axes[0].get_ylim()
     assert -1 < low < 0.05
@@ -153,6 +153,35 @@ def test_an_exploded_run_does_not_flatten_the_others() -> None:
     assert "beyond" not in whole.texts[1].get_text()
     by_log = draw_curves(Objective.of("loss"), [*sound, exploded], title="x", log_y=True)
     assert by_log.axes[0].get_ylim()[1] >= 1e5
+
+
+def test_a_short_history_that_explodes_does_not_flatten_the_others() -> None:
+    some = [curve_of(f"run_{n}", points(1.0 + n / 10, 0.8, 0.6, 0.5, 0.45)) for n in range(3)]
+    figure = draw_curves(Objective.of("loss"), [*some, curve_of("bad", points(1.1, 0.9, 1e9))], title="x")
+    assert 1.1 < figure.axes[0].get_ylim()[1] < 2
+    assert figure.texts[1].get_text().endswith("1 value beyond the y axis")
+
+
+def test_what_is_cut_is_what_exploded_and_no_fast_start() -> None:
+    settled = [2.3, 1.1, 0.5, *(0.1 + step % 3 / 1000 for step in range(200))]
+    some = [curve_of(f"run_{n}", points(*settled)) for n in range(4)]
+    whole = draw_curves(Objective.of("loss"), some, title="x")
+    assert "beyond" not in whole.texts[1].get_text()
+    cut = draw_curves(Objective.of("loss"), [*some, curve_of("bad", points(*settled, 1e6))], title="x")
+    assert 2.3 < cut.axes[0].get_ylim()[1] < 3
+    assert cut.texts[1].get_text().endswith("1 value beyond the y axis")
+
+
+def test_values_that_no_axis_reaches_are_gaps_that_are_counted() -> None:
+    some = [
+        curve_of(f"run_{n}", points(0.5, 1.0 * 10.0**exponent, -(10.0**exponent)))
+        for n, exponent in enumerate([308, 249, 2, *range(9)])
+    ]
+    for log in (False, True):
+        figure = draw_curves(Objective.of("loss", Mode.MAX), some, title="x", log_y=log)
+        figure.draw_without_rendering()
+        assert f"{13 if log else 2} points without a place" in figure.texts[1].get_text()
+        assert legend_of(figure)[0] == "1  run_0  (best 1e308 at 1)"
 
 
 def test_more_lines_than_colours_differ_in_their_dashes() -> None:
@@ -248,9 +277,20 @@ def test_logarithmic_axes_leave_out_what_they_cannot_show() -> None:
     y = list(drawn(figure)["run_001"].get_ydata())
     assert [math.isnan(value) for value in y] == [True, True, False, False]
     with pytest.raises(
-        TrackingError, match="no point of 'val_auc' has a place on a logarithmic axis: above 0"
+        TrackingError, match="no point of 'val_auc' has a place on the axes: above 0 on a logarithmic one"
     ):
         draw_curves(AUC, [curve_of("run_001", points(-1, 0))], title="x", log_y=True)
+
+
+def test_the_best_is_that_of_the_history_also_where_the_axis_has_no_place_for_it() -> None:
+    figure = draw_curves(
+        Objective.of("loss"), [curve_of("run_001", points(3, 0.5, 0, 2))], title="x", log_y=True
+    )
+    assert legend_of(figure) == ["run_001  (best 0 at 2)"]
+    assert drawn(figure, "best") == {}
+    assert figure.texts[1].get_text() == "1 run · lowest point marked · 1 point without a place on the axes"
+    first = draw_curves(AUC, [curve_of("run_001", points(0.9, 0.5, 0.6))], title="x", log_x=True)
+    assert legend_of(first) == ["run_001  (best 0.9 at 0)"]
 
 
 @pytest.mark.parametrize(

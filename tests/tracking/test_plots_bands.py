@@ -146,6 +146,29 @@ def test_a_band_on_a_logarithmic_axis_stays_above_zero() -> None:
         band_of(Curve("a", [0, 1], [-1.0, 0.0]), log_y=True)
 
 
+def test_the_best_of_a_band_is_that_of_the_mean_also_where_the_axis_has_no_place_for_it() -> None:
+    curves = [Curve("a", [0, 1, 2], [3.0, -1.0, 2.0]), Curve("b", [0, 1, 2], [3.0, 0.5, 2.0])]
+    figure = draw_bands(Objective.of("loss"), {"lr=1": curves}, title="x", log_y=True)
+    (axes,) = figure.axes
+    assert axes.get_legend().get_texts()[0].get_text() == "lr=1  (best -0.25 at 1, n=2)"
+    assert line_of(axes)[1] == pytest.approx([3, math.nan, 2], nan_ok=True)
+    assert figure.texts[1].get_text().endswith("1 point without a place on the axes")
+
+
+def test_values_that_no_axis_reaches_break_no_band() -> None:
+    curves = [Curve(name, [0, 1, 2], [1.0, 1e308, value]) for name, value in (("a", 9e249), ("b", -9e249))]
+    figure = draw_bands(AUC, {"x": curves}, title="x")
+    figure.draw_without_rendering()
+    assert figure.texts[1].get_text().endswith("2 points without a place on the axes")
+
+
+def test_a_metric_without_a_finite_value_is_refused_and_one_group_differs_from_none() -> None:
+    with pytest.raises(TrackingError, match="no run to draw has a finite value of 'val_auc'"):
+        band_of(Curve("a", [0, 1], [math.nan, math.nan]))
+    figure = draw_bands(AUC, {"all runs": [Curve("a", [0], [1.0])]}, title="x")
+    assert figure.texts[1].get_text().startswith("1 run in 1 group · mean")
+
+
 def test_twenty_groups_have_the_best_five_named() -> None:
     groups = {f"lr={n}": [Curve("a", [0, 1], [0.0, n / 20])] for n in range(20)}
     figure = draw_bands(AUC, groups, title="x")

@@ -1,6 +1,7 @@
 """Parameters against a metric: who takes part, which scale an axis has, what scatter and parallel coordinates show."""
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from tracking.errors import TrackingError
 from tracking.plots import At, Mode, Objective, draw_parallel, draw_scatter
-from tracking.plots.scales import ScaleKind, rank_correlation, scale_of
+from tracking.plots.scales import ScaleKind, rank_correlation, scale_of, text_of
 from tracking.records import MetricSummary, RunRecord, RunStatus
 
 AUC = Objective.of("val_auc")
@@ -40,6 +41,10 @@ def sweep(count: int) -> list[RunRecord]:
         record(n, 0.5 + n / 100, lr=10.0 ** -(n % 5), size=2 ** (n % 4), kind="ab"[n % 2], fixed=1)
         for n in range(1, count + 1)
     ]
+
+
+def sweep_of(metric: str) -> list[RunRecord]:
+    return [replace(run, summary={metric: run.summary["val_auc"]}) for run in sweep(8)]
 
 
 def panels(figure: Any) -> list[Any]:
@@ -227,7 +232,7 @@ def test_runs_without_a_number_are_counted_in_the_panel() -> None:
     )
     (axes,) = panels(figure)
     assert len(dots(axes, "runs")) == 6
-    assert axes.get_title("right").endswith(" · 2 without")
+    assert axes.get_title("right").endswith(" · 2 not shown")
 
 
 def test_parameters_can_be_chosen_and_unknown_ones_are_refused() -> None:
@@ -268,7 +273,41 @@ def test_long_names_are_shortened_to_what_tells_them_apart() -> None:
     assert [axes.get_xlabel() for axes in panels(draw_scatter(AUC, runs, title="x"))] == ["…width", "…depth"]
 
 
+def test_values_that_no_axis_reaches_are_told_and_break_no_picture() -> None:
+    huge = [
+        *sweep(8),
+        record(20, 0.4, lr=1e308, size=10**400),
+        record(21, 0.4, lr=-1e308),
+        record(22, 1e308, lr=1),
+    ]
+    for draw in (draw_scatter, draw_parallel):
+        figure = draw(AUC, huge, title="x")
+        figure.draw_without_rendering()
+        assert subtitle(figure).startswith("10 runs; left out: 1 beyond 1e250")
+    assert text_of(10**400) == "beyond 1e250"
+    assert text_of(-1e308) == "-beyond 1e250"
+
+
+def test_infinite_parameters_are_named_as_what_they_are() -> None:
+    runs = [record(1, 0.5, lr=math.inf), record(2, 0.6, lr=math.nan), record(3, 0.7, lr=None), record(4, 0.8)]
+    assert scale_of([run.params.get("lr") for run in runs]).categories == ("inf", "nan", "none")
+    figure = draw_parallel(AUC, [*sweep(5), *runs[:2]], title="x", params=["lr"])
+    assert "nan, inf" in [text.get_text() for text in figure.axes[0].texts]
+
+
 # parallel coordinates
+
+
+def test_the_names_of_the_axes_stand_above_the_legend() -> None:
+    figure = draw_parallel(
+        Objective.of("validation_accuracy_at_10"), sweep_of("validation_accuracy_at_10"), title="x"
+    )
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    legend = axes.get_legend().get_window_extent()
+    names = [text for text in axes.texts if text.get_fontweight() == "bold"]
+    assert len(names) == 4
+    assert not any(legend.overlaps(name.get_window_extent()) for name in names)
 
 
 def test_parallel_coordinates_draw_the_best_last_and_thickest() -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tracking.comparison import key_of, without_seeds
 from tracking.errors import TrackingError
 from tracking.plots.curve import COLUMNS, Curve
-from tracking.plots.curves import drawable, marked, smoothing, step_label
+from tracking.plots.curves import marked, smoothing, step_label, unplaced
 from tracking.plots.lines import Line, draw_lines
 from tracking.plots.objective import Objective, count_of
 from tracking.plots.scales import text_of
@@ -40,20 +40,23 @@ def draw_bands(
     """
     lines = []
     for label, members in groups.items():
-        curves = [drawable(curve.smoothed(smooth), log_x=log_x, log_y=log_y) for curve in members]
+        curves = [curve.smoothed(smooth).placed() for curve in members]
         mean, low, high = mean_and_deviation(label, curves)
         if log_y:  # a deviation that reaches 0 or below ends at the lowest value there is
             floor = min((y for curve in curves for y in curve.y if y > 0), default=1.0)
             low = [max(value, floor) if not math.isnan(value) else value for value in low]
-        lines.append(Line(mean, band=(low, high), note=f", n={len(members)}"))
-    if log_y and all(math.isnan(value) for line in lines for value in line.curve.y):
-        raise TrackingError(f"no point of {objective.metric!r} has a place on a logarithmic axis: above 0")
-    runs = sum(map(len, groups.values()))
+        placed = mean.placed(log_x=log_x, log_y=log_y)
+        lines.append(Line(placed, history=mean, band=(low, high), note=f", n={len(members)}"))
+    every = [curve for members in groups.values() for curve in members]
+    if all(math.isnan(value) for curve in every for value in curve.y):
+        raise TrackingError(f"no run to draw has a finite value of {objective.metric!r}")
+    differ = " that differ in more than the seed" if len(groups) > 1 else ""
     notes = [
-        f"{count_of(runs, 'run')} in {count_of(len(groups), 'group')} that differ in more than the seed",
+        f"{count_of(len(every), 'run')} in {count_of(len(groups), 'group')}{differ}",
         "mean ± standard deviation",
         marked(objective),
         *smoothing(smooth, "each run"),
+        *unplaced(objective, every, [curve.placed(log_x=log_x, log_y=log_y) for curve in every]),
     ]
     return draw_lines(
         objective,
@@ -61,7 +64,7 @@ def draw_bands(
         noun="group",
         title=title,
         notes=notes,
-        x_label=step_label([curve for members in groups.values() for curve in members]),
+        x_label=step_label(every),
         best=best,
         log_x=log_x,
         log_y=log_y,
@@ -102,7 +105,7 @@ def mean_and_deviation(label: str, curves: Sequence[Curve]) -> tuple[Curve, list
     for column in zip(*tracks, strict=True):
         values = [value for value in column if not math.isnan(value)]
         mean = statistics.fmean(values) if values and 2 * len(values) >= len(curves) else math.nan
-        deviation = statistics.stdev(values, mean) if len(values) > 1 and not math.isnan(mean) else math.nan
+        deviation = statistics.stdev(values) if len(values) > 1 and not math.isnan(mean) else math.nan
         means.append(mean)
         low.append(mean - deviation)
         high.append(mean + deviation)

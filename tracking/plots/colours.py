@@ -54,6 +54,7 @@ class ColourScale:
 
     def colour(self, value: float) -> str:
         """The colour of a value."""
+        value = min(max(value, self.low), self.high)
         if self.log:
             share = math.log(value / self.low) / math.log(self.high / self.low)
         else:

@@ -12,7 +12,7 @@ from typing import Any
 
 from tracking import clock
 from tracking.errors import InvalidValueError, TrackingError, quoted
-from tracking.plots.objective import Objective
+from tracking.plots.objective import FARTHEST, Objective
 
 Points = Sequence[Mapping[str, Any]]
 
@@ -60,6 +60,15 @@ class Curve:
             remaining *= weight
             smooth.append(mean / (1 - remaining))
         return replace(self, y=smooth)
+
+    def placed(self, *, log_x: bool = False, log_y: bool = False) -> "Curve":
+        """The curve with gaps where the axes have no place: a logarithmic one at 0 and below, any one beyond FARTHEST."""
+        left, bottom = (0.0 if log else -FARTHEST for log in (log_x, log_y))
+        y = [
+            value if left < x < FARTHEST and bottom < value < FARTHEST else math.nan
+            for x, value in zip(self.x, self.y, strict=True)
+        ]
+        return replace(self, y=y)
 
     def thinned(self, columns: int = COLUMNS, *, log: bool = False) -> "Curve":
         """A curve that looks the same on `columns` pixel columns: the first, lowest, highest and last of each.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tracking.errors import TrackingError
 from tracking.plots.curve import Curve
 from tracking.plots.lines import Line, draw_lines
-from tracking.plots.objective import Mode, Objective, count_of
+from tracking.plots.objective import FARTHEST, Mode, Objective, count_of
 from tracking.plots.sheet import number
 
 if TYPE_CHECKING:  # matplotlib is only loaded by those who draw
@@ -31,24 +31,23 @@ def draw_curves(
     """The curves of a metric, each with its best point marked.
 
     With `smooth` the lines are moving averages and the raw ones are pale behind; marks are of raw values. With `best`
-    only so many of the best runs are coloured. Values that a logarithmic axis cannot show are gaps; TrackingError
-    when it can show none.
+    only so many of the best runs are coloured. Values that an axis cannot show are gaps, and counted in the subtitle;
+    TrackingError when it can show none.
     """
-    curves = [drawable(curve, log_x=log_x, log_y=log_y) for curve in curves]
     empty = sum(all(map(math.isnan, curve.y)) for curve in curves)
-    if empty == len(curves) and (log_x or log_y):
-        raise TrackingError(f"no point of {objective.metric!r} has a place on a logarithmic axis: above 0")
     x_label, unit = step_label(curves), ""
     if by_time:
         curves, name = _in_unit(curves)
         x_label, unit = f"time since the run's start ({name})", f" {name}"
-    if smooth:
-        lines = [Line(curve.smoothed(smooth), raw=curve) for curve in curves]
-    else:
-        lines = [Line(curve) for curve in curves]
+    placed = [curve.placed(log_x=log_x, log_y=log_y) for curve in curves]
+    lines = [
+        Line(raw.smoothed(smooth) if smooth else raw, history=curve, raw=raw if smooth else None)
+        for curve, raw in zip(curves, placed, strict=True)
+    ]
     notes = [count_of(len(curves), "run"), marked(objective), *smoothing(smooth, "raw pale")]
     if empty:
         notes.append(f"{empty} without a finite value")
+    notes += unplaced(objective, curves, placed)
     return draw_lines(
         objective,
         lines,
@@ -78,15 +77,17 @@ def smoothing(weight: float, note: str) -> list[str]:
     return [f"smoothed {number(weight)}, {note}"] if weight else []
 
 
-def drawable(curve: Curve, *, log_x: bool, log_y: bool) -> Curve:
-    """The curve with gaps where a logarithmic axis has no place."""
-    if not (log_x or log_y):
-        return curve
-    y = [
-        value if (x > 0 or not log_x) and (value > 0 or not log_y) else math.nan
-        for x, value in zip(curve.x, curve.y, strict=True)
-    ]
-    return Curve(curve.label, curve.x, y, curve.stepped)
+def unplaced(objective: Objective, curves: Sequence[Curve], placed: Sequence[Curve]) -> list[str]:
+    """The words for points that have no place on the axes, none without; TrackingError where that is all of them."""
+    finite, shown = (
+        sum(not math.isnan(value) for curve in some for value in curve.y) for some in (curves, placed)
+    )
+    if finite and not shown:
+        raise TrackingError(
+            f"no point of {objective.metric!r} has a place on the axes: above 0 on a logarithmic one, "
+            f"below {number(FARTHEST)} on any"
+        )
+    return [f"{count_of(finite - shown, 'point')} without a place on the axes"] if finite > shown else []
 
 
 def _in_unit(curves: Sequence[Curve]) -> tuple[list[Curve], str]:

@@ -5,13 +5,14 @@ best few are strong and named, so that fifty read as well as three.
 """
 
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tracking.plots.colours import COLOURS, QUIET, ColourScale, colour_bar, density
 from tracking.plots.curve import Curve
-from tracking.plots.objective import Mode, Objective, check_best, count_of
+from tracking.plots.objective import Mode, Objective, check_best, count_of, has_place
 from tracking.plots.sheet import GREY, INK, key, literal, log_axis, number, plain, sheet
 
 if TYPE_CHECKING:  # matplotlib is only loaded by those who draw
@@ -23,24 +24,26 @@ _MOST_NAMES = 24  # more do not fit beside the axes
 _FAINT = 0.25  # lines of less opacity have no marks
 _STYLES = ("-", "--", ":", "-.")  # when there are more lines than colours
 _LABEL = 52  # characters of a line's name
-_SAMPLE, _ENOUGH = 200, 30  # values of a curve, and of all, that tell what is usual
+_SAMPLE = 200  # values of a curve that tell what is usual
+_FAR = 20  # times as far from the bulk as it is wide
 
 
 @dataclass(frozen=True)
 class Line:
     """What is drawn for one name: a curve, and where they make sense the raw one behind it and a band around it.
 
-    The best point that is marked is that of `raw`, or of the curve itself without it.
+    The best point is that of `history`, which has the points too that have no place on the axes.
     """
 
     curve: Curve
+    history: Curve
     raw: Curve | None = None
     band: tuple[Sequence[float], Sequence[float]] | None = None
     note: str = ""
 
     def best(self, objective: Objective) -> tuple[float, float] | None:
-        """The point to mark."""
-        return (self.raw or self.curve).best(objective)
+        """The point to tell of, and to mark where the axes have a place for it."""
+        return self.history.best(objective)
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,8 @@ def draw_lines(
     check_best(best, noun)
     places = [line.best(objective) for line in lines]
     order = sorted(range(len(lines)), key=lambda index: objective.order(_value(places[index])))
-    values = [place[1] for place in places if place]
+    marks = [place if _is_placed(place, log_x=log_x, log_y=log_y) else None for place in places]
+    values = [mark[1] for mark in marks if mark]
     colours = None
     if best is None and len(lines) > len(COLOURS) and values:
         colours = ColourScale.of(values, high_is_good=objective.mode is Mode.MAX, log=log_y)
@@ -95,8 +99,8 @@ def draw_lines(
     figure = sheet(title, " · ".join(notes), width=width)
     axes = figure.add_subplot()
     plain(axes, x_label, objective.metric)
-    for line, ink, place in zip(lines, inks, places, strict=True):
-        _draw(axes, line, ink, place, log_x=log_x)
+    for line, ink, mark in zip(lines, inks, marks, strict=True):
+        _draw(axes, line, ink, mark, log_x=log_x)
     _settle(axes, curves, log_x=log_x, log_y=log_y)
     if limits:
         axes.set_ylim(limits)
@@ -104,6 +108,10 @@ def draw_lines(
     if colours:
         colour_bar(axes, colours, f"best {objective.metric}", height=0.55)
     return figure
+
+
+def _is_placed(place: tuple[float, float] | None, *, log_x: bool, log_y: bool) -> bool:
+    return place is not None and has_place(place[0], log=log_x) and has_place(place[1], log=log_y)
 
 
 def _value(place: tuple[float, float] | None) -> float | None:
@@ -177,6 +185,7 @@ def _mark(axes: "Axes", line: Line, ink: Ink, place: tuple[float, float]) -> Non
             *place,
             str(ink.rank),
             **middle,
+            clip_on=True,  # one beyond the y axis would take the room of the axes
             fontsize=6.5,
             fontweight="bold",
             color=INK,
@@ -185,25 +194,28 @@ def _mark(axes: "Axes", line: Line, ink: Ink, place: tuple[float, float]) -> Non
 
 
 def _limits(curves: Sequence[Curve]) -> tuple[float, float] | None:
-    """The range of y that shows what nearly all values do; None where that is all of them.
+    """The range of y without the values that are far beyond the bulk; None where there are none such.
 
-    It is cut only where a value is twenty times as far away as all but the outermost 3 % are apart; each curve has
-    the same say, however long it is.
+    The bulk is the middle half of all values, and where curves begin: a loss that falls fast is no outlier at its
+    start. Each curve has the same say, however long it is.
     """
-    sample = []
+    sample, starts = list[float](), list[float]()
     for curve in curves:
         values = [value for value in curve.y if not math.isnan(value)]
         sample += values[:: max(len(values) // _SAMPLE, 1)]
-    if len(sample) < _ENOUGH:
+        starts += values[:1]
+    if not sample:
         return None
     sample.sort()
-    tail = len(sample) * 3 // 100
-    low, high = sample[tail], sample[-1 - tail]
-    reach, margin = 20 * (high - low), (high - low) / 4
-    cut_low, cut_high = sample[0] < low - reach, sample[-1] > high + reach
-    if not reach or not (cut_low or cut_high):
+    start, quarter = statistics.median(starts), len(sample) // 4
+    low, high = min(sample[quarter], start), max(sample[-1 - quarter], start)
+    reach = _FAR * (high - low)
+    kept = [y for curve in curves for y in curve.y if low - reach <= y <= high + reach]
+    total = sum(not math.isnan(y) for curve in curves for y in curve.y)
+    if not reach or len(kept) == total:
         return None
-    return (low if cut_low else sample[0]) - margin, (high if cut_high else sample[-1]) + margin
+    margin = (max(kept) - min(kept)) / 20
+    return min(kept) - margin, max(kept) + margin
 
 
 def _name(line: Line, ink: Ink, place: tuple[float, float] | None, unit: str) -> str:

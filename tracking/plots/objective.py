@@ -8,7 +8,10 @@ from enum import StrEnum
 
 from tracking.compare import mode_of
 from tracking.errors import InvalidValueError, TrackingError, quoted
+from tracking.plots.sheet import number
 from tracking.records import RunRecord, RunStatus
+
+FARTHEST = 1e250  # no axis reaches beyond: its span, or the margin of a logarithmic one, would overflow
 
 
 class At(StrEnum):
@@ -84,6 +87,8 @@ def entrants(runs: Sequence[RunRecord], objective: Objective) -> Entrants:
             left_out["failed"] += 1
         elif value is None:
             left_out["not finite"] += 1
+        elif not has_place(value):
+            left_out[f"beyond {number(FARTHEST)}"] += 1
         else:
             taken.append((run, value))
     reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(left_out.items()))
@@ -94,6 +99,11 @@ def entrants(runs: Sequence[RunRecord], objective: Objective) -> Entrants:
     taken.sort(key=lambda pair: objective.order(pair[1]))
     note = count_of(len(taken), "run") + (f"; left out: {reasons}" if reasons else "")
     return Entrants(tuple(run for run, _ in taken), tuple(value for _, value in taken), note)
+
+
+def has_place(value: float, *, log: bool = False) -> bool:
+    """Whether an axis, linear or logarithmic, has a place for a value."""
+    return (0 if log else -FARTHEST) < value < FARTHEST
 
 
 def check_best(best: int | None, noun: str) -> None:

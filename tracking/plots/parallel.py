@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracking.plots.colours import COLOURS, QUIET, ColourScale, density
 from tracking.plots.objective import Mode, Objective, check_best, entrants
-from tracking.plots.scales import FEW, NONE, Scale, ScaleKind, scale_of
+from tracking.plots.scales import FEW, Scale, ScaleKind, scale_of, text_of
 from tracking.plots.scatter import chosen_params
 from tracking.plots.sheet import GREY, INK, families, key, literal, number, sheet, told_apart
 from tracking.records import RunRecord
@@ -50,15 +50,18 @@ def draw_parallel(
     columns = [[run.params.get(name) for run in field.runs] for name in names]
     columns.append(list(field.values))
     scales = [scale_of(column) for column in columns[:-1]] + [scale_of(field.values, log=log_y)]
-    missing = [None in map(scale.place, column) for scale, column in zip(scales, columns, strict=True)]
+    missing = [
+        list(dict.fromkeys(text_of(value) for value in column if scale.place(value) is None))
+        for scale, column in zip(scales, columns, strict=True)
+    ]
     good = "highest" if objective.mode is Mode.MAX else "lowest"
     figure = sheet(title, f"{note} · {good} is best", width=max(7.5, 1.4 * len(names) + 3.6), height=5.8)
     axes = figure.add_subplot()
     axes.set_axis_off()
     axes.set(xlim=(-0.45, len(names) + 0.2), ylim=(_MISSING - 0.06 if any(missing) else -0.06, 1.04))
     labels = [*told_apart(names, _SLANTED), literal(objective.label, _SLANTED)]
-    for where, (label, scale, has_missing) in enumerate(zip(labels, scales, missing, strict=True)):
-        _draw_axis(axes, where, label, scale, has_missing=has_missing)
+    for where, (label, scale, names_missing) in enumerate(zip(labels, scales, missing, strict=True)):
+        _draw_axis(axes, where, label, scale, ", ".join(names_missing))
     by_log = scales[-1].kind is ScaleKind.LOG
     colours = ColourScale.of(field.values, high_is_good=objective.mode is Mode.MAX, log=by_log)
     if best is None:
@@ -73,7 +76,7 @@ def draw_parallel(
         if look.pop("named"):
             look["label"] = f"{literal(run_id, 24)}  ({number(field.values[rank])})"
         axes.plot(range(len(path)), path, solid_joinstyle="round", gid=f"run {run_id}", **look)
-    key(axes, "best" if len(field.runs) > 1 else None, backwards=True)
+    key(axes, "best" if len(field.runs) > 1 else None, backwards=True, top=0.93)
     return figure
 
 
@@ -112,7 +115,8 @@ def _height(scale: Scale, value: Any, rank: int, *, alone: bool) -> float:
     return scale.fraction(place) + apart
 
 
-def _draw_axis(axes: "Axes", where: int, name: str, scale: Scale, *, has_missing: bool) -> None:
+def _draw_axis(axes: "Axes", where: int, name: str, scale: Scale, below: str) -> None:
+    """An axis with its ticks; `below` it is what the lines that pass there have."""
     axes.plot([where, where], [0, 1], color=_LINE, linewidth=1.1, zorder=2.5, gid=f"axis {name}")
     slanted = len(name) > _NAME
     axes.annotate(
@@ -133,8 +137,8 @@ def _draw_axis(axes: "Axes", where: int, name: str, scale: Scale, *, has_missing
     ticks = _apart([(scale.fraction(place), text) for place, text in scale.ticks()])
     heights = [height for height, _ in ticks]
     texts = told_apart([text for _, text in ticks], _TICK)
-    if has_missing:
-        heights, texts = [_MISSING, *heights], [NONE, *texts]
+    if below:
+        heights, texts = [_MISSING, *heights], [literal(below, _TICK), *texts]
     for height, text in zip(heights, texts, strict=True):
         axes.plot([where - 0.02, where], [height, height], color=_LINE, linewidth=1, zorder=2.5)
         axes.annotate(
@@ -146,7 +150,7 @@ def _draw_axis(axes: "Axes", where: int, name: str, scale: Scale, *, has_missing
             va="center",
             fontsize=8.5,
             fontfamily=families(),
-            color=GREY if text == NONE else INK,
+            color=GREY if height == _MISSING else INK,
             zorder=6,
             bbox={"boxstyle": "square,pad=0.12", "facecolor": "white", "alpha": 0.75, "linewidth": 0},
         )

@@ -9,10 +9,11 @@ from enum import StrEnum
 from typing import Any
 
 from tracking.names import natural_key
+from tracking.plots.objective import FARTHEST, has_place
 from tracking.plots.sheet import number
 from tracking.records import RunRecord
 
-NONE = "none"  # how a missing value is shown
+NONE = "none"  # how an absent value is shown
 FEW = 6  # so many different values are ticks themselves
 _DECADES = 100.0  # positive numbers that span more than this are drawn by logarithm
 
@@ -71,7 +72,8 @@ class Scale:
 def scale_of(values: Sequence[Any], *, log: bool = False) -> Scale:
     """The scale that suits values: by logarithm if asked for, if they span decades or are multiples of each other.
 
-    Booleans, text, lists and mixtures are categories. None, NaN and infinities are missing values.
+    Booleans, text, lists and mixtures are categories. None, NaN, infinities and what no axis
+    reaches have no place among numbers.
     """
     given = [value for value in values if not _is_missing(value)]
     if not given or not all(_is_number(value) for value in given):
@@ -86,11 +88,17 @@ def scale_of(values: Sequence[Any], *, log: bool = False) -> Scale:
 
 def text_of(value: Any) -> str:
     """A value as the name of a category."""
-    if _is_missing(value):
+    if value is None:
         return NONE
     if isinstance(value, str):
         return value
-    return number(value) if _is_number(value) else json.dumps(value, ensure_ascii=False, default=str)
+    if isinstance(value, int | float) and FARTHEST <= abs(value) < math.inf:
+        return f"{'-' * (value < 0)}beyond {number(FARTHEST)}"
+    return (
+        number(value)
+        if isinstance(value, int | float) and not isinstance(value, bool)
+        else json.dumps(value, ensure_ascii=False, default=str)
+    )
 
 
 def param_names(runs: Sequence[RunRecord]) -> list[str]:
@@ -141,9 +149,7 @@ def _is_number(value: Any) -> bool:
 def _is_missing(value: Any) -> bool:
     if value is None:
         return True
-    if isinstance(value, int):
-        return abs(value) > 1e300  # no axis reaches there
-    return isinstance(value, float) and not math.isfinite(value)
+    return isinstance(value, int | float) and not has_place(value)
 
 
 def _category_key(name: str, value: Any) -> tuple[int, float, Any]:

@@ -112,7 +112,7 @@ def _draw(axes: "Axes", name: str, field: Entrants, *, rings: int, log: bool) ->
         correlation = rank_correlation([(x, y) for x, y, _ in drawn]) if len(drawn) >= 5 else None
         notes += [] if correlation is None else [f"rank correlation {correlation:+.2f}"]
     if len(drawn) < len(given):
-        notes.append(f"{len(given) - len(drawn)} without")
+        notes.append(f"{len(given) - len(drawn)} not shown")
     axes.set_title(" · ".join(notes), loc="right", fontsize=8.5, color=GREY, pad=3)
 
 

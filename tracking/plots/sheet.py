@@ -49,8 +49,8 @@ def plain(axes: "Axes", x_label: str, y_label: str) -> None:
     axes.tick_params(colors=INK, labelsize=9.5, color="#9a9a9a", labelfontfamily=families())
 
 
-def key(axes: "Axes", heading: str | None = None, *, backwards: bool = False) -> None:
-    """The legend, beside the axes so that it covers no line; `backwards` names what was drawn last first."""
+def key(axes: "Axes", heading: str | None = None, *, backwards: bool = False, top: float = 1.0) -> None:
+    """The legend, beside the axes so that it covers no line, from `top` of their height on; `backwards` names what was drawn last first."""
     handles, labels = axes.get_legend_handles_labels()
     if not handles:
         return
@@ -58,7 +58,7 @@ def key(axes: "Axes", heading: str | None = None, *, backwards: bool = False) ->
         handles[::-1] if backwards else handles,
         labels[::-1] if backwards else labels,
         loc="upper left",
-        bbox_to_anchor=(1.015, 1.0),
+        bbox_to_anchor=(1.015, top),
         borderaxespad=0,
         frameon=False,
         handlelength=1.6,
