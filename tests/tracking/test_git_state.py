@@ -178,14 +178,54 @@ def test_folders_that_are_no_source_are_not_walked(repo: Path, git: Git_) -> Non
         (repo / folder).mkdir(parents=True)
         (repo / folder / sign).touch()
         (repo / folder / "a.py").touch()
-    (repo / "other").mkdir()
-    git("init", "-q", "other")
-    (repo / "other" / "a.py").touch()
-    (repo / "link.py").symlink_to("/etc/passwd")
+    (repo / "results").symlink_to("store")
     (repo / ".gitignore").write_text("ignored.py\n")
     (repo / "ignored.py").touch()
     code = read_code(repo, repo)
     assert (code.untracked, code.left_out, code.dirty) == ([], {}, False)
+
+
+def test_a_repository_within_and_a_link_out_of_it_are_named(repo: Path, git: Git_, tmp_path: Path) -> None:
+    for folder in ("other", "new/inner"):
+        (repo / folder).mkdir(parents=True)
+        git("init", "-q", folder)
+        (repo / folder / "a.py").touch()
+    (repo / "link.py").symlink_to("/etc/passwd")
+    (repo / "package").symlink_to(tmp_path)
+    (repo / "train_too.py").symlink_to(repo / "train.py")
+    code = read_code(repo, repo)
+    assert code.untracked == []
+    assert code.left_out == {
+        "link.py": "it is a link that only leads somewhere here",
+        "new/inner/": "it is a repository of its own",
+        "other/": "it is a repository of its own",
+        "package": "it is a link that only leads somewhere here",
+        "train_too.py": "it is a link that only leads somewhere here",
+    }
+    assert not code.content()["reproducible"]
+
+
+def test_links_templates_and_build_files_come_back(repo: Path, git: Git_, tmp_path: Path) -> None:
+    (repo / "new").mkdir()
+    (repo / "new" / "link.py").symlink_to("../train.py")
+    (repo / "new" / "folder").symlink_to("..")
+    (repo / "Makefile").write_text("all:\n\ttrue\n")
+    (repo / "model.json").write_text('{"max_tokens": 5}')
+    (repo / "report.html.jinja").write_text("{{ a }}\n")
+    code = read_code(repo, repo)
+    assert code.untracked == ["Makefile", "model.json", "new/folder", "new/link.py", "report.html.jinja"]
+    assert code.why_not == []
+    copy = tmp_path / "copy"
+    assert given_back(git, repo, code, copy) == files_of(repo)
+    assert (copy / "new" / "link.py").readlink() == Path("../train.py")
+    assert (copy / "new" / "folder").readlink() == Path("..")
+
+
+@pytest.mark.parametrize("text", ['{"db": {"password": "hunter2"}}', '{"a":' * 600 + "1" + "}" * 600])
+def test_a_new_json_file_that_holds_a_secret_is_not_copied(repo: Path, text: str) -> None:
+    (repo / "account.json").write_text(text)
+    code = read_code(repo, repo)
+    assert (code.patch, code.left_out) == (None, {"account.json": "it holds what looks secret"})
 
 
 def test_a_folder_of_very_many_files_is_left_off(repo: Path) -> None:
