@@ -6,6 +6,7 @@ second one together, so that a sweep is not gone on with while a job of its earl
 
 import contextlib
 import fcntl
+import logging
 import os
 import socket
 import time
@@ -15,6 +16,8 @@ from pathlib import Path
 
 from sweeps.errors import SweepError
 from tracking.files import decode, encode
+
+log = logging.getLogger(__name__)
 
 LOCK = "sweep.lock"
 JOBS_LOCK = "jobs.lock"
@@ -44,7 +47,10 @@ def locked(folder: Path) -> Iterator[None]:
 
     Raises `SweepError` naming the process that already is.
     """
-    handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise SweepError(f"cannot lock {folder}: {error}") from error
     try:
         if not _take(handle, fcntl.LOCK_EX):
             raise SweepError(
@@ -74,7 +80,7 @@ def parent_of(folder: Path) -> Parent | None:
 def hold_as_job(folder: Path) -> None:
     """Hold the lock of the jobs until this process ends."""
     handle = os.open(folder / JOBS_LOCK, os.O_RDONLY | os.O_CREAT, 0o666)
-    fcntl.flock(handle, fcntl.LOCK_SH)
+    _take(handle, fcntl.LOCK_SH)
 
 
 def await_jobs(folder: Path) -> None:
@@ -98,6 +104,10 @@ def _take(handle: int, kind: int) -> bool:
         fcntl.flock(handle, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except (
+        OSError
+    ) as error:  # a file system without locks: nobody is kept out, and nobody is kept from working
+        log.warning("the store's file system has no locks, so two processes could run one sweep: %s", error)
     return True
 
 
