@@ -76,18 +76,21 @@ def read_history(paths: RunPaths) -> History:
     return _ordered(history)
 
 
-def read_journals(journals: list[BinaryIO]) -> Iterator[Calls]:
-    """The log calls of one journal, or of several with the times of the calls deciding between them."""
+def read_journals(journals: list[BinaryIO], damaged: list[bytes] | None = None) -> Iterator[Calls]:
+    """The log calls of one journal, or of several with the times of the calls deciding between them.
+
+    Lines that are none are added to `damaged`.
+    """
     if len(journals) == 1:
-        yield from read_calls(journals[0])
+        yield from read_calls(journals[0], damaged)
         return
-    merged = heapq.merge(*map(_dated, journals), key=lambda call: call[0])
+    merged = heapq.merge(*(_dated(journal, damaged) for journal in journals), key=lambda call: call[0])
     while batch := list(itertools.islice(merged, BATCH)):
         _, steps, stamps, metrics = zip(*batch, strict=True)
         yield Calls(list(steps), list(stamps), list(metrics))
 
 
-def read_calls(journal: BinaryIO) -> Iterator[Calls]:
+def read_calls(journal: BinaryIO, damaged: list[bytes] | None = None) -> Iterator[Calls]:
     """The log calls from where an open journal stands, by chunks; a last line without newline is not there yet."""
     rest = b""
     # at least as much as is left of a line, so that a very long one is not copied again and again
@@ -96,10 +99,10 @@ def read_calls(journal: BinaryIO) -> Iterator[Calls]:
         end = text.rfind(b"\n") + 1
         rest = text[end:]
         if end:
-            yield parse_calls(text[:end], Path(journal.name))
+            yield parse_calls(text[:end], Path(journal.name), damaged)
 
 
-def parse_calls(text: bytes, path: Path) -> Calls:
+def parse_calls(text: bytes, path: Path, damaged: list[bytes] | None = None) -> Calls:
     """The log calls in whole journal lines; a damaged line, or one that is no log call, is named in the log."""
     try:
         values = orjson.loads(b"[" + text[:-1].replace(b"\n", b",") + b"]")
@@ -113,7 +116,7 @@ def parse_calls(text: bytes, path: Path) -> Calls:
         pass
     # a number that JSON has no form for, the header of a journal, or damage: line by line
     calls = Calls([], [], [])
-    for line in _parse_lines(text, path):
+    for line in _parse_lines(text, path, [] if damaged is None else damaged):
         calls.steps.append(line.step)
         calls.stamps.append(line.timestamp)
         calls.metrics.append(line.metrics)
@@ -182,8 +185,16 @@ def _point(point: Point) -> Point:
     }
 
 
-def _parse_lines(text: bytes, path: Path) -> Iterator[Line]:
-    for value in files.parse_lines(text.splitlines(keepends=True), path):
+def _parse_lines(text: bytes, path: Path, damaged: list[bytes]) -> Iterator[Line]:
+    for line in text.split(b"\n"):
+        if not line.strip():
+            continue
+        try:
+            value = files.decode(line)
+        except ValueError:
+            files.log.warning("left out: %s: a damaged line: %.80r", path, line)
+            damaged.append(line)
+            continue
         if isinstance(value, dict) and "writer" in value:
             continue
         try:
@@ -191,10 +202,13 @@ def _parse_lines(text: bytes, path: Path) -> Iterator[Line]:
             yield Line(value["step"], str(value["timestamp"]), metrics)
         except (KeyError, TypeError, AttributeError, ValueError):
             files.log.warning("left out: %s: a line that is no log call: %.80r", path, value)
+            damaged.append(line)
 
 
-def _dated(journal: BinaryIO) -> Iterator[tuple[datetime, Any, str, dict[str, Number]]]:
-    for calls in read_calls(journal):
+def _dated(
+    journal: BinaryIO, damaged: list[bytes] | None
+) -> Iterator[tuple[datetime, Any, str, dict[str, Number]]]:
+    for calls in read_calls(journal, damaged):
         for step, stamp, metrics in zip(*calls, strict=True):
             yield _moment(stamp), step, stamp, metrics
 

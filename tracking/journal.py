@@ -49,7 +49,14 @@ class _Shown(NamedTuple):
 
     inode: int
     size: int
+    account: "_Account"
+
+
+class _Account(NamedTuple):
+    """What journals came to, and their lines that could not be read."""
+
     stats: Stats
+    damaged: list[bytes]
 
 
 class Journal:
@@ -118,7 +125,9 @@ class Journal:
             mine = paths.journal.name if liveness.is_own(owner) else journals.own_name(paths)
             others = [name for name in names if name != mine]
             if all(journals.is_abandoned(paths, name, owner) for name in others):
-                write_summary(paths.summary, self._shown_already(names) or self._render(), None)
+                account = self._shown_already(names) or self._render()
+                write_summary(paths.summary, account.stats, None)
+                journals.keep_damaged(paths, account.damaged)
                 files.sync(paths.metrics)
                 journals.remove(paths, names)
             elif mine in names:
@@ -247,24 +256,24 @@ class Journal:
             self._rendered = time.monotonic()
             self._cost_s = (self._rendered - now) / max(state.st_size, 1)
 
-    def _shown_already(self, names: list[str]) -> Stats | None:
+    def _shown_already(self, names: list[str]) -> _Account | None:
         """What the journals came to, if metrics.json was written from just what they hold now."""
         if self._shown is None or names != [self._paths.journal.name] or not self._paths.metrics.exists():
             return None
         state = self._paths.journal.stat()
         is_same = (state.st_ino, state.st_size) == (self._shown.inode, self._shown.size)
-        return self._shown.stats if is_same else None
+        return self._shown.account if is_same else None
 
-    def _render(self) -> Stats:
+    def _render(self) -> _Account:
         """Write metrics.json from the journals; what it came to."""
-        text, stats = MetricsText(), Stats()
+        text, stats, damaged = MetricsText(), Stats(), list[bytes]()
         with journals.opened(self._paths) as opened:
-            for calls in read_journals(opened):
+            for calls in read_journals(opened, damaged):
                 found = columns(calls)
                 text.add(found)
                 add_columns(stats, found)
         files.write_pieces(self._paths.metrics, text.pieces())
-        return stats
+        return _Account(stats, damaged)
 
     def _close(self) -> None:
         if self._handle >= 0:

@@ -80,6 +80,19 @@ def remove(paths: RunPaths, names: list[str]) -> None:
         paths.complete.unlink(missing_ok=True)
 
 
+def keep_damaged(paths: RunPaths, lines: list[bytes]) -> None:
+    """Keep lines that could not be read where they outlive the journals, each once."""
+    if not lines:
+        return
+    known = paths.damaged.read_bytes() if paths.damaged.exists() else b""
+    there = set(known.split(b"\n"))
+    files.write_bytes(
+        paths.damaged, known + b"".join(line + b"\n" for line in lines if line not in there), durable=False
+    )
+    files.sync(paths.damaged)
+    files.log.warning("%s: %d damaged lines are kept in %s", paths.folder, len(lines), paths.damaged.name)
+
+
 def own_name(paths: RunPaths) -> str:
     """The name of this process' journal in a run that another process owns; no other process ever has it."""
     identity = liveness.owner()

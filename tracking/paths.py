@@ -47,6 +47,11 @@ class RunPaths:
         return self.folder / "metrics.complete"
 
     @cached_property
+    def damaged(self) -> Path:
+        """The lines of journals that could not be read when these were removed; no reader takes them for points."""
+        return self.folder / "metrics.damaged.txt"
+
+    @cached_property
     def metrics(self) -> Path:
         """The metrics by name, each a list of points."""
         return self.folder / "metrics.json"
@@ -128,6 +133,11 @@ class StorePaths:
     def metadata(self) -> Path:
         """The published index of all runs."""
         return self.base / "metadata.json"
+
+    @cached_property
+    def original_metadata(self) -> Path:
+        """The list of other code as it was before this software first wrote into its store."""
+        return self.base / "metadata.json.before-podium"
 
     @cached_property
     def inner(self) -> Path:

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from tracking import CorruptFileError, ExperimentTracker, StoreUnwritableError
 from tracking import files as file_store
+from tracking.doctor import examine
+from tracking.store import Store
 
 
 def values(tracker: ExperimentTracker, run_id: str, metric: str = "a") -> list[Any]:
@@ -104,6 +106,28 @@ def test_a_damaged_line_in_the_middle_costs_only_itself(
     assert values(tracker, run_id) == [0, 2]
     assert "a damaged line" in caplog.text
     assert "a line that is no log call" in caplog.text
+
+
+def test_the_damaged_lines_of_a_journal_are_kept_when_the_run_is_finished(
+    tracker: ExperimentTracker, base: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_id = tracker.create_run("x")
+    folder = base / "runs" / run_id
+    kept = []
+    for damage in (b"\0\r\0" * 20 + b"\n", b'{"no": "log call"}\n'):
+        for value in range(3):
+            tracker.log_metrics(run_id, {"a": value})
+        with (folder / "metrics.jsonl").open("ab") as journal:
+            journal.write(damage)
+        tracker.log_metrics(run_id, {"a": 3})
+        tracker.finish_run(run_id)
+        kept.append(damage)
+        assert (folder / "metrics.damaged.txt").read_bytes() == b"".join(kept)
+        assert "1 damaged lines are kept in metrics.damaged.txt" in caplog.text
+    assert values(tracker, run_id) == [0, 1, 2, 3] * 2
+    assert [finding.place for finding in examine(Store(base)).findings] == [
+        "runs/run_001/metrics.damaged.txt"
+    ]
 
 
 def test_the_views_can_be_deleted_or_damaged_at_any_time(tracker: ExperimentTracker, base: Path) -> None:

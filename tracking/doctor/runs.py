@@ -79,6 +79,13 @@ def _examine_run(seen: Examination, paths: RunPaths, entry: Entry) -> None:
         )
     elif paths.run.exists():
         _examine_views(seen, paths)
+    if paths.damaged.exists():
+        seen.leave(
+            Fault.DAMAGED,
+            paths.damaged,
+            "lines of the journal could not be read when the run ended",
+            "log again what they tell, and remove the file",
+        )
 
 
 def _examine_journals(seen: Examination, paths: RunPaths, entry: Entry, names: Sequence[str]) -> bool:
