@@ -9,6 +9,7 @@ newer and is read next time.
 
 import atexit
 import contextlib
+import math
 import os
 import threading
 import time
@@ -24,6 +25,8 @@ from tracking.paths import StorePaths
 from tracking.records import check_format
 
 COMPLETE_UP_TO = 1000  # runs; a larger store publishes at a limited rate
+WAIT_S = 2.0  # for the lock, when a process that was suspended may hold it; a publication is not worth more
+EXIT_WAIT_S = 10.0  # the same at the end of a process, its last chance
 COST_S = 2e-8  # of publishing a byte of the list, for a process that has not yet measured it
 RATE_SHARE = 100  # above that, a publication is followed by 100 times its own duration without one
 MARGIN_NS = 2_000_000_000  # between the time that a rename leaves in its folder and the moment others see it
@@ -87,14 +90,16 @@ class Publisher:
         """Put what was staged into metadata.json, unless the store is large and that was done a moment ago.
 
         `force` publishes now, and goes through all runs for what others left out. Without it, a list that cannot be
-        written is named in the log and written with the next publication: it is a view.
+        written, or that another process holds for WAIT_S, is named in the log and written with the next publication
+        or at the end of the process: it is a view.
         """
         if not force and self._should_wait():
             self._catch_up_at_exit()
             return
         started = time.monotonic()
         try:
-            with files.lock(self._paths.metadata_lock):
+            self._keep_original()
+            with files.lock(self._paths.metadata_lock, math.inf if force else WAIT_S):
                 self._publish(scans=force or not self._has_scanned)
         except StoreUnwritableError as error:
             if force:
@@ -115,8 +120,21 @@ class Publisher:
         # at the end of a process there is nobody left to tell; a forced publication includes what this one missed
         with contextlib.suppress(OSError, TrackingError):
             if self._staged:
-                with files.lock(self._paths.metadata_lock):
+                self._keep_original()
+                with files.lock(self._paths.metadata_lock, EXIT_WAIT_S):
                     self._publish(scans=False)
+
+    def _keep_original(self) -> None:
+        """Keep a copy of the list of other code: what it says of a run without a folder, or in words of its own, goes.
+
+        Before the lock is there, so that whoever finds it finds the copy too.
+        """
+        if not self._paths.metadata_lock.exists():
+            original = self._paths.original_metadata
+            with files.writing(original), contextlib.suppress(FileNotFoundError):
+                text = self._paths.metadata.read_bytes()
+                if not original.exists():
+                    files.create_bytes(original, text)
 
     def _should_wait(self) -> bool:
         try:

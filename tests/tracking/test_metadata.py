@@ -107,6 +107,30 @@ def test_what_others_add_to_an_entry_stays_until_the_run_changes(
     assert "note" not in published(base)[0]
 
 
+def test_the_list_of_other_code_is_kept_as_it_was_before_the_first_write(
+    base: Path, write_plain_store: Callable[..., None]
+) -> None:
+    write_plain_store(2)
+    entries = published(base)
+    entries[0]["owner"] = "me"
+    entries += [{**entries[0], "run_id": "run_009"}, {**entries[0], "run_id": "../odd"}, {"no": "id"}]
+    (base / "metadata.json").write_text(json.dumps(entries, indent=4))
+    before = (base / "metadata.json").read_bytes()
+    ExperimentTracker(base).list_runs()
+    kept = base / "metadata.json.before-podium"
+    assert not kept.exists()
+    for number in (3, 4):
+        run_id = ExperimentTracker(base).create_run("x")
+        assert kept.read_bytes() == before
+        assert [entry["run_id"] for entry in published(base)][number - 1 :] == [run_id]
+
+
+def test_a_store_of_our_own_keeps_no_copy_of_its_list(tracker: ExperimentTracker, base: Path) -> None:
+    tracker.finish_run(tracker.create_run("x"))
+    ExperimentTracker(base).publish()
+    assert [path.name for path in base.iterdir() if path.is_file()] == ["metadata.json"]
+
+
 def test_a_run_whose_folder_is_gone_goes_with_the_next_publication_that_looks(
     tracker: ExperimentTracker, base: Path
 ) -> None:
