@@ -287,14 +287,14 @@ def host_name() -> str:
 
 
 @contextlib.contextmanager
-def lock(path: Path) -> Iterator[None]:
+def lock(path: Path, wait_s: float = math.inf) -> Iterator[None]:
     """Hold an exclusive lock between threads and processes, on a file that is made for it.
 
-    A thread may take a lock that it holds. StoreUnwritableError when a living process holds it for LOCK_WAIT_S, and
-    for whatever the system refuses meanwhile: who takes a lock is about to write.
+    A thread may take a lock that it holds. StoreUnwritableError when a living process holds it for `wait_s`, at most
+    LOCK_WAIT_S, and for whatever the system refuses meanwhile: who takes a lock is about to write.
     """
     make_dir(path.parent)
-    with writing(path), _locked(path, os.O_RDWR | os.O_CREAT):
+    with writing(path), _locked(path, os.O_RDWR | os.O_CREAT, wait_s):
         yield
 
 
@@ -306,7 +306,7 @@ def lock_folder(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _locked(path: Path, flags: int) -> Iterator[None]:
+def _locked(path: Path, flags: int, wait_s: float = math.inf) -> Iterator[None]:
     held: set[Any] = _locks.__dict__.setdefault("held", set())
     if str(path) in held:
         yield
@@ -319,7 +319,7 @@ def _locked(path: Path, flags: int) -> Iterator[None]:
         if not names.isdisjoint(held):
             yield
             return
-        release = _take(handle, path)
+        release = _take(handle, path, wait_s)
         held |= names
         try:
             yield
@@ -330,9 +330,9 @@ def _locked(path: Path, flags: int) -> Iterator[None]:
         os.close(handle)
 
 
-def _take(handle: int, path: Path) -> Callable[[], None]:
+def _take(handle: int, path: Path, wait_s: float) -> Callable[[], None]:
     """Wait for the lock of the system, or of a file where the file system has none; what gives it back."""
-    for _ in attempts(path) if fcntl else ():
+    for _ in attempts(path, wait_s=wait_s) if fcntl else ():
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -343,18 +343,21 @@ def _take(handle: int, path: Path) -> Callable[[], None]:
         return lambda: fcntl.flock(handle, fcntl.LOCK_UN)
     from tracking import lock_files  # which is made of this module, and needed by hardly anybody
 
-    file = lock_files.take(path)
+    file = lock_files.take(path, wait_s)
     return lambda: lock_files.release(file)
 
 
-def attempts(path: Path, way_out: str = "let that process go on, or end it") -> Iterator[None]:
+def attempts(
+    path: Path, way_out: str = "let that process go on, or end it", wait_s: float = math.inf
+) -> Iterator[None]:
     """Once now and again after a moment, until StoreUnwritableError says that a lock is held for too long."""
-    deadline, pause_s = time.monotonic() + LOCK_WAIT_S, 0.0002
+    wait_s = min(wait_s, LOCK_WAIT_S)
+    deadline, pause_s = time.monotonic() + wait_s, 0.0002
     while True:
         yield
         if time.monotonic() > deadline:
             raise StoreUnwritableError(
-                f"cannot write {path}: another process has locked it for more than {LOCK_WAIT_S:g} s; {way_out}"
+                f"cannot write {path}: another process has locked it for more than {wait_s:g} s; {way_out}"
             )
         time.sleep(pause_s)
         pause_s = min(2 * pause_s, 0.01)

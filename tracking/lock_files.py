@@ -12,11 +12,11 @@ from tracking import files, liveness
 from tracking.errors import CorruptFileError
 
 
-def take(path: Path) -> Path:
+def take(path: Path, wait_s: float) -> Path:
     """Wait for the lock on a file or folder; the file to be removed in the end."""
     file = path / ".held" if path.is_dir() else path.with_name(f".{path.name}.held")
     way_out = f"let that process go on, or remove {file} when it is gone together with its machine"
-    for _ in files.attempts(path, way_out):
+    for _ in files.attempts(path, way_out, wait_s):
         if _claim(file):
             break
         with files.writing(file), contextlib.suppress(FileNotFoundError):

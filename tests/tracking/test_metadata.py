@@ -1,7 +1,10 @@
 """metadata.json: spliced by whoever changed a run, the same text as if it had been written anew."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracking import ExperimentTracker, metadata
+from tracking import ExperimentTracker, StoreUnwritableError, files, metadata
 from tracking.doctor import examine
 from tracking.metadata_text import cut, joined, piece_of, splice
 from tracking.names import natural_key
@@ -186,3 +189,38 @@ def test_a_run_nested_deeper_than_json_readers_go_is_left_out_of_the_list(
     assert [entry["run_id"] for entry in published(base)] == ["run_002"]
     assert "cannot be listed" in caplog.text
     examine(Store(base))
+
+
+def test_a_lock_that_is_held_for_long_does_not_hold_up_a_run_and_nothing_is_lost(base: Path) -> None:
+    code = """
+import sys
+from tracking import ExperimentTracker, StoreUnwritableError, files, metadata
+metadata.WAIT_S = 0.0
+tracker = ExperimentTracker(sys.argv[1])
+tracker.finish_run(tracker.create_run("ctr"))
+print("finished", flush=True)
+sys.stdin.read()
+"""
+    command = [sys.executable, "-c", code, str(base)]
+    pipe = subprocess.PIPE
+    with files.lock(Store(base).paths.metadata_lock):
+        worker = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+        assert worker.stdout.readline() == "finished\n"
+        assert not (base / "metadata.json").exists()
+    _, told = worker.communicate()
+    assert worker.returncode == 0
+    assert "metadata.json is not up to date" in told
+    assert "another process has locked it for more than 0 s" in told
+    assert [entry["status"] for entry in published(base)] == ["completed"]
+
+
+def test_a_publication_that_was_asked_for_tells_of_a_lock_that_is_held_for_long(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracker = ExperimentTracker(base)
+    tracker.create_run("ctr")
+    monkeypatch.setattr(files, "LOCK_WAIT_S", 0.0)
+    with ThreadPoolExecutor(1) as pool, files.lock(Store(base).paths.metadata_lock):
+        told = pool.submit(tracker.publish).exception()
+    assert isinstance(told, StoreUnwritableError)
+    assert "another process has locked it for more than 0 s" in str(told)
