@@ -28,9 +28,10 @@ QUERIES = (
     "auc.count > 1 and status != 'failed'",
     "tags.team == 'a' or params.model.hidden == 3 or params.lr in [0.1, None]",
     "not lr > 0 and created_at >= today",
+    "run_id <= 'run_7' or 'run_002' < run_id",
     "metrics.auc.last_step is None and experiment == 'x' and duration_s >= 0 and description == ''",
 )
-ORDERS = ("-metrics.auc", "metrics['loss'].min", ["status", "-run_id"], "params.lr", "-created_at")
+ORDERS = ("-metrics.auc", "metrics['loss'].min", ["status", "-run_id"], "params.lr", "-created_at", "-run_id")
 
 numbers = st.one_of(
     st.floats(), st.integers(-3, 3), st.sampled_from([math.nan, math.inf, 0.5, 2**62]), st.just(0.25)

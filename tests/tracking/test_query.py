@@ -90,6 +90,7 @@ def holds(text: str) -> bool:
         "metrics.val.max == 1 and val.max.count == 1 and metrics['val.max'] == 1",
         "nothing is None and nothing == None and limit == inf and limit > 1e300 and -inf < limit",
         "run_id == 'run_007' and experiment == 'ctr_model' and experiment_name contains 'ctr'",
+        "run_id < 'run_10' and 'run_6' < run_id <= 'run_1000' and not run_id >= 'run_00010' and not run_id < 10",
         "sweep == '2024-11-15_a' and error is None and description contains 'baseline' and duration_s == 3600",
         "finished_at > created_at and created_at < finished_at and created_at == created_at",
         "created_at > ago('3h') and created_at < ago('90m') and ago('1d') < created_at and created_at <= today",
@@ -571,6 +572,15 @@ def test_an_order_is_a_field_that_may_descend() -> None:
     assert parse_order("-val_auc").resolved(NAMES) == (parse_field("metrics.val_auc"), True)
     with pytest.raises(QueryError, match="a field is expected"):
         parse_order("-")
+
+
+def test_ids_of_runs_are_in_the_order_of_runs_and_other_texts_are_not() -> None:
+    ids = ["run_1000", "run_999", "run_02", "copy", "run_2"]
+    up = ["copy", "run_02", "run_2", "run_999", "run_1000"]
+    for text, expected in (("run_id", up), ("-run_id", up[::-1]), ("description", sorted(ids))):
+        assert arrange(ids, [parse_order(text)], lambda run_id, _: run_id) == expected
+    digits = parse_query(f"run_id < 'run_{'9' * 5000}'")
+    assert digits.matches(dict.fromkeys(digits.fields, "run_7"))
 
 
 def test_runs_are_arranged_with_the_missing_last_whichever_the_direction() -> None:

@@ -1,6 +1,8 @@
 """Finding runs by what they are: filters, orders, limits, and the columns of what was found."""
 
 import math
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,6 +65,14 @@ def test_the_best_come_first_and_those_without_a_value_last(runs: ExperimentTrac
     assert found(runs, order_by=["tags.team", "-run_id"]) == ["run_004", "run_002", "run_003", "run_001"]
     assert found(runs, "auc > 0", order_by="-auc.max", limit=1) == ["run_001"]
     assert found(runs, order_by="-created_at", experiment_name="x") == ["run_003", "run_002", "run_001"]
+
+
+def test_the_newest_come_first_also_beyond_a_thousand(tracker: ExperimentTracker, base: Path) -> None:
+    first = base / "runs" / tracker.create_run("x")
+    for run_id in ("run_1000", "run_999", "run_1001"):
+        shutil.copytree(first, base / "runs" / run_id)
+    newest = tracker.search_runs("run_id >= 'run_999'", order_by="-run_id", limit=2)
+    assert [run.run_id for run in newest] == ["run_1001", "run_1000"]
 
 
 def test_a_limit_takes_the_first_and_one_that_is_no_number_is_refused(runs: ExperimentTracker) -> None:

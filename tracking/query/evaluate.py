@@ -1,7 +1,8 @@
 """A tree into one function of a run's values, made once and called for each run.
 
 A missing value is None. Equality is Python's. An order there is only between two numbers (booleans are none), two
-texts or two moments: anything else is neither less nor greater, and no value makes a comparison fail.
+texts or two moments: anything else is neither less nor greater, and no value makes a comparison fail. Ids of runs
+have the order in which runs are listed.
 """
 
 import math
@@ -11,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from tracking.query import tree
-from tracking.query.fields import Field
+from tracking.query.fields import Field, run_order
 from tracking.query.moments import Span, moment_of, span_of, span_of_word
 from tracking.query.tree import Comparison, Condition, Listing, Literal, Moment, Not, Operand, Sign, Value
 
@@ -100,7 +101,8 @@ def _pair(sign: Sign, left: Operand, right: Operand, now: datetime) -> Test:
     is_time = any(isinstance(side, Field) and side.is_time for side in (left, right))
     if is_time and sign is not Sign.IS:
         return _time_pair(sign, left, right, now)
-    compare = _compare(sign)
+    is_run_id = any(isinstance(side, Field) and side.is_run_id for side in (left, right))
+    compare = _run_ordering(_ORDERS[sign]) if is_run_id and sign in _ORDERS else _compare(sign)
     if not isinstance(left, Field):
         constant = _plain(left)
         return (
@@ -178,6 +180,14 @@ def _ordering(compare: Compare) -> Compare:
             return bool(compare(left, right))
         same = any(isinstance(left, kind) and isinstance(right, kind) for kind in (str, datetime))
         return same and bool(compare(left, right))
+
+    return test
+
+
+def _run_ordering(compare: Compare) -> Compare:
+    def test(left: Any, right: Any) -> bool:
+        is_text = isinstance(left, str) and isinstance(right, str)
+        return is_text and bool(compare(run_order(left), run_order(right)))
 
     return test
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from tracking.compare import mode_of
 from tracking.errors import QueryError, quoted
+from tracking.names import MAX_NAME_BYTES, natural_key
 from tracking.records import RunRecord, RunStatus
 
 NAME = r"[^\W\d](?:[\w./@:-]*\w)?"  # there is no arithmetic, so names may hold '-' and '/'
@@ -64,6 +65,11 @@ class Field(NamedTuple):
         return self.kind is FieldKind.RUN and self.name in TIMES
 
     @property
+    def is_run_id(self) -> bool:
+        """Whether its values are ids of runs, which have an order of their own."""
+        return self.kind is FieldKind.RUN and self.name == "run_id"
+
+    @property
     def plain_part(self) -> MetricPart | None:
         """`part` with best and best_step made the extreme they stand for."""
         if self.part in (MetricPart.BEST, MetricPart.BEST_STEP):
@@ -95,11 +101,12 @@ class Names:
         return bool(self.params or self.metrics or self.tags)
 
 
-def resolve(field: Field, names: Names) -> Field:
+def resolve(field: Field, names: Names, *, may_be_text: bool = False) -> Field:
     """The field that is meant where these names are known: what a bare name stands for.
 
     Of several known names that begin a dotted one the longest counts: `metrics.val.max` is the metric `val.max` where
-    there is one. Without any names a bare one stays as it is. QueryError when nothing or more than one thing is meant.
+    there is one. Without any names a bare one stays as it is. QueryError when nothing or more than one thing is meant;
+    with `may_be_text` it says how a text is written.
     """
     if field.kind is FieldKind.METRIC and field.part is not MetricPart.LAST:
         whole = f"{field.name}.{field.part}"
@@ -113,7 +120,8 @@ def resolve(field: Field, names: Names) -> Field:
             raise QueryError(f"{field.name!r} is more than one thing here; write {choices}")
         if found:
             return found[0]
-    raise QueryError(f"no run has a parameter, metric or tag {quoted(field.name)}{_hint(field.name, names)}")
+    hint = _hint(field.name, names, may_be_text=may_be_text)
+    raise QueryError(f"no run has a parameter, metric or tag {quoted(field.name)}{hint}")
 
 
 def value_of(record: RunRecord, field: Field) -> Any:
@@ -135,6 +143,12 @@ def value_of(record: RunRecord, field: Field) -> Any:
 def lookup(values: Mapping[str, Any], name: str) -> Any:
     """The value of a dotted name: the key of that name, or what lies there in nested dicts and lists; else None."""
     return values[name] if name in values else _inside(values, name, set())
+
+
+def run_order(run_id: str) -> tuple[Any, str]:
+    """The key that compares the ids of runs in a filter: run_999 is less than run_1000."""
+    start = run_id[:MAX_NAME_BYTES]  # no id is longer, whatever a filter says
+    return natural_key(start), run_id
 
 
 def close_names(name: str, known: Iterable[str]) -> list[str]:
@@ -225,12 +239,13 @@ def _meanings(name: str, head: str, rest: str, names: Names) -> Iterator[Field]:
         yield Field(FieldKind.TAG, name)
 
 
-def _hint(name: str, names: Names) -> str:
-    if name in list(RunStatus):
-        return f"; a text needs quotes: {quote(name)}"
+def _hint(name: str, names: Names, *, may_be_text: bool) -> str:
+    quotes = f"; a text needs quotes: {quote(name)}" if may_be_text else ""
+    if quotes and name in list(RunStatus):
+        return quotes
     known = {*names.params, *names.metrics, *names.tags}
     close = close_names(name, {*known, *RUN_FIELDS}) or close_names(split_part(name)[0], known)
     if close:
         return f"; did you mean {' or '.join(close)}?"
     some = ", ".join(sorted(known)[:MOST_SHOWN]) + (", ..." if len(known) > MOST_SHOWN else "")
-    return f"; a text needs quotes: {quote(name)}; known names are {some}"
+    return f"{quotes}; known names are {some}"

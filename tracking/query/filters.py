@@ -37,7 +37,7 @@ class Query:
         fields = {}
         for each in sorted(self.fields, key=lambda each: self.places.get(each, 0)):
             try:
-                fields[each] = resolve(each, names)
+                fields[each] = resolve(each, names, may_be_text=True)
             except QueryError as error:
                 if each not in self.places:
                     raise

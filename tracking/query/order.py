@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from tracking.query.fields import Field, Names, resolve
+from tracking.query.fields import Field, Names, resolve, run_order
 
 Item = TypeVar("Item")
 
@@ -28,15 +28,21 @@ def arrange(
 ) -> list[Item]:
     """The items sorted, the first order deciding first; equals stay as they are.
 
-    What has no value, or NaN, comes last in either direction. Numbers come before texts, those before the rest.
+    What has no value, or NaN, comes last in either direction. Numbers come before texts, those before the rest; the ids
+    of runs are in the order of runs: run_999 before run_1000.
     """
     arranged = list(items)
     for order in reversed(orders):
-        keyed = [(_key(value_of(item, order.field)), item) for item in arranged]
+        key_of = _run_key if order.field.is_run_id else _key
+        keyed = [(key_of(value_of(item, order.field)), item) for item in arranged]
         present = [(key, item) for key, item in keyed if key is not None]
         present.sort(key=lambda pair: pair[0], reverse=order.descending)
         arranged = [item for _, item in present] + [item for key, item in keyed if key is None]
     return arranged
+
+
+def _run_key(value: Any) -> tuple[int, Any] | None:
+    return (1, run_order(value)) if isinstance(value, str) else _key(value)
 
 
 def _key(value: Any) -> tuple[int, Any] | None:
