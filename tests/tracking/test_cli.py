@@ -40,7 +40,7 @@ def test_compare_sorts_by_the_metric_that_is_asked_for(store: Path, say: Say) ->
     assert told["runs"][-1]["metrics"]["val_loss"] == pytest.approx(1.1)
     assert told["runs"][1]["metrics"]["test_auc"] == 0.83
     code, _, err = say("compare", "ctr_model", "--mode", "best")
-    assert (code, err) == (1, "tracking: mode 'best' is none of 'max', 'min'\n")
+    assert (code, err) == (2, "tracking: mode 'best' is none of 'max', 'min'\n")
 
 
 def test_every_command_speaks_json(store: Path, models: ModelRegistry, say: Say) -> None:
@@ -126,7 +126,13 @@ def test_models_can_be_looked_at_and_moved(models: ModelRegistry, say: Say) -> N
         (["champion", "../x"], 1, "model name '../x'"),
         (["promote", "ctr", "x"], 2, "'x' is not a valid integer"),
         (["show"], 2, "Missing argument"),
-        (["list", "--nope"], 2, "No such option: --nope"),
+        (
+            ["list", "--nope"],
+            2,
+            "(python -m tracking list --help shows how it is called)",
+        ),
+        (["plot", "ctr_model", "x", "--mode", "up"], 2, "Invalid value for '--mode': 'up' is not one of"),
+        (["list", "ctr_model", "--sort", "zzz"], 1, "tag 'zzz'; known names are"),
     ],
 )
 def test_an_error_is_one_line_on_stderr(
@@ -236,10 +242,10 @@ def test_a_store_that_is_named_must_be_there_and_the_default_one_may_come_later(
 @pytest.mark.parametrize(
     ("arguments", "code", "hint"),
     [
-        (["lst"], 1, "did you mean 'list'?"),
-        (["ctr_modle", "--json"], 1, "did you mean 'ctr_model'?"),
+        (["lst"], 2, "did you mean 'list'?"),
+        (["ctr_modle", "--json"], 2, "did you mean 'ctr_model'?"),
         (["shw", "run_001"], 2, "did you mean 'show'?"),
-        (["ctr_modle", "plot", "val_auc"], 1, "did you mean 'ctr_model'?"),
+        (["ctr_modle", "plot", "val_auc"], 2, "did you mean 'ctr_model'?"),
         (["xyzzy", "run_001"], 2, "commands: list, search, compare, plot"),
     ],
 )

@@ -101,29 +101,30 @@ def test_a_qualified_name_that_no_run_has_is_named_on_stderr(seeds: ExperimentTr
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "code", "message"),
     [
-        (["search", "--limit", "0"], "--limit is 0"),
-        (["search", "--columns", "seed,,"], "a field is expected"),
-        (["list", "--sort", "seed"], "need an experiment"),
-        (["compare", "ctr_model", "--grouped", "--sort", "seed"], "leave --columns and --sort out"),
-        (["compare", "ctr_model", "--filter", "seed > 9"], "no run of 'ctr_model' passes the filter"),
-        (["best", "ctr_model", "--at", "first"], "at 'first' is none of 'last', 'best'"),
+        (["search", "--limit", "0"], 2, "--limit is 0"),
+        (["search", "--columns", "seed,,"], 1, "a field is expected"),
+        (["list", "--sort", "seed"], 2, "need an experiment"),
+        (["compare", "ctr_model", "--grouped", "--sort", "seed"], 2, "leave --columns and --sort out"),
+        (["compare", "ctr_model", "--filter", "seed > 9"], 1, "no run of 'ctr_model' passes the filter"),
+        (["best", "ctr_model", "--at", "first"], 2, "at 'first' is none of 'last', 'best'"),
         (
             ["compare", "ctr_model", "--metric", "val_acu"],
+            1,
             "no run of 'ctr_model' has the metric 'val_acu'; it has: val_auc",
         ),
-        (["best", "ctr_model", "--metric", "val_acu"], "has the metric 'val_acu'; it has: val_auc"),
-        (["diff", "run_001", "run_999"], "no run 'run_999'"),
-        (["tail", "run_999"], "no run 'run_999'"),
-        (["watch", "ctr_model", "--interval", "0"], "0.1 or more"),
+        (["best", "ctr_model", "--metric", "val_acu"], 1, "has the metric 'val_acu'; it has: val_auc"),
+        (["diff", "run_001", "run_999"], 1, "no run 'run_999'"),
+        (["tail", "run_999"], 1, "no run 'run_999'"),
+        (["watch", "ctr_model", "--interval", "0"], 2, "0.1 or more"),
     ],
 )
 def test_a_wrong_call_of_a_reading_command_says_what_is_wrong(
-    seeds: ExperimentTracker, say: Say, arguments: list[str], message: str
+    seeds: ExperimentTracker, say: Say, arguments: list[str], code: int, message: str
 ) -> None:
-    code, out, err = say(*arguments)
-    assert (code, out) == (1, "")
+    found, out, err = say(*arguments)
+    assert (found, out) == (code, "")
     assert message in err
 
 

@@ -100,15 +100,15 @@ def test_runs_are_chosen_by_experiment_and_filter(store: Path, say: Say) -> None
     ]
     assert json.loads(say("delete", "--experiment", "other", "--yes", "--json")[1])["deleted"] == ["run_005"]
     assert ids(store) == ["run_001", "run_002"]
-    for arguments, message in (
-        (["delete", "--yes"], "no run is named"),
-        (["delete", "run_001", "--filter", "val_loss < 2", "--yes"], "not both"),
-        (["delete", "--filter", "val_loss > 100", "--yes"], "no run passes"),
-        (["delete", "--filter", "val_loss >", "--yes"], "val_loss >"),
-        (["delete", "--filter", " ", "--yes"], "the filter is empty, which every run passes"),
+    for arguments, code, message in (
+        (["delete", "--yes"], 2, "no run is named"),
+        (["delete", "run_001", "--filter", "val_loss < 2", "--yes"], 2, "not both"),
+        (["delete", "--filter", "val_loss > 100", "--yes"], 1, "no run passes"),
+        (["delete", "--filter", "val_loss >", "--yes"], 1, "val_loss >"),
+        (["delete", "--filter", " ", "--yes"], 2, "the filter is empty, which every run passes"),
     ):
-        code, out, err = say(*arguments)
-        assert (code, out) == (1, "")
+        found, out, err = say(*arguments)
+        assert (found, out) == (code, "")
         assert message in err
     assert ids(store) == ["run_001", "run_002"]
 
@@ -127,44 +127,47 @@ def test_gc_says_what_it_frees_and_a_dry_run_only_says_it(store: Path, say: Say)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "code", "message"),
     [
         (
             ["gc", "--older-than", "soon"],
+            2,
             "'soon' is not a span of time; write it as 90s, 30m, 12h, 30d or 2w",
         ),
-        (["gc", "--older-than", "9" * 30 + "d"], "longer than a calendar reaches"),
-        (["gc", "--max-size", "-1"], "'-1' is not a size; write it as 1000, 500MB or 1.5GiB"),
-        (["tag", "run_001"], "nothing to change; give tags as KEY=VALUE, or --remove KEY"),
-        (["tag", "a=b"], "no run is named"),
-        (["tag", "run_001", "=b"], "tag '' must be a non-empty string"),
-        (["tag", "run_999", "a=b"], "no run 'run_999'"),
-        (["note", "run_999", "text"], "no run 'run_999'"),
-        (["rename", "nope", "new"], "no runs of an experiment 'nope'"),
+        (["gc", "--older-than", "9" * 30 + "d"], 2, "longer than a calendar reaches"),
+        (["gc", "--max-size", "-1"], 2, "'-1' is not a size; write it as 1000, 500MB or 1.5GiB"),
+        (["tag", "run_001"], 2, "nothing to change; give tags as KEY=VALUE, or --remove KEY"),
+        (["tag", "a=b"], 2, "no run is named"),
+        (["tag", "run_001", "=b"], 1, "tag '' must be a non-empty string"),
+        (["tag", "run_999", "a=b"], 1, "no run 'run_999'"),
+        (["note", "run_999", "text"], 1, "no run 'run_999'"),
+        (["rename", "nope", "new"], 1, "no runs of an experiment 'nope'"),
         (
             ["rename", "ctr_model", "new", "--run", "run_999"],
+            1,
             "'run_999' is not of the experiment 'ctr_model'",
         ),
-        (["rename", "ctr_model", ""], "experiment name '' must be a non-empty string on one line"),
-        (["rename", "ctr_model", "a\nb"], "must be a non-empty string on one line"),
-        (["export", "--output", "."], "'.' is a folder; name a file"),
-        (["finish", "run_001"], "run 'run_001' is completed already"),
-        (["stop", "run_001"], "run 'run_001' is completed already"),
-        (["restore", "run_001"], "no run 'run_001' in the trash"),
-        (["export", "nope"], "no runs of an experiment 'nope'"),
-        (["export", "--format", "xlsx"], "format 'xlsx' is none of csv, json, parquet"),
-        (["export", "--json", "--format", "csv"], "--json and --format csv contradict each other"),
-        (["list", "--store", ""], "the store '' does not exist"),
-        (["export", "--format", "parquet"], "Parquet is no text; name a file with --output"),
-        (["export", "--histories", "--columns", "run_id"], "--histories has columns of its own"),
-        (["import", "absent"], "there is no store 'absent'"),
+        (["rename", "ctr_model", ""], 1, "experiment name '' must be a non-empty string on one line"),
+        (["rename", "ctr_model", "a\nb"], 1, "must be a non-empty string on one line"),
+        (["export", "--output", "."], 2, "'.' is a folder; name a file"),
+        (["finish", "run_001"], 1, "run 'run_001' is completed already"),
+        (["finish", "run_001", "--status", "over"], 2, "status 'over' is none of completed, failed, killed"),
+        (["stop", "run_001"], 1, "run 'run_001' is completed already"),
+        (["restore", "run_001"], 1, "no run 'run_001' in the trash"),
+        (["export", "nope"], 1, "no runs of an experiment 'nope'"),
+        (["export", "--format", "xlsx"], 2, "format 'xlsx' is none of csv, json, parquet"),
+        (["export", "--json", "--format", "csv"], 2, "--json and --format csv contradict each other"),
+        (["list", "--store", ""], 1, "the store '' does not exist"),
+        (["export", "--format", "parquet"], 2, "Parquet is no text; name a file with --output"),
+        (["export", "--histories", "--columns", "run_id"], 2, "--histories has columns of its own"),
+        (["import", "absent"], 2, "there is no store 'absent'"),
     ],
 )
 def test_a_wrong_word_is_answered_in_one_line(
-    store: Path, say: Say, arguments: list[str], message: str
+    store: Path, say: Say, arguments: list[str], code: int, message: str
 ) -> None:
-    code, out, err = say(*arguments)
-    assert (code, out) == (1, "")
+    found, out, err = say(*arguments)
+    assert (found, out) == (code, "")
     assert err.startswith("tracking: ")
     assert message in err
     assert err.count("\n") == 1

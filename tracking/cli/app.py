@@ -19,7 +19,7 @@ from tracking.cli.casting import PlainCommand, PlainGroup
 from tracking.cli.commands import ASKED_TO_COMPLETE, COMMANDS, function_of
 from tracking.cli.notices import noticed
 from tracking.cli.short_forms import expand, unknown_word
-from tracking.errors import QueryError, TrackingError
+from tracking.errors import InvalidValueError, QueryError, TrackingError
 from tracking.version import __version__
 
 HELP = """Look at recorded runs and registered models.
@@ -39,6 +39,7 @@ Exit codes:
 0    done
 1    an error, or something damaged was left out
 2    a wrong call
+3, 4 of tail: the run failed, was killed
 130  interrupted
 """
 
@@ -110,8 +111,12 @@ def _run(arguments: Sequence[str]) -> int:
     except QueryError as error:
         sys.stderr.write(f"tracking: {output.safe(str(error))}\n")  # with the place, in lines of its own
         return 1
+    except InvalidValueError as error:
+        # what a command refuses run by run never comes here: this is a value of the call itself
+        return _fail(str(error), 2)
     except (TrackingError, OSError) as error:
-        return _fail(unknown_word(arguments) or str(error), 1)
+        unknown = unknown_word(arguments)
+        return _fail(unknown or str(error), 2 if unknown else 1)
     except (KeyboardInterrupt, typer.Abort):
         return _fail("interrupted", 130)
     except Exception as error:
@@ -119,9 +124,17 @@ def _run(arguments: Sequence[str]) -> int:
         if not hasattr(error, "format_message"):
             raise
         message = unknown_word(arguments) or error.format_message() or "a command is missing"
+        # "Value error, " is how the validation library that Typer may use begins its own
         return _fail(
-            f"{message} (python -m tracking --help shows the commands)", getattr(error, "exit_code", 2)
+            f"{message.replace('Value error, ', '')} ({_help_of(arguments)})", getattr(error, "exit_code", 2)
         )
+
+
+def _help_of(arguments: Sequence[str]) -> str:
+    command = expand(arguments)[0]
+    if command in COMMANDS and unknown_word(arguments) is None:
+        return f"python -m tracking {command} --help shows how it is called"
+    return "python -m tracking --help shows the commands"
 
 
 def _complete(words: Sequence[str]) -> int:

@@ -7,7 +7,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from tracking.cli import output
-from tracking.errors import TrackingError
+from tracking.errors import InvalidValueError, TrackingError
 from tracking.store import Store
 from tracking.tracker import ExperimentTracker
 
@@ -42,12 +42,12 @@ def chosen_runs(
     """The runs that are named, or else all that pass; TrackingError when neither is said."""
     if run_ids:
         if experiment or query:
-            raise TrackingError("name runs, or choose them with --experiment and --filter; not both")
+            raise InvalidValueError("name runs, or choose them with --experiment and --filter; not both")
         return list(dict.fromkeys(run_ids))
     if experiment is None and query is None:
-        raise TrackingError("no run is named; name runs, or choose them with --experiment and --filter")
+        raise InvalidValueError("no run is named; name runs, or choose them with --experiment and --filter")
     if query is not None and not query.strip():
-        raise TrackingError(
+        raise InvalidValueError(
             "the filter is empty, which every run passes; --experiment names runs without a filter"
         )
     found = ExperimentTracker(store).search_runs(query or "", experiment_name=experiment)

@@ -8,8 +8,9 @@ import typer
 from tracking import amend
 from tracking.cli.confirm import ExperimentOption, FilterOption, Outcome, chosen_runs, each, tell
 from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
-from tracking.errors import TrackingError
+from tracking.errors import InvalidValueError, TrackingError
 from tracking.names import check_label
+from tracking.records import RunStatus
 from tracking.store import Store
 
 Runs = Annotated[list[str], typer.Argument(metavar="RUN", help="The ids of runs.")]
@@ -35,7 +36,7 @@ def tag(
     """
     tags = dict(word.split("=", 1) for word in words or () if "=" in word)
     if not tags and not remove:
-        raise TrackingError("nothing to change; give tags as KEY=VALUE, or --remove KEY")
+        raise InvalidValueError("nothing to change; give tags as KEY=VALUE, or --remove KEY")
     named = [word for word in words or () if "=" not in word]
     return _apply(
         Store(store),
@@ -112,6 +113,7 @@ def finish(
 
     Example: python -m tracking finish run_003 --status killed
     """
+    RunStatus.final(status)
     return _apply(
         Store(store),
         run_ids,

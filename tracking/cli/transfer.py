@@ -55,7 +55,7 @@ def export(
     if path is not None and Path(path).is_dir():
         raise InvalidValueError(f"--output {quoted(path)} is a folder; name a file")
     if histories and columns:
-        raise TrackingError("--histories has columns of its own; leave out --columns")
+        raise InvalidValueError("--histories has columns of its own; leave out --columns")
     runs = ExperimentTracker(store).search_runs(query or "", experiment_name=experiment)
     if experiment is not None and not runs and query is None:
         raise TrackingError(f"no runs of an experiment {experiment!r} in {store!r}")
