@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from tracking import clock, files, liveness
-from tracking.errors import InvalidValueError, RunInUseError, quoted
+from tracking.errors import InvalidNameError, InvalidValueError, RunInUseError, quoted
 from tracking.journal import Journal
 from tracking.metadata import Entry
 from tracking.names import check_label
@@ -24,7 +24,10 @@ def set_tags(
     store: Store, run_id: str, tags: Mapping[str, Any] | None = None, *, remove: Iterable[str] = ()
 ) -> None:
     """Set tags of a run and take others away; one that is not there is fine. The caller publishes."""
-    values, gone = jsonable(tag_values(tags)), set(remove)
+    names = list(remove)
+    if wrong := [name for name in names if not isinstance(name, str)]:
+        raise InvalidNameError(f"tags are taken away by their names, such as 'draft', not {quoted(wrong[0])}")
+    values, gone = jsonable(tag_values(tags)), set(names)
     if both := sorted(gone & values.keys()):
         raise InvalidValueError(f"the tag {quoted(both[0])} is to be set and to be removed; decide for one")
 

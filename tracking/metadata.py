@@ -215,7 +215,7 @@ class Publisher:
         return {run_id: found[run_id] for run_id in sorted(found, key=natural_key)}
 
     def _prefix(self) -> str:
-        return f"{self._paths.base.resolve().name}/runs/"
+        return files.readable(f"{self._paths.base.resolve().name}/runs/")  # type: ignore[no-any-return]  # text of text
 
 
 def _identity(path: Path) -> tuple[int, ...]:

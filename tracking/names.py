@@ -4,9 +4,10 @@ A checked name is a single path component (or, for artifacts, a chain of them) t
 """
 
 import functools
+import os
 import re
 import unicodedata
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 from tracking.errors import InvalidNameError, quoted
@@ -29,6 +30,16 @@ def check_component(kind: str, name: Any, *, example: str = "ctr_model") -> str:
 def is_component(name: str) -> bool:
     """Whether `check_component` would accept the name."""
     return not _why_unsafe(name)
+
+
+def check_path(kind: str, path: Any, *, example: str) -> Path:
+    """Give back `path` as a Path when it is one, or text that can be one; not empty, which would be where one works."""
+    text = os.fspath(path) if isinstance(path, os.PathLike) else path
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise InvalidNameError(
+            f"{kind} {quoted(path)} is no path of a file or folder; give one such as {example!r}"
+        )
+    return Path(path)
 
 
 def check_artifact(name: Any) -> str:

@@ -11,7 +11,7 @@ from tracking import amend, clock, failure, files
 from tracking.errors import InvalidNameError, MissingFileError, TrackingError
 from tracking.journal import journal_of
 from tracking.lines import LineEncoder
-from tracking.names import check_artifact
+from tracking.names import check_artifact, check_path
 from tracking.ownership import Claim
 from tracking.paths import RunPaths
 from tracking.records import RunStatus
@@ -85,7 +85,7 @@ class Run:
 
     def log_artifact(self, path: str | os.PathLike[str], name: str | PurePath | None = None) -> Path:
         """Copy a file into the run's artifacts, as `name` (such as 'plots/roc.png') or its own; the copy's path."""
-        source = Path(path)
+        source = check_path("artifact", path, example="plots/roc.png")
         name = check_artifact(source.name if name is None else name)
         if not source.is_file():
             raise MissingFileError(

@@ -13,7 +13,7 @@ from tracking import clock, edits, files, liveness
 from tracking.errors import CorruptFileError, InvalidValueError, UnknownRunError
 from tracking.history import read_history
 from tracking.metadata import Entry, Publisher, public_entry
-from tracking.names import check_component, check_label
+from tracking.names import check_component, check_label, check_path
 from tracking.numbering import next_number
 from tracking.paths import RunPaths, StorePaths
 from tracking.plain import plain
@@ -39,7 +39,7 @@ class Store:
     """
 
     def __init__(self, base_dir: str | os.PathLike[str], *, at: Path | None = None) -> None:
-        self.paths = StorePaths(Path(base_dir), at)
+        self.paths = StorePaths(check_path("base_dir", base_dir, example="experiments"), at)
         self.publisher = Publisher(self.paths)
         self.scan = Scan(self.paths)
         self._next_number = 0

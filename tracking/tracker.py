@@ -8,8 +8,9 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
 from tracking import compare, files
-from tracking.errors import InvalidValueError, quoted
+from tracking.errors import InvalidValueError, UnknownRunError, quoted
 from tracking.job import current_job
+from tracking.names import check_label
 from tracking.paths import RunPaths
 from tracking.records import RunRecord
 from tracking.run import Run
@@ -200,11 +201,16 @@ class ExperimentTracker:
     def rename_experiment(self, experiment_name: str, new_name: str) -> list[str]:
         """Give all runs of an experiment to another, which may have runs already; their ids.
 
-        Run by run: interrupted, it may be called again.
+        Run by run: interrupted, it may be called again. UnknownRunError when the experiment has none.
         """
         from tracking import amend  # as in the next two methods: most processes that track never do this
 
-        run_ids = amend.runs_of(self._store, experiment_name)
+        check_label("experiment name", new_name)
+        run_ids = amend.runs_of(self._store, check_label("experiment name", experiment_name))
+        if not run_ids:
+            raise UnknownRunError(
+                f"no run in {str(self.base_dir)!r} is of the experiment {quoted(experiment_name)}"
+            )
         for run_id in run_ids:
             amend.rename(self._store, run_id, new_name)
         self.publish()

@@ -66,7 +66,9 @@ def test_a_handle_and_a_tracker_change_the_same(tracker: ExperimentTracker) -> N
         run.describe("first")
         run.describe("second", append=True)
     assert tracker.rename_experiment("old", "new") == [run.run_id]
-    assert tracker.rename_experiment("old", "new") == []
+    for unknown in ("old", "ol"):
+        with pytest.raises(UnknownRunError, match=f"is of the experiment '{unknown}'"):
+            tracker.rename_experiment(unknown, "new")
     (told,) = tracker.list_runs("new")
     assert (told["tags"], told["description"]) == ({"team": "ml"}, "first\nsecond")
 
@@ -136,3 +138,11 @@ def test_a_running_run_is_asked_to_stop_and_a_finished_one_is_not(
         assert run.should_stop()
     with pytest.raises(InvalidValueError, match="is completed already"):
         amend.ask_to_stop(place, run.run_id)
+
+
+@pytest.mark.parametrize("wrong", [["x"], 5, None])
+def test_tags_are_taken_away_by_their_names(tracker: ExperimentTracker, wrong: object) -> None:
+    run = tracker.open_run(tracker.create_run("x", tags={"x": 1}))
+    with pytest.raises(InvalidNameError, match="taken away by their names"):
+        run.remove_tags(wrong)  # type: ignore[arg-type]  # the mistake
+    assert tracker.record(run.run_id).tags == {"x": 1}

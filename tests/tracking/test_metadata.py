@@ -224,3 +224,13 @@ def test_a_publication_that_was_asked_for_tells_of_a_lock_that_is_held_for_long(
         told = pool.submit(tracker.publish).exception()
     assert isinstance(told, StoreUnwritableError)
     assert "another process has locked it for more than 0 s" in str(told)
+
+
+def test_a_store_whose_name_is_not_utf_8_is_published_with_the_name_escaped(tmp_path: Path) -> None:
+    base = tmp_path / "caf\udce9"
+    tracker = ExperimentTracker(base)
+    run_id = tracker.create_run("ctr")
+    tracker.finish_run(run_id)
+    assert [entry["run_dir"] for entry in published(base)] == [r"caf\udce9/runs/run_001"]
+    assert [record.run_id for record in tracker.search_runs()] == [run_id]
+    assert examine(Store(base)).findings == []

@@ -5,12 +5,14 @@ import pickle
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tracking import (
     CorruptFileError,
     ExperimentTracker,
+    InvalidNameError,
     InvalidValueError,
     MissingFileError,
     Run,
@@ -262,3 +264,12 @@ def test_the_error_of_a_run_is_the_one_line_that_says_most(
     assert tracker.record(run.run_id).error == line
     run.finish("failed", error="".join(traceback.format_exception(caught.value)))
     assert tracker.record(run.run_id).error == line
+
+
+@pytest.mark.parametrize("wrong", [None, 5, "", b"model.pt", "a\0b"])
+def test_what_is_no_path_is_refused(tracker: ExperimentTracker, wrong: Any) -> None:
+    run_id = tracker.create_run("x")
+    with pytest.raises(InvalidNameError, match=r"artifact .* is no path of a file or folder"):
+        tracker.log_artifact(run_id, wrong)
+    with pytest.raises(InvalidNameError, match=r"base_dir .* is no path of a file or folder"):
+        ExperimentTracker(wrong)

@@ -64,7 +64,7 @@ def _differs(published: Entry, expected: Entry) -> bool:
 def _expected(seen: Examination) -> tuple[dict[str, Entry], set[str]]:
     """What metadata.json should say of each run that can be read; and those that cannot."""
     store = seen.store
-    prefix = f"{store.paths.base.resolve().name}/runs/"
+    prefix = files.readable(f"{store.paths.base.resolve().name}/runs/")
     expected, unreadable = {}, set()
     for run_id in store.scan.folder_names():
         try:
