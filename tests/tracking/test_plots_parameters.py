@@ -284,8 +284,7 @@ def test_values_that_no_axis_reaches_are_told_and_break_no_picture() -> None:
         figure = draw(AUC, huge, title="x")
         figure.draw_without_rendering()
         assert subtitle(figure).startswith("10 runs; left out: 1 beyond 1e250")
-    assert text_of(10**400) == "beyond 1e250"
-    assert text_of(-1e308) == "-beyond 1e250"
+    assert [text_of(value) for value in (10**400, -(10**400), -1e307)] == [">1e308", "<-1e308", "-1e307"]
 
 
 def test_infinite_parameters_are_named_as_what_they_are() -> None:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from tracking.names import natural_key
-from tracking.plots.objective import FARTHEST, has_place
+from tracking.plots.objective import has_place
 from tracking.plots.sheet import number
 from tracking.records import RunRecord
 
@@ -92,13 +92,11 @@ def text_of(value: Any) -> str:
         return NONE
     if isinstance(value, str):
         return value
-    if isinstance(value, int | float) and FARTHEST <= abs(value) < math.inf:
-        return f"{'-' * (value < 0)}beyond {number(FARTHEST)}"
-    return (
-        number(value)
-        if isinstance(value, int | float) and not isinstance(value, bool)
-        else json.dumps(value, ensure_ascii=False, default=str)
-    )
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    if isinstance(value, int) and abs(value) > 1e308:  # which no float can hold
+        return ">1e308" if value > 0 else "<-1e308"
+    return number(value)
 
 
 def param_names(runs: Sequence[RunRecord]) -> list[str]:
