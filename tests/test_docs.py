@@ -1,10 +1,13 @@
 """The documents keep up with the project: links lead somewhere, the tree is the tree."""
 
+import dataclasses
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from tracking.records import MetricSummary, RunRecord
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
@@ -46,3 +49,11 @@ def test_every_make_target_is_explained_by_make_help() -> None:
     (phony,) = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
     for target in phony.split():
         assert re.search(rf"^{target}:.*## \S", makefile, re.MULTILINE), f"make {target} has no explanation"
+
+
+@pytest.mark.parametrize("kind", [RunRecord, MetricSummary])
+def test_the_reference_names_every_attribute_of_what_reading_gives(kind: type) -> None:
+    (row,) = re.findall(
+        rf"^\| `{kind.__name__}` \| (.*) \|$", (ROOT / "docs/tracking.md").read_text(), re.MULTILINE
+    )
+    assert {field.name for field in dataclasses.fields(kind)} <= set(re.findall(r"`(\w+)`", row))
