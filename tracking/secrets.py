@@ -118,11 +118,11 @@ def _masked_braces(text: str) -> str:
     while at >= 0 and (key := _KEY.search(text, at)):
         at = key.end()
         name = key["name"] or key["quoted"]
-        # the end of a group is only looked for where it may matter
-        if name and is_secret(name, "text"):
+        is_group = text.startswith(("{", "["), at)
+        # the end of a group is only looked for where it matters
+        if name and is_secret(name, ["any"] if is_group else "any"):
             value = text[at : _end_of_value(text, at)]
-            is_group = value.startswith(("{", "["))
-            if is_secret(name, [value]) if is_group else is_secret_text(name, value):
+            if is_group or is_secret_text(name, value):
                 quote = value[0] if value[0] in "'\"" else ""
                 shown += [text[done:at], f"{quote}{MASK}{quote}"]
                 at = done = at + len(value)
