@@ -131,7 +131,7 @@ class Store:
         """The run as a dict for users, a dead run shown as killed."""
         run_id = str(entry["run_id"])
         return {
-            **public_entry(entry, self.paths.shown(run_id)),
+            **public_entry(entry, files.readable(self.paths.shown(run_id))),
             "status": shown_status(entry).value,
         }
 

@@ -232,5 +232,6 @@ def test_a_store_whose_name_is_not_utf_8_is_published_with_the_name_escaped(tmp_
     run_id = tracker.create_run("ctr")
     tracker.finish_run(run_id)
     assert [entry["run_dir"] for entry in published(base)] == [r"caf\udce9/runs/run_001"]
-    assert [record.run_id for record in tracker.search_runs()] == [run_id]
+    assert tracker.get_run(run_id)["run_dir"].endswith(r"caf\udce9/runs/run_001")
+    assert [record.run_dir for record in tracker.search_runs()] == [base / "runs" / run_id]
     assert examine(Store(base)).findings == []
