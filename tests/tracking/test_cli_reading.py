@@ -369,3 +369,11 @@ def test_the_time_of_a_run_that_was_killed_ends_with_its_last_sign_of_life(
     told = json.loads(say("watch", "x", "--once", "--json", "--store", str(base))[1])
     assert told["runs"][0]["status"] == "killed"
     assert told["runs"][0]["elapsed_s"] == pytest.approx(120, abs=0.01)
+
+
+def test_a_run_in_a_store_whose_name_is_not_utf_8_is_shown_as_json(tmp_path: Path, say: Say) -> None:
+    store = tmp_path / "caf\udce9"
+    run_id = ExperimentTracker(store).create_run("ctr")
+    code, out, _ = say("show", run_id, "--json", "--store", str(store))
+    assert code == 0
+    assert json.loads(out)["run_dir"] == str(store / "runs" / run_id).replace("\udce9", r"\udce9")

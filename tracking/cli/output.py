@@ -27,7 +27,7 @@ def say(text: str = "") -> None:
 
 def say_json(value: Any) -> None:
     """A value as indented JSON; NaN and infinities are strings."""
-    sys.stdout.write(files.encode(value, indent=True).decode() + "\n")
+    sys.stdout.write(files.encode(files.readable(value), indent=True).decode() + "\n")
 
 
 def say_json_line(value: Any) -> None:
