@@ -101,18 +101,6 @@ def seed_values(seeds: Mapping[str, Any] | None) -> dict[str, Any]:
     }
 
 
-def data_values(data: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Check the fingerprint of the data: names to plain values; what looks secret becomes "***"."""
-    data = opened(data)
-    if data is None:
-        return {}
-    if not isinstance(data, Mapping):
-        raise InvalidValueError(
-            f"data must be a mapping, such as {{'fingerprint': 'sha256:...'}}, not {type(data).__name__}"
-        )
-    return secrets.masked(plain(data, "data"))  # type: ignore[no-any-return]  # of a dict it gives a dict
-
-
 def _checked(kind: str, short: str, values: Mapping[str, Any]) -> dict[str, Any]:
     simple = {
         check_label(kind, name): plain(value, f"{short} {quoted(name)}")
