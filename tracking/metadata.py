@@ -25,8 +25,7 @@ from tracking.paths import StorePaths
 from tracking.records import check_format
 
 COMPLETE_UP_TO = 1000  # runs; a larger store publishes at a limited rate
-WAIT_S = 2.0  # for the lock, when a process that was suspended may hold it; a publication is not worth more
-EXIT_WAIT_S = 10.0  # the same at the end of a process, its last chance
+WAIT_S = 10.0  # for the lock, longer than a crowd takes: a process that was suspended may hold it
 COST_S = 2e-8  # of publishing a byte of the list, for a process that has not yet measured it
 RATE_SHARE = 100  # above that, a publication is followed by 100 times its own duration without one
 MARGIN_NS = 2_000_000_000  # between the time that a rename leaves in its folder and the moment others see it
@@ -121,7 +120,7 @@ class Publisher:
         with contextlib.suppress(OSError, TrackingError):
             if self._staged:
                 self._keep_original()
-                with files.lock(self._paths.metadata_lock, EXIT_WAIT_S):
+                with files.lock(self._paths.metadata_lock, WAIT_S):
                     self._publish(scans=False)
 
     def _keep_original(self) -> None:
