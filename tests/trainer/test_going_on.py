@@ -75,6 +75,7 @@ def test_a_training_that_goes_on_gives_the_same_numbers_to_the_last_digit(
     whole = train(cfg)
     cut_off(cfg, 3, KeyboardInterrupt())
     cut_off(cfg, 5, SystemExit(143), previous=("run_002",))
+    caplog.clear()  # an earlier test may have had all loggers speak
     with caplog.at_level(logging.INFO, "trainer"):
         assert attempt(cfg, ("run_002", "run_003")) == whole
     assert numbers(store, "run_004") == numbers(store, "run_001")
@@ -105,6 +106,7 @@ def test_what_a_signal_stops_between_two_checkpoints_is_kept_too(
 ) -> None:
     cfg = composed(*SMALL, "training.epochs=4", "training.checkpoint_every_s=3600")
     cut_off(cfg, 4, SystemExit(143))
+    caplog.clear()  # an earlier test may have had all loggers speak
     with caplog.at_level(logging.INFO, "trainer"):
         attempt(cfg, ("run_001",))
     assert epochs_trained(caplog) == 1
@@ -115,6 +117,7 @@ def test_a_training_that_never_saw_its_end_coming_goes_on_from_its_last_checkpoi
 ) -> None:
     cfg = composed(*SMALL, "training.epochs=4")
     cut_off(cfg, 3, RuntimeError("the machine is gone"))
+    caplog.clear()  # an earlier test may have had all loggers speak
     with caplog.at_level(logging.INFO, "trainer"):
         attempt(cfg, ("run_001",))
     assert epochs_trained(caplog) == 2
