@@ -8,6 +8,12 @@ from tracking import TrackingError
 from tracking.names import check_component
 
 NAMED = 5  # ids in a message
+JOB_FOLDERS = "jobs/${hydra.job.num}"  # as ``hydra.sweep.subdir`` says it
+
+
+def job_folder(sweep_dir: Path, number: int) -> Path:
+    """The folder that a job's own output goes to, below that of its sweep."""
+    return sweep_dir / "jobs" / str(number)
 
 
 def claim(store: Path, name: str | None) -> Path:

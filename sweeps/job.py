@@ -18,18 +18,21 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
 import cloudpickle
+from hydra._internal.callbacks import Callbacks
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, JobStatus, run_job, setup_globals
+from hydra.experimental.callback import Callback
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 from omegaconf.basecontainer import BaseContainer
 
+from sweeps.configs import quick_configs, unpack
 from sweeps.executor.memory import offer_to_the_oom_killer
 from sweeps.lock import hold_as_job
 from sweeps.results import pack_result, plain_value
@@ -102,7 +105,7 @@ def main(connection: Connection, common_data: bytes) -> None:
         try:
             common = common or _unpack(common_data)
             with _tracked(connection, common, assignment), _as_found():
-                result = _run(common, cloudpickle.loads(assignment.config))
+                result = _run(common, unpack(assignment.config))
                 message = _describe(result)
                 if common.wants_results:
                     message["result"] = pack_result(result)
@@ -222,13 +225,35 @@ def _run(common: Common, config: DictConfig) -> JobReturn:
     Singleton._instances.update(common.singletons["instances"])
     BaseContainer._resolvers = common.singletons["omegaconf_resolvers"]
     setup_globals()
-    return run_job(
-        hydra_context=common.hydra_context,
-        task_function=common.task_function,
-        config=config,
-        job_dir_key="hydra.sweep.dir",
-        job_subdir_key="hydra.sweep.subdir",
-    )
+    return run_as_hydra(common, config)
+
+
+def run_as_hydra(common: Common, config: DictConfig) -> JobReturn:
+    """Run one job with Hydra's own ``run_job``, which is made to set it up fast."""
+    with contextlib.ExitStack() as setting_up:
+        setting_up.enter_context(quick_configs())
+        return run_job(
+            hydra_context=_telling_when_set_up(common.hydra_context, setting_up),
+            task_function=common.task_function,
+            config=config,
+            job_dir_key="hydra.sweep.dir",
+            job_subdir_key="hydra.sweep.subdir",
+        )
+
+
+def _telling_when_set_up(context: HydraContext, setting_up: contextlib.ExitStack) -> HydraContext:
+    """Close `setting_up` when Hydra has set the job up, before any callback or task of the user's."""
+    callbacks = Callbacks()
+    callbacks.callbacks = [_SetUp(setting_up), *context.callbacks.callbacks]
+    return replace(context, callbacks=callbacks)
+
+
+class _SetUp(Callback):
+    def __init__(self, until_now: contextlib.ExitStack) -> None:
+        self._until_now = until_now
+
+    def on_job_start(self, config: DictConfig, **_kwargs: Any) -> None:  # noqa: ARG002 - Hydra's signature
+        self._until_now.close()
 
 
 def _describe(result: JobReturn) -> dict[str, Any]:

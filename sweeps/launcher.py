@@ -8,12 +8,12 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-import cloudpickle
 from hydra.core.utils import JobReturn, JobStatus, configure_log, filter_overrides, setup_globals
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from sweeps.compose import Composer, job_folder, task_config, task_view
+from sweeps.compose import Composer, JobConfig
+from sweeps.configs import task_config, task_view
 from sweeps.errors import JobsFailedError
 from sweeps.executor.base import Event, Job, Outcome
 from sweeps.executor.base import JobStatus as OutcomeStatus
@@ -59,18 +59,20 @@ def launch(
     for outcome in executor.run(jobs, _ignore):
         outcomes[outcome.job] = outcome
         log.info("\t#%d : %s : %s", outcome.job, outcome.status, outcome.error or f"{outcome.wall_s:.1f} s")
-    return [_result(job, config, outcomes[job.number]) for job, config in zip(jobs, configs, strict=True)]
+    return [
+        _result(job, config.whole, outcomes[job.number]) for job, config in zip(jobs, configs, strict=True)
+    ]
 
 
 def _ignore(event: Event) -> None:
     log.debug("job %d: %s", event.job, event.kind)
 
 
-def _job(number: int, overrides: Sequence[str], config: DictConfig) -> Job:
+def _job(number: int, overrides: Sequence[str], config: JobConfig) -> Job:
     log.info("\t#%d : %s", number, " ".join(filter_overrides(overrides)))
-    with task_view(config) as task:
+    with task_view(config.whole) as task:
         key, digest = hash_configs(task)
-    return Job(number, key, digest, tuple(overrides), {}, job_folder(config), cloudpickle.dumps(config))
+    return Job(number, key, digest, tuple(overrides), {}, config.folder, config.packed())
 
 
 def _result(job: Job, config: DictConfig, outcome: Outcome) -> JobReturn:

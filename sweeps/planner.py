@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-import cloudpickle
 from hydra.utils import get_method
 from omegaconf import DictConfig, OmegaConf
 
-from sweeps.compose import Composer, job_folder, task_view
+from sweeps.compose import Composer
+from sweeps.configs import task_view
 from sweeps.errors import SettingsError
 from sweeps.executor.base import Job
 from sweeps.plan import hash_configs
@@ -74,7 +74,7 @@ class Planner:
         point = self.points[number]
         config = self._composer.job_config(number, point)
         self._composer.require_same_sweep(config)
-        with task_view(config) as task:
+        with task_view(config.whole) as task:
             self._check(task)
             key, digest = hash_configs(task, self._settings.key_ignores)
         return Job(
@@ -83,8 +83,8 @@ class Planner:
             config_hash=digest,
             overrides=(*self._fixed, *point),
             point=values_of(point),
-            folder=job_folder(config),
-            config=cloudpickle.dumps(config),
+            folder=config.folder,
+            config=config.packed(),
         )
 
     def _first(self) -> list[int]:
@@ -124,7 +124,7 @@ class Planner:
         return kept
 
     def _config_values(self, point: Point) -> dict[str, Any]:
-        with task_view(self._composer.job_config(0, point)) as task:
+        with task_view(self._composer.job_config(0, point).whole) as task:
             values = OmegaConf.to_container(task, resolve=True)
         assert isinstance(values, dict)  # noqa: S101 - a DictConfig gives a dict
         return {str(key): value for key, value in values.items()}

@@ -17,7 +17,8 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, flag_override
 
 from sweeps.aggregate import aggregate, last_record, objective_value, read_record
-from sweeps.compose import Composer, task_view
+from sweeps.compose import Composer
+from sweeps.configs import task_view
 from sweeps.errors import (
     JobsFailedError,
     ObjectiveError,
@@ -27,7 +28,7 @@ from sweeps.errors import (
 from sweeps.executor.base import Event, Executor, Job, JobStatus, Outcome, Reason
 from sweeps.executor.local import LocalExecutor
 from sweeps.executor.stock import StockExecutor
-from sweeps.folders import abandon, claim, find_sweep, shown
+from sweeps.folders import JOB_FOLDERS, abandon, claim, find_sweep, shown
 from sweeps.job import pack_common
 from sweeps.json_lines import Write
 from sweeps.leaderboard import Leaderboard
@@ -162,7 +163,7 @@ def _scoreboard(settings: SweeperSettings, launcher: LauncherSettings, plan: Pla
 def _place(config: DictConfig, sweep_dir: Path) -> None:
     with flag_override(config.hydra, ["readonly", "struct"], False):
         config.hydra.sweep.dir = str(sweep_dir)
-        config.hydra.sweep.subdir = "jobs/${hydra.job.num}"
+        config.hydra.sweep.subdir = JOB_FOLDERS
 
 
 def _swept(space: Space, settings: SweeperSettings) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sweeps.executor.base import JobStatus
+from sweeps.folders import job_folder
 from sweeps.leaderboard import Leaderboard, Row
 
 STATUS_STYLES = {
@@ -189,7 +190,7 @@ def show_leaderboard(console: Console, board: Leaderboard, sweep_dir: Path) -> N
     for (status, error), rows in reasons.items():
         style = "yellow" if status == JobStatus.CANCELLED else "red"
         console.print(Text(f"{_jobs(rows)} {status}: {error}", style=style), soft_wrap=True)
-        log = sweep_dir / "jobs" / str(rows[0].job) / "output.log"
+        log = job_folder(sweep_dir, rows[0].job) / "output.log"
         if log.exists():
             console.print(f"    log: {log}", soft_wrap=True)
 

@@ -12,7 +12,7 @@ from sweeps.cli.finding import find_job
 from sweeps.cli.options import DEFAULT_STORE, JobArgument, JsonOption, StoreOption, SweepArgument
 from sweeps.cli.saying import say, say_json, say_table
 from sweeps.errors import SweepError
-from sweeps.folders import find_sweep
+from sweeps.folders import find_sweep, job_folder
 from sweeps.ledger import read_outcomes
 from sweeps.lock import parent_of
 from sweeps.plan import Plan
@@ -68,7 +68,7 @@ def logs(
         raise typer.BadParameter("--follow prints text as it comes; leave out --json")
     folder = find_sweep(store, sweep)
     number_ = find_job(folder, Plan.read(folder / "plan.json"), job)
-    log = folder / "jobs" / str(number_) / "output.log"
+    log = job_folder(folder, number_) / "output.log"
     if not log.exists() and not follow:
         raise SweepError(f"job {number_} of {folder.name} has not started: there is no {log}")
     if as_json:
@@ -83,7 +83,7 @@ def logs(
 
 def _described(found: Standing, job: JobStanding) -> dict[str, Any]:
     row, outcome = job.row, job.outcome
-    log = found.folder / "jobs" / str(row.job) / "output.log"
+    log = job_folder(found.folder, row.job) / "output.log"
     return {
         "job": row.job,
         "status": str(job.state),

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from multiprocessing import forkserver, get_context
@@ -17,7 +18,7 @@ def warm_forkserver(settings: LauncherSettings) -> ForkServerContext:
     """Start this process's forkserver with the preload modules, unless it is running already."""
     context = get_context("forkserver")
     context.set_forkserver_preload(["__main__", warmup.__name__])
-    added = {warmup.VARIABLE: warmup.describe(["sweeps.job", *settings.preload])}
+    added = {warmup.VARIABLE: warmup.describe([*_configuring(), "sweeps.job", *settings.preload])}
     added |= {name: str(settings.threads) for name in THREAD_VARIABLES}
     before = {name: os.environ.get(name) for name in added}
     os.environ.update(added)
@@ -31,6 +32,11 @@ def warm_forkserver(settings: LauncherSettings) -> ForkServerContext:
             else:
                 os.environ[name] = value
     return context
+
+
+def _configuring() -> list[str]:
+    """What this process has loaded of Hydra, its plug-ins included: a job's config cannot be unpacked without it."""
+    return [name for name in sys.modules if name.partition(".")[0] in {"hydra", "hydra_plugins", "omegaconf"}]
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from hydra._internal.callbacks import Callbacks
@@ -52,7 +53,7 @@ class StockExecutor:
         callbacks = Callbacks()
         callbacks.callbacks = [self._naming, *known.callbacks]  # first to start, last to end
         self._launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=HydraContext(config_loader=hydra_context.config_loader, callbacks=callbacks),
+            hydra_context=replace(hydra_context, callbacks=callbacks),
             task_function=task_function,
             config=config,
         )

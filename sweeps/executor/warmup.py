@@ -5,6 +5,7 @@ The forkserver can only be told module names, and on Python 3.11 it does not get
 job, whose own import then shows the error.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -31,6 +32,17 @@ def warm_up() -> None:
             importlib.import_module(name)
         except Exception as error:  # noqa: BLE001 - any fault of a user's module shows again in its job
             sys.stderr.write(f"podium: could not preload {name}: {error}\n")
+    _learn_to_read_configs()
+    gc.collect()
+    gc.freeze()  # a collection in a job would only copy the pages that it shares with this process
+
+
+def _learn_to_read_configs() -> None:
+    """Parse what configs hold: the parser's tables are built while it parses, by each job anew otherwise."""
+    from omegaconf.grammar_parser import parse
+
+    for text in ("jobs/${hydra.job.num}", "${now:%Y-%m-%d}/${oc.env:HOME,/}", "${hydra.sweep.dir}"):
+        parse(text)
 
 
 warm_up()

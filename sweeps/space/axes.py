@@ -3,8 +3,18 @@
 import math
 import random
 from dataclasses import dataclass
+from functools import cache
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 
 Point = tuple[str, ...]  # the overrides that make a job out of the sweep's config
+
+
+@cache
+def parsed(line: str) -> Override:
+    """Parse an override that sets its key to one value; once, since the lines of a grid come again and again."""
+    return OverridesParser.create().parse_override(line)
 
 
 @dataclass(frozen=True)

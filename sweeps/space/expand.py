@@ -6,15 +6,12 @@ Everything is known before the first job starts, random points included: they co
 import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache
 from itertools import product
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-
 from sweeps.errors import SettingsError
 from sweeps.settings import Mode, SpaceSettings
-from sweeps.space.axes import Axis, Interval, Point
+from sweeps.space.axes import Axis, Interval, Point, parsed
 from sweeps.space.read import Part, Space
 from tracking import TrackingError
 from tracking.query import Query, lookup, parse_query
@@ -138,7 +135,6 @@ def _repeated(points: Iterable[Point], space: Space, settings: SpaceSettings) ->
             yield (*point, f"{settings.seed_key}={settings.first_seed + number}")
 
 
-@cache
 def _value_of(line: str) -> tuple[str, Any]:
-    override = OverridesParser.create().parse_override(line)
+    override = parsed(line)
     return override.key_or_group, override.value()

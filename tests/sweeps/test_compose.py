@@ -14,7 +14,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
 
-from sweeps.compose import Composer, task_config
+from sweeps.compose import Composer
+from sweeps.configs import task_config
 
 CONFIGS = Path(__file__).parent / "apps" / "quadratic"
 
@@ -50,7 +51,7 @@ def test_a_patched_config_is_the_one_hydra_would_compose(
 ) -> None:
     fixed_lines = [f"{key}={value}" for key, value in fixed.items() if key not in point]
     lines = [f"{key}={value}" for key, value in point.items()]
-    config = Composer(loader, master(loader), fixed_lines).job_config(3, lines)
+    config = Composer(loader, master(loader), fixed_lines).job_config(3, lines).whole
     composed = loader.load_sweep_config(master(loader), fixed_lines + lines)
     assert task_config(config) == task_config(composed)
     assert config.hydra.overrides.task == composed.hydra.overrides.task
@@ -59,13 +60,13 @@ def test_a_patched_config_is_the_one_hydra_would_compose(
 
 
 def test_interpolations_follow_a_patched_value(loader: ConfigLoader) -> None:
-    config = Composer(loader, master(loader), ["shape=triangle"]).job_config(0, ["x=7"])
+    config = Composer(loader, master(loader), ["shape=triangle"]).job_config(0, ["x=7"]).whole
     assert task_config(config).shape.kind == 7
 
 
 def test_jobs_do_not_share_their_configs(loader: ConfigLoader) -> None:
     composer = Composer(loader, master(loader), [])
-    first, second = composer.job_config(0, ["x=1"]), composer.job_config(1, ["x=2"])
+    first, second = composer.job_config(0, ["x=1"]).whole, composer.job_config(1, ["x=2"]).whole
     assert (first.x, second.x) == (1, 2)
     assert OmegaConf.select(first, "hydra.job.num") == 0
 
@@ -85,5 +86,5 @@ def test_a_file_that_is_edited_after_the_plan_changes_no_job_that_is_composed_la
         composer.prepare(points)
         for name in ("config.yaml", "shape/square.yaml", "shape/triangle.yaml"):
             (tmp_path / "conf" / name).write_text("broken: [")
-        made = [composer.job_config(number, point) for number, point in enumerate(points)]
+        made = [composer.job_config(number, point).whole for number, point in enumerate(points)]
     assert [(each.shape.sides, each.x) for each in made] == [(4, 1), (4, 2), (3, 1), (3, 2)]
