@@ -15,12 +15,13 @@ from typing import Any
 from benchmarks import environments, machine, report
 from benchmarks.contestants import DriverError
 from benchmarks.figures import Chapter, Figure, as_text
-from benchmarks.measures import best, commands, index, log, runs, search, start, table
+from benchmarks.measures import best, commands, index, jobs, log, runs, search, slots, start, table
 from benchmarks.plan import Plan, Size
 
 # What only reads comes before what makes the stores larger.
 MEASURES: dict[str, Callable[[Plan], Chapter]] = {
-    module.NAME: module.measure for module in (start, log, best, search, table, index, commands, runs)
+    module.NAME: module.measure
+    for module in (start, log, best, search, table, index, commands, runs, jobs, slots)
 }
 SETUP, REPORT = "setup", "report"
 
@@ -44,7 +45,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description="Measure the tracker beside its peers, on this machine, now."
+        prog="python -m benchmarks",
+        description="Measure the tracker and the sweeps beside their peers, on this machine, now.",
     )
     names = [*MEASURES, SETUP, REPORT]
     parser.add_argument(

@@ -13,7 +13,9 @@ from hydra.errors import CompactHydraException
 
 
 class SweepError(CompactHydraException):
-    """Base of every error a sweep raises."""
+    """Base of every error a sweep raises; `exit_code` is what a command that ends with it reports."""
+
+    exit_code = 1
 
 
 class SettingsError(SweepError, ValueError):

@@ -40,6 +40,7 @@ from sweeps.slots import Slot, limit_threads
 from tracking import job_context
 
 WATCH = "podium-parent-watch"
+BLOCKED = frozenset({signal.SIGTERM, signal.SIGHUP})  # in the forkserver, and so in a job at first
 TERMINATED = 128 + signal.SIGTERM  # the exit code of a process that SIGTERM ended
 
 
@@ -95,6 +96,7 @@ def main(connection: Connection, common_data: bytes) -> None:
     """Run the jobs that come through `connection` and report on each; the process ends after it."""
     os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # the forkserver ignores it
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED)
     _end_with_the_sweep()
     offer_to_the_oom_killer()
     common: Common | None = None

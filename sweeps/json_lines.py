@@ -99,7 +99,7 @@ def stdout_to_itself() -> Iterator[Write]:
             try:
                 while line and not is_gone:
                     line = line[os.write(stdout, line) :]
-            except BrokenPipeError:
+            except OSError:
                 is_gone = True
 
     try:

@@ -8,8 +8,9 @@ from typing import Any
 
 from rich.console import Console
 
+from sweeps.console import make_console
 from sweeps.ledger import read_durations
-from sweeps.table import Column, counted, duration, fitting_table, make_console, swept_columns
+from sweeps.table import Column, counted, duration, fitting_table, swept_columns
 from tracking.files import encode
 
 RECENT = 20  # sweeps that durations are taken from

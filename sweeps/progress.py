@@ -5,8 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Protocol
 
-from rich.console import Console
-
+from sweeps.console import make_console
 from sweeps.executor.base import Event, Outcome
 from sweeps.json_lines import JsonLines, Write, stdout_to_itself
 from sweeps.leaderboard import Leaderboard
@@ -15,7 +14,6 @@ from sweeps.live import LiveTable
 from sweeps.promotion import Decision
 from sweeps.scoreboard import Scoreboard
 from sweeps.settings import OutputMode
-from sweeps.table import make_console
 from tracking import RunRecord
 
 
@@ -59,7 +57,7 @@ def make_progress(
     """Return the `Progress` that `mode` asks for, with ``auto`` a table on a terminal; `write` is `stdout_for`'s."""
     if write is not None:
         return JsonLines(write, board)
-    console = Console(highlight=False, force_terminal=True) if mode is OutputMode.TABLE else make_console()
+    console = make_console(as_terminal=mode is OutputMode.TABLE)
     draws = console.is_terminal and not console.is_dumb_terminal
     if mode is OutputMode.TABLE or (mode is OutputMode.AUTO and draws):
         return LiveTable(console, board, record)

@@ -1,7 +1,5 @@
 """Shows a leaderboard, and what failed, on a terminal or into a pipe."""
 
-import os
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,22 +23,6 @@ STATUS_STYLES = {
 }
 OUR_COLUMNS = {"rank", "run", "job", "epochs", "time", "status"}
 COLUMN_GAP = 3  # what the box puts between two columns
-PIPE_WIDTH = 400  # wide enough that a table in a pipe is never cut
-
-
-class Output(Console):
-    """A console whose reader may leave: work goes on, and what is said from then on goes nowhere."""
-
-    def on_broken_pipe(self) -> None:
-        """Send stdout to nowhere; rich would end the process."""
-        self.quiet = True
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def make_console() -> Console:
-    """Return a console on stdout: as wide as the terminal, or never cut when output is a pipe."""
-    console = Output(highlight=False)
-    return console if console.is_terminal else Output(highlight=False, width=PIPE_WIDTH)
 
 
 def short_names(keys: Sequence[str]) -> dict[str, str]:

@@ -61,9 +61,18 @@ def main() -> None:
     except (TrainerError, TrackingError, HydraException, OmegaConfBaseException, OSError) as error:
         if chosen == "1":
             raise
-        sys.stderr.write(f"error: {explain(error)}\n")
+        _say(f"error: {explain(error)}\n")
         # A sweep that was stopped by a signal says so in its exit code.
         sys.exit(getattr(error, "exit_code", 1))
+
+
+def _say(text: str) -> None:
+    """Write to stderr; where that is a terminal that was closed, nobody hears it."""
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def _leave_no_folder() -> None:

@@ -4,6 +4,8 @@ Hydra 1.3 accepts a plug-in class only if it is defined below ``hydra_plugins``,
 imports this module: whatever is heavy is imported inside the methods.
 """
 
+import os
+import sys
 from typing import Any
 
 from hydra.plugins.launcher import Launcher
@@ -33,10 +35,22 @@ class PodiumSweeper(Sweeper):
         self.task_function = task_function
 
     def sweep(self, arguments: list[str]) -> Any:
-        """Run the sweep that `arguments` (the command line's overrides) describe; see `sweeps.sweeper.run`."""
+        """Run the sweep that `arguments` (the command line's overrides) describe; see `sweeps.sweeper.run`.
+
+        What a sweep has to say of its end is one message on stderr and an exit code, 128 plus the number of the
+        signal that stopped it. With ``HYDRA_FULL_ERROR=1`` it is raised.
+        """
+        from sweeps.console import say_on_stderr
+        from sweeps.errors import SweepError
         from sweeps.sweeper import run
 
         assert self.hydra_context is not None  # noqa: S101 - Hydra calls setup first
         assert self.config is not None  # noqa: S101 - likewise
         assert self.task_function is not None  # noqa: S101 - likewise
-        return run(self.hydra_context, self.task_function, self.config, arguments)
+        try:
+            return run(self.hydra_context, self.task_function, self.config, arguments)
+        except SweepError as error:
+            if os.environ.get("HYDRA_FULL_ERROR") == "1":
+                raise
+            say_on_stderr(f"{error}\n")
+            sys.exit(error.exit_code)

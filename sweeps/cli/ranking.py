@@ -6,9 +6,10 @@ from sweeps.aggregate import aggregate as aggregate_sweep
 from sweeps.aggregate import rank
 from sweeps.cli.options import DEFAULT_STORE, JsonOption, StoreOption, SweepArgument
 from sweeps.cli.saying import say, say_json
+from sweeps.console import make_console
 from sweeps.folders import find_sweep
 from sweeps.leaderboard import Leaderboard, as_plain
-from sweeps.table import make_console, show_leaderboard
+from sweeps.table import show_leaderboard
 
 
 def leaderboard(

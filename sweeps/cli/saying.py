@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from sweeps.table import Column, fitting_table, make_console
+from sweeps.console import make_console
+from sweeps.table import Column, fitting_table
 from tracking.files import encode
 
 

@@ -1,4 +1,8 @@
-"""The forkserver of a sweep: started once, with the task's modules loaded, and deaf to the terminal's Ctrl-C."""
+"""The forkserver of a sweep: started once, with the task's modules loaded, and deaf to signals.
+
+A terminal that is interrupted or closed, and a batch system that ends a job, signal every process there is. How the
+sweep ends is for its parent to decide; without the forkserver it would take its running jobs for dead.
+"""
 
 import contextlib
 import os
@@ -10,6 +14,7 @@ from multiprocessing import forkserver, get_context
 from multiprocessing.context import ForkServerContext
 
 from sweeps.executor import warmup
+from sweeps.job import BLOCKED
 from sweeps.settings import LauncherSettings
 from sweeps.slots import THREAD_VARIABLES
 
@@ -23,7 +28,7 @@ def warm_forkserver(settings: LauncherSettings) -> ForkServerContext:
     before = {name: os.environ.get(name) for name in added}
     os.environ.update(added)
     try:
-        with _ignoring_interrupts():
+        with _deaf():
             forkserver.ensure_running()
     finally:
         for name, value in before.items():
@@ -40,8 +45,22 @@ def _configuring() -> list[str]:
 
 
 @contextlib.contextmanager
+def _deaf() -> Iterator[None]:
+    """Let a process started inside be deaf from its first moment.
+
+    What is only blocked is there again for whoever unblocks it, as the jobs do: an order to stop that reaches a
+    job in its first moment is not lost.
+    """
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)
+    try:
+        with _ignoring_interrupts():
+            yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+@contextlib.contextmanager
 def _ignoring_interrupts() -> Iterator[None]:
-    """Let a process started inside be deaf to the terminal's Ctrl-C from its first moment: the sweep decides."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

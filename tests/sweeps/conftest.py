@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,13 @@ class Sweep:
     @property
     def events(self) -> list[dict[str, Any]]:
         return list(read_lines(self.dir / "jobs.jsonl"))
+
+
+def await_true(question: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + 60
+    while not question():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.005)
 
 
 @pytest.fixture
@@ -74,3 +82,21 @@ def sweep(
 ) -> Callable[..., Sweep]:
     """Run the app with the given arguments to its end."""
     return lambda *arguments: finish(start(*arguments))
+
+
+@pytest.fixture
+def podium(tmp_path: Path) -> Callable[..., Sweep]:
+    """Run ``python -m sweeps`` in the folder of the sweeps."""
+
+    def podium(*arguments: str) -> Sweep:
+        answer = subprocess.run(
+            [sys.executable, "-W", "error", "-m", "sweeps", *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={**os.environ, "PYTHONPATH": f"{APP.parents[4]}:{APP.parent}"},
+        )
+        return Sweep(answer.returncode, answer.stdout, answer.stderr, tmp_path)
+
+    return podium

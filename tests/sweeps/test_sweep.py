@@ -75,19 +75,20 @@ def test_hydra_leaves_its_own_output_in_the_job_folder(sweep: Callable) -> None:
 
 
 def test_one_job_of_every_bad_kind_fails_alone(sweep: Callable) -> None:
-    faults = "none,raise,exit,os_exit,sigkill,segfault,unpicklable,unraisable"
+    faults = "none,raise,exit,os_exit,sigkill,segfault,unpicklable,huge,unraisable"
     result = sweep("-m", f"fault={faults}", "x=2")
     assert result.code == 1
     by_fault = {row["point"]["fault"]: row for row in result.rows}
     assert by_fault["none"]["rank"] == 1
-    assert by_fault["unpicklable"]["status"] == "completed"  # what it logged is what counts
+    for fault in ("unpicklable", "huge"):
+        assert by_fault[fault]["status"] == "completed"  # what it logged is what counts
     assert by_fault["raise"]["error"] == "ValueError: no such luck"
     assert by_fault["exit"]["error"] == "called sys.exit(3)"
     assert by_fault["os_exit"]["error"] == "the process ended with exit code 4 and without an outcome"
     assert by_fault["sigkill"]["error"] == "killed by SIGKILL"
     assert by_fault["segfault"]["error"] == "killed by SIGSEGV"
     assert "LocalError" in by_fault["unraisable"]["error"]
-    assert "6 of 8 jobs failed" in result.err
+    assert "6 of 9 jobs failed" in result.err
     for fault in ("raise", "exit", "os_exit", "sigkill", "segfault", "unraisable"):
         assert by_fault[fault]["error"] in result.out
 

@@ -30,6 +30,8 @@ def go_wrong(fault: str, x: int) -> object:
         ctypes.string_at(0)
     if fault == "unpicklable":
         return threading.Lock()
+    if fault == "huge":
+        return bytearray(100_000_000)
     if fault == "unraisable":
 
         class LocalError(Exception):
@@ -58,6 +60,8 @@ def go_wrong(fault: str, x: int) -> object:
             hoard.append(bytearray(os.urandom(1 << 20)) * 20)
     if fault == "leaves_a_thread":
         threading.Thread(target=time.sleep, args=(600,)).start()
+    if fault == "leaves_a_daemon":
+        threading.Thread(target=lambda: [time.sleep(0.001) for _ in range(600_000)], daemon=True).start()
     if fault == "dies_at_first":
         try:
             Path(f"died-{x}").touch(exist_ok=False)
