@@ -12,6 +12,7 @@ from sweeps.usage import Usage
 from tracking.files import write_bytes, write_json
 
 LEADERBOARD_VERSION = 1
+REUSED = "reused"
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,11 @@ class Row:
     status: str
     error: str | None
     reused: bool = False  # its run is one of an earlier sweep
+
+    @property
+    def how(self) -> str:
+        """Its status for reading, which tells a run of an earlier sweep from one of this."""
+        return REUSED if self.reused else self.status
 
 
 @dataclass(frozen=True)
@@ -122,7 +128,7 @@ def as_table(board: Leaderboard) -> list[list[str]]:
                 *(_text(row.metrics.get(name)) for name in board.report),
                 _text(row.epochs),
                 _text(row.duration_s),
-                row.status,
+                row.how,
                 _text(row.error),
             ]
         )

@@ -60,7 +60,7 @@ class Lines:
         self._console.print(Text(text, style=style), soft_wrap=True)
 
     def _sentence(self, line: JobLine) -> str:
-        parts = [f"[{len(self._board.ended)}/{len(self._board)}]", f"job {line.number}", line.status]
+        parts = [f"[{len(self._board.ended)}/{len(self._board)}]", f"job {line.number}", line.how]
         if line.objective is not None:
             parts.append(f"{self._board.objective.label}={number(line.objective)}")
         parts.append(duration(line.wall_s))

@@ -107,7 +107,7 @@ class LiveTable(Lines):
             *([Column("step", steps, drop=2)] if any(map(_is_under_way, shown)) else []),
             Column(board.objective.label, [number(value) for value in values]),
             Column("time", [duration(board.took_s(line)) for line in shown], drop=4),
-            status_column([line.status for line in shown]),
+            status_column([line.how for line in shown]),
         ]
         styles = ["bold" if line is best else "" for line in shown]
         return fitting_table(columns, self._console.width, row_styles=styles)[0]

@@ -59,9 +59,11 @@ class Reusable:
 
     def covers(self, plan: Plan) -> str:
         """Say how many jobs of a plan take a run, and of which data."""
-        covered = sum(job["key"] in self._runs for job in plan.jobs)
+        keys = [job["key"] for job in plan.jobs if job["key"] is not None]
+        covered = sum(key in self._runs for key in keys)
         data = f", on the data {self.fingerprint}" if self.fingerprint else ""
-        return f"reuse: {covered} of {len(plan.jobs)} jobs have a completed run of the same config{data}"
+        which = f"{len(keys)} jobs" if len(keys) == len(plan.jobs) else f"the {len(keys)} jobs that are built"
+        return f"reuse: {covered} of {which} have a completed run of the same config{data}"
 
 
 def _fingerprint(record: RunRecord) -> str | None:

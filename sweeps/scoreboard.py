@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sweeps.executor.base import Event, JobStatus, Outcome
+from sweeps.leaderboard import REUSED
 from sweeps.settings import Direction, Objective
 
 QUEUED = "queued"
@@ -32,6 +33,12 @@ class JobLine:
     latest: float | None = None
     step: int | None = None
     error: str | None = None
+    reused: bool = False
+
+    @property
+    def how(self) -> str:
+        """Its status for reading, which tells a run of an earlier sweep from one of this."""
+        return REUSED if self.reused else self.status
 
     @property
     def has_ended(self) -> bool:
@@ -94,6 +101,7 @@ class Scoreboard:
             line = self._lines[outcome.job]
             line.status, line.wall_s = str(outcome.status), outcome.wall_s
             line.objective, line.error = objective, outcome.error
+            line.reused = outcome.reused
             line.run = outcome.runs[-1] if outcome.runs else line.run
             self._ended.append(line)
             return line

@@ -16,6 +16,7 @@ from sweeps.leaderboard import Leaderboard, Row
 
 STATUS_STYLES = {
     "completed": "green",
+    "reused": "green",
     "failed": "red",
     "killed": "red",
     "cancelled": "yellow",
@@ -118,7 +119,7 @@ def leaderboard_table(board: Leaderboard, width: int) -> tuple[Table, list[str]]
         *(Column(name, [number(row.metrics.get(name)) for row in rows], drop=4) for name in board.report),
         Column("epochs", [number(row.epochs) for row in rows], drop=6),
         Column("time", [duration(row.duration_s) for row in rows], drop=5),
-        status_column([row.status for row in rows]),
+        status_column([row.how for row in rows]),
     ]
     styles = ["bold" if row.rank == 1 else "dim" if row.rank is None else "" for row in rows]
     return fitting_table(columns, width, row_styles=styles)

@@ -69,6 +69,9 @@ def logs(
     folder = find_sweep(store, sweep)
     number_ = find_job(folder, Plan.read(folder / "plan.json"), job)
     log = job_folder(folder, number_) / "output.log"
+    known = read_outcomes(folder / "jobs.jsonl").get(number_)
+    if known is not None and known.reused:
+        raise SweepError(f"job {number_} of {folder.name} did not run: {known.runs[-1]} stands in for it")
     if not log.exists() and not follow:
         raise SweepError(f"job {number_} of {folder.name} has not started: there is no {log}")
     if as_json:
@@ -97,6 +100,7 @@ def _described(found: Standing, job: JobStanding) -> dict[str, Any]:
         "attempt": None if outcome is None else outcome.attempt,
         "reason": None if outcome is None or outcome.reason is None else str(outcome.reason),
         "error": row.error,
+        "reused": row.reused,
         "traceback": None if outcome is None else outcome.traceback,
         "log": str(log) if log.exists() else None,
     }
@@ -113,7 +117,7 @@ def _show(found: Standing, chosen: list[JobStanding]) -> None:
             Column(found.board.objective.label, [number(row.objective) for row in rows]),
             *([Column("attempt", attempts, drop=4)] if set(attempts) - {"1", "-"} else []),
             Column("time", [duration(row.duration_s) for row in rows], drop=5),
-            status_column([str(job.state) for job in chosen]),
+            status_column([job.row.how if job.row.reused else str(job.state) for job in chosen]),
         ]
     )
     for row in rows:

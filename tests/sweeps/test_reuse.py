@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from conftest import Sweep
 
+from sweeps.cli.app import main
 from tracking import ExperimentTracker
 from tracking.files import read_json, write_json
 
@@ -25,15 +26,40 @@ def test_completed_runs_of_the_same_config_are_taken_and_marked(sweep: Callable,
     result = again("x=1,2,3")
     assert result.code == 0, result.err
     assert "reuse: 2 of 3 jobs have a completed run of the same config" in result.out
+    assert [line.split("  ")[2] for line in result.out.splitlines() if line.startswith("[")] == [
+        "reused",
+        "reused",
+        "completed",
+    ]
+    assert [
+        line.split()[-1] for line in result.out.splitlines() if " run_00" in line and "[" not in line
+    ] == [
+        "reused",
+        "reused",
+        "completed",
+    ]
     found = rows(result)
     assert {x: (row["reused"], row["rank"], row["objective"]) for x, row in found.items()} == {
         2: (True, 1, 0.0),
         1: (True, 2, 1.0),
         3: (False, 3, 1.0),
     }
+    table = (result.cwd / "experiments" / "sweeps" / "again" / "leaderboard.csv").read_text()
+    assert table.count(",reused,") == 2
     tracker = ExperimentTracker(result.cwd / "experiments")
     assert len(tracker.records()) == 3
     assert tracker.record(found[1]["run"]).sweep["id"] == "first"
+
+
+def test_the_log_of_a_job_that_did_not_run_is_that_of_its_run(
+    sweep: Callable, again: Callable, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep("-m", "x=1", "hydra.sweeper.name=first")
+    store = again("x=1").cwd / "experiments"
+    assert main(["logs", "again", "0", "--store", str(store)]) == 1
+    assert "job 0 of again did not run: run_001 stands in for it" in capsys.readouterr().err
+    assert main(["jobs", "again", "--json", "--store", str(store)]) == 0
+    assert '"reused": true' in capsys.readouterr().out
 
 
 def test_runs_that_failed_and_runs_of_other_configs_are_not_taken(sweep: Callable, again: Callable) -> None:
