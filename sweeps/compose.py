@@ -17,7 +17,7 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig, OmegaConf
 
-from sweeps.configs import Description, copied, pack, pack_hydra
+from sweeps.configs import Description, copied, pack, pack_hydra, plain_config, task_view
 from sweeps.errors import SettingsError
 from sweeps.folders import JOB_FOLDERS, job_folder
 from sweeps.space import parsed
@@ -114,6 +114,11 @@ class Composer:
         description = self._description(config, number, point)
         description.write_into(config.hydra)
         return JobConfig(config, description, base.packed_hydra, base.unsettled)
+
+    def plain(self, point: Sequence[str]) -> dict[str, Any]:
+        """Return the task's config of a point as nested plain values."""
+        with task_view(self.job_config(0, point).whole) as task:
+            return plain_config(task)
 
     def require_same_sweep(self, config: JobConfig) -> None:
         """Raise `SettingsError` if a job's config would rank or run the sweep in another way than the sweep's own.

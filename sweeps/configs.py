@@ -22,6 +22,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf._utils import get_omega_conf_dumper
 from omegaconf.base import Node
+from omegaconf.errors import OmegaConfBaseException
 
 AnyNode = TypeVar("AnyNode", bound=Node)
 UNCHANGING = (str, int, float, bytes, type(None))
@@ -94,6 +95,16 @@ def task_config(config: DictConfig) -> DictConfig:
         task = copied(view)
     OmegaConf.set_readonly(task, None)
     return task
+
+
+def plain_config(task: DictConfig) -> dict[str, Any]:
+    """Return a task's config as nested plain values: resolved where that is possible here, enums by their names."""
+    try:
+        container = OmegaConf.to_container(task, resolve=True, enum_to_str=True)
+    except OmegaConfBaseException:  # an interpolation that only the running job can resolve
+        container = OmegaConf.to_container(task, resolve=False, enum_to_str=True)
+    assert isinstance(container, dict)  # noqa: S101 - a DictConfig gives a dict
+    return {str(key): value for key, value in container.items()}
 
 
 def pack_hydra(config: DictConfig) -> bytes:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig
 
+from sweeps.configs import plain_config
 from sweeps.settings import SweeperSettings
 from tracking.files import decode, encode, read_json, write_json
 from tracking.version import __version__
@@ -19,30 +19,25 @@ from tracking.version import __version__
 PLAN_VERSION = 1
 
 
-def hash_configs(task: DictConfig, ignores: frozenset[str] = frozenset()) -> tuple[str, str]:
+def hash_configs(
+    task: DictConfig, ignores: frozenset[str] = frozenset(), point: Mapping[str, Any] | None = None
+) -> tuple[str, str]:
     """Return the job key and the config hash of a task's config, 16 hex digits of a SHA-256 each.
 
     The config hash is of all that is resolved. The job key leaves out the top-level keys in `ignores`, which
-    do not change what a job computes (paths, tracking, machine settings): jobs of different sweeps are the same
-    if their keys are.
+    do not change what a job computes (paths, machine settings), but for those that `point` sweeps: jobs of different
+    sweeps are the same if their keys are.
     """
-    whole = _plain(task)
-    return _digest(_kept(whole, ignores)), _digest(whole)
+    whole = plain_config(task)
+    kept = _kept(whole, ignores)
+    swept = {key: value for key, value in (point or {}).items() if key.partition(".")[0] in ignores}
+    return _digest({**kept, **swept}), _digest(whole)
 
 
 def computed_from(task: DictConfig, ignores: frozenset[str] = frozenset()) -> dict[str, Any]:
     """Return a task's config as plain data, as it reads back from JSON, without the top-level keys in `ignores`."""
-    kept: dict[str, Any] = decode(encode(_kept(_plain(task), ignores)))
+    kept: dict[str, Any] = decode(encode(_kept(plain_config(task), ignores)))
     return kept
-
-
-def _plain(task: DictConfig) -> dict[str, Any]:
-    try:
-        container = OmegaConf.to_container(task, resolve=True)
-    except OmegaConfBaseException:  # an interpolation that only the running job can resolve
-        container = OmegaConf.to_container(task, resolve=False)
-    assert isinstance(container, dict)  # noqa: S101 - a DictConfig gives a dict
-    return {str(key): value for key, value in container.items()}
 
 
 def _kept(whole: Mapping[str, Any], ignores: frozenset[str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from hydra.utils import get_method
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from sweeps.compose import Composer
 from sweeps.configs import task_view
@@ -20,8 +20,6 @@ from sweeps.plan import hash_configs
 from sweeps.settings import SweeperSettings
 from sweeps.space import Point, values_of
 from sweeps.table import counted
-from tracking import TrackingError
-from tracking.query import lookup, parse_query
 
 CHECKED_FIRST = 200
 
@@ -38,7 +36,7 @@ class Planner:
         self._check = _checker(settings.check)
         self._ready: dict[int, Job] = {}
         self._composer.prepare(points)
-        self.points = self._fulfilling(points)
+        self.points = list(points)
 
     def __len__(self) -> int:
         return len(self.points)
@@ -76,7 +74,7 @@ class Planner:
         self._composer.require_same_sweep(config)
         with task_view(config.whole) as task:
             self._check(task)
-            key, digest = hash_configs(task, self._settings.key_ignores)
+            key, digest = hash_configs(task, self._settings.key_ignores, values_of(point))
         return Job(
             number=number,
             key=key,
@@ -101,33 +99,6 @@ class Planner:
         others = (number for number in range(len(self.points)) if number not in already)
         chosen += [number for number, _ in zip(others, range(CHECKED_FIRST - len(chosen)), strict=False)]
         return sorted(chosen)
-
-    def _fulfilling(self, points: Sequence[Point]) -> list[Point]:
-        """The points that fulfil the filter."""
-        text = self._settings.space.filter
-        if text is None:
-            return list(points)
-        try:
-            query = parse_query(text)
-        except TrackingError as error:
-            raise SettingsError(f"filter: {error}") from error
-        names = {field.name for field in query.fields}
-        kept = []
-        for point in points:
-            values = values_of((*self._fixed, *point))
-            if not names <= values.keys():
-                values = self._config_values(point)
-            if query.matches(lambda field, values=values: lookup(values, field.name)):  # type: ignore[misc]  # bound now
-                kept.append(point)
-        if not kept:
-            raise SettingsError(f"filter: none of {counted(len(points), 'point')} fulfils {text}")
-        return kept
-
-    def _config_values(self, point: Point) -> dict[str, Any]:
-        with task_view(self._composer.job_config(0, point).whole) as task:
-            values = OmegaConf.to_container(task, resolve=True)
-        assert isinstance(values, dict)  # noqa: S101 - a DictConfig gives a dict
-        return {str(key): value for key, value in values.items()}
 
     def _refusal(self, refused: Mapping[str, Sequence[int]]) -> str:
         count = sum(len(numbers) for numbers in refused.values())

@@ -63,6 +63,7 @@ def show_plan(
     swept: Sequence[str],
     n_jobs: int,
     durations: Durations,
+    notes: Sequence[str] = (),
 ) -> None:
     """Print the jobs, how many they are, and how long they may take."""
     shown = jobs[:SHOWN]
@@ -77,6 +78,8 @@ def show_plan(
         console.print(f"no room for: {', '.join(dropped)}", style="dim", soft_wrap=True)
     if len(jobs) > len(shown):
         console.print(f"... and {len(jobs) - len(shown)} more", style="dim")
+    for note in notes:
+        console.print(note, style="yellow", markup=False, soft_wrap=True)
     console.print(f"{counted(len(jobs), 'job')}, {n_jobs} at once; {_estimate(jobs, n_jobs, durations)}")
     console.print("dry_run: nothing was started", style="dim")
 
@@ -87,14 +90,15 @@ def tell_plan(
     swept: Sequence[str],
     n_jobs: int,
     store: Path,
+    notes: Sequence[str] = (),
 ) -> None:
     """Print the jobs, or `write` them as one JSON line."""
     durations = Durations.of_store(store)
     if write is None:
-        show_plan(make_console(), jobs, swept, n_jobs, durations)
+        show_plan(make_console(), jobs, swept, n_jobs, durations, notes)
         return
     described = [{**job, "expected_s": durations.expected_s(job["key"])} for job in jobs]
-    write(encode({"event": "plan", "jobs": described, "slots": n_jobs}) + b"\n")
+    write(encode({"event": "plan", "jobs": described, "slots": n_jobs, "notes": list(notes)}) + b"\n")
 
 
 def _estimate(jobs: Sequence[Mapping[str, Any]], n_jobs: int, durations: Durations) -> str:

@@ -83,15 +83,12 @@ def _run(
 ) -> Leaderboard | None:
     launcher = launcher_settings(config)
     space = read_space(settings.space, arguments, hydra_context.config_loader)
-    points = expand(space, settings.space)
     if settings.dry_run:
         _place(config, settings.store.absolute() / "sweeps" / "dry-run")
-        planner = Planner(
-            Composer(hydra_context.config_loader, config, space.fixed), space.fixed, points, settings
-        )
+        planner, notes = _planner(hydra_context, config, settings, space)
         planner.check()
         jobs = list(planner.described())
-        tell_plan(write, jobs, _swept(space, settings), launcher.n_jobs, settings.store)
+        tell_plan(write, jobs, _swept(space, settings), launcher.n_jobs, settings.store, notes)
         return None
     goes_on = settings.resume is not None
     sweep_dir = (
@@ -103,9 +100,7 @@ def _run(
         try:
             _place(config, sweep_dir)
             executor = _executor(hydra_context, task_function, config, settings, sweep_dir)
-            planner = Planner(
-                Composer(hydra_context.config_loader, config, space.fixed), space.fixed, points, settings
-            )
+            planner, notes = _planner(hydra_context, config, settings, space)
             planner.check()
             with task_view(config) as task:
                 base = computed_from(task, settings.key_ignores)
@@ -130,9 +125,19 @@ def _run(
         board = _scoreboard(settings, launcher, plan)
         tracker = ExperimentTracker(settings.store)
         progress = make_progress(settings.output, write, board, lambda run: read_record(tracker, run)[0])
+        for note in notes:
+            progress.say(note)
         sweep = _Sweep(settings, plan, planner, executor, progress, earlier=earlier, slots=launcher.n_jobs)
         sweep.take_note(board)
         return sweep.run() if sweep.has_jobs else sweep.conclude()
+
+
+def _planner(
+    hydra_context: HydraContext, config: DictConfig, settings: SweeperSettings, space: Space
+) -> tuple[Planner, tuple[str, ...]]:
+    composer = Composer(hydra_context.config_loader, config, space.fixed)
+    expansion = expand(space, settings.space, composer.plain)
+    return Planner(composer, space.fixed, expansion.points, settings), expansion.notes
 
 
 def _executor(

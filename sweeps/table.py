@@ -47,7 +47,7 @@ def number(value: object) -> str:
 
 def parameter(value: object) -> str:
     """Write a swept value the way it is written in an override."""
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else "\\n".join(str(value).splitlines())
 
 
 def duration(seconds: float | None) -> str:
@@ -96,7 +96,10 @@ def fitting_table(
 def swept_columns(keys: Sequence[str], points: Sequence[Mapping[str, object]]) -> list[Column]:
     """Return one column per swept key, named as briefly as can be."""
     names = short_names(keys)
-    return [Column(names[key], [parameter(point.get(key)) for point in points], drop=1) for key in keys]
+    return [
+        Column(names[key], [parameter(point[key]) if key in point else "-" for point in points], drop=1)
+        for key in keys
+    ]
 
 
 def status_column(statuses: Sequence[str]) -> Column:

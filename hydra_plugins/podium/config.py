@@ -61,9 +61,7 @@ class SweeperConf:
     max_batch_size: int | None = None  # jobs handed at once to a launcher that is not podium's; all when null
     fail_fast: bool = False  # stop as soon as more jobs failed than max_failures tolerates
     check: str | None = None  # dotted function that refuses a job's config before any job starts
-    key_ignores: list[str] = field(
-        default_factory=lambda: ["paths", "tracking", "sweep", "promotion", "device"]
-    )  # config sections that do not change what a job computes
+    key_ignores: list[str] = field(default_factory=list)  # sections that do not change what a job computes
     promotion: PromotionConf = field(default_factory=PromotionConf)
 
 

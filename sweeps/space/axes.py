@@ -2,11 +2,15 @@
 
 import math
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+
+MOST = 1_000_000  # values of an axis, and points of a sweep
 
 Point = tuple[str, ...]  # the overrides that make a job out of the sweep's config
 
@@ -15,6 +19,22 @@ Point = tuple[str, ...]  # the overrides that make a job out of the sweep's conf
 def parsed(line: str) -> Override:
     """Parse an override that sets its key to one value; once, since the lines of a grid come again and again."""
     return OverridesParser.create().parse_override(line)
+
+
+def name_of(override: Override) -> str:
+    """What an override sets: its key, with the package of a group that is put elsewhere (``db@source``).
+
+    Taking a key away stands for itself (``~key``), beside an override that sets the key.
+    """
+    key = str(override.key_or_group)
+    name = key if override.package is None else f"{key}@{override.package}"
+    return f"~{name}" if override.is_delete() else name
+
+
+def values_of(point: Iterable[str]) -> dict[str, Any]:
+    """Return what each override of a point sets its key to."""
+    overrides = map(parsed, point)
+    return {name_of(each): each.value() for each in overrides if not each.is_delete()}
 
 
 @dataclass(frozen=True)

@@ -5,44 +5,69 @@ Everything is known before the first job starts, random points included: they co
 
 import math
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import product
-from typing import Any
 
 from sweeps.errors import SettingsError
 from sweeps.settings import Mode, SpaceSettings
-from sweeps.space.axes import Axis, Interval, Point, parsed
+from sweeps.space.axes import MOST, Axis, Interval, Point
+from sweeps.space.conditions import Conditions, ConfigOf
 from sweeps.space.read import Part, Space
-from tracking import TrackingError
-from tracking.query import Query, lookup, parse_query
 
-TRIES = 100  # how often a random point is drawn anew because it came before
+TRIES = 100  # random points that are drawn for each that is asked for, at most
+FEW = 10_000  # a space of so many points is listed and shuffled rather than drawn from
 
 
-def expand(space: Space, settings: SpaceSettings) -> list[Point]:
-    """Return the points of a sweep, each once, without the overrides that all jobs share.
+@dataclass(frozen=True)
+class Expansion:
+    """The points of a sweep, each once, without the overrides that all jobs share, and what is to be said of them."""
 
-    A grid varies its last axis fastest, as in Hydra; repeats of a point stand together. Raises `SettingsError` if
-    the axes do not fit the mode.
+    points: list[Point]
+    notes: tuple[str, ...] = ()
+
+
+def expand(space: Space, settings: SpaceSettings, config_of: ConfigOf = lambda _point: {}) -> Expansion:
+    """Return the points of a sweep in their order.
+
+    A grid varies its last axis fastest, as in Hydra; repeats of a point stand together; random points are drawn
+    until as many as were asked for fulfil the conditions. Raises `SettingsError` if the axes do not fit the mode, or
+    a condition makes no sense.
     """
     source = random.Random(settings.seed)  # noqa: S311 - reproducible is what it must be
-    conditions = {name: _condition(name, text) for name, text in settings.when.items()}
+    conditions = Conditions(settings, space.fixed, space.swept, config_of)
     points: dict[Point, None] = {}
+    notes: list[str] = []
+    seen = again = 0
     for part in space.parts:
+        taken = 0
         for lines in _MODES[settings.mode](part, settings, source):
-            points[_conditional((*part.fixed, *lines), space.fixed, conditions)] = None
+            point = conditions.reduced((*part.fixed, *lines))
+            seen += 1
+            if point in points:
+                again += 1
+            elif conditions.fulfilled_by(point):
+                points[point] = None
+                taken += 1
+            if taken == settings.n_trials:
+                break
+        if settings.n_trials is not None and taken < settings.n_trials:
+            notes.append(f"n_trials={settings.n_trials}: there are no more than {taken} different points")
+    conditions.require_sense(points=seen, kept=len(points))
+    if again and settings.mode is not Mode.RANDOM and not (settings.when or settings.spaces):
+        notes.append(f"{again} of {seen} points had come before, and each runs once")
     if settings.repeat > 1:
-        return list(_repeated(points, space, settings))
-    return list(points)
-
-
-def values_of(point: Iterable[str]) -> dict[str, Any]:
-    """Return what each override of a point sets its key to."""
-    return dict(map(_value_of, point))
+        return Expansion(list(_repeated(points, space, settings)), tuple(notes))
+    return Expansion(list(points), tuple(notes))
 
 
 def _grid(part: Part, settings: SpaceSettings, _source: random.Random) -> Iterator[Point]:
     axes = [axis.choices for axis in _listed(part, settings)]
+    size = math.prod(map(len, axes))
+    if size > MOST:
+        raise SettingsError(
+            f"a grid of {size:,} points: allowed are {MOST:,}; draw some with mode=random and n_trials"
+        )
     return (sum(lines, ()) for lines in product(*axes))
 
 
@@ -67,26 +92,20 @@ def _list(part: Part, settings: SpaceSettings, _source: random.Random) -> Iterat
 
 
 def _random(part: Part, settings: SpaceSettings, source: random.Random) -> Iterator[Point]:
-    """Draw different points; fewer than asked for when there are no more."""
+    """Draw points, for as long as somebody wants more; of few there are, each once."""
     if settings.n_trials is None:
         raise SettingsError("mode=random: needs n_trials, the number of points to draw")
     endless = any(isinstance(axis, Interval) for axis in part.axes)
     size = (
         math.inf if endless else math.prod(len(axis.choices) for axis in part.axes if isinstance(axis, Axis))
     )
-    if settings.n_trials >= size:
+    if size <= max(settings.n_trials, FEW):
         everything = list(_grid(part, settings, source))
         source.shuffle(everything)
         yield from everything
         return
-    seen: set[Point] = set()
     for _ in range(settings.n_trials * TRIES):
-        lines: Point = sum((axis.draw(source) for axis in part.axes), ())
-        if lines not in seen:
-            seen.add(lines)
-            yield lines
-        if len(seen) == settings.n_trials:
-            return
+        yield sum((axis.draw(source) for axis in part.axes), ())
 
 
 _MODES: dict[Mode, Callable[[Part, SpaceSettings, random.Random], Iterator[Point]]] = {
@@ -107,34 +126,11 @@ def _listed(part: Part, settings: SpaceSettings) -> Sequence[Axis]:
     return [axis for axis in part.axes if isinstance(axis, Axis)]
 
 
-def _condition(name: str, text: str) -> Query:
-    try:
-        return parse_query(text)
-    except TrackingError as error:
-        raise SettingsError(f"when.{name}: {error}") from error
-
-
-def _conditional(lines: Point, shared: Point, conditions: Mapping[str, Query]) -> Point:
-    """Leave out the overrides whose condition, on the others that remain, does not hold."""
-    if not conditions:
-        return lines
-    values = values_of((*shared, *lines))
-    for name, condition in conditions.items():
-        if name in values and not condition.matches(lambda field: lookup(values, field.name)):
-            del values[name]
-    return tuple(line for line in lines if _value_of(line)[0] in values)
-
-
 def _repeated(points: Iterable[Point], space: Space, settings: SpaceSettings) -> Iterator[Point]:
-    if settings.seed_key in (*space.swept, *values_of(space.fixed)):
+    if settings.seed_key in space.swept:
         raise SettingsError(
-            f"repeat={settings.repeat}: {settings.seed_key} is set or swept already; leave it to repeat, or repeat out"
+            f"repeat={settings.repeat}: {settings.seed_key} is swept already; leave it to repeat, or repeat out"
         )
     for point in points:
         for number in range(settings.repeat):
             yield (*point, f"{settings.seed_key}={settings.first_seed + number}")
-
-
-def _value_of(line: str) -> tuple[str, Any]:
-    override = parsed(line)
-    return override.key_or_group, override.value()

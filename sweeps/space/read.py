@@ -11,6 +11,7 @@ import json
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from hydra.core.override_parser.types import IntervalSweep, Override, Quote, Quo
 
 from sweeps.errors import SettingsError
 from sweeps.settings import SpaceSettings
-from sweeps.space.axes import Axis, Interval, Point
+from sweeps.space.axes import MOST, Axis, Interval, Point, name_of, values_of
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Space:
         names: dict[str, None] = {}
         for part in self.parts:
             names |= dict.fromkeys(name for axis in part.axes for name in axis.names)
-            names |= dict.fromkeys(_name(line) for line in part.fixed)
+            names |= dict.fromkeys(values_of(part.fixed))
         return tuple(names)
 
 
@@ -157,7 +158,7 @@ def _points_axis(points: Sequence[Mapping[str, str]], parser: OverridesParser) -
                 raise SettingsError(
                     f"points: {override.input_line} is a sweep of its own; quote it if it is a value"
                 )
-        names |= dict.fromkeys(override.key_or_group for override in overrides)
+        names |= dict.fromkeys(map(name_of, overrides))
         choices.append(tuple(str(override.input_line) for override in overrides))
     return Axis(tuple(names), tuple(choices))
 
@@ -170,29 +171,34 @@ def _read(parser: OverridesParser, lines: Iterable[str]) -> dict[str, str | Axis
     """What each key is set to, a line or an axis; the last one counts, and stands last."""
     found: dict[str, str | Axis | Interval] = {}
     for override in parser.parse_overrides(list(lines)):
-        name = override.key_or_group
+        name = name_of(override)
         found.pop(name, None)
         found[name] = _axis(override) if override.is_sweep_override() else str(override.input_line)
     return found
 
 
 def _axis(override: Override) -> Axis | Interval:
-    name, key = override.key_or_group, override.get_key_element()
+    name, key = name_of(override), override.get_key_element()
     if override.is_discrete_sweep():
-        values = tuple((f"{key}={value}",) for value in override.sweep_string_iterator())
+        try:
+            values = tuple(
+                (f"{key}={value}",) for value in islice(override.sweep_string_iterator(), MOST + 1)
+            )
+        except ValueError as error:  # such as a range whose step is 0
+            raise SettingsError(f"{override.input_line}: {error}") from error
         if not values:
             raise SettingsError(f"{override.input_line}: matches nothing, so there is no job to run")
+        if len(values) > MOST:
+            raise SettingsError(f"{override.input_line}: has more than {MOST:,} values")
         return Axis((name,), values)
     sweep = override.value()
     if not isinstance(sweep, IntervalSweep) or sweep.start is None or sweep.end is None:
         raise SettingsError(f"{override.input_line}: neither a list of values nor an interval")
-    is_log, is_whole = "log" in sweep.tags, "int" in sweep.tags
+    is_log = "log" in sweep.tags
+    # int(interval(1,9)) is how Hydra writes whole numbers: it makes the bounds whole.
+    is_whole = "int" in sweep.tags or (isinstance(sweep.start, int) and isinstance(sweep.end, int))
     if not sweep.start < sweep.end or (is_log and sweep.start <= 0):
         raise SettingsError(
             f"{override.input_line}: allowed is interval(low,high) with low < high, and 0 < low if tagged log"
         )
     return Interval(key, name, float(sweep.start), float(sweep.end), is_log, is_whole)
-
-
-def _name(line: str) -> str:
-    return line.partition("=")[0].lstrip("+~")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sweeps import SettingsError
 from sweeps.settings import Mode, SpaceSettings
-from sweeps.space import Point, expand, read_space, values_of
+from sweeps.space import Expansion, Point, expand, read_space, values_of
 from sweeps.space.read import written
 
 CONFIGS = Path(__file__).parent / "apps" / "quadratic"
@@ -34,7 +34,7 @@ def points(loader: ConfigLoader) -> Points:
 
     def points(*arguments: str, params: dict[str, str] | None = None, **settings: Any) -> list[Point]:
         space = SpaceSettings(params or {}, **settings)
-        return expand(read_space(space, arguments, loader), space)
+        return expand(read_space(space, arguments, loader), space).points
 
     return points
 
@@ -52,7 +52,7 @@ def test_the_command_line_wins_over_the_config(points: Points, loader: ConfigLoa
     space = read_space(settings, ["a=9", "b=5,6"], loader)
     assert space.fixed == ("a=9",)
     assert space.swept == ("b",)
-    assert expand(space, settings) == [("b=5",), ("b=6",)]
+    assert expand(space, settings).points == [("b=5",), ("b=6",)]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_zip_takes_the_first_values_together_then_the_second(points: Points) -> 
 
 
 def test_random_points_come_from_the_seed_and_are_different(points: Points) -> None:
-    lines = ("a=interval(0,1)", "b=tag(log,interval(1e-5,1e-1))", "c=tag(int,interval(1,9))", "d=x,y")
+    lines = ("a=interval(0,1)", "b=tag(log,interval(1e-5,1e-1))", "c=int(interval(1,9))", "d=x,y")
     drawn = points(*lines, mode=Mode.RANDOM, n_trials=50, seed=1)
     assert drawn == points(*lines, mode=Mode.RANDOM, n_trials=50, seed=1)
     assert drawn != points(*lines, mode=Mode.RANDOM, n_trials=50, seed=2)
@@ -175,13 +175,101 @@ def test_each_point_is_repeated_with_so_many_seeds(points: Points) -> None:
         ("a=2", "seed=5"),
         ("a=2", "seed=6"),
     ]
-    with pytest.raises(SettingsError, match="repeat=3: seed is set or swept already"):
-        points("a=1,2", "seed=1", repeat=3)
+    with pytest.raises(SettingsError, match="repeat=3: seed is swept already"):
+        points("a=1,2", "seed=1,2", repeat=3)
+
+
+def test_repeats_begin_with_a_seed_that_is_set(points: Points) -> None:
+    assert points("a=1", "seed=5", repeat=2, first_seed=5) == [("seed=5",), ("seed=6",)]
+
+
+CONFIG = {"shape": {"kind": "round", "sides": None}, "a": 1, "b": 7}
+
+
+@pytest.fixture(scope="module")
+def expanded(loader: ConfigLoader) -> Callable[..., Expansion]:
+    """The expansion of a space whose points all have CONFIG beside their overrides."""
+
+    def expanded(*arguments: str, **settings: Any) -> Expansion:
+        space = SpaceSettings({}, **settings)
+        return expand(read_space(space, arguments, loader), space, lambda _point: CONFIG)
+
+    return expanded
+
+
+def test_conditions_ask_the_config_for_what_no_override_says(expanded: Callable[..., Expansion]) -> None:
+    found = expanded(
+        "a=1,2", "b=1,2", filter="shape.kind == 'round' and a == 1", when={"b": "shape.sides is None"}
+    )
+    assert found.points == [("a=1", "b=1"), ("a=1", "b=2")]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"filter": "shap.kind == 1"}, r"filter: no job's config has shap\.kind; did you mean shape\.kind"),
+        ({"filter": "a > 5 and shape.kin == 1"}, r"no job's config has shape\.kin; did you mean shape\.kind"),
+        ({"filter": "a > 5"}, "filter: none of the 4 points that were looked at fulfils a > 5"),
+        ({"when": {"b": "aa == 1"}}, r"when\.b: no job's config has aa"),
+        ({"when": {"bb": "a == 1"}}, r"when\.bb: is not swept; did you mean b"),
+        ({"when": {"b": "b == 1"}}, "when: whether these are swept depends on each other: b -> b"),
+        ({"when": {"a": "b == 1", "b": "a == 1"}}, "depends on each other"),
+    ],
+)
+def test_a_condition_that_makes_no_sense_is_refused(
+    expanded: Callable[..., Expansion], settings: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(SettingsError, match=said):
+        expanded("a=1,2", "b=1,2", **settings)
+
+
+def test_conditions_on_conditional_keys_are_decided_in_their_order(points: Points) -> None:
+    found = points("a=1,2", "b=1,2", "c=1,2", when={"c": "b == 2", "b": "a == 2"})
+    assert found == [("a=1",), ("a=2", "b=1"), ("a=2", "b=2", "c=1"), ("a=2", "b=2", "c=2")]
+
+
+def test_random_points_are_drawn_until_as_many_fulfil_the_conditions(
+    expanded: Callable[..., Expansion],
+) -> None:
+    settings = {"mode": Mode.RANDOM, "n_trials": 6}
+    found = expanded("a=1,2", "c=interval(0,1)", filter="a == 1 and c < 0.3", **settings)
+    assert len(found.points) == 6
+    assert all(values_of(point)["a"] == 1 and values_of(point)["c"] < 0.3 for point in found.points)
+    few = expanded("a=1,2", "b=1,2", filter="a == 1", **settings)
+    assert sorted(few.points) == [("a=1", "b=1"), ("a=1", "b=2")]
+    assert few.notes == ("n_trials=6: there are no more than 2 different points",)
+
+
+def test_points_that_come_again_are_told(expanded: Callable[..., Expansion]) -> None:
+    assert expanded("a=1,1,2").notes == ("1 of 3 points had come before, and each runs once",)
+
+
+def test_a_group_at_two_packages_is_two_axes(points: Points) -> None:
+    assert points("shape@one=square,triangle", "shape@two=square,triangle") == [
+        (f"shape@one={one}", f"shape@two={two}")
+        for one in ("square", "triangle")
+        for two in ("square", "triangle")
+    ]
+    assert points("shape=triangle", "+shape@two=square,triangle") == [
+        ("+shape@two=square",),
+        ("+shape@two=triangle",),
+    ]
+
+
+def test_a_key_can_be_taken_away_and_set_anew(points: Points, loader: ConfigLoader) -> None:
+    settings = SpaceSettings({})
+    space = read_space(settings, ["~d", "+d={z:1},{z:2}"], loader)
+    assert space.fixed == ("~d",)
+    assert space.swept == ("d",)
+    assert expand(space, settings).points == [("+d={z:1}",), ("+d={z:2}",)]
 
 
 @pytest.mark.parametrize(
     ("arguments", "settings", "said"),
     [
+        (["a=range(0,9,0)"], {}, r"a=range\(0,9,0\): .*zero"),
+        (["a=range(0,2000000)"], {}, "has more than 1,000,000 values"),
+        (["a=range(0,1001)", "b=range(0,1000)"], {}, "a grid of 1,001,000 points: allowed are 1,000,000"),
         (["a=interval(0,1)"], {}, r"a=interval\(0,1\): a continuous interval cannot be listed.*mode=random"),
         (["a=interval(1,0)"], {}, "low < high"),
         (["a=tag(log,interval(0,1))"], {}, "0 < low if tagged log"),
