@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, TypeVar
 
-import cloudpickle
 import yaml
 from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf._utils import get_omega_conf_dumper
@@ -110,14 +109,19 @@ def plain_config(task: DictConfig) -> dict[str, Any]:
 def pack_hydra(config: DictConfig) -> bytes:
     """Pickle Hydra's section of a composed config alone."""
     hydra: DictConfig = config.__dict__["_content"]["hydra"]
-    data: bytes = cloudpickle.dumps(copied(hydra))
-    return data
+    return _dumped(copied(hydra))
 
 
 def pack(config: DictConfig, packed_hydra: bytes, description: Description) -> bytes:
     """Pickle a job's config, with Hydra's section as it was packed and what has been written into it since."""
     with task_view(config) as task:
-        data: bytes = cloudpickle.dumps((packed_hydra, task, description))
+        return _dumped((packed_hydra, task, description))
+
+
+def _dumped(value: object) -> bytes:
+    import cloudpickle  # for typed configs of classes that the script itself defines
+
+    data: bytes = cloudpickle.dumps(value)
     return data
 
 

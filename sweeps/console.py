@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 from typing import TextIO, cast
 
 from rich.console import Console
@@ -40,6 +41,23 @@ def make_console(*, as_terminal: bool = False) -> Console:
     stdout = cast(TextIO, _Stream(sys.stdout))
     console = Console(file=stdout, highlight=False, force_terminal=True if as_terminal else None)
     return console if console.is_terminal else Console(file=stdout, highlight=False, width=PIPE_WIDTH)
+
+
+def open_streams() -> None:
+    """Give a process that was started without stdin, stdout or stderr one that leads nowhere."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is not None:
+            continue
+        try:
+            os.fstat(number)  # something else may have been opened under its number since
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere == number:
+                os.set_inheritable(number, True)
+            else:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+        setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - as long as the process
 
 
 def say_on_stderr(text: str) -> None:

@@ -16,7 +16,6 @@ import pickle
 import signal
 import sys
 import threading
-import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
@@ -34,14 +33,15 @@ from omegaconf.basecontainer import BaseContainer
 
 from sweeps.configs import quick_configs, unpack
 from sweeps.executor.memory import offer_to_the_oom_killer
+from sweeps.faults import ended_by
 from sweeps.lock import hold_as_job
 from sweeps.results import pack_result, plain_value
+from sweeps.script import Main, import_main
 from sweeps.slots import Slot, limit_threads
 from tracking import job_context
 
 WATCH = "podium-parent-watch"
 BLOCKED = frozenset({signal.SIGTERM, signal.SIGHUP})  # in the forkserver, and so in a job at first
-TERMINATED = 128 + signal.SIGTERM  # the exit code of a process that SIGTERM ended
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,10 @@ def pack_common(
     return data
 
 
-def main(connection: Connection, common_data: bytes) -> None:
+def main(connection: Connection, common_data: bytes, program: Main) -> None:
     """Run the jobs that come through `connection` and report on each; the process ends after it."""
     os.setsid()
+    me = os.getpid()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # the forkserver ignores it
     signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED)
     _end_with_the_sweep()
@@ -105,14 +106,16 @@ def main(connection: Connection, common_data: bytes) -> None:
         faulthandler.enable()
         limit_threads(assignment.slot)
         try:
-            common = common or _unpack(common_data)
+            common = common or _unpack(common_data, program)
             with _tracked(connection, common, assignment), _as_found():
                 result = _run(common, unpack(assignment.config))
                 message = _describe(result)
                 if common.wants_results:
                     message["result"] = pack_result(result)
         except BaseException as error:  # noqa: BLE001 - the process boundary: every failure travels as data
-            message = _ended_by(error)
+            message = ended_by(error)
+        if os.getpid() != me:  # a process that the task forked came back from it: the job is its parent's
+            os._exit(message["status"] != "completed")
         done = assignment.is_last or message["status"] != "completed" or _left_something()
         _send(connection, kind="outcome", **message, done=done)
         if message["traceback"]:
@@ -123,7 +126,8 @@ def main(connection: Connection, common_data: bytes) -> None:
     connection.close()
 
 
-def _unpack(data: bytes) -> Common:
+def _unpack(data: bytes, program: Main) -> Common:
+    import_main(program)
     common: Common = cloudpickle.loads(data)
     if common.folder is not None:
         hold_as_job(common.folder)
@@ -136,16 +140,6 @@ def _receive(connection: Connection) -> Assignment | None:
     except (EOFError, ConnectionResetError):
         return None
     return assignment
-
-
-def _ended_by(error: BaseException) -> dict[str, Any]:
-    if isinstance(error, KeyboardInterrupt):
-        return _failure(error, status="killed", reason="signal")
-    if isinstance(error, SystemExit):
-        if error.code == TERMINATED:
-            return _failure(error, status="killed", reason="signal", line="killed by SIGTERM")
-        return _failure(error, reason="exit", line=f"called sys.exit({error.code!r})")
-    return _failure(error, reason="memory" if isinstance(error, MemoryError) else "error")
 
 
 @contextlib.contextmanager
@@ -193,8 +187,11 @@ def _send(connection: Connection, **message: Any) -> None:
 def _redirect_output(log: Path) -> None:
     """Append stdout and stderr, of this process and of what it starts, to the job's log."""
     target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(
+            OSError, AttributeError
+        ):  # nobody reads what is left in it, or there is none
+            stream.flush()
     os.dup2(target, 1)
     os.dup2(target, 2)
     os.close(target)
@@ -262,20 +259,4 @@ def _describe(result: JobReturn) -> dict[str, Any]:
     value = result._return_value
     if result.status == JobStatus.COMPLETED:
         return {"status": "completed", "value": plain_value(value), "error": None, "traceback": None}
-    return _ended_by(value)
-
-
-def failure(
-    error: str, *, reason: str, status: str = "failed", traceback: str | None = None
-) -> dict[str, Any]:
-    """Say as plain data that a job did not complete."""
-    return {"status": status, "value": None, "error": error, "traceback": traceback, "reason": reason}
-
-
-def _failure(
-    error: BaseException, *, reason: str, status: str = "failed", line: str | None = None
-) -> dict[str, Any]:
-    said = " ".join(str(error).split())
-    summary = line or (f"{type(error).__name__}: {said}" if said else type(error).__name__)
-    text = "".join(traceback.format_exception(error))
-    return failure(summary, reason=reason, status=status, traceback=text)
+    return ended_by(value)

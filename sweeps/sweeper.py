@@ -42,6 +42,7 @@ from sweeps.promotion import promote_winner
 from sweeps.resume import NOTHING, Earlier, code_state, resume_hint, take_over
 from sweeps.reuse import Reusable
 from sweeps.scoreboard import Scoreboard
+from sweeps.script import require_guard
 from sweeps.settings import (
     LauncherSettings,
     SweeperSettings,
@@ -70,7 +71,10 @@ def run(
     """
     settings = sweeper_settings(config)
     with stdout_for(settings.output) as write:
-        return _run(hydra_context, task_function, config, arguments, settings, write)
+        try:
+            return _run(hydra_context, task_function, config, arguments, settings, write)
+        except TrackingError as error:  # such as a store that is full
+            raise SweepError(str(error)) from error
 
 
 def _run(
@@ -149,6 +153,7 @@ def _executor(
 ) -> Executor:
     if not is_our_launcher(config):
         return StockExecutor(hydra_context, task_function, config, settings, sweep_dir.name)
+    require_guard(task_function)
     common = pack_common(hydra_context, task_function, sweep_dir.name, sweep_dir)
     return LocalExecutor(launcher_settings(config), common)
 

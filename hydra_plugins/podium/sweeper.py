@@ -17,6 +17,8 @@ from hydra_plugins.podium.config import register
 
 register()
 
+INTERRUPTED = 130  # what a shell reports for a command ended by Ctrl-C
+
 
 class PodiumSweeper(Sweeper):
     """Expands a search space, runs the jobs, ranks the runs, promotes the winner."""
@@ -40,17 +42,18 @@ class PodiumSweeper(Sweeper):
         What a sweep has to say of its end is one message on stderr and an exit code, 128 plus the number of the
         signal that stopped it. With ``HYDRA_FULL_ERROR=1`` it is raised.
         """
-        from sweeps.console import say_on_stderr
+        from sweeps.console import open_streams, say_on_stderr
         from sweeps.errors import SweepError
         from sweeps.sweeper import run
 
         assert self.hydra_context is not None  # noqa: S101 - Hydra calls setup first
         assert self.config is not None  # noqa: S101 - likewise
         assert self.task_function is not None  # noqa: S101 - likewise
+        open_streams()
         try:
             return run(self.hydra_context, self.task_function, self.config, arguments)
-        except SweepError as error:
+        except (SweepError, KeyboardInterrupt) as error:
             if os.environ.get("HYDRA_FULL_ERROR") == "1":
                 raise
-            say_on_stderr(f"{error}\n")
-            sys.exit(error.exit_code)
+            say_on_stderr(f"{str(error) or 'interrupted'}\n")
+            sys.exit(INTERRUPTED if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_code", 1))

@@ -8,10 +8,10 @@ import time
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from sweeps import job as child
 from sweeps.executor.base import Event, Job, JobStatus, Listener, Outcome, Reason
 from sweeps.executor.memory import oom_kills, used_bytes
 from sweeps.executor.worker import Worker
+from sweeps.faults import failure
 from sweeps.settings import LauncherSettings
 from sweeps.units import format_duration, format_size
 
@@ -67,8 +67,8 @@ class Attempt:
         )
 
     def kill(self) -> None:
-        """End the job by force; may be called from any thread."""
-        self._worker.signal(signal.SIGKILL)
+        """End the job by force, with all that it started; may be called from any thread."""
+        self._worker.kill()
 
     def _listen(self) -> dict[str, Any] | None:
         """Collect messages until the outcome or the end; return the outcome's."""
@@ -79,13 +79,17 @@ class Attempt:
                 message = self._worker.receive()
                 if message is None:
                     self._waited_for.remove(line)
+                    if sentinel not in self._waited_for:
+                        return None
                 elif message["kind"] == "run":
                     self._runs.append(message["run"])
                     self._listener(Event("run", self._job.number, {"run": message["run"]}))
                 else:
                     return message
             elif sentinel in ready:
-                return None
+                if not self._worker.goes_on():
+                    return None
+                self._waited_for.remove(sentinel)
             elif self._wake in ready:
                 self._waited_for.remove(self._wake)
                 self._end_for(Reason.STOPPED, "the sweep was stopped")
@@ -125,16 +129,19 @@ class Attempt:
             self._force_at = time.monotonic() + self._settings.grace_s
             self._worker.signal(signal.SIGTERM)
 
-    def _died(self, exit_code: int) -> dict[str, Any]:
+    def _died(self, exit_code: int | None) -> dict[str, Any]:
+        if exit_code is None:
+            return failure(
+                "how its process ended is not known: the process that starts jobs (the forkserver) was killed",
+                reason=Reason.LOST,
+            )
         if exit_code >= 0:
             error = f"the process ended with exit code {exit_code} and without an outcome"
-            return child.failure(error, reason=Reason.EXIT)
+            return failure(error, reason=Reason.EXIT)
         error = f"killed by {_signal_name(-exit_code)}"
         if -exit_code == signal.SIGKILL and oom_kills() > self._oom_kills:
-            return child.failure(
-                f"{error}, as the system ran out of memory", reason=Reason.MEMORY, status="killed"
-            )
-        return child.failure(error, reason=Reason.SIGNAL, status="killed")
+            return failure(f"{error}, as the system ran out of memory", reason=Reason.MEMORY, status="killed")
+        return failure(error, reason=Reason.SIGNAL, status="killed")
 
 
 def _after(limit_s: float | None) -> float:

@@ -15,9 +15,10 @@ import joblib
 from sweeps.executor.attempt import Attempt
 from sweeps.executor.base import Event, Job, JobStatus, Listener, Outcome, Reason
 from sweeps.executor.memory import available_bytes
-from sweeps.executor.server import warm_forkserver
-from sweeps.executor.worker import Worker
+from sweeps.executor.server import server_pid, warm_forkserver
+from sweeps.executor.worker import Worker, is_running
 from sweeps.job import Assignment
+from sweeps.script import describe_main
 from sweeps.settings import Isolation, LauncherSettings
 from sweeps.slots import Slot, Slots
 
@@ -43,6 +44,8 @@ class LocalExecutor:
         self._idle: dict[int, Worker] = {}  # children that may go on, by slot
         self._under_way: dict[int, Attempt] = {}
         self._admission = threading.Lock()
+        self._admitted: set[int] = set()  # those under way, and those about to be
+        self._program = describe_main()
 
     def run(self, jobs: Iterable[Job], listener: Listener) -> Iterator[Outcome]:
         """Run `jobs`, at most ``n_jobs`` at once, and yield outcomes as they end; see `Executor`."""
@@ -84,11 +87,22 @@ class LocalExecutor:
 
     def _try(self, job: Job, slot: Slot, listener: Listener) -> Outcome:
         """Run a job once; its outcome names the runs of earlier attempts too."""
-        if not self._has_room():
-            error = "the sweep was stopped before it started"
-            return Outcome(
-                job.number, JobStatus.CANCELLED, 0.0, error=error, runs=job.previous, reason=Reason.STOPPED
-            )
+        try:
+            if not self._has_room(job):
+                error = "the sweep was stopped before it started"
+                return Outcome(
+                    job.number,
+                    JobStatus.CANCELLED,
+                    0.0,
+                    error=error,
+                    runs=job.previous,
+                    reason=Reason.STOPPED,
+                )
+            return self._follow(job, slot, listener)
+        finally:
+            self._admitted.discard(job.number)
+
+    def _follow(self, job: Job, slot: Slot, listener: Listener) -> Outcome:
         began = time.monotonic()
         try:
             worker = self._worker(slot)
@@ -125,7 +139,10 @@ class LocalExecutor:
         idle = self._idle.pop(slot.index, None)
         if idle is not None:
             return idle
-        return Worker(self._context, self._common, self._process_table)
+        with self._process_table:
+            if not is_running(server_pid()):
+                self._context = warm_forkserver(self._settings)
+        return Worker(self._context, self._common, self._program, self._process_table)
 
     def _assignment(self, job: Job, slot: Slot) -> Assignment:
         job.folder.mkdir(parents=True, exist_ok=True)
@@ -141,17 +158,18 @@ class LocalExecutor:
             is_last=self._settings.isolation is Isolation.PROCESS,
         )
 
-    def _has_room(self) -> bool:
+    def _has_room(self, job: Job) -> bool:
         """Wait until the machine has the memory that this job may use; False if the sweep is stopped first.
 
-        What running jobs may still take counts as taken. A job that runs alone is always let in.
+        What the others that were let in may still take counts as taken. A job that runs alone is always let in.
         """
         limit = self._settings.memory_limit_bytes
         while limit is not None and not self._stopping.is_set():
             with self._admission:
-                running = list(self._under_way.values())
-                promised = sum(max(0, limit - attempt.used_bytes) for attempt in running)
-                if not running or available_bytes() - promised >= limit:
+                used = {number: attempt.used_bytes for number, attempt in list(self._under_way.items())}
+                promised = sum(max(0, limit - used.get(number, 0)) for number in self._admitted)
+                if not self._admitted or available_bytes() - promised >= limit:
+                    self._admitted.add(job.number)
                     break
             self._stopping.wait(ROOM_POLL_S)
         return not self._stopping.is_set()

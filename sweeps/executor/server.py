@@ -15,6 +15,7 @@ from multiprocessing.context import ForkServerContext
 
 from sweeps.executor import warmup
 from sweeps.job import BLOCKED
+from sweeps.script import describe_main, libraries
 from sweeps.settings import LauncherSettings
 from sweeps.slots import THREAD_VARIABLES
 
@@ -22,8 +23,9 @@ from sweeps.slots import THREAD_VARIABLES
 def warm_forkserver(settings: LauncherSettings) -> ForkServerContext:
     """Start this process's forkserver with the preload modules, unless it is running already."""
     context = get_context("forkserver")
-    context.set_forkserver_preload(["__main__", warmup.__name__])
-    added = {warmup.VARIABLE: warmup.describe([*_configuring(), "sweeps.job", *settings.preload])}
+    context.set_forkserver_preload([warmup.__name__])
+    modules = [*_configuring(), *libraries(), "sweeps.job", *settings.preload]
+    added = {warmup.VARIABLE: warmup.describe(modules, describe_main())}
     added |= {name: str(settings.threads) for name in THREAD_VARIABLES}
     before = {name: os.environ.get(name) for name in added}
     os.environ.update(added)
@@ -37,6 +39,11 @@ def warm_forkserver(settings: LauncherSettings) -> ForkServerContext:
             else:
                 os.environ[name] = value
     return context
+
+
+def server_pid() -> int:
+    """The forkserver's process, gone or not; 0 before there is one."""
+    return getattr(forkserver._forkserver, "_forkserver_pid", None) or 0  # nothing public tells
 
 
 def _configuring() -> list[str]:

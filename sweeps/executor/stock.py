@@ -24,6 +24,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from sweeps.executor.base import Event, Job, JobStatus, Listener, Outcome, Reason
+from sweeps.faults import one_line, several_lines, summary
 from sweeps.results import plain_value
 from sweeps.settings import SweeperSettings
 from tracking import ExperimentTracker, RunRecord, RunStatus, TrackingError, job_context
@@ -213,22 +214,22 @@ def _outcome(
         raised = None
         if result.status is not HydraStatus.COMPLETED:
             raised = result._return_value  # its public name raises it
-            status, reason, error = JobStatus.FAILED, Reason.ERROR, _line(raised)
+            status, reason, error = JobStatus.FAILED, Reason.ERROR, summary(raised)
     elif isinstance(fault, KeyboardInterrupt):
         status, reason, error = JobStatus.KILLED, Reason.STOPPED, STOPPED
     elif records and records[-1].run_id not in job.previous and records[-1].status == RunStatus.COMPLETED:
         raised = None
     elif alone and isinstance(fault, SystemExit):
-        status, reason, error = JobStatus.FAILED, Reason.EXIT, f"called sys.exit({fault.code!r})"
+        status, reason, error = JobStatus.FAILED, Reason.EXIT, one_line(f"called sys.exit({fault.code!r})")
     else:
-        status, reason, error = JobStatus.FAILED, Reason.LOST, f"its launcher gave up: {_line(fault)}"
+        status, reason, error = JobStatus.FAILED, Reason.LOST, f"its launcher gave up: {summary(fault)}"
     return Outcome(
         job.number,
         status,
         _took_s(records, wall_s),
         None if result is None or status is not JobStatus.COMPLETED else plain_value(result.return_value),
         error,
-        "".join(traceback.format_exception(raised)) if raised is not None else None,
+        several_lines("".join(traceback.format_exception(raised))) if raised is not None else None,
         tuple(dict.fromkeys([*job.previous, *(record.run_id for record in records)])),
         reason,
         job.attempt,
@@ -241,11 +242,6 @@ def _took_s(records: Sequence[RunRecord], wall_s: float) -> float:
     if last is None or last.finished_at is None:
         return wall_s
     return (last.finished_at - last.created_at).total_seconds()
-
-
-def _line(error: BaseException | None) -> str:
-    said = " ".join(str(error).split())
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 def _keep_traceback(job: Job, outcome: Outcome) -> None:

@@ -10,14 +10,14 @@ import importlib
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 VARIABLE = "PODIUM_WARMUP"
 
 
-def describe(modules: Sequence[str]) -> str:
+def describe(modules: Sequence[str], program: Mapping[str, str]) -> str:
     """Return the text to put into `VARIABLE` while the forkserver starts."""
-    return json.dumps({"path": sys.path, "modules": list(modules)})
+    return json.dumps({"path": sys.path, "modules": list(modules), "program": dict(program)})
 
 
 def warm_up() -> None:
@@ -32,6 +32,9 @@ def warm_up() -> None:
             importlib.import_module(name)
         except Exception as error:  # noqa: BLE001 - any fault of a user's module shows again in its job
             sys.stderr.write(f"podium: could not preload {name}: {error}\n")
+    from sweeps.script import pretend
+
+    pretend(wanted["program"])
     _learn_to_read_configs()
     gc.collect()
     gc.freeze()  # a collection in a job would only copy the pages that it shares with this process

@@ -9,13 +9,20 @@ import os
 import pickle
 import signal
 import threading
+import time
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerContext
+from pathlib import Path
 from typing import Any
 
 from sweeps import job as child
+from sweeps.executor.server import server_pid
+from sweeps.faults import failure
+from sweeps.script import Main
 
-LINGER_S = 5.0  # how long a child may take to exit once it has nothing more to do
+LINGER_S = 2.0  # how long a child may take to exit once it has nothing more to do
+POLL_S = 0.05
+UNKNOWN = 255  # the exit code that multiprocessing gives for a child of a forkserver that is gone
 
 
 class Worker:
@@ -24,10 +31,12 @@ class Worker:
     Raises OSError or EOFError when no process can be made.
     """
 
-    def __init__(self, context: ForkServerContext, common: bytes, process_table: threading.Lock) -> None:
+    def __init__(
+        self, context: ForkServerContext, common: bytes, program: Main, process_table: threading.Lock
+    ) -> None:
         self._process_table = process_table
         self.connection, there = context.Pipe()
-        self._process = context.Process(target=child.main, args=(there, common), name="job")
+        self._process = context.Process(target=child.main, args=(there, common, program), name="job")
         try:
             with process_table, there:
                 self._process.start()
@@ -36,6 +45,7 @@ class Worker:
             raise
         self.pid: int = self._process.pid or 0
         self.sentinel = self._process.sentinel
+        self._server = server_pid()
 
     def send(self, assignment: child.Assignment) -> None:
         """Hand over a job; a child that is gone already is noticed by whoever waits for it."""
@@ -49,7 +59,7 @@ class Worker:
         except (EOFError, ConnectionResetError):
             return None
         except (OSError, ValueError) as error:  # a child that wrote into the line itself
-            return {"kind": "outcome", **child.failure(f"unreadable outcome: {error}", reason="lost")}
+            return {"kind": "outcome", **failure(f"unreadable outcome: {error}", reason="lost")}
         return message
 
     def signal(self, number: signal.Signals) -> None:
@@ -59,8 +69,22 @@ class Worker:
                 send(self.pid, number)
                 return
 
-    def end(self, *, linger: bool) -> int:
-        """Wait for the child to be gone, and end what it left behind; its exit code.
+    def kill(self) -> None:
+        """Kill the child and all its descendants, those that left its process group included."""
+        import psutil
+
+        with contextlib.suppress(psutil.Error):
+            for descendant in psutil.Process(self.pid).children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    descendant.kill()
+        self.signal(signal.SIGKILL)
+
+    def goes_on(self) -> bool:
+        """Whether the child runs although its sentinel says that it ended: the forkserver ended, which watched it."""
+        return not is_running(self._server) and is_running(self.pid)
+
+    def end(self, *, linger: bool) -> int | None:
+        """Wait for the child to be gone, and end what it left behind; its exit code, None when nobody can tell.
 
         With `linger` it may take a moment to exit by itself; what has not done so then is killed.
         """
@@ -68,10 +92,33 @@ class Worker:
         if linger and not wait([self.sentinel], LINGER_S):
             self.signal(signal.SIGKILL)
         wait([self.sentinel])
+        self._await_orphan()
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         with self._process_table:
             self._process.join()
             code = self._process.exitcode
             self._process.close()
+        if code == UNKNOWN and not is_running(self._server):
+            return None
         return -1 if code is None else code
+
+    def _await_orphan(self) -> None:
+        """Give a child that nobody watches any more the same moment to exit."""
+        deadline = time.monotonic() + LINGER_S
+        while self.goes_on() and time.monotonic() < deadline:
+            time.sleep(POLL_S)
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of a process behind its name, empty when there is none, or no /proc."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process, and it has not ended."""
+    fields = _stat(pid)
+    return bool(fields) and fields[0] not in {"Z", "X"}

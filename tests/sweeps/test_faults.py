@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import psutil
 import pytest
 
 from sweeps.units import format_duration, format_size, parse_duration, parse_size
@@ -47,6 +48,48 @@ def test_a_thread_that_will_not_end_does_not_hold_up_the_sweep(sweep: Callable) 
     result = sweep("-m", "fault=leaves_a_thread,leaves_a_daemon,none", "hydra.launcher.n_jobs=2")
     assert result.code == 0, result.err
     assert [row["status"] for row in result.rows] == ["completed"] * 3
+
+
+def test_what_a_job_that_fills_the_memory_started_elsewhere_is_ended_too(sweep: Callable) -> None:
+    result = sweep("-m", "fault=fills_memory_elsewhere,none", "hydra.launcher.memory_limit=400MB")
+    assert "more than its memory_limit" in by_fault(result)["fills_memory_elsewhere"]["error"]
+    pid = int((result.cwd / "child.pid").read_text())
+    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_jobs_wait_until_there_is_memory_for_them_from_the_first_on(sweep: Callable) -> None:
+    limit = int(psutil.virtual_memory().available * 0.6)
+    result = sweep("-m", "fault=takes_a_second", "x=1,2,3", f"hydra.launcher.memory_limit={limit}")
+    assert result.code == 0, result.err
+    first, second, third = ExperimentTracker(result.cwd / "experiments").records()
+    assert first.finished_at <= second.created_at
+    assert second.finished_at <= third.created_at
+
+
+def test_whatever_a_job_says_is_kept_in_bounds_and_costs_nobody_else_anything(sweep: Callable) -> None:
+    result = sweep("-m", "fault=says_odd_things,none", "x=1,2", "hydra.launcher.n_jobs=1")
+    rows = {(row["point"]["fault"], row["point"]["x"]): row for row in result.rows}
+    assert rows["none", 2]["status"] == "completed"
+    error = rows["says_odd_things", 1]["error"]
+    assert error.startswith("ValueError: caf\\udce9 \\x1b[31m\\x00yyy")
+    assert error.endswith("y...")
+    assert len(error) < 600
+    assert "\x1b[31m" not in result.out
+    (ended_badly,) = (event for event in result.events if event["event"] == "finished" and event["job"] == 0)
+    assert "characters left out" in ended_badly["traceback"]
+    assert len(ended_badly["traceback"]) < 100_000
+
+
+def test_jobs_outlive_the_process_that_started_them(sweep: Callable) -> None:
+    result = sweep("-m", "fault=ends_the_forkserver,takes_a_second,none", "x=1,2")
+    assert result.code == 0, result.err
+    assert {row["status"] for row in result.rows} == {"completed"}
+
+
+def test_a_process_that_a_task_forked_does_not_answer_for_the_job(sweep: Callable) -> None:
+    result = sweep("-m", "fault=forks,forks_and_raises", "x=3")
+    assert result.code == 0, result.err
+    assert [(row["status"], row["objective"]) for row in result.rows] == [("completed", 1.0)] * 2
 
 
 def test_a_job_that_was_killed_is_tried_again(sweep: Callable) -> None:

@@ -108,7 +108,7 @@ def test_an_interrupt_ends_the_running_job_and_starts_no_other(
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     result = finish(process)
-    assert result.code == 1
+    assert result.code == 130
     assert "stopped by SIGINT" in result.err
     assert {row["job"]: row["status"] for row in result.rows} == {0: "killed", 1: "cancelled"}
     assert [record.status for record in ExperimentTracker(tmp_path / "experiments").records()] == ["killed"]

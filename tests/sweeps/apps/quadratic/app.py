@@ -20,6 +20,22 @@ def go_wrong(fault: str, x: int) -> object:
         Path(f"threads-{x}-{os.environ['OMP_NUM_THREADS']}").touch()
     if fault == "raise":
         raise ValueError("no such luck")
+    if fault == "says_odd_things":
+        raise ValueError("caf\udce9 \x1b[31m\0" + "y" * 3_000_000)
+    if fault == "ends_the_forkserver":
+        server = os.getppid()
+        if x == 1 and "forkserver" in Path(f"/proc/{server}/cmdline").read_text():
+            os.kill(server, signal.SIGKILL)
+        time.sleep(0.5)
+    if fault == "forks" and os.fork() == 0:
+        return 666.0
+    if fault == "forks_and_raises" and os.fork() == 0:
+        raise ValueError("in the child of a job")
+    if fault == "fills_memory_elsewhere":
+        hog = "import os, time; hoard = os.urandom(1 << 20) * 600; time.sleep(600)"
+        child = subprocess.Popen([sys.executable, "-c", hog], start_new_session=True)
+        Path("child.pid").write_text(str(child.pid))
+        time.sleep(600)
     if fault == "exit":
         sys.exit(3)
     if fault == "os_exit":
