@@ -4,6 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 MARKS  ?= not slow and not exhaustive
+WORKERS ?= logical
 
 .DEFAULT_GOAL := help
 .PHONY: help sweep test test-slow test-exhaustive bench check format lint types clean
@@ -20,8 +21,8 @@ $(READY): pyproject.toml constraints.txt
 sweep: $(READY)  ## Train three models in parallel, rank them, promote the best
 	$(BIN)/python -m trainer -m training.learning_rate=1e-4,1e-3,1e-2
 
-test: $(READY)  ## Run the test suite (MARKS='not exhaustive' adds the slow tests)
-	$(BIN)/python -m pytest -m '$(MARKS)'
+test: $(READY)  ## Run the test suite on all cores (MARKS='not exhaustive' adds the slow tests, WORKERS=0 runs them one by one)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m '$(MARKS)'
 
 test-slow: $(READY)  ## Run only the slow tests: wheel, editable install, the documents followed
 	$(BIN)/python -m pytest -m slow

@@ -297,7 +297,7 @@ def test_the_address_of_the_remote_has_no_credentials(repo: Path, git: Git_, url
 def test_outside_a_repository_no_program_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(subprocess, "Popen", None)
-    monkeypatch.setattr(sys.modules["__main__"], "__file__", None)
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", None, raising=False)
     monkeypatch.setattr(sys, "argv", ["-c"])
     assert current_code() == Code(why_not=["the working folder is in no git repository"])
 
@@ -308,7 +308,7 @@ def test_the_script_says_where_the_code_is_when_the_working_folder_does_not(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     script = str(repo / "train.py")
-    monkeypatch.setattr(sys.modules["__main__"], "__file__", script if has_main_file else None)
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", script if has_main_file else None, raising=False)
     monkeypatch.setattr(sys, "argv", [script])
     assert current_code().commit == git("rev-parse", "HEAD")
 

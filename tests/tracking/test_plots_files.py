@@ -57,10 +57,13 @@ def test_pdf_embeds_its_fonts_and_svg_needs_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.bmp", "a", "a.PNG.gz", "png"])
-def test_an_unknown_ending_is_refused_with_those_that_are_allowed(tmp_path: Path, name: str) -> None:
+def test_an_unknown_ending_is_refused_with_those_that_are_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
     figure = draw_curves(Objective.of("auc"), [Curve("run_001", [0], [0.1])], title="x")
     with pytest.raises(InvalidValueError, match=rf"{re.escape(name)}' ends in none of \.png, \.svg, \.pdf"):
-        write_figure(tmp_path / name, figure)
+        write_figure(Path(name), figure)
     assert not list(tmp_path.iterdir())
 
 

@@ -6,6 +6,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -171,8 +172,9 @@ def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
 def test_a_read_only_store_says_so_and_can_be_read(tracker: ExperimentTracker, base: Path) -> None:
     run_id = tracker.create_run("x")
     code = "import os, sys\nfrom tracking import ExperimentTracker\nos.geteuid() or os.setuid(65534)\nt = ExperimentTracker(sys.argv[1]); print(t.get_run(sys.argv[2])['run_id'])\nt.log_metrics(sys.argv[2], {'a': 1})"
-    for folder in [base, *base.parents][:4]:
-        folder.chmod(0o755)
+    for folder in [base, *base.parents]:
+        if folder.stat().st_uid == os.geteuid() and folder.is_relative_to(tempfile.gettempdir()):
+            folder.chmod(folder.stat().st_mode | 0o055)
     for path in [base, *base.rglob("*")]:
         path.chmod(0o555 if path.is_dir() else 0o444)
     done = subprocess.run(
