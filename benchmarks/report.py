@@ -1,6 +1,6 @@
 """The page and README's short table, from the figures."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.contestants import ROOT
@@ -12,6 +12,7 @@ TEMPLATE = ROOT / "benchmarks" / "page.md"
 WHEN = ("date", "commit", "load average at the start")
 BEGIN, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
 PEERS = ("podium", "bare write", "Trackio", "TensorBoard", "W&B offline", "MLflow (SQLite)")
+SWEEPS = ("jobs", "slots")
 VERSIONS = {
     "podium": "podium",
     "trackio": "Trackio",
@@ -79,7 +80,28 @@ def short(results: dict[str, Any]) -> str:
     where = (
         f"{facts['processor']}, {facts['file system'].partition(' ')[0]}, {facts['date'][:10]}; {versions}"
     )
-    return "\n".join([BEGIN, as_markdown(("", *peers), lines), "", f"{where}.", END])
+    tables = [as_markdown(("", *peers), lines), "", *_of_sweeps(chapters), f"{where}."]
+    return "\n".join([BEGIN, *tables, END])
+
+
+def _of_sweeps(chapters: Mapping[str, Chapter]) -> list[str]:
+    """What sweeps cost beside their jobs, one line per question; nothing when that was not measured."""
+    asked = [
+        (chapter, figure.case)
+        for name in SWEEPS
+        if (chapter := chapters.get(name)) is not None
+        for figure in chapter.figures
+        if figure.who == "podium" and figure.unit != "x"
+    ]
+    if not asked:
+        return []
+    who = list(
+        dict.fromkeys(figure.who for chapter, _ in asked for figure in chapter.figures if figure.unit != "x")
+    )
+    lines = [
+        [case, *(_cell(_figure(chapter, case, each), chapter) for each in who)] for chapter, case in asked
+    ]
+    return [as_markdown(("", *who), lines), ""]
 
 
 def _shared(chapter: Chapter | None, start: str, title: str) -> Iterable[tuple[str, str, str]]:

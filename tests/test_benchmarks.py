@@ -136,6 +136,20 @@ def test_the_page_and_the_readme_quote_the_figures(tmp_path: Path, monkeypatch: 
     assert "old" not in readme.read_text()
 
 
+def test_the_page_has_a_table_of_sweeps_where_these_were_measured() -> None:
+    both = results()
+    figures = (
+        figure("each further job", "podium", "ms", [10.0]),
+        figure("each further job", "joblib launcher", "ms", [60.0]),
+        figure("each further job: podium / joblib launcher", "podium", "x", [0.17], target=0.33),
+    )
+    both["chapters"].append(Chapter("jobs", "jobs that do nothing", figures).data())
+    table = report.short(both)
+    assert "|  | podium | joblib launcher |" in table
+    assert "| each further job | 10 ms | 60 ms (6x) |" in table
+    assert "podium / joblib" not in table
+
+
 def test_figures_of_several_times_are_reported_with_the_time_of_each() -> None:
     early, late = results(), results()
     early["machine"] = {"date": "2024-11-15", "commit": "aaa", "processor": "CPU"}
