@@ -117,7 +117,8 @@ def main(connection: Connection, common_data: bytes, program: Main) -> None:
         if os.getpid() != me:  # a process that the task forked came back from it: the job is its parent's
             os._exit(message["status"] != "completed")
         done = assignment.is_last or message["status"] != "completed" or _left_something()
-        _send(connection, kind="outcome", **message, done=done)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the sweep's parent is gone
+            _send(connection, kind="outcome", **message, done=done)
         if message["traceback"]:
             with contextlib.suppress(OSError):  # a full disk: the ledger has it, or nothing can
                 sys.stderr.write(message["traceback"])

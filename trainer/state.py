@@ -55,9 +55,10 @@ class State:
         }
 
     def load(self, captured: Mapping[str, Any]) -> None:
-        """Become what was captured; raises whatever a part raises that cannot take its state."""
+        """Become what was captured, and leave that as it is; raises whatever a part raises that cannot take its state."""
         for name, part in self._parts.items():
-            part.load_state_dict(captured["parts"][name])
+            # A copy: an optimizer keeps the tensors that it is given, and goes on training with them.
+            part.load_state_dict(copy.deepcopy(captured["parts"][name]))
         for name, stream in self._streams.items():
             stream.set_state(captured["streams"][name])
         self.history = [dict(metrics) for metrics in captured["history"]]

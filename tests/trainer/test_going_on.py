@@ -87,6 +87,18 @@ def test_a_training_that_goes_on_gives_the_same_numbers_to_the_last_digit(
     assert all(torch.equal(first[name], last[name]) for name in first)
 
 
+def test_a_training_that_is_stopped_again_in_its_first_epoch_keeps_the_state_it_began_with(
+    composed: Compose, store: Path, cut_off: Callable[..., None]
+) -> None:
+    cfg = composed(*SMALL, "training.epochs=6", "model.dropout=0.4")
+    whole = train(cfg)
+    cut_off(cfg, 4, SystemExit(143))
+    for previous in (("run_002",), ("run_002", "run_003")):
+        cut_off(cfg, 4, SystemExit(143), previous=previous)  # trained, and not yet kept
+    assert attempt(cfg, ("run_002", "run_003", "run_004")) == whole
+    assert numbers(store, "run_005") == numbers(store, "run_001")
+
+
 def test_a_run_names_the_runs_of_the_earlier_attempts(
     composed: Compose, store: Path, cut_off: Callable[..., None]
 ) -> None:
