@@ -100,9 +100,7 @@ def objective_value(objective: Objective, outcome: Outcome, record: RunRecord | 
         summary = record.summary[objective.metric]
         best = summary.max if objective.mode is Direction.MAX else summary.min
         return summary.last if objective.at is At.LAST else best
-    if isinstance(outcome.value, Mapping):
-        return outcome.value.get(objective.metric)
-    return outcome.value if record is None and isinstance(outcome.value, float) else None
+    return outcome.value.get(objective.metric) if isinstance(outcome.value, Mapping) else None
 
 
 def _test_metrics(records: Iterable[RunRecord | None], objective: Objective) -> tuple[str, ...]:

@@ -58,7 +58,7 @@ def _candidate(group: Sequence[Row], seed_key: str) -> Candidate:
         n=len(values),
         objective=statistics.fmean(values) if values else None,
         std=_spread(values),
-        metrics={name: statistics.fmean(column) for name, column in columns.items()},
+        metrics={name: sum(column) / len(column) for name, column in columns.items()},  # infinities may meet
         metrics_std={name: _spread(column) for name, column in columns.items()},
         error=error,
     )

@@ -7,6 +7,7 @@ from sweeps.errors import SettingsError, SweepError
 from tracking import TrackingError
 from tracking.names import check_component
 
+LATEST = "latest"
 NAMED = 5  # ids in a message
 JOB_FOLDERS = "jobs/${hydra.job.num}"  # as ``hydra.sweep.subdir`` says it
 
@@ -21,6 +22,10 @@ def claim(store: Path, name: str | None) -> Path:
     parent = (store / "sweeps").absolute()
     try:
         parent.mkdir(parents=True, exist_ok=True)
+        if name == LATEST:
+            raise SettingsError(
+                f"sweep.name={name}: means the sweep that was begun last; choose another name"
+            )
         if name is not None:
             folder = parent / check_component("sweep.name", name)
             folder.mkdir()
@@ -64,8 +69,12 @@ def find_sweep(store: Path, sweep: str) -> Path:
         return Path(sweep)
     folders = sweep_folders(store)
     if not folders:
-        raise SweepError(f"no sweeps in {store}; run one with: python -m trainer -m KEY=A,B")
-    if sweep == "latest":
+        raise SweepError(f"no sweeps in {store}; start one with -m on the command line of an app: -m KEY=A,B")
+    if not sweep:
+        raise SweepError(
+            f"a sweep is named by its id, the beginning of it, or {LATEST}, not by an empty text"
+        )
+    if sweep == LATEST:
         return max(folders, key=lambda folder: ((folder / "plan.json").stat().st_mtime, folder.name))
     fitting = [folder for folder in folders if folder.name.startswith(sweep)]
     exact = [folder for folder in fitting if folder.name == sweep]
@@ -79,7 +88,7 @@ def find_sweep(store: Path, sweep: str) -> Path:
 
 
 def _named(folders: list[Path]) -> str:
-    return ", ".join(folder.name for folder in folders[-NAMED:])
+    return ("..., " if len(folders) > NAMED else "") + ", ".join(folder.name for folder in folders[-NAMED:])
 
 
 def shown(path: Path) -> Path:

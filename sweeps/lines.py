@@ -13,6 +13,8 @@ from sweeps.promotion import Decision
 from sweeps.scoreboard import JobLine, Scoreboard
 from sweeps.table import counted, duration, number, parameter, short_names, show_leaderboard
 
+SHOWN = 50  # rows of the leaderboard at the end of a sweep
+
 
 class Lines:
     """A `Progress` that prints and never takes anything back."""
@@ -49,7 +51,7 @@ class Lines:
 
     def ranked(self, board: Leaderboard) -> None:
         """Print the leaderboard, every error, and how well the slots were used."""
-        show_leaderboard(self._console, board, self._dir)
+        show_leaderboard(self._console, board, self._dir, most=SHOWN)
 
     def decided(self, decision: Decision) -> None:
         """Print what became of the winner."""

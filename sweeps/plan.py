@@ -64,6 +64,8 @@ class Plan:
     cwd: str | None = None  # the folder that `command` was given in
     config: Mapping[str, Any] | None = None  # what a task computes from, before a job's own overrides
     code: Mapping[str, str] | None = None  # hashes of the source files the task comes from
+    store: str | None = None  # the store's absolute path then
+    store_key: str | None = None  # the key of the config that says it
 
     def save(self, path: Path) -> None:
         """Write the plan; it is never written again."""
@@ -85,6 +87,8 @@ class Plan:
             cwd=raw.get("cwd"),
             config=raw.get("config"),
             code=raw.get("code"),
+            store=raw.get("store"),
+            store_key=raw.get("store_key"),
         )
 
 
@@ -115,4 +119,6 @@ def make_plan(
         cwd=str(Path.cwd()),
         config=config,
         code=code,
+        store=str(settings.store.absolute()),
+        store_key=settings.store_key,
     )

@@ -80,7 +80,9 @@ def show_plan(
         console.print(f"... and {len(jobs) - len(shown)} more", style="dim")
     for note in notes:
         console.print(note, style="yellow", markup=False, soft_wrap=True)
-    console.print(f"{counted(len(jobs), 'job')}, {n_jobs} at once; {_estimate(jobs, n_jobs, durations)}")
+    console.print(
+        f"{counted(len(jobs), 'job')}, {min(n_jobs, len(jobs))} at once; {_estimate(jobs, n_jobs, durations)}"
+    )
     console.print("dry_run: nothing was started", style="dim")
 
 

@@ -89,14 +89,15 @@ def sort_out(
                     number, seen.status, seen.wall_s, runs=known.runs, attempt=max(1, known.attempts)
                 )
                 found.append(outcome)
-        if outcome is not None and _stands(outcome, resume_failed=settings.resume_failed):
+        if outcome is not None and stands(outcome, resume_failed=settings.resume_failed):
             kept[number] = outcome
         else:
             again[number] = known
     return Earlier(kept, tuple(found), again)
 
 
-def _stands(outcome: Outcome, *, resume_failed: bool) -> bool:
+def stands(outcome: Outcome, *, resume_failed: bool = False) -> bool:
+    """Whether a resumed sweep keeps a job's outcome instead of running the job again."""
     if outcome.status is JobStatus.COMPLETED:
         return True
     if resume_failed:
@@ -120,7 +121,7 @@ def require_same(old: Plan, new: Plan, *, changed_is_fine: bool) -> None:
     if changed and not changed_is_fine:
         raise SettingsError(
             f"sweep {old.sweep} would go on with something else than it began with "
-            f"(resume_changed=true accepts that):\n{_listed(changed)}"
+            f"(python -m sweeps resume --changed, or resume_changed=true, accepts that):\n{_listed(changed)}"
         )
 
 
@@ -147,7 +148,8 @@ def _swept(job: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
 def _changed_config(old: Plan, new: Plan) -> Iterator[str]:
     if old.config is None or new.config is None:
         return
-    base = list(_changes(_without(old.config, old.swept), _without(new.config, old.swept)))
+    apart = (*old.swept, old.store_key or "")
+    base = list(_changes(_without(old.config, apart), _without(new.config, apart)))
     yield from base
     if base:  # which shows in the keys of all jobs
         return
@@ -224,19 +226,24 @@ def _hash(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
 
 
-def resume_command(plan: Plan, more: Sequence[str] = ()) -> list[str]:
-    """The recorded command of a sweep with the order to resume it, and `more` overrides.
+def resume_command(plan: Plan, folder: Path, more: Sequence[str] = ()) -> list[str]:
+    """The recorded command of the sweep in `folder` with the order to resume it, and `more` overrides.
 
-    Raises `SweepError` when it was not recorded, or its folder is gone.
+    A store that was moved since is named by the key that the app keeps it under. Raises `SweepError` when it was not recorded, or its folder is gone.
     """
     if plan.cwd is None:
         raise SweepError(
             f"{plan.sweep}: its command was not recorded with its folder; repeat the command yourself, with hydra.sweeper.resume={plan.sweep}"
         )
     if not Path(plan.cwd).is_dir():
-        raise SweepError(f"{plan.sweep}: the folder it was started in is gone: {plan.cwd}")
+        raise SweepError(
+            f"{plan.sweep}: the folder it was started in is gone: {plan.cwd}; where it is now, repeat its command "
+            f"with hydra.sweeper.resume={plan.sweep}: {shlex.join(plan.command)}"
+        )
     command = list(plan.command)
+    store = str(folder.absolute().parent.parent)
+    moved = [f"{plan.store_key}='{store}'"] if plan.store_key and plan.store != store else []
     # Beside the other overrides: Hydra takes none behind an option.
     overrides = [index for index, word in enumerate(command) if "=" in word and not word.startswith("-")]
     place = overrides[-1] + 1 if overrides else len(command)
-    return [*command[:place], f"hydra.sweeper.resume='{plan.sweep}'", *more, *command[place:]]
+    return [*command[:place], f"hydra.sweeper.resume='{plan.sweep}'", *moved, *more, *command[place:]]

@@ -4,7 +4,7 @@ Hydra's typed configs (``hydra_plugins/podium/config.py``) refuse unknown keys a
 the config is composed; what is left to check here is whether the values can work.
 """
 
-import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from sweeps.errors import SettingsError
 from sweeps.executor.base import Outcome, Reason
+from sweeps.gpus import gpu_names
 from sweeps.units import parse_duration, parse_size
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -130,6 +131,7 @@ class SweeperSettings:
     resume_failed: bool = False
     resume_changed: bool = False
     reuse: bool = False
+    store_key: str = "hydra.sweeper.store"  # what to set for another store
 
     def tolerates(self, failed: int, total: int) -> bool:
         """Whether `failed` of `total` jobs is within ``max_failures`` (a share when below 1)."""
@@ -184,7 +186,15 @@ def sweeper_settings(config: DictConfig) -> SweeperSettings:
         resume_failed=raw["resume_failed"],
         resume_changed=raw["resume_changed"],
         reuse=_reuse(raw),
+        store_key=_store_key(config),
     )
+
+
+def _store_key(config: DictConfig) -> str:
+    """The key that names the store: the one that ``hydra.sweeper.store`` takes it from, where it does."""
+    raw = str(config.hydra.sweeper._get_node("store")._value())
+    found = re.fullmatch(r"\$\{(\w+(?:\.\w+)*)\}", raw)
+    return found[1] if found else "hydra.sweeper.store"
 
 
 def _batch_size(raw: int | None, config: DictConfig) -> int | None:
@@ -195,7 +205,10 @@ def _batch_size(raw: int | None, config: DictConfig) -> int | None:
 
 def _reuse(raw: Mapping[str, Any]) -> bool:
     if raw["reuse"] and not (raw["objective"] or {}).get("metric"):
-        raise SettingsError("reuse=true needs objective.metric: what a task returned is not in its run")
+        raise SettingsError(
+            "reuse=true needs objective.metric: what a task returned is in its run only where podium's callback "
+            "tracks it, as objective.metric=objective"
+        )
     return bool(raw["reuse"])
 
 
@@ -208,7 +221,7 @@ def _space(raw: Mapping[str, Any], config: DictConfig) -> SpaceSettings:
     first_seed = OmegaConf.select(config, raw["seed_key"], default=0)
     points = raw["points"]
     return SpaceSettings(
-        params=_texts("params", raw["params"]),
+        params=_texts("params", raw["params"] or {}),
         spaces=tuple(_texts("spaces", each) for each in raw["spaces"]),
         points=points if points is None or isinstance(points, str) else tuple(points),
         mode=mode,
@@ -217,7 +230,7 @@ def _space(raw: Mapping[str, Any], config: DictConfig) -> SpaceSettings:
         repeat=_count("repeat", raw["repeat"], least=1),
         seed_key=raw["seed_key"],
         first_seed=first_seed if isinstance(first_seed, int) else 0,
-        when=_texts("when", raw["when"]),
+        when=_texts("when", raw["when"] or {}),
         filter=raw["filter"],
     )
 
@@ -250,8 +263,8 @@ def launcher_settings(config: DictConfig) -> LauncherSettings:
     if not is_our_launcher(config):
         at_once = 1 if _launcher_target(config) == BASIC_LAUNCHER else raw.get("n_jobs")
         return LauncherSettings(at_once if isinstance(at_once, int) and at_once > 0 else cores, 1, (), 0.0)
-    gpus = _gpus(raw["gpus"])
     per_gpu = _count("jobs_per_gpu", raw["jobs_per_gpu"], least=1)
+    gpus = gpu_names(raw["gpus"], per_gpu)
     places = len(gpus) * per_gpu
     n_jobs = (places or cores) if raw["n_jobs"] is None else raw["n_jobs"]
     if n_jobs < 1:
@@ -282,22 +295,6 @@ def launcher_settings(config: DictConfig) -> LauncherSettings:
         jobs_per_gpu=per_gpu,
         isolation=_choice("isolation", raw["isolation"], Isolation),
     )
-
-
-def _gpus(raw: Any) -> tuple[str, ...]:
-    """The devices as ``CUDA_VISIBLE_DEVICES`` names them; numbers count among those visible to this process."""
-    names = tuple(str(each) for each in raw) if isinstance(raw, list) else ()
-    if len(set(names)) != len(names) or not all(names) or not isinstance(raw, list | None):
-        raise SettingsError(f"gpus={raw}: allowed are different devices, such as [0,1], or null")
-    visible = [each for each in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if each]
-    if not visible:
-        return names
-    for name in names:
-        if name.isdecimal() and int(name) >= len(visible):
-            raise SettingsError(
-                f"gpus: {name} is none of the {len(visible)} devices in CUDA_VISIBLE_DEVICES={','.join(visible)}"
-            )
-    return tuple(visible[int(name)] if name.isdecimal() else name for name in names)
 
 
 def _count(key: str, value: int, *, least: int) -> int:

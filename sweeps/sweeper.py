@@ -6,12 +6,10 @@ the jobs that finished are ranked.
 
 import contextlib
 import logging
-import signal
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, flag_override
@@ -19,12 +17,8 @@ from omegaconf import DictConfig, OmegaConf, flag_override
 from sweeps.aggregate import aggregate, last_record, objective_value, read_record
 from sweeps.compose import Composer
 from sweeps.configs import task_view
-from sweeps.errors import (
-    JobsFailedError,
-    ObjectiveError,
-    SweepError,
-    SweepInterruptedError,
-)
+from sweeps.ending import require_few_failures, require_ranked, require_uninterrupted
+from sweeps.errors import SweepError
 from sweeps.executor.base import Event, Executor, Job, JobStatus, Outcome, Reason
 from sweeps.executor.local import LocalExecutor
 from sweeps.executor.stock import StockExecutor
@@ -39,7 +33,7 @@ from sweeps.planner import Planner
 from sweeps.preview import Durations, tell_plan
 from sweeps.progress import Progress, make_progress, stdout_for
 from sweeps.promotion import promote_winner
-from sweeps.resume import NOTHING, Earlier, code_state, resume_hint, take_over
+from sweeps.resume import NOTHING, Earlier, code_state, take_over
 from sweeps.reuse import Reusable
 from sweeps.scoreboard import Scoreboard
 from sweeps.script import require_guard
@@ -50,14 +44,13 @@ from sweeps.settings import (
     launcher_settings,
     sweeper_settings,
 )
+from sweeps.signals import Interruptions
 from sweeps.space import Space, expand, read_space
 from sweeps.table import counted
 from sweeps.usage import BEGAN, ENDED
 from tracking import ExperimentTracker, RunStatus, TrackingError
 
 log = logging.getLogger(__name__)
-
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run(
@@ -208,9 +201,9 @@ class _Sweep:
             progress.say(self._reusable.covers(plan))
         self._ledger = Ledger(sweep_dir / "jobs.jsonl")
         self._progress = progress
-        self._slots = slots
+        self._slots = max(1, min(slots, len(self._order)))
         self._lock = threading.Lock()
-        self._interrupted: signal.Signals | None = None
+        self._interruptions = Interruptions(executor.stop, progress.say)
         self._failed = 0
         self._stopped_for_failures = False
         self._fault: TrackingError | None = None
@@ -244,36 +237,37 @@ class _Sweep:
         return board
 
     def run(self) -> Leaderboard:
+        with self._interruptions.heard():
+            self._run_jobs()
+            self._tracker.publish()
+            board = aggregate(self._dir)
+            self._progress.ranked(board)
+        require_uninterrupted(board, self._interruptions.last, self._dir)
+        require_ranked(board, lambda run: read_record(self._tracker, run)[0])
+        self._promote(board)
+        require_few_failures(board, self._settings, self._dir)
+        return board
+
+    def _run_jobs(self) -> None:
         try:
-            with self._signals():
-                self._progress.began(shown(self._dir))
-                if self._earlier is not NOTHING:
-                    done = f"{len(self._earlier.kept)} of {counted(len(self._planner), 'job')}"
-                    self._progress.say(f"resumed: {done} had ended, {len(self._order)} to run")
-                with self._progress.drawing():
-                    for outcome in self._executor.run(self._jobs(), self._hear):
-                        self._finish(outcome)
-                with self._noticing_faults():
-                    self._ledger.mark(ENDED)
+            self._progress.began(shown(self._dir))
+            if self._earlier is not NOTHING:
+                done = f"{len(self._earlier.kept)} of {counted(len(self._planner), 'job')}"
+                self._progress.say(f"resumed: {done} had ended, {len(self._order)} to run")
+            with self._progress.drawing():
+                for outcome in self._executor.run(self._jobs(), self._hear):
+                    self._finish(outcome)
+            with self._noticing_faults():
+                self._ledger.mark(ENDED)
+            if self._fault is not None:
+                raise SweepError(
+                    f"stopped, because the sweep's records cannot be kept: {self._fault}"
+                ) from self._fault
         except BaseException:
             self._executor.stop()
             with contextlib.suppress(TrackingError, OSError):  # what ended the sweep is the error to tell
                 aggregate(self._dir)
             raise
-        if self._fault is not None:
-            with contextlib.suppress(TrackingError, OSError):
-                aggregate(self._dir)
-            raise SweepError(
-                f"stopped, because the sweep's records cannot be kept: {self._fault}"
-            ) from self._fault
-        self._tracker.publish()
-        board = aggregate(self._dir)
-        self._progress.ranked(board)
-        self._raise_if_interrupted(board)
-        self._raise_if_unranked(board)
-        self._promote(board)
-        self._raise_if_failed(board)
-        return board
 
     def _promote(self, board: Leaderboard) -> None:
         if self._settings.promotion is not None:
@@ -317,7 +311,7 @@ class _Sweep:
             self._stop_for_failures()
 
     def _stop_for_failures(self) -> None:
-        if not self._stopped_for_failures and not self._interrupted:
+        if not self._stopped_for_failures and not self._interruptions.last:
             self._stopped_for_failures = True
             self._progress.say(f"stopping: {counted(self._failed, 'job')} failed (fail_fast=true)")
             self._executor.stop()
@@ -344,61 +338,3 @@ class _Sweep:
                 self._tracker.open_run(run_id).finish(final, error=reason)
             except TrackingError as fault:
                 log.warning("could not finish %s in the name of job %d: %s", run_id, job, fault)
-
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
-        """Turn SIGINT, SIGTERM and SIGHUP into an orderly stop; once more ends the jobs at once."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-
-        def stop(number: int, _frame: FrameType | None) -> None:
-            again = "ending them now" if self._interrupted else "again ends them now"
-            self._interrupted = signal.Signals(number)
-            self._progress.say(
-                f"{self._interrupted.name}: waiting for running jobs to finish their runs; {again}"
-            )
-            self._executor.stop()
-
-        # Whoever ignores one of them, as nohup does SIGHUP, has a reason.
-        heard = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
-        before = {number: signal.signal(number, stop) for number in heard}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _raise_if_interrupted(self, board: Leaderboard) -> None:
-        if self._interrupted:
-            done = board.count("completed")
-            raise SweepInterruptedError(
-                f"stopped by {self._interrupted.name}: {done} of {counted(len(board.rows), 'job')} completed, nothing was promoted; "
-                f"go on with: {resume_hint(self._dir)}",
-                128 + self._interrupted,
-            )
-
-    def _raise_if_unranked(self, board: Leaderboard) -> None:
-        metric = self._settings.objective.metric
-        completed = [row for row in board.rows if row.status == JobStatus.COMPLETED]
-        if not completed or any(row.objective is not None for row in completed):
-            return
-        if metric is None:
-            raise ObjectiveError(
-                "no job returned a number to rank by; return one from the task, or name a logged metric in objective.metric"
-            )
-        raise ObjectiveError(
-            f"objective.metric={metric}: none of {counted(len(completed), 'completed job')} logged it; logged: {self._logged(row.run for row in completed)}"
-        )
-
-    def _logged(self, runs: Iterable[str | None]) -> str:
-        records = [read_record(self._tracker, run)[0] for run in runs if run is not None]
-        names = {name for record in records if record is not None for name in record.summary}
-        return ", ".join(sorted(names)) or "nothing"
-
-    def _raise_if_failed(self, board: Leaderboard) -> None:
-        failed = board.count("failed", "killed", "cancelled")
-        if not self._settings.tolerates(failed, len(board.rows)):
-            raise JobsFailedError(
-                f"{failed} of {counted(len(board.rows), 'job')} failed (max_failures={self._settings.max_failures:g})"
-            )

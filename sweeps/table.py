@@ -1,7 +1,7 @@
 """Shows a leaderboard, and what failed, on a terminal or into a pipe."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich import box
@@ -104,9 +104,7 @@ def swept_columns(keys: Sequence[str], points: Sequence[Mapping[str, object]]) -
 
 def status_column(statuses: Sequence[str]) -> Column:
     """Return the column of statuses, in their colours."""
-    return Column(
-        "status", statuses, drop=2, left=True, styles=[STATUS_STYLES.get(each, "") for each in statuses]
-    )
+    return Column("status", statuses, left=True, styles=[STATUS_STYLES.get(each, "") for each in statuses])
 
 
 def leaderboard_table(board: Leaderboard, width: int) -> tuple[Table, list[str]]:
@@ -120,7 +118,11 @@ def leaderboard_table(board: Leaderboard, width: int) -> tuple[Table, list[str]]
         *swept_columns(board.swept, [row.point for row in rows]),
         Column(f"{board.objective.label} ({board.objective.mode})", [number(row.objective) for row in rows]),
         *(Column(name, [number(row.metrics.get(name)) for row in rows], drop=4) for name in board.report),
-        Column("epochs", [number(row.epochs) for row in rows], drop=6),
+        *(
+            [Column("epochs", [number(row.epochs) for row in rows], drop=6)]
+            if any(r.epochs for r in rows)
+            else []
+        ),
         Column("time", [duration(row.duration_s) for row in rows], drop=5),
         status_column([row.how for row in rows]),
     ]
@@ -156,12 +158,21 @@ def _spread(mean: float | None, std: float | None) -> str:
     return number(mean) if std is None else f"{number(mean)} ± {number(std)}"
 
 
-def show_leaderboard(console: Console, board: Leaderboard, sweep_dir: Path) -> None:
-    """Print the leaderboard, then why jobs have no rank: each reason once, with its jobs and the first one's log."""
+def show_leaderboard(
+    console: Console, board: Leaderboard, sweep_dir: Path, *, most: int | None = None
+) -> None:
+    """Print the leaderboard, then why jobs have no rank: each reason once, with its jobs and the first one's log.
+
+    Of the rows no more than `most` are shown.
+    """
     console.print()
-    table, dropped = leaderboard_table(board, console.width)
+    table, dropped = leaderboard_table(_topped(board, most), console.width)
     console.print(Text(f"Leaderboard of sweep {board.sweep}", style="italic"))
     console.print(table)
+    length = len(board.candidates or board.rows)
+    if most is not None and length > most:
+        more = f"... and {length - most} more: python -m sweeps leaderboard {board.sweep}"
+        console.print(more, style="dim", soft_wrap=True)
     if dropped:
         everything = sweep_dir / "leaderboard.csv"
         console.print(
@@ -179,6 +190,12 @@ def show_leaderboard(console: Console, board: Leaderboard, sweep_dir: Path) -> N
         log = job_folder(sweep_dir, rows[0].job) / "output.log"
         if log.exists():
             console.print(f"    log: {log}", soft_wrap=True)
+
+
+def _topped(board: Leaderboard, most: int | None) -> Leaderboard:
+    if board.candidates:  # which need all rows, for the best run of each
+        return replace(board, candidates=board.candidates[:most])
+    return replace(board, rows=board.rows[:most])
 
 
 def used(board: Leaderboard) -> str:

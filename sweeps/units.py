@@ -7,26 +7,30 @@ SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 BYTES = {
     "": 1,
     "b": 1,
-    "kb": 10**3,
-    "mb": 10**6,
-    "gb": 10**9,
-    "tb": 10**12,
+    "kb": 10**3, "k": 10**3,
+    "mb": 10**6, "m": 10**6,
+    "gb": 10**9, "g": 10**9,
+    "tb": 10**12, "t": 10**12,
     "kib": 2**10,
     "mib": 2**20,
     "gib": 2**30,
     "tib": 2**40,
-}
+}  # fmt: skip
 _QUANTITY = re.compile(r"\s*([0-9]*\.?[0-9]+(?:e[0-9]+)?)\s*([a-z]*)\s*", re.IGNORECASE)
+_PARTS = re.compile(r"(\s*[0-9]*\.?[0-9]+\s*[a-z]+){2,}\s*", re.IGNORECASE)  # 1h30m
 
 
 def parse_duration(value: float | str) -> float:
     """Give seconds; raises ValueError that says what is allowed."""
-    return _parse(value, SECONDS, "seconds (90), or 90s, 30m, 1.5h, 2d")
+    allowed = "seconds (90), or 90s, 30m, 1.5h, 1h30m, 2d"
+    if _PARTS.fullmatch(str(value)):
+        return sum(_parse(part[0], SECONDS, allowed) for part in _QUANTITY.finditer(str(value)))
+    return _parse(value, SECONDS, allowed)
 
 
 def parse_size(value: float | str) -> int:
     """Give bytes; raises ValueError that says what is allowed."""
-    return round(_parse(value, BYTES, "bytes (500000000), or 500MB, 4GB, 2GiB"))
+    return round(_parse(value, BYTES, "bytes (500000000), or 500MB, 4GB, 4G, 2GiB"))
 
 
 def format_duration(seconds: float) -> str:

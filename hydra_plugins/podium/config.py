@@ -39,7 +39,7 @@ class SweeperConf:
     _target_: str = "hydra_plugins.podium.sweeper.PodiumSweeper"
     store: str = "experiments"  # where runs/, sweeps/ and models/ live
     name: str | None = None  # the sweep's id; the time of its start when null
-    params: dict[str, Any] = field(default_factory=dict)  # swept keys, in override grammar
+    params: Any = None  # swept keys, in override grammar
     spaces: list[Any] = field(default_factory=list)  # several such spaces, one after the other
     points: Any = None  # jobs by name: a .csv or .json file, or a list of mappings
     mode: str = "grid"  # grid, zip, random or list
@@ -47,7 +47,7 @@ class SweeperConf:
     seed: int = 0  # of what is drawn
     repeat: int = 1  # each point with so many seeds, ranked as one
     seed_key: str = "seed"  # the key that holds a job's seed
-    when: dict[str, Any] = field(default_factory=dict)  # a key is only swept where this holds
+    when: Any = None  # a key is only swept where this holds
     filter: str | None = None  # only points whose config fulfils this expression
     output: str = "auto"  # auto (a table on a terminal, lines elsewhere), table, lines or json
     dry_run: bool = False  # show the jobs and start nothing

@@ -73,7 +73,8 @@ def logs(
     if known is not None and known.reused:
         raise SweepError(f"job {number_} of {folder.name} did not run: {known.runs[-1]} stands in for it")
     if not log.exists() and not follow:
-        raise SweepError(f"job {number_} of {folder.name} has not started: there is no {log}")
+        why = "left no log, its launcher keeps it elsewhere or it was removed" if known else "has not started"
+        raise SweepError(f"job {number_} of {folder.name} {why}: there is no {log}")
     if as_json:
         said = _tail(log, tail)[0].decode(errors="replace")
         say_json({"sweep": folder.name, "job": number_, "log": str(log), "text": said})

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from sweeps.cli.options import DEFAULT_STORE, StoreOption, SweepArgument
+from sweeps.cli.options import DEFAULT_STORE, JsonOption, StoreOption, SweepArgument
+from sweeps.cli.saying import say, say_json
 from sweeps.errors import SweepError
 from sweeps.folders import find_sweep
 from sweeps.lock import Parent, parent_of
@@ -29,6 +30,7 @@ def resume(
     changed: Annotated[
         bool, typer.Option("--changed", help="Go on although configs or code changed since.")
     ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Go on with a sweep that ended early, by the command and in the folder it was started with.
 
@@ -43,7 +45,8 @@ def resume(
     more = [*(overrides or ())]
     more += ["hydra.sweeper.resume_failed=true"] if failed else []
     more += ["hydra.sweeper.resume_changed=true"] if changed else []
-    command = resume_command(plan, more)
+    more += ["hydra.sweeper.output=json"] if as_json else []
+    command = resume_command(plan, folder, more)
     try:
         os.chdir(str(plan.cwd))
         os.execv(command[0], command)  # noqa: S606 - the user's own command, as recorded
@@ -55,6 +58,7 @@ def cancel(
     sweep: SweepArgument = "latest",
     store: StoreOption = DEFAULT_STORE,
     now: Annotated[bool, typer.Option("--now", help="End the running jobs at once.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Ask a sweep that runs to stop: running jobs may finish their runs, and what had completed is ranked.
 
@@ -69,7 +73,11 @@ def cancel(
     os.kill(parent.pid, signal.SIGTERM)
     if now and _still_there(parent):
         os.kill(parent.pid, signal.SIGTERM)
-    typer.echo(f"Asked {parent} to stop {folder.name}; go on with it later: {resume_hint(folder.absolute())}")
+    hint = resume_hint(folder.absolute())
+    if as_json:
+        say_json({"sweep": folder.name, "pid": parent.pid, "host": parent.host, "go_on": hint})
+    else:
+        say(f"Asked {parent} to stop {folder.name}; go on with it later: {hint}")
 
 
 def _still_there(parent: Parent) -> bool:

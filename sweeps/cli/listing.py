@@ -12,6 +12,7 @@ from sweeps.folders import find_sweep, sweep_folders
 from sweeps.ledger import read_outcomes
 from sweeps.lock import parent_of
 from sweeps.plan import Plan
+from sweeps.resume import resume_hint, stands
 from sweeps.standing import JobState, Standing, SweepState, standing, state_of
 from sweeps.table import Column, counted, duration, number, parameter, used
 from tracking import TrackingError
@@ -148,8 +149,9 @@ def _facts(found: Standing, described: dict[str, Any]) -> list[tuple[str, str]]:
     facts.append(("command", " ".join(found.plan.command)))
     facts.append(("files", str(found.folder)))
     if found.state is SweepState.INTERRUPTED:
-        left = counted(len(found.jobs) - described["counts"].get("completed", 0), "job")
-        facts.append(("go on", f"python -m sweeps resume {found.plan.sweep}  ({left} not completed)"))
+        left = [job for job in found.jobs if job.outcome is None or not stands(job.outcome)]
+        hint = resume_hint(found.folder.absolute())
+        facts.append(("go on", f"{hint}  ({counted(len(left), 'job')} to run)"))
     return facts
 
 

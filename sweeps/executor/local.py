@@ -105,7 +105,10 @@ class LocalExecutor:
     def _follow(self, job: Job, slot: Slot, listener: Listener) -> Outcome:
         began = time.monotonic()
         try:
-            worker = self._worker(slot)
+            try:
+                worker = self._worker(slot)
+            except EOFError:  # the forkserver ended while it was asked
+                worker = self._worker(slot)
         except (OSError, EOFError) as error:  # no room for another process, or no forkserver to make it
             return Outcome(
                 job.number,

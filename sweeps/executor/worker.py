@@ -22,6 +22,7 @@ from sweeps.script import Main
 
 LINGER_S = 2.0  # how long a child may take to exit once it has nothing more to do
 POLL_S = 0.05
+ENDING_S = 0.5  # what a process that was killed may take to be gone
 UNKNOWN = 255  # the exit code that multiprocessing gives for a child of a forkserver that is gone
 
 
@@ -40,12 +41,12 @@ class Worker:
         try:
             with process_table, there:
                 self._process.start()
+                self._server = server_pid()  # another thread may start a new one next
         except BaseException:
             self.connection.close()
             raise
         self.pid: int = self._process.pid or 0
         self.sentinel = self._process.sentinel
-        self._server = server_pid()
 
     def send(self, assignment: child.Assignment) -> None:
         """Hand over a job; a child that is gone already is noticed by whoever waits for it."""
@@ -80,8 +81,11 @@ class Worker:
         self.signal(signal.SIGKILL)
 
     def goes_on(self) -> bool:
-        """Whether the child runs although its sentinel says that it ended: the forkserver ended, which watched it."""
-        return not is_running(self._server) and is_running(self.pid)
+        """Whether the child runs although its sentinel says that it ended.
+
+        The forkserver tells of an end once the child is gone for good. So it is the forkserver itself that ended.
+        """
+        return is_running(self.pid)
 
     def end(self, *, linger: bool) -> int | None:
         """Wait for the child to be gone, and end what it left behind; its exit code, None when nobody can tell.
@@ -99,9 +103,18 @@ class Worker:
             self._process.join()
             code = self._process.exitcode
             self._process.close()
-        if code == UNKNOWN and not is_running(self._server):
+        if code == UNKNOWN and self._has_lost_its_server():
             return None
         return -1 if code is None else code
+
+    def _has_lost_its_server(self) -> bool:
+        """Whether the forkserver is gone; one that ends lets go of its children a moment before it is."""
+        deadline = time.monotonic() + ENDING_S
+        while is_running(self._server):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(POLL_S)
+        return True
 
     def _await_orphan(self) -> None:
         """Give a child that nobody watches any more the same moment to exit."""

@@ -18,6 +18,7 @@ from typing import Any
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override, Quote, QuotedString
+from hydra.errors import HydraException
 
 from sweeps.errors import SettingsError
 from sweeps.settings import SpaceSettings
@@ -82,29 +83,59 @@ def _read_space(settings: SpaceSettings, arguments: Sequence[str], parser: Overr
 def read_points(source: str | Path | Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     """Read points, each a mapping of keys to values as an override writes them, from a CSV or JSON file or a list.
 
-    An empty cell leaves its key alone. Raises `SettingsError` that names the file and what is wrong.
+    An empty cell leaves its key alone. Raises `SettingsError` that names the file, the line and what is wrong.
     """
     if not isinstance(source, str | Path):
         return _rows(source, "points")
     path = Path(source)
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8-sig")  # spreadsheets begin their CSV with a mark
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"points={path}: cannot be read: {error}") from error
     if path.suffix.lower() == ".json":
         try:
-            return _rows(json.loads(text), f"points={path}")
+            content = json.loads(text)
         except ValueError as error:
             raise SettingsError(f"points={path}: {error}") from error
+        return _rows(content, f"points={path}")
     if path.suffix.lower() != ".csv":
         raise SettingsError(f"points={path}: allowed are a .csv file, a .json file or a list of mappings")
-    reader = csv.DictReader(io.StringIO(text), restkey="", skipinitialspace=True)
+    return _table(text, f"points={path}")
+
+
+def _table(text: str, source: str) -> list[dict[str, str]]:
+    lines = csv.reader(io.StringIO(text), skipinitialspace=True)
+    names = [name.strip() for name in next(lines, [])]
+    for separator, called in ((";", "semicolons"), ("\t", "tabs")):
+        if any(separator in name for name in names):
+            raise SettingsError(f"{source}: is separated by {called}; allowed are commas")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise SettingsError(f"{source}: has more than one column {twice[0]}")
     rows = []
-    for number, row in enumerate(reader, start=2):
-        if "" in row:
-            raise SettingsError(f"points={path}: line {number} has more cells than the first line has names")
-        rows.append({name: cell.strip() for name, cell in row.items() if cell and cell.strip()})
-    return _some(rows, f"points={path}")
+    for cells in lines:
+        if len(cells) > len(names):
+            raise SettingsError(
+                f"{source}: line {lines.line_num} has more cells than the first line has names"
+            )
+        row = {name: cell.strip() for name, cell in zip(names, cells, strict=False) if cell.strip()}
+        for name, cell in row.items():
+            _require_value(f"{name}={cell}", f"{source}: line {lines.line_num}")
+        rows.append(row)
+    return _some(rows, source)
+
+
+def _require_value(line: str, where: str) -> None:
+    """Raise `SettingsError` for an override that cannot be read, or has more than one value."""
+    try:
+        override = OverridesParser.create().parse_override(line)
+    except HydraException as error:
+        raise SettingsError(f"{where}: {line}: {' '.join(str(error).split())}") from error
+    if override.is_sweep_override():
+        key, _, cell = line.partition("=")
+        raise SettingsError(
+            f"{where}: {line} is a list of values; quote it if it is one value: {key}='{cell}'"
+        )
 
 
 def written(value: Any) -> str:
@@ -137,7 +168,7 @@ def _rows(points: Any, source: str) -> list[dict[str, str]]:
     for number, point in enumerate(points):
         if not isinstance(point, Mapping) or not point:
             raise SettingsError(
-                f"{source}: point {number} must be a mapping of keys to values, not {point!r}"
+                f"{source}: point {number} must be a mapping of at least one key to a value, not {point!r}"
             )
     return _some([{str(key): written(value) for key, value in point.items()} for point in points], source)
 

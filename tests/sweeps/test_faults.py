@@ -169,6 +169,11 @@ def test_reused_children_keep_the_guarantees_of_a_process_per_job(sweep: Callabl
         ("retries=-1", "retries=-1: allowed is a whole number, 0 or more"),
         ("retry_on=[bad]", "retry_on=bad: allowed are error, exit, signal"),
         ("gpus=[0,0]", "allowed are different devices"),
+        ("gpus=[a]", "gpus=['a']: allowed are different devices"),
+        ("gpus=[-1]", "allowed are different devices"),
+        ("gpus=['0,1']", "allowed are different devices"),
+        ("gpus=[]", "allowed are different devices"),
+        ("jobs_per_gpu=2", "jobs_per_gpu=2: is for gpus, which is null"),
         ("isolation=none", "isolation=none: allowed are process, reuse"),
     ],
 )
@@ -182,15 +187,25 @@ def test_a_setting_that_cannot_work_is_refused_before_anything_starts(
 
 
 def test_durations_and_sizes_are_read_as_people_write_them() -> None:
-    assert [parse_duration(each) for each in (90, "90", "90s", "30m", "1.5h", "2 d")] == [
+    assert [
+        parse_duration(each) for each in (90, "90", "90s", "30m", "1.5h", "2 d", "1h30m", "2h 15m 10s")
+    ] == [
         90,
         90,
         90,
         1800,
         5400,
         172800,
+        5400,
+        8110,
     ]
-    assert [parse_size(each) for each in ("500MB", "2GiB", "1e9", 5)] == [500_000_000, 2 << 30, 10**9, 5]
+    assert [parse_size(each) for each in ("500MB", "2GiB", "1e9", 5, "4G")] == [
+        500_000_000,
+        2 << 30,
+        10**9,
+        5,
+        4 * 10**9,
+    ]
     assert [format_duration(each) for each in (3, 90, 1800, 5400, 360000)] == [
         "3 s",
         "90 s",

@@ -1,5 +1,6 @@
 """A sweep that ended early goes on: nothing that had ended runs again, and the leaderboard is that of one life."""
 
+import json
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 from conftest import APP, Sweep, await_true
 
 from tracking import ExperimentTracker
-from tracking.files import read_json, read_lines
+from tracking.files import read_json, read_lines, write_json
 
 BASE = ("-m", "x=1,2,3,4", "hydra.sweeper.name=mine", "hydra.launcher.n_jobs=1")
 FAULT = "fault=waits_at_first_if_three"
@@ -228,6 +229,46 @@ def test_a_sweep_is_cancelled_at_once(
     await_true(lambda: any(event["event"] == "run" for event in ledger(tmp_path)))
     assert podium("cancel", "mine", "--now").code == 0
     assert finish(process).rows[0]["status"] == "killed"
+
+
+def test_a_sweep_in_a_store_that_was_moved_goes_on_there(
+    killed: Callable, podium: Callable, tmp_path: Path
+) -> None:
+    killed(one_ended, FAULT)
+    (tmp_path / "experiments").rename(tmp_path / "moved")
+    store = ("--store", str(tmp_path / "moved"))
+    said = podium("show", "mine", *store).out
+    assert f"python -m sweeps resume mine --store {tmp_path / 'moved'}" in said
+    result = podium("resume", "mine", *store, "--changed", "--json")
+    assert result.code == 0, result.err
+    assert {json.loads(line)["event"] for line in result.out.splitlines()} >= {
+        "began",
+        "finished",
+        "leaderboard",
+    }
+    rows = read_json(tmp_path / "moved" / "sweeps" / "mine" / "leaderboard.json")["rows"]
+    assert {row["status"] for row in rows} == {"completed"}
+    assert not (tmp_path / "experiments").exists()
+
+
+def test_a_sweep_whose_folder_was_moved_says_how_to_go_on(
+    sweep: Callable, podium: Callable, tmp_path: Path
+) -> None:
+    result = sweep(*BASE)
+    plan = read_json(result.dir / "plan.json")
+    write_json(result.dir / "plan.json", {**plan, "cwd": str(tmp_path / "gone")})
+    said = podium("resume", "mine").err
+    assert "repeat its command with hydra.sweeper.resume=mine" in said
+    assert "x=1,2,3,4" in said
+
+
+@pytest.mark.parametrize("name", ["latest"])
+def test_a_sweep_cannot_be_called_what_means_another_one(
+    sweep: Callable, podium: Callable, name: str
+) -> None:
+    assert "means the sweep that was begun last" in sweep("-m", "x=1", f"hydra.sweeper.name={name}").err
+    sweep(*BASE)
+    assert "not by an empty text" in podium("show", "").err
 
 
 def test_a_named_sweep_that_exists_says_how_to_go_on(sweep: Callable) -> None:

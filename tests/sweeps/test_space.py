@@ -279,7 +279,7 @@ def test_a_key_can_be_taken_away_and_set_anew(points: Points, loader: ConfigLoad
         (["b=1,2"], {"mode": Mode.LIST, "points": [{"a": 1}]}, "b is swept beside the points"),
         (["a=1,2"], {"points": [{"a": 1}]}, "points and an override both set a"),
         ([], {"points": []}, "has no points"),
-        ([], {"points": [7]}, "point 0 must be a mapping"),
+        ([], {"points": [7]}, "point 0 must be a mapping of at least one key"),
         ([], {"points": "nowhere.csv"}, "points=nowhere.csv: cannot be read"),
         ([], {"points": [{"a": 1}], "n_trials": 3, "mode": Mode.RANDOM, "params": {"b": "=("}}, "b"),
     ],
@@ -291,10 +291,37 @@ def test_a_space_that_cannot_be_is_refused_with_what_is_allowed(
         points(*arguments, **settings)
 
 
-def test_a_table_with_too_many_cells_is_refused_by_line(points: Points, tmp_path: Path) -> None:
-    (tmp_path / "points.csv").write_text("a,b\n1,2\n1,2,3\n")
-    with pytest.raises(SettingsError, match=r"line 3 has more cells"):
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a,b\n1,2\n1,2,3\n", r"line 3 has more cells"),
+        ("a,a\n1,2\n", r"has more than one column a"),
+        ("a;b\n1;2\n", r"is separated by semicolons; allowed are commas"),
+        ("a\tb\n1\t2\n", r"is separated by tabs"),
+        ("a,b\n1,c=d\n", r"points\.csv: line 2: b=c=d: "),
+        ('a,b\n1,"x, y"\n', r"line 2: b=x, y is a list of values; quote it if it is one value: b='x, y'"),
+        ("a,b\n", "has no points"),
+        ("", "has no points"),
+    ],
+)
+def test_a_table_that_cannot_be_read_is_refused_by_its_line(
+    points: Points, tmp_path: Path, text: str, said: str
+) -> None:
+    (tmp_path / "points.csv").write_text(text)
+    with pytest.raises(SettingsError, match=said):
         points(points=str(tmp_path / "points.csv"))
+
+
+def test_a_table_of_a_spreadsheet_begins_with_a_mark(points: Points, tmp_path: Path) -> None:
+    (tmp_path / "points.csv").write_text("a,b\n1,2\n", encoding="utf-8-sig")
+    assert points(mode=Mode.LIST, points=str(tmp_path / "points.csv")) == [("a=1", "b=2")]
+
+
+def test_a_json_file_of_something_else_is_named_once(points: Points, tmp_path: Path) -> None:
+    (tmp_path / "points.json").write_text('{"a": 1}')
+    with pytest.raises(SettingsError) as error:
+        points(points=str(tmp_path / "points.json"))
+    assert str(error.value).count("points.json") == 1
 
 
 @given(st.lists(st.integers(1, 4), min_size=0, max_size=4))

@@ -90,6 +90,14 @@ def test_a_large_sweep_starts_before_all_its_jobs_are_composed_and_a_late_refusa
     assert sum(row["status"] == "completed" for row in rows.values()) == 399
 
 
+def test_conditions_and_keys_can_be_given_on_the_command_line(sweep: Callable) -> None:
+    result = sweep("-m", "x=1,2", 'hydra.sweeper.when={seed: "x == 1"}', 'hydra.sweeper.params={seed: "1,2"}')
+    assert result.code == 0, result.err
+    points = [job["point"] for job in read_json(result.dir / "plan.json")["jobs"]]
+    assert points == [{"seed": 1, "x": 1}, {"x": 2}, {"seed": 2, "x": 1}]
+    assert "   -   " in result.out  # a key that a point leaves alone
+
+
 @pytest.mark.parametrize("mode", ["zip", "random", "list"])
 def test_other_modes_run_from_the_command_line(sweep: Callable, mode: str) -> None:
     arguments = {

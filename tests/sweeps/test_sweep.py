@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -137,6 +138,34 @@ def test_what_a_job_leaves_running_is_ended_with_it(sweep: Callable) -> None:
 @pytest.mark.parametrize(("allowed", "code"), [("1", 0), ("0.5", 0), ("0.2", 1), ("0", 1)])
 def test_failures_are_tolerated_as_a_count_or_a_share(sweep: Callable, allowed: str, code: int) -> None:
     assert sweep("-m", "fault=none,raise", f"hydra.sweeper.max_failures={allowed}").code == code
+
+
+def test_jobs_that_were_not_started_did_not_fail(sweep: Callable) -> None:
+    result = sweep("-m", "fault=raise", "x=1,2,3", "hydra.sweeper.fail_fast=true", "hydra.launcher.n_jobs=1")
+    assert result.code == 1
+    assert re.search(
+        r"1 of 3 jobs failed, 2 cancelled \(max_failures=0\); go on with: python -m sweeps resume", result.err
+    )
+
+
+def test_a_sweep_none_of_whose_jobs_can_be_ranked_says_so(sweep: Callable) -> None:
+    result = sweep("-m", "x=inf", "seed=0,inf,-inf")
+    assert result.code == 1
+    assert "none of 3 completed jobs has a finite loss to rank by" in result.err
+
+
+def test_a_returned_number_is_no_value_of_a_named_metric(sweep: Callable) -> None:
+    result = sweep("-m", "x=1,2", "track=false")
+    assert result.code == 1
+    assert "objective.metric=loss: none of 2 completed jobs logged it; logged: nothing" in result.err
+
+
+def test_a_long_leaderboard_is_cut_at_the_end_of_a_sweep(sweep: Callable) -> None:
+    arguments = ("track=false", "hydra.sweeper.objective.metric=null", "hydra.launcher.isolation=reuse")
+    result = sweep("-m", "x=range(60)", *arguments)
+    assert result.code == 0, result.err
+    assert "... and 10 more: python -m sweeps leaderboard" in result.out
+    assert "epochs" not in result.out  # nothing was logged
 
 
 def test_without_tracking_the_return_value_is_the_objective(sweep: Callable) -> None:

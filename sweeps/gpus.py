@@ -1,0 +1,44 @@
+"""The GPUs that a sweep shares out among its jobs, by the names that ``CUDA_VISIBLE_DEVICES`` takes."""
+
+import os
+import re
+from typing import Any
+
+from sweeps.errors import SettingsError
+
+# A number, or what NVIDIA calls a device, whole or in part: GPU-8932f937-..., MIG-GPU-8932f937-.../1/2
+DEVICE = re.compile(r"\d+|(GPU|MIG)-[\w/-]+")
+
+
+def gpu_names(raw: Any, jobs_per_gpu: int) -> tuple[str, ...]:
+    """Return the devices of ``gpus``; numbers count the devices that this process sees, from 0.
+
+    Raises `SettingsError` for what is no device, comes twice, or is hidden from this process.
+    """
+    if raw is None:
+        if jobs_per_gpu != 1:
+            raise SettingsError(
+                f"jobs_per_gpu={jobs_per_gpu}: is for gpus, which is null; allowed is 1, or gpus=[0,1]"
+            )
+        return ()
+    names = tuple(str(each) for each in raw) if isinstance(raw, list) else ()
+    if not names or len(set(names)) != len(names) or not all(map(DEVICE.fullmatch, names)):
+        raise SettingsError(
+            f"gpus={raw}: allowed are different devices, numbers from 0 on or names such as GPU-8932f937, in a list: "
+            "[0,1]; or null"
+        )
+    return tuple(_visible(name) for name in names)
+
+
+def _visible(name: str) -> str:
+    """What a device is called where ``CUDA_VISIBLE_DEVICES`` chooses among all of them."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is None or not name.isdecimal():
+        return name
+    seen = [each.strip() for each in chosen.split(",") if each.strip() not in {"", "-1"}]
+    if int(name) >= len(seen):
+        allowed = f"0 to {len(seen) - 1}, which count them" if seen else "none"
+        raise SettingsError(
+            f"gpus: {name} is none of the {len(seen)} devices in CUDA_VISIBLE_DEVICES={chosen}; allowed: {allowed}"
+        )
+    return seen[int(name)]
