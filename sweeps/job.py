@@ -16,7 +16,7 @@ import pickle
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -54,6 +54,7 @@ class Common:
     sweep: str
     folder: Path | None
     wants_results: bool
+    objective: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -81,13 +82,15 @@ def pack_common(
     folder: Path | None = None,
     *,
     wants_results: bool = False,
+    objective: Mapping[str, str] | None = None,
 ) -> bytes:
     """Pickle what all jobs share; functions that cannot be imported by name travel by value.
 
     Each child holds the jobs' lock in `folder`, if one is given. With `wants_results` an outcome carries
-    Hydra's own result, see `sweeps.results`.
+    Hydra's own result, see `sweeps.results`. Runs name the `objective`, its metric and mode.
     """
-    shared = Common(hydra_context, task_function, Singleton.get_state(), sweep, folder, wants_results)
+    state = Singleton.get_state()
+    shared = Common(hydra_context, task_function, state, sweep, folder, wants_results, objective)
     data: bytes = cloudpickle.dumps(shared)
     return data
 
@@ -215,6 +218,7 @@ def _tracked(connection: Connection, common: Common, assignment: Assignment) -> 
         config_hash=assignment.config_hash,
         attempt=assignment.attempt,
         previous=assignment.previous,
+        objective=common.objective,
         on_start=on_start,
     ):
         yield

@@ -81,6 +81,11 @@ class Objective:
         """The name the objective is shown under."""
         return self.metric or "objective"
 
+    @property
+    def named(self) -> dict[str, str]:
+        """The metric and its mode, as runs name them."""
+        return {"metric": self.label, "mode": str(self.mode)}
+
 
 @dataclass(frozen=True)
 class Promotion:

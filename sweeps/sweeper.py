@@ -147,7 +147,8 @@ def _executor(
     if not is_our_launcher(config):
         return StockExecutor(hydra_context, task_function, config, settings, sweep_dir.name)
     require_guard(task_function)
-    common = pack_common(hydra_context, task_function, sweep_dir.name, sweep_dir)
+    objective = settings.objective.named
+    common = pack_common(hydra_context, task_function, sweep_dir.name, sweep_dir, objective=objective)
     return LocalExecutor(launcher_settings(config), common)
 
 

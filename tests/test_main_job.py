@@ -211,6 +211,7 @@ def test_bad_input_is_one_clear_message_and_nothing_is_lost(
     assert answer.returncode == 1
     assert message in said
     assert "Traceback" not in said
+    assert case == "unwritable store" or "that can be written" not in said
     assert (tmp_path / "table.csv").read_text() == table
     statuses = {str(record.status) for record in ExperimentTracker(tmp_path / "experiments").records()}
     assert statuses <= {"failed"}
@@ -222,6 +223,12 @@ def test_the_store_stays_where_the_command_was_given_when_jobs_change_the_folder
 ) -> None:
     train(tmp_path, *(["-m"] if multirun else []), "hydra.job.chdir=true", *SMALL)
     assert len(ExperimentTracker(tmp_path / "experiments").records("ctr_model")) == 1
+
+
+def test_a_dry_run_of_a_single_run_trains_nothing(tmp_path: Path) -> None:
+    answer = train(tmp_path, "sweep.dry_run=true", ok=False)
+    assert "sweep.dry_run=true: is for sweeps; add -m" in answer.stderr
+    assert not list(tmp_path.glob("experiments/runs/*"))
 
 
 def test_ctrl_c_ends_a_single_run_as_killed_without_a_traceback(tmp_path: Path) -> None:

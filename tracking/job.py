@@ -4,7 +4,7 @@ The context is of the whole process, because a job may make its run in a thread 
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,17 +35,21 @@ def job_context(
     config_hash: str,
     attempt: int = 1,
     previous: Sequence[str] = (),
+    objective: Mapping[str, str] | None = None,
     on_start: OnStart | None = None,
 ) -> Iterator[None]:
     """Mark every run made inside as one of this job, and call `on_start(run_id, run_dir)` as soon as it exists.
 
-    `previous` are the runs of the job's earlier attempts; a run's record names them too.
+    `previous` are the runs of the job's earlier attempts, `objective` the metric that the sweep is ranked by and its
+    mode, ``max`` or ``min``; a run's record names them too.
     """
     identity: dict[str, Any] = {
         "id": sweep, "job": job, "key": key, "config_hash": config_hash, "attempt": attempt,
     }  # fmt: skip
     if previous:
         identity["previous"] = list(previous)
+    if objective is not None:
+        identity["objective"] = dict(objective)
     context = JobContext(identity, on_start)
     _contexts.append(context)
     try:

@@ -146,9 +146,9 @@ def _resolved(value: Any) -> Any:
     if not OmegaConf.is_config(value):
         return value
     try:
-        return OmegaConf.to_container(value, resolve=True)
+        return OmegaConf.to_container(value, resolve=True, enum_to_str=True)
     except ValueError:  # the base of its errors: an interpolation leads nowhere; then it is what was written
-        return OmegaConf.to_container(value, resolve=False)
+        return OmegaConf.to_container(value, resolve=False, enum_to_str=True)
 
 
 def _integer(value: int, where: str) -> int:

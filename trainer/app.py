@@ -32,6 +32,8 @@ def run(cfg: DictConfig) -> float:
     if HydraConfig.get().job.chdir:
         _anchor(cfg)
     try:
+        if cfg.sweep.dry_run and HydraConfig.get().mode == RunMode.RUN:
+            raise ConfigError("sweep.dry_run=true: is for sweeps; add -m, or leave it out to train")
         check(cfg)
     except ConfigError:
         _leave_no_folder()
@@ -108,7 +110,7 @@ def _version_base() -> dict[str, Any]:
 def explain(error: BaseException) -> str:
     """Write an error of the config for a reader: what was given, why it was refused, what is allowed."""
     cause = error.__cause__
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and not isinstance(error, HydraException):
         return f"{error}; if that is in the store, choose a paths.experiments that can be written"
     lines = [str(error).strip()]
     if isinstance(cause, OmegaConfBaseException):

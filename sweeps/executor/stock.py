@@ -10,7 +10,7 @@ import contextlib
 import threading
 import time
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -49,7 +49,7 @@ class StockExecutor:
         settings: SweeperSettings,
         sweep: str,
     ) -> None:
-        self._naming = _Naming(sweep)
+        self._naming = _Naming(sweep, settings.objective.named)
         known = hydra_context.callbacks
         callbacks = Callbacks()
         callbacks.callbacks = [self._naming, *known.callbacks]  # first to start, last to end
@@ -166,8 +166,9 @@ class _Runs:
 class _Naming(Callback):
     """Travels to wherever a job runs, and makes its runs name their sweep and job."""
 
-    def __init__(self, sweep: str) -> None:
+    def __init__(self, sweep: str, objective: Mapping[str, str]) -> None:
         self.sweep = sweep
+        self.objective = objective
         self.jobs: dict[int, dict[str, Any]] = {}
         self._inside: contextlib.ExitStack | None = None
 
@@ -176,7 +177,9 @@ class _Naming(Callback):
         self._leave()  # that of a job in this process that left by sys.exit
         number = int(config.hydra.job.num)
         self._inside = contextlib.ExitStack()
-        self._inside.enter_context(job_context(sweep=self.sweep, job=number, **self.jobs[number]))
+        self._inside.enter_context(
+            job_context(sweep=self.sweep, job=number, objective=self.objective, **self.jobs[number])
+        )
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_kwargs: Any) -> None:  # noqa: ARG002 - Hydra's signature
         """Close it."""

@@ -267,3 +267,8 @@ def test_what_is_plain_stays_as_it_is_and_json_keeps_it(value: Any) -> None:
     once = plain(value, "x")
     assert repr(plain(once, "x")) == repr(once)
     json.dumps(jsonable(once), allow_nan=False)
+
+
+def test_an_enum_of_a_config_is_the_name_that_an_override_gives_it() -> None:
+    config = OmegaConf.create({"colour": Colour.RED, "several": [Colour.RED]})
+    assert plain(config, "config") == {"colour": "RED", "several": ["RED"]}

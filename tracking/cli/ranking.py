@@ -23,7 +23,7 @@ class Ranking(NamedTuple):
 
 
 def rank(runs: Sequence[RunRecord], metric: str | None, mode: str | None) -> Ranking:
-    """The runs by a metric, by default the best available one, in the direction that suits it.
+    """The runs by a metric, by default that of their sweep, else the best available one, in the direction that suits it.
 
     TrackingError names the metrics there are when none of the runs has the one that is asked for.
     """
@@ -32,6 +32,18 @@ def rank(runs: Sequence[RunRecord], metric: str | None, mode: str | None) -> Ran
         raise TrackingError(
             f"no run of {runs[0].experiment_name!r} has the metric {metric!r}; it has: {', '.join(names) or 'none'}"
         )
-    chosen_metric = metric or compare.best_available_metric(runs)
-    direction = mode or compare.mode_of(chosen_metric or "")
+    swept_for, its_mode = _sweeps_objective(runs)
+    chosen_metric = metric or swept_for or compare.best_available_metric(runs)
+    suits = its_mode if chosen_metric == swept_for else None
+    direction = mode or suits or compare.mode_of(chosen_metric or "")
     return Ranking(chosen_metric, direction, compare.ranked(runs, chosen_metric or "", direction))
+
+
+def _sweeps_objective(runs: Sequence[RunRecord]) -> tuple[str | None, str | None]:
+    """The metric and the mode that the sweeps of all runs were ranked by, where they agree and it was logged."""
+    told = [(run.sweep or {}).get("objective") or {} for run in runs]
+    found = {(each.get("metric"), each.get("mode")) for each in told}
+    metric, mode = found.pop() if len(found) == 1 else (None, None)
+    if mode not in {"max", "min"} or not any(metric in run.summary for run in runs):
+        return None, None
+    return metric, mode

@@ -1,0 +1,40 @@
+"""Runs of a sweep are compared by what it was ranked by, unless somebody asks for something else."""
+
+from pathlib import Path
+
+import pytest
+
+from tracking import ExperimentTracker, job_context
+from tracking.cli.ranking import rank
+
+
+def runs(tracker: ExperimentTracker, objective: dict[str, str] | None, *values: float) -> None:
+    for number, value in enumerate(values):
+        identity = {"sweep": "s", "job": number, "key": "k", "config_hash": "h"}
+        with job_context(**identity, objective=objective), tracker.start_run("x") as run:
+            run.log({"objective": value, "val_auc": 1 - value})
+
+
+@pytest.mark.parametrize(("mode", "best"), [("min", "run_002"), ("max", "run_001")])
+def test_the_metric_and_the_direction_are_the_sweeps(tmp_path: Path, mode: str, best: str) -> None:
+    tracker = ExperimentTracker(tmp_path)
+    runs(tracker, {"metric": "objective", "mode": mode}, 0.5, 0.25)
+    ranking = rank(tracker.records(), None, None)
+    assert (ranking.metric, ranking.mode) == ("objective", mode)
+    assert ranking.best is not None
+    assert ranking.best.run_id == best
+
+
+def test_what_is_asked_for_comes_first(tmp_path: Path) -> None:
+    tracker = ExperimentTracker(tmp_path)
+    runs(tracker, {"metric": "objective", "mode": "min"}, 0.5, 0.25)
+    assert rank(tracker.records(), "val_auc", None)[:2] == ("val_auc", "max")
+    assert rank(tracker.records(), None, "max")[:2] == ("objective", "max")
+
+
+def test_sweeps_that_disagree_decide_nothing(tmp_path: Path) -> None:
+    tracker = ExperimentTracker(tmp_path)
+    runs(tracker, {"metric": "objective", "mode": "min"}, 0.5)
+    runs(tracker, {"metric": "objective", "mode": "max"}, 0.5)
+    runs(tracker, None, 0.5)
+    assert rank(tracker.records(), None, None).metric == "val_auc"
