@@ -57,3 +57,17 @@ def test_the_reference_names_every_attribute_of_what_reading_gives(kind: type) -
         rf"^\| `{kind.__name__}` \| (.*) \|$", (ROOT / "docs/tracking.md").read_text(), re.MULTILINE
     )
     assert {field.name for field in dataclasses.fields(kind)} <= set(re.findall(r"`(\w+)`", row))
+
+
+def test_every_test_that_a_page_names_is_there() -> None:
+    """A claim about what survives what names the test that holds it."""
+    page = (ROOT / "docs/fault-tolerance.md").read_text()
+    named = re.findall(r"`((?:[\w/]+/)?test_\w+\.py)::(test_\w+)`", page)
+    assert len(named) > 20
+    for file, test in named:
+        path = ROOT / file if "/" in file else ROOT / "tests/sweeps" / file
+        assert f"def {test}(" in path.read_text(), f"{file} has no {test}"
+    rows = [
+        line for line in page.splitlines() if line.startswith("|") and not line.startswith(("|--", "| what"))
+    ]
+    assert all("::" in row or row.endswith("| the same |") for row in rows)
