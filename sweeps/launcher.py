@@ -21,6 +21,7 @@ from sweeps.executor.local import LocalExecutor
 from sweeps.job import pack_common
 from sweeps.plan import hash_configs
 from sweeps.results import unpack_result
+from sweeps.script import require_guard
 from sweeps.settings import launcher_settings
 
 log = logging.getLogger(__name__)
@@ -36,9 +37,10 @@ def launch(
     """Run one batch, each job in a process of its own, and return results in the order of the batch.
 
     A failed job's result raises `JobsFailedError` when its return value is asked for, as Hydra's own do.
-    Return values come back as they are when they can be pickled and take less than about 1 MB; else as numbers or
+    Raises `SettingsError` for a script that would start its sweep anew in each job. Return values come back as they are when they can be pickled and take less than about 1 MB; else as numbers or
     mappings of numbers, or as None.
     """
+    require_guard(task_function)
     setup_globals()
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)
     sweep_dir = Path(str(config.hydra.sweep.dir))

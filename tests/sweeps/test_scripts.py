@@ -59,8 +59,11 @@ def test_a_script_that_cannot_be_imported_in_a_job_fails_it_with_its_error(tmp_p
     assert "Traceback" not in result.stderr
 
 
-def test_a_script_without_a_guard_is_refused_with_the_line_that_needs_it(tmp_path: Path) -> None:
-    result = run(tmp_path, bottom="main()")
+@pytest.mark.parametrize("sweeper", ["podium", "basic"])
+def test_a_script_without_a_guard_is_refused_with_the_line_that_needs_it(
+    tmp_path: Path, sweeper: str
+) -> None:
+    result = run(tmp_path, f"hydra/sweeper={sweeper}", bottom="main()")
     assert result.returncode == 1
     assert "app.py:9: main() is called whenever a job imports the script" in result.stderr
     assert 'if __name__ == "__main__":' in result.stderr
