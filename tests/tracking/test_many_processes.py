@@ -135,9 +135,10 @@ def test_a_file_system_without_locks_keeps_every_run(base: Path, tmp_path: Path)
 @pytest.mark.parametrize("kills", [0, 3])
 def test_ranks_log_into_one_run_and_every_point_told_is_there_once(base: Path, kills: int) -> None:
     crowd = Crowd(base, "ranks", 8, 2400)
-    told = list(crowd.told(kills=kills, every=397))
-    assert crowd.ends.count(-signal.SIGKILL) == kills
-    assert crowd.ends.count(0) == 8 - kills
+    told = list(crowd.told(kills=kills, every=97))
+    killed = crowd.ends.count(-signal.SIGKILL)
+    assert bool(kills) <= killed <= kills  # one may have done its part before it is heard of
+    assert crowd.ends.count(0) == 8 - killed
     (run_id,) = set(ids(told, "created"))
     logged = {line.number for line in told if line.what == "logged"} | {-1}
     tried = {line.number for line in told if line.what == "trying"} | {-1}
