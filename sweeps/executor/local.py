@@ -100,7 +100,8 @@ class LocalExecutor:
                 )
             return self._follow(job, slot, listener)
         finally:
-            self._admitted.discard(job.number)
+            with self._admission:
+                self._admitted.discard(job.number)
 
     def _follow(self, job: Job, slot: Slot, listener: Listener) -> Outcome:
         began = time.monotonic()

@@ -15,6 +15,7 @@ from sweeps.space.axes import Point, name_of, parsed, values_of
 from tracking import TrackingError
 from tracking.query import Query, close_names, lookup, parse_query
 
+REMEMBERED = 1_000  # configs, for points that come again
 ConfigOf = Callable[[Point], Mapping[str, Any]]
 
 
@@ -37,8 +38,8 @@ class Conditions:
         self._order = _in_order(self._when)
         self._filter_text = settings.filter
         self._filter = None if settings.filter is None else _parsed("filter", settings.filter)
-        self._asked: dict[str, set[str]] = {}  # by where it was asked: the names nobody knew so far
-        self._answered: dict[str, set[str]] = {}
+        self._asked: dict[str, set[str]] = {}  # the names in each condition, by where it stands ...
+        self._answered: dict[str, set[str]] = {}  # ... and those of them that some point has
         self._known: set[str] = set()
 
     def reduced(self, point: Point) -> Point:
@@ -87,6 +88,8 @@ class Conditions:
 
     def _config(self, point: Point) -> Mapping[str, Any]:
         if point not in self._configs:
+            if len(self._configs) >= REMEMBERED:
+                self._configs.clear()
             self._configs[point] = config = self._config_of(point)
             self._known.update(_names(config))
         return self._configs[point]
