@@ -64,7 +64,11 @@ def test_the_best_come_first_and_those_without_a_value_last(runs: ExperimentTrac
     assert found(runs, order_by="metrics.auc") == ["run_001", "run_002", "run_003", "run_004"]
     assert found(runs, order_by=["tags.team", "-run_id"]) == ["run_004", "run_002", "run_003", "run_001"]
     assert found(runs, "auc > 0", order_by="-auc.max", limit=1) == ["run_001"]
-    assert found(runs, order_by="-created_at", experiment_name="x") == ["run_003", "run_002", "run_001"]
+    assert found(runs, order_by=["-created_at", "-run_id"], experiment_name="x") == [
+        "run_003",
+        "run_002",
+        "run_001",
+    ]
 
 
 def test_the_newest_come_first_also_beyond_a_thousand(tracker: ExperimentTracker, base: Path) -> None:
