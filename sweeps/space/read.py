@@ -106,35 +106,46 @@ def read_points(source: str | Path | Sequence[Mapping[str, Any]]) -> list[dict[s
 def _table(text: str, source: str) -> list[dict[str, str]]:
     lines = csv.reader(io.StringIO(text), skipinitialspace=True)
     names = [name.strip() for name in next(lines, [])]
-    for separator, called in ((";", "semicolons"), ("\t", "tabs")):
-        if any(separator in name for name in names):
-            raise SettingsError(f"{source}: is separated by {called}; allowed are commas")
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise SettingsError(f"{source}: has more than one column {twice[0]}")
+    _require_names(names, source)
     rows = []
     for cells in lines:
+        where = f"{source}: line {lines.line_num}"
+        if len(cells) < 2 and not "".join(cells).strip():
+            continue  # a blank line is no point
         if len(cells) > len(names):
-            raise SettingsError(
-                f"{source}: line {lines.line_num} has more cells than the first line has names"
-            )
+            raise SettingsError(f"{where} has more cells than the first line has names")
         row = {name: cell.strip() for name, cell in zip(names, cells, strict=False) if cell.strip()}
+        if not row:
+            raise SettingsError(f"{where} has empty cells alone; allowed is a value in at least one")
         for name, cell in row.items():
-            _require_value(f"{name}={cell}", f"{source}: line {lines.line_num}")
+            _require_value(name, cell, where)
         rows.append(row)
     return _some(rows, source)
 
 
-def _require_value(line: str, where: str) -> None:
-    """Raise `SettingsError` for an override that cannot be read, or has more than one value."""
+def _require_names(names: list[str], source: str) -> None:
+    """Raise `SettingsError` for a first line that does not name each column, once, between commas."""
+    for separator, called in ((";", "semicolons"), ("\t", "tabs")):
+        if any(separator in name for name in names):
+            raise SettingsError(f"{source}: is separated by {called}; allowed are commas")
+    if "" in names:
+        raise SettingsError(f"{source}: column {names.index('') + 1} has no name in the first line")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise SettingsError(f"{source}: has more than one column {twice[0]}")
+
+
+def _require_value(name: str, cell: str, where: str) -> None:
+    """Raise `SettingsError` for a cell that cannot be read as an override, or has more than one value."""
+    line = f"{name}={cell}"
     try:
         override = OverridesParser.create().parse_override(line)
     except HydraException as error:
         raise SettingsError(f"{where}: {line}: {' '.join(str(error).split())}") from error
     if override.is_sweep_override():
-        key, _, cell = line.partition("=")
+        quoted = written(cell).replace('"', '""')
         raise SettingsError(
-            f"{where}: {line} is a list of values; quote it if it is one value: {key}='{cell}'"
+            f'{where}: {line} is a list of values; if it is one value, quote it inside the cell: "{quoted}"'
         )
 
 

@@ -279,6 +279,7 @@ def test_a_key_can_be_taken_away_and_set_anew(points: Points, loader: ConfigLoad
         (["b=1,2"], {"mode": Mode.LIST, "points": [{"a": 1}]}, "b is swept beside the points"),
         (["a=1,2"], {"points": [{"a": 1}]}, "points and an override both set a"),
         ([], {"points": []}, "has no points"),
+        ([], {"points": [{}]}, "point 0 must be a mapping of at least one key to a value, not {}"),
         ([], {"points": [7]}, "point 0 must be a mapping of at least one key"),
         ([], {"points": "nowhere.csv"}, "points=nowhere.csv: cannot be read"),
         ([], {"points": [{"a": 1}], "n_trials": 3, "mode": Mode.RANDOM, "params": {"b": "=("}}, "b"),
@@ -299,7 +300,9 @@ def test_a_space_that_cannot_be_is_refused_with_what_is_allowed(
         ("a;b\n1;2\n", r"is separated by semicolons; allowed are commas"),
         ("a\tb\n1\t2\n", r"is separated by tabs"),
         ("a,b\n1,c=d\n", r"points\.csv: line 2: b=c=d: "),
-        ('a,b\n1,"x, y"\n', r"line 2: b=x, y is a list of values; quote it if it is one value: b='x, y'"),
+        ('a,b\n1,"x, y"\n', r"line 2: b=x, y is a list of values; .* quote it inside the cell: \"'x, y'\""),
+        ("a,\n1,2\n", r"column 2 has no name in the first line"),
+        ("a,b\n1,2\n,\n", r"line 3 has empty cells alone; allowed is a value in at least one"),
         ("a,b\n", "has no points"),
         ("", "has no points"),
     ],
@@ -315,6 +318,23 @@ def test_a_table_that_cannot_be_read_is_refused_by_its_line(
 def test_a_table_of_a_spreadsheet_begins_with_a_mark(points: Points, tmp_path: Path) -> None:
     (tmp_path / "points.csv").write_text("a,b\n1,2\n", encoding="utf-8-sig")
     assert points(mode=Mode.LIST, points=str(tmp_path / "points.csv")) == [("a=1", "b=2")]
+
+
+def test_a_blank_line_is_no_point_and_an_empty_cell_leaves_its_key_alone(
+    points: Points, tmp_path: Path
+) -> None:
+    (tmp_path / "points.csv").write_text("a,b\n1,\n\n2,3\n  \n")
+    assert points(mode=Mode.LIST, points=str(tmp_path / "points.csv")) == [("a=1",), ("a=2", "b=3")]
+
+
+def test_a_cell_that_is_quoted_as_the_error_says_is_one_value(points: Points, tmp_path: Path) -> None:
+    table = tmp_path / "points.csv"
+    table.write_text('a,b\n1,"""x"", y"\n')
+    with pytest.raises(SettingsError) as error:
+        points(points=str(table))
+    quoted = str(error.value).rpartition("inside the cell: ")[2]
+    table.write_text(f"a,b\n1,{quoted}\n")
+    assert points(mode=Mode.LIST, points=str(table)) == [("a=1", "b='\"x\", y'")]
 
 
 def test_a_json_file_of_something_else_is_named_once(points: Points, tmp_path: Path) -> None:
