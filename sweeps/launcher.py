@@ -12,17 +12,17 @@ from hydra.core.utils import JobReturn, JobStatus, configure_log, filter_overrid
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from sweeps.compose import Composer, JobConfig
-from sweeps.configs import task_config, task_view
 from sweeps.errors import JobsFailedError
-from sweeps.executor.base import Event, Job, Outcome
-from sweeps.executor.base import JobStatus as OutcomeStatus
-from sweeps.executor.local import LocalExecutor
-from sweeps.job import pack_common
-from sweeps.plan import hash_configs
-from sweeps.results import unpack_result
-from sweeps.script import require_guard
-from sweeps.settings import launcher_settings
+from sweeps.executor.local.child import pack_common
+from sweeps.executor.local.executor import LocalExecutor
+from sweeps.executor.local.main_script import require_guard
+from sweeps.executor.local.results import unpack_result
+from sweeps.jobs import Event, Job, Outcome
+from sweeps.jobs import JobStatus as OutcomeStatus
+from sweeps.plan.compose import Composer, JobConfig
+from sweeps.plan.packing import task_config, task_view
+from sweeps.plan.plan import hash_configs
+from sweeps.settings.launcher_settings import launcher_settings
 
 log = logging.getLogger(__name__)
 

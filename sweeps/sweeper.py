@@ -14,41 +14,38 @@ from pathlib import Path
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, flag_override
 
-from sweeps.aggregate import aggregate, last_record, objective_value, read_record
-from sweeps.compose import Composer
-from sweeps.configs import task_view
-from sweeps.ending import require_few_failures, require_ranked, require_uninterrupted
+from sweeps.display.json_events import Write
+from sweeps.display.preview import tell_plan
+from sweeps.display.progress import Progress, make_progress, stdout_for
+from sweeps.display.scoreboard import Scoreboard
 from sweeps.errors import SweepError
-from sweeps.executor.base import Event, Executor, Job, JobStatus, Outcome, Reason
-from sweeps.executor.local import LocalExecutor
+from sweeps.executor.contract import Executor
+from sweeps.executor.local.child import pack_common
+from sweeps.executor.local.executor import LocalExecutor
+from sweeps.executor.local.main_script import require_guard
 from sweeps.executor.stock import StockExecutor
-from sweeps.folders import JOB_FOLDERS, abandon, claim, find_sweep, shown
-from sweeps.job import pack_common
-from sweeps.json_lines import Write
-from sweeps.leaderboard import Leaderboard
-from sweeps.ledger import Ledger, Past
-from sweeps.lock import locked
-from sweeps.plan import Plan, computed_from, make_plan
-from sweeps.planner import Planner
-from sweeps.preview import Durations, tell_plan
-from sweeps.progress import Progress, make_progress, stdout_for
-from sweeps.promotion import promote_winner
-from sweeps.resume import NOTHING, Earlier, code_state, take_over
-from sweeps.reuse import Reusable
-from sweeps.scoreboard import Scoreboard
-from sweeps.script import require_guard
-from sweeps.settings import (
-    LauncherSettings,
-    SweeperSettings,
-    is_our_launcher,
-    launcher_settings,
-    sweeper_settings,
-)
-from sweeps.signals import Interruptions
+from sweeps.jobs import Event, Job, JobStatus, Outcome, Reason
+from sweeps.paths import JOB_FOLDERS, abandon, claim, find_sweep, shown
+from sweeps.plan.compose import Composer
+from sweeps.plan.packing import task_view
+from sweeps.plan.plan import Plan, computed_from, make_plan
+from sweeps.plan.planner import Planner
+from sweeps.ranking.aggregate import aggregate, objective_value
+from sweeps.ranking.exit_errors import require_few_failures, require_ranked, require_uninterrupted
+from sweeps.ranking.leaderboard import Leaderboard
+from sweeps.ranking.promotion import promote_winner
+from sweeps.settings.launcher_settings import LauncherSettings, is_our_launcher, launcher_settings
+from sweeps.settings.sweeper_settings import SweeperSettings, sweeper_settings
 from sweeps.space import Space, expand, read_space
-from sweeps.table import counted
-from sweeps.usage import BEGAN, ENDED
+from sweeps.state.durations import Durations
+from sweeps.state.ledger import Ledger, Past, last_record, read_record
+from sweeps.state.lock import locked
+from sweeps.state.resume import NOTHING, Earlier, code_state, take_over
+from sweeps.state.reuse import Reusable
+from sweeps.state.usage import BEGAN, ENDED
+from sweeps.stop_signals import Interruptions
 from tracking import ExperimentTracker, RunStatus, TrackingError
+from tracking.values.units import counted
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from tracking.errors import (
     UnknownModelError,
     UnknownRunError,
 )
-from tracking.job import job_context
+from tracking.process.sweep_context import job_context
 from tracking.records import MetricSummary, RunRecord, RunStatus
 from tracking.registry import ModelRegistry, ModelVersion, Verdict
 from tracking.run import Run, active_run

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tracking.errors import CorruptFileError, InvalidValueError, NewerFormatError, quoted
-from tracking.values import Number
+from tracking.values.jsontext import Number
 
 FORMAT = 1  # of a run folder (run.json carries it for all files beside it) and of a model version's
 

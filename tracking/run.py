@@ -1,5 +1,6 @@
 """The live handle of one run: the only thing that writes into its folder."""
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -7,17 +8,22 @@ from pathlib import Path, PurePath
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from tracking import amend, clock, failure, files
 from tracking.errors import InvalidNameError, MissingFileError, TrackingError
-from tracking.journal import journal_of
-from tracking.lines import LineEncoder
-from tracking.names import check_artifact, check_path
-from tracking.ownership import Claim
+from tracking.files import atomic, folders
+from tracking.metrics.journal import journal_of
+from tracking.metrics.line import LineEncoder
 from tracking.paths import RunPaths
+from tracking.process import traceback_text
+from tracking.process.signals import TermGuard, Terminated
 from tracking.records import RunStatus
-from tracking.signals import TermGuard, Terminated
-from tracking.store import Store
-from tracking.values import param_values
+from tracking.store import amend
+from tracking.store.ownership import Claim
+from tracking.store.store import Store
+from tracking.values import timestamps
+from tracking.values.checks import param_values
+from tracking.values.names import check_artifact, check_path
+
+log = logging.getLogger("tracking")
 
 _guard = TermGuard()
 
@@ -61,7 +67,7 @@ class Run:
     @property
     def artifacts_dir(self) -> Path:
         """The folder for files of the run; made when it is not there."""
-        files.make_dir(self._paths.artifacts)
+        folders.make_dir(self._paths.artifacts)
         return self._paths.artifacts
 
     def log(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
@@ -80,7 +86,7 @@ class Run:
         with self._journal.held():
             self._claim.take()
             known = self._store.params(self.run_id)
-            files.write_json(self._paths.params, {**known, **values}, durable=False)
+            atomic.write_json(self._paths.params, {**known, **values}, durable=False)
             self._claim.tell()
 
     def log_artifact(self, path: str | os.PathLike[str], name: str | PurePath | None = None) -> Path:
@@ -93,11 +99,11 @@ class Run:
             )
         target = self._paths.artifacts / name
         self._claim.take()
-        files.make_dir(target.parent)
+        folders.make_dir(target.parent)
         if not target.parent.resolve().is_relative_to(self._paths.artifacts.resolve()):
             raise InvalidNameError(f"artifact name {name!r} leads out of the artifacts folder through a link")
         if not (target.exists() and target.samefile(source)):
-            files.copy_file(source, target)
+            atomic.copy_file(source, target)
         return target
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
@@ -127,18 +133,18 @@ class Run:
         Finishing again is allowed, and takes in what was logged since.
         """
         final = RunStatus.final(status)
-        entry: dict[str, Any] = {"status": final.value, "finished_at": clock.now(), "error": None}
+        entry: dict[str, Any] = {"status": final.value, "finished_at": timestamps.now(), "error": None}
         text = ""
         if error is not None:
-            text, entry["error"] = failure.told(error)
+            text, entry["error"] = traceback_text.told(error)
         with _guard.deferring(), self._journal.held():
             if text:
-                files.write_bytes(self._paths.error, text.encode(), durable=False)
-                files.sync(self._paths.error)
+                atomic.write_bytes(self._paths.error, text.encode(), durable=False)
+                atomic.sync(self._paths.error)
             self._journal.finish()
-            files.sync(self._paths.params)
+            atomic.sync(self._paths.params)
             self._store.change(self.run_id, durable=True, **entry)
-            files.sync_dir(self._paths.folder.parent)
+            atomic.sync_dir(self._paths.folder.parent)
             self._is_finished = True
             self._deactivate()
 
@@ -174,7 +180,7 @@ class Run:
         except (TrackingError, OSError) as fault:
             # what went wrong in the block is what its author must see
             told = f"{self.run_id} could not be finished as {status}: {fault}"
-            files.log.error("%s", told)
+            log.error("%s", told)
             error.add_note(told)
 
     def activate(self) -> None:

@@ -7,15 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
-from tracking import compare, files
 from tracking.errors import InvalidValueError, UnknownRunError, quoted
-from tracking.job import current_job
-from tracking.names import check_label
+from tracking.files import atomic
 from tracking.paths import RunPaths
+from tracking.process.sweep_context import current_job
 from tracking.records import RunRecord
 from tracking.run import Run
-from tracking.store import Store, warn_left_out
-from tracking.values import seed_values
+from tracking.store.store import Store, warn_left_out
+from tracking.values import checks
+from tracking.values.checks import seed_values
+from tracking.values.names import check_label
 
 if TYPE_CHECKING:  # pandas is only loaded by those who ask for a frame
     import pandas as pd
@@ -118,8 +119,8 @@ class ExperimentTracker:
         With `at` "best" the best value that a run ever reached counts, not its last. Runs without a finite one do not
         take part; None when no run does. Of equal runs the oldest is the best.
         """
-        compare.check_choice("mode", mode, "max", "min")
-        compare.check_choice("at", at, "last", "best")
+        checks.check_choice("mode", mode, "max", "min")
+        checks.check_choice("at", at, "last", "best")
         found = self._store.catalog.best(metric, experiment_name, mode, at, warn_left_out)
         return self.get_run(found) if found else None
 
@@ -203,7 +204,9 @@ class ExperimentTracker:
 
         Run by run: interrupted, it may be called again. UnknownRunError when the experiment has none.
         """
-        from tracking import amend  # as in the next two methods: most processes that track never do this
+        from tracking.store import (
+            amend,  # as in the next two methods: most processes that track never do this
+        )
 
         check_label("experiment name", new_name)
         run_ids = amend.runs_of(self._store, check_label("experiment name", experiment_name))
@@ -221,7 +224,7 @@ class ExperimentTracker:
 
         RunInUseError when it is running, or when a registered model version came from it.
         """
-        from tracking import trash
+        from tracking.store import trash
 
         with self._lock:
             opened = self._open.pop(run_id, None)
@@ -233,7 +236,7 @@ class ExperimentTracker:
 
     def restore_run(self, run_id: str) -> None:
         """Bring a deleted run back under the id it had; UnknownRunError when the trash has none."""
-        from tracking import trash
+        from tracking.store import trash
 
         trash.restore(self._store, run_id)
         self._store.publisher.stage(run_id)
@@ -268,7 +271,7 @@ class ExperimentTracker:
         with self._lock:
             run = self._open.get(run_id)
             if run is None:
-                with files.writing(self._store.paths.runs):  # who asks for a handle is about to write
+                with atomic.writing(self._store.paths.runs):  # who asks for a handle is about to write
                     self._store.require(run_id)
                 run = self._open[run_id] = Run(self._store, run_id)
                 if len(self._open) > MAX_OPEN:

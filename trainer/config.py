@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from tracking import InvalidNameError
-from tracking.names import check_artifact, check_component, check_label
+from tracking.values.names import check_artifact, check_component, check_label
 from trainer.errors import ConfigError
 from trainer.schema import FREE, LOGGED_PER_EPOCH, MODEL_KEYS, SECTIONS, TARGETS, Limits, Root
 from trainer.sources import source_problems

@@ -1,7 +1,7 @@
 """Typed configs of the plug-ins: what ``hydra.sweeper.*`` and ``hydra.launcher.*`` accept.
 
 Every Hydra app on the machine imports this module, so it knows nothing but Hydra's config store.
-Each field is documented where it is acted upon, in ``sweeps.settings``.
+Each field is documented where it is acted upon, in ``sweeps.settings.sweeper_settings``.
 """
 
 from dataclasses import dataclass, field
@@ -86,7 +86,7 @@ class LauncherConf:
 # A callback's config is no dataclass, because Hydra keeps callbacks in a dict of whatever each of them takes.
 CALLBACKS: dict[str, Any] = {
     "podium": {
-        "_target_": "tracking.hydra_callback.TrackingCallback",
+        "_target_": "tracking.integrations.hydra.TrackingCallback",
         "store": None,  # where the runs live; the sweeper's store, or experiments, when null
         "experiment": None,  # the runs' experiment; Hydra's name of the job when null
     }

@@ -42,7 +42,7 @@ class PodiumSweeper(Sweeper):
         What a sweep has to say of its end is one message on stderr and an exit code, 128 plus the number of the
         signal that stopped it. With ``HYDRA_FULL_ERROR=1`` it is raised.
         """
-        from sweeps.console import open_streams, say_on_stderr
+        from sweeps.display.console import open_streams, say_on_stderr
         from sweeps.errors import SweepError
         from sweeps.sweeper import run
 

@@ -1,4 +1,4 @@
-"""The command line ``python -m sweeps``: a thin layer over `sweeps.standing` and `sweeps.aggregate`."""
+"""The command line ``python -m sweeps``: a thin layer over `sweeps.ranking.status` and `sweeps.ranking.aggregate`."""
 
 from sweeps.cli.app import main
 

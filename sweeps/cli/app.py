@@ -17,14 +17,14 @@ from tracking.version import __version__
 
 # the name, and the function in a module of sweeps.cli
 COMMANDS: dict[str, str] = {
-    "list": "listing:list_sweeps",
-    "show": "listing:show",
+    "list": "show:list_sweeps",
+    "show": "show:show",
     "jobs": "jobs:jobs",
     "logs": "jobs:logs",
     "leaderboard": "ranking:leaderboard",
     "aggregate": "ranking:aggregate",
-    "resume": "life:resume",
-    "cancel": "life:cancel",
+    "resume": "resume:resume",
+    "cancel": "resume:cancel",
 }
 
 HELP = """Look at sweeps, end them, and go on with them.

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from sweeps.errors import SweepError
-from sweeps.ledger import read_outcomes, read_runs
-from sweeps.plan import Plan
+from sweeps.plan.plan import Plan
+from sweeps.state.ledger import read_outcomes, read_runs
 
 
 def find_job(folder: Path, plan: Plan, job: str) -> int:

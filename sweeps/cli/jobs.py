@@ -11,13 +11,14 @@ import typer
 from sweeps.cli.finding import find_job
 from sweeps.cli.options import DEFAULT_STORE, JobArgument, JsonOption, StoreOption, SweepArgument
 from sweeps.cli.saying import say, say_json, say_table
+from sweeps.display.tables import Column, number, status_column, swept_columns
 from sweeps.errors import SweepError
-from sweeps.folders import find_sweep, job_folder
-from sweeps.ledger import read_outcomes
-from sweeps.lock import parent_of
-from sweeps.plan import Plan
-from sweeps.standing import JobStanding, JobState, Standing, standing, under_way
-from sweeps.table import Column, duration, number, status_column, swept_columns
+from sweeps.paths import find_sweep, job_folder
+from sweeps.plan.plan import Plan
+from sweeps.ranking.status import JobStanding, JobState, Standing, standing
+from sweeps.state.ledger import read_outcomes, under_way
+from sweeps.state.lock import parent_of
+from tracking.values.units import format_clock
 
 POLL_S = 0.2
 BADLY_ENDED = (JobState.FAILED, JobState.KILLED)
@@ -117,7 +118,7 @@ def _show(found: Standing, chosen: list[JobStanding]) -> None:
             *swept_columns(found.plan.swept, [row.point for row in rows]),
             Column(found.board.objective.label, [number(row.objective) for row in rows]),
             *([Column("attempt", attempts, drop=4)] if set(attempts) - {"1", "-"} else []),
-            Column("time", [duration(row.duration_s) for row in rows], drop=5),
+            Column("time", [format_clock(row.duration_s) for row in rows], drop=5),
             status_column([job.row.how if job.row.reused else str(job.state) for job in chosen]),
         ]
     )

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from sweeps.aggregate import aggregate as aggregate_sweep
-from sweeps.aggregate import rank
 from sweeps.cli.options import DEFAULT_STORE, JsonOption, StoreOption, SweepArgument
 from sweeps.cli.saying import say, say_json
-from sweeps.console import make_console
-from sweeps.folders import find_sweep
-from sweeps.leaderboard import Leaderboard, as_plain
-from sweeps.table import show_leaderboard
+from sweeps.display.console import make_console
+from sweeps.display.tables import show_leaderboard
+from sweeps.paths import find_sweep
+from sweeps.ranking.aggregate import aggregate as aggregate_sweep
+from sweeps.ranking.aggregate import rank
+from sweeps.ranking.leaderboard import Leaderboard, as_plain
 
 
 def leaderboard(

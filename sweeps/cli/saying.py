@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from sweeps.console import make_console
-from sweeps.table import Column, fitting_table
-from tracking.files import encode
+from sweeps.display.console import make_console
+from sweeps.display.tables import Column, fitting_table
+from tracking.values.jsontext import encode
 
 
 def say(text: str, style: str = "") -> None:

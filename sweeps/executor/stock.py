@@ -23,10 +23,11 @@ from hydra.experimental.callback import Callback
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from sweeps.executor.base import Event, Job, JobStatus, Listener, Outcome, Reason
-from sweeps.faults import one_line, several_lines, summary
-from sweeps.results import plain_value
-from sweeps.settings import SweeperSettings
+from sweeps.executor.contract import Listener
+from sweeps.executor.failure_text import one_line, several_lines, summary
+from sweeps.executor.local.results import plain_value
+from sweeps.jobs import Event, Job, JobStatus, Outcome, Reason
+from sweeps.settings.sweeper_settings import SweeperSettings
 from tracking import ExperimentTracker, RunRecord, RunStatus, TrackingError, job_context
 
 STOPPED = "the sweep was stopped"

@@ -10,10 +10,10 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from sweeps.errors import SettingsError
-from sweeps.settings import SpaceSettings
+from sweeps.settings.sweeper_settings import SpaceSettings
 from sweeps.space.axes import Point, name_of, parsed, values_of
 from tracking import TrackingError
-from tracking.query import Query, close_names, lookup, parse_query
+from tracking.search.query import Query, close_names, lookup, parse_query
 
 REMEMBERED = 1_000  # configs, for points that come again
 ConfigOf = Callable[[Point], Mapping[str, Any]]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from sweeps.errors import SettingsError
-from sweeps.settings import Mode, SpaceSettings
+from sweeps.settings.sweeper_settings import Mode, SpaceSettings
 from sweeps.space.axes import MOST, Axis, Interval, Point
 from sweeps.space.conditions import Conditions, ConfigOf
 from sweeps.space.read import Part, Space

@@ -5,24 +5,19 @@ so the command line wins over everything in files.
 """
 
 import contextlib
-import csv
-import io
-import json
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
-from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import IntervalSweep, Override, Quote, QuotedString
-from hydra.errors import HydraException
+from hydra.core.override_parser.types import IntervalSweep, Override
 
 from sweeps.errors import SettingsError
-from sweeps.settings import SpaceSettings
+from sweeps.settings.sweeper_settings import SpaceSettings
 from sweeps.space.axes import MOST, Axis, Interval, Point, name_of, values_of
+from sweeps.space.points import points_axis, read_points
 
 
 @dataclass(frozen=True)
@@ -70,7 +65,7 @@ def _read_space(settings: SpaceSettings, arguments: Sequence[str], parser: Overr
         merged = {**shared, **_read(parser, _lines(params)), **given}
         axes = [each for each in merged.values() if not isinstance(each, str)]
         if points is not None:
-            axes = [_points_axis(points, parser), *axes]
+            axes = [points_axis(points, parser), *axes]
             clash = {name for name in axes[0].names if name in merged}
             if clash:
                 raise SettingsError(f"points and an override both set {', '.join(sorted(clash))}")
@@ -78,88 +73,6 @@ def _read_space(settings: SpaceSettings, arguments: Sequence[str], parser: Overr
     common = [line for line in parts[0].fixed if all(line in part.fixed for part in parts)]
     own = (Part(tuple(line for line in part.fixed if line not in common), part.axes) for part in parts)
     return Space(tuple(common), tuple(own))
-
-
-def read_points(source: str | Path | Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Read points, each a mapping of keys to values as an override writes them, from a CSV or JSON file or a list.
-
-    An empty cell leaves its key alone. Raises `SettingsError` that names the file, the line and what is wrong.
-    """
-    if not isinstance(source, str | Path):
-        return _rows(source, "points")
-    path = Path(source)
-    try:
-        text = path.read_text(encoding="utf-8-sig")  # spreadsheets begin their CSV with a mark
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"points={path}: cannot be read: {error}") from error
-    if path.suffix.lower() == ".json":
-        try:
-            content = json.loads(text)
-        except ValueError as error:
-            raise SettingsError(f"points={path}: {error}") from error
-        return _rows(content, f"points={path}")
-    if path.suffix.lower() != ".csv":
-        raise SettingsError(f"points={path}: allowed are a .csv file, a .json file or a list of mappings")
-    return _table(text, f"points={path}")
-
-
-def _table(text: str, source: str) -> list[dict[str, str]]:
-    lines = csv.reader(io.StringIO(text), skipinitialspace=True)
-    names = [name.strip() for name in next(lines, [])]
-    _require_names(names, source)
-    rows = []
-    for cells in lines:
-        where = f"{source}: line {lines.line_num}"
-        if len(cells) < 2 and not "".join(cells).strip():
-            continue  # a blank line is no point
-        if len(cells) > len(names):
-            raise SettingsError(f"{where} has more cells than the first line has names")
-        row = {name: cell.strip() for name, cell in zip(names, cells, strict=False) if cell.strip()}
-        if not row:
-            raise SettingsError(f"{where} has empty cells alone; allowed is a value in at least one")
-        for name, cell in row.items():
-            _require_value(name, cell, where)
-        rows.append(row)
-    return _some(rows, source)
-
-
-def _require_names(names: list[str], source: str) -> None:
-    """Raise `SettingsError` for a first line that does not name each column, once, between commas."""
-    for separator, called in ((";", "semicolons"), ("\t", "tabs")):
-        if any(separator in name for name in names):
-            raise SettingsError(f"{source}: is separated by {called}; allowed are commas")
-    if "" in names:
-        raise SettingsError(f"{source}: column {names.index('') + 1} has no name in the first line")
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise SettingsError(f"{source}: has more than one column {twice[0]}")
-
-
-def _require_value(name: str, cell: str, where: str) -> None:
-    """Raise `SettingsError` for a cell that cannot be read as an override, or has more than one value."""
-    line = f"{name}={cell}"
-    try:
-        override = OverridesParser.create().parse_override(line)
-    except HydraException as error:
-        raise SettingsError(f"{where}: {line}: {' '.join(str(error).split())}") from error
-    if override.is_sweep_override():
-        quoted = written(cell).replace('"', '""')
-        raise SettingsError(
-            f'{where}: {line} is a list of values; if it is one value, quote it inside the cell: "{quoted}"'
-        )
-
-
-def written(value: Any) -> str:
-    """Write a value as the override grammar reads it."""
-    return str(Override._get_value_element_as_str(_quoted(value)))
-
-
-def _quoted(value: Any) -> Any:
-    if isinstance(value, str):
-        return QuotedString(value, Quote.single)
-    if isinstance(value, Mapping):
-        return {key: _quoted(item) for key, item in value.items()}
-    return [_quoted(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 @contextlib.contextmanager
@@ -171,38 +84,6 @@ def _drawing_from(seed: int) -> Iterator[None]:
         yield
     finally:
         random.setstate(state)
-
-
-def _rows(points: Any, source: str) -> list[dict[str, str]]:
-    if not isinstance(points, Sequence) or isinstance(points, str):
-        raise SettingsError(f"{source}: must be a list of mappings, not {type(points).__name__}")
-    for number, point in enumerate(points):
-        if not isinstance(point, Mapping) or not point:
-            raise SettingsError(
-                f"{source}: point {number} must be a mapping of at least one key to a value, not {point!r}"
-            )
-    return _some([{str(key): written(value) for key, value in point.items()} for point in points], source)
-
-
-def _some(rows: list[dict[str, str]], source: str) -> list[dict[str, str]]:
-    if not rows:
-        raise SettingsError(f"{source}: has no points, so there is no job to run")
-    return rows
-
-
-def _points_axis(points: Sequence[Mapping[str, str]], parser: OverridesParser) -> Axis:
-    names: dict[str, None] = {}
-    choices = []
-    for point in points:
-        overrides = parser.parse_overrides([f"{key}={value}" for key, value in point.items()])
-        for override in overrides:
-            if override.is_sweep_override():
-                raise SettingsError(
-                    f"points: {override.input_line} is a sweep of its own; quote it if it is a value"
-                )
-        names |= dict.fromkeys(map(name_of, overrides))
-        choices.append(tuple(str(override.input_line) for override in overrides))
-    return Axis(tuple(names), tuple(choices))
 
 
 def _lines(params: Mapping[str, str]) -> list[str]:

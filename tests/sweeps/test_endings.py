@@ -11,9 +11,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import APP, Sweep, await_true
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from quadratic import APP, Sweep, await_true
 
 from sweeps import aggregate
 from tracking import ExperimentTracker

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command_line import Say
 
 from tracking import ExperimentTracker, ModelRegistry
 from tracking.cli.app import main
@@ -92,9 +93,6 @@ def models(store: Path) -> ModelRegistry:
         )
         registry.promote("ctr", version.version, reason="better")
     return registry
-
-
-Say = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture

@@ -14,11 +14,11 @@ from typing import Annotated
 
 import typer
 
-from tracking.cli import output
-from tracking.cli.casting import PlainCommand, PlainGroup
 from tracking.cli.commands import ASKED_TO_COMPLETE, COMMANDS, function_of
 from tracking.cli.notices import noticed
 from tracking.cli.short_forms import expand, unknown_word
+from tracking.cli.toolkit import output
+from tracking.cli.toolkit.fast_typer import PlainCommand, PlainGroup
 from tracking.errors import InvalidValueError, QueryError, TrackingError
 from tracking.version import __version__
 

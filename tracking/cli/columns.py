@@ -7,10 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from tracking.cli import output
+from tracking.cli.toolkit import output
 from tracking.errors import CorruptFileError
-from tracking.names import natural_key
-from tracking.query import (
+from tracking.search.query import (
     Field,
     FieldKind,
     MetricPart,
@@ -20,6 +19,7 @@ from tracking.query import (
     parse_fields,
     resolve,
 )
+from tracking.values.names import natural_key
 
 RUN_ID = Field(FieldKind.RUN, "run_id")
 MOST_METRICS = 8  # columns that a table on a terminal has of its own accord

@@ -5,14 +5,14 @@ The shell's script asks with `python -m tracking --complete WORD...`, the last w
 
 from collections.abc import Iterable, Sequence
 
-from tracking.cli import output
 from tracking.cli.commands import COMMANDS, parameters_of, valued_options
 from tracking.cli.options import JsonOption
 from tracking.cli.short_forms import store_of
+from tracking.cli.toolkit import output
 from tracking.errors import TrackingError
-from tracking.query import parse_field
-from tracking.query.fields import RUN_FIELDS
-from tracking.store import Store
+from tracking.search.query import parse_field
+from tracking.search.query.fields import RUN_FIELDS
+from tracking.store.store import Store
 
 SCRIPT = """_podium_tracking() {
     local IFS=$'\\n'

@@ -6,9 +6,9 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from tracking.cli import output
+from tracking.cli.toolkit import output
 from tracking.errors import InvalidValueError, TrackingError
-from tracking.store import Store
+from tracking.store.store import Store
 from tracking.tracker import ExperimentTracker
 
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

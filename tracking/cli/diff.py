@@ -7,14 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from tracking.cli import output
 from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
-from tracking.cli.remembered import read_optional
+from tracking.cli.provenance import read_optional
+from tracking.cli.toolkit import output
 from tracking.errors import CorruptFileError
-from tracking.names import natural_key
 from tracking.records import RunRecord
-from tracking.store import Store
-from tracking.values import Number
+from tracking.store.store import Store
+from tracking.values.jsontext import Number
+from tracking.values.names import natural_key
 
 Section = dict[str, Any]
 Sections = dict[str, Section]

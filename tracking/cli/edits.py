@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from tracking import amend
 from tracking.cli.confirm import ExperimentOption, FilterOption, Outcome, chosen_runs, each, tell
 from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.errors import InvalidValueError, TrackingError
-from tracking.names import check_label
 from tracking.records import RunStatus
-from tracking.store import Store
+from tracking.store import amend
+from tracking.store.store import Store
+from tracking.values.names import check_label
 
 Runs = Annotated[list[str], typer.Argument(metavar="RUN", help="The ids of runs.")]
 

@@ -2,7 +2,7 @@
 
 from tracking.errors import CorruptFileError, TrackingError
 from tracking.records import RunRecord
-from tracking.store import Store
+from tracking.store.store import Store
 
 
 def runs_of(

@@ -3,10 +3,10 @@
 import math
 from typing import Any
 
-from tracking.cli import output
 from tracking.cli.ranking import Ranking
-from tracking.comparison import MISSING, Columns, Comparison
-from tracking.names import natural_key
+from tracking.cli.toolkit import output
+from tracking.search.comparison import MISSING, Columns, Comparison
+from tracking.values.names import natural_key
 
 
 def say_groups(

@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from tracking.cli import output
 from tracking.cli.columns import ColumnsOption, LimitOption, SortOption
 from tracking.cli.experiment import check_known
 from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.cli.search import search
+from tracking.cli.toolkit import output
 from tracking.errors import CorruptFileError, InvalidValueError
 from tracking.records import RunStatus
-from tracking.store import Store
+from tracking.store.store import Store
 
 MOST_IDS = 100  # that are written one by one; more of them are drawn together
 

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from tracking.cli import output
 from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
+from tracking.cli.toolkit import output
 from tracking.errors import CorruptFileError, UnknownModelError
 from tracking.registry import EventKind, ModelEvent, ModelRegistry, ModelVersion
 

@@ -5,8 +5,9 @@ import logging
 import sys
 from collections.abc import Iterator
 
-from tracking import files
-from tracking.cli import output
+from tracking.cli.toolkit import output
+
+log = logging.getLogger("tracking")
 
 LEFT_OUT = "left out: "
 
@@ -33,8 +34,8 @@ class Notices(logging.Handler):
 def noticed() -> Iterator[Notices]:
     """Tell what is logged inside."""
     notices = Notices()
-    files.log.addHandler(notices)
+    log.addHandler(notices)
     try:
         yield notices
     finally:
-        files.log.removeHandler(notices)
+        log.removeHandler(notices)

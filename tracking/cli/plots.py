@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tracking.cli import output
 from tracking.cli.experiment import runs_of
 from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
+from tracking.cli.toolkit import output
 from tracking.errors import TrackingError, UnknownRunError
-from tracking.history import read_history
-from tracking.names import natural_key
+from tracking.metrics.history import read_history
 from tracking.plots import (
     Along,
     At,
@@ -30,7 +29,8 @@ from tracking.plots import (
     write_figure,
 )
 from tracking.records import RunRecord, RunStatus
-from tracking.store import Store
+from tracking.store.store import Store
+from tracking.values.names import natural_key
 
 if TYPE_CHECKING:  # matplotlib is only loaded by those who draw
     from matplotlib.figure import Figure

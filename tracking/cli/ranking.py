@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tracking import compare
+from tracking import objective
 from tracking.errors import TrackingError
-from tracking.names import natural_key
 from tracking.records import RunRecord
+from tracking.values.names import natural_key
 
 
 class Ranking(NamedTuple):
@@ -19,7 +19,7 @@ class Ranking(NamedTuple):
     @property
     def best(self) -> RunRecord | None:
         """The best one, if any has the metric."""
-        return compare.best(self.runs, self.metric, self.mode) if self.metric else None
+        return objective.best(self.runs, self.metric, self.mode) if self.metric else None
 
 
 def rank(runs: Sequence[RunRecord], metric: str | None, mode: str | None) -> Ranking:
@@ -33,10 +33,10 @@ def rank(runs: Sequence[RunRecord], metric: str | None, mode: str | None) -> Ran
             f"no run of {runs[0].experiment_name!r} has the metric {metric!r}; it has: {', '.join(names) or 'none'}"
         )
     swept_for, its_mode = _sweeps_objective(runs)
-    chosen_metric = metric or swept_for or compare.best_available_metric(runs)
+    chosen_metric = metric or swept_for or objective.best_available_metric(runs)
     suits = its_mode if chosen_metric == swept_for else None
-    direction = mode or suits or compare.mode_of(chosen_metric or "")
-    return Ranking(chosen_metric, direction, compare.ranked(runs, chosen_metric or "", direction))
+    direction = mode or suits or objective.mode_of(chosen_metric or "")
+    return Ranking(chosen_metric, direction, objective.ranked(runs, chosen_metric or "", direction))
 
 
 def _sweeps_objective(runs: Sequence[RunRecord]) -> tuple[str | None, str | None]:

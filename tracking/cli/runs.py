@@ -5,8 +5,6 @@ from typing import Annotated, Any
 
 import typer
 
-from tracking import compare as comparison
-from tracking.cli import output
 from tracking.cli.columns import (
     RUN_ID,
     ColumnsOption,
@@ -24,11 +22,13 @@ from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.cli.ranking import Ranking, rank
 from tracking.cli.search import check_limit
 from tracking.cli.show import say_params
+from tracking.cli.toolkit import output
 from tracking.errors import InvalidValueError, TrackingError
-from tracking.names import natural_key
-from tracking.query import Field, FieldKind, MetricPart, Names, arrange, parse_order, value_of
 from tracking.records import RunRecord, RunStatus
-from tracking.store import Store
+from tracking.search.query import Field, FieldKind, MetricPart, Names, arrange, parse_order, value_of
+from tracking.store.store import Store
+from tracking.values import checks as comparison
+from tracking.values.names import natural_key
 
 Experiment = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="Its name.")]
 MetricOption = Annotated[

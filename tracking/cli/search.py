@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from tracking.cli import output
 from tracking.cli.columns import (
     RUN_ID,
     ColumnsOption,
@@ -18,9 +17,10 @@ from tracking.cli.columns import (
     warn_unknown,
 )
 from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
+from tracking.cli.toolkit import output
 from tracking.errors import CorruptFileError, InvalidValueError
-from tracking.query import parse_order, parse_query
-from tracking.store import Store
+from tracking.search.query import parse_order, parse_query
+from tracking.store.store import Store
 
 
 def search(

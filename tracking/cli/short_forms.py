@@ -8,7 +8,7 @@ from pathlib import Path
 from tracking.cli.commands import COMMANDS, valued_options
 from tracking.cli.options import DEFAULT_STORE, STORE_VARIABLE
 from tracking.errors import TrackingError
-from tracking.store import Store
+from tracking.store.store import Store
 
 
 def expand(arguments: Sequence[str]) -> list[str]:

@@ -5,14 +5,14 @@ from typing import Annotated, Any
 
 import typer
 
-from tracking.cli import output
 from tracking.cli.columns import elapsed
 from tracking.cli.facts import facts
 from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
-from tracking.cli.remembered import artifacts, code_line, environment_lines, printed, read_optional
+from tracking.cli.provenance import artifacts, code_line, environment_lines, printed, read_optional
+from tracking.cli.toolkit import output
 from tracking.errors import CorruptFileError
 from tracking.records import RunRecord
-from tracking.store import Store
+from tracking.store.store import Store
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
 

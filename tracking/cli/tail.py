@@ -7,16 +7,16 @@ from typing import Annotated
 
 import typer
 
-from tracking import clock
-from tracking.cli import output
 from tracking.cli.columns import elapsed
 from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.cli.show import RunArgument
-from tracking.following import Follower, whole_history
-from tracking.lines import Line
+from tracking.cli.toolkit import output
+from tracking.metrics.follow import Follower, whole_history
+from tracking.metrics.line import Line
 from tracking.records import RunRecord, RunStatus
-from tracking.scan import shown_status
-from tracking.store import Store
+from tracking.store.scan import shown_status
+from tracking.store.store import Store
+from tracking.values import timestamps
 
 POLL_S = 0.2
 EXIT_CODES = {RunStatus.COMPLETED: 0, RunStatus.RUNNING: 0, RunStatus.FAILED: 3, RunStatus.KILLED: 4}
@@ -78,7 +78,7 @@ def _say(lines: Sequence[Line], *, as_json: bool) -> None:
 
 def _text(line: Line) -> str:
     try:
-        moment = f"{clock.parse(line.timestamp):%H:%M:%S}"
+        moment = f"{timestamps.parse(line.timestamp):%H:%M:%S}"
     except ValueError:
         moment = line.timestamp  # other code writes what it likes
     words = [moment] if moment else []

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from tracking.cli import output
 from tracking.cli.confirm import ExperimentOption, FilterOption, runs_text
 from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
+from tracking.cli.toolkit import output
 from tracking.errors import InvalidValueError, TrackingError, quoted
-from tracking.store import Store
+from tracking.store.store import Store
 from tracking.tracker import ExperimentTracker
 from tracking.transfer import (
     Imported,

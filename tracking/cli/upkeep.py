@@ -5,12 +5,11 @@ import logging
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
 
-from tracking import files, leftovers, trash
-from tracking.cli import output
 from tracking.cli.confirm import (
     ExperimentOption,
     FilterOption,
@@ -23,11 +22,15 @@ from tracking.cli.confirm import (
 )
 from tracking.cli.confirm import Outcome as Done
 from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
-from tracking.doctor import Examination, Outcome
+from tracking.cli.toolkit import output
+from tracking.doctor import Examination, Outcome, leftovers
 from tracking.doctor import examine as look_through
-from tracking.errors import CorruptFileError
-from tracking.quantities import byte_count, size_text, time_span
-from tracking.store import Store
+from tracking.errors import CorruptFileError, InvalidValueError, quoted
+from tracking.store import trash
+from tracking.store.store import Store
+from tracking.values.units import format_size, parse_duration, parse_size
+
+log = logging.getLogger("tracking")
 
 Runs = Annotated[list[str] | None, typer.Argument(metavar="RUN", help="The ids of runs.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
@@ -99,13 +102,20 @@ def show_trash(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) 
                 run.experiment_name,
                 f"{run.deleted_at:%Y-%m-%d %H:%M:%S}",
                 run.deleted_by,
-                size_text(run.size_bytes),
+                format_size(run.size_bytes),
             ]
             for run in runs
         ]
         output.table(["run_id", "experiment", "deleted", "by", "size"], rows)
-        output.say(f"\n{size_text(sum(run.size_bytes for run in runs))} in all")
+        output.say(f"\n{format_size(sum(run.size_bytes for run in runs))} in all")
     return 0
+
+
+def _span(text: str) -> timedelta:
+    try:
+        return timedelta(seconds=parse_duration(text, needs_unit=True))  # of a bare 30, days may be meant
+    except OverflowError:
+        raise InvalidValueError(f"{quoted(text)} is longer than a calendar reaches") from None
 
 
 def gc(
@@ -128,8 +138,8 @@ def gc(
     """
     place = Store(store)
     limits: dict[str, Any] = {
-        "older_than": None if older_than is None else time_span(older_than),
-        "keep_bytes": None if max_size is None else byte_count(max_size),
+        "older_than": None if older_than is None else _span(older_than),
+        "keep_bytes": None if max_size is None else parse_size(max_size),
     }
     plan = trash.purge(place, **limits, dry_run=True)
     temporary = sorted(leftovers.find_leftovers(place.paths))
@@ -153,7 +163,7 @@ def gc(
         )
         return 0
     verb = "Would remove" if dry_run else "Removed"
-    output.say(f"{verb} {runs_text([run.run_id for run in plan.runs])}: {size_text(plan.freed_bytes)}")
+    output.say(f"{verb} {runs_text([run.run_id for run in plan.runs])}: {format_size(plan.freed_bytes)}")
     if temporary:
         output.say(f"{verb} {len(temporary)} leftovers of killed processes")
     for run_id, reason in plan.kept.items():
@@ -213,12 +223,12 @@ def reindex(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> 
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
     """Keep the log from saying again what the findings say."""
-    before = files.log.level
-    files.log.setLevel(logging.ERROR)
+    before = log.level
+    log.setLevel(logging.ERROR)
     try:
         yield
     finally:
-        files.log.setLevel(before)
+        log.setLevel(before)
 
 
 def _say_findings(seen: Examination) -> None:

@@ -11,15 +11,15 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from tracking import clock
-from tracking.amend import last_sign_of_life
-from tracking.cli import output
 from tracking.cli.columns import ColumnsOption, chosen, elapsed, label, not_shown, plain, shown, usual
 from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
+from tracking.cli.toolkit import output
 from tracking.errors import CorruptFileError, InvalidValueError
-from tracking.query import Field, FieldKind, MetricPart, parse_field
 from tracking.records import RunStatus
-from tracking.store import Store
+from tracking.search.query import Field, FieldKind, MetricPart, parse_field
+from tracking.store.amend import last_sign_of_life
+from tracking.store.store import Store
+from tracking.values import timestamps
 
 RUN_ID, STATUS, CREATED, DURATION = map(parse_field, ("run_id", "status", "created_at", "duration_s"))
 SHORTEST_S = 0.1  # between two looks
@@ -179,7 +179,9 @@ def _seconds(
             end = (
                 datetime.now().astimezone()
                 if status is RunStatus.RUNNING
-                else clock.parse(last_sign_of_life(store.paths.run(run_id), {"created_at": str(created)}))
+                else timestamps.parse(
+                    last_sign_of_life(store.paths.run(run_id), {"created_at": str(created)})
+                )
             )
         except OSError:
             return None  # it was deleted a moment ago

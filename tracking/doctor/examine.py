@@ -2,13 +2,13 @@
 
 from functools import partial
 
-from tracking import leftovers
+from tracking.doctor import leftovers
 from tracking.doctor.findings import Examination, Fault, Outcome
-from tracking.doctor.indexed import examine_index
-from tracking.doctor.models import examine_models
-from tracking.doctor.published import examine_metadata
-from tracking.doctor.runs import examine_runs
-from tracking.store import Store
+from tracking.doctor.index import examine_index
+from tracking.doctor.metadata import examine_metadata
+from tracking.doctor.model_checks import examine_models
+from tracking.doctor.run_checks import examine_runs
+from tracking.store.store import Store
 
 
 def examine(store: Store, *, repair: bool = True) -> Examination:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from tracking.errors import CorruptFileError, TrackingError
-from tracking.store import Store
+from tracking.store.store import Store
 
 
 class Fault(StrEnum):

@@ -4,10 +4,10 @@ Plain data go in, a matplotlib figure comes out, and `write_figure` makes a file
 first call.
 """
 
+from tracking.objective import At, Mode, Objective
 from tracking.plots.bands import draw_bands, seed_groups
 from tracking.plots.curve import Along, Curve, curve_of
 from tracking.plots.curves import draw_curves
-from tracking.plots.objective import At, Mode, Objective
 from tracking.plots.parallel import draw_parallel
 from tracking.plots.picture import PictureFormat, write_figure
 from tracking.plots.scatter import draw_scatter

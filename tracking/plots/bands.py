@@ -11,14 +11,15 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tracking.comparison import key_of, without_seeds
 from tracking.errors import TrackingError
+from tracking.objective import Objective
 from tracking.plots.curve import COLUMNS, Curve
 from tracking.plots.curves import marked, smoothing, step_label, unplaced
+from tracking.plots.entrants import count_of
 from tracking.plots.lines import Line, draw_lines
-from tracking.plots.objective import Objective, count_of
 from tracking.plots.scales import text_of
 from tracking.records import RunRecord
+from tracking.search.comparison import key_of, without_seeds
 
 if TYPE_CHECKING:  # matplotlib is only loaded by those who draw
     from matplotlib.figure import Figure

@@ -10,9 +10,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from tracking import clock
 from tracking.errors import InvalidValueError, TrackingError, quoted
-from tracking.plots.objective import FARTHEST, Objective
+from tracking.objective import Objective
+from tracking.plots.entrants import FARTHEST
+from tracking.values import timestamps
 
 Points = Sequence[Mapping[str, Any]]
 
@@ -104,7 +105,7 @@ def curve_of(label: str, points: Points, along: Along = Along.STEP, start: datet
 
 def _seconds(point: Mapping[str, Any], start: datetime, label: str) -> float:
     try:
-        return (clock.parse(point["timestamp"]) - start).total_seconds()
+        return (timestamps.parse(point["timestamp"]) - start).total_seconds()
     except ValueError:
         raise TrackingError(
             f"{label} has a point with the time {quoted(point['timestamp'])}, which is no time; draw it by step"

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tracking.errors import TrackingError
+from tracking.objective import Mode, Objective
 from tracking.plots.curve import Curve
+from tracking.plots.entrants import FARTHEST, count_of
 from tracking.plots.lines import Line, draw_lines
-from tracking.plots.objective import FARTHEST, Mode, Objective, count_of
 from tracking.plots.sheet import number
 
 if TYPE_CHECKING:  # matplotlib is only loaded by those who draw

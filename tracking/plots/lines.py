@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tracking.objective import Mode, Objective
 from tracking.plots.colours import COLOURS, QUIET, ColourScale, colour_bar, density
 from tracking.plots.curve import Curve
-from tracking.plots.objective import Mode, Objective, check_best, count_of, has_place
+from tracking.plots.entrants import check_best, count_of, has_place
 from tracking.plots.sheet import GREY, INK, key, literal, log_axis, number, plain, sheet
 
 if TYPE_CHECKING:  # matplotlib is only loaded by those who draw

@@ -7,8 +7,9 @@ one shows which colour is which value.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from tracking.objective import Mode, Objective
 from tracking.plots.colours import COLOURS, QUIET, ColourScale, density
-from tracking.plots.objective import Mode, Objective, check_best, entrants
+from tracking.plots.entrants import check_best, entrants
 from tracking.plots.scales import FEW, Scale, ScaleKind, scale_of, text_of
 from tracking.plots.scatter import chosen_params
 from tracking.plots.sheet import GREY, INK, families, key, literal, number, sheet, told_apart

@@ -5,8 +5,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tracking import files, given_files
 from tracking.errors import InvalidValueError, quoted
+from tracking.files import atomic
 
 if TYPE_CHECKING:  # matplotlib is only loaded by those who draw
     from matplotlib.figure import Figure
@@ -46,6 +46,6 @@ def write_figure(path: Path, figure: "Figure") -> Path:
     # the salt makes the names inside an SVG the same each time; there is no other way to give it
     with matplotlib.rc_context({"svg.hashsalt": "podium", "svg.fonttype": "path", "pdf.fonttype": 42}):
         figure.savefig(picture, format=kind.value, metadata=dates[kind])
-    with given_files.filling(path) as (_, handle):
-        files.write_all(handle, picture.getvalue())
+    with atomic.filling(path) as (_, handle):
+        atomic.write_all(handle, picture.getvalue())
     return path

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from tracking.names import natural_key
-from tracking.plots.objective import has_place
+from tracking.plots.entrants import has_place
 from tracking.plots.sheet import number
 from tracking.records import RunRecord
+from tracking.values.names import natural_key
 
 NONE = "none"  # how an absent value is shown
 FEW = 6  # so many different values are ticks themselves

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tracking.errors import TrackingError
+from tracking.objective import Objective
 from tracking.plots.colours import COLOURS, QUIET, density
-from tracking.plots.objective import Entrants, Objective, check_best, entrants
+from tracking.plots.entrants import Entrants, check_best, entrants
 from tracking.plots.scales import FEW, Scale, ScaleKind, param_names, rank_correlation, scale_of
 from tracking.plots.sheet import GREY, INK, log_axis, number, plain, sheet, told_apart
 from tracking.records import RunRecord

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from tracking.secrets import MASK, is_secret, is_secret_text, masked, masked_urls
+from tracking.values.secrets import MASK, is_secret, is_secret_text, masked, masked_urls
 
 _PLAIN = r"""[^\s"'\#{}\[\],&*!|>%@`:][^\#{}\[\],:\n]*?(?::\S[^\#{}\[\],:\n]*?)*"""
 _KEY = rf"""(?P<quote>["'])?(?P<name>(?(quote)[^"'\n]+|{_PLAIN}))(?(quote)(?P=quote))"""

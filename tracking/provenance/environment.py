@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tracking.provenance.hardware import cuda, machine
-from tracking.secrets import MASK, is_secret_text, masked_command, masked_urls
+from tracking.values.secrets import MASK, is_secret_text, masked_command, masked_urls
 
 FORMAT = 1
 

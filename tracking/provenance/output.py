@@ -7,6 +7,7 @@ opened it and those that opened none. What bypasses the streams (C code, child p
 
 import atexit
 import functools
+import logging
 import os
 import sys
 import threading
@@ -14,7 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tracking import files
+from tracking.files import append, atomic
+
+log = logging.getLogger("tracking")
 
 MAX_BYTES = 50 << 20
 LINE_CHARS = 8192  # of a line without an end that wait for it
@@ -78,7 +81,7 @@ class _Tap:
         try:
             return [cls(stream)]
         except (AttributeError, TypeError):
-            files.log.info("%s is not copied: it takes no attributes", type(stream).__name__)
+            log.info("%s is not copied: it takes no attributes", type(stream).__name__)
             return []
 
     def restore(self) -> bool:
@@ -155,18 +158,18 @@ class _Output:
         data = text.encode(errors="backslashreplace")
         try:
             if self._handle < 0:
-                self._handle = files.open_append(self._path)
+                self._handle = append.open_append(self._path)
                 self._size = os.fstat(self._handle).st_size
             left = MAX_BYTES - self._size
             if len(data) > left:
                 self._is_shut = True
                 note = f"\n[output beyond {MAX_BYTES:,} bytes is not kept]\n"
                 data = data[: max(0, left)] + note.encode()
-            files.write_all(self._handle, data)
+            atomic.write_all(self._handle, data)
             self._size += len(data)
         except OSError as error:
             self._is_shut = True  # first: the warning itself may be printed
-            files.log.warning("what the run prints is not copied any more: %s", error)
+            log.warning("what the run prints is not copied any more: %s", error)
 
 
 def _last_state(line: str) -> str:

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tracking import files
+from tracking.files import atomic
 from tracking.paths import RunPaths
 from tracking.provenance.code import current_code
 from tracking.provenance.config_text import masked_yaml
 from tracking.provenance.environment import environment
-from tracking.secrets import masked_command
+from tracking.values import jsontext
+from tracking.values.secrets import masked_command
 
 
 def capture(
@@ -25,17 +26,19 @@ def capture(
     git is asked, but nothing of the code is copied. Raises StoreUnwritableError only: what cannot be found out is left
     empty, and git.json says why the run could not be reproduced.
     """
-    files.write_json(paths.environment, files.readable(environment(seeds)), durable=False)
+    atomic.write_json(paths.environment, jsontext.readable(environment(seeds)), durable=False)
     found = current_code()
     if not code:
         found = found.without_patch("the copy of the code was switched off")
-    files.write_json(paths.git, files.readable(found.content()), durable=False)
+    atomic.write_json(paths.git, jsontext.readable(found.content()), durable=False)
     if found.patch:
-        files.write_bytes(paths.patch, found.patch, durable=False)
+        atomic.write_bytes(paths.patch, found.patch, durable=False)
     if config is not None:
         text = masked_yaml(config)
-        files.write_bytes(paths.config, text.encode(errors="backslashreplace"), durable=False)
+        atomic.write_bytes(paths.config, text.encode(errors="backslashreplace"), durable=False)
     if overrides:
         # a JSON string is a YAML string, whatever it holds
-        lines = (b"- " + files.encode(files.readable(each)) + b"\n" for each in masked_command(overrides))
-        files.write_bytes(paths.overrides, b"".join(lines), durable=False)
+        lines = (
+            b"- " + jsontext.encode(jsontext.readable(each)) + b"\n" for each in masked_command(overrides)
+        )
+        atomic.write_bytes(paths.overrides, b"".join(lines), durable=False)

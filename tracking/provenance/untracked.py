@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tracking.secrets import is_secret, masked
+from tracking.values.secrets import is_secret, masked
 
 FILE_BYTES = 256 << 10
 ALL_BYTES = 1 << 20

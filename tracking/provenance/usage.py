@@ -4,6 +4,7 @@ GPUs are sampled where the package nvidia-ml-py is installed; it is no dependenc
 """
 
 import importlib
+import logging
 import math
 import os
 import threading
@@ -11,8 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tracking import clock, files
 from tracking.errors import InvalidValueError, quoted
+from tracking.files import append
+from tracking.values import timestamps
+
+log = logging.getLogger("tracking")
 
 JOIN_S = 2.0  # a sampler that hangs in a driver must not keep the run from ending
 
@@ -52,9 +56,9 @@ def _sample(path: Path, interval_s: float, stop: threading.Event) -> None:
         is_over = False
         while not is_over:
             is_over = stop.wait(interval_s)
-            files.append_line(path, meter.read())
+            append.append_line(path, meter.read())
     except Exception as error:  # noqa: BLE001 - drivers and /proc fail in many ways; none is the run's
-        files.log.warning("the use of the machine is not sampled any more: %s", error)
+        log.warning("the use of the machine is not sampled any more: %s", error)
 
 
 class _Meter:
@@ -82,7 +86,7 @@ class _Meter:
                 self._known.pop(process.pid, None)
         memory = self._psutil.virtual_memory()
         return {
-            "timestamp": clock.now(),
+            "timestamp": timestamps.now(),
             "cpu_percent": round(sum(percents), 1),
             "rss_bytes": sum(sizes),
             "processes": len(sizes),
@@ -110,7 +114,7 @@ class _Gpus:
                 nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())
             ]
         except Exception as error:  # noqa: BLE001 - absent, or a driver that does not fit: then there is nothing to sample
-            files.log.debug("GPUs are not sampled: %s", error)
+            log.debug("GPUs are not sampled: %s", error)
 
     def read(self) -> list[dict[str, int]]:
         """Per GPU how busy it is and how much of its memory is used, by whomever."""

@@ -3,22 +3,26 @@
 aliases.json is a view of it for people and other programs; deleting it changes no answer.
 """
 
-import getpass
+import logging
 from typing import Any
 
-from tracking import clock, files
+from tracking.files import append, atomic
 from tracking.paths import ModelPaths
-from tracking.registry.records import EventKind, ModelEvent
+from tracking.process.identity import login
+from tracking.registry.model_records import EventKind, ModelEvent
+from tracking.values import timestamps
+
+log = logging.getLogger("tracking")
 
 
 def read_events(paths: ModelPaths) -> list[ModelEvent]:
     """All events, oldest first; a damaged line is logged and skipped."""
     events = []
-    for line in files.read_lines(paths.events):
+    for line in append.read_lines(paths.events):
         try:
             events.append(_event(line))
         except (KeyError, TypeError, ValueError):
-            files.log.warning("left out: %s: a line that is no event: %.80r", paths.events, line)
+            log.warning("left out: %s: a line that is no event: %.80r", paths.events, line)
     return events
 
 
@@ -40,31 +44,28 @@ def add_event(paths: ModelPaths, kind: EventKind, version: int, *, reason: str, 
         "format": 1,
         "event": kind.value,
         "version": version,
-        "at": clock.now(),
+        "at": timestamps.now(),
         "by": by or login(),
         "reason": reason,
         "before": before[-1] if before else None,
     }
-    files.append_line(paths.events, line, durable=True)
+    append.append_line(paths.events, line, durable=True)
     write_aliases(paths)
 
 
 def write_aliases(paths: ModelPaths) -> None:
     """Make aliases.json say what the events say."""
     now = champions(read_events(paths))
-    files.write_json(paths.aliases, {"champion": now[-1]} if now else {})
+    atomic.write_json(paths.aliases, {"champion": now[-1]} if now else {})
 
 
 def _event(line: dict[str, Any]) -> ModelEvent:
     kind, version = EventKind(line["event"]), int(line["version"])
     return ModelEvent(
-        kind, version, clock.parse(line["at"]), line.get("by", ""), line.get("reason", ""), line.get("before")
+        kind,
+        version,
+        timestamps.parse(line["at"]),
+        line.get("by", ""),
+        line.get("reason", ""),
+        line.get("before"),
     )
-
-
-def login() -> str:
-    """The name of the user who runs this process; empty where the system knows none."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # no such user in the system's list, as in many containers
-        return ""

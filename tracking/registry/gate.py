@@ -7,9 +7,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from tracking.compare import mode_of
 from tracking.errors import InvalidValueError
-from tracking.registry.records import ModelVersion, Verdict
+from tracking.objective import mode_of
+from tracking.registry.model_records import ModelVersion, Verdict
 
 
 def judge(

@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tracking import clock
-from tracking import files as file_store
 from tracking.errors import (
     CorruptFileError,
     InvalidNameError,
@@ -24,14 +22,16 @@ from tracking.errors import (
     UnknownModelError,
     quoted,
 )
-from tracking.names import check_artifact, check_component, is_component, natural_key
+from tracking.files import atomic, folders, locks
 from tracking.paths import ModelPaths, RunPaths
-from tracking.plain import plain
 from tracking.records import FORMAT, RunRecord, check_format
 from tracking.registry.events import add_event, champions, read_events
-from tracking.registry.records import EventKind, ModelEvent, ModelVersion, Verdict
-from tracking.store import Store, warn_left_out
-from tracking.values import revive
+from tracking.registry.model_records import EventKind, ModelEvent, ModelVersion, Verdict
+from tracking.store.store import Store, warn_left_out
+from tracking.values import timestamps
+from tracking.values.jsontext import revive
+from tracking.values.names import check_artifact, check_component, is_component, natural_key
+from tracking.values.plain import plain
 
 RESERVED = frozenset({"manifest.json", "verdict.json", "config.yaml"})
 
@@ -67,7 +67,7 @@ class ModelRegistry:
         _check_loader(loader)
         sources = _sources(RunPaths(run.run_dir), files)
         manifest = _manifest(run, objective, metrics, loader)
-        with file_store.lock(paths.lock):
+        with locks.lock(paths.lock):
             for version in self._readable(model_name, self._numbers(model_name), warn_left_out):
                 if version.run_id == run_id:
                     return version
@@ -131,7 +131,7 @@ class ModelRegistry:
         chosen = self.version(name, version)
         verify(chosen)
         paths = self._paths(name)
-        with file_store.lock(paths.lock):
+        with locks.lock(paths.lock):
             if champions(read_events(paths))[-1:] != [version]:
                 add_event(paths, EventKind.PROMOTED, version, reason=reason, by=by)
         return chosen
@@ -140,7 +140,7 @@ class ModelRegistry:
         """Make the champion before this one the champion again; UnknownModelError when there is none."""
         self._known_numbers(name)
         paths = self._paths(name)
-        with file_store.lock(paths.lock):
+        with locks.lock(paths.lock):
             past = champions(read_events(paths))
             if len(past) < 2:
                 now = f"version {past[0]} is the first champion" if past else "it has no champion"
@@ -152,14 +152,14 @@ class ModelRegistry:
     def record_verdict(self, name: str, version: int, verdict: Verdict) -> None:
         """Keep the gate's decision beside the version."""
         self.version(name, version)
-        file_store.write_json(self._paths(name).verdict(version), verdict.to_json())
+        atomic.write_json(self._paths(name).verdict(version), verdict.to_json())
 
     def verdict(self, name: str, version: int) -> Verdict | None:
         """The decision kept for a version, or None."""
         self.version(name, version)
         path = self._paths(name).verdict(version)
         try:
-            return Verdict.from_json(revive(file_store.read_object(path)))
+            return Verdict.from_json(revive(atomic.read_object(path)))
         except FileNotFoundError:
             return None
         except (KeyError, TypeError) as error:
@@ -222,7 +222,7 @@ def verify(version: ModelVersion) -> None:
             raise ModelLoadError(
                 f"{path} is missing; restore it or register the run again under another name"
             )
-        if file_store.sha256(path) != expected:
+        if atomic.sha256(path) != expected:
             raise ModelLoadError(f"{path} is not the file that was registered: its SHA-256 is not {expected}")
 
 
@@ -260,7 +260,7 @@ def _manifest(
         "format": FORMAT,
         "run_id": run.run_id,
         "experiment_name": run.experiment_name,
-        "created_at": clock.now(),
+        "created_at": timestamps.now(),
         "objective": plain(objective, "objective"),
         "metrics": plain(metrics or {name: summary.last for name, summary in run.summary.items()}, "metrics"),
         "data": run.data,
@@ -289,16 +289,16 @@ def _is_same(value: Any, known: float) -> bool:
 
 
 def _add_version(paths: ModelPaths, sources: Mapping[str, Path], manifest: dict[str, Any]) -> int:
-    number, folder = file_store.claim_dir(paths.folder, "v{}".format, first=1 + _highest(paths))
+    number, folder = folders.claim_dir(paths.folder, "v{}".format, first=1 + _highest(paths))
     try:
         for name, source in sources.items():
-            file_store.make_dir((folder / name).parent)
-            file_store.copy_file(source, folder / name)
+            folders.make_dir((folder / name).parent)
+            atomic.copy_file(source, folder / name)
         kept = {
-            name: {"sha256": file_store.sha256(folder / name), "bytes": (folder / name).stat().st_size}
+            name: {"sha256": atomic.sha256(folder / name), "bytes": (folder / name).stat().st_size}
             for name in sources
         }
-        file_store.write_json(paths.manifest(number), {**manifest, "version": number, "files": kept})
+        atomic.write_json(paths.manifest(number), {**manifest, "version": number, "files": kept})
     except BaseException:
         import shutil
 
@@ -315,7 +315,7 @@ def _highest(paths: ModelPaths) -> int:
 
 
 def _read_version(name: str, number: int, paths: ModelPaths) -> ModelVersion:
-    manifest = file_store.read_object(paths.manifest(number))
+    manifest = atomic.read_object(paths.manifest(number))
     check_format(manifest, paths.manifest(number))
     try:
         return ModelVersion(
@@ -329,7 +329,7 @@ def _read_version(name: str, number: int, paths: ModelPaths) -> ModelVersion:
             data=manifest["data"],
             sweep=manifest["sweep"],
             loader=manifest["loader"],
-            created_at=clock.parse(manifest["created_at"]),
+            created_at=timestamps.parse(manifest["created_at"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CorruptFileError(

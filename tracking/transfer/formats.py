@@ -13,9 +13,10 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from tracking import clock, files, given_files
+from tracking.files import atomic, folders
 from tracking.transfer.tables import HISTORY, Row, Table
-from tracking.values import jsonable
+from tracking.values import jsontext, timestamps
+from tracking.values.jsontext import jsonable
 
 if TYPE_CHECKING:  # pyarrow is only loaded by those who want Parquet
     import pyarrow as pa
@@ -35,8 +36,8 @@ class TableFormat(StrEnum):
 
 def write_table(table: Table, path: Path, kind: TableFormat) -> int:
     """Write a file, which appears at once and whole; how many rows it has. A device or a pipe is written into."""
-    files.make_dir(path.parent)
-    with given_files.filling(path) as (new, handle):
+    folders.make_dir(path.parent)
+    with atomic.filling(path) as (new, handle):
         if kind is TableFormat.PARQUET:
             count = _write_parquet(table, new)
         else:
@@ -69,7 +70,7 @@ def _write_json(table: Table, file: TextIO | TextIOBase) -> int:
     count = 0
     for count, row in enumerate(table.rows, 1):
         values = (value.isoformat() if isinstance(value, datetime) else value for value in row)
-        text = files.encode(dict(zip(table.columns, values, strict=True))).decode()
+        text = jsontext.encode(dict(zip(table.columns, values, strict=True))).decode()
         file.write(f"{',' if count > 1 else ''}\n{text}")
     file.write("\n]\n")
     return count
@@ -82,7 +83,7 @@ def _cell(value: Any) -> str:
         return str(jsonable(value))
     if isinstance(value, datetime):
         return value.isoformat()
-    return files.encode(value).decode() if isinstance(value, dict | list) else str(value)
+    return jsontext.encode(value).decode() if isinstance(value, dict | list) else str(value)
 
 
 def _write_parquet(table: Table, path: Path) -> int:
@@ -136,6 +137,6 @@ def _array(values: Iterable[Any], kind: "pa.DataType") -> "pa.Array":
 
 def _moment(text: str) -> datetime | None:
     try:
-        return clock.parse(text)
+        return timestamps.parse(text)
     except (TypeError, ValueError):
         return None

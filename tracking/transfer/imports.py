@@ -11,15 +11,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tracking import amend, files, folders
 from tracking.errors import CorruptFileError, InvalidValueError, TrackingError
-from tracking.journal import Journal
-from tracking.leftovers import is_temporary
-from tracking.numbering import first_free_number, last_deleted
+from tracking.files import atomic, folders, locks
+from tracking.files.folders import is_temporary
+from tracking.metrics.journal import Journal
 from tracking.paths import RunPaths
 from tracking.records import FORMAT, RunStatus
-from tracking.scan import shown_status
-from tracking.store import Store
+from tracking.store import amend
+from tracking.store.numbering import first_free_number, last_deleted
+from tracking.store.scan import shown_status
+from tracking.store.store import Store
 
 Entry = dict[str, Any]
 Identity = tuple[Any, ...]
@@ -53,7 +54,7 @@ def import_runs(
     if dry_run:
         _import(store, other, run_ids, outcome, on_progress, lambda entry, _: str(entry["run_id"]))
         return outcome
-    with files.lock(store.paths.import_lock):
+    with locks.lock(store.paths.import_lock):
         try:
             _import(store, other, run_ids, outcome, on_progress, partial(_bring, store, other))
         finally:
@@ -107,14 +108,14 @@ def _bring(store: Store, other: Store, entry: Entry, status: RunStatus) -> str:
                 "imported_from": {"store": str(other.paths.base.resolve()), "run_id": run_id},
             }
             told.pop("run_dir", None)
-            files.write_json(staged.run, told)
-            with files.writing(claimed):
+            atomic.write_json(staged.run, told)
+            with atomic.writing(claimed):
                 staged.folder.replace(claimed)  # an empty folder, and nobody else's
         except BaseException:
             with suppress(OSError):
                 claimed.rmdir()
             raise
-        files.sync_dir(claimed.parent)
+        atomic.sync_dir(claimed.parent)
     finally:
         if staged.folder.exists():
             folders.remove_tree(staged.folder)
@@ -131,13 +132,13 @@ def _claim(store: Store, run_id: str) -> Path:
     digits = run_id.removeprefix("run_")
     was_given = digits.isdecimal() and int(digits) <= last_deleted(store.paths)
     if not was_given and not store.paths.trashed(run_id).folder.exists():
-        with files.writing(store.paths.runs):
+        with atomic.writing(store.paths.runs):
             store.paths.runs.mkdir(parents=True, exist_ok=True)
             with suppress(FileExistsError):
                 folder = store.paths.run(run_id).folder
                 folder.mkdir()
                 return folder
-    return files.claim_dir(store.paths.runs, "run_{:03d}".format, first=first_free_number(store.paths))[1]
+    return folders.claim_dir(store.paths.runs, "run_{:03d}".format, first=first_free_number(store.paths))[1]
 
 
 def _known(store: Store) -> dict[Identity, str]:

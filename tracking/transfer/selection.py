@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from functools import partial
 
 from tracking.errors import CorruptFileError
-from tracking.query import Names, parse_query, value_of
 from tracking.records import RunRecord
-from tracking.store import Store
+from tracking.search.query import Names, parse_query, value_of
+from tracking.store.store import Store
 
 
 def select(store: Store, *, experiment: str | None = None, query: str | None = None) -> list[str]:

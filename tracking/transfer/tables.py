@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tracking.errors import CorruptFileError
-from tracking.history import read_history
-from tracking.query import Field, FieldKind, MetricPart, parse_fields, resolve, value_of
+from tracking.metrics.history import read_history
 from tracking.records import RunRecord
-from tracking.store import Store, warn_left_out
+from tracking.search.query import Field, FieldKind, MetricPart, parse_fields, resolve, value_of
+from tracking.store.store import Store, warn_left_out
 from tracking.transfer.selection import names_of
 
 BASE = ("run_id", "experiment_name", "status", "created_at", "finished_at", "description", "error")

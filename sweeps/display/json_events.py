@@ -1,0 +1,110 @@
+"""Shows a sweep to a script: one JSON object per event and line on stdout, and nothing else there.
+
+Whatever else would print to stdout in the meantime, a resolver of the user's or a log handler, goes to stderr.
+"""
+
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sweeps.display.scoreboard import Scoreboard
+from sweeps.jobs import Event, Outcome
+from sweeps.ranking.leaderboard import Leaderboard, as_plain
+from sweeps.ranking.promotion import Decision
+from tracking.values.jsontext import encode
+
+Write = Callable[[bytes], None]
+
+
+class JsonLines:
+    """A `Progress` for scripts; `write` takes whole lines."""
+
+    def __init__(self, write: Write, board: Scoreboard) -> None:
+        self._write = write
+        self._board = board
+
+    def drawing(self) -> AbstractContextManager[object]:
+        """Draw nothing that would have to be taken back."""
+        return nullcontext()
+
+    def began(self, sweep_dir: Path) -> None:
+        """Write ``began``: the sweep, its folder, how many jobs and slots."""
+        self._say(
+            "began", sweep=sweep_dir.name, dir=str(sweep_dir), jobs=len(self._board), slots=self._board.slots
+        )
+
+    def heard(self, event: Event) -> None:
+        """Write ``started``, ``run`` or ``retry`` as the ledger has it, without the traceback."""
+        self._board.heard(event)
+        data = {key: value for key, value in event.data.items() if key not in {"traceback", "job"}}
+        self._say(event.kind, job=event.job, **data)
+
+    def finished(self, outcome: Outcome, objective: float | None) -> None:
+        """Write ``finished``: how the job ended, and how the sweep stands."""
+        line = self._board.finished(outcome, objective)
+        best = self._board.best
+        details = {key: value for key, value in asdict(outcome).items() if key not in {"traceback", "job"}}
+        self._say(
+            "finished",
+            job=outcome.job,
+            **details,
+            point=line.point,
+            objective=objective,
+            done=len(self._board.ended),
+            jobs=len(self._board),
+            failed=self._board.failed,
+            best=None if best is None else {"job": best.number, "objective": best.objective},
+            left_s=self._board.left_s(),
+        )
+
+    def say(self, note: str) -> None:
+        """Write ``note``."""
+        self._say("note", text=note)
+
+    def ranked(self, board: Leaderboard) -> None:
+        """Write ``leaderboard``, as leaderboard.json has it."""
+        self._say("leaderboard", **as_plain(board))
+
+    def decided(self, decision: Decision) -> None:
+        """Write ``promotion``, as promotion.json has it."""
+        self._say("promotion", **asdict(decision))
+
+    def _say(self, event: str, **data: Any) -> None:
+        stamp = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self._write(encode({"event": event, "at": stamp, **data}) + b"\n")
+
+
+@contextlib.contextmanager
+def stdout_to_itself() -> Iterator[Write]:
+    """Give what writes to stdout; until the end everybody else's stdout is stderr.
+
+    A reader that leaves ends nothing: what is written from then on goes nowhere.
+    """
+    sys.stdout.flush()
+    stdout = os.dup(1)
+    os.dup2(2, 1)
+    lock = threading.RLock()  # a signal handler may write while its own thread does
+    is_gone = False
+
+    def write(line: bytes) -> None:
+        nonlocal is_gone
+        with lock:
+            try:
+                while line and not is_gone:
+                    line = line[os.write(stdout, line) :]
+            except OSError:
+                is_gone = True
+
+    try:
+        yield write
+    finally:
+        sys.stdout.flush()
+        os.dup2(stdout, 1)
+        os.close(stdout)

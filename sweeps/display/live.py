@@ -1,0 +1,143 @@
+"""Shows a sweep on a terminal: one table that is drawn anew in place, and what went wrong above it, as it happens.
+
+How far a running job is comes from its run, which is looked at while the table is drawn: once a second at most, and
+less often where a look takes long.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from sweeps.display.plain import Lines
+from sweeps.display.scoreboard import RUNNING, JobLine, Scoreboard
+from sweeps.display.tables import Column, fitting_table, number, status_column, swept_columns
+from sweeps.jobs import JobStatus, Outcome
+from tracking import RunRecord
+from tracking.values.units import format_clock
+
+ENDED_ROWS = 20  # ended jobs beyond this leave the table; the leaderboard has them all
+AROUND_ROWS = (
+    9  # lines that are not rows: a blank, the head and its rule, a blank, three below, and two to spare
+)
+LOOK_S = 1.0  # between two looks at a run, at least
+LOOK_SHARE = 0.02  # of the time may go into looking at one run
+
+
+class LiveTable(Lines):
+    """A `Progress` on a terminal; `record` gives a run as it stands, or None."""
+
+    def __init__(
+        self,
+        console: Console,
+        board: Scoreboard,
+        record: Callable[[str], RunRecord | None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(console, board)
+        self._record = record
+        self._clock = clock
+        self._next_look: dict[int, float] = {}
+        self._note: str | None = None
+        self._live = Live(get_renderable=self.render, console=console, refresh_per_second=4, transient=True)
+
+    def drawing(self) -> AbstractContextManager[object]:
+        """Keep the table on the screen; it is gone afterwards."""
+        return self._live
+
+    def finished(self, outcome: Outcome, objective: float | None) -> None:
+        """Take note of a job's end; one that ended badly is told above the table."""
+        line = self._board.finished(outcome, objective)
+        if line.status in {JobStatus.FAILED, JobStatus.KILLED}:
+            self._print(self._sentence(line), style="red")
+
+    def say(self, note: str) -> None:
+        """Show a remark below the table, in place of the one before."""
+        self._note = note
+
+    def render(self) -> Group:
+        """Draw the table as it stands, no higher than the terminal."""
+        running = self._board.running
+        for line in running:
+            self._look_at(line)
+        room = max(1, self._console.height - AROUND_ROWS)
+        shown, left_out = self._choose(running, room)
+        return Group(self._table(shown), *self._below(left_out))
+
+    def _look_at(self, line: JobLine) -> None:
+        began = self._clock()
+        if line.run is None or began < self._next_look.get(line.number, 0.0):
+            return
+        record = self._record(line.run)
+        self._next_look[line.number] = began + max(LOOK_S, (self._clock() - began) / LOOK_SHARE)
+        if record is None:
+            return
+        metric = self._board.objective.metric
+        if metric in record.summary:
+            line.latest, line.step = record.summary[metric].last, record.summary[metric].last_step
+        else:
+            steps = [each.last_step for each in record.summary.values() if each.last_step is not None]
+            line.step = max(steps, default=None)
+
+    def _choose(self, running: Sequence[JobLine], room: int) -> tuple[list[JobLine], int]:
+        """The leader, the jobs that ended last, and those that run, which go first when room is short."""
+        active = list(running[:room])
+        places = min(ENDED_ROWS, room - len(active))
+        ended = self._board.ended
+        recent = ended[len(ended) - places :] if 0 < places < len(ended) else ended if places > 0 else []
+        best = self._board.best
+        if best is not None and recent and best not in recent:
+            recent = [best, *recent[1:]]
+        return [*recent, *active], len(running) - len(active)
+
+    def _table(self, shown: Sequence[JobLine]) -> Table:
+        if not shown:
+            return Table.grid()
+        board, best = self._board, self._board.best
+        values = [line.latest if line.status == RUNNING else line.objective for line in shown]
+        steps = [str(line.step) if _is_under_way(line) else "-" for line in shown]
+        columns = [
+            Column("job", [str(line.number) for line in shown]),
+            Column("run", [line.run or "-" for line in shown], drop=3, left=True),
+            *swept_columns(board.swept, [line.point for line in shown]),
+            *([Column("step", steps, drop=2)] if any(map(_is_under_way, shown)) else []),
+            Column(board.objective.label, [number(value) for value in values]),
+            Column("time", [format_clock(board.took_s(line)) for line in shown], drop=4),
+            status_column([line.how for line in shown]),
+        ]
+        styles = ["bold" if line is best else "" for line in shown]
+        return fitting_table(columns, self._console.width, row_styles=styles)[0]
+
+    def _below(self, left_out: int) -> list[Text]:
+        board = self._board
+        running, ended = len(board.running), len(board.ended)
+        counts = [
+            f"{ended}/{len(board)} done",
+            f"{running} running",
+            f"{len(board) - running - ended} queued",
+        ]
+        texts = [Text(" | ".join([*counts, f"{board.failed} failed"]), style="dim")]
+        if board.failed:
+            texts[0].stylize("red", texts[0].plain.rindex("|") + 2)
+        times = [format_clock(board.elapsed_s)]
+        left_s = board.left_s()
+        if left_s is not None and ended < len(board):
+            times.append(f"about {format_clock(left_s)} left")
+        best = board.best
+        if best is not None:
+            times.append(f"best {board.objective.label} {number(best.objective)} (job {best.number})")
+        if left_out:
+            times.append(f"{left_out} more running")
+        texts.append(Text(" | ".join(times), style="dim"))
+        if self._note:
+            texts.append(Text(self._note, style="yellow"))
+        return texts
+
+
+def _is_under_way(line: JobLine) -> bool:
+    return line.status == RUNNING and line.step is not None

@@ -1,0 +1,1 @@
+"""The executor of this machine: one killable child process per job."""

@@ -1,0 +1,85 @@
+"""The words that all of sweeps speaks: a job, its outcome, its events.
+
+A job is plain data on its way out and an outcome is plain data on its way back; nothing a job does
+reaches the sweep in any other form.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+
+class JobStatus(StrEnum):
+    """How a job ended."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    KILLED = "killed"
+    CANCELLED = "cancelled"
+
+
+class Reason(StrEnum):
+    """Why a job did not complete, for whoever decides what to do about it."""
+
+    ERROR = "error"  # it raised
+    EXIT = "exit"  # it called sys.exit, or ended without a word
+    SIGNAL = "signal"  # something killed it, itself included
+    MEMORY = "memory"  # it used more than its limit, or the system ran out
+    TIMEOUT = "timeout"  # it took longer than its limit
+    LOST = "lost"  # no process could be started for it, or what it said could not be read
+    STOPPED = "stopped"  # the sweep was stopped
+    REFUSED = "refused"  # its config cannot work
+
+
+@dataclass(frozen=True)
+class Job:
+    """One point of a sweep, ready to run: `config` is its whole config, pickled, `folder` where its output goes."""
+
+    number: int
+    key: str
+    config_hash: str
+    overrides: tuple[str, ...]
+    point: Mapping[str, Any]
+    folder: Path
+    config: bytes = field(repr=False)
+    attempt: int = 1  # above 1 for a job that an earlier life of the sweep had begun
+    previous: tuple[str, ...] = ()  # the runs of its earlier attempts
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job.
+
+    `value` is the task's return value if that is a number or a small mapping of numbers, else None.
+    `runs` are the ids of the tracked runs that the job started, in order. `error` is one line.
+    `wall_s` is what its last attempt took, `attempt` that one's number.
+    """
+
+    job: int
+    status: JobStatus
+    wall_s: float
+    value: float | Mapping[str, float] | None = None
+    error: str | None = None
+    traceback: str | None = None
+    runs: tuple[str, ...] = ()
+    reason: Reason | None = None
+    attempt: int = 1
+    result: str | None = field(
+        default=None, repr=False
+    )  # Hydra's own, for whoever asked; see sweeps.executor.local.results
+    reused: bool = False  # a run of an earlier sweep stands in for it
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a job while it ran.
+
+    ``started`` (pid, slot, attempt, key, config_hash), ``run`` (it opened a tracked run), ``retry`` (an attempt failed and another
+    follows; the outcome of the failed one).
+    """
+
+    kind: str
+    job: int
+    data: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Points become jobs: the frozen plan, and the config of each job."""

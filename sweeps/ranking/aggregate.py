@@ -1,0 +1,138 @@
+"""Ranks the jobs of a sweep by what they logged and writes the leaderboard.
+
+Reads the plan, the ledger and the run records, never the live sweep, so that it gives the same answer
+at the end of a sweep, after a crash, and again next year.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sweeps.errors import SweepError
+from sweeps.jobs import JobStatus, Outcome
+from sweeps.plan.plan import Plan
+from sweeps.ranking.candidates import rank_candidates
+from sweeps.ranking.leaderboard import Candidate, Leaderboard, Row, write_leaderboard
+from sweeps.settings.sweeper_settings import At, Direction, Objective
+from sweeps.state.ledger import judge_by_run, last_record, read_outcomes, read_runs
+from sweeps.state.usage import read_usage
+from tracking import ExperimentTracker, RunRecord
+
+UNFINISHED = "unfinished"
+
+
+def aggregate(sweep_dir: Path | str) -> Leaderboard:
+    """Rank the sweep in `sweep_dir` and write ``leaderboard.json``, ``.csv`` and ``.md`` there; see `rank`."""
+    board = rank(sweep_dir)
+    write_leaderboard(board, Path(sweep_dir))
+    return board
+
+
+def rank(sweep_dir: Path | str) -> Leaderboard:
+    """Return the leaderboard of the sweep in `sweep_dir` as it stands, finished or not; writes nothing.
+
+    Completed jobs with a finite objective are ranked, ties by job number; the others follow with the
+    reason. Raises `SweepError` when the folder holds no sweep. Reads one summary per job.
+    """
+    folder = Path(sweep_dir)
+    if not (folder / "plan.json").exists():
+        raise SweepError(f"{folder}: no sweep there (plan.json is missing)")
+    plan = Plan.read(folder / "plan.json")
+    objective = Objective(
+        plan.objective["metric"], Direction(plan.objective["mode"]), At(plan.objective["at"])
+    )
+    tracker = ExperimentTracker(folder.parent.parent)
+    ledger = folder / "jobs.jsonl"
+    outcomes = {**_orphans(tracker, read_runs(ledger)), **read_outcomes(ledger)}
+    found = {number: last_record(tracker, outcome) for number, outcome in outcomes.items()}
+    records = {number: record for number, (record, _) in found.items()}
+    report = plan.report if plan.report is not None else _test_metrics(records.values(), objective)
+    rows = []
+    for job in plan.jobs:
+        record, fault = found.get(job["job"], (None, None))
+        row = _row(job, outcomes.get(job["job"]), record, objective, report)
+        rows.append(replace(row, error=row.error if fault is None else f"its run cannot be read: {fault}"))
+    ranked: tuple[Row, ...]
+    candidates: tuple[Candidate, ...] = ()
+    if plan.seed_key in plan.swept:
+        ranked, candidates = rank_candidates(rows, str(plan.seed_key), objective)
+    else:
+        ranked = _ranked(rows, objective)
+    return Leaderboard(
+        plan.sweep, objective, plan.swept, report, ranked, candidates, plan.seed_key, read_usage(ledger)
+    )
+
+
+def _orphans(tracker: ExperimentTracker, runs: Mapping[int, str]) -> dict[int, Outcome]:
+    judged = ((job, judge_by_run(tracker, job, run)) for job, run in runs.items())
+    return {job: outcome for job, outcome in judged if outcome is not None}
+
+
+def objective_value(objective: Objective, outcome: Outcome, record: RunRecord | None) -> float | None:
+    """Return a job's objective: from its run if the metric was logged there, else from its return value."""
+    if objective.metric is None:
+        return outcome.value if isinstance(outcome.value, float) else None
+    if record is not None and objective.metric in record.summary:
+        summary = record.summary[objective.metric]
+        best = summary.max if objective.mode is Direction.MAX else summary.min
+        return summary.last if objective.at is At.LAST else best
+    return outcome.value.get(objective.metric) if isinstance(outcome.value, Mapping) else None
+
+
+def _test_metrics(records: Iterable[RunRecord | None], objective: Objective) -> tuple[str, ...]:
+    """Every test metric that was logged; first the one that is to the test split what the objective is to its own."""
+    names: dict[str, None] = {}
+    for record in records:
+        if record is not None:
+            names |= dict.fromkeys(name for name in record.summary if name.startswith("test_"))
+    twin = f"test_{objective.label.partition('_')[2]}"
+    return tuple(sorted(names, key=lambda name: name != twin))
+
+
+def _row(
+    job: Mapping[str, Any],
+    outcome: Outcome | None,
+    record: RunRecord | None,
+    objective: Objective,
+    report: tuple[str, ...],
+) -> Row:
+    if outcome is None:
+        return Row(None, job["job"], None, job["point"], None, {}, None, None, UNFINISHED, None)
+    summary = {} if record is None else record.summary
+    steps = summary.get(objective.metric or "")
+    value = objective_value(objective, outcome, record)
+    return Row(
+        rank=None,
+        job=job["job"],
+        run=outcome.runs[-1] if outcome.runs else None,
+        point=job["point"],
+        objective=value,
+        metrics={name: summary[name].last for name in report if name in summary},
+        epochs=steps.count if steps is not None else None,
+        duration_s=round(outcome.wall_s, 3),
+        status=str(outcome.status),
+        error=outcome.error if outcome.status is not JobStatus.COMPLETED else _why_unranked(objective, value),
+        reused=outcome.reused,
+    )
+
+
+def _why_unranked(objective: Objective, value: float | None) -> str | None:
+    if value is None:
+        return f"no finite {objective.label} to rank by"
+    return None if math.isfinite(value) else f"{objective.label} is {value}"
+
+
+def _ranked(rows: Iterable[Row], objective: Objective) -> tuple[Row, ...]:
+    sign = -1.0 if objective.mode is Direction.MAX else 1.0
+    placed: list[tuple[float, Row]] = []
+    below: list[Row] = []
+    for row in rows:
+        if row.status == JobStatus.COMPLETED and row.error is None and row.objective is not None:
+            placed.append((sign * row.objective, row))
+        else:
+            below.append(row)
+    placed.sort(key=lambda pair: (pair[0], pair[1].job))
+    ranked = [replace(row, rank=place) for place, (_, row) in enumerate(placed, start=1)]
+    return (*ranked, *below)

@@ -1,0 +1,77 @@
+"""Jobs that differ in nothing but their seed are one candidate: ranked by their mean, shown with its spread.
+
+The standard deviation is that of a sample (divided by n - 1). One good draw does not make a good setting, so a
+candidate counts with all of its seeds, or not at all: one whose job failed stands below the line with the reason.
+"""
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sweeps.ranking.leaderboard import Candidate, Row
+from sweeps.settings.sweeper_settings import Direction, Objective
+
+
+def rank_candidates(
+    rows: Iterable[Row], seed_key: str, objective: Objective
+) -> tuple[tuple[Row, ...], tuple[Candidate, ...]]:
+    """Group the rows of a sweep into candidates and rank these.
+
+    Each row gets the place of its candidate, the best row of a candidate first; rows without a place follow.
+    """
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(repr(_without(row.point, seed_key)), []).append(row)
+    found = [_candidate(group, seed_key) for group in groups.values()]
+    sign = -1.0 if objective.mode is Direction.MAX else 1.0
+    placed = sorted(
+        (each for each in found if each.error is None),
+        key=lambda each: (sign * (each.objective or 0.0), each.jobs[0]),
+    )
+    ranked = [replace(each, rank=place) for place, each in enumerate(placed, start=1)]
+    below = [each for each in found if each.error is not None]
+    by_job = {row.job: row for group in groups.values() for row in group}
+    ordered: list[Row] = []
+    for candidate in (*ranked, *below):
+        members = [replace(by_job[job], rank=candidate.rank) for job in candidate.jobs]
+        ordered += (
+            sorted(members, key=lambda row: sign * (row.objective or 0.0)) if candidate.rank else members
+        )
+    return tuple(ordered), (*ranked, *below)
+
+
+def _candidate(group: Sequence[Row], seed_key: str) -> Candidate:
+    values = [row.objective for row in group if _counts(row) and row.objective is not None]
+    faults = [row for row in group if not _counts(row)]
+    error = None
+    if faults:
+        first = faults[0]
+        error = f"{len(faults)} of {len(group)} seeds did not count, job {first.job}: {first.error or first.status}"
+    names = dict.fromkeys(name for row in group for name in row.metrics)
+    columns = {name: [row.metrics[name] for row in group if name in row.metrics] for name in names}
+    return Candidate(
+        rank=None,
+        point=_without(group[0].point, seed_key),
+        jobs=tuple(row.job for row in group),
+        n=len(values),
+        objective=statistics.fmean(values) if values else None,
+        std=_spread(values),
+        metrics={name: sum(column) / len(column) for name, column in columns.items()},  # infinities may meet
+        metrics_std={name: _spread(column) for name, column in columns.items()},
+        error=error,
+    )
+
+
+def _counts(row: Row) -> bool:
+    return row.status == "completed" and row.error is None and row.objective is not None
+
+
+def _spread(values: Sequence[float]) -> float | None:
+    finite = all(map(math.isfinite, values))
+    return statistics.stdev(values) if len(values) > 1 and finite else None
+
+
+def _without(point: Mapping[str, Any], seed_key: str) -> dict[str, Any]:
+    return {key: value for key, value in point.items() if key != seed_key}

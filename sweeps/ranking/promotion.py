@@ -1,0 +1,99 @@
+"""After the ranking: registers the winner and lets the gate decide whether it becomes the champion."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from sweeps.ranking.leaderboard import Leaderboard, Row
+from sweeps.settings.sweeper_settings import Promotion
+from tracking import ExperimentTracker, ModelRegistry, ModelVersion, TrackingError
+from tracking.files import write_json
+from tracking.registry.gate import judge
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What became of a sweep's winner; also kept as ``promotion.json`` in the sweep's folder."""
+
+    model_name: str
+    promoted: bool
+    version: int | None
+    run: str | None
+    reasons: tuple[str, ...]
+
+    def __str__(self) -> str:
+        why = "; ".join(self.reasons)
+        if self.promoted:
+            return f"Champion of {self.model_name}: v{self.version} ({self.run}): {why}"
+        return f"Not promoted to champion of {self.model_name}: {why}"
+
+
+def promote_winner(board: Leaderboard, store: Path, promotion: Promotion) -> Decision:
+    """Register the winner of `board`, judge it against the champion, and promote it if it earns it.
+
+    Fail-closed: whatever is missing or unreadable means no promotion, with the reason. The verdict is
+    kept with the model version, the decision in the sweep's folder.
+    """
+    try:
+        decision = _decide(board, store, promotion)
+    except TrackingError as error:
+        winner = board.winner
+        decision = Decision(promotion.model_name, False, None, winner.run if winner else None, (str(error),))
+    write_json(store / "sweeps" / board.sweep / "promotion.json", asdict(decision))
+    return decision
+
+
+def _decide(board: Leaderboard, store: Path, promotion: Promotion) -> Decision:
+    name = promotion.model_name
+    winner = board.winner
+    if winner is None:
+        return Decision(name, False, None, None, ("no job was ranked",))
+    if winner.run is None:
+        return Decision(
+            name, False, None, None, (f"job {winner.job} opened no tracked run to take a model from",)
+        )
+    if _differ_in_data(board, store):
+        why = "its jobs were scored on different data, so their ranking says nothing about the models; sweep one data set at a time"
+        return Decision(name, False, None, winner.run, (why,))
+    registry = ModelRegistry(store)
+    version = registry.register(
+        name,
+        winner.run,
+        files=promotion.files,
+        objective={
+            "metric": board.objective.label,
+            "mode": str(board.objective.mode),
+            "value": winner.objective,
+        },
+        metrics=_metrics(board, winner, store),
+        loader=promotion.loader,
+    )
+    return _judge(registry, version, promotion, by=f"sweep {board.sweep}")
+
+
+def _differ_in_data(board: Leaderboard, store: Path) -> bool:
+    """Whether the ranked runs recorded more than one data fingerprint."""
+    tracker = ExperimentTracker(store)
+    records = [tracker.record(row.run) for row in board.rows if row.rank is not None and row.run]
+    return len({str(record.data.get("fingerprint")) for record in records if record is not None}) > 1
+
+
+def _metrics(board: Leaderboard, winner: Row, store: Path) -> Mapping[str, float]:
+    """The last value of each metric of the winner's run; of the objective, the value it was ranked by."""
+    record = ExperimentTracker(store).record(str(winner.run))
+    last = {} if record is None else {name: summary.last for name, summary in record.summary.items()}
+    if winner.objective is not None:
+        last[board.objective.label] = winner.objective
+    return last
+
+
+def _judge(registry: ModelRegistry, version: ModelVersion, promotion: Promotion, *, by: str) -> Decision:
+    name, number = version.name, version.version
+    champion = registry.champion(name)
+    if champion is not None and champion.version == number:
+        return Decision(name, False, number, version.run_id, (f"v{number} is the champion already",))
+    verdict = judge(version, champion, thresholds=promotion.thresholds, min_delta=promotion.min_delta)
+    registry.record_verdict(name, number, verdict)
+    if verdict.promote:
+        registry.promote(name, number, reason="; ".join(verdict.reasons), by=by)
+    return Decision(name, verdict.promote, number, version.run_id, tuple(verdict.reasons))

@@ -1,0 +1,1 @@
+"""What was asked for: the sections ``hydra.sweeper`` and ``hydra.launcher`` as checked values."""

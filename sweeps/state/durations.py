@@ -1,0 +1,58 @@
+"""How long jobs took in earlier sweeps of a store, by job key."""
+
+import contextlib
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sweeps.state.ledger import read_durations
+
+RECENT = 20  # sweeps that durations are taken from
+
+
+class Durations:
+    """How long jobs took in earlier sweeps, by job key; the latest run of each counts."""
+
+    def __init__(self, known: Mapping[str, float]) -> None:
+        self._known = known
+        self._typical = statistics.median(known.values()) if known else None
+
+    @classmethod
+    def of_store(cls, store: Path) -> "Durations":
+        """Read them from the ledgers of the store's latest sweeps; one that cannot be read knows none."""
+        known: dict[str, float] = {}
+        ledgers = sorted((store / "sweeps").glob("*/jobs.jsonl"), key=_changed)
+        for ledger in ledgers[-RECENT:]:
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                known |= read_durations(ledger)
+        return cls(known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    @property
+    def typical_s(self) -> float | None:
+        """What jobs usually take; None when nothing is known."""
+        return self._typical
+
+    def known_s(self, key: str | None) -> float | None:
+        """What a job of that key took; None when none is known."""
+        return self._known.get(key or "")
+
+    def expected_s(self, key: str | None) -> float | None:
+        """What a job of that key took, else what jobs usually take; None when nothing is known."""
+        return self._known.get(key or "", self._typical)
+
+    def longest_first(self, jobs: Sequence[Mapping[str, Any]]) -> list[int]:
+        """The numbers of the jobs, those known to take long first; equals, and jobs nobody knows, in their order."""
+        if not any(job["key"] in self._known for job in jobs):
+            return [job["job"] for job in jobs]
+        return [job["job"] for job in sorted(jobs, key=lambda job: -(self.expected_s(job["key"]) or 0.0))]
+
+
+def _changed(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0

@@ -1,0 +1,248 @@
+"""Goes on with a sweep that ended early: what is kept, what runs again, and whether it still is the same sweep.
+
+The plan is frozen. A resumed sweep is composed anew and compared with it, since jobs of two different configs
+under one ranking would be worse than no resume at all.
+"""
+
+import hashlib
+import inspect
+import shlex
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sweeps.errors import SettingsError, SweepError
+from sweeps.jobs import JobStatus, Outcome, Reason
+from sweeps.plan.plan import Plan
+from sweeps.settings.sweeper_settings import SweeperSettings
+from sweeps.state.ledger import Past, judge_by_run, read_past
+from sweeps.state.lock import await_jobs
+from tracking import ExperimentTracker
+from tracking.values.jsontext import decode, encode
+
+# Ends that another attempt would only repeat: what the job did, or what its limits did to it.
+FINAL = frozenset({Reason.ERROR, Reason.EXIT, Reason.TIMEOUT, Reason.MEMORY, Reason.REFUSED})
+SHOWN = 10  # differences in a message
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What earlier lives of a sweep leave to this one.
+
+    `kept` are the outcomes that stand, `found` those among them that nobody had written down yet; `past` is what
+    happened to the jobs that run again.
+    """
+
+    kept: Mapping[int, Outcome]
+    found: tuple[Outcome, ...]
+    past: Mapping[int, Past]
+
+
+NOTHING = Earlier({}, (), {})
+
+
+def take_over(folder: Path, now: Plan, settings: SweeperSettings) -> tuple[Plan, Earlier]:
+    """Return the frozen plan of the sweep in `folder` and what its earlier lives left.
+
+    `now` is what today's files make of it; raises `SettingsError` naming what differs. Waits for jobs that still
+    unwind. The sweep must be locked.
+    """
+    plan = Plan.read(folder / "plan.json")
+    require_same(plan, now, changed_is_fine=settings.resume_changed)
+    await_jobs(folder)
+    past = read_past(folder / "jobs.jsonl")
+    return plan, sort_out(plan, past, ExperimentTracker(settings.store), settings)
+
+
+def resume_hint(folder: Path) -> str:
+    """The command that goes on with the sweep in `folder`."""
+    store = folder.parent.parent
+    is_usual = store == (Path.cwd() / "experiments")
+    return f"python -m sweeps resume {folder.name}" + (
+        "" if is_usual else f" --store {shlex.quote(str(store))}"
+    )
+
+
+def sort_out(
+    plan: Plan, past: Mapping[int, Past], tracker: ExperimentTracker, settings: SweeperSettings
+) -> Earlier:
+    """Say of each job of a plan whether its outcome stands.
+
+    Completed jobs stand, and so do those that failed by themselves or by their limits, unless ``resume_failed``.
+    A job whose parent died after its run was completed stands too, when its run holds the objective.
+    """
+    kept: dict[int, Outcome] = {}
+    found: list[Outcome] = []
+    again: dict[int, Past] = {}
+    for number in (int(job["job"]) for job in plan.jobs):
+        known = past.get(number)
+        if known is None:
+            continue
+        outcome = None if known.is_open else known.outcome
+        if known.is_open and known.open_run is not None and settings.objective.metric is not None:
+            seen = judge_by_run(tracker, number, known.open_run)
+            if seen is not None and seen.status is JobStatus.COMPLETED:
+                outcome = Outcome(
+                    number, seen.status, seen.wall_s, runs=known.runs, attempt=max(1, known.attempts)
+                )
+                found.append(outcome)
+        if outcome is not None and stands(outcome, resume_failed=settings.resume_failed):
+            kept[number] = outcome
+        else:
+            again[number] = known
+    return Earlier(kept, tuple(found), again)
+
+
+def stands(outcome: Outcome, *, resume_failed: bool = False) -> bool:
+    """Whether a resumed sweep keeps a job's outcome instead of running the job again."""
+    if outcome.status is JobStatus.COMPLETED:
+        return True
+    if resume_failed:
+        return False
+    if outcome.reason is None:  # written before reasons were
+        return outcome.status is JobStatus.FAILED
+    return outcome.reason in FINAL
+
+
+def require_same(old: Plan, new: Plan, *, changed_is_fine: bool) -> None:
+    """Raise `SettingsError` naming what differs between a frozen plan and the one made of today's files.
+
+    With `changed_is_fine` other values and other code pass; other jobs or another ranking never do.
+    """
+    other = [*_other_jobs(old, new), *_changes(old.objective, new.objective, "objective.")]
+    if other:
+        raise SettingsError(
+            f"this is not the sweep {old.sweep}, which cannot be resumed as another one:\n" + _listed(other)
+        )
+    changed = [*_changed_config(old, new), *_changed_code(old, new)]
+    if changed and not changed_is_fine:
+        raise SettingsError(
+            f"sweep {old.sweep} would go on with something else than it began with "
+            f"(python -m sweeps resume --changed, or resume_changed=true, accepts that):\n{_listed(changed)}"
+        )
+
+
+def _listed(lines: Sequence[str]) -> str:
+    more = [f"... and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
+    return "\n".join([*lines[:SHOWN], *more])
+
+
+def _other_jobs(old: Plan, new: Plan) -> Iterator[str]:
+    if len(old.jobs) != len(new.jobs):
+        yield f"jobs: {len(old.jobs)} -> {len(new.jobs)}"
+    for before, after in zip(old.jobs, new.jobs, strict=False):
+        for difference in _changes(_swept(before, old), _swept(after, old)):
+            yield f"job {before['job']}: {difference}"
+    if set(old.swept) != set(new.swept):
+        yield f"swept keys: {', '.join(old.swept)} -> {', '.join(new.swept)}"
+
+
+def _swept(job: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
+    values: dict[str, Any] = decode(encode({key: job["point"].get(key) for key in plan.swept}))
+    return values
+
+
+def _changed_config(old: Plan, new: Plan) -> Iterator[str]:
+    if old.config is None or new.config is None:
+        return
+    apart = (*old.swept, old.store_key or "")
+    base = list(_changes(_without(old.config, apart), _without(new.config, apart)))
+    yield from base
+    if base:  # which shows in the keys of all jobs
+        return
+    for before, after in zip(old.jobs, new.jobs, strict=True):
+        if None not in (before["key"], after["key"]) and before["key"] != after["key"]:
+            point = " ".join(f"{key}={value}" for key, value in before["point"].items())
+            yield f"job {before['job']} ({point}): its config: {before['key']} -> {after['key']}"
+
+
+def _without(config: Mapping[str, Any], swept: Sequence[str]) -> dict[str, Any]:
+    flat = dict(_flat(config))
+    return {key: value for key, value in flat.items() if key not in swept}
+
+
+def _changed_code(old: Plan, new: Plan) -> Iterator[str]:
+    if old.code is None or new.code is None:
+        return
+    for name in sorted({*old.code, *new.code}):
+        before, after = old.code.get(name), new.code.get(name)
+        if before != after:
+            how = "is new" if before is None else "is gone" if after is None else "changed"
+            yield f"code: {name} {how}"
+
+
+def _changes(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Say ``key: old -> new`` for each value that differs between two nested mappings."""
+    before, after = dict(_flat(old)), dict(_flat(new))
+    for key in dict.fromkeys((*before, *after)):
+        was, is_now = before.get(key, "(not there)"), after.get(key, "(not there)")
+        if was != is_now:
+            yield f"{prefix}{key}: {was} -> {is_now}"
+
+
+def _flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in mapping.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def code_state(task: object) -> dict[str, str] | None:
+    """Hash the source files that a task comes from: those of its package, or its script and what that has imported.
+
+    None when the task has no source file.
+    """
+    function = inspect.unwrap(task) if callable(task) else task
+    try:
+        source = Path(inspect.getfile(function)).resolve()  # type: ignore[arg-type]  # a TypeError is the answer
+    except (TypeError, OSError):
+        return None
+    root = source.parent
+    while (root / "__init__.py").exists():
+        root = root.parent
+    if root != source.parent:
+        files = sorted((root / source.relative_to(root).parts[0]).rglob("*.py"))
+    else:
+        files = sorted({source, *_imported_from(root)})
+    return {file.relative_to(root).as_posix(): _hash(file) for file in files if file.is_file()}
+
+
+def _imported_from(folder: Path) -> Iterator[Path]:
+    """The modules that are loaded from a folder, packages below it included, installed ones not."""
+    for module in list(sys.modules.values()):
+        name = getattr(module, "__file__", None)
+        if name is None or not name.endswith(".py"):
+            continue
+        file = Path(name).resolve()
+        if file.is_relative_to(folder) and not {"site-packages", "dist-packages"} & set(file.parts):
+            yield file
+
+
+def _hash(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+
+
+def resume_command(plan: Plan, folder: Path, more: Sequence[str] = ()) -> list[str]:
+    """The recorded command of the sweep in `folder` with the order to resume it, and `more` overrides.
+
+    A store that was moved since is named by the key that the app keeps it under. Raises `SweepError` when it was not recorded, or its folder is gone.
+    """
+    if plan.cwd is None:
+        raise SweepError(
+            f"{plan.sweep}: its command was not recorded with its folder; repeat the command yourself, with hydra.sweeper.resume={plan.sweep}"
+        )
+    if not Path(plan.cwd).is_dir():
+        raise SweepError(
+            f"{plan.sweep}: the folder it was started in is gone: {plan.cwd}; where it is now, repeat its command "
+            f"with hydra.sweeper.resume={plan.sweep}: {shlex.join(plan.command)}"
+        )
+    command = list(plan.command)
+    store = str(folder.absolute().parent.parent)
+    moved = [f"{plan.store_key}='{store}'"] if plan.store_key and plan.store != store else []
+    # Beside the other overrides: Hydra takes none behind an option.
+    overrides = [index for index, word in enumerate(command) if "=" in word and not word.startswith("-")]
+    place = overrides[-1] + 1 if overrides else len(command)
+    return [*command[:place], f"hydra.sweeper.resume='{plan.sweep}'", *moved, *more, *command[place:]]

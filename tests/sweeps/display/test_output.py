@@ -1,0 +1,169 @@
+"""What a sweep says on stdout for people in pipes and for scripts, and how well it used its slots."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import orjson
+import pytest
+
+from sweeps.display.tables import used
+from sweeps.ranking.leaderboard import Leaderboard, Row
+from sweeps.settings.sweeper_settings import At, Direction, Objective
+from sweeps.state.usage import Usage, read_usage
+
+
+def ledger(folder: Path, *entries: tuple[int, dict]) -> Path:
+    path = folder / "jobs.jsonl"
+    lines = [orjson.dumps({"at": f"2026-01-31T09:00:{second:02}+00:00", **data}) for second, data in entries]
+    path.write_bytes(b"\n".join(lines) + b"\n")
+    return path
+
+
+def start_of(job: int) -> dict:
+    return {"event": "started", "job": job, "slot": job}
+
+
+def end_of(job: int, wall_s: float) -> dict:
+    return {"event": "finished", "job": job, "wall_s": wall_s}
+
+
+def test_with_json_stdout_is_one_object_per_event_and_nothing_else(sweep: Callable) -> None:
+    result = sweep("-m", "x=1,2", "fault=none,raise", "hydra.sweeper.output=json")
+    assert result.code == 1
+    events = [json.loads(line) for line in result.out.splitlines()]
+    kinds = [event["event"] for event in events]
+    assert kinds[0] == "began"
+    assert kinds[-1] == "leaderboard"
+    assert (kinds.count("started"), kinds.count("run"), kinds.count("finished")) == (4, 4, 4)
+    assert (events[0]["jobs"], events[0]["slots"]) == (4, 2)
+    last = [event for event in events if event["event"] == "finished"][-1]
+    assert (last["done"], last["failed"], last["best"]) == (4, 2, {"job": 2, "objective": 0.0})
+    assert json.loads((result.dir / "leaderboard.json").read_bytes())["rows"] == events[-1]["rows"]
+    assert "2 of 4 jobs failed" in result.err
+
+
+def test_with_json_what_the_users_own_code_prints_goes_to_stderr(sweep: Callable) -> None:
+    own = ("hydra.sweeper.check=talkative.check", "hydra.launcher.preload=[talkative]")
+    result = sweep("-m", "x=1,2", "hydra.sweeper.output=json", *own)
+    assert [json.loads(line)["event"] for line in result.out.splitlines()][-1] == "leaderboard"
+    assert "a word at import" in result.err
+    assert "a word about 2" in result.err
+
+
+def test_a_dry_run_as_json_is_the_plan_in_one_line(sweep: Callable) -> None:
+    result = sweep("-m", "x=1,2", "hydra.sweeper.dry_run=true", "hydra.sweeper.output=json")
+    (plan,) = map(json.loads, result.out.splitlines())
+    assert [job["point"] for job in plan["jobs"]] == [{"x": 1}, {"x": 2}]
+
+
+def test_an_unknown_output_is_refused_with_what_is_allowed(sweep: Callable) -> None:
+    result = sweep("-m", "x=1", "hydra.sweeper.output=xml")
+    assert result.code == 1
+    assert "output=xml: allowed are auto, table, lines, json" in result.err
+
+
+def test_the_end_tells_how_well_the_slots_were_used_and_the_leaderboard_keeps_it(sweep: Callable) -> None:
+    result = sweep("-m", "x=1,2,3")
+    usage = json.loads((result.dir / "leaderboard.json").read_bytes())["usage"]
+    assert usage["slots"] == 2
+    assert 0 < usage["busy_s"] <= usage["available_s"]
+    assert f"2 at once, slots busy {usage['utilisation']:.0%} of the time" in result.out
+
+
+def test_a_stopped_sweep_says_so_in_json_too(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    process = start("-m", "fault=waits", "x=1,2,3", "hydra.sweeper.output=json", "hydra.launcher.grace_s=5")
+    assert process.stdout is not None
+    running = 0
+    while running < 2:
+        running += json.loads(process.stdout.readline())["event"] == "run"
+    process.send_signal(signal.SIGINT)
+    rest = [json.loads(line) for line in process.communicate(timeout=60)[0].splitlines()]
+    assert process.returncode != 0
+    assert any(event["event"] == "note" and "SIGINT" in event["text"] for event in rest)
+    assert rest[-1]["event"] == "leaderboard"
+
+
+def test_a_reader_that_leaves_does_not_end_the_sweep(tmp_path: Path, sweep_command: list[str]) -> None:
+    for mode in ("json", "lines"):
+        command = [
+            *sweep_command,
+            "-m",
+            "x=1,2",
+            f"hydra.sweeper.output={mode}",
+            f"hydra.sweeper.name={mode}",
+        ]
+        process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        with process.stderr as stream:
+            errors = stream.read()
+        assert process.wait(timeout=60) == 0, errors
+        assert b"Broken" not in errors
+        rows = json.loads((tmp_path / "experiments" / "sweeps" / mode / "leaderboard.json").read_bytes())[
+            "rows"
+        ]
+        assert [row["status"] for row in rows] == ["completed", "completed"]
+
+
+@pytest.fixture
+def sweep_command(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    app = Path(__file__).parents[1] / "apps" / "quadratic" / "app.py"
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(app.parent), os.environ.get("PYTHONPATH", "")]))
+    return [sys.executable, "-W", "error", str(app)]
+
+
+def test_slots_are_busy_while_jobs_hold_them(tmp_path: Path) -> None:
+    path = ledger(
+        tmp_path,
+        (0, {"event": "began", "slots": 2}),
+        (0, start_of(0)),
+        (0, start_of(1)),
+        (4, end_of(0, 4.0)),
+        (10, end_of(1, 10.0)),
+        (10, {"event": "ended"}),
+    )
+    assert read_usage(path) == Usage(2, wall_s=10.0, busy_s=14.0, available_s=20.0, utilisation=0.7)
+
+
+def test_the_time_between_two_lives_of_a_sweep_counts_for_nothing(tmp_path: Path) -> None:
+    path = ledger(
+        tmp_path,
+        (0, {"event": "began", "slots": 1}),
+        (1, start_of(0)),
+        (5, {"event": "run", "job": 0, "run": "run_001"}),  # and then the parent was killed
+        (50, {"event": "began", "slots": 2}),
+        (50, end_of(7, 3.0)),  # of the life before, found only now
+        (50, start_of(0)),
+        (55, end_of(0, 5.0)),
+    )
+    assert read_usage(path) == Usage(2, wall_s=10.0, busy_s=9.0, available_s=15.0, utilisation=0.6)
+
+
+def test_a_ledger_that_tells_no_slots_gives_no_figure(tmp_path: Path) -> None:
+    assert read_usage(tmp_path / "jobs.jsonl") is None
+    assert read_usage(ledger(tmp_path, (0, start_of(0)), (5, end_of(0, 5.0)))) is None
+
+
+def test_a_launcher_that_tells_no_slots_gives_no_figure(tmp_path: Path) -> None:
+    began = {"event": "began", "slots": 2}
+    path = ledger(tmp_path, (0, began), (0, {"event": "started", "job": 0}), (5, end_of(0, 5.0)))
+    assert read_usage(path) is None
+
+
+def test_jobs_that_never_ran_are_not_counted_as_done_in_the_time() -> None:
+    rows = (
+        Row(1, 0, "run_001", {}, 0.5, {}, 1, 4.0, "completed", None),
+        Row(None, 1, None, {}, None, {}, None, 0.0, "cancelled", "the sweep was stopped before it started"),
+        Row(None, 2, None, {}, None, {}, None, None, "unfinished", None),
+    )
+    objective = Objective("loss", Direction.MIN, At.BEST)
+    board = Leaderboard("mine", objective, (), (), rows, usage=Usage(2, 125.0, 242.5, 250.0, 0.97))
+    assert used(board) == "1 of 3 jobs in 2:05, 2 at once, slots busy 97% of the time"

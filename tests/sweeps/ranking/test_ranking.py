@@ -1,0 +1,191 @@
+"""Ranking: what wins, what stands below the line, and why."""
+
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+
+from sweeps import JobStatus, Outcome, SweepError, aggregate
+from sweeps.display.tables import short_names, show_leaderboard
+from sweeps.jobs import Event
+from sweeps.plan.plan import Plan
+from sweeps.ranking.aggregate import rank
+from sweeps.ranking.leaderboard import Leaderboard
+from sweeps.state.ledger import Ledger
+from tracking import ExperimentTracker
+
+
+def make_sweep(
+    folder: Path,
+    outcomes: Sequence[Outcome],
+    *,
+    jobs: int | None = None,
+    metric: str | None = None,
+    mode: str = "max",
+    at: str = "best",
+) -> Path:
+    sweep = folder / "sweeps" / f"s{len(list(folder.glob('sweeps/*')))}"
+    sweep.mkdir(parents=True)
+    count = len(outcomes) if jobs is None else jobs
+    plan = Plan(
+        sweep=sweep.name,
+        created_at="2026-01-31T09:30:00+00:00",
+        command=("app.py",),
+        swept=("model.x",),
+        objective={"metric": metric, "mode": mode, "at": at},
+        report=None,
+        jobs=tuple(
+            {"job": n, "key": str(n), "config_hash": str(n), "overrides": [], "point": {"model.x": n}}
+            for n in range(count)
+        ),
+    )
+    plan.save(sweep / "plan.json")
+    ledger = Ledger(sweep / "jobs.jsonl")
+    for outcome in outcomes:
+        ledger.finish(outcome)
+    return sweep
+
+
+def returned(job: int, value: float | None) -> Outcome:
+    return Outcome(job, JobStatus.COMPLETED, 1.0, value=value)
+
+
+def order(board: Leaderboard) -> list[int]:
+    return [row.job for row in board.rows]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(values=st.lists(st.floats() | st.none(), max_size=8), mode=st.sampled_from(["max", "min"]))
+def test_ranks_are_contiguous_ordered_and_finite_and_nobody_is_lost(
+    tmp_path: Path, values: list[float | None], mode: str
+) -> None:
+    board = aggregate(
+        make_sweep(tmp_path, [returned(job, value) for job, value in enumerate(values)], mode=mode)
+    )
+    assert sorted(order(board)) == list(range(len(values)))
+    ranked = [row for row in board.rows if row.rank is not None]
+    assert board.rows[: len(ranked)] == tuple(ranked)
+    assert [row.rank for row in ranked] == list(range(1, len(ranked) + 1))
+    scores = [row.objective for row in ranked if row.objective is not None]
+    assert all(math.isfinite(score) for score in scores)
+    assert scores == sorted(scores, reverse=mode == "max")
+    assert len(ranked) == sum(value is not None and math.isfinite(value) for value in values)
+
+
+def test_a_tie_goes_to_the_lower_job_number(tmp_path: Path) -> None:
+    assert order(rank(make_sweep(tmp_path, [returned(2, 1.0), returned(0, 1.0), returned(1, 1.0)]))) == [
+        0,
+        1,
+        2,
+    ]
+
+
+def test_non_finite_objectives_stand_below_the_line_with_the_reason(tmp_path: Path) -> None:
+    board = rank(make_sweep(tmp_path, [returned(0, math.nan), returned(1, math.inf), returned(2, 0.5)]))
+    assert order(board) == [2, 0, 1]
+    assert [row.error for row in board.rows] == [None, "objective is nan", "objective is inf"]
+
+
+def test_jobs_the_ledger_does_not_know_are_unfinished(tmp_path: Path) -> None:
+    board = rank(make_sweep(tmp_path, [returned(1, 0.5)], jobs=3))
+    assert [(row.job, row.status) for row in board.rows] == [
+        (1, "completed"),
+        (0, "unfinished"),
+        (2, "unfinished"),
+    ]
+
+
+def test_a_torn_last_line_of_the_ledger_is_one_unfinished_job(tmp_path: Path) -> None:
+    sweep = make_sweep(tmp_path, [returned(0, 0.5), returned(1, 0.6)])
+    ledger = sweep / "jobs.jsonl"
+    ledger.write_bytes(ledger.read_bytes()[:-20])
+    assert [row.status for row in rank(sweep).rows] == ["completed", "unfinished"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "at", "value"), [("max", "best", 0.9), ("max", "last", 0.7), ("min", "best", 0.5)]
+)
+def test_a_logged_metric_counts_at_its_best_or_its_last(
+    tmp_path: Path, mode: str, at: str, value: float
+) -> None:
+    with ExperimentTracker(tmp_path).start_run("e") as run:
+        for step, logged in enumerate([0.5, 0.9, math.nan, 0.7]):
+            run.log({"val_auc": logged}, step=step)
+        run.log({"test_auc": 0.8})
+    outcome = Outcome(0, JobStatus.COMPLETED, 1.0, runs=(run.run_id,))
+    (row,) = rank(make_sweep(tmp_path, [outcome], metric="val_auc", mode=mode, at=at)).rows
+    assert row.objective == value
+    assert row.epochs == 4
+    assert row.metrics == {"test_auc": 0.8}
+
+
+def test_a_mapping_of_returned_numbers_is_read_by_the_metrics_name(tmp_path: Path) -> None:
+    outcome = Outcome(0, JobStatus.COMPLETED, 1.0, value={"loss": 0.25, "other": 1.0})
+    assert rank(make_sweep(tmp_path, [outcome], metric="loss", mode="min")).rows[0].objective == 0.25
+
+
+def test_a_failed_job_is_never_ranked_whatever_it_logged(tmp_path: Path) -> None:
+    with ExperimentTracker(tmp_path).start_run("e") as run:
+        run.log({"val_auc": 0.99}, step=0)
+    failed = Outcome(0, JobStatus.FAILED, 1.0, error="ValueError: late", runs=(run.run_id,))
+    (row,) = rank(make_sweep(tmp_path, [failed], metric="val_auc")).rows
+    assert (row.rank, row.objective, row.error) == (None, 0.99, "ValueError: late")
+
+
+def test_markdown_keeps_its_columns_whatever_an_error_says(tmp_path: Path) -> None:
+    sweep = make_sweep(tmp_path, [Outcome(0, JobStatus.FAILED, 1.0, error="a | b")])
+    aggregate(sweep)
+    table = [line for line in (sweep / "leaderboard.md").read_text().splitlines() if line.startswith("|")]
+    assert len({line.replace("\\|", "").count("|") for line in table}) == 1
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
+def test_a_leaderboard_fits_the_terminal_without_cutting_a_number(tmp_path: Path, width: int) -> None:
+    outcomes = []
+    for job in range(3):
+        with ExperimentTracker(tmp_path).start_run("e") as run:
+            run.log({"val_auc": 0.7912 + job / 1000}, step=0)
+            run.log({"test_loss": 0.3, "test_accuracy": 0.8, "test_auc": 0.7777})
+        outcomes.append(Outcome(job, JobStatus.COMPLETED, 11.5, runs=(run.run_id,)))
+    sweep = make_sweep(tmp_path, outcomes, metric="val_auc")
+    console = Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None)
+    show_leaderboard(console, rank(sweep), sweep)
+    text = console.file.getvalue()
+    assert "…" not in text
+    table = text.partition("no room for")[0]
+    assert max(len(line.rstrip()) for line in table.splitlines()) <= width
+    for value in ("0.7932", "0.7922", "0.7912", "run_003"):
+        assert value in text
+    assert ("leaderboard.csv" in text) == (width < 200)
+
+
+def test_a_swept_key_that_is_named_like_a_column_is_shown_whole(tmp_path: Path) -> None:
+    assert short_names(["training.epochs", "model.dropout"]) == {
+        "training.epochs": "training.epochs",
+        "model.dropout": "dropout",
+    }
+
+
+def test_a_job_whose_end_nobody_wrote_down_is_judged_by_its_run(tmp_path: Path) -> None:
+    tracker = ExperimentTracker(tmp_path)
+    sweep = make_sweep(tmp_path, [], jobs=2, metric="val_auc")
+    ledger = Ledger(sweep / "jobs.jsonl")
+    for job in range(2):
+        run = tracker.start_run("e")
+        run.log({"val_auc": 0.5 + job}, step=0)
+        ledger.note(Event("run", job, {"run": run.run_id}))
+        run.finish("completed" if job else "killed")
+    assert [(row.job, row.rank, row.status) for row in rank(sweep).rows] == [
+        (1, 1, "completed"),
+        (0, None, "killed"),
+    ]
+
+
+def test_a_folder_without_a_sweep_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SweepError, match=r"no sweep there \(plan.json is missing\)"):
+        aggregate(tmp_path)

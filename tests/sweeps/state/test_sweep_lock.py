@@ -1,0 +1,57 @@
+"""The lock of a sweep: one parent, told to who asks, and no obstacle where there are no locks."""
+
+import errno
+import fcntl
+import logging
+import os
+from pathlib import Path
+
+import pytest
+
+from sweeps.errors import SweepError
+from sweeps.state.lock import Parent, await_jobs, hold_as_job, locked, parent_of
+
+
+def test_the_parent_is_known_while_it_holds_the_lock_and_not_after(tmp_path: Path) -> None:
+    assert parent_of(tmp_path) is None
+    with locked(tmp_path):
+        parent = parent_of(tmp_path)
+        assert parent is not None
+        assert parent.pid == os.getpid()
+        assert parent.is_here()
+        with pytest.raises(SweepError, match=f"still runs \\(process {os.getpid()} on "), locked(tmp_path):
+            pass
+    assert parent_of(tmp_path) is None
+
+
+def test_a_later_process_of_the_same_number_is_not_taken_for_the_parent(tmp_path: Path) -> None:
+    with locked(tmp_path):
+        parent = parent_of(tmp_path)
+    assert parent is not None
+    assert not Parent(parent.pid, "1", parent.host).is_here()
+    assert not Parent(parent.pid, parent.started, "elsewhere").is_here()
+
+
+def test_a_job_that_does_not_go_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await_jobs(tmp_path)
+    hold_as_job(tmp_path)
+    monkeypatch.setattr("sweeps.state.lock.LEFT_S", 0.0)
+    with pytest.raises(SweepError, match="a job of its earlier life still runs"):
+        await_jobs(tmp_path)
+
+
+def test_a_file_system_without_locks_keeps_nobody_from_working(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(_handle: int, _kind: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with caplog.at_level(logging.WARNING, "sweeps"), locked(tmp_path):
+        hold_as_job(tmp_path)
+    assert "has no locks" in caplog.text
+
+
+def test_a_folder_that_cannot_be_locked_is_one_clear_message(tmp_path: Path) -> None:
+    with pytest.raises(SweepError, match="cannot lock"), locked(tmp_path / "gone"):
+        pass

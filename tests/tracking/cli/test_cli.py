@@ -1,0 +1,366 @@
+"""The command line: whole plain cells for a pipe, a table for a terminal, JSON for scripts, one line per error."""
+
+import inspect
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command_line import Say
+
+from tracking import ExperimentTracker, ModelRegistry
+from tracking.cli.app import build
+from tracking.cli.commands import COMMANDS, function_of
+from tracking.cli.short_forms import expand
+from tracking.version import __version__
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_compare_gives_a_pipe_every_cell_whole_without_colour(store: Path, say: Say) -> None:
+    code, out, err = say("compare", "ctr_model")
+    assert (code, err) == (0, "")
+    assert "\x1b" not in out
+    assert ("long " * 12).strip() in out
+    assert re.findall(r"^run_\d+", out, re.MULTILINE) == ["run_002", "run_001", "run_003", "run_004"]
+    assert re.search(r"^run_003 +completed +nan ", out, re.MULTILINE)
+    assert "Best test_auc: 0.8300" in out
+
+
+def test_compare_sorts_by_the_metric_that_is_asked_for(store: Path, say: Say) -> None:
+    _, out, _ = say("compare", "ctr_model", "--metric", "val_loss")
+    assert re.findall(r"^run_\d+", out, re.MULTILINE)[0] == "run_004"
+    _, out, _ = say("compare", "ctr_model", "--metric", "val_loss", "--mode", "max", "--json")
+    told = json.loads(out)
+    assert (told["best"], told["mode"]) == ("run_001", "max")
+    assert told["runs"][-1]["metrics"]["val_loss"] == pytest.approx(1.1)
+    assert told["runs"][1]["metrics"]["test_auc"] == 0.83
+    code, _, err = say("compare", "ctr_model", "--mode", "best")
+    assert (code, err) == (2, "tracking: mode 'best' is none of 'max', 'min'\n")
+
+
+def test_every_command_speaks_json(store: Path, models: ModelRegistry, say: Say) -> None:
+    for arguments in (
+        ["list"],
+        ["compare", "ctr_model"],
+        ["plot", "ctr_model", "val_auc"],
+        ["show", "run_003"],
+        ["best", "ctr_model"],
+        ["search", "val_loss > 0"],
+        ["list", "ctr_model"],
+        ["diff", "run_001", "run_002"],
+        ["watch", "ctr_model", "--once"],
+        ["models"],
+        ["champion", "ctr"],
+        ["history", "ctr"],
+        ["rollback", "ctr"],
+        ["promote", "ctr", "2", "--reason", "tried"],
+    ):
+        code, out, err = say(*arguments, "--json")
+        assert (code, err) == (0, "")
+        json.loads(out)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_offers_json(command: str) -> None:
+    assert "as_json" in inspect.signature(function_of(command)).parameters
+
+
+def test_show_tells_the_whole_run(store: Path, say: Say) -> None:
+    _, out, _ = say("show", "run_002")
+    for expected in (
+        "run_002: ctr_model",
+        "Status: completed",
+        "learning_rate: 0.01",
+        "test_auc",
+        "model_best.pt",
+    ):
+        assert expected in out
+    _, out, _ = say("show", "run_003", "--json")
+    assert json.loads(out)["history"]["test_auc"][0]["value"] == "NaN"
+
+
+def test_models_can_be_looked_at_and_moved(models: ModelRegistry, say: Say) -> None:
+    assert re.search(r"^ctr +2 +2 +test_auc +0.8300 +run_002$", say("models")[1], re.MULTILINE)
+    shown = say("champion", "ctr")[1]
+    assert "CHAMPION: ctr, version 2" in shown
+    assert re.search(r"^Since: 20\d\d-\S+ \S+, promoted( by \S+)?\nWhy: better$", shown, re.MULTILINE)
+    assert say("rollback", "ctr", "--reason", "worse")[1] == "The champion of ctr is version 1 again.\n"
+    told = json.loads(say("champion", "ctr", "--json")[1])
+    assert (told["version"], told["reason"]) == (1, "worse")
+    assert told["since"] == models.history("ctr")[-1].at.isoformat()
+    assert told["by"] == models.history("ctr")[-1].by
+    assert say("rollback", "ctr")[::2] == (
+        1,
+        "tracking: model 'ctr' cannot be rolled back: version 1 is the first champion\n",
+    )
+    assert (
+        say("promote", "ctr", "2", "--reason", "checked", "--by", "ann")[1]
+        == "The champion of ctr is version 2.\n"
+    )
+    assert re.search(r"promoted +2 +ann +checked$", say("history", "ctr")[1], re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["compare", "nope"], 1, "no runs of an experiment 'nope'"),
+        (["show", "run_999"], 1, "no run 'run_999'"),
+        (["show", "../../x"], 1, "run id '../../x'"),
+        (
+            ["plot", "ctr_model", "nope"],
+            1,
+            "no run to draw has the metric 'nope'; metrics of 'ctr_model': test_auc, val_auc, val_loss",
+        ),
+        (["plot", "ctr_model", "val_auc", "run_999"], 1, "no run 'run_999'"),
+        (
+            ["best", "ctr_model", "--metric", "nope"],
+            1,
+            "no run of 'ctr_model' has the metric 'nope'; it has: test_auc",
+        ),
+        (["champion", "nope"], 1, "no model 'nope'"),
+        (["champion", "../x"], 1, "model name '../x'"),
+        (["promote", "ctr", "x"], 2, "'x' is not a valid integer"),
+        (["show"], 2, "Missing argument"),
+        (
+            ["list", "--nope"],
+            2,
+            "(python -m tracking list --help shows how it is called)",
+        ),
+        (["plot", "ctr_model", "x", "--mode", "up"], 2, "Invalid value for '--mode': 'up' is not one of"),
+        (["list", "ctr_model", "--sort", "zzz"], 1, "tag 'zzz'; known names are"),
+    ],
+)
+def test_an_error_is_one_line_on_stderr(
+    store: Path, say: Say, arguments: list[str], code: int, message: str
+) -> None:
+    found, out, err = say(*arguments)
+    assert (found, out) == (code, "")
+    assert err.startswith("tracking: ")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_a_damaged_run_is_named_the_others_are_shown_and_the_exit_code_tells(store: Path, say: Say) -> None:
+    (store / "runs" / "run_001" / "params.json").write_text("{")
+    code, out, err = say("compare", "ctr_model")
+    assert code == 1
+    assert "run_002" in out
+    assert re.fullmatch(r"tracking: left out: .*run_001/params\.json is not valid JSON .*\n", err)
+
+
+@pytest.mark.parametrize("change", [{"status": "archived"}, {"format": 2}])
+def test_a_run_that_cannot_be_understood_takes_no_list_down(
+    store: Path, say: Say, change: dict[str, object]
+) -> None:
+    path = store / "runs" / "run_001" / "run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    for command in (["list"], ["compare", "ctr_model"], ["best", "ctr_model"]):
+        code, out, err = say(*command)
+        assert code == 1
+        assert "run_002" in out
+        assert re.fullmatch(r"tracking: left out: .*run_001/run\.json .*\n", err)
+
+
+def test_a_damaged_manifest_takes_no_list_of_models_down(
+    models: ModelRegistry, store: Path, say: Say
+) -> None:
+    models.register("other", "run_001", objective={"metric": "test_auc", "mode": "max", "value": 0.81})
+    (store / "models" / "ctr" / "v2" / "manifest.json").write_text("{")  # the champion's
+    code, out, err = say("models")
+    assert code == 1
+    assert re.search(r"^ctr +1 +- ", out, re.MULTILINE)
+    assert re.search(r"^other +1 +- ", out, re.MULTILINE)
+    assert re.fullmatch(r"tracking: left out: .*ctr/v2/manifest\.json is not valid JSON .*\n", err)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["export"],
+        ["export", "ctr_model", "--histories"],
+        ["tag", "--filter", "test_auc > 0.8", "seen=yes"],
+        ["rename", "ctr_model", "other"],
+        ["delete", "--filter", "test_auc > 0.8", "--yes"],
+        ["search"],
+        ["reindex"],
+    ],
+)
+def test_whatever_leaves_a_damaged_run_out_names_it_once_and_the_exit_code_tells(
+    store: Path, say: Say, command: list[str]
+) -> None:
+    (store / "runs" / "run_003" / "run.json").write_text("{")
+    code, _, err = say(*command)
+    assert code == 1
+    assert re.fullmatch(r"tracking: left out: .*run_003/run\.json is not valid JSON .*\n", err)
+
+
+def test_a_history_that_is_damaged_is_left_out_of_an_export(store: Path, say: Say) -> None:
+    (store / "runs" / "run_001" / "metrics.json").write_text("{")
+    code, out, err = say("export", "ctr_model", "--histories")
+    assert code == 1
+    assert "run_002,val_auc,0,0.7" in out
+    assert re.fullmatch(r"tracking: left out: .*run_001/metrics\.json is not valid JSON .*\n", err)
+
+
+@pytest.mark.parametrize("command", ["models", "champion", "history"])
+def test_a_damaged_event_of_a_model_is_named_once_and_the_exit_code_tells(
+    models: ModelRegistry, store: Path, say: Say, command: str
+) -> None:
+    with (store / "models" / "ctr" / "events.jsonl").open("a") as events:
+        events.write('{"event": "crowned"}\n')
+    code, out, err = say(command, *(["ctr"] if command != "models" else []))
+    assert code == 1
+    assert "run_002" in out
+    assert re.fullmatch(r"tracking: left out: .*events\.jsonl: a line that is no event: .*crowned.*\n", err)
+
+
+def test_a_store_that_is_named_must_be_there_and_the_default_one_may_come_later(
+    tmp_path: Path, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PODIUM_STORE", raising=False)
+    assert say("list") == (0, "No runs in 'experiments' yet.\n", "")
+    assert say("models") == (0, "No models in 'experiments' yet.\n", "")
+    absent = "tracking: the store 'absent' does not exist; give the folder of the runs with --store or PODIUM_STORE\n"
+    assert say("list", "--store", "absent") == (1, "", absent)
+    assert say("ctr_model", "--store=absent") == (1, "", absent)
+    assert say("list", "--store", "experiments")[0] == 1
+    monkeypatch.setenv("PODIUM_STORE", "absent")
+    assert say("models") == (1, "", absent)
+    monkeypatch.delenv("PODIUM_STORE")
+    (tmp_path / "experiments").write_text("")
+    code, _, err = say("list")
+    assert code == 1
+    assert err.startswith("tracking: the store 'experiments' is no folder; give")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "hint"),
+    [
+        (["lst"], 2, "did you mean 'list'?"),
+        (["ctr_modle", "--json"], 2, "did you mean 'ctr_model'?"),
+        (["shw", "run_001"], 2, "did you mean 'show'?"),
+        (["ctr_modle", "plot", "val_auc"], 2, "did you mean 'ctr_model'?"),
+        (["xyzzy", "run_001"], 2, "commands: list, search, compare, plot"),
+    ],
+)
+def test_a_first_word_that_nobody_knows_is_answered_with_the_closest(
+    store: Path, say: Say, arguments: list[str], code: int, hint: str
+) -> None:
+    found, out, err = say(*arguments)
+    assert (found, out) == (code, "")
+    assert f"{arguments[0]!r} is neither a command nor an experiment in" in err
+    assert hint in err
+    assert "experiments: ctr_model" in err
+
+
+def test_a_known_experiment_with_a_word_too_many_is_told_so(store: Path, say: Say) -> None:
+    code, _, err = say("ctr_model", "run_001")
+    assert code == 2
+    assert "run_001" in err
+    assert "neither" not in err
+
+
+def test_help_has_a_short_option_and_tells_of_the_short_forms_and_the_version(say: Say) -> None:
+    code, out, _ = say("-h")
+    assert (code, out) == (0, say("--help")[1])
+    assert "EXPERIMENT plot METRIC RUN...  is  plot EXPERIMENT METRIC RUN..." in out
+    assert "--list" in out
+    assert say("show", "-h")[1] == say("show", "--help")[1]
+    assert say("--version") == (0, f"podium {__version__}\n", "")
+
+
+def test_an_experiment_that_is_named_like_a_command_is_reached_through_compare(
+    tracker: ExperimentTracker, base: Path, say: Say
+) -> None:
+    tracker.log_metrics(tracker.create_run("list"), {"a": 1})
+    assert "Found 1 run for 'list'" in say("compare", "list", "--store", str(base))[1]
+
+
+@pytest.mark.parametrize(
+    ("short", "long"),
+    [
+        (["ctr"], ["compare", "ctr"]),
+        (["ctr", "plot", "auc", "run_001"], ["plot", "ctr", "auc", "run_001"]),
+        (["--list"], ["list"]),
+        (["--store", "d", "--list"], ["list", "--store", "d"]),
+        (["--store", "d", "ctr", "--json"], ["compare", "--store", "d", "ctr", "--json"]),
+        (["show", "run_001"], ["show", "run_001"]),
+        (["note", "run_001", "--", "--list"], ["note", "run_001", "--", "--list"]),
+        (["--help"], ["--help"]),
+        ([], ["--help"]),
+    ],
+)
+def test_short_forms_are_written_out(short: list[str], long: list[str]) -> None:
+    assert expand(short) == long
+
+
+def test_hostile_names_do_not_steer_the_terminal(tracker: ExperimentTracker, base: Path, say: Say) -> None:
+    run_id = tracker.create_run("x", tags={"t": "\x1b[31mred"})
+    tracker.log_params(run_id, {"p": "a\x1b]0;title\x07\nb"})
+    tracker.log_metrics(run_id, {"../../m": 1})
+    for arguments in (["show", run_id], ["compare", "x"]):
+        assert "\x1b" not in say(*arguments, "--store", str(base))[1]
+    code, out, _ = say("plot", "x", "../../m", "--store", str(base))
+    assert code == 0
+    assert [path.name for path in base.glob("*.png")] == ["metric_comparison_.._.._m.png"]
+    assert out.startswith(f"Wrote {base}")
+
+
+def test_every_command_explains_itself_with_an_example(say: Say) -> None:
+    for name in COMMANDS:
+        code, out, _ = say(name, "--help")
+        assert code == 0
+        assert f"Example: python -m tracking {name}" in out
+    assert all(name in say("--help")[1] for name in COMMANDS)
+    assert build().info.name == "tracking"
+
+
+def test_a_newline_in_a_cell_is_shown_escaped(tracker: ExperimentTracker, base: Path, say: Say) -> None:
+    tracker.log_params(tracker.create_run("x"), {"note": "one\ntwo"})
+    _, out, _ = say("compare", "x", "--store", str(base))
+    assert re.search(r"^run_001 .*one\\ntwo$", out, re.MULTILINE)
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_leaves_early_is_no_error(store: Path, unbuffered: str) -> None:
+    command = f"{sys.executable} -m tracking compare ctr_model | head -1"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "Found 4 runs for 'ctr_model'\n"
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&-"])
+def test_a_stream_that_is_closed_from_the_start_is_no_error(store: Path, closed: str) -> None:
+    command = f"{sys.executable} -m tracking list {closed}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ("ctr_model" in done.stdout) == (not closed.startswith(">"))
+
+
+def test_a_file_where_the_hidden_folder_should_be_hinders_no_reader(store: Path, say: Say) -> None:
+    shutil.rmtree(store / ".podium")
+    (store / ".podium").touch()
+    code, out, err = say("compare", "ctr_model")
+    assert (code, err) == (0, "")
+    assert "Found 4 runs" in out
+
+
+def test_a_locale_that_cannot_show_a_name_is_no_error(tracker: ExperimentTracker, base: Path) -> None:
+    tracker.create_run("modèle")
+    command = [sys.executable, "-m", "tracking", "list", "--store", str(base)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=ROOT, env={**os.environ, "PYTHONIOENCODING": "ascii"}
+    )
+    assert "mod\\xe8le" in done.stdout

@@ -1,0 +1,390 @@
+"""What is printed while a run is open is in its stdout.log, and printing is what it was before."""
+
+import contextlib
+import errno
+import io
+import logging
+import os
+import pty
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tracking import ExperimentTracker, Run
+from tracking.provenance import output as output_module
+from tracking.provenance.output import capture_output
+
+ROOT = Path(__file__).parents[3]
+
+
+def out(text: str) -> None:
+    sys.stdout.write(text)
+
+
+def err(text: str) -> None:
+    sys.stderr.write(text)
+
+
+def copied(run: Run) -> str:
+    return (run.run_dir / "stdout.log").read_text()
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays_behind() -> Iterator[None]:
+    yield
+    assert output_module._outputs == []
+    assert "write" not in vars(sys.stdout)
+    assert "write" not in vars(sys.stderr)
+
+
+def test_both_streams_are_copied_in_order_and_still_printed(
+    tracker: ExperimentTracker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out("before\n")
+    with tracker.start_run("x") as run:
+        out("one\n")
+        err("two\n")
+        sys.stdout.writelines(["three\n", "four\n"])
+        out("no end")
+    out("\nafter\n")
+    assert copied(run) == "one\ntwo\nthree\nfour\nno end\n"
+    assert capsys.readouterr() == ("before\none\nthree\nfour\nno end\nafter\n", "two\n")
+
+
+def test_a_quiet_run_has_no_file_and_one_may_opt_out(tracker: ExperimentTracker) -> None:
+    with tracker.start_run("x") as quiet:
+        pass
+    with tracker.start_run("x", capture_output=False) as private:
+        out("said\n")
+    assert not (quiet.run_dir / "stdout.log").exists()
+    assert not (private.run_dir / "stdout.log").exists()
+
+
+def test_handlers_of_logging_that_hold_the_stream_are_heard(tracker: ExperimentTracker) -> None:
+    logger = logging.Logger("old")
+    logger.addHandler(logging.StreamHandler(sys.stderr))
+    with tracker.start_run("x") as run:
+        logger.warning("from a handler")
+    assert copied(run) == "from a handler\n"
+
+
+def test_a_line_drawn_again_and_again_is_kept_in_its_last_state(tracker: ExperimentTracker) -> None:
+    with tracker.start_run("x") as run:
+        for percent in range(0, 101, 10):
+            err(f"\r{percent}%")
+        err("\n")
+        out("windows\r\n")
+        out("bar 1\rbar 2\r")
+    assert copied(run) == "100%\nwindows\nbar 2\n"
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.text("ab\n\u20ac", max_size=5), max_size=20))
+def test_however_text_is_cut_into_writes_all_of_it_is_copied(
+    tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str], writes: list[str]
+) -> None:
+    path = tmp_path_factory.mktemp("run") / "stdout.log"
+    stop = capture_output(path)
+    for text in writes:
+        out(text)
+    stop()
+    whole = "".join(writes)
+    expected = whole if whole.endswith("\n") or not whole else f"{whole}\n"
+    assert (path.read_text() if path.exists() else "") == expected
+
+
+def test_a_very_long_line_does_not_wait_for_its_end(tmp_path: Path) -> None:
+    stop = capture_output(tmp_path / "stdout.log")
+    out("x" * 10_000)
+    assert (tmp_path / "stdout.log").stat().st_size == 10_000
+    stop()
+
+
+def test_nested_runs_both_hear(tracker: ExperimentTracker) -> None:
+    with tracker.start_run("x") as outer:
+        out("outer\n")
+        with tracker.start_run("x") as inner:
+            out("inner\n")
+        out("outer again\n")
+    assert copied(outer) == "outer\ninner\nouter again\n"
+    assert copied(inner) == "inner\n"
+
+
+def test_runs_of_threads_hear_their_own_thread_and_those_without_a_run(tracker: ExperimentTracker) -> None:
+    barrier = threading.Barrier(3, timeout=60)
+    runs: dict[str, Run] = {}
+
+    def work(name: str) -> None:
+        with tracker.start_run(name) as run:
+            runs[name] = run
+            out(f"{name}\n")
+            barrier.wait()
+            barrier.wait()
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in "ab"]
+    for thread in threads:
+        thread.start()
+    barrier.wait()
+    out("main\n")
+    barrier.wait()
+    for thread in threads:
+        thread.join()
+    assert copied(runs["a"]) == "a\nmain\n"
+    assert copied(runs["b"]) == "b\nmain\n"
+
+
+def test_many_threads_print_at_once_and_no_line_is_lost(tracker: ExperimentTracker) -> None:
+    def work(name: int) -> None:
+        for number in range(200):
+            out(f"{name}-{number}\n")
+
+    with tracker.start_run("x") as run:
+        threads = [threading.Thread(target=work, args=(name,)) for name in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert sorted(copied(run).split()) == sorted(f"{name}-{n}" for name in range(8) for n in range(200))
+
+
+def test_threads_do_not_end_each_others_lines(tracker: ExperimentTracker) -> None:
+    with tracker.start_run("x") as run:
+        out("main ")
+        thread = threading.Thread(target=out, args=("thread\n",))
+        thread.start()
+        thread.join()
+        out("goes on\n")
+    assert copied(run) == "thread\nmain goes on\n"
+
+
+def test_a_stream_put_in_its_place_is_not_copied_and_the_old_one_is(tracker: ExperimentTracker) -> None:
+    elsewhere = io.StringIO()
+    with tracker.start_run("x") as run:
+        with contextlib.redirect_stdout(elsewhere):
+            out("hidden\n")
+        out("seen\n")
+    assert copied(run) == "seen\n"
+    assert elsewhere.getvalue() == "hidden\n"
+
+
+def test_a_stream_that_was_closed_meanwhile_fails_as_ever(
+    tracker: ExperimentTracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = io.TextIOWrapper(io.BytesIO())
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", stream)
+        with tracker.start_run("x") as run:
+            out("said\n")
+            stream.close()
+            with pytest.raises(ValueError, match="closed file"):
+                out("unsaid\n")
+            err("still heard\n")
+    assert copied(run) == "said\nstill heard\n"
+
+
+@pytest.mark.parametrize("stream", [None, object()], ids=["none", "foreign"])
+def test_a_stream_that_cannot_be_followed_is_left_alone(
+    tracker: ExperimentTracker, monkeypatch: pytest.MonkeyPatch, stream: Any
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", stream)
+        with tracker.start_run("x") as run:
+            err("heard\n")
+    assert copied(run) == "heard\n"
+
+
+def test_one_who_wraps_the_stream_later_keeps_the_wrapping(
+    tracker: ExperimentTracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), write_through=True)
+    heard: list[str] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", stream)
+        with tracker.start_run("x") as first:
+            ours = stream.write
+
+            def wrapped(text: str) -> int:
+                heard.append(text)
+                return ours(text)
+
+            stream.write = wrapped  # type: ignore[method-assign]
+            out("one\n")
+        out("two\n")
+        with tracker.start_run("x") as second:
+            out("three\n")
+        assert heard == ["one\n", "two\n", "three\n"]
+        assert (copied(first), copied(second)) == ("one\n", "three\n")
+        stream.write = ours  # type: ignore[method-assign]
+        with tracker.start_run("x"):
+            pass
+        assert "write" not in vars(stream)
+
+
+def test_the_copy_ends_at_its_limit_and_says_so(
+    tracker: ExperimentTracker, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(output_module, "MAX_BYTES", 10)
+    with tracker.start_run("x") as run:
+        out("12345678\n")
+        out("90\n")
+        out("more\n")
+    assert copied(run) == "12345678\n9\n[output beyond 10 bytes is not kept]\n"
+    assert capsys.readouterr().out == "12345678\n90\nmore\n"
+
+
+def test_an_error_in_writing_the_copy_is_told_once_and_printing_goes_on(
+    tracker: ExperimentTracker,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(output_module.atomic, "write_all", full)
+    stop = capture_output(tracker.base_dir.parent / "stdout.log")
+    out("one\n")
+    out("two\n")
+    stop()
+    assert capsys.readouterr().out == "one\ntwo\n"
+    told = [record.getMessage() for record in caplog.records]
+    assert told == [
+        "what the run prints is not copied any more: [Errno 28] No space left on device",
+    ]
+
+
+def test_text_that_is_not_unicode_is_copied_readably(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop = capture_output(tmp_path / "stdout.log")
+    out("name \udcff\n") if sys.stdout.errors == "surrogateescape" else err("name \udcff\n")
+    stop()
+    assert (tmp_path / "stdout.log").read_text() == "name \\udcff\n"
+
+
+def test_a_failed_start_gives_the_streams_back(tracker: ExperimentTracker) -> None:
+    with pytest.raises(ValueError, match="parameter"):
+        tracker.start_run("x", params={"seed": 2**70})
+    assert output_module._outputs == []
+
+
+# From here on in processes of their own: terminals, signals, forks.
+
+Program = Callable[..., list[str]]
+
+
+@pytest.fixture
+def program(base: Path) -> Program:
+    def command(body: str) -> list[str]:
+        head = (
+            "import os, sys, time\nfrom tracking import ExperimentTracker\n"
+            f"tracker = ExperimentTracker({str(base)!r})\n"
+        )
+        return [sys.executable, "-c", head + body]
+
+    return command
+
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def test_a_terminal_stays_one(program: Program, base: Path) -> None:
+    leader, follower = pty.openpty()
+    body = "with tracker.start_run('x'): print(sys.stdout.isatty(), sys.stdout.encoding, sys.stdout.fileno())"
+    done = subprocess.run(program(body), stdout=follower, env=ENVIRONMENT, check=True)
+    os.close(follower)
+    assert done.returncode == 0
+    assert os.read(leader, 1000).decode() == "True utf-8 1\r\n"
+    os.close(leader)
+    assert (base / "runs/run_001/stdout.log").read_text() == "True utf-8 1\n"
+
+
+def test_a_killed_process_leaves_all_finished_lines(program: Program, base: Path) -> None:
+    body = "tracker.start_run('x')\nprint('one')\nprint('two')\nos.write(2, b'!')\ntime.sleep(300)"
+    with subprocess.Popen(
+        program(body), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=ENVIRONMENT
+    ) as process:
+        assert process.stderr is not None
+        assert process.stderr.read(1) == b"!"
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    assert (base / "runs/run_001/stdout.log").read_text() == "one\ntwo\n"
+
+
+def test_a_run_that_is_never_finished_keeps_its_last_line(program: Program, base: Path) -> None:
+    body = "run = tracker.start_run('x')\nprint('no end', end='')"
+    subprocess.run(program(body), env=ENVIRONMENT, check=True)
+    assert (base / "runs/run_001/stdout.log").read_text() == "no end\n"
+
+
+def test_a_forked_child_goes_on_writing_until_it_has_a_run_of_its_own(program: Program, base: Path) -> None:
+    body = """
+with tracker.start_run('x'):
+    print('pending of the parent', end='')
+    sys.stdout.flush()
+    pid = os.fork()
+    if not pid:
+        print('child')
+        with tracker.start_run('y'):
+            print('its own run')
+        print('child again')
+        sys.stdout.flush()
+        os._exit(0)
+    os.waitpid(pid, 0)
+    print(', then more')
+"""
+    subprocess.run(program(body), env=ENVIRONMENT, check=True, capture_output=True)
+    assert (base / "runs/run_001/stdout.log").read_text() == (
+        "child\nchild again\npending of the parent, then more\n"
+    )
+    assert (base / "runs/run_002/stdout.log").read_text() == "its own run\n"
+
+
+def test_a_fork_while_another_thread_prints_does_not_stop_the_child(program: Program, base: Path) -> None:
+    body = """
+import threading
+with tracker.start_run('x'):
+    stop = threading.Event()
+    def chatter():
+        while not stop.is_set():
+            print('chatter')
+    threads = [threading.Thread(target=chatter) for _ in range(2)]
+    for thread in threads: thread.start()
+    for number in range(30):
+        pid = os.fork()
+        if not pid:
+            from tracking.provenance.output import _outputs
+            _outputs[0].add(sys.stdout, f'child {number}\\n')
+            os._exit(0)
+        assert os.waitpid(pid, 0)[1] == 0
+    stop.set()
+    for thread in threads: thread.join()
+"""
+    subprocess.run(program(body), env=ENVIRONMENT, check=True, stdout=subprocess.DEVNULL, timeout=120)
+    lines = (base / "runs/run_001/stdout.log").read_text().splitlines()
+    assert [line for line in lines if line != "chatter"] == [f"child {number}" for number in range(30)]
+
+
+def test_what_is_printed_after_sigterm_is_kept(program: Program, base: Path) -> None:
+    body = """
+with tracker.start_run('x'):
+    try:
+        os.write(2, b'!')
+        time.sleep(300)
+    finally:
+        print('unwinding')
+"""
+    with subprocess.Popen(
+        program(body), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=ENVIRONMENT
+    ) as process:
+        assert process.stderr is not None
+        assert process.stderr.read(1) == b"!"
+        process.terminate()
+        process.stderr.read()
+    assert (base / "runs/run_001/stdout.log").read_text() == "unwinding\n"

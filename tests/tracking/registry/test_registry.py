@@ -1,0 +1,329 @@
+"""Versions, champions and loading: nothing half-made shows, nothing untrusted is called."""
+
+import json
+import math
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hostile import HOSTILE_NAMES
+
+from tracking import (
+    CorruptFileError,
+    ExperimentTracker,
+    InvalidNameError,
+    InvalidValueError,
+    MissingFileError,
+    ModelLoadError,
+    ModelRegistry,
+    ModelVersion,
+    NewerFormatError,
+    StoreUnwritableError,
+    UnknownModelError,
+    UnknownRunError,
+    Verdict,
+)
+from tracking.files import atomic
+
+OBJECTIVE = {"metric": "val_auc", "mode": "max", "value": 0.8}
+
+
+@pytest.fixture
+def registry(base: Path) -> ModelRegistry:
+    return ModelRegistry(base)
+
+
+@pytest.fixture
+def make_run(tracker: ExperimentTracker, tmp_path: Path) -> Any:
+    def make(auc: float = 0.8, *, artifact: str = "model_best.pt") -> str:
+        source = tmp_path / "weights"
+        source.write_bytes(b"weights %f" % auc)
+        with tracker.start_run("x", config="lr: 0.1\n", data={"fingerprint": "sha256:1"}) as run:
+            run.log({"val_auc": auc})
+            run.log_artifact(source, artifact)
+        return run.run_id
+
+    return make
+
+
+def test_a_version_holds_its_files_their_hashes_and_where_it_came_from(
+    registry: ModelRegistry, make_run: Any, base: Path
+) -> None:
+    run_id = make_run()
+    version = registry.register("ctr", run_id, objective=OBJECTIVE, loader="trainer:load_model")
+    assert (version.name, version.version, version.run_id) == ("ctr", 1, run_id)
+    assert version.path == base / "models" / "ctr" / "v1"
+    assert version.files == {
+        name: atomic.sha256(version.path / name) for name in ("model_best.pt", "config.yaml")
+    }
+    assert version.metrics == {"val_auc": 0.8}
+    assert version.data == {"fingerprint": "sha256:1"}
+    assert registry.version("ctr", 1) == version == registry.versions("ctr")[0]
+    assert registry.champion("ctr") is None
+    assert registry.models() == ["ctr"]
+
+
+def test_the_same_run_is_registered_once(registry: ModelRegistry, make_run: Any) -> None:
+    run_id = make_run()
+    first = registry.register("ctr", run_id, objective=OBJECTIVE)
+    assert registry.register("ctr", run_id, objective=OBJECTIVE) == first
+    assert registry.register("ctr", make_run(), objective=OBJECTIVE).version == 2
+    assert [event.kind for event in registry.history("ctr")] == ["registered", "registered"]
+
+
+def test_many_processes_register_one_run_each_once(
+    registry: ModelRegistry, make_run: Any, base: Path
+) -> None:
+    run_ids = [make_run(), make_run()]
+    code = "import sys; from tracking import ModelRegistry; ModelRegistry(sys.argv[1]).register('ctr', sys.argv[2], objective={'metric': 'a', 'mode': 'max', 'value': 1})"
+    workers = [subprocess.Popen([sys.executable, "-c", code, str(base), run_id]) for run_id in run_ids * 3]
+    assert [worker.wait() for worker in workers] == [0] * 6
+    assert sorted(version.run_id for version in registry.versions("ctr")) == run_ids
+
+
+def test_the_champion_moves_forward_and_back_with_its_history(
+    registry: ModelRegistry, make_run: Any, base: Path
+) -> None:
+    for _ in range(3):
+        registry.register("ctr", make_run(), objective=OBJECTIVE)
+    registry.promote("ctr", 1, reason="first", by="ann")
+    registry.promote("ctr", 3, reason="better")
+    registry.promote("ctr", 3, reason="again")
+    assert registry.champion("ctr").version == 3
+    assert json.loads((base / "models" / "ctr" / "aliases.json").read_text()) == {"champion": 3}
+    assert registry.rollback("ctr", reason="worse on mobile").version == 1
+    assert registry.champion("ctr").version == 1
+    with pytest.raises(UnknownModelError, match="cannot be rolled back: version 1 is the first champion"):
+        registry.rollback("ctr")
+    told = [
+        (event.kind.value, event.version, event.before, event.reason) for event in registry.history("ctr")
+    ][3:]
+    assert told == [
+        ("promoted", 1, None, "first"),
+        ("promoted", 3, 1, "better"),
+        ("rolled_back", 1, 3, "worse on mobile"),
+    ]
+    assert registry.history("ctr")[3].by == "ann"
+    (base / "models" / "ctr" / "aliases.json").unlink()
+    assert registry.champion("ctr").version == 1
+
+
+def test_a_version_whose_files_changed_is_not_promoted(registry: ModelRegistry, make_run: Any) -> None:
+    version = registry.register("ctr", make_run(), objective=OBJECTIVE)
+    (version.path / "model_best.pt").write_bytes(b"other weights")
+    with pytest.raises(ModelLoadError, match="is not the file that was registered"):
+        registry.promote("ctr", 1, reason="better")
+    assert registry.champion("ctr") is None
+
+
+def test_a_torn_event_is_skipped_and_cut(registry: ModelRegistry, make_run: Any, base: Path) -> None:
+    for _ in range(2):
+        registry.register("ctr", make_run(), objective=OBJECTIVE)
+    registry.promote("ctr", 1, reason="first")
+    events = base / "models" / "ctr" / "events.jsonl"
+    events.write_bytes(events.read_bytes() + b'{"event":"promoted","version":2')
+    assert registry.champion("ctr").version == 1
+    registry.promote("ctr", 2, reason="second")
+    assert registry.champion("ctr").version == 2
+
+
+def test_a_failed_registration_leaves_no_version(
+    registry: ModelRegistry, make_run: Any, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = make_run()
+    with pytest.raises(MissingFileError, match=r"has no artifact 'best.pt'; it has: model_best.pt"):
+        registry.register("ctr", run_id, files=["best.pt"], objective=OBJECTIVE)
+    with pytest.raises(UnknownRunError, match="run_009"):
+        registry.register("ctr", "run_009", objective=OBJECTIVE)
+    assert registry.models() == []
+
+    def full(*args: Any) -> None:
+        raise StoreUnwritableError("no space")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(atomic, "copy_file", full)
+        with pytest.raises(StoreUnwritableError, match="no space"):
+            registry.register("ctr", run_id, objective=OBJECTIVE)
+    assert registry.models() == []
+    (base / "models" / "ctr" / "v1").mkdir()  # what a killed process leaves
+    assert registry.models() == []
+    assert registry.register("ctr", run_id, objective=OBJECTIVE).version == 2
+
+
+def test_loading_calls_the_loader_with_the_folder(registry: ModelRegistry, make_run: Any) -> None:
+    registry.register("ctr", make_run(), objective=OBJECTIVE, loader="os:listdir")
+    with pytest.raises(UnknownModelError, match="has no champion; promote a version or name one"):
+        registry.load("ctr", allow=["os"])
+    registry.promote("ctr", 1, reason="first")
+    assert sorted(registry.load("ctr", allow=["os"])) == ["config.yaml", "manifest.json", "model_best.pt"]
+    with pytest.raises(
+        ModelLoadError, match=r"asks for the loader 'os:listdir', and only trainer may be called"
+    ):
+        registry.load("ctr")
+
+
+def test_a_changed_or_missing_file_is_not_loaded(registry: ModelRegistry, make_run: Any) -> None:
+    version = registry.register("ctr", make_run(), objective=OBJECTIVE, loader="os:listdir")
+    (version.path / "model_best.pt").write_bytes(b"other")
+    with pytest.raises(ModelLoadError, match=r"model_best.pt is not the file that was registered"):
+        registry.load("ctr", 1, allow=["os"])
+    (version.path / "model_best.pt").unlink()
+    with pytest.raises(ModelLoadError, match=r"model_best.pt is missing"):
+        registry.load("ctr", 1, allow=["os"])
+
+
+@pytest.mark.parametrize(
+    ("loader", "message"),
+    [(None, "without a loader"), ("os:nothing", "cannot be found"), ("os.absent:f", "cannot be found")],
+)
+def test_a_loader_that_is_not_there_is_one_clear_error(
+    registry: ModelRegistry, make_run: Any, loader: str | None, message: str
+) -> None:
+    registry.register("ctr", make_run(), objective=OBJECTIVE, loader=loader)
+    with pytest.raises(ModelLoadError, match=message):
+        registry.load("ctr", 1, allow=["os"])
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+def test_a_hostile_model_name_is_refused(registry: ModelRegistry, make_run: Any, name: str) -> None:
+    run_id = make_run()
+    for call in (
+        lambda: registry.register(name, run_id, objective=OBJECTIVE),
+        lambda: registry.load(name),
+        lambda: registry.champion(name),
+        lambda: registry.rollback(name),
+    ):
+        with pytest.raises(InvalidNameError, match="model name"):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"files": "model_best.pt"}, "files must be a list"),
+        ({"loader": "trainer.load_model"}, "must be 'module:function'"),
+        ({"objective": {"metric": "a"}}, "needs 'metric', 'mode'"),
+        ({"files": ["../run.json"]}, "artifact name"),
+        ({"files": ["manifest.json"]}, "taken by the registry"),
+    ],
+)
+def test_a_wrong_registration_says_what_is_allowed(
+    registry: ModelRegistry, make_run: Any, arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises((InvalidValueError, InvalidNameError), match=message):
+        registry.register("ctr", make_run(), **{"objective": OBJECTIVE, **arguments})
+    assert registry.models() == []
+
+
+def test_unknown_models_and_versions_are_named(registry: ModelRegistry, make_run: Any) -> None:
+    with pytest.raises(UnknownModelError, match=r"no model 'ctr' in .*; known: none"):
+        registry.champion("ctr")
+    registry.register("ctr", make_run(), objective=OBJECTIVE)
+    with pytest.raises(UnknownModelError, match="has no version 4; it has 1"):
+        registry.promote("ctr", 4, reason="r")
+    with pytest.raises(InvalidValueError, match="reason is empty"):
+        registry.promote("ctr", 1, reason=" ")
+
+
+def test_a_verdict_is_kept_beside_its_version(registry: ModelRegistry, make_run: Any) -> None:
+    registry.register("ctr", make_run(), objective=OBJECTIVE)
+    assert registry.verdict("ctr", 1) is None
+    verdict = Verdict(promote=False, reasons=("too small",), challenger={"value": 0.5}, champion=None)
+    registry.record_verdict("ctr", 1, verdict)
+    assert registry.verdict("ctr", 1) == verdict
+
+
+def test_a_damaged_manifest_is_named(registry: ModelRegistry, make_run: Any) -> None:
+    version: ModelVersion = registry.register("ctr", make_run(), objective=OBJECTIVE)
+    (version.path / "manifest.json").write_text('{"files": 3}')
+    with pytest.raises(CorruptFileError, match=r"manifest.json is no manifest"):
+        registry.version("ctr", 1)
+
+
+@pytest.mark.parametrize("spoiled", ['{"files": 3}', "{", '{"format": 2}'])
+def test_a_manifest_that_cannot_be_understood_hides_no_other_version(
+    registry: ModelRegistry, make_run: Any, caplog: pytest.LogCaptureFixture, spoiled: str
+) -> None:
+    for _ in range(2):
+        version = registry.register("ctr", make_run(), objective=OBJECTIVE)
+    manifest = version.path / "manifest.json"
+    manifest.write_text(spoiled)
+    assert [version.version for version in registry.versions("ctr")] == [1]
+    assert "left out: " in caplog.text
+    assert str(manifest) in caplog.text
+    told: list[CorruptFileError] = []
+    registry.versions("ctr", on_error=told.append)
+    assert len(told) == 1
+    assert registry.register("ctr", make_run(), objective=OBJECTIVE).version == 3
+    assert manifest.read_text() == spoiled
+
+
+def test_a_version_of_a_newer_format_is_not_read_and_not_written(
+    registry: ModelRegistry, make_run: Any
+) -> None:
+    version = registry.register("ctr", make_run(), objective=OBJECTIVE)
+    manifest = version.path / "manifest.json"
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "format": 2}))
+    verdict = Verdict(promote=True, reasons=("better",))
+    for call in (
+        lambda: registry.version("ctr", 1),
+        lambda: registry.promote("ctr", 1, reason="better"),
+        lambda: registry.record_verdict("ctr", 1, verdict),
+        lambda: registry.load("ctr", 1),
+    ):
+        with pytest.raises(NewerFormatError, match=r"manifest.json was written by a newer version of podium"):
+            call()
+    assert not (version.path / "verdict.json").exists()
+    assert registry.champion("ctr") is None
+
+
+def test_the_number_of_a_version_is_not_given_twice(
+    registry: ModelRegistry, make_run: Any, base: Path
+) -> None:
+    for _ in range(3):
+        version = registry.register("ctr", make_run(), objective=OBJECTIVE)
+    shutil.rmtree(version.path)
+    assert registry.register("ctr", make_run(), objective=OBJECTIVE).version == 4
+    shutil.rmtree(base / "models" / "ctr" / "v2")
+    (base / "models" / "ctr" / "v9").mkdir()  # what a killed process leaves
+    assert registry.register("ctr", make_run(), objective=OBJECTIVE).version == 10
+
+
+@pytest.mark.parametrize("number", ["1", 1.0, True, None])
+def test_the_number_of_a_version_is_an_int(registry: ModelRegistry, make_run: Any, number: Any) -> None:
+    registry.register("ctr", make_run(), objective=OBJECTIVE)
+    for call in (
+        lambda: registry.version("ctr", number),
+        lambda: registry.promote("ctr", number, reason="better"),
+        lambda: registry.verdict("ctr", number),
+    ):
+        with pytest.raises(InvalidValueError, match="of model 'ctr' is no int; give a number, such as 3"):
+            call()
+    assert registry.champion("ctr") is None
+
+
+@pytest.mark.parametrize("value", [0.9, 0.8000001, math.nan, "0.8", True])
+def test_an_objective_that_contradicts_its_run_is_refused(
+    registry: ModelRegistry, make_run: Any, value: Any
+) -> None:
+    with pytest.raises(
+        InvalidValueError,
+        match=r"contradicts run run_001, whose val_auc is: last 0.8, min 0.8, max 0.8; give",
+    ):
+        registry.register("ctr", make_run(), objective={**OBJECTIVE, "value": value})
+    assert registry.models() == []
+
+
+def test_an_objective_may_be_the_last_value_or_an_extreme_of_its_run(
+    registry: ModelRegistry, tracker: ExperimentTracker
+) -> None:
+    with tracker.start_run("x") as run:
+        for value in (0.7, 0.9, math.nan, 0.8):
+            run.log({"val_auc": value})
+        (run.artifacts_dir / "model_best.pt").write_bytes(b"weights")
+    for number, value in enumerate((0.7, 0.9, 0.8 + 1e-12)):
+        registry.register(f"m{number}", run.run_id, objective={**OBJECTIVE, "value": value})
+    assert len(registry.models()) == 3

@@ -1,0 +1,240 @@
+"""metadata.json: spliced by whoever changed a run, the same text as if it had been written anew."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracking import ExperimentTracker, StoreUnwritableError
+from tracking.doctor import examine
+from tracking.files import locks
+from tracking.store import published
+from tracking.store.published_text import cut, joined, piece_of, splice
+from tracking.store.store import Store
+from tracking.values.names import natural_key
+
+TEXTS = st.one_of(st.text(), st.sampled_from(["\n  },\n  {", '"run_id": "run_9"', "},{", "]\n", "é", ""]))
+VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-(2**53), 2**53), TEXTS),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(TEXTS, inner, max_size=3)),
+    max_leaves=8,
+)
+ENTRIES = st.dictionaries(
+    st.one_of(st.integers(1, 30).map("run_{:03d}".format), st.sampled_from(["mine", "a{b", "10"])),
+    st.dictionaries(st.sampled_from(["tags", "description", "x"]), VALUES),
+    max_size=6,
+)
+
+
+def entry_of(run_id: str, fields: dict[str, Any]) -> dict[str, Any]:
+    return {"run_id": run_id, **fields}
+
+
+def entries_in(base: Path) -> list[dict[str, Any]]:
+    return json.loads((base / "metadata.json").read_text())
+
+
+@given(before=ENTRIES, changes=ENTRIES, gone=st.sets(st.integers(1, 30).map("run_{:03d}".format)))
+def test_a_spliced_text_is_the_text_written_anew(
+    before: dict[str, Any], changes: dict[str, Any], gone: set[str]
+) -> None:
+    ordered = {run_id: before[run_id] for run_id in sorted(before, key=natural_key)}
+    pieces = {run_id: piece_of(entry_of(run_id, fields)) for run_id, fields in ordered.items()}
+    text = joined(pieces.values())
+    assert json.loads(text) == [entry_of(run_id, fields) for run_id, fields in ordered.items()]
+    assert cut(text, {}) == cut(text, pieces) == pieces
+
+    changed = {run_id: piece_of(entry_of(run_id, fields)) for run_id, fields in changes.items()}
+    spliced = splice(dict(pieces), {**changed, **dict.fromkeys(gone, None)})
+    after = {run_id: fields for run_id, fields in {**before, **changes}.items() if run_id not in gone}
+    expected = [entry_of(run_id, after[run_id]) for run_id in sorted(after, key=natural_key)]
+    assert json.loads(joined(spliced.values())) == expected
+
+
+@given(entries=ENTRIES, indent=st.sampled_from([None, 1, 2, 4]))
+def test_a_text_of_other_code_is_cut_too(entries: dict[str, Any], indent: int | None) -> None:
+    written = [entry_of(run_id, fields) for run_id, fields in entries.items()]
+    pieces = cut(json.dumps(written, indent=indent).encode(), {})
+    assert json.loads(joined(pieces.values())) == written
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"[3]", b'[\n  {\n    "run_id": "a",\n  }\n]\n', b"{}"])
+def test_a_text_that_is_no_list_of_runs_is_refused(text: bytes) -> None:
+    with pytest.raises(ValueError, match=r"Expecting|no list of runs|trailing comma"):
+        cut(text, {})
+
+
+def test_what_was_published_by_the_same_tracker_is_not_read_again(
+    tracker: ExperimentTracker, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracker.create_run("x")
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("metadata.json was read again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(published, "cut", refuse)
+        patch.setattr(published, "read_metadata", refuse)
+        run_id = tracker.create_run("x")
+        tracker.finish_run(run_id)
+    assert [entry["status"] for entry in entries_in(base)] == ["running", "completed"]
+
+
+def test_two_trackers_publish_in_turn_and_keep_what_the_other_said(base: Path) -> None:
+    one, two = ExperimentTracker(base), ExperimentTracker(base)
+    for number in range(5):
+        for tracker in (one, two):
+            tracker.finish_run(tracker.create_run(f"x{number}"))
+    before = (base / "metadata.json").read_bytes()
+    assert {entry["status"] for entry in entries_in(base)} == {"completed"}
+    assert len(entries_in(base)) == 10
+    one.publish()
+    assert (base / "metadata.json").read_bytes() == before
+
+
+def test_what_others_add_to_an_entry_stays_until_the_run_changes(
+    tracker: ExperimentTracker, base: Path
+) -> None:
+    run_ids = [tracker.create_run("x") for _ in range(3)]
+    entries = entries_in(base)
+    entries[0]["note"] = "mine"
+    (base / "metadata.json").write_text(json.dumps(entries))
+    tracker.finish_run(run_ids[1])
+    assert entries_in(base)[0]["note"] == "mine"
+    tracker.finish_run(run_ids[0])
+    assert "note" not in entries_in(base)[0]
+
+
+def test_the_list_of_other_code_is_kept_as_it_was_before_the_first_write(
+    base: Path, write_plain_store: Callable[..., None]
+) -> None:
+    write_plain_store(2)
+    entries = entries_in(base)
+    entries[0]["owner"] = "me"
+    entries += [{**entries[0], "run_id": "run_009"}, {**entries[0], "run_id": "../odd"}, {"no": "id"}]
+    (base / "metadata.json").write_text(json.dumps(entries, indent=4))
+    before = (base / "metadata.json").read_bytes()
+    ExperimentTracker(base).list_runs()
+    kept = base / "metadata.json.before-podium"
+    assert not kept.exists()
+    for number in (3, 4):
+        run_id = ExperimentTracker(base).create_run("x")
+        assert kept.read_bytes() == before
+        assert [entry["run_id"] for entry in entries_in(base)][number - 1 :] == [run_id]
+
+
+def test_a_store_of_our_own_keeps_no_copy_of_its_list(tracker: ExperimentTracker, base: Path) -> None:
+    tracker.finish_run(tracker.create_run("x"))
+    ExperimentTracker(base).publish()
+    assert [path.name for path in base.iterdir() if path.is_file()] == ["metadata.json"]
+
+
+def test_a_run_whose_folder_is_gone_goes_with_the_next_publication_that_looks(
+    tracker: ExperimentTracker, base: Path
+) -> None:
+    run_id = tracker.create_run("x")
+    kept = tracker.create_run("x")
+    (base / "runs" / run_id).rename(base / "aside")
+    ExperimentTracker(base).publish()
+    assert [entry["run_id"] for entry in entries_in(base)] == [kept]
+
+
+def test_a_run_made_by_a_process_that_could_not_publish_is_found_by_the_next(base: Path) -> None:
+    one = ExperimentTracker(base)
+    one.create_run("x")
+    (base / "runs" / "run_002").mkdir()
+    entry = json.loads((base / "runs" / "run_001" / "run.json").read_text())
+    (base / "runs" / "run_002" / "run.json").write_text(json.dumps({**entry, "experiment_name": "y"}))
+    ExperimentTracker(base).create_run("z")
+    assert [entry["experiment_name"] for entry in entries_in(base)] == ["x", "y", "z"]
+
+
+@pytest.mark.parametrize("odd", [["a"], 5, {"deep": json.loads("[" * 90 + "]" * 90)}, {"\ud800": "\udcff"}])
+@pytest.mark.parametrize("is_foreign", [False, True])
+def test_a_run_with_odd_tags_stops_nobody(
+    odd: Any, is_foreign: bool, base: Path, write_plain_store: Callable[..., None]
+) -> None:
+    if is_foreign:
+        write_plain_store(1)
+        entries = entries_in(base)
+        entries[0].update(tags=odd, description="\ud800")
+        (base / "metadata.json").write_text(json.dumps(entries))
+    else:
+        ExperimentTracker(base).create_run("ctr")
+        file = base / "runs" / "run_001" / "run.json"
+        file.write_text(json.dumps({**json.loads(file.read_text()), "tags": odd, "description": "\ud800"}))
+    tracker = ExperimentTracker(base)
+    assert tracker.create_run("ctr") == "run_002"
+    tracker.publish()
+    assert entries_in(base)[-1]["run_id"] == "run_002"
+    assert [run["run_id"] for run in tracker.list_runs()][-1] == "run_002"
+    examine(Store(base))
+
+
+def test_a_run_nested_deeper_than_json_readers_go_is_left_out_of_the_list(
+    base: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ExperimentTracker(base).create_run("ctr")
+    file = base / "runs" / "run_001" / "run.json"
+    file.write_text(
+        json.dumps({**json.loads(file.read_text()), "tags": {"deep": json.loads("[" * 90 + "]" * 90)}})
+    )
+    file.write_text(file.read_text().replace("[" * 90, "[" * 300).replace("]" * 90, "]" * 300))
+    assert ExperimentTracker(base).create_run("ctr") == "run_002"
+    assert [entry["run_id"] for entry in entries_in(base)] == ["run_002"]
+    assert "cannot be listed" in caplog.text
+    examine(Store(base))
+
+
+def test_a_lock_that_is_held_for_long_does_not_hold_up_a_run_and_nothing_is_lost(base: Path) -> None:
+    code = """
+import sys
+from tracking import ExperimentTracker
+from tracking.store import published
+published.WAIT_S = 0.0
+tracker = ExperimentTracker(sys.argv[1])
+tracker.finish_run(tracker.create_run("ctr"))
+print("finished", flush=True)
+sys.stdin.read()
+"""
+    command = [sys.executable, "-c", code, str(base)]
+    pipe = subprocess.PIPE
+    with locks.lock(Store(base).paths.metadata_lock):
+        worker = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+        assert worker.stdout.readline() == "finished\n"
+        assert not (base / "metadata.json").exists()
+    _, told = worker.communicate()
+    assert worker.returncode == 0
+    assert "metadata.json is not up to date" in told
+    assert "another process has locked it for more than 0 s" in told
+    assert [entry["status"] for entry in entries_in(base)] == ["completed"]
+
+
+def test_a_publication_that_was_asked_for_tells_of_a_lock_that_is_held_for_long(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracker = ExperimentTracker(base)
+    tracker.create_run("ctr")
+    monkeypatch.setattr(locks, "LOCK_WAIT_S", 0.0)
+    with ThreadPoolExecutor(1) as pool, locks.lock(Store(base).paths.metadata_lock):
+        told = pool.submit(tracker.publish).exception()
+    assert isinstance(told, StoreUnwritableError)
+    assert "another process has locked it for more than 0 s" in str(told)
+
+
+def test_a_store_whose_name_is_not_utf_8_is_published_with_the_name_escaped(tmp_path: Path) -> None:
+    base = tmp_path / "caf\udce9"
+    tracker = ExperimentTracker(base)
+    run_id = tracker.create_run("ctr")
+    tracker.finish_run(run_id)
+    assert [entry["run_dir"] for entry in entries_in(base)] == [r"caf\udce9/runs/run_001"]
+    assert tracker.get_run(run_id)["run_dir"].endswith(r"caf\udce9/runs/run_001")
+    assert [record.run_dir for record in tracker.search_runs()] == [base / "runs" / run_id]
+    assert examine(Store(base)).findings == []

@@ -1,0 +1,74 @@
+"""Temporary files and folders whose writer never came back.
+
+Everything is written beside its place under a name of one form (`files.beside`, `folders.aside`). One that nobody
+touched for an hour, outside of runs that are being written, was left by a process that was killed.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from tracking.errors import CorruptFileError
+from tracking.files import atomic, folders
+from tracking.files.folders import is_temporary
+from tracking.paths import RunPaths, StorePaths
+from tracking.process import identity
+from tracking.records import RunStatus
+
+STALE_S = 3600.0  # since the last change: longer than any pause of a live writer
+
+
+def find_leftovers(paths: StorePaths) -> Iterator[Path]:
+    """All leftovers of a store; costs a listing of each folder but those in the trash."""
+    limit = time.time() - STALE_S
+    for place in (paths.base, paths.inner, paths.incoming, paths.edits, paths.trash):
+        yield from _stale(_children(place), limit)
+    yield from _stale(_below(paths.models), limit)
+    for folder in _children(paths.runs):
+        if folder.is_dir() and not _is_being_written(RunPaths(folder)):
+            yield from _stale(_below(folder), limit)
+
+
+def remove_leftover(path: Path) -> None:
+    """Remove a leftover; one that is gone meanwhile is fine."""
+    with atomic.writing(path), suppress(FileNotFoundError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _stale(candidates: Iterator[Path], limit: float) -> Iterator[Path]:
+    for path in candidates:
+        if is_temporary(path) and _changed_s(path) < limit:
+            yield path
+
+
+def _changed_s(path: Path) -> float:
+    """When a file or anything in a folder last changed; not st_mtime, which copying sets back."""
+    newest = 0.0
+    for part in (path, *folders.walk(path)):
+        with suppress(OSError):
+            newest = max(newest, part.lstat().st_ctime)
+    return newest
+
+
+def _children(folder: Path) -> Iterator[Path]:
+    with suppress(FileNotFoundError, NotADirectoryError):
+        yield from (folder / name for name in os.listdir(folder))  # noqa: PTH208 - names only, of every folder
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for place, inner, names in os.walk(folder):
+        yield from (Path(place, name) for name in [*inner, *names])
+
+
+def _is_being_written(paths: RunPaths) -> bool:
+    try:
+        entry = atomic.read_object(paths.run)
+    except (OSError, CorruptFileError):
+        return False
+    return entry.get("status") == RunStatus.RUNNING and not identity.is_gone(entry)

@@ -1,0 +1,81 @@
+"""metadata.json against the runs it lists."""
+
+import os
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from tracking.doctor.findings import Examination, Fault
+from tracking.errors import CorruptFileError
+from tracking.files import atomic
+from tracking.store.published import public_entry, read_metadata
+from tracking.store.published_text import piece_of
+from tracking.store.store import Store
+from tracking.values import jsontext
+
+DAMAGED = "it is damaged"
+
+Entry = dict[str, Any]
+
+
+def examine_metadata(seen: Examination) -> None:
+    """Publish metadata.json again where it is missing, damaged, or does not say what the runs say."""
+    what = _fault(seen)
+    if what:
+        path = seen.store.paths.metadata
+        remedy = "publish it again" + (
+            ", and keep this one as metadata.json.damaged" if what == DAMAGED else ""
+        )
+        seen.repair(Fault.OLD_VIEW, path, what, remedy, partial(_publish, seen.store))
+
+
+def _publish(store: Store) -> None:
+    with atomic.writing(store.paths.metadata), suppress(FileNotFoundError):
+        # as if every run had changed since it was written; it stays, because it may be all that is known of a run
+        os.utime(store.paths.metadata, (0, 0))
+    store.publisher.publish(force=True)
+
+
+def _fault(seen: Examination) -> str | None:
+    paths = seen.store.paths
+    if not paths.runs.is_dir():
+        return None
+    expected, unreadable = _expected(seen)
+    try:
+        published = read_metadata(paths.metadata)
+    except CorruptFileError:
+        return DAMAGED
+    if not paths.metadata.exists():
+        return "it is missing" if expected else None
+    if expected.keys() - published.keys():
+        return f"it lacks {len(expected.keys() - published.keys())} of {len(expected)} runs"
+    if gone := published.keys() - expected.keys() - unreadable:
+        return f"it lists {len(gone)} runs that are gone"
+    different = [run_id for run_id in expected if published[run_id] != expected[run_id]]
+    if not any(_differs(published[run_id], expected[run_id]) for run_id in different):
+        return f"it names another folder for {len(different)} of {len(expected)} runs" if different else None
+    return f"it is behind on {len(different)} of {len(expected)} runs"
+
+
+def _differs(published: Entry, expected: Entry) -> bool:
+    """Whether more than the folder is another one, as it is once the store was copied or renamed."""
+    return {**published, "run_dir": None} != {**expected, "run_dir": None}
+
+
+def _expected(seen: Examination) -> tuple[dict[str, Entry], set[str]]:
+    """What metadata.json should say of each run that can be read; and those that cannot."""
+    store = seen.store
+    prefix = jsontext.readable(f"{store.paths.base.resolve().name}/runs/")
+    expected, unreadable = {}, set()
+    for run_id in store.scan.folder_names():
+        try:
+            entry = store.entry(run_id)
+            # a run of other code is published as its entry stands, wherever that says its folder is
+            if entry and store.paths.run(run_id).run.exists():
+                piece = piece_of(public_entry(entry, prefix + run_id))
+                expected[run_id] = jsontext.decode(b"{" + piece + b"}")
+            elif entry:
+                unreadable.add(run_id)
+        except CorruptFileError:
+            unreadable.add(run_id)
+    return expected, unreadable

@@ -1,0 +1,95 @@
+"""Registered models: versions that were never completed, files that changed, histories with a torn end."""
+
+import os
+import time
+from functools import partial
+
+from tracking.doctor.findings import Examination, Fault
+from tracking.doctor.json_lines import examine_lines
+from tracking.errors import CorruptFileError, ModelLoadError
+from tracking.files import atomic, folders, locks
+from tracking.paths import ModelPaths
+from tracking.registry import EventKind, ModelRegistry
+from tracking.registry.events import add_event, champions, read_events, write_aliases
+from tracking.registry.models import verify
+from tracking.values.names import is_component, natural_key
+
+CLAIM_S = 60.0  # a registration holds the lock; this is for file systems without locks
+
+
+def examine_models(seen: Examination) -> None:
+    """Look at each model, with its lock held so that nobody registers meanwhile."""
+    root = seen.store.paths.models
+    try:
+        names = [entry.name for entry in os.scandir(root) if entry.is_dir() and is_component(entry.name)]
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    registry = ModelRegistry(seen.store.paths.base)
+    for name in sorted(names, key=natural_key):
+        paths = ModelPaths(root / name)
+        if seen.repairs:
+            with locks.lock(paths.lock):
+                _examine_history(seen, paths)
+                _examine_versions(seen, registry, name, paths)
+        else:
+            _examine_history(seen, paths)
+            _examine_versions(seen, registry, name, paths)
+
+
+def _examine_history(seen: Examination, paths: ModelPaths) -> None:
+    examine_lines(seen, paths.events)
+    now = champions(read_events(paths))
+    expected = {"champion": now[-1]} if now else {}
+    try:
+        told = atomic.read_object(paths.aliases)
+    except (FileNotFoundError, CorruptFileError):
+        told = None
+    if told != expected and (told is not None or expected):
+        seen.repair(
+            Fault.OLD_VIEW,
+            paths.aliases,
+            "it does not say what the events say",
+            "write it again",
+            partial(write_aliases, paths),
+        )
+
+
+def _examine_versions(seen: Examination, registry: ModelRegistry, name: str, paths: ModelPaths) -> None:
+    registered = {event.version for event in read_events(paths) if event.kind is EventKind.REGISTERED}
+    for number in _numbers(paths):
+        manifest = paths.manifest(number)
+        if not manifest.exists():
+            _examine_half(seen, paths, number, is_registered=number in registered)
+            continue
+        seen.versions += 1
+        with seen.naming_damage(manifest):
+            version = registry.version(name, number)
+            if number not in registered:
+                reason = f"from {version.run_id}"
+                seen.repair(
+                    Fault.NO_EVENT,
+                    paths.events,
+                    f"the registration of version {number} is not in the history",
+                    "add it",
+                    partial(add_event, paths, EventKind.REGISTERED, number, reason=reason, by=None),
+                )
+            try:
+                verify(version)
+            except ModelLoadError as error:
+                advice = "restore the file, or promote another version"
+                seen.leave(Fault.CHANGED_MODEL, paths.version(number), str(error), advice)
+
+
+def _examine_half(seen: Examination, paths: ModelPaths, number: int, *, is_registered: bool) -> None:
+    folder = paths.version(number)
+    if is_registered:
+        what = "the manifest of a registered version is missing"
+        seen.leave(Fault.HALF_VERSION, folder, what, "restore manifest.json")
+    elif time.time() - folder.stat().st_ctime >= CLAIM_S:
+        what = "a registration that was killed left it"
+        seen.repair(Fault.HALF_VERSION, folder, what, "remove it", partial(folders.remove, folder))
+
+
+def _numbers(paths: ModelPaths) -> list[int]:
+    texts = [entry.name.removeprefix("v") for entry in paths.folder.iterdir() if entry.name.startswith("v")]
+    return sorted(int(text) for text in texts if text.isdecimal())

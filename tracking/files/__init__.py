@@ -1,0 +1,6 @@
+"""Bytes on disk: whole files replaced at once, JSON lines appended, locks and folders."""
+
+from tracking.files.append import append_line, read_lines
+from tracking.files.atomic import read_json, write_bytes, write_json
+
+__all__ = ["append_line", "read_json", "read_lines", "write_bytes", "write_json"]

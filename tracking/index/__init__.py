@@ -1,7 +1,0 @@
-"""The read index: what many runs came to, kept in a SQLite file that can be deleted at any time."""
-
-from tracking.index.access import Index
-from tracking.index.refresh import SMALL, Progress
-from tracking.index.view import Row, View
-
-__all__ = ["SMALL", "Index", "Progress", "Row", "View"]

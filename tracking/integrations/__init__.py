@@ -1,0 +1,1 @@
+"""Adapters that let other programs log here."""

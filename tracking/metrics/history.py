@@ -1,0 +1,224 @@
+"""The points of a run's metrics: how journal lines and metrics.json say them, and how either is read.
+
+A journal line (lines.py) is one log call; metrics.json has the same points by metric:
+{"val_auc": [{"step": 3, "value": 0.71, "timestamp": "..."}]}.
+Points of a metric are in the order of their steps, those without a step last, equal ones as they were logged.
+"""
+
+import heapq
+import itertools
+import logging
+import math
+from collections.abc import Iterator
+from datetime import datetime
+from operator import le
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import orjson
+
+from tracking.errors import CorruptFileError
+from tracking.files import atomic
+from tracking.metrics.journal_files import opened
+from tracking.metrics.line import Line
+from tracking.paths import RunPaths
+from tracking.values import jsontext, timestamps
+from tracking.values.jsontext import Number, stored_number
+
+log = logging.getLogger("tracking")
+
+CHUNK_BYTES = 1 << 18  # of a journal that are parsed at once
+BATCH = 4096  # log calls of several journals that are handled at once
+
+Point = dict[str, Any]
+History = dict[str, list[Point]]
+
+
+class Calls(NamedTuple):
+    """Log calls in the order in which they were made, as parallel lists."""
+
+    steps: list[Any]
+    stamps: list[str]
+    metrics: list[dict[str, Number]]
+
+
+class Column(NamedTuple):
+    """Points of one metric in the order in which they were logged, as parallel lists."""
+
+    steps: list[Any]
+    values: list[Number]
+    stamps: list[str]
+
+
+Columns = dict[str, Column]
+
+
+def rank(step: Any) -> float:
+    """Where a step stands among the others of its metric; a point without one comes last."""
+    return step if isinstance(step, int | float) and step == step else math.inf
+
+
+def is_ascending(steps: list[Any]) -> bool:
+    """Whether steps are in the order that `rank` gives them."""
+    if set(map(type, steps)) != {int}:
+        steps = list(map(rank, steps))
+    return all(map(le, steps, itertools.islice(steps, 1, None)))
+
+
+def read_history(paths: RunPaths) -> History:
+    """All points of a run by metric, in their order; empty when nothing was logged. Costs the size of the history."""
+    with opened(paths) as journals:
+        if not journals:
+            return _read_metrics_json(paths.metrics)
+        history: History = {}
+        for calls in read_journals(journals):
+            for name, column in columns(calls).items():
+                history.setdefault(name, []).extend(
+                    {"step": step, "value": value, "timestamp": stamp}
+                    for step, value, stamp in zip(*column, strict=True)
+                )
+    return _ordered(history)
+
+
+def read_journals(journals: list[BinaryIO], damaged: list[bytes] | None = None) -> Iterator[Calls]:
+    """The log calls of one journal, or of several with the times of the calls deciding between them.
+
+    Lines that are none are added to `damaged`.
+    """
+    if len(journals) == 1:
+        yield from read_calls(journals[0], damaged)
+        return
+    merged = heapq.merge(*(_dated(journal, damaged) for journal in journals), key=lambda call: call[0])
+    while batch := list(itertools.islice(merged, BATCH)):
+        _, steps, stamps, metrics = zip(*batch, strict=True)
+        yield Calls(list(steps), list(stamps), list(metrics))
+
+
+def read_calls(journal: BinaryIO, damaged: list[bytes] | None = None) -> Iterator[Calls]:
+    """The log calls from where an open journal stands, by chunks; a last line without newline is not there yet."""
+    rest = b""
+    # at least as much as is left of a line, so that a very long one is not copied again and again
+    while chunk := journal.read(max(CHUNK_BYTES, len(rest))):
+        text = rest + chunk
+        end = text.rfind(b"\n") + 1
+        rest = text[end:]
+        if end:
+            yield parse_calls(text[:end], Path(journal.name), damaged)
+
+
+def parse_calls(text: bytes, path: Path, damaged: list[bytes] | None = None) -> Calls:
+    """The log calls in whole journal lines; a damaged line, or one that is no log call, is named in the log."""
+    try:
+        values = orjson.loads(b"[" + text[:-1].replace(b"\n", b",") + b"]")
+        steps = [value["step"] for value in values]
+        stamps = [value["timestamp"] for value in values]
+        metrics = [value["metrics"] for value in values]
+        kinds = set(map(type, itertools.chain.from_iterable(map(dict.values, metrics))))
+        if kinds <= {float, int} and set(map(type, stamps)) == {str} and len(values) == text.count(b"\n"):
+            return Calls(steps, stamps, metrics)
+    except (ValueError, KeyError, TypeError):
+        pass
+    # a number that JSON has no form for, the header of a journal, or damage: line by line
+    calls = Calls([], [], [])
+    for line in _parse_lines(text, path, [] if damaged is None else damaged):
+        calls.steps.append(line.step)
+        calls.stamps.append(line.timestamp)
+        calls.metrics.append(line.metrics)
+    return calls
+
+
+def columns(calls: Calls) -> Columns:
+    """The points of log calls by metric; metrics that are always logged together share their steps and stamps."""
+    if not calls.metrics:
+        return {}
+    names = tuple(calls.metrics[0])
+    if set(map(tuple, calls.metrics)) == {names}:
+        return {
+            name: Column(calls.steps, [metrics[name] for metrics in calls.metrics], calls.stamps)
+            for name in names
+        }
+    found: Columns = {}
+    for step, stamp, metrics in zip(*calls, strict=True):
+        for name, value in metrics.items():
+            column = found.get(name)
+            if column is None:
+                column = found[name] = Column([], [], [])
+            column.steps.append(step)
+            column.values.append(value)
+            column.stamps.append(stamp)
+    return found
+
+
+def journal_text(path: Path) -> bytes:
+    """The points of a metrics.json as journal lines of one point each."""
+    return b"".join(
+        Line(point["step"], point["timestamp"], {name: point["value"]}).encode()
+        for name, points in _read_metrics_json(path).items()
+        for point in points
+    )
+
+
+def _read_metrics_json(path: Path) -> History:
+    try:
+        history = atomic.read_object(path)
+    except FileNotFoundError:
+        return {}
+    try:
+        return _ordered({name: [_point(point) for point in points] for name, points in history.items()})
+    except (TypeError, KeyError, AttributeError, ValueError):
+        raise CorruptFileError(
+            f"{path} must map metric names to lists of points with a number as 'value'; repair or remove the file"
+        ) from None
+
+
+def _ordered(history: History) -> History:
+    for points in history.values():
+        points.sort(key=_rank_of_point)
+    return history
+
+
+def _rank_of_point(point: Point) -> float:
+    return rank(point["step"])
+
+
+def _point(point: Point) -> Point:
+    return {
+        "step": point.get("step"),
+        "value": stored_number(point["value"]),
+        "timestamp": point.get("timestamp", ""),
+    }
+
+
+def _parse_lines(text: bytes, path: Path, damaged: list[bytes]) -> Iterator[Line]:
+    for line in text.split(b"\n"):
+        if not line.strip():
+            continue
+        try:
+            value = jsontext.decode(line)
+        except ValueError:
+            log.warning("left out: %s: a damaged line: %.80r", path, line)
+            damaged.append(line)
+            continue
+        if isinstance(value, dict) and "writer" in value:
+            continue
+        try:
+            metrics = {name: stored_number(number) for name, number in value["metrics"].items()}
+            yield Line(value["step"], str(value["timestamp"]), metrics)
+        except (KeyError, TypeError, AttributeError, ValueError):
+            log.warning("left out: %s: a line that is no log call: %.80r", path, value)
+            damaged.append(line)
+
+
+def _dated(
+    journal: BinaryIO, damaged: list[bytes] | None
+) -> Iterator[tuple[datetime, Any, str, dict[str, Number]]]:
+    for calls in read_calls(journal, damaged):
+        for step, stamp, metrics in zip(*calls, strict=True):
+            yield _moment(stamp), step, stamp, metrics
+
+
+def _moment(stamp: str) -> datetime:
+    try:
+        return timestamps.parse(stamp)
+    except ValueError:
+        return datetime.fromtimestamp(0).astimezone()

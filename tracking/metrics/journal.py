@@ -1,0 +1,332 @@
+"""The writer of one run's metrics: a journal that is appended, and two views of it.
+
+While any journal exists (metrics.jsonl or metrics.*.jsonl) the journals together are the whole truth; otherwise
+metrics.json is. Each process appends to a journal of its own (journals.py), each log call is one line, written in one
+piece, and the cost of the next one does not depend on how many came before. What starts or ends a journal happens
+under the lock of the run's folder. docs/decisions/0002-journal.md has the reasoning about crashes.
+"""
+
+import atexit
+import contextlib
+import errno
+import logging
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from tracking.errors import TrackingError
+from tracking.files import append, atomic, locks
+from tracking.metrics import journal_files
+from tracking.metrics.history import columns, journal_text, parse_calls, read_journals
+from tracking.metrics.metrics_json import MetricsText
+from tracking.metrics.summary import Stats, add_columns, drop_view_beyond, read_view, write_summary
+from tracking.paths import RunPaths
+from tracking.process import identity
+from tracking.records import RunStatus
+
+log = logging.getLogger("tracking")
+
+VIEW_SHARE = 50  # a refresh of a view waits 50 times as long as it takes: at most 2% of the time
+VIEW_COST_S = (
+    3e-8  # of writing a byte of the journal into metrics.json, for a run that has not yet measured it
+)
+CHUNK_BYTES = (
+    1 << 16
+)  # of the journal that are counted before looking at the clock; readers count so much themselves
+
+
+class Right(Protocol):
+    """The right to write a run; ownership.Claim."""
+
+    def take(self) -> bool:
+        """Whether this process owns the run, now at the latest."""
+
+    def tell(self) -> None:
+        """Called when a journal has been opened."""
+
+
+class _Shown(NamedTuple):
+    """Which journal metrics.json was last written from, how long it was, and what it came to."""
+
+    inode: int
+    size: int
+    account: "_Account"
+
+
+class _Account(NamedTuple):
+    """What journals came to, and their lines that could not be read."""
+
+    stats: Stats
+    damaged: list[bytes]
+
+
+class Journal:
+    """The metrics of one run as this process writes them; one for all its threads and handles (`journal_of`).
+
+    Opens on the first append and may be closed and used again. A forked child has a journal of its own.
+    """
+
+    def __init__(self, paths: RunPaths, right: Right | None = None) -> None:
+        self._paths = paths
+        self._right = right
+        self._path = paths.journal
+        self._handle = -1
+        self._lock = threading.RLock()
+        self._stats: Stats | None = None
+        self._counted = 0
+        self._refreshed = 0.0
+        self._next_refresh = 0.0
+        self._rendered = float("-inf")
+        self._cost_s = VIEW_COST_S
+        self._shown: _Shown | None = None
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other threads and processes from starting, ending or changing anything but lines of other journals."""
+        with self._lock, locks.lock_folder(self._paths.folder):
+            yield
+
+    def append(self, line: bytes) -> None:
+        """Add one line. When this returns the line survives the death of the process."""
+        with self._lock:
+            if self._handle < 0:
+                self._open()
+            try:
+                written = os.write(self._handle, line)
+            except OSError as error:
+                self._close()
+                with atomic.writing(self._path):
+                    raise error
+            if written != len(line):
+                self._take_back(written)
+            if time.monotonic() >= self._next_refresh:
+                self._refresh()
+
+    def close(self) -> None:
+        """Give the file back; the next append opens it again."""
+        with self._lock:
+            if self._handle >= 0 and time.monotonic() >= self._next_refresh:
+                self._refresh()
+            self._close()
+
+    def finish(self) -> None:
+        """Make both views complete and metrics.json durable, then remove the journals.
+
+        While another process still writes a journal, all of them stay and this process only gives up its own: the
+        last one to finish does the rest.
+        """
+        with self.held():
+            self._close()
+            paths = self._paths
+            journal_files.remove_leftovers(paths)
+            names = list(journal_files.list_journals(paths))
+            if not names:
+                return
+            owner = journal_files.read_owner(paths)
+            mine = paths.journal.name if identity.is_own(owner) else journal_files.own_name(paths)
+            others = [name for name in names if name != mine]
+            if all(journal_files.is_abandoned(paths, name, owner) for name in others):
+                account = self._shown_already(names) or self._render()
+                write_summary(paths.summary, account.stats, None)
+                journal_files.keep_damaged(paths, account.damaged)
+                atomic.sync(paths.metrics)
+                journal_files.remove(paths, names)
+            elif mine in names:
+                atomic.sync(paths.folder / mine)
+                self._give_up(mine)
+
+    def look(self) -> None:
+        """See whether the open file is still the one in the folder; if not, the next append opens that one."""
+        with self._lock, contextlib.suppress(OSError):
+            if self._handle >= 0:
+                handle, self._handle = self._handle, -1
+                try:
+                    if os.path.samestat(os.fstat(handle), self._path.stat()):
+                        self._handle, handle = handle, -1
+                finally:
+                    if handle >= 0:
+                        os.close(handle)
+
+    def retire(self) -> None:
+        """At the end of the process: leave nothing that others would have to wait for."""
+        with self._lock:
+            if self._handle < 0:
+                return
+            with self.held():
+                if journal_files.read_owner(self._paths).get("status") != RunStatus.RUNNING:
+                    self.finish()
+                elif self._path != self._paths.journal:
+                    self._give_up(self._path.name)
+                self._close()
+
+    def forget(self) -> None:
+        """In a forked child: what the parent has open is the parent's."""
+        self._lock = threading.RLock()
+        self._close()
+
+    def _open(self) -> None:
+        try:
+            end = self._open_whole()
+            if self._right:
+                self._right.tell()
+        except BaseException:
+            self._close()  # or the next line would follow a torn one, or be one that readers are not told of
+            raise
+        self._stats = None
+        self._refreshed = time.monotonic()
+        # a history that is there already is not gone through just because the journal was opened
+        self._rendered = self._refreshed if end else float("-inf")
+
+    def _open_whole(self) -> int:
+        """Open the journal of this process, made when it is not there and cut to whole lines; its size."""
+        paths = self._paths
+        with locks.lock_folder(paths.folder):
+            is_owner = self._right is None or self._right.take()
+            self._path = paths.journal if is_owner else paths.folder / journal_files.own_name(paths)
+            journal_files.remove_leftovers(paths)
+            there = journal_files.list_journals(paths)
+            if self._path.name not in there:
+                self._begin(b"" if is_owner else journal_files.header(), is_first=not there)
+            with atomic.writing(self._path):
+                self._handle = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            end = append.cut_torn_tail(self._handle, self._path)
+            if is_owner:
+                drop_view_beyond(paths, end)
+        return end
+
+    def _begin(self, text: bytes, *, is_first: bool) -> None:
+        if is_first:
+            # a finished run goes on: the journal starts with all that metrics.json holds, or it is not there
+            text += journal_text(self._paths.metrics)
+            with contextlib.suppress(FileNotFoundError), atomic.writing(self._paths.summary):
+                self._paths.summary.unlink(
+                    missing_ok=True
+                )  # it may tell of an earlier journal of the same name
+        if text:
+            atomic.create_bytes(self._path, text)
+
+    def _take_back(self, written: int) -> None:
+        """The disk took only a part of a line: cut it again, or have it cut by whoever opens the journal next."""
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._handle, os.lseek(self._handle, 0, os.SEEK_CUR) - written)
+        self._close()
+        with atomic.writing(self._path):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _give_up(self, name: str) -> None:
+        path = self._paths.folder / name
+        with atomic.writing(path), contextlib.suppress(FileNotFoundError):
+            path.rename(self._paths.closed_journal(os.urandom(6).hex()))
+
+    def _refresh(self) -> None:
+        """Bring the views up as far as a fiftieth of the time since the last refresh allows."""
+        started = time.monotonic()
+        try:
+            if not os.fstat(self._handle).st_nlink:
+                self._close()  # somebody removed the journal; the next line starts one that can be found
+            elif list(journal_files.list_journals(self._paths)) == [self._paths.journal.name]:
+                state = os.fstat(self._handle)
+                if state.st_size > CHUNK_BYTES:
+                    self._count(started + (started - self._refreshed) / VIEW_SHARE)
+                    write_summary(self._paths.summary, self._stats or {}, self._counted)
+                self._render_if_cheap(state, started)
+        except OSError as error:
+            # the point itself is safe in the journal; a view may wait
+            log.warning("the views of %s are not up to date: %s", self._paths.folder, error)
+        self._refreshed = time.monotonic()
+        self._next_refresh = self._refreshed + VIEW_SHARE * (self._refreshed - started)
+
+    def _count(self, deadline: float) -> None:
+        if self._stats is None:
+            stats, counted = read_view(self._paths.summary)
+            # a view that calls itself complete is of a finish that was stopped before it removed the journal
+            self._stats, self._counted = ({}, 0) if counted is None else (stats, counted)
+        while text := os.pread(self._handle, CHUNK_BYTES, self._counted):
+            text = text[: text.rfind(b"\n") + 1]
+            if not text:
+                return  # a line longer than a chunk: readers count it
+            add_columns(self._stats, columns(parse_calls(text, self._path)))
+            self._counted += len(text)
+            if time.monotonic() > deadline:
+                return
+
+    def _render_if_cheap(self, state: os.stat_result, now: float) -> None:
+        if now - self._rendered >= VIEW_SHARE * state.st_size * self._cost_s:
+            self._shown = None
+            self._shown = _Shown(state.st_ino, state.st_size, self._render())
+            self._rendered = time.monotonic()
+            self._cost_s = (self._rendered - now) / max(state.st_size, 1)
+
+    def _shown_already(self, names: list[str]) -> _Account | None:
+        """What the journals came to, if metrics.json was written from just what they hold now."""
+        if self._shown is None or names != [self._paths.journal.name] or not self._paths.metrics.exists():
+            return None
+        state = self._paths.journal.stat()
+        is_same = (state.st_ino, state.st_size) == (self._shown.inode, self._shown.size)
+        return self._shown.account if is_same else None
+
+    def _render(self) -> _Account:
+        """Write metrics.json from the journals; what it came to."""
+        text, stats, damaged = MetricsText(), Stats(), list[bytes]()
+        with journal_files.opened(self._paths) as opened:
+            for calls in read_journals(opened, damaged):
+                found = columns(calls)
+                text.add(found)
+                add_columns(stats, found)
+        atomic.write_pieces(self._paths.metrics, text.pieces())
+        return _Account(stats, damaged)
+
+    def _close(self) -> None:
+        if self._handle >= 0:
+            handle, self._handle = self._handle, -1
+            with contextlib.suppress(OSError):
+                os.close(handle)
+
+    def __del__(self) -> None:
+        self._close()
+
+
+_journals: "weakref.WeakValueDictionary[Path, Journal]" = weakref.WeakValueDictionary()
+_registering = threading.Lock()
+
+
+def journal_of(paths: RunPaths, right: Callable[[], Right]) -> Journal:
+    """The one journal that this process has for a run, however many trackers and handles there are."""
+    folder = paths.folder.resolve()
+    with _registering:
+        found = _journals.get(folder)
+        if found is None:
+            if not _journals:
+                _watch_process()
+            found = _journals[folder] = Journal(paths, right())
+    found.look()
+    return found
+
+
+def _watch_process() -> None:
+    global _watched
+    if not _watched:
+        _watched = True
+        os.register_at_fork(after_in_child=_forget_all)
+        atexit.register(_retire_all)
+
+
+_watched = False
+
+
+def _forget_all() -> None:
+    global _registering
+    _registering = threading.Lock()
+    for journal in list(_journals.values()):
+        journal.forget()
+
+
+def _retire_all() -> None:
+    # at the end of a process there is nobody left to tell, and readers find all points in the journals
+    for journal in list(_journals.values()):
+        with contextlib.suppress(OSError, TrackingError):
+            journal.retire()

@@ -1,0 +1,69 @@
+"""Journal lines: one log call each, {"step": 3, "timestamp": "...", "metrics": {"val_auc": 0.71}}.
+
+Nearly every call of a run logs plain floats under names it has logged before, so those calls skip what has been
+checked already.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import orjson
+
+from tracking.values import timestamps
+from tracking.values.checks import metric_values, step_value
+from tracking.values.jsontext import Number, non_finite_text
+from tracking.values.plain import INT_MAX, INT_MIN
+
+_NEWLINE = orjson.OPT_APPEND_NEWLINE
+_encode, _now = orjson.dumps, timestamps.now  # looked up once: this runs at every step
+
+
+class Line(NamedTuple):
+    """One log call."""
+
+    step: int | None
+    timestamp: str
+    metrics: dict[str, Number]
+
+    def encode(self) -> bytes:
+        """The journal line, newline included."""
+        metrics = {
+            name: value if math.isfinite(value) else non_finite_text(value)
+            for name, value in self.metrics.items()
+        }
+        return orjson.dumps(
+            {"step": self.step, "timestamp": self.timestamp, "metrics": metrics}, option=_NEWLINE
+        )
+
+
+class LineEncoder:
+    """Makes the lines of one run."""
+
+    def __init__(self) -> None:
+        self._names: set[str] = set()
+
+    def encode(self, metrics: Mapping[str, Any], step: Any) -> bytes:
+        """The line of a log call made now, empty without metrics; InvalidValueError for what cannot be kept."""
+        if type(metrics) is dict and (step is None or (type(step) is int and INT_MIN <= step <= INT_MAX)):
+            names = self._names
+            for name, value in metrics.items():
+                if type(value) is not float or name not in names:
+                    break
+            else:
+                try:
+                    line = _encode({"step": step, "timestamp": _now(), "metrics": metrics}, None, _NEWLINE)
+                except TypeError:
+                    line = b""  # a name that is a text of a kind of its own
+                # a NaN or an infinity is written as null, and needs the long way
+                if metrics and line.count(b"null") == (step is None):
+                    return line
+        return self._encode_checked(metrics, step)
+
+    def _encode_checked(self, metrics: Mapping[str, Any], step: Any) -> bytes:
+        values = metric_values(metrics)
+        number = step_value(step)
+        if not values:
+            return b""
+        self._names.update(values)
+        return Line(number, timestamps.now(), values).encode()

@@ -1,0 +1,93 @@
+"""The text of metrics.json, made from log calls as they are read, a point per line.
+
+Numbers are written by columns, because one call that encodes a thousand of them costs as much as ten that encode one.
+Memory is the size of the text.
+"""
+
+import math
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+import orjson
+
+from tracking.metrics.history import Column, Columns, is_ascending, rank
+from tracking.values.jsontext import non_finite_text
+
+
+class MetricsText:
+    """metrics.json in the making; takes log calls in the order in which they were made."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[str, list[bytes]] = {}
+        self._last_rank: dict[str, float] = {}
+        self._unordered: set[str] = set()
+
+    def add(self, columns: Columns) -> None:
+        """Take in the points of some log calls."""
+        frames: dict[int, _Frame] = {}  # metrics that are logged together share their steps and times
+        for name, column in columns.items():
+            frame = frames.get(id(column.steps))
+            if frame is None:
+                frame = frames[id(column.steps)] = _Frame(column)
+            self._blocks.setdefault(name, []).append(frame.rows(column.values))
+            if not frame.is_ordered or rank(column.steps[0]) < self._last_rank.get(name, -math.inf):
+                self._unordered.add(name)
+            self._last_rank[name] = rank(column.steps[-1])
+
+    def pieces(self) -> Iterator[bytes]:
+        """The text, to be written piece by piece."""
+        opening = b"{\n  "
+        for name, blocks in self._blocks.items():
+            yield opening + orjson.dumps(name) + b": [\n"
+            if name in self._unordered:
+                # each point is one line, so the lines can be put in order without having been kept apart
+                rows = b",\n".join(blocks).split(b",\n")
+                rows.sort(key=_rank_of_row)
+                yield b",\n".join(rows)
+            else:
+                for index, block in enumerate(blocks):
+                    yield b",\n" + block if index else block
+            yield b"\n  ]"
+            opening = b",\n  "
+        yield b"\n}\n" if self._blocks else b"{}\n"
+
+
+class _Frame:
+    """What stands around the values of points: their steps and times."""
+
+    def __init__(self, column: Column) -> None:
+        self._before = [b'    {"step": %b, "value": ' % text for text in _texts(column.steps)]
+        self._after = [b', "timestamp": "%b"},\n' % text for text in _stamp_texts(column.stamps)]
+        self.is_ordered = is_ascending(column.steps)
+
+    def rows(self, values: list[Any]) -> bytes:
+        """The points with these values, a line each."""
+        parts = zip(self._before, _value_texts(values), self._after, strict=True)
+        return b"".join(chain.from_iterable(parts))[:-2]
+
+
+def _texts(values: list[Any]) -> list[bytes]:
+    if set(map(type, values)) <= {int, type(None)}:
+        return orjson.dumps(values)[1:-1].split(b",")
+    return [orjson.dumps(value) for value in values]  # steps of other code
+
+
+def _value_texts(values: list[Any]) -> list[bytes]:
+    if not math.isfinite(sum(values)):
+        values = [value if math.isfinite(value) else non_finite_text(value) for value in values]
+    return orjson.dumps(values)[1:-1].split(b",")
+
+
+def _stamp_texts(stamps: list[str]) -> list[bytes]:
+    texts = orjson.dumps(stamps)[2:-2].split(b'","')
+    if len(texts) == len(stamps):
+        return texts
+    return [orjson.dumps(stamp)[1:-1] for stamp in stamps]  # a text with quotes and commas in it
+
+
+def _rank_of_row(row: bytes) -> float:
+    try:
+        return rank(orjson.loads(row[len(b'    {"step": ') :].partition(b', "value"')[0]))
+    except ValueError:
+        return math.inf  # a text of other code that looks like the row itself

@@ -1,0 +1,1 @@
+"""Which process writes, and what it is part of: its identity, its signals, its sweep."""

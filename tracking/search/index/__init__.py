@@ -1,0 +1,7 @@
+"""The read index: what many runs came to, kept in a SQLite file that can be deleted at any time."""
+
+from tracking.search.index.access import Index
+from tracking.search.index.refresh import SMALL, Progress
+from tracking.search.index.view import Row, View
+
+__all__ = ["SMALL", "Index", "Progress", "Row", "View"]

@@ -1,0 +1,193 @@
+"""Bringing an index up to date: what may have changed is found by a few looks, and only that is read again.
+
+New and removed folders show in the time of runs/. A run that is not settled is looked at each time. A settled one
+changes only with a line in the logs of edits, or by hand: a slice of them is looked at each time, so that a hand's work
+is seen at once in a store of up to SMALL runs, and in time in a larger one.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tracking.errors import CorruptFileError
+from tracking.process import identity
+from tracking.search.index.rows import Names, Reading, document, read_run, remove_run, write_runs
+from tracking.search.index.stamps import TICK_NS, journals_in, stamp_of
+from tracking.store.edit_log import read_edits
+from tracking.store.scan import Scan
+from tracking.values.names import is_component
+
+if TYPE_CHECKING:  # sqlite3 is only loaded by those who read many runs
+    import sqlite3
+
+SMALL = 250  # runs; in a store of no more each refresh looks at all of them
+SLICE = 100  # settled runs that a refresh of a larger one looks at, about 1 ms
+BATCH = 500  # runs read before they are written, and before progress is told
+
+Item = TypeVar("Item")
+Progress = Callable[[int, int], None]  # is told how many runs were read, and of how many
+# id, run id, stamp, watched, the entry of one that is running
+Suspect = tuple[int, str, bytes, int, bytes | None]
+
+
+@dataclass
+class Changes:
+    """What has to be done, and what will be known when it is done."""
+
+    read: set[str] = field(default_factory=set)
+    state: dict[str, Any] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.read or self.state)
+
+
+class Refresher:
+    """Brings one connection's index up to date with the files; remembers only where its last slice ended."""
+
+    def __init__(self, scan: Scan, database: "sqlite3.Connection") -> None:
+        self._scan = scan
+        self._database = database
+        self._runs = str(scan.paths.runs)
+        self._last = -1
+
+    def refresh(
+        self, surely: Iterable[str] = (), progress: Progress | None = None, *, everything: bool = False
+    ) -> None:
+        """Bring the index up to date. Runs named in `surely` are looked at, or all with `everything`.
+
+        Other processes may do the same: who writes first has the others wait, and they look again.
+        """
+        surely = set(surely)
+        version = self._data_version()
+        changes = self._look(surely, everything)
+        if not changes:
+            return
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            if self._data_version() != version:
+                changes = self._look(surely, everything)
+            self._apply(changes, progress)
+            self._database.execute("COMMIT")
+        except BaseException:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            raise
+
+    def _look(self, surely: set[str], everything: bool) -> Changes:
+        now = time.time_ns()
+        state = dict(self._database.execute("SELECT key, value FROM state"))
+        changes = Changes()
+        edits = read_edits(self._scan.paths, json.loads(state.get("edits", "{}")))
+        position = json.dumps(edits.position, sort_keys=True)
+        if position != state.get("edits", "{}"):
+            changes.state["edits"] = position
+        changes.read |= {run_id for run_id in edits.run_ids if is_component(run_id)}
+        # a log of edits that was removed or replaced told of changes that are not known
+        everything = everything or not edits.is_complete
+        self._look_at_names(state, changes, now, everything)
+        self._look_at_metadata(state, changes)
+        for _, run_id, stamp, watched, entry in self._suspects(surely, everything):
+            folder = f"{self._runs}/{run_id}"
+            found = stamp_of(folder, now, journals_in(folder) if watched else ())
+            if not found or found != stamp or (entry and identity.is_gone(document(entry))):
+                changes.read.add(run_id)
+        return changes
+
+    def _look_at_names(self, state: dict[str, Any], changes: Changes, now: int, everything: bool) -> None:
+        try:
+            status = os.stat(self._runs)  # noqa: PTH116 - at every refresh
+            told = f"{status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
+            # one that changed a moment ago may change again without a new time: it is listed again
+            told = "" if status.st_ctime_ns > now - TICK_NS else told
+        except (FileNotFoundError, NotADirectoryError):
+            told = "none"
+        if told and told == state.get("runs") and not everything:
+            return
+        known = {run_id for (run_id,) in self._database.execute("SELECT run_id FROM runs")}
+        found = set[str]() if told == "none" else set(os.listdir(self._runs))  # noqa: PTH208 - names alone
+        changes.read |= known - found
+        changes.read |= {name for name in found - known if self._may_be_run(name)}
+        if told != state.get("runs"):
+            changes.state["runs"] = told
+
+    def _may_be_run(self, name: str) -> bool:
+        return is_component(name) and os.path.isdir(f"{self._runs}/{name}")  # noqa: PTH112 - of many thousands
+
+    def _look_at_metadata(self, state: dict[str, Any], changes: Changes) -> None:
+        """Find the runs of other code whose entries in metadata.json changed."""
+        foreign = self._database.execute(
+            "SELECT run_id, entry, fault FROM runs LEFT JOIN documents ON run = id "
+            "WHERE is_foreign AND (is_foreign OR fault)"  # the latter names the index to use
+        ).fetchall()
+        told = "{} {}".format(*self._scan.metadata_stamp()) if foreign else state.get("metadata")
+        if told == state.get("metadata"):
+            return
+        try:
+            entries = self._scan.foreign_entries()
+        except CorruptFileError:
+            changes.read |= {run_id for run_id, _, fault in foreign if not fault}
+            return
+        changes.state["metadata"] = told
+        for run_id, text, fault in foreign:
+            entry = {**entries[run_id], "run_id": run_id} if run_id in entries else None
+            if fault or entry != (document(text) if text else None):
+                changes.read.add(run_id)
+
+    def _suspects(self, surely: set[str], everything: bool) -> Iterator[Suspect]:
+        yield from self._database.execute(
+            "SELECT id, run_id, stamp, watched, CASE status WHEN 'running' THEN entry END "
+            "FROM runs LEFT JOIN documents ON run = id WHERE watched"
+        ).fetchall()
+        rows = "SELECT id, run_id, stamp, watched, NULL FROM runs WHERE NOT watched"
+        if everything:
+            yield from self._database.execute(rows).fetchall()
+            return
+        for some in batches(surely, BATCH):
+            marks = ", ".join("?" * len(some))
+            yield from self._database.execute(f"{rows} AND run_id IN ({marks})", some).fetchall()
+        yield from self._slice(rows)
+
+    def _slice(self, rows: str) -> list[Suspect]:
+        """The next SLICE of all settled runs, round and round; a process begins anywhere."""
+        highest = self._database.execute("SELECT max(id) FROM runs").fetchone()[0] or 0
+        if highest <= SMALL:
+            return self._database.execute(rows).fetchall()
+        if self._last < 0:
+            self._last = time.time_ns() % highest
+        found = self._database.execute(
+            f"{rows} AND id > ? ORDER BY id LIMIT ?", (self._last, SLICE)
+        ).fetchall()
+        rest = (self._last, SLICE - len(found))
+        found += self._database.execute(f"{rows} AND id <= ? ORDER BY id LIMIT ?", rest).fetchall()
+        self._last = found[-1][0] if found else -1
+        return found
+
+    def _apply(self, changes: Changes, progress: Progress | None) -> None:
+        names, done = Names(self._database), 0
+        for some in batches(sorted(changes.read), BATCH):
+            readings: list[Reading] = []
+            for run_id in some:
+                reading = read_run(self._scan, run_id)
+                if reading:
+                    readings.append(reading)
+                else:
+                    remove_run(self._database, run_id, names)
+            write_runs(self._database, readings)
+            done += len(some)
+            if progress:
+                progress(done, len(changes.read))
+        self._database.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", changes.state.items())
+
+    def _data_version(self) -> int:
+        return int(self._database.execute("PRAGMA data_version").fetchone()[0])
+
+
+def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """The items in lists of up to `size`."""
+    rest = iter(items)
+    while some := list(islice(rest, size)):
+        yield some

@@ -1,0 +1,289 @@
+"""View: one state of the index, and the questions that can be asked of it. Answers are those of the scan."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import chain
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from tracking.records import MetricSummary, RunRecord
+from tracking.search.comparison import MISSING, Comparison, columns_of, last_values
+from tracking.search.index.rows import EXPERIMENT, METRIC, PARAM, TAG, cell, document, number_in, value_in
+from tracking.store.published import Entry
+from tracking.store.scan import Scan
+from tracking.values import timestamps
+
+if TYPE_CHECKING:  # sqlite3 and the query language are only loaded by those who ask
+    import sqlite3
+
+    from tracking.search.query import Field, Names
+
+FEW = 500  # runs that are fetched by their numbers; for more the whole column is read
+EPOCH = datetime.fromtimestamp(0).astimezone()
+PLAIN = {int, float, type(None), type(MISSING)}  # values that are kept as they are
+
+
+class Row(NamedTuple):
+    """What the list of runs shows of one; `status` as readers see it."""
+
+    number: int
+    run_id: str
+    experiment_name: str
+    status: str
+    created_at: Any
+    finished_at: Any
+
+
+class View:
+    """One state of an index that is up to date. Runs have numbers here; those that cannot be read are in `faulty` alone."""
+
+    def __init__(self, database: "sqlite3.Connection", scan: Scan) -> None:
+        self._database = database
+        self._scan = scan
+
+    def numbers(self, experiment_name: str | None = None) -> list[int]:
+        """All runs, of one experiment or of all, in the order of their ids."""
+        where, wanted = "", list[int]()
+        if experiment_name is not None:
+            where, wanted = "AND experiment = ?", [self._number(EXPERIMENT, experiment_name)]
+        found = self._database.execute(
+            f"SELECT id FROM runs WHERE is_run AND NOT fault {where} ORDER BY place", wanted
+        )
+        return [number for (number,) in found]
+
+    def numbers_of(self, run_ids: Iterable[str]) -> dict[str, int]:
+        """The named runs that can be read, by id."""
+        found: dict[str, int] = {}
+        for some in _batches(list(dict.fromkeys(run_ids))):
+            found |= self._database.execute(
+                f"SELECT run_id, id FROM runs WHERE is_run AND NOT fault AND run_id IN ({_marks(some)})", some
+            )
+        return found
+
+    def rows(self, numbers: Sequence[int]) -> list[Row]:
+        """These runs as the list of runs shows them."""
+        names = self._experiments()
+        select = "SELECT id, run_id, experiment, status, created_at, finished_at FROM runs"
+        found = {
+            number: Row(number, run_id, names[experiment], *rest)
+            for number, run_id, experiment, *rest in self._of(select, "id", numbers)
+        }
+        return [found[number] for number in numbers]
+
+    def run_ids(self, numbers: Sequence[int]) -> list[str]:
+        """The ids of these runs."""
+        found = dict(self._of("SELECT id, run_id FROM runs", "id", numbers))
+        return [found[number] for number in numbers]
+
+    def faulty(self) -> list[str]:
+        """The ids of the damaged runs, in the order of ids; what is wrong with each the scan tells."""
+        found = self._database.execute(
+            "SELECT run_id FROM runs WHERE fault AND (is_foreign OR fault) ORDER BY place"
+        )
+        return [run_id for (run_id,) in found]
+
+    def entries(self, numbers: Sequence[int]) -> list[Entry]:
+        """What run.json or metadata.json says of these runs."""
+        found = dict(self._of("SELECT run, entry FROM documents", "run", numbers))
+        return [document(found[number]) for number in numbers]
+
+    def records(self, numbers: Sequence[int]) -> list[RunRecord]:
+        """The records of these runs."""
+        found = {
+            number: texts
+            for number, *texts in self._of(
+                "SELECT run, entry, params, summary FROM documents", "run", numbers
+            )
+        }
+        return [self._record(*map(document, found[number])) for number in numbers]
+
+    def best(self, metric: str, experiment_name: str | None, mode: str, at: str) -> str | None:
+        """The id of the run with the best last value of a metric, or the best it reached; of equals the first."""
+        column = "last" if at == "last" else mode
+        where, wanted = "name = ?", [self._number(METRIC, metric)]
+        if experiment_name is not None:
+            where, wanted = (
+                f"{where} AND metrics.experiment = ?",
+                [*wanted, self._number(EXPERIMENT, experiment_name)],
+            )
+        where += f" AND typeof({column}) IN ('integer', 'real')"  # not finite: text
+        found = self._database.execute(
+            f"SELECT run_id FROM metrics JOIN runs ON runs.id = run WHERE {where} AND {column} = "
+            f"(SELECT {mode}({column}) FROM metrics WHERE {where}) ORDER BY place LIMIT 1",
+            [*wanted, *wanted],
+        ).fetchone()
+        return found[0] if found else None
+
+    def names(self, experiment_name: str | None = None) -> "Names":
+        """The parameters, metrics and tags that some run has, of one experiment or of all."""
+        from tracking.search.query import Names
+
+        where, wanted = "", []
+        if experiment_name is not None:
+            where, wanted = "AND runs.experiment = ?", [self._number(EXPERIMENT, experiment_name)]
+        found: dict[str, set[str]] = {PARAM: set(), METRIC: set(), TAG: set()}
+        for kind, known in found.items():
+            table = "metrics" if kind == METRIC else "cells"
+            rows = self._database.execute(
+                f"SELECT name FROM names AS n WHERE kind = ? AND EXISTS (SELECT 1 FROM {table} AS t "
+                f"JOIN runs ON runs.id = t.run WHERE t.name = n.id {where})",
+                [kind, *wanted],
+            )
+            known.update(value_in(name) for (name,) in rows)
+        return Names(frozenset(found[PARAM]), frozenset(found[METRIC]), frozenset(found[TAG]))
+
+    def columns(self, fields: "Iterable[Field]", numbers: Sequence[int]) -> list[list[Any]]:
+        """The values of each field in these runs, in their order; None where a run has none."""
+        return [self._column(field, numbers) for field in fields]
+
+    def comparison(self, numbers: Sequence[int]) -> Comparison:
+        """These runs beside each other."""
+        rows = self.rows(numbers)
+        about = {
+            "run_id": [row.run_id for row in rows],
+            "experiment_name": [row.experiment_name for row in rows],
+            "status": [row.status for row in rows],
+            "created_at": [value_in(row.created_at) for row in rows],
+        }
+        if len(numbers) <= FEW:
+            records = self.records(numbers)
+            params, metrics = [run.params for run in records], [last_values(run) for run in records]
+            return Comparison(about, columns_of(params), columns_of(metrics))
+        return Comparison(
+            about,
+            self._all_columns(PARAM, "cells", "value", numbers),
+            self._all_columns(METRIC, "metrics", "last", numbers),
+        )
+
+    def _all_columns(
+        self, kind: str, table: str, column: str, numbers: Sequence[int]
+    ) -> dict[str, list[Any]]:
+        """A column for each name that some of the runs have, in the order in which they come up."""
+        names = self._database.execute("SELECT id, name FROM names WHERE kind = ?", (kind,)).fetchall()
+        found: dict[str, tuple[int, list[Any]]] = {}
+        for name, text in names:
+            values = self._kept(table, column, name, numbers, MISSING)
+            first = next((place for place, value in enumerate(values) if value is not MISSING), None)
+            if first is not None:
+                found[value_in(text)] = first, values
+        places: dict[str, tuple[int, int]] = {}
+        for first in {first for first, _ in found.values()}:
+            (run,) = self.records([numbers[first]])
+            for place, name in enumerate(run.params if kind == PARAM else run.summary):
+                places[name] = min(places.get(name, (first, place)), (first, place))
+        return {name: found[name][1] for name in sorted(found, key=places.__getitem__)}
+
+    def _record(self, entry: Entry, params: dict[str, Any], summary: dict[str, list[Any]]) -> RunRecord:
+        metrics = {name: MetricSummary(*values) for name, values in summary.items()}
+        return self._scan.compose(entry, params, metrics)
+
+    def _column(self, field: "Field", numbers: Sequence[int]) -> list[Any]:
+        from tracking.search.query import FieldKind, MetricPart
+
+        match field.kind:
+            case FieldKind.RUN:
+                return self._run_column(field.name, numbers)
+            case FieldKind.METRIC:
+                part = field.plain_part or MetricPart.LAST
+                return self._kept("metrics", part.value, self._number(METRIC, field.name), numbers)
+            case FieldKind.PARAM:
+                return self._dotted(PARAM, field.name, numbers)
+            case FieldKind.TAG:
+                return self._dotted(TAG, field.name, numbers)
+            case FieldKind.BARE:
+                return [None] * len(numbers)
+
+    def _dotted(self, kind: str, name: str, numbers: Sequence[int]) -> list[Any]:
+        """A parameter or tag, which may lie in a nested one: `model.hidden` is in `model` when there is no such."""
+        from tracking.search.query import lookup
+
+        parts = name.split(".")
+        heads = [".".join(parts[:count]) for count in range(len(parts), 0, -1)]
+        known = {head: number for head in heads if (number := self._number(kind, head)) >= 0}
+        if set(known) <= {name}:
+            return self._kept("cells", "value", known.get(name, -1), numbers)
+        columns = [self._kept("cells", "value", known[head], numbers, MISSING) for head in known]
+        return [
+            lookup(
+                {head: value for head, value in zip(known, values, strict=True) if value is not MISSING}, name
+            )
+            for values in zip(*columns, strict=True)
+        ]
+
+    def _run_column(self, name: str, numbers: Sequence[int]) -> list[Any]:
+        from tracking.search.query.fields import RUN_FIELDS
+
+        match name:
+            case "run_id":
+                return list(self.run_ids(numbers))
+            case "status":
+                found = dict(self._of("SELECT id, status FROM runs", "id", numbers))
+                return [found[number] for number in numbers]
+            case "experiment" | "experiment_name":
+                names = self._experiments()
+                found = dict(self._of("SELECT id, experiment FROM runs", "id", numbers))
+                return [names[found[number]] for number in numbers]
+            case "created_at" | "finished_at" | "duration_s":
+                select = "SELECT id, created_at, finished_at FROM runs"
+                times = {number: texts for number, *texts in self._of(select, "id", numbers)}
+                return [RUN_FIELDS[name](_with_times(*times[number])) for number in numbers]
+            case _:
+                return [
+                    RUN_FIELDS[name](self._scan.compose(entry, {}, {})) for entry in self.entries(numbers)
+                ]
+
+    def _kept(
+        self, table: str, column: str, name: int, numbers: Sequence[int], missing: Any = None
+    ) -> list[Any]:
+        """The values that are kept of a name, in the order of the runs."""
+        select = f"SELECT run, {column} FROM {table} WHERE name = {name}"
+        found = dict(self._of(select, "run", numbers))
+        values = [found.get(number, missing) for number in numbers]
+        if PLAIN.issuperset(map(type, values)):
+            return values
+        read = number_in if table == "metrics" else value_in
+        return [read(value) for value in values]
+
+    def _of(self, select: str, key: str, numbers: Sequence[int]) -> Iterable[Any]:
+        """What a SELECT finds of these runs, in any order; of others too when these are a good part of all."""
+        if len(numbers) > FEW and len(numbers) * 8 > self._highest():
+            return self._database.execute(select)
+        word = "AND" if "WHERE" in select else "WHERE"
+        return chain.from_iterable(
+            self._database.execute(f"{select} {word} {key} IN ({_marks(some)})", some)
+            for some in _batches(numbers)
+        )
+
+    def _highest(self) -> int:
+        return self._database.execute("SELECT max(id) FROM runs").fetchone()[0] or 0
+
+    def _experiments(self) -> dict[int, str]:
+        found = self._database.execute("SELECT id, name FROM names WHERE kind = ?", (EXPERIMENT,))
+        return {number: value_in(name) for number, name in found}
+
+    def _number(self, kind: str, name: str) -> int:
+        found = self._database.execute(
+            "SELECT id FROM names WHERE kind = ? AND name = ?", (kind, cell(name))
+        ).fetchone()
+        return int(found[0]) if found else -1
+
+
+def _with_times(created: Any, finished: Any) -> RunRecord:
+    """As much of a record as its times need."""
+    return cast(
+        RunRecord, SimpleNamespace(created_at=_moment(created) or EPOCH, finished_at=_moment(finished))
+    )
+
+
+def _moment(kept: Any) -> datetime | None:
+    text = value_in(kept)
+    return timestamps.parse(text) if text else None
+
+
+def _batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(items), FEW):
+        yield items[start : start + FEW]
+
+
+def _marks(items: Sequence[Any]) -> str:
+    return ", ".join("?" * len(items))

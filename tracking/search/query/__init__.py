@@ -1,0 +1,33 @@
+"""The language of filters, such as "metrics.val_auc > 0.8 and status == 'completed'", its orders and its fields."""
+
+from tracking.search.query.fields import (
+    Field,
+    FieldKind,
+    MetricPart,
+    Names,
+    close_names,
+    lookup,
+    resolve,
+    value_of,
+)
+from tracking.search.query.filters import Query
+from tracking.search.query.order import Order, arrange
+from tracking.search.query.parser import parse_field, parse_fields, parse_order, parse_query
+
+__all__ = [
+    "Field",
+    "FieldKind",
+    "MetricPart",
+    "Names",
+    "Order",
+    "Query",
+    "arrange",
+    "close_names",
+    "lookup",
+    "parse_field",
+    "parse_fields",
+    "parse_order",
+    "parse_query",
+    "resolve",
+    "value_of",
+]

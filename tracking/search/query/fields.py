@@ -1,0 +1,251 @@
+"""What a filter can ask of a run: its fields, how they are written, which of them a bare name means, their values."""
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from tracking.errors import QueryError, quoted
+from tracking.objective import mode_of
+from tracking.records import RunRecord, RunStatus
+from tracking.values.names import MAX_NAME_BYTES, natural_key
+
+NAME = r"[^\W\d](?:[\w./@:-]*\w)?"  # there is no arithmetic, so names may hold '-' and '/'
+MOST_SHOWN = 6  # names in an error
+TIMES = frozenset({"created_at", "finished_at"})
+WORDS = frozenset({"and", "or", "not", "in", "is", "AND", "OR", "NOT", "IN", "IS", "contains"})
+VALUES = frozenset({"None", "True", "False", "null", "true", "false", "nan", "NaN", "inf", "Infinity"})
+MOMENTS = frozenset({"today", "yesterday", "ago"})
+
+
+class FieldKind(StrEnum):
+    """Where a field's value is kept; a bare name may be any of the last three."""
+
+    RUN = "run"
+    PARAM = "params"
+    METRIC = "metrics"
+    TAG = "tags"
+    BARE = "bare"
+
+    __hash__ = str.__hash__  # Enum's own is not in C, and is asked for at each comparison of each run
+
+
+class MetricPart(StrEnum):
+    """What of a metric is meant; `best` is the maximum or the minimum, whichever suits the metric's name."""
+
+    LAST = "last"
+    MIN = "min"
+    MAX = "max"
+    BEST = "best"
+    LAST_STEP = "last_step"
+    MIN_STEP = "min_step"
+    MAX_STEP = "max_step"
+    BEST_STEP = "best_step"
+    COUNT = "count"
+    NON_FINITE = "non_finite"
+
+    __hash__ = str.__hash__  # as above
+
+
+class Field(NamedTuple):
+    """One thing to ask of a run; as text it reads as it is written in a filter.
+
+    `part` is None but for metrics. A tuple, because its hash is taken for each comparison of each run.
+    """
+
+    kind: FieldKind
+    name: str
+    part: MetricPart | None = None
+
+    @property
+    def is_time(self) -> bool:
+        """Whether its values are moments."""
+        return self.kind is FieldKind.RUN and self.name in TIMES
+
+    @property
+    def is_run_id(self) -> bool:
+        """Whether its values are ids of runs, which have an order of their own."""
+        return self.kind is FieldKind.RUN and self.name == "run_id"
+
+    @property
+    def plain_part(self) -> MetricPart | None:
+        """`part` with best and best_step made the extreme they stand for."""
+        if self.part in (MetricPart.BEST, MetricPart.BEST_STEP):
+            return MetricPart(self.part.replace("best", mode_of(self.name)))
+        return self.part
+
+    def __str__(self) -> str:
+        if self.kind is FieldKind.RUN:
+            return self.name
+        if self.kind is FieldKind.BARE:
+            regular = re.fullmatch(NAME, self.name) and not is_reserved(self.name)
+            return self.name if regular else f"`{self.name}`"
+        tail = "" if self.part in (None, MetricPart.LAST) else f".{self.part}"
+        regular = re.fullmatch(NAME, f"x.{self.name}") and not (
+            self.kind is FieldKind.METRIC and not tail and split_part(self.name)[1]
+        )
+        return f"{self.kind}.{self.name}{tail}" if regular else f"{self.kind}[{quote(self.name)}]{tail}"
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names of parameters, metrics and tags that a store knows."""
+
+    params: frozenset[str] = frozenset()
+    metrics: frozenset[str] = frozenset()
+    tags: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.params or self.metrics or self.tags)
+
+
+def resolve(field: Field, names: Names, *, may_be_text: bool = False) -> Field:
+    """The field that is meant where these names are known: what a bare name stands for.
+
+    Of several known names that begin a dotted one the longest counts: `metrics.val.max` is the metric `val.max` where
+    there is one. Without any names a bare one stays as it is. QueryError when nothing or more than one thing is meant;
+    with `may_be_text` it says how a text is written.
+    """
+    if field.kind is FieldKind.METRIC and field.part is not MetricPart.LAST:
+        whole = f"{field.name}.{field.part}"
+        return Field(FieldKind.METRIC, whole, MetricPart.LAST) if whole in names.metrics else field
+    if field.kind is not FieldKind.BARE or not names:
+        return field
+    for head, rest in _splits(field.name):
+        found = list(_meanings(field.name, head, rest, names))
+        if len(found) > 1:
+            choices = " or ".join(map(str, found))
+            raise QueryError(f"{field.name!r} is more than one thing here; write {choices}")
+        if found:
+            return found[0]
+    hint = _hint(field.name, names, may_be_text=may_be_text)
+    raise QueryError(f"no run has a parameter, metric or tag {quoted(field.name)}{hint}")
+
+
+def value_of(record: RunRecord, field: Field) -> Any:
+    """The field's value in a run, None where it has none. A bare name has none: resolve it first."""
+    match field.kind:
+        case FieldKind.RUN:
+            return RUN_FIELDS[field.name](record)
+        case FieldKind.PARAM:
+            return lookup(record.params, field.name)
+        case FieldKind.TAG:
+            return lookup(record.tags, field.name)
+        case FieldKind.METRIC:
+            summary = record.summary.get(field.name)
+            return getattr(summary, field.plain_part or MetricPart.LAST) if summary else None
+        case FieldKind.BARE:
+            return None
+
+
+def lookup(values: Mapping[str, Any], name: str) -> Any:
+    """The value of a dotted name: the key of that name, or what lies there in nested dicts and lists; else None."""
+    return values[name] if name in values else _inside(values, name, set())
+
+
+def run_order(run_id: str) -> tuple[Any, str]:
+    """The key that compares the ids of runs in a filter: run_999 is less than run_1000."""
+    start = run_id[:MAX_NAME_BYTES]  # no id is longer, whatever a filter says
+    return natural_key(start), run_id
+
+
+def close_names(name: str, known: Iterable[str]) -> list[str]:
+    """The known names that may have been meant: those written alike, else those that a short one abbreviates."""
+    found = difflib.get_close_matches(name, known)
+    if not found and len(name) > 1:
+        found = sorted(
+            each for each in known if _initials(each) == name.lower() or name.lower() in each.lower()
+        )
+    return found[:3]
+
+
+def split_part(name: str) -> tuple[str, MetricPart | None]:
+    """A metric's name and the part that a dotted name ends in, if it does."""
+    head, _, tail = name.rpartition(".")
+    return (head, MetricPart(tail)) if head and tail in _PARTS else (name, None)
+
+
+def is_reserved(name: str) -> bool:
+    """Whether a bare name would be read as something else."""
+    root = name.partition(".")[0]
+    return name in WORDS | VALUES | MOMENTS | RUN_FIELDS.keys() or root in ("params", "metrics", "tags")
+
+
+def quote(text: str) -> str:
+    """A text as a filter writes it."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _duration(run: RunRecord) -> float | None:
+    return (run.finished_at - run.created_at).total_seconds() if run.finished_at else None
+
+
+RUN_FIELDS: dict[str, Callable[[RunRecord], Any]] = {
+    "run_id": lambda run: run.run_id,
+    "experiment": lambda run: run.experiment_name,
+    "experiment_name": lambda run: run.experiment_name,
+    "status": lambda run: run.status.value,
+    "created_at": lambda run: run.created_at,
+    "finished_at": lambda run: run.finished_at,
+    "duration_s": _duration,
+    "description": lambda run: run.description,
+    "error": lambda run: run.error,
+    "sweep": lambda run: (run.sweep or {}).get("id"),
+}
+_PARTS = frozenset(part.value for part in MetricPart)
+
+
+def _inside(values: Mapping[str, Any], name: str, failed: set[tuple[int, int]]) -> Any:
+    """`lookup` that remembers which rest of the name was not found in which mapping: each is tried once."""
+    for head, rest in _splits(name):
+        inner = values.get(head)
+        if not rest:
+            if inner is not None:
+                return inner
+            continue
+        if isinstance(inner, list | tuple):
+            inner = {str(index): item for index, item in enumerate(inner)}
+        elif (id(inner), len(rest)) in failed:
+            continue
+        if isinstance(inner, Mapping):
+            found = _inside(inner, rest, failed)
+            if found is not None:
+                return found
+            failed.add((id(values[head]), len(rest)))
+    return None
+
+
+def _initials(name: str) -> str:
+    return "".join(word[0].lower() for word in re.split(r"[\W_]+", name) if word)
+
+
+def _splits(name: str) -> Iterator[tuple[str, str]]:
+    """The name whole, then cut at each dot from the last to the first."""
+    end = len(name)
+    while end > 0:
+        yield name[:end], name[end + 1 :]
+        end = name.rfind(".", 0, end)
+
+
+def _meanings(name: str, head: str, rest: str, names: Names) -> Iterator[Field]:
+    if head in names.params:
+        yield Field(FieldKind.PARAM, name)
+    if head in names.metrics and (not rest or rest in _PARTS):
+        yield Field(FieldKind.METRIC, head, MetricPart(rest or "last"))
+    if head in names.tags:
+        yield Field(FieldKind.TAG, name)
+
+
+def _hint(name: str, names: Names, *, may_be_text: bool) -> str:
+    quotes = f"; a text needs quotes: {quote(name)}" if may_be_text else ""
+    if quotes and name in list(RunStatus):
+        return quotes
+    known = {*names.params, *names.metrics, *names.tags}
+    close = close_names(name, {*known, *RUN_FIELDS}) or close_names(split_part(name)[0], known)
+    if close:
+        return f"; did you mean {' or '.join(close)}?"
+    some = ", ".join(sorted(known)[:MOST_SHOWN]) + (", ..." if len(known) > MOST_SHOWN else "")
+    return f"{quotes}; known names are {some}"

@@ -1,0 +1,60 @@
+"""Query: a parsed filter."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from tracking.errors import QueryError
+from tracking.search.query.evaluate import Test, test_of
+from tracking.search.query.fields import Field, Names, resolve
+from tracking.search.query.lexer import fault
+from tracking.search.query.tree import Condition, fields_of, replaced
+
+
+@dataclass(frozen=True)
+class Query:
+    """A filter of runs; as text it is the same filter, written regularly. An empty one lets every run pass.
+
+    Equal to another that says the same, however it was written.
+    """
+
+    root: Condition | None
+    text: str = field(default="", compare=False)
+    places: Mapping[Field, int] = field(default_factory=dict, compare=False, repr=False)  # in the text
+
+    @cached_property
+    def fields(self) -> frozenset[Field]:
+        """What must be known of a run to decide about it."""
+        return frozenset(() if self.root is None else fields_of(self.root))
+
+    def resolved(self, names: Names) -> "Query":
+        """The query with each bare name replaced by what it means among these names; see `resolve`.
+
+        QueryError, with the place in the text, when a name means nothing or more than one thing.
+        """
+        fields = {}
+        for each in sorted(self.fields, key=lambda each: self.places.get(each, 0)):
+            try:
+                fields[each] = resolve(each, names, may_be_text=True)
+            except QueryError as error:
+                if each not in self.places:
+                    raise
+                raise fault(self.text, self.places[each], str(error)) from None
+        if self.root is None or all(old == new for old, new in fields.items()):
+            return self
+        places = {fields[each]: place for each, place in self.places.items()}
+        return Query(replaced(self.root, fields), self.text, places)
+
+    def matches(self, values: Mapping[Field, Any] | Callable[[Field], Any]) -> bool:
+        """Whether the run with these values passes; a field that is not there is None. Never raises."""
+        return self._test(values if callable(values) else values.get)
+
+    @cached_property
+    def _test(self) -> Test:
+        # made at the first use, which is the moment that `today` and `ago` go by
+        return test_of(self.root, datetime.now().astimezone()) if self.root is not None else lambda _: True
+
+    def __str__(self) -> str:
+        return "" if self.root is None else str(self.root)

@@ -1,0 +1,68 @@
+"""Which number the next run folder gets: one above all there are and all there ever were.
+
+Making the folder is what claims a number; this module only says where to begin, without listing the runs.
+"""
+
+import contextlib
+import re
+
+from tracking.files import atomic, folders
+from tracking.paths import StorePaths
+
+_TAIL_BYTES = 65536
+_IDS = re.compile(rb'"run_id":\s*"run_(\d+)"')
+
+
+def next_number(paths: StorePaths, expected: int) -> int:
+    """Where to begin when this process thinks that `expected` is next; 0 when it has no idea.
+
+    Two looks when nobody else made or deleted runs since.
+    """
+    number = max(expected, last_deleted(paths) + 1)
+    return first_free_number(paths) if not expected or _exists(paths, number) else number
+
+
+def first_free_number(paths: StorePaths) -> int:
+    """A number above that of every run, deleted ones included; a few dozen looks, however many runs there are."""
+    low = max(last_deleted(paths), _last_published(paths))
+    step = 1
+    while _exists(paths, low + step):
+        low += step
+        step *= 2
+    # run_<low> exists or was there once, run_<low + step> does not: halve the distance
+    while step > 1:
+        step //= 2
+        if _exists(paths, low + step):
+            low += step
+    return low + 1
+
+
+def last_deleted(paths: StorePaths) -> int:
+    """The highest number of a run that was deleted; 0 when none was."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError, ValueError):
+        return int(paths.last_deleted.read_text())
+    return 0
+
+
+def remember_deleted(paths: StorePaths, run_id: str) -> None:
+    """Keep the number of a run that is about to be deleted from being given again; call it under a lock."""
+    digits = run_id.removeprefix("run_")
+    if digits.isdecimal() and int(digits) > last_deleted(paths):
+        folders.make_dir(paths.last_deleted.parent)
+        atomic.write_bytes(paths.last_deleted, b"%d\n" % int(digits))
+
+
+def _exists(paths: StorePaths, number: int) -> bool:
+    return (paths.runs / f"run_{number:03d}").exists()
+
+
+def _last_published(paths: StorePaths) -> int:
+    """The number of the last run in metadata.json, read from its end; without one, of the last folder."""
+    try:
+        with paths.metadata.open("rb") as file:
+            file.seek(max(0, file.seek(0, 2) - _TAIL_BYTES))
+            return max(map(int, _IDS.findall(file.read())), default=0)
+    except (FileNotFoundError, NotADirectoryError):
+        # the first run of a store, or one that was copied without its list
+        names = (folder.name.removeprefix("run_") for folder in paths.runs.glob("run_*"))
+        return max((int(name) for name in names if name.isdecimal()), default=0)

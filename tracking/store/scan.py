@@ -1,0 +1,215 @@
+"""Runs read from their files, one by one: slow for many, always exact, and the meaning that every faster way must keep.
+
+run.json is the truth about a run. A run folder without one belongs to a store that other code wrote: its entry in
+metadata.json speaks for it until the first write adopts it.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tracking.errors import CorruptFileError, quoted
+from tracking.files import atomic
+from tracking.metrics.summary import frozen, read_stats
+from tracking.paths import StorePaths
+from tracking.process import identity
+from tracking.records import MetricSummary, RunRecord, RunStatus, check_format
+from tracking.store.published import Entry, read_metadata
+from tracking.values import timestamps
+from tracking.values.jsontext import revive
+from tracking.values.names import check_component, is_component, natural_key
+
+OnError = Callable[[CorruptFileError], None]
+
+
+class Scan:
+    """Reads the runs of one store; writes nothing, and keeps nothing but the last metadata.json it read."""
+
+    def __init__(self, paths: StorePaths) -> None:
+        self.paths = paths
+        self._metadata: tuple[tuple[int, int], dict[str, Entry]] = ((0, 0), {})
+
+    def run_ids(self) -> list[str]:
+        """The ids of all runs, run_2 before run_10. Folders that were claimed but never became a run are left out."""
+        return [name for name in self.folder_names() if self._is_run(name)]
+
+    def folder_names(self) -> list[str]:
+        """The names of the folders that are runs or may become one, in the order of runs."""
+        try:
+            with os.scandir(self.paths.runs) as entries:
+                names = [entry.name for entry in entries if is_component(entry.name) and entry.is_dir()]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        return sorted(names, key=order_of)
+
+    def entry(self, run_id: str) -> Entry | None:
+        """What run.json says, or metadata.json for a run of other code; None for an unknown id.
+
+        CorruptFileError names the file when it does not say what every run must.
+        """
+        if not isinstance(run_id, str):
+            check_component("run id", run_id, example="run_001")
+        if not is_component(run_id):
+            return None
+        entry = self._read(run_id)
+        if entry is not None:
+            self._check(entry)
+        return entry
+
+    def params(self, run_id: str) -> dict[str, Any]:
+        """The parameters of a run; empty when none were logged."""
+        try:
+            params: dict[str, Any] = revive(atomic.read_object(self.paths.run(run_id).params))
+        except FileNotFoundError:
+            return {}
+        except RecursionError:
+            raise CorruptFileError(
+                f"{self.paths.run(run_id).params} is nested too deep; repair the file"
+            ) from None
+        return params
+
+    def summary(self, run_id: str) -> dict[str, MetricSummary]:
+        """What each metric of a run came to."""
+        return frozen(read_stats(self.paths.run(run_id)))
+
+    def record(self, entry: Mapping[str, Any]) -> RunRecord:
+        """The run without histories as a frozen value."""
+        run_id = str(entry["run_id"])
+        return self.compose(entry, self.params(run_id), self.summary(run_id))
+
+    def compose(
+        self, entry: Mapping[str, Any], params: dict[str, Any], summary: dict[str, MetricSummary]
+    ) -> RunRecord:
+        """The record of a run whose parts are known."""
+        return RunRecord(
+            run_id=entry["run_id"],
+            experiment_name=entry["experiment_name"],
+            status=shown_status(entry),
+            created_at=self._moment(entry, "created_at") or datetime.fromtimestamp(0).astimezone(),
+            finished_at=self._moment(entry, "finished_at"),
+            tags=dict(entry.get("tags") or {}),
+            description=entry.get("description") or "",
+            run_dir=self.paths.runs / entry["run_id"],
+            params=params,
+            summary=summary,
+            data=dict(entry.get("data") or {}),
+            sweep=entry.get("sweep"),
+            error=entry.get("error"),
+        )
+
+    def entries(
+        self, experiment_name: str | None, on_error: OnError, run_ids: Iterable[str] | None = None
+    ) -> Iterator[Entry]:
+        """All runs, of one experiment or of all; a damaged one is reported and left out."""
+        for run_id in self._reported_ids(on_error) if run_ids is None else run_ids:
+            try:
+                entry = self._read(run_id)
+                # one without a name may belong to any experiment, and is reported to all
+                named = entry.get("experiment_name") if entry else None
+                if entry and (experiment_name is None or named in (None, experiment_name)):
+                    self._check(entry)
+                    yield entry
+            except CorruptFileError as error:
+                on_error(error)
+
+    def records(
+        self, experiment_name: str | None, on_error: OnError, run_ids: Iterable[str] | None = None
+    ) -> Iterator[RunRecord]:
+        """The records of all runs, of one experiment or of all; a damaged one is reported and left out."""
+        for entry in self.entries(experiment_name, on_error, run_ids):
+            try:
+                yield self.record(entry)
+            except CorruptFileError as error:
+                on_error(error)
+
+    def foreign_entries(self) -> dict[str, Entry]:
+        """What metadata.json says of each run; read again only when it was replaced."""
+        stamp = self.metadata_stamp()
+        if stamp == (0, 0):
+            return {}
+        if self._metadata[0] != stamp:
+            self._metadata = (stamp, read_metadata(self.paths.metadata))
+        return self._metadata[1]
+
+    def metadata_stamp(self) -> tuple[int, int]:
+        """What changes whenever metadata.json does; zeros without one."""
+        try:
+            state = self.paths.metadata.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return (0, 0)
+        return (state.st_mtime_ns, state.st_ino)
+
+    def _reported_ids(self, on_error: OnError) -> list[str]:
+        try:
+            return self.run_ids()
+        except CorruptFileError as error:
+            # only folders without a run.json needed metadata.json; the others are not hidden by its damage
+            on_error(error)
+            return [name for name in self.folder_names() if self.paths.run(name).run.exists()]
+
+    def _read(self, run_id: str) -> Entry | None:
+        paths = self.paths.run(run_id)
+        entry: Entry | None
+        try:
+            entry = atomic.read_object(paths.run)
+            check_format(entry, paths.run)
+        except (FileNotFoundError, NotADirectoryError):
+            entry = self.foreign_entries().get(run_id) if paths.folder.is_dir() else None
+        return None if entry is None else {**entry, "run_id": run_id}  # a copied folder is a run of its own
+
+    def _is_run(self, run_id: str) -> bool:
+        return self.paths.run(run_id).run.exists() or run_id in self.foreign_entries()
+
+    def _check(self, entry: Mapping[str, Any]) -> None:
+        name, status = entry.get("experiment_name"), entry.get("status")
+        if not isinstance(name, str) or not name:
+            fault = f"the experiment name {quoted(name)}, which is no text"
+        elif status not in list(RunStatus):
+            fault = f"the status {quoted(status)}, which is none of {', '.join(RunStatus)}"
+        elif wrong := [
+            key for key in ("tags", "data", "sweep") if not isinstance(entry.get(key) or {}, dict)
+        ]:
+            fault = f"{wrong[0]} that are {type(entry[wrong[0]]).__name__}, not a mapping"
+        else:
+            return
+        source = self._source(entry["run_id"])
+        raise CorruptFileError(f"{source} gives run {entry['run_id']!r} {fault}; repair the file")
+
+    def _moment(self, entry: Mapping[str, Any], key: str) -> datetime | None:
+        text = entry.get(key)
+        try:
+            return timestamps.parse(text) if text else None
+        except (TypeError, ValueError):
+            source = self._source(entry["run_id"])
+            raise CorruptFileError(
+                f"{source} holds the time {text!r}, which is not ISO 8601; repair the file"
+            ) from None
+
+    def _source(self, run_id: str) -> Path:
+        path = self.paths.run(run_id).run
+        return path if path.exists() else self.paths.metadata
+
+
+def order_of(run_id: str) -> tuple[Any, str]:
+    """The key that sorts runs: run_2 before run_10."""
+    return natural_key(run_id), run_id
+
+
+def once(on_error: OnError) -> OnError:
+    """Call `on_error` once for each different message; runs that need the same damaged file share one."""
+    told: set[str] = set()
+
+    def tell(error: CorruptFileError) -> None:
+        if str(error) not in told:
+            told.add(str(error))
+            on_error(error)
+
+    return tell
+
+
+def shown_status(entry: Mapping[str, Any]) -> RunStatus:
+    """The status a reader sees: a run that was never finished and whose process is gone was killed."""
+    status = RunStatus(entry["status"])
+    return RunStatus.KILLED if status is RunStatus.RUNNING and identity.is_gone(dict(entry)) else status

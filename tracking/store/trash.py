@@ -1,0 +1,253 @@
+"""Deleted runs: moved into the trash under their own id, moved back, and in the end purged.
+
+Deleting and restoring are one rename each, so a crash leaves the run in one place or the other. A live run and one
+that a registered model version came from stay where they are. A number is not given again, purged or not.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from tracking.errors import CorruptFileError, NewerFormatError, RunInUseError, UnknownRunError
+from tracking.files import atomic, folders, locks
+from tracking.metrics import journal_files
+from tracking.paths import RunPaths
+from tracking.process import identity
+from tracking.process.identity import login
+from tracking.records import FORMAT, RunStatus
+from tracking.registry import ModelRegistry
+from tracking.registry.lineage import Descendant, descendants
+from tracking.store.numbering import remember_deleted
+from tracking.store.store import Store
+from tracking.values import timestamps
+from tracking.values.names import check_component, is_component, natural_key
+
+Descent = dict[str, list[Descendant]]
+
+
+@dataclass(frozen=True)
+class TrashedRun:
+    """A deleted run. `experiment_name` is empty and `deleted_by` too where its files do not say."""
+
+    run_id: str
+    experiment_name: str
+    deleted_at: datetime
+    deleted_by: str
+    size_bytes: int
+    path: Path
+
+
+@dataclass(frozen=True)
+class Purge:
+    """What a purge removed, or would remove, and what it had to leave and why."""
+
+    runs: tuple[TrashedRun, ...]
+    kept: dict[str, str]
+
+    @property
+    def freed_bytes(self) -> int:
+        """The bytes of all files of these runs."""
+        return sum(run.size_bytes for run in self.runs)
+
+
+def needed_runs(store: Store) -> Descent:
+    """The registered versions by the run they came from."""
+    return descendants(ModelRegistry(store.paths.base))
+
+
+def check_deletable(store: Store, run_id: str, needed: Descent) -> None:
+    """Raise the error that `delete` would raise, and change nothing."""
+    check_component("run id", run_id, example="run_001")
+    if not store.paths.run(run_id).folder.is_dir():
+        _say_unknown(store, run_id)
+    try:
+        entry = store.require(run_id)
+        if entry["status"] == RunStatus.RUNNING and not identity.is_gone(entry):
+            raise RunInUseError(f"run {run_id!r} is running{_where(entry)}; {_way_out(run_id)}")
+        if _is_written_here(store.paths.run(run_id), entry):
+            raise RunInUseError(f"run {run_id!r} is logged to by a process that lives; finish it there first")
+    except NewerFormatError:
+        raise
+    except CorruptFileError:
+        pass  # whose run.json is damaged can hardly be used, but may be got rid of
+    if run_id in needed:
+        raise RunInUseError(
+            f"run {run_id!r} is where {needed[run_id][0]} came from; a run that a model needs is not deleted"
+        )
+    if store.paths.trashed(run_id).folder.exists():
+        raise RunInUseError(f"the trash already holds a run {run_id!r}; restore or purge that one first")
+
+
+def delete(store: Store, run_id: str, *, needed: Descent | None = None) -> None:
+    """Move a run into the trash; RunInUseError when it is running or a registered version came from it.
+
+    The caller publishes: of many runs, once.
+    """
+    with locks.lock(store.paths.trash_lock):
+        check_deletable(store, run_id, needed_runs(store) if needed is None else needed)
+        paths = store.paths.run(run_id)
+        if not paths.run.exists():
+            store.change(run_id)  # what only metadata.json knows of it must go with it
+        remember_deleted(store.paths, run_id)
+        # beside run.json before the move, so that nothing in the trash lacks it
+        told = {
+            "format": FORMAT,
+            "deleted_at": timestamps.now(),
+            "deleted_by": login(),
+            "host": identity.host_name(),
+        }
+        atomic.write_json(paths.deleted, told, durable=False)
+        folders.move(paths.folder, store.paths.trashed(run_id).folder)
+
+
+def remember(store: Store, run_ids: Sequence[str]) -> None:
+    """Keep the numbers of runs that are about to be deleted from being given again: of many, in one write."""
+    if run_ids:
+        with locks.lock(store.paths.trash_lock):
+            remember_deleted(store.paths, max(run_ids, key=natural_key))
+
+
+def restore(store: Store, run_id: str) -> None:
+    """Move a run out of the trash, to the id it had; UnknownRunError when the trash has none."""
+    check_component("run id", run_id, example="run_001")
+    with locks.lock(store.paths.trash_lock):
+        paths = store.paths.run(run_id)
+        trashed = store.paths.trashed(run_id).folder
+        if not trashed.is_dir():
+            known = [run.name for run in _folders(store)]
+            held = (
+                f"it holds {', '.join(known[:10])}{', ...' if len(known) > 10 else ''}"
+                if known
+                else "it is empty"
+            )
+            raise UnknownRunError(f"no run {run_id!r} in the trash of {str(store.paths.named)!r}: {held}")
+        if paths.folder.exists():
+            raise RunInUseError(
+                f"run {run_id!r} exists: the one in the trash would replace it; delete or rename {paths.folder}"
+            )
+        folders.move(trashed, paths.folder)
+        with contextlib.suppress(OSError):
+            paths.deleted.unlink()  # outside the trash nobody reads it, and the run is back already
+
+
+def trashed_runs(store: Store) -> list[TrashedRun]:
+    """The deleted runs, the one deleted first first; costs a look at each of their files."""
+    return sorted(map(_trashed, _folders(store)), key=lambda run: (run.deleted_at, natural_key(run.run_id)))
+
+
+def purge(
+    store: Store,
+    *,
+    older_than: timedelta | None = None,
+    keep_bytes: int | None = None,
+    dry_run: bool = False,
+) -> Purge:
+    """Remove deleted runs for good: those deleted longer ago than `older_than`, and then the oldest until the rest
+    fits into `keep_bytes`; all, when neither is given.
+
+    Runs that a registered version came from are kept, whoever put them into the trash. A purge that is killed has
+    removed some runs and not the others; no half of one is left that could be restored.
+    """
+    runs = trashed_runs(store)
+    if not runs:
+        return Purge((), {})
+    needed = needed_runs(store)
+    purged, kept = [], {}
+    for run in _chosen(runs, older_than, keep_bytes):
+        if run.run_id in needed:
+            kept[run.run_id] = f"{needed[run.run_id][0]} came from it"
+        else:
+            purged.append(run)
+    if not dry_run:
+        for run in purged:
+            _remove(store, run)
+    return Purge(tuple(purged), kept)
+
+
+def _remove(store: Store, run: TrashedRun) -> None:
+    doomed = folders.aside(run.path)
+    with locks.lock(store.paths.trash_lock):
+        if not run.path.exists():
+            return  # restored meanwhile
+        remember_deleted(store.paths, run.run_id)  # it may have been put there by hand
+        folders.move(run.path, doomed)
+    folders.remove_tree(doomed)  # takes its time, which nobody has to wait for
+
+
+def _chosen(
+    runs: list[TrashedRun], older_than: timedelta | None, keep_bytes: int | None
+) -> Iterator[TrashedRun]:
+    if older_than is None and keep_bytes is None:
+        yield from runs
+        return
+    limit = datetime.now().astimezone() - older_than if older_than is not None else None
+    rest = sum(run.size_bytes for run in runs)
+    for run in runs:
+        if (limit is not None and run.deleted_at <= limit) or (keep_bytes is not None and rest > keep_bytes):
+            rest -= run.size_bytes
+            yield run
+
+
+def _folders(store: Store) -> list[Path]:
+    try:
+        found = [Path(entry.path) for entry in os.scandir(store.paths.trash) if entry.is_dir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted(
+        (path for path in found if is_component(path.name)), key=lambda path: natural_key(path.name)
+    )
+
+
+def _trashed(folder: Path) -> TrashedRun:
+    paths = RunPaths(folder)
+    told, run = _readable(paths.deleted), _readable(paths.run)
+    try:
+        deleted_at = timestamps.parse(told["deleted_at"])
+    except (KeyError, TypeError, ValueError):
+        deleted_at = datetime.fromtimestamp(folder.stat().st_ctime).astimezone()  # put there by hand
+    return TrashedRun(
+        run_id=folder.name,
+        experiment_name=str(run.get("experiment_name") or ""),
+        deleted_at=deleted_at,
+        deleted_by=str(told.get("deleted_by") or ""),
+        size_bytes=folders.size(folder),
+        path=folder,
+    )
+
+
+def _readable(path: Path) -> dict[str, Any]:
+    try:
+        return atomic.read_object(path)
+    except (FileNotFoundError, CorruptFileError):
+        return {}
+
+
+def _is_written_here(paths: RunPaths, entry: dict[str, Any]) -> bool:
+    """Whether a process of this host still logs into a finished run; of others nothing is known."""
+    if entry.get("host") != identity.owner()["host"]:
+        return False
+    return not all(
+        journal_files.is_abandoned(paths, name, entry) for name in journal_files.list_journals(paths)
+    )
+
+
+def _say_unknown(store: Store, run_id: str) -> None:
+    if store.paths.trashed(run_id).folder.is_dir():
+        raise UnknownRunError(f"run {run_id!r} is in the trash already")
+    store.require(run_id)
+    raise UnknownRunError(f"no run {run_id!r} in the store {str(store.paths.named)!r}")
+
+
+def _where(entry: dict[str, Any]) -> str:
+    return f" (process {entry['pid']} on {entry['host']})" if entry.get("pid") and entry.get("host") else ""
+
+
+def _way_out(run_id: str) -> str:
+    return (
+        f"ask it to stop: python -m tracking stop {run_id}; "
+        f"or, if it is over and nobody said so: python -m tracking finish {run_id}"
+    )

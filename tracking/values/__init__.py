@@ -1,0 +1,1 @@
+"""What may be kept, and how it is written as text; no file is opened here."""

@@ -1,0 +1,101 @@
+"""JSON text with NaN and infinities, and text that UTF-8 can hold.
+
+Non-finite floats become the strings NaN, Infinity and -Infinity: JSON has no numbers for them.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from tracking.errors import InvalidValueError
+
+Number = int | float
+
+_NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+def encode(value: Any, *, indent: bool = False) -> bytes:
+    """`value` as JSON with non-finite floats as the strings NaN, Infinity and -Infinity."""
+    option = orjson.OPT_INDENT_2 if indent else None
+    try:
+        text = orjson.dumps(value, option=option)
+        if b"null" not in text:  # what a non-finite float would have become
+            return text
+    except orjson.JSONEncodeError:
+        pass  # keys that are no text, and what else `jsonable` knows
+    try:
+        return orjson.dumps(jsonable(value), option=option)
+    except orjson.JSONEncodeError as error:
+        raise InvalidValueError(f"cannot be written as JSON: {error}") from None
+
+
+def decode(data: bytes) -> Any:
+    """The value of JSON text; ValueError if it is torn, or has numbers or nesting that no reader can hold.
+
+    Bare NaN and Infinity, which other writers leave, are accepted; text that is not valid Unicode is escaped.
+    """
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        try:
+            value = json.loads(data, parse_int=_parse_int)
+            return readable(value) if b"\xed" in data or b"\\ud" in data.lower() else value
+        except RecursionError:
+            raise ValueError("it is nested too deep") from None
+
+
+def readable(value: Any) -> Any:
+    """`value` with text that UTF-8 can hold: names of files and arguments may be any bytes."""
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, dict):
+        return {readable(key): readable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [readable(item) for item in value]
+    return value
+
+
+def _parse_int(digits: str) -> int | float:
+    # as orjson does: what is longer than 64 bits is a float
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"a number of {len(digits)} digits")
+    return int(digits) if abs(number) < 2.0**63 else number
+
+
+def jsonable(value: Any) -> Any:
+    """`value` with non-finite floats as strings, tuples as lists and keys as text: what the encoder takes."""
+    if isinstance(value, float):
+        return non_finite_text(value) if not math.isfinite(value) else float(value)
+    if isinstance(value, Mapping):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [jsonable(item) for item in value]
+    return value
+
+
+def non_finite_text(value: float) -> str:
+    """The JSON string of a NaN or an infinity."""
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def stored_number(value: Any) -> Number:
+    """The number that a JSON value stands for; ValueError for a boolean and for any other text."""
+    number = _NON_FINITE.get(value, value) if isinstance(value, str) else value
+    if isinstance(number, int | float) and not isinstance(number, bool):
+        return number
+    raise ValueError(f"{value!r} is no number")
+
+
+def revive(value: Any) -> Any:
+    """The inverse of `jsonable` for parameters: the three reserved strings become floats again."""
+    if isinstance(value, str):
+        return _NON_FINITE.get(value, value)
+    if isinstance(value, list):
+        return [revive(item) for item in value]
+    if isinstance(value, dict):
+        return {key: revive(item) for key, item in value.items()}
+    return value
