@@ -1,5 +1,7 @@
 """Settings every test shares."""
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,16 @@ settings.register_profile("podium", deadline=None, max_examples=60)
 settings.load_profile("podium")
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+CONF = Path(__file__).resolve().parents[1] / "conf"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def without_local_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Give the trainers that tests start a copy of conf/ without the settings of this machine."""
+    if (CONF / "local").exists():
+        folder = tmp_path_factory.mktemp("shared_settings")
+        shutil.copytree(CONF, folder / "conf", ignore=shutil.ignore_patterns("local"))
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))
 
 
 @pytest.fixture

@@ -105,9 +105,36 @@ def test_a_sweep_over_data_sets_promotes_nothing(tmp_path: Path) -> None:
 
 
 def test_recipes_with_different_objectives_cannot_be_one_sweep(tmp_path: Path) -> None:
-    answer = train(tmp_path, "-m", "+experiment=breast_cancer_logistic,ctr_quick", ok=False)
+    answer = train(tmp_path, "-m", "experiment=breast_cancer_logistic,ctr_quick", ok=False)
     assert answer.returncode == 1
     assert "objective.metric would be val_loss in this job and is val_auc in the sweep" in answer.stderr
+
+
+def test_a_recipe_may_be_a_sweep(tmp_path: Path) -> None:
+    answer = train(
+        tmp_path, "experiment=ctr_sweep", "sweep.n_trials=2", "data.rows=3000", "training.epochs=1"
+    )
+    ranked = rows(tmp_path)
+    assert [row["rank"] for row in ranked] == [1, 2]
+    assert all(1e-4 <= row["point"]["training.learning_rate"] <= 1e-2 for row in ranked)
+    assert "ctr_model" in answer.stdout
+
+
+@pytest.mark.parametrize("swept", [(), ("-m", "training.learning_rate=1e-3,1e-2")])
+def test_debugging_trains_on_one_batch_and_promotes_nothing(tmp_path: Path, swept: tuple[str, ...]) -> None:
+    train(tmp_path, *swept, "debug=default", "data.rows=3000")
+    records = ExperimentTracker(tmp_path / "experiments").records()
+    assert len(records) == (2 if swept else 1)
+    for record in records:
+        assert (record.experiment_name, record.status) == ("debug", "completed")
+        assert record.params["limit_batches"] == record.params["epochs"] == 1
+    assert ModelRegistry(tmp_path / "experiments").models() == []
+
+
+def test_a_recipe_that_is_added_instead_of_chosen_is_refused_with_what_to_type(tmp_path: Path) -> None:
+    answer = train(tmp_path, "+experiment=ctr_quick", ok=False)
+    assert answer.returncode == 1
+    assert "leave out the +" in answer.stderr
 
 
 def test_a_refused_single_run_leaves_no_folder(tmp_path: Path) -> None:

@@ -115,7 +115,9 @@ def test_the_trainer_runs_from_a_wheel_in_an_empty_environment_and_folder(
 @pytest.mark.slow
 def test_the_wheel_holds_the_packages_and_every_config_and_nothing_else(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    configs = {str(path.relative_to(ROOT)) for path in (ROOT / "conf").rglob("*.yaml")}
-    assert configs <= names
+    every = {str(path.relative_to(ROOT)) for path in (ROOT / "conf").rglob("*.yaml")}
+    local = {name for name in every if name.startswith("conf/local/")}  # the settings of this machine
+    assert every - local <= names
+    assert not any(name.startswith("conf/local/") for name in names)
     tops = {name.partition("/")[0] for name in names if ".dist-info" not in name}
     assert tops == {"conf", "hydra_plugins", "sweeps", "tracking", "trainer"}

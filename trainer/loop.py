@@ -68,6 +68,7 @@ def fit(
     *,
     epochs: int,
     batch_size: int,
+    limit_batches: int | None = None,
     seed: int = 0,
     objective: Objective | None = None,
     scheduler: LRScheduler | None = None,
@@ -81,7 +82,7 @@ def fit(
 
     Per epoch (from 1) it logs train_loss, train_acc, val_loss, val_acc and val_auc. It ends after `epochs`,
     after `patience` epochs without a better objective, or at the end of an epoch in which `should_stop()`
-    is true. The order of the rows, our dropout layers, and whatever the model draws from torch's global
+    is true. `limit_batches` trains on so many batches of each epoch's shuffle and leaves the rest out. The order of the rows, our dropout layers, and whatever the model draws from torch's global
     state come from `seed` alone. `begin` may load an earlier state, whose epochs are then logged again and not
     trained; `keep` gets the state after each epoch. Raises DivergedError when a loss is not finite.
     """
@@ -89,6 +90,7 @@ def fit(
     device = next((each.device for each in model.parameters()), torch.device("cpu"))
     network = adapt(model, data.shape.cardinalities)
     train, val = data.train.to(device), data.val.to(device)
+    rows = None if limit_batches is None else limit_batches * batch_size
     order, dropout = generator(seed, "order"), generator(seed, "dropout", device)
     use_dropout_stream(model, dropout)
     foreign = Ambient(seed, "foreign", device)
@@ -102,7 +104,7 @@ def fit(
         log(metrics, epoch)
     stop = ended(state.epoch, epochs, watch.best_epoch, patience)
     while stop is None:
-        shuffled = train.take(torch.randperm(len(train), generator=order).to(device))
+        shuffled = train.take(torch.randperm(len(train), generator=order)[:rows].to(device))
         with foreign.lent():
             metrics = train_epoch(network, shuffled, optimizer, batch_size)
             metrics |= validate(network, val)

@@ -158,6 +158,7 @@ class Training:
     learning_rate: Annotated[float, Limits(gt=0)]
     batch_size: Annotated[int, Limits(ge=1)]
     epochs: Annotated[int, Limits(ge=1)]
+    limit_batches: Annotated[int | None, Limits(ge=1, optional=True)]
     weight_decay: Annotated[float, Limits(ge=0)]
     early_stopping_patience: Annotated[int | None, Limits(ge=1)]
     threads: Annotated[int | None, Limits(ge=1, optional=True)]

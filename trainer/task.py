@@ -96,6 +96,7 @@ def _train(
             optimizer,
             epochs=settings["epochs"],
             batch_size=settings["batch_size"],
+            limit_batches=settings.get("limit_batches"),
             seed=config["seed"],
             objective=objective,
             scheduler=build_scheduler(config["scheduler"], optimizer, mode=objective.mode),

@@ -1,20 +1,39 @@
 """The configs: each option composes, reads well, and no two sections share a leaf name."""
 
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 ROOT = Path(__file__).resolve().parents[2]
 CONF = ROOT / "conf"
-OPTIONS = sorted(path for path in CONF.glob("*/*.yaml"))
+OPTIONS = sorted(path for path in CONF.glob("*/*.yaml") if path.parent.name != "local")
 
 
-def composed(*overrides: str) -> DictConfig:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("config", overrides=list(overrides))
+def composed(*overrides: str, folder: Path | None = None, **options: Any) -> DictConfig:
+    """Compose the project's config, or that of a folder, without the settings of this machine."""
+    without = ["~local"] if folder is None and (CONF / "local" / "default.yaml").exists() else []
+    with initialize_config_dir(str(folder or CONF), version_base="1.3"):
+        return compose("config", overrides=[*overrides, *without], **options)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Path:
+    """A copy of conf/ with the settings of a machine that docs/trainer.md shows."""
+    folder = tmp_path / "conf"
+    shutil.copytree(CONF, folder, ignore=shutil.ignore_patterns("local"))
+    page = (ROOT / "docs" / "trainer.md").read_text()
+    (shown,) = re.findall(
+        r"```yaml\n(# @package _global_\n# conf/local/default.yaml\n.*?)```", page, re.DOTALL
+    )
+    (folder / "local").mkdir()
+    (folder / "local" / "default.yaml").write_text(shown)
+    return folder
 
 
 def leaves(node: dict[str, Any]) -> list[str]:
@@ -26,8 +45,7 @@ def leaves(node: dict[str, Any]) -> list[str]:
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda path: f"{path.parent.name}={path.stem}")
 def test_every_option_composes(option: Path) -> None:
-    added = "+" if option.parent.name == "experiment" else ""
-    assert composed(f"{added}{option.parent.name}={option.stem}").training.epochs >= 1
+    assert composed(f"{option.parent.name}={option.stem}").training.epochs >= 1
 
 
 @pytest.mark.parametrize(
@@ -47,4 +65,35 @@ def test_leaf_names_are_unique_so_that_parameters_can_be_logged_flat() -> None:
 
 
 def test_there_are_recipes_to_start_from() -> None:
-    assert len(list((CONF / "experiment").glob("*.yaml"))) >= 3
+    assert len(list((CONF / "experiment").glob("*.yaml"))) >= 4
+
+
+def test_a_recipe_overrides_the_defaults_and_the_command_line_overrides_the_recipe() -> None:
+    recipe = composed("experiment=breast_cancer_logistic", "training.epochs=3")
+    assert (recipe.data.dataset, recipe.training.batch_size, recipe.training.epochs) == (
+        "breast_cancer",
+        32,
+        3,
+    )
+
+
+def test_a_recipe_that_is_a_sweep_needs_no_flag() -> None:
+    swept = composed("experiment=ctr_sweep", return_hydra_config=True)
+    assert swept.hydra.mode is RunMode.MULTIRUN
+    assert set(swept.sweep.params) == {"training.learning_rate", "model.hidden_dims"}
+    assert composed("experiment=ctr_quick", return_hydra_config=True).hydra.mode is None
+
+
+def test_debugging_overrides_a_recipe() -> None:
+    debugged = composed("experiment=ctr_quick", "debug=default")
+    assert (debugged.data.rows, debugged.training.epochs, debugged.training.limit_batches) == (12000, 1, 1)
+    assert (debugged.promotion.promote, debugged.sweep.n_jobs) == (False, 1)
+
+
+def test_the_settings_of_a_machine_stand_between_recipe_and_command_line(machine: Path) -> None:
+    cfg = composed("experiment=ctr_quick", folder=machine)
+    assert (cfg.paths.experiments, cfg.sweep.n_jobs) == ("/scratch/experiments", 4)
+    assert (cfg.training.epochs, cfg.device) == (5, "auto")
+    assert composed("paths.experiments=here", folder=machine).paths.experiments == "here"
+    assert composed("debug=default", folder=machine).sweep.n_jobs == 1
+    assert composed("~local", folder=machine) == composed()

@@ -32,7 +32,7 @@ def composed(tmp_path: Path) -> Compose:
     folder.mkdir()
     defaults = "".join(f"  - {group}: {choice}\n" for group, choice in SECTIONS.items())
     (folder / "task.yaml").write_text(
-        f"defaults:\n{defaults}  - _self_\n\nseed: 0\ndevice: auto\nsweep: {{}}\n"
+        f"defaults:\n{defaults}  - _self_\n  - experiment: null\n  - debug: null\n\nseed: 0\ndevice: auto\nsweep: {{}}\n"
         f"paths:\n  experiments: {tmp_path / 'experiments'}\n"
         f"hydra:\n  searchpath: ['file://{ROOT / 'conf'}']\n"
     )

@@ -76,7 +76,7 @@ def test_the_snippets_that_load_a_model_run(
     composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    train(composed("+experiment=ctr_quick", "data.rows=1500", "training.epochs=1"))
+    train(composed("experiment=ctr_quick", "data.rows=1500", "training.epochs=1"))
     for snippet in snippets("loading"):
         exec(compile(snippet, "docs/trainer.md", "exec"), {})
 

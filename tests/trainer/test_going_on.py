@@ -21,6 +21,7 @@ RECIPES = {
     "dropout": ("training.epochs=6", "model.dropout=0.4"),
     "plateau": ("training.epochs=6", "scheduler=plateau", "training.learning_rate=0.05", "scheduler.patience=0"),
     "cosine_sgd": ("training.epochs=6", "scheduler=cosine", "optimizer=sgd"),
+    "limited": ("training.epochs=6", "training.limit_batches=2"),
     "patience": ("training.epochs=40", "training.early_stopping_patience=4", "training.learning_rate=0.01"),
     "last_counts": ("training.epochs=5", "objective=val_loss", "objective.at=last"),
 }  # fmt: skip

@@ -95,6 +95,32 @@ def test_a_last_batch_of_one_row_is_left_out(data: Dataset) -> None:
     fit(module, data, torch.optim.SGD(module.parameters(), 0.1), epochs=1, batch_size=rows - 1)
 
 
+def test_a_limit_trains_on_the_first_batches_of_each_shuffle(data: Dataset) -> None:
+    class Watched(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = nn.Linear(30, 1)
+            self.batches: list[torch.Tensor] = []
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if self.training:
+                self.batches.append(x)
+            return self.net(x)
+
+    def batches(limit: int | None) -> list[torch.Tensor]:
+        module = Watched()
+        optimizer = torch.optim.SGD(module.parameters(), 0.1)
+        fit(module, data, optimizer, epochs=2, batch_size=32, limit_batches=limit)
+        return module.batches
+
+    every = batches(None)
+    first_of_each_epoch = [*every[:2], *every[len(every) // 2 :][:2]]
+    limited = batches(2)
+    assert len(limited) == 4
+    assert all(map(torch.equal, limited, first_of_each_epoch))
+    assert all(map(torch.equal, batches(1000), every))
+
+
 def test_a_plateau_scheduler_hears_the_objective(data: Dataset) -> None:
     seen = []
     plateau = {"_target_": "torch.optim.lr_scheduler.ReduceLROnPlateau", "factor": 0.1, "patience": 0}

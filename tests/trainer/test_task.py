@@ -134,6 +134,7 @@ def test_a_class_that_is_not_there_makes_no_run(quick: DictConfig, store: Path) 
     ("recipe", "overrides"),
     [
         ("ctr_quick", ["data.rows=1500", "training.epochs=1"]),
+        ("ctr_sweep", ["data.rows=1500", "training.epochs=1"]),
         ("breast_cancer_logistic", ["training.epochs=1"]),
         pytest.param("adult_mlp", ["training.epochs=1"], marks=pytest.mark.needs_data),
     ],
@@ -143,7 +144,7 @@ def test_every_recipe_runs_in_fast_mode(
 ) -> None:
     if recipe == "adult_mlp":
         overrides = [*overrides, f"data.path={request.getfixturevalue('data_folder')}"]
-    value = train(composed(f"+experiment={recipe}", *overrides))
+    value = train(composed(f"experiment={recipe}", *overrides))
     assert (
         value == only_run(store)["metrics"][("val_loss" if "logistic" in recipe else "val_auc")][0]["value"]
     )
@@ -153,6 +154,7 @@ def test_every_recipe_is_tested() -> None:
     folder = Path(__file__).resolve().parents[2] / "conf" / "experiment"
     assert {each.stem for each in folder.glob("*.yaml")} == {
         "ctr_quick",
+        "ctr_sweep",
         "breast_cancer_logistic",
         "adult_mlp",
     }
