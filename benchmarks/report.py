@@ -56,19 +56,17 @@ def page(results: dict[str, Any]) -> str:
 
 
 def short(results: dict[str, Any]) -> str:
-    """README's table, with its markers: podium beside each peer, one line per question."""
+    """Return README's table with its markers: podium beside its peers, one line per question that a peer answered."""
     chapters = {chapter.name: chapter for chapter in _chapters(results)}
     questions = [
         (chapters[name], case, title)
         for name, case, title in (
-            ("start", "import", "import"),
             ("log", "step of 3 metrics, close included", "log a step of 3 metrics"),
-            ("runs", "a run in a new store", "record a run: 12 parameters, 6 metrics, 3 tags"),
             *_shared(chapters.get("best"), "first in a process", "best of {} runs, new process"),
             *_shared(chapters.get("best"), "again", "the same, again"),
             *_shared(chapters.get("table"), "first in a process", "table of {} runs x 18 values"),
         )
-        if name in chapters
+        if name in chapters and any(_figure(chapters[name], case, peer) for peer in PEERS[2:])
     ]
     peers = [who for who in PEERS if any(_figure(chapter, case, who) for chapter, case, _ in questions)]
     lines = [
