@@ -5,8 +5,6 @@ second one together, so that a sweep is not gone on with while a job of its earl
 """
 
 import contextlib
-import fcntl
-import logging
 import os
 import socket
 import time
@@ -15,9 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sweeps.errors import SweepError
+from tracking.files import try_lock
 from tracking.values.jsontext import decode, encode
-
-log = logging.getLogger(__name__)
 
 LOCK = "sweep.lock"
 JOBS_LOCK = "jobs.lock"
@@ -52,7 +49,7 @@ def locked(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise SweepError(f"cannot lock {folder}: {error}") from error
     try:
-        if not _take(handle, fcntl.LOCK_EX):
+        if not try_lock(handle, folder):
             raise SweepError(
                 f"{folder.name}: this sweep still runs ({_read(handle) or 'in an unknown process'}); "
                 f"wait for it, or end it with: python -m sweeps cancel {folder.name}"
@@ -72,7 +69,7 @@ def parent_of(folder: Path) -> Parent | None:
     except FileNotFoundError:
         return None
     try:
-        return None if _take(handle, fcntl.LOCK_SH) else _read(handle)
+        return None if try_lock(handle, folder, is_shared=True) else _read(handle)
     finally:
         os.close(handle)
 
@@ -80,7 +77,7 @@ def parent_of(folder: Path) -> Parent | None:
 def hold_as_job(folder: Path) -> None:
     """Hold the lock of the jobs until this process ends."""
     handle = os.open(folder / JOBS_LOCK, os.O_RDONLY | os.O_CREAT, 0o666)
-    _take(handle, fcntl.LOCK_SH)
+    try_lock(handle, folder, is_shared=True)
 
 
 def await_jobs(folder: Path) -> None:
@@ -88,7 +85,7 @@ def await_jobs(folder: Path) -> None:
     handle = os.open(folder / JOBS_LOCK, os.O_RDONLY | os.O_CREAT, 0o666)
     deadline = time.monotonic() + LEFT_S
     try:
-        while not _take(handle, fcntl.LOCK_EX):
+        while not try_lock(handle, folder):
             if time.monotonic() > deadline:
                 raise SweepError(
                     f"{folder.name}: a job of its earlier life still runs; end the processes that hold "
@@ -97,18 +94,6 @@ def await_jobs(folder: Path) -> None:
             time.sleep(POLL_S)
     finally:
         os.close(handle)
-
-
-def _take(handle: int, kind: int) -> bool:
-    try:
-        fcntl.flock(handle, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except (
-        OSError
-    ) as error:  # a file system without locks: nobody is kept out, and nobody is kept from working
-        log.warning("the store's file system has no locks, so two processes could run one sweep: %s", error)
-    return True
 
 
 def _read(handle: int) -> Parent | None:

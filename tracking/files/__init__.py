@@ -2,5 +2,6 @@
 
 from tracking.files.append import append_line, read_lines
 from tracking.files.atomic import read_json, write_bytes, write_json
+from tracking.files.locks import try_lock
 
-__all__ = ["append_line", "read_json", "read_lines", "write_bytes", "write_json"]
+__all__ = ["append_line", "read_json", "read_lines", "try_lock", "write_bytes", "write_json"]

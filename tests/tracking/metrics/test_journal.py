@@ -8,12 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from tracking import CorruptFileError, ExperimentTracker, StoreUnwritableError
 from tracking.doctor import examine
-from tracking.files import append
 from tracking.store.store import Store
 
 
@@ -74,24 +71,6 @@ def test_a_line_torn_at_any_byte_is_skipped_and_cut_before_the_next(
         other.log_metrics(run_id, {"a": 9})
         assert values(other, run_id) == [0, 1, 9]
         assert summarised(other, run_id) == (3, 9)
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(lines=st.lists(st.integers(), max_size=5), cut=st.integers(0, 200))
-def test_appended_lines_survive_any_cut_up_to_the_last_whole_one(
-    tmp_path: Path, lines: list[int], cut: int
-) -> None:
-    path = tmp_path / "log.jsonl"
-    path.unlink(missing_ok=True)
-    for number in lines:
-        append.append_line(path, {"n": number % 2**60})
-    whole = path.read_bytes() if lines else b""
-    path.write_bytes(whole[: len(whole) - cut] if cut <= len(whole) else b"")
-    kept = path.read_bytes().count(b"\n")
-    append.append_line(path, {"n": -1})
-    assert [line["n"] for line in append.read_lines(path)] == [number % 2**60 for number in lines[:kept]] + [
-        -1
-    ]
 
 
 def test_a_damaged_line_in_the_middle_costs_only_itself(

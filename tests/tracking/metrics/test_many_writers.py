@@ -1,19 +1,13 @@
 """Several processes write one run: each has a journal of its own, and no point is lost or doubled by any of them."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
 
 from tracking import ExperimentTracker
-from tracking.errors import StoreUnwritableError
-from tracking.files import locks
-from tracking.process import identity
 
 HEAD = """
 import os, sys, signal
@@ -241,128 +235,3 @@ def test_a_run_of_another_host_is_written_beside_it(tracker: ExperimentTracker, 
     assert (base / "runs" / run_id / "metrics.jsonl").read_bytes() == before
     assert points(base, run_id) == [0, 1]
     assert json.loads(path.read_text())["host"] == "elsewhere"
-
-
-class NoLocks:
-    """A file system without locks, as fcntl shows it."""
-
-    LOCK_EX = LOCK_NB = LOCK_UN = 0
-
-    @staticmethod
-    def flock(_handle: int, _how: int) -> None:
-        raise OSError(38, "Function not implemented")
-
-
-NO_LOCKS = """
-from tracking.files import locks
-class NoLocks:
-    LOCK_EX = LOCK_NB = LOCK_UN = 0
-    def flock(handle, how): raise OSError(38, "Function not implemented")
-locks.fcntl = NoLocks
-"""
-
-
-def test_without_locks_of_the_system_nothing_is_lost_either(base: Path) -> None:
-    code = (
-        NO_LOCKS
-        + """
-wait()
-for number in range(10):
-    run_id = tracker.create_run("x")
-    tracker.log_metrics(run_id, {"a": number})
-    tracker.finish_run(run_id)
-"""
-    )
-    writers = [Writer(code, base) for _ in range(4)]
-    for writer in writers:
-        writer.reach_wait()
-    for writer in writers:
-        writer.go_on()
-    for writer in writers:
-        writer.end()
-    published = json.loads((base / "metadata.json").read_text())
-    assert [entry["run_id"] for entry in published] == [f"run_{n:03d}" for n in range(1, 41)]
-    assert {entry["status"] for entry in published} == {"completed"}
-    assert not list(base.rglob("*.held*"))
-
-
-def test_the_lock_file_of_a_dead_process_is_taken_over(base: Path) -> None:
-    holder = Writer(
-        NO_LOCKS + "from pathlib import Path\nwith locks.lock(Path(sys.argv[1]) / 'x.lock'):\n    wait()",
-        base,
-    )
-    holder.reach_wait()
-    assert (base / ".x.lock.held").exists()
-    holder.kill()
-    code = (
-        NO_LOCKS
-        + """
-from pathlib import Path
-wait()
-path = Path(sys.argv[1])
-for _ in range(20):
-    with locks.lock(path / "x.lock"):
-        number = int((path / "count").read_text()) if (path / "count").exists() else 0
-        (path / "count").write_text(str(number + 1))
-"""
-    )
-    writers = [Writer(code, base) for _ in range(4)]
-    for writer in writers:
-        writer.reach_wait()
-    for writer in writers:
-        writer.go_on()
-    for writer in writers:
-        writer.end()
-    assert (base / "count").read_text() == "80"
-
-
-def test_who_waits_too_long_for_a_lock_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(locks, "LOCK_WAIT_S", 0.0)
-    for fcntl in (locks.fcntl, NoLocks):
-        monkeypatch.setattr(locks, "fcntl", fcntl)
-        with locks.lock(tmp_path / "x.lock"), locks.lock(tmp_path / "x.lock"):
-            failure: list[Exception] = []
-
-            def wait(failure: list[Exception] = failure) -> None:
-                try:
-                    with locks.lock(tmp_path / "x.lock"):
-                        pass
-                except StoreUnwritableError as error:
-                    failure.append(error)
-
-            thread = threading.Thread(target=wait)
-            thread.start()
-            thread.join()
-            assert "another process has locked it" in str(failure[0])
-        with locks.lock(tmp_path / "x.lock"):
-            pass
-
-
-def test_a_child_forked_while_a_lock_is_held_does_not_keep_it(tmp_path: Path) -> None:
-    with locks.lock(tmp_path / "x.lock"):
-        child = os.fork()
-        if child == 0:
-            signal.pause()
-            os._exit(0)
-    try:
-        done = subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                "import sys; from pathlib import Path; from tracking.files import locks\nlocks.LOCK_WAIT_S = 0.0\nwith locks.lock(Path(sys.argv[1])): print('held')",
-                str(tmp_path / "x.lock"),
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.stdout == "held\n", done.stderr
-    finally:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-
-
-def test_a_process_knows_itself() -> None:
-    assert identity.is_own(identity.owner())
-    assert not identity.is_own({**identity.owner(), "pid": 1})
-    assert not identity.is_own({})

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tracking import ExperimentTracker
+from tracking.process import identity
 
 HEAD = "import sys, os, signal\nfrom tracking import ExperimentTracker\ntracker = ExperimentTracker(sys.argv[1])\n"
 
@@ -276,3 +277,9 @@ with tracker.start_run("x") as run:
     worker = start(code, base)
     assert worker.communicate()[0] == "3\n"
     assert worker.returncode == 0
+
+
+def test_a_process_knows_itself() -> None:
+    assert identity.is_own(identity.owner())
+    assert not identity.is_own({**identity.owner(), "pid": 1})
+    assert not identity.is_own({})
