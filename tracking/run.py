@@ -85,7 +85,7 @@ class Run:
         values = param_values(params)
         with self._journal.held():
             self._claim.take()
-            known = self._store.params(self.run_id)
+            known = self._store.scan.params(self.run_id)
             atomic.write_json(self._paths.params, {**known, **values}, durable=False)
             self._claim.tell()
 

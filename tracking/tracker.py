@@ -4,6 +4,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,13 +14,15 @@ from tracking.paths import RunPaths
 from tracking.process.sweep_context import current_job
 from tracking.records import RunRecord
 from tracking.run import Run
-from tracking.store.store import Store, warn_left_out
+from tracking.store.store import Store
 from tracking.values import checks
 from tracking.values.checks import seed_values
 from tracking.values.names import check_label
 
 if TYPE_CHECKING:  # pandas is only loaded by those who ask for a frame
     import pandas as pd
+
+    from tracking.search.catalog import Catalog
 
 MAX_OPEN = 64  # journals kept open for log_metrics; the least recently used one gives its file back
 
@@ -44,6 +47,12 @@ class ExperimentTracker:
     def base_dir(self) -> Path:
         """The folder of the store, as it was named."""
         return self._store.paths.named
+
+    @cached_property
+    def _catalog(self) -> "Catalog":
+        from tracking.search.catalog import Catalog  # a process that only writes never queries many runs
+
+        return Catalog(self._store)
 
     def create_run(
         self, experiment_name: str, tags: Mapping[str, Any] | None = None, description: str | None = ""
@@ -84,7 +93,7 @@ class ExperimentTracker:
 
     def list_runs(self, experiment_name: str | None = None) -> list[dict[str, Any]]:
         """All runs, or those of one experiment, oldest first, as `get_run` gives them without params and metrics."""
-        return [self._store.public(entry) for entry in self._store.entries(experiment_name, warn_left_out)]
+        return [self._store.public(entry) for entry in self._catalog.entries(experiment_name)]
 
     def compare_runs(
         self, run_ids: Iterable[str], *, differing: bool = False, grouped: bool = False
@@ -101,7 +110,7 @@ class ExperimentTracker:
             )
         if not isinstance(run_ids, Iterable):
             raise InvalidValueError(f"run_ids is {quoted(run_ids)}; pass a list of ids, such as ['run_001']")
-        found = self._store.comparison(run_ids)
+        found = self._catalog.compare(run_ids)
         if grouped:
             found = found.grouped()
         return (found.differing() if differing else found).frame()
@@ -121,7 +130,7 @@ class ExperimentTracker:
         """
         checks.check_choice("mode", mode, "max", "min")
         checks.check_choice("at", at, "last", "best")
-        found = self._store.catalog.best(metric, experiment_name, mode, at, warn_left_out)
+        found = self._catalog.best(metric, experiment_name, mode, at)
         return self.get_run(found) if found else None
 
     def search_runs(
@@ -137,9 +146,7 @@ class ExperimentTracker:
         `order_by` is a field or several, `-` before one for descending: "-metrics.val_auc"; runs without it come
         last. QueryError shows the place of what is wrong in a filter. Damaged runs are logged and left out.
         """
-        return self._store.search(
-            filter, warn_left_out, experiment_name=experiment_name, order_by=order_by, limit=limit
-        )
+        return self._catalog.search(filter, experiment_name=experiment_name, order_by=order_by, limit=limit)
 
     def start_run(
         self,
@@ -192,12 +199,12 @@ class ExperimentTracker:
 
     def record(self, run_id: str) -> RunRecord | None:
         """A run without metric histories, or None for an unknown id; the cost does not grow with the history."""
-        entry = self._store.entry(run_id)
-        return self._store.record(entry) if entry else None
+        entry = self._store.scan.entry(run_id)
+        return self._store.scan.record(entry) if entry else None
 
     def records(self, experiment_name: str | None = None) -> list[RunRecord]:
         """The records of all runs, or of one experiment, oldest first; damaged ones are logged and left out."""
-        return list(self._store.records(experiment_name, warn_left_out))
+        return self._catalog.records(experiment_name)
 
     def rename_experiment(self, experiment_name: str, new_name: str) -> list[str]:
         """Give all runs of an experiment to another, which may have runs already; their ids.
@@ -209,7 +216,7 @@ class ExperimentTracker:
         )
 
         check_label("experiment name", new_name)
-        run_ids = amend.runs_of(self._store, check_label("experiment name", experiment_name))
+        run_ids = self._catalog.run_ids_of(check_label("experiment name", experiment_name))
         if not run_ids:
             raise UnknownRunError(
                 f"no run in {str(self.base_dir)!r} is of the experiment {quoted(experiment_name)}"

@@ -10,6 +10,7 @@ from tracking.cli.options import JsonOption
 from tracking.cli.short_forms import store_of
 from tracking.cli.toolkit import output
 from tracking.errors import TrackingError
+from tracking.search.catalog import Catalog
 from tracking.search.query import parse_field
 from tracking.search.query.fields import RUN_FIELDS
 from tracking.store.store import Store
@@ -78,9 +79,9 @@ def _values_of(what: str | None, incomplete: str, store: Store) -> Iterable[str]
         case "experiment" | "--experiment":
             return _experiments(store)
         case "run_id" | "run_ids" | "words" | "first" | "second" | "--run":
-            return store.run_ids()
+            return store.scan.run_ids()
         case "metric" | "--metric":
-            return store.catalog.names().metrics
+            return Catalog(store).names().metrics
         case "name":
             return _models(store)
         case "--columns" | "--sort":
@@ -91,7 +92,7 @@ def _values_of(what: str | None, incomplete: str, store: Store) -> Iterable[str]
 
 
 def _experiments(store: Store) -> Iterable[str]:
-    return {row.experiment_name for row in store.catalog.rows(None, lambda _: None)}
+    return {row.experiment_name for row in Catalog(store).rows(on_error=lambda _: None)}
 
 
 def _models(store: Store) -> Iterable[str]:
@@ -101,7 +102,7 @@ def _models(store: Store) -> Iterable[str]:
 
 
 def _fields(store: Store) -> Iterable[str]:
-    names = store.catalog.names()
+    names = Catalog(store).names()
     bare = (*names.params, *names.metrics, *names.tags)
     return [*RUN_FIELDS, *(name for name in bare if _reads_as_field(name))]
 

@@ -99,7 +99,7 @@ def _same(first: Any, second: Any) -> bool:
 
 
 def _sections(store: Store, run_id: str, damaged: list[CorruptFileError]) -> Sections:
-    run = store.record(store.require(run_id))
+    run = store.scan.record(store.require(run_id))
     paths = store.paths.run(run_id)
     git, env = read_optional(paths.git, damaged), read_optional(paths.environment, damaged)
     packages = env.get("packages")

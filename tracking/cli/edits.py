@@ -9,6 +9,7 @@ from tracking.cli.confirm import ExperimentOption, FilterOption, Outcome, chosen
 from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.errors import InvalidValueError, TrackingError
 from tracking.records import RunStatus
+from tracking.search.catalog import Catalog
 from tracking.store import amend
 from tracking.store.store import Store
 from tracking.values.names import check_label
@@ -84,7 +85,7 @@ def rename(
     """
     place = Store(store)
     check_label("experiment name", new_name)
-    known = amend.runs_of(place, experiment)
+    known = Catalog(place).run_ids_of(experiment)
     if not known:
         raise TrackingError(f"no runs of an experiment {experiment!r} in {str(place.paths.named)!r}")
     for run_id in only or ():

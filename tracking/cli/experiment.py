@@ -2,6 +2,7 @@
 
 from tracking.errors import CorruptFileError, TrackingError
 from tracking.records import RunRecord
+from tracking.search.catalog import Catalog
 from tracking.store.store import Store
 
 
@@ -14,9 +15,9 @@ def runs_of(
     """
     damaged: list[CorruptFileError] = []
     if text:
-        runs = store.search(text, damaged.append, experiment_name=experiment)
+        runs = Catalog(store).search(text, damaged.append, experiment_name=experiment)
     else:
-        runs = list(store.records(experiment, damaged.append))
+        runs = Catalog(store).records(experiment, damaged.append)
     if not runs and not damaged:
         check_known(store, experiment)
         raise TrackingError(f"no run of {experiment!r} passes the filter")
@@ -26,7 +27,7 @@ def runs_of(
 def check_known(store: Store, experiment: str) -> None:
     """TrackingError names the experiments there are when this is none of them; damaged runs may be of any."""
     damaged: list[CorruptFileError] = []
-    known = list(dict.fromkeys(row.experiment_name for row in store.catalog.rows(None, damaged.append)))
+    known = list(dict.fromkeys(row.experiment_name for row in Catalog(store).rows(None, damaged.append)))
     if experiment not in known and not damaged:
         raise TrackingError(
             f"no runs of an experiment {experiment!r} in {str(store.paths.named)!r}; known: {', '.join(known) or 'none'}"

@@ -14,6 +14,7 @@ from tracking.cli.search import search
 from tracking.cli.toolkit import output
 from tracking.errors import CorruptFileError, InvalidValueError
 from tracking.records import RunStatus
+from tracking.search.catalog import Catalog
 from tracking.store.store import Store
 
 MOST_IDS = 100  # that are written one by one; more of them are drawn together
@@ -50,7 +51,7 @@ def list_experiments(
         )
     damaged: list[CorruptFileError] = []
     groups: dict[str, tuple[list[str], Counter[str]]] = {}
-    for run in Store(store).catalog.rows(None, damaged.append):
+    for run in Catalog(Store(store)).rows(None, damaged.append):
         run_ids, statuses = groups.setdefault(run.experiment_name, ([], Counter()))
         run_ids.append(run.run_id)
         statuses[run.status] += 1

@@ -182,7 +182,7 @@ def _with_metric(
             entry = place.require(run_id)
             other = entry["experiment_name"]
             if other == experiment:
-                place.record(entry)  # which names the file, when it is damage that keeps it out
+                place.scan.record(entry)  # which names the file, when it is damage that keeps it out
                 raise UnknownRunError(f"run {run_id!r} does not pass the filter")
             raise UnknownRunError(
                 f"run {run_id!r} belongs to the experiment {other!r}, not to {experiment!r}"

@@ -19,6 +19,7 @@ from tracking.cli.columns import (
 from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.cli.toolkit import output
 from tracking.errors import CorruptFileError, InvalidValueError
+from tracking.search.catalog import Catalog
 from tracking.search.query import parse_order, parse_query
 from tracking.store.store import Store
 
@@ -47,19 +48,19 @@ def search(
 
     Example: python -m tracking search "val_auc.max > 0.8 and seed in [1, 2]"
     """
-    place = Store(store)
+    catalog = Catalog(Store(store))
     damaged: list[CorruptFileError] = []
     check_limit(limit)
-    names = place.catalog.names()
+    names = catalog.names()
     query = parse_query(text or "").resolved(names)
     named = [*query.places, *(parse_order(order).resolved(names).field for order in sort or ())]
-    usual_names = place.catalog.names(experiment)
+    usual_names = catalog.names(experiment)
     if columns:
         fields = chosen(columns, names, first=[RUN_ID])
     else:
         fields = usual(usual_names, named, experiment, as_json=as_json)
     warn_unknown({*fields, *named}, names)
-    run_ids, values = place.columns(
+    run_ids, values = catalog.columns(
         fields, damaged.append, text=text or "", experiment_name=experiment, order_by=sort, limit=limit
     )
     if not run_ids and not as_json:

@@ -8,6 +8,7 @@ from pathlib import Path
 from tracking.cli.commands import COMMANDS, valued_options
 from tracking.cli.options import DEFAULT_STORE, STORE_VARIABLE
 from tracking.errors import TrackingError
+from tracking.search.catalog import Catalog
 from tracking.store.store import Store
 
 
@@ -42,7 +43,7 @@ def unknown_word(arguments: Sequence[str]) -> str | None:
     if store != DEFAULT_STORE and not Path(store).is_dir():
         return None
     try:
-        runs = Store(store).entries(None, lambda _: None)
+        runs = Catalog(Store(store)).entries(on_error=lambda _: None)
         experiments = list(dict.fromkeys(entry["experiment_name"] for entry in runs))
     except TrackingError:
         return None

@@ -32,7 +32,7 @@ def show(
     Example: python -m tracking show run_001
     """
     place = Store(store)
-    run = place.record(place.require(run_id))
+    run = place.scan.record(place.require(run_id))
     paths = place.paths.run(run_id)
     damaged: list[CorruptFileError] = []
     git, env = read_optional(paths.git, damaged), read_optional(paths.environment, damaged)

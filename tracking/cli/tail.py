@@ -39,7 +39,7 @@ def tail(
     Example: python -m tracking tail run_007 --lines 20
     """
     place = Store(store)
-    run = place.record(place.require(run_id))
+    run = place.scan.record(place.require(run_id))
     follower = Follower(place.paths.run(run_id))
     try:
         earlier = follower.read()
@@ -60,7 +60,7 @@ def tail(
             time.sleep(POLL_S)
     finally:
         follower.close()
-    run = place.record(place.require(run_id))
+    run = place.scan.record(place.require(run_id))
     if follow and not as_json:
         _say_end(run)
     return EXIT_CODES[run.status]

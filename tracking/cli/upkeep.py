@@ -26,6 +26,7 @@ from tracking.cli.toolkit import output
 from tracking.doctor import Examination, Outcome, leftovers
 from tracking.doctor import examine as look_through
 from tracking.errors import CorruptFileError, InvalidValueError, quoted
+from tracking.search.catalog import Catalog
 from tracking.store import trash
 from tracking.store.store import Store
 from tracking.values.units import format_size, parse_duration, parse_size
@@ -205,15 +206,16 @@ def reindex(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> 
     Example: python -m tracking reindex
     """
     place = Store(store)
+    catalog = Catalog(place)
     if sys.stderr.isatty():
-        place.index.progress = output.say_progress
-    place.index.rebuild()
+        catalog.index.progress = output.say_progress
+    catalog.index.rebuild()
     damaged: list[CorruptFileError] = []
-    place.catalog.rows(None, damaged.append)
+    catalog.rows(None, damaged.append)
     code = output.report(damaged)  # before the publication, which names what it meets too
     if place.paths.runs.is_dir():
         place.publisher.publish(force=True)
-    count = len(place.index.ask(lambda view: view.numbers()))
+    count = len(catalog.index.ask(lambda view: view.numbers()))
     output.say_json({"runs": count}) if as_json else output.say(
         f"Indexed {count} run{'s' if count != 1 else ''}."
     )

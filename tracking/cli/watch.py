@@ -16,6 +16,7 @@ from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.cli.toolkit import output
 from tracking.errors import CorruptFileError, InvalidValueError
 from tracking.records import RunStatus
+from tracking.search.catalog import Catalog
 from tracking.search.query import Field, FieldKind, MetricPart, parse_field
 from tracking.store.amend import last_sign_of_life
 from tracking.store.store import Store
@@ -73,9 +74,11 @@ def watch(
         raise InvalidValueError(
             f"--interval is {interval_s}; it is a number of seconds, {SHORTEST_S} or more"
         )
-    place = Store(store)
+    catalog = Catalog(Store(store))
     damaged: list[CorruptFileError] = []
-    looks = _looks(partial(_look, place, experiment, columns, damaged, as_json), None if once else interval_s)
+    looks = _looks(
+        partial(_look, catalog, experiment, columns, damaged, as_json), None if once else interval_s
+    )
     if sys.stdout.isatty() and not as_json and not once:
         _draw(experiment, looks)
     else:
@@ -139,17 +142,17 @@ def _headline(experiment: str, look: Look) -> str:
 
 
 def _look(
-    store: Store, experiment: str, columns: str | None, damaged: list[CorruptFileError], as_json: bool
+    catalog: Catalog, experiment: str, columns: str | None, damaged: list[CorruptFileError], as_json: bool
 ) -> Look:
     damaged.clear()
-    names = store.catalog.names(experiment)
+    names = catalog.names(experiment)
     fields = chosen(columns, names) if columns else usual(names, [], experiment, as_json=as_json)
     fields = [field for field in fields if field not in (RUN_ID, STATUS, CREATED, DURATION)]
     taken = [RUN_ID, STATUS, *(Field(FieldKind.RUN, name) for name in (ELAPSED, "step"))]
     labels = {field: label(field, [*taken, *fields]) for field in fields}
     steps = [Field(FieldKind.METRIC, field.name, MetricPart.LAST_STEP) for field in fields if field.part]
     every = list(dict.fromkeys([RUN_ID, STATUS, CREATED, DURATION, *fields, *steps]))
-    run_ids, values = store.columns(every, damaged.append, experiment_name=experiment)
+    run_ids, values = catalog.columns(every, damaged.append, experiment_name=experiment)
     order = sorted(
         range(len(run_ids)),
         key=lambda row: (values[STATUS][row] != RunStatus.RUNNING, -values[CREATED][row].timestamp()),
@@ -159,7 +162,7 @@ def _look(
             "run_id": run_ids[row],
             "status": values[STATUS][row],
             ELAPSED: _seconds(
-                store, run_ids[row], values[STATUS][row], values[CREATED][row], values[DURATION][row]
+                catalog.store, run_ids[row], values[STATUS][row], values[CREATED][row], values[DURATION][row]
             ),
             "step": max((step for field in steps if (step := values[field][row]) is not None), default=None),
             **{name: plain(values[field][row]) for field, name in labels.items()},

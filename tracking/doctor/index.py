@@ -2,6 +2,7 @@
 
 from tracking.doctor.findings import Examination, Fault
 from tracking.records import RunRecord
+from tracking.search.catalog import Catalog
 from tracking.store.store import Store
 
 
@@ -13,14 +14,12 @@ def examine_index(seen: Examination) -> None:
     place = seen.store.paths.index
     if not seen.repairs or not place.is_dir():
         return
-    seen.store.index.check()
-    if _plain(_indexed(seen.store)) != _plain(_read(seen.store)):
+    index = Catalog(seen.store).index
+    index.check()
+    indexed = index.ask(lambda view: view.records(view.numbers()), refresh=False)
+    if _plain(indexed) != _plain(_read(seen.store)):
         what = "it does not say what the runs say"
-        seen.repair(Fault.OLD_INDEX, place, what, "build it anew", seen.store.index.rebuild)
-
-
-def _indexed(store: Store) -> list[RunRecord]:
-    return store.index.ask(lambda view: view.records(view.numbers()), refresh=False)
+        seen.repair(Fault.OLD_INDEX, place, what, "build it anew", index.rebuild)
 
 
 def _read(store: Store) -> list[RunRecord]:

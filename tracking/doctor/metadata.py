@@ -69,7 +69,7 @@ def _expected(seen: Examination) -> tuple[dict[str, Entry], set[str]]:
     expected, unreadable = {}, set()
     for run_id in store.scan.folder_names():
         try:
-            entry = store.entry(run_id)
+            entry = store.scan.entry(run_id)
             # a run of other code is published as its entry stands, wherever that says its folder is
             if entry and store.paths.run(run_id).run.exists():
                 piece = piece_of(public_entry(entry, prefix + run_id))

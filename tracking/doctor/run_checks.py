@@ -42,7 +42,7 @@ def examine_runs(seen: Examination) -> None:
         with seen.naming_damage(paths.run):
             # a damaged metadata.json is named once, and speaks for no run
             is_unknown = is_list_damaged and not paths.run.exists()
-            entry = None if is_unknown else seen.store.entry(run_id)
+            entry = None if is_unknown else seen.store.scan.entry(run_id)
             if entry is None:
                 _examine_claim(seen, paths)
             else:
@@ -63,7 +63,7 @@ def _examine_run(seen: Examination, paths: RunPaths, entry: Entry) -> None:
         _examine_silence(seen, paths, entry)
         return
     with seen.naming_damage(paths.params):
-        seen.store.params(paths.folder.name)
+        seen.store.scan.params(paths.folder.name)
     for path in (paths.environment, paths.git):
         if path.exists():
             with seen.naming_damage(path):

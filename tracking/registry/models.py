@@ -27,7 +27,8 @@ from tracking.paths import ModelPaths, RunPaths
 from tracking.records import FORMAT, RunRecord, check_format
 from tracking.registry.events import add_event, champions, read_events
 from tracking.registry.model_records import EventKind, ModelEvent, ModelVersion, Verdict
-from tracking.store.store import Store, warn_left_out
+from tracking.store.scan import warn_left_out
+from tracking.store.store import Store
 from tracking.values import timestamps
 from tracking.values.jsontext import revive
 from tracking.values.names import check_artifact, check_component, is_component, natural_key
@@ -63,7 +64,7 @@ class ModelRegistry:
         given twice.
         """
         paths = self._paths(model_name)
-        run = self._store.record(self._store.require(run_id))
+        run = self._store.scan.record(self._store.require(run_id))
         _check_loader(loader)
         sources = _sources(RunPaths(run.run_dir), files)
         manifest = _manifest(run, objective, metrics, loader)

@@ -1,75 +1,104 @@
-"""The catalog of a store: questions about many runs, answered by the index as the scan of all files would.
+"""Catalog: queries over many runs of one store. Uses the index; gives the same answers as reading every file.
 
-Runs that cannot be read are in no answer; each is reported, with what is wrong with it.
+A run that cannot be read is in no answer. Each one is passed to `on_error` as a CorruptFileError, which by default
+logs it.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tracking.records import RunRecord
 from tracking.search.comparison import Comparison
 from tracking.search.index import SMALL, Index, Row, View
 from tracking.store.published import Entry
-from tracking.store.scan import OnError, Scan, once, order_of
+from tracking.store.scan import OnError, once, order_of, warn_left_out
+from tracking.store.store import Store
 
 if TYPE_CHECKING:  # the query language is only loaded by those who search
     from tracking.search.query import Field, Names
-    from tracking.search.search import Search
 
 Answer = TypeVar("Answer")
+OrderBy = str | Sequence[str] | None
 
 
 class Catalog:
-    """What can be asked about the runs of one store, of one experiment or of all; safe to share between threads."""
+    """Queries over the runs of a store, of one experiment or of all; safe to share between threads."""
 
-    def __init__(self, scan: Scan) -> None:
-        self._scan = scan
-        self.index = Index(scan)
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.index = Index(store.scan)
 
-    def entries(self, experiment_name: str | None, on_error: OnError) -> list[Entry]:
-        """What run.json or metadata.json says of each run, in the order of ids."""
+    def entries(self, experiment_name: str | None = None, on_error: OnError = warn_left_out) -> list[Entry]:
+        """Return what run.json or metadata.json says of each run, in the order of ids."""
         entries, faulty = self._ask(lambda view: view.entries(view.numbers(experiment_name)))
         if faulty:
-            # the files tell what is wrong; one that was repaired a moment ago is a run again
-            entries += self._scan.entries(experiment_name, once(on_error), faulty)
+            # reading the files says what is wrong; a run that was repaired a moment ago is found again
+            entries += self.store.scan.entries(experiment_name, once(on_error), faulty)
             entries.sort(key=lambda entry: order_of(entry["run_id"]))
         return entries
 
-    def records(self, experiment_name: str | None, on_error: OnError) -> list[RunRecord]:
-        """The record of each run, in the order of ids."""
+    def run_ids_of(self, experiment_name: str, on_error: OnError = warn_left_out) -> list[str]:
+        """Return the ids of the runs of an experiment; only a run whose run.json is damaged is left out."""
+        return [entry["run_id"] for entry in self.entries(experiment_name, on_error)]
+
+    def records(
+        self, experiment_name: str | None = None, on_error: OnError = warn_left_out
+    ) -> list[RunRecord]:
+        """Return the record of each run, in the order of ids."""
         records, faulty = self._ask(lambda view: view.records(view.numbers(experiment_name)))
         if faulty:
-            records += self._scan.records(experiment_name, once(on_error), faulty)
+            records += self.store.scan.records(experiment_name, once(on_error), faulty)
             records.sort(key=lambda record: order_of(record.run_id))
         return records
 
-    def rows(self, experiment_name: str | None, on_error: OnError) -> list[Row]:
-        """The id, experiment, status and times of each run: the least there is to know, and the fastest to get."""
-        return self._reported(
-            self._ask(lambda view: view.rows(view.numbers(experiment_name))), experiment_name, on_error
-        )
+    def rows(self, experiment_name: str | None = None, on_error: OnError = warn_left_out) -> list[Row]:
+        """Return the id, experiment, status and times of each run; the fastest of these queries."""
+        answer = self._ask(lambda view: view.rows(view.numbers(experiment_name)))
+        return self._reported(answer, experiment_name, on_error)
 
     def best(
-        self, metric: str, experiment_name: str | None, mode: str, at: str, on_error: OnError
+        self, metric: str, experiment_name: str | None, mode: str, at: str, on_error: OnError = warn_left_out
     ) -> str | None:
-        """The id of the run with the best last value of a metric, or with `at` "best" the best value it reached.
+        """Return the id of the run with the best last value of a metric, or with `at` "best" the best value it reached.
 
-        Values that are not finite do not take part; of equal runs the first is the best.
+        Runs without a finite value do not take part; of equal runs the first is the best.
         """
         answer = self._ask(lambda view: view.best(metric, experiment_name, mode, at))
         return self._reported(answer, experiment_name, on_error)
 
-    def search(self, search: "Search", on_error: OnError) -> list[RunRecord]:
-        """The records of the runs that are searched for. QueryError tells of a name that no run has."""
+    def search(
+        self,
+        text: str,
+        on_error: OnError = warn_left_out,
+        *,
+        experiment_name: str | None = None,
+        order_by: OrderBy = None,
+        limit: int | None = None,
+    ) -> list[RunRecord]:
+        """Return the records of the runs that pass a filter, oldest first or in the order of `order_by`.
+
+        Raise QueryError for a filter that is malformed or names what no run has.
+        """
+        from tracking.search.search import Search
+
+        search = Search.parse(text, experiment_name=experiment_name, order_by=order_by, limit=limit)
         answer = self._ask(lambda view: view.records(search.select(view)))
-        return self._reported(answer, search.experiment_name, on_error)
+        return self._reported(answer, experiment_name, on_error)
 
     def columns(
-        self, fields: "Iterable[Field]", search: "Search", on_error: OnError
+        self,
+        fields: "Iterable[Field]",
+        on_error: OnError = warn_left_out,
+        *,
+        text: str = "",
+        experiment_name: str | None = None,
+        order_by: OrderBy = None,
+        limit: int | None = None,
     ) -> "tuple[list[str], dict[Field, list[Any]]]":
-        """The ids of the runs that are searched for, and the values of the fields in them; nothing else is read."""
-        from tracking.search.search import resolved
+        """Return the ids of the runs that `search` finds, and the values of the fields in them; read nothing else."""
+        from tracking.search.search import Search, resolved
 
+        search = Search.parse(text, experiment_name=experiment_name, order_by=order_by, limit=limit)
         wanted = list(fields)
 
         def question(view: View) -> "tuple[list[str], dict[Field, list[Any]]]":
@@ -77,27 +106,30 @@ class Catalog:
             found = view.columns(resolved(wanted, view), numbers)
             return view.run_ids(numbers), dict(zip(wanted, found, strict=True))
 
-        return self._reported(self._ask(question), search.experiment_name, on_error)
+        return self._reported(self._ask(question), experiment_name, on_error)
 
     def names(self, experiment_name: str | None = None) -> "Names":
-        """The parameters, metrics and tags that some run has."""
+        """Return the names of parameters, metrics and tags that some run has."""
         return self.index.ask(lambda view: view.names(experiment_name))
 
-    def compare(
-        self, run_ids: Sequence[str], read: Callable[[str], tuple[Mapping[str, Any], RunRecord]]
-    ) -> Comparison:
-        """The named runs beside each other; `read` reads one, or raises what is to be said of it."""
+    def compare(self, run_ids: Iterable[str]) -> Comparison:
+        """Compare the named runs; raise UnknownRunError or CorruptFileError for one that cannot be read."""
+        wanted = list(run_ids)
 
         def question(view: View) -> Comparison | None:
-            numbers = view.numbers_of(run_ids)
-            is_complete = all(run_id in numbers for run_id in run_ids)
-            return view.comparison([numbers[run_id] for run_id in run_ids]) if is_complete else None
+            numbers = view.numbers_of(wanted)
+            is_complete = all(run_id in numbers for run_id in wanted)
+            return view.comparison([numbers[run_id] for run_id in wanted]) if is_complete else None
 
         found = None
-        if all(isinstance(run_id, str) for run_id in run_ids):
-            found = self.index.ask(question, surely=run_ids[:SMALL])
-        # one that the index has not is unknown, damaged, or was made this moment: its files tell
-        return found or Comparison.of_runs([read(run_id) for run_id in run_ids])
+        if all(isinstance(run_id, str) for run_id in wanted):
+            found = self.index.ask(question, surely=wanted[:SMALL])
+        # a run that the index lacks is unknown, damaged, or a moment old: reading its files decides
+        return found or Comparison.of_runs([self._read(run_id) for run_id in wanted])
+
+    def _read(self, run_id: str) -> tuple[Entry, RunRecord]:
+        entry = self.store.require(run_id)
+        return self.store.public(entry), self.store.scan.record(entry)
 
     def _ask(self, question: Callable[[View], Answer]) -> tuple[Answer, list[str]]:
         return self.index.ask(lambda view: (question(view), view.faulty()))
@@ -106,6 +138,6 @@ class Catalog:
         self, answer: tuple[Answer, list[str]], experiment_name: str | None, on_error: OnError
     ) -> Answer:
         found, faulty = answer
-        for _ in self._scan.records(experiment_name, once(on_error), faulty):
-            pass  # it was repaired a moment ago, and the next answer has it
+        for _ in self.store.scan.records(experiment_name, once(on_error), faulty):
+            pass  # one that reads now was repaired a moment ago; the next answer includes it
         return found

@@ -14,7 +14,7 @@ from tracking.paths import RunPaths
 from tracking.process import identity
 from tracking.records import RunStatus
 from tracking.store.published import Entry
-from tracking.store.store import Store, warn_left_out
+from tracking.store.store import Store
 from tracking.values import timestamps
 from tracking.values.checks import tag_values
 from tracking.values.jsontext import jsonable
@@ -53,11 +53,6 @@ def describe(store: Store, run_id: str, text: str, *, append: bool = False) -> N
         return {"description": f"{before}\n{text}" if append and before else text}
 
     store.amend(run_id, changes)
-
-
-def runs_of(store: Store, experiment_name: str) -> list[str]:
-    """The ids of the runs of an experiment; damaged ones are logged and left out."""
-    return [entry["run_id"] for entry in store.entries(experiment_name, warn_left_out)]
 
 
 def rename(store: Store, run_id: str, experiment_name: str) -> None:

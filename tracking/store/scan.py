@@ -4,6 +4,7 @@ run.json is the truth about a run. A run folder without one belongs to a store t
 metadata.json speaks for it until the first write adopts it.
 """
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
@@ -20,6 +21,8 @@ from tracking.store.published import Entry, read_metadata
 from tracking.values import timestamps
 from tracking.values.jsontext import revive
 from tracking.values.names import check_component, is_component, natural_key
+
+log = logging.getLogger("tracking")
 
 OnError = Callable[[CorruptFileError], None]
 
@@ -190,6 +193,11 @@ class Scan:
     def _source(self, run_id: str) -> Path:
         path = self.paths.run(run_id).run
         return path if path.exists() else self.paths.metadata
+
+
+def warn_left_out(error: CorruptFileError) -> None:
+    """Log that a list leaves out a damaged file."""
+    log.warning("left out: %s", error)
 
 
 def order_of(run_id: str) -> tuple[Any, str]:

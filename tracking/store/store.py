@@ -1,41 +1,29 @@
-"""The runs of one store: made, changed, and read. Writing goes straight to the files of a run.
+"""Store: create, change and read the runs of one store, one at a time. Every write goes straight to a run's files.
 
-Reading one run reads its files. Reading many asks the index, which gives what the scan of all files would give.
+Queries over many runs are in tracking.search.
 """
 
-import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tracking.errors import CorruptFileError, InvalidValueError, UnknownRunError
+from tracking.errors import InvalidValueError, UnknownRunError
 from tracking.files import atomic, folders, locks
 from tracking.metrics.history import read_history
 from tracking.paths import RunPaths, StorePaths
 from tracking.process import identity
-from tracking.records import FORMAT, RunRecord, RunStatus
+from tracking.records import FORMAT, RunStatus
 from tracking.store import edit_log
 from tracking.store.numbering import next_number
 from tracking.store.published import Entry, Publisher, public_entry
-from tracking.store.scan import OnError, Scan, shown_status
+from tracking.store.scan import Scan, shown_status
 from tracking.values import jsontext, timestamps
 from tracking.values.checks import tag_values
 from tracking.values.names import check_component, check_label, check_path
 from tracking.values.plain import plain
 from tracking.values.secrets import masked, masked_urls
 from tracking.version import __version__
-
-log = logging.getLogger("tracking")
-
-if TYPE_CHECKING:  # a process that only writes loads nothing of what reads many runs
-    from tracking.search.catalog import Catalog
-    from tracking.search.comparison import Comparison
-    from tracking.search.index import Index, Row
-    from tracking.search.query import Field
-
-OrderBy = str | Sequence[str] | None
 
 
 class Store:
@@ -113,22 +101,11 @@ class Store:
             edit_log.record_edit(self.paths, run_id)
         return entry
 
-    def run_ids(self) -> list[str]:
-        """The ids of all runs, run_2 before run_10. Folders that were claimed but never became a run are left out."""
-        return self.scan.run_ids()
-
-    def entry(self, run_id: str) -> Entry | None:
-        """What run.json says, or metadata.json for a run of other code; None for an unknown id.
-
-        CorruptFileError names the file when it does not say what every run must.
-        """
-        return self.scan.entry(run_id)
-
     def require(self, run_id: str) -> Entry:
-        """Like `entry`, but UnknownRunError for an unknown id and InvalidNameError for what is none."""
-        entry = self.entry(check_component("run id", run_id, example="run_001"))
+        """Return what `Scan.entry` does; raise UnknownRunError for an unknown id, InvalidNameError for an invalid one."""
+        entry = self.scan.entry(check_component("run id", run_id, example="run_001"))
         if entry is None:
-            ids = self.run_ids()
+            ids = self.scan.run_ids()
             known = f"it has {len(ids)} runs, {ids[0]} to {ids[-1]}" if ids else "it has no runs yet"
             raise UnknownRunError(f"no run {run_id!r} in the store {str(self.paths.named)!r}: {known}")
         return entry
@@ -141,85 +118,13 @@ class Store:
             "status": shown_status(entry).value,
         }
 
-    def params(self, run_id: str) -> dict[str, Any]:
-        """The parameters of a run; empty when none were logged."""
-        return self.scan.params(run_id)
-
     def full(self, run_id: str) -> Entry | None:
         """The run as a dict with parameters and metric histories; None for an unknown id."""
-        entry = self.entry(run_id)
+        entry = self.scan.entry(run_id)
         if entry is None:
             return None
         history = read_history(self.paths.run(run_id))
-        return {**self.public(entry), "params": self.params(run_id), "metrics": history}
-
-    def record(self, entry: Mapping[str, Any]) -> RunRecord:
-        """The run without histories as a frozen value."""
-        return self.scan.record(entry)
-
-    def entries(self, experiment_name: str | None, on_error: OnError) -> Iterator[Entry]:
-        """All runs, of one experiment or of all; a damaged one is reported and left out."""
-        return iter(self.catalog.entries(experiment_name, on_error))
-
-    def records(self, experiment_name: str | None, on_error: OnError) -> Iterator[RunRecord]:
-        """The records of all runs, of one experiment or of all; a damaged one is reported and left out."""
-        return iter(self.catalog.records(experiment_name, on_error))
-
-    @cached_property
-    def catalog(self) -> "Catalog":
-        """What can be asked about many runs."""
-        from tracking.search.catalog import Catalog
-
-        return Catalog(self.scan)
-
-    def statuses(self, experiment_name: str | None, on_error: OnError) -> "list[Row]":
-        """The id, experiment, status and times of all runs, or of one experiment: the least there is to know."""
-        return self.catalog.rows(experiment_name, on_error)
-
-    def search(
-        self,
-        text: str,
-        on_error: OnError,
-        *,
-        experiment_name: str | None = None,
-        order_by: OrderBy = None,
-        limit: int | None = None,
-    ) -> list[RunRecord]:
-        """The records of the runs that pass a filter, oldest first or in the order of `order_by`."""
-        from tracking.search.search import Search
-
-        search = Search.parse(text, experiment_name=experiment_name, order_by=order_by, limit=limit)
-        return self.catalog.search(search, on_error)
-
-    def columns(
-        self,
-        fields: "Iterable[Field]",
-        on_error: OnError,
-        *,
-        text: str = "",
-        experiment_name: str | None = None,
-        order_by: OrderBy = None,
-        limit: int | None = None,
-    ) -> "tuple[list[str], dict[Field, list[Any]]]":
-        """The ids of the runs that `search` would give, and the values of the fields in them; nothing else is read."""
-        from tracking.search.search import Search
-
-        search = Search.parse(text, experiment_name=experiment_name, order_by=order_by, limit=limit)
-        return self.catalog.columns(fields, search, on_error)
-
-    @property
-    def index(self) -> "Index":
-        """The read index of the store."""
-        return self.catalog.index
-
-    def comparison(self, run_ids: Iterable[str]) -> "Comparison":
-        """The named runs beside each other; UnknownRunError or CorruptFileError for one that cannot be."""
-
-        def read(run_id: str) -> tuple[Entry, RunRecord]:
-            entry = self.require(run_id)
-            return self.public(entry), self.record(entry)
-
-        return self.catalog.compare(list(run_ids), read)
+        return {**self.public(entry), "params": self.scan.params(run_id), "metrics": history}
 
 
 def _fingerprint(data: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -231,8 +136,3 @@ def _fingerprint(data: Mapping[str, Any] | None) -> dict[str, Any]:
             f"data must be a mapping, such as {{'fingerprint': 'sha256:...'}}, not {type(data).__name__}"
         )
     return value
-
-
-def warn_left_out(error: CorruptFileError) -> None:
-    """Log what a list leaves out."""
-    log.warning("left out: %s", error)

@@ -81,7 +81,7 @@ def _import(
             if status is RunStatus.RUNNING:
                 outcome.left_out[run_id] = f"it is running; {_way_out(run_id, other)}"
                 continue
-            other.record(entry)  # raises for what is damaged
+            other.scan.record(entry)  # raises for what is damaged
             identity = _identity(entry, other)
             if identity in known:
                 outcome.present[run_id] = known[identity]

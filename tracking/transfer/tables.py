@@ -8,7 +8,8 @@ from tracking.errors import CorruptFileError
 from tracking.metrics.history import read_history
 from tracking.records import RunRecord
 from tracking.search.query import Field, FieldKind, MetricPart, parse_fields, resolve, value_of
-from tracking.store.store import Store, warn_left_out
+from tracking.store.scan import warn_left_out
+from tracking.store.store import Store
 from tracking.transfer.selection import names_of
 
 BASE = ("run_id", "experiment_name", "status", "created_at", "finished_at", "description", "error")

@@ -16,6 +16,7 @@ import pytest
 
 from tracking import ExperimentTracker, ModelRegistry
 from tracking.doctor import Examination, Fault, Finding, Outcome, examine, leftovers, model_checks, run_checks
+from tracking.search.catalog import Catalog
 from tracking.store.store import Store
 
 Tree = dict[str, tuple[bytes | None, int]]
@@ -392,7 +393,7 @@ def test_an_index_that_says_what_the_runs_do_not_is_built_anew(
     tracker: ExperimentTracker, base: Path
 ) -> None:
     finished(tracker)
-    index = Store(base).index
+    index = Catalog(Store(base)).index
     index.check()
     (path,) = (base / ".podium" / "index").glob("*.sqlite")
     with contextlib.closing(sqlite3.connect(path)) as database, database:

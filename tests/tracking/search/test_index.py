@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from tracking import ExperimentTracker
 from tracking.process import identity
+from tracking.search.catalog import Catalog
 from tracking.search.index import Index, refresh
 from tracking.search.index.database import VERSION
 from tracking.search.index.places import MEMORY, is_on_network, places
@@ -58,11 +59,11 @@ def file_of(base: Path) -> Path:
 
 
 def best(base: Path) -> str | None:
-    store = Store(base)
+    catalog = Catalog(Store(base))
     try:
-        return store.catalog.best("auc", None, "max", "last", pytest.fail)
+        return catalog.best("auc", None, "max", "last", pytest.fail)
     finally:
-        store.index.close()
+        catalog.index.close()
 
 
 def test_reading_many_runs_leaves_one_file_per_host_in_the_store(base: Path, runs: list[str]) -> None:
@@ -93,13 +94,13 @@ def test_writing_never_makes_an_index(base: Path, runs: list[str]) -> None:
 def test_a_spoiled_index_changes_no_answer(
     base: Path, cache: Path, runs: list[str], spoil: Callable[[Path], object]
 ) -> None:
-    reader = Store(base)
-    expected = list(reader.records(None, pytest.fail))
+    reader = Catalog(Store(base))
+    expected = reader.records(None, pytest.fail)
     spoil(file_of(base))
-    for store in (reader, Store(base)):
-        assert list(store.records(None, pytest.fail)) == expected
-        assert store.catalog.best("auc", None, "max", "last", pytest.fail) == "run_002"
-        store.index.close()
+    for catalog in (reader, Catalog(Store(base))):
+        assert catalog.records(None, pytest.fail) == expected
+        assert catalog.best("auc", None, "max", "last", pytest.fail) == "run_002"
+        catalog.index.close()
 
 
 def execute(path: Path, statement: str) -> None:
@@ -274,7 +275,7 @@ def test_a_large_store_is_looked_at_in_slices_until_all_was_seen(
 ) -> None:
     monkeypatch.setattr(refresh, "SMALL", 0)
     monkeypatch.setattr(refresh, "SLICE", 1)
-    reader = Store(base)
+    reader = Catalog(Store(base))
     reader.index.check()
     path = base / "runs" / "run_001" / "params.json"
     path.write_text('{"lr": 7}')
@@ -286,7 +287,7 @@ def test_a_large_store_is_looked_at_in_slices_until_all_was_seen(
 
 
 def test_a_full_check_finds_what_was_changed_by_hand(base: Path, runs: list[str], blind: None) -> None:
-    reader = Store(base)
+    reader = Catalog(Store(base))
     assert reader.search("params.lr == 7", pytest.fail) == []
     for _ in range(3):
         reader.index.check()  # until the files are no longer young, and nothing is expected of them
@@ -303,12 +304,12 @@ def test_named_runs_are_compared_as_they_are(base: Path, runs: list[str], blind:
 
 
 def test_a_rebuilt_index_answers_the_same(base: Path, runs: list[str]) -> None:
-    reader = Store(base)
-    expected = list(reader.records(None, pytest.fail))
+    reader = Catalog(Store(base))
+    expected = reader.records(None, pytest.fail)
     told: list[tuple[int, int]] = []
     reader.index.progress = lambda done, total: told.append((done, total))
     reader.index.rebuild()
-    assert list(reader.records(None, pytest.fail)) == expected
+    assert reader.records(None, pytest.fail) == expected
     assert told[0] == (3, 3)
 
 
@@ -325,16 +326,16 @@ def test_processes_that_read_and_write_at_once_all_see_every_run(base: Path) -> 
     processes = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) for _ in range(4)]
     for process in processes:
         assert process.communicate()[1] == b""
-    reader = Store(base)
-    assert len(list(reader.records(None, pytest.fail))) == 48
-    assert list(reader.records(None, pytest.fail)) == list(reader.scan.records(None, pytest.fail))
+    reader = Catalog(Store(base))
+    assert len(reader.records(None, pytest.fail)) == 48
+    assert reader.records(None, pytest.fail) == list(reader.store.scan.records(None, pytest.fail))
 
 
 def test_a_reader_killed_while_it_builds_loses_nothing(base: Path, runs: list[str]) -> None:
     code = (
-        "import os, signal, sys; from tracking.store.store import Store; s = Store(sys.argv[1])\n"
-        "s.index.progress = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "s.catalog.best('auc', None, 'max', 'last', print)\n"
+        "import os, signal, sys; from tracking.search.catalog import Catalog; from tracking.store.store import Store\n"
+        "c = Catalog(Store(sys.argv[1])); c.index.progress = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "c.best('auc', None, 'max', 'last', print)\n"
     )
     done = subprocess.run([sys.executable, "-c", code, str(base)], cwd=ROOT, capture_output=True)
     assert done.returncode == -signal.SIGKILL

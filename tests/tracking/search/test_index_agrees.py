@@ -6,6 +6,7 @@ import math
 import shutil
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from tracking import CorruptFileError, ExperimentTracker, QueryError, TrackingError
 from tracking.objective import ranked
 from tracking.records import RunRecord
+from tracking.search.catalog import Catalog
 from tracking.search.index import refresh
 from tracking.search.search import Search
 from tracking.store.store import Store
@@ -58,7 +60,7 @@ class ChangedByUs(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         self.base = self.folder / "store"
         self.writer = ExperimentTracker(self.base)
-        self.readers = [Store(self.base), Store(self.base)]
+        self.readers = [Catalog(Store(self.base)), Catalog(Store(self.base))]
 
     def teardown(self) -> None:
         refresh.SMALL, refresh.SLICE = self.normal
@@ -124,15 +126,15 @@ class ChangedByUs(RuleBasedStateMachine):
     @rule(which=st.integers(0, 1))
     def begin_anew(self, which: int) -> None:
         self.readers[which].index.close()
-        self.readers[which] = Store(self.base)
+        self.readers[which] = Catalog(Store(self.base))
 
     @invariant()
     def all_answers_are_those_of_the_scan(self) -> None:
         for reader in self.readers:
             told: list[CorruptFileError] = []
             read: list[CorruptFileError] = []
-            expected = list(reader.scan.records(None, told.append))
-            assert repr(list(reader.records(None, read.append))) == repr(expected)
+            expected = list(reader.store.scan.records(None, told.append))
+            assert repr(reader.records(None, read.append)) == repr(expected)
             assert {str(error) for error in read} == {str(error) for error in told}
             for experiment in (None, *EXPERIMENTS):
                 some = [run for run in expected if experiment in (None, run.experiment_name)]
@@ -192,24 +194,21 @@ class ChangedByAnybody(ChangedByUs):
             spoil(data.draw(st.sampled_from(found)), how)
 
 
-def agrees_on(reader: Store, experiment: str | None, runs: list[RunRecord], every: list[RunRecord]) -> None:
-    entries = list(reader.scan.entries(experiment, ignore))
-    assert repr(list(reader.entries(experiment, ignore))) == repr(entries)
-    rows = reader.statuses(experiment, ignore)
+def agrees_on(reader: Catalog, experiment: str | None, runs: list[RunRecord], every: list[RunRecord]) -> None:
+    entries = list(reader.store.scan.entries(experiment, ignore))
+    assert repr(reader.entries(experiment, ignore)) == repr(entries)
+    rows = reader.rows(experiment, ignore)
     assert [row[1:4] for row in rows] == [(run.run_id, run.experiment_name, run.status) for run in runs]
     for metric in METRICS:
         for mode in ("max", "min"):
             for at in ("last", "best"):
-                found = reader.catalog.best(metric, experiment, mode, at, ignore)
+                found = reader.best(metric, experiment, mode, at, ignore)
                 assert found == best_by_hand(runs, metric, mode, at)
     for text in QUERIES:
         for order in (None, *ORDERS):
-            search = Search.parse(
-                text, experiment_name=experiment, order_by=order, limit=3 if order else None
-            )
-            assert answer(lambda search=search: reader.catalog.search(search, ignore)) == answer(
-                lambda search=search: search.select_records(every)
-            )
+            asked = {"experiment_name": experiment, "order_by": order, "limit": 3 if order else None}
+            search = partial(reader.search, text, ignore, **asked)
+            assert answer(search) == answer(partial(Search.parse(text, **asked).select_records, every))
 
 
 def best_by_hand(runs: list[RunRecord], metric: str, mode: str, at: str) -> str | None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tracking import ExperimentTracker, InvalidValueError, QueryError
+from tracking.search.catalog import Catalog
 from tracking.search.query import parse_field
 from tracking.store.store import Store
 
@@ -118,9 +119,9 @@ def test_a_name_is_known_by_the_whole_store_and_forgotten_with_its_last_run(runs
 
 
 def test_columns_are_the_values_of_what_was_found(runs: ExperimentTracker) -> None:
-    store = Store(runs.base_dir)
+    catalog = Catalog(Store(runs.base_dir))
     fields = [parse_field(text) for text in ("status", "params.lr", "auc.max", "tags.team", "model.hidden")]
-    ids, columns = store.columns(fields, pytest.fail, text="auc > 0", order_by="-auc")
+    ids, columns = catalog.columns(fields, pytest.fail, text="auc > 0", order_by="-auc")
     assert ids == ["run_002", "run_001"]
     assert list(columns) == fields
     assert list(columns.values()) == [
@@ -133,11 +134,12 @@ def test_columns_are_the_values_of_what_was_found(runs: ExperimentTracker) -> No
 
 
 def test_names_are_those_of_the_experiment(runs: ExperimentTracker) -> None:
-    names = Store(runs.base_dir).catalog.names("y")
+    catalog = Catalog(Store(runs.base_dir))
+    names = catalog.names("y")
     assert names.metrics == frozenset()
     assert names.params == {"lr", "model", "threshold"}
     assert names.tags == {"team"}
-    assert Store(runs.base_dir).catalog.names().metrics == {"auc", "threshold"}
+    assert catalog.names().metrics == {"auc", "threshold"}
 
 
 def test_a_store_of_many_runs_is_searched_by_columns(tracker: ExperimentTracker) -> None:

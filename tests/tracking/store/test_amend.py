@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tracking import ExperimentTracker, InvalidNameError, InvalidValueError, RunInUseError, UnknownRunError
+from tracking.search.catalog import Catalog
 from tracking.store import amend
 from tracking.store.edit_log import read_edits
 from tracking.store.store import Store
@@ -45,7 +46,7 @@ def test_a_description_is_replaced_or_continued(tracker: ExperimentTracker, plac
 
 def test_an_experiment_is_renamed_run_by_run(tracker: ExperimentTracker, place: Store) -> None:
     ids = [tracker.create_run(name) for name in ("old", "old", "other")]
-    for run_id in amend.runs_of(place, "old"):
+    for run_id in Catalog(place).run_ids_of("old"):
         amend.rename(place, run_id, "new")
     assert [run["run_id"] for run in tracker.list_runs("new")] == ids[:2]
     assert tracker.list_runs("old") == []

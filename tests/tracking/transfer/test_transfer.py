@@ -219,7 +219,7 @@ def fill(tracker: ExperimentTracker, *values: float) -> list[str]:
 
 def take(tracker: ExperimentTracker, other: ExperimentTracker, **options: Any) -> Any:
     source = Store(other.base_dir)
-    return import_runs(Store(tracker.base_dir), source, source.run_ids(), **options)
+    return import_runs(Store(tracker.base_dir), source, source.scan.run_ids(), **options)
 
 
 def test_an_imported_run_is_the_run_with_all_its_files(

@@ -3,6 +3,7 @@
 rich is loaded only when a terminal is there to use it.
 """
 
+import logging
 import math
 import shutil
 import sys
@@ -10,9 +11,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from tracking.errors import CorruptFileError
-from tracking.store.store import warn_left_out
 from tracking.values import jsontext
 from tracking.values.names import natural_key
+
+log = logging.getLogger("tracking")
 
 Rows = Sequence[Sequence[Any]]
 
@@ -53,7 +55,7 @@ def title(text: str) -> None:
 def report(left_out: Sequence[CorruptFileError]) -> int:
     """Name on stderr what could not be shown; the exit code that tells of it."""
     for error in left_out:
-        warn_left_out(error)
+        log.warning("left out: %s", error)
     return 1 if left_out else 0
 
 
