@@ -103,7 +103,7 @@ class Contestant:
 
 
 def _said(text: str) -> str:
-    """The line of a traceback that names the exception, else the last one."""
+    """Return the line of a traceback that names the exception, else the last one."""
     lines = text.strip().splitlines() or ["nothing said"]
     named = [line for line in lines if re.match(r"[\w.]+(Error|Exception|Exit)\b", line)]
     return (named or lines)[-1]

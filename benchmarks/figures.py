@@ -47,12 +47,12 @@ class Chapter:
         return figure.best / own.best
 
     def data(self) -> dict[str, Any]:
-        """The chapter as plain data."""
+        """Return the chapter as plain data."""
         return asdict(self)
 
     @classmethod
     def of(cls, data: dict[str, Any]) -> "Chapter":
-        """The chapter that `data` was made of."""
+        """Return the chapter that `data` was made of."""
         figures = tuple(Figure(**figure) for figure in data["figures"])
         return cls(data["name"], data["title"], figures)
 
@@ -60,7 +60,7 @@ class Chapter:
 def figure(
     case: str, who: str, unit: str, rounds: Sequence[float], *, target: float | None = None, note: str = ""
 ) -> Figure:
-    """The figure of some rounds."""
+    """Return the figure of some rounds."""
     return Figure(case, who, unit, min(rounds), statistics.median(rounds), target, note)
 
 
@@ -68,7 +68,7 @@ COLUMNS = ("what", "who", "best", "median", "unit", "target", "", "x podium", "n
 
 
 def rows(chapter: Chapter) -> list[list[str]]:
-    """The chapter as rows of text, under COLUMNS."""
+    """Return the chapter as rows of text, under COLUMNS."""
     return [
         [
             each.case,
@@ -86,14 +86,14 @@ def rows(chapter: Chapter) -> list[list[str]]:
 
 
 def number(value: float | None) -> str:
-    """A number with three digits that count."""
+    """Return a number with three digits that count."""
     if value is None:
         return ""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def as_text(chapter: Chapter) -> str:
-    """The chapter for a terminal."""
+    """Return the chapter for a terminal."""
     lines = [list(COLUMNS), *rows(chapter)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
     shown = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
@@ -101,6 +101,6 @@ def as_text(chapter: Chapter) -> str:
 
 
 def as_markdown(columns: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """A table of a Markdown page."""
+    """Return a table of a Markdown page."""
     table = [columns, ["---"] * len(columns), *lines]
     return "\n".join(f"| {' | '.join(line)} |" for line in table)

@@ -30,7 +30,7 @@ class Plan:
     with_peers: bool = True
 
     def pick(self, tiny: int, usual: int, full: int | None = None) -> int:
-        """The one that fits the size."""
+        """Return the one that fits the size."""
         return {Size.TINY: tiny, Size.USUAL: usual, Size.FULL: usual if full is None else full}[self.size]
 
     @property
@@ -39,11 +39,11 @@ class Plan:
         return self.pick(1, 5)
 
     def peers(self, *contestants: Contestant) -> tuple[Contestant, ...]:
-        """The given peers, unless peers are left out."""
+        """Return the given peers, unless peers are left out."""
         return contestants if self.with_peers else ()
 
     def store(self, contestant: Contestant, runs: int, use: str = "read") -> Path:
-        """The folder of a contestant's store with so many runs, filled when it is first asked for.
+        """Return the folder of a contestant's store with so many runs, filled when it is first asked for.
 
         A store that an earlier run of the benchmarks left in the folder is used again. Who adds to it names another
         use, so that readers find as many runs as they asked for.
@@ -56,7 +56,7 @@ class Plan:
         return folder
 
     def place(self, contestant: Contestant) -> Path:
-        """A folder of the contestant's own for what it writes."""
+        """Return a folder of the contestant's own for what it writes."""
         return self.folder / f"{contestant.module}-written"
 
     def side_by_side(
@@ -94,7 +94,7 @@ def figures_of(
     targets: Mapping[str, float] | None = None,
     note: str = "",
 ) -> Iterator[Figure]:
-    """A figure per key of the answers; `keys` gives each its case, and the key's end its unit. Targets are podium's."""
+    """Return a figure per key of the answers; `keys` gives each its case, and the key's end its unit. Targets are podium's."""
     for key, case in keys.items():
         unit = key.partition("_")[0] if key.startswith("us_") else key.rpartition("_")[2]
         if isinstance(answers, str):

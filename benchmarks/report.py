@@ -49,7 +49,7 @@ def write(results: dict[str, Any], *, with_readme: bool) -> None:
 
 
 def page(results: dict[str, Any]) -> str:
-    """The whole page."""
+    """Return the whole page."""
     facts = as_markdown(("measured on", ""), results["machine"].items())
     chapters = "\n".join(_section(chapter) for chapter in _chapters(results))
     return TEMPLATE.read_text().format(short=short(results), facts=facts, chapters=chapters)
@@ -83,7 +83,7 @@ def short(results: dict[str, Any]) -> str:
 
 
 def _of_sweeps(chapters: Mapping[str, Chapter]) -> list[str]:
-    """What sweeps cost beside their jobs, one line per question; nothing when that was not measured."""
+    """Return what sweeps cost beside their jobs, one line per question; nothing when that was not measured."""
     asked = [
         (chapter, figure.case)
         for name in SWEEPS
@@ -103,7 +103,7 @@ def _of_sweeps(chapters: Mapping[str, Chapter]) -> list[str]:
 
 
 def _shared(chapter: Chapter | None, start: str, title: str) -> Iterable[tuple[str, str, str]]:
-    """The cases that peers were asked too, with the number of runs in the title."""
+    """Return the cases that peers were asked too, with the number of runs in the title."""
     if chapter is None:
         return
     cases = {

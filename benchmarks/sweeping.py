@@ -54,7 +54,7 @@ class Times:
         return min(began for began, _ in self.jobs) - self.began
 
     def idle(self, n_jobs: int) -> float:
-        """The share of the slots' time, from the first job's beginning to the last one's end, in which no job ran."""
+        """Return the share of the slots' time, from the first job's beginning to the last one's end, in which no job ran."""
         busy_s = sum(ended - began for began, ended in self.jobs)
         span_s = max(ended for _, ended in self.jobs) - min(began for began, _ in self.jobs)
         return 1 - busy_s / (n_jobs * span_s)

@@ -13,7 +13,7 @@ TARGET = "val_auc"  # the metric by which the best run is chosen
 
 
 def params(number: int) -> dict[str, Any]:
-    """The twelve parameters of run `number`."""
+    """Return the twelve parameters of run `number`."""
     pick = random.Random(number)
     return {
         "learning_rate": round(10 ** pick.uniform(-5, -1), 8),
@@ -32,7 +32,7 @@ def params(number: int) -> dict[str, Any]:
 
 
 def results(number: int) -> dict[str, float]:
-    """The six metrics that run `number` comes to."""
+    """Return the six metrics that run `number` comes to."""
     pick = random.Random(-number - 1)
     auc = pick.random()
     return {
@@ -46,13 +46,13 @@ def results(number: int) -> dict[str, float]:
 
 
 def curve(number: int, step: int) -> dict[str, float]:
-    """The six metrics of run `number` at `step` of its CURVE_STEPS."""
+    """Return the six metrics of run `number` at `step` of its CURVE_STEPS."""
     share = (step + 1) / CURVE_STEPS
     return {name: value * share for name, value in results(number).items()}
 
 
 def tags(number: int) -> dict[str, str]:
-    """The three tags of run `number`."""
+    """Return the three tags of run `number`."""
     return {
         "team": "ml",
         "version": f"v{number % 7}",
@@ -61,7 +61,7 @@ def tags(number: int) -> dict[str, str]:
 
 
 def point(step: int) -> dict[str, float]:
-    """The three metrics that are logged at `step`."""
+    """Return the three metrics that are logged at `step`."""
     return {
         "train_loss": 1 / (1 + step / 1000),
         "val_loss": 1.1 / (1 + step / 1000),

@@ -10,7 +10,7 @@ LARGE, LARGE_MS = 100_000, 100.0
 
 
 def measure(plan: Plan) -> Chapter:
-    """A new process, after its import: the first question, and the same again. Peers have fewer runs to look through."""
+    """Measure a new process, after its import: the first question, and the same again. Peers have fewer runs to look through."""
     figures: list[Figure] = []
     runs, fewer = plan.pick(5, 10_000), plan.pick(3, 1_000, 10_000)
     sizes = sorted({fewer, runs} | ({LARGE} if plan.size is Size.FULL else set()))

@@ -9,7 +9,7 @@ BUILD_MS = 5000.0
 
 
 def measure(plan: Plan) -> Chapter:
-    """The first question ever, then the next question after 1, 10 and 100 finished runs got a new tag."""
+    """Measure the first question ever, then the next question after 1, 10 and 100 finished runs got a new tag."""
     runs = plan.pick(5, 10_000)
     store = plan.store(PODIUM, runs)
     built = [PODIUM.ask("index", store) for _ in range(min(plan.rounds, 3))]

@@ -14,7 +14,7 @@ FIRST_MS = 1_000.0
 
 
 def measure(plan: Plan) -> Chapter:
-    """The whole command shared out among its jobs, one more job, and how long the first of many jobs is waited for."""
+    """Measure the whole command shared out among its jobs, one more job, and how long the first of many jobs is waited for."""
     jobs, many = plan.pick(4, 200), plan.pick(20, 1_000)
     who = ("podium", "reuse", *(("joblib", "basic") if plan.with_peers else ()))
     known = ways(AT_ONCE)

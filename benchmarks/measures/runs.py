@@ -30,7 +30,7 @@ def measure(plan: Plan) -> Chapter:
 
 
 def _at(plan: Plan, runs: int, count: int) -> list[Figure]:
-    """The cost at a size, on average with what metadata.json costs, and of the run in the middle."""
+    """Measure the cost at a size, on average with what metadata.json costs, and of the run in the middle."""
     folder = plan.store(PODIUM, runs, "grown")
     answers = [PODIUM.ask("runs", folder, count) for _ in range(plan.rounds)]
     cases = {"mean_ms": f"a run after {runs:,}", "median_ms": f"the same, the run in the middle of {count}"}

@@ -9,7 +9,7 @@ TARGET_MS = 50.0
 
 
 def measure(plan: Plan) -> Chapter:
-    """A condition each on a metric, a parameter and a tag: the first in a process, and again."""
+    """Measure a condition each on a metric, a parameter and a tag: the first in a process, and again."""
     figures: list[Figure] = []
     runs, fewer = plan.pick(5, 10_000), plan.pick(3, 1_000, 10_000)
     for size in sorted({fewer, runs}):

@@ -13,7 +13,7 @@ TARGET_MS = 50.0  # of each: the import, and what start_run finds out about wher
 
 
 def measure(plan: Plan) -> Chapter:
-    """The import and the first run of a process, side by side; then what podium's start_run adds to create_run."""
+    """Measure the import and the first run of a process, side by side; then what podium's start_run adds to create_run."""
     everybody = (PODIUM, *plan.peers(TRACKIO, WANDB, TENSORBOARD, MLFLOW))
     for who in everybody:  # nobody is charged for compiling, nor for making a database
         if who.is_installed:
@@ -30,7 +30,7 @@ def measure(plan: Plan) -> Chapter:
 
 
 def _imports(plan: Plan) -> Iterator[Figure]:
-    """The import where nothing was imported before, beside that of what it cannot do without."""
+    """Measure the import where nothing was imported before, beside that of what it cannot do without."""
     names = {PODIUM.title: "tracking", BARE.title: "orjson, dataclasses, json, logging, pathlib, threading"}
     times: dict[str, list[float]] = {who: [] for who in names}
     for _ in range(plan.rounds):

@@ -16,7 +16,7 @@ TIMESTAMP = "2024-11-15T10:30:00.250+01:00"
 
 
 def log(folder: Path, steps: int) -> Answer:
-    """The lines of the tracker's journal, written by a loop."""
+    """Measure the lines of the tracker's journal, written by a loop."""
     path = folder / "bare.jsonl"
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC, 0o666)
     points = [workload.point(step) for step in range(steps)]
@@ -30,7 +30,7 @@ def log(folder: Path, steps: int) -> Answer:
 
 
 def runs(folder: Path, count: int) -> Answer:
-    """A folder and one file per run with all that is known of it, never synced."""
+    """Measure a folder and one file per run with all that is known of it, never synced."""
 
     def run(number: int) -> None:
         place = folder / f"bare_{os.getpid()}_{number}"
@@ -46,7 +46,7 @@ def runs(folder: Path, count: int) -> Answer:
 
 
 def sync(folder: Path, count: int) -> Answer:
-    """What the disk takes to make one small file survive a power loss."""
+    """Measure what the disk takes to make one small file survive a power loss."""
     path = folder / "sync"
     took_s = 0.0
     for _ in range(count):

@@ -61,7 +61,7 @@ def runs_batched(folder: Path, count: int) -> Answer:
 
 
 def fill(folder: Path, count: int) -> Answer:
-    """Runs with history in one batch each; SQLite does not wait for the disk meanwhile."""
+    """Write runs with history in one batch each; SQLite does not wait for the disk meanwhile."""
     from sqlalchemy import event
     from sqlalchemy.engine import Engine
 
@@ -113,7 +113,7 @@ def table(folder: Path, count: int) -> Answer:
 
 
 def start(folder: Path, _count: int) -> Answer:
-    """The import, and a run that is ready and has its first point, in a database that exists."""
+    """Measure the import, and a run that is ready and has its first point, in a database that exists."""
     import_ms = timed_ms(lambda: __import__("mlflow"))
 
     def first_run() -> None:

@@ -54,7 +54,7 @@ def runs(folder: Path, count: int) -> Answer:
 
 
 def fill(folder: Path, count: int) -> Answer:
-    """A store of `count` runs, for the tasks that read."""
+    """Return a store of `count` runs, for the tasks that read."""
     from benchmarks import stores
 
     return {"s": timed_ms(lambda: stores.fill(folder, count)) / 1e3}
@@ -69,7 +69,7 @@ def best(folder: Path, _count: int) -> Answer:
 
 
 def index(folder: Path, count: int) -> Answer:
-    """The first question to a store that was never asked one."""
+    """Return the first question to a store that was never asked one."""
     import shutil
 
     from tracking.paths import StorePaths
@@ -116,7 +116,7 @@ def touch(folder: Path, count: int) -> Answer:
 
 
 def refresh(folder: Path, count: int) -> Answer:
-    """The next question of an open reader after another process changed `count` runs."""
+    """Return the next question of an open reader after another process changed `count` runs."""
     import subprocess
 
     from tracking import ExperimentTracker
@@ -132,7 +132,7 @@ def refresh(folder: Path, count: int) -> Answer:
 
 
 def start(folder: Path, _count: int) -> Answer:
-    """The import, and a run that is ready and has its first point."""
+    """Return the import, and a run that is ready and has its first point."""
     import_ms = timed_ms(lambda: __import__("tracking"))
     from tracking import ExperimentTracker
 
@@ -144,7 +144,7 @@ def start(folder: Path, _count: int) -> Answer:
 
 
 def provenance(folder: Path, _count: int) -> Answer:
-    """What start_run takes longer than create_run: the first in a process with numpy and pandas, and the next."""
+    """Return what start_run takes longer than create_run: the first in a process with numpy and pandas, and the next."""
     import pandas as pd
 
     from tracking import ExperimentTracker

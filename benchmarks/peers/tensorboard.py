@@ -24,7 +24,7 @@ def log(folder: Path, steps: int) -> Answer:
 
 
 def runs(folder: Path, count: int) -> Answer:
-    """A writer per run, and `add_hparams` with parameters and tags and the metrics."""
+    """Measure a writer per run, and `add_hparams` with parameters and tags and the metrics."""
 
     def run(number: int) -> None:
         writer = _writer(folder / f"run-{os.getpid()}-{number}")
@@ -36,7 +36,7 @@ def runs(folder: Path, count: int) -> Answer:
 
 
 def start(folder: Path, _count: int) -> Answer:
-    """The import with torch's, and a run that has its first point on disk."""
+    """Measure the import with torch's, and a run that has its first point on disk."""
     import_ms = timed_ms(lambda: __import__("torch.utils.tensorboard"))
 
     def first_run() -> None:

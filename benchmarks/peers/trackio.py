@@ -48,7 +48,7 @@ def runs(folder: Path, count: int) -> Answer:
 
 
 def fill(folder: Path, count: int) -> Answer:
-    """Runs with history, each by one bulk insert of its own storage."""
+    """Write runs with history, each by one bulk insert of its own storage."""
     _opened(folder)
     from trackio.sqlite_storage import SQLiteStorage
 
@@ -79,7 +79,7 @@ def table(folder: Path, _count: int) -> Answer:
 
 
 def start(folder: Path, _count: int) -> Answer:
-    """The import, and a run that has its first point."""
+    """Measure the import, and a run that has its first point."""
     os.environ["TRACKIO_DIR"] = str(folder)
     import_ms = timed_ms(lambda: __import__("trackio"))
 

@@ -34,7 +34,7 @@ def runs(folder: Path, count: int) -> Answer:
 
 
 def start(folder: Path, _count: int) -> Answer:
-    """The import, and a run that has its first point."""
+    """Measure the import, and a run that has its first point."""
     import_ms = timed_ms(lambda: __import__("wandb"))
 
     def first_run() -> None:
