@@ -131,8 +131,6 @@ PENDING = {
     "circle",
     "folders",
     "small",
-    "tracking.store.trash imports tracking.registry: store may not import registry",
-    "tracking.store.trash imports tracking.registry.lineage: store may not import registry",
     "sweeps.ranking.promotion imports tracking.registry.gate, which sweeps may not import",
     "trainer.config imports trainer.sources: config may not import sources",
     "trainer.data.adult imports trainer.sources: data may not import sources",

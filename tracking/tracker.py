@@ -231,13 +231,15 @@ class ExperimentTracker:
 
         RunInUseError when it is running, or when a registered model version came from it.
         """
+        from tracking.registry.lineage import descendants
+        from tracking.registry.models import ModelRegistry
         from tracking.store import trash
 
         with self._lock:
             opened = self._open.pop(run_id, None)
         if opened:
             opened.release()
-        trash.delete(self._store, run_id)
+        trash.delete(self._store, run_id, descendants(ModelRegistry(self._store.paths.base)))
         self._store.publisher.stage(run_id)
         self._store.publisher.publish()
 

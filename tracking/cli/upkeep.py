@@ -26,6 +26,8 @@ from tracking.cli.toolkit import output
 from tracking.doctor import Examination, Outcome, leftovers
 from tracking.doctor import examine as look_through
 from tracking.errors import CorruptFileError, InvalidValueError, quoted
+from tracking.registry import ModelRegistry
+from tracking.registry.lineage import descendants
 from tracking.search.catalog import Catalog
 from tracking.store import trash
 from tracking.store.store import Store
@@ -56,14 +58,14 @@ def delete(
     """
     place = Store(store)
     chosen = chosen_runs(store, run_ids, experiment, query)
-    needed = trash.needed_runs(place)
+    needed = descendants(ModelRegistry(place.paths.base))
     refused = each(chosen, lambda run_id: trash.check_deletable(place, run_id, needed))
     ready = [run_id for run_id in chosen if run_id not in refused]
     if ready and not agreed(f"Move {runs_text(ready)} into the trash?", yes=yes):
         output.say("Nothing was deleted.")
         return 1
     trash.remember(place, ready)
-    refused |= each(ready, lambda run_id: trash.delete(place, run_id, needed=needed))
+    refused |= each(ready, lambda run_id: trash.delete(place, run_id, needed))
     return tell(place, Done("deleted", "Moved into the trash"), ready, refused, as_json=as_json)
 
 
@@ -142,14 +144,15 @@ def gc(
         "older_than": None if older_than is None else _span(older_than),
         "keep_bytes": None if max_size is None else parse_size(max_size),
     }
-    plan = trash.purge(place, **limits, dry_run=True)
+    needed = descendants(ModelRegistry(place.paths.base))
+    plan = trash.purge(place, needed, **limits, dry_run=True)
     temporary = sorted(leftovers.find_leftovers(place.paths))
     if not dry_run and (plan.runs or temporary):
         question = f"Remove {runs_text([run.run_id for run in plan.runs])} for good?"
         if plan.runs and not agreed(question, yes=yes):
             output.say("Nothing was removed.")
             return 1
-        plan = trash.purge(place, **limits)
+        plan = trash.purge(place, needed, **limits)
         for path in temporary:
             leftovers.remove_leftover(path)
     if as_json:

@@ -6,7 +6,7 @@ that a registered model version came from stay where they are. A number is not g
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,14 +19,12 @@ from tracking.paths import RunPaths
 from tracking.process import identity
 from tracking.process.identity import login
 from tracking.records import FORMAT, RunStatus
-from tracking.registry import ModelRegistry
-from tracking.registry.lineage import Descendant, descendants
 from tracking.store.numbering import remember_deleted
 from tracking.store.store import Store
 from tracking.values import timestamps
 from tracking.values.names import check_component, is_component, natural_key
 
-Descent = dict[str, list[Descendant]]
+Needed = Mapping[str, Sequence[object]]  # by run id, the model versions that came from it
 
 
 @dataclass(frozen=True)
@@ -54,12 +52,7 @@ class Purge:
         return sum(run.size_bytes for run in self.runs)
 
 
-def needed_runs(store: Store) -> Descent:
-    """The registered versions by the run they came from."""
-    return descendants(ModelRegistry(store.paths.base))
-
-
-def check_deletable(store: Store, run_id: str, needed: Descent) -> None:
+def check_deletable(store: Store, run_id: str, needed: Needed) -> None:
     """Raise the error that `delete` would raise, and change nothing."""
     check_component("run id", run_id, example="run_001")
     if not store.paths.run(run_id).folder.is_dir():
@@ -82,13 +75,13 @@ def check_deletable(store: Store, run_id: str, needed: Descent) -> None:
         raise RunInUseError(f"the trash already holds a run {run_id!r}; restore or purge that one first")
 
 
-def delete(store: Store, run_id: str, *, needed: Descent | None = None) -> None:
+def delete(store: Store, run_id: str, needed: Needed) -> None:
     """Move a run into the trash; RunInUseError when it is running or a registered version came from it.
 
     The caller publishes: of many runs, once.
     """
     with locks.lock(store.paths.trash_lock):
-        check_deletable(store, run_id, needed_runs(store) if needed is None else needed)
+        check_deletable(store, run_id, needed)
         paths = store.paths.run(run_id)
         if not paths.run.exists():
             store.change(run_id)  # what only metadata.json knows of it must go with it
@@ -141,6 +134,7 @@ def trashed_runs(store: Store) -> list[TrashedRun]:
 
 def purge(
     store: Store,
+    needed: Needed,
     *,
     older_than: timedelta | None = None,
     keep_bytes: int | None = None,
@@ -152,12 +146,8 @@ def purge(
     Runs that a registered version came from are kept, whoever put them into the trash. A purge that is killed has
     removed some runs and not the others; no half of one is left that could be restored.
     """
-    runs = trashed_runs(store)
-    if not runs:
-        return Purge((), {})
-    needed = needed_runs(store)
     purged, kept = [], {}
-    for run in _chosen(runs, older_than, keep_bytes):
+    for run in _chosen(trashed_runs(store), older_than, keep_bytes):
         if run.run_id in needed:
             kept[run.run_id] = f"{needed[run.run_id][0]} came from it"
         else:

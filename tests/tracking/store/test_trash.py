@@ -20,6 +20,7 @@ from tracking import (
     TrackingError,
     UnknownRunError,
 )
+from tracking.registry.lineage import descendants
 from tracking.store import trash
 from tracking.store.store import Store
 
@@ -67,7 +68,7 @@ def test_the_number_of_a_deleted_run_is_not_given_again_even_when_it_was_the_las
     last = finished(tracker)
     tracker.delete_run(last)
     assert ExperimentTracker(base).create_run("x") == "run_003"
-    trash.purge(Store(base))
+    trash.purge(Store(base), {})
     (base / "metadata.json").unlink()
     assert ExperimentTracker(base).create_run("x") == "run_004"
 
@@ -212,16 +213,16 @@ def test_a_purge_goes_by_age_then_by_size_and_takes_the_oldest_first(
         tracker.delete_run(run_id)
         age(base, run_id, days)
     month = timedelta(days=30)
-    planned = trash.purge(store, older_than=month, dry_run=True)
+    planned = trash.purge(store, {}, older_than=month, dry_run=True)
     assert [run.run_id for run in planned.runs] == ids[:2]
     assert [run.run_id for run in trash.trashed_runs(store)] == ids
-    done = trash.purge(store, older_than=month)
+    done = trash.purge(store, {}, older_than=month)
     assert done == planned
     assert done.freed_bytes == sum(run.size_bytes for run in done.runs) > 0
     size = trash.trashed_runs(store)[1].size_bytes
-    assert [run.run_id for run in trash.purge(store, keep_bytes=size).runs] == [ids[2]]
-    assert trash.purge(store, keep_bytes=size).runs == ()
-    assert [run.run_id for run in trash.purge(store).runs] == [ids[3]]
+    assert [run.run_id for run in trash.purge(store, {}, keep_bytes=size).runs] == [ids[2]]
+    assert trash.purge(store, {}, keep_bytes=size).runs == ()
+    assert [run.run_id for run in trash.purge(store, {}).runs] == [ids[3]]
     assert list((base / "trash").iterdir()) == []
 
 
@@ -231,7 +232,7 @@ def test_a_purge_keeps_what_a_model_came_from_though_it_was_put_there_by_hand(
     (store / "trash").mkdir()
     (store / "runs" / "run_001").rename(store / "trash" / "run_001")
     ExperimentTracker(store).delete_run("run_004")
-    outcome = trash.purge(Store(store))
+    outcome = trash.purge(Store(store), descendants(ModelRegistry(store)))
     assert [run.run_id for run in outcome.runs] == ["run_004"]
     assert list(outcome.kept) == ["run_001"]
     assert "version 1 of the model 'ctr'" in outcome.kept["run_001"]
@@ -244,6 +245,6 @@ def test_a_run_purged_after_it_was_put_into_the_trash_by_hand_keeps_its_number(
     run_id = finished(tracker)
     (base / "trash").mkdir()
     (base / "runs" / run_id).rename(base / "trash" / run_id)
-    trash.purge(Store(base))
+    trash.purge(Store(base), {})
     (base / "metadata.json").unlink()
     assert ExperimentTracker(base).create_run("x") == "run_002"
