@@ -20,6 +20,18 @@ class JobStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class JobState(StrEnum):
+    """The state of a job, ended or not; a `JobStatus` is one of the first four."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    KILLED = "killed"
+    CANCELLED = "cancelled"
+    RUNNING = "running"
+    QUEUED = "queued"  # it waits for a slot
+    UNFINISHED = "unfinished"  # the sweep ended before it did
+
+
 class Reason(StrEnum):
     """Why a job did not complete, for whoever decides what to do about it."""
 
@@ -72,14 +84,21 @@ class Outcome:
     reused: bool = False  # a run of an earlier sweep stands in for it
 
 
+class EventKind(StrEnum):
+    """What an event of a sweep is about; the values are those of the ledger."""
+
+    BEGAN = "began"  # a session of the sweep, with the number of its slots
+    STARTED = "started"  # an attempt at a job: pid, slot, attempt, key, config_hash
+    RUN = "run"  # the job opened a tracked run
+    RETRY = "retry"  # an attempt failed and another follows: the outcome of the failed one
+    FINISHED = "finished"  # the job: its outcome
+    ENDED = "ended"  # the session, in order
+
+
 @dataclass(frozen=True)
 class Event:
-    """Something that happened to a job while it ran.
+    """A ``started``, ``run`` or ``retry`` event of a job."""
 
-    ``started`` (pid, slot, attempt, key, config_hash), ``run`` (it opened a tracked run), ``retry`` (an attempt failed and another
-    follows; the outcome of the failed one).
-    """
-
-    kind: str
+    kind: EventKind
     job: int
     data: Mapping[str, Any] = field(default_factory=dict)

@@ -24,7 +24,7 @@ from sweeps.executor.local.child import pack_common
 from sweeps.executor.local.executor import LocalExecutor
 from sweeps.executor.local.main_script import require_guard
 from sweeps.executor.stock import StockExecutor
-from sweeps.jobs import Event, Job, JobStatus, Outcome, Reason
+from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome, Reason
 from sweeps.paths import JOB_FOLDERS, abandon, claim, find_sweep, shown
 from sweeps.plan.compose import Composer
 from sweeps.plan.packing import task_view
@@ -38,11 +38,10 @@ from sweeps.settings.launcher_settings import LauncherSettings, is_our_launcher,
 from sweeps.settings.sweeper_settings import SweeperSettings, sweeper_settings
 from sweeps.space import Space, expand, read_space
 from sweeps.state.durations import Durations
-from sweeps.state.ledger import Ledger, Past, last_record, read_record
+from sweeps.state.ledger import JobHistory, Ledger, last_record, read_record
 from sweeps.state.lock import locked
 from sweeps.state.resume import NOTHING, Earlier, code_state, take_over
 from sweeps.state.reuse import Reusable
-from sweeps.state.usage import BEGAN, ENDED
 from sweeps.stop_signals import Interruptions
 from tracking import ExperimentTracker, RunStatus, TrackingError
 from tracking.values.units import counted
@@ -215,7 +214,7 @@ class _Sweep:
         """Put down what earlier lives of the sweep left: outcomes on the board, ends in the ledger and the runs."""
         with self._noticing_faults():
             if self.has_jobs or self._earlier.found:
-                self._ledger.mark(BEGAN, slots=self._slots)
+                self._ledger.mark(EventKind.BEGAN, slots=self._slots)
         for outcome in self._earlier.found:
             self._ledger.finish(outcome)
         for number, past in self._earlier.past.items():
@@ -256,7 +255,7 @@ class _Sweep:
                 for outcome in self._executor.run(self._jobs(), self._hear):
                     self._finish(outcome)
             with self._noticing_faults():
-                self._ledger.mark(ENDED)
+                self._ledger.mark(EventKind.ENDED)
             if self._fault is not None:
                 raise SweepError(
                     f"stopped, because the sweep's records cannot be kept: {self._fault}"
@@ -285,11 +284,11 @@ class _Sweep:
                 if known is not None:
                     self._finish(known)
                     continue
-                past = self._earlier.past.get(number, Past())
+                past = self._earlier.past.get(number, JobHistory())
                 yield replace(job, attempt=past.attempts + 1, previous=past.runs)
 
     def _hear(self, event: Event) -> None:
-        if event.kind == "retry":
+        if event.kind is EventKind.RETRY:
             self._close_runs(event.job, event.data["runs"], event.data["status"], event.data["error"])
         with self._noticing_faults():
             self._ledger.note(event)

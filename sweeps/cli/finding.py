@@ -4,17 +4,15 @@ from pathlib import Path
 
 from sweeps.errors import SweepError
 from sweeps.plan.plan import Plan
-from sweeps.state.ledger import read_outcomes, read_runs
+from sweeps.state.ledger import SweepHistory
 
 
-def find_job(folder: Path, plan: Plan, job: str) -> int:
+def find_job(folder: Path, plan: Plan, history: SweepHistory, job: str) -> int:
     """The number of a job named by its number or by a run it opened; raises `SweepError` when there is none."""
     numbers = {each["job"] for each in plan.jobs}
     if job.isdecimal() and int(job) in numbers:
         return int(job)
-    ledger = folder / "jobs.jsonl"
-    by_run = {run: number for number, run in read_runs(ledger).items()}
-    by_run |= {run: outcome.job for outcome in read_outcomes(ledger).values() for run in outcome.runs}
+    by_run = {run: number for number, known in history.jobs.items() for run in known.runs}
     if job in by_run:
         return by_run[job]
     raise SweepError(

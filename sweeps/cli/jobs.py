@@ -13,10 +13,11 @@ from sweeps.cli.options import DEFAULT_STORE, JobArgument, JsonOption, StoreOpti
 from sweeps.cli.saying import say, say_json, say_table
 from sweeps.display.tables import Column, number, status_column, swept_columns
 from sweeps.errors import SweepError
+from sweeps.jobs import JobState
 from sweeps.paths import find_sweep, job_folder
 from sweeps.plan.plan import Plan
-from sweeps.ranking.status import JobStanding, JobState, Standing, standing
-from sweeps.state.ledger import read_outcomes, under_way
+from sweeps.ranking.status import JobStanding, Standing, standing
+from sweeps.state.ledger import replay
 from sweeps.state.lock import parent_of
 from tracking.values.units import format_clock
 
@@ -68,9 +69,10 @@ def logs(
     if follow and as_json:
         raise typer.BadParameter("--follow prints text as it comes; leave out --json")
     folder = find_sweep(store, sweep)
-    number_ = find_job(folder, Plan.read(folder / "plan.json"), job)
+    history = replay(folder / "jobs.jsonl")
+    number_ = find_job(folder, Plan.read(folder / "plan.json"), history, job)
     log = job_folder(folder, number_) / "output.log"
-    known = read_outcomes(folder / "jobs.jsonl").get(number_)
+    known = history.outcomes.get(number_)
     if known is not None and known.reused:
         raise SweepError(f"job {number_} of {folder.name} did not run: {known.runs[-1]} stands in for it")
     if not log.exists() and not follow:
@@ -155,5 +157,5 @@ def _follow(folder: Path, job: int, log: Path, position: int) -> None:
 
 
 def _has_ended(folder: Path, job: int) -> bool:
-    ledger = folder / "jobs.jsonl"
-    return job in read_outcomes(ledger) and job not in under_way(ledger)
+    known = replay(folder / "jobs.jsonl").jobs.get(job)
+    return known is not None and known.outcome is not None and not known.is_open

@@ -8,11 +8,11 @@ from sweeps.cli.options import DEFAULT_STORE, JsonOption, StoreOption, SweepArgu
 from sweeps.cli.saying import say, say_json, say_table, warn
 from sweeps.display.tables import Column, number, parameter, used
 from sweeps.errors import SweepError
-from sweeps.jobs import JobStatus
+from sweeps.jobs import JobState, JobStatus
 from sweeps.paths import find_sweep, sweep_folders
 from sweeps.plan.plan import Plan
-from sweeps.ranking.status import JobState, Standing, SweepState, standing, state_of
-from sweeps.state.ledger import read_outcomes
+from sweeps.ranking.status import Standing, SweepState, standing, state_of
+from sweeps.state.ledger import replay
 from sweeps.state.lock import parent_of
 from sweeps.state.resume import resume_hint, stands
 from tracking import TrackingError
@@ -81,15 +81,15 @@ def show(
 def _summary(folder: Path) -> dict[str, Any]:
     """What the list shows, from the plan, the ledger and the leaderboard as written; no run is read."""
     plan = Plan.read(folder / "plan.json")
-    outcomes = read_outcomes(folder / "jobs.jsonl")
+    history = replay(folder / "jobs.jsonl")
     board = read_json(folder / "leaderboard.json") if (folder / "leaderboard.json").exists() else None
     winner = next((row for row in board["rows"] if row["rank"] == 1), None) if board else None
     return {
         "sweep": folder.name,
-        "state": str(state_of(plan, outcomes, is_running=parent_of(folder) is not None)),
+        "state": str(state_of(plan, history, is_running=parent_of(folder) is not None)),
         "created_at": plan.created_at,
         "jobs": len(plan.jobs),
-        "completed": sum(each.status is JobStatus.COMPLETED for each in outcomes.values()),
+        "completed": sum(each.status is JobStatus.COMPLETED for each in history.outcomes.values()),
         "metric": plan.objective["metric"],
         "best": winner["objective"] if winner else None,
         "run": winner["run"] if winner else None,

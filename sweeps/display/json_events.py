@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.display.scoreboard import Scoreboard
-from sweeps.jobs import Event, Outcome
+from sweeps.jobs import Event, EventKind, Outcome
 from sweeps.ranking.leaderboard import Leaderboard, as_plain
 from sweeps.ranking.promotion import Decision
 from tracking.values.jsontext import encode
@@ -37,7 +37,11 @@ class JsonLines:
     def began(self, sweep_dir: Path) -> None:
         """Write ``began``: the sweep, its folder, how many jobs and slots."""
         self._say(
-            "began", sweep=sweep_dir.name, dir=str(sweep_dir), jobs=len(self._board), slots=self._board.slots
+            EventKind.BEGAN,
+            sweep=sweep_dir.name,
+            dir=str(sweep_dir),
+            jobs=len(self._board),
+            slots=self._board.slots,
         )
 
     def heard(self, event: Event) -> None:
@@ -52,7 +56,7 @@ class JsonLines:
         best = self._board.best
         details = {key: value for key, value in asdict(outcome).items() if key not in {"traceback", "job"}}
         self._say(
-            "finished",
+            EventKind.FINISHED,
             job=outcome.job,
             **details,
             point=line.point,

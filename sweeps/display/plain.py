@@ -9,7 +9,7 @@ from rich.text import Text
 
 from sweeps.display.scoreboard import JobLine, Scoreboard
 from sweeps.display.tables import number, parameter, short_names, show_leaderboard
-from sweeps.jobs import Event, Outcome
+from sweeps.jobs import Event, EventKind, Outcome
 from sweeps.ranking.leaderboard import Leaderboard
 from sweeps.ranking.promotion import Decision
 from tracking.values.units import counted, format_clock
@@ -38,7 +38,7 @@ class Lines:
     def heard(self, event: Event) -> None:
         """Take note of the event; print that a job is tried again."""
         line = self._board.heard(event)
-        if event.kind == "retry":
+        if event.kind is EventKind.RETRY:
             said = f"job {line.number}: attempt {event.data['attempt']} failed, trying again: {event.data['error']}"
             self._print(said, style="yellow")
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sweeps.jobs import Event, JobStatus, Outcome
+from sweeps.jobs import Event, EventKind, JobStatus, Outcome
 from sweeps.ranking.leaderboard import REUSED
 from sweeps.settings.sweeper_settings import Direction, Objective
 
@@ -87,11 +87,11 @@ class Scoreboard:
         """Take note of a job's start, of the run it opened, or that it is tried again; return the job."""
         with self._lock:
             line = self._lines[event.job]
-            if event.kind == "started":
+            if event.kind is EventKind.STARTED:
                 line.status, line.started = RUNNING, self._clock()
-            elif event.kind == "run":
+            elif event.kind is EventKind.RUN:
                 line.run, line.latest, line.step = str(event.data["run"]), None, None
-            elif event.kind == "retry":
+            elif event.kind is EventKind.RETRY:
                 line.status, line.started = QUEUED, None
             return line
 

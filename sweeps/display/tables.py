@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sweeps.jobs import JobStatus
+from sweeps.jobs import JobState
 from sweeps.paths import job_folder
 from sweeps.ranking.leaderboard import Leaderboard, Row
 from tracking.values.units import counted, format_clock
@@ -170,7 +170,7 @@ def show_leaderboard(
         if row.error is not None:
             reasons.setdefault((row.status, row.error), []).append(row)
     for (status, error), rows in reasons.items():
-        style = "yellow" if status == JobStatus.CANCELLED else "red"
+        style = "yellow" if status == JobState.CANCELLED else "red"
         console.print(Text(f"{_jobs(rows)} {status}: {error}", style=style), soft_wrap=True)
         log = job_folder(sweep_dir, rows[0].job) / "output.log"
         if log.exists():
@@ -188,7 +188,7 @@ def used(board: Leaderboard) -> str:
     usage = board.usage
     if usage is None:
         return counted(len(board.rows), "job")
-    ran = sum(row.status != JobStatus.CANCELLED and row.duration_s is not None for row in board.rows)
+    ran = sum(row.status != JobState.CANCELLED and row.duration_s is not None for row in board.rows)
     jobs = counted(len(board.rows), "job")
     took = f"{jobs if ran == len(board.rows) else f'{ran} of {jobs}'} in {format_clock(usage.wall_s)}"
     return f"{took}, {usage.slots} at once, slots busy {usage.utilisation:.0%} of the time"

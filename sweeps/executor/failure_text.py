@@ -8,6 +8,8 @@ import signal
 import traceback
 from typing import Any
 
+from sweeps.jobs import JobStatus, Reason
+
 LINE = 500  # characters of an error
 HEAD, TAIL = 20_000, 40_000  # characters of a traceback
 TERMINATED = 128 + signal.SIGTERM  # the exit code of a process that SIGTERM ended
@@ -29,7 +31,7 @@ def several_lines(text: str) -> str:
 
 
 def failure(
-    error: str, *, reason: str, status: str = "failed", traceback: str | None = None
+    error: str, *, reason: Reason, status: JobStatus = JobStatus.FAILED, traceback: str | None = None
 ) -> dict[str, Any]:
     """Say as plain data that a job did not complete."""
     return {"status": status, "value": None, "error": error, "traceback": traceback, "reason": reason}
@@ -38,12 +40,12 @@ def failure(
 def ended_by(error: BaseException) -> dict[str, Any]:
     """Say how a job ended that an exception ended."""
     if isinstance(error, KeyboardInterrupt):
-        return _told(error, status="killed", reason="signal")
+        return _told(error, status=JobStatus.KILLED, reason=Reason.SIGNAL)
     if isinstance(error, SystemExit):
         if error.code == TERMINATED:
-            return _told(error, status="killed", reason="signal", line="killed by SIGTERM")
-        return _told(error, reason="exit", line=one_line(f"called sys.exit({error.code!r})"))
-    return _told(error, reason="memory" if isinstance(error, MemoryError) else "error")
+            return _told(error, status=JobStatus.KILLED, reason=Reason.SIGNAL, line="killed by SIGTERM")
+        return _told(error, reason=Reason.EXIT, line=one_line(f"called sys.exit({error.code!r})"))
+    return _told(error, reason=Reason.MEMORY if isinstance(error, MemoryError) else Reason.ERROR)
 
 
 def summary(error: BaseException | None) -> str:
@@ -53,7 +55,7 @@ def summary(error: BaseException | None) -> str:
 
 
 def _told(
-    error: BaseException, *, reason: str, status: str = "failed", line: str | None = None
+    error: BaseException, *, reason: Reason, status: JobStatus = JobStatus.FAILED, line: str | None = None
 ) -> dict[str, Any]:
     text = several_lines("".join(traceback.format_exception(error)))
     return failure(line or summary(error), reason=reason, status=status, traceback=text)

@@ -26,7 +26,7 @@ from omegaconf import DictConfig
 from sweeps.executor.contract import Listener
 from sweeps.executor.failure_text import one_line, several_lines, summary
 from sweeps.executor.local.results import plain_value
-from sweeps.jobs import Event, Job, JobStatus, Outcome, Reason
+from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome, Reason
 from sweeps.settings.sweeper_settings import SweeperSettings
 from tracking import ExperimentTracker, RunRecord, RunStatus, TrackingError, job_context
 
@@ -95,7 +95,7 @@ class StockExecutor:
             for job in batch
         }
         for job in batch:
-            listener(Event("started", job.number, self._naming.jobs[job.number]))
+            listener(Event(EventKind.STARTED, job.number, self._naming.jobs[job.number]))
         began = time.monotonic()
         results: Sequence[JobReturn | None] = [None] * len(batch)
         fault: BaseException | None = None
@@ -144,7 +144,7 @@ class _Runs:
                 runs.setdefault(number, []).append(record)
                 if record.run_id not in self._told:
                     self._told.add(record.run_id)
-                    self._listener(Event("run", number, {"run": record.run_id}))
+                    self._listener(Event(EventKind.RUN, number, {"run": record.run_id}))
         return runs
 
     @contextlib.contextmanager

@@ -11,16 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.errors import SweepError
-from sweeps.jobs import JobStatus, Outcome
+from sweeps.jobs import JobState, JobStatus, Outcome
 from sweeps.plan.plan import Plan
 from sweeps.ranking.candidates import rank_candidates
 from sweeps.ranking.leaderboard import Candidate, Leaderboard, Row, write_leaderboard
 from sweeps.settings.sweeper_settings import At, Direction, Objective
-from sweeps.state.ledger import judge_by_run, last_record, read_outcomes, read_runs
-from sweeps.state.usage import read_usage
+from sweeps.state.ledger import SweepHistory, judge_by_run, last_record, replay
 from tracking import ExperimentTracker, RunRecord
-
-UNFINISHED = "unfinished"
 
 
 def aggregate(sweep_dir: Path | str) -> Leaderboard:
@@ -39,13 +36,16 @@ def rank(sweep_dir: Path | str) -> Leaderboard:
     folder = Path(sweep_dir)
     if not (folder / "plan.json").exists():
         raise SweepError(f"{folder}: no sweep there (plan.json is missing)")
-    plan = Plan.read(folder / "plan.json")
+    tracker = ExperimentTracker(folder.parent.parent)
+    return rank_jobs(Plan.read(folder / "plan.json"), replay(folder / "jobs.jsonl"), tracker)
+
+
+def rank_jobs(plan: Plan, history: SweepHistory, tracker: ExperimentTracker) -> Leaderboard:
+    """Return the leaderboard of a sweep whose plan and ledger are read already; see `rank`."""
     objective = Objective(
         plan.objective["metric"], Direction(plan.objective["mode"]), At(plan.objective["at"])
     )
-    tracker = ExperimentTracker(folder.parent.parent)
-    ledger = folder / "jobs.jsonl"
-    outcomes = {**_orphans(tracker, read_runs(ledger)), **read_outcomes(ledger)}
+    outcomes = _judged(tracker, history) | history.outcomes
     found = {number: last_record(tracker, outcome) for number, outcome in outcomes.items()}
     records = {number: record for number, (record, _) in found.items()}
     report = plan.report if plan.report is not None else _test_metrics(records.values(), objective)
@@ -61,13 +61,18 @@ def rank(sweep_dir: Path | str) -> Leaderboard:
     else:
         ranked = _ranked(rows, objective)
     return Leaderboard(
-        plan.sweep, objective, plan.swept, report, ranked, candidates, plan.seed_key, read_usage(ledger)
+        plan.sweep, objective, plan.swept, report, ranked, candidates, plan.seed_key, history.usage
     )
 
 
-def _orphans(tracker: ExperimentTracker, runs: Mapping[int, str]) -> dict[int, Outcome]:
-    judged = ((job, judge_by_run(tracker, job, run)) for job, run in runs.items())
-    return {job: outcome for job, outcome in judged if outcome is not None}
+def _judged(tracker: ExperimentTracker, history: SweepHistory) -> dict[int, Outcome]:
+    """Return the outcomes of jobs that opened a run and have no recorded end, where their run has one."""
+    judged = (
+        judge_by_run(tracker, number, job.last_run)
+        for number, job in history.jobs.items()
+        if job.outcome is None and job.last_run is not None
+    )
+    return {outcome.job: outcome for outcome in judged if outcome is not None}
 
 
 def objective_value(objective: Objective, outcome: Outcome, record: RunRecord | None) -> float | None:
@@ -99,7 +104,7 @@ def _row(
     report: tuple[str, ...],
 ) -> Row:
     if outcome is None:
-        return Row(None, job["job"], None, job["point"], None, {}, None, None, UNFINISHED, None)
+        return Row(None, job["job"], None, job["point"], None, {}, None, None, JobState.UNFINISHED, None)
     summary = {} if record is None else record.summary
     steps = summary.get(objective.metric or "")
     value = objective_value(objective, outcome, record)
@@ -112,7 +117,7 @@ def _row(
         metrics={name: summary[name].last for name in report if name in summary},
         epochs=steps.count if steps is not None else None,
         duration_s=round(outcome.wall_s, 3),
-        status=str(outcome.status),
+        status=JobState(outcome.status),
         error=outcome.error if outcome.status is not JobStatus.COMPLETED else _why_unranked(objective, value),
         reused=outcome.reused,
     )
@@ -129,7 +134,7 @@ def _ranked(rows: Iterable[Row], objective: Objective) -> tuple[Row, ...]:
     placed: list[tuple[float, Row]] = []
     below: list[Row] = []
     for row in rows:
-        if row.status == JobStatus.COMPLETED and row.error is None and row.objective is not None:
+        if row.status is JobState.COMPLETED and row.error is None and row.objective is not None:
             placed.append((sign * row.objective, row))
         else:
             below.append(row)

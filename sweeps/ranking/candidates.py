@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from sweeps.jobs import JobState
 from sweeps.ranking.leaderboard import Candidate, Row
 from sweeps.settings.sweeper_settings import Direction, Objective
 
@@ -65,7 +66,7 @@ def _candidate(group: Sequence[Row], seed_key: str) -> Candidate:
 
 
 def _counts(row: Row) -> bool:
-    return row.status == "completed" and row.error is None and row.objective is not None
+    return row.status is JobState.COMPLETED and row.error is None and row.objective is not None
 
 
 def _spread(values: Sequence[float]) -> float | None:

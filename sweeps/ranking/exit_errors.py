@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from sweeps.errors import JobsFailedError, ObjectiveError, SweepInterruptedError
-from sweeps.jobs import JobStatus
+from sweeps.jobs import JobState
 from sweeps.ranking.leaderboard import Leaderboard
 from sweeps.settings.sweeper_settings import SweeperSettings
 from sweeps.state.resume import resume_hint
@@ -17,7 +17,7 @@ from tracking.values.units import counted
 def require_uninterrupted(board: Leaderboard, interrupted: signal.Signals | None, folder: Path) -> None:
     """Raise `SweepInterruptedError` when a signal stopped the sweep."""
     if interrupted is not None:
-        done = board.count("completed")
+        done = board.count(JobState.COMPLETED)
         raise SweepInterruptedError(
             f"stopped by {interrupted.name}: {done} of {counted(len(board.rows), 'job')} completed, nothing was promoted; "
             f"go on with: {resume_hint(folder)}",
@@ -27,7 +27,7 @@ def require_uninterrupted(board: Leaderboard, interrupted: signal.Signals | None
 
 def require_ranked(board: Leaderboard, record: Callable[[str], RunRecord | None]) -> None:
     """Raise `ObjectiveError` when jobs completed and none of them has anything to be ranked by."""
-    completed = [row for row in board.rows if row.status == JobStatus.COMPLETED]
+    completed = [row for row in board.rows if row.status == JobState.COMPLETED]
     values = [row.objective for row in completed if row.objective is not None]
     if not completed or any(map(math.isfinite, values)):
         return
@@ -45,7 +45,7 @@ def require_ranked(board: Leaderboard, record: Callable[[str], RunRecord | None]
 
 def require_few_failures(board: Leaderboard, settings: SweeperSettings, folder: Path) -> None:
     """Raise `JobsFailedError` when more jobs failed than are tolerated, or some were never started because of them."""
-    failed, cancelled = board.count("failed", "killed"), board.count("cancelled")
+    failed, cancelled = board.count(JobState.FAILED, JobState.KILLED), board.count(JobState.CANCELLED)
     if settings.tolerates(failed + cancelled, len(board.rows)):
         return
     not_started = f", {cancelled} cancelled" if cancelled else ""

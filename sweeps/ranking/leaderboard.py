@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from sweeps.jobs import JobState
 from sweeps.settings.sweeper_settings import Objective
-from sweeps.state.usage import Usage
+from sweeps.state.ledger import Usage
 from tracking.files import write_bytes, write_json
 
 LEADERBOARD_VERSION = 1
@@ -27,7 +28,7 @@ class Row:
     metrics: Mapping[str, float]
     epochs: int | None
     duration_s: float | None
-    status: str
+    status: JobState
     error: str | None
     reused: bool = False  # its run is one of an earlier sweep
 
@@ -76,7 +77,7 @@ class Leaderboard:
         """The best job, of the best candidate where there are any; None when none is ranked."""
         return self.rows[0] if self.rows and self.rows[0].rank is not None else None
 
-    def count(self, *statuses: str) -> int:
+    def count(self, *statuses: JobState) -> int:
         """How many jobs have one of `statuses`."""
         return sum(row.status in statuses for row in self.rows)
 

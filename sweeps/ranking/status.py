@@ -1,17 +1,17 @@
 """How a sweep and its jobs stand, from the files of the sweep alone: what runs, what waits, what was cut off."""
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from sweeps.jobs import Outcome, Reason
+from sweeps.jobs import JobState, Outcome, Reason
 from sweeps.plan.plan import Plan
-from sweeps.ranking.aggregate import rank
+from sweeps.ranking.aggregate import rank_jobs
 from sweeps.ranking.leaderboard import Leaderboard, Row
-from sweeps.state.ledger import read_outcomes, under_way
+from sweeps.state.ledger import JobHistory, SweepHistory, replay
 from sweeps.state.lock import parent_of
+from tracking import ExperimentTracker
 
 
 class SweepState(StrEnum):
@@ -20,18 +20,6 @@ class SweepState(StrEnum):
     RUNNING = "running"  # its parent lives
     FINISHED = "finished"  # each job came to an end of its own
     INTERRUPTED = "interrupted"  # it was stopped, or its parent died; it can be resumed
-
-
-class JobState(StrEnum):
-    """How a job stands."""
-
-    COMPLETED = "completed"
-    FAILED = "failed"
-    KILLED = "killed"
-    CANCELLED = "cancelled"
-    RUNNING = "running"
-    QUEUED = "queued"  # it waits for a slot
-    UNFINISHED = "unfinished"  # the sweep ended before it did
 
 
 @dataclass(frozen=True)
@@ -65,29 +53,30 @@ def standing(folder: Path) -> Standing:
     """Read how the sweep in `folder` stands; raises as `rank` does. Costs what ranking it costs."""
     plan = Plan.read(folder / "plan.json")
     is_running = parent_of(folder) is not None
-    board = rank(folder)
+    history = replay(folder / "jobs.jsonl")
+    board = rank_jobs(plan, history, ExperimentTracker(folder.parent.parent))
     rows = {row.job: row for row in board.rows}
-    ledger = folder / "jobs.jsonl"
-    outcomes, begun = read_outcomes(ledger), under_way(ledger)
     jobs = []
     for job in sorted(plan.jobs, key=lambda each: int(each["job"])):
         number = job["job"]
-        state = _state(rows[number], begun=number in begun, is_running=is_running)
-        jobs.append(JobStanding(state, rows[number], outcomes.get(number), tuple(job.get("overrides", ()))))
-    return Standing(folder, plan, state_of(plan, outcomes, is_running=is_running), board, tuple(jobs))
+        job_history = history.jobs.get(number, JobHistory())
+        state = _state(rows[number], is_open=job_history.is_open, is_running=is_running)
+        overrides = tuple(job.get("overrides", ()))
+        jobs.append(JobStanding(state, rows[number], job_history.outcome, overrides))
+    return Standing(folder, plan, state_of(plan, history, is_running=is_running), board, tuple(jobs))
 
 
-def state_of(plan: Plan, outcomes: Mapping[int, Outcome], *, is_running: bool) -> SweepState:
-    """Tell the state of a sweep from the outcomes in its ledger and whether its parent lives."""
+def state_of(plan: Plan, history: SweepHistory, *, is_running: bool) -> SweepState:
+    """Return the state of a sweep from its ledger and whether a process runs it."""
     if is_running:
         return SweepState.RUNNING
-    ended = {number for number, each in outcomes.items() if each.reason is not Reason.STOPPED}
+    ended = {number for number, each in history.outcomes.items() if each.reason is not Reason.STOPPED}
     return SweepState.FINISHED if len(ended) >= len(plan.jobs) else SweepState.INTERRUPTED
 
 
-def _state(row: Row, *, begun: bool, is_running: bool) -> JobState:
-    if is_running and begun:
+def _state(row: Row, *, is_open: bool, is_running: bool) -> JobState:
+    if not is_running:
+        return row.status
+    if is_open:
         return JobState.RUNNING
-    if row.status in {"completed", "failed", "killed", "cancelled"}:
-        return JobState(row.status)
-    return JobState.QUEUED if is_running else JobState.UNFINISHED
+    return JobState.QUEUED if row.status is JobState.UNFINISHED else row.status

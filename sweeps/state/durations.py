@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sweeps.state.ledger import read_durations
+from sweeps.state.ledger import replay
 
 RECENT = 20  # sweeps that durations are taken from
 
@@ -25,7 +25,7 @@ class Durations:
         ledgers = sorted((store / "sweeps").glob("*/jobs.jsonl"), key=_changed)
         for ledger in ledgers[-RECENT:]:
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-                known |= read_durations(ledger)
+                known |= replay(ledger).durations
         return cls(known)
 
     def __len__(self) -> int:

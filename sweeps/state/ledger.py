@@ -1,13 +1,16 @@
-"""``jobs.jsonl``: what happened to each job of a sweep, appended by the sweep's parent alone."""
+"""``jobs.jsonl``, the ledger of a sweep: the process that runs the sweep appends events, and `replay` reads them back.
+
+Each line is one event, with the time it was written. A sweep that was resumed has several sessions in one ledger.
+"""
 
 import threading
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sweeps.jobs import Event, JobStatus, Outcome, Reason
+from sweeps.jobs import Event, EventKind, JobStatus, Outcome, Reason
 from tracking import ExperimentTracker, RunRecord, TrackingError
 from tracking.files import append_line, read_lines
 
@@ -26,16 +29,16 @@ class Ledger:
         known = {key: value for key, value in event.data.items() if value is not None}
         self._append({"event": event.kind, **known, "job": event.job})
 
-    def mark(self, what: str, **data: Any) -> None:
-        """Append something that is about the sweep and none of its jobs."""
-        self._append({"event": what, **data})
+    def mark(self, kind: EventKind, **data: Any) -> None:
+        """Append an event of the whole sweep: ``began`` or ``ended``."""
+        self._append({"event": kind, **data})
 
     def finish(self, outcome: Outcome) -> None:
         """Append how a job ended, with its full traceback if it has one."""
         details = {key: value for key, value in asdict(outcome).items() if value is not None}
         if not outcome.reused:
             del details["reused"]
-        self._append({"event": "finished", **details})
+        self._append({"event": EventKind.FINISHED, **details})
 
     def _append(self, entry: dict[str, Any]) -> None:
         stamped = {
@@ -47,73 +50,143 @@ class Ledger:
             append_line(self.path, stamped)
 
 
-def read_outcomes(path: Path) -> dict[int, Outcome]:
-    """Return the last outcome of each finished job in a ledger; a torn last line is skipped."""
-    return {outcome.job: outcome for outcome in _outcomes(path)}
+@dataclass
+class JobHistory:
+    """The state of one job after its events so far.
 
-
-def read_runs(path: Path) -> dict[int, str]:
-    """Return the last run that each job in a ledger opened, also of jobs that never reported their end."""
-    entries = read_lines(path) if path.exists() else iter(())
-    return {entry["job"]: entry["run"] for entry in entries if entry.get("event") == "run"}
-
-
-@dataclass(frozen=True)
-class Past:
-    """What a ledger says about one job: its last outcome, the attempts at it, and all runs these opened.
-
-    `is_open` when an attempt began whose end nobody wrote down; `open_run` is that one's last run.
+    `outcome` is its last one. `runs` are all runs that its attempts opened, in order. `is_open` while an attempt has
+    started and no end is recorded; `open_run` is that attempt's last run.
     """
 
+    key: str | None = None
     outcome: Outcome | None = None
     attempts: int = 0
     runs: tuple[str, ...] = ()
+    last_run: str | None = None
     is_open: bool = False
     open_run: str | None = None
 
+    def apply(self, entry: Mapping[str, Any]) -> None:
+        """Take the next event of the job into account."""
+        match entry.get("event"):
+            case EventKind.STARTED:
+                self.attempts = max(self.attempts, entry.get("attempt", 1))
+                self.key = entry.get("key") or self.key
+                self.is_open, self.open_run = True, None
+            case EventKind.RUN:
+                self.last_run = self.open_run = entry["run"]
+                self._add(entry["run"])
+            case EventKind.RETRY:
+                self.open_run = None
+            case EventKind.FINISHED:
+                self.outcome = _outcome(entry)
+                self.is_open, self.open_run = False, None
+                self._add(*self.outcome.runs)
 
-def read_past(path: Path) -> dict[int, Past]:
-    """Return what happened to each job that a ledger names; a torn last line is skipped."""
-    past: dict[int, Past] = {}
+    def _add(self, *runs: str) -> None:
+        self.runs = tuple(dict.fromkeys((*self.runs, *runs)))
+
+
+@dataclass(frozen=True)
+class Usage:
+    """How well a sweep used its slots.
+
+    `slots` of its last session, `wall_s` of all sessions, `busy_s` and `available_s` in seconds of one slot. A slot
+    is busy from when a process is asked for a job until that process is gone.
+    """
+
+    slots: int
+    wall_s: float
+    busy_s: float
+    available_s: float
+    utilisation: float  # busy over available, 0 to 1
+
+
+class Session:
+    """One process that ran a sweep, from its ``began`` event to its last event."""
+
+    def __init__(self, slots: int, began: datetime) -> None:
+        self.slots = slots
+        self.names_slots = True  # only our own launcher does
+        self._began = self._last = began
+        self._ended_s = 0.0
+        self._running: dict[int, datetime] = {}
+
+    def apply(self, entry: Mapping[str, Any], at: datetime) -> None:
+        """Take the next event of the session into account."""
+        self._last = at
+        match entry.get("event"):
+            case EventKind.STARTED:
+                self.names_slots = self.names_slots and "slot" in entry
+                self._running[entry["job"]] = at
+            case EventKind.RETRY | EventKind.FINISHED if entry["job"] in self._running:
+                # A job that did not start in this session was found finished or reused, and held no slot.
+                del self._running[entry["job"]]
+                self._ended_s += float(entry["wall_s"])
+
+    @property
+    def wall_s(self) -> float:
+        """Its length in seconds."""
+        return (self._last - self._began).total_seconds()
+
+    @property
+    def busy_s(self) -> float:
+        """Slot seconds of its jobs; a job without a recorded end counts to the last event."""
+        return self._ended_s + sum((self._last - since).total_seconds() for since in self._running.values())
+
+
+@dataclass
+class SweepHistory:
+    """What the ledger of a sweep tells: its jobs by number, and its sessions in order."""
+
+    jobs: dict[int, JobHistory] = field(default_factory=dict)
+    sessions: list[Session] = field(default_factory=list)
+
+    @property
+    def outcomes(self) -> dict[int, Outcome]:
+        """The last outcome of each job that has finished."""
+        return {number: job.outcome for number, job in self.jobs.items() if job.outcome is not None}
+
+    @property
+    def durations(self) -> dict[str, float]:
+        """The seconds that completed jobs took, by job key."""
+        return {
+            job.key: float(job.outcome.wall_s)
+            for job in self.jobs.values()
+            if job.key
+            and job.outcome
+            and job.outcome.status is JobStatus.COMPLETED
+            and not job.outcome.reused
+        }
+
+    @property
+    def usage(self) -> Usage | None:
+        """How well the sweep used its slots so far; None when the ledger does not name them."""
+        available_s = sum(session.slots * session.wall_s for session in self.sessions)
+        if not available_s or not all(session.names_slots for session in self.sessions):
+            return None
+        busy_s = sum(session.busy_s for session in self.sessions)
+        return Usage(
+            slots=self.sessions[-1].slots,
+            wall_s=round(sum(session.wall_s for session in self.sessions), 3),
+            busy_s=round(busy_s, 3),
+            available_s=round(available_s, 3),
+            utilisation=round(min(1.0, busy_s / available_s), 4),
+        )
+
+
+def replay(path: Path) -> SweepHistory:
+    """Read a ledger once, from its first event to its last; a missing one is empty, a torn last line is skipped."""
+    history = SweepHistory()
     for entry in read_lines(path):
         kind, number = entry.get("event"), entry.get("job")
-        known = past.get(number, Past())
-        if kind == "started":
-            attempts = max(known.attempts, entry.get("attempt", 1))
-            past[number] = replace(known, attempts=attempts, is_open=True, open_run=None)
-        elif kind == "run":
-            past[number] = replace(known, runs=_with(known.runs, entry["run"]), open_run=entry["run"])
-        elif kind == "retry":
-            past[number] = replace(known, open_run=None)
-        elif kind == "finished":
-            outcome = _outcome(entry)
-            runs = _with(known.runs, *outcome.runs)
-            past[number] = replace(known, outcome=outcome, runs=runs, is_open=False, open_run=None)
-    return past
-
-
-def _with(runs: tuple[str, ...], *more: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*runs, *more)))
-
-
-def read_durations(path: Path) -> dict[str, float]:
-    """Return what the completed jobs in a ledger took, in seconds, by job key."""
-    keys: dict[int, str] = {}
-    took: dict[str, float] = {}
-    for entry in read_lines(path):
-        if entry.get("event") == "started" and entry.get("key"):
-            keys[entry["job"]] = entry["key"]
-        elif entry.get("event") == "finished" and entry["status"] == "completed" and entry["job"] in keys:
-            took[keys[entry["job"]]] = float(entry["wall_s"])
-    return took
-
-
-def _outcomes(path: Path) -> Iterator[Outcome]:
-    if not path.exists():
-        return
-    for entry in read_lines(path):
-        if entry.get("event") == "finished":
-            yield _outcome(entry)
+        if number is not None:
+            history.jobs.setdefault(number, JobHistory()).apply(entry)
+        if kind == EventKind.BEGAN:
+            history.sessions.append(Session(entry["slots"], datetime.fromisoformat(entry["at"])))
+        elif history.sessions:
+            history.sessions[-1].apply(entry, datetime.fromisoformat(entry["at"]))
+    return history
 
 
 def _outcome(entry: Mapping[str, Any]) -> Outcome:
@@ -139,7 +212,7 @@ def _value(raw: Any) -> float | dict[str, float] | None:
 
 
 def judge_by_run(tracker: ExperimentTracker, job: int, run: str) -> Outcome | None:
-    """Judge, by its run alone, a job whose end nobody wrote down as the sweep's parent was gone; None if it goes on."""
+    """Return the outcome of a job without a recorded end, from its run alone; None while the run is open."""
     record, _ = read_record(tracker, run)
     if record is None or record.finished_at is None:
         return None
@@ -153,23 +226,8 @@ def last_record(tracker: ExperimentTracker, outcome: Outcome) -> tuple[RunRecord
 
 
 def read_record(tracker: ExperimentTracker, run: str) -> tuple[RunRecord | None, str | None]:
-    """Return a run's record, or why it cannot be read: the fault of one run is no fault of its sweep."""
+    """Return a run's record, or why it cannot be read: a damaged run must not end its sweep."""
     try:
         return tracker.record(run), None
     except TrackingError as error:
         return None, str(error)
-
-
-def under_way(ledger: Path) -> set[int]:
-    """The jobs that a ledger saw start and not end."""
-    jobs: set[int] = set()
-    for entry in _entries(ledger):
-        if entry.get("event") == "started":
-            jobs.add(entry["job"])
-        elif entry.get("event") == "finished":
-            jobs.discard(entry["job"])
-    return jobs
-
-
-def _entries(ledger: Path) -> list[Mapping[str, Any]]:
-    return list(read_lines(ledger)) if ledger.exists() else []

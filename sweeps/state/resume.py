@@ -17,7 +17,7 @@ from sweeps.errors import SettingsError, SweepError
 from sweeps.jobs import JobStatus, Outcome, Reason
 from sweeps.plan.plan import Plan
 from sweeps.settings.sweeper_settings import SweeperSettings
-from sweeps.state.ledger import Past, judge_by_run, read_past
+from sweeps.state.ledger import JobHistory, judge_by_run, replay
 from sweeps.state.lock import await_jobs
 from tracking import ExperimentTracker
 from tracking.values.jsontext import decode, encode
@@ -37,7 +37,7 @@ class Earlier:
 
     kept: Mapping[int, Outcome]
     found: tuple[Outcome, ...]
-    past: Mapping[int, Past]
+    past: Mapping[int, JobHistory]
 
 
 NOTHING = Earlier({}, (), {})
@@ -52,7 +52,7 @@ def take_over(folder: Path, now: Plan, settings: SweeperSettings) -> tuple[Plan,
     plan = Plan.read(folder / "plan.json")
     require_same(plan, now, changed_is_fine=settings.resume_changed)
     await_jobs(folder)
-    past = read_past(folder / "jobs.jsonl")
+    past = replay(folder / "jobs.jsonl").jobs
     return plan, sort_out(plan, past, ExperimentTracker(settings.store), settings)
 
 
@@ -66,7 +66,7 @@ def resume_hint(folder: Path) -> str:
 
 
 def sort_out(
-    plan: Plan, past: Mapping[int, Past], tracker: ExperimentTracker, settings: SweeperSettings
+    plan: Plan, past: Mapping[int, JobHistory], tracker: ExperimentTracker, settings: SweeperSettings
 ) -> Earlier:
     """Say of each job of a plan whether its outcome stands.
 
@@ -75,7 +75,7 @@ def sort_out(
     """
     kept: dict[int, Outcome] = {}
     found: list[Outcome] = []
-    again: dict[int, Past] = {}
+    again: dict[int, JobHistory] = {}
     for number in (int(job["job"]) for job in plan.jobs):
         known = past.get(number)
         if known is None:

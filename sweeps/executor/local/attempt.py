@@ -12,7 +12,7 @@ from sweeps.executor.contract import Listener
 from sweeps.executor.failure_text import failure
 from sweeps.executor.local.memory import oom_kills, used_bytes
 from sweeps.executor.local.worker import Worker
-from sweeps.jobs import Event, Job, JobStatus, Outcome, Reason
+from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome, Reason
 from sweeps.settings.launcher_settings import LauncherSettings
 from tracking.values.units import format_duration, format_size
 
@@ -52,7 +52,7 @@ class Attempt:
         assert message is not None  # noqa: S101 - a child that goes on has sent one
         if self._ended_for is not None and message["status"] != JobStatus.COMPLETED:
             why, error = self._ended_for
-            message = {**message, "status": "killed", "error": error, "reason": why}
+            message = {**message, "status": JobStatus.KILLED, "error": error, "reason": why}
         reason = message.get("reason")
         return Outcome(
             self._job.number,
@@ -84,7 +84,7 @@ class Attempt:
                         return None
                 elif message["kind"] == "run":
                     self._runs.append(message["run"])
-                    self._listener(Event("run", self._job.number, {"run": message["run"]}))
+                    self._listener(Event(EventKind.RUN, self._job.number, {"run": message["run"]}))
                 else:
                     return message
             elif sentinel in ready:
@@ -141,8 +141,10 @@ class Attempt:
             return failure(error, reason=Reason.EXIT)
         error = f"killed by {_signal_name(-exit_code)}"
         if -exit_code == signal.SIGKILL and oom_kills() > self._oom_kills:
-            return failure(f"{error}, as the system ran out of memory", reason=Reason.MEMORY, status="killed")
-        return failure(error, reason=Reason.SIGNAL, status="killed")
+            return failure(
+                f"{error}, as the system ran out of memory", reason=Reason.MEMORY, status=JobStatus.KILLED
+            )
+        return failure(error, reason=Reason.SIGNAL, status=JobStatus.KILLED)
 
 
 def _after(limit_s: float | None) -> float:

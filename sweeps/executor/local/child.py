@@ -25,7 +25,8 @@ from typing import Any
 import cloudpickle
 from hydra._internal.callbacks import Callbacks
 from hydra.core.singleton import Singleton
-from hydra.core.utils import JobReturn, JobStatus, run_job, setup_globals
+from hydra.core.utils import JobReturn, run_job, setup_globals
+from hydra.core.utils import JobStatus as HydraStatus
 from hydra.experimental.callback import Callback
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
@@ -36,6 +37,7 @@ from sweeps.executor.local.main_script import Main, import_main
 from sweeps.executor.local.memory import offer_to_the_oom_killer
 from sweeps.executor.local.results import pack_result, plain_value
 from sweeps.executor.local.slots import Slot, limit_threads
+from sweeps.jobs import JobStatus
 from sweeps.plan.packing import quick_configs, unpack
 from sweeps.state.lock import hold_as_job
 from tracking import job_context
@@ -118,8 +120,8 @@ def main(connection: Connection, common_data: bytes, program: Main) -> None:
         except BaseException as error:  # noqa: BLE001 - the process boundary: every failure travels as data
             message = ended_by(error)
         if os.getpid() != me:  # a process that the task forked came back from it: the job is its parent's
-            os._exit(message["status"] != "completed")
-        done = assignment.is_last or message["status"] != "completed" or _left_something()
+            os._exit(message["status"] != JobStatus.COMPLETED)
+        done = assignment.is_last or message["status"] != JobStatus.COMPLETED or _left_something()
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the sweep's parent is gone
             _send(connection, kind="outcome", **message, done=done)
         if message["traceback"]:
@@ -262,6 +264,6 @@ class _SetUp(Callback):
 
 def _describe(result: JobReturn) -> dict[str, Any]:
     value = result._return_value
-    if result.status == JobStatus.COMPLETED:
-        return {"status": "completed", "value": plain_value(value), "error": None, "traceback": None}
+    if result.status is HydraStatus.COMPLETED:
+        return {"status": JobStatus.COMPLETED, "value": plain_value(value), "error": None, "traceback": None}
     return ended_by(value)

@@ -20,7 +20,7 @@ from sweeps.executor.local.memory import available_bytes
 from sweeps.executor.local.server import server_pid, warm_forkserver
 from sweeps.executor.local.slots import Slot, Slots
 from sweeps.executor.local.worker import Worker, is_running
-from sweeps.jobs import Event, Job, JobStatus, Outcome, Reason
+from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome, Reason
 from sweeps.settings.launcher_settings import Isolation, LauncherSettings
 
 ROOM_POLL_S = 0.2  # how often it is asked whether there is room for another job
@@ -84,7 +84,7 @@ class LocalExecutor:
             runs = outcome.runs
             if self._stopping.is_set() or not self._settings.retries_after(outcome, attempts):
                 return outcome
-            listener(Event("retry", job.number, asdict(outcome)))
+            listener(Event(EventKind.RETRY, job.number, asdict(outcome)))
 
     def _try(self, job: Job, slot: Slot, listener: Listener) -> Outcome:
         """Run a job once; its outcome names the runs of earlier attempts too."""
@@ -131,7 +131,7 @@ class LocalExecutor:
                 "key": job.key,
                 "config_hash": job.config_hash,
             }
-            listener(Event("started", job.number, started))
+            listener(Event(EventKind.STARTED, job.number, started))
             worker.send(self._assignment(job, slot))
             outcome = attempt.follow(began)
         finally:

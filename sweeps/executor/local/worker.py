@@ -19,6 +19,7 @@ from sweeps.executor.failure_text import failure
 from sweeps.executor.local import child
 from sweeps.executor.local.main_script import Main
 from sweeps.executor.local.server import server_pid
+from sweeps.jobs import Reason
 
 LINGER_S = 2.0  # how long a child may take to exit once it has nothing more to do
 POLL_S = 0.05
@@ -60,7 +61,7 @@ class Worker:
         except (EOFError, ConnectionResetError):
             return None
         except (OSError, ValueError) as error:  # a child that wrote into the line itself
-            return {"kind": "outcome", **failure(f"unreadable outcome: {error}", reason="lost")}
+            return {"kind": "outcome", **failure(f"unreadable outcome: {error}", reason=Reason.LOST)}
         return message
 
     def signal(self, number: signal.Signals) -> None:

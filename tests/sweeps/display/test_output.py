@@ -8,28 +8,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import orjson
 import pytest
 
 from sweeps.display.tables import used
+from sweeps.jobs import JobState
 from sweeps.ranking.leaderboard import Leaderboard, Row
 from sweeps.settings.sweeper_settings import At, Direction, Objective
-from sweeps.state.usage import Usage, read_usage
-
-
-def ledger(folder: Path, *entries: tuple[int, dict]) -> Path:
-    path = folder / "jobs.jsonl"
-    lines = [orjson.dumps({"at": f"2026-01-31T09:00:{second:02}+00:00", **data}) for second, data in entries]
-    path.write_bytes(b"\n".join(lines) + b"\n")
-    return path
-
-
-def start_of(job: int) -> dict:
-    return {"event": "started", "job": job, "slot": job}
-
-
-def end_of(job: int, wall_s: float) -> dict:
-    return {"event": "finished", "job": job, "wall_s": wall_s}
+from sweeps.state.ledger import Usage
 
 
 def test_with_json_stdout_is_one_object_per_event_and_nothing_else(sweep: Callable) -> None:
@@ -120,49 +105,22 @@ def sweep_command(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return [sys.executable, "-W", "error", str(app)]
 
 
-def test_slots_are_busy_while_jobs_hold_them(tmp_path: Path) -> None:
-    path = ledger(
-        tmp_path,
-        (0, {"event": "began", "slots": 2}),
-        (0, start_of(0)),
-        (0, start_of(1)),
-        (4, end_of(0, 4.0)),
-        (10, end_of(1, 10.0)),
-        (10, {"event": "ended"}),
-    )
-    assert read_usage(path) == Usage(2, wall_s=10.0, busy_s=14.0, available_s=20.0, utilisation=0.7)
-
-
-def test_the_time_between_two_lives_of_a_sweep_counts_for_nothing(tmp_path: Path) -> None:
-    path = ledger(
-        tmp_path,
-        (0, {"event": "began", "slots": 1}),
-        (1, start_of(0)),
-        (5, {"event": "run", "job": 0, "run": "run_001"}),  # and then the parent was killed
-        (50, {"event": "began", "slots": 2}),
-        (50, end_of(7, 3.0)),  # of the life before, found only now
-        (50, start_of(0)),
-        (55, end_of(0, 5.0)),
-    )
-    assert read_usage(path) == Usage(2, wall_s=10.0, busy_s=9.0, available_s=15.0, utilisation=0.6)
-
-
-def test_a_ledger_that_tells_no_slots_gives_no_figure(tmp_path: Path) -> None:
-    assert read_usage(tmp_path / "jobs.jsonl") is None
-    assert read_usage(ledger(tmp_path, (0, start_of(0)), (5, end_of(0, 5.0)))) is None
-
-
-def test_a_launcher_that_tells_no_slots_gives_no_figure(tmp_path: Path) -> None:
-    began = {"event": "began", "slots": 2}
-    path = ledger(tmp_path, (0, began), (0, {"event": "started", "job": 0}), (5, end_of(0, 5.0)))
-    assert read_usage(path) is None
-
-
 def test_jobs_that_never_ran_are_not_counted_as_done_in_the_time() -> None:
     rows = (
-        Row(1, 0, "run_001", {}, 0.5, {}, 1, 4.0, "completed", None),
-        Row(None, 1, None, {}, None, {}, None, 0.0, "cancelled", "the sweep was stopped before it started"),
-        Row(None, 2, None, {}, None, {}, None, None, "unfinished", None),
+        Row(1, 0, "run_001", {}, 0.5, {}, 1, 4.0, JobState.COMPLETED, None),
+        Row(
+            None,
+            1,
+            None,
+            {},
+            None,
+            {},
+            None,
+            0.0,
+            JobState.CANCELLED,
+            "the sweep was stopped before it started",
+        ),
+        Row(None, 2, None, {}, None, {}, None, None, JobState.UNFINISHED, None),
     )
     objective = Objective("loss", Direction.MIN, At.BEST)
     board = Leaderboard("mine", objective, (), (), rows, usage=Usage(2, 125.0, 242.5, 250.0, 0.97))

@@ -13,7 +13,7 @@ from sweeps.display.live import LiveTable
 from sweeps.display.plain import Lines
 from sweeps.display.scoreboard import Scoreboard
 from sweeps.display.tables import short_names
-from sweeps.jobs import Event, JobStatus, Outcome
+from sweeps.jobs import Event, EventKind, JobStatus, Outcome
 from sweeps.settings.sweeper_settings import At, Direction, Objective
 from tracking.values.units import format_clock
 
@@ -51,8 +51,8 @@ def at_step(step: int, value: float) -> object:
 def test_in_a_pipe_a_finished_job_is_one_line_that_says_all() -> None:
     console = screen(terminal=False)
     lines = Lines(console, scoreboard(2))
-    lines.heard(Event("started", 1, {}))
-    lines.heard(Event("run", 1, {"run": "run_007"}))
+    lines.heard(Event(EventKind.STARTED, 1, {}))
+    lines.heard(Event(EventKind.RUN, 1, {"run": "run_007"}))
     lines.finished(Outcome(1, JobStatus.COMPLETED, 12.34, runs=("run_007",)), 0.91234)
     assert shown(console) == "[1/2]  job 1  completed  val_auc=0.9123  12.3 s  lr=0.1  run_007\n"
 
@@ -66,8 +66,8 @@ def test_an_error_with_brackets_is_shown_as_it_is() -> None:
 def test_on_a_terminal_the_table_shows_running_jobs_and_the_best_so_far() -> None:
     now = [100.0]
     board = scoreboard(3, clock=lambda: now[0])
-    board.heard(Event("started", 0, {}))
-    board.heard(Event("started", 1, {}))
+    board.heard(Event(EventKind.STARTED, 0, {}))
+    board.heard(Event(EventKind.STARTED, 1, {}))
     now[0] = 107.5
     completed(board, 0, 0.8, 5.0)
     text = drawn(board)
@@ -79,8 +79,8 @@ def test_on_a_terminal_the_table_shows_running_jobs_and_the_best_so_far() -> Non
 
 def test_a_running_job_shows_its_last_step_and_the_last_value_of_the_objective() -> None:
     board = scoreboard(1)
-    board.heard(Event("started", 0, {}))
-    board.heard(Event("run", 0, {"run": "run_001"}))
+    board.heard(Event(EventKind.STARTED, 0, {}))
+    board.heard(Event(EventKind.RUN, 0, {"run": "run_001"}))
     text = drawn(board, lambda _run: at_step(41, 0.73))
     assert "41" in text
     assert "0.7300" in text
@@ -94,8 +94,8 @@ def test_a_run_is_looked_at_once_a_second_and_less_often_where_that_takes_long()
         now[0] += 0.001 if len(looks) < 3 else 0.5
 
     board = scoreboard(1, clock=lambda: now[0])
-    board.heard(Event("started", 0, {}))
-    board.heard(Event("run", 0, {"run": "run_001"}))
+    board.heard(Event(EventKind.STARTED, 0, {}))
+    board.heard(Event(EventKind.RUN, 0, {"run": "run_001"}))
     live = LiveTable(screen(), board, record, clock=lambda: now[0])
     for quarter in range(120):
         now[0] = max(now[0], quarter / 4)
@@ -111,7 +111,7 @@ def test_a_sweep_of_many_jobs_fits_the_terminal(height: int, width: int, running
     for number in range(400):
         completed(board, number, 0.5 - number / 1000)
     for number in range(400, 400 + running):
-        board.heard(Event("started", number, {}))
+        board.heard(Event(EventKind.STARTED, number, {}))
     lines = drawn(board, height=height, width=width).splitlines()
     assert len(lines) < height
     assert max(len(Text.from_ansi(line).plain) for line in lines) <= width
@@ -150,7 +150,7 @@ def test_the_time_left_comes_from_earlier_sweeps_and_from_the_jobs_of_this_one()
     took = {"key0": 10.0, "key1": 30.0}
     board = scoreboard(4, expected_s=took.get, clock=lambda: now[0])
     assert board.left_s() is None  # of two jobs nobody knows anything
-    board.heard(Event("started", 1, {}))
+    board.heard(Event(EventKind.STARTED, 1, {}))
     completed(board, 0, 0.5, 10.0)
     now[0] = 10.0
     assert board.left_s() == pytest.approx((20 + 10 + 10) / 2)

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from sweeps import JobStatus, Outcome, SweepError, aggregate
 from sweeps.display.tables import short_names, show_leaderboard
-from sweeps.jobs import Event
+from sweeps.jobs import Event, EventKind
 from sweeps.plan.plan import Plan
 from sweeps.ranking.aggregate import rank
 from sweeps.ranking.leaderboard import Leaderboard
@@ -178,7 +178,7 @@ def test_a_job_whose_end_nobody_wrote_down_is_judged_by_its_run(tmp_path: Path) 
     for job in range(2):
         run = tracker.start_run("e")
         run.log({"val_auc": 0.5 + job}, step=0)
-        ledger.note(Event("run", job, {"run": run.run_id}))
+        ledger.note(Event(EventKind.RUN, job, {"run": run.run_id}))
         run.finish("completed" if job else "killed")
     assert [(row.job, row.rank, row.status) for row in rank(sweep).rows] == [
         (1, 1, "completed"),

@@ -1,0 +1,136 @@
+"""One replay of a ledger gives the state of every job and how well the slots were used."""
+
+from pathlib import Path
+
+import orjson
+import pytest
+
+from sweeps.jobs import JobStatus, Reason
+from sweeps.plan.plan import Plan
+from sweeps.ranking.status import standing
+from sweeps.state import ledger as ledger_module
+from sweeps.state.ledger import JobHistory, Usage, replay
+
+
+def ledger(folder: Path, *entries: tuple[int, dict]) -> Path:
+    path = folder / "jobs.jsonl"
+    lines = [orjson.dumps({"at": f"2026-01-31T09:00:{second:02}+00:00", **data}) for second, data in entries]
+    path.write_bytes(b"\n".join(lines) + b"\n")
+    return path
+
+
+def start_of(job: int, **data: object) -> dict:
+    return {"event": "started", "job": job, "slot": job, **data}
+
+
+def run_of(job: int, run: str) -> dict:
+    return {"event": "run", "job": job, "run": run}
+
+
+def end_of(job: int, wall_s: float, **data: object) -> dict:
+    return {"event": "finished", "job": job, "wall_s": wall_s, "status": "completed", "runs": [], **data}
+
+
+def test_a_job_that_finished_has_its_outcome_its_attempts_and_all_of_its_runs(tmp_path: Path) -> None:
+    failed = {"event": "retry", "job": 3, "status": "failed", "wall_s": 1.0, "runs": ["run_001"]}
+    path = ledger(
+        tmp_path,
+        (0, start_of(3, key="k")),
+        (1, run_of(3, "run_001")),
+        (2, failed),
+        (3, start_of(3, key="k", attempt=2)),
+        (4, run_of(3, "run_002")),
+        (5, end_of(3, 2.0, runs=["run_002"], attempt=2, value="NaN", reason="error")),
+    )
+    job = replay(path).jobs[3]
+    assert job.outcome is not None
+    assert (job.outcome.status, job.outcome.reason) == (JobStatus.COMPLETED, Reason.ERROR)
+    assert job.outcome.value != job.outcome.value
+    assert (job.attempts, job.runs, job.last_run) == (2, ("run_001", "run_002"), "run_002")
+    assert (job.is_open, job.open_run) == (False, None)
+    assert replay(path).durations == {"k": 2.0}
+
+
+def test_an_attempt_without_an_end_is_open_and_names_its_own_run_alone(tmp_path: Path) -> None:
+    path = ledger(tmp_path, (0, start_of(0)), (1, run_of(0, "run_001")), (2, start_of(0, attempt=2)))
+    job = replay(path).jobs[0]
+    assert (job.is_open, job.open_run, job.last_run) == (True, None, "run_001")
+    assert replay(path).outcomes == {}
+
+
+def test_a_job_that_runs_again_keeps_its_last_outcome_until_the_next(tmp_path: Path) -> None:
+    path = ledger(tmp_path, (0, start_of(0)), (1, end_of(0, 1.0, status="killed")), (2, start_of(0)))
+    job = replay(path).jobs[0]
+    assert job.is_open
+    assert replay(path).outcomes[0].status is JobStatus.KILLED
+
+
+def test_a_run_that_stands_in_for_a_job_says_nothing_about_its_duration(tmp_path: Path) -> None:
+    path = ledger(tmp_path, (0, start_of(0, key="k")), (1, end_of(0, 0.0, reused=True)))
+    assert replay(path).durations == {}
+
+
+def test_an_event_of_a_later_version_is_passed_over(tmp_path: Path) -> None:
+    path = ledger(tmp_path, (0, {"event": "paused", "job": 0}), (1, {"event": "moved"}))
+    assert replay(path).jobs == {0: JobHistory()}
+
+
+def test_the_state_of_a_sweep_takes_one_reading_of_its_ledger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = tmp_path / "sweeps" / "mine"
+    sweep.mkdir(parents=True)
+    objective = {"metric": None, "mode": "max", "at": "best"}
+    jobs = ({"job": 0, "key": "k", "config_hash": "h", "overrides": [], "point": {}},)
+    Plan("mine", "2026-01-31T09:30:00+00:00", ("app.py",), (), objective, None, jobs).save(
+        sweep / "plan.json"
+    )
+    ledger(sweep, (0, start_of(0)), (1, end_of(0, 1.0, value=0.5)))
+    read: list[Path] = []
+
+    def counting(path: Path) -> object:
+        read.append(path)
+        return read_lines(path)
+
+    read_lines = ledger_module.read_lines
+    monkeypatch.setattr(ledger_module, "read_lines", counting)
+    assert standing(sweep).counts == {"completed": 1}
+    assert read == [sweep / "jobs.jsonl"]
+
+
+def test_slots_are_busy_while_jobs_hold_them(tmp_path: Path) -> None:
+    path = ledger(
+        tmp_path,
+        (0, {"event": "began", "slots": 2}),
+        (0, start_of(0)),
+        (0, start_of(1)),
+        (4, end_of(0, 4.0)),
+        (10, end_of(1, 10.0)),
+        (10, {"event": "ended"}),
+    )
+    assert replay(path).usage == Usage(2, wall_s=10.0, busy_s=14.0, available_s=20.0, utilisation=0.7)
+
+
+def test_the_time_between_two_sessions_of_a_sweep_counts_for_nothing(tmp_path: Path) -> None:
+    path = ledger(
+        tmp_path,
+        (0, {"event": "began", "slots": 1}),
+        (1, start_of(0)),
+        (5, run_of(0, "run_001")),  # and then the process that ran the sweep was killed
+        (50, {"event": "began", "slots": 2}),
+        (50, end_of(7, 3.0)),  # of the first session, found by the second
+        (50, start_of(0)),
+        (55, end_of(0, 5.0)),
+    )
+    assert replay(path).usage == Usage(2, wall_s=10.0, busy_s=9.0, available_s=15.0, utilisation=0.6)
+
+
+def test_a_ledger_that_names_no_slots_gives_no_usage(tmp_path: Path) -> None:
+    assert replay(tmp_path / "jobs.jsonl").usage is None
+    assert replay(ledger(tmp_path, (0, start_of(0)), (5, end_of(0, 5.0)))).usage is None
+
+
+def test_a_launcher_that_names_no_slots_gives_no_usage(tmp_path: Path) -> None:
+    began = {"event": "began", "slots": 2}
+    path = ledger(tmp_path, (0, began), (0, {"event": "started", "job": 0}), (5, end_of(0, 5.0)))
+    assert replay(path).usage is None
