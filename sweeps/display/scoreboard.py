@@ -12,7 +12,7 @@ from typing import Any
 
 from sweeps.jobs import Event, EventKind, JobStatus, Outcome
 from sweeps.ranking.leaderboard import REUSED
-from sweeps.settings.sweeper_settings import Direction, Objective
+from tracking.objective import Objective
 
 QUEUED = "queued"
 RUNNING = "running"
@@ -128,9 +128,11 @@ class Scoreboard:
     @property
     def best(self) -> JobLine | None:
         """The job that leads, equals by the lower number; None while nothing can be ranked."""
-        scored = [line for line in self.ended if line.status == JobStatus.COMPLETED and _finite(line)]
-        sign = -1.0 if self.objective.mode is Direction.MAX else 1.0
-        return min(scored, key=lambda line: (sign * (line.objective or 0.0), line.number), default=None)
+        completed = [line for line in self.ended if line.status == JobStatus.COMPLETED]
+        first = min(
+            completed, key=lambda line: (self.objective.key(line.objective), line.number), default=None
+        )
+        return first if first is not None and self.objective.better(first.objective, None) else None
 
     @property
     def elapsed_s(self) -> float:
@@ -157,7 +159,3 @@ class Scoreboard:
             rest = max(0.0, expected - (self.took_s(line) or 0.0))
             work, longest = work + rest, max(longest, rest)
         return max(work / self.slots, longest)
-
-
-def _finite(line: JobLine) -> bool:
-    return line.objective is not None and abs(line.objective) < float("inf")

@@ -13,11 +13,11 @@ from typing import Any
 from sweeps.errors import SweepError
 from sweeps.jobs import JobState, JobStatus, Outcome
 from sweeps.plan.plan import Plan
-from sweeps.ranking.candidates import rank_candidates
+from sweeps.ranking.candidates import counts, rank_candidates
 from sweeps.ranking.leaderboard import Candidate, Leaderboard, Row, write_leaderboard
-from sweeps.settings.sweeper_settings import At, Direction, Objective
 from sweeps.state.ledger import SweepHistory, judge_by_run, last_record, replay
 from tracking import ExperimentTracker, RunRecord
+from tracking.objective import Objective
 
 
 def aggregate(sweep_dir: Path | str) -> Leaderboard:
@@ -42,9 +42,7 @@ def rank(sweep_dir: Path | str) -> Leaderboard:
 
 def rank_jobs(plan: Plan, history: SweepHistory, tracker: ExperimentTracker) -> Leaderboard:
     """Return the leaderboard of a sweep whose plan and ledger are read already; see `rank`."""
-    objective = Objective(
-        plan.objective["metric"], Direction(plan.objective["mode"]), At(plan.objective["at"])
-    )
+    objective = Objective.of(plan.objective["metric"], plan.objective["mode"], plan.objective["at"])
     outcomes = _judged(tracker, history) | history.outcomes
     found = {number: last_record(tracker, outcome) for number, outcome in outcomes.items()}
     records = {number: record for number, (record, _) in found.items()}
@@ -80,9 +78,7 @@ def objective_value(objective: Objective, outcome: Outcome, record: RunRecord | 
     if objective.metric is None:
         return outcome.value if isinstance(outcome.value, float) else None
     if record is not None and objective.metric in record.summary:
-        summary = record.summary[objective.metric]
-        best = summary.max if objective.mode is Direction.MAX else summary.min
-        return summary.last if objective.at is At.LAST else best
+        return objective.value(record)
     return outcome.value.get(objective.metric) if isinstance(outcome.value, Mapping) else None
 
 
@@ -130,14 +126,9 @@ def _why_unranked(objective: Objective, value: float | None) -> str | None:
 
 
 def _ranked(rows: Iterable[Row], objective: Objective) -> tuple[Row, ...]:
-    sign = -1.0 if objective.mode is Direction.MAX else 1.0
-    placed: list[tuple[float, Row]] = []
+    placed: list[Row] = []
     below: list[Row] = []
     for row in rows:
-        if row.status is JobState.COMPLETED and row.error is None and row.objective is not None:
-            placed.append((sign * row.objective, row))
-        else:
-            below.append(row)
-    placed.sort(key=lambda pair: (pair[0], pair[1].job))
-    ranked = [replace(row, rank=place) for place, (_, row) in enumerate(placed, start=1)]
-    return (*ranked, *below)
+        (placed if counts(row) else below).append(row)
+    placed.sort(key=lambda row: (objective.key(row.objective), row.job))
+    return (*(replace(row, rank=place) for place, row in enumerate(placed, start=1)), *below)

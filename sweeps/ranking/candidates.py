@@ -12,7 +12,7 @@ from typing import Any
 
 from sweeps.jobs import JobState
 from sweeps.ranking.leaderboard import Candidate, Row
-from sweeps.settings.sweeper_settings import Direction, Objective
+from tracking.objective import Objective
 
 
 def rank_candidates(
@@ -26,10 +26,9 @@ def rank_candidates(
     for row in rows:
         groups.setdefault(repr(_without(row.point, seed_key)), []).append(row)
     found = [_candidate(group, seed_key) for group in groups.values()]
-    sign = -1.0 if objective.mode is Direction.MAX else 1.0
     placed = sorted(
         (each for each in found if each.error is None),
-        key=lambda each: (sign * (each.objective or 0.0), each.jobs[0]),
+        key=lambda each: (objective.key(each.objective), each.jobs[0]),
     )
     ranked = [replace(each, rank=place) for place, each in enumerate(placed, start=1)]
     below = [each for each in found if each.error is not None]
@@ -38,14 +37,14 @@ def rank_candidates(
     for candidate in (*ranked, *below):
         members = [replace(by_job[job], rank=candidate.rank) for job in candidate.jobs]
         ordered += (
-            sorted(members, key=lambda row: sign * (row.objective or 0.0)) if candidate.rank else members
+            sorted(members, key=lambda row: objective.key(row.objective)) if candidate.rank else members
         )
     return tuple(ordered), (*ranked, *below)
 
 
 def _candidate(group: Sequence[Row], seed_key: str) -> Candidate:
-    values = [row.objective for row in group if _counts(row) and row.objective is not None]
-    faults = [row for row in group if not _counts(row)]
+    values = [row.objective for row in group if counts(row) and row.objective is not None]
+    faults = [row for row in group if not counts(row)]
     error = None
     if faults:
         first = faults[0]
@@ -65,7 +64,8 @@ def _candidate(group: Sequence[Row], seed_key: str) -> Candidate:
     )
 
 
-def _counts(row: Row) -> bool:
+def counts(row: Row) -> bool:
+    """Return whether a row can be ranked: its job completed with a finite objective."""
     return row.status is JobState.COMPLETED and row.error is None and row.objective is not None
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.jobs import JobState
-from sweeps.settings.sweeper_settings import Objective
 from sweeps.state.ledger import Usage
 from tracking.files import write_bytes, write_json
+from tracking.objective import Objective
 
 LEADERBOARD_VERSION = 1
 REUSED = "reused"

@@ -17,20 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from sweeps.errors import SettingsError
 from sweeps.settings.launcher_settings import BASIC_LAUNCHER, launcher_target
 from sweeps.settings.reading import choice, count, refuse_unknown, section
-
-
-class Direction(StrEnum):
-    """Whether the objective is to be large or small."""
-
-    MAX = "max"
-    MIN = "min"
-
-
-class At(StrEnum):
-    """Which of a metric's logged values counts for a run."""
-
-    BEST = "best"
-    LAST = "last"
+from tracking.objective import At, Direction, Objective
 
 
 class Mode(StrEnum):
@@ -49,25 +36,6 @@ class OutputMode(StrEnum):
     TABLE = "table"  # drawn anew in place
     LINES = "lines"  # one per finished job
     JSON = "json"  # one object per event, and nothing else on stdout
-
-
-@dataclass(frozen=True)
-class Objective:
-    """What a sweep optimises: a logged metric, or (``metric=None``) the task's return value."""
-
-    metric: str | None
-    mode: Direction
-    at: At
-
-    @property
-    def label(self) -> str:
-        """The name the objective is shown under."""
-        return self.metric or "objective"
-
-    @property
-    def named(self) -> dict[str, str]:
-        """The metric and its mode, as runs name them."""
-        return {"metric": self.label, "mode": str(self.mode)}
 
 
 @dataclass(frozen=True)

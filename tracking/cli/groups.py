@@ -1,6 +1,5 @@
 """The table of runs that differ only in the seed, a row per group."""
 
-import math
 from typing import Any
 
 from tracking.cli.ranking import Ranking
@@ -17,17 +16,19 @@ def say_groups(
     runs = [({**vars(run), "status": run.status.value}, run) for run in oldest_first]
     comparison = Comparison.of_runs(runs).grouped()
     count = len(comparison.about["n"])
-    order = _order(comparison.metrics.get(ranking.metric or "", [MISSING] * count), ranking.mode)[:limit]
+    objective = ranking.objective
+    means = [_plain(mean) for mean in comparison.metrics.get(objective.label, [MISSING] * count)]
+    order = sorted(range(count), key=lambda row: objective.key(means[row]))[:limit]
     told = comparison.differing() if differing else comparison
     columns = {
         "n": comparison.about["n"],
-        **_arranged(told, ranking.metric),
+        **_arranged(told, objective.metric),
         "run_ids": comparison.about["run_ids"],
     }
     rows = [{name: _plain(column[row]) for name, column in columns.items()} for row in order]
     if as_json:
         output.say_json(
-            {"experiment": experiment, "metric": ranking.metric, "mode": ranking.mode, "groups": rows}
+            {"experiment": experiment, "metric": objective.metric, "mode": objective.mode, "groups": rows}
         )
         return
     output.title(f"EXPERIMENT COMPARISON: {experiment}, by seeds")
@@ -51,17 +52,6 @@ def _arranged(told: Comparison, metric: str | None) -> Columns:
     differ = [name for name in told.differing().columns() if name in told.params]
     metrics = [name for name in columns if name in told.metrics]
     return {name: columns[name] for name in dict.fromkeys([*first, *differ, *metrics, *columns])}
-
-
-def _order(values: list[Any], mode: str) -> list[int]:
-    sign = 1 if mode == "min" else -1
-
-    def key(row: int) -> tuple[bool, float]:
-        value = values[row]
-        is_number = value is not MISSING and math.isfinite(value)
-        return (not is_number, sign * value if is_number else 0)
-
-    return sorted(range(len(values)), key=key)
 
 
 def _plain(value: Any) -> Any:

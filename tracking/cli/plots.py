@@ -17,7 +17,7 @@ from tracking.plots import (
     Along,
     At,
     Curve,
-    Mode,
+    Direction,
     Objective,
     PictureFormat,
     curve_of,
@@ -76,7 +76,8 @@ BestOption = Annotated[
     typer.Option("--best", metavar="N", help="Colour only the best N; the others are grey."),
 ]
 ModeOption = Annotated[
-    Mode | None, typer.Option("--mode", help="Which values are better; by default what suits the metric.")
+    Direction | None,
+    typer.Option("--mode", help="Which values are better; by default what suits the metric."),
 ]
 AtOption = Annotated[
     At | None,
@@ -207,7 +208,7 @@ def _figure(
     look: dict[str, Any],
 ) -> "Figure":
     def curve(run: RunRecord) -> Curve:
-        points = read_history(place.paths.run(run.run_id)).get(objective.metric, [])
+        points = read_history(place.paths.run(run.run_id)).get(objective.label, [])
         return curve_of(run.run_id, points, along, run.created_at)
 
     match kind:

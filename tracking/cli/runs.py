@@ -1,7 +1,8 @@
 """Commands that put the runs of an experiment beside each other: compare, best."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
@@ -24,11 +25,10 @@ from tracking.cli.search import check_limit
 from tracking.cli.show import say_params
 from tracking.cli.toolkit import output
 from tracking.errors import InvalidValueError, TrackingError
+from tracking.objective import Objective
 from tracking.records import RunRecord, RunStatus
 from tracking.search.query import Field, FieldKind, MetricPart, Names, arrange, parse_order, value_of
 from tracking.store.store import Store
-from tracking.values import checks as comparison
-from tracking.values.names import natural_key
 
 Experiment = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="Its name.")]
 MetricOption = Annotated[
@@ -80,7 +80,7 @@ def compare(
         return output.report(damaged)
     rows = _arranged(ranking.runs, sort)[:limit]
     names = _names(runs)
-    fields = chosen(columns, names, first=[RUN_ID]) if columns else _usual(rows, ranking.metric)
+    fields = chosen(columns, names, first=[RUN_ID]) if columns else _usual(rows, ranking.objective.metric)
     if differing:
         fields = [field for field in fields if field == RUN_ID or _differs(rows, field)]
     if as_json:
@@ -91,8 +91,8 @@ def compare(
     cells = [[shown(field, value_of(run, field)) for field in fields] for run in rows]
     output.table([label(field, fields) for field in fields], cells, keep=min(3, len(fields)))
     output.say()
-    if ranking.best and ranking.metric:
-        _say_best(ranking.best, ranking.metric, ranking.best.summary[ranking.metric].last)
+    if ranking.best:
+        _say_best(ranking.best, ranking.objective)
     else:
         output.say("No run has a metric with a finite value yet.")
     return output.report(damaged)
@@ -116,38 +116,17 @@ def best(
 
     Example: python -m tracking best ctr_model --metric val_loss --mode min --at best
     """
-    comparison.check_choice("at", at, "last", "best")
     runs, damaged = runs_of(Store(store), experiment, text)
-    ranking = rank(runs, metric, mode)
-    found = _best_at(ranking, at)
-    if found is None or ranking.metric is None:
+    ranking = rank(runs, metric, mode, at)
+    objective = ranking.objective
+    if ranking.best is None:
         raise TrackingError(f"no run of {experiment!r} has a finite value of {metric or 'any metric'}")
-    run, value = found
     if as_json:
-        output.say_json(
-            {"metric": ranking.metric, "mode": ranking.mode, "at": at, "value": value, **facts(run)}
-        )
+        value = objective.value(ranking.best)
+        output.say_json({**asdict(objective), "value": value, **facts(ranking.best)})
     else:
-        _say_best(run, ranking.metric, value)
+        _say_best(ranking.best, objective)
     return output.report(damaged)
-
-
-def _best_at(ranking: Ranking, at: str) -> tuple[RunRecord, Any] | None:
-    """The best run and the value that makes it so."""
-    if at == "last" or ranking.metric is None:
-        run = ranking.best
-        return (run, run.summary[ranking.metric].last) if run and ranking.metric else None
-    reached = [
-        (getattr(run.summary[ranking.metric], ranking.mode), run)
-        for run in ranking.runs
-        if ranking.metric in run.summary
-    ]
-    pairs = [(value, run) for value, run in reached if value is not None]
-    if not pairs:
-        return None
-    best_value = (min if ranking.mode == "min" else max)(value for value, _ in pairs)
-    first = min((run for value, run in pairs if value == best_value), key=lambda run: natural_key(run.run_id))
-    return first, best_value
 
 
 def _arranged(runs: list[RunRecord], sort: Sequence[str] | None) -> list[RunRecord]:
@@ -193,20 +172,20 @@ def _say_json(
     output.say_json(
         {
             "experiment": experiment,
-            "metric": ranking.metric,
-            "mode": ranking.mode,
+            "metric": ranking.objective.metric,
+            "mode": ranking.objective.mode,
             "best": ranking.best.run_id if ranking.best else None,
             "runs": rows,
         }
     )
 
 
-def _say_best(run: RunRecord, metric: str, value: Any) -> None:
+def _say_best(run: RunRecord, objective: Objective) -> None:
     output.title("BEST RUN:")
     output.say(f"Run ID: {run.run_id}")
     if run.status is not RunStatus.COMPLETED:
         output.say(f"Status: {run.status.value}")
-    output.say(f"Best {metric}: {output.show(value)}")
+    output.say(f"Best {objective.label}: {output.show(objective.value(run))}")
     say_params(run)
     output.say("\nFinal Metrics:")
     for name, summary in run.summary.items():

@@ -4,7 +4,7 @@ Plain data go in, a matplotlib figure comes out, and `write_figure` makes a file
 first call.
 """
 
-from tracking.objective import At, Mode, Objective
+from tracking.objective import At, Direction, Objective
 from tracking.plots.bands import draw_bands, seed_groups
 from tracking.plots.curve import Along, Curve, curve_of
 from tracking.plots.curves import draw_curves
@@ -16,7 +16,7 @@ __all__ = [
     "Along",
     "At",
     "Curve",
-    "Mode",
+    "Direction",
     "Objective",
     "PictureFormat",
     "curve_of",

@@ -50,7 +50,7 @@ def draw_bands(
         lines.append(Line(placed, history=mean, band=(low, high), note=f", n={len(members)}"))
     every = [curve for members in groups.values() for curve in members]
     if all(math.isnan(value) for curve in every for value in curve.y):
-        raise TrackingError(f"no run to draw has a finite value of {objective.metric!r}")
+        raise TrackingError(f"no run to draw has a finite value of {objective.label!r}")
     differ = " that differ in more than the seed" if len(groups) > 1 else ""
     notes = [
         f"{count_of(len(every), 'run')} in {count_of(len(groups), 'group')}{differ}",

@@ -41,7 +41,7 @@ class Curve:
         places = [(y, x) for x, y in zip(self.x, self.y, strict=True) if not math.isnan(y)]
         if not places:
             return None
-        best = objective.best(y for y, _ in places)
+        best = min((y for y, _ in places), key=objective.key)
         return next((x, y) for y, x in places if y == best)
 
     def smoothed(self, weight: float) -> "Curve":

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tracking.errors import TrackingError
-from tracking.objective import Mode, Objective
+from tracking.objective import Objective
 from tracking.plots.curve import Curve
 from tracking.plots.entrants import FARTHEST, count_of
 from tracking.plots.lines import Line, draw_lines
@@ -70,7 +70,7 @@ def step_label(curves: Sequence[Curve]) -> str:
 
 def marked(objective: Objective) -> str:
     """The words for what is marked."""
-    return f"{'highest' if objective.mode is Mode.MAX else 'lowest'} point marked"
+    return f"{'highest' if objective.higher_is_better else 'lowest'} point marked"
 
 
 def smoothing(weight: float, note: str) -> list[str]:
@@ -85,7 +85,7 @@ def unplaced(objective: Objective, curves: Sequence[Curve], placed: Sequence[Cur
     )
     if finite and not shown:
         raise TrackingError(
-            f"no point of {objective.metric!r} has a place on the axes: above 0 on a logarithmic one, "
+            f"no point of {objective.label!r} has a place on the axes: above 0 on a logarithmic one, "
             f"below {number(FARTHEST)} on any"
         )
     return [f"{count_of(finite - shown, 'point')} without a place on the axes"] if finite > shown else []

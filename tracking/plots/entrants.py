@@ -1,5 +1,6 @@
 """What a picture ranks runs by, and which runs can take part in it."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,11 +28,11 @@ def entrants(runs: Sequence[RunRecord], objective: Objective) -> Entrants:
     taken: list[tuple[RunRecord, float]] = []
     for run in runs:
         value = objective.value(run)
-        if objective.metric not in run.summary:
-            left_out[f"without {objective.metric}"] += 1
+        if objective.label not in run.summary:
+            left_out[f"without {objective.label}"] += 1
         elif run.status is RunStatus.FAILED:
             left_out["failed"] += 1
-        elif value is None:
+        elif value is None or not math.isfinite(value):
             left_out["not finite"] += 1
         elif not has_place(value):
             left_out[f"beyond {number(FARTHEST)}"] += 1
@@ -40,9 +41,9 @@ def entrants(runs: Sequence[RunRecord], objective: Objective) -> Entrants:
     reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(left_out.items()))
     if not taken:
         raise TrackingError(
-            f"no run to draw has a finite value of {objective.metric!r} ({reasons or 'no runs'})"
+            f"no run to draw has a finite value of {objective.label!r} ({reasons or 'no runs'})"
         )
-    taken.sort(key=lambda pair: objective.order(pair[1]))
+    taken.sort(key=lambda pair: objective.key(pair[1]))
     note = count_of(len(taken), "run") + (f"; left out: {reasons}" if reasons else "")
     return Entrants(tuple(run for run, _ in taken), tuple(value for _, value in taken), note)
 
@@ -50,6 +51,11 @@ def entrants(runs: Sequence[RunRecord], objective: Objective) -> Entrants:
 def has_place(value: float, *, log: bool = False) -> bool:
     """Whether an axis, linear or logarithmic, has a place for a value."""
     return (0 if log else -FARTHEST) < value < FARTHEST
+
+
+def axis_label(objective: Objective) -> str:
+    """Return the name of an axis of values: val_auc (best)."""
+    return f"{objective.label} ({objective.at})"
 
 
 def check_best(best: int | None, noun: str) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tracking.objective import Mode, Objective
+from tracking.objective import Objective
 from tracking.plots.colours import COLOURS, QUIET, ColourScale, colour_bar, density
 from tracking.plots.curve import Curve
 from tracking.plots.entrants import check_best, count_of, has_place
@@ -80,12 +80,12 @@ def draw_lines(
     """
     check_best(best, noun)
     places = [line.best(objective) for line in lines]
-    order = sorted(range(len(lines)), key=lambda index: objective.order(_value(places[index])))
+    order = sorted(range(len(lines)), key=lambda index: objective.key(_value(places[index])))
     marks = [place if _is_placed(place, log_x=log_x, log_y=log_y) else None for place in places]
     values = [mark[1] for mark in marks if mark]
     colours = None
     if best is None and len(lines) > len(COLOURS) and values:
-        colours = ColourScale.of(values, high_is_good=objective.mode is Mode.MAX, log=log_y)
+        colours = ColourScale.of(values, high_is_good=objective.higher_is_better, log=log_y)
     inks = [Ink(QUIET, strong=False, layer=2)] * len(lines)
     for rank, index in enumerate(order, 1):
         inks[index] = _ink(rank, index, len(lines), _value(places[index]), best, colours)
@@ -99,7 +99,7 @@ def draw_lines(
     width = max(10.5, 8 + 0.075 * longest)  # the legend takes nothing from the axes
     figure = sheet(title, " · ".join(notes), width=width)
     axes = figure.add_subplot()
-    plain(axes, x_label, objective.metric)
+    plain(axes, x_label, objective.label)
     for line, ink, mark in zip(lines, inks, marks, strict=True):
         _draw(axes, line, ink, mark, log_x=log_x)
     _settle(axes, curves, log_x=log_x, log_y=log_y)
@@ -107,7 +107,7 @@ def draw_lines(
         axes.set_ylim(limits)
     _explain(axes, names, inks, order, noun)
     if colours:
-        colour_bar(axes, colours, f"best {objective.metric}", height=0.55)
+        colour_bar(axes, colours, f"best {objective.label}", height=0.55)
     return figure
 
 

@@ -7,9 +7,9 @@ one shows which colour is which value.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tracking.objective import Mode, Objective
+from tracking.objective import Objective
 from tracking.plots.colours import COLOURS, QUIET, ColourScale, density
-from tracking.plots.entrants import check_best, entrants
+from tracking.plots.entrants import axis_label, check_best, entrants
 from tracking.plots.scales import FEW, Scale, ScaleKind, scale_of, text_of
 from tracking.plots.scatter import chosen_params
 from tracking.plots.sheet import GREY, INK, families, key, literal, number, sheet, told_apart
@@ -55,16 +55,16 @@ def draw_parallel(
         list(dict.fromkeys(text_of(value) for value in column if scale.place(value) is None))
         for scale, column in zip(scales, columns, strict=True)
     ]
-    good = "highest" if objective.mode is Mode.MAX else "lowest"
+    good = "highest" if objective.higher_is_better else "lowest"
     figure = sheet(title, f"{note} · {good} is best", width=max(7.5, 1.4 * len(names) + 3.6), height=5.8)
     axes = figure.add_subplot()
     axes.set_axis_off()
     axes.set(xlim=(-0.45, len(names) + 0.2), ylim=(_MISSING - 0.06 if any(missing) else -0.06, 1.04))
-    labels = [*told_apart(names, _SLANTED), literal(objective.label, _SLANTED)]
+    labels = [*told_apart(names, _SLANTED), literal(axis_label(objective), _SLANTED)]
     for where, (label, scale, names_missing) in enumerate(zip(labels, scales, missing, strict=True)):
         _draw_axis(axes, where, label, scale, ", ".join(names_missing))
     by_log = scales[-1].kind is ScaleKind.LOG
-    colours = ColourScale.of(field.values, high_is_good=objective.mode is Mode.MAX, log=by_log)
+    colours = ColourScale.of(field.values, high_is_good=objective.higher_is_better, log=by_log)
     if best is None:
         _strip(axes, len(names), scales[-1], colours)
     for rank in reversed(range(len(field.runs))):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tracking.errors import TrackingError
 from tracking.objective import Objective
 from tracking.plots.colours import COLOURS, QUIET, density
-from tracking.plots.entrants import Entrants, check_best, entrants
+from tracking.plots.entrants import Entrants, axis_label, check_best, entrants
 from tracking.plots.scales import FEW, Scale, ScaleKind, param_names, rank_correlation, scale_of
 from tracking.plots.sheet import GREY, INK, log_axis, number, plain, sheet, told_apart
 from tracking.records import RunRecord
@@ -57,7 +57,7 @@ def draw_scatter(
         if index >= len(names):
             axes.set_axis_off()
             continue
-        plain(axes, labels[index], objective.label if index % columns == 0 else "")
+        plain(axes, labels[index], axis_label(objective) if index % columns == 0 else "")
         _draw(axes, names[index], field, rings=best or 1, log=log_x)
         if outcome.kind is ScaleKind.LOG:
             log_axis(axes, "y")

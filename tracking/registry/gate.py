@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tracking.errors import InvalidValueError
-from tracking.objective import mode_of
+from tracking.objective import Direction, Objective
 from tracking.registry.model_records import ModelVersion, Verdict
 
 
@@ -49,12 +49,18 @@ def judge(
 
 
 def _objective(version: ModelVersion) -> tuple[bool, str]:
-    metric, mode, value = (version.objective.get(key) for key in ("metric", "mode", "value"))
-    if not metric or mode not in ("max", "min"):
+    metric, value = version.objective.get("metric"), version.objective.get("value")
+    if _declared(version) is None:
         return False, f"the objective {version.objective!r} needs a metric and a mode of 'max' or 'min'"
     if not _is_finite(value):
         return False, f"the objective {metric} is {_show(value)}: only a finite value can be judged"
     return True, f"{metric} is {_show(value)}"
+
+
+def _declared(version: ModelVersion) -> Objective | None:
+    """Return the objective of a version; None when its manifest names no metric or an unknown mode."""
+    metric, mode = version.objective.get("metric"), version.objective.get("mode")
+    return Objective.of(metric, mode) if metric and mode in tuple(Direction) else None
 
 
 def _threshold(version: ModelVersion, metric: str, bound: float) -> tuple[bool, str]:
@@ -65,9 +71,10 @@ def _threshold(version: ModelVersion, metric: str, bound: float) -> tuple[bool, 
         value = version.objective.get("value")
     if not _is_finite(value):
         return False, f"{metric} is {_show(value)}, and a threshold of {_show(bound)} is set on it"
-    mode = version.objective.get("mode") if version.objective.get("metric") == metric else mode_of(metric)
-    side = "at most" if mode == "min" else "at least"
-    passes = value <= bound if mode == "min" else value >= bound  # type: ignore[operator]  # finite, so a number
+    declared = _declared(version)
+    objective = declared if declared and declared.metric == metric else Objective.of(metric)
+    side = "at least" if objective.higher_is_better else "at most"
+    passes = not objective.better(bound, value)
     verb = "passes" if passes else "fails"
     return passes, f"{metric} {_show(value)} {verb} its threshold ({side} {_show(bound)})"
 
@@ -76,7 +83,7 @@ def _beats(challenger: ModelVersion, champion: ModelVersion, min_delta: float) -
     obstacle = _why_incomparable(challenger, champion)
     if obstacle:
         return False, [obstacle]
-    better, reason = _gains(challenger.objective, champion.objective, _label(champion), min_delta)
+    better, reason = _gains(challenger, champion, min_delta)
     if challenger.data.get("fingerprint"):
         return better, [reason]
     return better, ["neither run recorded a data fingerprint: that their data is the same is assumed", reason]
@@ -107,15 +114,15 @@ def _why_incomparable(challenger: ModelVersion, champion: ModelVersion) -> str |
     return None
 
 
-def _gains(
-    ours: Mapping[str, Any], theirs: Mapping[str, Any], label: str, min_delta: float
-) -> tuple[bool, str]:
-    gain = ours["value"] - theirs["value"] if ours["mode"] == "max" else theirs["value"] - ours["value"]
+def _gains(challenger: ModelVersion, champion: ModelVersion, min_delta: float) -> tuple[bool, str]:
+    ours, theirs = challenger.objective["value"], champion.objective["value"]
+    objective = Objective.of(challenger.objective["metric"], challenger.objective["mode"])
+    gain = objective.gain(ours, theirs)
     # 0.82 against 0.81 is a gain of 0.01 for a person, and a little less in binary
     enough = gain > 0 if min_delta == 0 else gain >= min_delta or math.isclose(gain, min_delta, rel_tol=1e-9)
     asked = f"at least {_show(min_delta)}" if min_delta else "more than 0"
     verb = "beats" if enough else "does not beat"
-    text = f"{ours['metric']} {_show(ours['value'])} {verb} {label}, {_show(theirs['value'])}"
+    text = f"{objective.label} {_show(ours)} {verb} {_label(champion)}, {_show(theirs)}"
     return enough, f"{text}: a gain of {gain:.4g}, {asked} is asked"
 
 

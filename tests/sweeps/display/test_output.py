@@ -13,8 +13,8 @@ import pytest
 from sweeps.display.tables import used
 from sweeps.jobs import JobState
 from sweeps.ranking.leaderboard import Leaderboard, Row
-from sweeps.settings.sweeper_settings import At, Direction, Objective
 from sweeps.state.ledger import Usage
+from tracking.objective import At, Direction, Objective
 
 
 def test_with_json_stdout_is_one_object_per_event_and_nothing_else(sweep: Callable) -> None:

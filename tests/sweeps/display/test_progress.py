@@ -14,7 +14,7 @@ from sweeps.display.plain import Lines
 from sweeps.display.scoreboard import Scoreboard
 from sweeps.display.tables import short_names
 from sweeps.jobs import Event, EventKind, JobStatus, Outcome
-from sweeps.settings.sweeper_settings import At, Direction, Objective
+from tracking.objective import At, Direction, Objective
 from tracking.values.units import format_clock
 
 OBJECTIVE = Objective("val_auc", Direction.MAX, At.BEST)

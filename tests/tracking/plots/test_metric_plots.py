@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracking.errors import InvalidValueError, TrackingError
-from tracking.plots import Along, Curve, Mode, Objective, curve_of, draw_curves
+from tracking.plots import Along, Curve, Direction, Objective, curve_of, draw_curves
 
 AUC = Objective.of("val_auc")
 START = datetime.fromisoformat("2024-11-15T10:00:00+01:00")
@@ -67,7 +67,7 @@ def test_the_best_of_a_loss_is_its_lowest_and_the_mode_can_be_told() -> None:
     loss = draw_curves(Objective.of("val_loss"), [curve], title="x")
     assert legend_of(loss) == ["run_001  (best 0.3 at 1)"]
     assert loss.axes[0].get_ylabel() == "val_loss"
-    told = draw_curves(Objective.of("val_loss", Mode.MAX), [curve], title="x")
+    told = draw_curves(Objective.of("val_loss", Direction.MAX), [curve], title="x")
     assert legend_of(told) == ["run_001  (best 0.7 at 0)"]
 
 
@@ -178,7 +178,7 @@ def test_values_that_no_axis_reaches_are_gaps_that_are_counted() -> None:
         for n, exponent in enumerate([308, 249, 2, *range(9)])
     ]
     for log in (False, True):
-        figure = draw_curves(Objective.of("loss", Mode.MAX), some, title="x", log_y=log)
+        figure = draw_curves(Objective.of("loss", Direction.MAX), some, title="x", log_y=log)
         figure.draw_without_rendering()
         assert f"{13 if log else 2} points without a place" in figure.texts[1].get_text()
         assert legend_of(figure)[0] == "1  run_0  (best 1e308 at 1)"

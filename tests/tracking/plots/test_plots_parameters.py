@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracking.errors import TrackingError
-from tracking.plots import At, Mode, Objective, draw_parallel, draw_scatter
+from tracking.plots import At, Direction, Objective, draw_parallel, draw_scatter
 from tracking.plots.scales import ScaleKind, rank_correlation, scale_of, text_of
 from tracking.records import MetricSummary, RunRecord, RunStatus
 
@@ -94,7 +94,7 @@ def test_the_last_value_counts_where_it_is_asked_for() -> None:
     run.summary["val_auc"] = MetricSummary(0.6, 9, 0.4, 1, 0.9, 2, 4, 0)
     for objective, expected in (
         (AUC, 0.9),
-        (Objective.of("val_auc", Mode.MIN), 0.4),
+        (Objective.of("val_auc", Direction.MIN), 0.4),
         (Objective.of("val_auc", at=At.LAST), 0.6),
     ):
         figure = draw_scatter(objective, [run], title="x")
@@ -346,6 +346,6 @@ def test_only_the_best_lines_are_coloured_when_their_number_is_given() -> None:
 
 
 def test_the_lowest_is_the_best_of_a_loss() -> None:
-    figure = draw_parallel(Objective.of("val_auc", Mode.MIN), sweep(5), title="x")
+    figure = draw_parallel(Objective.of("val_auc", Direction.MIN), sweep(5), title="x")
     assert list(lines(figure))[-1] == "run_001"
     assert subtitle(figure).endswith("lowest is best")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracking import InvalidValueError, ModelVersion
-from tracking.objective import mode_of
+from tracking.objective import Objective
 from tracking.registry.gate import judge
 
 
@@ -55,7 +55,7 @@ def test_a_threshold_on_a_loss_or_an_error_is_a_maximum() -> None:
 
 def test_a_threshold_on_any_metric_where_lower_is_better_is_a_maximum() -> None:
     for metric in ("rmse", "test_mae", "valloss", "val/Error", "logloss"):
-        assert mode_of(metric) == "min"
+        assert Objective.of(metric).mode == "min"
         assert judge(version(1, **{metric: 0.3}), None, thresholds={metric: 0.4}, min_delta=0).promote
         assert not judge(version(1, **{metric: 0.5}), None, thresholds={metric: 0.4}, min_delta=0).promote
 

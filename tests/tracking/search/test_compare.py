@@ -5,7 +5,7 @@ import math
 import pytest
 
 from tracking import ExperimentTracker, InvalidValueError
-from tracking.objective import best_available_metric, mode_of
+from tracking.objective import Objective, best_available_metric
 
 
 def test_the_best_run_has_the_best_last_finite_value(tracker: ExperimentTracker) -> None:
@@ -56,7 +56,7 @@ def test_the_best_available_metric_follows_one_order(
     ],
 )
 def test_the_direction_follows_the_last_word_of_the_name(metric: str, mode: str) -> None:
-    assert mode_of(metric) == mode
+    assert Objective.of(metric).mode == mode
 
 
 def test_a_name_of_two_columns_is_told_apart(tracker: ExperimentTracker) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tracking import CorruptFileError, ExperimentTracker, QueryError, TrackingError
-from tracking.objective import ranked
+from tracking.objective import Objective
 from tracking.records import RunRecord
 from tracking.search.catalog import Catalog
 from tracking.search.index import refresh
@@ -212,17 +212,10 @@ def agrees_on(reader: Catalog, experiment: str | None, runs: list[RunRecord], ev
 
 
 def best_by_hand(runs: list[RunRecord], metric: str, mode: str, at: str) -> str | None:
-    if at == "last":
-        first = next(iter(ranked(runs, metric, mode)), None)
-        summary = first and first.summary.get(metric)
-        return first.run_id if first and summary and math.isfinite(summary.last) else None
-    sign = -1 if mode == "max" else 1
-    reached = [(run.run_id, getattr(run.summary[metric], mode)) for run in runs if metric in run.summary]
-    return min(
-        ((run_id, value) for run_id, value in reached if value is not None),
-        key=lambda pair: sign * pair[1],
-        default=(None,),
-    )[0]
+    objective = Objective.of(metric, mode, at)
+    values = [(run.run_id, objective.value(run)) for run in runs]
+    finite = [(run_id, value) for run_id, value in values if value is not None and math.isfinite(value)]
+    return min(finite, key=lambda pair: objective.key(pair[1]), default=(None,))[0]
 
 
 def answer(ask: Callable[[], list[RunRecord]]) -> object:

@@ -6,6 +6,7 @@ import pytest
 
 from tracking import ExperimentTracker, job_context
 from tracking.cli.ranking import rank
+from tracking.objective import Objective
 
 
 def runs(tracker: ExperimentTracker, objective: dict[str, str] | None, *values: float) -> None:
@@ -20,7 +21,7 @@ def test_the_metric_and_the_direction_are_the_sweeps(tmp_path: Path, mode: str, 
     tracker = ExperimentTracker(tmp_path)
     runs(tracker, {"metric": "objective", "mode": mode}, 0.5, 0.25)
     ranking = rank(tracker.records(), None, None)
-    assert (ranking.metric, ranking.mode) == ("objective", mode)
+    assert ranking.objective.named == {"metric": "objective", "mode": mode}
     assert ranking.best is not None
     assert ranking.best.run_id == best
 
@@ -28,8 +29,8 @@ def test_the_metric_and_the_direction_are_the_sweeps(tmp_path: Path, mode: str, 
 def test_what_is_asked_for_comes_first(tmp_path: Path) -> None:
     tracker = ExperimentTracker(tmp_path)
     runs(tracker, {"metric": "objective", "mode": "min"}, 0.5, 0.25)
-    assert rank(tracker.records(), "val_auc", None)[:2] == ("val_auc", "max")
-    assert rank(tracker.records(), None, "max")[:2] == ("objective", "max")
+    assert rank(tracker.records(), "val_auc", None).objective == Objective.of("val_auc", "max", "last")
+    assert rank(tracker.records(), None, "max").objective == Objective.of("objective", "max", "last")
 
 
 def test_sweeps_that_disagree_decide_nothing(tmp_path: Path) -> None:
@@ -37,4 +38,4 @@ def test_sweeps_that_disagree_decide_nothing(tmp_path: Path) -> None:
     runs(tracker, {"metric": "objective", "mode": "min"}, 0.5)
     runs(tracker, {"metric": "objective", "mode": "max"}, 0.5)
     runs(tracker, None, 0.5)
-    assert rank(tracker.records(), None, None).metric == "val_auc"
+    assert rank(tracker.records(), None, None).objective.metric == "val_auc"

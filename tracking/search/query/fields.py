@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from tracking.errors import QueryError, quoted
-from tracking.objective import mode_of
+from tracking.objective import Objective
 from tracking.records import RunRecord, RunStatus
 from tracking.values.names import MAX_NAME_BYTES, natural_key
 
@@ -73,7 +73,7 @@ class Field(NamedTuple):
     def plain_part(self) -> MetricPart | None:
         """`part` with best and best_step made the extreme they stand for."""
         if self.part in (MetricPart.BEST, MetricPart.BEST_STEP):
-            return MetricPart(self.part.replace("best", mode_of(self.name)))
+            return MetricPart(self.part.replace("best", Objective.of(self.name).mode))
         return self.part
 
     def __str__(self) -> str:
