@@ -5,7 +5,6 @@ candidate counts with all of its seeds, or not at all: one whose job failed stan
 """
 
 import math
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from sweeps.jobs import JobState
 from sweeps.ranking.leaderboard import Candidate, Row
 from tracking.objective import Objective
+from tracking.repeats import Spread, group_by, key_of
 
 
 def rank_candidates(
@@ -22,17 +22,15 @@ def rank_candidates(
 
     Each row gets the place of its candidate, the best row of a candidate first; rows without a place follow.
     """
-    groups: dict[str, list[Row]] = {}
-    for row in rows:
-        groups.setdefault(repr(_without(row.point, seed_key)), []).append(row)
-    found = [_candidate(group, seed_key) for group in groups.values()]
+    groups = group_by(rows, lambda row: key_of(_without(row.point, seed_key)))
+    found = [_candidate(group, seed_key) for group in groups]
     placed = sorted(
         (each for each in found if each.error is None),
         key=lambda each: (objective.key(each.objective), each.jobs[0]),
     )
     ranked = [replace(each, rank=place) for place, each in enumerate(placed, start=1)]
     below = [each for each in found if each.error is not None]
-    by_job = {row.job: row for group in groups.values() for row in group}
+    by_job = {row.job: row for group in groups for row in group}
     ordered: list[Row] = []
     for candidate in (*ranked, *below):
         members = [replace(by_job[job], rank=candidate.rank) for job in candidate.jobs]
@@ -50,16 +48,17 @@ def _candidate(group: Sequence[Row], seed_key: str) -> Candidate:
         first = faults[0]
         error = f"{len(faults)} of {len(group)} seeds did not count, job {first.job}: {first.error or first.status}"
     names = dict.fromkeys(name for row in group for name in row.metrics)
-    columns = {name: [row.metrics[name] for row in group if name in row.metrics] for name in names}
+    spread = Spread.of(values)
+    metrics = {name: Spread.of([row.metrics[name] for row in group if name in row.metrics]) for name in names}
     return Candidate(
         rank=None,
         point=_without(group[0].point, seed_key),
         jobs=tuple(row.job for row in group),
-        n=len(values),
-        objective=statistics.fmean(values) if values else None,
-        std=_spread(values),
-        metrics={name: sum(column) / len(column) for name, column in columns.items()},  # infinities may meet
-        metrics_std={name: _spread(column) for name, column in columns.items()},
+        n=spread.n,
+        objective=spread.mean if values else None,
+        std=_known(spread.std),
+        metrics={name: each.mean for name, each in metrics.items()},
+        metrics_std={name: _known(each.std) for name, each in metrics.items()},
         error=error,
     )
 
@@ -69,9 +68,8 @@ def counts(row: Row) -> bool:
     return row.status is JobState.COMPLETED and row.error is None and row.objective is not None
 
 
-def _spread(values: Sequence[float]) -> float | None:
-    finite = all(map(math.isfinite, values))
-    return statistics.stdev(values) if len(values) > 1 and finite else None
+def _known(std: float) -> float | None:
+    return None if math.isnan(std) else std
 
 
 def _without(point: Mapping[str, Any], seed_key: str) -> dict[str, Any]:

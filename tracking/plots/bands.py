@@ -7,9 +7,8 @@ group's runs have a value, so a run that was stopped early neither ends the line
 
 import bisect
 import math
-import statistics
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tracking.errors import TrackingError
 from tracking.objective import Objective
@@ -19,7 +18,7 @@ from tracking.plots.entrants import count_of
 from tracking.plots.lines import Line, draw_lines
 from tracking.plots.scales import text_of
 from tracking.records import RunRecord
-from tracking.search.comparison import key_of, without_seeds
+from tracking.repeats import Spread, group_by, key_of, without_seeds
 
 if TYPE_CHECKING:  # matplotlib is only loaded by those who draw
     from matplotlib.figure import Figure
@@ -77,15 +76,15 @@ def seed_groups(runs: Sequence[RunRecord]) -> dict[str, list[RunRecord]]:
 
     The name of a group tells the parameters in which the groups differ; "all runs" when there is only one.
     """
-    groups: dict[Any, list[RunRecord]] = {}
-    for run in runs:
-        key = tuple(sorted((name, key_of(value)) for name, value in without_seeds(run.params).items()))
-        groups.setdefault(key, []).append(run)
-    params = [without_seeds(members[0].params) for members in groups.values()]
+    groups = group_by(
+        runs,
+        lambda run: tuple(sorted((name, key_of(value)) for name, value in without_seeds(run.params).items())),
+    )
+    params = [without_seeds(members[0].params) for members in groups]
     names = list(dict.fromkeys(name for each in params for name in each))
     differ = [name for name in names if len({key_of(each.get(name)) for each in params}) > 1]
     named: dict[str, list[RunRecord]] = {}
-    for each, members in zip(params, groups.values(), strict=True):
+    for each, members in zip(params, groups, strict=True):
         label = ", ".join(f"{name}={text_of(each.get(name))}" for name in differ) or "all runs"
         while label in named:  # two values may read the same: 1 and "1"
             label += "'"
@@ -105,11 +104,10 @@ def mean_and_deviation(label: str, curves: Sequence[Curve]) -> tuple[Curve, list
     means, low, high = [], [], []
     for column in zip(*tracks, strict=True):
         values = [value for value in column if not math.isnan(value)]
-        mean = statistics.fmean(values) if values and 2 * len(values) >= len(curves) else math.nan
-        deviation = statistics.stdev(values) if len(values) > 1 and not math.isnan(mean) else math.nan
-        means.append(mean)
-        low.append(mean - deviation)
-        high.append(mean + deviation)
+        spread = Spread.of(values if 2 * len(values) >= len(curves) else [])
+        means.append(spread.mean)
+        low.append(spread.mean - spread.std)
+        high.append(spread.mean + spread.std)
     return Curve(label, steps, means, any(curve.stepped for curve in curves)), low, high
 
 

@@ -1,19 +1,17 @@
 """Comparison: runs beside each other as columns, for a table, a DataFrame or JSON."""
 
-import json
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tracking.records import RunRecord, RunStatus
+from tracking.repeats import SEED, Spread, group_by, key_of, without_seeds
 
 if TYPE_CHECKING:  # pandas is only loaded by those who ask for a frame
     import pandas as pd
 
 COLUMNS = ("run_id", "experiment_name", "status", "created_at")
-SEED = re.compile(r"(.*[_.])?seed", re.IGNORECASE)
 
 Column = list[Any]
 Columns = dict[str, Column]
@@ -81,36 +79,31 @@ class Comparison:
         left aside. NAME is the mean over the runs that have the metric, NAME_std their sample standard deviation (NaN
         for one run). Groups come in the order of their first runs.
         """
-        groups = self._groups()
+        names = [name for name in self.params if not SEED.fullmatch(name)]
+        completed = [row for row, status in enumerate(self.about["status"]) if status == RunStatus.COMPLETED]
+
+        def shared(row: int) -> tuple[Any, ...]:
+            params = (key_of(without_seeds(self.params[name][row])) for name in names)
+            return (self.about["experiment_name"][row], *params)
+
+        groups = group_by(completed, shared)
         firsts = [rows[0] for rows in groups]
         about: Columns = {
             "run_ids": [[self.about["run_id"][row] for row in rows] for rows in groups],
             "experiment_name": [self.about["experiment_name"][row] for row in firsts],
             "n": [len(rows) for rows in groups],
         }
-        params = {
-            name: [without_seeds(column[row]) for row in firsts]
-            for name, column in self.params.items()
-            if not SEED.fullmatch(name)
-        }
+        params = {name: [without_seeds(self.params[name][row]) for row in firsts] for name in names}
         metrics: Columns = {}
         for name, column in self.metrics.items():
             values = [[column[row] for row in rows if column[row] is not MISSING] for rows in groups]
             deviation = f"{name}_std"
             while deviation in self.metrics:
                 deviation += "_"
-            metrics[name] = [_mean(some) if some else MISSING for some in values]
-            metrics[deviation] = [_deviation(some) if some else MISSING for some in values]
+            spreads = [Spread.of(some) for some in values]
+            metrics[name] = [spread.mean if spread.n else MISSING for spread in spreads]
+            metrics[deviation] = [spread.std if spread.n else MISSING for spread in spreads]
         return replace(self, about=about, params=params, metrics=metrics)
-
-    def _groups(self) -> list[list[int]]:
-        groups: dict[tuple[Any, ...], list[int]] = {}
-        names = [name for name in self.params if not SEED.fullmatch(name)]
-        for row, status in enumerate(self.about["status"]):
-            if status == RunStatus.COMPLETED:
-                key = tuple(key_of(without_seeds(self.params[name][row])) for name in names)
-                groups.setdefault((self.about["experiment_name"][row], *key), []).append(row)
-        return list(groups.values())
 
 
 def columns_of(rows: Sequence[Mapping[str, Any]]) -> Columns:
@@ -139,33 +132,3 @@ def _names(prefix: str, names: Iterable[str], others: set[str]) -> dict[str, str
 
 def _differing(columns: Columns) -> Columns:
     return {name: column for name, column in columns.items() if len(set(map(key_of, column))) > 1}
-
-
-def without_seeds(value: Any) -> Any:
-    """A value, or parameters by name, without the parts that are seeds."""
-    if isinstance(value, dict):
-        return {key: without_seeds(item) for key, item in value.items() if not SEED.fullmatch(str(key))}
-    return value
-
-
-def key_of(value: Any) -> Any:
-    """What equal values share: 1 and 1.0, but not 1 and True; two NaNs."""
-    if isinstance(value, str):
-        return ("text", value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return ("number", "NaN" if value != value else value)
-    return value if value is MISSING else ("json", json.dumps(value, sort_keys=True))
-
-
-def _mean(values: Sequence[float]) -> float:
-    try:
-        return math.fsum(values) / len(values)
-    except (OverflowError, ValueError):  # infinities of both signs, or numbers too large to add
-        return sum(value / len(values) for value in values)
-
-
-def _deviation(values: Sequence[float]) -> float:
-    mean = _mean(values)
-    if len(values) < 2 or not math.isfinite(mean):
-        return math.nan
-    return math.dist(values, [mean] * len(values)) / math.sqrt(len(values) - 1)

@@ -1,0 +1,68 @@
+"""Repeats: things that differ in their seed alone, found and summed up.
+
+Parameters called ``seed``, or ending in ``_seed`` or ``.seed``, are seeds, also inside of nested parameters.
+"""
+
+import json
+import math
+import re
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+SEED = re.compile(r"(.*[_.])?seed", re.IGNORECASE)
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The mean of `n` values and their sample standard deviation (divided by n - 1).
+
+    Both are NaN where they do not exist: the mean of no value, the deviation of fewer than two or of infinities.
+    """
+
+    mean: float
+    std: float
+    n: int
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Spread":
+        """Return the spread of values; never raises for large or infinite ones."""
+        mean, std = _mean(values), math.nan
+        if len(values) > 1 and math.isfinite(mean):
+            std = math.dist(values, [mean] * len(values)) / math.sqrt(len(values) - 1)
+        return cls(mean, std, len(values))
+
+
+def group_by(items: Iterable[Item], key: Callable[[Item], Hashable]) -> list[list[Item]]:
+    """Return the items with equal keys together, groups and members in the order in which they are met."""
+    groups: dict[Hashable, list[Item]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return list(groups.values())
+
+
+def without_seeds(value: Any) -> Any:
+    """Return a value, or parameters by name, without the parts that are seeds."""
+    if isinstance(value, dict):
+        return {key: without_seeds(item) for key, item in value.items() if not SEED.fullmatch(str(key))}
+    return value
+
+
+def key_of(value: Any) -> Hashable:
+    """Return a key that equal values share: 1 and 1.0, but not 1 and True; two NaNs."""
+    if isinstance(value, str):
+        return ("text", value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return ("number", "NaN" if value != value else value)
+    return ("json", json.dumps(value, sort_keys=True, default=repr))
+
+
+def _mean(values: Sequence[float]) -> float:
+    if not values:
+        return math.nan
+    try:
+        return math.fsum(values) / len(values)
+    except (OverflowError, ValueError):  # infinities of both signs, or numbers too large to add
+        return sum(value / len(values) for value in values)
