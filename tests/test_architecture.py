@@ -133,7 +133,6 @@ PENDING = {
     "circle",
     "folders",
     "small",
-    "sweeps.ranking.promotion imports tracking.registry.gate, which sweeps may not import",
     "trainer.config imports trainer.sources: config may not import sources",
     "trainer.data.adult imports trainer.sources: data may not import sources",
     "trainer.data.files imports trainer.sources: data may not import sources",

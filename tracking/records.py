@@ -78,3 +78,8 @@ class RunRecord:
     data: dict[str, Any] = field(default_factory=dict)
     sweep: dict[str, Any] | None = None
     error: str | None = None
+
+    @property
+    def last_values(self) -> dict[str, Number]:
+        """The last value of each metric, finite or not."""
+        return {name: summary.last for name, summary in self.summary.items()}

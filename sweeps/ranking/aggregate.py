@@ -58,8 +58,18 @@ def rank_jobs(plan: Plan, history: SweepHistory, tracker: ExperimentTracker) -> 
         ranked, candidates = rank_candidates(rows, str(plan.seed_key), objective)
     else:
         ranked = _ranked(rows, objective)
+    placed = [records[row.job] for row in ranked if row.rank is not None]
     return Leaderboard(
-        plan.sweep, objective, plan.swept, report, ranked, candidates, plan.seed_key, history.usage
+        plan.sweep,
+        objective,
+        plan.swept,
+        report,
+        ranked,
+        candidates,
+        plan.seed_key,
+        history.usage,
+        fingerprints=frozenset(each.data.get("fingerprint") for each in placed if each is not None),
+        winner_metrics=placed[0].last_values if placed and placed[0] is not None else {},
     )
 
 

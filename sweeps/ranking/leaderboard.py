@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,9 @@ class Leaderboard:
     rows: tuple[Row, ...]
     candidates: tuple[Candidate, ...] = ()  # when seeds were swept: what is ranked
     seed_key: str | None = None
-    usage: Usage | None = None  # None for a sweep whose ledger does not tell
+    usage: Usage | None = None  # None for a sweep whose ledger does not name its slots
+    fingerprints: frozenset[str | None] = frozenset()  # of the data of the ranked runs
+    winner_metrics: Mapping[str, float] = field(default_factory=dict)  # the last values of the winner's run
 
     @property
     def winner(self) -> Row | None:

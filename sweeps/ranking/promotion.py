@@ -1,14 +1,13 @@
 """After the ranking: registers the winner and lets the gate decide whether it becomes the champion."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sweeps.ranking.leaderboard import Leaderboard, Row
+from sweeps.ranking.leaderboard import Leaderboard
 from sweeps.settings.sweeper_settings import Promotion
-from tracking import ExperimentTracker, ModelRegistry, ModelVersion, TrackingError
+from tracking import ModelRegistry, ModelVersion, TrackingError
 from tracking.files import write_json
-from tracking.registry.gate import judge
+from tracking.registry import judge
 
 
 @dataclass(frozen=True)
@@ -46,13 +45,13 @@ def promote_winner(board: Leaderboard, store: Path, promotion: Promotion) -> Dec
 def _decide(board: Leaderboard, store: Path, promotion: Promotion) -> Decision:
     name = promotion.model_name
     winner = board.winner
-    if winner is None:
+    if winner is None or winner.objective is None:
         return Decision(name, False, None, None, ("no job was ranked",))
     if winner.run is None:
         return Decision(
             name, False, None, None, (f"job {winner.job} opened no tracked run to take a model from",)
         )
-    if _differ_in_data(board, store):
+    if len(board.fingerprints) > 1:
         why = "its jobs were scored on different data, so their ranking says nothing about the models; sweep one data set at a time"
         return Decision(name, False, None, winner.run, (why,))
     registry = ModelRegistry(store)
@@ -60,31 +59,11 @@ def _decide(board: Leaderboard, store: Path, promotion: Promotion) -> Decision:
         name,
         winner.run,
         files=promotion.files,
-        objective={
-            "metric": board.objective.label,
-            "mode": str(board.objective.mode),
-            "value": winner.objective,
-        },
-        metrics=_metrics(board, winner, store),
+        objective={**board.objective.named, "value": winner.objective},
+        metrics={**board.winner_metrics, board.objective.label: winner.objective},
         loader=promotion.loader,
     )
     return _judge(registry, version, promotion, by=f"sweep {board.sweep}")
-
-
-def _differ_in_data(board: Leaderboard, store: Path) -> bool:
-    """Whether the ranked runs recorded more than one data fingerprint."""
-    tracker = ExperimentTracker(store)
-    records = [tracker.record(row.run) for row in board.rows if row.rank is not None and row.run]
-    return len({str(record.data.get("fingerprint")) for record in records if record is not None}) > 1
-
-
-def _metrics(board: Leaderboard, winner: Row, store: Path) -> Mapping[str, float]:
-    """The last value of each metric of the winner's run; of the objective, the value it was ranked by."""
-    record = ExperimentTracker(store).record(str(winner.run))
-    last = {} if record is None else {name: summary.last for name, summary in record.summary.items()}
-    if winner.objective is not None:
-        last[board.objective.label] = winner.objective
-    return last
 
 
 def _judge(registry: ModelRegistry, version: ModelVersion, promotion: Promotion, *, by: str) -> Decision:

@@ -263,7 +263,7 @@ def _manifest(
         "experiment_name": run.experiment_name,
         "created_at": timestamps.now(),
         "objective": plain(objective, "objective"),
-        "metrics": plain(metrics or {name: summary.last for name, summary in run.summary.items()}, "metrics"),
+        "metrics": plain(metrics or run.last_values, "metrics"),
         "data": run.data,
         "sweep": run.sweep,
         "loader": loader,

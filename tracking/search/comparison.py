@@ -44,7 +44,7 @@ class Comparison:
         return cls(
             {name: [shown[name] for shown, _ in runs] for name in COLUMNS},
             columns_of([run.params for _, run in runs]),
-            columns_of([last_values(run) for _, run in runs]),
+            columns_of([run.last_values for _, run in runs]),
         )
 
     def columns(self) -> Columns:
@@ -110,11 +110,6 @@ def columns_of(rows: Sequence[Mapping[str, Any]]) -> Columns:
     """Rows as columns, in the order in which their names are first seen."""
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: [row.get(name, MISSING) for row in rows] for name in names}
-
-
-def last_values(run: RunRecord) -> dict[str, Any]:
-    """The last value of each metric."""
-    return {name: summary.last for name, summary in run.summary.items()}
 
 
 def _names(prefix: str, names: Iterable[str], others: set[str]) -> dict[str, str]:

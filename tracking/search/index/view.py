@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from tracking.records import MetricSummary, RunRecord
-from tracking.search.comparison import MISSING, Comparison, columns_of, last_values
+from tracking.search.comparison import MISSING, Comparison, columns_of
 from tracking.search.index.rows import EXPERIMENT, METRIC, PARAM, TAG, cell, document, number_in, value_in
 from tracking.store.published import Entry
 from tracking.store.scan import Scan
@@ -147,7 +147,7 @@ class View:
         }
         if len(numbers) <= FEW:
             records = self.records(numbers)
-            params, metrics = [run.params for run in records], [last_values(run) for run in records]
+            params, metrics = [run.params for run in records], [run.last_values for run in records]
             return Comparison(about, columns_of(params), columns_of(metrics))
         return Comparison(
             about,

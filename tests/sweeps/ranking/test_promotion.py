@@ -1,0 +1,65 @@
+"""The winner of a sweep is judged by what the ranking read; no run is read a second time."""
+
+from pathlib import Path
+
+import pytest
+
+from sweeps import JobStatus, Outcome, aggregate
+from sweeps.plan.plan import Plan
+from sweeps.ranking.promotion import promote_winner
+from sweeps.settings.sweeper_settings import Promotion
+from sweeps.state.ledger import Ledger
+from tracking import ExperimentTracker, ModelRegistry
+
+PROMOTION = Promotion("ctr", 0.0, {}, ("model.bin",), None)
+
+
+def make_sweep(store: Path, *fingerprints: str | None) -> Path:
+    """Make a sweep of one job per fingerprint; the later ones have the better AUC."""
+    folder = store / "sweeps" / "mine"
+    folder.mkdir(parents=True)
+    objective = {"metric": "val_auc", "mode": "max", "at": "best"}
+    jobs = tuple(
+        {"job": n, "key": str(n), "config_hash": str(n), "overrides": [], "point": {"x": n}}
+        for n in range(len(fingerprints))
+    )
+    plan = Plan("mine", "2026-01-31T09:30:00+00:00", ("app.py",), ("x",), objective, None, jobs)
+    plan.save(folder / "plan.json")
+    ledger = Ledger(folder / "jobs.jsonl")
+    for number, fingerprint in enumerate(fingerprints):
+        data = None if fingerprint is None else {"fingerprint": fingerprint}
+        with ExperimentTracker(store).start_run("e", data=data, capture_output=False) as run:
+            run.log({"val_auc": 0.5 + number / 10, "val_loss": 2.0}, step=0)
+            run.log({"val_auc": 0.4, "val_loss": 1.0}, step=1)
+            (run.artifacts_dir / "model.bin").write_bytes(b"weights")
+        ledger.finish(Outcome(number, JobStatus.COMPLETED, 1.0, runs=(run.run_id,)))
+    return folder
+
+
+def test_the_winner_is_registered_with_its_last_values_and_the_value_it_was_ranked_by(tmp_path: Path) -> None:
+    board = aggregate(make_sweep(tmp_path, "d", "d"))
+    decision = promote_winner(board, tmp_path, PROMOTION)
+    assert (decision.promoted, decision.run) == (True, "run_002")
+    champion = ModelRegistry(tmp_path).champion("ctr")
+    assert champion is not None
+    assert champion.metrics == {"val_auc": 0.6, "val_loss": 1.0}
+    assert champion.objective == {"metric": "val_auc", "mode": "max", "value": 0.6}
+
+
+@pytest.mark.parametrize("other", ["e", None])
+def test_runs_of_different_data_promote_nothing(tmp_path: Path, other: str | None) -> None:
+    decision = promote_winner(aggregate(make_sweep(tmp_path, "d", other)), tmp_path, PROMOTION)
+    assert not decision.promoted
+    assert "its jobs were scored on different data" in decision.reasons[0]
+
+
+def test_no_run_is_read_after_the_ranking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    record = ExperimentTracker.record
+    monkeypatch.setattr(
+        ExperimentTracker, "record", lambda self, run_id: read.append(run_id) or record(self, run_id)
+    )
+    board = aggregate(make_sweep(tmp_path, "d", "d"))
+    assert read == ["run_001", "run_002"]
+    assert promote_winner(board, tmp_path, PROMOTION).promoted
+    assert read == ["run_001", "run_002"]
