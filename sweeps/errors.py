@@ -1,6 +1,6 @@
-"""What can go wrong with a sweep as a whole.
+"""Errors of a sweep as a whole.
 
-    SweepError (CompactHydraException: Hydra prints it as it is, without a stack)
+    SweepError
     |-- SettingsError    a setting, an override or a job's config that cannot work; nothing was started
     |-- ObjectiveError   no job logged what the sweep was to be ranked by
     |-- JobsFailedError  more jobs failed than the sweep tolerates; the others are ranked
@@ -9,11 +9,9 @@
 The failure of one job is no exception here: it travels as data, in an `Outcome`.
 """
 
-from hydra.errors import CompactHydraException
 
-
-class SweepError(CompactHydraException):
-    """Base of every error a sweep raises; `exit_code` is what a command that ends with it reports."""
+class SweepError(Exception):
+    """Base of every error a sweep raises; `exit_code` is the exit status of the command that it ends."""
 
     exit_code = 1
 

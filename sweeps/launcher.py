@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hydra.core.utils import JobReturn, JobStatus, configure_log, filter_overrides, setup_globals
+from hydra.errors import CompactHydraException
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
@@ -20,11 +21,14 @@ from sweeps.executor.local.results import unpack_result
 from sweeps.jobs import Event, Job, Outcome
 from sweeps.jobs import JobStatus as OutcomeStatus
 from sweeps.plan.compose import Composer, JobConfig
-from sweeps.plan.packing import task_config, task_view
-from sweeps.plan.plan import hash_configs
-from sweeps.settings.launcher_settings import launcher_settings
+from sweeps.plan.packing import hash_configs, task_config, task_view
+from sweeps.settings.reading import launcher_settings
 
 log = logging.getLogger(__name__)
+
+
+class _JobFailedError(JobsFailedError, CompactHydraException):
+    """The failure of a job, which Hydra prints without a stack."""
 
 
 def launch(
@@ -92,5 +96,5 @@ def _result(job: Job, config: DictConfig, outcome: Outcome) -> JobReturn:
         result.status, result.return_value = JobStatus.COMPLETED, outcome.value
     else:
         result.status = JobStatus.FAILED
-        result.return_value = JobsFailedError(f"job {outcome.job} {outcome.status}: {outcome.error}")
+        result.return_value = _JobFailedError(f"job {outcome.job} {outcome.status}: {outcome.error}")
     return result

@@ -27,15 +27,16 @@ from sweeps.executor.stock import StockExecutor
 from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome, Reason
 from sweeps.paths import JOB_FOLDERS, abandon, claim, find_sweep, shown
 from sweeps.plan.compose import Composer
-from sweeps.plan.packing import task_view
-from sweeps.plan.plan import Plan, computed_from, make_plan
+from sweeps.plan.packing import computed_from, task_view
+from sweeps.plan.plan import Plan, make_plan
 from sweeps.plan.planner import Planner
 from sweeps.ranking.aggregate import aggregate, objective_value
 from sweeps.ranking.exit_errors import require_few_failures, require_ranked, require_uninterrupted
 from sweeps.ranking.leaderboard import Leaderboard
 from sweeps.ranking.promotion import promote_winner
-from sweeps.settings.launcher_settings import LauncherSettings, is_our_launcher, launcher_settings
-from sweeps.settings.sweeper_settings import SweeperSettings, sweeper_settings
+from sweeps.settings.launcher_settings import LauncherSettings
+from sweeps.settings.reading import is_our_launcher, launcher_settings, sweeper_settings
+from sweeps.settings.sweeper_settings import SweeperSettings
 from sweeps.space import Space, expand, read_space
 from sweeps.state.durations import Durations
 from sweeps.state.ledger import JobHistory, Ledger, last_record, read_record

@@ -118,7 +118,7 @@ CONFIGURING = {
 }
 LOADS = {
     "tracking": {"orjson"},
-    "sweeps": {"orjson"} | CONFIGURING,
+    "sweeps": {"orjson"},
     "trainer": {"orjson"} | CONFIGURING,
     "hydra_plugins.podium.sweeper": CONFIGURING,
     "hydra_plugins.podium.launcher": CONFIGURING,

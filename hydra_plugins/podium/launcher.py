@@ -13,6 +13,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from hydra_plugins.podium.config import register
+from hydra_plugins.podium.errors import PodiumError
 
 register()
 
@@ -33,10 +34,18 @@ class PodiumLauncher(Launcher):
         self.task_function = task_function
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Run one batch and return its results in the order of `job_overrides`."""
+        """Run one batch and return its results in the order of `job_overrides`.
+
+        Raise `PodiumError` for settings that cannot work.
+        """
+        from sweeps.errors import SweepError
         from sweeps.launcher import launch
 
         assert self.hydra_context is not None  # noqa: S101 - Hydra calls setup first
         assert self.config is not None  # noqa: S101 - likewise
         assert self.task_function is not None  # noqa: S101 - likewise
-        return launch(self.hydra_context, self.task_function, self.config, job_overrides, initial_job_idx)
+        context, task, config = self.hydra_context, self.task_function, self.config
+        try:
+            return launch(context, task, config, job_overrides, initial_job_idx)
+        except SweepError as error:
+            raise PodiumError.of(error) from error.__cause__

@@ -14,6 +14,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from hydra_plugins.podium.config import register
+from hydra_plugins.podium.errors import PodiumError
 
 register()
 
@@ -39,8 +40,8 @@ class PodiumSweeper(Sweeper):
     def sweep(self, arguments: list[str]) -> Any:
         """Run the sweep that `arguments` (the command line's overrides) describe; see `sweeps.sweeper.run`.
 
-        What a sweep has to say of its end is one message on stderr and an exit code, 128 plus the number of the
-        signal that stopped it. With ``HYDRA_FULL_ERROR=1`` it is raised.
+        An error ends the process with one message on stderr and an exit code: 1, or 128 plus the number of the
+        signal that stopped the sweep. With ``HYDRA_FULL_ERROR=1`` it is raised, as `PodiumError`.
         """
         from sweeps.display.console import open_streams, say_on_stderr
         from sweeps.errors import SweepError
@@ -52,8 +53,17 @@ class PodiumSweeper(Sweeper):
         open_streams()
         try:
             return run(self.hydra_context, self.task_function, self.config, arguments)
-        except (SweepError, KeyboardInterrupt) as error:
-            if os.environ.get("HYDRA_FULL_ERROR") == "1":
+        except SweepError as error:
+            if _is_to_be_raised():
+                raise PodiumError.of(error) from error.__cause__
+            say_on_stderr(f"{error}\n")
+            sys.exit(error.exit_code)
+        except KeyboardInterrupt:
+            if _is_to_be_raised():
                 raise
-            say_on_stderr(f"{str(error) or 'interrupted'}\n")
-            sys.exit(INTERRUPTED if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_code", 1))
+            say_on_stderr("interrupted\n")
+            sys.exit(INTERRUPTED)
+
+
+def _is_to_be_raised() -> bool:
+    return os.environ.get("HYDRA_FULL_ERROR") == "1"

@@ -10,18 +10,22 @@ section, and writing it as YAML with a dumper that is written in Python. See doc
 import contextlib
 import copy
 import gc
+import hashlib
 import pickle
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, TypeVar
 
+import orjson
 import yaml
 from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf._utils import get_omega_conf_dumper
 from omegaconf.base import Node
 from omegaconf.errors import OmegaConfBaseException
+
+from tracking.values.jsontext import decode, encode
 
 AnyNode = TypeVar("AnyNode", bound=Node)
 UNCHANGING = (str, int, float, bytes, type(None))
@@ -104,6 +108,36 @@ def plain_config(task: DictConfig) -> dict[str, Any]:
         container = OmegaConf.to_container(task, resolve=False, enum_to_str=True)
     assert isinstance(container, dict)  # noqa: S101 - a DictConfig gives a dict
     return {str(key): value for key, value in container.items()}
+
+
+def hash_configs(
+    task: DictConfig, ignores: frozenset[str] = frozenset(), point: Mapping[str, Any] | None = None
+) -> tuple[str, str]:
+    """Return the job key and the config hash of a task's config, 16 hex digits of a SHA-256 each.
+
+    The config hash is of all that is resolved. The job key leaves out the top-level keys in `ignores`, which
+    do not change what a job computes (paths, machine settings), but for those that `point` sweeps: jobs of different
+    sweeps are the same if their keys are.
+    """
+    whole = plain_config(task)
+    kept = _kept(whole, ignores)
+    swept = {key: value for key, value in (point or {}).items() if key.partition(".")[0] in ignores}
+    return _digest({**kept, **swept}), _digest(whole)
+
+
+def computed_from(task: DictConfig, ignores: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """Return a task's config as plain data, as it reads back from JSON, without the top-level keys in `ignores`."""
+    kept: dict[str, Any] = decode(encode(_kept(plain_config(task), ignores)))
+    return kept
+
+
+def _kept(whole: Mapping[str, Any], ignores: frozenset[str]) -> dict[str, Any]:
+    return {key: value for key, value in whole.items() if key not in ignores}
+
+
+def _digest(value: Mapping[str, Any]) -> str:
+    canonical = orjson.dumps(value, default=str, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    return hashlib.sha256(canonical).hexdigest()[:16]
 
 
 def pack_hydra(config: DictConfig) -> bytes:

@@ -1,6 +1,5 @@
 """What a sweep is going to run, frozen in ``plan.json`` before the first job starts."""
 
-import hashlib
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,46 +7,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import orjson
-from omegaconf import DictConfig
-
-from sweeps.plan.packing import plain_config
 from sweeps.settings.sweeper_settings import SweeperSettings
 from tracking.files import read_json, write_json
-from tracking.values.jsontext import decode, encode
 from tracking.version import __version__
 
 PLAN_VERSION = 1
-
-
-def hash_configs(
-    task: DictConfig, ignores: frozenset[str] = frozenset(), point: Mapping[str, Any] | None = None
-) -> tuple[str, str]:
-    """Return the job key and the config hash of a task's config, 16 hex digits of a SHA-256 each.
-
-    The config hash is of all that is resolved. The job key leaves out the top-level keys in `ignores`, which
-    do not change what a job computes (paths, machine settings), but for those that `point` sweeps: jobs of different
-    sweeps are the same if their keys are.
-    """
-    whole = plain_config(task)
-    kept = _kept(whole, ignores)
-    swept = {key: value for key, value in (point or {}).items() if key.partition(".")[0] in ignores}
-    return _digest({**kept, **swept}), _digest(whole)
-
-
-def computed_from(task: DictConfig, ignores: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """Return a task's config as plain data, as it reads back from JSON, without the top-level keys in `ignores`."""
-    kept: dict[str, Any] = decode(encode(_kept(plain_config(task), ignores)))
-    return kept
-
-
-def _kept(whole: Mapping[str, Any], ignores: frozenset[str]) -> dict[str, Any]:
-    return {key: value for key, value in whole.items() if key not in ignores}
-
-
-def _digest(value: Mapping[str, Any]) -> str:
-    canonical = orjson.dumps(value, default=str, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
-    return hashlib.sha256(canonical).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

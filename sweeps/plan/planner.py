@@ -15,8 +15,7 @@ from omegaconf import DictConfig
 from sweeps.errors import SettingsError
 from sweeps.jobs import Job
 from sweeps.plan.compose import Composer
-from sweeps.plan.packing import task_view
-from sweeps.plan.plan import hash_configs
+from sweeps.plan.packing import hash_configs, task_view
 from sweeps.settings.sweeper_settings import SweeperSettings
 from sweeps.space import Point, values_of
 from tracking.values.units import counted

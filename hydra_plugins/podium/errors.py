@@ -1,0 +1,16 @@
+"""The errors of a sweep as one of Hydra's, which Hydra prints without a stack."""
+
+from hydra.errors import CompactHydraException
+
+
+class PodiumError(CompactHydraException):
+    """What a sweep or a batch ended with; `exit_code` is the exit status that it asks for."""
+
+    exit_code = 1
+
+    @classmethod
+    def of(cls, error: Exception) -> "PodiumError":
+        """Return the same error with its message, exit code and stack."""
+        same = cls(str(error))
+        same.exit_code = getattr(error, "exit_code", 1)
+        return same.with_traceback(error.__traceback__)

@@ -1,0 +1,48 @@
+"""Checks of single settings. Each raises `SettingsError` with the key, the value and what is allowed."""
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from sweeps.errors import SettingsError
+from tracking import InvalidValueError
+
+Choice = TypeVar("Choice", bound=StrEnum)
+Quantity = TypeVar("Quantity", int, float)
+
+
+def count(key: str, value: int, *, least: int) -> int:
+    """Return `value`, a whole number of at least `least`; raise SettingsError otherwise."""
+    if value < least:
+        raise SettingsError(f"{key}={value}: allowed is a whole number, {least} or more")
+    return value
+
+
+def quantity(
+    key: str, value: float | str | None, parse: Callable[[float | str], Quantity]
+) -> Quantity | None:
+    """Return a duration or size that `parse` reads, None for no limit; raise SettingsError for anything else."""
+    if value is None:
+        return None
+    try:
+        parsed = parse(value)
+    except InvalidValueError as error:
+        raise SettingsError(f"{key}: {error}, or null for no limit") from None
+    if not parsed:
+        raise SettingsError(f"{key}={value}: allowed are more than 0, or null for no limit")
+    return parsed
+
+
+def choice(key: str, value: str, allowed: type[Choice]) -> Choice:
+    """Return the member of an enum that `value` names; raise SettingsError that lists the allowed ones."""
+    try:
+        return allowed(value)
+    except ValueError:
+        raise SettingsError(f"{key}={value}: allowed are {', '.join(allowed)}") from None
+
+
+def refuse_unknown(section: str, raw: Mapping[str, Any], known: set[str]) -> None:
+    """Raise SettingsError for the first key that a section does not have."""
+    for key in raw:
+        if key not in known:
+            raise SettingsError(f"{section}.{key}: unknown key; allowed are {', '.join(sorted(known))}")
