@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from trainer.errors import ConfigError, DataError, DivergedError, LoadError, ModelError, TrainerError
 
 if TYPE_CHECKING:
-    from trainer.checkpoint import Predictor, load_model
     from trainer.loop import fit
+    from trainer.saved_model import Predictor, load_model
     from trainer.scoring import Scores, evaluate
 
 __all__ = [
@@ -25,11 +25,11 @@ __all__ = [
 ]
 
 _LAZY = {
-    "Predictor": "trainer.checkpoint",
+    "Predictor": "trainer.saved_model",
     "Scores": "trainer.scoring",
     "evaluate": "trainer.scoring",
     "fit": "trainer.loop",
-    "load_model": "trainer.checkpoint",
+    "load_model": "trainer.saved_model",
 }
 
 

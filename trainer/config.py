@@ -20,9 +20,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from tracking import InvalidNameError
 from tracking.values.names import check_artifact, check_component, check_label
+from trainer.data.check import source_problems
 from trainer.errors import ConfigError
 from trainer.schema import FREE, LOGGED_PER_EPOCH, MODEL_KEYS, SECTIONS, TARGETS, Limits, Root
-from trainer.sources import source_problems
 
 _WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
 

@@ -18,12 +18,12 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
+from trainer.checkpoint import State
 from trainer.data.tensors import Dataset, Split
 from trainer.errors import DivergedError
 from trainer.models.network import Network, adapt, use_dropout_stream
 from trainer.scoring import evaluate
 from trainer.seeding import Ambient, generator
-from trainer.state import State
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from tracking import ExperimentTracker, Run
-from trainer.checkpoint import save_model
+from trainer.checkpoint import Checkpoints
 from trainer.config import check
 from trainer.data.load import load
 from trainer.data.tensors import Dataset
@@ -22,8 +22,8 @@ from trainer.loop import Fit, Objective, fit
 from trainer.models.arguments import settle
 from trainer.models.network import adapt, build
 from trainer.optim import build_optimizer, build_scheduler
+from trainer.saved_model import save_model
 from trainer.scoring import evaluate
-from trainer.state import Checkpoints
 
 logger = logging.getLogger(__name__)
 

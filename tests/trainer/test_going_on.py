@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 import trainer.task
 from tracking import ExperimentTracker, Run, RunStatus, job_context
-from trainer.state import CHECKPOINT, Checkpoints, State
+from trainer.checkpoint import CHECKPOINT, Checkpoints, State
 from trainer.task import train
 
 Compose = Callable[..., DictConfig]

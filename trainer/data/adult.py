@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trainer.data.check import ADULT_COLUMNS, ADULT_FILES, ADULT_SOURCE
 from trainer.data.files import read_csv
 from trainer.data.splits import by_ratio
 from trainer.data.table import binarize, parts_of, roles
 from trainer.data.tensors import Splits
 from trainer.errors import DataError
-from trainer.sources import ADULT_COLUMNS, ADULT_FILES, ADULT_SOURCE
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trainer.data.check import NOT_UTF8, TABLE_SUFFIXES, separator_of
 from trainer.errors import DataError
-from trainer.sources import NOT_UTF8, TABLE_SUFFIXES, separator_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trainer.data.check import no_column
 from trainer.data.encode import holds_times, label
 from trainer.data.files import read
 from trainer.data.splits import by_ratio, by_time
 from trainer.data.tensors import Splits
 from trainer.errors import DataError
-from trainer.sources import no_column
 
 if TYPE_CHECKING:
     import pandas as pd

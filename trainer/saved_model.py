@@ -1,0 +1,188 @@
+"""Saves a trained model so that it can be loaded anywhere, and loads it without running what it finds.
+
+The one idea: `model_best.pt` is a plain state dict, loadable with weights only, and everything else lies
+beside it as JSON in `model.json`: the class and its arguments, the fitted preprocessing, and the data
+section of the config. A class is imported only from an allow-list of packages, nested ones too.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from trainer.data.encode import Encoder, Table
+from trainer.data.load import load
+from trainer.data.tensors import Shape, Split
+from trainer.device import cpu_threads
+from trainer.errors import DataError, LoadError
+from trainer.models.network import adapt, build
+from trainer.scoring import Scores, evaluate, infer
+
+PATH_KEYS = ("path", "test_path")  # of the data section
+WEIGHTS, SIDECAR, FORMAT = "model_best.pt", "model.json", 1
+ALLOWED = ("trainer", "torch.nn")
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A loaded model with its preprocessing: rows in, probabilities out."""
+
+    model: nn.Module
+    encoder: Encoder = field(repr=False)
+    data: Mapping[str, Any]  # the data section of the config it was trained with
+    fingerprint: str
+    found_at: Mapping[str, str] = field(default_factory=dict)  # absolute paths of its files then, by key
+
+    def predict(self, table: Table) -> np.ndarray[Any, Any]:
+        """Give the probability of the positive class for each row of a DataFrame or a dict of arrays or lists.
+
+        Columns are found by name; others are ignored. Raises DataError naming the columns that are missing, or
+        are no columns: a row is given as lists of one.
+        """
+        numeric, categorical = self.encoder.transform(table)
+        network = adapt(self.model, self.encoder.cardinalities)
+        return torch.sigmoid(infer(network, numeric, categorical).double()).numpy()
+
+    def evaluate(self, split: Split | None = None) -> Scores:
+        """Score the model on encoded rows, by default the test split it was reported on, read again.
+
+        Raises LoadError when the data are no longer those the run saw, DataError when they are gone.
+        """
+        if split is None:
+            data = load({**self.data, **self._files()})
+            found = data.describe()["fingerprint"]
+            if found != self.fingerprint:
+                raise LoadError(
+                    f"the data changed since training: fingerprint {found}, the model's is {self.fingerprint}"
+                )
+            split = data.test
+        with cpu_threads(1):
+            return evaluate(adapt(self.model, self.encoder.cardinalities), split)
+
+    def _files(self) -> dict[str, str]:
+        """Where the data files are now: where the run found them, or at the same path from the current folder."""
+        files = {}
+        for key, then in self.found_at.items():
+            now = self.data[key]
+            if Path(then).exists():
+                files[key] = then
+            elif not Path(now).exists():
+                raise DataError(
+                    f"the data of data.{key}={now} are gone: neither {then}, where the run read them, nor "
+                    f"{Path(now).absolute()} does exist"
+                )
+        return files
+
+
+def save_model(
+    folder: Path,
+    module: nn.Module,
+    *,
+    spec: Mapping[str, Any],
+    encoder: Encoder,
+    data: Mapping[str, Any],
+    fingerprint: str,
+) -> list[Path]:
+    """Write the weights and the sidecar into a folder; each file appears whole or not at all."""
+    sidecar = {
+        "format": FORMAT,
+        "model": dict(spec),
+        "encoder": encoder.to_json(),
+        "data": dict(data),
+        "found_at": {
+            key: str(Path(data[key]).absolute())
+            for key in PATH_KEYS
+            if isinstance(data.get(key), str) and Path(data[key]).exists()  # else a loader's own kind of path
+        },
+        "fingerprint": fingerprint,
+        "torch": torch.__version__,
+    }
+    weights = {name: each.detach().cpu() for name, each in module.state_dict().items()}
+    torch.save(weights, folder / f"{WEIGHTS}.part")
+    (folder / f"{SIDECAR}.part").write_text(json.dumps(sidecar, indent=1) + "\n")
+    for name in (WEIGHTS, SIDECAR):
+        (folder / f"{name}.part").replace(folder / name)
+    return [folder / WEIGHTS, folder / SIDECAR]
+
+
+def load_model(
+    source: str | os.PathLike[str] | Any,
+    *,
+    allow: Sequence[str] = (),
+    base_dir: str | os.PathLike[str] = "experiments",
+) -> Predictor:
+    """Load a trained model, on the CPU, from wherever it was kept.
+
+    `source` is a run folder, its artifacts folder, a folder of the model registry, a path to `model_best.pt`,
+    anything with a `run_dir` (a run, a record, the dict of `tracker.get_run`), or a run id of the store
+    `base_dir`. Classes are imported from the packages `trainer` and `torch.nn`, and from those in `allow`. Raises LoadError when a file is missing or
+    unreadable, or a class is not allowed.
+    """
+    folder = find(source, Path(base_dir))
+    try:
+        sidecar = json.loads((folder / SIDECAR).read_text())
+        spec, encoder = sidecar["model"], Encoder.from_json(sidecar["encoder"])
+        version = sidecar["format"]
+    except FileNotFoundError:
+        raise LoadError(f"{folder} holds {WEIGHTS} but no {SIDECAR}, which describes the model") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise LoadError(f"{folder / SIDECAR} is damaged: {error!r}") from error
+    if version != FORMAT:
+        raise LoadError(f"{folder / SIDECAR} has format {version}; this version reads format {FORMAT}")
+    check_allowed(spec, (*ALLOWED, *([allow] if isinstance(allow, str) else allow)))
+    numeric = sum(column.width for column in encoder.numeric)
+    module, _ = build(spec, Shape(numeric, encoder.cardinalities), seed=0)
+    try:
+        module.load_state_dict(torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True))
+    except Exception as error:  # torch raises whatever the damaged bytes provoke
+        raise LoadError(f"{folder / WEIGHTS} does not fit the model in {SIDECAR}: {error}") from error
+    module.eval()
+    return Predictor(module, encoder, sidecar["data"], sidecar["fingerprint"], sidecar.get("found_at", {}))
+
+
+def find(source: str | os.PathLike[str] | Any, base_dir: Path) -> Path:
+    """Find the folder that holds `model_best.pt`; raises LoadError that lists where it was looked for."""
+    given = source.get("run_dir") if isinstance(source, Mapping) else getattr(source, "run_dir", source)
+    if not isinstance(given, str | os.PathLike):
+        raise LoadError(
+            f"a model cannot be loaded from {source!r:.80}; allowed is a path, a run id, or a run, which has a run_dir"
+        )
+    path = Path(given)
+    if path.is_file():
+        path = path.parent
+    looked = [path, path / "artifacts"]
+    if len(path.parts) == 1:
+        looked.append(base_dir / "runs" / path / "artifacts")
+    for folder in looked:
+        if (folder / WEIGHTS).is_file():
+            return folder
+    places = ", ".join(str(folder) for folder in looked)
+    raise LoadError(f"no {WEIGHTS} for {str(given)!r}; looked in {places}")
+
+
+def check_allowed(spec: Any, packages: Sequence[str]) -> None:
+    """Refuse a specification that would import from a package that is not allowed, at any depth."""
+    for target in targets(spec):
+        if not any(target.startswith(f"{package}.") for package in packages):
+            raise LoadError(
+                f"the model's class {target} is not in an allowed package ({', '.join(packages)}); "
+                f"if you trust it, pass allow=[{target.split('.')[0]!r}]"
+            )
+
+
+def targets(spec: Any) -> Iterator[str]:
+    """Give every `_target_` in a specification."""
+    if isinstance(spec, Mapping):
+        if "_target_" in spec:
+            yield str(spec["_target_"])
+        for value in spec.values():
+            yield from targets(value)
+    elif isinstance(spec, list | tuple):
+        for value in spec:
+            yield from targets(value)
