@@ -7,7 +7,7 @@ from trainer.errors import ConfigError, DataError, DivergedError, LoadError, Mod
 
 if TYPE_CHECKING:
     from trainer.loop import fit
-    from trainer.saved_model import Predictor, load_model
+    from trainer.saved_model import Predictor, build, load_model
     from trainer.scoring import Scores, evaluate
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Predictor",
     "Scores",
     "TrainerError",
+    "build",
     "evaluate",
     "fit",
     "load_model",
@@ -27,6 +28,7 @@ __all__ = [
 _LAZY = {
     "Predictor": "trainer.saved_model",
     "Scores": "trainer.scoring",
+    "build": "trainer.saved_model",
     "evaluate": "trainer.scoring",
     "fit": "trainer.loop",
     "load_model": "trainer.saved_model",

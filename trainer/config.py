@@ -5,7 +5,6 @@ allowed, so that a sweep of a thousand jobs refuses a typo before its first job 
 millisecond and imports neither torch nor pandas. The schemas are in `trainer.schema`.
 """
 
-import difflib
 import functools
 import importlib.util
 import math
@@ -21,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from tracking import InvalidNameError
 from tracking.values.names import check_artifact, check_component, check_label
 from trainer.data.check import source_problems
-from trainer.errors import ConfigError
+from trainer.errors import ConfigError, did_you_mean
 from trainer.schema import FREE, LOGGED_PER_EPOCH, MODEL_KEYS, SECTIONS, TARGETS, Limits, Root
 
 _WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
@@ -81,7 +80,7 @@ def _section_problems(name: str, section: Mapping[str, Any]) -> Iterator[str]:
     elif not isinstance(target, str) or "." not in target:
         yield f"{name}._target_={target!r}: allowed is the dotted name of a class, such as {next(iter(known))}"
     elif target.startswith("trainer."):
-        yield f"{name}._target_={target}: there is no such class{_near(target, known)}; ours are {', '.join(known)}"
+        yield f"{name}._target_={target}: there is no such class{did_you_mean(target, known)}; ours are {', '.join(known)}"
     else:
         yield from _import_problems(name, target)
         if name == "data" and "dataset" not in section:
@@ -222,9 +221,8 @@ def _describe(kind: Any, limits: Limits) -> str:
 
 def _suggest(key: str, known: tuple[str, ...], dot: str) -> str:
     """Name the key that was probably meant, here or in another section."""
-    near = difflib.get_close_matches(key, known, n=1)
-    if near:
-        return f" (did you mean {dot}{near[0]}?)"
+    if near := did_you_mean(key, known, f"{dot}{{}}".format):
+        return near
     everywhere = {
         leaf: f"{name}.{leaf}"
         for name, schemas in [
@@ -234,13 +232,7 @@ def _suggest(key: str, known: tuple[str, ...], dot: str) -> str:
         for schema in schemas
         for leaf in _schema(schema)
     }
-    near = difflib.get_close_matches(key, everywhere, n=1)
-    return f" (did you mean {everywhere[near[0]]}?)" if near else ""
-
-
-def _near(value: str, known: Mapping[str, Any]) -> str:
-    near = difflib.get_close_matches(value, known, n=1)
-    return f" (did you mean {near[0]}?)" if near else ""
+    return did_you_mean(key, everywhere, everywhere.__getitem__)
 
 
 def _show(value: Any) -> str:

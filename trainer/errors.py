@@ -10,6 +10,9 @@ TrainerError
 Catch TrainerError for all of them; each message names the value and what is allowed.
 """
 
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+
 
 class TrainerError(Exception):
     """Base of every error the trainer raises on purpose."""
@@ -33,3 +36,9 @@ class DivergedError(TrainerError, ArithmeticError):
 
 class LoadError(TrainerError, ValueError):
     """A saved model that is incomplete, or whose class is not allowed."""
+
+
+def did_you_mean(given: str, known: Iterable[str], shown: Callable[[str], str] = str) -> str:
+    """Return " (did you mean X?)" with the known name nearest to a given one, or nothing when none is near."""
+    near = get_close_matches(given, list(known), n=1)
+    return f" (did you mean {shown(near[0])}?)" if near else ""

@@ -7,51 +7,47 @@ over 16 tensors) is switched on where the class has it and the config does not s
 
 import inspect
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from trainer.errors import ConfigError
+from trainer.targets import bound, imported
+
+Built = TypeVar("Built", Optimizer, LRScheduler)
 
 
 def build_optimizer(
     spec: Mapping[str, Any], module: nn.Module, *, learning_rate: float, weight_decay: float
 ) -> Optimizer:
-    """Build the optimizer of a config section; raises ConfigError for a target or argument that is not one."""
-    from hydra.errors import InstantiationException
-    from hydra.utils import instantiate
-
-    try:
-        factory = instantiate(dict(spec), _partial_=True, _convert_="all")
-        named = inspect.signature(factory.func).parameters
-        offered = {"lr": learning_rate, "weight_decay": weight_decay}
-        if not {"foreach", "differentiable"} & set(spec):
-            offered["fused"] = True
-        found = {name: value for name, value in offered.items() if name in named and name not in spec}
-        optimizer = factory(module.parameters(), **found)
-    except (InstantiationException, TypeError, ValueError) as error:
-        raise ConfigError(f"optimizer._target_={spec.get('_target_')}: {error}") from error
-    if not isinstance(optimizer, Optimizer):
-        raise ConfigError(f"optimizer._target_={spec['_target_']} is no torch.optim.Optimizer")
-    return optimizer
+    """Build the optimizer of a config section; raise ConfigError for a target or argument that does not fit."""
+    offered = {"lr": learning_rate, "weight_decay": weight_decay}
+    if not {"foreach", "differentiable"} & set(spec):
+        offered["fused"] = True
+    return _build("optimizer", Optimizer, spec, module.parameters(), offered)
 
 
 def build_scheduler(spec: Mapping[str, Any], optimizer: Optimizer, *, mode: str) -> LRScheduler:
-    """Build the scheduler of a config section; it is stepped once per epoch.
+    """Build the scheduler of a config section, to be stepped once per epoch; raise ConfigError as above.
 
     `mode` (`max` or `min`) goes to the scheduler that waits for a plateau of the objective.
     """
-    from hydra.errors import InstantiationException
-    from hydra.utils import instantiate
+    waits = imported("scheduler", spec) is ReduceLROnPlateau
+    return _build("scheduler", LRScheduler, spec, optimizer, {"mode": mode} if waits else {})
 
+
+def _build(
+    section: str, kind: type[Built], spec: Mapping[str, Any], first: Any, offered: Mapping[str, Any]
+) -> Built:
+    """Call the target with `first`, the section's arguments, and what is offered as far as it names it."""
+    factory, name = bound(section, spec), f"{section}._target_={spec['_target_']}"
     try:
-        factory = instantiate(dict(spec), _partial_=True, _convert_="all")
-        told = {"mode": mode} if factory.func is ReduceLROnPlateau and "mode" not in spec else {}
-        scheduler = factory(optimizer, **told)
-    except (InstantiationException, TypeError, ValueError) as error:
-        raise ConfigError(f"scheduler._target_={spec.get('_target_')}: {error}") from error
-    if not isinstance(scheduler, LRScheduler):
-        raise ConfigError(f"scheduler._target_={spec['_target_']} is no torch learning rate scheduler")
-    return scheduler
+        named = inspect.signature(factory.func).parameters
+        made = factory(first, **{k: v for k, v in offered.items() if k in named and k not in spec})
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{name}: {error}") from error
+    if not isinstance(made, kind):
+        raise ConfigError(f"{name} is no torch {kind.__name__}")
+    return made

@@ -21,8 +21,10 @@ from trainer.data.load import load
 from trainer.data.tensors import Shape, Split
 from trainer.device import cpu_threads
 from trainer.errors import DataError, LoadError
-from trainer.models.network import adapt, build
+from trainer.models.arguments import OF_HYDRA, parameters
+from trainer.models.network import adapt, build_module, construct
 from trainer.scoring import Scores, evaluate, infer
+from trainer.targets import imported
 
 PATH_KEYS = ("path", "test_path")  # of the data section
 WEIGHTS, SIDECAR, FORMAT = "model_best.pt", "model.json", 1
@@ -135,15 +137,29 @@ def load_model(
         raise LoadError(f"{folder / SIDECAR} is damaged: {error!r}") from error
     if version != FORMAT:
         raise LoadError(f"{folder / SIDECAR} has format {version}; this version reads format {FORMAT}")
-    check_allowed(spec, (*ALLOWED, *([allow] if isinstance(allow, str) else allow)))
+    _check_allowed(spec, allow)
     numeric = sum(column.width for column in encoder.numeric)
-    module, _ = build(spec, Shape(numeric, encoder.cardinalities), seed=0)
+    module, _ = build_module(spec, Shape(numeric, encoder.cardinalities), seed=0)
     try:
         module.load_state_dict(torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True))
     except Exception as error:  # torch raises whatever the damaged bytes provoke
         raise LoadError(f"{folder / WEIGHTS} does not fit the model in {SIDECAR}: {error}") from error
     module.eval()
     return Predictor(module, encoder, sidecar["data"], sidecar["fingerprint"], sidecar.get("found_at", {}))
+
+
+def build(params: Mapping[str, Any], *, allow: Sequence[str] = ()) -> nn.Module:
+    """Build the model that the parameters of a run describe, with the weights its training began with.
+
+    Keys that the constructor does not name, such as those of the data and the training, are ignored.
+    Raise LoadError when the parameters name no model, or a class that is not allowed (see load_model).
+    """
+    if "model" not in params:
+        raise LoadError(f"the parameters name no model: `model` is not among {', '.join(params) or 'none'}")
+    spec = {**params, "_target_": params["model"]}
+    _check_allowed(spec, allow)
+    taken = {*parameters(imported("model", spec)), *OF_HYDRA}
+    return construct({key: value for key, value in spec.items() if key in taken}, seed=params.get("seed", 0))
 
 
 def find(source: str | os.PathLike[str] | Any, base_dir: Path) -> Path:
@@ -166,9 +182,10 @@ def find(source: str | os.PathLike[str] | Any, base_dir: Path) -> Path:
     raise LoadError(f"no {WEIGHTS} for {str(given)!r}; looked in {places}")
 
 
-def check_allowed(spec: Any, packages: Sequence[str]) -> None:
+def _check_allowed(spec: Any, allow: Sequence[str]) -> None:
     """Refuse a specification that would import from a package that is not allowed, at any depth."""
-    for target in targets(spec):
+    packages = (*ALLOWED, *([allow] if isinstance(allow, str) else allow))
+    for target in _targets(spec):
         if not any(target.startswith(f"{package}.") for package in packages):
             raise LoadError(
                 f"the model's class {target} is not in an allowed package ({', '.join(packages)}); "
@@ -176,13 +193,13 @@ def check_allowed(spec: Any, packages: Sequence[str]) -> None:
             )
 
 
-def targets(spec: Any) -> Iterator[str]:
-    """Give every `_target_` in a specification."""
+def _targets(spec: Any) -> Iterator[str]:
+    """Yield every `_target_` in a specification."""
     if isinstance(spec, Mapping):
         if "_target_" in spec:
             yield str(spec["_target_"])
-        for value in spec.values():
-            yield from targets(value)
-    elif isinstance(spec, list | tuple):
-        for value in spec:
-            yield from targets(value)
+        spec = spec.values()
+    elif not isinstance(spec, list | tuple):
+        return
+    for value in spec:
+        yield from _targets(value)

@@ -20,7 +20,7 @@ from trainer.data.tensors import Dataset
 from trainer.device import cpu_threads, resolve
 from trainer.loop import Fit, Objective, fit
 from trainer.models.arguments import settle
-from trainer.models.network import adapt, build
+from trainer.models.network import adapt, build_module
 from trainer.optim import build_optimizer, build_scheduler
 from trainer.saved_model import save_model
 from trainer.scoring import evaluate
@@ -74,7 +74,7 @@ def _train(
     """Build, fit, test, save: the inside of a run."""
     settings, objective = config["training"], Objective(**config["objective"])
     run.log_params(params(config, config["model"]))  # first, so that a model that fails to build has them too
-    module, spec = build(config["model"], data.shape, seed=config["seed"])
+    module, spec = build_module(config["model"], data.shape, seed=config["seed"])
     run.log_params(params(config, spec))
     module.to(device)
     optimizer = build_optimizer(

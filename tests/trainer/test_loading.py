@@ -13,7 +13,7 @@ from own_models import Tiny, final, only_run
 
 from tracking import ExperimentTracker
 from tracking.registry import ModelRegistry
-from trainer import DataError, LoadError, load_model
+from trainer import DataError, LoadError, build, load_model
 from trainer.task import train
 
 Compose = Callable[..., DictConfig]
@@ -33,6 +33,50 @@ def test_the_best_run_loads_from_its_logged_parameters(quick: DictConfig, store:
 
     loaded = load_model(best_run["run_dir"]).model.state_dict()
     assert all(torch.equal(each, loaded[name]) for name, each in model.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("target", "more"),
+    [
+        ("trainer.models.tabular.TabularClassifier", {"hidden_dims": [8], "dropout": 0.1}),
+        ("trainer.models.tabular.LogisticRegression", {}),
+        ("own_models.Tiny", {}),
+        (
+            "torch.nn.Sequential",
+            {
+                "_args_": [
+                    {"_target_": "torch.nn.LazyLinear", "out_features": 4},
+                    {"_target_": "torch.nn.Linear", "in_features": 4, "out_features": 1},
+                ]
+            },
+        ),
+    ],
+)
+def test_every_kind_of_model_is_built_from_the_parameters_of_its_run(
+    quick: DictConfig, store: Path, target: str, more: dict[str, Any]
+) -> None:
+    quick.model = {"_target_": target, **more}
+    train(quick)
+    model = build(only_run(store)["params"], allow=["own_models"])
+    model.load_state_dict(torch.load(store / "runs/run_001/artifacts/model_best.pt"))
+    loaded = load_model("run_001", base_dir=store, allow=["own_models"]).model.state_dict()
+    assert all(torch.equal(each, loaded[name]) for name, each in model.state_dict().items())
+
+
+def test_parameters_that_name_no_model_or_one_that_is_not_allowed_build_nothing() -> None:
+    with pytest.raises(LoadError, match="`model` is not among learning_rate, dropout"):
+        build({"learning_rate": 0.1, "dropout": 0.3})
+    with pytest.raises(LoadError, match=r"own_models\.Tiny is not in an allowed package"):
+        build({"model": "own_models.Tiny", "input_dim": 3})
+    with pytest.raises(LoadError, match=r"os\.system is not in an allowed package"):
+        build({"model": "torch.nn.ReLU", "inplace": {"_target_": "os.system", "command": "true"}})
+
+
+def test_the_same_parameters_build_the_same_weights() -> None:
+    params = {"model": "trainer.models.tabular.LogisticRegression", "input_dim": 3, "epochs": 5, "seed": 1}
+    first, again, other = (build({**params, "seed": seed}).linear.weight for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
 
 
 def test_a_loaded_model_gives_the_logged_test_metrics_again(quick: DictConfig, store: Path) -> None:

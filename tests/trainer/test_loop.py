@@ -13,7 +13,7 @@ from trainer.data.load import load
 from trainer.data.tensors import Dataset
 from trainer.errors import ConfigError, DivergedError
 from trainer.loop import Fit, Objective, Stop, fit
-from trainer.models.network import build
+from trainer.models.network import build_module
 from trainer.optim import build_optimizer, build_scheduler
 from trainer.scoring import evaluate
 
@@ -29,7 +29,7 @@ def data() -> Dataset:
 def run(
     data: Dataset, *, lr: float = 0.05, optimizer: Any = SGD, **options: Any
 ) -> tuple[Fit, Any, nn.Module]:
-    module, _ = build({"_target_": "trainer.models.tabular.LogisticRegression"}, data.shape, seed=0)
+    module, _ = build_module({"_target_": "trainer.models.tabular.LogisticRegression"}, data.shape, seed=0)
     made = build_optimizer(optimizer, module, learning_rate=lr, weight_decay=0.0)
     history: list[dict[str, float]] = []
     settings = {"epochs": 6, "batch_size": 32, **options}
@@ -124,7 +124,7 @@ def test_a_limit_trains_on_the_first_batches_of_each_shuffle(data: Dataset) -> N
 def test_a_plateau_scheduler_hears_the_objective(data: Dataset) -> None:
     seen = []
     plateau = {"_target_": "torch.optim.lr_scheduler.ReduceLROnPlateau", "factor": 0.1, "patience": 0}
-    module, _ = build({"_target_": "trainer.models.tabular.LogisticRegression"}, data.shape, seed=0)
+    module, _ = build_module({"_target_": "trainer.models.tabular.LogisticRegression"}, data.shape, seed=0)
     optimizer = build_optimizer(SGD, module, learning_rate=1e-6, weight_decay=0.0)
     scheduler = build_scheduler(plateau, optimizer, mode="max")
     fit(

@@ -9,7 +9,7 @@ from torch import nn
 
 from trainer.data.tensors import Shape
 from trainer.errors import ConfigError, ModelError
-from trainer.models.network import adapt, build, flatten
+from trainer.models.network import adapt, build_module, flatten
 from trainer.models.tabular import LogisticRegression, TabularClassifier
 
 SHAPE = Shape(3, (4, 5))
@@ -51,7 +51,7 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def built(name: str, **arguments: Any) -> tuple[nn.Module, dict[str, Any]]:
-    return build({"_target_": f"test_models.{name}", **arguments}, SHAPE, seed=0)
+    return build_module({"_target_": f"test_models.{name}", **arguments}, SHAPE, seed=0)
 
 
 def test_a_constructor_gets_the_sizes_it_names_and_the_arguments_of_the_config() -> None:
@@ -81,7 +81,7 @@ def test_nested_modules_of_torch_need_no_code() -> None:
         {"_target_": "torch.nn.ReLU"},
         {"_target_": "torch.nn.Linear", "in_features": 4, "out_features": 1},
     ]
-    module, _ = build({"_target_": "torch.nn.Sequential", "_args_": layers}, SHAPE, seed=0)
+    module, _ = build_module({"_target_": "torch.nn.Sequential", "_args_": layers}, SHAPE, seed=0)
     assert module[0].weight.shape == (4, 10)
 
 
@@ -113,7 +113,7 @@ def test_a_class_that_takes_any_keyword_gets_all_of_them() -> None:
 
 def test_the_logistic_regression_keeps_no_key_of_the_perceptron() -> None:
     spec = {"_target_": "trainer.models.tabular.LogisticRegression", "hidden_dims": [4], "dropout": 0.1}
-    assert set(build(spec, SHAPE, seed=0)[1]) == {"_target_", "input_dim", "cardinalities"}
+    assert set(build_module(spec, SHAPE, seed=0)[1]) == {"_target_", "input_dim", "cardinalities"}
 
 
 def test_a_key_that_a_class_does_not_take_comes_with_the_one_that_was_meant() -> None:
@@ -142,18 +142,18 @@ def test_a_module_with_another_output_is_refused_with_its_shape() -> None:
 
 def test_a_class_that_is_no_module_is_refused() -> None:
     with pytest.raises(ModelError, match=r"model\._target_=builtins\.dict gave dict; allowed is a torch\.nn"):
-        build({"_target_": "builtins.dict"}, SHAPE, seed=0)
+        build_module({"_target_": "builtins.dict"}, SHAPE, seed=0)
 
 
 def test_a_class_that_cannot_be_imported_is_named() -> None:
     with pytest.raises(ConfigError, match=r"model\._target_=nowhere\.Net"):
-        build({"_target_": "nowhere.Net"}, SHAPE, seed=0)
+        build_module({"_target_": "nowhere.Net"}, SHAPE, seed=0)
 
 
 @pytest.mark.parametrize("model", [TabularClassifier, LogisticRegression])
 @pytest.mark.parametrize("shape", [Shape(3, (4, 5)), Shape(3, ()), Shape(0, (4,))])
-def test_our_models_take_any_mix_of_columns_and_the_rest_of_a_recipe(model: Any, shape: Shape) -> None:
-    made = model(input_dim=shape.numeric, cardinalities=shape.cardinalities, learning_rate=0.1, dataset="ctr")
+def test_our_models_take_any_mix_of_columns(model: Any, shape: Shape) -> None:
+    made = model(input_dim=shape.numeric, cardinalities=shape.cardinalities)
     codes = (
         torch.stack([torch.randint(size, (7,)) for size in shape.cardinalities], 1)
         if shape.cardinalities
@@ -185,7 +185,12 @@ def test_predict_is_repeatable_while_training_mode_drops() -> None:
     assert not torch.equal(model(numeric, codes), model(numeric, codes))
 
 
-def test_other_hyper_parameters_are_ignored_but_a_slip_of_the_pen_is_refused() -> None:
+def test_the_perceptron_takes_the_parameters_of_a_run_and_refuses_a_misspelt_argument() -> None:
     TabularClassifier(3, [4], learning_rate=0.1, batch_size=8)
-    with pytest.raises(TypeError, match="'dropot'; did you mean 'dropout'"):
+    with pytest.raises(TypeError, match="no argument 'dropot'"):
         TabularClassifier(3, [4], dropot=0.1)
+
+
+def test_the_logistic_regression_refuses_an_argument_it_does_not_name() -> None:
+    with pytest.raises(TypeError, match="'dropout'"):
+        LogisticRegression(3, dropout=0.1)

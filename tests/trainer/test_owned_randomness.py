@@ -13,7 +13,7 @@ from trainer.data.load import load
 from trainer.data.tensors import Dataset
 from trainer.loop import fit
 from trainer.models.dropout import mask
-from trainer.models.network import build
+from trainer.models.network import build_module
 from trainer.optim import build_optimizer
 from trainer.seeding import Ambient, derive, generator
 
@@ -42,7 +42,7 @@ def data() -> Dataset:
 def trained(
     spec: dict[str, Any], data: Dataset, *, seed: int = 0, between: Callable[..., Any] = lambda *_: None
 ) -> tuple[list[dict[str, float]], dict[str, torch.Tensor]]:
-    module, _ = build(spec, data.shape, seed=seed)
+    module, _ = build_module(spec, data.shape, seed=seed)
     between()
     adam = {"_target_": "torch.optim.Adam"}
     optimizer = build_optimizer(adam, module, learning_rate=1e-3, weight_decay=0.0)

@@ -5,13 +5,14 @@ Reads at most the first line of a file, with the standard library alone.
 
 import codecs
 import csv
-import difflib
 import gzip
 import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from trainer.errors import did_you_mean
 
 ADULT_FILES = ("adult.data", "adult.test")
 ADULT_SOURCE = (
@@ -125,8 +126,7 @@ def header(file: Path, *, separator: str = ",", encoding: str = "utf-8") -> list
 
 def no_column(name: str, columns: Sequence[str]) -> str:
     """Say that a column is not there, with a near match and the first columns that are."""
-    near = difflib.get_close_matches(name, columns, n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    hint = did_you_mean(name, columns, repr)
     more = ", ..." if len(columns) > _SHOWN else ""
     return f"no column {name!r}{hint}; columns are {', '.join(map(_shown, columns[:_SHOWN]))}{more}"
 

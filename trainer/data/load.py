@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from trainer.data.tensors import Dataset, Splits, encode
-from trainer.errors import ConfigError, DataError
+from trainer.errors import DataError
+from trainer.targets import imported
 
 ENCODER_KEYS = ("numeric_transform", "min_frequency")
 
@@ -18,16 +19,10 @@ def load(section: Mapping[str, Any]) -> Dataset:
 
     Raises ConfigError when the loader cannot be imported, DataError for data that cannot be used.
     """
-    from hydra.utils import get_method
-
     arguments = {
         key: value for key, value in section.items() if key not in ("_target_", "dataset", *ENCODER_KEYS)
     }
-    try:
-        loader = get_method(section["_target_"])
-    except Exception as error:  # whatever the user's module raises on import
-        raise ConfigError(f"data._target_={section['_target_']}: {error}") from error
-    splits = loader(**arguments)
+    splits = imported("data", section)(**arguments)
     if not isinstance(splits, Splits):
         raise DataError(
             f"data._target_={section['_target_']} gave {type(splits).__name__}; "

@@ -8,7 +8,7 @@ zeros). A constructor is given `input_dim`, `output_dim`, `cardinalities` and `g
 """
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +16,11 @@ import torch
 from torch import nn
 
 from trainer.data.tensors import Shape
-from trainer.errors import ConfigError, ModelError
-from trainer.models.arguments import parameter_names, settle
+from trainer.errors import ModelError
+from trainer.models.arguments import parameters, settle
 from trainer.models.dropout import Dropout
 from trainer.seeding import Ambient, generator
+from trainer.targets import bound, imported
 
 
 @dataclass(frozen=True)
@@ -66,63 +67,45 @@ def flatten(numeric: torch.Tensor, categorical: torch.Tensor, cardinalities: Seq
     return torch.cat([numeric, *(each.to(numeric.dtype) for each in columns)], dim=1)
 
 
-def constructor_arguments(target: Callable[..., Any], shape: Shape) -> dict[str, Any]:
-    """What the data says about a model's size, as far as its constructor names it.
+def build_module(spec: Mapping[str, Any], shape: Shape, *, seed: int) -> tuple[nn.Module, dict[str, Any]]:
+    """Build the model a config describes; return it with the full specification that builds it again.
 
-    For a class whose forward takes one tensor, `input_dim` counts the one-hot columns too.
+    `spec` is a `_target_` and its arguments, as Hydra instantiates them, nested ones too. Raise ConfigError
+    when the target cannot be imported, ModelError when it is no nn.Module or its arguments do not fit; pass
+    on what the constructor itself raises.
     """
-    named = parameter_names(target)
-    flat = "cardinalities" not in named
+    spec = settle(spec)
+    named = parameters(imported("model", spec))
+    one_hot = "cardinalities" not in named  # such a class takes one tensor, which holds the categories too
     offered = {
-        "input_dim": shape.numeric + flat * sum(size - 1 for size in shape.cardinalities),
+        "input_dim": shape.numeric + one_hot * sum(size - 1 for size in shape.cardinalities),
         "output_dim": 1,
         "cardinalities": list(shape.cardinalities),
     }
-    return {name: value for name, value in offered.items() if name in named}
+    spec = {**spec, **{key: value for key, value in offered.items() if key in named and key not in spec}}
+    return construct(spec, seed=seed, shape=shape), spec
 
 
-def build(spec: Mapping[str, Any], shape: Shape, *, seed: int) -> tuple[nn.Module, dict[str, Any]]:
-    """Build the model a config describes, and the full specification that builds it again.
+def construct(spec: Mapping[str, Any], *, seed: int, shape: Shape | None = None) -> nn.Module:
+    """Build the module of a full specification and, with a shape, run two empty rows through it.
 
-    `spec` is a `_target_` and its arguments, as Hydra instantiates them, nested ones too. Weights come
-    from the run's own stream: by `generator` where the constructor takes one, else by a lent global
-    state. Raises ConfigError when the target cannot be imported, ModelError when it is no nn.Module or its
-    arguments do not fit; what the constructor itself raises is passed on.
+    Weights come from the run's own stream: by `generator` where the constructor names it, else by a lent
+    global state. Lazy layers take their size from the empty rows, and a wrong shape shows before training.
     """
-    spec = settle(spec)
-    stream = Ambient(seed, "init")
-    with stream.lent():
-        factory = import_factory(spec)
-        named = parameter_names(factory.func)
-        found = {k: v for k, v in constructor_arguments(factory.func, shape).items() if k not in spec}
-        drawn = {"generator": generator(seed, "init")} if "generator" in named else {}
-        module = factory(**found, **drawn)
+    with Ambient(seed, "init").lent():
+        factory = bound("model", spec)
+        drawn = {"generator": generator(seed, "init")} if "generator" in parameters(factory.func) else {}
+        module = factory(**drawn)
         if not isinstance(module, nn.Module):
             raise ModelError(
                 f"model._target_={spec['_target_']} gave {type(module).__name__}; allowed is a torch.nn.Module"
             )
-        _try_out(module, shape)
-    return module, {**spec, **found}
-
-
-def _try_out(module: nn.Module, shape: Shape) -> None:
-    """Run two empty rows through: lazy layers take their size, and a wrong shape shows before training."""
-    module.eval()
-    with torch.no_grad():
-        adapt(module, shape.cardinalities)(
-            torch.zeros(2, shape.numeric), torch.zeros(2, len(shape.cardinalities), dtype=torch.int64)
-        )
-
-
-def import_factory(spec: Mapping[str, Any]) -> Any:
-    """Import a specification's `_target_` and bind its arguments; nested targets are built already."""
-    from hydra.errors import InstantiationException
-    from hydra.utils import instantiate
-
-    try:
-        return instantiate(dict(spec), _partial_=True, _convert_="all")
-    except InstantiationException as error:
-        raise ConfigError(f"model._target_={spec.get('_target_')}: {error}") from error
+        if shape is not None:
+            codes = torch.zeros(2, len(shape.cardinalities), dtype=torch.int64)
+            module.eval()
+            with torch.no_grad():
+                adapt(module, shape.cardinalities)(torch.zeros(2, shape.numeric), codes)
+    return module
 
 
 def use_dropout_stream(module: nn.Module, stream: torch.Generator) -> None:

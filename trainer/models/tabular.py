@@ -1,15 +1,12 @@
-"""The two models of the box: a multi-layer perceptron and a logistic regression over table columns.
+"""Our two models over table columns: a multi-layer perceptron and a logistic regression.
 
 Both take the same batch, `forward(numeric, categorical)`: float features [N, F] and category codes
-[N, C]. They give logits [N]; `predict` gives probabilities. Weights and dropout draw from a generator
-when one is given. Unknown keyword arguments are accepted and ignored, because the logged parameters of a
-run hold the whole recipe flat (learning rate, batch size, ...), and `TabularClassifier(**run["params"])`
-must rebuild the model from them. Only a name that looks like a slip of one's own is refused.
+[N, C]. They return logits [N]; `predict` returns probabilities. Weights and dropout draw from a generator
+when one is given.
 """
 
 import math
-from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -18,14 +15,13 @@ from torch import nn
 
 from trainer.models.dropout import Dropout
 
-OWN_KEYWORDS = ("cardinalities", "embedding_dim", "generator")
-
 
 class TabularClassifier(nn.Module):
     """A multi-layer perceptron for tables: numeric features and embeddings through ReLU layers.
 
     `cardinalities` holds the number of codes of each categorical column; every code has a vector of
-    `embedding_dim` numbers. `hidden_dims` may be empty: then one linear layer is all there is.
+    `embedding_dim` numbers. An empty `hidden_dims` gives a single linear layer. The other parameters of a
+    run, such as `learning_rate`, are accepted and ignored.
     """
 
     def __init__(
@@ -41,7 +37,9 @@ class TabularClassifier(nn.Module):
         **recipe: Any,
     ) -> None:
         super().__init__()
-        _refuse_typos(recipe, ("input_dim", "hidden_dims", "dropout", "output_dim", *OWN_KEYWORDS))
+        # A run's parameters hold its whole recipe, and `TabularClassifier(**params)` takes them as they are.
+        if recipe and "learning_rate" not in recipe:
+            raise TypeError(f"TabularClassifier has no argument {', '.join(map(repr, recipe))}")
         self.embeddings = Embeddings(cardinalities, embedding_dim, generator=generator)
         width = input_dim + len(cardinalities) * embedding_dim
         layers: list[nn.Module] = []
@@ -70,10 +68,8 @@ class LogisticRegression(nn.Module):
         *,
         cardinalities: Sequence[int] = (),
         generator: torch.Generator | None = None,
-        **recipe: Any,
     ) -> None:
         super().__init__()
-        _refuse_typos(recipe, ("input_dim", *OWN_KEYWORDS))
         self.linear = _linear(input_dim, 1, generator)
         self.weights = Embeddings(cardinalities, 1, generator=generator)
 
@@ -110,12 +106,6 @@ class Embeddings(nn.Module):
         """Look up the vectors of every column."""
         vectors: torch.Tensor = self.table(categorical + self.offsets)
         return vectors
-
-
-def _refuse_typos(recipe: Iterable[str], own: Sequence[str]) -> None:
-    for name in recipe:
-        for meant in get_close_matches(name, own, n=1, cutoff=0.85):
-            raise TypeError(f"unknown argument {name!r}; did you mean {meant!r}?")
 
 
 class _Linear(nn.Linear):
