@@ -121,9 +121,10 @@ def _fields_problems(
 def _joint_problems(config: Mapping[str, Any]) -> Iterator[str]:
     """What only several keys together can get wrong; asked for once each is sound by itself."""
     objective, data, optimizer = config["objective"], config["data"], config["optimizer"]
-    improves = LOGGED_PER_EPOCH[objective["metric"]]
-    if objective["mode"] != improves:
-        yield f"objective.mode={objective['mode']}: {objective['metric']} is better when it is {'smaller' if improves == 'min' else 'larger'}; use objective.mode={improves}"
+    metric, mode = objective["metric"], objective.get("mode")
+    improves = LOGGED_PER_EPOCH[metric]
+    if mode not in (None, improves):
+        yield f"objective.mode={mode}: {metric} is better when it is {'smaller' if improves == 'min' else 'larger'}; use objective.mode={improves} or leave it out"
     val, test = data.get("val_fraction"), data.get("test_fraction")
     if isinstance(val, float) and isinstance(test, float) and not data.get("test_path") and val + test >= 1:
         yield f"data.val_fraction={val} and data.test_fraction={test} leave no rows to train on; allowed is a sum below 1"

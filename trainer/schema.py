@@ -172,7 +172,7 @@ class ObjectiveSection:
     metric: Annotated[
         str, Limits(choices=tuple(LOGGED_PER_EPOCH), wanted="a metric that is logged per epoch:")
     ]
-    mode: Annotated[str, Limits(choices=("max", "min"))]
+    mode: Annotated[str | None, Limits(choices=("max", "min"), optional=True)]  # null: as the metric improves
     at: Annotated[str, Limits(choices=("best", "last"))]
 
 

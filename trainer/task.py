@@ -23,6 +23,7 @@ from trainer.models.arguments import settle
 from trainer.models.network import adapt, build_module
 from trainer.optim import build_optimizer, build_scheduler
 from trainer.saved_model import save_model
+from trainer.schema import LOGGED_PER_EPOCH
 from trainer.scoring import evaluate
 
 logger = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ def train(cfg: DictConfig) -> float:
     check(cfg)
     config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
     config["model"] = settle(config["model"])
+    config["objective"]["mode"] = LOGGED_PER_EPOCH[config["objective"]["metric"]]
     device = resolve(config["device"])
     data = load(config["data"])
     facts = data.describe()

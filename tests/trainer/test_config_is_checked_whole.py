@@ -41,6 +41,7 @@ def test_the_default_config_is_sound(composed: Compose) -> None:
         ("data.test_fraction=0.9", r"leave no rows to train on; allowed is a sum below 1"),
         ("data.numeric_transform=log", r"allowed is one of standard, quantile, bins"),
         ("data.dataset='../x'", r"data\.dataset=\.\./x: allowed is a name of letters"),
+        ("objective.mode=up", r"objective\.mode=up: allowed is one of max, min or null"),
         ("device=tpu", r"device=tpu: allowed is auto, cpu, cuda or cuda:N"),
         ("device=cuda:x", r"device=cuda:x: allowed is auto, cpu, cuda or cuda:N"),
         ("device=mps", r"device=mps: allowed is auto, cpu, cuda or cuda:N"),
@@ -118,7 +119,14 @@ def test_a_metric_that_no_job_logs_lists_the_ones_logged(composed: Compose) -> N
 
 def test_a_mode_that_prefers_the_worse_model_is_refused(composed: Compose) -> None:
     with pytest.raises(ConfigError, match=r"val_loss is better when it is smaller; use objective\.mode=min"):
-        check(composed("objective.metric=val_loss"))
+        check(composed("objective.metric=val_loss", "++objective.mode=max"))
+
+
+@pytest.mark.parametrize("mode", [{}, {"mode": None}, {"mode": "min"}])
+def test_the_mode_may_be_left_to_the_metric(composed: Compose, mode: dict[str, str | None]) -> None:
+    cfg = composed()
+    cfg.objective = {"metric": "val_loss", "at": "best", **mode}
+    check(cfg)
 
 
 def test_all_problems_are_told_at_once(composed: Compose) -> None:

@@ -176,6 +176,12 @@ def test_every_other_choice_trains(composed: Compose, store: Path, choice: str) 
     assert only_run(store)["status"] == "completed"
 
 
+def test_without_a_mode_the_objective_improves_as_its_metric_does(quick: DictConfig, store: Path) -> None:
+    quick.objective = {"metric": "val_loss", "at": "best"}
+    value = train(quick)
+    assert value == min(each["value"] for each in only_run(store)["metrics"]["val_loss"])
+
+
 @pytest.mark.slow
 @pytest.mark.needs_data
 def test_census_income_reaches_its_mark_on_every_seed(
