@@ -1,4 +1,4 @@
-"""Trains one tabular model from one config; the public names load torch only when first used."""
+"""Trains a tabular model from a config. The public names load torch when first used."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

@@ -1,6 +1,6 @@
-"""The Hydra application: composes a config, checks it, hands it to the task.
+"""The Hydra application: composes a config, checks it and trains.
 
-Kept light: torch is loaded by the task, so the parent of a sweep, ``--help`` and a refused config never wait for it.
+Only the task loads torch, so the parent of a sweep, ``--help`` and a refused config do not wait for it.
 """
 
 import contextlib
@@ -21,14 +21,12 @@ from tracking import TrackingError
 from trainer.config import check
 from trainer.errors import ConfigError, TrainerError
 
-INTERRUPTED = 130  # what a shell reports for a command ended by Ctrl-C
-
-
+INTERRUPTED = 130  # the exit code that shells report after Ctrl-C
 PATHS = ("paths.experiments", "data.path", "data.test_path")
 
 
 def run(cfg: DictConfig) -> float:
-    """Check one composed config and train it; return the objective."""
+    """Check one composed config, train it, and return the objective."""
     if HydraConfig.get().job.chdir:
         _anchor(cfg)
     try:
@@ -36,7 +34,7 @@ def run(cfg: DictConfig) -> float:
             raise ConfigError("sweep.dry_run=true: is for sweeps; add -m, or leave it out to train")
         check(cfg)
     except ConfigError:
-        _leave_no_folder()
+        _remove_output_folder()
         raise
     from trainer.task import train
 
@@ -44,32 +42,32 @@ def run(cfg: DictConfig) -> float:
 
 
 def main() -> None:
-    """Be the command ``python -m trainer``: one run, or with ``-m`` a sweep.
+    """Run the command ``python -m trainer``: one run, or with ``-m`` a sweep.
 
-    Exits with 0, with 1 after one clear message, with 2 for wrong usage, and with 130 after Ctrl-C.
-    Errors of ours, of the config and of the file system are one message (HYDRA_FULL_ERROR=1 shows where
-    they came from); any other error shows its traceback.
+    Exits with 0, with 1 after an error, with 2 for wrong usage, and with 130 after Ctrl-C. Errors of the
+    trainer, the config and the file system are one message (HYDRA_FULL_ERROR=1 shows the traceback); any
+    other error shows its traceback.
     """
-    # Hydra would print errors itself, with advice that does not fit ours; this makes it raise them.
+    # Hydra prints errors with advice that does not fit here; with this setting it raises them.
     chosen = os.environ.get("HYDRA_FULL_ERROR")
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
         hydra.main(config_path="pkg://conf", config_name="config", **_version_base())(run)()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:  # whoever read the output, such as head, has had enough
+    except BrokenPipeError:  # the reader of the output, such as head, has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except (TrainerError, TrackingError, HydraException, OmegaConfBaseException, OSError) as error:
         if chosen == "1":
             raise
-        _say(f"error: {explain(error)}\n")
-        # A sweep that was stopped by a signal says so in its exit code.
+        _print_error(f"error: {explain(error)}\n")
+        # A sweep that a signal stopped has an exit code of its own.
         sys.exit(getattr(error, "exit_code", 1))
 
 
-def _say(text: str) -> None:
-    """Write to stderr; where that is a terminal that was closed, nobody hears it."""
+def _print_error(text: str) -> None:
+    """Write to stderr, unless that is a terminal that was closed."""
     try:
         sys.stderr.write(text)
         sys.stderr.flush()
@@ -77,8 +75,8 @@ def _say(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
-def _leave_no_folder() -> None:
-    """Take back what Hydra wrote for a single run that was refused: its copies of the config and an empty log."""
+def _remove_output_folder() -> None:
+    """Remove what Hydra wrote for a single run that was refused: copies of the config and an empty log."""
     hydra_config = HydraConfig.get()
     if hydra_config.mode != RunMode.RUN or hydra_config.output_subdir is None:
         return
@@ -95,7 +93,7 @@ def _leave_no_folder() -> None:
 
 
 def _anchor(cfg: DictConfig) -> None:
-    """Make relative paths mean what they meant where the command was given, before Hydra changed the folder."""
+    """Resolve relative paths against the folder of the command, before Hydra changed it."""
     for key in PATHS:
         path = OmegaConf.select(cfg, key)
         if path is not None:
@@ -103,12 +101,12 @@ def _anchor(cfg: DictConfig) -> None:
 
 
 def _version_base() -> dict[str, Any]:
-    """Hydra 1.3 warns when ``version_base`` is missing, 1.4 when it is given."""
+    """Return the argument `version_base`, without which Hydra 1.3 warns and with which Hydra 1.4 warns."""
     return {"version_base": "1.3"} if hydra.__version__.startswith("1.3") else {}
 
 
 def explain(error: BaseException) -> str:
-    """Write an error of the config for a reader: what was given, why it was refused, what is allowed."""
+    """Return the message of an error: what was given, why it was refused, and what is allowed."""
     cause = error.__cause__
     if isinstance(error, OSError) and not isinstance(error, HydraException):
         return f"{error}; if that is in the store, choose a paths.experiments that can be written"

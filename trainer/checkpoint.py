@@ -1,8 +1,8 @@
-"""What the training loop needs to go on where it was: captured after an epoch, kept in a file, loaded again.
+"""Checkpoints: the state of a training after an epoch, saved to a file and loaded by a later attempt.
 
-The one idea: a training is its parts (weights, optimizer, scheduler, random streams, the watch over the best
-epoch) and the metrics logged so far. All of them are put back, so a training that was cut off gives the same
-numbers to the last digit as one that was not. The file holds plain values and tensors, and is loaded as such.
+The state is that of all parts (weights, optimizer, scheduler, random streams, best epoch) and the metrics
+logged so far. A training that continues from it gives the same numbers to the last digit as one that was
+never interrupted. The file holds plain values and tensors, and is loaded as such.
 """
 
 import contextlib
@@ -24,17 +24,17 @@ CHECKPOINT, FORMAT = "checkpoint.pt", 1
 
 
 class Stateful(Protocol):
-    """What has a state of its own to give and to take back, as torch's modules and optimizers do."""
+    """An object with a state to save and load, as torch's modules and optimizers."""
 
     def state_dict(self) -> Any:
-        """Give the state as plain values and tensors."""
+        """Return the state as plain values and tensors."""
 
     def load_state_dict(self, state: Any, /) -> Any:
-        """Take a state that `state_dict` gave."""
+        """Load a state that `state_dict` returned."""
 
 
 class State:
-    """A training as it stands after an epoch; `history` holds the metrics of each epoch."""
+    """A training after an epoch; `history` holds the metrics of each epoch."""
 
     def __init__(self, parts: Mapping[str, Stateful | None], streams: Mapping[str, torch.Generator]) -> None:
         self._parts = {name: part for name, part in parts.items() if part is not None}
@@ -43,11 +43,11 @@ class State:
 
     @property
     def epoch(self) -> int:
-        """The epochs done."""
+        """The number of epochs done."""
         return len(self.history)
 
     def capture(self) -> dict[str, Any]:
-        """Copy the state as it is now; what is trained later does not change the copy."""
+        """Return a copy of the state, which later training does not change."""
         return {
             "history": [dict(metrics) for metrics in self.history],
             "parts": {name: copy.deepcopy(part.state_dict()) for name, part in self._parts.items()},
@@ -55,9 +55,9 @@ class State:
         }
 
     def load(self, captured: Mapping[str, Any]) -> None:
-        """Become what was captured, and leave that as it is; raises whatever a part raises that cannot take its state."""
+        """Load a captured state, which stays unchanged; raise what a part raises whose state does not fit."""
         for name, part in self._parts.items():
-            # A copy: an optimizer keeps the tensors that it is given, and goes on training with them.
+            # A copy, because an optimizer keeps the tensors it gets and changes them while training.
             part.load_state_dict(copy.deepcopy(captured["parts"][name]))
         for name, stream in self._streams.items():
             stream.set_state(captured["streams"][name])
@@ -65,9 +65,9 @@ class State:
 
 
 class Checkpoints:
-    """Keeps a training in `folder`, and finds what an earlier attempt kept in one of the `earlier` folders.
+    """The checkpoint of a run in `folder`, and those of earlier attempts in the `earlier` folders.
 
-    A checkpoint is of use to the same `recipe` alone. With `every_s` None nothing is kept.
+    Only a checkpoint of the same `recipe` is loaded. With `every_s` None no checkpoint is written.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Checkpoints:
         self._unsaved: dict[str, Any] | None = None
 
     def restore(self, state: State) -> None:
-        """Load the newest checkpoint that is whole and of this recipe; without one, leave the state as it is."""
+        """Load the newest checkpoint that is readable and of this recipe; without one, leave the state as it is."""
         for file in reversed(self._earlier):
             captured = self._read(file)
             if captured is None:
@@ -96,16 +96,16 @@ class Checkpoints:
             before = state.capture()
             try:
                 state.load(captured)
-            except Exception as error:  # noqa: BLE001 - a model of anybody's, with whatever it raises
-                logger.warning("%s does not fit, starting anew: %s", file, error)
+            except Exception as error:  # noqa: BLE001 - a user's model may raise anything
+                logger.warning("%s does not fit, training starts again: %s", file, error)
                 state.load(before)
             else:
-                logger.info("going on after epoch %d from %s", state.epoch, file)
-                self._unsaved = captured  # so that this attempt's own folder has it too when it is stopped
+                logger.info("continuing after epoch %d from %s", state.epoch, file)
+                self._unsaved = captured  # written to this attempt's folder, too, if it is stopped
                 return
 
     def keep(self, state: State) -> None:
-        """Take note of an epoch's end; written when `every_s` have passed since it was written last."""
+        """Capture the state, and write it when `every_s` have passed since the last write."""
         if self._every_s is None:
             return
         self._unsaved = state.capture()
@@ -114,7 +114,7 @@ class Checkpoints:
 
     @contextlib.contextmanager
     def saved_when_stopped(self) -> Iterator[None]:
-        """Write the last epoch's state when the block is left by Ctrl-C or SIGTERM."""
+        """Write the last epoch's state when Ctrl-C or SIGTERM ends the block."""
         try:
             yield
         except (KeyboardInterrupt, SystemExit):
@@ -123,7 +123,7 @@ class Checkpoints:
             raise
 
     def remove(self) -> None:
-        """Remove the checkpoints, own and earlier ones: the training is done."""
+        """Remove the checkpoints of this and earlier attempts."""
         for file in (self._file, *self._earlier):
             with contextlib.suppress(OSError):
                 file.unlink(missing_ok=True)
@@ -142,10 +142,10 @@ class Checkpoints:
         try:
             content: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
             made_for, version = content["recipe"], content["format"]
-        except Exception as error:  # noqa: BLE001 - torch raises whatever the damaged bytes provoke
-            logger.warning("%s is damaged, starting anew: %s", file, error)
+        except Exception as error:  # noqa: BLE001 - damaged bytes make torch raise anything
+            logger.warning("%s is damaged, training starts again: %s", file, error)
             return None
         if (made_for, version) != (self._recipe, FORMAT):
-            logger.warning("%s is of another config, starting anew", file)
+            logger.warning("%s is of another config, training starts again", file)
             return None
         return content

@@ -1,13 +1,14 @@
 """Checks a whole composed config before anything is loaded or trained.
 
-The one idea: all problems are found in one go and told together, each as `section.key=value` with what is
-allowed, so that a sweep of a thousand jobs refuses a typo before its first job starts. Costs about a
-millisecond and imports neither torch nor pandas. The schemas are in `trainer.schema`.
+All problems are found in one pass, each as `section.key=value` with what is allowed, so that a sweep of a
+thousand jobs refuses a typo before its first job starts. Costs about a millisecond and imports neither
+torch nor pandas. The schemas are in `trainer.schema`.
 """
 
 import functools
 import importlib.util
 import math
+import operator
 import re
 import sys
 import types
@@ -24,13 +25,19 @@ from trainer.errors import ConfigError, did_you_mean
 from trainer.schema import FREE, LOGGED_PER_EPOCH, MODEL_KEYS, SECTIONS, TARGETS, Limits, Root
 
 _WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
+_COMPARISONS: dict[str, tuple[str, Callable[[Any, Any], bool]]] = {
+    "ge": (">=", operator.ge),
+    "gt": (">", operator.gt),
+    "le": ("<=", operator.le),
+    "lt": ("<", operator.lt),
+}
 
 
 def check(cfg: DictConfig | Mapping[str, Any]) -> None:
-    """Raise ConfigError that lists every problem of a composed config; give nothing when it is sound.
+    """Raise ConfigError that lists every problem of a composed config.
 
     Checks keys, types, limits, what must fit together, and that the files of `data` exist and have the
-    columns they are asked for. The sections of other packages are only checked to be mappings.
+    columns the config names. The sections of other packages are only checked to be mappings.
     """
     try:
         plain: Any = OmegaConf.to_container(cfg, resolve=True) if OmegaConf.is_config(cfg) else cfg
@@ -42,60 +49,53 @@ def check(cfg: DictConfig | Mapping[str, Any]) -> None:
 
 
 def problems(config: Mapping[str, Any]) -> Iterator[str]:
-    """Give every problem of a plain config, one line each."""
+    """Yield every problem of a plain config, one line each."""
     sections = (*TARGETS, *SECTIONS, *FREE)
     root = {key: value for key, value in config.items() if key not in sections}
     yield from _fields_problems(Root, root, "", also=sections)
-    sound = True
-    for name in sections:
-        section = config.get(name)
-        if not isinstance(section, Mapping):
-            missing = name not in config
-            yield (
-                f"section {name} is missing"
-                if missing
-                else f"{name}={section!r}: allowed is a section of keys"
-            )
-            sound = False
-            continue
-        for problem in _section_problems(name, section):
-            sound = False
-            yield problem
-    if sound:
-        yield from _joint_problems(config)
+    # What must fit together is checked only once each key is sound by itself.
+    yield from [each for name in sections for each in _section_problems(name, config)] or _joint_problems(
+        config
+    )
 
 
-def _section_problems(name: str, section: Mapping[str, Any]) -> Iterator[str]:
-    if name in FREE:
-        return
-    if name in SECTIONS:
+def _section_problems(name: str, config: Mapping[str, Any]) -> Iterator[str]:
+    section = config.get(name)
+    if name not in config:
+        yield f"section {name} is missing"
+    elif not isinstance(section, Mapping):
+        yield f"{name}={section!r}: allowed is a section of keys"
+    elif name in SECTIONS:
         yield from _fields_problems(SECTIONS[name], section, name)
-        return
-    known, target = TARGETS[name], section.get("_target_")
-    rest = {key: value for key, value in section.items() if key != "_target_"}
+    elif name in TARGETS:
+        yield from _target_problems(name, section, TARGETS[name])
+
+
+def _target_problems(name: str, section: Mapping[str, Any], known: Mapping[str, type]) -> Iterator[str]:
+    target: Any = section.get("_target_")
     if target in known:
-        if name == "model":  # with `model._target_` alone changed, the other model's keys are still there
-            rest = {key: rest[key] for key in rest if key not in MODEL_KEYS or key in _schema(known[target])}
+        keys = _schema(known[target])
+        # With `model._target_` alone changed, the keys of the other model are still in the section.
+        left = {"_target_", *(MODEL_KEYS if name == "model" else ())} - {*keys}
+        rest = {key: value for key, value in section.items() if key not in left}
         yield from _fields_problems(known[target], rest, name)
     elif not isinstance(target, str) or "." not in target:
         yield f"{name}._target_={target!r}: allowed is the dotted name of a class, such as {next(iter(known))}"
     elif target.startswith("trainer."):
         yield f"{name}._target_={target}: there is no such class{did_you_mean(target, known)}; ours are {', '.join(known)}"
     else:
-        yield from _import_problems(name, target)
+        if not _is_installed(package := target.partition(".")[0]):
+            yield f"{name}._target_={target}: there is no module {package!r}; install it or put it in the current folder"
         if name == "data" and "dataset" not in section:
             yield "data.dataset is missing: a name for the data set is needed"
 
 
-def _import_problems(name: str, target: str) -> Iterator[str]:
-    """Whether the outermost package of a class is there; more cannot be known without importing it."""
-    package = target.partition(".")[0]
+def _is_installed(package: str) -> bool:
+    """Whether a package can be found; a class in it cannot be checked without importing it."""
     try:
-        found = package in sys.modules or importlib.util.find_spec(package) is not None
+        return package in sys.modules or importlib.util.find_spec(package) is not None
     except ValueError:
-        found = False
-    if not found:
-        yield f"{name}._target_={target}: there is no module {package!r}; it must be installed or lie in the current folder"
+        return False
 
 
 def _fields_problems(
@@ -109,17 +109,16 @@ def _fields_problems(
             yield f"unknown key {dot}{key}={value!r}{_suggest(str(key), (*known, *also), dot)}; allowed: {allowed}"
         elif value == "???":
             yield f"{dot}{key} is missing: set {dot}{key}=..."
-        else:
-            kind, limits, _ = known[key]
-            if not _fits(value, kind, limits):
-                yield f"{dot}{key}={_show(value)}: allowed is {_describe(kind, limits)}"
-    for key, (_, _, required) in known.items():
-        if required and key not in section:
+        elif not _fits(value, *known[key]):
+            shown = value if isinstance(value, str) and value else repr(value)
+            yield f"{dot}{key}={shown}: allowed is {_describe(*known[key])}"
+    for key, (_, limits) in known.items():
+        if key not in section and not limits.optional:
             yield f"{dot}{key} is missing"
 
 
 def _joint_problems(config: Mapping[str, Any]) -> Iterator[str]:
-    """What only several keys together can get wrong; asked for once each is sound by itself."""
+    """Yield what only several keys together can get wrong."""
     objective, data, optimizer = config["objective"], config["data"], config["optimizer"]
     metric, mode = objective["metric"], objective.get("mode")
     improves = LOGGED_PER_EPOCH[metric]
@@ -135,7 +134,7 @@ def _joint_problems(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _name_problems(tracking: Mapping[str, Any], promotion: Mapping[str, Any]) -> Iterator[str]:
-    """What the tracker would refuse to file a run under, and the registry a model."""
+    """Yield the names that the tracker or the registry would refuse."""
     asked: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
         (check_label, ("tracking.experiment_name", tracking["experiment_name"]))
     ]
@@ -152,13 +151,12 @@ def _name_problems(tracking: Mapping[str, Any], promotion: Mapping[str, Any]) ->
 
 
 @functools.cache
-def _schema(schema: type) -> dict[str, tuple[Any, Limits, bool]]:
-    """A schema's keys: type, limits, and whether it must be there."""
-    known = {}
-    for name, hint in get_type_hints(schema, include_extras=True).items():
-        kind, limits = get_args(hint) if get_origin(hint) is Annotated else (hint, Limits())
-        known[name] = (kind, limits, not limits.optional)
-    return known
+def _schema(schema: type) -> dict[str, tuple[Any, Limits]]:
+    """Return the type and the limits of each key of a schema."""
+    hints = get_type_hints(schema, include_extras=True).items()
+    return {
+        name: get_args(hint) if get_origin(hint) is Annotated else (hint, Limits()) for name, hint in hints
+    }
 
 
 def _fits(value: Any, kind: Any, limits: Limits) -> bool:
@@ -176,11 +174,9 @@ def _fits(value: Any, kind: Any, limits: Limits) -> bool:
         return True
     if kind is type(None):
         return value is None
-    if isinstance(value, bool) or kind is bool:
+    if isinstance(value, bool) or kind is bool:  # a bool is an int to isinstance
         return kind is bool and isinstance(value, bool)
-    if not isinstance(value, (int, float) if kind is float else kind):
-        return False
-    return _within(value, limits)
+    return isinstance(value, (int, float) if kind is float else kind) and _within(value, limits)
 
 
 def _within(value: Any, limits: Limits) -> bool:
@@ -188,17 +184,17 @@ def _within(value: Any, limits: Limits) -> bool:
         return value in limits.choices
     if isinstance(value, str):
         return limits.pattern is None or re.fullmatch(limits.pattern, value, re.DOTALL) is not None
-    return (
-        math.isfinite(value)
-        and (limits.ge is None or value >= limits.ge)
-        and (limits.gt is None or value > limits.gt)
-        and (limits.le is None or value <= limits.le)
-        and (limits.lt is None or value < limits.lt)
-    )
+    return math.isfinite(value) and all(holds(value, bound) for _, holds, bound in _bounds(limits))
+
+
+def _bounds(limits: Limits) -> Iterator[tuple[str, Callable[[Any, Any], bool], float]]:
+    for name, (sign, holds) in _COMPARISONS.items():
+        if (bound := getattr(limits, name)) is not None:
+            yield sign, holds, bound
 
 
 def _describe(kind: Any, limits: Limits) -> str:
-    """Say in words what a key may hold."""
+    """Return in words what a key may hold."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
         return " or ".join(
@@ -213,28 +209,22 @@ def _describe(kind: Any, limits: Limits) -> str:
         return f"{limits.wanted or 'one of'} " + ", ".join(map(str, limits.choices))
     if limits.wanted:
         return limits.wanted
-    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
-    bounds = [
-        f"{sign} {getattr(limits, name)}" for name, sign in signs.items() if getattr(limits, name) is not None
-    ]
-    return " ".join([_WORDS[kind], " and ".join(bounds)]).strip()
+    bounds = " and ".join(f"{sign} {bound}" for sign, _, bound in _bounds(limits))
+    return f"{_WORDS[kind]} {bounds}".strip()
 
 
 def _suggest(key: str, known: tuple[str, ...], dot: str) -> str:
-    """Name the key that was probably meant, here or in another section."""
+    """Name the key that was probably meant, in this section or in another one."""
     if near := did_you_mean(key, known, f"{dot}{{}}".format):
         return near
+    schemas = {
+        **{name: (schema,) for name, schema in SECTIONS.items()},
+        **{n: t.values() for n, t in TARGETS.items()},
+    }
     everywhere = {
         leaf: f"{name}.{leaf}"
-        for name, schemas in [
-            *((n, (s,)) for n, s in SECTIONS.items()),
-            *((n, tuple(t.values())) for n, t in TARGETS.items()),
-        ]
-        for schema in schemas
+        for name, each in schemas.items()
+        for schema in each
         for leaf in _schema(schema)
     }
     return did_you_mean(key, everywhere, everywhere.__getitem__)
-
-
-def _show(value: Any) -> str:
-    return value if isinstance(value, str) and value else repr(value)

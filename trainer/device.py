@@ -1,4 +1,4 @@
-"""What a run computes on: the device of that name, and how many CPU threads."""
+"""The device of a run and its number of CPU threads."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,9 +9,9 @@ from trainer.errors import ConfigError
 
 
 def resolve(name: str) -> torch.device:
-    """Turn `auto`, `cpu`, `cuda` or `cuda:N` into a device; `auto` takes the first visible GPU, if any.
+    """Return the device that `auto`, `cpu`, `cuda` or `cuda:N` names; `auto` takes the first visible GPU, if any.
 
-    Raises ConfigError when the machine does not have what was asked for.
+    Raise ConfigError when the machine has no such device.
     """
     available = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if name == "auto":
@@ -28,10 +28,10 @@ def resolve(name: str) -> torch.device:
 
 @contextmanager
 def cpu_threads(count: int | None) -> Iterator[None]:
-    """Compute on this many CPU threads inside the block; None leaves them as they are.
+    """Compute on this many CPU threads inside the block; None keeps the current number.
 
-    Several threads sum in another order than one, which shows in the last digits. On one thread the
-    numbers do not depend on how many a job was given.
+    Several threads sum in another order than one, which changes the last digits. On one thread the numbers
+    do not depend on the threads a job has.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(count or before)

@@ -1,13 +1,13 @@
-"""Everything the trainer raises on purpose, as one tree.
+"""The errors of the trainer, as one tree.
 
 TrainerError
- |- ConfigError    (also ValueError)       a key, a type or a value that cannot work
- |- DataError      (also ValueError)       a data set that cannot be trained on
- |- ModelError     (also TypeError)        a model that does not fit the data it is given
- |- DivergedError  (also ArithmeticError)  a loss that stopped being a finite number
- `- LoadError      (also ValueError)       a saved model that cannot, or must not, be rebuilt
+ |- ConfigError    (also ValueError)       a wrong key, type or value in the config
+ |- DataError      (also ValueError)       a data set that cannot be read or trained on
+ |- ModelError     (also TypeError)        a model that cannot be built, or does not fit the data
+ |- DivergedError  (also ArithmeticError)  a loss that is no longer a finite number
+ `- LoadError      (also ValueError)       a saved model that is incomplete or not allowed
 
-Catch TrainerError for all of them; each message names the value and what is allowed.
+Catch TrainerError for all of them. Each message names the value and what is allowed.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,11 +15,11 @@ from difflib import get_close_matches
 
 
 class TrainerError(Exception):
-    """Base of every error the trainer raises on purpose."""
+    """Base of all errors of the trainer."""
 
 
 class ConfigError(TrainerError, ValueError):
-    """A configuration key, type or value that cannot work; lists every problem found."""
+    """A wrong key, type or value in the config; the message lists every problem found."""
 
 
 class DataError(TrainerError, ValueError):

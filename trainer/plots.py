@@ -1,6 +1,6 @@
-"""Three pictures of a run: its learning curves, its ROC curve and its calibration.
+"""Three plots of a run: its learning curves, its ROC curve and its calibration.
 
-Drawn with matplotlib's object interface on the Agg canvas: no window, no global state.
+They use matplotlib's object interface on the Agg canvas, without a window and without global state.
 """
 
 from collections.abc import Sequence
@@ -20,22 +20,16 @@ _CALIBRATION_BINS = 10
 
 
 def draw(folder: Path, history: Sequence[dict[str, float]], best_epoch: int, scores: Scores) -> list[Path]:
-    """Draw curves.png, roc.png and calibration.png into a folder, which is made; gives their paths."""
+    """Write curves.png, roc.png and calibration.png into a new folder, and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    figures = {
-        "curves": curves(history, best_epoch),
-        "roc": roc(scores),
-        "calibration": calibration(scores),
-    }
-    paths = []
+    figures = {"curves": curves(history, best_epoch), "roc": roc(scores), "calibration": calibration(scores)}
     for name, figure in figures.items():
-        paths.append(folder / f"{name}.png")
-        figure.savefig(paths[-1], dpi=110)
-    return paths
+        figure.savefig(folder / f"{name}.png", dpi=110)
+    return [folder / f"{name}.png" for name in figures]
 
 
 def curves(history: Sequence[dict[str, float]], best_epoch: int) -> "Figure":
-    """Loss, accuracy and AUC by epoch, training and validation, with the best epoch marked."""
+    """Plot loss, accuracy and AUC by epoch for training and validation, with the best epoch marked."""
     from matplotlib.ticker import MaxNLocator
 
     figure, panels = _figure(columns=3, width=10.5)
@@ -54,7 +48,7 @@ def curves(history: Sequence[dict[str, float]], best_epoch: int) -> "Figure":
 
 
 def roc(scores: Scores) -> "Figure":
-    """The ROC curve on the test split."""
+    """Plot the ROC curve on the test split."""
     from sklearn.metrics import roc_curve
 
     figure, (axes,) = _figure(columns=1, width=4.4, height=4.2)
@@ -73,16 +67,15 @@ def roc(scores: Scores) -> "Figure":
 
 
 def calibration(scores: Scores) -> "Figure":
-    """Predicted against observed frequency on the test split, in bins of equally many rows.
+    """Plot predicted against observed frequency on the test split, in bins of equally many rows.
 
-    The axes show the range of the bins, each its own, so that narrow predictions are not one heap.
+    Each axis shows the range of the bins alone, so that predictions in a narrow range stay apart.
     """
     figure, (axes,) = _figure(columns=1, width=4.4, height=4.2)
     bins = quantile_bins(scores.probabilities)
     predicted = np.array([scores.probabilities[each].mean() for each in bins])
     observed = np.array([scores.target[each].mean() for each in bins])
     low, high = wilson(observed, np.array([len(each) for each in bins]))
-    across, up = _reach(predicted), _reach(np.concatenate([low, high]))
     axes.axline((0, 0), slope=1, color=QUIET, linewidth=1, linestyle="--", label="perfect")
     axes.errorbar(
         predicted, observed, yerr=[observed - low, high - observed], color=VAL, marker="o", markersize=4,
@@ -92,32 +85,32 @@ def calibration(scores: Scores) -> "Figure":
         title="Calibration, test split",
         xlabel="predicted probability, in bins of equally many rows",
         ylabel="observed frequency",
-        xlim=across,
-        ylim=up,
+        xlim=_limits(predicted),
+        ylim=_limits(np.concatenate([low, high])),
     )
     figure.legend(frameon=False, loc="outside lower center", ncols=2)
     return figure
 
 
 def quantile_bins(values: Array) -> list[Array]:
-    """Row numbers in up to ten bins of about equally many rows; equal values share a bin."""
+    """Return the row numbers of up to ten bins of about equally many rows; equal values share a bin."""
     edges = np.unique(np.quantile(values, np.linspace(0, 1, _CALIBRATION_BINS + 1)))
     place = np.searchsorted(edges[1:-1], values, side="right")
     return [rows for each in range(len(edges)) if len(rows := np.flatnonzero(place == each))]
 
 
 def wilson(share: Array, rows: Array) -> tuple[Array, Array]:
-    """Wilson's 95% interval of an observed share, which has a width also at 0 and 1."""
+    """Return Wilson's 95% interval of an observed share, which has a width at 0 and 1, too."""
     z = 1.96
     centre = (share + z**2 / (2 * rows)) / (1 + z**2 / rows)
     half = z * np.sqrt(share * (1 - share) / rows + z**2 / (4 * rows**2)) / (1 + z**2 / rows)
     return np.minimum(centre - half, share), np.maximum(centre + half, share)
 
 
-def _reach(values: Array) -> tuple[float, float]:
-    """The limits of an axis that shows these values with some air around."""
-    air = 0.06 * float(np.ptp(values)) or 0.05
-    return float(values.min()) - air, float(values.max()) + air
+def _limits(values: Array) -> tuple[float, float]:
+    """Return the limits of an axis that shows these values with a margin."""
+    margin = 0.06 * float(np.ptp(values)) or 0.05
+    return float(values.min()) - margin, float(values.max()) + margin
 
 
 def _figure(*, columns: int, width: float, height: float = 3.2) -> "tuple[Figure, Sequence[Axes | Any]]":

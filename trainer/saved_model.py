@@ -1,8 +1,8 @@
-"""Saves a trained model so that it can be loaded anywhere, and loads it without running what it finds.
+"""Saves a trained model and loads it again, without running code that the saved files bring.
 
-The one idea: `model_best.pt` is a plain state dict, loadable with weights only, and everything else lies
-beside it as JSON in `model.json`: the class and its arguments, the fitted preprocessing, and the data
-section of the config. A class is imported only from an allow-list of packages, nested ones too.
+`model_best.pt` is a plain state dict that loads with weights only. `model.json` holds everything else: the
+class and its arguments, the fitted preprocessing, and the data section of the config. Classes, nested ones
+too, are imported only from an allow-list of packages.
 """
 
 import json
@@ -33,28 +33,30 @@ ALLOWED = ("trainer", "torch.nn")
 
 @dataclass(frozen=True)
 class Predictor:
-    """A loaded model with its preprocessing: rows in, probabilities out."""
+    """A loaded model with its preprocessing."""
 
     model: nn.Module
     encoder: Encoder = field(repr=False)
     data: Mapping[str, Any]  # the data section of the config it was trained with
     fingerprint: str
-    found_at: Mapping[str, str] = field(default_factory=dict)  # absolute paths of its files then, by key
+    found_at: Mapping[str, str] = field(
+        default_factory=dict
+    )  # absolute paths of the files at training time, by key
 
     def predict(self, table: Table) -> np.ndarray[Any, Any]:
-        """Give the probability of the positive class for each row of a DataFrame or a dict of arrays or lists.
+        """Return the probability of the positive class for each row of a DataFrame or a dict of arrays or lists.
 
-        Columns are found by name; others are ignored. Raises DataError naming the columns that are missing, or
-        are no columns: a row is given as lists of one.
+        Columns are found by name; others are ignored. Give a single row as lists of one value. Raise DataError
+        for columns that are missing or hold a bare value.
         """
         numeric, categorical = self.encoder.transform(table)
         network = adapt(self.model, self.encoder.cardinalities)
         return torch.sigmoid(infer(network, numeric, categorical).double()).numpy()
 
     def evaluate(self, split: Split | None = None) -> Scores:
-        """Score the model on encoded rows, by default the test split it was reported on, read again.
+        """Score the model on encoded rows; by default read the test split of the run again.
 
-        Raises LoadError when the data are no longer those the run saw, DataError when they are gone.
+        Raise LoadError when the data changed since the run, DataError when they are gone.
         """
         if split is None:
             data = load({**self.data, **self._files()})
@@ -68,7 +70,7 @@ class Predictor:
             return evaluate(adapt(self.model, self.encoder.cardinalities), split)
 
     def _files(self) -> dict[str, str]:
-        """Where the data files are now: where the run found them, or at the same path from the current folder."""
+        """Return the data files: where the run read them, or at the same path from the current folder."""
         files = {}
         for key, then in self.found_at.items():
             now = self.data[key]
@@ -77,7 +79,7 @@ class Predictor:
             elif not Path(now).exists():
                 raise DataError(
                     f"the data of data.{key}={now} are gone: neither {then}, where the run read them, nor "
-                    f"{Path(now).absolute()} does exist"
+                    f"{Path(now).absolute()} exists"
                 )
         return files
 
@@ -91,7 +93,7 @@ def save_model(
     data: Mapping[str, Any],
     fingerprint: str,
 ) -> list[Path]:
-    """Write the weights and the sidecar into a folder; each file appears whole or not at all."""
+    """Write the weights and the sidecar into a folder, and return their paths; no file is ever partial."""
     sidecar = {
         "format": FORMAT,
         "model": dict(spec),
@@ -100,7 +102,8 @@ def save_model(
         "found_at": {
             key: str(Path(data[key]).absolute())
             for key in PATH_KEYS
-            if isinstance(data.get(key), str) and Path(data[key]).exists()  # else a loader's own kind of path
+            if isinstance(data.get(key), str)
+            and Path(data[key]).exists()  # otherwise the key means something else to its loader
         },
         "fingerprint": fingerprint,
         "torch": torch.__version__,
@@ -119,12 +122,12 @@ def load_model(
     allow: Sequence[str] = (),
     base_dir: str | os.PathLike[str] = "experiments",
 ) -> Predictor:
-    """Load a trained model, on the CPU, from wherever it was kept.
+    """Load a trained model on the CPU.
 
     `source` is a run folder, its artifacts folder, a folder of the model registry, a path to `model_best.pt`,
     anything with a `run_dir` (a run, a record, the dict of `tracker.get_run`), or a run id of the store
-    `base_dir`. Classes are imported from the packages `trainer` and `torch.nn`, and from those in `allow`. Raises LoadError when a file is missing or
-    unreadable, or a class is not allowed.
+    `base_dir`. Classes are imported from the packages `trainer` and `torch.nn`, and from those in `allow`.
+    Raise LoadError when a file is missing or unreadable, or a class is not allowed.
     """
     folder = find(source, Path(base_dir))
     try:
@@ -142,7 +145,7 @@ def load_model(
     module, _ = build_module(spec, Shape(numeric, encoder.cardinalities), seed=0)
     try:
         module.load_state_dict(torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True))
-    except Exception as error:  # torch raises whatever the damaged bytes provoke
+    except Exception as error:  # damaged bytes make torch raise anything
         raise LoadError(f"{folder / WEIGHTS} does not fit the model in {SIDECAR}: {error}") from error
     module.eval()
     return Predictor(module, encoder, sidecar["data"], sidecar["fingerprint"], sidecar.get("found_at", {}))
@@ -163,7 +166,7 @@ def build(params: Mapping[str, Any], *, allow: Sequence[str] = ()) -> nn.Module:
 
 
 def find(source: str | os.PathLike[str] | Any, base_dir: Path) -> Path:
-    """Find the folder that holds `model_best.pt`; raises LoadError that lists where it was looked for."""
+    """Return the folder that holds `model_best.pt`; raise LoadError with the folders looked in."""
     given = source.get("run_dir") if isinstance(source, Mapping) else getattr(source, "run_dir", source)
     if not isinstance(given, str | os.PathLike):
         raise LoadError(
@@ -183,7 +186,7 @@ def find(source: str | os.PathLike[str] | Any, base_dir: Path) -> Path:
 
 
 def _check_allowed(spec: Any, allow: Sequence[str]) -> None:
-    """Refuse a specification that would import from a package that is not allowed, at any depth."""
+    """Raise LoadError for a specification that names a class outside the allowed packages, at any depth."""
     packages = (*ALLOWED, *([allow] if isinstance(allow, str) else allow))
     for target in _targets(spec):
         if not any(target.startswith(f"{package}.") for package in packages):

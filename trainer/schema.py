@@ -1,14 +1,14 @@
-"""What every key of the config may hold: its type and its limits, as typed dataclasses.
+"""Types and limits of every key of the config.
 
-The one idea: a schema is a frozen dataclass whose annotations carry the limits; `trainer.config` reads them
-to check plain values. A section whose `_target_` is not listed here (anyone's own class) is not
-restricted in its keys. Must not import torch, pandas or anything else that is slow.
+A schema is a class that is never made: `trainer.config` reads its annotations to check plain values. A
+section whose `_target_` is not listed in TARGETS is somebody's own class, so its keys are free. This module
+must import nothing slow, such as torch or pandas.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-LOGGED_PER_EPOCH = {  # every metric an objective can name, and the way it improves
+LOGGED_PER_EPOCH = {  # the metrics an objective can name, and how each improves
     "train_loss": "min",
     "train_acc": "max",
     "val_loss": "min",
@@ -19,9 +19,9 @@ LOGGED_PER_EPOCH = {  # every metric an objective can name, and the way it impro
 
 @dataclass(frozen=True)
 class Limits:
-    """What a value must satisfy beyond its type; for a list, what each entry must.
+    """Limits of a value beyond its type; for a list, those of each entry.
 
-    An optional key may be absent from the config: the class it goes to has a default for it.
+    An optional key may be absent from the config, because the class that gets it has a default.
     """
 
     ge: float | None = None
@@ -30,7 +30,7 @@ class Limits:
     lt: float | None = None
     choices: tuple[Any, ...] = ()
     length: int | None = None  # of a list
-    pattern: str | None = None  # of a text, with `wanted` to say it in words
+    pattern: str | None = None  # of a text; `wanted` describes it to the user
     wanted: str = ""
     optional: bool = False
 
@@ -40,7 +40,6 @@ _Seed = Annotated[int, Limits(ge=0, le=2**64 - 1)]
 _Name = Annotated[str, Limits(pattern=r"\S.*", wanted="a name")]
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Data:
     dataset: Annotated[str, Limits(pattern=r"[\w.-]+", wanted="a name of letters, digits, '_', '-' and '.'")]
     val_fraction: _Fraction
@@ -49,9 +48,8 @@ class _Data:
     min_frequency: Annotated[int, Limits(ge=1, optional=True)]
 
 
-@dataclass(frozen=True, kw_only=True)
 class Ctr(_Data):
-    """Click-through data made in memory."""
+    """Synthetic click-through data."""
 
     rows: Annotated[int, Limits(ge=100)]
     numeric_columns: Annotated[int, Limits(ge=1)]
@@ -62,9 +60,8 @@ class Ctr(_Data):
     test_fraction: _Fraction
 
 
-@dataclass(frozen=True, kw_only=True)
 class TableFile(_Data):
-    """Any CSV or Parquet file."""
+    """A CSV or Parquet file."""
 
     path: str
     target: str
@@ -80,7 +77,6 @@ class TableFile(_Data):
     test_fraction: _Fraction
 
 
-@dataclass(frozen=True, kw_only=True)
 class Adult(_Data):
     """UCI Census Income."""
 
@@ -88,28 +84,24 @@ class Adult(_Data):
     drop: list[str]
 
 
-@dataclass(frozen=True, kw_only=True)
 class BreastCancer(_Data):
-    """scikit-learn's breast cancer set."""
+    """Breast cancer data of scikit-learn."""
 
     test_fraction: _Fraction
 
 
-@dataclass(frozen=True, kw_only=True)
 class TabularClassifier:
-    """The multi-layer perceptron."""
+    """Multi-layer perceptron."""
 
     hidden_dims: Annotated[list[int], Limits(ge=1)]
     dropout: Annotated[float, Limits(ge=0, lt=1)]
     embedding_dim: Annotated[int, Limits(ge=1, optional=True)]
 
 
-@dataclass(frozen=True, kw_only=True)
 class LogisticRegression:
-    """The logistic regression has nothing to set."""
+    """Logistic regression, which has nothing to set."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Adam:
     """Adam and AdamW."""
 
@@ -118,7 +110,6 @@ class Adam:
     amsgrad: Annotated[bool, Limits(optional=True)]
 
 
-@dataclass(frozen=True, kw_only=True)
 class Sgd:
     """Stochastic gradient descent."""
 
@@ -127,7 +118,6 @@ class Sgd:
     dampening: Annotated[float, Limits(ge=0, lt=1, optional=True)]
 
 
-@dataclass(frozen=True, kw_only=True)
 class ConstantLR:
     """A factor on the learning rate."""
 
@@ -135,7 +125,6 @@ class ConstantLR:
     total_iters: Annotated[int, Limits(ge=1, optional=True)]
 
 
-@dataclass(frozen=True, kw_only=True)
 class CosineAnnealingLR:
     """Half a cosine down to `eta_min`."""
 
@@ -143,17 +132,15 @@ class CosineAnnealingLR:
     eta_min: Annotated[float, Limits(ge=0, optional=True)]
 
 
-@dataclass(frozen=True, kw_only=True)
 class ReduceLROnPlateau:
-    """Smaller steps when the objective stops improving."""
+    """A smaller learning rate when the objective stops improving."""
 
     factor: Annotated[float, Limits(gt=0, lt=1)]
     patience: Annotated[int, Limits(ge=0)]
 
 
-@dataclass(frozen=True, kw_only=True)
 class Training:
-    """The loop."""
+    """The training loop."""
 
     learning_rate: Annotated[float, Limits(gt=0)]
     batch_size: Annotated[int, Limits(ge=1)]
@@ -165,9 +152,8 @@ class Training:
     checkpoint_every_s: Annotated[float | None, Limits(ge=0, optional=True)]
 
 
-@dataclass(frozen=True, kw_only=True)
 class ObjectiveSection:
-    """What a run is ranked by."""
+    """The metric that runs are ranked by."""
 
     metric: Annotated[
         str, Limits(choices=tuple(LOGGED_PER_EPOCH), wanted="a metric that is logged per epoch:")
@@ -176,18 +162,16 @@ class ObjectiveSection:
     at: Annotated[str, Limits(choices=("best", "last"))]
 
 
-@dataclass(frozen=True, kw_only=True)
 class Tracking:
-    """How a run is filed."""
+    """Names and tags of a run."""
 
     experiment_name: _Name
     tags: dict[str, Any]
     description: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class Promotion:
-    """What a winner must pass to become champion."""
+    """Conditions for a winner to become champion."""
 
     promote: bool
     model_name: _Name
@@ -197,16 +181,14 @@ class Promotion:
     loader: Annotated[str | None, Limits(optional=True)]
 
 
-@dataclass(frozen=True, kw_only=True)
 class Paths:
-    """Where things lie."""
+    """Folders."""
 
     experiments: Annotated[str, Limits(pattern=r"\S.*", wanted="a folder")]
 
 
-@dataclass(frozen=True, kw_only=True)
 class Root:
-    """The keys that stand beside the sections."""
+    """Keys outside of any section."""
 
     seed: _Seed
     device: Annotated[str, Limits(pattern=r"auto|cpu|cuda(:\d+)?", wanted="auto, cpu, cuda or cuda:N")]
@@ -219,7 +201,7 @@ SECTIONS: dict[str, type] = {
     "promotion": Promotion,
     "paths": Paths,
 }
-TARGETS: dict[str, dict[str, type]] = {  # sections that name a class: what is known of which
+TARGETS: dict[str, dict[str, type]] = {  # sections with a `_target_`, and the schemas of the classes we know
     "data": {
         "trainer.data.ctr.load": Ctr,
         "trainer.data.table.load": TableFile,
@@ -237,7 +219,5 @@ TARGETS: dict[str, dict[str, type]] = {  # sections that name a class: what is k
         "torch.optim.lr_scheduler.ReduceLROnPlateau": ReduceLROnPlateau,
     },
 }
-MODEL_KEYS = tuple(  # every key that a model of ours has
-    each.name for schema in TARGETS["model"].values() for each in fields(schema)
-)
-FREE = ("sweep",)  # sections checked by their own package
+MODEL_KEYS = tuple(key for schema in TARGETS["model"].values() for key in schema.__annotations__)
+FREE = ("sweep",)  # sections that another package checks

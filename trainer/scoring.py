@@ -1,7 +1,6 @@
-"""Scores a model on a split: loss, accuracy, AUC and the probabilities behind them.
+"""Scores of a model on a split: loss, accuracy, AUC and the probabilities behind them.
 
-Always in batches of the same size and in evaluation mode, so that scoring a saved model again gives the
-logged numbers to the last digit.
+Batches always have the same size, so that a saved model gives the logged numbers again to the last digit.
 """
 
 from dataclasses import dataclass, field
@@ -17,12 +16,12 @@ from trainer.models.network import Network, adapt
 
 Array = np.ndarray[Any, Any]
 
-EVALUATION_ROWS = 4096  # rows per batch: fixed, because sums over other batches may differ in the last digit
+EVALUATION_ROWS = 4096  # rows per batch; sums over other batches may differ in the last digit
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Mean log loss, accuracy at one half, area under the ROC curve, and what they were computed from."""
+    """Mean log loss, accuracy at one half and area under the ROC curve, with the predictions and the target."""
 
     loss: float
     accuracy: float
@@ -31,15 +30,15 @@ class Scores:
     target: Array = field(repr=False)
 
     def named(self) -> dict[str, float]:
-        """The test metrics as a run logs them."""
+        """Return the test metrics under the names a run logs them by."""
         return {"test_loss": self.loss, "test_accuracy": self.accuracy, "test_auc": self.auc}
 
 
 def evaluate(model: nn.Module | Network, split: Split, *, cardinalities: tuple[int, ...] = ()) -> Scores:
-    """Score a model on a split that lies on the model's device; its training mode is kept.
+    """Score a model on a split on the same device; the training mode is kept.
 
-    `cardinalities` is asked for only by a plain module that wants one-hot coded categories. A
-    model whose output is not finite gets a loss that is not, and NaN for the AUC.
+    Only a plain module that takes one-hot coded categories needs `cardinalities`. A model whose output is
+    not finite gets a loss that is not finite either, and NaN for the AUC.
     """
     network = model if isinstance(model, Network) else adapt(model, cardinalities)
     logits = infer(network, split.numeric, split.categorical).double()
@@ -51,25 +50,20 @@ def evaluate(model: nn.Module | Network, split: Split, *, cardinalities: tuple[i
 
 
 def infer(network: Network, numeric: torch.Tensor, categorical: torch.Tensor) -> torch.Tensor:
-    """Give the logits of all rows, in evaluation mode and without gradients."""
+    """Return the logits of all rows, in evaluation mode and without gradients."""
     was_training = network.module.training
     network.module.eval()
     try:
         with torch.inference_mode():
-            return torch.cat(
-                [
-                    network(
-                        numeric[start : start + EVALUATION_ROWS], categorical[start : start + EVALUATION_ROWS]
-                    )
-                    for start in range(0, max(len(numeric), 1), EVALUATION_ROWS)
-                ]
-            )
+            starts = range(0, max(len(numeric), 1), EVALUATION_ROWS)
+            batches = [slice(start, start + EVALUATION_ROWS) for start in starts]
+            return torch.cat([network(numeric[rows], categorical[rows]) for rows in batches])
     finally:
         network.module.train(was_training)
 
 
 def auc(target: Array, score: Array) -> float:
-    """Area under the ROC curve, by scikit-learn; NaN with one class alone, or a score that is NaN."""
+    """Return the area under the ROC curve; NaN when only one class occurs or a score is NaN."""
     from sklearn.metrics import roc_auc_score
 
     if target.min() == target.max() or np.isnan(score).any():

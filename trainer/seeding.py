@@ -1,8 +1,8 @@
-"""Random streams that a run owns, one per purpose, derived from its seed.
+"""Random streams of a run, one per purpose, derived from its seed.
 
-The one idea: nothing here reads or moves torch's global random state, so a run gives the same numbers
-alone and in any company, and a change to one purpose (say, more dropout) leaves the others as they were.
-Models that draw from the global state by themselves are run inside `Ambient`, which lends them a stream.
+A run does not use torch's global random state, so it gives the same numbers alone and beside other runs. A
+change to one purpose, such as more dropout, leaves the other streams as they were. Models that draw from
+the global state run inside `Ambient`, which replaces it for a while.
 """
 
 import hashlib
@@ -13,22 +13,22 @@ import torch
 
 
 def derive(seed: int, purpose: str) -> int:
-    """Derive a 63-bit seed from the run's seed and a purpose; distinct purposes give unrelated streams."""
+    """Return a 63-bit seed made from the run's seed and a purpose; different purposes give unrelated streams."""
     digest = hashlib.sha256(f"{seed}/{purpose}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 
 def generator(seed: int, purpose: str, device: torch.device | str = "cpu") -> torch.Generator:
-    """Make the generator of one purpose ("init", "order", "dropout") on a device."""
+    """Return the generator of one purpose ("init", "order", "dropout") on a device."""
     return torch.Generator(device=device).manual_seed(derive(seed, purpose))
 
 
 class Ambient:
-    """A stream that stands in for torch's global random state while foreign code runs.
+    """A stream that replaces torch's global random state while foreign code runs.
 
-    Each entry continues where the last one stopped; on the way out, also by an exception, the global
-    state is what it was before. Covers the CPU and, when the device is one, the CUDA state of torch;
-    not `random` or numpy. Not for several threads at once: the global state is theirs together.
+    Each block continues where the last one stopped. When the block ends, also by an exception, the global
+    state is restored. Covers the state of the CPU and of a CUDA device, not `random` or numpy. Use it in one
+    thread only, because all threads share the global state.
     """
 
     def __init__(self, seed: int, purpose: str, device: torch.device | str = "cpu") -> None:
@@ -38,7 +38,7 @@ class Ambient:
 
     @contextmanager
     def lent(self) -> Iterator[None]:
-        """Put this stream in the place of the global state for the length of the block."""
+        """Replace the global state by this stream inside the block."""
         outside = self._get()
         self._set(self._states)
         try:
@@ -48,11 +48,11 @@ class Ambient:
             self._set(outside)
 
     def state_dict(self) -> dict[str, list[torch.Tensor]]:
-        """Where the stream stands; for a later process to go on from."""
+        """Return the position of the stream, for a later process to continue from."""
         return {"states": [each.clone() for each in self._states]}
 
     def load_state_dict(self, state: dict[str, list[torch.Tensor]]) -> None:
-        """Go on from where a stream stood."""
+        """Continue from the position of a saved stream."""
         self._states = [each.clone() for each in state["states"]]
 
     def _get(self) -> list[torch.Tensor]:

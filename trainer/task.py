@@ -1,6 +1,6 @@
-"""One job: a composed config in, a tracked run and the objective's value out.
+"""One job: trains from a composed config, tracks the run and returns the objective's value.
 
-Everything is put together here, in the order it happens; each step lives in a module of its own.
+The steps stand here in the order they happen; each has a module of its own.
 """
 
 import hashlib
@@ -22,6 +22,7 @@ from trainer.loop import Fit, Objective, fit
 from trainer.models.arguments import settle
 from trainer.models.network import adapt, build_module
 from trainer.optim import build_optimizer, build_scheduler
+from trainer.plots import draw
 from trainer.saved_model import save_model
 from trainer.schema import LOGGED_PER_EPOCH
 from trainer.scoring import evaluate
@@ -29,14 +30,14 @@ from trainer.scoring import evaluate
 logger = logging.getLogger(__name__)
 
 CHECKPOINT_KEY = "checkpoint_every_s"
-RECIPE = ("data", "model", "training", "optimizer", "scheduler")  # the sections that are hyper-parameters
+RECIPE = ("data", "model", "training", "optimizer", "scheduler")  # sections of hyper-parameters
 
 
 def train(cfg: DictConfig) -> float:
-    """Train, test and save one model as a run of the store, and give the objective's value.
+    """Train, test and save one model as a run of the store, and return the objective's value.
 
-    The run is `completed` also when it was asked to stop early; an error makes it `failed` and is
-    raised on. Raises ConfigError, ModelError or DataError before a run is made.
+    A run that is asked to stop early still ends as `completed`; an error makes it `failed` and is raised
+    again. Raise ConfigError, ModelError or DataError before a run is made.
     """
     check(cfg)
     config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
@@ -66,16 +67,16 @@ def train(cfg: DictConfig) -> float:
             every_s=config["training"].get("checkpoint_every_s"),
         )
         value = _train(config, data, device, run, checkpoints).value
-    checkpoints.remove()  # only now that the run is on disk, whole
+    checkpoints.remove()  # only once the whole run is on disk
     return value
 
 
 def _train(
     config: dict[str, Any], data: Dataset, device: torch.device, run: Run, checkpoints: Checkpoints
 ) -> Fit:
-    """Build, fit, test, save: the inside of a run."""
+    """Build, fit, test and save inside a run."""
     settings, objective = config["training"], Objective(**config["objective"])
-    run.log_params(params(config, config["model"]))  # first, so that a model that fails to build has them too
+    run.log_params(params(config, config["model"]))  # before the model is built, so that a failure has them
     module, spec = build_module(config["model"], data.shape, seed=config["seed"])
     run.log_params(params(config, spec))
     module.to(device)
@@ -108,7 +109,7 @@ def _train(
             begin=checkpoints.restore,
             keep=checkpoints.keep,
         )
-    # Scored on the CPU and on one thread, as a loaded model is: the same numbers to the last digit.
+    # On the CPU and one thread, as a loaded model is scored, so that the numbers agree to the last digit.
     with cpu_threads(1):
         scores = evaluate(adapt(module.cpu(), data.shape.cardinalities), data.test)
     save_model(
@@ -119,23 +120,23 @@ def _train(
         data=config["data"],
         fingerprint=data.fingerprint,
     )
-    _draw(run, history, result.epoch, scores)
+    draw(run.artifacts_dir / "plots", history, result.epoch, scores)
     run.log({**data.reference, **scores.named()})
     logger.info("%s: %s", run.run_id, "  ".join(f"{k} {v:.4f}" for k, v in scores.named().items()))
     return result
 
 
 def params(config: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
-    """The recipe of a run, flat: leaf names are unique across the config, and a class goes by its section.
+    """Return the hyper-parameters of a run as a flat mapping; a class goes by the name of its section.
 
-    The model's arguments are those it was built with, sizes included, so `TabularClassifier(**params)`
-    builds it again.
+    Leaf names are unique across the config. The model's arguments include the sizes it was built with, so
+    that `trainer.build(params)` builds it again.
     """
     flat: dict[str, Any] = {}
     for section in RECIPE:
         for key, value in ({**config[section], **spec} if section == "model" else config[section]).items():
             if key == CHECKPOINT_KEY:
-                continue  # how a run is kept, not what it learns
+                continue  # changes no number of the run
             if key != "_target_":
                 flat[key] = value
             elif section != "data":  # the data set has a name: `dataset`
@@ -144,7 +145,7 @@ def params(config: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def recipe_hash(config: dict[str, Any], data: Dataset, device: torch.device) -> str:
-    """Hash all that decides about the numbers of a run; a checkpoint of another recipe is of no use to it."""
+    """Hash everything that determines the numbers of a run, so that it uses only checkpoints of the same recipe."""
     sections = {name: config[name] for name in (*RECIPE, "objective", "seed")}
     sections["training"] = {k: v for k, v in config["training"].items() if k != CHECKPOINT_KEY}
     facts = {"data": data.fingerprint, "device": str(device), "torch": torch.__version__}
@@ -153,7 +154,7 @@ def recipe_hash(config: dict[str, Any], data: Dataset, device: torch.device) -> 
 
 
 def earlier_runs(tracker: ExperimentTracker, run: Run) -> list[Path]:
-    """The folders of the runs that earlier attempts at the same job of a sweep left, oldest first."""
+    """Return the folders of the runs of earlier attempts at this job of a sweep, oldest first."""
     own = tracker.record(run.run_id)
     names = (own.sweep or {}).get("previous", ()) if own is not None else ()
     records = (tracker.record(name) for name in names)
@@ -161,13 +162,7 @@ def earlier_runs(tracker: ExperimentTracker, run: Run) -> list[Path]:
 
 
 def overrides() -> list[str]:
-    """The overrides Hydra was given for this job; none outside Hydra."""
+    """Return the overrides of this job; empty outside Hydra."""
     from hydra.core.hydra_config import HydraConfig
 
     return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
-
-
-def _draw(run: Run, history: list[dict[str, float]], epoch: int, scores: Any) -> None:
-    from trainer.plots import draw
-
-    draw(run.artifacts_dir / "plots", history, epoch, scores)

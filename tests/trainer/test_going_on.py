@@ -161,7 +161,7 @@ def test_a_damaged_checkpoint_is_said_to_be_and_the_training_starts_anew(
     content = file.read_bytes()
     file.write_bytes({"torn": content[: len(content) // 2], "rubbish": b"rubbish", "empty": b""}[damage])
     assert attempt(cfg, ("run_002",)) == whole
-    assert "is damaged, starting anew" in caplog.text
+    assert "is damaged, training starts again" in caplog.text
     assert numbers(store, "run_003") == numbers(store, "run_001")
 
 
@@ -206,10 +206,10 @@ def test_a_state_that_does_not_fit_leaves_the_training_as_it_was(
     Checkpoints(tmp_path / "next", [tmp_path], recipe="r", every_s=0).restore(state)
     assert state.epoch == 0
     assert all(torch.equal(before[name], each) for name, each in model.state_dict().items())
-    assert "does not fit, starting anew" in caplog.text
+    assert "does not fit, training starts again" in caplog.text
 
 
 @pytest.fixture(autouse=True)
 def quiet_plots(monkeypatch: pytest.MonkeyPatch) -> None:
     """Plots say nothing here and cost a second each."""
-    monkeypatch.setattr(trainer.task, "_draw", lambda *_arguments: None)
+    monkeypatch.setattr(trainer.task, "draw", lambda *_arguments: [])

@@ -184,7 +184,7 @@ def test_relative_data_are_found_from_any_folder_and_in_a_moved_project(
     (project / "t.csv").rename(elsewhere / "t.csv")
     assert loaded.evaluate().named() == scores.named()
     (elsewhere / "t.csv").unlink()
-    with pytest.raises(DataError, match=r"neither /.*project/t\.csv, .*, nor /.*elsewhere/t\.csv does exist"):
+    with pytest.raises(DataError, match=r"neither /.*project/t\.csv, .*, nor /.*elsewhere/t\.csv exists"):
         loaded.evaluate()
 
 

@@ -136,7 +136,7 @@ def test_what_a_constructor_raises_is_passed_on() -> None:
 
 
 def test_a_module_with_another_output_is_refused_with_its_shape() -> None:
-    with pytest.raises(ModelError, match=r"TwoOutputs gave \(2, 2\) for 2 rows; one logit per row is wanted"):
+    with pytest.raises(ModelError, match=r"TwoOutputs gave \(2, 2\) for 2 rows; one logit per row is needed"):
         built("TwoOutputs")
 
 

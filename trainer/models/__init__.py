@@ -1,1 +1,1 @@
-"""Models: what the configs build by name, and what turns any nn.Module into something the loop can run."""
+"""Our models, and the code that lets the loop train any nn.Module."""

@@ -1,8 +1,8 @@
-"""Compares a model's constructor with the arguments the config gives it, before anything is built.
+"""Compares the arguments of a config with a model's constructor, before anything is built.
 
-An argument that is unknown or missing is one clear error before a run is made. The keys of our own models
-may stay in the section when only `model._target_` is changed on the command line: a class that does not
-name them never gets them.
+An unknown or missing argument is an error before a run is made. When only `model._target_` is changed on
+the command line, the keys of our own models stay in the section; a class that does not name them does not
+get them.
 """
 
 import inspect

@@ -1,10 +1,10 @@
-"""Turns a model of the config, ours or anyone's nn.Module, into something the loop can call.
+"""Builds a model of the config, ours or the user's nn.Module, and adapts it to the one call of the loop.
 
-The one idea: the loop knows one call, `network(numeric, categorical) -> logits [N]`; how a module wants its
-input is read off its signature once. A module whose forward needs two arguments, or names its second one
-`categorical`, gets the float features [N, F] and the codes [N, C]. Any other gets one float tensor: the
-numeric features and the one-hot coded categories side by side (a category never seen in training is all
-zeros). A constructor is given `input_dim`, `output_dim`, `cardinalities` and `generator` if it names them.
+That call is `network(numeric, categorical) -> logits [N]`. The signature of the module's `forward` says how
+it takes its input. One that needs two arguments, or names its second one `categorical`, gets float features
+[N, F] and codes [N, C]. Any other gets one float tensor: the numeric features and the one-hot coded
+categories side by side. A constructor gets `input_dim`, `output_dim`, `cardinalities` and `generator` if it
+names them.
 """
 
 import inspect
@@ -25,14 +25,14 @@ from trainer.targets import bound, imported
 
 @dataclass(frozen=True)
 class Network:
-    """A module together with the way it takes its input."""
+    """A module, and the way it takes its input."""
 
     module: nn.Module
     cardinalities: tuple[int, ...]
     takes_codes: bool
 
     def __call__(self, numeric: torch.Tensor, categorical: torch.Tensor) -> torch.Tensor:
-        """Give logits [N]; raises ModelError when the module's output has another shape."""
+        """Return logits [N]; raise ModelError when the module's output has another shape."""
         if self.takes_codes:
             logits = self.module(numeric, categorical)
         else:
@@ -42,13 +42,13 @@ class Network:
             found = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
             raise ModelError(
                 f"{type(self.module).__name__} gave {found} for {rows} rows; "
-                f"one logit per row is wanted: a tensor of shape ({rows},) or ({rows}, 1)"
+                f"one logit per row is needed: a tensor of shape ({rows},) or ({rows}, 1)"
             )
         return logits.reshape(rows)
 
 
 def adapt(module: nn.Module, cardinalities: Sequence[int]) -> Network:
-    """Read off a module's signature how it takes its input."""
+    """Return a module as a network, with the way its signature takes input."""
     parameters = [
         each
         for each in inspect.signature(module.forward).parameters.values()
@@ -60,7 +60,7 @@ def adapt(module: nn.Module, cardinalities: Sequence[int]) -> Network:
 
 
 def flatten(numeric: torch.Tensor, categorical: torch.Tensor, cardinalities: Sequence[int]) -> torch.Tensor:
-    """Put numeric features and one-hot coded categories side by side; code 0 (unseen) is all zeros."""
+    """Return numeric features and one-hot coded categories side by side; code 0 (unseen) is all zeros."""
     columns = [
         nn.functional.one_hot(categorical[:, index], size)[:, 1:] for index, size in enumerate(cardinalities)
     ]
@@ -68,15 +68,15 @@ def flatten(numeric: torch.Tensor, categorical: torch.Tensor, cardinalities: Seq
 
 
 def build_module(spec: Mapping[str, Any], shape: Shape, *, seed: int) -> tuple[nn.Module, dict[str, Any]]:
-    """Build the model a config describes; return it with the full specification that builds it again.
+    """Build the model of a config; return it with the full specification that builds it again.
 
     `spec` is a `_target_` and its arguments, as Hydra instantiates them, nested ones too. Raise ConfigError
-    when the target cannot be imported, ModelError when it is no nn.Module or its arguments do not fit; pass
-    on what the constructor itself raises.
+    when the target cannot be imported, ModelError when it is no nn.Module or its arguments do not fit, and
+    whatever the constructor raises.
     """
     spec = settle(spec)
     named = parameters(imported("model", spec))
-    one_hot = "cardinalities" not in named  # such a class takes one tensor, which holds the categories too
+    one_hot = "cardinalities" not in named  # its one input tensor holds the categories, too
     offered = {
         "input_dim": shape.numeric + one_hot * sum(size - 1 for size in shape.cardinalities),
         "output_dim": 1,
@@ -87,10 +87,10 @@ def build_module(spec: Mapping[str, Any], shape: Shape, *, seed: int) -> tuple[n
 
 
 def construct(spec: Mapping[str, Any], *, seed: int, shape: Shape | None = None) -> nn.Module:
-    """Build the module of a full specification and, with a shape, run two empty rows through it.
+    """Build the module of a full specification and, with a shape, run two rows of zeros through it.
 
-    Weights come from the run's own stream: by `generator` where the constructor names it, else by a lent
-    global state. Lazy layers take their size from the empty rows, and a wrong shape shows before training.
+    Weights come from the run's own stream: by `generator` where the constructor names it, otherwise in place
+    of the global state. The rows give lazy layers their size and reveal a wrong shape before training.
     """
     with Ambient(seed, "init").lent():
         factory = bound("model", spec)
@@ -109,7 +109,7 @@ def construct(spec: Mapping[str, Any], *, seed: int, shape: Shape | None = None)
 
 
 def use_dropout_stream(module: nn.Module, stream: torch.Generator) -> None:
-    """Let every dropout layer of ours in a module draw from this generator, on the module's device."""
+    """Set the generator of our dropout layers in a module, which must be on the module's device."""
     for each in module.modules():
         if isinstance(each, Dropout):
             each.generator = stream

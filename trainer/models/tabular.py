@@ -1,4 +1,4 @@
-"""Our two models over table columns: a multi-layer perceptron and a logistic regression.
+"""Our models for tables: a multi-layer perceptron and a logistic regression.
 
 Both take the same batch, `forward(numeric, categorical)`: float features [N, F] and category codes
 [N, C]. They return logits [N]; `predict` returns probabilities. Weights and dropout draw from a generator
@@ -16,8 +16,20 @@ from torch import nn
 from trainer.models.dropout import Dropout
 
 
-class TabularClassifier(nn.Module):
-    """A multi-layer perceptron for tables: numeric features and embeddings through ReLU layers.
+class _Classifier(nn.Module):
+    def predict(self, numeric: torch.Tensor, categorical: torch.Tensor) -> torch.Tensor:
+        """Return probabilities, without dropout and without gradients; the training mode is kept."""
+        was_training = self.training
+        self.eval()
+        try:
+            with torch.inference_mode():
+                return torch.sigmoid(self(numeric, categorical))
+        finally:
+            self.train(was_training)
+
+
+class TabularClassifier(_Classifier):
+    """A multi-layer perceptron: numeric features and embeddings of the categories, then ReLU layers.
 
     `cardinalities` holds the number of codes of each categorical column; every code has a vector of
     `embedding_dim` numbers. An empty `hidden_dims` gives a single linear layer. The other parameters of a
@@ -49,17 +61,13 @@ class TabularClassifier(nn.Module):
         self.layers = nn.Sequential(*layers, _linear(width, output_dim, generator))
 
     def forward(self, numeric: torch.Tensor, categorical: torch.Tensor) -> torch.Tensor:
-        """Give logits: [N] for one output, else [N, output_dim]."""
+        """Return logits: [N] for one output, otherwise [N, output_dim]."""
         features = torch.cat([numeric, self.embeddings(categorical).flatten(1)], dim=1)
         logits: torch.Tensor = self.layers(features)
         return logits.squeeze(-1) if logits.shape[-1] == 1 else logits
 
-    def predict(self, numeric: torch.Tensor, categorical: torch.Tensor) -> torch.Tensor:
-        """Give probabilities, without dropout and without gradients; the training mode is kept."""
-        return _predict(self, numeric, categorical)
 
-
-class LogisticRegression(nn.Module):
+class LogisticRegression(_Classifier):
     """A logistic regression: a weight per numeric feature, a weight per category, and a bias."""
 
     def __init__(
@@ -74,20 +82,16 @@ class LogisticRegression(nn.Module):
         self.weights = Embeddings(cardinalities, 1, generator=generator)
 
     def forward(self, numeric: torch.Tensor, categorical: torch.Tensor) -> torch.Tensor:
-        """Give logits [N]."""
+        """Return logits [N]."""
         logits: torch.Tensor = self.linear(numeric).squeeze(-1) + self.weights(categorical).sum(dim=(1, 2))
         return logits
 
-    def predict(self, numeric: torch.Tensor, categorical: torch.Tensor) -> torch.Tensor:
-        """Give probabilities, without gradients; the training mode is kept."""
-        return _predict(self, numeric, categorical)
-
 
 class Embeddings(nn.Module):
-    """One table of vectors for all categorical columns: [N, C] codes give [N, C, dim] numbers.
+    """One table of vectors for all categorical columns, which maps codes [N, C] to [N, C, dim].
 
-    One lookup for all columns costs a step a tenth of one lookup per column; each column's codes start
-    at an offset of their own.
+    One lookup for all columns takes a tenth of the time of one lookup per column. The codes of each column
+    start at their own offset.
     """
 
     offsets: torch.Tensor
@@ -99,37 +103,27 @@ class Embeddings(nn.Module):
         starts = list(accumulate(cardinalities, initial=0))
         self.register_buffer("offsets", torch.tensor(starts[:-1], dtype=torch.int64), persistent=False)
         weight = torch.empty(starts[-1], dim).normal_(0, 0.1, generator=generator)
-        weight[starts[:-1]] = 0  # code 0 is a category never seen in training: it says nothing
+        weight[starts[:-1]] = 0  # code 0 is a category not seen in training
         self.table = nn.Embedding(starts[-1], dim, _weight=weight)
 
     def forward(self, categorical: torch.Tensor) -> torch.Tensor:
-        """Look up the vectors of every column."""
+        """Return the vectors of every column."""
         vectors: torch.Tensor = self.table(categorical + self.offsets)
         return vectors
 
 
 class _Linear(nn.Linear):
-    """A linear layer that draws nothing by itself; `_linear` gives it its weights."""
+    """A linear layer without random weights of its own; `_linear` sets them."""
 
     def reset_parameters(self) -> None:
         pass
 
 
 def _linear(inputs: int, outputs: int, generator: torch.Generator | None) -> nn.Linear:
-    """Make a linear layer with torch's own kind of initial weights, drawn from the generator."""
+    """Return a linear layer with torch's kind of initial weights, drawn from the generator."""
     layer = _Linear(inputs, outputs)
     bound = 1 / math.sqrt(inputs) if inputs else 0.0
     with torch.no_grad():
         layer.weight.uniform_(-bound, bound, generator=generator)
         layer.bias.uniform_(-bound, bound, generator=generator)
     return layer
-
-
-def _predict(model: nn.Module, numeric: torch.Tensor, categorical: torch.Tensor) -> torch.Tensor:
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.inference_mode():
-            return torch.sigmoid(model(numeric, categorical))
-    finally:
-        model.train(was_training)

@@ -68,5 +68,5 @@ def test_a_sweep_killed_at_random_moments_ends_with_the_same_numbers(tmp_path: P
     assert life.wait() == 0, (broken / "output.log").read_text()
     assert killed == KILLS
     assert results(broken) == results(whole)
-    assert "going on after epoch" in logs(broken)
+    assert "continuing after epoch" in logs(broken)
     assert not list(broken.rglob("checkpoint.pt"))
