@@ -23,6 +23,13 @@ logger = logging.getLogger(__name__)
 CHECKPOINT, FORMAT = "checkpoint.pt", 1
 
 
+def write_tensors(file: Path, content: Mapping[str, Any]) -> None:
+    """Save plain values and tensors to a file, which is never partial."""
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    write_bytes(file, buffer.getvalue())
+
+
 class Stateful(Protocol):
     """An object with a state to save and load, as torch's modules and optimizers."""
 
@@ -131,9 +138,7 @@ class Checkpoints:
     def _save(self) -> None:
         if self._unsaved is None:
             return
-        content = io.BytesIO()
-        torch.save({"format": FORMAT, "recipe": self._recipe, **self._unsaved}, content)
-        write_bytes(self._file, content.getvalue())
+        write_tensors(self._file, {"format": FORMAT, "recipe": self._recipe, **self._unsaved})
         self._unsaved, self._saved_at = None, self._clock()
 
     def _read(self, file: Path) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ and calls `should_stop()` once per epoch.
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -53,12 +53,13 @@ class Objective:
 
 @dataclass(frozen=True)
 class Fit:
-    """A finished training: the objective's value, its epoch, the number of epochs done, and why it ended."""
+    """A finished training: the objective's value, its epoch, the number of epochs, why it ended, all metrics."""
 
     value: float
     epoch: int
     epochs: int
     stop: Stop
+    history: list[dict[str, float]] = field(repr=False)  # the metrics of each epoch
 
 
 def fit(
@@ -81,10 +82,9 @@ def fit(
     """Train a model on the device it is on, and load the weights of the epoch that counts into it.
 
     Each epoch (from 1) logs train_loss, train_acc, val_loss, val_acc and val_auc. The training ends after
-    `epochs`, after `patience` epochs without a better objective, or at the end of an epoch in which
-    `should_stop()` is true. `limit_batches` limits each epoch to so many batches of its shuffle. The order of the rows, our dropout layers, and what the model draws from torch's
-    global state depend on `seed` alone. `begin` may load an earlier state, whose epochs are logged again but
-    not trained; `keep` gets the state after each epoch. Raise DivergedError when a loss is not finite.
+    `epochs`, after `patience` epochs without a better objective, or once `should_stop()` is true after an
+    epoch. `limit_batches` cuts each epoch to so many batches of its shuffle. All that is random depends on `seed` alone. `begin` may load an earlier state, whose epochs are
+    logged again but not trained; `keep` gets each epoch's state. Raise DivergedError for a loss not finite.
     """
     objective = objective or Objective()
     device = next((each.device for each in model.parameters()), torch.device("cpu"))
@@ -111,8 +111,7 @@ def fit(
         metrics |= {"val_loss": scores.loss, "val_acc": scores.accuracy, "val_auc": scores.auc}
         epoch = state.epoch + 1
         log(metrics, epoch)
-        values = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
-        logger.info("epoch %2d/%d  %s", epoch, epochs, values)
+        logger.info("epoch %2d/%d  %s", epoch, epochs, shown(metrics))
         check_finite(metrics, epoch, optimizer)
         watch.see(metrics[objective.metric], epoch, model)
         if isinstance(scheduler, ReduceLROnPlateau):
@@ -124,7 +123,7 @@ def fit(
         stop = Stop.ASKED if should_stop() else ended(epoch, epochs, watch.best_epoch, patience)
     model.load_state_dict(watch.weights)
     logger.info("%s: %s %.4f at epoch %d", stop, objective.metric, watch.value, watch.epoch)
-    return Fit(watch.value, watch.epoch, state.epoch, stop)
+    return Fit(watch.value, watch.epoch, state.epoch, stop, state.history)
 
 
 def ended(epoch: int, epochs: int, best_epoch: int, patience: int | None) -> Stop | None:
@@ -156,6 +155,11 @@ def train_epoch(network: Network, rows: Split, optimizer: Optimizer, batch_size:
     return {"train_loss": loss_sum.item() / seen, "train_acc": correct.item() / seen}
 
 
+def shown(metrics: dict[str, float]) -> str:
+    """Return metrics as one line of a log."""
+    return "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+
+
 def check_finite(metrics: dict[str, float], epoch: int, optimizer: Optimizer) -> None:
     """Raise DivergedError when a loss is not a finite number."""
     for name in ("train_loss", "val_loss"):
@@ -171,7 +175,7 @@ class Watch:
 
     def __init__(self, objective: Objective) -> None:
         self._objective = objective
-        self._best: float | None = None
+        self.best: float | None = None
         self.best_epoch = 0  # patience counts from here
         self.value = math.nan  # of the epoch that counts: the best or the last
         self.epoch = 0
@@ -179,21 +183,17 @@ class Watch:
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything as plain values and tensors."""
-        return {
-            "best": self._best, "best_epoch": self.best_epoch,
-            "value": self.value, "epoch": self.epoch, "weights": self.weights,
-        }  # fmt: skip
+        return {name: value for name, value in vars(self).items() if name != "_objective"}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what `state_dict` returned."""
-        self._best, self.best_epoch = state["best"], state["best_epoch"]
-        self.value, self.epoch, self.weights = state["value"], state["epoch"], dict(state["weights"])
+        vars(self).update(state)
 
     def see(self, value: float, epoch: int, model: nn.Module) -> None:
         """Record an epoch's value, and copy the weights when this epoch counts."""
-        improved = self._objective.is_better(value, self._best)
+        improved = self._objective.is_better(value, self.best)
         if improved:
-            self._best, self.best_epoch = value, epoch
+            self.best, self.best_epoch = value, epoch
         if improved or self._objective.at == "last" or not self.weights:
             self.value, self.epoch = value, epoch
             self.weights = {name: each.detach().clone() for name, each in model.state_dict().items()}

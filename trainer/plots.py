@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trainer.scoring import Array, Scores
+from trainer.data.encode import Array
+from trainer.scoring import Scores
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from tracking.files import write_bytes
+from trainer.checkpoint import write_tensors
 from trainer.data.encode import Encoder, Table
 from trainer.data.load import load
 from trainer.data.tensors import Shape, Split
@@ -39,9 +41,7 @@ class Predictor:
     encoder: Encoder = field(repr=False)
     data: Mapping[str, Any]  # the data section of the config it was trained with
     fingerprint: str
-    found_at: Mapping[str, str] = field(
-        default_factory=dict
-    )  # absolute paths of the files at training time, by key
+    found_at: Mapping[str, str] = field(default_factory=dict)  # its files at training time, absolute paths
 
     def predict(self, table: Table) -> np.ndarray[Any, Any]:
         """Return the probability of the positive class for each row of a DataFrame or a dict of arrays or lists.
@@ -92,28 +92,22 @@ def save_model(
     encoder: Encoder,
     data: Mapping[str, Any],
     fingerprint: str,
-) -> list[Path]:
-    """Write the weights and the sidecar into a folder, and return their paths; no file is ever partial."""
+) -> None:
+    """Write the weights and the sidecar into a folder; no file is ever partial."""
+    # A user's loader may give these keys another meaning, so only paths that exist count.
+    paths = {key: Path(data[key]) for key in PATH_KEYS if isinstance(data.get(key), str)}
     sidecar = {
         "format": FORMAT,
         "model": dict(spec),
         "encoder": encoder.to_json(),
         "data": dict(data),
-        "found_at": {
-            key: str(Path(data[key]).absolute())
-            for key in PATH_KEYS
-            if isinstance(data.get(key), str)
-            and Path(data[key]).exists()  # otherwise the key means something else to its loader
-        },
+        "found_at": {key: str(path.absolute()) for key, path in paths.items() if path.exists()},
         "fingerprint": fingerprint,
         "torch": torch.__version__,
     }
     weights = {name: each.detach().cpu() for name, each in module.state_dict().items()}
-    torch.save(weights, folder / f"{WEIGHTS}.part")
-    (folder / f"{SIDECAR}.part").write_text(json.dumps(sidecar, indent=1) + "\n")
-    for name in (WEIGHTS, SIDECAR):
-        (folder / f"{name}.part").replace(folder / name)
-    return [folder / WEIGHTS, folder / SIDECAR]
+    write_tensors(folder / WEIGHTS, weights)
+    write_bytes(folder / SIDECAR, json.dumps(sidecar, indent=1).encode() + b"\n")
 
 
 def load_model(
@@ -172,17 +166,14 @@ def find(source: str | os.PathLike[str] | Any, base_dir: Path) -> Path:
         raise LoadError(
             f"a model cannot be loaded from {source!r:.80}; allowed is a path, a run id, or a run, which has a run_dir"
         )
-    path = Path(given)
-    if path.is_file():
-        path = path.parent
+    path = Path(given).parent if Path(given).is_file() else Path(given)
     looked = [path, path / "artifacts"]
     if len(path.parts) == 1:
         looked.append(base_dir / "runs" / path / "artifacts")
     for folder in looked:
         if (folder / WEIGHTS).is_file():
             return folder
-    places = ", ".join(str(folder) for folder in looked)
-    raise LoadError(f"no {WEIGHTS} for {str(given)!r}; looked in {places}")
+    raise LoadError(f"no {WEIGHTS} for {str(given)!r}; looked in {', '.join(map(str, looked))}")
 
 
 def _check_allowed(spec: Any, allow: Sequence[str]) -> None:

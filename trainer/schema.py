@@ -48,9 +48,7 @@ class _Data:
     min_frequency: Annotated[int, Limits(ge=1, optional=True)]
 
 
-class Ctr(_Data):
-    """Synthetic click-through data."""
-
+class _Ctr(_Data):
     rows: Annotated[int, Limits(ge=100)]
     numeric_columns: Annotated[int, Limits(ge=1)]
     categorical_columns: Annotated[int, Limits(ge=0)]
@@ -60,9 +58,7 @@ class Ctr(_Data):
     test_fraction: _Fraction
 
 
-class TableFile(_Data):
-    """A CSV or Parquet file."""
-
+class _TableFile(_Data):
     path: str
     target: str
     positive: Annotated[str | int | float | bool | None, Limits(optional=True)]
@@ -77,71 +73,53 @@ class TableFile(_Data):
     test_fraction: _Fraction
 
 
-class Adult(_Data):
-    """UCI Census Income."""
-
+class _Adult(_Data):
     path: str
     drop: list[str]
 
 
-class BreastCancer(_Data):
-    """Breast cancer data of scikit-learn."""
-
+class _BreastCancer(_Data):
     test_fraction: _Fraction
 
 
-class TabularClassifier:
-    """Multi-layer perceptron."""
-
+class _TabularClassifier:
     hidden_dims: Annotated[list[int], Limits(ge=1)]
     dropout: Annotated[float, Limits(ge=0, lt=1)]
     embedding_dim: Annotated[int, Limits(ge=1, optional=True)]
 
 
-class LogisticRegression:
-    """Logistic regression, which has nothing to set."""
+class _LogisticRegression:
+    """A model with nothing to set."""
 
 
-class Adam:
-    """Adam and AdamW."""
-
+class _Adam:
     betas: Annotated[list[float], Limits(ge=0, lt=1, length=2, optional=True)]
     eps: Annotated[float, Limits(gt=0, optional=True)]
     amsgrad: Annotated[bool, Limits(optional=True)]
 
 
-class Sgd:
-    """Stochastic gradient descent."""
-
+class _Sgd:
     momentum: Annotated[float, Limits(ge=0, lt=1, optional=True)]
     nesterov: Annotated[bool, Limits(optional=True)]
     dampening: Annotated[float, Limits(ge=0, lt=1, optional=True)]
 
 
-class ConstantLR:
-    """A factor on the learning rate."""
-
+class _ConstantLR:
     factor: Annotated[float, Limits(gt=0, le=1)]
     total_iters: Annotated[int, Limits(ge=1, optional=True)]
 
 
-class CosineAnnealingLR:
-    """Half a cosine down to `eta_min`."""
-
+class _CosineAnnealingLR:
     T_max: Annotated[int, Limits(ge=1)]
     eta_min: Annotated[float, Limits(ge=0, optional=True)]
 
 
-class ReduceLROnPlateau:
-    """A smaller learning rate when the objective stops improving."""
-
+class _ReduceLROnPlateau:
     factor: Annotated[float, Limits(gt=0, lt=1)]
     patience: Annotated[int, Limits(ge=0)]
 
 
-class Training:
-    """The training loop."""
-
+class _Training:
     learning_rate: Annotated[float, Limits(gt=0)]
     batch_size: Annotated[int, Limits(ge=1)]
     epochs: Annotated[int, Limits(ge=1)]
@@ -152,9 +130,7 @@ class Training:
     checkpoint_every_s: Annotated[float | None, Limits(ge=0, optional=True)]
 
 
-class ObjectiveSection:
-    """The metric that runs are ranked by."""
-
+class _ObjectiveSection:
     metric: Annotated[
         str, Limits(choices=tuple(LOGGED_PER_EPOCH), wanted="a metric that is logged per epoch:")
     ]
@@ -162,17 +138,13 @@ class ObjectiveSection:
     at: Annotated[str, Limits(choices=("best", "last"))]
 
 
-class Tracking:
-    """Names and tags of a run."""
-
+class _Tracking:
     experiment_name: _Name
     tags: dict[str, Any]
     description: str
 
 
-class Promotion:
-    """Conditions for a winner to become champion."""
-
+class _Promotion:
     promote: bool
     model_name: _Name
     min_delta: Annotated[float, Limits(ge=0)]
@@ -181,9 +153,7 @@ class Promotion:
     loader: Annotated[str | None, Limits(optional=True)]
 
 
-class Paths:
-    """Folders."""
-
+class _Paths:
     experiments: Annotated[str, Limits(pattern=r"\S.*", wanted="a folder")]
 
 
@@ -195,28 +165,28 @@ class Root:
 
 
 SECTIONS: dict[str, type] = {
-    "training": Training,
-    "objective": ObjectiveSection,
-    "tracking": Tracking,
-    "promotion": Promotion,
-    "paths": Paths,
+    "training": _Training,
+    "objective": _ObjectiveSection,
+    "tracking": _Tracking,
+    "promotion": _Promotion,
+    "paths": _Paths,
 }
 TARGETS: dict[str, dict[str, type]] = {  # sections with a `_target_`, and the schemas of the classes we know
     "data": {
-        "trainer.data.ctr.load": Ctr,
-        "trainer.data.table.load": TableFile,
-        "trainer.data.adult.load": Adult,
-        "trainer.data.breast_cancer.load": BreastCancer,
+        "trainer.data.ctr.load": _Ctr,
+        "trainer.data.table.load": _TableFile,
+        "trainer.data.adult.load": _Adult,
+        "trainer.data.breast_cancer.load": _BreastCancer,
     },
     "model": {
-        "trainer.models.tabular.TabularClassifier": TabularClassifier,
-        "trainer.models.tabular.LogisticRegression": LogisticRegression,
+        "trainer.models.tabular.TabularClassifier": _TabularClassifier,
+        "trainer.models.tabular.LogisticRegression": _LogisticRegression,
     },
-    "optimizer": {"torch.optim.Adam": Adam, "torch.optim.AdamW": Adam, "torch.optim.SGD": Sgd},
+    "optimizer": {"torch.optim.Adam": _Adam, "torch.optim.AdamW": _Adam, "torch.optim.SGD": _Sgd},
     "scheduler": {
-        "torch.optim.lr_scheduler.ConstantLR": ConstantLR,
-        "torch.optim.lr_scheduler.CosineAnnealingLR": CosineAnnealingLR,
-        "torch.optim.lr_scheduler.ReduceLROnPlateau": ReduceLROnPlateau,
+        "torch.optim.lr_scheduler.ConstantLR": _ConstantLR,
+        "torch.optim.lr_scheduler.CosineAnnealingLR": _CosineAnnealingLR,
+        "torch.optim.lr_scheduler.ReduceLROnPlateau": _ReduceLROnPlateau,
     },
 }
 MODEL_KEYS = tuple(key for schema in TARGETS["model"].values() for key in schema.__annotations__)

@@ -4,17 +4,15 @@ Batches always have the same size, so that a saved model gives the logged number
 """
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from trainer.data.encode import Array
 from trainer.data.tensors import Split
 from trainer.models.network import Network, adapt
-
-Array = np.ndarray[Any, Any]
 
 EVALUATION_ROWS = 4096  # rows per batch; sums over other batches may differ in the last digit
 

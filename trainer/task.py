@@ -18,7 +18,7 @@ from trainer.config import check
 from trainer.data.load import load
 from trainer.data.tensors import Dataset
 from trainer.device import cpu_threads, resolve
-from trainer.loop import Fit, Objective, fit
+from trainer.loop import Fit, Objective, fit, shown
 from trainer.models.arguments import settle
 from trainer.models.network import adapt, build_module
 from trainer.optim import build_optimizer, build_scheduler
@@ -45,7 +45,6 @@ def train(cfg: DictConfig) -> float:
     config["objective"]["mode"] = LOGGED_PER_EPOCH[config["objective"]["metric"]]
     device = resolve(config["device"])
     data = load(config["data"])
-    facts = data.describe()
     tracker = ExperimentTracker(config["paths"]["experiments"])
     tracked = config["tracking"]
     with (
@@ -55,7 +54,7 @@ def train(cfg: DictConfig) -> float:
             description=tracked["description"],
             config=OmegaConf.to_yaml(cfg, resolve=True),
             overrides=overrides(),
-            data=facts,
+            data=data.describe(),
             seeds={"seed": config["seed"]},
         ) as run,
         cpu_threads(config["training"].get("threads", 1)),
@@ -76,9 +75,9 @@ def _train(
 ) -> Fit:
     """Build, fit, test and save inside a run."""
     settings, objective = config["training"], Objective(**config["objective"])
-    run.log_params(params(config, config["model"]))  # before the model is built, so that a failure has them
+    run.log_params(params(config))  # before the model is built, so that a failure has them
     module, spec = build_module(config["model"], data.shape, seed=config["seed"])
-    run.log_params(params(config, spec))
+    run.log_params(params({**config, "model": spec}))
     module.to(device)
     optimizer = build_optimizer(
         config["optimizer"],
@@ -86,12 +85,6 @@ def _train(
         learning_rate=settings["learning_rate"],
         weight_decay=settings["weight_decay"],
     )
-    history: list[dict[str, float]] = []
-
-    def log(metrics: dict[str, float], epoch: int) -> None:
-        history.append(metrics)
-        run.log(metrics, step=epoch)
-
     with checkpoints.saved_when_stopped():
         result = fit(
             module,
@@ -104,7 +97,7 @@ def _train(
             objective=objective,
             scheduler=build_scheduler(config["scheduler"], optimizer, mode=objective.mode),
             patience=settings["early_stopping_patience"],
-            log=log,
+            log=lambda metrics, epoch: run.log(metrics, step=epoch),
             should_stop=run.should_stop,
             begin=checkpoints.restore,
             keep=checkpoints.keep,
@@ -120,13 +113,13 @@ def _train(
         data=config["data"],
         fingerprint=data.fingerprint,
     )
-    draw(run.artifacts_dir / "plots", history, result.epoch, scores)
+    draw(run.artifacts_dir / "plots", result.history, result.epoch, scores)
     run.log({**data.reference, **scores.named()})
-    logger.info("%s: %s", run.run_id, "  ".join(f"{k} {v:.4f}" for k, v in scores.named().items()))
+    logger.info("%s: %s", run.run_id, shown(scores.named()))
     return result
 
 
-def params(config: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
+def params(config: dict[str, Any]) -> dict[str, Any]:
     """Return the hyper-parameters of a run as a flat mapping; a class goes by the name of its section.
 
     Leaf names are unique across the config. The model's arguments include the sizes it was built with, so
@@ -134,7 +127,7 @@ def params(config: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
     """
     flat: dict[str, Any] = {}
     for section in RECIPE:
-        for key, value in ({**config[section], **spec} if section == "model" else config[section]).items():
+        for key, value in config[section].items():
             if key == CHECKPOINT_KEY:
                 continue  # changes no number of the run
             if key != "_target_":

@@ -141,7 +141,7 @@ def test_a_loader_of_ones_own_needs_only_its_dotted_name(monkeypatch: pytest.Mon
 def test_a_loader_that_gives_something_else_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(Path(__file__).parent)
     with pytest.raises(
-        DataError, match=r"not_a_loader gave int; a loader gives trainer\.data\.tensors\.Splits"
+        DataError, match=r"not_a_loader returned int; a loader returns trainer\.data\.tensors\.Splits"
     ):
         load({"_target_": "test_datasets.not_a_loader", "dataset": "mine"})
 

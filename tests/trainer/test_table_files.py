@@ -275,7 +275,7 @@ def test_a_split_of_one_class_is_refused(tmp_path: Path, table: pd.DataFrame) ->
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("t.csv", b"", "is empty"),
+        ("t.csv", b"", "the file is empty"),
         ("t.csv", b'a,b\n"1,2\n', "cannot be read as CSV"),
         ("t.csv", b"a,b\n1,2\n1,2,3\n", r"cannot be read as CSV: line 3 has 3 values, where 2 are expected$"),
         ("t.csv.gz", b"no gzip", "cannot be read as CSV"),
@@ -285,7 +285,7 @@ def test_a_split_of_one_class_is_refused(tmp_path: Path, table: pd.DataFrame) ->
             r"is not utf-8: it holds the byte 0xff; .*data\.encoding=latin-1",
         ),
         ("t.parquet", b"PAR0", "cannot be read as Parquet"),
-        ("t.xlsx", b"x", r"suffix '\.xlsx'; allowed are \.csv, \.tsv and \.parquet"),
+        ("t.xlsx", b"x", r"suffix '\.xlsx' is not known; allowed are \.csv, \.tsv and \.parquet"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, content: bytes, message: str) -> None:
@@ -300,5 +300,5 @@ def test_a_folder_is_called_one(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_named_as_given_and_where_it_was_looked_for(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"'gone\.csv' does not exist \(looked for /.*gone\.csv\)"):
+    with pytest.raises(DataError, match=r"'gone\.csv': there is no file /.*gone\.csv; give the path"):
         loaded(Path("gone.csv"))

@@ -1,1 +1,1 @@
-"""Data sets: from a file or a generator to three splits of tensors, all statistics from training rows."""
+"""Data sets: loaders, splits, and the encoding of columns as tensors."""

@@ -1,6 +1,9 @@
-"""Real data with nothing to download: the Wisconsin breast cancer set that comes with scikit-learn.
+"""The Wisconsin breast cancer data that come with scikit-learn.
 
-569 biopsies, 30 numeric columns, no missing values; the positive class is `malignant`.
+569 biopsies with 30 numeric columns: the mean, the error and the worst value of ten features of the cell
+nuclei in an image. No value is missing. The positive class is `malignant`.
+
+Source: Wolberg, Mangasarian, Street and Street, 1995, https://archive.ics.uci.edu/dataset/17, CC BY 4.0.
 """
 
 import numpy as np
@@ -8,23 +11,20 @@ import numpy as np
 from trainer.data.splits import by_ratio
 from trainer.data.tensors import Splits
 
+TARGET, POSITIVE = "diagnosis", "malignant"
+
 
 def load(*, val_fraction: float, test_fraction: float, data_seed: int) -> Splits:
-    """Read the set from scikit-learn and split it, each class in the same share."""
+    """Read the data from scikit-learn and split them at random within each class.
+
+    Both fractions are shares of all rows; the other rows are for training.
+    """
     from sklearn.datasets import load_breast_cancer
 
     bunch = load_breast_cancer()
-    names = tuple(str(name) for name in bunch.feature_names)
-    target = (bunch.target == 0).astype(np.float32)  # there, 0 is malignant
-    parts = by_ratio(target, val_fraction=val_fraction, test_fraction=test_fraction, seed=data_seed)
-    train, val, test = (
-        {**dict(zip(names, bunch.data[part].T, strict=True)), "diagnosis": target[part]} for part in parts
-    )
-    return Splits(
-        (train, val, test),
-        (target[parts[0]], target[parts[1]], target[parts[2]]),
-        names,
-        (),
-        "diagnosis",
-        "malignant",
-    )
+    target = (bunch.target == 0).astype(np.float32)  # scikit-learn codes malignant as 0
+    rows = by_ratio(target, val_fraction=val_fraction, test_fraction=test_fraction, seed=data_seed)
+
+    columns = dict(zip(map(str, bunch.feature_names), bunch.data.T, strict=True))
+    columns[TARGET] = target
+    return Splits.cut(columns, rows, target=TARGET, positive=POSITIVE)

@@ -1,6 +1,6 @@
-"""What can be said about data files before anything heavy is loaded: are they there, have they the columns.
+"""Checks data files before anything heavy is loaded: whether they exist and have the columns.
 
-Reads at most the first line of a file, with the standard library alone.
+Reads at most the header of a file, with the standard library alone.
 """
 
 import codecs
@@ -23,19 +23,21 @@ ADULT_COLUMNS = (
     "relationship", "race", "sex", "capital-gain", "capital-loss", "hours-per-week", "native-country", "income",
 )  # fmt: skip
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".data", ".parquet")
+EMPTY = "the file is empty; a header line and rows are needed"
 NOT_UTF8 = "name its encoding, for example data.encoding=latin-1 or data.encoding=utf-16"
-_TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".data")  # plain text: the first line can be read
+_TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".data")  # plain text, whose header can be read
 _SHOWN = 20  # columns named in a message
-_LINE = 1 << 20  # a first line longer than this is not read: that is no header
-_LINES = 100  # that a header may take, with names that hold line breaks
-_LETTERS = 60  # of a name shown in a message
+_LINE = 1 << 20  # characters read of a header line
+_LINES = 100  # lines of a header, whose names may hold line breaks
+_LETTERS = 60  # shown of a column name in a message
 
 
 def source_problems(data: Mapping[str, Any]) -> Iterator[str]:
-    """Give a line for each file of a `data` section that is missing, empty, or lacks a column it is asked for."""
+    """Yield a line for each file of a `data` section that is missing, empty, or lacks a column of the config."""
     if data["_target_"] == "trainer.data.adult.load":
-        for name in ADULT_FILES:
-            yield from missing(data["path"], Path(data["path"]) / name, ADULT_SOURCE)
+        for file in (Path(data["path"]) / name for name in ADULT_FILES):
+            if not file.is_file():
+                yield f"data.path={data['path']}: {no_file(file, ADULT_SOURCE)}"
         for name in data["drop"]:
             if name not in ADULT_COLUMNS:
                 yield f"data.drop: there is {no_column(name, ADULT_COLUMNS)}"
@@ -47,30 +49,27 @@ def source_problems(data: Mapping[str, Any]) -> Iterator[str]:
             return
         for key in ("path", "test_path"):
             if data.get(key) is not None:
-                yield from _table_problems(key, data)
+                file, given = Path(data[key]), f"data.{key}={data[key]}"
+                if problem := file_problem(file):
+                    yield f"{given}: {problem}"
+                elif [each for each in file.suffixes if each.lower() != ".gz"][-1].lower() in _TEXT_SUFFIXES:
+                    yield from _header_problems(given, file, key, data)
 
 
-def missing(given: str, file: Path, advice: str, *, key: str = "data.path") -> Iterator[str]:
-    """Give the problem of a file that is not there, as given and where that is."""
-    if not file.is_file():
-        yield f"{key}={given}: there is no file {file.absolute()}; {advice}"
-
-
-def _table_problems(key: str, data: Mapping[str, Any]) -> Iterator[str]:
-    file, given = Path(data[key]), f"data.{key}={data[key]}"
-    suffixes = [each.lower() for each in file.suffixes]
+def file_problem(file: Path) -> str | None:
+    """Return why a path is no table file that can be read, or None."""
     if file.is_dir():
-        yield f"{given}: {file.absolute()} is a folder; give the path of a file in it"
-    elif not file.is_file():
-        yield from missing(
-            data[key], file, "give the path of a .csv, .tsv or .parquet file", key=f"data.{key}"
-        )
-    elif not set(TABLE_SUFFIXES) & set(suffixes):
-        yield f"{given}: the suffix {file.suffix!r} is not known; allowed are .csv, .tsv and .parquet"
-    elif file.stat().st_size == 0:
-        yield f"{given}: the file is empty; a header line and rows are needed"
-    elif suffixes[-2 if suffixes[-1] == ".gz" else -1] in _TEXT_SUFFIXES:
-        yield from _header_problems(given, file, key, data)
+        return f"{file.absolute()} is a folder; give the path of a file in it"
+    if not file.is_file():
+        return no_file(file, "give the path of a .csv, .tsv or .parquet file")
+    if not {each.lower() for each in file.suffixes} & {*TABLE_SUFFIXES}:
+        return f"the suffix {file.suffix!r} is not known; allowed are .csv, .tsv and .parquet"
+    return None if file.stat().st_size else EMPTY
+
+
+def no_file(file: Path, advice: str) -> str:
+    """Return the message for a file that does not exist."""
+    return f"there is no file {file.absolute()}; {advice}"
 
 
 def _header_problems(given: str, file: Path, key: str, data: Mapping[str, Any]) -> Iterator[str]:
@@ -81,7 +80,7 @@ def _header_problems(given: str, file: Path, key: str, data: Mapping[str, Any]) 
     except UnicodeError:
         yield f"{given}: the file is not {encoding}; {NOT_UTF8}"
         return
-    except (OSError, EOFError, LookupError, csv.Error) as error:  # LookupError: base64 is no encoding of text
+    except (OSError, EOFError, LookupError, csv.Error) as error:  # LookupError: base64 encodes no text
         yield f"{given}: its first line cannot be read: {error}"
         return
     if not re.sub(r"\s", "", "".join(columns)).isprintable():
@@ -98,7 +97,7 @@ def _header_problems(given: str, file: Path, key: str, data: Mapping[str, Any]) 
 
 
 def _asked(key: str, data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The columns a file must have, and the key that asks for each."""
+    """Yield the columns a file must have, each with the key that names it."""
     yield data["target"], f"data.target={data['target']}"
     if key == "path" and data.get("time_column"):
         yield data["time_column"], f"data.time_column={data['time_column']}"
@@ -108,15 +107,17 @@ def _asked(key: str, data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def separator_of(file: Path, given: str | None) -> str:
-    """The separator of a text file: the given one, where backslash-t is a tab, else what its suffix says."""
+    """Return the separator of a text file: the given one, where backslash-t is a tab, or that of its suffix."""
     if given is None:
         return "\t" if ".tsv" in [each.lower() for each in file.suffixes] else ","
     return "\t" if given == "\\t" else given
 
 
 def header(file: Path, *, separator: str = ",", encoding: str = "utf-8") -> list[str]:
-    """Read the column names in the first line that is not blank of a text file, also one compressed by gzip."""
-    marked = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding  # a mark may open the file
+    """Return the column names in the first non-blank line of a text file, which gzip may have compressed."""
+    marked = (
+        "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
+    )  # a byte order mark may be there
     opened = gzip.open if file.suffix.lower() == ".gz" else open
     with opened(file, "rt", newline="", encoding=marked) as text:
         lines = itertools.islice(iter(lambda: text.readline(_LINE), ""), _LINES)
@@ -125,13 +126,13 @@ def header(file: Path, *, separator: str = ",", encoding: str = "utf-8") -> list
 
 
 def no_column(name: str, columns: Sequence[str]) -> str:
-    """Say that a column is not there, with a near match and the first columns that are."""
+    """Return the message for a missing column, with a near match and the first columns there are."""
     hint = did_you_mean(name, columns, repr)
     more = ", ..." if len(columns) > _SHOWN else ""
     return f"no column {name!r}{hint}; columns are {', '.join(map(_shown, columns[:_SHOWN]))}{more}"
 
 
 def _shown(name: str) -> str:
-    """A column's name for a message: on one line, without what a terminal would act on, and not too long."""
+    """Return a column's name for a message: one line, no control characters, not too long."""
     plain = name if name.isprintable() else repr(name)[1:-1]
     return plain if len(plain) <= _LETTERS else f"{plain[:_LETTERS]}..."

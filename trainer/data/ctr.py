@@ -1,22 +1,19 @@
-"""Click-through data with a known truth: the default data set, made in memory, nothing to download.
+"""Synthetic click-through data, the default data set: made in memory, with known click probabilities.
 
-The one idea: every row's click probability is known, because we choose it, so the AUC of the true
-probabilities (`bayes_auc`) can be logged beside a model's and shows how far it is from the best possible.
-The log-odds add up a skewed numeric part, a weight per category, products of latent vectors of category
-pairs (which user meets which ad) and of numeric columns with categories. Category frequencies follow a
-power law, as in real traffic; a tenth of one column is missing.
+Because every row's click probability is known, the AUC of the true probabilities (`bayes_auc`) is logged
+beside a model's and shows how far it is from the best possible one. The log-odds are the sum of a skewed
+numeric part, a weight per category, and products: of latent vectors of category pairs (user and ad), and of
+numeric columns with categories. Category frequencies follow a power law, as in real traffic; a tenth of one
+column is missing.
 """
-
-from typing import Any
 
 import numpy as np
 
+from trainer.data.encode import Array
 from trainer.data.splits import by_ratio
 from trainer.data.tensors import Splits
 
-Array = np.ndarray[Any, Any]
-
-_LATENT = 2  # the length of the hidden vectors whose products make the interactions
+_LATENT = 2  # length of the latent vectors
 
 
 def load(
@@ -31,7 +28,7 @@ def load(
     test_fraction: float,
     data_seed: int,
 ) -> Splits:
-    """Draw `rows` impressions and split them; `signal` is the spread of the true log-odds."""
+    """Draw `rows` impressions and split them; `signal` is the standard deviation of the true log-odds."""
     draw = np.random.default_rng([data_seed, 0])
     numeric = _numeric(draw, rows, numeric_columns)
     codes = _codes(draw, rows, categorical_columns, max_cardinality)
@@ -39,36 +36,28 @@ def load(
     truth = _probabilities(score * (signal / score.std()), positive_rate)
     clicked = (draw.random(rows) < truth).astype(np.float32)
 
-    visible = np.exp(numeric)  # what a log would hold: skewed, positive
+    visible = np.exp(numeric)  # skewed and positive, as in a log of requests
     visible[draw.random(rows) < 0.1, 0] = np.nan
-    names = [f"n{index + 1}" for index in range(numeric_columns)]
-    categories = [f"c{index + 1}" for index in range(categorical_columns)]
-    columns = {
-        **dict(zip(names, visible.T, strict=True)),
-        **dict(zip(categories, codes.T, strict=True)),
-        "clicked": clicked,
-    }
+    categories = {f"c{index}": values for index, values in enumerate(codes.T, 1)}
+    columns = {f"n{index}": values for index, values in enumerate(visible.T, 1)} | categories
     parts = by_ratio(clicked, val_fraction=val_fraction, test_fraction=test_fraction, seed=data_seed)
-    train, val, test = ({name: column[part] for name, column in columns.items()} for part in parts)
-    return Splits(
-        (train, val, test),
-        (clicked[parts[0]], clicked[parts[1]], clicked[parts[2]]),
-        tuple(names),
-        tuple(categories),
-        "clicked",
-        "1",
-        {"bayes_auc": _auc(clicked[parts[2]], truth[parts[2]])},
+    return Splits.cut(
+        {**columns, "clicked": clicked},
+        parts,
+        target="clicked",
+        categorical=[*categories],
+        reference={"bayes_auc": _auc(clicked[parts[2]], truth[parts[2]])},
     )
 
 
 def _numeric(draw: np.random.Generator, rows: int, columns: int) -> Array:
-    """Normal columns that share a common part, as counters of the same user do."""
+    """Return normal columns with a common part, as counters of the same user have."""
     common = draw.normal(size=(rows, 1))
     return np.asarray(0.5 * common + draw.normal(size=(rows, columns)))
 
 
 def _codes(draw: np.random.Generator, rows: int, columns: int, largest: int) -> Array:
-    """Category codes of power-law frequency; cardinalities rise geometrically up to the largest."""
+    """Return category codes of power-law frequency; cardinalities rise geometrically up to the largest."""
     sizes = np.geomspace(min(4, largest), largest, columns).round().astype(int)
     codes = np.empty((rows, columns), np.int64)
     for column, size in enumerate(sizes):
@@ -78,9 +67,9 @@ def _codes(draw: np.random.Generator, rows: int, columns: int, largest: int) -> 
 
 
 def _score(draw: np.random.Generator, numeric: Array, codes: Array) -> Array:
-    """The true log-odds, up to shift and scale: single effects first, then interactions."""
+    """Return the true log-odds, up to shift and scale: single effects, then interactions."""
     rows, columns = codes.shape
-    # Not a matrix product: that would go to BLAS, whose threads sum in an order of their own.
+    # Not a matrix product: BLAS sums in an order that depends on its threads.
     score = (np.tanh(numeric) * draw.normal(size=numeric.shape[1])).sum(axis=1) * 0.5
     score += 0.7 * np.sin(2 * numeric[:, 0]) + 0.5 * numeric[:, 1 % numeric.shape[1]] * numeric[:, -1]
     latent = np.zeros((rows, columns, _LATENT))
@@ -95,9 +84,9 @@ def _score(draw: np.random.Generator, numeric: Array, codes: Array) -> Array:
 
 
 def _probabilities(score: Array, positive_rate: float) -> Array:
-    """Shift the log-odds so that the mean probability is the wanted rate."""
+    """Return probabilities from log-odds, shifted so that their mean is the wanted rate."""
     low, high = -30.0 - score.max(), 30.0 - score.min()
-    for _ in range(60):  # bisection: 60 halvings are exact in double precision
+    for _ in range(60):  # 60 bisections are exact in double precision
         middle = (low + high) / 2
         rate = (1 / (1 + np.exp(-(score + middle)))).mean()
         low, high = (middle, high) if rate < positive_rate else (low, middle)

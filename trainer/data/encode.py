@@ -1,9 +1,9 @@
-"""From table columns to numbers: fitted on the training rows alone, saved with the model.
+"""Encodes table columns as numbers; fitted on the training rows alone and saved with the model.
 
-The one idea: every numeric transform is a piecewise-linear map given by knots, so one `np.interp` applies
-it, JSON holds it, and a column that is all one value or full of ties needs no special case. A missing
-number becomes the median, with an extra 0/1 feature if the training rows had any. Categories get codes:
-0 unseen in training or rarer than `min_frequency`, 1 missing, then the categories in sorted order.
+Every numeric transform is a piecewise-linear map given by knots, so one `np.interp` applies it, JSON holds
+it, and a column of one value or with many ties needs no special case. A missing number becomes the median,
+with an extra 0/1 feature if the training rows had any. Categories get codes: 0 unseen in training or rarer
+than `min_frequency`, 1 missing, then the categories in sorted order.
 """
 
 import re
@@ -21,13 +21,13 @@ from trainer.errors import DataError
 
 Array = np.ndarray[Any, Any]
 
-UNSEEN, MISSING, FIRST = 0, 1, 2  # category codes; FIRST is that of the first category
+UNSEEN, MISSING, FIRST = 0, 1, 2  # category codes; FIRST is the first category
 _KNOTS = 256
 _BINS = 16
-_LARGEST = 1e100  # larger numbers are cut to this, so that their squares can be summed
+_LARGEST = 1e100  # larger numbers are clipped, so that the sum of their squares is finite
 _ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?)?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_REACH = 1e6  # how far, in spreads, a standardised value may lie before it is cut off
+_REACH = 1e6  # standardised values are clipped at this many standard deviations
 
 
 class Table(Protocol):
@@ -41,14 +41,14 @@ class Table(Protocol):
 class Transform(StrEnum):
     """How numeric columns become features."""
 
-    STANDARD = "standard"  # minus the mean, divided by the spread
-    QUANTILE = "quantile"  # rank among the training values, as a normal score: tames any skew
+    STANDARD = "standard"  # minus the mean, divided by the standard deviation
+    QUANTILE = "quantile"  # rank among the training values, as a normal score
     BINS = "bins"  # quantile bins, each a feature that rises from 0 to 1 across its bin
 
 
 @dataclass(frozen=True)
 class NumericColumn:
-    """One numeric column: fill missing values with `fill`, then map through the knots."""
+    """One numeric column: missing values become `fill`, then the knots map each value."""
 
     name: str
     fill: float
@@ -59,17 +59,16 @@ class NumericColumn:
 
     @property
     def width(self) -> int:
-        """How many features the column gives."""
+        """The number of features of the column."""
         return (len(self.x) - 1 if self.bins else 1) + self.flag_missing
 
     def transform(self, values: Array) -> Array:
-        """Give the column's features, float32 [N, width]."""
+        """Return the column's features, float32 [N, width]."""
         missing = np.isnan(values)
         filled = np.where(missing, self.fill, values)
         x = np.asarray(self.x)
         if self.bins:
-            edges, span = x[:-1], np.diff(x)
-            features = np.clip((filled[:, None] - edges) / span, 0, 1)
+            features = np.clip((filled[:, None] - x[:-1]) / np.diff(x), 0, 1)
         else:
             features = np.interp(filled, x, np.asarray(self.y))[:, None]
         if self.flag_missing:
@@ -80,13 +79,13 @@ class NumericColumn:
 
 @dataclass(frozen=True)
 class CategoricalColumn:
-    """One categorical column: its categories in code order, from code 2 on."""
+    """One categorical column: its categories in the order of their codes, which start at 2."""
 
     name: str
     categories: tuple[str, ...]
 
     def transform(self, values: Any) -> Array:
-        """Give the codes, int64 [N]."""
+        """Return the codes, int64 [N]."""
         codes = {label: code for code, label in enumerate(self.categories, FIRST)}
         inverse, labels = distinct(values)
         table = [MISSING if label is None else codes.get(label, UNSEEN) for label in labels]
@@ -96,7 +95,7 @@ class CategoricalColumn:
 
 @dataclass(frozen=True)
 class Encoder:
-    """The fitted preprocessing of one data set; plain values, so that JSON round-trips it."""
+    """The fitted preprocessing of one data set, as plain values that JSON holds exactly."""
 
     numeric: tuple[NumericColumn, ...]
     categorical: tuple[CategoricalColumn, ...]
@@ -105,7 +104,7 @@ class Encoder:
 
     @property
     def cardinalities(self) -> tuple[int, ...]:
-        """Codes per categorical column, the two reserved ones included."""
+        """The number of codes per categorical column, with the two reserved ones."""
         return tuple(len(column.categories) + FIRST for column in self.categorical)
 
     @classmethod
@@ -120,7 +119,7 @@ class Encoder:
         target: str,
         positive: str,
     ) -> "Encoder":
-        """Learn medians, knots and categories from a table, which must be the training rows alone."""
+        """Fit medians, knots and categories to a table, which must be the training rows alone."""
         return cls(
             tuple(_fit_numeric(name, numbers(table, name), Transform(transform)) for name in numeric),
             tuple(_fit_categorical(name, column(table, name), min_frequency) for name in categorical),
@@ -129,9 +128,9 @@ class Encoder:
         )
 
     def transform(self, table: Table) -> tuple[torch.Tensor, torch.Tensor]:
-        """Encode any rows: float32 [N, F] and int64 [N, C].
+        """Return rows encoded as float32 [N, F] and int64 [N, C].
 
-        Raises DataError naming a column that is missing, is no column of values, or differs in length.
+        Raise DataError for a column that is missing, is no column of values, or differs in length.
         """
         names = [*(each.name for each in self.numeric), *(each.name for each in self.categorical)]
         absent = [name for name in names if name not in table]
@@ -150,12 +149,12 @@ class Encoder:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Give plain values for a JSON file."""
+        """Return plain values for a JSON file."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Encoder":
-        """Rebuild an encoder from what `to_json` gave; floats survive to the last digit."""
+        """Return the encoder that `to_json` wrote; floats keep their last digit."""
         return cls(
             tuple(
                 NumericColumn(**{**each, "x": tuple(each["x"]), "y": tuple(each["y"])})
@@ -170,7 +169,7 @@ class Encoder:
 
 
 def column(table: Table, name: str) -> Any:
-    """Give a column as something with a dtype, a list as an array; raises DataError for a bare value."""
+    """Return a column as an array or a pandas series; raise DataError for a bare value."""
     values = table[name]
     if isinstance(values, list | tuple):
         values = np.fromiter(values, dtype=object, count=len(values))
@@ -182,17 +181,19 @@ def column(table: Table, name: str) -> Any:
 
 
 def numbers(table: Table, name: str) -> Array:
-    """Read a column as float64 with NaN for missing; times, also as ISO 8601 text, count in seconds.
+    """Return a column as float64 with NaN for missing; times, also as ISO 8601 text, are in seconds.
 
-    Raises DataError naming a value that is no number.
+    Raise DataError for a value that is no number.
     """
     values = column(table, name)
     kind = getattr(values.dtype, "kind", "O")
-    if kind in "mM":  # in seconds, so that knots stay readable
+    if kind in "mM":  # seconds keep the knots readable
         seconds = np.asarray(values, dtype=f"{'datetime64' if kind == 'M' else 'timedelta64'}[us]")
         return np.where(np.isnat(seconds), np.nan, seconds.astype(np.int64) / 1e6)
     if kind in "biuf":
-        values = _floats(values)
+        # numpy does not know the missing value of pandas.
+        to_numpy = getattr(values, "to_numpy", None)
+        values = to_numpy(np.float64, na_value=np.nan) if to_numpy else np.asarray(values, np.float64)
     else:
         values = np.array([_number(name, value) for value in np.asarray(values, dtype=object)], np.float64)
     finite = np.where(np.isfinite(values), values, np.nan)
@@ -200,13 +201,13 @@ def numbers(table: Table, name: str) -> Array:
 
 
 def holds_times(values: Any) -> bool:
-    """Whether a column of text or dates holds ISO 8601 dates or times alone, missing values aside."""
+    """Whether all present values of a column are ISO 8601 dates or times."""
     present = [each for each in distinct(values)[1] if each is not None]
     return bool(present) and all(moment(each) is not None for each in present)
 
 
 def moment(text: str) -> float | None:
-    """Read a date or time such as 2024-05-31 17:00 as seconds since 1970, UTC if it names no zone; else None."""
+    """Return a date or time such as 2024-05-31 17:00 in seconds since 1970, or None; UTC without a zone."""
     if not _ISO.fullmatch(text):
         return None
     try:
@@ -219,9 +220,9 @@ def moment(text: str) -> float | None:
 
 
 def distinct(values: Any) -> tuple[Array, list[str | None]]:
-    """Factorise a column: codes [N] and the label of each, None for missing.
+    """Return codes [N] for the distinct values of a column, and the label of each code; None for missing.
 
-    Labels are text; a whole number reads the same whether the column holds 3, 3.0 or "3".
+    Labels are text; 3, 3.0 and "3" have the same label.
     """
     if getattr(values.dtype, "kind", "O") in "iub" and isinstance(values, np.ndarray):
         found, inverse = np.unique(values, return_inverse=True)
@@ -233,20 +234,13 @@ def distinct(values: Any) -> tuple[Array, list[str | None]]:
 
 
 def label(value: Any) -> str | None:
-    """Write one category as text; None for a missing one (None, NaN, NaT, NA)."""
-    # pandas' own missing values are told by name, so that plain arrays never load pandas.
+    """Return one category as text, or None for a missing one (None, NaN, NaT, NA)."""
+    # The missing values of pandas are known by name, so that plain arrays do not load pandas.
     if value is None or type(value).__name__ in ("NAType", "NaTType") or value != value:
         return None
     if isinstance(value, float | np.floating) and value.is_integer():
         value = int(value)
     return str(value)
-
-
-def _floats(column: Any) -> Array:
-    to_numpy = getattr(column, "to_numpy", None)
-    if to_numpy is not None:  # a pandas column, whose own missing value numpy does not know
-        return np.asarray(to_numpy(dtype=np.float64, na_value=np.nan))
-    return np.asarray(column, dtype=np.float64)
 
 
 def _number(name: str, value: Any) -> float:
@@ -288,7 +282,7 @@ def _fit_numeric(name: str, values: Array, transform: Transform) -> NumericColum
 
 
 def _spread(ranks: Array, count: int) -> Array:
-    """Pick at most `count` of the distinct values, evenly in rank, the first and the last included."""
+    """Return the indices of at most `count` distinct values, evenly in rank, with the first and the last."""
     wanted = np.linspace(ranks[0], ranks[-1], count)
     return np.unique(np.searchsorted(ranks, wanted).clip(0, len(ranks) - 1))
 

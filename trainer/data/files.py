@@ -1,11 +1,11 @@
-"""Reads a CSV, TSV or Parquet file whole, or says in one line why it cannot be read and what to try."""
+"""Reads CSV, TSV and Parquet files, and explains in one line why a file cannot be read."""
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from trainer.data.check import NOT_UTF8, TABLE_SUFFIXES, separator_of
+from trainer.data.check import EMPTY, NOT_UTF8, file_problem, separator_of
 from trainer.errors import DataError
 
 if TYPE_CHECKING:
@@ -21,56 +21,42 @@ def read(
     separator: str | None = None,
     encoding: str = "utf-8",
 ) -> "pd.DataFrame":
-    """Read a `.csv`, `.tsv` or `.parquet` file (also compressed, `.csv.gz`); at least one row is asked for."""
+    """Read a `.csv`, `.tsv` or `.parquet` file, or a compressed one (`.csv.gz`).
+
+    Raise DataError when the file cannot be read or has no rows.
+    """
     import pandas as pd
 
     file = Path(path)
-    if file.is_dir():
-        raise DataError(f"data file {str(path)!r} is a folder; give the path of a file in it")
-    if not file.is_file():
-        raise DataError(f"data file {str(path)!r} does not exist (looked for {file.absolute()})")
-    suffixes = [each.lower() for each in file.suffixes]
-    if suffixes[-1:] == [".parquet"]:
-        try:
-            table = pd.read_parquet(file)
-        except (OSError, ValueError) as error:
-            raise DataError(f"data file {str(path)!r} cannot be read as Parquet: {error}") from None
-        return _some_rows(table, path)
-    if not set(TABLE_SUFFIXES) & set(suffixes):
-        raise DataError(
-            f"data file {str(path)!r} has the suffix {file.suffix!r}; allowed are .csv, .tsv and .parquet"
-        )
-    return read_csv(
-        file, separator=separator_of(file, separator), encoding=encoding, missing_values=missing_values
-    )
+    if problem := file_problem(file):
+        raise DataError(f"data file {str(path)!r}: {problem}")
+    if file.suffix.lower() != ".parquet":
+        sep = separator_of(file, separator)
+        return read_csv(file, missing_values=missing_values, encoding=encoding, sep=sep)
+    try:
+        table = pd.read_parquet(file)
+    except (OSError, ValueError) as error:
+        raise DataError(f"data file {str(path)!r} cannot be read as Parquet: {error}") from None
+    return _with_rows(table, path)
 
 
 def read_csv(
-    path: Path,
-    *,
-    separator: str = ",",
-    encoding: str = "utf-8",
-    names: Sequence[str] | None = None,
-    skip: int = 0,
-    missing_values: Sequence[str] = (),
+    path: Path, *, missing_values: Sequence[str], encoding: str = "utf-8", **options: Any
 ) -> "pd.DataFrame":
-    """Read delimited text; blanks after a separator are cut, and `missing_values` add to the usual marks."""
+    """Read delimited text with options of pandas.read_csv; `missing_values` are read as missing, too."""
     import pandas as pd
 
     try:
-        table = pd.read_csv(
+        table: pd.DataFrame = pd.read_csv(
             path,
-            sep=separator,
             encoding=encoding,
-            names=None if names is None else list(names),
-            header="infer" if names is None else None,
-            skiprows=skip,
-            skipinitialspace=True,
             na_values=list(missing_values),
+            skipinitialspace=True,
             low_memory=False,  # types come from the whole column, not from blocks of it
+            **options,
         )
     except pd.errors.EmptyDataError:
-        raise DataError(f"data file {str(path)!r} is empty; a header line and rows are needed") from None
+        raise DataError(f"data file {str(path)!r}: {EMPTY}") from None
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
         raise DataError(
@@ -78,7 +64,7 @@ def read_csv(
         ) from None
     except (pd.errors.ParserError, OSError, EOFError) as error:
         raise DataError(f"data file {str(path)!r} cannot be read as CSV: {_reason(error)}") from None
-    return _some_rows(table, path)
+    return _with_rows(table, path)
 
 
 def _reason(error: Exception) -> str:
@@ -89,7 +75,7 @@ def _reason(error: Exception) -> str:
     return str(error).strip()
 
 
-def _some_rows(table: "pd.DataFrame", path: str | Path) -> "pd.DataFrame":
+def _with_rows(table: "pd.DataFrame", path: str | Path) -> "pd.DataFrame":
     if len(table) == 0:
         raise DataError(f"data file {str(path)!r} has 0 rows; a header line and rows are needed")
     return table

@@ -1,7 +1,7 @@
-"""From the `data` section of a config to a data set: call its loader, encode what comes back.
+"""Loads the data set of a config: calls its loader and encodes the result.
 
-The one idea: a loader is any function that gives `Splits`; `data._target_` names it and the section's other
-keys are its arguments, except those that belong to the encoder (`ENCODER_KEYS`) and the name.
+A loader is any function that returns `Splits`. `data._target_` names it; the other keys of the section are
+its arguments, except the name of the data set and the keys of the encoder (`ENCODER_KEYS`).
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ ENCODER_KEYS = ("numeric_transform", "min_frequency")
 def load(section: Mapping[str, Any]) -> Dataset:
     """Load and encode a data set; the same section gives the same tensors, bit for bit.
 
-    Raises ConfigError when the loader cannot be imported, DataError for data that cannot be used.
+    Raise ConfigError when the loader cannot be imported, DataError for data that cannot be used.
     """
     arguments = {
         key: value for key, value in section.items() if key not in ("_target_", "dataset", *ENCODER_KEYS)
@@ -25,8 +25,8 @@ def load(section: Mapping[str, Any]) -> Dataset:
     splits = imported("data", section)(**arguments)
     if not isinstance(splits, Splits):
         raise DataError(
-            f"data._target_={section['_target_']} gave {type(splits).__name__}; "
-            "a loader gives trainer.data.tensors.Splits"
+            f"data._target_={section['_target_']} returned {type(splits).__name__}; "
+            "a loader returns trainer.data.tensors.Splits"
         )
     return encode(
         splits,

@@ -1,18 +1,16 @@
-"""Any CSV or Parquet file as a data set: columns found or given, split by ratio, file or time.
+"""Loads any CSV or Parquet file as a data set, split by ratio, by file or by time.
 
-The one idea: what a column is may be inferred from its type (numbers and times are numeric; text, booleans
-and categories are categorical), and everything inferred can be said instead. No row is ever dropped silently.
-Formats of files are the business of `trainer.data.files`.
+The role of a column is inferred from its type (numbers and times are numeric; text, booleans and categories
+are categorical), unless the config sets it. No row is dropped. `trainer.data.files` reads the formats.
 """
 
 from collections.abc import Iterable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from trainer.data.check import no_column
-from trainer.data.encode import holds_times, label
+from trainer.data.encode import Array, holds_times, label
 from trainer.data.files import read
 from trainer.data.splits import by_ratio, by_time
 from trainer.data.tensors import Splits
@@ -20,8 +18,6 @@ from trainer.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Array = np.ndarray[Any, Any]
 
 
 def load(
@@ -45,46 +41,44 @@ def load(
 
     With `test_path` that file is the test split, and `test_fraction` is not used. With `time_column` rows
     go from oldest (train) to newest (test), and the column is no feature. Otherwise each class is
-    split at random by ratio. `positive` names the positive label; without it, it is the last of the two
+    split at random by ratio. `positive` names the positive label; the default is the last of the two
     in sorted order ("no" < "yes", "<=50K" < ">50K", 0 < 1), as in scikit-learn.
     """
-    read_all = partial(read, missing_values=missing_values, separator=separator, encoding=encoding)
-    table = read_all(path)
-    check_columns([target], table.columns, key="data.target")
-    tables = [table]
-    if test_path is not None:
-        tables.append(read_all(test_path))
-        check_columns([target], tables[1].columns, key=f"data.target (in {test_path})")
-        test_fraction = 0.0
     removed = [*drop, *([time_column] if time_column else [])]
-    for each in tables:
-        _refuse_nested(each, removed)
-    numbers, texts = roles(table, target=target, drop=removed, numeric=numeric, categorical=categorical)
-    values, positive_label = binarize(*(each[target] for each in tables), name=target, positive=positive)
-    known = values[: len(table)]
+    tables = []
+    for key, each in (("data.target", path), (f"data.target (in {test_path})", test_path)):
+        if each is not None:
+            table = read(each, missing_values=missing_values, separator=separator, encoding=encoding)
+            check_columns([target], table.columns, key=key)
+            _refuse_nested(table, removed)
+            tables.append(table)
+    known = tables[0]
+    numbers, texts = roles(known, target=target, drop=removed, numeric=numeric, categorical=categorical)
+    label_of_positive = positive_class([each[target] for each in tables], name=target, positive=positive)
+    fractions = {"val_fraction": val_fraction, "test_fraction": 0.0 if test_path else test_fraction}
     if time_column is None:
-        parts = by_ratio(known, val_fraction=val_fraction, test_fraction=test_fraction, seed=data_seed)
+        rows = by_ratio(is_positive(known[target], label_of_positive), **fractions, seed=data_seed)
     else:
-        check_columns([time_column], table.columns, key="data.time_column")
-        parts = by_time(_times(table[time_column]), val_fraction=val_fraction, test_fraction=test_fraction)
-    train, val, test = (table.iloc[part] for part in parts)
-    splits = [train, val, tables[1] if test_path is not None else test]
-    return parts_of(splits, numeric=numbers, categorical=texts, target=target, positive=positive_label)
+        check_columns([time_column], known.columns, key="data.time_column")
+        rows = by_time(_times(known[time_column]), **fractions)
+    train, val, test = (known.iloc[part] for part in rows)
+    splits = [train, val, tables[1] if test_path else test]
+    return parts_of(splits, numeric=numbers, categorical=texts, target=target, positive=label_of_positive)
 
 
-def binarize(
-    *columns: "pd.Series[Any]", name: str, positive: str | int | float | bool | None = None
-) -> tuple[Array, str]:
-    """Turn a two-class target into 0/1 (float32, the columns joined) and the name of the positive class.
+def positive_class(
+    columns: Sequence["pd.Series[Any]"], *, name: str, positive: str | int | float | bool | None = None
+) -> str:
+    """Return the label of the positive class of a two-class target.
 
-    Raises DataError for missing values, one class, more than two, or a `positive` that does not occur.
+    Raise DataError for missing values, one class, more than two, or a `positive` that does not occur.
     """
     raw = [value for column in columns for value in column.tolist()]
     labels = [label(value) for value in raw]
     missing = sum(each is None for each in labels)
     if missing:
         raise DataError(f"target {name!r} is missing in {missing} of {len(labels)} rows; fill or remove them")
-    # Numbers sort as numbers, so that 10 comes after 9; a column of mixed types sorts as text.
+    # Numbers sort as numbers, so that 10 comes after 9; mixed types sort as text.
     values = {str(text): value for text, value in zip(labels, raw, strict=True)}
     try:
         classes = sorted(values, key=values.__getitem__)
@@ -100,7 +94,12 @@ def binarize(
         raise DataError(
             f"data.positive={positive!r} does not occur in target {name!r}; allowed are {classes[0]!r} and {classes[1]!r}"
         )
-    return np.array([text == chosen for text in labels], np.float32), str(chosen)
+    return str(chosen)
+
+
+def is_positive(column: "pd.Series[Any]", positive: str) -> Array:
+    """Return a target as float32, 1 for the positive class and 0 for the other."""
+    return np.array([label(value) == positive for value in column.tolist()], np.float32)
 
 
 def roles(
@@ -111,10 +110,10 @@ def roles(
     numeric: Sequence[str] | None = None,
     categorical: Sequence[str] | None = None,
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Say which columns are numeric and which categorical; what is given is taken, the rest inferred.
+    """Return the numeric and the categorical columns.
 
-    A column that is neither given nor dropped takes its role from its type; text that holds ISO dates or
-    times alone counts as times. Raises DataError for a name that is no column, or is given twice.
+    A column that is neither named nor dropped takes its role from its type; text of ISO dates or times
+    alone is a column of times. Raise DataError for a name that is no column, or is named twice.
     """
     given = {"data.numeric": numeric or (), "data.categorical": categorical or (), "data.drop": drop}
     seen = {target: "data.target"}
@@ -151,25 +150,14 @@ def parts_of(
     target: str,
     positive: str,
 ) -> Splits:
-    """Put three tables together as splits, their targets as 0/1."""
-    train, val, test = tables
-    for name in (*numeric, *categorical):
-        check_columns([name], test.columns, key="the test file")
-    targets = [
-        np.array([label(value) == positive for value in each[target].tolist()], np.float32) for each in tables
-    ]
-    return Splits(
-        (train, val, test),
-        (targets[0], targets[1], targets[2]),
-        tuple(numeric),
-        tuple(categorical),
-        target,
-        positive,
-    )
+    """Return three tables as splits, with 0/1 targets."""
+    check_columns((*numeric, *categorical), tables[-1].columns, key="the test file")
+    targets = [is_positive(each[target], positive) for each in tables]
+    return Splits(tables, targets, tuple(numeric), tuple(categorical), target, positive)
 
 
 def check_columns(names: Iterable[str], columns: Iterable[str], *, key: str) -> None:
-    """Raise DataError for a name that is no column: the key, the name, a near match, the columns there are."""
+    """Raise DataError for a name that is no column, with the key, a near match and the columns there are."""
     there = [str(each) for each in columns]
     for name in names:
         if name not in there:
@@ -183,13 +171,13 @@ def _refuse_nested(table: "pd.DataFrame", unused: Sequence[str]) -> None:
             for value in table[name]:
                 if isinstance(value, list | tuple | dict | np.ndarray):
                     raise DataError(
-                        f"column {name!r} holds {'mappings' if isinstance(value, dict) else 'lists'}, and a feature "
-                        "is one value per row; name it in data.drop, or spread it over columns of its own"
+                        f"column {name!r} holds {'mappings' if isinstance(value, dict) else 'lists'}, but a feature "
+                        "is one value per row; name it in data.drop, or split it into several columns"
                     )
 
 
 def _times(column: "pd.Series[Any]") -> Array:
-    """Read a time column as something that sorts: numbers, times, or text that holds times in ISO 8601."""
+    """Return a time column as values that sort: numbers or times, also from text in ISO 8601."""
     import pandas as pd
 
     if getattr(column.dtype, "kind", "O") not in "iufM":

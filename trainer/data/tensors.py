@@ -1,25 +1,25 @@
-"""What the loop trains on: three splits that already are tensors.
+"""The data of a training: three splits as tensors.
 
-The one idea: everything that is per row and per Python object happens before training, once; a batch is
-a slice. Knows nothing of files or column names.
+All work per row and per Python object is done once, before training; a batch is a slice.
 """
 
 import hashlib
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-from trainer.data.encode import Encoder, Table, column, numbers
+from trainer.data.encode import Array, Encoder, Table, column, numbers
 from trainer.errors import DataError
 
 logger = logging.getLogger(__name__)
 
 
 class Shape(NamedTuple):
-    """What a model must know of its input: the numeric features, and the codes per categorical column."""
+    """The sizes of a model's input: numeric features, and codes per categorical column."""
 
     numeric: int
     cardinalities: tuple[int, ...]
@@ -27,7 +27,7 @@ class Shape(NamedTuple):
 
 @dataclass(frozen=True)
 class Split:
-    """Rows of one purpose: float32 [N, F], int64 [N, C] and float32 targets [N] of zeros and ones."""
+    """Encoded rows: float32 [N, F], int64 [N, C] and float32 targets [N] of zeros and ones."""
 
     numeric: torch.Tensor
     categorical: torch.Tensor
@@ -37,34 +37,54 @@ class Split:
         return len(self.target)
 
     def to(self, device: torch.device) -> "Split":
-        """Copy the split to a device; itself when it is there already."""
+        """Return the split on a device."""
         return Split(self.numeric.to(device), self.categorical.to(device), self.target.to(device))
 
     def take(self, rows: torch.Tensor | slice) -> "Split":
-        """Pick rows: a view for a slice, a copy for an index tensor."""
+        """Return some rows: a view for a slice, a copy for an index tensor."""
         return Split(self.numeric[rows], self.categorical[rows], self.target[rows])
 
 
 @dataclass(frozen=True)
 class Splits:
-    """What a loader gives: three tables as read, with the columns' roles, nothing fitted yet.
+    """The result of a loader: three tables as read and the roles of their columns, nothing fitted yet.
 
-    `numeric` and `categorical` name the feature columns; `target` holds 0/1 arrays in the order train,
-    val, test. `reference` holds facts about the data to log without a step, such as `bayes_auc`.
+    `numeric` and `categorical` name the feature columns; `targets` holds 0/1 arrays. Both are in the order
+    train, val, test. `reference` holds numbers to log without a step, such as `bayes_auc`.
     """
 
-    tables: tuple[Table, Table, Table]
-    targets: tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]
+    tables: Sequence[Table]
+    targets: Sequence[Array]
     numeric: tuple[str, ...]
     categorical: tuple[str, ...]
     target: str
     positive: str
-    reference: dict[str, float] = field(default_factory=dict)
+    reference: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def cut(
+        cls,
+        columns: Mapping[str, Array],
+        rows: Sequence[Array],
+        *,
+        target: str,
+        positive: str = "1",
+        categorical: Sequence[str] = (),
+        reference: Mapping[str, float] | None = None,
+    ) -> "Splits":
+        """Cut columns into the given rows of train, val and test; `target` is the column of 0/1 values.
+
+        Columns that are neither the target nor `categorical` are numeric.
+        """
+        tables = [{name: values[part] for name, values in columns.items()} for part in rows]
+        numeric = tuple(name for name in columns if name not in (target, *categorical))
+        targets = [table[target] for table in tables]
+        return cls(tables, targets, numeric, tuple(categorical), target, positive, reference or {})
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Encoded splits, the encoder fitted on the training rows, and facts to log about the data."""
+    """Encoded splits, the encoder fitted on the training rows, and numbers to log about the data."""
 
     train: Split
     val: Split
@@ -75,11 +95,11 @@ class Dataset:
 
     @property
     def shape(self) -> Shape:
-        """The sizes a model needs to know."""
+        """The sizes of a model's input."""
         return Shape(self.train.numeric.shape[1], self.encoder.cardinalities)
 
     def describe(self) -> dict[str, Any]:
-        """Facts for the record of a run: the fingerprint, rows and positive rate of each split."""
+        """Return the fingerprint, and the rows and the positive rate of each split, for the record of a run."""
         named = {"train": self.train, "val": self.val, "test": self.test}
         return {
             "fingerprint": self.fingerprint,
@@ -92,9 +112,9 @@ class Dataset:
 
 
 def encode(splits: Splits, *, transform: str, min_frequency: int) -> Dataset:
-    """Fit the encoder on the training table alone and turn the three tables into tensors.
+    """Fit the encoder on the training table alone and encode all three tables.
 
-    Raises DataError when a split has no rows or only one class: no model can be ranked on it.
+    Raise DataError when a split has no rows or only one class, because no model can be ranked on it.
     """
     for name, values in zip(("training", "validation", "test"), splits.targets, strict=True):
         _check_classes(name, values, splits)
@@ -110,8 +130,8 @@ def encode(splits: Splits, *, transform: str, min_frequency: int) -> Dataset:
     for each in encoder.categorical:
         if not each.categories:
             logger.warning(
-                "column %r has no category that occurs in %d training rows, so it says next to nothing; name it in "
-                "data.drop or data.numeric, or lower data.min_frequency",
+                "column %r has no category that occurs in %d training rows, so it carries almost no information; "
+                "name it in data.drop or data.numeric, or lower data.min_frequency",
                 each.name,
                 min_frequency,
             )
@@ -123,10 +143,10 @@ def encode(splits: Splits, *, transform: str, min_frequency: int) -> Dataset:
 
 
 def fingerprint(splits: Splits) -> str:
-    """Hash the rows as read, split by split: their targets and feature columns, before any preprocessing.
+    """Hash the targets and feature columns of each split as read, before any preprocessing.
 
-    Models with the same fingerprint were scored on the same rows, however each of them encodes these, so
-    their metrics can be compared. Times used as numbers hash as numbers: a text file gives what Parquet gives.
+    Models with the same fingerprint were scored on the same rows, whatever their encoding, so their metrics
+    can be compared. Times used as numbers hash as numbers, so a text file and Parquet give the same hash.
     """
     from pandas import Series
     from pandas.util import hash_pandas_object
@@ -143,7 +163,7 @@ def fingerprint(splits: Splits) -> str:
     return f"sha256:{digest.hexdigest()}"
 
 
-def _check_classes(name: str, values: np.ndarray[Any, Any], splits: Splits) -> None:
+def _check_classes(name: str, values: Array, splits: Splits) -> None:
     if len(values) == 0:
         raise DataError(f"the {name} split has 0 rows; give it a larger fraction, or a file with rows")
     positives = int(values.sum())
