@@ -177,14 +177,23 @@ def find(source: str | os.PathLike[str] | Any, base_dir: Path) -> Path:
 
 
 def _check_allowed(spec: Any, allow: Sequence[str]) -> None:
-    """Raise LoadError for a specification that names a class outside the allowed packages, at any depth."""
+    """Raise LoadError for a specification that names something outside the allowed packages, at any depth."""
     packages = (*ALLOWED, *([allow] if isinstance(allow, str) else allow))
     for target in _targets(spec):
-        if not any(target.startswith(f"{package}.") for package in packages):
+        trusted = [each for each in packages if target.startswith(f"{each}.")]
+        # `trainer.app.os.system` starts with an allowed name, so what it resolves to counts, too.
+        if not trusted or ({*trusted} <= {*ALLOWED} and not _builds_modules(target)):
             raise LoadError(
                 f"the model's class {target} is not in an allowed package ({', '.join(packages)}); "
                 f"if you trust it, pass allow=[{target.split('.')[0]!r}]"
             )
+
+
+def _builds_modules(target: str) -> bool:
+    found = imported("model", {"_target_": target})
+    if isinstance(found, type) and issubclass(found, nn.Module):
+        return True
+    return str(getattr(found, "__module__", "")).startswith(("torch.nn.", "torch._C._nn"))
 
 
 def _targets(spec: Any) -> Iterator[str]:

@@ -13,7 +13,7 @@ from own_models import Tiny, final, only_run
 
 from tracking import ExperimentTracker
 from tracking.registry import ModelRegistry
-from trainer import DataError, LoadError, build, load_model
+from trainer import ConfigError, DataError, LoadError, build, load_model
 from trainer.task import train
 
 Compose = Callable[..., DictConfig]
@@ -203,6 +203,21 @@ def test_a_nested_class_is_checked_too(quick: DictConfig, store: Path) -> None:
     sidecar.write_text(json.dumps(content))
     with pytest.raises(LoadError, match=r"os\.system is not in an allowed package"):
         load_model(store / "runs/run_001")
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["trainer.app.os.system", "trainer.load_model", "torch.nn.functional.torch.load", "torch.nn.modules.os"],
+)
+def test_a_name_that_leads_out_of_an_allowed_package_is_refused(target: str) -> None:
+    with pytest.raises((LoadError, ConfigError), match=f"{target}"):
+        build({"model": target, "command": "true", "source": "."})
+
+
+@pytest.mark.parametrize("target", ["torch.nn.functional.gelu", "torch.nn.functional.relu"])
+def test_functions_of_torch_nn_may_be_part_of_a_model(target: str) -> None:
+    part = {"_target_": target, "_partial_": True}
+    assert build({"model": "torch.nn.TransformerEncoderLayer", "d_model": 4, "nhead": 2, "activation": part})
 
 
 def test_a_damaged_or_incomplete_model_is_named(quick: DictConfig, store: Path) -> None:
