@@ -1,4 +1,4 @@
-"""Fixtures of the trainer's tests: composed configs without the sweep's plug-ins, and a run of them."""
+"""Fixtures of the trainer's tests: composed configs without the sweep's plug-ins."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +27,7 @@ Compose = Callable[..., DictConfig]
 
 @pytest.fixture
 def composed(tmp_path: Path) -> Compose:
-    """Compose the project's config groups with overrides; runs go to a store of the test's own."""
+    """Compose the project's config groups with overrides; runs go to a temporary store."""
     folder = tmp_path / "conf"
     folder.mkdir()
     defaults = "".join(f"  - {group}: {choice}\n" for group, choice in SECTIONS.items())
@@ -47,7 +47,7 @@ def composed(tmp_path: Path) -> Compose:
 
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> None:
-    """Train on one thread: models this small gain nothing from two, and lose much on a busy machine."""
+    """Train on one thread: small models gain nothing from two, and lose time on a busy machine."""
     import torch
 
     torch.set_num_threads(1)

@@ -1,4 +1,4 @@
-"""Models of a user's own: one that works, one that crashes, one that asks to stop; and what their runs left."""
+"""Models of a user (one works, one crashes, one asks to stop), and readers of their runs."""
 
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ class Broken(Tiny):
 
 
 class Asks(Tiny):
-    """Asks its own run to stop, as a sweep does, while the first epoch runs."""
+    """Asks its run to stop during the first epoch, as a sweep does."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         run = active_run()

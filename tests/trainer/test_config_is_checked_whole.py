@@ -1,4 +1,4 @@
-"""Every problem of a config is told at once, with the value and what is allowed."""
+"""All problems of a config are reported together, with the value and what is allowed."""
 
 import gzip
 import subprocess

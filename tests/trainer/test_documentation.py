@@ -1,4 +1,4 @@
-"""What docs/trainer.md shows works: its commands compose, its snippets run."""
+"""The commands in docs/trainer.md compose, and its snippets run."""
 
 import os
 import re

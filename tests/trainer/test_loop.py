@@ -1,4 +1,4 @@
-"""The loop: what is logged, which epoch counts, when it ends."""
+"""The training loop: what it logs, which epoch counts, when it ends."""
 
 import math
 from pathlib import Path

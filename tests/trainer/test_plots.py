@@ -1,4 +1,4 @@
-"""Three pictures, drawn fast and without matplotlib's global state."""
+"""Three plots, drawn fast and without matplotlib's global state."""
 
 import subprocess
 import sys
@@ -51,7 +51,7 @@ def test_it_leaves_pyplot_alone(tmp_path: Path) -> None:
 
 
 def narrow(rows: int) -> Scores:
-    """Predictions as after few epochs: all of them near the base rate."""
+    """Return predictions near the base rate, as after few epochs."""
     draw = np.random.default_rng(0)
     probabilities = 0.17 + 0.01 * draw.normal(size=rows)
     return Scores(0.5, 0.5, 0.5, probabilities, (draw.random(rows) < probabilities).astype(np.float32))
@@ -64,7 +64,7 @@ def test_the_calibration_spreads_the_bins_over_the_axes(scores: Scores) -> None:
     left, right = axes.get_xlim()
     assert len(x) == 10
     assert (x.max() - x.min()) / (right - left) > 0.8
-    assert axes.get_legend() is None  # it stands below the axes, free of data
+    assert axes.get_legend() is None  # it is below the axes
 
 
 def test_equal_predictions_share_a_bin() -> None:

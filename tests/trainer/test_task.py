@@ -1,4 +1,4 @@
-"""One job end to end: what it leaves in the store, and what becomes of one that goes wrong."""
+"""One job from start to end: what it writes to the store, also when it fails."""
 
 import json
 import subprocess
@@ -67,7 +67,7 @@ def test_the_same_config_gives_the_same_numbers(quick: DictConfig, store: Path) 
 def test_the_numbers_do_not_depend_on_how_many_threads_a_job_has_unless_it_is_let(
     composed: Compose, store: Path, threads: int | None
 ) -> None:
-    """With `null` as many train as there are, which shows in the last digits at most."""
+    """With `null` a job trains on all threads, which changes the last digits at most."""
     cfg = composed("data.rows=6000", "training.epochs=2", f"training.threads={threads or 'null'}")
     before = torch.get_num_threads()
     try:

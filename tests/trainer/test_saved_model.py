@@ -1,4 +1,4 @@
-"""A trained model can be had back from wherever it was kept, and says why when it cannot."""
+"""A trained model loads from every place it is kept, or the error says why not."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Any CSV or Parquet file becomes a data set, or one clear error."""
+"""Any CSV or Parquet file loads as a data set, or gives one clear error."""
 
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,7 @@ def test_columns_take_their_role_from_their_type(tmp_path: Path, table: pd.DataF
 
 @pytest.fixture
 def dated(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with real times, some of them missing, and with the days as dates."""
+    """Return the table with times, some of them missing, and with the days as dates."""
     times = pd.to_datetime(table["day"]) + pd.Timedelta("1h30min")
     return table.assign(seen=times.where(table.index % 9 > 0), day=pd.to_datetime(table["day"]).dt.date)
 

@@ -1,4 +1,4 @@
-"""Any nn.Module trains; one that does not fit says so before the first epoch."""
+"""Any nn.Module trains; one that does not fit is refused before the first epoch."""
 
 from pathlib import Path
 from typing import Any

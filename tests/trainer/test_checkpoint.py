@@ -1,4 +1,4 @@
-"""A job that was cut off goes on from its checkpoint, and gives the numbers it would have given in one go."""
+"""A job that was interrupted continues from its checkpoint and gives the same numbers as in one go."""
 
 import logging
 from collections.abc import Callable
@@ -29,7 +29,7 @@ RECIPES = {
 
 @pytest.fixture
 def cut_off(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Train until an epoch is about to be logged, and leave it by what a signal raises, or by nothing at all."""
+    """Train until an epoch is about to be logged, then raise an error, such as that of a signal."""
 
     def cut(cfg: DictConfig, epoch: int, error: BaseException, *, previous: tuple[str, ...] = ()) -> None:
         log = Run.log
@@ -76,7 +76,7 @@ def test_a_training_that_goes_on_gives_the_same_numbers_to_the_last_digit(
     whole = train(cfg)
     cut_off(cfg, 3, KeyboardInterrupt())
     cut_off(cfg, 5, SystemExit(143), previous=("run_002",))
-    caplog.clear()  # an earlier test may have had all loggers speak
+    caplog.clear()  # an earlier test may have set the level of all loggers
     with caplog.at_level(logging.INFO, "trainer"):
         assert attempt(cfg, ("run_002", "run_003")) == whole
     assert numbers(store, "run_004") == numbers(store, "run_001")
@@ -95,7 +95,7 @@ def test_a_training_that_is_stopped_again_in_its_first_epoch_keeps_the_state_it_
     whole = train(cfg)
     cut_off(cfg, 4, SystemExit(143))
     for previous in (("run_002",), ("run_002", "run_003")):
-        cut_off(cfg, 4, SystemExit(143), previous=previous)  # trained, and not yet kept
+        cut_off(cfg, 4, SystemExit(143), previous=previous)  # trained, but not saved
     assert attempt(cfg, ("run_002", "run_003", "run_004")) == whole
     assert numbers(store, "run_005") == numbers(store, "run_001")
 
@@ -119,7 +119,7 @@ def test_what_a_signal_stops_between_two_checkpoints_is_kept_too(
 ) -> None:
     cfg = composed(*SMALL, "training.epochs=4", "training.checkpoint_every_s=3600")
     cut_off(cfg, 4, SystemExit(143))
-    caplog.clear()  # an earlier test may have had all loggers speak
+    caplog.clear()  # an earlier test may have set the level of all loggers
     with caplog.at_level(logging.INFO, "trainer"):
         attempt(cfg, ("run_001",))
     assert epochs_trained(caplog) == 1
@@ -130,7 +130,7 @@ def test_a_training_that_never_saw_its_end_coming_goes_on_from_its_last_checkpoi
 ) -> None:
     cfg = composed(*SMALL, "training.epochs=4")
     cut_off(cfg, 3, RuntimeError("the machine is gone"))
-    caplog.clear()  # an earlier test may have had all loggers speak
+    caplog.clear()  # an earlier test may have set the level of all loggers
     with caplog.at_level(logging.INFO, "trainer"):
         attempt(cfg, ("run_001",))
     assert epochs_trained(caplog) == 2
@@ -211,5 +211,5 @@ def test_a_state_that_does_not_fit_leaves_the_training_as_it_was(
 
 @pytest.fixture(autouse=True)
 def quiet_plots(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Plots say nothing here and cost a second each."""
+    """Draw no plots: they are not tested here and cost a second each."""
     monkeypatch.setattr(trainer.task, "draw", lambda *_arguments: [])

@@ -1,4 +1,4 @@
-"""Columns become numbers by what the training rows say, and by nothing else."""
+"""Columns are encoded by the training rows alone."""
 
 import json
 from datetime import UTC, datetime, timedelta, timezone

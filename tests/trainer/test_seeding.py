@@ -1,4 +1,4 @@
-"""A run gives the same numbers alone and in any company, and leaves torch's global state as it found it."""
+"""A run gives the same numbers alone and beside others, and restores torch's global random state."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +12,6 @@ from torch import nn
 from trainer.data.load import load
 from trainer.data.tensors import Dataset
 from trainer.loop import fit
-from trainer.models.dropout import mask
 from trainer.models.network import build_module
 from trainer.optim import build_optimizer
 from trainer.seeding import Ambient, derive, generator
@@ -116,21 +115,6 @@ def test_a_lent_stream_goes_on_where_it_stopped_and_comes_back_after_an_error() 
     with whole.lent():
         assert torch.equal(torch.cat([first, second]), torch.rand(4))
     assert torch.equal(torch.get_rng_state(), before)
-
-
-@pytest.mark.parametrize("p", [0.0, 0.001, 0.3, 0.5, 0.999])
-def test_a_dropout_mask_drops_its_share_and_keeps_the_expectation(p: float) -> None:
-    drawn = mask(torch.Size([1001, 999]), p, device=torch.device("cpu"), generator=generator(0, "dropout"))
-    assert (drawn == 0).float().mean().item() == pytest.approx(p, abs=0.002)
-    assert drawn.mean().item() == pytest.approx(1, abs=0.05)
-
-
-def test_a_dropout_mask_is_independent_between_neighbours() -> None:
-    shape = torch.Size([400_000])
-    drawn = mask(shape, 0.5, device=torch.device("cpu"), generator=generator(0, "dropout")) > 0
-    for lag in (1, 2, 3, 4, 8):
-        both = (drawn[lag:] & drawn[:-lag]).float().mean().item()
-        assert both == pytest.approx(0.25, abs=0.005)
 
 
 def test_our_models_draw_all_their_weights_from_the_generator() -> None:

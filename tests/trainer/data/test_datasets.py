@@ -1,4 +1,4 @@
-"""The data sets of the box: what they hold, that they repeat, and that a model can learn from them."""
+"""Our data sets: what they hold, and that loading them again gives the same data."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from trainer.data.load import load
 from trainer.data.tensors import Splits
 from trainer.errors import ConfigError, DataError
 
-CONF = Path(__file__).resolve().parents[2] / "conf" / "data"
+CONF = Path(__file__).resolve().parents[3] / "conf" / "data"
 
 
 def section(name: str, **changes: Any) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def test_click_data_do_not_depend_on_the_threads_of_blas() -> None:
         "from test_datasets import *; data = load(section('ctr')); "
         "print(data.describe()['fingerprint'], data.reference)"
     )
-    root, here = Path(__file__).resolve().parents[2], Path(__file__).parent
+    root, here = Path(__file__).resolve().parents[3], Path(__file__).parent
     answers = {
         subprocess.run(
             [sys.executable, "-c", code],
