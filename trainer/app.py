@@ -36,7 +36,7 @@ def run(cfg: DictConfig) -> float:
     except ConfigError:
         _remove_output_folder()
         raise
-    from trainer.task import train
+    from trainer.task import train  # loads torch
 
     return train(cfg)
 

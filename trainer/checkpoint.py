@@ -57,6 +57,7 @@ class State:
         """Return a copy of the state, which later training does not change."""
         return {
             "history": [dict(metrics) for metrics in self.history],
+            # A copy, because a state dict shares its tensors with the model.
             "parts": {name: copy.deepcopy(part.state_dict()) for name, part in self._parts.items()},
             "streams": {name: stream.get_state() for name, stream in self._streams.items()},
         }
@@ -100,7 +101,7 @@ class Checkpoints:
             captured = self._read(file)
             if captured is None:
                 continue
-            before = state.capture()
+            before = state.capture()  # a part that does not fit may fail after others were loaded
             try:
                 state.load(captured)
             except Exception as error:  # noqa: BLE001 - a user's model may raise anything

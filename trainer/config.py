@@ -82,7 +82,7 @@ def _target_problems(name: str, section: Mapping[str, Any], known: Mapping[str, 
     elif not isinstance(target, str) or "." not in target:
         yield f"{name}._target_={target!r}: allowed is the dotted name of a class, such as {next(iter(known))}"
     elif target.startswith("trainer."):
-        yield f"{name}._target_={target}: there is no such class{did_you_mean(target, known)}; ours are {', '.join(known)}"
+        yield f"{name}._target_={target}: there is no such class{did_you_mean(target, known)}; allowed are {', '.join(known)}"
     else:
         if not _is_installed(package := target.partition(".")[0]):
             yield f"{name}._target_={target}: there is no module {package!r}; install it or put it in the current folder"
@@ -94,7 +94,7 @@ def _is_installed(package: str) -> bool:
     """Whether a package can be found; a class in it cannot be checked without importing it."""
     try:
         return package in sys.modules or importlib.util.find_spec(package) is not None
-    except ValueError:
+    except ValueError:  # an empty name, or a module that was never properly imported
         return False
 
 
@@ -107,7 +107,7 @@ def _fields_problems(
         if key not in known:
             allowed = ", ".join((*known, *also)) or "none"
             yield f"unknown key {dot}{key}={value!r}{_suggest(str(key), (*known, *also), dot)}; allowed: {allowed}"
-        elif value == "???":
+        elif value == "???":  # what OmegaConf calls a value that must be set
             yield f"{dot}{key} is missing: set {dot}{key}=..."
         elif not _fits(value, *known[key]):
             shown = value if isinstance(value, str) and value else repr(value)
@@ -184,6 +184,7 @@ def _within(value: Any, limits: Limits) -> bool:
         return value in limits.choices
     if isinstance(value, str):
         return limits.pattern is None or re.fullmatch(limits.pattern, value, re.DOTALL) is not None
+    # YAML reads .inf and .nan as numbers.
     return math.isfinite(value) and all(holds(value, bound) for _, holds, bound in _bounds(limits))
 
 

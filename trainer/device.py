@@ -18,7 +18,7 @@ def resolve(name: str) -> torch.device:
         return torch.device("cuda", 0) if available else torch.device("cpu")
     if name == "cpu":
         return torch.device("cpu")
-    index = int(name.removeprefix("cuda").removeprefix(":") or 0)
+    index = int(name.removeprefix("cuda").removeprefix(":") or 0)  # `cuda` is the first GPU
     if index >= available:
         raise ConfigError(
             f"device={name}: this process sees {available} CUDA devices; use device=cpu or device=auto"

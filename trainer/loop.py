@@ -93,7 +93,7 @@ def fit(
     rows = None if limit_batches is None else limit_batches * batch_size
     order, dropout = generator(seed, "order"), generator(seed, "dropout", device)
     use_dropout_stream(model, dropout)
-    foreign = Ambient(seed, "foreign", device)
+    foreign = Ambient(seed, "foreign", device)  # for layers that draw from the global state
     watch = Watch(objective)
     state = State(
         {"model": model, "optimizer": optimizer, "scheduler": scheduler, "watch": watch, "foreign": foreign},
@@ -146,7 +146,7 @@ def train_epoch(network: Network, rows: Split, optimizer: Optimizer, batch_size:
         optimizer.zero_grad(set_to_none=True)
         logits = network(batch.numeric, batch.categorical)
         loss = binary_cross_entropy_with_logits(logits, batch.target)
-        torch.autograd.backward(loss)
+        torch.autograd.backward(loss)  # as loss.backward(), which has no types
         optimizer.step()
         loss_sum += loss.detach() * len(batch)
         correct += ((logits.detach() > 0) == (batch.target > 0.5)).sum()
@@ -194,6 +194,7 @@ class Watch:
         improved = self._objective.is_better(value, self.best)
         if improved:
             self.best, self.best_epoch = value, epoch
+        # NaN never improves, so that without weights any epoch counts.
         if improved or self._objective.at == "last" or not self.weights:
             self.value, self.epoch = value, epoch
             self.weights = {name: each.detach().clone() for name, each in model.state_dict().items()}

@@ -24,7 +24,7 @@ def build_optimizer(
 ) -> Optimizer:
     """Build the optimizer of a config section; raise ConfigError for a target or argument that does not fit."""
     offered = {"lr": learning_rate, "weight_decay": weight_decay}
-    if not {"foreach", "differentiable"} & set(spec):
+    if not {"foreach", "differentiable"} & set(spec):  # torch refuses these together with `fused`
         offered["fused"] = True
     return _build("optimizer", Optimizer, spec, module.parameters(), offered)
 

@@ -119,7 +119,7 @@ def _figure(*, columns: int, width: float, height: float = 3.2) -> "tuple[Figure
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
+    FigureCanvasAgg(figure)  # pyplot would keep the figure in a global list
     panels = figure.subplots(1, columns, squeeze=False)[0]
     for axes in panels:
         axes.spines[["top", "right"]].set_visible(False)

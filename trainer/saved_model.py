@@ -136,7 +136,7 @@ def load_model(
         raise LoadError(f"{folder / SIDECAR} has format {version}; this version reads format {FORMAT}")
     _check_allowed(spec, allow)
     numeric = sum(column.width for column in encoder.numeric)
-    module, _ = build_module(spec, Shape(numeric, encoder.cardinalities), seed=0)
+    module, _ = build_module(spec, Shape(numeric, encoder.cardinalities), seed=0)  # any seed: weights follow
     try:
         module.load_state_dict(torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True))
     except Exception as error:  # damaged bytes make torch raise anything

@@ -1,8 +1,8 @@
 """Types and limits of every key of the config.
 
 A schema is a class that is never made: `trainer.config` reads its annotations to check plain values. A
-section whose `_target_` is not listed in TARGETS is somebody's own class, so its keys are free. This module
-must import nothing slow, such as torch or pandas.
+section whose `_target_` is not listed in TARGETS names a user's class, so its keys are free. This module must
+import nothing slow, such as torch or pandas.
 """
 
 from dataclasses import dataclass

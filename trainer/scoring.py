@@ -39,6 +39,7 @@ def evaluate(model: nn.Module | Network, split: Split, *, cardinalities: tuple[i
     not finite gets a loss that is not finite either, and NaN for the AUC.
     """
     network = model if isinstance(model, Network) else adapt(model, cardinalities)
+    # The mean over many rows loses digits in single precision.
     logits = infer(network, split.numeric, split.categorical).double()
     loss = binary_cross_entropy_with_logits(logits, split.target.double()).item()
     probabilities = torch.sigmoid(logits).cpu().numpy()

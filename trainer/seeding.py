@@ -14,6 +14,7 @@ import torch
 
 def derive(seed: int, purpose: str) -> int:
     """Return a 63-bit seed made from the run's seed and a purpose; different purposes give unrelated streams."""
+    # Not `hash`, which differs between processes.
     digest = hashlib.sha256(f"{seed}/{purpose}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 

@@ -1,6 +1,6 @@
 """Classes and functions that a config names by `_target_`: import them, bind their arguments.
 
-A `_target_` is anybody's code, so whatever it raises becomes a ConfigError that names the key and the value.
+The code of a `_target_` may be the user's, so any error it raises becomes a ConfigError with the key and the value.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ def imported(section: str, spec: Mapping[str, Any]) -> Callable[..., Any]:
     name = f"{section}._target_={spec['_target_']}"
     try:
         target = get_object(spec["_target_"])
-    except Exception as error:  # whatever the user's module raises on import
+    except Exception as error:  # a user's module may raise anything on import
         raise ConfigError(f"{name}: {error}") from error
     if not callable(target):
         raise ConfigError(f"{name} is {target!r}; allowed is a class or a function")

@@ -1,6 +1,6 @@
 """One job: trains from a composed config, tracks the run and returns the objective's value.
 
-The steps stand here in the order they happen; each has a module of its own.
+Each step has a module of its own; `train` and `_train` call them in order.
 """
 
 import hashlib
@@ -120,7 +120,7 @@ def _train(
 
 
 def params(config: dict[str, Any]) -> dict[str, Any]:
-    """Return the hyper-parameters of a run as a flat mapping; a class goes by the name of its section.
+    """Return the hyper-parameters of a run as a flat mapping, each class under the name of its section.
 
     Leaf names are unique across the config. The model's arguments include the sizes it was built with, so
     that `trainer.build(params)` builds it again.

@@ -1,4 +1,4 @@
-"""Fits a polynomial to noisy points: somebody's Hydra app, which knows nothing of podium."""
+"""A Hydra app that fits a polynomial to noisy points and does not import podium."""
 
 import hydra
 import numpy as np
@@ -7,7 +7,7 @@ from omegaconf import DictConfig
 
 @hydra.main(version_base="1.3", config_path=".", config_name="config")
 def main(cfg: DictConfig) -> float:
-    """Fit, and return the error on points that were not fitted to."""
+    """Fit the polynomial, and return the error on the validation points."""
     rng = np.random.default_rng(cfg.data.seed)
     x = rng.uniform(-1, 1, cfg.data.points)
     y = np.sin(3 * x) + rng.normal(0, cfg.data.noise, cfg.data.points)

@@ -38,7 +38,7 @@ def _read(path: Path) -> "pd.DataFrame":
     """Read one file, with or without a header line; the published test file starts with a remark."""
     if not path.is_file():
         raise DataError(f"data file {str(path)!r}: {no_file(path, ADULT_SOURCE)}")
-    with path.open(encoding="utf-8", errors="replace") as file:
+    with path.open(encoding="utf-8", errors="replace") as file:  # read_csv reports a wrong encoding
         opening = file.readline()
     skip = int(opening.startswith(("|", ADULT_COLUMNS[0])))
     table = read_csv(path, missing_values=["?"], names=[*ADULT_COLUMNS], header=None, skiprows=skip)

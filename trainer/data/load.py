@@ -28,6 +28,7 @@ def load(section: Mapping[str, Any]) -> Dataset:
             f"data._target_={section['_target_']} returned {type(splits).__name__}; "
             "a loader returns trainer.data.tensors.Splits"
         )
+    # A section for a loader of the user need not have these keys.
     return encode(
         splits,
         transform=section.get("numeric_transform", "quantile"),

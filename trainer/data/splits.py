@@ -14,7 +14,7 @@ def by_ratio(target: Array, *, val_fraction: float, test_fraction: float, seed: 
 
     Rows are drawn at random within each class, and stay in file order inside a split.
     """
-    draw = np.random.default_rng([seed, 1])
+    draw = np.random.default_rng([seed, 1])  # `ctr` draws its rows from [seed, 0]
     parts: list[list[Array]] = [[], [], []]
     values, first = np.unique(target, return_index=True)
     # In order of appearance, so that another positive class does not change the split.

@@ -137,6 +137,7 @@ def _is_numeric(column: "pd.Series[Any]") -> bool:
     from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
     kind = column.dtype
+    # pandas counts booleans as numbers.
     if is_bool_dtype(kind) or isinstance(kind, CategoricalDtype):
         return False
     return is_numeric_dtype(kind) or getattr(kind, "kind", "O") in "mM" or holds_times(column)
@@ -167,7 +168,7 @@ def check_columns(names: Iterable[str], columns: Iterable[str], *, key: str) -> 
 def _refuse_nested(table: "pd.DataFrame", unused: Sequence[str]) -> None:
     """Raise DataError for a column whose values are lists or mappings, as Parquet can hold them."""
     for name in table.columns:
-        if name not in unused and table[name].dtype == object:
+        if name not in unused and table[name].dtype == object:  # nested values have no dtype of their own
             for value in table[name]:
                 if isinstance(value, list | tuple | dict | np.ndarray):
                     raise DataError(

@@ -155,7 +155,7 @@ def fingerprint(splits: Splits) -> str:
     for table, target in zip(splits.tables, splits.targets, strict=True):
         digest.update(np.asarray(target, dtype=np.float32).tobytes())
         for name in sorted((*splits.numeric, *splits.categorical)):
-            digest.update(repr(name).encode())
+            digest.update(repr(name).encode())  # quoted, so that no two lists of names look the same
             values = column(table, name)
             if name in splits.numeric and values.dtype.kind not in "biuf":
                 values = numbers(table, name)

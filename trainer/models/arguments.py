@@ -28,12 +28,12 @@ def settle(spec: Mapping[str, Any]) -> dict[str, Any]:
     """
     target = imported("model", spec)
     named = parameters(target)
-    if not named:
+    if not named:  # it takes nothing, or does not declare what
         return dict(spec)
     signature = f"model._target_={spec['_target_']}{inspect.signature(target)}"
     strangers = [key for key in spec if key not in named and key not in OF_HYDRA]
     if any(each.kind is each.VAR_KEYWORD for each in named.values()):
-        strangers = []
+        strangers = []  # a class with **kwargs takes every key
     for key in strangers:
         if key not in MODEL_KEYS:
             near = did_you_mean(key, named, "model.{}".format)

@@ -1,7 +1,7 @@
 """Builds a model of the config, ours or the user's nn.Module, and adapts it to the one call of the loop.
 
-That call is `network(numeric, categorical) -> logits [N]`. The signature of the module's `forward` says how
-it takes its input. One that needs two arguments, or names its second one `categorical`, gets float features
+That call is `network(numeric, categorical) -> logits [N]`. The signature of the module's `forward` decides
+how it takes its input. One that needs two arguments, or names its second one `categorical`, gets float features
 [N, F] and codes [N, C]. Any other gets one float tensor: the numeric features and the one-hot coded
 categories side by side. A constructor gets `input_dim`, `output_dim`, `cardinalities` and `generator` if it
 names them.
@@ -25,7 +25,7 @@ from trainer.targets import bound, imported
 
 @dataclass(frozen=True)
 class Network:
-    """A module, and the way it takes its input."""
+    """A module, and how it takes its input."""
 
     module: nn.Module
     cardinalities: tuple[int, ...]
@@ -41,14 +41,14 @@ class Network:
         if not isinstance(logits, torch.Tensor) or logits.shape not in ((rows,), (rows, 1)):
             found = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
             raise ModelError(
-                f"{type(self.module).__name__} gave {found} for {rows} rows; "
+                f"{type(self.module).__name__} returned {found} for {rows} rows; "
                 f"one logit per row is needed: a tensor of shape ({rows},) or ({rows}, 1)"
             )
         return logits.reshape(rows)
 
 
 def adapt(module: nn.Module, cardinalities: Sequence[int]) -> Network:
-    """Return a module as a network, with the way its signature takes input."""
+    """Return a module as a network that calls it as its signature needs."""
     parameters = [
         each
         for each in inspect.signature(module.forward).parameters.values()
@@ -98,11 +98,11 @@ def construct(spec: Mapping[str, Any], *, seed: int, shape: Shape | None = None)
         module = factory(**drawn)
         if not isinstance(module, nn.Module):
             raise ModelError(
-                f"model._target_={spec['_target_']} gave {type(module).__name__}; allowed is a torch.nn.Module"
+                f"model._target_={spec['_target_']} returned {type(module).__name__}; allowed is a torch.nn.Module"
             )
         if shape is not None:
             codes = torch.zeros(2, len(shape.cardinalities), dtype=torch.int64)
-            module.eval()
+            module.eval()  # the zeros must not enter the statistics of batch normalisation
             with torch.no_grad():
                 adapt(module, shape.cardinalities)(torch.zeros(2, shape.numeric), codes)
     return module

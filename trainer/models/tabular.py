@@ -101,6 +101,7 @@ class Embeddings(nn.Module):
     ) -> None:
         super().__init__()
         starts = list(accumulate(cardinalities, initial=0))
+        # Not in the state dict, because the constructor computes them.
         self.register_buffer("offsets", torch.tensor(starts[:-1], dtype=torch.int64), persistent=False)
         weight = torch.empty(starts[-1], dim).normal_(0, 0.1, generator=generator)
         weight[starts[:-1]] = 0  # code 0 is a category not seen in training

@@ -136,12 +136,16 @@ def test_what_a_constructor_raises_is_passed_on() -> None:
 
 
 def test_a_module_with_another_output_is_refused_with_its_shape() -> None:
-    with pytest.raises(ModelError, match=r"TwoOutputs gave \(2, 2\) for 2 rows; one logit per row is needed"):
+    with pytest.raises(
+        ModelError, match=r"TwoOutputs returned \(2, 2\) for 2 rows; one logit per row is needed"
+    ):
         built("TwoOutputs")
 
 
 def test_a_class_that_is_no_module_is_refused() -> None:
-    with pytest.raises(ModelError, match=r"model\._target_=builtins\.dict gave dict; allowed is a torch\.nn"):
+    with pytest.raises(
+        ModelError, match=r"model\._target_=builtins\.dict returned dict; allowed is a torch\.nn"
+    ):
         build_module({"_target_": "builtins.dict"}, SHAPE, seed=0)
 
 
