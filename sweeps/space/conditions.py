@@ -5,7 +5,7 @@ they make, so that ``model.name`` can be asked where ``model`` is what is swept.
 point of the sweep, is a mistake and refused.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
@@ -14,6 +14,7 @@ from sweeps.settings.sweeper_settings import SpaceSettings
 from sweeps.space.axes import Point, name_of, parsed, values_of
 from tracking import TrackingError
 from tracking.search.query import Query, close_names, lookup, parse_query
+from tracking.values.plain import flat
 
 REMEMBERED = 1_000  # configs, for points that come again
 ConfigOf = Callable[[Point], Mapping[str, Any]]
@@ -91,7 +92,7 @@ class Conditions:
             if len(self._configs) >= REMEMBERED:
                 self._configs.clear()
             self._configs[point] = config = self._config_of(point)
-            self._known.update(_names(config))
+            self._known.update(flat(config, with_groups=True))
         return self._configs[point]
 
 
@@ -113,13 +114,6 @@ def _in_order(conditions: Mapping[str, Query]) -> list[str]:
     except CycleError as error:
         circle = " -> ".join(error.args[1])
         raise SettingsError(f"when: whether these are swept depends on each other: {circle}") from error
-
-
-def _names(config: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    for key, value in config.items():
-        yield f"{prefix}{key}"
-        if isinstance(value, Mapping):
-            yield from _names(value, f"{prefix}{key}.")
 
 
 def _meant(name: str, known: Iterable[str]) -> str:

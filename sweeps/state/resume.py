@@ -21,6 +21,7 @@ from sweeps.state.ledger import JobHistory, judge_by_run, replay
 from sweeps.state.lock import await_jobs
 from tracking import ExperimentTracker
 from tracking.values.jsontext import decode, encode
+from tracking.values.plain import flat
 
 # Ends that another attempt would only repeat: what the job did, or what its limits did to it.
 FINAL = frozenset({Reason.ERROR, Reason.EXIT, Reason.TIMEOUT, Reason.MEMORY, Reason.REFUSED})
@@ -159,8 +160,7 @@ def _changed_config(old: Plan, new: Plan) -> Iterator[str]:
 
 
 def _without(config: Mapping[str, Any], swept: Sequence[str]) -> dict[str, Any]:
-    flat = dict(_flat(config))
-    return {key: value for key, value in flat.items() if key not in swept}
+    return {key: value for key, value in flat(config).items() if key not in swept}
 
 
 def _changed_code(old: Plan, new: Plan) -> Iterator[str]:
@@ -175,19 +175,11 @@ def _changed_code(old: Plan, new: Plan) -> Iterator[str]:
 
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
     """Say ``key: old -> new`` for each value that differs between two nested mappings."""
-    before, after = dict(_flat(old)), dict(_flat(new))
+    before, after = flat(old), flat(new)
     for key in dict.fromkeys((*before, *after)):
         was, is_now = before.get(key, "(not there)"), after.get(key, "(not there)")
         if was != is_now:
             yield f"{prefix}{key}: {was} -> {is_now}"
-
-
-def _flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in mapping.items():
-        if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def code_state(task: object) -> dict[str, str] | None:

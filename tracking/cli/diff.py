@@ -1,7 +1,6 @@
 """The command that tells two runs apart."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +14,7 @@ from tracking.records import RunRecord
 from tracking.store.store import Store
 from tracking.values.jsontext import Number
 from tracking.values.names import natural_key
+from tracking.values.plain import flat
 
 Section = dict[str, Any]
 Sections = dict[str, Section]
@@ -102,18 +102,19 @@ def _sections(store: Store, run_id: str, damaged: list[CorruptFileError]) -> Sec
     run = store.scan.record(store.require(run_id))
     paths = store.paths.run(run_id)
     git, env = read_optional(paths.git, damaged), read_optional(paths.environment, damaged)
-    packages = env.get("packages")
+    packages, command = env.get("packages"), env.get("command")
+    compared = {name: value for name, value in env.items() if name not in _NOT_COMPARED}
+    if isinstance(command, list):
+        compared["command"] = " ".join(map(str, command))
     return {
         RUN: _run_section(run),
-        PARAMS: dict(_flat("", run.params)),
+        PARAMS: flat(run.params),
         METRICS: {name: summary.last for name, summary in run.summary.items()},
         CODE: {
             **{name: git.get(name) for name in _CODE if name in git},
             **_digests(paths.patch, paths.config),
         },
-        ENVIRONMENT: dict(
-            _flat("", {name: value for name, value in env.items() if name not in _NOT_COMPARED})
-        ),
+        ENVIRONMENT: flat(compared),
         PACKAGES: packages if isinstance(packages, dict) else {},
     }
 
@@ -127,8 +128,8 @@ def _run_section(run: RunRecord) -> Section:
         "duration_s": seconds,
         "error": run.error,
         "sweep": (run.sweep or {}).get("id"),
-        **dict(_flat("tags", run.tags)),
-        **dict(_flat("data", run.data)),
+        **flat(run.tags, "tags."),
+        **flat(run.data, "data."),
     }
 
 
@@ -139,15 +140,3 @@ def _digests(*paths: Path) -> Section:
         if path.is_file():
             found[path.name] = f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
     return found
-
-
-def _flat(prefix: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        dotted = f"{prefix}.{name}" if prefix else str(name)
-        if isinstance(value, Mapping) and value:
-            yield from _flat(dotted, value)
-        else:
-            yield (
-                dotted,
-                " ".join(map(str, value)) if name == "command" and isinstance(value, list) else value,
-            )

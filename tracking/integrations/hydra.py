@@ -21,7 +21,7 @@ from tracking.errors import InvalidValueError
 from tracking.run import Run
 from tracking.tracker import ExperimentTracker
 from tracking.values.checks import metric_value
-from tracking.values.plain import plain
+from tracking.values.plain import flat, plain
 
 STORE = "experiments"
 OBJECTIVE = "objective"  # the metric that a task's returned number becomes
@@ -71,7 +71,7 @@ class TrackingCallback(Callback):
         store = self._store or OmegaConf.select(config, "hydra.sweeper.store") or STORE
         return ExperimentTracker(Path(config.hydra.runtime.cwd, store)).start_run(
             self._experiment or config.hydra.job.name,
-            params=_flat(plain(task, "config")),
+            params=flat(plain(task, "config")),
             config=OmegaConf.to_yaml(task),
             overrides=list(config.hydra.overrides.task),
         )
@@ -102,13 +102,3 @@ def _numbers(returned: Any) -> dict[str, float]:
         except InvalidValueError:
             continue
     return numbers
-
-
-def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, Mapping) and value:
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat

@@ -87,6 +87,21 @@ def _plain(value: Any, where: str, depth: int) -> Any:
     return _text(_described(value), where)
 
 
+def flat(mapping: Mapping[Any, Any], prefix: str = "", *, with_groups: bool = False) -> dict[str, Any]:
+    """Return nested mappings as one with dotted names: {"a": {"b": 1}} as {"a.b": 1}. An empty mapping is a value.
+
+    With `with_groups` each inner mapping is a value too.
+    """
+    found: dict[str, Any] = {}
+    for key, value in mapping.items():
+        is_group = isinstance(value, Mapping) and bool(value)
+        if with_groups or not is_group:
+            found[f"{prefix}{key}"] = value
+        if is_group:
+            found |= flat(value, f"{prefix}{key}.", with_groups=with_groups)
+    return found
+
+
 def item(value: Any) -> Any:
     """The number in a scalar or an array of one element of numpy, torch and the like; anything else as it is.
 

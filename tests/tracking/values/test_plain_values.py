@@ -25,7 +25,7 @@ from omegaconf import OmegaConf
 
 from tracking import ExperimentTracker, InvalidValueError
 from tracking.values.jsontext import jsonable
-from tracking.values.plain import plain
+from tracking.values.plain import flat, plain
 
 ROOT = Path(__file__).parents[3]
 
@@ -272,3 +272,9 @@ def test_what_is_plain_stays_as_it_is_and_json_keeps_it(value: Any) -> None:
 def test_an_enum_of_a_config_is_the_name_that_an_override_gives_it() -> None:
     config = OmegaConf.create({"colour": Colour.RED, "several": [Colour.RED]})
     assert plain(config, "config") == {"colour": "RED", "several": ["RED"]}
+
+
+def test_nested_mappings_become_dotted_names_and_an_empty_one_is_a_value() -> None:
+    nested = {"a": 1, "b": {"c": {2: [3]}, "d": {}}}
+    assert flat(nested) == {"a": 1, "b.c.2": [3], "b.d": {}}
+    assert list(flat(nested, "x.", with_groups=True)) == ["x.a", "x.b", "x.b.c", "x.b.c.2", "x.b.d"]
