@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sweeps.errors import SweepError
 from tracking.files import try_lock
+from tracking.process import started
 from tracking.values.jsontext import decode, encode
 
 LOCK = "sweep.lock"
@@ -32,7 +33,7 @@ class Parent:
 
     def is_here(self) -> bool:
         """Whether that very process runs on this machine."""
-        return self.host == socket.gethostname() and self.started == _started(self.pid)
+        return self.host == socket.gethostname() and self.started == _start_of(self.pid)
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}"
@@ -54,7 +55,7 @@ def locked(folder: Path) -> Iterator[None]:
                 f"{folder.name}: this sweep still runs ({_read(handle) or 'in an unknown process'}); "
                 f"wait for it, or end it with: python -m sweeps cancel {folder.name}"
             )
-        me = Parent(os.getpid(), _started(os.getpid()), socket.gethostname())
+        me = Parent(os.getpid(), _start_of(os.getpid()), socket.gethostname())
         os.ftruncate(handle, 0)
         os.pwrite(handle, encode(asdict(me)), 0)
         yield
@@ -103,10 +104,5 @@ def _read(handle: int) -> Parent | None:
         return None
 
 
-def _started(pid: int) -> str:
-    """When a process started, in the system's own ticks; empty when there is none, or no /proc."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return ""
-    return stat.rpartition(")")[2].split()[19]
+def _start_of(pid: int) -> str:
+    return str(started(pid) or "")

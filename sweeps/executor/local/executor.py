@@ -19,9 +19,10 @@ from sweeps.executor.local.main_script import describe_main
 from sweeps.executor.local.memory import available_bytes
 from sweeps.executor.local.server import server_pid, warm_forkserver
 from sweeps.executor.local.slots import Slot, Slots
-from sweeps.executor.local.worker import Worker, is_running
+from sweeps.executor.local.worker import Worker
 from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome, Reason
 from sweeps.settings.launcher_settings import Isolation, LauncherSettings
+from tracking.process import is_alive
 
 ROOM_POLL_S = 0.2  # how often it is asked whether there is room for another job
 
@@ -145,7 +146,7 @@ class LocalExecutor:
         if idle is not None:
             return idle
         with self._process_table:
-            if not is_running(server_pid()):
+            if not is_alive(server_pid()):
                 self._context = warm_forkserver(self._settings)
         return Worker(self._context, self._common, self._program, self._process_table)
 

@@ -12,7 +12,6 @@ import threading
 import time
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerContext
-from pathlib import Path
 from typing import Any
 
 from sweeps.executor.failure_text import failure
@@ -20,6 +19,7 @@ from sweeps.executor.local import child
 from sweeps.executor.local.main_script import Main
 from sweeps.executor.local.server import server_pid
 from sweeps.jobs import Reason
+from tracking.process import is_alive
 
 LINGER_S = 2.0  # how long a child may take to exit once it has nothing more to do
 POLL_S = 0.05
@@ -86,7 +86,7 @@ class Worker:
 
         The forkserver tells of an end once the child is gone for good. So it is the forkserver itself that ended.
         """
-        return is_running(self.pid)
+        return is_alive(self.pid)
 
     def end(self, *, linger: bool) -> int | None:
         """Wait for the child to be gone, and end what it left behind; its exit code, None when nobody can tell.
@@ -111,7 +111,7 @@ class Worker:
     def _has_lost_its_server(self) -> bool:
         """Whether the forkserver is gone; one that ends lets go of its children a moment before it is."""
         deadline = time.monotonic() + ENDING_S
-        while is_running(self._server):
+        while is_alive(self._server):
             if time.monotonic() > deadline:
                 return False
             time.sleep(POLL_S)
@@ -122,17 +122,3 @@ class Worker:
         deadline = time.monotonic() + LINGER_S
         while self.goes_on() and time.monotonic() < deadline:
             time.sleep(POLL_S)
-
-
-def _stat(pid: int) -> list[str]:
-    """The fields of a process behind its name, empty when there is none, or no /proc."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return []
-
-
-def is_running(pid: int) -> bool:
-    """Whether there is such a process, and it has not ended."""
-    fields = _stat(pid)
-    return bool(fields) and fields[0] not in {"Z", "X"}

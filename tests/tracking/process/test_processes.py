@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tracking import ExperimentTracker
-from tracking.process import identity
+from tracking.process import identity, is_alive, started
 
 HEAD = "import sys, os, signal\nfrom tracking import ExperimentTracker\ntracker = ExperimentTracker(sys.argv[1])\n"
 
@@ -283,3 +283,15 @@ def test_a_process_knows_itself() -> None:
     assert identity.is_own(identity.owner())
     assert not identity.is_own({**identity.owner(), "pid": 1})
     assert not identity.is_own({})
+
+
+def test_a_zombie_is_not_alive() -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    assert child.pid
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert Path(f"/proc/{child.pid}").exists()
+    assert not is_alive(child.pid)
+    child.wait()
+    assert not is_alive(child.pid)
+    assert is_alive(os.getpid())
+    assert started(os.getpid()) == identity.owner()["process_started"]
