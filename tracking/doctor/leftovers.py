@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tracking.errors import CorruptFileError
 from tracking.files import atomic, folders
-from tracking.files.folders import is_temporary
+from tracking.files.atomic import is_temporary
 from tracking.paths import RunPaths, StorePaths
 from tracking.process import identity
 from tracking.records import RunStatus

@@ -10,7 +10,7 @@ from tracking.doctor.findings import Examination, Fault
 from tracking.doctor.json_lines import examine_lines
 from tracking.errors import CorruptFileError
 from tracking.files import atomic, locks
-from tracking.files.folders import is_temporary
+from tracking.files.atomic import is_temporary
 from tracking.metrics import journal_files
 from tracking.metrics.history import read_history
 from tracking.metrics.journal import Journal

@@ -1,17 +1,18 @@
-"""JSON lines: appended in one write, read with torn and damaged lines left out."""
+"""JSON lines: appended in one write, read with truncated and damaged lines left out."""
 
+import contextlib
 import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tracking.files.atomic import log, writing
+from tracking.files.atomic import log, unwritable, writing
 from tracking.values.jsontext import decode, encode
 
 
 def append_line(path: Path, value: Any, *, durable: bool = False) -> None:
-    """Append `value` as one JSON line in one write, after cutting a torn tail; one writer at a time."""
+    """Append `value` as one JSON line in one write, after cutting a truncated line; only one process may append."""
     line = encode(value) + b"\n"
     with writing(path):
         handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -25,7 +26,7 @@ def append_line(path: Path, value: Any, *, durable: bool = False) -> None:
 
 
 def read_lines(path: Path, offset: int = 0) -> Iterator[Any]:
-    """The values of a JSON-lines file from byte `offset` on; a torn last line is skipped, a bad one is logged.
+    """Yield the values of a JSON-lines file from byte `offset` on; log a damaged line, skip a last one that is truncated.
 
     A missing file has no lines.
     """
@@ -35,28 +36,23 @@ def read_lines(path: Path, offset: int = 0) -> Iterator[Any]:
         return
     with file:
         file.seek(offset)
-        yield from parse_lines(file, path)
-
-
-def parse_lines(lines: Iterator[bytes] | Any, path: Path) -> Iterator[Any]:
-    """The values of raw lines; the last one counts only when it ends with a newline."""
-    for line in lines:
-        if not line.endswith(b"\n"):
-            return
-        try:
-            yield decode(line)
-        except ValueError:
-            log.warning("left out: %s: a damaged line: %.80r", path, line)
+        for line in file:
+            if not line.endswith(b"\n"):
+                return
+            try:
+                yield decode(line)
+            except ValueError:
+                log.warning("left out: %s: a damaged line: %.80r", path, line)
 
 
 def open_append(path: Path) -> int:
-    """A descriptor that appends to `path`, made when it is not there; StoreUnwritableError when that is refused."""
+    """Open a file for appending and create it if needed; raise StoreUnwritableError when the system refuses."""
     with writing(path):
         return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
 
 
 def cut_torn_tail(handle: int, path: Path) -> int:
-    """Cut what follows the last newline of an open file; the size that remains."""
+    """Cut an open file after its last newline; return the remaining size."""
     size = end = os.fstat(handle).st_size
     if size and os.pread(handle, 1, size - 1) == b"\n":
         return size
@@ -68,16 +64,22 @@ def cut_torn_tail(handle: int, path: Path) -> int:
             break
         end = start
     if end != size:
-        log.warning("%s: cut %d bytes of a line that was never finished", path, size - end)
+        log.warning("%s: cut %d bytes of a truncated last line", path, size - end)
         with writing(path):
             os.ftruncate(handle, end)
     return end
 
 
 def write_whole(handle: int, line: bytes, path: Path) -> None:
-    """Append `line` in one write; when the disk takes only a part, that part is cut again and the write refused."""
-    with writing(path):
+    """Append `line` in one write. When the disk takes only a part, cut that part again.
+
+    Raise StoreUnwritableError when the system refuses or the disk is full.
+    """
+    try:
         written = os.write(handle, line)
         if written != len(line):
-            os.ftruncate(handle, os.lseek(handle, 0, os.SEEK_CUR) - written)
+            with contextlib.suppress(OSError):  # what cannot be cut now is cut before the next line
+                os.ftruncate(handle, os.lseek(handle, 0, os.SEEK_CUR) - written)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except OSError as error:
+        raise unwritable(path, error) from error

@@ -1,12 +1,13 @@
-"""The only writer of files: whole files appear at once, history is appended line by line, names are claimed.
+"""Whole files, written all at once: a reader finds the old content or the new, never a part.
 
-A reader never sees half of a whole file. A line that a crash tore is cut before the next one is appended and
-skipped by readers. This module knows bytes and JSON, and nothing of runs.
+New content goes into a temporary file beside the old one, which is then renamed. This module knows bytes and JSON,
+and nothing of runs.
 """
 
 import contextlib
 import logging
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,19 @@ from tracking.values.jsontext import decode, encode
 
 log = logging.getLogger("tracking")
 
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}\.tmp")
+
 
 def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
-    """Replace `path` by `data` at once; `durable` waits until it would survive a power loss."""
+    """Replace `path` by `data` at once. With `durable`, return once it survives a power loss."""
+    write_pieces(path, [data], durable=durable)
+
+
+def write_pieces(path: Path, pieces: Iterable[bytes], *, durable: bool = False) -> None:
+    """Replace `path` by all pieces at once; each is written as it comes."""
     with beside(path) as (new, handle):
-        write_all(handle, data)
+        for piece in pieces:
+            write_all(handle, piece)
         if durable:
             os.fsync(handle)
         new.replace(path)
@@ -28,28 +37,20 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
         sync_dir(path.parent)
 
 
-def write_pieces(path: Path, pieces: Iterable[bytes]) -> None:
-    """Replace `path` by the pieces together, at once; they are written as they come."""
-    with beside(path) as (new, handle):
-        for piece in pieces:
-            write_all(handle, piece)
-        new.replace(path)
-
-
 def write_all(handle: int, data: bytes) -> None:
-    """Write all of `data`, in as many pieces as the system takes."""
+    """Write all of `data`, in as many calls as the system needs."""
     view = memoryview(data)
     while view:
         view = view[os.write(handle, view) :]
 
 
 def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
-    """Replace `path` by `value` as indented JSON, at once."""
+    """Replace `path` by `value` as indented JSON at once."""
     write_bytes(path, encode(value, indent=True) + b"\n", durable=durable)
 
 
 def read_json(path: Path) -> Any:
-    """The value in a JSON file; CorruptFileError names a damaged one, FileNotFoundError a missing one."""
+    """Return the value in a JSON file; raise CorruptFileError for a damaged one, FileNotFoundError for a missing one."""
     data = path.read_bytes()
     try:
         return decode(data)
@@ -58,7 +59,7 @@ def read_json(path: Path) -> Any:
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """The JSON object in a file; CorruptFileError when it holds anything else."""
+    """Return the JSON object in a file; raise CorruptFileError when it holds anything else."""
     value = read_json(path)
     if not isinstance(value, dict):
         raise CorruptFileError(
@@ -68,7 +69,7 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 def create_bytes(path: Path, data: bytes) -> bool:
-    """Make `path` hold `data` unless it exists; whether this call made it."""
+    """Write `data` to `path` unless the file exists; return whether this call created it."""
     with beside(path, is_linked=True) as (new, handle):
         write_all(handle, data)
         os.fsync(handle)
@@ -82,8 +83,8 @@ def create_bytes(path: Path, data: bytes) -> bool:
 
 
 def copy_file(source: Path, target: Path) -> None:
-    """Copy a file so that `target` appears at once and whole, and would survive a power loss."""
-    import shutil
+    """Copy a file so that `target` appears at once and survives a power loss."""
+    import shutil  # here and below: most processes that log neither copy nor hash, and the imports take milliseconds
 
     with source.open("rb") as origin, beside(target) as (new, handle):
         with open(handle, "wb", closefd=False) as copy:
@@ -93,15 +94,15 @@ def copy_file(source: Path, target: Path) -> None:
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file as hex digits."""
-    import hashlib  # here and below: most processes that log never hash or copy, and the imports take milliseconds
+    """Return the SHA-256 of a file in hexadecimal."""
+    import hashlib
 
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sync(path: Path) -> None:
-    """Make a file's content survive a power loss; a missing file is fine."""
+    """Make the content of a file survive a power loss. Ignore a missing file."""
     with writing(path), contextlib.suppress(FileNotFoundError):
         handle = os.open(path, os.O_RDONLY)
         try:
@@ -116,16 +117,26 @@ def sync_dir(path: Path) -> None:
         sync(path)
 
 
+def temporary_path(path: Path) -> Path:
+    """Return a new hidden path beside `path` for a temporary file or folder."""
+    return path.with_name(f".{path.name}.{os.urandom(6).hex()}.tmp")
+
+
+def is_temporary(path: Path) -> bool:
+    """Return whether a path has the name of a temporary file or folder."""
+    return _TEMPORARY.fullmatch(path.name) is not None
+
+
 @contextlib.contextmanager
 def beside(path: Path, *, is_linked: bool = False) -> Iterator[tuple[Path, int]]:
-    """An open file beside `path`, to be filled and renamed over it; removed when the block raises.
+    """Open a temporary file beside `path`, to be filled and renamed by the block; remove it when the block raises.
 
-    With `is_linked` it is given the other name by a link, or not at all, and its own one is removed in any case.
+    With `is_linked` the block gives the file its other name by a link, so the temporary name is always removed.
     """
-    new = path.with_name(f".{path.name}.{os.urandom(6).hex()}.tmp")
+    new = temporary_path(path)
     with writing(path):
         handle, is_left = -1, True
-        try:  # from before the file is made: Ctrl-C may come at any moment
+        try:  # from before the file exists: Ctrl-C may come at any moment
             handle = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
             yield new, handle
             is_left = is_linked
@@ -139,25 +150,30 @@ def beside(path: Path, *, is_linked: bool = False) -> Iterator[tuple[Path, int]]
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn an operating system's refusal to write into StoreUnwritableError that names `path`."""
+    """Raise StoreUnwritableError, which names `path`, for any OSError of the block."""
     try:
         yield
     except TrackingError:
         raise
     except OSError as error:
-        raise StoreUnwritableError(
-            f"cannot write {path}: {error.strerror or error}; choose a store that can be written or free some space"
-        ) from error
+        raise unwritable(path, error) from error
+
+
+def unwritable(path: Path, error: OSError) -> StoreUnwritableError:
+    """Return the error to raise when the system refuses to write `path`."""
+    return StoreUnwritableError(
+        f"cannot write {path}: {error.strerror or error}; choose a store that can be written or free some space"
+    )
 
 
 @contextlib.contextmanager
 def filling(path: Path) -> Iterator[tuple[Path, int]]:
-    """An open file to be filled, which then appears at `path` at once and whole; nothing changes when that fails.
+    """Open a temporary file to be filled, which replaces `path` at once when the block ends; nothing when it raises.
 
-    A link stays one, and what it leads to is replaced. What is no regular file is written into, once all is there.
+    A link stays a link, and its target is replaced. A device or pipe is written to after the block.
     """
     if path.exists() and not path.is_file():
-        import shutil  # here: only who writes into a device needs them
+        import shutil
         import tempfile
 
         with writing(path), path.open("wb") as target, tempfile.NamedTemporaryFile() as whole:

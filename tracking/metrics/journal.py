@@ -8,7 +8,6 @@ under the lock of the run's folder. docs/decisions/0002-journal.md has the reaso
 
 import atexit
 import contextlib
-import errno
 import logging
 import os
 import threading
@@ -18,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from tracking.errors import TrackingError
+from tracking.errors import StoreUnwritableError, TrackingError
 from tracking.files import append, atomic, locks
 from tracking.metrics import journal_files
 from tracking.metrics.history import columns, journal_text, parse_calls, read_journals
@@ -96,13 +95,10 @@ class Journal:
             if self._handle < 0:
                 self._open()
             try:
-                written = os.write(self._handle, line)
-            except OSError as error:
+                append.write_whole(self._handle, line, self._path)
+            except StoreUnwritableError:
                 self._close()
-                with atomic.writing(self._path):
-                    raise error
-            if written != len(line):
-                self._take_back(written)
+                raise
             if time.monotonic() >= self._next_refresh:
                 self._refresh()
 
@@ -208,14 +204,6 @@ class Journal:
                 )  # it may tell of an earlier journal of the same name
         if text:
             atomic.create_bytes(self._path, text)
-
-    def _take_back(self, written: int) -> None:
-        """The disk took only a part of a line: cut it again, or have it cut by whoever opens the journal next."""
-        with contextlib.suppress(OSError):
-            os.ftruncate(self._handle, os.lseek(self._handle, 0, os.SEEK_CUR) - written)
-        self._close()
-        with atomic.writing(self._path):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _give_up(self, name: str) -> None:
         path = self._paths.folder / name

@@ -159,7 +159,7 @@ def purge(
 
 
 def _remove(store: Store, run: TrashedRun) -> None:
-    doomed = folders.aside(run.path)
+    doomed = atomic.temporary_path(run.path)
     with locks.lock(store.paths.trash_lock):
         if not run.path.exists():
             return  # restored meanwhile

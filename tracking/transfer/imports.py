@@ -13,7 +13,7 @@ from typing import Any
 
 from tracking.errors import CorruptFileError, InvalidValueError, TrackingError
 from tracking.files import atomic, folders, locks
-from tracking.files.folders import is_temporary
+from tracking.files.atomic import is_temporary
 from tracking.metrics.journal import Journal
 from tracking.paths import RunPaths
 from tracking.records import FORMAT, RunStatus
@@ -95,7 +95,7 @@ def _import(
 
 def _bring(store: Store, other: Store, entry: Entry, status: RunStatus) -> str:
     run_id = str(entry["run_id"])
-    staged = RunPaths(folders.aside(store.paths.incoming / run_id))
+    staged = RunPaths(atomic.temporary_path(store.paths.incoming / run_id))
     source = other.paths.run(run_id)
     try:
         folders.copy(source.folder, staged.folder, leave_out=partial(_stays, source))
