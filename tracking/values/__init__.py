@@ -1,1 +1,1 @@
-"""What may be kept, and how it is written as text; no file is opened here."""
+"""Values: which may be kept, and how they are written as text. Nothing here opens a file."""

@@ -1,7 +1,4 @@
-"""What may be kept as a parameter, tag or metric, and how numbers look in JSON.
-
-Non-finite floats become the strings NaN, Infinity and -Infinity: JSON has no numbers for them.
-"""
+"""Checks of parameters, tags, metrics, steps and seeds, which also make them plain values."""
 
 from collections.abc import Mapping
 from numbers import Real
@@ -16,7 +13,7 @@ from tracking.values.plain import INT_MAX, INT_MIN, item, opened, plain
 
 
 def metric_values(metrics: Mapping[str, Any]) -> dict[str, Number]:
-    """Check a mapping of metric names to numbers; raises before anything is kept."""
+    """Return metrics as a dict of plain numbers; raise before anything is kept."""
     if not isinstance(metrics, Mapping):
         raise InvalidValueError(
             f"metrics must be a mapping of names to numbers, not {type(metrics).__name__}"
@@ -28,7 +25,7 @@ def metric_values(metrics: Mapping[str, Any]) -> dict[str, Number]:
 
 
 def metric_value(name: str, value: Any) -> Number:
-    """The plain int or float behind `value`; an int too large for JSON readers becomes a float."""
+    """Return the plain int or float of `value`; an int too large for JSON readers becomes a float."""
     if type(value) is float:
         return value
     number = item(value)
@@ -37,7 +34,7 @@ def metric_value(name: str, value: Any) -> Number:
             return int(number)
         try:
             return float(number)
-        except Exception:  # noqa: BLE001, S110 - too large, or its own code fails; what it is, is said below
+        except Exception:  # noqa: BLE001, S110 - too large, or its own code fails; the error below names it
             pass
     hint = "; log int(value) if 0 or 1 is meant" if isinstance(number, bool) else ""
     raise InvalidValueError(
@@ -46,7 +43,7 @@ def metric_value(name: str, value: Any) -> Number:
 
 
 def step_value(step: Any) -> int | None:
-    """The step as an int, or None; whole floats and integer scalars of other libraries are accepted."""
+    """Return the step as an int or None; accept whole floats and integer scalars of other libraries."""
     if step is None:
         return None
     scalar = item(step)
@@ -60,70 +57,48 @@ def step_value(step: Any) -> int | None:
 
 
 def param_values(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Check parameters and make their values plain; what looks secret becomes "***".
+    """Return parameters as a dict of plain values, with "***" for those that look secret.
 
     A record of named fields, such as a dataclass, an argparse.Namespace or a DictConfig, is a mapping too.
     """
-    params = _opened("parameters", params)
-    if not isinstance(params, Mapping):
-        raise InvalidValueError(f"params must be a mapping of names to values, not {type(params).__name__}")
-    return _checked("parameter name", "parameter", params)
+    return _masked("parameter", "parameter name", _items("parameters", params, "{'lr': 0.1}"))
 
 
 def tag_values(tags: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Check tags: names to plain values; what looks secret becomes "***"."""
-    tags = _opened("tags", tags)
-    if tags is None:
-        return {}
-    if not isinstance(tags, Mapping):
-        raise InvalidValueError(
-            f"tags must be a mapping, such as {{'team': 'ml'}}, not {type(tags).__name__}"
-        )
-    return _checked("tag", "tag", tags)
+    """Return tags as a dict of plain values, with "***" for those that look secret."""
+    return {} if tags is None else _masked("tag", "tag", _items("tags", tags, "{'team': 'ml'}"))
 
 
 def seed_values(seeds: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Check seeds: names to plain values; an integer of more than 64 bits becomes text."""
-    seeds = _opened("seeds", seeds)
+    """Return seeds as a dict of plain values; an integer of more than 64 bits becomes text."""
     if seeds is None:
         return {}
-    if not isinstance(seeds, Mapping):
-        raise InvalidValueError(f"seeds must be a mapping, such as {{'torch': 1}}, not {quoted(seeds)}")
     return {
         check_label("seed name", name): str(value)
         if isinstance(value, int) and not INT_MIN <= value <= INT_MAX
         else plain(value, f"seed {quoted(name)}")
-        for name, value in _items("seeds", seeds)
+        for name, value in _items("seeds", seeds, "{'torch': 1}")
     }
-
-
-def _checked(kind: str, short: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    simple = {
-        check_label(kind, name): plain(value, f"{short} {quoted(name)}")
-        for name, value in _items(f"{short}s", values)
-    }
-    return secrets.masked(simple)  # type: ignore[no-any-return]  # of a dict it gives a dict
-
-
-def _opened(what: str, values: Any) -> Any:
-    try:
-        return opened(values)
-    except Exception as error:
-        raise _unreadable(what, error) from error
-
-
-def _items(what: str, values: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    try:
-        return [(name, value) for name, value in values.items()]
-    except Exception as error:
-        raise _unreadable(what, error) from error
-
-
-def _unreadable(what: str, error: Exception) -> InvalidValueError:
-    return InvalidValueError(f"{what} cannot be read: their own code raised {type(error).__name__}")
 
 
 def check_choice(kind: str, value: str, *allowed: str) -> None:
     """Raise InvalidValueError when a value is none of those allowed."""
     if value not in allowed:
         raise InvalidValueError(f"{kind} {quoted(value)} is none of {', '.join(map(repr, allowed))}")
+
+
+def _masked(kind: str, label: str, items: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = {check_label(label, name): plain(value, f"{kind} {quoted(name)}") for name, value in items}
+    return secrets.masked(values)  # type: ignore[no-any-return]  # a dict gives a dict
+
+
+def _items(what: str, values: Any, example: str = "") -> list[tuple[str, Any]]:
+    try:
+        fields = opened(values)
+        if isinstance(fields, Mapping):
+            return list(fields.items())
+    except Exception as error:
+        raise InvalidValueError(
+            f"{what} cannot be read: their own code raised {type(error).__name__}"
+        ) from error
+    raise InvalidValueError(f"{what} must be a mapping, such as {example}, not {quoted(values)}")

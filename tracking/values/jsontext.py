@@ -18,14 +18,14 @@ _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 def encode(value: Any, *, indent: bool = False) -> bytes:
-    """`value` as JSON with non-finite floats as the strings NaN, Infinity and -Infinity."""
+    """Return `value` as JSON with non-finite floats as the strings NaN, Infinity and -Infinity."""
     option = orjson.OPT_INDENT_2 if indent else None
     try:
         text = orjson.dumps(value, option=option)
-        if b"null" not in text:  # what a non-finite float would have become
+        if b"null" not in text:  # orjson writes a non-finite float as null
             return text
     except orjson.JSONEncodeError:
-        pass  # keys that are no text, and what else `jsonable` knows
+        pass  # `jsonable` may know how to write it, such as keys that are not text
     try:
         return orjson.dumps(jsonable(value), option=option)
     except orjson.JSONEncodeError as error:
@@ -33,9 +33,9 @@ def encode(value: Any, *, indent: bool = False) -> bytes:
 
 
 def decode(data: bytes) -> Any:
-    """The value of JSON text; ValueError if it is torn, or has numbers or nesting that no reader can hold.
+    """Return the value of JSON text; raise ValueError if it is truncated, or nested or long beyond what readers hold.
 
-    Bare NaN and Infinity, which other writers leave, are accepted; text that is not valid Unicode is escaped.
+    Bare NaN and Infinity, as other writers leave them, are accepted; text that is not valid Unicode is escaped.
     """
     try:
         return orjson.loads(data)
@@ -48,7 +48,7 @@ def decode(data: bytes) -> Any:
 
 
 def readable(value: Any) -> Any:
-    """`value` with text that UTF-8 can hold: names of files and arguments may be any bytes."""
+    """Return `value` with text that UTF-8 can hold: names of files and arguments may be any bytes."""
     if isinstance(value, str):
         return value.encode(errors="backslashreplace").decode()
     if isinstance(value, dict):
@@ -59,7 +59,7 @@ def readable(value: Any) -> Any:
 
 
 def _parse_int(digits: str) -> int | float:
-    # as orjson does: what is longer than 64 bits is a float
+    # like orjson: an integer of more than 64 bits is a float
     number = float(digits)
     if math.isinf(number):
         raise ValueError(f"a number of {len(digits)} digits")
@@ -67,7 +67,7 @@ def _parse_int(digits: str) -> int | float:
 
 
 def jsonable(value: Any) -> Any:
-    """`value` with non-finite floats as strings, tuples as lists and keys as text: what the encoder takes."""
+    """Return `value` as the encoder takes it: non-finite floats as strings, tuples as lists, keys as text."""
     if isinstance(value, float):
         return non_finite_text(value) if not math.isfinite(value) else float(value)
     if isinstance(value, Mapping):
@@ -78,12 +78,12 @@ def jsonable(value: Any) -> Any:
 
 
 def non_finite_text(value: float) -> str:
-    """The JSON string of a NaN or an infinity."""
+    """Return the JSON string of a NaN or an infinity."""
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
 def stored_number(value: Any) -> Number:
-    """The number that a JSON value stands for; ValueError for a boolean and for any other text."""
+    """Return the number that a JSON value stands for; raise ValueError for a boolean and for any other text."""
     number = _NON_FINITE.get(value, value) if isinstance(value, str) else value
     if isinstance(number, int | float) and not isinstance(number, bool):
         return number
@@ -91,7 +91,7 @@ def stored_number(value: Any) -> Number:
 
 
 def revive(value: Any) -> Any:
-    """The inverse of `jsonable` for parameters: the three reserved strings become floats again."""
+    """Return parameters as they were before `jsonable`: the three reserved strings become floats again."""
     if isinstance(value, str):
         return _NON_FINITE.get(value, value)
     if isinstance(value, list):

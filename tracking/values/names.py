@@ -1,6 +1,6 @@
-"""The border where names from users are checked, once, before they become paths or keys.
+"""Checks of names from users, once, before they become paths or keys.
 
-A checked name is a single path component (or, for artifacts, a chain of them) that cannot leave its folder.
+A checked name is one path component (or, for artifacts, several) and cannot leave its folder.
 """
 
 import functools
@@ -18,7 +18,7 @@ _NUMBERS = re.compile(r"(\d+)")
 
 
 def check_component(kind: str, name: Any, *, example: str = "ctr_model") -> str:
-    """Give back `name` when it is safe as one path component, else raise InvalidNameError."""
+    """Return `name` if it is safe as one path component, else raise InvalidNameError."""
     reason = _why_unsafe(name)
     if reason:
         raise InvalidNameError(
@@ -28,12 +28,12 @@ def check_component(kind: str, name: Any, *, example: str = "ctr_model") -> str:
 
 
 def is_component(name: str) -> bool:
-    """Whether `check_component` would accept the name."""
+    """Return whether `check_component` accepts the name."""
     return not _why_unsafe(name)
 
 
 def check_path(kind: str, path: Any, *, example: str) -> Path:
-    """Give back `path` as a Path when it is one, or text that can be one; not empty, which would be where one works."""
+    """Return `path` as a Path; raise InvalidNameError for the empty text, which would mean the working folder."""
     text = os.fspath(path) if isinstance(path, os.PathLike) else path
     if not isinstance(text, str) or not text or "\0" in text:
         raise InvalidNameError(
@@ -43,9 +43,9 @@ def check_path(kind: str, path: Any, *, example: str) -> Path:
 
 
 def check_artifact(name: Any) -> str:
-    """Give back `name` as text when it is a relative path inside the artifacts folder, such as 'plots/roc.png'.
+    """Return `name` as text if it is a relative path inside the artifacts folder, such as 'plots/roc.png'.
 
-    Only what could leave the folder or cannot be a file's name is refused.
+    Raise InvalidNameError for a name that could leave the folder or cannot be a file's name.
     """
     text = name.as_posix() if isinstance(name, PurePath) else name
     parts = text.split("/") if isinstance(text, str) else [text]
@@ -60,49 +60,48 @@ def check_artifact(name: Any) -> str:
 
 
 def check_label(kind: str, name: Any) -> str:
-    """Give back `name` when it can be a key or a title: a non-empty string on one line."""
+    """Return `name` if it can be a key or a title: a non-empty string on one line."""
     if not isinstance(name, str):
         raise InvalidNameError(f"{kind} must be a string, not {type(name).__name__} {quoted(name)}")
-    if not name.strip() or not _is_printable(name):
+    if not name.strip() or not name.isprintable():
         raise InvalidNameError(f"{kind} {quoted(name)} must be a non-empty string on one line")
     return name
 
 
 @functools.lru_cache(maxsize=1 << 16)  # the same ids are sorted at every publication
 def natural_key(name: str) -> tuple[tuple[int, int | str], ...]:
-    """Sort key that puts run_2 before run_10 and run_999 before run_1000."""
+    """Return a sort key that puts run_2 before run_10 and run_999 before run_1000."""
     parts = _NUMBERS.split(name)
     return tuple((0, int(part)) if part.isdecimal() else (1, part) for part in parts if part)
 
 
 def _why_unsafe(name: Any) -> str:
-    if not isinstance(name, str):
-        return f"is {type(name).__name__}, not a string"
-    if not name:
-        return "is empty"
+    if reason := _why_no_text(name):
+        return reason
     if name.startswith(".") or name != name.strip():
         return "starts with a dot or has space at an end"
-    if any(char in '/\\:*?"<>|' for char in name) or not _is_printable(name):
+    # isprintable() is false for control characters and for lone surrogates, which UTF-8 cannot hold
+    if any(char in '/\\:*?"<>|' for char in name) or not name.isprintable():
         return "holds a character that is not safe in a file name"
-    if len(name.encode()) > MAX_NAME_BYTES:
-        return f"is longer than {MAX_NAME_BYTES} bytes"
     return ""
 
 
 def _why_no_file(part: Any) -> str:
-    if not isinstance(part, str):
-        return f"is {type(part).__name__}, not a string"
-    if not part:
-        return "is empty"
+    if reason := _why_no_text(part):
+        return reason
     if part in (".", ".."):
         return "is no name"
     if any(char == "\\" or unicodedata.category(char) in ("Cc", "Cs") for char in part):
         return "holds a backslash or a control character"
-    if len(part.encode()) > MAX_NAME_BYTES:
-        return f"is longer than {MAX_NAME_BYTES} bytes"
     return ""
 
 
-def _is_printable(text: str) -> bool:
-    # isprintable() is false for control characters and for lone surrogates, which UTF-8 cannot hold
-    return text.isprintable()
+def _why_no_text(name: Any) -> str:
+    if not isinstance(name, str):
+        return f"is {type(name).__name__}, not a string"
+    if not name:
+        return "is empty"
+    # what UTF-8 cannot hold is refused for its characters
+    if len(name.encode(errors="surrogatepass")) > MAX_NAME_BYTES:
+        return f"is longer than {MAX_NAME_BYTES} bytes"
+    return ""

@@ -1,7 +1,7 @@
-"""Any value of Python as JSON keeps it: numbers, text, booleans, None, lists and dicts of these.
+"""Any Python value as JSON-ready data: numbers, text, booleans, None, lists and dicts of these.
 
-The same value gives the same result in every process: no memory address, no order of a hash. Values of numpy, torch,
-OmegaConf, pydantic and attrs are recognised by what they can do, so none of those libraries is imported.
+The same value gives the same result in every process: no memory address, no hash order. Values of numpy, torch,
+OmegaConf, pydantic and attrs are recognised by their methods, so none of those libraries is imported.
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ MAX_ELEMENTS = 1000  # of an array or of bytes; a longer one is data, not a sett
 
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+| id='\d+'")  # the second is how unittest.mock says it
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+| id='\d+'")  # the second is from unittest.mock
 _NAMESPACES = frozenset({"argparse.Namespace", "types.SimpleNamespace"})
 _NAMED = (
     type,
@@ -37,13 +37,12 @@ _NAMED = (
 
 
 def plain(value: Any, where: str, depth: int = 0) -> Any:
-    """The JSON-ready counterpart of `value` with floats as they are; `where` names it in errors.
+    """Return the JSON-ready counterpart of `value`, floats unchanged; `where` names it in errors.
 
     Tuples, sets and arrays become lists; dataclasses, named tuples, namespaces and models of pydantic and attrs dicts;
     enums their value; dates and paths text; functions and classes their qualified name; partials a dict as Hydra
-    writes them. Any other object becomes its `str`, or the name of its class when that would only say where in
-    memory it lies, and the name of its class too when its own code fails. InvalidValueError for what JSON readers
-    cannot keep, and for arrays that are data.
+    writes them. Any other object becomes its `str`, or the name of its class when that text is only a memory address
+    or its own code fails. Raise InvalidValueError for what JSON readers cannot hold, and for arrays of data.
     """
     if depth > MAX_DEPTH:
         raise InvalidValueError(f"{where} is nested more than {MAX_DEPTH} deep, or holds itself; flatten it")
@@ -51,7 +50,7 @@ def plain(value: Any, where: str, depth: int = 0) -> Any:
         return _plain(value, where, depth)
     except InvalidValueError:
         raise
-    except Exception:  # noqa: BLE001 - code of the user's, which must not cost the run
+    except Exception:  # noqa: BLE001 - the user's own code must not end the run
         return _qualified(type(value))
 
 
@@ -103,9 +102,9 @@ def flat(mapping: Mapping[Any, Any], prefix: str = "", *, with_groups: bool = Fa
 
 
 def item(value: Any) -> Any:
-    """The number in a scalar or an array of one element of numpy, torch and the like; anything else as it is.
+    """Return the number in a scalar or one-element array of numpy, torch and the like; any other value unchanged.
 
-    What numpy has masked is NaN: the number below the mask does not count.
+    A masked number of numpy is NaN.
     """
     if isinstance(value, str | int | float | Mapping | list | tuple) and type(value).__module__ == "builtins":
         return value
@@ -120,9 +119,9 @@ def item(value: Any) -> Any:
 
 
 def opened(value: Any) -> Any:
-    """The fields of an object that is a record of named fields, as a dict; anything else as it is.
+    """Return the fields of a record of named fields as a dict; any other value unchanged.
 
-    A field that has no value yet is left out.
+    A field without a value is left out.
     """
     kind = type(value)
     if kind.__module__.startswith("omegaconf."):
@@ -143,12 +142,12 @@ def opened(value: Any) -> Any:
 
 
 def _scalar(value: Any) -> Any:
-    # an array of one element is a list of one, as the next run may give it two
+    # an array of one element stays a list: in the next run it may have two
     return value if getattr(value, "shape", ()) else item(value)
 
 
 def _method(value: Any, name: str) -> Any:
-    # of the class: a mock has any attribute that it is asked for
+    # looked up on the class: a mock has every attribute
     return getattr(type(value), name, None)
 
 
@@ -157,12 +156,12 @@ def _fields(value: Any, names: Iterable[str]) -> dict[str, Any]:
 
 
 def _resolved(value: Any) -> Any:
-    OmegaConf = sys.modules["omegaconf"].OmegaConf  # noqa: N806 - it is a class; the value's own module is loaded
+    OmegaConf = sys.modules["omegaconf"].OmegaConf  # noqa: N806 - a class, already loaded with the value
     if not OmegaConf.is_config(value):
         return value
     try:
         return OmegaConf.to_container(value, resolve=True, enum_to_str=True)
-    except ValueError:  # the base of its errors: an interpolation leads nowhere; then it is what was written
+    except ValueError:  # the base of OmegaConf's errors: keep an interpolation that cannot be resolved
         return OmegaConf.to_container(value, resolve=False, enum_to_str=True)
 
 
@@ -194,7 +193,7 @@ def _described(value: Any) -> str:
     try:
         text = str(value)
         return _qualified(kind) if text == object.__repr__(value) else _ADDRESS.sub("", text)
-    except Exception:  # noqa: BLE001 - code of the user's, which must not cost the run
+    except Exception:  # noqa: BLE001 - the user's own code must not end the run
         return _qualified(kind)
 
 

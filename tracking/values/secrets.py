@@ -1,9 +1,9 @@
-"""One rule for what looks secret: the name says so. Everything that is written about a run goes through it.
+"""One rule for what looks secret, by its name. All that is written about a run passes it.
 
-A name is read as its words, split at `_ . -`, at spaces and at capitals. It looks secret when it has one of the
-words of STRONG or pairs of PAIRS anywhere, or ends in `token` and has a text as its value. A number is a setting
-(`max_tokens`, `password_length`), unless the name ends in a strong word; booleans, None and the empty text say
-nothing. The tokens of language models (`pad_token: <pad>`) are not secret.
+A name is split into words at `_ . -`, spaces and capitals. It looks secret when it has a word of STRONG or a pair of
+PAIRS, or ends in `token` and has text as its value. A number is a setting (`max_tokens`, `password_length`) unless
+the name ends in a strong word; booleans, None and the empty text are never secret. Neither are the tokens of
+language models (`pad_token: <pad>`).
 """
 
 import itertools
@@ -37,14 +37,14 @@ PAIRS = frozenset(
 )
 MODEL_TOKENS = frozenset(
     {"begin", "bos", "cls", "end", "eos", "image", "mask", "pad", "prefix", "sep", "special", "start", "stop", "suffix", "unk"}
-)  # fmt: skip  # a list of words reads best as a paragraph
+)  # fmt: skip  # one word a line would take 16 lines
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _URL = re.compile(r"([a-zA-Z][\w+.-]*://[^\s/:@'\"]*:)[^\s/@'\"]+(?=@)")
 _URL_TOKEN = re.compile(r"((?:https?|ftps?)://)[^\s/:@'\"]+(?=:?@)", re.IGNORECASE)
 _ASSIGNMENT = re.compile(r"(?P<name>[\w.+~@/-]+)=(?P<value>.*)", re.DOTALL)
 _QUOTED = r""""(?:[^"\\]|\\.)*+"|'(?:[^'\\]|\\.)*+'"""
-# A key in braces, of JSON or of Hydra, which wants no space after the colon; or a text in quotes, which has no keys.
+# A key in braces, of JSON or of Hydra (no space after the colon needed); or quoted text, which has no keys.
 _KEY = re.compile(
     r"""(?:(?P<quote>["'])(?P<quoted>[^"'\\]++)(?P=quote)|(?<![\w.+~@/-])(?P<name>[\w.+~@/-]++))\s*+:\s*+"""
     rf"|(?<!\w)(?:{_QUOTED})",
@@ -57,7 +57,7 @@ _NOTHING = frozenset({"", "~", "null", "none", "true", "false", "yes", "no", "on
 
 
 def is_secret(name: Any, value: Any) -> bool:
-    """Whether `name` says that `value` must not be written down."""
+    """Return whether `value` must not be written down, judged by its name."""
     if value is None or isinstance(value, bool) or (not value and not isinstance(value, int | float)):
         return False
     words = _WORD.findall(str(name))
@@ -68,7 +68,7 @@ def is_secret(name: Any, value: Any) -> bool:
 
 
 def is_secret_text(name: Any, text: str) -> bool:
-    """`is_secret` of a value that is known as text only, from a command line or a file: `7`, `true`, `hunter2`."""
+    """Return `is_secret` for a value given as text, from a command line or a file: `7`, `true`, `hunter2`."""
     text = text.strip()
     if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
         return is_secret(name, text[1:-1])
@@ -78,7 +78,7 @@ def is_secret_text(name: Any, text: str) -> bool:
 
 
 def masked(value: Any) -> Any:
-    """`value` with what looks secret replaced by MASK, at any depth of dicts and lists; also passwords in URLs."""
+    """Return `value` with MASK for what looks secret, at any depth of dicts and lists, and for passwords in URLs."""
     if isinstance(value, str):
         return masked_urls(value)
     if isinstance(value, Mapping):
@@ -89,15 +89,15 @@ def masked(value: Any) -> Any:
 
 
 def masked_urls(text: str) -> str:
-    """`text` without the passwords of URLs such as `postgres://me:hunter2@host/db`, and the tokens in web addresses.
+    """Return `text` with MASK for passwords in URLs such as `postgres://me:hunter2@host/db`, and tokens in web addresses.
 
-    A token is what stands alone before the `@` of `https://...@host`; of other schemes that is a user.
+    A token stands alone before the `@` of `https://...@host`; in other schemes that is a user.
     """
     return _URL_TOKEN.sub(rf"\1{MASK}", _URL.sub(rf"\1{MASK}", text)) if "://" in text else text
 
 
 def masked_command(arguments: Iterable[str]) -> list[str]:
-    """A command line without its secrets: `--password=x`, `--api-key x`, `db.password=x`, `db={password: x}`."""
+    """Return a command line with its secrets masked: `--password=x`, `--api-key x`, `db.pwd=x`, `db={password: x}`."""
     shown = []
     before = ""
     for argument in map(str, arguments):
@@ -119,7 +119,7 @@ def _masked_braces(text: str) -> str:
         at = key.end()
         name = key["name"] or key["quoted"]
         is_group = text.startswith(("{", "["), at)
-        # the end of a group is only looked for where it matters
+        # finding the end of a group is slow, so only of those that look secret
         if name and is_secret(name, ["any"] if is_group else "any"):
             value = text[at : _end_of_value(text, at)]
             if is_group or is_secret_text(name, value):

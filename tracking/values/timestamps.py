@@ -1,7 +1,6 @@
-"""Timestamps: local time with its offset from UTC, such as 2024-11-15T10:30:00.250+01:00.
+"""Timestamps: local time with its UTC offset, such as 2024-11-15T10:30:00.250+01:00.
 
-Readable like the naive local time it replaces, and still one instant. Text without an offset (stores written by
-other code) is read as local time.
+Text without an offset, as in stores of other code, is read as local time.
 """
 
 import time
@@ -13,14 +12,14 @@ _text = ("", "")
 
 
 def now() -> str:
-    """The present as ISO text with milliseconds and UTC offset."""
+    """Return the current time as ISO text with milliseconds and UTC offset."""
     global _millisecond, _second, _now, _text
     millisecond = time.time_ns() // 1_000_000
     if millisecond == _millisecond:
         return _now
     second, rest = divmod(millisecond, 1000)
     if second != _second:
-        # one call per second works out the calendar; calls in between only add the milliseconds
+        # the calendar is worked out once per second: this runs at every step
         text = datetime.fromtimestamp(second).astimezone().isoformat()
         _text, _second = (text[:19], text[19:]), second
     head, offset = _text
@@ -30,6 +29,6 @@ def now() -> str:
 
 
 def parse(text: str) -> datetime:
-    """The aware datetime that `text` names; ValueError when it is not ISO 8601."""
+    """Return `text` as an aware datetime; raise ValueError when it is not ISO 8601."""
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.astimezone()

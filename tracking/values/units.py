@@ -19,7 +19,7 @@ _PARTS = re.compile(r"(\s*\d+(?:\.\d*)?\s*[a-z]+){2,}\s*", re.IGNORECASE | re.AS
 def parse_duration(value: float | str, *, needs_unit: bool = False) -> float:
     """Return the seconds that `value` names: 90, 90s, 30m, 1.5h, 1h30m, 2d, 2w.
 
-    With `needs_unit` a bare number is refused. Raise InvalidValueError for what is no duration, or no finite one.
+    With `needs_unit` a bare number is refused. Raise InvalidValueError for anything else, and for a duration that is not finite.
     """
     allowed = f"{'' if needs_unit else 'seconds (90), or '}90s, 30m, 1.5h, 1h30m, 2d or 2w"
     units = SECONDS if needs_unit else {"": 1, **SECONDS}
@@ -32,7 +32,7 @@ def parse_duration(value: float | str, *, needs_unit: bool = False) -> float:
 def parse_size(value: float | str) -> int:
     """Return the bytes that `value` names: 1000, 500MB, 4G, 2GiB.
 
-    Raise InvalidValueError for what is no size, or no finite one.
+    Raise InvalidValueError for anything else, and for a size that is not finite.
     """
     return round(_parse(str(value), BYTES, "size", "bytes (1000), or 500MB, 4G or 2GiB"))
 
