@@ -1,4 +1,4 @@
-"""What reading gives: frozen values. Only a live Run writes."""
+"""The frozen values that reading returns. Only a live Run writes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ FORMAT = 1  # of a run folder (run.json carries it for all files beside it) and 
 
 
 def check_format(value: Mapping[str, Any], path: Path) -> None:
-    """Raise NewerFormatError when the object in `path` is of a format that this version does not know."""
+    """Raise NewerFormatError when the object in `path` has a format that this version does not know."""
     number = value.get("format", FORMAT)
     if type(number) is not int:
         raise CorruptFileError(f"{path} has the format {quoted(number)}, which is no number; repair the file")
@@ -26,7 +26,7 @@ def check_format(value: Mapping[str, Any], path: Path) -> None:
 
 
 class RunStatus(StrEnum):
-    """The states of a run. A text compares equal to its member."""
+    """The states of a run; each equals its text."""
 
     RUNNING = "running"
     COMPLETED = "completed"
@@ -35,7 +35,7 @@ class RunStatus(StrEnum):
 
     @classmethod
     def final(cls, status: str) -> "RunStatus":
-        """The member a finished run may have; InvalidValueError otherwise."""
+        """Return the status of a finished run; raise InvalidValueError for any other text."""
         allowed = [member for member in cls if member is not cls.RUNNING]
         if status not in allowed:
             raise InvalidValueError(f"status {quoted(status)} is none of {', '.join(allowed)}")
@@ -44,7 +44,7 @@ class RunStatus(StrEnum):
 
 @dataclass(frozen=True)
 class MetricSummary:
-    """What a metric came to: extremes over its finite values (None without any), the last value whatever it is."""
+    """Extremes of a metric over its finite values (None without any), its last value of any kind, and its counts."""
 
     last: Number
     last_step: int | None
@@ -58,11 +58,11 @@ class MetricSummary:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A run without its metric histories, as it was when it was read.
+    """A run without its metric histories, at the time of reading.
 
-    Times are aware. `status` is killed when the run was never finished and its process is gone. `sweep` is
-    {"id", "job", "key", "config_hash", "attempt"} for a job of a sweep, and "previous", the runs of earlier
-    attempts at it, if there are any. `run_dir` is absolute. `error` is one line.
+    Times are aware. `status` is killed when the run was never finished and its process has ended. For a job of a sweep
+    `sweep` is {"id", "job", "key", "config_hash", "attempt"}, with "previous" for the runs of earlier attempts.
+    `run_dir` is absolute. `error` is one line.
     """
 
     run_id: str

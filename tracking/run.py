@@ -1,4 +1,4 @@
-"""The live handle of one run: the only thing that writes into its folder."""
+"""The live handle of one run; nothing else writes into its folder while the run is open."""
 
 import logging
 import os
@@ -29,7 +29,7 @@ _guard = TermGuard()
 
 
 class _Opened(NamedTuple):
-    """An open run, and who opened it: a forked child has no open run."""
+    """An open run with the process and thread that opened it: a forked child has no open run."""
 
     pid: int
     thread: threading.Thread
@@ -42,8 +42,8 @@ _active: list[_Opened] = []
 class Run:
     """An open run. `with tracker.start_run(...) as run:` finishes it as completed, failed or killed.
 
-    Safe to share between threads, and several processes may write to one run: all metrics, parameters and tags are
-    kept. Of a name that two processes set, the later one stays.
+    Threads may share it, and several processes may write to one run: all metrics, parameters and tags are kept. When
+    two processes set the same parameter or tag, the later value stays.
     """
 
     def __init__(self, store: Store, run_id: str) -> None:
@@ -61,27 +61,27 @@ class Run:
 
     @property
     def run_dir(self) -> Path:
-        """The folder of the run, an absolute path."""
+        """Return the folder of the run, an absolute path."""
         return self._paths.folder
 
     @property
     def artifacts_dir(self) -> Path:
-        """The folder for files of the run; made when it is not there."""
+        """Return the folder for files of the run, created if needed."""
         folders.make_dir(self._paths.artifacts)
         return self._paths.artifacts
 
     def log(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
-        """Append one point per metric. A call that returned survives the death of the process.
+        """Append one point per metric. Once this returns, the points survive the death of the process.
 
-        Values are real numbers, or scalars of numpy, torch and the like; NaN and infinities are kept. Nothing is
-        kept when one of them is refused (InvalidValueError). The cost does not depend on what was logged before.
+        Values are real numbers, or scalars of numpy, torch and the like; NaN and infinities are kept. Raise
+        InvalidValueError and keep nothing when one value is invalid. The cost does not depend on earlier calls.
         """
         line = self._lines.encode(metrics, step)
         if line:
             self._journal.append(line)
 
     def log_params(self, params: Mapping[str, Any]) -> None:
-        """Add parameters to those already logged; the same name again replaces its value."""
+        """Add parameters to those already logged; a known name gets the new value."""
         values = param_values(params)
         with self._journal.held():
             self._claim.take()
@@ -90,7 +90,7 @@ class Run:
             self._claim.tell()
 
     def log_artifact(self, path: str | os.PathLike[str], name: str | PurePath | None = None) -> Path:
-        """Copy a file into the run's artifacts, as `name` (such as 'plots/roc.png') or its own; the copy's path."""
+        """Copy a file into the run's artifacts as `name` (such as 'plots/roc.png') or its own name; return the copy."""
         source = check_path("artifact", path, example="plots/roc.png")
         name = check_artifact(source.name if name is None else name)
         if not source.is_file():
@@ -107,12 +107,12 @@ class Run:
         return target
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
-        """Add tags to the run; the same tag again replaces its value."""
+        """Add tags to the run; a known tag gets the new value."""
         amend.set_tags(self._store, self.run_id, tags)
         self._store.publisher.publish()
 
     def remove_tags(self, *names: str) -> None:
-        """Take tags away; one that is not there is fine."""
+        """Remove tags; ignore those that the run does not have."""
         amend.set_tags(self._store, self.run_id, remove=names)
         self._store.publisher.publish()
 
@@ -122,21 +122,20 @@ class Run:
         self._store.publisher.publish()
 
     def should_stop(self) -> bool:
-        """Whether somebody asks this run to stop early; one look at the file system."""
+        """Return whether the run was asked to stop early; costs one look at the file system."""
         return os.path.exists(self._stop_file)  # noqa: PTH110 - called at every step, three times as fast
 
     def finish(self, status: str = "completed", error: str | BaseException | None = None) -> None:
-        """Write the run down for good as completed, failed or killed; it then survives a power loss.
+        """Finish the run as completed, failed or killed, so that it survives a power loss.
 
-        `error` may be an exception or a whole traceback: the line that names the exception goes into run.json, all of
-        it into error.txt.
-        Finishing again is allowed, and takes in what was logged since.
+        `error` may be an exception or a full traceback: run.json gets the line that names the exception, error.txt all
+        of it. A finished run may be finished again, with what was logged since.
         """
         final = RunStatus.final(status)
         entry: dict[str, Any] = {"status": final.value, "finished_at": timestamps.now(), "error": None}
         text = ""
         if error is not None:
-            text, entry["error"] = traceback_text.told(error)
+            text, entry["error"] = traceback_text.describe(error)
         with _guard.deferring(), self._journal.held():
             if text:
                 atomic.write_bytes(self._paths.error, text.encode(), durable=False)
@@ -149,7 +148,7 @@ class Run:
             self._deactivate()
 
     def release(self) -> None:
-        """Give the open file back without finishing; the next log call opens it again."""
+        """Close the journal without finishing the run; the next log call opens it again."""
         self._journal.close()
 
     def __enter__(self) -> Self:
@@ -162,7 +161,7 @@ class Run:
         if self._is_finished:
             return
         if os.getpid() != self._opener:
-            self._deactivate()  # a forked child leaves the block too; the run goes on in its parent
+            self._deactivate()  # a forked child leaves the block too, while the run continues in its parent
             return
         with _guard.deferring():
             try:
@@ -178,22 +177,19 @@ class Run:
         try:
             self.finish(status, error=error)
         except (TrackingError, OSError) as fault:
-            # what went wrong in the block is what its author must see
-            told = f"{self.run_id} could not be finished as {status}: {fault}"
-            log.error("%s", told)
-            error.add_note(told)
+            # the error of the block must stay the one that is raised
+            note = f"{self.run_id} could not be finished as {status}: {fault}"
+            log.error("%s", note)
+            error.add_note(note)
 
     def activate(self) -> None:
-        """Make this the innermost open run of the thread, until it is finished; SIGTERM then unwinds."""
+        """Make this the innermost open run of the thread until it is finished; SIGTERM then unwinds the block."""
         self._is_active = True
         _active.append(_Opened(os.getpid(), threading.current_thread(), self))
         _guard.enter()
 
     def add_cleanup(self, cleanup: Callable[[], None]) -> None:
-        """Have `cleanup` called once when this handle's run ends, however it ends, the last one added first.
-
-        It must not raise.
-        """
+        """Call `cleanup` once when the run ends in any way, the last one added first. It must not raise."""
         self._cleanups.append(cleanup)
 
     def _deactivate(self) -> None:
@@ -206,7 +202,7 @@ class Run:
 
 
 def active_run() -> Run | None:
-    """The innermost open run of start_run: of the calling thread, or of the process when that thread opened none."""
+    """Return the innermost open run of the calling thread, or of the process when that thread opened none."""
     pid, thread = os.getpid(), threading.current_thread()
     innermost_first = [opened for opened in reversed(_active) if opened.pid == pid]
     own = (opened for opened in innermost_first if opened.thread is thread)

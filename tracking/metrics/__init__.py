@@ -1,1 +1,1 @@
-"""The points of one run: the journal that is appended, and the views that are made of it."""
+"""The points of one run: its journals, and the views made from them."""

@@ -1,4 +1,4 @@
-"""Follow a run while it logs: the log calls that have come since one last looked."""
+"""A run followed while it logs: the log calls since the last look."""
 
 from itertools import chain
 from pathlib import Path
@@ -12,10 +12,7 @@ from tracking.values.jsontext import Number
 
 
 class Follower:
-    """Reads each journal of a run from where it stopped; one that is renamed or removed is read to its end.
-
-    Close it after use.
-    """
+    """Reads new lines of each journal of a run; reads a renamed or removed journal to its end. Close it after use."""
 
     def __init__(self, paths: RunPaths) -> None:
         self._paths = paths
@@ -23,29 +20,29 @@ class Follower:
 
     @property
     def has_seen_journals(self) -> bool:
-        """Whether there was a journal at any time; without one `whole_history` tells all there is."""
+        """Return whether there was a journal at any time; without one, `whole_history` returns all points."""
         return bool(self._open)
 
     def read(self) -> list[Line]:
-        """The log calls since the last time, in the order in which they were made."""
+        """Return the log calls since the last call, in the order of their times."""
         for name, inode in list_journals(self._paths).items():
             if inode not in self._open:
                 try:
                     self._open[inode] = (self._paths.folder / name).open("rb")
                 except FileNotFoundError:
-                    continue  # gone since the listing
+                    continue  # removed since the listing
         found = [_new_lines(journal) for journal in self._open.values()]
         lines = list(chain.from_iterable(found))
         return sorted(lines, key=lambda line: line.timestamp) if len(self._open) > 1 else lines
 
     def close(self) -> None:
-        """Give the files back."""
+        """Close the files."""
         for journal in self._open.values():
             journal.close()
 
 
 def whole_history(paths: RunPaths) -> list[Line]:
-    """All points of a run as log calls in the order in which they were made, as far as their times tell."""
+    """Return all points of a run as log calls in the order of their times."""
     calls: dict[tuple[str, int | None], dict[str, Number]] = {}
     for name, points in read_history(paths).items():
         for point in points:
@@ -55,7 +52,7 @@ def whole_history(paths: RunPaths) -> list[Line]:
 
 
 def _new_lines(journal: BinaryIO) -> list[Line]:
-    """The whole lines from where the file stands; it then stands behind the last of them."""
+    """Return the complete lines from the file's position on, and move it behind them."""
     start = journal.tell()
     text = journal.read()
     end = text.rfind(b"\n") + 1

@@ -1,8 +1,8 @@
-"""The points of a run's metrics: how journal lines and metrics.json say them, and how either is read.
+"""The points of a run's metrics, read from its journals or from metrics.json.
 
-A journal line (lines.py) is one log call; metrics.json has the same points by metric:
+A journal line (line.py) is one log call; metrics.json has the same points by metric:
 {"val_auc": [{"step": 3, "value": 0.71, "timestamp": "..."}]}.
-Points of a metric are in the order of their steps, those without a step last, equal ones as they were logged.
+The points of a metric are in the order of their steps, those without a step last, equal steps as they were logged.
 """
 
 import heapq
@@ -27,15 +27,15 @@ from tracking.values.jsontext import Number, stored_number
 
 log = logging.getLogger("tracking")
 
-CHUNK_BYTES = 1 << 18  # of a journal that are parsed at once
-BATCH = 4096  # log calls of several journals that are handled at once
+CHUNK_BYTES = 1 << 18  # of a journal, parsed at once
+BATCH = 4096  # log calls of several journals, merged at once
 
 Point = dict[str, Any]
 History = dict[str, list[Point]]
 
 
 class Calls(NamedTuple):
-    """Log calls in the order in which they were made, as parallel lists."""
+    """Log calls in their order, as parallel lists."""
 
     steps: list[Any]
     stamps: list[str]
@@ -43,7 +43,7 @@ class Calls(NamedTuple):
 
 
 class Column(NamedTuple):
-    """Points of one metric in the order in which they were logged, as parallel lists."""
+    """Points of one metric in the order of their log calls, as parallel lists."""
 
     steps: list[Any]
     values: list[Number]
@@ -54,19 +54,19 @@ Columns = dict[str, Column]
 
 
 def rank(step: Any) -> float:
-    """Where a step stands among the others of its metric; a point without one comes last."""
+    """Return the sort key of a step; a point without a step comes last."""
     return step if isinstance(step, int | float) and step == step else math.inf
 
 
 def is_ascending(steps: list[Any]) -> bool:
-    """Whether steps are in the order that `rank` gives them."""
+    """Return whether steps are in the order of `rank`."""
     if set(map(type, steps)) != {int}:
         steps = list(map(rank, steps))
     return all(map(le, steps, itertools.islice(steps, 1, None)))
 
 
 def read_history(paths: RunPaths) -> History:
-    """All points of a run by metric, in their order; empty when nothing was logged. Costs the size of the history."""
+    """Return all points of a run by metric, in their order. Reads the whole history."""
     with opened(paths) as journals:
         if not journals:
             return _read_metrics_json(paths.metrics)
@@ -81,9 +81,9 @@ def read_history(paths: RunPaths) -> History:
 
 
 def read_journals(journals: list[BinaryIO], damaged: list[bytes] | None = None) -> Iterator[Calls]:
-    """The log calls of one journal, or of several with the times of the calls deciding between them.
+    """Yield the log calls of one journal, or of several merged by the times of the calls.
 
-    Lines that are none are added to `damaged`.
+    Add lines that are not log calls to `damaged`.
     """
     if len(journals) == 1:
         yield from read_calls(journals[0], damaged)
@@ -95,9 +95,9 @@ def read_journals(journals: list[BinaryIO], damaged: list[bytes] | None = None) 
 
 
 def read_calls(journal: BinaryIO, damaged: list[bytes] | None = None) -> Iterator[Calls]:
-    """The log calls from where an open journal stands, by chunks; a last line without newline is not there yet."""
+    """Yield the log calls from a journal's position on, in chunks; ignore a last line without a newline."""
     rest = b""
-    # at least as much as is left of a line, so that a very long one is not copied again and again
+    # at least the length of the pending part, so that a very long line is not copied again and again
     while chunk := journal.read(max(CHUNK_BYTES, len(rest))):
         text = rest + chunk
         end = text.rfind(b"\n") + 1
@@ -107,7 +107,7 @@ def read_calls(journal: BinaryIO, damaged: list[bytes] | None = None) -> Iterato
 
 
 def parse_calls(text: bytes, path: Path, damaged: list[bytes] | None = None) -> Calls:
-    """The log calls in whole journal lines; a damaged line, or one that is no log call, is named in the log."""
+    """Return the log calls in complete journal lines; log a line that is damaged or not a log call."""
     try:
         values = orjson.loads(b"[" + text[:-1].replace(b"\n", b",") + b"]")
         steps = [value["step"] for value in values]
@@ -118,7 +118,7 @@ def parse_calls(text: bytes, path: Path, damaged: list[bytes] | None = None) -> 
             return Calls(steps, stamps, metrics)
     except (ValueError, KeyError, TypeError):
         pass
-    # a number that JSON has no form for, the header of a journal, or damage: line by line
+    # a non-finite number, the header of a journal, or damage: go line by line
     calls = Calls([], [], [])
     for line in _parse_lines(text, path, [] if damaged is None else damaged):
         calls.steps.append(line.step)
@@ -128,7 +128,7 @@ def parse_calls(text: bytes, path: Path, damaged: list[bytes] | None = None) -> 
 
 
 def columns(calls: Calls) -> Columns:
-    """The points of log calls by metric; metrics that are always logged together share their steps and stamps."""
+    """Return the points of log calls by metric; metrics that are always logged together share lists of steps and stamps."""
     if not calls.metrics:
         return {}
     names = tuple(calls.metrics[0])
@@ -150,7 +150,7 @@ def columns(calls: Calls) -> Columns:
 
 
 def journal_text(path: Path) -> bytes:
-    """The points of a metrics.json as journal lines of one point each."""
+    """Return the points of a metrics.json as journal lines of one point each."""
     return b"".join(
         Line(point["step"], point["timestamp"], {name: point["value"]}).encode()
         for name, points in _read_metrics_json(path).items()
@@ -205,7 +205,7 @@ def _parse_lines(text: bytes, path: Path, damaged: list[bytes]) -> Iterator[Line
             metrics = {name: stored_number(number) for name, number in value["metrics"].items()}
             yield Line(value["step"], str(value["timestamp"]), metrics)
         except (KeyError, TypeError, AttributeError, ValueError):
-            log.warning("left out: %s: a line that is no log call: %.80r", path, value)
+            log.warning("left out: %s: a line that is not a log call: %.80r", path, value)
             damaged.append(line)
 
 

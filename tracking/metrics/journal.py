@@ -1,9 +1,9 @@
-"""The writer of one run's metrics: a journal that is appended, and two views of it.
+"""The writer of one run's metrics: it appends to a journal and refreshes two views.
 
-While any journal exists (metrics.jsonl or metrics.*.jsonl) the journals together are the whole truth; otherwise
-metrics.json is. Each process appends to a journal of its own (journals.py), each log call is one line, written in one
-piece, and the cost of the next one does not depend on how many came before. What starts or ends a journal happens
-under the lock of the run's folder. docs/decisions/0002-journal.md has the reasoning about crashes.
+While any journal exists (metrics.jsonl or metrics.*.jsonl) the journals together are the truth; otherwise
+metrics.json is. Each process appends to its own journal (journal_files.py). Each log call is one line, written in one
+piece, at a cost that does not depend on the number of earlier calls. A journal starts and ends under the lock of the
+run's folder. docs/decisions/0002-journal.md explains what a crash at any moment leaves.
 """
 
 import atexit
@@ -29,27 +29,23 @@ from tracking.records import RunStatus
 
 log = logging.getLogger("tracking")
 
-VIEW_SHARE = 50  # a refresh of a view waits 50 times as long as it takes: at most 2% of the time
-VIEW_COST_S = (
-    3e-8  # of writing a byte of the journal into metrics.json, for a run that has not yet measured it
-)
-CHUNK_BYTES = (
-    1 << 16
-)  # of the journal that are counted before looking at the clock; readers count so much themselves
+VIEW_SHARE = 50  # a refresh waits 50 times as long as it took: views cost at most 2 % of the time
+VIEW_COST_S = 3e-8  # per byte of the journal, to write metrics.json; the estimate until a run has measured it
+CHUNK_BYTES = 1 << 16  # of the journal, counted between looks at the clock; a shorter one is left to readers
 
 
 class Right(Protocol):
-    """The right to write a run; ownership.Claim."""
+    """The right to write a run; implemented by ownership.Claim."""
 
     def take(self) -> bool:
-        """Whether this process owns the run, now at the latest."""
+        """Become the owner of the run unless a living process is; return whether this process owns it."""
 
     def tell(self) -> None:
-        """Called when a journal has been opened."""
+        """Tell readers that a journal has been opened."""
 
 
 class _Shown(NamedTuple):
-    """Which journal metrics.json was last written from, how long it was, and what it came to."""
+    """The journal that metrics.json was last written from, its size then, and its account."""
 
     inode: int
     size: int
@@ -57,16 +53,16 @@ class _Shown(NamedTuple):
 
 
 class _Account(NamedTuple):
-    """What journals came to, and their lines that could not be read."""
+    """The summaries of journals, and their unreadable lines."""
 
     stats: Stats
     damaged: list[bytes]
 
 
 class Journal:
-    """The metrics of one run as this process writes them; one for all its threads and handles (`journal_of`).
+    """The metrics of one run as this process writes them; one for all threads and handles (`journal_of`).
 
-    Opens on the first append and may be closed and used again. A forked child has a journal of its own.
+    It opens at the first append, also after `close`. A forked child has its own journal.
     """
 
     def __init__(self, paths: RunPaths, right: Right | None = None) -> None:
@@ -85,12 +81,12 @@ class Journal:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Keep other threads and processes from starting, ending or changing anything but lines of other journals."""
+        """Lock the run against other threads and processes; those may still append to journals of their own."""
         with self._lock, locks.lock_folder(self._paths.folder):
             yield
 
     def append(self, line: bytes) -> None:
-        """Add one line. When this returns the line survives the death of the process."""
+        """Append one line. Once this returns, the line survives the death of the process."""
         with self._lock:
             if self._handle < 0:
                 self._open()
@@ -103,7 +99,7 @@ class Journal:
                 self._refresh()
 
     def close(self) -> None:
-        """Give the file back; the next append opens it again."""
+        """Close the file; the next append opens it again."""
         with self._lock:
             if self._handle >= 0 and time.monotonic() >= self._next_refresh:
                 self._refresh()
@@ -112,8 +108,8 @@ class Journal:
     def finish(self) -> None:
         """Make both views complete and metrics.json durable, then remove the journals.
 
-        While another process still writes a journal, all of them stay and this process only gives up its own: the
-        last one to finish does the rest.
+        While another process still writes a journal, all journals stay and this process only closes its own: the last
+        process to finish does the rest.
         """
         with self.held():
             self._close()
@@ -126,17 +122,17 @@ class Journal:
             mine = paths.journal.name if identity.is_own(owner) else journal_files.own_name(paths)
             others = [name for name in names if name != mine]
             if all(journal_files.is_abandoned(paths, name, owner) for name in others):
-                account = self._shown_already(names) or self._render()
+                account = self._account_shown(names) or self._render()
                 write_summary(paths.summary, account.stats, None)
                 journal_files.keep_damaged(paths, account.damaged)
                 atomic.sync(paths.metrics)
                 journal_files.remove(paths, names)
             elif mine in names:
                 atomic.sync(paths.folder / mine)
-                self._give_up(mine)
+                self._close_journal(mine)
 
     def look(self) -> None:
-        """See whether the open file is still the one in the folder; if not, the next append opens that one."""
+        """Close the file if it is no longer the one in the folder, so that the next append opens that one."""
         with self._lock, contextlib.suppress(OSError):
             if self._handle >= 0:
                 handle, self._handle = self._handle, -1
@@ -148,7 +144,7 @@ class Journal:
                         os.close(handle)
 
     def retire(self) -> None:
-        """At the end of the process: leave nothing that others would have to wait for."""
+        """Leave nothing at the end of the process that others would have to wait for."""
         with self._lock:
             if self._handle < 0:
                 return
@@ -156,11 +152,11 @@ class Journal:
                 if journal_files.read_owner(self._paths).get("status") != RunStatus.RUNNING:
                     self.finish()
                 elif self._path != self._paths.journal:
-                    self._give_up(self._path.name)
+                    self._close_journal(self._path.name)
                 self._close()
 
     def forget(self) -> None:
-        """In a forked child: what the parent has open is the parent's."""
+        """Drop the parent's open file in a forked child."""
         self._lock = threading.RLock()
         self._close()
 
@@ -170,15 +166,15 @@ class Journal:
             if self._right:
                 self._right.tell()
         except BaseException:
-            self._close()  # or the next line would follow a torn one, or be one that readers are not told of
+            self._close()  # or the next line would follow a truncated one, or readers would not learn of it
             raise
         self._stats = None
         self._refreshed = time.monotonic()
-        # a history that is there already is not gone through just because the journal was opened
+        # opening a journal is no reason to render the history in it
         self._rendered = self._refreshed if end else float("-inf")
 
     def _open_whole(self) -> int:
-        """Open the journal of this process, made when it is not there and cut to whole lines; its size."""
+        """Open the journal of this process, created if needed and cut to complete lines; return its size."""
         paths = self._paths
         with locks.lock_folder(paths.folder):
             is_owner = self._right is None or self._right.take()
@@ -196,26 +192,25 @@ class Journal:
 
     def _begin(self, text: bytes, *, is_first: bool) -> None:
         if is_first:
-            # a finished run goes on: the journal starts with all that metrics.json holds, or it is not there
+            # a finished run is continued: its journal appears with all points of metrics.json
             text += journal_text(self._paths.metrics)
-            with contextlib.suppress(FileNotFoundError), atomic.writing(self._paths.summary):
-                self._paths.summary.unlink(
-                    missing_ok=True
-                )  # it may tell of an earlier journal of the same name
+            with atomic.writing(self._paths.summary):
+                # it may describe an earlier journal of the same name
+                self._paths.summary.unlink(missing_ok=True)
         if text:
             atomic.create_bytes(self._path, text)
 
-    def _give_up(self, name: str) -> None:
+    def _close_journal(self, name: str) -> None:
         path = self._paths.folder / name
         with atomic.writing(path), contextlib.suppress(FileNotFoundError):
             path.rename(self._paths.closed_journal(os.urandom(6).hex()))
 
     def _refresh(self) -> None:
-        """Bring the views up as far as a fiftieth of the time since the last refresh allows."""
+        """Update the views, for at most a fiftieth of the time since the last refresh."""
         started = time.monotonic()
         try:
             if not os.fstat(self._handle).st_nlink:
-                self._close()  # somebody removed the journal; the next line starts one that can be found
+                self._close()  # the journal was removed; the next line starts a new one
             elif list(journal_files.list_journals(self._paths)) == [self._paths.journal.name]:
                 state = os.fstat(self._handle)
                 if state.st_size > CHUNK_BYTES:
@@ -223,7 +218,7 @@ class Journal:
                     write_summary(self._paths.summary, self._stats or {}, self._counted)
                 self._render_if_cheap(state, started)
         except OSError as error:
-            # the point itself is safe in the journal; a view may wait
+            # the point is safe in the journal; a view may wait
             log.warning("the views of %s are not up to date: %s", self._paths.folder, error)
         self._refreshed = time.monotonic()
         self._next_refresh = self._refreshed + VIEW_SHARE * (self._refreshed - started)
@@ -231,12 +226,12 @@ class Journal:
     def _count(self, deadline: float) -> None:
         if self._stats is None:
             stats, counted = read_view(self._paths.summary)
-            # a view that calls itself complete is of a finish that was stopped before it removed the journal
+            # a complete view is from a finish that was stopped before it removed the journal
             self._stats, self._counted = ({}, 0) if counted is None else (stats, counted)
         while text := os.pread(self._handle, CHUNK_BYTES, self._counted):
             text = text[: text.rfind(b"\n") + 1]
             if not text:
-                return  # a line longer than a chunk: readers count it
+                return  # a line longer than a chunk is left to readers
             add_columns(self._stats, columns(parse_calls(text, self._path)))
             self._counted += len(text)
             if time.monotonic() > deadline:
@@ -249,8 +244,8 @@ class Journal:
             self._rendered = time.monotonic()
             self._cost_s = (self._rendered - now) / max(state.st_size, 1)
 
-    def _shown_already(self, names: list[str]) -> _Account | None:
-        """What the journals came to, if metrics.json was written from just what they hold now."""
+    def _account_shown(self, names: list[str]) -> _Account | None:
+        """Return the account of the journals if metrics.json was written from their present content."""
         if self._shown is None or names != [self._paths.journal.name] or not self._paths.metrics.exists():
             return None
         state = self._paths.journal.stat()
@@ -258,7 +253,7 @@ class Journal:
         return self._shown.account if is_same else None
 
     def _render(self) -> _Account:
-        """Write metrics.json from the journals; what it came to."""
+        """Write metrics.json from the journals; return their account."""
         text, stats, damaged = MetricsText(), Stats(), list[bytes]()
         with journal_files.opened(self._paths) as opened:
             for calls in read_journals(opened, damaged):
@@ -283,7 +278,7 @@ _registering = threading.Lock()
 
 
 def journal_of(paths: RunPaths, right: Callable[[], Right]) -> Journal:
-    """The one journal that this process has for a run, however many trackers and handles there are."""
+    """Return the one journal that this process has for a run, whatever the number of trackers and handles."""
     folder = paths.folder.resolve()
     with _registering:
         found = _journals.get(folder)
@@ -314,7 +309,7 @@ def _forget_all() -> None:
 
 
 def _retire_all() -> None:
-    # at the end of a process there is nobody left to tell, and readers find all points in the journals
+    # at exit an error has no receiver, and readers find all points in the journals
     for journal in list(_journals.values()):
         with contextlib.suppress(OSError, TrackingError):
             journal.retire()

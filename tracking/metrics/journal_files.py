@@ -1,8 +1,8 @@
-"""The journals of one run: which there are, whose they are, and all of them opened at one moment.
+"""The journals of one run: listed, opened together, attributed to their writers, removed.
 
-Every process that logs into a run has a journal of its own, so nobody changes a file that another writes. The
-run's owner, the process that run.json names, writes metrics.jsonl; any other writes metrics.<writer>.jsonl, whose
-first line says who that is. A writer that ends while others go on renames its journal to metrics.<token>.closed.jsonl.
+Every process that logs into a run has its own journal, so no process changes a file that another writes. The run's
+owner, the process that run.json names, writes metrics.jsonl. Any other process writes metrics.<writer>.jsonl, whose
+first line identifies it, and renames it to metrics.<token>.closed.jsonl if it ends while others still write.
 """
 
 import contextlib
@@ -18,6 +18,7 @@ from tracking.files import atomic
 from tracking.paths import CLOSED_JOURNAL, RunPaths, is_journal
 from tracking.process import identity
 from tracking.values import jsontext
+from tracking.values.units import counted
 
 log = logging.getLogger("tracking")
 
@@ -25,9 +26,9 @@ Inodes = dict[str, int]
 
 
 def list_journals(paths: RunPaths) -> Inodes:
-    """The names of a run's journals, the owner's first, each with its inode.
+    """Return the names of a run's journals with their inodes, the owner's first.
 
-    Empty when metrics.json is the truth: there is none, or what is left of them is being removed.
+    Empty when metrics.json is the truth: there are no journals, or their removal has begun.
     """
     found: Inodes = {}
     try:
@@ -48,9 +49,9 @@ def list_journals(paths: RunPaths) -> Inodes:
 
 @contextlib.contextmanager
 def opened(paths: RunPaths) -> Iterator[list[BinaryIO]]:
-    """The journals of a run, open for reading, as they stood together at one moment.
+    """Open the journals of a run for reading, as they were together at one moment.
 
-    None when metrics.json is the truth. Whatever happens to their names meanwhile, what was opened is whole.
+    The list is empty when metrics.json is the truth. Later renames and removals do not affect the open files.
     """
     with ExitStack() as stack:
         while True:
@@ -70,13 +71,13 @@ def opened(paths: RunPaths) -> Iterator[list[BinaryIO]]:
 
 
 def remove_leftovers(paths: RunPaths) -> None:
-    """Complete a removal of several journals that was interrupted; only for the holder of the folder's lock."""
+    """Complete an interrupted removal of several journals. The caller must hold the folder's lock."""
     if paths.complete.exists():
         remove(paths, [entry for entry in os.listdir(paths.folder) if is_journal(entry)])  # noqa: PTH208 - names
 
 
 def remove(paths: RunPaths, names: list[str]) -> None:
-    """Remove all journals as if at once; metrics.json must hold all that they do, and be synced."""
+    """Remove the journals as if at once; metrics.json must hold all their points and be synced."""
     with atomic.writing(paths.folder):
         if len(names) > 1:
             atomic.write_bytes(paths.complete, b"", durable=False)
@@ -86,7 +87,7 @@ def remove(paths: RunPaths, names: list[str]) -> None:
 
 
 def keep_damaged(paths: RunPaths, lines: list[bytes]) -> None:
-    """Keep lines that could not be read where they outlive the journals, each once."""
+    """Keep unreadable lines in a file that outlives the journals, each once."""
     if not lines:
         return
     known = paths.damaged.read_bytes() if paths.damaged.exists() else b""
@@ -95,11 +96,11 @@ def keep_damaged(paths: RunPaths, lines: list[bytes]) -> None:
         paths.damaged, known + b"".join(line + b"\n" for line in lines if line not in there), durable=False
     )
     atomic.sync(paths.damaged)
-    log.warning("%s: %d damaged lines are kept in %s", paths.folder, len(lines), paths.damaged.name)
+    log.warning("%s: %s kept in %s", paths.folder, counted(len(lines), "damaged line"), paths.damaged.name)
 
 
 def own_name(paths: RunPaths) -> str:
-    """The name of this process' journal in a run that another process owns; no other process ever has it."""
+    """Return the name of this process' journal in a run of another owner; no other process uses it."""
     owner = identity.owner()
     return paths.journal_of(
         f"{identity.host_name()}.{owner['pid']}.{zlib.crc32(jsontext.encode(owner)):08x}"
@@ -107,12 +108,12 @@ def own_name(paths: RunPaths) -> str:
 
 
 def header() -> bytes:
-    """The first line of such a journal."""
+    """Return the first line of the journal of a process that does not own the run."""
     return jsontext.encode({"writer": identity.owner()}) + b"\n"
 
 
 def is_abandoned(paths: RunPaths, name: str, owner: dict[str, Any]) -> bool:
-    """Whether no process writes a journal any more; `owner` is what run.json says."""
+    """Return whether no living process writes a journal; `owner` is the content of run.json."""
     if name.endswith(CLOSED_JOURNAL):
         return True
     if name == paths.journal.name:
@@ -121,12 +122,12 @@ def is_abandoned(paths: RunPaths, name: str, owner: dict[str, Any]) -> bool:
         with (paths.folder / name).open("rb") as journal:
             writer = jsontext.decode(journal.readline())["writer"]
     except (FileNotFoundError, KeyError, TypeError, ValueError):
-        return True  # torn by the power loss that ended its writer
+        return True  # a power loss truncated it and ended its writer
     return isinstance(writer, dict) and identity.is_gone(writer)
 
 
 def read_owner(paths: RunPaths) -> dict[str, Any]:
-    """What run.json says of the run's owner and status; empty for a run of other code or a damaged one."""
+    """Return the content of run.json; empty for a run of other code or a damaged file."""
     try:
         return atomic.read_object(paths.run)
     except (FileNotFoundError, CorruptFileError):

@@ -1,7 +1,6 @@
 """Journal lines: one log call each, {"step": 3, "timestamp": "...", "metrics": {"val_auc": 0.71}}.
 
-Nearly every call of a run logs plain floats under names it has logged before, so those calls skip what has been
-checked already.
+Nearly every call logs plain floats under names that the run has logged before, so such a call skips the checks.
 """
 
 import math
@@ -27,7 +26,7 @@ class Line(NamedTuple):
     metrics: dict[str, Number]
 
     def encode(self) -> bytes:
-        """The journal line, newline included."""
+        """Return the journal line with its newline."""
         metrics = {
             name: value if math.isfinite(value) else non_finite_text(value)
             for name, value in self.metrics.items()
@@ -38,13 +37,13 @@ class Line(NamedTuple):
 
 
 class LineEncoder:
-    """Makes the lines of one run."""
+    """Encodes the log calls of one run."""
 
     def __init__(self) -> None:
         self._names: set[str] = set()
 
     def encode(self, metrics: Mapping[str, Any], step: Any) -> bytes:
-        """The line of a log call made now, empty without metrics; InvalidValueError for what cannot be kept."""
+        """Return the line of a log call made now, empty without metrics; raise InvalidValueError for invalid values."""
         if type(metrics) is dict and (step is None or (type(step) is int and INT_MIN <= step <= INT_MAX)):
             names = self._names
             for name, value in metrics.items():
@@ -54,8 +53,8 @@ class LineEncoder:
                 try:
                     line = _encode({"step": step, "timestamp": _now(), "metrics": metrics}, None, _NEWLINE)
                 except TypeError:
-                    line = b""  # a name that is a text of a kind of its own
-                # a NaN or an infinity is written as null, and needs the long way
+                    line = b""  # a name of a subclass of str
+                # orjson writes a non-finite number as null; the checked way writes it as text
                 if metrics and line.count(b"null") == (step is None):
                     return line
         return self._encode_checked(metrics, step)

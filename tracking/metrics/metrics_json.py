@@ -1,7 +1,7 @@
-"""The text of metrics.json, made from log calls as they are read, a point per line.
+"""The text of metrics.json, one point per line, built from log calls as they are read.
 
-Numbers are written by columns, because one call that encodes a thousand of them costs as much as ten that encode one.
-Memory is the size of the text.
+Numbers are encoded by columns: one call for a thousand numbers costs as much as ten calls for one. Memory use is the
+size of the text.
 """
 
 import math
@@ -16,7 +16,7 @@ from tracking.values.jsontext import non_finite_text
 
 
 class MetricsText:
-    """metrics.json in the making; takes log calls in the order in which they were made."""
+    """Builds metrics.json from log calls in their order."""
 
     def __init__(self) -> None:
         self._blocks: dict[str, list[bytes]] = {}
@@ -24,8 +24,8 @@ class MetricsText:
         self._unordered: set[str] = set()
 
     def add(self, columns: Columns) -> None:
-        """Take in the points of some log calls."""
-        frames: dict[int, _Frame] = {}  # metrics that are logged together share their steps and times
+        """Add the points of log calls."""
+        frames: dict[int, _Frame] = {}  # metrics logged together share steps and times
         for name, column in columns.items():
             frame = frames.get(id(column.steps))
             if frame is None:
@@ -36,12 +36,12 @@ class MetricsText:
             self._last_rank[name] = rank(column.steps[-1])
 
     def pieces(self) -> Iterator[bytes]:
-        """The text, to be written piece by piece."""
+        """Yield the text piece by piece."""
         opening = b"{\n  "
         for name, blocks in self._blocks.items():
             yield opening + orjson.dumps(name) + b": [\n"
             if name in self._unordered:
-                # each point is one line, so the lines can be put in order without having been kept apart
+                # each point is one line, so sorting the lines sorts the points
                 rows = b",\n".join(blocks).split(b",\n")
                 rows.sort(key=_rank_of_row)
                 yield b",\n".join(rows)
@@ -54,7 +54,7 @@ class MetricsText:
 
 
 class _Frame:
-    """What stands around the values of points: their steps and times."""
+    """The text around the values of points: their steps and times."""
 
     def __init__(self, column: Column) -> None:
         self._before = [b'    {"step": %b, "value": ' % text for text in _texts(column.steps)]
@@ -62,7 +62,7 @@ class _Frame:
         self.is_ordered = is_ascending(column.steps)
 
     def rows(self, values: list[Any]) -> bytes:
-        """The points with these values, a line each."""
+        """Return the points with these values, one line each."""
         parts = zip(self._before, _value_texts(values), self._after, strict=True)
         return b"".join(chain.from_iterable(parts))[:-2]
 
@@ -83,11 +83,13 @@ def _stamp_texts(stamps: list[str]) -> list[bytes]:
     texts = orjson.dumps(stamps)[2:-2].split(b'","')
     if len(texts) == len(stamps):
         return texts
-    return [orjson.dumps(stamp)[1:-1] for stamp in stamps]  # a text with quotes and commas in it
+    return [
+        orjson.dumps(stamp)[1:-1] for stamp in stamps
+    ]  # a timestamp of other code that holds quotes and commas
 
 
 def _rank_of_row(row: bytes) -> float:
     try:
         return rank(orjson.loads(row[len(b'    {"step": ') :].partition(b', "value"')[0]))
     except ValueError:
-        return math.inf  # a text of other code that looks like the row itself
+        return math.inf  # a step of other code that looks like the row itself

@@ -1,8 +1,8 @@
-"""What each metric came to: the running account of a live run and the view of it on disk.
+"""The summary of each metric: its last value, extremes and counts, and the view of them on disk.
 
-The account does not depend on when points arrive, only on their order within the history (history.py), so it can be
-brought up chunk by chunk. summary.json says how many bytes of the owner's journal it has absorbed, so a reader adds
-the rest and is exact however old the view is. Delete it: same answers.
+A summary depends on the order of points within the history (history.py), not on when they arrive, so it is updated
+chunk by chunk. summary.json holds how many bytes of the owner's journal it covers; a reader adds the rest and is
+exact however old the view is. It can be deleted without changing any answer.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ FIELDS = tuple(MetricSummary.__dataclass_fields__)
 
 
 class Stat:
-    """The account of one metric while points arrive."""
+    """The summary of one metric while points arrive."""
 
     __slots__ = FIELDS
 
@@ -50,7 +50,7 @@ class Stat:
         self.non_finite = 0
 
     def add(self, value: Number, step: int | None) -> None:
-        """Count one more point; of equal ones the later is the last, and the first in order the extreme."""
+        """Add a point. Of equal steps the later point is the last; of equal values the first step is the extreme."""
         self._end_with(value, step)
         self.count += 1
         if math.isfinite(value):
@@ -60,7 +60,7 @@ class Stat:
             self.non_finite += 1
 
     def add_column(self, column: Column) -> None:
-        """Count points; what add would come to for each of them in turn."""
+        """Add points, with the same result as `add` for each of them in turn."""
         steps, values, _ = column
         if not (is_ascending(steps) and math.isfinite(sum(values))):
             for value, step in zip(values, steps, strict=True):
@@ -89,7 +89,7 @@ Stats = dict[str, Stat]
 
 
 def add_columns(stats: Stats, found: Columns) -> None:
-    """Count points by metric."""
+    """Add points by metric."""
     for name, column in found.items():
         stat = stats.get(name)
         if stat is None:
@@ -98,14 +98,14 @@ def add_columns(stats: Stats, found: Columns) -> None:
 
 
 def add_all(stats: Stats, chunks: Iterable[Calls]) -> Stats:
-    """Count the points of chunks of log calls."""
+    """Add the points of chunks of log calls; return `stats`."""
     for calls in chunks:
         add_columns(stats, columns(calls))
     return stats
 
 
 def count_history(history: History) -> Stats:
-    """Count the points of a whole history."""
+    """Return the summaries of a whole history."""
     stats: Stats = {}
     for name, points in history.items():
         stat = stats[name] = Stat()
@@ -115,12 +115,12 @@ def count_history(history: History) -> Stats:
 
 
 def frozen(stats: Stats) -> dict[str, MetricSummary]:
-    """The account as values that no longer change."""
+    """Return the summaries as frozen values."""
     return {name: MetricSummary(*(getattr(stat, key) for key in FIELDS)) for name, stat in stats.items()}
 
 
 def write_summary(path: Path, stats: Stats, journal_bytes: int | None, *, durable: bool = False) -> None:
-    """Publish the account; `journal_bytes` is None once there is no journal."""
+    """Write summary.json; `journal_bytes` is None once there is no journal."""
     metrics = {name: {key: getattr(stat, key) for key in FIELDS} for name, stat in stats.items()}
     atomic.write_json(
         path, {"format": 1, "journal_bytes": journal_bytes, "metrics": metrics}, durable=durable
@@ -128,7 +128,7 @@ def write_summary(path: Path, stats: Stats, journal_bytes: int | None, *, durabl
 
 
 def read_stats(paths: RunPaths) -> Stats:
-    """The exact account of a run, from the view and what the journals hold beyond it.
+    """Return the exact summaries of a run, from the view and the part of the journals that it does not cover.
 
     The journal is opened before the view is read, so a finish in between leaves a view that says it is complete.
     """
@@ -145,16 +145,16 @@ def read_stats(paths: RunPaths) -> Stats:
 
 
 def read_view(path: Path) -> tuple[Stats, int | None]:
-    """The account in a summary.json and how much of the journal it absorbed; nothing from a damaged one."""
+    """Return the summaries in a summary.json and the bytes of the journal they cover; nothing from a damaged file."""
     try:
         view = atomic.read_object(path)
         return {name: _stat(fields) for name, fields in view["metrics"].items()}, view["journal_bytes"]
     except (FileNotFoundError, CorruptFileError, KeyError, AttributeError, TypeError, ValueError):
-        return {}, None  # only a view: the journal or metrics.json is read instead
+        return {}, None  # only a view: the caller reads the journal or metrics.json instead
 
 
 def drop_view_beyond(paths: RunPaths, end: int) -> None:
-    """Remove a view that absorbed more than the journal's `end` bytes: a power loss took lines it had counted."""
+    """Remove a view that covers more than the journal's `end` bytes: a power loss took lines it had counted."""
     if (read_view(paths.summary)[1] or 0) > end:
         with contextlib.suppress(FileNotFoundError):
             paths.summary.unlink()
@@ -162,11 +162,11 @@ def drop_view_beyond(paths: RunPaths, end: int) -> None:
 
 def _finished_stats(paths: RunPaths) -> Stats:
     try:
-        told = paths.metrics.stat().st_mtime_ns
+        written = paths.metrics.stat().st_mtime_ns
     except FileNotFoundError:
         return {}
     with contextlib.suppress(FileNotFoundError):
-        if paths.summary.stat().st_mtime_ns >= told:
+        if paths.summary.stat().st_mtime_ns >= written:
             stats, offset = read_view(paths.summary)
             if stats and offset is None:
                 return stats

@@ -1,4 +1,4 @@
-"""Which process writes, and what it is part of: its identity, its signals, its sweep."""
+"""The process that writes: its identity, its signals, the sweep it belongs to."""
 
 from tracking.process.identity import is_alive, started
 

@@ -1,10 +1,9 @@
-"""SIGTERM while a run is open: raised as an exception, so that `with` unwinds and the run says it was killed.
+"""SIGTERM while a run is open: raised as an exception, so that `with` unwinds and the run ends as killed.
 
-While a run is written down, it and Ctrl-C wait.
+SIGTERM and Ctrl-C wait while a run is written down.
 
-Installed with the first open run of a process and taken back with the last, only in the main thread, and only where
-the signal would otherwise kill the process on the spot: a handler of the program's own, and a wish to ignore the
-signal, are left alone.
+The handler is installed with the first open run of a process and removed with the last, only in the main thread, and
+only where the signal has its default action: a handler of the program's own and SIG_IGN stay.
 """
 
 import contextlib
@@ -25,7 +24,7 @@ class Terminated(SystemExit):
 
 
 class TermGuard:
-    """Counts the open runs of this process and holds the handler while there are any."""
+    """Counts the open runs of this process and keeps the handler installed while there are any."""
 
     def __init__(self) -> None:
         self._open = 0
@@ -36,19 +35,19 @@ class TermGuard:
         self._pending = False
 
     def enter(self) -> None:
-        """One more run is open."""
+        """Count one more open run."""
         if self._pid != os.getpid():
             self._open, self._holds, self._pid = 0, False, os.getpid()
         self._open += 1
         if self._holds or threading.current_thread() is not threading.main_thread():
             return
-        # our own is there in a child that was forked while a run was open
+        # a child forked while a run was open inherits our handler
         if signal.getsignal(signal.SIGTERM) in (signal.SIG_DFL, self._handle):
             signal.signal(signal.SIGTERM, self._handle)
             self._holds, self._arrived = True, False
 
     def leave(self) -> None:
-        """One open run less."""
+        """Count one open run less."""
         self._open = max(0, self._open - 1)
         if self._open or not self._holds or threading.current_thread() is not threading.main_thread():
             return
@@ -58,9 +57,9 @@ class TermGuard:
 
     @contextlib.contextmanager
     def deferring(self) -> Iterator[None]:
-        """Hold a signal back while a run is written down, then deliver it to whoever handles it by then.
+        """Delay signals until the block ends, then deliver them to the handler of that time.
 
-        So it is with Ctrl-C, but a second one is not held back.
+        Ctrl-C is delayed too, but a second Ctrl-C is not.
         """
         self._deferring += 1
         try:
@@ -77,7 +76,7 @@ class TermGuard:
             self._pending = True
             return
         if self._arrived:
-            return  # unwinding has begun; a second signal must not cut it short
+            return  # a second signal must not cut the unwinding short
         self._arrived = True
         raise Terminated
 

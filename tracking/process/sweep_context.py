@@ -1,6 +1,6 @@
-"""What a sweep tells the runs that its job makes, without the job knowing: who they belong to.
+"""The sweep and job that the runs of this process belong to, without the job's code knowing.
 
-The context is of the whole process, because a job may make its run in a thread of its own.
+The context holds for the whole process, because a job may start its run in another thread.
 """
 
 import contextlib
@@ -12,14 +12,14 @@ OnStart = Callable[[str, Path], None]
 
 
 class JobContext(NamedTuple):
-    """The job this process works on: what run.json keeps under "sweep", and whom to tell of a new run."""
+    """The job of this process: what run.json keeps under "sweep", and the callback for a new run."""
 
     sweep: dict[str, Any]
     on_start: OnStart | None
 
     @property
     def previous(self) -> tuple[str, ...]:
-        """The runs of the job's earlier attempts, oldest first."""
+        """Return the runs of the job's earlier attempts, oldest first."""
         return tuple(self.sweep.get("previous", ()))
 
 
@@ -38,10 +38,10 @@ def job_context(
     objective: Mapping[str, str] | None = None,
     on_start: OnStart | None = None,
 ) -> Iterator[None]:
-    """Mark every run made inside as one of this job, and call `on_start(run_id, run_dir)` as soon as it exists.
+    """Mark every run started in the block as one of this job, and call `on_start(run_id, run_dir)` when it exists.
 
-    `previous` are the runs of the job's earlier attempts, `objective` the metric that the sweep is ranked by and its
-    mode, ``max`` or ``min``; a run's record names them too.
+    `previous` are the runs of the job's earlier attempts. `objective` is the metric that ranks the sweep and its mode,
+    ``max`` or ``min``. A run's record holds both.
     """
     identity: dict[str, Any] = {
         "id": sweep, "job": job, "key": key, "config_hash": config_hash, "attempt": attempt,
@@ -59,5 +59,5 @@ def job_context(
 
 
 def current_job() -> JobContext | None:
-    """The innermost job context of this process."""
+    """Return the innermost job context of this process."""
     return _contexts[-1] if _contexts else None

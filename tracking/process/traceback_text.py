@@ -1,22 +1,22 @@
-"""What ended a run, as text: all of it for error.txt, and the one line that run.json keeps."""
+"""The error that ended a run, as text: the full traceback for error.txt and one line for run.json."""
 
 import re
 
 from tracking.errors import InvalidValueError, quoted
 from tracking.values import jsontext
 
-MAX_LINE = 1000  # characters of the one line
+MAX_LINE = 1000  # characters
 
 _GROUP_MARGIN = re.compile(r"^ *[|+] ?", re.MULTILINE)
 
 
-def told(error: str | BaseException) -> tuple[str, str]:
-    """All that there is to say of an error, and the line that names it; text that is not valid Unicode is escaped.
+def describe(error: str | BaseException) -> tuple[str, str]:
+    """Return the full text of an error and the line that names it; text that is not valid Unicode is escaped.
 
-    InvalidValueError for what is neither text nor an exception, or says nothing.
+    Raise InvalidValueError for anything but text and exceptions, and for empty text.
     """
     if isinstance(error, BaseException):
-        import traceback  # which those runs need that fail
+        import traceback  # slow to import, and only a failed run needs it
 
         whole = "".join(traceback.format_exception(error))
         named = "".join(traceback.format_exception_only(error))
@@ -30,16 +30,16 @@ def told(error: str | BaseException) -> tuple[str, str]:
 
 def _one_line(error: str) -> str:
     if error.lstrip().startswith("+ Exception Group Traceback"):
-        # below that line are the exceptions of the group
+        # the exceptions of the group follow that line
         error = _GROUP_MARGIN.sub("", error.partition("\n  +-+--")[0])
     lines = error.splitlines()
-    # of a traceback: the exception follows the last frame, and its own message may have more lines
+    # the exception follows the last frame of a traceback, and its message may have several lines
     frames = [index for index, line in enumerate(lines) if line.startswith("  File ")]
     rest = [line for line in lines[frames[-1] if frames else 0 :] if line.strip()]
     said = next((index for index, line in enumerate(rest) if not line.startswith(" ")), 0)
     if not rest:
-        raise InvalidValueError("error must say something; leave it out when there is nothing to say")
-    # a message may begin with a new line
+        raise InvalidValueError("error must not be empty; leave it out when there is none")
+    # a message may start on the line after the name
     parts = rest[said : said + 2] if rest[said].rstrip().endswith(":") else rest[said : said + 1]
     line = " ".join(part.strip() for part in parts)
     return line if len(line) <= MAX_LINE else f"{line[: MAX_LINE - 3]}..."

@@ -84,7 +84,7 @@ def test_a_damaged_line_in_the_middle_costs_only_itself(
     journal.write_bytes(lines[0] + b"\0" * 20 + b"\n" + b'{"no": "log call"}\n' + lines[2])
     assert values(tracker, run_id) == [0, 2]
     assert "a damaged line" in caplog.text
-    assert "a line that is no log call" in caplog.text
+    assert "a line that is not a log call" in caplog.text
 
 
 def test_the_damaged_lines_of_a_journal_are_kept_when_the_run_is_finished(
@@ -102,7 +102,7 @@ def test_the_damaged_lines_of_a_journal_are_kept_when_the_run_is_finished(
         tracker.finish_run(run_id)
         kept.append(damage)
         assert (folder / "metrics.damaged.txt").read_bytes() == b"".join(kept)
-        assert "1 damaged lines are kept in metrics.damaged.txt" in caplog.text
+        assert "1 damaged line kept in metrics.damaged.txt" in caplog.text
     assert values(tracker, run_id) == [0, 1, 2, 3] * 2
     assert [finding.place for finding in examine(Store(base)).findings] == [
         "runs/run_001/metrics.damaged.txt"
