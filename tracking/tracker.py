@@ -155,7 +155,7 @@ class ExperimentTracker:
         tags: Mapping[str, Any] | None = None,
         description: str | None = "",
         params: Mapping[str, Any] | None = None,
-        config: str | None = None,
+        config: str | Mapping[str, Any] | None = None,
         overrides: Sequence[str] = (),
         data: Mapping[str, Any] | None = None,
         seeds: Mapping[str, Any] | None = None,
@@ -165,18 +165,15 @@ class ExperimentTracker:
     ) -> Run:
         """Open a new run, best in a `with`: it ends as completed, failed (traceback kept) or killed (SIGTERM, Ctrl-C).
 
-        Also writes where it came from: env.json with the `seeds`, git.json and git.patch with the code, `config` (YAML
-        text) and `overrides`, all without what looks secret. `data` is the fingerprint of the data, such as
+        Also writes where it came from: env.json with the `seeds`, git.json and git.patch with the code, `config` (a
+        mapping, or YAML text) and `overrides`, all without what looks secret. `data` is the fingerprint of the data, such as
         {"fingerprint": "sha256:...", "rows": 1000}. What Python prints goes into stdout.log too; with `sample_usage_s`
         the use of processor, memory and GPU is sampled that often.
         """
         from tracking import provenance  # those who only read never need it
 
         seeds, interval_s = seed_values(seeds), provenance.checked_interval(sample_usage_s)
-        if not isinstance(config, str | None):
-            raise InvalidValueError(
-                f"config must be YAML text, not {type(config).__name__}; for OmegaConf, to_yaml gives it"
-            )
+        text = provenance.config_text(config)
         paths = self._create(experiment_name, tags, description, data)
         run = self._run(paths.folder.name)
         run.activate()
@@ -185,7 +182,7 @@ class ExperimentTracker:
                 run.add_cleanup(provenance.capture_output(paths.output))
             if interval_s:
                 run.add_cleanup(provenance.sample_usage(paths.usage, interval_s))
-            provenance.capture(paths, config=config, overrides=overrides, seeds=seeds, code=capture_code)
+            provenance.capture(paths, config=text, overrides=overrides, seeds=seeds, code=capture_code)
             if params:
                 run.log_params(params)
         except BaseException as error:

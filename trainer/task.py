@@ -52,7 +52,7 @@ def train(cfg: DictConfig) -> float:
             tracked["experiment_name"],
             tags=tracked["tags"],
             description=tracked["description"],
-            config=OmegaConf.to_yaml(cfg, resolve=True),
+            config=cfg,
             overrides=overrides(),
             data=data.describe(),
             seeds={"seed": config["seed"]},

@@ -68,11 +68,12 @@ class TrackingCallback(Callback):
 
     def _start(self, config: DictConfig) -> Run:
         task = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+        written: Any = OmegaConf.to_container(task, enum_to_str=True)  # with its interpolations
         store = self._store or OmegaConf.select(config, "hydra.sweeper.store") or STORE
         return ExperimentTracker(Path(config.hydra.runtime.cwd, store)).start_run(
             self._experiment or config.hydra.job.name,
             params=flat(plain(task, "config")),
-            config=OmegaConf.to_yaml(task),
+            config=written,
             overrides=list(config.hydra.overrides.task),
         )
 

@@ -1,4 +1,4 @@
-"""Writes down where a run came from, in its folder, when it starts."""
+"""The files of a run that say where it came from, written when it starts."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,7 +6,6 @@ from typing import Any
 from tracking.files import atomic
 from tracking.paths import RunPaths
 from tracking.provenance.code import current_code
-from tracking.provenance.config_text import masked_yaml
 from tracking.provenance.environment import environment
 from tracking.values import jsontext
 from tracking.values.secrets import masked_command
@@ -20,11 +19,11 @@ def capture(
     seeds: Mapping[str, Any] | None = None,
     code: bool = True,
 ) -> None:
-    """Write env.json, git.json with git.patch, config.yaml and overrides.yaml; secrets in them are masked.
+    """Write env.json, git.json with git.patch, config.yaml and overrides.yaml, without secrets.
 
-    The first call of a process asks git and lists the packages, some 20-50 ms; later ones about 1 ms. Without `code`
-    git is asked, but nothing of the code is copied. Raises StoreUnwritableError only: what cannot be found out is left
-    empty, and git.json says why the run could not be reproduced.
+    `config` is what `config_text` returns. The first call of a process asks git and lists the packages, in 20-50 ms;
+    later calls take about 1 ms. Without `code` git is asked, but no code is copied. Raise StoreUnwritableError only:
+    what cannot be found out is left empty, and git.json says why the run cannot be reproduced.
     """
     atomic.write_json(paths.environment, jsontext.readable(environment(seeds)), durable=False)
     found = current_code()
@@ -34,8 +33,7 @@ def capture(
     if found.patch:
         atomic.write_bytes(paths.patch, found.patch, durable=False)
     if config is not None:
-        text = masked_yaml(config)
-        atomic.write_bytes(paths.config, text.encode(errors="backslashreplace"), durable=False)
+        atomic.write_bytes(paths.config, config.encode(errors="backslashreplace"), durable=False)
     if overrides:
         # a JSON string is a YAML string, whatever it holds
         lines = (

@@ -199,7 +199,7 @@ def test_names_in_git_json_are_limited_and_counted(tracker: ExperimentTracker) -
         ({"sample_usage_s": 0}, "sample_usage_s must be a number of seconds above 0, or None, not 0"),
         ({"sample_usage_s": True}, "not True"),
         ({"sample_usage_s": float("nan")}, "not nan"),
-        ({"config": {"lr": 1}}, "config must be YAML text, not dict; for OmegaConf, to_yaml gives it"),
+        ({"config": ["lr=1"]}, "config must be a mapping or YAML text, not list"),
     ],
 )
 def test_wrong_options_are_refused_before_there_is_a_run(
