@@ -1,4 +1,4 @@
-"""The doctor: looks through a whole store, repairs what has one right repair, and names the rest."""
+"""The doctor: examines a whole store, makes the repairs that are certain, and reports the rest."""
 
 from tracking.doctor.examine import examine
 from tracking.doctor.findings import Examination, Fault, Finding, Outcome

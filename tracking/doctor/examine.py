@@ -1,20 +1,20 @@
-"""The whole examination, room by room."""
+"""The whole examination of a store: every check in its order."""
 
 from functools import partial
 
 from tracking.doctor import leftovers
 from tracking.doctor.findings import Examination, Fault, Outcome
-from tracking.doctor.index import examine_index
 from tracking.doctor.metadata import examine_metadata
 from tracking.doctor.model_checks import examine_models
 from tracking.doctor.run_checks import examine_runs
+from tracking.search.catalog import Catalog
 from tracking.store.store import Store
 
 
 def examine(store: Store, *, repair: bool = True) -> Examination:
-    """Look through a store and repair it; without `repair` nothing at all is changed.
+    """Examine a store and repair it; without `repair` change nothing at all.
 
-    Damaged files are named and left as they are. A second examination finds only what a person has to decide.
+    Damaged files are reported and left as they are. A second examination finds only what a person has to decide.
     Reads every file of every run but the artifacts, and every file of the registered models.
     """
     seen = Examination(store, repair)
@@ -24,17 +24,28 @@ def examine(store: Store, *, repair: bool = True) -> Examination:
         examine_runs(seen)
         examine_models(seen)
         if any(finding.outcome is Outcome.REPAIRED for finding in seen.findings):
-            store.publisher.publish(force=True)  # what the runs say now
-        examine_index(seen)
+            store.publisher.publish(force=True)
+        _examine_index(seen)
     return seen
 
 
 def _examine_leftovers(seen: Examination) -> None:
     for path in sorted(leftovers.find_leftovers(seen.store.paths)):
-        seen.repair(
-            Fault.LEFTOVER,
-            path,
-            "a process that was killed left it",
-            "remove it",
-            partial(leftovers.remove_leftover, path),
-        )
+        what = "a process that was killed left it"
+        seen.repair(Fault.LEFTOVER, path, what, "remove it", partial(leftovers.remove_leftover, path))
+
+
+def _examine_index(seen: Examination) -> None:
+    """Rebuild the read index where it differs from the files.
+
+    A dry run does not look: opening an index changes files, and readers repair it in the same way.
+    """
+    place = seen.store.paths.index
+    if not seen.repairs or not place.is_dir():
+        return
+    index = Catalog(seen.store).index
+    index.check()
+    indexed = index.ask(lambda view: view.records(view.numbers()), refresh=False)
+    # compared as text, in which NaN is equal to itself
+    if list(map(repr, indexed)) != [repr(run) for run in seen.store.scan.records(None, lambda _: None)]:
+        seen.repair(Fault.OLD_INDEX, place, "it differs from the runs", "rebuild it", index.rebuild)

@@ -1,5 +1,6 @@
-"""What the doctor found: a fault, where, what is done about it, and whether it was done."""
+"""Findings of the doctor, and the checks that apply to any file: a fault, its place, its repair and the outcome."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -7,20 +8,22 @@ from enum import StrEnum
 from pathlib import Path
 
 from tracking.errors import CorruptFileError, TrackingError
+from tracking.files import append, atomic
 from tracking.store.store import Store
+from tracking.values import jsontext
 
 
 class Fault(StrEnum):
     """What can be wrong with a store."""
 
-    DEAD_RUN = "dead run"  # running, and its process is gone
-    SILENT_RUN = "silent run"  # running on another host, and nothing was heard of it for long
+    DEAD_RUN = "dead run"  # running, but its process is gone
+    SILENT_RUN = "silent run"  # running on another host, and wrote nothing for long
     NO_RUN = "no run"  # a folder that was claimed and never became a run
     TORN_LINE = "torn line"
-    UNFINISHED = "unfinished journal"  # of a run that is over
+    UNFINISHED = "unfinished journal"  # of a run that has ended
     OLD_VIEW = "old view"  # metadata.json, metrics.json, summary.json, aliases.json
     DAMAGED = "damaged file"
-    LOST = "lost file"  # and another one tells that it held something
+    LOST = "lost file"  # missing, and another file says what it held
     LEFTOVER = "leftover"  # a temporary file of a killed process
     HALF_VERSION = "half version"  # of a model: files without a manifest
     NO_EVENT = "no event"  # a version whose registration is not in the history
@@ -29,7 +32,7 @@ class Fault(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What became of a finding."""
+    """What was done about a finding."""
 
     REPAIRED = "repaired"
     REPAIRABLE = "repairable"  # found by a dry run
@@ -38,7 +41,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is or was wrong; `place` is below the store, `remedy` what was done or is to be done."""
+    """One thing that is or was wrong; `place` is a path below the store, `remedy` what was done or has to be done."""
 
     fault: Fault
     place: str
@@ -49,7 +52,7 @@ class Finding:
 
 @dataclass
 class Examination:
-    """The state of a look through a store: what was looked at, and what was found."""
+    """What was examined in a store, and what was found."""
 
     store: Store
     repairs: bool = True
@@ -59,11 +62,11 @@ class Examination:
 
     @property
     def is_well(self) -> bool:
-        """Whether nothing is left wrong."""
+        """Whether no fault remains."""
         return all(finding.outcome is Outcome.REPAIRED for finding in self.findings)
 
     def repair(self, fault: Fault, path: Path, what: str, remedy: str, act: Callable[[], object]) -> None:
-        """Note what can be repaired, and repair it unless this is a dry run; one that fails stays open."""
+        """Record a fault and repair it, unless this is a dry run; a repair that fails leaves it open."""
         if not self.repairs:
             self._note(fault, path, what, remedy, Outcome.REPAIRABLE)
             return
@@ -75,12 +78,12 @@ class Examination:
             self._note(fault, path, what, remedy, Outcome.REPAIRED)
 
     def leave(self, fault: Fault, path: Path, what: str, advice: str) -> None:
-        """Note what a person has to decide."""
+        """Record a fault that a person has to decide about."""
         self._note(fault, path, what, advice, Outcome.OPEN)
 
     @contextmanager
     def naming_damage(self, path: Path) -> Iterator[None]:
-        """Note a file that turns out to be damaged, which is never changed; `path` is where it was met."""
+        """Record a CorruptFileError of the block as a damaged file, which is never changed; the block reads `path`."""
         try:
             yield
         except CorruptFileError as error:
@@ -88,7 +91,49 @@ class Examination:
             what = what.removeprefix(f"{path} ")
             self.leave(Fault.DAMAGED, path, what, advice or "repair the file")
 
+    def check_lines(self, path: Path) -> bool:
+        """Cut the torn end of a file of JSON lines, report damaged lines, and return whether all whole lines are readable.
+
+        A missing file is fine.
+        """
+        torn, damaged = _faulty_lines(path)
+        if torn:
+            what = f"its last {torn} bytes are of a line that was never finished"
+            self.repair(Fault.TORN_LINE, path, what, "cut them", lambda: _cut(path))
+        if damaged:
+            more = f", and {len(damaged) - 1} more" if damaged[1:] else ""
+            what = f"line {damaged[0]} is not JSON{more}"
+            self.leave(Fault.DAMAGED, path, what, "repair the line, or remove it")
+        return not damaged
+
     def _note(self, fault: Fault, path: Path, what: str, remedy: str, outcome: Outcome) -> None:
         base = self.store.paths.base
         place = str(path.relative_to(base)) if path.is_relative_to(base) else str(path)
         self.findings.append(Finding(fault, place, what, remedy, outcome))
+
+
+def _faulty_lines(path: Path) -> tuple[int, list[int]]:
+    """Return the bytes of an unfinished last line, and the numbers of the lines that are not JSON."""
+    torn, damaged = 0, []
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return 0, []
+    with file:
+        for number, line in enumerate(file, 1):
+            if not line.endswith(b"\n"):
+                torn = len(line)
+            elif line.strip():
+                try:
+                    jsontext.decode(line)
+                except ValueError:
+                    damaged.append(number)
+    return torn, damaged
+
+
+def _cut(path: Path) -> None:
+    with atomic.writing(path), path.open("rb+") as file:
+        state = os.fstat(file.fileno())
+        append.cut_torn_tail(file.fileno(), path)
+        # the time of the last line is the last sign of life of its writer
+        os.utime(file.fileno(), ns=(state.st_atime_ns, state.st_mtime_ns))

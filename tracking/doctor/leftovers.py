@@ -1,7 +1,7 @@
-"""Temporary files and folders whose writer never came back.
+"""Temporary files and folders of processes that were killed.
 
-Everything is written beside its place under a name of one form (`files.beside`, `folders.aside`). One that nobody
-touched for an hour, outside of runs that are being written, was left by a process that was killed.
+Everything is written beside its place first, under a name of one form (`atomic.beside`, `folders.aside`). One that did
+not change for an hour, outside of runs that are being written, is a leftover.
 """
 
 import os
@@ -18,11 +18,11 @@ from tracking.paths import RunPaths, StorePaths
 from tracking.process import identity
 from tracking.records import RunStatus
 
-STALE_S = 3600.0  # since the last change: longer than any pause of a live writer
+STALE_S = 3600.0  # longer than any pause of a live writer
 
 
 def find_leftovers(paths: StorePaths) -> Iterator[Path]:
-    """All leftovers of a store; costs a listing of each folder but those in the trash."""
+    """Yield all leftovers of a store; lists each folder but those in the trash."""
     limit = time.time() - STALE_S
     for place in (paths.base, paths.inner, paths.incoming, paths.edits, paths.trash):
         yield from _stale(_children(place), limit)
@@ -33,7 +33,7 @@ def find_leftovers(paths: StorePaths) -> Iterator[Path]:
 
 
 def remove_leftover(path: Path) -> None:
-    """Remove a leftover; one that is gone meanwhile is fine."""
+    """Remove a leftover; one that is already gone is fine."""
     with atomic.writing(path), suppress(FileNotFoundError):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -48,7 +48,7 @@ def _stale(candidates: Iterator[Path], limit: float) -> Iterator[Path]:
 
 
 def _changed_s(path: Path) -> float:
-    """When a file or anything in a folder last changed; not st_mtime, which copying sets back."""
+    """Return when a file or anything in a folder last changed, by st_ctime: copying sets st_mtime back."""
     newest = 0.0
     for part in (path, *folders.walk(path)):
         with suppress(OSError):

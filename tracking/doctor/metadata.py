@@ -1,4 +1,4 @@
-"""metadata.json against the runs it lists."""
+"""Check of metadata.json against the runs that it lists."""
 
 import os
 from contextlib import suppress
@@ -12,6 +12,7 @@ from tracking.store.published import public_entry, read_metadata
 from tracking.store.published_text import piece_of
 from tracking.store.store import Store
 from tracking.values import jsontext
+from tracking.values.units import counted
 
 DAMAGED = "it is damaged"
 
@@ -19,7 +20,7 @@ Entry = dict[str, Any]
 
 
 def examine_metadata(seen: Examination) -> None:
-    """Publish metadata.json again where it is missing, damaged, or does not say what the runs say."""
+    """Publish metadata.json again where it is missing, damaged, or differs from the runs."""
     what = _fault(seen)
     if what:
         path = seen.store.paths.metadata
@@ -31,7 +32,7 @@ def examine_metadata(seen: Examination) -> None:
 
 def _publish(store: Store) -> None:
     with atomic.writing(store.paths.metadata), suppress(FileNotFoundError):
-        # as if every run had changed since it was written; it stays, because it may be all that is known of a run
+        # older than every run, so that all are read again; kept, because it may be all that is known of a run
         os.utime(store.paths.metadata, (0, 0))
     store.publisher.publish(force=True)
 
@@ -50,27 +51,27 @@ def _fault(seen: Examination) -> str | None:
     if expected.keys() - published.keys():
         return f"it lacks {len(expected.keys() - published.keys())} of {len(expected)} runs"
     if gone := published.keys() - expected.keys() - unreadable:
-        return f"it lists {len(gone)} runs that are gone"
+        return f"it lists {counted(len(gone), 'run')} without a folder"
     different = [run_id for run_id in expected if published[run_id] != expected[run_id]]
     if not any(_differs(published[run_id], expected[run_id]) for run_id in different):
         return f"it names another folder for {len(different)} of {len(expected)} runs" if different else None
-    return f"it is behind on {len(different)} of {len(expected)} runs"
+    return f"it is out of date for {len(different)} of {len(expected)} runs"
 
 
 def _differs(published: Entry, expected: Entry) -> bool:
-    """Whether more than the folder is another one, as it is once the store was copied or renamed."""
+    """Whether two entries differ in more than the folder, which differs once the store was copied or renamed."""
     return {**published, "run_dir": None} != {**expected, "run_dir": None}
 
 
 def _expected(seen: Examination) -> tuple[dict[str, Entry], set[str]]:
-    """What metadata.json should say of each run that can be read; and those that cannot."""
+    """Return the entry that each readable run should have, and the ids of the unreadable runs."""
     store = seen.store
     prefix = jsontext.readable(f"{store.paths.base.resolve().name}/runs/")
     expected, unreadable = {}, set()
     for run_id in store.scan.folder_names():
         try:
             entry = store.scan.entry(run_id)
-            # a run of other code is published as its entry stands, wherever that says its folder is
+            # a run that other code wrote is published as its entry is, even if that names another folder
             if entry and store.paths.run(run_id).run.exists():
                 piece = piece_of(public_entry(entry, prefix + run_id))
                 expected[run_id] = jsontext.decode(b"{" + piece + b"}")

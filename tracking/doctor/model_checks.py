@@ -1,11 +1,11 @@
-"""Registered models: versions that were never completed, files that changed, histories with a torn end."""
+"""Checks of registered models: incomplete versions, changed files, histories with a torn end."""
 
 import os
 import time
+from contextlib import nullcontext
 from functools import partial
 
 from tracking.doctor.findings import Examination, Fault
-from tracking.doctor.json_lines import examine_lines
 from tracking.errors import CorruptFileError, ModelLoadError
 from tracking.files import atomic, folders, locks
 from tracking.paths import ModelPaths
@@ -18,7 +18,7 @@ CLAIM_S = 60.0  # a registration holds the lock; this is for file systems withou
 
 
 def examine_models(seen: Examination) -> None:
-    """Look at each model, with its lock held so that nobody registers meanwhile."""
+    """Check each model; a repair holds its lock, so that no version is registered meanwhile."""
     root = seen.store.paths.models
     try:
         names = [entry.name for entry in os.scandir(root) if entry.is_dir() and is_component(entry.name)]
@@ -27,31 +27,22 @@ def examine_models(seen: Examination) -> None:
     registry = ModelRegistry(seen.store.paths.base)
     for name in sorted(names, key=natural_key):
         paths = ModelPaths(root / name)
-        if seen.repairs:
-            with locks.lock(paths.lock):
-                _examine_history(seen, paths)
-                _examine_versions(seen, registry, name, paths)
-        else:
+        with locks.lock(paths.lock) if seen.repairs else nullcontext():
             _examine_history(seen, paths)
             _examine_versions(seen, registry, name, paths)
 
 
 def _examine_history(seen: Examination, paths: ModelPaths) -> None:
-    examine_lines(seen, paths.events)
+    seen.check_lines(paths.events)
     now = champions(read_events(paths))
     expected = {"champion": now[-1]} if now else {}
     try:
-        told = atomic.read_object(paths.aliases)
+        written = atomic.read_object(paths.aliases)
     except (FileNotFoundError, CorruptFileError):
-        told = None
-    if told != expected and (told is not None or expected):
-        seen.repair(
-            Fault.OLD_VIEW,
-            paths.aliases,
-            "it does not say what the events say",
-            "write it again",
-            partial(write_aliases, paths),
-        )
+        written = None
+    if written != expected and (written is not None or expected):
+        what = "it differs from the events"
+        seen.repair(Fault.OLD_VIEW, paths.aliases, what, "write it again", partial(write_aliases, paths))
 
 
 def _examine_versions(seen: Examination, registry: ModelRegistry, name: str, paths: ModelPaths) -> None:
@@ -65,13 +56,14 @@ def _examine_versions(seen: Examination, registry: ModelRegistry, name: str, pat
         with seen.naming_damage(manifest):
             version = registry.version(name, number)
             if number not in registered:
-                reason = f"from {version.run_id}"
+                what = f"the registration of version {number} is not in the history"
+                add = partial(add_event, reason=f"from {version.run_id}", by=None)
                 seen.repair(
                     Fault.NO_EVENT,
                     paths.events,
-                    f"the registration of version {number} is not in the history",
+                    what,
                     "add it",
-                    partial(add_event, paths, EventKind.REGISTERED, number, reason=reason, by=None),
+                    partial(add, paths, EventKind.REGISTERED, number),
                 )
             try:
                 verify(version)

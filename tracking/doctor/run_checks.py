@@ -1,13 +1,11 @@
-"""Runs: the dead, the silent, the never begun, and files that do not agree."""
+"""Checks of runs: dead and silent ones, folders that never became runs, and files that contradict each other."""
 
-import os
 import time
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from tracking.doctor.findings import Examination, Fault
-from tracking.doctor.json_lines import examine_lines
 from tracking.errors import CorruptFileError
 from tracking.files import atomic, locks
 from tracking.files.atomic import is_temporary
@@ -21,26 +19,22 @@ from tracking.records import RunStatus
 from tracking.store import amend
 from tracking.store.numbering import remember_deleted
 from tracking.values import timestamps
-from tracking.values.names import is_component, natural_key
+from tracking.values.units import counted
 
-SILENCE_S = 7 * 86400.0  # a run of another host that left no trace for so long is worth a question
-CLAIM_S = 60.0  # between claiming a folder and writing run.json lie milliseconds
-LAST_WORDS = "its process ended without a word"
+SILENCE_S = 7 * 86400.0  # without a sign of life from another host
+CLAIM_S = 60.0  # run.json follows the claim of a folder within milliseconds
+DEAD_RUN_ERROR = "its process ended without reporting a result"
 
 Entry = dict[str, Any]
 
 
 def examine_runs(seen: Examination) -> None:
-    """Look at each run folder."""
-    try:
-        found = [entry.name for entry in os.scandir(seen.store.paths.runs) if entry.is_dir()]
-    except (FileNotFoundError, NotADirectoryError):
-        return
+    """Check each run folder."""
     is_list_damaged = _is_list_damaged(seen)
-    for run_id in sorted(filter(is_component, found), key=natural_key):
+    for run_id in seen.store.scan.folder_names():
         paths = seen.store.paths.run(run_id)
         with seen.naming_damage(paths.run):
-            # a damaged metadata.json is named once, and speaks for no run
+            # a damaged metadata.json is reported by its own check, and describes no run
             is_unknown = is_list_damaged and not paths.run.exists()
             entry = None if is_unknown else seen.store.scan.entry(run_id)
             if entry is None:
@@ -72,82 +66,61 @@ def _examine_run(seen: Examination, paths: RunPaths, entry: Entry) -> None:
     if not _examine_journals(seen, paths, entry, names):
         return
     if entry["status"] == RunStatus.RUNNING:
-        _bury(seen, paths, entry)
+        _finish_dead(seen, paths, entry)
     elif names or paths.complete.exists():
-        seen.repair(
-            Fault.UNFINISHED,
-            paths.journal,
-            "the run is over and its metrics have not their final form",
-            "write metrics.json and summary.json",
-            Journal(paths).finish,
-        )
+        what = "the run has ended, but its metrics are not in their final form"
+        remedy = "write metrics.json and summary.json"
+        seen.repair(Fault.UNFINISHED, paths.journal, what, remedy, Journal(paths).finish)
     elif paths.run.exists():
         _examine_views(seen, paths)
     if paths.damaged.exists():
-        seen.leave(
-            Fault.DAMAGED,
-            paths.damaged,
-            "lines of the journal could not be read when the run ended",
-            "log again what they tell, and remove the file",
-        )
+        what = "lines of the journal could not be read when the run ended"
+        seen.leave(Fault.DAMAGED, paths.damaged, what, "log their metrics again, and remove the file")
 
 
 def _examine_journals(seen: Examination, paths: RunPaths, entry: Entry, names: Sequence[str]) -> bool:
-    """Whether the journals, if there are any, can be given their final form: nobody writes them, nothing is damaged."""
+    """Return whether all journals can be given their final form: no process writes them, and no line is damaged."""
     if not all(journal_files.is_abandoned(paths, name, entry) for name in names):
         return False
-    # a damaged line would be missing in the final form
-    return sum(examine_lines(seen, paths.folder / name) for name in names) == len(names)
+    # not all(), which stops at the first damaged one
+    return sum(seen.check_lines(paths.folder / name) for name in names) == len(names)
 
 
 def _examine_views(seen: Examination, paths: RunPaths) -> None:
     with seen.naming_damage(paths.metrics):
         expected = count_history(read_history(paths))
-        told, absorbed = read_view(paths.summary)
-        if told and not paths.metrics.exists():
-            seen.leave(
-                Fault.LOST,
-                paths.metrics,
-                f"it is missing, and summary.json tells of {len(told)} metrics",
-                "restore it from a copy; summary.json stays as all that is known of them",
-            )
-        elif absorbed is not None or _plain(told) != _plain(expected):
+        written, absorbed = read_view(paths.summary)
+        if written and not paths.metrics.exists():
+            what = f"it is missing, but summary.json has {counted(len(written), 'metric')}"
+            remedy = "restore it from a copy; summary.json stays, as it is all that is known of them"
+            seen.leave(Fault.LOST, paths.metrics, what, remedy)
+        elif absorbed is not None or _text(written) != _text(expected):
+            write = partial(write_summary, paths.summary, expected, None)
             seen.repair(
-                Fault.OLD_VIEW,
-                paths.summary,
-                "it does not say what metrics.json says",
-                "write it again",
-                partial(write_summary, paths.summary, expected, None),
+                Fault.OLD_VIEW, paths.summary, "it differs from metrics.json", "write it again", write
             )
 
 
-def _plain(stats: Stats) -> str:
-    # as text: NaN is equal to itself there
+def _text(stats: Stats) -> str:
+    # in which NaN is equal to itself
     return repr(sorted(frozen(stats).items()))
 
 
-def _bury(seen: Examination, paths: RunPaths, entry: Entry) -> None:
-    run_id = paths.folder.name
-    seen.repair(
-        Fault.DEAD_RUN,
-        paths.run,
-        f"it is running, and its process {entry.get('pid')} is gone",
-        f"write it down as killed at {amend.last_sign_of_life(paths, entry)}",
-        partial(amend.finish, seen.store, run_id, RunStatus.KILLED, error=LAST_WORDS),
-    )
+def _finish_dead(seen: Examination, paths: RunPaths, entry: Entry) -> None:
+    what = f"its status is running, but its process {entry.get('pid')} has ended"
+    remedy = f"finish it as killed at {amend.last_sign_of_life(paths, entry)}"
+    finish = partial(amend.finish, seen.store, paths.folder.name, RunStatus.KILLED, error=DEAD_RUN_ERROR)
+    seen.repair(Fault.DEAD_RUN, paths.run, what, remedy, finish)
 
 
 def _examine_silence(seen: Examination, paths: RunPaths, entry: Entry) -> None:
     silent_s = time.time() - timestamps.parse(amend.last_sign_of_life(paths, entry)).timestamp()
     if entry.get("host") == identity.owner()["host"] or silent_s < SILENCE_S:
         return
-    run_id, host = paths.folder.name, entry.get("host") or "an unknown host"
-    seen.leave(
-        Fault.SILENT_RUN,
-        paths.run,
-        f"it runs on {host}, and nothing was heard of it for {silent_s / 86400:.0f} days",
-        f"if it is over: python -m tracking finish {run_id} --status killed",
-    )
+    host = entry.get("host") or "an unknown host"
+    what = f"it is running on {host}, and wrote nothing for {silent_s / 86400:.0f} days"
+    remedy = f"if it has ended: python -m tracking finish {paths.folder.name} --status killed"
+    seen.leave(Fault.SILENT_RUN, paths.run, what, remedy)
 
 
 def _examine_claim(seen: Examination, paths: RunPaths) -> None:
@@ -155,26 +128,18 @@ def _examine_claim(seen: Examination, paths: RunPaths) -> None:
         return
     held = [path for path in paths.folder.rglob("*") if not (path.is_dir() or is_temporary(path))]
     if held:
-        seen.leave(
-            Fault.NO_RUN,
-            paths.folder,
-            f"it holds {held[0].name} and no run.json",
-            "restore its run.json, or move it out of the store",
-        )
+        what = f"it holds {held[0].name} and no run.json"
+        seen.leave(Fault.NO_RUN, paths.folder, what, "restore its run.json, or move it out of the store")
         return
-    seen.repair(
-        Fault.NO_RUN,
-        paths.folder,
-        "it was claimed and never became a run",
-        "remove the folder; its number is not given again",
-        partial(_remove_claim, seen, paths),
-    )
+    remedy = "remove the folder; its number is not given again"
+    what = "it was claimed and never became a run"
+    seen.repair(Fault.NO_RUN, paths.folder, what, remedy, partial(_remove_claim, seen, paths))
 
 
 def _remove_claim(seen: Examination, paths: RunPaths) -> None:
     with locks.lock(seen.store.paths.trash_lock):
         remember_deleted(seen.store.paths, paths.folder.name)
     with atomic.writing(paths.folder):
-        # only what is empty can go this way, whoever may be at work in there
+        # rmdir removes only empty folders, so a file that another process writes meanwhile stays
         for path in [*sorted(paths.folder.rglob("*"), reverse=True), paths.folder]:
             path.rmdir() if path.is_dir() else path.unlink()

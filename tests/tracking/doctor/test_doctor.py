@@ -1,4 +1,4 @@
-"""The doctor: repairs what has one right repair, names the rest, and changes nothing when it is only to look."""
+"""The doctor makes the repairs that are certain, reports the rest, and changes nothing in a dry run."""
 
 import contextlib
 import json
@@ -30,7 +30,7 @@ def tree(base: Path) -> Tree:
     }
 
 
-def look(base: Path) -> Examination:
+def examined(base: Path) -> Examination:
     """A dry run, a repair that does what that said, and a second examination that finds what stays open."""
     before = tree(base)
     planned = examine(Store(base), repair=False)
@@ -71,28 +71,28 @@ def dead(base: Path) -> Path:
     return base / "runs" / "run_001"
 
 
-def told(folder: Path) -> dict[str, Any]:
+def entry_of(folder: Path) -> dict[str, Any]:
     entry: dict[str, Any] = json.loads((folder / "run.json").read_text())
     return entry
 
 
-def test_a_store_that_is_well_and_one_that_is_not_there_give_no_finding(
+def test_a_sound_store_and_a_missing_one_give_no_finding(
     tracker: ExperimentTracker, base: Path, models: ModelRegistry
 ) -> None:
     tracker.create_run("goes on")
-    seen = look(base)
+    seen = examined(base)
     assert (seen.findings, seen.runs, seen.versions) == ([], 5, 2)
     assert examine(Store(base / "absent")).is_well
     assert not (base / "absent").exists()
 
 
-def test_a_dead_run_is_written_down_as_killed_when_it_last_wrote(dead: Path, base: Path) -> None:
+def test_a_dead_run_is_finished_as_killed_at_its_last_sign_of_life(dead: Path, base: Path) -> None:
     moment = datetime.now().astimezone() + timedelta(hours=1)
     os.utime(dead / "metrics.jsonl", (moment.timestamp(), moment.timestamp()))
-    finding = only(look(base))
+    finding = only(examined(base))
     assert (finding.fault, finding.place) == (Fault.DEAD_RUN, "runs/run_001/run.json")
-    entry = told(dead)
-    assert (entry["status"], entry["error"]) == ("killed", "its process ended without a word")
+    entry = entry_of(dead)
+    assert (entry["status"], entry["error"]) == ("killed", "its process ended without reporting a result")
     assert abs(datetime.fromisoformat(entry["finished_at"]) - moment) < timedelta(seconds=1)
     assert not (dead / "metrics.jsonl").exists()
     assert json.loads((dead / "metrics.json").read_text())["a"][0]["value"] == 1
@@ -104,8 +104,8 @@ def test_a_torn_line_is_cut_and_the_points_before_it_stay(dead: Path, base: Path
     with (dead / "metrics.jsonl").open("a") as journal:
         journal.write('{"step":4,"timest')
     os.utime(dead / "metrics.jsonl", (4e9, 4e9))  # what the cutting does not change
-    torn, died = look(base).findings
-    assert datetime.fromisoformat(told(dead)["finished_at"]).timestamp() == 4e9
+    torn, died = examined(base).findings
+    assert datetime.fromisoformat(entry_of(dead)["finished_at"]).timestamp() == 4e9
     assert (torn.fault, died.fault) == (Fault.TORN_LINE, Fault.DEAD_RUN)
     assert "17 bytes" in torn.what
     run = ExperimentTracker(base).get_run("run_001")
@@ -113,26 +113,28 @@ def test_a_torn_line_is_cut_and_the_points_before_it_stay(dead: Path, base: Path
     assert [point["step"] for point in run["metrics"]["a"]] == [3]
 
 
-def test_a_damaged_line_is_named_and_the_journal_is_kept_as_it_is(dead: Path, base: Path) -> None:
+def test_a_damaged_line_is_reported_and_the_journal_is_kept_as_it_is(dead: Path, base: Path) -> None:
     journal = dead / "metrics.jsonl"
     journal.write_bytes(b'{"step":\xff\n' + journal.read_bytes())
     before = journal.read_bytes()
-    finding = only(look(base))
+    finding = only(examined(base))
     assert (finding.fault, finding.outcome) == (Fault.DAMAGED, Outcome.OPEN)
-    assert "line 1 is no JSON" in finding.what
+    assert "line 1 is not JSON" in finding.what
     assert journal.read_bytes() == before
 
 
 def test_a_journal_left_beside_a_finished_run_gets_its_final_form(dead: Path, base: Path) -> None:
     path = dead / "run.json"
-    path.write_text(json.dumps({**told(dead), "status": "failed", "finished_at": told(dead)["created_at"]}))
-    seen = look(base)
+    path.write_text(
+        json.dumps({**entry_of(dead), "status": "failed", "finished_at": entry_of(dead)["created_at"]})
+    )
+    seen = examined(base)
     assert {finding.fault for finding in seen.findings} == {Fault.UNFINISHED, Fault.OLD_VIEW}
     assert not (dead / "metrics.jsonl").exists()
     assert json.loads((dead / "summary.json").read_text())["metrics"]["a"]["last"] == 1
 
 
-def test_what_a_live_process_writes_is_left_alone(tracker: ExperimentTracker, base: Path) -> None:
+def test_files_of_a_live_process_are_left_alone(tracker: ExperimentTracker, base: Path) -> None:
     with tracker.start_run("x") as run:
         run.log({"a": 1})
         run.finish()
@@ -141,7 +143,7 @@ def test_what_a_live_process_writes_is_left_alone(tracker: ExperimentTracker, ba
         with journal.open("a") as file:
             file.write('{"step":4,"timest')
         before = journal.read_bytes()
-        assert look(base).findings == []
+        assert examined(base).findings == []
         assert journal.read_bytes() == before
 
 
@@ -159,51 +161,49 @@ def test_a_summary_that_is_missing_damaged_or_wrong_is_written_again(
 ) -> None:
     path = finished(tracker) / "summary.json"
     spoil(path)
-    finding = only(look(base))
+    finding = only(examined(base))
     assert (finding.fault, finding.place) == (Fault.OLD_VIEW, "runs/run_001/summary.json")
     record = tracker.record("run_001")
     assert record is not None
     assert record.summary["a"].last == 1
 
 
-def test_a_copied_store_whose_files_only_have_other_times_is_well(
-    tracker: ExperimentTracker, base: Path
-) -> None:
+def test_other_file_times_in_a_copied_store_are_no_fault(tracker: ExperimentTracker, base: Path) -> None:
     os.utime(finished(tracker) / "summary.json", (1, 1))
-    assert look(base).findings == []
+    assert examined(base).findings == []
 
 
-def test_lost_metrics_that_the_summary_still_tells_of_are_named_and_the_summary_stays(
+def test_lost_metrics_that_the_summary_still_has_are_reported_and_the_summary_stays(
     tracker: ExperimentTracker, base: Path
 ) -> None:
     folder = finished(tracker, a=1.0, b=2.0)
     (folder / "metrics.json").unlink()
     before = (folder / "summary.json").read_bytes()
-    finding = only(look(base))
+    finding = only(examined(base))
     assert (finding.fault, finding.outcome) == (Fault.LOST, Outcome.OPEN)
     assert finding.place == "runs/run_001/metrics.json"
-    assert "summary.json tells of 2 metrics" in finding.what
+    assert "summary.json has 2 metrics" in finding.what
     assert (folder / "summary.json").read_bytes() == before
 
 
-def test_a_store_under_another_name_has_a_list_that_names_another_folder(
+def test_a_renamed_store_has_a_metadata_json_that_names_another_folder(
     tracker: ExperimentTracker, base: Path
 ) -> None:
     finished(tracker)
     finished(tracker)
     moved = base.rename(base.with_name("copy"))
-    finding = only(look(moved))
+    finding = only(examined(moved))
     assert (finding.place, finding.what) == ("metadata.json", "it names another folder for 2 of 2 runs")
 
 
-def test_a_damaged_list_hides_no_run_and_a_folder_that_only_it_knew_is_left_to_a_person(
+def test_a_damaged_metadata_json_hides_no_run_and_a_folder_that_only_it_listed_is_left_to_a_person(
     tracker: ExperimentTracker, base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run_checks, "CLAIM_S", -1.0)
     finished(tracker)
     (finished(tracker) / "run.json").unlink()
     (base / "metadata.json").write_text("[")
-    old, lost = look(base).findings
+    old, lost = examined(base).findings
     assert (old.fault, old.place, old.outcome) == (Fault.OLD_VIEW, "metadata.json", Outcome.REPAIRED)
     assert (lost.fault, lost.place, lost.outcome) == (Fault.NO_RUN, "runs/run_002", Outcome.OPEN)
     assert (base / "metadata.json.damaged").read_text() == "["
@@ -212,7 +212,7 @@ def test_a_damaged_list_hides_no_run_and_a_folder_that_only_it_knew_is_left_to_a
 
 def test_non_finite_values_make_no_view_look_old(tracker: ExperimentTracker, base: Path) -> None:
     finished(tracker, a=float("nan"), b=float("inf"))
-    assert look(base).findings == []
+    assert examined(base).findings == []
 
 
 @pytest.mark.parametrize(
@@ -221,16 +221,19 @@ def test_non_finite_values_make_no_view_look_old(tracker: ExperimentTracker, bas
         (lambda path: path.unlink(), "it is missing"),
         (lambda path: path.write_text("["), "it is damaged"),
         (lambda path: path.write_text("[]"), "it lacks 2 of 2 runs"),
-        (lambda path: path.write_text(path.read_text().replace("completed", "failed")), "behind on 2 of 2"),
+        (
+            lambda path: path.write_text(path.read_text().replace("completed", "failed")),
+            "out of date for 2 of 2",
+        ),
         (
             lambda path: path.write_text(
                 json.dumps([*json.loads(path.read_text()), {"run_id": "run_077", "status": "failed"}])
             ),
-            "lists 1 runs that are gone",
+            "lists 1 run without a folder",
         ),
     ],
 )
-def test_metadata_json_is_published_again_when_it_does_not_say_what_the_runs_say(
+def test_metadata_json_is_published_again_when_it_differs_from_the_runs(
     tracker: ExperimentTracker, base: Path, spoil: Callable[[Path], object], what: str
 ) -> None:
     finished(tracker)
@@ -238,18 +241,20 @@ def test_metadata_json_is_published_again_when_it_does_not_say_what_the_runs_say
     path = base / "metadata.json"
     before = json.loads(path.read_text())
     spoil(path)
-    finding = only(look(base))
+    finding = only(examined(base))
     assert (finding.fault, finding.place) == (Fault.OLD_VIEW, "metadata.json")
     assert what in finding.what
     assert json.loads(path.read_text()) == before
 
 
 @pytest.mark.parametrize("name", ["params.json", "run.json", "metrics.json", "env.json"])
-def test_a_damaged_file_is_named_and_never_changed(tracker: ExperimentTracker, base: Path, name: str) -> None:
+def test_a_damaged_file_is_reported_and_never_changed(
+    tracker: ExperimentTracker, base: Path, name: str
+) -> None:
     finished(tracker)
     path = finished(tracker) / name
     path.write_text('{"half": ')
-    finding = only(look(base))
+    finding = only(examined(base))
     assert (finding.fault, finding.outcome) == (Fault.DAMAGED, Outcome.OPEN)
     assert finding.place == f"runs/run_002/{name}"
     assert "is not valid JSON" in finding.what
@@ -262,9 +267,9 @@ def test_a_claimed_folder_that_never_became_a_run_is_removed_and_its_number_not_
     finished(tracker)
     (base / "runs" / "run_002" / "artifacts").mkdir(parents=True)
     (base / "runs" / "run_002" / ".run.json.0123456789ab.tmp").touch()
-    assert look(base).findings == []  # its maker may be about to write run.json
+    assert examined(base).findings == []  # its maker may be about to write run.json
     monkeypatch.setattr(run_checks, "CLAIM_S", -1.0)
-    finding = only(look(base))
+    finding = only(examined(base))
     assert (finding.fault, finding.place) == (Fault.NO_RUN, "runs/run_002")
     assert ExperimentTracker(base).create_run("x") == "run_003"
 
@@ -276,7 +281,7 @@ def test_a_folder_without_run_json_that_holds_something_is_left_to_a_person(
     folder = finished(tracker)
     (folder / "run.json").unlink()
     (base / "metadata.json").unlink()
-    finding = only(look(base))
+    finding = only(examined(base))
     assert (finding.fault, finding.outcome) == (Fault.NO_RUN, Outcome.OPEN)
     assert (folder / "metrics.json").exists()
 
@@ -298,9 +303,9 @@ def test_leftovers_of_killed_processes_are_removed_but_not_where_a_run_is_being_
     for path in [*left, live / name]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    assert look(base).findings == []  # young: somebody may be at work
+    assert examined(base).findings == []  # young: somebody may be at work
     monkeypatch.setattr(leftovers, "STALE_S", -60.0)
-    seen = look(base)
+    seen = examined(base)
     assert {finding.fault for finding in seen.findings} == {Fault.LEFTOVER}
     assert len(seen.findings) == len(left)
     assert not any(path.exists() for path in left)
@@ -312,15 +317,15 @@ def test_a_run_of_another_host_that_has_long_been_silent_is_left_to_a_person(
 ) -> None:
     folder = base / "runs" / tracker.create_run("x")
     long_ago = datetime.now().astimezone() - timedelta(days=30)
-    entry = {**told(folder), "host": "elsewhere", "created_at": long_ago.isoformat()}
+    entry = {**entry_of(folder), "host": "elsewhere", "created_at": long_ago.isoformat()}
     (folder / "run.json").write_text(json.dumps(entry))
     tracker.publish()
-    finding = only(look(base))
+    finding = only(examined(base))
     assert (finding.fault, finding.outcome) == (Fault.SILENT_RUN, Outcome.OPEN)
     assert "elsewhere" in finding.what
     assert "30 days" in finding.what
     assert "python -m tracking finish run_001" in finding.remedy
-    assert told(folder)["status"] == "running"
+    assert entry_of(folder)["status"] == "running"
 
 
 def test_a_store_of_other_code_is_not_written_into(
@@ -330,7 +335,7 @@ def test_a_store_of_other_code_is_not_written_into(
     before = set(base.rglob("*"))
     for path in before:
         os.utime(path, (1e9, 1e9))
-    finding = only(look(base))  # a run that says it has been running for years
+    finding = only(examined(base))  # a run that says it has been running for years
     assert finding.fault is Fault.SILENT_RUN
     assert {path for path in base.rglob("*") if ".podium" not in path.parts} == before
 
@@ -341,27 +346,27 @@ def test_a_half_registered_version_is_removed_unless_its_registration_is_in_the_
     half = store / "models" / "ctr" / "v3"
     half.mkdir()
     (half / "model_best.pt").write_bytes(b"wei")
-    assert look(store).findings == []
+    assert examined(store).findings == []
     monkeypatch.setattr(model_checks, "CLAIM_S", -1.0)
-    finding = only(look(store))
+    finding = only(examined(store))
     assert (finding.fault, finding.place) == (Fault.HALF_VERSION, "models/ctr/v3")
     assert not half.exists()
     (store / "models" / "ctr" / "v1" / "manifest.json").unlink()
-    finding = only(look(store))
+    finding = only(examined(store))
     assert (finding.outcome, finding.remedy) == (Outcome.OPEN, "restore manifest.json")
     assert (store / "models" / "ctr" / "v1" / "model_best.pt").exists()
 
 
-def test_a_model_file_that_is_not_the_registered_one_is_named(models: ModelRegistry, store: Path) -> None:
+def test_a_model_file_that_is_not_the_registered_one_is_reported(models: ModelRegistry, store: Path) -> None:
     (store / "models" / "ctr" / "v2" / "model_best.pt").write_bytes(b"other")
-    finding = only(look(store))
+    finding = only(examined(store))
     assert (finding.fault, finding.outcome) == (Fault.CHANGED_MODEL, Outcome.OPEN)
     assert "is not the file that was registered" in finding.what
 
 
-def test_a_damaged_manifest_is_named(models: ModelRegistry, store: Path) -> None:
+def test_a_damaged_manifest_is_reported(models: ModelRegistry, store: Path) -> None:
     (store / "models" / "ctr" / "v1" / "manifest.json").write_text("{")
-    finding = only(look(store))
+    finding = only(examined(store))
     assert (finding.fault, finding.place) == (Fault.DAMAGED, "models/ctr/v1/manifest.json")
 
 
@@ -370,7 +375,7 @@ def test_aliases_follow_the_events_and_a_torn_event_is_cut(models: ModelRegistry
     (folder / "aliases.json").write_text('{"champion": 1}')
     with (folder / "events.jsonl").open("a") as events:
         events.write('{"event":"promo')
-    assert [finding.fault for finding in look(store).findings] == [Fault.TORN_LINE, Fault.OLD_VIEW]
+    assert [finding.fault for finding in examined(store).findings] == [Fault.TORN_LINE, Fault.OLD_VIEW]
     assert json.loads((folder / "aliases.json").read_text()) == {"champion": 2}
     assert (folder / "events.jsonl").read_text().endswith("}\n")
 
@@ -381,7 +386,7 @@ def test_a_version_whose_registration_was_not_written_down_gets_its_event(
     path = store / "models" / "ctr" / "events.jsonl"
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(line for line in lines if '"registered","version":1' not in line))
-    finding = only(look(store))
+    finding = only(examined(store))
     assert (finding.fault, finding.outcome) == (Fault.NO_EVENT, Outcome.REPAIRED)
     assert [event.version for event in models.history("ctr") if event.kind == "registered"] == [2, 1]
     champion = models.champion("ctr")
@@ -389,9 +394,7 @@ def test_a_version_whose_registration_was_not_written_down_gets_its_event(
     assert champion.version == 2
 
 
-def test_an_index_that_says_what_the_runs_do_not_is_built_anew(
-    tracker: ExperimentTracker, base: Path
-) -> None:
+def test_an_index_that_differs_from_the_runs_is_rebuilt(tracker: ExperimentTracker, base: Path) -> None:
     finished(tracker)
     index = Catalog(Store(base)).index
     index.check()
