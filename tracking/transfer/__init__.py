@@ -1,8 +1,7 @@
-"""Runs on their way out of a store, as tables, and into one from another."""
+"""Export of runs as tables, and import of runs from another store."""
 
 from tracking.transfer.formats import TableFormat, write_table
-from tracking.transfer.imports import Imported, import_runs
-from tracking.transfer.selection import select
+from tracking.transfer.imports import Imported, import_runs, select
 from tracking.transfer.tables import Table, history_table, run_table
 
 __all__ = [

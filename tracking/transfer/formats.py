@@ -1,7 +1,7 @@
-"""How a table is written: CSV and JSON as text, line by line, or Parquet with a type per column.
+"""Formats of exported tables: CSV and JSON as text, row by row, or Parquet with a type per column.
 
-Nothing is lost on the way: non-finite numbers are kept, text is text whatever it holds. What a cell cannot say (a list,
-a dict) is JSON in it. CSV alone cannot tell an absent value from an empty text.
+Every value is kept: non-finite numbers too, and any text. A list or a dict is written as JSON in its cell. Only CSV
+cannot tell an absent value from an empty text.
 """
 
 import re
@@ -18,12 +18,12 @@ from tracking.transfer.tables import HISTORY, Row, Table
 from tracking.values import jsontext, timestamps
 from tracking.values.jsontext import jsonable
 
-if TYPE_CHECKING:  # pyarrow is only loaded by those who want Parquet
+if TYPE_CHECKING:  # pyarrow is loaded for Parquet only
     import pyarrow as pa
 
 _SPECIAL = re.compile('[,"\r\n]')
 
-BATCH_ROWS = 100_000  # of a Parquet file that are held at once
+BATCH_ROWS = 100_000  # of a Parquet file, in memory at once
 
 
 class TableFormat(StrEnum):
@@ -35,7 +35,7 @@ class TableFormat(StrEnum):
 
 
 def write_table(table: Table, path: Path, kind: TableFormat) -> int:
-    """Write a file, which appears at once and whole; how many rows it has. A device or a pipe is written into."""
+    """Write a file, which appears whole, and return its number of rows; write into a device or a pipe directly."""
     folders.make_dir(path.parent)
     with atomic.filling(path) as (new, handle):
         if kind is TableFormat.PARQUET:
@@ -47,7 +47,7 @@ def write_table(table: Table, path: Path, kind: TableFormat) -> int:
 
 
 def write_text(table: Table, file: TextIO | TextIOBase, kind: TableFormat) -> int:
-    """Write CSV or JSON to an open file, row by row; how many rows."""
+    """Write CSV or JSON to an open file, row by row, and return the number of rows."""
     return _write_json(table, file) if kind is TableFormat.JSON else _write_csv(table, file)
 
 
@@ -60,7 +60,7 @@ def _write_csv(table: Table, file: TextIO | TextIOBase) -> int:
 
 
 def _csv_line(cells: Sequence[str]) -> str:
-    # by hand, because csv.writer leaves a lone carriage return unquoted, which its reader takes for the end of the line
+    # not csv.writer, which leaves a lone carriage return unquoted, and its reader ends the line there
     quoted = [f'"{cell.replace(chr(34), chr(34) * 2)}"' if _SPECIAL.search(cell) else cell for cell in cells]
     return ",".join(quoted if quoted != [""] else ['""']) + "\n"
 
@@ -108,7 +108,7 @@ def _write_parquet(table: Table, path: Path) -> int:
 
 
 def _type(values: Iterable[Any]) -> "pa.DataType":
-    """The type that keeps all these values; text, with JSON for what is none, where there is no other."""
+    """Return the type that keeps all these values: text where no other does."""
     import pyarrow as pa
 
     found = {type(value) for value in values if value is not None}
@@ -125,7 +125,7 @@ def _array(values: Iterable[Any], kind: "pa.DataType") -> "pa.Array":
     import pyarrow as pa
 
     if kind == pa.float64():
-        # by hand, because an int beyond 2**53 is refused otherwise
+        # pyarrow refuses an int beyond 2**53 here
         values = [None if value is None else float(value) for value in values]
     elif kind == pa.string():
         values = [

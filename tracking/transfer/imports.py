@@ -1,11 +1,11 @@
-"""Runs of another store copied into this one: each whole or not at all, and only once.
+"""Import of runs from another store: each run is copied whole or not at all, and only once.
 
-A run is put together in a folder that no reader looks at and takes its place by one rename. It keeps its id where
-that is free, else it gets the next number. `imported_from` in its run.json says where it came from.
+A run is assembled in a folder that no reader looks at, and takes its place by one rename. It keeps its id where that
+is free, else it gets the next number. `imported_from` in its run.json says where it came from.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from tracking.files.atomic import is_temporary
 from tracking.metrics.journal import Journal
 from tracking.paths import RunPaths
 from tracking.records import FORMAT, RunStatus
+from tracking.search.search import Search
 from tracking.store import amend
 from tracking.store.numbering import first_free_number, last_deleted
 from tracking.store.scan import shown_status
@@ -29,11 +30,26 @@ Progress = Callable[[int, int], object]
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import did: the new id of each run that was copied, and why others were not."""
+    """The result of an import: the new id of each copied run, and why the others were not copied."""
 
     copied: dict[str, str] = field(default_factory=dict)
-    present: dict[str, str] = field(default_factory=dict)  # by its id there, the id it has here
+    present: dict[str, str] = field(
+        default_factory=dict
+    )  # the id that a run has here already, by its id there
     left_out: dict[str, str] = field(default_factory=dict)
+
+
+def select(store: Store, *, experiment: str | None = None, query: str | None = None) -> list[str]:
+    """Return the ids of the runs of an experiment that pass a filter; read files only, and write none.
+
+    Without a filter, runs that cannot be read are among them.
+    """
+    if query is not None:
+        search = Search.parse(query, experiment_name=experiment)
+        return [run.run_id for run in search.select_records(store.scan.records(None, lambda _: None))]
+    if experiment is not None:
+        return [entry["run_id"] for entry in store.scan.entries(experiment, lambda _: None)]
+    return store.scan.run_ids()
 
 
 def import_runs(
@@ -44,56 +60,53 @@ def import_runs(
     dry_run: bool = False,
     on_progress: Progress | None = None,
 ) -> Imported:
-    """Copy runs of another store, with all their files, into this one; nothing in the other one is changed.
+    """Copy runs of another store, with all their files, into this one; change nothing in the other one.
 
-    Left out are runs that go on, that cannot be read, and those that are here already: imported before, or the very
-    same run. Interrupted, it has copied some runs and not the others, and may be called again. Models stay.
+    Leave out runs that are running, that cannot be read, and that are here already: imported before, or the very
+    same run. An import that is interrupted has copied some runs, and may be repeated. Models are not copied.
     """
     _check_different(store, other)
     outcome = Imported()
-    if dry_run:
-        _import(store, other, run_ids, outcome, on_progress, lambda entry, _: str(entry["run_id"]))
-        return outcome
-    with locks.lock(store.paths.import_lock):
+    with nullcontext() if dry_run else locks.lock(store.paths.import_lock):
+        entries = list(store.scan.entries(None, lambda _: None))
+        known = {
+            _identity(entry, store): entry["run_id"] for entry in reversed(entries)
+        }  # the first of equals
         try:
-            _import(store, other, run_ids, outcome, on_progress, partial(_bring, store, other))
+            for done, run_id in enumerate(run_ids):
+                if on_progress:
+                    on_progress(done, len(run_ids))
+                try:
+                    _import(store, other, run_id, outcome, known, dry_run=dry_run)
+                except CorruptFileError as error:
+                    outcome.left_out[run_id] = str(error)
+            if on_progress:
+                on_progress(len(run_ids), len(run_ids))
         finally:
-            if outcome.copied:
+            if outcome.copied and not dry_run:
                 store.publisher.publish(force=True)
     return outcome
 
 
 def _import(
-    store: Store,
-    other: Store,
-    run_ids: Sequence[str],
-    outcome: Imported,
-    on_progress: Progress | None,
-    bring: Callable[[Entry, RunStatus], str],
+    store: Store, other: Store, run_id: str, outcome: Imported, known: dict[Identity, str], *, dry_run: bool
 ) -> None:
-    known = _known(store)
-    for done, run_id in enumerate(run_ids):
-        if on_progress:
-            on_progress(done, len(run_ids))
-        try:
-            entry = other.require(run_id)
-            status = shown_status(entry)
-            if status is RunStatus.RUNNING:
-                outcome.left_out[run_id] = f"it is running; {_way_out(run_id, other)}"
-                continue
-            other.scan.record(entry)  # raises for what is damaged
-            identity = _identity(entry, other)
-            if identity in known:
-                outcome.present[run_id] = known[identity]
-            else:
-                outcome.copied[run_id] = known[identity] = bring(entry, status)
-        except CorruptFileError as error:
-            outcome.left_out[run_id] = str(error)
-    if on_progress:
-        on_progress(len(run_ids), len(run_ids))
+    entry = other.require(run_id)
+    status = shown_status(entry)
+    if status is RunStatus.RUNNING:
+        remedy = f"if it has ended: python -m tracking finish {run_id} --store {other.paths.named}"
+        outcome.left_out[run_id] = f"it is running; {remedy}"
+        return
+    other.scan.record(entry)  # raises CorruptFileError for a damaged run
+    identity = _identity(entry, other)
+    if identity in known:
+        outcome.present[run_id] = known[identity]
+    else:
+        new_id = run_id if dry_run else _copy(store, other, entry, status)
+        outcome.copied[run_id] = known[identity] = new_id
 
 
-def _bring(store: Store, other: Store, entry: Entry, status: RunStatus) -> str:
+def _copy(store: Store, other: Store, entry: Entry, status: RunStatus) -> str:
     run_id = str(entry["run_id"])
     staged = RunPaths(atomic.temporary_path(store.paths.incoming / run_id))
     source = other.paths.run(run_id)
@@ -103,14 +116,14 @@ def _bring(store: Store, other: Store, entry: Entry, status: RunStatus) -> str:
         Journal(staged).finish()
         claimed = _claim(store, run_id)
         try:
-            told = {
+            written = {
                 **{"format": FORMAT, **entry, "run_id": claimed.name, "status": status, "finished_at": ended},
                 "imported_from": {"store": str(other.paths.base.resolve()), "run_id": run_id},
             }
-            told.pop("run_dir", None)
-            atomic.write_json(staged.run, told)
+            written.pop("run_dir", None)
+            atomic.write_json(staged.run, written)
             with atomic.writing(claimed):
-                staged.folder.replace(claimed)  # an empty folder, and nobody else's
+                staged.folder.replace(claimed)  # which is empty, and claimed by this process
         except BaseException:
             with suppress(OSError):
                 claimed.rmdir()
@@ -123,12 +136,12 @@ def _bring(store: Store, other: Store, entry: Entry, status: RunStatus) -> str:
 
 
 def _stays(run: RunPaths, path: Path) -> bool:
-    """Whether a file of a run is of no use in another store."""
+    """Return whether a file of a run has no use in another store."""
     return is_temporary(path) or path in (run.stop, run.deleted)
 
 
 def _claim(store: Store, run_id: str) -> Path:
-    """The empty folder of the run: under its own id where no run has or had that, else under the next number."""
+    """Make the empty folder of a run, under its own id if no run has or had that id, else under the next number."""
     digits = run_id.removeprefix("run_")
     was_given = digits.isdecimal() and int(digits) <= last_deleted(store.paths)
     if not was_given and not store.paths.trashed(run_id).folder.exists():
@@ -141,17 +154,10 @@ def _claim(store: Store, run_id: str) -> Path:
     return folders.claim_dir(store.paths.runs, "run_{:03d}".format, first=first_free_number(store.paths))[1]
 
 
-def _known(store: Store) -> dict[Identity, str]:
-    found: dict[Identity, str] = {}
-    for entry in store.scan.entries(None, lambda _: None):
-        found.setdefault(_identity(entry, store), entry["run_id"])
-    return found
-
-
 def _identity(entry: Entry, store: Store) -> Identity:
-    """What is the same for a run and all its copies, and for no two runs.
+    """Return what is the same for a run and all its copies, and differs between any two runs.
 
-    A run of other code has nothing of its own to tell it from others, and is known by where it lay.
+    A run that other code wrote has no id of its own, and is identified by the store it was written in.
     """
     origin = entry.get("imported_from") or {}
     run_id = origin.get("run_id", entry["run_id"])
@@ -168,8 +174,4 @@ def _check_different(store: Store, other: Store) -> None:
     if store.paths.base.exists() and store.paths.base.samefile(other.paths.base):
         raise InvalidValueError(f"{str(other.paths.named)!r} is the store itself; name another one")
     if not other.paths.runs.is_dir():
-        raise TrackingError(f"{str(other.paths.named)!r} is no store: it has no folder 'runs'")
-
-
-def _way_out(run_id: str, other: Store) -> str:
-    return f"if it is over: python -m tracking finish {run_id} --store {other.paths.named}"
+        raise TrackingError(f"{str(other.paths.named)!r} is not a store: it has no folder 'runs'")

@@ -1,4 +1,4 @@
-"""What is exported: a table with a row per run, or one with a row per point of their histories."""
+"""Tables for export: a row per run, or a row per point of the histories of runs."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from tracking.errors import CorruptFileError
 from tracking.metrics.history import read_history
 from tracking.records import RunRecord
 from tracking.search.query import Field, FieldKind, MetricPart, parse_fields, resolve, value_of
+from tracking.search.search import names_in
 from tracking.store.scan import warn_left_out
 from tracking.store.store import Store
-from tracking.transfer.selection import names_of
 
 BASE = ("run_id", "experiment_name", "status", "created_at", "finished_at", "description", "error")
 HISTORY = ("run_id", "metric", "step", "value", "timestamp")
@@ -20,29 +20,29 @@ Row = Sequence[Any]
 
 @dataclass(frozen=True)
 class Table:
-    """Titles of columns, and rows that may be gone through once."""
+    """Titles of columns, and rows that can be read once."""
 
     columns: tuple[str, ...]
     rows: Iterable[Row]
 
 
 def run_table(runs: Sequence[RunRecord], columns: str | None = None) -> Table:
-    """A row per run. `columns` are fields as in a filter, with commas between.
+    """Return a table with a row per run. `columns` are fields as in a filter, separated by commas.
 
-    Without them: what is known of the run itself, tags, parameters, and the last value of each metric. A name that
-    would be two columns is written as in a filter: `params.threshold`, `metrics.threshold`.
+    The default is the fields of the run itself, its tags, its parameters, and the last value of each metric. A name
+    that would be two columns is written as in a filter: `params.threshold`, `metrics.threshold`.
     """
     if columns is None:
         fields = _titled(list(_all_fields(runs)))
     else:
-        names = names_of(runs)
+        names = names_in(runs)
         fields = {str(field): resolve(field, names) for field in parse_fields(columns)}
     rows = ([value_of(run, field) for field in fields.values()] for run in runs)
     return Table(tuple(fields), rows)
 
 
 def history_table(store: Store, run_ids: Iterable[str]) -> Table:
-    """A row per point: run by run, metric by metric, in the order of steps. Holds one run at a time.
+    """Return a table with a row per point: by run, by metric, in the order of steps; one run is in memory at a time.
 
     A run whose history is damaged is logged and left out.
     """
@@ -74,7 +74,7 @@ def _all_fields(runs: Sequence[RunRecord]) -> Iterator[Field]:
 
 
 def _titled(fields: Sequence[Field]) -> dict[str, Field]:
-    """Fields by title: the bare name where only one field has it and nothing else is written so."""
+    """Return fields by title: the bare name where no other field has it as name or title, else the full name."""
     count: dict[str, int] = {}
     for field in fields:
         for title in {field.name, str(field)}:

@@ -1,4 +1,4 @@
-"""Runs on their way: exported tables say what the store says, imported runs are whole, and never there twice."""
+"""Exported tables have the values of the store; imported runs are whole, and imported only once."""
 
 import csv
 import io
@@ -44,7 +44,7 @@ def tables(draw: st.DrawFn, cells: st.SearchStrategy[Any]) -> tuple[list[str], l
 
 
 @given(tables(TEXT))
-def test_text_survives_csv_whatever_it_holds(table: tuple[list[str], list[list[str]]]) -> None:
+def test_any_text_survives_csv(table: tuple[list[str], list[list[str]]]) -> None:
     columns, rows = table
     out = io.StringIO(newline="")
     assert write_text(Table(tuple(columns), rows), out, TableFormat.CSV) == len(rows)
@@ -76,7 +76,7 @@ def test_json_has_a_list_of_objects_with_typed_values(table: tuple[list[str], li
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
 @given(tables(CELLS))
-def test_a_parquet_column_keeps_its_values_and_tells_nan_from_nothing(
+def test_a_parquet_column_keeps_its_values_and_tells_nan_from_an_absent_value(
     tmp_path: Path, table: tuple[list[str], list[list[Any]]]
 ) -> None:
     import pyarrow.parquet as pq
@@ -113,7 +113,7 @@ def runs(tracker: ExperimentTracker) -> list[str]:
     return ids
 
 
-def test_runs_are_a_table_whose_titles_are_longer_only_where_they_must_be(
+def test_titles_of_columns_are_bare_names_where_these_are_unique(
     tracker: ExperimentTracker, runs: list[str]
 ) -> None:
     table = run_table(tracker.records())
@@ -128,7 +128,7 @@ def test_runs_are_a_table_whose_titles_are_longer_only_where_they_must_be(
     assert math.isnan(second[-2])
 
 
-def test_columns_can_be_chosen_in_the_words_of_filters(tracker: ExperimentTracker, runs: list[str]) -> None:
+def test_columns_are_chosen_as_fields_of_filters(tracker: ExperimentTracker, runs: list[str]) -> None:
     table = run_table(tracker.records(), "run_id, auc, metrics.auc.count, lr")
     assert table.columns == ("run_id", "auc", "metrics.auc.count", "lr")
     assert list(next(iter(table.rows))) == ["run_001", 0.5, 2, 0.1]
@@ -155,7 +155,7 @@ def test_histories_are_a_long_table_with_a_row_per_point(
 
 
 @pytest.mark.parametrize("kind", list(TableFormat))
-def test_a_link_to_a_file_stays_one_and_a_pipe_is_written_into(tmp_path: Path, kind: TableFormat) -> None:
+def test_a_link_to_a_file_stays_a_link_and_a_pipe_is_written_into(tmp_path: Path, kind: TableFormat) -> None:
     table = [("a", "b"), [(1, "x"), (2, "y")]]
     write_table(Table(*table), tmp_path / "plain", kind)
     link, pipe = tmp_path / "link", tmp_path / "pipe"
@@ -176,7 +176,7 @@ def test_a_link_to_a_file_stays_one_and_a_pipe_is_written_into(tmp_path: Path, k
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["link", "pipe", "plain", "table", "there"]
 
 
-def test_a_table_is_no_folder_and_a_device_without_room_says_so(tmp_path: Path) -> None:
+def test_a_table_is_not_written_over_a_folder_or_into_a_full_device(tmp_path: Path) -> None:
     for path in (tmp_path, Path("/dev/full")):
         with pytest.raises(StoreUnwritableError, match=f"cannot write {path}: "):
             write_table(Table(("a",), [(1,)]), path, TableFormat.CSV)
@@ -243,7 +243,7 @@ def test_an_imported_run_is_the_run_with_all_its_files(
     assert [run["run_id"] for run in published] == ["run_001"]
 
 
-def test_ids_that_are_taken_or_were_once_get_new_numbers(
+def test_runs_whose_ids_are_or_were_taken_get_new_numbers(
     tracker: ExperimentTracker, other: ExperimentTracker
 ) -> None:
     fill(tracker, 0.1, 0.2)
@@ -255,7 +255,7 @@ def test_ids_that_are_taken_or_were_once_get_new_numbers(
     assert tracker.create_run("x") == "run_006"
 
 
-def test_a_run_is_never_there_twice_also_when_its_store_moved_or_it_comes_by_way_of_a_third(
+def test_a_run_is_imported_once_even_from_a_moved_store_or_through_a_third_one(
     tracker: ExperimentTracker, other: ExperimentTracker, tmp_path: Path
 ) -> None:
     fill(tracker, 0.1)
@@ -272,7 +272,7 @@ def test_a_run_is_never_there_twice_also_when_its_store_moved_or_it_comes_by_way
     assert take(moved, tracker).copied == {"run_001": "run_002"}  # only the one that is not its own
 
 
-def test_runs_that_go_on_or_cannot_be_read_are_left_out_with_the_reason(
+def test_running_and_damaged_runs_are_left_out_with_the_reason(
     tracker: ExperimentTracker, other: ExperimentTracker
 ) -> None:
     running = other.create_run("x")
@@ -280,7 +280,7 @@ def test_runs_that_go_on_or_cannot_be_read_are_left_out_with_the_reason(
     (other.base_dir / "runs" / damaged / "params.json").write_text("{")
     outcome = take(tracker, other)
     assert outcome.copied == {fine: fine}
-    assert "it is running; if it is over: python -m tracking finish run_001" in outcome.left_out[running]
+    assert "it is running; if it has ended: python -m tracking finish run_001" in outcome.left_out[running]
     assert "params.json is not valid JSON" in outcome.left_out[damaged]
 
 
@@ -320,7 +320,7 @@ def test_a_store_of_other_code_is_imported(
     assert take(target, ExperimentTracker(base)).present == {"run_001": "run_001"}
 
 
-def test_links_to_files_become_files_and_the_copy_needs_nothing_of_its_origin(
+def test_links_to_files_become_files_so_that_the_copy_does_not_need_its_origin(
     tracker: ExperimentTracker, other: ExperimentTracker, tmp_path: Path
 ) -> None:
     (run_id,) = fill(other, 0.1)
@@ -339,13 +339,13 @@ def test_links_to_files_become_files_and_the_copy_needs_nothing_of_its_origin(
     assert not (copied / "pipe").exists()
 
 
-def test_a_dry_run_changes_nothing_at_all(tracker: ExperimentTracker, other: ExperimentTracker) -> None:
+def test_a_dry_run_changes_nothing(tracker: ExperimentTracker, other: ExperimentTracker) -> None:
     fill(other, 0.1, 0.2)
     assert list(take(tracker, other, dry_run=True).copied) == ["run_001", "run_002"]
     assert not tracker.base_dir.exists()
 
 
-def test_an_import_that_is_interrupted_leaves_whole_runs_and_goes_on_later(
+def test_an_interrupted_import_leaves_whole_runs_and_can_be_repeated(
     tracker: ExperimentTracker, other: ExperimentTracker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tracking.transfer import imports
@@ -373,7 +373,7 @@ def _take_all(base: Path, other: Path) -> None:
     take(ExperimentTracker(base), ExperimentTracker(other))
 
 
-def test_two_imports_at_once_bring_no_run_twice(tracker: ExperimentTracker, other: ExperimentTracker) -> None:
+def test_two_imports_at_once_copy_no_run_twice(tracker: ExperimentTracker, other: ExperimentTracker) -> None:
     fill(other, *(number / 10 for number in range(10)))
     fork = multiprocessing.get_context("fork")
     processes = [fork.Process(target=_take_all, args=(tracker.base_dir, other.base_dir)) for _ in range(3)]
@@ -385,7 +385,7 @@ def test_two_imports_at_once_bring_no_run_twice(tracker: ExperimentTracker, othe
     assert [run.params["value"] for run in tracker.records()] == [number / 10 for number in range(10)]
 
 
-def test_a_store_is_not_imported_into_itself_nor_from_nowhere(
+def test_importing_from_the_store_itself_or_from_a_missing_store_is_refused(
     tracker: ExperimentTracker, other: ExperimentTracker, tmp_path: Path
 ) -> None:
     fill(tracker, 0.1)
