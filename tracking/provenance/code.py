@@ -1,7 +1,7 @@
-"""The code of a run: its commit, and one patch that holds everything else that it ran with.
+"""The code of a run: its commit, and one patch with everything else that it ran with.
 
-`git checkout COMMIT && git apply git.patch` gives the code back: changes of tracked files as git tells them, and the
-source files that git does not track, written as additions. Where that is not all of the code, git.json says so.
+`git checkout COMMIT && git apply git.patch` restores the code: the patch has the changes of tracked files, and the
+source files that git does not track as additions. Where that is not all of the code, git.json says so.
 """
 
 import functools
@@ -37,7 +37,7 @@ DIFF = (
 
 @dataclass(frozen=True)
 class Code:
-    """What git.json says, and the patch, None when there is nothing to patch or it is not all there."""
+    """The content of git.json, and the patch: None without changes, or if they could not be read."""
 
     commit: str | None = None
     branch: str | None = None
@@ -52,7 +52,7 @@ class Code:
     patch: bytes | None = None
 
     def content(self) -> dict[str, Any]:
-        """The content of git.json."""
+        """Return the content of git.json."""
         return {
             "format": FORMAT,
             "commit": self.commit,
@@ -73,21 +73,21 @@ class Code:
         }
 
     def without_patch(self, reason: str) -> "Code":
-        """The same with nothing of the code copied; when that matters, `reason` says why the run lacks it."""
+        """Return the same without a copy of the code; `reason` says why, if the code differs from the commit."""
         if not self.patch:
             return self
         return replace(self, patch=None, untracked=[], why_not=[*self.why_not, reason])
 
 
 def current_code() -> Code:
-    """The code of this process: as it was when first asked for, for that is what was imported.
+    """Return the code of this process, read once at the first call, because that is what was imported.
 
     The repository is that of the working folder, else that of the script.
     """
     try:
         here = Path.cwd()
     except OSError:  # deleted under the process
-        return Code(why_not=["the working folder is not there any more"])
+        return Code(why_not=["the working folder no longer exists"])
     return _code(here, _script_folder())
 
 
@@ -101,7 +101,7 @@ def _code(here: Path, script: Path | None) -> Code:
 
 
 def read_code(root: Path, folder: Path, *, timeout_s: float | None = None) -> Code:
-    """Ask git about the repository at `root`; never raises for what git says or does not."""
+    """Ask git about the repository at `root`; a failure of git is recorded and not raised."""
     code = Code(root=str(root), folder=folder.relative_to(root).as_posix())
     git = Git(root, timeout_s=timeout_s) if timeout_s else Git(root)
     try:
@@ -112,7 +112,7 @@ def read_code(root: Path, folder: Path, *, timeout_s: float | None = None) -> Co
 
 
 def _parsed(code: Code, root: Path, status: bytes) -> Code:
-    """`code` with what `git status` says: records end with NUL; a renamed file is followed by its old name."""
+    """Return `code` with the output of `git status`: records end with NUL; the old name follows a renamed file."""
     head: dict[str, str] = {}
     changed, untracked, why_not = [], [], []
     records = iter(os.fsdecode(status).split("\0"))
@@ -171,12 +171,12 @@ def _with_patch(git: Git, root: Path, code: Code) -> Code:
 
 
 def _script_folder() -> Path | None:
-    # a job of a sweep has no script of its own; its arguments are those of the command that started the sweep
+    # a job of a sweep has no __main__ file, but the arguments of the command that started the sweep
     script = getattr(sys.modules.get("__main__"), "__file__", None) or next(iter(sys.argv), "")
     if not script or not Path(script).is_file():
         return None
     folder = Path(script).resolve().parent
-    # what is installed is no one's work in progress, though its environment may lie in some repository
+    # an installed script is not code of the repository that its environment may lie in
     return None if {"site-packages", "dist-packages"} & set(folder.parts) else folder
 
 

@@ -1,4 +1,4 @@
-"""The process a run was in: interpreter, command, packages, variables, machine. What cannot change is asked once."""
+"""The process of a run: interpreter, command, packages, variables, machine. What cannot change is read once."""
 
 import functools
 import os
@@ -13,7 +13,7 @@ from tracking.values.secrets import MASK, is_secret_text, masked_command, masked
 
 FORMAT = 1
 
-# The variables that change what a program computes or where; nothing else of the environment is written down.
+# The variables that change what a program computes or where; no others are recorded.
 VARIABLES = re.compile(
     r"CUDA_\w+|CUBLAS_\w+|NVIDIA_VISIBLE_DEVICES|HIP_VISIBLE_DEVICES|ROCR_VISIBLE_DEVICES"
     r"|(OMP|MKL|OPENBLAS|NUMEXPR|KMP|GOMP|BLIS|VECLIB)_\w+"
@@ -28,14 +28,14 @@ _INSTALLED = re.compile(r"(?P<name>.+?)-(?P<version>\d[^-]*)(?:-py[\d.]+)?\.(?:d
 
 
 def environment(seeds: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The content of env.json. Secrets are masked in the command and the variables."""
+    """Return the content of env.json, with masked secrets in the command and the variables."""
     return {
         "format": FORMAT,
         "python": sys.version.split()[0],
         "implementation": sys.implementation.name,
         "executable": sys.executable,
         **_system(),
-        **_machine(),
+        **machine(),
         "cuda": cuda(),
         "argv": masked_command(sys.argv),
         "command": masked_command(sys.orig_argv),
@@ -47,7 +47,7 @@ def environment(seeds: Mapping[str, Any] | None = None) -> dict[str, Any]:
 
 
 def variables(environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables that matter to a computation, by name, without secrets."""
+    """Return the variables that may change a computation, by name, without secrets."""
     return {
         name: MASK if is_secret_text(name, value) else masked_urls(value)
         for name, value in sorted(environ.items())
@@ -56,11 +56,11 @@ def variables(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def packages() -> dict[str, str]:
-    """All installed distributions and their versions: the first of each name on the path, as an import finds it."""
+    """Return all installed distributions with their versions: of each name the first on the path, as imports do."""
     return _packages(tuple(sys.path))
 
 
-@functools.lru_cache(maxsize=8)  # programs do change their path, but not for ever
+@functools.lru_cache(maxsize=8)
 def _packages(path: tuple[str, ...]) -> dict[str, str]:
     found: dict[str, str] = {}
     for folder in path:
@@ -71,16 +71,11 @@ def _packages(path: tuple[str, ...]) -> dict[str, str]:
 
 def _installed(folder: str) -> list[tuple[str, str]]:
     try:
-        names = os.listdir(folder or ".")  # noqa: PTH208 - names are all that is asked for, and there are many
+        names = os.listdir(folder or ".")  # noqa: PTH208 - only the names of many files
     except OSError:
-        return []  # a zip file, or a folder that is not there
+        return []  # a zip file, or a missing folder
     matches = (_INSTALLED.fullmatch(name) for name in names if name.endswith("-info"))
     return [(re.sub(r"[-_.]+", "-", match["name"]).lower(), match["version"]) for match in matches if match]
-
-
-@functools.cache
-def _machine() -> dict[str, Any]:
-    return machine()
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""Asking git: one program at a time, with a limit on its time and on what it says."""
+"""Questions to git: one process each, with a limit on its time and on its output."""
 
 import contextlib
 import os
@@ -8,15 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-TIMEOUT_S = (
-    5.0  # for all questions of one start; a start must not wait for a repository on a lost network mount
-)
+# for all questions of one run's start, which must not wait for a repository on a lost network mount
+TIMEOUT_S = 5.0
 
 _URL = re.compile(r"(?P<scheme>https?|ftps?)://[^/@]*@")
 
 
 class GitError(Exception):
-    """git gave no answer; the text says why, as the end of a sentence about the run."""
+    """git did not answer; the text says why."""
 
 
 class Git:
@@ -28,8 +27,8 @@ class Git:
         self._deadline = time.monotonic() + timeout_s
 
     def ask(self, *arguments: str, limit_bytes: int) -> bytes:
-        """What git writes; GitError when there is no git, when it fails, or goes beyond the time or `limit_bytes`."""
-        import subprocess  # its import alone costs several milliseconds
+        """Return what git writes; raise GitError if it is missing, fails, or exceeds the time or `limit_bytes`."""
+        import subprocess  # here, because it takes several milliseconds to load
 
         command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", *arguments]
         environment = {**os.environ, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
@@ -41,20 +40,20 @@ class Git:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                start_new_session=True,  # so that filters and hooks it started end with it
+                start_new_session=True,  # so that its filters and hooks can be killed with it
             )
         except OSError:
             raise GitError("git could not be started") from None
         with process:
             try:
-                said, complaint = self._read([process.stdout, process.stderr], limit_bytes)
+                answer, errors = self._read([process.stdout, process.stderr], limit_bytes)
             except BaseException:
                 _kill(process.pid)
                 raise
         if process.returncode:
-            lines = complaint.decode(errors="replace").splitlines()
+            lines = errors.decode(errors="replace").splitlines()
             raise GitError(f"git refused: {lines[0][:200] if lines else f'exit code {process.returncode}'}")
-        return said
+        return answer
 
     def _read(self, pipes: Sequence[Any], limit_bytes: int) -> list[bytes]:
         import selectors
@@ -75,12 +74,12 @@ class Git:
                     if not data:
                         selector.unregister(key.fileobj)
                 if size > limit_bytes:
-                    raise GitError(f"git had more than {limit_bytes:,} bytes to say")
+                    raise GitError(f"git wrote more than {limit_bytes:,} bytes")
         return [b"".join(parts[pipe]) for pipe in pipes]
 
 
 def find_root(folder: Path) -> Path | None:
-    """The top folder of the repository that `folder` lies in; no program is started to find out."""
+    """Return the top folder of the repository that `folder` lies in, without starting git."""
     for candidate in (folder, *folder.parents):
         if (candidate / ".git").exists():
             return candidate
@@ -88,7 +87,7 @@ def find_root(folder: Path) -> Path | None:
 
 
 def remote_url(root: Path, name: str | None) -> str | None:
-    """The address of the remote `name`, else of origin, else of any, without user and password."""
+    """Return the URL of the remote `name`, else of origin, else of any, without user and password."""
     urls: dict[str, str] = {}
     section = None
     for line in _config(root).splitlines():
@@ -105,7 +104,7 @@ def remote_url(root: Path, name: str | None) -> str | None:
 def _config(root: Path) -> str:
     place = root / ".git"
     with contextlib.suppress(OSError):
-        if place.is_file():  # a worktree or a submodule: the file says where the rest is
+        if place.is_file():  # in a worktree or a submodule it is a file that names the folder
             place = root / place.read_text().removeprefix("gitdir:").strip()
             with contextlib.suppress(OSError):
                 place = place / (place / "commondir").read_text().strip()

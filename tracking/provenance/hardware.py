@@ -1,17 +1,19 @@
-"""The machine a run was on, read from the kernel's own files: no library is loaded and no program is started."""
+"""The machine of a run, read from files of the kernel: no library is loaded and no process started."""
 
+import functools
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
 CPUINFO_BYTES = (
-    4096  # the first processor; the kernel makes up the text as it is read, slowly for 256 of them
+    4096  # enough for the first processor; the kernel takes long to write the text for 256 of them
 )
 
 
+@functools.cache
 def machine(root: Path = Path("/")) -> dict[str, Any]:
-    """Processor, memory, GPUs and their driver; what cannot be found out is None or empty."""
+    """Return processor, memory, GPUs and their driver, once per process; what is not known is None or empty."""
     return {
         "cpu": _cpu_model(root),
         "cpus": os.cpu_count(),
@@ -19,19 +21,18 @@ def machine(root: Path = Path("/")) -> dict[str, Any]:
         "memory_bytes": _memory(),
         "gpu_driver": _driver(root),
         "gpus": _gpus(root),
-        "cuda": cuda(),
     }
 
 
 def cuda() -> dict[str, Any] | None:
-    """What torch sees, when the program has already woken it: asking earlier would reserve memory on the GPU."""
+    """Return what torch sees if the program has initialised CUDA; asking earlier would reserve memory on the GPU."""
     torch = sys.modules.get("torch")
     try:
         if torch is None or not torch.cuda.is_initialized():
             return None
         names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
         return {"version": torch.version.cuda, "devices": names}
-    except Exception:  # noqa: BLE001 - a library's own trouble, or half of it being imported, is not the run's
+    except Exception:  # noqa: BLE001 - a broken or half imported library must not stop the run
         return None
 
 
@@ -71,7 +72,7 @@ def _gpus(root: Path) -> list[dict[str, str]]:
 
 
 def _fields(text: str) -> dict[str, str]:
-    """`name : value` lines by name; of equal names the first."""
+    """Return the `name : value` lines of a text by name, of equal names the first."""
     pairs = (line.partition(":") for line in text.splitlines())
     found: dict[str, str] = {}
     for name, _, value in pairs:

@@ -1,8 +1,8 @@
-"""What a process prints while a run is open, also in the run's stdout.log.
+"""Copies what a process prints while a run is open to the run's stdout.log.
 
-The `write` of the stream objects is replaced, not the streams: whoever holds one, such as a handler of logging, is
-heard too, and the stream keeps its encoding, its descriptor and whether it is a terminal. A run hears the thread that
-opened it and those that opened none. What bypasses the streams (C code, child programs) is not heard.
+Replaces the `write` of the stream objects, not the streams: a logging handler that holds one is copied too, and the
+stream keeps its encoding, its descriptor and whether it is a terminal. A run copies the thread that opened it and
+those that opened none. What bypasses the streams (C code, child processes) is not copied.
 """
 
 import atexit
@@ -20,8 +20,8 @@ from tracking.files import append, atomic
 log = logging.getLogger("tracking")
 
 MAX_BYTES = 50 << 20
-LINE_CHARS = 8192  # of a line without an end that wait for it
-LINE_PARTS = 256  # writes after which it is looked how long the line has become
+LINE_CHARS = 8192  # of an unfinished line; a longer one is written in parts
+LINE_PARTS = 256  # writes to a line after which its length is checked
 
 _outputs: list["_Output"] = []
 _taps: list["_Tap"] = []
@@ -29,11 +29,11 @@ _lock = threading.RLock()
 
 
 def capture_output(path: Path) -> Callable[[], None]:
-    """Append to `path` what is printed from now on, until the function that is returned is called.
+    """Append to `path` what is printed from now on, until the returned function is called.
 
-    Lines are written as they end, so what SIGKILL leaves behind lacks at most an unfinished line. Of a line that is
-    drawn again and again, such as a progress bar, the last state is kept. An error in writing is logged once and stops
-    nothing but the copy. A forked child goes on writing to the file of its parent until it opens a run of its own.
+    Lines are written as they end, so SIGKILL loses at most an unfinished line. Of a line that is redrawn, such as a
+    progress bar, the last state is kept. An error in writing is logged once and ends only the copy. A forked child
+    writes to its parent's file until it opens a run of its own.
     """
     _prepare()
     output = _Output(path)
@@ -54,30 +54,27 @@ def _stop(output: "_Output") -> None:
     output.close()
 
 
-def _hear(stream: Any, text: str) -> None:
-    everybody = list(_outputs)
-    if len(everybody) == 1:
-        everybody[0].add(stream, text)
-        return
+def _copy(stream: Any, text: str) -> None:
+    outputs = list(_outputs)
     pid, thread = os.getpid(), threading.current_thread()
-    own = [output for output in everybody if output.opened_by == (pid, thread)]
-    for output in own or everybody:
+    own = [output for output in outputs if output.opened_by == (pid, thread)]
+    for output in own or outputs:
         output.add(stream, text)
 
 
 class _Tap:
-    """Stands in for the `write` of one stream."""
+    """A replacement for the `write` of one stream."""
 
     def __init__(self, stream: Any) -> None:
         self.stream = stream
         self._before = vars(stream).get("write")
         self._write = stream.write
-        self._hook = self._write_and_hear
+        self._hook = self._write_and_copy
         stream.write = self._hook
 
     @classmethod
     def on(cls, stream: Any) -> list["_Tap"]:
-        """A tap on `stream`; none on one that cannot be tapped."""
+        """Return a tap on `stream` in a list, which is empty if the stream takes no attributes."""
         try:
             return [cls(stream)]
         except (AttributeError, TypeError):
@@ -85,7 +82,7 @@ class _Tap:
             return []
 
     def restore(self) -> bool:
-        """Give the stream its own `write` back; False when somebody has replaced ours meanwhile."""
+        """Restore the stream's own `write`; return False if ours was replaced meanwhile."""
         if vars(self.stream).get("write") is not self._hook:
             return False
         if self._before is None:
@@ -94,14 +91,14 @@ class _Tap:
             self.stream.write = self._before
         return True
 
-    def _write_and_hear(self, text: str) -> Any:
+    def _write_and_copy(self, text: str) -> Any:
         result = self._write(text)
-        _hear(self.stream, text)
+        _copy(self.stream, text)
         return result
 
 
 class _Output:
-    """One stdout.log. The file is made with the first line."""
+    """One stdout.log; the file is made with the first line."""
 
     def __init__(self, path: Path) -> None:
         self.opened_by = os.getpid(), threading.current_thread()
@@ -110,17 +107,17 @@ class _Output:
         self._handle = -1
         self._size = 0
         self._is_shut = False
-        # of each stream and thread, so that threads never end each other's lines
+        # by stream and thread, so that threads do not end each other's lines
         self._pending: dict[tuple[int, int], list[str]] = {}
 
     def add(self, stream: Any, text: str) -> None:
-        """Keep what was written to `stream`."""
+        """Add what was written to `stream`."""
         with self._lock:
             if self._is_shut or not text:
                 return
             parts = self._pending.setdefault((id(stream), threading.get_ident()), [])
             parts.append(text)
-            # print() writes each of its arguments and spaces by itself: most writes end nothing
+            # print() writes each argument and space by itself, so most writes end no line
             if "\n" in text or "\r" in text or len(text) + len(parts) > LINE_PARTS:
                 *lines, rest = "".join(parts).split("\n")
                 whole = "".join(f"{_last_state(line)}\n" for line in lines)
@@ -133,7 +130,7 @@ class _Output:
                     self._write(whole)
 
     def flush(self) -> None:
-        """Write the lines that have no end yet."""
+        """Write the unfinished lines."""
         with self._lock:
             unfinished = ["".join(parts) for parts in self._pending.values() if parts]
             self._pending.clear()
@@ -141,7 +138,7 @@ class _Output:
                 self._write("".join(f"{_last_state(line)}\n" for line in unfinished))
 
     def close(self) -> None:
-        """Write what is left and give the file back."""
+        """Write the unfinished lines and close the file."""
         with self._lock:
             self.flush()
             self._is_shut = True
@@ -150,7 +147,7 @@ class _Output:
                 self._handle = -1
 
     def renew(self) -> None:
-        """In a forked child: another thread of the parent may have held the lock; unfinished lines are the parent's."""
+        """Make a forked child independent: a thread of the parent may hold the lock, and unfinished lines are the parent's."""
         self._lock = threading.RLock()
         self._pending.clear()
 
@@ -168,12 +165,12 @@ class _Output:
             atomic.write_all(self._handle, data)
             self._size += len(data)
         except OSError as error:
-            self._is_shut = True  # first: the warning itself may be printed
-            log.warning("what the run prints is not copied any more: %s", error)
+            self._is_shut = True  # first, because the warning may be printed too
+            log.warning("output is no longer copied to the run: %s", error)
 
 
 def _last_state(line: str) -> str:
-    """What a terminal shows in the end of a line in which the cursor went back to its beginning."""
+    """Return what a terminal shows of a line after its last carriage return."""
     return line.rstrip("\r").rpartition("\r")[2] if "\r" in line else line
 
 
@@ -191,7 +188,7 @@ def _flush() -> None:
 
 def _renew() -> None:
     global _lock
-    # the old one may be held by a thread that does not exist in the child
+    # a thread that does not exist in the child may hold the old one
     _lock = threading.RLock()
     for output in _outputs:
         output.renew()

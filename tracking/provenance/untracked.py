@@ -1,6 +1,6 @@
 """Source files that git does not track, as the additions of a patch.
 
-What git ignores does not count, nor do files that are no source by their name: they are data, or were made by runs.
+Files that git ignores are left out, and files whose names are not those of source: they are data, or runs made them.
 """
 
 import json
@@ -14,7 +14,7 @@ from tracking.values.secrets import is_secret, masked
 
 FILE_BYTES = 256 << 10
 ALL_BYTES = 1 << 20
-VISITED = 2000  # entries of folders looked at; beyond, it is a folder of data
+VISITED = 2000  # entries of folders; a folder with more holds data
 
 SUFFIXES = frozenset(
     {".bat", ".c", ".cc", ".cfg", ".cmake", ".cpp", ".css", ".cu", ".cuh", ".cxx", ".f90", ".go", ".h", ".hpp", ".html", ".ini",
@@ -33,7 +33,7 @@ SKIPPED = frozenset(
 
 @dataclass
 class Untracked:
-    """Names of files that are in the patch, and of source files that are not, with the reason."""
+    """The files in the patch, and the source files that are not in it, with the reason."""
 
     stored: list[str] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
@@ -41,12 +41,12 @@ class Untracked:
 
 
 def read_untracked(root: Path, names: Iterable[str]) -> Untracked:
-    """Read the source files among `names`, which are relative to `root`; one that ends with '/' is a whole folder."""
+    """Read the source files among `names`, which are relative to `root`; a name that ends with '/' is a folder."""
     found = Untracked()
     parts: list[bytes] = []
     size = 0
     left = [VISITED]
-    for name in _files(root, names, left, found):
+    for name in _all_sources(root, names, left, found):
         content, mode, reason = _content(root, root / name)
         if not reason and size + len(content) > ALL_BYTES:
             reason = f"new files have more than {ALL_BYTES:,} bytes together"
@@ -61,7 +61,7 @@ def read_untracked(root: Path, names: Iterable[str]) -> Untracked:
 
 
 def addition(name: str, content: bytes, mode: str = "100644") -> bytes:
-    """The patch that adds a file of text."""
+    """Return the patch that adds a text file."""
     before, after = quoted_name(f"a/{name}"), quoted_name(f"b/{name}")
     head = b"diff --git %b %b\nnew file mode %b\n" % (before, after, mode.encode())
     if not content:
@@ -76,7 +76,7 @@ def addition(name: str, content: bytes, mode: str = "100644") -> bytes:
 
 
 def quoted_name(name: str) -> bytes:
-    """A file's name as a patch has it: in quotes and with escapes when it has unusual characters."""
+    """Return a file's name as patches write it: in quotes and with escapes if it has unusual characters."""
     raw = os.fsencode(name)
     if all(32 <= byte < 127 and byte not in b'"\\' for byte in raw):
         return raw
@@ -86,12 +86,12 @@ def quoted_name(name: str) -> bytes:
 
 
 def _tab(name: bytes) -> bytes:
-    # a name with a space ends at the tab, as what follows could be a date
+    # the tab ends a name with a space; a date may follow it
     return b"\t" if b" " in name and not name.startswith(b'"') else b""
 
 
 def _content(root: Path, path: Path) -> tuple[bytes, str, str]:
-    """The bytes and the mode of a file or a link, or the reason why they are not kept."""
+    """Return the bytes and the mode of a file or a link, or the reason why it is not kept."""
     try:
         if path.is_symlink():
             return _link(root, path)
@@ -107,69 +107,72 @@ def _content(root: Path, path: Path) -> tuple[bytes, str, str]:
         return b"", "", "its name looks secret"
     if b"\0" in content:
         return b"", "", "it is not text"
-    if path.suffix.lower() == ".json" and _tells_secrets(content):
+    if path.suffix.lower() == ".json" and _has_secrets(content):
         return b"", "", "it holds what looks secret"
     return content, "100755" if state.st_mode & stat.S_IXUSR else "100644", ""
 
 
 def _link(root: Path, path: Path) -> tuple[bytes, str, str]:
-    target = os.readlink(path)  # noqa: PTH115 - as text: a Path would not keep it to the letter
+    target = os.readlink(path)  # noqa: PTH115 - a Path would change the text
     is_inside = Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
     if os.path.isabs(target) or not is_inside:  # noqa: PTH117 - it is text
-        return b"", "", "it is a link that only leads somewhere here"
+        return b"", "", "it is a link that is absolute or leads out of the repository"
     return os.fsencode(target), "120000", ""
 
 
-def _tells_secrets(content: bytes) -> bool:
+def _has_secrets(content: bytes) -> bool:
     try:
         value = json.loads(content)
         return bool(masked(value) != value)
     except ValueError:
         return False
     except RecursionError:
-        return True  # nobody has looked
+        return True  # it could not be checked
 
 
-def _files(root: Path, names: Iterable[str], left: list[int], found: Untracked) -> Iterator[str]:
+def _all_sources(root: Path, names: Iterable[str], left: list[int], found: Untracked) -> Iterator[str]:
     for name in names:
-        path = root / name
-        if not name.endswith("/"):
-            if _is_code(path):
-                yield name
-        elif not _is_skipped(path):
-            if (path / ".git").exists():
-                yield name
-                continue
-            yield from _walk(root, name, left)
-            if left[0] <= 0:
-                found.left_out[name] = f"more than {VISITED:,} files are not tracked"
-                return
-
-
-def _walk(root: Path, folder: str, left: list[int]) -> Iterator[str]:
-    try:
-        with os.scandir(root / folder) as entries:
-            inside = sorted(entries, key=lambda entry: entry.name)
-    except OSError:
-        return
-    for entry in inside:
-        left[0] -= 1
+        yield from _sources(root, name, left)
         if left[0] <= 0:
+            found.left_out[name] = f"more than {VISITED:,} files are not tracked"
             return
-        name = f"{folder}{entry.name}"
-        path = Path(entry.path)
-        if not entry.is_dir(follow_symlinks=False):
-            if _is_code(path):
-                yield name
-        elif not _is_skipped(path):
-            if (path / ".git").exists():
-                yield f"{name}/"
-            else:
-                yield from _walk(root, f"{name}/", left)
 
 
-def _is_code(path: Path) -> bool:
-    """Whether a file is source by its name, or a link may be: to such a file, or to a folder."""
+def _sources(root: Path, name: str, left: list[int]) -> Iterator[str]:
+    """Yield the source files of `name`, which is a file, or a folder if it ends with '/'; a repository as its folder.
+
+    `left` counts down the entries of folders that may still be visited.
+    """
+    path = root / name
+    if not name.endswith("/"):
+        if _is_source(path):
+            yield name
+    elif _is_skipped(path):
+        return
+    elif (path / ".git").exists():
+        yield name
+    else:
+        for inner in _entries(path):
+            left[0] -= 1
+            if left[0] <= 0:
+                return
+            yield from _sources(root, f"{name}{inner}", left)
+
+
+def _entries(folder: Path) -> list[str]:
+    """Return the sorted names in a folder, those of folders with '/' at the end."""
+    try:
+        with os.scandir(folder) as entries:
+            return [
+                f"{entry.name}{'/' * entry.is_dir(follow_symlinks=False)}"
+                for entry in sorted(entries, key=lambda entry: entry.name)
+            ]
+    except OSError:
+        return []
+
+
+def _is_source(path: Path) -> bool:
+    """Return whether a file is source by its name, or is a link to a folder that may hold source."""
     if path.is_symlink() and path.is_dir():
         return not _is_skipped(path)
     is_source = path.suffix.lower() in SUFFIXES or path.name.lower() in NAMES
@@ -177,7 +180,7 @@ def _is_code(path: Path) -> bool:
 
 
 def _is_skipped(folder: Path) -> bool:
-    """Whether a folder holds an environment, a store, or what runs leave behind."""
+    """Return whether a folder holds an environment, a store, or output of runs."""
     if folder.name in SKIPPED or folder.name.startswith("."):
         return True
     return any((folder / sign).exists() for sign in ("pyvenv.cfg", "metadata.json", ".podium"))

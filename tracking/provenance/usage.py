@@ -1,6 +1,6 @@
-"""Samples of what a run uses, taken by a thread: processor, memory, GPU. Off unless asked for.
+"""Samples of the processor, memory and GPU use of a run, taken by a thread if `sample_usage_s` is given.
 
-GPUs are sampled where the package nvidia-ml-py is installed; it is no dependency.
+GPUs are sampled where the package nvidia-ml-py is installed, which is not a dependency.
 """
 
 import importlib
@@ -18,11 +18,11 @@ from tracking.values import timestamps
 
 log = logging.getLogger("tracking")
 
-JOIN_S = 2.0  # a sampler that hangs in a driver must not keep the run from ending
+JOIN_S = 2.0  # a thread that hangs in a driver must not keep the run from ending
 
 
 def checked_interval(value: Any) -> float | None:
-    """The seconds between two samples, or None for no samples; InvalidValueError for anything else."""
+    """Return the seconds between two samples, None for no samples; raise InvalidValueError for anything else."""
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
@@ -33,10 +33,10 @@ def checked_interval(value: Any) -> float | None:
 
 
 def sample_usage(path: Path, interval_s: float) -> Callable[[], None]:
-    """Append a line to `path` each `interval_s` seconds, and one at the end: when the returned function is called.
+    """Append a line to `path` every `interval_s` seconds, and a last one when the returned function is called.
 
-    Never raises and never changes the program's end: the thread is a daemon, and an error ends the sampling with a
-    line in the log. A forked child does not sample.
+    Never raises and never delays the end of the program: the thread is a daemon, and an error ends the sampling with
+    a line in the log. A forked child does not sample.
     """
     stop = threading.Event()
     thread = threading.Thread(target=_sample, args=(path, interval_s, stop), name="podium-usage", daemon=True)
@@ -57,12 +57,12 @@ def _sample(path: Path, interval_s: float, stop: threading.Event) -> None:
         while not is_over:
             is_over = stop.wait(interval_s)
             append.append_line(path, meter.read())
-    except Exception as error:  # noqa: BLE001 - drivers and /proc fail in many ways; none is the run's
-        log.warning("the use of the machine is not sampled any more: %s", error)
+    except Exception as error:  # noqa: BLE001 - drivers and /proc fail in many ways, and must not stop the run
+        log.warning("usage is no longer sampled: %s", error)
 
 
 class _Meter:
-    """Remembers the processes of the run, since use of a processor is a difference between two looks."""
+    """The processes of the run; kept between samples, because psutil measures processor use since the last call."""
 
     def __init__(self) -> None:
         import psutil
@@ -74,7 +74,7 @@ class _Meter:
         psutil.cpu_percent()
 
     def read(self) -> dict[str, Any]:
-        """One sample; percents of a processor are of one core, and of the time since the sample before."""
+        """Return one sample; 100 percent is one core, measured since the sample before."""
         self._follow_children()
         percents, sizes = [], []
         for process in list(self._known.values()):
@@ -82,7 +82,7 @@ class _Meter:
                 with process.oneshot():
                     percents.append(process.cpu_percent())
                     sizes.append(process.memory_info().rss)
-            except self._psutil.Error:  # it has ended
+            except self._psutil.Error:  # the process has ended
                 self._known.pop(process.pid, None)
         memory = self._psutil.virtual_memory()
         return {
@@ -103,7 +103,7 @@ class _Meter:
 
 
 class _Gpus:
-    """The GPUs of this machine through NVML; none where it is not installed or does not answer."""
+    """The GPUs that NVML lists; none if it is not installed or fails."""
 
     def __init__(self) -> None:
         self._handles: list[Any] = []
@@ -113,11 +113,11 @@ class _Gpus:
             self._handles = [
                 nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())
             ]
-        except Exception as error:  # noqa: BLE001 - absent, or a driver that does not fit: then there is nothing to sample
+        except Exception as error:  # noqa: BLE001 - missing, or another version than the driver
             log.debug("GPUs are not sampled: %s", error)
 
     def read(self) -> list[dict[str, int]]:
-        """Per GPU how busy it is and how much of its memory is used, by whomever."""
+        """Return the load and the used memory of each GPU, by all processes."""
         return [
             {
                 "index": index,

@@ -1,4 +1,4 @@
-"""What a run keeps of its code: the commit and one patch give it back; where they do not, the run says so."""
+"""A commit and one patch restore the code of a run; where they do not, git.json says why."""
 
 import os
 import subprocess
@@ -135,7 +135,7 @@ def test_any_text_comes_back_from_an_addition(
     assert (folder / "a.py").read_bytes() == content
 
 
-def test_what_is_too_big_or_looks_secret_is_left_out_and_named(repo: Path) -> None:
+def test_files_that_are_too_big_or_look_secret_are_left_out_and_named(repo: Path) -> None:
     (repo / "big.py").write_bytes(b"#" * (256 * 1024 + 1))
     (repo / "secrets.yaml").write_text("a: hunter2\n")
     (repo / "not_text.py").write_bytes(b"\0")
@@ -164,7 +164,7 @@ def test_a_patch_beyond_the_limit_is_not_kept_and_the_run_says_so(repo: Path, gi
     code = read_code(repo, repo)
     assert (code.commit, code.patch) == (git("rev-parse", "HEAD"), None)
     (why,) = code.why_not
-    assert why == "the changes of tracked files are not kept: git had more than 1,048,576 bytes to say"
+    assert why == "the changes of tracked files are not kept: git wrote more than 1,048,576 bytes"
 
 
 def test_folders_that_are_no_source_are_not_walked(repo: Path, git: Git_) -> None:
@@ -196,11 +196,11 @@ def test_a_repository_within_and_a_link_out_of_it_are_named(repo: Path, git: Git
     code = read_code(repo, repo)
     assert code.untracked == []
     assert code.left_out == {
-        "link.py": "it is a link that only leads somewhere here",
+        "link.py": "it is a link that is absolute or leads out of the repository",
         "new/inner/": "it is a repository of its own",
         "other/": "it is a repository of its own",
-        "package": "it is a link that only leads somewhere here",
-        "train_too.py": "it is a link that only leads somewhere here",
+        "package": "it is a link that is absolute or leads out of the repository",
+        "train_too.py": "it is a link that is absolute or leads out of the repository",
     }
     assert not code.content()["reproducible"]
 
@@ -228,7 +228,7 @@ def test_a_new_json_file_that_holds_a_secret_is_not_copied(repo: Path, text: str
     assert (code.patch, code.left_out) == (None, {"account.json": "it holds what looks secret"})
 
 
-def test_a_folder_of_very_many_files_is_left_off(repo: Path) -> None:
+def test_a_folder_of_very_many_files_is_left_out(repo: Path) -> None:
     (repo / "data").mkdir()
     for number in range(2100):
         (repo / "data" / f"{number}.txt").touch()
@@ -303,7 +303,7 @@ def test_outside_a_repository_no_program_is_started(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.parametrize("has_main_file", [True, False], ids=["script", "job"])
-def test_the_script_says_where_the_code_is_when_the_working_folder_does_not(
+def test_the_repository_of_the_script_counts_outside_of_any_other(
     repo: Path, git: Git_, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_main_file: bool
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -313,11 +313,11 @@ def test_the_script_says_where_the_code_is_when_the_working_folder_does_not(
     assert current_code().commit == git("rev-parse", "HEAD")
 
 
-def test_a_deleted_working_folder_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deleted_working_folder_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
-    assert current_code().why_not == ["the working folder is not there any more"]
+    assert current_code().why_not == ["the working folder no longer exists"]
 
 
 def test_git_is_asked_once_per_process(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -341,7 +341,7 @@ def fake_git(folder: Path, body: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
 
 
-def test_a_git_that_hangs_is_ended_with_all_it_started(
+def test_a_git_that_hangs_is_killed_with_all_its_children(
     repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alive = tmp_path / "alive"
@@ -360,11 +360,11 @@ def test_a_git_that_refuses_is_quoted(repo: Path, tmp_path: Path, monkeypatch: p
     assert read_code(repo, repo).why_not == ["git refused: fatal: detected dubious ownership"]
 
 
-def test_a_git_that_never_stops_talking_is_ended(
+def test_a_git_that_writes_without_end_is_killed(
     repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake_git(tmp_path / "bin", "yes", monkeypatch)
-    with pytest.raises(GitError, match="git had more than 100,000 bytes to say"):
+    with pytest.raises(GitError, match="git wrote more than 100,000 bytes"):
         Git(repo, timeout_s=200).ask("status", limit_bytes=100_000)
 
 

@@ -68,7 +68,7 @@ def test_a_quiet_run_has_no_file_and_one_may_opt_out(tracker: ExperimentTracker)
     assert not (private.run_dir / "stdout.log").exists()
 
 
-def test_handlers_of_logging_that_hold_the_stream_are_heard(tracker: ExperimentTracker) -> None:
+def test_logging_handlers_that_hold_the_stream_are_copied(tracker: ExperimentTracker) -> None:
     logger = logging.Logger("old")
     logger.addHandler(logging.StreamHandler(sys.stderr))
     with tracker.start_run("x") as run:
@@ -76,7 +76,7 @@ def test_handlers_of_logging_that_hold_the_stream_are_heard(tracker: ExperimentT
     assert copied(run) == "from a handler\n"
 
 
-def test_a_line_drawn_again_and_again_is_kept_in_its_last_state(tracker: ExperimentTracker) -> None:
+def test_a_redrawn_line_is_kept_in_its_last_state(tracker: ExperimentTracker) -> None:
     with tracker.start_run("x") as run:
         for percent in range(0, 101, 10):
             err(f"\r{percent}%")
@@ -88,7 +88,7 @@ def test_a_line_drawn_again_and_again_is_kept_in_its_last_state(tracker: Experim
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.text("ab\n\u20ac", max_size=5), max_size=20))
-def test_however_text_is_cut_into_writes_all_of_it_is_copied(
+def test_all_text_is_copied_however_it_is_split_into_writes(
     tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str], writes: list[str]
 ) -> None:
     path = tmp_path_factory.mktemp("run") / "stdout.log"
@@ -108,7 +108,7 @@ def test_a_very_long_line_does_not_wait_for_its_end(tmp_path: Path) -> None:
     stop()
 
 
-def test_nested_runs_both_hear(tracker: ExperimentTracker) -> None:
+def test_both_of_two_nested_runs_copy_the_output(tracker: ExperimentTracker) -> None:
     with tracker.start_run("x") as outer:
         out("outer\n")
         with tracker.start_run("x") as inner:
@@ -118,7 +118,7 @@ def test_nested_runs_both_hear(tracker: ExperimentTracker) -> None:
     assert copied(inner) == "inner\n"
 
 
-def test_runs_of_threads_hear_their_own_thread_and_those_without_a_run(tracker: ExperimentTracker) -> None:
+def test_runs_of_threads_copy_their_own_thread_and_those_without_a_run(tracker: ExperimentTracker) -> None:
     barrier = threading.Barrier(3, timeout=60)
     runs: dict[str, Run] = {}
 
@@ -165,7 +165,7 @@ def test_threads_do_not_end_each_others_lines(tracker: ExperimentTracker) -> Non
     assert copied(run) == "thread\nmain goes on\n"
 
 
-def test_a_stream_put_in_its_place_is_not_copied_and_the_old_one_is(tracker: ExperimentTracker) -> None:
+def test_a_replaced_stream_is_still_copied_and_its_replacement_is_not(tracker: ExperimentTracker) -> None:
     elsewhere = io.StringIO()
     with tracker.start_run("x") as run:
         with contextlib.redirect_stdout(elsewhere):
@@ -175,7 +175,7 @@ def test_a_stream_put_in_its_place_is_not_copied_and_the_old_one_is(tracker: Exp
     assert elsewhere.getvalue() == "hidden\n"
 
 
-def test_a_stream_that_was_closed_meanwhile_fails_as_ever(
+def test_writing_to_a_closed_stream_still_fails(
     tracker: ExperimentTracker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stream = io.TextIOWrapper(io.BytesIO())
@@ -191,7 +191,7 @@ def test_a_stream_that_was_closed_meanwhile_fails_as_ever(
 
 
 @pytest.mark.parametrize("stream", [None, object()], ids=["none", "foreign"])
-def test_a_stream_that_cannot_be_followed_is_left_alone(
+def test_a_stream_that_takes_no_attributes_is_left_alone(
     tracker: ExperimentTracker, monkeypatch: pytest.MonkeyPatch, stream: Any
 ) -> None:
     with monkeypatch.context() as patch:
@@ -201,7 +201,7 @@ def test_a_stream_that_cannot_be_followed_is_left_alone(
     assert copied(run) == "heard\n"
 
 
-def test_one_who_wraps_the_stream_later_keeps_the_wrapping(
+def test_a_later_wrapper_of_the_stream_is_kept(
     tracker: ExperimentTracker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stream = io.TextIOWrapper(io.BytesIO(), write_through=True)
@@ -240,7 +240,7 @@ def test_the_copy_ends_at_its_limit_and_says_so(
     assert capsys.readouterr().out == "12345678\n90\nmore\n"
 
 
-def test_an_error_in_writing_the_copy_is_told_once_and_printing_goes_on(
+def test_an_error_in_writing_the_copy_is_logged_once_and_printing_continues(
     tracker: ExperimentTracker,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -257,7 +257,7 @@ def test_an_error_in_writing_the_copy_is_told_once_and_printing_goes_on(
     assert capsys.readouterr().out == "one\ntwo\n"
     told = [record.getMessage() for record in caplog.records]
     assert told == [
-        "what the run prints is not copied any more: [Errno 28] No space left on device",
+        "output is no longer copied to the run: [Errno 28] No space left on device",
     ]
 
 
@@ -294,7 +294,7 @@ def program(base: Path) -> Program:
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
-def test_a_terminal_stays_one(program: Program, base: Path) -> None:
+def test_a_terminal_stays_a_terminal(program: Program, base: Path) -> None:
     leader, follower = pty.openpty()
     body = "with tracker.start_run('x'): print(sys.stdout.isatty(), sys.stdout.encoding, sys.stdout.fileno())"
     done = subprocess.run(program(body), stdout=follower, env=ENVIRONMENT, check=True)
@@ -323,7 +323,9 @@ def test_a_run_that_is_never_finished_keeps_its_last_line(program: Program, base
     assert (base / "runs/run_001/stdout.log").read_text() == "no end\n"
 
 
-def test_a_forked_child_goes_on_writing_until_it_has_a_run_of_its_own(program: Program, base: Path) -> None:
+def test_a_forked_child_writes_to_its_parents_file_until_it_has_a_run_of_its_own(
+    program: Program, base: Path
+) -> None:
     body = """
 with tracker.start_run('x'):
     print('pending of the parent', end='')

@@ -57,7 +57,7 @@ def test_the_first_of_two_installed_versions_counts(tmp_path: Path, monkeypatch:
     assert packages() == {"my-pkg": "2.0.post1", "old": "0.1"}
 
 
-def test_only_variables_that_matter_are_written_down_and_none_that_is_secret() -> None:
+def test_only_variables_that_matter_are_recorded_and_secrets_are_masked() -> None:
     environ = {
         "CUDA_VISIBLE_DEVICES": "0",
         "OMP_NUM_THREADS": "4",
@@ -97,7 +97,7 @@ def test_processor_gpus_and_driver_are_read_from_the_kernel(tmp_path: Path) -> N
     assert found["gpus"] == [{"name": "NVIDIA H200", "uuid": "GPU-12"}, {"name": "", "uuid": ""}]
 
 
-def test_a_machine_that_tells_nothing_is_no_trouble(tmp_path: Path) -> None:
+def test_a_machine_without_proc_gives_empty_facts(tmp_path: Path) -> None:
     found = machine(tmp_path)
     assert (found["cpu"], found["gpu_driver"], found["gpus"]) == (None, None, [])
 
@@ -125,7 +125,7 @@ class FakeCuda(types.SimpleNamespace):
         (True, True, None),
     ],
 )
-def test_torch_is_asked_only_when_the_program_has_woken_the_gpus(
+def test_torch_is_asked_only_if_the_program_initialised_cuda(
     monkeypatch: pytest.MonkeyPatch, awake: bool, broken: bool, expected: Any
 ) -> None:
     fake = types.SimpleNamespace(
@@ -218,7 +218,7 @@ def test_a_run_made_by_id_captures_nothing(tracker: ExperimentTracker, base: Pat
     assert not names & {"env.json", "git.json", "git.patch", "stdout.log", "usage.jsonl"}
 
 
-def test_a_deleted_working_folder_is_no_trouble(
+def test_a_run_starts_in_a_deleted_working_folder(
     tracker: ExperimentTracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "gone").mkdir()
@@ -230,7 +230,7 @@ def test_a_deleted_working_folder_is_no_trouble(
     assert not read(run, "git.json")["reproducible"]
 
 
-def test_the_environment_of_a_process_is_told_by_that_process(tmp_path: Path) -> None:
+def test_the_environment_of_a_process_is_that_of_the_process(tmp_path: Path) -> None:
     code = "import json; from tracking.provenance.environment import environment; print(json.dumps(environment()))"
     done = subprocess.run(
         [sys.executable, "-c", code, "--password=hunter2"],

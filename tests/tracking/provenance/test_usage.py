@@ -41,7 +41,7 @@ def test_a_run_is_sampled_at_its_end_however_short(tracker: ExperimentTracker) -
     assert sample["processes"] >= 1
 
 
-def test_samples_are_taken_while_the_run_goes_on(
+def test_samples_are_taken_while_the_run_is_open(
     tracker: ExperimentTracker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken = threading.Semaphore(0)
@@ -59,13 +59,13 @@ def test_samples_are_taken_while_the_run_goes_on(
     assert samplers() == []
 
 
-def test_nobody_samples_unless_asked(tracker: ExperimentTracker) -> None:
+def test_nothing_is_sampled_by_default(tracker: ExperimentTracker) -> None:
     with tracker.start_run("x") as run:
         assert samplers() == []
     assert not (run.run_dir / "usage.jsonl").exists()
 
 
-def test_a_sampler_that_fails_is_logged_and_the_run_goes_on(
+def test_a_sampler_that_fails_is_logged_and_the_run_continues(
     tracker: ExperimentTracker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(self: Any) -> None:
@@ -75,7 +75,7 @@ def test_a_sampler_that_fails_is_logged_and_the_run_goes_on(
     with caplog.at_level(logging.WARNING), tracker.start_run("x", sample_usage_s=0.01) as run:
         run.log({"a": 1})
     assert tracker.record(run.run_id).status == "completed"
-    assert "the use of the machine is not sampled any more: no /proc today" in caplog.text
+    assert "usage is no longer sampled: no /proc today" in caplog.text
 
 
 class FakeNvml(types.ModuleType):
