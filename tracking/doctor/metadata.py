@@ -8,8 +8,7 @@ from typing import Any
 from tracking.doctor.findings import Examination, Fault
 from tracking.errors import CorruptFileError
 from tracking.files import atomic
-from tracking.store.published import public_entry, read_metadata
-from tracking.store.published_text import piece_of
+from tracking.store.published import encode_list, public_entry, read_metadata
 from tracking.store.store import Store
 from tracking.values import jsontext
 from tracking.values.units import counted
@@ -67,14 +66,17 @@ def _expected(seen: Examination) -> tuple[dict[str, Entry], set[str]]:
     """Return the entry that each readable run should have, and the ids of the unreadable runs."""
     store = seen.store
     prefix = jsontext.readable(f"{store.paths.base.resolve().name}/runs/")
-    expected, unreadable = {}, set()
+    expected: dict[str, Entry] = {}
+    unreadable: set[str] = set()
     for run_id in store.scan.folder_names():
         try:
             entry = store.scan.entry(run_id)
+            listed: list[Entry] = []
             # a run that other code wrote is published as its entry is, even if that names another folder
             if entry and store.paths.run(run_id).run.exists():
-                piece = piece_of(public_entry(entry, prefix + run_id))
-                expected[run_id] = jsontext.decode(b"{" + piece + b"}")
+                listed = jsontext.decode(encode_list({run_id: public_entry(entry, prefix + run_id)}))
+            if listed:
+                expected[run_id] = listed[0]
             elif entry:
                 unreadable.add(run_id)
         except CorruptFileError:

@@ -1,10 +1,10 @@
-"""metadata.json: the published index of all runs, in the plain format others read. Written here, never trusted.
+"""metadata.json: the list of all runs in a plain format for other programs. Written here, never trusted.
 
-A publication puts the runs that this process changed into the list as it stands, under a lock, so none of another
-process is lost; what this process wrote last it need not read again. Once per process, and when asked for, all runs
-are gone through, of which only those are read that changed: the list's modification time is the moment the last such
-scan *began*, so whatever was written during or after it, also by a process that died before it could publish, is
-newer and is read next time.
+A publication puts the runs that this process changed into the list, under a lock, so it keeps what other processes
+wrote. A process does not read back the list that it wrote last. Once per process, and with `force`, a publication
+scans all runs and reads those that changed since the last scan. The list's modification time is the moment that scan
+*began*, so anything written during or after it is newer and is read by the next one, even if its process was killed
+before it could publish.
 """
 
 import atexit
@@ -18,11 +18,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tracking.errors import CorruptFileError, StoreUnwritableError, TrackingError
+import orjson
+
+from tracking.errors import CorruptFileError, StoreUnwritableError, TrackingError, quoted
 from tracking.files import atomic, locks
 from tracking.paths import StorePaths
 from tracking.records import check_format
-from tracking.store.published_text import Pieces, cut, entries_in, joined, piece_of, splice
 from tracking.values import jsontext
 from tracking.values.names import natural_key
 
@@ -46,10 +47,11 @@ FIELDS = (
 )
 
 Entry = dict[str, Any]
+Entries = dict[str, Entry]  # by run id, in their order
 
 
 def public_entry(entry: Mapping[str, Any], run_dir: str) -> Entry:
-    """The fields of a run that metadata.json and the run dicts show, in their order."""
+    """Return the fields of a run that metadata.json and the run dicts show, in their order."""
     public = {key: entry.get(key) for key in FIELDS}
     public["tags"] = dict(entry.get("tags") or {})
     public["description"] = entry.get("description") or ""
@@ -57,57 +59,67 @@ def public_entry(entry: Mapping[str, Any], run_dir: str) -> Entry:
     return public
 
 
-def read_metadata(path: Path) -> dict[str, Entry]:
-    """The entries of a metadata.json by run id; empty without one, CorruptFileError for a damaged one."""
+def read_metadata(path: Path) -> Entries:
+    """Return the entries of a metadata.json by run id, none without the file; raise CorruptFileError for a damaged one."""
     try:
-        entries = entries_in(atomic.read_json(path))
+        entries = atomic.read_json(path)
     except FileNotFoundError:
         return {}
-    except CorruptFileError:
-        raise
-    except ValueError:
-        raise CorruptFileError(f"{path} must hold a list of runs; repair or remove the file") from None
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise CorruptFileError(f"{path} must hold a list of runs; repair or remove the file")
     return {str(entry["run_id"]): entry for entry in entries if "run_id" in entry}
 
 
+def encode_list(entries: Entries) -> bytes:
+    """Return the text of metadata.json; log and remove the entries that JSON cannot hold."""
+    option = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+    try:
+        return orjson.dumps([*entries.values()], option=option)
+    except orjson.JSONEncodeError:
+        for run_id, entry in list(entries.items()):
+            try:
+                orjson.dumps([entry])
+            except orjson.JSONEncodeError as error:
+                log.warning("run %s cannot be listed: %s; repair its run.json", quoted(run_id), error)
+                del entries[run_id]
+    return orjson.dumps([*entries.values()], option=option)
+
+
 class Publisher:
-    """Publishes the metadata.json of one store, complete up to COMPLETE_UP_TO runs and rate-limited above."""
+    """Writes the metadata.json of one store: always up to COMPLETE_UP_TO runs, at a limited rate above."""
 
     def __init__(self, paths: StorePaths) -> None:
         self._paths = paths
         self._lock = threading.Lock()
         self._staged: set[str] = set()
         self._has_scanned = False
-        self._pieces: Pieces = {}
+        self._entries: Entries = {}
         self._count = -1
         self._written: tuple[int, ...] = ()
         self._took_s = 0.0
         self._is_behind = False
 
     def stage(self, run_id: str) -> None:
-        """Have the next publication say what is then in a run's run.json, and nothing of a run that is gone."""
+        """Make the next publication read a run's run.json again, or drop the run if its folder is gone."""
         with self._lock:
             self._staged.add(run_id)
 
     def publish(self, *, force: bool = False) -> None:
-        """Put what was staged into metadata.json, unless the store is large and that was done a moment ago.
+        """Put the staged runs into metadata.json, unless the store is large and the last publication is recent.
 
-        `force` publishes now, and goes through all runs for what others left out. Without it, a list that cannot be
-        written, or that another process holds for WAIT_S, is named in the log and written with the next publication
-        or at the end of the process: it is a view.
+        With `force` publish now and scan all runs. Without it, a list that cannot be written, or that another process
+        locks for WAIT_S, is logged and written with the next publication or at the end of the process.
         """
         if not force and self._should_wait():
             self._catch_up_at_exit()
             return
         started = time.monotonic()
         try:
-            self._keep_original()
-            with locks.lock(self._paths.metadata_lock, math.inf if force else WAIT_S):
-                self._publish(scans=force or not self._has_scanned)
+            self._publish(math.inf if force else WAIT_S, scans=force or not self._has_scanned)
         except StoreUnwritableError as error:
             if force:
                 raise
-            # what was to be published has happened and stands in its own files; it stays staged
+            # the list is a view: the runs' own files are written, and the runs stay staged
             log.warning("metadata.json is not up to date: %s", error)
             self._catch_up_at_exit()
         else:
@@ -120,17 +132,15 @@ class Publisher:
             atexit.register(self._catch_up)
 
     def _catch_up(self) -> None:
-        # at the end of a process there is nobody left to tell; a forced publication includes what this one missed
+        # errors at the end of a process are not reported: the next scan finds what this publication missed
         with contextlib.suppress(OSError, TrackingError):
             if self._staged:
-                self._keep_original()
-                with locks.lock(self._paths.metadata_lock, WAIT_S):
-                    self._publish(scans=False)
+                self._publish(WAIT_S, scans=False)
 
     def _keep_original(self) -> None:
-        """Keep a copy of the list of other code: what it says of a run without a folder, or in words of its own, goes.
+        """Copy a list that other code wrote: publishing drops its runs without a folder and its unknown fields.
 
-        Before the lock is there, so that whoever finds it finds the copy too.
+        The copy is made before the lock file, so the lock file implies the copy.
         """
         if not self._paths.metadata_lock.exists():
             original = self._paths.original_metadata
@@ -153,68 +163,71 @@ class Publisher:
         # the inode is as old as the last publication
         return self._count > COMPLETE_UP_TO and time.time() - state.st_ctime < wait_s
 
-    def _publish(self, *, scans: bool) -> None:
-        path = self._paths.metadata
-        with self._lock:
-            staged, self._staged = self._staged, set()
-        try:
-            with atomic.beside(path) as (new, handle):
-                began = os.fstat(handle).st_mtime_ns
-                pieces = self._scanned() if scans else None
-                if pieces is None:
-                    pieces, began = self._spliced(staged, began)
-                text = joined(pieces.values())
-                atomic.write_all(handle, text)
-                os.utime(handle, ns=(began, began))
-                new.replace(path)
-        except BaseException:
+    def _publish(self, wait_s: float, *, scans: bool) -> None:
+        self._keep_original()
+        with locks.lock(self._paths.metadata_lock, wait_s):
             with self._lock:
-                self._staged |= staged
-            raise
-        self._has_scanned = True
-        self._count = len(pieces)
-        # what is large is not published often, and would take its memory all the time
-        self._pieces = pieces if len(pieces) <= COMPLETE_UP_TO else {}
-        self._written = _identity(path)
+                staged, self._staged = self._staged, set()
+            try:
+                entries = self._write(staged, scans=scans)
+            except BaseException:
+                with self._lock:
+                    self._staged |= staged
+                raise
+            self._has_scanned = True
+            self._count = len(entries)
+            # a large list is published rarely, and would hold its memory all the time
+            self._entries = entries if len(entries) <= COMPLETE_UP_TO else {}
+            self._written = _identity(self._paths.metadata)
 
-    def _spliced(self, staged: set[str], now: int) -> tuple[Pieces, int]:
+    def _write(self, staged: set[str], *, scans: bool) -> Entries:
+        path = self._paths.metadata
+        with atomic.beside(path) as (new, handle):
+            began = os.fstat(handle).st_mtime_ns
+            entries, scanned = (self._scanned(), began) if scans else self._updated(staged, began)
+            atomic.write_all(handle, encode_list(entries))
+            os.utime(handle, ns=(scanned, scanned))
+            new.replace(path)
+        return entries
+
+    def _updated(self, staged: set[str], began: int) -> tuple[Entries, int]:
+        """Return the list with the staged runs as they are now, and the moment of its last scan."""
         path = self._paths.metadata
         try:
-            is_own = self._pieces and _identity(path) == self._written
-            pieces = self._pieces if is_own else cut(path.read_bytes(), self._pieces)
             scanned = path.stat().st_mtime_ns
-        except (FileNotFoundError, ValueError):
-            return self._scanned(), now
+            is_own = self._entries and _identity(path) == self._written
+            known = self._entries if is_own else read_metadata(path)
+        except (FileNotFoundError, CorruptFileError):
+            return self._scanned(), began
         prefix = self._prefix()
-        changes: dict[str, bytes | None] = {}
-        for run_id in sorted(staged, key=natural_key):
-            # under the lock, so that of two processes which changed one run the later one's words stay
+        entries: dict[str, Entry | None] = {**known}
+        for run_id in staged:
+            # read under the lock: of two processes that changed one run, the later publication has both changes
             with contextlib.suppress(CorruptFileError):
-                entry = _read(self._paths.run(run_id).run, run_id, prefix + run_id)
-                changes[run_id] = piece_of(entry) if entry else None
-        return splice(dict(pieces), changes), scanned
+                entries[run_id] = _read(self._paths.run(run_id).run, run_id, prefix + run_id)
+        run_ids = entries if len(entries) == len(known) else sorted(entries, key=natural_key)
+        return {run_id: entry for run_id in run_ids if (entry := entries[run_id])}, scanned
 
-    def _scanned(self) -> Pieces:
+    def _scanned(self) -> Entries:
+        """Return the list of all runs; read those that changed since the last scan."""
+        path = self._paths.metadata
+        known, scanned = {}, 0
         try:
-            known = read_metadata(self._paths.metadata)
-            scanned = self._paths.metadata.stat().st_mtime_ns
+            known = read_metadata(path)
+            scanned = path.stat().st_mtime_ns
         except FileNotFoundError:
-            known, scanned = {}, 0
+            pass
         except CorruptFileError as error:
-            aside = self._paths.metadata.with_suffix(".json.damaged")
+            aside = path.with_suffix(".json.damaged")
             log.warning("%s; it is kept as %s", error, aside.name)
-            self._paths.metadata.replace(aside)
-            known, scanned = {}, 0
+            path.replace(aside)
         prefix = self._prefix()
-        found = {}
         with os.scandir(self._paths.runs) as folders:
-            for folder in folders:
-                entry = _entry(folder, known.get(folder.name), scanned, prefix + folder.name)
-                if entry:
-                    try:
-                        found[folder.name] = piece_of(entry)
-                    except CorruptFileError as error:
-                        log.warning("%s", error)
+            found = {
+                folder.name: entry
+                for folder in folders
+                if (entry := _entry(folder, known.get(folder.name), scanned, prefix + folder.name))
+            }
         return {run_id: found[run_id] for run_id in sorted(found, key=natural_key)}
 
     def _prefix(self) -> str:
@@ -231,7 +244,7 @@ def _entry(folder: os.DirEntry[str], known: Entry | None, scanned: int, run_dir:
     try:
         if known and _changed(folder, path) < scanned - MARGIN_NS:
             return {**known, "run_dir": run_dir}
-        # a store written by other code: the entry is all there is, and goes when the folder is gone
+        # of a run of other code the entry is all there is; it is dropped with the folder
         return _read(Path(path), folder.name, run_dir) or _foreign(known, run_dir)
     except FileNotFoundError:
         return _foreign(known, run_dir)
@@ -261,6 +274,6 @@ def _read(path: Path, run_id: str, run_dir: str) -> Entry | None:
 
 
 def _changed(folder: os.DirEntry[str], path: str) -> int:
-    # A rename keeps the file's own time of writing, which may lie before a scan that still saw the old file; the
-    # folder's time is that of the rename. An edit in place changes only the file's.
+    # A rename keeps the file's time of writing, which may be older than a scan that still saw the old file; the
+    # folder has the time of the rename. An edit in place changes only the file's time.
     return max(folder.stat().st_mtime_ns, os.stat(path).st_mtime_ns)  # noqa: PTH116 - a thousand times in a row

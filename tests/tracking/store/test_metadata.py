@@ -1,4 +1,4 @@
-"""metadata.json: spliced by whoever changed a run, the same text as if it had been written anew."""
+"""metadata.json: the published list of all runs, kept up to date by every process that changes one."""
 
 import json
 import subprocess
@@ -12,13 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracking import ExperimentTracker, StoreUnwritableError
+from tracking import CorruptFileError, ExperimentTracker, StoreUnwritableError
 from tracking.doctor import examine
 from tracking.files import locks
 from tracking.store import published
-from tracking.store.published_text import cut, joined, piece_of, splice
+from tracking.store.published import encode_list, read_metadata
 from tracking.store.store import Store
-from tracking.values.names import natural_key
 
 TEXTS = st.one_of(st.text(), st.sampled_from(["\n  },\n  {", '"run_id": "run_9"', "},{", "]\n", "é", ""]))
 VALUES = st.recursive(
@@ -41,34 +40,42 @@ def entries_in(base: Path) -> list[dict[str, Any]]:
     return json.loads((base / "metadata.json").read_text())
 
 
-@given(before=ENTRIES, changes=ENTRIES, gone=st.sets(st.integers(1, 30).map("run_{:03d}".format)))
-def test_a_spliced_text_is_the_text_written_anew(
-    before: dict[str, Any], changes: dict[str, Any], gone: set[str]
-) -> None:
-    ordered = {run_id: before[run_id] for run_id in sorted(before, key=natural_key)}
-    pieces = {run_id: piece_of(entry_of(run_id, fields)) for run_id, fields in ordered.items()}
-    text = joined(pieces.values())
-    assert json.loads(text) == [entry_of(run_id, fields) for run_id, fields in ordered.items()]
-    assert cut(text, {}) == cut(text, pieces) == pieces
-
-    changed = {run_id: piece_of(entry_of(run_id, fields)) for run_id, fields in changes.items()}
-    spliced = splice(dict(pieces), {**changed, **dict.fromkeys(gone, None)})
-    after = {run_id: fields for run_id, fields in {**before, **changes}.items() if run_id not in gone}
-    expected = [entry_of(run_id, after[run_id]) for run_id in sorted(after, key=natural_key)]
-    assert json.loads(joined(spliced.values())) == expected
+@given(entries=ENTRIES)
+def test_the_list_is_written_as_one_indented_array(entries: dict[str, Any]) -> None:
+    listed = {run_id: entry_of(run_id, fields) for run_id, fields in entries.items()}
+    text = encode_list(dict(listed))
+    assert json.loads(text) == list(listed.values())
+    assert text.startswith(b'[\n  {\n    "run_id": "' if listed else b"[]")
+    assert text.endswith(b"\n  }\n]\n" if listed else b"[]\n")
 
 
 @given(entries=ENTRIES, indent=st.sampled_from([None, 1, 2, 4]))
-def test_a_text_of_other_code_is_cut_too(entries: dict[str, Any], indent: int | None) -> None:
-    written = [entry_of(run_id, fields) for run_id, fields in entries.items()]
-    pieces = cut(json.dumps(written, indent=indent).encode(), {})
-    assert json.loads(joined(pieces.values())) == written
+def test_a_list_of_other_code_is_read_however_it_is_indented(
+    tmp_path_factory: pytest.TempPathFactory, entries: dict[str, Any], indent: int | None
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "metadata.json"
+    listed = {run_id: entry_of(run_id, fields) for run_id, fields in entries.items()}
+    path.write_text(json.dumps(list(listed.values()), indent=indent))
+    assert read_metadata(path) == listed
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"[3]", b'[\n  {\n    "run_id": "a",\n  }\n]\n', b"{}"])
-def test_a_text_that_is_no_list_of_runs_is_refused(text: bytes) -> None:
-    with pytest.raises(ValueError, match=r"Expecting|no list of runs|trailing comma"):
-        cut(text, {})
+@pytest.mark.parametrize("text", ["", "{", "[3]", '[{"run_id": "a",}]', "{}"])
+def test_a_file_that_is_no_list_of_runs_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "metadata.json"
+    path.write_text(text)
+    with pytest.raises(CorruptFileError, match=r"is not valid JSON|must hold a list of runs"):
+        read_metadata(path)
+
+
+def test_a_run_whose_number_is_not_the_highest_is_listed_in_its_place(
+    tracker: ExperimentTracker, base: Path
+) -> None:
+    run_ids = [tracker.create_run("x") for _ in range(3)]
+    tracker.finish_run(run_ids[1])
+    tracker.delete_run(run_ids[1])
+    assert [entry["run_id"] for entry in entries_in(base)] == [run_ids[0], run_ids[2]]
+    tracker.restore_run(run_ids[1])
+    assert [entry["run_id"] for entry in entries_in(base)] == run_ids
 
 
 def test_what_was_published_by_the_same_tracker_is_not_read_again(
@@ -80,7 +87,6 @@ def test_what_was_published_by_the_same_tracker_is_not_read_again(
         raise AssertionError("metadata.json was read again")
 
     with monkeypatch.context() as patch:
-        patch.setattr(published, "cut", refuse)
         patch.setattr(published, "read_metadata", refuse)
         run_id = tracker.create_run("x")
         tracker.finish_run(run_id)
