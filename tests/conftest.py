@@ -24,6 +24,13 @@ def without_local_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))
 
 
+@pytest.fixture(autouse=True, scope="session")
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the indexes of test stores out of the user's cache folder, and the fonts of matplotlib in it."""
+    os.environ.setdefault("MPLCONFIGDIR", str(Path.home() / ".cache" / "matplotlib"))
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture
 def data_folder() -> Path:
     """The folder of real data sets beside the checkout; whoever asks for it carries the marker needs_data."""

@@ -75,7 +75,6 @@ class StorePaths:
     inner = _file(".podium", "What only this software reads; all but `last_deleted` can be made again.")
     metadata_lock = _file(".podium/metadata.lock", "Held while metadata.json is published.")
     edits = _file(".podium/edits", "The folder of the logs of edits, one per host.")
-    index = _file(".podium/index", "The folder of the read indexes, one per host.")
     last_deleted = _file(".podium/last_deleted", "The highest number of a deleted run.")
     incoming = _file(".podium/incoming", "Where an imported run is put together before it gets its place.")
     import_lock = _file(".podium/import.lock", "Held by an import, so that two at once bring no run twice.")

@@ -70,11 +70,10 @@ def best(folder: Path, _count: int) -> Answer:
 
 def index(folder: Path, count: int) -> Answer:
     """Return the first question to a store that was never asked one."""
-    import shutil
+    from tracking.search.catalog import Catalog
+    from tracking.store.store import Store
 
-    from tracking.paths import StorePaths
-
-    shutil.rmtree(StorePaths(folder).index, ignore_errors=True)
+    Catalog(Store(folder)).index.path.unlink(missing_ok=True)
     return best(folder, count)
 
 

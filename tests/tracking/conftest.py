@@ -12,11 +12,6 @@ from tracking import ExperimentTracker, ModelRegistry
 from tracking.cli.app import main
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
-
-
 @pytest.fixture
 def base(tmp_path: Path) -> Path:
     return tmp_path / "experiments"

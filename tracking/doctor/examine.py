@@ -40,12 +40,11 @@ def _examine_index(seen: Examination) -> None:
 
     A dry run does not look: opening an index changes files, and readers repair it in the same way.
     """
-    place = seen.store.paths.index
-    if not seen.repairs or not place.is_dir():
-        return
     index = Catalog(seen.store).index
+    if not seen.repairs or not index.path.exists():
+        return
     index.check()
     indexed = index.ask(lambda view: view.records(view.numbers()), refresh=False)
     # compared as text, in which NaN is equal to itself
     if list(map(repr, indexed)) != [repr(run) for run in seen.store.scan.records(None, lambda _: None)]:
-        seen.repair(Fault.OLD_INDEX, place, "it differs from the runs", "rebuild it", index.rebuild)
+        seen.repair(Fault.OLD_INDEX, index.path, "it differs from the runs", "rebuild it", index.rebuild)

@@ -13,6 +13,8 @@ import pytest
 from command_line import Say
 
 from tracking import ExperimentTracker, ModelRegistry
+from tracking.search.catalog import Catalog
+from tracking.store.store import Store
 
 ROOT = Path(__file__).parents[3]
 
@@ -234,8 +236,8 @@ def test_the_doctor_says_what_it_did_and_its_exit_code_whether_all_is_well(store
 
 def test_reindex_makes_what_can_be_made_again(store: Path, say: Say) -> None:
     (store / "metadata.json").unlink()
-    for path in (store / ".podium" / "index").glob("*"):
-        path.write_bytes(b"no index")
+    ExperimentTracker(store).records()
+    Catalog(Store(store)).index.path.write_bytes(b"no index")
     assert say("reindex") == (0, "Indexed 4 runs.\n", "")
     assert len(json.loads((store / "metadata.json").read_text())) == 4
     assert json.loads(say("reindex", "--json")[1]) == {"runs": 4}

@@ -398,15 +398,14 @@ def test_an_index_that_differs_from_the_runs_is_rebuilt(tracker: ExperimentTrack
     finished(tracker)
     index = Catalog(Store(base)).index
     index.check()
-    (path,) = (base / ".podium" / "index").glob("*.sqlite")
-    with contextlib.closing(sqlite3.connect(path)) as database, database:
+    with contextlib.closing(sqlite3.connect(index.path)) as database, database:
         while database.execute("SELECT 1 FROM runs WHERE stamp = x''").fetchall():
             index.check()  # until the files are old enough to be trusted
         database.execute("UPDATE documents SET summary = replace(summary, '1.0', '7.0')")
     finding = only(examine(Store(base)))
     assert (finding.fault, finding.place, finding.outcome) == (
         Fault.OLD_INDEX,
-        ".podium/index",
+        str(index.path),
         Outcome.REPAIRED,
     )
     assert ExperimentTracker(base).records()[0].summary["a"].last == 1

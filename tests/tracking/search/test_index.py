@@ -2,13 +2,13 @@
 
 import json
 import logging
-import os
 import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,11 +17,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracking import ExperimentTracker
+from tracking.cli.app import main
+from tracking.doctor import examine
 from tracking.process import identity
 from tracking.search.catalog import Catalog
 from tracking.search.index import Index, refresh
 from tracking.search.index.database import VERSION
-from tracking.search.index.places import MEMORY, is_on_network, places
 from tracking.search.index.rows import cell, place_of, value_in
 from tracking.store.scan import Scan, order_of
 from tracking.store.store import Store
@@ -55,7 +56,7 @@ def runs(tracker: ExperimentTracker) -> list[str]:
 
 
 def file_of(base: Path) -> Path:
-    return base / ".podium" / "index" / f"{identity.host_name()}.{VERSION}.sqlite"
+    return Catalog(Store(base)).index.path
 
 
 def best(base: Path) -> str | None:
@@ -66,13 +67,56 @@ def best(base: Path) -> str | None:
         catalog.index.close()
 
 
-def test_reading_many_runs_leaves_one_file_per_host_in_the_store(base: Path, runs: list[str]) -> None:
+def test_reading_many_runs_leaves_one_file_in_the_cache_and_none_in_the_store(
+    base: Path, cache: Path, runs: list[str]
+) -> None:
+    before = sorted(base.rglob("*"))
     assert best(base) == "run_002"
-    assert list((base / ".podium" / "index").iterdir()) == [file_of(base)]
+    assert sorted(base.rglob("*")) == before
+    assert [path for path in cache.rglob("*") if path.is_file()] == [file_of(base)]
 
 
-def test_writing_never_makes_an_index(base: Path, runs: list[str]) -> None:
-    assert not (base / ".podium" / "index").exists()
+def test_writing_never_makes_an_index(base: Path, cache: Path, runs: list[str]) -> None:
+    assert not cache.exists()
+
+
+def test_a_store_is_found_again_by_the_folder_that_its_path_leads_to(
+    base: Path, cache: Path, runs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "link").symlink_to(base)
+    monkeypatch.chdir(tmp_path)
+    for path in (base, tmp_path / "link", Path("experiments")):
+        assert best(path) == "run_002"
+    assert [path for path in cache.rglob("*") if path.is_file()] == [file_of(base)]
+
+
+def test_the_index_folder_of_an_older_version_is_left_alone(base: Path, runs: list[str]) -> None:
+    old = base / ".podium" / "index" / f"{identity.host_name()}.1.sqlite"
+    old.parent.mkdir()
+    old.write_bytes(b"no database")
+    assert best(base) == "run_002"
+    assert examine(Store(base)).findings == []
+    for command in ("reindex", "gc"):
+        assert main([command, "--store", str(base)]) == 0
+    assert old.read_bytes() == b"no database"
+
+
+def test_another_store_at_the_same_path_is_noticed(
+    base: Path, runs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refresh, "SMALL", 0)
+    monkeypatch.setattr(refresh, "SLICE", 1)
+    tracker = ExperimentTracker(tmp_path / "other")
+    for value in (0.9, 0.8, 0.7):
+        with tracker.start_run("x", capture_output=False) as run:
+            run.log({"auc": value})
+    for path in (base, tracker.base_dir):
+        Catalog(Store(path)).index.check()
+        time.sleep(0.05)  # until the stamps are old enough to be trusted
+        Catalog(Store(path)).index.check()
+    shutil.rmtree(base)
+    tracker.base_dir.rename(base)
+    assert best(base) == "run_001"
 
 
 @pytest.mark.parametrize(
@@ -139,28 +183,24 @@ def test_an_index_that_another_process_holds_is_not_waited_for_without_end(
     assert best(base) == "run_001"
 
 
-def test_a_read_only_store_is_indexed_in_the_cache_of_the_user(
-    base: Path, cache: Path, runs: list[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("lack", ["home", "room"])
+def test_without_a_cache_folder_the_index_is_kept_in_memory(
+    base: Path, runs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lack: str
 ) -> None:
-    writable = os.access
-    monkeypatch.setattr(
-        os, "access", lambda path, mode: base not in Path(path).parents and writable(path, mode)
-    )
-    assert best(base) == "run_002"
-    assert not file_of(base).exists()
-    assert len(list(cache.rglob("*.sqlite"))) == 1
-    assert best(base) == "run_002"
-
-
-def test_without_any_place_the_index_is_kept_in_memory(
-    base: Path, runs: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tracking.search.index.access.prepare", lambda place: place == MEMORY)
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", "" if lack == "home" else str(tmp_path / "file"))
+    if lack == "home":
+        monkeypatch.setattr(Path, "home", refuse)
     reader = ExperimentTracker(base)
     assert reader.get_best_run("auc")["run_id"] == "run_002"
+    opened = reader._catalog.index._opened
     ExperimentTracker(base).log_metrics("run_001", {"auc": 0.9})
     assert reader.get_best_run("auc")["run_id"] == "run_001"
-    assert not (base / ".podium" / "index").exists()
+    assert reader._catalog.index._opened is opened
+
+
+def refuse() -> Path:
+    raise RuntimeError("no home")
 
 
 def test_a_store_that_is_not_there_or_empty_is_left_so(base: Path, cache: Path) -> None:
@@ -178,52 +218,15 @@ def test_a_store_that_is_not_there_or_empty_is_left_so(base: Path, cache: Path) 
 
 
 def test_each_host_has_a_file_of_its_own(
-    base: Path, runs: list[str], monkeypatch: pytest.MonkeyPatch
+    base: Path, cache: Path, runs: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for host in ("one", "two"):
         monkeypatch.setattr(identity, "host_name", lambda host=host: host)
         assert best(base) == "run_002"
-    assert sorted(path.name for path in (base / ".podium" / "index").iterdir()) == [
+    assert sorted(path.name for path in file_of(base).parent.iterdir()) == [
         f"one.{VERSION}.sqlite",
         f"two.{VERSION}.sqlite",
     ]
-
-
-@pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.sshfs", "lustre", "9p"])
-def test_no_index_lies_on_a_network(
-    kind: str, base: Path, cache: Path, runs: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    mounts = f"1 0 8:1 / / rw - ext4 /dev/sda rw\n2 1 0:5 / {base.parent} rw - {kind} host:/x rw\n"
-    monkeypatch.setattr("tracking.search.index.places._mounts", lambda: mounts)
-    monkeypatch.setenv("TMPDIR", str(base.parent))
-    found = list(places(Store(base).paths, VERSION))
-    assert all(base.parent not in place.parents for place in found)
-    assert found[-1] == MEMORY
-    assert best(base) == "run_002"
-    assert not (base / ".podium" / "index").exists()
-
-
-@pytest.mark.parametrize(
-    ("path", "kind", "expected"),
-    [
-        ("/data/store", "nfs4", True),
-        ("/data2/store", "nfs4", False),
-        ("/data/local/store", "nfs4", False),
-        ("/data/with space/x", "nfs4", True),
-        ("/data/store", "fuse.glusterfs", True),
-        ("/data/store", "ext4", False),
-        ("/data/store", "overlay", False),
-    ],
-)
-def test_the_mount_that_is_nearest_decides(path: str, kind: str, expected: bool) -> None:
-    mounts = (
-        "1 0 8:1 / / rw - ext4 /dev/sda rw\n"
-        f"2 1 0:5 / /data rw,noatime shared:1 - {kind} host:/x rw\n"
-        "3 2 8:2 / /data/local rw - xfs /dev/sdb rw\n"
-        f"4 2 8:2 / /data/with\\040space rw - {kind} host:/y rw\n"
-        "a line that is none\n"
-    )
-    assert is_on_network(Path(path), mounts) is expected
 
 
 def test_what_changes_after_the_end_of_a_run_is_told_to_readers(

@@ -189,9 +189,9 @@ class ChangedByAnybody(ChangedByUs):
         how=st.sampled_from(["remove", "garbage", "truncate", "empty", "folder"]),
     )
     def spoil_index(self, data: st.DataObject, how: str) -> None:
-        found = sorted((self.base / ".podium" / "index").glob("*"))
-        if found:
-            spoil(data.draw(st.sampled_from(found)), how)
+        path = self.readers[0].index.path
+        if path.exists():
+            spoil(path, how)
 
 
 def agrees_on(reader: Catalog, experiment: str | None, runs: list[RunRecord], every: list[RunRecord]) -> None:

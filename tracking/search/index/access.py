@@ -1,7 +1,7 @@
-"""Index: one process' access to the index of a store. It is asked questions, and always answers.
+"""Index: the access of one process to the index of a store.
 
-A file that is spoiled is made anew; where none can be used the index is kept in memory. So the answers do not depend
-on the file, only the time they take.
+A spoiled file is built anew, and an index whose file cannot be used is kept in memory: the file decides how long an
+answer takes, never what it is.
 """
 
 import contextlib
@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tracking.search.index.database import VERSION, connect, inode, is_busy, is_spoiled, remove
-from tracking.search.index.places import MEMORY, places, prepare
-from tracking.search.index.refresh import SMALL, Progress, Refresher
+from tracking.search.index.database import VERSION, connect, inode, is_spoiled, remove
+from tracking.search.index.places import MEMORY, index_place, prepare
+from tracking.search.index.refresh import Progress, Refresher
 from tracking.search.index.view import View
 from tracking.store.scan import Scan
 
@@ -32,7 +32,7 @@ _held: list[Any] = []
 
 
 class Index:
-    """The index of one store; safe to share between threads, and after a fork. Opens at the first question."""
+    """The index of one store; opened by the first query; safe to share between threads and after a fork."""
 
     def __init__(self, scan: Scan) -> None:
         self.progress: Progress | None = None
@@ -44,35 +44,40 @@ class Index:
         self._opened: tuple[sqlite3.Connection, Refresher] | None = None
         self._place = MEMORY
         self._inode = 0
-        self._refused: set[Path] = set()
-        self._remade: set[Path] = set()
+        self._is_refused = False
+        self._was_remade = False
         self._inherited: list[object] = []
+
+    @property
+    def path(self) -> Path:
+        """The file of the index, whether it exists or not."""
+        return index_place(self._scan.paths, VERSION)
 
     def ask(
         self, question: Callable[[View], Answer], *, surely: Iterable[str] = (), refresh: bool = True
     ) -> Answer:
-        """The answer to a question, from an index that is up to date; runs named in `surely` are looked at.
+        """Return the answer to a question, from an index that is up to date; check the runs in `surely` by their files.
 
-        The question sees one state of the index, and may be asked again when its file turns out to be spoiled.
+        The question sees one state of the index. It is asked again when the file turns out to be spoiled.
         """
         return self._ask(
             question, lambda refresher: refresher.refresh(surely, self.progress) if refresh else None
         )
 
     def check(self) -> None:
-        """Look at every run, so that whatever was changed by hand is seen."""
+        """Check every run by its files, which finds all that was edited by hand."""
         self._ask(lambda _: None, lambda refresher: refresher.refresh((), self.progress, everything=True))
 
     def rebuild(self) -> None:
-        """Remove the index file and build it anew."""
+        """Remove the index file and build a new one."""
         with self.lock:
             self.close()
-            self._refused.clear()
+            self._is_refused = False
             remove(self._choose())
         self.ask(lambda _: None)
 
     def close(self) -> None:
-        """Give the file back; the next question opens it again."""
+        """Close the file; the next query opens it again."""
         self._after_fork()
         with self.lock:
             if self._opened is not None:
@@ -80,7 +85,7 @@ class Index:
             self._opened = None
 
     def __del__(self) -> None:
-        with contextlib.suppress(Exception):  # at the end of a process anything may be gone already
+        with contextlib.suppress(Exception):  # at the end of a process any module may be gone
             self.close()
 
     def _ask(self, question: Callable[[View], Answer], prepare: Callable[[Refresher], None]) -> Answer:
@@ -97,7 +102,7 @@ class Index:
                         answer = question(View(database, self._scan))
                     finally:
                         database.execute("ROLLBACK")
-                    self._remade.clear()
+                    self._was_remade = False
                     return answer
                 except sqlite3.Error as error:
                     if self._place == MEMORY:
@@ -114,52 +119,47 @@ class Index:
         return self._opened
 
     def _should_move(self) -> bool:
-        """Whether the file lost its name, or a store that deserved none does now."""
+        """Return whether the file was removed or replaced, or a store that had no runs has some now."""
         if self._place != MEMORY:
             return inode(self._place) != self._inode
-        return not self._refused and self._deserves_file()
+        return not self._is_refused and self._has_runs()
 
     def _choose(self) -> Path:
-        if not self._deserves_file():
+        if self._is_refused or not self._has_runs():
             return MEMORY
-        found = places(self._scan.paths, VERSION)
-        return next(place for place in found if place not in self._refused and prepare(place))
+        self._is_refused = not prepare(self.path)
+        return MEMORY if self._is_refused else self.path
 
-    def _deserves_file(self) -> bool:
-        """Whether this software wrote to the store, or so many others did that reading them all takes time."""
-        if self._scan.paths.inner.is_dir():
-            return self._scan.paths.runs.is_dir()
+    def _has_runs(self) -> bool:
         with (
             contextlib.suppress(FileNotFoundError, NotADirectoryError),
             os.scandir(self._scan.paths.runs) as runs,
         ):
-            return sum(1 for _ in zip(runs, range(SMALL + 1), strict=False)) > SMALL
+            return any(runs)
         return False
 
     def _give_up(self, error: "sqlite3.Error") -> None:
-        """Make the file anew if it is spoiled, else do without it."""
-        place = self._place
-        with contextlib.suppress(Exception):  # it is of no more use
+        """Remove a spoiled file, to be built anew once; keep the index in memory after any other error."""
+        with contextlib.suppress(Exception):  # the connection is not used again
             self.close()
         self._opened = None
-        if is_spoiled(error) and place not in self._remade:
-            self._remade.add(place)
-            remove(place)
+        if is_spoiled(error) and not self._was_remade:
+            self._was_remade = True
+            remove(self._place)
             return
-        log.info("the index %s is not used: %s", place, error)
-        # one that is only held by another process is no reason to build a second one for good
-        self._refused |= set(places(self._scan.paths, VERSION)) - {MEMORY} if is_busy(error) else {place}
+        log.info("the index %s is not used: %s", self._place, error)
+        self._is_refused = True
 
     def _after_fork(self) -> None:
         if self._pid != os.getpid():
-            # the parent's connection must be neither used nor closed by a child
+            # a child must neither use nor close the parent's connection
             self._inherited += (self._opened, self.lock)
             self._pid, self.lock, self._opened = os.getpid(), threading.RLock(), None
 
 
 @functools.cache
 def _guard_forks() -> None:
-    """Fork only between answers: a child that ends would roll back, in the file, what its parent is writing."""
+    """Delay forks until no query runs: a child that exits would roll back what its parent is writing to the file."""
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(before=_hold, after_in_parent=_let_go, after_in_child=_held.clear)
 

@@ -64,11 +64,6 @@ def is_spoiled(error: "sqlite3.Error") -> bool:
     return code is None or code & 0xFF in _SPOILED
 
 
-def is_busy(error: "sqlite3.Error") -> bool:
-    """Whether another process holds the file."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF == 5  # SQLITE_BUSY
-
-
 def remove(place: Path) -> None:
     """Remove an index file with what SQLite keeps beside it; what cannot be removed stays."""
     for suffix in ("", "-journal"):

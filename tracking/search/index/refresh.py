@@ -86,15 +86,19 @@ class Refresher:
         if position != state.get("edits", "{}"):
             changes.state["edits"] = position
         changes.read |= {run_id for run_id in edits.run_ids if is_component(run_id)}
-        # a log of edits that was removed or replaced told of changes that are not known
+        # a log of edits that was removed or replaced may have named more runs
         everything = everything or not edits.is_complete
         self._look_at_names(state, changes, now, everything)
         self._look_at_metadata(state, changes)
         for _, run_id, stamp, watched, entry in self._suspects(surely, everything):
             folder = f"{self._runs}/{run_id}"
             found = stamp_of(folder, now, journals_in(folder) if watched else ())
-            if not found or found != stamp or (entry and identity.is_gone(document(entry))):
-                changes.read.add(run_id)
+            if found and found == stamp and not (entry and identity.is_gone(document(entry))):
+                continue
+            if not (everything or watched or run_id in changes.read):
+                # a settled run changed without an edit: this may be another store at the same path
+                return self._look(surely, everything=True)
+            changes.read.add(run_id)
         return changes
 
     def _look_at_names(self, state: dict[str, Any], changes: Changes, now: int, everything: bool) -> None:
