@@ -4,13 +4,11 @@ A moment is compared with a span as with one thing: it is before, in or after it
 `created_at <= '2024-11-15'` include all of that day.
 """
 
-import re
 from datetime import date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
 from tracking.values import timestamps
-
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+from tracking.values.units import parse_duration
 
 
 class Span(NamedTuple):
@@ -36,11 +34,8 @@ def span_of_word(word: str, argument: str | None, now: datetime) -> Span:
     """What `today`, `yesterday` or `ago(argument)` is at the moment `now`; ValueError for another argument."""
     if argument is None:
         return _day(now.date() - timedelta(days=word == "yesterday"))
-    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smhdw])", argument)
-    if not match:
-        raise ValueError(argument)
     try:
-        return _instant(now - timedelta(**{UNITS[match[2]]: float(match[1])}))
+        return _instant(now - timedelta(seconds=parse_duration(argument, needs_unit=True)))
     except OverflowError as error:
         raise ValueError(str(error)) from None
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from tracking.records import RunStatus
 from tracking.search.query.fields import Field, FieldKind
-from tracking.search.query.moments import UNITS, span_of, span_of_word
+from tracking.search.query.moments import span_of, span_of_word
 from tracking.search.query.tree import Listing, Literal, Moment, Operand, Sign
 
 _IDENTITY = (Sign.IS, Sign.IS_NOT)
@@ -48,8 +48,7 @@ def _why_no_time(sign: Sign, left: Operand, right: Operand) -> str:
                 return f"{name} is compared with a date, such as '2024-11-15', today or ago('7d')"
         except ValueError:
             if isinstance(value, Moment):
-                units = ", ".join(f"{short} ({long})" for short, long in UNITS.items())
-                return f"ago takes a text of a number and a unit, such as ago('7d'); units: {units}"
+                return "ago takes a quoted duration, such as ago('7d'); write 90s, 30m, 1.5h, 1h30m, 2d or 2w"
             return f"{value} is no date; write '2024-11-15' or '2024-11-15T10:30'"
     return ""
 
