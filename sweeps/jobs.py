@@ -46,6 +46,41 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True)
+class PlannedJob:
+    """A point of a sweep with its number, as the ledger records it before the job starts.
+
+    `key` and `config_hash` are None while the job's config is not built.
+    """
+
+    number: int
+    overrides: tuple[str, ...] = ()
+    point: Mapping[str, Any] = field(default_factory=dict)
+    key: str | None = None
+    config_hash: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the job as plain data."""
+        return {
+            "job": self.number,
+            "key": self.key,
+            "config_hash": self.config_hash,
+            "overrides": list(self.overrides),
+            "point": dict(self.point),
+        }
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> "PlannedJob":
+        """Read a job back from plain data."""
+        return cls(
+            int(raw["job"]),
+            tuple(raw.get("overrides", ())),
+            raw["point"],
+            raw.get("key"),
+            raw.get("config_hash"),
+        )
+
+
+@dataclass(frozen=True)
 class Job:
     """One point of a sweep, ready to run: `config` is its whole config, pickled, `folder` where its output goes."""
 
@@ -87,6 +122,7 @@ class Outcome:
 class EventKind(StrEnum):
     """What an event of a sweep is about; the values are those of the ledger."""
 
+    ASKED = "asked"  # the sampler chose the point of a job: its number, key, config_hash, overrides, point
     BEGAN = "began"  # a session of the sweep, with the number of its slots
     STARTED = "started"  # an attempt at a job: pid, slot, attempt, key, config_hash
     RUN = "run"  # the job opened a tracked run

@@ -24,7 +24,7 @@ from sweeps.executor.local.child import pack_common
 from sweeps.executor.local.executor import LocalExecutor
 from sweeps.executor.local.main_script import require_guard
 from sweeps.executor.stock import StockExecutor
-from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome, Reason
+from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome, PlannedJob, Reason
 from sweeps.paths import JOB_FOLDERS, abandon, claim, find_sweep, shown
 from sweeps.plan.compose import Composer
 from sweeps.plan.packing import computed_from, task_view
@@ -34,10 +34,12 @@ from sweeps.ranking.aggregate import aggregate, objective_value
 from sweeps.ranking.exit_errors import require_few_failures, require_ranked, require_uninterrupted
 from sweeps.ranking.leaderboard import Leaderboard
 from sweeps.ranking.promotion import promote_winner
+from sweeps.samplers.listed import make_sampler
+from sweeps.samplers.sampler import Sampler
 from sweeps.settings.launcher_settings import LauncherSettings
 from sweeps.settings.reading import is_our_launcher, launcher_settings, sweeper_settings
 from sweeps.settings.sweeper_settings import SweeperSettings
-from sweeps.space import Space, expand, read_space
+from sweeps.space import Space, read_space
 from sweeps.state.durations import Durations
 from sweeps.state.ledger import JobHistory, Ledger, last_record, read_record
 from sweeps.state.lock import locked
@@ -79,10 +81,9 @@ def _run(
     space = read_space(settings.space, arguments, hydra_context.config_loader)
     if settings.dry_run:
         _place(config, settings.store.absolute() / "sweeps" / "dry-run")
-        planner, notes = _planner(hydra_context, config, settings, space)
-        planner.check()
-        jobs = list(planner.described())
-        tell_plan(write, jobs, _swept(space, settings), launcher.n_jobs, settings.store, notes)
+        planner, sampler = _planner(hydra_context, config, settings, space)
+        swept = _swept(space, settings)
+        tell_plan(write, planner.planned(), swept, launcher.n_jobs, settings.store, sampler.notes)
         return None
     goes_on = settings.resume is not None
     sweep_dir = (
@@ -94,20 +95,20 @@ def _run(
         try:
             _place(config, sweep_dir)
             executor = _executor(hydra_context, task_function, config, settings, sweep_dir)
-            planner, notes = _planner(hydra_context, config, settings, space)
-            planner.check()
+            planner, sampler = _planner(hydra_context, config, settings, space)
             with task_view(config) as task:
                 base = computed_from(task, settings.key_ignores)
             plan = make_plan(
                 sweep_dir.name,
                 settings,
                 _swept(space, settings),
-                list(planner.described()),
+                sampler.total,
+                arguments=arguments,
                 config=base,
                 code=code_state(task_function),
             )
             if goes_on:
-                plan, earlier = take_over(sweep_dir, plan, settings)
+                plan, earlier = take_over(sweep_dir, plan, planner.planned(), settings)
             else:
                 earlier = NOTHING
                 plan.save(sweep_dir / "plan.json")
@@ -116,22 +117,37 @@ def _run(
             if not goes_on:
                 abandon(sweep_dir)
             raise
-        board = _scoreboard(settings, launcher, plan)
+        board = _scoreboard(settings, launcher, plan, planner.planned())
         tracker = ExperimentTracker(settings.store)
         progress = make_progress(settings.output, write, board, lambda run: read_record(tracker, run)[0])
-        for note in notes:
+        for note in sampler.notes:
             progress.say(note)
-        sweep = _Sweep(settings, plan, planner, executor, progress, earlier=earlier, slots=launcher.n_jobs)
-        sweep.take_note(board)
+        sweep = _Sweep(
+            settings,
+            plan,
+            planner,
+            sampler,
+            executor=executor,
+            progress=progress,
+            board=board,
+            earlier=earlier,
+            slots=launcher.n_jobs,
+        )
+        sweep.take_note()
         return sweep.run() if sweep.has_jobs else sweep.conclude()
 
 
 def _planner(
     hydra_context: HydraContext, config: DictConfig, settings: SweeperSettings, space: Space
-) -> tuple[Planner, tuple[str, ...]]:
+) -> tuple[Planner, Sampler]:
+    """Return the sampler of a space, and a planner that holds and has checked every point that is known now."""
     composer = Composer(hydra_context.config_loader, config, space.fixed)
-    expansion = expand(space, settings.space, composer.plain)
-    return Planner(composer, space.fixed, expansion.points, settings), expansion.notes
+    sampler = make_sampler(space, settings.space, composer.plain)
+    planner = Planner(composer, space.fixed, settings)
+    if sampler.total is not None:
+        planner.add(list(iter(sampler.ask, None)))
+        planner.check()
+    return planner, sampler
 
 
 def _executor(
@@ -149,10 +165,12 @@ def _executor(
     return LocalExecutor(launcher_settings(config), common)
 
 
-def _scoreboard(settings: SweeperSettings, launcher: LauncherSettings, plan: Plan) -> Scoreboard:
+def _scoreboard(
+    settings: SweeperSettings, launcher: LauncherSettings, plan: Plan, jobs: Sequence[PlannedJob]
+) -> Scoreboard:
     durations = Durations.of_store(settings.store)
     return Scoreboard(
-        plan.jobs,
+        jobs,
         plan.swept,
         settings.objective,
         slots=launcher.n_jobs,
@@ -179,27 +197,32 @@ class _Sweep:
         settings: SweeperSettings,
         plan: Plan,
         planner: Planner,
+        sampler: Sampler,
+        *,
         executor: Executor,
         progress: Progress,
-        *,
+        board: Scoreboard,
         earlier: Earlier,
         slots: int,
     ) -> None:
         self._settings = settings
         self._dir = sweep_dir = settings.store.absolute() / "sweeps" / plan.sweep
         self._planner = planner
+        self._sampler = sampler
         self._earlier = earlier
-        order = Durations.of_store(settings.store).longest_first(plan.jobs)
+        jobs = planner.planned()
+        order = Durations.of_store(settings.store).longest_first(jobs)
         self._order = [number for number in order if number not in earlier.kept]
         self._executor = executor
         self._tracker = ExperimentTracker(settings.store)
         self._reusable = Reusable({}, None)
         if settings.reuse:
-            self._reusable = Reusable.of_store(self._tracker, plan, str(settings.objective.metric))
-            progress.say(self._reusable.covers(plan))
+            self._reusable = Reusable.of_store(self._tracker, plan, jobs, str(settings.objective.metric))
+            progress.say(self._reusable.covers(jobs))
         self._ledger = Ledger(sweep_dir / "jobs.jsonl")
         self._progress = progress
-        self._slots = max(1, min(slots, len(self._order)))
+        self._board = board
+        self._slots = slots if sampler.total is None else max(1, min(slots, len(self._order)))
         self._lock = threading.Lock()
         self._interruptions = Interruptions(executor.stop, progress.say)
         self._failed = 0
@@ -209,11 +232,14 @@ class _Sweep:
     @property
     def has_jobs(self) -> bool:
         """Whether a job is left to run."""
-        return bool(self._order)
+        return bool(self._order) or self._sampler.total is None
 
-    def take_note(self, board: Scoreboard) -> None:
+    def take_note(self) -> None:
         """Put down what earlier lives of the sweep left: outcomes on the board, ends in the ledger and the runs."""
         with self._noticing_faults():
+            unrecorded = [job for job in self._planner.planned() if job.number not in self._earlier.jobs]
+            if unrecorded:
+                self._ledger.ask(unrecorded)
             if self.has_jobs or self._earlier.found:
                 self._ledger.mark(EventKind.BEGAN, slots=self._slots)
         for outcome in self._earlier.found:
@@ -223,7 +249,8 @@ class _Sweep:
         for outcome in self._earlier.kept.values():
             record, fault = last_record(self._tracker, outcome)
             value = None if fault else objective_value(self._settings.objective, outcome, record)
-            board.finished(outcome, value)
+            self._board.finished(outcome, value)
+            self._sampler.tell(outcome.job, outcome, value)
 
     def conclude(self) -> Leaderboard:
         """Show the leaderboard of a sweep whose jobs had all ended; promote its winner if that was not done."""
@@ -274,7 +301,7 @@ class _Sweep:
 
     def _jobs(self) -> Iterator[Job]:
         """Build each job when its turn comes; one whose config turns out to be impossible fails alone."""
-        for number in self._order:
+        for number in self._numbers():
             try:
                 job = self._planner.job(number)
             except Exception as error:  # noqa: BLE001 - whatever a check or a resolver of the user's raises
@@ -287,6 +314,21 @@ class _Sweep:
                     continue
                 past = self._earlier.past.get(number, JobHistory())
                 yield replace(job, attempt=past.attempts + 1, previous=past.runs)
+
+    def _numbers(self) -> Iterator[int]:
+        """Yield the jobs whose points are known, then ask the sampler for further ones."""
+        yield from self._order
+        while not (self._interruptions.last or self._stopped_for_failures or self._fault):
+            with self._lock:
+                point = self._sampler.ask()
+            if point is None:
+                return
+            number = self._planner.add([point])[0]
+            jobs = self._planner.planned(first=number)
+            with self._noticing_faults():
+                self._ledger.ask(jobs)
+            self._board.add(jobs)
+            yield number
 
     def _hear(self, event: Event) -> None:
         if event.kind is EventKind.RETRY:
@@ -303,6 +345,7 @@ class _Sweep:
         value = None if fault else objective_value(self._settings.objective, outcome, record)
         self._progress.finished(outcome, value)
         with self._lock:
+            self._sampler.tell(outcome.job, outcome, value)
             self._failed += outcome.status is not JobStatus.COMPLETED
             too_many = not self._settings.tolerates(self._failed, len(self._planner))
         if self._settings.fail_fast and too_many and outcome.reason is not Reason.STOPPED:

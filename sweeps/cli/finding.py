@@ -3,13 +3,12 @@
 from pathlib import Path
 
 from sweeps.errors import SweepError
-from sweeps.plan.plan import Plan
 from sweeps.state.ledger import SweepHistory
 
 
-def find_job(folder: Path, plan: Plan, history: SweepHistory, job: str) -> int:
+def find_job(folder: Path, history: SweepHistory, job: str) -> int:
     """The number of a job named by its number or by a run it opened; raises `SweepError` when there is none."""
-    numbers = {each["job"] for each in plan.jobs}
+    numbers = set(history.jobs)
     if job.isdecimal() and int(job) in numbers:
         return int(job)
     by_run = {run: number for number, known in history.jobs.items() for run in known.runs}

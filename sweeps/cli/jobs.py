@@ -15,9 +15,8 @@ from sweeps.display.tables import Column, number, status_column, swept_columns
 from sweeps.errors import SweepError
 from sweeps.jobs import JobState
 from sweeps.paths import find_sweep, job_folder
-from sweeps.plan.plan import Plan
 from sweeps.ranking.status import JobStanding, Standing, standing
-from sweeps.state.ledger import replay
+from sweeps.state.ledger import read_sweep, replay
 from sweeps.state.lock import parent_of
 from tracking.values.units import format_clock
 
@@ -69,8 +68,8 @@ def logs(
     if follow and as_json:
         raise typer.BadParameter("--follow prints text as it comes; leave out --json")
     folder = find_sweep(store, sweep)
-    history = replay(folder / "jobs.jsonl")
-    number_ = find_job(folder, Plan.read(folder / "plan.json"), history, job)
+    _, history = read_sweep(folder)
+    number_ = find_job(folder, history, job)
     log = job_folder(folder, number_) / "output.log"
     known = history.outcomes.get(number_)
     if known is not None and known.reused:

@@ -10,9 +10,8 @@ from sweeps.display.tables import Column, number, parameter, used
 from sweeps.errors import SweepError
 from sweeps.jobs import JobState, JobStatus
 from sweeps.paths import find_sweep, sweep_folders
-from sweeps.plan.plan import Plan
 from sweeps.ranking.status import Standing, SweepState, standing, state_of
-from sweeps.state.ledger import replay
+from sweeps.state.ledger import read_sweep
 from sweeps.state.lock import parent_of
 from sweeps.state.resume import resume_hint, stands
 from tracking import TrackingError
@@ -80,15 +79,14 @@ def show(
 
 def _summary(folder: Path) -> dict[str, Any]:
     """What the list shows, from the plan, the ledger and the leaderboard as written; no run is read."""
-    plan = Plan.read(folder / "plan.json")
-    history = replay(folder / "jobs.jsonl")
+    plan, history = read_sweep(folder)
     board = read_json(folder / "leaderboard.json") if (folder / "leaderboard.json").exists() else None
     winner = next((row for row in board["rows"] if row["rank"] == 1), None) if board else None
     return {
         "sweep": folder.name,
         "state": str(state_of(plan, history, is_running=parent_of(folder) is not None)),
         "created_at": plan.created_at,
-        "jobs": len(plan.jobs),
+        "jobs": len(history.jobs),
         "completed": sum(each.status is JobStatus.COMPLETED for each in history.outcomes.values()),
         "metric": plan.objective["metric"],
         "best": winner["objective"] if winner else None,
@@ -106,10 +104,10 @@ def _described(found: Standing) -> dict[str, Any]:
         "state": str(found.state),
         "created_at": plan.created_at,
         "command": list(plan.command),
-        "swept": {key: _values(plan, key) for key in plan.swept},
+        "swept": {key: _values(found, key) for key in plan.swept},
         "objective": dict(plan.objective),
         "seed_key": plan.seed_key,
-        "jobs": len(plan.jobs),
+        "jobs": len(found.jobs),
         "counts": found.counts,
         "best": None
         if winner is None
@@ -123,9 +121,9 @@ def _described(found: Standing) -> dict[str, Any]:
     }
 
 
-def _values(plan: Plan, key: str) -> list[Any]:
+def _values(found: Standing, key: str) -> list[Any]:
     """The different values that a swept key takes, in the order of the jobs."""
-    values = [job["point"][key] for job in plan.jobs if key in job["point"]]
+    values = [job.row.point[key] for job in found.jobs if key in job.row.point]
     return list({encode(value): value for value in values}.values())
 
 

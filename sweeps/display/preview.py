@@ -1,13 +1,13 @@
 """What a sweep would do: its jobs, and how long they may take going by runs that are known."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from sweeps.display.console import make_console
 from sweeps.display.tables import Column, fitting_table, swept_columns
+from sweeps.jobs import PlannedJob
 from sweeps.state.durations import Durations
 from tracking.values.jsontext import encode
 from tracking.values.units import counted, format_clock
@@ -17,7 +17,7 @@ SHOWN = 50  # jobs in the preview; a script asks for --json or reads plan.json
 
 def show_plan(
     console: Console,
-    jobs: Sequence[Mapping[str, Any]],
+    jobs: Sequence[PlannedJob],
     swept: Sequence[str],
     n_jobs: int,
     durations: Durations,
@@ -26,9 +26,9 @@ def show_plan(
     """Print the jobs, how many they are, and how long they may take."""
     shown = jobs[:SHOWN]
     columns = [
-        Column("job", [str(job["job"]) for job in shown]),
-        *swept_columns(swept, [job["point"] for job in shown]),
-        Column("expected", [format_clock(durations.expected_s(job["key"])) for job in shown], drop=2),
+        Column("job", [str(job.number) for job in shown]),
+        *swept_columns(swept, [job.point for job in shown]),
+        Column("expected", [format_clock(durations.expected_s(job.key)) for job in shown], drop=2),
     ]
     table, dropped = fitting_table(columns, console.width)
     console.print(table)
@@ -46,7 +46,7 @@ def show_plan(
 
 def tell_plan(
     write: Callable[[bytes], None] | None,
-    jobs: Sequence[Mapping[str, Any]],
+    jobs: Sequence[PlannedJob],
     swept: Sequence[str],
     n_jobs: int,
     store: Path,
@@ -57,12 +57,12 @@ def tell_plan(
     if write is None:
         show_plan(make_console(), jobs, swept, n_jobs, durations, notes)
         return
-    described = [{**job, "expected_s": durations.expected_s(job["key"])} for job in jobs]
+    described = [{**job.to_json(), "expected_s": durations.expected_s(job.key)} for job in jobs]
     write(encode({"event": "plan", "jobs": described, "slots": n_jobs, "notes": list(notes)}) + b"\n")
 
 
-def _estimate(jobs: Sequence[Mapping[str, Any]], n_jobs: int, durations: Durations) -> str:
-    expected = [durations.expected_s(job["key"]) for job in jobs]
+def _estimate(jobs: Sequence[PlannedJob], n_jobs: int, durations: Durations) -> str:
+    expected = [durations.expected_s(job.key) for job in jobs]
     known = [seconds for seconds in expected if seconds is not None]
     if not known:
         return "how long they take is not known yet: no sweep of this store has completed a job"

@@ -6,11 +6,10 @@ It is fed by the sweep and drawn by whatever shows it; it prints nothing itself.
 import statistics
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sweeps.jobs import Event, EventKind, JobStatus, Outcome
+from sweeps.jobs import Event, EventKind, JobStatus, Outcome, PlannedJob
 from sweeps.ranking.leaderboard import REUSED
 from tracking.objective import Objective
 
@@ -55,7 +54,7 @@ class Scoreboard:
 
     def __init__(
         self,
-        jobs: Sequence[Mapping[str, Any]],
+        jobs: Sequence[PlannedJob],
         swept: Sequence[str],
         objective: Objective,
         *,
@@ -71,13 +70,19 @@ class Scoreboard:
         self._clock = clock
         self._began = clock()
         self._lock = threading.Lock()
-        self._lines = {
-            job["job"]: JobLine(job["job"], job["point"], expected_s(job.get("key"))) for job in jobs
-        }
+        self._expected_s = expected_s
+        self._lines: dict[int, JobLine] = {}
         self._ended: list[JobLine] = []
+        self.add(jobs)
 
     def __len__(self) -> int:
         return len(self._lines)
+
+    def add(self, jobs: Iterable[PlannedJob]) -> None:
+        """Take further jobs, which wait for a slot."""
+        with self._lock:
+            for job in jobs:
+                self._lines[job.number] = JobLine(job.number, job.point, self._expected_s(job.key))
 
     def line(self, job: int) -> JobLine:
         """The job of that number."""

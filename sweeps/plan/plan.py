@@ -1,22 +1,27 @@
-"""What a sweep is going to run, frozen in ``plan.json`` before the first job starts."""
+"""The head of a sweep, frozen in ``plan.json`` before the first job starts; its jobs are in the ledger."""
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from sweeps.jobs import PlannedJob
 from sweeps.settings.sweeper_settings import SweeperSettings
 from tracking.files import read_json, write_json
 from tracking.version import __version__
 
-PLAN_VERSION = 1
+PLAN_VERSION = 2
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The frozen part of a sweep: its jobs, and how they are going to be ranked."""
+    """The frozen part of a sweep: its space, its objective, its config and its code.
+
+    `total` is the number of its jobs, None if the sampler decides that while the sweep runs. Plans of version 1 hold
+    the `jobs` themselves; since version 2 they are in the ledger, and `jobs` is empty.
+    """
 
     sweep: str
     created_at: str
@@ -24,22 +29,28 @@ class Plan:
     swept: tuple[str, ...]
     objective: Mapping[str, Any]
     report: tuple[str, ...] | None
-    jobs: tuple[Mapping[str, Any], ...]
+    total: int | None = None
+    space: Mapping[str, Any] | None = (
+        None  # the settings of the space, and the overrides that it was read from
+    )
     seed_key: str | None = None  # the swept key by which jobs are repeats of one candidate
     cwd: str | None = None  # the folder that `command` was given in
     config: Mapping[str, Any] | None = None  # what a task computes from, before a job's own overrides
     code: Mapping[str, str] | None = None  # hashes of the source files the task comes from
     store: str | None = None  # the store's absolute path then
     store_key: str | None = None  # the key of the config that says it
+    jobs: tuple[PlannedJob, ...] = ()
 
     def save(self, path: Path) -> None:
         """Write the plan; it is never written again."""
-        write_json(path, {"version": PLAN_VERSION, "podium": __version__, **vars(self)})
+        head = {key: value for key, value in vars(self).items() if key != "jobs"}
+        write_json(path, {"version": PLAN_VERSION, "podium": __version__, **head})
 
     @classmethod
     def read(cls, path: Path) -> "Plan":
         """Read a plan back; raises tracking's error, naming the file, when it cannot be read."""
         raw = read_json(path)
+        jobs = tuple(map(PlannedJob.from_json, raw.get("jobs", ())))
         return cls(
             sweep=raw["sweep"],
             created_at=raw["created_at"],
@@ -47,13 +58,15 @@ class Plan:
             swept=tuple(raw["swept"]),
             objective=raw["objective"],
             report=None if raw["report"] is None else tuple(raw["report"]),
-            jobs=tuple(raw["jobs"]),
+            total=len(jobs) if "jobs" in raw else raw["total"],
+            space=raw.get("space"),
             seed_key=raw.get("seed_key"),
             cwd=raw.get("cwd"),
             config=raw.get("config"),
             code=raw.get("code"),
             store=raw.get("store"),
             store_key=raw.get("store_key"),
+            jobs=jobs,
         )
 
 
@@ -61,12 +74,13 @@ def make_plan(
     sweep_id: str,
     settings: SweeperSettings,
     swept: Sequence[str],
-    jobs: Sequence[Mapping[str, Any]],
+    total: int | None,
     *,
+    arguments: Sequence[str] = (),
     config: Mapping[str, Any] | None = None,
     code: Mapping[str, str] | None = None,
 ) -> Plan:
-    """Describe a sweep as plain data, with the command that is running; `jobs` are as `Planner.described` gives them."""
+    """Describe a sweep as plain data, with the command that is running; `arguments` are the overrides of its space."""
     return Plan(
         sweep=sweep_id,
         created_at=datetime.now().astimezone().isoformat(),
@@ -79,7 +93,8 @@ def make_plan(
             "at": str(settings.objective.at),
         },
         report=settings.report,
-        jobs=tuple(jobs),
+        total=total,
+        space={**asdict(settings.space), "arguments": list(arguments)},
         seed_key=settings.space.seed_key if settings.space.seed_key in swept else None,
         cwd=str(Path.cwd()),
         config=config,

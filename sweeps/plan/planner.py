@@ -5,15 +5,14 @@ is checked first is every job of a sweep of up to `CHECKED_FIRST`, and of a larg
 each override of each axis is among them; a combination that turns out to be impossible later fails alone.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any
 
 from hydra.utils import get_method
 from omegaconf import DictConfig
 
 from sweeps.errors import SettingsError
-from sweeps.jobs import Job
+from sweeps.jobs import Job, PlannedJob
 from sweeps.plan.compose import Composer
 from sweeps.plan.packing import hash_configs, task_view
 from sweeps.settings.sweeper_settings import SweeperSettings
@@ -26,19 +25,22 @@ CHECKED_FIRST = 200
 class Planner:
     """The jobs of one sweep by number; builds each once, and forgets it when it was asked for."""
 
-    def __init__(
-        self, composer: Composer, fixed: Point, points: Sequence[Point], settings: SweeperSettings
-    ) -> None:
+    def __init__(self, composer: Composer, fixed: Point, settings: SweeperSettings) -> None:
         self._composer = composer
         self._fixed = fixed
         self._settings = settings
         self._check = _checker(settings.check)
         self._ready: dict[int, Job] = {}
-        self._composer.prepare(points)
-        self.points = list(points)
+        self.points: list[Point] = []
 
     def __len__(self) -> int:
         return len(self.points)
+
+    def add(self, points: Sequence[Point]) -> range:
+        """Take further points, and compose every config that a group of theirs needs; return their numbers."""
+        self._composer.prepare(points)
+        self.points += points
+        return range(len(self.points) - len(points), len(self.points))
 
     def check(self) -> None:
         """Build and check the jobs that are checked first; raises `SettingsError` naming each that cannot work."""
@@ -55,17 +57,19 @@ class Planner:
         """Return a job; raises ValueError when its config cannot work."""
         return self._ready.pop(number, None) or self._build(number)
 
-    def described(self) -> Iterator[dict[str, Any]]:
-        """Describe each job as the plan keeps it; the hashes of those that are not built yet are None."""
-        for number, point in enumerate(self.points):
-            job = self._ready.get(number)
-            yield {
-                "job": number,
-                "key": job.key if job else None,
-                "config_hash": job.config_hash if job else None,
-                "overrides": [*self._fixed, *point],
-                "point": values_of(point),
-            }
+    def planned(self, first: int = 0) -> list[PlannedJob]:
+        """Return each job from number `first` on as the ledger records it; hashes of jobs not built yet are None."""
+        return [self._planned(number) for number in range(first, len(self.points))]
+
+    def _planned(self, number: int) -> PlannedJob:
+        point, job = self.points[number], self._ready.get(number)
+        return PlannedJob(
+            number,
+            (*self._fixed, *point),
+            values_of(point),
+            job.key if job else None,
+            job.config_hash if job else None,
+        )
 
     def _build(self, number: int) -> Job:
         point = self.points[number]

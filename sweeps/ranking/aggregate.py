@@ -8,14 +8,13 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from sweeps.errors import SweepError
-from sweeps.jobs import JobState, JobStatus, Outcome
+from sweeps.jobs import JobState, JobStatus, Outcome, PlannedJob
 from sweeps.plan.plan import Plan
 from sweeps.ranking.candidates import counts, rank_candidates
 from sweeps.ranking.leaderboard import Candidate, Leaderboard, Row, write_leaderboard
-from sweeps.state.ledger import SweepHistory, judge_by_run, last_record, replay
+from sweeps.state.ledger import SweepHistory, judge_by_run, last_record, read_sweep
 from tracking import ExperimentTracker, RunRecord
 from tracking.objective import Objective
 
@@ -37,7 +36,7 @@ def rank(sweep_dir: Path | str) -> Leaderboard:
     if not (folder / "plan.json").exists():
         raise SweepError(f"{folder}: no sweep there (plan.json is missing)")
     tracker = ExperimentTracker(folder.parent.parent)
-    return rank_jobs(Plan.read(folder / "plan.json"), replay(folder / "jobs.jsonl"), tracker)
+    return rank_jobs(*read_sweep(folder), tracker)
 
 
 def rank_jobs(plan: Plan, history: SweepHistory, tracker: ExperimentTracker) -> Leaderboard:
@@ -48,9 +47,9 @@ def rank_jobs(plan: Plan, history: SweepHistory, tracker: ExperimentTracker) -> 
     records = {number: record for number, (record, _) in found.items()}
     report = plan.report if plan.report is not None else _test_metrics(records.values(), objective)
     rows = []
-    for job in plan.jobs:
-        record, fault = found.get(job["job"], (None, None))
-        row = _row(job, outcomes.get(job["job"]), record, objective, report)
+    for job in history.planned:
+        record, fault = found.get(job.number, (None, None))
+        row = _row(job, outcomes.get(job.number), record, objective, report)
         rows.append(replace(row, error=row.error if fault is None else f"its run cannot be read: {fault}"))
     ranked: tuple[Row, ...]
     candidates: tuple[Candidate, ...] = ()
@@ -103,22 +102,22 @@ def _test_metrics(records: Iterable[RunRecord | None], objective: Objective) -> 
 
 
 def _row(
-    job: Mapping[str, Any],
+    job: PlannedJob,
     outcome: Outcome | None,
     record: RunRecord | None,
     objective: Objective,
     report: tuple[str, ...],
 ) -> Row:
     if outcome is None:
-        return Row(None, job["job"], None, job["point"], None, {}, None, None, JobState.UNFINISHED, None)
+        return Row(None, job.number, None, job.point, None, {}, None, None, JobState.UNFINISHED, None)
     summary = {} if record is None else record.summary
     steps = summary.get(objective.metric or "")
     value = objective_value(objective, outcome, record)
     return Row(
         rank=None,
-        job=job["job"],
+        job=job.number,
         run=outcome.runs[-1] if outcome.runs else None,
-        point=job["point"],
+        point=job.point,
         objective=value,
         metrics={name: summary[name].last for name in report if name in summary},
         epochs=steps.count if steps is not None else None,

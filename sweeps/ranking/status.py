@@ -9,7 +9,7 @@ from sweeps.jobs import JobState, Outcome, Reason
 from sweeps.plan.plan import Plan
 from sweeps.ranking.aggregate import rank_jobs
 from sweeps.ranking.leaderboard import Leaderboard, Row
-from sweeps.state.ledger import JobHistory, SweepHistory, replay
+from sweeps.state.ledger import SweepHistory, read_sweep
 from sweeps.state.lock import parent_of
 from tracking import ExperimentTracker
 
@@ -51,18 +51,15 @@ class Standing:
 
 def standing(folder: Path) -> Standing:
     """Read how the sweep in `folder` stands; raises as `rank` does. Costs what ranking it costs."""
-    plan = Plan.read(folder / "plan.json")
     is_running = parent_of(folder) is not None
-    history = replay(folder / "jobs.jsonl")
+    plan, history = read_sweep(folder)
     board = rank_jobs(plan, history, ExperimentTracker(folder.parent.parent))
     rows = {row.job: row for row in board.rows}
     jobs = []
-    for job in sorted(plan.jobs, key=lambda each: int(each["job"])):
-        number = job["job"]
-        job_history = history.jobs.get(number, JobHistory())
+    for job in history.planned:
+        number, job_history = job.number, history.jobs[job.number]
         state = _state(rows[number], is_open=job_history.is_open, is_running=is_running)
-        overrides = tuple(job.get("overrides", ()))
-        jobs.append(JobStanding(state, rows[number], job_history.outcome, overrides))
+        jobs.append(JobStanding(state, rows[number], job_history.outcome, job.overrides))
     return Standing(folder, plan, state_of(plan, history, is_running=is_running), board, tuple(jobs))
 
 
@@ -71,7 +68,7 @@ def state_of(plan: Plan, history: SweepHistory, *, is_running: bool) -> SweepSta
     if is_running:
         return SweepState.RUNNING
     ended = {number for number, each in history.outcomes.items() if each.reason is not Reason.STOPPED}
-    return SweepState.FINISHED if len(ended) >= len(plan.jobs) else SweepState.INTERRUPTED
+    return SweepState.FINISHED if len(ended) >= (plan.total or len(history.jobs)) else SweepState.INTERRUPTED
 
 
 def _state(row: Row, *, is_open: bool, is_running: bool) -> JobState:

@@ -4,8 +4,8 @@ import contextlib
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
+from sweeps.jobs import PlannedJob
 from sweeps.state.ledger import replay
 
 RECENT = 20  # sweeps that durations are taken from
@@ -44,11 +44,11 @@ class Durations:
         """What a job of that key took, else what jobs usually take; None when nothing is known."""
         return self._known.get(key or "", self._typical)
 
-    def longest_first(self, jobs: Sequence[Mapping[str, Any]]) -> list[int]:
+    def longest_first(self, jobs: Sequence[PlannedJob]) -> list[int]:
         """The numbers of the jobs, those known to take long first; equals, and jobs nobody knows, in their order."""
-        if not any(job["key"] in self._known for job in jobs):
-            return [job["job"] for job in jobs]
-        return [job["job"] for job in sorted(jobs, key=lambda job: -(self.expected_s(job["key"]) or 0.0))]
+        if not any(job.key in self._known for job in jobs):
+            return [job.number for job in jobs]
+        return [job.number for job in sorted(jobs, key=lambda job: -(self.expected_s(job.key) or 0.0))]
 
 
 def _changed(path: Path) -> float:

@@ -4,15 +4,16 @@ Each line is one event, with the time it was written. A sweep that was resumed h
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sweeps.jobs import Event, EventKind, JobStatus, Outcome, Reason
+from sweeps.jobs import Event, EventKind, JobStatus, Outcome, PlannedJob, Reason
+from sweeps.plan.plan import Plan
 from tracking import ExperimentTracker, RunRecord, TrackingError
-from tracking.files import append_line, read_lines
+from tracking.files import append_lines, read_lines
 
 LEDGER_VERSION = 1
 
@@ -23,6 +24,10 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
+
+    def ask(self, jobs: Iterable[PlannedJob]) -> None:
+        """Append an ``asked`` event for each job, all in one write that survives a power loss."""
+        self._append(*({"event": EventKind.ASKED, **job.to_json()} for job in jobs), durable=True)
 
     def note(self, event: Event) -> None:
         """Append a ``started``, ``run`` or ``retry`` event."""
@@ -40,14 +45,10 @@ class Ledger:
             del details["reused"]
         self._append({"event": EventKind.FINISHED, **details})
 
-    def _append(self, entry: dict[str, Any]) -> None:
-        stamped = {
-            "version": LEDGER_VERSION,
-            "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            **entry,
-        }
+    def _append(self, *entries: dict[str, Any], durable: bool = False) -> None:
+        stamp = {"version": LEDGER_VERSION, "at": datetime.now(UTC).isoformat(timespec="milliseconds")}
         with self._lock:
-            append_line(self.path, stamped)
+            append_lines(self.path, [{**stamp, **entry} for entry in entries], durable=durable)
 
 
 @dataclass
@@ -55,9 +56,11 @@ class JobHistory:
     """The state of one job after its events so far.
 
     `outcome` is its last one. `runs` are all runs that its attempts opened, in order. `is_open` while an attempt has
-    started and no end is recorded; `open_run` is that attempt's last run.
+    started and no end is recorded; `open_run` is that attempt's last run. `planned` is None when the event that
+    says so is lost.
     """
 
+    planned: PlannedJob | None = None
     key: str | None = None
     outcome: Outcome | None = None
     attempts: int = 0
@@ -69,6 +72,8 @@ class JobHistory:
     def apply(self, entry: Mapping[str, Any]) -> None:
         """Take the next event of the job into account."""
         match entry.get("event"):
+            case EventKind.ASKED:
+                self.planned = PlannedJob.from_json(entry)
             case EventKind.STARTED:
                 self.attempts = max(self.attempts, entry.get("attempt", 1))
                 self.key = entry.get("key") or self.key
@@ -143,6 +148,11 @@ class SweepHistory:
     sessions: list[Session] = field(default_factory=list)
 
     @property
+    def planned(self) -> list[PlannedJob]:
+        """The jobs in the order of their numbers; one whose ``asked`` event is lost has a number alone."""
+        return [job.planned or PlannedJob(number) for number, job in sorted(self.jobs.items())]
+
+    @property
     def outcomes(self) -> dict[int, Outcome]:
         """The last outcome of each job that has finished."""
         return {number: job.outcome for number, job in self.jobs.items() if job.outcome is not None}
@@ -175,9 +185,18 @@ class SweepHistory:
         )
 
 
-def replay(path: Path) -> SweepHistory:
-    """Read a ledger once, from its first event to its last; a missing one is empty, a torn last line is skipped."""
-    history = SweepHistory()
+def read_sweep(folder: Path) -> tuple[Plan, SweepHistory]:
+    """Return the frozen plan of the sweep in `folder` and the history of its jobs; raise what `Plan.read` raises."""
+    plan = Plan.read(folder / "plan.json")
+    return plan, replay(folder / "jobs.jsonl", plan.jobs)
+
+
+def replay(path: Path, planned: Iterable[PlannedJob] = ()) -> SweepHistory:
+    """Read a ledger once, from its first event to its last; a missing one is empty, a torn last line is skipped.
+
+    `planned` are the jobs that the plan names itself, as plans of version 1 do.
+    """
+    history = SweepHistory({job.number: JobHistory(job) for job in planned})
     for entry in read_lines(path):
         kind, number = entry.get("event"), entry.get("job")
         if number is not None:

@@ -1,7 +1,7 @@
-"""Goes on with a sweep that ended early: what is kept, what runs again, and whether it still is the same sweep.
+"""Resume a sweep that ended early: which outcomes are kept, which jobs run again, and whether it is the same sweep.
 
-The plan is frozen. A resumed sweep is composed anew and compared with it, since jobs of two different configs
-under one ranking would be worse than no resume at all.
+The plan and the points are frozen. A resumed sweep is composed again and compared with them, since jobs of two
+different configs under one ranking would be worse than no resume at all.
 """
 
 import hashlib
@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.errors import SettingsError, SweepError
-from sweeps.jobs import JobStatus, Outcome, Reason
+from sweeps.jobs import JobStatus, Outcome, PlannedJob, Reason
 from sweeps.plan.plan import Plan
 from sweeps.settings.sweeper_settings import SweeperSettings
-from sweeps.state.ledger import JobHistory, judge_by_run, replay
+from sweeps.state.ledger import JobHistory, SweepHistory, judge_by_run, read_sweep
 from sweeps.state.lock import await_jobs
 from tracking import ExperimentTracker
 from tracking.values.jsontext import decode, encode
@@ -27,34 +27,40 @@ from tracking.values.plain import flat
 FINAL = frozenset({Reason.ERROR, Reason.EXIT, Reason.TIMEOUT, Reason.MEMORY, Reason.REFUSED})
 SHOWN = 10  # differences in a message
 
+Pairs = Sequence[tuple[PlannedJob, PlannedJob]]  # a recorded job, and what today's files make of it
+
 
 @dataclass(frozen=True)
 class Earlier:
-    """What earlier lives of a sweep leave to this one.
+    """What earlier sessions of a sweep leave to this one.
 
-    `kept` are the outcomes that stand, `found` those among them that nobody had written down yet; `past` is what
-    happened to the jobs that run again.
+    `jobs` are those that the ledger has recorded. `kept` are the outcomes that stand, `found` those among them that
+    the ledger lacks; `past` is the history of the jobs that run again.
     """
 
+    jobs: Mapping[int, PlannedJob]
     kept: Mapping[int, Outcome]
     found: tuple[Outcome, ...]
     past: Mapping[int, JobHistory]
 
 
-NOTHING = Earlier({}, (), {})
+NOTHING = Earlier({}, {}, (), {})
 
 
-def take_over(folder: Path, now: Plan, settings: SweeperSettings) -> tuple[Plan, Earlier]:
-    """Return the frozen plan of the sweep in `folder` and what its earlier lives left.
+def take_over(
+    folder: Path, now: Plan, jobs: Sequence[PlannedJob], settings: SweeperSettings
+) -> tuple[Plan, Earlier]:
+    """Return the frozen plan of the sweep in `folder` and what its earlier sessions left.
 
-    `now` is what today's files make of it; raises `SettingsError` naming what differs. Waits for jobs that still
-    unwind. The sweep must be locked.
+    `now` and `jobs` are what today's files make of it; raise `SettingsError` naming what differs. Wait for jobs that
+    have not ended yet. The sweep must be locked.
     """
-    plan = Plan.read(folder / "plan.json")
-    require_same(plan, now, changed_is_fine=settings.resume_changed)
+    plan, history = read_sweep(folder)
+    frozen = {number: job.planned for number, job in history.jobs.items() if job.planned is not None}
+    require_same(plan, frozen, now, jobs, changed_is_fine=settings.resume_changed)
     await_jobs(folder)
-    past = replay(folder / "jobs.jsonl").jobs
-    return plan, sort_out(plan, past, ExperimentTracker(settings.store), settings)
+    _, history = read_sweep(folder)
+    return plan, sort_out(frozen, history, ExperimentTracker(settings.store), settings)
 
 
 def resume_hint(folder: Path) -> str:
@@ -67,9 +73,12 @@ def resume_hint(folder: Path) -> str:
 
 
 def sort_out(
-    plan: Plan, past: Mapping[int, JobHistory], tracker: ExperimentTracker, settings: SweeperSettings
+    jobs: Mapping[int, PlannedJob],
+    history: SweepHistory,
+    tracker: ExperimentTracker,
+    settings: SweeperSettings,
 ) -> Earlier:
-    """Say of each job of a plan whether its outcome stands.
+    """Decide for each job whether its outcome stands.
 
     Completed jobs stand, and so do those that failed by themselves or by their limits, unless ``resume_failed``.
     A job whose parent died after its run was completed stands too, when its run holds the objective.
@@ -77,9 +86,8 @@ def sort_out(
     kept: dict[int, Outcome] = {}
     found: list[Outcome] = []
     again: dict[int, JobHistory] = {}
-    for number in (int(job["job"]) for job in plan.jobs):
-        known = past.get(number)
-        if known is None:
+    for number, known in history.jobs.items():
+        if not known.attempts and known.outcome is None:
             continue
         outcome = None if known.is_open else known.outcome
         if known.is_open and known.open_run is not None and settings.objective.metric is not None:
@@ -93,7 +101,7 @@ def sort_out(
             kept[number] = outcome
         else:
             again[number] = known
-    return Earlier(kept, tuple(found), again)
+    return Earlier(jobs, kept, tuple(found), again)
 
 
 def stands(outcome: Outcome, *, resume_failed: bool = False) -> bool:
@@ -107,17 +115,27 @@ def stands(outcome: Outcome, *, resume_failed: bool = False) -> bool:
     return outcome.reason in FINAL
 
 
-def require_same(old: Plan, new: Plan, *, changed_is_fine: bool) -> None:
-    """Raise `SettingsError` naming what differs between a frozen plan and the one made of today's files.
+def require_same(
+    old: Plan,
+    frozen: Mapping[int, PlannedJob],
+    new: Plan,
+    jobs: Sequence[PlannedJob],
+    *,
+    changed_is_fine: bool,
+) -> None:
+    """Raise `SettingsError` naming what differs between a frozen sweep and the one made of today's files.
 
-    With `changed_is_fine` other values and other code pass; other jobs or another ranking never do.
+    `frozen` are its recorded jobs, `jobs` those of today. With `changed_is_fine` other values and other code pass;
+    other jobs or another ranking never do.
     """
-    other = [*_other_jobs(old, new), *_changes(old.objective, new.objective, "objective.")]
+    # The process may have been killed before it had recorded all jobs, so only those in both are compared.
+    pairs = [(frozen[job.number], job) for job in jobs if job.number in frozen]
+    other = [*_other_jobs(old, new, pairs), *_changes(old.objective, new.objective, "objective.")]
     if other:
         raise SettingsError(
             f"this is not the sweep {old.sweep}, which cannot be resumed as another one:\n" + _listed(other)
         )
-    changed = [*_changed_config(old, new), *_changed_code(old, new)]
+    changed = [*_changed_config(old, new, pairs), *_changed_code(old, new)]
     if changed and not changed_is_fine:
         raise SettingsError(
             f"sweep {old.sweep} would go on with something else than it began with "
@@ -130,22 +148,22 @@ def _listed(lines: Sequence[str]) -> str:
     return "\n".join([*lines[:SHOWN], *more])
 
 
-def _other_jobs(old: Plan, new: Plan) -> Iterator[str]:
-    if len(old.jobs) != len(new.jobs):
-        yield f"jobs: {len(old.jobs)} -> {len(new.jobs)}"
-    for before, after in zip(old.jobs, new.jobs, strict=False):
+def _other_jobs(old: Plan, new: Plan, pairs: Pairs) -> Iterator[str]:
+    if old.total != new.total:
+        yield f"jobs: {old.total} -> {new.total}"
+    for before, after in pairs:
         for difference in _changes(_swept(before, old), _swept(after, old)):
-            yield f"job {before['job']}: {difference}"
+            yield f"job {before.number}: {difference}"
     if set(old.swept) != set(new.swept):
         yield f"swept keys: {', '.join(old.swept)} -> {', '.join(new.swept)}"
 
 
-def _swept(job: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
-    values: dict[str, Any] = decode(encode({key: job["point"].get(key) for key in plan.swept}))
+def _swept(job: PlannedJob, plan: Plan) -> dict[str, Any]:
+    values: dict[str, Any] = decode(encode({key: job.point.get(key) for key in plan.swept}))
     return values
 
 
-def _changed_config(old: Plan, new: Plan) -> Iterator[str]:
+def _changed_config(old: Plan, new: Plan, pairs: Pairs) -> Iterator[str]:
     if old.config is None or new.config is None:
         return
     apart = (*old.swept, old.store_key or "")
@@ -153,10 +171,10 @@ def _changed_config(old: Plan, new: Plan) -> Iterator[str]:
     yield from base
     if base:  # which shows in the keys of all jobs
         return
-    for before, after in zip(old.jobs, new.jobs, strict=True):
-        if None not in (before["key"], after["key"]) and before["key"] != after["key"]:
-            point = " ".join(f"{key}={value}" for key, value in before["point"].items())
-            yield f"job {before['job']} ({point}): its config: {before['key']} -> {after['key']}"
+    for before, after in pairs:
+        if None not in (before.key, after.key) and before.key != after.key:
+            point = " ".join(f"{key}={value}" for key, value in before.point.items())
+            yield f"job {before.number} ({point}): its config: {before.key} -> {after.key}"
 
 
 def _without(config: Mapping[str, Any], swept: Sequence[str]) -> dict[str, Any]:

@@ -6,9 +6,9 @@ that of the newest.
 """
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from sweeps.jobs import Job, JobStatus, Outcome
+from sweeps.jobs import Job, JobStatus, Outcome, PlannedJob
 from sweeps.plan.plan import Plan
 from tracking import ExperimentTracker, RunRecord, RunStatus, TrackingError
 
@@ -21,7 +21,9 @@ class Reusable:
         self.fingerprint = fingerprint
 
     @classmethod
-    def of_store(cls, tracker: ExperimentTracker, plan: Plan, metric: str) -> "Reusable":
+    def of_store(
+        cls, tracker: ExperimentTracker, plan: Plan, jobs: Iterable[PlannedJob], metric: str
+    ) -> "Reusable":
         """Find them among all runs of the store; reads its index, and the plan of each sweep they are from."""
         same_code: dict[str, bool] = {}
         found: dict[str, list[RunRecord]] = {}
@@ -34,7 +36,7 @@ class Reusable:
                 same_code[sweep] = _has_same_code(tracker, sweep, plan)
             if same_code[sweep]:
                 found.setdefault(job["key"], []).append(record)
-        asked = {job["key"] for job in plan.jobs}
+        asked = {job.key for job in jobs if job.key is not None}
         fitting = [record for key in asked & found.keys() for record in found[key]]
         if not fitting:
             return cls({}, None)
@@ -57,12 +59,12 @@ class Reusable:
             return None
         return Outcome(job.number, JobStatus.COMPLETED, 0.0, runs=(record.run_id,), reused=True)
 
-    def covers(self, plan: Plan) -> str:
+    def covers(self, jobs: Sequence[PlannedJob]) -> str:
         """Say how many jobs of a plan take a run, and of which data."""
-        keys = [job["key"] for job in plan.jobs if job["key"] is not None]
+        keys = [job.key for job in jobs if job.key is not None]
         covered = sum(key in self._runs for key in keys)
         data = f", on the data {self.fingerprint}" if self.fingerprint else ""
-        which = f"{len(keys)} jobs" if len(keys) == len(plan.jobs) else f"the {len(keys)} jobs that are built"
+        which = f"{len(keys)} jobs" if len(keys) == len(jobs) else f"the {len(keys)} jobs that are built"
         return f"reuse: {covered} of {which} have a completed run of the same config{data}"
 
 

@@ -34,6 +34,10 @@ class Sweep:
     def events(self) -> list[dict[str, Any]]:
         return list(read_lines(self.dir / "jobs.jsonl"))
 
+    @property
+    def planned(self) -> list[dict[str, Any]]:
+        return [event for event in self.events if event["event"] == "asked"]
+
 
 def await_true(question: Callable[[], Any]) -> None:
     deadline = time.monotonic() + 60

@@ -48,26 +48,28 @@ def test_the_plan_is_frozen_before_the_jobs_and_names_each(sweep: Callable) -> N
     result = sweep("-m", "x=1,2", "shape=square,triangle", "fault=none")
     plan = read_json(result.dir / "plan.json")
     assert plan["swept"] == ["x", "shape"]
-    assert [job["overrides"] for job in plan["jobs"]] == [
+    assert (plan["version"], plan["total"]) == (2, 4)
+    assert "jobs" not in plan
+    assert [event["event"] for event in result.events[:5]] == ["asked"] * 4 + ["began"]
+    assert [job["overrides"] for job in result.planned] == [
         ["fault=none", "x=1", "shape=square"],
         ["fault=none", "x=1", "shape=triangle"],
         ["fault=none", "x=2", "shape=square"],
         ["fault=none", "x=2", "shape=triangle"],
     ]
-    assert len({job["key"] for job in plan["jobs"]}) == 4
+    assert len({job["key"] for job in result.planned}) == 4
 
 
 def test_each_run_names_its_sweep_and_job(sweep: Callable) -> None:
     result = sweep("-m", "x=1,2")
     tracker = ExperimentTracker(result.cwd / "experiments")
-    plan = read_json(result.dir / "plan.json")
     for row in result.rows:
         record = tracker.record(row["run"])
         assert record is not None
         assert record.sweep is not None
         assert record.sweep["id"] == result.dir.name
         assert record.sweep["job"] == row["job"]
-        assert record.sweep["key"] == plan["jobs"][row["job"]]["key"]
+        assert record.sweep["key"] == result.planned[row["job"]]["key"]
 
 
 def test_hydra_leaves_its_own_output_in_the_job_folder(sweep: Callable) -> None:

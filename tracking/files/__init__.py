@@ -1,7 +1,7 @@
 """Bytes on disk: whole files replaced at once, JSON lines appended, locks and folders."""
 
-from tracking.files.append import append_line, read_lines
+from tracking.files.append import append_line, append_lines, read_lines
 from tracking.files.atomic import read_json, write_bytes, write_json
 from tracking.files.locks import try_lock
 
-__all__ = ["append_line", "read_json", "read_lines", "try_lock", "write_bytes", "write_json"]
+__all__ = ["append_line", "append_lines", "read_json", "read_lines", "try_lock", "write_bytes", "write_json"]

@@ -3,7 +3,7 @@
 import contextlib
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,17 @@ from tracking.values.jsontext import decode, encode
 
 def append_line(path: Path, value: Any, *, durable: bool = False) -> None:
     """Append `value` as one JSON line in one write, after cutting a truncated line; only one process may append."""
-    line = encode(value) + b"\n"
+    append_lines(path, [value], durable=durable)
+
+
+def append_lines(path: Path, values: Iterable[Any], *, durable: bool = False) -> None:
+    """Append each of `values` as a JSON line, all in one write; see `append_line`."""
+    lines = b"".join(encode(value) + b"\n" for value in values)
     with writing(path):
         handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             cut_torn_tail(handle, path)
-            write_whole(handle, line, path)
+            write_whole(handle, lines, path)
             if durable:
                 os.fsync(handle)
         finally:

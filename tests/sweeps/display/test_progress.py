@@ -13,7 +13,7 @@ from sweeps.display.live import LiveTable
 from sweeps.display.plain import Lines
 from sweeps.display.scoreboard import Scoreboard
 from sweeps.display.tables import short_names
-from sweeps.jobs import Event, EventKind, JobStatus, Outcome
+from sweeps.jobs import Event, EventKind, JobStatus, Outcome, PlannedJob
 from tracking.objective import At, Direction, Objective
 from tracking.values.units import format_clock
 
@@ -21,7 +21,7 @@ OBJECTIVE = Objective("val_auc", Direction.MAX, At.BEST)
 
 
 def scoreboard(count: int, **settings: Any) -> Scoreboard:
-    jobs = [{"job": n, "key": f"key{n}", "point": {"training.lr": 10.0 ** -(n % 9)}} for n in range(count)]
+    jobs = [PlannedJob(n, (), {"training.lr": 10.0 ** -(n % 9)}, f"key{n}") for n in range(count)]
     return Scoreboard(jobs, ["training.lr"], OBJECTIVE, **{"slots": 2, **settings})
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from sweeps import JobStatus, Outcome, SweepError, aggregate
 from sweeps.display.tables import short_names, show_leaderboard
-from sweeps.jobs import Event, EventKind
+from sweeps.jobs import Event, EventKind, PlannedJob
 from sweeps.plan.plan import Plan
 from sweeps.ranking.aggregate import rank
 from sweeps.ranking.leaderboard import Leaderboard
@@ -39,13 +39,11 @@ def make_sweep(
         swept=("model.x",),
         objective={"metric": metric, "mode": mode, "at": at},
         report=None,
-        jobs=tuple(
-            {"job": n, "key": str(n), "config_hash": str(n), "overrides": [], "point": {"model.x": n}}
-            for n in range(count)
-        ),
+        total=count,
     )
     plan.save(sweep / "plan.json")
     ledger = Ledger(sweep / "jobs.jsonl")
+    ledger.ask(PlannedJob(n, (), {"model.x": n}, str(n), str(n)) for n in range(count))
     for outcome in outcomes:
         ledger.finish(outcome)
     return sweep

@@ -14,9 +14,8 @@ def test_points_that_do_not_fulfil_the_filter_are_no_jobs(sweep: Callable) -> No
         "-m", "x=1,2,3", "shape=square,triangle", 'hydra.sweeper.filter="not (shape.kind == 3 and x > 1)"'
     )
     assert result.code == 0, result.err
-    plan = read_json(result.dir / "plan.json")
-    assert len(plan["jobs"]) < 6
-    for job in plan["jobs"]:
+    assert 0 < len(result.planned) < 6
+    for job in result.planned:
         assert not (job["point"]["shape"] == "triangle" and job["point"]["x"] == 3)
 
 
@@ -95,7 +94,7 @@ def test_conditions_and_keys_can_be_given_on_the_command_line(sweep: Callable) -
     given = ('hydra.sweeper.when={fault: "x == 1"}', 'hydra.sweeper.params={fault: "none,threads"}')
     result = sweep("-m", "x=1,2", *given)
     assert result.code == 0, result.err
-    points = [job["point"] for job in read_json(result.dir / "plan.json")["jobs"]]
+    points = [job["point"] for job in result.planned]
     assert points == [{"fault": "none", "x": 1}, {"x": 2}, {"fault": "threads", "x": 1}]
     assert re.search(r"run_\d+ +- +2 ", result.out)  # a key that a point leaves alone
 

@@ -81,8 +81,7 @@ def test_the_state_of_a_sweep_takes_one_reading_of_its_ledger(
     sweep = tmp_path / "sweeps" / "mine"
     sweep.mkdir(parents=True)
     objective = {"metric": None, "mode": "max", "at": "best"}
-    jobs = ({"job": 0, "key": "k", "config_hash": "h", "overrides": [], "point": {}},)
-    Plan("mine", "2026-01-31T09:30:00+00:00", ("app.py",), (), objective, None, jobs).save(
+    Plan("mine", "2026-01-31T09:30:00+00:00", ("app.py",), (), objective, None, total=1).save(
         sweep / "plan.json"
     )
     ledger(sweep, (0, start_of(0)), (1, end_of(0, 1.0, value=0.5)))

@@ -1,0 +1,1 @@
+"""Samplers choose the points of a sweep."""

@@ -1,0 +1,97 @@
+"""Samplers: which points they return, and how a sweep asks and tells them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+from quadratic import APP, Sweep
+
+from sweeps.jobs import JobStatus, Outcome
+from sweeps.samplers.listed import ListedSampler
+from tracking.files import read_json
+
+# Climbs from 0 while the objective grows; asked when a slot is free, as the number of its points is not known.
+CLIMBER = """
+import json
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+import sweeps.sweeper
+
+
+class Climber:
+    total = None
+    notes = ("climbing",)
+
+    def __init__(self):
+        self.x = 0
+        self.told = []
+
+    def ask(self):
+        if self.x == 4:
+            return None
+        self.x += 1
+        return (f"x={self.x}",)
+
+    def tell(self, number, outcome, value):
+        self.told.append([number, str(outcome.status), value])
+        Path("told.json").write_text(json.dumps(self.told))
+
+
+@hydra.main(version_base="1.3", config_path=FOLDER, config_name="config")
+def main(config: DictConfig) -> float:
+    if config.x == 3:
+        raise ValueError("three is too steep")
+    return float(config.x)
+
+
+if __name__ == "__main__":
+    sweeps.sweeper.make_sampler = lambda space, settings, config_of: Climber()
+    main()
+"""
+
+
+@given(st.lists(st.tuples(st.text(min_size=1)), max_size=5))
+def test_a_listed_sampler_returns_its_points_in_order_whatever_it_is_told(points: list[tuple[str]]) -> None:
+    sampler = ListedSampler(points)
+    asked = []
+    while (point := sampler.ask()) is not None:
+        sampler.tell(len(asked), Outcome(len(asked), JobStatus.FAILED, 1.0), None)
+        asked.append(point)
+    assert asked == points
+    assert sampler.total == len(points)
+    assert sampler.ask() is None
+
+
+def test_an_open_sampler_is_asked_when_a_slot_is_free_and_told_every_outcome(tmp_path: Path) -> None:
+    (tmp_path / "climb.py").write_text(CLIMBER.replace("FOLDER", repr(str(APP.parent))))
+    answer = subprocess.run(
+        [sys.executable, "climb.py", "-m", "hydra.launcher.n_jobs=1", "hydra.sweeper.max_failures=1"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=250,
+        env={**os.environ, "PYTHONPATH": f"{APP.parents[4]}:{APP.parent}"},
+    )
+    assert answer.returncode == 0, answer.stderr
+    sweep = Sweep(answer.returncode, answer.stdout, answer.stderr, tmp_path)
+    assert read_json(sweep.dir / "plan.json")["total"] is None
+    assert [job["point"] for job in sweep.planned] == [{"x": 1}, {"x": 2}, {"x": 3}, {"x": 4}]
+    kinds = [(event["event"], event.get("job")) for event in sweep.events]
+    for number in range(4):
+        assert kinds.index(("asked", number)) < kinds.index(("started", number))
+    assert kinds.index(("started", 0)) < kinds.index(("asked", 3))
+    told = read_json(tmp_path / "told.json")
+    assert sorted(told) == [
+        [0, "completed", 1.0],
+        [1, "completed", 2.0],
+        [2, "failed", None],
+        [3, "completed", 4.0],
+    ]
+    assert [row["job"] for row in sweep.rows] == [3, 1, 0, 2]
+    assert "climbing" in answer.stdout + answer.stderr
