@@ -79,18 +79,16 @@ def _run(
 ) -> Leaderboard | None:
     launcher = launcher_settings(config)
     space = read_space(settings.space, arguments, hydra_context.config_loader)
+    swept = (*space.swept, *([settings.space.seed_key] if settings.space.repeat > 1 else ()))
     if settings.dry_run:
         _place(config, settings.store.absolute() / "sweeps" / "dry-run")
         planner, sampler = _planner(hydra_context, config, settings, space)
-        swept = _swept(space, settings)
         tell_plan(write, planner.planned(), swept, launcher.n_jobs, settings.store, sampler.notes)
         return None
-    goes_on = settings.resume is not None
-    sweep_dir = (
-        find_sweep(settings.store.absolute(), Path(str(settings.resume)).name)
-        if goes_on
-        else claim(settings.store, settings.name)
-    )
+    if settings.resume is None:
+        sweep_dir = claim(settings.store, settings.name)
+    else:
+        sweep_dir = find_sweep(settings.store.absolute(), Path(settings.resume).name)
     with locked(sweep_dir):
         try:
             _place(config, sweep_dir)
@@ -98,23 +96,18 @@ def _run(
             planner, sampler = _planner(hydra_context, config, settings, space)
             with task_view(config) as task:
                 base = computed_from(task, settings.key_ignores)
+            code = code_state(task_function)
             plan = make_plan(
-                sweep_dir.name,
-                settings,
-                _swept(space, settings),
-                sampler.total,
-                arguments=arguments,
-                config=base,
-                code=code_state(task_function),
+                sweep_dir.name, settings, swept, sampler.total, arguments=arguments, config=base, code=code
             )
-            if goes_on:
-                plan, earlier = take_over(sweep_dir, plan, planner.planned(), settings)
-            else:
-                earlier = NOTHING
+            earlier = NOTHING
+            if settings.resume is None:
                 plan.save(sweep_dir / "plan.json")
                 OmegaConf.save(config, sweep_dir / "multirun.yaml")
+            else:
+                plan, earlier = take_over(sweep_dir, plan, planner.planned(), settings)
         except BaseException:
-            if not goes_on:
+            if settings.resume is None:
                 abandon(sweep_dir)
             raise
         board = _scoreboard(settings, launcher, plan, planner.planned())
@@ -183,10 +176,6 @@ def _place(config: DictConfig, sweep_dir: Path) -> None:
     with flag_override(config.hydra, ["readonly", "struct"], False):
         config.hydra.sweep.dir = str(sweep_dir)
         config.hydra.sweep.subdir = JOB_FOLDERS
-
-
-def _swept(space: Space, settings: SweeperSettings) -> tuple[str, ...]:
-    return (*space.swept, *([settings.space.seed_key] if settings.space.repeat > 1 else ()))
 
 
 class _Sweep:

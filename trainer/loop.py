@@ -81,10 +81,10 @@ def fit(
 ) -> Fit:
     """Train a model on the device it is on, and load the weights of the epoch that counts into it.
 
-    Each epoch (from 1) logs train_loss, train_acc, val_loss, val_acc and val_auc. The training ends after
-    `epochs`, after `patience` epochs without a better objective, or once `should_stop()` is true after an
-    epoch. `limit_batches` cuts each epoch to so many batches of its shuffle. All that is random depends on `seed` alone. `begin` may load an earlier state, whose epochs are
-    logged again but not trained; `keep` gets each epoch's state. Raise DivergedError for a loss not finite.
+    Each epoch (from 1) logs train_loss, train_acc, val_loss, val_acc and val_auc. Training ends after `epochs`,
+    after `patience` epochs without a better objective, or once `should_stop()` is true after an epoch. All that
+    is random depends on `seed` alone. `begin` may load an earlier state, whose epochs are logged again but not
+    trained; `keep` gets each epoch's state. Raise DivergedError for a loss not finite.
     """
     objective = objective or Objective()
     device = next((each.device for each in model.parameters()), torch.device("cpu"))
@@ -93,8 +93,7 @@ def fit(
     rows = None if limit_batches is None else limit_batches * batch_size
     order, dropout = generator(seed, "order"), generator(seed, "dropout", device)
     use_dropout_stream(model, dropout)
-    foreign = Ambient(seed, "foreign", device)  # for layers that draw from the global state
-    watch = Watch(objective)
+    watch, foreign = Watch(objective), Ambient(seed, "foreign", device)  # the latter for torch's global state
     state = State(
         {"model": model, "optimizer": optimizer, "scheduler": scheduler, "watch": watch, "foreign": foreign},
         {"order": order, "dropout": dropout},

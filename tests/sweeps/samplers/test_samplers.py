@@ -13,6 +13,8 @@ from sweeps.jobs import JobStatus, Outcome
 from sweeps.samplers.listed import ListedSampler
 from tracking.files import read_json
 
+SETTINGS = ("hydra.launcher.n_jobs=1", "hydra.sweeper.max_failures=1")
+
 # Climbs from 0 while the objective grows; asked when a slot is free, as the number of its points is not known.
 CLIMBER = """
 import json
@@ -71,7 +73,7 @@ def test_a_listed_sampler_returns_its_points_in_order_whatever_it_is_told(points
 def test_an_open_sampler_is_asked_when_a_slot_is_free_and_told_every_outcome(tmp_path: Path) -> None:
     (tmp_path / "climb.py").write_text(CLIMBER.replace("FOLDER", repr(str(APP.parent))))
     answer = subprocess.run(
-        [sys.executable, "climb.py", "-m", "hydra.launcher.n_jobs=1", "hydra.sweeper.max_failures=1"],
+        [sys.executable, "climb.py", "-m", "hydra.sweeper.objective={metric: null, mode: max}", *SETTINGS],
         cwd=tmp_path,
         capture_output=True,
         text=True,
