@@ -21,7 +21,6 @@ from tracking import TrackingError
 from trainer.config import check
 from trainer.errors import ConfigError, TrainerError
 
-INTERRUPTED = 130  # the exit code that shells report after Ctrl-C
 PATHS = ("paths.experiments", "data.path", "data.test_path")
 
 
@@ -54,7 +53,7 @@ def main() -> None:
     try:
         hydra.main(config_path="pkg://conf", config_name="config", **_version_base())(run)()
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        sys.exit(130)  # as shells report Ctrl-C
     except BrokenPipeError:  # the reader of the output, such as head, has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

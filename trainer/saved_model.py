@@ -20,7 +20,7 @@ from tracking.files import write_bytes
 from trainer.checkpoint import write_tensors
 from trainer.data.encode import Encoder, Table
 from trainer.data.load import load
-from trainer.data.tensors import Shape, Split
+from trainer.data.tensors import Dataset, Shape, Split
 from trainer.device import cpu_threads
 from trainer.errors import DataError, LoadError
 from trainer.models.arguments import OF_HYDRA, parameters
@@ -85,24 +85,21 @@ class Predictor:
 
 
 def save_model(
-    folder: Path,
-    module: nn.Module,
-    *,
-    spec: Mapping[str, Any],
-    encoder: Encoder,
-    data: Mapping[str, Any],
-    fingerprint: str,
+    folder: Path, module: nn.Module, *, spec: Mapping[str, Any], section: Mapping[str, Any], data: Dataset
 ) -> None:
-    """Write the weights and the sidecar into a folder; no file is ever partial."""
+    """Write the weights and the sidecar into a folder; no file is ever partial.
+
+    `spec` is the full specification of the model, `section` the data section of the config.
+    """
     # A user's loader may give these keys another meaning, so only paths that exist count.
-    paths = {key: Path(data[key]) for key in PATH_KEYS if isinstance(data.get(key), str)}
+    paths = {key: Path(section[key]) for key in PATH_KEYS if isinstance(section.get(key), str)}
     sidecar = {
         "format": FORMAT,
         "model": dict(spec),
-        "encoder": encoder.to_json(),
-        "data": dict(data),
+        "encoder": data.encoder.to_json(),
+        "data": dict(section),
         "found_at": {key: str(path.absolute()) for key, path in paths.items() if path.exists()},
-        "fingerprint": fingerprint,
+        "fingerprint": data.fingerprint,
         "torch": torch.__version__,
     }
     weights = {name: each.detach().cpu() for name, each in module.state_dict().items()}

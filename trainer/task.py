@@ -29,7 +29,6 @@ from trainer.scoring import evaluate
 
 logger = logging.getLogger(__name__)
 
-CHECKPOINT_KEY = "checkpoint_every_s"
 RECIPE = ("data", "model", "training", "optimizer", "scheduler")  # sections of hyper-parameters
 
 
@@ -43,6 +42,7 @@ def train(cfg: DictConfig) -> float:
     config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
     config["model"] = settle(config["model"])
     config["objective"]["mode"] = LOGGED_PER_EPOCH[config["objective"]["metric"]]
+    every_s = config["training"].pop("checkpoint_every_s", None)  # changes no number of the run
     device = resolve(config["device"])
     data = load(config["data"])
     tracker = ExperimentTracker(config["paths"]["experiments"])
@@ -63,7 +63,7 @@ def train(cfg: DictConfig) -> float:
             run.artifacts_dir,
             [folder / "artifacts" for folder in earlier_runs(tracker, run)],
             recipe=recipe_hash(config, data, device),
-            every_s=config["training"].get("checkpoint_every_s"),
+            every_s=every_s,
         )
         value = _train(config, data, device, run, checkpoints).value
     checkpoints.remove()  # only once the whole run is on disk
@@ -105,14 +105,7 @@ def _train(
     # On the CPU and one thread, as a loaded model is scored, so that the numbers agree to the last digit.
     with cpu_threads(1):
         scores = evaluate(adapt(module.cpu(), data.shape.cardinalities), data.test)
-    save_model(
-        run.artifacts_dir,
-        module,
-        spec=spec,
-        encoder=data.encoder,
-        data=config["data"],
-        fingerprint=data.fingerprint,
-    )
+    save_model(run.artifacts_dir, module, spec=spec, section=config["data"], data=data)
     draw(run.artifacts_dir / "plots", result.history, result.epoch, scores)
     run.log({**data.reference, **scores.named()})
     logger.info("%s: %s", run.run_id, shown(scores.named()))
@@ -128,8 +121,6 @@ def params(config: dict[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for section in RECIPE:
         for key, value in config[section].items():
-            if key == CHECKPOINT_KEY:
-                continue  # changes no number of the run
             if key != "_target_":
                 flat[key] = value
             elif section != "data":  # the data set has a name: `dataset`
@@ -140,7 +131,6 @@ def params(config: dict[str, Any]) -> dict[str, Any]:
 def recipe_hash(config: dict[str, Any], data: Dataset, device: torch.device) -> str:
     """Hash everything that determines the numbers of a run, so that it uses only checkpoints of the same recipe."""
     sections = {name: config[name] for name in (*RECIPE, "objective", "seed")}
-    sections["training"] = {k: v for k, v in config["training"].items() if k != CHECKPOINT_KEY}
     facts = {"data": data.fingerprint, "device": str(device), "torch": torch.__version__}
     text = json.dumps([sections, facts], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
