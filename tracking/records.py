@@ -16,7 +16,7 @@ FORMAT = 1  # of a run folder (run.json carries it for all files beside it) and 
 def check_format(value: Mapping[str, Any], path: Path) -> None:
     """Raise NewerFormatError when the object in `path` has a format that this version does not know."""
     number = value.get("format", FORMAT)
-    if type(number) is not int:
+    if type(number) is not int:  # True is an int too
         raise CorruptFileError(f"{path} has the format {quoted(number)}, which is no number; repair the file")
     if number > FORMAT:
         raise NewerFormatError(

@@ -56,7 +56,7 @@ class Run:
         self._is_active = False
         self._is_finished = False
         self._cleanups: list[Callable[[], None]] = []
-        self._opener = os.getpid()
+        self._opener = os.getpid()  # a forked child must not finish the run of its parent
         self.run_id = run_id
 
     @property
@@ -102,6 +102,7 @@ class Run:
         folders.make_dir(target.parent)
         if not target.parent.resolve().is_relative_to(self._paths.artifacts.resolve()):
             raise InvalidNameError(f"artifact name {name!r} leads out of the artifacts folder through a link")
+        # a file that the program wrote into the artifacts folder is already in its place
         if not (target.exists() and target.samefile(source)):
             atomic.copy_file(source, target)
         return target
@@ -142,6 +143,7 @@ class Run:
                 atomic.sync(self._paths.error)
             self._journal.finish()
             atomic.sync(self._paths.params)
+            # the status comes last: a finished run has all its other files on disk
             self._store.change(self.run_id, durable=True, **entry)
             atomic.sync_dir(self._paths.folder.parent)
             self._is_finished = True

@@ -1,4 +1,4 @@
-"""The live handle: how a run ends, what it leaves, who is told of it."""
+"""The live handle: how a run ends, the files it leaves, the callbacks it makes."""
 
 import json
 import pickle
@@ -81,7 +81,7 @@ def test_a_run_cannot_be_finished_with_another_status(tracker: ExperimentTracker
         tracker.finish_run(run_id, status=status)
 
 
-def test_start_run_writes_down_where_the_run_came_from(tracker: ExperimentTracker) -> None:
+def test_start_run_records_the_provenance_of_the_run(tracker: ExperimentTracker) -> None:
     with tracker.start_run("x", config="lr: 0.1\n", overrides=["lr=0.1", "a='b: c'"]) as run:
         pass
     environment = json.loads((run.run_dir / "env.json").read_text())
@@ -204,7 +204,7 @@ def test_runs_made_inside_a_job_belong_to_it_and_are_announced(tracker: Experime
     assert tracker.record(tracker.create_run("x")).sweep is None
 
 
-def test_a_tracker_travels_to_another_process(tracker: ExperimentTracker) -> None:
+def test_a_tracker_can_be_pickled(tracker: ExperimentTracker) -> None:
     run_id = tracker.create_run("x")
     tracker.log_metrics(run_id, {"a": 1})
     other = pickle.loads(pickle.dumps(tracker))
@@ -256,7 +256,7 @@ def _group() -> Exception:
         (ValueError("a" * 2000), "ValueError: " + "a" * 985 + "..."),
     ],
 )
-def test_the_error_of_a_run_is_the_one_line_that_says_most(
+def test_the_error_of_a_run_is_the_line_that_names_the_exception(
     tracker: ExperimentTracker, error: Exception, line: str
 ) -> None:
     with pytest.raises(type(error)) as caught, tracker.start_run("x") as run:

@@ -20,6 +20,7 @@ def append_lines(path: Path, values: Iterable[Any], *, durable: bool = False) ->
     """Append each of `values` as a JSON line, all in one write; see `append_line`."""
     lines = b"".join(encode(value) + b"\n" for value in values)
     with writing(path):
+        # for reading too: the end of the file shows whether the last line is complete
         handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             cut_torn_tail(handle, path)

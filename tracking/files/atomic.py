@@ -31,7 +31,7 @@ def write_pieces(path: Path, pieces: Iterable[bytes], *, durable: bool = False) 
         for piece in pieces:
             write_all(handle, piece)
         if durable:
-            os.fsync(handle)
+            os.fsync(handle)  # before the rename, or a power loss could leave the name with no content
         new.replace(path)
     if durable:
         sync_dir(path.parent)
@@ -74,7 +74,7 @@ def create_bytes(path: Path, data: bytes) -> bool:
         write_all(handle, data)
         os.fsync(handle)
         try:
-            os.link(new, path)
+            os.link(new, path)  # unlike a rename, a link never replaces a file
         except FileExistsError:
             return False
         except OSError:

@@ -60,7 +60,7 @@ def rank(step: Any) -> float:
 
 def is_ascending(steps: list[Any]) -> bool:
     """Return whether steps are in the order of `rank`."""
-    if set(map(type, steps)) != {int}:
+    if set(map(type, steps)) != {int}:  # integers, the usual case, are their own rank
         steps = list(map(rank, steps))
     return all(map(le, steps, itertools.islice(steps, 1, None)))
 
@@ -88,6 +88,7 @@ def read_journals(journals: list[BinaryIO], damaged: list[bytes] | None = None) 
     if len(journals) == 1:
         yield from read_calls(journals[0], damaged)
         return
+    # only the times say how the calls of several processes interleave
     merged = heapq.merge(*(_dated(journal, damaged) for journal in journals), key=lambda call: call[0])
     while batch := list(itertools.islice(merged, BATCH)):
         _, steps, stamps, metrics = zip(*batch, strict=True)
@@ -108,6 +109,7 @@ def read_calls(journal: BinaryIO, damaged: list[bytes] | None = None) -> Iterato
 
 def parse_calls(text: bytes, path: Path, damaged: list[bytes] | None = None) -> Calls:
     """Return the log calls in complete journal lines; log a line that is damaged or not a log call."""
+    # one call that parses all lines as an array costs a fraction of one call per line
     try:
         values = orjson.loads(b"[" + text[:-1].replace(b"\n", b",") + b"]")
         steps = [value["step"] for value in values]
@@ -200,7 +202,7 @@ def _parse_lines(text: bytes, path: Path, damaged: list[bytes]) -> Iterator[Line
             damaged.append(line)
             continue
         if isinstance(value, dict) and "writer" in value:
-            continue
+            continue  # the header of a journal
         try:
             metrics = {name: stored_number(number) for name, number in value["metrics"].items()}
             yield Line(value["step"], str(value["timestamp"]), metrics)
@@ -220,5 +222,5 @@ def _dated(
 def _moment(stamp: str) -> datetime:
     try:
         return timestamps.parse(stamp)
-    except ValueError:
+    except ValueError:  # of other code; its order is unknown
         return datetime.fromtimestamp(0).astimezone()

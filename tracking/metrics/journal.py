@@ -31,7 +31,7 @@ log = logging.getLogger("tracking")
 
 VIEW_SHARE = 50  # a refresh waits 50 times as long as it took: views cost at most 2 % of the time
 VIEW_COST_S = 3e-8  # per byte of the journal, to write metrics.json; the estimate until a run has measured it
-CHUNK_BYTES = 1 << 16  # of the journal, counted between looks at the clock; a shorter one is left to readers
+CHUNK_BYTES = 1 << 16  # of the journal, counted between looks at the clock
 
 
 class Right(Protocol):
@@ -70,7 +70,7 @@ class Journal:
         self._right = right
         self._path = paths.journal
         self._handle = -1
-        self._lock = threading.RLock()
+        self._lock = threading.RLock()  # reentrant: a retiring journal may finish the run
         self._stats: Stats | None = None
         self._counted = 0
         self._refreshed = 0.0
@@ -121,6 +121,7 @@ class Journal:
             owner = journal_files.read_owner(paths)
             mine = paths.journal.name if identity.is_own(owner) else journal_files.own_name(paths)
             others = [name for name in names if name != mine]
+            # a file that a living process appends to must not be removed
             if all(journal_files.is_abandoned(paths, name, owner) for name in others):
                 account = self._account_shown(names) or self._render()
                 write_summary(paths.summary, account.stats, None)
@@ -213,7 +214,7 @@ class Journal:
                 self._close()  # the journal was removed; the next line starts a new one
             elif list(journal_files.list_journals(self._paths)) == [self._paths.journal.name]:
                 state = os.fstat(self._handle)
-                if state.st_size > CHUNK_BYTES:
+                if state.st_size > CHUNK_BYTES:  # readers count a short journal themselves
                     self._count(started + (started - self._refreshed) / VIEW_SHARE)
                     write_summary(self._paths.summary, self._stats or {}, self._counted)
                 self._render_if_cheap(state, started)

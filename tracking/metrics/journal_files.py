@@ -66,6 +66,7 @@ def opened(paths: RunPaths) -> Iterator[list[BinaryIO]]:
                 inodes = [os.fstat(journal.fileno()).st_ino for journal in found]
                 if inodes == list(listed.values()) and (len(listed) < 2 or list_journals(paths) == listed):
                     break
+            # the list and the open files disagree: a writer was renaming or removing journals
             stack.close()
         yield found
 
@@ -80,6 +81,7 @@ def remove(paths: RunPaths, names: list[str]) -> None:
     """Remove the journals as if at once; metrics.json must hold all their points and be synced."""
     with atomic.writing(paths.folder):
         if len(names) > 1:
+            # from here on readers ignore the journals that are still there
             atomic.write_bytes(paths.complete, b"", durable=False)
         for name in names:
             (paths.folder / name).unlink(missing_ok=True)

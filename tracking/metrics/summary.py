@@ -62,6 +62,7 @@ class Stat:
     def add_column(self, column: Column) -> None:
         """Add points, with the same result as `add` for each of them in turn."""
         steps, values, _ = column
+        # finite values with ascending steps, the usual case, need no Python call per point
         if not (is_ascending(steps) and math.isfinite(sum(values))):
             for value, step in zip(values, steps, strict=True):
                 self.add(value, step)
@@ -135,11 +136,12 @@ def read_stats(paths: RunPaths) -> Stats:
     with opened(paths) as journals:
         if not journals:
             return _finished_stats(paths)
+        # the view covers the owner's journal only
         if len(journals) > 1 or journals[0].name != str(paths.journal):
             return add_all({}, read_journals(journals))
         stats, offset = read_view(paths.summary)
         if offset is None or offset > os.fstat(journals[0].fileno()).st_size:
-            stats, offset = {}, 0
+            stats, offset = {}, 0  # a power loss took lines that the view had counted
         journals[0].seek(offset)
         return add_all(stats, read_calls(journals[0]))
 
@@ -166,6 +168,7 @@ def _finished_stats(paths: RunPaths) -> Stats:
     except FileNotFoundError:
         return {}
     with contextlib.suppress(FileNotFoundError):
+        # an older view may be of another metrics.json, which somebody replaced
         if paths.summary.stat().st_mtime_ns >= written:
             stats, offset = read_view(paths.summary)
             if stats and offset is None:
@@ -177,6 +180,6 @@ def _stat(fields: dict[str, Any]) -> Stat:
     stat = Stat()
     for key in FIELDS:
         setattr(stat, key, fields[key])
-    if isinstance(stat.last, str):
+    if isinstance(stat.last, str):  # JSON has no number for a NaN or an infinity
         stat.last = float(stat.last)
     return stat

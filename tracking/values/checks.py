@@ -26,7 +26,7 @@ def metric_values(metrics: Mapping[str, Any]) -> dict[str, Number]:
 
 def metric_value(name: str, value: Any) -> Number:
     """Return the plain int or float of `value`; an int too large for JSON readers becomes a float."""
-    if type(value) is float:
+    if type(value) is float:  # nearly always, and this runs at every step
         return value
     number = item(value)
     if isinstance(number, Real) and not isinstance(number, bool):
@@ -50,7 +50,7 @@ def step_value(step: Any) -> int | None:
     try:
         number = int(scalar) if isinstance(scalar, float) and scalar.is_integer() else index(scalar)
     except TypeError:
-        number = INT_MAX + 1
+        number = INT_MAX + 1  # refused below, with the same message
     if not INT_MIN <= number <= INT_MAX:
         raise InvalidValueError(f"step must be a 64-bit integer or None, not {quoted(step)}")
     return number

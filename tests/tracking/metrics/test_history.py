@@ -1,4 +1,4 @@
-"""The order of points, and that every place which tells of them tells the same: journals, views, metrics.json."""
+"""The order of points, equal in journals, views and metrics.json."""
 
 import json
 import math
@@ -36,7 +36,7 @@ def stamp(index: int) -> str:
 
 
 def write_journals(folder: Path, calls: list[Call], count: int) -> RunPaths:
-    """The calls in `count` journals, each in that of its own writer."""
+    """Write the calls to `count` journals, each to that of its writer."""
     paths = RunPaths(folder)
     folder.mkdir(exist_ok=True)
     for old in folder.iterdir():
@@ -50,7 +50,7 @@ def write_journals(folder: Path, calls: list[Call], count: int) -> RunPaths:
 
 
 def expected(calls: list[Call]) -> dict[str, list[dict[str, Any]]]:
-    """What the rule of order says, in the plainest way."""
+    """Return the points in their order, by the simplest code."""
     found: dict[str, list[dict[str, Any]]] = {}
     for index, (step, metrics, _) in enumerate(calls):
         for name, value in metrics.items():
@@ -83,7 +83,7 @@ def told(value: Any) -> str:
 
 @RELAXED
 @given(calls=CALLS, count=st.integers(1, 3), chunk=st.integers(1, 300), seen=st.integers(0, 30))
-def test_journals_views_and_metrics_json_tell_the_same_points_in_the_same_order(
+def test_journals_views_and_metrics_json_hold_the_same_points_in_the_same_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls: list[Call], count: int, chunk: int, seen: int
 ) -> None:
     monkeypatch.setattr(history, "CHUNK_BYTES", chunk)
@@ -150,7 +150,7 @@ def test_out_of_order_and_repeated_steps_are_kept_and_ordered(tracker: Experimen
     metrics=st.dictionaries(st.sampled_from(["a", "null", 'q"']), NUMBERS, min_size=1),
     step=st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1)),
 )
-def test_a_line_is_the_same_the_short_way_and_the_long(
+def test_the_fast_and_the_checked_encoding_of_a_line_agree(
     monkeypatch: pytest.MonkeyPatch, metrics: dict[str, float], step: int | None
 ) -> None:
     monkeypatch.setattr("tracking.values.timestamps.now", lambda: stamp(0))
@@ -160,7 +160,7 @@ def test_a_line_is_the_same_the_short_way_and_the_long(
     assert encoder.encode(metrics, step) == long == Line(step, stamp(0), metrics).encode()
 
 
-def test_a_metrics_json_with_steps_of_other_kinds_is_read_continued_and_finished(
+def test_a_metrics_json_with_steps_of_other_types_is_read_continued_and_finished(
     tracker: ExperimentTracker,
 ) -> None:
     run = tracker.open_run(tracker.create_run("x"))
@@ -175,7 +175,7 @@ def test_a_metrics_json_with_steps_of_other_kinds_is_read_continued_and_finished
     assert {repr(point["step"]) for point in found} == {*map(repr, steps), "2"}
 
 
-def test_a_very_long_line_and_a_journal_of_zeros_are_read_in_one_go(
+def test_a_very_long_line_and_a_journal_of_zeros_are_read(
     tracker: ExperimentTracker, caplog: pytest.LogCaptureFixture
 ) -> None:
     run = tracker.open_run(tracker.create_run("x"))

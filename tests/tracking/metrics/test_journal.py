@@ -1,4 +1,4 @@
-"""No crash loses or doubles a point: the journal and its views, torn at every byte and stopped at every step."""
+"""No crash loses or duplicates a point: the journal and its views, cut at every byte and stopped at every step."""
 
 import json
 import math
@@ -39,7 +39,7 @@ def test_metrics_json_is_there_from_the_first_call_on_and_complete_at_the_finish
     assert not (run.run_dir / "metrics.jsonl").exists()
 
 
-def test_logging_after_the_finish_goes_on_where_it_ended(tracker: ExperimentTracker) -> None:
+def test_logging_after_the_finish_continues_the_history(tracker: ExperimentTracker) -> None:
     run = tracker.open_run(tracker.create_run("x"))
     for value in range(4):
         run.log({"a": value})
@@ -73,7 +73,7 @@ def test_a_line_torn_at_any_byte_is_skipped_and_cut_before_the_next(
         assert summarised(other, run_id) == (3, 9)
 
 
-def test_a_damaged_line_in_the_middle_costs_only_itself(
+def test_only_the_damaged_line_of_a_journal_is_lost(
     tracker: ExperimentTracker, base: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     run_id = tracker.create_run("x")
@@ -128,10 +128,10 @@ def test_the_views_can_be_deleted_or_damaged_at_any_time(tracker: ExperimentTrac
     assert summarised(tracker, run_id) == (20, 19)
 
 
-def test_a_finish_or_a_new_start_stopped_between_any_two_files_loses_and_doubles_nothing(
+def test_an_interrupted_finish_or_restart_loses_and_duplicates_no_point(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every rename, link and unlink of both protocols is made the last thing that happens."""
+    """Stop after every rename, link and unlink of a finish and of a restart."""
 
     class Stopped(BaseException):
         pass
@@ -188,7 +188,7 @@ def test_a_finish_or_a_new_start_stopped_between_any_two_files_loses_and_doubles
     assert limits >= 4
 
 
-def test_two_writers_of_one_run_lose_nothing_and_both_count_right(base: Path) -> None:
+def test_two_writers_of_one_run_lose_no_point_and_summarise_alike(base: Path) -> None:
     one, two = ExperimentTracker(base), ExperimentTracker(base)
     run_id = one.create_run("x")
     for value in range(10):

@@ -1,4 +1,4 @@
-"""What the system refuses while a run logs: the call says so, the journal stays whole, the next call goes on."""
+"""A write that the system refuses: the call raises, the journal stays whole, the next call works."""
 
 import errno
 import os
@@ -25,18 +25,18 @@ def run(tracker: ExperimentTracker) -> Run:
 
 @pytest.fixture
 def eager_views(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every call brings the views up."""
+    """Refresh the views at every call."""
     monkeypatch.setattr(journal, "VIEW_SHARE", 1e-9)
 
 
 def writing_to_journal(write: Callable[[int, Any], int]) -> Callable[[int, Any], int]:
-    """`write` for journal lines, the system's own for everything else."""
+    """Use `write` for journal lines and `os.write` for everything else."""
     real = os.write
     return lambda handle, data: (write if b'"metrics"' in bytes(data) else real)(handle, data)
 
 
 @pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC, errno.EDQUOT])
-def test_a_refused_line_is_the_calls_error_and_the_next_call_goes_on(
+def test_a_refused_write_raises_and_the_next_call_works(
     tracker: ExperimentTracker, run: Run, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     def refuse(_handle: int, _data: Any) -> int:
@@ -55,7 +55,7 @@ def test_a_refused_line_is_the_calls_error_and_the_next_call_goes_on(
 
 @pytest.mark.parametrize("can_be_cut", [True, False])
 @pytest.mark.parametrize("kept", [1, 10, -1])
-def test_a_line_of_which_the_disk_took_a_part_leaves_nothing_behind(
+def test_a_partly_written_line_is_removed(
     tracker: ExperimentTracker, run: Run, monkeypatch: pytest.MonkeyPatch, kept: int, can_be_cut: bool
 ) -> None:
     real = os.write
@@ -77,7 +77,7 @@ def test_a_line_of_which_the_disk_took_a_part_leaves_nothing_behind(
         assert line.startswith(b"{") == line.endswith(b"}")
 
 
-def test_views_that_cannot_be_written_stop_no_logging(
+def test_a_view_that_cannot_be_written_does_not_stop_logging(
     tracker: ExperimentTracker,
     eager_views: None,
     run: Run,
@@ -95,9 +95,7 @@ def test_views_that_cannot_be_written_stop_no_logging(
     assert values(tracker, run) == [0, 1]
 
 
-def test_a_journal_that_somebody_removed_is_started_anew(
-    tracker: ExperimentTracker, eager_views: None, run: Run
-) -> None:
+def test_a_removed_journal_is_started_again(tracker: ExperimentTracker, eager_views: None, run: Run) -> None:
     run.finish()
     run.log({"a": 1.0})
     (run.run_dir / "metrics.jsonl").unlink()
@@ -106,7 +104,7 @@ def test_a_journal_that_somebody_removed_is_started_anew(
     assert values(tracker, run) == [0, 1, 3]  # metrics.json had what the removed journal had
 
 
-def test_no_write_goes_through_the_history(
+def test_no_log_call_reads_the_history(
     base: Path, tracker: ExperimentTracker, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for step in range(20_000):
@@ -135,10 +133,10 @@ def test_no_write_goes_through_the_history(
     assert read < size
 
 
-def test_a_view_never_takes_in_more_than_its_time(
+def test_refreshing_a_view_keeps_to_its_share_of_the_time(
     tracker: ExperimentTracker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Time stands still but for the counting itself, and a chunk takes a second."""
+    """The clock moves only while chunks are counted, a second for each."""
     now = 0.0
     counted: list[int] = []
     real = journal.parse_calls

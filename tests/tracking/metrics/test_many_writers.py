@@ -1,4 +1,4 @@
-"""Several processes write one run: each has a journal of its own, and no point is lost or doubled by any of them."""
+"""Several processes write one run: each has its own journal, and no point is lost or duplicated."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ def wait():
 
 
 class Writer:
-    """A process that runs `code` and stops at each wait() until it is told to go on."""
+    """A process that runs `code` and stops at each wait() until `go_on` is called."""
 
     def __init__(self, code: str, base: Path, *arguments: str) -> None:
         self.process = subprocess.Popen(
@@ -56,7 +56,7 @@ def journals(base: Path, run_id: str) -> list[str]:
 
 
 def assert_is_final(base: Path, run_id: str, values: list[float]) -> None:
-    """All points are there, in every place that tells of them, and no journal is left."""
+    """Check that all points are in every file that holds them, and that no journal is left."""
     assert sorted(points(base, run_id)) == sorted(values)
     assert journals(base, run_id) == []
     assert not (base / "runs" / run_id / "metrics.complete").exists()
@@ -95,7 +95,7 @@ def test_eight_processes_log_into_one_run_and_finish_in_any_order(
 
 
 @pytest.mark.parametrize("victim", [0, 1, 2])
-def test_a_killed_writer_loses_nothing_it_logged_and_hinders_nobody(base: Path, victim: int) -> None:
+def test_a_killed_writer_loses_no_point_and_blocks_no_other_writer(base: Path, victim: int) -> None:
     owner = Writer(
         'print(tracker.create_run("x"), flush=True)\nwait()\nsys.argv[2:] = ["run_001", "0", "100"]'
         + LOG
@@ -135,7 +135,7 @@ def test_a_run_finished_while_others_write_keeps_what_they_log_after(
     assert sorted(points(base, run_id)) == list(range(-2, 10))
     tracker.finish_run(run_id)
     writer.go_on()
-    writer.end()  # without a word: the last to end gives the finished run its final form
+    writer.end()  # without a finish: the last process to end gives the run its final form
     assert_is_final(base, run_id, list(range(-2, 10)))
 
 
@@ -155,7 +155,7 @@ def test_a_writer_that_ends_before_the_run_leaves_its_points_to_the_finish(
 
 
 @pytest.mark.parametrize("crashed", [False, True])
-def test_processes_that_continue_a_finished_run_at_once_double_nothing(base: Path, crashed: bool) -> None:
+def test_processes_that_continue_a_finished_run_at_once_duplicate_no_point(base: Path, crashed: bool) -> None:
     first = Writer(
         'run_id = tracker.create_run("x")\n'
         'for n in range(50): tracker.log_metrics(run_id, {"a": n, "b": n}, n)\n'

@@ -1,4 +1,4 @@
-"""Real processes and signals: nothing is lost, nothing is claimed twice, the dead are shown as killed."""
+"""Real processes and signals: no point is lost, no id is claimed twice, a run of a dead process is killed."""
 
 import json
 import os
@@ -184,7 +184,7 @@ finally:
     assert ExperimentTracker(base).record("run_001").summary["a"].count == 2
 
 
-def test_the_handler_of_sigterm_is_given_back(tracker: ExperimentTracker) -> None:
+def test_the_handler_of_sigterm_is_restored(tracker: ExperimentTracker) -> None:
     before = signal.getsignal(signal.SIGTERM)
     with tracker.start_run("x"):
         held = signal.getsignal(signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""Objects as parameters: what they become, the same in every process, and what is too much to be a parameter."""
+"""Objects as parameters: their plain values, equal in every process, and the data that is refused."""
 
 import argparse
 import collections
@@ -80,7 +80,7 @@ Point = collections.namedtuple("Point", "x y")
 
 
 class Model:
-    """Walks and talks like a model of pydantic."""
+    """Has the methods of a pydantic model."""
 
     model_fields: dict[str, Any] = {}  # noqa: RUF012 - as pydantic has it
 
@@ -187,7 +187,7 @@ def test_parameters_whose_own_code_fails_are_refused_with_what_it_raised(
     ("value", "shape"),
     [(np.zeros((26, 40)), r"ndarray of shape \(26, 40\)"), (b"x" * 1001, r"bytes of shape \(1001,\)")],
 )
-def test_data_is_refused_as_a_parameter_with_its_shape_and_the_way_out(
+def test_a_large_array_is_refused_as_a_parameter_with_its_shape_and_a_hint(
     tracker: ExperimentTracker, value: Any, shape: str
 ) -> None:
     run_id = tracker.create_run("x")

@@ -1,4 +1,4 @@
-"""What looks secret is not written down, and what only sounds like it is."""
+"""Values with secret names are masked; settings with similar names are kept."""
 
 import json
 from typing import Any
@@ -38,7 +38,7 @@ from tracking.values.secrets import is_secret, masked, masked_command, masked_ur
         "Authorization",
     ],
 )
-def test_a_name_with_such_words_is_secret(name: str) -> None:
+def test_a_name_with_a_strong_word_is_secret(name: str) -> None:
     assert is_secret(name, "hunter2")
 
 
@@ -75,7 +75,7 @@ def test_a_setting_that_only_sounds_like_one_is_kept(name: str, value: Any) -> N
 @pytest.mark.parametrize(
     ("name", "value"), [("password", 123456), ("pin_secret", 0.5), ("credentials", {"a": 1})]
 )
-def test_a_number_or_a_group_is_secret_when_its_name_ends_so(name: str, value: Any) -> None:
+def test_a_number_or_a_group_is_secret_when_its_name_ends_in_a_strong_word(name: str, value: Any) -> None:
     assert is_secret(name, value)
 
 

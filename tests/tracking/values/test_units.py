@@ -69,7 +69,7 @@ def test_any_text_is_a_quantity_or_refused(text: str) -> None:
             assert parse(text) >= 0
 
 
-def test_what_no_float_holds_is_refused() -> None:
+def test_a_quantity_beyond_the_largest_float_is_refused() -> None:
     with pytest.raises(InvalidValueError, match="too large for a duration"):
         parse_duration("9" * 400 + "w")
     assert parse_size("9" * 20) == int(float("9" * 20))

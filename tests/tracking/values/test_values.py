@@ -1,4 +1,4 @@
-"""What may be kept as a parameter, metric or name, and that it comes back as it was."""
+"""Valid parameters, metrics and names come back unchanged; invalid ones are refused."""
 
 import math
 from fractions import Fraction
@@ -245,7 +245,7 @@ def test_a_description_of_none_is_empty(tracker: ExperimentTracker) -> None:
     assert tracker.get_run(run_id)["description"] == ""
 
 
-def test_parameters_whose_keys_become_one_are_refused(tracker: ExperimentTracker) -> None:
+def test_parameters_with_keys_that_are_equal_as_text_are_refused(tracker: ExperimentTracker) -> None:
     run_id = tracker.create_run("x")
     with pytest.raises(
         InvalidValueError, match=r"parameter 'dims' has keys that are equal as text: \[1, '1'\]"
