@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,12 +13,11 @@ from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.cli.toolkit import output
 from tracking.errors import TrackingError, UnknownRunError
 from tracking.metrics.history import read_history
+from tracking.objective import At, Direction, Objective
 from tracking.plots import (
     Along,
-    At,
     Curve,
-    Direction,
-    Objective,
+    Look,
     PictureFormat,
     curve_of,
     draw_bands,
@@ -147,11 +146,9 @@ def plot(
     drawn = _with_metric(place, experiment, metric, runs, run_ids)
     objective = Objective.of(metric, mode, at or At.BEST)
     title = f"{experiment}: {metric}" + (" by parameter" if kind in SUITS["--param"] else "")
-    look: dict[str, Any] = {"title": title, "best": best, "log_y": log_y}
-    look |= {
-        name: value for name, value in (("smooth", smooth), ("params", params), ("log_x", log_x)) if value
-    }
-    write_figure(path, _figure(place, drawn, objective, kind, along or Along.STEP, look))
+    look = Look(title, best, smooth or 0.0, log_x, log_y)
+    figure = _figure(place, drawn, objective, kind, look, along=along or Along.STEP, params=params or ())
+    write_figure(path, figure)
     shown = place.paths.named / path.name if target is None else path
     if as_json:
         output.say_json({"path": str(shown), "kind": kind, "runs": [run.run_id for run in drawn]})
@@ -204,8 +201,10 @@ def _figure(
     runs: Sequence[RunRecord],
     objective: Objective,
     kind: Kind,
+    look: Look,
+    *,
     along: Along,
-    look: dict[str, Any],
+    params: Sequence[str],
 ) -> "Figure":
     def curve(run: RunRecord) -> Curve:
         points = read_history(place.paths.run(run.run_id)).get(objective.label, [])
@@ -213,12 +212,12 @@ def _figure(
 
     match kind:
         case Kind.CURVES:
-            return draw_curves(objective, [curve(run) for run in runs], by_time=along is Along.TIME, **look)
+            return draw_curves(objective, [curve(run) for run in runs], look, by_time=along is Along.TIME)
         case Kind.BANDS:
             groups = seed_groups([run for run in runs if run.status is not RunStatus.FAILED] or runs)
             curves = {label: [curve(run) for run in members] for label, members in groups.items()}
-            return draw_bands(objective, curves, **look)
+            return draw_bands(objective, curves, look)
         case Kind.SCATTER:
-            return draw_scatter(objective, runs, **look)
+            return draw_scatter(objective, runs, look, params)
         case Kind.PARALLEL:
-            return draw_parallel(objective, runs, **look)
+            return draw_parallel(objective, runs, look, params)

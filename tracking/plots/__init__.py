@@ -1,23 +1,20 @@
 """Pictures of runs, drawn without a display: curves, bands over seeds, scatter and parallel coordinates.
 
-Plain data go in, a matplotlib figure comes out, and `write_figure` makes a file of it. matplotlib is loaded by the
-first call.
+The functions return a matplotlib figure, and `write_figure` writes it to a file. The first call loads matplotlib.
 """
 
-from tracking.objective import At, Direction, Objective
 from tracking.plots.bands import draw_bands, seed_groups
 from tracking.plots.curve import Along, Curve, curve_of
 from tracking.plots.curves import draw_curves
 from tracking.plots.parallel import draw_parallel
 from tracking.plots.picture import PictureFormat, write_figure
 from tracking.plots.scatter import draw_scatter
+from tracking.plots.sheet import Look
 
 __all__ = [
     "Along",
-    "At",
     "Curve",
-    "Direction",
-    "Objective",
+    "Look",
     "PictureFormat",
     "curve_of",
     "draw_bands",

@@ -1,11 +1,10 @@
-"""Bands: runs that are equal in everything but the seed as one line, their mean, within a standard deviation.
+"""Bands: the mean of runs that differ only in the seed as one line, in a band of one standard deviation.
 
-Seeds need not be logged at the same steps: at every step that any run of a group has, a run's value is interpolated
-linearly between its own points, never beyond its ends nor across a gap. A step is drawn where at least half of the
-group's runs have a value, so a run that was stopped early neither ends the line nor leaves it to one survivor.
+Runs may be logged at different steps: at each step of any run of a group, the value of a run is interpolated linearly
+between its own points, not beyond its ends and not across a gap. A step is drawn if at least half of the group's runs
+have a value, so a run that stopped early does not end the line, and one remaining run does not continue it.
 """
 
-import bisect
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -14,61 +13,47 @@ from tracking.errors import TrackingError
 from tracking.objective import Objective
 from tracking.plots.curve import COLUMNS, Curve
 from tracking.plots.curves import marked, smoothing, step_label, unplaced
-from tracking.plots.entrants import count_of
 from tracking.plots.lines import Line, draw_lines
 from tracking.plots.scales import text_of
+from tracking.plots.sheet import Look
 from tracking.records import RunRecord
 from tracking.repeats import Spread, group_by, key_of, without_seeds
+from tracking.values.units import counted
 
-if TYPE_CHECKING:  # matplotlib is only loaded by those who draw
+if TYPE_CHECKING:  # matplotlib is only loaded to draw
     from matplotlib.figure import Figure
 
 
 def draw_bands(
     objective: Objective,
     groups: Mapping[str, Sequence[Curve]],
-    *,
-    title: str,
-    smooth: float = 0.0,
-    best: int | None = None,
-    log_x: bool = False,
-    log_y: bool = False,
+    look: Look,
 ) -> "Figure":
-    """A line per group of curves: their mean, with a band of one sample standard deviation where there are two or more.
+    """Draw a line per group of curves: their mean, in a band of one sample standard deviation if there are two or more.
 
-    With `smooth` each run is smoothed before. With `best` only so many of the best groups are coloured.
+    Runs are smoothed before the mean is taken.
     """
     lines = []
     for label, members in groups.items():
-        curves = [curve.smoothed(smooth).placed() for curve in members]
+        curves = [curve.smoothed(look.smooth).placed() for curve in members]
         mean, low, high = mean_and_deviation(label, curves)
-        if log_y:  # a deviation that reaches 0 or below ends at the lowest value there is
+        if look.log_y:  # a band that reaches 0 ends at the lowest value above
             floor = min((y for curve in curves for y in curve.y if y > 0), default=1.0)
             low = [max(value, floor) if not math.isnan(value) else value for value in low]
-        placed = mean.placed(log_x=log_x, log_y=log_y)
+        placed = mean.placed(log_x=look.log_x, log_y=look.log_y)
         lines.append(Line(placed, history=mean, band=(low, high), note=f", n={len(members)}"))
     every = [curve for members in groups.values() for curve in members]
     if all(math.isnan(value) for curve in every for value in curve.y):
         raise TrackingError(f"no run to draw has a finite value of {objective.label!r}")
     differ = " that differ in more than the seed" if len(groups) > 1 else ""
     notes = [
-        f"{count_of(len(every), 'run')} in {count_of(len(groups), 'group')}{differ}",
+        f"{counted(len(every), 'run')} in {counted(len(groups), 'group')}{differ}",
         "mean ± standard deviation",
         marked(objective),
-        *smoothing(smooth, "each run"),
-        *unplaced(objective, every, [curve.placed(log_x=log_x, log_y=log_y) for curve in every]),
+        *smoothing(look, "each run"),
+        *unplaced(objective, every, [curve.placed(log_x=look.log_x, log_y=look.log_y) for curve in every]),
     ]
-    return draw_lines(
-        objective,
-        lines,
-        noun="group",
-        title=title,
-        notes=notes,
-        x_label=step_label(every),
-        best=best,
-        log_x=log_x,
-        log_y=log_y,
-    )
+    return draw_lines(objective, lines, look, noun="group", notes=notes, x_label=step_label(every))
 
 
 def seed_groups(runs: Sequence[RunRecord]) -> dict[str, list[RunRecord]]:
@@ -93,9 +78,9 @@ def seed_groups(runs: Sequence[RunRecord]) -> dict[str, list[RunRecord]]:
 
 
 def mean_and_deviation(label: str, curves: Sequence[Curve]) -> tuple[Curve, list[float], list[float]]:
-    """The mean of curves, and the lower and upper edge of a standard deviation around it (NaN for one curve).
+    """Return the mean of curves, and the edges of one standard deviation around it (NaN for one curve).
 
-    At most a thousand steps, evenly chosen of all that any curve has.
+    The steps are those of all curves, at most a thousand of them at even distances.
     """
     steps = sorted({x for curve in curves for x in curve.x})
     if len(steps) > COLUMNS:
@@ -112,17 +97,9 @@ def mean_and_deviation(label: str, curves: Sequence[Curve]) -> tuple[Curve, list
 
 
 def _interpolated(curve: Curve, steps: Sequence[float]) -> list[float]:
-    points = dict(zip(curve.x, curve.y, strict=True))  # of a step that was logged again the last value counts
-    places = sorted(points)
-    values = []
-    for step in steps:
-        after = bisect.bisect_left(places, step)
-        if step in points:
-            values.append(points[step])
-        elif 0 < after < len(places):
-            left, right = places[after - 1], places[after]
-            share = (step - left) / (right - left)
-            values.append((1 - share) * points[left] + share * points[right])
-        else:
-            values.append(math.nan)
-    return values
+    import numpy as np
+
+    points = dict(zip(curve.x, curve.y, strict=True))  # the last value of a step that was logged twice
+    places = sorted(points) or [math.nan]
+    values = [points.get(place, math.nan) for place in places]
+    return list(map(float, np.interp(steps, places, values, left=math.nan, right=math.nan)))

@@ -1,4 +1,4 @@
-"""Colours: of a few lines, and of many by their value. All are told apart by colour-blind readers."""
+"""Colours of a few lines, and of many lines by their values; colour-blind readers can tell them apart."""
 
 import math
 from collections.abc import Sequence
@@ -7,37 +7,36 @@ from typing import TYPE_CHECKING
 
 from tracking.plots.sheet import INK, families, literal, number
 
-if TYPE_CHECKING:  # matplotlib is only loaded by those who draw
+if TYPE_CHECKING:  # matplotlib is only loaded to draw
     from matplotlib.axes import Axes
+    from matplotlib.colors import ListedColormap, Normalize
 
-# Okabe and Ito's palette; instead of its yellow, which is too pale for a line, a brown
+# Okabe and Ito's palette, with a brown for its yellow, which is too pale for a line
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C564B", "#000000")
 QUIET = "#c9c9c9"
-_MAP = "viridis"  # evenly spaced to the eye, in grey too
+_MAP = "viridis"  # perceptually uniform, also in grey
 _SHADES = 256
-_LIGHTEST = 0.95  # of the map; what is beyond is too pale a yellow
+_LIGHTEST = 0.95  # of the map, whose end is too pale a yellow
+_EXTEND = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
 
 
 @dataclass(frozen=True)
 class ColourScale:
-    """Colours for values from `low` to `high`; a value beyond has the colour of the end."""
+    """Colours for values; a value beyond the scale has the colour of its nearer end."""
 
-    low: float
-    high: float
-    shades: tuple[str, ...]
-    beyond_low: bool
-    beyond_high: bool
-    log: bool = False
+    norm: "Normalize"
+    colour_map: "ListedColormap"
+    extend: str  # the ends that have values beyond, as matplotlib names them
 
     @classmethod
     def of(cls, values: Sequence[float], *, high_is_good: bool, log: bool = False) -> "ColourScale":
-        """The scale for values, dark where they are good.
+        """Return the scale for some values, dark where they are good.
 
-        It ends where a value is four times as far from the best as the middle one, so that a run that exploded does
-        not use up the colours of all others. With `log` the colours are even by logarithm, and nothing is cut.
+        It ends at four times the distance from the best value to the median, so that a run that exploded does not
+        use up the colours of all others. With `log` the colours are even by logarithm, and no value is beyond.
         """
         import matplotlib
-        from matplotlib.colors import to_hex
+        from matplotlib.colors import ListedColormap, LogNorm, Normalize
 
         ordered = sorted(values, reverse=high_is_good)
         best, middle, worst = ordered[0], ordered[len(ordered) // 2], ordered[-1]
@@ -46,39 +45,35 @@ class ColourScale:
             worst = best - reach if high_is_good else best + reach
         low, high = min(best, worst), max(best, worst)
         if low == high:
-            low, high = low - (abs(low) or 1) / 10, high + (abs(high) or 1) / 10  # of one colour, the middle
-        colour_map = matplotlib.colormaps[_MAP]
-        shades = [to_hex(colour_map(_LIGHTEST * index / (_SHADES - 1))) for index in range(_SHADES)]
-        beyond = min(values) < low, max(values) > high
-        return cls(low, high, tuple(reversed(shades) if high_is_good else shades), *beyond, log)
+            low, high = (
+                low - (abs(low) or 1) / 10,
+                high + (abs(high) or 1) / 10,
+            )  # the only value is in the middle
+        shades = matplotlib.colormaps[_MAP]([_LIGHTEST * index / (_SHADES - 1) for index in range(_SHADES)])
+        norm = (LogNorm if log else Normalize)(low, high, clip=True)
+        extend = _EXTEND[min(values) < low, max(values) > high]
+        return cls(norm, ListedColormap(shades[::-1] if high_is_good else shades), extend)
 
     def colour(self, value: float) -> str:
-        """The colour of a value."""
-        value = min(max(value, self.low), self.high)
-        if self.log:
-            share = math.log(value / self.low) / math.log(self.high / self.low)
-        else:
-            share = (value - self.low) / (self.high - self.low)
-        return self.shades[round(min(max(share, 0.0), 1.0) * (_SHADES - 1))]
+        """Return the colour of a value."""
+        from matplotlib.colors import to_hex
+
+        return to_hex(self.colour_map(self.norm(value)))
 
 
 def density(count: int) -> float:
-    """How opaque each of so many lines or dots may be, so that all together are no solid area: 1 up to a hundred."""
+    """Return the opacity at which so many lines or dots do not cover the axes: 1 up to a hundred."""
     return min(1.0, max(0.12, math.pow(100 / count, 0.6)))
 
 
 def colour_bar(axes: "Axes", scale: ColourScale, label: str, *, height: float) -> None:
-    """The colours and their values beside the axes, below the legend; an arrow where values go on beyond."""
+    """Draw the colours and their values beside the axes, below the legend, with an arrow where values are beyond."""
     from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import ListedColormap, LogNorm, Normalize
 
-    extend = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
-    norm = (LogNorm if scale.log else Normalize)(scale.low, scale.high)
-    colours = ScalarMappable(norm, ListedColormap(scale.shades))
     bar = axes.figure.colorbar(
-        colours,
+        ScalarMappable(scale.norm, scale.colour_map),
         cax=axes.inset_axes((1.03, 0.0, 0.022, height)),
-        extend=extend[scale.beyond_low, scale.beyond_high],
+        extend=scale.extend,
     )
     bar.ax.yaxis.set_major_formatter(lambda value, _: number(value))
     bar.ax.tick_params(labelsize=8.5, colors=INK, color="#9a9a9a")

@@ -1,6 +1,6 @@
-"""One run's history of a metric as a line: placed by step or by time, smoothed, thinned for drawing.
+"""The history of a metric of one run as a line: placed by step or by time, smoothed, thinned for drawing.
 
-A value that is not finite is NaN here, and a gap where it is drawn.
+A value that is not finite is NaN, and drawn as a gap.
 """
 
 import math
@@ -17,11 +17,11 @@ from tracking.values import timestamps
 
 Points = Sequence[Mapping[str, Any]]
 
-COLUMNS = 1000  # about the pixels that the axes are wide
+COLUMNS = 1000  # about the width of the axes in pixels
 
 
 class Along(StrEnum):
-    """What the points of a curve are placed by."""
+    """The place of the points of a curve on the x axis."""
 
     STEP = "step"
     TIME = "time"
@@ -29,7 +29,7 @@ class Along(StrEnum):
 
 @dataclass(frozen=True)
 class Curve:
-    """A line and its name. `stepped` is false when no point had a step, and x is the order of the points."""
+    """A line and its name. `stepped` is false if no point had a step, and x is the order of the points."""
 
     label: str
     x: Sequence[float]
@@ -37,18 +37,15 @@ class Curve:
     stepped: bool = True
 
     def best(self, objective: Objective) -> tuple[float, float] | None:
-        """Where the best finite value is, the first of equals; None without any."""
-        places = [(y, x) for x, y in zip(self.x, self.y, strict=True) if not math.isnan(y)]
-        if not places:
-            return None
-        best = min((y for y, _ in places), key=objective.key)
-        return next((x, y) for y, x in places if y == best)
+        """Return the point with the best finite value, the first of equals; None without any."""
+        points = [(x, y) for x, y in zip(self.x, self.y, strict=True) if not math.isnan(y)]
+        return min(points, key=lambda point: objective.key(point[1]), default=None)
 
     def smoothed(self, weight: float) -> "Curve":
-        """The exponential moving average, `weight` on the past, corrected for the start at nothing.
+        """Return the exponential moving average with `weight` on the past, corrected for its start at 0.
 
-        The bias correction is the one of Adam (Kingma and Ba, 2015, section 3), which TensorBoard's smoothing uses
-        too: the first value stays what it is. Gaps stay gaps and count for nothing.
+        The bias correction is that of Adam (Kingma and Ba, 2015, section 3), which TensorBoard uses too: the first
+        value does not change. Gaps stay gaps and have no weight.
         """
         if not 0 <= weight < 1:
             raise InvalidValueError(f"a smoothing of {quoted(weight)} is not in 0 <= smoothing < 1")
@@ -63,7 +60,7 @@ class Curve:
         return replace(self, y=smooth)
 
     def placed(self, *, log_x: bool = False, log_y: bool = False) -> "Curve":
-        """The curve with gaps where the axes have no place: a logarithmic one at 0 and below, any one beyond FARTHEST."""
+        """Return the curve with gaps where an axis shows no value: a logarithmic one up to 0, any one beyond FARTHEST."""
         left, bottom = (0.0 if log else -FARTHEST for log in (log_x, log_y))
         y = [
             value if left < x < FARTHEST and bottom < value < FARTHEST else math.nan
@@ -72,9 +69,9 @@ class Curve:
         return replace(self, y=y)
 
     def thinned(self, columns: int = COLUMNS, *, log: bool = False) -> "Curve":
-        """A curve that looks the same on `columns` pixel columns: the first, lowest, highest and last of each.
+        """Return a curve that looks the same on `columns` pixel columns: the first, lowest, highest and last of each.
 
-        These four make the line exact to the pixel (M4: Jugel et al., 2014). A gap in a column stays one.
+        These four points make the line exact to the pixel (M4: Jugel et al., 2014). Gaps stay gaps.
         """
         if len(self.x) <= 4 * columns:
             return self
@@ -83,14 +80,14 @@ class Curve:
 
 
 def curve_of(label: str, points: Points, along: Along = Along.STEP, start: datetime | None = None) -> Curve:
-    """The curve of a history, by step or by seconds since `start`.
+    """Return the curve of a history, by step or by seconds since `start`.
 
-    Points without a step come after those that have one; when none has, all are placed by their order.
+    Points without a step come after those that have one; if none has, all are placed by their order.
     """
     y = [float(point["value"]) if math.isfinite(point["value"]) else math.nan for point in points]
     if along is Along.TIME:
         if start is None:
-            raise InvalidValueError("a curve by time needs the moment its run started")
+            raise InvalidValueError("a curve by time needs the start of its run")
         seconds = [_seconds(point, start, label) for point in points]
         order = sorted(range(len(y)), key=seconds.__getitem__)
         return Curve(label, [seconds[index] for index in order], [y[index] for index in order])
@@ -108,7 +105,7 @@ def _seconds(point: Mapping[str, Any], start: datetime, label: str) -> float:
         return (timestamps.parse(point["timestamp"]) - start).total_seconds()
     except ValueError:
         raise TrackingError(
-            f"{label} has a point with the time {quoted(point['timestamp'])}, which is no time; draw it by step"
+            f"{label} has a point whose timestamp {quoted(point['timestamp'])} is not a time; draw it by step"
         ) from None
 
 
@@ -127,7 +124,7 @@ def _kept(x: Sequence[float], y: Sequence[float], columns: int, *, log: bool) ->
             yield index
         if math.isnan(value):
             if not math.isnan(y[last]) or last < 0:
-                yield index  # the gap begins; what follows in this column is measured against itself
+                yield index  # the first of a gap; the lowest and highest start again after it
         elif math.isnan(y[lowest]) or value < y[lowest]:
             lowest = index
         if not math.isnan(value) and (math.isnan(y[highest]) or value > y[highest]):

@@ -1,21 +1,22 @@
-"""What a picture ranks runs by, and which runs can take part in it."""
+"""The runs of a picture, ranked by the objective, and the reasons why others are left out."""
 
 import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tracking.errors import InvalidValueError, TrackingError, quoted
+from tracking.errors import TrackingError
 from tracking.objective import Objective
 from tracking.plots.sheet import number
 from tracking.records import RunRecord, RunStatus
+from tracking.values.units import counted
 
-FARTHEST = 1e250  # no axis reaches beyond: its span, or the margin of a logarithmic one, would overflow
+FARTHEST = 1e250  # beyond, the span of an axis or the margin of a logarithmic one would overflow
 
 
 @dataclass(frozen=True)
 class Entrants:
-    """The runs of a picture with their values, the best first, and a line about those left out."""
+    """The runs of a picture with their values, the best first, and a note that counts them and those left out."""
 
     runs: tuple[RunRecord, ...]
     values: tuple[float, ...]
@@ -23,7 +24,7 @@ class Entrants:
 
 
 def entrants(runs: Sequence[RunRecord], objective: Objective) -> Entrants:
-    """The runs that neither failed nor lack a finite value; TrackingError when none is left."""
+    """Return the runs that did not fail and have a finite value; raise TrackingError if there is none."""
     left_out: Counter[str] = Counter()
     taken: list[tuple[RunRecord, float]] = []
     for run in runs:
@@ -44,28 +45,15 @@ def entrants(runs: Sequence[RunRecord], objective: Objective) -> Entrants:
             f"no run to draw has a finite value of {objective.label!r} ({reasons or 'no runs'})"
         )
     taken.sort(key=lambda pair: objective.key(pair[1]))
-    note = count_of(len(taken), "run") + (f"; left out: {reasons}" if reasons else "")
+    note = counted(len(taken), "run") + (f"; left out: {reasons}" if reasons else "")
     return Entrants(tuple(run for run, _ in taken), tuple(value for _, value in taken), note)
 
 
 def has_place(value: float, *, log: bool = False) -> bool:
-    """Whether an axis, linear or logarithmic, has a place for a value."""
+    """Return whether an axis, linear or logarithmic, can show a value."""
     return (0 if log else -FARTHEST) < value < FARTHEST
 
 
 def axis_label(objective: Objective) -> str:
     """Return the name of an axis of values: val_auc (best)."""
     return f"{objective.label} ({objective.at})"
-
-
-def check_best(best: int | None, noun: str) -> None:
-    """Raise InvalidValueError when the number of best ones to colour is below 1."""
-    if best is not None and best < 1:
-        raise InvalidValueError(
-            f"the number of best {noun}s to colour is {quoted(best)}; it must be 1 or more"
-        )
-
-
-def count_of(count: int, noun: str) -> str:
-    """A count with its noun: 1 run, 2 runs."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -1,7 +1,7 @@
-"""Lines over a common x axis, the best point of each marked: what curves and bands have in common.
+"""Lines over a common x axis, the best point of each marked; curves and bands are drawn by it.
 
 Up to eight lines have a colour each and a name beside the axes. More are coloured by their best value, and only the
-best few are strong and named, so that fifty read as well as three.
+best few are strong and named, so that fifty lines stay legible.
 """
 
 import math
@@ -13,27 +13,28 @@ from typing import TYPE_CHECKING, Any
 from tracking.objective import Objective
 from tracking.plots.colours import COLOURS, QUIET, ColourScale, colour_bar, density
 from tracking.plots.curve import Curve
-from tracking.plots.entrants import check_best, count_of, has_place
-from tracking.plots.sheet import GREY, INK, key, literal, log_axis, number, plain, sheet
+from tracking.plots.entrants import has_place
+from tracking.plots.sheet import GREY, INK, Look, key, literal, log_axis, number, plain, sheet
+from tracking.values.units import counted
 
-if TYPE_CHECKING:  # matplotlib is only loaded by those who draw
+if TYPE_CHECKING:  # matplotlib is only loaded to draw
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-NAMED = 5  # of many lines, the best that are strong and named
+NAMED = 5  # of many lines, how many of the best are strong and named
 _MOST_NAMES = 24  # more do not fit beside the axes
 _FAINT = 0.25  # lines of less opacity have no marks
-_STYLES = ("-", "--", ":", "-.")  # when there are more lines than colours
+_STYLES = ("-", "--", ":", "-.")  # for more lines than colours
 _LABEL = 52  # characters of a line's name
-_SAMPLE = 200  # values of a curve that tell what is usual
-_FAR = 20  # times as far from the bulk as it is wide
+_SAMPLE = 200  # values of a curve that count for the usual range
+_FAR = 20  # widths of the usual range; values farther away are beyond the y axis
 
 
 @dataclass(frozen=True)
 class Line:
-    """What is drawn for one name: a curve, and where they make sense the raw one behind it and a band around it.
+    """A named curve, with an optional raw curve behind it and an optional band around it.
 
-    The best point is that of `history`, which has the points too that have no place on the axes.
+    The best point is that of `history`, which also has the points that the axes cannot show.
     """
 
     curve: Curve
@@ -42,14 +43,10 @@ class Line:
     band: tuple[Sequence[float], Sequence[float]] | None = None
     note: str = ""
 
-    def best(self, objective: Objective) -> tuple[float, float] | None:
-        """The point to tell of, and to mark where the axes have a place for it."""
-        return self.history.best(objective)
-
 
 @dataclass(frozen=True)
 class Ink:
-    """How one line is drawn; `rank` is the number at its best point, 0 for none."""
+    """The style of one line; `rank` is the number at its best point, 0 for none."""
 
     colour: str
     strong: bool
@@ -63,46 +60,42 @@ class Ink:
 def draw_lines(
     objective: Objective,
     lines: Sequence[Line],
+    look: Look,
     *,
     noun: str,
-    title: str,
     notes: Sequence[str],
     x_label: str,
     unit: str = "",
-    best: int | None = None,
-    log_x: bool = False,
-    log_y: bool = False,
 ) -> "Figure":
-    """The figure of some lines; with `best` only so many of the best are coloured.
+    """Draw lines.
 
-    `noun` is what a line is, `notes` are what the subtitle tells, `unit` is that of x. A value so far away that all
-    others would be one flat line is left beyond the y axis, and the subtitle says so.
+    `noun` names what a line is, `notes` make the subtitle, `unit` is that of x. Values so far away that all others
+    would be one flat line are beyond the y axis, and counted in the subtitle.
     """
-    check_best(best, noun)
-    places = [line.best(objective) for line in lines]
+    places = [line.history.best(objective) for line in lines]
     order = sorted(range(len(lines)), key=lambda index: objective.key(_value(places[index])))
-    marks = [place if _is_placed(place, log_x=log_x, log_y=log_y) else None for place in places]
+    marks = [place if _is_placed(place, look) else None for place in places]
     values = [mark[1] for mark in marks if mark]
     colours = None
-    if best is None and len(lines) > len(COLOURS) and values:
-        colours = ColourScale.of(values, high_is_good=objective.higher_is_better, log=log_y)
+    if look.best is None and len(lines) > len(COLOURS) and values:
+        colours = ColourScale.of(values, high_is_good=objective.higher_is_better, log=look.log_y)
     inks = [Ink(QUIET, strong=False, layer=2)] * len(lines)
     for rank, index in enumerate(order, 1):
-        inks[index] = _ink(rank, index, len(lines), _value(places[index]), best, colours)
+        inks[index] = _ink(rank, index, len(lines), _value(places[index]), look.best, colours)
     names = [_name(*each, unit) for each in zip(lines, inks, places, strict=True)]
     curves = [line.curve for line in lines]
-    limits = None if log_y else _limits(curves)
+    limits = None if look.log_y else _limits(curves)
     if limits:
         beyond = sum(y < limits[0] or y > limits[1] for curve in curves for y in curve.y)
-        notes = [*notes, f"{count_of(beyond, 'value')} beyond the y axis"]
+        notes = [*notes, f"{counted(beyond, 'value')} beyond the y axis"]
     longest = max(len(name) for name, ink in zip(names, inks, strict=True) if ink.named)
-    width = max(10.5, 8 + 0.075 * longest)  # the legend takes nothing from the axes
-    figure = sheet(title, " · ".join(notes), width=width)
+    width = max(10.5, 8 + 0.075 * longest)  # so that the legend does not make the axes smaller
+    figure = sheet(look.title, " · ".join(notes), width=width)
     axes = figure.add_subplot()
     plain(axes, x_label, objective.label)
     for line, ink, mark in zip(lines, inks, marks, strict=True):
-        _draw(axes, line, ink, mark, log_x=log_x)
-    _settle(axes, curves, log_x=log_x, log_y=log_y)
+        _draw(axes, line, ink, mark, log_x=look.log_x)
+    _scale(axes, curves, look)
     if limits:
         axes.set_ylim(limits)
     _explain(axes, names, inks, order, noun)
@@ -111,8 +104,8 @@ def draw_lines(
     return figure
 
 
-def _is_placed(place: tuple[float, float] | None, *, log_x: bool, log_y: bool) -> bool:
-    return place is not None and has_place(place[0], log=log_x) and has_place(place[1], log=log_y)
+def _is_placed(place: tuple[float, float] | None, look: Look) -> bool:
+    return place is not None and has_place(place[0], log=look.log_x) and has_place(place[1], log=look.log_y)
 
 
 def _value(place: tuple[float, float] | None) -> float | None:
@@ -122,13 +115,13 @@ def _value(place: tuple[float, float] | None) -> float | None:
 def _ink(
     rank: int, index: int, count: int, value: float | None, best: int | None, colours: ColourScale | None
 ) -> Ink:
-    """The ink of the line that is the `index`-th given and the `rank`-th best of `count`."""
+    """Return the style of the line that is the `index`-th given and the `rank`-th best of `count`."""
     layer = 3 + 1 / rank
     strong = best if best is not None else count if count <= len(COLOURS) else NAMED
-    by_value = colours is not None and value is not None
     colour = COLOURS[(index if best is None else rank - 1) % len(COLOURS)]
+    by_value = False
     if colours is not None and value is not None:
-        colour = colours.colour(value)
+        colour, by_value = colours.colour(value), True
     if rank <= strong:
         numbered = rank if count > len(COLOURS) and rank <= 9 else 0
         style = "-" if by_value else _STYLES[(rank - 1) // len(COLOURS) % len(_STYLES)]
@@ -161,7 +154,7 @@ def _draw(axes: "Axes", line: Line, ink: Ink, place: tuple[float, float] | None,
         markersize=3,
         gid=f"line {curve.label}",
     )
-    # the mark of a raw value that is not drawn would hang in the air; hundreds of marks would hide the lines
+    # a mark needs its raw line, and hundreds of marks would hide the lines
     if place and (ink.strong or not (line.raw or ink.alpha < _FAINT)):
         _mark(axes, line, ink, place)
 
@@ -186,7 +179,7 @@ def _mark(axes: "Axes", line: Line, ink: Ink, place: tuple[float, float]) -> Non
             *place,
             str(ink.rank),
             **middle,
-            clip_on=True,  # one beyond the y axis would take the room of the axes
+            clip_on=True,  # one beyond the y axis would shrink the axes
             fontsize=6.5,
             fontweight="bold",
             color=INK,
@@ -195,10 +188,10 @@ def _mark(axes: "Axes", line: Line, ink: Ink, place: tuple[float, float]) -> Non
 
 
 def _limits(curves: Sequence[Curve]) -> tuple[float, float] | None:
-    """The range of y without the values that are far beyond the bulk; None where there are none such.
+    """Return the range of y without values far outside of the usual range; None if there are none.
 
-    The bulk is the middle half of all values, and where curves begin: a loss that falls fast is no outlier at its
-    start. Each curve has the same say, however long it is.
+    The usual range is the middle half of all values and the median start of the curves, as a loss that falls fast is
+    no outlier at its start. All curves count the same, whatever their length.
     """
     sample, starts = list[float](), list[float]()
     for curve in curves:
@@ -220,26 +213,26 @@ def _limits(curves: Sequence[Curve]) -> tuple[float, float] | None:
 
 
 def _name(line: Line, ink: Ink, place: tuple[float, float] | None, unit: str) -> str:
-    told = f"best {number(place[1])} at {number(place[0])}{unit}" if place else "no finite value"
-    return f"{f'{ink.rank}  ' if ink.rank else ''}{literal(line.curve.label, _LABEL)}  ({told}{line.note})"
+    best = f"best {number(place[1])} at {number(place[0])}{unit}" if place else "no finite value"
+    return f"{f'{ink.rank}  ' if ink.rank else ''}{literal(line.curve.label, _LABEL)}  ({best}{line.note})"
 
 
 def _explain(
     axes: "Axes", names: Sequence[str], inks: Sequence[Ink], order: Sequence[int], noun: str
 ) -> None:
-    """The legend: the named lines, in their given order if all are, else best first."""
+    """Draw the legend: the named lines, in their given order if all are named, else best first."""
     rest = sum(not ink.named for ink in inks)
     for index in order if rest else range(len(inks)):
         if inks[index].named:
             ink = inks[index]
             axes.plot([], [], color=ink.colour, linestyle=ink.style, linewidth=1.9, label=names[index])
     if rest and all(ink.colour == QUIET for ink in inks if not ink.named):
-        axes.plot([], [], color=QUIET, linewidth=0.9, label=count_of(rest, f"other {noun}"))
-    key(axes, f"best of {count_of(len(inks), noun)}" if rest else None)
+        axes.plot([], [], color=QUIET, linewidth=0.9, label=counted(rest, f"other {noun}"))
+    key(axes, f"best of {counted(len(inks), noun)}" if rest else None)
 
 
-def _settle(axes: "Axes", curves: Sequence[Curve], *, log_x: bool, log_y: bool) -> None:
-    """The scales: whole steps, and no scale at all between numbers that nobody logged."""
+def _scale(axes: "Axes", curves: Sequence[Curve], look: Look) -> None:
+    """Set scales and ticks: whole steps for whole x values, and no ticks without any finite value."""
     from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
     places = {x for curve in curves for x, y in zip(curve.x, curve.y, strict=True) if not math.isnan(y)}
@@ -256,14 +249,14 @@ def _settle(axes: "Axes", curves: Sequence[Curve], *, log_x: bool, log_y: bool) 
     axes.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))
     if len(places) == 1:
         axes.set_xticks(sorted(places))
-    elif log_x:
+    elif look.log_x:
         log_axis(axes, "x")
-    if log_y:
+    if look.log_y:
         log_axis(axes, "y")
 
 
 def short_count(value: float) -> str:
-    """A step at a tick: 500, 20k, 1.5M."""
+    """Return a step as it is written at a tick: 500, 20k, 1.5M."""
     for least, size, letter in ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
         if abs(value) >= least:
             return f"{number(value / size)}{letter}"

@@ -1,7 +1,7 @@
 """Parallel coordinates: an axis per parameter and one for the objective, a line per run.
 
-The axes stand side by side on one sheet, each with a scale of its own from 0 (bottom) to 1; the strip beside the last
-one shows which colour is which value.
+The axes stand side by side, each with its own scale from 0 (bottom) to 1; the strip beside the last one is the key of
+the colours.
 """
 
 from collections.abc import Sequence
@@ -9,54 +9,50 @@ from typing import TYPE_CHECKING, Any
 
 from tracking.objective import Objective
 from tracking.plots.colours import COLOURS, QUIET, ColourScale, density
-from tracking.plots.entrants import axis_label, check_best, entrants
-from tracking.plots.scales import FEW, Scale, ScaleKind, scale_of, text_of
+from tracking.plots.entrants import axis_label, entrants
+from tracking.plots.scales import FEW, Scale, ScaleKind, jitter, scale_of, text_of
 from tracking.plots.scatter import chosen_params
-from tracking.plots.sheet import GREY, INK, families, key, literal, number, sheet, told_apart
+from tracking.plots.sheet import GREY, INK, Look, families, key, literal, number, sheet, told_apart
 from tracking.records import RunRecord
 
-if TYPE_CHECKING:  # matplotlib is only loaded by those who draw
+if TYPE_CHECKING:  # matplotlib is only loaded to draw
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-AXES = 16  # more would not fit on a page
-_MISSING = -0.1  # where lines of runs without a number pass, below the axis
-_GOLDEN = 0.6180339887498949  # its multiples spread evenly however many there are
+AXES = 16  # more do not fit on a page
+_MISSING = -0.1  # the height of lines of runs without a number, below the axis
 _NAME, _SLANTED, _TICK = (
     16,
     36,
     14,
-)  # characters of a name, a slanted one and a tick that fit between two axes
+)  # characters of a name, a slanted name and a tick that fit between two axes
 _TEXT = 0.045  # the height of a tick's text
+_NAMED = 20  # more names do not fit beside the axes
 _LINE = "#8a8a8a"
 
 
 def draw_parallel(
     objective: Objective,
     runs: Sequence[RunRecord],
-    *,
-    title: str,
+    look: Look,
     params: Sequence[str] = (),
-    best: int | None = None,
-    log_y: bool = False,
 ) -> "Figure":
-    """A line per run through `params`, by default those that differ between the runs, to its objective.
+    """Draw a line per run through `params`, by default those that differ between the runs, to its objective.
 
-    Lines are coloured by the objective and the best is thick and on top; with `best` only so many of the best are
-    coloured. Runs that failed or have no finite value are left out.
+    Lines are coloured by the objective, and the best is thick and on top. Runs that failed or have no finite value
+    are left out.
     """
-    check_best(best, "run")
     field = entrants(runs, objective)
     names, note = chosen_params(field, params, AXES)
     columns = [[run.params.get(name) for run in field.runs] for name in names]
     columns.append(list(field.values))
-    scales = [scale_of(column) for column in columns[:-1]] + [scale_of(field.values, log=log_y)]
+    scales = [scale_of(column) for column in columns[:-1]] + [scale_of(field.values, log=look.log_y)]
     missing = [
         list(dict.fromkeys(text_of(value) for value in column if scale.place(value) is None))
         for scale, column in zip(scales, columns, strict=True)
     ]
     good = "highest" if objective.higher_is_better else "lowest"
-    figure = sheet(title, f"{note} · {good} is best", width=max(7.5, 1.4 * len(names) + 3.6), height=5.8)
+    figure = sheet(look.title, f"{note} · {good} is best", width=max(7.5, 1.4 * len(names) + 3.6), height=5.8)
     axes = figure.add_subplot()
     axes.set_axis_off()
     axes.set(xlim=(-0.45, len(names) + 0.2), ylim=(_MISSING - 0.06 if any(missing) else -0.06, 1.04))
@@ -65,59 +61,47 @@ def draw_parallel(
         _draw_axis(axes, where, label, scale, ", ".join(names_missing))
     by_log = scales[-1].kind is ScaleKind.LOG
     colours = ColourScale.of(field.values, high_is_good=objective.higher_is_better, log=by_log)
-    if best is None:
+    if look.best is None:
         _strip(axes, len(names), scales[-1], colours)
     for rank in reversed(range(len(field.runs))):
         path = [
             _height(scale, column[rank], rank, alone=len(field.runs) <= FEW)
             for scale, column in zip(scales, columns, strict=True)
         ]
-        look = _look(rank, field.values[rank], colours, best, len(field.runs))
+        style = _style(rank, field.values[rank], colours, look.best, len(field.runs))
         run_id = field.runs[rank].run_id
-        if look.pop("named"):
-            look["label"] = f"{literal(run_id, 24)}  ({number(field.values[rank])})"
-        axes.plot(range(len(path)), path, solid_joinstyle="round", gid=f"run {run_id}", **look)
+        if rank < (1 if look.best is None else min(look.best, _NAMED)):
+            style["label"] = f"{literal(run_id, 24)}  ({number(field.values[rank])})"
+        axes.plot(range(len(path)), path, solid_joinstyle="round", gid=f"run {run_id}", **style)
     key(axes, "best" if len(field.runs) > 1 else None, backwards=True, top=0.93)
     return figure
 
 
-def _look(rank: int, value: float, colours: ColourScale, best: int | None, count: int) -> dict[str, Any]:
-    """How the line of a rank is drawn."""
-    if best is not None:
-        if rank >= best:
-            return {
-                "color": QUIET,
-                "linewidth": 0.9,
-                "alpha": 0.8 * density(count),
-                "zorder": 2,
-                "named": False,
-            }
-        colour = COLOURS[rank % len(COLOURS)]
-        return {"color": colour, "linewidth": 2.2, "zorder": 4 + 1 / (rank + 1), "named": rank < 20}
-    if rank == 0:
-        return {"color": colours.colour(value), "linewidth": 3.2, "zorder": 5, "named": True}
-    alpha = 0.9 if count <= 10 else 0.6 * density(count)
-    return {
-        "color": colours.colour(value),
-        "linewidth": 1.4,
-        "alpha": alpha,
-        "zorder": 3 + 1 / (rank + 1),
-        "named": False,
-    }
+def _style(rank: int, value: float, colours: ColourScale, best: int | None, count: int) -> dict[str, Any]:
+    """Return how the line of a rank is drawn."""
+    layer = 1 / (rank + 1)
+    if best is None and rank == 0:
+        return {"color": colours.colour(value), "linewidth": 3.2, "zorder": 5}
+    if best is None:
+        alpha = 0.9 if count <= 10 else 0.6 * density(count)
+        return {"color": colours.colour(value), "linewidth": 1.4, "alpha": alpha, "zorder": 3 + layer}
+    if rank < best:
+        return {"color": COLOURS[rank % len(COLOURS)], "linewidth": 2.2, "zorder": 4 + layer}
+    return {"color": QUIET, "linewidth": 0.9, "alpha": 0.8 * density(count), "zorder": 2}
 
 
 def _height(scale: Scale, value: Any, rank: int, *, alone: bool) -> float:
-    """How high a line passes an axis; those through one of few values keep a little apart."""
+    """Return the height of a line at an axis; lines through one of few values are spread a little."""
     place = scale.place(value)
     if place is None:
         return _MISSING
     is_shared = scale.kind is ScaleKind.CATEGORY or len(scale.values) <= FEW
-    apart = 0.04 * ((rank * _GOLDEN + 0.5) % 1 - 0.5) if is_shared and not alone else 0
+    apart = 0.04 * jitter(rank) if is_shared and not alone else 0
     return scale.fraction(place) + apart
 
 
 def _draw_axis(axes: "Axes", where: int, name: str, scale: Scale, below: str) -> None:
-    """An axis with its ticks; `below` it is what the lines that pass there have."""
+    """Draw an axis with its ticks; `below` is the value of the lines that pass below it."""
     axes.plot([where, where], [0, 1], color=_LINE, linewidth=1.1, zorder=2.5, gid=f"axis {name}")
     slanted = len(name) > _NAME
     axes.annotate(
@@ -158,7 +142,7 @@ def _draw_axis(axes: "Axes", where: int, name: str, scale: Scale, below: str) ->
 
 
 def _apart(ticks: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
-    """The ticks whose texts do not run into each other; the lowest and the highest always stay."""
+    """Return the ticks whose texts do not overlap; the lowest and the highest always stay."""
     kept = list(ticks[:1])
     for height, text in ticks[1:-1]:
         if height - kept[-1][0] >= _TEXT and ticks[-1][0] - height >= _TEXT:
@@ -167,14 +151,13 @@ def _apart(ticks: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
 
 
 def _strip(axes: "Axes", where: int, scale: Scale, colours: ColourScale) -> None:
-    """The colours of the values, beside the axis of the objective."""
+    """Draw the colours of the values beside the axis of the objective."""
     steps = 100
-    span = scale.high - scale.low
     for step in range(steps):
         low, high = step / steps, (step + 1) / steps
         if scale.kind is ScaleKind.LOG:
             value = scale.low * (scale.high / scale.low) ** low
         else:
-            value = scale.low + span * low
+            value = scale.low + (scale.high - scale.low) * low
         colour = colours.colour(value)
         axes.fill_between([where + 0.04, where + 0.1], low, high, color=colour, linewidth=0.2, zorder=2)

@@ -1,4 +1,4 @@
-"""A figure as a file: PNG, SVG or PDF, the same bytes for the same figure."""
+"""Figures as files: PNG, SVG or PDF, with the same bytes for the same figure."""
 
 import io
 from enum import StrEnum
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from tracking.errors import InvalidValueError, quoted
 from tracking.files import atomic
 
-if TYPE_CHECKING:  # matplotlib is only loaded by those who draw
+if TYPE_CHECKING:  # matplotlib is only loaded to draw
     from matplotlib.figure import Figure
 
 
 class PictureFormat(StrEnum):
-    """The kinds of picture files."""
+    """The formats of pictures."""
 
     PNG = "png"
     SVG = "svg"
@@ -21,7 +21,7 @@ class PictureFormat(StrEnum):
 
     @classmethod
     def of(cls, path: Path) -> "PictureFormat":
-        """The format that a file's suffix asks for; InvalidValueError for any other suffix."""
+        """Return the format that a file's suffix names; raise InvalidValueError for any other suffix."""
         suffix = path.suffix.lower().removeprefix(".")
         if suffix not in list(cls):
             allowed = ", ".join(f".{each}" for each in cls)
@@ -30,9 +30,9 @@ class PictureFormat(StrEnum):
 
 
 def write_figure(path: Path, figure: "Figure") -> Path:
-    """Write a figure in the format of the path's suffix, at once; the path. A device or a pipe is written into.
+    """Write a figure, whole, in the format of the path's suffix, and return the path; write into a device or a pipe.
 
-    No date goes into the file, and text needs no font of the reader's: SVG has it as outlines, PDF embeds it.
+    The file has no date, and its reader needs no font: SVG has text as outlines, PDF embeds the font.
     """
     import matplotlib
 
@@ -43,7 +43,7 @@ def write_figure(path: Path, figure: "Figure") -> Path:
         PictureFormat.PDF: {"CreationDate": None},
     }
     picture = io.BytesIO()
-    # the salt makes the names inside an SVG the same each time; there is no other way to give it
+    # the salt makes the ids inside an SVG the same every time
     with matplotlib.rc_context({"svg.hashsalt": "podium", "svg.fonttype": "path", "pdf.fonttype": 42}):
         figure.savefig(picture, format=kind.value, metadata=dates[kind])
     with atomic.filling(path) as (_, handle):

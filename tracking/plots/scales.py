@@ -1,8 +1,9 @@
-"""Where a parameter's values lie on an axis: numbers linearly or by logarithm, anything else as categories."""
+"""Scales for values of parameters: numbers are linear or logarithmic, anything else is categories."""
 
 import itertools
 import json
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,13 +14,14 @@ from tracking.plots.sheet import number
 from tracking.records import RunRecord
 from tracking.values.names import natural_key
 
-NONE = "none"  # how an absent value is shown
-FEW = 6  # so many different values are ticks themselves
-_DECADES = 100.0  # positive numbers that span more than this are drawn by logarithm
+NONE = "none"  # an absent value
+FEW = 6  # up to so many different values are the ticks
+_DECADES = 100.0  # positive numbers that span more than this have a logarithmic scale
+_GOLDEN = 0.6180339887498949  # its multiples are evenly spread, however many there are
 
 
 class ScaleKind(StrEnum):
-    """How values become places."""
+    """How a scale places values."""
 
     LINEAR = "linear"
     LOG = "log"
@@ -28,7 +30,7 @@ class ScaleKind(StrEnum):
 
 @dataclass(frozen=True)
 class Scale:
-    """The places of values: their own for numbers, 0, 1, 2 ... for `categories`."""
+    """The places of values on an axis: numbers are their own places, `categories` are at 0, 1, 2 ..."""
 
     kind: ScaleKind
     low: float
@@ -37,13 +39,13 @@ class Scale:
     categories: tuple[str, ...] = ()
 
     def place(self, value: Any) -> float | None:
-        """Where a value lies; None for one that is missing from an axis of numbers."""
+        """Return the place of a value; None for one that an axis of numbers cannot show."""
         if self.kind is ScaleKind.CATEGORY:
             return float(self.categories.index(text_of(value)))
         return float(value) if _is_number(value) else None
 
     def fraction(self, place: float) -> float:
-        """How far a place is from the low end to the high one, 0 to 1; 0.5 where there is but one."""
+        """Return the position of a place between the low end, 0, and the high end, 1; 0.5 if these are equal."""
         if self.low == self.high:
             return 0.5
         if self.kind is ScaleKind.LOG:
@@ -51,7 +53,7 @@ class Scale:
         return (place - self.low) / (self.high - self.low)
 
     def ticks(self) -> list[tuple[float, str]]:
-        """Places and texts: every category or one of few values, else round numbers and both ends."""
+        """Return places and texts: all categories or all of few values, else round numbers and both ends."""
         if self.kind is ScaleKind.CATEGORY:
             return [(float(index), name) for index, name in enumerate(self.categories)]
         if len(self.values) <= FEW:
@@ -70,10 +72,10 @@ class Scale:
 
 
 def scale_of(values: Sequence[Any], *, log: bool = False) -> Scale:
-    """The scale that suits values: by logarithm if asked for, if they span decades or are multiples of each other.
+    """Return the scale for values: logarithmic with `log`, or if they span decades or grow by one factor.
 
-    Booleans, text, lists and mixtures are categories. None, NaN, infinities and what no axis
-    reaches have no place among numbers.
+    Booleans, text, lists and mixtures are categories. None, NaN, infinities and numbers beyond every axis have no
+    place among numbers.
     """
     given = [value for value in values if not _is_missing(value)]
     if not given or not all(_is_number(value) for value in given):
@@ -87,33 +89,37 @@ def scale_of(values: Sequence[Any], *, log: bool = False) -> Scale:
 
 
 def text_of(value: Any) -> str:
-    """A value as the name of a category."""
+    """Return a value as the name of a category."""
     if value is None:
         return NONE
     if isinstance(value, str):
         return value
     if isinstance(value, bool) or not isinstance(value, int | float):
         return json.dumps(value, ensure_ascii=False, default=str)
-    if isinstance(value, int) and abs(value) > 1e308:  # which no float can hold
+    if isinstance(value, int) and abs(value) > 1e308:  # too large for a float
         return ">1e308" if value > 0 else "<-1e308"
     return number(value)
 
 
 def param_names(runs: Sequence[RunRecord]) -> list[str]:
-    """The parameters that differ between runs, in the order they were met; all when none differs."""
+    """Return the parameters that differ between runs, in the order of their first use; all if none differs."""
     names = list(dict.fromkeys(name for run in runs for name in run.params))
     return [name for name in names if len({repr(run.params.get(name)) for run in runs}) > 1] or names
 
 
 def rank_correlation(pairs: Sequence[tuple[float, float]]) -> float | None:
-    """Spearman's rank correlation, equals sharing their mean rank; None where either side is constant."""
+    """Return Spearman's rank correlation, equals sharing their mean rank; None if either side is constant."""
     if len(pairs) < 3:
         return None
-    left, right = _ranks([x for x, _ in pairs]), _ranks([y for _, y in pairs])
-    middle = (len(pairs) + 1) / 2
-    spread = math.sqrt(sum((x - middle) ** 2 for x in left) * sum((y - middle) ** 2 for y in right))
-    together = sum((x - middle) * (y - middle) for x, y in zip(left, right, strict=True))
-    return together / spread if spread else None
+    try:
+        return statistics.correlation(_ranks([x for x, _ in pairs]), _ranks([y for _, y in pairs]))
+    except statistics.StatisticsError:
+        return None
+
+
+def jitter(index: int) -> float:
+    """Return an offset from -0.5 to 0.5 for the `index`-th of equals, the same every time; 0 for the first."""
+    return (index * _GOLDEN + 0.5) % 1 - 0.5
 
 
 def _ranks(values: Sequence[float]) -> list[float]:
@@ -129,13 +135,13 @@ def _ranks(values: Sequence[float]) -> list[float]:
 
 
 def _spans_decades(numbers: Sequence[float]) -> bool:
-    """Whether all but the outermost 5 % do: of many numbers drawn evenly from 0 to 1 a few are always tiny."""
+    """Return whether all but the outermost 5 % span decades; of many uniform numbers a few are always tiny."""
     tail = len(numbers) // 20
     return numbers[-1 - tail] / numbers[tail] > _DECADES
 
 
 def _are_multiples(numbers: Sequence[float]) -> bool:
-    """Whether three values or more grow by one factor of at least 2, such as 16, 32, 64."""
+    """Return whether three values or more grow by one factor of at least 2, such as 16, 32, 64."""
     factors = [after / before for before, after in itertools.pairwise(numbers)]
     return len(factors) > 1 and factors[0] >= 2 and max(factors) - min(factors) < 1e-6 * factors[0]
 

@@ -1,4 +1,4 @@
-"""Scatter: each parameter against the objective, a panel per parameter, the best runs marked in all of them."""
+"""Scatter: the objective by each parameter, a panel per parameter, with the best runs marked in all of them."""
 
 import itertools
 import statistics
@@ -9,56 +9,51 @@ from typing import TYPE_CHECKING
 from tracking.errors import TrackingError
 from tracking.objective import Objective
 from tracking.plots.colours import COLOURS, QUIET, density
-from tracking.plots.entrants import Entrants, axis_label, check_best, entrants
-from tracking.plots.scales import FEW, Scale, ScaleKind, param_names, rank_correlation, scale_of
-from tracking.plots.sheet import GREY, INK, log_axis, number, plain, sheet, told_apart
+from tracking.plots.entrants import Entrants, axis_label, entrants
+from tracking.plots.scales import FEW, Scale, ScaleKind, jitter, param_names, rank_correlation, scale_of
+from tracking.plots.sheet import GREY, INK, Look, log_axis, number, plain, sheet, told_apart
 from tracking.records import RunRecord
 
-if TYPE_CHECKING:  # matplotlib is only loaded by those who draw
+if TYPE_CHECKING:  # matplotlib is only loaded to draw
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PANELS = 12  # more would be too small to read
-_LABELS, _ROW = 8, 36  # categories that are named below a panel, characters that fit there side by side
+PANELS = 12  # more are too small to read
+_LABELS, _ROW = 8, 36  # categories named below a panel, and characters that fit there side by side
 _DOT, _BEST = COLOURS[0], COLOURS[1]
-_GOLDEN = 0.6180339887498949  # its multiples spread evenly however many there are
 
 
 def draw_scatter(
     objective: Objective,
     runs: Sequence[RunRecord],
-    *,
-    title: str,
+    look: Look,
     params: Sequence[str] = (),
-    best: int | None = None,
-    log_x: bool = False,
-    log_y: bool = False,
 ) -> "Figure":
-    """A panel for each of `params`, by default for those that differ between the runs; they share the objective's axis.
+    """Draw a panel for each of `params`, by default those that differ between the runs; all share the objective's axis.
 
     The best run has a ring, or the `best` many. Categories are jittered the same way every time, with their median.
-    A panel of numbers tells Spearman's rank correlation. Runs that failed or have no finite value are left out.
+    A panel of numbers has Spearman's rank correlation. Runs that failed or have no finite value are left out.
     """
-    check_best(best, "run")
+    best = look.best or 1
     field = entrants(runs, objective)
     names, note = chosen_params(field, params, PANELS)
     columns = {1: 1, 2: 2, 4: 2}.get(len(names), 3 if len(names) <= 9 else 4)
     rows = -(-len(names) // columns)
     figure = sheet(
-        title,
-        f"{note} · ring: best" if best is None else f"{note} · rings: best {best}",
+        look.title,
+        f"{note} · ring: best" if look.best is None else f"{note} · rings: best {best}",
         width=7.5 if columns == 1 else 3.4 * columns + 0.8,
         height=5.2 if columns == 1 else 2.75 * rows + 1.1,
     )
     panels = figure.subplots(rows, columns, squeeze=False, sharey=True).flat
-    outcome = scale_of(field.values, log=log_y)
+    outcome = scale_of(field.values, log=look.log_y)
     labels = told_apart(names, 60 if columns == 1 else 28)
     for index, axes in enumerate(panels):
         if index >= len(names):
             axes.set_axis_off()
             continue
         plain(axes, labels[index], axis_label(objective) if index % columns == 0 else "")
-        _draw(axes, names[index], field, rings=best or 1, log=log_x)
+        _draw(axes, names[index], field, rings=best, log=look.log_x)
         if outcome.kind is ScaleKind.LOG:
             log_axis(axes, "y")
         axes.tick_params(labelleft=index % columns == 0)
@@ -66,7 +61,7 @@ def draw_scatter(
 
 
 def chosen_params(field: Entrants, asked: Sequence[str], most: int) -> tuple[list[str], str]:
-    """The parameters to draw and the line that tells of what is not; TrackingError for unknown ones or none at all."""
+    """Return the parameters to draw and a note on what is not drawn; raise TrackingError for an unknown one or none."""
     known = list(dict.fromkeys(name for run in field.runs for name in run.params))
     unknown = [name for name in asked if name not in known]
     if unknown or not known:
@@ -118,11 +113,11 @@ def _draw(axes: "Axes", name: str, field: Entrants, *, rings: int, log: bool) ->
 
 
 def _jittered(drawn: Sequence[tuple[float, float, int]]) -> list[tuple[float, float, int]]:
-    """The dots beside each other within their category, the first in its middle."""
+    """Return the dots side by side within their category, the first in its middle."""
     met: Counter[float] = Counter()
     moved = []
     for place, value, rank in drawn:
-        moved.append((place + 0.44 * ((met[place] * _GOLDEN + 0.5) % 1 - 0.5), value, rank))
+        moved.append((place + 0.44 * jitter(met[place]), value, rank))
         met[place] += 1
     return moved
 
@@ -164,6 +159,6 @@ def _scale(axes: "Axes", scale: Scale) -> None:
 
 
 def _are_apart(scale: Scale) -> bool:
-    """Whether the texts of the ticks would not run into each other."""
+    """Return whether the texts of the ticks do not overlap."""
     fractions = [scale.fraction(place) for place, _ in scale.ticks()]
     return all(after - before > 0.12 for before, after in itertools.pairwise(fractions))

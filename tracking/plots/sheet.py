@@ -1,16 +1,19 @@
-"""The sheet a picture is drawn on: its size, title and legend, and how numbers and users' text are shown.
+"""The figure that a picture is drawn on: its title, axes and legend, and how numbers and users' text are written.
 
-Figures are made without pyplot: no display, no global state. Text of users goes through `literal`, which keeps it
-from being read as mathematics and replaces what no font here can show.
+Figures are made without pyplot: no display, no global state. Text of users goes through `literal`, so that matplotlib
+does not read it as mathematics, and characters that no font here has are replaced.
 """
 
 import functools
-import itertools
 import math
+import os.path
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-if TYPE_CHECKING:  # matplotlib is only loaded by those who draw
+from tracking.errors import InvalidValueError, quoted
+
+if TYPE_CHECKING:  # matplotlib is only loaded to draw
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -19,8 +22,28 @@ FONTS = ("DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Microsoft YaHei
 _HEADER_INCHES = 0.72
 
 
+@dataclass(frozen=True)
+class Look:
+    """Options of all pictures: the title, how many of the best are coloured, smoothing, and logarithmic axes.
+
+    `smooth` is the weight of a moving average on the past, from 0 to below 1.
+    """
+
+    title: str
+    best: int | None = None
+    smooth: float = 0.0
+    log_x: bool = False
+    log_y: bool = False
+
+    def __post_init__(self) -> None:
+        if self.best is not None and self.best < 1:
+            raise InvalidValueError(
+                f"the number of best runs to colour is {quoted(self.best)}; it must be 1 or more"
+            )
+
+
 def sheet(title: str, subtitle: str, *, width: float = 10.5, height: float = 5.6) -> "Figure":
-    """An empty figure with its title and a quiet line below it."""
+    """Return an empty figure with a title and a subtitle."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -39,7 +62,7 @@ def sheet(title: str, subtitle: str, *, width: float = 10.5, height: float = 5.6
 
 
 def plain(axes: "Axes", x_label: str, y_label: str) -> None:
-    """The common look of axes, and their names; that of the x axis is drawn as it is given."""
+    """Style axes and label them; the label of the x axis is not escaped."""
     axes.set_xlabel(x_label, fontsize=10.5, color=INK, fontfamily=families())
     axes.set_ylabel(literal(y_label, 44), fontsize=10.5, color=INK, fontfamily=families())
     axes.grid(visible=True, color="#e3e3e3", linewidth=0.7)
@@ -50,7 +73,7 @@ def plain(axes: "Axes", x_label: str, y_label: str) -> None:
 
 
 def key(axes: "Axes", heading: str | None = None, *, backwards: bool = False, top: float = 1.0) -> None:
-    """The legend, beside the axes so that it covers no line, from `top` of their height on; `backwards` names what was drawn last first."""
+    """Draw the legend beside the axes, below `top` of their height; `backwards` starts with what was drawn last."""
     handles, labels = axes.get_legend_handles_labels()
     if not handles:
         return
@@ -72,7 +95,7 @@ def key(axes: "Axes", heading: str | None = None, *, backwards: bool = False, to
 
 
 def literal(text: str, limit: int = 40) -> str:
-    """Users' text, ready to be drawn as it is: one line, shortened in the middle, never mathematics."""
+    """Return users' text so that it is drawn as it is: one line, shortened in the middle, never mathematics."""
     known = _glyphs()
     shown = "".join(
         char if ord(char) in known else "\N{REPLACEMENT CHARACTER}" for char in " ".join(text.split())
@@ -81,7 +104,7 @@ def literal(text: str, limit: int = 40) -> str:
 
 
 def told_apart(texts: Sequence[str], limit: int) -> list[str]:
-    """Texts as `literal` shows them; where they are too long, what all have in common goes first."""
+    """Return texts as `literal` does; too long ones first lose the parts that they all share."""
     if len(texts) > 1 and max(map(len, texts)) > limit:
         head = _shared(texts)
         tail = _shared([text[len(head) :][::-1] for text in texts])
@@ -92,16 +115,13 @@ def told_apart(texts: Sequence[str], limit: int) -> list[str]:
 
 
 def _shared(texts: Sequence[str]) -> str:
-    """What all texts begin with, up to and with its last character that is no letter or digit."""
-    first, last = min(texts), max(texts)
-    same = sum(
-        1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
-    )
-    return first[: max((at + 1 for at in range(same) if not first[at].isalnum()), default=0)]
+    """Return the common prefix of all texts, up to its last character that is no letter or digit."""
+    prefix = os.path.commonprefix(texts)  # noqa: RUF071 - of characters, not of parts of a path
+    return prefix[: max((at + 1 for at, char in enumerate(prefix) if not char.isalnum()), default=0)]
 
 
 def shortened(text: str, limit: int) -> str:
-    """Text of at most `limit` characters; what is left out is in the middle, where names differ least."""
+    """Return text of at most `limit` characters; the middle is left out, where names differ least."""
     if len(text) <= limit:
         return text
     head = limit // 2
@@ -109,7 +129,7 @@ def shortened(text: str, limit: int) -> str:
 
 
 def number(value: float) -> str:
-    """A number with four digits; whole ones below a million in full."""
+    """Return a number with four digits, or all digits of a whole one below a million."""
     if math.isfinite(value) and value == int(value) and abs(value) < 1e6:
         return str(int(value))
     mantissa, _, exponent = f"{value:.4g}".partition("e")
@@ -117,7 +137,7 @@ def number(value: float) -> str:
 
 
 def log_axis(axes: "Axes", which: Literal["x", "y"]) -> None:
-    """Make the x or y axis, with what is drawn, logarithmic; plain numbers at the ticks, some whatever its span."""
+    """Make the x or y axis of a drawing logarithmic, with plain numbers at some ticks for any span."""
     from matplotlib.ticker import LogLocator, MaxNLocator
 
     (axes.set_xscale if which == "x" else axes.set_yscale)("log")
@@ -132,22 +152,18 @@ def log_axis(axes: "Axes", which: Literal["x", "y"]) -> None:
     axis.set_minor_formatter("")
 
 
-def families() -> list[str]:
-    """The fonts to draw users' text in, those after the first for letters that it lacks."""
-    return list(_families())
-
-
 @functools.cache
-def _families() -> tuple[str, ...]:
+def families() -> list[str]:
+    """Return the fonts for users' text; the ones after the first have letters that it lacks."""
     from matplotlib.font_manager import fontManager
 
     installed = {font.name for font in fontManager.ttflist}
-    return tuple(name for name in FONTS if name in installed)
+    return [name for name in FONTS if name in installed]
 
 
 @functools.cache
 def _glyphs() -> frozenset[int]:
     from matplotlib.font_manager import FontProperties, findfont, get_font
 
-    fonts = (findfont(FontProperties(family=[name])) for name in _families())
+    fonts = (findfont(FontProperties(family=[name])) for name in families())
     return frozenset(char for font in fonts for char in get_font(font).get_charmap())

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracking.errors import InvalidValueError, TrackingError
-from tracking.plots import Along, Curve, Direction, Objective, curve_of, draw_curves
+from tracking.objective import Direction, Objective
+from tracking.plots import Along, Curve, Look, curve_of, draw_curves
 
 AUC = Objective.of("val_auc")
 START = datetime.fromisoformat("2024-11-15T10:00:00+01:00")
@@ -48,7 +49,7 @@ def test_the_legend_names_each_run_with_its_best_point() -> None:
     figure = draw_curves(
         AUC,
         [curve_of("run_001", points(0.7, 0.8, 0.75)), curve_of("run_002", points(0.6, 0.5))],
-        title="ctr_model: val_auc",
+        Look("ctr_model: val_auc"),
     )
     assert legend_of(figure) == ["run_001  (best 0.8 at 1)", "run_002  (best 0.6 at 0)"]
     assert [text.get_text() for text in figure.texts] == [
@@ -64,15 +65,15 @@ def test_the_legend_names_each_run_with_its_best_point() -> None:
 
 def test_the_best_of_a_loss_is_its_lowest_and_the_mode_can_be_told() -> None:
     curve = curve_of("run_001", points(0.7, 0.3, 0.5, 0.3))
-    loss = draw_curves(Objective.of("val_loss"), [curve], title="x")
+    loss = draw_curves(Objective.of("val_loss"), [curve], Look("x"))
     assert legend_of(loss) == ["run_001  (best 0.3 at 1)"]
     assert loss.axes[0].get_ylabel() == "val_loss"
-    told = draw_curves(Objective.of("val_loss", Direction.MAX), [curve], title="x")
+    told = draw_curves(Objective.of("val_loss", Direction.MAX), [curve], Look("x"))
     assert legend_of(told) == ["run_001  (best 0.7 at 0)"]
 
 
 def test_a_metric_that_is_never_finite_says_so_instead_of_showing_a_scale() -> None:
-    figure = draw_curves(AUC, [curve_of("run_001", points(math.nan, math.inf))], title="x")
+    figure = draw_curves(AUC, [curve_of("run_001", points(math.nan, math.inf))], Look("x"))
     (axes,) = figure.axes
     assert [text.get_text() for text in axes.texts] == ["no finite value"]
     assert list(axes.get_xticks()) == list(axes.get_yticks()) == []
@@ -81,7 +82,7 @@ def test_a_metric_that_is_never_finite_says_so_instead_of_showing_a_scale() -> N
 
 def test_values_that_are_not_finite_are_gaps() -> None:
     curve = curve_of("run_001", points(0.1, math.nan, 0.3, -math.inf, 0.2))
-    y = drawn(draw_curves(AUC, [curve], title="x"))["run_001"].get_ydata()
+    y = drawn(draw_curves(AUC, [curve], Look("x")))["run_001"].get_ydata()
     assert [math.isnan(value) for value in y] == [False, True, False, True, False]
 
 
@@ -91,7 +92,7 @@ def test_a_single_point_has_one_tick_where_it_is(stepped: bool) -> None:
         curve_of("run_001", points(0.8, stepped=stepped)),
         curve_of("run_002", points(0.7, stepped=stepped)),
     ]
-    (axes,) = draw_curves(AUC, some, title="x").axes
+    (axes,) = draw_curves(AUC, some, Look("x")).axes
     assert list(axes.get_xticks()) == [0]
     assert not list(axes.texts)
     assert axes.get_xlabel() == ("step" if stepped else "point")
@@ -103,7 +104,7 @@ def test_points_without_a_step_come_after_those_that_have_one() -> None:
 
 
 def test_fifty_runs_have_the_best_five_named_and_a_colour_scale() -> None:
-    figure = draw_curves(AUC, curves(50), title="x")
+    figure = draw_curves(AUC, curves(50), Look("x"))
     assert legend_of(figure) == [
         f"{rank}  run_{51 - rank:03d}  (best {1.11 - rank / 100:.4g} at 1)" for rank in range(1, 6)
     ]
@@ -120,7 +121,7 @@ def test_fifty_runs_have_the_best_five_named_and_a_colour_scale() -> None:
 
 
 def test_only_the_best_are_coloured_when_their_number_is_given() -> None:
-    figure = draw_curves(AUC, curves(12), title="x", best=2)
+    figure = draw_curves(AUC, curves(12), Look("x", best=2))
     colours = [line.get_color() for line in drawn(figure).values()]
     assert len(set(colours[:10])) == 1
     assert len(set(colours)) == 3
@@ -134,7 +135,7 @@ def test_only_the_best_are_coloured_when_their_number_is_given() -> None:
 
 def test_one_exploded_run_does_not_use_up_the_colours_of_the_others() -> None:
     losses = [curve_of(f"run_{n}", points(1 + n / 100)) for n in range(12)]
-    figure = draw_curves(Objective.of("loss"), [*losses, curve_of("bad", points(1e9))], title="x")
+    figure = draw_curves(Objective.of("loss"), [*losses, curve_of("bad", points(1e9))], Look("x"))
     colours = {name: line.get_color() for name, line in drawn(figure).items()}
     assert len(set(colours.values())) == 13
 
@@ -143,21 +144,21 @@ def test_an_exploded_run_does_not_flatten_the_others() -> None:
     falling = [1 / (1 + step) for step in range(30)]
     sound = [curve_of(f"run_{n}", points(*[value + n / 50 for value in falling])) for n in range(20)]
     exploded = curve_of("bad", points(*falling[:25], *[10.0**power for power in range(2, 7)]))
-    figure = draw_curves(Objective.of("loss"), [*sound, exploded], title="x")
+    figure = draw_curves(Objective.of("loss"), [*sound, exploded], Look("x"))
     low, high = figure.axes[0].get_ylim()
     assert -1 < low < 0.05
     assert 0.9 < high < 10
     assert figure.texts[1].get_text().endswith("5 values beyond the y axis")
-    whole = draw_curves(Objective.of("loss"), sound, title="x")
+    whole = draw_curves(Objective.of("loss"), sound, Look("x"))
     assert whole.axes[0].get_ylim()[1] > 1.38
     assert "beyond" not in whole.texts[1].get_text()
-    by_log = draw_curves(Objective.of("loss"), [*sound, exploded], title="x", log_y=True)
+    by_log = draw_curves(Objective.of("loss"), [*sound, exploded], Look("x", log_y=True))
     assert by_log.axes[0].get_ylim()[1] >= 1e5
 
 
 def test_a_short_history_that_explodes_does_not_flatten_the_others() -> None:
     some = [curve_of(f"run_{n}", points(1.0 + n / 10, 0.8, 0.6, 0.5, 0.45)) for n in range(3)]
-    figure = draw_curves(Objective.of("loss"), [*some, curve_of("bad", points(1.1, 0.9, 1e9))], title="x")
+    figure = draw_curves(Objective.of("loss"), [*some, curve_of("bad", points(1.1, 0.9, 1e9))], Look("x"))
     assert 1.1 < figure.axes[0].get_ylim()[1] < 2
     assert figure.texts[1].get_text().endswith("1 value beyond the y axis")
 
@@ -165,9 +166,9 @@ def test_a_short_history_that_explodes_does_not_flatten_the_others() -> None:
 def test_what_is_cut_is_what_exploded_and_no_fast_start() -> None:
     settled = [2.3, 1.1, 0.5, *(0.1 + step % 3 / 1000 for step in range(200))]
     some = [curve_of(f"run_{n}", points(*settled)) for n in range(4)]
-    whole = draw_curves(Objective.of("loss"), some, title="x")
+    whole = draw_curves(Objective.of("loss"), some, Look("x"))
     assert "beyond" not in whole.texts[1].get_text()
-    cut = draw_curves(Objective.of("loss"), [*some, curve_of("bad", points(*settled, 1e6))], title="x")
+    cut = draw_curves(Objective.of("loss"), [*some, curve_of("bad", points(*settled, 1e6))], Look("x"))
     assert 2.3 < cut.axes[0].get_ylim()[1] < 3
     assert cut.texts[1].get_text().endswith("1 value beyond the y axis")
 
@@ -178,21 +179,21 @@ def test_values_that_no_axis_reaches_are_gaps_that_are_counted() -> None:
         for n, exponent in enumerate([308, 249, 2, *range(9)])
     ]
     for log in (False, True):
-        figure = draw_curves(Objective.of("loss", Direction.MAX), some, title="x", log_y=log)
+        figure = draw_curves(Objective.of("loss", Direction.MAX), some, Look("x", log_y=log))
         figure.draw_without_rendering()
         assert f"{13 if log else 2} points without a place" in figure.texts[1].get_text()
         assert legend_of(figure)[0] == "1  run_0  (best 1e308 at 1)"
 
 
 def test_more_lines_than_colours_differ_in_their_dashes() -> None:
-    lines = drawn(draw_curves(AUC, curves(30), title="x", best=20))
+    lines = drawn(draw_curves(AUC, curves(30), Look("x", best=20)))
     looks = {(line.get_color(), line.get_linestyle()) for line in lines.values()}
     assert len(looks) == 21
 
 
 def test_colours_are_even_by_logarithm_on_a_logarithmic_axis() -> None:
     losses = [curve_of(f"run_{n}", points(10.0**n)) for n in range(10)]
-    figure = draw_curves(Objective.of("loss"), losses, title="x", log_y=True)
+    figure = draw_curves(Objective.of("loss"), losses, Look("x", log_y=True))
     assert len({line.get_color() for line in drawn(figure).values()}) == 10
     (bar,) = figure.axes[0].child_axes
     assert bar.get_yscale() == "log"
@@ -201,11 +202,11 @@ def test_colours_are_even_by_logarithm_on_a_logarithmic_axis() -> None:
 @pytest.mark.parametrize("best", [0, -1])
 def test_no_best_run_at_all_is_refused(best: int) -> None:
     with pytest.raises(InvalidValueError, match=f"best runs to colour is {best}; it must be 1 or more"):
-        draw_curves(AUC, curves(2), title="x", best=best)
+        draw_curves(AUC, curves(2), Look("x", best=best))
 
 
 def test_smoothing_draws_the_average_over_the_pale_raw_curve_and_marks_the_raw_best() -> None:
-    figure = draw_curves(AUC, [curve_of("run_001", points(0.5, 0.9, 0.5))], title="x", smooth=0.5)
+    figure = draw_curves(AUC, [curve_of("run_001", points(0.5, 0.9, 0.5))], Look("x", smooth=0.5))
     raw, smooth = figure.axes[0].get_lines()[:2]
     assert raw.get_alpha() < 0.5
     assert list(raw.get_ydata()) == [0.5, 0.9, 0.5]
@@ -258,7 +259,7 @@ def test_a_spike_among_a_hundred_thousand_points_stays() -> None:
     values = [noise.random() for _ in range(100_000)]
     values[54_321] = 99.0
     values[70_000:80_000] = [math.nan] * 10_000
-    line = drawn(draw_curves(AUC, [curve_of("run_001", points(*values, seconds=0))], title="x"))["run_001"]
+    line = drawn(draw_curves(AUC, [curve_of("run_001", points(*values, seconds=0))], Look("x")))["run_001"]
     x, y = list(line.get_xdata()), list(line.get_ydata())
     assert len(x) < 5000
     assert y[x.index(54_321)] == 99.0
@@ -270,7 +271,7 @@ def test_a_spike_among_a_hundred_thousand_points_stays() -> None:
 
 def test_logarithmic_axes_leave_out_what_they_cannot_show() -> None:
     figure = draw_curves(
-        AUC, [curve_of("run_001", points(1, -2, 100, 1000))], title="x", log_x=True, log_y=True
+        AUC, [curve_of("run_001", points(1, -2, 100, 1000))], Look("x", log_x=True, log_y=True)
     )
     (axes,) = figure.axes
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
@@ -279,17 +280,17 @@ def test_logarithmic_axes_leave_out_what_they_cannot_show() -> None:
     with pytest.raises(
         TrackingError, match="no point of 'val_auc' has a place on the axes: above 0 on a logarithmic one"
     ):
-        draw_curves(AUC, [curve_of("run_001", points(-1, 0))], title="x", log_y=True)
+        draw_curves(AUC, [curve_of("run_001", points(-1, 0))], Look("x", log_y=True))
 
 
 def test_the_best_is_that_of_the_history_also_where_the_axis_has_no_place_for_it() -> None:
     figure = draw_curves(
-        Objective.of("loss"), [curve_of("run_001", points(3, 0.5, 0, 2))], title="x", log_y=True
+        Objective.of("loss"), [curve_of("run_001", points(3, 0.5, 0, 2))], Look("x", log_y=True)
     )
     assert legend_of(figure) == ["run_001  (best 0 at 2)"]
     assert drawn(figure, "best") == {}
     assert figure.texts[1].get_text() == "1 run · lowest point marked · 1 point without a place on the axes"
-    first = draw_curves(AUC, [curve_of("run_001", points(0.9, 0.5, 0.6))], title="x", log_x=True)
+    first = draw_curves(AUC, [curve_of("run_001", points(0.9, 0.5, 0.6))], Look("x", log_x=True))
     assert legend_of(first) == ["run_001  (best 0.9 at 0)"]
 
 
@@ -298,7 +299,7 @@ def test_the_best_is_that_of_the_history_also_where_the_axis_has_no_place_for_it
 )
 def test_time_is_told_in_the_unit_that_suits(seconds: float, unit: str, end: float) -> None:
     curve = curve_of("run_001", points(0.1, 0.2, 0.3, seconds=seconds), Along.TIME, START)
-    figure = draw_curves(AUC, [curve], title="x", by_time=True)
+    figure = draw_curves(AUC, [curve], Look("x"), by_time=True)
     assert figure.axes[0].get_xlabel() == f"time since the run's start ({unit})"
     assert drawn(figure)["run_001"].get_xdata()[-1] == pytest.approx(end)
     assert legend_of(figure) == [f"run_001  (best 0.3 at {end} {unit})"]
@@ -306,7 +307,7 @@ def test_time_is_told_in_the_unit_that_suits(seconds: float, unit: str, end: flo
 
 def test_a_point_without_a_time_cannot_be_placed_by_it() -> None:
     with pytest.raises(
-        TrackingError, match="run_001 has a point with the time '', which is no time; draw it by step"
+        TrackingError, match="run_001 has a point whose timestamp '' is not a time; draw it by step"
     ):
         curve_of("run_001", [{"step": 0, "value": 1.0, "timestamp": ""}], Along.TIME, START)
     with pytest.raises(InvalidValueError, match="needs the moment its run started"):
@@ -314,7 +315,7 @@ def test_a_point_without_a_time_cannot_be_placed_by_it() -> None:
 
 
 def test_steps_at_ticks_are_short() -> None:
-    (axes,) = draw_curves(AUC, [Curve("run_001", [0, 2_000_000], [0.1, 0.2])], title="x").axes
+    (axes,) = draw_curves(AUC, [Curve("run_001", [0, 2_000_000], [0.1, 0.2])], Look("x")).axes
     assert [axes.xaxis.get_major_formatter()(value, 0) for value in (500, 20_000, 1_500_000, 2e9)] == [
         "500",
         "20k",

@@ -9,7 +9,8 @@ import pytest
 
 from tracking import ExperimentTracker
 from tracking.errors import TrackingError
-from tracking.plots import Curve, Objective, draw_bands, seed_groups
+from tracking.objective import Objective
+from tracking.plots import Curve, Look, draw_bands, seed_groups
 from tracking.records import RunRecord
 
 AUC = Objective.of("val_auc")
@@ -69,7 +70,7 @@ def test_values_that_read_the_same_are_groups_of_their_own(record: Any) -> None:
 
 
 def band_of(*curves: Curve, **options: Any) -> Any:
-    (axes,) = draw_bands(AUC, {"lr=0.1": curves}, title="x", **options).axes
+    (axes,) = draw_bands(AUC, {"lr=0.1": curves}, Look("x", **options)).axes
     return axes
 
 
@@ -148,7 +149,7 @@ def test_a_band_on_a_logarithmic_axis_stays_above_zero() -> None:
 
 def test_the_best_of_a_band_is_that_of_the_mean_also_where_the_axis_has_no_place_for_it() -> None:
     curves = [Curve("a", [0, 1, 2], [3.0, -1.0, 2.0]), Curve("b", [0, 1, 2], [3.0, 0.5, 2.0])]
-    figure = draw_bands(Objective.of("loss"), {"lr=1": curves}, title="x", log_y=True)
+    figure = draw_bands(Objective.of("loss"), {"lr=1": curves}, Look("x", log_y=True))
     (axes,) = figure.axes
     assert axes.get_legend().get_texts()[0].get_text() == "lr=1  (best -0.25 at 1, n=2)"
     assert line_of(axes)[1] == pytest.approx([3, math.nan, 2], nan_ok=True)
@@ -157,7 +158,7 @@ def test_the_best_of_a_band_is_that_of_the_mean_also_where_the_axis_has_no_place
 
 def test_values_that_no_axis_reaches_break_no_band() -> None:
     curves = [Curve(name, [0, 1, 2], [1.0, 1e308, value]) for name, value in (("a", 9e249), ("b", -9e249))]
-    figure = draw_bands(AUC, {"x": curves}, title="x")
+    figure = draw_bands(AUC, {"x": curves}, Look("x"))
     figure.draw_without_rendering()
     assert figure.texts[1].get_text().endswith("2 points without a place on the axes")
 
@@ -165,13 +166,13 @@ def test_values_that_no_axis_reaches_break_no_band() -> None:
 def test_a_metric_without_a_finite_value_is_refused_and_one_group_differs_from_none() -> None:
     with pytest.raises(TrackingError, match="no run to draw has a finite value of 'val_auc'"):
         band_of(Curve("a", [0, 1], [math.nan, math.nan]))
-    figure = draw_bands(AUC, {"all runs": [Curve("a", [0], [1.0])]}, title="x")
+    figure = draw_bands(AUC, {"all runs": [Curve("a", [0], [1.0])]}, Look("x"))
     assert figure.texts[1].get_text().startswith("1 run in 1 group · mean")
 
 
 def test_twenty_groups_have_the_best_five_named() -> None:
     groups = {f"lr={n}": [Curve("a", [0, 1], [0.0, n / 20])] for n in range(20)}
-    figure = draw_bands(AUC, groups, title="x")
+    figure = draw_bands(AUC, groups, Look("x"))
     legend = figure.axes[0].get_legend()
     assert legend.get_title().get_text() == "best of 20 groups"
     assert legend.get_texts()[0].get_text() == "1  lr=19  (best 0.95 at 1, n=1)"

@@ -11,9 +11,10 @@ from xml.etree import ElementTree
 import pytest
 
 from tracking.errors import InvalidValueError
+from tracking.objective import Objective
 from tracking.plots import (
     Curve,
-    Objective,
+    Look,
     PictureFormat,
     draw_curves,
     draw_parallel,
@@ -28,10 +29,11 @@ MAGIC = {PictureFormat.PNG: b"\x89PNG\r\n", PictureFormat.SVG: b"<?xml", Picture
 SCRIPT = """
 import sys
 from pathlib import Path
-from tracking.plots import Curve, Objective, draw_curves, write_figure
+from tracking.objective import Objective
+from tracking.plots import Curve, Look, draw_curves, write_figure
 curves = [Curve(f"run_{n}", [0, 1], [0.1 * n, 0.2]) for n in range(12)]
 for kind in ("png", "svg", "pdf"):
-    write_figure(Path(sys.argv[1], f"a.{kind}"), draw_curves(Objective.of("val_auc"), curves, title="x"))
+    write_figure(Path(sys.argv[1], f"a.{kind}"), draw_curves(Objective.of("val_auc"), curves, Look("x")))
 assert not {"matplotlib.pyplot", "tkinter"} & set(sys.modules)
 """
 
@@ -51,7 +53,7 @@ def test_each_format_is_what_its_name_says_and_the_same_from_every_process(tmp_p
 
 
 def test_pdf_embeds_its_fonts_and_svg_needs_none(tmp_path: Path) -> None:
-    figure = draw_curves(Objective.of("auc"), [Curve("run_001", [0, 1], [0.1, 0.2])], title="x")
+    figure = draw_curves(Objective.of("auc"), [Curve("run_001", [0, 1], [0.1, 0.2])], Look("x"))
     assert b"/FontFile2" in write_figure(tmp_path / "a.pdf", figure).read_bytes()
     assert b"<text" not in write_figure(tmp_path / "a.svg", figure).read_bytes()
 
@@ -61,19 +63,19 @@ def test_an_unknown_ending_is_refused_with_those_that_are_allowed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    figure = draw_curves(Objective.of("auc"), [Curve("run_001", [0], [0.1])], title="x")
+    figure = draw_curves(Objective.of("auc"), [Curve("run_001", [0], [0.1])], Look("x"))
     with pytest.raises(InvalidValueError, match=rf"{re.escape(name)}' ends in none of \.png, \.svg, \.pdf"):
         write_figure(Path(name), figure)
     assert not list(tmp_path.iterdir())
 
 
 def test_the_ending_may_be_in_capitals(tmp_path: Path) -> None:
-    figure = draw_curves(Objective.of("auc"), [Curve("run_001", [0], [0.1])], title="x")
+    figure = draw_curves(Objective.of("auc"), [Curve("run_001", [0], [0.1])], Look("x"))
     assert write_figure(tmp_path / "A.SVG", figure).read_bytes().startswith(b"<?xml")
 
 
 def test_a_picture_goes_to_where_a_link_leads(tmp_path: Path) -> None:
-    figure = draw_curves(Objective.of("auc"), [Curve("run_001", [0], [0.1])], title="x")
+    figure = draw_curves(Objective.of("auc"), [Curve("run_001", [0], [0.1])], Look("x"))
     (tmp_path / "link.svg").symlink_to("real.svg")
     write_figure(tmp_path / "link.svg", figure)
     assert (tmp_path / "link.svg").is_symlink()
@@ -104,16 +106,16 @@ def test_text_of_users_is_never_read_as_anything_else(name: str) -> None:
     objective = Objective.of(name)
     runs = [record(name, 0.1, {name: name, "other": name}), record(name, 0.2, {name: 1})]
     for figure in (
-        draw_curves(objective, [Curve(name, [0, 1], [0.1, 0.2])] * 10, title=name),
-        draw_scatter(objective, runs, title=name),
-        draw_parallel(objective, runs, title=name),
+        draw_curves(objective, [Curve(name, [0, 1], [0.1, 0.2])] * 10, Look(name)),
+        draw_scatter(objective, runs, Look(name)),
+        draw_parallel(objective, runs, Look(name)),
     ):
         figure.draw_without_rendering()  # lays out every text; a formula or a missing letter would raise here
 
 
 @pytest.mark.parametrize("kind", list(PictureFormat))
 def test_every_format_can_hold_any_text(tmp_path: Path, kind: PictureFormat) -> None:
-    figure = draw_curves(Objective.of("x"), [Curve(name, [0], [0.1]) for name in HOSTILE], title="$", best=9)
+    figure = draw_curves(Objective.of("x"), [Curve(name, [0], [0.1]) for name in HOSTILE], Look("$", best=9))
     picture = write_figure(tmp_path / f"a.{kind}", figure).read_bytes()
     assert picture.startswith(MAGIC[kind])
     if kind is PictureFormat.SVG:
@@ -121,7 +123,7 @@ def test_every_format_can_hold_any_text(tmp_path: Path, kind: PictureFormat) -> 
 
 
 def test_a_dollar_is_a_dollar() -> None:
-    figure = draw_curves(Objective.of("cost_$"), [Curve("$a$", [0], [0.1])], title="$x$ and $y$")
+    figure = draw_curves(Objective.of("cost_$"), [Curve("$a$", [0], [0.1])], Look("$x$ and $y$"))
     title = figure.texts[0]
     assert title._preprocess_math(title.get_text()) == ("$x$ and $y$", False)
     label = figure.axes[0].get_legend().get_texts()[0]

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracking.errors import TrackingError
-from tracking.plots import At, Direction, Objective, draw_parallel, draw_scatter
+from tracking.objective import At, Direction, Objective
+from tracking.plots import Look, draw_parallel, draw_scatter
 from tracking.plots.scales import ScaleKind, rank_correlation, scale_of, text_of
 from tracking.records import MetricSummary, RunRecord, RunStatus
 
@@ -80,13 +81,13 @@ def test_failed_and_non_finite_runs_are_left_out_and_counted() -> None:
         record(10, 0.2, "killed", lr=1),
     ]
     told = "4 runs; left out: 1 failed, 1 not finite, 1 without val_auc"
-    for figure in (draw_scatter(AUC, runs, title="x"), draw_parallel(AUC, runs, title="x")):
+    for figure in (draw_scatter(AUC, runs, Look("x")), draw_parallel(AUC, runs, Look("x"))):
         assert subtitle(figure).startswith(told)
-    assert list(lines(draw_parallel(AUC, runs, title="x"))) == ["run_010", "run_001", "run_002", "run_003"]
+    assert list(lines(draw_parallel(AUC, runs, Look("x")))) == ["run_010", "run_001", "run_002", "run_003"]
     with pytest.raises(
         TrackingError, match=r"no run to draw has a finite value of 'val_auc' \(1 not finite\)"
     ):
-        draw_scatter(AUC, [record(1, math.nan, lr=1)], title="x")
+        draw_scatter(AUC, [record(1, math.nan, lr=1)], Look("x"))
 
 
 def test_the_last_value_counts_where_it_is_asked_for() -> None:
@@ -97,7 +98,7 @@ def test_the_last_value_counts_where_it_is_asked_for() -> None:
         (Objective.of("val_auc", Direction.MIN), 0.4),
         (Objective.of("val_auc", at=At.LAST), 0.6),
     ):
-        figure = draw_scatter(objective, [run], title="x")
+        figure = draw_scatter(objective, [run], Look("x"))
         assert dots(panels(figure)[0], "runs") == [[1, expected]]
         assert panels(figure)[0].get_ylabel() == f"val_auc ({objective.at})"
 
@@ -185,19 +186,19 @@ def test_the_rank_correlation_is_spearmans(pairs: list[tuple[float, float]], exp
 def test_very_many_runs_are_drawn_fainter() -> None:
     few, many = sweep(50), sweep(2000)
     opacities = [
-        panels(draw_scatter(AUC, runs, title="x", params=["lr"]))[0].collections[0].get_alpha()
+        panels(draw_scatter(AUC, runs, Look("x"), params=["lr"]))[0].collections[0].get_alpha()
         for runs in (few, many)
     ]
     assert opacities[1] < opacities[0] / 2
     widths = [
-        lines(draw_parallel(AUC, runs, title="x", params=["lr"]))["run_001"].get_alpha()
+        lines(draw_parallel(AUC, runs, Look("x"), params=["lr"]))["run_001"].get_alpha()
         for runs in (few, many[:400])
     ]
     assert widths[1] < widths[0] / 2
 
 
 def test_scatter_has_a_panel_per_parameter_that_differs_with_scales_and_labels_of_its_own() -> None:
-    figure = draw_scatter(AUC, sweep(8), title="x")
+    figure = draw_scatter(AUC, sweep(8), Look("x"))
     lr, size, kind = panels(figure)
     assert [axes.get_xlabel() for axes in (lr, size, kind)] == ["lr", "size", "kind"]
     assert [axes.get_ylabel() for axes in (lr, size, kind)] == ["val_auc (best)", "", ""]
@@ -211,24 +212,24 @@ def test_scatter_has_a_panel_per_parameter_that_differs_with_scales_and_labels_o
 
 
 def test_the_best_are_ringed_in_every_panel() -> None:
-    for axes in panels(draw_scatter(AUC, sweep(8), title="x", best=3)):
+    for axes in panels(draw_scatter(AUC, sweep(8), Look("x", best=3))):
         assert sorted(value for _, value in dots(axes, "best")) == pytest.approx([0.56, 0.57, 0.58])
 
 
 def test_categories_are_jittered_the_same_way_every_time_within_their_place() -> None:
     first, second = (
-        dots(panels(draw_scatter(AUC, sweep(40), title="x", params=["kind"]))[0], "runs") for _ in "12"
+        dots(panels(draw_scatter(AUC, sweep(40), Look("x"), params=["kind"]))[0], "runs") for _ in "12"
     )
     assert first == second
     assert {round(x) for x, _ in first} == {0, 1}
     assert len({x for x, _ in first}) == 40
-    (alone,) = dots(panels(draw_scatter(AUC, sweep(1), title="x", params=["kind"]))[0], "runs")
+    (alone,) = dots(panels(draw_scatter(AUC, sweep(1), Look("x"), params=["kind"]))[0], "runs")
     assert alone[0] == 0
 
 
 def test_runs_without_a_number_are_counted_in_the_panel() -> None:
     figure = draw_scatter(
-        AUC, [*sweep(6), record(9, 0.5), record(10, 0.6, lr=math.nan)], title="x", params=["lr"]
+        AUC, [*sweep(6), record(9, 0.5), record(10, 0.6, lr=math.nan)], Look("x"), params=["lr"]
     )
     (axes,) = panels(figure)
     assert len(dots(axes, "runs")) == 6
@@ -237,28 +238,28 @@ def test_runs_without_a_number_are_counted_in_the_panel() -> None:
 
 def test_parameters_can_be_chosen_and_unknown_ones_are_refused() -> None:
     assert [
-        axes.get_xlabel() for axes in panels(draw_scatter(AUC, sweep(3), title="x", params=["fixed", "lr"]))
+        axes.get_xlabel() for axes in panels(draw_scatter(AUC, sweep(3), Look("x"), params=["fixed", "lr"]))
     ] == ["fixed", "lr"]
     for draw in (draw_scatter, draw_parallel):
         with pytest.raises(
             TrackingError, match="no run to draw has the parameter 'lrr'; parameters: lr, size, kind, fixed"
         ):
-            draw(AUC, sweep(3), title="x", params=["lrr"])
+            draw(AUC, sweep(3), Look("x"), params=["lrr"])
         with pytest.raises(TrackingError, match="the runs have no parameters"):
             draw(AUC, [record(1, 0.5)], title="x")
 
 
 def test_more_parameters_than_fit_are_told() -> None:
     runs = [record(n, 0.5, **{f"p{i:02d}": n for i in range(20)}) for n in (1, 2)]
-    figure = draw_scatter(AUC, runs, title="x")
+    figure = draw_scatter(AUC, runs, Look("x"))
     assert len(panels(figure)) == 12
     assert "the first 12 of 20 parameters, --param chooses others" in subtitle(figure)
-    assert len(lines(draw_parallel(AUC, runs, title="x"), "axis ")) == 17
+    assert len(lines(draw_parallel(AUC, runs, Look("x")), "axis ")) == 17
 
 
 def test_one_run_shows_all_its_parameters() -> None:
-    assert len(panels(draw_scatter(AUC, sweep(1), title="x"))) == 4
-    assert list(lines(draw_parallel(AUC, sweep(1), title="x"), "axis ")) == [
+    assert len(panels(draw_scatter(AUC, sweep(1), Look("x")))) == 4
+    assert list(lines(draw_parallel(AUC, sweep(1), Look("x")), "axis ")) == [
         "lr",
         "size",
         "kind",
@@ -270,7 +271,7 @@ def test_one_run_shows_all_its_parameters() -> None:
 def test_long_names_are_shortened_to_what_tells_them_apart() -> None:
     prefix = "model.layers.encoder.very_long_configuration_name."
     runs = [record(n, 0.5, **{f"{prefix}width": n, f"{prefix}depth": n}) for n in (1, 2)]
-    assert [axes.get_xlabel() for axes in panels(draw_scatter(AUC, runs, title="x"))] == ["…width", "…depth"]
+    assert [axes.get_xlabel() for axes in panels(draw_scatter(AUC, runs, Look("x")))] == ["…width", "…depth"]
 
 
 def test_values_that_no_axis_reaches_are_told_and_break_no_picture() -> None:
@@ -281,7 +282,7 @@ def test_values_that_no_axis_reaches_are_told_and_break_no_picture() -> None:
         record(22, 1e308, lr=1),
     ]
     for draw in (draw_scatter, draw_parallel):
-        figure = draw(AUC, huge, title="x")
+        figure = draw(AUC, huge, Look("x"))
         figure.draw_without_rendering()
         assert subtitle(figure).startswith("10 runs; left out: 1 beyond 1e250")
     assert [text_of(value) for value in (10**400, -(10**400), -1e307)] == [">1e308", "<-1e308", "-1e307"]
@@ -290,7 +291,7 @@ def test_values_that_no_axis_reaches_are_told_and_break_no_picture() -> None:
 def test_infinite_parameters_are_named_as_what_they_are() -> None:
     runs = [record(1, 0.5, lr=math.inf), record(2, 0.6, lr=math.nan), record(3, 0.7, lr=None), record(4, 0.8)]
     assert scale_of([run.params.get("lr") for run in runs]).categories == ("inf", "nan", "none")
-    figure = draw_parallel(AUC, [*sweep(5), *runs[:2]], title="x", params=["lr"])
+    figure = draw_parallel(AUC, [*sweep(5), *runs[:2]], Look("x"), params=["lr"])
     assert "nan, inf" in [text.get_text() for text in figure.axes[0].texts]
 
 
@@ -299,7 +300,7 @@ def test_infinite_parameters_are_named_as_what_they_are() -> None:
 
 def test_the_names_of_the_axes_stand_above_the_legend() -> None:
     figure = draw_parallel(
-        Objective.of("validation_accuracy_at_10"), sweep_of("validation_accuracy_at_10"), title="x"
+        Objective.of("validation_accuracy_at_10"), sweep_of("validation_accuracy_at_10"), Look("x")
     )
     figure.draw_without_rendering()
     (axes,) = figure.axes
@@ -310,7 +311,7 @@ def test_the_names_of_the_axes_stand_above_the_legend() -> None:
 
 
 def test_parallel_coordinates_draw_the_best_last_and_thickest() -> None:
-    figure = draw_parallel(AUC, sweep(50), title="x")
+    figure = draw_parallel(AUC, sweep(50), Look("x"))
     drawn = lines(figure)
     assert list(drawn)[-1] == "run_050"
     assert max(drawn, key=lambda run_id: drawn[run_id].get_linewidth()) == "run_050"
@@ -321,21 +322,21 @@ def test_parallel_coordinates_draw_the_best_last_and_thickest() -> None:
 
 def test_a_line_passes_each_axis_at_its_value() -> None:
     runs = [record(1, 0.0, lr=1e-4, w=0.0), record(2, 1.0, lr=1.0, w=4.0), record(3, 0.25, lr=1e-2, w=1.0)]
-    drawn = lines(draw_parallel(AUC, runs, title="x"))
+    drawn = lines(draw_parallel(AUC, runs, Look("x")))
     assert list(drawn["run_001"].get_ydata()) == [0, 0, 0]
     assert list(drawn["run_002"].get_ydata()) == [1, 1, 1]
     assert list(drawn["run_003"].get_ydata()) == pytest.approx([0.5, 0.25, 0.25])
 
 
 def test_a_run_without_a_number_passes_below_the_axis() -> None:
-    figure = draw_parallel(AUC, [*sweep(4), record(9, 0.5, size=1, kind="a")], title="x")
+    figure = draw_parallel(AUC, [*sweep(4), record(9, 0.5, size=1, kind="a")], Look("x"))
     assert lines(figure)["run_009"].get_ydata()[0] < 0
     assert "none" in [text.get_text() for text in figure.axes[0].texts]
-    assert "none" not in [text.get_text() for text in draw_parallel(AUC, sweep(4), title="x").axes[0].texts]
+    assert "none" not in [text.get_text() for text in draw_parallel(AUC, sweep(4), Look("x")).axes[0].texts]
 
 
 def test_only_the_best_lines_are_coloured_when_their_number_is_given() -> None:
-    figure = draw_parallel(AUC, sweep(20), title="x", best=2)
+    figure = draw_parallel(AUC, sweep(20), Look("x", best=2))
     colours = [line.get_color() for line in lines(figure).values()]
     assert len(set(colours[:18])) == 1
     assert len(set(colours)) == 3
@@ -346,6 +347,6 @@ def test_only_the_best_lines_are_coloured_when_their_number_is_given() -> None:
 
 
 def test_the_lowest_is_the_best_of_a_loss() -> None:
-    figure = draw_parallel(Objective.of("val_auc", Direction.MIN), sweep(5), title="x")
+    figure = draw_parallel(Objective.of("val_auc", Direction.MIN), sweep(5), Look("x"))
     assert list(lines(figure))[-1] == "run_001"
     assert subtitle(figure).endswith("lowest is best")
