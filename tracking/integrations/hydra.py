@@ -1,9 +1,8 @@
 """A Hydra callback that makes every job of an app a tracked run, without a line in the app.
 
-Chosen with ``override hydra/callbacks: podium``; works alone, in sweeps, and with any launcher that runs
-a job in a process of Python. Hydra turns what a callback raises into a warning and goes on, so a fault of
-the tracking takes Hydra's other roads: before the job, SystemExit, which Hydra lets pass; after it, the
-job's own result, which becomes that of a failed job. Imported by Hydra alone: nothing else here knows Hydra.
+``override hydra/callbacks: podium`` selects it, for single runs, for sweeps, and with any launcher that runs jobs in
+Python. Hydra turns errors of a callback into warnings. So an error before the job is raised as SystemExit, which Hydra
+lets pass, and an error after the job makes its result that of a failed job. Only Hydra imports this module.
 """
 
 import atexit
@@ -24,16 +23,16 @@ from tracking.values.checks import metric_value
 from tracking.values.plain import flat, plain
 
 STORE = "experiments"
-OBJECTIVE = "objective"  # the metric that a task's returned number becomes
+OBJECTIVE = "objective"  # the metric of a returned number
 
 
 class TrackingCallback(Callback):
     """Opens a run when a job starts, and finishes it with what the job returned or raised.
 
-    The run's parameters are the job's config, nested keys joined by dots. `store` defaults to the sweep's own
+    The run's parameters are the job's config, nested keys joined by dots. `store` defaults to that of the sweep
     (``hydra.sweeper.store``), else to ``experiments``, below the folder the app was started in; `experiment`
     defaults to Hydra's name of the job. In the task, `tracking.active_run()` is the run. A returned number becomes
-    the metric ``objective``, a returned mapping's numbers metrics of their own names.
+    the metric ``objective``; the numbers of a returned mapping become metrics under their names.
     """
 
     def __init__(self, store: str | None = None, experiment: str | None = None) -> None:
@@ -43,11 +42,11 @@ class TrackingCallback(Callback):
         self._pid = 0
 
     def on_job_start(self, config: DictConfig, **_kwargs: Any) -> None:
-        """Open the job's run; a job that could not be tracked does not start: SystemExit says why."""
-        self._finish_left()  # of a job in this process that left by sys.exit
+        """Open the job's run; raise SystemExit if that fails, so that the job does not start."""
+        self._finish_left()  # an earlier job in this process may have called sys.exit
         try:
             self._run = self._start(config)
-        except Exception as error:  # Hydra would make a warning of it
+        except Exception as error:  # Hydra would only warn
             raise SystemExit(
                 f"podium: the job was not started, because it cannot be tracked: {error}"
             ) from error
@@ -55,20 +54,20 @@ class TrackingCallback(Callback):
         atexit.register(self._finish_left)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_kwargs: Any) -> None:  # noqa: ARG002 - Hydra's signature
-        """Finish the job's run; when that fails, the job has failed, and Hydra reports it as such."""
+        """Finish the job's run; if that fails, make the job a failed one, which Hydra reports."""
         run, self._run = self._run, None
         if run is None:
             return
         atexit.unregister(self._finish_left)
         try:
             _finish(run, job_return)
-        except Exception as error:  # noqa: BLE001 - Hydra would make a warning of it
+        except Exception as error:  # noqa: BLE001 - Hydra would only warn
             sys.stderr.write(f"podium: {run.run_id} could not be finished: {error}\n")
             job_return.status, job_return.return_value = JobStatus.FAILED, error
 
     def _start(self, config: DictConfig) -> Run:
         task = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-        written: Any = OmegaConf.to_container(task, enum_to_str=True)  # with its interpolations
+        written: Any = OmegaConf.to_container(task, enum_to_str=True)  # interpolations are kept
         store = self._store or OmegaConf.select(config, "hydra.sweeper.store") or STORE
         return ExperimentTracker(Path(config.hydra.runtime.cwd, store)).start_run(
             self._experiment or config.hydra.job.name,
@@ -78,7 +77,7 @@ class TrackingCallback(Callback):
         )
 
     def _finish_left(self) -> None:
-        """Finish the run of a job that never came back, at the latest when the process ends."""
+        """Finish the run of a job that did not return, at the latest when the process ends."""
         run, self._run = self._run, None
         if run is not None and self._pid == os.getpid():
             run.finish("killed", error="the job ended before the task returned: sys.exit, Ctrl-C or a signal")
@@ -90,7 +89,7 @@ def _finish(run: Run, job_return: JobReturn) -> None:
             run.log(_numbers(job_return.return_value))
             run.finish()
     else:
-        error = job_return._return_value  # its public name raises it
+        error = job_return._return_value  # the property return_value raises it
         run.__exit__(type(error), error, error.__traceback__)
 
 

@@ -57,9 +57,9 @@ def draw_bands(
 
 
 def seed_groups(runs: Sequence[RunRecord]) -> dict[str, list[RunRecord]]:
-    """Runs by what they share, in the order they were met: all parameters but the seeds.
+    """Return runs grouped by their parameters without seeds, in the order of their first runs.
 
-    The name of a group tells the parameters in which the groups differ; "all runs" when there is only one.
+    A group is named by the parameters in which the groups differ, or "all runs" if there is only one.
     """
     groups = group_by(
         runs,

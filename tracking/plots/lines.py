@@ -73,7 +73,8 @@ def draw_lines(
     would be one flat line are beyond the y axis, and counted in the subtitle.
     """
     places = [line.history.best(objective) for line in lines]
-    order = sorted(range(len(lines)), key=lambda index: objective.key(_value(places[index])))
+    bests = [place[1] if place else None for place in places]
+    order = sorted(range(len(lines)), key=lambda index: objective.key(bests[index]))
     marks = [place if _is_placed(place, look) else None for place in places]
     values = [mark[1] for mark in marks if mark]
     colours = None
@@ -81,7 +82,7 @@ def draw_lines(
         colours = ColourScale.of(values, high_is_good=objective.higher_is_better, log=look.log_y)
     inks = [Ink(QUIET, strong=False, layer=2)] * len(lines)
     for rank, index in enumerate(order, 1):
-        inks[index] = _ink(rank, index, len(lines), _value(places[index]), look.best, colours)
+        inks[index] = _ink(rank, index, len(lines), bests[index], look.best, colours)
     names = [_name(*each, unit) for each in zip(lines, inks, places, strict=True)]
     curves = [line.curve for line in lines]
     limits = None if look.log_y else _limits(curves)
@@ -106,10 +107,6 @@ def draw_lines(
 
 def _is_placed(place: tuple[float, float] | None, look: Look) -> bool:
     return place is not None and has_place(place[0], log=look.log_x) and has_place(place[1], log=look.log_y)
-
-
-def _value(place: tuple[float, float] | None) -> float | None:
-    return place[1] if place else None
 
 
 def _ink(

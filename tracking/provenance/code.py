@@ -108,10 +108,10 @@ def read_code(root: Path, folder: Path, *, timeout_s: float | None = None) -> Co
         status = git.ask(*STATUS, limit_bytes=STATUS_BYTES)
     except GitError as error:
         return replace(code, why_not=[str(error)])
-    return _with_patch(git, root, _parsed(code, root, status))
+    return _with_patch(git, root, _parsed(code, git, status))
 
 
-def _parsed(code: Code, root: Path, status: bytes) -> Code:
+def _parsed(code: Code, git: Git, status: bytes) -> Code:
     """Return `code` with the output of `git status`: records end with NUL; the old name follows a renamed file."""
     head: dict[str, str] = {}
     changed, untracked, why_not = [], [], []
@@ -139,7 +139,7 @@ def _parsed(code: Code, root: Path, status: bytes) -> Code:
         code,
         commit=None if commit == "(initial)" else commit,
         branch=None if branch == "(detached)" else branch,
-        remote=remote_url(root, upstream or None),
+        remote=remote_url(git, upstream or None),
         dirty=bool(changed),
         changed=changed,
         untracked=untracked,

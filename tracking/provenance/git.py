@@ -10,8 +10,9 @@ from typing import Any
 
 # for all questions of one run's start, which must not wait for a repository on a lost network mount
 TIMEOUT_S = 5.0
+CONFIG_BYTES = 1 << 20
 
-_URL = re.compile(r"(?P<scheme>https?|ftps?)://[^/@]*@")
+_CREDENTIALS = re.compile(r"(?P<scheme>https?|ftps?)://[^/@]*@")
 
 
 class GitError(Exception):
@@ -86,30 +87,18 @@ def find_root(folder: Path) -> Path | None:
     return None
 
 
-def remote_url(root: Path, name: str | None) -> str | None:
+def remote_url(git: Git, name: str | None) -> str | None:
     """Return the URL of the remote `name`, else of origin, else of any, without user and password."""
+    try:
+        answer = git.ask("config", "-z", "--get-regexp", r"^remote\..*\.url$", limit_bytes=CONFIG_BYTES)
+    except GitError:  # also the answer that there is no remote
+        return None
     urls: dict[str, str] = {}
-    section = None
-    for line in _config(root).splitlines():
-        line = line.strip()
-        if line.startswith("["):
-            found = re.fullmatch(r'\[remote "(.*)"\]', line)
-            section = found[1] if found else None
-        elif section is not None and re.match(r"url\s*=", line):
-            urls.setdefault(section, line.partition("=")[2].strip().strip('"'))
-    url = next((urls[each] for each in (name, "origin", *urls) if each in urls), None)
-    return _URL.sub(r"\g<scheme>://", url) if url else None
-
-
-def _config(root: Path) -> str:
-    place = root / ".git"
-    with contextlib.suppress(OSError):
-        if place.is_file():  # in a worktree or a submodule it is a file that names the folder
-            place = root / place.read_text().removeprefix("gitdir:").strip()
-            with contextlib.suppress(OSError):
-                place = place / (place / "commondir").read_text().strip()
-        return (place / "config").read_text(errors="replace")
-    return ""
+    for entry in os.fsdecode(answer).split("\0"):
+        key, _, url = entry.partition("\n")
+        urls.setdefault(key.removeprefix("remote.").removesuffix(".url"), url)
+    url = next(urls[each] for each in (name, "origin", *urls) if each in urls)
+    return _CREDENTIALS.sub(r"\g<scheme>://", url)
 
 
 def _kill(pid: int) -> None:

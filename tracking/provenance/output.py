@@ -41,7 +41,10 @@ def capture_output(path: Path) -> Callable[[], None]:
         _outputs.append(output)
         for stream in (sys.stdout, sys.stderr):
             if stream is not None and not any(tap.stream is stream for tap in _taps):
-                _taps.extend(_Tap.on(stream))
+                try:
+                    _taps.append(_Tap(stream))
+                except (AttributeError, TypeError):
+                    log.info("%s is not copied: it takes no attributes", type(stream).__name__)
     return functools.partial(_stop, output)
 
 
@@ -71,15 +74,6 @@ class _Tap:
         self._write = stream.write
         self._hook = self._write_and_copy
         stream.write = self._hook
-
-    @classmethod
-    def on(cls, stream: Any) -> list["_Tap"]:
-        """Return a tap on `stream` in a list, which is empty if the stream takes no attributes."""
-        try:
-            return [cls(stream)]
-        except (AttributeError, TypeError):
-            log.info("%s is not copied: it takes no attributes", type(stream).__name__)
-            return []
 
     def restore(self) -> bool:
         """Restore the stream's own `write`; return False if ours was replaced meanwhile."""

@@ -1,4 +1,4 @@
-"""Somebody's Hydra app whose config chose the tracking callback: what is kept of its jobs, and what is heard of faults."""
+"""A Hydra app with the tracking callback: the runs of its jobs, and how errors of the tracking are reported."""
 
 import os
 import subprocess
@@ -100,7 +100,7 @@ def test_the_numbers_of_a_returned_mapping_are_metrics(app: Callable, tmp_path: 
     assert {name: summary.last for name, summary in record.summary.items()} == {"loss": 0.5, "auc": 0.75}
 
 
-def test_a_task_that_returns_no_number_is_tracked_all_the_same(app: Callable, tmp_path: Path) -> None:
+def test_a_task_that_returns_no_number_is_tracked_too(app: Callable, tmp_path: Path) -> None:
     assert app("does=text").returncode == 0
     (record,) = records(tmp_path)
     assert (record.status, dict(record.summary)) == ("completed", {})

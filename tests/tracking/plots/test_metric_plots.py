@@ -1,4 +1,4 @@
-"""What the curves of a metric show, also of histories that hardly are one."""
+"""The curves of a metric, also of histories with few, non-finite or extreme values."""
 
 import math
 import random
@@ -63,13 +63,13 @@ def test_the_legend_names_each_run_with_its_best_point() -> None:
     ]
 
 
-def test_the_best_of_a_loss_is_its_lowest_and_the_mode_can_be_told() -> None:
+def test_the_best_of_a_loss_is_its_lowest_unless_a_mode_is_given() -> None:
     curve = curve_of("run_001", points(0.7, 0.3, 0.5, 0.3))
     loss = draw_curves(Objective.of("val_loss"), [curve], Look("x"))
     assert legend_of(loss) == ["run_001  (best 0.3 at 1)"]
     assert loss.axes[0].get_ylabel() == "val_loss"
-    told = draw_curves(Objective.of("val_loss", Direction.MAX), [curve], Look("x"))
-    assert legend_of(told) == ["run_001  (best 0.7 at 0)"]
+    highest = draw_curves(Objective.of("val_loss", Direction.MAX), [curve], Look("x"))
+    assert legend_of(highest) == ["run_001  (best 0.7 at 0)"]
 
 
 def test_a_metric_that_is_never_finite_says_so_instead_of_showing_a_scale() -> None:
@@ -163,7 +163,7 @@ def test_a_short_history_that_explodes_does_not_flatten_the_others() -> None:
     assert figure.texts[1].get_text().endswith("1 value beyond the y axis")
 
 
-def test_what_is_cut_is_what_exploded_and_no_fast_start() -> None:
+def test_exploded_values_are_cut_and_a_fast_start_is_not() -> None:
     settled = [2.3, 1.1, 0.5, *(0.1 + step % 3 / 1000 for step in range(200))]
     some = [curve_of(f"run_{n}", points(*settled)) for n in range(4)]
     whole = draw_curves(Objective.of("loss"), some, Look("x"))
@@ -173,7 +173,7 @@ def test_what_is_cut_is_what_exploded_and_no_fast_start() -> None:
     assert cut.texts[1].get_text().endswith("1 value beyond the y axis")
 
 
-def test_values_that_no_axis_reaches_are_gaps_that_are_counted() -> None:
+def test_values_beyond_every_axis_are_gaps_and_counted() -> None:
     some = [
         curve_of(f"run_{n}", points(0.5, 1.0 * 10.0**exponent, -(10.0**exponent)))
         for n, exponent in enumerate([308, 249, 2, *range(9)])
@@ -200,7 +200,7 @@ def test_colours_are_even_by_logarithm_on_a_logarithmic_axis() -> None:
 
 
 @pytest.mark.parametrize("best", [0, -1])
-def test_no_best_run_at_all_is_refused(best: int) -> None:
+def test_a_number_of_best_runs_below_one_is_refused(best: int) -> None:
     with pytest.raises(InvalidValueError, match=f"best runs to colour is {best}; it must be 1 or more"):
         draw_curves(AUC, curves(2), Look("x", best=best))
 
@@ -283,7 +283,7 @@ def test_logarithmic_axes_leave_out_what_they_cannot_show() -> None:
         draw_curves(AUC, [curve_of("run_001", points(-1, 0))], Look("x", log_y=True))
 
 
-def test_the_best_is_that_of_the_history_also_where_the_axis_has_no_place_for_it() -> None:
+def test_the_best_point_counts_even_if_the_axis_cannot_show_it() -> None:
     figure = draw_curves(
         Objective.of("loss"), [curve_of("run_001", points(3, 0.5, 0, 2))], Look("x", log_y=True)
     )
@@ -297,7 +297,7 @@ def test_the_best_is_that_of_the_history_also_where_the_axis_has_no_place_for_it
 @pytest.mark.parametrize(
     ("seconds", "unit", "end"), [(10, "s", 20), (120, "min", 4), (7_200, "h", 4), (86_400, "days", 2)]
 )
-def test_time_is_told_in_the_unit_that_suits(seconds: float, unit: str, end: float) -> None:
+def test_time_is_in_the_unit_that_suits_the_longest_curve(seconds: float, unit: str, end: float) -> None:
     curve = curve_of("run_001", points(0.1, 0.2, 0.3, seconds=seconds), Along.TIME, START)
     figure = draw_curves(AUC, [curve], Look("x"), by_time=True)
     assert figure.axes[0].get_xlabel() == f"time since the run's start ({unit})"
@@ -305,12 +305,12 @@ def test_time_is_told_in_the_unit_that_suits(seconds: float, unit: str, end: flo
     assert legend_of(figure) == [f"run_001  (best 0.3 at {end} {unit})"]
 
 
-def test_a_point_without_a_time_cannot_be_placed_by_it() -> None:
+def test_a_point_without_a_time_cannot_be_drawn_by_time() -> None:
     with pytest.raises(
         TrackingError, match="run_001 has a point whose timestamp '' is not a time; draw it by step"
     ):
         curve_of("run_001", [{"step": 0, "value": 1.0, "timestamp": ""}], Along.TIME, START)
-    with pytest.raises(InvalidValueError, match="needs the moment its run started"):
+    with pytest.raises(InvalidValueError, match="needs the start of its run"):
         curve_of("run_001", points(1.0), Along.TIME)
 
 

@@ -1,4 +1,4 @@
-"""Runs that differ in the seed alone are one line: which belong together, and what their mean is."""
+"""Runs that differ only in the seed are one line: their groups, their mean and their deviation."""
 
 import math
 import statistics
@@ -65,7 +65,7 @@ def test_a_name_that_only_contains_seed_is_no_seed(record: Any) -> None:
     assert len(seed_groups([record(seeds=1), record(seeds=2), record(linseed=1)])) == 3
 
 
-def test_values_that_read_the_same_are_groups_of_their_own(record: Any) -> None:
+def test_values_that_are_written_the_same_are_separate_groups(record: Any) -> None:
     assert members(seed_groups([record(a=1), record(a="1")])) == {"a=1": ["run_001"], "a=1'": ["run_002"]}
 
 
@@ -147,7 +147,7 @@ def test_a_band_on_a_logarithmic_axis_stays_above_zero() -> None:
         band_of(Curve("a", [0, 1], [-1.0, 0.0]), log_y=True)
 
 
-def test_the_best_of_a_band_is_that_of_the_mean_also_where_the_axis_has_no_place_for_it() -> None:
+def test_the_best_point_of_the_mean_counts_even_if_the_axis_cannot_show_it() -> None:
     curves = [Curve("a", [0, 1, 2], [3.0, -1.0, 2.0]), Curve("b", [0, 1, 2], [3.0, 0.5, 2.0])]
     figure = draw_bands(Objective.of("loss"), {"lr=1": curves}, Look("x", log_y=True))
     (axes,) = figure.axes
@@ -156,14 +156,14 @@ def test_the_best_of_a_band_is_that_of_the_mean_also_where_the_axis_has_no_place
     assert figure.texts[1].get_text().endswith("1 point without a place on the axes")
 
 
-def test_values_that_no_axis_reaches_break_no_band() -> None:
+def test_bands_are_drawn_with_values_beyond_every_axis() -> None:
     curves = [Curve(name, [0, 1, 2], [1.0, 1e308, value]) for name, value in (("a", 9e249), ("b", -9e249))]
     figure = draw_bands(AUC, {"x": curves}, Look("x"))
     figure.draw_without_rendering()
     assert figure.texts[1].get_text().endswith("2 points without a place on the axes")
 
 
-def test_a_metric_without_a_finite_value_is_refused_and_one_group_differs_from_none() -> None:
+def test_a_metric_without_a_finite_value_is_refused_and_one_group_has_no_note_on_differences() -> None:
     with pytest.raises(TrackingError, match="no run to draw has a finite value of 'val_auc'"):
         band_of(Curve("a", [0, 1], [math.nan, math.nan]))
     figure = draw_bands(AUC, {"all runs": [Curve("a", [0], [1.0])]}, Look("x"))

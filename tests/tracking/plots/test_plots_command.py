@@ -1,4 +1,4 @@
-"""The command that draws: what it writes where, and what it refuses."""
+"""The command plot: the files that it writes, and what it refuses."""
 
 import json
 from collections.abc import Callable
@@ -42,7 +42,7 @@ def test_each_kind_has_a_file_of_its_own_in_the_store(sweep: Path, say: Say, kin
     assert path.read_bytes().startswith(b"<?xml")
 
 
-def test_without_options_curves_are_drawn_as_png_and_the_path_is_told(sweep: Path, say: Say) -> None:
+def test_without_options_curves_are_drawn_as_png_and_the_path_is_printed(sweep: Path, say: Say) -> None:
     path = sweep / "metric_comparison_val_auc.png"
     for arguments in (["plot", "ctr", "val_auc"], ["ctr", "plot", "val_auc", "run_002", "run_001"]):
         assert say(*arguments) == (0, f"Wrote {path}\n", "")
@@ -84,7 +84,7 @@ def test_the_ending_of_the_output_decides_the_format(sweep: Path, say: Say, tmp_
         ["--kind", "parallel", "--param", "seed", "--at", "last", "--log-y", "--best", "3"],
     ],
 )
-def test_options_go_together(sweep: Path, say: Say, options: list[str]) -> None:
+def test_options_combine(sweep: Path, say: Say, options: list[str]) -> None:
     assert say("plot", "ctr", "val_auc", *options)[::2] == (0, "")
 
 

@@ -74,7 +74,7 @@ def test_the_ending_may_be_in_capitals(tmp_path: Path) -> None:
     assert write_figure(tmp_path / "A.SVG", figure).read_bytes().startswith(b"<?xml")
 
 
-def test_a_picture_goes_to_where_a_link_leads(tmp_path: Path) -> None:
+def test_a_picture_is_written_to_the_target_of_a_link(tmp_path: Path) -> None:
     figure = draw_curves(Objective.of("auc"), [Curve("run_001", [0], [0.1])], Look("x"))
     (tmp_path / "link.svg").symlink_to("real.svg")
     write_figure(tmp_path / "link.svg", figure)
@@ -102,7 +102,7 @@ def record(name: str, value: float, params: dict[str, object]) -> RunRecord:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_text_of_users_is_never_read_as_anything_else(name: str) -> None:
+def test_text_of_users_is_drawn_as_it_is(name: str) -> None:
     objective = Objective.of(name)
     runs = [record(name, 0.1, {name: name, "other": name}), record(name, 0.2, {name: 1})]
     for figure in (

@@ -1,4 +1,4 @@
-"""Parameters against a metric: who takes part, which scale an axis has, what scatter and parallel coordinates show."""
+"""Scatter and parallel coordinates: the runs that take part, the scales of the axes, the drawing."""
 
 import math
 from dataclasses import replace
@@ -69,7 +69,7 @@ def subtitle(figure: Any) -> str:
     return str(figure.texts[1].get_text())
 
 
-# who takes part
+# the runs that take part
 
 
 def test_failed_and_non_finite_runs_are_left_out_and_counted() -> None:
@@ -246,10 +246,10 @@ def test_parameters_can_be_chosen_and_unknown_ones_are_refused() -> None:
         ):
             draw(AUC, sweep(3), Look("x"), params=["lrr"])
         with pytest.raises(TrackingError, match="the runs have no parameters"):
-            draw(AUC, [record(1, 0.5)], title="x")
+            draw(AUC, [record(1, 0.5)], Look("x"))
 
 
-def test_more_parameters_than_fit_are_told() -> None:
+def test_parameters_that_do_not_fit_are_counted() -> None:
     runs = [record(n, 0.5, **{f"p{i:02d}": n for i in range(20)}) for n in (1, 2)]
     figure = draw_scatter(AUC, runs, Look("x"))
     assert len(panels(figure)) == 12
@@ -274,7 +274,7 @@ def test_long_names_are_shortened_to_what_tells_them_apart() -> None:
     assert [axes.get_xlabel() for axes in panels(draw_scatter(AUC, runs, Look("x")))] == ["…width", "…depth"]
 
 
-def test_values_that_no_axis_reaches_are_told_and_break_no_picture() -> None:
+def test_values_beyond_every_axis_are_counted_and_the_others_drawn() -> None:
     huge = [
         *sweep(8),
         record(20, 0.4, lr=1e308, size=10**400),
@@ -288,7 +288,7 @@ def test_values_that_no_axis_reaches_are_told_and_break_no_picture() -> None:
     assert [text_of(value) for value in (10**400, -(10**400), -1e307)] == [">1e308", "<-1e308", "-1e307"]
 
 
-def test_infinite_parameters_are_named_as_what_they_are() -> None:
+def test_infinite_parameters_are_named() -> None:
     runs = [record(1, 0.5, lr=math.inf), record(2, 0.6, lr=math.nan), record(3, 0.7, lr=None), record(4, 0.8)]
     assert scale_of([run.params.get("lr") for run in runs]).categories == ("inf", "nan", "none")
     figure = draw_parallel(AUC, [*sweep(5), *runs[:2]], Look("x"), params=["lr"])

@@ -288,8 +288,8 @@ def test_a_merge_conflict_is_named(repo: Path, git: Git_) -> None:
 def test_the_address_of_the_remote_has_no_credentials(repo: Path, git: Git_, url: str, shown: str) -> None:
     git("remote", "add", "backup", "/elsewhere")
     git("remote", "add", "origin", url)
-    assert remote_url(repo, None) == shown
-    assert remote_url(repo, "backup") == "/elsewhere"
+    assert remote_url(Git(repo), None) == shown
+    assert remote_url(Git(repo), "backup") == "/elsewhere"
     git("worktree", "add", "-q", "../tree")
     assert read_code(repo.parent / "tree", repo.parent / "tree").remote == shown
 
