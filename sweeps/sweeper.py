@@ -30,7 +30,7 @@ from sweeps.plan.compose import Composer
 from sweeps.plan.packing import computed_from, task_view
 from sweeps.plan.plan import Plan, make_plan
 from sweeps.plan.planner import Planner
-from sweeps.ranking.aggregate import aggregate, objective_value
+from sweeps.ranking.aggregate import aggregate, read_value
 from sweeps.ranking.exit_errors import require_few_failures, require_ranked, require_uninterrupted
 from sweeps.ranking.leaderboard import Leaderboard
 from sweeps.ranking.promotion import promote_winner
@@ -41,7 +41,7 @@ from sweeps.settings.reading import is_our_launcher, launcher_settings, sweeper_
 from sweeps.settings.sweeper_settings import SweeperSettings
 from sweeps.space import Space, read_space
 from sweeps.state.durations import Durations
-from sweeps.state.ledger import JobHistory, Ledger, last_record, read_record
+from sweeps.state.ledger import JobHistory, Ledger, read_record
 from sweeps.state.lock import locked
 from sweeps.state.resume import NOTHING, Earlier, code_state, take_over
 from sweeps.state.reuse import Reusable
@@ -236,8 +236,7 @@ class _Sweep:
         for number, past in self._earlier.past.items():
             self._close_runs(number, past.runs, JobStatus.KILLED, "the sweep ended before it did")
         for outcome in self._earlier.kept.values():
-            record, fault = last_record(self._tracker, outcome)
-            value = None if fault else objective_value(self._settings.objective, outcome, record)
+            value = read_value(self._tracker, self._settings.objective, outcome)
             self._board.finished(outcome, value)
             self._sampler.tell(outcome.job, outcome, value)
 
@@ -257,7 +256,7 @@ class _Sweep:
             board = aggregate(self._dir)
             self._progress.ranked(board)
         require_uninterrupted(board, self._interruptions.last, self._dir)
-        require_ranked(board, lambda run: read_record(self._tracker, run)[0])
+        require_ranked(board)
         self._promote(board)
         require_few_failures(board, self._settings, self._dir)
         return board
@@ -330,8 +329,7 @@ class _Sweep:
         self._close_runs(outcome.job, outcome.runs, outcome.status, outcome.error)
         with self._noticing_faults():
             self._ledger.finish(outcome)
-        record, fault = last_record(self._tracker, outcome)
-        value = None if fault else objective_value(self._settings.objective, outcome, record)
+        value = read_value(self._tracker, self._settings.objective, outcome)
         self._progress.finished(outcome, value)
         with self._lock:
             self._sampler.tell(outcome.job, outcome, value)

@@ -1,19 +1,18 @@
-"""Ranks the jobs of a sweep by what they logged and writes the leaderboard.
+"""Ranks the jobs of a sweep by what they logged.
 
-Reads the plan, the ledger and the run records, never the live sweep, so that it gives the same answer
-at the end of a sweep, after a crash, and again next year.
+Reads the plan, the ledger and the run records, never the running sweep: the answer is the same during a sweep, at its
+end, after a crash, and years later.
 """
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from sweeps.errors import SweepError
 from sweeps.jobs import JobState, JobStatus, Outcome, PlannedJob
 from sweeps.plan.plan import Plan
-from sweeps.ranking.candidates import counts, rank_candidates
-from sweeps.ranking.leaderboard import Candidate, Leaderboard, Row, write_leaderboard
+from sweeps.ranking.candidates import rank_candidates
+from sweeps.ranking.leaderboard import Candidate, Leaderboard, Row, place, write_leaderboard
 from sweeps.state.ledger import SweepHistory, judge_by_run, last_record, read_sweep
 from tracking import ExperimentTracker, RunRecord
 from tracking.objective import Objective
@@ -27,10 +26,10 @@ def aggregate(sweep_dir: Path | str) -> Leaderboard:
 
 
 def rank(sweep_dir: Path | str) -> Leaderboard:
-    """Return the leaderboard of the sweep in `sweep_dir` as it stands, finished or not; writes nothing.
+    """Return the leaderboard of the sweep in `sweep_dir`, finished or not; writes nothing.
 
-    Completed jobs with a finite objective are ranked, ties by job number; the others follow with the
-    reason. Raises `SweepError` when the folder holds no sweep. Reads one summary per job.
+    Completed jobs with a finite objective are ranked, ties in the order of the jobs; the others follow with the
+    reason. Raise `SweepError` when the folder holds no sweep. Reads one summary per job.
     """
     folder = Path(sweep_dir)
     if not (folder / "plan.json").exists():
@@ -40,24 +39,22 @@ def rank(sweep_dir: Path | str) -> Leaderboard:
 
 
 def rank_jobs(plan: Plan, history: SweepHistory, tracker: ExperimentTracker) -> Leaderboard:
-    """Return the leaderboard of a sweep whose plan and ledger are read already; see `rank`."""
+    """Return the leaderboard of a sweep from its plan and its ledger; see `rank`."""
     objective = Objective.of(plan.objective["metric"], plan.objective["mode"], plan.objective["at"])
     outcomes = _judged(tracker, history) | history.outcomes
     found = {number: last_record(tracker, outcome) for number, outcome in outcomes.items()}
-    records = {number: record for number, (record, _) in found.items()}
+    records = {number: record for number, (record, _) in found.items() if record is not None}
     report = plan.report if plan.report is not None else _test_metrics(records.values(), objective)
-    rows = []
+    rows: list[Row] = []
     for job in history.planned:
         record, fault = found.get(job.number, (None, None))
-        row = _row(job, outcomes.get(job.number), record, objective, report)
-        rows.append(replace(row, error=row.error if fault is None else f"its run cannot be read: {fault}"))
-    ranked: tuple[Row, ...]
+        rows.append(_row(job, outcomes.get(job.number), record, fault, objective, report))
     candidates: tuple[Candidate, ...] = ()
+    ranked = place(rows, objective)
     if plan.seed_key in plan.swept:
         ranked, candidates = rank_candidates(rows, str(plan.seed_key), objective)
-    else:
-        ranked = _ranked(rows, objective)
-    placed = [records[row.job] for row in ranked if row.rank is not None]
+    placed = [records.get(row.job) for row in ranked if row.rank is not None]
+    completed = [records[row.job] for row in rows if row.status is JobState.COMPLETED and row.job in records]
     return Leaderboard(
         plan.sweep,
         objective,
@@ -67,9 +64,25 @@ def rank_jobs(plan: Plan, history: SweepHistory, tracker: ExperimentTracker) -> 
         candidates,
         plan.seed_key,
         history.usage,
-        fingerprints=frozenset(each.data.get("fingerprint") for each in placed if each is not None),
+        logged=frozenset(name for record in completed for name in record.summary),
+        fingerprints=frozenset(record.data.get("fingerprint") for record in placed if record is not None),
         winner_metrics=placed[0].last_values if placed and placed[0] is not None else {},
     )
+
+
+def read_value(tracker: ExperimentTracker, objective: Objective, outcome: Outcome) -> float | None:
+    """Return a job's objective; None when its run cannot be read."""
+    record, fault = last_record(tracker, outcome)
+    return None if fault else _value(objective, outcome, record)
+
+
+def _value(objective: Objective, outcome: Outcome, record: RunRecord | None) -> float | None:
+    """Return a job's objective: from its run if the metric was logged there, else from its return value."""
+    if objective.metric is None:
+        return outcome.value if isinstance(outcome.value, float) else None
+    if record is not None and objective.metric in record.summary:
+        return objective.value(record)
+    return outcome.value.get(objective.metric) if isinstance(outcome.value, Mapping) else None
 
 
 def _judged(tracker: ExperimentTracker, history: SweepHistory) -> dict[int, Outcome]:
@@ -82,29 +95,18 @@ def _judged(tracker: ExperimentTracker, history: SweepHistory) -> dict[int, Outc
     return {outcome.job: outcome for outcome in judged if outcome is not None}
 
 
-def objective_value(objective: Objective, outcome: Outcome, record: RunRecord | None) -> float | None:
-    """Return a job's objective: from its run if the metric was logged there, else from its return value."""
-    if objective.metric is None:
-        return outcome.value if isinstance(outcome.value, float) else None
-    if record is not None and objective.metric in record.summary:
-        return objective.value(record)
-    return outcome.value.get(objective.metric) if isinstance(outcome.value, Mapping) else None
-
-
-def _test_metrics(records: Iterable[RunRecord | None], objective: Objective) -> tuple[str, ...]:
-    """Every test metric that was logged; first the one that is to the test split what the objective is to its own."""
-    names: dict[str, None] = {}
-    for record in records:
-        if record is not None:
-            names |= dict.fromkeys(name for name in record.summary if name.startswith("test_"))
+def _test_metrics(records: Iterable[RunRecord], objective: Objective) -> tuple[str, ...]:
+    """Return the test metrics that were logged, first the objective's own: test_auc for val_auc."""
+    logged = (name for record in records for name in record.summary if name.startswith("test_"))
     twin = f"test_{objective.label.partition('_')[2]}"
-    return tuple(sorted(names, key=lambda name: name != twin))
+    return tuple(sorted(dict.fromkeys(logged), key=lambda name: name != twin))
 
 
 def _row(
     job: PlannedJob,
     outcome: Outcome | None,
     record: RunRecord | None,
+    fault: str | None,
     objective: Objective,
     report: tuple[str, ...],
 ) -> Row:
@@ -112,7 +114,13 @@ def _row(
         return Row(None, job.number, None, job.point, None, {}, None, None, JobState.UNFINISHED, None)
     summary = {} if record is None else record.summary
     steps = summary.get(objective.metric or "")
-    value = objective_value(objective, outcome, record)
+    value = _value(objective, outcome, record)
+    if fault is not None:
+        error: str | None = f"its run cannot be read: {fault}"
+    else:
+        error = (
+            outcome.error if outcome.status is not JobStatus.COMPLETED else _why_unranked(objective, value)
+        )
     return Row(
         rank=None,
         job=job.number,
@@ -123,7 +131,7 @@ def _row(
         epochs=steps.count if steps is not None else None,
         duration_s=round(outcome.wall_s, 3),
         status=JobState(outcome.status),
-        error=outcome.error if outcome.status is not JobStatus.COMPLETED else _why_unranked(objective, value),
+        error=error,
         reused=outcome.reused,
     )
 
@@ -132,12 +140,3 @@ def _why_unranked(objective: Objective, value: float | None) -> str | None:
     if value is None:
         return f"no finite {objective.label} to rank by"
     return None if math.isfinite(value) else f"{objective.label} is {value}"
-
-
-def _ranked(rows: Iterable[Row], objective: Objective) -> tuple[Row, ...]:
-    placed: list[Row] = []
-    below: list[Row] = []
-    for row in rows:
-        (placed if counts(row) else below).append(row)
-    placed.sort(key=lambda row: (objective.key(row.objective), row.job))
-    return (*(replace(row, rank=place) for place, row in enumerate(placed, start=1)), *below)

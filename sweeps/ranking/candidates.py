@@ -1,7 +1,7 @@
-"""Jobs that differ in nothing but their seed are one candidate: ranked by their mean, shown with its spread.
+"""Ranks candidates: the jobs that differ in nothing but their seed, by the mean of their objective.
 
-The standard deviation is that of a sample (divided by n - 1). One good draw does not make a good setting, so a
-candidate counts with all of its seeds, or not at all: one whose job failed stands below the line with the reason.
+One good draw does not make a good setting, so a candidate counts with all of its seeds or not at all: one whose job
+failed follows the ranked ones, with the reason.
 """
 
 import math
@@ -9,8 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sweeps.jobs import JobState
-from sweeps.ranking.leaderboard import Candidate, Row
+from sweeps.ranking.leaderboard import Candidate, Row, place
 from tracking.objective import Objective
 from tracking.repeats import Spread, group_by, key_of
 
@@ -20,29 +19,23 @@ def rank_candidates(
 ) -> tuple[tuple[Row, ...], tuple[Candidate, ...]]:
     """Group the rows of a sweep into candidates and rank these.
 
-    Each row gets the place of its candidate, the best row of a candidate first; rows without a place follow.
+    Each row gets the rank of its candidate, the best row of a candidate first; rows without a rank follow.
     """
     groups = group_by(rows, lambda row: key_of(_without(row.point, seed_key)))
-    found = [_candidate(group, seed_key) for group in groups]
-    placed = sorted(
-        (each for each in found if each.error is None),
-        key=lambda each: (objective.key(each.objective), each.jobs[0]),
-    )
-    ranked = [replace(each, rank=place) for place, each in enumerate(placed, start=1)]
-    below = [each for each in found if each.error is not None]
-    by_job = {row.job: row for group in groups for row in group}
+    members = {group[0].job: group for group in groups}
+    candidates = place([_candidate(group, seed_key) for group in groups], objective)
     ordered: list[Row] = []
-    for candidate in (*ranked, *below):
-        members = [replace(by_job[job], rank=candidate.rank) for job in candidate.jobs]
-        ordered += (
-            sorted(members, key=lambda row: objective.key(row.objective)) if candidate.rank else members
-        )
-    return tuple(ordered), (*ranked, *below)
+    for candidate in candidates:
+        group = members[candidate.jobs[0]]
+        if candidate.rank is not None:
+            group = [replace(row, rank=candidate.rank) for row in place(group, objective)]
+        ordered += group
+    return tuple(ordered), candidates
 
 
 def _candidate(group: Sequence[Row], seed_key: str) -> Candidate:
-    values = [row.objective for row in group if counts(row) and row.objective is not None]
-    faults = [row for row in group if not counts(row)]
+    values = [row.objective for row in group if row.can_rank and row.objective is not None]
+    faults = [row for row in group if not row.can_rank]
     error = None
     if faults:
         first = faults[0]
@@ -61,11 +54,6 @@ def _candidate(group: Sequence[Row], seed_key: str) -> Candidate:
         metrics_std={name: _known(each.std) for name, each in metrics.items()},
         error=error,
     )
-
-
-def counts(row: Row) -> bool:
-    """Return whether a row can be ranked: its job completed with a finite objective."""
-    return row.status is JobState.COMPLETED and row.error is None and row.objective is not None
 
 
 def _known(std: float) -> float | None:

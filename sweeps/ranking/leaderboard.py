@@ -1,11 +1,11 @@
-"""A sweep's leaderboard as a value, and as the files it is kept in."""
+"""The leaderboard of a sweep as a value, and as the files it is kept in."""
 
 import csv
 import io
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sweeps.jobs import JobState
 from sweeps.state.ledger import Usage
@@ -18,7 +18,7 @@ REUSED = "reused"
 
 @dataclass(frozen=True)
 class Row:
-    """One job: its place (None below the line), what was swept, and what came out."""
+    """One job: its rank (None for one that cannot be ranked), what was swept, and what it logged."""
 
     rank: int | None
     job: int
@@ -30,17 +30,22 @@ class Row:
     duration_s: float | None
     status: JobState
     error: str | None
-    reused: bool = False  # its run is one of an earlier sweep
+    reused: bool = False  # its run belongs to an earlier sweep
 
     @property
     def how(self) -> str:
-        """Its status for reading, which tells a run of an earlier sweep from one of this."""
+        """The status to show; a run of an earlier sweep reads ``reused``."""
         return REUSED if self.reused else self.status
+
+    @property
+    def can_rank(self) -> bool:
+        """Whether the job completed with a finite objective."""
+        return self.status is JobState.COMPLETED and self.error is None and self.objective is not None
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A point of the space without its seed: its place (None below the line), and what its jobs came to.
+    """A point of the space without its seed: its rank (None when a seed failed), and the results of its jobs.
 
     `objective` and `metrics` are means, `std` and `metrics_std` their standard deviations (None for a single job).
     """
@@ -55,12 +60,20 @@ class Candidate:
     metrics_std: Mapping[str, float | None]
     error: str | None
 
+    @property
+    def can_rank(self) -> bool:
+        """Whether all of its jobs completed with a finite objective."""
+        return self.error is None
+
+
+Ranked = TypeVar("Ranked", Row, Candidate)
+
 
 @dataclass(frozen=True)
 class Leaderboard:
     """The ranked jobs of a sweep, best first, then those without a rank.
 
-    With `candidates`, these are what is ranked, and a row has the place of its candidate.
+    With `candidates`, these are what is ranked, and a row has the rank of its candidate.
     """
 
     sweep: str
@@ -68,10 +81,11 @@ class Leaderboard:
     swept: tuple[str, ...]
     report: tuple[str, ...]
     rows: tuple[Row, ...]
-    candidates: tuple[Candidate, ...] = ()  # when seeds were swept: what is ranked
+    candidates: tuple[Candidate, ...] = ()  # only when seeds were swept
     seed_key: str | None = None
-    usage: Usage | None = None  # None for a sweep whose ledger does not name its slots
-    fingerprints: frozenset[str | None] = frozenset()  # of the data of the ranked runs
+    usage: Usage | None = None  # None when the ledger does not name the slots
+    logged: frozenset[str] = frozenset()  # the metrics of completed jobs
+    fingerprints: frozenset[str | None] = frozenset()  # of the data of ranked jobs
     winner_metrics: Mapping[str, float] = field(default_factory=dict)  # the last values of the winner's run
 
     @property
@@ -80,18 +94,26 @@ class Leaderboard:
         return self.rows[0] if self.rows and self.rows[0].rank is not None else None
 
     def count(self, *statuses: JobState) -> int:
-        """How many jobs have one of `statuses`."""
+        """Return how many jobs have one of `statuses`."""
         return sum(row.status in statuses for row in self.rows)
 
 
+def place(items: Sequence[Ranked], objective: Objective) -> tuple[Ranked, ...]:
+    """Rank what can be ranked from 1 on, equals in their given order; the others follow as they are."""
+    can_rank = [each for each in items if each.can_rank]
+    can_rank.sort(key=lambda each: objective.key(each.objective))
+    ranked = [replace(each, rank=rank) for rank, each in enumerate(can_rank, start=1)]
+    return tuple(ranked + [each for each in items if not each.can_rank])
+
+
 def write_leaderboard(board: Leaderboard, folder: Path) -> None:
-    """Write ``leaderboard.json``, ``.csv`` and ``.md`` into a sweep's folder."""
+    """Write ``leaderboard.json``, ``.csv`` and ``.md`` into the folder of a sweep."""
     write_json(folder / "leaderboard.json", {"version": LEADERBOARD_VERSION, **as_plain(board)})
-    header, *lines = as_table(board)
+    table = as_table(board)
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *lines])
+    csv.writer(text, lineterminator="\n").writerows(table)
     write_bytes(folder / "leaderboard.csv", text.getvalue().encode())
-    write_bytes(folder / "leaderboard.md", _markdown(board, header, lines).encode())
+    write_bytes(folder / "leaderboard.md", _markdown(board, table).encode())
 
 
 def as_plain(board: Leaderboard) -> dict[str, Any]:
@@ -107,65 +129,29 @@ def as_plain(board: Leaderboard) -> dict[str, Any]:
 
 def as_table(board: Leaderboard) -> list[list[str]]:
     """Return the leaderboard as rows of text, header first: the columns of the CSV and Markdown files."""
-    if board.candidates:
-        return _candidates_table(board)
-    header = [
-        "rank",
-        "run",
-        *board.swept,
-        board.objective.label,
-        *board.report,
-        "epochs",
-        "duration_s",
-        "status",
-        "error",
-    ]
-    table = [header]
-    for row in board.rows:
-        table.append(
-            [
-                _text(row.rank),
-                _text(row.run),
-                *(_text(row.point.get(key)) for key in board.swept),
-                _text(row.objective),
-                *(_text(row.metrics.get(name)) for name in board.report),
-                _text(row.epochs),
-                _text(row.duration_s),
-                row.how,
-                _text(row.error),
-            ]
-        )
-    return table
-
-
-def _candidates_table(board: Leaderboard) -> list[list[str]]:
-    keys = [key for key in board.swept if key != board.seed_key]
     label = board.objective.label
-    table = [["rank", *keys, label, f"{label}_std", "n", *board.report, "jobs", "error"]]
-    for each in board.candidates:
-        table.append(
-            [
-                _text(each.rank),
-                *(_text(each.point.get(key)) for key in keys),
-                _text(each.objective),
-                _text(each.std),
-                _text(each.n),
-                *(_text(each.metrics.get(name)) for name in board.report),
-                " ".join(map(str, each.jobs)),
-                _text(each.error),
-            ]
-        )
-    return table
+    table: list[list[Any]]
+    if board.candidates:
+        keys = [key for key in board.swept if key != board.seed_key]
+        table = [["rank", *keys, label, f"{label}_std", "n", *board.report, "jobs", "error"]]
+        for each in board.candidates:
+            values = [each.objective, each.std, each.n, *map(each.metrics.get, board.report)]
+            jobs = " ".join(map(str, each.jobs))
+            table.append([each.rank, *map(each.point.get, keys), *values, jobs, each.error])
+    else:
+        ends = ["epochs", "duration_s", "status", "error"]
+        table = [["rank", "run", *board.swept, label, *board.report, *ends]]
+        for row in board.rows:
+            values = [row.objective, *map(row.metrics.get, board.report)]
+            end = [row.epochs, row.duration_s, row.how, row.error]
+            table.append([row.rank, row.run, *map(row.point.get, board.swept), *values, *end])
+    return [["" if cell is None else str(cell) for cell in line] for line in table]
 
 
-def _text(value: object) -> str:
-    return "" if value is None else str(value)
-
-
-def _markdown(board: Leaderboard, header: list[str], lines: list[list[str]]) -> str:
+def _markdown(board: Leaderboard, table: list[list[str]]) -> str:
     how = f"Ranked by the {board.objective.at} {board.objective.label} ({board.objective.mode})."
     if board.candidates:
         how += f" A row is the mean over the jobs that differ in {board.seed_key} alone."
-    cells = [header, ["---"] * len(header), *lines]
-    table = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in cells)
-    return f"# Sweep {board.sweep}\n\n{how}\n\n{table}\n"
+    cells = [table[0], ["---"] * len(table[0]), *table[1:]]
+    lines = ("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in cells)
+    return f"# Sweep {board.sweep}\n\n{how}\n\n" + "\n".join(lines) + "\n"

@@ -146,7 +146,8 @@ def test_jobs_that_were_not_started_did_not_fail(sweep: Callable) -> None:
     result = sweep("-m", "fault=raise", "x=1,2,3", "hydra.sweeper.fail_fast=true", "hydra.launcher.n_jobs=1")
     assert result.code == 1
     assert re.search(
-        r"1 of 3 jobs failed, 2 cancelled \(max_failures=0\); go on with: python -m sweeps resume", result.err
+        r"1 of 3 jobs failed, 2 cancelled \(max_failures=0\); resume with: python -m sweeps resume",
+        result.err,
     )
 
 

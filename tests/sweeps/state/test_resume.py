@@ -95,7 +95,7 @@ def test_a_sweep_that_a_signal_stopped_says_how_to_go_on_and_does(
     stopped = finish(process)
     assert stopped.code == 128 + number
     assert f"stopped by {number.name}" in stopped.err
-    assert "go on with: python -m sweeps resume mine" in stopped.err
+    assert "resume with: python -m sweeps resume mine" in stopped.err
     assert {row["status"] for row in stopped.rows} == {"completed", "killed", "cancelled"}
     result = podium("resume", "latest")
     assert result.code == 0, result.err
