@@ -1,6 +1,6 @@
-"""The words that all of sweeps speaks: a job, its outcome, its events.
+"""The vocabulary of a sweep: a job, its outcome, its events.
 
-A job is plain data on its way out and an outcome is plain data on its way back; nothing a job does
+A job is plain data when it is sent to a process, and its outcome is plain data when it comes back; nothing a job does
 reaches the sweep in any other form.
 """
 
@@ -33,14 +33,14 @@ class JobState(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a job did not complete, for whoever decides what to do about it."""
+    """Why a job did not complete; decides whether it is tried again."""
 
     ERROR = "error"  # it raised
-    EXIT = "exit"  # it called sys.exit, or ended without a word
-    SIGNAL = "signal"  # something killed it, itself included
+    EXIT = "exit"  # it called sys.exit, or its process ended without an outcome
+    SIGNAL = "signal"  # a signal killed it, its own included
     MEMORY = "memory"  # it used more than its limit, or the system ran out
     TIMEOUT = "timeout"  # it took longer than its limit
-    LOST = "lost"  # no process could be started for it, or what it said could not be read
+    LOST = "lost"  # its process could not start, or its outcome could not be read
     STOPPED = "stopped"  # the sweep was stopped
     REFUSED = "refused"  # its config cannot work
 
@@ -82,7 +82,7 @@ class PlannedJob:
 
 @dataclass(frozen=True)
 class Job:
-    """One point of a sweep, ready to run: `config` is its whole config, pickled, `folder` where its output goes."""
+    """One point of a sweep, ready to run: `config` is its whole config, pickled; its output goes to `folder`."""
 
     number: int
     key: str
@@ -91,17 +91,17 @@ class Job:
     point: Mapping[str, Any]
     folder: Path
     config: bytes = field(repr=False)
-    attempt: int = 1  # above 1 for a job that an earlier life of the sweep had begun
+    attempt: int = 1  # above 1 when an earlier session of the sweep began the job
     previous: tuple[str, ...] = ()  # the runs of its earlier attempts
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job.
+    """The result of a job.
 
     `value` is the task's return value if that is a number or a small mapping of numbers, else None.
     `runs` are the ids of the tracked runs that the job started, in order. `error` is one line.
-    `wall_s` is what its last attempt took, `attempt` that one's number.
+    `wall_s` is the duration of the last attempt, `attempt` its number.
     """
 
     job: int
@@ -113,10 +113,8 @@ class Outcome:
     runs: tuple[str, ...] = ()
     reason: Reason | None = None
     attempt: int = 1
-    result: str | None = field(
-        default=None, repr=False
-    )  # Hydra's own, for whoever asked; see sweeps.executor.local.results
-    reused: bool = False  # a run of an earlier sweep stands in for it
+    result: str | None = field(default=None, repr=False)  # Hydra's, packed by sweeps.executor.local.results
+    reused: bool = False  # a run of an earlier sweep stands in for the job
 
 
 class EventKind(StrEnum):

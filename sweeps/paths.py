@@ -1,4 +1,4 @@
-"""Where sweeps lie: claims a new folder, finds one that is there."""
+"""The folders of sweeps in a store: make a new one, find an existing one."""
 
 from datetime import datetime
 from pathlib import Path
@@ -9,23 +9,24 @@ from tracking.values.names import check_component
 
 LATEST = "latest"
 NAMED = 5  # ids in a message
-JOB_FOLDERS = "jobs/${hydra.job.num}"  # as ``hydra.sweep.subdir`` says it
+JOB_FOLDERS = "jobs/${hydra.job.num}"  # for ``hydra.sweep.subdir``; the same as `job_folder`
 
 
 def job_folder(sweep_dir: Path, number: int) -> Path:
-    """The folder that a job's own output goes to, below that of its sweep."""
+    """Return the folder of a job's own output, below that of its sweep."""
     return sweep_dir / "jobs" / str(number)
 
 
 def claim(store: Path, name: str | None) -> Path:
-    """Make a sweep's folder, which must be new: named `name`, or by the time when that is None."""
+    """Make and return a new folder for a sweep, named `name`, or by the time when that is None.
+
+    Raise `SettingsError` when the folder exists or cannot be made.
+    """
     parent = (store / "sweeps").absolute()
     try:
         parent.mkdir(parents=True, exist_ok=True)
         if name == LATEST:
-            raise SettingsError(
-                f"sweep.name={name}: means the sweep that was begun last; choose another name"
-            )
+            raise SettingsError(f"sweep.name={name}: this name means the newest sweep; choose another one")
         if name is not None:
             folder = parent / check_component("sweep.name", name)
             folder.mkdir()
@@ -40,7 +41,7 @@ def claim(store: Path, name: str | None) -> Path:
             return folder
     except FileExistsError:
         raise SettingsError(
-            f"sweep.name={name}: {parent / str(name)} exists; choose a new name, or go on with that sweep: "
+            f"sweep.name={name}: {parent / str(name)} exists; choose a new name, or resume that sweep with: "
             f"python -m sweeps resume {name}"
         ) from None
     except (OSError, TrackingError) as error:
@@ -49,21 +50,21 @@ def claim(store: Path, name: str | None) -> Path:
 
 
 def abandon(sweep_dir: Path) -> None:
-    """Remove the folder of a sweep that was refused before it began."""
+    """Remove the folder of a sweep that was refused before its first job."""
     for name in ("plan.json", "multirun.yaml", "sweep.lock"):
         (sweep_dir / name).unlink(missing_ok=True)
     sweep_dir.rmdir()
 
 
 def sweep_folders(store: Path) -> list[Path]:
-    """The folders of all sweeps in a store, by name."""
+    """Return the folders of all sweeps in a store, sorted by name."""
     return sorted(plan.parent for plan in (store / "sweeps").glob("*/plan.json"))
 
 
 def find_sweep(store: Path, sweep: str) -> Path:
-    """Return the folder of a sweep: its id or the beginning of one, ``latest``, or a path.
+    """Return the folder of the sweep that `sweep` names: an id or the beginning of one, ``latest``, or a path.
 
-    The latest is the one that was begun last. Raises `SweepError` listing those there are.
+    ``latest`` is the sweep that was started last. Raise `SweepError` with the known ids when none or several fit.
     """
     if (Path(sweep) / "plan.json").exists():
         return Path(sweep)
@@ -71,9 +72,7 @@ def find_sweep(store: Path, sweep: str) -> Path:
     if not folders:
         raise SweepError(f"no sweeps in {store}; start one with -m on the command line of an app: -m KEY=A,B")
     if not sweep:
-        raise SweepError(
-            f"a sweep is named by its id, the beginning of it, or {LATEST}, not by an empty text"
-        )
+        raise SweepError(f"the name of a sweep is empty; give its id, the beginning of it, or {LATEST}")
     if sweep == LATEST:
         return max(folders, key=lambda folder: ((folder / "plan.json").stat().st_mtime, folder.name))
     fitting = [folder for folder in folders if folder.name.startswith(sweep)]
@@ -82,9 +81,9 @@ def find_sweep(store: Path, sweep: str) -> Path:
         return (exact or fitting)[0]
     if fitting:
         raise SweepError(
-            f"{sweep}: {len(fitting)} sweeps begin like this: {_named(fitting)}; type more of it"
+            f"{sweep}: {len(fitting)} sweeps begin with this: {_named(fitting)}; type more of the id"
         )
-    raise SweepError(f"{sweep}: no such sweep in {store}; the latest are: {_named(folders)}")
+    raise SweepError(f"{sweep}: no such sweep in {store}; the newest are: {_named(folders)}")
 
 
 def _named(folders: list[Path]) -> str:

@@ -15,7 +15,7 @@ from sweeps.display.tables import Column, number, status_column, swept_columns
 from sweeps.errors import SweepError
 from sweeps.jobs import JobState
 from sweeps.paths import find_sweep, job_folder
-from sweeps.ranking.status import JobStanding, Standing, standing
+from sweeps.ranking.status import JobDetails, SweepStatus, sweep_status
 from sweeps.state.ledger import read_sweep, replay
 from sweeps.state.lock import parent_of
 from tracking.values.units import format_clock
@@ -35,7 +35,7 @@ def jobs(
 
     Example: python -m sweeps jobs latest --failed
     """
-    found = standing(find_sweep(store, sweep))
+    found = sweep_status(find_sweep(store, sweep))
     chosen = [
         job
         for job in found.jobs
@@ -87,7 +87,7 @@ def logs(
             _follow(folder, number_, log, position)
 
 
-def _described(found: Standing, job: JobStanding) -> dict[str, Any]:
+def _described(found: SweepStatus, job: JobDetails) -> dict[str, Any]:
     row, outcome = job.row, job.outcome
     log = job_folder(found.folder, row.job) / "output.log"
     return {
@@ -109,7 +109,7 @@ def _described(found: Standing, job: JobStanding) -> dict[str, Any]:
     }
 
 
-def _show(found: Standing, chosen: list[JobStanding]) -> None:
+def _show(found: SweepStatus, chosen: list[JobDetails]) -> None:
     rows = [job.row for job in chosen]
     attempts = [str(job.outcome.attempt) if job.outcome else "-" for job in chosen]
     say_table(

@@ -10,7 +10,7 @@ from sweeps.display.tables import Column, number, parameter, used
 from sweeps.errors import SweepError
 from sweeps.jobs import JobState, JobStatus
 from sweeps.paths import find_sweep, sweep_folders
-from sweeps.ranking.status import Standing, SweepState, standing, state_of
+from sweeps.ranking.status import SweepState, SweepStatus, state_of, sweep_status
 from sweeps.state.ledger import read_sweep
 from sweeps.state.lock import parent_of
 from sweeps.state.resume import resume_hint, stands
@@ -67,7 +67,7 @@ def show(
 
     Example: python -m sweeps show latest
     """
-    found = standing(find_sweep(store, sweep))
+    found = sweep_status(find_sweep(store, sweep))
     described = _described(found)
     if as_json:
         say_json(described)
@@ -94,7 +94,7 @@ def _summary(folder: Path) -> dict[str, Any]:
     }
 
 
-def _described(found: Standing) -> dict[str, Any]:
+def _described(found: SweepStatus) -> dict[str, Any]:
     plan, board, winner = found.plan, found.board, found.board.winner
     took = {job.row.job: job.row.duration_s for job in found.jobs if job.state is JobState.COMPLETED}
     known = [seconds for seconds in took.values() if seconds is not None]
@@ -121,13 +121,13 @@ def _described(found: Standing) -> dict[str, Any]:
     }
 
 
-def _values(found: Standing, key: str) -> list[Any]:
+def _values(found: SweepStatus, key: str) -> list[Any]:
     """The different values that a swept key takes, in the order of the jobs."""
     values = [job.row.point[key] for job in found.jobs if key in job.row.point]
     return list({encode(value): value for value in values}.values())
 
 
-def _facts(found: Standing, described: dict[str, Any]) -> list[tuple[str, str]]:
+def _facts(found: SweepStatus, described: dict[str, Any]) -> list[tuple[str, str]]:
     objective, best, took = found.board.objective, described["best"], described["durations_s"]
     repeats = f"; jobs that differ in {found.plan.seed_key} alone are one" if found.plan.seed_key else ""
     counts = ", ".join(f"{count} {state}" for state, count in described["counts"].items())

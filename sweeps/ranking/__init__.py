@@ -1,1 +1,1 @@
-"""What came out of a sweep: its leaderboard, its status, its promotion."""
+"""The results of a sweep: its leaderboard, its status, its promotion."""

@@ -1,4 +1,4 @@
-"""After the ranking: registers the winner and lets the gate decide whether it becomes the champion."""
+"""Registers the winner of a sweep and lets the gate decide whether it becomes the champion."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from tracking.registry import judge
 
 @dataclass(frozen=True)
 class Decision:
-    """What became of a sweep's winner; also kept as ``promotion.json`` in the sweep's folder."""
+    """The verdict on a sweep's winner; also kept as ``promotion.json`` in the sweep's folder."""
 
     model_name: str
     promoted: bool
@@ -28,10 +28,10 @@ class Decision:
 
 
 def promote_winner(board: Leaderboard, store: Path, promotion: Promotion) -> Decision:
-    """Register the winner of `board`, judge it against the champion, and promote it if it earns it.
+    """Register the winner of `board`, judge it against the champion, and promote it when the gate says so.
 
-    Fail-closed: whatever is missing or unreadable means no promotion, with the reason. The verdict is
-    kept with the model version, the decision in the sweep's folder.
+    A missing or unreadable value refuses the promotion, with the reason. The verdict is kept with the model version,
+    the decision in the sweep's folder.
     """
     try:
         decision = _decide(board, store, promotion)
@@ -52,7 +52,7 @@ def _decide(board: Leaderboard, store: Path, promotion: Promotion) -> Decision:
             name, False, None, None, (f"job {winner.job} opened no tracked run to take a model from",)
         )
     if len(board.fingerprints) > 1:
-        why = "its jobs were scored on different data, so their ranking says nothing about the models; sweep one data set at a time"
+        why = "its jobs were scored on different data, so their values cannot be compared; sweep one data set at a time"
         return Decision(name, False, None, winner.run, (why,))
     registry = ModelRegistry(store)
     version = registry.register(
@@ -70,7 +70,7 @@ def _judge(registry: ModelRegistry, version: ModelVersion, promotion: Promotion,
     name, number = version.name, version.version
     champion = registry.champion(name)
     if champion is not None and champion.version == number:
-        return Decision(name, False, number, version.run_id, (f"v{number} is the champion already",))
+        return Decision(name, False, number, version.run_id, (f"v{number} already is the champion",))
     verdict = judge(version, champion, thresholds=promotion.thresholds, min_delta=promotion.min_delta)
     registry.record_verdict(name, number, verdict)
     if verdict.promote:

@@ -1,4 +1,4 @@
-"""How a sweep and its jobs stand, from the files of the sweep alone: what runs, what waits, what was cut off."""
+"""The status of a sweep and of its jobs, from the files of the sweep alone."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ from tracking import ExperimentTracker
 
 
 class SweepState(StrEnum):
-    """Whether anything more comes of a sweep."""
+    """Whether a sweep runs, has ended, or can be resumed."""
 
-    RUNNING = "running"  # its parent lives
-    FINISHED = "finished"  # each job came to an end of its own
-    INTERRUPTED = "interrupted"  # it was stopped, or its parent died; it can be resumed
+    RUNNING = "running"  # a process runs it
+    FINISHED = "finished"  # every job has an outcome of its own
+    INTERRUPTED = "interrupted"  # it was stopped, or its process died; it can be resumed
 
 
 @dataclass(frozen=True)
-class JobStanding:
-    """A job as it stands: its row of the leaderboard, and what the ledger knows beyond that."""
+class JobDetails:
+    """A job with its state, its row of the leaderboard, and its last outcome in the ledger."""
 
     state: JobState
     row: Row
@@ -33,41 +33,41 @@ class JobStanding:
 
 
 @dataclass(frozen=True)
-class Standing:
-    """A sweep as it stands; `jobs` are in the order of their numbers."""
+class SweepStatus:
+    """A sweep with its state, its leaderboard, and its jobs in the order of their numbers."""
 
     folder: Path
     plan: Plan
     state: SweepState
     board: Leaderboard
-    jobs: tuple[JobStanding, ...]
+    jobs: tuple[JobDetails, ...]
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many jobs are in each state that occurs."""
+        """The number of jobs in each state that occurs."""
         found = Counter(job.state for job in self.jobs)
         return {str(state): found[state] for state in JobState if found[state]}
 
 
-def standing(folder: Path) -> Standing:
-    """Read how the sweep in `folder` stands; raises as `rank` does. Costs what ranking it costs."""
+def sweep_status(folder: Path) -> SweepStatus:
+    """Return the status of the sweep in `folder`; raises as `rank` does and costs the same."""
     is_running = parent_of(folder) is not None
     plan, history = read_sweep(folder)
     board = rank_jobs(plan, history, ExperimentTracker(folder.parent.parent))
     rows = {row.job: row for row in board.rows}
     jobs = []
     for job in history.planned:
-        number, job_history = job.number, history.jobs[job.number]
-        state = _state(rows[number], is_open=job_history.is_open, is_running=is_running)
-        jobs.append(JobStanding(state, rows[number], job_history.outcome, job.overrides))
-    return Standing(folder, plan, state_of(plan, history, is_running=is_running), board, tuple(jobs))
+        known = history.jobs[job.number]
+        state = _state(rows[job.number], is_open=known.is_open, is_running=is_running)
+        jobs.append(JobDetails(state, rows[job.number], known.outcome, job.overrides))
+    return SweepStatus(folder, plan, state_of(plan, history, is_running=is_running), board, tuple(jobs))
 
 
 def state_of(plan: Plan, history: SweepHistory, *, is_running: bool) -> SweepState:
-    """Return the state of a sweep from its ledger and whether a process runs it."""
+    """Return the state of a sweep; `is_running` tells whether a process runs it."""
     if is_running:
         return SweepState.RUNNING
-    ended = {number for number, each in history.outcomes.items() if each.reason is not Reason.STOPPED}
+    ended = [each for each in history.outcomes.values() if each.reason is not Reason.STOPPED]
     return SweepState.FINISHED if len(ended) >= (plan.total or len(history.jobs)) else SweepState.INTERRUPTED
 
 

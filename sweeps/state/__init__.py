@@ -1,1 +1,1 @@
-"""The folder of a sweep: its lock, its ledger, and what a resume takes from them."""
+"""The state of a sweep on disk: its lock, its ledger, and what a resumed sweep keeps."""

@@ -1,4 +1,4 @@
-"""How long jobs took in earlier sweeps of a store, by job key."""
+"""Durations of jobs in earlier sweeps of a store, by job key."""
 
 import contextlib
 import statistics
@@ -8,11 +8,11 @@ from pathlib import Path
 from sweeps.jobs import PlannedJob
 from sweeps.state.ledger import replay
 
-RECENT = 20  # sweeps that durations are taken from
+RECENT = 20  # sweeps that are read
 
 
 class Durations:
-    """How long jobs took in earlier sweeps, by job key; the latest run of each counts."""
+    """Seconds that jobs took in earlier sweeps, by job key; the newest sweep counts."""
 
     def __init__(self, known: Mapping[str, float]) -> None:
         self._known = known
@@ -20,10 +20,11 @@ class Durations:
 
     @classmethod
     def of_store(cls, store: Path) -> "Durations":
-        """Read them from the ledgers of the store's latest sweeps; one that cannot be read knows none."""
+        """Read the ledgers of the store's newest sweeps; a damaged one adds nothing."""
         known: dict[str, float] = {}
         ledgers = sorted((store / "sweeps").glob("*/jobs.jsonl"), key=_changed)
         for ledger in ledgers[-RECENT:]:
+            # A forecast must not keep a sweep from starting.
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
                 known |= replay(ledger).durations
         return cls(known)
@@ -33,19 +34,19 @@ class Durations:
 
     @property
     def typical_s(self) -> float | None:
-        """What jobs usually take; None when nothing is known."""
+        """The median of all known durations; None when none is known."""
         return self._typical
 
     def known_s(self, key: str | None) -> float | None:
-        """What a job of that key took; None when none is known."""
+        """Return what a job with this key took; None when unknown."""
         return self._known.get(key or "")
 
     def expected_s(self, key: str | None) -> float | None:
-        """What a job of that key took, else what jobs usually take; None when nothing is known."""
+        """Return what a job with this key took, else the typical duration; None when nothing is known."""
         return self._known.get(key or "", self._typical)
 
     def longest_first(self, jobs: Sequence[PlannedJob]) -> list[int]:
-        """The numbers of the jobs, those known to take long first; equals, and jobs nobody knows, in their order."""
+        """Return the numbers of the jobs, the longest expected one first, equals in their order."""
         if not any(job.key in self._known for job in jobs):
             return [job.number for job in jobs]
         return [job.number for job in sorted(jobs, key=lambda job: -(self.expected_s(job.key) or 0.0))]

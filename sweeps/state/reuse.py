@@ -1,8 +1,7 @@
-"""Takes a completed run of an earlier sweep in the place of a job that would only compute it again.
+"""Completed runs of earlier sweeps that stand in for jobs which would compute the same again.
 
-A run is taken when its job key (the config without what changes no result) and the code of its sweep are those of
-this one, and its data too. What the data were is known only from runs, so all that are taken share one fingerprint:
-that of the newest.
+A run fits when its job key (the hash of the config without keys that change no result), the code of its sweep and its
+data are the same. Only runs record their data, so all runs that are taken share one fingerprint: that of the newest.
 """
 
 import contextlib
@@ -14,7 +13,7 @@ from tracking import ExperimentTracker, RunRecord, RunStatus, TrackingError
 
 
 class Reusable:
-    """The runs that jobs of a sweep may take, by job key."""
+    """The runs that may stand in for jobs of a sweep, by job key."""
 
     def __init__(self, runs: Mapping[str, RunRecord], fingerprint: str | None) -> None:
         self._runs = runs
@@ -24,7 +23,7 @@ class Reusable:
     def of_store(
         cls, tracker: ExperimentTracker, plan: Plan, jobs: Iterable[PlannedJob], metric: str
     ) -> "Reusable":
-        """Find them among all runs of the store; reads its index, and the plan of each sweep they are from."""
+        """Find fitting runs in a store; reads its index, and the plan of each sweep that a run belongs to."""
         same_code: dict[str, bool] = {}
         found: dict[str, list[RunRecord]] = {}
         for record in tracker.records():
@@ -53,14 +52,14 @@ class Reusable:
         return len(self._runs)
 
     def outcome(self, job: Job) -> Outcome | None:
-        """The outcome of a job that a run stands in for; None when there is none."""
+        """Return the outcome of a job that a run stands in for; None when no run fits."""
         record = self._runs.get(job.key)
         if record is None:
             return None
         return Outcome(job.number, JobStatus.COMPLETED, 0.0, runs=(record.run_id,), reused=True)
 
     def covers(self, jobs: Sequence[PlannedJob]) -> str:
-        """Say how many jobs of a plan take a run, and of which data."""
+        """Return a line that says how many jobs of a sweep a run stands in for, and on which data."""
         keys = [job.key for job in jobs if job.key is not None]
         covered = sum(key in self._runs for key in keys)
         data = f", on the data {self.fingerprint}" if self.fingerprint else ""

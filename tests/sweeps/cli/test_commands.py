@@ -238,8 +238,8 @@ def test_the_latest_sweep_is_the_one_that_was_begun_last(ask: Callable) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        ("show none-such", 1, "none-such: no such sweep in .*; the latest are: one-finished, one-killed"),
-        ("show one", 1, "one: 2 sweeps begin like this: one-finished, one-killed"),
+        ("show none-such", 1, "none-such: no such sweep in .*; the newest are: one-finished, one-killed"),
+        ("show one", 1, "one: 2 sweeps begin with this: one-finished, one-killed"),
         ("logs one-finished 17", 1, "17: no such job in one-finished; it has the jobs 0 to 3, and runs"),
         ("logs one-killed 3", 1, "job 3 of one-killed has not started"),
         ("logs one-finished 2 --follow --json", 2, "leave out --json"),

@@ -7,7 +7,7 @@ import pytest
 
 from sweeps.jobs import JobStatus, Reason
 from sweeps.plan.plan import Plan
-from sweeps.ranking.status import standing
+from sweeps.ranking.status import sweep_status
 from sweeps.state import ledger as ledger_module
 from sweeps.state.ledger import JobHistory, Usage, replay
 
@@ -93,7 +93,7 @@ def test_the_state_of_a_sweep_takes_one_reading_of_its_ledger(
 
     read_lines = ledger_module.read_lines
     monkeypatch.setattr(ledger_module, "read_lines", counting)
-    assert standing(sweep).counts == {"completed": 1}
+    assert sweep_status(sweep).counts == {"completed": 1}
     assert read == [sweep / "jobs.jsonl"]
 
 

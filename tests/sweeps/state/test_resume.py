@@ -266,9 +266,9 @@ def test_a_sweep_whose_folder_was_moved_says_how_to_go_on(
 def test_a_sweep_cannot_be_called_what_means_another_one(
     sweep: Callable, podium: Callable, name: str
 ) -> None:
-    assert "means the sweep that was begun last" in sweep("-m", "x=1", f"hydra.sweeper.name={name}").err
+    assert "this name means the newest sweep" in sweep("-m", "x=1", f"hydra.sweeper.name={name}").err
     sweep(*BASE)
-    assert "not by an empty text" in podium("show", "").err
+    assert "the name of a sweep is empty" in podium("show", "").err
 
 
 def test_a_named_sweep_that_exists_says_how_to_go_on(sweep: Callable) -> None:
