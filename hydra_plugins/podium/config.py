@@ -10,6 +10,9 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 
+# The sweep's own value counts and a job's may differ, as where a model is named after the choice of a group.
+PER_JOB = {"per_job": True}
+
 
 @dataclass
 class ObjectiveConf:
@@ -38,7 +41,10 @@ class SweeperConf:
 
     _target_: str = "hydra_plugins.podium.sweeper.PodiumSweeper"
     store: str = "experiments"  # where runs/, sweeps/ and models/ live
-    name: str | None = None  # the sweep's id; the time of its start when null
+    settings_from: str | None = None  # the section of the config that holds these settings; here when null
+    name: str | None = field(
+        default=None, metadata=PER_JOB
+    )  # the sweep's id; the time of its start when null
     params: Any = None  # swept keys, in override grammar
     spaces: list[Any] = field(default_factory=list)  # several such spaces, one after the other
     points: Any = None  # jobs by name: a .csv or .json file, or a list of mappings
@@ -62,7 +68,7 @@ class SweeperConf:
     fail_fast: bool = False  # stop as soon as more jobs failed than max_failures tolerates
     check: str | None = None  # dotted function that refuses a job's config before any job starts
     key_ignores: list[str] = field(default_factory=list)  # sections that do not change what a job computes
-    promotion: PromotionConf = field(default_factory=PromotionConf)
+    promotion: PromotionConf = field(default_factory=PromotionConf, metadata=PER_JOB)
 
 
 @dataclass
@@ -70,6 +76,7 @@ class LauncherConf:
     """``hydra.launcher`` of an app that chose ``override hydra/launcher: podium``."""
 
     _target_: str = "hydra_plugins.podium.launcher.PodiumLauncher"
+    settings_from: str | None = None  # the section of the config that holds these settings; here when null
     n_jobs: int | None = None  # jobs at once; the cores when null
     threads: int | None = None  # CPU threads of a job; an equal share of the cores when null
     preload: list[str] = field(default_factory=list)  # modules each job finds already imported

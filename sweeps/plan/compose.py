@@ -15,32 +15,14 @@ from typing import Any
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.types import Override, OverrideType
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import Container, DictConfig, OmegaConf
 
 from sweeps.errors import SettingsError
 from sweeps.paths import JOB_FOLDERS, job_folder
 from sweeps.plan.packing import Description, copied, pack, pack_hydra, plain_config, task_view
+from sweeps.settings.reading import one_per_sweep
 from sweeps.space import parsed
 
-ONE_PER_SWEEP = (
-    "hydra.sweeper.store",
-    "hydra.sweeper.objective.metric",
-    "hydra.sweeper.objective.mode",
-    "hydra.sweeper.objective.at",
-    "hydra.sweeper.report",
-    "hydra.sweeper.max_failures",
-    "hydra.sweeper.fail_fast",
-    "hydra.sweeper.output",
-    "hydra.sweeper.resume",
-    "hydra.sweeper.reuse",
-    "hydra.launcher.n_jobs",
-    "hydra.launcher.threads",
-    "hydra.launcher.timeout",
-    "hydra.launcher.memory_limit",
-    "hydra.launcher.retries",
-    "hydra.launcher.gpus",
-    "hydra.launcher.isolation",
-)
 # From Hydra 1.4 on, override_dirname is this interpolation, which follows a job's overrides by itself.
 FOLLOWS_OVERRIDES = "${hydra_override_dirname:}"
 
@@ -85,7 +67,8 @@ class Composer:
         self._loader = loader
         self._sweep_config = sweep_config
         self._fixed = list(fixed)
-        self._own = {key: OmegaConf.select(sweep_config, key) for key in ONE_PER_SWEEP}
+        self._own = {key: OmegaConf.select(sweep_config, key) for key in one_per_sweep(sweep_config)}
+        self._roots = {key.partition(".")[0] for key in self._own}
         # Unresolved: a sub-folder usually speaks of the job's number.
         self._folders: Any = OmegaConf.to_container(sweep_config.hydra.sweep, resolve=False)
         self._bases: dict[tuple[str, ...], _Base] = {}
@@ -113,7 +96,11 @@ class Composer:
         ConfigLoaderImpl._apply_overrides_to_config(values, config)
         description = self._description(config, number, point)
         description.write_into(config.hydra)
-        return JobConfig(config, description, base.packed_hydra, base.unsettled)
+        # Few jobs set a value beside a setting of the sweep, so it is cheap to compare all settings in those.
+        is_near = any(each.key_or_group.partition(".")[0] in self._roots for each in values)
+        return JobConfig(
+            config, description, base.packed_hydra, tuple(self._own) if is_near else base.unsettled
+        )
 
     def plain(self, point: Sequence[str]) -> dict[str, Any]:
         """Return the task's config of a point as nested plain values."""
@@ -167,7 +154,7 @@ class Composer:
 
 
 def _follows_others(config: DictConfig, key: str) -> bool:
-    """Whether a setting below ``hydra``, or a section that it is in, is an interpolation."""
+    """Return whether a setting, a section that it is in, or a part of it is an interpolation."""
     node: Any = config
     for name in key.split("."):
         node = node._get_node(name, validate_access=False) if isinstance(node, DictConfig) else None
@@ -175,4 +162,12 @@ def _follows_others(config: DictConfig, key: str) -> bool:
             return False
         if node._is_interpolation():
             return True
-    return False
+    return _is_linked(node)
+
+
+def _is_linked(node: Any) -> bool:
+    if node._is_interpolation():
+        return True
+    content = node._content if isinstance(node, Container) else None
+    parts = content.values() if isinstance(content, dict) else content if isinstance(content, list) else ()
+    return any(map(_is_linked, parts))

@@ -5,13 +5,16 @@ composed. The checks here are whether the values can work.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from sweeps.errors import SettingsError
 from sweeps.jobs import Reason
@@ -22,18 +25,83 @@ from sweeps.settings.sweeper_settings import Mode, OutputMode, Promotion, SpaceS
 from tracking.objective import At, Direction, Objective
 from tracking.values.units import parse_duration, parse_size
 
+SECTIONS = ("hydra.sweeper", "hydra.launcher")
 BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 
 
 def section(config: DictConfig, key: str) -> dict[str, Any]:
-    """Return a section of a config with its interpolations resolved; raise SettingsError when one leads nowhere."""
-    node = OmegaConf.select(config, key)
+    """Return the settings of ``hydra.sweeper`` or ``hydra.launcher`` with their interpolations resolved.
+
+    A setting of the section that ``settings_from`` names counts, unless the one below `key` differs from its default.
+    Raise `SettingsError` if there is no such section, a key of it is unknown or its type is wrong, and for an
+    interpolation that leads nowhere.
+    """
+    own = _plain(OmegaConf.select(config, key), key)
+    source = own.get("settings_from")
+    if source is None:
+        return own
+    if not isinstance(OmegaConf.select(config, source), DictConfig):
+        raise SettingsError(
+            f"{key}.settings_from={source}: the config has no such section; allowed is the key of one, or null"
+        )
+    given = _plain(OmegaConf.select(config, source), source)
+    refuse_unknown(source, given, _allowed(config, source))
+    schema = _schema(key)
+    try:
+        typed = OmegaConf.merge(schema, {name: value for name, value in given.items() if name in schema})
+    except OmegaConfBaseException as error:
+        name = str(error.full_key)
+        if isinstance(error, ConfigKeyError):
+            above = name.rpartition(".")[0]
+            refuse_unknown(f"{source}.{above}", given[above], set(schema[above]))
+        value = OmegaConf.select(config, f"{source}.{name}")
+        raise SettingsError(f"{source}.{name}={value}: {str(error).splitlines()[0]}") from None
+    merged = OmegaConf.to_container(OmegaConf.merge(typed, _changed(own, _plain(schema, key))))
+    assert isinstance(merged, dict)  # noqa: S101 - a DictConfig gives a dict
+    return {str(name): value for name, value in merged.items()}
+
+
+def _changed(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: _changed(value, defaults[name]) if isinstance(value, dict) and defaults.get(name) else value
+        for name, value in values.items()
+        if name not in defaults or value != defaults[name]
+    }
+
+
+def one_per_sweep(config: DictConfig) -> Iterator[str]:
+    """Yield the key of each setting that is the same for all jobs, in every section that it may be read from."""
+    for key in SECTIONS:
+        schema: Any = OmegaConf.get_type(_schema(key))
+        names = [each.name for each in fields(schema) if "per_job" not in each.metadata]
+        if _is_ours(config, key):
+            for place in filter(None, (key, OmegaConf.select(config, f"{key}.settings_from"))):
+                yield from (f"{place}.{name}" for name in names)
+
+
+@cache
+def _schema(key: str) -> DictConfig:
+    """Return the typed config that podium's plug-in has stored: each setting with its default."""
+    node: DictConfig = ConfigStore.instance().load(f"{key.replace('.', '/')}/podium.yaml").node
+    return node
+
+
+def _allowed(config: DictConfig, source: str) -> set[str]:
+    """Return the settings that a section may hold; those of podium's launcher also while another one is chosen."""
+    readers = [
+        key
+        for key in SECTIONS
+        if not _is_ours(config, key) or OmegaConf.select(config, f"{key}.settings_from") == source
+    ]
+    return {str(name) for key in readers for name in _schema(key)} - {"_target_", "settings_from"}
+
+
+def _plain(node: Any, key: str) -> dict[str, Any]:
     try:
         container = OmegaConf.to_container(node, resolve=True)
     except OmegaConfBaseException as error:
-        raise SettingsError(f"{error.full_key or key}: {str(error).splitlines()[0]}") from error
-    if not isinstance(container, dict):
-        raise SettingsError(f"{key} is no mapping: {container!r}")
+        raise SettingsError(f"{error.full_key or key}: {str(error).splitlines()[0]}") from None
+    assert isinstance(container, dict)  # noqa: S101 - a DictConfig gives a dict
     return {str(name): value for name, value in container.items()}
 
 
@@ -77,7 +145,9 @@ def _store_key(config: DictConfig) -> str:
 def _batch_size(raw: int | None, config: DictConfig) -> int | None:
     if raw is not None:
         return count("max_batch_size", raw, least=1)
-    return 1 if launcher_target(config) == BASIC_LAUNCHER else None  # it runs them one by one anyhow
+    return (
+        1 if _target(config, "hydra.launcher") == BASIC_LAUNCHER else None
+    )  # it runs them one by one anyhow
 
 
 def _reuse(raw: Mapping[str, Any]) -> bool:
@@ -172,13 +242,16 @@ def _check_loader(loader: str | None) -> None:
 
 
 def is_our_launcher(config: DictConfig) -> bool:
-    """Whether ``hydra.launcher`` is podium's, which runs jobs one by one, or a stock one, which takes batches."""
-    return launcher_target(config).startswith("hydra_plugins.podium.")
+    """Return whether ``hydra.launcher`` is podium's, which runs jobs one by one; stock ones take batches."""
+    return _is_ours(config, "hydra.launcher")
 
 
-def launcher_target(config: DictConfig) -> str:
-    """Return the ``_target_`` of ``hydra.launcher``."""
-    return str(OmegaConf.select(config, "hydra.launcher._target_"))
+def _is_ours(config: DictConfig, key: str) -> bool:
+    return _target(config, key).startswith("hydra_plugins.podium.")
+
+
+def _target(config: DictConfig, key: str) -> str:
+    return str(OmegaConf.select(config, f"{key}._target_"))
 
 
 def launcher_settings(config: DictConfig) -> LauncherSettings:
@@ -192,7 +265,7 @@ def launcher_settings(config: DictConfig) -> LauncherSettings:
     raw = section(config, "hydra.launcher")
     cores = joblib.cpu_count()
     if not is_our_launcher(config):
-        at_once = 1 if launcher_target(config) == BASIC_LAUNCHER else raw.get("n_jobs")
+        at_once = 1 if _target(config, "hydra.launcher") == BASIC_LAUNCHER else raw.get("n_jobs")
         return LauncherSettings(at_once if isinstance(at_once, int) and at_once > 0 else cores, 1, (), 0.0)
     per_gpu = count("jobs_per_gpu", raw["jobs_per_gpu"], least=1)
     gpus = gpu_names(raw["gpus"], per_gpu)

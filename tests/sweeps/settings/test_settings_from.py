@@ -1,0 +1,128 @@
+"""One place for a setting: the section of the config that ``settings_from`` names, or ``hydra.sweeper`` itself."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hydra import initialize_config_dir
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from sweeps import SettingsError
+from sweeps.plan.compose import Composer
+from sweeps.settings.reading import launcher_settings, sweeper_settings
+
+CONFIG = """
+defaults:
+  - override hydra/sweeper: podium
+  - override hydra/launcher: own
+  - _self_
+
+x: 0
+metric: val_loss
+best: {metric: val_acc}
+paths: {store: results}
+podium:
+  name: mine
+  n_jobs: 1
+  params: {x: "1,2"}
+  objective: {metric: "${metric}"}
+hydra:
+  sweeper: {settings_from: podium, store: "${paths.store}"}
+"""
+
+
+LAUNCHER = """
+defaults: [podium]
+settings_from: podium
+"""
+
+
+@pytest.fixture
+def loader(tmp_path: Path) -> Iterator[ConfigLoader]:
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    (tmp_path / "hydra" / "launcher").mkdir(parents=True)
+    (tmp_path / "hydra" / "launcher" / "own.yaml").write_text(LAUNCHER)
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(tmp_path), version_base="1.3"):
+        yield GlobalHydra.instance().config_loader()
+
+
+def composed(loader: ConfigLoader, *overrides: str) -> DictConfig:
+    return loader.load_configuration("config", list(overrides), RunMode.MULTIRUN)
+
+
+def test_settings_are_read_from_the_section_that_is_named(loader: ConfigLoader) -> None:
+    settings = sweeper_settings(composed(loader))
+    assert (settings.name, dict(settings.space.params)) == ("mine", {"x": "1,2"})
+    assert (settings.objective.metric, settings.objective.at) == ("val_loss", "best")
+    assert (str(settings.store), settings.store_key) == ("results", "paths.store")
+    assert settings.max_failures == 0
+    assert launcher_settings(composed(loader)).n_jobs == 1
+
+
+def test_without_a_name_they_are_read_from_hydras_own_section(loader: ConfigLoader) -> None:
+    config = composed(loader, "hydra.sweeper.settings_from=null", "hydra.launcher.settings_from=null")
+    assert (sweeper_settings(config).name, sweeper_settings(config).objective.metric) == (None, None)
+    assert launcher_settings(config).n_jobs != 0
+
+
+def test_an_explicit_setting_of_hydras_section_wins(loader: ConfigLoader) -> None:
+    config = composed(
+        loader, "hydra.sweeper.name=other", "hydra.sweeper.objective.at=last", "hydra.launcher.n_jobs=2"
+    )
+    settings = sweeper_settings(config)
+    assert (settings.name, settings.objective.metric, settings.objective.at) == ("other", "val_loss", "last")
+    assert launcher_settings(config).n_jobs == 2
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("+podium.thread=3", "podium.thread: unknown key; allowed are check, .*, threads, timeout, when"),
+        ("+podium.objective.metrik=a", "podium.objective.metrik: unknown key; allowed are at, metric, mode"),
+        ("+podium.n_trials=abc", "podium.n_trials=abc: Value 'abc' of type 'str' could not be converted to Integer"),
+        ("podium.name=[a]", r"podium.name=\['a'\]: Cannot convert 'ListConfig' to string"),
+        ("+podium.filter=${nope}", "podium.filter: Interpolation key 'nope' not found"),
+        ("+podium.output=loud", "output=loud: allowed are auto, table, lines, json"),
+        ("hydra.sweeper.settings_from=sweep", "hydra.sweeper.settings_from=sweep: the config has no such section"),
+        ("hydra.sweeper.settings_from=x", "hydra.sweeper.settings_from=x: the config has no such section"),
+        ("hydra.launcher.settings_from=null", "podium.n_jobs: unknown key"),
+    ],
+)  # fmt: skip
+def test_a_section_that_does_not_fit_is_refused(loader: ConfigLoader, override: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        sweeper_settings(composed(loader, override))
+
+
+def test_a_section_may_keep_the_settings_of_a_launcher_that_is_not_chosen(loader: ConfigLoader) -> None:
+    config = composed(loader, "hydra/launcher=basic")
+    assert sweeper_settings(config).name == "mine"
+    assert launcher_settings(config).n_jobs == 1
+
+
+@pytest.mark.parametrize(
+    ("override", "key"),
+    [
+        ("podium.n_jobs=3", "podium.n_jobs"),
+        ("podium.params.x=7", "podium.params"),
+        ("metric=val_acc", "podium.objective"),
+        ("+podium.objective.at=last", "podium.objective"),
+        ("+podium.fail_fast=true", "podium.fail_fast"),
+        ("paths.store=elsewhere", "hydra.sweeper.store"),
+    ],
+)
+def test_a_job_that_changes_a_setting_of_the_sweep_is_refused(
+    loader: ConfigLoader, override: str, key: str
+) -> None:
+    composer = Composer(loader, composed(loader), [])
+    with pytest.raises(SettingsError, match=f"^{key} would be .* in this job and is .* in the sweep"):
+        composer.require_same_sweep(composer.job_config(0, [override]))
+
+
+@pytest.mark.parametrize("override", ["x=3", "podium.name=of_a_job", "+podium.promotion.model_name=of_a_job"])
+def test_a_job_may_change_what_the_sweep_asks_for_once(loader: ConfigLoader, override: str) -> None:
+    composer = Composer(loader, composed(loader), [])
+    composer.require_same_sweep(composer.job_config(0, [override]))
