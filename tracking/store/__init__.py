@@ -1,1 +1,1 @@
-"""The runs of one store, one at a time: made, read, changed, deleted."""
+"""The runs of one store, one at a time: create, read, change, delete."""

@@ -1,6 +1,7 @@
-"""What people change about runs that are there: tags, descriptions, the name of an experiment, a status.
+"""Changes to existing runs: tags, descriptions, the experiment's name, the status.
 
-Each change is one replacement of a run.json under its lock, so a run may be amended while it is being written.
+Each change replaces run.json once, under its lock, so a run can be amended while another process writes it. No
+function here publishes: the caller does, once for many runs.
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,13 +27,13 @@ from tracking.values.secrets import masked_urls
 def set_tags(
     store: Store, run_id: str, tags: Mapping[str, Any] | None = None, *, remove: Iterable[str] = ()
 ) -> None:
-    """Set tags of a run and take others away; one that is not there is fine. The caller publishes."""
+    """Set tags of a run and remove others; ignore a name that the run does not have."""
     names = list(remove)
     if wrong := [name for name in names if not isinstance(name, str)]:
-        raise InvalidNameError(f"tags are taken away by their names, such as 'draft', not {quoted(wrong[0])}")
+        raise InvalidNameError(f"tags are removed by name, such as 'draft', not {quoted(wrong[0])}")
     values, gone = jsonable(tag_values(tags)), set(names)
     if both := sorted(gone & values.keys()):
-        raise InvalidValueError(f"the tag {quoted(both[0])} is to be set and to be removed; decide for one")
+        raise InvalidValueError(f"the tag {quoted(both[0])} is to be both set and removed; choose one")
 
     def changes(entry: Entry) -> Entry:
         kept = {name: value for name, value in (entry.get("tags") or {}).items() if name not in gone}
@@ -42,7 +43,7 @@ def set_tags(
 
 
 def describe(store: Store, run_id: str, text: str, *, append: bool = False) -> None:
-    """Replace the description of a run, or add a line to it. The caller publishes."""
+    """Replace the description of a run, or with `append` add a line to it."""
     text = plain(text, "description")
     if not isinstance(text, str):
         raise InvalidValueError(f"a description is text, not {quoted(text)}")
@@ -56,15 +57,15 @@ def describe(store: Store, run_id: str, text: str, *, append: bool = False) -> N
 
 
 def rename(store: Store, run_id: str, experiment_name: str) -> None:
-    """Give a run to another experiment, which may have runs already. The caller publishes."""
+    """Move a run to another experiment, which may have runs already."""
     check_label("experiment name", experiment_name)
     store.amend(run_id, lambda _: {"experiment_name": experiment_name})
 
 
 def finish(store: Store, run_id: str, status: str, *, error: str | None = None) -> str:
-    """Write down the end of a run whose process cannot: when it was, as far as its files tell.
+    """Finish a run whose process cannot; return the time it ended, estimated from its files.
 
-    RunInUseError while that process lives on this host, InvalidValueError for a run that is over. The caller publishes.
+    Raise RunInUseError while the process is alive on this host, InvalidValueError for a run that has ended.
     """
     final = RunStatus.final(status)
     entry = store.require(run_id)
@@ -72,19 +73,22 @@ def finish(store: Store, run_id: str, status: str, *, error: str | None = None) 
         raise InvalidValueError(f"run {run_id!r} is {entry['status']} already")
     if entry.get("host") == identity.owner()["host"] and not identity.is_gone(entry):
         raise RunInUseError(
-            f"run {run_id!r} is being written by process {entry.get('pid')}, which lives; "
+            f"run {run_id!r} is being written by process {entry.get('pid')}, which is alive; "
             f"ask it to stop: python -m tracking stop {run_id}"
         )
     paths = store.paths.run(run_id)
     ended = last_sign_of_life(paths, entry)
     Journal(paths).finish()
-    told = {"status": final.value, "finished_at": ended, "error": entry.get("error") or error}
-    store.amend(run_id, lambda _: told, durable=True)
+    changes = {"status": final.value, "finished_at": ended, "error": entry.get("error") or error}
+    store.amend(run_id, lambda _: changes, durable=True)
     return ended
 
 
 def last_sign_of_life(paths: RunPaths, entry: Entry) -> str:
-    """When a run last wrote anything but its run.json, which others may have changed since; at least its creation."""
+    """Return the time a run last wrote a file, or its creation time if that is later.
+
+    run.json does not count: other processes may have changed it.
+    """
     written = [path for path in paths.folder.iterdir() if path.is_file() and path != paths.run]
     newest = max((path.stat().st_mtime for path in written), default=0.0)
     moment = max(timestamps.parse(entry["created_at"]), datetime.fromtimestamp(newest).astimezone())
@@ -92,7 +96,7 @@ def last_sign_of_life(paths: RunPaths, entry: Entry) -> str:
 
 
 def ask_to_stop(store: Store, run_id: str) -> None:
-    """Make `should_stop()` of a running run true; InvalidValueError for one that is over."""
+    """Make `should_stop()` of a running run true; raise InvalidValueError for a run that has ended."""
     entry = store.require(run_id)
     if store.public(entry)["status"] != RunStatus.RUNNING:
         raise InvalidValueError(f"run {run_id!r} is {store.public(entry)['status']} already")

@@ -1,8 +1,8 @@
-"""The log of edits: which runs changed after they had ended, for readers that keep what they once read.
+"""The log of edits: ids of runs that changed after they had ended, for readers that cache runs.
 
-A line holds one run id and is appended after the change. Each host appends to a file of its own, because appending
-is one step only within a host; readers follow all of them. The log says only where to look again: without it a
-reader that checks every file finds the same.
+A line holds one run id and is appended after the change. Each host appends to a file of its own, because an append is
+atomic only within a host; readers follow all of the files. The log only saves time: a reader that checks every file
+finds the same changes.
 """
 
 import contextlib
@@ -20,24 +20,24 @@ class Edits(NamedTuple):
 
     run_ids: set[str]
     position: dict[str, int]
-    is_complete: bool  # False when a log is shorter than it was: what stood there is unknown
+    is_complete: bool  # False when a log is shorter than it was, so edits may be unknown
 
 
 def record_edit(paths: StorePaths, run_id: str) -> None:
-    """Tell readers that a run they may hold as final has changed; one write."""
+    """Log that a run has changed which readers may hold as final; a single write."""
     path = paths.edits / identity.host_name()
     folders.make_dir(path.parent)
     with atomic.writing(path):
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
-            # led by a newline too, so that a line torn by a crash spoils none but itself
+            # begins with a newline, so that a line torn by a crash damages no other
             append.write_whole(handle, f"\n{run_id}\n".encode(), path)
         finally:
             os.close(handle)
 
 
 def read_edits(paths: StorePaths, position: dict[str, int]) -> Edits:
-    """The ids of the runs edited since `position` (empty for the beginning); costs what was added."""
+    """Return the ids of the runs edited since `position` (empty for the beginning); read only what was added."""
     found: set[str] = set()
     now: dict[str, int] = {}
     with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(paths.edits) as logs:

@@ -1,6 +1,6 @@
-"""Which number the next run folder gets: one above all there are and all there ever were.
+"""The number of the next run folder: above those of all runs, past and present.
 
-Making the folder is what claims a number; this module only says where to begin, without listing the runs.
+Creating the folder claims the number; this module only says where to start, without listing the runs.
 """
 
 import contextlib
@@ -14,22 +14,22 @@ _IDS = re.compile(rb'"run_id":\s*"run_(\d+)"')
 
 
 def next_number(paths: StorePaths, expected: int) -> int:
-    """Where to begin when this process thinks that `expected` is next; 0 when it has no idea.
+    """Return the number to try first. `expected` is the number after this process' last run, 0 without one.
 
-    Two looks when nobody else made or deleted runs since.
+    Costs two file accesses when no other process created or deleted runs since.
     """
     number = max(expected, last_deleted(paths) + 1)
     return first_free_number(paths) if not expected or _exists(paths, number) else number
 
 
 def first_free_number(paths: StorePaths) -> int:
-    """A number above that of every run, deleted ones included; a few dozen looks, however many runs there are."""
+    """Return a number above that of every run, deleted ones included; costs a few dozen file accesses at most."""
     low = max(last_deleted(paths), _last_published(paths))
     step = 1
     while _exists(paths, low + step):
         low += step
         step *= 2
-    # run_<low> exists or was there once, run_<low + step> does not: halve the distance
+    # run_<low> exists or existed, run_<low + step> does not: bisect
     while step > 1:
         step //= 2
         if _exists(paths, low + step):
@@ -38,14 +38,14 @@ def first_free_number(paths: StorePaths) -> int:
 
 
 def last_deleted(paths: StorePaths) -> int:
-    """The highest number of a run that was deleted; 0 when none was."""
+    """Return the highest number of a deleted run; 0 without any."""
     with contextlib.suppress(FileNotFoundError, NotADirectoryError, ValueError):
         return int(paths.last_deleted.read_text())
     return 0
 
 
 def remember_deleted(paths: StorePaths, run_id: str) -> None:
-    """Keep the number of a run that is about to be deleted from being given again; call it under a lock."""
+    """Reserve the number of a run before it is deleted, so that no run gets it again; call it under a lock."""
     digits = run_id.removeprefix("run_")
     if digits.isdecimal() and int(digits) > last_deleted(paths):
         folders.make_dir(paths.last_deleted.parent)
@@ -57,12 +57,12 @@ def _exists(paths: StorePaths, number: int) -> bool:
 
 
 def _last_published(paths: StorePaths) -> int:
-    """The number of the last run in metadata.json, read from its end; without one, of the last folder."""
+    """Return the number of the last run in metadata.json, read from its end; without the file, of the last folder."""
     try:
         with paths.metadata.open("rb") as file:
             file.seek(max(0, file.seek(0, 2) - _TAIL_BYTES))
             return max(map(int, _IDS.findall(file.read())), default=0)
     except (FileNotFoundError, NotADirectoryError):
-        # the first run of a store, or one that was copied without its list
+        # a new store, or one that was copied without its list
         names = (folder.name.removeprefix("run_") for folder in paths.runs.glob("run_*"))
         return max((int(name) for name in names if name.isdecimal()), default=0)

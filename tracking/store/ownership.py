@@ -1,7 +1,7 @@
-"""This process' right to write one run: it owns the run, or it writes beside a living owner.
+"""The owner of a run: the process that run.json names. Other processes may write beside a living owner.
 
-run.json names the owner. A run of other code is adopted, and a run whose owner is gone is taken over, by the first
-process that writes to it; both happen under the lock of the run's folder, so a run has one owner at any time.
+The first process that writes to a run of other code, or to one whose owner is gone, becomes its owner. That happens
+under the lock of the run's folder, so a run has one owner at any time.
 """
 
 from tracking.files import locks
@@ -12,7 +12,7 @@ from tracking.store.store import Store
 
 
 class Claim:
-    """What this process may do in one run; made anew for every handle, looked up at the first write."""
+    """The claim of this process on one run; created per handle, decided at the first write."""
 
     def __init__(self, store: Store, run_id: str) -> None:
         self._store = store
@@ -20,7 +20,7 @@ class Claim:
         self._may_be_remembered = False
 
     def take(self) -> bool:
-        """Become the owner unless a living process is it; whether this process is."""
+        """Become the owner unless a living process is; return whether this process owns the run."""
         paths = self._store.paths.run(self._run_id)
         with locks.lock_folder(paths.folder):
             entry = self._store.require(self._run_id)
@@ -35,6 +35,6 @@ class Claim:
             return is_owner
 
     def tell(self) -> None:
-        """After a write: let readers that remember the run as it was look again."""
+        """After a write, make readers that cached the run read it again."""
         if self._may_be_remembered:
             record_edit(self._store.paths, self._run_id)

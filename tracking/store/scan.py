@@ -1,7 +1,7 @@
-"""Runs read from their files, one by one: slow for many, always exact, and the meaning that every faster way must keep.
+"""Scan: read runs from their files, one by one. Slow for many runs, and the reference for the index.
 
 run.json is the truth about a run. A run folder without one belongs to a store that other code wrote: its entry in
-metadata.json speaks for it until the first write adopts it.
+metadata.json stands in until the first write adopts the run.
 """
 
 import logging
@@ -28,18 +28,18 @@ OnError = Callable[[CorruptFileError], None]
 
 
 class Scan:
-    """Reads the runs of one store; writes nothing, and keeps nothing but the last metadata.json it read."""
+    """Reads the runs of one store; writes nothing and caches only metadata.json."""
 
     def __init__(self, paths: StorePaths) -> None:
         self.paths = paths
         self._metadata: tuple[tuple[int, int], dict[str, Entry]] = ((0, 0), {})
 
     def run_ids(self) -> list[str]:
-        """The ids of all runs, run_2 before run_10. Folders that were claimed but never became a run are left out."""
+        """Return the ids of all runs, run_2 before run_10; leave out folders that were claimed but hold no run."""
         return [name for name in self.folder_names() if self._is_run(name)]
 
     def folder_names(self) -> list[str]:
-        """The names of the folders that are runs or may become one, in the order of runs."""
+        """Return the names of the folders that are runs or may become runs, in the order of runs."""
         try:
             with os.scandir(self.paths.runs) as entries:
                 names = [entry.name for entry in entries if is_component(entry.name) and entry.is_dir()]
@@ -48,9 +48,9 @@ class Scan:
         return sorted(names, key=order_of)
 
     def entry(self, run_id: str) -> Entry | None:
-        """What run.json says, or metadata.json for a run of other code; None for an unknown id.
+        """Return the content of run.json, or the entry in metadata.json for a run of other code; None for an unknown id.
 
-        CorruptFileError names the file when it does not say what every run must.
+        Raise CorruptFileError for a file that cannot be read or lacks what every run has.
         """
         if not isinstance(run_id, str):
             check_component("run id", run_id, example="run_001")
@@ -62,7 +62,7 @@ class Scan:
         return entry
 
     def params(self, run_id: str) -> dict[str, Any]:
-        """The parameters of a run; empty when none were logged."""
+        """Return the parameters of a run; empty when none were logged."""
         try:
             params: dict[str, Any] = revive(atomic.read_object(self.paths.run(run_id).params))
         except FileNotFoundError:
@@ -74,18 +74,18 @@ class Scan:
         return params
 
     def summary(self, run_id: str) -> dict[str, MetricSummary]:
-        """What each metric of a run came to."""
+        """Return the summary of each metric of a run."""
         return frozen(read_stats(self.paths.run(run_id)))
 
     def record(self, entry: Mapping[str, Any]) -> RunRecord:
-        """The run without histories as a frozen value."""
+        """Return the record of a run, which has summaries of metrics and no histories."""
         run_id = str(entry["run_id"])
         return self.compose(entry, self.params(run_id), self.summary(run_id))
 
     def compose(
         self, entry: Mapping[str, Any], params: dict[str, Any], summary: dict[str, MetricSummary]
     ) -> RunRecord:
-        """The record of a run whose parts are known."""
+        """Return the record of a run from its parts."""
         return RunRecord(
             run_id=entry["run_id"],
             experiment_name=entry["experiment_name"],
@@ -105,11 +105,11 @@ class Scan:
     def entries(
         self, experiment_name: str | None, on_error: OnError, run_ids: Iterable[str] | None = None
     ) -> Iterator[Entry]:
-        """All runs, of one experiment or of all; a damaged one is reported and left out."""
+        """Yield the entries of all runs or of one experiment; report damaged runs and leave them out."""
         for run_id in self._reported_ids(on_error) if run_ids is None else run_ids:
             try:
                 entry = self._read(run_id)
-                # one without a name may belong to any experiment, and is reported to all
+                # a run without a name may belong to any experiment: report it in each
                 named = entry.get("experiment_name") if entry else None
                 if entry and (experiment_name is None or named in (None, experiment_name)):
                     self._check(entry)
@@ -120,7 +120,7 @@ class Scan:
     def records(
         self, experiment_name: str | None, on_error: OnError, run_ids: Iterable[str] | None = None
     ) -> Iterator[RunRecord]:
-        """The records of all runs, of one experiment or of all; a damaged one is reported and left out."""
+        """Yield the records of all runs or of one experiment; report damaged runs and leave them out."""
         for entry in self.entries(experiment_name, on_error, run_ids):
             try:
                 yield self.record(entry)
@@ -128,7 +128,7 @@ class Scan:
                 on_error(error)
 
     def foreign_entries(self) -> dict[str, Entry]:
-        """What metadata.json says of each run; read again only when it was replaced."""
+        """Return the entries of metadata.json; read the file again only when it was replaced."""
         stamp = self.metadata_stamp()
         if stamp == (0, 0):
             return {}
@@ -137,7 +137,7 @@ class Scan:
         return self._metadata[1]
 
     def metadata_stamp(self) -> tuple[int, int]:
-        """What changes whenever metadata.json does; zeros without one."""
+        """Return numbers that change whenever metadata.json does; zeros without the file."""
         try:
             state = self.paths.metadata.stat()
         except (FileNotFoundError, NotADirectoryError):
@@ -148,7 +148,7 @@ class Scan:
         try:
             return self.run_ids()
         except CorruptFileError as error:
-            # only folders without a run.json needed metadata.json; the others are not hidden by its damage
+            # a damaged metadata.json must not hide the runs that have a run.json
             on_error(error)
             return [name for name in self.folder_names() if self.paths.run(name).run.exists()]
 
@@ -160,7 +160,7 @@ class Scan:
             check_format(entry, paths.run)
         except (FileNotFoundError, NotADirectoryError):
             entry = self.foreign_entries().get(run_id) if paths.folder.is_dir() else None
-        return None if entry is None else {**entry, "run_id": run_id}  # a copied folder is a run of its own
+        return None if entry is None else {**entry, "run_id": run_id}  # a copied folder is a separate run
 
     def _is_run(self, run_id: str) -> bool:
         return self.paths.run(run_id).run.exists() or run_id in self.foreign_entries()
@@ -168,7 +168,7 @@ class Scan:
     def _check(self, entry: Mapping[str, Any]) -> None:
         name, status = entry.get("experiment_name"), entry.get("status")
         if not isinstance(name, str) or not name:
-            fault = f"the experiment name {quoted(name)}, which is no text"
+            fault = f"the experiment name {quoted(name)}, which is not text"
         elif status not in list(RunStatus):
             fault = f"the status {quoted(status)}, which is none of {', '.join(RunStatus)}"
         elif wrong := [
@@ -201,23 +201,23 @@ def warn_left_out(error: CorruptFileError) -> None:
 
 
 def order_of(run_id: str) -> tuple[Any, str]:
-    """The key that sorts runs: run_2 before run_10."""
+    """Return the key that sorts runs: run_2 before run_10."""
     return natural_key(run_id), run_id
 
 
 def once(on_error: OnError) -> OnError:
-    """Call `on_error` once for each different message; runs that need the same damaged file share one."""
-    told: set[str] = set()
+    """Return a function that calls `on_error` once per message: runs that need the same damaged file share one."""
+    seen: set[str] = set()
 
-    def tell(error: CorruptFileError) -> None:
-        if str(error) not in told:
-            told.add(str(error))
+    def report(error: CorruptFileError) -> None:
+        if str(error) not in seen:
+            seen.add(str(error))
             on_error(error)
 
-    return tell
+    return report
 
 
 def shown_status(entry: Mapping[str, Any]) -> RunStatus:
-    """The status a reader sees: a run that was never finished and whose process is gone was killed."""
+    """Return the status to show: killed for a run that was never finished and whose process is gone."""
     status = RunStatus(entry["status"])
     return RunStatus.KILLED if status is RunStatus.RUNNING and identity.is_gone(dict(entry)) else status

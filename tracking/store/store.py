@@ -1,4 +1,4 @@
-"""Store: create, change and read the runs of one store, one at a time. Every write goes straight to a run's files.
+"""Store: create, read and change the runs of one store, one at a time. Every write goes straight to a run's files.
 
 Queries over many runs are in tracking.search.
 """
@@ -27,9 +27,9 @@ from tracking.version import __version__
 
 
 class Store:
-    """Access to a store; making one touches nothing on disk.
+    """Access to one store; creating the object touches nothing on disk.
 
-    The folder is fixed at that moment, unless `at` says where `base_dir` lay when another process named it.
+    The folder is resolved at once, or is `at`, where `base_dir` lay for the process that named it.
     """
 
     def __init__(self, base_dir: str | os.PathLike[str], *, at: Path | None = None) -> None:
@@ -47,12 +47,12 @@ class Store:
         data: Mapping[str, Any] | None = None,
         sweep: Mapping[str, Any] | None = None,
     ) -> RunPaths:
-        """Claim the next run folder and write its run.json; the id is the folder's name."""
+        """Claim the next run folder and write its run.json; the folder's name is the run id."""
         entry = {
             "format": FORMAT,
             "version": __version__,
             "run_id": "",
-            "uid": os.urandom(8).hex(),  # the same in all copies of the run, wherever they are
+            "uid": os.urandom(8).hex(),  # the same in all copies of the run
             "experiment_name": check_label("experiment name", experiment_name),
             "created_at": timestamps.now(),
             "finished_at": None,
@@ -76,7 +76,7 @@ class Store:
         return paths
 
     def change(self, run_id: str, *, durable: bool = False, **changes: Any) -> Entry:
-        """Write `changes` into run.json, which adopts a run of other code, publish them, and tell readers."""
+        """Write `changes` into run.json and publish them; this adopts a run of other code."""
         entry = self.amend(run_id, lambda _: changes, durable=durable)
         self.publisher.publish()
         return entry
@@ -84,13 +84,13 @@ class Store:
     def amend(
         self, run_id: str, changes: Callable[[Entry], Mapping[str, Any]], *, durable: bool = False
     ) -> Entry:
-        """Write what `changes` makes of run.json's entry into it, and tell readers; the caller publishes.
+        """Update run.json with what `changes` returns for its content, and log the edit; the caller publishes.
 
-        Locked against other processes: none of two changes made at once is lost, nor the end of a run.
+        The run is locked meanwhile, so concurrent changes and the end of a run are not lost.
         """
         folder = self.paths.run(check_component("run id", run_id, example="run_001")).folder
         if not folder.is_dir():
-            self.require(run_id)  # which says what there is
+            self.require(run_id)  # raises with the known ids
         with locks.lock_folder(folder):
             before = self.require(run_id)
             entry = {"format": FORMAT, **before, **changes(before)}
@@ -111,7 +111,7 @@ class Store:
         return entry
 
     def public(self, entry: Mapping[str, Any]) -> Entry:
-        """The run as a dict for users, a dead run shown as killed."""
+        """Return the run as a dict for users; a dead run is shown as killed."""
         run_id = str(entry["run_id"])
         return {
             **public_entry(entry, jsontext.readable(self.paths.shown(run_id))),
@@ -119,7 +119,7 @@ class Store:
         }
 
     def full(self, run_id: str) -> Entry | None:
-        """The run as a dict with parameters and metric histories; None for an unknown id."""
+        """Return the run as a dict with parameters and metric histories; None for an unknown id."""
         entry = self.scan.entry(run_id)
         if entry is None:
             return None

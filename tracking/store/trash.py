@@ -1,7 +1,7 @@
-"""Deleted runs: moved into the trash under their own id, moved back, and in the end purged.
+"""The trash: delete runs, restore them, and purge them for good.
 
-Deleting and restoring are one rename each, so a crash leaves the run in one place or the other. A live run and one
-that a registered model version came from stay where they are. A number is not given again, purged or not.
+Deleting and restoring are one rename each, so a crash leaves the run in one place or the other. A running run and a
+run that a registered model version came from cannot be deleted. The number of a deleted run is never used again.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ Needed = Mapping[str, Sequence[object]]  # by run id, the model versions that ca
 
 @dataclass(frozen=True)
 class TrashedRun:
-    """A deleted run. `experiment_name` is empty and `deleted_by` too where its files do not say."""
+    """A deleted run; `experiment_name` and `deleted_by` are empty where its files do not say."""
 
     run_id: str
     experiment_name: str
@@ -41,14 +41,14 @@ class TrashedRun:
 
 @dataclass(frozen=True)
 class Purge:
-    """What a purge removed, or would remove, and what it had to leave and why."""
+    """The runs that a purge removed, or would remove, and why it kept others."""
 
     runs: tuple[TrashedRun, ...]
     kept: dict[str, str]
 
     @property
     def freed_bytes(self) -> int:
-        """The bytes of all files of these runs."""
+        """The size of the removed runs."""
         return sum(run.size_bytes for run in self.runs)
 
 
@@ -56,79 +56,76 @@ def check_deletable(store: Store, run_id: str, needed: Needed) -> None:
     """Raise the error that `delete` would raise, and change nothing."""
     check_component("run id", run_id, example="run_001")
     if not store.paths.run(run_id).folder.is_dir():
-        _say_unknown(store, run_id)
+        _raise_unknown(store, run_id)
     try:
         entry = store.require(run_id)
         if entry["status"] == RunStatus.RUNNING and not identity.is_gone(entry):
-            raise RunInUseError(f"run {run_id!r} is running{_where(entry)}; {_way_out(run_id)}")
+            raise RunInUseError(f"run {run_id!r} is running{_where(entry)}; {_remedy(run_id)}")
         if _is_written_here(store.paths.run(run_id), entry):
-            raise RunInUseError(f"run {run_id!r} is logged to by a process that lives; finish it there first")
+            raise RunInUseError(
+                f"run {run_id!r} is being logged to by a living process; finish it there first"
+            )
     except NewerFormatError:
         raise
     except CorruptFileError:
-        pass  # whose run.json is damaged can hardly be used, but may be got rid of
+        pass  # a run with a damaged run.json may be deleted
     if run_id in needed:
-        raise RunInUseError(
-            f"run {run_id!r} is where {needed[run_id][0]} came from; a run that a model needs is not deleted"
-        )
+        raise RunInUseError(f"run {run_id!r} cannot be deleted: {needed[run_id][0]} came from it")
     if store.paths.trashed(run_id).folder.exists():
         raise RunInUseError(f"the trash already holds a run {run_id!r}; restore or purge that one first")
 
 
 def delete(store: Store, run_id: str, needed: Needed) -> None:
-    """Move a run into the trash; RunInUseError when it is running or a registered version came from it.
+    """Move a run into the trash; raise RunInUseError for a run that is running or in `needed`.
 
-    The caller publishes: of many runs, once.
+    The caller publishes, once for many runs.
     """
     with locks.lock(store.paths.trash_lock):
         check_deletable(store, run_id, needed)
         paths = store.paths.run(run_id)
         if not paths.run.exists():
-            store.change(run_id)  # what only metadata.json knows of it must go with it
+            store.change(run_id)  # writes a run.json, so that its entry in metadata.json moves along
         remember_deleted(store.paths, run_id)
-        # beside run.json before the move, so that nothing in the trash lacks it
-        told = {
+        # written before the move, so that every run in the trash has it
+        note = {
             "format": FORMAT,
             "deleted_at": timestamps.now(),
             "deleted_by": login(),
             "host": identity.host_name(),
         }
-        atomic.write_json(paths.deleted, told, durable=False)
+        atomic.write_json(paths.deleted, note, durable=False)
         folders.move(paths.folder, store.paths.trashed(run_id).folder)
 
 
 def remember(store: Store, run_ids: Sequence[str]) -> None:
-    """Keep the numbers of runs that are about to be deleted from being given again: of many, in one write."""
+    """Reserve the numbers of runs that are about to be deleted, in one write."""
     if run_ids:
         with locks.lock(store.paths.trash_lock):
             remember_deleted(store.paths, max(run_ids, key=natural_key))
 
 
 def restore(store: Store, run_id: str) -> None:
-    """Move a run out of the trash, to the id it had; UnknownRunError when the trash has none."""
+    """Move a run out of the trash; raise UnknownRunError when it is not there."""
     check_component("run id", run_id, example="run_001")
     with locks.lock(store.paths.trash_lock):
         paths = store.paths.run(run_id)
         trashed = store.paths.trashed(run_id).folder
         if not trashed.is_dir():
             known = [run.name for run in _folders(store)]
-            held = (
-                f"it holds {', '.join(known[:10])}{', ...' if len(known) > 10 else ''}"
-                if known
-                else "it is empty"
-            )
+            some = ", ".join(known[:10]) + (", ..." if len(known) > 10 else "")
+            held = f"it holds {some}" if known else "it is empty"
             raise UnknownRunError(f"no run {run_id!r} in the trash of {str(store.paths.named)!r}: {held}")
         if paths.folder.exists():
             raise RunInUseError(
-                f"run {run_id!r} exists: the one in the trash would replace it; delete or rename {paths.folder}"
+                f"run {run_id!r} exists and would be replaced; delete or rename {paths.folder}"
             )
         folders.move(trashed, paths.folder)
         with contextlib.suppress(OSError):
-            paths.deleted.unlink()  # outside the trash nobody reads it, and the run is back already
+            paths.deleted.unlink()  # not read outside the trash
 
 
 def trashed_runs(store: Store) -> list[TrashedRun]:
-    """The deleted runs, the one deleted first first; costs a look at each of their files."""
+    """Return the deleted runs, the oldest deletion first; costs a stat of each of their files."""
     return sorted(map(_trashed, _folders(store)), key=lambda run: (run.deleted_at, natural_key(run.run_id)))
 
 
@@ -140,11 +137,10 @@ def purge(
     keep_bytes: int | None = None,
     dry_run: bool = False,
 ) -> Purge:
-    """Remove deleted runs for good: those deleted longer ago than `older_than`, and then the oldest until the rest
-    fits into `keep_bytes`; all, when neither is given.
+    """Remove deleted runs for good.
 
-    Runs that a registered version came from are kept, whoever put them into the trash. A purge that is killed has
-    removed some runs and not the others; no half of one is left that could be restored.
+    Without limits remove all. `older_than` removes those deleted longer ago, `keep_bytes` then the oldest until the
+    rest fits. Runs in `needed` are kept. A purge that is killed leaves each run removed or whole.
     """
     purged, kept = [], {}
     for run in _chosen(trashed_runs(store), older_than, keep_bytes):
@@ -162,10 +158,10 @@ def _remove(store: Store, run: TrashedRun) -> None:
     doomed = atomic.temporary_path(run.path)
     with locks.lock(store.paths.trash_lock):
         if not run.path.exists():
-            return  # restored meanwhile
-        remember_deleted(store.paths, run.run_id)  # it may have been put there by hand
+            return  # restored in the meantime
+        remember_deleted(store.paths, run.run_id)  # it may have been moved there by hand
         folders.move(run.path, doomed)
-    folders.remove_tree(doomed)  # takes its time, which nobody has to wait for
+    folders.remove_tree(doomed)  # slow, so outside the lock
 
 
 def _chosen(
@@ -194,16 +190,16 @@ def _folders(store: Store) -> list[Path]:
 
 def _trashed(folder: Path) -> TrashedRun:
     paths = RunPaths(folder)
-    told, run = _readable(paths.deleted), _readable(paths.run)
+    note, run = _readable(paths.deleted), _readable(paths.run)
     try:
-        deleted_at = timestamps.parse(told["deleted_at"])
+        deleted_at = timestamps.parse(note["deleted_at"])
     except (KeyError, TypeError, ValueError):
-        deleted_at = datetime.fromtimestamp(folder.stat().st_ctime).astimezone()  # put there by hand
+        deleted_at = datetime.fromtimestamp(folder.stat().st_ctime).astimezone()  # moved there by hand
     return TrashedRun(
         run_id=folder.name,
         experiment_name=str(run.get("experiment_name") or ""),
         deleted_at=deleted_at,
-        deleted_by=str(told.get("deleted_by") or ""),
+        deleted_by=str(note.get("deleted_by") or ""),
         size_bytes=folders.size(folder),
         path=folder,
     )
@@ -217,7 +213,7 @@ def _readable(path: Path) -> dict[str, Any]:
 
 
 def _is_written_here(paths: RunPaths, entry: dict[str, Any]) -> bool:
-    """Whether a process of this host still logs into a finished run; of others nothing is known."""
+    """Return whether a process of this host still logs to a finished run; other hosts cannot be checked."""
     if entry.get("host") != identity.owner()["host"]:
         return False
     return not all(
@@ -225,7 +221,7 @@ def _is_written_here(paths: RunPaths, entry: dict[str, Any]) -> bool:
     )
 
 
-def _say_unknown(store: Store, run_id: str) -> None:
+def _raise_unknown(store: Store, run_id: str) -> None:
     if store.paths.trashed(run_id).folder.is_dir():
         raise UnknownRunError(f"run {run_id!r} is in the trash already")
     store.require(run_id)
@@ -236,8 +232,8 @@ def _where(entry: dict[str, Any]) -> str:
     return f" (process {entry['pid']} on {entry['host']})" if entry.get("pid") and entry.get("host") else ""
 
 
-def _way_out(run_id: str) -> str:
+def _remedy(run_id: str) -> str:
     return (
         f"ask it to stop: python -m tracking stop {run_id}; "
-        f"or, if it is over and nobody said so: python -m tracking finish {run_id}"
+        f"or, if it has ended: python -m tracking finish {run_id}"
     )

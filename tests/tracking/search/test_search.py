@@ -84,13 +84,13 @@ def test_a_limit_takes_the_first_and_one_that_is_no_number_is_refused(runs: Expe
     assert found(runs, limit=2) == ["run_001", "run_002"]
     assert found(runs, limit=0) == []
     for limit in (-1, 2.5, "2"):
-        with pytest.raises(InvalidValueError, match=r"limit .* is no number of runs; give 0 or more"):
+        with pytest.raises(InvalidValueError, match=r"limit .* is not a number of runs; give 0 or more"):
             runs.search_runs(limit=limit)
 
 
 @pytest.mark.parametrize("order_by", [5, 0, {"metrics.auc"}])
 def test_an_order_that_is_no_field_is_refused(runs: ExperimentTracker, order_by: Any) -> None:
-    with pytest.raises(InvalidValueError, match=r"order_by .* is no field; give one, such as '-created_at'"):
+    with pytest.raises(InvalidValueError, match=r"order_by .* is not a field; give one, such as '-created_at'"):
         runs.search_runs(order_by=order_by)
 
 

@@ -109,7 +109,7 @@ def test_a_run_is_finished_for_a_process_that_could_not_and_not_for_one_that_liv
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         run_id = process.stdout.readline().strip()
-        with pytest.raises(RunInUseError, match=f"process {process.pid}, which lives; .* stop {run_id}"):
+        with pytest.raises(RunInUseError, match=f"process {process.pid}, which is alive; .* stop {run_id}"):
             amend.finish(place, run_id, "killed")
         process.send_signal(signal.SIGKILL)
     amend.finish(place, run_id, "killed")
@@ -138,6 +138,6 @@ def test_a_running_run_is_asked_to_stop_and_a_finished_one_is_not(
 @pytest.mark.parametrize("wrong", [["x"], 5, None])
 def test_tags_are_taken_away_by_their_names(tracker: ExperimentTracker, wrong: object) -> None:
     run = tracker.open_run(tracker.create_run("x", tags={"x": 1}))
-    with pytest.raises(InvalidNameError, match="taken away by their names"):
+    with pytest.raises(InvalidNameError, match="removed by name"):
         run.remove_tags(wrong)  # type: ignore[arg-type]  # the mistake
     assert tracker.record(run.run_id).tags == {"x": 1}

@@ -259,7 +259,7 @@ def test_a_store_stays_where_it_was_when_the_working_folder_changes(
         ({"status": "archived"}, "the status 'archived', which is none of running"),
         ({"status": None}, "the status None"),
         ({"status": []}, r"the status \[\]"),
-        ({"experiment_name": None}, "the experiment name None, which is no text"),
+        ({"experiment_name": None}, "the experiment name None, which is not text"),
         ({"tags": ["a"]}, "tags that are list, not a mapping"),
     ],
 )

@@ -90,7 +90,7 @@ def test_a_finished_run_that_is_logged_to_again_is_refused_until_it_is_finished_
 ) -> None:
     run_id = finished(tracker)
     tracker.log_metrics(run_id, {"auc": 0.7}, step=1)
-    with pytest.raises(RunInUseError, match="is logged to by a process that lives; finish it there first"):
+    with pytest.raises(RunInUseError, match="is being logged to by a living process; finish it there first"):
         tracker.delete_run(run_id)
     tracker.finish_run(run_id)
     tracker.delete_run(run_id)
@@ -155,7 +155,7 @@ def test_deleting_twice_and_restoring_what_is_not_in_the_trash_say_what_is(
     with pytest.raises(UnknownRunError, match=f"no run '{other}' in the trash of .*: it holds {run_id}"):
         tracker.restore_run(other)
     (base / "runs" / run_id).mkdir()
-    with pytest.raises(RunInUseError, match="the one in the trash would replace it"):
+    with pytest.raises(RunInUseError, match="exists and would be replaced"):
         tracker.restore_run(run_id)
 
 

@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import chain
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracking.records import MetricSummary, RunRecord
 from tracking.search.comparison import MISSING, Comparison, columns_of
@@ -72,8 +71,7 @@ class View:
 
     def run_ids(self, numbers: Sequence[int]) -> list[str]:
         """The ids of these runs."""
-        found = dict(self._of("SELECT id, run_id FROM runs", "id", numbers))
-        return [found[number] for number in numbers]
+        return self._of_runs("run_id", numbers)
 
     def faulty(self) -> list[str]:
         """The ids of the damaged runs, in the order of ids; what is wrong with each the scan tells."""
@@ -214,23 +212,23 @@ class View:
         from tracking.search.query.fields import RUN_FIELDS
 
         match name:
-            case "run_id":
-                return list(self.run_ids(numbers))
-            case "status":
-                found = dict(self._of("SELECT id, status FROM runs", "id", numbers))
-                return [found[number] for number in numbers]
+            case "run_id" | "status":
+                return self._of_runs(name, numbers)
             case "experiment" | "experiment_name":
                 names = self._experiments()
-                found = dict(self._of("SELECT id, experiment FROM runs", "id", numbers))
-                return [names[found[number]] for number in numbers]
-            case "created_at" | "finished_at" | "duration_s":
-                select = "SELECT id, created_at, finished_at FROM runs"
-                times = {number: texts for number, *texts in self._of(select, "id", numbers)}
-                return [RUN_FIELDS[name](_with_times(*times[number])) for number in numbers]
-            case _:
-                return [
-                    RUN_FIELDS[name](self._scan.compose(entry, {}, {})) for entry in self.entries(numbers)
-                ]
+                return [names[number] for number in self._of_runs("experiment", numbers)]
+            case "created_at":
+                return [_moment(kept) or EPOCH for kept in self._of_runs(name, numbers)]
+            case "finished_at":
+                return [_moment(kept) for kept in self._of_runs(name, numbers)]
+            case "duration_s":
+                times = (self._run_column(each, numbers) for each in ("created_at", "finished_at"))
+                return [end and (end - start).total_seconds() for start, end in zip(*times, strict=True)]
+        return [RUN_FIELDS[name](self._scan.compose(entry, {}, {})) for entry in self.entries(numbers)]
+
+    def _of_runs(self, column: str, numbers: Sequence[int]) -> list[Any]:
+        found = dict(self._of(f"SELECT id, {column} FROM runs", "id", numbers))
+        return [found[number] for number in numbers]
 
     def _kept(
         self, table: str, column: str, name: int, numbers: Sequence[int], missing: Any = None
@@ -266,13 +264,6 @@ class View:
             "SELECT id FROM names WHERE kind = ? AND name = ?", (kind, cell(name))
         ).fetchone()
         return int(found[0]) if found else -1
-
-
-def _with_times(created: Any, finished: Any) -> RunRecord:
-    """As much of a record as its times need."""
-    return cast(
-        RunRecord, SimpleNamespace(created_at=_moment(created) or EPOCH, finished_at=_moment(finished))
-    )
 
 
 def _moment(kept: Any) -> datetime | None:

@@ -91,7 +91,7 @@ class Field(NamedTuple):
 
 @dataclass(frozen=True)
 class Names:
-    """The names of parameters, metrics and tags that a store knows."""
+    """The names of the parameters, metrics and tags in a store."""
 
     params: frozenset[str] = frozenset()
     metrics: frozenset[str] = frozenset()
