@@ -35,6 +35,45 @@ def test_the_readme_shows_every_top_level_folder_and_fits_in_200_lines() -> None
     assert len(readme.splitlines()) < 200
 
 
+def test_the_tree_of_the_architecture_page_is_the_tree_on_disk() -> None:
+    page = (ROOT / "docs/architecture.md").read_text()
+    shown, folders = set(), [""]
+    for tree in re.findall(r"^```text\n(.*?)^```", page, re.DOTALL | re.MULTILINE):
+        for line in tree.splitlines():
+            found = re.match(r"( *)([\w.]+/?)  +\S", line)
+            assert found, f"no purpose beside the name: {line}"
+            depth, name = len(found[1]) // 2, found[2]
+            folders[depth + 1 :] = [f"{folders[depth]}{name}"]
+            if not name.endswith("/"):
+                shown.add(folders[depth + 1])
+    packages = ("tracking", "sweeps", "trainer", "hydra_plugins")
+    there = {
+        path.relative_to(ROOT).as_posix()
+        for package in packages
+        for path in (ROOT / package).rglob("*.py")
+        if path.stem not in {"__init__", "__main__", "version"}
+    }
+    assert shown == there
+
+
+def test_every_file_that_the_architecture_page_names_is_there() -> None:
+    page = (ROOT / "docs/architecture.md").read_text()
+    files = set(re.findall(r"`([\w./]+\.(?:py|md|yaml))`", page))
+    assert len(files) > 30
+    roots = [ROOT, ROOT / "tracking", ROOT / "sweeps"]  # a journey through a package names files below it
+    assert {
+        file for file in files if "NAME" not in file and not any((root / file).exists() for root in roots)
+    } == set()
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/sweeps.md", "docs/tracking.md"])
+def test_no_cell_of_a_table_has_20_words(page: str) -> None:
+    rows = [line for line in (ROOT / page).read_text().splitlines() if line.startswith("|")]
+    cells = [cell for row in rows for cell in re.split(r"(?<!\\)\|", row)[1:-1]]
+    assert len(cells) > 20
+    assert [cell for cell in cells if len(cell.split()) >= 20] == []
+
+
 def test_the_version_in_the_changelog_is_the_packages() -> None:
     from tracking.version import __version__
 

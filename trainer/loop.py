@@ -113,16 +113,21 @@ def fit(
         logger.info("epoch %2d/%d  %s", epoch, epochs, shown(metrics))
         check_finite(metrics, epoch, optimizer)
         watch.see(metrics[objective.metric], epoch, model)
-        if isinstance(scheduler, ReduceLROnPlateau):
-            scheduler.step(metrics[objective.metric])
-        elif scheduler is not None:
-            scheduler.step()
+        advance(scheduler, metrics[objective.metric])
         state.history.append(metrics)
         keep(state)
         stop = Stop.ASKED if should_stop() else ended(epoch, epochs, watch.best_epoch, patience)
     model.load_state_dict(watch.weights)
     logger.info("%s: %s %.4f at epoch %d", stop, objective.metric, watch.value, watch.epoch)
     return Fit(watch.value, watch.epoch, state.epoch, stop, state.history)
+
+
+def advance(scheduler: LRScheduler | None, objective: float) -> None:
+    """Step a scheduler after an epoch; one that watches a plateau gets the objective."""
+    if isinstance(scheduler, ReduceLROnPlateau):
+        scheduler.step(objective)
+    elif scheduler is not None:
+        scheduler.step()
 
 
 def ended(epoch: int, epochs: int, best_epoch: int, patience: int | None) -> Stop | None:
