@@ -1,1 +1,1 @@
-"""Questions about many runs at once."""
+"""Queries over many runs; catalog.py is the entry. Importing this loads nothing, so that a list needs no query language."""

@@ -1,4 +1,4 @@
-"""Comparison: runs beside each other as columns, for a table, a DataFrame or JSON."""
+"""Comparison: runs as rows of a table, kept by column, for a DataFrame or JSON."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ Columns = dict[str, Column]
 
 
 class _Missing:
-    """The value of a parameter that a run does not have; one that it has may be None."""
+    """The value of a parameter that a run lacks; None is a value like any other."""
 
     def __repr__(self) -> str:
         return "MISSING"
@@ -29,9 +29,9 @@ MISSING = _Missing()
 
 @dataclass(frozen=True)
 class Comparison:
-    """A row per run: what it is, its parameters, its last metric values; each set of columns in the order first seen.
+    """A row per run: its own fields, its parameters, its last metric values; columns in the order first seen.
 
-    MISSING stands where a run lacks a parameter or a metric that another has.
+    MISSING marks a parameter or a metric that a run lacks and another run has.
     """
 
     about: Columns
@@ -40,7 +40,7 @@ class Comparison:
 
     @classmethod
     def of_runs(cls, runs: Sequence[tuple[Mapping[str, Any], RunRecord]]) -> "Comparison":
-        """The comparison of runs that are given as their dict and record."""
+        """Return the comparison of runs, each given as its dict and its record."""
         return cls(
             {name: [shown[name] for shown, _ in runs] for name in COLUMNS},
             columns_of([run.params for _, run in runs]),
@@ -48,7 +48,7 @@ class Comparison:
         )
 
     def columns(self) -> Columns:
-        """All columns by their names. A name that would be two becomes `params.NAME` and `metrics.NAME`."""
+        """Return all columns by name; a name that occurs twice becomes `params.NAME` and `metrics.NAME`."""
         params = _names("params.", self.params, {*self.about, *self.metrics})
         metrics = _names("metrics.", self.metrics, {*self.about, *self.params, *params.values()})
         return {
@@ -58,7 +58,7 @@ class Comparison:
         }
 
     def frame(self) -> "pd.DataFrame":
-        """The columns as a DataFrame; what is missing is NaN."""
+        """Return the columns as a DataFrame, with NaN for MISSING."""
         import pandas as pd
 
         columns = {
@@ -68,15 +68,15 @@ class Comparison:
         return pd.DataFrame(columns, columns=list(columns))
 
     def differing(self) -> "Comparison":
-        """Only what tells the rows apart: the parameters and metrics that are not the same in all of them."""
+        """Return only the parameters and metrics that differ between rows."""
         about = {name: column for name, column in self.about.items() if name in ("run_id", "run_ids", "n")}
         return Comparison(about, _differing(self.params), _differing(self.metrics))
 
     def grouped(self) -> "Comparison":
-        """Completed runs that are alike in all but the seed as one row: how many, mean and deviation of each metric.
+        """Return one row per group of completed runs that differ only in the seed.
 
-        Alike are runs of one experiment with equal parameters, those called `seed` or ending in `_seed` or `.seed`
-        left aside. NAME is the mean over the runs that have the metric, NAME_std their sample standard deviation (NaN
+        A group is the runs of one experiment with equal parameters, except those called `seed` or ending in `_seed`
+        or `.seed`. NAME is the mean over the runs that have the metric, NAME_std the sample standard deviation (NaN
         for one run). Groups come in the order of their first runs.
         """
         names = [name for name in self.params if not SEED.fullmatch(name)]
@@ -107,7 +107,7 @@ class Comparison:
 
 
 def columns_of(rows: Sequence[Mapping[str, Any]]) -> Columns:
-    """Rows as columns, in the order in which their names are first seen."""
+    """Return rows as columns, in the order in which their names are first seen."""
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: [row.get(name, MISSING) for row in rows] for name in names}
 

@@ -90,7 +90,9 @@ def test_a_limit_takes_the_first_and_one_that_is_no_number_is_refused(runs: Expe
 
 @pytest.mark.parametrize("order_by", [5, 0, {"metrics.auc"}])
 def test_an_order_that_is_no_field_is_refused(runs: ExperimentTracker, order_by: Any) -> None:
-    with pytest.raises(InvalidValueError, match=r"order_by .* is not a field; give one, such as '-created_at'"):
+    with pytest.raises(
+        InvalidValueError, match=r"order_by .* is not a field; give one, such as '-created_at'"
+    ):
         runs.search_runs(order_by=order_by)
 
 

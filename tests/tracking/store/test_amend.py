@@ -27,7 +27,7 @@ def test_tags_are_set_and_removed_and_the_others_stay(tracker: ExperimentTracker
     record = tracker.record(run_id)
     assert record is not None
     assert record.tags == {"team": "ads", "n": 3}
-    with pytest.raises(InvalidValueError, match="the tag 'n' is to be set and to be removed"):
+    with pytest.raises(InvalidValueError, match="the tag 'n' is to be both set and removed"):
         amend.set_tags(place, run_id, {"n": 1}, remove=["n"])
     with pytest.raises(UnknownRunError):
         amend.set_tags(place, "run_999", {"n": 1})

@@ -1,4 +1,4 @@
-"""The read index: what many runs came to, kept in a SQLite file that can be deleted at any time."""
+"""The read index: a SQLite cache of all runs of a store, which can be deleted at any time."""
 
 from tracking.search.index.access import Index
 from tracking.search.index.refresh import SMALL, Progress

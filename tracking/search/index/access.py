@@ -22,7 +22,7 @@ from tracking.store.scan import Scan
 
 log = logging.getLogger("tracking")
 
-if TYPE_CHECKING:  # sqlite3 is only loaded by those who read many runs
+if TYPE_CHECKING:  # sqlite3 is loaded only for queries
     import sqlite3
 
 Answer = TypeVar("Answer")

@@ -1,22 +1,26 @@
-"""The database of an index: its tables, how it is opened, and which failures mean that it is spoiled."""
+"""The SQLite database of an index: its tables, how it is opened, and which errors mean that the file is spoiled."""
 
 import os
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tracking.process import identity
 from tracking.search.index.places import MEMORY
 
-if TYPE_CHECKING:  # sqlite3 is only loaded by those who read many runs
+if TYPE_CHECKING:  # sqlite3 is loaded only for queries
     import sqlite3
 
-VERSION = 1  # of the tables; part of the file's name, so that two versions of podium do not fight over one
-BUSY_S = 60.0  # how long another's first build is waited for
+Item = TypeVar("Item")
+
+VERSION = 1  # of the tables; part of the file's name, so that two versions of podium do not rebuild one file in turns
+BUSY_S = 60.0  # how long to wait for another process that builds the index
 _SPOILED = {1, 11, 26}  # SQLITE_ERROR (other tables than ours), SQLITE_CORRUPT, SQLITE_NOTADB
 
 TABLES = """
 CREATE TABLE state(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
--- one row per folder; `place` sorts like run ids do; `watched` is checked at every refresh
+-- one row per folder; `place` sorts as run ids do; `watched` is checked at every refresh
 CREATE TABLE runs(
   id INTEGER PRIMARY KEY, run_id TEXT NOT NULL UNIQUE, place BLOB NOT NULL, experiment INTEGER, status TEXT,
   created_at, finished_at, is_run INTEGER NOT NULL, is_foreign INTEGER NOT NULL, fault INTEGER NOT NULL,
@@ -25,10 +29,10 @@ CREATE TABLE runs(
 CREATE INDEX runs_watched ON runs(id) WHERE watched;
 CREATE INDEX runs_odd ON runs(id) WHERE is_foreign OR fault;
 CREATE INDEX runs_listed ON runs(place, experiment) WHERE is_run AND NOT fault;
--- what a record is made of, as JSON
+-- the parts of a record, as JSON
 CREATE TABLE documents(run INTEGER PRIMARY KEY, entry TEXT, params TEXT, summary TEXT);
 CREATE TABLE names(id INTEGER PRIMARY KEY, kind TEXT NOT NULL, name NOT NULL, UNIQUE(kind, name));
--- a column of a table of runs lies together
+-- the key keeps the values of one column together
 CREATE TABLE cells(name INTEGER, run INTEGER, value, PRIMARY KEY(name, run)) WITHOUT ROWID;
 CREATE TABLE metrics(
   name INTEGER, run INTEGER, experiment INTEGER, last, last_step, min, min_step, max, max_step, count, non_finite,
@@ -38,13 +42,13 @@ CREATE TABLE metrics(
 
 
 def connect(place: Path) -> "sqlite3.Connection":
-    """An open index with its tables; sqlite3.DatabaseError when there is something else."""
+    """Open an index and create its tables; raise sqlite3.DatabaseError for a file that holds anything else."""
     import sqlite3
 
     database = sqlite3.connect(place, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
     try:
-        # a write costs no wait for the disk; what a power loss may spoil is known by its boot. No write-ahead log:
-        # it would be shared memory, and who truncates that file kills every process that maps it
+        # writes do not wait for the disk: a file from before the last boot is not trusted. No write-ahead log: it is
+        # shared memory, and truncating its file kills every process that maps it
         database.execute("PRAGMA synchronous = OFF")
         database.execute("PRAGMA temp_store = MEMORY")
         database.execute("PRAGMA cache_size = -65536")
@@ -59,30 +63,42 @@ def connect(place: Path) -> "sqlite3.Connection":
 
 
 def is_spoiled(error: "sqlite3.Error") -> bool:
-    """Whether an error means that the file must be made anew; otherwise it cannot be used here and now."""
+    """Return whether an error means that the file must be rebuilt; after others it cannot be used at the moment."""
     code = getattr(error, "sqlite_errorcode", None)
     return code is None or code & 0xFF in _SPOILED
 
 
 def remove(place: Path) -> None:
-    """Remove an index file with what SQLite keeps beside it; what cannot be removed stays."""
+    """Remove an index file and its journal, as far as possible."""
     for suffix in ("", "-journal"):
         try:
-            os.unlink(f"{place}{suffix}")  # noqa: PTH108 - a name that is no file of ours
+            os.unlink(f"{place}{suffix}")  # noqa: PTH108 - a text
         except OSError:
             continue
 
 
 def inode(place: Path) -> int:
-    """What tells a file from another one of its name; 0 without one."""
+    """Return a number that tells a file from another one of the same name; 0 without a file."""
     try:
         return 0 if place == MEMORY else place.stat().st_ino
     except OSError:
         return 0
 
 
+def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Yield the items in lists of up to `size`."""
+    rest = iter(items)
+    while some := list(islice(rest, size)):
+        yield some
+
+
+def marks(count: int) -> str:
+    """Return the placeholders for `count` values."""
+    return ", ".join("?" * count)
+
+
 def _birth(place: Path) -> str:
-    """What a file's content can be relied on with: the boot it was written in, and being no copy."""
+    """Return what the content of a file depends on: the boot it was written in, and that it is not a copy."""
     return f"{identity.owner()['boot_id']} {inode(place)}"
 
 
@@ -101,7 +117,7 @@ def _make_tables(database: "sqlite3.Connection", birth: str) -> None:
                 database.execute(statement)
             database.execute("INSERT INTO state VALUES ('birth', ?)", (birth,))
             database.execute(f"PRAGMA user_version = {VERSION}")
-        elif version != VERSION:  # else another process made them while this one waited
+        elif version != VERSION:  # else another process created them while this one waited
             raise sqlite3.DatabaseError(f"an index of version {version}, not {VERSION}")
         database.execute("COMMIT")
     except BaseException:

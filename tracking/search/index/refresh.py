@@ -1,8 +1,8 @@
-"""Bringing an index up to date: what may have changed is found by a few looks, and only that is read again.
+"""Refresher: bring an index up to date by reading only the runs that may have changed.
 
-New and removed folders show in the time of runs/. A run that is not settled is looked at each time. A settled one
-changes only with a line in the logs of edits, or by hand: a slice of them is looked at each time, so that a hand's work
-is seen at once in a store of up to SMALL runs, and in time in a larger one.
+New and removed folders change the time of runs/. A run that is not settled is checked each time. A settled run changes
+with a line in the log of edits, or by hand. To find edits by hand, each refresh checks all settled runs of a store of
+up to SMALL runs, and the next SLICE of them in a larger one.
 """
 
 import json
@@ -10,33 +10,32 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from tracking.errors import CorruptFileError
 from tracking.process import identity
+from tracking.search.index.database import batches, marks
 from tracking.search.index.rows import Names, Reading, document, read_run, remove_run, write_runs
 from tracking.search.index.stamps import TICK_NS, journals_in, stamp_of
 from tracking.store.edit_log import read_edits
 from tracking.store.scan import Scan
 from tracking.values.names import is_component
 
-if TYPE_CHECKING:  # sqlite3 is only loaded by those who read many runs
+if TYPE_CHECKING:  # sqlite3 is loaded only for queries
     import sqlite3
 
-SMALL = 250  # runs; in a store of no more each refresh looks at all of them
-SLICE = 100  # settled runs that a refresh of a larger one looks at, about 1 ms
-BATCH = 500  # runs read before they are written, and before progress is told
+SMALL = 250  # runs; a refresh of a store of up to so many checks all of them
+SLICE = 100  # settled runs that a refresh of a larger store checks, about 1 ms
+BATCH = 500  # runs read before they are written and progress is reported
 
-Item = TypeVar("Item")
-Progress = Callable[[int, int], None]  # is told how many runs were read, and of how many
-# id, run id, stamp, watched, the entry of one that is running
+Progress = Callable[[int, int], None]  # called with the number of runs read, and of all to read
+# id, run id, stamp, watched, the entry if it is running
 Suspect = tuple[int, str, bytes, int, bytes | None]
 
 
 @dataclass
 class Changes:
-    """What has to be done, and what will be known when it is done."""
+    """The runs to read, and the state of the index afterwards."""
 
     read: set[str] = field(default_factory=set)
     state: dict[str, Any] = field(default_factory=dict)
@@ -46,7 +45,7 @@ class Changes:
 
 
 class Refresher:
-    """Brings one connection's index up to date with the files; remembers only where its last slice ended."""
+    """Brings the index of one connection up to date; keeps only the place where its last slice ended."""
 
     def __init__(self, scan: Scan, database: "sqlite3.Connection") -> None:
         self._scan = scan
@@ -57,9 +56,9 @@ class Refresher:
     def refresh(
         self, surely: Iterable[str] = (), progress: Progress | None = None, *, everything: bool = False
     ) -> None:
-        """Bring the index up to date. Runs named in `surely` are looked at, or all with `everything`.
+        """Bring the index up to date; check the runs in `surely` in any case, or all with `everything`.
 
-        Other processes may do the same: who writes first has the others wait, and they look again.
+        Of several processes that refresh, one writes; the others wait and then check again.
         """
         surely = set(surely)
         version = self._data_version()
@@ -104,19 +103,19 @@ class Refresher:
     def _look_at_names(self, state: dict[str, Any], changes: Changes, now: int, everything: bool) -> None:
         try:
             status = os.stat(self._runs)  # noqa: PTH116 - at every refresh
-            told = f"{status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
-            # one that changed a moment ago may change again without a new time: it is listed again
-            told = "" if status.st_ctime_ns > now - TICK_NS else told
+            stamp = f"{status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
+            # a folder that changed a moment ago may change again within one tick of its time: list it again
+            stamp = "" if status.st_ctime_ns > now - TICK_NS else stamp
         except (FileNotFoundError, NotADirectoryError):
-            told = "none"
-        if told and told == state.get("runs") and not everything:
+            stamp = "none"
+        if stamp and stamp == state.get("runs") and not everything:
             return
         known = {run_id for (run_id,) in self._database.execute("SELECT run_id FROM runs")}
-        found = set[str]() if told == "none" else set(os.listdir(self._runs))  # noqa: PTH208 - names alone
+        found = set[str]() if stamp == "none" else set(os.listdir(self._runs))  # noqa: PTH208 - names alone
         changes.read |= known - found
         changes.read |= {name for name in found - known if self._may_be_run(name)}
-        if told != state.get("runs"):
-            changes.state["runs"] = told
+        if stamp != state.get("runs"):
+            changes.state["runs"] = stamp
 
     def _may_be_run(self, name: str) -> bool:
         return is_component(name) and os.path.isdir(f"{self._runs}/{name}")  # noqa: PTH112 - of many thousands
@@ -125,17 +124,17 @@ class Refresher:
         """Find the runs of other code whose entries in metadata.json changed."""
         foreign = self._database.execute(
             "SELECT run_id, entry, fault FROM runs LEFT JOIN documents ON run = id "
-            "WHERE is_foreign AND (is_foreign OR fault)"  # the latter names the index to use
+            "WHERE is_foreign AND (is_foreign OR fault)"  # the latter selects the SQL index
         ).fetchall()
-        told = "{} {}".format(*self._scan.metadata_stamp()) if foreign else state.get("metadata")
-        if told == state.get("metadata"):
+        stamp = "{} {}".format(*self._scan.metadata_stamp()) if foreign else state.get("metadata")
+        if stamp == state.get("metadata"):
             return
         try:
             entries = self._scan.foreign_entries()
         except CorruptFileError:
             changes.read |= {run_id for run_id, _, fault in foreign if not fault}
             return
-        changes.state["metadata"] = told
+        changes.state["metadata"] = stamp
         for run_id, text, fault in foreign:
             entry = {**entries[run_id], "run_id": run_id} if run_id in entries else None
             if fault or entry != (document(text) if text else None):
@@ -151,12 +150,11 @@ class Refresher:
             yield from self._database.execute(rows).fetchall()
             return
         for some in batches(surely, BATCH):
-            marks = ", ".join("?" * len(some))
-            yield from self._database.execute(f"{rows} AND run_id IN ({marks})", some).fetchall()
+            yield from self._database.execute(f"{rows} AND run_id IN ({marks(len(some))})", some).fetchall()
         yield from self._slice(rows)
 
     def _slice(self, rows: str) -> list[Suspect]:
-        """The next SLICE of all settled runs, round and round; a process begins anywhere."""
+        """Return the next SLICE of all settled runs, in a circle; the start differs between processes."""
         highest = self._database.execute("SELECT max(id) FROM runs").fetchone()[0] or 0
         if highest <= SMALL:
             return self._database.execute(rows).fetchall()
@@ -188,10 +186,3 @@ class Refresher:
 
     def _data_version(self) -> int:
         return int(self._database.execute("PRAGMA data_version").fetchone()[0])
-
-
-def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """The items in lists of up to `size`."""
-    rest = iter(items)
-    while some := list(islice(rest, size)):
-        yield some

@@ -1,4 +1,4 @@
-"""Runs as rows: reading one from its files, writing it into the tables, and taking it out again."""
+"""Runs as rows: read a run from its files, write it into the tables, and remove it."""
 
 import json
 import math
@@ -14,16 +14,17 @@ import orjson
 from tracking.errors import CorruptFileError
 from tracking.metrics.summary import FIELDS
 from tracking.records import MetricSummary, RunStatus
+from tracking.search.index.database import marks
 from tracking.search.index.stamps import RACY, journals_in, stamp_of
 from tracking.store.published import Entry
 from tracking.store.scan import Scan
 from tracking.values import jsontext
 from tracking.values.names import natural_key
 
-if TYPE_CHECKING:  # sqlite3 is only loaded by those who read many runs
+if TYPE_CHECKING:  # sqlite3 is loaded only for queries
     import sqlite3
 
-ENTRY_FAULT, RECORD_FAULT = 2, 1  # what of a damaged run cannot be read: all, or all but its entry
+ENTRY_FAULT, RECORD_FAULT = 2, 1  # of a damaged run nothing can be read, or only its entry
 EXPERIMENT, PARAM, TAG, METRIC = "experiment", "param", "tag", "metric"  # kinds of names
 _INT_MAX = 2**63 - 1
 _values = operator.attrgetter(*FIELDS)
@@ -32,7 +33,7 @@ _name_and_run = operator.itemgetter(0, 1)
 
 @dataclass
 class Reading:
-    """What was found in a run's folder. Without an entry it is no run, not yet one, or damaged."""
+    """The content of a run's folder; without an entry it holds no run, no run yet, or a damaged one."""
 
     run_id: str
     stamp: bytes
@@ -46,10 +47,10 @@ class Reading:
 
 
 def read_run(scan: Scan, run_id: str) -> Reading | None:
-    """Read a run's files; None when there is no such folder."""
+    """Read a run's files; return None without the folder."""
     paths = scan.paths.run(run_id)
     folder = str(paths.folder)
-    # the stamp comes first: what changes while the files are read makes it stale
+    # take the stamp first: a change while the files are read then makes it stale
     now = time.time_ns()
     journals = journals_in(folder)
     stamp = stamp_of(folder, now, journals)
@@ -69,14 +70,14 @@ def read_run(scan: Scan, run_id: str) -> Reading | None:
         if not journals:
             reading.watched = False
         elif reading.entry["status"] == RunStatus.RUNNING:
-            # a dead run keeps its own journal; those of others may still be written by living processes
+            # a dead run keeps its own journal; living processes may still write the others
             reading.watched = any(journal.name != paths.journal.name for journal in journals)
             reading.stamp = stamp if reading.watched else stamp_of(folder, now) or RACY
     return reading
 
 
 def write_runs(database: "sqlite3.Connection", readings: Iterable[Reading]) -> None:
-    """Put the runs into the tables in place of what was known of them."""
+    """Write the runs into the tables, replacing their old rows."""
     names = Names(database)
     free = (database.execute("SELECT max(id) FROM runs").fetchone()[0] or 0) + 1
     runs: list[tuple[Any, ...]] = []
@@ -113,16 +114,16 @@ def write_runs(database: "sqlite3.Connection", readings: Iterable[Reading]) -> N
             cells += _cells(names, TAG, number, entry.get("tags") or {})
             for name, values in summary.items():
                 metrics.append((names.number(METRIC, name), number, experiment, *_numbers(values)))
-    database.executemany(f"INSERT INTO runs VALUES ({_marks(12)})", runs)
-    database.executemany(f"INSERT INTO documents VALUES ({_marks(4)})", documents)
-    database.executemany(f"INSERT INTO cells VALUES ({_marks(3)})", sorted(cells, key=_name_and_run))
+    database.executemany(f"INSERT INTO runs VALUES ({marks(12)})", runs)
+    database.executemany(f"INSERT INTO documents VALUES ({marks(4)})", documents)
+    database.executemany(f"INSERT INTO cells VALUES ({marks(3)})", sorted(cells, key=_name_and_run))
     database.executemany(
-        f"INSERT INTO metrics VALUES ({_marks(3 + len(FIELDS))})", sorted(metrics, key=_name_and_run)
+        f"INSERT INTO metrics VALUES ({marks(3 + len(FIELDS))})", sorted(metrics, key=_name_and_run)
     )
 
 
 def remove_run(database: "sqlite3.Connection", run_id: str, names: "Names") -> int | None:
-    """Take a run out of the tables; its number, or None when there was none."""
+    """Remove a run from the tables; return its number, or None if it has no row."""
     found = database.execute("SELECT id FROM runs WHERE run_id = ?", (run_id,)).fetchone()
     if found is None:
         return None
@@ -139,14 +140,14 @@ def remove_run(database: "sqlite3.Connection", run_id: str, names: "Names") -> i
 
 
 class Names:
-    """The numbers of names, made where they are missing; only within a transaction that writes."""
+    """The numbers of names, created when missing; for use within a transaction that writes."""
 
     def __init__(self, database: "sqlite3.Connection") -> None:
         self._database = database
         self._numbers: dict[tuple[str, str], int] = {}
 
     def number(self, kind: str, name: str) -> int:
-        """The number of a name."""
+        """Return the number of a name."""
         number = self._numbers.get((kind, name))
         if number is None:
             key = (kind, cell(name))
@@ -157,9 +158,9 @@ class Names:
 
 
 def cell(value: Any) -> Any:
-    """A value as SQLite keeps it: numbers and texts as they are, anything else as the bytes of its JSON."""
+    """Return a value as SQLite stores it: numbers and texts as they are, anything else as the bytes of its JSON."""
     kind = type(value)
-    if kind is float and not math.isnan(value):  # SQLite would make NULL of it
+    if kind is float and not math.isnan(value):  # SQLite turns NaN into NULL
         return value
     if kind is int and -_INT_MAX <= value <= _INT_MAX:
         return value
@@ -169,12 +170,12 @@ def cell(value: Any) -> Any:
 
 
 def value_in(kept: Any) -> Any:
-    """The value that `cell` kept."""
+    """Return the value that `cell` stored."""
     return jsontext.decode(kept) if isinstance(kept, bytes) else kept
 
 
 def document(text: bytes) -> Any:
-    """The value of a kept document; sqlite3.DatabaseError when the file is so damaged that it is none."""
+    """Return the value of a stored document; raise sqlite3.DatabaseError for one that is damaged."""
     try:
         return jsontext.decode(text)
     except (TypeError, ValueError):
@@ -184,7 +185,7 @@ def document(text: bytes) -> Any:
 
 
 def place_of(run_id: str) -> bytes:
-    """A key that sorts, byte by byte, as runs are listed: by `natural_key`, then by name."""
+    """Return a key whose bytes sort as runs do: by `natural_key`, then by name."""
     parts = b""
     for kind, part in natural_key(run_id):
         text = str(part).encode(errors="surrogatepass")
@@ -198,14 +199,14 @@ def _cells(names: Names, kind: str, number: int, values: dict[str, Any]) -> Iter
 
 
 def number_in(kept: Any) -> Any:
-    """The number of a summary that a column kept."""
+    """Return the number of a summary that a column stores."""
     return float(kept) if isinstance(kept, str) else value_in(kept)
 
 
 def _document(value: Any) -> bytes:
     try:
         text = orjson.dumps(value)
-        # null may stand for None, and for a number that JSON does not know
+        # null may be None, or a number that JSON lacks
         if b"null" not in text or orjson.loads(text) == value:
             return text
     except (TypeError, ValueError):
@@ -225,10 +226,10 @@ def _numbers(values: tuple[Any, ...]) -> list[Any]:
 
 
 def _odd_number(value: Any) -> Any:
-    """What is not finite is kept as text, so that its type tells it from numbers; an int too large as a float."""
+    """Return a non-finite number as text, which SQLite tells from numbers by type, and too large an int as a float."""
     if isinstance(value, int | float):
         return float(value) if math.isfinite(value) else str(float(value))
-    return cell(value)  # a step of other code may be anything
+    return cell(value)  # other code may store any value as a step
 
 
 def _is_unicode(text: str) -> bool:
@@ -237,7 +238,3 @@ def _is_unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _marks(count: int) -> str:
-    return ", ".join("?" * count)

@@ -1,8 +1,8 @@
-"""Stamps: what changes whenever the files do that a run's answers are read from.
+"""Stamps: bytes that change whenever the files change that the index reads of a run.
 
-A stamp holds the times and sizes of the folder and of its files; a whole file that is replaced changes the folder's
-time, one that is edited in place its own. File systems tell time in ticks of a few milliseconds, so a stamp that is
-younger than that proves nothing, and is given as RACY.
+A stamp holds the times and sizes of the folder and of its files: replacing a file changes the folder's time, editing
+it in place the file's own. File systems keep time in ticks of a few milliseconds, so a stamp that is younger than
+that proves nothing and is replaced by RACY.
 """
 
 import os
@@ -18,9 +18,9 @@ _PACK = struct.Struct("=12q").pack
 
 
 def stamp_of(folder: str, now_ns: int, journals: Sequence[os.DirEntry[str]] = ()) -> bytes | None:
-    """The stamp of a run's folder, of these journals too; RACY when it changed just before `now_ns`.
+    """Return the stamp of a run's folder and of these journals; RACY if it changed just before `now_ns`.
 
-    None when there is no such folder.
+    Return None without the folder.
     """
     numbers: list[int] = []
     newest = 0
@@ -38,16 +38,16 @@ def stamp_of(folder: str, now_ns: int, journals: Sequence[os.DirEntry[str]] = ()
     stamp = _PACK(*numbers)
     for journal in journals:
         try:
-            state = os.stat(journal.path)  # noqa: PTH116 - as above; a new look, for the entry keeps an old one
+            state = os.stat(journal.path)  # noqa: PTH116 - as above; the entry caches an older stat
         except FileNotFoundError:
-            return RACY  # it went a moment ago
+            return RACY  # removed a moment ago
         stamp += b"%b %d %d/" % (os.fsencode(journal.name), state.st_size, state.st_ctime_ns)
         newest = max(newest, state.st_ctime_ns)
     return RACY if newest > now_ns - TICK_NS else stamp
 
 
 def journals_in(folder: str) -> list[os.DirEntry[str]]:
-    """The journals in a run's folder, by name."""
+    """Return the journals in a run's folder, by name."""
     try:
         with os.scandir(folder) as entries:
             return sorted(

@@ -1,29 +1,30 @@
-"""View: one state of the index, and the questions that can be asked of it. Answers are those of the scan."""
+"""View: queries on one state of the index; they give the same answers as the scan."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracking.records import MetricSummary, RunRecord
 from tracking.search.comparison import MISSING, Comparison, columns_of
+from tracking.search.index.database import batches, marks
 from tracking.search.index.rows import EXPERIMENT, METRIC, PARAM, TAG, cell, document, number_in, value_in
 from tracking.store.published import Entry
 from tracking.store.scan import Scan
 from tracking.values import timestamps
 
-if TYPE_CHECKING:  # sqlite3 and the query language are only loaded by those who ask
+if TYPE_CHECKING:  # sqlite3 and the query language are loaded only for queries
     import sqlite3
 
     from tracking.search.query import Field, Names
 
-FEW = 500  # runs that are fetched by their numbers; for more the whole column is read
+FEW = 500  # runs that are fetched by number; for more the whole column is read
 EPOCH = datetime.fromtimestamp(0).astimezone()
-PLAIN = {int, float, type(None), type(MISSING)}  # values that are kept as they are
+PLAIN = {int, float, type(None), type(MISSING)}  # types that are stored as they are
 
 
 class Row(NamedTuple):
-    """What the list of runs shows of one; `status` as readers see it."""
+    """The fields of a run in a list of runs, with the status as shown."""
 
     number: int
     run_id: str
@@ -34,14 +35,14 @@ class Row(NamedTuple):
 
 
 class View:
-    """One state of an index that is up to date. Runs have numbers here; those that cannot be read are in `faulty` alone."""
+    """One state of an index that is up to date. Runs have numbers; only `faulty` returns those that cannot be read."""
 
     def __init__(self, database: "sqlite3.Connection", scan: Scan) -> None:
         self._database = database
         self._scan = scan
 
     def numbers(self, experiment_name: str | None = None) -> list[int]:
-        """All runs, of one experiment or of all, in the order of their ids."""
+        """Return the numbers of all runs or of one experiment, in the order of their ids."""
         where, wanted = "", list[int]()
         if experiment_name is not None:
             where, wanted = "AND experiment = ?", [self._number(EXPERIMENT, experiment_name)]
@@ -51,16 +52,17 @@ class View:
         return [number for (number,) in found]
 
     def numbers_of(self, run_ids: Iterable[str]) -> dict[str, int]:
-        """The named runs that can be read, by id."""
+        """Return the numbers of the named runs that can be read, by id."""
         found: dict[str, int] = {}
-        for some in _batches(list(dict.fromkeys(run_ids))):
+        for some in batches(dict.fromkeys(run_ids), FEW):
             found |= self._database.execute(
-                f"SELECT run_id, id FROM runs WHERE is_run AND NOT fault AND run_id IN ({_marks(some)})", some
+                f"SELECT run_id, id FROM runs WHERE is_run AND NOT fault AND run_id IN ({marks(len(some))})",
+                some,
             )
         return found
 
     def rows(self, numbers: Sequence[int]) -> list[Row]:
-        """These runs as the list of runs shows them."""
+        """Return the rows of these runs."""
         names = self._experiments()
         select = "SELECT id, run_id, experiment, status, created_at, finished_at FROM runs"
         found = {
@@ -70,23 +72,23 @@ class View:
         return [found[number] for number in numbers]
 
     def run_ids(self, numbers: Sequence[int]) -> list[str]:
-        """The ids of these runs."""
+        """Return the ids of these runs."""
         return self._of_runs("run_id", numbers)
 
     def faulty(self) -> list[str]:
-        """The ids of the damaged runs, in the order of ids; what is wrong with each the scan tells."""
+        """Return the ids of the damaged runs, in order; the scan says what is wrong with each."""
         found = self._database.execute(
             "SELECT run_id FROM runs WHERE fault AND (is_foreign OR fault) ORDER BY place"
         )
         return [run_id for (run_id,) in found]
 
     def entries(self, numbers: Sequence[int]) -> list[Entry]:
-        """What run.json or metadata.json says of these runs."""
+        """Return the entries of these runs."""
         found = dict(self._of("SELECT run, entry FROM documents", "run", numbers))
         return [document(found[number]) for number in numbers]
 
     def records(self, numbers: Sequence[int]) -> list[RunRecord]:
-        """The records of these runs."""
+        """Return the records of these runs."""
         found = {
             number: texts
             for number, *texts in self._of(
@@ -96,7 +98,7 @@ class View:
         return [self._record(*map(document, found[number])) for number in numbers]
 
     def best(self, metric: str, experiment_name: str | None, mode: str, at: str) -> str | None:
-        """The id of the run with the best last value of a metric, or the best it reached; of equals the first."""
+        """Return the id of the run with the best last value of a metric, or the best it reached; the first of equals."""
         column = "last" if at == "last" else mode
         where, wanted = "name = ?", [self._number(METRIC, metric)]
         if experiment_name is not None:
@@ -113,7 +115,7 @@ class View:
         return found[0] if found else None
 
     def names(self, experiment_name: str | None = None) -> "Names":
-        """The parameters, metrics and tags that some run has, of one experiment or of all."""
+        """Return the names of the parameters, metrics and tags of all runs or of one experiment."""
         from tracking.search.query import Names
 
         where, wanted = "", []
@@ -131,11 +133,11 @@ class View:
         return Names(frozenset(found[PARAM]), frozenset(found[METRIC]), frozenset(found[TAG]))
 
     def columns(self, fields: "Iterable[Field]", numbers: Sequence[int]) -> list[list[Any]]:
-        """The values of each field in these runs, in their order; None where a run has none."""
+        """Return the values of each field in these runs, with None where a run has none."""
         return [self._column(field, numbers) for field in fields]
 
     def comparison(self, numbers: Sequence[int]) -> Comparison:
-        """These runs beside each other."""
+        """Return the comparison of these runs."""
         rows = self.rows(numbers)
         about = {
             "run_id": [row.run_id for row in rows],
@@ -156,7 +158,7 @@ class View:
     def _all_columns(
         self, kind: str, table: str, column: str, numbers: Sequence[int]
     ) -> dict[str, list[Any]]:
-        """A column for each name that some of the runs have, in the order in which they come up."""
+        """Return a column per name that some of the runs have, in the order first seen."""
         names = self._database.execute("SELECT id, name FROM names WHERE kind = ?", (kind,)).fetchall()
         found: dict[str, tuple[int, list[Any]]] = {}
         for name, text in names:
@@ -192,7 +194,7 @@ class View:
                 return [None] * len(numbers)
 
     def _dotted(self, kind: str, name: str, numbers: Sequence[int]) -> list[Any]:
-        """A parameter or tag, which may lie in a nested one: `model.hidden` is in `model` when there is no such."""
+        """Return the values of a parameter or tag that may be nested: `model.hidden` may be a key of `model`."""
         from tracking.search.query import lookup
 
         parts = name.split(".")
@@ -233,7 +235,7 @@ class View:
     def _kept(
         self, table: str, column: str, name: int, numbers: Sequence[int], missing: Any = None
     ) -> list[Any]:
-        """The values that are kept of a name, in the order of the runs."""
+        """Return the stored values of a name, in the order of the runs."""
         select = f"SELECT run, {column} FROM {table} WHERE name = {name}"
         found = dict(self._of(select, "run", numbers))
         values = [found.get(number, missing) for number in numbers]
@@ -243,13 +245,13 @@ class View:
         return [read(value) for value in values]
 
     def _of(self, select: str, key: str, numbers: Sequence[int]) -> Iterable[Any]:
-        """What a SELECT finds of these runs, in any order; of others too when these are a good part of all."""
+        """Yield what a SELECT finds for these runs, in any order; rows of other runs too if these are many."""
         if len(numbers) > FEW and len(numbers) * 8 > self._highest():
             return self._database.execute(select)
         word = "AND" if "WHERE" in select else "WHERE"
         return chain.from_iterable(
-            self._database.execute(f"{select} {word} {key} IN ({_marks(some)})", some)
-            for some in _batches(numbers)
+            self._database.execute(f"{select} {word} {key} IN ({marks(len(some))})", some)
+            for some in batches(numbers, FEW)
         )
 
     def _highest(self) -> int:
@@ -269,12 +271,3 @@ class View:
 def _moment(kept: Any) -> datetime | None:
     text = value_in(kept)
     return timestamps.parse(text) if text else None
-
-
-def _batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(items), FEW):
-        yield items[start : start + FEW]
-
-
-def _marks(items: Sequence[Any]) -> str:
-    return ", ".join("?" * len(items))

@@ -1,4 +1,4 @@
-"""The language of filters, such as "metrics.val_auc > 0.8 and status == 'completed'", its orders and its fields."""
+"""The filter language, such as "metrics.val_auc > 0.8 and status == 'completed'", with its orders and fields."""
 
 from tracking.search.query.fields import (
     Field,

@@ -1,8 +1,7 @@
-"""A tree into one function of a run's values, made once and called for each run.
+"""Compile a tree into one function of a run's values, built once and called for each run.
 
-A missing value is None. Equality is Python's. An order there is only between two numbers (booleans are none), two
-texts or two moments: anything else is neither less nor greater, and no value makes a comparison fail. Ids of runs
-have the order in which runs are listed.
+A missing value is None. Equality is that of Python. Only two numbers (not booleans), two texts or two moments have an
+order: any other pair is neither less nor greater, and no value raises an error. Run ids compare as they are listed.
 """
 
 import math
@@ -55,9 +54,9 @@ _NEGATED = {
 
 
 def test_of(node: Condition, now: datetime) -> Test:
-    """The function that says of a run, given as a function from fields to values, whether the tree holds.
+    """Return the function that tells whether the tree holds for a run, given as a function from fields to values.
 
-    `now` decides what `today` and `ago("7d")` mean.
+    `now` is the moment that `today` and `ago("7d")` refer to.
     """
     match node:
         case Field():
@@ -138,7 +137,7 @@ def _against_number(compare: Compare, field: Field, constant: float) -> Test:
 
 
 def _time_pair(sign: Sign, left: Operand, right: Operand, now: datetime) -> Test:
-    if not isinstance(left, Field):  # the parser lets only fields stand to the left of `in`
+    if not isinstance(left, Field):  # the parser allows only fields to the left of `in`
         return _always(False)
     if isinstance(right, Field):
         compare = _compare(sign)
@@ -205,7 +204,7 @@ def _run_ordering(compare: Compare) -> Compare:
 def _equal(left: Any, right: Any) -> bool:
     try:
         return bool(left == right)
-    except Exception:  # noqa: BLE001  a value may answer == with whatever it likes
+    except Exception:  # noqa: BLE001  a value may raise anything in ==
         return False
 
 
@@ -224,7 +223,7 @@ def _is_in(item: Any, container: Any) -> bool:
 def _is_true(value: Any) -> bool:
     try:
         return bool(value)
-    except Exception:  # noqa: BLE001  a value may answer with whatever it likes
+    except Exception:  # noqa: BLE001  a value may raise anything in bool()
         return False
 
 

@@ -1,4 +1,4 @@
-"""What a filter can ask of a run: its fields, how they are written, which of them a bare name means, their values."""
+"""The fields of a run in the filter language: how they are written, what a bare name means, and their values."""
 
 import difflib
 import re
@@ -12,7 +12,7 @@ from tracking.objective import Objective
 from tracking.records import RunRecord, RunStatus
 from tracking.values.names import MAX_NAME_BYTES, natural_key
 
-NAME = r"[^\W\d](?:[\w./@:-]*\w)?"  # there is no arithmetic, so names may hold '-' and '/'
+NAME = r"[^\W\d](?:[\w./@:-]*\w)?"  # the language has no arithmetic, so names may hold '-' and '/'
 MOST_SHOWN = 6  # names in an error
 TIMES = frozenset({"created_at", "finished_at"})
 WORDS = frozenset({"and", "or", "not", "in", "is", "AND", "OR", "NOT", "IN", "IS", "contains"})
@@ -21,7 +21,7 @@ MOMENTS = frozenset({"today", "yesterday", "ago"})
 
 
 class FieldKind(StrEnum):
-    """Where a field's value is kept; a bare name may be any of the last three."""
+    """Where a field's value is stored; BARE may mean a parameter, metric or tag."""
 
     RUN = "run"
     PARAM = "params"
@@ -29,11 +29,11 @@ class FieldKind(StrEnum):
     TAG = "tags"
     BARE = "bare"
 
-    __hash__ = str.__hash__  # Enum's own is not in C, and is asked for at each comparison of each run
+    __hash__ = str.__hash__  # that of Enum is slow, and each comparison of each run calls it
 
 
 class MetricPart(StrEnum):
-    """What of a metric is meant; `best` is the maximum or the minimum, whichever suits the metric's name."""
+    """The part of a metric's summary; `best` is the maximum or the minimum, depending on the metric's name."""
 
     LAST = "last"
     MIN = "min"
@@ -50,9 +50,9 @@ class MetricPart(StrEnum):
 
 
 class Field(NamedTuple):
-    """One thing to ask of a run; as text it reads as it is written in a filter.
+    """A field of a run; `str` of one is how a filter writes it.
 
-    `part` is None but for metrics. A tuple, because its hash is taken for each comparison of each run.
+    `part` is set for metrics only. It is a tuple because its hash is taken for each comparison of each run.
     """
 
     kind: FieldKind
@@ -61,17 +61,17 @@ class Field(NamedTuple):
 
     @property
     def is_time(self) -> bool:
-        """Whether its values are moments."""
+        """Return whether its values are moments."""
         return self.kind is FieldKind.RUN and self.name in TIMES
 
     @property
     def is_run_id(self) -> bool:
-        """Whether its values are ids of runs, which have an order of their own."""
+        """Return whether its values are run ids, which have their own order."""
         return self.kind is FieldKind.RUN and self.name == "run_id"
 
     @property
     def plain_part(self) -> MetricPart | None:
-        """`part` with best and best_step made the extreme they stand for."""
+        """Return `part` with best and best_step replaced by the extreme they stand for."""
         if self.part in (MetricPart.BEST, MetricPart.BEST_STEP):
             return MetricPart(self.part.replace("best", Objective.of(self.name).mode))
         return self.part
@@ -102,11 +102,11 @@ class Names:
 
 
 def resolve(field: Field, names: Names, *, may_be_text: bool = False) -> Field:
-    """The field that is meant where these names are known: what a bare name stands for.
+    """Return the field that a bare name stands for among these names; other fields stand for themselves.
 
-    Of several known names that begin a dotted one the longest counts: `metrics.val.max` is the metric `val.max` where
-    there is one. Without any names a bare one stays as it is. QueryError when nothing or more than one thing is meant;
-    with `may_be_text` it says how a text is written.
+    Of several known names that a dotted one begins with, the longest counts: `metrics.val.max` is the metric
+    `val.max` if there is one. Without any known names a bare one is returned as it is. Raise QueryError when it
+    means nothing or more than one thing; with `may_be_text` the error says how a text is quoted.
     """
     if field.kind is FieldKind.METRIC and field.part is not MetricPart.LAST:
         whole = f"{field.name}.{field.part}"
@@ -117,7 +117,7 @@ def resolve(field: Field, names: Names, *, may_be_text: bool = False) -> Field:
         found = list(_meanings(field.name, head, rest, names))
         if len(found) > 1:
             choices = " or ".join(map(str, found))
-            raise QueryError(f"{field.name!r} is more than one thing here; write {choices}")
+            raise QueryError(f"{field.name!r} is ambiguous; write {choices}")
         if found:
             return found[0]
     hint = _hint(field.name, names, may_be_text=may_be_text)
@@ -125,7 +125,7 @@ def resolve(field: Field, names: Names, *, may_be_text: bool = False) -> Field:
 
 
 def value_of(record: RunRecord, field: Field) -> Any:
-    """The field's value in a run, None where it has none. A bare name has none: resolve it first."""
+    """Return the field's value in a run, None if it has none; a bare name must be resolved first."""
     match field.kind:
         case FieldKind.RUN:
             return RUN_FIELDS[field.name](record)
@@ -141,18 +141,18 @@ def value_of(record: RunRecord, field: Field) -> Any:
 
 
 def lookup(values: Mapping[str, Any], name: str) -> Any:
-    """The value of a dotted name: the key of that name, or what lies there in nested dicts and lists; else None."""
+    """Return the value of a dotted name: that of the key, or the one in nested dicts and lists; else None."""
     return values[name] if name in values else _inside(values, name, set())
 
 
 def run_order(run_id: str) -> tuple[Any, str]:
-    """The key that compares the ids of runs in a filter: run_999 is less than run_1000."""
-    start = run_id[:MAX_NAME_BYTES]  # no id is longer, whatever a filter says
+    """Return the key that compares run ids in a filter: run_999 is less than run_1000."""
+    start = run_id[:MAX_NAME_BYTES]  # no id is longer, though a text in a filter may be
     return natural_key(start), run_id
 
 
 def close_names(name: str, known: Iterable[str]) -> list[str]:
-    """The known names that may have been meant: those written alike, else those that a short one abbreviates."""
+    """Return up to three known names that resemble a name, else those that it abbreviates."""
     found = difflib.get_close_matches(name, known)
     if not found and len(name) > 1:
         found = sorted(
@@ -162,19 +162,19 @@ def close_names(name: str, known: Iterable[str]) -> list[str]:
 
 
 def split_part(name: str) -> tuple[str, MetricPart | None]:
-    """A metric's name and the part that a dotted name ends in, if it does."""
+    """Split a dotted name into a metric's name and the part that it ends in, or None."""
     head, _, tail = name.rpartition(".")
     return (head, MetricPart(tail)) if head and tail in _PARTS else (name, None)
 
 
 def is_reserved(name: str) -> bool:
-    """Whether a bare name would be read as something else."""
+    """Return whether the language reads a bare name as something else."""
     root = name.partition(".")[0]
     return name in WORDS | VALUES | MOMENTS | RUN_FIELDS.keys() or root in ("params", "metrics", "tags")
 
 
 def quote(text: str) -> str:
-    """A text as a filter writes it."""
+    """Return a text as a filter writes it."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
 
@@ -199,7 +199,7 @@ _PARTS = frozenset(part.value for part in MetricPart)
 
 
 def _inside(values: Mapping[str, Any], name: str, failed: set[tuple[int, int]]) -> Any:
-    """`lookup` that remembers which rest of the name was not found in which mapping: each is tried once."""
+    """Look a name up in nested values; `failed` holds the rests not found in a mapping, so each is tried once."""
     for head, rest in _splits(name):
         inner = values.get(head)
         if not rest:
@@ -223,7 +223,7 @@ def _initials(name: str) -> str:
 
 
 def _splits(name: str) -> Iterator[tuple[str, str]]:
-    """The name whole, then cut at each dot from the last to the first."""
+    """Yield the whole name, then its two parts at each dot from the last to the first."""
     end = len(name)
     while end > 0:
         yield name[:end], name[end + 1 :]

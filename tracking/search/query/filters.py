@@ -15,9 +15,9 @@ from tracking.search.query.tree import Condition, fields_of, replaced
 
 @dataclass(frozen=True)
 class Query:
-    """A filter of runs; as text it is the same filter, written regularly. An empty one lets every run pass.
+    """A filter of runs; an empty one passes every run. `str` of one is the filter in regular form.
 
-    Equal to another that says the same, however it was written.
+    Two filters are equal if their trees are, however they were written.
     """
 
     root: Condition | None
@@ -26,13 +26,13 @@ class Query:
 
     @cached_property
     def fields(self) -> frozenset[Field]:
-        """What must be known of a run to decide about it."""
+        """The fields that the filter reads."""
         return frozenset(() if self.root is None else fields_of(self.root))
 
     def resolved(self, names: Names) -> "Query":
-        """The query with each bare name replaced by what it means among these names; see `resolve`.
+        """Return the query with each bare name replaced by what it means among these names; see `resolve`.
 
-        QueryError, with the place in the text, when a name means nothing or more than one thing.
+        Raise QueryError, with the place in the text, for a name that means nothing or more than one thing.
         """
         fields = {}
         for each in sorted(self.fields, key=lambda each: self.places.get(each, 0)):
@@ -48,12 +48,12 @@ class Query:
         return Query(replaced(self.root, fields), self.text, places)
 
     def matches(self, values: Mapping[Field, Any] | Callable[[Field], Any]) -> bool:
-        """Whether the run with these values passes; a field that is not there is None. Never raises."""
+        """Return whether the run with these values passes; a missing field is None. Never raises."""
         return self._test(values if callable(values) else values.get)
 
     @cached_property
     def _test(self) -> Test:
-        # made at the first use, which is the moment that `today` and `ago` go by
+        # built at the first use, which is the moment that `today` and `ago` refer to
         return test_of(self.root, datetime.now().astimezone()) if self.root is not None else lambda _: True
 
     def __str__(self) -> str:

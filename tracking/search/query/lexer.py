@@ -1,4 +1,4 @@
-"""Text into tokens, and errors that point into the text."""
+"""Split a filter into tokens; create errors that point at a place in its text."""
 
 import functools
 import re
@@ -15,16 +15,16 @@ SHOWN = 72  # characters of the text in an error
 
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", '"': '"'}
 _HINTS = {
-    "=": "two signs compare: ==",
+    "=": "write == to compare",
     "&": "write 'and'",
     "|": "write 'or'",
     "!": "write 'not'",
-    "~": "there are no patterns; write 'contains'",
+    "~": "the language has no patterns; write 'contains'",
 }
 
 
 class TokenKind(Enum):
-    """The kinds of tokens; a word is a name or a keyword."""
+    """Kinds of tokens; a word is a name or a keyword."""
 
     WORD = auto()
     QUOTED_NAME = auto()
@@ -35,7 +35,7 @@ class TokenKind(Enum):
 
 
 class Token(NamedTuple):
-    """A piece of the text: `value` is what it stands for, `text` how it is written."""
+    """A token; `text` is how it is written, `value` what it stands for."""
 
     kind: TokenKind
     text: str
@@ -44,7 +44,7 @@ class Token(NamedTuple):
 
 
 def tokens_of(text: str) -> list[Token]:
-    """The tokens of a filter, the last one an END; QueryError at what is none."""
+    """Return the tokens of a filter, with an END last; raise QueryError at a character that starts none."""
     if not isinstance(text, str):
         raise QueryError(f"a filter is text, such as \"status == 'completed'\", not {type(text).__name__}")
     if len(text) > MAX_LENGTH:
@@ -62,7 +62,7 @@ def tokens_of(text: str) -> list[Token]:
 
 
 def fault(text: str, place: int, message: str) -> QueryError:
-    """The error about a place in the text: the message, the text, and a caret below the place."""
+    """Return the error about a place: the message, the text around it, and a caret below it."""
     start = max(0, min(place - SHOWN // 2, len(text) - SHOWN))
     end = start + SHOWN
     before = ("..." if start else "") + _printable(text[start:place])
@@ -101,7 +101,7 @@ def _value(kind: TokenKind, written: str, text: str, place: int) -> Any:
             return written[1:-1]
         case TokenKind.NUMBER:
             if len(written) > MAX_DIGITS:
-                raise fault(text, place, f"{quoted(written)} is no number")
+                raise fault(text, place, f"{quoted(written)} is not a number")
             is_int = written.lstrip("+-").replace("_", "").isdecimal()
             return int(written) if is_int else float(written)
     return written
@@ -114,14 +114,14 @@ def _escape(match: re.Match[str]) -> str:
 def _why_no_token(text: str, place: int) -> str:
     char = text[place]
     if char in "'\"`":
-        return f"the text that begins with {char} does not end"
+        return f"the text that begins with {char} is not closed"
     if hint := _HINTS.get(char):
-        return f"{char!r} is no sign of this language: {hint}"
+        return f"{char!r} is not an operator: {hint}"
     if char in "0123456789+-":
         return "this is neither a number nor a name; a text needs quotes, an odd name backticks"
     if char in "*/%^":
-        return f"{char!r} is no sign of this language: there is no arithmetic, and no patterns"
-    return f"{char!r} is no sign of this language"
+        return f"{char!r} is not an operator: the language has no arithmetic and no patterns"
+    return f"{char!r} is not an operator"
 
 
 def _printable(text: str) -> str:

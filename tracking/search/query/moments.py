@@ -1,7 +1,7 @@
-"""Moments in a filter: a date is a whole day, a date-time or ago("7d") an instant; both are spans of time.
+"""Moments in a filter, as spans of time: a date is a whole day, a date-time or ago("7d") an instant.
 
-A moment is compared with a span as with one thing: it is before, in or after it. So `created_at == today` and
-`created_at <= '2024-11-15'` include all of that day.
+A moment is before, in or after a span. So `created_at == today` and `created_at <= '2024-11-15'` include all of that
+day.
 """
 
 from datetime import date, datetime, time, timedelta
@@ -12,26 +12,29 @@ from tracking.values.units import parse_duration
 
 
 class Span(NamedTuple):
-    """From `start` to before `end`."""
+    """A span of time from `start` up to but not including `end`."""
 
     start: datetime
     end: datetime
 
 
 def span_of(text: str) -> Span:
-    """The day or the instant that ISO text names, local without an offset; ValueError for other text."""
+    """Return the day or the instant that ISO text names, local without an offset; raise ValueError for other text."""
     try:
         day = date.fromisoformat(text)
     except ValueError:
         day = None
     try:
         return _day(day) if day else _instant(timestamps.parse(text))
-    except (OverflowError, OSError) as error:  # how the C library refuses years it has no calendar for
+    except (OverflowError, OSError) as error:  # raised by the C library for years outside its calendar
         raise ValueError(str(error)) from None
 
 
 def span_of_word(word: str, argument: str | None, now: datetime) -> Span:
-    """What `today`, `yesterday` or `ago(argument)` is at the moment `now`; ValueError for another argument."""
+    """Return the span of `today`, `yesterday` or `ago(argument)` at the moment `now`.
+
+    Raise ValueError for an argument that is no duration or reaches too far back.
+    """
     if argument is None:
         return _day(now.date() - timedelta(days=word == "yesterday"))
     try:
@@ -41,7 +44,7 @@ def span_of_word(word: str, argument: str | None, now: datetime) -> Span:
 
 
 def moment_of(value: Any) -> datetime | None:
-    """The aware moment behind a run's time, given as such or as ISO text; None for anything else."""
+    """Return the aware moment of a run's time, given as such or as ISO text; None for anything else."""
     try:
         if isinstance(value, datetime):
             return value if value.tzinfo else value.astimezone()

@@ -1,4 +1,4 @@
-"""In which order runs are given: by fields, each up or down."""
+"""Sort runs by fields, each ascending or descending."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -10,13 +10,13 @@ Item = TypeVar("Item")
 
 
 class Order(NamedTuple):
-    """By the values of a field; as text `-created_at` when they descend."""
+    """An order by the values of a field; written `-created_at` if descending."""
 
     field: Field
     descending: bool = False
 
     def resolved(self, names: Names) -> "Order":
-        """The order with a bare name replaced by what it means among these names; see `resolve`."""
+        """Return the order with a bare name replaced by what it means among these names; see `resolve`."""
         return Order(resolve(self.field, names), self.descending)
 
     def __str__(self) -> str:
@@ -26,10 +26,10 @@ class Order(NamedTuple):
 def arrange(
     items: Iterable[Item], orders: Sequence[Order], value_of: Callable[[Item, Field], Any]
 ) -> list[Item]:
-    """The items sorted, the first order deciding first; equals stay as they are.
+    """Return the items sorted by the orders, the first one first; the sort is stable.
 
-    What has no value, or NaN, comes last in either direction. Numbers come before texts, those before the rest; the ids
-    of runs are in the order of runs: run_999 before run_1000.
+    Items without a value, or with NaN, come last in either direction. Numbers come before texts, texts before the
+    rest. Run ids sort as runs do: run_999 before run_1000.
     """
     arranged = list(items)
     for order in reversed(orders):

@@ -1,4 +1,4 @@
-"""Text into a Query, a Field or an Order: a precedence parser that is nobody's `eval`.
+"""Parse text into a Query, a Field or an Order.
 
 condition   and/or of comparisons, `not` before one, parentheses
 comparison  operand (sign operand)*     signs: == != < <= > >=  in  not in  contains  not contains  is  is not
@@ -36,7 +36,7 @@ _EXPECTED = "a field, a value or a parenthesis"
 
 
 def parse_query(text: str) -> Query:
-    """The filter that the text is; QueryError shows where it is none. Empty text lets every run pass."""
+    """Parse a filter; raise QueryError at the place of a mistake. Empty text passes every run."""
     parser = _Parser(text)
     if parser.here.kind is TokenKind.END:
         return Query(None, text)
@@ -47,7 +47,7 @@ def parse_query(text: str) -> Query:
 
 
 def parse_field(text: str) -> Field:
-    """The field that the text is, such as metrics.val_auc.max; QueryError when it is none."""
+    """Parse a field, such as metrics.val_auc.max; raise QueryError for other text."""
     parser = _Parser(text)
     field = parser.field()
     parser.end("nothing more")
@@ -55,7 +55,7 @@ def parse_field(text: str) -> Field:
 
 
 def parse_fields(text: str) -> list[Field]:
-    """The fields in a text that separates them by commas."""
+    """Parse fields separated by commas."""
     parser = _Parser(text)
     fields = [parser.field()]
     while parser.take(","):
@@ -65,7 +65,7 @@ def parse_fields(text: str) -> list[Field]:
 
 
 def parse_order(text: str) -> Order:
-    """The order that the text is: a field, after a '-' for the highest first, such as -metrics.val_auc.max."""
+    """Parse an order: a field, with a '-' before it to descend, such as -metrics.val_auc.max."""
     if not isinstance(text, str):
         raise QueryError(f"an order is text, such as '-created_at', not {type(text).__name__}")
     rest = text.strip()
@@ -86,7 +86,7 @@ class _Parser:
         return self.tokens[self.index]
 
     def expression(self) -> Node:
-        """Alternatives of conjunctions in one loop: no frame of its own for each level of precedence."""
+        """Parse alternatives of conjunctions, in one loop instead of a function per level of precedence."""
         start = self.here
         alternatives: list[list[Node]] = [[self.comparison()]]
         while joint := self.take("and", "AND", "or", "OR"):
@@ -102,7 +102,7 @@ class _Parser:
         return items[0] if len(items) == 1 else kind(tuple(items))  # type: ignore[arg-type]  # conditions by now
 
     def comparison(self) -> Node:
-        """An operand, or operands compared, or what `not` stands before."""
+        """Parse an operand or a chain of comparisons, after any number of `not`."""
         count = 0
         while self.take("not", "NOT"):
             count += 1
@@ -133,7 +133,7 @@ class _Parser:
         return result
 
     def sign(self) -> Sign | None:
-        """The sign of comparison that stands here, if one does."""
+        """Parse a sign of comparison, if there is one."""
         if word := self.take("is", "IS"):
             return Sign.IS_NOT if self.take("not", "NOT") else Sign.IS
         if word := self.take("not", "NOT"):
@@ -144,7 +144,7 @@ class _Parser:
         return Sign(word.text.lower()) if word else None
 
     def operand(self) -> Node:
-        """A value, a field, a list, or an expression in parentheses."""
+        """Parse a value, a field, a list, or an expression in parentheses."""
         token = self.here
         match token.kind:
             case TokenKind.TEXT | TokenKind.NUMBER:
@@ -161,7 +161,7 @@ class _Parser:
         return self.fail(f"{_EXPECTED} is expected here")
 
     def word(self, token: Token) -> Operand:
-        """What a word stands for as an operand."""
+        """Parse the operand that a word begins."""
         following = self.tokens[self.index + 1]
         if token.text in WORDS:
             self.fail(f"{_EXPECTED} is expected here")
@@ -176,11 +176,11 @@ class _Parser:
         return self.field()
 
     def call(self, name: Token) -> Moment:
-        """The one function there is."""
+        """Parse a call of `ago`, the only function."""
         self.index += 2
         argument = self.here
         if name.text != "ago":
-            self.fail(f"{name.text!r} is no function; the only one is ago('7d')", name)
+            self.fail(f"{name.text!r} is not a function; the only one is ago('7d')", name)
         self.index += 1
         moment = Moment("ago", argument.value if argument.kind is TokenKind.TEXT else "")
         if why := why_senseless(Sign.EQUAL, Field(FieldKind.RUN, "created_at"), moment):
@@ -189,7 +189,7 @@ class _Parser:
         return moment
 
     def group(self) -> Node:
-        """What stands in parentheses: an expression, or a list when there are commas."""
+        """Parse the content of parentheses: an expression, or a list if there are commas."""
         if self.take(")"):
             return Listing(())
         self.deepen(1)
@@ -203,7 +203,7 @@ class _Parser:
         return node
 
     def listing(self, closing: str, items: list[tree.Value]) -> Listing:
-        """The rest of a list up to its closing bracket."""
+        """Parse the rest of a list up to its closing bracket."""
         self.deepen(1)
         while not self.take(closing):
             start = self.here
@@ -215,28 +215,28 @@ class _Parser:
         return Listing(tuple(items))
 
     def item(self, node: Node, start: Token) -> tree.Value:
-        """The node as an item of a list."""
+        """Return the node as an item of a list."""
         if not isinstance(node, Literal | Moment | Listing):
             self.fail("a list holds values; a text needs quotes", start)
         return node
 
     def value(self, node: Node, start: Token) -> Operand:
-        """The node as a side of a comparison."""
+        """Return the node as a side of a comparison."""
         if not isinstance(node, Field | Literal | Moment | Listing):
-            self.fail("a condition has no value to compare; it is joined by 'and' or 'or'", start)
+            self.fail("a condition cannot be compared; join it with 'and' or 'or'", start)
         return node
 
     def condition(self, node: Node, start: Token) -> Condition:
-        """The node as a condition."""
+        """Return the node as a condition."""
         is_value = isinstance(node, Moment | Listing) or (
             isinstance(node, Literal) and not isinstance(node.value, bool)
         )
         if is_value:
-            self.fail("a value alone is no condition; compare it with a field", start)
-        return node  # type: ignore[return-value]  # what is left is a condition
+            self.fail("a value alone is not a condition; compare it with a field", start)
+        return node  # type: ignore[return-value]  # the other nodes are conditions
 
     def field(self) -> Field:
-        """A field: a word, or a name in backticks or brackets, and what dots and brackets add to it."""
+        """Parse a field: a word or a name in backticks, and the segments that follow it."""
         start = self.here
         if start.kind not in (TokenKind.WORD, TokenKind.QUOTED_NAME):
             self.fail("a field is expected, such as status or metrics.val_auc")
@@ -250,7 +250,7 @@ class _Parser:
             if start.kind is TokenKind.WORD and name in RUN_FIELDS:
                 field = Field(FieldKind.RUN, "experiment" if name == "experiment_name" else name)
         self.places.setdefault(field, start.place)
-        return self.known.setdefault(field, field)  # one object for all equal ones: found in mappings sooner
+        return self.known.setdefault(field, field)  # one object for equal fields makes lookups faster
 
     def _named(self, kind: FieldKind, path: str, start: Token) -> Field:
         segments = [(path, False)] if path else []
@@ -264,7 +264,7 @@ class _Parser:
         return Field(kind, head, part or MetricPart.LAST)
 
     def _segments(self) -> list[tuple[str, bool]]:
-        """What follows a field's first word, each with whether it was quoted."""
+        """Parse the dotted and bracketed segments of a field; return each with whether it was quoted."""
         segments = []
         while True:
             following = self.tokens[min(self.index + 1, len(self.tokens) - 1)]
@@ -279,7 +279,7 @@ class _Parser:
                 return segments
 
     def take(self, *words: str) -> Token | None:
-        """The token here when it is one of these words or signs; steps over it."""
+        """Return the token here and step over it, if it is one of these words or signs."""
         token = self.here
         if token.text not in words or token.kind not in (TokenKind.WORD, TokenKind.SIGN):
             return None
@@ -287,7 +287,7 @@ class _Parser:
         return token
 
     def expect(self, sign: str, expected: str | None = None) -> None:
-        """Step over a sign that must stand here."""
+        """Step over a sign; fail if it is not here."""
         if not self.take(sign):
             self.fail(f"{expected or repr(sign)} is expected here")
 
@@ -297,11 +297,11 @@ class _Parser:
             self.fail(f"{expected} is expected here, or the end")
 
     def deepen(self, levels: int) -> None:
-        """Go down; QueryError when that is too deep."""
+        """Increase the depth of nesting; fail beyond MAX_DEPTH."""
         self.depth += levels
         if self.depth > MAX_DEPTH:
             self.fail(f"this is nested more than {MAX_DEPTH} deep")
 
     def fail(self, message: str, token: Token | None = None) -> NoReturn:
-        """Raise the error about a token, by default the one here."""
+        """Raise the error about a token, the one here by default."""
         raise fault(self.text, (token or self.here).place, message)

@@ -1,6 +1,6 @@
-"""A filter as a tree of frozen values; `str` of one is text that parses into an equal one.
+"""The tree of a filter, as frozen values; `str` of a tree is text that parses into an equal tree.
 
-A Field stands for its value; as a condition it asks whether that is true. Signs of comparison chain as in Python:
+A Field stands for its value; as a condition it holds if that is true. Comparisons chain as in Python:
 `0.1 < x < 0.5` is one Comparison.
 """
 
@@ -14,7 +14,7 @@ from tracking.search.query.fields import Field, quote
 
 
 class Sign(StrEnum):
-    """The comparisons."""
+    """Signs of comparison."""
 
     EQUAL = "=="
     UNEQUAL = "!="
@@ -32,7 +32,7 @@ class Sign(StrEnum):
 
 @dataclass(frozen=True)
 class Literal:
-    """A value written down. Equal only to one of the same type: 1, 1.0 and True are three, and nan is nan."""
+    """A constant. Equal only to one of the same type: 1, 1.0 and True are three, and nan equals nan."""
 
     value: int | float | str | bool | None
 
@@ -73,7 +73,7 @@ class Listing:
 
 @dataclass(frozen=True)
 class Comparison:
-    """`first` and what it is compared with, each with the one before."""
+    """A chain of comparisons, each operand with the one before it."""
 
     first: "Operand"
     rest: tuple[tuple[Sign, "Operand"], ...]
@@ -84,7 +84,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Not:
-    """The contrary of a condition."""
+    """The negation of a condition."""
 
     item: "Condition"
 
@@ -119,7 +119,7 @@ Node: TypeAlias = Operand | Condition
 
 
 def fields_of(node: Node) -> Iterator[Field]:
-    """The fields of a tree in the order of the text."""
+    """Yield the fields of a tree in the order of the text."""
     match node:
         case Field():
             yield node
@@ -135,7 +135,7 @@ def fields_of(node: Node) -> Iterator[Field]:
 
 
 def replaced(node: "Condition", fields: dict[Field, Field]) -> "Condition":
-    """The tree with its fields replaced."""
+    """Return the tree with its fields replaced."""
     match node:
         case Field():
             return fields[node]

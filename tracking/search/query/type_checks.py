@@ -1,4 +1,4 @@
-"""Which comparisons make no sense and are refused while they can still be pointed at."""
+"""Refuse comparisons that can never hold, while the parser can still point at them."""
 
 from datetime import datetime
 
@@ -14,13 +14,13 @@ _CONTAINING = (Sign.CONTAINS, Sign.NOT_CONTAINS)
 
 
 def why_senseless(sign: Sign, left: Operand, right: Operand) -> str:
-    """What is wrong with a comparison that could never hold, or could not be decided; '' when nothing is."""
+    """Return what is wrong with a comparison that can never hold or be decided; '' if nothing is."""
     if sign in _IDENTITY:
-        return "" if _is_identity(right) else f"'{sign}' stands before None or nan; write == to compare"
+        return "" if _is_identity(right) else f"'{sign}' needs None or nan to its right; write == to compare"
     if _is_time(left) or _is_time(right):
         return _why_no_time(sign, left, right)
     if any(isinstance(side, Moment) for side in (*_items(left), *_items(right))):
-        return "this is a moment, which only created_at and finished_at are compared with"
+        return "only created_at and finished_at can be compared with a moment"
     if sign in _MEMBERSHIP and not isinstance(right, Listing | Field) and not _is_text(right):
         return f"'{sign}' needs a list, a text or a field to its right, such as {sign} ['a', 'b']"
     if sign in _CONTAINING and not isinstance(left, Listing | Field) and not _is_text(left):
@@ -33,9 +33,9 @@ def why_senseless(sign: Sign, left: Operand, right: Operand) -> str:
 def _why_no_time(sign: Sign, left: Operand, right: Operand) -> str:
     name = left if _is_time(left) else right
     if sign in _MEMBERSHIP and not (_is_time(left) and isinstance(right, Listing)):
-        return f"a time may be '{sign}' a list of dates and nothing else"
+        return f"a time can be '{sign}' a list of dates only"
     if sign in _CONTAINING:
-        return f"{name} is a time and contains nothing"
+        return f"{name} is a time and cannot contain anything"
     for value in (*_items(left), *_items(right)):
         if isinstance(value, Field) or (isinstance(value, Literal) and value.value is None):
             continue
@@ -45,11 +45,11 @@ def _why_no_time(sign: Sign, left: Operand, right: Operand) -> str:
             elif isinstance(value, Literal) and isinstance(value.value, str):
                 span_of(value.value)
             else:
-                return f"{name} is compared with a date, such as '2024-11-15', today or ago('7d')"
+                return f"{name} can only be compared with a date, such as '2024-11-15', today or ago('7d')"
         except ValueError:
             if isinstance(value, Moment):
                 return "ago takes a quoted duration, such as ago('7d'); write 90s, 30m, 1.5h, 1h30m, 2d or 2w"
-            return f"{value} is no date; write '2024-11-15' or '2024-11-15T10:30'"
+            return f"{value} is not a date; write '2024-11-15' or '2024-11-15T10:30'"
     return ""
 
 
@@ -58,7 +58,7 @@ def _why_no_status(field: Operand, value: Operand) -> str:
         return ""
     for item in _items(value):
         if isinstance(item, Literal) and item.value is not None and item.value not in list(RunStatus):
-            return f"{item} is no status; there are {', '.join(RunStatus)}"
+            return f"{item} is not a status; statuses are {', '.join(RunStatus)}"
     return ""
 
 
