@@ -1,4 +1,4 @@
-"""ExperimentTracker: the face of the package. Ten methods that name runs by id, and handles for those who prefer them."""
+"""ExperimentTracker: the main class of the package, with methods that take run ids and methods that return handles."""
 
 import os
 import threading
@@ -24,14 +24,14 @@ if TYPE_CHECKING:  # pandas is only loaded by those who ask for a frame
 
     from tracking.search.catalog import Catalog
 
-MAX_OPEN = 64  # journals kept open for log_metrics; the least recently used one gives its file back
+MAX_OPEN = 64  # journals kept open for log_metrics; the least recently used one is closed
 
 
 class ExperimentTracker:
     """Records runs in a folder of plain files, and reads them back.
 
-    Making one touches nothing on disk, and fixes the folder: a later chdir changes nothing. Any number of processes and threads may use the same store. Unknown run ids
-    raise UnknownRunError, except in `get_run` and `record`, which give None.
+    Creating the object touches nothing on disk and fixes the folder. Any number of processes and threads may use the
+    same store. Unknown run ids raise UnknownRunError, except in `get_run` and `record`, which return None.
 
         tracker = ExperimentTracker()
         with tracker.start_run("ctr_model", params={"learning_rate": 1e-3}) as run:
@@ -45,7 +45,7 @@ class ExperimentTracker:
 
     @property
     def base_dir(self) -> Path:
-        """The folder of the store, as it was named."""
+        """The folder of the store, as it was given."""
         return self._store.paths.named
 
     @cached_property
@@ -57,7 +57,7 @@ class ExperimentTracker:
     def create_run(
         self, experiment_name: str, tags: Mapping[str, Any] | None = None, description: str | None = ""
     ) -> str:
-        """Make a run with the status running; its id, such as run_001, is never given to another run."""
+        """Create a run with the status running; return its id, such as run_001, which no other run ever gets."""
         return self._create(experiment_name, tags, description, None).folder.name
 
     def log_params(self, run_id: str, params: Mapping[str, Any]) -> None:
@@ -84,7 +84,7 @@ class ExperimentTracker:
             self._open.pop(run_id, None)
 
     def get_run(self, run_id: str) -> dict[str, Any] | None:
-        """A run with its parameters and metric histories, or None for an unknown id.
+        """Return a run with its parameters and metric histories, or None for an unknown id.
 
         Keys: run_id, experiment_name, created_at, finished_at, status, tags, description, run_dir, params, metrics.
         metrics maps each name to its points in the order they were logged: {"step", "value", "timestamp"}.
@@ -92,17 +92,17 @@ class ExperimentTracker:
         return self._store.full(run_id)
 
     def list_runs(self, experiment_name: str | None = None) -> list[dict[str, Any]]:
-        """All runs, or those of one experiment, oldest first, as `get_run` gives them without params and metrics."""
+        """Return all runs or those of one experiment, oldest first, as `get_run` does but without params and metrics."""
         return [self._store.public(entry) for entry in self._catalog.entries(experiment_name)]
 
     def compare_runs(
         self, run_ids: Iterable[str], *, differing: bool = False, grouped: bool = False
     ) -> "pd.DataFrame":
-        """A table with a row per run: run_id, experiment_name, status, created_at, parameters, last metric values.
+        """Return a table with a row per run: run_id, experiment_name, status, created_at, parameters, last metric values.
 
-        A name that would be two columns becomes `params.NAME` and `metrics.NAME`. With `differing` only what is not
-        the same in all rows. With `grouped` completed runs that differ only in the seed are one row: run_ids,
-        experiment_name, n, parameters, and for each metric its mean and, as NAME_std, its standard deviation.
+        A name that occurs twice becomes `params.NAME` and `metrics.NAME`. `differing` keeps only the parameters and
+        metrics that differ between rows. `grouped` merges completed runs that differ only in the seed into one row:
+        run_ids, experiment_name, n, parameters, and per metric the mean and, as NAME_std, the standard deviation.
         """
         if isinstance(run_ids, str):
             raise InvalidValueError(
@@ -123,10 +123,10 @@ class ExperimentTracker:
         *,
         at: Literal["last", "best"] = "last",
     ) -> dict[str, Any] | None:
-        """The run whose last value of `metric` is the highest, or lowest with mode 'min'; as `get_run` gives it.
+        """Return the run whose last value of `metric` is the highest, or lowest with mode 'min', as `get_run` does.
 
-        With `at` "best" the best value that a run ever reached counts, not its last. Runs without a finite one do not
-        take part; None when no run does. Of equal runs the oldest is the best.
+        With `at` "best" the best value that a run reached counts instead. Runs without a finite value do not take part;
+        return None if no run does. Of equal runs the oldest is the best.
         """
         checks.check_choice("mode", mode, "max", "min")
         checks.check_choice("at", at, "last", "best")
@@ -141,10 +141,10 @@ class ExperimentTracker:
         order_by: str | Sequence[str] | None = None,
         limit: int | None = None,
     ) -> list[RunRecord]:
-        """The runs that pass a filter, such as "metrics.val_auc.max > 0.8 and params.lr <= 0.01", oldest first.
+        """Return the runs that pass a filter, such as "metrics.val_auc.max > 0.8 and params.lr <= 0.01", oldest first.
 
-        `order_by` is a field or several, `-` before one for descending: "-metrics.val_auc"; runs without it come
-        last. QueryError shows the place of what is wrong in a filter. Damaged runs are logged and left out.
+        `order_by` is a field or several, with `-` before one to descend: "-metrics.val_auc"; runs without it come
+        last. Raise QueryError at the place of a mistake in the filter. Damaged runs are logged and left out.
         """
         return self._catalog.search(filter, experiment_name=experiment_name, order_by=order_by, limit=limit)
 
@@ -191,32 +191,30 @@ class ExperimentTracker:
         return run
 
     def open_run(self, run_id: str) -> Run:
-        """The handle of an existing run, to continue or to finish it."""
+        """Return the handle of an existing run, to continue or to finish it."""
         return self._run(run_id)
 
     def record(self, run_id: str) -> RunRecord | None:
-        """A run without metric histories, or None for an unknown id; the cost does not grow with the history."""
+        """Return a run without metric histories, or None for an unknown id; the cost does not grow with the history."""
         entry = self._store.scan.entry(run_id)
         return self._store.scan.record(entry) if entry else None
 
     def records(self, experiment_name: str | None = None) -> list[RunRecord]:
-        """The records of all runs, or of one experiment, oldest first; damaged ones are logged and left out."""
+        """Return the records of all runs or of one experiment, oldest first; damaged runs are logged and left out."""
         return self._catalog.records(experiment_name)
 
     def rename_experiment(self, experiment_name: str, new_name: str) -> list[str]:
-        """Give all runs of an experiment to another, which may have runs already; their ids.
+        """Move all runs of an experiment to another, which may have runs already; return their ids.
 
-        Run by run: interrupted, it may be called again. UnknownRunError when the experiment has none.
+        Runs are moved one by one, so after an interruption call it again. Raise UnknownRunError without any run.
         """
-        from tracking.store import (
-            amend,  # as in the next two methods: most processes that track never do this
-        )
+        from tracking.store import amend  # here and below: most processes that log runs never need it
 
         check_label("experiment name", new_name)
         run_ids = self._catalog.run_ids_of(check_label("experiment name", experiment_name))
         if not run_ids:
             raise UnknownRunError(
-                f"no run in {str(self.base_dir)!r} is of the experiment {quoted(experiment_name)}"
+                f"no run in {str(self.base_dir)!r} belongs to the experiment {quoted(experiment_name)}"
             )
         for run_id in run_ids:
             amend.rename(self._store, run_id, new_name)
@@ -224,9 +222,9 @@ class ExperimentTracker:
         return run_ids
 
     def delete_run(self, run_id: str) -> None:
-        """Move a run into the trash, from where `restore_run` brings it back; its number is not given again.
+        """Move a run into the trash, from where `restore_run` brings it back; its number is not used again.
 
-        RunInUseError when it is running, or when a registered model version came from it.
+        Raise RunInUseError for a run that is running or that a registered model version came from.
         """
         from tracking.registry.lineage import descendants
         from tracking.registry.models import ModelRegistry
@@ -241,7 +239,7 @@ class ExperimentTracker:
         self._store.publisher.publish()
 
     def restore_run(self, run_id: str) -> None:
-        """Bring a deleted run back under the id it had; UnknownRunError when the trash has none."""
+        """Bring a deleted run back under its id; raise UnknownRunError if it is not in the trash."""
         from tracking.store import trash
 
         trash.restore(self._store, run_id)
@@ -251,8 +249,8 @@ class ExperimentTracker:
     def publish(self) -> None:
         """Bring metadata.json up to date now.
 
-        Only needed in stores of more than a thousand runs, where it is otherwise up to date when the process ends;
-        not so in children of multiprocessing, which skip their exit handlers.
+        Only stores of more than a thousand runs need it. They are otherwise brought up to date when the process ends,
+        except in children of multiprocessing, which skip exit handlers.
         """
         if self._store.paths.runs.is_dir():
             self._store.publisher.publish(force=True)
@@ -277,7 +275,7 @@ class ExperimentTracker:
         with self._lock:
             run = self._open.get(run_id)
             if run is None:
-                with atomic.writing(self._store.paths.runs):  # who asks for a handle is about to write
+                with atomic.writing(self._store.paths.runs):  # a handle is opened to write
                     self._store.require(run_id)
                 run = self._open[run_id] = Run(self._store, run_id)
                 if len(self._open) > MAX_OPEN:
@@ -289,5 +287,5 @@ class ExperimentTracker:
         return ExperimentTracker, (self.base_dir,), self._store.paths.base
 
     def __setstate__(self, base: Path) -> None:
-        # a copy in another process opens its own files, in this store, wherever that process works
+        # a copy in another process opens its own files, in this store, whatever its working directory
         self._store = Store(self.base_dir, at=base)

@@ -1,4 +1,4 @@
-"""The registry: versions of models, a champion per model, and the gate before it."""
+"""The model registry: versions of models, a champion per model, and the gate for promotions."""
 
 from tracking.registry.gate import judge
 from tracking.registry.model_records import EventKind, ModelEvent, ModelVersion, Verdict

@@ -1,6 +1,6 @@
-"""The history of one model: an append-only list of events, from which its champion follows.
+"""The history of one model: an append-only list of events that determines its champion.
 
-aliases.json is a view of it for people and other programs; deleting it changes no answer.
+aliases.json is a view of it for people and other programs, and can be deleted.
 """
 
 import logging
@@ -16,18 +16,18 @@ log = logging.getLogger("tracking")
 
 
 def read_events(paths: ModelPaths) -> list[ModelEvent]:
-    """All events, oldest first; a damaged line is logged and skipped."""
+    """Return all events, oldest first; log and skip damaged lines."""
     events = []
     for line in append.read_lines(paths.events):
         try:
             events.append(_event(line))
         except (KeyError, TypeError, ValueError):
-            log.warning("left out: %s: a line that is no event: %.80r", paths.events, line)
+            log.warning("left out: %s: a line that is not an event: %.80r", paths.events, line)
     return events
 
 
 def champions(events: list[ModelEvent]) -> list[int]:
-    """The champions a rollback can go back through, the current one last."""
+    """Return the champions that rollbacks can return to, the current one last."""
     stack: list[int] = []
     for event in events:
         if event.kind is EventKind.PROMOTED:
@@ -38,7 +38,7 @@ def champions(events: list[ModelEvent]) -> list[int]:
 
 
 def add_event(paths: ModelPaths, kind: EventKind, version: int, *, reason: str, by: str | None) -> None:
-    """Append an event, durably, and refresh the view; the caller holds the model's lock."""
+    """Append an event durably and rewrite aliases.json; the caller holds the model's lock."""
     before = champions(read_events(paths))
     line = {
         "format": 1,
@@ -54,7 +54,7 @@ def add_event(paths: ModelPaths, kind: EventKind, version: int, *, reason: str, 
 
 
 def write_aliases(paths: ModelPaths) -> None:
-    """Make aliases.json say what the events say."""
+    """Write aliases.json from the events."""
     now = champions(read_events(paths))
     atomic.write_json(paths.aliases, {"champion": now[-1]} if now else {})
 

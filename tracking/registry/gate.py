@@ -1,6 +1,6 @@
-"""The gate: whether a challenger may take the champion's place. A pure function that fails closed.
+"""The gate: a pure function that decides whether a challenger replaces the champion.
 
-Whatever is missing, not finite or not comparable is a reason to refuse.
+A value that is missing, not finite or not comparable refuses the promotion.
 """
 
 import math
@@ -19,7 +19,7 @@ def judge(
     thresholds: Mapping[str, float] | None,
     min_delta: float,
 ) -> Verdict:
-    """Decide on the recorded values; the first model of a name only needs to pass the thresholds.
+    """Decide by the recorded values; without a champion only the thresholds count.
 
     A threshold is a maximum where lower is better, else a minimum. For the objective's own metric its mode decides,
     for others their name, as everywhere: the last word is rmse, mae and the like, or ends in loss or error.
@@ -31,7 +31,9 @@ def judge(
     passed: list[str] = []
     thresholds = thresholds or {}
     checks = [_threshold(challenger, *item) for item in thresholds.items()]
-    if not (_has_value(challenger) and challenger.objective["metric"] in thresholds):  # else it is said there
+    if not (
+        _has_value(challenger) and challenger.objective["metric"] in thresholds
+    ):  # else the threshold reports it
         checks.insert(0, _objective(challenger))
     for holds, reason in checks:
         (passed if holds else against).append(reason)

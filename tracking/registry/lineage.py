@@ -1,4 +1,4 @@
-"""Which runs the registered versions came from: what may not be deleted while a version may have to be explained."""
+"""The runs that registered versions came from, which must not be deleted while the versions exist."""
 
 from typing import NamedTuple
 
@@ -7,19 +7,19 @@ from tracking.registry.models import ModelRegistry
 
 
 class Descendant(NamedTuple):
-    """A registered version of a run."""
+    """A model version that was registered from a run."""
 
     model: str
     version: int
     is_champion: bool
 
     def __str__(self) -> str:
-        champion = ", its champion" if self.is_champion else ""
+        champion = ", its champion," if self.is_champion else ""
         return f"version {self.version} of the model {self.model!r}{champion}"
 
 
 def descendants(registry: ModelRegistry) -> dict[str, list[Descendant]]:
-    """The versions by the id of the run they came from; CorruptFileError when a manifest cannot tell."""
+    """Return the versions by the id of their run; raise CorruptFileError for a damaged manifest."""
     found: dict[str, list[Descendant]] = {}
     for name in registry.models():
         champion = registry.champion(name)
@@ -33,5 +33,5 @@ def descendants(registry: ModelRegistry) -> dict[str, list[Descendant]]:
 
 
 def _refuse(error: CorruptFileError) -> None:
-    # fails closed: the version may have come from any run
+    # the version may have come from any run, so none may be deleted
     raise error

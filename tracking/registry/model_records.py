@@ -1,4 +1,4 @@
-"""What the registry gives to readers: versions, events and verdicts as frozen values."""
+"""Frozen values that the registry returns: versions, events and verdicts."""
 
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class EventKind(StrEnum):
-    """What can happen to a model."""
+    """Kinds of events in a model's history."""
 
     REGISTERED = "registered"
     PROMOTED = "promoted"
@@ -17,19 +17,19 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True)
 class ModelEvent:
-    """One line of a model's history. `version` is the one it is about: for a rollback, the new champion."""
+    """One line of a model's history. `version` is the one concerned; after a rollback, the new champion."""
 
     kind: EventKind
     version: int
     at: datetime
     by: str
     reason: str
-    before: int | None  # the champion until then
+    before: int | None  # the champion before the event
 
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """A registered version: its files with their SHA-256, and where it came from.
+    """A registered version: its files with their SHA-256, and its origin.
 
     `objective` is {"metric", "mode", "value"}. `metrics` may hold NaN and infinities.
     """
@@ -49,7 +49,7 @@ class ModelVersion:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a version may become the champion, and every reason for or against."""
+    """A decision of the gate, with every reason for or against."""
 
     promote: bool
     reasons: tuple[str, ...]
@@ -57,10 +57,10 @@ class Verdict:
     champion: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The verdict as plain data, as kept in verdict.json."""
+        """Return the verdict as plain data, as stored in verdict.json."""
         return {"format": 1, **asdict(self), "reasons": list(self.reasons)}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Verdict":
-        """The inverse of `to_json`."""
+        """Return the verdict that `to_json` wrote."""
         return cls(bool(value["promote"]), tuple(value["reasons"]), value["challenger"], value["champion"])

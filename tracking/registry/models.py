@@ -1,7 +1,7 @@
-"""ModelRegistry: the versions of each model, which one is the champion, and how to load it.
+"""ModelRegistry: register versions of models, promote champions, and load them.
 
-A version is a folder that is claimed by making it and becomes a version when its manifest is written, last and at
-once. What never got that far is invisible.
+A version is a folder, claimed by creating it. The manifest is written last and atomically; a folder without one is
+not a version.
 """
 
 import contextlib
@@ -35,12 +35,14 @@ from tracking.values.names import check_artifact, check_component, is_component,
 from tracking.values.plain import plain
 
 RESERVED = frozenset({"manifest.json", "verdict.json", "config.yaml"})
-
-TRUSTED = ("trainer",)  # packages whose loaders may be called without being asked for
+TRUSTED = ("trainer",)  # packages whose loaders may be called without `allow`
 
 
 class ModelRegistry:
-    """The models of a store. Making one touches nothing on disk and fixes the folder; processes may share it."""
+    """The models of a store; safe to share between processes.
+
+    Creating the object touches nothing on disk and fixes the folder.
+    """
 
     def __init__(self, base_dir: str | os.PathLike[str] = "experiments") -> None:
         self._store = Store(base_dir)
@@ -58,10 +60,9 @@ class ModelRegistry:
         """Copy artifacts of a run, and its config.yaml, into a new version of a model.
 
         `objective` is {"metric", "mode", "value"}; `metrics` default to the run's last values; `loader` is
-        "module:function", called by `load` with the version's folder. The same run again gives the version it
-        already is. InvalidValueError when the run logged the objective's metric and `value` is neither its last
-        value nor an extreme. When this raises, nothing that looks like a version is left, and no number is ever
-        given twice.
+        "module:function", called by `load` with the version's folder. A run that is registered already returns its
+        version. Raise InvalidValueError if the run logged the objective's metric and `value` is neither its last value
+        nor an extreme. After an error no version is left, and no number is used twice.
         """
         paths = self._paths(model_name)
         run = self._store.scan.record(self._store.require(run_id))
@@ -77,7 +78,7 @@ class ModelRegistry:
         return self.version(model_name, number)
 
     def models(self) -> list[str]:
-        """The names of all models that have a version, sorted."""
+        """Return the names of all models that have a version, sorted."""
         with contextlib.suppress(FileNotFoundError):
             names = [
                 entry.name
@@ -90,18 +91,18 @@ class ModelRegistry:
     def versions(
         self, name: str, *, on_error: Callable[[CorruptFileError], None] = warn_left_out
     ) -> list[ModelVersion]:
-        """All versions of a model, oldest first; UnknownModelError without any.
+        """Return all versions of a model, oldest first; raise UnknownModelError without any.
 
-        Those with a damaged manifest, or one of a newer format, are left out and told to `on_error`.
+        A version whose manifest is damaged or of a newer format is left out and passed to `on_error`.
         """
         return list(self._readable(name, self._known_numbers(name), on_error))
 
     def version(self, name: str, number: int) -> ModelVersion:
-        """One version of a model."""
+        """Return one version of a model."""
         paths = self._paths(name)
         if type(number) is not int:
             raise InvalidValueError(
-                f"version {quoted(number)} of model {name!r} is no int; give a number, such as 3"
+                f"version {quoted(number)} of model {name!r} is not an int; give a number, such as 3"
             )
         try:
             return _read_version(name, number, paths)
@@ -110,25 +111,23 @@ class ModelRegistry:
             raise UnknownModelError(f"model {name!r} has no version {number!r}; it has {numbers}") from None
 
     def champion(self, name: str) -> ModelVersion | None:
-        """The version to use, or None when none was promoted yet."""
+        """Return the champion of a model, or None if no version was promoted."""
         self._known_numbers(name)
         current = champions(read_events(self._paths(name)))
         return self.version(name, current[-1]) if current else None
 
     def history(self, name: str) -> list[ModelEvent]:
-        """What happened to a model, oldest first."""
+        """Return the events of a model, oldest first."""
         self._known_numbers(name)
         return read_events(self._paths(name))
 
     def promote(self, name: str, version: int, *, reason: str, by: str | None = None) -> ModelVersion:
-        """Make a version the champion; nothing happens when it already is. `by` defaults to the user's login.
+        """Make a version the champion, unless it is already. `by` defaults to the user's login.
 
-        ModelLoadError when its files are not those that were registered.
+        Raise ModelLoadError if its files are not those that were registered.
         """
         if not reason.strip():
-            raise InvalidValueError(
-                "reason is empty: a promotion says why, such as 'beats version 2 by 0.01'"
-            )
+            raise InvalidValueError("reason is empty; say why, such as 'beats version 2 by 0.01'")
         chosen = self.version(name, version)
         verify(chosen)
         paths = self._paths(name)
@@ -138,7 +137,7 @@ class ModelRegistry:
         return chosen
 
     def rollback(self, name: str, *, reason: str = "") -> ModelVersion:
-        """Make the champion before this one the champion again; UnknownModelError when there is none."""
+        """Make the previous champion the champion again; raise UnknownModelError without one."""
         self._known_numbers(name)
         paths = self._paths(name)
         with locks.lock(paths.lock):
@@ -151,12 +150,12 @@ class ModelRegistry:
         return before
 
     def record_verdict(self, name: str, version: int, verdict: Verdict) -> None:
-        """Keep the gate's decision beside the version."""
+        """Store the gate's decision with the version."""
         self.version(name, version)
         atomic.write_json(self._paths(name).verdict(version), verdict.to_json())
 
     def verdict(self, name: str, version: int) -> Verdict | None:
-        """The decision kept for a version, or None."""
+        """Return the decision stored with a version, or None."""
         self.version(name, version)
         path = self._paths(name).verdict(version)
         try:
@@ -164,13 +163,13 @@ class ModelRegistry:
         except FileNotFoundError:
             return None
         except (KeyError, TypeError) as error:
-            raise CorruptFileError(f"{path} is no verdict ({error!r}); remove the file") from None
+            raise CorruptFileError(f"{path} is not a verdict ({error!r}); remove the file") from None
 
     def load(self, name: str, version: int | None = None, *, allow: Sequence[str] = ()) -> Any:
         """Load a version, by default the champion, with the loader it was registered with.
 
-        Every file's hash is checked first. The loader is only called when its top-level package is `trainer` or in
-        `allow`; one that takes an `allow` of its own, for the classes it may import, is given the same.
+        Check the hash of every file first. Call the loader only if its top-level package is `trainer` or in `allow`;
+        a loader with a parameter `allow`, for the classes it may import, gets the same.
         """
         chosen = self.champion(name) if version is None else self.version(name, version)
         if chosen is None:
@@ -186,16 +185,7 @@ class ModelRegistry:
 
     def _numbers(self, name: str) -> list[int]:
         paths = self._paths(name)
-        with contextlib.suppress(FileNotFoundError):
-            texts = [
-                entry.name.removeprefix("v")
-                for entry in os.scandir(paths.folder)
-                if entry.name.startswith("v")
-            ]
-            return sorted(
-                int(text) for text in texts if text.isdecimal() and paths.manifest(int(text)).exists()
-            )
-        return []
+        return [number for number in _folder_numbers(paths) if paths.manifest(number).exists()]
 
     def _readable(
         self, name: str, numbers: Sequence[int], on_error: Callable[[CorruptFileError], None]
@@ -216,7 +206,7 @@ class ModelRegistry:
 
 
 def verify(version: ModelVersion) -> None:
-    """Raise ModelLoadError when a file of a version is missing or not what was registered."""
+    """Raise ModelLoadError if a file of a version is missing or differs from the registered one."""
     for name, expected in version.files.items():
         path = version.path / name
         if not path.is_file():
@@ -273,7 +263,7 @@ def _manifest(
 def _check_value(run: RunRecord, metric: str, value: Any) -> None:
     summary = run.summary.get(metric)
     if summary is None or value is None:
-        return  # not logged there: nothing to contradict; and without a value the gate refuses
+        return  # the run did not log it, or the gate will refuse it
     logged = {"last": summary.last, "min": summary.min, "max": summary.max}
     if not any(_is_same(value, known) for known in logged.values() if known is not None):
         text = ", ".join(f"{name} {known}" for name, known in logged.items())
@@ -309,10 +299,15 @@ def _add_version(paths: ModelPaths, sources: Mapping[str, Path], manifest: dict[
 
 
 def _highest(paths: ModelPaths) -> int:
-    """The highest number that was ever given, though its folder may be gone."""
-    texts = [folder.name.removeprefix("v") for folder in paths.folder.iterdir()]
-    numbers = [int(text) for text in texts if text.isdecimal()]
-    return max([*numbers, *(event.version for event in read_events(paths))], default=0)
+    """Return the highest number ever used, though its folder may be gone."""
+    return max([*_folder_numbers(paths), *(event.version for event in read_events(paths))], default=0)
+
+
+def _folder_numbers(paths: ModelPaths) -> list[int]:
+    with contextlib.suppress(FileNotFoundError):
+        names = (entry.name for entry in os.scandir(paths.folder) if entry.name.startswith("v"))
+        return sorted(int(name[1:]) for name in names if name[1:].isdecimal())
+    return []
 
 
 def _read_version(name: str, number: int, paths: ModelPaths) -> ModelVersion:
@@ -334,7 +329,7 @@ def _read_version(name: str, number: int, paths: ModelPaths) -> ModelVersion:
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CorruptFileError(
-            f"{paths.manifest(number)} is no manifest ({error!r}); restore the file"
+            f"{paths.manifest(number)} is not a manifest ({error!r}); restore the file"
         ) from None
 
 

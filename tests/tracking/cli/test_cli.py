@@ -216,7 +216,9 @@ def test_a_damaged_event_of_a_model_is_named_once_and_the_exit_code_tells(
     code, out, err = say(command, *(["ctr"] if command != "models" else []))
     assert code == 1
     assert "run_002" in out
-    assert re.fullmatch(r"tracking: left out: .*events\.jsonl: a line that is no event: .*crowned.*\n", err)
+    assert re.fullmatch(
+        r"tracking: left out: .*events\.jsonl: a line that is not an event: .*crowned.*\n", err
+    )
 
 
 def test_a_store_that_is_named_must_be_there_and_the_default_one_may_come_later(

@@ -1,4 +1,4 @@
-"""The gate refuses whatever it cannot judge, and says why."""
+"""The gate refuses what it cannot judge, and gives the reason."""
 
 import math
 from datetime import UTC, datetime
@@ -74,7 +74,9 @@ def test_no_thresholds_may_be_given_as_none() -> None:
 
 
 @pytest.mark.parametrize(("ours", "promote"), [(0.9, True), (0.7, False)])
-def test_runs_without_a_data_fingerprint_are_compared_and_that_is_said(ours: float, promote: bool) -> None:
+def test_runs_without_a_data_fingerprint_are_compared_and_the_reason_says_so(
+    ours: float, promote: bool
+) -> None:
     verdict = judge(version(2, ours, data=None), version(1, data=None), thresholds={}, min_delta=0)
     assert verdict.promote is promote
     assert "neither run recorded a data fingerprint" in verdict.reasons[-2]

@@ -1,4 +1,4 @@
-"""Versions, champions and loading: nothing half-made shows, nothing untrusted is called."""
+"""Versions, champions and loading: incomplete versions are invisible, untrusted loaders are not called."""
 
 import json
 import math
@@ -179,7 +179,7 @@ def test_a_changed_or_missing_file_is_not_loaded(registry: ModelRegistry, make_r
     ("loader", "message"),
     [(None, "without a loader"), ("os:nothing", "cannot be found"), ("os.absent:f", "cannot be found")],
 )
-def test_a_loader_that_is_not_there_is_one_clear_error(
+def test_a_missing_loader_raises_one_error(
     registry: ModelRegistry, make_run: Any, loader: str | None, message: str
 ) -> None:
     registry.register("ctr", make_run(), objective=OBJECTIVE, loader=loader)
@@ -228,7 +228,7 @@ def test_unknown_models_and_versions_are_named(registry: ModelRegistry, make_run
         registry.promote("ctr", 1, reason=" ")
 
 
-def test_a_verdict_is_kept_beside_its_version(registry: ModelRegistry, make_run: Any) -> None:
+def test_a_verdict_is_stored_with_its_version(registry: ModelRegistry, make_run: Any) -> None:
     registry.register("ctr", make_run(), objective=OBJECTIVE)
     assert registry.verdict("ctr", 1) is None
     verdict = Verdict(promote=False, reasons=("too small",), challenger={"value": 0.5}, champion=None)
@@ -239,12 +239,12 @@ def test_a_verdict_is_kept_beside_its_version(registry: ModelRegistry, make_run:
 def test_a_damaged_manifest_is_named(registry: ModelRegistry, make_run: Any) -> None:
     version: ModelVersion = registry.register("ctr", make_run(), objective=OBJECTIVE)
     (version.path / "manifest.json").write_text('{"files": 3}')
-    with pytest.raises(CorruptFileError, match=r"manifest.json is no manifest"):
+    with pytest.raises(CorruptFileError, match=r"manifest.json is not a manifest"):
         registry.version("ctr", 1)
 
 
 @pytest.mark.parametrize("spoiled", ['{"files": 3}', "{", '{"format": 2}'])
-def test_a_manifest_that_cannot_be_understood_hides_no_other_version(
+def test_a_malformed_manifest_hides_no_other_version(
     registry: ModelRegistry, make_run: Any, caplog: pytest.LogCaptureFixture, spoiled: str
 ) -> None:
     for _ in range(2):
@@ -280,7 +280,7 @@ def test_a_version_of_a_newer_format_is_not_read_and_not_written(
     assert registry.champion("ctr") is None
 
 
-def test_the_number_of_a_version_is_not_given_twice(
+def test_the_number_of_a_version_is_not_used_twice(
     registry: ModelRegistry, make_run: Any, base: Path
 ) -> None:
     for _ in range(3):
@@ -300,7 +300,7 @@ def test_the_number_of_a_version_is_an_int(registry: ModelRegistry, make_run: An
         lambda: registry.promote("ctr", number, reason="better"),
         lambda: registry.verdict("ctr", number),
     ):
-        with pytest.raises(InvalidValueError, match="of model 'ctr' is no int; give a number, such as 3"):
+        with pytest.raises(InvalidValueError, match="of model 'ctr' is not an int; give a number, such as 3"):
             call()
     assert registry.champion("ctr") is None
 

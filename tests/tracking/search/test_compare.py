@@ -59,7 +59,7 @@ def test_the_direction_follows_the_last_word_of_the_name(metric: str, mode: str)
     assert Objective.of(metric).mode == mode
 
 
-def test_a_name_of_two_columns_is_told_apart(tracker: ExperimentTracker) -> None:
+def test_a_name_that_occurs_twice_gets_a_prefix(tracker: ExperimentTracker) -> None:
     run_id = tracker.create_run("x")
     tracker.log_params(run_id, {"threshold": 0.5, "status": "draft", "lr": 1, "dims": [1, 2]})
     tracker.log_metrics(run_id, {"threshold": 0.7, "created_at": 3, "auc": 1})
@@ -94,7 +94,7 @@ def test_comparing_nothing_gives_an_empty_frame_with_its_columns(tracker: Experi
     assert list(tracker.compare_runs([]).columns) == ["run_id", "experiment_name", "status", "created_at"]
 
 
-def test_the_best_run_may_be_the_one_that_reached_most(tracker: ExperimentTracker) -> None:
+def test_the_best_run_can_be_chosen_by_the_best_value_it_reached(tracker: ExperimentTracker) -> None:
     for history in ([0.9, 0.5], [0.6, 0.7], [0.9], [math.nan], [math.inf, 0.2]):
         run_id = tracker.create_run("x")
         for value in history:
@@ -148,7 +148,7 @@ def test_only_what_differs_can_be_asked_for(tracker: ExperimentTracker, seeds: l
     assert list(grouped) == ["run_ids", "n", "lr", "auc_std", "epochs_std"]
 
 
-def test_equal_is_what_reads_as_equal_and_a_missing_value_is_none_of_them(tracker: ExperimentTracker) -> None:
+def test_values_that_read_as_equal_are_equal_and_a_missing_one_differs(tracker: ExperimentTracker) -> None:
     ids = []
     for params in (
         {"a": 1, "b": True, "c": math.nan, "d": None, "e": [1]},
@@ -168,7 +168,7 @@ def test_equal_is_what_reads_as_equal_and_a_missing_value_is_none_of_them(tracke
         ([0.1] * 10, 0.1, 0.0),
     ],
 )
-def test_the_mean_of_extreme_values_is_no_error(
+def test_the_mean_of_extreme_values_raises_no_error(
     tracker: ExperimentTracker, values: list[float], mean: float, deviation: float
 ) -> None:
     ids = [tracker.create_run("x") for _ in values]

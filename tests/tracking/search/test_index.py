@@ -1,4 +1,4 @@
-"""The read index: where it lies, what it survives, what it is told of, and that nobody needs it."""
+"""The read index: where it lies, which damage it survives, and which changes it notices."""
 
 import json
 import logging
@@ -163,14 +163,14 @@ def test_a_copied_store_makes_an_index_of_its_own(base: Path, runs: list[str], t
     assert best(base) == "run_002"
 
 
-def test_an_index_of_before_the_last_boot_is_made_anew(base: Path, runs: list[str]) -> None:
+def test_an_index_from_before_the_last_boot_is_rebuilt(base: Path, runs: list[str]) -> None:
     assert best(base) == "run_002"
     execute(file_of(base), "UPDATE metrics SET last = 1 WHERE run = 1")
     execute(file_of(base), "UPDATE state SET value = 'boot ' || value WHERE key = 'birth'")
     assert best(base) == "run_002"
 
 
-def test_an_index_that_another_process_holds_is_not_waited_for_without_end(
+def test_the_wait_for_an_index_that_another_process_locks_is_limited(
     base: Path, cache: Path, runs: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tracking.search.index.database.BUSY_S", 0.05)
@@ -203,7 +203,7 @@ def refuse() -> Path:
     raise RuntimeError("no home")
 
 
-def test_a_store_that_is_not_there_or_empty_is_left_so(base: Path, cache: Path) -> None:
+def test_reading_an_absent_or_empty_store_writes_nothing(base: Path, cache: Path) -> None:
     for _ in range(2):
         reader = ExperimentTracker(base)
         assert reader.records() == []
@@ -229,9 +229,7 @@ def test_each_host_has_a_file_of_its_own(
     ]
 
 
-def test_what_changes_after_the_end_of_a_run_is_told_to_readers(
-    base: Path, runs: list[str], blind: None
-) -> None:
+def test_readers_see_what_changes_after_the_end_of_a_run(base: Path, runs: list[str], blind: None) -> None:
     reader = ExperimentTracker(base)
     assert [run.status for run in reader.records()] == ["completed"] * 3
     writer = ExperimentTracker(base)
@@ -248,9 +246,7 @@ def test_what_changes_after_the_end_of_a_run_is_told_to_readers(
         assert [run.run_id for run in reader.search_runs(expected)] == ["run_001"]
 
 
-def test_a_run_whose_process_was_killed_is_shown_and_followed_when_it_goes_on(
-    base: Path, blind: None
-) -> None:
+def test_a_killed_run_is_shown_as_killed_and_read_again_when_it_continues(base: Path, blind: None) -> None:
     code = (
         "import os, signal, sys; from tracking import ExperimentTracker; t = ExperimentTracker(sys.argv[1])\n"
         "r = t.create_run('x'); t.log_metrics(r, {'auc': 0.5}); print(r, flush=True); sys.stdin.readline()\n"
@@ -273,7 +269,7 @@ def test_a_run_whose_process_was_killed_is_shown_and_followed_when_it_goes_on(
     assert reader.records()[0].status == "running"
 
 
-def test_a_large_store_is_looked_at_in_slices_until_all_was_seen(
+def test_a_large_store_is_checked_in_slices_until_all_runs_were_checked(
     base: Path, runs: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(refresh, "SMALL", 0)
@@ -299,7 +295,7 @@ def test_a_full_check_finds_what_was_changed_by_hand(base: Path, runs: list[str]
     assert [run.run_id for run in reader.search("params.lr == 7", pytest.fail)] == ["run_001"]
 
 
-def test_named_runs_are_compared_as_they_are(base: Path, runs: list[str], blind: None) -> None:
+def test_named_runs_are_compared_by_their_files(base: Path, runs: list[str], blind: None) -> None:
     reader = ExperimentTracker(base)
     reader.records()
     (base / "runs" / "run_001" / "params.json").write_text('{"lr": 7}')

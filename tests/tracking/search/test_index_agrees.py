@@ -1,4 +1,4 @@
-"""Whatever is done to a store, by us or by hand, and whatever is done to its index: the answers are the scan's."""
+"""After any changes to a store or to its index, by this software or by hand, the index agrees with the scan."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""Filters: what they mean, what they refuse and where they point, and that no text can do anything but filter."""
+"""Filters: what they mean, what they refuse, and where errors point."""
 
 import contextlib
 import math
@@ -277,7 +277,7 @@ def test_the_caret_stands_below_the_place_in_wide_characters_and_in_long_texts()
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_python_that_is_no_filter_is_refused(text: str) -> None:
+def test_python_that_is_not_a_filter_is_refused(text: str) -> None:
     with pytest.raises(QueryError):
         parse_query(text)
 
@@ -295,7 +295,7 @@ def test_depth_and_length_have_a_limit(opening: str) -> None:
         parse_query(opening * 10_001)
 
 
-def test_what_is_as_deep_as_allowed_is_parsed_written_and_answered() -> None:
+def test_a_filter_of_the_maximum_depth_is_parsed_written_and_evaluated() -> None:
     for text in (
         "(a == 1 and b or " * 100 + "a" + ")" * 100,
         "not " * 100 + "a",
@@ -306,7 +306,7 @@ def test_what_is_as_deep_as_allowed_is_parsed_written_and_answered() -> None:
         assert str(parse_query(str(query))) == str(query)
 
 
-def test_a_filter_that_is_no_text_is_refused() -> None:
+def test_a_filter_that_is_not_text_is_refused() -> None:
     with pytest.raises(QueryError, match=r"a filter is text.*not int"):
         parse_query(3)  # type: ignore[arg-type]
     with pytest.raises(QueryError, match="an order is text"):
@@ -460,7 +460,7 @@ class Quarrelsome:
 @pytest.mark.parametrize(
     "text", ["a == 1", "a", "not a", "a in [1]", "a contains 1", "a < 1", "a != 'x'", "a == b"]
 )
-def test_a_value_that_refuses_to_be_compared_is_unequal(text: str) -> None:
+def test_a_value_that_raises_in_a_comparison_is_unequal(text: str) -> None:
     values = {Field(FieldKind.BARE, name): Quarrelsome() for name in "ab"}
     assert parse_query(text).matches(values) in (True, False)
 
@@ -487,7 +487,7 @@ NUMERIC = st.recursive(
 
 
 @given(NUMERIC, st.tuples(NUMBERS, NUMBERS, NUMBERS))
-def test_on_numbers_a_filter_says_what_python_says(root: tree.Condition, numbers: tuple[float, ...]) -> None:
+def test_on_numbers_a_filter_agrees_with_python(root: tree.Condition, numbers: tuple[float, ...]) -> None:
     values = dict(zip("abc", numbers, strict=True))
     told = parse_query(str(root)).matches(
         {Field(FieldKind.BARE, name): value for name, value in values.items()}
@@ -495,7 +495,7 @@ def test_on_numbers_a_filter_says_what_python_says(root: tree.Condition, numbers
     assert told == eval(str(root), {"inf": math.inf, **values})
 
 
-def test_a_bare_name_is_what_the_store_knows_by_it() -> None:
+def test_a_bare_name_means_what_the_store_has_under_it() -> None:
     meant = {
         "learning_rate": "params.learning_rate",
         "val_auc": "metrics.val_auc",
@@ -538,7 +538,7 @@ def test_names_that_no_run_has_are_missing_where_they_are_qualified_or_the_store
     assert parse_query("anything > 1").resolved(Names()).matches({}) is False
 
 
-def test_the_fields_of_a_query_are_what_must_be_fetched() -> None:
+def test_the_fields_of_a_query_are_those_it_reads() -> None:
     query = parse_query("val_auc.max > 0.8 and (not params.lr < 1 or tags.team == 'ml') and 1 < status")
     assert query.fields == {
         Field(FieldKind.BARE, "val_auc.max"),
@@ -611,7 +611,7 @@ def test_equal_runs_stay_in_their_order_and_later_orders_decide_between_them() -
     assert arranged() == rows
 
 
-def test_a_dotted_name_is_found_as_a_key_before_it_is_looked_for_inside() -> None:
+def test_a_dotted_name_is_looked_up_as_a_key_before_nested_values() -> None:
     values = {"a": {"b": {"c": 1}, "b.c": 2}, "a.b": {"d": 3}, "list": [[7]]}
     assert lookup(values, "a.b.c") == 2
     assert lookup(values, "a.b.d") == 3
@@ -621,7 +621,7 @@ def test_a_dotted_name_is_found_as_a_key_before_it_is_looked_for_inside() -> Non
     assert lookup({"a.b.c": 9, **values}, "a.b.c") == 9
 
 
-def test_a_name_that_could_be_split_in_very_many_ways_is_looked_up_in_a_moment() -> None:
+def test_a_name_with_very_many_dots_is_looked_up_fast() -> None:
     inner: dict[str, Any] = {}
     for _ in range(90):
         inner = {"a": inner, "a.a": inner}
@@ -631,6 +631,6 @@ def test_a_name_that_could_be_split_in_very_many_ways_is_looked_up_in_a_moment()
 @pytest.mark.parametrize(
     "text", ["1" * 5000 + "-" * 4990 + "a", "1_" * 4999, "a" + "-" * 9990, "'" + "\\" * 9998]
 )
-def test_no_text_keeps_the_lexer_busy(text: str) -> None:
+def test_the_lexer_is_fast_on_any_text(text: str) -> None:
     with pytest.raises(QueryError):
         parse_query(text)

@@ -1,4 +1,4 @@
-"""Finding runs by what they are: filters, orders, limits, and the columns of what was found."""
+"""Searches: filters, orders, limits, and columns of values."""
 
 import math
 import shutil
@@ -80,7 +80,7 @@ def test_the_newest_come_first_also_beyond_a_thousand(tracker: ExperimentTracker
     assert [run.run_id for run in newest] == ["run_1001", "run_1000"]
 
 
-def test_a_limit_takes_the_first_and_one_that_is_no_number_is_refused(runs: ExperimentTracker) -> None:
+def test_a_limit_takes_the_first_and_one_that_is_not_a_number_is_refused(runs: ExperimentTracker) -> None:
     assert found(runs, limit=2) == ["run_001", "run_002"]
     assert found(runs, limit=0) == []
     for limit in (-1, 2.5, "2"):
@@ -89,20 +89,20 @@ def test_a_limit_takes_the_first_and_one_that_is_no_number_is_refused(runs: Expe
 
 
 @pytest.mark.parametrize("order_by", [5, 0, {"metrics.auc"}])
-def test_an_order_that_is_no_field_is_refused(runs: ExperimentTracker, order_by: Any) -> None:
+def test_an_order_that_is_not_a_field_is_refused(runs: ExperimentTracker, order_by: Any) -> None:
     with pytest.raises(
         InvalidValueError, match=r"order_by .* is not a field; give one, such as '-created_at'"
     ):
         runs.search_runs(order_by=order_by)
 
 
-def test_what_is_found_is_a_whole_record(runs: ExperimentTracker) -> None:
+def test_a_search_returns_whole_records(runs: ExperimentTracker) -> None:
     (run,) = runs.search_runs("status == 'completed'")
     assert run == runs.record("run_001")
     assert run.summary["auc"].max == 0.9
 
 
-def test_a_name_that_no_run_has_or_that_is_two_is_an_error_that_says_so(runs: ExperimentTracker) -> None:
+def test_an_unknown_or_ambiguous_name_is_an_error(runs: ExperimentTracker) -> None:
     with pytest.raises(QueryError, match=r"no run has a parameter, metric or tag 'acu'; did you mean auc\?"):
         runs.search_runs("acu > 1")
     with pytest.raises(QueryError, match=r"write params\.threshold or metrics\.threshold"):

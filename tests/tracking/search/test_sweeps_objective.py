@@ -1,4 +1,4 @@
-"""Runs of a sweep are compared by what it was ranked by, unless somebody asks for something else."""
+"""Runs of a sweep are compared by its objective unless another metric is given."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def test_the_metric_and_the_direction_are_the_sweeps(tmp_path: Path, mode: str, 
     assert ranking.best.run_id == best
 
 
-def test_what_is_asked_for_comes_first(tmp_path: Path) -> None:
+def test_an_explicit_metric_comes_first(tmp_path: Path) -> None:
     tracker = ExperimentTracker(tmp_path)
     runs(tracker, {"metric": "objective", "mode": "min"}, 0.5, 0.25)
     assert rank(tracker.records(), "val_auc", None).objective == Objective.of("val_auc", "max", "last")

@@ -1,4 +1,4 @@
-"""Changing what is said about runs: tags, descriptions, experiments, ends; also while the run is written."""
+"""Edits of runs: tags, descriptions, experiments, status; also while another process writes the run."""
 
 import json
 import multiprocessing
@@ -62,13 +62,13 @@ def test_a_handle_and_a_tracker_change_the_same(tracker: ExperimentTracker) -> N
         run.describe("second", append=True)
     assert tracker.rename_experiment("old", "new") == [run.run_id]
     for unknown in ("old", "ol"):
-        with pytest.raises(UnknownRunError, match=f"is of the experiment '{unknown}'"):
+        with pytest.raises(UnknownRunError, match=f"belongs to the experiment '{unknown}'"):
             tracker.rename_experiment(unknown, "new")
     (told,) = tracker.list_runs("new")
     assert (told["tags"], told["description"]) == ({"team": "ml"}, "first\nsecond")
 
 
-def test_a_change_of_a_finished_run_is_noted_for_readers(tracker: ExperimentTracker, place: Store) -> None:
+def test_an_edit_of_a_finished_run_is_logged_for_readers(tracker: ExperimentTracker, place: Store) -> None:
     run_id = tracker.create_run("x")
     tracker.finish_run(run_id)
     before = read_edits(place.paths, {}).position
@@ -82,9 +82,7 @@ def _tag_many(base: Path, run_id: str, name: str) -> None:
         amend.set_tags(store, run_id, {f"{name}{number}": number})
 
 
-def test_of_changes_made_at_once_none_is_lost_nor_the_end_of_the_run(
-    tracker: ExperimentTracker, base: Path
-) -> None:
+def test_concurrent_changes_and_the_end_of_a_run_are_not_lost(tracker: ExperimentTracker, base: Path) -> None:
     run_id = tracker.create_run("x")
     fork = multiprocessing.get_context("fork")
     others = [fork.Process(target=_tag_many, args=(base, run_id, name)) for name in "ab"]
@@ -98,7 +96,7 @@ def test_of_changes_made_at_once_none_is_lost_nor_the_end_of_the_run(
     assert set(entry["tags"]) == {f"{name}{number}" for name in "ab" for number in range(50)}
 
 
-def test_a_run_is_finished_for_a_process_that_could_not_and_not_for_one_that_lives(
+def test_a_run_is_finished_for_a_dead_process_and_not_for_a_living_one(
     tracker: ExperimentTracker, base: Path, place: Store
 ) -> None:
     code = (
@@ -136,7 +134,7 @@ def test_a_running_run_is_asked_to_stop_and_a_finished_one_is_not(
 
 
 @pytest.mark.parametrize("wrong", [["x"], 5, None])
-def test_tags_are_taken_away_by_their_names(tracker: ExperimentTracker, wrong: object) -> None:
+def test_tags_are_removed_by_name(tracker: ExperimentTracker, wrong: object) -> None:
     run = tracker.open_run(tracker.create_run("x", tags={"x": 1}))
     with pytest.raises(InvalidNameError, match="removed by name"):
         run.remove_tags(wrong)  # type: ignore[arg-type]  # the mistake

@@ -338,7 +338,7 @@ def fail(case: tuple[Call, str], folder: Path) -> None:
     check(life)
 
 
-def test_a_process_killed_before_any_of_its_calls_loses_nothing_it_was_told_is_safe(
+def test_a_process_killed_before_any_system_call_loses_nothing_acknowledged(
     clean: list[Call], folder: Path
 ) -> None:
     cases = [call for call in clean if call.changes and not call.is_of_index]
@@ -346,7 +346,7 @@ def test_a_process_killed_before_any_of_its_calls_loses_nothing_it_was_told_is_s
     assert not wrong, wrong
 
 
-def test_a_process_killed_while_it_brings_the_read_index_up_changes_no_answer(
+def test_a_process_killed_while_it_refreshes_the_index_changes_no_answer(
     clean: list[Call], folder: Path
 ) -> None:
     # a few of all; the exhaustive test has the rest
@@ -354,9 +354,7 @@ def test_a_process_killed_while_it_brings_the_read_index_up_changes_no_answer(
     assert not wrong, wrong
 
 
-def test_a_call_that_fails_is_told_once_or_not_felt_and_nothing_is_lost(
-    clean: list[Call], folder: Path
-) -> None:
+def test_a_failed_system_call_is_reported_once_or_has_no_effect(clean: list[Call], folder: Path) -> None:
     # a few of all; the exhaustive test has the rest
     cases = [(call, error) for call in clean for error in FAULTS[call.name]]
     rare = [case for case in cases if case[0].name in {"ftruncate", "link"}]
@@ -373,7 +371,7 @@ def misread(call: Call, folder: Path) -> None:
     check(life)
 
 
-def test_a_process_that_can_open_no_more_files_is_told_and_loses_nothing(whole: Life, folder: Path) -> None:
+def test_a_process_out_of_file_handles_gets_an_error_and_loses_nothing(whole: Life, folder: Path) -> None:
     # a few of all; the exhaustive test has the rest
     wrong = failures(whole.reads[::8], misread, folder)
     assert not wrong, wrong
@@ -381,14 +379,16 @@ def test_a_process_that_can_open_no_more_files_is_told_and_loses_nothing(whole: 
 
 @pytest.mark.exhaustive
 @pytest.mark.timeout(1800)
-def test_a_process_that_can_open_no_more_files_at_any_moment_loses_nothing(whole: Life, folder: Path) -> None:
+def test_a_process_out_of_file_handles_at_any_moment_loses_nothing(whole: Life, folder: Path) -> None:
     wrong = failures(whole.reads, misread, folder)
     assert not wrong, wrong
 
 
 @pytest.mark.exhaustive
 @pytest.mark.timeout(1800)
-def test_every_call_failing_in_every_way_is_told_once_or_not_felt(clean: list[Call], folder: Path) -> None:
+def test_every_system_call_failing_in_every_way_is_reported_once_or_has_no_effect(
+    clean: list[Call], folder: Path
+) -> None:
     cases = [(call, error) for call in clean for error in FAULTS[call.name]]
     cases += [(call, "EINTR") for call in clean if call.name in INTERRUPTED]
     wrong = failures(cases, fail, folder)
@@ -397,7 +397,7 @@ def test_every_call_failing_in_every_way_is_told_once_or_not_felt(clean: list[Ca
 
 @pytest.mark.exhaustive
 @pytest.mark.timeout(1800)
-def test_a_process_killed_where_the_file_system_has_no_locks_keeps_nobody_waiting(
+def test_a_process_killed_without_file_locks_blocks_no_other(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:

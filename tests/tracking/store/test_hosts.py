@@ -106,14 +106,14 @@ def both(pair: tuple[Host, Host], code: str) -> list[Any]:
     return [host.answer() for host in pair]
 
 
-def test_both_hosts_create_at_once_and_no_name_is_given_twice(pair: tuple[Host, Host]) -> None:
+def test_two_hosts_creating_at_once_get_different_names(pair: tuple[Host, Host]) -> None:
     alpha, beta = both(pair, "[tracker.create_run('x') for _ in range(40)]")
     assert len({*alpha, *beta}) == 80
     one, two = both(pair, "(tracker.publish(), tracker.list_runs())[1]")
     assert {run["run_id"] for run in one} == {run["run_id"] for run in two} == {*alpha, *beta}
 
 
-def test_a_run_is_shown_as_killed_only_where_its_process_can_be_seen(pair: tuple[Host, Host]) -> None:
+def test_a_run_is_shown_as_killed_only_on_the_host_of_its_process(pair: tuple[Host, Host]) -> None:
     alpha, beta = pair
     living = alpha.ask("tracker.create_run('x')")
     dead = alpha.ask("die_after(lambda: tracker.create_run('x'))")
@@ -122,7 +122,7 @@ def test_a_run_is_shown_as_killed_only_where_its_process_can_be_seen(pair: tuple
     assert beta.ask(f"tracker.get_run({dead!r})")["status"] == "running"
 
 
-def test_a_container_with_the_name_of_its_host_does_not_judge_the_other(start: Start) -> None:
+def test_a_container_named_like_its_host_does_not_mark_runs_of_the_host_as_killed(start: Start) -> None:
     one, two = start("alpha", "one"), start("alpha", "two")
     run_id = one.ask("tracker.create_run('x')")
     dead = one.ask("die_after(lambda: tracker.create_run('x'))")
@@ -159,7 +159,7 @@ def test_paths_are_shown_below_the_own_mount(pair: tuple[Host, Host]) -> None:
         assert host.ask(f"tracker.open_run({run_id!r}).run_dir.is_dir()")
 
 
-def test_each_host_logs_into_a_journal_of_its_own_and_both_see_all_points(
+def test_each_host_writes_its_own_journal_and_both_read_all_points(
     pair: tuple[Host, Host], tmp_path: Path
 ) -> None:
     run_id = pair[0].ask("tracker.create_run('x')")
@@ -174,7 +174,7 @@ def test_each_host_logs_into_a_journal_of_its_own_and_both_see_all_points(
     assert both(pair, code) == [[*sorted([*range(300)] * 2), 300]] * 2
 
 
-def test_what_one_host_changes_of_a_finished_run_the_other_sees(pair: tuple[Host, Host]) -> None:
+def test_an_edit_on_one_host_is_seen_on_the_other(pair: tuple[Host, Host]) -> None:
     alpha, beta = pair
     run_id = alpha.ask("tracker.create_run('x')")
     alpha.ask(f"tracker.log_metrics({run_id!r}, {{'a': 1}})")

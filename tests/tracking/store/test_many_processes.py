@@ -1,4 +1,4 @@
-"""Many processes at one store: each name is given once, each run is published, no point is lost, whoever is killed."""
+"""Many processes in one store: names are unique, each run is published, and killed processes lose no point."""
 
 import json
 import os
@@ -110,7 +110,7 @@ def check_survivors(base: Path, told: list[Told]) -> None:
     [("", 1000), ("nolock", 200), pytest.param("nolock", 1000, marks=pytest.mark.exhaustive)],
     ids=["with locks", "without locks", "without locks, all"],
 )
-def test_sixty_four_processes_make_a_thousand_runs_at_once(base: Path, locks: str, count: int) -> None:
+def test_sixty_four_processes_create_a_thousand_runs_at_once(base: Path, locks: str, count: int) -> None:
     crowd = Crowd(base, "runs", 64, count, locks)
     told = list(crowd.told())
     assert crowd.ends == [0] * 64
@@ -118,7 +118,7 @@ def test_sixty_four_processes_make_a_thousand_runs_at_once(base: Path, locks: st
 
 
 @pytest.mark.parametrize("locks", ["", "nolock"], ids=["with locks", "without locks"])
-def test_processes_killed_in_the_middle_take_nothing_with_them(base: Path, locks: str) -> None:
+def test_processes_killed_while_they_write_lose_nothing_acknowledged(base: Path, locks: str) -> None:
     crowd = Crowd(base, "runs", 24, 240, locks)
     told = list(crowd.told(kills=12, every=random.Random(1).randrange(17, 23)))
     assert crowd.ends.count(-signal.SIGKILL) == 12
@@ -138,7 +138,7 @@ def test_a_file_system_without_locks_keeps_every_run(base: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("kills", [0, 3])
-def test_ranks_log_into_one_run_and_every_point_told_is_there_once(base: Path, kills: int) -> None:
+def test_ranks_log_to_one_run_and_every_acknowledged_point_is_there_once(base: Path, kills: int) -> None:
     crowd = Crowd(base, "ranks", 8, 2400)
     told = list(crowd.told(kills=kills, every=97))
     killed = crowd.ends.count(-signal.SIGKILL)
@@ -162,7 +162,7 @@ def test_ranks_log_into_one_run_and_every_point_told_is_there_once(base: Path, k
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("locks", ["", "nolock"], ids=["with locks", "without locks"])
 @pytest.mark.parametrize("seed", range(5))
-def test_processes_killed_at_any_moment_take_nothing_with_them(base: Path, locks: str, seed: int) -> None:
+def test_processes_killed_at_any_moment_lose_nothing_acknowledged(base: Path, locks: str, seed: int) -> None:
     crowd = Crowd(base, "runs", 64, 960, locks)
     told = list(crowd.told(kills=40, every=random.Random(seed).randrange(11, 41)))
     assert crowd.ends.count(-signal.SIGKILL) == 40

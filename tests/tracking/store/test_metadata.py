@@ -60,7 +60,7 @@ def test_a_list_of_other_code_is_read_however_it_is_indented(
 
 
 @pytest.mark.parametrize("text", ["", "{", "[3]", '[{"run_id": "a",}]', "{}"])
-def test_a_file_that_is_no_list_of_runs_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_not_a_list_of_runs_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "metadata.json"
     path.write_text(text)
     with pytest.raises(CorruptFileError, match=r"is not valid JSON|must hold a list of runs"):
@@ -93,7 +93,7 @@ def test_what_was_published_by_the_same_tracker_is_not_read_again(
     assert [entry["status"] for entry in entries_in(base)] == ["running", "completed"]
 
 
-def test_two_trackers_publish_in_turn_and_keep_what_the_other_said(base: Path) -> None:
+def test_two_trackers_that_publish_in_turn_keep_the_entries_of_the_other(base: Path) -> None:
     one, two = ExperimentTracker(base), ExperimentTracker(base)
     for number in range(5):
         for tracker in (one, two):
@@ -105,7 +105,7 @@ def test_two_trackers_publish_in_turn_and_keep_what_the_other_said(base: Path) -
     assert (base / "metadata.json").read_bytes() == before
 
 
-def test_what_others_add_to_an_entry_stays_until_the_run_changes(
+def test_fields_added_to_an_entry_by_hand_stay_until_the_run_changes(
     tracker: ExperimentTracker, base: Path
 ) -> None:
     run_ids = [tracker.create_run("x") for _ in range(3)]
@@ -142,9 +142,7 @@ def test_a_store_of_our_own_keeps_no_copy_of_its_list(tracker: ExperimentTracker
     assert [path.name for path in base.iterdir() if path.is_file()] == ["metadata.json"]
 
 
-def test_a_run_whose_folder_is_gone_goes_with_the_next_publication_that_looks(
-    tracker: ExperimentTracker, base: Path
-) -> None:
+def test_a_run_without_a_folder_is_dropped_by_the_next_scan(tracker: ExperimentTracker, base: Path) -> None:
     run_id = tracker.create_run("x")
     kept = tracker.create_run("x")
     (base / "runs" / run_id).rename(base / "aside")
@@ -152,7 +150,7 @@ def test_a_run_whose_folder_is_gone_goes_with_the_next_publication_that_looks(
     assert [entry["run_id"] for entry in entries_in(base)] == [kept]
 
 
-def test_a_run_made_by_a_process_that_could_not_publish_is_found_by_the_next(base: Path) -> None:
+def test_a_run_that_its_process_could_not_publish_is_found_by_the_next_scan(base: Path) -> None:
     one = ExperimentTracker(base)
     one.create_run("x")
     (base / "runs" / "run_002").mkdir()
@@ -164,7 +162,7 @@ def test_a_run_made_by_a_process_that_could_not_publish_is_found_by_the_next(bas
 
 @pytest.mark.parametrize("odd", [["a"], 5, {"deep": json.loads("[" * 90 + "]" * 90)}, {"\ud800": "\udcff"}])
 @pytest.mark.parametrize("is_foreign", [False, True])
-def test_a_run_with_odd_tags_stops_nobody(
+def test_a_run_with_malformed_tags_does_not_stop_others(
     odd: Any, is_foreign: bool, base: Path, write_plain_store: Callable[..., None]
 ) -> None:
     if is_foreign:
@@ -199,7 +197,7 @@ def test_a_run_nested_deeper_than_json_readers_go_is_left_out_of_the_list(
     examine(Store(base))
 
 
-def test_a_lock_that_is_held_for_long_does_not_hold_up_a_run_and_nothing_is_lost(base: Path) -> None:
+def test_a_lock_held_too_long_does_not_delay_a_run_and_loses_nothing(base: Path) -> None:
     code = """
 import sys
 from tracking import ExperimentTracker
@@ -223,7 +221,7 @@ sys.stdin.read()
     assert [entry["status"] for entry in entries_in(base)] == ["completed"]
 
 
-def test_a_publication_that_was_asked_for_tells_of_a_lock_that_is_held_for_long(
+def test_a_forced_publication_raises_when_the_lock_is_held_too_long(
     base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tracker = ExperimentTracker(base)

@@ -1,4 +1,4 @@
-"""Numbers of runs: found without a listing, above all there are and all there were, also when others make runs too."""
+"""Numbers of runs: above those of all present and past runs, found without a listing, safe between processes."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from tracking import ExperimentTracker
 from tracking.store import numbering
 
 
-def test_a_process_that_was_overtaken_gives_no_number_twice(base: Path) -> None:
+def test_a_process_behind_another_reuses_no_number(base: Path) -> None:
     one, two = ExperimentTracker(base), ExperimentTracker(base)
     assert one.create_run("x") == "run_001"
     for _ in range(3):
@@ -17,7 +17,7 @@ def test_a_process_that_was_overtaken_gives_no_number_twice(base: Path) -> None:
     assert one.create_run("x") == "run_005"
 
 
-def test_a_process_that_was_overtaken_by_far_does_not_try_every_number(
+def test_a_process_far_behind_another_does_not_try_every_number(
     tracker: ExperimentTracker, base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tracker.create_run("x")

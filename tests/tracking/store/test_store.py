@@ -1,4 +1,4 @@
-"""Stores as they are found: made by other code, moved, damaged, not writable."""
+"""Stores of other code, and stores that were moved, are damaged or cannot be written."""
 
 import json
 import os
@@ -60,7 +60,7 @@ def test_a_store_of_other_code_is_continued(base: Path, write_plain_store: Calla
     assert published[0]["created_at"] == "2024-11-15T10:30:00"
 
 
-def test_metadata_json_has_the_plain_format_and_survives_its_own_loss(
+def test_metadata_json_has_the_plain_format_and_is_rebuilt_when_lost(
     tracker: ExperimentTracker, base: Path
 ) -> None:
     run_id = tracker.create_run("ctr_model", tags={"version": "v1"}, description="Baseline model")
@@ -120,9 +120,7 @@ def test_a_store_can_be_moved(tracker: ExperimentTracker, base: Path, tmp_path: 
     assert run["metrics"]["a"][0]["value"] == 1
 
 
-def test_ids_go_on_past_999_in_their_order_and_are_not_given_twice(
-    tracker: ExperimentTracker, base: Path
-) -> None:
+def test_ids_beyond_999_keep_their_order_and_are_unique(tracker: ExperimentTracker, base: Path) -> None:
     (base / "runs" / "run_999").mkdir(parents=True)
     assert [tracker.create_run("x") for _ in range(2)] == ["run_1000", "run_1001"]
     assert [run["run_id"] for run in tracker.list_runs()] == ["run_1000", "run_1001"]
@@ -218,7 +216,7 @@ def test_reading_a_store_that_does_not_exist_makes_nothing(tracker: ExperimentTr
     assert not base.exists()
 
 
-def test_a_claimed_folder_that_never_became_a_run_is_no_run(tracker: ExperimentTracker, base: Path) -> None:
+def test_a_claimed_folder_without_run_json_is_not_a_run(tracker: ExperimentTracker, base: Path) -> None:
     (base / "runs" / "run_001").mkdir(parents=True)
     (base / "runs" / "notes.txt").write_text("mine")
     assert tracker.list_runs() == []
@@ -264,7 +262,7 @@ def test_a_store_stays_where_it_was_when_the_working_folder_changes(
     ],
 )
 @pytest.mark.parametrize("kind", ["run.json", "metadata.json"])
-def test_a_run_that_does_not_say_what_every_run_must_hides_no_other(
+def test_a_run_without_the_required_fields_hides_no_other(
     base: Path,
     write_plain_store: Callable[..., None],
     caplog: pytest.LogCaptureFixture,
@@ -315,14 +313,14 @@ def test_a_run_of_a_newer_format_is_left_out_with_a_message_and_never_written(
     assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
 
 
-def test_a_format_that_is_no_number_is_damage(tracker: ExperimentTracker, base: Path) -> None:
+def test_a_format_that_is_not_a_number_is_damage(tracker: ExperimentTracker, base: Path) -> None:
     path = base / "runs" / tracker.create_run("x") / "run.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "format": "two"}))
     with pytest.raises(CorruptFileError, match="has the format 'two', which is no number"):
         tracker.get_run("run_001")
 
 
-def test_a_copied_folder_is_a_run_of_its_own(tracker: ExperimentTracker, base: Path) -> None:
+def test_a_copied_folder_is_a_separate_run(tracker: ExperimentTracker, base: Path) -> None:
     run_id = tracker.create_run("x")
     tracker.log_metrics(run_id, {"a": 1})
     tracker.finish_run(run_id)
@@ -342,7 +340,7 @@ def test_a_copied_folder_is_a_run_of_its_own(tracker: ExperimentTracker, base: P
 
 
 @pytest.mark.parametrize("value", [True, "0.99", "inf", None, [1], {"a": 1}])
-def test_a_value_of_other_code_that_is_no_number_is_damage_and_never_ranks(
+def test_a_value_of_other_code_that_is_not_a_number_is_damage_and_never_ranks(
     base: Path, write_plain_store: Callable[..., None], value: object
 ) -> None:
     write_plain_store()
@@ -370,7 +368,7 @@ def test_an_empty_object_is_a_damaged_run(tracker: ExperimentTracker, base: Path
         ("params.json", '{"a": ' + "[" * 900 + "]" * 900 + "}"),
     ],
 )
-def test_json_that_python_cannot_digest_costs_its_run_only(
+def test_json_that_python_cannot_read_hides_only_its_run(
     name: str, text: str, tracker: ExperimentTracker, base: Path
 ) -> None:
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""The trash: a deleted run is gone for readers, comes back whole under its id, and is purged only for good reason."""
+"""The trash: readers do not see a deleted run, and it comes back whole under its id until it is purged."""
 
 import json
 import os
@@ -61,7 +61,7 @@ def test_a_deleted_run_is_gone_for_readers_and_comes_back_whole(
     assert contents(base / "runs" / second) == files_before
 
 
-def test_the_number_of_a_deleted_run_is_not_given_again_even_when_it_was_the_last_and_is_purged(
+def test_the_number_of_a_deleted_run_is_not_used_again_even_if_it_was_the_last_and_is_purged(
     tracker: ExperimentTracker, base: Path
 ) -> None:
     finished(tracker)
@@ -111,15 +111,17 @@ def test_a_run_that_a_registered_version_came_from_is_refused_by_name(
     models: ModelRegistry, store: Path
 ) -> None:
     tracker = ExperimentTracker(store)
-    with pytest.raises(RunInUseError, match="version 1 of the model 'ctr' came from;"):
+    with pytest.raises(RunInUseError, match="version 1 of the model 'ctr' came from it"):
         tracker.delete_run("run_001")
-    with pytest.raises(RunInUseError, match="version 2 of the model 'ctr', its champion came from"):
+    with pytest.raises(RunInUseError, match="version 2 of the model 'ctr', its champion, came from it"):
         tracker.delete_run("run_002")
     tracker.delete_run("run_003")
     assert listed(store) == ["run_001", "run_002", "run_004"]
 
 
-def test_nothing_is_deleted_while_a_manifest_cannot_tell_its_run(models: ModelRegistry, store: Path) -> None:
+def test_nothing_is_deleted_while_a_manifest_does_not_name_its_run(
+    models: ModelRegistry, store: Path
+) -> None:
     (store / "models" / "ctr" / "v1" / "manifest.json").write_text("{")
     with pytest.raises(TrackingError, match=r"manifest\.json is not valid JSON"):
         ExperimentTracker(store).delete_run("run_003")
@@ -134,7 +136,7 @@ def test_nothing_is_deleted_while_a_manifest_cannot_tell_its_run(models: ModelRe
         (7, InvalidNameError, "is int, not a string"),
     ],
 )
-def test_an_id_that_is_none_is_refused(
+def test_an_invalid_id_is_refused(
     tracker: ExperimentTracker, run_id: str, error: type[Exception], message: str
 ) -> None:
     finished(tracker)
@@ -145,7 +147,7 @@ def test_an_id_that_is_none_is_refused(
             tracker.restore_run(run_id)
 
 
-def test_deleting_twice_and_restoring_what_is_not_in_the_trash_say_what_is(
+def test_deleting_twice_and_restoring_an_absent_run_name_what_the_trash_holds(
     tracker: ExperimentTracker, base: Path
 ) -> None:
     run_id, other = finished(tracker), finished(tracker)
@@ -159,7 +161,7 @@ def test_deleting_twice_and_restoring_what_is_not_in_the_trash_say_what_is(
         tracker.restore_run(run_id)
 
 
-def test_a_run_that_only_metadata_json_knows_keeps_what_it_said(
+def test_a_run_known_only_from_metadata_json_keeps_its_entry_in_the_trash(
     write_plain_store: Callable[..., None], tracker: ExperimentTracker, base: Path
 ) -> None:
     write_plain_store(2)
@@ -172,7 +174,7 @@ def test_a_run_that_only_metadata_json_knows_keeps_what_it_said(
         tracker.delete_run("run_002")
 
 
-def test_a_damaged_run_may_be_deleted_and_one_of_a_newer_version_not(
+def test_a_damaged_run_can_be_deleted_and_one_of_a_newer_format_cannot(
     tracker: ExperimentTracker, base: Path
 ) -> None:
     damaged, newer = finished(tracker), finished(tracker)
@@ -185,7 +187,7 @@ def test_a_damaged_run_may_be_deleted_and_one_of_a_newer_version_not(
         tracker.delete_run(newer)
 
 
-def test_the_trash_tells_what_it_holds(tracker: ExperimentTracker, base: Path) -> None:
+def test_the_trash_lists_its_runs(tracker: ExperimentTracker, base: Path) -> None:
     store = Store(base)
     assert trash.trashed_runs(store) == []
     run_id = finished(tracker)
@@ -226,7 +228,7 @@ def test_a_purge_goes_by_age_then_by_size_and_takes_the_oldest_first(
     assert list((base / "trash").iterdir()) == []
 
 
-def test_a_purge_keeps_what_a_model_came_from_though_it_was_put_there_by_hand(
+def test_a_purge_keeps_the_run_of_a_model_that_was_moved_there_by_hand(
     models: ModelRegistry, store: Path
 ) -> None:
     (store / "trash").mkdir()
@@ -239,7 +241,7 @@ def test_a_purge_keeps_what_a_model_came_from_though_it_was_put_there_by_hand(
     assert (store / "trash" / "run_001" / "run.json").exists()
 
 
-def test_a_run_purged_after_it_was_put_into_the_trash_by_hand_keeps_its_number(
+def test_a_run_moved_to_the_trash_by_hand_and_purged_keeps_its_number(
     tracker: ExperimentTracker, base: Path
 ) -> None:
     run_id = finished(tracker)
