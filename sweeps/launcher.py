@@ -1,7 +1,7 @@
-"""The launcher's half of Hydra's contract: a batch of overrides in, one result each out, in order.
+"""Hydra's launcher contract: takes a batch of overrides and returns one result for each, in order.
 
-A stock sweeper brings its own folders and its own idea of a sweep; here its jobs get processes of
-their own and the machine shared out among them, and nothing is ranked.
+Used under a stock sweeper, which has its own folders and objective. Each job gets its own process and its share of the
+machine; nothing is ranked.
 """
 
 import logging
@@ -14,9 +14,9 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from sweeps.errors import JobsFailedError
-from sweeps.executor.local.child import pack_common
+from sweeps.executor.local.child import Common
 from sweeps.executor.local.executor import LocalExecutor
-from sweeps.executor.local.main_script import require_guard
+from sweeps.executor.local.main_script import refuse_in_a_job
 from sweeps.executor.local.results import unpack_result
 from sweeps.jobs import Event, Job, Outcome
 from sweeps.jobs import JobStatus as OutcomeStatus
@@ -40,11 +40,11 @@ def launch(
 ) -> Sequence[JobReturn]:
     """Run one batch, each job in a process of its own, and return results in the order of the batch.
 
-    A failed job's result raises `JobsFailedError` when its return value is asked for, as Hydra's own do.
-    Raises `SettingsError` for a script that would start its sweep anew in each job. Return values come back as they are when they can be pickled and take less than about 1 MB; else as numbers or
-    mappings of numbers, or as None.
+    The result of a failed job raises `JobsFailedError` when its return value is read, as Hydra's own do. A return value
+    of up to about 1 MB that can be pickled comes back unchanged; of any other, only a number or a mapping of numbers,
+    or None. Raises `SettingsError` in a job, when its script starts a sweep while it is imported.
     """
-    require_guard(task_function)
+    refuse_in_a_job()
     setup_globals()
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)
     sweep_dir = Path(str(config.hydra.sweep.dir))
@@ -59,7 +59,7 @@ def launch(
     ]
     settings = launcher_settings(config)
     log.info("Launching %d jobs, %d at once", len(jobs), settings.n_jobs)
-    common = pack_common(hydra_context, task_function, sweep_dir.name, wants_results=True)
+    common = Common(hydra_context, task_function, sweep_dir.name, wants_results=True)
     executor = LocalExecutor(settings, common)
     outcomes: dict[int, Outcome] = {}
     for outcome in executor.run(jobs, _ignore):
@@ -86,9 +86,7 @@ def _result(job: Job, config: DictConfig, outcome: Outcome) -> JobReturn:
         try:
             return unpack_result(outcome.result)
         except Exception as error:  # noqa: BLE001 - a user's class may raise anything, or be unknown in this process
-            log.warning(
-                "what job %d returned could not be loaded, %s: only its numbers are kept", job.number, error
-            )
+            log.warning("job %d: cannot load its return value, keeping only numbers: %s", job.number, error)
     result = JobReturn(overrides=list(job.overrides), cfg=task_config(config), working_dir=str(Path.cwd()))
     result.hydra_cfg = OmegaConf.create({"hydra": OmegaConf.to_container(config.hydra)})
     result.task_name = str(config.hydra.job.name)

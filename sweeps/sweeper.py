@@ -20,9 +20,9 @@ from sweeps.display.progress import Progress, make_progress, stdout_for
 from sweeps.display.scoreboard import Scoreboard
 from sweeps.errors import SweepError
 from sweeps.executor.contract import Executor
-from sweeps.executor.local.child import pack_common
+from sweeps.executor.local.child import Common
 from sweeps.executor.local.executor import LocalExecutor
-from sweeps.executor.local.main_script import require_guard
+from sweeps.executor.local.main_script import refuse_in_a_job
 from sweeps.executor.stock import StockExecutor
 from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome, PlannedJob, Reason
 from sweeps.paths import JOB_FOLDERS, abandon, claim, find_sweep, shown
@@ -61,6 +61,7 @@ def run(
     anything starts; after the ranking, `SweepInterruptedError` when it was stopped by a signal, `ObjectiveError`
     when no job logged the objective, and `JobsFailedError` when more jobs failed than ``max_failures`` tolerates.
     """
+    refuse_in_a_job()
     settings = sweeper_settings(config)
     with stdout_for(settings.output) as write:
         try:
@@ -152,9 +153,8 @@ def _executor(
 ) -> Executor:
     if not is_our_launcher(config):
         return StockExecutor(hydra_context, task_function, config, settings, sweep_dir.name)
-    require_guard(task_function)
     objective = settings.objective.named
-    common = pack_common(hydra_context, task_function, sweep_dir.name, sweep_dir, objective=objective)
+    common = Common(hydra_context, task_function, sweep_dir.name, sweep_dir, objective=objective)
     return LocalExecutor(launcher_settings(config), common)
 
 

@@ -1,35 +1,69 @@
-"""The contract between a sweep and whatever runs its jobs.
+"""The contract between a sweep and an executor, which runs its jobs.
 
-A job is plain data on its way out and an outcome is plain data on its way back; nothing a job does
-reaches the sweep in any other form.
+A job goes out as plain data and its outcome comes back as plain data; nothing a job does reaches the sweep in any
+other form. `sweeps.executor.conformance` states the contract as tests.
 """
 
-from collections.abc import Iterable, Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
-from sweeps.jobs import Event, Job, Outcome
+from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome, Reason
+
+STOPPED = "the sweep was stopped"
 
 
-class Listener(Protocol):
-    """Hears about events; called from whichever thread supervises the job, so it must be thread-safe."""
-
-    def __call__(self, event: Event) -> None:
-        """Take note of `event`; must not raise."""
+# Receives events from any thread that supervises a job, so it must be thread-safe; it must not raise.
+Listener = Callable[[Event], None]
 
 
 class Executor(Protocol):
     """Runs jobs somewhere, several at once.
 
-    Guarantees: `jobs` is pulled from lazily, not more than one ahead of a free place. Each job pulled
-    yields exactly one outcome, in the order they end. Whatever a job does (raise, exit, die, return
-    what cannot be sent) is that job's outcome alone. `run` raises only for faults of the executor.
+    Guarantees: `jobs` is pulled lazily, not more than one ahead of a free place. Each job pulled yields exactly one
+    outcome, in the order they end. Whatever a job does (raise, exit, die, return what cannot be sent) is that job's
+    outcome alone. The listener hears ``started`` before the job runs and ``run`` before its outcome. `run` raises
+    only for faults of the executor.
     """
 
     def run(self, jobs: Iterable[Job], listener: Listener) -> Iterator[Outcome]:
         """Run `jobs` and yield their outcomes as they end."""
 
     def stop(self) -> None:
-        """Start nothing more and end what runs: gently first, by force after a grace period.
+        """Start no more jobs and end the running ones: gently first, by force after a grace period.
 
-        Called again, ends what runs by force at once. Safe to call from a signal handler.
+        A second call ends the running jobs by force at once. Safe to call from a signal handler.
         """
+
+
+def started(job: Job, **where: Any) -> Event:
+    """Return the event of a job that is about to run; `where` adds the process and the slot, if known."""
+    return Event(
+        EventKind.STARTED,
+        job.number,
+        {**where, "attempt": job.attempt, "key": job.key, "config_hash": job.config_hash},
+    )
+
+
+def cancelled(job: Job) -> Outcome:
+    """Return the outcome of a job that did not start because the sweep was stopped."""
+    error = f"{STOPPED} before the job started"
+    return Outcome(
+        job.number, JobStatus.CANCELLED, 0.0, error=error, runs=job.previous, reason=Reason.STOPPED
+    )
+
+
+def outcome_of(job: Job, message: Mapping[str, Any], wall_s: float, runs: Sequence[str]) -> Outcome:
+    """Return the outcome that the message of `sweeps.executor.local.child.run_one` describes."""
+    reason = message.get("reason")
+    return Outcome(
+        job.number,
+        JobStatus(message["status"]),
+        wall_s,
+        message["value"],
+        message["error"],
+        message["traceback"],
+        tuple(runs),
+        None if reason is None else Reason(reason),
+        job.attempt,
+        message.get("result"),
+    )

@@ -1,7 +1,7 @@
-"""What became of a job that did not complete, as plain data that fits a line, a ledger and a terminal.
+"""The failure of a job as plain data, bounded and printable.
 
-A job may say anything: megabytes, escape codes, bytes that are no text. One job's words must cost neither the
-records of its sweep nor the screen of who watches it.
+An exception's text may be megabytes long and may hold escape codes or bytes that are no text. It must fit a line, the
+ledger and a terminal.
 """
 
 import signal
@@ -16,14 +16,14 @@ TERMINATED = 128 + signal.SIGTERM  # the exit code of a process that SIGTERM end
 
 
 def one_line(text: str) -> str:
-    """Write a text in one line of bounded length; what cannot be shown is escaped."""
+    """Return a text as one line of bounded length, with unprintable characters escaped."""
     short = " ".join(text[: 4 * LINE].split())
     line = _visible(short)
     return line if len(line) <= LINE and len(text) <= 4 * LINE else f"{line[:LINE]}..."
 
 
 def several_lines(text: str) -> str:
-    """Write a text of bounded length, its lines kept and its middle left out; what cannot be shown is escaped."""
+    """Return a text of bounded length with its lines kept and unprintable characters escaped; cut in the middle."""
     if len(text) > HEAD + TAIL:
         left_out = len(text) - HEAD - TAIL
         text = f"{text[:HEAD]}\n... {left_out:,} characters left out ...\n{text[-TAIL:]}"
@@ -33,39 +33,32 @@ def several_lines(text: str) -> str:
 def failure(
     error: str, *, reason: Reason, status: JobStatus = JobStatus.FAILED, traceback: str | None = None
 ) -> dict[str, Any]:
-    """Say as plain data that a job did not complete."""
+    """Return the message of a job that did not complete."""
     return {"status": status, "value": None, "error": error, "traceback": traceback, "reason": reason}
 
 
 def ended_by(error: BaseException) -> dict[str, Any]:
-    """Say how a job ended that an exception ended."""
+    """Return the message of a job that ended with an exception."""
+    line, reason, status = summary(error), Reason.ERROR, JobStatus.FAILED
     if isinstance(error, KeyboardInterrupt):
-        return _told(error, status=JobStatus.KILLED, reason=Reason.SIGNAL)
-    if isinstance(error, SystemExit):
-        if error.code == TERMINATED:
-            return _told(error, status=JobStatus.KILLED, reason=Reason.SIGNAL, line="killed by SIGTERM")
-        return _told(error, reason=Reason.EXIT, line=one_line(f"called sys.exit({error.code!r})"))
-    return _told(error, reason=Reason.MEMORY if isinstance(error, MemoryError) else Reason.ERROR)
+        reason, status = Reason.SIGNAL, JobStatus.KILLED
+    elif isinstance(error, SystemExit) and error.code == TERMINATED:
+        line, reason, status = "killed by SIGTERM", Reason.SIGNAL, JobStatus.KILLED
+    elif isinstance(error, SystemExit):
+        line, reason = one_line(f"called sys.exit({error.code!r})"), Reason.EXIT
+    elif isinstance(error, MemoryError):
+        reason = Reason.MEMORY
+    text = several_lines("".join(traceback.format_exception(error)))
+    return failure(line, reason=reason, status=status, traceback=text)
 
 
 def summary(error: BaseException | None) -> str:
-    """Write an exception in one line: its class and what it says."""
-    said = one_line(_said(error))
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
-
-
-def _told(
-    error: BaseException, *, reason: Reason, status: JobStatus = JobStatus.FAILED, line: str | None = None
-) -> dict[str, Any]:
-    text = several_lines("".join(traceback.format_exception(error)))
-    return failure(line or summary(error), reason=reason, status=status, traceback=text)
-
-
-def _said(error: BaseException | None) -> str:
+    """Return an exception as one line: its class and its message."""
     try:
-        return str(error)
-    except Exception as fault:  # noqa: BLE001 - somebody's __str__ may raise anything
-        return f"<its message cannot be had: {type(fault).__name__}>"
+        text = one_line(str(error))
+    except Exception as fault:  # noqa: BLE001 - a user's __str__ may raise anything
+        text = f"<no message: its __str__ raised {type(fault).__name__}>"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _visible(text: str) -> str:

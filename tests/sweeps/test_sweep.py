@@ -88,7 +88,7 @@ def test_one_job_of_every_bad_kind_fails_alone(sweep: Callable) -> None:
         assert by_fault[fault]["status"] == "completed"  # what it logged is what counts
     assert by_fault["raise"]["error"] == "ValueError: no such luck"
     assert by_fault["exit"]["error"] == "called sys.exit(3)"
-    assert by_fault["os_exit"]["error"] == "the process ended with exit code 4 and without an outcome"
+    assert by_fault["os_exit"]["error"] == "the process ended without reporting a result (exit code 4)"
     assert by_fault["sigkill"]["error"] == "killed by SIGKILL"
     assert by_fault["segfault"]["error"] == "killed by SIGSEGV"
     assert "LocalError" in by_fault["unraisable"]["error"]

@@ -1,1 +1,1 @@
-"""The executor of this machine: one killable child process per job."""
+"""The executor on this machine: one killable child process per job."""

@@ -1,80 +1,76 @@
-"""The program that a sweep was started as, and what its jobs make of it.
+"""The script that a sweep was started as, imported by each job.
 
-multiprocessing imports it anew in each child, before the child can say a word: what the script prints and what goes
-wrong with it would appear between the lines of the sweep. Here each job imports it itself, once its output goes to
-its log. The forkserver never does: a script may wake CUDA, which no fork survives.
+multiprocessing would import it before a child runs any code of ours, so that its output and its errors would appear
+on the sweep's console. Here the forkserver marks it as imported, and each job imports it once its output goes to its
+log. The forkserver itself never imports it: a script may initialise CUDA, which does not survive a fork.
 """
 
-import ast
+import runpy
 import sys
-import types
-from collections.abc import Iterator, Mapping
-from multiprocessing import process, spawn
-from pathlib import Path
+from collections.abc import Mapping
+from importlib.machinery import ModuleSpec
+from multiprocessing import spawn
+from traceback import walk_tb
+from types import ModuleType
 
 from sweeps.errors import SettingsError
 
-Main = Mapping[str, str]  # as multiprocessing describes it to a child: its name or its path
+NAME, PATH = "init_main_from_name", "init_main_from_path"  # as multiprocessing calls them
 
 
-def describe_main() -> Main:
-    """Describe this process's program for its children."""
-    described = spawn.get_preparation_data("job")
-    return {key: described[key] for key in ("init_main_from_name", "init_main_from_path") if key in described}
+class _StandIn(ModuleType):
+    """``__main__`` of the forkserver and of its children until they import the script; looks like the script."""
 
+    def __init__(self, script: Mapping[str, str]) -> None:
+        super().__init__("__mp_main__")
+        self.__file__ = script.get(PATH)
+        self.__spec__ = ModuleSpec(script[NAME], None) if NAME in script else None
+        self.script = script
 
-def pretend(main: Main) -> None:
-    """Make multiprocessing believe, in the forkserver, that the program is imported already."""
-    known = sys.modules["__main__"] = sys.modules["__mp_main__"] = types.ModuleType("__mp_main__")
-    known.__file__ = main.get("init_main_from_path")
-    known.__spec__ = types.SimpleNamespace(name=main.get("init_main_from_name"))  # type: ignore[assignment]  # all that is asked for
-
-
-def import_main(main: Main) -> None:
-    """Import the program, as multiprocessing would have; raises what it raises."""
-    name, path = main.get("init_main_from_name"), main.get("init_main_from_path")
-    sys.modules["__main__"].__file__, sys.modules["__main__"].__spec__ = None, None
-    process.current_process()._inheriting = True  # type: ignore[attr-defined]  # it may start no process meanwhile
-    try:
-        if name is not None:
-            spawn._fixup_main_from_name(name)  # type: ignore[attr-defined]  # the same since Python 3.4
-        elif path is not None:
-            spawn._fixup_main_from_path(path)  # type: ignore[attr-defined]  # likewise
-    finally:
-        del process.current_process()._inheriting  # type: ignore[attr-defined]  # likewise
-
-
-def libraries() -> list[str]:
-    """The installed packages that this process has loaded, for the forkserver to load: jobs are likely to want them."""
-    found = {name.partition(".")[0] for name, module in list(sys.modules.items()) if _is_installed(module)}
-    return sorted(found - {"__main__", "__mp_main__"})
-
-
-def require_guard(task: object) -> None:
-    """Refuse a script that would start its sweep anew whenever a job imports it; raises `SettingsError`."""
-    path = getattr(sys.modules["__main__"], "__file__", None)
-    name = getattr(task, "__name__", None)
-    if path is None or name is None or Path(path).name == "__main__.py":
-        return
-    try:
-        tree = ast.parse(Path(path).read_bytes())
-    except (OSError, SyntaxError, ValueError):
-        return
-    for line in _calls(tree, name):
-        raise SettingsError(
-            f"{path}:{line}: {name}() is called whenever a job imports the script; "
-            f'write above it: if __name__ == "__main__":'
+    def refusal(self) -> SettingsError:
+        return SettingsError(
+            f"{self.script.get(PATH) or self.script[NAME]} starts its sweep again when a job imports it; "
+            f'call its main function only under: if __name__ == "__main__":'
         )
 
 
-def _calls(tree: ast.Module, name: str) -> Iterator[int]:
-    for statement in tree.body:
-        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
-            called = statement.value.func
-            if isinstance(called, ast.Name) and called.id == name:
-                yield statement.lineno
+def describe_main() -> dict[str, str]:
+    """Return the name or the path of this process's script; nothing for one that jobs do not import."""
+    described = spawn.get_preparation_data("job")
+    script = {key: described[key] for key in (NAME, PATH) if key in described}
+    # The __main__ of a package runs its command whatever its name is, so multiprocessing does not import it either.
+    return {} if script.get(NAME, "").rpartition(".")[2] == "__main__" else script
 
 
-def _is_installed(module: object) -> bool:
-    file = getattr(module, "__file__", None)
-    return isinstance(file, str) and bool({"site-packages", "dist-packages"} & set(Path(file).parts))
+def defer_main(script: Mapping[str, str]) -> None:
+    """Make multiprocessing find `script` imported, in this process and in those forked from it."""
+    if script:
+        sys.modules["__main__"] = sys.modules["__mp_main__"] = _StandIn(script)
+
+
+def import_main() -> None:
+    """Import the deferred script, if any; raises what it raises, `SettingsError` for one that starts its sweep again."""
+    stand_in = sys.modules["__main__"]
+    if not isinstance(stand_in, _StandIn):
+        return
+    try:
+        if NAME in stand_in.script:
+            content = runpy.run_module(stand_in.script[NAME], run_name="__mp_main__", alter_sys=True)
+        else:
+            content = runpy.run_path(stand_in.script[PATH], run_name="__mp_main__")
+    except (Exception, SystemExit) as error:
+        frames = (frame for frame, _ in walk_tb(error.__traceback__))
+        if any(frame.f_globals.get("__name__") == "hydra.main" for frame in frames):
+            # Hydra may fail before it comes to the sweep: it does not find the configs of a script it did not start.
+            raise stand_in.refusal() from error
+        raise
+    main = ModuleType("__mp_main__")
+    main.__dict__.update(content)
+    sys.modules["__main__"] = sys.modules["__mp_main__"] = main
+
+
+def refuse_in_a_job() -> None:
+    """Raise `SettingsError` when a script starts a sweep while a job imports it."""
+    stand_in = sys.modules["__main__"]
+    if isinstance(stand_in, _StandIn):
+        raise stand_in.refusal()

@@ -1,14 +1,15 @@
-"""How much memory a job uses, and whether there is room for another one.
+"""How much memory a job uses and how much is available.
 
-What counts is the memory that would be free if the job were gone: pages it shares with the process it was
-forked from do not count. Asking costs about a millisecond per process.
+A job uses the memory that its end would free: pages it shares with the forkserver do not count. A reading costs about
+a millisecond per process.
 """
 
+import contextlib
 from pathlib import Path
 
 
 def used_bytes(pid: int) -> int:
-    """The memory of a process and of its descendants; 0 when it is gone."""
+    """Return the memory of a process and its descendants; 0 when it is gone."""
     import psutil
 
     total = 0
@@ -26,7 +27,7 @@ def used_bytes(pid: int) -> int:
 
 
 def available_bytes() -> int:
-    """What can still be had without swapping: of the machine, or of the control group if that is less."""
+    """Return the memory available without swapping: of the machine, or of the control group if that is less."""
     import psutil
 
     available = int(psutil.virtual_memory().available)
@@ -35,7 +36,7 @@ def available_bytes() -> int:
 
 
 def oom_kills() -> int:
-    """How often the system has killed a process for want of memory since it was started."""
+    """Return how many processes the system has killed since boot because it was out of memory."""
     try:
         lines = Path("/proc/vmstat").read_text().splitlines()
     except OSError:
@@ -44,11 +45,9 @@ def oom_kills() -> int:
 
 
 def offer_to_the_oom_killer() -> None:
-    """Let the system choose this process, and not the sweep's own, when memory runs out."""
-    try:
+    """Make the system kill this process before the sweep's own when memory runs out."""
+    with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("500")
-    except OSError:
-        return
 
 
 def _number(path: str) -> int | None:

@@ -1,26 +1,25 @@
-"""What a task returned, as it travels from a job's child to the parent: its numbers, or all of Hydra's own result.
+"""The return value of a task on its way from the child to the parent: its numbers, or Hydra's whole result.
 
-Our sweeper takes numbers and nothing else from a job; stock sweepers ask for Hydra's own result.
+Our sweeper reads only numbers; stock sweepers read Hydra's own result.
 """
 
 import base64
 import contextlib
 import pickle
 from collections.abc import Mapping
+from typing import SupportsFloat
 
 import cloudpickle
-from hydra.core.utils import JobReturn, JobStatus
+from hydra.core.utils import JobReturn
 
-MAX_BYTES = 1 << 20  # of a packed result, what the task returned included
+MAX_BYTES = 1 << 20  # of a packed result, including the return value
 
 
-def pack_result(result: JobReturn) -> str | None:
-    """Return the result of a completed job as text; None for one that failed.
+def pack_result(result: JobReturn) -> str:
+    """Return the result of a completed job as text.
 
-    What the task returned is reduced to its numbers if it is larger than `MAX_BYTES` or cannot be pickled.
+    The return value is reduced to its numbers if it is larger than `MAX_BYTES` or cannot be pickled.
     """
-    if result.status is not JobStatus.COMPLETED:
-        return None
     packed = b""
     with contextlib.suppress(Exception):  # a user's object may raise anything
         packed = cloudpickle.dumps(result)
@@ -31,13 +30,13 @@ def pack_result(result: JobReturn) -> str | None:
 
 
 def unpack_result(packed: str) -> JobReturn:
-    """Return what `pack_result` packed; raises whatever the user's classes raise when they are loaded."""
+    """Return the result that `pack_result` packed; raises whatever the user's classes raise when they are loaded."""
     result: JobReturn = pickle.loads(base64.b64decode(packed))  # noqa: S301 - of the app's own process
     return result
 
 
 def plain_value(value: object) -> float | dict[str, float] | None:
-    """Reduce a task's return value to a number or a mapping of numbers; anything else is None.
+    """Return a task's return value as a number or a mapping of numbers; None if it is neither.
 
     One-element tensors and arrays count as numbers. Non-finite numbers are kept.
     """
@@ -48,9 +47,7 @@ def plain_value(value: object) -> float | dict[str, float] | None:
 
 
 def _number(value: object) -> float | None:
-    if isinstance(value, bool | str | bytes) or value is None:
-        return None
     try:
-        return float(value)  # type: ignore[arg-type]  # asked, not assumed: any object may offer __float__
+        return float(value) if isinstance(value, SupportsFloat) and not isinstance(value, bool) else None
     except Exception:  # noqa: BLE001 - a user's __float__ may raise anything; such a value is no number
         return None

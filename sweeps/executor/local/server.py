@@ -1,7 +1,7 @@
-"""The forkserver of a sweep: started once, with the task's modules loaded, and deaf to signals.
+"""The forkserver of a sweep: started once, with the task's modules loaded, immune to the signals that stop a sweep.
 
-A terminal that is interrupted or closed, and a batch system that ends a job, signal every process there is. How the
-sweep ends is for its parent to decide; without the forkserver it would take its running jobs for dead.
+A terminal that is interrupted or closed, and a batch system that ends a job, signal all processes. The sweep's parent
+alone decides how the sweep ends; if the forkserver died first, running jobs would look dead to the parent.
 """
 
 import contextlib
@@ -12,10 +12,11 @@ import threading
 from collections.abc import Iterator
 from multiprocessing import forkserver, get_context
 from multiprocessing.context import ForkServerContext
+from pathlib import Path
 
 from sweeps.executor.local import warmup
 from sweeps.executor.local.child import BLOCKED
-from sweeps.executor.local.main_script import describe_main, libraries
+from sweeps.executor.local.main_script import describe_main
 from sweeps.executor.local.slots import THREAD_VARIABLES
 from sweeps.settings.launcher_settings import LauncherSettings
 
@@ -24,13 +25,13 @@ def warm_forkserver(settings: LauncherSettings) -> ForkServerContext:
     """Start this process's forkserver with the preload modules, unless it is running already."""
     context = get_context("forkserver")
     context.set_forkserver_preload([warmup.__name__])
-    modules = [*_configuring(), *libraries(), "sweeps.executor.local.child", *settings.preload]
+    modules = [*_loaded_here(), "sweeps.executor.local.child", *settings.preload]
     added = {warmup.VARIABLE: warmup.describe(modules, describe_main())}
     added |= {name: str(settings.threads) for name in THREAD_VARIABLES}
     before = {name: os.environ.get(name) for name in added}
     os.environ.update(added)
     try:
-        with _deaf():
+        with _stop_signals_blocked():
             forkserver.ensure_running()
     finally:
         for name, value in before.items():
@@ -42,21 +43,31 @@ def warm_forkserver(settings: LauncherSettings) -> ForkServerContext:
 
 
 def server_pid() -> int:
-    """The forkserver's process, gone or not; 0 before there is one."""
-    return getattr(forkserver._forkserver, "_forkserver_pid", None) or 0  # nothing public tells
+    """Return the process id of the forkserver, running or not; 0 before there is one."""
+    return getattr(forkserver._forkserver, "_forkserver_pid", None) or 0  # there is no public way
 
 
-def _configuring() -> list[str]:
-    """What this process has loaded of Hydra, its plug-ins included: a job's config cannot be unpacked without it."""
-    return [name for name in sys.modules if name.partition(".")[0] in {"hydra", "hydra_plugins", "omegaconf"}]
+def _loaded_here() -> list[str]:
+    """Return what this process has loaded: Hydra and its plug-ins in full, of other installed packages the top.
+
+    A job's config cannot be unpacked without Hydra, and jobs are likely to need the other packages.
+    """
+    modules = list(sys.modules.items())
+    hydra = [name for name, _ in modules if name.partition(".")[0] in {"hydra", "hydra_plugins", "omegaconf"}]
+    packages = {name.partition(".")[0] for name, module in modules if _is_installed(module)}
+    return [*hydra, *sorted(packages - {"__main__", "__mp_main__"})]
+
+
+def _is_installed(module: object) -> bool:
+    file = getattr(module, "__file__", None)
+    return isinstance(file, str) and bool({"site-packages", "dist-packages"} & set(Path(file).parts))
 
 
 @contextlib.contextmanager
-def _deaf() -> Iterator[None]:
-    """Let a process started inside be deaf from its first moment.
+def _stop_signals_blocked() -> Iterator[None]:
+    """Start processes inside with the stop signals blocked and interrupts ignored.
 
-    What is only blocked is there again for whoever unblocks it, as the jobs do: an order to stop that reaches a
-    job in its first moment is not lost.
+    A blocked signal stays pending until a job unblocks it, so an order to stop that reaches a new job is not lost.
     """
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)
     try:

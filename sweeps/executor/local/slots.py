@@ -1,4 +1,4 @@
-"""Slots: the places jobs run in, each with its share of the machine, never given to two jobs at once."""
+"""Slots: the places for jobs, each with its share of the machine, held by one job at a time."""
 
 import os
 import queue
@@ -12,7 +12,7 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 
 @dataclass(frozen=True)
 class Slot:
-    """One place: its index, the CPU threads a job may use in it, and its GPU if it has one of its own."""
+    """One place: its index, the CPU threads a job may use there, and its GPU if GPUs are shared out."""
 
     index: int
     threads: int
@@ -20,13 +20,13 @@ class Slot:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Environment variables that hold a job to its share; libraries read them when they wake up."""
+        """Environment variables that limit a job to its share; libraries read them when they are imported."""
         variables = {name: str(self.threads) for name in THREAD_VARIABLES}
         return variables if self.gpu is None else {**variables, "CUDA_VISIBLE_DEVICES": self.gpu}
 
 
 class Slots:
-    """Hands out `count` slots of `threads` threads each, dealt round the `gpus`; `take` waits for a free one."""
+    """A pool of `count` slots of `threads` threads each, spread over the `gpus`."""
 
     def __init__(self, count: int, threads: int, gpus: Sequence[str] = ()) -> None:
         self._free: queue.SimpleQueue[Slot] = queue.SimpleQueue()
@@ -35,7 +35,7 @@ class Slots:
 
     @contextmanager
     def take(self) -> Iterator[Slot]:
-        """Hold a slot for the time of a ``with`` block."""
+        """Wait for a free slot and hold it during the block."""
         slot = self._free.get()
         try:
             yield slot
@@ -44,10 +44,10 @@ class Slots:
 
 
 def limit_threads(slot: Slot) -> None:
-    """Hold this process to the slot's share, including a torch that is loaded already.
+    """Limit this process to the slot's share.
 
-    Sets the environment for what is loaded later. torch reads it only while it loads, which in a child
-    of a warm forkserver is long past, so it is told directly; it is never imported for this.
+    Libraries that are imported later read the environment. torch reads it only at import, which the forkserver has
+    done already, so its limit is set directly; torch is never imported for this.
     """
     os.environ.update(slot.environment)
     torch = sys.modules.get("torch")

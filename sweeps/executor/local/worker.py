@@ -1,6 +1,6 @@
-"""One child process and the line to it: takes assignments, reports what becomes of each.
+"""One child process, seen from its supervisor: assignments go in, messages come out.
 
-It leads a process group of its own, so that whatever its jobs start can be ended with it.
+The child leads a process group of its own, so that all processes its jobs start can be ended with it.
 """
 
 import contextlib
@@ -16,15 +16,14 @@ from typing import Any
 
 from sweeps.executor.failure_text import failure
 from sweeps.executor.local import child
-from sweeps.executor.local.main_script import Main
 from sweeps.executor.local.server import server_pid
 from sweeps.jobs import Reason
 from tracking.process import is_alive
 
-LINGER_S = 2.0  # how long a child may take to exit once it has nothing more to do
+LINGER_S = 2.0  # how long a child may take to exit after its last job
 POLL_S = 0.05
-ENDING_S = 0.5  # what a process that was killed may take to be gone
-UNKNOWN = 255  # the exit code that multiprocessing gives for a child of a forkserver that is gone
+ENDING_S = 0.5  # how long a killed process may take to be gone
+UNKNOWN = 255  # the exit code that multiprocessing gives a child whose forkserver is gone
 
 
 class Worker:
@@ -33,12 +32,10 @@ class Worker:
     Raises OSError or EOFError when no process can be made.
     """
 
-    def __init__(
-        self, context: ForkServerContext, common: bytes, program: Main, process_table: threading.Lock
-    ) -> None:
+    def __init__(self, context: ForkServerContext, common: bytes, process_table: threading.Lock) -> None:
         self._process_table = process_table
         self.connection, there = context.Pipe()
-        self._process = context.Process(target=child.main, args=(there, common, program), name="job")
+        self._process = context.Process(target=child.main, args=(there, common), name="job")
         try:
             with process_table, there:
                 self._process.start()
@@ -50,29 +47,29 @@ class Worker:
         self.sentinel = self._process.sentinel
 
     def send(self, assignment: child.Assignment) -> None:
-        """Hand over a job; a child that is gone already is noticed by whoever waits for it."""
+        """Send a job; if the child is gone already, waiting for its messages shows it."""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.connection.send_bytes(pickle.dumps(assignment))
 
     def receive(self) -> dict[str, Any] | None:
-        """The next message, which must be waiting; None when the child has closed the line."""
+        """Return the next message, which must be waiting; None when the child has closed the connection."""
         try:
             message: dict[str, Any] = json.loads(self.connection.recv_bytes())
         except (EOFError, ConnectionResetError):
             return None
-        except (OSError, ValueError) as error:  # a child that wrote into the line itself
+        except (OSError, ValueError) as error:  # a job wrote to the connection itself
             return {"kind": "outcome", **failure(f"unreadable outcome: {error}", reason=Reason.LOST)}
         return message
 
     def signal(self, number: signal.Signals) -> None:
-        """Signal the child's process group, or the child alone if it is too young to have one."""
+        """Signal the child's process group, or the child alone before it has made one."""
         for send in (os.killpg, os.kill):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 send(self.pid, number)
                 return
 
     def kill(self) -> None:
-        """Kill the child and all its descendants, those that left its process group included."""
+        """Kill the child and all its descendants, including those that left its process group."""
         import psutil
 
         with contextlib.suppress(psutil.Error):
@@ -81,17 +78,17 @@ class Worker:
                     descendant.kill()
         self.signal(signal.SIGKILL)
 
-    def goes_on(self) -> bool:
-        """Whether the child runs although its sentinel says that it ended.
+    def outlives_server(self) -> bool:
+        """Whether the child runs although its sentinel is ready.
 
-        The forkserver tells of an end once the child is gone for good. So it is the forkserver itself that ended.
+        The forkserver reports the end of a child only after the child is gone; so the forkserver itself has ended.
         """
         return is_alive(self.pid)
 
     def end(self, *, linger: bool) -> int | None:
-        """Wait for the child to be gone, and end what it left behind; its exit code, None when nobody can tell.
+        """Wait until the child is gone and end what it left running; return its exit code, None if that is unknown.
 
-        With `linger` it may take a moment to exit by itself; what has not done so then is killed.
+        With `linger` the child has `LINGER_S` to exit by itself before it is killed.
         """
         self.connection.close()
         if linger and not wait([self.sentinel], LINGER_S):
@@ -109,7 +106,7 @@ class Worker:
         return -1 if code is None else code
 
     def _has_lost_its_server(self) -> bool:
-        """Whether the forkserver is gone; one that ends lets go of its children a moment before it is."""
+        """Whether the forkserver is gone; one that is killed loses its children a moment before it is gone."""
         deadline = time.monotonic() + ENDING_S
         while is_alive(self._server):
             if time.monotonic() > deadline:
@@ -118,7 +115,7 @@ class Worker:
         return True
 
     def _await_orphan(self) -> None:
-        """Give a child that nobody watches any more the same moment to exit."""
+        """Give a child whose forkserver is gone the same time to exit."""
         deadline = time.monotonic() + LINGER_S
-        while self.goes_on() and time.monotonic() < deadline:
+        while self.outlives_server() and time.monotonic() < deadline:
             time.sleep(POLL_S)

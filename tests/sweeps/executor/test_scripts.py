@@ -24,9 +24,9 @@ SWEEP = ("-m", "hydra/sweeper=podium", "hydra/launcher=podium", "+x=1,2", "hydra
 
 
 def run(
-    folder: Path, *arguments: str, top: str = "", bottom: str = GUARD, **options: object
+    folder: Path, *arguments: str, top: str = "", bottom: str = GUARD, script: str = APP, **options: object
 ) -> subprocess.CompletedProcess:
-    (folder / "app.py").write_text(APP.format(top=top, bottom=bottom))
+    (folder / "app.py").write_text(script.format(top=top, bottom=bottom))
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
     command = [sys.executable, "app.py", *SWEEP, *arguments]
     return subprocess.run(command, cwd=folder, text=True, timeout=120, check=False, **streams)
@@ -59,15 +59,39 @@ def test_a_script_that_cannot_be_imported_in_a_job_fails_it_with_its_error(tmp_p
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.parametrize("sweeper", ["podium", "basic"])
-def test_a_script_without_a_guard_is_refused_with_the_line_that_needs_it(
-    tmp_path: Path, sweeper: str
+UNGUARDED = 'app.py starts its sweep again when a job imports it; call its main function only under: if __name__ == "__main__":'
+
+
+@pytest.mark.parametrize("full_error", ["0", "1"])
+@pytest.mark.parametrize("config_path", ["None", "str(Path(__file__).parent)"])
+def test_jobs_of_a_script_without_a_guard_fail_and_name_the_guard(
+    tmp_path: Path, config_path: str, full_error: str
 ) -> None:
-    result = run(tmp_path, f"hydra/sweeper={sweeper}", bottom="main()")
+    script = APP.replace("config_path=None", f"config_path={config_path}")
+    result = run(
+        tmp_path,
+        top="from pathlib import Path",
+        bottom="main()",
+        script=script,
+        env={**os.environ, "HYDRA_FULL_ERROR": full_error},
+    )
     assert result.returncode == 1
-    assert "app.py:9: main() is called whenever a job imports the script" in result.stderr
-    assert 'if __name__ == "__main__":' in result.stderr
-    assert not list(tmp_path.glob("experiments/sweeps/*"))
+    assert [row["error"] for row in rows(tmp_path)] == [f"SettingsError: {tmp_path}/{UNGUARDED}"] * 2
+    assert UNGUARDED in result.stdout
+    assert len(list(tmp_path.glob("experiments/sweeps/*"))) == 1
+
+
+def test_a_script_without_a_guard_fails_under_a_stock_sweeper_too(tmp_path: Path) -> None:
+    result = run(tmp_path, "hydra/sweeper=basic", bottom="main()")
+    assert result.returncode == 1
+    assert UNGUARDED in result.stderr
+
+
+def test_a_script_without_a_guard_that_ignores_the_refusal_runs_its_jobs(tmp_path: Path) -> None:
+    result = run(tmp_path, bottom="try:\n    main()\nexcept SystemExit:\n    pass")
+    assert result.returncode == 0
+    assert [row["status"] for row in rows(tmp_path)] == ["completed"] * 2
+    assert len(list(tmp_path.glob("experiments/sweeps/*"))) == 1
 
 
 def test_libraries_that_the_script_has_loaded_are_there_before_a_job_imports_it(tmp_path: Path) -> None:

@@ -200,7 +200,7 @@ def test_a_job_is_set_up_as_hydra_does_it(loader: ConfigLoader, tmp_path: Path, 
     for run in (plainly, run_as_hydra):
         witness, callbacks = Witness(), Callbacks()
         callbacks.callbacks = [witness]
-        common = Common(HydraContext(loader, callbacks), witness, None, "mine", None, wants_results=False)
+        common = Common(HydraContext(loader, callbacks), witness, "mine")
         results.append(run(common, unpack(packed)))
         seen.append(witness.seen)
         files = sorted(file for file in (tmp_path / "here").rglob("*") if file.is_file())
