@@ -1,4 +1,4 @@
-"""What a sweep makes of SIGINT, SIGTERM and SIGHUP: an orderly stop, and at once when they come again."""
+"""SIGINT, SIGTERM and SIGHUP stop a sweep: in order at the first signal, at once at the second."""
 
 import contextlib
 import signal
@@ -10,7 +10,7 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interruptions:
-    """Hears the signals that stop a sweep; `last` is the one that came last, None when none did."""
+    """Handles the signals that stop a sweep; `last` is the latest one, None if none came."""
 
     def __init__(self, stop: Callable[[], None], say: Callable[[str], None]) -> None:
         self._stop = stop
@@ -19,11 +19,11 @@ class Interruptions:
 
     @contextlib.contextmanager
     def heard(self) -> Iterator[None]:
-        """Call `stop` at each signal that comes in the block; `say` tells what happens. In the main thread alone."""
+        """Call `stop` and `say` what happens at each signal during the block; in other threads than the main one, do nothing."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        # Whoever ignores one of them, as nohup does SIGHUP, has a reason.
+        # A signal that is ignored stays ignored, as SIGHUP under nohup.
         wanted = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
         before = {number: signal.signal(number, self._hear) for number in wanted}
         try:

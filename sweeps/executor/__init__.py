@@ -1,1 +1,1 @@
-"""Where jobs run: the contract in ``base``, this machine's processes in ``local``."""
+"""Where jobs run: `contract`, its tests in `conformance`, and the executors `local`, `in_process` and `stock`."""

@@ -1,9 +1,9 @@
-"""Hands jobs to a launcher that is not ours, batch by batch: Hydra's basic one, joblib's, submitit's for Slurm.
+"""Gives jobs to a stock launcher, batch by batch: Hydra's basic one, joblib's, submitit's for Slurm.
 
-Such a launcher takes overrides and composes again where the job runs: no config is shipped, and YAML that is
-edited during the sweep changes the jobs that are still to come. It tells nothing until a whole batch has ended, so
-the store is looked at meanwhile: each run names its sweep and job. That way a sweep whose parent dies while it waits
-still knows what its jobs logged.
+Such a launcher takes overrides and composes again where the job runs. No config is sent, and YAML that is edited
+during the sweep changes the jobs that have not started. The launcher reports nothing until a whole batch has ended,
+so the executor searches the store meanwhile for runs that name the sweep and the job. A sweep whose parent dies while
+it waits therefore still knows what its jobs logged.
 """
 
 import contextlib
@@ -23,23 +23,22 @@ from hydra.experimental.callback import Callback
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from sweeps.executor.contract import Listener
+from sweeps.executor.contract import STOPPED, Listener, cancelled, started
 from sweeps.executor.failure_text import one_line, several_lines, summary
 from sweeps.executor.local.results import plain_value
 from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome, Reason
 from sweeps.settings.sweeper_settings import SweeperSettings
 from tracking import ExperimentTracker, RunRecord, RunStatus, TrackingError, job_context
 
-STOPPED = "the sweep was stopped"
-LOOK_EVERY_S = 2.0  # how often the store is looked at for new runs
+SEARCH_EVERY_S = 2.0  # how often the store is searched for new runs
 
 
 class StockExecutor:
     """An `Executor` that drives the launcher of `config`, whose ``hydra.sweep.dir`` is the sweep's folder.
 
-    All jobs are taken at once, because batches are of consecutive numbers. A batch is ended by its launcher alone;
-    when that raises, the jobs of the batch are judged by their runs. `stop` interrupts a launcher that is waiting;
-    what it has submitted elsewhere goes on.
+    It takes all jobs at once, because a batch has consecutive numbers. If the launcher raises, the runs of the batch
+    decide the outcomes of its jobs. `stop` interrupts the launcher when it is called in the launcher's thread, as a
+    signal handler is; jobs that were submitted elsewhere keep running.
     """
 
     def __init__(
@@ -64,29 +63,17 @@ class StockExecutor:
         self._sweep = sweep
         self._max_batch_size = settings.max_batch_size
         self._stopping = False
-        self._waiting = False
+        self._thread: int | None = None  # that of a launcher at work
 
     def run(self, jobs: Iterable[Job], listener: Listener) -> Iterator[Outcome]:
         """Run `jobs` in the order of their numbers and yield the outcomes of each batch as it ends."""
         for batch in _batches(sorted(jobs, key=lambda job: job.number), self._max_batch_size):
-            if self._stopping:
-                error = f"{STOPPED} before it started"
-                for job in batch:
-                    yield Outcome(
-                        job.number,
-                        JobStatus.CANCELLED,
-                        0.0,
-                        error=error,
-                        runs=job.previous,
-                        reason=Reason.STOPPED,
-                    )
-            else:
-                yield from self._launch(batch, listener)
+            yield from map(cancelled, batch) if self._stopping else self._launch(batch, listener)
 
     def stop(self) -> None:
-        """Start no further batch, and interrupt a launcher that is waiting for its jobs; see `Executor`."""
+        """Start no more batches, and interrupt the launcher; see `Executor`."""
         self._stopping = True
-        if self._waiting:
+        if self._thread == threading.get_ident():
             raise KeyboardInterrupt
 
     def _launch(self, batch: Sequence[Job], listener: Listener) -> list[Outcome]:
@@ -95,21 +82,21 @@ class StockExecutor:
             for job in batch
         }
         for job in batch:
-            listener(Event(EventKind.STARTED, job.number, self._naming.jobs[job.number]))
+            listener(started(job))
         began = time.monotonic()
         results: Sequence[JobReturn | None] = [None] * len(batch)
         fault: BaseException | None = None
         runs = _Runs(self._tracker, self._sweep, batch, listener)
         try:
-            with runs.looked_for():
-                self._waiting = True
+            with runs.watched():
+                self._thread = threading.get_ident()
                 results = self._launcher.launch([self._overrides(job) for job in batch], batch[0].number)
-        except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - a launcher of somebody's, with its jobs
+        except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - a foreign launcher and its jobs may raise anything
             fault = error
         finally:
-            self._waiting = False
+            self._thread = None
         wall_s = time.monotonic() - began
-        found = runs.look()
+        found = runs.search()
         outcomes = []
         for job, result in zip(batch, results, strict=True):
             own = found.get(job.number, [])
@@ -123,7 +110,7 @@ class StockExecutor:
 
 
 class _Runs:
-    """The runs of a batch's jobs, found in the store; tells the listener of each once."""
+    """The runs of a batch's jobs, found in the store; reports each to the listener once."""
 
     def __init__(
         self, tracker: ExperimentTracker, sweep: str, batch: Sequence[Job], listener: Listener
@@ -132,24 +119,24 @@ class _Runs:
         self._sweep = sweep
         self._listener = listener
         self._numbers = {job.number for job in batch}
-        self._told = {run for job in batch for run in job.previous}
+        self._reported = {run for job in batch for run in job.previous}
         self._ended = threading.Event()
 
-    def look(self) -> dict[int, list[RunRecord]]:
-        """Return the runs there are by now, earlier attempts' included, by job."""
+    def search(self) -> dict[int, list[RunRecord]]:
+        """Return the runs that exist by now, of earlier attempts too, by job."""
         runs: dict[int, list[RunRecord]] = {}
         for record in self._tracker.search_runs(f'sweep == "{self._sweep}"'):
             number = (record.sweep or {}).get("job")
             if number in self._numbers:
                 runs.setdefault(number, []).append(record)
-                if record.run_id not in self._told:
-                    self._told.add(record.run_id)
+                if record.run_id not in self._reported:
+                    self._reported.add(record.run_id)
                     self._listener(Event(EventKind.RUN, number, {"run": record.run_id}))
         return runs
 
     @contextlib.contextmanager
-    def looked_for(self) -> Iterator[None]:
-        """Look now and then while something else is waited for."""
+    def watched(self) -> Iterator[None]:
+        """Search now and then during the block."""
         watch = threading.Thread(target=self._watch, name="podium-runs", daemon=True)
         watch.start()
         try:
@@ -159,13 +146,13 @@ class _Runs:
             watch.join()
 
     def _watch(self) -> None:
-        while not self._ended.wait(LOOK_EVERY_S):
-            with contextlib.suppress(TrackingError):  # a store that cannot be read now may be read later
-                self.look()
+        while not self._ended.wait(SEARCH_EVERY_S):
+            with contextlib.suppress(TrackingError):  # a store that is unreadable now may be readable later
+                self.search()
 
 
 class _Naming(Callback):
-    """Travels to wherever a job runs, and makes its runs name their sweep and job."""
+    """A callback that goes with each job and makes its runs name their sweep and job."""
 
     def __init__(self, sweep: str, objective: Mapping[str, str]) -> None:
         self.sweep = sweep
@@ -175,7 +162,7 @@ class _Naming(Callback):
 
     def on_job_start(self, config: DictConfig, **_kwargs: Any) -> None:
         """Open the job's context."""
-        self._leave()  # that of a job in this process that left by sys.exit
+        self._leave()  # an earlier job in this process that called sys.exit has left its context open
         number = int(config.hydra.job.num)
         self._inside = contextlib.ExitStack()
         self._inside.enter_context(
@@ -183,7 +170,7 @@ class _Naming(Callback):
         )
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_kwargs: Any) -> None:  # noqa: ARG002 - Hydra's signature
-        """Close it."""
+        """Close the job's context."""
         self._leave()
 
     def _leave(self) -> None:
@@ -193,7 +180,7 @@ class _Naming(Callback):
 
 
 def _batches(jobs: Sequence[Job], size: int | None) -> Iterator[list[Job]]:
-    """Cut into batches of consecutive numbers, at most `size` each: a launcher counts on from the first one's."""
+    """Split into batches of at most `size`, with consecutive numbers: a launcher counts up from the first."""
     batch: list[Job] = []
     for job in jobs:
         if batch and (job.number != batch[-1].number + 1 or len(batch) == size):
@@ -226,7 +213,7 @@ def _outcome(
     elif alone and isinstance(fault, SystemExit):
         status, reason, error = JobStatus.FAILED, Reason.EXIT, one_line(f"called sys.exit({fault.code!r})")
     else:
-        status, reason, error = JobStatus.FAILED, Reason.LOST, f"its launcher gave up: {summary(fault)}"
+        status, reason, error = JobStatus.FAILED, Reason.LOST, f"the launcher failed: {summary(fault)}"
     return Outcome(
         job.number,
         status,
@@ -241,7 +228,7 @@ def _outcome(
 
 
 def _took_s(records: Sequence[RunRecord], wall_s: float) -> float:
-    """Return what a job took by its last run, else what its batch took."""
+    """Return how long a job took: its last run, or its batch if it has no finished run."""
     last = records[-1] if records else None
     if last is None or last.finished_at is None:
         return wall_s
@@ -249,7 +236,7 @@ def _took_s(records: Sequence[RunRecord], wall_s: float) -> float:
 
 
 def _keep_traceback(job: Job, outcome: Outcome) -> None:
-    """Leave the traceback where our own jobs leave theirs."""
+    """Append the traceback to the job's log, as our own jobs do."""
     if outcome.traceback is not None:
         with contextlib.suppress(OSError):  # a full disk: the ledger has it, or nothing can
             job.folder.mkdir(parents=True, exist_ok=True)

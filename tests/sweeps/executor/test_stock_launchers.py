@@ -96,7 +96,7 @@ def test_a_batch_that_its_launcher_gives_up_is_judged_by_its_runs(sweep: Callabl
     )
     assert result.code == 0, result.out + result.err
     assert (result.rows[0]["status"], result.rows[0]["objective"]) == ("completed", 0.0)
-    assert "its launcher gave up: SystemExit: 3" in result.rows[1]["error"]
+    assert "the launcher failed: SystemExit: 3" in result.rows[1]["error"]
 
 
 def test_an_interrupt_ends_the_running_job_and_starts_no_other(

@@ -1,0 +1,55 @@
+"""Runs jobs one after the other in this process, for tests and for debugging."""
+
+import os
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from sweeps.executor.contract import STOPPED, Listener, cancelled, outcome_of, started
+from sweeps.executor.local.child import Common, run_one
+from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome, Reason
+
+
+class InProcessExecutor:
+    """An `Executor` whose jobs run in the thread that iterates over `run`.
+
+    Breakpoints and output reach the terminal. Jobs are not isolated: one that ends its process ends the sweep, and
+    there are no limits, retries or slots. `stop` interrupts the running job when it is called in that thread, as a
+    signal handler is; called elsewhere, it lets the job finish.
+    """
+
+    def __init__(self, common: Common) -> None:
+        self._common = common
+        self._stopping = False
+        self._thread: int | None = None  # that of the running job
+
+    def run(self, jobs: Iterable[Job], listener: Listener) -> Iterator[Outcome]:
+        """Run `jobs` in their order; see `Executor`."""
+        for job in jobs:
+            yield cancelled(job) if self._stopping else self._run(job, listener)
+
+    def stop(self) -> None:
+        """Start no more jobs; see the class for the running one."""
+        self._stopping = True
+        if self._thread == threading.get_ident():
+            raise KeyboardInterrupt
+
+    def _run(self, job: Job, listener: Listener) -> Outcome:
+        runs = list(job.previous)
+
+        def on_start(run_id: str, _run_dir: Path) -> None:
+            runs.append(run_id)
+            listener(Event(EventKind.RUN, job.number, {"run": run_id}))
+
+        listener(started(job, pid=os.getpid()))
+        job.folder.mkdir(parents=True, exist_ok=True)
+        began = time.monotonic()
+        self._thread = threading.get_ident()
+        try:
+            message = run_one(lambda: self._common, job, on_start)
+        finally:
+            self._thread = None
+        if self._stopping and message["status"] is not JobStatus.COMPLETED:
+            message |= {"status": JobStatus.KILLED, "error": STOPPED, "reason": Reason.STOPPED}
+        return outcome_of(job, message, time.monotonic() - began, runs)
