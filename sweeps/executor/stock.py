@@ -77,12 +77,10 @@ class StockExecutor:
             raise KeyboardInterrupt
 
     def _launch(self, batch: Sequence[Job], listener: Listener) -> list[Outcome]:
-        self._naming.jobs = {
-            job.number: {"key": job.key, "config_hash": job.config_hash, "attempt": job.attempt}
-            for job in batch
-        }
-        for job in batch:
-            listener(started(job))
+        events = [started(job) for job in batch]
+        self._naming.jobs = {event.job: event.data for event in events}
+        for event in events:
+            listener(event)
         began = time.monotonic()
         results: Sequence[JobReturn | None] = [None] * len(batch)
         fault: BaseException | None = None
@@ -157,7 +155,7 @@ class _Naming(Callback):
     def __init__(self, sweep: str, objective: Mapping[str, str]) -> None:
         self.sweep = sweep
         self.objective = objective
-        self.jobs: dict[int, dict[str, Any]] = {}
+        self.jobs: dict[int, Mapping[str, Any]] = {}
         self._inside: contextlib.ExitStack | None = None
 
     def on_job_start(self, config: DictConfig, **_kwargs: Any) -> None:

@@ -45,7 +45,9 @@ from sweeps.state.lock import hold_as_job
 from tracking import job_context
 
 WATCH = "podium-parent-watch"
-BLOCKED = frozenset({signal.SIGTERM, signal.SIGHUP})  # in the forkserver, and so in a job at first
+BLOCKED = frozenset(
+    {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+)  # in the forkserver, and in a job at first
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def run_one(load: Callable[[], Common], job: Job, on_start: Callable[[str, Path]
             objective=common.objective,
             on_start=on_start,
         )
-        with context, _restored():
+        with context, restored_environment(), contextlib.chdir("."):  # which restores the working directory
             setup_globals()
             result = run_as_hydra(common, unpack(job.config))
             if result.status != HydraStatus.COMPLETED:
@@ -154,24 +156,26 @@ class _SetUp(Callback):
 
 
 @contextlib.contextmanager
-def _restored() -> Iterator[None]:
-    """Restore the environment and the working directory after the block, for the next job."""
-    environment, folder = dict(os.environ), Path.cwd()
+def restored_environment() -> Iterator[None]:
+    """Restore the environment variables after the block."""
+    before = dict(os.environ)
     try:
         yield
     finally:
-        if dict(os.environ) != environment:
-            os.environ.clear()
-            os.environ.update(environment)
-        os.chdir(folder)
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
+        os.environ.update(before)
 
 
 def main(connection: Connection, common: bytes) -> None:
     """Run the jobs that come through `connection` and report on each; the process ends after it."""
     os.setsid()
     me = os.getpid()
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # the forkserver ignores it
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # drops a Ctrl-C from before this was a process group of its own
     signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     _end_with_the_sweep()
     offer_to_the_oom_killer()
 

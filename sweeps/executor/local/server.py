@@ -4,18 +4,15 @@ A terminal that is interrupted or closed, and a batch system that ends a job, si
 alone decides how the sweep ends; if the forkserver died first, running jobs would look dead to the parent.
 """
 
-import contextlib
 import os
 import signal
 import sys
-import threading
-from collections.abc import Iterator
-from multiprocessing import forkserver, get_context
+from multiprocessing import forkserver, get_context, resource_tracker
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 from sweeps.executor.local import warmup
-from sweeps.executor.local.child import BLOCKED
+from sweeps.executor.local.child import BLOCKED, restored_environment
 from sweeps.executor.local.main_script import describe_main
 from sweeps.executor.local.slots import THREAD_VARIABLES
 from sweeps.settings.launcher_settings import LauncherSettings
@@ -28,17 +25,16 @@ def warm_forkserver(settings: LauncherSettings) -> ForkServerContext:
     modules = [*_loaded_here(), "sweeps.executor.local.child", *settings.preload]
     added = {warmup.VARIABLE: warmup.describe(modules, describe_main())}
     added |= {name: str(settings.threads) for name in THREAD_VARIABLES}
-    before = {name: os.environ.get(name) for name in added}
-    os.environ.update(added)
+    # A blocked signal stays pending until a job unblocks it, so an order to stop that reaches a new job is not lost.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)
     try:
-        with _stop_signals_blocked():
+        resource_tracker.ensure_running()
+        signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)  # which starting the tracker undoes on Python 3.11
+        with restored_environment():
+            os.environ.update(added)
             forkserver.ensure_running()
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     return context
 
 
@@ -61,29 +57,3 @@ def _loaded_here() -> list[str]:
 def _is_installed(module: object) -> bool:
     file = getattr(module, "__file__", None)
     return isinstance(file, str) and bool({"site-packages", "dist-packages"} & set(Path(file).parts))
-
-
-@contextlib.contextmanager
-def _stop_signals_blocked() -> Iterator[None]:
-    """Start processes inside with the stop signals blocked and interrupts ignored.
-
-    A blocked signal stays pending until a job unblocks it, so an order to stop that reaches a new job is not lost.
-    """
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)
-    try:
-        with _ignoring_interrupts():
-            yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-
-
-@contextlib.contextmanager
-def _ignoring_interrupts() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
