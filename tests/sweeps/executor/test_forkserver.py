@@ -9,8 +9,8 @@ import pytest
 START = """
 import os, signal, time
 from sweeps.executor.local.server import server_pid, warm_forkserver
-from sweeps.executor.local.worker import is_running
 from sweeps.settings.launcher_settings import LauncherSettings
+from tracking.process import is_alive
 
 mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
 warm_forkserver(LauncherSettings(1, 1, (), grace_s=1.0))
@@ -19,7 +19,7 @@ assert "PODIUM_WARMUP" not in os.environ
 for _ in range(10):
     os.kill(server_pid(), {number})
     time.sleep(0.1)
-assert is_running(server_pid())
+assert is_alive(server_pid())
 """
 
 
