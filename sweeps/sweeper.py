@@ -84,7 +84,8 @@ def _run(
     if settings.dry_run:
         _place(config, settings.store.absolute() / "sweeps" / "dry-run")
         planner, sampler = _planner(hydra_context, config, settings, space)
-        tell_plan(write, planner.planned(), swept, launcher.n_jobs, settings.store, sampler.notes)
+        notes = (*settings.notes, *sampler.notes)
+        tell_plan(write, planner.planned(), swept, launcher.n_jobs, settings.store, notes)
         return None
     if settings.resume is None:
         sweep_dir = claim(settings.store, settings.name)
@@ -114,7 +115,7 @@ def _run(
         board = _scoreboard(settings, launcher, plan, planner.planned())
         tracker = ExperimentTracker(settings.store)
         progress = make_progress(settings.output, write, board, lambda run: read_record(tracker, run)[0])
-        for note in sampler.notes:
+        for note in (*settings.notes, *sampler.notes):
             progress.say(note)
         sweep = _Sweep(
             settings,

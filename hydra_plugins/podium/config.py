@@ -16,11 +16,13 @@ PER_JOB = {"per_job": True}
 
 @dataclass
 class ObjectiveConf:
-    """What the sweep optimises; without a metric, the task's return value."""
+    """What the sweep optimises."""
 
-    metric: str | None = None
-    mode: str = "max"
-    at: str = "best"
+    metric: str | None = None  # a logged metric; the task's return value when null
+    mode: str | None = (
+        None  # max or min; when null min for a loss or an error, by the metric's name, and max otherwise
+    )
+    at: str = "best"  # the value of a run that counts: best or last
 
 
 @dataclass

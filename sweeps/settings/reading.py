@@ -118,14 +118,14 @@ def sweeper_settings(config: DictConfig) -> SweeperSettings:
         name=raw["name"],
         space=_space(raw, config),
         dry_run=raw["dry_run"],
-        objective=_objective(raw["objective"] or {}),
+        objective=_objective(raw["objective"]),
         report=None if raw["report"] is None else tuple(raw["report"]),
         max_failures=max_failures,
         fail_fast=raw["fail_fast"],
         max_batch_size=_batch_size(raw["max_batch_size"], config),
         check=raw["check"],
         key_ignores=frozenset(raw["key_ignores"]),
-        promotion=_promotion(raw["promotion"] or {}),
+        promotion=_promotion(raw["promotion"]),
         output=choice("output", raw["output"], OutputMode),
         resume=raw["resume"],
         resume_failed=raw["resume_failed"],
@@ -151,7 +151,7 @@ def _batch_size(raw: int | None, config: DictConfig) -> int | None:
 
 
 def _reuse(raw: Mapping[str, Any]) -> bool:
-    if raw["reuse"] and not (raw["objective"] or {}).get("metric"):
+    if raw["reuse"] and not raw["objective"]["metric"]:
         raise SettingsError(
             "reuse=true needs objective.metric: what a task returned is in its run only where podium's callback "
             "tracks it, as objective.metric=objective"
@@ -189,41 +189,32 @@ def _texts(key: str, raw: Any) -> dict[str, str]:
 
 
 def _objective(raw: Mapping[str, Any]) -> Objective:
-    refuse_unknown("objective", raw, {"metric", "mode", "at"})
-    metric = raw.get("metric")
-    if metric is not None and (not isinstance(metric, str) or not metric):
-        raise SettingsError(f"objective.metric={metric!r}: allowed is the name of a logged metric, or null")
-    return Objective(
-        metric,
-        choice("objective.mode", raw.get("mode", "max"), Direction),
-        choice("objective.at", raw.get("at", "best"), At),
-    )
+    if raw["metric"] == "":
+        raise SettingsError("objective.metric='': allowed is the name of a logged metric, or null")
+    mode = None if raw["mode"] is None else choice("objective.mode", raw["mode"], Direction)
+    return Objective.of(raw["metric"], mode, choice("objective.at", raw["at"], At))
 
 
 def _promotion(raw: Mapping[str, Any]) -> Promotion | None:
-    known = {"promote", "model_name", "min_delta", "thresholds", "files", "loader"}
-    refuse_unknown("promotion", raw, known)
-    if not raw.get("promote", False):
+    if not raw["promote"]:
         return None
-    if not raw.get("model_name"):
+    if not raw["model_name"]:
         raise SettingsError(
             "promotion.promote=true needs promotion.model_name, the name to register the winner under"
         )
-    min_delta = raw.get("min_delta", 0.0)
-    if not isinstance(min_delta, int | float) or min_delta < 0:
-        raise SettingsError(f"promotion.min_delta={min_delta}: allowed is 0 or more")
-    thresholds = raw.get("thresholds") or {}
-    if not raw.get("files"):
+    if raw["min_delta"] < 0:
+        raise SettingsError(f"promotion.min_delta={raw['min_delta']}: allowed is 0 or more")
+    if not raw["files"]:
         raise SettingsError(
             "promotion.files is empty: name the artifacts that make up the model, [model_best.pt]"
         )
-    _check_loader(raw.get("loader"))
+    _check_loader(raw["loader"])
     return Promotion(
-        model_name=str(raw["model_name"]),
-        min_delta=float(min_delta),
-        thresholds={str(metric): float(bound) for metric, bound in thresholds.items()},
-        files=tuple(raw.get("files") or ()),
-        loader=raw.get("loader"),
+        model_name=raw["model_name"],
+        min_delta=raw["min_delta"],
+        thresholds=raw["thresholds"],
+        files=tuple(raw["files"]),
+        loader=raw["loader"],
     )
 
 

@@ -78,6 +78,11 @@ class SweeperSettings:
     reuse: bool = False
     store_key: str = "hydra.sweeper.store"  # what to set for another store
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Settings that can work but are probably a mistake, a sentence each."""
+        return tuple(filter(None, [self.objective.contradiction]))
+
     def tolerates(self, failed: int, total: int) -> bool:
         """Whether `failed` of `total` jobs is within ``max_failures`` (a share when below 1)."""
         allowed = self.max_failures * total if 0 < self.max_failures < 1 else self.max_failures

@@ -347,3 +347,14 @@ def await_file(folder: Path, pattern: str, count: int) -> None:
     while len(list(folder.glob(pattern))) < count:
         assert time.monotonic() < deadline, f"{pattern} never came"
         time.sleep(0.01)
+
+
+@pytest.mark.parametrize("more", [[], ["hydra.sweeper.dry_run=true"]])
+def test_a_mode_that_contradicts_the_name_of_its_metric_is_mentioned_once(
+    sweep: Callable, more: list[str]
+) -> None:
+    result = sweep("-m", "x=1,2", "hydra.sweeper.objective.mode=max", *more)
+    assert result.code == 0, result.err
+    assert (
+        result.out.count("mode=max contradicts the name of the metric: loss is better when it is lower") == 1
+    )

@@ -126,3 +126,17 @@ def test_a_job_that_changes_a_setting_of_the_sweep_is_refused(
 def test_a_job_may_change_what_the_sweep_asks_for_once(loader: ConfigLoader, override: str) -> None:
     composer = Composer(loader, composed(loader), [])
     composer.require_same_sweep(composer.job_config(0, [override]))
+
+
+@pytest.mark.parametrize(
+    ("metric", "mode", "expected"),
+    [("val_loss", None, "min"), ("rmse", None, "min"), ("val_auc", None, "max"), ("reward", None, "max"),
+     ("rmse", "max", "max"), (None, None, "max"), (None, "min", "min")],
+)  # fmt: skip
+def test_a_metric_without_a_mode_is_optimised_as_its_name_says(
+    loader: ConfigLoader, metric: str | None, mode: str | None, expected: str
+) -> None:
+    config = composed(
+        loader, f"podium.objective.metric={metric or 'null'}", f"+podium.objective.mode={mode or 'null'}"
+    )
+    assert sweeper_settings(config).objective.mode == expected
