@@ -107,6 +107,8 @@ def test_every_test_that_a_page_names_is_there() -> None:
         (path,) = [ROOT / file] if "/" in file else (ROOT / "tests").rglob(file)
         assert f"def {test}(" in path.read_text(), f"{file} has no {test}"
     rows = [
-        line for line in page.splitlines() if line.startswith("|") and not line.startswith(("|--", "| what"))
+        line
+        for line in page.splitlines()
+        if line.startswith("|") and not line.startswith(("|--", "| a job |", "| event |", "| situation |"))
     ]
     assert all("::" in row or row.endswith("| the same |") for row in rows)
