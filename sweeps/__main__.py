@@ -1,6 +1,8 @@
-"""``python -m sweeps``."""
+"""`python -m sweeps`."""
 
-from sweeps.cli import main
+import sys
+
+from sweeps.cli.app import main
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(main(sys.argv[1:]))

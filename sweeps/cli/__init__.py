@@ -1,5 +1,1 @@
-"""The command line ``python -m sweeps``: a thin layer over `sweeps.ranking.status` and `sweeps.ranking.aggregate`."""
-
-from sweeps.cli.app import main
-
-__all__ = ["main"]
+"""The command line `python -m sweeps`."""

@@ -1,4 +1,4 @@
-"""The commands about the jobs of one sweep: a list of them, and what each printed."""
+"""Commands about the jobs of one sweep: jobs, logs."""
 
 import sys
 import time
@@ -8,16 +8,17 @@ from typing import Annotated, Any
 
 import typer
 
-from sweeps.cli.finding import find_job
-from sweeps.cli.options import DEFAULT_STORE, JobArgument, JsonOption, StoreOption, SweepArgument
-from sweeps.cli.saying import say, say_json, say_table
-from sweeps.display.tables import Column, number, status_column, swept_columns
+from sweeps.cli.app import JobArgument, SweepArgument
+from sweeps.display.tables import swept_columns
 from sweeps.errors import SweepError
 from sweeps.jobs import JobState
 from sweeps.paths import find_sweep, job_folder
 from sweeps.ranking.status import JobDetails, SweepStatus, sweep_status
-from sweeps.state.ledger import read_sweep, replay
+from sweeps.state.ledger import SweepHistory, read_sweep, replay
 from sweeps.state.lock import parent_of
+from tracking.cli.toolkit import output
+from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
+from tracking.cli.toolkit.tables import Column, say_table
 from tracking.values.units import format_clock
 
 POLL_S = 0.2
@@ -31,20 +32,20 @@ def jobs(
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """List the jobs of a sweep, in the order of their numbers, with why they failed.
+    """List the jobs of a sweep by number, with the errors of those that failed.
 
     Example: python -m sweeps jobs latest --failed
     """
-    found = sweep_status(find_sweep(store, sweep))
+    found = sweep_status(find_sweep(Path(store), sweep))
     chosen = [
         job
         for job in found.jobs
         if (not failed or job.state in BADLY_ENDED) and (status is None or job.state is status)
     ]
     if as_json:
-        say_json([_described(found, job) for job in chosen])
+        output.say_json([_described(found, job) for job in chosen])
     elif not chosen:
-        say(f"None of the {len(found.jobs)} jobs of {found.plan.sweep} is like that.")
+        output.say(f"None of the {len(found.jobs)} jobs of {found.plan.sweep} has this status.")
     else:
         _show(found, chosen)
 
@@ -53,7 +54,7 @@ def logs(
     sweep: SweepArgument,
     job: JobArgument,
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on as it grows, until the job ends.")
+        bool, typer.Option("--follow", "-f", help="Print what is added until the job ends.")
     ] = False,
     tail: Annotated[
         int | None, typer.Option("--tail", "-n", metavar="N", min=0, help="Only the last N lines.")
@@ -61,30 +62,47 @@ def logs(
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Print what a job printed, all its attempts in one.
+    """Print the output of a job, all its attempts together.
 
     Example: python -m sweeps logs latest 3 --tail 20
     """
     if follow and as_json:
-        raise typer.BadParameter("--follow prints text as it comes; leave out --json")
-    folder = find_sweep(store, sweep)
+        raise typer.BadParameter("--follow prints text as it is written; leave out --json")
+    folder = find_sweep(Path(store), sweep)
     _, history = read_sweep(folder)
-    number_ = find_job(folder, history, job)
-    log = job_folder(folder, number_) / "output.log"
-    known = history.outcomes.get(number_)
+    number = find_job(folder, history, job)
+    log = job_folder(folder, number) / "output.log"
+    known = history.outcomes.get(number)
     if known is not None and known.reused:
-        raise SweepError(f"job {number_} of {folder.name} did not run: {known.runs[-1]} stands in for it")
+        raise SweepError(f"job {number} of {folder.name} did not run: it reuses {known.runs[-1]}")
     if not log.exists() and not follow:
-        why = "left no log, its launcher keeps it elsewhere or it was removed" if known else "has not started"
-        raise SweepError(f"job {number_} of {folder.name} {why}: there is no {log}")
+        why = "has no log: its launcher keeps it elsewhere, or it was removed" if known else "has not started"
+        raise SweepError(f"job {number} of {folder.name} {why}; there is no {log}")
     if as_json:
-        said = _tail(log, tail)[0].decode(errors="replace")
-        say_json({"sweep": folder.name, "job": number_, "log": str(log), "text": said})
+        text = _tail(log, tail)[0].decode(errors="replace")
+        output.say_json({"sweep": folder.name, "job": number, "log": str(log), "text": text})
     else:
-        text, position = _tail(log, tail) if log.exists() else (b"", 0)
-        _print(text)
+        printed, position = _tail(log, tail) if log.exists() else (b"", 0)
+        _print(printed)
         if follow:
-            _follow(folder, number_, log, position)
+            _follow(folder, number, log, position)
+
+
+def find_job(folder: Path, history: SweepHistory, job: str) -> int:
+    """Return the number of a job that is named by its number or by a run it opened.
+
+    Raise SweepError when there is none.
+    """
+    numbers = set(history.jobs)
+    if job.isdecimal() and int(job) in numbers:
+        return int(job)
+    by_run = {run: number for number, known in history.jobs.items() for run in known.runs}
+    if job in by_run:
+        return by_run[job]
+    raise SweepError(
+        f"{job}: no such job in {folder.name}; it has the jobs 0 to {max(numbers)}"
+        + (f", and runs such as {next(iter(by_run))}" if by_run else "")
+    )
 
 
 def _described(found: SweepStatus, job: JobDetails) -> dict[str, Any]:
@@ -117,19 +135,21 @@ def _show(found: SweepStatus, chosen: list[JobDetails]) -> None:
             Column("job", [str(row.job) for row in rows]),
             Column("run", [row.run or "-" for row in rows], left=True, drop=3),
             *swept_columns(found.plan.swept, [row.point for row in rows]),
-            Column(found.board.objective.label, [number(row.objective) for row in rows]),
+            Column(found.board.objective.label, [output.show(row.objective) for row in rows]),
             *([Column("attempt", attempts, drop=4)] if set(attempts) - {"1", "-"} else []),
             Column("time", [format_clock(row.duration_s) for row in rows], drop=5),
-            status_column([job.row.how if job.row.reused else str(job.state) for job in chosen]),
+            Column(
+                "status", [job.row.how if job.row.reused else str(job.state) for job in chosen], left=True
+            ),
         ]
     )
     for row in rows:
         if row.error is not None:
-            say(f"job {row.job}: {row.error}", "red")
+            output.say(f"job {row.job}: {row.error}", "red")
 
 
 def _tail(log: Path, lines: int | None) -> tuple[bytes, int]:
-    """The last lines of a file, all when None, and how far it was read; no more is held than is asked for."""
+    """Return the last `lines` of a file, all if None, and the position after them; hold no more in memory."""
     with log.open("rb") as stream:
         return b"".join(deque(stream, maxlen=lines)), stream.tell()
 
@@ -140,17 +160,17 @@ def _print(text: bytes) -> None:
 
 
 def _follow(folder: Path, job: int, log: Path, position: int) -> None:
-    """Print what is added to a log until its job has ended, or the sweep has."""
+    """Print what is added to a log until its job or the sweep ends."""
     while True:
-        # Asked first: what was printed before the end is read after it.
-        goes_on = parent_of(folder) is not None and not _has_ended(folder, job)
+        # Checked before the log is read, so that the last lines are printed too.
+        is_running = parent_of(folder) is not None and not _has_ended(folder, job)
         if log.exists():
             with log.open("rb") as stream:
                 stream.seek(position)
                 text = stream.read()
             position += len(text)
             _print(text)
-        if not goes_on:
+        if not is_running:
             return
         time.sleep(POLL_S)
 

@@ -1,47 +1,50 @@
-"""The commands that end a sweep early and go on with it."""
+"""Commands that control a sweep: resume, cancel."""
 
 import os
 import signal
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from sweeps.cli.options import DEFAULT_STORE, JsonOption, StoreOption, SweepArgument
-from sweeps.cli.saying import say, say_json
+from sweeps.cli.app import SweepArgument
 from sweeps.errors import SweepError
 from sweeps.paths import find_sweep
 from sweeps.plan.plan import Plan
 from sweeps.state.lock import Parent, parent_of
 from sweeps.state.resume import resume_command, resume_hint
+from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
+from tracking.cli.toolkit.output import say, say_json
 
 Overrides = Annotated[
     list[str] | None, typer.Argument(help="Settings to change, as on the command line: sweep.n_jobs=8")
 ]
 
-BETWEEN_S = 1.0  # what a parent gets to hear the first signal before the second one
+BETWEEN_S = 1.0  # between the two signals, so that the parent handles the first before the second
 
 
 def resume(
     sweep: SweepArgument = "latest",
     overrides: Overrides = None,
     store: StoreOption = DEFAULT_STORE,
-    failed: Annotated[bool, typer.Option("--failed", help="Run the failed jobs again too.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="Also run the failed jobs again.")] = False,
     changed: Annotated[
-        bool, typer.Option("--changed", help="Go on although configs or code changed since.")
+        bool, typer.Option("--changed", help="Resume although configs or code have changed.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Go on with a sweep that ended early, by the command and in the folder it was started with.
+    """Resume a sweep that ended early, with the command and in the folder that it was started with.
 
     Jobs that ended are kept, the others run.
+
     Example: python -m sweeps resume latest
     """
-    folder = find_sweep(store, sweep)
+    folder = find_sweep(Path(store), sweep)
     plan = Plan.read(folder / "plan.json")
     parent = parent_of(folder)
     if parent is not None:
-        raise SweepError(f"{plan.sweep}: this sweep still runs ({parent})")
+        raise SweepError(f"{plan.sweep}: this sweep is still running ({parent})")
     more = [*(overrides or ())]
     more += ["hydra.sweeper.resume_failed=true"] if failed else []
     more += ["hydra.sweeper.resume_changed=true"] if changed else []
@@ -60,16 +63,16 @@ def cancel(
     now: Annotated[bool, typer.Option("--now", help="End the running jobs at once.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Ask a sweep that runs to stop: running jobs may finish their runs, and what had completed is ranked.
+    """Ask a running sweep to stop: running jobs may finish their runs, and completed jobs are ranked.
 
     Example: python -m sweeps cancel latest
     """
-    folder = find_sweep(store, sweep)
+    folder = find_sweep(Path(store), sweep)
     parent = parent_of(folder)
     if parent is None:
-        raise SweepError(f"{folder.name}: this sweep does not run")
+        raise SweepError(f"{folder.name}: this sweep is not running")
     if not parent.is_here():
-        raise SweepError(f"{folder.name}: runs elsewhere: {parent}; cancel it there")
+        raise SweepError(f"{folder.name}: this sweep runs elsewhere ({parent}); cancel it there")
     os.kill(parent.pid, signal.SIGTERM)
     if now and _still_there(parent):
         os.kill(parent.pid, signal.SIGTERM)
@@ -77,7 +80,7 @@ def cancel(
     if as_json:
         say_json({"sweep": folder.name, "pid": parent.pid, "host": parent.host, "go_on": hint})
     else:
-        say(f"Asked {parent} to stop {folder.name}; go on with it later: {hint}")
+        say(f"Asked {parent} to stop {folder.name}; resume it later with: {hint}")
 
 
 def _still_there(parent: Parent) -> bool:

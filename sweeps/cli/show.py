@@ -1,73 +1,63 @@
-"""The commands that tell what sweeps there are, and what is to be known of one."""
+"""Commands that show sweeps: list, show, leaderboard, aggregate."""
 
 import statistics
 from pathlib import Path
 from typing import Any
 
-from sweeps.cli.options import DEFAULT_STORE, JsonOption, StoreOption, SweepArgument
-from sweeps.cli.saying import say, say_json, say_table, warn
-from sweeps.display.tables import Column, number, parameter, used
-from sweeps.errors import SweepError
+from sweeps.cli.app import SweepArgument
+from sweeps.display.tables import parameter, show_leaderboard, used
 from sweeps.jobs import JobState, JobStatus
 from sweeps.paths import find_sweep, sweep_folders
+from sweeps.ranking.aggregate import aggregate as aggregate_sweep
+from sweeps.ranking.aggregate import rank
+from sweeps.ranking.leaderboard import Leaderboard, as_plain
 from sweeps.ranking.status import SweepState, SweepStatus, state_of, sweep_status
 from sweeps.state.ledger import read_sweep
 from sweeps.state.lock import parent_of
 from sweeps.state.resume import resume_hint, stands
 from tracking import TrackingError
+from tracking.cli.toolkit import tables
+from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
+from tracking.cli.toolkit.output import LEFT_OUT, say, say_json, warn
+from tracking.cli.toolkit.output import show as cell
 from tracking.files import read_json
 from tracking.values.jsontext import encode
 from tracking.values.units import counted, format_clock
 
 VALUES = 8  # of a swept key that are shown
-STATE_STYLES = {"running": "cyan", "interrupted": "yellow", "finished": "green"}
 
 
-def list_sweeps(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> int:
+def list_sweeps(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
     """List all sweeps, newest last.
 
-    One that is damaged is named on stderr, and the exit code is 1.
+    A damaged sweep is named on stderr, and the exit code is 1.
 
     Example: python -m sweeps list
     """
-    if not store.is_dir() and store != DEFAULT_STORE:
-        raise SweepError(f"there is no store {store}; --store names the folder that holds runs/ and sweeps/")
-    found, code = [], 0
-    for folder in sweep_folders(store):
+    found = []
+    for folder in sweep_folders(Path(store)):
         try:
             found.append(_summary(folder))
         except (TrackingError, KeyError, TypeError, ValueError) as error:
-            warn(f"left out: {folder.name}: {error}")
-            code = 1
+            warn(f"{LEFT_OUT}{folder.name}: {error}")
     if as_json:
         say_json(found)
     elif not found:
         say(f"No sweeps in {store} yet; run one with: python -m trainer -m KEY=A,B")
     else:
-        states = [each["state"] for each in found]
-        say_table(
-            [
-                Column("sweep", [each["sweep"] for each in found], left=True),
-                Column(
-                    "state", states, drop=3, left=True, styles=[STATE_STYLES.get(each, "") for each in states]
-                ),
-                Column("completed", [f"{each['completed']}/{each['jobs']}" for each in found]),
-                Column("metric", [each["metric"] or "-" for each in found], left=True, drop=2),
-                Column("best", [number(each["best"]) for each in found]),
-                Column("run", [each["run"] or "-" for each in found], left=True, drop=1),
-            ]
-        )
-    return code
+        rows = [{**each, "completed": f"{each['completed']}/{each['jobs']}"} for each in found]
+        columns = ("sweep", "state", "completed", "best", "metric", "run")
+        tables.say_rows(columns, [[row[name] for name in columns] for row in rows], keep=4)
 
 
 def show(
     sweep: SweepArgument = "latest", store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False
 ) -> None:
-    """Show what a sweep tried, how it stands, how long it took, and where its files lie.
+    """Show what a sweep tried, its state, how long it took, and where its files are.
 
     Example: python -m sweeps show latest
     """
-    found = sweep_status(find_sweep(store, sweep))
+    found = sweep_status(find_sweep(Path(store), sweep))
     described = _described(found)
     if as_json:
         say_json(described)
@@ -77,8 +67,36 @@ def show(
         say(f"{label:<11}{text}")
 
 
+def leaderboard(
+    sweep: SweepArgument = "latest", store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False
+) -> None:
+    """Show the leaderboard of a sweep as it is now, finished or not.
+
+    Example: python -m sweeps leaderboard latest
+    """
+    folder = find_sweep(Path(store), sweep)
+    _say_leaderboard(rank(folder), folder, as_json=as_json)
+
+
+def aggregate(
+    sweep: SweepArgument = "latest", store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False
+) -> None:
+    """Rank a sweep again and write leaderboard.json, .csv and .md; safe to repeat.
+
+    Example: python -m sweeps aggregate 20260131-093000
+    """
+    folder = find_sweep(Path(store), sweep)
+    _say_leaderboard(aggregate_sweep(folder), folder, as_json=as_json)
+    if not as_json:
+        say(f"Wrote {folder / 'leaderboard.json'}, .csv and .md")
+
+
+def _say_leaderboard(board: Leaderboard, folder: Path, *, as_json: bool) -> None:
+    say_json(as_plain(board)) if as_json else show_leaderboard(board, folder)
+
+
 def _summary(folder: Path) -> dict[str, Any]:
-    """What the list shows, from the plan, the ledger and the leaderboard as written; no run is read."""
+    """Return what the list shows, from the plan, the ledger and the leaderboard on disk; read no run."""
     plan, history = read_sweep(folder)
     board = read_json(folder / "leaderboard.json") if (folder / "leaderboard.json").exists() else None
     winner = next((row for row in board["rows"] if row["rank"] == 1), None) if board else None
@@ -122,21 +140,23 @@ def _described(found: SweepStatus) -> dict[str, Any]:
 
 
 def _values(found: SweepStatus, key: str) -> list[Any]:
-    """The different values that a swept key takes, in the order of the jobs."""
+    """Return the different values of a swept key, in the order of the jobs."""
     values = [job.row.point[key] for job in found.jobs if key in job.row.point]
     return list({encode(value): value for value in values}.values())
 
 
 def _facts(found: SweepStatus, described: dict[str, Any]) -> list[tuple[str, str]]:
     objective, best, took = found.board.objective, described["best"], described["durations_s"]
-    repeats = f"; jobs that differ in {found.plan.seed_key} alone are one" if found.plan.seed_key else ""
+    repeats = (
+        f"; jobs that differ only in {found.plan.seed_key} are one candidate" if found.plan.seed_key else ""
+    )
     counts = ", ".join(f"{count} {state}" for state, count in described["counts"].items())
     facts = [("swept", f"{key}: {_listed(values)}") for key, values in described["swept"].items()]
     facts.append(("ranked by", f"the {objective.at} {objective.label} ({objective.mode}){repeats}"))
     facts.append(("jobs", f"{len(found.jobs)}: {counts}"))
     if best is not None:
-        facts.append(("best", f"{number(best['objective'])}, job {best['job']} ({best['run'] or 'no run'})"))
-    facts.append(("began", found.plan.created_at))
+        facts.append(("best", f"{cell(best['objective'])}, job {best['job']} ({best['run'] or 'no run'})"))
+    facts.append(("started", found.plan.created_at))
     if found.board.usage is not None:
         facts.append(("took", used(found.board)))
     if took is not None:
@@ -151,7 +171,7 @@ def _facts(found: SweepStatus, described: dict[str, Any]) -> list[tuple[str, str
     if found.state is SweepState.INTERRUPTED:
         left = [job for job in found.jobs if job.outcome is None or not stands(job.outcome)]
         hint = resume_hint(found.folder.absolute())
-        facts.append(("go on", f"{hint}  ({counted(len(left), 'job')} to run)"))
+        facts.append(("resume", f"{hint}  ({counted(len(left), 'job')} to run)"))
     return facts
 
 

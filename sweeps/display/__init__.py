@@ -1,1 +1,1 @@
-"""How a sweep is shown: tables, lines or JSON events."""
+"""What a sweep shows: a live table, lines, or JSON events."""

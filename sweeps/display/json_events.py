@@ -1,6 +1,6 @@
-"""Shows a sweep to a script: one JSON object per event and line on stdout, and nothing else there.
+"""A sweep as JSON for a script: one object per event and line on stdout, and nothing else there.
 
-Whatever else would print to stdout in the meantime, a resolver of the user's or a log handler, goes to stderr.
+What other code prints to stdout meanwhile, such as a resolver or a log handler of the user, goes to stderr.
 """
 
 import contextlib
@@ -31,11 +31,11 @@ class JsonLines:
         self._board = board
 
     def drawing(self) -> AbstractContextManager[object]:
-        """Draw nothing that would have to be taken back."""
+        """Draw nothing."""
         return nullcontext()
 
     def began(self, sweep_dir: Path) -> None:
-        """Write ``began``: the sweep, its folder, how many jobs and slots."""
+        """Write `began`: the sweep, its folder, how many jobs and slots."""
         self._say(
             EventKind.BEGAN,
             sweep=sweep_dir.name,
@@ -45,13 +45,13 @@ class JsonLines:
         )
 
     def heard(self, event: Event) -> None:
-        """Write ``started``, ``run`` or ``retry`` as the ledger has it, without the traceback."""
+        """Write `started`, `run` or `retry` as the ledger has it, without the traceback."""
         self._board.heard(event)
         data = {key: value for key, value in event.data.items() if key not in {"traceback", "job"}}
         self._say(event.kind, job=event.job, **data)
 
     def finished(self, outcome: Outcome, objective: float | None) -> None:
-        """Write ``finished``: how the job ended, and how the sweep stands."""
+        """Write `finished`: how the job ended, and the state of the sweep."""
         line = self._board.finished(outcome, objective)
         best = self._board.best
         details = {key: value for key, value in asdict(outcome).items() if key not in {"traceback", "job"}}
@@ -69,15 +69,15 @@ class JsonLines:
         )
 
     def say(self, note: str) -> None:
-        """Write ``note``."""
+        """Write `note`."""
         self._say("note", text=note)
 
     def ranked(self, board: Leaderboard) -> None:
-        """Write ``leaderboard``, as leaderboard.json has it."""
+        """Write `leaderboard`, as leaderboard.json has it."""
         self._say("leaderboard", **as_plain(board))
 
     def decided(self, decision: Decision) -> None:
-        """Write ``promotion``, as promotion.json has it."""
+        """Write `promotion`, as promotion.json has it."""
         self._say("promotion", **asdict(decision))
 
     def _say(self, event: str, **data: Any) -> None:
@@ -87,9 +87,9 @@ class JsonLines:
 
 @contextlib.contextmanager
 def stdout_to_itself() -> Iterator[Write]:
-    """Give what writes to stdout; until the end everybody else's stdout is stderr.
+    """Give a function that writes to stdout; redirect all other output to stderr until the end.
 
-    A reader that leaves ends nothing: what is written from then on goes nowhere.
+    Once the reader has gone, what is written is discarded.
     """
     sys.stdout.flush()
     stdout = os.dup(1)

@@ -1,7 +1,7 @@
-"""Shows a sweep on a terminal: one table that is drawn anew in place, and what went wrong above it, as it happens.
+"""A sweep on a terminal: a table that is redrawn in place, and failures above it as they happen.
 
-How far a running job is comes from its run, which is looked at while the table is drawn: once a second at most, and
-less often where a look takes long.
+The step of a running job comes from its run, which is read while the table is drawn: at most once a second, and less
+often where reading is slow.
 """
 
 import time
@@ -15,21 +15,21 @@ from rich.text import Text
 
 from sweeps.display.plain import Lines
 from sweeps.display.scoreboard import RUNNING, JobLine, Scoreboard
-from sweeps.display.tables import Column, fitting_table, number, status_column, swept_columns
+from sweeps.display.tables import swept_columns
 from sweeps.jobs import JobStatus, Outcome
 from tracking import RunRecord
+from tracking.cli.toolkit.output import show
+from tracking.cli.toolkit.tables import Column, fitting_table
 from tracking.values.units import format_clock
 
 ENDED_ROWS = 20  # ended jobs beyond this leave the table; the leaderboard has them all
-AROUND_ROWS = (
-    9  # lines that are not rows: a blank, the head and its rule, a blank, three below, and two to spare
-)
-LOOK_S = 1.0  # between two looks at a run, at least
-LOOK_SHARE = 0.02  # of the time may go into looking at one run
+AROUND_ROWS = 7  # lines that are not rows: the head and its rule, three below, and two to spare
+LOOK_S = 1.0  # the shortest time between two reads of a run
+LOOK_SHARE = 0.02  # the largest share of the time that reading one run may take
 
 
 class LiveTable(Lines):
-    """A `Progress` on a terminal; `record` gives a run as it stands, or None."""
+    """A `Progress` on a terminal; `record` reads a run, or returns None."""
 
     def __init__(
         self,
@@ -39,7 +39,8 @@ class LiveTable(Lines):
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(console, board)
+        super().__init__(console.file, board)
+        self._console = console
         self._record = record
         self._clock = clock
         self._next_look: dict[int, float] = {}
@@ -47,27 +48,30 @@ class LiveTable(Lines):
         self._live = Live(get_renderable=self.render, console=console, refresh_per_second=4, transient=True)
 
     def drawing(self) -> AbstractContextManager[object]:
-        """Keep the table on the screen; it is gone afterwards."""
+        """Keep the table on the screen; remove it afterwards."""
         return self._live
 
     def finished(self, outcome: Outcome, objective: float | None) -> None:
-        """Take note of a job's end; one that ended badly is told above the table."""
+        """Update the scoreboard; print a job that failed or was killed above the table."""
         line = self._board.finished(outcome, objective)
         if line.status in {JobStatus.FAILED, JobStatus.KILLED}:
-            self._print(self._sentence(line), style="red")
+            self._print(self._sentence(line), "red")
 
     def say(self, note: str) -> None:
-        """Show a remark below the table, in place of the one before."""
+        """Show a note below the table, in place of the one before."""
         self._note = note
 
     def render(self) -> Group:
-        """Draw the table as it stands, no higher than the terminal."""
+        """Return the table, no higher than the terminal."""
         running = self._board.running
         for line in running:
             self._look_at(line)
         room = max(1, self._console.height - AROUND_ROWS)
         shown, left_out = self._choose(running, room)
         return Group(self._table(shown), *self._below(left_out))
+
+    def _print(self, text: str, style: str = "") -> None:
+        self._console.print(Text(text, style=style), soft_wrap=True)
 
     def _look_at(self, line: JobLine) -> None:
         began = self._clock()
@@ -85,7 +89,10 @@ class LiveTable(Lines):
             line.step = max(steps, default=None)
 
     def _choose(self, running: Sequence[JobLine], room: int) -> tuple[list[JobLine], int]:
-        """The leader, the jobs that ended last, and those that run, which go first when room is short."""
+        """Return the leader, the jobs that ended last, the running jobs, and how many running ones have no room.
+
+        Running jobs take precedence.
+        """
         active = list(running[:room])
         places = min(ENDED_ROWS, room - len(active))
         ended = self._board.ended
@@ -106,9 +113,9 @@ class LiveTable(Lines):
             Column("run", [line.run or "-" for line in shown], drop=3, left=True),
             *swept_columns(board.swept, [line.point for line in shown]),
             *([Column("step", steps, drop=2)] if any(map(_is_under_way, shown)) else []),
-            Column(board.objective.label, [number(value) for value in values]),
+            Column(board.objective.label, [show(value) for value in values]),
             Column("time", [format_clock(board.took_s(line)) for line in shown], drop=4),
-            status_column([line.how for line in shown]),
+            Column("status", [line.how for line in shown], left=True),
         ]
         styles = ["bold" if line is best else "" for line in shown]
         return fitting_table(columns, self._console.width, row_styles=styles)[0]
@@ -130,7 +137,7 @@ class LiveTable(Lines):
             times.append(f"about {format_clock(left_s)} left")
         best = board.best
         if best is not None:
-            times.append(f"best {board.objective.label} {number(best.objective)} (job {best.number})")
+            times.append(f"best {board.objective.label} {show(best.objective)} (job {best.number})")
         if left_out:
             times.append(f"{left_out} more running")
         texts.append(Text(" | ".join(times), style="dim"))

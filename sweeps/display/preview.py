@@ -1,47 +1,18 @@
-"""What a sweep would do: its jobs, and how long they may take going by runs that are known."""
+"""What a sweep would do: its jobs, and how long they may take, estimated from earlier runs."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rich.console import Console
-
-from sweeps.display.console import make_console
-from sweeps.display.tables import Column, fitting_table, swept_columns
+from sweeps.display.console import lasting_stdout
+from sweeps.display.tables import swept_columns
 from sweeps.jobs import PlannedJob
 from sweeps.state.durations import Durations
+from tracking.cli.toolkit.output import say
+from tracking.cli.toolkit.tables import Column, say_table
 from tracking.values.jsontext import encode
 from tracking.values.units import counted, format_clock
 
-SHOWN = 50  # jobs in the preview; a script asks for --json or reads plan.json
-
-
-def show_plan(
-    console: Console,
-    jobs: Sequence[PlannedJob],
-    swept: Sequence[str],
-    n_jobs: int,
-    durations: Durations,
-    notes: Sequence[str] = (),
-) -> None:
-    """Print the jobs, how many they are, and how long they may take."""
-    shown = jobs[:SHOWN]
-    columns = [
-        Column("job", [str(job.number) for job in shown]),
-        *swept_columns(swept, [job.point for job in shown]),
-        Column("expected", [format_clock(durations.expected_s(job.key)) for job in shown], drop=2),
-    ]
-    table, dropped = fitting_table(columns, console.width)
-    console.print(table)
-    if dropped:
-        console.print(f"no room for: {', '.join(dropped)}", style="dim", soft_wrap=True)
-    if len(jobs) > len(shown):
-        console.print(f"... and {len(jobs) - len(shown)} more", style="dim")
-    for note in notes:
-        console.print(note, style="yellow", markup=False, soft_wrap=True)
-    console.print(
-        f"{counted(len(jobs), 'job')}, {min(n_jobs, len(jobs))} at once; {_estimate(jobs, n_jobs, durations)}"
-    )
-    console.print("dry_run: nothing was started", style="dim")
+SHOWN = 50  # jobs in the preview; a script asks for JSON or reads plan.json
 
 
 def tell_plan(
@@ -52,19 +23,35 @@ def tell_plan(
     store: Path,
     notes: Sequence[str] = (),
 ) -> None:
-    """Print the jobs, or `write` them as one JSON line."""
+    """Print the jobs, their number, and how long they may take, or `write` them as one JSON line."""
     durations = Durations.of_store(store)
-    if write is None:
-        show_plan(make_console(), jobs, swept, n_jobs, durations, notes)
-        return
-    described = [{**job.to_json(), "expected_s": durations.expected_s(job.key)} for job in jobs]
-    write(encode({"event": "plan", "jobs": described, "slots": n_jobs, "notes": list(notes)}) + b"\n")
-
-
-def _estimate(jobs: Sequence[PlannedJob], n_jobs: int, durations: Durations) -> str:
     expected = [durations.expected_s(job.key) for job in jobs]
+    if write is not None:
+        described = [
+            {**job.to_json(), "expected_s": seconds} for job, seconds in zip(jobs, expected, strict=True)
+        ]
+        write(encode({"event": "plan", "jobs": described, "slots": n_jobs, "notes": list(notes)}) + b"\n")
+        return
+    out, shown = lasting_stdout(), jobs[:SHOWN]
+    columns = [
+        Column("job", [str(job.number) for job in shown]),
+        *swept_columns(swept, [job.point for job in shown]),
+        Column("expected", list(map(format_clock, expected[:SHOWN])), drop=2),
+    ]
+    say_table(columns, hint="output=json shows all columns", file=out)
+    if len(jobs) > len(shown):
+        say(f"... and {len(jobs) - len(shown)} more", "dim", file=out)
+    for note in notes:
+        say(note, "yellow", file=out)
+    estimate = _estimate(expected, n_jobs, len(durations))
+    say(f"{counted(len(jobs), 'job')}, {min(n_jobs, len(jobs))} at once; {estimate}", file=out)
+    say("dry_run: nothing was started", "dim", file=out)
+    out.flush()
+
+
+def _estimate(expected: Sequence[float | None], n_jobs: int, earlier: int) -> str:
     known = [seconds for seconds in expected if seconds is not None]
     if not known:
         return "how long they take is not known yet: no sweep of this store has completed a job"
     total = max(sum(known) / n_jobs, max(known))
-    return f"about {format_clock(total)}, going by {counted(len(durations), 'earlier job')}"
+    return f"about {format_clock(total)}, estimated from {counted(earlier, 'earlier job')}"

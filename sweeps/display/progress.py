@@ -1,13 +1,13 @@
-"""Who tells the user how a sweep goes: a live table, plain lines, or JSON lines for a script."""
+"""The display of a sweep, and the choice of one: a live table, plain lines, or JSON events."""
 
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Protocol
 
-from sweeps.display.console import make_console
+from sweeps.display.console import lasting_stdout
 from sweeps.display.json_events import JsonLines, Write, stdout_to_itself
-from sweeps.display.live import LiveTable
 from sweeps.display.plain import Lines
 from sweeps.display.scoreboard import Scoreboard
 from sweeps.jobs import Event, Outcome
@@ -15,50 +15,53 @@ from sweeps.ranking.leaderboard import Leaderboard
 from sweeps.ranking.promotion import Decision
 from sweeps.settings.sweeper_settings import OutputMode
 from tracking import RunRecord
+from tracking.cli.toolkit.output import console
 
 
 class Progress(Protocol):
-    """Tells what happens in a sweep.
+    """Shows what happens in a sweep.
 
-    `heard`, `finished` and `say` may be called from any thread, `say` also from a signal handler. Nothing here raises
-    because nobody reads any more.
+    `heard`, `finished` and `say` may be called from any thread, `say` also from a signal handler. No method raises
+    when the reader has gone.
     """
 
     def began(self, sweep_dir: Path) -> None:
-        """Tell that the sweep begins, and where its results go."""
+        """Show that the sweep begins, and its folder."""
 
     def drawing(self) -> AbstractContextManager[object]:
-        """Give what is to surround the time the jobs run."""
+        """Return a context that the caller holds while jobs run."""
 
     def heard(self, event: Event) -> None:
-        """Take note of a job's start, of the run it opened, or that it is tried again."""
+        """Show that a job starts, opens a run, or is tried again."""
 
     def finished(self, outcome: Outcome, objective: float | None) -> None:
-        """Take note of a job's end."""
+        """Show that a job ended."""
 
     def say(self, note: str) -> None:
-        """Tell a remark."""
+        """Show a note."""
 
     def ranked(self, board: Leaderboard) -> None:
-        """Tell how the jobs rank, and every error."""
+        """Show the leaderboard, and every error."""
 
     def decided(self, decision: Decision) -> None:
-        """Tell what became of the winner."""
+        """Show the decision about the winner."""
 
 
 def stdout_for(mode: OutputMode) -> AbstractContextManager[Write | None]:
-    """Give what is to surround all of a sweep, its planning included: for JSON what keeps stdout clean, and writes."""
+    """Return a context for a whole sweep, its planning included; for JSON it gives the only writer to stdout."""
     return stdout_to_itself() if mode is OutputMode.JSON else nullcontext()
 
 
 def make_progress(
     mode: OutputMode, write: Write | None, board: Scoreboard, record: Callable[[str], RunRecord | None]
 ) -> Progress:
-    """Return the `Progress` that `mode` asks for, with ``auto`` a table on a terminal; `write` is `stdout_for`'s."""
+    """Return the `Progress` for `mode`; with ``auto`` it is a table on a terminal. `write` is that of `stdout_for`."""
     if write is not None:
         return JsonLines(write, board)
-    console = make_console(as_terminal=mode is OutputMode.TABLE)
-    draws = console.is_terminal and not console.is_dumb_terminal
+    out = lasting_stdout()
+    draws = out.isatty() and os.environ.get("TERM", "").lower() not in {"dumb", "unknown"}
     if mode is OutputMode.TABLE or (mode is OutputMode.AUTO and draws):
-        return LiveTable(console, board, record)
-    return Lines(console, board)
+        from sweeps.display.live import LiveTable
+
+        return LiveTable(console(out, force_terminal=mode is OutputMode.TABLE or None), board, record)
+    return Lines(out, board)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tracking.cli.toolkit import output
+from tracking.cli.toolkit import output, tables
 from tracking.errors import CorruptFileError
 from tracking.search.query import (
     Field,
@@ -91,7 +91,7 @@ def warn_unknown(fields: Iterable[Field], names: Names) -> None:
             continue
         close = close_names(field.name, known[field.kind])
         hint = f"; did you mean {' or '.join(close)}?" if close else ""
-        sys.stderr.write(f"tracking: no run has {output.safe(str(field))}{output.safe(hint)}\n")
+        output.warn(f"no run has {field}{hint}")
 
 
 def _split(name: str) -> int:
@@ -111,7 +111,7 @@ def say_runs(
     if as_json:
         output.say_json([dict(zip(labels, map(plain, row), strict=True)) for row in rows])
     elif rows:
-        output.table(labels, [list(map(shown, fields, row)) for row in rows], keep=1)
+        tables.say_rows(labels, [list(map(shown, fields, row)) for row in rows], keep=1)
     return output.report(damaged)
 
 

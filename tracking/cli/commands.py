@@ -1,16 +1,15 @@
-"""The table of commands. A command's module is imported when the command is asked for, so no command pays for another."""
+"""The table of commands, and the parameters that their functions declare."""
 
 import functools
-import importlib
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from typer.models import ArgumentInfo, OptionInfo
 
-ASKED_TO_COMPLETE = "--complete"  # the first argument when a shell asks what may come next
+from tracking.cli.toolkit.app import load
 
-# the name, and the function in a module of tracking.cli
+# each command, and the function in a module of tracking.cli
 COMMANDS: dict[str, str] = {
     "list": "listing:list_experiments",
     "search": "search:search",
@@ -43,15 +42,8 @@ COMMANDS: dict[str, str] = {
 }
 
 
-def function_of(command: str) -> Callable[..., Any]:
-    """The function that does it."""
-    module, _, name = COMMANDS[command].partition(":")
-    function: Callable[..., Any] = getattr(importlib.import_module(f"tracking.cli.{module}"), name)
-    return function
-
-
 class Parameter(NamedTuple):
-    """A parameter of a command: the name and type it has in Python, and what Typer knows of it."""
+    """A parameter of a command: its name and type in Python, and its declaration for Typer."""
 
     name: str
     kind: Any
@@ -59,7 +51,7 @@ class Parameter(NamedTuple):
 
     @property
     def is_option(self) -> bool:
-        """Whether it is written with its name."""
+        """Whether it is an option, which is written with its name."""
         return isinstance(self.info, OptionInfo)
 
     @property
@@ -69,17 +61,19 @@ class Parameter(NamedTuple):
 
     @property
     def flags(self) -> list[str]:
-        """How an option is written, such as --lines and -n."""
-        # inside Annotated the first name stands where a default would
+        """The names of an option, such as --lines and -n."""
+        # Inside Annotated the first name is in the place of a default.
         names = (self.info.default, *(self.info.param_decls or ())) if self.is_option else ()
         return [name for name in names if isinstance(name, str)] or [f"--{self.name.replace('_', '-')}"]
 
 
 @functools.cache
 def parameters_of(command: str) -> list[Parameter]:
-    """The parameters of a command, in the order of its arguments."""
+    """Return the parameters of a command, in the order of its function."""
     found = []
-    for name, hint in typing.get_type_hints(function_of(command), include_extras=True).items():
+    for name, hint in typing.get_type_hints(
+        load("tracking.cli", COMMANDS[command]), include_extras=True
+    ).items():
         kind, *extras = typing.get_args(hint) or (hint,)
         infos = [extra for extra in extras if isinstance(extra, ArgumentInfo | OptionInfo)]
         found += [Parameter(name, kind, info) for info in infos[:1]]
@@ -87,7 +81,7 @@ def parameters_of(command: str) -> list[Parameter]:
 
 
 def valued_options(commands: Iterable[str] = COMMANDS) -> frozenset[str]:
-    """The options of these commands that are followed by a value."""
+    """Return the options of these commands that are followed by a value."""
     every = (parameter for command in commands for parameter in parameters_of(command))
     return frozenset(
         flag for each in every if each.is_option and each.kind is not bool for flag in each.flags

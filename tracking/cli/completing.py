@@ -6,9 +6,9 @@ The shell's script asks with `python -m tracking --complete WORD...`, the last w
 from collections.abc import Iterable, Sequence
 
 from tracking.cli.commands import COMMANDS, parameters_of, valued_options
-from tracking.cli.options import JsonOption
 from tracking.cli.short_forms import store_of
 from tracking.cli.toolkit import output
+from tracking.cli.toolkit.options import JsonOption
 from tracking.errors import TrackingError
 from tracking.search.catalog import Catalog
 from tracking.search.query import parse_field

@@ -86,5 +86,5 @@ def tell(
     elif worked:
         output.say(f"{outcome.done}: {runs_text(worked)}")
     for reason in refused.values():
-        sys.stderr.write(f"tracking: {output.safe(reason)}\n")
+        output.warn(reason)
     return 1 if refused else 0

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.cli.provenance import read_optional
-from tracking.cli.toolkit import output
+from tracking.cli.toolkit import output, tables
+from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.errors import CorruptFileError
 from tracking.records import RunRecord
 from tracking.store.store import Store
@@ -74,9 +74,9 @@ def _say_rows(section: str, rows: list[tuple[str, list[Any]]], run_ids: tuple[st
         cells = [
             [name, *(None if value is None else output.param(value) for value in pair)] for name, pair in rows
         ]
-        output.table(["", *run_ids], cells, keep=3)
+        tables.say_rows(["", *run_ids], cells, keep=3)
         return
-    output.table(
+    tables.say_rows(
         ["", *run_ids, "difference"], [[name, *pair, _difference(*pair)] for name, pair in rows], keep=3
     )
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from tracking.cli.confirm import ExperimentOption, FilterOption, Outcome, chosen_runs, each, tell
-from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
+from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.errors import InvalidValueError, TrackingError
 from tracking.records import RunStatus
 from tracking.search.catalog import Catalog

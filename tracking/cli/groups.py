@@ -3,7 +3,7 @@
 from typing import Any
 
 from tracking.cli.ranking import Ranking
-from tracking.cli.toolkit import output
+from tracking.cli.toolkit import output, tables
 from tracking.search.comparison import MISSING, Columns, Comparison
 from tracking.values.names import natural_key
 
@@ -42,7 +42,7 @@ def say_groups(
         ]
         for row in rows
     ]
-    output.table(list(columns), cells, keep=2)
+    tables.say_rows(list(columns), cells, keep=2)
 
 
 def _arranged(told: Comparison, metric: str | None) -> Columns:

@@ -9,9 +9,9 @@ import typer
 
 from tracking.cli.columns import ColumnsOption, LimitOption, SortOption
 from tracking.cli.experiment import check_known
-from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.cli.search import search
-from tracking.cli.toolkit import output
+from tracking.cli.toolkit import output, tables
+from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.errors import CorruptFileError, InvalidValueError
 from tracking.records import RunStatus
 from tracking.search.catalog import Catalog
@@ -67,7 +67,7 @@ def list_experiments(
             for name, (run_ids, statuses) in groups.items()
         ]
         output.title("ALL EXPERIMENTS")
-        output.table(
+        tables.say_rows(
             ["experiment", "runs", *(status.value for status in RunStatus), "run ids"], rows, wraps=True
         )
     else:

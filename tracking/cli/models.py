@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
-from tracking.cli.toolkit import output
+from tracking.cli.toolkit import output, tables
+from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.errors import CorruptFileError, UnknownModelError
 from tracking.registry import EventKind, ModelEvent, ModelRegistry, ModelVersion
 
@@ -35,7 +35,7 @@ def models(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> i
     if as_json:
         output.say_json([dict(zip(columns, row, strict=True)) for row in rows])
     elif rows:
-        output.table(columns, rows)
+        tables.say_rows(columns, rows)
     else:
         output.say(f"No models in {store!r} yet.")
     return output.report(damaged)
@@ -125,7 +125,7 @@ def history(name: Name, store: StoreOption = DEFAULT_STORE, as_json: JsonOption 
         ]
         for event in events
     ]
-    output.table(["when", "what", "version", "by", "why"], rows, wraps=True)
+    tables.say_rows(["when", "what", "version", "by", "why"], rows, wraps=True)
     return 0
 
 

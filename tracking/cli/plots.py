@@ -1,6 +1,5 @@
 """The command that draws: plot."""
 
-import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -9,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracking.cli.experiment import runs_of
-from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.cli.toolkit import output
+from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.errors import TrackingError, UnknownRunError
 from tracking.metrics.history import read_history
 from tracking.objective import At, Direction, Objective
@@ -186,7 +185,7 @@ def _with_metric(
                 f"run {run_id!r} belongs to the experiment {other!r}, not to {experiment!r}"
             )
         if metric not in known[run_id].summary:
-            sys.stderr.write(f"tracking: {run_id} has no metric {metric!r}; it is left out\n")
+            output.warn(f"{run_id} has no metric {metric!r}; it is left out")
     drawn = [known[run_id] for run_id in dict.fromkeys(run_ids or known) if metric in known[run_id].summary]
     if not drawn:
         names = sorted({name for run in runs for name in run.summary}, key=natural_key)

@@ -19,11 +19,11 @@ from tracking.cli.columns import (
 from tracking.cli.experiment import runs_of
 from tracking.cli.facts import facts
 from tracking.cli.groups import say_groups
-from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.cli.ranking import Ranking, rank
 from tracking.cli.search import check_limit
 from tracking.cli.show import say_params
-from tracking.cli.toolkit import output
+from tracking.cli.toolkit import output, tables
+from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.errors import InvalidValueError, TrackingError
 from tracking.objective import Objective
 from tracking.records import RunRecord, RunStatus
@@ -89,7 +89,7 @@ def compare(
     output.say(f"Found {len(runs)} run{'s' if len(runs) != 1 else ''} for {experiment!r}\n")
     output.title(f"EXPERIMENT COMPARISON: {experiment}")
     cells = [[shown(field, value_of(run, field)) for field in fields] for run in rows]
-    output.table([label(field, fields) for field in fields], cells, keep=min(3, len(fields)))
+    tables.say_rows([label(field, fields) for field in fields], cells, keep=min(3, len(fields)))
     output.say()
     if ranking.best:
         _say_best(ranking.best, ranking.objective)

@@ -16,8 +16,8 @@ from tracking.cli.columns import (
     usual,
     warn_unknown,
 )
-from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.cli.toolkit import output
+from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.errors import CorruptFileError, InvalidValueError
 from tracking.search.catalog import Catalog
 from tracking.search.query import parse_order, parse_query

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tracking.cli.commands import COMMANDS, valued_options
-from tracking.cli.options import DEFAULT_STORE, STORE_VARIABLE
+from tracking.cli.toolkit.options import DEFAULT_STORE, STORE_VARIABLE
 from tracking.errors import TrackingError
 from tracking.search.catalog import Catalog
 from tracking.store.store import Store

@@ -7,9 +7,9 @@ import typer
 
 from tracking.cli.columns import elapsed
 from tracking.cli.facts import facts
-from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.cli.provenance import artifacts, code_line, environment_lines, printed, read_optional
-from tracking.cli.toolkit import output
+from tracking.cli.toolkit import output, tables
+from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.errors import CorruptFileError
 from tracking.records import RunRecord
 from tracking.store.store import Store
@@ -106,7 +106,7 @@ def _say_metrics(run: RunRecord) -> None:
         rows = [
             [name, s.last, s.min, s.min_step, s.max, s.max_step, s.count] for name, s in run.summary.items()
         ]
-        output.table(["metric", "last", "min", "at", "max", "at", "points"], rows, keep=2)
+        tables.say_rows(["metric", "last", "min", "at", "max", "at", "points"], rows, keep=2)
 
 
 def _say_list(headline: str, lines: list[str]) -> None:

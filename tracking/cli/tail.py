@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from tracking.cli.columns import elapsed
-from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.cli.show import RunArgument
 from tracking.cli.toolkit import output
+from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.metrics.follow import Follower, whole_history
 from tracking.metrics.line import Line
 from tracking.records import RunRecord, RunStatus

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from tracking.cli.confirm import ExperimentOption, FilterOption, runs_text
-from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
-from tracking.cli.toolkit import output
+from tracking.cli.toolkit import output, tables
+from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.errors import InvalidValueError, TrackingError, quoted
 from tracking.store.store import Store
 from tracking.tracker import ExperimentTracker
@@ -103,7 +103,7 @@ def import_store(
         if source.paths.models.is_dir():
             output.say("Registered models are not imported.")
     for run_id, reason in outcome.left_out.items():
-        sys.stderr.write(f"tracking: left out {run_id}: {output.safe(reason)}\n")
+        output.warn(f"left out {run_id}: {reason}")
     return 1 if outcome.left_out else 0
 
 
@@ -112,7 +112,7 @@ def _say_import(outcome: Imported, *, dry_run: bool) -> None:
     output.say(f"{verb} {runs_text(list(outcome.copied))}")
     renumbered = {old: new for old, new in outcome.copied.items() if old != new}
     if renumbered and not dry_run:
-        output.table(["there", "here"], [list(pair) for pair in renumbered.items()])
+        tables.say_rows(["there", "here"], [list(pair) for pair in renumbered.items()])
     if outcome.present:
         output.say(f"Here already: {runs_text(list(outcome.present.values()))}")
 

@@ -21,8 +21,8 @@ from tracking.cli.confirm import (
     tell,
 )
 from tracking.cli.confirm import Outcome as Done
-from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
-from tracking.cli.toolkit import output
+from tracking.cli.toolkit import output, tables
+from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.doctor import Examination, Outcome, leftovers
 from tracking.doctor import examine as look_through
 from tracking.errors import CorruptFileError, InvalidValueError, quoted
@@ -109,7 +109,7 @@ def show_trash(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) 
             ]
             for run in runs
         ]
-        output.table(["run_id", "experiment", "deleted", "by", "size"], rows)
+        tables.say_rows(["run_id", "experiment", "deleted", "by", "size"], rows)
         output.say(f"\n{format_size(sum(run.size_bytes for run in runs))} in all")
     return 0
 

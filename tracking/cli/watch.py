@@ -12,8 +12,8 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from tracking.cli.columns import ColumnsOption, chosen, elapsed, label, not_shown, plain, shown, usual
-from tracking.cli.options import DEFAULT_STORE, JsonOption, StoreOption
-from tracking.cli.toolkit import output
+from tracking.cli.toolkit import output, tables
+from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.errors import CorruptFileError, InvalidValueError
 from tracking.records import RunStatus
 from tracking.search.catalog import Catalog
@@ -103,10 +103,13 @@ def _draw(experiment: str, looks: Iterator[Look]) -> None:
     try:
         with Live(auto_refresh=False, vertical_overflow="crop") as live:
             for look in looks:
-                most = max(1, shutil.get_terminal_size().lines - ROOM)
-                parts = [Text(output.safe(_headline(experiment, look)), style="bold")]
+                size = shutil.get_terminal_size()
+                most = max(1, size.lines - ROOM)
+                parts: list[Any] = [Text(output.safe(_headline(experiment, look)), style="bold")]
                 if look.rows:
-                    parts += output.fitting_table(look.labels, look.cells(most), keep=2)
+                    columns = tables.columns_of(look.labels, look.cells(most), keep=2)
+                    table, note = tables.fitting_table(columns, size.columns)
+                    parts += [table, Text(note, style="dim")] if note else [table]
                 if len(look.rows) > most:
                     parts.append(Text(f"and {len(look.rows) - most} more", style="dim"))
                 if look.note:
@@ -128,7 +131,7 @@ def _write(experiment: str, looks: Iterator[Look], *, as_json: bool) -> None:
         else:
             output.say(f"{datetime.now():%H:%M:%S} {_headline(experiment, look)}")
             if look.rows:
-                output.table(look.labels, look.cells())
+                tables.say_rows(look.labels, look.cells())
             if look.note:
                 output.say(look.note)
             output.say()

@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 
-from sweeps.cli import main
-from sweeps.cli.app import COMMANDS
+from sweeps.cli.app import COMMANDS, main
 from sweeps.state.lock import locked
 from tracking.files import append_line
 
@@ -259,7 +258,7 @@ def test_an_error_is_one_line_that_says_what_is_allowed(
 
 def test_a_store_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "--store", str(tmp_path / "gone")]) == 1
-    assert "there is no store" in capsys.readouterr().err
+    assert "gone' does not exist" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from rich.console import Console
+from rich.text import Text
 
 from sweeps import JobStatus, Outcome, SweepError, aggregate
 from sweeps.display.tables import short_names, show_leaderboard
@@ -47,6 +47,13 @@ def make_sweep(
     for outcome in outcomes:
         ledger.finish(outcome)
     return sweep
+
+
+class Screen(io.StringIO):
+    """A terminal that remembers what it shows."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 def returned(job: int, value: float | None) -> Outcome:
@@ -143,7 +150,9 @@ def test_markdown_keeps_its_columns_whatever_an_error_says(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 200])
-def test_a_leaderboard_fits_the_terminal_without_cutting_a_number(tmp_path: Path, width: int) -> None:
+def test_a_leaderboard_fits_the_terminal_without_cutting_a_number(
+    tmp_path: Path, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     outcomes = []
     for job in range(3):
         with ExperimentTracker(tmp_path).start_run("e") as run:
@@ -151,9 +160,10 @@ def test_a_leaderboard_fits_the_terminal_without_cutting_a_number(tmp_path: Path
             run.log({"test_loss": 0.3, "test_accuracy": 0.8, "test_auc": 0.7777})
         outcomes.append(Outcome(job, JobStatus.COMPLETED, 11.5, runs=(run.run_id,)))
     sweep = make_sweep(tmp_path, outcomes, metric="val_auc")
-    console = Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None)
-    show_leaderboard(console, rank(sweep), sweep)
-    text = console.file.getvalue()
+    monkeypatch.setenv("COLUMNS", str(width))
+    screen = Screen()
+    show_leaderboard(rank(sweep), sweep, file=screen)
+    text = Text.from_ansi(screen.getvalue()).plain
     assert "…" not in text
     table = text.partition("no room for")[0]
     assert max(len(line.rstrip()) for line in table.splitlines()) <= width

@@ -57,7 +57,7 @@ def test_the_log_of_a_job_that_did_not_run_is_that_of_its_run(
     sweep("-m", "x=1", "hydra.sweeper.name=first")
     store = again("x=1").cwd / "experiments"
     assert main(["logs", "again", "0", "--store", str(store)]) == 1
-    assert "job 0 of again did not run: run_001 stands in for it" in capsys.readouterr().err
+    assert "job 0 of again did not run: it reuses run_001" in capsys.readouterr().err
     assert main(["jobs", "again", "--json", "--store", str(store)]) == 0
     assert '"reused": true' in capsys.readouterr().out
 

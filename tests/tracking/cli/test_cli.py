@@ -13,9 +13,10 @@ import pytest
 from command_line import Say
 
 from tracking import ExperimentTracker, ModelRegistry
-from tracking.cli.app import build
-from tracking.cli.commands import COMMANDS, function_of
+from tracking.cli.app import PROGRAM
+from tracking.cli.commands import COMMANDS
 from tracking.cli.short_forms import expand
+from tracking.cli.toolkit.app import load
 from tracking.version import __version__
 
 ROOT = Path(__file__).parents[3]
@@ -67,7 +68,7 @@ def test_every_command_speaks_json(store: Path, models: ModelRegistry, say: Say)
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_offers_json(command: str) -> None:
-    assert "as_json" in inspect.signature(function_of(command)).parameters
+    assert "as_json" in inspect.signature(load("tracking.cli", COMMANDS[command])).parameters
 
 
 def test_show_tells_the_whole_run(store: Path, say: Say) -> None:
@@ -320,7 +321,7 @@ def test_every_command_explains_itself_with_an_example(say: Say) -> None:
         assert code == 0
         assert f"Example: python -m tracking {name}" in out
     assert all(name in say("--help")[1] for name in COMMANDS)
-    assert build().info.name == "tracking"
+    assert PROGRAM.build(COMMANDS).info.name == "tracking"
 
 
 def test_a_newline_in_a_cell_is_shown_escaped(tracker: ExperimentTracker, base: Path, say: Say) -> None:

@@ -1,1 +1,1 @@
-"""What both command lines are made of: entry, options, tables, JSON."""
+"""The parts that `python -m tracking` and `python -m sweeps` share: entry, options, text, tables, JSON."""

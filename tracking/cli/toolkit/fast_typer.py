@@ -1,10 +1,11 @@
-"""Arguments into values without the validation library that Typer otherwise loads, which takes longer than a command.
+"""Commands of Typer that cast their arguments without pydantic, whose import takes longer than a command.
 
-Texts and numbers are cast here; a parameter of any other type is left to Typer.
+Texts, numbers and choices are cast here; Typer casts parameters of other types.
 """
 
 import typing
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Any
 
 import typer
@@ -12,26 +13,26 @@ from typer.core import TyperCommand, TyperGroup
 
 
 class PlainGroup(TyperGroup):
-    """The commands together."""
+    """A group of commands."""
 
     def get_help_option(self, ctx: Any) -> Any:
-        """The option --help, which is a flag that may be missing."""
+        """Return the option --help, cast here."""
         return _override(super().get_help_option(ctx), _CASTS[bool])
 
 
 class PlainCommand(TyperCommand):
-    """A command of Typer whose parameters of plain types are cast here."""
+    """A command whose parameters of plain types are cast here."""
 
     def __init__(self, name: str | None, **settings: Any) -> None:
         super().__init__(name, **settings)
         hints = typing.get_type_hints(self.callback)
         for param in self.params:
-            hint = hints.get(str(param.name))
-            if hint in _CASTS and hint is not bool:
-                _override(param, _CASTS[hint])
+            cast = _cast_to(hints.get(str(param.name)))
+            if cast is not None:
+                _override(param, cast)
 
     def get_help_option(self, ctx: Any) -> Any:
-        """The option --help, which is a flag that may be missing."""
+        """Return the option --help, cast here."""
         return _override(super().get_help_option(ctx), _CASTS[bool])
 
 
@@ -42,7 +43,7 @@ def _override(param: Any, cast: Callable[[Any], Any]) -> Any:
 
     def process_value(ctx: Any, value: Any) -> Any:
         if param.required and param.value_is_missing(value):
-            return by_typer(ctx, value)  # which says so
+            return by_typer(ctx, value)  # which raises
         if value is not None:
             try:
                 value = cast(value)
@@ -58,9 +59,8 @@ def _override(param: Any, cast: Callable[[Any], Any]) -> Any:
 def _check_range(param: Any, value: Any) -> None:
     if not isinstance(value, int | float) or isinstance(value, bool):
         return
-    ranged = (
-        param if hasattr(param, "min") else getattr(param, "type", None)
-    )  # where Typer keeps it depends on its age
+    # Where Typer keeps the range depends on its version.
+    ranged = param if hasattr(param, "min") else getattr(param, "type", None)
     low, high = getattr(ranged, "min", None), getattr(ranged, "max", None)
     if low is not None and value < low:
         raise ValueError(f"{value} is too small; it is {low} or more")
@@ -80,6 +80,22 @@ def _number(value: Any) -> float:
         return float(value)
     except ValueError:
         raise ValueError(f"{value!r} is not a valid number") from None
+
+
+def _cast_to(hint: Any) -> Callable[[Any], Any] | None:
+    if hint is bool:  # a flag, which Typer casts without pydantic
+        return None
+    choices = hint if isinstance(hint, type) else next(iter(typing.get_args(hint)), None)  # of "X | None"
+    if isinstance(choices, type) and issubclass(choices, StrEnum) and typing.get_origin(hint) is not list:
+        return lambda value: _choice(choices, value)
+    return _CASTS.get(hint)
+
+
+def _choice(choices: type[StrEnum], value: Any) -> StrEnum:
+    try:
+        return choices(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is not one of {', '.join(map(repr, map(str, choices)))}") from None
 
 
 def _texts(values: Any) -> list[str]:

@@ -12,9 +12,9 @@ STORE_VARIABLE = "PODIUM_STORE"
 
 
 def _existing(context: typer.Context, store: str) -> str:
-    # the default store may not be there yet; one that somebody names is expected to be
+    # Only a store that is named must exist; the first run creates the default one.
     source = context.get_parameter_source("store")
-    is_there = bool(store) and Path(store).exists()  # Path("") is where we are
+    is_there = bool(store) and Path(store).exists()  # Path("") is the working folder
     if not (is_there and Path(store).is_dir()) and (is_there or (source and source.name != "DEFAULT")):
         what = "is no folder" if is_there else "does not exist"
         raise TrackingError(
@@ -26,7 +26,11 @@ def _existing(context: typer.Context, store: str) -> str:
 StoreOption = Annotated[
     str,
     typer.Option(
-        "--store", metavar="DIR", envvar=STORE_VARIABLE, callback=_existing, help="The folder of the runs."
+        "--store",
+        metavar="DIR",
+        envvar=STORE_VARIABLE,
+        callback=_existing,
+        help="The folder that holds runs/ and sweeps/.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON, for scripts.")]

@@ -1,0 +1,180 @@
+"""The entry of a command line: which command runs, and how errors end it.
+
+A command's module is imported when the command is called, so no command pays for another.
+"""
+
+import contextlib
+import importlib
+import logging
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from tracking.cli.toolkit import output
+from tracking.cli.toolkit.fast_typer import PlainCommand, PlainGroup
+from tracking.cli.toolkit.streams import open_streams, silence
+from tracking.errors import InvalidValueError, QueryError, TrackingError
+from tracking.version import __version__
+
+ASKED_TO_COMPLETE = "--complete"  # the first argument when a shell asks for completions
+
+
+def _or_help(arguments: Sequence[str]) -> list[str]:
+    return list(arguments) or ["--help"]
+
+
+@dataclass(frozen=True)
+class Program:
+    """A command line `python -m NAME COMMAND ...`.
+
+    `commands` maps each command to MODULE:FUNCTION below the package NAME.cli. `errors` are those of the package that
+    end a command with exit code 1. `expand` puts the command first in the arguments, and never returns none.
+    `explain` says of a failed call what is wrong with its first word. `complete` returns completions of the last word.
+    """
+
+    name: str
+    help: str
+    commands: Mapping[str, str]
+    errors: tuple[type[Exception], ...] = ()
+    expand: Callable[[Sequence[str]], list[str]] = _or_help
+    explain: Callable[[Sequence[str]], str | None] = lambda _arguments: None
+    complete: Callable[[Sequence[str]], list[str]] = lambda _words: []
+
+    def build(self, commands: Iterable[str]) -> typer.Typer:
+        """Return the Typer application with these commands."""
+        app = typer.Typer(
+            name=self.name,
+            cls=PlainGroup,
+            help=self.help,
+            context_settings={"help_option_names": ["-h", "--help"]},
+            add_completion=False,  # the scripts of Typer complete a program, not `python -m NAME`
+            pretty_exceptions_enable=False,
+            rich_markup_mode=None,
+        )
+        for name in commands:
+            app.command(name, cls=PlainCommand)(load(f"{self.name}.cli", self.commands[name]))
+        app.callback()(_options)
+        return app
+
+    def usage(self, arguments: Sequence[str]) -> str:
+        """Return where the help for a wrong call is."""
+        command = self.expand(arguments)[0]
+        if command in self.commands and self.explain(arguments) is None:
+            return f"python -m {self.name} {command} --help shows how it is called"
+        return f"python -m {self.name} --help shows the commands"
+
+
+def load(package: str, place: str) -> Callable[..., Any]:
+    """Import and return a function, whose place is MODULE:FUNCTION below a package."""
+    module, _, name = place.partition(":")
+    function: Callable[..., Any] = getattr(importlib.import_module(f"{package}.{module}"), name)
+    return function
+
+
+class Notices(logging.Handler):
+    """Writes warnings of the log to stderr, each text once; knows whether one says that something was left out."""
+
+    def __init__(self, program: str) -> None:
+        super().__init__(logging.WARNING)
+        self.has_left_out = False
+        self._program = program
+        self._seen: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        message = record.getMessage()
+        text = message.removeprefix(output.LEFT_OUT)
+        self.has_left_out |= message.startswith(output.LEFT_OUT)
+        if text not in self._seen:
+            self._seen.add(text)
+            _complain(self._program, message)
+
+
+def main(program: Program, arguments: Sequence[str]) -> int:
+    """Run one command; return its exit code: 1 for an error, 2 for a wrong call; either is one line on stderr."""
+    open_streams()
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # the locale may not show every name
+    with _noticed(program.name) as notices:
+        code = _run(program, arguments)
+    return code or int(notices.has_left_out)
+
+
+@contextlib.contextmanager
+def _noticed(program: str) -> Iterator[Notices]:
+    notices = Notices(program)
+    loggers = [logging.getLogger(name) for name in dict.fromkeys(("tracking", program))]
+    for logger in loggers:
+        logger.addHandler(notices)
+    try:
+        yield notices
+    finally:
+        for logger in loggers:
+            logger.removeHandler(notices)
+
+
+def _run(program: Program, arguments: Sequence[str]) -> int:
+    refusals: tuple[type[Exception], ...] = (TrackingError, OSError, *program.errors)
+    try:
+        if arguments and arguments[0] == ASKED_TO_COMPLETE:
+            for word in program.complete(arguments[1:]):
+                output.say(word)
+            return 0
+        words = program.expand(arguments)
+        commands = words[:1] if words[0] in program.commands else program.commands
+        app = program.build(commands)
+        outcome = app(args=words, prog_name=f"python -m {program.name}", standalone_mode=False)
+        sys.stdout.flush()
+        return int(outcome or 0)
+    except typer.Exit as stop:
+        return stop.exit_code
+    except (BrokenPipeError, SystemExit):
+        # The reader has left; Typer turns the error into an exit where it meets it first. Without this the
+        # interpreter would complain when it flushes stdout.
+        silence(sys.stdout)
+        return 0
+    except QueryError as error:
+        _complain(program.name, str(error))  # on several lines, one of them marks the place
+        return 1
+    except InvalidValueError as error:
+        # A command that refuses single runs catches this itself: here a value of the call is wrong.
+        return _fail(program, str(error), 2)
+    except refusals as error:
+        unknown = program.explain(arguments)
+        return _fail(program, unknown or str(error), 2 if unknown else 1)
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail(program, "interrupted", 130)
+    except Exception as error:
+        # Typer's errors of use carry a message and an exit code; any other error is a bug.
+        if not hasattr(error, "format_message"):
+            raise
+        message = program.explain(arguments) or error.format_message() or "a command is missing"
+        # "Value error, " is how the validation library that Typer may use begins its messages
+        message = f"{message.replace('Value error, ', '')} ({program.usage(arguments)})"
+        return _fail(program, message, getattr(error, "exit_code", 2))
+
+
+def _fail(program: Program, message: str, code: int) -> int:
+    _complain(program.name, " ".join(message.split()))
+    return code
+
+
+def _complain(program: str, message: str) -> None:
+    sys.stderr.write(f"{program}: {output.safe(message)}\n")
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        output.say(f"podium {__version__}")
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_say_version, help="Show the version.")
+    ] = False,
+) -> None:
+    pass

@@ -1,0 +1,55 @@
+"""Standard streams that are closed, or whose reader has gone."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TextIO
+
+
+def open_streams() -> None:
+    """Connect each of stdin, stdout and stderr that the process was started without to the null device."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is not None:
+            continue
+        try:
+            os.fstat(number)  # another file may have been opened under its number since
+        except OSError:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null == number:
+                os.set_inheritable(number, True)
+            else:
+                os.dup2(null, number)
+                os.close(null)
+        setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - open as long as the process
+
+
+def silence(stream: TextIO) -> None:
+    """Discard the buffer of a stream and all that is written to it from now on."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
+
+
+class LastingStream:
+    """A standard stream that discards what is written once its reader has gone, instead of raising OSError."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, attribute: str) -> object:
+        return getattr(self._stream, attribute)
+
+    def write(self, text: str) -> int:
+        """Write text, or discard it; return its length."""
+        try:
+            return self._stream.write(text)
+        except OSError:
+            silence(self._stream)
+            return len(text)
+
+    def flush(self) -> None:
+        """Flush the stream, or discard what it holds."""
+        try:
+            self._stream.flush()
+        except OSError:
+            silence(self._stream)

@@ -1,0 +1,156 @@
+"""Tables: whole cells in a pipe, as many columns as fit on a terminal.
+
+rich is loaded only when a table is drawn on a terminal.
+"""
+
+import sys
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import IO, TYPE_CHECKING, Any
+
+from tracking.cli.toolkit import output
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+GAP = 3  # what rich puts between two columns: a space, a divider, a space
+JSON_HAS_ALL = "--json shows all columns"
+
+STATUS_COLUMNS = ("status", "state")
+STATUS_STYLES = {
+    "completed": "green",
+    "finished": "green",
+    "reused": "green",
+    "failed": "red",
+    "killed": "red",
+    "cancelled": "yellow",
+    "interrupted": "yellow",
+    "running": "cyan",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of cells as text.
+
+    On a narrow terminal the columns with the highest `drop` are left out first, 0 stays. A column that `wraps` breaks
+    its cells at spaces.
+    """
+
+    name: str
+    cells: Sequence[str]
+    drop: int = 0
+    left: bool = False
+    wraps: bool = False
+
+    @property
+    def width(self) -> int:
+        """The width on a terminal that cuts nothing."""
+        from rich.cells import cell_len
+
+        cells = [word for cell in self.cells for word in cell.split()] if self.wraps else self.cells
+        return max(map(cell_len, [self.name, *cells]))
+
+    def style_of(self, row: int) -> str:
+        """Return the style of a cell: the colour of a status, else none."""
+        return STATUS_STYLES.get(self.cells[row], "") if self.name in STATUS_COLUMNS else ""
+
+
+def columns_of(
+    names: Sequence[str], rows: Sequence[Sequence[Any]], *, keep: int = 1, wraps: bool = False
+) -> list[Column]:
+    """Return the columns of rows of values, numbers to the right; those after the first `keep` may be left out.
+
+    With `wraps` the last column may break its cells.
+    """
+    return [
+        Column(
+            name,
+            [output.show(row[index]) for row in rows],
+            drop=max(0, index - keep + 1),
+            left=not all(_is_number(row[index]) for row in rows),
+            wraps=wraps and index == len(names) - 1,
+        )
+        for index, name in enumerate(names)
+    ]
+
+
+def say_rows(
+    names: Sequence[str], rows: Sequence[Sequence[Any]], *, keep: int = 1, wraps: bool = False
+) -> None:
+    """Write rows of values as a table; see `columns_of`."""
+    say_table(columns_of(names, rows, keep=keep, wraps=wraps))
+
+
+def say_table(
+    columns: Sequence[Column],
+    *,
+    row_styles: Sequence[str] = (),
+    hint: str = JSON_HAS_ALL,
+    file: IO[str] | None = None,
+) -> None:
+    """Write a table to stdout or `file`.
+
+    A terminal gets the columns that fit and a line that names the others, with `hint` on where to find them.
+    """
+    out = file or sys.stdout
+    if not out.isatty():
+        for line in zip(*(_padded(_escaped(column)) for column in columns), strict=True):
+            out.write("  ".join(line).rstrip() + "\n")
+        return
+    console = output.console(out)
+    table, note = fitting_table(columns, console.width, row_styles=row_styles, hint=hint)
+    console.print(table)
+    if note:  # may hold a path, which stays whole
+        lines = textwrap.wrap(note, console.width, break_long_words=False, break_on_hyphens=False)
+        output.say("\n".join(lines), "dim", file=out)
+
+
+def fitting_table(
+    columns: Sequence[Column], width: int, *, row_styles: Sequence[str] = (), hint: str = JSON_HAS_ALL
+) -> tuple["Table", str]:
+    """Return a table of the columns that fit into `width`, and a line that names the others; '' if there are none.
+
+    Without `row_styles` the first column is bold.
+    """
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    columns = [_escaped(column) for column in columns]
+    kept = list(columns)
+    while not _fits(kept, width) and any(column.drop for column in kept):
+        kept.remove(max(reversed(kept), key=lambda column: column.drop))
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1))
+    for column in kept:
+        table.add_column(
+            Text(column.name),
+            justify="left" if column.left else "right",
+            overflow="fold",
+            no_wrap=_fits(kept, width) and not column.wraps,
+            style="bold" if column is columns[0] and not row_styles else "",
+        )
+    for index, style in enumerate(row_styles or [""] * len(columns[0].cells)):
+        table.add_row(*(Text(column.cells[index], column.style_of(index)) for column in kept), style=style)
+    left_out = ", ".join(column.name for column in columns if column not in kept)
+    return table, f"no room for: {left_out}; {hint}" if left_out else ""
+
+
+def _escaped(column: Column) -> Column:
+    cells = [output.one_line(cell) for cell in column.cells]
+    return replace(column, name=output.one_line(column.name), cells=cells)
+
+
+def _fits(columns: Sequence[Column], width: int) -> bool:
+    return sum(column.width for column in columns) + GAP * (len(columns) - 1) <= width
+
+
+def _padded(column: Column) -> list[str]:
+    cells = [column.name, *column.cells]
+    width = max(map(len, cells))
+    return [cell.ljust(width) if column.left else cell.rjust(width) for cell in cells]
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
