@@ -43,9 +43,9 @@ class PodiumSweeper(Sweeper):
         An error ends the process with one message on stderr and an exit code: 1, or 128 plus the number of the
         signal that stopped the sweep. With ``HYDRA_FULL_ERROR=1`` it is raised, as `PodiumError`.
         """
-        from sweeps.display.console import open_streams, say_on_stderr
         from sweeps.errors import SweepError
         from sweeps.sweeper import run
+        from tracking.cli.toolkit.streams import lasting, open_streams
 
         assert self.hydra_context is not None  # noqa: S101 - Hydra calls setup first
         assert self.config is not None  # noqa: S101 - likewise
@@ -56,12 +56,12 @@ class PodiumSweeper(Sweeper):
         except SweepError as error:
             if _is_to_be_raised():
                 raise PodiumError.of(error) from error.__cause__
-            say_on_stderr(f"{error}\n")
+            print(error, file=lasting(sys.stderr), flush=True)
             sys.exit(error.exit_code)
         except KeyboardInterrupt:
             if _is_to_be_raised():
                 raise
-            say_on_stderr("interrupted\n")
+            print("interrupted", file=lasting(sys.stderr), flush=True)
             sys.exit(INTERRUPTED)
 
 

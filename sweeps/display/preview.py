@@ -1,13 +1,14 @@
 """What a sweep would do: its jobs, and how long they may take, estimated from earlier runs."""
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sweeps.display.console import lasting_stdout
 from sweeps.display.tables import swept_columns
 from sweeps.jobs import PlannedJob
 from sweeps.state.durations import Durations
 from tracking.cli.toolkit.output import say
+from tracking.cli.toolkit.streams import lasting
 from tracking.cli.toolkit.tables import Column, say_table
 from tracking.values.jsontext import encode
 from tracking.values.units import counted, format_clock
@@ -32,7 +33,7 @@ def tell_plan(
         ]
         write(encode({"event": "plan", "jobs": described, "slots": n_jobs, "notes": list(notes)}) + b"\n")
         return
-    out, shown = lasting_stdout(), jobs[:SHOWN]
+    out, shown = lasting(sys.stdout), jobs[:SHOWN]
     columns = [
         Column("job", [str(job.number) for job in shown]),
         *swept_columns(swept, [job.point for job in shown]),

@@ -1,12 +1,12 @@
 """The display of a sweep, and the choice of one: a live table, plain lines, or JSON events."""
 
 import os
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Protocol
 
-from sweeps.display.console import lasting_stdout
 from sweeps.display.json_events import JsonLines, Write, stdout_to_itself
 from sweeps.display.plain import Lines
 from sweeps.display.scoreboard import Scoreboard
@@ -16,6 +16,7 @@ from sweeps.ranking.promotion import Decision
 from sweeps.settings.sweeper_settings import OutputMode
 from tracking import RunRecord
 from tracking.cli.toolkit.output import console
+from tracking.cli.toolkit.streams import lasting
 
 
 class Progress(Protocol):
@@ -58,7 +59,7 @@ def make_progress(
     """Return the `Progress` for `mode`; with ``auto`` it is a table on a terminal. `write` is that of `stdout_for`."""
     if write is not None:
         return JsonLines(write, board)
-    out = lasting_stdout()
+    out = lasting(sys.stdout)
     draws = out.isatty() and os.environ.get("TERM", "").lower() not in {"dumb", "unknown"}
     if mode is OutputMode.TABLE or (mode is OutputMode.AUTO and draws):
         from sweeps.display.live import LiveTable

@@ -1,14 +1,14 @@
-"""Columns of tables of runs: chosen by the names of fields, filled from the read index, shown or given as JSON."""
+"""Columns of tables of runs: which fields, under which names; and the options that choose runs and columns."""
 
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
 from tracking.cli.toolkit import output, tables
-from tracking.errors import CorruptFileError
+from tracking.records import RunRecord
 from tracking.search.query import (
     Field,
     FieldKind,
@@ -20,19 +20,24 @@ from tracking.search.query import (
     resolve,
 )
 from tracking.values.names import natural_key
+from tracking.values.units import format_clock
 
 RUN_ID = Field(FieldKind.RUN, "run_id")
-MOST_METRICS = 8  # columns that a table on a terminal has of its own accord
+MOST_METRICS = 8  # columns that a terminal gets by default
 
 FilterArgument = Annotated[
     str | None,
     typer.Argument(metavar="[FILTER]", help="Such as \"val_auc > 0.8 and status == 'completed'\"."),
 ]
+FilterOption = Annotated[
+    str | None, typer.Option("--filter", metavar="FILTER", help="The runs that pass it; see search.")
+]
+ExperimentOption = Annotated[
+    str | None, typer.Option("--experiment", metavar="NAME", help="The runs of this experiment.")
+]
 ColumnsOption = Annotated[
     str | None,
-    typer.Option(
-        "--columns", metavar="A,B,...", help="What to show of each run, such as status,val_auc.max."
-    ),
+    typer.Option("--columns", metavar="A,B,...", help="The fields to show, such as status,val_auc.max."),
 ]
 SortOption = Annotated[
     list[str] | None,
@@ -42,16 +47,16 @@ LimitOption = Annotated[int | None, typer.Option("--limit", metavar="N", help="O
 
 
 def chosen(text: str, names: Names, *, first: Sequence[Field] = ()) -> list[Field]:
-    """The fields that a list of columns names, after those that stand first."""
+    """Return the fields that a list of columns names, after those in `first`."""
     return list(dict.fromkeys([*first, *(resolve(field, names) for field in parse_fields(text))]))
 
 
 def usual(
     names: Names, named: Iterable[Field], experiment: str | None, *, as_json: bool = False
 ) -> list[Field]:
-    """The columns of a table for which none were chosen: what is asked for, and what runs usually are compared by.
+    """Return the columns of a table for which none were chosen: fields that were `named`, and metrics.
 
-    On a terminal the first MOST_METRICS metrics, in a pipe all of them, in JSON all parameters too.
+    A terminal gets the first MOST_METRICS metrics, a pipe all of them, JSON all parameters too.
     """
     most = MOST_METRICS if sys.stdout.isatty() and not as_json else None
     head = ["run_id", "status"] if experiment else ["run_id", "experiment", "status"]
@@ -71,10 +76,10 @@ def usual(
 
 
 def not_shown(names: Names, fields: Iterable[Field]) -> str:
-    """What to say of the metrics that no column shows; empty when all are there."""
+    """Return a line about the metrics that no column shows; empty if there are none."""
     shown_names = {field.name for field in fields if field.kind is FieldKind.METRIC}
     rest = [name for name in _metrics(names) if name not in shown_names]
-    return f"not shown: {', '.join(rest)}; --columns chooses" if rest else ""
+    return f"not shown: {', '.join(rest)}; --columns chooses others" if rest else ""
 
 
 def _metrics(names: Names) -> list[str]:
@@ -82,7 +87,7 @@ def _metrics(names: Names) -> list[str]:
 
 
 def warn_unknown(fields: Iterable[Field], names: Names) -> None:
-    """Say on stderr which names no run has: most often they are misspelt, and nothing passes."""
+    """Warn of names that no run has: most often they are misspelt."""
     known = {FieldKind.PARAM: names.params, FieldKind.METRIC: names.metrics, FieldKind.TAG: names.tags}
     for field in sorted(fields):
         if field.kind not in known or any(
@@ -101,22 +106,20 @@ def _split(name: str) -> int:
 def say_runs(
     fields: Sequence[Field],
     columns: dict[Field, list[Any]],
-    damaged: list[CorruptFileError],
     *,
     as_json: bool,
-) -> int:
-    """Show the columns as a table, or as JSON with an object per run; the exit code."""
+) -> None:
+    """Write the columns as a table, or as JSON with an object per run."""
     labels = [label(field, fields) for field in fields]
     rows = list(zip(*(columns[field] for field in fields), strict=True))
     if as_json:
         output.say_json([dict(zip(labels, map(plain, row), strict=True)) for row in rows])
     elif rows:
         tables.say_rows(labels, [list(map(shown, fields, row)) for row in rows], keep=1)
-    return output.report(damaged)
 
 
 def label(field: Field, fields: Sequence[Field]) -> str:
-    """What a column is called: the field without its namespace where that is clear."""
+    """Return the name of a column: the field, without its namespace where that is clear."""
     if field.kind in (FieldKind.RUN, FieldKind.BARE):
         return str(field).strip("`")
     tail = "" if field.part in (None, MetricPart.LAST) else f".{field.part}"
@@ -126,21 +129,21 @@ def label(field: Field, fields: Sequence[Field]) -> str:
 
 
 def shown(field: Field, value: Any) -> Any:
-    """A value as a cell."""
+    """Return a value as a cell."""
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}"
     if field.kind is FieldKind.RUN and field.name == "duration_s":
-        return None if value is None else elapsed(value)
+        return format_clock(value)
     if field.kind is FieldKind.METRIC or value is None:
         return value
     return output.param(value)
 
 
+def duration_s(run: RunRecord) -> float | None:
+    """Return how long a run took; None while it is running."""
+    return (run.finished_at - run.created_at).total_seconds() if run.finished_at else None
+
+
 def plain(value: Any) -> Any:
-    """A value as JSON has it."""
+    """Return a value as JSON has it."""
     return value.isoformat() if isinstance(value, datetime) else value
-
-
-def elapsed(seconds: float) -> str:
-    """A duration as h:mm:ss."""
-    return str(timedelta(seconds=round(seconds)))

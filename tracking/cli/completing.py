@@ -1,6 +1,6 @@
-"""What may come next on the command line: commands, options, and the names that the store knows.
+"""Completion: commands, options, and the names in the store.
 
-The shell's script asks with `python -m tracking --complete WORD...`, the last word being the one to complete.
+The script of the shell calls `python -m tracking --complete WORD...`; the last word is the one to complete.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,20 +25,19 @@ complete -o bashdefault -o default -F _podium_tracking python python3
 """
 
 
-def completion(as_json: JsonOption = False) -> int:
+def completion(as_json: JsonOption = False) -> None:
     """Write the script that completes commands in bash.
 
-    It completes commands, options, experiments, runs, models, metrics and fields. python and python3 are completed as
-    before where no -m tracking follows.
+    It completes commands, options, experiments, runs, models, metrics and fields. Other calls of python and python3
+    are completed as before.
 
     Example: python -m tracking completion >> ~/.bashrc
     """
     output.say_json({"bash": SCRIPT}) if as_json else output.say(SCRIPT.rstrip())
-    return 0
 
 
 def complete(words: Sequence[str]) -> list[str]:
-    """The words that may stand in the place of the last one."""
+    """Return the completions of the last word."""
     *before, incomplete = words or [""]
     try:
         known = set(_candidates(before, incomplete, Store(store_of(before))))
@@ -55,22 +54,20 @@ def _candidates(before: Sequence[str], incomplete: str, store: Store) -> Iterabl
     values = {index + 1 for index, word in enumerate(before) if word in valued}
     words = [word for index, word in enumerate(before) if index not in values and not word.startswith("-")]
     if incomplete.startswith("-"):
-        flags = [flag for each in parameters_of(command) if each.is_option for flag in each.flags]
+        names = [name for each in parameters_of(command) for name in each.opts]
         general = ["--help"] if words else ["--help", "--version", "--list"]
-        return [*general, *(flag for flag in flags if flag.startswith("--"))]
+        return [*general, *(name for name in names if name.startswith("--"))]
     if not words:
         return [*COMMANDS, *_experiments(store)]
     place = len(words) - (command in words)
-    arguments = [each for each in parameters_of(command) if not each.is_option]
-    if place < len(arguments):
-        return _values_of(arguments[place].name, incomplete, store)
-    return (
-        _values_of(arguments[-1].name, incomplete, store) if arguments and arguments[-1].is_repeated else []
-    )
+    arguments = [each for each in parameters_of(command) if each.param_type_name == "argument"]
+    if place >= len(arguments) and arguments and arguments[-1].nargs == -1:
+        place = -1  # the last argument may be repeated
+    return _values_of(arguments[place].name, incomplete, store) if place < len(arguments) else []
 
 
 def _values_of(what: str | None, incomplete: str, store: Store) -> Iterable[str]:
-    """The values of an option or argument by its name."""
+    """Return the values of an option or argument."""
     match what:
         case "--mode":
             return ["max", "min"]

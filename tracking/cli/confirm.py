@@ -1,4 +1,4 @@
-"""What commands that change runs share: choosing the runs, asking before something goes, telling what was done."""
+"""The steps of commands that change runs: choose the runs, ask, act, report."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -10,36 +10,32 @@ from tracking.cli.toolkit import output
 from tracking.errors import InvalidValueError, TrackingError
 from tracking.store.store import Store
 from tracking.tracker import ExperimentTracker
+from tracking.values.units import counted
 
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-FilterOption = Annotated[
-    str | None, typer.Option("--filter", metavar="EXPR", help="All runs that pass this filter; see search.")
-]
-ExperimentOption = Annotated[
-    str | None, typer.Option("--experiment", metavar="NAME", help="All runs of this experiment.")
-]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
 
 
 class Outcome(NamedTuple):
-    """How a command says what it did: the key in JSON, and the words."""
+    """What a command did: the key in JSON, and the words."""
 
     key: str
     done: str
 
 
 def agreed(question: str, *, yes: bool) -> bool:
-    """Whether the user agrees; asked on the terminal, and an error where there is none to ask on."""
+    """Ask the user on the terminal; raise TrackingError if there is none and `yes` was not given."""
     if yes:
         return True
     if not sys.stdin.isatty():
-        raise TrackingError("this asks before it acts, and there is no terminal to ask on; add --yes")
+        raise TrackingError("this needs a confirmation, and there is no terminal to ask on; add --yes")
     return typer.confirm(output.safe(question), err=True)
 
 
 def chosen_runs(
     store: str, run_ids: Sequence[str] | None, experiment: str | None, query: str | None
 ) -> list[str]:
-    """The runs that are named, or else all that pass; TrackingError when neither is said."""
+    """Return the runs that are named, else all that pass; raise TrackingError when there are none."""
     if run_ids:
         if experiment or query:
             raise InvalidValueError("name runs, or choose them with --experiment and --filter; not both")
@@ -48,7 +44,7 @@ def chosen_runs(
         raise InvalidValueError("no run is named; name runs, or choose them with --experiment and --filter")
     if query is not None and not query.strip():
         raise InvalidValueError(
-            "the filter is empty, which every run passes; --experiment names runs without a filter"
+            "the filter is empty, which every run passes; use --experiment to choose runs without a filter"
         )
     found = ExperimentTracker(store).search_runs(query or "", experiment_name=experiment)
     if not found:
@@ -57,14 +53,14 @@ def chosen_runs(
 
 
 def runs_text(run_ids: Sequence[str]) -> str:
-    """Runs in a sentence: their number and ids."""
+    """Return the number of runs and their ids, for a sentence."""
     if not run_ids:
         return "no runs"
-    return f"{len(run_ids)} run{'s' if run_ids[1:] else ''} ({output.ranges(run_ids, whole=False)})"
+    return f"{counted(len(run_ids), 'run')} ({output.ranges(run_ids, whole=False)})"
 
 
 def each(run_ids: Sequence[str], act: Callable[[str], object]) -> dict[str, str]:
-    """Do it for each run; which were refused, and why."""
+    """Call `act` for each run; return the runs that were refused, with the reasons."""
     refused = {}
     for run_id in run_ids:
         try:
@@ -77,7 +73,7 @@ def each(run_ids: Sequence[str], act: Callable[[str], object]) -> dict[str, str]
 def tell(
     store: Store, outcome: Outcome, run_ids: Sequence[str], refused: dict[str, str], *, as_json: bool
 ) -> int:
-    """Publish, say what was done and what was refused; the exit code."""
+    """Publish the store, write what was done and what was refused; return the exit code."""
     if store.paths.runs.is_dir():
         store.publisher.publish(force=True)
     worked = [run_id for run_id in run_ids if run_id not in refused]

@@ -1,4 +1,4 @@
-"""The command that tells two runs apart."""
+"""The command that compares two runs: diff."""
 
 import hashlib
 from pathlib import Path
@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
+from tracking.cli.columns import duration_s
 from tracking.cli.provenance import read_optional
 from tracking.cli.toolkit import output, tables
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
-from tracking.errors import CorruptFileError
 from tracking.records import RunRecord
 from tracking.store.store import Store
 from tracking.values.jsontext import Number
@@ -19,58 +19,48 @@ from tracking.values.plain import flat
 Section = dict[str, Any]
 Sections = dict[str, Section]
 
-RUN, PARAMS, METRICS, CODE, ENVIRONMENT, PACKAGES = (
-    "run",
-    "params",
-    "metrics",
-    "code",
-    "environment",
-    "packages",
-)
 HEADLINES = {
-    RUN: "Run",
-    PARAMS: "Parameters",
-    METRICS: "Metrics, last values",
-    CODE: "Code",
-    ENVIRONMENT: "Environment",
-    PACKAGES: "Packages",
+    "run": "Run",
+    "params": "Parameters",
+    "metrics": "Metrics, last values",
+    "code": "Code",
+    "environment": "Environment",
+    "packages": "Packages",
 }
 _CODE = ("commit", "branch", "dirty", "remote", "folder", "reproducible")
-_NOT_COMPARED = ("format", "packages", "argv")  # command says what argv does
+_NOT_COMPARED = ("format", "packages", "argv")  # argv repeats command
 
 
 def diff(
     first: Annotated[str, typer.Argument(metavar="RUN", help="A run's id.")],
-    second: Annotated[str, typer.Argument(metavar="RUN", help="Another's.")],
-    everything: Annotated[bool, typer.Option("--all", help="Also what is the same.")] = False,
+    second: Annotated[str, typer.Argument(metavar="RUN", help="Another run's id.")],
+    everything: Annotated[bool, typer.Option("--all", help="Also show what is equal.")] = False,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
-) -> int:
-    """Show in what two runs differ.
+) -> None:
+    """Show the differences between two runs.
 
     Parameters, metrics, code with its uncommitted changes, interpreter, machine, variables, packages.
 
     Example: python -m tracking diff run_001 run_002
     """
     place = Store(store)
-    damaged: list[CorruptFileError] = []
-    sides = [_sections(place, run_id, damaged) for run_id in (first, second)]
-    told = {name: _beside(sides[0][name], sides[1][name], everything=everything) for name in HEADLINES}
+    sides = [_sections(place, run_id) for run_id in (first, second)]
+    sections = {name: _beside(sides[0][name], sides[1][name], everything=everything) for name in HEADLINES}
     if as_json:
-        output.say_json({"runs": [first, second], **{name: dict(rows) for name, rows in told.items()}})
-        return output.report(damaged)
+        output.say_json({"runs": [first, second], **{name: dict(rows) for name, rows in sections.items()}})
+        return
     output.title(f"{first} and {second}")
-    for name, rows in told.items():
+    for name, rows in sections.items():
         if rows:
             output.say(f"\n{HEADLINES[name]}:")
             _say_rows(name, rows, (first, second))
-    if not any(told.values()):
-        output.say("They do not differ in anything that was recorded.")
-    return output.report(damaged)
+    if not any(sections.values()):
+        output.say("All that is recorded of them is equal.")
 
 
 def _say_rows(section: str, rows: list[tuple[str, list[Any]]], run_ids: tuple[str, str]) -> None:
-    if section != METRICS:
+    if section != "metrics":
         cells = [
             [name, *(None if value is None else output.param(value) for value in pair)] for name, pair in rows
         ]
@@ -92,40 +82,39 @@ def _beside(first: Section, second: Section, *, everything: bool) -> list[tuple[
 
 
 def _same(first: Any, second: Any) -> bool:
-    # nan is nan; 1 and True are two values, 1 and 1.0 are one
+    # nan equals nan; 1 differs from True, not from 1.0
     if isinstance(first, bool) is not isinstance(second, bool):
         return False
     return bool(first == second) or (first != first and second != second)
 
 
-def _sections(store: Store, run_id: str, damaged: list[CorruptFileError]) -> Sections:
+def _sections(store: Store, run_id: str) -> Sections:
     run = store.scan.record(store.require(run_id))
     paths = store.paths.run(run_id)
-    git, env = read_optional(paths.git, damaged), read_optional(paths.environment, damaged)
+    git, env = read_optional(paths.git), read_optional(paths.environment)
     packages, command = env.get("packages"), env.get("command")
     compared = {name: value for name, value in env.items() if name not in _NOT_COMPARED}
     if isinstance(command, list):
         compared["command"] = " ".join(map(str, command))
     return {
-        RUN: _run_section(run),
-        PARAMS: flat(run.params),
-        METRICS: {name: summary.last for name, summary in run.summary.items()},
-        CODE: {
+        "run": _run_section(run),
+        "params": flat(run.params),
+        "metrics": {name: summary.last for name, summary in run.summary.items()},
+        "code": {
             **{name: git.get(name) for name in _CODE if name in git},
             **_digests(paths.patch, paths.config),
         },
-        ENVIRONMENT: flat(compared),
-        PACKAGES: packages if isinstance(packages, dict) else {},
+        "environment": flat(compared),
+        "packages": packages if isinstance(packages, dict) else {},
     }
 
 
 def _run_section(run: RunRecord) -> Section:
-    seconds = (run.finished_at - run.created_at).total_seconds() if run.finished_at else None
     return {
         "experiment": run.experiment_name,
         "status": run.status.value,
         "description": run.description,
-        "duration_s": seconds,
+        "duration_s": duration_s(run),
         "error": run.error,
         "sweep": (run.sweep or {}).get("id"),
         **flat(run.tags, "tags."),
@@ -134,7 +123,7 @@ def _run_section(run: RunRecord) -> Section:
 
 
 def _digests(*paths: Path) -> Section:
-    """Whole files by what tells them apart."""
+    """Return the files that exist, by name, as the beginning of their digest."""
     found = {}
     for path in paths:
         if path.is_file():

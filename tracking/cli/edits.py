@@ -1,11 +1,12 @@
-"""Commands that change what is said about runs: tag, note, rename, finish, stop."""
+"""Commands that change the record of runs: tag, note, rename, finish, stop."""
 
 from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
 
-from tracking.cli.confirm import ExperimentOption, FilterOption, Outcome, chosen_runs, each, tell
+from tracking.cli.columns import ExperimentOption, FilterOption
+from tracking.cli.confirm import Outcome, chosen_runs, each, tell
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.errors import InvalidValueError, TrackingError
 from tracking.records import RunStatus
@@ -22,7 +23,7 @@ def tag(
         list[str] | None, typer.Argument(metavar="RUN|KEY=VALUE", help="Runs, and tags to set.")
     ] = None,
     remove: Annotated[
-        list[str] | None, typer.Option("--remove", metavar="KEY", help="Take a tag away; may be repeated.")
+        list[str] | None, typer.Option("--remove", metavar="KEY", help="Remove a tag; may be repeated.")
     ] = None,
     query: FilterOption = None,
     experiment: ExperimentOption = None,
@@ -31,7 +32,7 @@ def tag(
 ) -> int:
     """Set or remove tags of runs.
 
-    A value is kept as the text it is.
+    Values are kept as text.
 
     Example: python -m tracking tag run_001 run_002 team=ml reviewed=yes --remove draft
     """
@@ -50,8 +51,8 @@ def tag(
 
 def note(
     run_id: Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")],
-    text: Annotated[str, typer.Argument(help="What to say about it.")],
-    append: Annotated[bool, typer.Option("--append", help="Add a line, keep what was said.")] = False,
+    text: Annotated[str, typer.Argument(help="The description.")],
+    append: Annotated[bool, typer.Option("--append", help="Add a line to the description.")] = False,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> int:
@@ -79,7 +80,7 @@ def rename(
 ) -> int:
     """Rename an experiment, or move runs to another.
 
-    An experiment that is there already takes the runs in.
+    An experiment with the new name may exist; the runs are added to it.
 
     Example: python -m tracking rename ctr_model ctr_model_2023
     """
@@ -108,9 +109,9 @@ def finish(
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> int:
-    """Write down the end of runs whose process could not.
+    """Set the final status of runs whose process could not.
 
-    Such as those of a machine that is gone. A run whose process lives on this machine is refused.
+    For example, runs of a machine that is lost. A run whose process is alive on this machine is refused.
 
     Example: python -m tracking finish run_003 --status killed
     """
@@ -127,7 +128,7 @@ def finish(
 def stop(run_ids: Runs, store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> int:
     """Ask running runs to stop.
 
-    Their should_stop() is true from now on; what they do about it is theirs.
+    Their should_stop() returns True from now on; their code decides when it stops.
 
     Example: python -m tracking stop run_003
     """

@@ -1,4 +1,4 @@
-"""The table of runs that differ only in the seed, a row per group."""
+"""The table of `compare --grouped`: a row per group of runs that differ only in the seed."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from tracking.values.names import natural_key
 def say_groups(
     experiment: str, ranking: Ranking, *, limit: int | None, differing: bool, as_json: bool
 ) -> None:
-    """Show the groups, the one with the best mean first."""
+    """Write the groups, the one with the best mean first."""
     oldest_first = sorted(ranking.runs, key=lambda run: natural_key(run.run_id))
     runs = [({**vars(run), "status": run.status.value}, run) for run in oldest_first]
     comparison = Comparison.of_runs(runs).grouped()
@@ -46,7 +46,7 @@ def say_groups(
 
 
 def _arranged(told: Comparison, metric: str | None) -> Columns:
-    """By how much they tell: the metric that decides, what differs, the other metrics, the rest."""
+    """Return the columns by importance: the metric of the ranking, what differs, the other metrics, the rest."""
     columns = {name: column for name, column in told.columns().items() if name not in told.about}
     first = [name for name in (metric, f"{metric}_std") if name in columns]
     differ = [name for name in told.differing().columns() if name in told.params]

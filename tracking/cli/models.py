@@ -13,23 +13,20 @@ from tracking.registry import EventKind, ModelEvent, ModelRegistry, ModelVersion
 Name = Annotated[str, typer.Argument(help="The model's name.")]
 
 
-def models(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> int:
-    """List all registered models.
-
-    With the number of their versions and their champions.
+def models(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
+    """List all registered models, with their versions and champions.
 
     Example: python -m tracking models
     """
     registry = ModelRegistry(store)
     rows = []
-    damaged: list[CorruptFileError] = []
     for name in registry.models():
-        versions = registry.versions(name, on_error=damaged.append)
+        versions = registry.versions(name)
         try:
             champion = registry.champion(name)
         except CorruptFileError as error:
             champion = None
-            damaged.append(error)
+            output.report([error])
         rows.append([name, len(versions), champion.version if champion else None, *_objective(champion)])
     columns = ["model", "versions", "champion", "metric", "value", "run"]
     if as_json:
@@ -38,13 +35,12 @@ def models(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> i
         tables.say_rows(columns, rows)
     else:
         output.say(f"No models in {store!r} yet.")
-    return output.report(damaged)
 
 
-def champion(name: Name, store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> int:
-    """Show the version of a model to use.
+def champion(name: Name, store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
+    """Show the champion of a model.
 
-    Since when, by whom and why; its folder, objective, metrics and files.
+    When it was promoted, by whom and why; its folder, objective, metrics and files.
 
     Example: python -m tracking champion ctr_model
     """
@@ -54,7 +50,7 @@ def champion(name: Name, store: StoreOption = DEFAULT_STORE, as_json: JsonOption
         raise UnknownModelError(
             f"model {name!r} has no champion; python -m tracking promote {name} VERSION makes one"
         )
-    # whatever is no registration made the present champion, a rollback too
+    # the last event that made a champion: a promotion or a rollback
     chosen = next(
         event for event in reversed(registry.history(name)) if event.kind is not EventKind.REGISTERED
     )
@@ -63,20 +59,19 @@ def champion(name: Name, store: StoreOption = DEFAULT_STORE, as_json: JsonOption
         output.say_json({**_facts(version), **since})
     else:
         _say_version(version, chosen)
-    return 0
 
 
 def promote(
     name: Name,
     version: Annotated[int, typer.Argument(help="The number of the version.")],
-    reason: Annotated[str, typer.Option("--reason", help="Why; kept in the history.")] = "promoted by hand",
-    by: Annotated[str | None, typer.Option("--by", help="Who; by default your login.")] = None,
+    reason: Annotated[
+        str, typer.Option("--reason", help="The reason, kept in the history.")
+    ] = "promoted by hand",
+    by: Annotated[str | None, typer.Option("--by", help="The person; by default your login.")] = None,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
-) -> int:
-    """Make a version the champion by hand.
-
-    The gate is not asked.
+) -> None:
+    """Make a version the champion by hand, without the gate.
 
     Example: python -m tracking promote ctr_model 3 --reason "checked on last week's clicks"
     """
@@ -84,16 +79,15 @@ def promote(
     output.say_json(_facts(chosen)) if as_json else output.say(
         f"The champion of {name} is version {version}."
     )
-    return 0
 
 
 def rollback(
     name: Name,
-    reason: Annotated[str, typer.Option("--reason", help="Why; kept in the history.")] = "",
+    reason: Annotated[str, typer.Option("--reason", help="The reason, kept in the history.")] = "",
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
-) -> int:
-    """Go back to the champion before this one.
+) -> None:
+    """Make the previous champion the champion again.
 
     Example: python -m tracking rollback ctr_model --reason "worse on mobile"
     """
@@ -101,20 +95,17 @@ def rollback(
     output.say_json(_facts(before)) if as_json else output.say(
         f"The champion of {name} is version {before.version} again."
     )
-    return 0
 
 
-def history(name: Name, store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> int:
-    """Show what happened to a model.
-
-    Oldest first: when, what, by whom, why.
+def history(name: Name, store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
+    """Show the events of a model, oldest first: when, what, by whom, why.
 
     Example: python -m tracking history ctr_model
     """
     events = ModelRegistry(store).history(name)
     if as_json:
         output.say_json([_event(event) for event in events])
-        return 0
+        return
     rows = [
         [
             f"{event.at:%Y-%m-%d %H:%M:%S}",
@@ -126,7 +117,6 @@ def history(name: Name, store: StoreOption = DEFAULT_STORE, as_json: JsonOption 
         for event in events
     ]
     tables.say_rows(["when", "what", "version", "by", "why"], rows, wraps=True)
-    return 0
 
 
 def _objective(version: ModelVersion | None) -> list[Any]:

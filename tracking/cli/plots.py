@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tracking.cli.experiment import runs_of
+from tracking.cli.columns import FilterOption
+from tracking.cli.search import runs_of
 from tracking.cli.toolkit import output
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.errors import TrackingError, UnknownRunError
@@ -35,7 +36,7 @@ if TYPE_CHECKING:  # matplotlib is only loaded by those who draw
 
 
 class Kind(StrEnum):
-    """What can be drawn."""
+    """The kinds of picture."""
 
     CURVES = "curves"
     BANDS = "bands"
@@ -43,7 +44,7 @@ class Kind(StrEnum):
     PARALLEL = "parallel"
 
 
-# options that do not suit every kind of picture, with those they suit
+# the kinds of picture for the options that do not apply to all of them
 SUITS: dict[str, tuple[Kind, ...]] = {
     "--smooth": (Kind.CURVES, Kind.BANDS),
     "--x": (Kind.CURVES,),
@@ -66,16 +67,13 @@ KindOption = Annotated[
         "parallel: an axis per parameter.",
     ),
 ]
-FilterOption = Annotated[
-    str, typer.Option("--filter", metavar="FILTER", help="Only runs that pass it; see search.")
-]
 BestOption = Annotated[
     int | None,
     typer.Option("--best", metavar="N", help="Colour only the best N; the others are grey."),
 ]
 ModeOption = Annotated[
     Direction | None,
-    typer.Option("--mode", help="Which values are better; by default what suits the metric."),
+    typer.Option("--mode", help="Which values are better; by default decided by the metric's name."),
 ]
 AtOption = Annotated[
     At | None,
@@ -87,9 +85,7 @@ SmoothOption = Annotated[
         "--smooth", metavar="WEIGHT", help="Moving average with this weight on the past, 0 to below 1."
     ),
 ]
-AlongOption = Annotated[
-    Along | None, typer.Option("--x", help="What points of curves are placed by; by default the step.")
-]
+AlongOption = Annotated[Along | None, typer.Option("--x", help="The x axis of curves; by default the step.")]
 ParamOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -113,7 +109,7 @@ def plot(
     run_ids: Runs = None,
     *,
     kind: KindOption = Kind.CURVES,
-    query: FilterOption = "",
+    query: FilterOption = None,
     best: BestOption = None,
     mode: ModeOption = None,
     at: AtOption = None,
@@ -126,7 +122,7 @@ def plot(
     target: OutputOption = None,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
-) -> int:
+) -> None:
     """Draw a metric of many runs.
 
     The picture is metric_comparison_METRIC.png in the store, or metric_KIND_METRIC.png for other kinds than curves.
@@ -141,7 +137,7 @@ def plot(
             raise typer.BadParameter(f"{option} is for {' and '.join(kinds)}, not for {kind}")
     place = Store(store)
     path = _target(place, kind, metric, picture, target)
-    runs, damaged = runs_of(place, experiment, query)
+    runs = runs_of(place, experiment, query)
     drawn = _with_metric(place, experiment, metric, runs, run_ids)
     objective = Objective.of(metric, mode, at or At.BEST)
     title = f"{experiment}: {metric}" + (" by parameter" if kind in SUITS["--param"] else "")
@@ -153,7 +149,6 @@ def plot(
         output.say_json({"path": str(shown), "kind": kind, "runs": [run.run_id for run in drawn]})
     else:
         output.say(f"Wrote {shown}")
-    return output.report(damaged)
 
 
 def _target(
@@ -172,14 +167,14 @@ def _target(
 def _with_metric(
     place: Store, experiment: str, metric: str, runs: Sequence[RunRecord], run_ids: Sequence[str] | None
 ) -> list[RunRecord]:
-    """The runs to draw: those that are named, else all, as far as they have the metric."""
+    """Return the runs to draw: those that are named, else all, without those that lack the metric."""
     known = {run.run_id: run for run in runs}
     for run_id in run_ids or ():
         if run_id not in known:
             entry = place.require(run_id)
             other = entry["experiment_name"]
             if other == experiment:
-                place.scan.record(entry)  # which names the file, when it is damage that keeps it out
+                place.scan.record(entry)  # raises if it is missing because it is damaged
                 raise UnknownRunError(f"run {run_id!r} does not pass the filter")
             raise UnknownRunError(
                 f"run {run_id!r} belongs to the experiment {other!r}, not to {experiment!r}"

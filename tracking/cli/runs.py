@@ -1,4 +1,4 @@
-"""Commands that put the runs of an experiment beside each other: compare, best."""
+"""Commands that rank the runs of an experiment: compare, best."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -9,6 +9,7 @@ import typer
 from tracking.cli.columns import (
     RUN_ID,
     ColumnsOption,
+    FilterOption,
     LimitOption,
     SortOption,
     chosen,
@@ -16,12 +17,10 @@ from tracking.cli.columns import (
     plain,
     shown,
 )
-from tracking.cli.experiment import runs_of
-from tracking.cli.facts import facts
 from tracking.cli.groups import say_groups
 from tracking.cli.ranking import Ranking, rank
-from tracking.cli.search import check_limit
-from tracking.cli.show import say_params
+from tracking.cli.search import check_limit, runs_of
+from tracking.cli.show import facts, say_params
 from tracking.cli.toolkit import output, tables
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.errors import InvalidValueError, TrackingError
@@ -29,6 +28,7 @@ from tracking.objective import Objective
 from tracking.records import RunRecord, RunStatus
 from tracking.search.query import Field, FieldKind, MetricPart, Names, arrange, parse_order, value_of
 from tracking.store.store import Store
+from tracking.values.units import counted
 
 Experiment = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="Its name.")]
 MetricOption = Annotated[
@@ -36,9 +36,6 @@ MetricOption = Annotated[
 ]
 ModeOption = Annotated[
     str | None, typer.Option("--mode", help="max or min; by default what suits the metric.")
-]
-FilterOption = Annotated[
-    str | None, typer.Option("--filter", metavar="FILTER", help="Only runs that pass it; see search.")
 ]
 
 
@@ -52,32 +49,31 @@ def compare(
     sort: SortOption = None,
     limit: LimitOption = None,
     differing: Annotated[
-        bool, typer.Option("--differing", help="Only columns in which the runs differ.")
+        bool, typer.Option("--differing", help="Only columns in which runs differ.")
     ] = False,
     grouped: Annotated[
-        bool, typer.Option("--grouped", help="Completed runs that differ only in the seed as one row.")
+        bool,
+        typer.Option("--grouped", help="A row per group of completed runs that differ only in the seed."),
     ] = False,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
-) -> int:
+) -> None:
     """Compare the runs of an experiment.
 
-    Best first, and the best one in full below. Without --metric the best available one decides: test_auc, val_auc,
-    any AUC, accuracy, loss, in this order. --grouped shows the mean of each metric over the seeds, its sample standard
-    deviation, and how many runs there were.
+    Best first, and the best one in full below. Without --metric the first available one decides: test_auc, val_auc,
+    any AUC, accuracy, loss. --grouped shows the mean of each metric over the seeds, its sample standard deviation, and
+    the number of runs.
 
     Example: python -m tracking compare ctr_model --metric val_loss --differing
     """
     check_limit(limit)
-    runs, damaged = runs_of(Store(store), experiment, text)
+    runs = runs_of(Store(store), experiment, text)
     ranking = rank(runs, metric, mode)
     if grouped:
         if columns or sort:
-            raise InvalidValueError(
-                "--grouped has columns and an order of its own; leave --columns and --sort out"
-            )
+            raise InvalidValueError("--grouped sets columns and order; leave out --columns and --sort")
         say_groups(experiment, ranking, limit=limit, differing=differing, as_json=as_json)
-        return output.report(damaged)
+        return
     rows = _arranged(ranking.runs, sort)[:limit]
     names = _names(runs)
     fields = chosen(columns, names, first=[RUN_ID]) if columns else _usual(rows, ranking.objective.metric)
@@ -85,8 +81,8 @@ def compare(
         fields = [field for field in fields if field == RUN_ID or _differs(rows, field)]
     if as_json:
         _say_json(experiment, ranking, rows, fields if columns or differing else None)
-        return output.report(damaged)
-    output.say(f"Found {len(runs)} run{'s' if len(runs) != 1 else ''} for {experiment!r}\n")
+        return
+    output.say(f"Found {counted(len(runs), 'run')} for {experiment!r}\n")
     output.title(f"EXPERIMENT COMPARISON: {experiment}")
     cells = [[shown(field, value_of(run, field)) for field in fields] for run in rows]
     tables.say_rows([label(field, fields) for field in fields], cells, keep=min(3, len(fields)))
@@ -95,7 +91,6 @@ def compare(
         _say_best(ranking.best, ranking.objective)
     else:
         output.say("No run has a metric with a finite value yet.")
-    return output.report(damaged)
 
 
 def best(
@@ -104,19 +99,17 @@ def best(
     mode: ModeOption = None,
     *,
     at: Annotated[
-        str, typer.Option("--at", metavar="last|best", help="By the last value, or the best it reached.")
+        str, typer.Option("--at", metavar="last|best", help="Rank by the last value, or by the best.")
     ] = "last",
     text: FilterOption = None,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
-) -> int:
-    """Show the best run of an experiment.
-
-    With its parameters and final metrics.
+) -> None:
+    """Show the best run of an experiment, with its parameters and final metrics.
 
     Example: python -m tracking best ctr_model --metric val_loss --mode min --at best
     """
-    runs, damaged = runs_of(Store(store), experiment, text)
+    runs = runs_of(Store(store), experiment, text)
     ranking = rank(runs, metric, mode, at)
     objective = ranking.objective
     if ranking.best is None:
@@ -126,7 +119,6 @@ def best(
         output.say_json({**asdict(objective), "value": value, **facts(ranking.best)})
     else:
         _say_best(ranking.best, objective)
-    return output.report(damaged)
 
 
 def _arranged(runs: list[RunRecord], sort: Sequence[str] | None) -> list[RunRecord]:
@@ -143,7 +135,7 @@ def _names(runs: Sequence[RunRecord]) -> Names:
 
 
 def _usual(runs: Sequence[RunRecord], metric: str | None) -> list[Field]:
-    """Fields by how much they tell: id, status, the metric, what differs between runs, other metrics, the rest."""
+    """Return the fields by importance: id, status, the metric, parameters that differ, other metrics, the rest."""
     params = [
         Field(FieldKind.PARAM, name) for name in dict.fromkeys(name for run in runs for name in run.params)
     ]

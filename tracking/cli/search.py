@@ -1,5 +1,8 @@
-"""The command that finds runs: search; also the runs of one experiment for list."""
+"""Commands that find runs: list, search. Other commands find the runs of an experiment here."""
 
+import sys
+from collections import Counter
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -7,6 +10,7 @@ import typer
 from tracking.cli.columns import (
     RUN_ID,
     ColumnsOption,
+    ExperimentOption,
     FilterArgument,
     LimitOption,
     SortOption,
@@ -16,26 +20,74 @@ from tracking.cli.columns import (
     usual,
     warn_unknown,
 )
-from tracking.cli.toolkit import output
+from tracking.cli.toolkit import output, tables
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
-from tracking.errors import CorruptFileError, InvalidValueError
+from tracking.errors import CorruptFileError, InvalidValueError, TrackingError
+from tracking.records import RunRecord, RunStatus
 from tracking.search.catalog import Catalog
 from tracking.search.query import parse_order, parse_query
 from tracking.store.store import Store
 
+MOST_IDS = 100  # that a pipe gets one by one; of more, neighbours are written as a range
 
-def search(
-    text: FilterArgument = None,
-    *,
-    experiment: Annotated[
-        str | None, typer.Option("--experiment", metavar="NAME", help="Only runs of this experiment.")
-    ] = None,
+
+def list_experiments(
+    experiment: Annotated[str | None, typer.Argument(metavar="[EXPERIMENT]", help="List its runs.")] = None,
     columns: ColumnsOption = None,
     sort: SortOption = None,
     limit: LimitOption = None,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
-) -> int:
+) -> None:
+    """List all experiments and their runs.
+
+    With an experiment, list its runs, a row each, in the given columns and order.
+
+    Example: python -m tracking list ctr_model --columns seed,val_auc
+    """
+    catalog = Catalog(Store(store))
+    if experiment is not None:
+        check_known(catalog, experiment)
+        search(experiment=experiment, columns=columns, sort=sort, limit=limit, store=store, as_json=as_json)
+        return
+    if columns or sort or limit is not None:
+        raise InvalidValueError("--columns, --sort and --limit list runs; name the experiment too")
+    groups: dict[str, tuple[list[str], Counter[str]]] = {}
+    for run in catalog.rows():
+        run_ids, statuses = groups.setdefault(run.experiment_name, ([], Counter()))
+        run_ids.append(run.run_id)
+        statuses[run.status] += 1
+    if as_json:
+        output.say_json(
+            {name: _counts(statuses) | {"run_ids": run_ids} for name, (run_ids, statuses) in groups.items()}
+        )
+        return
+    if not groups:
+        output.say(f"No runs in {store!r} yet.")
+        return
+    output.title("ALL EXPERIMENTS")
+    if sys.stdout.isatty():
+        rows = [
+            [name, *_counts(statuses).values(), output.ranges(run_ids, whole=False)]
+            for name, (run_ids, statuses) in groups.items()
+        ]
+        columns_ = ["experiment", "runs", *(status.value for status in RunStatus), "run ids"]
+        tables.say_rows(columns_, rows, wraps=True)
+        return
+    for name, (run_ids, statuses) in groups.items():
+        _say_experiment(name, run_ids, statuses)
+
+
+def search(
+    text: FilterArgument = None,
+    *,
+    experiment: ExperimentOption = None,
+    columns: ColumnsOption = None,
+    sort: SortOption = None,
+    limit: LimitOption = None,
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+) -> None:
     """Find runs by a filter.
 
     \b
@@ -49,7 +101,6 @@ def search(
     Example: python -m tracking search "val_auc.max > 0.8 and seed in [1, 2]"
     """
     catalog = Catalog(Store(store))
-    damaged: list[CorruptFileError] = []
     check_limit(limit)
     names = catalog.names()
     query = parse_query(text or "").resolved(names)
@@ -61,18 +112,58 @@ def search(
         fields = usual(usual_names, named, experiment, as_json=as_json)
     warn_unknown({*fields, *named}, names)
     run_ids, values = catalog.columns(
-        fields, damaged.append, text=text or "", experiment_name=experiment, order_by=sort, limit=limit
+        fields, text=text or "", experiment_name=experiment, order_by=sort, limit=limit
     )
     if not run_ids and not as_json:
         where = f" of {experiment!r}" if experiment else ""
         output.say(f"No run{where} in {store!r} passes." if text else f"No runs{where} in {store!r}.")
-    code = say_runs(fields, values, damaged, as_json=as_json)
+    say_runs(fields, values, as_json=as_json)
     if run_ids and not columns and not as_json and (rest := not_shown(usual_names, fields)):
         output.say(rest)
-    return code
+
+
+def runs_of(store: Store, experiment: str, text: str | None = None) -> list[RunRecord]:
+    """Return the runs of an experiment that pass a filter; warn of those that cannot be read.
+
+    Raise TrackingError when there are neither.
+    """
+    damaged: list[CorruptFileError] = []
+    catalog = Catalog(store)
+    if text:
+        runs = catalog.search(text, damaged.append, experiment_name=experiment)
+    else:
+        runs = catalog.records(experiment, damaged.append)
+    if not runs and not damaged:
+        check_known(catalog, experiment)
+        raise TrackingError(f"no run of {experiment!r} passes the filter")
+    output.report(damaged)
+    return runs
+
+
+def check_known(catalog: Catalog, experiment: str) -> None:
+    """Raise TrackingError, which lists the experiments, when no run is of this one; a damaged run may be of any."""
+    damaged: list[CorruptFileError] = []
+    known = list(dict.fromkeys(row.experiment_name for row in catalog.rows(None, damaged.append)))
+    if experiment not in known and not damaged:
+        raise TrackingError(
+            f"no runs of an experiment {experiment!r} in {str(catalog.store.paths.named)!r}; "
+            f"known: {', '.join(known) or 'none'}"
+        )
 
 
 def check_limit(limit: int | None) -> None:
-    """Refuse a number of rows that is none."""
+    """Raise InvalidValueError for a number of rows below 1."""
     if limit is not None and limit < 1:
         raise InvalidValueError(f"--limit is {limit}; it is the number of runs to show, 1 or more")
+
+
+def _say_experiment(name: str, run_ids: Sequence[str], statuses: Counter[str]) -> None:
+    output.say(f"\n{name}:")
+    for status, count in _counts(statuses).items():
+        if count or status in ("total", "completed"):
+            output.say(f"  {'Total runs' if status == 'total' else status.capitalize()}: {count}")
+    output.say(f"  Run IDs: {output.ranges(run_ids, whole=len(run_ids) <= MOST_IDS)}")
+
+
+def _counts(statuses: Counter[str]) -> dict[str, int]:
+    return {"total": statuses.total(), **{status.value: statuses[status.value] for status in RunStatus}}

@@ -1,4 +1,4 @@
-"""The short forms of commands, and what is said when a first word is neither a command nor an experiment."""
+"""The short forms of commands, and the error for a first word that is neither a command nor an experiment."""
 
 import difflib
 import os
@@ -13,12 +13,10 @@ from tracking.store.store import Store
 
 
 def expand(arguments: Sequence[str]) -> list[str]:
-    """The arguments with the short forms written out and the command first; none at all ask for help."""
+    """Return the arguments without short forms and with the command first; no arguments ask for help."""
     if not arguments:
         return ["--help"]
-    end = (
-        arguments.index("--") if "--" in arguments else len(arguments)
-    )  # behind it stand words, whatever they are
+    end = arguments.index("--") if "--" in arguments else len(arguments)  # no options follow it
     rest = [
         "list" if argument == "--list" and place < end else argument
         for place, argument in enumerate(arguments)
@@ -35,7 +33,7 @@ def expand(arguments: Sequence[str]) -> list[str]:
 
 
 def unknown_word(arguments: Sequence[str]) -> str | None:
-    """What to say of a failed call whose first word is neither a command nor an experiment."""
+    """Return what is wrong with the first word of a failed call, None if it is a command or an experiment."""
     words = [0] if arguments[0] in COMMANDS else _words(arguments)
     if not words or "--list" in arguments or arguments[words[0]] in COMMANDS:
         return None
@@ -56,7 +54,7 @@ def unknown_word(arguments: Sequence[str]) -> str | None:
 
 
 def _words(arguments: Sequence[str]) -> list[int]:
-    """Where the arguments are that are neither options nor the value of one."""
+    """Return the positions of the arguments that are neither options nor the value of one."""
     words: list[int] = []
     is_value = False
     for index, argument in enumerate(arguments):
@@ -70,7 +68,7 @@ def _words(arguments: Sequence[str]) -> list[int]:
 
 
 def store_of(arguments: Sequence[str]) -> str:
-    """The store that the arguments, or else the environment, name."""
+    """Return the store that the arguments name, else the environment, else the default."""
     for index, argument in enumerate(arguments):
         if argument == "--store" and index + 1 < len(arguments):
             return arguments[index + 1]

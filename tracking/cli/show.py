@@ -1,18 +1,17 @@
-"""The command that shows all that is known of one run."""
+"""The command that shows one run in full: show."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
-from tracking.cli.columns import elapsed
-from tracking.cli.facts import facts
+from tracking.cli.columns import duration_s
 from tracking.cli.provenance import artifacts, code_line, environment_lines, printed, read_optional
 from tracking.cli.toolkit import output, tables
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
-from tracking.errors import CorruptFileError
 from tracking.records import RunRecord
 from tracking.store.store import Store
+from tracking.values.units import format_clock
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
 
@@ -20,22 +19,21 @@ RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")
 def show(
     run_id: RunArgument,
     lines: Annotated[
-        int, typer.Option("--lines", metavar="N", min=0, help="How much of what it printed.")
+        int, typer.Option("--lines", metavar="N", min=0, help="Lines of its output to show.")
     ] = 10,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
-) -> int:
+) -> None:
     """Show one run in full.
 
-    How it went, parameters, metrics, code, environment, artifacts, and the end of what it printed.
+    Status, parameters, metrics, code, environment, artifacts, and the end of its output.
 
     Example: python -m tracking show run_001
     """
     place = Store(store)
     run = place.scan.record(place.require(run_id))
     paths = place.paths.run(run_id)
-    damaged: list[CorruptFileError] = []
-    git, env = read_optional(paths.git, damaged), read_optional(paths.environment, damaged)
+    git, env = read_optional(paths.git), read_optional(paths.environment)
     if as_json:
         output.say_json(
             {
@@ -47,28 +45,46 @@ def show(
                 "printed": printed(paths, lines),
             }
         )
-        return output.report(damaged)
+        return
     output.title(f"{run.run_id}: {run.experiment_name}")
     say_lines(_headlines(run))
     _say_origin(git, env)
     say_params(run)
     _say_metrics(run)
     _say_list("Artifacts", artifacts(paths))
-    _say_list(f"Printed, the end of {paths.output.name}", printed(paths, lines))
+    _say_list(f"Output, the end of {paths.output.name}", printed(paths, lines))
     if run.error and paths.error.exists():
         output.say(f"\nTraceback: {paths.error}")
-    return output.report(damaged)
+
+
+def facts(run: RunRecord) -> dict[str, Any]:
+    """Return a run as JSON: all of its record, with the last value of each metric."""
+    return {
+        "run_id": run.run_id,
+        "experiment_name": run.experiment_name,
+        "status": run.status.value,
+        "created_at": run.created_at.isoformat(),
+        "finished_at": run.finished_at.isoformat() if run.finished_at else None,
+        "tags": run.tags,
+        "description": run.description,
+        "run_dir": str(run.run_dir),
+        "params": run.params,
+        "metrics": {name: summary.last for name, summary in run.summary.items()},
+        "sweep": run.sweep,
+        "data": run.data,
+        "error": run.error,
+    }
 
 
 def say_lines(lines: Mapping[str, Any]) -> None:
-    """One line per fact that is there."""
+    """Write a line per fact that is known."""
     for name, line in lines.items():
         if line:
             output.say(f"{name}: {line}")
 
 
 def say_params(run: RunRecord) -> None:
-    """The parameters under a headline, when there are any."""
+    """Write the parameters under a headline, if there are any."""
     if run.params:
         output.say("\nParameters:")
         for name, value in run.params.items():
@@ -76,12 +92,11 @@ def say_params(run: RunRecord) -> None:
 
 
 def _headlines(run: RunRecord) -> dict[str, Any]:
-    seconds = (run.finished_at - run.created_at).total_seconds() if run.finished_at else None
     return {
         "Status": run.status.value,
         "Created": f"{run.created_at:%Y-%m-%d %H:%M:%S}",
         "Finished": f"{run.finished_at:%Y-%m-%d %H:%M:%S}" if run.finished_at else None,
-        "Duration": None if seconds is None else elapsed(seconds),
+        "Duration": format_clock(duration_s(run)) if run.finished_at else None,
         "Tags": ", ".join(f"{name}={value}" for name, value in run.tags.items()),
         "Description": run.description,
         "Folder": run.run_dir,
@@ -96,7 +111,7 @@ def _say_origin(git: dict[str, Any], env: dict[str, Any]) -> None:
     if git.get("reproducible") is False:
         lines["Not reproducible"] = "; ".join(map(str, git.get("why_not") or ())) or None
     if any(lines.values()):
-        output.say("\nWhere it came from:")
+        output.say("\nOrigin:")
         say_lines({f"  {name}": line for name, line in lines.items()})
 
 

@@ -1,4 +1,4 @@
-"""The command that follows a run: a line per log call until the run ends."""
+"""The command that follows a run, a line per log call: tail."""
 
 import sys
 import time
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tracking.cli.columns import elapsed
+from tracking.cli.columns import duration_s
 from tracking.cli.show import RunArgument
 from tracking.cli.toolkit import output
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
@@ -17,6 +17,7 @@ from tracking.records import RunRecord, RunStatus
 from tracking.store.scan import shown_status
 from tracking.store.store import Store
 from tracking.values import timestamps
+from tracking.values.units import format_clock
 
 POLL_S = 0.2
 EXIT_CODES = {RunStatus.COMPLETED: 0, RunStatus.RUNNING: 0, RunStatus.FAILED: 3, RunStatus.KILLED: 4}
@@ -25,16 +26,16 @@ EXIT_CODES = {RunStatus.COMPLETED: 0, RunStatus.RUNNING: 0, RunStatus.FAILED: 3,
 def tail(
     run_id: RunArgument,
     lines: Annotated[
-        int, typer.Option("--lines", "-n", metavar="N", min=0, help="How many of the earlier log calls.")
+        int, typer.Option("--lines", "-n", metavar="N", min=0, help="Earlier log calls to show.")
     ] = 10,
-    follow: Annotated[bool, typer.Option(help="Go on until the run ends.")] = True,
+    follow: Annotated[bool, typer.Option(help="Wait for log calls until the run ends.")] = True,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> int:
     """Follow what a run logs.
 
-    A line per log call, with --json a JSON object per line, until the run ends. The exit code then is 0 for completed,
-    3 for failed, 4 for killed.
+    A line per log call, with --json a JSON object per line, until the run ends. The exit code is 0 if it completed,
+    3 if it failed, 4 if it was killed.
 
     Example: python -m tracking tail run_007 --lines 20
     """
@@ -45,16 +46,16 @@ def tail(
         earlier = follower.read()
         if not follower.has_seen_journals:
             earlier = whole_history(place.paths.run(run_id))
-        has_told = bool(earlier)
+        has_shown = bool(earlier)
         _say(earlier[-lines:] if lines else [], as_json=as_json)
         while follow:
-            # the status is asked first: what was logged before the end is read after it
+            # The status is read before the log, so that the last log calls are read too.
             status = shown_status(place.require(run_id))
             new = follower.read()
-            if status is not RunStatus.RUNNING and not has_told and not follower.has_seen_journals:
-                new = whole_history(place.paths.run(run_id))  # it all happened between two looks
+            if status is not RunStatus.RUNNING and not has_shown and not follower.has_seen_journals:
+                new = whole_history(place.paths.run(run_id))  # it started and ended between two polls
             _say(new, as_json=as_json)
-            has_told = has_told or bool(new)
+            has_shown = has_shown or bool(new)
             if status is not RunStatus.RUNNING:
                 break
             time.sleep(POLL_S)
@@ -80,7 +81,7 @@ def _text(line: Line) -> str:
     try:
         moment = f"{timestamps.parse(line.timestamp):%H:%M:%S}"
     except ValueError:
-        moment = line.timestamp  # other code writes what it likes
+        moment = line.timestamp  # other programs may write another format
     words = [moment] if moment else []
     if line.step is not None:
         words.append(f"step {line.step}")
@@ -88,8 +89,5 @@ def _text(line: Line) -> str:
 
 
 def _say_end(run: RunRecord) -> None:
-    seconds = (run.finished_at - run.created_at).total_seconds() if run.finished_at else None
-    words = [run.run_id, run.status.value]
-    if seconds is not None:
-        words.append(f"after {elapsed(seconds)}")
-    output.say(" ".join(words) + (f": {run.error}" if run.error else ""))
+    took = f" after {format_clock(duration_s(run))}" if run.finished_at else ""
+    output.say(f"{run.run_id} {run.status.value}{took}" + (f": {run.error}" if run.error else ""))

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from tracking.cli.confirm import ExperimentOption, FilterOption, runs_text
+from tracking.cli.columns import ExperimentOption, FilterOption
+from tracking.cli.confirm import DryRunOption, runs_text
 from tracking.cli.toolkit import output, tables
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.errors import InvalidValueError, TrackingError, quoted
@@ -28,7 +29,7 @@ def export(
     experiment: Annotated[str | None, typer.Argument(help="Only the runs of this experiment.")] = None,
     *,
     path: Annotated[
-        str | None, typer.Option("--output", "-o", metavar="FILE", help="Write this file, not to stdout.")
+        str | None, typer.Option("--output", "-o", metavar="FILE", help="Write to this file, not to stdout.")
     ] = None,
     form: Annotated[
         str | None,
@@ -36,7 +37,7 @@ def export(
     ] = None,
     histories: Annotated[bool, typer.Option("--histories", help="A row per point, not per run.")] = False,
     columns: Annotated[
-        str | None, typer.Option("--columns", metavar="FIELDS", help="Only these, with commas between.")
+        str | None, typer.Option("--columns", metavar="FIELDS", help="Only these, separated by commas.")
     ] = None,
     query: FilterOption = None,
     store: StoreOption = DEFAULT_STORE,
@@ -55,7 +56,7 @@ def export(
     if path is not None and Path(path).is_dir():
         raise InvalidValueError(f"--output {quoted(path)} is a folder; name a file")
     if histories and columns:
-        raise InvalidValueError("--histories has columns of its own; leave out --columns")
+        raise InvalidValueError("--histories has fixed columns; leave out --columns")
     runs = ExperimentTracker(store).search_runs(query or "", experiment_name=experiment)
     if experiment is not None and not runs and query is None:
         raise TrackingError(f"no runs of an experiment {experiment!r} in {store!r}")
@@ -74,14 +75,14 @@ def import_store(
     other: Annotated[str, typer.Argument(metavar="OTHER_STORE", help="The folder of the other runs.")],
     experiment: ExperimentOption = None,
     query: FilterOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    dry_run: DryRunOption = False,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> int:
     """Copy the runs of another store into this one.
 
-    With all their files, under new ids where theirs are taken. Runs that are here already are skipped, so the same
-    import may be repeated; running ones are left out. Registered models are not imported.
+    All files of a run are copied; a run whose id is taken gets a new one. Runs that are here already are skipped, so
+    an import may be repeated; running ones are left out. Registered models are not imported.
 
     Example: python -m tracking import ../laptop/experiments
     """
@@ -120,7 +121,7 @@ def _say_import(outcome: Imported, *, dry_run: bool) -> None:
 def _format(name: str | None, path: str | None) -> TableFormat:
     chosen = name or (Path(path).suffix.removeprefix(".") if path else "") or TableFormat.CSV
     if chosen not in list(TableFormat):
-        raise InvalidValueError(f"format {quoted(chosen)} is none of {', '.join(TableFormat)}; say --format")
+        raise InvalidValueError(f"format {quoted(chosen)} is none of {', '.join(TableFormat)}; set --format")
     if chosen == TableFormat.PARQUET and path is None:
-        raise InvalidValueError("Parquet is no text; name a file with --output")
+        raise InvalidValueError("Parquet is a binary format; name a file with --output")
     return TableFormat(chosen)

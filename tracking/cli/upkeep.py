@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import timedelta
@@ -10,9 +11,9 @@ from typing import Annotated, Any
 
 import typer
 
+from tracking.cli.columns import ExperimentOption, FilterOption
 from tracking.cli.confirm import (
-    ExperimentOption,
-    FilterOption,
+    DryRunOption,
     YesOption,
     agreed,
     chosen_runs,
@@ -25,20 +26,24 @@ from tracking.cli.toolkit import output, tables
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.doctor import Examination, Outcome, leftovers
 from tracking.doctor import examine as look_through
-from tracking.errors import CorruptFileError, InvalidValueError, quoted
+from tracking.errors import InvalidValueError, quoted
 from tracking.registry import ModelRegistry
 from tracking.registry.lineage import descendants
 from tracking.search.catalog import Catalog
 from tracking.store import trash
 from tracking.store.store import Store
-from tracking.values.units import format_size, parse_duration, parse_size
+from tracking.values.units import counted, format_size, parse_duration, parse_size
 
 log = logging.getLogger("tracking")
 
 Runs = Annotated[list[str] | None, typer.Argument(metavar="RUN", help="The ids of runs.")]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
 
 SYMBOLS = {Outcome.REPAIRED: "repaired", Outcome.REPAIRABLE: "would repair", Outcome.OPEN: "needs you"}
+COUNTED = {
+    Outcome.REPAIRED: "repaired",
+    Outcome.REPAIRABLE: "can be repaired",
+    Outcome.OPEN: "for you to repair",
+}
 
 
 def delete(
@@ -74,9 +79,7 @@ def restore(
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> int:
-    """Bring deleted runs back out of the trash.
-
-    Under the ids they had.
+    """Bring deleted runs back out of the trash, under their ids.
 
     Example: python -m tracking restore run_003
     """
@@ -86,10 +89,8 @@ def restore(
     return tell(place, Done("restored", "Restored"), run_ids, refused, as_json=as_json)
 
 
-def show_trash(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> int:
-    """List deleted runs.
-
-    When, by whom, and how much room they take.
+def show_trash(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
+    """List deleted runs: when, by whom, and their size.
 
     Example: python -m tracking trash
     """
@@ -99,34 +100,32 @@ def show_trash(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) 
     elif not runs:
         output.say("The trash is empty.")
     else:
+        when = [f"{run.deleted_at:%Y-%m-%d %H:%M:%S}" for run in runs]
         rows = [
-            [
-                run.run_id,
-                run.experiment_name,
-                f"{run.deleted_at:%Y-%m-%d %H:%M:%S}",
-                run.deleted_by,
-                format_size(run.size_bytes),
-            ]
-            for run in runs
+            [run.run_id, run.experiment_name, moment, run.deleted_by, format_size(run.size_bytes)]
+            for moment, run in zip(when, runs, strict=True)
         ]
         tables.say_rows(["run_id", "experiment", "deleted", "by", "size"], rows)
-        output.say(f"\n{format_size(sum(run.size_bytes for run in runs))} in all")
-    return 0
+        output.say(f"\n{format_size(sum(run.size_bytes for run in runs))} in total")
 
 
 def _span(text: str) -> timedelta:
     try:
-        return timedelta(seconds=parse_duration(text, needs_unit=True))  # of a bare 30, days may be meant
+        return timedelta(seconds=parse_duration(text, needs_unit=True))  # a bare 30 might mean days
     except OverflowError:
         raise InvalidValueError(f"{quoted(text)} is longer than a calendar reaches") from None
 
 
 def gc(
     older_than: Annotated[
-        str | None, typer.Option("--older-than", metavar="TIME", help="Only what was deleted before, as 30d.")
+        str | None,
+        typer.Option(
+            "--older-than", metavar="TIME", help="Only runs deleted longer ago than this, such as 30d."
+        ),
     ] = None,
     max_size: Annotated[
-        str | None, typer.Option("--max-size", metavar="SIZE", help="Only until the rest fits, as 1GB.")
+        str | None,
+        typer.Option("--max-size", metavar="SIZE", help="Only until the rest is this small, such as 1GB."),
     ] = None,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
@@ -135,7 +134,7 @@ def gc(
 ) -> int:
     """Remove deleted runs for good, and leftovers of killed processes.
 
-    All in the trash, or the oldest by the limits given. What a registered model came from is kept.
+    All in the trash, or the oldest until both limits hold. Runs that registered models came from are kept.
 
     Example: python -m tracking gc --older-than 30d --max-size 1GB
     """
@@ -178,10 +177,10 @@ def gc(
 def doctor(
     dry_run: DryRunOption = False, store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False
 ) -> int:
-    """Look through a store, repair what can be, and name the rest.
+    """Check a store, repair what can be repaired, and report the rest.
 
-    Dead runs, torn lines, views that are behind, leftovers of killed processes, half registered models. A damaged
-    file is named and never changed. The exit code is 0 when nothing is left wrong, else 1.
+    Dead runs, truncated lines, stale views, leftovers of killed processes, half registered models. A damaged file is
+    reported and never changed. The exit code is 0 if nothing is left to repair, else 1.
 
     Example: python -m tracking doctor --dry-run
     """
@@ -201,10 +200,10 @@ def doctor(
     return 0 if seen.is_well else 1
 
 
-def reindex(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> int:
-    """Build the read index anew and publish metadata.json.
+def reindex(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
+    """Rebuild the read index and publish metadata.json.
 
-    Both are made from the runs and may be removed at any time; this only saves the next reader the time.
+    Both are derived from the runs and may be removed at any time; the next reader is faster after this.
 
     Example: python -m tracking reindex
     """
@@ -213,21 +212,16 @@ def reindex(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> 
     if sys.stderr.isatty():
         catalog.index.progress = output.say_progress
     catalog.index.rebuild()
-    damaged: list[CorruptFileError] = []
-    catalog.rows(None, damaged.append)
-    code = output.report(damaged)  # before the publication, which names what it meets too
+    catalog.rows()  # warns of damaged runs
     if place.paths.runs.is_dir():
         place.publisher.publish(force=True)
     count = len(catalog.index.ask(lambda view: view.numbers()))
-    output.say_json({"runs": count}) if as_json else output.say(
-        f"Indexed {count} run{'s' if count != 1 else ''}."
-    )
-    return code
+    output.say_json({"runs": count}) if as_json else output.say(f"Indexed {counted(count, 'run')}.")
 
 
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
-    """Keep the log from saying again what the findings say."""
+    """Keep warnings out of the log that the findings repeat."""
     before = log.level
     log.setLevel(logging.ERROR)
     try:
@@ -239,16 +233,10 @@ def _silence() -> Iterator[None]:
 def _say_findings(seen: Examination) -> None:
     for finding in seen.findings:
         output.say(f"{SYMBOLS[finding.outcome]}: {finding.place}: {finding.what}\n    {finding.remedy}")
-    counts = [
-        f"{sum(finding.outcome is outcome for finding in seen.findings)} {verb}"
-        for outcome, verb in ((Outcome.REPAIRED, "repaired"), (Outcome.REPAIRABLE, "can be repaired"))
-        if any(finding.outcome is outcome for finding in seen.findings)
-    ]
-    left = sum(finding.outcome is Outcome.OPEN for finding in seen.findings)
-    counts += [f"{left} need{'s' if left == 1 else ''} you"] if left else []
-    looked = f"Looked at {seen.runs} run{'s' if seen.runs != 1 else ''}"
-    looked += f" and {seen.versions} model version{'s' if seen.versions != 1 else ''}"
-    output.say(f"{looked}: {', '.join(counts) or 'nothing is wrong'}.")
+    found = Counter(finding.outcome for finding in seen.findings)
+    summary = ", ".join(f"{found[outcome]} {text}" for outcome, text in COUNTED.items() if found[outcome])
+    checked = f"{counted(seen.runs, 'run')} and {counted(seen.versions, 'model version')}"
+    output.say(f"Checked {checked}: {summary or 'nothing is wrong'}.")
 
 
 def _trashed(run: trash.TrashedRun) -> dict[str, Any]:

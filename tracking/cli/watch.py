@@ -1,4 +1,4 @@
-"""The command that watches an experiment: a table of its runs that is drawn anew as they go on."""
+"""The command that watches an experiment, in a table that is redrawn: watch."""
 
 import shutil
 import sys
@@ -11,7 +11,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from tracking.cli.columns import ColumnsOption, chosen, elapsed, label, not_shown, plain, shown, usual
+from tracking.cli.columns import ColumnsOption, chosen, label, not_shown, plain, shown, usual
 from tracking.cli.toolkit import output, tables
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.errors import CorruptFileError, InvalidValueError
@@ -21,9 +21,10 @@ from tracking.search.query import Field, FieldKind, MetricPart, parse_field
 from tracking.store.amend import last_sign_of_life
 from tracking.store.store import Store
 from tracking.values import timestamps
+from tracking.values.units import format_clock
 
 RUN_ID, STATUS, CREATED, DURATION = map(parse_field, ("run_id", "status", "created_at", "duration_s"))
-SHORTEST_S = 0.1  # between two looks
+SHORTEST_S = 0.1  # between two reads
 ROOM = 6  # lines of the terminal that are not rows
 
 ELAPSED = "elapsed_s"
@@ -32,7 +33,7 @@ Row = dict[str, Any]
 
 
 class Look(NamedTuple):
-    """The runs at one moment: which field a column shows, and a row of values per run."""
+    """The runs at one moment: the field of each column, and a row of values per run."""
 
     fields: dict[str, Field]
     rows: list[Row]
@@ -40,16 +41,16 @@ class Look(NamedTuple):
 
     @property
     def labels(self) -> list[str]:
-        """What the columns are called in a table."""
+        """The names of the columns in a table."""
         return ["elapsed" if name == ELAPSED else name for name in self.rows[0]]
 
     def cells(self, most: int | None = None) -> list[list[Any]]:
-        """The rows as a table shows them."""
+        """Return the rows as a table shows them."""
         return [[self._cell(name, value) for name, value in row.items()] for row in self.rows[:most]]
 
     def _cell(self, name: str, value: Any) -> Any:
         if name == ELAPSED:
-            return None if value is None else elapsed(value)
+            return format_clock(value)
         return shown(self.fields[name], value) if name in self.fields else value
 
 
@@ -57,16 +58,16 @@ def watch(
     experiment: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="Its name.")],
     columns: ColumnsOption = None,
     interval_s: Annotated[
-        float, typer.Option("--interval", metavar="SECONDS", help="How long between two looks.")
+        float, typer.Option("--interval", metavar="SECONDS", help="The time between two reads.")
     ] = 2.0,
-    once: Annotated[bool, typer.Option("--once", help="Show it once.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Show the runs once and exit.")] = False,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> int:
     """Watch the runs of an experiment.
 
-    Running ones first, then the newest; until Ctrl-C. A terminal shows one table that changes, a pipe gets a new table
-    whenever something changed. With --json each table is one line.
+    Running ones first, then the newest; until Ctrl-C. A terminal shows one table that is updated, a pipe gets a new
+    table after each change. With --json each table is one line.
 
     Example: python -m tracking watch ctr_model --interval 5
     """
@@ -87,7 +88,7 @@ def watch(
 
 
 def _looks(look: Callable[[], Look], interval_s: float | None) -> Iterator[Look]:
-    """The runs now and, unless there is no interval, again and again."""
+    """Yield the runs now and, if there is an interval, after each interval."""
     while True:
         yield look()
         if interval_s is None:
@@ -116,7 +117,7 @@ def _draw(experiment: str, looks: Iterator[Look]) -> None:
                     parts.append(Text(output.safe(look.note), style="dim"))
                 live.update(Group(*parts), refresh=True)
     except KeyboardInterrupt:
-        return  # the way to leave
+        return  # ends the command
 
 
 def _write(experiment: str, looks: Iterator[Look], *, as_json: bool) -> None:
@@ -140,8 +141,8 @@ def _write(experiment: str, looks: Iterator[Look], *, as_json: bool) -> None:
 
 def _headline(experiment: str, look: Look) -> str:
     counts = Counter(row["status"] for row in look.rows)
-    told = ", ".join(f"{counts[status]} {status.value}" for status in RunStatus if counts[status])
-    return f"{experiment}: {told or 'no runs yet'}"
+    counts_text = ", ".join(f"{counts[status]} {status.value}" for status in RunStatus if counts[status])
+    return f"{experiment}: {counts_text or 'no runs yet'}"
 
 
 def _look(
@@ -179,17 +180,14 @@ def _look(
 def _seconds(
     store: Store, run_id: str, status: RunStatus, created: datetime, duration: float | None
 ) -> float | None:
-    """How long a run has been going on; of one that died without a word, until its last sign of life."""
+    """Return how long a run has been running; for one whose process died, until its last write."""
     if duration is None:
-        try:
-            end = (
-                datetime.now().astimezone()
-                if status is RunStatus.RUNNING
-                else timestamps.parse(
-                    last_sign_of_life(store.paths.run(run_id), {"created_at": str(created)})
-                )
-            )
-        except OSError:
-            return None  # it was deleted a moment ago
+        end = datetime.now().astimezone()
+        if status is not RunStatus.RUNNING:
+            try:
+                last = last_sign_of_life(store.paths.run(run_id), {"created_at": str(created)})
+            except OSError:
+                return None  # it has just been deleted
+            end = timestamps.parse(last)
         duration = (end - created).total_seconds()
     return round(duration, 3)

@@ -74,6 +74,13 @@ def load(package: str, place: str) -> Callable[..., Any]:
     return function
 
 
+def parameters(function: Callable[..., Any]) -> list[Any]:
+    """Return the parameters of a command's function as Typer parses them."""
+    app = typer.Typer(add_completion=False)
+    app.command(cls=PlainCommand)(function)
+    return list(typer.main.get_command(app).params)
+
+
 class Notices(logging.Handler):
     """Writes warnings of the log to stderr, each text once; knows whether one says that something was left out."""
 

@@ -3,6 +3,7 @@
 Texts, numbers and choices are cast here; Typer casts parameters of other types.
 """
 
+import functools
 import typing
 from collections.abc import Callable
 from enum import StrEnum
@@ -17,7 +18,7 @@ class PlainGroup(TyperGroup):
 
     def get_help_option(self, ctx: Any) -> Any:
         """Return the option --help, cast here."""
-        return _override(super().get_help_option(ctx), _CASTS[bool])
+        return _override(super().get_help_option(ctx), bool)
 
 
 class PlainCommand(TyperCommand):
@@ -33,7 +34,7 @@ class PlainCommand(TyperCommand):
 
     def get_help_option(self, ctx: Any) -> Any:
         """Return the option --help, cast here."""
-        return _override(super().get_help_option(ctx), _CASTS[bool])
+        return _override(super().get_help_option(ctx), bool)
 
 
 def _override(param: Any, cast: Callable[[Any], Any]) -> Any:
@@ -68,48 +69,21 @@ def _check_range(param: Any, value: Any) -> None:
         raise ValueError(f"{value} is too large; it is {high} or less")
 
 
-def _whole(value: Any) -> int:
-    try:
-        return int(value)
-    except ValueError:
-        raise ValueError(f"{value!r} is not a valid integer") from None
-
-
-def _number(value: Any) -> float:
-    try:
-        return float(value)
-    except ValueError:
-        raise ValueError(f"{value!r} is not a valid number") from None
-
-
 def _cast_to(hint: Any) -> Callable[[Any], Any] | None:
-    if hint is bool:  # a flag, which Typer casts without pydantic
-        return None
-    choices = hint if isinstance(hint, type) else next(iter(typing.get_args(hint)), None)  # of "X | None"
-    if isinstance(choices, type) and issubclass(choices, StrEnum) and typing.get_origin(hint) is not list:
-        return lambda value: _choice(choices, value)
-    return _CASTS.get(hint)
+    kind = next((each for each in typing.get_args(hint) if type(None) in typing.get_args(hint)), hint)
+    if kind == list[str]:
+        return lambda values: list(map(str, values))
+    if kind in _NAMES or (isinstance(kind, type) and issubclass(kind, StrEnum)):
+        return functools.partial(_cast, kind)
+    return None  # a flag, which Typer casts without pydantic, or another type
 
 
-def _choice(choices: type[StrEnum], value: Any) -> StrEnum:
+def _cast(kind: Any, value: Any) -> Any:
     try:
-        return choices(value)
+        return kind(value)
     except ValueError:
-        raise ValueError(f"{value!r} is not one of {', '.join(map(repr, map(str, choices)))}") from None
+        allowed = _NAMES.get(kind) or f"one of {', '.join(repr(str(each)) for each in kind)}"
+        raise ValueError(f"{value!r} is not {allowed}") from None
 
 
-def _texts(values: Any) -> list[str]:
-    return list(map(str, values))
-
-
-_CASTS: dict[Any, Callable[[Any], Any]] = {
-    bool: bool,
-    str: str,
-    str | None: str,
-    int: _whole,
-    int | None: _whole,
-    float: _number,
-    float | None: _number,
-    list[str]: _texts,
-    list[str] | None: _texts,
-}
+_NAMES = {str: "a text", int: "a valid integer", float: "a valid number"}

@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, cast
 
 
 def open_streams() -> None:
@@ -30,7 +30,7 @@ def silence(stream: TextIO) -> None:
     os.close(null)
 
 
-class LastingStream:
+class _LastingStream:
     """A standard stream that discards what is written once its reader has gone, instead of raising OSError."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -53,3 +53,8 @@ class LastingStream:
             self._stream.flush()
         except OSError:
             silence(self._stream)
+
+
+def lasting(stream: TextIO) -> TextIO:
+    """Return a standard stream as one that discards what is written once its reader has gone."""
+    return cast(TextIO, _LastingStream(stream))
