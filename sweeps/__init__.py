@@ -1,9 +1,14 @@
 """Plan many jobs, run them in processes of their own, rank what they logged."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from sweeps.errors import JobsFailedError, ObjectiveError, SettingsError, SweepError
-from sweeps.executor.contract import Executor
 from sweeps.jobs import Job, JobStatus, Outcome
-from sweeps.ranking.aggregate import aggregate
+
+if TYPE_CHECKING:
+    from sweeps.executor.contract import Executor
+    from sweeps.ranking.aggregate import aggregate
 
 __all__ = [
     "Executor",
@@ -16,3 +21,11 @@ __all__ = [
     "SweepError",
     "aggregate",
 ]
+
+_LAZY = {"Executor": "sweeps.executor.contract", "aggregate": "sweeps.ranking.aggregate"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'sweeps' has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name]), name)

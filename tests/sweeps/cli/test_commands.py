@@ -18,6 +18,7 @@ from sweeps.state.lock import locked
 from tracking.files import append_line
 
 APP = Path(__file__).parents[1] / "apps" / "quadratic" / "app.py"
+OLD_STORE = Path(__file__).parents[2] / "formats" / "0.1.0" / "quadratic" / "experiments"
 PATIENCE_S = 60.0
 
 
@@ -278,3 +279,20 @@ def test_the_help_tells_all_commands_and_exit_codes(capsys: pytest.CaptureFixtur
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("podium ")
+
+
+@pytest.mark.parametrize("words", ["list", "show grid", "leaderboard grid", "jobs grid", "logs grid 0"])
+def test_looking_loads_nothing_heavy_when_piped(words: str) -> None:
+    code = (
+        "import sys; from sweeps.cli.app import main; main(sys.argv[1:]); "
+        "print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code, *words.split(), "--store", str(OLD_STORE)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    heavy = {"hydra", "omegaconf", "yaml", "rich", "pydantic", "pandas", "numpy", "torch"}
+    assert "typer" in answer.stderr.split()
+    assert set(answer.stderr.split()) & heavy == set()
