@@ -58,7 +58,7 @@ def _fault(seen: Examination) -> str | None:
 
 
 def _differs(published: Entry, expected: Entry) -> bool:
-    """Whether two entries differ in more than the folder, which differs once the store was copied or renamed."""
+    """Return whether two entries differ in more than the folder, which differs once the store was copied or renamed."""
     return {**published, "run_dir": None} != {**expected, "run_dir": None}
 
 
