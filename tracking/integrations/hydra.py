@@ -9,6 +9,7 @@ import atexit
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -97,8 +98,6 @@ def _numbers(returned: Any) -> dict[str, float]:
     named = returned if isinstance(returned, Mapping) else {OBJECTIVE: returned}
     numbers = {}
     for name, value in named.items():
-        try:
+        with suppress(InvalidValueError):
             numbers[str(name)] = metric_value(str(name), value)
-        except InvalidValueError:
-            continue
     return numbers

@@ -24,11 +24,7 @@ if TYPE_CHECKING:  # matplotlib is only loaded to draw
     from matplotlib.figure import Figure
 
 
-def draw_bands(
-    objective: Objective,
-    groups: Mapping[str, Sequence[Curve]],
-    look: Look,
-) -> "Figure":
+def draw_bands(objective: Objective, groups: Mapping[str, Sequence[Curve]], look: Look) -> "Figure":
     """Draw a line per group of curves: their mean, in a band of one sample standard deviation if there are two or more.
 
     Runs are smoothed before the mean is taken.

@@ -32,10 +32,7 @@ _LINE = "#8a8a8a"
 
 
 def draw_parallel(
-    objective: Objective,
-    runs: Sequence[RunRecord],
-    look: Look,
-    params: Sequence[str] = (),
+    objective: Objective, runs: Sequence[RunRecord], look: Look, params: Sequence[str] = ()
 ) -> "Figure":
     """Draw a line per run through `params`, by default those that differ between the runs, to its objective.
 

@@ -38,14 +38,13 @@ def write_figure(path: Path, figure: "Figure") -> Path:
 
     kind = PictureFormat.of(path)
     dates: dict[PictureFormat, dict[str, Any]] = {
-        PictureFormat.PNG: {},
         PictureFormat.SVG: {"Date": None},
         PictureFormat.PDF: {"CreationDate": None},
     }
     picture = io.BytesIO()
     # the salt makes the ids inside an SVG the same every time
     with matplotlib.rc_context({"svg.hashsalt": "podium", "svg.fonttype": "path", "pdf.fonttype": 42}):
-        figure.savefig(picture, format=kind.value, metadata=dates[kind])
+        figure.savefig(picture, format=kind.value, metadata=dates.get(kind))
     with atomic.filling(path) as (_, handle):
         atomic.write_all(handle, picture.getvalue())
     return path

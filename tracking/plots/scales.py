@@ -56,9 +56,8 @@ class Scale:
         """Return places and texts: all categories or all of few values, else round numbers and both ends."""
         if self.kind is ScaleKind.CATEGORY:
             return [(float(index), name) for index, name in enumerate(self.categories)]
-        if len(self.values) <= FEW:
-            return [(value, number(value)) for value in self.values]
-        return [(value, number(value)) for value in self._round()]
+        places = self.values if len(self.values) <= FEW else self._round()
+        return [(place, number(place)) for place in places]
 
     def _round(self) -> list[float]:
         from matplotlib.ticker import MaxNLocator
@@ -151,9 +150,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_missing(value: Any) -> bool:
-    if value is None:
-        return True
-    return isinstance(value, int | float) and not has_place(value)
+    return value is None or (isinstance(value, int | float) and not has_place(value))
 
 
 def _category_key(name: str, value: Any) -> tuple[int, float, Any]:

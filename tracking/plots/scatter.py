@@ -24,10 +24,7 @@ _DOT, _BEST = COLOURS[0], COLOURS[1]
 
 
 def draw_scatter(
-    objective: Objective,
-    runs: Sequence[RunRecord],
-    look: Look,
-    params: Sequence[str] = (),
+    objective: Objective, runs: Sequence[RunRecord], look: Look, params: Sequence[str] = ()
 ) -> "Figure":
     """Draw a panel for each of `params`, by default those that differ between the runs; all share the objective's axis.
 

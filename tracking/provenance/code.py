@@ -53,23 +53,17 @@ class Code:
 
     def content(self) -> dict[str, Any]:
         """Return the content of git.json."""
+        facts = {name: value for name, value in vars(self).items() if name != "patch"}
+        lists = ("changed", "untracked", "left_out")
         return {
             "format": FORMAT,
-            "commit": self.commit,
-            "branch": self.branch,
-            "dirty": self.dirty,
-            "remote": self.remote,
-            "root": self.root,
-            "folder": self.folder,
+            **facts,
+            **{f"{name}_count": len(facts[name]) for name in lists},
             "changed": self.changed[:SHOWN],
-            "changed_count": len(self.changed),
             "untracked": self.untracked[:SHOWN],
-            "untracked_count": len(self.untracked),
             "left_out": dict(list(self.left_out.items())[:SHOWN]),
-            "left_out_count": len(self.left_out),
-            "patch_bytes": len(self.patch) if self.patch else 0,
+            "patch_bytes": len(self.patch or b""),
             "reproducible": not self.why_not,
-            "why_not": self.why_not,
         }
 
     def without_patch(self, reason: str) -> "Code":

@@ -34,7 +34,6 @@ def environment(seeds: Mapping[str, Any] | None = None) -> dict[str, Any]:
         "python": sys.version.split()[0],
         "implementation": sys.implementation.name,
         "executable": sys.executable,
-        **_system(),
         **machine(),
         "cuda": cuda(),
         "argv": masked_command(sys.argv),
@@ -76,15 +75,6 @@ def _installed(folder: str) -> list[tuple[str, str]]:
         return []  # a zip file, or a missing folder
     matches = (_INSTALLED.fullmatch(name) for name in names if name.endswith("-info"))
     return [(re.sub(r"[-_.]+", "-", match["name"]).lower(), match["version"]) for match in matches if match]
-
-
-@functools.cache
-def _system() -> dict[str, str]:
-    system = os.uname() if hasattr(os, "uname") else None
-    return {
-        "platform": f"{system.sysname} {system.release} {system.machine}" if system else sys.platform,
-        "host": system.nodename if system else "",
-    }
 
 
 def _cwd() -> str | None:

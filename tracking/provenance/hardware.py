@@ -6,15 +6,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-CPUINFO_BYTES = (
-    4096  # enough for the first processor; the kernel takes long to write the text for 256 of them
-)
+CPUINFO_BYTES = 4096  # enough for the first processor; the kernel takes long to write all of 256
 
 
 @functools.cache
 def machine(root: Path = Path("/")) -> dict[str, Any]:
-    """Return processor, memory, GPUs and their driver, once per process; what is not known is None or empty."""
+    """Return system, processor, memory and GPUs, read once per process; what is not known is None or empty."""
+    system = os.uname() if hasattr(os, "uname") else None
     return {
+        "platform": f"{system.sysname} {system.release} {system.machine}" if system else sys.platform,
+        "host": system.nodename if system else "",
         "cpu": _cpu_model(root),
         "cpus": os.cpu_count(),
         "cpus_usable": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
@@ -37,12 +38,7 @@ def cuda() -> dict[str, Any] | None:
 
 
 def _cpu_model(root: Path) -> str | None:
-    try:
-        with (root / "proc/cpuinfo").open("rb") as file:
-            text = file.read(CPUINFO_BYTES).decode(errors="replace")
-    except OSError:
-        return None
-    fields = _fields(text)
+    fields = _fields(_read(root / "proc/cpuinfo", CPUINFO_BYTES))
     return fields.get("model name") or fields.get("Model") or fields.get("cpu model")
 
 
@@ -54,27 +50,27 @@ def _memory() -> int | None:
 
 
 def _driver(root: Path) -> str | None:
-    for path in ("sys/module/nvidia/version", "sys/module/amdgpu/version"):
-        try:
-            return f"{Path(path).parent.name} {(root / path).read_text().strip()}"
-        except OSError:
-            continue
-    return None
+    versions = {name: _read(root / f"sys/module/{name}/version").strip() for name in ("nvidia", "amdgpu")}
+    return next((f"{name} {version}" for name, version in versions.items() if version), None)
 
 
 def _gpus(root: Path) -> list[dict[str, str]]:
-    try:
-        files = sorted((root / "proc/driver/nvidia/gpus").glob("*/information"))
-        found = [_fields(file.read_text(errors="replace")) for file in files]
-    except OSError:
-        return []
+    found = [
+        _fields(_read(path)) for path in sorted((root / "proc/driver/nvidia/gpus").glob("*/information"))
+    ]
     return [{"name": fields.get("Model", ""), "uuid": fields.get("GPU UUID", "")} for fields in found]
+
+
+def _read(path: Path, size: int = -1) -> str:
+    """Return the text of a file of the kernel, "" if there is none."""
+    try:
+        with path.open("rb") as file:
+            return file.read(size).decode(errors="replace")
+    except OSError:
+        return ""
 
 
 def _fields(text: str) -> dict[str, str]:
     """Return the `name : value` lines of a text by name, of equal names the first."""
-    pairs = (line.partition(":") for line in text.splitlines())
-    found: dict[str, str] = {}
-    for name, _, value in pairs:
-        found.setdefault(name.strip(), value.strip())
-    return found
+    pairs = (line.partition(":") for line in reversed(text.splitlines()))
+    return {name.strip(): value.strip() for name, _, value in pairs}

@@ -46,16 +46,20 @@ def read_untracked(root: Path, names: Iterable[str]) -> Untracked:
     parts: list[bytes] = []
     size = 0
     left = [VISITED]
-    for name in _all_sources(root, names, left, found):
-        content, mode, reason = _content(root, root / name)
-        if not reason and size + len(content) > ALL_BYTES:
-            reason = f"new files have more than {ALL_BYTES:,} bytes together"
-        if reason:
-            found.left_out[name] = reason
-            continue
-        size += len(content)
-        parts.append(addition(name, content, mode))
-        found.stored.append(name)
+    for top in names:
+        for name in _sources(root, top, left):
+            content, mode, reason = _content(root, root / name)
+            if not reason and size + len(content) > ALL_BYTES:
+                reason = f"new files have more than {ALL_BYTES:,} bytes together"
+            if reason:
+                found.left_out[name] = reason
+                continue
+            size += len(content)
+            parts.append(addition(name, content, mode))
+            found.stored.append(name)
+        if left[0] <= 0:
+            found.left_out[top] = f"more than {VISITED:,} files are not tracked"
+            break
     found.patch = b"".join(parts)
     return found
 
@@ -128,14 +132,6 @@ def _has_secrets(content: bytes) -> bool:
         return False
     except RecursionError:
         return True  # it could not be checked
-
-
-def _all_sources(root: Path, names: Iterable[str], left: list[int], found: Untracked) -> Iterator[str]:
-    for name in names:
-        yield from _sources(root, name, left)
-        if left[0] <= 0:
-            found.left_out[name] = f"more than {VISITED:,} files are not tracked"
-            return
 
 
 def _sources(root: Path, name: str, left: list[int]) -> Iterator[str]:

@@ -75,7 +75,8 @@ class _Meter:
 
     def read(self) -> dict[str, Any]:
         """Return one sample; 100 percent is one core, measured since the sample before."""
-        self._follow_children()
+        for child in self._known[os.getpid()].children(recursive=True):
+            self._known.setdefault(child.pid, child)
         percents, sizes = [], []
         for process in list(self._known.values()):
             try:
@@ -94,12 +95,6 @@ class _Meter:
             "system_memory_bytes": memory.total - memory.available,
             "gpus": self._gpus.read(),
         }
-
-    def _follow_children(self) -> None:
-        root = self._known[os.getpid()]
-        for child in root.children(recursive=True):
-            if child.pid not in self._known:
-                self._known[child.pid] = child
 
 
 class _Gpus:

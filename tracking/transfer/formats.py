@@ -128,10 +128,7 @@ def _array(values: Iterable[Any], kind: "pa.DataType") -> "pa.Array":
         # pyarrow refuses an int beyond 2**53 here
         values = [None if value is None else float(value) for value in values]
     elif kind == pa.string():
-        values = [
-            None if value is None else str(value) if isinstance(value, str) else _cell(value)
-            for value in values
-        ]
+        values = [None if value is None else _cell(value) for value in values]
     return pa.array(values, type=kind, from_pandas=False)
 
 
