@@ -34,7 +34,6 @@ WAIT_S = 10.0  # for the lock, longer than a crowd takes: a process that was sus
 COST_S = 2e-8  # of publishing a byte of the list, for a process that has not yet measured it
 RATE_SHARE = 100  # above that, a publication is followed by 100 times its own duration without one
 MARGIN_NS = 2_000_000_000  # between the time that a rename leaves in its folder and the moment others see it
-SMALLEST = 200  # bytes of an entry: a smaller list needs no counting
 FIELDS = (
     "run_id",
     "experiment_name",
@@ -152,8 +151,6 @@ class Publisher:
     def _should_wait(self) -> bool:
         try:
             state = self._paths.metadata.stat()
-            if state.st_size < SMALLEST * COMPLETE_UP_TO:
-                return False
             if self._count < 0:
                 self._count = self._paths.metadata.read_bytes().count(b'"run_id":')
         except FileNotFoundError:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tracking.errors import CorruptFileError
 from tracking.process import identity
 from tracking.search.index.database import batches, marks
-from tracking.search.index.rows import Names, Reading, document, read_run, remove_run, write_runs
+from tracking.search.index.rows import NameNumbers, Reading, document, read_run, remove_run, write_runs
 from tracking.search.index.stamps import TICK_NS, journals_in, stamp_of
 from tracking.store.edit_log import read_edits
 from tracking.store.scan import Scan
@@ -169,7 +169,7 @@ class Refresher:
         return found
 
     def _apply(self, changes: Changes, progress: Progress | None) -> None:
-        names, done = Names(self._database), 0
+        names, done = NameNumbers(self._database), 0
         for some in batches(sorted(changes.read), BATCH):
             readings: list[Reading] = []
             for run_id in some:

@@ -78,7 +78,7 @@ def read_run(scan: Scan, run_id: str) -> Reading | None:
 
 def write_runs(database: "sqlite3.Connection", readings: Iterable[Reading]) -> None:
     """Write the runs into the tables, replacing their old rows."""
-    names = Names(database)
+    names = NameNumbers(database)
     free = (database.execute("SELECT max(id) FROM runs").fetchone()[0] or 0) + 1
     runs: list[tuple[Any, ...]] = []
     documents: list[tuple[Any, ...]] = []
@@ -122,7 +122,7 @@ def write_runs(database: "sqlite3.Connection", readings: Iterable[Reading]) -> N
     )
 
 
-def remove_run(database: "sqlite3.Connection", run_id: str, names: "Names") -> int | None:
+def remove_run(database: "sqlite3.Connection", run_id: str, names: "NameNumbers") -> int | None:
     """Remove a run from the tables; return its number, or None if it has no row."""
     found = database.execute("SELECT id FROM runs WHERE run_id = ?", (run_id,)).fetchone()
     if found is None:
@@ -139,7 +139,7 @@ def remove_run(database: "sqlite3.Connection", run_id: str, names: "Names") -> i
     return int(found[0])
 
 
-class Names:
+class NameNumbers:
     """The numbers of names, created when missing; for use within a transaction that writes."""
 
     def __init__(self, database: "sqlite3.Connection") -> None:
@@ -193,7 +193,9 @@ def place_of(run_id: str) -> bytes:
     return parts + b"\x00" + run_id.encode(errors="surrogatepass")
 
 
-def _cells(names: Names, kind: str, number: int, values: dict[str, Any]) -> Iterator[tuple[int, int, Any]]:
+def _cells(
+    names: NameNumbers, kind: str, number: int, values: dict[str, Any]
+) -> Iterator[tuple[int, int, Any]]:
     for name, value in values.items():
         yield names.number(kind, name), number, cell(value)
 

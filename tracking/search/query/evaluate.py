@@ -12,7 +12,7 @@ from typing import Any
 
 from tracking.search.query import tree
 from tracking.search.query.fields import Field, run_order
-from tracking.search.query.moments import Span, moment_of, span_of, span_of_word
+from tracking.search.query.moments import moment_of, span_of_value
 from tracking.search.query.tree import (
     Comparison,
     Condition,
@@ -145,7 +145,7 @@ def _time_pair(sign: Sign, left: Operand, right: Operand, now: datetime) -> Test
     if sign is Sign.IN:
         items = right.items if isinstance(right, Listing) else ()
         return _any([_time_pair(Sign.EQUAL, left, item, now) for item in items])
-    span = _span(right, now)
+    span = span_of_value(right, now)
     if span is None:
         return lambda get: sign is Sign.EQUAL and moment_of(get(left)) is None
     start, end = span
@@ -167,14 +167,6 @@ def _time_pair(sign: Sign, left: Operand, right: Operand, now: datetime) -> Test
                 return moment >= start
 
     return test
-
-
-def _span(value: Value, now: datetime) -> Span | None:
-    if isinstance(value, Moment):
-        return span_of_word(value.word, value.argument, now)
-    if isinstance(value, Literal) and isinstance(value.value, str):
-        return span_of(value.value)
-    return None
 
 
 def _compare(sign: Sign) -> Compare:

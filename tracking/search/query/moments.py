@@ -7,6 +7,7 @@ day.
 from datetime import date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
+from tracking.search.query.tree import Literal, Moment, Value
 from tracking.values import timestamps
 from tracking.values.units import parse_duration
 
@@ -30,15 +31,19 @@ def span_of(text: str) -> Span:
         raise ValueError(str(error)) from None
 
 
-def span_of_word(word: str, argument: str | None, now: datetime) -> Span:
-    """Return the span of `today`, `yesterday` or `ago(argument)` at the moment `now`.
+def span_of_value(value: Value, now: datetime) -> Span | None:
+    """Return the span that a text, `today`, `yesterday` or `ago(...)` names at the moment `now`; None for other values.
 
-    Raise ValueError for an argument that is no duration or reaches too far back.
+    Raise ValueError for a text that is no date, and for a duration that is malformed or reaches too far back.
     """
-    if argument is None:
-        return _day(now.date() - timedelta(days=word == "yesterday"))
+    if isinstance(value, Literal) and isinstance(value.value, str):
+        return span_of(value.value)
+    if not isinstance(value, Moment):
+        return None
+    if value.argument is None:
+        return _day(now.date() - timedelta(days=value.word == "yesterday"))
     try:
-        return _instant(now - timedelta(seconds=parse_duration(argument, needs_unit=True)))
+        return _instant(now - timedelta(seconds=parse_duration(value.argument, needs_unit=True)))
     except OverflowError as error:
         raise ValueError(str(error)) from None
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from tracking.records import RunStatus
 from tracking.search.query.fields import Field, FieldKind
-from tracking.search.query.moments import span_of, span_of_word
+from tracking.search.query.moments import span_of_value
 from tracking.search.query.tree import Listing, Literal, Moment, Operand, Sign
 
 _IDENTITY = (Sign.IS, Sign.IS_NOT)
@@ -40,11 +40,7 @@ def _why_no_time(sign: Sign, left: Operand, right: Operand) -> str:
         if isinstance(value, Field) or (isinstance(value, Literal) and value.value is None):
             continue
         try:
-            if isinstance(value, Moment):
-                span_of_word(value.word, value.argument, datetime.now().astimezone())
-            elif isinstance(value, Literal) and isinstance(value.value, str):
-                span_of(value.value)
-            else:
+            if span_of_value(value, datetime.now().astimezone()) is None:
                 return f"{name} can only be compared with a date, such as '2024-11-15', today or ago('7d')"
         except ValueError:
             if isinstance(value, Moment):
