@@ -43,7 +43,7 @@ from sweeps.space import Space, read_space
 from sweeps.state.durations import Durations
 from sweeps.state.ledger import JobHistory, Ledger, read_record
 from sweeps.state.lock import locked
-from sweeps.state.resume import NOTHING, Earlier, code_state, take_over
+from sweeps.state.resume import NOTHING, Resumed, code_state, take_over
 from sweeps.state.reuse import Reusable
 from sweeps.stop_signals import Interruptions
 from tracking import ExperimentTracker, RunStatus, TrackingError
@@ -192,7 +192,7 @@ class _Sweep:
         executor: Executor,
         progress: Progress,
         board: Scoreboard,
-        earlier: Earlier,
+        earlier: Resumed,
         slots: int,
     ) -> None:
         self._settings = settings
@@ -234,7 +234,7 @@ class _Sweep:
                 self._ledger.mark(EventKind.BEGAN, slots=self._slots)
         for outcome in self._earlier.found:
             self._ledger.finish(outcome)
-        for number, past in self._earlier.past.items():
+        for number, past in self._earlier.again.items():
             self._close_runs(number, past.runs, JobStatus.KILLED, "the sweep ended before it did")
         for outcome in self._earlier.kept.values():
             value = read_value(self._tracker, self._settings.objective, outcome)
@@ -301,7 +301,7 @@ class _Sweep:
                 if known is not None:
                     self._finish(known)
                     continue
-                past = self._earlier.past.get(number, JobHistory())
+                past = self._earlier.again.get(number, JobHistory())
                 yield replace(job, attempt=past.attempts + 1, previous=past.runs)
 
     def _numbers(self) -> Iterator[int]:

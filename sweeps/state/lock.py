@@ -1,7 +1,7 @@
-"""One parent per sweep: a lock in its folder, held as long as the parent lives, and told to who asks.
+"""The locks of a sweep: one for the process that runs it, one that its jobs share.
 
-``flock`` is what makes this safe: the system releases it with the process, however that ended. The jobs hold a
-second one together, so that a sweep is not gone on with while a job of its earlier life still unwinds.
+Both are ``flock`` locks, which the system releases with their process, however that ends. The lock of the jobs keeps a
+sweep from being resumed while a job of its last session still runs.
 """
 
 import contextlib
@@ -19,20 +19,20 @@ from tracking.values.jsontext import decode, encode
 
 LOCK = "sweep.lock"
 JOBS_LOCK = "jobs.lock"
-LEFT_S = 60.0  # how long jobs of an earlier life may take to end
+JOBS_WAIT_S = 60.0  # how long jobs of the last session may take to end
 POLL_S = 0.1
 
 
 @dataclass(frozen=True)
 class Parent:
-    """The process that runs a sweep; its start time tells it from a later process of the same number."""
+    """The process that runs a sweep. Its start time distinguishes it from a later process with the same id."""
 
     pid: int
     started: str
     host: str
 
     def is_here(self) -> bool:
-        """Whether that very process runs on this machine."""
+        """Return whether this very process runs on this machine."""
         return self.host == socket.gethostname() and self.started == _start_of(self.pid)
 
     def __str__(self) -> str:
@@ -41,9 +41,9 @@ class Parent:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Be the one parent of the sweep in `folder` for the length of the block.
+    """Hold the lock of the sweep in `folder` for the length of the block.
 
-    Raises `SweepError` naming the process that already is.
+    Raise `SweepError`, with the process that holds it, when the sweep already runs.
     """
     try:
         handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
@@ -64,7 +64,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def parent_of(folder: Path) -> Parent | None:
-    """The process that runs the sweep in `folder`; None when nobody does."""
+    """Return the process that runs the sweep in `folder`; None when none does."""
     try:
         handle = os.open(folder / LOCK, os.O_RDONLY)
     except FileNotFoundError:
@@ -76,20 +76,20 @@ def parent_of(folder: Path) -> Parent | None:
 
 
 def hold_as_job(folder: Path) -> None:
-    """Hold the lock of the jobs until this process ends."""
+    """Share the lock of the jobs until this process ends."""
     handle = os.open(folder / JOBS_LOCK, os.O_RDONLY | os.O_CREAT, 0o666)
     try_lock(handle, folder, is_shared=True)
 
 
 def await_jobs(folder: Path) -> None:
-    """Wait until the jobs of the sweep's earlier life are gone; raises `SweepError` when they do not go."""
+    """Wait until all jobs of the last session have ended; raise `SweepError` when one has not after a minute."""
     handle = os.open(folder / JOBS_LOCK, os.O_RDONLY | os.O_CREAT, 0o666)
-    deadline = time.monotonic() + LEFT_S
+    deadline = time.monotonic() + JOBS_WAIT_S
     try:
         while not try_lock(handle, folder):
             if time.monotonic() > deadline:
                 raise SweepError(
-                    f"{folder.name}: a job of its earlier life still runs; end the processes that hold "
+                    f"{folder.name}: a job of its last session still runs; end the processes that hold "
                     f"{folder / JOBS_LOCK} (fuser shows them) and try again"
                 )
             time.sleep(POLL_S)

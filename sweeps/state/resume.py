@@ -1,7 +1,7 @@
 """Resume a sweep that ended early: which outcomes are kept, which jobs run again, and whether it is the same sweep.
 
-The plan and the points are frozen. A resumed sweep is composed again and compared with them, since jobs of two
-different configs under one ranking would be worse than no resume at all.
+The plan and the points are frozen. A resumed sweep is composed again and compared with them, because one ranking over
+jobs of two different configs would be wrong.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from tracking import ExperimentTracker
 from tracking.values.jsontext import decode, encode
 from tracking.values.plain import flat
 
-# Ends that another attempt would only repeat: what the job did, or what its limits did to it.
+# Another attempt would end the same way: the job did this, or its limits did.
 FINAL = frozenset({Reason.ERROR, Reason.EXIT, Reason.TIMEOUT, Reason.MEMORY, Reason.REFUSED})
 SHOWN = 10  # differences in a message
 
@@ -31,29 +31,29 @@ Pairs = Sequence[tuple[PlannedJob, PlannedJob]]  # a recorded job, and what toda
 
 
 @dataclass(frozen=True)
-class Earlier:
-    """What earlier sessions of a sweep leave to this one.
+class Resumed:
+    """What a session of a sweep takes from the sessions before it.
 
     `jobs` are those that the ledger has recorded. `kept` are the outcomes that stand, `found` those among them that
-    the ledger lacks; `past` is the history of the jobs that run again.
+    the ledger lacks, because the session died first. `again` are the jobs that were begun and run again.
     """
 
     jobs: Mapping[int, PlannedJob]
     kept: Mapping[int, Outcome]
     found: tuple[Outcome, ...]
-    past: Mapping[int, JobHistory]
+    again: Mapping[int, JobHistory]
 
 
-NOTHING = Earlier({}, {}, (), {})
+NOTHING = Resumed({}, {}, (), {})
 
 
 def take_over(
     folder: Path, now: Plan, jobs: Sequence[PlannedJob], settings: SweeperSettings
-) -> tuple[Plan, Earlier]:
-    """Return the frozen plan of the sweep in `folder` and what its earlier sessions left.
+) -> tuple[Plan, Resumed]:
+    """Return the frozen plan of the sweep in `folder`, which must be locked, and what its sessions left.
 
-    `now` and `jobs` are what today's files make of it; raise `SettingsError` naming what differs. Wait for jobs that
-    have not ended yet. The sweep must be locked.
+    `now` and `jobs` are what today's files make of it; raise `SettingsError` with the differences. Waits for jobs
+    of the last session that have not ended yet.
     """
     plan, history = read_sweep(folder)
     frozen = {number: job.planned for number, job in history.jobs.items() if job.planned is not None}
@@ -64,7 +64,7 @@ def take_over(
 
 
 def resume_hint(folder: Path) -> str:
-    """The command that goes on with the sweep in `folder`."""
+    """Return the command that resumes the sweep in `folder`."""
     store = folder.parent.parent
     is_usual = store == (Path.cwd() / "experiments")
     return f"python -m sweeps resume {folder.name}" + (
@@ -77,7 +77,7 @@ def sort_out(
     history: SweepHistory,
     tracker: ExperimentTracker,
     settings: SweeperSettings,
-) -> Earlier:
+) -> Resumed:
     """Decide for each job whether its outcome stands.
 
     Completed jobs stand, and so do those that failed by themselves or by their limits, unless ``resume_failed``.
@@ -101,16 +101,16 @@ def sort_out(
             kept[number] = outcome
         else:
             again[number] = known
-    return Earlier(jobs, kept, tuple(found), again)
+    return Resumed(jobs, kept, tuple(found), again)
 
 
 def stands(outcome: Outcome, *, resume_failed: bool = False) -> bool:
-    """Whether a resumed sweep keeps a job's outcome instead of running the job again."""
+    """Return whether a resumed sweep keeps a job's outcome instead of running the job again."""
     if outcome.status is JobStatus.COMPLETED:
         return True
     if resume_failed:
         return False
-    if outcome.reason is None:  # written before reasons were
+    if outcome.reason is None:  # the ledger is older than reasons
         return outcome.status is JobStatus.FAILED
     return outcome.reason in FINAL
 
@@ -123,23 +123,23 @@ def require_same(
     *,
     changed_is_fine: bool,
 ) -> None:
-    """Raise `SettingsError` naming what differs between a frozen sweep and the one made of today's files.
+    """Raise `SettingsError` with the differences between a frozen sweep and the one that today's files make.
 
-    `frozen` are its recorded jobs, `jobs` those of today. With `changed_is_fine` other values and other code pass;
-    other jobs or another ranking never do.
+    `frozen` are its recorded jobs, `jobs` those of today. With `changed_is_fine` changed configs and code
+    pass; other jobs or another objective never do.
     """
     # The process may have been killed before it had recorded all jobs, so only those in both are compared.
     pairs = [(frozen[job.number], job) for job in jobs if job.number in frozen]
     other = [*_other_jobs(old, new, pairs), *_changes(old.objective, new.objective, "objective.")]
     if other:
         raise SettingsError(
-            f"this is not the sweep {old.sweep}, which cannot be resumed as another one:\n" + _listed(other)
+            f"cannot resume {old.sweep}, because its jobs or its objective differ:\n{_listed(other)}"
         )
     changed = [*_changed_config(old, new, pairs), *_changed_code(old, new)]
     if changed and not changed_is_fine:
         raise SettingsError(
-            f"sweep {old.sweep} would go on with something else than it began with "
-            f"(python -m sweeps resume --changed, or resume_changed=true, accepts that):\n{_listed(changed)}"
+            f"cannot resume {old.sweep}, because its config or its code changed (to accept that: "
+            f"python -m sweeps resume --changed, or resume_changed=true):\n{_listed(changed)}"
         )
 
 
@@ -169,7 +169,7 @@ def _changed_config(old: Plan, new: Plan, pairs: Pairs) -> Iterator[str]:
     apart = (*old.swept, old.store_key or "")
     base = list(_changes(_without(old.config, apart), _without(new.config, apart)))
     yield from base
-    if base:  # which shows in the keys of all jobs
+    if base:  # the keys of all jobs differ by it
         return
     for before, after in pairs:
         if None not in (before.key, after.key) and before.key != after.key:
@@ -192,7 +192,7 @@ def _changed_code(old: Plan, new: Plan) -> Iterator[str]:
 
 
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """Say ``key: old -> new`` for each value that differs between two nested mappings."""
+    """Yield ``key: old -> new`` for each value that differs between two nested mappings."""
     before, after = flat(old), flat(new)
     for key in dict.fromkeys((*before, *after)):
         was, is_now = before.get(key, "(not there)"), after.get(key, "(not there)")
@@ -201,7 +201,7 @@ def _changes(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -
 
 
 def code_state(task: object) -> dict[str, str] | None:
-    """Hash the source files that a task comes from: those of its package, or its script and what that has imported.
+    """Return hashes of a task's source files: those of its package, or its script and the modules beside it.
 
     None when the task has no source file.
     """
@@ -221,7 +221,7 @@ def code_state(task: object) -> dict[str, str] | None:
 
 
 def _imported_from(folder: Path) -> Iterator[Path]:
-    """The modules that are loaded from a folder, packages below it included, installed ones not."""
+    """Yield the files of loaded modules below a folder, installed ones left out."""
     for module in list(sys.modules.values()):
         name = getattr(module, "__file__", None)
         if name is None or not name.endswith(".py"):
@@ -236,23 +236,24 @@ def _hash(file: Path) -> str:
 
 
 def resume_command(plan: Plan, folder: Path, more: Sequence[str] = ()) -> list[str]:
-    """The recorded command of the sweep in `folder` with the order to resume it, and `more` overrides.
+    """Return the recorded command of the sweep in `folder`, with the override that resumes it and `more` overrides.
 
-    A store that was moved since is named by the key that the app keeps it under. Raises `SweepError` when it was not recorded, or its folder is gone.
+    The key of the store is set when the store was moved. Raise `SweepError` when the command was not recorded or its
+    working folder is gone.
     """
     if plan.cwd is None:
         raise SweepError(
-            f"{plan.sweep}: its command was not recorded with its folder; repeat the command yourself, with hydra.sweeper.resume={plan.sweep}"
+            f"{plan.sweep}: its command was not recorded; repeat it with hydra.sweeper.resume={plan.sweep}"
         )
     if not Path(plan.cwd).is_dir():
         raise SweepError(
-            f"{plan.sweep}: the folder it was started in is gone: {plan.cwd}; where it is now, repeat its command "
-            f"with hydra.sweeper.resume={plan.sweep}: {shlex.join(plan.command)}"
+            f"{plan.sweep}: its working folder {plan.cwd} is gone; where it is now, repeat its command with "
+            f"hydra.sweeper.resume={plan.sweep}: {shlex.join(plan.command)}"
         )
     command = list(plan.command)
     store = str(folder.absolute().parent.parent)
     moved = [f"{plan.store_key}='{store}'"] if plan.store_key and plan.store != store else []
-    # Beside the other overrides: Hydra takes none behind an option.
+    # Hydra takes no override after an option.
     overrides = [index for index, word in enumerate(command) if "=" in word and not word.startswith("-")]
     place = overrides[-1] + 1 if overrides else len(command)
     return [*command[:place], f"hydra.sweeper.resume='{plan.sweep}'", *moved, *more, *command[place:]]

@@ -34,8 +34,8 @@ def test_a_later_process_of_the_same_number_is_not_taken_for_the_parent(tmp_path
 def test_a_job_that_does_not_go_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     await_jobs(tmp_path)
     hold_as_job(tmp_path)
-    monkeypatch.setattr("sweeps.state.lock.LEFT_S", 0.0)
-    with pytest.raises(SweepError, match="a job of its earlier life still runs"):
+    monkeypatch.setattr("sweeps.state.lock.JOBS_WAIT_S", 0.0)
+    with pytest.raises(SweepError, match="a job of its last session still runs"):
         await_jobs(tmp_path)
 
 
