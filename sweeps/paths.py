@@ -5,6 +5,7 @@ from pathlib import Path
 
 from sweeps.errors import SettingsError, SweepError
 from tracking import TrackingError
+from tracking.files import claim_dir
 from tracking.values.names import check_component
 
 LATEST = "latest"
@@ -24,21 +25,15 @@ def claim(store: Path, name: str | None) -> Path:
     """
     parent = (store / "sweeps").absolute()
     try:
-        parent.mkdir(parents=True, exist_ok=True)
+        if name is None:
+            stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+            return claim_dir(parent, lambda number: stamp if number == 1 else f"{stamp}-{number}")[1]
         if name == LATEST:
             raise SettingsError(f"sweep.name={name}: this name means the newest sweep; choose another one")
-        if name is not None:
-            folder = parent / check_component("sweep.name", name)
-            folder.mkdir()
-            return folder
-        stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
-        for attempt in range(1, 1000):
-            folder = parent / (stamp if attempt == 1 else f"{stamp}-{attempt}")
-            try:
-                folder.mkdir()
-            except FileExistsError:
-                continue
-            return folder
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = parent / check_component("sweep.name", name)
+        folder.mkdir()
+        return folder
     except FileExistsError:
         raise SettingsError(
             f"sweep.name={name}: {parent / str(name)} exists; choose a new name, or resume that sweep with: "
@@ -46,7 +41,6 @@ def claim(store: Path, name: str | None) -> Path:
         ) from None
     except (OSError, TrackingError) as error:
         raise SettingsError(f"cannot make a sweep folder in {parent}: {error}") from error
-    raise SettingsError(f"no free sweep folder {parent / stamp}")
 
 
 def abandon(sweep_dir: Path) -> None:

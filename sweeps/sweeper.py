@@ -225,7 +225,7 @@ class _Sweep:
         return bool(self._order) or self._sampler.total is None
 
     def take_note(self) -> None:
-        """Put down what earlier lives of the sweep left: outcomes on the board, ends in the ledger and the runs."""
+        """Record what earlier sessions left: outcomes on the board, missing ends in the ledger and in the runs."""
         with self._noticing_faults():
             unrecorded = [job for job in self._planner.planned() if job.number not in self._earlier.jobs]
             if unrecorded:

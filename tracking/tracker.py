@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tracking.errors import InvalidValueError, UnknownRunError, quoted
 from tracking.files import atomic
+from tracking.objective import Objective
 from tracking.paths import RunPaths
 from tracking.process.sweep_context import current_job
 from tracking.records import RunRecord
 from tracking.run import Run
 from tracking.store.store import Store
-from tracking.values import checks
 from tracking.values.checks import seed_values
 from tracking.values.names import check_label
 
@@ -128,9 +128,7 @@ class ExperimentTracker:
         With `at` "best" the best value that a run reached counts instead. Runs without a finite value do not take part;
         return None if no run does. Of equal runs the oldest is the best.
         """
-        checks.check_choice("mode", mode, "max", "min")
-        checks.check_choice("at", at, "last", "best")
-        found = self._catalog.best(metric, experiment_name, mode, at)
+        found = self._catalog.best(Objective.of(metric, mode, at), experiment_name)
         return self.get_run(found) if found else None
 
     def search_runs(

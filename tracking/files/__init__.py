@@ -2,6 +2,16 @@
 
 from tracking.files.append import append_line, append_lines, read_lines
 from tracking.files.atomic import read_json, write_bytes, write_json
+from tracking.files.folders import claim_dir
 from tracking.files.locks import try_lock
 
-__all__ = ["append_line", "append_lines", "read_json", "read_lines", "try_lock", "write_bytes", "write_json"]
+__all__ = [
+    "append_line",
+    "append_lines",
+    "claim_dir",
+    "read_json",
+    "read_lines",
+    "try_lock",
+    "write_bytes",
+    "write_json",
+]

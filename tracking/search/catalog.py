@@ -7,6 +7,7 @@ logs it.
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from tracking.objective import Objective
 from tracking.records import RunRecord
 from tracking.search.comparison import Comparison
 from tracking.search.index import SMALL, Index, Row, View
@@ -57,13 +58,13 @@ class Catalog:
         return self._reported(answer, experiment_name, on_error)
 
     def best(
-        self, metric: str, experiment_name: str | None, mode: str, at: str, on_error: OnError = warn_left_out
+        self, objective: Objective, experiment_name: str | None, on_error: OnError = warn_left_out
     ) -> str | None:
-        """Return the id of the run with the best last value of a metric, or with `at` "best" the best value it reached.
+        """Return the id of the run with the best value of an objective.
 
         Runs without a finite value do not take part; of equal runs the first is the best.
         """
-        answer = self._ask(lambda view: view.best(metric, experiment_name, mode, at))
+        answer = self._ask(lambda view: view.best(objective, experiment_name))
         return self._reported(answer, experiment_name, on_error)
 
     def search(

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from tracking import ExperimentTracker
 from tracking.cli.app import main
 from tracking.doctor import examine
+from tracking.objective import Objective
 from tracking.process import identity
 from tracking.search.catalog import Catalog
 from tracking.search.index import Index, refresh
@@ -62,7 +63,7 @@ def file_of(base: Path) -> Path:
 def best(base: Path) -> str | None:
     catalog = Catalog(Store(base))
     try:
-        return catalog.best("auc", None, "max", "last", pytest.fail)
+        return catalog.best(Objective.of("auc", "max", "last"), None, pytest.fail)
     finally:
         catalog.index.close()
 
@@ -143,7 +144,7 @@ def test_a_spoiled_index_changes_no_answer(
     spoil(file_of(base))
     for catalog in (reader, Catalog(Store(base))):
         assert catalog.records(None, pytest.fail) == expected
-        assert catalog.best("auc", None, "max", "last", pytest.fail) == "run_002"
+        assert catalog.best(Objective.of("auc", "max", "last"), None, pytest.fail) == "run_002"
         catalog.index.close()
 
 
@@ -332,9 +333,10 @@ def test_processes_that_read_and_write_at_once_all_see_every_run(base: Path) -> 
 
 def test_a_reader_killed_while_it_builds_loses_nothing(base: Path, runs: list[str]) -> None:
     code = (
-        "import os, signal, sys; from tracking.search.catalog import Catalog; from tracking.store.store import Store\n"
+        "import os, signal, sys; from tracking.objective import Objective\n"
+        "from tracking.search.catalog import Catalog; from tracking.store.store import Store\n"
         "c = Catalog(Store(sys.argv[1])); c.index.progress = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "c.best('auc', None, 'max', 'last', print)\n"
+        "c.best(Objective.of('auc', at='last'), None, print)\n"
     )
     done = subprocess.run([sys.executable, "-c", code, str(base)], cwd=ROOT, capture_output=True)
     assert done.returncode == -signal.SIGKILL

@@ -202,7 +202,7 @@ def agrees_on(reader: Catalog, experiment: str | None, runs: list[RunRecord], ev
     for metric in METRICS:
         for mode in ("max", "min"):
             for at in ("last", "best"):
-                found = reader.best(metric, experiment, mode, at, ignore)
+                found = reader.best(Objective.of(metric, mode, at), experiment, ignore)
                 assert found == best_by_hand(runs, metric, mode, at)
     for text in QUERIES:
         for order in (None, *ORDERS):

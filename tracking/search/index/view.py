@@ -5,6 +5,7 @@ from datetime import datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tracking.objective import At, Objective
 from tracking.records import MetricSummary, RunRecord
 from tracking.search.comparison import MISSING, Comparison, columns_of
 from tracking.search.index.database import batches, marks
@@ -97,10 +98,10 @@ class View:
         }
         return [self._record(*map(document, found[number])) for number in numbers]
 
-    def best(self, metric: str, experiment_name: str | None, mode: str, at: str) -> str | None:
-        """Return the id of the run with the best last value of a metric, or the best it reached; the first of equals."""
-        column = "last" if at == "last" else mode
-        where, wanted = "name = ?", [self._number(METRIC, metric)]
+    def best(self, objective: Objective, experiment_name: str | None) -> str | None:
+        """Return the id of the run with the best value of an objective; the first of equals."""
+        column = "last" if objective.at is At.LAST else objective.mode
+        where, wanted = "name = ?", [self._number(METRIC, objective.label)]
         if experiment_name is not None:
             where, wanted = (
                 f"{where} AND metrics.experiment = ?",
@@ -109,7 +110,7 @@ class View:
         where += f" AND typeof({column}) IN ('integer', 'real')"  # not finite: text
         found = self._database.execute(
             f"SELECT run_id FROM metrics JOIN runs ON runs.id = run WHERE {where} AND {column} = "
-            f"(SELECT {mode}({column}) FROM metrics WHERE {where}) ORDER BY place LIMIT 1",
+            f"(SELECT {objective.mode}({column}) FROM metrics WHERE {where}) ORDER BY place LIMIT 1",
             [*wanted, *wanted],
         ).fetchone()
         return found[0] if found else None
