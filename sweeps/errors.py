@@ -1,12 +1,12 @@
 """Errors of a sweep as a whole.
 
     SweepError
-    |-- SettingsError    a setting, an override or a job's config that cannot work; nothing was started
-    |-- ObjectiveError   no job logged what the sweep was to be ranked by
+    |-- SettingsError    a setting, an override or a job's config cannot work; no job was started
+    |-- ObjectiveError   no job logged the objective
     |-- JobsFailedError  more jobs failed than the sweep tolerates; the others are ranked
-    `-- SweepInterruptedError  stopped by a signal; what had finished is ranked
+    `-- SweepInterruptedError  a signal stopped the sweep; the completed jobs are ranked
 
-The failure of one job is no exception here: it travels as data, in an `Outcome`.
+The failure of one job is no exception: it is an `Outcome`.
 """
 
 
@@ -17,21 +17,21 @@ class SweepError(Exception):
 
 
 class SettingsError(SweepError, ValueError):
-    """A setting, an override or a job's config is impossible; raised before the first job starts."""
+    """A setting, an override or a job's config cannot work. Raised before the first job starts."""
 
 
 class ObjectiveError(SweepError, LookupError):
-    """No completed job logged the objective; the message lists what was logged instead."""
+    """No completed job logged the objective. The message lists the metrics that were logged."""
 
 
 class JobsFailedError(SweepError, RuntimeError):
-    """More jobs failed than ``max_failures`` tolerates; raised after the rest was ranked."""
+    """More jobs failed than ``max_failures`` tolerates. Raised after the others are ranked."""
 
 
 class SweepInterruptedError(SweepError, RuntimeError):
-    """The sweep was stopped by a signal; raised after what had finished was ranked.
+    """A signal stopped the sweep. Raised after the completed jobs are ranked.
 
-    `exit_code` is what a shell reports for a command ended by that signal: 128 plus its number.
+    `exit_code` is 128 plus the number of the signal, as a shell reports it.
     """
 
     def __init__(self, message: str, exit_code: int) -> None:

@@ -1,1 +1,1 @@
-"""The shells that Hydra looks for under ``hydra_plugins``; the work is done in the ``sweeps`` package."""
+"""The plug-in classes that Hydra looks for below ``hydra_plugins``. They call the package ``sweeps``."""

@@ -1,10 +1,10 @@
-"""The errors of a sweep as one of Hydra's, which Hydra prints without a stack."""
+"""The errors of a sweep as an error of Hydra's, which Hydra prints without a stack."""
 
 from hydra.errors import CompactHydraException
 
 
 class PodiumError(CompactHydraException):
-    """What a sweep or a batch ended with; `exit_code` is the exit status that it asks for."""
+    """The error that ended a sweep or a batch; `exit_code` is the exit status for the process."""
 
     exit_code = 1
 

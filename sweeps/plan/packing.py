@@ -1,10 +1,10 @@
-"""Configs on their way to a job: copied, packed, and set up by Hydra, each as fast as it goes.
+"""Configs hashed, copied and packed for a job, and a fast set-up of the job by Hydra.
 
-Most of a composed config is Hydra's own section, the same for all jobs of a structure but for a few values. So it is
-packed once, and each job brings what is different.
+Most of a composed config is Hydra's own section, which differs in a few values between jobs of one structure. So that
+section is packed once, and each job adds its values.
 
-An empty job spent four fifths of its time in what Hydra does before it calls the task: five deep copies of that
-section, and writing it as YAML with a dumper that is written in Python. See docs/decisions/0007.
+Without `quick_configs` an empty job spends four fifths of its time in Hydra's set-up: five deep copies of that section,
+and a YAML dumper in pure Python. See docs/decisions/0007.
 """
 
 import contextlib
@@ -33,7 +33,10 @@ UNCHANGING = (str, int, float, bytes, type(None))
 
 @dataclass(frozen=True)
 class Description:
-    """What Hydra's section says of one job; folders may hold interpolations, and without `dirname` Hydra knows it."""
+    """The values of Hydra's section that belong to one job.
+
+    The folders may contain interpolations. `dirname` is None where Hydra derives it itself.
+    """
 
     number: int
     overrides: Sequence[str]
@@ -42,7 +45,7 @@ class Description:
     sweep_subdir: str
 
     def write_into(self, hydra: DictConfig) -> None:
-        """Set the values that differ from job to job."""
+        """Set the values in Hydra's section."""
         with flag_override(hydra, ["readonly", "struct"], False):
             hydra.overrides.task = list(self.overrides)
             hydra.sweep.dir, hydra.sweep.subdir = self.sweep_dir, self.sweep_subdir
@@ -53,7 +56,7 @@ class Description:
 
 
 def copied(node: AnyNode, parent: Any = None) -> AnyNode:
-    """Return a deep copy of a config, below `parent`: what ``copy.deepcopy`` gives, in a fifth of its time."""
+    """Return a deep copy of a config below `parent`, equal to that of ``copy.deepcopy`` in a fifth of the time."""
     new = object.__new__(type(node))
     state = dict(node.__dict__)
     state["_parent"], state["_flags_cache"] = parent, None
@@ -83,8 +86,8 @@ def _copied_metadata(metadata: Any) -> Any:
 
 @contextlib.contextmanager
 def task_view(config: DictConfig) -> Iterator[DictConfig]:
-    """Lend the part of a composed config that the task sees, everything but ``hydra``, without copying it."""
-    content: dict[str, Any] = config.__dict__["_content"]  # OmegaConf's own ways of taking a node out copy it
+    """Yield a composed config without ``hydra``, as the task sees it; the config is changed meanwhile, not copied."""
+    content: dict[str, Any] = config.__dict__["_content"]  # OmegaConf's own ways to take out a node copy it
     hydra = content.pop("hydra")
     try:
         yield config
@@ -93,7 +96,7 @@ def task_view(config: DictConfig) -> Iterator[DictConfig]:
 
 
 def task_config(config: DictConfig) -> DictConfig:
-    """Return a copy of the part of a composed config that the task sees: everything but ``hydra``."""
+    """Return a copy of a composed config without ``hydra``, as the task sees it."""
     with task_view(config) as view:
         task = copied(view)
     OmegaConf.set_readonly(task, None)
@@ -101,10 +104,10 @@ def task_config(config: DictConfig) -> DictConfig:
 
 
 def plain_config(task: DictConfig) -> dict[str, Any]:
-    """Return a task's config as nested plain values: resolved where that is possible here, enums by their names."""
+    """Return a task's config as nested plain values, enums by name; unresolved if only the job can resolve it."""
     try:
         container = OmegaConf.to_container(task, resolve=True, enum_to_str=True)
-    except OmegaConfBaseException:  # an interpolation that only the running job can resolve
+    except OmegaConfBaseException:
         container = OmegaConf.to_container(task, resolve=False, enum_to_str=True)
     assert isinstance(container, dict)  # noqa: S101 - a DictConfig gives a dict
     return {str(key): value for key, value in container.items()}
@@ -115,9 +118,9 @@ def hash_configs(
 ) -> tuple[str, str]:
     """Return the job key and the config hash of a task's config, 16 hex digits of a SHA-256 each.
 
-    The config hash is of all that is resolved. The job key leaves out the top-level keys in `ignores`, which
-    do not change what a job computes (paths, machine settings), but for those that `point` sweeps: jobs of different
-    sweeps are the same if their keys are.
+    The config hash covers the whole config. The job key leaves out the top-level keys in `ignores`, which do not change
+    what a job computes (paths, machine settings), except those that `point` sweeps. Jobs of different sweeps are the
+    same if their keys are equal.
     """
     whole = plain_config(task)
     kept = _kept(whole, ignores)
@@ -126,7 +129,7 @@ def hash_configs(
 
 
 def computed_from(task: DictConfig, ignores: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """Return a task's config as plain data, as it reads back from JSON, without the top-level keys in `ignores`."""
+    """Return a task's config as it reads back from JSON, without the top-level keys in `ignores`."""
     kept: dict[str, Any] = decode(encode(_kept(plain_config(task), ignores)))
     return kept
 
@@ -147,7 +150,7 @@ def pack_hydra(config: DictConfig) -> bytes:
 
 
 def pack(config: DictConfig, packed_hydra: bytes, description: Description) -> bytes:
-    """Pickle a job's config, with Hydra's section as it was packed and what has been written into it since."""
+    """Pickle a job's config together with the packed section of Hydra and the values that belong to the job."""
     with task_view(config) as task:
         return _dumped((packed_hydra, task, description))
 
@@ -160,7 +163,7 @@ def _dumped(value: object) -> bytes:
 
 
 def unpack(data: bytes) -> DictConfig:
-    """Return the config that `pack` was given."""
+    """Return the config that `pack` packed."""
     packed_hydra, config, description = pickle.loads(data)  # noqa: S301 - from our own parent
     hydra: DictConfig = pickle.loads(packed_hydra)  # noqa: S301 - likewise
     hydra._set_parent(config)
@@ -172,9 +175,9 @@ def unpack(data: bytes) -> DictConfig:
 
 @contextlib.contextmanager
 def quick_configs() -> Iterator[None]:
-    """Make this process copy and write configs fast for the length of the block; the results are the same.
+    """Make this process copy and write configs fast inside the block, with the same results.
 
-    The collector of cycles rests meanwhile: it would look at thousands of nodes that are all still in use.
+    The garbage collector is off meanwhile, because it would traverse thousands of nodes that are all in use.
     """
     writer: Any = import_module("omegaconf.omegaconf")
     slow_copy, slow_dumper = DictConfig.__deepcopy__, writer.get_omega_conf_dumper
@@ -183,7 +186,7 @@ def quick_configs() -> Iterator[None]:
         memo[id(self)] = new = copied(self, self.__dict__["_parent"])
         return new
 
-    DictConfig.__deepcopy__ = quick_copy  # type: ignore[method-assign]  # put back below
+    DictConfig.__deepcopy__ = quick_copy  # type: ignore[method-assign]  # restored below
     writer.get_omega_conf_dumper = _quick_dumper
     collects = gc.isenabled()
     gc.disable()
@@ -192,12 +195,12 @@ def quick_configs() -> Iterator[None]:
     finally:
         if collects:
             gc.enable()
-        DictConfig.__deepcopy__ = slow_copy  # type: ignore[method-assign]  # as it was
+        DictConfig.__deepcopy__ = slow_copy  # type: ignore[method-assign]  # restores it
         writer.get_omega_conf_dumper = slow_dumper
 
 
 def _quick_dumper() -> Any:
-    """OmegaConf's dumper on top of libyaml, which not every build of PyYAML has."""
+    """Return OmegaConf's dumper on top of libyaml; its own one for a PyYAML that was built without libyaml."""
     slow = get_omega_conf_dumper()
     if not hasattr(yaml, "CDumper"):
         return slow

@@ -30,25 +30,23 @@ class Plan:
     objective: Mapping[str, Any]
     report: tuple[str, ...] | None
     total: int | None = None
-    space: Mapping[str, Any] | None = (
-        None  # the settings of the space, and the overrides that it was read from
-    )
+    space: Mapping[str, Any] | None = None  # its settings, and the overrides that it was read from
     seed_key: str | None = None  # the swept key by which jobs are repeats of one candidate
-    cwd: str | None = None  # the folder that `command` was given in
-    config: Mapping[str, Any] | None = None  # what a task computes from, before a job's own overrides
-    code: Mapping[str, str] | None = None  # hashes of the source files the task comes from
-    store: str | None = None  # the store's absolute path then
-    store_key: str | None = None  # the key of the config that says it
+    cwd: str | None = None  # the folder that `command` ran in
+    config: Mapping[str, Any] | None = None  # the task's config before a job's overrides
+    code: Mapping[str, str] | None = None  # hashes of the task's source files
+    store: str | None = None  # the absolute path of the store
+    store_key: str | None = None  # the key of the config that sets it
     jobs: tuple[PlannedJob, ...] = ()
 
     def save(self, path: Path) -> None:
-        """Write the plan; it is never written again."""
+        """Write the plan, once."""
         head = {key: value for key, value in vars(self).items() if key != "jobs"}
         write_json(path, {"version": PLAN_VERSION, "podium": __version__, **head})
 
     @classmethod
     def read(cls, path: Path) -> "Plan":
-        """Read a plan back; raises tracking's error, naming the file, when it cannot be read."""
+        """Return the plan of a file; raise an error of tracking that names the file if it cannot be read."""
         raw = read_json(path)
         jobs = tuple(map(PlannedJob.from_json, raw.get("jobs", ())))
         return cls(
@@ -80,11 +78,11 @@ def make_plan(
     config: Mapping[str, Any] | None = None,
     code: Mapping[str, str] | None = None,
 ) -> Plan:
-    """Describe a sweep as plain data, with the command that is running; `arguments` are the overrides of its space."""
+    """Return the plan of a sweep that this process runs; `arguments` are the overrides of its space."""
     return Plan(
         sweep=sweep_id,
         created_at=datetime.now().astimezone().isoformat(),
-        # As it was typed, `-m package` and the interpreter's options included.
+        # As typed, with `-m package` and the options of the interpreter.
         command=(sys.executable, *sys.orig_argv[1:]),
         swept=tuple(swept),
         objective={

@@ -1,8 +1,8 @@
-"""Makes a sweep's jobs out of its points: checked before the first one starts, composed when their turn comes.
+"""Makes the jobs of a sweep from its points: checks them before the first one starts, builds each when its turn comes.
 
-A config costs a few milliseconds to build, so a sweep of thousands cannot build them all before it begins. What
-is checked first is every job of a sweep of up to `CHECKED_FIRST`, and of a larger one as many jobs, chosen so that
-each override of each axis is among them; a combination that turns out to be impossible later fails alone.
+Building a config takes a few milliseconds, too long to build thousands before a sweep starts. So up to `CHECKED_FIRST`
+jobs are checked first, chosen so that each override of each axis is among them. A job whose combination turns out to be
+impossible later fails alone.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +23,7 @@ CHECKED_FIRST = 200
 
 
 class Planner:
-    """The jobs of one sweep by number; builds each once, and forgets it when it was asked for."""
+    """The jobs of one sweep by number. Builds each once and keeps it only until `job` returns it."""
 
     def __init__(self, composer: Composer, fixed: Point, settings: SweeperSettings) -> None:
         self._composer = composer
@@ -37,13 +37,13 @@ class Planner:
         return len(self.points)
 
     def add(self, points: Sequence[Point]) -> range:
-        """Take further points, and compose every config that a group of theirs needs; return their numbers."""
+        """Add points, compose each structure that they choose, and return the numbers of their jobs."""
         self._composer.prepare(points)
         self.points += points
         return range(len(self.points) - len(points), len(self.points))
 
     def check(self) -> None:
-        """Build and check the jobs that are checked first; raises `SettingsError` naming each that cannot work."""
+        """Build and check the first jobs; raise `SettingsError` that names each job that cannot run."""
         refused: dict[str, list[int]] = {}
         for number in self._first():
             try:
@@ -54,7 +54,7 @@ class Planner:
             raise SettingsError(self._refusal(refused))
 
     def job(self, number: int) -> Job:
-        """Return a job; raises ValueError when its config cannot work."""
+        """Return a job; raise ValueError if its config cannot work."""
         return self._ready.pop(number, None) or self._build(number)
 
     def planned(self, first: int = 0) -> list[PlannedJob]:
@@ -89,23 +89,19 @@ class Planner:
         )
 
     def _first(self) -> list[int]:
-        """The jobs to check first: those that bring an override no earlier one had, then the others in order."""
+        """Return the jobs to check first: those with an override that no earlier one has, then the others in order."""
         seen: set[str] = set()
-        chosen = []
+        fresh: list[int] = []
+        others: list[int] = []
         for number, point in enumerate(self.points):
-            if not seen.issuperset(point):
-                seen.update(point)
-                chosen.append(number)
-            if len(chosen) == CHECKED_FIRST:
-                break
-        already = set(chosen)
-        others = (number for number in range(len(self.points)) if number not in already)
-        chosen += [number for number, _ in zip(others, range(CHECKED_FIRST - len(chosen)), strict=False)]
-        return sorted(chosen)
+            (others if seen.issuperset(point) else fresh).append(number)
+            seen.update(point)
+        return sorted([*fresh, *others][:CHECKED_FIRST])
 
     def _refusal(self, refused: Mapping[str, Sequence[int]]) -> str:
-        count = sum(len(numbers) for numbers in refused.values())
-        lines = [f"{count} of {counted(len(self), 'job')} cannot run, so none was started:"]
+        failing = sum(map(len, refused.values()))
+        share = counted(len(self), "job") if failing == len(self) else f"{failing} of {len(self)} jobs"
+        lines = [f"{share} cannot run, so no job was started:"]
         for error, numbers in refused.items():
             first = " ".join((*self._fixed, *self.points[numbers[0]]))
             more = f" and {len(numbers) - 1} more" if len(numbers) > 1 else ""
@@ -119,6 +115,6 @@ def _checker(dotted: str | None) -> Callable[[DictConfig], object]:
         return lambda _task: None
     try:
         check: Callable[[DictConfig], object] = get_method(dotted)
-    except Exception as error:  # whatever a user's module raises on import
+    except Exception as error:  # a user's module may raise anything while it is imported
         raise SettingsError(f"hydra.sweeper.check={dotted}: {error}") from error
     return check

@@ -1,1 +1,1 @@
-"""What was asked for: the sections ``hydra.sweeper`` and ``hydra.launcher`` as checked values."""
+"""The settings of the sweeper and the launcher as checked values."""

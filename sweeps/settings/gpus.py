@@ -1,4 +1,4 @@
-"""The GPUs that a sweep shares out among its jobs, by the names that ``CUDA_VISIBLE_DEVICES`` takes."""
+"""The GPUs that a sweep shares among its jobs, by their names in ``CUDA_VISIBLE_DEVICES``."""
 
 import os
 import re
@@ -6,19 +6,19 @@ from typing import Any
 
 from sweeps.errors import SettingsError
 
-# A number, or what NVIDIA calls a device, whole or in part: GPU-8932f937-..., MIG-GPU-8932f937-.../1/2
+# A number, or NVIDIA's name of a device or a part of one: GPU-8932f937-..., MIG-GPU-8932f937-.../1/2
 DEVICE = re.compile(r"\d+|(GPU|MIG)-[\w/-]+")
 
 
 def gpu_names(raw: Any, jobs_per_gpu: int) -> tuple[str, ...]:
     """Return the devices of ``gpus``; numbers count the devices that this process sees, from 0.
 
-    Raises `SettingsError` for what is no device, comes twice, or is hidden from this process.
+    Raise `SettingsError` for a value that is no device, a duplicate, and a device that is hidden from this process.
     """
     if raw is None:
         if jobs_per_gpu != 1:
             raise SettingsError(
-                f"jobs_per_gpu={jobs_per_gpu}: is for gpus, which is null; allowed is 1, or gpus=[0,1]"
+                f"jobs_per_gpu={jobs_per_gpu}: needs gpus, which is null; allowed is 1, or gpus=[0,1]"
             )
         return ()
     names = tuple(str(each) for each in raw) if isinstance(raw, list) else ()
@@ -31,7 +31,7 @@ def gpu_names(raw: Any, jobs_per_gpu: int) -> tuple[str, ...]:
 
 
 def _visible(name: str) -> str:
-    """What a device is called where ``CUDA_VISIBLE_DEVICES`` chooses among all of them."""
+    """Return the name of a device among all devices of the machine."""
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is None or not name.isdecimal():
         return name

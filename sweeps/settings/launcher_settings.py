@@ -1,4 +1,4 @@
-"""``hydra.launcher``: how jobs share the machine."""
+"""The settings of ``hydra.launcher`` as frozen values: how jobs share the machine."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,19 +7,19 @@ from sweeps.jobs import Outcome, Reason
 
 
 class Isolation(StrEnum):
-    """How many jobs a child process may run, one after the other: one, or as many as end well."""
+    """Whether a child process runs one job, or several in turn until one ends badly."""
 
     PROCESS = "process"
     REUSE = "reuse"
 
 
-# What another attempt may mend. An error would come again, and so would a lack of time or memory.
+# The reasons that another attempt may not meet again. An error, a timeout or a lack of memory would recur.
 RETRIED = frozenset({Reason.SIGNAL, Reason.EXIT, Reason.LOST})
 
 
 @dataclass(frozen=True)
 class LauncherSettings:
-    """``hydra.launcher.*``: how jobs share the machine."""
+    """The settings of ``hydra.launcher``."""
 
     n_jobs: int
     threads: int
@@ -34,5 +34,5 @@ class LauncherSettings:
     isolation: Isolation = Isolation.PROCESS
 
     def retries_after(self, outcome: Outcome, attempts: int) -> bool:
-        """Whether a job that ended like this after so many attempts is tried again."""
+        """Return whether a job that ended with `outcome` after so many attempts is retried."""
         return attempts <= self.retries and outcome.reason in self.retry_on

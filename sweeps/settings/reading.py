@@ -1,113 +1,32 @@
-"""Reads ``hydra.sweeper`` and ``hydra.launcher`` from a composed config, once, before anything starts.
+"""Reads the settings of the sweeper and the launcher from a composed config, once, before anything starts.
 
-Hydra's typed configs (``hydra_plugins/podium/config.py``) refuse unknown keys and wrong types while the config is
-composed. The checks here are whether the values can work.
+Keys and types are checked already (see `sections`). What is left to check is whether the values can work.
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import fields
-from functools import cache
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from sweeps.errors import SettingsError
 from sweeps.jobs import Reason
-from sweeps.settings.checks import choice, count, quantity, refuse_unknown
+from sweeps.settings.checks import choice, count, quantity
 from sweeps.settings.gpus import gpu_names
 from sweeps.settings.launcher_settings import Isolation, LauncherSettings
+from sweeps.settings.sections import LAUNCHER, SWEEPER, is_ours, section, target
 from sweeps.settings.sweeper_settings import Mode, OutputMode, Promotion, SpaceSettings, SweeperSettings
 from tracking.objective import At, Direction, Objective
 from tracking.values.units import parse_duration, parse_size
 
-SECTIONS = ("hydra.sweeper", "hydra.launcher")
 BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 
 
-def section(config: DictConfig, key: str) -> dict[str, Any]:
-    """Return the settings of ``hydra.sweeper`` or ``hydra.launcher`` with their interpolations resolved.
-
-    A setting of the section that ``settings_from`` names counts, unless the one below `key` differs from its default.
-    Raise `SettingsError` if there is no such section, a key of it is unknown or its type is wrong, and for an
-    interpolation that leads nowhere.
-    """
-    own = _plain(OmegaConf.select(config, key), key)
-    source = own.get("settings_from")
-    if source is None:
-        return own
-    if not isinstance(OmegaConf.select(config, source), DictConfig):
-        raise SettingsError(
-            f"{key}.settings_from={source}: the config has no such section; allowed is the key of one, or null"
-        )
-    given = _plain(OmegaConf.select(config, source), source)
-    refuse_unknown(source, given, _allowed(config, source))
-    schema = _schema(key)
-    try:
-        typed = OmegaConf.merge(schema, {name: value for name, value in given.items() if name in schema})
-    except OmegaConfBaseException as error:
-        name = str(error.full_key)
-        if isinstance(error, ConfigKeyError):
-            above = name.rpartition(".")[0]
-            refuse_unknown(f"{source}.{above}", given[above], set(schema[above]))
-        value = OmegaConf.select(config, f"{source}.{name}")
-        raise SettingsError(f"{source}.{name}={value}: {str(error).splitlines()[0]}") from None
-    merged = OmegaConf.to_container(OmegaConf.merge(typed, _changed(own, _plain(schema, key))))
-    assert isinstance(merged, dict)  # noqa: S101 - a DictConfig gives a dict
-    return {str(name): value for name, value in merged.items()}
-
-
-def _changed(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: _changed(value, defaults[name]) if isinstance(value, dict) and defaults.get(name) else value
-        for name, value in values.items()
-        if name not in defaults or value != defaults[name]
-    }
-
-
-def one_per_sweep(config: DictConfig) -> Iterator[str]:
-    """Yield the key of each setting that is the same for all jobs, in every section that it may be read from."""
-    for key in SECTIONS:
-        schema: Any = OmegaConf.get_type(_schema(key))
-        names = [each.name for each in fields(schema) if "per_job" not in each.metadata]
-        if _is_ours(config, key):
-            for place in filter(None, (key, OmegaConf.select(config, f"{key}.settings_from"))):
-                yield from (f"{place}.{name}" for name in names)
-
-
-@cache
-def _schema(key: str) -> DictConfig:
-    """Return the typed config that podium's plug-in has stored: each setting with its default."""
-    node: DictConfig = ConfigStore.instance().load(f"{key.replace('.', '/')}/podium.yaml").node
-    return node
-
-
-def _allowed(config: DictConfig, source: str) -> set[str]:
-    """Return the settings that a section may hold; those of podium's launcher also while another one is chosen."""
-    readers = [
-        key
-        for key in SECTIONS
-        if not _is_ours(config, key) or OmegaConf.select(config, f"{key}.settings_from") == source
-    ]
-    return {str(name) for key in readers for name in _schema(key)} - {"_target_", "settings_from"}
-
-
-def _plain(node: Any, key: str) -> dict[str, Any]:
-    try:
-        container = OmegaConf.to_container(node, resolve=True)
-    except OmegaConfBaseException as error:
-        raise SettingsError(f"{error.full_key or key}: {str(error).splitlines()[0]}") from None
-    assert isinstance(container, dict)  # noqa: S101 - a DictConfig gives a dict
-    return {str(name): value for name, value in container.items()}
-
-
 def sweeper_settings(config: DictConfig) -> SweeperSettings:
-    """Read ``hydra.sweeper``; raises `SettingsError` for values that cannot work."""
-    raw = section(config, "hydra.sweeper")
+    """Return the settings of ``hydra.sweeper``; raise `SettingsError` for values that cannot work."""
+    raw = section(config, SWEEPER)
     max_failures = raw["max_failures"]
     if max_failures < 0 or (max_failures > 1 and max_failures != int(max_failures)):
         raise SettingsError(
@@ -136,7 +55,7 @@ def sweeper_settings(config: DictConfig) -> SweeperSettings:
 
 
 def _store_key(config: DictConfig) -> str:
-    """The key that names the store: the one that ``hydra.sweeper.store`` takes it from, where it does."""
+    """Return the key to set for another store: the one that ``hydra.sweeper.store`` refers to, or that itself."""
     raw = str(config.hydra.sweeper._get_node("store")._value())
     found = re.fullmatch(r"\$\{(\w+(?:\.\w+)*)\}", raw)
     return found[1] if found else "hydra.sweeper.store"
@@ -145,15 +64,14 @@ def _store_key(config: DictConfig) -> str:
 def _batch_size(raw: int | None, config: DictConfig) -> int | None:
     if raw is not None:
         return count("max_batch_size", raw, least=1)
-    return (
-        1 if _target(config, "hydra.launcher") == BASIC_LAUNCHER else None
-    )  # it runs them one by one anyhow
+    is_serial = target(config, LAUNCHER) == BASIC_LAUNCHER  # then batches of one report each job when it ends
+    return 1 if is_serial else None
 
 
 def _reuse(raw: Mapping[str, Any]) -> bool:
     if raw["reuse"] and not raw["objective"]["metric"]:
         raise SettingsError(
-            "reuse=true needs objective.metric: what a task returned is in its run only where podium's callback "
+            "reuse=true needs objective.metric: a run holds what its task returned only where podium's callback "
             "tracks it, as objective.metric=objective"
         )
     return bool(raw["reuse"])
@@ -233,30 +151,22 @@ def _check_loader(loader: str | None) -> None:
 
 
 def is_our_launcher(config: DictConfig) -> bool:
-    """Return whether ``hydra.launcher`` is podium's, which runs jobs one by one; stock ones take batches."""
-    return _is_ours(config, "hydra.launcher")
-
-
-def _is_ours(config: DictConfig, key: str) -> bool:
-    return _target(config, key).startswith("hydra_plugins.podium.")
-
-
-def _target(config: DictConfig, key: str) -> str:
-    return str(OmegaConf.select(config, f"{key}._target_"))
+    """Return whether ``hydra.launcher`` is podium's, which runs jobs one by one; others take batches."""
+    return is_ours(config, LAUNCHER)
 
 
 def launcher_settings(config: DictConfig) -> LauncherSettings:
-    """Read ``hydra.launcher``; null means the cores for `n_jobs` and an equal share for `threads`.
+    """Return the settings of ``hydra.launcher``; raise `SettingsError` for values that cannot work.
 
-    The settings of a launcher that is not ours are its own business: all that is read is how many jobs it may
-    run at once.
+    Null means the number of cores for `n_jobs` and an equal share of them for `threads`. Of a launcher that is not
+    podium's, only the number of jobs at once is read.
     """
     import joblib
 
-    raw = section(config, "hydra.launcher")
+    raw = section(config, LAUNCHER)
     cores = joblib.cpu_count()
     if not is_our_launcher(config):
-        at_once = 1 if _target(config, "hydra.launcher") == BASIC_LAUNCHER else raw.get("n_jobs")
+        at_once = 1 if target(config, LAUNCHER) == BASIC_LAUNCHER else raw.get("n_jobs")
         return LauncherSettings(at_once if isinstance(at_once, int) and at_once > 0 else cores, 1, (), 0.0)
     per_gpu = count("jobs_per_gpu", raw["jobs_per_gpu"], least=1)
     gpus = gpu_names(raw["gpus"], per_gpu)

@@ -1,4 +1,4 @@
-"""The settings of a sweep as frozen values. Reading them from a config, and checking them, is done in `reading`."""
+"""The settings of a sweep as frozen values. `reading` reads them from a config and checks them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,21 +15,21 @@ class Mode(StrEnum):
     GRID = "grid"  # every value with every other
     ZIP = "zip"  # the first values together, then the second ones, ...
     RANDOM = "random"  # drawn
-    LIST = "list"  # the given points
+    LIST = "list"  # the given points alone
 
 
 class OutputMode(StrEnum):
-    """How a sweep tells what it does."""
+    """How a sweep reports its progress."""
 
     AUTO = "auto"  # a table on a terminal, lines elsewhere
-    TABLE = "table"  # drawn anew in place
+    TABLE = "table"  # redrawn in place
     LINES = "lines"  # one per finished job
     JSON = "json"  # one object per event, and nothing else on stdout
 
 
 @dataclass(frozen=True)
 class Promotion:
-    """What makes the winner of a sweep the champion of a registered model."""
+    """The model that the winner of a sweep is registered as, and what makes it the champion."""
 
     model_name: str
     min_delta: float
@@ -40,7 +40,7 @@ class Promotion:
 
 @dataclass(frozen=True)
 class SpaceSettings:
-    """What is swept, and how its axes are combined into jobs."""
+    """The swept keys, and how their axes are combined into jobs."""
 
     params: Mapping[str, str]
     spaces: tuple[Mapping[str, str], ...] = ()
@@ -57,7 +57,7 @@ class SpaceSettings:
 
 @dataclass(frozen=True)
 class SweeperSettings:
-    """``hydra.sweeper.*``: what is swept, ranked and promoted."""
+    """The settings of ``hydra.sweeper``: what is swept, ranked and promoted."""
 
     store: Path
     name: str | None
@@ -76,7 +76,7 @@ class SweeperSettings:
     resume_failed: bool = False
     resume_changed: bool = False
     reuse: bool = False
-    store_key: str = "hydra.sweeper.store"  # what to set for another store
+    store_key: str = "hydra.sweeper.store"  # the key to set for another store
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -84,6 +84,6 @@ class SweeperSettings:
         return tuple(filter(None, [self.objective.contradiction]))
 
     def tolerates(self, failed: int, total: int) -> bool:
-        """Whether `failed` of `total` jobs is within ``max_failures`` (a share when below 1)."""
+        """Return whether `failed` of `total` jobs is within ``max_failures``, a share if below 1."""
         allowed = self.max_failures * total if 0 < self.max_failures < 1 else self.max_failures
         return failed <= allowed

@@ -1,4 +1,4 @@
-"""An axis of a search space: the overrides it may add to a job, listed or drawn."""
+"""An axis of a search space: the overrides that it may add to a job, listed or drawn."""
 
 import math
 import random
@@ -17,14 +17,14 @@ Point = tuple[str, ...]  # the overrides that make a job out of the sweep's conf
 
 @cache
 def parsed(line: str) -> Override:
-    """Parse an override that sets its key to one value; once, since the lines of a grid come again and again."""
+    """Return a parsed override that sets its key to one value; cached, because the lines of a grid recur."""
     return OverridesParser.create().parse_override(line)
 
 
 def name_of(override: Override) -> str:
-    """What an override sets: its key, with the package of a group that is put elsewhere (``db@source``).
+    """Return the key that an override sets, with the package of a group (``db@source``).
 
-    Taking a key away stands for itself (``~key``), beside an override that sets the key.
+    A deletion has its own name (``~key``), so it may stand beside an override that sets the key.
     """
     key = str(override.key_or_group)
     name = key if override.package is None else f"{key}@{override.package}"
@@ -32,26 +32,26 @@ def name_of(override: Override) -> str:
 
 
 def values_of(point: Iterable[str]) -> dict[str, Any]:
-    """Return what each override of a point sets its key to."""
+    """Return the value that each override of a point sets, by key."""
     overrides = map(parsed, point)
     return {name_of(each): each.value() for each in overrides if not each.is_delete()}
 
 
 @dataclass(frozen=True)
 class Axis:
-    """One or more keys that are set together, and the ways to set them."""
+    """One or more keys that are set together, and the choices for them."""
 
     names: tuple[str, ...]
     choices: tuple[Point, ...]
 
     def draw(self, source: random.Random) -> Point:
-        """Choose one way at random, each as likely as the others."""
+        """Return one of the choices at random, each with the same probability."""
         return source.choice(self.choices)
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A key that takes any number between two; evenly on a logarithmic scale if `is_log`, rounded if `is_whole`."""
+    """A key that takes any number between two: uniform, or uniform in the logarithm; rounded if `is_whole`."""
 
     key: str
     name: str
@@ -62,11 +62,11 @@ class Interval:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The one key it sets."""
+        """The key that it sets, in a tuple."""
         return (self.name,)
 
     def draw(self, source: random.Random) -> Point:
-        """Draw a number evenly, both ends included."""
+        """Return a random number, both ends included, as an override."""
         if self.is_log:
             value = math.exp(source.uniform(math.log(self.start), math.log(self.end)))
         else:

@@ -1,8 +1,7 @@
-"""Which keys of a point are swept at all (``when``), and which points are jobs (``filter``).
+"""The settings ``when``, which keys of a point are swept, and ``filter``, which points are jobs.
 
-Both are expressions in the tracker's language. What a point's overrides do not say is looked up in the config that
-they make, so that ``model.name`` can be asked where ``model`` is what is swept. A name that neither has, in no
-point of the sweep, is a mistake and refused.
+Both are expressions in the tracker's filter language. A name is looked up in the overrides of a point, then in the config
+that they make, so ``model.name`` can be used where ``model`` is swept. A name that no point has is refused.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,15 +14,16 @@ from sweeps.space.axes import Point, name_of, parsed, values_of
 from tracking import TrackingError
 from tracking.search.query import Query, close_names, lookup, parse_query
 from tracking.values.plain import flat
+from tracking.values.units import counted
 
-REMEMBERED = 1_000  # configs, for points that come again
+CACHED = 1_000  # configs kept for points that recur
 ConfigOf = Callable[[Point], Mapping[str, Any]]
 
 
 class Conditions:
-    """The conditions of a space; `config_of` gives the task's config of a point as nested plain values.
+    """The conditions of a space; `config_of` returns the task's config of a point as nested plain values.
 
-    Raises `SettingsError` for an expression that cannot be read, and for one about a key that is not swept.
+    Raise `SettingsError` for an expression that cannot be read and for a ``when`` of a key that is not swept.
     """
 
     def __init__(
@@ -39,12 +39,12 @@ class Conditions:
         self._order = _in_order(self._when)
         self._filter_text = settings.filter
         self._filter = None if settings.filter is None else _parsed("filter", settings.filter)
-        self._asked: dict[str, set[str]] = {}  # the names in each condition, by where it stands ...
-        self._answered: dict[str, set[str]] = {}  # ... and those of them that some point has
+        self._asked: dict[str, set[str]] = {}  # the names in each condition ...
+        self._answered: dict[str, set[str]] = {}  # ... and those that some point has
         self._known: set[str] = set()
 
     def reduced(self, point: Point) -> Point:
-        """Leave out the overrides whose condition, on those that remain and on the config, does not hold."""
+        """Return a point without the overrides whose condition does not hold for the others and the config."""
         if not self._when:
             return point
         values = values_of((*self._shared, *point))
@@ -55,20 +55,18 @@ class Conditions:
         return tuple(line for line in point if name_of(parsed(line)) in values or parsed(line).is_delete())
 
     def fulfilled_by(self, point: Point) -> bool:
-        """Whether a point passes the filter."""
+        """Return whether a point passes the filter."""
         if self._filter is None:
             return True
         return self._holds("filter", self._filter, values_of((*self._shared, *point)), point)
 
     def require_sense(self, *, points: int, kept: int) -> None:
-        """After the expansion: refuse names that nothing has, and a filter that nothing passes."""
+        """Raise `SettingsError` for names that no point has and a filter that no point passes; call it last."""
         for where, names in self._asked.items():
             for name in sorted(names - self._answered.get(where, set())):
                 raise SettingsError(f"{where}: no job's config has {name}{_meant(name, sorted(self._known))}")
         if points and not kept:
-            raise SettingsError(
-                f"filter: none of the {points} points that were looked at fulfils {self._filter_text}"
-            )
+            raise SettingsError(f"filter: none of {counted(points, 'point')} satisfies {self._filter_text}")
 
     def _holds(self, where: str, condition: Query, values: Mapping[str, Any], point: Point) -> bool:
         def value(name: str) -> Any:
@@ -76,12 +74,12 @@ class Conditions:
                 self._answered[where].add(name)
                 return values[name]
             config = self._config(point)
-            found = lookup(config, name)  # not in the values: there a group is the name of its choice
+            found = lookup(config, name)
             if found is not None or name in self._known:
                 self._answered[where].add(name)
             return found
 
-        # Each name is looked for even where a part of the condition already decides, so that a mistake shows.
+        # Look up each name, also one that the condition would not reach, so that a typo is noticed.
         asked = self._asked.setdefault(where, {field.name for field in condition.fields})
         for name in asked - self._answered.setdefault(where, set()):
             value(name)
@@ -89,7 +87,7 @@ class Conditions:
 
     def _config(self, point: Point) -> Mapping[str, Any]:
         if point not in self._configs:
-            if len(self._configs) >= REMEMBERED:
+            if len(self._configs) >= CACHED:
                 self._configs.clear()
             self._configs[point] = config = self._config_of(point)
             self._known.update(flat(config, with_groups=True))
@@ -104,7 +102,7 @@ def _parsed(where: str, text: str) -> Query:
 
 
 def _in_order(conditions: Mapping[str, Query]) -> list[str]:
-    """The conditional keys, those that others depend on first."""
+    """Return the conditional keys, those that others depend on first."""
     depends = {
         name: {field.name for field in query.fields if field.name in conditions}
         for name, query in conditions.items()
@@ -113,7 +111,7 @@ def _in_order(conditions: Mapping[str, Query]) -> list[str]:
         return list(TopologicalSorter(depends).static_order())
     except CycleError as error:
         circle = " -> ".join(error.args[1])
-        raise SettingsError(f"when: whether these are swept depends on each other: {circle}") from error
+        raise SettingsError(f"when: these conditions depend on each other: {circle}") from error
 
 
 def _meant(name: str, known: Iterable[str]) -> str:

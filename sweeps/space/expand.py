@@ -1,6 +1,6 @@
 """Turns a search space into the points of a sweep, in their order.
 
-Everything is known before the first job starts, random points included: they come from a seed.
+All points are known before the first job starts. Random ones depend on a seed.
 """
 
 import math
@@ -15,13 +15,13 @@ from sweeps.space.axes import MOST, Axis, Interval, Point
 from sweeps.space.conditions import Conditions, ConfigOf
 from sweeps.space.read import Part, Space
 
-TRIES = 100  # random points that are drawn for each that is asked for, at most
-FEW = 10_000  # a space of so many points is listed and shuffled rather than drawn from
+TRIES = 100  # draws per requested random point, at most
+FEW = 10_000  # a space of up to so many points is listed and shuffled instead of drawn from
 
 
 @dataclass(frozen=True)
 class Expansion:
-    """The points of a sweep, each once, without the overrides that all jobs share, and what is to be said of them."""
+    """The points of a sweep, each once, without the overrides that all jobs share, and remarks about them."""
 
     points: list[Point]
     notes: tuple[str, ...] = ()
@@ -30,11 +30,11 @@ class Expansion:
 def expand(space: Space, settings: SpaceSettings, config_of: ConfigOf = lambda _point: {}) -> Expansion:
     """Return the points of a sweep in their order.
 
-    A grid varies its last axis fastest, as in Hydra; repeats of a point stand together; random points are drawn
-    until as many as were asked for fulfil the conditions. Raises `SettingsError` if the axes do not fit the mode, or
-    a condition makes no sense.
+    A grid varies its last axis fastest, as in Hydra. Repeats of a point are adjacent. Random points are drawn until as
+    many as requested satisfy the conditions. Raise `SettingsError` if the axes do not fit the mode, or for a condition
+    that makes no sense.
     """
-    source = random.Random(settings.seed)  # noqa: S311 - reproducible is what it must be
+    source = random.Random(settings.seed)  # noqa: S311 - must be reproducible
     conditions = Conditions(settings, space.fixed, space.swept, config_of)
     points: dict[Point, None] = {}
     notes: list[str] = []
@@ -52,13 +52,12 @@ def expand(space: Space, settings: SpaceSettings, config_of: ConfigOf = lambda _
             if taken == settings.n_trials:
                 break
         if settings.n_trials is not None and taken < settings.n_trials:
-            notes.append(f"n_trials={settings.n_trials}: there are no more than {taken} different points")
+            notes.append(f"n_trials={settings.n_trials}: the space has only {taken} different points")
     conditions.require_sense(points=seen, kept=len(points))
     if again and settings.mode is not Mode.RANDOM and not (settings.when or settings.spaces):
-        notes.append(f"{again} of {seen} points had come before, and each runs once")
-    if settings.repeat > 1:
-        return Expansion(list(_repeated(points, space, settings)), tuple(notes))
-    return Expansion(list(points), tuple(notes))
+        notes.append(f"{again} of {seen} points are duplicates; each point runs once")
+    repeated = _repeated(points, space, settings) if settings.repeat > 1 else points
+    return Expansion(list(repeated), tuple(notes))
 
 
 def _grid(part: Part, settings: SpaceSettings, _source: random.Random) -> Iterator[Point]:
@@ -92,7 +91,7 @@ def _list(part: Part, settings: SpaceSettings, _source: random.Random) -> Iterat
 
 
 def _random(part: Part, settings: SpaceSettings, source: random.Random) -> Iterator[Point]:
-    """Draw points, for as long as somebody wants more; of few there are, each once."""
+    """Yield random points without end, or each point of a small space once."""
     if settings.n_trials is None:
         raise SettingsError("mode=random: needs n_trials, the number of points to draw")
     endless = any(isinstance(axis, Interval) for axis in part.axes)
@@ -129,7 +128,7 @@ def _listed(part: Part, settings: SpaceSettings) -> Sequence[Axis]:
 def _repeated(points: Iterable[Point], space: Space, settings: SpaceSettings) -> Iterator[Point]:
     if settings.seed_key in space.swept:
         raise SettingsError(
-            f"repeat={settings.repeat}: {settings.seed_key} is swept already; leave it to repeat, or repeat out"
+            f"repeat={settings.repeat}: {settings.seed_key} is swept already; remove one of the two"
         )
     for point in points:
         for number in range(settings.repeat):

@@ -1,7 +1,7 @@
-"""Reads a search space from ``hydra.sweeper.params``, ``spaces``, ``points`` and the command line.
+"""Reads a search space from the settings ``params``, ``spaces`` and ``points`` and from the command line.
 
-Hydra's override grammar is read with Hydra's own parser. A later override of a key replaces an earlier one,
-so the command line wins over everything in files.
+Hydra's parser reads the override grammar. A later override of a key replaces an earlier one, so the command line wins
+over files.
 """
 
 import contextlib
@@ -17,12 +17,12 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 from sweeps.errors import SettingsError
 from sweeps.settings.sweeper_settings import SpaceSettings
 from sweeps.space.axes import MOST, Axis, Interval, Point, name_of, values_of
-from sweeps.space.points import points_axis, read_points
+from sweeps.space.points import points_axis
 
 
 @dataclass(frozen=True)
 class Part:
-    """What every job of this part of a space has in common, and the axes along which they differ."""
+    """A part of a space: the overrides that its jobs share, and the axes along which they differ."""
 
     fixed: Point
     axes: tuple[Axis | Interval, ...]
@@ -30,14 +30,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Space:
-    """A union of parts; `fixed` is what all of them share."""
+    """A union of parts; `fixed` are the overrides that all of them share."""
 
     fixed: Point
     parts: tuple[Part, ...]
 
     @property
     def swept(self) -> tuple[str, ...]:
-        """The keys that differ between jobs, as they first appear."""
+        """The keys that differ between jobs, in the order of their first appearance."""
         names: dict[str, None] = {}
         for part in self.parts:
             names |= dict.fromkeys(name for axis in part.axes for name in axis.names)
@@ -46,10 +46,9 @@ class Space:
 
 
 def read_space(settings: SpaceSettings, arguments: Sequence[str], loader: ConfigLoader) -> Space:
-    """Read the space of a sweep.
+    """Return the space of a sweep.
 
-    Raises `SettingsError` for an axis that is empty or points that cannot be read; errors of the grammar are
-    Hydra's.
+    Raise `SettingsError` for an empty axis and for points that cannot be read, and Hydra's errors for the grammar.
     """
     parser = OverridesParser.create(config_loader=loader)
     with _drawing_from(settings.seed):
@@ -58,17 +57,16 @@ def read_space(settings: SpaceSettings, arguments: Sequence[str], loader: Config
 
 def _read_space(settings: SpaceSettings, arguments: Sequence[str], parser: OverridesParser) -> Space:
     shared, given = _read(parser, _lines(settings.params)), _read(parser, arguments)
-    points = read_points(settings.points) if settings.points is not None else None
-    spaces = settings.spaces or ({},)
+    points = None if settings.points is None else points_axis(settings.points, parser)
     parts = []
-    for params in spaces:
+    for params in settings.spaces or ({},):
         merged = {**shared, **_read(parser, _lines(params)), **given}
         axes = [each for each in merged.values() if not isinstance(each, str)]
         if points is not None:
-            axes = [points_axis(points, parser), *axes]
-            clash = {name for name in axes[0].names if name in merged}
+            axes = [points, *axes]
+            clash = sorted(merged.keys() & points.names)
             if clash:
-                raise SettingsError(f"points and an override both set {', '.join(sorted(clash))}")
+                raise SettingsError(f"points and an override both set {', '.join(clash)}")
         parts.append(Part(tuple(each for each in merged.values() if isinstance(each, str)), tuple(axes)))
     common = [line for line in parts[0].fixed if all(line in part.fixed for part in parts)]
     own = (Part(tuple(line for line in part.fixed if line not in common), part.axes) for part in parts)
@@ -77,7 +75,7 @@ def _read_space(settings: SpaceSettings, arguments: Sequence[str], parser: Overr
 
 @contextlib.contextmanager
 def _drawing_from(seed: int) -> Iterator[None]:
-    """Let Hydra's ``shuffle``, which draws from Python's global source, draw from a seed."""
+    """Make Hydra's ``shuffle``, which draws from Python's global source, depend on a seed."""
     state = random.getstate()
     random.seed(seed)
     try:
@@ -91,7 +89,7 @@ def _lines(params: Mapping[str, str]) -> list[str]:
 
 
 def _read(parser: OverridesParser, lines: Iterable[str]) -> dict[str, str | Axis | Interval]:
-    """What each key is set to, a line or an axis; the last one counts, and stands last."""
+    """Return the line or axis of each key; the last one of a key counts, in its place."""
     found: dict[str, str | Axis | Interval] = {}
     for override in parser.parse_overrides(list(lines)):
         name = name_of(override)
@@ -107,7 +105,7 @@ def _axis(override: Override) -> Axis | Interval:
             values = tuple(
                 (f"{key}={value}",) for value in islice(override.sweep_string_iterator(), MOST + 1)
             )
-        except ValueError as error:  # such as a range whose step is 0
+        except ValueError as error:  # such as a range of step 0
             raise SettingsError(f"{override.input_line}: {error}") from error
         if not values:
             raise SettingsError(f"{override.input_line}: matches nothing, so there is no job to run")
@@ -118,7 +116,7 @@ def _axis(override: Override) -> Axis | Interval:
     if not isinstance(sweep, IntervalSweep) or sweep.start is None or sweep.end is None:
         raise SettingsError(f"{override.input_line}: neither a list of values nor an interval")
     is_log = "log" in sweep.tags
-    # int(interval(1,9)) is how Hydra writes whole numbers: it makes the bounds whole.
+    # int(interval(1,9)), Hydra's way to ask for whole numbers, leaves no tag but makes the bounds whole.
     is_whole = "int" in sweep.tags or (isinstance(sweep.start, int) and isinstance(sweep.end, int))
     if not sweep.start < sweep.end or (is_log and sweep.start <= 0):
         raise SettingsError(

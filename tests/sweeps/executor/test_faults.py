@@ -172,7 +172,7 @@ def test_reused_children_keep_the_guarantees_of_a_process_per_job(sweep: Callabl
         ("gpus=[-1]", "allowed are different devices"),
         ("gpus=['0,1']", "allowed are different devices"),
         ("gpus=[]", "allowed are different devices"),
-        ("jobs_per_gpu=2", "jobs_per_gpu=2: is for gpus, which is null"),
+        ("jobs_per_gpu=2", "jobs_per_gpu=2: needs gpus, which is null"),
         ("isolation=none", "isolation=none: allowed are process, reuse"),
     ],
 )

@@ -209,11 +209,11 @@ def test_conditions_ask_the_config_for_what_no_override_says(expanded: Callable[
     [
         ({"filter": "shap.kind == 1"}, r"filter: no job's config has shap\.kind; did you mean shape\.kind"),
         ({"filter": "a > 5 and shape.kin == 1"}, r"no job's config has shape\.kin; did you mean shape\.kind"),
-        ({"filter": "a > 5"}, "filter: none of the 4 points that were looked at fulfils a > 5"),
+        ({"filter": "a > 5"}, "filter: none of 4 points satisfies a > 5"),
         ({"when": {"b": "aa == 1"}}, r"when\.b: no job's config has aa"),
         ({"when": {"bb": "a == 1"}}, r"when\.bb: is not swept; did you mean b"),
-        ({"when": {"b": "b == 1"}}, "when: whether these are swept depends on each other: b -> b"),
-        ({"when": {"a": "b == 1", "b": "a == 1"}}, "depends on each other"),
+        ({"when": {"b": "b == 1"}}, "when: these conditions depend on each other: b -> b"),
+        ({"when": {"a": "b == 1", "b": "a == 1"}}, "depend on each other"),
     ],
 )
 def test_a_condition_that_makes_no_sense_is_refused(
@@ -237,11 +237,11 @@ def test_random_points_are_drawn_until_as_many_fulfil_the_conditions(
     assert all(values_of(point)["a"] == 1 and values_of(point)["c"] < 0.3 for point in found.points)
     few = expanded("a=1,2", "b=1,2", filter="a == 1", **settings)
     assert sorted(few.points) == [("a=1", "b=1"), ("a=1", "b=2")]
-    assert few.notes == ("n_trials=6: there are no more than 2 different points",)
+    assert few.notes == ("n_trials=6: the space has only 2 different points",)
 
 
 def test_points_that_come_again_are_told(expanded: Callable[..., Expansion]) -> None:
-    assert expanded("a=1,1,2").notes == ("1 of 3 points had come before, and each runs once",)
+    assert expanded("a=1,1,2").notes == ("1 of 3 points are duplicates; each point runs once",)
 
 
 def test_a_group_at_two_packages_is_two_axes(points: Points) -> None:
@@ -302,7 +302,7 @@ def test_a_space_that_cannot_be_is_refused_with_what_is_allowed(
         ("a,b\n1,c=d\n", r"points\.csv: line 2: b=c=d: "),
         ('a,b\n1,"x, y"\n', r"line 2: b=x, y is a list of values; .* quote it inside the cell: \"'x, y'\""),
         ("a,\n1,2\n", r"column 2 has no name in the first line"),
-        ("a,b\n1,2\n,\n", r"line 3 has empty cells alone; allowed is a value in at least one"),
+        ("a,b\n1,2\n,\n", r"line 3 has only empty cells; allowed is a value in at least one"),
         ("a,b\n", "has no points"),
         ("", "has no points"),
     ],

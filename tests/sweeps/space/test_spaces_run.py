@@ -22,7 +22,7 @@ def test_points_that_do_not_fulfil_the_filter_are_no_jobs(sweep: Callable) -> No
 def test_a_filter_that_nothing_fulfils_is_refused(sweep: Callable) -> None:
     result = sweep("-m", "x=1,2,3", "hydra.sweeper.filter='x > 7'")
     assert result.code == 1
-    assert "none of the 3 points that were looked at fulfils x > 7" in result.err
+    assert "none of 3 points satisfies x > 7" in result.err
 
 
 def test_repeats_of_a_point_are_ranked_as_one_candidate_by_their_mean(sweep: Callable) -> None:

@@ -1,0 +1,108 @@
+"""Where a setting is read: in the section of the config that ``settings_from`` names, or below ``hydra`` itself.
+
+Hydra checks keys and types of ``hydra.sweeper`` and ``hydra.launcher`` against podium's typed configs while it composes.
+A section of the user's own is plain YAML, so it is checked here against the same typed configs.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from functools import cache
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+
+from sweeps.errors import SettingsError
+from sweeps.settings.checks import refuse_unknown
+
+SWEEPER, LAUNCHER = "hydra.sweeper", "hydra.launcher"
+
+
+def target(config: DictConfig, key: str) -> str:
+    """Return the ``_target_`` of ``hydra.sweeper`` or ``hydra.launcher``."""
+    return str(OmegaConf.select(config, f"{key}._target_"))
+
+
+def is_ours(config: DictConfig, key: str) -> bool:
+    """Return whether the sweeper or the launcher that is chosen is podium's."""
+    return target(config, key).startswith("hydra_plugins.podium.")
+
+
+def section(config: DictConfig, key: str) -> dict[str, Any]:
+    """Return the settings of ``hydra.sweeper`` or ``hydra.launcher`` with their interpolations resolved.
+
+    A setting of the section that ``settings_from`` names counts, unless the one below `key` differs from its default.
+    Raise `SettingsError` for a section that does not exist, an unknown key, a wrong type, and an interpolation that
+    cannot be resolved.
+    """
+    own = _plain(OmegaConf.select(config, key), key)
+    source = own.get("settings_from")
+    if source is None:
+        return own
+    if not isinstance(OmegaConf.select(config, source), DictConfig):
+        raise SettingsError(
+            f"{key}.settings_from={source}: the config has no such section; allowed is the key of one, or null"
+        )
+    given = _plain(OmegaConf.select(config, source), source)
+    refuse_unknown(source, given, _allowed(config, source))
+    schema = _schema(key)
+    try:
+        typed = OmegaConf.merge(schema, {name: value for name, value in given.items() if name in schema})
+    except OmegaConfBaseException as error:
+        name = str(error.full_key)
+        if isinstance(error, ConfigKeyError):
+            above = name.rpartition(".")[0]
+            refuse_unknown(f"{source}.{above}", given[above], set(schema[above]))
+        value = OmegaConf.select(config, f"{source}.{name}")
+        raise SettingsError(f"{source}.{name}={value}: {str(error).splitlines()[0]}") from None
+    merged = OmegaConf.to_container(OmegaConf.merge(typed, _changed(own, _plain(schema, key))))
+    assert isinstance(merged, dict)  # noqa: S101 - a DictConfig gives a dict
+    return {str(name): value for name, value in merged.items()}
+
+
+def _changed(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: _changed(value, defaults[name]) if isinstance(value, dict) and defaults.get(name) else value
+        for name, value in values.items()
+        if name not in defaults or value != defaults[name]
+    }
+
+
+def one_per_sweep(config: DictConfig) -> Iterator[str]:
+    """Yield the key of each setting that all jobs share, in every section that it may be read from."""
+    for key in (SWEEPER, LAUNCHER):
+        schema: Any = OmegaConf.get_type(_schema(key))
+        names = [each.name for each in fields(schema) if "per_job" not in each.metadata]
+        if is_ours(config, key):
+            for place in filter(None, (key, OmegaConf.select(config, f"{key}.settings_from"))):
+                yield from (f"{place}.{name}" for name in names)
+
+
+@cache
+def _schema(key: str) -> DictConfig:
+    """Return the typed config that podium's plug-in has stored: each setting with its default."""
+    node: DictConfig = ConfigStore.instance().load(f"{key.replace('.', '/')}/podium.yaml").node
+    return node
+
+
+def _allowed(config: DictConfig, source: str) -> set[str]:
+    """Return the settings that a section may hold: those of everything that reads it.
+
+    While another launcher is chosen, the settings of podium's may stay where they are.
+    """
+    readers = [
+        key
+        for key in (SWEEPER, LAUNCHER)
+        if not is_ours(config, key) or OmegaConf.select(config, f"{key}.settings_from") == source
+    ]
+    return {str(name) for key in readers for name in _schema(key)} - {"_target_", "settings_from"}
+
+
+def _plain(node: Any, key: str) -> dict[str, Any]:
+    try:
+        container = OmegaConf.to_container(node, resolve=True)
+    except OmegaConfBaseException as error:
+        raise SettingsError(f"{error.full_key or key}: {str(error).splitlines()[0]}") from None
+    assert isinstance(container, dict)  # noqa: S101 - a DictConfig gives a dict
+    return {str(name): value for name, value in container.items()}
