@@ -11,7 +11,7 @@ from sweeps.executor.in_process import InProcessExecutor
 from sweeps.executor.local.executor import LocalExecutor
 from sweeps.executor.stock import StockExecutor
 from sweeps.settings.launcher_settings import Isolation, LauncherSettings
-from sweeps.settings.sweeper_settings import sweeper_settings
+from sweeps.settings.reading import sweeper_settings
 
 pytestmark = pytest.mark.usefixtures("hydra_restore_singletons")
 
