@@ -64,7 +64,8 @@ def show(
         return
     say(f"Sweep {found.plan.sweep}: {found.state}", "bold")
     for label, text in _facts(found, described):
-        say(f"{label:<11}{text}")
+        if text:
+            say(f"{label:<11}{text}")
 
 
 def leaderboard(
@@ -114,8 +115,8 @@ def _summary(folder: Path) -> dict[str, Any]:
 
 def _described(found: SweepStatus) -> dict[str, Any]:
     plan, board, winner = found.plan, found.board, found.board.winner
-    took = {job.row.job: job.row.duration_s for job in found.jobs if job.state is JobState.COMPLETED}
-    known = [seconds for seconds in took.values() if seconds is not None]
+    took = [job.row.duration_s for job in found.jobs if job.state is JobState.COMPLETED]
+    known = [seconds for seconds in took if seconds is not None]
     decision = found.folder / "promotion.json"
     return {
         "sweep": plan.sweep,
@@ -145,34 +146,32 @@ def _values(found: SweepStatus, key: str) -> list[Any]:
     return list({encode(value): value for value in values}.values())
 
 
-def _facts(found: SweepStatus, described: dict[str, Any]) -> list[tuple[str, str]]:
-    objective, best, took = found.board.objective, described["best"], described["durations_s"]
-    repeats = (
-        f"; jobs that differ only in {found.plan.seed_key} are one candidate" if found.plan.seed_key else ""
-    )
+def _facts(found: SweepStatus, described: dict[str, Any]) -> list[tuple[str, str | None]]:
+    """Return the facts about a sweep with their labels, None for those that are unknown."""
+    objective, seed_key = found.board.objective, found.plan.seed_key
+    best, took, promotion = described["best"], described["durations_s"], described["promotion"]
+    repeats = f"; jobs that differ only in {seed_key} are one candidate" if seed_key else ""
     counts = ", ".join(f"{count} {state}" for state, count in described["counts"].items())
-    facts = [("swept", f"{key}: {_listed(values)}") for key, values in described["swept"].items()]
-    facts.append(("ranked by", f"the {objective.at} {objective.label} ({objective.mode}){repeats}"))
-    facts.append(("jobs", f"{len(found.jobs)}: {counts}"))
-    if best is not None:
-        facts.append(("best", f"{cell(best['objective'])}, job {best['job']} ({best['run'] or 'no run'})"))
-    facts.append(("started", found.plan.created_at))
-    if found.board.usage is not None:
-        facts.append(("took", used(found.board)))
-    if took is not None:
-        spread = f"median {format_clock(took['median'])}, {format_clock(took['min'])} to {format_clock(took['max'])}"
-        facts.append(("jobs took", spread))
-    promotion = described["promotion"]
-    if promotion is not None:
-        said = "promoted" if promotion["promoted"] else "not promoted"
-        facts.append(("promotion", f"{promotion['model_name']}: {said}: {'; '.join(promotion['reasons'])}"))
-    facts.append(("command", " ".join(found.plan.command)))
-    facts.append(("files", str(found.folder)))
-    if found.state is SweepState.INTERRUPTED:
-        left = [job for job in found.jobs if job.outcome is None or not stands(job.outcome)]
-        hint = resume_hint(found.folder.absolute())
-        facts.append(("resume", f"{hint}  ({counted(len(left), 'job')} to run)"))
-    return facts
+    clock = {name: format_clock(seconds) for name, seconds in (took or {}).items()}
+    decided = promotion and ("promoted" if promotion["promoted"] else "not promoted")
+    left = [job for job in found.jobs if job.outcome is None or not stands(job.outcome)]
+    resume = f"{resume_hint(found.folder.absolute())}  ({counted(len(left), 'job')} to run)"
+    return [
+        *(("swept", f"{key}: {_listed(values)}") for key, values in described["swept"].items()),
+        ("ranked by", f"the {objective.at} {objective.label} ({objective.mode}){repeats}"),
+        ("jobs", f"{len(found.jobs)}: {counts}"),
+        ("best", best and f"{cell(best['objective'])}, job {best['job']} ({best['run'] or 'no run'})"),
+        ("started", found.plan.created_at),
+        ("took", used(found.board) if found.board.usage else None),
+        ("jobs took", took and f"median {clock['median']}, {clock['min']} to {clock['max']}"),
+        (
+            "promotion",
+            promotion and f"{promotion['model_name']}: {decided}: {'; '.join(promotion['reasons'])}",
+        ),
+        ("command", " ".join(found.plan.command)),
+        ("files", str(found.folder)),
+        ("resume", resume if found.state is SweepState.INTERRUPTED else None),
+    ]
 
 
 def _listed(values: list[Any]) -> str:

@@ -14,9 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from sweeps.display.plain import Lines
-from sweeps.display.scoreboard import RUNNING, JobLine, Scoreboard
+from sweeps.display.scoreboard import FAILED, JobLine, Scoreboard
 from sweeps.display.tables import swept_columns
-from sweeps.jobs import JobStatus, Outcome
+from sweeps.jobs import JobState, Outcome
 from tracking import RunRecord
 from tracking.cli.toolkit.output import show
 from tracking.cli.toolkit.tables import Column, fitting_table
@@ -54,7 +54,7 @@ class LiveTable(Lines):
     def finished(self, outcome: Outcome, objective: float | None) -> None:
         """Update the scoreboard; print a job that failed or was killed above the table."""
         line = self._board.finished(outcome, objective)
-        if line.status in {JobStatus.FAILED, JobStatus.KILLED}:
+        if line.state in FAILED:
             self._print(self._sentence(line), "red")
 
     def say(self, note: str) -> None:
@@ -106,7 +106,7 @@ class LiveTable(Lines):
         if not shown:
             return Table.grid()
         board, best = self._board, self._board.best
-        values = [line.latest if line.status == RUNNING else line.objective for line in shown]
+        values = [line.latest if line.state is JobState.RUNNING else line.objective for line in shown]
         steps = [str(line.step) if _is_under_way(line) else "-" for line in shown]
         columns = [
             Column("job", [str(line.number) for line in shown]),
@@ -147,4 +147,4 @@ class LiveTable(Lines):
 
 
 def _is_under_way(line: JobLine) -> bool:
-    return line.status == RUNNING and line.step is not None
+    return line.state is JobState.RUNNING and line.step is not None

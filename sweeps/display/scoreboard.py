@@ -1,6 +1,6 @@
-"""What is known of a sweep's jobs while they run: who runs, who ended how, who leads, how long it may still take.
+"""The jobs of a sweep while they run: their states, the best one, and the time left.
 
-It is fed by the sweep and drawn by whatever shows it; it prints nothing itself.
+The sweep updates it and a display reads it; it prints nothing itself.
 """
 
 import statistics
@@ -9,22 +9,21 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sweeps.jobs import Event, EventKind, JobStatus, Outcome, PlannedJob
+from sweeps.jobs import Event, EventKind, JobState, Outcome, PlannedJob
 from sweeps.ranking.leaderboard import REUSED
 from tracking.objective import Objective
 
-QUEUED = "queued"
-RUNNING = "running"
+FAILED = (JobState.FAILED, JobState.KILLED)
 
 
 @dataclass
 class JobLine:
-    """One job as it stands. `latest` and `step` are the objective's last logged value while it runs."""
+    """A job at one moment; `latest` and `step` are the last logged value of the objective while it runs."""
 
     number: int
     point: Mapping[str, object]
     expected_s: float | None = None
-    status: str = QUEUED
+    state: JobState = JobState.QUEUED
     run: str | None = None
     started: float | None = None
     wall_s: float | None = None
@@ -36,20 +35,15 @@ class JobLine:
 
     @property
     def how(self) -> str:
-        """Its status for reading, which tells a run of an earlier sweep from one of this."""
-        return REUSED if self.reused else self.status
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether nothing more comes of it."""
-        return self.wall_s is not None
+        """The state as text; `reused` for a job whose run is of an earlier sweep."""
+        return REUSED if self.reused else self.state
 
 
 class Scoreboard:
-    """The jobs of a sweep as they stand; `heard` and `finished` may be called from any thread.
+    """The jobs of a sweep at one moment; `heard` and `finished` may be called from any thread.
 
-    `jobs` are those of the plan; `expected_s` tells from a job's key what it took earlier, `typical_s` what jobs take
-    of which neither that nor anything of this sweep is known (None: nobody knows).
+    `expected_s` returns how long a job with this key took in earlier sweeps, or None. `typical_s` is used for the
+    others while no job of this sweep has completed; None if that is unknown too.
     """
 
     def __init__(
@@ -79,32 +73,32 @@ class Scoreboard:
         return len(self._lines)
 
     def add(self, jobs: Iterable[PlannedJob]) -> None:
-        """Take further jobs, which wait for a slot."""
+        """Add jobs, which wait for a slot."""
         with self._lock:
             for job in jobs:
                 self._lines[job.number] = JobLine(job.number, job.point, self._expected_s(job.key))
 
     def line(self, job: int) -> JobLine:
-        """The job of that number."""
+        """Return the job of that number."""
         return self._lines[job]
 
     def heard(self, event: Event) -> JobLine:
-        """Take note of a job's start, of the run it opened, or that it is tried again; return the job."""
+        """Record that a job starts, opens a run, or is tried again; return the job."""
         with self._lock:
             line = self._lines[event.job]
             if event.kind is EventKind.STARTED:
-                line.status, line.started = RUNNING, self._clock()
+                line.state, line.started = JobState.RUNNING, self._clock()
             elif event.kind is EventKind.RUN:
                 line.run, line.latest, line.step = str(event.data["run"]), None, None
             elif event.kind is EventKind.RETRY:
-                line.status, line.started = QUEUED, None
+                line.state, line.started = JobState.QUEUED, None
             return line
 
     def finished(self, outcome: Outcome, objective: float | None) -> JobLine:
-        """Take note of a job's end; return the job."""
+        """Record the end of a job; return the job."""
         with self._lock:
             line = self._lines[outcome.job]
-            line.status, line.wall_s = str(outcome.status), outcome.wall_s
+            line.state, line.wall_s = JobState(outcome.status), outcome.wall_s
             line.objective, line.error = objective, outcome.error
             line.reused = outcome.reused
             line.run = outcome.runs[-1] if outcome.runs else line.run
@@ -113,27 +107,23 @@ class Scoreboard:
 
     @property
     def running(self) -> list[JobLine]:
-        """The jobs that run, in the order of their numbers."""
-        return [line for line in self._lines.values() if line.status == RUNNING]
+        """The running jobs, by number."""
+        return [line for line in self._lines.values() if line.state is JobState.RUNNING]
 
     @property
     def ended(self) -> list[JobLine]:
-        """The jobs that have ended, in the order in which they did."""
+        """The jobs that have ended, in that order."""
         return list(self._ended)
-
-    def count(self, *statuses: str) -> int:
-        """How many jobs have one of these statuses."""
-        return sum(line.status in statuses for line in self._lines.values())
 
     @property
     def failed(self) -> int:
-        """How many jobs ended badly of their own."""
-        return self.count(JobStatus.FAILED, JobStatus.KILLED)
+        """The number of jobs that failed or were killed."""
+        return sum(line.state in FAILED for line in self._ended)
 
     @property
     def best(self) -> JobLine | None:
-        """The job that leads, equals by the lower number; None while nothing can be ranked."""
-        completed = [line for line in self.ended if line.status == JobStatus.COMPLETED]
+        """The best completed job, of equals the one with the lowest number; None while no job can be ranked."""
+        completed = [line for line in self.ended if line.state is JobState.COMPLETED]
         first = min(
             completed, key=lambda line: (self.objective.key(line.objective), line.number), default=None
         )
@@ -141,22 +131,22 @@ class Scoreboard:
 
     @property
     def elapsed_s(self) -> float:
-        """How long the sweep has run."""
+        """The time since the sweep started."""
         return self._clock() - self._began
 
     def took_s(self, line: JobLine) -> float | None:
-        """How long a job took, or has taken so far; None before it starts."""
+        """Return how long a job took, or has taken so far; None before it starts."""
         if line.wall_s is not None or line.started is None:
             return line.wall_s
         return self._clock() - line.started
 
     def left_s(self) -> float | None:
-        """How long the sweep may still take, going by its own jobs and by earlier ones; None when nobody knows."""
-        took = [line.wall_s for line in self.ended if line.status == JobStatus.COMPLETED and line.wall_s]
+        """Return an estimate of the time left, from completed jobs and earlier sweeps; None if there are too few."""
+        took = [line.wall_s for line in self.ended if line.state is JobState.COMPLETED and line.wall_s]
         usual = statistics.median(took) if took else self._typical_s
         work, longest = 0.0, 0.0
         for line in self._lines.values():
-            if line.has_ended:
+            if line.wall_s is not None:
                 continue
             expected = usual if line.expected_s is None else line.expected_s
             if expected is None:
