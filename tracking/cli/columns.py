@@ -25,6 +25,7 @@ from tracking.values.units import format_clock
 RUN_ID = Field(FieldKind.RUN, "run_id")
 MOST_METRICS = 8  # columns that a terminal gets by default
 
+ExperimentArgument = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="Its name.")]
 FilterArgument = Annotated[
     str | None,
     typer.Argument(metavar="[FILTER]", help="Such as \"val_auc > 0.8 and status == 'completed'\"."),
@@ -130,11 +131,9 @@ def label(field: Field, fields: Sequence[Field]) -> str:
 
 def shown(field: Field, value: Any) -> Any:
     """Return a value as a cell."""
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M:%S}"
     if field.kind is FieldKind.RUN and field.name == "duration_s":
         return format_clock(value)
-    if field.kind is FieldKind.METRIC or value is None:
+    if field.kind is FieldKind.METRIC or value is None or isinstance(value, datetime):
         return value
     return output.param(value)
 

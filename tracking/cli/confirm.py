@@ -1,8 +1,8 @@
 """The steps of commands that change runs: choose the runs, ask, act, report."""
 
 import sys
-from collections.abc import Callable, Sequence
-from typing import Annotated, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated
 
 import typer
 
@@ -14,13 +14,6 @@ from tracking.values.units import counted
 
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
-
-
-class Outcome(NamedTuple):
-    """What a command did: the key in JSON, and the words."""
-
-    key: str
-    done: str
 
 
 def agreed(question: str, *, yes: bool) -> bool:
@@ -70,17 +63,27 @@ def each(run_ids: Sequence[str], act: Callable[[str], object]) -> dict[str, str]
     return refused
 
 
-def tell(
-    store: Store, outcome: Outcome, run_ids: Sequence[str], refused: dict[str, str], *, as_json: bool
+def change(
+    store: Store,
+    run_ids: Sequence[str],
+    act: Callable[[Store, str], object],
+    done: tuple[str, str],
+    *,
+    as_json: bool,
+    refused: Mapping[str, str] | None = None,
 ) -> int:
-    """Publish the store, write what was done and what was refused; return the exit code."""
+    """Call `act` for each run, publish the store, and write what was done; return the exit code.
+
+    `done` is the key in JSON and the words for it; `refused` are runs that were refused before.
+    """
+    reasons = {**(refused or {}), **each(run_ids, lambda run_id: act(store, run_id))}
     if store.paths.runs.is_dir():
         store.publisher.publish(force=True)
-    worked = [run_id for run_id in run_ids if run_id not in refused]
+    changed = [run_id for run_id in run_ids if run_id not in reasons]
     if as_json:
-        output.say_json({outcome.key: worked, "refused": refused})
-    elif worked:
-        output.say(f"{outcome.done}: {runs_text(worked)}")
-    for reason in refused.values():
+        output.say_json({done[0]: changed, "refused": reasons})
+    elif changed:
+        output.say(f"{done[1]}: {runs_text(changed)}")
+    for reason in reasons.values():
         output.warn(reason)
-    return 1 if refused else 0
+    return 1 if reasons else 0

@@ -1,12 +1,11 @@
 """Commands that change the record of runs: tag, note, rename, finish, stop."""
 
-from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
 
 from tracking.cli.columns import ExperimentOption, FilterOption
-from tracking.cli.confirm import Outcome, chosen_runs, each, tell
+from tracking.cli.confirm import change, chosen_runs
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.errors import InvalidValueError, TrackingError
 from tracking.records import RunStatus
@@ -40,11 +39,11 @@ def tag(
     if not tags and not remove:
         raise InvalidValueError("nothing to change; give tags as KEY=VALUE, or --remove KEY")
     named = [word for word in words or () if "=" not in word]
-    return _apply(
+    return change(
         Store(store),
         chosen_runs(store, named, experiment, query),
         lambda place, run_id: amend.set_tags(place, run_id, tags, remove=remove or ()),
-        Outcome("tagged", "Tagged"),
+        ("tagged", "Tagged"),
         as_json=as_json,
     )
 
@@ -60,11 +59,11 @@ def note(
 
     Example: python -m tracking note run_001 "the baseline of the paper"
     """
-    return _apply(
+    return change(
         Store(store),
         [run_id],
         lambda place, run_id: amend.describe(place, run_id, text, append=append),
-        Outcome("noted", "Described"),
+        ("noted", "Described"),
         as_json=as_json,
     )
 
@@ -92,11 +91,11 @@ def rename(
     for run_id in only or ():
         if run_id not in known:
             raise TrackingError(f"run {run_id!r} is not of the experiment {experiment!r}")
-    return _apply(
+    return change(
         place,
         only or known,
         lambda place, run_id: amend.rename(place, run_id, new_name),
-        Outcome("renamed", f"Now in {new_name}"),
+        ("renamed", f"Now in {new_name}"),
         as_json=as_json,
     )
 
@@ -116,11 +115,11 @@ def finish(
     Example: python -m tracking finish run_003 --status killed
     """
     RunStatus.final(status)
-    return _apply(
+    return change(
         Store(store),
         run_ids,
         lambda place, run_id: amend.finish(place, run_id, status),
-        Outcome("finished", f"Now {status}"),
+        ("finished", f"Now {status}"),
         as_json=as_json,
     )
 
@@ -132,18 +131,4 @@ def stop(run_ids: Runs, store: StoreOption = DEFAULT_STORE, as_json: JsonOption 
 
     Example: python -m tracking stop run_003
     """
-    return _apply(
-        Store(store), run_ids, amend.ask_to_stop, Outcome("asked", "Asked to stop"), as_json=as_json
-    )
-
-
-def _apply(
-    place: Store,
-    run_ids: Sequence[str],
-    act: Callable[[Store, str], object],
-    outcome: Outcome,
-    *,
-    as_json: bool,
-) -> int:
-    refused = each(run_ids, lambda run_id: act(place, run_id))
-    return tell(place, outcome, run_ids, refused, as_json=as_json)
+    return change(Store(store), run_ids, amend.ask_to_stop, ("asked", "Asked to stop"), as_json=as_json)

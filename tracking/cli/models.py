@@ -11,6 +11,7 @@ from tracking.errors import CorruptFileError, UnknownModelError
 from tracking.registry import EventKind, ModelEvent, ModelRegistry, ModelVersion
 
 Name = Annotated[str, typer.Argument(help="The model's name.")]
+Reason = Annotated[str, typer.Option("--reason", help="The reason, kept in the history.")]
 
 
 def models(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
@@ -64,9 +65,7 @@ def champion(name: Name, store: StoreOption = DEFAULT_STORE, as_json: JsonOption
 def promote(
     name: Name,
     version: Annotated[int, typer.Argument(help="The number of the version.")],
-    reason: Annotated[
-        str, typer.Option("--reason", help="The reason, kept in the history.")
-    ] = "promoted by hand",
+    reason: Reason = "promoted by hand",
     by: Annotated[str | None, typer.Option("--by", help="The person; by default your login.")] = None,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
@@ -83,7 +82,7 @@ def promote(
 
 def rollback(
     name: Name,
-    reason: Annotated[str, typer.Option("--reason", help="The reason, kept in the history.")] = "",
+    reason: Reason = "",
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
@@ -107,40 +106,34 @@ def history(name: Name, store: StoreOption = DEFAULT_STORE, as_json: JsonOption 
         output.say_json([_event(event) for event in events])
         return
     rows = [
-        [
-            f"{event.at:%Y-%m-%d %H:%M:%S}",
-            event.kind.value.replace("_", " "),
-            event.version,
-            event.by,
-            event.reason,
-        ]
+        [event.at, event.kind.value.replace("_", " "), event.version, event.by, event.reason]
         for event in events
     ]
     tables.say_rows(["when", "what", "version", "by", "why"], rows, wraps=True)
 
 
 def _objective(version: ModelVersion | None) -> list[Any]:
-    return (
-        [version.objective["metric"], version.objective.get("value"), version.run_id]
-        if version
-        else [None] * 3
-    )
+    if version is None:
+        return [None] * 3
+    return [version.objective["metric"], version.objective.get("value"), version.run_id]
 
 
 def _say_version(version: ModelVersion, chosen: ModelEvent) -> None:
     output.title(f"CHAMPION: {version.name}, version {version.version}")
     how = "rolled back to" if chosen.kind is EventKind.ROLLED_BACK else "promoted"
-    output.say(f"Since: {chosen.at:%Y-%m-%d %H:%M:%S}, {how}{f' by {chosen.by}' if chosen.by else ''}")
-    output.say(f"Why: {chosen.reason or '-'}")
-    output.say(f"Run ID: {version.run_id}")
-    output.say(f"Folder: {version.path}")
-    output.say(f"Registered: {version.created_at:%Y-%m-%d %H:%M:%S}")
     metric, value, _ = _objective(version)
-    output.say(f"Objective: {metric} {output.show(value)} ({version.objective['mode']})")
-    output.say(f"Loader: {version.loader or '-'}")
-    output.say("\nMetrics:")
-    for name, number in version.metrics.items():
-        output.say(f"  {name}: {output.show(number)}")
+    output.say_facts(
+        {
+            "Since": f"{output.show(chosen.at)}, {how}{f' by {chosen.by}' if chosen.by else ''}",
+            "Why": chosen.reason or "-",
+            "Run ID": version.run_id,
+            "Folder": version.path,
+            "Registered": version.created_at,
+            "Objective": f"{metric} {output.show(value)} ({version.objective['mode']})",
+            "Loader": version.loader or "-",
+        }
+    )
+    output.say_facts(version.metrics, "Metrics")
     output.say("\nFiles:")
     for file, digest in version.files.items():
         output.say(f"  {file}  sha256:{digest[:12]}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tracking.cli.columns import FilterOption
+from tracking.cli.columns import ExperimentArgument, FilterOption
 from tracking.cli.search import runs_of
 from tracking.cli.toolkit import output
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
@@ -53,7 +53,6 @@ SUITS: dict[str, tuple[Kind, ...]] = {
     "--log-x": (Kind.CURVES, Kind.BANDS, Kind.SCATTER),
 }
 
-Experiment = Annotated[str, typer.Argument(help="The experiment's name.")]
 Metric = Annotated[str, typer.Argument(help="The metric to draw.")]
 Runs = Annotated[
     list[str] | None,
@@ -104,7 +103,7 @@ OutputOption = Annotated[
 
 
 def plot(
-    experiment: Experiment,
+    experiment: ExperimentArgument,
     metric: Metric,
     run_ids: Runs = None,
     *,

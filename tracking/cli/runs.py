@@ -9,6 +9,7 @@ import typer
 from tracking.cli.columns import (
     RUN_ID,
     ColumnsOption,
+    ExperimentArgument,
     FilterOption,
     LimitOption,
     SortOption,
@@ -30,7 +31,6 @@ from tracking.search.query import Field, FieldKind, MetricPart, Names, arrange, 
 from tracking.store.store import Store
 from tracking.values.units import counted
 
-Experiment = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="Its name.")]
 MetricOption = Annotated[
     str | None, typer.Option("--metric", help="Sort by this metric, not by the best available.")
 ]
@@ -40,7 +40,7 @@ ModeOption = Annotated[
 
 
 def compare(
-    experiment: Experiment,
+    experiment: ExperimentArgument,
     metric: MetricOption = None,
     mode: ModeOption = None,
     *,
@@ -94,7 +94,7 @@ def compare(
 
 
 def best(
-    experiment: Experiment,
+    experiment: ExperimentArgument,
     metric: MetricOption = None,
     mode: ModeOption = None,
     *,
@@ -174,11 +174,10 @@ def _say_json(
 
 def _say_best(run: RunRecord, objective: Objective) -> None:
     output.title("BEST RUN:")
-    output.say(f"Run ID: {run.run_id}")
-    if run.status is not RunStatus.COMPLETED:
-        output.say(f"Status: {run.status.value}")
-    output.say(f"Best {objective.label}: {output.show(objective.value(run))}")
+    status = None if run.status is RunStatus.COMPLETED else run.status.value
+    best_value = objective.value(run)
+    output.say_facts({"Run ID": run.run_id, "Status": status, f"Best {objective.label}": best_value})
     say_params(run)
-    output.say("\nFinal Metrics:")
-    for name, summary in run.summary.items():
-        output.say(f"  {name}: {output.show(summary.last)}")
+    output.say_facts(
+        {name: output.show(summary.last) for name, summary in run.summary.items()}, "Final Metrics"
+    )

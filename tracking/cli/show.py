@@ -1,6 +1,5 @@
 """The command that shows one run in full: show."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -47,7 +46,7 @@ def show(
         )
         return
     output.title(f"{run.run_id}: {run.experiment_name}")
-    say_lines(_headlines(run))
+    output.say_facts(_headlines(run))
     _say_origin(git, env)
     say_params(run)
     _say_metrics(run)
@@ -76,33 +75,23 @@ def facts(run: RunRecord) -> dict[str, Any]:
     }
 
 
-def say_lines(lines: Mapping[str, Any]) -> None:
-    """Write a line per fact that is known."""
-    for name, line in lines.items():
-        if line:
-            output.say(f"{name}: {line}")
-
-
 def say_params(run: RunRecord) -> None:
     """Write the parameters under a headline, if there are any."""
-    if run.params:
-        output.say("\nParameters:")
-        for name, value in run.params.items():
-            output.say(f"  {name}: {output.param(value)}")
+    output.say_facts({name: output.param(value) for name, value in run.params.items()}, "Parameters")
 
 
 def _headlines(run: RunRecord) -> dict[str, Any]:
     return {
         "Status": run.status.value,
-        "Created": f"{run.created_at:%Y-%m-%d %H:%M:%S}",
-        "Finished": f"{run.finished_at:%Y-%m-%d %H:%M:%S}" if run.finished_at else None,
+        "Created": run.created_at,
+        "Finished": run.finished_at,
         "Duration": format_clock(duration_s(run)) if run.finished_at else None,
-        "Tags": ", ".join(f"{name}={value}" for name, value in run.tags.items()),
-        "Description": run.description,
+        "Tags": ", ".join(f"{name}={value}" for name, value in run.tags.items()) or None,
+        "Description": run.description or None,
         "Folder": run.run_dir,
         "Sweep": f"{run.sweep.get('id')}, job {run.sweep.get('job')}" if run.sweep else None,
         "Data": run.data.get("fingerprint"),
-        "Error": run.error,
+        "Error": run.error or None,
     }
 
 
@@ -110,9 +99,7 @@ def _say_origin(git: dict[str, Any], env: dict[str, Any]) -> None:
     lines = {"Code": code_line(git), **environment_lines(env)}
     if git.get("reproducible") is False:
         lines["Not reproducible"] = "; ".join(map(str, git.get("why_not") or ())) or None
-    if any(lines.values()):
-        output.say("\nOrigin:")
-        say_lines({f"  {name}": line for name, line in lines.items()})
+    output.say_facts(lines, "Origin")
 
 
 def _say_metrics(run: RunRecord) -> None:

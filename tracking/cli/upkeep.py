@@ -16,12 +16,11 @@ from tracking.cli.confirm import (
     DryRunOption,
     YesOption,
     agreed,
+    change,
     chosen_runs,
     each,
     runs_text,
-    tell,
 )
-from tracking.cli.confirm import Outcome as Done
 from tracking.cli.toolkit import output, tables
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.doctor import Examination, Outcome, leftovers
@@ -70,8 +69,14 @@ def delete(
         output.say("Nothing was deleted.")
         return 1
     trash.remember(place, ready)
-    refused |= each(ready, lambda run_id: trash.delete(place, run_id, needed))
-    return tell(place, Done("deleted", "Moved into the trash"), ready, refused, as_json=as_json)
+    return change(
+        place,
+        ready,
+        lambda store, run_id: trash.delete(store, run_id, needed),
+        ("deleted", "Moved into the trash"),
+        as_json=as_json,
+        refused=refused,
+    )
 
 
 def restore(
@@ -83,10 +88,8 @@ def restore(
 
     Example: python -m tracking restore run_003
     """
-    place = Store(store)
-    run_ids = list(dict.fromkeys(run_ids))
-    refused = each(run_ids, lambda run_id: trash.restore(place, run_id))
-    return tell(place, Done("restored", "Restored"), run_ids, refused, as_json=as_json)
+    chosen = list(dict.fromkeys(run_ids))
+    return change(Store(store), chosen, trash.restore, ("restored", "Restored"), as_json=as_json)
 
 
 def show_trash(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
@@ -100,10 +103,9 @@ def show_trash(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) 
     elif not runs:
         output.say("The trash is empty.")
     else:
-        when = [f"{run.deleted_at:%Y-%m-%d %H:%M:%S}" for run in runs]
         rows = [
-            [run.run_id, run.experiment_name, moment, run.deleted_by, format_size(run.size_bytes)]
-            for moment, run in zip(when, runs, strict=True)
+            [run.run_id, run.experiment_name, run.deleted_at, run.deleted_by, format_size(run.size_bytes)]
+            for run in runs
         ]
         tables.say_rows(["run_id", "experiment", "deleted", "by", "size"], rows)
         output.say(f"\n{format_size(sum(run.size_bytes for run in runs))} in total")

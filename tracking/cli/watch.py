@@ -11,7 +11,16 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from tracking.cli.columns import ColumnsOption, chosen, label, not_shown, plain, shown, usual
+from tracking.cli.columns import (
+    ColumnsOption,
+    ExperimentArgument,
+    chosen,
+    label,
+    not_shown,
+    plain,
+    shown,
+    usual,
+)
 from tracking.cli.toolkit import output, tables
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.errors import CorruptFileError, InvalidValueError
@@ -55,7 +64,7 @@ class Look(NamedTuple):
 
 
 def watch(
-    experiment: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="Its name.")],
+    experiment: ExperimentArgument,
     columns: ColumnsOption = None,
     interval_s: Annotated[
         float, typer.Option("--interval", metavar="SECONDS", help="The time between two reads.")

@@ -7,7 +7,8 @@ import logging
 import math
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import IO, Any
 
 from tracking.errors import CorruptFileError
@@ -55,6 +56,15 @@ def title(text: str) -> None:
     say(text, "bold") if sys.stdout.isatty() else say(f"{rule}\n{text}\n{rule}")
 
 
+def say_facts(facts: Mapping[str, Any], headline: str = "") -> None:
+    """Write a line per fact that is not None, under a headline if there is one; write nothing if there are no facts."""
+    known = {name: fact for name, fact in facts.items() if fact is not None}
+    if headline and known:
+        say(f"\n{headline}:")
+    for name, fact in known.items():
+        say(f"{'  ' if headline else ''}{name}: {show(fact)}")
+
+
 def warn(text: str) -> None:
     """Write a warning to stderr, through the log: a text that was written before is not repeated."""
     _log.warning("%s", text)
@@ -68,13 +78,15 @@ def report(left_out: Sequence[CorruptFileError]) -> int:
 
 
 def show(value: Any) -> str:
-    """Return a value as a cell: four decimals for ordinary floats, '-' for None."""
+    """Return a value as a cell: four decimals for ordinary floats, '-' for None, times to the second."""
     if value is None:
         return "-"
     if isinstance(value, float):
         if not math.isfinite(value):
             return str(value)
         return f"{value:.4f}" if 0.001 <= abs(value) < 10 else f"{value:.6g}"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
     if isinstance(value, dict | list):
         return jsontext.encode(value).decode().replace(",", ", ").replace(":", ": ")
     return str(value)
