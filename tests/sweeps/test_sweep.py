@@ -172,7 +172,7 @@ def test_a_long_leaderboard_is_cut_at_the_end_of_a_sweep(sweep: Callable) -> Non
 
 
 def test_without_tracking_the_return_value_is_the_objective(sweep: Callable) -> None:
-    result = sweep("-m", "x=1,2", "track=false", "hydra.sweeper.objective.metric=null")
+    result = sweep("-m", "x=1,2", "track=false", "hydra.sweeper.objective={metric: null, mode: min}")
     assert result.code == 0, result.err
     assert [(row["run"], row["objective"]) for row in result.rows] == [(None, 0.0), (None, 1.0)]
 
