@@ -19,10 +19,10 @@ def say_groups(
     objective = ranking.objective
     means = [_plain(mean) for mean in comparison.metrics.get(objective.label, [MISSING] * count)]
     order = sorted(range(count), key=lambda row: objective.key(means[row]))[:limit]
-    told = comparison.differing() if differing else comparison
+    shown = comparison.differing() if differing else comparison
     columns = {
         "n": comparison.about["n"],
-        **_arranged(told, objective.metric),
+        **_arranged(shown, objective.metric),
         "run_ids": comparison.about["run_ids"],
     }
     rows = [{name: _plain(column[row]) for name, column in columns.items()} for row in order]
@@ -37,7 +37,7 @@ def say_groups(
         return
     cells = [
         [
-            output.ranges(cell, whole=False) if name == "run_ids" else _cell(told, name, cell)
+            output.ranges(cell, whole=False) if name == "run_ids" else _cell(shown, name, cell)
             for name, cell in row.items()
         ]
         for row in rows
@@ -45,12 +45,12 @@ def say_groups(
     tables.say_rows(list(columns), cells, keep=2)
 
 
-def _arranged(told: Comparison, metric: str | None) -> Columns:
+def _arranged(shown: Comparison, metric: str | None) -> Columns:
     """Return the columns by importance: the metric of the ranking, what differs, the other metrics, the rest."""
-    columns = {name: column for name, column in told.columns().items() if name not in told.about}
+    columns = {name: column for name, column in shown.columns().items() if name not in shown.about}
     first = [name for name in (metric, f"{metric}_std") if name in columns]
-    differ = [name for name in told.differing().columns() if name in told.params]
-    metrics = [name for name in columns if name in told.metrics]
+    differ = [name for name in shown.differing().columns() if name in shown.params]
+    metrics = [name for name in columns if name in shown.metrics]
     return {name: columns[name] for name in dict.fromkeys([*first, *differ, *metrics, *columns])}
 
 
@@ -58,5 +58,5 @@ def _plain(value: Any) -> Any:
     return None if value is MISSING else value
 
 
-def _cell(told: Comparison, name: str, cell: Any) -> Any:
-    return cell if name in told.metrics or name == "n" or cell is None else output.param(cell)
+def _cell(shown: Comparison, name: str, cell: Any) -> Any:
+    return cell if name in shown.metrics or name == "n" or cell is None else output.param(cell)
