@@ -80,6 +80,12 @@ class RunRecord:
     error: str | None = None
 
     @property
+    def fingerprint(self) -> str | None:
+        """The fingerprint of the data that the run saw; None when it recorded none."""
+        found = self.data.get("fingerprint")
+        return None if found is None else str(found)
+
+    @property
     def last_values(self) -> dict[str, Number]:
         """The last value of each metric, finite or not."""
         return {name: summary.last for name, summary in self.summary.items()}

@@ -65,7 +65,7 @@ def rank_jobs(plan: Plan, history: SweepHistory, tracker: ExperimentTracker) -> 
         plan.seed_key,
         history.usage,
         logged=frozenset(name for record in completed for name in record.summary),
-        fingerprints=frozenset(record.data.get("fingerprint") for record in placed if record is not None),
+        fingerprints=frozenset(record.fingerprint for record in placed if record is not None),
         winner_metrics=placed[0].last_values if placed and placed[0] is not None else {},
     )
 

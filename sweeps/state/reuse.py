@@ -5,6 +5,7 @@ data are the same. Only runs record their data, so all runs that are taken share
 """
 
 import contextlib
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 
 from sweeps.jobs import Job, JobStatus, Outcome, PlannedJob
@@ -24,32 +25,23 @@ class Reusable:
         cls, tracker: ExperimentTracker, plan: Plan, jobs: Iterable[PlannedJob], metric: str
     ) -> "Reusable":
         """Find fitting runs in a store; reads its index, and the plan of each sweep that a run belongs to."""
-        same_code: dict[str, bool] = {}
-        found: dict[str, list[RunRecord]] = {}
+        same_code = functools.cache(lambda sweep: _has_same_code(tracker, sweep, plan))
+        fitting: list[tuple[str, RunRecord]] = []
         for record in tracker.records():
             job = record.sweep or {}
-            if record.status is not RunStatus.COMPLETED or metric not in record.summary or not job.get("key"):
-                continue
-            sweep = str(job["id"])
-            if sweep not in same_code:
-                same_code[sweep] = _has_same_code(tracker, sweep, plan)
-            if same_code[sweep]:
-                found.setdefault(job["key"], []).append(record)
-        asked = {job.key for job in jobs if job.key is not None}
-        fitting = [record for key in asked & found.keys() for record in found[key]]
-        if not fitting:
+            is_whole = record.status is RunStatus.COMPLETED and metric in record.summary
+            if is_whole and job.get("key") and same_code(str(job["id"])):
+                fitting.append((job["key"], record))
+        asked = {job.key for job in jobs}
+        newest = max(
+            (record for key, record in fitting if key in asked),
+            key=lambda record: record.created_at,
+            default=None,
+        )
+        if newest is None:
             return cls({}, None)
-        fingerprint = _fingerprint(max(fitting, key=lambda record: record.created_at))
-        runs = {
-            key: record
-            for key, records in found.items()
-            for record in records
-            if _fingerprint(record) == fingerprint
-        }
-        return cls(runs, fingerprint)
-
-    def __len__(self) -> int:
-        return len(self._runs)
+        runs = {key: record for key, record in fitting if record.fingerprint == newest.fingerprint}
+        return cls(runs, newest.fingerprint)
 
     def outcome(self, job: Job) -> Outcome | None:
         """Return the outcome of a job that a run stands in for; None when no run fits."""
@@ -65,11 +57,6 @@ class Reusable:
         data = f", on the data {self.fingerprint}" if self.fingerprint else ""
         which = f"{len(keys)} jobs" if len(keys) == len(jobs) else f"the {len(keys)} jobs that are built"
         return f"reuse: {covered} of {which} have a completed run of the same config{data}"
-
-
-def _fingerprint(record: RunRecord) -> str | None:
-    found = record.data.get("fingerprint")
-    return None if found is None else str(found)
 
 
 def _has_same_code(tracker: ExperimentTracker, sweep: str, plan: Plan) -> bool:
