@@ -90,13 +90,13 @@ class Objective:
             return None
         if self.at is At.LAST:
             return summary.last
-        return summary.max if self.higher_is_better else summary.min
+        return summary.max if self.higher_is_better else summary.min  # extremes of the finite values
 
     def key(self, value: float | None) -> tuple[bool, float]:
         """Return the sort key of a value: the best first, None and what is not finite last."""
         if value is None or not math.isfinite(value):
             return True, 0.0
-        return False, -value if self.higher_is_better else value
+        return False, -value if self.higher_is_better else value  # keys sort ascending
 
     def better(self, one: float | None, other: float | None) -> bool:
         """Return whether one value is strictly better than another; any finite one is better than none."""

@@ -30,7 +30,9 @@ class Spread:
     def of(cls, values: Sequence[float]) -> "Spread":
         """Return the spread of values; never raises for large or infinite ones."""
         mean, std = _mean(values), math.nan
-        if len(values) > 1 and math.isfinite(mean):
+        if len(values) > 1 and math.isfinite(
+            mean
+        ):  # math.dist scales, so squares of large values do not overflow
             std = math.dist(values, [mean] * len(values)) / math.sqrt(len(values) - 1)
         return cls(mean, std, len(values))
 

@@ -41,7 +41,7 @@ def rank(sweep_dir: Path | str) -> Leaderboard:
 def rank_jobs(plan: Plan, history: SweepHistory, tracker: ExperimentTracker) -> Leaderboard:
     """Return the leaderboard of a sweep from its plan and its ledger; see `rank`."""
     objective = Objective.of(plan.objective["metric"], plan.objective["mode"], plan.objective["at"])
-    outcomes = _judged(tracker, history) | history.outcomes
+    outcomes = _judged(tracker, history) | history.outcomes  # a recorded outcome is more than its run knows
     found = {number: last_record(tracker, outcome) for number, outcome in outcomes.items()}
     records = {number: record for number, (record, _) in found.items() if record is not None}
     report = plan.report if plan.report is not None else _test_metrics(records.values(), objective)
@@ -66,6 +66,7 @@ def rank_jobs(plan: Plan, history: SweepHistory, tracker: ExperimentTracker) -> 
         history.usage,
         logged=frozenset(name for record in completed for name in record.summary),
         fingerprints=frozenset(record.fingerprint for record in placed if record is not None),
+        # Kept from this reading, so that the promotion judges what was ranked.
         winner_metrics=placed[0].last_values if placed and placed[0] is not None else {},
     )
 
@@ -128,7 +129,7 @@ def _row(
         point=job.point,
         objective=value,
         metrics={name: summary[name].last for name in report if name in summary},
-        epochs=steps.count if steps is not None else None,
+        epochs=steps.count if steps is not None else None,  # the objective is logged once per epoch
         duration_s=round(outcome.wall_s, 3),
         status=JobState(outcome.status),
         error=error,

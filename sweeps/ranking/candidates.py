@@ -27,7 +27,7 @@ def rank_candidates(
     ordered: list[Row] = []
     for candidate in candidates:
         group = members[candidate.jobs[0]]
-        if candidate.rank is not None:
+        if candidate.rank is not None:  # the first row of the leaderboard is the winner
             group = [replace(row, rank=candidate.rank) for row in place(group, objective)]
         ordered += group
     return tuple(ordered), candidates

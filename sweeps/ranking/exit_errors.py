@@ -27,7 +27,7 @@ def require_ranked(board: Leaderboard) -> None:
     """Raise `ObjectiveError` when jobs completed and none of them has a finite objective."""
     completed = [row for row in board.rows if row.status is JobState.COMPLETED]
     values = [row.objective for row in completed if row.objective is not None]
-    if not completed or any(map(math.isfinite, values)):
+    if not completed or any(map(math.isfinite, values)):  # without any, the failures are the error to show
         return
     label, jobs = board.objective.label, counted(len(completed), "completed job")
     if values or label in board.logged:

@@ -51,7 +51,7 @@ def _decide(board: Leaderboard, store: Path, promotion: Promotion) -> Decision:
         return Decision(
             name, False, None, None, (f"job {winner.job} opened no tracked run to take a model from",)
         )
-    if len(board.fingerprints) > 1:
+    if len(board.fingerprints) > 1:  # then the ranking may order the data instead of the models
         why = "its jobs were scored on different data, so their values cannot be compared; sweep one data set at a time"
         return Decision(name, False, None, winner.run, (why,))
     registry = ModelRegistry(store)
@@ -60,6 +60,7 @@ def _decide(board: Leaderboard, store: Path, promotion: Promotion) -> Decision:
         winner.run,
         files=promotion.files,
         objective={**board.objective.named, "value": winner.objective},
+        # A threshold on the objective judges the value that the ranking used, which may not be the last.
         metrics={**board.winner_metrics, board.objective.label: winner.objective},
         loader=promotion.loader,
     )

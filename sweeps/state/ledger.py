@@ -89,7 +89,7 @@ class JobHistory:
                 self._add(*self.outcome.runs)
 
     def _add(self, *runs: str) -> None:
-        self.runs = tuple(dict.fromkeys((*self.runs, *runs)))
+        self.runs = tuple(dict.fromkeys((*self.runs, *runs)))  # an outcome repeats the runs of its attempts
 
 
 @dataclass(frozen=True)

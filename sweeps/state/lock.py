@@ -56,7 +56,7 @@ def locked(folder: Path) -> Iterator[None]:
                 f"wait for it, or end it with: python -m sweeps cancel {folder.name}"
             )
         me = Parent(os.getpid(), _start_of(os.getpid()), socket.gethostname())
-        os.ftruncate(handle, 0)
+        os.ftruncate(handle, 0)  # what an earlier holder wrote
         os.pwrite(handle, encode(asdict(me)), 0)
         yield
     finally:
@@ -70,6 +70,7 @@ def parent_of(folder: Path) -> Parent | None:
     except FileNotFoundError:
         return None
     try:
+        # Shared, so that two processes that ask at once do not take each other for the holder.
         return None if try_lock(handle, folder, is_shared=True) else _read(handle)
     finally:
         os.close(handle)

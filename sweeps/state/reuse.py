@@ -32,6 +32,7 @@ class Reusable:
             is_whole = record.status is RunStatus.COMPLETED and metric in record.summary
             if is_whole and job.get("key") and same_code(str(job["id"])):
                 fitting.append((job["key"], record))
+        # The newest fitting run decides which data; a job whose key is not known yet may take any run on them.
         asked = {job.key for job in jobs}
         newest = max(
             (record for key, record in fitting if key in asked),
