@@ -1,7 +1,6 @@
-"""Runs a sweep from start to end: plan, run, rank, promote.
+"""A sweep from start to end: plan, run, rank, promote.
 
-Everything that can be refused is refused before the first job starts. Whatever happens after that,
-the jobs that finished are ranked.
+A config that cannot work is refused before the first job starts. After that, the completed jobs are always ranked.
 """
 
 import contextlib
@@ -57,9 +56,9 @@ def run(
 ) -> Leaderboard | None:
     """Run the sweep that `config` and the overrides in `arguments` describe; return its leaderboard.
 
-    With ``dry_run`` the jobs are shown, nothing starts and nothing is written. Raises `SettingsError` before
-    anything starts; after the ranking, `SweepInterruptedError` when it was stopped by a signal, `ObjectiveError`
-    when no job logged the objective, and `JobsFailedError` when more jobs failed than ``max_failures`` tolerates.
+    With ``dry_run``, show the jobs, start nothing, write nothing and return None. Raise `SettingsError` before
+    anything starts; after the ranking, raise `SweepInterruptedError` if a signal stopped the sweep, `ObjectiveError`
+    if no job logged the objective, and `JobsFailedError` if more jobs failed than ``max_failures`` tolerates.
     """
     refuse_in_a_job()
     settings = sweeper_settings(config)
@@ -180,7 +179,11 @@ def _place(config: DictConfig, sweep_dir: Path) -> None:
 
 
 class _Sweep:
-    """One sweep under way: hears the events, keeps the ledger, ranks at the end."""
+    """One session of a sweep: run the jobs that are left, record every event in the ledger, rank at the end.
+
+    The executor calls `_hear` from its own threads; everything else runs in the thread of the sweep, but the sampler,
+    which is used under the lock.
+    """
 
     def __init__(
         self,
@@ -221,7 +224,7 @@ class _Sweep:
 
     @property
     def has_jobs(self) -> bool:
-        """Whether a job is left to run."""
+        """Return whether a job is left to run."""
         return bool(self._order) or self._sampler.total is None
 
     def take_note(self) -> None:
@@ -242,7 +245,7 @@ class _Sweep:
             self._sampler.tell(outcome.job, outcome, value)
 
     def conclude(self) -> Leaderboard:
-        """Show the leaderboard of a sweep whose jobs had all ended; promote its winner if that was not done."""
+        """Show the leaderboard of a sweep without jobs left to run; promote its winner if that was not done."""
         self._progress.say(f"Sweep {self._dir.name}: nothing to do, all of its jobs have ended")
         board = aggregate(self._dir)
         self._progress.ranked(board)
@@ -251,6 +254,7 @@ class _Sweep:
         return board
 
     def run(self) -> Leaderboard:
+        """Run the jobs, rank them and promote the winner; raise as `sweeps.sweeper.run` does."""
         with self._interruptions.heard():
             self._run_jobs()
             self._tracker.publish()
@@ -279,7 +283,9 @@ class _Sweep:
                 ) from self._fault
         except BaseException:
             self._executor.stop()
-            with contextlib.suppress(TrackingError, OSError):  # what ended the sweep is the error to tell
+            with contextlib.suppress(
+                TrackingError, OSError
+            ):  # the error that ended the sweep is the one to report
                 aggregate(self._dir)
             raise
 
@@ -289,11 +295,11 @@ class _Sweep:
             self._progress.decided(decision)
 
     def _jobs(self) -> Iterator[Job]:
-        """Build each job when its turn comes; one whose config turns out to be impossible fails alone."""
+        """Build each job when the executor asks for it; a job whose config cannot work fails alone."""
         for number in self._numbers():
             try:
                 job = self._planner.job(number)
-            except Exception as error:  # noqa: BLE001 - whatever a check or a resolver of the user's raises
+            except Exception as error:  # noqa: BLE001 - a check or a resolver of the user's may raise anything
                 text = " ".join(str(error).split())
                 self._finish(Outcome(number, JobStatus.FAILED, 0.0, error=text, reason=Reason.REFUSED))
             else:
@@ -307,6 +313,7 @@ class _Sweep:
     def _numbers(self) -> Iterator[int]:
         """Yield the jobs whose points are known, then ask the sampler for further ones."""
         yield from self._order
+        # The executor takes jobs after a stop too, to cancel them; a sampler must not be asked for these.
         while not (self._interruptions.last or self._stopped_for_failures or self._fault):
             with self._lock:
                 point = self._sampler.ask()
@@ -347,7 +354,7 @@ class _Sweep:
 
     @contextlib.contextmanager
     def _noticing_faults(self) -> Iterator[None]:
-        """Stop the sweep in order when its own ledger cannot be written, instead of raising into a supervisor."""
+        """Stop the sweep in order if its ledger cannot be written: an error must not end a thread of the executor."""
         try:
             yield
         except TrackingError as error:
@@ -356,7 +363,7 @@ class _Sweep:
                 self._executor.stop()
 
     def _close_runs(self, job: int, runs: Iterable[str], status: JobStatus, error: str | None) -> None:
-        """Finish, in the name of a job that died, the runs it could not finish itself."""
+        """Finish the runs that a job left open."""
         for run_id in runs:
             try:
                 record = self._tracker.record(run_id)
@@ -366,4 +373,4 @@ class _Sweep:
                 reason = error or "the job ended without finishing its run"
                 self._tracker.open_run(run_id).finish(final, error=reason)
             except TrackingError as fault:
-                log.warning("could not finish %s in the name of job %d: %s", run_id, job, fault)
+                log.warning("could not finish %s of job %d: %s", run_id, job, fault)
