@@ -51,6 +51,7 @@ def resume(
     more += ["hydra.sweeper.output=json"] if as_json else []
     command = resume_command(plan, folder, more)
     try:
+        # exec, not a child: the terminal, its signals and the exit code are then those of the sweep.
         os.chdir(str(plan.cwd))
         os.execv(command[0], command)  # noqa: S606 - the user's own command, as recorded
     except OSError as error:
@@ -74,7 +75,7 @@ def cancel(
     if not parent.is_here():
         raise SweepError(f"{folder.name}: this sweep runs elsewhere ({parent}); cancel it there")
     os.kill(parent.pid, signal.SIGTERM)
-    if now and _still_there(parent):
+    if now and _still_there(parent):  # the second signal ends the jobs without their grace period
         os.kill(parent.pid, signal.SIGTERM)
     hint = resume_hint(folder.absolute())
     if as_json:

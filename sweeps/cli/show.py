@@ -98,6 +98,7 @@ def _say_leaderboard(board: Leaderboard, folder: Path, *, as_json: bool) -> None
 
 def _summary(folder: Path) -> dict[str, Any]:
     """Return what the list shows, from the plan, the ledger and the leaderboard on disk; read no run."""
+    # The leaderboard of a running sweep may be missing; ranking anew would read every run of every sweep.
     plan, history = read_sweep(folder)
     board = read_json(folder / "leaderboard.json") if (folder / "leaderboard.json").exists() else None
     winner = next((row for row in board["rows"] if row["rank"] == 1), None) if board else None

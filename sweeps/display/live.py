@@ -78,6 +78,7 @@ class LiveTable(Lines):
         if line.run is None or began < self._next_look.get(line.number, 0.0):
             return
         record = self._record(line.run)
+        # In proportion to the last read, so that a slow file system does not keep the sweep busy with drawing.
         self._next_look[line.number] = began + max(LOOK_S, (self._clock() - began) / LOOK_SHARE)
         if record is None:
             return

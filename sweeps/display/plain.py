@@ -59,6 +59,7 @@ class Lines:
         self._print(str(decision), "green" if decision.promoted else "yellow")
 
     def _print(self, text: str, style: str = "") -> None:
+        # Flushed, because a log file or a pipe is followed while jobs run for hours.
         say(text, style, file=self._out)
         self._out.flush()
 

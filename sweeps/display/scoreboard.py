@@ -153,4 +153,4 @@ class Scoreboard:
                 return None
             rest = max(0.0, expected - (self.took_s(line) or 0.0))
             work, longest = work + rest, max(longest, rest)
-        return max(work / self.slots, longest)
+        return max(work / self.slots, longest)  # no job is split over slots

@@ -92,7 +92,9 @@ def warn_unknown(fields: Iterable[Field], names: Names) -> None:
     known = {FieldKind.PARAM: names.params, FieldKind.METRIC: names.metrics, FieldKind.TAG: names.tags}
     for field in sorted(fields):
         if field.kind not in known or any(
-            field.name == name or field.name.startswith(f"{name}.") for name in known[field.kind]
+            # a part of a nested value is written as NAME.PART
+            field.name == name or field.name.startswith(f"{name}.")
+            for name in known[field.kind]
         ):
             continue
         close = close_names(field.name, known[field.kind])

@@ -36,7 +36,7 @@ def printed(paths: RunPaths, count: int) -> list[str]:
         with paths.output.open("rb") as stream:
             size = stream.seek(0, os.SEEK_END)
             stream.seek(max(0, size - TAIL_BYTES))
-            text = stream.read().decode(errors="replace")
+            text = stream.read().decode(errors="replace")  # the cut may be inside a character
     except FileNotFoundError:
         return []
     return text.splitlines()[-count:] if count else []

@@ -102,6 +102,7 @@ def search(
     """
     catalog = Catalog(Store(store))
     check_limit(limit)
+    # Of all experiments, so that a filter on a name that only another one has is empty rather than an error.
     names = catalog.names()
     query = parse_query(text or "").resolved(names)
     named = [*query.places, *(parse_order(order).resolved(names).field for order in sort or ())]

@@ -69,6 +69,7 @@ def _words(arguments: Sequence[str]) -> list[int]:
 
 def store_of(arguments: Sequence[str]) -> str:
     """Return the store that the arguments name, else the environment, else the default."""
+    # By hand, because Typer parses the arguments only once the command is known.
     for index, argument in enumerate(arguments):
         if argument == "--store" and index + 1 < len(arguments):
             return arguments[index + 1]

@@ -146,7 +146,7 @@ def gc(
         "keep_bytes": None if max_size is None else parse_size(max_size),
     }
     needed = descendants(ModelRegistry(place.paths.base))
-    plan = trash.purge(place, needed, **limits, dry_run=True)
+    plan = trash.purge(place, needed, **limits, dry_run=True)  # first, so that the question names the runs
     temporary = sorted(leftovers.find_leftovers(place.paths))
     if not dry_run and (plan.runs or temporary):
         question = f"Remove {runs_text([run.run_id for run in plan.runs])} for good?"

@@ -132,6 +132,7 @@ def _draw(experiment: str, looks: Iterator[Look]) -> None:
 def _write(experiment: str, looks: Iterator[Look], *, as_json: bool) -> None:
     before: list[Row] | None = None
     for look in looks:
+        # The elapsed time alone is no change that a pipe or a script waits for.
         steady = [{name: value for name, value in row.items() if name != ELAPSED} for row in look.rows]
         if steady == before:
             continue

@@ -113,6 +113,7 @@ def main(program: Program, arguments: Sequence[str]) -> int:
 @contextlib.contextmanager
 def _noticed(program: str) -> Iterator[Notices]:
     notices = Notices(program)
+    # Commands of other packages read stores too, and the store logs under the name of tracking.
     loggers = [logging.getLogger(name) for name in dict.fromkeys(("tracking", program))]
     for logger in loggers:
         logger.addHandler(notices)

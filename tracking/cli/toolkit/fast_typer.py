@@ -40,7 +40,7 @@ class PlainCommand(TyperCommand):
 def _override(param: Any, cast: Callable[[Any], Any]) -> Any:
     if param is None:
         return None
-    by_typer = param.process_value
+    by_typer = param.process_value  # the only step of Typer's parsing that loads pydantic
 
     def process_value(ctx: Any, value: Any) -> Any:
         if param.required and param.value_is_missing(value):

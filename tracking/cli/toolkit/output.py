@@ -67,6 +67,7 @@ def say_facts(facts: Mapping[str, Any], headline: str = "") -> None:
 
 def warn(text: str) -> None:
     """Write a warning to stderr, through the log: a text that was written before is not repeated."""
+    # The handler of the entry writes it: it knows the name of the program, and which texts it wrote before.
     _log.warning("%s", text)
 
 

@@ -54,6 +54,7 @@ class Column:
 
     def style_of(self, row: int) -> str:
         """Return the style of a cell: the colour of a status, else none."""
+        # Only in these columns: a run or a sweep may be named like a status.
         return STATUS_STYLES.get(self.cells[row], "") if self.name in STATUS_COLUMNS else ""
 
 
@@ -148,7 +149,7 @@ def _fits(columns: Sequence[Column], width: int) -> bool:
 
 def _padded(column: Column) -> list[str]:
     cells = [column.name, *column.cells]
-    width = max(map(len, cells))
+    width = max(map(len, cells))  # not cell_len of rich, whose import slows every command
     return [cell.ljust(width) if column.left else cell.rjust(width) for cell in cells]
 
 
