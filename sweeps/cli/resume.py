@@ -44,7 +44,7 @@ def resume(
     plan = Plan.read(folder / "plan.json")
     parent = parent_of(folder)
     if parent is not None:
-        raise SweepError(f"{plan.sweep}: this sweep is still running ({parent})")
+        raise SweepError(f"{plan.sweep}: this sweep still runs ({parent})")
     more = [*(overrides or ())]
     more += ["hydra.sweeper.resume_failed=true"] if failed else []
     more += ["hydra.sweeper.resume_changed=true"] if changed else []
