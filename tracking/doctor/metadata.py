@@ -8,7 +8,7 @@ from typing import Any
 from tracking.doctor.findings import Examination, Fault
 from tracking.errors import CorruptFileError
 from tracking.files import atomic
-from tracking.store.published import encode_list, public_entry, read_metadata
+from tracking.store.published import encode_list, list_runs, read_metadata
 from tracking.store.store import Store
 from tracking.values import jsontext
 from tracking.values.units import counted
@@ -37,19 +37,23 @@ def _publish(store: Store) -> None:
 
 
 def _fault(seen: Examination) -> str | None:
+    """Return how the list differs from what would be published now; runs that cannot be read have their own check."""
     paths = seen.store.paths
     if not paths.runs.is_dir():
         return None
-    expected, unreadable = _expected(seen)
     try:
         published = read_metadata(paths.metadata)
     except CorruptFileError:
         return DAMAGED
+    listed = list_runs(paths, published, 0, lambda _: None)
+    texts = jsontext.decode(encode_list(listed))
+    # a run that other code wrote is listed as its entry is, even if that names another folder
+    expected = {entry["run_id"]: entry for entry in texts if paths.run(entry["run_id"]).run.exists()}
     if not paths.metadata.exists():
         return "it is missing" if expected else None
     if expected.keys() - published.keys():
         return f"it lacks {len(expected.keys() - published.keys())} of {len(expected)} runs"
-    if gone := published.keys() - expected.keys() - unreadable:
+    if gone := published.keys() - listed.keys():
         return f"it lists {counted(len(gone), 'run')} without a folder"
     different = [run_id for run_id in expected if published[run_id] != expected[run_id]]
     if not any(_differs(published[run_id], expected[run_id]) for run_id in different):
@@ -60,25 +64,3 @@ def _fault(seen: Examination) -> str | None:
 def _differs(published: Entry, expected: Entry) -> bool:
     """Return whether two entries differ in more than the folder, which differs once the store was copied or renamed."""
     return {**published, "run_dir": None} != {**expected, "run_dir": None}
-
-
-def _expected(seen: Examination) -> tuple[dict[str, Entry], set[str]]:
-    """Return the entry that each readable run should have, and the ids of the unreadable runs."""
-    store = seen.store
-    prefix = jsontext.readable(f"{store.paths.base.resolve().name}/runs/")
-    expected: dict[str, Entry] = {}
-    unreadable: set[str] = set()
-    for run_id in store.scan.folder_names():
-        try:
-            entry = store.scan.entry(run_id)
-            listed: list[Entry] = []
-            # a run that other code wrote is published as its entry is, even if that names another folder
-            if entry and store.paths.run(run_id).run.exists():
-                listed = jsontext.decode(encode_list({run_id: public_entry(entry, prefix + run_id)}))
-            if listed:
-                expected[run_id] = listed[0]
-            elif entry:
-                unreadable.add(run_id)
-        except CorruptFileError:
-            unreadable.add(run_id)
-    return expected, unreadable

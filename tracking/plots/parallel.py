@@ -149,12 +149,11 @@ def _apart(ticks: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
 
 def _strip(axes: "Axes", where: int, scale: Scale, colours: ColourScale) -> None:
     """Draw the colours of the values beside the axis of the objective."""
-    steps = 100
-    for step in range(steps):
-        low, high = step / steps, (step + 1) / steps
-        if scale.kind is ScaleKind.LOG:
-            value = scale.low * (scale.high / scale.low) ** low
-        else:
-            value = scale.low + (scale.high - scale.low) * low
-        colour = colours.colour(value)
-        axes.fill_between([where + 0.04, where + 0.1], low, high, color=colour, linewidth=0.2, zorder=2)
+    import numpy as np
+
+    space = np.geomspace if scale.kind is ScaleKind.LOG else np.linspace
+    values = space(scale.low, scale.high, 100)[:, np.newaxis]
+    heights = np.linspace(0, 1, 101)
+    axes.pcolormesh(
+        [where + 0.04, where + 0.1], heights, values, norm=colours.norm, cmap=colours.colour_map, zorder=2
+    )

@@ -108,10 +108,14 @@ def param_names(runs: Sequence[RunRecord]) -> list[str]:
 
 def rank_correlation(pairs: Sequence[tuple[float, float]]) -> float | None:
     """Return Spearman's rank correlation, equals sharing their mean rank; None if either side is constant."""
-    if len(pairs) < 3:
-        return None
+    import numpy as np
+
+    ranks = []
+    for values in zip(*pairs, strict=True):
+        _, kind, counts = np.unique(values, return_inverse=True, return_counts=True)
+        ranks.append((np.cumsum(counts) - (counts - 1) / 2)[kind].tolist())
     try:
-        return statistics.correlation(_ranks([x for x, _ in pairs]), _ranks([y for _, y in pairs]))
+        return statistics.correlation(*ranks) if len(pairs) >= 3 else None
     except statistics.StatisticsError:
         return None
 
@@ -119,18 +123,6 @@ def rank_correlation(pairs: Sequence[tuple[float, float]]) -> float | None:
 def jitter(index: int) -> float:
     """Return an offset from -0.5 to 0.5 for the `index`-th of equals, the same every time; 0 for the first."""
     return (index * _GOLDEN + 0.5) % 1 - 0.5
-
-
-def _ranks(values: Sequence[float]) -> list[float]:
-    order = sorted(range(len(values)), key=values.__getitem__)
-    ranks = [0.0] * len(values)
-    first = 1
-    for _, group in itertools.groupby(order, key=values.__getitem__):
-        equals = list(group)
-        for index in equals:
-            ranks[index] = first + (len(equals) - 1) / 2
-        first += len(equals)
-    return ranks
 
 
 def _spans_decades(numbers: Sequence[float]) -> bool:

@@ -40,27 +40,31 @@ class Untracked:
     patch: bytes = b""
 
 
+class NotKeptError(Exception):
+    """A file is not kept; the text says why."""
+
+
 def read_untracked(root: Path, names: Iterable[str]) -> Untracked:
     """Read the source files among `names`, which are relative to `root`; a name that ends with '/' is a folder."""
     found = Untracked()
-    parts: list[bytes] = []
-    size = 0
-    left = [VISITED]
+    room, left = ALL_BYTES, [VISITED]
     for top in names:
         for name in _sources(root, top, left):
-            content, mode, reason = _content(root, root / name)
-            if not reason and size + len(content) > ALL_BYTES:
-                reason = f"new files have more than {ALL_BYTES:,} bytes together"
-            if reason:
-                found.left_out[name] = reason
-                continue
-            size += len(content)
-            parts.append(addition(name, content, mode))
-            found.stored.append(name)
+            try:
+                content, mode = _read(root, root / name)
+                if len(content) > room:
+                    raise NotKeptError(f"new files have more than {ALL_BYTES:,} bytes together")
+            except NotKeptError as reason:
+                found.left_out[name] = str(reason)
+            except OSError as error:
+                found.left_out[name] = f"it cannot be read ({error.strerror})"
+            else:
+                room -= len(content)
+                found.patch += addition(name, content, mode)
+                found.stored.append(name)
         if left[0] <= 0:
             found.left_out[top] = f"more than {VISITED:,} files are not tracked"
             break
-    found.patch = b"".join(parts)
     return found
 
 
@@ -74,54 +78,40 @@ def addition(name: str, content: bytes, mode: str = "100644") -> bytes:
     is_whole = lines[-1] == b""
     if is_whole:
         lines.pop()
-    hunk = b"--- /dev/null\n+++ %b\n@@ -0,0 +1,%d @@\n" % (after + _tab(after), len(lines))
+    hunk = b"--- /dev/null\n+++ %b\n@@ -0,0 +1,%d @@\n" % (after, len(lines))
     end = b"" if is_whole else b"\n\\ No newline at end of file"
     return head + hunk + b"+" + b"\n+".join(lines) + end + b"\n"
 
 
 def quoted_name(name: str) -> bytes:
-    """Return a file's name as patches write it: in quotes and with escapes if it has unusual characters."""
+    """Return a file's name as patches write it: in quotes and with escapes if it has unusual characters or a space."""
     raw = os.fsencode(name)
-    if all(32 <= byte < 127 and byte not in b'"\\' for byte in raw):
-        return raw
-    escapes = {ord("\n"): b"\\n", ord("\t"): b"\\t", ord('"'): b'\\"', ord("\\"): b"\\\\"}
-    plain = (bytes([byte]) if 32 <= byte < 127 else b"\\%03o" % byte for byte in raw)
-    return b'"' + b"".join(escapes.get(byte, shown) for byte, shown in zip(raw, plain, strict=True)) + b'"'
+    plain = (bytes([byte]) if 32 < byte < 127 and byte not in b'"\\' else b"\\%03o" % byte for byte in raw)
+    escaped = b"".join(plain)
+    return raw if escaped == raw else b'"' + escaped + b'"'
 
 
-def _tab(name: bytes) -> bytes:
-    # the tab ends a name with a space; a date may follow it
-    return b"\t" if b" " in name and not name.startswith(b'"') else b""
-
-
-def _content(root: Path, path: Path) -> tuple[bytes, str, str]:
-    """Return the bytes and the mode of a file or a link, or the reason why it is not kept."""
-    try:
-        if path.is_symlink():
-            return _link(root, path)
-        if path.is_dir():
-            return b"", "", "it is a repository of its own"
-        state = path.lstat()
-        if state.st_size > FILE_BYTES:
-            return b"", "", f"it has more than {FILE_BYTES:,} bytes"
-        content = path.read_bytes()
-    except OSError as error:
-        return b"", "", f"it cannot be read ({error.strerror})"
+def _read(root: Path, path: Path) -> tuple[bytes, str]:
+    """Return the content and the mode of a file, or the target and the mode of a link; raise NotKeptError."""
+    state = path.lstat()
+    if stat.S_ISLNK(state.st_mode):
+        target = os.readlink(path)  # noqa: PTH115 - a Path would change the text
+        is_inside = Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
+        if os.path.isabs(target) or not is_inside:  # noqa: PTH117 - it is text
+            raise NotKeptError("it is a link that is absolute or leads out of the repository")
+        return os.fsencode(target), "120000"
+    if stat.S_ISDIR(state.st_mode):
+        raise NotKeptError("it is a repository of its own")
+    if state.st_size > FILE_BYTES:
+        raise NotKeptError(f"it has more than {FILE_BYTES:,} bytes")
+    content = path.read_bytes()
     if is_secret(path.stem, "file"):
-        return b"", "", "its name looks secret"
+        raise NotKeptError("its name looks secret")
     if b"\0" in content:
-        return b"", "", "it is not text"
+        raise NotKeptError("it is not text")
     if path.suffix.lower() == ".json" and _has_secrets(content):
-        return b"", "", "it holds what looks secret"
-    return content, "100755" if state.st_mode & stat.S_IXUSR else "100644", ""
-
-
-def _link(root: Path, path: Path) -> tuple[bytes, str, str]:
-    target = os.readlink(path)  # noqa: PTH115 - a Path would change the text
-    is_inside = Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
-    if os.path.isabs(target) or not is_inside:  # noqa: PTH117 - it is text
-        return b"", "", "it is a link that is absolute or leads out of the repository"
-    return os.fsencode(target), "120000", ""
+        raise NotKeptError("it holds what looks secret")
+    return content, "100755" if state.st_mode & stat.S_IXUSR else "100644"
 
 
 def _has_secrets(content: bytes) -> bool:
@@ -134,37 +124,30 @@ def _has_secrets(content: bytes) -> bool:
         return True  # it could not be checked
 
 
-def _sources(root: Path, name: str, left: list[int]) -> Iterator[str]:
-    """Yield the source files of `name`, which is a file, or a folder if it ends with '/'; a repository as its folder.
+def _sources(root: Path, top: str, left: list[int]) -> Iterator[str]:
+    """Yield the source files of `top`, which is a file, or a folder if it ends with '/'; a repository as its folder.
 
     `left` counts down the entries of folders that may still be visited.
     """
-    path = root / name
-    if not name.endswith("/"):
-        if _is_source(path):
-            yield name
-    elif _is_skipped(path):
+    if not top.endswith("/"):
+        if _is_source(root / top):
+            yield top
         return
-    elif (path / ".git").exists():
-        yield name
-    else:
-        for inner in _entries(path):
-            left[0] -= 1
-            if left[0] <= 0:
-                return
-            yield from _sources(root, f"{name}{inner}", left)
-
-
-def _entries(folder: Path) -> list[str]:
-    """Return the sorted names in a folder, those of folders with '/' at the end."""
-    try:
-        with os.scandir(folder) as entries:
-            return [
-                f"{entry.name}{'/' * entry.is_dir(follow_symlinks=False)}"
-                for entry in sorted(entries, key=lambda entry: entry.name)
-            ]
-    except OSError:
-        return []
+    for place, folders, names in os.walk(root / top):
+        folder = Path(place)
+        is_repository = ".git" in folders or ".git" in names
+        if is_repository and not _is_skipped(folder):
+            yield f"{folder.relative_to(root)}/"
+        if is_repository or _is_skipped(folder):
+            folders.clear()
+            continue
+        folders.sort()
+        left[0] -= len(folders) + len(names)
+        if left[0] <= 0:
+            return
+        # a link to a folder is among the folders, and not entered
+        files = (name for name in sorted([*folders, *names]) if _is_source(folder / name))
+        yield from (str((folder / name).relative_to(root)) for name in files)
 
 
 def _is_source(path: Path) -> bool:

@@ -14,7 +14,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,7 @@ FIELDS = (
 
 Entry = dict[str, Any]
 Entries = dict[str, Entry]  # by run id, in their order
+Warn = Callable[[CorruptFileError], object]
 
 
 def public_entry(entry: Mapping[str, Any], run_dir: str) -> Entry:
@@ -67,6 +68,21 @@ def read_metadata(path: Path) -> Entries:
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise CorruptFileError(f"{path} must hold a list of runs; repair or remove the file")
     return {str(entry["run_id"]): entry for entry in entries if "run_id" in entry}
+
+
+def list_runs(paths: StorePaths, known: Entries, scanned: int, warn: Warn) -> Entries:
+    """Return the list of all runs; read those that changed since `scanned`, the others are as in the `known` list.
+
+    A run that cannot be read is passed to `warn`, and stays as it is known.
+    """
+    prefix = _prefix(paths)
+    with os.scandir(paths.runs) as folders:
+        found = {
+            folder.name: entry
+            for folder in folders
+            if (entry := _entry(folder, known.get(folder.name), scanned, prefix + folder.name, warn))
+        }
+    return {run_id: found[run_id] for run_id in sorted(found, key=natural_key)}
 
 
 def encode_list(entries: Entries) -> bytes:
@@ -196,7 +212,7 @@ class Publisher:
             known = self._entries if is_own else read_metadata(path)
         except (FileNotFoundError, CorruptFileError):
             return self._scanned(), began
-        prefix = self._prefix()
+        prefix = _prefix(self._paths)
         entries: dict[str, Entry | None] = {**known}
         for run_id in staged:
             # read under the lock: of two processes that changed one run, the later publication has both changes
@@ -218,17 +234,11 @@ class Publisher:
             aside = path.with_suffix(".json.damaged")
             log.warning("%s; it is kept as %s", error, aside.name)
             path.replace(aside)
-        prefix = self._prefix()
-        with os.scandir(self._paths.runs) as folders:
-            found = {
-                folder.name: entry
-                for folder in folders
-                if (entry := _entry(folder, known.get(folder.name), scanned, prefix + folder.name))
-            }
-        return {run_id: found[run_id] for run_id in sorted(found, key=natural_key)}
+        return list_runs(self._paths, known, scanned, lambda error: log.warning("%s", error))
 
-    def _prefix(self) -> str:
-        return jsontext.readable(f"{self._paths.base.resolve().name}/runs/")  # type: ignore[no-any-return]  # text of text
+
+def _prefix(paths: StorePaths) -> str:
+    return jsontext.readable(f"{paths.base.resolve().name}/runs/")  # type: ignore[no-any-return]  # text of text
 
 
 def _identity(path: Path) -> tuple[int, ...]:
@@ -236,7 +246,9 @@ def _identity(path: Path) -> tuple[int, ...]:
     return state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
 
 
-def _entry(folder: os.DirEntry[str], known: Entry | None, scanned: int, run_dir: str) -> Entry | None:
+def _entry(
+    folder: os.DirEntry[str], known: Entry | None, scanned: int, run_dir: str, warn: Warn
+) -> Entry | None:
     path = f"{folder.path}/run.json"
     try:
         if known and _changed(folder, path) < scanned - MARGIN_NS:
@@ -246,7 +258,7 @@ def _entry(folder: os.DirEntry[str], known: Entry | None, scanned: int, run_dir:
     except FileNotFoundError:
         return _foreign(known, run_dir)
     except CorruptFileError as error:
-        log.warning("%s", error)
+        warn(error)
         return known
 
 
