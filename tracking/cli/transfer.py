@@ -22,7 +22,7 @@ from tracking.transfer import (
     select,
     write_table,
 )
-from tracking.transfer.formats import write_text
+from tracking.transfer.tables import write_text
 
 
 def export(

@@ -3,13 +3,11 @@
 The functions return a matplotlib figure, and `write_figure` writes it to a file. The first call loads matplotlib.
 """
 
-from tracking.plots.bands import draw_bands, seed_groups
 from tracking.plots.curve import Along, Curve, curve_of
-from tracking.plots.curves import draw_curves
+from tracking.plots.curves import draw_bands, draw_curves, seed_groups
 from tracking.plots.parallel import draw_parallel
-from tracking.plots.picture import PictureFormat, write_figure
 from tracking.plots.scatter import draw_scatter
-from tracking.plots.sheet import Look
+from tracking.plots.sheet import Look, PictureFormat, write_figure
 
 __all__ = [
     "Along",

@@ -5,7 +5,6 @@ best few are strong and named, so that fifty lines stay legible.
 """
 
 import math
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -190,23 +189,23 @@ def _limits(curves: Sequence[Curve]) -> tuple[float, float] | None:
     The usual range is the middle half of all values and the median start of the curves, as a loss that falls fast is
     no outlier at its start. All curves count the same, whatever their length.
     """
-    sample, starts = list[float](), list[float]()
-    for curve in curves:
-        values = [value for value in curve.y if not math.isnan(value)]
-        sample += values[:: max(len(values) // _SAMPLE, 1)]
-        starts += values[:1]
-    if not sample:
+    import numpy as np
+
+    arrays = [np.array([value for value in curve.y if not math.isnan(value)]) for curve in curves]
+    arrays = [values for values in arrays if values.size]
+    if not arrays:
         return None
-    sample.sort()
-    start, quarter = statistics.median(starts), len(sample) // 4
+    start = float(np.median([values[0] for values in arrays]))
+    sample = np.sort(np.concatenate([values[:: max(len(values) // _SAMPLE, 1)] for values in arrays]))
+    quarter = len(sample) // 4
     low, high = min(sample[quarter], start), max(sample[-1 - quarter], start)
     reach = _FAR * (high - low)
-    kept = [y for curve in curves for y in curve.y if low - reach <= y <= high + reach]
-    total = sum(not math.isnan(y) for curve in curves for y in curve.y)
-    if not reach or len(kept) == total:
+    every = np.concatenate(arrays)
+    kept = every[(low - reach <= every) & (every <= high + reach)]
+    if not reach or len(kept) == len(every):
         return None
-    margin = (max(kept) - min(kept)) / 20
-    return min(kept) - margin, max(kept) + margin
+    margin = np.ptp(kept) / 20
+    return float(kept.min() - margin), float(kept.max() + margin)
 
 
 def _name(line: Line, ink: Ink, place: tuple[float, float] | None, unit: str) -> str:

@@ -121,8 +121,8 @@ def _draw_axis(axes: "Axes", where: int, name: str, scale: Scale, below: str) ->
     texts = told_apart([text for _, text in ticks], _TICK)
     if below:
         heights, texts = [_MISSING, *heights], [literal(below, _TICK), *texts]
+    axes.hlines(heights, where - 0.02, where, color=_LINE, linewidth=1, zorder=2.5)
     for height, text in zip(heights, texts, strict=True):
-        axes.plot([where - 0.02, where], [height, height], color=_LINE, linewidth=1, zorder=2.5)
         axes.annotate(
             text,
             (where, height),
@@ -154,6 +154,14 @@ def _strip(axes: "Axes", where: int, scale: Scale, colours: ColourScale) -> None
     space = np.geomspace if scale.kind is ScaleKind.LOG else np.linspace
     values = space(scale.low, scale.high, 100)[:, np.newaxis]
     heights = np.linspace(0, 1, 101)
+    # the edges, in the colours of the cells, hide the seams that viewers of SVG and PDF draw
     axes.pcolormesh(
-        [where + 0.04, where + 0.1], heights, values, norm=colours.norm, cmap=colours.colour_map, zorder=2
+        [where + 0.04, where + 0.1],
+        heights,
+        values,
+        norm=colours.norm,
+        cmap=colours.colour_map,
+        edgecolor="face",
+        linewidth=0.2,
+        zorder=2,
     )

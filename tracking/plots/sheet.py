@@ -1,17 +1,21 @@
-"""The figure that a picture is drawn on: its title, axes and legend, and how numbers and users' text are written.
+"""The figure that a picture is drawn on: its title, axes and legend, how numbers and users' text are written, its file.
 
 Figures are made without pyplot: no display, no global state. Text of users goes through `literal`, so that matplotlib
 does not read it as mathematics, and characters that no font here has are replaced.
 """
 
 import functools
+import io
 import math
 import os.path
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tracking.errors import InvalidValueError, quoted
+from tracking.files import atomic
 
 if TYPE_CHECKING:  # matplotlib is only loaded to draw
     from matplotlib.axes import Axes
@@ -42,6 +46,23 @@ class Look:
             )
 
 
+class PictureFormat(StrEnum):
+    """The formats of pictures."""
+
+    PNG = "png"
+    SVG = "svg"
+    PDF = "pdf"
+
+    @classmethod
+    def of(cls, path: Path) -> "PictureFormat":
+        """Return the format that a file's suffix names; raise InvalidValueError for any other suffix."""
+        suffix = path.suffix.lower().removeprefix(".")
+        if suffix not in list(cls):
+            allowed = ", ".join(f".{each}" for each in cls)
+            raise InvalidValueError(f"the picture {quoted(str(path))} ends in none of {allowed}")
+        return cls(suffix)
+
+
 def sheet(title: str, subtitle: str, *, width: float = 10.5, height: float = 5.6) -> "Figure":
     """Return an empty figure with a title and a subtitle."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -59,6 +80,27 @@ def sheet(title: str, subtitle: str, *, width: float = 10.5, height: float = 5.6
     )
     figure.text(left, 1 - 0.43 / height, literal(subtitle, int(room * 1.4)), fontsize=9.5, color=GREY, **top)
     return figure
+
+
+def write_figure(path: Path, figure: "Figure") -> Path:
+    """Write a figure, whole, in the format of the path's suffix, and return the path; write into a device or a pipe.
+
+    The file has no date, and its reader needs no font: SVG has text as outlines, PDF embeds the font.
+    """
+    import matplotlib
+
+    kind = PictureFormat.of(path)
+    dates: dict[PictureFormat, dict[str, Any]] = {
+        PictureFormat.SVG: {"Date": None},
+        PictureFormat.PDF: {"CreationDate": None},
+    }
+    picture = io.BytesIO()
+    # the salt makes the ids inside an SVG the same every time
+    with matplotlib.rc_context({"svg.hashsalt": "podium", "svg.fonttype": "path", "pdf.fonttype": 42}):
+        figure.savefig(picture, format=kind.value, metadata=dates.get(kind))
+    with atomic.filling(path) as (_, handle):
+        atomic.write_all(handle, picture.getvalue())
+    return path
 
 
 def plain(axes: "Axes", x_label: str, y_label: str) -> None:

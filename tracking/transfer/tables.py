@@ -1,19 +1,38 @@
-"""Tables for export: a row per run, or a row per point of the histories of runs."""
+"""Tables for export: a row per run, or a row per point of the histories of runs; as CSV, JSON or Parquet.
 
+Every value is kept: non-finite numbers too, and any text. CSV and JSON are written row by row, Parquet has a type per
+column. A list or a dict is written as JSON in its cell. Only CSV cannot tell an absent value from an empty text.
+"""
+
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from enum import StrEnum
+from io import TextIOBase
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 from tracking.errors import CorruptFileError
+from tracking.files import atomic, folders
 from tracking.metrics.history import read_history
 from tracking.records import RunRecord
 from tracking.search.query import Field, FieldKind, MetricPart, parse_fields, resolve, value_of
 from tracking.search.search import names_in
 from tracking.store.scan import warn_left_out
 from tracking.store.store import Store
+from tracking.values import jsontext, timestamps
+from tracking.values.jsontext import jsonable
+
+if TYPE_CHECKING:  # pyarrow is loaded for Parquet only
+    import pyarrow as pa
 
 BASE = ("run_id", "experiment_name", "status", "created_at", "finished_at", "description", "error")
 HISTORY = ("run_id", "metric", "step", "value", "timestamp")
+BATCH_ROWS = 100_000  # of a Parquet file, in memory at once
+
+_SPECIAL = re.compile('[,"\r\n]')
 
 Row = Sequence[Any]
 
@@ -24,6 +43,14 @@ class Table:
 
     columns: tuple[str, ...]
     rows: Iterable[Row]
+
+
+class TableFormat(StrEnum):
+    """The formats of an exported table."""
+
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
 
 
 def run_table(runs: Sequence[RunRecord], columns: str | None = None) -> Table:
@@ -47,6 +74,23 @@ def history_table(store: Store, run_ids: Iterable[str]) -> Table:
     A run whose history is damaged is logged and left out.
     """
     return Table(HISTORY, _points(store, run_ids))
+
+
+def write_table(table: Table, path: Path, kind: TableFormat) -> int:
+    """Write a file, which appears whole, and return its number of rows; write into a device or a pipe directly."""
+    folders.make_dir(path.parent)
+    with atomic.filling(path) as (new, handle):
+        if kind is TableFormat.PARQUET:
+            count = _write_parquet(table, new)
+        else:
+            with open(handle, "w", encoding="utf-8", newline="", closefd=False) as file:
+                count = write_text(table, file, kind)
+    return count
+
+
+def write_text(table: Table, file: TextIO | TextIOBase, kind: TableFormat) -> int:
+    """Write CSV or JSON to an open file, row by row, and return the number of rows."""
+    return _write_json(table, file) if kind is TableFormat.JSON else _write_csv(table, file)
 
 
 def _points(store: Store, run_ids: Iterable[str]) -> Iterator[Row]:
@@ -80,3 +124,91 @@ def _titled(fields: Sequence[Field]) -> dict[str, Field]:
         for title in {field.name, str(field)}:
             count[title] = count.get(title, 0) + 1
     return {field.name if count[field.name] == 1 else str(field): field for field in fields}
+
+
+def _write_csv(table: Table, file: TextIO | TextIOBase) -> int:
+    file.write(_csv_line(table.columns))
+    count = 0
+    for count, row in enumerate(table.rows, 1):  # noqa: B007 - the last one is the result
+        file.write(_csv_line([_cell(value) for value in row]))
+    return count
+
+
+def _csv_line(cells: Sequence[str]) -> str:
+    # not csv.writer, which leaves a lone carriage return unquoted, and its reader ends the line there
+    quoted = [f'"{cell.replace(chr(34), chr(34) * 2)}"' if _SPECIAL.search(cell) else cell for cell in cells]
+    return ",".join(quoted if quoted != [""] else ['""']) + "\n"
+
+
+def _write_json(table: Table, file: TextIO | TextIOBase) -> int:
+    file.write("[")
+    count = 0
+    for count, row in enumerate(table.rows, 1):
+        values = (value.isoformat() if isinstance(value, datetime) else value for value in row)
+        text = jsontext.encode(dict(zip(table.columns, values, strict=True))).decode()
+        file.write(f"{',' if count > 1 else ''}\n{text}")
+    file.write("\n]\n")
+    return count
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return str(jsonable(value))
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return jsontext.encode(value).decode() if isinstance(value, dict | list) else str(value)
+
+
+def _write_parquet(table: Table, path: Path) -> int:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if table.columns == HISTORY:
+        types = [pa.string(), pa.string(), pa.int64(), pa.float64(), pa.timestamp("us", "UTC")]
+        rows: Iterable[Row] = ((*row[:3], float(row[3]), _moment(row[4])) for row in table.rows)
+    else:
+        rows = list(table.rows)
+        types = [_type([row[index] for row in rows]) for index in range(len(table.columns))]
+    schema = pa.schema(list(zip(table.columns, types, strict=True)))
+    count, remaining = 0, iter(rows)
+    with pq.ParquetWriter(str(path), schema) as writer:
+        while batch := list(islice(remaining, BATCH_ROWS)):
+            count += len(batch)
+            columns = zip(*batch, strict=True)
+            arrays = [_array(values, kind) for values, kind in zip(columns, types, strict=True)]
+            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+    return count
+
+
+def _type(values: Iterable[Any]) -> "pa.DataType":
+    """Return the type that keeps all these values: text where no other does."""
+    import pyarrow as pa
+
+    found = {type(value) for value in values if value is not None}
+    if found == {bool}:
+        return pa.bool_()
+    if found == {int}:
+        return pa.int64()
+    if found and found <= {int, float}:
+        return pa.float64()
+    return pa.timestamp("us", "UTC") if found == {datetime} else pa.string()
+
+
+def _array(values: Iterable[Any], kind: "pa.DataType") -> "pa.Array":
+    import pyarrow as pa
+
+    if kind == pa.float64():
+        # pyarrow refuses an int beyond 2**53 here
+        values = [None if value is None else float(value) for value in values]
+    elif kind == pa.string():
+        values = [None if value is None else _cell(value) for value in values]
+    return pa.array(values, type=kind, from_pandas=False)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return timestamps.parse(text)
+    except (TypeError, ValueError):
+        return None

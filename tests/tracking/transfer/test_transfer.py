@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from tracking import ExperimentTracker, InvalidValueError, StoreUnwritableError, TrackingError
 from tracking.store.store import Store
 from tracking.transfer import Table, TableFormat, history_table, import_runs, run_table, write_table
-from tracking.transfer.formats import write_text
+from tracking.transfer.tables import write_text
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)))
 NUMBERS = st.floats() | st.integers(-(2**63), 2**63 - 1)
