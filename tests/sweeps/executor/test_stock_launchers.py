@@ -58,7 +58,8 @@ def test_a_job_that_raises_is_a_failed_line(sweep: Callable, launcher: tuple[str
 
 
 def test_a_task_without_runs_is_ranked_by_what_it_returns(sweep: Callable, launcher: tuple[str, ...]) -> None:
-    result = sweep(*launcher, "x=1,2", "track=false", "hydra.sweeper.objective.metric=null")
+    objective = ("hydra.sweeper.objective.metric=null", "hydra.sweeper.objective.mode=min")
+    result = sweep(*launcher, "x=1,2", "track=false", *objective)
     assert result.code == 0, result.out + result.err
     assert [row["objective"] for row in result.rows] == [0.0, 1.0]
 
