@@ -64,7 +64,9 @@ def key_of(value: Any) -> Hashable:
 def _mean(values: Sequence[float]) -> float:
     if not values:
         return math.nan
+    first = values[0]
     try:
-        return math.fsum(values) / len(values)
+        mean = first + math.fsum(value - first for value in values) / len(values)  # exact for equal values
+        return mean if math.isfinite(mean) else math.fsum(values) / len(values)
     except (OverflowError, ValueError):  # infinities of both signs, or numbers too large to add
         return sum(value / len(values) for value in values)

@@ -186,9 +186,15 @@ class SweepHistory:
 
 
 def read_sweep(folder: Path) -> tuple[Plan, SweepHistory]:
-    """Return the frozen plan of the sweep in `folder` and the history of its jobs; raise what `Plan.read` raises."""
+    """Return the frozen plan of the sweep in `folder` and the history of its jobs; raise what `Plan.read` raises.
+
+    Every job that the plan counts is in the history, with its number alone if the ledger has lost it.
+    """
     plan = Plan.read(folder / "plan.json")
-    return plan, replay(folder / "jobs.jsonl", plan.jobs)
+    history = replay(folder / "jobs.jsonl", plan.jobs)
+    for number in range(plan.total or 0):
+        history.jobs.setdefault(number, JobHistory())
+    return plan, history
 
 
 def replay(path: Path, planned: Iterable[PlannedJob] = ()) -> SweepHistory:
