@@ -218,7 +218,7 @@ def test_a_sweep_is_cancelled_by_name_and_can_go_on(
     assert cancelled.code == 0, cancelled.err
     assert f"Asked process {process.pid}" in cancelled.out
     assert "stopped by SIGTERM" in finish(process).err
-    assert "mine: this sweep does not run" in podium("cancel", "mine").err
+    assert "mine: this sweep is not running" in podium("cancel", "mine").err
     assert podium("resume", "mine").code == 0
 
 
