@@ -19,13 +19,10 @@ def make_sweep(store: Path, *fingerprints: str | None) -> Path:
     folder = store / "sweeps" / "mine"
     folder.mkdir(parents=True)
     objective = {"metric": "val_auc", "mode": "max", "at": "best"}
-    jobs = tuple(
-        {"job": n, "key": str(n), "config_hash": str(n), "overrides": [], "point": {"x": n}}
-        for n in range(len(fingerprints))
-    )
-    plan = Plan("mine", "2026-01-31T09:30:00+00:00", ("app.py",), ("x",), objective, None, jobs)
+    plan = Plan("mine", "2026-01-31T09:30:00+00:00", ("app.py",), ("x",), objective, None, len(fingerprints))
     plan.save(folder / "plan.json")
     ledger = Ledger(folder / "jobs.jsonl")
+    ledger.ask(PlannedJob(n, (), {"x": n}, str(n), str(n)) for n in range(len(fingerprints)))
     for number, fingerprint in enumerate(fingerprints):
         data = None if fingerprint is None else {"fingerprint": fingerprint}
         with ExperimentTracker(store).start_run("e", data=data, capture_output=False) as run:
