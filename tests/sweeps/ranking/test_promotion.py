@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from sweeps import JobStatus, Outcome, aggregate
+from sweeps.jobs import PlannedJob
 from sweeps.plan.plan import Plan
 from sweeps.ranking.promotion import promote_winner
 from sweeps.settings.sweeper_settings import Promotion
