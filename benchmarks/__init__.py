@@ -1,1 +1,1 @@
-"""How fast the tracker is, measured beside its peers and beside the least the machine could do."""
+"""The speed of the tracker and the sweeps, measured beside their peers and beside the least the machine could do."""

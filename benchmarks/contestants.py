@@ -1,16 +1,16 @@
-"""Who takes part, which interpreter drives each, and how each is asked."""
+"""The contestants, the interpreter that drives each, and how each does a task in a new process."""
 
 import json
 import os
 import re
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
-from benchmarks.driving import MARK
+from benchmarks.driving import MARK, Answer
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -18,7 +18,7 @@ ENVIRONMENTS = HERE / ".envs"
 PINS = HERE / "peers"
 SETUP = "python -m benchmarks setup"
 
-# Nobody uses the network, and nobody is slowed down by trying to.
+# Keeps the peers off the network, and from waiting for it.
 QUIET = {
     "DO_NOT_TRACK": "true",
     "GIT_PYTHON_REFRESH": "quiet",
@@ -32,7 +32,7 @@ QUIET = {
 
 
 class DriverError(RuntimeError):
-    """A driver did not answer; the message has the end of what it said."""
+    """Raised when a driver gives no answer. The message says why, as the note of a figure."""
 
 
 class Module(StrEnum):
@@ -47,17 +47,17 @@ class Module(StrEnum):
 
     @property
     def is_ours(self) -> bool:
-        """Whether it runs in the project's own environment."""
+        """Say whether it runs in the project's own environment."""
         return self in (Module.PODIUM, Module.BARE)
 
     @property
     def interpreter(self) -> Path:
-        """The interpreter that drives it."""
+        """Return the interpreter that drives it."""
         return Path(sys.executable) if self.is_ours else ENVIRONMENTS / self / "bin" / "python"
 
     @property
     def version(self) -> str:
-        """The version in its environment, as it is pinned."""
+        """Return the version in its environment, as it is pinned; empty for the bare write."""
         if self is Module.BARE:
             return ""
         if self is Module.PODIUM:
@@ -76,35 +76,38 @@ class Contestant:
     module: Module
     suffix: str = ""
 
-    @property
-    def is_installed(self) -> bool:
-        """Whether it can take part."""
-        return self.module.interpreter.exists()
-
-    def ask(self, task: str, folder: Path, count: int = 1) -> dict[str, Any]:
-        """Do a task in a new process; its answer. DriverError when there is none."""
+    def ask(self, task: str, folder: Path, count: int = 1) -> Answer:
+        """Do a task in a new process; return its answer, with how long the process took. Raise DriverError without one."""
+        if not self.module.interpreter.exists():
+            raise DriverError(f"skipped: not installed ({SETUP})")
         folder.mkdir(parents=True, exist_ok=True)
         command = [
-            str(self.module.interpreter),
+            self.module.interpreter,
             "-m",
-            f"benchmarks.peers.{self.module}",
+            "benchmarks.driving",
+            self.module,
             task + self.suffix,
-            str(folder),
-            str(count),
+            folder,
         ]
+        started = time.monotonic()
         done = subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, **QUIET}, check=False
+            [*map(str, command), str(count)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            env={**os.environ, **QUIET, "TRACKIO_DIR": str(folder)},
+            check=False,
         )
         answers = [line for line in done.stdout.splitlines() if line.startswith(MARK)]
         if done.returncode or not answers:
-            raise DriverError(f"{self.title}, {task}: exit code {done.returncode}, {_said(done.stderr)}")
-        answer: dict[str, Any] = json.loads(answers[-1].removeprefix(MARK))
-        return answer
+            said = _said(done.stderr)
+            raise DriverError(f"failed: {self.title}, {task}: exit code {done.returncode}, {said}")
+        return {**json.loads(answers[-1].removeprefix(MARK)), "process_s": time.monotonic() - started}
 
 
 def _said(text: str) -> str:
     """Return the line of a traceback that names the exception, else the last one."""
-    lines = text.strip().splitlines() or ["nothing said"]
+    lines = text.strip().splitlines() or ["no output"]
     named = [line for line in lines if re.match(r"[\w.]+(Error|Exception|Exit)\b", line)]
     return (named or lines)[-1]
 

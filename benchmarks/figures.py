@@ -1,4 +1,4 @@
-"""What was measured, as data, and how it is shown."""
+"""The figures as data, as text and as Markdown."""
 
 import statistics
 from collections.abc import Iterable, Sequence
@@ -23,7 +23,7 @@ class Figure:
 
     @property
     def verdict(self) -> str:
-        """Whether the best round keeps the target."""
+        """Say whether the best round keeps the target."""
         if self.target is None:
             return ""
         return "ok" if self.best is not None and self.best <= self.target else "over"
@@ -38,11 +38,10 @@ class Chapter:
     figures: tuple[Figure, ...]
 
     def ratio(self, figure: Figure) -> float | None:
-        """How many times podium's figure of the same case this one is; None for podium's own."""
-        own = next(
-            (other for other in self.figures if other.case == figure.case and other.who == "podium"), None
-        )
-        if own is None or own is figure or not own.best or figure.best is None or own.unit != figure.unit:
+        """Return how many times podium's figure of the same case this one is; None for podium's own."""
+        asked = (figure.case, "podium", figure.unit)
+        own = next((each for each in self.figures if (each.case, each.who, each.unit) == asked), None)
+        if own is None or own is figure or not own.best or figure.best is None:
             return None
         return figure.best / own.best
 
@@ -53,8 +52,7 @@ class Chapter:
     @classmethod
     def of(cls, data: dict[str, Any]) -> "Chapter":
         """Return the chapter that `data` was made of."""
-        figures = tuple(Figure(**figure) for figure in data["figures"])
-        return cls(data["name"], data["title"], figures)
+        return cls(**{**data, "figures": tuple(Figure(**figure) for figure in data["figures"])})
 
 
 def figure(
@@ -86,10 +84,8 @@ def rows(chapter: Chapter) -> list[list[str]]:
 
 
 def number(value: float | None) -> str:
-    """Return a number with three digits that count."""
-    if value is None:
-        return ""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    """Return a number with three significant digits."""
+    return "" if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def as_text(chapter: Chapter) -> str:

@@ -1,4 +1,4 @@
-"""Where it was measured: the machine, the versions, and how busy it was."""
+"""The facts of a measurement: the machine, the versions, and the load."""
 
 import os
 import platform
@@ -10,7 +10,7 @@ from benchmarks.contestants import ROOT, Module
 
 
 def facts(folder: Path) -> dict[str, str]:
-    """Return what a reader must know to compare; `folder` is where the stores lie."""
+    """Return what a reader must know to compare; `folder` is where the stores are."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return {
         "date": _output("date", "+%Y-%m-%d %H:%M %z"),

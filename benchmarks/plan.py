@@ -1,16 +1,75 @@
-"""How much is measured, and where: what every benchmark is handed."""
+"""How much is measured, where, and in which order: what every benchmark is given."""
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import statistics
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from benchmarks.contestants import PODIUM, SETUP, Contestant, DriverError
+from benchmarks.contestants import PODIUM, Contestant, DriverError
+from benchmarks.driving import Answer
 from benchmarks.figures import Figure, figure
 
-BUDGET_S = 60.0  # for one task of one contestant, in all rounds together
+BUDGET_S = 60.0  # for one task of one driver, in all rounds together
+
+Peer = TypeVar("Peer")
+Result = tuple[str, Iterable[Figure]]  # what a benchmark did, and its figures
+
+
+@dataclass
+class Answers:
+    """What one contestant answered, round by round; or the trouble that kept it from answering."""
+
+    who: str
+    rounds: list[Answer] = field(default_factory=list)
+    trouble: str = ""
+
+    def values(self, key: str) -> list[Any]:
+        """Return one value of each round."""
+        return [each[key] for each in self.rounds]
+
+    def figures(
+        self, cases: Mapping[str, str], *, targets: Mapping[str, float] | None = None, note: str = ""
+    ) -> Iterator[Figure]:
+        """Return a figure per case, by the key of its value, the end of which is the unit.
+
+        The targets are podium's. The note is a format of the first answer.
+        """
+        for key, case in cases.items():
+            unit = "us" if key.startswith("us_") else key.rpartition("_")[2]
+            if self.trouble:
+                yield Figure(case, self.who, unit, note=self.trouble)
+                continue
+            target = (targets or {}).get(key) if self.who == PODIUM.title else None
+            told = note.format(**self.rounds[0])
+            yield figure(case, self.who, unit, self.values(key), target=target, note=told)
+
+    def ratio(
+        self, case: str, other: "Answers", key: str, *, target: float, note: str = ""
+    ) -> Iterator[Figure]:
+        """Return how many times the value of another contestant this one's is, if both have answers."""
+        if not (self.trouble or other.trouble):
+            own, others = self.values(key), other.values(key)
+            best, median = min(own) / min(others), statistics.median(own) / statistics.median(others)
+            yield Figure(case, self.who, "x", best, median, target, note)
+
+
+def in_turn(rounds: int, contestants: Iterable[str], ask: Callable[[str], Answer]) -> dict[str, Answers]:
+    """Ask all in turn, round by round, so that a busy moment of the machine meets all of them.
+
+    A driver that has used up BUDGET_S is left out of the other rounds, one that fails as well.
+    """
+    asked = {who: Answers(who) for who in contestants}
+    for _ in range(rounds):
+        for who, answers in asked.items():
+            if answers.trouble or sum(each.get("process_s", 0) for each in answers.rounds) > BUDGET_S:
+                continue
+            try:
+                answers.rounds.append(ask(who))
+            except DriverError as error:
+                answers.trouble = str(error)
+    return asked
 
 
 class Size(StrEnum):
@@ -35,18 +94,18 @@ class Plan:
 
     @property
     def rounds(self) -> int:
-        """How often each is asked; the rounds of all are interleaved."""
+        """How often each is asked."""
         return self.pick(1, 5)
 
-    def peers(self, *contestants: Contestant) -> tuple[Contestant, ...]:
+    def peers(self, *peers: Peer) -> tuple[Peer, ...]:
         """Return the given peers, unless peers are left out."""
-        return contestants if self.with_peers else ()
+        return peers if self.with_peers else ()
 
     def store(self, contestant: Contestant, runs: int, use: str = "read") -> Path:
         """Return the folder of a contestant's store with so many runs, filled when it is first asked for.
 
-        A store that an earlier run of the benchmarks left in the folder is used again. Who adds to it names another
-        use, so that readers find as many runs as they asked for.
+        A store that an earlier run of the benchmarks left in the folder is used again. A task that adds to a store
+        names another use, so that readers find as many runs as they asked for.
         """
         folder = self.folder / f"{contestant.module}-{use}-{runs}"
         done = folder.with_suffix(".filled")
@@ -55,50 +114,22 @@ class Plan:
             done.touch()
         return folder
 
-    def place(self, contestant: Contestant) -> Path:
-        """Return a folder of the contestant's own for what it writes."""
-        return self.folder / f"{contestant.module}-written"
+    def place(self, contestant: Contestant, task: str) -> Path:
+        """Return the folder for what a task of a contestant writes."""
+        return self.folder / f"{contestant.module}-{task}"
 
     def side_by_side(
-        self, task: str, work: Sequence[tuple[Contestant, Path | None, int]]
-    ) -> Iterator[tuple[Contestant, list[dict[str, Any]] | str]]:
-        """Ask everybody in turn, round by round; the answers of each, or why there are none.
+        self, task: str, counts: Mapping[Contestant, int], *, stored: bool = False
+    ) -> dict[str, Answers]:
+        """Ask all to do a task, in turn; with `stored`, on a store of `count` runs that is made for it."""
+        contestants = {who.title: who for who in counts}
 
-        Who has used up BUDGET_S leaves the other rounds to the others. Without a folder a contestant works on a store of `count` runs, made for it.
-        """
-        answers: dict[Contestant, list[dict[str, Any]]] = {who: [] for who, _, _ in work}
-        trouble: dict[Contestant, str] = {
-            who: f"skipped: not installed ({SETUP})" for who, _, _ in work if not who.is_installed
-        }
-        spent_s = dict.fromkeys(answers, 0.0)
-        for _ in range(self.rounds):
-            for who, folder, count in work:
-                if who in trouble or spent_s[who] > BUDGET_S:
-                    continue
-                try:
-                    place = folder or self.store(who, count)
-                    started = time.monotonic()
-                    answers[who].append(who.ask(task, place, count))
-                    spent_s[who] += time.monotonic() - started
-                except DriverError as error:
-                    trouble[who] = f"failed: {error}"
-        for who, _, _ in work:
-            yield who, trouble.get(who) or answers[who]
+        def ask(title: str) -> Answer:
+            who, count = contestants[title], counts[contestants[title]]
+            return who.ask(task, self.store(who, count) if stored else self.place(who, task), count)
 
+        return in_turn(self.rounds, contestants, ask)
 
-def figures_of(
-    who: Contestant,
-    answers: Sequence[Mapping[str, Any]] | str,
-    keys: Mapping[str, str],
-    *,
-    targets: Mapping[str, float] | None = None,
-    note: str = "",
-) -> Iterator[Figure]:
-    """Return a figure per key of the answers; `keys` gives each its case, and the key's end its unit. Targets are podium's."""
-    for key, case in keys.items():
-        unit = key.partition("_")[0] if key.startswith("us_") else key.rpartition("_")[2]
-        if isinstance(answers, str):
-            yield Figure(case, who.title, unit, note=answers)
-            continue
-        target = (targets or {}).get(key) if who is PODIUM else None
-        yield figure(case, who.title, unit, [answer[key] for answer in answers], target=target, note=note)
+    def alone(self, who: Contestant, task: str, folder: Path, count: int = 1) -> Answers:
+        """Ask one contestant to do a task in a folder."""
+        return in_turn(self.rounds, [who.title], lambda _: who.ask(task, folder, count))[who.title]

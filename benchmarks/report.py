@@ -1,6 +1,6 @@
-"""The page and README's short table, from the figures."""
+"""The page of the benchmarks and README's short table, from the figures."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from benchmarks.contestants import ROOT
@@ -11,7 +11,7 @@ README = ROOT / "README.md"
 TEMPLATE = ROOT / "benchmarks" / "page.md"
 WHEN = ("date", "commit", "load average at the start")
 BEGIN, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
-PEERS = ("podium", "bare write", "Trackio", "TensorBoard", "W&B offline", "MLflow (SQLite)")
+TRACKERS = ("podium", "bare write", "Trackio", "TensorBoard", "W&B offline", "MLflow (SQLite)")
 SWEEPS = ("jobs", "slots")
 VERSIONS = {
     "podium": "podium",
@@ -21,111 +21,96 @@ VERSIONS = {
     "mlflow": "MLflow",
 }
 
+Question = tuple[Chapter, str, str]  # where its figures are, their case, the title of its line
+
 
 def merged(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """One set of figures of several; the later ones win. The machine is that of the first, and says which came when."""
+    """Return one set of figures of several; the later ones win.
+
+    The machine is that of the first, and says when each benchmark was measured.
+    """
     chapters = {chapter["name"]: chapter for result in results for chapter in result["chapters"]}
     source = {chapter["name"]: result["machine"] for result in results for chapter in result["chapters"]}
     facts = dict(results[0]["machine"])
     if len(results) > 1:
-        for name, machine in source.items():
-            told = (f"{key} {machine[key]}" for key in WHEN if key in machine)
-            facts[f"figures of `{name}`"] = ", ".join(told)
         facts = {key: value for key, value in facts.items() if key not in WHEN[1:]}
+        for name, machine in source.items():
+            facts[f"figures of `{name}`"] = ", ".join(
+                f"{key} {machine[key]}" for key in WHEN if key in machine
+            )
     return {**results[0], "machine": facts, "chapters": list(chapters.values())}
 
 
 def write(results: dict[str, Any], *, with_readme: bool) -> None:
-    """Write docs/benchmarks.md; with `with_readme`, replace what stands between README's markers too."""
+    """Write docs/benchmarks.md; with `with_readme`, replace the text between README's markers too."""
     PAGE.write_text(page(results))
     print(f"wrote {PAGE.relative_to(ROOT)}")
     if with_readme:
         before, _, rest = README.read_text().partition(BEGIN)
-        _, _, after = rest.partition(END)
         if not rest:
             raise SystemExit(f"{README.name} has no line {BEGIN} to {END}; add both where the table belongs")
-        README.write_text(f"{before}{short(results)}{after}")
+        README.write_text(f"{before}{short(results)}{rest.partition(END)[2]}")
         print(f"wrote {README.name}")
 
 
 def page(results: dict[str, Any]) -> str:
     """Return the whole page."""
     facts = as_markdown(("measured on", ""), results["machine"].items())
-    chapters = "\n".join(_section(chapter) for chapter in _chapters(results))
-    return TEMPLATE.read_text().format(short=short(results), facts=facts, chapters=chapters)
+    sections = [
+        f"### {chapter.name}: {chapter.title}\n\n{as_markdown(COLUMNS, rows(chapter))}\n"
+        for chapter in map(Chapter.of, results["chapters"])
+    ]
+    return TEMPLATE.read_text().format(short=short(results), facts=facts, chapters="\n".join(sections))
 
 
 def short(results: dict[str, Any]) -> str:
-    """Return README's table with its markers: podium beside its peers, one line per question that a peer answered."""
-    chapters = {chapter.name: chapter for chapter in _chapters(results)}
-    questions = [
-        (chapters[name], case, title)
-        for name, case, title in (
-            ("log", "step of 3 metrics, close included", "log a step of 3 metrics"),
-            *_shared(chapters.get("best"), "first in a process", "best of {} runs, new process"),
-            *_shared(chapters.get("best"), "again", "the same, again"),
-            *_shared(chapters.get("table"), "first in a process", "table of {} runs x 18 values"),
-        )
-        if name in chapters and any(_figure(chapters[name], case, peer) for peer in PEERS[2:])
-    ]
-    peers = [who for who in PEERS if any(_figure(chapter, case, who) for chapter, case, _ in questions)]
-    lines = [
-        [title, *(_cell(_figure(chapter, case, who), chapter) for who in peers)]
-        for chapter, case, title in questions
-    ]
-    facts = results["machine"]
-    versions = ", ".join(f"{name} {facts[key]}" for key, name in VERSIONS.items() if key in facts)
-    where = (
-        f"{facts['processor']}, {facts['file system'].partition(' ')[0]}, {facts['date'][:10]}; {versions}"
-    )
-    tables = [as_markdown(("", *peers), lines), "", *_of_sweeps(chapters), f"{where}."]
-    return "\n".join([BEGIN, *tables, END])
-
-
-def _of_sweeps(chapters: Mapping[str, Chapter]) -> list[str]:
-    """Return what sweeps cost beside their jobs, one line per question; nothing when that was not measured."""
-    asked = [
-        (chapter, figure.case)
+    """Return README's tables with their markers: podium beside the other trackers, and beside other launchers."""
+    chapters = {chapter["name"]: Chapter.of(chapter) for chapter in results["chapters"]}
+    trackers = list(_of_trackers(chapters))
+    sweeps = [
+        (chapters[name], figure.case, figure.case)
         for name in SWEEPS
-        if (chapter := chapters.get(name)) is not None
-        for figure in chapter.figures
+        if name in chapters
+        for figure in chapters[name].figures
         if figure.who == "podium" and figure.unit != "x"
     ]
-    if not asked:
+    launchers = dict.fromkeys(figure.who for chapter, _, _ in sweeps for figure in chapter.figures)
+    facts = results["machine"]
+    versions = ", ".join(f"{name} {facts[key]}" for key, name in VERSIONS.items() if key in facts)
+    where = f"{facts['processor']}, {facts['file system'].partition(' ')[0]}, {facts['date'][:10]}"
+    tables = [*_table(trackers, TRACKERS), *_table(sweeps, list(launchers))]
+    return "\n".join([BEGIN, *tables, f"{where}; {versions}.", END])
+
+
+def _of_trackers(chapters: Mapping[str, Chapter]) -> Iterator[Question]:
+    """Return the questions that a peer answered, each with the number of runs in its title."""
+    for name, start, title in (
+        ("log", "step of 3 metrics, close included", "log a step of 3 metrics"),
+        ("best", "first in a process", "best of {} runs, new process"),
+        ("best", "again", "the same, again"),
+        ("table", "first in a process", "table of {} runs x 18 values"),
+    ):
+        if chapter := chapters.get(name):
+            cases = {each.case for each in chapter.figures if each.who in TRACKERS[2:]}
+            for case in sorted(case for case in cases if case.startswith(start)):
+                yield chapter, case, title.format(case.removesuffix(" runs").rpartition(" ")[2])
+
+
+def _table(questions: Sequence[Question], order: Sequence[str]) -> list[str]:
+    """Return a line per question, a column for each who answered one, and an empty line; nothing without questions."""
+    if not questions:
         return []
-    who = list(
-        dict.fromkeys(figure.who for chapter, _ in asked for figure in chapter.figures if figure.unit != "x")
-    )
-    lines = [
-        [case, *(_cell(_figure(chapter, case, each), chapter) for each in who)] for chapter, case in asked
-    ]
+    who = [each for each in order if any(_figure(chapter, case, each) for chapter, case, _ in questions)]
+    lines = [[title, *(_cell(chapter, case, each) for each in who)] for chapter, case, title in questions]
     return [as_markdown(("", *who), lines), ""]
-
-
-def _shared(chapter: Chapter | None, start: str, title: str) -> Iterable[tuple[str, str, str]]:
-    """Return the cases that peers were asked too, with the number of runs in the title."""
-    if chapter is None:
-        return
-    cases = {
-        figure.case for figure in chapter.figures if figure.who != "podium" and figure.case.startswith(start)
-    }
-    for case in sorted(cases):
-        yield chapter.name, case, title.format(case.removesuffix(" runs").rpartition(" ")[2])
-
-
-def _chapters(results: dict[str, Any]) -> list[Chapter]:
-    return [Chapter.of(chapter) for chapter in results["chapters"]]
-
-
-def _section(chapter: Chapter) -> str:
-    return f"### {chapter.name}: {chapter.title}\n\n{as_markdown(COLUMNS, rows(chapter))}\n"
 
 
 def _figure(chapter: Chapter, case: str, who: str) -> Figure | None:
     return next((figure for figure in chapter.figures if (figure.case, figure.who) == (case, who)), None)
 
 
-def _cell(figure: Figure | None, chapter: Chapter) -> str:
+def _cell(chapter: Chapter, case: str, who: str) -> str:
+    figure = _figure(chapter, case, who)
     if figure is None or figure.best is None:
         return "-"
     unit = "µs" if figure.unit == "us" else figure.unit

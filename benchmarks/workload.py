@@ -1,6 +1,6 @@
-"""The work that everybody does: which parameters, metrics and tags a run has, the same for all.
+"""The work that all contestants do: the parameters, metrics and tags of a run.
 
-Standard library only: it is imported by interpreters that have nothing else of this project.
+Standard library only: the interpreters of the peers have nothing else of this project.
 """
 
 import math

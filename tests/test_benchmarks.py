@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import report, stores, workload
+from benchmarks import report, workload
 from benchmarks.command import MEASURES, main
 from benchmarks.contestants import MLFLOW, PINS, PODIUM, DriverError, Module
 from benchmarks.figures import Chapter, Figure, as_text, figure
@@ -43,7 +43,7 @@ def test_every_benchmark_gives_its_figures_without_the_peers(tmp_path: Path, nam
 
 
 def test_a_generated_store_is_one_of_the_trackers_own(tmp_path: Path) -> None:
-    stores.fill(tmp_path, 3)
+    PODIUM.ask("fill", tmp_path, 3)
     runs = ExperimentTracker(tmp_path).records(workload.EXPERIMENT)
     assert [run.run_id for run in runs] == ["run_001", "run_002", "run_003"]
     for number, run in enumerate(runs):
@@ -54,22 +54,16 @@ def test_a_generated_store_is_one_of_the_trackers_own(tmp_path: Path) -> None:
         assert {each.count for each in run.summary.values()} == {workload.CURVE_STEPS}
 
 
-def test_a_store_is_made_in_its_place_where_there_is_no_memory_for_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stores, "MEMORY", tmp_path / "nowhere")
-    stores.fill(tmp_path / "store", 2)
-    assert [run.params["seed"] for run in ExperimentTracker(tmp_path / "store").records()] == [0, 1]
-
-
 def test_a_peer_that_is_not_installed_is_skipped_with_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("benchmarks.contestants.ENVIRONMENTS", tmp_path / "nowhere")
     plan = Plan(tmp_path, Size.TINY)
-    ((who, answer),) = plan.side_by_side("log", [(MLFLOW, tmp_path, 1)])
-    assert who is MLFLOW
-    assert answer == "skipped: not installed (python -m benchmarks setup)"
+    (answers,) = plan.side_by_side("log", {MLFLOW: 1}).values()
+    (figure,) = answers.figures({"us_per_step": "a step"})
+    assert figure == Figure(
+        "a step", MLFLOW.title, "us", note="skipped: not installed (python -m benchmarks setup)"
+    )
 
 
 def test_a_driver_that_fails_is_told_by_its_last_line(tmp_path: Path) -> None:

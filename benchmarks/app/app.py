@@ -1,4 +1,4 @@
-"""A job that takes so many seconds and does nothing; with `notes` it leaves there when it began and when it ended."""
+"""A job that takes `seconds` and does nothing; it writes when it began and ended into the folder `notes`, if given."""
 
 import time
 from pathlib import Path
@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 @hydra.main(config_path=".", config_name="config", version_base="1.3")
 def main(cfg: DictConfig) -> float:
-    """Be the job."""
+    """Run the job."""
     began = time.monotonic()
     if cfg.seconds:
         time.sleep(cfg.seconds)

@@ -1,1 +1,1 @@
-"""One module per benchmark: each has NAME, and `measure(plan)`, which gives its chapter."""
+"""The benchmarks. Each is a function of the plan that returns what was done, and its figures."""

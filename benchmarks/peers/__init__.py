@@ -1,1 +1,1 @@
-"""A driver per tracker, and beside it the pinned packages its environment holds. None imports another."""
+"""A driver per tracker, and beside it the pinned packages of its environment. No driver imports another."""
