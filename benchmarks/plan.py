@@ -42,8 +42,8 @@ class Answers:
                 yield Figure(case, self.who, unit, note=self.trouble)
                 continue
             target = (targets or {}).get(key) if self.who == PODIUM.title else None
-            told = note.format(**self.rounds[0])
-            yield figure(case, self.who, unit, self.values(key), target=target, note=told)
+            shown = note.format(**self.rounds[0])
+            yield figure(case, self.who, unit, self.values(key), target=target, note=shown)
 
     def ratio(
         self, case: str, other: "Answers", key: str, *, target: float, note: str = ""
@@ -58,7 +58,7 @@ class Answers:
 def in_turn(rounds: int, contestants: Iterable[str], ask: Callable[[str], Answer]) -> dict[str, Answers]:
     """Ask all in turn, round by round, so that a busy moment of the machine meets all of them.
 
-    A driver that has used up BUDGET_S is left out of the other rounds, one that fails as well.
+    A driver that has used up BUDGET_S or has failed skips the other rounds.
     """
     asked = {who: Answers(who) for who in contestants}
     for _ in range(rounds):
@@ -104,7 +104,7 @@ class Plan:
     def store(self, contestant: Contestant, runs: int, use: str = "read") -> Path:
         """Return the folder of a contestant's store with so many runs, filled when it is first asked for.
 
-        A store that an earlier run of the benchmarks left in the folder is used again. A task that adds to a store
+        A store of an earlier run of the benchmarks is used again. A task that adds to a store
         names another use, so that readers find as many runs as they asked for.
         """
         folder = self.folder / f"{contestant.module}-{use}-{runs}"

@@ -1,4 +1,4 @@
-"""The benchmarks run, and what they measure is the tracker's own. No time is asserted."""
+"""The benchmarks run, and measure the tracker's own stores. No time is asserted."""
 
 import json
 import re
@@ -54,7 +54,7 @@ def test_a_generated_store_is_one_of_the_trackers_own(tmp_path: Path) -> None:
         assert {each.count for each in run.summary.values()} == {workload.CURVE_STEPS}
 
 
-def test_a_peer_that_is_not_installed_is_skipped_with_what_to_do(
+def test_a_peer_that_is_not_installed_is_skipped_with_how_to_install_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("benchmarks.contestants.ENVIRONMENTS", tmp_path / "nowhere")
@@ -66,12 +66,12 @@ def test_a_peer_that_is_not_installed_is_skipped_with_what_to_do(
     )
 
 
-def test_a_driver_that_fails_is_told_by_its_last_line(tmp_path: Path) -> None:
+def test_a_driver_that_fails_is_reported_with_its_exception(tmp_path: Path) -> None:
     with pytest.raises(DriverError, match="podium, nonsense: exit code 1, KeyError: 'nonsense'"):
         PODIUM.ask("nonsense", tmp_path)
 
 
-def test_an_unknown_benchmark_is_refused_with_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_benchmark_is_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["logs"])
     assert "there is no benchmark 'logs'; there are start, log, best" in capsys.readouterr().err
@@ -156,7 +156,7 @@ def test_figures_of_several_times_are_reported_with_the_time_of_each() -> None:
     assert report.merged([late])["machine"] == late["machine"]
 
 
-def test_a_readme_without_markers_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_readme_without_markers_is_not_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     readme = tmp_path / "README.md"
     readme.write_text("text\n")
     for name, path in (("README", readme), ("PAGE", tmp_path / "page.md"), ("ROOT", tmp_path)):
