@@ -105,7 +105,7 @@ def search(
     # Of all experiments, so that a filter on a name that only another one has is empty rather than an error.
     names = catalog.names()
     query = parse_query(text or "").resolved(names)
-    named = [*query.places, *(parse_order(order).resolved(names).field for order in sort or ())]
+    named = [*query.fields, *(parse_order(order).resolved(names).field for order in sort or ())]
     usual_names = catalog.names(experiment)
     if columns:
         fields = chosen(columns, names, first=[RUN_ID])

@@ -60,7 +60,7 @@ class Search:
         """Return the numbers of the runs in an index; read only the columns that the filter and the order name."""
         query, orders = self._resolved(view.names)
         found = view.numbers(self.experiment_name)
-        if query.root is not None:
+        if query.text.strip():
             columns = _columns(query.fields, view, found)
             found = [found[place] for place in _passing(query, columns, len(found))]
         if orders:

@@ -10,9 +10,9 @@ from tracking.search.query.fields import (
     resolve,
     value_of,
 )
-from tracking.search.query.filters import Query
-from tracking.search.query.order import Order, arrange
-from tracking.search.query.parser import parse_field, parse_fields, parse_order, parse_query
+from tracking.search.query.filters import Query, parse_query
+from tracking.search.query.order import Order, arrange, parse_order
+from tracking.search.query.parser import parse_field, parse_fields
 
 __all__ = [
     "Field",

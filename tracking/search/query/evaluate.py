@@ -10,20 +10,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from tracking.search.query import tree
 from tracking.search.query.fields import Field, run_order
-from tracking.search.query.moments import moment_of, span_of_value
-from tracking.search.query.tree import (
-    Comparison,
-    Condition,
-    Listing,
-    Literal,
-    Moment,
-    Not,
-    Operand,
-    Sign,
-    Value,
-)
+from tracking.search.query.moments import Span, moment_of, span_of
+from tracking.search.query.tree import Comparison, Condition, Joined, Literal, Not, Operand, Sign
 
 Get = Callable[[Field], Any]
 Test = Callable[[Get], bool]
@@ -51,6 +40,13 @@ _NEGATED = {
     Sign.NOT_CONTAINS: Sign.CONTAINS,
     Sign.IS_NOT: Sign.IS,
 }
+_TIME_RELATIONS: dict[Sign, Callable[[datetime, Span], bool]] = {
+    Sign.EQUAL: lambda moment, span: span.first <= moment <= span.last,
+    Sign.LESS: lambda moment, span: moment < span.first,
+    Sign.AT_MOST: lambda moment, span: moment <= span.last,
+    Sign.GREATER: lambda moment, span: moment > span.last,
+    Sign.AT_LEAST: lambda moment, span: moment >= span.first,
+}
 
 
 def test_of(node: Condition, now: datetime) -> Test:
@@ -65,35 +61,21 @@ def test_of(node: Condition, now: datetime) -> Test:
             truth = bool(node.value)
             return lambda _: truth
         case Comparison():
-            tests, left = [], node.first
-            for sign, right in node.rest:
-                tests.append(_pair(sign, left, right, now))
-                left = right
-            return tests[0] if len(tests) == 1 else _all(tests)
+            return _compared(node.left, node.sign, node.right, now)
         case Not():
             return _not(test_of(node.item, now))
-        case tree.All():
-            return _all([test_of(item, now) for item in node.items])
-        case tree.Any():
-            return _any([test_of(item, now) for item in node.items])
+        case Joined():
+            return _joined([test_of(item, now) for item in node.items], decisive=node.word == "or")
 
 
-def _all(tests: list[Test]) -> Test:
+def _joined(tests: list[Test], *, decisive: bool) -> Test:
+    """Return the test whose answer is `decisive` if that of any test is."""
+
     def test(get: Get) -> bool:
-        for each in tests:  # noqa: SIM110  a loop is twice as fast as all() here
-            if not each(get):
-                return False
-        return True
-
-    return test
-
-
-def _any(tests: list[Test]) -> Test:
-    def test(get: Get) -> bool:
-        for each in tests:  # noqa: SIM110  a loop is twice as fast as any() here
-            if each(get):
-                return True
-        return False
+        for each in tests:  # a loop is twice as fast as any() here
+            if each(get) is decisive:
+                return decisive
+        return not decisive
 
     return test
 
@@ -102,26 +84,27 @@ def _not(test: Test) -> Test:
     return lambda get: not test(get)
 
 
-def _pair(sign: Sign, left: Operand, right: Operand, now: datetime) -> Test:
+def _compared(left: Operand, sign: Sign, right: Operand, now: datetime) -> Test:
     if sign in _NEGATED:
-        return _not(_pair(_NEGATED[sign], left, right, now))
+        return _not(_compared(left, _NEGATED[sign], right, now))
     if sign in _MIRRORED and (sign is Sign.CONTAINS or not isinstance(left, Field)):
-        sign, left, right = _MIRRORED[sign], right, left
-    is_time = any(isinstance(side, Field) and side.is_time for side in (left, right))
-    if is_time and sign is not Sign.IS:
-        return _time_pair(sign, left, right, now)
-    is_run_id = any(isinstance(side, Field) and side.is_run_id for side in (left, right))
-    compare = _run_ordering(_ORDERS[sign]) if is_run_id and sign in _ORDERS else _compare(sign)
-    if not isinstance(left, Field):
-        constant = _plain(left)
-        return (
-            (lambda get: compare(constant, get(right)))
-            if isinstance(right, Field)
-            else _always(bool(compare(constant, _plain(right))))
-        )
+        left, sign, right = right, _MIRRORED[sign], left
+    fields = [side for side in (left, right) if isinstance(side, Field)]
+    if sign is not Sign.IS and isinstance(left, Field) and any(field.is_time for field in fields):
+        return _time_compared(left, sign, right, now)
+    if sign in _ORDERS:
+        compare = _ordering(_ORDERS[sign], run_order if any(field.is_run_id for field in fields) else None)
+    else:
+        compare = {Sign.EQUAL: _equal, Sign.IN: _is_in, Sign.IS: _is}[sign]
+    # a test for each pair of sides: a call more per run can be measured
     if isinstance(right, Field):
-        return lambda get: compare(get(left), get(right))
-    constant = _plain(right)
+        if isinstance(left, Field):
+            return lambda get: compare(get(left), get(right))
+        return lambda get: compare(left.value, get(right))
+    constant = right.value
+    if isinstance(left, Literal):
+        answer = bool(compare(left.value, constant))
+        return lambda _: answer
     if sign in _ORDERS and _is_number(constant):
         return _against_number(_ORDERS[sign], left, constant)
     return lambda get: compare(get(left), constant)
@@ -136,59 +119,32 @@ def _against_number(compare: Compare, field: Field, constant: float) -> Test:
     return test
 
 
-def _time_pair(sign: Sign, left: Operand, right: Operand, now: datetime) -> Test:
-    if not isinstance(left, Field):  # the parser allows only fields to the left of `in`
-        return _always(False)
-    if isinstance(right, Field):
-        compare = _compare(sign)
-        return lambda get: compare(moment_of(get(left)), moment_of(get(right)))
-    if sign is Sign.IN:
-        items = right.items if isinstance(right, Listing) else ()
-        return _any([_time_pair(Sign.EQUAL, left, item, now) for item in items])
-    span = span_of_value(right, now)
-    if span is None:
-        return lambda get: sign is Sign.EQUAL and moment_of(get(left)) is None
-    start, end = span
+def _time_compared(left: Field, sign: Sign, right: Operand, now: datetime) -> Test:
+    if sign is Sign.IN and isinstance(right, Literal):
+        items = [_time_compared(left, Sign.EQUAL, Literal(item), now) for item in right.value]
+        return _joined(items, decisive=True)
+    relation = _TIME_RELATIONS[sign]
+    constant = span_of(right.value, now) if isinstance(right, Literal) else None
 
     def test(get: Get) -> bool:
-        moment = moment_of(get(left))
-        if moment is None:
-            return False
-        match sign:
-            case Sign.EQUAL:
-                return start <= moment < end
-            case Sign.LESS:
-                return moment < start
-            case Sign.AT_MOST:
-                return moment < end
-            case Sign.GREATER:
-                return moment >= end
-            case _:
-                return moment >= start
+        moment, span = moment_of(get(left)), constant
+        if isinstance(right, Field) and (other := moment_of(get(right))):
+            span = Span(other, other)
+        if moment is None or span is None:
+            return sign is Sign.EQUAL and moment is None and span is None
+        return relation(moment, span)
 
     return test
 
 
-def _compare(sign: Sign) -> Compare:
-    if sign in _ORDERS:
-        return _ordering(_ORDERS[sign])
-    return {Sign.EQUAL: _equal, Sign.IN: _is_in, Sign.IS: _is}[sign]
-
-
-def _ordering(compare: Compare) -> Compare:
+def _ordering(compare: Compare, key: Callable[[str], Any] | None) -> Compare:
     def test(left: Any, right: Any) -> bool:
         if _is_number(left) and _is_number(right):
             return bool(compare(left, right))
+        if key and isinstance(left, str) and isinstance(right, str):
+            return bool(compare(key(left), key(right)))
         same = any(isinstance(left, kind) and isinstance(right, kind) for kind in (str, datetime))
         return same and bool(compare(left, right))
-
-    return test
-
-
-def _run_ordering(compare: Compare) -> Compare:
-    def test(left: Any, right: Any) -> bool:
-        is_text = isinstance(left, str) and isinstance(right, str)
-        return is_text and bool(compare(run_order(left), run_order(right)))
 
     return test
 
@@ -219,19 +175,5 @@ def _is_true(value: Any) -> bool:
         return False
 
 
-def _always(answer: bool) -> Test:
-    return lambda _: answer
-
-
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _plain(value: Value) -> Any:
-    match value:
-        case Literal():
-            return value.value
-        case Listing():
-            return [_plain(item) for item in value.items]
-        case Moment():
-            return str(value)

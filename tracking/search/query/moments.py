@@ -7,45 +7,35 @@ day.
 from datetime import date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
-from tracking.search.query.tree import Literal, Moment, Value
+from tracking.search.query.tree import Moment
 from tracking.values import timestamps
 from tracking.values.units import parse_duration
 
 
 class Span(NamedTuple):
-    """A span of time from `start` up to but not including `end`."""
+    """A span of time, both ends included."""
 
-    start: datetime
-    end: datetime
-
-
-def span_of(text: str) -> Span:
-    """Return the day or the instant that ISO text names, local without an offset; raise ValueError for other text."""
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        day = None
-    try:
-        return _day(day) if day else _instant(timestamps.parse(text))
-    except (OverflowError, OSError) as error:  # raised by the C library for years outside its calendar
-        raise ValueError(str(error)) from None
+    first: datetime
+    last: datetime
 
 
-def span_of_value(value: Value, now: datetime) -> Span | None:
+def span_of(value: Any, now: datetime) -> Span | None:
     """Return the span that a text, `today`, `yesterday` or `ago(...)` names at the moment `now`; None for other values.
 
-    Raise ValueError for a text that is no date, and for a duration that is malformed or reaches too far back.
+    Text without an offset is local. Raise ValueError for a text that is no date, and for a duration that is malformed
+    or reaches too far back.
     """
-    if isinstance(value, Literal) and isinstance(value.value, str):
-        return span_of(value.value)
-    if not isinstance(value, Moment):
-        return None
-    if value.argument is None:
-        return _day(now.date() - timedelta(days=value.word == "yesterday"))
     try:
-        return _instant(now - timedelta(seconds=parse_duration(value.argument, needs_unit=True)))
-    except OverflowError as error:
+        match value:
+            case Moment("ago", argument):
+                return _instant(now - timedelta(seconds=parse_duration(argument, needs_unit=True)))
+            case Moment(word):
+                return _day(now.date() - timedelta(days=word == "yesterday"))
+            case str():
+                return _named(value)
+    except (OverflowError, OSError) as error:  # raised by the C library for years outside its calendar
         raise ValueError(str(error)) from None
+    return None
 
 
 def moment_of(value: Any) -> datetime | None:
@@ -58,10 +48,20 @@ def moment_of(value: Any) -> datetime | None:
         return None
 
 
+def _named(text: str) -> Span:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return _instant(timestamps.parse(text))
+    return _day(day)
+
+
 def _day(day: date) -> Span:
-    start, end = (datetime.combine(each, time()).astimezone() for each in (day, day + timedelta(days=1)))
-    return Span(start, end)
+    first, following = (
+        datetime.combine(each, time()).astimezone() for each in (day, day + timedelta(days=1))
+    )
+    return Span(first, following - datetime.resolution)
 
 
 def _instant(moment: datetime) -> Span:
-    return Span(moment, moment + datetime.resolution)
+    return Span(moment, moment)

@@ -4,7 +4,9 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+from tracking.errors import QueryError
 from tracking.search.query.fields import Field, Names, resolve, run_order
+from tracking.search.query.parser import parse_field
 
 Item = TypeVar("Item")
 
@@ -21,6 +23,14 @@ class Order(NamedTuple):
 
     def __str__(self) -> str:
         return f"{'-' if self.descending else ''}{self.field}"
+
+
+def parse_order(text: str) -> Order:
+    """Parse an order: a field, with a '-' before it to descend, such as -metrics.val_auc.max."""
+    if not isinstance(text, str):
+        raise QueryError(f"an order is text, such as '-created_at', not {type(text).__name__}")
+    rest = text.strip()
+    return Order(parse_field(rest.removeprefix("-")), rest.startswith("-"))
 
 
 def arrange(

@@ -10,45 +10,30 @@ field       a field of the run, params.NAME, metrics.NAME[.PART], tags.NAME, or 
 from typing import NoReturn
 
 from tracking.errors import QueryError
-from tracking.search.query import tree
-from tracking.search.query.fields import RUN_FIELDS, WORDS, Field, FieldKind, MetricPart, split_part
-from tracking.search.query.filters import Query
-from tracking.search.query.lexer import Token, TokenKind, fault, tokens_of
-from tracking.search.query.order import Order
-from tracking.search.query.tree import (
-    Comparison,
-    Condition,
-    Listing,
-    Literal,
-    Moment,
-    Node,
-    Not,
-    Operand,
-    Sign,
+from tracking.search.query.fields import (
+    RUN_FIELDS,
+    WORDS,
+    Field,
+    FieldKind,
+    MetricPart,
+    Names,
+    resolve,
+    split_part,
 )
+from tracking.search.query.lexer import Token, TokenKind, fault, tokens_of
+from tracking.search.query.tree import Comparison, Condition, Literal, Moment, Not, Operand, Sign, joined
 from tracking.search.query.type_checks import why_senseless
 
 MAX_DEPTH = 100  # of parentheses, lists and `not` in each other
 
 _CONSTANTS = {"None": None, "null": None, "True": True, "true": True, "False": False, "false": False}
 _NAMESPACES = (FieldKind.PARAM.value, FieldKind.METRIC.value, FieldKind.TAG.value)
-_EXPECTED = "a field, a value or a parenthesis"
-
-
-def parse_query(text: str) -> Query:
-    """Parse a filter; raise QueryError at the place of a mistake. Empty text passes every run."""
-    parser = _Parser(text)
-    if parser.here.kind is TokenKind.END:
-        return Query(None, text)
-    start = parser.here
-    root = parser.condition(parser.expression(), start)
-    parser.end("'and', 'or' or a comparison")
-    return Query(root, text, parser.places)
+_NAMES = (TokenKind.WORD, TokenKind.QUOTED_NAME)
 
 
 def parse_field(text: str) -> Field:
     """Parse a field, such as metrics.val_auc.max; raise QueryError for other text."""
-    parser = _Parser(text)
+    parser = Parser(text)
     field = parser.field()
     parser.end("nothing more")
     return field
@@ -56,7 +41,7 @@ def parse_field(text: str) -> Field:
 
 def parse_fields(text: str) -> list[Field]:
     """Parse fields separated by commas."""
-    parser = _Parser(text)
+    parser = Parser(text)
     fields = [parser.field()]
     while parser.take(","):
         fields.append(parser.field())
@@ -64,86 +49,79 @@ def parse_fields(text: str) -> list[Field]:
     return fields
 
 
-def parse_order(text: str) -> Order:
-    """Parse an order: a field, with a '-' before it to descend, such as -metrics.val_auc.max."""
-    if not isinstance(text, str):
-        raise QueryError(f"an order is text, such as '-created_at', not {type(text).__name__}")
-    rest = text.strip()
-    return Order(parse_field(rest.removeprefix("-")), rest.startswith("-"))
+class Parser:
+    """Parser of one text; `fields` are those it has met, bare ones replaced by what they mean among `names`."""
 
-
-class _Parser:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, names: Names | None = None) -> None:
         self.text = text
         self.tokens = tokens_of(text)
         self.index = 0
         self.depth = 0
-        self.places: dict[Field, int] = {}
-        self.known: dict[Field, Field] = {}
+        self.names = names or Names()
+        self.fields: dict[Field, Field] = {}
 
     @property
     def here(self) -> Token:
+        """The next token."""
         return self.tokens[self.index]
 
-    def expression(self) -> Node:
+    def expression(self) -> Condition:
         """Parse alternatives of conjunctions, in one loop instead of a function per level of precedence."""
         start = self.here
-        alternatives: list[list[Node]] = [[self.comparison()]]
+        alternatives = [[self.comparison()]]
         while joint := self.take("and", "AND", "or", "OR"):
             self.condition(alternatives[-1][-1], start)
             if joint.text.lower() == "or":
                 alternatives.append([])
             start = self.here
             alternatives[-1].append(self.condition(self.comparison(), start))
-        parts = [self._joined(tree.All, items) for items in alternatives]
-        return self._joined(tree.Any, parts)
+        return joined("or", [joined("and", items) for items in alternatives])
 
-    def _joined(self, kind: type[tree.All] | type[tree.Any], items: list[Node]) -> Node:
-        return items[0] if len(items) == 1 else kind(tuple(items))  # type: ignore[arg-type]  # conditions by now
-
-    def comparison(self) -> Node:
+    def comparison(self) -> Condition:
         """Parse an operand or a chain of comparisons, after any number of `not`."""
         count = 0
         while self.take("not", "NOT"):
             count += 1
-            self.deepen(1)
-        start = self.here
-        node = self.operand()
-        rest: list[tuple[Sign, Operand]] = []
-        left, left_start = node, start
+            self.deepen()
+        start = left_start = self.here
+        left = node = self.operand()
+        pairs: list[Condition] = []
         while sign := self.sign():
             right_start = self.here
             right = self.operand()
             if (
                 sign in (Sign.IN, Sign.NOT_IN)
-                and isinstance(right, Literal)
                 and self.tokens[self.index - 1].text == ")"
+                and isinstance(right, Literal)
+                and not isinstance(right.value, list | Moment)
             ):
-                right = Listing((right,))  # in ('a') is a list of one
+                right = Literal([right.value])  # in ('a') is a list of one
             left = self.value(left, left_start)
             right = self.value(right, right_start)
-            if why := why_senseless(sign, left, right):
+            if why := why_senseless(left, sign, right):
                 self.fail(why, right_start)
-            rest.append((sign, right))
+            pairs.append(Comparison(left, sign, right))
             left, left_start = right, right_start
-        result: Node = Comparison(self.value(node, start), tuple(rest)) if rest else node
+        if pairs:
+            node = joined("and", pairs)
         for _ in range(count):
-            result = Not(self.condition(result, start))
+            node = Not(self.condition(node, start))
         self.depth -= count
-        return result
+        return node
 
     def sign(self) -> Sign | None:
         """Parse a sign of comparison, if there is one."""
-        if word := self.take("is", "IS"):
+        if self.take("is", "IS"):
             return Sign.IS_NOT if self.take("not", "NOT") else Sign.IS
-        if word := self.take("not", "NOT"):
-            if second := self.take("in", "IN", "contains"):
-                return Sign(f"not {second.text.lower()}")
-            self.fail(f"after {word.text!r} here 'in' or 'contains' is expected")
-        word = self.take("==", "!=", "<", "<=", ">", ">=", "in", "IN", "contains")
-        return Sign(word.text.lower()) if word else None
+        negation = self.take("not", "NOT")
+        signs = () if negation else ("==", "!=", "<", "<=", ">", ">=")
+        if word := self.take(*signs, "in", "IN", "contains"):
+            return Sign(f"{'not ' if negation else ''}{word.text.lower()}")
+        if negation:
+            self.fail(f"after {negation.text!r} here 'in' or 'contains' is expected")
+        return None
 
-    def operand(self) -> Node:
+    def operand(self) -> Condition:
         """Parse a value, a field, a list, or an expression in parentheses."""
         token = self.here
         match token.kind:
@@ -152,59 +130,56 @@ class _Parser:
                 return Literal(token.value)
             case TokenKind.QUOTED_NAME:
                 return self.field()
-            case TokenKind.WORD:
+            case TokenKind.WORD if token.text not in WORDS:
                 return self.word(token)
         if self.take("["):
             return self.listing("]", [])
         if self.take("("):
             return self.group()
-        return self.fail(f"{_EXPECTED} is expected here")
+        return self.fail("a field, a value or a parenthesis is expected here")
 
     def word(self, token: Token) -> Operand:
         """Parse the operand that a word begins."""
-        following = self.tokens[self.index + 1]
-        if token.text in WORDS:
-            self.fail(f"{_EXPECTED} is expected here")
+        is_called = self.tokens[self.index + 1].text == "("
         if token.text in _CONSTANTS:
             self.index += 1
             return Literal(_CONSTANTS[token.text])
-        if token.text in ("today", "yesterday") and following.text != "(":
-            self.index += 1
-            return Moment(token.text)
-        if following.text == "(":
+        if is_called:
             return self.call(token)
+        if token.text in ("today", "yesterday"):
+            self.index += 1
+            return Literal(Moment(token.text))
         return self.field()
 
-    def call(self, name: Token) -> Moment:
+    def call(self, name: Token) -> Literal:
         """Parse a call of `ago`, the only function."""
         self.index += 2
         argument = self.here
         if name.text != "ago":
             self.fail(f"{name.text!r} is not a function; the only one is ago('7d')", name)
         self.index += 1
-        moment = Moment("ago", argument.value if argument.kind is TokenKind.TEXT else "")
-        if why := why_senseless(Sign.EQUAL, Field(FieldKind.RUN, "created_at"), moment):
+        moment = Literal(Moment("ago", argument.value if argument.kind is TokenKind.TEXT else ""))
+        if why := why_senseless(Field(FieldKind.RUN, "created_at"), Sign.EQUAL, moment):
             self.fail(why, argument)
         self.expect(")")
         return moment
 
-    def group(self) -> Node:
+    def group(self) -> Condition:
         """Parse the content of parentheses: an expression, or a list if there are commas."""
         if self.take(")"):
-            return Listing(())
-        self.deepen(1)
+            return Literal([])
+        self.deepen()
         start = self.here
         node = self.expression()
         self.depth -= 1
-        if self.here.text == "," and self.here.kind is TokenKind.SIGN:
-            self.index += 1
+        if self.take(","):
             return self.listing(")", [self.item(node, start)])
         self.expect(")")
         return node
 
-    def listing(self, closing: str, items: list[tree.Value]) -> Listing:
+    def listing(self, closing: str, items: list[object]) -> Literal:
         """Parse the rest of a list up to its closing bracket."""
-        self.deepen(1)
+        self.deepen()
         while not self.take(closing):
             start = self.here
             items.append(self.item(self.operand(), start))
@@ -212,71 +187,65 @@ class _Parser:
                 break
             self.expect(",", f"a comma or {closing!r}")
         self.depth -= 1
-        return Listing(tuple(items))
+        return Literal(items)
 
-    def item(self, node: Node, start: Token) -> tree.Value:
-        """Return the node as an item of a list."""
-        if not isinstance(node, Literal | Moment | Listing):
+    def item(self, node: Condition, start: Token) -> object:
+        """Return the value of a node as an item of a list."""
+        if not isinstance(node, Literal):
             self.fail("a list holds values; a text needs quotes", start)
-        return node
+        return node.value
 
-    def value(self, node: Node, start: Token) -> Operand:
+    def value(self, node: Condition, start: Token) -> Operand:
         """Return the node as a side of a comparison."""
-        if not isinstance(node, Field | Literal | Moment | Listing):
+        if not isinstance(node, Field | Literal):
             self.fail("a condition cannot be compared; join it with 'and' or 'or'", start)
         return node
 
-    def condition(self, node: Node, start: Token) -> Condition:
-        """Return the node as a condition."""
-        is_value = isinstance(node, Moment | Listing) or (
-            isinstance(node, Literal) and not isinstance(node.value, bool)
-        )
-        if is_value:
+    def condition(self, node: Condition, start: Token) -> Condition:
+        """Return the node, which must not be a value alone."""
+        if isinstance(node, Literal) and not isinstance(node.value, bool):
             self.fail("a value alone is not a condition; compare it with a field", start)
-        return node  # type: ignore[return-value]  # the other nodes are conditions
+        return node
 
     def field(self) -> Field:
-        """Parse a field: a word or a name in backticks, and the segments that follow it."""
-        start = self.here
-        if start.kind not in (TokenKind.WORD, TokenKind.QUOTED_NAME):
+        """Parse a field: a word or a name in backticks, and the dotted and bracketed segments that follow it."""
+        start = last = self.here
+        if start.kind not in _NAMES:
             self.fail("a field is expected, such as status or metrics.val_auc")
         self.index += 1
-        root, _, path = start.value.partition(".")
-        if start.kind is TokenKind.WORD and root in _NAMESPACES:
-            field = self._named(FieldKind(root), path, start)
-        else:
-            name = ".".join([start.value, *(text for text, _ in self._segments())])
-            field = Field(FieldKind.BARE, name)
-            if start.kind is TokenKind.WORD and name in RUN_FIELDS:
-                field = Field(FieldKind.RUN, "experiment" if name == "experiment_name" else name)
-        self.places.setdefault(field, start.place)
-        return self.known.setdefault(field, field)  # one object for equal fields makes lookups faster
+        segments = [start.value]
+        while following := self.segment():
+            last = following
+            segments.append(last.value)
+        name = ".".join(segments)
+        root, _, path = name.partition(".")
+        field = Field(FieldKind.BARE, name)
+        if start.kind is TokenKind.WORD and name in RUN_FIELDS:
+            field = Field(FieldKind.RUN, "experiment" if name == "experiment_name" else name)
+        elif start.kind is TokenKind.WORD and root in _NAMESPACES:
+            if not path or not all(segments):
+                self.fail(f"{root} needs a name: {root}.NAME or {root}['NAME']", start)
+            field = Field(FieldKind(root), path)
+            if field.kind is FieldKind.METRIC:
+                path, part = split_part(path) if last.kind is TokenKind.WORD else (path, None)
+                field = Field(field.kind, path, part or MetricPart.LAST)
+        try:
+            field = resolve(field, self.names, may_be_text=True)
+        except QueryError as error:
+            self.fail(str(error), start)
+        return self.fields.setdefault(field, field)  # one object for equal fields makes lookups faster
 
-    def _named(self, kind: FieldKind, path: str, start: Token) -> Field:
-        segments = [(path, False)] if path else []
-        segments += self._segments()
-        if not all(text for text, _ in segments) or not segments:
-            self.fail(f"{kind.value} needs a name: {kind.value}.NAME or {kind.value}['NAME']", start)
-        name = ".".join(text for text, _ in segments)
-        if kind is not FieldKind.METRIC:
-            return Field(kind, name)
-        head, part = split_part(name) if not segments[-1][1] else (name, None)
-        return Field(kind, head, part or MetricPart.LAST)
-
-    def _segments(self) -> list[tuple[str, bool]]:
-        """Parse the dotted and bracketed segments of a field; return each with whether it was quoted."""
-        segments = []
-        while True:
-            following = self.tokens[min(self.index + 1, len(self.tokens) - 1)]
-            if self.here.text == "[" and following.kind is TokenKind.TEXT:
-                self.index += 2
-                segments.append((following.value, True))
-                self.expect("]")
-            elif self.here.text == "." and following.kind in (TokenKind.WORD, TokenKind.QUOTED_NAME):
-                self.index += 2
-                segments.append((following.value, following.kind is TokenKind.QUOTED_NAME))
-            else:
-                return segments
+    def segment(self) -> Token | None:
+        """Parse a segment of a field, if there is one, and return the token of its name."""
+        following = self.tokens[min(self.index + 1, len(self.tokens) - 1)]
+        if self.here.text == "[" and following.kind is TokenKind.TEXT:
+            self.index += 2
+            self.expect("]")
+            return following
+        if self.here.text == "." and following.kind in _NAMES:
+            self.index += 2
+            return following
+        return None
 
     def take(self, *words: str) -> Token | None:
         """Return the token here and step over it, if it is one of these words or signs."""
@@ -296,9 +265,9 @@ class _Parser:
         if self.here.kind is not TokenKind.END:
             self.fail(f"{expected} is expected here, or the end")
 
-    def deepen(self, levels: int) -> None:
+    def deepen(self) -> None:
         """Increase the depth of nesting; fail beyond MAX_DEPTH."""
-        self.depth += levels
+        self.depth += 1
         if self.depth > MAX_DEPTH:
             self.fail(f"this is nested more than {MAX_DEPTH} deep")
 
