@@ -36,7 +36,8 @@ from sweeps.ranking.promotion import promote_winner
 from sweeps.samplers.listed import make_sampler
 from sweeps.samplers.sampler import Sampler
 from sweeps.settings.launcher_settings import LauncherSettings
-from sweeps.settings.reading import is_our_launcher, launcher_settings, sweeper_settings
+from sweeps.settings.reading import launcher_settings, sweeper_settings
+from sweeps.settings.sections import LAUNCHER, is_ours
 from sweeps.settings.sweeper_settings import SweeperSettings
 from sweeps.space import Space, read_space
 from sweeps.state.durations import Durations
@@ -151,7 +152,7 @@ def _executor(
     settings: SweeperSettings,
     sweep_dir: Path,
 ) -> Executor:
-    if not is_our_launcher(config):
+    if not is_ours(config, LAUNCHER):
         return StockExecutor(hydra_context, task_function, config, settings, sweep_dir.name)
     objective = settings.objective.named
     common = Common(hydra_context, task_function, sweep_dir.name, sweep_dir, objective=objective)

@@ -11,10 +11,15 @@ Choice = TypeVar("Choice", bound=StrEnum)
 Quantity = TypeVar("Quantity", int, float)
 
 
+def require(can_work: bool, key: str, value: object, allowed: str) -> None:
+    """Raise SettingsError for a value that cannot work; `allowed` begins with the verb."""
+    if not can_work:
+        raise SettingsError(f"{key}={value}: allowed {allowed}")
+
+
 def count(key: str, value: int, *, least: int) -> int:
     """Return `value`, a whole number of at least `least`; raise SettingsError otherwise."""
-    if value < least:
-        raise SettingsError(f"{key}={value}: allowed is a whole number, {least} or more")
+    require(value >= least, key, value, f"is a whole number, {least} or more")
     return value
 
 
@@ -28,8 +33,7 @@ def quantity(
         parsed = parse(value)
     except InvalidValueError as error:
         raise SettingsError(f"{key}: {error}, or null for no limit") from None
-    if not parsed:
-        raise SettingsError(f"{key}={value}: allowed are more than 0, or null for no limit")
+    require(bool(parsed), key, value, "are more than 0, or null for no limit")
     return parsed
 
 

@@ -5,15 +5,16 @@ Keys and types are checked already (see `sections`). What is left to check is wh
 
 import re
 from collections.abc import Mapping
+from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 
 from sweeps.errors import SettingsError
 from sweeps.jobs import Reason
-from sweeps.settings.checks import choice, count, quantity
+from sweeps.settings.checks import choice, count, quantity, require
 from sweeps.settings.gpus import gpu_names
 from sweeps.settings.launcher_settings import Isolation, LauncherSettings
 from sweeps.settings.sections import LAUNCHER, SWEEPER, is_ours, section, target
@@ -22,36 +23,38 @@ from tracking.objective import At, Direction, Objective
 from tracking.values.units import parse_duration, parse_size
 
 BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
+Settings = TypeVar("Settings", SweeperSettings, SpaceSettings, Promotion, LauncherSettings)
 
 
 def sweeper_settings(config: DictConfig) -> SweeperSettings:
     """Return the settings of ``hydra.sweeper``; raise `SettingsError` for values that cannot work."""
     raw = section(config, SWEEPER)
-    max_failures = raw["max_failures"]
-    if max_failures < 0 or (max_failures > 1 and max_failures != int(max_failures)):
+    failures = raw["max_failures"]
+    is_count_or_share = failures >= 0 and (failures <= 1 or failures == int(failures))
+    require(is_count_or_share, "max_failures", failures, "are a count (0, 1, 2, ...) or a share (0.1)")
+    if raw["reuse"] and not raw["objective"]["metric"]:
         raise SettingsError(
-            f"max_failures={max_failures}: allowed are a count (0, 1, 2, ...) or a share (0.1)"
+            "reuse=true needs objective.metric: a run holds what its task returned only where podium's callback "
+            "tracks it, as objective.metric=objective"
         )
-    return SweeperSettings(
+    return _made(
+        SweeperSettings,
+        raw,
         store=Path(raw["store"]),
-        name=raw["name"],
         space=_space(raw, config),
-        dry_run=raw["dry_run"],
         objective=_objective(raw["objective"]),
         report=None if raw["report"] is None else tuple(raw["report"]),
-        max_failures=max_failures,
-        fail_fast=raw["fail_fast"],
         max_batch_size=_batch_size(raw["max_batch_size"], config),
-        check=raw["check"],
         key_ignores=frozenset(raw["key_ignores"]),
         promotion=_promotion(raw["promotion"]),
         output=choice("output", raw["output"], OutputMode),
-        resume=raw["resume"],
-        resume_failed=raw["resume_failed"],
-        resume_changed=raw["resume_changed"],
-        reuse=_reuse(raw),
         store_key=_store_key(config),
     )
+
+
+def _made(kind: type[Settings], raw: Mapping[str, Any], **read: Any) -> Settings:
+    """Return settings with the values in `read`; the others are taken from `raw` as they are."""
+    return kind(**{each.name: raw[each.name] for each in fields(kind) if each.name in raw} | read)
 
 
 def _store_key(config: DictConfig) -> str:
@@ -68,15 +71,6 @@ def _batch_size(raw: int | None, config: DictConfig) -> int | None:
     return 1 if is_serial else None
 
 
-def _reuse(raw: Mapping[str, Any]) -> bool:
-    if raw["reuse"] and not raw["objective"]["metric"]:
-        raise SettingsError(
-            "reuse=true needs objective.metric: a run holds what its task returned only where podium's callback "
-            "tracks it, as objective.metric=objective"
-        )
-    return bool(raw["reuse"])
-
-
 def _space(raw: Mapping[str, Any], config: DictConfig) -> SpaceSettings:
     mode = choice("mode", raw["mode"], Mode)
     if raw["n_trials"] is not None:
@@ -85,18 +79,16 @@ def _space(raw: Mapping[str, Any], config: DictConfig) -> SpaceSettings:
             raise SettingsError(f"n_trials={raw['n_trials']}: is for mode=random; this is mode={mode}")
     first_seed = OmegaConf.select(config, raw["seed_key"], default=0)
     points = raw["points"]
-    return SpaceSettings(
+    return _made(
+        SpaceSettings,
+        raw,
         params=_texts("params", raw["params"] or {}),
         spaces=tuple(_texts("spaces", each) for each in raw["spaces"]),
-        points=points if points is None or isinstance(points, str) else tuple(points),
+        points=tuple(points) if isinstance(points, list) else points,
         mode=mode,
-        n_trials=raw["n_trials"],
-        seed=raw["seed"],
         repeat=count("repeat", raw["repeat"], least=1),
-        seed_key=raw["seed_key"],
         first_seed=first_seed if isinstance(first_seed, int) else 0,
         when=_texts("when", raw["when"] or {}),
-        filter=raw["filter"],
     )
 
 
@@ -120,39 +112,24 @@ def _promotion(raw: Mapping[str, Any]) -> Promotion | None:
         raise SettingsError(
             "promotion.promote=true needs promotion.model_name, the name to register the winner under"
         )
-    if raw["min_delta"] < 0:
-        raise SettingsError(f"promotion.min_delta={raw['min_delta']}: allowed is 0 or more")
+    require(raw["min_delta"] >= 0, "promotion.min_delta", raw["min_delta"], "is 0 or more")
     if not raw["files"]:
         raise SettingsError(
             "promotion.files is empty: name the artifacts that make up the model, [model_best.pt]"
         )
-    _check_loader(raw["loader"])
-    return Promotion(
-        model_name=raw["model_name"],
-        min_delta=raw["min_delta"],
-        thresholds=raw["thresholds"],
-        files=tuple(raw["files"]),
-        loader=raw["loader"],
-    )
+    allowed = "is module:function of a module that exists, or null"
+    require(_is_function(raw["loader"]), "promotion.loader", raw["loader"], allowed)
+    return _made(Promotion, raw, files=tuple(raw["files"]))
 
 
-def _check_loader(loader: str | None) -> None:
+def _is_function(loader: str | None) -> bool:
     if loader is None:
-        return
+        return True
     module, colon, function = loader.partition(":")
     try:
-        known = bool(colon and function) and find_spec(module) is not None
-    except (ImportError, ValueError):
-        known = False
-    if not known:
-        raise SettingsError(
-            f"promotion.loader={loader}: allowed is module:function of a module that exists, or null"
-        )
-
-
-def is_our_launcher(config: DictConfig) -> bool:
-    """Return whether ``hydra.launcher`` is podium's, which runs jobs one by one; others take batches."""
-    return is_ours(config, LAUNCHER)
+        return bool(colon and function) and find_spec(module) is not None
+    except (ImportError, ValueError):  # a package above the module is missing
+        return False
 
 
 def launcher_settings(config: DictConfig) -> LauncherSettings:
@@ -165,38 +142,31 @@ def launcher_settings(config: DictConfig) -> LauncherSettings:
 
     raw = section(config, LAUNCHER)
     cores = joblib.cpu_count()
-    if not is_our_launcher(config):
+    if not is_ours(config, LAUNCHER):
         at_once = 1 if target(config, LAUNCHER) == BASIC_LAUNCHER else raw.get("n_jobs")
         return LauncherSettings(at_once if isinstance(at_once, int) and at_once > 0 else cores, 1, (), 0.0)
     per_gpu = count("jobs_per_gpu", raw["jobs_per_gpu"], least=1)
     gpus = gpu_names(raw["gpus"], per_gpu)
     places = len(gpus) * per_gpu
     n_jobs = (places or cores) if raw["n_jobs"] is None else raw["n_jobs"]
-    if n_jobs < 1:
-        raise SettingsError(
-            f"n_jobs={n_jobs}: allowed are 1, 2, ... or null for one job per core ({cores} here)"
-        )
+    require(n_jobs >= 1, "n_jobs", n_jobs, f"are 1, 2, ... or null for one job per core ({cores} here)")
     if gpus and n_jobs > places:
         raise SettingsError(
             f"n_jobs={n_jobs}: {len(gpus)} GPUs with jobs_per_gpu={per_gpu} have room for {places} jobs"
         )
     threads = max(1, cores // n_jobs) if raw["threads"] is None else raw["threads"]
-    if threads < 1:
-        raise SettingsError(
-            f"threads={threads}: allowed are 1, 2, ... or null for an equal share of the cores"
-        )
-    if raw["grace_s"] < 0:
-        raise SettingsError(f"grace_s={raw['grace_s']}: allowed are seconds, 0 or more")
-    return LauncherSettings(
-        n_jobs,
-        threads,
-        tuple(raw["preload"]),
-        raw["grace_s"],
+    require(threads >= 1, "threads", threads, "are 1, 2, ... or null for an equal share of the cores")
+    require(raw["grace_s"] >= 0, "grace_s", raw["grace_s"], "are seconds, 0 or more")
+    return _made(
+        LauncherSettings,
+        raw,
+        n_jobs=n_jobs,
+        threads=threads,
+        preload=tuple(raw["preload"]),
         timeout_s=quantity("timeout", raw["timeout"], parse_duration),
         memory_limit_bytes=quantity("memory_limit", raw["memory_limit"], parse_size),
         retries=count("retries", raw["retries"], least=0),
         retry_on=frozenset(choice("retry_on", name, Reason) for name in raw["retry_on"]),
         gpus=gpus,
-        jobs_per_gpu=per_gpu,
         isolation=choice("isolation", raw["isolation"], Isolation),
     )
