@@ -136,17 +136,12 @@ class Composer:
         return self._bases[structure]
 
     def _description(self, config: DictConfig, number: int, point: Sequence[str]) -> Description:
-        overrides = [*self._fixed, *point]
-        dirname = None
+        overrides, dirname = [*self._fixed, *point], None
         if config.hydra.job._get_node("override_dirname")._value() != FOLLOWS_OVERRIDES:
-            dirname = self._override_dirname(config, overrides)
+            style = config.hydra.job.config.override_dirname
+            kept = (line for line in overrides if parsed(line).key_or_group not in style.exclude_keys)
+            dirname = str(style.item_sep.join(sorted(kept)).replace("=", style.kv_sep))
         return Description(number, overrides, dirname, self._folders["dir"], self._folders["subdir"])
-
-    def _override_dirname(self, config: DictConfig, overrides: Sequence[str]) -> str:
-        style = config.hydra.job.config.override_dirname
-        each = map(parsed, overrides)
-        lines = sorted(str(o.input_line) for o in each if o.key_or_group not in style.exclude_keys)
-        return str(style.item_sep.join(lines).replace("=", style.kv_sep))
 
 
 def _follows_others(config: DictConfig, key: str) -> bool:

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -48,24 +48,13 @@ class Plan:
     def read(cls, path: Path) -> "Plan":
         """Return the plan of a file; raise an error of tracking that names the file if it cannot be read."""
         raw = read_json(path)
-        jobs = tuple(map(PlannedJob.from_json, raw.get("jobs", ())))
-        return cls(
-            sweep=raw["sweep"],
-            created_at=raw["created_at"],
-            command=tuple(raw["command"]),
-            swept=tuple(raw["swept"]),
-            objective=raw["objective"],
-            report=None if raw["report"] is None else tuple(raw["report"]),
-            total=len(jobs) if "jobs" in raw else raw["total"],
-            space=raw.get("space"),
-            seed_key=raw.get("seed_key"),
-            cwd=raw.get("cwd"),
-            config=raw.get("config"),
-            code=raw.get("code"),
-            store=raw.get("store"),
-            store_key=raw.get("store_key"),
-            jobs=jobs,
-        )
+        known = {each.name: raw[each.name] for each in fields(cls) if each.name in raw}
+        for name in ("command", "swept", "report"):
+            known[name] = None if raw[name] is None else tuple(raw[name])
+        if "jobs" in raw:
+            jobs = tuple(map(PlannedJob.from_json, raw["jobs"]))
+            known |= {"jobs": jobs, "total": len(jobs)}
+        return cls(**known)
 
 
 def make_plan(
@@ -85,11 +74,7 @@ def make_plan(
         # As typed, with `-m package` and the options of the interpreter.
         command=(sys.executable, *sys.orig_argv[1:]),
         swept=tuple(swept),
-        objective={
-            "metric": settings.objective.metric,
-            "mode": str(settings.objective.mode),
-            "at": str(settings.objective.at),
-        },
+        objective=asdict(settings.objective),
         report=settings.report,
         total=total,
         space={**asdict(settings.space), "arguments": list(arguments)},

@@ -54,16 +54,11 @@ class Interval:
     """A key that takes any number between two: uniform, or uniform in the logarithm; rounded if `is_whole`."""
 
     key: str
-    name: str
+    names: tuple[str]
     start: float
     end: float
     is_log: bool = False
     is_whole: bool = False
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The key that it sets, in a tuple."""
-        return (self.name,)
 
     def draw(self, source: random.Random) -> Point:
         """Return a random number, both ends included, as an override."""

@@ -5,6 +5,7 @@ that they make, so ``model.name`` can be used where ``model`` is swept. A name t
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
@@ -31,7 +32,7 @@ class Conditions:
     ) -> None:
         self._shared = shared
         self._config_of = config_of
-        self._configs: dict[Point, Mapping[str, Any]] = {}
+        self._config = lru_cache(CACHED)(self._read_config)
         self._when = {name: _parsed(f"when.{name}", text) for name, text in settings.when.items()}
         for name in self._when:
             if name not in swept:
@@ -39,8 +40,7 @@ class Conditions:
         self._order = _in_order(self._when)
         self._filter_text = settings.filter
         self._filter = None if settings.filter is None else _parsed("filter", settings.filter)
-        self._asked: dict[str, set[str]] = {}  # the names in each condition ...
-        self._answered: dict[str, set[str]] = {}  # ... and those that some point has
+        self._missing: dict[str, set[str]] = {}  # the names in each condition that no point had so far
         self._known: set[str] = set()
 
     def reduced(self, point: Point) -> Point:
@@ -62,36 +62,30 @@ class Conditions:
 
     def require_sense(self, *, points: int, kept: int) -> None:
         """Raise `SettingsError` for names that no point has and a filter that no point passes; call it last."""
-        for where, names in self._asked.items():
-            for name in sorted(names - self._answered.get(where, set())):
+        for where, names in self._missing.items():
+            for name in sorted(names):
                 raise SettingsError(f"{where}: no job's config has {name}{_meant(name, sorted(self._known))}")
         if points and not kept:
             raise SettingsError(f"filter: none of {counted(points, 'point')} satisfies {self._filter_text}")
 
     def _holds(self, where: str, condition: Query, values: Mapping[str, Any], point: Point) -> bool:
+        missing = self._missing.setdefault(where, {field.name for field in condition.fields})
+
         def value(name: str) -> Any:
-            if name in values:
-                self._answered[where].add(name)
-                return values[name]
-            config = self._config(point)
-            found = lookup(config, name)
-            if found is not None or name in self._known:
-                self._answered[where].add(name)
+            found = values[name] if name in values else lookup(self._config(point), name)
+            if found is not None or name in values or name in self._known:
+                missing.discard(name)
             return found
 
         # Look up each name, also one that the condition would not reach, so that a typo is noticed.
-        asked = self._asked.setdefault(where, {field.name for field in condition.fields})
-        for name in asked - self._answered.setdefault(where, set()):
+        for name in tuple(missing):
             value(name)
         return condition.matches(lambda field: value(field.name))
 
-    def _config(self, point: Point) -> Mapping[str, Any]:
-        if point not in self._configs:
-            if len(self._configs) >= CACHED:
-                self._configs.clear()
-            self._configs[point] = config = self._config_of(point)
-            self._known.update(flat(config, with_groups=True))
-        return self._configs[point]
+    def _read_config(self, point: Point) -> Mapping[str, Any]:
+        config = self._config_of(point)
+        self._known.update(flat(config, with_groups=True))
+        return config
 
 
 def _parsed(where: str, text: str) -> Query:

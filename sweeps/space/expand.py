@@ -94,11 +94,8 @@ def _random(part: Part, settings: SpaceSettings, source: random.Random) -> Itera
     """Yield random points without end, or each point of a small space once."""
     if settings.n_trials is None:
         raise SettingsError("mode=random: needs n_trials, the number of points to draw")
-    endless = any(isinstance(axis, Interval) for axis in part.axes)
-    size = (
-        math.inf if endless else math.prod(len(axis.choices) for axis in part.axes if isinstance(axis, Axis))
-    )
-    if size <= max(settings.n_trials, FEW):
+    sizes = (len(axis.choices) if isinstance(axis, Axis) else math.inf for axis in part.axes)
+    if math.prod(sizes) <= max(settings.n_trials, FEW):
         everything = list(_grid(part, settings, source))
         source.shuffle(everything)
         yield from everything
@@ -119,7 +116,7 @@ def _listed(part: Part, settings: SpaceSettings) -> Sequence[Axis]:
     for axis in part.axes:
         if isinstance(axis, Interval):
             raise SettingsError(
-                f"{axis.name}=interval({axis.start:g},{axis.end:g}): a continuous interval cannot be listed for "
+                f"{axis.names[0]}=interval({axis.start:g},{axis.end:g}): a continuous interval cannot be listed for "
                 f"mode={settings.mode}; use mode=random with n_trials, or a list (a,b,c), choice(...), range(...)"
             )
     return [axis for axis in part.axes if isinstance(axis, Axis)]

@@ -51,23 +51,19 @@ def read_space(settings: SpaceSettings, arguments: Sequence[str], loader: Config
     Raise `SettingsError` for an empty axis and for points that cannot be read, and Hydra's errors for the grammar.
     """
     parser = OverridesParser.create(config_loader=loader)
-    with _drawing_from(settings.seed):
-        return _read_space(settings, arguments, parser)
-
-
-def _read_space(settings: SpaceSettings, arguments: Sequence[str], parser: OverridesParser) -> Space:
-    shared, given = _read(parser, _lines(settings.params)), _read(parser, arguments)
-    points = None if settings.points is None else points_axis(settings.points, parser)
+    points = None if settings.points is None else points_axis(settings.points)
     parts = []
-    for params in settings.spaces or ({},):
-        merged = {**shared, **_read(parser, _lines(params)), **given}
-        axes = [each for each in merged.values() if not isinstance(each, str)]
-        if points is not None:
-            axes = [points, *axes]
-            clash = sorted(merged.keys() & points.names)
-            if clash:
-                raise SettingsError(f"points and an override both set {', '.join(clash)}")
-        parts.append(Part(tuple(each for each in merged.values() if isinstance(each, str)), tuple(axes)))
+    with _drawing_from(settings.seed):
+        shared, given = _read(parser, _lines(settings.params)), _read(parser, arguments)
+        for params in settings.spaces or ({},):
+            merged = {**shared, **_read(parser, _lines(params)), **given}
+            axes = [each for each in merged.values() if not isinstance(each, str)]
+            if points is not None:
+                axes = [points, *axes]
+                clash = sorted(merged.keys() & points.names)
+                if clash:
+                    raise SettingsError(f"points and an override both set {', '.join(clash)}")
+            parts.append(Part(tuple(each for each in merged.values() if isinstance(each, str)), tuple(axes)))
     common = [line for line in parts[0].fixed if all(line in part.fixed for part in parts)]
     own = (Part(tuple(line for line in part.fixed if line not in common), part.axes) for part in parts)
     return Space(tuple(common), tuple(own))
@@ -122,4 +118,4 @@ def _axis(override: Override) -> Axis | Interval:
         raise SettingsError(
             f"{override.input_line}: allowed is interval(low,high) with low < high, and 0 < low if tagged log"
         )
-    return Interval(key, name, float(sweep.start), float(sweep.end), is_log, is_whole)
+    return Interval(key, (name,), float(sweep.start), float(sweep.end), is_log, is_whole)
