@@ -2,18 +2,13 @@
 
 All problems are found in one pass, each as `section.key=value` with what is allowed, so that a sweep of a
 thousand jobs refuses a typo before its first job starts. Costs about a millisecond and imports neither
-torch nor pandas. The schemas are in `trainer.schema`.
+torch nor pandas. `trainer.schema` says what each key may hold.
 """
 
-import functools
 import importlib.util
-import math
-import operator
-import re
 import sys
-import types
 from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -22,15 +17,7 @@ from tracking import InvalidNameError
 from tracking.values.names import check_artifact, check_component, check_label
 from trainer.data.check import source_problems
 from trainer.errors import ConfigError, did_you_mean
-from trainer.schema import FREE, LOGGED_PER_EPOCH, MODEL_KEYS, SECTIONS, TARGETS, Limits, Root
-
-_WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
-_COMPARISONS: dict[str, tuple[str, Callable[[Any, Any], bool]]] = {
-    "ge": (">=", operator.ge),
-    "gt": (">", operator.gt),
-    "le": ("<=", operator.le),
-    "lt": ("<", operator.lt),
-}
+from trainer.schema import FREE, LOGGED_PER_EPOCH, MODEL_KEYS, ROOT, SECTIONS, TARGETS, Schema
 
 
 def check(cfg: DictConfig | Mapping[str, Any]) -> None:
@@ -52,7 +39,7 @@ def problems(config: Mapping[str, Any]) -> Iterator[str]:
     """Yield every problem of a plain config, one line each."""
     sections = (*TARGETS, *SECTIONS, *FREE)
     root = {key: value for key, value in config.items() if key not in sections}
-    yield from _fields_problems(Root, root, "", also=sections)
+    yield from _fields_problems(ROOT, root, "", also=sections)
     # What must fit together is checked only once each key is sound by itself.
     yield from [each for name in sections for each in _section_problems(name, config)] or _joint_problems(
         config
@@ -71,12 +58,11 @@ def _section_problems(name: str, config: Mapping[str, Any]) -> Iterator[str]:
         yield from _target_problems(name, section, TARGETS[name])
 
 
-def _target_problems(name: str, section: Mapping[str, Any], known: Mapping[str, type]) -> Iterator[str]:
+def _target_problems(name: str, section: Mapping[str, Any], known: Mapping[str, Schema]) -> Iterator[str]:
     target: Any = section.get("_target_")
     if target in known:
-        keys = _schema(known[target])
         # With `model._target_` alone changed, the keys of the other model are still in the section.
-        left = {"_target_", *(MODEL_KEYS if name == "model" else ())} - {*keys}
+        left = {"_target_", *(MODEL_KEYS if name == "model" else ())} - {*known[target]}
         rest = {key: value for key, value in section.items() if key not in left}
         yield from _fields_problems(known[target], rest, name)
     elif not isinstance(target, str) or "." not in target:
@@ -99,9 +85,8 @@ def _is_installed(package: str) -> bool:
 
 
 def _fields_problems(
-    schema: type, section: Mapping[str, Any], prefix: str, also: tuple[str, ...] = ()
+    known: Schema, section: Mapping[str, Any], prefix: str, also: tuple[str, ...] = ()
 ) -> Iterator[str]:
-    known = _schema(schema)
     dot = f"{prefix}." if prefix else ""
     for key, value in section.items():
         if key not in known:
@@ -109,11 +94,11 @@ def _fields_problems(
             yield f"unknown key {dot}{key}={value!r}{_suggest(str(key), (*known, *also), dot)}; allowed: {allowed}"
         elif value == "???":  # what OmegaConf calls a value that must be set
             yield f"{dot}{key} is missing: set {dot}{key}=..."
-        elif not _fits(value, *known[key]):
+        elif not known[key].fits(value):
             shown = value if isinstance(value, str) and value else repr(value)
-            yield f"{dot}{key}={shown}: allowed is {_describe(*known[key])}"
-    for key, (_, limits) in known.items():
-        if key not in section and not limits.optional:
+            yield f"{dot}{key}={shown}: allowed is {known[key].wanted}"
+    for key, rule in known.items():
+        if key not in section and not rule.is_optional:
             yield f"{dot}{key} is missing"
 
 
@@ -150,82 +135,11 @@ def _name_problems(tracking: Mapping[str, Any], promotion: Mapping[str, Any]) ->
             yield str(error)
 
 
-@functools.cache
-def _schema(schema: type) -> dict[str, tuple[Any, Limits]]:
-    """Return the type and the limits of each key of a schema."""
-    hints = get_type_hints(schema, include_extras=True).items()
-    return {
-        name: get_args(hint) if get_origin(hint) is Annotated else (hint, Limits()) for name, hint in hints
-    }
-
-
-def _fits(value: Any, kind: Any, limits: Limits) -> bool:
-    origin, arguments = get_origin(kind), get_args(kind)
-    if origin in (Union, types.UnionType):
-        return any(_fits(value, each, limits) for each in arguments)
-    if origin is list:
-        sized = isinstance(value, list) and limits.length in (None, len(value))
-        return sized and all(_fits(each, arguments[0], limits) for each in value)
-    if origin is dict:
-        return isinstance(value, Mapping) and all(
-            _fits(each, arguments[1], limits) for each in value.values()
-        )
-    if kind is Any:
-        return True
-    if kind is type(None):
-        return value is None
-    if isinstance(value, bool) or kind is bool:  # a bool is an int to isinstance
-        return kind is bool and isinstance(value, bool)
-    return isinstance(value, (int, float) if kind is float else kind) and _within(value, limits)
-
-
-def _within(value: Any, limits: Limits) -> bool:
-    if limits.choices:
-        return value in limits.choices
-    if isinstance(value, str):
-        return limits.pattern is None or re.fullmatch(limits.pattern, value, re.DOTALL) is not None
-    # YAML reads .inf and .nan as numbers.
-    return math.isfinite(value) and all(holds(value, bound) for _, holds, bound in _bounds(limits))
-
-
-def _bounds(limits: Limits) -> Iterator[tuple[str, Callable[[Any, Any], bool], float]]:
-    for name, (sign, holds) in _COMPARISONS.items():
-        if (bound := getattr(limits, name)) is not None:
-            yield sign, holds, bound
-
-
-def _describe(kind: Any, limits: Limits) -> str:
-    """Return in words what a key may hold."""
-    origin, arguments = get_origin(kind), get_args(kind)
-    if origin in (Union, types.UnionType):
-        return " or ".join(
-            _describe(each, limits if each is not type(None) else Limits()) for each in arguments
-        )
-    if origin is list:
-        count = f"{limits.length} entries" if limits.length else "entries"
-        return f"a list, its {count} each {_describe(arguments[0], limits)}"
-    if origin is dict:
-        return f"a mapping of names to {'values' if arguments[1] is Any else _describe(arguments[1], limits)}"
-    if limits.choices:
-        return f"{limits.wanted or 'one of'} " + ", ".join(map(str, limits.choices))
-    if limits.wanted:
-        return limits.wanted
-    bounds = " and ".join(f"{sign} {bound}" for sign, _, bound in _bounds(limits))
-    return f"{_WORDS[kind]} {bounds}".strip()
-
-
 def _suggest(key: str, known: tuple[str, ...], dot: str) -> str:
     """Name the key that was probably meant, in this section or in another one."""
     if near := did_you_mean(key, known, f"{dot}{{}}".format):
         return near
-    schemas = {
-        **{name: (schema,) for name, schema in SECTIONS.items()},
-        **{n: t.values() for n, t in TARGETS.items()},
-    }
-    everywhere = {
-        leaf: f"{name}.{leaf}"
-        for name, each in schemas.items()
-        for schema in each
-        for leaf in _schema(schema)
-    }
+    everywhere = {leaf: f"{name}.{leaf}" for name, schema in SECTIONS.items() for leaf in schema}
+    for name, schemas in TARGETS.items():
+        everywhere |= {leaf: f"{name}.{leaf}" for schema in schemas.values() for leaf in schema}
     return did_you_mean(key, everywhere, everywhere.__getitem__)

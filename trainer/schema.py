@@ -1,12 +1,16 @@
-"""Types and limits of every key of the config.
+"""What every key of the config may hold.
 
-A schema is a class that is never made: `trainer.config` reads its annotations to check plain values. A
-section whose `_target_` is not listed in TARGETS names a user's class, so its keys are free. This module must
-import nothing slow, such as torch or pandas.
+A schema maps keys to rules, which `trainer.config` applies to plain values. A section whose `_target_` is not
+listed in TARGETS names a user's class, so its keys are free. This module must import nothing slow, such as
+torch or pandas.
 """
 
-from dataclasses import dataclass
-from typing import Annotated, Any
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 LOGGED_PER_EPOCH = {  # the metrics an objective can name, and how each improves
     "train_loss": "min",
@@ -15,179 +19,188 @@ LOGGED_PER_EPOCH = {  # the metrics an objective can name, and how each improves
     "val_acc": "max",
     "val_auc": "max",
 }
+_SIGNS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}  # by the names of the functions in `operator`
 
 
 @dataclass(frozen=True)
-class Limits:
-    """Limits of a value beyond its type; for a list, those of each entry.
+class Rule:
+    """What a key may hold, in words and as a test; `a | b` is either."""
 
-    An optional key may be absent from the config, because the class that gets it has a default.
-    """
+    wanted: str
+    fits: Callable[[Any], bool]
+    is_optional: bool = False
 
-    ge: float | None = None
-    gt: float | None = None
-    le: float | None = None
-    lt: float | None = None
-    choices: tuple[Any, ...] = ()
-    length: int | None = None  # of a list
-    pattern: str | None = None  # of a text; `wanted` describes it to the user
-    wanted: str = ""
-    optional: bool = False
+    def __or__(self, other: "Rule") -> "Rule":
+        return Rule(f"{self.wanted} or {other.wanted}", lambda value: self.fits(value) or other.fits(value))
 
 
-_Fraction = Annotated[float, Limits(gt=0, lt=1)]
-_Seed = Annotated[int, Limits(ge=0, le=2**64 - 1)]
-_Name = Annotated[str, Limits(pattern=r"\S.*", wanted="a name")]
+Schema = Mapping[str, Rule]
 
 
-class _Data:
-    dataset: Annotated[str, Limits(pattern=r"[\w.-]+", wanted="a name of letters, digits, '_', '-' and '.'")]
-    val_fraction: _Fraction
-    data_seed: _Seed
-    numeric_transform: Annotated[str, Limits(choices=("standard", "quantile", "bins"), optional=True)]
-    min_frequency: Annotated[int, Limits(ge=1, optional=True)]
+def _optional(rule: Rule) -> Rule:
+    """Return the rule of a key that may be absent, because the class that gets it has a default."""
+    return replace(rule, is_optional=True)
 
 
-class _Ctr(_Data):
-    rows: Annotated[int, Limits(ge=100)]
-    numeric_columns: Annotated[int, Limits(ge=1)]
-    categorical_columns: Annotated[int, Limits(ge=0)]
-    max_cardinality: Annotated[int, Limits(ge=2)]
-    positive_rate: _Fraction
-    signal: Annotated[float, Limits(gt=0)]
-    test_fraction: _Fraction
+def _number(wanted: str = "a number", kind: Any = (int, float), **bounds: float) -> Rule:
+    limits = " and ".join(f"{_SIGNS[name]} {bound}" for name, bound in bounds.items())
+
+    def fits(value: Any) -> bool:
+        if not isinstance(value, kind) or isinstance(value, bool):  # a bool is an int to isinstance
+            return False
+        # YAML reads .inf and .nan as numbers
+        return abs(value) < math.inf and all(
+            getattr(operator, name)(value, bound) for name, bound in bounds.items()
+        )
+
+    return Rule(f"{wanted} {limits}".strip(), fits)
 
 
-class _TableFile(_Data):
-    path: str
-    target: str
-    positive: Annotated[str | int | float | bool | None, Limits(optional=True)]
-    numeric: Annotated[list[str] | None, Limits(optional=True)]
-    categorical: Annotated[list[str] | None, Limits(optional=True)]
-    drop: Annotated[list[str], Limits(optional=True)]
-    missing_values: Annotated[list[str], Limits(optional=True)]
-    separator: Annotated[str | None, Limits(pattern=r".|\\t", wanted="one character", optional=True)]
-    encoding: Annotated[str, Limits(optional=True)]
-    test_path: Annotated[str | None, Limits(optional=True)]
-    time_column: Annotated[str | None, Limits(optional=True)]
-    test_fraction: _Fraction
+def _whole(**bounds: int) -> Rule:
+    return _number("a whole number", int, **bounds)
 
 
-class _Adult(_Data):
-    path: str
-    drop: list[str]
+def _text(wanted: str = "text", pattern: str = ".*") -> Rule:
+    return Rule(
+        wanted, lambda value: isinstance(value, str) and bool(re.fullmatch(pattern, value, re.DOTALL))
+    )
 
 
-class _BreastCancer(_Data):
-    test_fraction: _Fraction
+def _choice(*allowed: str, wanted: str = "one of") -> Rule:
+    return Rule(f"{wanted} {', '.join(allowed)}", lambda value: isinstance(value, str) and value in allowed)
 
 
-class _TabularClassifier:
-    hidden_dims: Annotated[list[int], Limits(ge=1)]
-    dropout: Annotated[float, Limits(ge=0, lt=1)]
-    embedding_dim: Annotated[int, Limits(ge=1, optional=True)]
+def _list(entry: Rule, length: int | None = None) -> Rule:
+    def fits(value: Any) -> bool:
+        return isinstance(value, list) and length in (None, len(value)) and all(map(entry.fits, value))
+
+    return Rule(f"a list, its {f'{length} ' if length else ''}entries each {entry.wanted}", fits)
 
 
-class _LogisticRegression:
-    """A model with nothing to set."""
+def _mapping(values: Rule) -> Rule:
+    return Rule(
+        f"a mapping of names to {values.wanted}",
+        lambda value: isinstance(value, Mapping) and all(map(values.fits, value.values())),
+    )
 
 
-class _Adam:
-    betas: Annotated[list[float], Limits(ge=0, lt=1, length=2, optional=True)]
-    eps: Annotated[float, Limits(gt=0, optional=True)]
-    amsgrad: Annotated[bool, Limits(optional=True)]
+_NULL = Rule("null", lambda value: value is None)
+_FLAG = Rule("true or false", lambda value: isinstance(value, bool))
+_FRACTION = _number(gt=0, lt=1)
+_SEED = _whole(ge=0, le=2**64 - 1)
+_NAME = _text("a name", r"\S.*")
 
-
-class _Sgd:
-    momentum: Annotated[float, Limits(ge=0, lt=1, optional=True)]
-    nesterov: Annotated[bool, Limits(optional=True)]
-    dampening: Annotated[float, Limits(ge=0, lt=1, optional=True)]
-
-
-class _ConstantLR:
-    factor: Annotated[float, Limits(gt=0, le=1)]
-    total_iters: Annotated[int, Limits(ge=1, optional=True)]
-
-
-class _CosineAnnealingLR:
-    T_max: Annotated[int, Limits(ge=1)]
-    eta_min: Annotated[float, Limits(ge=0, optional=True)]
-
-
-class _ReduceLROnPlateau:
-    factor: Annotated[float, Limits(gt=0, lt=1)]
-    patience: Annotated[int, Limits(ge=0)]
-
-
-class _Training:
-    learning_rate: Annotated[float, Limits(gt=0)]
-    batch_size: Annotated[int, Limits(ge=1)]
-    epochs: Annotated[int, Limits(ge=1)]
-    limit_batches: Annotated[int | None, Limits(ge=1, optional=True)]
-    weight_decay: Annotated[float, Limits(ge=0)]
-    early_stopping_patience: Annotated[int | None, Limits(ge=1)]
-    threads: Annotated[int | None, Limits(ge=1, optional=True)]
-    checkpoint_every_s: Annotated[float | None, Limits(ge=0, optional=True)]
-
-
-class _ObjectiveSection:
-    metric: Annotated[
-        str, Limits(choices=tuple(LOGGED_PER_EPOCH), wanted="a metric that is logged per epoch:")
-    ]
-    mode: Annotated[str | None, Limits(choices=("max", "min"), optional=True)]  # null: as the metric improves
-    at: Annotated[str, Limits(choices=("best", "last"))]
-
-
-class _Tracking:
-    experiment_name: _Name
-    tags: dict[str, Any]
-    description: str
-
-
-class _Promotion:
-    promote: bool
-    model_name: _Name
-    min_delta: Annotated[float, Limits(ge=0)]
-    thresholds: dict[str, float]
-    files: list[str]
-    loader: Annotated[str | None, Limits(optional=True)]
-
-
-class _Paths:
-    experiments: Annotated[str, Limits(pattern=r"\S.*", wanted="a folder")]
-
-
-class Root:
-    """Keys outside of any section."""
-
-    seed: _Seed
-    device: Annotated[str, Limits(pattern=r"auto|cpu|cuda(:\d+)?", wanted="auto, cpu, cuda or cuda:N")]
-
-
-SECTIONS: dict[str, type] = {
-    "training": _Training,
-    "objective": _ObjectiveSection,
-    "tracking": _Tracking,
-    "promotion": _Promotion,
-    "paths": _Paths,
+_DATA: Schema = {
+    "dataset": _text("a name of letters, digits, '_', '-' and '.'", r"[\w.-]+"),
+    "val_fraction": _FRACTION,
+    "data_seed": _SEED,
+    "numeric_transform": _optional(_choice("standard", "quantile", "bins")),
+    "min_frequency": _optional(_whole(ge=1)),
 }
-TARGETS: dict[str, dict[str, type]] = {  # sections with a `_target_`, and the schemas of the classes we know
+_ADAM: Schema = {
+    "betas": _optional(_list(_number(ge=0, lt=1), length=2)),
+    "eps": _optional(_number(gt=0)),
+    "amsgrad": _optional(_FLAG),
+}
+ROOT: Schema = {
+    "seed": _SEED,
+    "device": _text("auto, cpu, cuda or cuda:N", r"auto|cpu|cuda(:\d+)?"),
+}
+
+# sections without a `_target_`
+SECTIONS: dict[str, Schema] = {
+    "training": {
+        "learning_rate": _number(gt=0),
+        "batch_size": _whole(ge=1),
+        "epochs": _whole(ge=1),
+        "limit_batches": _optional(_whole(ge=1) | _NULL),
+        "weight_decay": _number(ge=0),
+        "early_stopping_patience": _whole(ge=1) | _NULL,
+        "threads": _optional(_whole(ge=1) | _NULL),
+        "checkpoint_every_s": _optional(_number(ge=0) | _NULL),
+    },
+    "objective": {
+        "metric": _choice(*LOGGED_PER_EPOCH, wanted="a metric that is logged per epoch:"),
+        "mode": _optional(_choice("max", "min") | _NULL),  # null: as the metric improves
+        "at": _choice("best", "last"),
+    },
+    "tracking": {
+        "experiment_name": _NAME,
+        "tags": _mapping(Rule("values", lambda _value: True)),
+        "description": _text(),
+    },
+    "promotion": {
+        "promote": _FLAG,
+        "model_name": _NAME,
+        "min_delta": _number(ge=0),
+        "thresholds": _mapping(_number()),
+        "files": _list(_text()),
+        "loader": _optional(_text() | _NULL),
+    },
+    "paths": {"experiments": _text("a folder", r"\S.*")},
+}
+# sections with a `_target_`, and the schemas of the classes we know
+TARGETS: dict[str, dict[str, Schema]] = {
     "data": {
-        "trainer.data.ctr.load": _Ctr,
-        "trainer.data.table.load": _TableFile,
-        "trainer.data.adult.load": _Adult,
-        "trainer.data.breast_cancer.load": _BreastCancer,
+        "trainer.data.ctr.load": {
+            **_DATA,
+            "rows": _whole(ge=100),
+            "numeric_columns": _whole(ge=1),
+            "categorical_columns": _whole(ge=0),
+            "max_cardinality": _whole(ge=2),
+            "positive_rate": _FRACTION,
+            "signal": _number(gt=0),
+            "test_fraction": _FRACTION,
+        },
+        "trainer.data.table.load": {
+            **_DATA,
+            "path": _text(),
+            "target": _text(),
+            "positive": _optional(_text() | _whole() | _number() | _FLAG | _NULL),
+            "numeric": _optional(_list(_text()) | _NULL),
+            "categorical": _optional(_list(_text()) | _NULL),
+            "drop": _optional(_list(_text())),
+            "missing_values": _optional(_list(_text())),
+            "separator": _optional(_text("one character", r".|\\t") | _NULL),
+            "encoding": _optional(_text()),
+            "test_path": _optional(_text() | _NULL),
+            "time_column": _optional(_text() | _NULL),
+            "test_fraction": _FRACTION,
+        },
+        "trainer.data.adult.load": {**_DATA, "path": _text(), "drop": _list(_text())},
+        "trainer.data.breast_cancer.load": {**_DATA, "test_fraction": _FRACTION},
     },
     "model": {
-        "trainer.models.tabular.TabularClassifier": _TabularClassifier,
-        "trainer.models.tabular.LogisticRegression": _LogisticRegression,
+        "trainer.models.tabular.TabularClassifier": {
+            "hidden_dims": _list(_whole(ge=1)),
+            "dropout": _number(ge=0, lt=1),
+            "embedding_dim": _optional(_whole(ge=1)),
+        },
+        "trainer.models.tabular.LogisticRegression": {},
     },
-    "optimizer": {"torch.optim.Adam": _Adam, "torch.optim.AdamW": _Adam, "torch.optim.SGD": _Sgd},
+    "optimizer": {
+        "torch.optim.Adam": _ADAM,
+        "torch.optim.AdamW": _ADAM,
+        "torch.optim.SGD": {
+            "momentum": _optional(_number(ge=0, lt=1)),
+            "nesterov": _optional(_FLAG),
+            "dampening": _optional(_number(ge=0, lt=1)),
+        },
+    },
     "scheduler": {
-        "torch.optim.lr_scheduler.ConstantLR": _ConstantLR,
-        "torch.optim.lr_scheduler.CosineAnnealingLR": _CosineAnnealingLR,
-        "torch.optim.lr_scheduler.ReduceLROnPlateau": _ReduceLROnPlateau,
+        "torch.optim.lr_scheduler.ConstantLR": {
+            "factor": _number(gt=0, le=1),
+            "total_iters": _optional(_whole(ge=1)),
+        },
+        "torch.optim.lr_scheduler.CosineAnnealingLR": {
+            "T_max": _whole(ge=1),
+            "eta_min": _optional(_number(ge=0)),
+        },
+        "torch.optim.lr_scheduler.ReduceLROnPlateau": {
+            "factor": _number(gt=0, lt=1),
+            "patience": _whole(ge=0),
+        },
     },
 }
-MODEL_KEYS = tuple(key for schema in TARGETS["model"].values() for key in schema.__annotations__)
+MODEL_KEYS = tuple(key for schema in TARGETS["model"].values() for key in schema)
 FREE = ("sweep",)  # sections that another package checks
