@@ -27,7 +27,7 @@ from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.errors import InvalidValueError, TrackingError
 from tracking.objective import Objective
 from tracking.records import RunRecord, RunStatus
-from tracking.search.query import Field, FieldKind, MetricPart, Names, arrange, parse_order, value_of
+from tracking.search.query import Field, FieldKind, MetricPart, arrange, names_in, parse_order, value_of
 from tracking.store.store import Store
 from tracking.values.units import counted
 
@@ -75,7 +75,7 @@ def compare(
         say_groups(experiment, ranking, limit=limit, differing=differing, as_json=as_json)
         return
     rows = _arranged(ranking.runs, sort)[:limit]
-    names = _names(runs)
+    names = names_in(runs)
     fields = chosen(columns, names, first=[RUN_ID]) if columns else _usual(rows, ranking.objective.metric)
     if differing:
         fields = [field for field in fields if field == RUN_ID or _differs(rows, field)]
@@ -122,16 +122,8 @@ def best(
 
 
 def _arranged(runs: list[RunRecord], sort: Sequence[str] | None) -> list[RunRecord]:
-    names = _names(runs)
+    names = names_in(runs)
     return arrange(runs, [parse_order(order).resolved(names) for order in sort or ()], value_of)
-
-
-def _names(runs: Sequence[RunRecord]) -> Names:
-    return Names(
-        frozenset(name for run in runs for name in run.params),
-        frozenset(name for run in runs for name in run.summary),
-        frozenset(name for run in runs for name in run.tags),
-    )
 
 
 def _usual(runs: Sequence[RunRecord], metric: str | None) -> list[Field]:

@@ -1,6 +1,5 @@
 """Checks of registered models: incomplete versions, changed files, histories with a torn end."""
 
-import os
 import time
 from contextlib import nullcontext
 from functools import partial
@@ -12,7 +11,6 @@ from tracking.paths import ModelPaths
 from tracking.registry import EventKind, ModelRegistry
 from tracking.registry.events import add_event, champions, read_events, write_aliases
 from tracking.registry.models import verify
-from tracking.values.names import is_component, natural_key
 
 CLAIM_S = 60.0  # a registration holds the lock; this is for file systems without locks
 
@@ -20,12 +18,8 @@ CLAIM_S = 60.0  # a registration holds the lock; this is for file systems withou
 def examine_models(seen: Examination) -> None:
     """Check each model; a repair holds its lock, so that no version is registered meanwhile."""
     root = seen.store.paths.models
-    try:
-        names = [entry.name for entry in os.scandir(root) if entry.is_dir() and is_component(entry.name)]
-    except (FileNotFoundError, NotADirectoryError):
-        return
     registry = ModelRegistry(seen.store.paths.base)
-    for name in sorted(names, key=natural_key):
+    for name in folders.named_folders(root):
         paths = ModelPaths(root / name)
         with locks.lock(paths.lock) if seen.repairs else nullcontext():
             _examine_history(seen, paths)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tracking.files.atomic import sync, sync_dir, temporary_path, writing
+from tracking.values.names import is_component, natural_key
 
 
 def make_dir(path: Path) -> None:
@@ -66,6 +67,16 @@ def size(folder: Path) -> int:
         with suppress(OSError):
             total += path.lstat().st_size
     return total
+
+
+def named_folders(parent: Path) -> list[str]:
+    """Return the names of the folders in `parent` that may be runs or models, run_2 before run_10; none without it."""
+    try:
+        with os.scandir(parent) as entries:
+            names = [entry.name for entry in entries if is_component(entry.name) and entry.is_dir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted(names, key=lambda name: (natural_key(name), name))
 
 
 def walk(folder: Path) -> Iterator[Path]:

@@ -31,7 +31,7 @@ from tracking.store.scan import warn_left_out
 from tracking.store.store import Store
 from tracking.values import timestamps
 from tracking.values.jsontext import revive
-from tracking.values.names import check_artifact, check_component, is_component, natural_key
+from tracking.values.names import check_artifact, check_component
 from tracking.values.plain import plain
 
 RESERVED = frozenset({"manifest.json", "verdict.json", "config.yaml"})
@@ -79,14 +79,7 @@ class ModelRegistry:
 
     def models(self) -> list[str]:
         """Return the names of all models that have a version, sorted."""
-        with contextlib.suppress(FileNotFoundError):
-            names = [
-                entry.name
-                for entry in os.scandir(self._store.paths.models)
-                if entry.is_dir() and is_component(entry.name)
-            ]
-            return sorted((name for name in names if self._numbers(name)), key=natural_key)
-        return []
+        return [name for name in folders.named_folders(self._store.paths.models) if self._numbers(name)]
 
     def versions(
         self, name: str, *, on_error: Callable[[CorruptFileError], None] = warn_left_out

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from tracking.errors import InvalidValueError, quoted
@@ -16,11 +15,15 @@ from tracking.search.query import (
     Order,
     Query,
     arrange,
+    names_in,
     parse_order,
     parse_query,
     resolve,
     value_of,
 )
+
+# reads the values of each field in runs, given by number
+Columns = Callable[[Sequence[Field], Sequence[int]], list[list[Any]]]
 
 
 @dataclass(frozen=True)
@@ -58,27 +61,31 @@ class Search:
 
     def select(self, view: View) -> list[int]:
         """Return the numbers of the runs in an index; read only the columns that the filter and the order name."""
-        query, orders = self._resolved(view.names)
-        found = view.numbers(self.experiment_name)
-        if query.text.strip():
-            columns = _columns(query.fields, view, found)
-            found = [found[place] for place in _passing(query, columns, len(found))]
-        if orders:
-            columns = _columns([order.field for order in orders], view, found)
-            places = arrange(range(len(found)), orders, lambda place, field: columns[field][place])
-            found = [found[place] for place in places]
-        return found[: self.limit]
+        return self._select(view.numbers(self.experiment_name), view.names, view.columns)
 
     def select_records(self, records: Iterable[RunRecord]) -> list[RunRecord]:
         """Return the runs among all records of a store, as `select` does without an index."""
         runs = list(records)
-        query, orders = self._resolved(lambda: names_in(runs))
-        found = [
-            run
-            for run in runs
-            if self.experiment_name in (None, run.experiment_name) and query.matches(partial(value_of, run))
+
+        def columns(fields: Iterable[Field], numbers: Sequence[int]) -> list[list[Any]]:
+            return [[value_of(runs[number], field) for number in numbers] for field in fields]
+
+        of_experiment = [
+            number for number, run in enumerate(runs) if self.experiment_name in (None, run.experiment_name)
         ]
-        return arrange(found, orders, value_of)[: self.limit]
+        return [runs[number] for number in self._select(of_experiment, lambda: names_in(runs), columns)]
+
+    def _select(self, found: list[int], names: Callable[[], Names], columns: Columns) -> list[int]:
+        query, orders = self._resolved(names)
+        if query.text.strip():
+            by_field = dict(zip(query.fields, columns(query.fields, found), strict=True))
+            found = [found[place] for place in _passing(query, by_field, len(found))]
+        if orders:
+            fields = [order.field for order in orders]
+            by_field = dict(zip(fields, columns(fields, found), strict=True))
+            places = arrange(range(len(found)), orders, lambda place, field: by_field[field][place])
+            found = [found[place] for place in places]
+        return found[: self.limit]
 
     def _resolved(self, names: Callable[[], Names]) -> tuple[Query, Sequence[Order]]:
         if not _depends_on_names([*self.query.fields, *(order.field for order in self.orders)]):
@@ -87,26 +94,12 @@ class Search:
         return self.query.resolved(known), [order.resolved(known) for order in self.orders]
 
 
-def names_in(runs: Sequence[RunRecord]) -> Names:
-    """Return the names of the parameters, metrics and tags that some of these runs have."""
-    return Names(
-        params=frozenset(name for run in runs for name in run.params),
-        metrics=frozenset(name for run in runs for name in run.summary),
-        tags=frozenset(name for run in runs for name in run.tags),
-    )
-
-
 def resolved(fields: Sequence[Field], view: View) -> Sequence[Field]:
     """Return the fields, bare names replaced by what they mean in the store."""
     if not _depends_on_names(fields):
         return fields
     names = view.names()
     return [resolve(field, names) for field in fields]
-
-
-def _columns(fields: Iterable[Field], view: View, numbers: Sequence[int]) -> dict[Field, list[Any]]:
-    wanted = list(fields)
-    return dict(zip(wanted, view.columns(wanted, numbers), strict=True))
 
 
 def _passing(query: Query, columns: dict[Field, list[Any]], total: int) -> list[int]:

@@ -5,14 +5,13 @@ metadata.json stands in until the first write adopts the run.
 """
 
 import logging
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from tracking.errors import CorruptFileError, quoted
-from tracking.files import atomic
+from tracking.files import atomic, folders
 from tracking.metrics.summary import frozen, read_stats
 from tracking.paths import StorePaths
 from tracking.process import identity
@@ -40,12 +39,7 @@ class Scan:
 
     def folder_names(self) -> list[str]:
         """Return the names of the folders that are runs or may become runs, in the order of runs."""
-        try:
-            with os.scandir(self.paths.runs) as entries:
-                names = [entry.name for entry in entries if is_component(entry.name) and entry.is_dir()]
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        return sorted(names, key=order_of)
+        return folders.named_folders(self.paths.runs)
 
     def entry(self, run_id: str) -> Entry | None:
         """Return the content of run.json, or the entry in metadata.json for a run of other code; None for an unknown id.

@@ -5,7 +5,6 @@ run that a registered model version came from cannot be deleted. The number of a
 """
 
 import contextlib
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,7 +21,7 @@ from tracking.records import FORMAT, RunStatus
 from tracking.store.numbering import remember_deleted
 from tracking.store.store import Store
 from tracking.values import timestamps
-from tracking.values.names import check_component, is_component, natural_key
+from tracking.values.names import check_component, natural_key
 
 Needed = Mapping[str, Sequence[object]]  # by run id, the model versions that came from it
 
@@ -111,7 +110,7 @@ def restore(store: Store, run_id: str) -> None:
         paths = store.paths.run(run_id)
         trashed = store.paths.trashed(run_id).folder
         if not trashed.is_dir():
-            known = [run.name for run in _folders(store)]
+            known = folders.named_folders(store.paths.trash)
             some = ", ".join(known[:10]) + (", ..." if len(known) > 10 else "")
             held = f"it holds {some}" if known else "it is empty"
             raise UnknownRunError(f"no run {run_id!r} in the trash of {str(store.paths.named)!r}: {held}")
@@ -126,7 +125,8 @@ def restore(store: Store, run_id: str) -> None:
 
 def trashed_runs(store: Store) -> list[TrashedRun]:
     """Return the deleted runs, the oldest deletion first; costs a stat of each of their files."""
-    return sorted(map(_trashed, _folders(store)), key=lambda run: (run.deleted_at, natural_key(run.run_id)))
+    found = [_trashed(store.paths.trashed(run_id)) for run_id in folders.named_folders(store.paths.trash)]
+    return sorted(found, key=lambda run: run.deleted_at)
 
 
 def purge(
@@ -178,30 +178,19 @@ def _chosen(
             yield run
 
 
-def _folders(store: Store) -> list[Path]:
-    try:
-        found = [Path(entry.path) for entry in os.scandir(store.paths.trash) if entry.is_dir()]
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    return sorted(
-        (path for path in found if is_component(path.name)), key=lambda path: natural_key(path.name)
-    )
-
-
-def _trashed(folder: Path) -> TrashedRun:
-    paths = RunPaths(folder)
+def _trashed(paths: RunPaths) -> TrashedRun:
     note, run = _readable(paths.deleted), _readable(paths.run)
     try:
         deleted_at = timestamps.parse(note["deleted_at"])
     except (KeyError, TypeError, ValueError):
-        deleted_at = datetime.fromtimestamp(folder.stat().st_ctime).astimezone()  # moved there by hand
+        deleted_at = datetime.fromtimestamp(paths.folder.stat().st_ctime).astimezone()  # moved there by hand
     return TrashedRun(
-        run_id=folder.name,
+        run_id=paths.folder.name,
         experiment_name=str(run.get("experiment_name") or ""),
         deleted_at=deleted_at,
         deleted_by=str(note.get("deleted_by") or ""),
-        size_bytes=folders.size(folder),
-        path=folder,
+        size_bytes=folders.size(paths.folder),
+        path=paths.folder,
     )
 
 

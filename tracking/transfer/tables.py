@@ -18,8 +18,7 @@ from tracking.errors import CorruptFileError
 from tracking.files import atomic, folders
 from tracking.metrics.history import read_history
 from tracking.records import RunRecord
-from tracking.search.query import Field, FieldKind, MetricPart, parse_fields, resolve, value_of
-from tracking.search.search import names_in
+from tracking.search.query import Field, FieldKind, MetricPart, names_in, parse_fields, resolve, value_of
 from tracking.store.scan import warn_left_out
 from tracking.store.store import Store
 from tracking.values import jsontext, timestamps

@@ -54,19 +54,41 @@ class Index:
         return index_place(self._scan.paths, VERSION)
 
     def ask(
-        self, question: Callable[[View], Answer], *, surely: Iterable[str] = (), refresh: bool = True
+        self,
+        question: Callable[[View], Answer],
+        *,
+        surely: Iterable[str] = (),
+        refresh: bool = True,
+        everything: bool = False,
     ) -> Answer:
         """Return the answer to a question, from an index that is up to date; check the runs in `surely` by their files.
 
         The question sees one state of the index. It is asked again when the file turns out to be spoiled.
         """
-        return self._ask(
-            question, lambda refresher: refresher.refresh(surely, self.progress) if refresh else None
-        )
+        import sqlite3
+
+        self._after_fork()
+        with self.lock:
+            while True:
+                try:
+                    database, refresher = self._open()
+                    if refresh:
+                        refresher.refresh(surely, self.progress, everything=everything)
+                    database.execute("BEGIN")
+                    try:
+                        answer = question(View(database, self._scan))
+                    finally:
+                        database.execute("ROLLBACK")
+                    self._was_remade = False
+                    return answer
+                except sqlite3.Error as error:
+                    if self._place == MEMORY:
+                        raise
+                    self._give_up(error)
 
     def check(self) -> None:
         """Check every run by its files, which finds all that was edited by hand."""
-        self._ask(lambda _: None, lambda refresher: refresher.refresh((), self.progress, everything=True))
+        self.ask(lambda _: None, everything=True)
 
     def rebuild(self) -> None:
         """Remove the index file and build a new one."""
@@ -87,27 +109,6 @@ class Index:
     def __del__(self) -> None:
         with contextlib.suppress(Exception):  # at the end of a process any module may be gone
             self.close()
-
-    def _ask(self, question: Callable[[View], Answer], prepare: Callable[[Refresher], None]) -> Answer:
-        import sqlite3
-
-        self._after_fork()
-        with self.lock:
-            while True:
-                try:
-                    database, refresher = self._open()
-                    prepare(refresher)
-                    database.execute("BEGIN")
-                    try:
-                        answer = question(View(database, self._scan))
-                    finally:
-                        database.execute("ROLLBACK")
-                    self._was_remade = False
-                    return answer
-                except sqlite3.Error as error:
-                    if self._place == MEMORY:
-                        raise
-                    self._give_up(error)
 
     def _open(self) -> "tuple[sqlite3.Connection, Refresher]":
         if self._opened is None or self._should_move():

@@ -1,5 +1,6 @@
 """The SQLite database of an index: its tables, how it is opened, and which errors mean that the file is spoiled."""
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -71,10 +72,8 @@ def is_spoiled(error: "sqlite3.Error") -> bool:
 def remove(place: Path) -> None:
     """Remove an index file and its journal, as far as possible."""
     for suffix in ("", "-journal"):
-        try:
+        with contextlib.suppress(OSError):
             os.unlink(f"{place}{suffix}")  # noqa: PTH108 - a text
-        except OSError:
-            continue
 
 
 def inode(place: Path) -> int:
@@ -97,6 +96,24 @@ def marks(count: int) -> str:
     return ", ".join("?" * count)
 
 
+def highest_id(database: "sqlite3.Connection") -> int:
+    """Return the highest number of a run; 0 without any."""
+    return database.execute("SELECT max(id) FROM runs").fetchone()[0] or 0
+
+
+@contextlib.contextmanager
+def writing(database: "sqlite3.Connection") -> Iterator[None]:
+    """Hold the write lock of a database, and commit at the end, or undo everything after an error."""
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        database.execute("COMMIT")
+    except BaseException:
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        raise
+
+
 def _birth(place: Path) -> str:
     """Return what the content of a file depends on: the boot it was written in, and that it is not a copy."""
     return f"{identity.owner()['boot_id']} {inode(place)}"
@@ -109,8 +126,7 @@ def _version(database: "sqlite3.Connection") -> int:
 def _make_tables(database: "sqlite3.Connection", birth: str) -> None:
     import sqlite3
 
-    database.execute("BEGIN IMMEDIATE")
-    try:
+    with writing(database):
         version = _version(database)
         if version == 0:
             for statement in TABLES.split(";\n"):
@@ -119,8 +135,3 @@ def _make_tables(database: "sqlite3.Connection", birth: str) -> None:
             database.execute(f"PRAGMA user_version = {VERSION}")
         elif version != VERSION:  # else another process created them while this one waited
             raise sqlite3.DatabaseError(f"an index of version {version}, not {VERSION}")
-        database.execute("COMMIT")
-    except BaseException:
-        if database.in_transaction:
-            database.execute("ROLLBACK")
-        raise

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracking.errors import CorruptFileError
 from tracking.process import identity
-from tracking.search.index.database import batches, marks
+from tracking.search.index.database import batches, highest_id, marks, writing
 from tracking.search.index.rows import NameNumbers, Reading, document, read_run, remove_run, write_runs
 from tracking.search.index.stamps import TICK_NS, journals_in, stamp_of
 from tracking.store.edit_log import read_edits
@@ -65,16 +65,10 @@ class Refresher:
         changes = self._look(surely, everything)
         if not changes:
             return
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
+        with writing(self._database):
             if self._data_version() != version:
                 changes = self._look(surely, everything)
             self._apply(changes, progress)
-            self._database.execute("COMMIT")
-        except BaseException:
-            if self._database.in_transaction:
-                self._database.execute("ROLLBACK")
-            raise
 
     def _look(self, surely: set[str], everything: bool) -> Changes:
         now = time.time_ns()
@@ -155,7 +149,7 @@ class Refresher:
 
     def _slice(self, rows: str) -> list[Suspect]:
         """Return the next SLICE of all settled runs, in a circle; the start differs between processes."""
-        highest = self._database.execute("SELECT max(id) FROM runs").fetchone()[0] or 0
+        highest = highest_id(self._database)
         if highest <= SMALL:
             return self._database.execute(rows).fetchall()
         if self._last < 0:

@@ -14,7 +14,7 @@ import orjson
 from tracking.errors import CorruptFileError
 from tracking.metrics.summary import FIELDS
 from tracking.records import MetricSummary, RunStatus
-from tracking.search.index.database import marks
+from tracking.search.index.database import highest_id, marks
 from tracking.search.index.stamps import RACY, journals_in, stamp_of
 from tracking.store.published import Entry
 from tracking.store.scan import Scan
@@ -79,7 +79,7 @@ def read_run(scan: Scan, run_id: str) -> Reading | None:
 def write_runs(database: "sqlite3.Connection", readings: Iterable[Reading]) -> None:
     """Write the runs into the tables, replacing their old rows."""
     names = NameNumbers(database)
-    free = (database.execute("SELECT max(id) FROM runs").fetchone()[0] or 0) + 1
+    free = highest_id(database) + 1
     runs: list[tuple[Any, ...]] = []
     documents: list[tuple[Any, ...]] = []
     cells: list[tuple[Any, ...]] = []
@@ -113,7 +113,7 @@ def write_runs(database: "sqlite3.Connection", readings: Iterable[Reading]) -> N
             cells += _cells(names, PARAM, number, reading.params)
             cells += _cells(names, TAG, number, entry.get("tags") or {})
             for name, values in summary.items():
-                metrics.append((names.number(METRIC, name), number, experiment, *_numbers(values)))
+                metrics.append((names.number(METRIC, name), number, experiment, *map(_number, values)))
     database.executemany(f"INSERT INTO runs VALUES ({marks(12)})", runs)
     database.executemany(f"INSERT INTO documents VALUES ({marks(4)})", documents)
     database.executemany(f"INSERT INTO cells VALUES ({marks(3)})", sorted(cells, key=_name_and_run))
@@ -164,7 +164,7 @@ def cell(value: Any) -> Any:
         return value
     if kind is int and -_INT_MAX <= value <= _INT_MAX:
         return value
-    if kind is str and (value.isascii() or _is_unicode(value)):
+    if kind is str and _is_unicode(value):
         return value
     return json.dumps(value).encode()
 
@@ -216,22 +216,16 @@ def _document(value: Any) -> bytes:
     return json.dumps(value).encode()
 
 
-def _numbers(values: tuple[Any, ...]) -> list[Any]:
-    return [
-        value
-        if value is None
-        or (type(value) is int and -_INT_MAX <= value <= _INT_MAX)
-        or (type(value) is float and value - value == 0)
-        else _odd_number(value)
-        for value in values
-    ]
+def _number(value: Any) -> Any:
+    """Return a value of a summary as a column stores it.
 
-
-def _odd_number(value: Any) -> Any:
-    """Return a non-finite number as text, which SQLite tells from numbers by type, and too large an int as a float."""
+    A number that is not finite becomes text, which SQLite tells from numbers by type, and too large an int a float.
+    """
     if isinstance(value, int | float):
-        return float(value) if math.isfinite(value) else str(float(value))
-    return cell(value)  # other code may store any value as a step
+        if not math.isfinite(value):
+            return str(float(value))
+        return value if isinstance(value, float) or abs(value) <= _INT_MAX else float(value)
+    return value if value is None else cell(value)  # other code may store any value as a step
 
 
 def _is_unicode(text: str) -> bool:

@@ -1,14 +1,15 @@
 """View: queries on one state of the index; they give the same answers as the scan."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tracking.metrics.summary import FIELDS
 from tracking.objective import At, Objective
 from tracking.records import MetricSummary, RunRecord
 from tracking.search.comparison import MISSING, Comparison, columns_of
-from tracking.search.index.database import batches, marks
+from tracking.search.index.database import batches, highest_id, marks
 from tracking.search.index.rows import EXPERIMENT, METRIC, PARAM, TAG, cell, document, number_in, value_in
 from tracking.store.published import Entry
 from tracking.store.scan import Scan
@@ -44,12 +45,8 @@ class View:
 
     def numbers(self, experiment_name: str | None = None) -> list[int]:
         """Return the numbers of all runs or of one experiment, in the order of their ids."""
-        where, wanted = "", list[int]()
-        if experiment_name is not None:
-            where, wanted = "AND experiment = ?", [self._number(EXPERIMENT, experiment_name)]
-        found = self._database.execute(
-            f"SELECT id FROM runs WHERE is_run AND NOT fault {where} ORDER BY place", wanted
-        )
+        where = f"is_run AND NOT fault{self._within(experiment_name)}"
+        found = self._database.execute(f"SELECT id FROM runs WHERE {where} ORDER BY place")
         return [number for (number,) in found]
 
     def numbers_of(self, run_ids: Iterable[str]) -> dict[str, int]:
@@ -85,33 +82,27 @@ class View:
 
     def entries(self, numbers: Sequence[int]) -> list[Entry]:
         """Return the entries of these runs."""
-        found = dict(self._of("SELECT run, entry FROM documents", "run", numbers))
-        return [document(found[number]) for number in numbers]
+        return [entry for (entry,) in self._documents("entry", numbers)]
 
     def records(self, numbers: Sequence[int]) -> list[RunRecord]:
         """Return the records of these runs."""
-        found = {
-            number: texts
-            for number, *texts in self._of(
-                "SELECT run, entry, params, summary FROM documents", "run", numbers
+        return [
+            self._scan.compose(
+                entry, params, {name: MetricSummary(*values) for name, values in summary.items()}
             )
-        }
-        return [self._record(*map(document, found[number])) for number in numbers]
+            for entry, params, summary in self._documents("entry, params, summary", numbers)
+        ]
 
     def best(self, objective: Objective, experiment_name: str | None) -> str | None:
         """Return the id of the run with the best value of an objective; the first of equals."""
         column = "last" if objective.at is At.LAST else objective.mode
-        where, wanted = "name = ?", [self._number(METRIC, objective.label)]
-        if experiment_name is not None:
-            where, wanted = (
-                f"{where} AND metrics.experiment = ?",
-                [*wanted, self._number(EXPERIMENT, experiment_name)],
-            )
-        where += f" AND typeof({column}) IN ('integer', 'real')"  # not finite: text
+        where = (
+            f"name = {self._number(METRIC, objective.label)}{self._within(experiment_name, 'metrics')}"
+            f" AND typeof({column}) IN ('integer', 'real')"  # not finite: text
+        )
         found = self._database.execute(
             f"SELECT run_id FROM metrics JOIN runs ON runs.id = run WHERE {where} AND {column} = "
-            f"(SELECT {objective.mode}({column}) FROM metrics WHERE {where}) ORDER BY place LIMIT 1",
-            [*wanted, *wanted],
+            f"(SELECT {objective.mode}({column}) FROM metrics WHERE {where}) ORDER BY place LIMIT 1"
         ).fetchone()
         return found[0] if found else None
 
@@ -119,19 +110,15 @@ class View:
         """Return the names of the parameters, metrics and tags of all runs or of one experiment."""
         from tracking.search.query import Names
 
-        where, wanted = "", []
-        if experiment_name is not None:
-            where, wanted = "AND runs.experiment = ?", [self._number(EXPERIMENT, experiment_name)]
-        found: dict[str, set[str]] = {PARAM: set(), METRIC: set(), TAG: set()}
-        for kind, known in found.items():
-            table = "metrics" if kind == METRIC else "cells"
+        def of_kind(kind: str, table: str) -> frozenset[str]:
             rows = self._database.execute(
                 f"SELECT name FROM names AS n WHERE kind = ? AND EXISTS (SELECT 1 FROM {table} AS t "
-                f"JOIN runs ON runs.id = t.run WHERE t.name = n.id {where})",
-                [kind, *wanted],
+                f"JOIN runs ON runs.id = t.run WHERE t.name = n.id{self._within(experiment_name)})",
+                (kind,),
             )
-            known.update(value_in(name) for (name,) in rows)
-        return Names(frozenset(found[PARAM]), frozenset(found[METRIC]), frozenset(found[TAG]))
+            return frozenset(value_in(name) for (name,) in rows)
+
+        return Names(of_kind(PARAM, "cells"), of_kind(METRIC, "metrics"), of_kind(TAG, "cells"))
 
     def columns(self, fields: "Iterable[Field]", numbers: Sequence[int]) -> list[list[Any]]:
         """Return the values of each field in these runs, with None where a run has none."""
@@ -146,37 +133,24 @@ class View:
             "status": [row.status for row in rows],
             "created_at": [value_in(row.created_at) for row in rows],
         }
-        if len(numbers) <= FEW:
-            records = self.records(numbers)
-            params, metrics = [run.params for run in records], [run.last_values for run in records]
-            return Comparison(about, columns_of(params), columns_of(metrics))
-        return Comparison(
-            about,
-            self._all_columns(PARAM, "cells", "value", numbers),
-            self._all_columns(METRIC, "metrics", "last", numbers),
-        )
+        last = FIELDS.index("last")
+        params, metrics = [], []
+        for given, summary in self._documents("params, summary", numbers):
+            params.append(given)
+            metrics.append({name: values[last] for name, values in summary.items()})
+        return Comparison(about, columns_of(params), columns_of(metrics))
 
-    def _all_columns(
-        self, kind: str, table: str, column: str, numbers: Sequence[int]
-    ) -> dict[str, list[Any]]:
-        """Return a column per name that some of the runs have, in the order first seen."""
-        names = self._database.execute("SELECT id, name FROM names WHERE kind = ?", (kind,)).fetchall()
-        found: dict[str, tuple[int, list[Any]]] = {}
-        for name, text in names:
-            values = self._kept(table, column, name, numbers, MISSING)
-            first = next((place for place, value in enumerate(values) if value is not MISSING), None)
-            if first is not None:
-                found[value_in(text)] = first, values
-        places: dict[str, tuple[int, int]] = {}
-        for first in {first for first, _ in found.values()}:
-            (run,) = self.records([numbers[first]])
-            for place, name in enumerate(run.params if kind == PARAM else run.summary):
-                places[name] = min(places.get(name, (first, place)), (first, place))
-        return {name: found[name][1] for name in sorted(found, key=places.__getitem__)}
+    def _documents(self, parts: str, numbers: Sequence[int]) -> Iterator[list[Any]]:
+        """Yield the named parts of each of these runs: entry, params, summary."""
+        select = f"SELECT run, {parts} FROM documents"
+        found = {number: texts for number, *texts in self._of(select, "run", numbers)}
+        return ([*map(document, found[number])] for number in numbers)
 
-    def _record(self, entry: Entry, params: dict[str, Any], summary: dict[str, list[Any]]) -> RunRecord:
-        metrics = {name: MetricSummary(*values) for name, values in summary.items()}
-        return self._scan.compose(entry, params, metrics)
+    def _within(self, experiment_name: str | None, table: str = "runs") -> str:
+        """Return the end of a condition that limits it to an experiment, if one is given."""
+        if experiment_name is None:
+            return ""
+        return f" AND {table}.experiment = {self._number(EXPERIMENT, experiment_name)}"
 
     def _column(self, field: "Field", numbers: Sequence[int]) -> list[Any]:
         from tracking.search.query import FieldKind, MetricPart
@@ -247,16 +221,13 @@ class View:
 
     def _of(self, select: str, key: str, numbers: Sequence[int]) -> Iterable[Any]:
         """Yield what a SELECT finds for these runs, in any order; rows of other runs too if these are many."""
-        if len(numbers) > FEW and len(numbers) * 8 > self._highest():
+        if len(numbers) > FEW and len(numbers) * 8 > highest_id(self._database):
             return self._database.execute(select)
         word = "AND" if "WHERE" in select else "WHERE"
         return chain.from_iterable(
             self._database.execute(f"{select} {word} {key} IN ({marks(len(some))})", some)
             for some in batches(numbers, FEW)
         )
-
-    def _highest(self) -> int:
-        return self._database.execute("SELECT max(id) FROM runs").fetchone()[0] or 0
 
     def _experiments(self) -> dict[int, str]:
         found = self._database.execute("SELECT id, name FROM names WHERE kind = ?", (EXPERIMENT,))

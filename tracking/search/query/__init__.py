@@ -7,6 +7,7 @@ from tracking.search.query.fields import (
     Names,
     close_names,
     lookup,
+    names_in,
     resolve,
     value_of,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "arrange",
     "close_names",
     "lookup",
+    "names_in",
     "parse_field",
     "parse_fields",
     "parse_order",

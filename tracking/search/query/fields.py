@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -99,6 +99,15 @@ class Names:
 
     def __bool__(self) -> bool:
         return bool(self.params or self.metrics or self.tags)
+
+
+def names_in(runs: Sequence[RunRecord]) -> Names:
+    """Return the names of the parameters, metrics and tags that some of these runs have."""
+    return Names(
+        params=frozenset(name for run in runs for name in run.params),
+        metrics=frozenset(name for run in runs for name in run.summary),
+        tags=frozenset(name for run in runs for name in run.tags),
+    )
 
 
 def resolve(field: Field, names: Names, *, may_be_text: bool = False) -> Field:
