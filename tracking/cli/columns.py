@@ -116,7 +116,7 @@ def say_runs(
     labels = [label(field, fields) for field in fields]
     rows = list(zip(*(columns[field] for field in fields), strict=True))
     if as_json:
-        output.say_json([dict(zip(labels, map(plain, row), strict=True)) for row in rows])
+        output.say_json([dict(zip(labels, row, strict=True)) for row in rows])
     elif rows:
         tables.say_rows(labels, [list(map(shown, fields, row)) for row in rows], keep=1)
 
@@ -143,8 +143,3 @@ def shown(field: Field, value: Any) -> Any:
 def duration_s(run: RunRecord) -> float | None:
     """Return how long a run took; None while it is running."""
     return (run.finished_at - run.created_at).total_seconds() if run.finished_at else None
-
-
-def plain(value: Any) -> Any:
-    """Return a value as JSON has it."""
-    return value.isoformat() if isinstance(value, datetime) else value

@@ -7,12 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from tracking.cli.columns import duration_s
-from tracking.cli.provenance import read_optional
+from tracking.cli.show import read_optional
 from tracking.cli.toolkit import output, tables
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.records import RunRecord
 from tracking.store.store import Store
-from tracking.values.jsontext import Number
 from tracking.values.names import natural_key
 from tracking.values.plain import flat
 
@@ -60,19 +59,12 @@ def diff(
 
 
 def _say_rows(section: str, rows: list[tuple[str, list[Any]]], run_ids: tuple[str, str]) -> None:
-    if section != "metrics":
-        cells = [
-            [name, *(None if value is None else output.param(value) for value in pair)] for name, pair in rows
-        ]
+    if section == "metrics":
+        cells = [[name, *pair, None if None in pair else pair[1] - pair[0]] for name, pair in rows]
+        tables.say_rows(["", *run_ids, "difference"], cells, keep=3)
+    else:
+        cells = [[name, *map(output.param, pair)] for name, pair in rows]
         tables.say_rows(["", *run_ids], cells, keep=3)
-        return
-    tables.say_rows(
-        ["", *run_ids, "difference"], [[name, *pair, _difference(*pair)] for name, pair in rows], keep=3
-    )
-
-
-def _difference(first: Number | None, second: Number | None) -> Number | None:
-    return None if first is None or second is None else second - first
 
 
 def _beside(first: Section, second: Section, *, everything: bool) -> list[tuple[str, list[Any]]]:
@@ -99,7 +91,7 @@ def _sections(store: Store, run_id: str) -> Sections:
     return {
         "run": _run_section(run),
         "params": flat(run.params),
-        "metrics": {name: summary.last for name, summary in run.summary.items()},
+        "metrics": run.last_values,
         "code": {
             **{name: git.get(name) for name in _CODE if name in git},
             **_digests(paths.patch, paths.config),

@@ -1,6 +1,5 @@
 """Commands about registered models: models, champion, promote, rollback, history."""
 
-from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -9,6 +8,7 @@ from tracking.cli.toolkit import output, tables
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.errors import CorruptFileError, UnknownModelError
 from tracking.registry import EventKind, ModelEvent, ModelRegistry, ModelVersion
+from tracking.store.scan import warn_left_out
 
 Name = Annotated[str, typer.Argument(help="The model's name.")]
 Reason = Annotated[str, typer.Option("--reason", help="The reason, kept in the history.")]
@@ -27,7 +27,7 @@ def models(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> N
             champion = registry.champion(name)
         except CorruptFileError as error:
             champion = None
-            output.report([error])
+            warn_left_out(error)
         rows.append([name, len(versions), champion.version if champion else None, *_objective(champion)])
     columns = ["model", "versions", "champion", "metric", "value", "run"]
     if as_json:
@@ -56,8 +56,7 @@ def champion(name: Name, store: StoreOption = DEFAULT_STORE, as_json: JsonOption
         event for event in reversed(registry.history(name)) if event.kind is not EventKind.REGISTERED
     )
     if as_json:
-        since = {"since": chosen.at.isoformat(), "by": chosen.by, "reason": chosen.reason}
-        output.say_json({**_facts(version), **since})
+        output.say_json({**vars(version), "since": chosen.at, "by": chosen.by, "reason": chosen.reason})
     else:
         _say_version(version, chosen)
 
@@ -75,9 +74,7 @@ def promote(
     Example: python -m tracking promote ctr_model 3 --reason "checked on last week's clicks"
     """
     chosen = ModelRegistry(store).promote(name, version, reason=reason, by=by)
-    output.say_json(_facts(chosen)) if as_json else output.say(
-        f"The champion of {name} is version {version}."
-    )
+    output.say_json(chosen) if as_json else output.say(f"The champion of {name} is version {version}.")
 
 
 def rollback(
@@ -91,7 +88,7 @@ def rollback(
     Example: python -m tracking rollback ctr_model --reason "worse on mobile"
     """
     before = ModelRegistry(store).rollback(name, reason=reason)
-    output.say_json(_facts(before)) if as_json else output.say(
+    output.say_json(before) if as_json else output.say(
         f"The champion of {name} is version {before.version} again."
     )
 
@@ -103,7 +100,7 @@ def history(name: Name, store: StoreOption = DEFAULT_STORE, as_json: JsonOption 
     """
     events = ModelRegistry(store).history(name)
     if as_json:
-        output.say_json([_event(event) for event in events])
+        output.say_json(events)
         return
     rows = [
         [event.at, event.kind.value.replace("_", " "), event.version, event.by, event.reason]
@@ -137,11 +134,3 @@ def _say_version(version: ModelVersion, chosen: ModelEvent) -> None:
     output.say("\nFiles:")
     for file, digest in version.files.items():
         output.say(f"  {file}  sha256:{digest[:12]}")
-
-
-def _facts(version: ModelVersion) -> dict[str, Any]:
-    return {**asdict(version), "path": str(version.path), "created_at": version.created_at.isoformat()}
-
-
-def _event(event: ModelEvent) -> dict[str, Any]:
-    return {**asdict(event), "kind": event.kind.value, "at": event.at.isoformat()}

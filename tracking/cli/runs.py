@@ -15,7 +15,6 @@ from tracking.cli.columns import (
     SortOption,
     chosen,
     label,
-    plain,
     shown,
 )
 from tracking.cli.groups import say_groups
@@ -151,7 +150,7 @@ def _say_json(
     rows = (
         [facts(run) for run in runs]
         if fields is None
-        else [{label(field, fields): plain(value_of(run, field)) for field in fields} for run in runs]
+        else [{label(field, fields): value_of(run, field) for field in fields} for run in runs]
     )
     output.say_json(
         {

@@ -124,20 +124,16 @@ def search(
 
 
 def runs_of(store: Store, experiment: str, text: str | None = None) -> list[RunRecord]:
-    """Return the runs of an experiment that pass a filter; warn of those that cannot be read.
+    """Return the runs of an experiment that pass a filter; raise TrackingError when there are none.
 
-    Raise TrackingError when there are neither.
+    The log names the runs that cannot be read; where there are only such, return none.
     """
-    damaged: list[CorruptFileError] = []
     catalog = Catalog(store)
-    if text:
-        runs = catalog.search(text, damaged.append, experiment_name=experiment)
-    else:
-        runs = catalog.records(experiment, damaged.append)
-    if not runs and not damaged:
+    runs = catalog.search(text, experiment_name=experiment) if text else catalog.records(experiment)
+    if not runs:
         check_known(catalog, experiment)
-        raise TrackingError(f"no run of {experiment!r} passes the filter")
-    output.report(damaged)
+        if text:
+            raise TrackingError(f"no run of {experiment!r} passes the filter")
     return runs
 
 

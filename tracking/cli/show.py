@@ -1,16 +1,23 @@
-"""The command that shows one run in full: show."""
+"""The command that shows one run in full: show. It reads what the run's folder holds besides metrics."""
 
+import os
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from tracking.cli.columns import duration_s
-from tracking.cli.provenance import artifacts, code_line, environment_lines, printed, read_optional
 from tracking.cli.toolkit import output, tables
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
+from tracking.errors import CorruptFileError
+from tracking.files import atomic
+from tracking.paths import RunPaths
 from tracking.records import RunRecord
+from tracking.store.scan import warn_left_out
 from tracking.store.store import Store
-from tracking.values.units import format_clock
+from tracking.values.units import counted, format_clock
+
+TAIL_BYTES = 64 << 10  # of the output that is read for its last lines
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
 
@@ -37,11 +44,11 @@ def show(
         output.say_json(
             {
                 **facts(run),
-                "artifacts": artifacts(paths),
+                "artifacts": _artifacts(paths),
                 "history": (place.full(run_id) or {})["metrics"],
                 "git": git,
                 "environment": env,
-                "printed": printed(paths, lines),
+                "printed": _printed(paths, lines),
             }
         )
         return
@@ -50,29 +57,16 @@ def show(
     _say_origin(git, env)
     say_params(run)
     _say_metrics(run)
-    _say_list("Artifacts", artifacts(paths))
-    _say_list(f"Output, the end of {paths.output.name}", printed(paths, lines))
+    _say_list("Artifacts", _artifacts(paths))
+    _say_list(f"Output, the end of {paths.output.name}", _printed(paths, lines))
     if run.error and paths.error.exists():
         output.say(f"\nTraceback: {paths.error}")
 
 
 def facts(run: RunRecord) -> dict[str, Any]:
     """Return a run as JSON: all of its record, with the last value of each metric."""
-    return {
-        "run_id": run.run_id,
-        "experiment_name": run.experiment_name,
-        "status": run.status.value,
-        "created_at": run.created_at.isoformat(),
-        "finished_at": run.finished_at.isoformat() if run.finished_at else None,
-        "tags": run.tags,
-        "description": run.description,
-        "run_dir": str(run.run_dir),
-        "params": run.params,
-        "metrics": {name: summary.last for name, summary in run.summary.items()},
-        "sweep": run.sweep,
-        "data": run.data,
-        "error": run.error,
-    }
+    rest = {name: value for name, value in vars(run).items() if name != "summary"}
+    return {**rest, "metrics": run.last_values}
 
 
 def say_params(run: RunRecord) -> None:
@@ -96,7 +90,7 @@ def _headlines(run: RunRecord) -> dict[str, Any]:
 
 
 def _say_origin(git: dict[str, Any], env: dict[str, Any]) -> None:
-    lines = {"Code": code_line(git), **environment_lines(env)}
+    lines = {"Code": _code_line(git), **_environment_lines(env)}
     if git.get("reproducible") is False:
         lines["Not reproducible"] = "; ".join(map(str, git.get("why_not") or ())) or None
     output.say_facts(lines, "Origin")
@@ -116,3 +110,64 @@ def _say_list(headline: str, lines: list[str]) -> None:
         output.say(f"\n{headline}:")
         for line in lines:
             output.say(f"  {line}")
+
+
+def read_optional(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file; an empty one if there is no file, or if it is damaged, with a warning."""
+    try:
+        return atomic.read_object(path)
+    except FileNotFoundError:
+        return {}
+    except CorruptFileError as error:
+        warn_left_out(error)
+        return {}
+
+
+def _artifacts(paths: RunPaths) -> list[str]:
+    """Return the names of the logged files."""
+    found = (path for path in paths.artifacts.rglob("*") if path.is_file())
+    return sorted(str(path.relative_to(paths.artifacts)) for path in found)
+
+
+def _printed(paths: RunPaths, count: int) -> list[str]:
+    """Return the last lines of the output."""
+    try:
+        with paths.output.open("rb") as stream:
+            size = stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, size - TAIL_BYTES))
+            text = stream.read().decode(errors="replace")  # the cut may be inside a character
+    except FileNotFoundError:
+        return []
+    return text.splitlines()[-count:] if count else []
+
+
+def _code_line(git: dict[str, Any]) -> str | None:
+    """Return the code in a line: its commit, its branch, its changes."""
+    if not git:
+        return None
+    commit = git.get("commit")
+    words = [str(commit)[:12] if commit else "no commit"]
+    if git.get("branch"):
+        words.append(f"on {git['branch']}")
+    if git.get("dirty"):
+        count = git.get("changed_count", len(git.get("changed") or ())) + len(git.get("untracked") or ())
+        what = counted(count, "changed file") if count else "changes"
+        words.append(f"with {what}")
+    return " ".join(words)
+
+
+def _environment_lines(env: dict[str, Any]) -> dict[str, str]:
+    """Return the known facts of the environment, by headline."""
+    gpus = [str(gpu.get("name") or "GPU") for gpu in env.get("gpus") or () if isinstance(gpu, dict)]
+    command = env.get("argv") or env.get("command")
+    lines = {
+        "Command": " ".join(map(str, command)) if isinstance(command, list) else command,
+        "Working folder": env.get("cwd"),
+        "Host": env.get("host"),
+        "Python": env.get("python"),
+        "Platform": env.get("platform"),
+        "GPUs": ", ".join(gpus),
+        "Seeds": ", ".join(f"{name}={seed}" for name, seed in (env.get("seeds") or {}).items()),
+        "Packages": f"{len(env['packages'])}" if env.get("packages") else None,
+    }
+    return {name: str(line) for name, line in lines.items() if line}

@@ -5,7 +5,6 @@ import logging
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -99,7 +98,7 @@ def show_trash(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) 
     """
     runs = trash.trashed_runs(Store(store))
     if as_json:
-        output.say_json([_trashed(run) for run in runs])
+        output.say_json(runs)
     elif not runs:
         output.say("The trash is empty.")
     else:
@@ -160,10 +159,10 @@ def gc(
         output.say_json(
             {
                 "dry_run": dry_run,
-                "purged": [_trashed(run) for run in plan.runs],
+                "purged": plan.runs,
                 "freed_bytes": plan.freed_bytes,
                 "kept": plan.kept,
-                "leftovers": [str(path) for path in temporary],
+                "leftovers": temporary,
             }
         )
         return 0
@@ -194,7 +193,7 @@ def doctor(
                 "runs": seen.runs,
                 "versions": seen.versions,
                 "dry_run": dry_run,
-                "findings": [asdict(finding) for finding in seen.findings],
+                "findings": seen.findings,
             }
         )
     else:
@@ -239,7 +238,3 @@ def _say_findings(seen: Examination) -> None:
     summary = ", ".join(f"{found[outcome]} {text}" for outcome, text in COUNTED.items() if found[outcome])
     checked = f"{counted(seen.runs, 'run')} and {counted(seen.versions, 'model version')}"
     output.say(f"Checked {checked}: {summary or 'nothing is wrong'}.")
-
-
-def _trashed(run: trash.TrashedRun) -> dict[str, Any]:
-    return {**asdict(run), "deleted_at": run.deleted_at.isoformat(), "path": str(run.path)}

@@ -4,9 +4,8 @@ import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
-from functools import partial
 from typing import Annotated, Any, NamedTuple
 
 import typer
@@ -17,13 +16,11 @@ from tracking.cli.columns import (
     chosen,
     label,
     not_shown,
-    plain,
     shown,
     usual,
 )
 from tracking.cli.toolkit import output, tables
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
-from tracking.errors import CorruptFileError, InvalidValueError
 from tracking.records import RunStatus
 from tracking.search.catalog import Catalog
 from tracking.search.query import Field, FieldKind, MetricPart, parse_field
@@ -38,41 +35,27 @@ ROOM = 6  # lines of the terminal that are not rows
 
 ELAPSED = "elapsed_s"
 
-Row = dict[str, Any]
-
 
 class Look(NamedTuple):
-    """The runs at one moment: the field of each column, and a row of values per run."""
+    """The runs at one moment: a row of values per run, and the same as the cells of a table."""
 
-    fields: dict[str, Field]
-    rows: list[Row]
-    note: str = ""
-
-    @property
-    def labels(self) -> list[str]:
-        """The names of the columns in a table."""
-        return ["elapsed" if name == ELAPSED else name for name in self.rows[0]]
-
-    def cells(self, most: int | None = None) -> list[list[Any]]:
-        """Return the rows as a table shows them."""
-        return [[self._cell(name, value) for name, value in row.items()] for row in self.rows[:most]]
-
-    def _cell(self, name: str, value: Any) -> Any:
-        if name == ELAPSED:
-            return format_clock(value)
-        return shown(self.fields[name], value) if name in self.fields else value
+    rows: list[dict[str, Any]]
+    labels: list[str]
+    cells: list[list[Any]]
+    note: str
 
 
 def watch(
     experiment: ExperimentArgument,
     columns: ColumnsOption = None,
     interval_s: Annotated[
-        float, typer.Option("--interval", metavar="SECONDS", help="The time between two reads.")
+        float,
+        typer.Option("--interval", metavar="SECONDS", min=SHORTEST_S, help="The time between two reads."),
     ] = 2.0,
     once: Annotated[bool, typer.Option("--once", help="Show the runs once and exit.")] = False,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
-) -> int:
+) -> None:
     """Watch the runs of an experiment.
 
     Running ones first, then the newest; until Ctrl-C. A terminal shows one table that is updated, a pipe gets a new
@@ -80,29 +63,18 @@ def watch(
 
     Example: python -m tracking watch ctr_model --interval 5
     """
-    if interval_s < SHORTEST_S:
-        raise InvalidValueError(
-            f"--interval is {interval_s}; it is a number of seconds, {SHORTEST_S} or more"
-        )
     catalog = Catalog(Store(store))
-    damaged: list[CorruptFileError] = []
-    looks = _looks(
-        partial(_look, catalog, experiment, columns, damaged, as_json), None if once else interval_s
-    )
+
+    def looks() -> Iterator[Look]:
+        yield _look(catalog, experiment, columns, as_json=as_json)
+        while not once:
+            time.sleep(interval_s)
+            yield _look(catalog, experiment, columns, as_json=as_json)
+
     if sys.stdout.isatty() and not as_json and not once:
-        _draw(experiment, looks)
+        _draw(experiment, looks())
     else:
-        _write(experiment, looks, as_json=as_json)
-    return output.report(damaged)
-
-
-def _looks(look: Callable[[], Look], interval_s: float | None) -> Iterator[Look]:
-    """Yield the runs now and, if there is an interval, after each interval."""
-    while True:
-        yield look()
-        if interval_s is None:
-            return
-        time.sleep(interval_s)
+        _write(experiment, looks(), as_json=as_json)
 
 
 def _draw(experiment: str, looks: Iterator[Look]) -> None:
@@ -117,7 +89,7 @@ def _draw(experiment: str, looks: Iterator[Look]) -> None:
                 most = max(1, size.lines - ROOM)
                 parts: list[Any] = [Text(output.safe(_headline(experiment, look)), style="bold")]
                 if look.rows:
-                    columns = tables.columns_of(look.labels, look.cells(most), keep=2)
+                    columns = tables.columns_of(look.labels, look.cells[:most], keep=2)
                     table, note = tables.fitting_table(columns, size.columns)
                     parts += [table, Text(note, style="dim")] if note else [table]
                 if len(look.rows) > most:
@@ -130,10 +102,10 @@ def _draw(experiment: str, looks: Iterator[Look]) -> None:
 
 
 def _write(experiment: str, looks: Iterator[Look], *, as_json: bool) -> None:
-    before: list[Row] | None = None
+    before: list[dict[str, Any]] | None = None
     for look in looks:
         # The elapsed time alone is no change that a pipe or a script waits for.
-        steady = [{name: value for name, value in row.items() if name != ELAPSED} for row in look.rows]
+        steady = [row | {ELAPSED: None} for row in look.rows]
         if steady == before:
             continue
         before = steady
@@ -142,7 +114,7 @@ def _write(experiment: str, looks: Iterator[Look], *, as_json: bool) -> None:
         else:
             output.say(f"{datetime.now():%H:%M:%S} {_headline(experiment, look)}")
             if look.rows:
-                tables.say_rows(look.labels, look.cells())
+                tables.say_rows(look.labels, look.cells)
             if look.note:
                 output.say(look.note)
             output.say()
@@ -155,49 +127,39 @@ def _headline(experiment: str, look: Look) -> str:
     return f"{experiment}: {counts_text or 'no runs yet'}"
 
 
-def _look(
-    catalog: Catalog, experiment: str, columns: str | None, damaged: list[CorruptFileError], as_json: bool
-) -> Look:
-    damaged.clear()
+def _look(catalog: Catalog, experiment: str, columns: str | None, *, as_json: bool) -> Look:
     names = catalog.names(experiment)
     fields = chosen(columns, names) if columns else usual(names, [], experiment, as_json=as_json)
     fields = [field for field in fields if field not in (RUN_ID, STATUS, CREATED, DURATION)]
-    taken = [RUN_ID, STATUS, *(Field(FieldKind.RUN, name) for name in (ELAPSED, "step"))]
-    labels = {field: label(field, [*taken, *fields]) for field in fields}
+    head = [RUN_ID, STATUS, *(Field(FieldKind.RUN, name) for name in (ELAPSED, "step"))]
+    labels = [label(field, [*head, *fields]) for field in fields]
     steps = [Field(FieldKind.METRIC, field.name, MetricPart.LAST_STEP) for field in fields if field.part]
-    every = list(dict.fromkeys([RUN_ID, STATUS, CREATED, DURATION, *fields, *steps]))
-    run_ids, values = catalog.columns(every, damaged.append, experiment_name=experiment)
-    order = sorted(
-        range(len(run_ids)),
-        key=lambda row: (values[STATUS][row] != RunStatus.RUNNING, -values[CREATED][row].timestamp()),
-    )
-    rows = [
-        {
-            "run_id": run_ids[row],
-            "status": values[STATUS][row],
-            ELAPSED: _seconds(
-                catalog.store, run_ids[row], values[STATUS][row], values[CREATED][row], values[DURATION][row]
-            ),
-            "step": max((step for field in steps if (step := values[field][row]) is not None), default=None),
-            **{name: plain(values[field][row]) for field, name in labels.items()},
-        }
-        for row in order
-    ]
+    every = dict.fromkeys([RUN_ID, STATUS, CREATED, DURATION, *fields, *steps])
+    _, values = catalog.columns(every, experiment_name=experiment)
+    found = [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
+    found.sort(key=lambda run: (run[STATUS] != RunStatus.RUNNING, -run[CREATED].timestamp()))
+    rows, cells = [], []
+    for run in found:
+        elapsed = _seconds(catalog.store, run)
+        step = max((run[field] for field in steps if run[field] is not None), default=None)
+        rows.append({"run_id": run[RUN_ID], "status": run[STATUS], ELAPSED: elapsed, "step": step})
+        cells.append([run[RUN_ID], run[STATUS], format_clock(elapsed), step])
+        rows[-1].update((name, run[field]) for name, field in zip(labels, fields, strict=True))
+        cells[-1] += [shown(field, run[field]) for field in fields]
     note = "" if columns or as_json else not_shown(names, fields)
-    return Look({name: field for field, name in labels.items()}, rows, note)
+    return Look(rows, ["run_id", "status", "elapsed", "step", *labels], cells, note)
 
 
-def _seconds(
-    store: Store, run_id: str, status: RunStatus, created: datetime, duration: float | None
-) -> float | None:
+def _seconds(store: Store, run: dict[Field, Any]) -> float | None:
     """Return how long a run has been running; for one whose process died, until its last write."""
-    if duration is None:
+    seconds: float | None = run[DURATION]
+    if seconds is None:
         end = datetime.now().astimezone()
-        if status is not RunStatus.RUNNING:
+        if run[STATUS] != RunStatus.RUNNING:
             try:
-                last = last_sign_of_life(store.paths.run(run_id), {"created_at": str(created)})
+                last = last_sign_of_life(store.paths.run(run[RUN_ID]), {"created_at": str(run[CREATED])})
             except OSError:
                 return None  # it has just been deleted
             end = timestamps.parse(last)
-        duration = (end - created).total_seconds()
-    return round(duration, 3)
+        seconds = (end - run[CREATED]).total_seconds()
+    return round(seconds, 3)

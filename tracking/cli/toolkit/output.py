@@ -8,10 +8,11 @@ import math
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import is_dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import IO, Any
 
-from tracking.errors import CorruptFileError
 from tracking.values import jsontext
 from tracking.values.names import natural_key
 
@@ -35,13 +36,13 @@ def say(text: str = "", style: str = "", *, file: IO[str] | None = None) -> None
 
 
 def say_json(value: Any) -> None:
-    """Write a value as indented JSON; NaN and infinities are strings."""
-    sys.stdout.write(jsontext.encode(jsontext.readable(value), indent=True).decode() + "\n")
+    """Write a value as indented JSON: a record as an object, a time as ISO 8601; NaN and infinities are strings."""
+    sys.stdout.write(jsontext.encode(_plain(value), indent=True).decode() + "\n")
 
 
 def say_json_line(value: Any) -> None:
     """Write a value as one line of JSON."""
-    sys.stdout.write(jsontext.encode(value).decode() + "\n")
+    sys.stdout.write(jsontext.encode(_plain(value)).decode() + "\n")
 
 
 def say_progress(done: int, total: int) -> None:
@@ -69,13 +70,6 @@ def warn(text: str) -> None:
     """Write a warning to stderr, through the log: a text that was written before is not repeated."""
     # The handler of the entry writes it: it knows the name of the program, and which texts it wrote before.
     _log.warning("%s", text)
-
-
-def report(left_out: Sequence[CorruptFileError]) -> int:
-    """Name on stderr the files that could not be read; return the exit code: 1 if there are any, else 0."""
-    for error in left_out:
-        warn(f"{LEFT_OUT}{error}")
-    return 1 if left_out else 0
 
 
 def show(value: Any) -> str:
@@ -132,6 +126,18 @@ def console(file: IO[str], *, force_terminal: bool | None = None) -> Any:
 
     width = shutil.get_terminal_size().columns
     return Console(file=file, width=width, highlight=False, force_terminal=force_terminal)
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        value = vars(value)
+    if isinstance(value, Mapping):
+        return {jsontext.readable(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return jsontext.readable(str(value) if isinstance(value, Path) else value)
 
 
 def _number(run_id: str) -> int:
