@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tracking.files.atomic import sync, sync_dir, temporary_path, writing
-from tracking.values.names import is_component, natural_key
+from tracking.values.names import is_component, order_of
 
 
 def make_dir(path: Path) -> None:
@@ -76,7 +76,7 @@ def named_folders(parent: Path) -> list[str]:
             names = [entry.name for entry in entries if is_component(entry.name) and entry.is_dir()]
     except (FileNotFoundError, NotADirectoryError):
         return []
-    return sorted(names, key=lambda name: (natural_key(name), name))
+    return sorted(names, key=order_of)
 
 
 def walk(folder: Path) -> Iterator[Path]:

@@ -4,7 +4,6 @@ aliases.json is a view of it for people and other programs, and can be deleted.
 """
 
 import logging
-from typing import Any
 
 from tracking.files import append, atomic
 from tracking.paths import ModelPaths
@@ -20,7 +19,16 @@ def read_events(paths: ModelPaths) -> list[ModelEvent]:
     events = []
     for line in append.read_lines(paths.events):
         try:
-            events.append(_event(line))
+            events.append(
+                ModelEvent(
+                    kind=EventKind(line["event"]),
+                    version=int(line["version"]),
+                    at=timestamps.parse(line["at"]),
+                    by=line.get("by", ""),
+                    reason=line.get("reason", ""),
+                    before=line.get("before"),
+                )
+            )
         except (KeyError, TypeError, ValueError):
             log.warning("left out: %s: a line that is not an event: %.80r", paths.events, line)
     return events
@@ -57,15 +65,3 @@ def write_aliases(paths: ModelPaths) -> None:
     """Write aliases.json from the events."""
     now = champions(read_events(paths))
     atomic.write_json(paths.aliases, {"champion": now[-1]} if now else {})
-
-
-def _event(line: dict[str, Any]) -> ModelEvent:
-    kind, version = EventKind(line["event"]), int(line["version"])
-    return ModelEvent(
-        kind,
-        version,
-        timestamps.parse(line["at"]),
-        line.get("by", ""),
-        line.get("reason", ""),
-        line.get("before"),
-    )

@@ -12,8 +12,9 @@ from tracking.records import RunRecord
 from tracking.search.comparison import Comparison
 from tracking.search.index import SMALL, Index, Row, View
 from tracking.store.published import Entry
-from tracking.store.scan import OnError, once, order_of, warn_left_out
+from tracking.store.scan import OnError, once, warn_left_out
 from tracking.store.store import Store
+from tracking.values.names import order_of
 
 if TYPE_CHECKING:  # the query language is only loaded by those who search
     from tracking.search.query import Field, Names
@@ -33,7 +34,7 @@ class Catalog:
         """Return what run.json or metadata.json says of each run, in the order of ids."""
         entries, faulty = self._ask(lambda view: view.entries(view.numbers(experiment_name)))
         if faulty:
-            # reading the files says what is wrong; a run that was repaired a moment ago is found again
+            # reading the files says what is wrong; a run whose parameters or metrics are damaged still has its entry
             entries += self.store.scan.entries(experiment_name, once(on_error), faulty)
             entries.sort(key=lambda entry: order_of(entry["run_id"]))
         return entries
@@ -46,11 +47,8 @@ class Catalog:
         self, experiment_name: str | None = None, on_error: OnError = warn_left_out
     ) -> list[RunRecord]:
         """Return the record of each run, in the order of ids."""
-        records, faulty = self._ask(lambda view: view.records(view.numbers(experiment_name)))
-        if faulty:
-            records += self.store.scan.records(experiment_name, once(on_error), faulty)
-            records.sort(key=lambda record: order_of(record.run_id))
-        return records
+        answer = self._ask(lambda view: view.records(view.numbers(experiment_name)))
+        return self._reported(answer, experiment_name, on_error)
 
     def rows(self, experiment_name: str | None = None, on_error: OnError = warn_left_out) -> list[Row]:
         """Return the id, experiment, status and times of each run; the fastest of these queries."""

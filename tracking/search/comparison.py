@@ -16,15 +16,7 @@ COLUMNS = ("run_id", "experiment_name", "status", "created_at")
 Column = list[Any]
 Columns = dict[str, Column]
 
-
-class _Missing:
-    """The value of a parameter that a run lacks; None is a value like any other."""
-
-    def __repr__(self) -> str:
-        return "MISSING"
-
-
-MISSING = _Missing()
+MISSING = object()  # the value of a parameter that a run lacks; None is a value like any other
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ finds the same changes.
 
 import contextlib
 import os
-from pathlib import Path
 from typing import NamedTuple
 
 from tracking.files import append, atomic, folders
@@ -44,16 +43,12 @@ def read_edits(paths: StorePaths, position: dict[str, int]) -> Edits:
         for log in logs:
             start = position.get(log.name, 0)
             if log.stat().st_size != start:
-                text = _read_from(Path(log.path), start)
+                with open(log.path, "rb") as file:  # noqa: PTH123 - of a text
+                    file.seek(start)
+                    text = file.read()
                 whole = text[: text.rfind(b"\n") + 1]
                 found |= {line.decode(errors="replace") for line in whole.split(b"\n") if line}
                 start = min(start, log.stat().st_size) + len(whole)
             now[log.name] = start
     is_complete = all(now.get(name, -1) >= end for name, end in position.items())
     return Edits(found, now, is_complete)
-
-
-def _read_from(path: Path, start: int) -> bytes:
-    with path.open("rb") as log:
-        log.seek(start)
-        return log.read()

@@ -19,7 +19,7 @@ from tracking.records import MetricSummary, RunRecord, RunStatus, check_format
 from tracking.store.published import Entry, read_metadata
 from tracking.values import timestamps
 from tracking.values.jsontext import revive
-from tracking.values.names import check_component, is_component, natural_key
+from tracking.values.names import check_component, is_component
 
 log = logging.getLogger("tracking")
 
@@ -192,11 +192,6 @@ class Scan:
 def warn_left_out(error: CorruptFileError) -> None:
     """Log that a list leaves out a damaged file."""
     log.warning("left out: %s", error)
-
-
-def order_of(run_id: str) -> tuple[Any, str]:
-    """Return the key that sorts runs: run_2 before run_10."""
-    return natural_key(run_id), run_id
 
 
 def once(on_error: OnError) -> OnError:

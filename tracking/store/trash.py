@@ -59,7 +59,11 @@ def check_deletable(store: Store, run_id: str, needed: Needed) -> None:
     try:
         entry = store.require(run_id)
         if entry["status"] == RunStatus.RUNNING and not identity.is_gone(entry):
-            raise RunInUseError(f"run {run_id!r} is running{_where(entry)}; {_remedy(run_id)}")
+            pid, host = entry.get("pid"), entry.get("host")
+            raise RunInUseError(
+                f"run {run_id!r} is running{f' (process {pid} on {host})' if pid and host else ''}; ask it to stop: "
+                f"python -m tracking stop {run_id}; or, if it has ended: python -m tracking finish {run_id}"
+            )
         if _is_written_here(store.paths.run(run_id), entry):
             raise RunInUseError(
                 f"run {run_id!r} is being logged to by a living process; finish it there first"
@@ -215,14 +219,3 @@ def _raise_unknown(store: Store, run_id: str) -> None:
         raise UnknownRunError(f"run {run_id!r} is in the trash already")
     store.require(run_id)
     raise UnknownRunError(f"no run {run_id!r} in the store {str(store.paths.named)!r}")
-
-
-def _where(entry: dict[str, Any]) -> str:
-    return f" (process {entry['pid']} on {entry['host']})" if entry.get("pid") and entry.get("host") else ""
-
-
-def _remedy(run_id: str) -> str:
-    return (
-        f"ask it to stop: python -m tracking stop {run_id}; "
-        f"or, if it has ended: python -m tracking finish {run_id}"
-    )

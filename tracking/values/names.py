@@ -75,6 +75,11 @@ def natural_key(name: str) -> tuple[tuple[int, int | str], ...]:
     return tuple((0, int(part)) if part.isdecimal() else (1, part) for part in parts if part)
 
 
+def order_of(name: str) -> tuple[Any, str]:
+    """Return the key of a total order in which run_2 comes before run_10."""
+    return natural_key(name[:MAX_NAME_BYTES]), name  # no name is longer, though a text in a filter may be
+
+
 def _why_unsafe(name: Any) -> str:
     if reason := _why_no_text(name):
         return reason

@@ -25,9 +25,9 @@ from tracking.search.catalog import Catalog
 from tracking.search.index import Index, refresh
 from tracking.search.index.database import VERSION
 from tracking.search.index.rows import cell, place_of, value_in
-from tracking.store.scan import Scan, order_of
+from tracking.store.scan import Scan
 from tracking.store.store import Store
-from tracking.values.names import is_component
+from tracking.values.names import is_component, order_of
 
 ROOT = Path(__file__).parents[3]
 BEST = "import sys; from tracking import ExperimentTracker; print(ExperimentTracker(sys.argv[1]).get_best_run('auc')['run_id'])"

@@ -28,7 +28,6 @@ PLAIN = {int, float, type(None), type(MISSING)}  # types that are stored as they
 class Row(NamedTuple):
     """The fields of a run in a list of runs, with the status as shown."""
 
-    number: int
     run_id: str
     experiment_name: str
     status: str
@@ -64,7 +63,7 @@ class View:
         names = self._experiments()
         select = "SELECT id, run_id, experiment, status, created_at, finished_at FROM runs"
         found = {
-            number: Row(number, run_id, names[experiment], *rest)
+            number: Row(run_id, names[experiment], *rest)
             for number, run_id, experiment, *rest in self._of(select, "id", numbers)
         }
         return [found[number] for number in numbers]

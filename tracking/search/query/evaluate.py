@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from tracking.search.query.fields import Field, run_order
+from tracking.search.query.fields import Field
 from tracking.search.query.moments import Span, moment_of, span_of
 from tracking.search.query.tree import Comparison, Condition, Joined, Literal, Not, Operand, Sign
+from tracking.values.names import order_of
 
 Get = Callable[[Field], Any]
 Test = Callable[[Get], bool]
@@ -93,7 +94,7 @@ def _compared(left: Operand, sign: Sign, right: Operand, now: datetime) -> Test:
     if sign is not Sign.IS and isinstance(left, Field) and any(field.is_time for field in fields):
         return _time_compared(left, sign, right, now)
     if sign in _ORDERS:
-        compare = _ordering(_ORDERS[sign], run_order if any(field.is_run_id for field in fields) else None)
+        compare = _ordering(_ORDERS[sign], order_of if any(field.is_run_id for field in fields) else None)
     else:
         compare = {Sign.EQUAL: _equal, Sign.IN: _is_in, Sign.IS: _is}[sign]
     # a test for each pair of sides: a call more per run can be measured

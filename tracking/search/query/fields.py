@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from tracking.errors import QueryError, quoted
 from tracking.objective import Objective
 from tracking.records import RunRecord, RunStatus
-from tracking.values.names import MAX_NAME_BYTES, natural_key
 
 NAME = r"[^\W\d](?:[\w./@:-]*\w)?"  # the language has no arithmetic, so names may hold '-' and '/'
 MOST_SHOWN = 6  # names in an error
@@ -152,12 +151,6 @@ def value_of(record: RunRecord, field: Field) -> Any:
 def lookup(values: Mapping[str, Any], name: str) -> Any:
     """Return the value of a dotted name: that of the key, or the one in nested dicts and lists; else None."""
     return values[name] if name in values else _inside(values, name, set())
-
-
-def run_order(run_id: str) -> tuple[Any, str]:
-    """Return the key that compares run ids in a filter: run_999 is less than run_1000."""
-    start = run_id[:MAX_NAME_BYTES]  # no id is longer, though a text in a filter may be
-    return natural_key(start), run_id
 
 
 def close_names(name: str, known: Iterable[str]) -> list[str]:

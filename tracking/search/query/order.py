@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from tracking.errors import QueryError
-from tracking.search.query.fields import Field, Names, resolve, run_order
+from tracking.search.query.fields import Field, Names, resolve
 from tracking.search.query.parser import parse_field
+from tracking.values.names import order_of
 
 Item = TypeVar("Item")
 
@@ -52,7 +53,7 @@ def arrange(
 
 
 def _run_key(value: Any) -> tuple[int, Any] | None:
-    return (1, run_order(value)) if isinstance(value, str) else _key(value)
+    return (1, order_of(value)) if isinstance(value, str) else _key(value)
 
 
 def _key(value: Any) -> tuple[int, Any] | None:
