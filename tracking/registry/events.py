@@ -57,7 +57,7 @@ def add_event(paths: ModelPaths, kind: EventKind, version: int, *, reason: str, 
         "reason": reason,
         "before": before[-1] if before else None,
     }
-    append.append_line(paths.events, line, durable=True)
+    append.append_line(paths.events, line, durable=True)  # first: aliases.json can be written from it again
     write_aliases(paths)
 
 

@@ -70,6 +70,7 @@ class ModelRegistry:
         sources = _sources(RunPaths(run.run_dir), files)
         manifest = _manifest(run, objective, metrics, loader)
         with locks.lock(paths.lock):
+            # under the lock, so that two processes do not register one run twice
             for version in self._readable(model_name, self._numbers(model_name), warn_left_out):
                 if version.run_id == run_id:
                     return version
@@ -93,7 +94,7 @@ class ModelRegistry:
     def version(self, name: str, number: int) -> ModelVersion:
         """Return one version of a model."""
         paths = self._paths(name)
-        if type(number) is not int:
+        if type(number) is not int:  # True is an int, and 3.0 == 3
             raise InvalidValueError(
                 f"version {quoted(number)} of model {name!r} is not an int; give a number, such as 3"
             )
@@ -122,7 +123,7 @@ class ModelRegistry:
         if not reason.strip():
             raise InvalidValueError("reason is empty; say why, such as 'beats version 2 by 0.01'")
         chosen = self.version(name, version)
-        verify(chosen)
+        verify(chosen)  # before the lock: hashing large files takes long
         paths = self._paths(name)
         with locks.lock(paths.lock):
             if champions(read_events(paths))[-1:] != [version]:
@@ -138,7 +139,7 @@ class ModelRegistry:
             if len(past) < 2:
                 now = f"version {past[0]} is the first champion" if past else "it has no champion"
                 raise UnknownModelError(f"model {name!r} cannot be rolled back: {now}")
-            before = self.version(name, past[-2])
+            before = self.version(name, past[-2])  # raises if it is gone, before the event is written
             add_event(paths, EventKind.ROLLED_BACK, past[-2], reason=reason, by=None)
         return before
 
@@ -282,9 +283,10 @@ def _add_version(paths: ModelPaths, sources: Mapping[str, Path], manifest: dict[
             name: {"sha256": atomic.sha256(folder / name), "bytes": (folder / name).stat().st_size}
             for name in sources
         }
+        # last: without a manifest the folder is not a version
         atomic.write_json(paths.manifest(number), {**manifest, "version": number, "files": kept})
     except BaseException:
-        import shutil
+        import shutil  # most processes never need it
 
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -342,6 +344,7 @@ def _loader(version: ModelVersion, allow: Sequence[str]) -> Any:
         raise ModelLoadError(f"{label} was registered without a loader; read its files in {version.path}")
     _check_loader(version.loader)
     module, _, function = version.loader.partition(":")
+    # importing a module runs its code, so the manifest alone must not choose it
     if module.partition(".")[0] not in allow:
         raise ModelLoadError(
             f"{label} asks for the loader {version.loader!r}, and only {', '.join(allow)} may be "

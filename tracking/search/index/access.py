@@ -14,8 +14,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tracking.search.index.database import VERSION, connect, inode, is_spoiled, remove
-from tracking.search.index.places import MEMORY, index_place, prepare
+from tracking.search.index.database import MEMORY, connect, index_place, inode, is_spoiled, prepare, remove
 from tracking.search.index.refresh import Progress, Refresher
 from tracking.search.index.view import View
 from tracking.store.scan import Scan
@@ -51,7 +50,7 @@ class Index:
     @property
     def path(self) -> Path:
         """The file of the index, whether it exists or not."""
-        return index_place(self._scan.paths, VERSION)
+        return index_place(self._scan.paths)
 
     def ask(
         self,

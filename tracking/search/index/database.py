@@ -1,4 +1,9 @@
-"""The SQLite database of an index: its tables, how it is opened, and which errors mean that the file is spoiled."""
+"""The SQLite database of an index: where it lies, its tables, how it is opened, and which errors mean that it is spoiled.
+
+It lies in the user's cache folder, below the store's path, else in memory. Readers write nothing into a store, so one
+on a read-only or network mount is indexed like any other. Each host has a file of its own: homes are shared, and
+SQLite's locks are reliable only within one host.
+"""
 
 import contextlib
 import os
@@ -7,13 +12,17 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from tracking.errors import StoreUnwritableError
+from tracking.files import folders
+from tracking.paths import StorePaths
 from tracking.process import identity
-from tracking.search.index.places import MEMORY
 
 if TYPE_CHECKING:  # sqlite3 is loaded only for queries
     import sqlite3
 
 Item = TypeVar("Item")
+
+MEMORY = Path(":memory:")
 
 VERSION = 1  # of the tables; part of the file's name, so that two versions of podium do not rebuild one file in turns
 BUSY_S = 60.0  # how long to wait for another process that builds the index
@@ -40,6 +49,28 @@ CREATE TABLE metrics(
   PRIMARY KEY(name, run)
 ) WITHOUT ROWID;
 """
+
+
+def index_place(paths: StorePaths) -> Path:
+    """Return the file of a store's index; MEMORY for a user without a home."""
+    home = os.environ.get("XDG_CACHE_HOME", "")
+    try:
+        cache = Path(home) if os.path.isabs(home) else Path.home() / ".cache"  # noqa: PTH117 - of a text
+    except RuntimeError:
+        return MEMORY
+    base = paths.base.resolve()
+    return cache / "podium" / base.relative_to(base.anchor) / f"{identity.host_name()}.{VERSION}.sqlite"
+
+
+def prepare(place: Path) -> bool:
+    """Create the folder of a place; return whether a file can be created or changed there."""
+    if place == MEMORY:
+        return False
+    try:
+        folders.make_dir(place.parent)
+    except StoreUnwritableError:
+        return False
+    return os.access(place.parent, os.W_OK) and (not place.exists() or os.access(place, os.W_OK))
 
 
 def connect(place: Path) -> "sqlite3.Connection":

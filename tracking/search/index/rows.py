@@ -164,8 +164,13 @@ def cell(value: Any) -> Any:
         return value
     if kind is int and -_INT_MAX <= value <= _INT_MAX:
         return value
-    if kind is str and _is_unicode(value):
-        return value
+    if kind is str:
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            pass  # SQLite refuses a lone surrogate
+        else:
+            return value
     return json.dumps(value).encode()
 
 
@@ -226,11 +231,3 @@ def _number(value: Any) -> Any:
             return str(float(value))
         return value if isinstance(value, float) or abs(value) <= _INT_MAX else float(value)
     return value if value is None else cell(value)  # other code may store any value as a step
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -12,11 +12,13 @@ from tracking.objective import Objective
 from tracking.records import RunRecord, RunStatus
 
 NAME = r"[^\W\d](?:[\w./@:-]*\w)?"  # the language has no arithmetic, so names may hold '-' and '/'
+_ROOT = re.compile(r"(params|metrics|tags)(\.|$)")
 MOST_SHOWN = 6  # names in an error
 TIMES = frozenset({"created_at", "finished_at"})
 WORDS = frozenset({"and", "or", "not", "in", "is", "AND", "OR", "NOT", "IN", "IS", "contains"})
-VALUES = frozenset({"None", "True", "False", "null", "true", "false", "nan", "NaN", "inf", "Infinity"})
-MOMENTS = frozenset({"today", "yesterday", "ago"})
+CONSTANTS = {"None": None, "null": None, "True": True, "true": True, "False": False, "false": False}
+# bare words that the language does not read as names
+RESERVED = WORDS | CONSTANTS.keys() | {"nan", "NaN", "inf", "Infinity", "today", "yesterday", "ago"}
 
 
 class FieldKind(StrEnum):
@@ -79,7 +81,8 @@ class Field(NamedTuple):
         if self.kind is FieldKind.RUN:
             return self.name
         if self.kind is FieldKind.BARE:
-            regular = re.fullmatch(NAME, self.name) and not is_reserved(self.name)
+            is_other = self.name in RESERVED or self.name in RUN_FIELDS or _ROOT.match(self.name)
+            regular = re.fullmatch(NAME, self.name) and not is_other
             return self.name if regular else f"`{self.name}`"
         tail = "" if self.part in (None, MetricPart.LAST) else f".{self.part}"
         regular = re.fullmatch(NAME, f"x.{self.name}") and not (
@@ -167,12 +170,6 @@ def split_part(name: str) -> tuple[str, MetricPart | None]:
     """Split a dotted name into a metric's name and the part that it ends in, or None."""
     head, _, tail = name.rpartition(".")
     return (head, MetricPart(tail)) if head and tail in _PARTS else (name, None)
-
-
-def is_reserved(name: str) -> bool:
-    """Return whether the language reads a bare name as something else."""
-    root = name.partition(".")[0]
-    return name in WORDS | VALUES | MOMENTS | RUN_FIELDS.keys() or root in ("params", "metrics", "tags")
 
 
 def quote(text: str) -> str:

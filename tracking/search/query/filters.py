@@ -29,7 +29,7 @@ class Query:
 
         Raise QueryError, with the place in the text, for a name that means nothing or more than one thing.
         """
-        return parse_query(self.text, names)
+        return parse_query(self.text, names)  # again, since only the parser knows the places in the text
 
     def matches(self, values: Mapping[Field, Any] | Callable[[Field], Any]) -> bool:
         """Return whether the run with these values passes; a missing field is None. Never raises."""

@@ -96,19 +96,17 @@ def _skip_space(text: str, place: int) -> int:
 def _value(kind: TokenKind, written: str, text: str, place: int) -> Any:
     match kind:
         case TokenKind.TEXT:
-            return re.sub(r"\\(.)", _escape, written[1:-1], flags=re.DOTALL)
+            return re.sub(
+                r"\\(.)", lambda match: _ESCAPES.get(match[1], match[0]), written[1:-1], flags=re.DOTALL
+            )
         case TokenKind.QUOTED_NAME:
             return written[1:-1]
         case TokenKind.NUMBER:
             if len(written) > MAX_DIGITS:
                 raise fault(text, place, f"{quoted(written)} is not a number")
-            is_int = written.lstrip("+-").replace("_", "").isdecimal()
+            is_int = written.lstrip("+-").replace("_", "").isdecimal()  # a float would round a large int
             return int(written) if is_int else float(written)
     return written
-
-
-def _escape(match: re.Match[str]) -> str:
-    return _ESCAPES.get(match[1], match[0])
 
 
 def _why_no_token(text: str, place: int) -> str:

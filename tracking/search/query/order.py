@@ -47,7 +47,7 @@ def arrange(
         key_of = _run_key if order.field.is_run_id else _key
         keyed = [(key_of(value_of(item, order.field)), item) for item in arranged]
         present = [(key, item) for key, item in keyed if key is not None]
-        present.sort(key=lambda pair: pair[0], reverse=order.descending)
+        present.sort(key=lambda pair: pair[0], reverse=order.descending)  # reverse keeps equal items in order
         arranged = [item for _, item in present] + [item for key, item in keyed if key is None]
     return arranged
 
@@ -63,5 +63,6 @@ def _key(value: Any) -> tuple[int, Any] | None:
         return (0, value)
     if isinstance(value, str):
         return (1, value)
+    # moments with and without an offset cannot be compared with each other, their timestamps can
     timestamp = getattr(value, "timestamp", None)
     return (2, timestamp()) if callable(timestamp) else (3, str(value))

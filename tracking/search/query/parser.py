@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from tracking.errors import QueryError
 from tracking.search.query.fields import (
+    CONSTANTS,
     RUN_FIELDS,
     WORDS,
     Field,
@@ -26,7 +27,6 @@ from tracking.search.query.type_checks import why_senseless
 
 MAX_DEPTH = 100  # of parentheses, lists and `not` in each other
 
-_CONSTANTS = {"None": None, "null": None, "True": True, "true": True, "False": False, "false": False}
 _NAMESPACES = (FieldKind.PARAM.value, FieldKind.METRIC.value, FieldKind.TAG.value)
 _NAMES = (TokenKind.WORD, TokenKind.QUOTED_NAME)
 
@@ -70,7 +70,7 @@ class Parser:
         start = self.here
         alternatives = [[self.comparison()]]
         while joint := self.take("and", "AND", "or", "OR"):
-            self.condition(alternatives[-1][-1], start)
+            self.condition(alternatives[-1][-1], start)  # one that is not joined may be an item of a list
             if joint.text.lower() == "or":
                 alternatives.append([])
             start = self.here
@@ -140,10 +140,10 @@ class Parser:
 
     def word(self, token: Token) -> Operand:
         """Parse the operand that a word begins."""
-        is_called = self.tokens[self.index + 1].text == "("
-        if token.text in _CONSTANTS:
+        is_called = self.tokens[self.index + 1].text == "("  # END follows at least
+        if token.text in CONSTANTS:
             self.index += 1
-            return Literal(_CONSTANTS[token.text])
+            return Literal(CONSTANTS[token.text])
         if is_called:
             return self.call(token)
         if token.text in ("today", "yesterday"):
@@ -158,6 +158,7 @@ class Parser:
         if name.text != "ago":
             self.fail(f"{name.text!r} is not a function; the only one is ago('7d')", name)
         self.index += 1
+        # the check below refuses "" as it does any text that is no duration
         moment = Literal(Moment("ago", argument.value if argument.kind is TokenKind.TEXT else ""))
         if why := why_senseless(Field(FieldKind.RUN, "created_at"), Sign.EQUAL, moment):
             self.fail(why, argument)
@@ -227,6 +228,7 @@ class Parser:
                 self.fail(f"{root} needs a name: {root}.NAME or {root}['NAME']", start)
             field = Field(FieldKind(root), path)
             if field.kind is FieldKind.METRIC:
+                # quotes keep a part in the name: metrics["val.max"] is the metric val.max
                 path, part = split_part(path) if last.kind is TokenKind.WORD else (path, None)
                 field = Field(field.kind, path, part or MetricPart.LAST)
         try:
@@ -237,7 +239,7 @@ class Parser:
 
     def segment(self) -> Token | None:
         """Parse a segment of a field, if there is one, and return the token of its name."""
-        following = self.tokens[min(self.index + 1, len(self.tokens) - 1)]
+        following = self.tokens[min(self.index + 1, len(self.tokens) - 1)]  # nothing follows END
         if self.here.text == "[" and following.kind is TokenKind.TEXT:
             self.index += 2
             self.expect("]")

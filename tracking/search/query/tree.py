@@ -45,6 +45,7 @@ class Literal:
     value: Any
 
     def __eq__(self, other: object) -> bool:
+        # unlike ==, repr() tells the types apart, in lists too
         return isinstance(other, Literal) and repr(self) == repr(other)
 
     def __hash__(self) -> int:
