@@ -50,19 +50,15 @@ def launch(
     sweep_dir = Path(str(config.hydra.sweep.dir))
     sweep_dir.mkdir(parents=True, exist_ok=True)
     composer = Composer(hydra_context.config_loader, config, ())
-    configs = [
-        composer.job_config(first_number + index, overrides) for index, overrides in enumerate(job_overrides)
-    ]
-    jobs = [
-        _job(first_number + index, overrides, config)
-        for index, (overrides, config) in enumerate(zip(job_overrides, configs, strict=True))
-    ]
+    jobs, configs = [], []
+    for number, overrides in enumerate(job_overrides, start=first_number):
+        configs.append(composer.job_config(number, overrides))
+        jobs.append(_job(number, overrides, configs[-1]))
     settings = launcher_settings(config)
     log.info("Launching %d jobs, %d at once", len(jobs), settings.n_jobs)
     common = Common(hydra_context, task_function, sweep_dir.name, wants_results=True)
-    executor = LocalExecutor(settings, common)
     outcomes: dict[int, Outcome] = {}
-    for outcome in executor.run(jobs, _ignore):
+    for outcome in LocalExecutor(settings, common).run(jobs, _ignore):
         outcomes[outcome.job] = outcome
         log.info("\t#%d : %s : %s", outcome.job, outcome.status, outcome.error or f"{outcome.wall_s:.1f} s")
     return [

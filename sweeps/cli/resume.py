@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +11,7 @@ from sweeps.cli.app import SweepArgument
 from sweeps.errors import SweepError
 from sweeps.paths import find_sweep
 from sweeps.plan.plan import Plan
-from sweeps.state.lock import Parent, parent_of
+from sweeps.state.lock import holds_within, parent_of
 from sweeps.state.resume import resume_command, resume_hint
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.cli.toolkit.output import say, say_json
@@ -75,19 +74,10 @@ def cancel(
     if not parent.is_here():
         raise SweepError(f"{folder.name}: this sweep runs elsewhere ({parent}); cancel it there")
     os.kill(parent.pid, signal.SIGTERM)
-    if now and _still_there(parent):  # the second signal ends the jobs without their grace period
-        os.kill(parent.pid, signal.SIGTERM)
+    if now and not holds_within(BETWEEN_S, lambda: not parent.is_here()):
+        os.kill(parent.pid, signal.SIGTERM)  # the second ends the jobs without their grace period
     hint = resume_hint(folder.absolute())
     if as_json:
         say_json({"sweep": folder.name, "pid": parent.pid, "host": parent.host, "go_on": hint})
     else:
         say(f"Asked {parent} to stop {folder.name}; resume it later with: {hint}")
-
-
-def _still_there(parent: Parent) -> bool:
-    deadline = time.monotonic() + BETWEEN_S
-    while parent.is_here():
-        if time.monotonic() > deadline:
-            return True
-        time.sleep(BETWEEN_S / 20)
-    return False

@@ -55,15 +55,13 @@ def cancelled(job: Job) -> Outcome:
 def outcome_of(job: Job, message: Mapping[str, Any], wall_s: float, runs: Sequence[str]) -> Outcome:
     """Return the outcome that the message of `sweeps.executor.local.child.run_one` describes."""
     reason = message.get("reason")
+    details: dict[str, Any] = {key: message.get(key) for key in ("value", "error", "traceback", "result")}
     return Outcome(
         job.number,
         JobStatus(message["status"]),
         wall_s,
-        message["value"],
-        message["error"],
-        message["traceback"],
-        tuple(runs),
-        None if reason is None else Reason(reason),
-        job.attempt,
-        message.get("result"),
+        runs=tuple(runs),
+        reason=None if reason is None else Reason(reason),
+        attempt=job.attempt,
+        **details,
     )

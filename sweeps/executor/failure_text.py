@@ -34,7 +34,7 @@ def failure(
     error: str, *, reason: Reason, status: JobStatus = JobStatus.FAILED, traceback: str | None = None
 ) -> dict[str, Any]:
     """Return the message of a job that did not complete."""
-    return {"status": status, "value": None, "error": error, "traceback": traceback, "reason": reason}
+    return {"status": status, "error": error, "traceback": traceback, "reason": reason}
 
 
 def ended_by(error: BaseException) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def ended_by(error: BaseException) -> dict[str, Any]:
     return failure(line, reason=reason, status=status, traceback=text)
 
 
-def summary(error: BaseException | None) -> str:
+def summary(error: BaseException) -> str:
     """Return an exception as one line: its class and its message."""
     try:
         text = one_line(str(error))

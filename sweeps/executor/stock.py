@@ -9,12 +9,9 @@ it waits therefore still knows what its jobs logged.
 import contextlib
 import threading
 import time
-import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
-from hydra._internal.callbacks import Callbacks
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
@@ -23,8 +20,9 @@ from hydra.experimental.callback import Callback
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from sweeps.executor.contract import STOPPED, Listener, cancelled, started
-from sweeps.executor.failure_text import one_line, several_lines, summary
+from sweeps.executor.contract import STOPPED, Listener, cancelled, outcome_of, started
+from sweeps.executor.failure_text import ended_by, summary
+from sweeps.executor.local.child import with_callback
 from sweeps.executor.local.results import plain_value
 from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome, Reason
 from sweeps.settings.sweeper_settings import SweeperSettings
@@ -50,11 +48,8 @@ class StockExecutor:
         sweep: str,
     ) -> None:
         self._naming = _Naming(sweep, settings.objective.named)
-        known = hydra_context.callbacks
-        callbacks = Callbacks()
-        callbacks.callbacks = [self._naming, *known.callbacks]  # first to start, last to end
         self._launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=replace(hydra_context, callbacks=callbacks),
+            hydra_context=with_callback(hydra_context, self._naming),
             task_function=task_function,
             config=config,
         )
@@ -82,15 +77,14 @@ class StockExecutor:
         for event in events:
             listener(event)
         began = time.monotonic()
-        results: Sequence[JobReturn | None] = [None] * len(batch)
-        fault: BaseException | None = None
         runs = _Runs(self._tracker, self._sweep, batch, listener)
+        results: Sequence[JobReturn | BaseException]
         try:
             with runs.watched():
                 self._thread = threading.get_ident()
                 results = self._launcher.launch([self._overrides(job) for job in batch], batch[0].number)
         except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - a foreign launcher and its jobs may raise anything
-            fault = error
+            results = [error] * len(batch)
         finally:
             self._thread = None
         wall_s = time.monotonic() - began
@@ -98,7 +92,9 @@ class StockExecutor:
         outcomes = []
         for job, result in zip(batch, results, strict=True):
             own = found.get(job.number, [])
-            outcomes.append(_outcome(job, result, fault, own, wall_s, alone=len(batch) == 1))
+            message = _message(job, result, own, alone=len(batch) == 1)
+            ids = dict.fromkeys([*job.previous, *(record.run_id for record in own)])
+            outcomes.append(outcome_of(job, message, _took_s(own, wall_s), tuple(ids)))
             _keep_traceback(job, outcomes[-1])
         return outcomes
 
@@ -156,25 +152,19 @@ class _Naming(Callback):
         self.sweep = sweep
         self.objective = objective
         self.jobs: dict[int, Mapping[str, Any]] = {}
-        self._inside: contextlib.ExitStack | None = None
+        self._inside = contextlib.ExitStack()
 
     def on_job_start(self, config: DictConfig, **_kwargs: Any) -> None:
         """Open the job's context."""
-        self._leave()  # an earlier job in this process that called sys.exit has left its context open
+        self._inside.close()  # an earlier job in this process that called sys.exit has left its context open
         number = int(config.hydra.job.num)
-        self._inside = contextlib.ExitStack()
         self._inside.enter_context(
             job_context(sweep=self.sweep, job=number, objective=self.objective, **self.jobs[number])
         )
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_kwargs: Any) -> None:  # noqa: ARG002 - Hydra's signature
         """Close the job's context."""
-        self._leave()
-
-    def _leave(self) -> None:
-        inside, self._inside = self._inside, None
-        if inside is not None:
-            inside.close()
+        self._inside.close()
 
 
 def _batches(jobs: Sequence[Job], size: int | None) -> Iterator[list[Job]]:
@@ -189,40 +179,24 @@ def _batches(jobs: Sequence[Job], size: int | None) -> Iterator[list[Job]]:
         yield batch
 
 
-def _outcome(
-    job: Job,
-    result: JobReturn | None,
-    fault: BaseException | None,
-    records: Sequence[RunRecord],
-    wall_s: float,
-    *,
-    alone: bool,
-) -> Outcome:
-    status, reason, error, raised = JobStatus.COMPLETED, None, None, fault
-    if result is not None:
-        raised = None
-        if result.status is not HydraStatus.COMPLETED:
-            raised = result._return_value  # its public name raises it
-            status, reason, error = JobStatus.FAILED, Reason.ERROR, summary(raised)
-    elif isinstance(fault, KeyboardInterrupt):
-        status, reason, error = JobStatus.KILLED, Reason.STOPPED, STOPPED
-    elif records and records[-1].run_id not in job.previous and records[-1].status == RunStatus.COMPLETED:
-        raised = None
-    elif alone and isinstance(fault, SystemExit):
-        status, reason, error = JobStatus.FAILED, Reason.EXIT, one_line(f"called sys.exit({fault.code!r})")
-    else:
-        status, reason, error = JobStatus.FAILED, Reason.LOST, f"the launcher failed: {summary(fault)}"
-    return Outcome(
-        job.number,
-        status,
-        _took_s(records, wall_s),
-        None if result is None or status is not JobStatus.COMPLETED else plain_value(result.return_value),
-        error,
-        several_lines("".join(traceback.format_exception(raised))) if raised is not None else None,
-        tuple(dict.fromkeys([*job.previous, *(record.run_id for record in records)])),
-        reason,
-        job.attempt,
-    )
+def _message(
+    job: Job, result: JobReturn | BaseException, records: Sequence[RunRecord], *, alone: bool
+) -> dict[str, Any]:
+    """Return the message of a job, as a child of ours would send it; `result` is what the launcher returned or raised."""
+    if isinstance(result, JobReturn):
+        if result.status is HydraStatus.COMPLETED:
+            return {"status": JobStatus.COMPLETED, "value": plain_value(result.return_value)}
+        return ended_by(result._return_value)  # its public name raises it
+    message = ended_by(result)
+    if isinstance(result, KeyboardInterrupt):
+        return {**message, "error": STOPPED, "reason": Reason.STOPPED}
+    # The launcher may have failed after the job had ended in order.
+    if records and records[-1].run_id not in job.previous and records[-1].status == RunStatus.COMPLETED:
+        return {"status": JobStatus.COMPLETED}
+    if alone and isinstance(result, SystemExit):
+        return message
+    error = f"the launcher failed: {summary(result)}"
+    return {**message, "status": JobStatus.FAILED, "error": error, "reason": Reason.LOST}
 
 
 def _took_s(records: Sequence[RunRecord], wall_s: float) -> float:

@@ -8,7 +8,7 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from tracking.values.jsontext import decode, encode
 LOCK = "sweep.lock"
 JOBS_LOCK = "jobs.lock"
 JOBS_WAIT_S = 60.0  # how long jobs of the last session may take to end
-POLL_S = 0.1
+POLL_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -85,17 +85,24 @@ def hold_as_job(folder: Path) -> None:
 def await_jobs(folder: Path) -> None:
     """Wait until all jobs of the last session have ended; raise `SweepError` when one has not after a minute."""
     handle = os.open(folder / JOBS_LOCK, os.O_RDONLY | os.O_CREAT, 0o666)
-    deadline = time.monotonic() + JOBS_WAIT_S
     try:
-        while not try_lock(handle, folder):
-            if time.monotonic() > deadline:
-                raise SweepError(
-                    f"{folder.name}: a job of its last session still runs; end the processes that hold "
-                    f"{folder / JOBS_LOCK} (fuser shows them) and try again"
-                )
-            time.sleep(POLL_S)
+        if not holds_within(JOBS_WAIT_S, lambda: try_lock(handle, folder)):
+            raise SweepError(
+                f"{folder.name}: a job of its last session still runs; end the processes that hold "
+                f"{folder / JOBS_LOCK} (fuser shows them) and try again"
+            )
     finally:
         os.close(handle)
+
+
+def holds_within(wait_s: float, condition: Callable[[], bool]) -> bool:
+    """Return True as soon as `condition` does, False if it has not after `wait_s`; for what has no event to wait for."""
+    deadline = time.monotonic() + wait_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_S)
+    return True
 
 
 def _read(handle: int) -> Parent | None:

@@ -24,7 +24,7 @@ class Attempt:
         self, job: Job, worker: Worker, listener: Listener, settings: LauncherSettings, wake: Connection
     ) -> None:
         self._job = job
-        self._worker = worker
+        self.worker = worker
         self._listener = listener
         self._settings = settings
         self._runs = list(job.previous)
@@ -44,9 +44,9 @@ class Attempt:
         """
         message = self._listen()
         if message is None:
-            message = self._died(self._worker.end(linger=False))
+            message = self._died(self.worker.end(linger=False))
         elif message.get("done", True):
-            self._worker.end(linger=True)
+            self.worker.end(linger=True)
         else:
             self.is_reusable = True
         if self._ended_for is not None and message["status"] != JobStatus.COMPLETED:
@@ -54,17 +54,13 @@ class Attempt:
             message = {**message, "status": JobStatus.KILLED, "error": error, "reason": reason}
         return outcome_of(self._job, message, time.monotonic() - began, self._runs)
 
-    def kill(self) -> None:
-        """Kill the job and all processes it started; may be called from any thread."""
-        self._worker.kill()
-
     def _listen(self) -> dict[str, Any] | None:
         """Handle messages until the outcome, and return it; None if the child ends without one."""
-        line, sentinel = self._worker.connection, self._worker.sentinel
+        line, sentinel = self.worker.connection, self.worker.sentinel
         while True:
             ready = wait(self._waited_for, self._patience())
             if line in ready:
-                message = self._worker.receive()
+                message = self.worker.receive()
                 if message is None:
                     self._waited_for.remove(line)
                     if sentinel not in self._waited_for:
@@ -75,7 +71,7 @@ class Attempt:
                 else:
                     return message
             elif sentinel in ready:
-                if not self._worker.outlives_server():
+                if not self.worker.outlives_server():
                     return None
                 self._waited_for.remove(sentinel)
             elif self._wake in ready:
@@ -94,27 +90,27 @@ class Attempt:
         now = time.monotonic()
         if now >= self._force_at:
             self._force_at = NEVER
-            self.kill()
+            self.worker.kill()
         if now >= self._deadline:
             self._deadline = NEVER
             allowed = format_duration(self._settings.timeout_s or 0.0)
             self._end_for(Reason.TIMEOUT, f"took longer than its timeout of {allowed}")
         limit = self._settings.memory_limit_bytes
         if limit is not None and self._ended_for is None:
-            self.used_bytes = used_bytes(self._worker.pid)
+            self.used_bytes = used_bytes(self.worker.pid)
             if self.used_bytes > limit:
                 self._end_for(
                     Reason.MEMORY,
                     f"used {format_size(self.used_bytes)}, more than its memory_limit of {format_size(limit)}",
                 )
-                self.kill()  # during a grace period it would take the rest of the machine's memory
+                self.worker.kill()  # during a grace period it would take the rest of the machine's memory
 
     def _end_for(self, reason: Reason, error: str) -> None:
         """Send SIGTERM, and kill the job after the grace period."""
         if self._ended_for is None:
             self._ended_for = reason, error
             self._force_at = time.monotonic() + self._settings.grace_s
-            self._worker.signal(signal.SIGTERM)
+            self.worker.signal(signal.SIGTERM)
 
     def _died(self, exit_code: int | None) -> dict[str, Any]:
         if exit_code is None:
@@ -123,11 +119,9 @@ class Attempt:
         if exit_code >= 0:
             error = f"the process ended without reporting a result (exit code {exit_code})"
             return failure(error, reason=Reason.EXIT)
-        error = f"killed by {_signal_name(-exit_code)}"
+        error, reason = f"killed by {_signal_name(-exit_code)}", Reason.SIGNAL
         if -exit_code == signal.SIGKILL and oom_kills() > self._oom_kills:
             error, reason = f"{error}, as the system ran out of memory", Reason.MEMORY
-        else:
-            reason = Reason.SIGNAL
         return failure(error, reason=reason, status=JobStatus.KILLED)
 
 

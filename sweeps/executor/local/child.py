@@ -120,8 +120,7 @@ def run_one(load: Callable[[], Common], job: Job, on_start: Callable[[str, Path]
             result = run_as_hydra(common, unpack(job.config))
             if result.status != HydraStatus.COMPLETED:
                 return ended_by(result._return_value)
-            value = plain_value(result._return_value)
-            message = {"status": JobStatus.COMPLETED, "value": value, "error": None, "traceback": None}
+            message = {"status": JobStatus.COMPLETED, "value": plain_value(result._return_value)}
             return {**message, "result": pack_result(result)} if common.wants_results else message
     except BaseException as error:  # noqa: BLE001 - the boundary of a job: every failure travels as data
         return ended_by(error)
@@ -132,7 +131,7 @@ def run_as_hydra(common: Common, config: DictConfig) -> JobReturn:
     with contextlib.ExitStack() as setting_up:
         setting_up.enter_context(quick_configs())
         return run_job(
-            hydra_context=_closing_when_set_up(common.hydra_context, setting_up),
+            hydra_context=with_callback(common.hydra_context, _SetUp(setting_up)),
             task_function=common.task_function,
             config=config,
             job_dir_key="hydra.sweep.dir",
@@ -140,14 +139,16 @@ def run_as_hydra(common: Common, config: DictConfig) -> JobReturn:
         )
 
 
-def _closing_when_set_up(context: HydraContext, setting_up: contextlib.ExitStack) -> HydraContext:
-    """Close `setting_up` once Hydra has set the job up, before the user's callbacks and task."""
+def with_callback(context: HydraContext, callback: Callback) -> HydraContext:
+    """Return a context with one more callback: the first to hear that a job starts, the last to hear that it ends."""
     callbacks = Callbacks()
-    callbacks.callbacks = [_SetUp(setting_up), *context.callbacks.callbacks]
+    callbacks.callbacks = [callback, *context.callbacks.callbacks]
     return replace(context, callbacks=callbacks)
 
 
 class _SetUp(Callback):
+    """Ends the fast set-up once Hydra has set the job up, before the user's callbacks and task."""
+
     def __init__(self, until_now: contextlib.ExitStack) -> None:
         self._until_now = until_now
 
@@ -194,9 +195,8 @@ def main(connection: Connection, common: bytes) -> None:
         done = assignment.is_last or message["status"] != JobStatus.COMPLETED or _left_something()
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the sweep's parent is gone
             _send(connection, kind="outcome", **message, done=done)
-        if message["traceback"]:
-            with contextlib.suppress(OSError):  # a full disk: the ledger has it, or nothing can
-                sys.stderr.write(message["traceback"])
+        with contextlib.suppress(OSError):  # a full disk: the ledger has it, or nothing can
+            sys.stderr.write(message.get("traceback") or "")
         if done:
             break
     connection.close()

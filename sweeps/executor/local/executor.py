@@ -18,7 +18,7 @@ from sweeps.executor.local.attempt import Attempt
 from sweeps.executor.local.child import Assignment, Common
 from sweeps.executor.local.memory import available_bytes
 from sweeps.executor.local.server import server_pid, warm_forkserver
-from sweeps.executor.local.slots import Slot, Slots
+from sweeps.executor.local.slots import Slot, pool_of
 from sweeps.executor.local.worker import Worker
 from sweeps.jobs import Event, EventKind, Job, Outcome, Reason
 from sweeps.settings.launcher_settings import Isolation, LauncherSettings
@@ -36,7 +36,7 @@ class LocalExecutor:
     def __init__(self, settings: LauncherSettings, common: Common) -> None:
         self._settings = settings
         self._common = common.packed()
-        self._slots = Slots(settings.n_jobs, settings.threads, settings.gpus)
+        self._free = pool_of(settings)
         self._context = warm_forkserver(settings)
         # Starting a process polls all others, which two threads must not do at once.
         self._process_table = threading.Lock()
@@ -66,7 +66,7 @@ class LocalExecutor:
         """Start no more jobs; send SIGTERM to those that run, SIGKILL after a grace period or if called again."""
         if self._stopping.is_set():
             for attempt in list(self._running.values()):
-                attempt.kill()
+                attempt.worker.kill()
         else:
             self._stopping.set()
             self._waker.send_bytes(b"stop")
@@ -75,9 +75,12 @@ class LocalExecutor:
         """Run a job until it completes, has no attempts left, or the sweep is stopped."""
         attempts, runs = 0, job.previous
         while True:
-            with self._slots.take() as slot:
+            slot = self._free.get()
+            try:
                 attempt = replace(job, attempt=job.attempt + attempts, previous=runs)
                 outcome = self._try(attempt, slot, listener)
+            finally:
+                self._free.put(slot)
             attempts += 1
             runs = outcome.runs
             if self._stopping.is_set() or not self._settings.retries_after(outcome, attempts):

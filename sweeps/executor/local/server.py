@@ -4,6 +4,7 @@ A terminal that is interrupted or closed, and a batch system that ends a job, si
 alone decides how the sweep ends; if the forkserver died first, running jobs would look dead to the parent.
 """
 
+import json
 import os
 import signal
 import sys
@@ -23,8 +24,8 @@ def warm_forkserver(settings: LauncherSettings) -> ForkServerContext:
     context = get_context("forkserver")
     context.set_forkserver_preload([warmup.__name__])
     modules = [*_loaded_here(), "sweeps.executor.local.child", *settings.preload]
-    added = {warmup.VARIABLE: warmup.describe(modules, describe_main())}
-    added |= {name: str(settings.threads) for name in THREAD_VARIABLES}
+    wanted = {"path": sys.path, "modules": modules, "script": describe_main()}
+    added = {warmup.VARIABLE: json.dumps(wanted), **dict.fromkeys(THREAD_VARIABLES, str(settings.threads))}
     # A blocked signal stays pending until a job unblocks it, so an order to stop that reaches a new job is not lost.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)
     try:

@@ -9,14 +9,8 @@ import importlib
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
 
 VARIABLE = "PODIUM_WARMUP"
-
-
-def describe(modules: Sequence[str], script: Mapping[str, str]) -> str:
-    """Return the text to put into `VARIABLE` while the forkserver starts."""
-    return json.dumps({"path": sys.path, "modules": list(modules), "script": dict(script)})
 
 
 def warm_up() -> None:

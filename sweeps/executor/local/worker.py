@@ -9,7 +9,6 @@ import os
 import pickle
 import signal
 import threading
-import time
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerContext
 from typing import Any
@@ -18,10 +17,10 @@ from sweeps.executor.failure_text import failure
 from sweeps.executor.local import child
 from sweeps.executor.local.server import server_pid
 from sweeps.jobs import Reason
+from sweeps.state.lock import holds_within
 from tracking.process import is_alive
 
 LINGER_S = 2.0  # how long a child may take to exit after its last job
-POLL_S = 0.05
 ENDING_S = 0.5  # how long a killed process may take to be gone
 UNKNOWN = 255  # the exit code that multiprocessing gives a child whose forkserver is gone
 
@@ -94,28 +93,15 @@ class Worker:
         if linger and not wait([self.sentinel], LINGER_S):
             self.signal(signal.SIGKILL)
         wait([self.sentinel])
-        self._await_orphan()
+        # A child whose forkserver is gone has the same time to exit.
+        holds_within(LINGER_S, lambda: not self.outlives_server())
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         with self._process_table:
             self._process.join()
             code = self._process.exitcode
             self._process.close()
-        if code == UNKNOWN and self._has_lost_its_server():
+        # A forkserver that is killed loses its children a moment before it is gone.
+        if code == UNKNOWN and holds_within(ENDING_S, lambda: not is_alive(self._server)):
             return None
         return -1 if code is None else code
-
-    def _has_lost_its_server(self) -> bool:
-        """Whether the forkserver is gone; one that is killed loses its children a moment before it is gone."""
-        deadline = time.monotonic() + ENDING_S
-        while is_alive(self._server):
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(POLL_S)
-        return True
-
-    def _await_orphan(self) -> None:
-        """Give a child whose forkserver is gone the same time to exit."""
-        deadline = time.monotonic() + LINGER_S
-        while self.outlives_server() and time.monotonic() < deadline:
-            time.sleep(POLL_S)
