@@ -168,7 +168,7 @@ def _scoreboard(
         plan.swept,
         settings.objective,
         slots=launcher.n_jobs,
-        expected_s=durations.known_s,
+        expected_s=durations.known_s.get,
         typical_s=durations.typical_s,
     )
 

@@ -47,18 +47,15 @@ class JsonLines:
     def heard(self, event: Event) -> None:
         """Write `started`, `run` or `retry` as the ledger has it, without the traceback."""
         self._board.heard(event)
-        data = {key: value for key, value in event.data.items() if key not in {"traceback", "job"}}
-        self._say(event.kind, job=event.job, **data)
+        self._say(event.kind, **{"job": event.job, **event.data})
 
     def finished(self, outcome: Outcome, objective: float | None) -> None:
         """Write `finished`: how the job ended, and the state of the sweep."""
         line = self._board.finished(outcome, objective)
         best = self._board.best
-        details = {key: value for key, value in asdict(outcome).items() if key not in {"traceback", "job"}}
         self._say(
             EventKind.FINISHED,
-            job=outcome.job,
-            **details,
+            **asdict(outcome),
             point=line.point,
             objective=objective,
             done=len(self._board.ended),
@@ -81,6 +78,7 @@ class JsonLines:
         self._say("promotion", **asdict(decision))
 
     def _say(self, event: str, **data: Any) -> None:
+        data.pop("traceback", None)  # the ledger has it; here it would hide the events
         stamp = datetime.now(UTC).isoformat(timespec="milliseconds")
         self._write(encode({"event": event, "at": stamp, **data}) + b"\n")
 

@@ -97,7 +97,7 @@ class LiveTable(Lines):
         active = list(running[:room])
         places = min(ENDED_ROWS, room - len(active))
         ended = self._board.ended
-        recent = ended[len(ended) - places :] if 0 < places < len(ended) else ended if places > 0 else []
+        recent = ended[-places:] if places > 0 else []
         best = self._board.best
         if best is not None and recent and best not in recent:
             recent = [best, *recent[1:]]

@@ -1,6 +1,5 @@
 """A sweep as plain lines, one per finished job: for a pipe, a log file, or a terminal without a cursor."""
 
-from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import IO
@@ -68,10 +67,7 @@ class Lines:
         if line.objective is not None:
             parts.append(f"{self._board.objective.label}={show(line.objective)}")
         parts.append(format_clock(line.wall_s))
-        parts.append(self._point(line.point))
+        values = ((key, one_line(parameter(value))) for key, value in line.point.items())
+        parts.append(" ".join(f"{self._names.get(key, key)}={value}" for key, value in values))
         parts.append(line.error or line.run or "")
         return "  ".join(part for part in parts if part)
-
-    def _point(self, point: Mapping[str, object]) -> str:
-        values = ((self._names.get(key, key), one_line(parameter(value))) for key, value in point.items())
-        return " ".join(f"{name}={value}" for name, value in values)

@@ -44,7 +44,7 @@ def tell_plan(
         say(f"... and {len(jobs) - len(shown)} more", "dim", file=out)
     for note in notes:
         say(note, "yellow", file=out)
-    estimate = _estimate(expected, n_jobs, len(durations))
+    estimate = _estimate(expected, n_jobs, len(durations.known_s))
     say(f"{counted(len(jobs), 'job')}, {min(n_jobs, len(jobs))} at once; {estimate}", file=out)
     say("dry_run: nothing was started", "dim", file=out)
     out.flush()

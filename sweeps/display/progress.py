@@ -1,51 +1,24 @@
-"""The display of a sweep, and the choice of one: a live table, plain lines, or JSON events."""
+"""The display of a sweep, and the choice of one: a live table, plain lines, or JSON events.
+
+A display shows what happens: `began`, `heard` (a job starts, opens a run, is tried again), `finished`, `say` (a note),
+`ranked` and `decided`; its caller holds `drawing` while jobs run. `heard`, `finished` and `say` may be called from any
+thread, `say` also from a signal handler. No method raises when the reader has gone.
+"""
 
 import os
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
-from typing import Protocol
 
 from sweeps.display.json_events import JsonLines, Write, stdout_to_itself
 from sweeps.display.plain import Lines
 from sweeps.display.scoreboard import Scoreboard
-from sweeps.jobs import Event, Outcome
-from sweeps.ranking.leaderboard import Leaderboard
-from sweeps.ranking.promotion import Decision
 from sweeps.settings.sweeper_settings import OutputMode
 from tracking import RunRecord
 from tracking.cli.toolkit.output import console
 from tracking.cli.toolkit.streams import lasting
 
-
-class Progress(Protocol):
-    """Shows what happens in a sweep.
-
-    `heard`, `finished` and `say` may be called from any thread, `say` also from a signal handler. No method raises
-    when the reader has gone.
-    """
-
-    def began(self, sweep_dir: Path) -> None:
-        """Show that the sweep begins, and its folder."""
-
-    def drawing(self) -> AbstractContextManager[object]:
-        """Return a context that the caller holds while jobs run."""
-
-    def heard(self, event: Event) -> None:
-        """Show that a job starts, opens a run, or is tried again."""
-
-    def finished(self, outcome: Outcome, objective: float | None) -> None:
-        """Show that a job ended."""
-
-    def say(self, note: str) -> None:
-        """Show a note."""
-
-    def ranked(self, board: Leaderboard) -> None:
-        """Show the leaderboard, and every error."""
-
-    def decided(self, decision: Decision) -> None:
-        """Show the decision about the winner."""
+Progress = Lines | JsonLines  # a table is Lines, too
 
 
 def stdout_for(mode: OutputMode) -> AbstractContextManager[Write | None]:

@@ -78,10 +78,6 @@ class Scoreboard:
             for job in jobs:
                 self._lines[job.number] = JobLine(job.number, job.point, self._expected_s(job.key))
 
-    def line(self, job: int) -> JobLine:
-        """Return the job of that number."""
-        return self._lines[job]
-
     def heard(self, event: Event) -> JobLine:
         """Record that a job starts, opens a run, or is tried again; return the job."""
         with self._lock:

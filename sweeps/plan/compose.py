@@ -13,7 +13,7 @@ from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_loader import ConfigLoader
-from hydra.core.override_parser.types import Override, OverrideType
+from hydra.core.override_parser.types import OverrideType
 from omegaconf import DictConfig, OmegaConf
 
 from sweeps.errors import SettingsError
@@ -72,25 +72,20 @@ class Composer:
         self._folders: Any = OmegaConf.to_container(sweep_config.hydra.sweep, resolve=False)
         self._bases: dict[tuple[str, ...], _Base] = {}
         self._is_group = cache(lambda key: bool(loader.get_group_options(key)))
+        self._sets_a_value = cache(self._decide_whether_value)  # the lines of a grid recur in many points
 
     def prepare(self, points: Iterable[Sequence[str]]) -> None:
         """Compose each structure that the points choose, once."""
-        structural: dict[str, bool] = {}
         for point in points:
-            for line in point:
-                if line not in structural:
-                    structural[line] = not self._sets_a_value(parsed(line))
-            self._base(tuple(line for line in point if structural[line]))
+            self._base(point)
 
     def job_config(self, number: int, point: Sequence[str]) -> JobConfig:
         """Return the config of job `number`: the fixed overrides, then `point`.
 
         Raise Hydra's errors for an override that does not fit the config.
         """
-        overrides = [parsed(line) for line in point]
-        values = [override for override in overrides if self._sets_a_value(override)]
-        structure = [str(override.input_line) for override in overrides if override not in values]
-        base = self._base(tuple(structure))
+        values = [parsed(line) for line in point if self._sets_a_value(line)]
+        base = self._base(point)
         config = copied(base.config)
         ConfigLoaderImpl._apply_overrides_to_config(values, config)
         description = self._description(config, number, point)
@@ -116,7 +111,8 @@ class Composer:
                     "all jobs of a sweep share it, so run one sweep per value"
                 )
 
-    def _sets_a_value(self, override: Override) -> bool:
+    def _decide_whether_value(self, line: str) -> bool:
+        override = parsed(line)
         return (
             override.type == OverrideType.CHANGE
             and override.package is None
@@ -124,7 +120,8 @@ class Composer:
             and not self._is_group(override.key_or_group)
         )
 
-    def _base(self, structure: tuple[str, ...]) -> _Base:
+    def _base(self, point: Sequence[str]) -> _Base:
+        structure = tuple(line for line in point if not self._sets_a_value(line))
         if structure not in self._bases:
             config = self._loader.load_sweep_config(self._sweep_config, [*self._fixed, *structure])
             unsettled = (

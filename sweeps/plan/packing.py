@@ -78,9 +78,8 @@ def _copied_metadata(metadata: Any) -> Any:
     new = object.__new__(type(metadata))
     new.__dict__.update(metadata.__dict__)
     new.flags = None if metadata.flags is None else dict(metadata.flags)
-    new.resolver_cache = defaultdict(dict)
-    for resolver, known in metadata.resolver_cache.items():
-        new.resolver_cache[resolver] = dict(known)
+    known = {name: dict(values) for name, values in metadata.resolver_cache.items()}
+    new.resolver_cache = defaultdict(dict, known)
     return new
 
 

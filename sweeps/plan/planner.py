@@ -59,17 +59,12 @@ class Planner:
 
     def planned(self, first: int = 0) -> list[PlannedJob]:
         """Return each job from number `first` on as the ledger records it; hashes of jobs not built yet are None."""
-        return [self._planned(number) for number in range(first, len(self.points))]
-
-    def _planned(self, number: int) -> PlannedJob:
-        point, job = self.points[number], self._ready.get(number)
-        return PlannedJob(
-            number,
-            (*self._fixed, *point),
-            values_of(point),
-            job.key if job else None,
-            job.config_hash if job else None,
-        )
+        jobs = []
+        for number, point in enumerate(self.points[first:], start=first):
+            built = self._ready.get(number)
+            hashes = (built.key, built.config_hash) if built else (None, None)
+            jobs.append(PlannedJob(number, (*self._fixed, *point), values_of(point), *hashes))
+        return jobs
 
     def _build(self, number: int) -> Job:
         point = self.points[number]

@@ -116,12 +116,9 @@ def _row(
     summary = {} if record is None else record.summary
     steps = summary.get(objective.metric or "")
     value = _value(objective, outcome, record)
+    error = _why_unranked(objective, value) if outcome.status is JobStatus.COMPLETED else outcome.error
     if fault is not None:
-        error: str | None = f"its run cannot be read: {fault}"
-    else:
-        error = (
-            outcome.error if outcome.status is not JobStatus.COMPLETED else _why_unranked(objective, value)
-        )
+        error = f"its run cannot be read: {fault}"
     return Row(
         rank=None,
         job=job.number,

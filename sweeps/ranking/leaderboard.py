@@ -118,13 +118,8 @@ def write_leaderboard(board: Leaderboard, folder: Path) -> None:
 
 def as_plain(board: Leaderboard) -> dict[str, Any]:
     """Return the leaderboard as plain data, as in ``leaderboard.json``."""
-    return {
-        "sweep": board.sweep,
-        "objective": asdict(board.objective),
-        "rows": [asdict(row) for row in board.rows],
-        "candidates": [asdict(candidate) for candidate in board.candidates],
-        "usage": None if board.usage is None else asdict(board.usage),
-    }
+    parts = ("sweep", "objective", "rows", "candidates", "usage")
+    return {name: value for name, value in asdict(board).items() if name in parts}
 
 
 def as_table(board: Leaderboard) -> list[list[str]]:

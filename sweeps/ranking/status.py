@@ -57,9 +57,13 @@ def sweep_status(folder: Path) -> SweepStatus:
     rows = {row.job: row for row in board.rows}
     jobs = []
     for job in history.planned:
-        known = history.jobs[job.number]
-        state = _state(rows[job.number], is_open=known.is_open, is_running=is_running)
-        jobs.append(JobDetails(state, rows[job.number], known.outcome, job.overrides))
+        known, row = history.jobs[job.number], rows[job.number]
+        state = row.status
+        if is_running and known.is_open:
+            state = JobState.RUNNING
+        elif is_running and state is JobState.UNFINISHED:
+            state = JobState.QUEUED
+        jobs.append(JobDetails(state, row, known.outcome, job.overrides))
     return SweepStatus(folder, plan, state_of(plan, history, is_running=is_running), board, tuple(jobs))
 
 
@@ -69,11 +73,3 @@ def state_of(plan: Plan, history: SweepHistory, *, is_running: bool) -> SweepSta
         return SweepState.RUNNING
     ended = [each for each in history.outcomes.values() if each.reason is not Reason.STOPPED]
     return SweepState.FINISHED if len(ended) >= (plan.total or len(history.jobs)) else SweepState.INTERRUPTED
-
-
-def _state(row: Row, *, is_open: bool, is_running: bool) -> JobState:
-    if not is_running:
-        return row.status
-    if is_open:
-        return JobState.RUNNING
-    return JobState.QUEUED if row.status is JobState.UNFINISHED else row.status

@@ -5,7 +5,7 @@ Each line is one event, with the time it was written. A sweep that was resumed h
 
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -158,7 +158,7 @@ class SweepHistory:
         return {number: job.outcome for number, job in self.jobs.items() if job.outcome is not None}
 
     @property
-    def durations(self) -> dict[str, float]:
+    def durations(self) -> dict[str | None, float]:
         """The seconds that completed jobs took, by job key."""
         return {
             job.key: float(job.outcome.wall_s)
@@ -215,18 +215,15 @@ def replay(path: Path, planned: Iterable[PlannedJob] = ()) -> SweepHistory:
 
 
 def _outcome(entry: Mapping[str, Any]) -> Outcome:
-    return Outcome(
-        job=entry["job"],
-        status=JobStatus(entry["status"]),
-        wall_s=entry["wall_s"],
-        value=_value(entry.get("value")),
-        error=entry.get("error"),
-        traceback=entry.get("traceback"),
-        runs=tuple(entry["runs"]),
-        reason=None if entry.get("reason") is None else Reason(entry["reason"]),
-        attempt=entry.get("attempt", 1),
-        reused=entry.get("reused", False),
-    )
+    known = {each.name: entry[each.name] for each in fields(Outcome) if entry.get(each.name) is not None}
+    known |= {
+        "status": JobStatus(entry["status"]),
+        "runs": tuple(entry["runs"]),
+        "value": _value(entry.get("value")),
+    }
+    if "reason" in known:  # older ledgers have none
+        known["reason"] = Reason(known["reason"])
+    return Outcome(**known)
 
 
 def _value(raw: Any) -> float | dict[str, float] | None:
