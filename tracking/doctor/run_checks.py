@@ -12,7 +12,7 @@ from tracking.files.atomic import is_temporary
 from tracking.metrics import journal_files
 from tracking.metrics.history import read_history
 from tracking.metrics.journal import Journal
-from tracking.metrics.summary import Stats, count_history, frozen, read_view, write_summary
+from tracking.metrics.summary import Stats, count_history, read_view, write_summary
 from tracking.paths import RunPaths
 from tracking.process import identity
 from tracking.records import RunStatus
@@ -103,7 +103,7 @@ def _examine_views(seen: Examination, paths: RunPaths) -> None:
 
 def _text(stats: Stats) -> str:
     # in which NaN is equal to itself
-    return repr(sorted(frozen(stats).items()))
+    return repr(sorted(stats.items()))
 
 
 def _finish_dead(seen: Examination, paths: RunPaths, entry: Entry) -> None:

@@ -8,6 +8,7 @@ run's folder. docs/decisions/0002-journal.md explains what a crash at any moment
 
 import atexit
 import contextlib
+import functools
 import logging
 import os
 import threading
@@ -44,16 +45,8 @@ class Right(Protocol):
         """Tell readers that a journal has been opened."""
 
 
-class _Shown(NamedTuple):
-    """The journal that metrics.json was last written from, its size then, and its account."""
-
-    inode: int
-    size: int
-    account: "_Account"
-
-
 class _Account(NamedTuple):
-    """The summaries of journals, and their unreadable lines."""
+    """The summaries of the journals that metrics.json was written from, and their unreadable lines."""
 
     stats: Stats
     damaged: list[bytes]
@@ -77,7 +70,7 @@ class Journal:
         self._next_refresh = 0.0
         self._rendered = float("-inf")
         self._cost_s = VIEW_COST_S
-        self._shown: _Shown | None = None
+        self._shown: tuple[tuple[int, int], _Account] | None = None  # the inode and size that were rendered
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -134,15 +127,13 @@ class Journal:
 
     def look(self) -> None:
         """Close the file if it is no longer the one in the folder, so that the next append opens that one."""
-        with self._lock, contextlib.suppress(OSError):
-            if self._handle >= 0:
-                handle, self._handle = self._handle, -1
-                try:
-                    if os.path.samestat(os.fstat(handle), self._path.stat()):
-                        self._handle, handle = handle, -1
-                finally:
-                    if handle >= 0:
-                        os.close(handle)
+        with self._lock:
+            try:
+                is_same = os.path.samestat(os.fstat(self._handle), self._path.stat())
+            except OSError:  # also without an open file
+                is_same = False
+            if not is_same:
+                self._close()
 
     def retire(self) -> None:
         """Leave nothing at the end of the process that others would have to wait for."""
@@ -241,7 +232,7 @@ class Journal:
     def _render_if_cheap(self, state: os.stat_result, now: float) -> None:
         if now - self._rendered >= VIEW_SHARE * state.st_size * self._cost_s:
             self._shown = None
-            self._shown = _Shown(state.st_ino, state.st_size, self._render())
+            self._shown = (state.st_ino, state.st_size), self._render()
             self._rendered = time.monotonic()
             self._cost_s = (self._rendered - now) / max(state.st_size, 1)
 
@@ -250,8 +241,8 @@ class Journal:
         if self._shown is None or names != [self._paths.journal.name] or not self._paths.metrics.exists():
             return None
         state = self._paths.journal.stat()
-        is_same = (state.st_ino, state.st_size) == (self._shown.inode, self._shown.size)
-        return self._shown.account if is_same else None
+        rendered, account = self._shown
+        return account if rendered == (state.st_ino, state.st_size) else None
 
     def _render(self) -> _Account:
         """Write metrics.json from the journals; return their account."""
@@ -284,22 +275,16 @@ def journal_of(paths: RunPaths, right: Callable[[], Right]) -> Journal:
     with _registering:
         found = _journals.get(folder)
         if found is None:
-            if not _journals:
-                _watch_process()
+            _watch_process()
             found = _journals[folder] = Journal(paths, right())
     found.look()
     return found
 
 
+@functools.cache
 def _watch_process() -> None:
-    global _watched
-    if not _watched:
-        _watched = True
-        os.register_at_fork(after_in_child=_forget_all)
-        atexit.register(_retire_all)
-
-
-_watched = False
+    os.register_at_fork(after_in_child=_forget_all)
+    atexit.register(_retire_all)
 
 
 def _forget_all() -> None:

@@ -58,34 +58,21 @@ class _Frame:
 
     def __init__(self, column: Column) -> None:
         self._before = [b'    {"step": %b, "value": ' % text for text in _texts(column.steps)]
-        self._after = [b', "timestamp": "%b"},\n' % text for text in _stamp_texts(column.stamps)]
+        self._after = [b', "timestamp": %b},\n' % text for text in _texts(column.stamps)]
         self.is_ordered = is_ascending(column.steps)
 
     def rows(self, values: list[Any]) -> bytes:
         """Return the points with these values, one line each."""
-        parts = zip(self._before, _value_texts(values), self._after, strict=True)
+        if not math.isfinite(sum(values)):
+            values = [value if math.isfinite(value) else non_finite_text(value) for value in values]
+        parts = zip(self._before, _texts(values), self._after, strict=True)
         return b"".join(chain.from_iterable(parts))[:-2]
 
 
 def _texts(values: list[Any]) -> list[bytes]:
-    if set(map(type, values)) <= {int, type(None)}:
-        return orjson.dumps(values)[1:-1].split(b",")
-    return [orjson.dumps(value) for value in values]  # steps of other code
-
-
-def _value_texts(values: list[Any]) -> list[bytes]:
-    if not math.isfinite(sum(values)):
-        values = [value if math.isfinite(value) else non_finite_text(value) for value in values]
-    return orjson.dumps(values)[1:-1].split(b",")
-
-
-def _stamp_texts(stamps: list[str]) -> list[bytes]:
-    texts = orjson.dumps(stamps)[2:-2].split(b'","')
-    if len(texts) == len(stamps):
-        return texts
-    return [
-        orjson.dumps(stamp)[1:-1] for stamp in stamps
-    ]  # a timestamp of other code that holds quotes and commas
+    texts = orjson.dumps(values)[1:-1].split(b",")
+    # steps and timestamps of other code may hold commas
+    return texts if len(texts) == len(values) else [orjson.dumps(value) for value in values]
 
 
 def _rank_of_row(row: bytes) -> float:

@@ -8,7 +8,7 @@ exact however old the view is. It can be deleted without changing any answer.
 import contextlib
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,68 +34,38 @@ from tracking.values.jsontext import Number
 FIELDS = tuple(MetricSummary.__dataclass_fields__)
 
 
-class Stat:
-    """The summary of one metric while points arrive."""
-
-    __slots__ = FIELDS
-
-    def __init__(self) -> None:
-        self.last: Number = math.nan
-        self.last_step: int | None = None
-        self.min: Number | None = None
-        self.min_step: int | None = None
-        self.max: Number | None = None
-        self.max_step: int | None = None
-        self.count = 0
-        self.non_finite = 0
-
-    def add(self, value: Number, step: int | None) -> None:
-        """Add a point. Of equal steps the later point is the last; of equal values the first step is the extreme."""
-        self._end_with(value, step)
-        self.count += 1
-        if math.isfinite(value):
-            self._reach_down(value, step)
-            self._reach_up(value, step)
-        else:
-            self.non_finite += 1
-
-    def add_column(self, column: Column) -> None:
-        """Add points, with the same result as `add` for each of them in turn."""
-        steps, values, _ = column
-        # finite values with ascending steps, the usual case, need no Python call per point
-        if not (is_ascending(steps) and math.isfinite(sum(values))):
-            for value, step in zip(values, steps, strict=True):
-                self.add(value, step)
-            return
-        self._end_with(values[-1], steps[-1])
-        self.count += len(values)
-        low, high = min(values), max(values)
-        self._reach_down(low, steps[values.index(low)])
-        self._reach_up(high, steps[values.index(high)])
-
-    def _end_with(self, value: Number, step: int | None) -> None:
-        if not self.count or rank(step) >= rank(self.last_step):
-            self.last, self.last_step = value, step
-
-    def _reach_down(self, value: Number, step: int | None) -> None:
-        if self.min is None or value < self.min or (value == self.min and rank(step) < rank(self.min_step)):
-            self.min, self.min_step = value, step
-
-    def _reach_up(self, value: Number, step: int | None) -> None:
-        if self.max is None or value > self.max or (value == self.max and rank(step) < rank(self.max_step)):
-            self.max, self.max_step = value, step
+Stats = dict[str, MetricSummary]
 
 
-Stats = dict[str, Stat]
+def summarize(column: Column) -> MetricSummary:
+    """Return the summary of points: of equal steps the later is the last; of equal values the first is the extreme."""
+    steps, values, _ = column
+    last: Number = math.nan
+    last_step = low = high = None
+    if values and is_ascending(steps) and math.isfinite(sum(values)):
+        # the usual case needs no Python call per point
+        finite: Sequence[int] = range(len(values))
+        last, last_step = values[-1], steps[-1]
+        low, high = values.index(min(values)), values.index(max(values))
+    else:
+        finite = [at for at, value in enumerate(values) if math.isfinite(value)]
+        if values:
+            end = max(range(len(values)), key=lambda at: (rank(steps[at]), at))
+            last, last_step = values[end], steps[end]
+        low = min(finite, key=lambda at: (values[at], rank(steps[at])), default=None)
+        high = max(finite, key=lambda at: (values[at], -rank(steps[at])), default=None)
+    (min_, min_step), (max_, max_step) = (
+        (None, None) if at is None else (values[at], steps[at]) for at in (low, high)
+    )
+    non_finite = len(values) - len(finite)
+    return MetricSummary(last, last_step, min_, min_step, max_, max_step, len(values), non_finite)
 
 
 def add_columns(stats: Stats, found: Columns) -> None:
     """Add points by metric."""
     for name, column in found.items():
-        stat = stats.get(name)
-        if stat is None:
-            stat = stats[name] = Stat()
-        stat.add_column(column)
+        new = summarize(column)
+        stats[name] = _joined(stats[name], new) if name in stats else new
 
 
 def add_all(stats: Stats, chunks: Iterable[Calls]) -> Stats:
@@ -107,22 +77,15 @@ def add_all(stats: Stats, chunks: Iterable[Calls]) -> Stats:
 
 def count_history(history: History) -> Stats:
     """Return the summaries of a whole history."""
-    stats: Stats = {}
-    for name, points in history.items():
-        stat = stats[name] = Stat()
-        for point in points:
-            stat.add(point["value"], point["step"])
-    return stats
-
-
-def frozen(stats: Stats) -> dict[str, MetricSummary]:
-    """Return the summaries as frozen values."""
-    return {name: MetricSummary(*(getattr(stat, key) for key in FIELDS)) for name, stat in stats.items()}
+    return {
+        name: summarize(Column([each["step"] for each in points], [each["value"] for each in points], []))
+        for name, points in history.items()
+    }
 
 
 def write_summary(path: Path, stats: Stats, journal_bytes: int | None, *, durable: bool = False) -> None:
     """Write summary.json; `journal_bytes` is None once there is no journal."""
-    metrics = {name: {key: getattr(stat, key) for key in FIELDS} for name, stat in stats.items()}
+    metrics = {name: vars(summary) for name, summary in stats.items()}
     atomic.write_json(
         path, {"format": 1, "journal_bytes": journal_bytes, "metrics": metrics}, durable=durable
     )
@@ -150,7 +113,7 @@ def read_view(path: Path) -> tuple[Stats, int | None]:
     """Return the summaries in a summary.json and the bytes of the journal they cover; nothing from a damaged file."""
     try:
         view = atomic.read_object(path)
-        return {name: _stat(fields) for name, fields in view["metrics"].items()}, view["journal_bytes"]
+        return {name: _from_view(fields) for name, fields in view["metrics"].items()}, view["journal_bytes"]
     except (FileNotFoundError, CorruptFileError, KeyError, AttributeError, TypeError, ValueError):
         return {}, None  # only a view: the caller reads the journal or metrics.json instead
 
@@ -176,10 +139,17 @@ def _finished_stats(paths: RunPaths) -> Stats:
     return count_history(read_history(paths))
 
 
-def _stat(fields: dict[str, Any]) -> Stat:
-    stat = Stat()
-    for key in FIELDS:
-        setattr(stat, key, fields[key])
-    if isinstance(stat.last, str):  # JSON has no number for a NaN or an infinity
-        stat.last = float(stat.last)
-    return stat
+def _joined(before: MetricSummary, new: MetricSummary) -> MetricSummary:
+    """Return the summary of points and of those logged after them."""
+    end = new if rank(new.last_step) >= rank(before.last_step) else before
+    finite = [each for each in (before, new) if each.min is not None]
+    low = min(finite, key=lambda each: (each.min, rank(each.min_step)), default=before)
+    high = max(finite, key=lambda each: (each.max, -rank(each.max_step)), default=before)
+    counts = before.count + new.count, before.non_finite + new.non_finite
+    return MetricSummary(end.last, end.last_step, low.min, low.min_step, high.max, high.max_step, *counts)
+
+
+def _from_view(fields: dict[str, Any]) -> MetricSummary:
+    last, *others = (fields[key] for key in FIELDS)
+    # JSON has no number for a NaN or an infinity
+    return MetricSummary(float(last) if isinstance(last, str) else last, *others)

@@ -12,7 +12,7 @@ from typing import Any
 
 from tracking.errors import CorruptFileError, quoted
 from tracking.files import atomic, folders
-from tracking.metrics.summary import frozen, read_stats
+from tracking.metrics.summary import read_stats
 from tracking.paths import StorePaths
 from tracking.process import identity
 from tracking.records import MetricSummary, RunRecord, RunStatus, check_format
@@ -69,7 +69,7 @@ class Scan:
 
     def summary(self, run_id: str) -> dict[str, MetricSummary]:
         """Return the summary of each metric of a run."""
-        return frozen(read_stats(self.paths.run(run_id)))
+        return read_stats(self.paths.run(run_id))
 
     def record(self, entry: Mapping[str, Any]) -> RunRecord:
         """Return the record of a run, which has summaries of metrics and no histories."""
