@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePath
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from tracking.errors import InvalidNameError, MissingFileError, TrackingError
 from tracking.files import atomic, folders
@@ -28,15 +28,7 @@ log = logging.getLogger("tracking")
 _guard = TermGuard()
 
 
-class _Opened(NamedTuple):
-    """An open run with the process and thread that opened it: a forked child has no open run."""
-
-    pid: int
-    thread: threading.Thread
-    run: "Run"
-
-
-_active: list[_Opened] = []
+_active: list["Run"] = []
 
 
 class Run:
@@ -50,13 +42,13 @@ class Run:
         self._store = store
         self._paths: RunPaths = store.paths.run(run_id)
         self._claim = Claim(store, run_id)
-        self._journal = journal_of(self._paths, lambda: self._claim)
+        self._journal = journal_of(self._paths, self._claim)
         self._lines = LineEncoder()
         self._stop_file = str(self._paths.stop)
-        self._is_active = False
         self._is_finished = False
         self._cleanups: list[Callable[[], None]] = []
         self._opener = os.getpid()  # a forked child must not finish the run of its parent
+        self._thread = threading.current_thread()
         self.run_id = run_id
 
     @property
@@ -186,8 +178,8 @@ class Run:
 
     def activate(self) -> None:
         """Make this the innermost open run of the thread until it is finished; SIGTERM then unwinds the block."""
-        self._is_active = True
-        _active.append(_Opened(os.getpid(), threading.current_thread(), self))
+        self._opener, self._thread = os.getpid(), threading.current_thread()
+        _active.append(self)
         _guard.enter()
 
     def add_cleanup(self, cleanup: Callable[[], None]) -> None:
@@ -197,16 +189,15 @@ class Run:
     def _deactivate(self) -> None:
         while self._cleanups:
             self._cleanups.pop()()
-        if self._is_active:
-            self._is_active = False
-            _active[:] = [opened for opened in _active if opened.run is not self]
+        if self in _active:
+            _active.remove(self)
             _guard.leave()
 
 
 def active_run() -> Run | None:
     """Return the innermost open run of the calling thread, or of the process when that thread opened none."""
     pid, thread = os.getpid(), threading.current_thread()
-    innermost_first = [opened for opened in reversed(_active) if opened.pid == pid]
-    own = (opened for opened in innermost_first if opened.thread is thread)
-    found = next(own, next(iter(innermost_first), None))
-    return found.run if found else None
+    # a forked child has no open run until it opens one
+    innermost_first = [run for run in reversed(_active) if run._opener == pid]
+    own = (run for run in innermost_first if run._thread is thread)
+    return next(own, next(iter(innermost_first), None))

@@ -19,16 +19,15 @@ def append_line(path: Path, value: Any, *, durable: bool = False) -> None:
 def append_lines(path: Path, values: Iterable[Any], *, durable: bool = False) -> None:
     """Append each of `values` as a JSON line, all in one write; see `append_line`."""
     lines = b"".join(encode(value) + b"\n" for value in values)
-    with writing(path):
-        # for reading too: the end of the file shows whether the last line is complete
-        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        try:
+    handle = open_append(path)
+    try:
+        with writing(path):
             cut_torn_tail(handle, path)
             write_whole(handle, lines, path)
             if durable:
                 os.fsync(handle)
-        finally:
-            os.close(handle)
+    finally:
+        os.close(handle)
 
 
 def read_lines(path: Path, offset: int = 0) -> Iterator[Any]:
@@ -54,7 +53,8 @@ def read_lines(path: Path, offset: int = 0) -> Iterator[Any]:
 def open_append(path: Path) -> int:
     """Open a file for appending and create it if needed; raise StoreUnwritableError when the system refuses."""
     with writing(path):
-        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        # for reading too: the end of the file shows whether the last line is complete
+        return os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
 
 
 def cut_torn_tail(handle: int, path: Path) -> int:

@@ -14,7 +14,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -58,7 +58,7 @@ class Journal:
     It opens at the first append, also after `close`. A forked child has its own journal.
     """
 
-    def __init__(self, paths: RunPaths, right: Right | None = None) -> None:
+    def __init__(self, paths: RunPaths, right: Right) -> None:
         self._paths = paths
         self._right = right
         self._path = paths.journal
@@ -155,8 +155,7 @@ class Journal:
     def _open(self) -> None:
         try:
             end = self._open_whole()
-            if self._right:
-                self._right.tell()
+            self._right.tell()
         except BaseException:
             self._close()  # or the next line would follow a truncated one, or readers would not learn of it
             raise
@@ -169,14 +168,13 @@ class Journal:
         """Open the journal of this process, created if needed and cut to complete lines; return its size."""
         paths = self._paths
         with locks.lock_folder(paths.folder):
-            is_owner = self._right is None or self._right.take()
+            is_owner = self._right.take()
             self._path = paths.journal if is_owner else paths.folder / journal_files.own_name(paths)
             journal_files.remove_leftovers(paths)
             there = journal_files.list_journals(paths)
             if self._path.name not in there:
                 self._begin(b"" if is_owner else journal_files.header(), is_first=not there)
-            with atomic.writing(self._path):
-                self._handle = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            self._handle = append.open_append(self._path)
             end = append.cut_torn_tail(self._handle, self._path)
             if is_owner:
                 drop_view_beyond(paths, end)
@@ -269,14 +267,14 @@ _journals: "weakref.WeakValueDictionary[Path, Journal]" = weakref.WeakValueDicti
 _registering = threading.Lock()
 
 
-def journal_of(paths: RunPaths, right: Callable[[], Right]) -> Journal:
+def journal_of(paths: RunPaths, right: Right) -> Journal:
     """Return the one journal that this process has for a run, whatever the number of trackers and handles."""
     folder = paths.folder.resolve()
     with _registering:
         found = _journals.get(folder)
         if found is None:
             _watch_process()
-            found = _journals[folder] = Journal(paths, right())
+            found = _journals[folder] = Journal(paths, right)
     found.look()
     return found
 

@@ -73,10 +73,10 @@ def login() -> str:
 def _owner(pid: int) -> dict[str, Any]:
     return {
         "host": os.uname().nodename,
-        "machine": _machine(),
+        "machine": _text("/etc/machine-id"),
         "pid": pid,
         "process_started": started(pid),
-        "boot_id": _boot_id(),
+        "boot_id": _text("/proc/sys/kernel/random/boot_id") or _boot_time(),
         "pid_namespace": _namespace(),
     }
 
@@ -91,18 +91,15 @@ def _started_by_psutil(pid: int) -> float | None:
         return None
 
 
-def _boot_id() -> str:
+def _boot_time() -> str:
+    import psutil
+
+    return f"{psutil.boot_time():.0f}"
+
+
+def _text(path: str) -> str:
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        import psutil
-
-        return f"{psutil.boot_time():.0f}"
-
-
-def _machine() -> str:
-    try:
-        return Path("/etc/machine-id").read_text().strip()
+        return Path(path).read_text().strip()
     except OSError:
         return ""
 

@@ -13,28 +13,22 @@ from typing import Any
 
 MASK = "***"
 
-STRONG = frozenset(
-    {
-        "accesskey",
-        "apikey",
-        "authorization",
-        "authtoken",
-        "bearer",
-        "credential",
-        "credentials",
-        "passphrase",
-        "passwd",
-        "password",
-        "passwords",
-        "privatekey",
-        "pwd",
-        "secret",
-        "secrets",
-    }
-)
 PAIRS = frozenset(
     {("access", "key"), ("api", "key"), ("auth", "token"), ("encryption", "key"), ("private", "key")}
 )
+STRONG = frozenset(map("".join, PAIRS)) | {  # a pair may be written as one word
+    "authorization",
+    "bearer",
+    "credential",
+    "credentials",
+    "passphrase",
+    "passwd",
+    "password",
+    "passwords",
+    "pwd",
+    "secret",
+    "secrets",
+}
 MODEL_TOKENS = frozenset(
     {"begin", "bos", "cls", "end", "eos", "image", "mask", "pad", "prefix", "sep", "special", "start", "stop", "suffix", "unk"}
 )  # fmt: skip  # one word a line would take 16 lines
