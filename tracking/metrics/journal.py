@@ -58,7 +58,7 @@ class Journal:
     It opens at the first append, also after `close`. A forked child has its own journal.
     """
 
-    def __init__(self, paths: RunPaths, right: Right) -> None:
+    def __init__(self, paths: RunPaths, right: Right | None = None) -> None:
         self._paths = paths
         self._right = right
         self._path = paths.journal
@@ -155,7 +155,8 @@ class Journal:
     def _open(self) -> None:
         try:
             end = self._open_whole()
-            self._right.tell()
+            if self._right:
+                self._right.tell()
         except BaseException:
             self._close()  # or the next line would follow a truncated one, or readers would not learn of it
             raise
@@ -168,7 +169,7 @@ class Journal:
         """Open the journal of this process, created if needed and cut to complete lines; return its size."""
         paths = self._paths
         with locks.lock_folder(paths.folder):
-            is_owner = self._right.take()
+            is_owner = self._right is None or self._right.take()
             self._path = paths.journal if is_owner else paths.folder / journal_files.own_name(paths)
             journal_files.remove_leftovers(paths)
             there = journal_files.list_journals(paths)

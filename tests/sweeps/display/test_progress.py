@@ -146,7 +146,8 @@ def test_nan_leads_nothing() -> None:
     completed(board, 0, float("nan"))
     assert board.best is None
     completed(board, 1, 0.1)
-    assert board.best is not None and board.best.number == 1
+    assert board.best is not None
+    assert board.best.number == 1
 
 
 def test_the_time_left_comes_from_earlier_sweeps_and_from_the_jobs_of_this_one() -> None:
