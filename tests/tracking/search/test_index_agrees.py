@@ -198,7 +198,7 @@ def agrees_on(reader: Catalog, experiment: str | None, runs: list[RunRecord], ev
     entries = list(reader.store.scan.entries(experiment, ignore))
     assert repr(reader.entries(experiment, ignore)) == repr(entries)
     rows = reader.rows(experiment, ignore)
-    assert [row[1:4] for row in rows] == [(run.run_id, run.experiment_name, run.status) for run in runs]
+    assert [row[:3] for row in rows] == [(run.run_id, run.experiment_name, run.status) for run in runs]
     for metric in METRICS:
         for mode in ("max", "min"):
             for at in ("last", "best"):
