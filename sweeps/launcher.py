@@ -18,10 +18,10 @@ from sweeps.executor.local.child import Common
 from sweeps.executor.local.executor import LocalExecutor
 from sweeps.executor.local.main_script import refuse_in_a_job
 from sweeps.executor.local.results import unpack_result
-from sweeps.jobs import Event, Job, Outcome
+from sweeps.jobs import Job, Outcome
 from sweeps.jobs import JobStatus as OutcomeStatus
-from sweeps.plan.compose import Composer, JobConfig
-from sweeps.plan.packing import hash_configs, task_config, task_view
+from sweeps.plan.compose import Composer
+from sweeps.plan.packing import task_config
 from sweeps.settings.reading import launcher_settings
 
 log = logging.getLogger(__name__)
@@ -52,29 +52,20 @@ def launch(
     composer = Composer(hydra_context.config_loader, config, ())
     jobs, configs = [], []
     for number, overrides in enumerate(job_overrides, start=first_number):
+        log.info("\t#%d : %s", number, " ".join(filter_overrides(overrides)))
         configs.append(composer.job_config(number, overrides))
-        jobs.append(_job(number, overrides, configs[-1]))
+        jobs.append(configs[-1].job({}))
     settings = launcher_settings(config)
     log.info("Launching %d jobs, %d at once", len(jobs), settings.n_jobs)
     common = Common(hydra_context, task_function, sweep_dir.name, wants_results=True)
     outcomes: dict[int, Outcome] = {}
-    for outcome in LocalExecutor(settings, common).run(jobs, _ignore):
+    executor = LocalExecutor(settings, common)
+    for outcome in executor.run(jobs, lambda event: log.debug("job %d: %s", event.job, event.kind)):
         outcomes[outcome.job] = outcome
         log.info("\t#%d : %s : %s", outcome.job, outcome.status, outcome.error or f"{outcome.wall_s:.1f} s")
     return [
         _result(job, config.whole, outcomes[job.number]) for job, config in zip(jobs, configs, strict=True)
     ]
-
-
-def _ignore(event: Event) -> None:
-    log.debug("job %d: %s", event.job, event.kind)
-
-
-def _job(number: int, overrides: Sequence[str], config: JobConfig) -> Job:
-    log.info("\t#%d : %s", number, " ".join(filter_overrides(overrides)))
-    with task_view(config.whole) as task:
-        key, digest = hash_configs(task)
-    return Job(number, key, digest, tuple(overrides), {}, config.folder, config.packed())
 
 
 def _result(job: Job, config: DictConfig, outcome: Outcome) -> JobReturn:

@@ -18,9 +18,8 @@ class ObjectiveConf:
     """What the sweep optimises."""
 
     metric: str | None = None  # a logged metric; the task's return value when null
-    mode: str | None = (
-        None  # max or min; when null min for a loss or an error, by the metric's name, and max otherwise
-    )
+    # max or min; when null, min for a loss or an error, by the metric's name, and max otherwise
+    mode: str | None = None
     at: str = "best"  # the value of a run that counts: best or last
 
 
@@ -43,9 +42,8 @@ class SweeperConf:
     _target_: str = "hydra_plugins.podium.sweeper.PodiumSweeper"
     store: str = "experiments"  # the folder of runs/, sweeps/ and models/
     settings_from: str | None = None  # the section that holds these settings; this one when null
-    name: str | None = field(
-        default=None, metadata=PER_JOB
-    )  # the sweep's id; the time of its start when null
+    # the sweep's id; the time of its start when null
+    name: str | None = field(default=None, metadata=PER_JOB)
     params: Any = None  # swept keys, in override grammar
     spaces: list[Any] = field(default_factory=list)  # several such spaces, one after the other
     points: Any = None  # given points: a .csv or .json file, or a list of mappings
@@ -68,9 +66,8 @@ class SweeperConf:
     max_batch_size: int | None = None  # jobs handed at once to a launcher that is not podium's; all when null
     fail_fast: bool = False  # stop as soon as more jobs failed than max_failures tolerates
     check: str | None = None  # dotted function that refuses a job's config with a ValueError
-    key_ignores: list[str] = field(
-        default_factory=list
-    )  # top-level sections that do not change what a job computes
+    # top-level sections that do not change what a job computes
+    key_ignores: list[str] = field(default_factory=list)
     promotion: PromotionConf = field(default_factory=PromotionConf, metadata=PER_JOB)
 
 
@@ -87,9 +84,8 @@ class LauncherConf:
     timeout: Any = None  # limit of a job's time, 90 or 30m or 2h; none when null
     memory_limit: Any = None  # limit of a job's memory, 4GB; none when null
     retries: int = 0  # how often a job is retried
-    retry_on: list[str] = field(
-        default_factory=lambda: ["signal", "exit", "lost"]
-    )  # the reasons to retry for
+    # the reasons to retry for
+    retry_on: list[str] = field(default_factory=lambda: ["signal", "exit", "lost"])
     gpus: Any = None  # devices to share out, [0, 1]; jobs see all when null
     jobs_per_gpu: int = 1  # jobs at once on each of them
     isolation: str = "process"  # process: a child process per job; reuse: a child runs several jobs in turn

@@ -9,11 +9,13 @@ from typing import Annotated, Any
 import typer
 
 from sweeps.cli.app import JobArgument, SweepArgument
+from sweeps.display.scoreboard import FAILED
 from sweeps.display.tables import swept_columns
 from sweeps.errors import SweepError
 from sweeps.jobs import JobState
 from sweeps.paths import find_sweep, job_folder
-from sweeps.ranking.status import JobDetails, SweepStatus, sweep_status
+from sweeps.ranking.leaderboard import Row
+from sweeps.ranking.status import SweepStatus, sweep_status
 from sweeps.state.ledger import SweepHistory, read_sweep, replay
 from sweeps.state.lock import parent_of
 from tracking.cli.toolkit import output
@@ -22,7 +24,6 @@ from tracking.cli.toolkit.tables import Column, say_table
 from tracking.values.units import format_clock
 
 POLL_S = 0.2
-BADLY_ENDED = (JobState.FAILED, JobState.KILLED)
 
 
 def jobs(
@@ -40,7 +41,7 @@ def jobs(
     chosen = [
         job
         for job in found.jobs
-        if (not failed or job.state in BADLY_ENDED) and (status is None or job.state is status)
+        if (not failed or job.status in FAILED) and (status is None or job.status is status)
     ]
     if as_json:
         output.say_json([_described(found, job) for job in chosen])
@@ -105,17 +106,18 @@ def find_job(folder: Path, history: SweepHistory, job: str) -> int:
     )
 
 
-def _described(found: SweepStatus, job: JobDetails) -> dict[str, Any]:
-    row, outcome = job.row, job.outcome
+def _described(found: SweepStatus, row: Row) -> dict[str, Any]:
+    known = found.history.jobs[row.job]
+    outcome = known.outcome
     log = job_folder(found.folder, row.job) / "output.log"
     return {
         "job": row.job,
-        "status": str(job.state),
+        "status": str(row.status),
         "rank": row.rank,
         "run": row.run,
         "runs": [] if outcome is None else list(outcome.runs),
         "point": dict(row.point),
-        "overrides": list(job.overrides),
+        "overrides": list(known.planned.overrides) if known.planned else [],
         "objective": row.objective,
         "duration_s": row.duration_s,
         "attempt": None if outcome is None else outcome.attempt,
@@ -127,9 +129,9 @@ def _described(found: SweepStatus, job: JobDetails) -> dict[str, Any]:
     }
 
 
-def _show(found: SweepStatus, chosen: list[JobDetails]) -> None:
-    rows = [job.row for job in chosen]
-    attempts = [str(job.outcome.attempt) if job.outcome else "-" for job in chosen]
+def _show(found: SweepStatus, rows: list[Row]) -> None:
+    outcomes = [found.history.jobs[row.job].outcome for row in rows]
+    attempts = [str(outcome.attempt) if outcome else "-" for outcome in outcomes]
     say_table(
         [
             Column("job", [str(row.job) for row in rows]),
@@ -138,9 +140,7 @@ def _show(found: SweepStatus, chosen: list[JobDetails]) -> None:
             Column(found.board.objective.label, [output.show(row.objective) for row in rows]),
             *([Column("attempt", attempts, drop=4)] if set(attempts) - {"1", "-"} else []),
             Column("time", [format_clock(row.duration_s) for row in rows], drop=5),
-            Column(
-                "status", [job.row.how if job.row.reused else str(job.state) for job in chosen], left=True
-            ),
+            Column("status", [row.how for row in rows], left=True),
         ]
     )
     for row in rows:

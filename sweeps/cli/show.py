@@ -116,7 +116,7 @@ def _summary(folder: Path) -> dict[str, Any]:
 
 def _described(found: SweepStatus) -> dict[str, Any]:
     plan, board, winner = found.plan, found.board, found.board.winner
-    took = [job.row.duration_s for job in found.jobs if job.state is JobState.COMPLETED]
+    took = [job.duration_s for job in found.jobs if job.status is JobState.COMPLETED]
     known = [seconds for seconds in took if seconds is not None]
     decision = found.folder / "promotion.json"
     return {
@@ -143,7 +143,7 @@ def _described(found: SweepStatus) -> dict[str, Any]:
 
 def _values(found: SweepStatus, key: str) -> list[Any]:
     """Return the different values of a swept key, in the order of the jobs."""
-    values = [job.row.point[key] for job in found.jobs if key in job.row.point]
+    values = [job.point[key] for job in found.jobs if key in job.point]
     return list({encode(value): value for value in values}.values())
 
 
@@ -155,7 +155,7 @@ def _facts(found: SweepStatus, described: dict[str, Any]) -> list[tuple[str, str
     counts = ", ".join(f"{count} {state}" for state, count in described["counts"].items())
     clock = {name: format_clock(seconds) for name, seconds in (took or {}).items()}
     decided = promotion and ("promoted" if promotion["promoted"] else "not promoted")
-    left = [job for job in found.jobs if job.outcome is None or not stands(job.outcome)]
+    left = [job for job in found.history.jobs.values() if job.outcome is None or not stands(job.outcome)]
     resume = f"{resume_hint(found.folder.absolute())}  ({counted(len(left), 'job')} to run)"
     return [
         *(("swept", f"{key}: {_listed(values)}") for key, values in described["swept"].items()),

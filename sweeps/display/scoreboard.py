@@ -123,6 +123,7 @@ class Scoreboard:
         first = min(
             completed, key=lambda line: (self.objective.key(line.objective), line.number), default=None
         )
+        # A job without a finite value comes last, and is no best job when all are like it.
         return first if first is not None and self.objective.better(first.objective, None) else None
 
     @property

@@ -5,7 +5,7 @@ only. So overrides that choose structure (a config group, an added or deleted ke
 distinct choice, and values are set on a copy. Nothing reads YAML after `prepare`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,8 +17,9 @@ from hydra.core.override_parser.types import OverrideType
 from omegaconf import DictConfig, OmegaConf
 
 from sweeps.errors import SettingsError
+from sweeps.jobs import Job
 from sweeps.paths import JOB_FOLDERS, job_folder
-from sweeps.plan.packing import Description, copied, pack, pack_hydra, plain_config, task_view
+from sweeps.plan.packing import Description, copied, hash_configs, pack, pack_hydra, plain_config, task_view
 from sweeps.settings.sections import one_per_sweep
 from sweeps.space import parsed
 
@@ -48,6 +49,13 @@ class JobConfig:
     def packed(self) -> bytes:
         """Return the whole config as bytes for `sweeps.plan.packing.unpack`."""
         return pack(self.whole, self.packed_hydra, self.description)
+
+    def job(self, point: Mapping[str, Any], ignores: frozenset[str] = frozenset()) -> Job:
+        """Return the job; `point` and `ignores` decide its key, see `hash_configs`."""
+        with task_view(self.whole) as task:
+            key, digest = hash_configs(task, ignores, point)
+        number, overrides = self.description.number, tuple(self.description.overrides)
+        return Job(number, key, digest, overrides, point, self.folder, self.packed())
 
 
 @dataclass(frozen=True)

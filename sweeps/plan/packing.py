@@ -138,14 +138,14 @@ def _kept(whole: Mapping[str, Any], ignores: frozenset[str]) -> dict[str, Any]:
 
 
 def _digest(value: Mapping[str, Any]) -> str:
+    # Keys are sorted, so that the order of defaults and overrides does not count; other objects count by their text.
     canonical = orjson.dumps(value, default=str, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
     return hashlib.sha256(canonical).hexdigest()[:16]
 
 
 def pack_hydra(config: DictConfig) -> bytes:
     """Pickle Hydra's section of a composed config alone."""
-    hydra: DictConfig = config.__dict__["_content"]["hydra"]
-    return _dumped(copied(hydra))
+    return _dumped(copied(config.__dict__["_content"]["hydra"]))
 
 
 def pack(config: DictConfig, packed_hydra: bytes, description: Description) -> bytes:

@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from sweeps.errors import SettingsError
 from sweeps.jobs import Job, PlannedJob
 from sweeps.plan.compose import Composer
-from sweeps.plan.packing import hash_configs, task_view
+from sweeps.plan.packing import task_view
 from sweeps.settings.sweeper_settings import SweeperSettings
 from sweeps.space import Point, values_of
 from tracking.values.units import counted
@@ -72,16 +72,7 @@ class Planner:
         self._composer.require_same_sweep(config)
         with task_view(config.whole) as task:
             self._check(task)
-            key, digest = hash_configs(task, self._settings.key_ignores, values_of(point))
-        return Job(
-            number=number,
-            key=key,
-            config_hash=digest,
-            overrides=(*self._fixed, *point),
-            point=values_of(point),
-            folder=config.folder,
-            config=config.packed(),
-        )
+        return config.job(values_of(point), self._settings.key_ignores)
 
     def _first(self) -> list[int]:
         """Return the jobs to check first: those with an override that no earlier one has, then the others in order."""

@@ -25,6 +25,7 @@ def rank_candidates(
     members = {group[0].job: group for group in groups}
     candidates = place([_candidate(group, seed_key) for group in groups], objective)
     ordered: list[Row] = []
+    # Rows follow the order of their candidates, because a lucky seed of a worse one may hold the best value.
     for candidate in candidates:
         group = members[candidate.jobs[0]]
         if candidate.rank is not None:  # the first row of the leaderboard is the winner

@@ -43,14 +43,12 @@ def promote_winner(board: Leaderboard, store: Path, promotion: Promotion) -> Dec
 
 
 def _decide(board: Leaderboard, store: Path, promotion: Promotion) -> Decision:
-    name = promotion.model_name
-    winner = board.winner
+    name, winner = promotion.model_name, board.winner
     if winner is None or winner.objective is None:
         return Decision(name, False, None, None, ("no job was ranked",))
     if winner.run is None:
-        return Decision(
-            name, False, None, None, (f"job {winner.job} opened no tracked run to take a model from",)
-        )
+        why = f"job {winner.job} opened no tracked run to take a model from"
+        return Decision(name, False, None, None, (why,))
     if len(board.fingerprints) > 1:  # then the ranking may order the data instead of the models
         why = "its jobs were scored on different data, so their values cannot be compared; sweep one data set at a time"
         return Decision(name, False, None, winner.run, (why,))

@@ -1,15 +1,15 @@
 """The status of a sweep and of its jobs, from the files of the sweep alone."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from sweeps.jobs import JobState, Outcome, Reason
+from sweeps.jobs import JobState, Reason
 from sweeps.plan.plan import Plan
 from sweeps.ranking.aggregate import rank_jobs
 from sweeps.ranking.leaderboard import Leaderboard, Row
-from sweeps.state.ledger import SweepHistory, read_sweep
+from sweeps.state.ledger import JobHistory, SweepHistory, read_sweep
 from sweeps.state.lock import parent_of
 from tracking import ExperimentTracker
 
@@ -23,29 +23,20 @@ class SweepState(StrEnum):
 
 
 @dataclass(frozen=True)
-class JobDetails:
-    """A job with its state, its row of the leaderboard, and its last outcome in the ledger."""
-
-    state: JobState
-    row: Row
-    outcome: Outcome | None
-    overrides: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class SweepStatus:
-    """A sweep with its state, its leaderboard, and its jobs in the order of their numbers."""
+    """A sweep with its state, its leaderboard, and its jobs by number, each with its present state as its status."""
 
     folder: Path
     plan: Plan
     state: SweepState
     board: Leaderboard
-    jobs: tuple[JobDetails, ...]
+    jobs: tuple[Row, ...]
+    history: SweepHistory
 
     @property
     def counts(self) -> dict[str, int]:
         """The number of jobs in each state that occurs."""
-        found = Counter(job.state for job in self.jobs)
+        found = Counter(job.status for job in self.jobs)
         return {str(state): found[state] for state in JobState if found[state]}
 
 
@@ -54,17 +45,16 @@ def sweep_status(folder: Path) -> SweepStatus:
     is_running = parent_of(folder) is not None
     plan, history = read_sweep(folder)
     board = rank_jobs(plan, history, ExperimentTracker(folder.parent.parent))
-    rows = {row.job: row for row in board.rows}
-    jobs = []
-    for job in history.planned:
-        known, row = history.jobs[job.number], rows[job.number]
-        state = row.status
-        if is_running and known.is_open:
-            state = JobState.RUNNING
-        elif is_running and state is JobState.UNFINISHED:
-            state = JobState.QUEUED
-        jobs.append(JobDetails(state, row, known.outcome, job.overrides))
-    return SweepStatus(folder, plan, state_of(plan, history, is_running=is_running), board, tuple(jobs))
+    rows = sorted(board.rows, key=lambda row: row.job)
+    jobs = tuple(_present(row, history.jobs[row.job]) if is_running else row for row in rows)
+    return SweepStatus(folder, plan, state_of(plan, history, is_running=is_running), board, jobs, history)
+
+
+def _present(row: Row, known: JobHistory) -> Row:
+    """Return the row of a job of a running sweep."""
+    if known.is_open:  # it runs again if it has an outcome
+        return replace(row, status=JobState.RUNNING)
+    return replace(row, status=JobState.QUEUED) if row.status is JobState.UNFINISHED else row
 
 
 def state_of(plan: Plan, history: SweepHistory, *, is_running: bool) -> SweepState:

@@ -33,6 +33,7 @@ def gpu_names(raw: Any, jobs_per_gpu: int) -> tuple[str, ...]:
 def _visible(name: str) -> str:
     """Return the name of a device among all devices of the machine."""
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    # A job gets a CUDA_VISIBLE_DEVICES of its own, whose numbers count from the first device of the machine.
     if chosen is None or not name.isdecimal():
         return name
     seen = [each.strip() for each in chosen.split(",") if each.strip() not in {"", "-1"}]

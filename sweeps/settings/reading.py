@@ -99,8 +99,7 @@ def _texts(key: str, raw: Any) -> dict[str, str]:
 
 
 def _objective(raw: Mapping[str, Any]) -> Objective:
-    if raw["metric"] == "":
-        raise SettingsError("objective.metric='': allowed is the name of a logged metric, or null")
+    require(raw["metric"] != "", "objective.metric", "''", "is the name of a logged metric, or null")
     mode = None if raw["mode"] is None else choice("objective.mode", raw["mode"], Direction)
     return Objective.of(raw["metric"], mode, choice("objective.at", raw["at"], At))
 

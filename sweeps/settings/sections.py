@@ -56,9 +56,7 @@ def section(config: DictConfig, key: str) -> dict[str, Any]:
             refuse_unknown(f"{source}.{above}", given[above], set(schema[above]))
         value = OmegaConf.select(config, f"{source}.{name}")
         raise SettingsError(f"{source}.{name}={value}: {str(error).splitlines()[0]}") from None
-    merged = OmegaConf.to_container(OmegaConf.merge(typed, _changed(own, _plain(schema, key))))
-    assert isinstance(merged, dict)  # noqa: S101 - a DictConfig gives a dict
-    return {str(name): value for name, value in merged.items()}
+    return _plain(OmegaConf.merge(typed, _changed(own, _plain(schema, key))), key, resolve=False)
 
 
 def _changed(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
@@ -99,9 +97,9 @@ def _allowed(config: DictConfig, source: str) -> set[str]:
     return {str(name) for key in readers for name in _schema(key)} - {"_target_", "settings_from"}
 
 
-def _plain(node: Any, key: str) -> dict[str, Any]:
+def _plain(node: Any, key: str, *, resolve: bool = True) -> dict[str, Any]:
     try:
-        container = OmegaConf.to_container(node, resolve=True)
+        container = OmegaConf.to_container(node, resolve=resolve)
     except OmegaConfBaseException as error:
         raise SettingsError(f"{error.full_key or key}: {str(error).splitlines()[0]}") from None
     assert isinstance(container, dict)  # noqa: S101 - a DictConfig gives a dict

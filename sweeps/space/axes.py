@@ -66,5 +66,6 @@ class Interval:
             value = math.exp(source.uniform(math.log(self.start), math.log(self.end)))
         else:
             value = source.uniform(self.start, self.end)
+        # The exponential of a logarithm may lie beyond the bound that it came from.
         value = min(max(value, self.start), self.end)
         return (f"{self.key}={round(value) if self.is_whole else value!r}",)

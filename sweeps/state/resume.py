@@ -211,6 +211,7 @@ def code_state(task: object) -> dict[str, str] | None:
     except (TypeError, OSError):
         return None
     root = source.parent
+    # A task in a package may use any module of it, loaded here or only in the jobs.
     while (root / "__init__.py").exists():
         root = root.parent
     if root != source.parent:

@@ -39,10 +39,9 @@ class Reusable:
             key=lambda record: record.created_at,
             default=None,
         )
-        if newest is None:
-            return cls({}, None)
-        runs = {key: record for key, record in fitting if record.fingerprint == newest.fingerprint}
-        return cls(runs, newest.fingerprint)
+        data = newest.fingerprint if newest else None
+        runs = {key: record for key, record in fitting if newest and record.fingerprint == data}
+        return cls(runs, data)
 
     def outcome(self, job: Job) -> Outcome | None:
         """Return the outcome of a job that a run stands in for; None when no run fits."""

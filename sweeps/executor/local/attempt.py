@@ -11,6 +11,7 @@ from sweeps.executor.local.memory import oom_kills, used_bytes
 from sweeps.executor.local.worker import Worker
 from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome, Reason
 from sweeps.settings.launcher_settings import LauncherSettings
+from tracking.process import is_alive
 from tracking.values.units import format_duration, format_size
 
 MEMORY_POLL_S = 0.25
@@ -71,7 +72,8 @@ class Attempt:
                 else:
                     return message
             elif sentinel in ready:
-                if not self.worker.outlives_server():
+                # The forkserver reports the end of a child only after the child is gone, so the forkserver has ended.
+                if not is_alive(self.worker.pid):
                     return None
                 self._waited_for.remove(sentinel)
             elif self._wake in ready:

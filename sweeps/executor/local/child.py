@@ -45,9 +45,8 @@ from sweeps.state.lock import hold_as_job
 from tracking import job_context
 
 WATCH = "podium-parent-watch"
-BLOCKED = frozenset(
-    {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
-)  # in the forkserver, and in a job at first
+# Blocked in the forkserver, and in a job at first.
+BLOCKED = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 
 
 @dataclass(frozen=True)
@@ -172,9 +171,8 @@ def main(connection: Connection, common: bytes) -> None:
     """Run the jobs that come through `connection` and report on each; the process ends after it."""
     os.setsid()
     me = os.getpid()
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # drops a Ctrl-C from before this was a process group of its own
+    # Ignoring the signal drops a Ctrl-C from before this was a process group of its own.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     _end_with_the_sweep()
@@ -188,9 +186,8 @@ def main(connection: Connection, common: bytes) -> None:
         faulthandler.enable()
         limit_threads(assignment.slot)
         message = run_one(partial(load_common, common), assignment.job, tell_run)
-        if (
-            os.getpid() != me
-        ):  # a process that the task forked returned here: the outcome is its parent's to report
+        if os.getpid() != me:
+            # A process that the task forked returned here: the outcome is its parent's to report.
             os._exit(message["status"] != JobStatus.COMPLETED)
         done = assignment.is_last or message["status"] != JobStatus.COMPLETED or _left_something()
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the sweep's parent is gone

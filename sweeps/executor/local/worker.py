@@ -77,13 +77,6 @@ class Worker:
                     descendant.kill()
         self.signal(signal.SIGKILL)
 
-    def outlives_server(self) -> bool:
-        """Whether the child runs although its sentinel is ready.
-
-        The forkserver reports the end of a child only after the child is gone; so the forkserver itself has ended.
-        """
-        return is_alive(self.pid)
-
     def end(self, *, linger: bool) -> int | None:
         """Wait until the child is gone and end what it left running; return its exit code, None if that is unknown.
 
@@ -94,7 +87,7 @@ class Worker:
             self.signal(signal.SIGKILL)
         wait([self.sentinel])
         # A child whose forkserver is gone has the same time to exit.
-        holds_within(LINGER_S, lambda: not self.outlives_server())
+        holds_within(LINGER_S, lambda: not is_alive(self.pid))
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         with self._process_table:
