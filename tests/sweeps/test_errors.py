@@ -43,7 +43,7 @@ def test_full_errors_show_where_a_setting_was_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", [["list"], ["show", "grid"], ["leaderboard", "grid"], ["jobs", "grid"]])
 def test_reading_a_sweep_loads_neither_hydra_nor_omegaconf(command: list[str]) -> None:
     code = (
-        "import sys; from sweeps.cli import main\n"
+        "import sys; from sweeps.cli.app import main\n"
         "code = main(sys.argv[1:]); print(code, *sys.modules, file=sys.stderr)"
     )
     answer = subprocess.run(
