@@ -81,12 +81,15 @@ def logs(
         raise SweepError(f"job {number} of {folder.name} {why}; there is no {log}")
     if as_json:
         text = _tail(log, tail)[0].decode(errors="replace")
-        output.say_json({"sweep": folder.name, "job": number, "log": str(log), "text": text})
+        output.say_json({"sweep": folder.name, "job": number, "log": log, "text": text})
     else:
-        printed, position = _tail(log, tail) if log.exists() else (b"", 0)
-        _print(printed)
-        if follow:
-            _follow(folder, number, log, position)
+        position, is_running = _print(log, tail), follow
+        while is_running:
+            # Checked before the log is read, so that the last lines are printed too.
+            is_running = parent_of(folder) is not None and not _has_ended(folder, number)
+            position = _print(log, None, position)
+            if is_running:
+                time.sleep(POLL_S)
 
 
 def find_job(folder: Path, history: SweepHistory, job: str) -> int:
@@ -112,20 +115,20 @@ def _described(found: SweepStatus, row: Row) -> dict[str, Any]:
     log = job_folder(found.folder, row.job) / "output.log"
     return {
         "job": row.job,
-        "status": str(row.status),
+        "status": row.status,
         "rank": row.rank,
         "run": row.run,
-        "runs": [] if outcome is None else list(outcome.runs),
-        "point": dict(row.point),
-        "overrides": list(known.planned.overrides) if known.planned else [],
+        "runs": outcome.runs if outcome else [],
+        "point": row.point,
+        "overrides": known.planned.overrides if known.planned else [],
         "objective": row.objective,
         "duration_s": row.duration_s,
-        "attempt": None if outcome is None else outcome.attempt,
-        "reason": None if outcome is None or outcome.reason is None else str(outcome.reason),
+        "attempt": outcome and outcome.attempt,
+        "reason": outcome and outcome.reason,
         "error": row.error,
         "reused": row.reused,
-        "traceback": None if outcome is None else outcome.traceback,
-        "log": str(log) if log.exists() else None,
+        "traceback": outcome and outcome.traceback,
+        "log": log if log.exists() else None,
     }
 
 
@@ -148,31 +151,21 @@ def _show(found: SweepStatus, rows: list[Row]) -> None:
             output.say(f"job {row.job}: {row.error}", "red")
 
 
-def _tail(log: Path, lines: int | None) -> tuple[bytes, int]:
-    """Return the last `lines` of a file, all if None, and the position after them; hold no more in memory."""
+def _tail(log: Path, lines: int | None, start: int = 0) -> tuple[bytes, int]:
+    """Return the last `lines` of a file after `start`, all if None, and the position after them."""
     with log.open("rb") as stream:
-        return b"".join(deque(stream, maxlen=lines)), stream.tell()
+        stream.seek(start)
+        return b"".join(
+            deque(stream, maxlen=lines)
+        ), stream.tell()  # holds no more in memory than these lines
 
 
-def _print(text: bytes) -> None:
+def _print(log: Path, lines: int | None, start: int = 0) -> int:
+    """Print the last lines of a log after `start`; return the position after them. The log may not exist yet."""
+    text, end = _tail(log, lines, start) if log.exists() else (b"", start)
     sys.stdout.buffer.write(text)
     sys.stdout.buffer.flush()
-
-
-def _follow(folder: Path, job: int, log: Path, position: int) -> None:
-    """Print what is added to a log until its job or the sweep ends."""
-    while True:
-        # Checked before the log is read, so that the last lines are printed too.
-        is_running = parent_of(folder) is not None and not _has_ended(folder, job)
-        if log.exists():
-            with log.open("rb") as stream:
-                stream.seek(position)
-                text = stream.read()
-            position += len(text)
-            _print(text)
-        if not is_running:
-            return
-        time.sleep(POLL_S)
+    return end
 
 
 def _has_ended(folder: Path, job: int) -> bool:

@@ -104,7 +104,7 @@ def _summary(folder: Path) -> dict[str, Any]:
     winner = next((row for row in board["rows"] if row["rank"] == 1), None) if board else None
     return {
         "sweep": folder.name,
-        "state": str(state_of(plan, history, is_running=parent_of(folder) is not None)),
+        "state": state_of(plan, history, is_running=parent_of(folder) is not None),
         "created_at": plan.created_at,
         "jobs": len(history.jobs),
         "completed": sum(each.status is JobStatus.COMPLETED for each in history.outcomes.values()),
@@ -121,11 +121,11 @@ def _described(found: SweepStatus) -> dict[str, Any]:
     decision = found.folder / "promotion.json"
     return {
         "sweep": plan.sweep,
-        "state": str(found.state),
+        "state": found.state,
         "created_at": plan.created_at,
-        "command": list(plan.command),
+        "command": plan.command,
         "swept": {key: _values(found, key) for key in plan.swept},
-        "objective": dict(plan.objective),
+        "objective": plan.objective,
         "seed_key": plan.seed_key,
         "jobs": len(found.jobs),
         "counts": found.counts,
@@ -135,9 +135,9 @@ def _described(found: SweepStatus) -> dict[str, Any]:
         "durations_s": {"median": statistics.median(known), "min": min(known), "max": max(known)}
         if known
         else None,
-        "usage": None if board.usage is None else vars(board.usage),
+        "usage": board.usage,
         "promotion": read_json(decision) if decision.exists() else None,
-        "dir": str(found.folder),
+        "dir": found.folder,
     }
 
 

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from tracking.cli.toolkit import output, tables
+from tracking.cli.toolkit import output
+from tracking.errors import InvalidValueError
 from tracking.records import RunRecord
 from tracking.search.query import (
     Field,
@@ -21,6 +22,13 @@ from tracking.search.query import (
 )
 from tracking.values.names import natural_key
 from tracking.values.units import format_clock
+
+
+def _positive(limit: int | None) -> int | None:
+    if limit is not None and limit < 1:
+        raise InvalidValueError(f"--limit is {limit}; it is the number of runs to show, 1 or more")
+    return limit
+
 
 RUN_ID = Field(FieldKind.RUN, "run_id")
 MOST_METRICS = 8  # columns that a terminal gets by default
@@ -44,7 +52,9 @@ SortOption = Annotated[
     list[str] | None,
     typer.Option("--sort", metavar="FIELD", help="Lowest first; -FIELD highest first. May be repeated."),
 ]
-LimitOption = Annotated[int | None, typer.Option("--limit", metavar="N", help="Only the first N.")]
+LimitOption = Annotated[
+    int | None, typer.Option("--limit", metavar="N", callback=_positive, help="Only the first N.")
+]
 
 
 def chosen(text: str, names: Names, *, first: Sequence[Field] = ()) -> list[Field]:
@@ -62,18 +72,14 @@ def usual(
     most = MOST_METRICS if sys.stdout.isatty() and not as_json else None
     head = ["run_id", "status"] if experiment else ["run_id", "experiment", "status"]
     params = sorted(names.params, key=natural_key) if as_json else []
-    tail = map(parse_field, ["created_at", "duration_s"])
-    return list(
-        dict.fromkeys(
-            [
-                *map(parse_field, head),
-                *named,
-                *(Field(FieldKind.PARAM, name) for name in params),
-                *(Field(FieldKind.METRIC, name, MetricPart.LAST) for name in _metrics(names)[:most]),
-                *tail,
-            ]
-        )
-    )
+    fields = [
+        *map(parse_field, head),
+        *named,
+        *(Field(FieldKind.PARAM, name) for name in params),
+        *(Field(FieldKind.METRIC, name, MetricPart.LAST) for name in _metrics(names)[:most]),
+        *map(parse_field, ["created_at", "duration_s"]),
+    ]
+    return list(dict.fromkeys(fields))
 
 
 def not_shown(names: Names, fields: Iterable[Field]) -> str:
@@ -84,7 +90,11 @@ def not_shown(names: Names, fields: Iterable[Field]) -> str:
 
 
 def _metrics(names: Names) -> list[str]:
-    return sorted(names.metrics, key=lambda name: (_split(name), natural_key(name)))
+    # Final results first: those on the test split, then those on the validation split.
+    return sorted(
+        names.metrics,
+        key=lambda name: (not name.startswith("test"), not name.startswith("val"), natural_key(name)),
+    )
 
 
 def warn_unknown(fields: Iterable[Field], names: Names) -> None:
@@ -100,25 +110,6 @@ def warn_unknown(fields: Iterable[Field], names: Names) -> None:
         close = close_names(field.name, known[field.kind])
         hint = f"; did you mean {' or '.join(close)}?" if close else ""
         output.warn(f"no run has {field}{hint}")
-
-
-def _split(name: str) -> int:
-    return next((rank for rank, split in enumerate(("test", "val")) if name.startswith(split)), 2)
-
-
-def say_runs(
-    fields: Sequence[Field],
-    columns: dict[Field, list[Any]],
-    *,
-    as_json: bool,
-) -> None:
-    """Write the columns as a table, or as JSON with an object per run."""
-    labels = [label(field, fields) for field in fields]
-    rows = list(zip(*(columns[field] for field in fields), strict=True))
-    if as_json:
-        output.say_json([dict(zip(labels, row, strict=True)) for row in rows])
-    elif rows:
-        tables.say_rows(labels, [list(map(shown, fields, row)) for row in rows], keep=1)
 
 
 def label(field: Field, fields: Sequence[Field]) -> str:

@@ -4,7 +4,10 @@ import functools
 from collections.abc import Iterable
 from typing import Any
 
-from tracking.cli.toolkit.app import load, parameters
+import typer
+
+from tracking.cli.toolkit.app import load
+from tracking.cli.toolkit.fast_typer import PlainCommand
 
 # each command, and the function in a module of tracking.cli
 COMMANDS: dict[str, str] = {
@@ -42,7 +45,9 @@ COMMANDS: dict[str, str] = {
 @functools.cache
 def parameters_of(command: str) -> list[Any]:
     """Return the parameters of a command: its arguments and options as Typer parses them."""
-    return parameters(load("tracking.cli", COMMANDS[command]))
+    app = typer.Typer(add_completion=False)
+    app.command(cls=PlainCommand)(load("tracking.cli", COMMANDS[command]))
+    return list(typer.main.get_command(app).params)
 
 
 def valued_options(commands: Iterable[str] = COMMANDS) -> frozenset[str]:

@@ -80,7 +80,9 @@ def _values_of(what: str | None, incomplete: str, store: Store) -> Iterable[str]
         case "metric" | "--metric":
             return Catalog(store).names().metrics
         case "name":
-            return _models(store)
+            from tracking.registry import ModelRegistry
+
+            return ModelRegistry(store.paths.named).models()
         case "--columns" | "--sort":
             sign = "-" if what == "--sort" and incomplete.startswith("-") else ""
             head = f"{incomplete.rpartition(',')[0]}," if what == "--columns" and "," in incomplete else sign
@@ -90,12 +92,6 @@ def _values_of(what: str | None, incomplete: str, store: Store) -> Iterable[str]
 
 def _experiments(store: Store) -> Iterable[str]:
     return {row.experiment_name for row in Catalog(store).rows(on_error=lambda _: None)}
-
-
-def _models(store: Store) -> Iterable[str]:
-    from tracking.registry import ModelRegistry
-
-    return ModelRegistry(store.paths.named).models()
 
 
 def _fields(store: Store) -> Iterable[str]:

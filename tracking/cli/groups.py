@@ -27,9 +27,7 @@ def say_groups(
     }
     rows = [{name: _plain(column[row]) for name, column in columns.items()} for row in order]
     if as_json:
-        output.say_json(
-            {"experiment": experiment, "metric": objective.metric, "mode": objective.mode, "groups": rows}
-        )
+        output.say_json({**ranking.decided_by(experiment), "groups": rows})
         return
     output.title(f"EXPERIMENT COMPARISON: {experiment}, by seeds")
     if not rows:

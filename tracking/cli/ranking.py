@@ -22,6 +22,10 @@ class Ranking(NamedTuple):
         has_value = first is not None and self.objective.better(self.objective.value(first), None)
         return first if has_value else None
 
+    def decided_by(self, experiment: str) -> dict[str, str | None]:
+        """Return what was ranked and by what, for JSON."""
+        return {"experiment": experiment, "metric": self.objective.metric, "mode": self.objective.mode}
+
 
 def rank(runs: Sequence[RunRecord], metric: str | None, mode: str | None, at: str = At.LAST) -> Ranking:
     """Rank runs by a metric, by default that of their sweep, else the best available one, in the direction that suits it.

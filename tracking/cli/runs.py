@@ -1,7 +1,6 @@
 """Commands that rank the runs of an experiment: compare, best."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -18,8 +17,8 @@ from tracking.cli.columns import (
     shown,
 )
 from tracking.cli.groups import say_groups
-from tracking.cli.ranking import Ranking, rank
-from tracking.cli.search import check_limit, runs_of
+from tracking.cli.ranking import rank
+from tracking.cli.search import runs_of
 from tracking.cli.show import facts, say_params
 from tracking.cli.toolkit import output, tables
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
@@ -65,7 +64,6 @@ def compare(
 
     Example: python -m tracking compare ctr_model --metric val_loss --differing
     """
-    check_limit(limit)
     runs = runs_of(Store(store), experiment, text)
     ranking = rank(runs, metric, mode)
     if grouped:
@@ -78,13 +76,17 @@ def compare(
     fields = chosen(columns, names, first=[RUN_ID]) if columns else _usual(rows, ranking.objective.metric)
     if differing:
         fields = [field for field in fields if field == RUN_ID or _differs(rows, field)]
+    labels = [label(field, fields) for field in fields]
+    values = [[value_of(run, field) for field in fields] for run in rows]
     if as_json:
-        _say_json(experiment, ranking, rows, fields if columns or differing else None)
+        chosen_fields = [dict(zip(labels, row, strict=True)) for row in values]
+        told = chosen_fields if columns or differing else [facts(run) for run in rows]
+        best_id = ranking.best and ranking.best.run_id
+        output.say_json({**ranking.decided_by(experiment), "best": best_id, "runs": told})
         return
     output.say(f"Found {counted(len(runs), 'run')} for {experiment!r}\n")
     output.title(f"EXPERIMENT COMPARISON: {experiment}")
-    cells = [[shown(field, value_of(run, field)) for field in fields] for run in rows]
-    tables.say_rows([label(field, fields) for field in fields], cells, keep=min(3, len(fields)))
+    tables.say_rows(labels, [list(map(shown, fields, row)) for row in values], keep=min(3, len(fields)))
     output.say()
     if ranking.best:
         _say_best(ranking.best, ranking.objective)
@@ -115,7 +117,7 @@ def best(
         raise TrackingError(f"no run of {experiment!r} has a finite value of {metric or 'any metric'}")
     if as_json:
         value = objective.value(ranking.best)
-        output.say_json({**asdict(objective), "value": value, **facts(ranking.best)})
+        output.say_json({**vars(objective), "value": value, **facts(ranking.best)})
     else:
         _say_best(ranking.best, objective)
 
@@ -127,40 +129,18 @@ def _arranged(runs: list[RunRecord], sort: Sequence[str] | None) -> list[RunReco
 
 def _usual(runs: Sequence[RunRecord], metric: str | None) -> list[Field]:
     """Return the fields by importance: id, status, the metric, parameters that differ, other metrics, the rest."""
-    params = [
-        Field(FieldKind.PARAM, name) for name in dict.fromkeys(name for run in runs for name in run.params)
-    ]
+    params = dict.fromkeys(Field(FieldKind.PARAM, name) for run in runs for name in run.params)
     differ = [field for field in params if _differs(runs, field)]
-    metrics = [name for name in dict.fromkeys(name for run in runs for name in run.summary) if name != metric]
-    metrics.sort(key=lambda name: not name.startswith("test"))
-    last = [Field(FieldKind.METRIC, name, MetricPart.LAST) for name in ([metric] if metric else []) + metrics]
-    head = last[:1] if metric else []
-    return [RUN_ID, Field(FieldKind.RUN, "status"), *head, *differ, *last[len(head) :]] + [
-        field for field in params if field not in differ
-    ]
+    names = dict.fromkeys(name for run in runs for name in run.summary)
+    ranked_by = [metric] if metric else []  # a column even if none of the first rows has it
+    in_order = [*ranked_by, *sorted(names, key=lambda name: not name.startswith("test"))]
+    metrics = [Field(FieldKind.METRIC, name, MetricPart.LAST) for name in in_order]
+    head = [RUN_ID, Field(FieldKind.RUN, "status"), *metrics[: len(ranked_by)]]
+    return list(dict.fromkeys([*head, *differ, *metrics, *params]))
 
 
 def _differs(runs: Sequence[RunRecord], field: Field) -> bool:
     return len({repr(value_of(run, field)) for run in runs}) > 1
-
-
-def _say_json(
-    experiment: str, ranking: Ranking, runs: Sequence[RunRecord], fields: Sequence[Field] | None
-) -> None:
-    rows = (
-        [facts(run) for run in runs]
-        if fields is None
-        else [{label(field, fields): value_of(run, field) for field in fields} for run in runs]
-    )
-    output.say_json(
-        {
-            "experiment": experiment,
-            "metric": ranking.objective.metric,
-            "mode": ranking.objective.mode,
-            "best": ranking.best.run_id if ranking.best else None,
-            "runs": rows,
-        }
-    )
 
 
 def _say_best(run: RunRecord, objective: Objective) -> None:
@@ -169,6 +149,4 @@ def _say_best(run: RunRecord, objective: Objective) -> None:
     best_value = objective.value(run)
     output.say_facts({"Run ID": run.run_id, "Status": status, f"Best {objective.label}": best_value})
     say_params(run)
-    output.say_facts(
-        {name: output.show(summary.last) for name, summary in run.summary.items()}, "Final Metrics"
-    )
+    output.say_facts(run.last_values, "Final Metrics")

@@ -15,8 +15,9 @@ from tracking.cli.columns import (
     LimitOption,
     SortOption,
     chosen,
+    label,
     not_shown,
-    say_runs,
+    shown,
     usual,
     warn_unknown,
 )
@@ -101,7 +102,6 @@ def search(
     Example: python -m tracking search "val_auc.max > 0.8 and seed in [1, 2]"
     """
     catalog = Catalog(Store(store))
-    check_limit(limit)
     # Of all experiments, so that a filter on a name that only another one has is empty rather than an error.
     names = catalog.names()
     query = parse_query(text or "").resolved(names)
@@ -118,9 +118,14 @@ def search(
     if not run_ids and not as_json:
         where = f" of {experiment!r}" if experiment else ""
         output.say(f"No run{where} in {store!r} passes." if text else f"No runs{where} in {store!r}.")
-    say_runs(fields, values, as_json=as_json)
-    if run_ids and not columns and not as_json and (rest := not_shown(usual_names, fields)):
-        output.say(rest)
+    labels = [label(field, fields) for field in fields]
+    rows = list(zip(*(values[field] for field in fields), strict=True))
+    if as_json:
+        output.say_json([dict(zip(labels, row, strict=True)) for row in rows])
+    elif rows:
+        tables.say_rows(labels, [list(map(shown, fields, row)) for row in rows])
+        if not columns and (rest := not_shown(usual_names, fields)):
+            output.say(rest)
 
 
 def runs_of(store: Store, experiment: str, text: str | None = None) -> list[RunRecord]:
@@ -146,12 +151,6 @@ def check_known(catalog: Catalog, experiment: str) -> None:
             f"no runs of an experiment {experiment!r} in {str(catalog.store.paths.named)!r}; "
             f"known: {', '.join(known) or 'none'}"
         )
-
-
-def check_limit(limit: int | None) -> None:
-    """Raise InvalidValueError for a number of rows below 1."""
-    if limit is not None and limit < 1:
-        raise InvalidValueError(f"--limit is {limit}; it is the number of runs to show, 1 or more")
 
 
 def _say_experiment(name: str, run_ids: Sequence[str], statuses: Counter[str]) -> None:

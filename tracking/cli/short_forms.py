@@ -21,7 +21,7 @@ def expand(arguments: Sequence[str]) -> list[str]:
         "list" if argument == "--list" and place < end else argument
         for place, argument in enumerate(arguments)
     ]
-    words = [0] if rest[0] in COMMANDS else _words(rest)
+    words = _words(rest)
     if not words:
         return rest
     if rest[words[0]] in COMMANDS:
@@ -34,7 +34,7 @@ def expand(arguments: Sequence[str]) -> list[str]:
 
 def unknown_word(arguments: Sequence[str]) -> str | None:
     """Return what is wrong with the first word of a failed call, None if it is a command or an experiment."""
-    words = [0] if arguments[0] in COMMANDS else _words(arguments)
+    words = _words(arguments)
     if not words or "--list" in arguments or arguments[words[0]] in COMMANDS:
         return None
     word, store = arguments[words[0]], store_of(arguments)
@@ -54,7 +54,9 @@ def unknown_word(arguments: Sequence[str]) -> str | None:
 
 
 def _words(arguments: Sequence[str]) -> list[int]:
-    """Return the positions of the arguments that are neither options nor the value of one."""
+    """Return the positions of the arguments that are neither options nor values; of a command, only its own."""
+    if arguments[0] in COMMANDS:
+        return [0]  # without loading every command for its options
     words: list[int] = []
     is_value = False
     for index, argument in enumerate(arguments):

@@ -1,5 +1,6 @@
 """The command that follows a run, a line per log call: tail."""
 
+import contextlib
 import sys
 import time
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from tracking.cli.toolkit import output
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.metrics.follow import Follower, whole_history
 from tracking.metrics.line import Line
-from tracking.records import RunRecord, RunStatus
+from tracking.records import RunStatus
 from tracking.store.scan import shown_status
 from tracking.store.store import Store
 from tracking.values import timestamps
@@ -40,30 +41,28 @@ def tail(
     Example: python -m tracking tail run_007 --lines 20
     """
     place = Store(store)
-    run = place.scan.record(place.require(run_id))
-    follower = Follower(place.paths.run(run_id))
-    try:
-        earlier = follower.read()
-        if not follower.has_seen_journals:
-            earlier = whole_history(place.paths.run(run_id))
-        has_shown = bool(earlier)
-        _say(earlier[-lines:] if lines else [], as_json=as_json)
-        while follow:
+    place.scan.record(place.require(run_id))  # refuses a run that is unknown or damaged
+    paths = place.paths.run(run_id)
+    is_first, has_shown, is_running = True, False, True
+    with contextlib.closing(Follower(paths)) as follower:
+        while is_running:
             # The status is read before the log, so that the last log calls are read too.
-            status = shown_status(place.require(run_id))
+            is_running = follow and shown_status(place.require(run_id)) is RunStatus.RUNNING
             new = follower.read()
-            if status is not RunStatus.RUNNING and not has_shown and not follower.has_seen_journals:
-                new = whole_history(place.paths.run(run_id))  # it started and ended between two polls
-            _say(new, as_json=as_json)
+            # A run without journals was finished before the first poll, or between two polls.
+            if not has_shown and not follower.has_seen_journals and (is_first or not is_running):
+                new = whole_history(paths)
             has_shown = has_shown or bool(new)
-            if status is not RunStatus.RUNNING:
-                break
-            time.sleep(POLL_S)
-    finally:
-        follower.close()
+            if is_first:
+                new = new[-lines:] if lines else []
+            _say(new, as_json=as_json)
+            is_first = False
+            if is_running:
+                time.sleep(POLL_S)
     run = place.scan.record(place.require(run_id))
     if follow and not as_json:
-        _say_end(run)
+        took = f" after {format_clock(duration_s(run))}" if run.finished_at else ""
+        output.say(f"{run.run_id} {run.status.value}{took}" + (f": {run.error}" if run.error else ""))
     return EXIT_CODES[run.status]
 
 
@@ -86,8 +85,3 @@ def _text(line: Line) -> str:
     if line.step is not None:
         words.append(f"step {line.step}")
     return "  ".join([*words, *(f"{name}={output.show(value)}" for name, value in line.metrics.items())])
-
-
-def _say_end(run: RunRecord) -> None:
-    took = f" after {format_clock(duration_s(run))}" if run.finished_at else ""
-    output.say(f"{run.run_id} {run.status.value}{took}" + (f": {run.error}" if run.error else ""))

@@ -1,10 +1,8 @@
 """Commands that keep a store in order: delete, restore, trash, gc, doctor, reindex."""
 
-import contextlib
 import logging
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -36,11 +34,11 @@ log = logging.getLogger("tracking")
 
 Runs = Annotated[list[str] | None, typer.Argument(metavar="RUN", help="The ids of runs.")]
 
-SYMBOLS = {Outcome.REPAIRED: "repaired", Outcome.REPAIRABLE: "would repair", Outcome.OPEN: "needs you"}
-COUNTED = {
-    Outcome.REPAIRED: "repaired",
-    Outcome.REPAIRABLE: "can be repaired",
-    Outcome.OPEN: "for you to repair",
+# the words for a finding, and for a number of them
+OUTCOMES = {
+    Outcome.REPAIRED: ("repaired", "repaired"),
+    Outcome.REPAIRABLE: ("would repair", "can be repaired"),
+    Outcome.OPEN: ("needs you", "for you to repair"),
 }
 
 
@@ -185,8 +183,11 @@ def doctor(
 
     Example: python -m tracking doctor --dry-run
     """
-    with _silence():
+    log.setLevel(logging.ERROR)  # the findings repeat its warnings
+    try:
         seen = look_through(Store(store), repair=not dry_run)
+    finally:
+        log.setLevel(logging.NOTSET)
     if as_json:
         output.say_json(
             {
@@ -220,21 +221,12 @@ def reindex(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> 
     output.say_json({"runs": count}) if as_json else output.say(f"Indexed {counted(count, 'run')}.")
 
 
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Keep warnings out of the log that the findings repeat."""
-    before = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        log.setLevel(before)
-
-
 def _say_findings(seen: Examination) -> None:
     for finding in seen.findings:
-        output.say(f"{SYMBOLS[finding.outcome]}: {finding.place}: {finding.what}\n    {finding.remedy}")
+        output.say(f"{OUTCOMES[finding.outcome][0]}: {finding.place}: {finding.what}\n    {finding.remedy}")
     found = Counter(finding.outcome for finding in seen.findings)
-    summary = ", ".join(f"{found[outcome]} {text}" for outcome, text in COUNTED.items() if found[outcome])
+    summary = ", ".join(
+        f"{found[outcome]} {text}" for outcome, (_, text) in OUTCOMES.items() if found[outcome]
+    )
     checked = f"{counted(seen.runs, 'run')} and {counted(seen.versions, 'model version')}"
     output.say(f"Checked {checked}: {summary or 'nothing is wrong'}.")

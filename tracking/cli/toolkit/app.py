@@ -3,11 +3,10 @@
 A command's module is imported when the command is called, so no command pays for another.
 """
 
-import contextlib
 import importlib
 import logging
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -59,26 +58,12 @@ class Program:
         app.callback()(_options)
         return app
 
-    def usage(self, arguments: Sequence[str]) -> str:
-        """Return where the help for a wrong call is."""
-        command = self.expand(arguments)[0]
-        if command in self.commands and self.explain(arguments) is None:
-            return f"python -m {self.name} {command} --help shows how it is called"
-        return f"python -m {self.name} --help shows the commands"
-
 
 def load(package: str, place: str) -> Callable[..., Any]:
     """Import and return a function, whose place is MODULE:FUNCTION below a package."""
     module, _, name = place.partition(":")
     function: Callable[..., Any] = getattr(importlib.import_module(f"{package}.{module}"), name)
     return function
-
-
-def parameters(function: Callable[..., Any]) -> list[Any]:
-    """Return the parameters of a command's function as Typer parses them."""
-    app = typer.Typer(add_completion=False)
-    app.command(cls=PlainCommand)(function)
-    return list(typer.main.get_command(app).params)
 
 
 class Notices(logging.Handler):
@@ -105,23 +90,17 @@ def main(program: Program, arguments: Sequence[str]) -> int:
     open_streams()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # the locale may not show every name
-    with _noticed(program.name) as notices:
-        code = _run(program, arguments)
-    return code or int(notices.has_left_out)
-
-
-@contextlib.contextmanager
-def _noticed(program: str) -> Iterator[Notices]:
-    notices = Notices(program)
+    notices = Notices(program.name)
     # Commands of other packages read stores too, and the store logs under the name of tracking.
-    loggers = [logging.getLogger(name) for name in dict.fromkeys(("tracking", program))]
+    loggers = [logging.getLogger(name) for name in {"tracking", program.name}]
     for logger in loggers:
         logger.addHandler(notices)
     try:
-        yield notices
+        code = _run(program, arguments)
     finally:
-        for logger in loggers:
+        for logger in loggers:  # a process may call this again
             logger.removeHandler(notices)
+    return code or int(notices.has_left_out)
 
 
 def _run(program: Program, arguments: Sequence[str]) -> int:
@@ -159,10 +138,12 @@ def _run(program: Program, arguments: Sequence[str]) -> int:
         # Typer's errors of use carry a message and an exit code; any other error is a bug.
         if not hasattr(error, "format_message"):
             raise
-        message = program.explain(arguments) or error.format_message() or "a command is missing"
+        unknown, command = program.explain(arguments), program.expand(arguments)[0]
+        is_known = command in program.commands and not unknown
+        usage = f"{command} --help shows how it is called" if is_known else "--help shows the commands"
         # "Value error, " is how the validation library that Typer may use begins its messages
-        message = f"{message.replace('Value error, ', '')} ({program.usage(arguments)})"
-        return _fail(program, message, getattr(error, "exit_code", 2))
+        message = (unknown or error.format_message() or "a command is missing").replace("Value error, ", "")
+        return _fail(program, f"{message} (python -m {program.name} {usage})", getattr(error, "exit_code", 2))
 
 
 def _fail(program: Program, message: str, code: int) -> int:

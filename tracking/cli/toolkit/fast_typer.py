@@ -62,11 +62,9 @@ def _check_range(param: Any, value: Any) -> None:
         return
     # Where Typer keeps the range depends on its version.
     ranged = param if hasattr(param, "min") else getattr(param, "type", None)
-    low, high = getattr(ranged, "min", None), getattr(ranged, "max", None)
+    low = getattr(ranged, "min", None)  # no command has an upper limit
     if low is not None and value < low:
         raise ValueError(f"{value} is too small; it is {low} or more")
-    if high is not None and value > high:
-        raise ValueError(f"{value} is too large; it is {high} or less")
 
 
 def _cast_to(hint: Any) -> Callable[[Any], Any] | None:
