@@ -67,7 +67,7 @@ def _text(wanted: str = "text", pattern: str = ".*") -> Rule:
 
 
 def _choice(*allowed: str, wanted: str = "one of") -> Rule:
-    return Rule(f"{wanted} {', '.join(allowed)}", lambda value: isinstance(value, str) and value in allowed)
+    return _text(f"{wanted} {', '.join(allowed)}", "|".join(allowed))
 
 
 def _list(entry: Rule, length: int | None = None) -> Rule:

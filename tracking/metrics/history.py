@@ -41,6 +41,15 @@ class Calls(NamedTuple):
     stamps: list[str]
     metrics: list[dict[str, Number]]
 
+    @classmethod
+    def of(cls, lines: list[Line]) -> "Calls":
+        """Return the columns of lines."""
+        return cls(
+            [line.step for line in lines],
+            [line.timestamp for line in lines],
+            [line.metrics for line in lines],
+        )
+
 
 class Column(NamedTuple):
     """Points of one metric in the order of their log calls, as parallel lists."""
@@ -89,10 +98,9 @@ def read_journals(journals: list[BinaryIO], damaged: list[bytes] | None = None) 
         yield from read_calls(journals[0], damaged)
         return
     # only the times say how the calls of several processes interleave
-    merged = heapq.merge(*(_dated(journal, damaged) for journal in journals), key=lambda call: call[0])
+    merged = heapq.merge(*(_read_lines(journal, damaged) for journal in journals), key=_moment)
     while batch := list(itertools.islice(merged, BATCH)):
-        _, steps, stamps, metrics = zip(*batch, strict=True)
-        yield Calls(list(steps), list(stamps), list(metrics))
+        yield Calls.of(batch)
 
 
 def read_calls(journal: BinaryIO, damaged: list[bytes] | None = None) -> Iterator[Calls]:
@@ -121,12 +129,7 @@ def parse_calls(text: bytes, path: Path, damaged: list[bytes] | None = None) -> 
     except (ValueError, KeyError, TypeError):
         pass
     # a non-finite number, the header of a journal, or damage: go line by line
-    calls = Calls([], [], [])
-    for line in _parse_lines(text, path, [] if damaged is None else damaged):
-        calls.steps.append(line.step)
-        calls.stamps.append(line.timestamp)
-        calls.metrics.append(line.metrics)
-    return calls
+    return Calls.of(list(_parse_lines(text, path, [] if damaged is None else damaged)))
 
 
 def columns(calls: Calls) -> Columns:
@@ -175,12 +178,8 @@ def _read_metrics_json(path: Path) -> History:
 
 def _ordered(history: History) -> History:
     for points in history.values():
-        points.sort(key=_rank_of_point)
+        points.sort(key=lambda point: rank(point["step"]))
     return history
-
-
-def _rank_of_point(point: Point) -> float:
-    return rank(point["step"])
 
 
 def _point(point: Point) -> Point:
@@ -211,16 +210,13 @@ def _parse_lines(text: bytes, path: Path, damaged: list[bytes]) -> Iterator[Line
             damaged.append(line)
 
 
-def _dated(
-    journal: BinaryIO, damaged: list[bytes] | None
-) -> Iterator[tuple[datetime, Any, str, dict[str, Number]]]:
+def _read_lines(journal: BinaryIO, damaged: list[bytes] | None) -> Iterator[Line]:
     for calls in read_calls(journal, damaged):
-        for step, stamp, metrics in zip(*calls, strict=True):
-            yield _moment(stamp), step, stamp, metrics
+        yield from map(Line, *calls)
 
 
-def _moment(stamp: str) -> datetime:
+def _moment(line: Line) -> datetime:
     try:
-        return timestamps.parse(stamp)
+        return timestamps.parse(line.timestamp)
     except ValueError:  # of other code; its order is unknown
         return datetime.fromtimestamp(0).astimezone()

@@ -29,7 +29,6 @@ class TermGuard:
     def __init__(self) -> None:
         self._open = 0
         self._pid = -1
-        self._holds = False
         self._arrived = False
         self._deferring = 0
         self._pending = False
@@ -37,22 +36,17 @@ class TermGuard:
     def enter(self) -> None:
         """Count one more open run."""
         if self._pid != os.getpid():
-            self._open, self._holds, self._pid = 0, False, os.getpid()
+            self._open, self._pid = 0, os.getpid()  # a forked child has no open run
+        if not self._open:
+            self._arrived = False
         self._open += 1
-        if self._holds or threading.current_thread() is not threading.main_thread():
-            return
-        # a child forked while a run was open inherits our handler
-        if signal.getsignal(signal.SIGTERM) in (signal.SIG_DFL, self._handle):
+        if _in_main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
             signal.signal(signal.SIGTERM, self._handle)
-            self._holds, self._arrived = True, False
 
     def leave(self) -> None:
         """Count one open run less."""
         self._open = max(0, self._open - 1)
-        if self._open or not self._holds or threading.current_thread() is not threading.main_thread():
-            return
-        self._holds = False
-        if signal.getsignal(signal.SIGTERM) == self._handle:
+        if not self._open and _in_main_thread() and signal.getsignal(signal.SIGTERM) == self._handle:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
     @contextlib.contextmanager
@@ -81,10 +75,14 @@ class TermGuard:
         raise Terminated
 
 
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
 @contextlib.contextmanager
 def _holding_interrupt() -> Iterator[None]:
     before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(before):
+    if not _in_main_thread() or not callable(before):
         yield  # only the main thread is ever interrupted
         return
     has_arrived = False

@@ -14,14 +14,8 @@ from tracking.values.plain import INT_MAX, INT_MIN, item, opened, plain
 
 def metric_values(metrics: Mapping[str, Any]) -> dict[str, Number]:
     """Return metrics as a dict of plain numbers; raise before anything is kept."""
-    if not isinstance(metrics, Mapping):
-        raise InvalidValueError(
-            f"metrics must be a mapping of names to numbers, not {type(metrics).__name__}"
-        )
-    return {
-        check_label("metric name", name): metric_value(name, value)
-        for name, value in _items("metrics", metrics)
-    }
+    items = _items("metrics", metrics, "{'val_auc': 0.71}")
+    return {check_label("metric name", name): metric_value(name, value) for name, value in items}
 
 
 def metric_value(name: str, value: Any) -> Number:
@@ -92,7 +86,7 @@ def _masked(kind: str, label: str, items: list[tuple[str, Any]]) -> dict[str, An
     return secrets.masked(values)  # type: ignore[no-any-return]  # a dict gives a dict
 
 
-def _items(what: str, values: Any, example: str = "") -> list[tuple[str, Any]]:
+def _items(what: str, values: Any, example: str) -> list[tuple[str, Any]]:
     try:
         fields = opened(values)
         if isinstance(fields, Mapping):

@@ -61,7 +61,11 @@ def _plain(value: Any, where: str, depth: int) -> Any:
     if isinstance(value, str):
         return _text(str(value), where)
     if isinstance(value, int):
-        return _integer(value, where)
+        if not INT_MIN <= value <= INT_MAX:
+            raise InvalidValueError(
+                f"{where} is {quoted(value)}: JSON readers keep 64 bits; log it as a string"
+            )
+        return int(value)
     if isinstance(value, float):
         return float(value)
     if isinstance(value, Mapping):
@@ -165,12 +169,6 @@ def _resolved(value: Any) -> Any:
         return OmegaConf.to_container(value, resolve=False, enum_to_str=True)
 
 
-def _integer(value: int, where: str) -> int:
-    if not INT_MIN <= value <= INT_MAX:
-        raise InvalidValueError(f"{where} is {quoted(value)}: JSON readers keep 64 bits; log it as a string")
-    return int(value)
-
-
 def _check_size(value: Any, shape: Sequence[int], where: str) -> None:
     if math.prod(shape) > MAX_ELEMENTS:
         raise InvalidValueError(
@@ -185,16 +183,12 @@ def _partial(value: "functools.partial[Any]") -> dict[str, Any]:
 
 
 def _described(value: Any) -> str:
-    kind = type(value)
     if isinstance(value, types.ModuleType):
         return value.__name__
     if isinstance(value, _NAMED):
         return _qualified(value)
-    try:
-        text = str(value)
-        return _qualified(kind) if text == object.__repr__(value) else _ADDRESS.sub("", text)
-    except Exception:  # noqa: BLE001 - the user's own code must not end the run
-        return _qualified(kind)
+    text = str(value)
+    return _qualified(type(value)) if text == object.__repr__(value) else _ADDRESS.sub("", text)
 
 
 def _qualified(value: Any) -> str:

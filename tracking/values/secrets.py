@@ -54,11 +54,10 @@ def is_secret(name: Any, value: Any) -> bool:
     """Return whether `value` must not be written down, judged by its name."""
     if value is None or isinstance(value, bool) or (not value and not isinstance(value, int | float)):
         return False
-    words = _WORD.findall(str(name))
+    words = [word.lower() for word in _WORD.findall(str(name))]
     if isinstance(value, int | float):
-        return bool(_strong_at([word.lower() for word in words[-2:]], at_end=True))
-    lowered = [word.lower() for word in words]
-    return _strong_at(lowered) or (isinstance(value, str) and _is_token(lowered, value))
+        return bool(words) and (words[-1] in STRONG or tuple(words[-2:]) in PAIRS)
+    return _is_strong(words) or (isinstance(value, str) and _is_token(words, value))
 
 
 def is_secret_text(name: Any, text: str) -> bool:
@@ -134,11 +133,8 @@ def _end_of_value(text: str, start: int) -> int:
     return len(text)
 
 
-def _strong_at(words: list[str], *, at_end: bool = False) -> bool:
-    pairs = list(itertools.pairwise(words))
-    if at_end:
-        words, pairs = words[-1:], pairs[-1:]
-    return not STRONG.isdisjoint(words) or not PAIRS.isdisjoint(pairs)
+def _is_strong(words: list[str]) -> bool:
+    return not STRONG.isdisjoint(words) or not PAIRS.isdisjoint(itertools.pairwise(words))
 
 
 def _is_token(words: list[str], value: str) -> bool:

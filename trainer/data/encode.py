@@ -155,14 +155,11 @@ class Encoder:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Encoder":
         """Return the encoder that `to_json` wrote; floats keep their last digit."""
+        numeric = [{**each, "x": tuple(each["x"]), "y": tuple(each["y"])} for each in value["numeric"]]
+        categorical = [(each["name"], tuple(each["categories"])) for each in value["categorical"]]
         return cls(
-            tuple(
-                NumericColumn(**{**each, "x": tuple(each["x"]), "y": tuple(each["y"])})
-                for each in value["numeric"]
-            ),
-            tuple(
-                CategoricalColumn(each["name"], tuple(each["categories"])) for each in value["categorical"]
-            ),
+            tuple(NumericColumn(**each) for each in numeric),
+            tuple(CategoricalColumn(*each) for each in categorical),
             value["target"],
             value["positive"],
         )
