@@ -155,19 +155,19 @@ def _tail(log: Path, lines: int | None, start: int = 0) -> tuple[bytes, int]:
     """Return the last `lines` of a file after `start`, all if None, and the position after them."""
     with log.open("rb") as stream:
         stream.seek(start)
-        return b"".join(
-            deque(stream, maxlen=lines)
-        ), stream.tell()  # holds no more in memory than these lines
+        last = deque(stream, maxlen=lines)  # holds no more than these lines in memory
+        return b"".join(last), stream.tell()
 
 
 def _print(log: Path, lines: int | None, start: int = 0) -> int:
     """Print the last lines of a log after `start`; return the position after them. The log may not exist yet."""
     text, end = _tail(log, lines, start) if log.exists() else (b"", start)
     sys.stdout.buffer.write(text)
-    sys.stdout.buffer.flush()
+    sys.stdout.buffer.flush()  # a follower shows each part at once
     return end
 
 
 def _has_ended(folder: Path, job: int) -> bool:
     known = replay(folder / "jobs.jsonl").jobs.get(job)
+    # A job that is tried again is open although it has an outcome.
     return known is not None and known.outcome is not None and not known.is_open

@@ -51,7 +51,7 @@ def resume(
     command = resume_command(plan, folder, more)
     try:
         # exec, not a child: the terminal, its signals and the exit code are then those of the sweep.
-        os.chdir(str(plan.cwd))
+        os.chdir(str(plan.cwd))  # the command may hold relative paths
         os.execv(command[0], command)  # noqa: S606 - the user's own command, as recorded
     except OSError as error:
         raise SweepError(f"{plan.sweep}: cannot run {command[0]} in {plan.cwd}: {error}") from error

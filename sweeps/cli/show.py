@@ -38,7 +38,7 @@ def list_sweeps(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False)
     for folder in sweep_folders(Path(store)):
         try:
             found.append(_summary(folder))
-        except (TrackingError, KeyError, TypeError, ValueError) as error:
+        except (TrackingError, KeyError, TypeError, ValueError) as error:  # the other sweeps are listed
             warn(f"{LEFT_OUT}{folder.name}: {error}")
     if as_json:
         say_json(found)
@@ -116,8 +116,8 @@ def _summary(folder: Path) -> dict[str, Any]:
 
 def _described(found: SweepStatus) -> dict[str, Any]:
     plan, board, winner = found.plan, found.board, found.board.winner
-    took = [job.duration_s for job in found.jobs if job.status is JobState.COMPLETED]
-    known = [seconds for seconds in took if seconds is not None]
+    completed = [job.duration_s for job in found.jobs if job.status is JobState.COMPLETED]
+    took = [seconds for seconds in completed if seconds is not None]
     decision = found.folder / "promotion.json"
     return {
         "sweep": plan.sweep,
@@ -129,11 +129,9 @@ def _described(found: SweepStatus) -> dict[str, Any]:
         "seed_key": plan.seed_key,
         "jobs": len(found.jobs),
         "counts": found.counts,
-        "best": None
-        if winner is None
-        else {"job": winner.job, "run": winner.run, "objective": winner.objective},
-        "durations_s": {"median": statistics.median(known), "min": min(known), "max": max(known)}
-        if known
+        "best": winner and {"job": winner.job, "run": winner.run, "objective": winner.objective},
+        "durations_s": {"median": statistics.median(took), "min": min(took), "max": max(took)}
+        if took
         else None,
         "usage": board.usage,
         "promotion": read_json(decision) if decision.exists() else None,
@@ -144,7 +142,7 @@ def _described(found: SweepStatus) -> dict[str, Any]:
 def _values(found: SweepStatus, key: str) -> list[Any]:
     """Return the different values of a swept key, in the order of the jobs."""
     values = [job.point[key] for job in found.jobs if key in job.point]
-    return list({encode(value): value for value in values}.values())
+    return list({encode(value): value for value in values}.values())  # a list has no hash
 
 
 def _facts(found: SweepStatus, described: dict[str, Any]) -> list[tuple[str, str | None]]:

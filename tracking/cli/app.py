@@ -35,13 +35,9 @@ Exit codes:
 """
 
 
-def _complete(words: Sequence[str]) -> list[str]:
-    from tracking.cli.completing import complete
-
-    return complete(words)
-
-
-PROGRAM = app.Program("tracking", HELP, COMMANDS, expand=expand, explain=unknown_word, complete=_complete)
+PROGRAM = app.Program(
+    "tracking", HELP, COMMANDS, expand=expand, explain=unknown_word, complete="completing:complete"
+)
 
 
 def main(arguments: Sequence[str]) -> int:

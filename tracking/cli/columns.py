@@ -128,7 +128,7 @@ def shown(field: Field, value: Any) -> Any:
         return format_clock(value)
     if field.kind is FieldKind.METRIC or value is None or isinstance(value, datetime):
         return value
-    return output.param(value)
+    return output.param(value)  # parameters are not rounded
 
 
 def duration_s(run: RunRecord) -> float | None:

@@ -43,10 +43,12 @@ def complete(words: Sequence[str]) -> list[str]:
         known = set(_candidates(before, incomplete, Store(store_of(before))))
     except (TrackingError, OSError):
         return []  # a store that cannot be read completes nothing
+    # Control characters would reach the terminal.
     return sorted(each for each in known if each.startswith(incomplete) and each.isprintable())
 
 
 def _candidates(before: Sequence[str], incomplete: str, store: Store) -> Iterable[str]:
+    # Without a command it is the short form of compare.
     command = next((word for word in before if word in COMMANDS), "compare")
     valued = valued_options([command])
     if before and before[-1] in valued:
@@ -91,6 +93,7 @@ def _values_of(what: str | None, incomplete: str, store: Store) -> Iterable[str]
 
 
 def _experiments(store: Store) -> Iterable[str]:
+    # The shell shows candidates, no warnings.
     return {row.experiment_name for row in Catalog(store).rows(on_error=lambda _: None)}
 
 

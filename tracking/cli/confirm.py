@@ -22,7 +22,7 @@ def agreed(question: str, *, yes: bool) -> bool:
         return True
     if not sys.stdin.isatty():
         raise TrackingError("this needs a confirmation, and there is no terminal to ask on; add --yes")
-    return typer.confirm(output.safe(question), err=True)
+    return typer.confirm(output.safe(question), err=True)  # stdout is for results
 
 
 def chosen_runs(
@@ -58,7 +58,7 @@ def each(run_ids: Sequence[str], act: Callable[[str], object]) -> dict[str, str]
     for run_id in run_ids:
         try:
             act(run_id)
-        except (TrackingError, OSError) as error:
+        except (TrackingError, OSError) as error:  # the other runs are still changed
             refused[run_id] = str(error)
     return refused
 
@@ -77,7 +77,7 @@ def change(
     `done` is the key in JSON and the words for it; `refused` are runs that were refused before.
     """
     reasons = {**(refused or {}), **each(run_ids, lambda run_id: act(store, run_id))}
-    if store.paths.runs.is_dir():
+    if store.paths.runs.is_dir():  # publishing would create the folder
         store.publisher.publish(force=True)
     changed = [run_id for run_id in run_ids if run_id not in reasons]
     if as_json:

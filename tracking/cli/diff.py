@@ -10,7 +10,6 @@ from tracking.cli.columns import duration_s
 from tracking.cli.show import read_optional
 from tracking.cli.toolkit import output, tables
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
-from tracking.records import RunRecord
 from tracking.store.store import Store
 from tracking.values.names import natural_key
 from tracking.values.plain import flat
@@ -89,7 +88,16 @@ def _sections(store: Store, run_id: str) -> Sections:
     if isinstance(command, list):
         compared["command"] = " ".join(map(str, command))
     return {
-        "run": _run_section(run),
+        "run": {
+            "experiment": run.experiment_name,
+            "status": run.status.value,
+            "description": run.description,
+            "duration_s": duration_s(run),
+            "error": run.error,
+            "sweep": (run.sweep or {}).get("id"),
+            **flat(run.tags, "tags."),
+            **flat(run.data, "data."),
+        },
         "params": flat(run.params),
         "metrics": run.last_values,
         "code": {
@@ -98,19 +106,6 @@ def _sections(store: Store, run_id: str) -> Sections:
         },
         "environment": flat(compared),
         "packages": packages if isinstance(packages, dict) else {},
-    }
-
-
-def _run_section(run: RunRecord) -> Section:
-    return {
-        "experiment": run.experiment_name,
-        "status": run.status.value,
-        "description": run.description,
-        "duration_s": duration_s(run),
-        "error": run.error,
-        "sweep": (run.sweep or {}).get("id"),
-        **flat(run.tags, "tags."),
-        **flat(run.data, "data."),
     }
 
 

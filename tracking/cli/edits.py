@@ -38,7 +38,7 @@ def tag(
     tags = dict(word.split("=", 1) for word in words or () if "=" in word)
     if not tags and not remove:
         raise InvalidValueError("nothing to change; give tags as KEY=VALUE, or --remove KEY")
-    named = [word for word in words or () if "=" not in word]
+    named = [word for word in words or () if "=" not in word]  # no run id holds a =
     return change(
         Store(store),
         chosen_runs(store, named, experiment, query),
@@ -84,7 +84,7 @@ def rename(
     Example: python -m tracking rename ctr_model ctr_model_2023
     """
     place = Store(store)
-    check_label("experiment name", new_name)
+    check_label("experiment name", new_name)  # before any run is changed
     known = Catalog(place).run_ids_of(experiment)
     if not known:
         raise TrackingError(f"no runs of an experiment {experiment!r} in {str(place.paths.named)!r}")
@@ -114,7 +114,7 @@ def finish(
 
     Example: python -m tracking finish run_003 --status killed
     """
-    RunStatus.final(status)
+    RunStatus.final(status)  # before any run is changed
     return change(
         Store(store),
         run_ids,

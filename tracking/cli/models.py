@@ -26,7 +26,7 @@ def models(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> N
         try:
             champion = registry.champion(name)
         except CorruptFileError as error:
-            champion = None
+            champion = None  # the version is damaged; the others are listed
             warn_left_out(error)
         rows.append([name, len(versions), champion.version if champion else None, *_objective(champion)])
     columns = ["model", "versions", "champion", "metric", "value", "run"]

@@ -143,7 +143,7 @@ def plot(
     look = Look(title, best, smooth or 0.0, log_x, log_y)
     figure = _figure(place, drawn, objective, kind, look, along=along or Along.STEP, params=params or ())
     write_figure(path, figure)
-    shown = place.paths.named / path.name if target is None else path
+    shown = place.paths.named / path.name if target is None else path  # as the store was named, not resolved
     if as_json:
         output.say_json({"path": str(shown), "kind": kind, "runs": [run.run_id for run in drawn]})
     else:
@@ -207,6 +207,7 @@ def _figure(
         case Kind.CURVES:
             return draw_curves(objective, [curve(run) for run in runs], look, by_time=along is Along.TIME)
         case Kind.BANDS:
+            # A failed run ends early and distorts the mean.
             groups = seed_groups([run for run in runs if run.status is not RunStatus.FAILED] or runs)
             curves = {label: [curve(run) for run in members] for label, members in groups.items()}
             return draw_bands(objective, curves, look)

@@ -1,7 +1,7 @@
 """Commands that rank the runs of an experiment: compare, best."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,8 +16,7 @@ from tracking.cli.columns import (
     label,
     shown,
 )
-from tracking.cli.groups import say_groups
-from tracking.cli.ranking import rank
+from tracking.cli.ranking import Ranking, rank
 from tracking.cli.search import runs_of
 from tracking.cli.show import facts, say_params
 from tracking.cli.toolkit import output, tables
@@ -25,8 +24,10 @@ from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.errors import InvalidValueError, TrackingError
 from tracking.objective import Objective
 from tracking.records import RunRecord, RunStatus
+from tracking.search.comparison import MISSING, Columns, Comparison
 from tracking.search.query import Field, FieldKind, MetricPart, arrange, names_in, parse_order, value_of
 from tracking.store.store import Store
+from tracking.values.names import natural_key
 from tracking.values.units import counted
 
 MetricOption = Annotated[
@@ -69,7 +70,7 @@ def compare(
     if grouped:
         if columns or sort:
             raise InvalidValueError("--grouped sets columns and order; leave out --columns and --sort")
-        say_groups(experiment, ranking, limit=limit, differing=differing, as_json=as_json)
+        _say_groups(experiment, ranking, limit=limit, differing=differing, as_json=as_json)
         return
     rows = _arranged(ranking.runs, sort)[:limit]
     names = names_in(runs)
@@ -140,13 +141,55 @@ def _usual(runs: Sequence[RunRecord], metric: str | None) -> list[Field]:
 
 
 def _differs(runs: Sequence[RunRecord], field: Field) -> bool:
-    return len({repr(value_of(run, field)) for run in runs}) > 1
+    return len({repr(value_of(run, field)) for run in runs}) > 1  # a list has no hash, and 1 equals True
 
 
 def _say_best(run: RunRecord, objective: Objective) -> None:
     output.title("BEST RUN:")
-    status = None if run.status is RunStatus.COMPLETED else run.status.value
+    status = None if run.status is RunStatus.COMPLETED else run.status.value  # expected, so not worth a line
     best_value = objective.value(run)
     output.say_facts({"Run ID": run.run_id, "Status": status, f"Best {objective.label}": best_value})
     say_params(run)
     output.say_facts(run.last_values, "Final Metrics")
+
+
+def _say_groups(
+    experiment: str, ranking: Ranking, *, limit: int | None, differing: bool, as_json: bool
+) -> None:
+    """Write the groups, the one with the best mean first."""
+    # Groups keep the order of their oldest runs.
+    oldest_first = sorted(ranking.runs, key=lambda run: natural_key(run.run_id))
+    comparison = Comparison.of_runs([(vars(run), run) for run in oldest_first]).grouped()
+    about, objective = comparison.about, ranking.objective
+    means = comparison.metrics.get(objective.label, [MISSING] * len(about["n"]))
+    best_first = sorted(range(len(means)), key=lambda row: objective.key(_known(means[row])))
+    table = comparison.differing() if differing else comparison
+    columns = {"n": about["n"], **_group_columns(table, objective.metric), "run_ids": about["run_ids"]}
+    rows = [{name: _known(column[row]) for name, column in columns.items()} for row in best_first[:limit]]
+    if as_json:
+        output.say_json({**ranking.decided_by(experiment), "groups": rows})
+        return
+    output.title(f"EXPERIMENT COMPARISON: {experiment}, by seeds")
+    if not rows:  # running and failed runs are in no group
+        output.say("No run is completed yet.")
+        return
+
+    def cell(name: str, value: Any) -> Any:
+        if name == "run_ids":
+            return output.ranges(value, whole=False)
+        return value if name in table.metrics or name == "n" else output.param(value)
+
+    tables.say_rows(list(columns), [[cell(*each) for each in row.items()] for row in rows], keep=2)
+
+
+def _group_columns(table: Comparison, metric: str | None) -> Columns:
+    """Return the columns by importance: the metric of the ranking, what differs, the other metrics, the rest."""
+    columns = {name: column for name, column in table.columns().items() if name not in table.about}
+    first = [name for name in (metric, f"{metric}_std") if name in columns]
+    differ = [name for name in table.differing().columns() if name in table.params]
+    metrics = [name for name in columns if name in table.metrics]
+    return {name: columns[name] for name in dict.fromkeys([*first, *differ, *metrics, *columns])}
+
+
+def _known(value: Any) -> Any:
+    return None if value is MISSING else value

@@ -2,7 +2,6 @@
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -76,7 +75,11 @@ def list_experiments(
         tables.say_rows(columns_, rows, wraps=True)
         return
     for name, (run_ids, statuses) in groups.items():
-        _say_experiment(name, run_ids, statuses)
+        output.say(f"\n{name}:")
+        for status, count in _counts(statuses).items():
+            if count or status in ("total", "completed"):
+                output.say(f"  {'Total runs' if status == 'total' else status.capitalize()}: {count}")
+        output.say(f"  Run IDs: {output.ranges(run_ids, whole=len(run_ids) <= MOST_IDS)}")
 
 
 def search(
@@ -106,7 +109,7 @@ def search(
     names = catalog.names()
     query = parse_query(text or "").resolved(names)
     named = [*query.fields, *(parse_order(order).resolved(names).field for order in sort or ())]
-    usual_names = catalog.names(experiment)
+    usual_names = catalog.names(experiment)  # other names would give empty columns
     if columns:
         fields = chosen(columns, names, first=[RUN_ID])
     else:
@@ -151,14 +154,6 @@ def check_known(catalog: Catalog, experiment: str) -> None:
             f"no runs of an experiment {experiment!r} in {str(catalog.store.paths.named)!r}; "
             f"known: {', '.join(known) or 'none'}"
         )
-
-
-def _say_experiment(name: str, run_ids: Sequence[str], statuses: Counter[str]) -> None:
-    output.say(f"\n{name}:")
-    for status, count in _counts(statuses).items():
-        if count or status in ("total", "completed"):
-            output.say(f"  {'Total runs' if status == 'total' else status.capitalize()}: {count}")
-    output.say(f"  Run IDs: {output.ranges(run_ids, whole=len(run_ids) <= MOST_IDS)}")
 
 
 def _counts(statuses: Counter[str]) -> dict[str, int]:

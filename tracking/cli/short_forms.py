@@ -38,7 +38,7 @@ def unknown_word(arguments: Sequence[str]) -> str | None:
     if not words or "--list" in arguments or arguments[words[0]] in COMMANDS:
         return None
     word, store = arguments[words[0]], store_of(arguments)
-    if store != DEFAULT_STORE and not Path(store).is_dir():
+    if store != DEFAULT_STORE and not Path(store).is_dir():  # the command itself reports the missing store
         return None
     try:
         runs = Catalog(Store(store)).entries(on_error=lambda _: None)
@@ -49,7 +49,7 @@ def unknown_word(arguments: Sequence[str]) -> str | None:
         return None
     close = difflib.get_close_matches(word, [*COMMANDS, *experiments])
     hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"commands: {', '.join(COMMANDS)}"
-    known = ", ".join(experiments[:10]) or "none"
+    known = ", ".join(experiments[:10]) or "none"  # enough to recognise a name
     return f"{word!r} is neither a command nor an experiment in {store!r}; {hint} experiments: {known}"
 
 

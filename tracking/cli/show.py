@@ -54,7 +54,9 @@ def show(
         return
     output.title(f"{run.run_id}: {run.experiment_name}")
     output.say_facts(_headlines(run))
-    _say_origin(git, env)
+    why_not = "; ".join(map(str, git.get("why_not") or ())) if git.get("reproducible") is False else ""
+    origin = {"Code": _code_line(git), **_environment_lines(env), "Not reproducible": why_not or None}
+    output.say_facts(origin, "Origin")
     say_params(run)
     _say_metrics(run)
     _say_list("Artifacts", _artifacts(paths))
@@ -87,13 +89,6 @@ def _headlines(run: RunRecord) -> dict[str, Any]:
         "Data": run.data.get("fingerprint"),
         "Error": run.error or None,
     }
-
-
-def _say_origin(git: dict[str, Any], env: dict[str, Any]) -> None:
-    lines = {"Code": _code_line(git), **_environment_lines(env)}
-    if git.get("reproducible") is False:
-        lines["Not reproducible"] = "; ".join(map(str, git.get("why_not") or ())) or None
-    output.say_facts(lines, "Origin")
 
 
 def _say_metrics(run: RunRecord) -> None:

@@ -73,7 +73,7 @@ def _say(lines: Sequence[Line], *, as_json: bool) -> None:
         else:
             output.say(_text(line))
     if lines:
-        sys.stdout.flush()
+        sys.stdout.flush()  # the next log call may be far away
 
 
 def _text(line: Line) -> str:

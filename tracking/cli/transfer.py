@@ -14,7 +14,6 @@ from tracking.errors import InvalidValueError, TrackingError, quoted
 from tracking.store.store import Store
 from tracking.tracker import ExperimentTracker
 from tracking.transfer import (
-    Imported,
     TableFormat,
     history_table,
     import_runs,
@@ -67,6 +66,7 @@ def export(
         write_text(table, sys.stdout, kind)
     else:
         count = write_table(table, Path(path), kind)
+        # Stdout is for tables.
         sys.stderr.write(f"Wrote {count} {'points' if histories else 'runs'} to {output.safe(path)}\n")
     return 0
 
@@ -100,22 +100,17 @@ def import_store(
             }
         )
     else:
-        _say_import(outcome, dry_run=dry_run)
+        output.say(f"{'Would import' if dry_run else 'Imported'} {runs_text(list(outcome.copied))}")
+        renumbered = [[old, new] for old, new in outcome.copied.items() if old != new]
+        if renumbered and not dry_run:
+            tables.say_rows(["there", "here"], renumbered)
+        if outcome.present:
+            output.say(f"Here already: {runs_text(list(outcome.present.values()))}")
         if source.paths.models.is_dir():
             output.say("Registered models are not imported.")
     for run_id, reason in outcome.left_out.items():
         output.warn(f"left out {run_id}: {reason}")
     return 1 if outcome.left_out else 0
-
-
-def _say_import(outcome: Imported, *, dry_run: bool) -> None:
-    verb = "Would import" if dry_run else "Imported"
-    output.say(f"{verb} {runs_text(list(outcome.copied))}")
-    renumbered = {old: new for old, new in outcome.copied.items() if old != new}
-    if renumbered and not dry_run:
-        tables.say_rows(["there", "here"], [list(pair) for pair in renumbered.items()])
-    if outcome.present:
-        output.say(f"Here already: {runs_text(list(outcome.present.values()))}")
 
 
 def _format(name: str | None, path: str | None) -> TableFormat:

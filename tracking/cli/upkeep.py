@@ -60,6 +60,7 @@ def delete(
     place = Store(store)
     chosen = chosen_runs(store, run_ids, experiment, query)
     needed = descendants(ModelRegistry(place.paths.base))
+    # Before the question, which names only runs that may go.
     refused = each(chosen, lambda run_id: trash.check_deletable(place, run_id, needed))
     ready = [run_id for run_id in chosen if run_id not in refused]
     if ready and not agreed(f"Move {runs_text(ready)} into the trash?", yes=yes):
@@ -85,7 +86,7 @@ def restore(
 
     Example: python -m tracking restore run_003
     """
-    chosen = list(dict.fromkeys(run_ids))
+    chosen = list(dict.fromkeys(run_ids))  # a second restore of a run would be refused
     return change(Store(store), chosen, trash.restore, ("restored", "Restored"), as_json=as_json)
 
 
@@ -211,7 +212,7 @@ def reindex(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> 
     """
     place = Store(store)
     catalog = Catalog(place)
-    if sys.stderr.isatty():
+    if sys.stderr.isatty():  # a file would keep every step
         catalog.index.progress = output.say_progress
     catalog.index.rebuild()
     catalog.rows()  # warns of damaged runs

@@ -83,19 +83,17 @@ def _draw(experiment: str, looks: Iterator[Look]) -> None:
     from rich.text import Text
 
     try:
-        with Live(auto_refresh=False, vertical_overflow="crop") as live:
+        with Live(auto_refresh=False, vertical_overflow="crop") as live:  # no thread draws between looks
             for look in looks:
-                size = shutil.get_terminal_size()
+                size = shutil.get_terminal_size()  # the window may have been resized
                 most = max(1, size.lines - ROOM)
                 parts: list[Any] = [Text(output.safe(_headline(experiment, look)), style="bold")]
+                notes = [f"and {len(look.rows) - most} more" if len(look.rows) > most else "", look.note]
                 if look.rows:
                     columns = tables.columns_of(look.labels, look.cells[:most], keep=2)
-                    table, note = tables.fitting_table(columns, size.columns)
-                    parts += [table, Text(note, style="dim")] if note else [table]
-                if len(look.rows) > most:
-                    parts.append(Text(f"and {len(look.rows) - most} more", style="dim"))
-                if look.note:
-                    parts.append(Text(output.safe(look.note), style="dim"))
+                    table, no_room = tables.fitting_table(columns, size.columns)
+                    parts, notes = [*parts, table], [no_room, *notes]
+                parts += [Text(output.safe(note), style="dim") for note in notes if note]
                 live.update(Group(*parts), refresh=True)
     except KeyboardInterrupt:
         return  # ends the command
@@ -118,7 +116,7 @@ def _write(experiment: str, looks: Iterator[Look], *, as_json: bool) -> None:
             if look.note:
                 output.say(look.note)
             output.say()
-        sys.stdout.flush()
+        sys.stdout.flush()  # the next change may be far away
 
 
 def _headline(experiment: str, look: Look) -> str:

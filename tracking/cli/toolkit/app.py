@@ -31,7 +31,8 @@ class Program:
 
     `commands` maps each command to MODULE:FUNCTION below the package NAME.cli. `errors` are those of the package that
     end a command with exit code 1. `expand` puts the command first in the arguments, and never returns none.
-    `explain` says of a failed call what is wrong with its first word. `complete` returns completions of the last word.
+    `explain` says of a failed call what is wrong with its first word. `complete`, which is placed like a command, returns
+    completions of the last word.
     """
 
     name: str
@@ -40,7 +41,7 @@ class Program:
     errors: tuple[type[Exception], ...] = ()
     expand: Callable[[Sequence[str]], list[str]] = _or_help
     explain: Callable[[Sequence[str]], str | None] = lambda _arguments: None
-    complete: Callable[[Sequence[str]], list[str]] = lambda _words: []
+    complete: str | None = None
 
     def build(self, commands: Iterable[str]) -> typer.Typer:
         """Return the Typer application with these commands."""
@@ -50,8 +51,8 @@ class Program:
             help=self.help,
             context_settings={"help_option_names": ["-h", "--help"]},
             add_completion=False,  # the scripts of Typer complete a program, not `python -m NAME`
-            pretty_exceptions_enable=False,
-            rich_markup_mode=None,
+            pretty_exceptions_enable=False,  # a bug shows the traceback of Python
+            rich_markup_mode=None,  # rich loads slowly
         )
         for name in commands:
             app.command(name, cls=PlainCommand)(load(f"{self.name}.cli", self.commands[name]))
@@ -106,15 +107,16 @@ def main(program: Program, arguments: Sequence[str]) -> int:
 def _run(program: Program, arguments: Sequence[str]) -> int:
     refusals: tuple[type[Exception], ...] = (TrackingError, OSError, *program.errors)
     try:
-        if arguments and arguments[0] == ASKED_TO_COMPLETE:
-            for word in program.complete(arguments[1:]):
+        if program.complete and arguments and arguments[0] == ASKED_TO_COMPLETE:
+            for word in load(f"{program.name}.cli", program.complete)(arguments[1:]):
                 output.say(word)
             return 0
         words = program.expand(arguments)
         commands = words[:1] if words[0] in program.commands else program.commands
         app = program.build(commands)
+        # In standalone mode Typer would print errors and exit.
         outcome = app(args=words, prog_name=f"python -m {program.name}", standalone_mode=False)
-        sys.stdout.flush()
+        sys.stdout.flush()  # a reader that has left is noticed here, not at exit
         return int(outcome or 0)
     except typer.Exit as stop:
         return stop.exit_code

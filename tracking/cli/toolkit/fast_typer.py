@@ -58,12 +58,10 @@ def _override(param: Any, cast: Callable[[Any], Any]) -> Any:
 
 
 def _check_range(param: Any, value: Any) -> None:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return
     # Where Typer keeps the range depends on its version.
     ranged = param if hasattr(param, "min") else getattr(param, "type", None)
     low = getattr(ranged, "min", None)  # no command has an upper limit
-    if low is not None and value < low:
+    if low is not None and isinstance(value, int | float) and value < low:
         raise ValueError(f"{value} is too small; it is {low} or more")
 
 

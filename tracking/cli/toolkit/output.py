@@ -30,6 +30,7 @@ def say(text: str = "", style: str = "", *, file: IO[str] | None = None) -> None
     if style and out.isatty():
         from rich.text import Text
 
+        # Soft wrap, because a path that is broken into two lines cannot be copied.
         console(out).print(Text(safe(text), style=style), soft_wrap=True)
     else:
         out.write(safe(text) + "\n")
@@ -125,6 +126,7 @@ def console(file: IO[str], *, force_terminal: bool | None = None) -> Any:
     from rich.console import Console
 
     width = shutil.get_terminal_size().columns
+    # Highlighting would colour numbers in names.
     return Console(file=file, width=width, highlight=False, force_terminal=force_terminal)
 
 
