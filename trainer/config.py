@@ -7,7 +7,8 @@ torch nor pandas. `trainer.schema` says what each key may hold.
 
 import importlib.util
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -120,17 +121,15 @@ def _joint_problems(config: Mapping[str, Any]) -> Iterator[str]:
 
 def _name_problems(tracking: Mapping[str, Any], promotion: Mapping[str, Any]) -> Iterator[str]:
     """Yield the names that the tracker or the registry would refuse."""
-    asked: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
-        (check_label, ("tracking.experiment_name", tracking["experiment_name"]))
-    ]
+    checks = [partial(check_label, "tracking.experiment_name", tracking["experiment_name"])]
     if promotion["promote"]:
-        asked.append((check_component, ("promotion.model_name", promotion["model_name"])))
-        asked += [(check_artifact, (name,)) for name in promotion["files"]]
+        checks.append(partial(check_component, "promotion.model_name", promotion["model_name"]))
+        checks += [partial(check_artifact, name) for name in promotion["files"]]
         if not promotion["files"]:
             yield "promotion.files=[]: a model is made of files; name artifacts such as [model_best.pt, model.json], or set promotion.promote=false"
-    for checker, arguments in asked:
+    for each in checks:
         try:
-            checker(*arguments)
+            each()
         except InvalidNameError as error:
             yield str(error)
 

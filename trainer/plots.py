@@ -77,7 +77,6 @@ def calibration(scores: Scores) -> "Figure":
     predicted = np.array([scores.probabilities[each].mean() for each in bins])
     observed = np.array([scores.target[each].mean() for each in bins])
     low, high = wilson(observed, np.array([len(each) for each in bins]))
-    axes.axline((0, 0), slope=1, color=QUIET, linewidth=1, linestyle="--", label="perfect")
     axes.errorbar(
         predicted, observed, yerr=[observed - low, high - observed], color=VAL, marker="o", markersize=4,
         linewidth=1.2, elinewidth=1, capsize=2, label="model (95% interval)",
@@ -86,9 +85,10 @@ def calibration(scores: Scores) -> "Figure":
         title="Calibration, test split",
         xlabel="predicted probability, in bins of equally many rows",
         ylabel="observed frequency",
-        xlim=_limits(predicted),
-        ylim=_limits(np.concatenate([low, high])),
     )
+    axes.margins(0.06)
+    axes.set(xlim=axes.get_xlim(), ylim=axes.get_ylim())  # fixed, because the next line goes beyond the bins
+    axes.axline((0, 0), slope=1, color=QUIET, linewidth=1, linestyle="--", label="perfect", zorder=0)
     figure.legend(frameon=False, loc="outside lower center", ncols=2)
     return figure
 
@@ -106,12 +106,6 @@ def wilson(share: Array, rows: Array) -> tuple[Array, Array]:
     centre = (share + z**2 / (2 * rows)) / (1 + z**2 / rows)
     half = z * np.sqrt(share * (1 - share) / rows + z**2 / (4 * rows**2)) / (1 + z**2 / rows)
     return np.minimum(centre - half, share), np.maximum(centre + half, share)
-
-
-def _limits(values: Array) -> tuple[float, float]:
-    """Return the limits of an axis that shows these values with a margin."""
-    margin = 0.06 * float(np.ptp(values)) or 0.05
-    return float(values.min()) - margin, float(values.max()) + margin
 
 
 def _figure(*, columns: int, width: float, height: float = 3.2) -> "tuple[Figure, Sequence[Axes | Any]]":

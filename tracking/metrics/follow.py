@@ -1,10 +1,9 @@
 """A run followed while it logs: the log calls since the last look."""
 
 from itertools import chain
-from pathlib import Path
 from typing import BinaryIO
 
-from tracking.metrics.history import parse_calls, read_history
+from tracking.metrics.history import read_history, read_lines
 from tracking.metrics.journal_files import list_journals
 from tracking.metrics.line import Line
 from tracking.paths import RunPaths
@@ -31,8 +30,7 @@ class Follower:
                     self._open[inode] = (self._paths.folder / name).open("rb")
                 except FileNotFoundError:
                     continue  # removed since the listing
-        found = [_new_lines(journal) for journal in self._open.values()]
-        lines = list(chain.from_iterable(found))
+        lines = list(chain.from_iterable(map(read_lines, self._open.values())))
         return sorted(lines, key=lambda line: line.timestamp) if len(self._open) > 1 else lines
 
     def close(self) -> None:
@@ -49,14 +47,3 @@ def whole_history(paths: RunPaths) -> list[Line]:
             calls.setdefault((point["timestamp"], point["step"]), {})[name] = point["value"]
     lines = [Line(step, timestamp, metrics) for (timestamp, step), metrics in calls.items()]
     return sorted(lines, key=lambda line: line.timestamp)
-
-
-def _new_lines(journal: BinaryIO) -> list[Line]:
-    """Return the complete lines from the file's position on, and move it behind them."""
-    start = journal.tell()
-    text = journal.read()
-    end = text.rfind(b"\n") + 1
-    journal.seek(start + end)
-    if not end:
-        return []
-    return list(map(Line, *parse_calls(text[:end], Path(journal.name))))

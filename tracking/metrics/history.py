@@ -9,6 +9,7 @@ import heapq
 import itertools
 import logging
 import math
+import os
 from collections.abc import Iterator
 from datetime import datetime
 from operator import le
@@ -98,13 +99,13 @@ def read_journals(journals: list[BinaryIO], damaged: list[bytes] | None = None) 
         yield from read_calls(journals[0], damaged)
         return
     # only the times say how the calls of several processes interleave
-    merged = heapq.merge(*(_read_lines(journal, damaged) for journal in journals), key=_moment)
+    merged = heapq.merge(*(read_lines(journal, damaged) for journal in journals), key=_moment)
     while batch := list(itertools.islice(merged, BATCH)):
         yield Calls.of(batch)
 
 
 def read_calls(journal: BinaryIO, damaged: list[bytes] | None = None) -> Iterator[Calls]:
-    """Yield the log calls from a journal's position on, in chunks; ignore a last line without a newline."""
+    """Yield the log calls from a journal's position on, in chunks; stop before a last line without a newline."""
     rest = b""
     # at least the length of the pending part, so that a very long line is not copied again and again
     while chunk := journal.read(max(CHUNK_BYTES, len(rest))):
@@ -113,6 +114,13 @@ def read_calls(journal: BinaryIO, damaged: list[bytes] | None = None) -> Iterato
         rest = text[end:]
         if end:
             yield parse_calls(text[:end], Path(journal.name), damaged)
+    journal.seek(-len(rest), os.SEEK_CUR)
+
+
+def read_lines(journal: BinaryIO, damaged: list[bytes] | None = None) -> Iterator[Line]:
+    """Yield the log calls from a journal's position on one by one, like `read_calls`."""
+    for calls in read_calls(journal, damaged):
+        yield from map(Line, *calls)
 
 
 def parse_calls(text: bytes, path: Path, damaged: list[bytes] | None = None) -> Calls:
@@ -208,11 +216,6 @@ def _parse_lines(text: bytes, path: Path, damaged: list[bytes]) -> Iterator[Line
         except (KeyError, TypeError, AttributeError, ValueError):
             log.warning("left out: %s: a line that is not a log call: %.80r", path, value)
             damaged.append(line)
-
-
-def _read_lines(journal: BinaryIO, damaged: list[bytes] | None) -> Iterator[Line]:
-    for calls in read_calls(journal, damaged):
-        yield from map(Line, *calls)
 
 
 def _moment(line: Line) -> datetime:

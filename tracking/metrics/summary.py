@@ -121,8 +121,7 @@ def read_view(path: Path) -> tuple[Stats, int | None]:
 def drop_view_beyond(paths: RunPaths, end: int) -> None:
     """Remove a view that covers more than the journal's `end` bytes: a power loss took lines it had counted."""
     if (read_view(paths.summary)[1] or 0) > end:
-        with contextlib.suppress(FileNotFoundError):
-            paths.summary.unlink()
+        paths.summary.unlink(missing_ok=True)
 
 
 def _finished_stats(paths: RunPaths) -> Stats:

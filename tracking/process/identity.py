@@ -7,6 +7,7 @@ revives a dead run. Where the question cannot be answered (another host), the pr
 import functools
 import getpass
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +56,7 @@ def is_alive(pid: int) -> bool:
 
 def host_name() -> str:
     """Return the name of this machine in a form that can be the name of a file."""
-    name = os.uname().nodename
-    return (
-        "".join(char if char.isalnum() or char in "._-" else "_" for char in name).lstrip(".") or "localhost"
-    )
+    return re.sub(r"[^\w.-]", "_", os.uname().nodename).lstrip(".") or "localhost"
 
 
 def login() -> str:

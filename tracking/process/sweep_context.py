@@ -17,11 +17,6 @@ class JobContext(NamedTuple):
     sweep: dict[str, Any]
     on_start: OnStart | None
 
-    @property
-    def previous(self) -> tuple[str, ...]:
-        """Return the runs of the job's earlier attempts, oldest first."""
-        return tuple(self.sweep.get("previous", ()))
-
 
 _contexts: list[JobContext] = []
 

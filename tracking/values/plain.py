@@ -55,7 +55,10 @@ def plain(value: Any, where: str, depth: int = 0) -> Any:
 
 
 def _plain(value: Any, where: str, depth: int) -> Any:
-    value = value.value if isinstance(value, Enum) else opened(_scalar(value))
+    if isinstance(value, Enum):
+        value = value.value
+    else:  # an array of one element stays a list: in the next run it may have two
+        value = opened(value if getattr(value, "shape", ()) else item(value))
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -143,11 +146,6 @@ def opened(value: Any) -> Any:
     if f"{kind.__module__}.{kind.__qualname__}" in _NAMESPACES:
         return vars(value)
     return value
-
-
-def _scalar(value: Any) -> Any:
-    # an array of one element stays a list: in the next run it may have two
-    return value if getattr(value, "shape", ()) else item(value)
 
 
 def _method(value: Any, name: str) -> Any:

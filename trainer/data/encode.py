@@ -73,8 +73,7 @@ class NumericColumn:
             features = np.interp(filled, x, np.asarray(self.y))[:, None]
         if self.flag_missing:
             features = np.concatenate([features, missing[:, None]], axis=1)
-        single: Array = features.astype(np.float32)
-        return single
+        return np.asarray(features, np.float32)
 
 
 @dataclass(frozen=True)
@@ -88,9 +87,8 @@ class CategoricalColumn:
         """Return the codes, int64 [N]."""
         codes = {label: code for code, label in enumerate(self.categories, FIRST)}
         inverse, labels = distinct(values)
-        table = [MISSING if label is None else codes.get(label, UNSEEN) for label in labels]
-        chosen: Array = np.asarray(table, dtype=np.int64)[inverse]
-        return chosen
+        table = np.array([MISSING if each is None else codes.get(each, UNSEEN) for each in labels], np.int64)
+        return np.take(table, inverse)
 
 
 @dataclass(frozen=True)
