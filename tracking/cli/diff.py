@@ -15,7 +15,6 @@ from tracking.values.names import natural_key
 from tracking.values.plain import flat
 
 Section = dict[str, Any]
-Sections = dict[str, Section]
 
 HEADLINES = {
     "run": "Run",
@@ -79,7 +78,7 @@ def _same(first: Any, second: Any) -> bool:
     return bool(first == second) or (first != first and second != second)
 
 
-def _sections(store: Store, run_id: str) -> Sections:
+def _sections(store: Store, run_id: str) -> dict[str, Section]:
     run = store.scan.record(store.require(run_id))
     paths = store.paths.run(run_id)
     git, env = read_optional(paths.git), read_optional(paths.environment)

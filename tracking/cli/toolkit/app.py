@@ -21,10 +21,6 @@ from tracking.version import __version__
 ASKED_TO_COMPLETE = "--complete"  # the first argument when a shell asks for completions
 
 
-def _or_help(arguments: Sequence[str]) -> list[str]:
-    return list(arguments) or ["--help"]
-
-
 @dataclass(frozen=True)
 class Program:
     """A command line `python -m NAME COMMAND ...`.
@@ -39,7 +35,7 @@ class Program:
     help: str
     commands: Mapping[str, str]
     errors: tuple[type[Exception], ...] = ()
-    expand: Callable[[Sequence[str]], list[str]] = _or_help
+    expand: Callable[[Sequence[str]], list[str]] = lambda arguments: list(arguments) or ["--help"]
     explain: Callable[[Sequence[str]], str | None] = lambda _arguments: None
     complete: str | None = None
 

@@ -48,21 +48,16 @@ def _override(param: Any, cast: Callable[[Any], Any]) -> Any:
         if value is not None:
             try:
                 value = cast(value)
-                _check_range(param, value)
+                # Where Typer keeps the range depends on its version. No command has an upper limit.
+                low = getattr(param if hasattr(param, "min") else getattr(param, "type", None), "min", None)
+                if low is not None and value < low:
+                    raise ValueError(f"{value} is too small; it is {low} or more")
             except ValueError as error:
                 raise typer.BadParameter(str(error), ctx=ctx, param=param) from None
         return param.callback(ctx, param, value) if param.callback else value
 
     param.process_value = process_value
     return param
-
-
-def _check_range(param: Any, value: Any) -> None:
-    # Where Typer keeps the range depends on its version.
-    ranged = param if hasattr(param, "min") else getattr(param, "type", None)
-    low = getattr(ranged, "min", None)  # no command has an upper limit
-    if low is not None and isinstance(value, int | float) and value < low:
-        raise ValueError(f"{value} is too small; it is {low} or more")
 
 
 def _cast_to(hint: Any) -> Callable[[Any], Any] | None:
