@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from test_architecture import ROOMS
 
 from tracking.records import MetricSummary, RunRecord
 
@@ -54,6 +55,18 @@ def test_the_tree_of_the_architecture_page_is_the_tree_on_disk() -> None:
         if path.stem not in {"__init__", "__main__", "version"}
     }
     assert shown == there
+
+
+@pytest.mark.parametrize("package", ["tracking", "sweeps", "trainer"])
+def test_the_import_table_of_the_architecture_page_is_the_one_that_holds(package: str) -> None:
+    page = (ROOT / "docs/architecture.md").read_text()
+    section = page.partition(f"### {package}\n\n")[2].partition("\n\n")[0]
+    rows = [re.findall(r"`([\w.]+)`", line) for line in section.splitlines()[2:]]
+    ground = (
+        {"paths", "version"} if package == "tracking" else set()
+    )  # a sentence below the table is about these
+    shown = {room: set(names) - ground for room, *names in rows}
+    assert shown == {room: set(names.split()) - ground for room, names in ROOMS[package].items()}
 
 
 def test_every_file_that_the_architecture_page_names_is_there() -> None:
