@@ -32,7 +32,8 @@ def claim(store: Path, name: str | None) -> Path:
             raise SettingsError(f"sweep.name={name}: this name means the newest sweep; choose another one")
         parent.mkdir(parents=True, exist_ok=True)
         folder = parent / check_component("sweep.name", name)
-        folder.mkdir()
+        # A sweep that was killed before it had a plan left a folder without one; its lock tells whether it still runs.
+        folder.mkdir(exist_ok=not (folder / "plan.json").exists())
         return folder
     except FileExistsError:
         raise SettingsError(
@@ -47,6 +48,8 @@ def abandon(sweep_dir: Path) -> None:
     """Remove the folder of a sweep that was refused before its first job."""
     for name in ("plan.json", "multirun.yaml", "sweep.lock"):
         (sweep_dir / name).unlink(missing_ok=True)
+    for temporary in sweep_dir.glob(".*.tmp"):  # of a sweep that was killed here
+        temporary.unlink()
     sweep_dir.rmdir()
 
 

@@ -31,7 +31,7 @@ def follow(page: str, folder: Path) -> int:
     done = 0
     for language, text in blocks(page, "sh", "python", "yaml"):
         if language == "yaml":
-            (folder / "config.yaml").write_text(text + "\nx: 0\n")
+            (folder / "config.yaml").write_text(text)
         elif "@hydra.main" in text:
             (folder / "app.py").write_text(text)
         elif language == "python":

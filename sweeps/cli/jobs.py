@@ -46,7 +46,7 @@ def jobs(
     if as_json:
         output.say_json([_described(found, job) for job in chosen])
     elif not chosen:
-        output.say(f"None of the {len(found.jobs)} jobs of {found.plan.sweep} has this status.")
+        output.say(f"No job of {found.plan.sweep} has this status.")
     else:
         _show(found, chosen)
 

@@ -43,7 +43,7 @@ def list_sweeps(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False)
     if as_json:
         say_json(found)
     elif not found:
-        say(f"No sweeps in {store} yet; run one with: python -m trainer -m KEY=A,B")
+        say(f"No sweeps in {store} yet; start one with -m on the command line of an app: -m KEY=A,B")
     else:
         rows = [{**each, "completed": f"{each['completed']}/{each['jobs']}"} for each in found]
         columns = ("sweep", "state", "completed", "best", "metric", "run")

@@ -9,10 +9,13 @@ from typing import Any
 
 from sweeps.jobs import PlannedJob
 from sweeps.settings.sweeper_settings import SweeperSettings
+from tracking import CorruptFileError, NewerFormatError
 from tracking.files import read_json, write_json
+from tracking.objective import Objective
 from tracking.version import __version__
 
 PLAN_VERSION = 2
+MOST_JOBS = 1_000_000  # as many as a space may have points
 
 
 @dataclass(frozen=True)
@@ -48,13 +51,30 @@ class Plan:
     def read(cls, path: Path) -> "Plan":
         """Return the plan of a file; raise an error of tracking that names the file if it cannot be read."""
         raw = read_json(path)
+        try:
+            version = int(raw["version"])
+            plan = cls._of(raw) if version <= PLAN_VERSION else None
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise CorruptFileError(
+                f"{path} is not the plan of a sweep ({error!r}); repair or remove it"
+            ) from None
+        if plan is None:
+            raise NewerFormatError(f"{path} has format {version}; a newer version of podium wrote it")
+        return plan
+
+    @classmethod
+    def _of(cls, raw: Mapping[str, Any]) -> "Plan":
         known = {each.name: raw[each.name] for each in fields(cls) if each.name in raw}
         for name in ("command", "swept", "report"):
             known[name] = None if raw[name] is None else tuple(raw[name])
         if "jobs" in raw:
             jobs = tuple(map(PlannedJob.from_json, raw["jobs"]))
             known |= {"jobs": jobs, "total": len(jobs)}
-        return cls(**known)
+        plan = cls(**known)
+        Objective.of(plan.objective["metric"], plan.objective["mode"], plan.objective["at"])
+        if plan.total is not None and not 0 <= plan.total <= MOST_JOBS:
+            raise ValueError(f"total is {plan.total}")
+        return plan
 
 
 def make_plan(

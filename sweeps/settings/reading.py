@@ -17,7 +17,7 @@ from sweeps.jobs import Reason
 from sweeps.settings.checks import choice, count, quantity, require
 from sweeps.settings.gpus import gpu_names
 from sweeps.settings.launcher_settings import Isolation, LauncherSettings
-from sweeps.settings.sections import LAUNCHER, SWEEPER, is_ours, section, target
+from sweeps.settings.sections import LAUNCHER, SWEEPER, is_ours, section, settings_sections, target
 from sweeps.settings.sweeper_settings import Mode, OutputMode, Promotion, SpaceSettings, SweeperSettings
 from tracking.objective import At, Direction, Objective
 from tracking.values.units import parse_duration, parse_size
@@ -45,7 +45,7 @@ def sweeper_settings(config: DictConfig) -> SweeperSettings:
         objective=_objective(raw["objective"]),
         report=None if raw["report"] is None else tuple(raw["report"]),
         max_batch_size=_batch_size(raw["max_batch_size"], config),
-        key_ignores=frozenset(raw["key_ignores"]),
+        key_ignores=frozenset((*raw["key_ignores"], *settings_sections(config))),
         promotion=_promotion(raw["promotion"]),
         output=choice("output", raw["output"], OutputMode),
         store_key=_store_key(config),

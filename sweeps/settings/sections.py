@@ -32,7 +32,8 @@ def is_ours(config: DictConfig, key: str) -> bool:
 def section(config: DictConfig, key: str) -> dict[str, Any]:
     """Return the settings of ``hydra.sweeper`` or ``hydra.launcher`` with their interpolations resolved.
 
-    A setting of the section that ``settings_from`` names counts, unless the one below `key` differs from its default.
+    A setting of the section that ``settings_from`` names counts, unless the one below `key` differs from its default
+    or is given on the command line.
     Raise `SettingsError` for a section that does not exist, an unknown key, a wrong type, and an interpolation that
     cannot be resolved.
     """
@@ -47,6 +48,9 @@ def section(config: DictConfig, key: str) -> dict[str, Any]:
     given = _plain(OmegaConf.select(config, source), source)
     refuse_unknown(source, given, _allowed(config, source))
     schema = _schema(key)
+    for name, value in given.items():
+        if OmegaConf.is_dict(schema.get(name)) and not isinstance(value, dict):
+            raise SettingsError(f"{source}.{name}={value}: allowed is a mapping")
     try:
         typed = OmegaConf.merge(schema, {name: value for name, value in given.items() if name in schema})
     except OmegaConfBaseException as error:
@@ -56,15 +60,39 @@ def section(config: DictConfig, key: str) -> dict[str, Any]:
             refuse_unknown(f"{source}.{above}", given[above], set(schema[above]))
         value = OmegaConf.select(config, f"{source}.{name}")
         raise SettingsError(f"{source}.{name}={value}: {str(error).splitlines()[0]}") from None
-    return _plain(OmegaConf.merge(typed, _changed(own, _plain(schema, key))), key, resolve=False)
+    explicit = {name for name in _overridden(config) if name.startswith(f"{key}.")}
+    return _plain(
+        OmegaConf.merge(typed, _changed(own, _plain(schema, key), key, explicit)), key, resolve=False
+    )
 
 
-def _changed(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: _changed(value, defaults[name]) if isinstance(value, dict) and defaults.get(name) else value
-        for name, value in values.items()
-        if name not in defaults or value != defaults[name]
-    }
+def _overridden(config: DictConfig) -> set[str]:
+    """Return the keys below ``hydra`` that the command line sets."""
+    given = OmegaConf.select(config, "hydra.overrides.hydra") or ()
+    return {str(override).partition("=")[0].lstrip("+") for override in given}
+
+
+def _changed(
+    values: Mapping[str, Any], defaults: Mapping[str, Any], key: str, explicit: set[str]
+) -> dict[str, Any]:
+    """Return the values below `key` that differ from their defaults or are named in `explicit`."""
+    changed: dict[str, Any] = {}
+    for name, value in values.items():
+        place, default = f"{key}.{name}", defaults.get(name)
+        if isinstance(value, dict) and isinstance(default, dict) and default and place not in explicit:
+            inner = _changed(value, default, place, explicit)
+            changed |= {name: inner} if inner else {}
+        elif name not in defaults or value != default or place in explicit:
+            changed[name] = value
+    return changed
+
+
+def settings_sections(config: DictConfig) -> Iterator[str]:
+    """Yield the top-level sections that ``settings_from`` names: what they hold does not change what a job computes."""
+    for key in (SWEEPER, LAUNCHER):
+        source = OmegaConf.select(config, f"{key}.settings_from")
+        if source is not None and "." not in source:
+            yield source
 
 
 def one_per_sweep(config: DictConfig) -> Iterator[str]:

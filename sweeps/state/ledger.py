@@ -3,6 +3,7 @@
 Each line is one event, with the time it was written. A sweep that was resumed has several sessions in one ledger.
 """
 
+import logging
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -16,6 +17,8 @@ from tracking import ExperimentTracker, RunRecord, TrackingError
 from tracking.files import append_lines, read_lines
 
 LEDGER_VERSION = 1
+
+log = logging.getLogger(__name__)
 
 
 class Ledger:
@@ -147,6 +150,16 @@ class SweepHistory:
     jobs: dict[int, JobHistory] = field(default_factory=dict)
     sessions: list[Session] = field(default_factory=list)
 
+    def apply(self, entry: Mapping[str, Any]) -> None:
+        """Take the next event of the ledger into account."""
+        at, number = datetime.fromisoformat(entry["at"]), entry.get("job")
+        if number is not None:
+            self.jobs.setdefault(int(number), JobHistory()).apply(entry)
+        if entry["event"] == EventKind.BEGAN:
+            self.sessions.append(Session(int(entry["slots"]), at))
+        elif self.sessions:
+            self.sessions[-1].apply(entry, at)
+
     @property
     def planned(self) -> list[PlannedJob]:
         """The jobs in the order of their numbers; one whose ``asked`` event is lost has a number alone."""
@@ -204,13 +217,10 @@ def replay(path: Path, planned: Iterable[PlannedJob] = ()) -> SweepHistory:
     """
     history = SweepHistory({job.number: JobHistory(job) for job in planned})
     for entry in read_lines(path):
-        kind, number = entry.get("event"), entry.get("job")
-        if number is not None:
-            history.jobs.setdefault(number, JobHistory()).apply(entry)
-        if kind == EventKind.BEGAN:
-            history.sessions.append(Session(entry["slots"], datetime.fromisoformat(entry["at"])))
-        elif history.sessions:
-            history.sessions[-1].apply(entry, datetime.fromisoformat(entry["at"]))
+        try:
+            history.apply(entry)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            log.warning("left out: %s: a damaged event: %.80r", path, entry)
     return history
 
 

@@ -225,6 +225,15 @@ def test_a_named_sweep_is_never_overwritten(sweep: Callable) -> None:
     assert [row["objective"] for row in again.rows] == [1.0]
 
 
+def test_a_name_whose_sweep_was_killed_before_its_plan_is_free_again(sweep: Callable, tmp_path: Path) -> None:
+    folder = tmp_path / "experiments" / "sweeps" / "mine"
+    folder.mkdir(parents=True)
+    (folder / ".plan.json.0123456789ab.tmp").write_text("{")
+    result = sweep("-m", "x=1", "hydra.sweeper.name=mine")
+    assert result.code == 0, result.err
+    assert [row["objective"] for row in result.rows] == [1.0]
+
+
 def test_a_store_that_cannot_be_written_is_one_clear_message(sweep: Callable, tmp_path: Path) -> None:
     (tmp_path / "occupied").write_text("a file, not a folder")
     result = sweep("-m", "x=1,2", "store=occupied/store")

@@ -168,7 +168,7 @@ def gc(
     verb = "Would remove" if dry_run else "Removed"
     output.say(f"{verb} {runs_text([run.run_id for run in plan.runs])}: {format_size(plan.freed_bytes)}")
     if temporary:
-        output.say(f"{verb} {len(temporary)} leftovers of killed processes")
+        output.say(f"{verb} {counted(len(temporary), 'leftover')} of killed processes")
     for run_id, reason in plan.kept.items():
         output.say(f"Kept {run_id}: {reason}")
     return 0

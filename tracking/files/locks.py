@@ -1,6 +1,6 @@
 """Locks between threads and processes, on files and folders.
 
-The lock is `flock`. On a file system without it, one warning says so and work goes on without the lock.
+The lock is `flock`. On a file system without it, one warning says so and work continues without the lock.
 """
 
 import contextlib

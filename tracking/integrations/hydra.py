@@ -69,7 +69,9 @@ class TrackingCallback(Callback):
     def _start(self, config: DictConfig) -> Run:
         task = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
         written: Any = OmegaConf.to_container(task, enum_to_str=True)  # interpolations are kept
-        store = self._store or OmegaConf.select(config, "hydra.sweeper.store") or STORE
+        section = OmegaConf.select(config, "hydra.sweeper.settings_from")
+        store = self._store or (section and OmegaConf.select(config, f"{section}.store"))
+        store = store or OmegaConf.select(config, "hydra.sweeper.store") or STORE
         return ExperimentTracker(Path(config.hydra.runtime.cwd, store)).start_run(
             self._experiment or config.hydra.job.name,
             params=flat(plain(task, "config")),

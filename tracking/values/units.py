@@ -74,7 +74,7 @@ def _parse(text: str, units: dict[str, int], what: str, allowed: str) -> float:
     found = _QUANTITY.fullmatch(text)
     scale = units.get(found[2].lower()) if found else None
     if found is None or scale is None:
-        raise InvalidValueError(f"{quoted(text)} is no {what}; write {allowed}")
+        raise InvalidValueError(f"{quoted(text)} is not a {what}; write {allowed}")
     quantity = float(found[1]) * scale
     if not math.isfinite(quantity):
         raise InvalidValueError(f"{quoted(text)} is too large for a {what}")

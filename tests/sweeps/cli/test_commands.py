@@ -152,7 +152,7 @@ def test_jobs_can_be_chosen_by_how_they_ended(ask: Callable, say: Callable) -> N
     assert [job["job"] for job in ask("jobs", "one-finished", "--failed")] == [2, 3]
     assert [job["job"] for job in ask("jobs", "one-killed", "--status", "unfinished")] == [3]
     assert "job 3: ValueError: no such luck" in say("jobs", "one-finished", "--status", "failed")
-    assert "None of the 4 jobs" in say("jobs", "one-finished", "--status", "cancelled")
+    assert "No job of one-finished has this status" in say("jobs", "one-finished", "--status", "cancelled")
 
 
 def test_logs_are_found_by_the_jobs_number_and_by_its_run(say: Callable, ask: Callable) -> None:

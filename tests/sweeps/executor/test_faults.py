@@ -162,9 +162,9 @@ def test_reused_children_keep_the_guarantees_of_a_process_per_job(sweep: Callabl
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
-        ("timeout=soon", "timeout: 'soon' is no duration; write seconds"),
+        ("timeout=soon", "timeout: 'soon' is not a duration; write seconds"),
         ("timeout=0", "timeout=0: allowed are more than 0"),
-        ("memory_limit=4XB", "memory_limit: '4XB' is no size; write bytes"),
+        ("memory_limit=4XB", "memory_limit: '4XB' is not a size; write bytes"),
         ("retries=-1", "retries=-1: allowed is a whole number, 0 or more"),
         ("retry_on=[bad]", "retry_on=bad: allowed are error, exit, signal"),
         ("gpus=[0,0]", "allowed are different devices"),

@@ -140,3 +140,34 @@ def test_a_metric_without_a_mode_is_optimised_as_its_name_says(
         loader, f"podium.objective.metric={metric or 'null'}", f"+podium.objective.mode={mode or 'null'}"
     )
     assert sweeper_settings(config).objective.mode == expected
+
+
+@pytest.mark.parametrize(
+    ("override", "name", "expected"),
+    [
+        ("hydra.sweeper.name=null", "name", None),
+        ("hydra.sweeper.max_failures=0", "max_failures", 0),
+        ("hydra.sweeper.dry_run=false", "dry_run", False),
+    ],
+)
+def test_what_the_command_line_sets_below_hydra_wins_even_if_it_is_the_default(
+    loader: ConfigLoader, override: str, name: str, expected: object
+) -> None:
+    section = ("+podium.max_failures=5", "+podium.dry_run=true")
+    assert getattr(sweeper_settings(composed(loader, *section)), name) != expected
+    assert getattr(sweeper_settings(composed(loader, *section, override)), name) == expected
+
+
+def test_an_objective_of_the_command_line_wins_key_by_key(loader: ConfigLoader) -> None:
+    settings = sweeper_settings(composed(loader, "hydra.sweeper.objective.metric=null"))
+    assert settings.objective.metric is None
+
+
+def test_a_section_of_settings_changes_no_job(loader: ConfigLoader) -> None:
+    assert sweeper_settings(composed(loader)).key_ignores == {"podium"}
+    assert sweeper_settings(composed(loader, "hydra.sweeper.settings_from=null")).key_ignores == {"podium"}
+
+
+def test_a_section_that_holds_text_where_a_mapping_belongs_is_refused(loader: ConfigLoader) -> None:
+    with pytest.raises(SettingsError, match=r"podium.objective=val_auc: allowed is a mapping"):
+        sweeper_settings(composed(loader, "podium.objective=val_auc"))

@@ -9,7 +9,9 @@ from sweeps.jobs import JobStatus, Reason
 from sweeps.plan.plan import Plan
 from sweeps.ranking.status import sweep_status
 from sweeps.state import ledger as ledger_module
-from sweeps.state.ledger import JobHistory, Usage, replay
+from sweeps.state.ledger import JobHistory, Usage, read_sweep, replay
+from tracking import CorruptFileError, NewerFormatError
+from tracking.files import read_json, write_json
 
 
 def ledger(folder: Path, *entries: tuple[int, dict]) -> Path:
@@ -133,3 +135,79 @@ def test_a_launcher_that_names_no_slots_gives_no_usage(tmp_path: Path) -> None:
     began = {"event": "began", "slots": 2}
     path = ledger(tmp_path, (0, began), (0, {"event": "started", "job": 0}), (5, end_of(0, 5.0)))
     assert replay(path).usage is None
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"status": "odd"},
+        {"reason": "odd"},
+        {"status": None},
+        {"runs": 5},
+        {"job": "x"},
+        {"at": "x"},
+        {"at": None},
+        {"wall_s": None},
+    ],
+)
+def test_a_damaged_event_is_left_out_and_named(
+    tmp_path: Path, damage: dict, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = ledger(
+        tmp_path,
+        (0, {"event": "began", "slots": 2}),
+        (0, start_of(0)),
+        (1, {**end_of(0, 1.0), **damage}),
+        (2, start_of(1)),
+        (3, end_of(1, 2.0)),
+    )
+    history = replay(path)
+    assert history.jobs[1].outcome is not None
+    assert 0 not in history.outcomes
+    assert f"left out: {path}: a damaged event" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"total": "x"},
+        {"total": 10**9},
+        {"total": -1},
+        {"objective": {"metric": "a", "mode": "foo", "at": "best"}},
+        {"objective": None},
+        {"command": 5},
+        {"version": "x"},
+        {"jobs": [{}]},
+    ],
+)
+def test_a_plan_that_is_damaged_is_named(tmp_path: Path, damage: dict) -> None:
+    path = tmp_path / "plan.json"
+    objective = {"metric": None, "mode": "max", "at": "best"}
+    Plan("mine", "2026-01-31T09:30:00+00:00", ("app.py",), (), objective, None, total=1).save(path)
+    assert Plan.read(path).total == 1
+    write_json(path, {**read_json(path), **damage})
+    with pytest.raises(
+        CorruptFileError, match=r"plan.json is not the plan of a sweep .*; repair or remove it"
+    ):
+        Plan.read(path)
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "5"])
+def test_a_file_that_is_not_a_plan_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "plan.json").write_text(text)
+    with pytest.raises(CorruptFileError, match=r"plan.json is not the plan of a sweep"):
+        Plan.read(tmp_path / "plan.json")
+
+
+def test_a_plan_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    write_json(tmp_path / "plan.json", {"version": 3})
+    with pytest.raises(NewerFormatError, match=r"plan.json has format 3; a newer version of podium wrote it"):
+        Plan.read(tmp_path / "plan.json")
+
+
+def test_a_job_that_the_ledger_has_lost_is_still_counted(tmp_path: Path) -> None:
+    objective = {"metric": None, "mode": "max", "at": "best"}
+    plan = Plan("mine", "2026-01-31T09:30:00+00:00", ("app.py",), (), objective, None, total=3)
+    plan.save(tmp_path / "plan.json")
+    _, history = read_sweep(tmp_path)
+    assert [job.number for job in history.planned] == [0, 1, 2]

@@ -134,10 +134,10 @@ def test_gc_says_what_it_frees_and_a_dry_run_only_says_it(store: Path, say: Say)
         (
             ["gc", "--older-than", "soon"],
             2,
-            "'soon' is no duration; write 90s, 30m, 1.5h, 1h30m, 2d or 2w",
+            "'soon' is not a duration; write 90s, 30m, 1.5h, 1h30m, 2d or 2w",
         ),
         (["gc", "--older-than", "9" * 30 + "d"], 2, "longer than a calendar reaches"),
-        (["gc", "--max-size", "-1"], 2, "'-1' is no size; write bytes (1000), or 500MB, 4G or 2GiB"),
+        (["gc", "--max-size", "-1"], 2, "'-1' is not a size; write bytes (1000), or 500MB, 4G or 2GiB"),
         (["tag", "run_001"], 2, "nothing to change; give tags as KEY=VALUE, or --remove KEY"),
         (["tag", "a=b"], 2, "no run is named"),
         (["tag", "run_001", "=b"], 1, "tag '' must be a non-empty string"),

@@ -186,3 +186,14 @@ def test_each_job_of_a_sweep_is_a_run_in_the_sweeps_store_that_names_its_job(
         ("first", 0, "completed"),
         ("first", 1, "failed"),
     }
+
+
+def test_the_store_of_a_section_that_holds_the_sweepers_settings_is_the_runs_store(
+    app: Callable, tmp_path: Path
+) -> None:
+    section = ("hydra/sweeper=podium", "hydra/launcher=podium", "hydra.sweeper.settings_from=mine")
+    answer = app("-m", *section, "+mine.store=elsewhere", "x=1,2")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    runs = ExperimentTracker(tmp_path / "elsewhere").records()
+    assert [record.sweep is not None for record in runs] == [True, True]
+    assert not (tmp_path / "experiments").exists()

@@ -51,13 +51,13 @@ def test_a_size_is_a_number_with_or_without_a_unit(text: str, count: int) -> Non
 @pytest.mark.parametrize("text", ["", "d", "-1d", "30 days", "half an hour", "٣d", "1h30"])
 def test_what_is_no_duration_is_refused_with_examples(text: str) -> None:
     with pytest.raises(
-        InvalidValueError, match=r"is no duration; write seconds .90., or 90s, 30m, 1.5h, 1h30m"
+        InvalidValueError, match=r"is not a duration; write seconds .90., or 90s, 30m, 1.5h, 1h30m"
     ):
         parse_duration(text)
 
 
 def test_a_bare_number_is_refused_where_its_unit_would_be_a_guess() -> None:
-    with pytest.raises(InvalidValueError, match="'30' is no duration; write 90s, 30m"):
+    with pytest.raises(InvalidValueError, match="'30' is not a duration; write 90s, 30m"):
         parse_duration("30", needs_unit=True)
     assert parse_duration("1d12h", needs_unit=True) == 36 * 3600
 
