@@ -38,12 +38,12 @@ def follow(page: str, folder: Path) -> int:
             run([sys.executable, "-c", text], folder)
             done += 1
         else:
-            for line in text.splitlines():
-                program, *arguments = shlex.split(line, comments=True)
+            for words in filter(None, (shlex.split(line, comments=True) for line in text.splitlines())):
+                program, *arguments = words
                 if program == "make":
                     assert arguments[0] in MAKE_TARGETS
                     continue
-                assert program == "python", line
+                assert program == "python", words
                 run([sys.executable, *arguments], folder)
                 done += 1
     return done

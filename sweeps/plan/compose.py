@@ -114,8 +114,9 @@ class Composer:
         for key in config.unsettled:
             own, theirs = self._own[key], OmegaConf.select(config.whole, key)
             if theirs != own:
+                place, theirs, own = _first_difference(key, theirs, own)
                 raise SettingsError(
-                    f"{key} would be {theirs} in this job and is {own} in the sweep; "
+                    f"{place} would be {theirs} in this job and is {own} in the sweep; "
                     "all jobs of a sweep share it, so run one sweep per value"
                 )
 
@@ -159,3 +160,12 @@ def _follows_others(config: DictConfig, key: str) -> bool:
         if node._is_interpolation():
             return True
     return "${" in repr(node)  # which shows the parts of a container unresolved
+
+
+def _first_difference(key: str, one: Any, other: Any) -> tuple[str, Any, Any]:
+    """Return the first key at or below `key` whose values differ, with these values."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        for name in dict.fromkeys((*one, *other)):
+            if one.get(name) != other.get(name):
+                return _first_difference(f"{key}.{name}", one.get(name), other.get(name))
+    return key, one, other
