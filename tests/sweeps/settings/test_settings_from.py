@@ -107,9 +107,9 @@ def test_a_section_may_keep_the_settings_of_a_launcher_that_is_not_chosen(loader
     ("override", "key"),
     [
         ("podium.n_jobs=3", "podium.n_jobs"),
-        ("podium.params.x=7", "podium.params"),
-        ("metric=val_acc", "podium.objective"),
-        ("+podium.objective.at=last", "podium.objective"),
+        ("podium.params.x=7", "podium.params.x"),
+        ("metric=val_acc", "podium.objective.metric"),
+        ("+podium.objective.at=last", "podium.objective.at"),
         ("+podium.fail_fast=true", "podium.fail_fast"),
         ("paths.store=elsewhere", "hydra.sweeper.store"),
     ],
