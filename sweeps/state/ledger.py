@@ -151,13 +151,14 @@ class SweepHistory:
     sessions: list[Session] = field(default_factory=list)
 
     def apply(self, entry: Mapping[str, Any]) -> None:
-        """Take the next event of the ledger into account."""
-        at, number = datetime.fromisoformat(entry["at"]), entry.get("job")
+        """Take the next event of the ledger into account; raise, and change nothing of a session, if it is damaged."""
+        begins, number = entry["event"] == EventKind.BEGAN, entry.get("job")
+        at = datetime.fromisoformat(entry["at"]) if begins or self.sessions else None
         if number is not None:
             self.jobs.setdefault(int(number), JobHistory()).apply(entry)
-        if entry["event"] == EventKind.BEGAN:
+        if begins and at is not None:
             self.sessions.append(Session(int(entry["slots"]), at))
-        elif self.sessions:
+        elif at is not None:
             self.sessions[-1].apply(entry, at)
 
     @property
