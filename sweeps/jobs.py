@@ -74,7 +74,7 @@ class PlannedJob:
         return cls(
             int(raw["job"]),
             tuple(raw.get("overrides", ())),
-            raw["point"],
+            dict(raw["point"]),  # which raises for a damaged event
             raw.get("key"),
             raw.get("config_hash"),
         )

@@ -126,7 +126,7 @@ class ExecutorConformance:
 
     def executor(self, app: App) -> Executor:
         """Return a new executor for one call of `run`."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must return the executor that it tests")
 
     def run(self, folder: Path, *does: str) -> tuple[dict[int, Outcome], list[Event]]:
         """Run jobs that do these things; return their outcomes by number, in the order they came, and the events."""

@@ -7,7 +7,7 @@ from sweeps.space import Point
 
 
 class Sampler(Protocol):
-    """Choose the points of a sweep, one at a time, and learn from what became of them.
+    """Choose the points of a sweep, one at a time, and learn from the outcomes of their jobs.
 
     The sweep numbers points in the order in which it asks for them and records each in its ledger before the job
     starts. It calls `ask` and `tell` under one lock, from any thread. A resumed sweep tells the outcomes that it keeps

@@ -211,3 +211,10 @@ def test_a_job_that_the_ledger_has_lost_is_still_counted(tmp_path: Path) -> None
     plan.save(tmp_path / "plan.json")
     _, history = read_sweep(tmp_path)
     assert [job.number for job in history.planned] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("point", [None, 5, "x=1"])
+def test_a_damaged_point_leaves_its_job_with_its_number_alone(tmp_path: Path, point: object) -> None:
+    path = ledger(tmp_path, (0, {"event": "asked", "job": 0, "point": point}), (1, end_of(0, 1.0)))
+    (job,) = replay(path).planned
+    assert (job.number, job.point) == (0, {})
