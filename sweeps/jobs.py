@@ -101,7 +101,8 @@ class Outcome:
 
     `value` is the task's return value if that is a number or a small mapping of numbers, else None.
     `runs` are the ids of the tracked runs that the job started, in order. `error` is one line.
-    `wall_s` is the duration of the last attempt, `attempt` its number.
+    `wall_s` is the duration of the last attempt, `attempt` its number. `note` says what was cut off or went wrong
+    after the task had returned.
     """
 
     job: int
@@ -114,6 +115,7 @@ class Outcome:
     reason: Reason | None = None
     attempt: int = 1
     result: str | None = field(default=None, repr=False)  # Hydra's, packed by sweeps.executor.local.results
+    note: str | None = None
     reused: bool = False  # a run of an earlier sweep stands in for the job
 
 
@@ -124,6 +126,9 @@ class EventKind(StrEnum):
     BEGAN = "began"  # a session of the sweep, with the number of its slots
     STARTED = "started"  # an attempt at a job: pid, slot, attempt, key, config_hash
     RUN = "run"  # the job opened a tracked run
+    ENDING = (
+        "ending"  # its task has returned, and its process waits for threads or exit handlers; not recorded
+    )
     RETRY = "retry"  # an attempt failed and another follows: the outcome of the failed one
     FINISHED = "finished"  # the job: its outcome
     ENDED = "ended"  # the session, in order
@@ -131,7 +136,7 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True)
 class Event:
-    """A ``started``, ``run`` or ``retry`` event of a job."""
+    """A ``started``, ``run``, ``ending`` or ``retry`` event of a job."""
 
     kind: EventKind
     job: int

@@ -330,8 +330,9 @@ class _Sweep:
     def _hear(self, event: Event) -> None:
         if event.kind is EventKind.RETRY:
             self._close_runs(event.job, event.data["runs"], event.data["status"], event.data["error"])
-        with self._noticing_faults():
-            self._ledger.note(event)
+        if event.kind is not EventKind.ENDING:
+            with self._noticing_faults():
+                self._ledger.note(event)
         self._progress.heard(event)
 
     def _finish(self, outcome: Outcome) -> None:

@@ -126,6 +126,7 @@ def _described(found: SweepStatus, row: Row) -> dict[str, Any]:
         "attempt": outcome and outcome.attempt,
         "reason": outcome and outcome.reason,
         "error": row.error,
+        "note": row.note,
         "reused": row.reused,
         "traceback": outcome and outcome.traceback,
         "log": log if log.exists() else None,
@@ -149,6 +150,8 @@ def _show(found: SweepStatus, rows: list[Row]) -> None:
     for row in rows:
         if row.error is not None:
             output.say(f"job {row.job}: {row.error}", "red")
+        elif row.note is not None:
+            output.say(f"job {row.job}: {row.note}", "yellow")
 
 
 def _tail(log: Path, lines: int | None, start: int = 0) -> tuple[bytes, int]:

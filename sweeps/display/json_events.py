@@ -45,7 +45,7 @@ class JsonLines:
         )
 
     def heard(self, event: Event) -> None:
-        """Write `started`, `run` or `retry` as the ledger has it, without the traceback."""
+        """Write `started`, `run`, `ending` or `retry` as the ledger has it, without the traceback."""
         self._board.heard(event)
         self._say(event.kind, **{"job": event.job, **event.data})
 

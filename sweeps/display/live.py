@@ -52,10 +52,10 @@ class LiveTable(Lines):
         return self._live
 
     def finished(self, outcome: Outcome, objective: float | None) -> None:
-        """Update the scoreboard; print a job that failed or was killed above the table."""
+        """Update the scoreboard; print a job that failed, was killed or cut off above the table."""
         line = self._board.finished(outcome, objective)
-        if line.state in FAILED:
-            self._print(self._sentence(line), "red")
+        if line.state in FAILED or line.note:
+            self._print(self._sentence(line), "red" if line.state in FAILED else "yellow")
 
     def say(self, note: str) -> None:
         """Show a note below the table, in place of the one before."""

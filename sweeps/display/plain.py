@@ -34,11 +34,13 @@ class Lines:
         self._print(f"Sweep {sweep_dir.name}: {counted(len(self._board), 'job')}, results in {sweep_dir}")
 
     def heard(self, event: Event) -> None:
-        """Update the scoreboard; print a retry."""
+        """Update the scoreboard; print a retry, and that a job waits for its process to end."""
         line = self._board.heard(event)
         if event.kind is EventKind.RETRY:
             attempt, error = event.data["attempt"], event.data["error"]
             self._print(f"job {line.number}: attempt {attempt} failed, trying again: {error}", "yellow")
+        elif event.kind is EventKind.ENDING:
+            self._print(f"job {line.number}: its task has returned; waiting for {event.data['waits_for']}")
 
     def finished(self, outcome: Outcome, objective: float | None) -> None:
         """Update the scoreboard; print the line of the job."""
@@ -69,5 +71,5 @@ class Lines:
         parts.append(format_clock(line.wall_s))
         values = ((key, one_line(parameter(value))) for key, value in line.point.items())
         parts.append(" ".join(f"{self._names.get(key, key)}={value}" for key, value in values))
-        parts.append(line.error or line.run or "")
+        parts.append(line.error or line.note or line.run or "")
         return "  ".join(part for part in parts if part)

@@ -31,6 +31,7 @@ class JobLine:
     latest: float | None = None
     step: int | None = None
     error: str | None = None
+    note: str | None = None
     reused: bool = False
 
     @property
@@ -95,7 +96,7 @@ class Scoreboard:
         with self._lock:
             line = self._lines[outcome.job]
             line.state, line.wall_s = JobState(outcome.status), outcome.wall_s
-            line.objective, line.error = objective, outcome.error
+            line.objective, line.error, line.note = objective, outcome.error, outcome.note
             line.reused = outcome.reused
             line.run = outcome.runs[-1] if outcome.runs else line.run
             self._ended.append(line)

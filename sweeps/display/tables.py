@@ -58,11 +58,12 @@ def show_leaderboard(
         say(used(board), "dim", file=file)
     reasons: dict[tuple[str, str], list[Row]] = {}
     for row in board.rows:
-        if row.error is not None:
-            reasons.setdefault((row.status, row.error), []).append(row)
-    for (status, error), rows in reasons.items():
-        style = "yellow" if status == JobState.CANCELLED else "red"
-        say(f"{_jobs(rows)} {status}: {error}", style, file=file)
+        why = row.error or row.note
+        if why is not None:
+            reasons.setdefault((row.status, why), []).append(row)
+    for (status, why), rows in reasons.items():
+        is_mild = status == JobState.CANCELLED or rows[0].error is None
+        say(f"{_jobs(rows)} {status}: {why}", "yellow" if is_mild else "red", file=file)
         log = job_folder(sweep_dir, rows[0].job) / "output.log"
         if log.exists():
             say(f"    log: {log}", file=file)

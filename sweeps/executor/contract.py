@@ -55,7 +55,9 @@ def cancelled(job: Job) -> Outcome:
 def outcome_of(job: Job, message: Mapping[str, Any], wall_s: float, runs: Sequence[str]) -> Outcome:
     """Return the outcome that the message of `sweeps.executor.local.child.run_one` describes."""
     reason = message.get("reason")
-    details: dict[str, Any] = {key: message.get(key) for key in ("value", "error", "traceback", "result")}
+    details: dict[str, Any] = {
+        key: message.get(key) for key in ("value", "error", "traceback", "result", "note")
+    }
     return Outcome(
         job.number,
         JobStatus(message["status"]),

@@ -25,6 +25,7 @@ from omegaconf._utils import get_omega_conf_dumper
 from omegaconf.base import Node
 from omegaconf.errors import OmegaConfBaseException
 
+from sweeps.plan.by_reference import dumps
 from tracking.values.jsontext import decode, encode
 
 AnyNode = TypeVar("AnyNode", bound=Node)
@@ -145,20 +146,13 @@ def _digest(value: Mapping[str, Any]) -> str:
 
 def pack_hydra(config: DictConfig) -> bytes:
     """Pickle Hydra's section of a composed config alone."""
-    return _dumped(copied(config.__dict__["_content"]["hydra"]))
+    return dumps(copied(config.__dict__["_content"]["hydra"]))
 
 
 def pack(config: DictConfig, packed_hydra: bytes, description: Description) -> bytes:
     """Pickle a job's config together with the packed section of Hydra and the values that belong to the job."""
     with task_view(config) as task:
-        return _dumped((packed_hydra, task, description))
-
-
-def _dumped(value: object) -> bytes:
-    import cloudpickle  # for typed configs of classes that the script itself defines
-
-    data: bytes = cloudpickle.dumps(value)
-    return data
+        return dumps((packed_hydra, task, description))
 
 
 def unpack(data: bytes) -> DictConfig:

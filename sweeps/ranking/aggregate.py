@@ -130,6 +130,7 @@ def _row(
         duration_s=round(outcome.wall_s, 3),
         status=JobState(outcome.status),
         error=error,
+        note=outcome.note,
         reused=outcome.reused,
     )
 

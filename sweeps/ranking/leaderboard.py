@@ -30,6 +30,7 @@ class Row:
     duration_s: float | None
     status: JobState
     error: str | None
+    note: str | None = None  # what was cut off or went wrong after its task had returned
     reused: bool = False  # its run belongs to an earlier sweep
 
     @property
@@ -138,7 +139,7 @@ def as_table(board: Leaderboard) -> list[list[str]]:
         table = [["rank", "run", *board.swept, label, *board.report, *ends]]
         for row in board.rows:
             values = [row.objective, *map(row.metrics.get, board.report)]
-            end = [row.epochs, row.duration_s, row.how, row.error]
+            end = [row.epochs, row.duration_s, row.how, row.error or row.note]
             table.append([row.rank, row.run, *map(row.point.get, board.swept), *values, *end])
     return [["" if cell is None else str(cell) for cell in line] for line in table]
 

@@ -32,6 +32,9 @@ class LauncherSettings:
     gpus: tuple[str, ...] = ()
     jobs_per_gpu: int = 1
     isolation: Isolation = Isolation.PROCESS
+    sets_threads: bool = (
+        False  # whether `threads` is the user's choice, which replaces limits in the environment
+    )
 
     def retries_after(self, outcome: Outcome, attempts: int) -> bool:
         """Return whether a job that ended with `outcome` after so many attempts is retried."""

@@ -161,6 +161,7 @@ def launcher_settings(config: DictConfig) -> LauncherSettings:
         raw,
         n_jobs=n_jobs,
         threads=threads,
+        sets_threads=raw["threads"] is not None,
         preload=tuple(raw["preload"]),
         timeout_s=quantity("timeout", raw["timeout"], parse_duration),
         memory_limit_bytes=quantity("memory_limit", raw["memory_limit"], parse_size),

@@ -2,12 +2,14 @@
 
 import signal
 import time
+from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from sweeps.executor.contract import STOPPED, Listener, outcome_of
 from sweeps.executor.failure_text import failure
 from sweeps.executor.local.memory import oom_kills, used_bytes
+from sweeps.executor.local.supplies import Supplies, deliver
 from sweeps.executor.local.worker import Worker
 from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome, Reason
 from sweeps.settings.launcher_settings import LauncherSettings
@@ -15,6 +17,7 @@ from tracking.process import is_alive
 from tracking.values.units import format_duration, format_size
 
 MEMORY_POLL_S = 0.25
+SHOWN_AFTER_S = 1.0  # how long a process may take to end before its wait is shown
 NEVER = float("inf")
 
 
@@ -34,6 +37,7 @@ class Attempt:
         self._deadline = NEVER if settings.timeout_s is None else time.monotonic() + settings.timeout_s
         self._force_at = NEVER
         self._ended_for: tuple[Reason, str] | None = None
+        self._killed_at: float | None = None
         self._oom_kills = oom_kills()
         self.used_bytes = 0
         self.is_reusable = False
@@ -45,9 +49,9 @@ class Attempt:
         """
         message = self._listen()
         if message is None:
-            message = self._died(self.worker.end(linger=False))
+            message = self._died(self.worker.end())
         elif message.get("done", True):
-            self.worker.end(linger=True)
+            message = self._let_end(message)
         else:
             self.is_reusable = True
         if self._ended_for is not None and message["status"] != JobStatus.COMPLETED:
@@ -69,21 +73,61 @@ class Attempt:
                 elif message["kind"] == "run":
                     self._runs.append(message["run"])
                     self._listener(Event(EventKind.RUN, self._job.number, {"run": message["run"]}))
+                elif message["kind"] == "lacks":
+                    wanted = Supplies(frozenset(message["names"]), frozenset(message["resolvers"]))
+                    self.worker.answer(deliver(wanted))
                 else:
                     return message
             elif sentinel in ready:
-                # The forkserver reports the end of a child only after the child is gone, so the forkserver has ended.
-                if not is_alive(self.worker.pid):
+                if self._is_gone():
                     return None
-                self._waited_for.remove(sentinel)
-            elif self._wake in ready:
-                self._waited_for.remove(self._wake)
-                self._end_for(Reason.STOPPED, STOPPED)
             else:
-                self._enforce_limits()
+                self._attend(ready)
 
-    def _patience(self) -> float | None:
-        patience = max(0.0, min(self._deadline, self._force_at) - time.monotonic())
+    def _let_end(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Wait until the process of a job whose task has returned is gone, at most the grace period."""
+        returned = time.monotonic()
+        self._force_at = min(self._force_at, returned + self._settings.grace_s)
+        self._deadline = NEVER
+        threads = ", ".join(message.get("waits_for", ()))
+        waiting = f"its threads ({threads})" if threads else "its exit handlers"
+        shown_at = returned + SHOWN_AFTER_S
+        sentinel = self.worker.sentinel
+        self._waited_for = [each for each in self._waited_for if each is not self.worker.connection]
+        while sentinel in self._waited_for or is_alive(self.worker.pid):
+            ready = wait(self._waited_for, self._patience(shown_at))
+            if sentinel in ready and self._is_gone():
+                break
+            if time.monotonic() >= shown_at:
+                shown_at = NEVER
+                self._listener(Event(EventKind.ENDING, self._job.number, {"waits_for": waiting}))
+            self._attend(ready)
+        code = self.worker.end()
+        if code == -signal.SIGKILL and self._killed_at is not None:
+            after = format_duration(self._killed_at - returned)
+            return {**message, "note": f"cut off {after} after its task returned, waiting for {waiting}"}
+        if message["status"] == JobStatus.COMPLETED and code:
+            ended = f"exit code {code}" if code > 0 else _signal_name(-code)
+            return {**message, "note": f"its process ended with {ended} after its task returned"}
+        return message
+
+    def _is_gone(self) -> bool:
+        """Return whether the child has ended, once its sentinel is ready; that also happens when the forkserver ends."""
+        if not is_alive(self.worker.pid):
+            return True
+        self._waited_for.remove(self.worker.sentinel)
+        return False
+
+    def _attend(self, ready: Sequence[Any]) -> None:
+        """Act on the order to stop and on limits."""
+        if self._wake in ready:
+            self._waited_for.remove(self._wake)
+            self._end_for(Reason.STOPPED, STOPPED)
+        self._enforce_limits()
+
+    def _patience(self, *events: float) -> float | None:
+        """Return how long to wait for messages, before limits or `events` are due."""
+        patience = max(0.0, min(self._deadline, self._force_at, *events) - time.monotonic())
         if self._settings.memory_limit_bytes is not None:
             patience = min(patience, MEMORY_POLL_S)
         return None if patience == NEVER else patience
@@ -91,7 +135,7 @@ class Attempt:
     def _enforce_limits(self) -> None:
         now = time.monotonic()
         if now >= self._force_at:
-            self._force_at = NEVER
+            self._force_at, self._killed_at = NEVER, now
             self.worker.kill()
         if now >= self._deadline:
             self._deadline = NEVER
@@ -105,6 +149,7 @@ class Attempt:
                     Reason.MEMORY,
                     f"used {format_size(self.used_bytes)}, more than its memory_limit of {format_size(limit)}",
                 )
+                self._killed_at = now
                 self.worker.kill()  # during a grace period it would take the rest of the machine's memory
 
     def _end_for(self, reason: Reason, error: str) -> None:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
+from multiprocessing import Pipe
 
 import joblib
 
@@ -17,12 +18,11 @@ from sweeps.executor.failure_text import failure
 from sweeps.executor.local.attempt import Attempt
 from sweeps.executor.local.child import Assignment, Common
 from sweeps.executor.local.memory import available_bytes
-from sweeps.executor.local.server import server_pid, warm_forkserver
+from sweeps.executor.local.server import ForkServer
 from sweeps.executor.local.slots import Slot, pool_of
 from sweeps.executor.local.worker import Worker
 from sweeps.jobs import Event, EventKind, Job, Outcome, Reason
 from sweeps.settings.launcher_settings import Isolation, LauncherSettings
-from tracking.process import is_alive
 
 ADMISSION_POLL_S = 0.2  # how often a waiting job checks for free memory
 
@@ -35,13 +35,10 @@ class LocalExecutor:
 
     def __init__(self, settings: LauncherSettings, common: Common) -> None:
         self._settings = settings
-        self._common = common.packed()
         self._free = pool_of(settings)
-        self._context = warm_forkserver(settings)
-        # Starting a process polls all others, which two threads must not do at once.
-        self._process_table = threading.Lock()
+        self._server = ForkServer(settings, common.packed())
         self._stopping = threading.Event()
-        self._wake, self._waker = self._context.Pipe(duplex=False)
+        self._wake, self._waker = Pipe(duplex=False)
         self._idle: dict[int, Worker] = {}  # children that can take another job, by slot
         self._running: dict[int, Attempt] = {}
         self._admission = threading.Lock()
@@ -60,7 +57,7 @@ class LocalExecutor:
             yield from parallel(joblib.delayed(self._supervise)(job, listener) for job in jobs)
         finally:
             while self._idle:
-                self._idle.popitem()[1].end(linger=True)
+                self._idle.popitem()[1].end()
 
     def stop(self) -> None:
         """Start no more jobs; send SIGTERM to those that run, SIGKILL after a grace period or if called again."""
@@ -98,11 +95,8 @@ class LocalExecutor:
     def _follow(self, job: Job, slot: Slot, listener: Listener) -> Outcome:
         began = time.monotonic()
         try:
-            try:
-                worker = self._worker(slot)
-            except EOFError:  # the forkserver ended during the request
-                worker = self._worker(slot)
-        except (OSError, EOFError) as error:  # no room for another process, or no forkserver
+            worker = self._idle.pop(slot.index, None) or Worker(self._server)
+        except OSError as error:  # no room for another process, or no forkserver
             message = failure(f"could not start: {error}", reason=Reason.LOST)
             return outcome_of(job, message, time.monotonic() - began, job.previous)
         attempt = Attempt(job, worker, listener, self._settings, self._wake)
@@ -117,15 +111,6 @@ class LocalExecutor:
         if attempt.is_reusable:
             self._idle[slot.index] = worker
         return outcome
-
-    def _worker(self, slot: Slot) -> Worker:
-        idle = self._idle.pop(slot.index, None)
-        if idle is not None:
-            return idle
-        with self._process_table:
-            if not is_alive(server_pid()):
-                self._context = warm_forkserver(self._settings)
-        return Worker(self._context, self._common, self._process_table)
 
     def _await_memory(self, job: Job) -> bool:
         """Wait until the machine has the memory that this job may use; return False if the sweep is stopped first.

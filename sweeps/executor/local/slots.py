@@ -3,7 +3,11 @@
 import os
 import queue
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
 
 from sweeps.settings.launcher_settings import LauncherSettings
 
@@ -12,31 +16,64 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 
 @dataclass(frozen=True)
 class Slot:
-    """One place: its index, the CPU threads a job may use there, and its GPU if GPUs are shared out."""
+    """One place: its index, the environment that limits the threads of a job there, and its GPU if these are shared out."""
 
     index: int
-    threads: int
+    variables: Mapping[str, str]
     gpu: str | None = None
 
 
 def pool_of(settings: LauncherSettings) -> queue.SimpleQueue[Slot]:
     """Return ``n_jobs`` free slots, spread over the GPUs; a job takes one and puts it back."""
     free: queue.SimpleQueue[Slot] = queue.SimpleQueue()
-    gpus = settings.gpus or (None,)
+    gpus, variables = settings.gpus or (None,), thread_variables(settings)
     for index in range(settings.n_jobs):
-        free.put(Slot(index, settings.threads, gpus[index % len(gpus)]))
+        free.put(Slot(index, variables, gpus[index % len(gpus)]))
     return free
 
 
-def limit_threads(slot: Slot) -> None:
-    """Limit this process to the slot's share.
+def thread_variables(settings: LauncherSettings) -> dict[str, str]:
+    """Return the variables that limit the threads of a job.
 
-    Libraries that are imported later read the environment. torch reads it only at import, which the forkserver has
-    done already, so its limit is set directly; torch is never imported for this.
+    A limit that the user has set stays, unless ``threads`` is set too.
     """
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(slot.threads)))
+    mine = [name for name in THREAD_VARIABLES if settings.sets_threads or name not in os.environ]
+    return dict.fromkeys(mine, str(settings.threads))
+
+
+def take_place(slot: Slot) -> None:
+    """Limit this process to what the slot allows."""
+    os.environ.update(slot.variables)
     if slot.gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = slot.gpu
+    limit_threads()
+
+
+def limit_threads() -> None:
+    """Limit libraries that are loaded already to the threads that the environment allows.
+
+    They read the environment when they are imported. So nothing is to do until it changes.
+    """
+    wanted = _wanted()
+    if wanted == _applied:
+        return
+    _applied.update(wanted)
+    every = wanted["OMP_NUM_THREADS"]
     torch = sys.modules.get("torch")
-    if torch is not None:
-        torch.set_num_threads(slot.threads)
+    if torch is not None and every is not None:
+        torch.set_num_threads(every)
+    if "numpy" in sys.modules and find_spec("threadpoolctl") is not None:
+        pools: Any = import_module("threadpoolctl")  # comes with scikit-learn
+        for library in pools.ThreadpoolController().lib_controllers:
+            allowed = wanted.get(f"{library.internal_api.upper()}_NUM_THREADS") or every
+            if allowed is not None:
+                library.set_num_threads(allowed)
+
+
+def _wanted() -> dict[str, int | None]:
+    """Return the threads that each variable allows; the first number of a list, which has one per nested level."""
+    texts = {name: os.environ.get(name, "").partition(",")[0].strip() for name in THREAD_VARIABLES}
+    return {name: int(text) if text.isdecimal() and int(text) else None for name, text in texts.items()}
+
+
+_applied = _wanted()

@@ -44,7 +44,7 @@ def test_a_job_that_uses_more_memory_than_it_may_is_ended_alone(sweep: Callable)
 
 
 def test_a_thread_that_will_not_end_does_not_hold_up_the_sweep(sweep: Callable) -> None:
-    result = sweep("-m", "fault=leaves_a_thread,leaves_a_daemon,none", "hydra.launcher.n_jobs=2")
+    result = sweep("-m", "fault=leaves_a_thread,leaves_a_daemon,none", "hydra.launcher.grace_s=0.5")
     assert result.code == 0, result.err
     assert [row["status"] for row in result.rows] == ["completed"] * 3
 

@@ -59,41 +59,6 @@ def test_a_script_that_cannot_be_imported_in_a_job_fails_it_with_its_error(tmp_p
     assert "Traceback" not in result.stderr
 
 
-UNGUARDED = 'app.py starts its sweep again when a job imports it; call its main function only under: if __name__ == "__main__":'
-
-
-@pytest.mark.parametrize("full_error", ["0", "1"])
-@pytest.mark.parametrize("config_path", ["None", "str(Path(__file__).parent)"])
-def test_jobs_of_a_script_without_a_guard_fail_and_name_the_guard(
-    tmp_path: Path, config_path: str, full_error: str
-) -> None:
-    script = APP.replace("config_path=None", f"config_path={config_path}")
-    result = run(
-        tmp_path,
-        top="from pathlib import Path",
-        bottom="main()",
-        script=script,
-        env={**os.environ, "HYDRA_FULL_ERROR": full_error},
-    )
-    assert result.returncode == 1
-    assert [row["error"] for row in rows(tmp_path)] == [f"SettingsError: {tmp_path}/{UNGUARDED}"] * 2
-    assert UNGUARDED in result.stdout
-    assert len(list(tmp_path.glob("experiments/sweeps/*"))) == 1
-
-
-def test_a_script_without_a_guard_fails_under_a_stock_sweeper_too(tmp_path: Path) -> None:
-    result = run(tmp_path, "hydra/sweeper=basic", bottom="main()")
-    assert result.returncode == 1
-    assert UNGUARDED in result.stderr
-
-
-def test_a_script_without_a_guard_that_ignores_the_refusal_runs_its_jobs(tmp_path: Path) -> None:
-    result = run(tmp_path, bottom="try:\n    main()\nexcept SystemExit:\n    pass")
-    assert result.returncode == 0
-    assert [row["status"] for row in rows(tmp_path)] == ["completed"] * 2
-    assert len(list(tmp_path.glob("experiments/sweeps/*"))) == 1
-
-
 def test_libraries_that_the_script_has_loaded_are_there_before_a_job_imports_it(tmp_path: Path) -> None:
     top = 'import sys\nif __name__ != "__main__":\n    assert "sklearn" in sys.modules\nimport sklearn'
     result = run(tmp_path, top=top)

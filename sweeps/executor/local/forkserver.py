@@ -1,0 +1,200 @@
+"""The forkserver: a process with the program's modules loaded, from which each job is forked.
+
+A job would take seconds to load them itself. The forkserver never runs the script: a script may initialise CUDA, which
+does not survive a fork. It blocks the signals that stop a sweep. A terminal that is interrupted or closed, and a batch
+system that ends a job, signal all processes, but the sweep's process alone decides how the sweep ends.
+
+Each request is one byte with three file descriptors: the job's connection, the pipe for its process id and later its
+exit code, and a pipe that closes when the sweep's process ends.
+"""
+
+import contextlib
+import gc
+import importlib
+import os
+import pickle
+import selectors
+import signal
+import socket
+import struct
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from sweeps.executor.local.main_script import Script
+
+NUMBER = struct.Struct("q")  # how the process id and the exit code travel
+CONFIG_TEXTS = ("jobs/${hydra.job.num}", "${now:%Y-%m-%d}/${oc.env:HOME,/}", "${hydra.sweep.dir}")
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What the forkserver makes ready. `asked` are the modules that the user named, `script` describes the script."""
+
+    path: list[str]
+    argv: list[str]
+    folder: str
+    modules: list[str]
+    asked: list[str]
+    script: dict[str, str]
+    common: bytes
+
+
+class Request(NamedTuple):
+    """The file descriptors of a request."""
+
+    connection: int
+    status: int
+    alive: int
+
+
+def serve(requests: int, at_exit: list[Callable[[], None]]) -> None:
+    """Serve the socket `requests` until the sweep's process ends. In a forked job, return after the job.
+
+    The job then ends as Python does; what it puts into `at_exit` runs after all other exit handlers.
+    """
+    preparation: Preparation = pickle.loads(_standard_input())  # noqa: S301 - from our own parent
+    script = _prepare(preparation)
+    with socket.socket(fileno=requests) as listener:
+        request = _Server(listener).next_job()
+    # This is a forked job from here on.
+    from sweeps.executor.local import child, ending
+
+    at_exit.append(ending.leave)
+    connection = Connection(request.connection)
+    child.main(connection, request.alive, preparation.common, script)
+
+
+class _Server:
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener = listener
+        self._children: dict[int, int] = {}  # the pipe of each job's process
+        self._woken, self._waker = os.pipe()
+        os.set_blocking(self._waker, False)
+        os.set_blocking(self._woken, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
+
+    def next_job(self) -> Request:
+        """Fork a process for each request, and report how each ends; return its request in a forked process."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._listener, selectors.EVENT_READ)
+            selector.register(self._woken, selectors.EVENT_READ)
+            while True:
+                self._reap()
+                ready = {key.fileobj for key, _ in selector.select()}
+                if self._woken in ready:
+                    with contextlib.suppress(BlockingIOError):
+                        os.read(self._woken, 4096)
+                if self._listener in ready:
+                    request = self._fork()
+                    if request is not None:
+                        return request
+
+    def _fork(self) -> Request | None:
+        message, descriptors, _, _ = socket.recv_fds(self._listener, 1, 3)
+        if not message:  # the sweep's process has ended
+            os._exit(0)
+        request = Request(*descriptors)
+        try:
+            pid = os.fork()
+        except OSError as error:
+            _write(request.status, -(error.errno or 1))
+            os.close(request.status)
+        else:
+            if pid == 0:
+                self._close(request)
+                return request
+            _write(request.status, pid)
+            self._children[pid] = request.status
+        os.close(request.connection)
+        os.close(request.alive)
+        return None
+
+    def _close(self, request: Request) -> None:
+        """Close what belongs to the forkserver, in a forked process."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for descriptor in (self._woken, self._waker, request.status, *self._children.values()):
+            os.close(descriptor)
+
+    def _reap(self) -> None:
+        while self._children:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            pipe = self._children.pop(pid, None)
+            if pipe is not None:
+                _write(pipe, os.waitstatus_to_exitcode(status))
+                os.close(pipe)
+
+
+def _standard_input() -> bytes:
+    """Read standard input to its end, and put the null device in its place."""
+    with open(0, "rb", closefd=False) as stream:
+        data = stream.read()
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    return data
+
+
+def _prepare(preparation: Preparation) -> "Script | None":
+    """Load the modules, compile the script, and return it."""
+    sys.path[:] = preparation.path
+    sys.argv[:] = preparation.argv
+    os.chdir(preparation.folder)
+    with _silence():  # the sweep's own process has said already what they say
+        for name in preparation.modules:
+            # Whatever fails fails again in a job that needs the module, with its error.
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)
+    for name in preparation.asked:
+        try:
+            importlib.import_module(name)
+        except Exception as error:  # noqa: BLE001 - a user's module may raise anything
+            sys.stderr.write(f"podium: could not preload {name}: {error}\n")
+    from sweeps.executor.local.ending import remember_modules
+    from sweeps.executor.local.main_script import load_script
+
+    script = load_script(preparation.script)
+    _learn_to_read_configs()
+    remember_modules()
+    gc.collect()
+    gc.freeze()  # a collection in a job would copy the pages that it shares with this process
+    return script
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Drop what this process writes, inside the block."""
+    kept = [os.dup(1), os.dup(2)]
+    null = os.open(os.devnull, os.O_WRONLY)
+    for number in (1, 2):
+        os.dup2(null, number)
+    try:
+        yield
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):
+                stream.flush()
+        for number, own in enumerate(kept, start=1):
+            os.dup2(own, number)
+            os.close(own)
+        os.close(null)
+
+
+def _learn_to_read_configs() -> None:
+    """Parse typical interpolations once: the parser builds its tables as it parses, otherwise again in each job."""
+    from omegaconf.grammar_parser import parse
+
+    for text in CONFIG_TEXTS:
+        parse(text)
+
+
+def _write(pipe: int, number: int) -> None:
+    with contextlib.suppress(OSError):  # the sweep's process has ended
+        os.write(pipe, NUMBER.pack(number))
