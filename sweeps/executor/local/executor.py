@@ -36,7 +36,9 @@ class LocalExecutor:
     def __init__(self, settings: LauncherSettings, common: Common) -> None:
         self._settings = settings
         self._free = pool_of(settings)
-        self._server = ForkServer(settings, common.packed())
+        self._server = ForkServer(
+            settings, common.packed(), str(getattr(common.task_function, "__module__", ""))
+        )
         self._stopping = threading.Event()
         self._wake, self._waker = Pipe(duplex=False)
         self._idle: dict[int, Worker] = {}  # children that can take another job, by slot

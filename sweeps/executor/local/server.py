@@ -46,14 +46,23 @@ class Forked(NamedTuple):
 
 
 class ForkServer:
-    """A forkserver for one sweep; starts at once and loads modules meanwhile. Threads may share it."""
+    """A forkserver for one sweep; starts at once and loads modules meanwhile. Threads may share it.
 
-    def __init__(self, settings: LauncherSettings, common: bytes) -> None:
+    `common` is what its jobs share, packed. The package of the module `task` is the user's program, see `_loaded_here`.
+    """
+
+    def __init__(self, settings: LauncherSettings, common: bytes, task: str = "") -> None:
         self._settings = settings
         path = [entry for entry in sys.path if isinstance(entry, str)]
         script = describe_main()
         self._preparation = Preparation(
-            path, [*sys.argv], str(Path.cwd()), _loaded_here(script), [*settings.preload], script, common
+            path,
+            [*sys.argv],
+            str(Path.cwd()),
+            _loaded_here({script.get(NAME, ""), task}),
+            [*settings.preload],
+            script,
+            common,
         )
         self._lock = threading.Lock()
         self._socket, self._process = self._start()
@@ -155,16 +164,16 @@ def _is_open(descriptor: int) -> bool:
     return True
 
 
-def _loaded_here(script: dict[str, str]) -> list[str]:
+def _loaded_here(program: set[str]) -> list[str]:
     """Return what this process has loaded: Hydra and its plug-ins in full, of other installed packages the top.
 
     A job's config cannot be unpacked without Hydra, and jobs are likely to need the other packages. Each job imports
-    the package of the script itself, so that what the package makes when it is imported belongs to one job.
+    the packages of the modules in `program` itself, so that what these make when they are imported belongs to one job.
     """
     modules = list(sys.modules.items())
     hydra = [name for name, _ in modules if name.partition(".")[0] in {"hydra", "hydra_plugins", "omegaconf"}]
     packages = {name.partition(".")[0] for name, module in modules if _is_installed(module)}
-    own = {"__main__", "__mp_main__", script.get(NAME, "").partition(".")[0]}
+    own = {"__main__", "__mp_main__", *(name.partition(".")[0] for name in program)}
     return [*hydra, "sweeps.executor.local.child", *sorted(packages - own)]
 
 
