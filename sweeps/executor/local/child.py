@@ -240,6 +240,7 @@ def main(connection: Connection, alive: int, packed: bytes, script: Script | Non
             sys.stderr.write(message.get("traceback") or "")
         if done:
             return
+    end_with(0)  # there is no further job
 
 
 def _run(assignment: Assignment, program: _Program, on_start: Callable[[str, Path], None]) -> dict[str, Any]:
