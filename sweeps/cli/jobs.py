@@ -3,6 +3,7 @@
 import sys
 import time
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 
 from sweeps.cli.app import JobArgument, SweepArgument
 from sweeps.display.scoreboard import FAILED
-from sweeps.display.tables import swept_columns
+from sweeps.display.tables import objective_column, swept_columns
 from sweeps.errors import SweepError
 from sweeps.jobs import JobState
 from sweeps.paths import find_sweep, job_folder
@@ -19,8 +20,9 @@ from sweeps.ranking.status import SweepStatus, sweep_status
 from sweeps.state.ledger import SweepHistory, read_sweep, replay
 from sweeps.state.lock import parent_of
 from tracking.cli.toolkit import output
+from tracking.cli.toolkit.fitting import Column
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
-from tracking.cli.toolkit.tables import Column, say_table
+from tracking.cli.toolkit.tables import say_table
 from tracking.values.units import format_clock
 
 POLL_S = 0.2
@@ -46,7 +48,7 @@ def jobs(
     if as_json:
         output.say_json([_described(found, job) for job in chosen])
     elif not chosen:
-        output.say(f"No job of {found.plan.sweep} has this status.")
+        output.say(f"No job of {output.one_line(found.plan.sweep)} has this status.")
     else:
         _show(found, chosen)
 
@@ -136,22 +138,23 @@ def _described(found: SweepStatus, row: Row) -> dict[str, Any]:
 def _show(found: SweepStatus, rows: list[Row]) -> None:
     outcomes = [found.history.jobs[row.job].outcome for row in rows]
     attempts = [str(outcome.attempt) if outcome else "-" for outcome in outcomes]
+    objective = found.board.objective
     say_table(
         [
             Column("job", [str(row.job) for row in rows]),
-            Column("run", [row.run or "-" for row in rows], left=True, drop=3),
-            *swept_columns(found.plan.swept, [row.point for row in rows]),
-            Column(found.board.objective.label, [output.show(row.objective) for row in rows]),
-            *([Column("attempt", attempts, drop=4)] if set(attempts) - {"1", "-"} else []),
-            Column("time", [format_clock(row.duration_s) for row in rows], drop=5),
-            Column("status", [row.how for row in rows], left=True),
+            Column("run", [row.run or "-" for row in rows], left=True, drop=4),
+            *swept_columns(found.plan.swept, [row.point for row in rows], [objective.label]),
+            replace(objective_column(objective, [output.show(row.objective) for row in rows]), drop=3),
+            *([Column("attempt", attempts, drop=5)] if set(attempts) - {"1", "-"} else []),
+            Column("time", [format_clock(row.duration_s) for row in rows], drop=6),
+            Column("status", [row.how for row in rows], left=True, drop=2),
         ]
     )
     for row in rows:
         if row.error is not None:
-            output.say(f"job {row.job}: {row.error}", "red")
+            output.say(f"job {row.job}: {output.one_line(row.error)}", "red")
         elif row.note is not None:
-            output.say(f"job {row.job}: {row.note}", "yellow")
+            output.say(f"job {row.job}: {output.one_line(row.note)}", "yellow")
 
 
 def _tail(log: Path, lines: int | None, start: int = 0) -> tuple[bytes, int]:

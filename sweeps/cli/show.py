@@ -1,11 +1,14 @@
 """Commands that show sweeps: list, show, leaderboard, aggregate."""
 
 import statistics
+import sys
+import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from sweeps.cli.app import SweepArgument
-from sweeps.display.tables import parameter, show_leaderboard, used
+from sweeps.display.tables import parameter, short_names, show_leaderboard, used
 from sweeps.jobs import JobState, JobStatus
 from sweeps.paths import find_sweep, sweep_folders
 from sweeps.ranking.aggregate import aggregate as aggregate_sweep
@@ -17,14 +20,17 @@ from sweeps.state.lock import parent_of
 from sweeps.state.resume import resume_hint, stands
 from tracking import TrackingError
 from tracking.cli.toolkit import tables
+from tracking.cli.toolkit.fitting import cut
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
-from tracking.cli.toolkit.output import LEFT_OUT, say, say_json, warn
+from tracking.cli.toolkit.output import LEFT_OUT, ellipsis, one_line, say, say_json, terminal_width, warn
 from tracking.cli.toolkit.output import show as cell
 from tracking.files import read_json
 from tracking.values.jsontext import encode
 from tracking.values.units import counted, format_clock
 
 VALUES = 8  # of a swept key that are shown
+LABEL = 11  # the width of a label
+UNBROKEN = "\0"  # stands for a space at which no line is broken; no text that is shown has one
 
 
 def list_sweeps(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
@@ -47,7 +53,7 @@ def list_sweeps(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False)
     else:
         rows = [{**each, "completed": f"{each['completed']}/{each['jobs']}"} for each in found]
         columns = ("sweep", "state", "completed", "best", "metric", "run")
-        tables.say_rows(columns, [[row[name] for name in columns] for row in rows], keep=4)
+        tables.say_rows(columns, [[row[name] for name in columns] for row in rows])
 
 
 def show(
@@ -62,10 +68,12 @@ def show(
     if as_json:
         say_json(described)
         return
-    say(f"Sweep {found.plan.sweep}: {found.state}", "bold")
+    say(one_line(f"Sweep {found.plan.sweep}: {found.state}"), "bold")
+    for line in _swept(described["swept"]):
+        say(line)
     for label, text in _facts(found, described):
         if text:
-            say(f"{label:<11}{text}")
+            say(f"{label:<{LABEL}}{one_line(text)}")
 
 
 def leaderboard(
@@ -156,7 +164,6 @@ def _facts(found: SweepStatus, described: dict[str, Any]) -> list[tuple[str, str
     left = [job for job in found.history.jobs.values() if job.outcome is None or not stands(job.outcome)]
     resume = f"{resume_hint(found.folder.absolute())}  ({counted(len(left), 'job')} to run)"
     return [
-        *(("swept", f"{key}: {_listed(values)}") for key, values in described["swept"].items()),
         ("ranked by", f"the {objective.at} {objective.label} ({objective.mode}){repeats}"),
         ("jobs", f"{len(found.jobs)}: {counts}"),
         ("best", best and f"{cell(best['objective'])}, job {best['job']} ({best['run'] or 'no run'})"),
@@ -173,6 +180,22 @@ def _facts(found: SweepStatus, described: dict[str, Any]) -> list[tuple[str, str
     ]
 
 
-def _listed(values: list[Any]) -> str:
-    texts = [parameter(value) for value in values[:VALUES]]
-    return ", ".join([*texts, f"... ({len(values)} values)"] if len(values) > VALUES else texts)
+def _swept(swept: dict[str, list[Any]]) -> Iterator[str]:
+    """Yield a line per swept key: the key and its values, fitted to a terminal, whole in a pipe."""
+    width = terminal_width(sys.stdout)
+    names, mark = short_names(list(swept)), ellipsis(sys.stdout.encoding)
+    for key, values in swept.items():
+        texts = [one_line(parameter(value)) for value in values[:VALUES]]
+        name = one_line(key)
+        if width is not None:
+            room = max(width - LABEL, LABEL)
+            texts = [text.replace(" ", UNBROKEN) for text in cut(texts, max(room // 2, LABEL), mark)]
+            name = name if len(name) <= room // 2 else cut([one_line(names[key])], room, mark)[0]
+        texts += [f"... ({len(values)} values)"] if len(values) > VALUES else []
+        line = f"{'swept':<{LABEL}}{name}: {', '.join(texts)}"
+        if width is None:
+            yield line
+        else:
+            yield textwrap.fill(line, width, subsequent_indent=" " * LABEL, break_on_hyphens=False).replace(
+                UNBROKEN, " "
+            )

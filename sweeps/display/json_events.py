@@ -18,6 +18,7 @@ from sweeps.display.scoreboard import Scoreboard
 from sweeps.jobs import Event, EventKind, Outcome
 from sweeps.ranking.leaderboard import Leaderboard, as_plain
 from sweeps.ranking.promotion import Decision
+from tracking.cli.toolkit.output import printable
 from tracking.values.jsontext import encode
 
 Write = Callable[[bytes], None]
@@ -80,7 +81,7 @@ class JsonLines:
     def _say(self, event: str, **data: Any) -> None:
         data.pop("traceback", None)  # the ledger has it; here it would hide the events
         stamp = datetime.now(UTC).isoformat(timespec="milliseconds")
-        self._write(encode({"event": event, "at": stamp, **data}) + b"\n")
+        self._write(printable(encode({"event": event, "at": stamp, **data})) + b"\n")
 
 
 @contextlib.contextmanager

@@ -15,15 +15,17 @@ from rich.text import Text
 
 from sweeps.display.plain import Lines
 from sweeps.display.scoreboard import FAILED, JobLine, Scoreboard
-from sweeps.display.tables import swept_columns
+from sweeps.display.tables import objective_column, swept_columns
 from sweeps.jobs import JobState, Outcome
 from tracking import RunRecord
-from tracking.cli.toolkit.output import show
-from tracking.cli.toolkit.tables import Column, fitting_table
+from tracking.cli.toolkit.fitting import Column
+from tracking.cli.toolkit.output import ellipsis, one_line, safe, show
+from tracking.cli.toolkit.tables import fitting_table
 from tracking.values.units import format_clock
 
 ENDED_ROWS = 20  # ended jobs beyond this leave the table; the leaderboard has them all
-AROUND_ROWS = 7  # lines that are not rows: the head and its rule, three below, and two to spare
+HEAD_ROWS = 2  # the names of the columns and the rule below them
+SPARE_ROWS = 2
 LOOK_S = 1.0  # the shortest time between two reads of a run
 LOOK_SHARE = 0.02  # the largest share of the time that reading one run may take
 
@@ -66,12 +68,17 @@ class LiveTable(Lines):
         running = self._board.running
         for line in running:
             self._look_at(line)
-        room = max(1, self._console.height - AROUND_ROWS)
+        # A narrow terminal breaks the lines below the table, and they grow with what has no room.
+        lines = self._lines_of(self._below(len(running)))
+        room = max(1, self._console.height - HEAD_ROWS - lines - SPARE_ROWS)
         shown, left_out = self._choose(running, room)
         return Group(self._table(shown), *self._below(left_out))
 
+    def _lines_of(self, texts: Sequence[Text]) -> int:
+        return sum(len(text.wrap(self._console, self._console.width)) for text in texts)
+
     def _print(self, text: str, style: str = "") -> None:
-        self._console.print(Text(text, style=style), soft_wrap=True)
+        self._console.print(Text(safe(text), style=style), soft_wrap=True)
 
     def _look_at(self, line: JobLine) -> None:
         began = self._clock()
@@ -109,17 +116,19 @@ class LiveTable(Lines):
         board, best = self._board, self._board.best
         values = [line.latest if line.state is JobState.RUNNING else line.objective for line in shown]
         steps = [str(line.step) if _is_under_way(line) else "-" for line in shown]
+        label = board.objective.label
         columns = [
             Column("job", [str(line.number) for line in shown]),
-            Column("run", [line.run or "-" for line in shown], drop=3, left=True),
-            *swept_columns(board.swept, [line.point for line in shown]),
-            *([Column("step", steps, drop=2)] if any(map(_is_under_way, shown)) else []),
-            Column(board.objective.label, [show(value) for value in values]),
-            Column("time", [format_clock(board.took_s(line)) for line in shown], drop=4),
-            Column("status", [line.how for line in shown], left=True),
+            Column("run", [line.run or "-" for line in shown], drop=5, left=True),
+            *swept_columns(board.swept, [line.point for line in shown], [label]),
+            *([Column("step", steps, drop=4)] if any(map(_is_under_way, shown)) else []),
+            objective_column(board.objective, [show(value) for value in values]),
+            Column("time", [format_clock(board.took_s(line)) for line in shown], drop=6),
+            Column("status", [line.how for line in shown], drop=2, left=True),
         ]
         styles = ["bold" if line is best else "" for line in shown]
-        return fitting_table(columns, self._console.width, row_styles=styles)[0]
+        mark = ellipsis(self._console.encoding)
+        return fitting_table(columns, self._console.width, row_styles=styles, ellipsis=mark)[0]
 
     def _below(self, left_out: int) -> list[Text]:
         board = self._board
@@ -138,12 +147,12 @@ class LiveTable(Lines):
             times.append(f"about {format_clock(left_s)} left")
         best = board.best
         if best is not None:
-            times.append(f"best {board.objective.label} {show(best.objective)} (job {best.number})")
+            times.append(f"best {one_line(board.objective.label)} {show(best.objective)} (job {best.number})")
         if left_out:
             times.append(f"{left_out} more running")
         texts.append(Text(" | ".join(times), style="dim"))
         if self._note:
-            texts.append(Text(self._note, style="yellow"))
+            texts.append(Text(safe(self._note), style="yellow"))
         return texts
 
 

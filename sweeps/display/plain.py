@@ -21,7 +21,7 @@ class Lines:
     def __init__(self, out: IO[str], board: Scoreboard) -> None:
         self._out = out
         self._board = board
-        self._names = short_names(board.swept)
+        self._names = short_names(board.swept, [board.objective.label])
         self._dir = Path()
 
     def drawing(self) -> AbstractContextManager[object]:
@@ -31,16 +31,20 @@ class Lines:
     def began(self, sweep_dir: Path) -> None:
         """Print the sweep, its number of jobs, and its folder."""
         self._dir = sweep_dir
-        self._print(f"Sweep {sweep_dir.name}: {counted(len(self._board), 'job')}, results in {sweep_dir}")
+        jobs = counted(len(self._board), "job")
+        self._print(one_line(f"Sweep {sweep_dir.name}: {jobs}, results in {sweep_dir}"))
 
     def heard(self, event: Event) -> None:
         """Update the scoreboard; print a retry, and that a job waits for its process to end."""
         line = self._board.heard(event)
         if event.kind is EventKind.RETRY:
             attempt, error = event.data["attempt"], event.data["error"]
-            self._print(f"job {line.number}: attempt {attempt} failed, trying again: {error}", "yellow")
+            self._print(
+                f"job {line.number}: attempt {attempt} failed, trying again: {one_line(str(error))}", "yellow"
+            )
         elif event.kind is EventKind.ENDING:
-            self._print(f"job {line.number}: its task has returned; waiting for {event.data['waits_for']}")
+            waits_for = one_line(str(event.data["waits_for"]))
+            self._print(f"job {line.number}: its task has returned; waiting for {waits_for}")
 
     def finished(self, outcome: Outcome, objective: float | None) -> None:
         """Update the scoreboard; print the line of the job."""
@@ -69,7 +73,7 @@ class Lines:
         if line.objective is not None:
             parts.append(f"{self._board.objective.label}={show(line.objective)}")
         parts.append(format_clock(line.wall_s))
-        values = ((key, one_line(parameter(value))) for key, value in line.point.items())
-        parts.append(" ".join(f"{self._names.get(key, key)}={value}" for key, value in values))
+        values = ((self._names.get(key, key), parameter(value)) for key, value in line.point.items())
+        parts.append(" ".join(f"{name}={value}" for name, value in values))
         parts.append(line.error or line.note or line.run or "")
-        return "  ".join(part for part in parts if part)
+        return one_line("  ".join(part for part in parts if part))

@@ -7,9 +7,10 @@ from pathlib import Path
 from sweeps.display.tables import swept_columns
 from sweeps.jobs import PlannedJob
 from sweeps.state.durations import Durations
-from tracking.cli.toolkit.output import say
+from tracking.cli.toolkit.fitting import Column
+from tracking.cli.toolkit.output import printable, say
 from tracking.cli.toolkit.streams import lasting
-from tracking.cli.toolkit.tables import Column, say_table
+from tracking.cli.toolkit.tables import say_table
 from tracking.values.jsontext import encode
 from tracking.values.units import counted, format_clock
 
@@ -31,7 +32,8 @@ def tell_plan(
         described = [
             {**job.to_json(), "expected_s": seconds} for job, seconds in zip(jobs, expected, strict=True)
         ]
-        write(encode({"event": "plan", "jobs": described, "slots": n_jobs, "notes": list(notes)}) + b"\n")
+        plan = {"event": "plan", "jobs": described, "slots": n_jobs, "notes": list(notes)}
+        write(printable(encode(plan)) + b"\n")
         return
     out, shown = lasting(sys.stdout), jobs[:SHOWN]
     columns = [

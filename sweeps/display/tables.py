@@ -1,24 +1,54 @@
 """The leaderboard of a sweep, and why jobs failed, as text."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 from sweeps.jobs import JobState
 from sweeps.paths import job_folder
 from sweeps.ranking.leaderboard import Leaderboard, Row
-from tracking.cli.toolkit.output import say, show
-from tracking.cli.toolkit.tables import Column, say_table
+from tracking.cli.toolkit.fitting import Column
+from tracking.cli.toolkit.output import one_line, say, show
+from tracking.cli.toolkit.tables import say_table
+from tracking.objective import Objective
 from tracking.values.units import counted, format_clock
 
-OUR_COLUMNS = {"rank", "run", "job", "epochs", "time", "status"}
+OUR_COLUMNS = {
+    "rank",
+    "run",
+    "best run",
+    "job",
+    "n",
+    "step",
+    "attempt",
+    "epochs",
+    "time",
+    "expected",
+    "status",
+    "state",
+}
 
 
-def short_names(keys: Sequence[str]) -> dict[str, str]:
-    """Map dotted config keys to their last part where that is unambiguous and no column of ours."""
-    leaves = [key.rsplit(".", 1)[-1] for key in keys]
-    taken = {*OUR_COLUMNS, *(leaf for leaf in leaves if leaves.count(leaf) > 1)}
-    return {key: key if leaf in taken else leaf for key, leaf in zip(keys, leaves, strict=True)}
+def short_names(keys: Sequence[str], taken: Iterable[str] = ()) -> dict[str, str]:
+    """Map config keys to the shortest last part that no other key ends in, and that is no column of ours or `taken`.
+
+    `model.encoder.depth` and `model.decoder.depth` are `encoder.depth` and `decoder.depth`.
+    """
+    ends = {key: _ends(key) for key in keys}
+    count = Counter(end for each in ends.values() for end in each)
+    avoid = {*OUR_COLUMNS, *taken}
+    return {
+        key: next((end for end in each if count[end] == 1 and end not in avoid), key)
+        for key, each in ends.items()
+    }
+
+
+def _ends(key: str) -> list[str]:
+    """Return the ends of a key from its last part to the whole; a number alone, as in `layers.0`, is no part."""
+    starts = [match.end() for match in re.finditer(r"[./](?!\d+(?:[./]|$))", key)]
+    return [key[start:] for start in reversed(starts) if key[start:]] + [key]
 
 
 def parameter(value: object) -> str:
@@ -26,13 +56,26 @@ def parameter(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def swept_columns(keys: Sequence[str], points: Sequence[Mapping[str, object]]) -> list[Column]:
-    """Return a column per swept key, under its short name."""
-    names = short_names(keys)
+def swept_columns(
+    keys: Sequence[str], points: Sequence[Mapping[str, object]], taken: Iterable[str] = ()
+) -> list[Column]:
+    """Return a column per swept key, under its short name; they are the last that a narrow terminal leaves out."""
+    names = short_names(keys, taken)
     return [
-        Column(names[key], [parameter(point[key]) if key in point else "-" for point in points], drop=1)
+        Column(
+            names[key],
+            [parameter(point[key]) if key in point else "-" for point in points],
+            drop=1,
+            keeps=True,
+        )
         for key in keys
     ]
+
+
+def objective_column(objective: Objective, cells: Sequence[str], *, tells_mode: bool = False) -> Column:
+    """Return the column of the objective, which a narrow terminal keeps too."""
+    name = f"{objective.label} ({objective.mode})" if tells_mode else objective.label
+    return Column(name, cells, brief=objective.label)
 
 
 def show_leaderboard(
@@ -43,7 +86,7 @@ def show_leaderboard(
     Print at most `most` rows; to stdout or `file`.
     """
     say(file=file)
-    say(f"Leaderboard of sweep {board.sweep}", "italic", file=file)
+    say(f"Leaderboard of sweep {one_line(board.sweep)}", "italic", file=file)
     shown = (board.candidates or board.rows)[:most]
     say_table(
         _candidate_columns(board, most) if board.candidates else _row_columns(board, board.rows[:most]),
@@ -53,7 +96,9 @@ def show_leaderboard(
     )
     left_out = len(board.candidates or board.rows) - len(shown)
     if left_out:
-        say(f"... and {left_out} more: python -m sweeps leaderboard {board.sweep}", "dim", file=file)
+        say(
+            f"... and {left_out} more: python -m sweeps leaderboard {one_line(board.sweep)}", "dim", file=file
+        )
     if board.usage is not None:
         say(used(board), "dim", file=file)
     reasons: dict[tuple[str, str], list[Row]] = {}
@@ -63,7 +108,7 @@ def show_leaderboard(
             reasons.setdefault((row.status, why), []).append(row)
     for (status, why), rows in reasons.items():
         is_mild = status == JobState.CANCELLED or rows[0].error is None
-        say(f"{_jobs(rows)} {status}: {why}", "yellow" if is_mild else "red", file=file)
+        say(f"{_jobs(rows)} {status}: {one_line(why)}", "yellow" if is_mild else "red", file=file)
         log = job_folder(sweep_dir, rows[0].job) / "output.log"
         if log.exists():
             say(f"    log: {log}", file=file)
@@ -71,17 +116,17 @@ def show_leaderboard(
 
 def _row_columns(board: Leaderboard, rows: Sequence[Row]) -> list[Column]:
     epochs = (
-        [Column("epochs", [show(row.epochs) for row in rows], drop=6)] if any(r.epochs for r in rows) else []
+        [Column("epochs", [show(row.epochs) for row in rows], drop=8)] if any(r.epochs for r in rows) else []
     )
     return [
         Column("rank", [show(row.rank) for row in rows]),
-        Column("run", [row.run or f"job {row.job}" for row in rows], left=True),
-        *swept_columns(board.swept, [row.point for row in rows]),
-        Column(f"{board.objective.label} ({board.objective.mode})", [show(row.objective) for row in rows]),
-        *(Column(name, [show(row.metrics.get(name)) for row in rows], drop=4) for name in board.report),
+        Column("run", [row.run or f"job {row.job}" for row in rows], drop=6, left=True),
+        *swept_columns(board.swept, [row.point for row in rows], _metrics(board)),
+        objective_column(board.objective, [show(row.objective) for row in rows], tells_mode=True),
+        *(Column(name, [show(row.metrics.get(name)) for row in rows], drop=5) for name in board.report),
         *epochs,
-        Column("time", [format_clock(row.duration_s) for row in rows], drop=5),
-        Column("status", [row.how for row in rows], left=True),
+        Column("time", [format_clock(row.duration_s) for row in rows], drop=7),
+        Column("status", [row.how for row in rows], drop=2, left=True),
     ]
 
 
@@ -89,22 +134,24 @@ def _candidate_columns(board: Leaderboard, most: int | None) -> list[Column]:
     each = board.candidates[:most]
     best = {row.rank: row for row in reversed(board.rows)}
     keys = [key for key in board.swept if key != board.seed_key]
+    means = [_spread(one.objective, one.std) for one in each]
     return [
         Column("rank", [show(one.rank) for one in each]),
-        *swept_columns(keys, [one.point for one in each]),
-        Column(
-            f"{board.objective.label} ({board.objective.mode})",
-            [_spread(one.objective, one.std) for one in each],
-        ),
-        Column("n", [str(one.n) for one in each], drop=3),
+        *swept_columns(keys, [one.point for one in each], _metrics(board)),
+        objective_column(board.objective, means, tells_mode=True),
+        Column("n", [str(one.n) for one in each], drop=2),
         *(
-            Column(name, [_spread(one.metrics.get(name), one.metrics_std.get(name)) for one in each], drop=4)
+            Column(name, [_spread(one.metrics.get(name), one.metrics_std.get(name)) for one in each], drop=5)
             for name in board.report
         ),
         Column(
-            "best run", [best[one.rank].run or "-" if one.rank else "-" for one in each], drop=2, left=True
+            "best run", [best[one.rank].run or "-" if one.rank else "-" for one in each], drop=6, left=True
         ),
     ]
+
+
+def _metrics(board: Leaderboard) -> list[str]:
+    return [board.objective.label, *board.report]
 
 
 def _spread(mean: float | None, std: float | None) -> str:

@@ -69,7 +69,7 @@ def tail(
 def _say(lines: Sequence[Line], *, as_json: bool) -> None:
     for line in lines:
         if as_json:
-            sys.stdout.write(line.encode().decode())
+            sys.stdout.write(output.printable(line.encode()).decode())
         else:
             output.say(_text(line))
     if lines:

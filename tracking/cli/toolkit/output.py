@@ -3,6 +3,7 @@
 rich is loaded only when text is styled for a terminal.
 """
 
+import json
 import logging
 import math
 import shutil
@@ -38,12 +39,20 @@ def say(text: str = "", style: str = "", *, file: IO[str] | None = None) -> None
 
 def say_json(value: Any) -> None:
     """Write a value as indented JSON: a record as an object, a time as ISO 8601; NaN and infinities are strings."""
-    sys.stdout.write(jsontext.encode(_plain(value), indent=True).decode() + "\n")
+    sys.stdout.write(printable(jsontext.encode(_plain(value), indent=True)).decode() + "\n")
 
 
 def say_json_line(value: Any) -> None:
     """Write a value as one line of JSON."""
-    sys.stdout.write(jsontext.encode(_plain(value)).decode() + "\n")
+    sys.stdout.write(printable(jsontext.encode(_plain(value))).decode() + "\n")
+
+
+def printable(text: bytes) -> bytes:
+    """Return JSON with the control characters that JSON allows written as escapes; it is the same value."""
+    if text.isascii() and b"\x7f" not in text:
+        return text
+    chars = (char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text.decode())
+    return "".join(chars).encode()
 
 
 def say_progress(done: int, total: int) -> None:
@@ -119,6 +128,16 @@ def safe(text: str) -> str:
 def one_line(text: str) -> str:
     """Return text with control characters and newlines escaped."""
     return safe(text).replace("\n", "\\n")
+
+
+def ellipsis(encoding: str | None) -> str:
+    """Return what stands for text that was cut, in an encoding that may lack the usual character."""
+    return "…" if (encoding or "").lower().startswith("utf") else "~"
+
+
+def terminal_width(file: IO[str]) -> int | None:
+    """Return the width of the terminal that a stream leads to; None for a pipe or a file."""
+    return shutil.get_terminal_size().columns if file.isatty() else None
 
 
 def console(file: IO[str], *, force_terminal: bool | None = None) -> Any:

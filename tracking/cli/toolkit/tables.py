@@ -6,15 +6,15 @@ rich is loaded only when a table is drawn on a terminal.
 import sys
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
 from tracking.cli.toolkit import output
+from tracking.cli.toolkit.fitting import ELLIPSIS, Column, fit, fits
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-GAP = 3  # what rich puts between two columns: a space, a divider, a space
 JSON_HAS_ALL = "--json shows all columns"
 
 STATUS_COLUMNS = ("status", "state")
@@ -28,34 +28,6 @@ STATUS_STYLES = {
     "interrupted": "yellow",
     "running": "cyan",
 }
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of cells as text.
-
-    On a narrow terminal the columns with the highest `drop` are left out first, 0 stays. A column that `wraps` breaks
-    its cells at spaces.
-    """
-
-    name: str
-    cells: Sequence[str]
-    drop: int = 0
-    left: bool = False
-    wraps: bool = False
-
-    @property
-    def width(self) -> int:
-        """The width on a terminal that cuts nothing."""
-        from rich.cells import cell_len
-
-        cells = [word for cell in self.cells for word in cell.split()] if self.wraps else self.cells
-        return max(map(cell_len, [self.name, *cells]))
-
-    def style_of(self, row: int) -> str:
-        """Return the style of a cell: the colour of a status, else none."""
-        # Only in these columns: a run or a sweep may be named like a status.
-        return STATUS_STYLES.get(self.cells[row], "") if self.name in STATUS_COLUMNS else ""
 
 
 def columns_of(
@@ -101,7 +73,9 @@ def say_table(
             out.write("  ".join(line).rstrip() + "\n")
         return
     console = output.console(out)
-    table, note = fitting_table(columns, console.width, row_styles=row_styles, hint=hint)
+    table, note = fitting_table(
+        columns, console.width, row_styles=row_styles, hint=hint, ellipsis=output.ellipsis(console.encoding)
+    )
     console.print(table)
     if note:  # may hold a path, which stays whole
         lines = textwrap.wrap(note, console.width, break_long_words=False, break_on_hyphens=False)
@@ -109,9 +83,14 @@ def say_table(
 
 
 def fitting_table(
-    columns: Sequence[Column], width: int, *, row_styles: Sequence[str] = (), hint: str = JSON_HAS_ALL
+    columns: Sequence[Column],
+    width: int,
+    *,
+    row_styles: Sequence[str] = (),
+    hint: str = JSON_HAS_ALL,
+    ellipsis: str = ELLIPSIS,
 ) -> tuple["Table", str]:
-    """Return a table of the columns that fit into `width`, and a line that names the others; '' if there are none.
+    """Return a table of the columns that fit into `width`, and a line about what is left out or cut; '' if nothing is.
 
     Without `row_styles` the first column is bold.
     """
@@ -120,31 +99,37 @@ def fitting_table(
     from rich.text import Text
 
     columns = [_escaped(column) for column in columns]
-    kept = list(columns)
-    while not _fits(kept, width) and any(column.drop for column in kept):
-        kept.remove(max(reversed(kept), key=lambda column: column.drop))
+    kept = fit(columns, width, ellipsis)
+    is_whole = fits([cut for _, cut in kept], width)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1))
-    for column in kept:
+    for column, cut in kept:
         table.add_column(
-            Text(column.name),
+            Text(cut.name),
             justify="left" if column.left else "right",
             overflow="fold",
-            no_wrap=_fits(kept, width) and not column.wraps,
+            no_wrap=is_whole and not column.wraps,
             style="bold" if column is columns[0] and not row_styles else "",
         )
     for index, style in enumerate(row_styles or [""] * len(columns[0].cells)):
-        table.add_row(*(Text(column.cells[index], column.style_of(index)) for column in kept), style=style)
-    left_out = ", ".join(column.name for column in columns if column not in kept)
-    return table, f"no room for: {left_out}; {hint}" if left_out else ""
+        table.add_row(
+            *(Text(cut.cells[index], _style_of(column, index)) for column, cut in kept), style=style
+        )
+    shown = {id(column) for column, _ in kept}  # two columns may be equal
+    left_out = ", ".join(column.name for column in columns if id(column) not in shown)
+    notes = [f"no room for: {left_out}"] if left_out else []
+    notes += ["some cells are cut"] if any(column.cells != cut.cells for column, cut in kept) else []
+    return table, "; ".join([*notes, hint]) if notes else ""
+
+
+def _style_of(column: Column, row: int) -> str:
+    """Return the style of a cell: the colour of a status, else none."""
+    # Only in these columns: a run or a sweep may be named like a status.
+    return STATUS_STYLES.get(column.cells[row], "") if column.name in STATUS_COLUMNS else ""
 
 
 def _escaped(column: Column) -> Column:
     cells = [output.one_line(cell) for cell in column.cells]
     return replace(column, name=output.one_line(column.name), cells=cells)
-
-
-def _fits(columns: Sequence[Column], width: int) -> bool:
-    return sum(column.width for column in columns) + GAP * (len(columns) - 1) <= width
 
 
 def _padded(column: Column) -> list[str]:
