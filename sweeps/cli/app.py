@@ -13,7 +13,7 @@ COMMANDS: dict[str, str] = {
     "list": "show:list_sweeps",
     "show": "show:show",
     "jobs": "jobs:jobs",
-    "logs": "jobs:logs",
+    "logs": "logs:logs",
     "leaderboard": "show:leaderboard",
     "aggregate": "show:aggregate",
     "resume": "resume:resume",

@@ -1,15 +1,12 @@
-"""Commands about the jobs of one sweep: jobs, logs."""
+"""The command that lists the jobs of one sweep: jobs; and how a job is named."""
 
-import sys
-import time
-from collections import deque
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from sweeps.cli.app import JobArgument, SweepArgument
+from sweeps.cli.app import SweepArgument
 from sweeps.display.scoreboard import FAILED
 from sweeps.display.tables import objective_column, swept_columns
 from sweeps.errors import SweepError
@@ -17,15 +14,12 @@ from sweeps.jobs import JobState
 from sweeps.paths import find_sweep, job_folder
 from sweeps.ranking.leaderboard import Row
 from sweeps.ranking.status import SweepStatus, sweep_status
-from sweeps.state.ledger import SweepHistory, read_sweep, replay
-from sweeps.state.lock import parent_of
+from sweeps.state.ledger import SweepHistory
 from tracking.cli.toolkit import output
 from tracking.cli.toolkit.fitting import Column
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.cli.toolkit.tables import say_table
 from tracking.values.units import format_clock
-
-POLL_S = 0.2
 
 
 def jobs(
@@ -51,47 +45,6 @@ def jobs(
         output.say(f"No job of {output.one_line(found.plan.sweep)} has this status.")
     else:
         _show(found, chosen)
-
-
-def logs(
-    sweep: SweepArgument,
-    job: JobArgument,
-    follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Print what is added until the job ends.")
-    ] = False,
-    tail: Annotated[
-        int | None, typer.Option("--tail", "-n", metavar="N", min=0, help="Only the last N lines.")
-    ] = None,
-    store: StoreOption = DEFAULT_STORE,
-    as_json: JsonOption = False,
-) -> None:
-    """Print the output of a job, all its attempts together.
-
-    Example: python -m sweeps logs latest 3 --tail 20
-    """
-    if follow and as_json:
-        raise typer.BadParameter("--follow prints text as it is written; leave out --json")
-    folder = find_sweep(Path(store), sweep)
-    _, history = read_sweep(folder)
-    number = find_job(folder, history, job)
-    log = job_folder(folder, number) / "output.log"
-    known = history.outcomes.get(number)
-    if known is not None and known.reused:
-        raise SweepError(f"job {number} of {folder.name} did not run: it reuses {known.runs[-1]}")
-    if not log.exists() and not follow:
-        why = "has no log: its launcher keeps it elsewhere, or it was removed" if known else "has not started"
-        raise SweepError(f"job {number} of {folder.name} {why}; there is no {log}")
-    if as_json:
-        text = _tail(log, tail)[0].decode(errors="replace")
-        output.say_json({"sweep": folder.name, "job": number, "log": log, "text": text})
-    else:
-        position, is_running = _print(log, tail), follow
-        while is_running:
-            # Checked before the log is read, so that the last lines are printed too.
-            is_running = parent_of(folder) is not None and not _has_ended(folder, number)
-            position = _print(log, None, position)
-            if is_running:
-                time.sleep(POLL_S)
 
 
 def find_job(folder: Path, history: SweepHistory, job: str) -> int:
@@ -155,25 +108,3 @@ def _show(found: SweepStatus, rows: list[Row]) -> None:
             output.say(f"job {row.job}: {output.one_line(row.error)}", "red")
         elif row.note is not None:
             output.say(f"job {row.job}: {output.one_line(row.note)}", "yellow")
-
-
-def _tail(log: Path, lines: int | None, start: int = 0) -> tuple[bytes, int]:
-    """Return the last `lines` of a file after `start`, all if None, and the position after them."""
-    with log.open("rb") as stream:
-        stream.seek(start)
-        last = deque(stream, maxlen=lines)  # holds no more than these lines in memory
-        return b"".join(last), stream.tell()
-
-
-def _print(log: Path, lines: int | None, start: int = 0) -> int:
-    """Print the last lines of a log after `start`; return the position after them. The log may not exist yet."""
-    text, end = _tail(log, lines, start) if log.exists() else (b"", start)
-    sys.stdout.buffer.write(text)
-    sys.stdout.buffer.flush()  # a follower shows each part at once
-    return end
-
-
-def _has_ended(folder: Path, job: int) -> bool:
-    known = replay(folder / "jobs.jsonl").jobs.get(job)
-    # A job that is tried again is open although it has an outcome.
-    return known is not None and known.outcome is not None and not known.is_open

@@ -125,6 +125,11 @@ def safe(text: str) -> str:
     return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
 
 
+def printed(line: str) -> str:
+    """Return a line that a program printed with control characters escaped, except tabs."""
+    return "\t".join(map(safe, line.split("\t")))
+
+
 def one_line(text: str) -> str:
     """Return text with control characters and newlines escaped."""
     return safe(text).replace("\n", "\\n")
