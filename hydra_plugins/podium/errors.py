@@ -10,7 +10,9 @@ class PodiumError(CompactHydraException):
 
     @classmethod
     def of(cls, error: Exception) -> "PodiumError":
-        """Return the same error with its message, exit code and stack."""
-        same = cls(str(error))
+        """Return the same error with its message, exit code and stack; control characters in it are escaped."""
+        from tracking.cli.toolkit.output import safe  # not where a module of the user's may hide ours
+
+        same = cls(safe(str(error)))
         same.exit_code = getattr(error, "exit_code", 1)
         return same.with_traceback(error.__traceback__)

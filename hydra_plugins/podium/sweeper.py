@@ -43,6 +43,7 @@ class PodiumSweeper(Sweeper):
         """
         from sweeps.errors import SweepError
         from sweeps.sweeper import run
+        from tracking.cli.toolkit.output import safe
         from tracking.cli.toolkit.streams import lasting, open_streams
 
         open_streams()
@@ -51,7 +52,7 @@ class PodiumSweeper(Sweeper):
         except SweepError as error:
             if _is_to_be_raised():
                 raise PodiumError.of(error) from error.__cause__
-            print(error, file=lasting(sys.stderr), flush=True)
+            print(safe(str(error)), file=lasting(sys.stderr), flush=True)
             sys.exit(error.exit_code)
         except KeyboardInterrupt:
             if _is_to_be_raised():

@@ -14,7 +14,7 @@ from sweeps.plan.plan import Plan
 from sweeps.state.lock import holds_within, parent_of
 from sweeps.state.resume import resume_command, resume_hint
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
-from tracking.cli.toolkit.output import say, say_json
+from tracking.cli.toolkit.output import one_line, say, say_json
 
 Overrides = Annotated[
     list[str] | None, typer.Argument(help="Settings to change, as on the command line: sweep.n_jobs=8")
@@ -80,4 +80,4 @@ def cancel(
     if as_json:
         say_json({"sweep": folder.name, "pid": parent.pid, "host": parent.host, "go_on": hint})
     else:
-        say(f"Asked {parent} to stop {folder.name}; resume it later with: {hint}")
+        say(one_line(f"Asked {parent} to stop {folder.name}; resume it later with: {hint}"))

@@ -116,17 +116,17 @@ def show_leaderboard(
 
 def _row_columns(board: Leaderboard, rows: Sequence[Row]) -> list[Column]:
     epochs = (
-        [Column("epochs", [show(row.epochs) for row in rows], drop=8)] if any(r.epochs for r in rows) else []
+        [Column("epochs", [show(row.epochs) for row in rows], drop=6)] if any(r.epochs for r in rows) else []
     )
     return [
         Column("rank", [show(row.rank) for row in rows]),
-        Column("run", [row.run or f"job {row.job}" for row in rows], drop=6, left=True),
+        Column("run", [row.run or f"job {row.job}" for row in rows], drop=2, left=True),
         *swept_columns(board.swept, [row.point for row in rows], _metrics(board)),
         objective_column(board.objective, [show(row.objective) for row in rows], tells_mode=True),
-        *(Column(name, [show(row.metrics.get(name)) for row in rows], drop=5) for name in board.report),
+        *(Column(name, [show(row.metrics.get(name)) for row in rows], drop=4) for name in board.report),
         *epochs,
-        Column("time", [format_clock(row.duration_s) for row in rows], drop=7),
-        Column("status", [row.how for row in rows], drop=2, left=True),
+        Column("time", [format_clock(row.duration_s) for row in rows], drop=5),
+        Column("status", [row.how for row in rows], drop=3, left=True),
     ]
 
 
@@ -139,13 +139,13 @@ def _candidate_columns(board: Leaderboard, most: int | None) -> list[Column]:
         Column("rank", [show(one.rank) for one in each]),
         *swept_columns(keys, [one.point for one in each], _metrics(board)),
         objective_column(board.objective, means, tells_mode=True),
-        Column("n", [str(one.n) for one in each], drop=2),
+        Column("n", [str(one.n) for one in each], drop=3),
         *(
-            Column(name, [_spread(one.metrics.get(name), one.metrics_std.get(name)) for one in each], drop=5)
+            Column(name, [_spread(one.metrics.get(name), one.metrics_std.get(name)) for one in each], drop=4)
             for name in board.report
         ),
         Column(
-            "best run", [best[one.rank].run or "-" if one.rank else "-" for one in each], drop=6, left=True
+            "best run", [best[one.rank].run or "-" if one.rank else "-" for one in each], drop=2, left=True
         ),
     ]
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -9,11 +10,27 @@ from typing import Any, TypeVar
 
 from sweeps.jobs import JobState
 from sweeps.state.ledger import Usage
+from tracking.cli.toolkit.output import one_line
 from tracking.files import write_bytes, write_json
 from tracking.objective import Objective
 
 LEADERBOARD_VERSION = 1
 REUSED = "reused"
+FORMULA = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\t",
+    "\r",
+    "\n",
+    "\uff1d",
+    "\uff0b",
+    "\uff0d",
+    "\uff20",
+)  # and their wide forms
+# What Markdown reads as more than text: an underscore only at the edge of a word, a colon and a dot only in an address.
+_MARKUP = re.compile(r"[\\`*\[\]<>|~&$#!@{}]|(?<![^\W_])_|_(?![^\W_])|:(?=//)|(?<=www)\.")
 
 
 @dataclass(frozen=True)
@@ -111,9 +128,7 @@ def write_leaderboard(board: Leaderboard, folder: Path) -> None:
     """Write ``leaderboard.json``, ``.csv`` and ``.md`` into the folder of a sweep."""
     write_json(folder / "leaderboard.json", {"version": LEADERBOARD_VERSION, **as_plain(board)})
     table = as_table(board)
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(table)
-    write_bytes(folder / "leaderboard.csv", text.getvalue().encode())
+    write_bytes(folder / "leaderboard.csv", "".join(map(_csv_line, table)).encode())
     write_bytes(folder / "leaderboard.md", _markdown(board, table).encode())
 
 
@@ -144,10 +159,34 @@ def as_table(board: Leaderboard) -> list[list[str]]:
     return [["" if cell is None else str(cell) for cell in line] for line in table]
 
 
+def _csv_line(cells: Sequence[str]) -> str:
+    line = io.StringIO()
+    # With this end of a line the writer quotes a lone carriage return too, at which readers would end the row.
+    csv.writer(line, lineterminator="\r\n").writerow(map(_no_formula, cells))
+    return line.getvalue().removesuffix("\r\n") + "\n"
+
+
+def _no_formula(cell: str) -> str:
+    """Return a cell that a spreadsheet takes for text or a number: any other that begins like a formula gets a quote."""
+    if not cell.startswith(FORMULA):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell
+
+
 def _markdown(board: Leaderboard, table: list[list[str]]) -> str:
-    how = f"Ranked by the {board.objective.at} {board.objective.label} ({board.objective.mode})."
+    how = f"Ranked by the {board.objective.at} {_as_text(board.objective.label)} ({board.objective.mode})."
     if board.candidates:
-        how += f" A row is the mean over the jobs that differ in {board.seed_key} alone."
-    cells = [table[0], ["---"] * len(table[0]), *table[1:]]
-    lines = ("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in cells)
-    return f"# Sweep {board.sweep}\n\n{how}\n\n" + "\n".join(lines) + "\n"
+        seed_key = _as_text(str(board.seed_key))
+        how += f" A row is the mean over the jobs that differ in {seed_key} alone."
+    head, *rows = ([_as_text(cell) for cell in line] for line in table)
+    lines = (f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))
+    return f"# Sweep {_as_text(board.sweep)}\n\n{how}\n\n" + "\n".join(lines) + "\n"
+
+
+def _as_text(text: str) -> str:
+    """Return Markdown that shows a text as it is, on one line."""
+    return _MARKUP.sub(r"\\\g<0>", one_line(text))

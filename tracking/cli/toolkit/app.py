@@ -79,7 +79,7 @@ class Notices(logging.Handler):
         self.has_left_out |= message.startswith(output.LEFT_OUT)
         if text not in self._seen:
             self._seen.add(text)
-            _complain(self._program, message)
+            _complain(self._program, output.one_line(message))
 
 
 def main(program: Program, arguments: Sequence[str]) -> int:

@@ -128,8 +128,8 @@ def _style_of(column: Column, row: int) -> str:
 
 
 def _escaped(column: Column) -> Column:
-    cells = [output.one_line(cell) for cell in column.cells]
-    return replace(column, name=output.one_line(column.name), cells=cells)
+    name, brief, *cells = map(output.one_line, (column.name, column.brief, *column.cells))
+    return replace(column, name=name, brief=brief, cells=cells)
 
 
 def _padded(column: Column) -> list[str]:
