@@ -1,6 +1,7 @@
 """Plan many jobs, run them in processes of their own, rank what they logged."""
 
 from importlib import import_module
+from pkgutil import extend_path
 from typing import TYPE_CHECKING, Any
 
 from sweeps.errors import JobsFailedError, ObjectiveError, SettingsError, SweepError
@@ -9,6 +10,9 @@ from sweeps.jobs import Job, JobStatus, Outcome
 if TYPE_CHECKING:
     from sweeps.executor.contract import Executor
     from sweeps.ranking.aggregate import aggregate
+
+# A folder sweeps/ of the user's that has no __init__.py is hidden by this package; its modules are found here all the same.
+__path__ = extend_path(__path__, __name__)
 
 __all__ = [
     "Executor",

@@ -103,9 +103,15 @@ TRACKING_PUBLIC = {
 }
 FOREIGN = {
     "tracking": set(),
-    "sweeps": TRACKING_PUBLIC,
-    "trainer": {"tracking", "tracking.files", "tracking.values.names"},
-    "hydra_plugins": {"sweeps.errors", "sweeps.launcher", "sweeps.sweeper", "tracking.cli.toolkit"},
+    "sweeps": TRACKING_PUBLIC | {"hydra_plugins.podium.packages"},
+    "trainer": {"tracking", "tracking.files", "tracking.values.names", "hydra_plugins.podium.packages"},
+    "hydra_plugins": {
+        "sweeps.errors",
+        "sweeps.launcher",
+        "sweeps.sweeper",
+        "tracking.cli.toolkit",
+        "tracking.integrations.hydra",
+    },
 }
 # What importing a package may load from outside the standard library, with what those load themselves.
 CONFIGURING = {

@@ -1,6 +1,7 @@
 """Trains a tabular model from a config. The public names load torch when first used."""
 
 from importlib import import_module
+from pkgutil import extend_path
 from typing import TYPE_CHECKING, Any
 
 from trainer.errors import ConfigError, DataError, DivergedError, LoadError, ModelError, TrainerError
@@ -9,6 +10,9 @@ if TYPE_CHECKING:
     from trainer.loop import fit
     from trainer.saved_model import Predictor, build, load_model
     from trainer.scoring import Scores, evaluate
+
+# A folder trainer/ of the user's that has no __init__.py is hidden by this package; its modules are found here all the same.
+__path__ = extend_path(__path__, __name__)
 
 __all__ = [
     "ConfigError",

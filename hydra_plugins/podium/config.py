@@ -94,7 +94,7 @@ class LauncherConf:
 # A callback's config is no dataclass, because Hydra keeps all callbacks in one dict.
 CALLBACKS: dict[str, Any] = {
     "podium": {
-        "_target_": "tracking.integrations.hydra.TrackingCallback",
+        "_target_": "hydra_plugins.podium.packages.tracking_callback",
         "store": None,  # the folder of the runs; the sweeper's store, or experiments, when null
         "experiment": None,  # the runs' experiment; Hydra's name of the job when null
     }

@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 
 from hydra_plugins.podium.config import register
 from hydra_plugins.podium.errors import PodiumError
+from hydra_plugins.podium.packages import hidden
 
 register()
 
@@ -33,8 +34,11 @@ class PodiumLauncher(Launcher):
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run one batch and return its results in the order of `job_overrides`.
 
-        Raise `PodiumError` for settings that cannot work.
+        Raise `PodiumError` for settings that cannot work, and where a module of the user's hides one of podium's.
         """
+        message = hidden("sweeps", "tracking")
+        if message is not None:
+            raise PodiumError(message)
         from sweeps.errors import SweepError
         from sweeps.launcher import launch
 

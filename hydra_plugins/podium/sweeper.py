@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 
 from hydra_plugins.podium.config import register
 from hydra_plugins.podium.errors import PodiumError
+from hydra_plugins.podium.packages import hidden
 
 register()
 
@@ -41,6 +42,11 @@ class PodiumSweeper(Sweeper):
         An error ends the process with one message on stderr and an exit code: 1, or 128 plus the number of the
         signal that stopped the sweep. With ``HYDRA_FULL_ERROR=1`` it is raised, as `PodiumError`.
         """
+        message = hidden("sweeps", "tracking")
+        if message is not None:
+            if _is_to_be_raised():
+                raise PodiumError(message)
+            sys.exit(message)
         from sweeps.errors import SweepError
         from sweeps.sweeper import run
         from tracking.cli.toolkit.output import safe

@@ -1,0 +1,51 @@
+"""Podium's own packages beside a user's code, which may have modules of the same names.
+
+The folder of a script comes first on Python's path. So a module there that is called ``tracking`` or ``sweeps`` is
+imported in place of podium's. Whatever Hydra calls first asks here before it imports them. Every Hydra app imports this
+module, so it imports nothing else.
+"""
+
+import sys
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]  # the folder of podium's packages
+
+
+def hidden(*packages: str) -> str | None:
+    """Return a message that names the file in place of one of podium's packages, None if there is none."""
+    for name in packages:
+        for place in (_loaded(name), _found(name)):
+            if place is not None and place.parent.resolve() not in (ROOT, ROOT / name):
+                what = "folder" if place.is_dir() or place.name == "__init__.py" else "file"
+                return (
+                    f"{str(place)!r} takes the place of podium's package {name!r}; "
+                    f"rename that {what}, also where your code imports it"
+                )
+    return None
+
+
+def tracking_callback(**settings: Any) -> Any:
+    """Return `tracking.integrations.hydra.TrackingCallback`; exit with one message where `tracking` is hidden."""
+    message = hidden("tracking")
+    if message is not None:
+        sys.exit(message)  # Hydra would wrap any other error in advice that does not fit
+    from tracking.integrations.hydra import TrackingCallback
+
+    return TrackingCallback(**settings)
+
+
+def _loaded(name: str) -> Path | None:
+    module = sys.modules.get(name)
+    return _place(getattr(module, "__file__", None), getattr(module, "__path__", ()))
+
+
+def _found(name: str) -> Path | None:
+    spec = PathFinder.find_spec(name)
+    return None if spec is None else _place(spec.origin, spec.submodule_search_locations)
+
+
+def _place(file: str | None, folders: Any) -> Path | None:
+    place = file or next(iter(folders or ()), None)
+    return None if place is None else Path(place).absolute()
