@@ -92,6 +92,7 @@ TRACKING_PUBLIC = {
     "tracking.files",
     "tracking.objective",
     "tracking.process",
+    "tracking.process.announcements",
     "tracking.registry",
     "tracking.repeats",
     "tracking.search.query",

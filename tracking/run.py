@@ -15,9 +15,11 @@ from tracking.metrics.line import LineEncoder
 from tracking.paths import RunPaths
 from tracking.process import traceback_text
 from tracking.process.signals import TermGuard, Terminated
+from tracking.process.sweep_context import RUN_DIR, JobContext, current_job
 from tracking.records import RunStatus
 from tracking.store import amend
 from tracking.store.ownership import Claim
+from tracking.store.scan import shown_status
 from tracking.store.store import Store
 from tracking.values import timestamps
 from tracking.values.checks import param_values
@@ -29,6 +31,9 @@ _guard = TermGuard()
 
 
 _active: list["Run"] = []
+_outer_run: str | None = (
+    None  # the run of the process that started this one, while this one has runs of its own
+)
 
 
 class Run:
@@ -38,7 +43,7 @@ class Run:
     two processes set the same parameter or tag, the later value stays.
     """
 
-    def __init__(self, store: Store, run_id: str) -> None:
+    def __init__(self, store: Store, run_id: str, *, is_guest: bool = False) -> None:
         self._store = store
         self._paths: RunPaths = store.paths.run(run_id)
         self._claim = Claim(store, run_id)
@@ -46,9 +51,11 @@ class Run:
         self._lines = LineEncoder()
         self._stop_file = str(self._paths.stop)
         self._is_finished = False
+        self._is_guest = is_guest  # another process opened the run, and ends it
         self._cleanups: list[Callable[[], None]] = []
         self._opener = os.getpid()  # a forked child must not finish the run of its parent
         self._thread = threading.current_thread()
+        self._job: JobContext | None = None
         self.run_id = run_id
 
     @property
@@ -154,6 +161,9 @@ class Run:
     ) -> None:
         if self._is_finished:
             return
+        if self._is_guest:
+            self.release()
+            return
         if os.getpid() != self._opener:
             self._deactivate()  # a forked child leaves the block too, while the run continues in its parent
             return
@@ -177,9 +187,19 @@ class Run:
             error.add_note(note)
 
     def activate(self) -> None:
-        """Make this the innermost open run of the thread until it is finished; SIGTERM then unwinds the block."""
+        """Make this the innermost open run of the thread until it, or its job, ends; SIGTERM then unwinds the block.
+
+        Processes that are started meanwhile find it in the environment.
+        """
+        global _outer_run
         self._opener, self._thread = os.getpid(), threading.current_thread()
+        if not _opened_here():
+            _outer_run = os.environ.get(RUN_DIR)
         _active.append(self)
+        os.environ[RUN_DIR] = str(self.run_dir)
+        self._job = current_job()
+        if self._job is not None:
+            self._job.at_end.append(self._deactivate)
         _guard.enter()
 
     def add_cleanup(self, cleanup: Callable[[], None]) -> None:
@@ -189,15 +209,66 @@ class Run:
     def _deactivate(self) -> None:
         while self._cleanups:
             self._cleanups.pop()()
-        if self in _active:
-            _active.remove(self)
-            _guard.leave()
+        if self not in _active:
+            return
+        _active.remove(self)
+        _guard.leave()
+        if self._job is not None and self._deactivate in self._job.at_end:
+            self._job.at_end.remove(self._deactivate)
+        left = _opened_here()
+        folder = str(left[-1].run_dir) if left else _outer_run
+        os.environ.pop(RUN_DIR, None)
+        if folder is not None:
+            os.environ[RUN_DIR] = folder
 
 
 def active_run() -> Run | None:
-    """Return the innermost open run of the calling thread, or of the process when that thread opened none."""
-    pid, thread = os.getpid(), threading.current_thread()
-    # a forked child has no open run until it opens one
-    innermost_first = [run for run in reversed(_active) if run._opener == pid]
+    """Return the innermost open run of the calling thread, or of the process when that thread opened none.
+
+    A process that opened none gets the run in which it was started, to log into it beside the process that opened it;
+    leaving a `with` of that handle does not finish the run. None when that run has ended.
+    """
+    thread = threading.current_thread()
+    innermost_first = _opened_here()[::-1]
     own = (run for run in innermost_first if run._thread is thread)
-    return next(own, next(iter(innermost_first), None))
+    return next(own, next(iter(innermost_first), None)) or _run_around()
+
+
+def _opened_here() -> list[Run]:
+    # a forked child has a copy of the list, and no open run until it opens one
+    return [run for run in _active if run._opener == os.getpid()]
+
+
+_around: tuple[object, Run | None] = None, None  # the last answer of `_run_around`, and what it holds for
+_guests: dict[Path, Run] = {}  # kept to the end of the process, which puts their journals in order
+
+
+def _run_around() -> Run | None:
+    """Return a handle of the run that the environment names; None when it names no run that is going on."""
+    global _around
+    named = os.environ.get(RUN_DIR)
+    if not named:
+        return None
+    try:
+        state = os.stat(f"{named}/run.json")  # noqa: PTH116 - asked at every step
+    except (OSError, ValueError):
+        return None
+    holds_for = os.getpid(), named, state.st_ino, state.st_mtime_ns
+    if _around[0] != holds_for:
+        _around = holds_for, _handle_of(Path(named))
+    return _around[1]
+
+
+def _handle_of(folder: Path) -> Run | None:
+    if not folder.is_absolute() or folder.parent.name != "runs":
+        return None
+    store = Store(folder.parents[1])
+    try:
+        if shown_status(store.require(folder.name)) is not RunStatus.RUNNING:
+            return None
+    except (TrackingError, OSError):
+        return None
+    known = _guests.get(folder)
+    if known is None or known._opener != os.getpid():
+        known = _guests[folder] = Run(store, folder.name, is_guest=True)
+    return known

@@ -261,13 +261,21 @@ class ExperimentTracker:
         data: Mapping[str, Any] | None,
     ) -> RunPaths:
         job = current_job()
+        sweep = self._as_kept(job.sweep) if job else None
         paths = self._store.create(
-            experiment_name, tags=tags, description=description, data=data, sweep=job.sweep if job else None
+            experiment_name, tags=tags, description=description, data=data, sweep=sweep
         )
-        if job and job.on_start:
-            job.on_start(paths.folder.name, paths.folder)
+        if job:
+            job.announce(paths.folder)
         self._store.publisher.publish()
         return paths
+
+    def _as_kept(self, sweep: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what run.json keeps of a job; of its earlier runs, those of this store go by their ids."""
+        runs = os.path.realpath(self._store.paths.runs)
+        folders = [Path(str(each)) for each in sweep.get("previous") or ()]
+        named = [each.name if os.path.realpath(each.parent) == runs else str(each) for each in folders]
+        return {**sweep, "previous": named} if named else dict(sweep)
 
     def _run(self, run_id: str) -> Run:
         with self._lock:

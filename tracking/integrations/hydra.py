@@ -18,7 +18,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from tracking.errors import InvalidValueError
-from tracking.run import Run
+from tracking.run import Run, active_run
 from tracking.tracker import ExperimentTracker
 from tracking.values.checks import metric_value
 from tracking.values.plain import flat, plain
@@ -33,7 +33,8 @@ class TrackingCallback(Callback):
     The run's parameters are the job's config, nested keys joined by dots. `store` defaults to that of the sweep
     (``hydra.sweeper.store``), else to ``experiments``, below the folder the app was started in; `experiment`
     defaults to Hydra's name of the job. In the task, `tracking.active_run()` is the run. A returned number becomes
-    the metric ``objective``; the numbers of a returned mapping become metrics under their names.
+    the metric ``objective``; the numbers of a returned mapping become metrics under their names. A further rank of a
+    distributed training logs into the run of the process that started it, and opens none of its own.
     """
 
     def __init__(self, store: str | None = None, experiment: str | None = None) -> None:
@@ -45,6 +46,8 @@ class TrackingCallback(Callback):
     def on_job_start(self, config: DictConfig, **_kwargs: Any) -> None:
         """Open the job's run; raise SystemExit if that fails, so that the job does not start."""
         self._finish_left()  # an earlier job in this process may have called sys.exit
+        if _is_further_rank() and active_run() is not None:
+            return
         try:
             self._run = self._start(config)
         except Exception as error:  # Hydra would only warn
@@ -84,6 +87,11 @@ class TrackingCallback(Callback):
         run, self._run = self._run, None
         if run is not None and self._pid == os.getpid():
             run.finish("killed", error="the job ended before the task returned: sys.exit, Ctrl-C or a signal")
+
+
+def _is_further_rank() -> bool:
+    """Return whether a launcher of ranks started this process, and not as the first."""
+    return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) != "0"
 
 
 def _finish(run: Run, job_return: JobReturn) -> None:

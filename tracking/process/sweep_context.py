@@ -1,21 +1,56 @@
 """The sweep and job that the runs of this process belong to, without the job's code knowing.
 
-The context holds for the whole process, because a job may start its run in another thread.
+The context holds for the whole process, because a job may start its run in another thread. It stands in the
+environment as well, so it also holds for processes that the job starts, in any way.
 """
 
 import contextlib
+import functools
+import json
+import logging
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+
+from tracking.errors import quoted
+
+log = logging.getLogger("tracking")
+
+JOB = "PODIUM_JOB"  # the job of a process and of those that it starts, as JSON
+RUN_DIR = "PODIUM_RUN_DIR"  # the folder of the innermost open run of the process
 
 OnStart = Callable[[str, Path], None]
 
 
-class JobContext(NamedTuple):
-    """The job of this process: what run.json keeps under "sweep", and the callback for a new run."""
+@dataclass(eq=False)
+class JobContext:
+    """A job: what run.json keeps under "sweep", where its runs are announced, and the folder its sweep was started in.
+
+    `pid` is the process that opened the context, None in processes that know it from the environment. `at_end` is
+    called when the context ends.
+    """
 
     sweep: dict[str, Any]
-    on_start: OnStart | None
+    folder: Path | None = None
+    cwd: Path | None = None
+    on_start: OnStart | None = None
+    pid: int | None = None
+    at_end: list[Callable[[], None]] = field(default_factory=list)
+
+    def announce(self, run_dir: Path) -> None:
+        """Tell the sweep of a new run; a sweep that cannot be told does not stop the run."""
+        from tracking.process.announcements import announce  # most runs belong to no job
+
+        is_own = self.pid == os.getpid()
+        if self.folder is not None:
+            try:
+                announce(self.folder, run_dir, attempt=self.sweep.get("attempt", 1), by_child=not is_own)
+            except OSError as error:
+                log.warning("the sweep may not count %s for its job: %s", run_dir, error)
+        if self.on_start is not None and is_own:
+            self.on_start(run_dir.name, run_dir)
 
 
 _contexts: list[JobContext] = []
@@ -31,12 +66,16 @@ def job_context(
     attempt: int = 1,
     previous: Sequence[str] = (),
     objective: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    cwd: str | os.PathLike[str] | None = None,
     on_start: OnStart | None = None,
 ) -> Iterator[None]:
-    """Mark every run started in the block as one of this job, and call `on_start(run_id, run_dir)` when it exists.
+    """Mark every run started in the block as one of this job, in this process and in those that it starts.
 
-    `previous` are the runs of the job's earlier attempts. `objective` is the metric that ranks the sweep and its mode,
-    ``max`` or ``min``. A run's record holds both.
+    `on_start(run_id, run_dir)` is called for each run of this process once it exists. With `folder`, the job's own,
+    every run is appended to its runs.jsonl. `previous` are the runs of the job's earlier attempts, as folders or ids.
+    `objective` is the metric that ranks the sweep and its mode, ``max`` or ``min``. A relative store lies below `cwd`,
+    by default the working folder at the start of the block.
     """
     identity: dict[str, Any] = {
         "id": sweep, "job": job, "key": key, "config_hash": config_hash, "attempt": attempt,
@@ -45,14 +84,76 @@ def job_context(
         identity["previous"] = list(previous)
     if objective is not None:
         identity["objective"] = dict(objective)
-    context = JobContext(identity, on_start)
+    start = _working_folder() if cwd is None else Path(cwd).absolute()
+    place = None if folder is None else folder.absolute()
+    context = JobContext(identity, place, start, on_start, os.getpid())
+    # The job has not opened a run yet; that of a process around the sweep is not its own.
+    before = {name: os.environ.pop(name, None) for name in (JOB, RUN_DIR)}
+    os.environ[JOB] = _as_text(context)
     _contexts.append(context)
     try:
         yield
     finally:
+        for leave in reversed(context.at_end.copy()):
+            leave()
         _contexts.remove(context)
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 def current_job() -> JobContext | None:
-    """Return the innermost job context of this process."""
-    return _contexts[-1] if _contexts else None
+    """Return the innermost job context of this process, else the job that started it; None outside of jobs.
+
+    A variable that cannot be read, or that names a job whose folder is gone, is ignored.
+    """
+    if _contexts:
+        return _contexts[-1]
+    text = os.environ.get(JOB)
+    inherited = _from_text(text) if text else None
+    if inherited is None or (inherited.folder is not None and not inherited.folder.is_dir()):
+        return None
+    return inherited
+
+
+def located(path: Path) -> Path:
+    """Return an absolute path; in a job, a relative one lies below the folder that the sweep was started in."""
+    job = None if path.is_absolute() else current_job()
+    return path.absolute() if job is None or job.cwd is None else job.cwd / path
+
+
+def _working_folder() -> Path | None:
+    try:
+        return Path.cwd()
+    except OSError:  # it was removed
+        return None
+
+
+def _as_text(context: JobContext) -> str:
+    identity = {name: value for name, value in context.sweep.items() if name != "id"}
+    places = {"folder": context.folder, "cwd": context.cwd}
+    known = {name: str(place) for name, place in places.items() if place is not None}
+    return json.dumps({"sweep": context.sweep["id"], **identity, **known}, default=str)
+
+
+@functools.lru_cache(maxsize=1)
+def _from_text(text: str) -> JobContext | None:
+    try:
+        known = json.loads(text)
+        identity = {"id": known.pop("sweep"), **known}
+        folder, cwd = (_absolute(identity.pop(name, None)) for name in ("folder", "cwd"))
+        for name, kind in {"id": str, "job": int, "attempt": int, "previous": list}.items():
+            if type(identity.get(name, kind())) is not kind or name not in {*identity, "attempt", "previous"}:
+                raise TypeError(f"{name} is {identity.get(name)!r}")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        log.warning("%s is ignored, because it does not name a job (%r): %s", JOB, error, quoted(text))
+        return None
+    return JobContext(identity, folder, cwd)
+
+
+def _absolute(place: Any) -> Path | None:
+    path = None if place is None else Path(place)
+    if path is not None and not path.is_absolute():
+        raise ValueError(f"{place} is not an absolute path")
+    return path

@@ -13,6 +13,7 @@ from tracking.files import atomic, folders, locks
 from tracking.metrics.history import read_history
 from tracking.paths import RunPaths, StorePaths
 from tracking.process import identity
+from tracking.process.sweep_context import located
 from tracking.records import FORMAT, RunStatus
 from tracking.store import edit_log
 from tracking.store.numbering import next_number
@@ -29,11 +30,13 @@ from tracking.version import __version__
 class Store:
     """Access to one store; creating the object touches nothing on disk.
 
-    The folder is resolved at once, or is `at`, where `base_dir` lay for the process that named it.
+    The folder is resolved at once, or is `at`, where `base_dir` lay for the process that named it. In a job a relative
+    folder is that of the sweep's working folder, whatever the job's own is.
     """
 
     def __init__(self, base_dir: str | os.PathLike[str], *, at: Path | None = None) -> None:
-        self.paths = StorePaths(check_path("base_dir", base_dir, example="experiments"), at)
+        named = check_path("base_dir", base_dir, example="experiments")
+        self.paths = StorePaths(named, at or located(named))
         self.publisher = Publisher(self.paths)
         self.scan = Scan(self.paths)
         self._next_number = 0

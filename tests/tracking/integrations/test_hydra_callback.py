@@ -197,3 +197,37 @@ def test_the_store_of_a_section_that_holds_the_sweepers_settings_is_the_runs_sto
     runs = ExperimentTracker(tmp_path / "elsewhere").records()
     assert [record.sweep is not None for record in runs] == [True, True]
     assert not (tmp_path / "experiments").exists()
+
+
+@pytest.mark.parametrize(
+    ("rank", "opened"),
+    [
+        ({"RANK": "1"}, False),
+        ({"LOCAL_RANK": "2"}, False),
+        ({"RANK": "0", "LOCAL_RANK": "1"}, True),
+        ({}, True),
+    ],
+)
+def test_a_further_rank_logs_into_the_run_of_the_process_that_started_it(
+    app: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rank: dict[str, str], opened: bool
+) -> None:
+    for name in ("RANK", "LOCAL_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in rank.items():
+        monkeypatch.setenv(name, value)
+    with ExperimentTracker(tmp_path / "experiments").start_run("first rank") as run:
+        answer = app("does=log", "x=2")
+    assert answer.returncode == 0, answer.stderr
+    ranks = records(tmp_path)
+    assert [record.experiment_name for record in ranks] == ["first rank", *(["app"] if opened else [])]
+    assert "loss" in ranks[-1].summary
+    assert [str(record.status) for record in ranks] == ["completed"] * len(ranks)
+    assert ranks[0].run_id == run.run_id
+
+
+def test_a_further_rank_without_a_run_to_join_opens_one(
+    app: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANK", "1")
+    assert app("does=log").returncode == 0
+    assert len(records(tmp_path)) == 1

@@ -267,7 +267,8 @@ with tracker.start_run("x") as run:
     run.log({"a": 0})
     child = os.fork()
     if child == 0:
-        assert active_run() is None
+        assert active_run() is not run
+        active_run().log({"a": 1})
         run.log({"a": 1})
         os._exit(0)
     os.waitpid(child, 0)
@@ -275,7 +276,7 @@ with tracker.start_run("x") as run:
     print(tracker.record(run.run_id).summary["a"].count)
 """
     worker = start(code, base)
-    assert worker.communicate()[0] == "3\n"
+    assert worker.communicate()[0] == "4\n"
     assert worker.returncode == 0
 
 

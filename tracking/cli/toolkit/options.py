@@ -6,12 +6,15 @@ from typing import Annotated
 import typer
 
 from tracking.errors import TrackingError
+from tracking.process.sweep_context import current_job, located
 
 DEFAULT_STORE = "experiments"
 STORE_VARIABLE = "PODIUM_STORE"
 
 
 def _existing(context: typer.Context, store: str) -> str:
+    if store and current_job() is not None:
+        store = str(located(Path(store)))  # a command in a job means the store that the job tracks into
     # Only a store that is named must exist; the first run creates the default one.
     source = context.get_parameter_source("store")
     is_there = bool(store) and Path(store).exists()  # Path("") is the working folder
