@@ -92,7 +92,7 @@ class Job:
     folder: Path
     config: bytes = field(repr=False)
     attempt: int = 1  # above 1 when an earlier session of the sweep began the job
-    previous: tuple[str, ...] = ()  # the runs of its earlier attempts
+    previous: tuple[str, ...] = ()  # the folders of the runs of its earlier attempts
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,8 @@ class Outcome:
     """The result of a job.
 
     `value` is the task's return value if that is a number or a small mapping of numbers, else None.
-    `runs` are the ids of the tracked runs that the job started, in order. `error` is one line.
+    `runs` are the tracked runs that the job and its processes opened, in order: the folders where an executor says so,
+    in the ledger the ids of those in the sweep's own store. `error` is one line.
     `wall_s` is the duration of the last attempt, `attempt` its number. `note` says what was cut off or went wrong
     after the task had returned.
     """
@@ -125,7 +126,7 @@ class EventKind(StrEnum):
     ASKED = "asked"  # the sampler chose the point of a job: its number, key, config_hash, overrides, point
     BEGAN = "began"  # a session of the sweep, with the number of its slots
     STARTED = "started"  # an attempt at a job: pid, slot, attempt, key, config_hash
-    RUN = "run"  # the job opened a tracked run
+    RUN = "run"  # the job's own process opened a tracked run
     ENDING = (
         "ending"  # its task has returned, and its process waits for threads or exit handlers; not recorded
     )

@@ -90,3 +90,8 @@ def _named(folders: list[Path]) -> str:
 def shown(path: Path) -> Path:
     """Return `path` relative to the working folder where it lies below it."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def shown_run(run: str) -> str:
+    """Return a run as users see it: its id, or its folder if it lies in another store than the sweep."""
+    return str(shown(Path(run)))

@@ -41,12 +41,13 @@ from sweeps.settings.sections import LAUNCHER, is_ours
 from sweeps.settings.sweeper_settings import SweeperSettings
 from sweeps.space import Space, read_space
 from sweeps.state.durations import Durations
-from sweeps.state.ledger import JobHistory, Ledger, read_record
+from sweeps.state.job_runs import JobRuns
+from sweeps.state.ledger import JobHistory, Ledger
 from sweeps.state.lock import locked
 from sweeps.state.resume import NOTHING, Resumed, code_state, take_over
 from sweeps.state.reuse import Reusable
 from sweeps.stop_signals import Interruptions
-from tracking import ExperimentTracker, RunStatus, TrackingError
+from tracking import RunStatus, TrackingError
 from tracking.values.units import counted
 
 log = logging.getLogger(__name__)
@@ -113,8 +114,8 @@ def _run(
                 abandon(sweep_dir)
             raise
         board = _scoreboard(settings, launcher, plan, planner.planned())
-        tracker = ExperimentTracker(settings.store)
-        progress = make_progress(settings.output, write, board, lambda run: read_record(tracker, run)[0])
+        runs = JobRuns(settings.store, plan.sweep)
+        progress = make_progress(settings.output, write, board, lambda run: runs.read(run).record)
         for note in (*settings.notes, *sampler.notes):
             progress.say(note)
         sweep = _Sweep(
@@ -208,10 +209,10 @@ class _Sweep:
         order = Durations.of_store(settings.store).longest_first(jobs)
         self._order = [number for number in order if number not in earlier.kept]
         self._executor = executor
-        self._tracker = ExperimentTracker(settings.store)
+        self._runs = JobRuns(settings.store, plan.sweep)
         self._reusable = Reusable({}, None)
         if settings.reuse:
-            self._reusable = Reusable.of_store(self._tracker, plan, jobs, str(settings.objective.metric))
+            self._reusable = Reusable.of_store(self._runs.tracker, plan, jobs, str(settings.objective.metric))
             progress.say(self._reusable.covers(jobs))
         self._ledger = Ledger(sweep_dir / "jobs.jsonl")
         self._progress = progress
@@ -241,7 +242,7 @@ class _Sweep:
         for number, past in self._earlier.again.items():
             self._close_runs(number, past.runs, JobStatus.KILLED, "the sweep ended before it did")
         for outcome in self._earlier.kept.values():
-            value = read_value(self._tracker, self._settings.objective, outcome)
+            value = read_value(self._runs, self._settings.objective, outcome)
             self._board.finished(outcome, value)
             self._sampler.tell(outcome.job, outcome, value)
 
@@ -258,7 +259,7 @@ class _Sweep:
         """Run the jobs, rank them and promote the winner; raise as `sweeps.sweeper.run` does."""
         with self._interruptions.heard():
             self._run_jobs()
-            self._tracker.publish()
+            self._runs.tracker.publish()
             board = aggregate(self._dir)
             self._progress.ranked(board)
         require_uninterrupted(board, self._interruptions.last, self._dir)
@@ -292,7 +293,7 @@ class _Sweep:
 
     def _promote(self, board: Leaderboard) -> None:
         if self._settings.promotion is not None:
-            decision = promote_winner(board, self._settings.store, self._settings.promotion)
+            decision = promote_winner(board, self._settings.store.absolute(), self._settings.promotion)
             self._progress.decided(decision)
 
     def _jobs(self) -> Iterator[Job]:
@@ -309,7 +310,8 @@ class _Sweep:
                     self._finish(known)
                     continue
                 past = self._earlier.again.get(number, JobHistory())
-                yield replace(job, attempt=past.attempts + 1, previous=past.runs)
+                folders = tuple(str(self._runs.folder(run)) for run in past.runs)
+                yield replace(job, attempt=past.attempts + 1, previous=folders)
 
     def _numbers(self) -> Iterator[int]:
         """Yield the jobs whose points are known, then ask the sampler for further ones."""
@@ -328,6 +330,7 @@ class _Sweep:
             yield number
 
     def _hear(self, event: Event) -> None:
+        event = self._runs.named(event)
         if event.kind is EventKind.RETRY:
             self._close_runs(event.job, event.data["runs"], event.data["status"], event.data["error"])
         if event.kind is not EventKind.ENDING:
@@ -336,10 +339,11 @@ class _Sweep:
         self._progress.heard(event)
 
     def _finish(self, outcome: Outcome) -> None:
+        outcome = replace(outcome, runs=tuple(map(self._runs.name, outcome.runs)))
         self._close_runs(outcome.job, outcome.runs, outcome.status, outcome.error)
         with self._noticing_faults():
             self._ledger.finish(outcome)
-        value = read_value(self._tracker, self._settings.objective, outcome)
+        value = read_value(self._runs, self._settings.objective, outcome)
         self._progress.finished(outcome, value)
         with self._lock:
             self._sampler.tell(outcome.job, outcome, value)
@@ -365,14 +369,14 @@ class _Sweep:
                 self._executor.stop()
 
     def _close_runs(self, job: int, runs: Iterable[str], status: JobStatus, error: str | None) -> None:
-        """Finish the runs that a job left open."""
-        for run_id in runs:
+        """Finish the runs that a job left open; a run that does not name the job is left alone."""
+        for run in runs:
+            record = self._runs.find(run, job).record
+            if record is None or record.finished_at is not None:
+                continue
+            final = RunStatus.KILLED if status is JobStatus.KILLED else RunStatus.FAILED
+            reason = error or "the job ended without finishing its run"
             try:
-                record = self._tracker.record(run_id)
-                if record is None or record.finished_at is not None:
-                    continue
-                final = RunStatus.KILLED if status is JobStatus.KILLED else RunStatus.FAILED
-                reason = error or "the job ended without finishing its run"
-                self._tracker.open_run(run_id).finish(final, error=reason)
+                self._runs.tracker_of(run).open_run(record.run_id).finish(final, error=reason)
             except TrackingError as fault:
-                log.warning("could not finish %s of job %d: %s", run_id, job, fault)
+                log.warning("could not finish %s of job %d: %s", run, job, fault)

@@ -80,7 +80,9 @@ class LauncherConf:
     n_jobs: int | None = None  # jobs at once; the number of cores when null
     threads: int | None = None  # CPU threads of a job; an equal share of the cores when null
     preload: list[str] = field(default_factory=list)  # modules each job finds already imported
-    grace_s: float = 10.0  # how long a stopped job gets to finish its run, and a process to end after its task
+    grace_s: float = (
+        10.0  # how long a stopped job gets to finish its run, and a process to end after its task
+    )
     timeout: Any = None  # limit of a job's time, 90 or 30m or 2h; none when null
     memory_limit: Any = None  # limit of a job's memory, 4GB; none when null
     retries: int = 0  # how often a job is retried

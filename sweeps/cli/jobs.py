@@ -11,7 +11,7 @@ from sweeps.display.scoreboard import FAILED
 from sweeps.display.tables import objective_column, swept_columns
 from sweeps.errors import SweepError
 from sweeps.jobs import JobState
-from sweeps.paths import find_sweep, job_folder
+from sweeps.paths import find_sweep, job_folder, shown_run
 from sweeps.ranking.leaderboard import Row
 from sweeps.ranking.status import SweepStatus, sweep_status
 from sweeps.state.ledger import SweepHistory
@@ -56,11 +56,13 @@ def find_job(folder: Path, history: SweepHistory, job: str) -> int:
     if job.isdecimal() and int(job) in numbers:
         return int(job)
     by_run = {run: number for number, known in history.jobs.items() for run in known.runs}
-    if job in by_run:
-        return by_run[job]
+    # A run of another store is shown by its folder, relative to the working folder.
+    found = by_run.get(job, by_run.get(str(Path(job).absolute())))
+    if found is not None:
+        return found
     raise SweepError(
         f"{job}: no such job in {folder.name}; it has the jobs 0 to {max(numbers)}"
-        + (f", and runs such as {next(iter(by_run))}" if by_run else "")
+        + (f", and runs such as {shown_run(next(iter(by_run)))}" if by_run else "")
     )
 
 
@@ -95,7 +97,7 @@ def _show(found: SweepStatus, rows: list[Row]) -> None:
     say_table(
         [
             Column("job", [str(row.job) for row in rows]),
-            Column("run", [row.run or "-" for row in rows], left=True, drop=4),
+            Column("run", [shown_run(row.run or "-") for row in rows], left=True, drop=4),
             *swept_columns(found.plan.swept, [row.point for row in rows], [objective.label]),
             replace(objective_column(objective, [output.show(row.objective) for row in rows]), drop=3),
             *([Column("attempt", attempts, drop=5)] if set(attempts) - {"1", "-"} else []),

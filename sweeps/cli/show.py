@@ -10,7 +10,7 @@ from typing import Any
 from sweeps.cli.app import SweepArgument
 from sweeps.display.tables import parameter, short_names, show_leaderboard, used
 from sweeps.jobs import JobState, JobStatus
-from sweeps.paths import find_sweep, sweep_folders
+from sweeps.paths import find_sweep, shown_run, sweep_folders
 from sweeps.ranking.aggregate import aggregate as aggregate_sweep
 from sweeps.ranking.aggregate import rank
 from sweeps.ranking.leaderboard import Leaderboard, as_plain
@@ -166,7 +166,10 @@ def _facts(found: SweepStatus, described: dict[str, Any]) -> list[tuple[str, str
     return [
         ("ranked by", f"the {objective.at} {objective.label} ({objective.mode}){repeats}"),
         ("jobs", f"{len(found.jobs)}: {counts}"),
-        ("best", best and f"{cell(best['objective'])}, job {best['job']} ({best['run'] or 'no run'})"),
+        (
+            "best",
+            best and f"{cell(best['objective'])}, job {best['job']} ({shown_run(best['run'] or 'no run')})",
+        ),
         ("started", found.plan.created_at),
         ("took", used(found.board) if found.board.usage else None),
         ("jobs took", took and f"median {clock['median']}, {clock['min']} to {clock['max']}"),

@@ -17,6 +17,7 @@ from sweeps.display.plain import Lines
 from sweeps.display.scoreboard import FAILED, JobLine, Scoreboard
 from sweeps.display.tables import objective_column, swept_columns
 from sweeps.jobs import JobState, Outcome
+from sweeps.paths import shown_run
 from tracking import RunRecord
 from tracking.cli.toolkit.fitting import Column
 from tracking.cli.toolkit.output import ellipsis, one_line, safe, show
@@ -119,7 +120,7 @@ class LiveTable(Lines):
         label = board.objective.label
         columns = [
             Column("job", [str(line.number) for line in shown]),
-            Column("run", [line.run or "-" for line in shown], drop=5, left=True),
+            Column("run", [shown_run(line.run or "-") for line in shown], drop=5, left=True),
             *swept_columns(board.swept, [line.point for line in shown], [label]),
             *([Column("step", steps, drop=4)] if any(map(_is_under_way, shown)) else []),
             objective_column(board.objective, [show(value) for value in values]),

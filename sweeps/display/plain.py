@@ -7,6 +7,7 @@ from typing import IO
 from sweeps.display.scoreboard import JobLine, Scoreboard
 from sweeps.display.tables import parameter, short_names, show_leaderboard
 from sweeps.jobs import Event, EventKind, Outcome
+from sweeps.paths import shown_run
 from sweeps.ranking.leaderboard import Leaderboard
 from sweeps.ranking.promotion import Decision
 from tracking.cli.toolkit.output import one_line, say, show
@@ -75,5 +76,5 @@ class Lines:
         parts.append(format_clock(line.wall_s))
         values = ((self._names.get(key, key), parameter(value)) for key, value in line.point.items())
         parts.append(" ".join(f"{name}={value}" for name, value in values))
-        parts.append(line.error or line.note or line.run or "")
+        parts.append(line.error or line.note or (shown_run(line.run) if line.run else ""))
         return one_line("  ".join(part for part in parts if part))

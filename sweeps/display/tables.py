@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from sweeps.jobs import JobState
-from sweeps.paths import job_folder
+from sweeps.paths import job_folder, shown_run
 from sweeps.ranking.leaderboard import Leaderboard, Row
 from tracking.cli.toolkit.fitting import Column
 from tracking.cli.toolkit.output import one_line, say, show
@@ -120,7 +120,7 @@ def _row_columns(board: Leaderboard, rows: Sequence[Row]) -> list[Column]:
     )
     return [
         Column("rank", [show(row.rank) for row in rows]),
-        Column("run", [row.run or f"job {row.job}" for row in rows], drop=2, left=True),
+        Column("run", [shown_run(row.run) if row.run else f"job {row.job}" for row in rows], drop=2, left=True),
         *swept_columns(board.swept, [row.point for row in rows], _metrics(board)),
         objective_column(board.objective, [show(row.objective) for row in rows], tells_mode=True),
         *(Column(name, [show(row.metrics.get(name)) for row in rows], drop=4) for name in board.report),
@@ -145,7 +145,10 @@ def _candidate_columns(board: Leaderboard, most: int | None) -> list[Column]:
             for name in board.report
         ),
         Column(
-            "best run", [best[one.rank].run or "-" if one.rank else "-" for one in each], drop=2, left=True
+            "best run",
+            [shown_run(best[one.rank].run or "-") if one.rank else "-" for one in each],
+            drop=2,
+            left=True,
         ),
     ]
 

@@ -16,6 +16,7 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -56,6 +57,12 @@ def task(config: DictConfig) -> object:
         return threading.Lock()
     if does == "track":
         ExperimentTracker(folder / "experiments").start_run("conformance").finish()
+    if does == "track in a process":
+        code = (
+            "import sys; from tracking import ExperimentTracker as T; T(sys.argv[1]).start_run('x').finish()"
+        )
+        command = [sys.executable, "-c", code, str(folder / "elsewhere")]
+        subprocess.run(command, check=True)  # noqa: S603 - our own code
     if does == "end second":
         _await_file(folder / "ended-1")
         time.sleep(0.5)  # the outcome of the first is on its way
@@ -196,7 +203,19 @@ class ExecutorConformance:
         data = heard[0][0].data
         assert (data["attempt"], data["key"], data["config_hash"]) == (1, "key-0", "hash")
         assert outcomes[0].runs == (heard[0][1].data["run"],)
-        record = ExperimentTracker(tmp_path / "experiments").record(outcomes[0].runs[0])
+        folder = Path(outcomes[0].runs[0])
+        assert folder.parent == tmp_path / "experiments" / "runs"
+        record = ExperimentTracker(tmp_path / "experiments").record(folder.name)
+        assert record is not None
+        assert (record.sweep or {}).items() >= {"id": tmp_path.name, "job": 0, "key": "key-0"}.items()
+
+    def test_the_outcome_names_runs_of_processes_that_the_job_started_in_any_store(
+        self, tmp_path: Path
+    ) -> None:
+        outcomes, events = self.run(tmp_path, "track in a process")
+        assert outcomes[0].runs == (str(tmp_path / "elsewhere" / "runs" / "run_001"),)
+        assert [each.kind for each in events] == [EventKind.STARTED]
+        record = ExperimentTracker(tmp_path / "elsewhere").record("run_001")
         assert record is not None
         assert (record.sweep or {}).items() >= {"id": tmp_path.name, "job": 0, "key": "key-0"}.items()
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome, Reason
+from tracking.process.announcements import announced
 
 STOPPED = "the sweep was stopped"
 
@@ -21,8 +22,8 @@ class Executor(Protocol):
 
     Guarantees: `jobs` is pulled lazily, not more than one ahead of a free place. Each job pulled yields exactly one
     outcome, in the order they end. Whatever a job does (raise, exit, die, return what cannot be sent) is that job's
-    outcome alone. The listener hears ``started`` before the job runs and ``run`` before its outcome. `run` raises
-    only for faults of the executor.
+    outcome alone. The listener hears ``started`` before the job runs, and before its outcome ``run``, with the folder
+    of each run that the job's own process opened. `run` raises only for faults of the executor.
     """
 
     def run(self, jobs: Iterable[Job], listener: Listener) -> Iterator[Outcome]:
@@ -53,7 +54,11 @@ def cancelled(job: Job) -> Outcome:
 
 
 def outcome_of(job: Job, message: Mapping[str, Any], wall_s: float, runs: Sequence[str]) -> Outcome:
-    """Return the outcome that the message of `sweeps.executor.local.child.run_one` describes."""
+    """Return the outcome that the message of `sweeps.executor.local.child.run_one` describes.
+
+    It names the runs of earlier attempts, those that this attempt has announced, and the others in `runs`.
+    """
+    told = [each.folder for each in announced(job.folder, job.attempt)]
     reason = message.get("reason")
     details: dict[str, Any] = {
         key: message.get(key) for key in ("value", "error", "traceback", "result", "note")
@@ -62,7 +67,7 @@ def outcome_of(job: Job, message: Mapping[str, Any], wall_s: float, runs: Sequen
         job.number,
         JobStatus(message["status"]),
         wall_s,
-        runs=tuple(runs),
+        runs=tuple(dict.fromkeys((*job.previous, *told, *runs))),
         reason=None if reason is None else Reason(reason),
         attempt=job.attempt,
         **details,

@@ -36,11 +36,11 @@ class InProcessExecutor:
             raise KeyboardInterrupt
 
     def _run(self, job: Job, listener: Listener) -> Outcome:
-        runs = list(job.previous)
+        runs: list[str] = []
 
-        def on_start(run_id: str, _run_dir: Path) -> None:
-            runs.append(run_id)
-            listener(Event(EventKind.RUN, job.number, {"run": run_id}))
+        def on_start(_run_id: str, run_dir: Path) -> None:
+            runs.append(str(run_dir))
+            listener(Event(EventKind.RUN, job.number, {"run": str(run_dir)}))
 
         listener(started(job, pid=os.getpid()))
         job.folder.mkdir(parents=True, exist_ok=True)

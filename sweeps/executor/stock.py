@@ -2,14 +2,15 @@
 
 Such a launcher takes overrides and composes again where the job runs. No config is sent, and YAML that is edited
 during the sweep changes the jobs that have not started. The launcher reports nothing until a whole batch has ended,
-so the executor searches the store meanwhile for runs that name the sweep and the job. A sweep whose parent dies while
-it waits therefore still knows what its jobs logged.
+so the executor looks meanwhile for runs that jobs have announced in their folders. A sweep whose parent dies while it
+waits therefore still knows what its jobs logged.
 """
 
 import contextlib
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.types import Quote, QuotedString
@@ -26,9 +27,11 @@ from sweeps.executor.local.child import with_callback
 from sweeps.executor.local.results import plain_value
 from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome, Reason
 from sweeps.settings.sweeper_settings import SweeperSettings
-from tracking import ExperimentTracker, RunRecord, RunStatus, TrackingError, job_context
+from sweeps.state.job_runs import JobRuns
+from tracking import RunRecord, RunStatus, job_context
+from tracking.process.announcements import announced
 
-SEARCH_EVERY_S = 2.0  # how often the store is searched for new runs
+LOOK_EVERY_S = 2.0  # how often the folders of jobs are looked into for new runs
 
 
 class StockExecutor:
@@ -54,8 +57,7 @@ class StockExecutor:
             config=config,
         )
         self._sweep_dir = str(config.hydra.sweep.dir)
-        self._tracker = ExperimentTracker(settings.store)
-        self._sweep = sweep
+        self._runs = JobRuns(settings.store, sweep)
         self._max_batch_size = settings.max_batch_size
         self._stopping = False
         self._thread: int | None = None  # that of a launcher at work
@@ -73,11 +75,14 @@ class StockExecutor:
 
     def _launch(self, batch: Sequence[Job], listener: Listener) -> list[Outcome]:
         events = [started(job) for job in batch]
-        self._naming.jobs = {event.job: event.data for event in events}
+        self._naming.jobs = {
+            event.job: {**event.data, "previous": job.previous}
+            for event, job in zip(events, batch, strict=True)
+        }
         for event in events:
             listener(event)
         began = time.monotonic()
-        runs = _Runs(self._tracker, self._sweep, batch, listener)
+        runs = _Runs(batch, listener)
         results: Sequence[JobReturn | BaseException]
         try:
             with runs.watched():
@@ -88,13 +93,13 @@ class StockExecutor:
         finally:
             self._thread = None
         wall_s = time.monotonic() - began
-        found = runs.search()
+        runs.look()
         outcomes = []
         for job, result in zip(batch, results, strict=True):
-            own = found.get(job.number, [])
-            message = _message(job, result, own, alone=len(batch) == 1)
-            ids = dict.fromkeys([*job.previous, *(record.run_id for record in own)])
-            outcomes.append(outcome_of(job, message, _took_s(own, wall_s), tuple(ids)))
+            own = [self._runs.find(run, job.number).record for run in runs.opened[job.number]]
+            last = own[-1] if own else None
+            message = _message(result, last, alone=len(batch) == 1)
+            outcomes.append(outcome_of(job, message, _took_s(last, wall_s), runs.opened[job.number]))
             _keep_traceback(job, outcomes[-1])
         return outcomes
 
@@ -104,33 +109,25 @@ class StockExecutor:
 
 
 class _Runs:
-    """The runs of a batch's jobs, found in the store; reports each to the listener once."""
+    """The runs that the jobs of a batch have `opened`, by job; reports each to the listener once."""
 
-    def __init__(
-        self, tracker: ExperimentTracker, sweep: str, batch: Sequence[Job], listener: Listener
-    ) -> None:
-        self._tracker = tracker
-        self._sweep = sweep
+    def __init__(self, batch: Sequence[Job], listener: Listener) -> None:
+        self._batch = batch
         self._listener = listener
-        self._numbers = {job.number for job in batch}
-        self._reported = {run for job in batch for run in job.previous}
         self._ended = threading.Event()
+        self.opened: dict[int, list[str]] = {job.number: [] for job in batch}
 
-    def search(self) -> dict[int, list[RunRecord]]:
-        """Return the runs that exist by now, of earlier attempts too, by job."""
-        runs: dict[int, list[RunRecord]] = {}
-        for record in self._tracker.search_runs(f'sweep == "{self._sweep}"'):
-            number = (record.sweep or {}).get("job")
-            if number in self._numbers:
-                runs.setdefault(number, []).append(record)
-                if record.run_id not in self._reported:
-                    self._reported.add(record.run_id)
-                    self._listener(Event(EventKind.RUN, number, {"run": record.run_id}))
-        return runs
+    def look(self) -> None:
+        """Take note of the runs that the jobs themselves have announced by now."""
+        for job in self._batch:
+            for run in announced(job.folder, job.attempt):
+                if not run.by_child and run.folder not in self.opened[job.number]:
+                    self.opened[job.number].append(run.folder)
+                    self._listener(Event(EventKind.RUN, job.number, {"run": run.folder}))
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
-        """Search now and then during the block."""
+        """Look now and then during the block."""
         watch = threading.Thread(target=self._watch, name="podium-runs", daemon=True)
         watch.start()
         try:
@@ -140,9 +137,8 @@ class _Runs:
             watch.join()
 
     def _watch(self) -> None:
-        while not self._ended.wait(SEARCH_EVERY_S):
-            with contextlib.suppress(TrackingError):  # a store that is unreadable now may be readable later
-                self.search()
+        while not self._ended.wait(LOOK_EVERY_S):
+            self.look()
 
 
 class _Naming(Callback):
@@ -159,7 +155,14 @@ class _Naming(Callback):
         self._inside.close()  # an earlier job in this process that called sys.exit has left its context open
         number = int(config.hydra.job.num)
         self._inside.enter_context(
-            job_context(sweep=self.sweep, job=number, objective=self.objective, **self.jobs[number])
+            job_context(
+                sweep=self.sweep,
+                job=number,
+                objective=self.objective,
+                folder=Path(config.hydra.runtime.output_dir),
+                cwd=config.hydra.runtime.cwd,  # the job may have changed its own by now
+                **self.jobs[number],
+            )
         )
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_kwargs: Any) -> None:  # noqa: ARG002 - Hydra's signature
@@ -179,10 +182,11 @@ def _batches(jobs: Sequence[Job], size: int | None) -> Iterator[list[Job]]:
         yield batch
 
 
-def _message(
-    job: Job, result: JobReturn | BaseException, records: Sequence[RunRecord], *, alone: bool
-) -> dict[str, Any]:
-    """Return the message of a job, as a child of ours would send it; `result` is what the launcher returned or raised."""
+def _message(result: JobReturn | BaseException, last: RunRecord | None, *, alone: bool) -> dict[str, Any]:
+    """Return the message of a job, as a child of ours would send it, from what the launcher returned or raised.
+
+    `last` is the last run that the job opened.
+    """
     if isinstance(result, JobReturn):
         if result.status is HydraStatus.COMPLETED:
             return {"status": JobStatus.COMPLETED, "value": plain_value(result.return_value)}
@@ -191,7 +195,7 @@ def _message(
     if isinstance(result, KeyboardInterrupt):
         return {**message, "error": STOPPED, "reason": Reason.STOPPED}
     # The launcher may have failed after the job had ended in order.
-    if records and records[-1].run_id not in job.previous and records[-1].status == RunStatus.COMPLETED:
+    if last is not None and last.status is RunStatus.COMPLETED:
         return {"status": JobStatus.COMPLETED}
     if alone and isinstance(result, SystemExit):
         return message
@@ -199,9 +203,8 @@ def _message(
     return {**message, "status": JobStatus.FAILED, "error": error, "reason": Reason.LOST}
 
 
-def _took_s(records: Sequence[RunRecord], wall_s: float) -> float:
+def _took_s(last: RunRecord | None, wall_s: float) -> float:
     """Return how long a job took: its last run, or its batch if it has no finished run."""
-    last = records[-1] if records else None
     if last is None or last.finished_at is None:
         return wall_s
     return (last.finished_at - last.created_at).total_seconds()

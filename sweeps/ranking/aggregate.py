@@ -13,8 +13,9 @@ from sweeps.jobs import JobState, JobStatus, Outcome, PlannedJob
 from sweeps.plan.plan import Plan
 from sweeps.ranking.candidates import rank_candidates
 from sweeps.ranking.leaderboard import Candidate, Leaderboard, Row, place, write_leaderboard
-from sweeps.state.ledger import SweepHistory, judge_by_run, last_record, read_sweep
-from tracking import ExperimentTracker, RunRecord
+from sweeps.state.job_runs import FoundRun, JobRuns
+from sweeps.state.ledger import SweepHistory, judge_by_run, read_sweep
+from tracking import RunRecord
 from tracking.objective import Objective
 
 
@@ -34,21 +35,21 @@ def rank(sweep_dir: Path | str) -> Leaderboard:
     folder = Path(sweep_dir)
     if not (folder / "plan.json").exists():
         raise SweepError(f"{folder}: no sweep there (plan.json is missing)")
-    tracker = ExperimentTracker(folder.parent.parent)
-    return rank_jobs(*read_sweep(folder), tracker)
+    return rank_jobs(*read_sweep(folder), folder.parent.parent)
 
 
-def rank_jobs(plan: Plan, history: SweepHistory, tracker: ExperimentTracker) -> Leaderboard:
-    """Return the leaderboard of a sweep from its plan and its ledger; see `rank`."""
+def rank_jobs(plan: Plan, history: SweepHistory, store: Path) -> Leaderboard:
+    """Return the leaderboard of a sweep in `store` from its plan and its ledger; see `rank`."""
+    runs = JobRuns(store, plan.sweep)
     objective = Objective.of(plan.objective["metric"], plan.objective["mode"], plan.objective["at"])
-    outcomes = _judged(tracker, history) | history.outcomes  # a recorded outcome is more than its run knows
-    found = {number: last_record(tracker, outcome) for number, outcome in outcomes.items()}
-    records = {number: record for number, (record, _) in found.items() if record is not None}
+    outcomes = _judged(runs, history) | history.outcomes  # a recorded outcome is more than its run knows
+    found = {number: runs.of_outcome(outcome, objective.metric) for number, outcome in outcomes.items()}
+    records = {number: run.record for number, run in found.items() if run.record is not None}
     report = plan.report if plan.report is not None else _test_metrics(records.values(), objective)
     rows: list[Row] = []
     for job in history.planned:
-        record, fault = found.get(job.number, (None, None))
-        rows.append(_row(job, outcomes.get(job.number), record, fault, objective, report))
+        run = found.get(job.number, FoundRun())
+        rows.append(_row(job, outcomes.get(job.number), run, objective, report))
     candidates: tuple[Candidate, ...] = ()
     ranked = place(rows, objective)
     if plan.seed_key in plan.swept:
@@ -71,25 +72,26 @@ def rank_jobs(plan: Plan, history: SweepHistory, tracker: ExperimentTracker) -> 
     )
 
 
-def read_value(tracker: ExperimentTracker, objective: Objective, outcome: Outcome) -> float | None:
-    """Return a job's objective; None when its run cannot be read."""
-    record, fault = last_record(tracker, outcome)
-    return None if fault else _value(objective, outcome, record)
+def read_value(runs: JobRuns, objective: Objective, outcome: Outcome) -> float | None:
+    """Return a job's objective; None when its run cannot be used."""
+    return _value(objective, outcome, runs.of_outcome(outcome, objective.metric))
 
 
-def _value(objective: Objective, outcome: Outcome, record: RunRecord | None) -> float | None:
+def _value(objective: Objective, outcome: Outcome, run: FoundRun) -> float | None:
     """Return a job's objective: from its run if the metric was logged there, else from its return value."""
     if objective.metric is None:
         return outcome.value if isinstance(outcome.value, float) else None
-    if record is not None and objective.metric in record.summary:
-        return objective.value(record)
+    if run.fault is not None:  # it may have held the objective
+        return None
+    if run.record is not None and objective.metric in run.record.summary:
+        return objective.value(run.record)
     return outcome.value.get(objective.metric) if isinstance(outcome.value, Mapping) else None
 
 
-def _judged(tracker: ExperimentTracker, history: SweepHistory) -> dict[int, Outcome]:
+def _judged(runs: JobRuns, history: SweepHistory) -> dict[int, Outcome]:
     """Return the outcomes of jobs that opened a run and have no recorded end, where their run has one."""
     judged = (
-        judge_by_run(tracker, number, job.last_run)
+        judge_by_run(runs, number, job.last_run)
         for number, job in history.jobs.items()
         if job.outcome is None and job.last_run is not None
     )
@@ -106,23 +108,22 @@ def _test_metrics(records: Iterable[RunRecord], objective: Objective) -> tuple[s
 def _row(
     job: PlannedJob,
     outcome: Outcome | None,
-    record: RunRecord | None,
-    fault: str | None,
+    run: FoundRun,
     objective: Objective,
     report: tuple[str, ...],
 ) -> Row:
     if outcome is None:
         return Row(None, job.number, None, job.point, None, {}, None, None, JobState.UNFINISHED, None)
-    summary = {} if record is None else record.summary
+    summary = {} if run.record is None else run.record.summary
     steps = summary.get(objective.metric or "")
-    value = _value(objective, outcome, record)
-    error = _why_unranked(objective, value) if outcome.status is JobStatus.COMPLETED else outcome.error
-    if fault is not None:
-        error = f"its run cannot be read: {fault}"
+    value = _value(objective, outcome, run)
+    error = outcome.error
+    if outcome.status is JobStatus.COMPLETED:
+        error = (run.fault if objective.metric is not None else None) or _why_unranked(objective, value)
     return Row(
         rank=None,
         job=job.number,
-        run=outcome.runs[-1] if outcome.runs else None,
+        run=None if run.fault else run.name,
         point=job.point,
         objective=value,
         metrics={name: summary[name].last for name in report if name in summary},

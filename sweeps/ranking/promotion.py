@@ -52,6 +52,12 @@ def _decide(board: Leaderboard, store: Path, promotion: Promotion) -> Decision:
     if len(board.fingerprints) > 1:  # then the ranking may order the data instead of the models
         why = "its jobs were scored on different data, so their values cannot be compared; sweep one data set at a time"
         return Decision(name, False, None, winner.run, (why,))
+    if Path(winner.run).is_absolute():
+        why = (
+            f"the run of job {winner.job} lies in another store ({winner.run}), and a model comes from a run of the "
+            f"sweep's own; track into {store}, or set hydra.sweeper.store to the store that the task tracks into"
+        )
+        return Decision(name, False, None, winner.run, (why,))
     registry = ModelRegistry(store)
     version = registry.register(
         name,

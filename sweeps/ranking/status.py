@@ -11,7 +11,6 @@ from sweeps.ranking.aggregate import rank_jobs
 from sweeps.ranking.leaderboard import Leaderboard, Row
 from sweeps.state.ledger import JobHistory, SweepHistory, read_sweep
 from sweeps.state.lock import parent_of
-from tracking import ExperimentTracker
 
 
 class SweepState(StrEnum):
@@ -44,7 +43,7 @@ def sweep_status(folder: Path) -> SweepStatus:
     """Return the status of the sweep in `folder`; raises as `rank` does and costs the same."""
     is_running = parent_of(folder) is not None
     plan, history = read_sweep(folder)
-    board = rank_jobs(plan, history, ExperimentTracker(folder.parent.parent))
+    board = rank_jobs(plan, history, folder.parent.parent)
     rows = sorted(board.rows, key=lambda row: row.job)
     jobs = tuple(_present(row, history.jobs[row.job]) if is_running else row for row in rows)
     return SweepStatus(folder, plan, state_of(plan, history, is_running=is_running), board, jobs, history)

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.jobs import Event, EventKind, JobStatus, Outcome, PlannedJob, Reason
+from sweeps.paths import job_folder
 from sweeps.plan.plan import Plan
-from tracking import ExperimentTracker, RunRecord, TrackingError
+from sweeps.state.job_runs import JobRuns
 from tracking.files import append_lines, read_lines
+from tracking.process.announcements import announced
 
 LEDGER_VERSION = 1
 
@@ -60,7 +62,7 @@ class JobHistory:
 
     `outcome` is its last one. `runs` are all runs that its attempts opened, in order. `is_open` while an attempt has
     started and no end is recorded; `open_run` is that attempt's last run. `planned` is None when the event that
-    says so is lost.
+    says so is lost. `child_runs` are those that processes of the open attempt opened; no event tells of them.
     """
 
     planned: PlannedJob | None = None
@@ -71,6 +73,7 @@ class JobHistory:
     last_run: str | None = None
     is_open: bool = False
     open_run: str | None = None
+    child_runs: tuple[str, ...] = ()
 
     def apply(self, entry: Mapping[str, Any]) -> None:
         """Take the next event of the job into account."""
@@ -86,10 +89,17 @@ class JobHistory:
                 self._add(entry["run"])
             case EventKind.RETRY:
                 self.open_run = None
+                self._add(*entry.get("runs", ()))
             case EventKind.FINISHED:
                 self.outcome = _outcome(entry)
                 self.is_open, self.open_run = False, None
                 self._add(*self.outcome.runs)
+
+    def hear(self, runs: JobRuns, folder: Path) -> None:
+        """Take into account the runs that the open attempt has announced in the folder of the job."""
+        told = announced(folder, self.attempts) if self.is_open else []
+        self._add(*(runs.name(each.folder) for each in told))
+        self.child_runs = tuple(runs.name(each.folder) for each in told if each.by_child)
 
     def _add(self, *runs: str) -> None:
         self.runs = tuple(dict.fromkeys((*self.runs, *runs)))  # an outcome repeats the runs of its attempts
@@ -202,12 +212,15 @@ class SweepHistory:
 def read_sweep(folder: Path) -> tuple[Plan, SweepHistory]:
     """Return the frozen plan of the sweep in `folder` and the history of its jobs; raise what `Plan.read` raises.
 
-    Every job that the plan counts is in the history, with its number alone if the ledger has lost it.
+    The history knows the runs that open jobs have announced. Every job that the plan counts is in the history, with its number alone if the ledger has lost it.
     """
     plan = Plan.read(folder / "plan.json")
     history = replay(folder / "jobs.jsonl", plan.jobs)
     for number in range(plan.total or 0):
         history.jobs.setdefault(number, JobHistory())
+    runs = JobRuns(folder.parent.parent, plan.sweep)
+    for number, job in history.jobs.items():
+        job.hear(runs, job_folder(folder, number))
     return plan, history
 
 
@@ -244,23 +257,10 @@ def _value(raw: Any) -> float | dict[str, float] | None:
     return None if raw is None else float(raw)
 
 
-def judge_by_run(tracker: ExperimentTracker, job: int, run: str) -> Outcome | None:
+def judge_by_run(runs: JobRuns, job: int, run: str) -> Outcome | None:
     """Return the outcome of a job without a recorded end, from its run alone; None while the run is open."""
-    record, _ = read_record(tracker, run)
+    record = runs.find(run, job).record
     if record is None or record.finished_at is None:
         return None
     wall_s = (record.finished_at - record.created_at).total_seconds()
     return Outcome(job, JobStatus(str(record.status)), wall_s, error=record.error, runs=(run,))
-
-
-def last_record(tracker: ExperimentTracker, outcome: Outcome) -> tuple[RunRecord | None, str | None]:
-    """Return the record of the last run that a job opened (None if it opened none), or why it cannot be read."""
-    return read_record(tracker, outcome.runs[-1]) if outcome.runs else (None, None)
-
-
-def read_record(tracker: ExperimentTracker, run: str) -> tuple[RunRecord | None, str | None]:
-    """Return a run's record, or why it cannot be read: a damaged run must not end its sweep."""
-    try:
-        return tracker.record(run), None
-    except TrackingError as error:
-        return None, str(error)

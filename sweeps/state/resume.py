@@ -17,9 +17,9 @@ from sweeps.errors import SettingsError, SweepError
 from sweeps.jobs import JobStatus, Outcome, PlannedJob, Reason
 from sweeps.plan.plan import Plan
 from sweeps.settings.sweeper_settings import SweeperSettings
+from sweeps.state.job_runs import JobRuns
 from sweeps.state.ledger import JobHistory, SweepHistory, judge_by_run, read_sweep
 from sweeps.state.lock import await_jobs
-from tracking import ExperimentTracker
 from tracking.values.jsontext import decode, encode
 from tracking.values.plain import flat
 
@@ -60,7 +60,7 @@ def take_over(
     require_same(plan, frozen, now, jobs, changed_is_fine=settings.resume_changed)
     await_jobs(folder)
     _, history = read_sweep(folder)
-    return plan, sort_out(frozen, history, ExperimentTracker(settings.store), settings)
+    return plan, sort_out(frozen, history, JobRuns(settings.store, plan.sweep), settings)
 
 
 def resume_hint(folder: Path) -> str:
@@ -75,7 +75,7 @@ def resume_hint(folder: Path) -> str:
 def sort_out(
     jobs: Mapping[int, PlannedJob],
     history: SweepHistory,
-    tracker: ExperimentTracker,
+    runs: JobRuns,
     settings: SweeperSettings,
 ) -> Resumed:
     """Decide for each job whether its outcome stands.
@@ -91,8 +91,9 @@ def sort_out(
             continue
         outcome = None if known.is_open else known.outcome
         if known.is_open and known.open_run is not None and settings.objective.metric is not None:
-            seen = judge_by_run(tracker, number, known.open_run)
-            if seen is not None and seen.status is JobStatus.COMPLETED:
+            seen = judge_by_run(runs, number, known.open_run)
+            parts = [judge_by_run(runs, number, run) for run in known.child_runs]
+            if seen and all(each and each.status is JobStatus.COMPLETED for each in (seen, *parts)):
                 outcome = Outcome(
                     number, seen.status, seen.wall_s, runs=known.runs, attempt=max(1, known.attempts)
                 )

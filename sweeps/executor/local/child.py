@@ -165,6 +165,7 @@ def run_one(load: Callable[[], Common], job: Job, on_start: Callable[[str, Path]
             attempt=job.attempt,
             previous=job.previous,
             objective=common.objective,
+            folder=job.folder,
             on_start=on_start,
         )
         with context, restored_environment(), contextlib.chdir("."):  # which restores the working directory
@@ -224,8 +225,8 @@ def main(connection: Connection, alive: int, packed: bytes, script: Script | Non
     offer_to_the_oom_killer()
     program = _Program(packed, script, connection)
 
-    def tell_run(run_id: str, _run_dir: Path) -> None:
-        _send(connection, kind="run", run=run_id)
+    def tell_run(_run_id: str, run_dir: Path) -> None:
+        _send(connection, kind="run", run=str(run_dir))
 
     while (assignment := _receive(connection)) is not None:
         message = _run(assignment, program, tell_run)

@@ -10,13 +10,13 @@ from sweeps.plan.plan import Plan
 from sweeps.ranking.promotion import promote_winner
 from sweeps.settings.sweeper_settings import Promotion
 from sweeps.state.ledger import Ledger
-from tracking import ExperimentTracker, ModelRegistry
+from tracking import ExperimentTracker, ModelRegistry, job_context
 
 PROMOTION = Promotion("ctr", 0.0, {}, ("model.bin",), None)
 
 
-def make_sweep(store: Path, *fingerprints: str | None) -> Path:
-    """Make a sweep of one job per fingerprint; the later ones have the better AUC."""
+def make_sweep(store: Path, *fingerprints: str | None, runs: Path | None = None) -> Path:
+    """Make a sweep of one job per fingerprint, whose runs may lie elsewhere; the later ones have the better AUC."""
     folder = store / "sweeps" / "mine"
     folder.mkdir(parents=True)
     objective = {"metric": "val_auc", "mode": "max", "at": "best"}
@@ -26,11 +26,14 @@ def make_sweep(store: Path, *fingerprints: str | None) -> Path:
     ledger.ask(PlannedJob(n, (), {"x": n}, str(n), str(n)) for n in range(len(fingerprints)))
     for number, fingerprint in enumerate(fingerprints):
         data = None if fingerprint is None else {"fingerprint": fingerprint}
-        with ExperimentTracker(store).start_run("e", data=data, capture_output=False) as run:
+        job = job_context(sweep="mine", job=number, key="k", config_hash="h")
+        with job, ExperimentTracker(runs or store).start_run("e", data=data, capture_output=False) as run:
             run.log({"val_auc": 0.5 + number / 10, "val_loss": 2.0}, step=0)
             run.log({"val_auc": 0.4, "val_loss": 1.0}, step=1)
             (run.artifacts_dir / "model.bin").write_bytes(b"weights")
-        ledger.finish(Outcome(number, JobStatus.COMPLETED, 1.0, runs=(run.run_id,)))
+        ledger.finish(
+            Outcome(number, JobStatus.COMPLETED, 1.0, runs=(str(run.run_dir) if runs else run.run_id,))
+        )
     return folder
 
 
@@ -61,3 +64,14 @@ def test_no_run_is_read_after_the_ranking(tmp_path: Path, monkeypatch: pytest.Mo
     assert read == ["run_001", "run_002"]
     assert promote_winner(board, tmp_path, PROMOTION).promoted
     assert read == ["run_001", "run_002"]
+
+
+def test_a_winner_whose_run_lies_in_another_store_is_not_promoted_and_says_why(tmp_path: Path) -> None:
+    board = aggregate(make_sweep(tmp_path / "mine", "d", runs=tmp_path / "elsewhere"))
+    assert board.winner is not None
+    folder = str(tmp_path / "elsewhere" / "runs" / "run_001")
+    assert (board.winner.run, board.winner.objective) == (folder, 0.5)
+    decision = promote_winner(board, tmp_path / "mine", PROMOTION)
+    assert (decision.promoted, decision.run) == (False, folder)
+    assert decision.reasons[0].startswith(f"the run of job 0 lies in another store ({folder})")
+    assert f"track into {tmp_path / 'mine'}" in decision.reasons[0]

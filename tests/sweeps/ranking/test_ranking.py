@@ -17,7 +17,7 @@ from sweeps.plan.plan import Plan
 from sweeps.ranking.aggregate import rank
 from sweeps.ranking.leaderboard import Leaderboard
 from sweeps.state.ledger import Ledger
-from tracking import ExperimentTracker
+from tracking import ExperimentTracker, Run, job_context
 
 
 def make_sweep(
@@ -47,6 +47,12 @@ def make_sweep(
     for outcome in outcomes:
         ledger.finish(outcome)
     return sweep
+
+
+def run_of(store: Path, job: int, *, sweep: str = "s0", attempt: int = 1) -> Run:
+    """Open a run as a job does."""
+    with job_context(sweep=sweep, job=job, key="k", config_hash="h", attempt=attempt):
+        return ExperimentTracker(store).start_run("e")
 
 
 class Screen(io.StringIO):
@@ -118,7 +124,7 @@ def test_a_torn_last_line_of_the_ledger_is_one_unfinished_job(tmp_path: Path) ->
 def test_a_logged_metric_counts_at_its_best_or_its_last(
     tmp_path: Path, mode: str, at: str, value: float
 ) -> None:
-    with ExperimentTracker(tmp_path).start_run("e") as run:
+    with run_of(tmp_path, 0) as run:
         for step, logged in enumerate([0.5, 0.9, math.nan, 0.7]):
             run.log({"val_auc": logged}, step=step)
         run.log({"test_auc": 0.8})
@@ -135,7 +141,7 @@ def test_a_mapping_of_returned_numbers_is_read_by_the_metrics_name(tmp_path: Pat
 
 
 def test_a_failed_job_is_never_ranked_whatever_it_logged(tmp_path: Path) -> None:
-    with ExperimentTracker(tmp_path).start_run("e") as run:
+    with run_of(tmp_path, 0) as run:
         run.log({"val_auc": 0.99}, step=0)
     failed = Outcome(0, JobStatus.FAILED, 1.0, error="ValueError: late", runs=(run.run_id,))
     (row,) = rank(make_sweep(tmp_path, [failed], metric="val_auc")).rows
@@ -155,7 +161,7 @@ def test_a_leaderboard_fits_the_terminal_without_cutting_a_number(
 ) -> None:
     outcomes = []
     for job in range(3):
-        with ExperimentTracker(tmp_path).start_run("e") as run:
+        with run_of(tmp_path, job) as run:
             run.log({"val_auc": 0.7912 + job / 1000}, step=0)
             run.log({"test_loss": 0.3, "test_accuracy": 0.8, "test_auc": 0.7777})
         outcomes.append(Outcome(job, JobStatus.COMPLETED, 11.5, runs=(run.run_id,)))
@@ -180,11 +186,10 @@ def test_a_swept_key_that_is_named_like_a_column_is_shown_whole(tmp_path: Path) 
 
 
 def test_a_job_whose_end_nobody_wrote_down_is_judged_by_its_run(tmp_path: Path) -> None:
-    tracker = ExperimentTracker(tmp_path)
     sweep = make_sweep(tmp_path, [], jobs=2, metric="val_auc")
     ledger = Ledger(sweep / "jobs.jsonl")
     for job in range(2):
-        run = tracker.start_run("e")
+        run = run_of(tmp_path, job)
         run.log({"val_auc": 0.5 + job}, step=0)
         ledger.note(Event(EventKind.RUN, job, {"run": run.run_id}))
         run.finish("completed" if job else "killed")

@@ -1,0 +1,95 @@
+"""The tracked runs of a sweep's jobs: how the sweep names them, where they lie, and whether they are the job's.
+
+A run in the sweep's own store is named by its id, so that a store can be moved. A run in another store is named by its
+folder. Only a run whose run.json names the sweep and the job counts for the job: an id may have come to another run.
+"""
+
+import os
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from sweeps.jobs import Event, EventKind, Outcome
+from tracking import ExperimentTracker, RunRecord, TrackingError
+
+
+class FoundRun(NamedTuple):
+    """A run of a job with its record, or why that cannot be used; all None for a job without a run."""
+
+    name: str | None = None
+    record: RunRecord | None = None
+    fault: str | None = None
+
+
+class JobRuns:
+    """Finds and checks the runs of the jobs of one sweep; the sweep's own store is `tracker`."""
+
+    def __init__(self, store: Path, sweep: str) -> None:
+        self._store = store.absolute()
+        self._sweep = sweep
+        self.tracker = ExperimentTracker(self._store)
+        self._tracker_of = cache(ExperimentTracker)
+
+    def name(self, run: str) -> str:
+        """Return the name of a run, from its folder or from its name."""
+        folder = Path(run)
+        if not folder.is_absolute():
+            return run
+        is_own = os.path.realpath(folder.parent) == os.path.realpath(self._store / "runs")
+        # A ledger holds text, and the name of a folder may be any bytes.
+        return folder.name if is_own else run.encode(errors="backslashreplace").decode()
+
+    def named(self, event: Event) -> Event:
+        """Return an event of an executor with the runs in it by their names."""
+        data = dict(event.data)
+        if event.kind is EventKind.RUN:
+            data["run"] = self.name(data["run"])
+        elif event.kind is EventKind.RETRY:
+            data["runs"] = [self.name(run) for run in data["runs"]]
+        return replace(event, data=data)
+
+    def folder(self, name: str) -> Path:
+        """Return the folder of a run, which may be gone."""
+        return self._store / "runs" / name  # an absolute path replaces what stands before it
+
+    def tracker_of(self, name: str) -> ExperimentTracker:
+        """Return the tracker of the store that a run lies in."""
+        return self._tracker_of(Path(name).parents[1]) if Path(name).is_absolute() else self.tracker
+
+    def find(self, name: str, job: int) -> FoundRun:
+        """Return a run with its record if it is a run of this job, else with the reason why it is not."""
+        found = self.read(name)
+        owner = (found.record and found.record.sweep) or {}
+        if found.record is None or (owner.get("id"), owner.get("job")) == (self._sweep, job):
+            return found
+        whose = f"job {owner.get('job')} of sweep {owner.get('id')}" if owner else "no sweep"
+        return FoundRun(name, None, f"{name} is not its run; it belongs to {whose}")
+
+    def read(self, name: str) -> FoundRun:
+        """Return a run with its record, whatever job it is of, or the reason why it cannot be read."""
+        folder = self.folder(name)
+        try:
+            is_run = folder.parent.name == "runs"
+            record = self.tracker_of(name).record(folder.name) if is_run else None
+        except (TrackingError, OSError) as error:
+            return FoundRun(name, None, f"its run cannot be read: {error}")
+        if record is None:
+            return FoundRun(name, None, f"its run {name} is gone")
+        return FoundRun(name, record)
+
+    def of_outcome(self, outcome: Outcome, metric: str | None) -> FoundRun:
+        """Return the run that counts for a job: of its last attempt, the last one that logged `metric`.
+
+        If none did, or the very last one cannot be used, that is the last one.
+        """
+        last = FoundRun()
+        for name in reversed(outcome.runs):
+            found = self.read(name) if outcome.reused else self.find(name, outcome.job)
+            if last.name is None:
+                last = found
+            if found.record is None or (found.record.sweep or {}).get("attempt", 1) != outcome.attempt:
+                break
+            if metric is None or metric in found.record.summary:
+                return found
+        return last
