@@ -1,5 +1,6 @@
 """Runs jobs one after the other in this process, for tests and for debugging."""
 
+import contextlib
 import os
 import threading
 import time
@@ -47,7 +48,8 @@ class InProcessExecutor:
         began = time.monotonic()
         self._thread = threading.get_ident()
         try:
-            message = run_one(lambda: self._common, job, on_start)
+            with contextlib.ExitStack() as inside:
+                message = run_one(lambda: self._common, job, on_start, inside)
         finally:
             self._thread = None
         if self._stopping and message["status"] is not JobStatus.COMPLETED:

@@ -55,6 +55,8 @@ from tracking import job_context
 # Blocked in the forkserver, and in a job at first.
 BLOCKED = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 
+_context = contextlib.ExitStack()  # that of the present job; kept here to last as long as the process
+
 
 @dataclass(frozen=True)
 class Common:
@@ -149,11 +151,14 @@ class _Program:
         return self._state is not None and self._state.restore() and not _left_something()
 
 
-def run_one(load: Callable[[], Common], job: Job, on_start: Callable[[str, Path], None]) -> dict[str, Any]:
+def run_one(
+    load: Callable[[], Common], job: Job, on_start: Callable[[str, Path], None], inside: contextlib.ExitStack
+) -> dict[str, Any]:
     """Run one job in this process and return its outcome as plain data, whatever the job raises.
 
     `load` returns what the jobs share; if it raises, that is the job's outcome. `on_start` gets the id and the folder
-    of each tracked run as it is opened. Environment and working directory are restored afterwards.
+    of each tracked run as it is opened. Environment and working directory are restored afterwards. The context of the
+    job lasts until `inside` is closed, for what the job leaves behind: threads, exit handlers.
     """
     try:
         common = load()
@@ -168,7 +173,8 @@ def run_one(load: Callable[[], Common], job: Job, on_start: Callable[[str, Path]
             folder=job.folder,
             on_start=on_start,
         )
-        with context, restored_environment(), contextlib.chdir("."):  # which restores the working directory
+        inside.enter_context(context)
+        with restored_environment(), contextlib.chdir("."):  # which restores the working directory
             setup_globals()
             result = run_as_hydra(common, unpack(job.config))
             if result.status != HydraStatus.COMPLETED:
@@ -226,7 +232,10 @@ def main(connection: Connection, alive: int, packed: bytes, script: Script | Non
     program = _Program(packed, script, connection)
 
     def tell_run(_run_id: str, run_dir: Path) -> None:
-        _send(connection, kind="run", run=str(run_dir))
+        with contextlib.suppress(
+            OSError
+        ):  # after the outcome nobody listens; the run is announced in a file too
+            _send(connection, kind="run", run=str(run_dir))
 
     while (assignment := _receive(connection)) is not None:
         message = _run(assignment, program, tell_run)
@@ -241,6 +250,7 @@ def main(connection: Connection, alive: int, packed: bytes, script: Script | Non
             sys.stderr.write(message.get("traceback") or "")
         if done:
             return
+        _context.close()
     end_with(0)  # there is no further job
 
 
@@ -255,7 +265,7 @@ def _run(assignment: Assignment, program: _Program, on_start: Callable[[str, Pat
     take_place(assignment.slot)
     draw_anew()
     program.runs_another = not assignment.is_last
-    return run_one(program.load, assignment.job, on_start)
+    return run_one(program.load, assignment.job, on_start, _context)
 
 
 def _threads() -> list[str]:

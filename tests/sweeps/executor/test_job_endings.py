@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from scripts import LAUNCH, call, events, logs, write_app
 
+from tracking import ExperimentTracker
 from tracking.files import read_json
 
 KEEPS = """
@@ -204,3 +205,34 @@ def test_a_job_that_changes_what_cannot_be_put_back_costs_its_child(tmp_path: Pa
     call(tmp_path, "app.py", *LAUNCH, "hydra.launcher.isolation=reuse", "hydra.launcher.n_jobs=1")
     first, second = (log.split()[0] for log in logs(tmp_path))
     assert first != second
+
+
+@pytest.mark.parametrize("isolation", ["process", "reuse"])
+def test_threads_and_exit_handlers_find_the_run_of_the_job_and_open_others(
+    tmp_path: Path, isolation: str
+) -> None:
+    top = """
+import atexit, subprocess, sys, threading, time
+from tracking import ExperimentTracker, active_run
+
+def late(name, x):
+    while name == "thread" and threading.main_thread().is_alive():
+        time.sleep(0.01)
+    active_run().log({name: x})
+    ExperimentTracker("experiments").start_run(name).finish()
+"""
+    task = """
+    ExperimentTracker("experiments").start_run("left open")
+    threading.Thread(target=late, args=("thread", cfg.x)).start()
+    atexit.register(late, "handler", cfg.x)
+"""
+    write_app(tmp_path, top=top, task=task)
+    call(tmp_path, "app.py", *LAUNCH, "hydra.launcher.n_jobs=1", f"hydra.launcher.isolation={isolation}")
+    records = ExperimentTracker(tmp_path / "experiments").records()
+    assert [(record.experiment_name, record.sweep["job"]) for record in records] == [
+        (name, job) for job in (0, 1) for name in ("left open", "thread", "handler")
+    ]
+    assert [sorted(record.summary) for record in records[::3]] == [["handler", "thread"]] * 2
+    assert all(record.finished_at for record in records)
+    finished = [event["runs"] for event in events(tmp_path) if event["event"] == "finished"]
+    assert finished == [["run_001", "run_002", "run_003"], ["run_004", "run_005", "run_006"]]
