@@ -5,11 +5,11 @@ from contextlib import nullcontext
 from functools import partial
 
 from tracking.doctor.findings import Examination, Fault
-from tracking.errors import CorruptFileError, ModelLoadError
-from tracking.files import atomic, folders, locks
+from tracking.errors import ModelLoadError
+from tracking.files import folders, locks
 from tracking.paths import ModelPaths
 from tracking.registry import EventKind, ModelRegistry
-from tracking.registry.events import add_event, champions, read_events, write_aliases
+from tracking.registry.events import add_event, aliases_agree, read_events, write_aliases
 from tracking.registry.models import verify
 
 CLAIM_S = 60.0  # a registration holds the lock; this is for file systems without locks
@@ -28,13 +28,7 @@ def examine_models(seen: Examination) -> None:
 
 def _examine_history(seen: Examination, paths: ModelPaths) -> None:
     seen.check_lines(paths.events)
-    now = champions(read_events(paths))
-    expected = {"champion": now[-1]} if now else {}
-    try:
-        written = atomic.read_object(paths.aliases)
-    except (FileNotFoundError, CorruptFileError):
-        written = None
-    if written != expected and (written is not None or expected):
+    if not aliases_agree(paths):
         what = "it differs from the events"
         seen.repair(Fault.OLD_VIEW, paths.aliases, what, "write it again", partial(write_aliases, paths))
 

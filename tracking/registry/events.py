@@ -5,6 +5,7 @@ aliases.json is a view of it for people and other programs, and can be deleted.
 
 import logging
 
+from tracking.errors import CorruptFileError
 from tracking.files import append, atomic
 from tracking.paths import ModelPaths
 from tracking.process.identity import login
@@ -63,5 +64,25 @@ def add_event(paths: ModelPaths, kind: EventKind, version: int, *, reason: str, 
 
 def write_aliases(paths: ModelPaths) -> None:
     """Write aliases.json from the events."""
+    atomic.write_json(paths.aliases, _aliases(paths))
+
+
+def refresh_aliases(paths: ModelPaths) -> None:
+    """Write aliases.json from the events where it differs from them: a process may have been killed in between."""
+    if not aliases_agree(paths):
+        write_aliases(paths)
+
+
+def aliases_agree(paths: ModelPaths) -> bool:
+    """Return whether aliases.json says what the events say; without a champion it may be missing."""
+    try:
+        return atomic.read_object(paths.aliases) == _aliases(paths)
+    except FileNotFoundError:
+        return not _aliases(paths)
+    except CorruptFileError:
+        return False
+
+
+def _aliases(paths: ModelPaths) -> dict[str, int]:
     now = champions(read_events(paths))
-    atomic.write_json(paths.aliases, {"champion": now[-1]} if now else {})
+    return {"champion": now[-1]} if now else {}

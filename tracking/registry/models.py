@@ -25,7 +25,7 @@ from tracking.errors import (
 from tracking.files import atomic, folders, locks
 from tracking.paths import ModelPaths, RunPaths
 from tracking.records import FORMAT, RunRecord, check_format
-from tracking.registry.events import add_event, champions, read_events
+from tracking.registry.events import add_event, champions, read_events, refresh_aliases
 from tracking.registry.model_records import EventKind, ModelEvent, ModelVersion, Verdict
 from tracking.store.scan import warn_left_out
 from tracking.store.store import Store
@@ -73,9 +73,10 @@ class ModelRegistry:
             # under the lock, so that two processes do not register one run twice
             for version in self._readable(model_name, self._numbers(model_name), warn_left_out):
                 if version.run_id == run_id:
+                    _note_registration(paths, version.version, run_id)
                     return version
             number = _add_version(paths, sources, manifest)
-            add_event(paths, EventKind.REGISTERED, number, reason=f"from {run_id}", by=None)
+            _note_registration(paths, number, run_id)
         return self.version(model_name, number)
 
     def models(self) -> list[str]:
@@ -128,6 +129,8 @@ class ModelRegistry:
         with locks.lock(paths.lock):
             if champions(read_events(paths))[-1:] != [version]:
                 add_event(paths, EventKind.PROMOTED, version, reason=reason, by=by)
+            else:
+                refresh_aliases(paths)
         return chosen
 
     def rollback(self, name: str, *, reason: str = "") -> ModelVersion:
@@ -291,6 +294,14 @@ def _add_version(paths: ModelPaths, sources: Mapping[str, Path], manifest: dict[
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return number
+
+
+def _note_registration(paths: ModelPaths, number: int, run_id: str) -> None:
+    """Add the event of a registration unless it is there; a killed process may have left it or aliases.json out."""
+    if any((each.kind, each.version) == (EventKind.REGISTERED, number) for each in read_events(paths)):
+        refresh_aliases(paths)
+    else:
+        add_event(paths, EventKind.REGISTERED, number, reason=f"from {run_id}", by=None)
 
 
 def _highest(paths: ModelPaths) -> int:
