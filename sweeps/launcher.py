@@ -14,13 +14,14 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from sweeps.errors import JobsFailedError
+from sweeps.executor.failure_text import summary
 from sweeps.executor.local.child import Common
 from sweeps.executor.local.executor import LocalExecutor
 from sweeps.executor.local.main_script import refuse_in_a_job
 from sweeps.executor.local.results import unpack_result
-from sweeps.jobs import Job, Outcome
 from sweeps.jobs import JobStatus as OutcomeStatus
-from sweeps.plan.compose import Composer
+from sweeps.jobs import Outcome
+from sweeps.plan.compose import Composer, JobConfig
 from sweeps.plan.packing import task_config
 from sweeps.settings.reading import launcher_settings
 
@@ -42,7 +43,8 @@ def launch(
 
     The result of a failed job raises `JobsFailedError` when its return value is read, as Hydra's own do. A return value
     of up to about 1 MB that can be pickled comes back unchanged; of any other, only a number or a mapping of numbers,
-    or None. Raises `SettingsError` in a job, when its script starts a sweep while it is imported.
+    or None. A job whose config or folder cannot be made fails alone. Raises `SettingsError` in a job, when its script
+    starts a sweep while it is imported.
     """
     refuse_in_a_job()
     setup_globals()
@@ -50,33 +52,39 @@ def launch(
     sweep_dir = Path(str(config.hydra.sweep.dir))
     sweep_dir.mkdir(parents=True, exist_ok=True)
     composer = Composer(hydra_context.config_loader, config, ())
-    jobs, configs = [], []
+    jobs, configs, outcomes = [], dict[int, JobConfig](), dict[int, Outcome]()
     for number, overrides in enumerate(job_overrides, start=first_number):
         log.info("\t#%d : %s", number, " ".join(filter_overrides(overrides)))
-        configs.append(composer.job_config(number, overrides))
-        jobs.append(configs[-1].job({}))
+        try:
+            configs[number] = composer.job_config(number, overrides)
+            jobs.append(configs[number].job({}))
+        except Exception as error:  # noqa: BLE001 - a resolver or a value of the user's may raise anything
+            outcomes[number] = Outcome(number, OutcomeStatus.FAILED, 0.0, error=summary(error))
+            log.info("\t#%d : failed : %s", number, outcomes[number].error)
     settings = launcher_settings(config)
     log.info("Launching %d jobs, %d at once", len(jobs), settings.n_jobs)
     common = Common(hydra_context, task_function, sweep_dir.name, wants_results=True)
-    outcomes: dict[int, Outcome] = {}
     executor = LocalExecutor(settings, common)
     for outcome in executor.run(jobs, lambda event: log.debug("job %d: %s", event.job, event.kind)):
         outcomes[outcome.job] = outcome
         log.info("\t#%d : %s : %s", outcome.job, outcome.status, outcome.error or f"{outcome.wall_s:.1f} s")
     return [
-        _result(job, config.whole, outcomes[job.number]) for job, config in zip(jobs, configs, strict=True)
+        _result(overrides, configs.get(number), outcomes[number])
+        for number, overrides in enumerate(job_overrides, start=first_number)
     ]
 
 
-def _result(job: Job, config: DictConfig, outcome: Outcome) -> JobReturn:
+def _result(overrides: Sequence[str], config: JobConfig | None, outcome: Outcome) -> JobReturn:
     if outcome.result is not None:
         try:
             return unpack_result(outcome.result)
         except Exception as error:  # noqa: BLE001 - a user's class may raise anything, or be unknown in this process
-            log.warning("job %d: cannot load its return value, keeping only numbers: %s", job.number, error)
-    result = JobReturn(overrides=list(job.overrides), cfg=task_config(config), working_dir=str(Path.cwd()))
-    result.hydra_cfg = OmegaConf.create({"hydra": OmegaConf.to_container(config.hydra)})
-    result.task_name = str(config.hydra.job.name)
+            log.warning("job %d: cannot load its return value, keeping only numbers: %s", outcome.job, error)
+    result = JobReturn(overrides=list(overrides), working_dir=str(Path.cwd()))
+    if config is not None:
+        result.cfg = task_config(config.whole)
+        result.hydra_cfg = OmegaConf.create({"hydra": OmegaConf.to_container(config.whole.hydra)})
+        result.task_name = str(config.whole.hydra.job.name)
     if outcome.status is OutcomeStatus.COMPLETED:
         result.status, result.return_value = JobStatus.COMPLETED, outcome.value
     else:

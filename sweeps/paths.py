@@ -1,5 +1,6 @@
 """The folders of sweeps in a store: make a new one, find an existing one."""
 
+import contextlib
 from datetime import datetime
 from pathlib import Path
 
@@ -50,7 +51,8 @@ def abandon(sweep_dir: Path) -> None:
         (sweep_dir / name).unlink(missing_ok=True)
     for temporary in sweep_dir.glob(".*.tmp"):  # of a sweep that was killed here
         temporary.unlink()
-    sweep_dir.rmdir()
+    with contextlib.suppress(OSError):  # somebody else's file is in it
+        sweep_dir.rmdir()
 
 
 def sweep_folders(store: Path) -> list[Path]:

@@ -67,7 +67,7 @@ def run(
     with stdout_for(settings.output) as write:
         try:
             return _run(hydra_context, task_function, config, arguments, settings, write)
-        except TrackingError as error:  # such as a store that is full
+        except (TrackingError, OSError) as error:  # such as a store that is full
             raise SweepError(str(error)) from error
 
 
@@ -92,27 +92,25 @@ def _run(
         sweep_dir = claim(settings.store, settings.name)
     else:
         sweep_dir = find_sweep(settings.store.absolute(), Path(settings.resume).name)
-    with locked(sweep_dir):
-        try:
-            _place(config, sweep_dir)
-            executor = _executor(hydra_context, task_function, config, settings, sweep_dir)
-            planner, sampler = _planner(hydra_context, config, settings, space)
-            with task_view(config) as task:
-                base = computed_from(task, settings.key_ignores)
-            code = code_state(task_function)
-            plan = make_plan(
-                sweep_dir.name, settings, swept, sampler.total, arguments=arguments, config=base, code=code
-            )
-            earlier = NOTHING
-            if settings.resume is None:
-                plan.save(sweep_dir / "plan.json")
-                OmegaConf.save(config, sweep_dir / "multirun.yaml")
-            else:
-                plan, earlier = take_over(sweep_dir, plan, planner.planned(), settings)
-        except BaseException:
-            if settings.resume is None:
-                abandon(sweep_dir)
-            raise
+    with locked(sweep_dir), contextlib.ExitStack() as planning:
+        if settings.resume is None:
+            planning.callback(abandon, sweep_dir)
+        _place(config, sweep_dir)
+        executor = _executor(hydra_context, task_function, config, settings, sweep_dir)
+        planner, sampler = _planner(hydra_context, config, settings, space)
+        with task_view(config) as task:
+            base = computed_from(task, settings.key_ignores)
+        code = code_state(task_function)
+        plan = make_plan(
+            sweep_dir.name, settings, swept, sampler.total, arguments=arguments, config=base, code=code
+        )
+        earlier = NOTHING
+        if settings.resume is None:
+            plan.save(sweep_dir / "plan.json")
+            OmegaConf.save(config, sweep_dir / "multirun.yaml")
+        else:
+            plan, earlier = take_over(sweep_dir, plan, planner.planned(), settings)
+        planning.pop_all()
         board = _scoreboard(settings, launcher, plan, planner.planned())
         runs = JobRuns(settings.store, plan.sweep)
         progress = make_progress(settings.output, write, board, lambda run: runs.read(run).record)

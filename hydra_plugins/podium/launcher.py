@@ -41,7 +41,9 @@ class PodiumLauncher(Launcher):
             raise PodiumError(message)
         from sweeps.errors import SweepError
         from sweeps.launcher import launch
+        from tracking.cli.toolkit.streams import open_streams
 
+        open_streams()
         try:
             return launch(*self._given, job_overrides, initial_job_idx)
         except SweepError as error:

@@ -49,17 +49,17 @@ class PodiumSweeper(Sweeper):
             sys.exit(message)
         from sweeps.errors import SweepError
         from sweeps.sweeper import run
-        from tracking.cli.toolkit.output import safe
         from tracking.cli.toolkit.streams import lasting, open_streams
 
         open_streams()
         try:
             return run(*self._given, arguments)
         except SweepError as error:
+            plain = PodiumError.of(error)
             if _is_to_be_raised():
-                raise PodiumError.of(error) from error.__cause__
-            print(safe(str(error)), file=lasting(sys.stderr), flush=True)
-            sys.exit(error.exit_code)
+                raise plain from error.__cause__
+            print(plain, file=lasting(sys.stderr), flush=True)
+            sys.exit(plain.exit_code)
         except KeyboardInterrupt:
             if _is_to_be_raised():
                 raise

@@ -61,8 +61,11 @@ class LiveTable(Lines):
             self._print(self._sentence(line), "red" if line.state in FAILED else "yellow")
 
     def say(self, note: str) -> None:
-        """Show a note below the table, in place of the one before."""
-        self._note = note
+        """Show a note below the table, in place of the one before; print it while there is no table."""
+        if self._live.is_started:
+            self._note = note
+        else:
+            self._print(note, "yellow")
 
     def render(self) -> Group:
         """Return the table, no higher than the terminal."""

@@ -120,7 +120,9 @@ def _row_columns(board: Leaderboard, rows: Sequence[Row]) -> list[Column]:
     )
     return [
         Column("rank", [show(row.rank) for row in rows]),
-        Column("run", [shown_run(row.run) if row.run else f"job {row.job}" for row in rows], drop=2, left=True),
+        Column(
+            "run", [shown_run(row.run) if row.run else f"job {row.job}" for row in rows], drop=2, left=True
+        ),
         *swept_columns(board.swept, [row.point for row in rows], _metrics(board)),
         objective_column(board.objective, [show(row.objective) for row in rows], tells_mode=True),
         *(Column(name, [show(row.metrics.get(name)) for row in rows], drop=4) for name in board.report),

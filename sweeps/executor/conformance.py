@@ -15,6 +15,7 @@ Each test takes an empty folder, as pytest's ``tmp_path``; this module needs no 
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -194,6 +195,15 @@ class ExecutorConformance:
         assert (left.status, left.reason) == (JobStatus.FAILED, Reason.EXIT)
         assert "exit code 4" in (left.error or "")
         assert neighbour.status is JobStatus.COMPLETED
+
+    def test_a_job_whose_folder_cannot_be_made_fails_alone_with_that_error(self, tmp_path: Path) -> None:
+        (tmp_path / "jobs").mkdir()
+        (tmp_path / "jobs" / "1").write_text("a file, not a folder")
+        outcomes, events = self.run(tmp_path, "return", "return", "return")
+        assert [outcomes[number].value for number in (0, 2)] == [0, 2]
+        assert (outcomes[1].status, outcomes[1].reason) == (JobStatus.FAILED, Reason.LOST)
+        assert re.search("could not start: .*File exists.*jobs/1", outcomes[1].error or "")
+        assert {event.job for event in events} == {0, 2}
 
     def test_the_listener_hears_that_a_job_starts_and_then_of_its_runs(self, tmp_path: Path) -> None:
         outcomes, events = self.run(tmp_path, "track", "return")

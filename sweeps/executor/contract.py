@@ -7,6 +7,7 @@ other form. `sweeps.executor.conformance` states the contract as tests.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from sweeps.executor.failure_text import failure, one_line
 from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome, Reason
 from tracking.process.announcements import announced
 
@@ -22,8 +23,9 @@ class Executor(Protocol):
 
     Guarantees: `jobs` is pulled lazily, not more than one ahead of a free place. Each job pulled yields exactly one
     outcome, in the order they end. Whatever a job does (raise, exit, die, return what cannot be sent) is that job's
-    outcome alone. The listener hears ``started`` before the job runs, and before its outcome ``run``, with the folder
-    of each run that the job's own process opened. `run` raises only for faults of the executor.
+    outcome alone, and so is what keeps it from starting, such as a folder that cannot be made. The listener hears
+    ``started`` before the job runs, and before its outcome ``run``, with the folder of each run that the job's own
+    process opened. `run` raises only for faults of the executor, and leaves no child behind.
     """
 
     def run(self, jobs: Iterable[Job], listener: Listener) -> Iterator[Outcome]:
@@ -51,6 +53,20 @@ def cancelled(job: Job) -> Outcome:
     return Outcome(
         job.number, JobStatus.CANCELLED, 0.0, error=error, runs=job.previous, reason=Reason.STOPPED
     )
+
+
+def make_folder(job: Job) -> None:
+    """Make the folder of a job's output; raise OSError when the system refuses."""
+    try:
+        job.folder.mkdir(parents=True, exist_ok=True)
+    except ValueError as error:  # a name that the file system's encoding cannot hold
+        raise OSError(f"{error}: {job.folder}") from error
+
+
+def not_started(job: Job, error: Exception, wall_s: float = 0.0) -> Outcome:
+    """Return the outcome of a job that an error kept from starting."""
+    message = failure(one_line(f"could not start: {error}"), reason=Reason.LOST)
+    return outcome_of(job, message, wall_s, job.previous)
 
 
 def outcome_of(job: Job, message: Mapping[str, Any], wall_s: float, runs: Sequence[str]) -> Outcome:

@@ -7,7 +7,15 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from sweeps.executor.contract import STOPPED, Listener, cancelled, outcome_of, started
+from sweeps.executor.contract import (
+    STOPPED,
+    Listener,
+    cancelled,
+    make_folder,
+    not_started,
+    outcome_of,
+    started,
+)
 from sweeps.executor.local.child import Common, run_one
 from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome, Reason
 
@@ -43,8 +51,11 @@ class InProcessExecutor:
             runs.append(str(run_dir))
             listener(Event(EventKind.RUN, job.number, {"run": str(run_dir)}))
 
+        try:
+            make_folder(job)
+        except OSError as error:
+            return not_started(job, error)
         listener(started(job, pid=os.getpid()))
-        job.folder.mkdir(parents=True, exist_ok=True)
         began = time.monotonic()
         self._thread = threading.get_ident()
         try:

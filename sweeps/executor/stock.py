@@ -21,7 +21,15 @@ from hydra.experimental.callback import Callback
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from sweeps.executor.contract import STOPPED, Listener, cancelled, outcome_of, started
+from sweeps.executor.contract import (
+    STOPPED,
+    Listener,
+    cancelled,
+    make_folder,
+    not_started,
+    outcome_of,
+    started,
+)
 from sweeps.executor.failure_text import ended_by, summary
 from sweeps.executor.local.child import with_callback
 from sweeps.executor.local.results import plain_value
@@ -64,7 +72,15 @@ class StockExecutor:
 
     def run(self, jobs: Iterable[Job], listener: Listener) -> Iterator[Outcome]:
         """Run `jobs` in the order of their numbers and yield the outcomes of each batch as it ends."""
-        for batch in _batches(sorted(jobs, key=lambda job: job.number), self._max_batch_size):
+        possible = []
+        # First, because a launcher that cannot make one folder ends the whole batch.
+        for job in sorted(jobs, key=lambda job: job.number):
+            try:
+                make_folder(job)
+                possible.append(job)
+            except OSError as error:
+                yield not_started(job, error)
+        for batch in _batches(possible, self._max_batch_size):
             yield from map(cancelled, batch) if self._stopping else self._launch(batch, listener)
 
     def stop(self) -> None:
@@ -214,6 +230,6 @@ def _keep_traceback(job: Job, outcome: Outcome) -> None:
     """Append the traceback to the job's log, as our own jobs do."""
     if outcome.traceback is not None:
         with contextlib.suppress(OSError):  # a full disk: the ledger has it, or nothing can
-            job.folder.mkdir(parents=True, exist_ok=True)
-            with (job.folder / "output.log").open("a") as log:
+            make_folder(job)
+            with (job.folder / "output.log").open("a", encoding="utf-8") as log:
                 log.write(outcome.traceback)

@@ -42,7 +42,7 @@ def announced(job_folder: Path, attempt: int) -> list[Announced]:
         with os.scandir(job_folder) as entries:
             next(entries, None)  # or a network file system may remember that the file was not there
         text = (job_folder / FILE).read_bytes()
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a name that the file system cannot hold
         return []
     return list(dict.fromkeys(_runs_in(text, attempt)))
 

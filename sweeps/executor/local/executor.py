@@ -13,15 +13,14 @@ from multiprocessing import Pipe
 
 import joblib
 
-from sweeps.executor.contract import Listener, cancelled, outcome_of, started
-from sweeps.executor.failure_text import failure
+from sweeps.executor.contract import Listener, cancelled, make_folder, not_started, started
 from sweeps.executor.local.attempt import Attempt
 from sweeps.executor.local.child import Assignment, Common
 from sweeps.executor.local.memory import available_bytes
 from sweeps.executor.local.server import ForkServer
 from sweeps.executor.local.slots import Slot, pool_of
 from sweeps.executor.local.worker import Worker
-from sweeps.jobs import Event, EventKind, Job, Outcome, Reason
+from sweeps.jobs import Event, EventKind, Job, Outcome
 from sweeps.settings.launcher_settings import Isolation, LauncherSettings
 
 ADMISSION_POLL_S = 0.2  # how often a waiting job checks for free memory
@@ -97,19 +96,23 @@ class LocalExecutor:
     def _follow(self, job: Job, slot: Slot, listener: Listener) -> Outcome:
         began = time.monotonic()
         try:
+            make_folder(job)  # before a child is asked for, which could not write its log there
+            (job.folder / "output.log").open("ab").close()
             worker = self._idle.pop(slot.index, None) or Worker(self._server)
-        except OSError as error:  # no room for another process, or no forkserver
-            message = failure(f"could not start: {error}", reason=Reason.LOST)
-            return outcome_of(job, message, time.monotonic() - began, job.previous)
+        except OSError as error:  # nor room for another process, or no forkserver
+            return not_started(job, error, time.monotonic() - began)
         attempt = Attempt(job, worker, listener, self._settings, self._wake)
         self._running[job.number] = attempt
+        outcome = None
         try:
             listener(started(job, pid=worker.pid, slot=slot.index))
-            job.folder.mkdir(parents=True, exist_ok=True)
             worker.send(Assignment(job, slot, is_last=self._settings.isolation is Isolation.PROCESS))
             outcome = attempt.follow(began)
         finally:
             self._running.pop(job.number, None)
+            if outcome is None:  # a fault of this process, which would leave the child waiting for ever
+                worker.kill()
+                worker.end()
         if attempt.is_reusable:
             self._idle[slot.index] = worker
         return outcome

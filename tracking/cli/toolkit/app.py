@@ -85,8 +85,6 @@ class Notices(logging.Handler):
 def main(program: Program, arguments: Sequence[str]) -> int:
     """Run one command; return its exit code: 1 for an error, 2 for a wrong call; either is one line on stderr."""
     open_streams()
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # the locale may not show every name
     notices = Notices(program.name)
     # Commands of other packages read stores too, and the store logs under the name of tracking.
     loggers = [logging.getLogger(name) for name in {"tracking", program.name}]

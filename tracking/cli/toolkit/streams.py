@@ -1,5 +1,6 @@
-"""Standard streams that are closed, or whose reader has gone."""
+"""Standard streams that are closed, whose reader has gone, or whose encoding lacks a character."""
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -7,7 +8,11 @@ from typing import TextIO, cast
 
 
 def open_streams() -> None:
-    """Connect each of stdin, stdout and stderr that the process was started without to the null device."""
+    """Make writing to stdout and stderr safe for the rest of the process.
+
+    Connect each standard stream that the process was started without to the null device. Escape what the encoding of a
+    stream cannot hold.
+    """
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         if getattr(sys, name) is not None:
             continue
@@ -21,6 +26,9 @@ def open_streams() -> None:
                 os.dup2(null, number)
                 os.close(null)
         setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - open as long as the process
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError):  # another object in its place, such as a notebook's
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # not None by now
 
 
 def silence(stream: TextIO) -> None:
@@ -31,7 +39,10 @@ def silence(stream: TextIO) -> None:
 
 
 class _LastingStream:
-    """A standard stream that discards what is written once its reader has gone, instead of raising OSError."""
+    """A standard stream on which writing never fails.
+
+    It discards what is written once its reader has gone, and escapes what its encoding cannot hold.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -42,7 +53,11 @@ class _LastingStream:
     def write(self, text: str) -> int:
         """Write text, or discard it; return its length."""
         try:
-            return self._stream.write(text)
+            try:
+                return self._stream.write(text)
+            except UnicodeEncodeError:
+                encoding = self._stream.encoding or "ascii"
+                return self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
         except OSError:
             silence(self._stream)
             return len(text)
@@ -56,5 +71,5 @@ class _LastingStream:
 
 
 def lasting(stream: TextIO) -> TextIO:
-    """Return a standard stream as one that discards what is written once its reader has gone."""
+    """Return a standard stream as one on which writing never fails: its reader may go, its encoding lack a character."""
     return cast(TextIO, _LastingStream(stream))
