@@ -44,6 +44,7 @@ from sweeps.state.durations import Durations
 from sweeps.state.job_runs import JobRuns
 from sweeps.state.ledger import JobHistory, Ledger
 from sweeps.state.lock import locked
+from sweeps.state.origin import signed
 from sweeps.state.resume import NOTHING, Resumed, code_state, take_over
 from sweeps.state.reuse import Reusable
 from sweeps.stop_signals import Interruptions
@@ -106,7 +107,7 @@ def _run(
         )
         earlier = NOTHING
         if settings.resume is None:
-            plan.save(sweep_dir / "plan.json")
+            signed(plan).save(sweep_dir / "plan.json")
             OmegaConf.save(config, sweep_dir / "multirun.yaml")
         else:
             plan, earlier = take_over(sweep_dir, plan, planner.planned(), settings)

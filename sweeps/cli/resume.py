@@ -12,6 +12,7 @@ from sweeps.errors import SweepError
 from sweeps.paths import find_sweep
 from sweeps.plan.plan import Plan
 from sweeps.state.lock import holds_within, parent_of
+from sweeps.state.origin import require_own
 from sweeps.state.resume import resume_command, resume_hint
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.cli.toolkit.output import one_line, say, say_json
@@ -27,15 +28,19 @@ def resume(
     sweep: SweepArgument = "latest",
     overrides: Overrides = None,
     store: StoreOption = DEFAULT_STORE,
+    *,
     failed: Annotated[bool, typer.Option("--failed", help="Also run the failed jobs again.")] = False,
     changed: Annotated[
         bool, typer.Option("--changed", help="Resume although configs or code have changed.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Run the command of a sweep that you did not start here.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Resume a sweep that ended early, with the command and in the folder that it was started with.
 
-    Jobs that ended are kept, the others run.
+    Jobs that ended are kept, the others run. The command of a sweep that you did not start is shown, not run.
 
     Example: python -m sweeps resume latest
     """
@@ -49,6 +54,8 @@ def resume(
     more += ["hydra.sweeper.resume_changed=true"] if changed else []
     more += ["hydra.sweeper.output=json"] if as_json else []
     command = resume_command(plan, folder, more)
+    if not yes:
+        require_own(plan, folder.absolute())
     try:
         # exec, not a child: the terminal, its signals and the exit code are then those of the sweep.
         os.chdir(str(plan.cwd))  # the command may hold relative paths

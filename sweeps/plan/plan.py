@@ -40,6 +40,7 @@ class Plan:
     code: Mapping[str, str] | None = None  # hashes of the task's source files
     store: str | None = None  # the absolute path of the store
     store_key: str | None = None  # the key of the config that sets it
+    signature: str | None = None  # of the user whose command it is; see `sweeps.state.origin`
     jobs: tuple[PlannedJob, ...] = ()
 
     def save(self, path: Path) -> None:

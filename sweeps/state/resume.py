@@ -250,7 +250,7 @@ def resume_command(plan: Plan, folder: Path, more: Sequence[str] = ()) -> list[s
     if not Path(plan.cwd).is_dir():
         raise SweepError(
             f"{plan.sweep}: its working folder {plan.cwd} is gone; where it is now, repeat its command with "
-            f"hydra.sweeper.resume={plan.sweep}: {shlex.join(plan.command)}"
+            f"hydra.sweeper.resume={plan.sweep}: {shlex.join(map(str, plan.command))}"
         )
     command = list(plan.command)
     store = str(folder.absolute().parent.parent)

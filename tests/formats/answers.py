@@ -138,7 +138,7 @@ def resumed(project: Path, sweep: str) -> dict[str, Any]:
     """Resume a sweep of a project that moved in; which jobs ran, and what came of all."""
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     answer = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "sweeps", "resume", sweep, "--json"],
+        [sys.executable, "-W", "error", "-m", "sweeps", "resume", sweep, "--yes", "--json"],
         cwd=project,
         env=environment,
         capture_output=True,
