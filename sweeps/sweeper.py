@@ -32,7 +32,7 @@ from sweeps.plan.planner import Planner
 from sweeps.ranking.aggregate import aggregate, read_value
 from sweeps.ranking.exit_errors import require_few_failures, require_ranked, require_uninterrupted
 from sweeps.ranking.leaderboard import Leaderboard
-from sweeps.ranking.promotion import promote_winner
+from sweeps.ranking.promotion import is_decided, promote_winner
 from sweeps.samplers.listed import make_sampler
 from sweeps.samplers.sampler import Sampler
 from sweeps.settings.launcher_settings import LauncherSettings
@@ -61,7 +61,7 @@ def run(
 
     With ``dry_run``, show the jobs, start nothing, write nothing and return None. Raise `SettingsError` before
     anything starts; after the ranking, raise `SweepInterruptedError` if a signal stopped the sweep, `ObjectiveError`
-    if no job logged the objective, and `JobsFailedError` if more jobs failed than ``max_failures`` tolerates.
+    if no job logged the objective that was asked for, and `JobsFailedError` if more jobs failed than ``max_failures`` tolerates.
     """
     refuse_in_a_job()
     settings = sweeper_settings(config)
@@ -246,13 +246,11 @@ class _Sweep:
             self._sampler.tell(outcome.job, outcome, value)
 
     def conclude(self) -> Leaderboard:
-        """Show the leaderboard of a sweep without jobs left to run; promote its winner if that was not done."""
+        """End a sweep without jobs left to run as it would have ended after them."""
         self._progress.say(f"Sweep {self._dir.name}: nothing to do, all of its jobs have ended")
         board = aggregate(self._dir)
         self._progress.ranked(board)
-        if not (self._dir / "promotion.json").exists():
-            self._promote(board)
-        return board
+        return self._end(board, promotes=not is_decided(board, self._settings.store))
 
     def run(self) -> Leaderboard:
         """Run the jobs, rank them and promote the winner; raise as `sweeps.sweeper.run` does."""
@@ -262,8 +260,15 @@ class _Sweep:
             board = aggregate(self._dir)
             self._progress.ranked(board)
         require_uninterrupted(board, self._interruptions.last, self._dir)
-        require_ranked(board)
-        self._promote(board)
+        return self._end(board, promotes=True)
+
+    def _end(self, board: Leaderboard, *, promotes: bool) -> Leaderboard:
+        promotion = self._settings.promotion
+        note = require_ranked(board, promotes=promotion is not None)
+        if note is not None:
+            self._progress.say(note)
+        if promotion is not None and promotes:
+            self._progress.decided(promote_winner(board, self._settings.store.absolute(), promotion))
         require_few_failures(board, self._settings, self._dir)
         return board
 
@@ -289,11 +294,6 @@ class _Sweep:
             ):  # the error that ended the sweep is the one to report
                 aggregate(self._dir)
             raise
-
-    def _promote(self, board: Leaderboard) -> None:
-        if self._settings.promotion is not None:
-            decision = promote_winner(board, self._settings.store.absolute(), self._settings.promotion)
-            self._progress.decided(decision)
 
     def _jobs(self) -> Iterator[Job]:
         """Build each job when the executor asks for it; a job whose config cannot work fails alone."""

@@ -46,13 +46,15 @@ def rank_jobs(plan: Plan, history: SweepHistory, store: Path) -> Leaderboard:
     found = {number: runs.of_outcome(outcome, objective.metric) for number, outcome in outcomes.items()}
     records = {number: run.record for number, run in found.items() if run.record is not None}
     report = plan.report if plan.report is not None else _test_metrics(records.values(), objective)
+    # A task that returns nothing, in a sweep that names no metric, lacks nothing.
+    is_asked = objective.metric is not None or any(each.value is not None for each in outcomes.values())
     rows: list[Row] = []
     for job in history.planned:
-        run = found.get(job.number, FoundRun())
-        rows.append(_row(job, outcomes.get(job.number), run, objective, report))
+        run, outcome = found.get(job.number, FoundRun()), outcomes.get(job.number)
+        rows.append(_row(job, outcome, run, objective, report=report, is_asked=is_asked))
     candidates: tuple[Candidate, ...] = ()
     ranked = place(rows, objective)
-    if plan.seed_key in plan.swept:
+    if plan.seed_key in plan.swept and is_asked:
         ranked, candidates = rank_candidates(rows, str(plan.seed_key), objective)
     placed = [records.get(row.job) for row in ranked if row.rank is not None]
     completed = [records[row.job] for row in rows if row.status is JobState.COMPLETED and row.job in records]
@@ -110,7 +112,9 @@ def _row(
     outcome: Outcome | None,
     run: FoundRun,
     objective: Objective,
+    *,
     report: tuple[str, ...],
+    is_asked: bool,
 ) -> Row:
     if outcome is None:
         return Row(None, job.number, None, job.point, None, {}, None, None, JobState.UNFINISHED, None)
@@ -118,7 +122,7 @@ def _row(
     steps = summary.get(objective.metric or "")
     value = _value(objective, outcome, run)
     error = outcome.error
-    if outcome.status is JobStatus.COMPLETED:
+    if outcome.status is JobStatus.COMPLETED and is_asked:
         error = (run.fault if objective.metric is not None else None) or _why_unranked(objective, value)
     return Row(
         rank=None,

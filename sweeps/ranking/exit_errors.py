@@ -23,21 +23,27 @@ def require_uninterrupted(board: Leaderboard, interrupted: signal.Signals | None
         )
 
 
-def require_ranked(board: Leaderboard) -> None:
-    """Raise `ObjectiveError` when jobs completed and none of them has a finite objective."""
+def require_ranked(board: Leaderboard, *, promotes: bool) -> str | None:
+    """Raise `ObjectiveError` when jobs completed and none of them has a finite objective, which was asked for.
+
+    It is asked for by a named metric, by a job that returned a number, and by a promotion. Otherwise return a note that
+    there is nothing to rank.
+    """
     completed = [row for row in board.rows if row.status is JobState.COMPLETED]
     values = [row.objective for row in completed if row.objective is not None]
     if not completed or any(map(math.isfinite, values)):  # without any, the failures are the error to show
-        return
+        return None
     label, jobs = board.objective.label, counted(len(completed), "completed job")
     if values or label in board.logged:
         raise ObjectiveError(f"none of {jobs} has a finite {label} to rank by")
+    names = ", ".join(sorted(board.logged))
     if board.objective.metric is None:
-        raise ObjectiveError(
-            "no job returned a number to rank by; return one from the task, or name a logged metric in objective.metric"
-        )
-    names = ", ".join(sorted(board.logged)) or "nothing"
-    raise ObjectiveError(f"objective.metric={label}: none of {jobs} logged it; logged: {names}")
+        advice = "return one from the task, or name a logged metric in objective.metric"
+        advice += f"; logged: {names}" if names else ""
+        if promotes:
+            raise ObjectiveError(f"no job returned a number to choose the winner by; {advice}")
+        return f"nothing to rank: no job returned a number; {advice}"
+    raise ObjectiveError(f"objective.metric={label}: none of {jobs} logged it; logged: {names or 'nothing'}")
 
 
 def require_few_failures(board: Leaderboard, settings: SweeperSettings, folder: Path) -> None:

@@ -1,13 +1,14 @@
 """Registers the winner of a sweep and lets the gate decide whether it becomes the champion."""
 
+import contextlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sweeps.ranking.leaderboard import Leaderboard
 from sweeps.settings.sweeper_settings import Promotion
-from tracking import ModelRegistry, ModelVersion, TrackingError
-from tracking.files import write_json
-from tracking.registry import judge
+from tracking import CorruptFileError, ModelRegistry, ModelVersion, TrackingError
+from tracking.files import read_json, write_json
+from tracking.registry import EventKind, judge
 
 
 @dataclass(frozen=True)
@@ -31,15 +32,28 @@ def promote_winner(board: Leaderboard, store: Path, promotion: Promotion) -> Dec
     """Register the winner of `board`, judge it against the champion, and promote it when the gate says so.
 
     A missing or unreadable value refuses the promotion, with the reason. The verdict is kept with the model version,
-    the decision in the sweep's folder.
+    the decision in the sweep's folder. Repeating it completes what a kill cut off, and registers and promotes nothing
+    twice.
     """
     try:
         decision = _decide(board, store, promotion)
     except TrackingError as error:
         winner = board.winner
         decision = Decision(promotion.model_name, False, None, winner.run if winner else None, (str(error),))
-    write_json(store / "sweeps" / board.sweep / "promotion.json", asdict(decision))
+    write_json(_place(board, store), asdict(decision))
     return decision
+
+
+def is_decided(board: Leaderboard, store: Path) -> bool:
+    """Return whether ``promotion.json`` holds a decision about the winner of `board`."""
+    with contextlib.suppress(FileNotFoundError, CorruptFileError):
+        decision = read_json(_place(board, store))
+        return isinstance(decision, dict) and decision.get("run") == (board.winner and board.winner.run)
+    return False
+
+
+def _place(board: Leaderboard, store: Path) -> Path:
+    return store / "sweeps" / board.sweep / "promotion.json"
 
 
 def _decide(board: Leaderboard, store: Path, promotion: Promotion) -> Decision:
@@ -73,6 +87,11 @@ def _decide(board: Leaderboard, store: Path, promotion: Promotion) -> Decision:
 
 def _judge(registry: ModelRegistry, version: ModelVersion, promotion: Promotion, *, by: str) -> Decision:
     name, number = version.name, version.version
+    for event in registry.history(name):
+        if (event.kind, event.version, event.by) == (EventKind.PROMOTED, number, by):
+            # Before it could keep its decision the sweep was killed.
+            known = registry.verdict(name, number)
+            return Decision(name, True, number, version.run_id, known.reasons if known else (event.reason,))
     champion = registry.champion(name)
     if champion is not None and champion.version == number:
         return Decision(name, False, number, version.run_id, (f"v{number} already is the champion",))

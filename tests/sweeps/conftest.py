@@ -63,3 +63,21 @@ def podium(tmp_path: Path) -> Callable[..., Sweep]:
         return Sweep(answer.returncode, answer.stdout, answer.stderr, tmp_path)
 
     return podium
+
+
+@pytest.fixture
+def run_script(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a script, which is written to app.py, with arguments."""
+
+    def run_script(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        (tmp_path / "app.py").write_text(script)
+        return subprocess.run(
+            [sys.executable, "-W", "error", "app.py", *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    return run_script

@@ -7,10 +7,12 @@ import pytest
 from sweeps import JobStatus, Outcome, aggregate
 from sweeps.jobs import PlannedJob
 from sweeps.plan.plan import Plan
-from sweeps.ranking.promotion import promote_winner
+from sweeps.ranking.aggregate import rank
+from sweeps.ranking.promotion import is_decided, promote_winner
 from sweeps.settings.sweeper_settings import Promotion
 from sweeps.state.ledger import Ledger
 from tracking import ExperimentTracker, ModelRegistry, job_context
+from tracking.files import read_json
 
 PROMOTION = Promotion("ctr", 0.0, {}, ("model.bin",), None)
 
@@ -75,3 +77,43 @@ def test_a_winner_whose_run_lies_in_another_store_is_not_promoted_and_says_why(t
     assert (decision.promoted, decision.run) == (False, folder)
     assert decision.reasons[0].startswith(f"the run of job 0 lies in another store ({folder})")
     assert f"track into {tmp_path / 'mine'}" in decision.reasons[0]
+
+
+def test_what_a_kill_cut_off_is_completed_once(tmp_path: Path) -> None:
+    folder = make_sweep(tmp_path, "d", "d")
+    decision = promote_winner(aggregate(folder), tmp_path, PROMOTION)
+    (folder / "promotion.json").unlink()
+    (tmp_path / "models" / "ctr" / "aliases.json").write_text("{}")
+    assert not is_decided(rank(folder), tmp_path)
+    assert promote_winner(aggregate(folder), tmp_path, PROMOTION) == decision
+    assert is_decided(rank(folder), tmp_path)
+    assert read_json(tmp_path / "models" / "ctr" / "aliases.json") == {"champion": 1}
+    assert [event.kind for event in ModelRegistry(tmp_path).history("ctr")] == ["registered", "promoted"]
+
+
+def test_a_decision_about_another_winner_is_none(tmp_path: Path) -> None:
+    folder = make_sweep(tmp_path, "d", "d")
+    promote_winner(aggregate(folder), tmp_path, PROMOTION)
+    job = job_context(sweep="mine", job=0, key="k", config_hash="h")
+    tracker = ExperimentTracker(tmp_path)
+    with job, tracker.start_run("e", data={"fingerprint": "d"}, capture_output=False) as run:
+        run.log({"val_auc": 0.9, "val_loss": 0.1}, step=0)
+        (run.artifacts_dir / "model.bin").write_bytes(b"better")
+    Ledger(folder / "jobs.jsonl").finish(Outcome(0, JobStatus.COMPLETED, 1.0, runs=(run.run_id,)))
+    assert not is_decided(rank(folder), tmp_path)
+    assert promote_winner(aggregate(folder), tmp_path, PROMOTION).version == 2
+
+
+def test_a_champion_that_was_taken_back_is_not_promoted_again_by_repeating(tmp_path: Path) -> None:
+    first = make_sweep(tmp_path, "d", "d")
+    registry = ModelRegistry(tmp_path)
+    promote_winner(aggregate(first), tmp_path, PROMOTION)
+    other = aggregate(first).rows[1].run
+    registry.register(
+        "ctr", other, files=("model.bin",), objective={"metric": "val_auc", "mode": "max", "value": 0.5}
+    )
+    registry.promote("ctr", 2, reason="by hand")
+    assert promote_winner(aggregate(first), tmp_path, PROMOTION).promoted  # as it was, by this sweep
+    champion = registry.champion("ctr")
+    assert champion is not None
+    assert champion.version == 2

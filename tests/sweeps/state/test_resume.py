@@ -118,7 +118,8 @@ def test_what_failed_by_itself_is_kept_unless_asked_otherwise(sweep: Callable, p
     first = sweep("-m", "fault=raise,none", "hydra.sweeper.name=mine")
     assert first.code == 1
     again = podium("resume", "mine")
-    assert again.code == 0, again.err
+    assert again.code == 1
+    assert again.err == first.err
     assert "nothing to do" in again.out
     assert "no such luck" in again.out
     retried = podium("resume", "mine", "--failed")

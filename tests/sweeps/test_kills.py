@@ -1,0 +1,165 @@
+"""A named sweep with a promotion is killed at any moment: its name is usable, it ends as if it had not been killed.
+
+The sweep's own process kills itself before one of the changes that it makes to the store: before it opens a file to
+write, renames, links, removes or makes one. A life without a kill tells how many there are.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from quadratic import APP
+
+from sweeps.ranking.status import SweepState, sweep_status
+from tracking import ExperimentTracker, ModelRegistry
+from tracking.doctor import Fault, examine
+from tracking.files import read_json
+from tracking.store.store import Store
+
+# In the sweep's process alone: its children find no such variable.
+KILLER = """
+import os, signal, sys
+
+# python -m sweeps becomes the sweep's process, and tells it.
+chosen = None if "sweeps" in sys.orig_argv else os.environ.pop("KILL_BEFORE", None)
+store = os.path.join(os.getcwd(), "experiments")
+count = 0
+
+def watch(event, arguments):
+    global count
+    if event == "open":
+        changes = isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+    else:
+        changes = event in {"os.rename", "os.link", "os.mkdir", "os.remove", "os.rmdir", "os.truncate"}
+    if changes and isinstance(arguments[0], (str, os.PathLike)) and os.fspath(arguments[0]).startswith(store):
+        count += 1
+        if count == int(chosen):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+def tell():
+    with open("changes", "w") as file:
+        file.write(str(count))
+
+if chosen is not None:
+    import atexit
+    atexit.register(tell)
+    sys.addaudithook(watch)
+"""
+SCRIPT = """
+import hydra
+from tracking import ExperimentTracker
+
+@hydra.main(version_base="1.3", config_path=None)
+def main(cfg):
+    with ExperimentTracker("experiments").start_run("kills", params={"x": cfg.x}, capture_output=False) as run:
+        run.log({"loss": float(cfg.x)})
+        (run.artifacts_dir / "model.bin").write_bytes(b"weights")
+
+if __name__ == "__main__":
+    main()
+"""
+COMMAND = (
+    "app.py", "-m", "hydra/sweeper=podium", "hydra/launcher=podium", "+x=1,2", "hydra.sweeper.name=mine",
+    "hydra.sweeper.objective.metric=loss", "hydra.launcher.n_jobs=2",
+    "hydra.sweeper.promotion={promote: true, model_name: m, files: [model.bin]}",
+)  # fmt: skip
+NEVER = 10**9
+
+
+def call(folder: Path, *words: str, kill_before: int | None = None) -> "subprocess.CompletedProcess[str]":
+    surroundings = {**os.environ, "PYTHONPATH": f"{folder / 'killer'}:{APP.parents[4]}"}
+    if kill_before is not None:
+        surroundings["KILL_BEFORE"] = str(kill_before)
+    return subprocess.run(
+        [sys.executable, *words],
+        cwd=folder,
+        env=surroundings,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def make_app(folder: Path) -> Path:
+    (folder / "killer").mkdir(parents=True)
+    (folder / "killer" / "sitecustomize.py").write_text(KILLER)
+    (folder / "app.py").write_text(SCRIPT)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def changes(tmp_path_factory: pytest.TempPathFactory) -> int:
+    """How many changes a sweep makes to its store that is not killed."""
+    folder = make_app(tmp_path_factory.mktemp("whole") / "app")
+    result = call(folder, *COMMAND, kill_before=NEVER)
+    assert result.returncode == 0, result.stderr
+    check(folder)
+    return int((folder / "changes").read_text())
+
+
+def go_on(folder: Path) -> None:
+    """Resume the sweep, or start it again if it had not begun."""
+    result = call(folder, "-m", "sweeps", "resume", "mine")
+    if result.returncode != 0:
+        assert "no sweeps in experiments" in result.stderr or "no such sweep" in result.stderr, result.stderr
+        result = call(folder, *COMMAND)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def check(folder: Path) -> None:
+    """The sweep has ended, its winner was promoted once, and all files say so."""
+    store = folder / "experiments"
+    status = sweep_status(store / "sweeps" / "mine")
+    assert status.state is SweepState.FINISHED
+    assert [(row.rank, row.job, row.objective) for row in status.board.rows] == [(1, 0, 1.0), (2, 1, 2.0)]
+    assert status.board.winner is not None
+    decision, registry = read_json(store / "sweeps" / "mine" / "promotion.json"), ModelRegistry(store)
+    (version,) = registry.versions("m")
+    assert (decision["promoted"], decision["run"], decision["version"]) == (
+        True,
+        status.board.winner.run,
+        version.version,
+    )
+    assert registry.champion("m") == version
+    assert version.run_id == status.board.winner.run
+    history = [(event.kind, event.version) for event in registry.history("m")]
+    assert history == [("registered", version.version), ("promoted", version.version)]
+    assert json.loads((store / "models" / "m" / "aliases.json").read_text()) == {"champion": version.version}
+    assert {str(record.status) for record in ExperimentTracker(store).records()} <= {"completed", "killed"}
+    found = {each.fault for each in examine(Store(store), repair=False).findings}
+    assert found <= {Fault.LEFTOVER, Fault.HALF_VERSION, Fault.NO_RUN, Fault.OLD_VIEW}
+
+
+def is_killed_and_goes_on(folder: Path, moment: int) -> None:
+    make_app(folder)
+    result = call(folder, *COMMAND, kill_before=moment)
+    assert result.returncode in (-signal.SIGKILL, 0)  # the last changes do not come in one order
+    go_on(folder)
+    check(folder)
+    go_on(folder)  # nothing is left to do
+    check(folder)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.2, 0.85, 0.95])
+def test_a_killed_sweep_goes_on(changes: int, tmp_path: Path, share: float) -> None:
+    is_killed_and_goes_on(tmp_path / "app", 1 + int(share * changes))
+
+
+@pytest.mark.slow
+def test_a_sweep_that_is_killed_before_any_change_goes_on(changes: int, tmp_path: Path) -> None:
+    for moment in range(1, changes + 1):
+        is_killed_and_goes_on(tmp_path / str(moment), moment)
+
+
+def test_a_sweep_that_is_killed_again_and_again_goes_on(changes: int, tmp_path: Path) -> None:
+    folder = make_app(tmp_path / "app")
+    call(folder, *COMMAND, kill_before=changes // 2)
+    for moment in (3, 8, 13):
+        call(folder, "-m", "sweeps", "resume", "mine", kill_before=moment)
+    go_on(folder)
+    check(folder)
