@@ -118,6 +118,9 @@ class Outcome:
     result: str | None = field(default=None, repr=False)  # Hydra's, packed by sweeps.executor.local.results
     note: str | None = None
     reused: bool = False  # a run of an earlier sweep stands in for the job
+    code: Mapping[str, str] | None = (
+        None  # the files of its code that differ from the sweep's, with their hashes
+    )
 
 
 class EventKind(StrEnum):

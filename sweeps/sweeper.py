@@ -18,8 +18,9 @@ from sweeps.display.preview import tell_plan
 from sweeps.display.progress import Progress, make_progress, stdout_for
 from sweeps.display.scoreboard import Scoreboard
 from sweeps.errors import SweepError
+from sweeps.executor.code_watch import CodeWatch
 from sweeps.executor.contract import Executor
-from sweeps.executor.local.child import Common
+from sweeps.executor.local.child import Common, with_callback
 from sweeps.executor.local.executor import LocalExecutor
 from sweeps.executor.local.main_script import refuse_in_a_job
 from sweeps.executor.stock import StockExecutor
@@ -31,7 +32,7 @@ from sweeps.plan.plan import Plan, make_plan
 from sweeps.plan.planner import Planner
 from sweeps.ranking.aggregate import aggregate, read_value
 from sweeps.ranking.exit_errors import require_few_failures, require_ranked, require_uninterrupted
-from sweeps.ranking.leaderboard import Leaderboard
+from sweeps.ranking.leaderboard import Leaderboard, code_note
 from sweeps.ranking.promotion import is_decided, promote_winner
 from sweeps.samplers.listed import make_sampler
 from sweeps.samplers.sampler import Sampler
@@ -40,12 +41,13 @@ from sweeps.settings.reading import launcher_settings, sweeper_settings
 from sweeps.settings.sections import LAUNCHER, is_ours
 from sweeps.settings.sweeper_settings import SweeperSettings
 from sweeps.space import Space, read_space
+from sweeps.state.code import changed_in, code_root, code_state, late_state
 from sweeps.state.durations import Durations
 from sweeps.state.job_runs import JobRuns
 from sweeps.state.ledger import JobHistory, Ledger
 from sweeps.state.lock import locked
 from sweeps.state.origin import signed
-from sweeps.state.resume import NOTHING, Resumed, code_state, take_over
+from sweeps.state.resume import NOTHING, Resumed, take_over
 from sweeps.state.reuse import Reusable
 from sweeps.stop_signals import Interruptions
 from tracking import RunStatus, TrackingError
@@ -101,10 +103,9 @@ def _run(
         planner, sampler = _planner(hydra_context, config, settings, space)
         with task_view(config) as task:
             base = computed_from(task, settings.key_ignores)
+        plan = make_plan(sweep_dir.name, settings, swept, sampler.total, arguments=arguments, config=base)
         code = code_state(task_function)
-        plan = make_plan(
-            sweep_dir.name, settings, swept, sampler.total, arguments=arguments, config=base, code=code
-        )
+        plan = replace(plan, code=code, late_code=late_state(task_function, code or {}))
         earlier = NOTHING
         if settings.resume is None:
             signed(plan).save(sweep_dir / "plan.json")
@@ -152,6 +153,9 @@ def _executor(
     settings: SweeperSettings,
     sweep_dir: Path,
 ) -> Executor:
+    root = code_root(task_function)
+    if root is not None:
+        hydra_context = with_callback(hydra_context, CodeWatch(sweep_dir, root))
     if not is_ours(config, LAUNCHER):
         return StockExecutor(hydra_context, task_function, config, settings, sweep_dir.name)
     objective = settings.objective.named
@@ -221,6 +225,7 @@ class _Sweep:
         self._interruptions = Interruptions(executor.stop, progress.say)
         self._failed = 0
         self._stopped_for_failures = False
+        self._other_code = False
         self._fault: TrackingError | None = None
 
     @property
@@ -340,6 +345,10 @@ class _Sweep:
     def _finish(self, outcome: Outcome) -> None:
         outcome = replace(outcome, runs=tuple(map(self._runs.name, outcome.runs)))
         self._close_runs(outcome.job, outcome.runs, outcome.status, outcome.error)
+        outcome = replace(outcome, code=changed_in(self._dir, outcome.job) or None)
+        if outcome.code and not self._other_code:  # the leaderboard names them all
+            self._other_code = True
+            self._progress.say(f"job {outcome.job} {code_note(outcome.code)}")
         with self._noticing_faults():
             self._ledger.finish(outcome)
         value = read_value(self._runs, self._settings.objective, outcome)

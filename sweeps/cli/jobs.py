@@ -85,6 +85,7 @@ def _described(found: SweepStatus, row: Row) -> dict[str, Any]:
         "error": row.error,
         "note": row.note,
         "reused": row.reused,
+        "code": row.code,
         "traceback": outcome and outcome.traceback,
         "log": log if log.exists() else None,
     }

@@ -142,6 +142,7 @@ def _described(found: SweepStatus) -> dict[str, Any]:
         if took
         else None,
         "usage": board.usage,
+        "changed_code": {job.job: job.code for job in found.jobs if job.code},
         "promotion": read_json(decision) if decision.exists() else None,
         "dir": found.folder,
     }
@@ -177,6 +178,7 @@ def _facts(found: SweepStatus, described: dict[str, Any]) -> list[tuple[str, str
             "promotion",
             promotion and f"{promotion['model_name']}: {decided}: {'; '.join(promotion['reasons'])}",
         ),
+        *(("code", note) for note in found.board.code_notes),
         ("command", " ".join(found.plan.command)),
         ("files", str(found.folder)),
         ("resume", resume if found.state is SweepState.INTERRUPTED else None),

@@ -8,7 +8,7 @@ from typing import IO
 
 from sweeps.jobs import JobState
 from sweeps.paths import job_folder, shown_run
-from sweeps.ranking.leaderboard import Leaderboard, Row
+from sweeps.ranking.leaderboard import Leaderboard, Row, named_jobs
 from tracking.cli.toolkit.fitting import Column
 from tracking.cli.toolkit.output import one_line, say, show
 from tracking.cli.toolkit.tables import say_table
@@ -101,6 +101,8 @@ def show_leaderboard(
         )
     if board.usage is not None:
         say(used(board), "dim", file=file)
+    for note in board.code_notes:
+        say(one_line(note), "yellow", file=file)
     reasons: dict[tuple[str, str], list[Row]] = {}
     for row in board.rows:
         why = row.error or row.note
@@ -108,7 +110,8 @@ def show_leaderboard(
             reasons.setdefault((row.status, why), []).append(row)
     for (status, why), rows in reasons.items():
         is_mild = status == JobState.CANCELLED or rows[0].error is None
-        say(f"{_jobs(rows)} {status}: {one_line(why)}", "yellow" if is_mild else "red", file=file)
+        jobs = named_jobs([row.job for row in rows])
+        say(f"{jobs} {status}: {one_line(why)}", "yellow" if is_mild else "red", file=file)
         log = job_folder(sweep_dir, rows[0].job) / "output.log"
         if log.exists():
             say(f"    log: {log}", file=file)
@@ -172,8 +175,3 @@ def used(board: Leaderboard) -> str:
     jobs = counted(len(board.rows), "job")
     took = f"{jobs if ran == len(board.rows) else f'{ran} of {jobs}'} in {format_clock(usage.wall_s)}"
     return f"{took}, {usage.slots} at once, slots busy {usage.utilisation:.0%} of the time"
-
-
-def _jobs(rows: Sequence[Row]) -> str:
-    numbers = [str(row.job) for row in rows[:8]] + (["..."] if len(rows) > 8 else [])
-    return f"job {numbers[0]}" if len(rows) == 1 else f"{counted(len(rows), 'job')} ({', '.join(numbers)})"

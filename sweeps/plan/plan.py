@@ -38,6 +38,7 @@ class Plan:
     cwd: str | None = None  # the folder that `command` ran in
     config: Mapping[str, Any] | None = None  # the task's config before a job's overrides
     code: Mapping[str, str] | None = None  # hashes of the task's source files
+    late_code: Mapping[str, str] | None = None  # hashes of files beside them that jobs may import later
     store: str | None = None  # the absolute path of the store
     store_key: str | None = None  # the key of the config that sets it
     signature: str | None = None  # of the user whose command it is; see `sweeps.state.origin`
@@ -86,7 +87,6 @@ def make_plan(
     *,
     arguments: Sequence[str] = (),
     config: Mapping[str, Any] | None = None,
-    code: Mapping[str, str] | None = None,
 ) -> Plan:
     """Return the plan of a sweep that this process runs; `arguments` are the overrides of its space."""
     return Plan(
@@ -102,7 +102,6 @@ def make_plan(
         seed_key=settings.space.seed_key if settings.space.seed_key in swept else None,
         cwd=str(Path.cwd()),
         config=config,
-        code=code,
         store=str(settings.store.absolute()),
         store_key=settings.store_key,
     )

@@ -137,6 +137,7 @@ def _row(
         error=error,
         note=outcome.note,
         reused=outcome.reused,
+        code=outcome.code or {},
     )
 
 

@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sweeps.jobs import JobState
+from sweeps.state.code import MEANWHILE
 from sweeps.state.ledger import Usage
 from tracking.cli.toolkit.output import one_line
 from tracking.files import write_bytes, write_json
 from tracking.objective import Objective
+from tracking.values.units import counted
 
 LEADERBOARD_VERSION = 1
 REUSED = "reused"
+FILES = 5  # of changed code that are named
 FORMULA = (
     "=",
     "+",
@@ -49,6 +52,9 @@ class Row:
     error: str | None
     note: str | None = None  # what was cut off or went wrong after its task had returned
     reused: bool = False  # its run belongs to an earlier sweep
+    code: Mapping[str, str] = field(
+        default_factory=dict
+    )  # its files that differ from the sweep's; see `Outcome`
 
     @property
     def how(self) -> str:
@@ -111,9 +117,44 @@ class Leaderboard:
         """The best job, of the best candidate where there are any; None when none is ranked."""
         return self.rows[0] if self.rows and self.rows[0].rank is not None else None
 
+    @property
+    def is_of_one_code(self) -> bool:
+        """Whether all ranked jobs are known to have run the same code."""
+        codes = [row.code for row in self.rows if row.rank is not None]
+        return all(code == codes[0] and MEANWHILE not in code.values() for code in codes) or len(codes) < 2
+
+    @property
+    def code_notes(self) -> tuple[str, ...]:
+        """A line about the jobs that ran other code than the sweep began with, for each set of files."""
+        jobs: dict[str, list[int]] = {}
+        for row in sorted(self.rows, key=lambda row: row.job):
+            if row.code:
+                jobs.setdefault(code_note(row.code), []).append(row.job)
+        return tuple(f"{named_jobs(numbers)} {note}" for note, numbers in jobs.items())
+
     def count(self, *statuses: JobState) -> int:
         """Return how many jobs have one of `statuses`."""
         return sum(row.status in statuses for row in self.rows)
+
+
+def named_jobs(numbers: Sequence[int]) -> str:
+    """Return jobs by their numbers: `job 3`, `2 jobs (3, 4)`."""
+    named = [str(number) for number in numbers[:8]] + (["..."] if len(numbers) > 8 else [])
+    return f"job {named[0]}" if len(numbers) == 1 else f"{counted(len(numbers), 'job')} ({', '.join(named)})"
+
+
+def code_note(code: Mapping[str, str]) -> str:
+    """Return what follows `job 3` when it ran other code than its sweep began with."""
+    changed = [name for name, version in code.items() if version != MEANWHILE]
+    meanwhile = [name for name, version in code.items() if version == MEANWHILE]
+    parts = [f"ran changed code: {_few(changed)}"] if changed else []
+    parts += [f"ran while its code changed: {_few(meanwhile)}"] if meanwhile else []
+    return "; ".join(parts)
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - FILES} more" if len(names) > FILES else ""
+    return ", ".join(sorted(names)[:FILES]) + more
 
 
 def place(items: Sequence[Ranked], objective: Objective) -> tuple[Ranked, ...]:
@@ -182,6 +223,7 @@ def _markdown(board: Leaderboard, table: list[list[str]]) -> str:
     if board.candidates:
         seed_key = _as_text(str(board.seed_key))
         how += f" A row is the mean over the jobs that differ in {seed_key} alone."
+    how += "".join(f"\n\n{_as_text(note[0].upper() + note[1:])}." for note in board.code_notes)
     head, *rows = ([_as_text(cell) for cell in line] for line in table)
     lines = (f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))
     return f"# Sweep {_as_text(board.sweep)}\n\n{how}\n\n" + "\n".join(lines) + "\n"

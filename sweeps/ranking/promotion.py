@@ -72,6 +72,9 @@ def _decide(board: Leaderboard, store: Path, promotion: Promotion) -> Decision:
             f"sweep's own; track into {store}, or set hydra.sweeper.store to the store that the task tracks into"
         )
         return Decision(name, False, None, winner.run, (why,))
+    if not board.is_of_one_code:  # then it may order the versions of the code
+        why = f"its jobs ran on different code, so their values cannot be compared ({'; '.join(board.code_notes)})"
+        return Decision(name, False, None, winner.run, (why,))
     registry = ModelRegistry(store)
     version = registry.register(
         name,

@@ -4,10 +4,7 @@ The plan and the points are frozen. A resumed sweep is composed again and compar
 jobs of two different configs would be wrong.
 """
 
-import hashlib
-import inspect
 import shlex
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -199,42 +196,6 @@ def _changes(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -
         was, is_now = before.get(key, "(not there)"), after.get(key, "(not there)")
         if was != is_now:
             yield f"{prefix}{key}: {was} -> {is_now}"
-
-
-def code_state(task: object) -> dict[str, str] | None:
-    """Return hashes of a task's source files: those of its package, or its script and the modules beside it.
-
-    None when the task has no source file.
-    """
-    function = inspect.unwrap(task) if callable(task) else task
-    try:
-        source = Path(inspect.getfile(function)).resolve()  # type: ignore[arg-type]  # a TypeError is the answer
-    except (TypeError, OSError):
-        return None
-    root = source.parent
-    # A task in a package may use any module of it, loaded here or only in the jobs.
-    while (root / "__init__.py").exists():
-        root = root.parent
-    if root != source.parent:
-        files = sorted((root / source.relative_to(root).parts[0]).rglob("*.py"))
-    else:
-        files = sorted({source, *_imported_from(root)})
-    return {file.relative_to(root).as_posix(): _hash(file) for file in files if file.is_file()}
-
-
-def _imported_from(folder: Path) -> Iterator[Path]:
-    """Yield the files of loaded modules below a folder, installed ones left out."""
-    for module in list(sys.modules.values()):
-        name = getattr(module, "__file__", None)
-        if name is None or not name.endswith(".py"):
-            continue
-        file = Path(name).resolve()
-        if file.is_relative_to(folder) and not {"site-packages", "dist-packages"} & set(file.parts):
-            yield file
-
-
-def _hash(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
 
 
 def resume_command(plan: Plan, folder: Path, more: Sequence[str] = ()) -> list[str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sweeps.jobs import Job, JobStatus, Outcome, PlannedJob
 from sweeps.plan.plan import Plan
+from sweeps.state.ledger import replay
 from tracking import ExperimentTracker, RunRecord, RunStatus, TrackingError
 
 
@@ -26,11 +27,14 @@ class Reusable:
     ) -> "Reusable":
         """Find fitting runs in a store; reads its index, and the plan of each sweep that a run belongs to."""
         same_code = functools.cache(lambda sweep: _has_same_code(tracker, sweep, plan))
+        other_code = functools.cache(lambda sweep: _runs_of_other_code(tracker, sweep))
         fitting: list[tuple[str, RunRecord]] = []
         for record in tracker.records():
             job = record.sweep or {}
             is_whole = record.status is RunStatus.COMPLETED and metric in record.summary
-            if is_whole and job.get("key") and same_code(str(job["id"])):
+            if not (is_whole and job.get("key") and same_code(str(job["id"]))):
+                continue
+            if record.run_id not in other_code(str(job["id"])):
                 fitting.append((job["key"], record))
         # The newest fitting run decides which data; a job whose key is not known yet may take any run on them.
         asked = {job.key for job in jobs}
@@ -63,3 +67,9 @@ def _has_same_code(tracker: ExperimentTracker, sweep: str, plan: Plan) -> bool:
     with contextlib.suppress(TrackingError, OSError, KeyError, TypeError):
         return Plan.read(tracker.base_dir / "sweeps" / sweep / "plan.json").code == plan.code
     return False
+
+
+def _runs_of_other_code(tracker: ExperimentTracker, sweep: str) -> frozenset[str]:
+    """Return the runs of a sweep whose jobs ran other code than it began with."""
+    outcomes = replay(tracker.base_dir / "sweeps" / sweep / "jobs.jsonl").outcomes.values()
+    return frozenset(run for outcome in outcomes if outcome.code for run in outcome.runs)

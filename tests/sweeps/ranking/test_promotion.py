@@ -10,6 +10,7 @@ from sweeps.plan.plan import Plan
 from sweeps.ranking.aggregate import rank
 from sweeps.ranking.promotion import is_decided, promote_winner
 from sweeps.settings.sweeper_settings import Promotion
+from sweeps.state.code import MEANWHILE
 from sweeps.state.ledger import Ledger
 from tracking import ExperimentTracker, ModelRegistry, job_context
 from tracking.files import read_json
@@ -117,3 +118,32 @@ def test_a_champion_that_was_taken_back_is_not_promoted_again_by_repeating(tmp_p
     champion = registry.champion("ctr")
     assert champion is not None
     assert champion.version == 2
+
+
+CHANGED, MIXED = {"lib.py": "0123"}, {"lib.py": MEANWHILE}
+
+
+@pytest.mark.parametrize(
+    ("codes", "promotes"),
+    [
+        ((None, None), True),
+        ((CHANGED, CHANGED), True),
+        ((None, CHANGED), False),
+        ((CHANGED, None), False),
+        ((CHANGED, {"lib.py": "4567"}), False),
+        ((MIXED, MIXED), False),
+        ((MIXED,), True),
+    ],
+)
+def test_jobs_of_different_code_promote_nothing(
+    tmp_path: Path, codes: tuple[dict[str, str] | None, ...], promotes: bool
+) -> None:
+    folder = make_sweep(tmp_path, *["d"] * len(codes))
+    ledger = Ledger(folder / "jobs.jsonl")
+    for row, code in zip(sorted(aggregate(folder).rows, key=lambda row: row.job), codes, strict=True):
+        ledger.finish(Outcome(row.job, JobStatus.COMPLETED, 1.0, runs=(row.run or "",), code=code))
+    decision = promote_winner(aggregate(folder), tmp_path, PROMOTION)
+    assert decision.promoted is promotes
+    if not promotes:
+        assert "its jobs ran on different code" in decision.reasons[0]
+        assert "lib.py" in decision.reasons[0]
