@@ -131,8 +131,14 @@ def test_debugging_trains_on_one_batch_and_promotes_nothing(tmp_path: Path, swep
     assert ModelRegistry(tmp_path / "experiments").models() == []
 
 
-def test_a_recipe_that_is_added_instead_of_chosen_is_refused_with_what_to_type(tmp_path: Path) -> None:
-    answer = train(tmp_path, "+experiment=ctr_quick", ok=False)
+def test_a_recipe_may_be_added_as_well_as_chosen(tmp_path: Path) -> None:
+    added, chosen = (train(tmp_path, word, "--cfg", "job") for word in ("+debug=default", "debug=default"))
+    assert added.stdout == chosen.stdout
+    assert "limit_batches: 1" in added.stdout
+
+
+def test_a_group_that_is_added_instead_of_chosen_is_refused_with_what_to_type(tmp_path: Path) -> None:
+    answer = train(tmp_path, "+model=mlp", ok=False)
     assert answer.returncode == 1
     assert "leave out the +" in answer.stderr
 

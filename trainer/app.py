@@ -21,6 +21,7 @@ from tracking import TrackingError
 from trainer.config import check
 from trainer.errors import ConfigError, TrainerError
 
+ADDED = ("+experiment=", "+debug=", "+local=")  # groups that the config has, with nothing chosen
 PATHS = ("paths.experiments", "data.path", "data.test_path")
 
 
@@ -49,6 +50,8 @@ def main() -> None:
     """
     # Hydra prints errors with advice that does not fit here; with this setting it raises them.
     chosen = os.environ.get("HYDRA_FULL_ERROR")
+    # Apps that do not list such a group need the +, so it is often typed; Hydra would refuse it here.
+    sys.argv[1:] = [word.removeprefix("+") if word.startswith(ADDED) else word for word in sys.argv[1:]]
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
         hydra.main(config_path="pkg://conf", config_name="config", **_version_base())(run)()
