@@ -70,8 +70,10 @@ def run(
     with stdout_for(settings.output) as write:
         try:
             return _run(hydra_context, task_function, config, arguments, settings, write)
-        except (TrackingError, OSError) as error:  # such as a store that is full
+        except TrackingError as error:  # such as a store that is full
             raise SweepError(str(error)) from error
+        except OSError as error:
+            raise SweepError(f"the sweep cannot go on: {error}") from error
 
 
 def _run(

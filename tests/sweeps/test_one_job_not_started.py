@@ -1,6 +1,7 @@
 """What goes wrong in the sweep's own process about one job costs that job alone, and the command ends."""
 
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -95,11 +96,21 @@ if __name__ == "__main__":
     assert sorted(path.name for path in tmp_path.glob("ran-*")) == ["ran-1", "ran-2"]
 
 
-def test_a_sweep_whose_files_may_not_grow_stops_and_says_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("limit", "said"), [(4_000, "cannot go on|cannot write"), (60_000, "cannot write .*jobs.jsonl")]
+)
+def test_a_sweep_whose_files_may_not_grow_stops_and_says_so(tmp_path: Path, limit: int, said: str) -> None:
     answer = subprocess.run(
-        [sys.executable, str(APP), "-m", "x=range(40)", "hydra.sweeper.name=mine"],
+        [
+            sys.executable,
+            str(APP),
+            "-m",
+            "x=range(160)",
+            "hydra.sweeper.name=mine",
+            "hydra.launcher.isolation=reuse",
+        ],
         cwd=tmp_path,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
         env={**os.environ, "PYTHONPATH": str(APP.parent)},
         capture_output=True,
         text=True,
@@ -107,7 +118,7 @@ def test_a_sweep_whose_files_may_not_grow_stops_and_says_so(tmp_path: Path) -> N
         check=False,
     )
     assert answer.returncode == 1
-    assert "cannot write" in answer.stderr
+    assert re.search(said, answer.stderr)
     assert "Traceback" not in answer.stderr
 
 
