@@ -113,7 +113,8 @@ def explain(error: BaseException) -> str:
     if isinstance(error, OSError) and not isinstance(error, HydraException):
         return f"{error}; if that is in the store, choose a paths.experiments that can be written"
     lines = [str(error).strip()]
-    if lines[0].startswith("Multiple values for "):  # Hydra's advice fits a config file, not a command line
+    if lines[0].startswith("Multiple values for ") or lines[0].endswith("in the final defaults list"):
+        # Hydra's advice fits a config file, not a command line.
         lines.append("On the command line, leave out the + before it: the config has this group already")
     if isinstance(cause, OmegaConfBaseException):
         lines += [
