@@ -17,10 +17,11 @@ from sweeps.display.preview import tell_plan
 from sweeps.display.scoreboard import Scoreboard
 from sweeps.display.tables import short_names
 from sweeps.jobs import Event, EventKind, JobStatus, Outcome, PlannedJob
-from tracking import ExperimentTracker
+from tracking import ExperimentTracker, job_context
 from tracking.cli.toolkit.fitting import GAP, Column, cut, fit
 from tracking.objective import At, Direction, Objective
 
+SWEEP = "20260131-093000"
 RATES = [{"training.learning_rate": 10.0**-n, "model.dropout": n / 10} for n in range(1, 5)]
 
 
@@ -38,13 +39,14 @@ def store(tmp_path: Path) -> Path:
     tracker = ExperimentTracker(tmp_path)
     outcomes = {}
     for job in range(4):
-        run = tracker.start_run("ctr", params={})
-        run.log({"val_auc": 0.7 + job / 100}, step=1)
-        run.log({"test_auc": 0.6, "test_acc": 0.8, "test_loss": 0.5})
-        run.finish()
+        with job_context(sweep=SWEEP, job=job, key="k", config_hash="h"):
+            run = tracker.start_run("ctr", params={})
+            run.log({"val_auc": 0.7 + job / 100}, step=1)
+            run.log({"test_auc": 0.6, "test_acc": 0.8, "test_loss": 0.5})
+            run.finish()
         outcomes[job] = {"runs": [run.run_id]}
     outcomes[3] |= {"status": "failed", "error": "ValueError: no such luck"}
-    write_sweep(tmp_path, RATES, outcomes=outcomes)
+    write_sweep(tmp_path, RATES, name=SWEEP, outcomes=outcomes)
     return tmp_path
 
 
@@ -136,7 +138,9 @@ def test_the_live_table_and_the_preview_keep_what_is_swept(
         board.heard(Event(EventKind.RUN, 1, {"run": "run_002"}))
         console = Console(file=io.StringIO(), width=width, height=14, force_terminal=True)
         live = LiveTable(console, board, lambda _run: None)
-        live.say("a note that is longer than one line of a narrow terminal can hold, and longer than two")
+        with live.drawing():
+            live.say("a note that is longer than one line of a narrow terminal can hold, and longer than two")
+        console.file = io.StringIO()
         console.print(live.render())
         drawn = plain(console.file.getvalue()).splitlines()
         assert {"learning_rate", "dropout"} <= set(drawn[0].split())
