@@ -96,6 +96,7 @@ TRACKING_PUBLIC = {
     "tracking.registry",
     "tracking.repeats",
     "tracking.search.query",
+    "tracking.values.configs",
     "tracking.values.jsontext",
     "tracking.values.names",
     "tracking.values.plain",

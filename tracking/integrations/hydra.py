@@ -21,7 +21,8 @@ from tracking.errors import InvalidValueError
 from tracking.run import Run, active_run
 from tracking.tracker import ExperimentTracker
 from tracking.values.checks import metric_value
-from tracking.values.plain import flat, plain
+from tracking.values.configs import parameters_of
+from tracking.values.plain import flat
 
 STORE = "experiments"
 OBJECTIVE = "objective"  # the metric of a returned number
@@ -30,7 +31,8 @@ OBJECTIVE = "objective"  # the metric of a returned number
 class TrackingCallback(Callback):
     """Opens a run when a job starts, and finishes it with what the job returned or raised.
 
-    The run's parameters are the job's config, nested keys joined by dots. `store` defaults to that of the sweep
+    The run's parameters are the job's config, nested keys joined by dots, without what Hydra derives for each job (its
+    output folder and number, the time of ``${now:}``); config.yaml keeps that too. `store` defaults to that of the sweep
     (``hydra.sweeper.store``), else to ``experiments``, below the folder the app was started in; `experiment`
     defaults to Hydra's name of the job. In the task, `tracking.active_run()` is the run. A returned number becomes
     the metric ``objective``; the numbers of a returned mapping become metrics under their names. A further rank of a
@@ -77,7 +79,7 @@ class TrackingCallback(Callback):
         store = store or OmegaConf.select(config, "hydra.sweeper.store") or STORE
         return ExperimentTracker(Path(config.hydra.runtime.cwd, store)).start_run(
             self._experiment or config.hydra.job.name,
-            params=flat(plain(task, "config")),
+            params=flat(parameters_of(task)),
             config=written,
             overrides=list(config.hydra.overrides.task),
         )

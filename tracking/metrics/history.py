@@ -192,7 +192,7 @@ def _ordered(history: History) -> History:
 
 def _point(point: Point) -> Point:
     return {
-        "step": point.get("step"),
+        "step": _stored_step(point.get("step")),
         "value": stored_number(point["value"]),
         "timestamp": point.get("timestamp", ""),
     }
@@ -212,10 +212,15 @@ def _parse_lines(text: bytes, path: Path, damaged: list[bytes]) -> Iterator[Line
             continue  # the header of a journal
         try:
             metrics = {name: stored_number(number) for name, number in value["metrics"].items()}
-            yield Line(value["step"], str(value["timestamp"]), metrics)
+            yield Line(_stored_step(value["step"]), str(value["timestamp"]), metrics)
         except (KeyError, TypeError, AttributeError, ValueError):
             log.warning("left out: %s: a line that is not a log call: %.80r", path, value)
             damaged.append(line)
+
+
+def _stored_step(step: Any) -> Any:
+    # other code may write any; one of more than 64 bits is written as a float from here on
+    return stored_number(step) if type(step) is int else step
 
 
 def _moment(line: Line) -> datetime:

@@ -20,7 +20,7 @@ from typing import Any
 
 import orjson
 
-from tracking.errors import CorruptFileError, StoreUnwritableError, TrackingError, quoted
+from tracking.errors import CorruptFileError, InvalidValueError, StoreUnwritableError, TrackingError, quoted
 from tracking.files import atomic, locks
 from tracking.paths import StorePaths
 from tracking.records import check_format
@@ -87,17 +87,16 @@ def list_runs(paths: StorePaths, known: Entries, scanned: int, warn: Warn) -> En
 
 def encode_list(entries: Entries) -> bytes:
     """Return the text of metadata.json; log and remove the entries that JSON cannot hold."""
-    option = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
-    try:
-        return orjson.dumps([*entries.values()], option=option)
+    try:  # unlike `encode`, it does not look for numbers that JSON lacks: entries have none
+        return orjson.dumps([*entries.values()], option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     except orjson.JSONEncodeError:
         for run_id, entry in list(entries.items()):
             try:
-                orjson.dumps([entry])
-            except orjson.JSONEncodeError as error:
-                log.warning("run %s cannot be listed: %s; repair its run.json", quoted(run_id), error)
+                jsontext.encode(entry)
+            except InvalidValueError as error:
+                log.warning("run %s cannot be listed: it %s; repair its run.json", quoted(run_id), error)
                 del entries[run_id]
-    return orjson.dumps([*entries.values()], option=option)
+    return jsontext.encode([*entries.values()], indent=True) + b"\n"
 
 
 class Publisher:

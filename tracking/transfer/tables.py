@@ -23,6 +23,7 @@ from tracking.store.scan import warn_left_out
 from tracking.store.store import Store
 from tracking.values import jsontext, timestamps
 from tracking.values.jsontext import jsonable
+from tracking.values.plain import INT_MAX, INT_MIN
 
 if TYPE_CHECKING:  # pyarrow is loaded for Parquet only
     import pyarrow as pa
@@ -185,11 +186,12 @@ def _type(values: Iterable[Any]) -> "pa.DataType":
     """Return the type that keeps all these values: text where no other does."""
     import pyarrow as pa
 
-    found = {type(value) for value in values if value is not None}
+    given = [value for value in values if value is not None]
+    found = {type(value) for value in given}
     if found == {bool}:
         return pa.bool_()
     if found == {int}:
-        return pa.int64()
+        return pa.int64() if all(INT_MIN <= value <= INT_MAX for value in given) else pa.string()
     if found and found <= {int, float}:
         return pa.float64()
     return pa.timestamp("us", "UTC") if found == {datetime} else pa.string()

@@ -1,6 +1,6 @@
 """Checks of parameters, tags, metrics, steps and seeds, which also make them plain values."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from numbers import Real
 from operator import index
 from typing import Any
@@ -9,7 +9,7 @@ from tracking.errors import InvalidValueError, quoted
 from tracking.values import secrets
 from tracking.values.jsontext import Number
 from tracking.values.names import check_label
-from tracking.values.plain import INT_MAX, INT_MIN, item, opened, plain
+from tracking.values.plain import INT_MAX, INT_MIN, is_omegaconf, item, opened, plain
 
 
 def metric_values(metrics: Mapping[str, Any]) -> dict[str, Number]:
@@ -53,9 +53,11 @@ def step_value(step: Any) -> int | None:
 def param_values(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return parameters as a dict of plain values, with "***" for those that look secret.
 
-    A record of named fields, such as a dataclass, an argparse.Namespace or a DictConfig, is a mapping too.
+    A record of named fields, such as a dataclass, an argparse.Namespace or a DictConfig, is a mapping too. Of a
+    DictConfig, what Hydra derives for each job is left out.
     """
-    return _masked("parameter", "parameter name", _items("parameters", params, "{'lr': 0.1}"))
+    items = _items("parameters", params, "{'lr': 0.1}", _chosen)
+    return _masked("parameter", "parameter name", [(name, _chosen(value)) for name, value in items])
 
 
 def tag_values(tags: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -86,9 +88,19 @@ def _masked(kind: str, label: str, items: list[tuple[str, Any]]) -> dict[str, An
     return secrets.masked(values)  # type: ignore[no-any-return]  # a dict gives a dict
 
 
-def _items(what: str, values: Any, example: str) -> list[tuple[str, Any]]:
+def _chosen(value: Any) -> Any:
+    if not is_omegaconf(value):
+        return value
+    from tracking.values.configs import parameters_of  # few processes that log have a config
+
+    return parameters_of(value)
+
+
+def _items(
+    what: str, values: Any, example: str, taken: Callable[[Any], Any] = lambda values: values
+) -> list[tuple[str, Any]]:
     try:
-        fields = opened(values)
+        fields = opened(taken(values))
         if isinstance(fields, Mapping):
             return list(fields.items())
     except Exception as error:

@@ -1,4 +1,4 @@
-"""JSON text with NaN and infinities, and text that UTF-8 can hold.
+"""JSON text with NaN and infinities, whole numbers of any length, and text that UTF-8 can hold.
 
 Non-finite floats become the strings NaN, Infinity and -Infinity: JSON has no numbers for them.
 """
@@ -15,6 +15,8 @@ from tracking.errors import InvalidValueError
 Number = int | float
 
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+_DIGITS = bytes(48 if 48 <= byte <= 57 else 32 for byte in range(256))  # each digit as 0, all else as a space
+_LONG = b"0" * 19  # the shortest number of more than 64 bits has as many digits
 
 
 def encode(value: Any, *, indent: bool = False) -> bytes:
@@ -26,10 +28,18 @@ def encode(value: Any, *, indent: bool = False) -> bytes:
             return text
     except orjson.JSONEncodeError:
         pass  # `jsonable` may know how to write it, such as keys that are not text
+    value = jsonable(value)
     try:
-        return orjson.dumps(jsonable(value), option=option)
+        return orjson.dumps(value, option=option)
     except orjson.JSONEncodeError as error:
-        raise InvalidValueError(f"cannot be written as JSON: {error}") from None
+        reason = str(error)
+    try:
+        if not reason.startswith("Integer"):  # of more than 64 bits, which orjson does not write
+            raise ValueError(reason)
+        indentation, separators = (2, None) if indent else (None, (",", ":"))
+        return json.dumps(value, indent=indentation, separators=separators, ensure_ascii=False).encode()
+    except (TypeError, ValueError, RecursionError):
+        raise InvalidValueError(f"cannot be written as JSON: {reason}") from None
 
 
 def decode(data: bytes) -> Any:
@@ -37,14 +47,16 @@ def decode(data: bytes) -> Any:
 
     Bare NaN and Infinity, as other writers leave them, are accepted; text that is not valid Unicode is escaped.
     """
-    try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError:
+    if _LONG not in data.translate(_DIGITS):  # a number of more than 64 bits, which orjson rounds, holds it
         try:
-            value = json.loads(data, parse_int=_parse_int)
-            return readable(value) if b"\xed" in data or b"\\ud" in data.lower() else value
-        except RecursionError:
-            raise ValueError("it is nested too deep") from None
+            return orjson.loads(data)
+        except orjson.JSONDecodeError:
+            pass
+    try:
+        value = json.loads(data, parse_int=_parse_int)
+        return readable(value) if b"\xed" in data or b"\\ud" in data.lower() else value
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
 
 
 def readable(value: Any) -> Any:
@@ -58,12 +70,10 @@ def readable(value: Any) -> Any:
     return value
 
 
-def _parse_int(digits: str) -> int | float:
-    # like orjson: an integer of more than 64 bits is a float
-    number = float(digits)
-    if math.isinf(number):
+def _parse_int(digits: str) -> int:
+    if math.isinf(float(digits)):
         raise ValueError(f"a number of {len(digits)} digits")
-    return int(digits) if abs(number) < 2.0**63 else number
+    return int(digits)
 
 
 def jsonable(value: Any) -> Any:
@@ -83,10 +93,13 @@ def non_finite_text(value: float) -> str:
 
 
 def stored_number(value: Any) -> Number:
-    """Return the number that a JSON value stands for; raise ValueError for a boolean and for any other text."""
+    """Return the number that a JSON value stands for, a float for one of more than 64 bits.
+
+    Raise ValueError for a boolean and for any other text.
+    """
     number = _NON_FINITE.get(value, value) if isinstance(value, str) else value
     if isinstance(number, int | float) and not isinstance(number, bool):
-        return number
+        return number if isinstance(number, float) or abs(number) < 2**64 else float(number)
     raise ValueError(f"{value!r} is no number")
 
 

@@ -22,6 +22,7 @@ MAX_DEPTH = 100  # of lists in dicts in lists; a value that holds itself has no 
 MAX_ELEMENTS = 1000  # of an array or of bytes; a longer one is data, not a setting
 
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
+LARGEST = int(sys.float_info.max)  # of a whole number: a larger one has no place on an axis or in a column
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+| id='\d+'")  # the second is from unittest.mock
 _NAMESPACES = frozenset({"argparse.Namespace", "types.SimpleNamespace"})
@@ -36,6 +37,11 @@ _NAMED = (
 )
 
 
+class _TooDeepError(InvalidValueError):
+    def __init__(self, where: str) -> None:
+        super().__init__(f"{where} is nested more than {MAX_DEPTH} deep, or holds itself; flatten it")
+
+
 def plain(value: Any, where: str, depth: int = 0) -> Any:
     """Return the JSON-ready counterpart of `value`, floats unchanged; `where` names it in errors.
 
@@ -45,9 +51,11 @@ def plain(value: Any, where: str, depth: int = 0) -> Any:
     or its own code fails. Raise InvalidValueError for what JSON readers cannot hold, and for arrays of data.
     """
     if depth > MAX_DEPTH:
-        raise InvalidValueError(f"{where} is nested more than {MAX_DEPTH} deep, or holds itself; flatten it")
+        raise _TooDeepError(where)
     try:
         return _plain(value, where, depth)
+    except _TooDeepError:  # of which the outermost name says most
+        raise _TooDeepError(where) from None
     except InvalidValueError:
         raise
     except Exception:  # noqa: BLE001 - the user's own code must not end the run
@@ -64,15 +72,16 @@ def _plain(value: Any, where: str, depth: int) -> Any:
     if isinstance(value, str):
         return _text(str(value), where)
     if isinstance(value, int):
-        if not INT_MIN <= value <= INT_MAX:
-            raise InvalidValueError(
-                f"{where} is {quoted(value)}: JSON readers keep 64 bits; log it as a string"
-            )
+        if abs(value) > LARGEST:
+            raise InvalidValueError(f"{where} is {quoted(value)}: numbers end at 1.8e308; log it as a string")
         return int(value)
     if isinstance(value, float):
         return float(value)
     if isinstance(value, Mapping):
-        items = {_text(str(key), where): plain(each, where, depth + 1) for key, each in value.items()}
+        items = {
+            (name := _text(str(key), where)): plain(each, _inside(where, name), depth + 1)
+            for key, each in value.items()
+        }
         if len(items) < len(value):
             raise InvalidValueError(f"{where} has keys that are equal as text: {quoted(list(value))}")
         return items
@@ -128,11 +137,13 @@ def item(value: Any) -> Any:
 def opened(value: Any) -> Any:
     """Return the fields of a record of named fields as a dict; any other value unchanged.
 
-    A field without a value is left out.
+    A field without a value is left out. A value of OmegaConf that cannot be resolved stays as it is written.
     """
     kind = type(value)
-    if kind.__module__.startswith("omegaconf."):
-        return _resolved(value)
+    if is_omegaconf(value):
+        from tracking.values.configs import is_config, read_config  # few processes that log have a config
+
+        return read_config(value).resolved() if is_config(value) else value
     if isinstance(value, type):
         return value
     if dataclasses.is_dataclass(value):
@@ -148,6 +159,11 @@ def opened(value: Any) -> Any:
     return value
 
 
+def is_omegaconf(value: Any) -> bool:
+    """Return whether a value is an object of OmegaConf, which then is loaded."""
+    return type(value).__module__.startswith("omegaconf.")
+
+
 def _method(value: Any, name: str) -> Any:
     # looked up on the class: a mock has every attribute
     return getattr(type(value), name, None)
@@ -157,14 +173,10 @@ def _fields(value: Any, names: Iterable[str]) -> dict[str, Any]:
     return {name: getattr(value, name) for name in names if hasattr(value, name)}
 
 
-def _resolved(value: Any) -> Any:
-    OmegaConf = sys.modules["omegaconf"].OmegaConf  # noqa: N806 - a class, already loaded with the value
-    if not OmegaConf.is_config(value):
-        return value
-    try:
-        return OmegaConf.to_container(value, resolve=True, enum_to_str=True)
-    except ValueError:  # the base of OmegaConf's errors: keep an interpolation that cannot be resolved
-        return OmegaConf.to_container(value, resolve=False, enum_to_str=True)
+def _inside(where: str, name: str) -> str:
+    """Return where a value of a mapping is: 'model.dim' of a parameter 'model'."""
+    head, quote = (where[:-1], where[-1]) if where.endswith(("'", '"')) else (where, "")
+    return f"{head}.{name}{quote}"
 
 
 def _check_size(value: Any, shape: Sequence[int], where: str) -> None:

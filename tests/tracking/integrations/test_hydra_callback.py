@@ -1,5 +1,6 @@
 """A Hydra app with the tracking callback: the runs of its jobs, and how errors of the tracking are reported."""
 
+import json
 import os
 import subprocess
 import sys
@@ -18,6 +19,9 @@ x: 1
 model: {layers: [8, 4], rate: 0.1, twice: "${x}"}
 db: {password: hunter2}
 does: nothing
+paths: {data: data, output: "${hydra:runtime.output_dir}", checkpoints: "${.output}/checkpoints"}
+name: x${x}_${now:%f}
+size: 1180591620717411303424
 """
 APP = """
 import os, sys
@@ -86,6 +90,36 @@ def test_a_run_keeps_the_config_and_what_the_task_returned(app: Callable, tmp_pa
     assert "x=3" in (folder / "overrides.yaml").read_text()
     assert "the task began" in (folder / "stdout.log").read_text()
     assert not [path for path in folder.rglob("*") if path.is_file() and b"hunter2" in path.read_bytes()]
+
+
+def test_what_hydra_derives_for_each_job_is_in_the_config_and_no_parameter(
+    app: Callable, tmp_path: Path
+) -> None:
+    answer = app("-m", "x=1,2", "does=nothing,log", "+number='${hydra:job.num}'")
+    assert answer.returncode == 0, answer.stderr
+    for record in records(tmp_path):
+        assert {name: value for name, value in record.params.items() if not name.startswith("model")} == {
+            "x": record.params["x"],
+            "does": record.params["does"],
+            "db.password": "***",
+            "paths.data": "data",
+            "size": 2**70,
+        }
+        config = (tmp_path / "experiments" / "runs" / record.run_id / "config.yaml").read_text()
+        assert "output: ${hydra:runtime.output_dir}" in config
+        assert "number: ${hydra:job.num}" in config
+    shown = subprocess.run(
+        [sys.executable, "-m", "tracking", "compare", "app", "--differing", "--json"],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert set(json.loads(shown.stdout)["runs"][0]) == {
+        "run_id",
+        "x",
+        "model.twice",
+        "does",
+        "objective",
+        "loss",
+    }
 
 
 def test_the_task_may_log_to_its_run(app: Callable, tmp_path: Path) -> None:

@@ -182,6 +182,13 @@ def test_a_run_with_malformed_tags_does_not_stop_others(
     examine(Store(base))
 
 
+def test_a_tag_of_more_than_64_bits_is_listed(tracker: ExperimentTracker, base: Path) -> None:
+    tracker.create_run("ctr", tags={"build": 2**70, "part": [-(2**64)]})
+    assert [entry["tags"] for entry in entries_in(base)] == [{"build": 2**70, "part": [-(2**64)]}]
+    assert [run["tags"]["build"] for run in tracker.list_runs()] == [2**70]
+    assert [run.run_id for run in tracker.search_runs(f"build == {2**70}")] == ["run_001"]
+
+
 def test_a_run_nested_deeper_than_json_readers_go_is_left_out_of_the_list(
     base: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
