@@ -10,6 +10,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from tracking.values.jsontext import revive
+
 
 class JobStatus(StrEnum):
     """How a job ended."""
@@ -49,7 +51,8 @@ class Reason(StrEnum):
 class PlannedJob:
     """A point of a sweep with its number, as the ledger records it before the job starts.
 
-    `key` and `config_hash` are None while the job's config is not built.
+    `key` and `config_hash` are None while the job's config is not built. `written` is the key of the config as it is
+    written, None if it has no interpolations.
     """
 
     number: int
@@ -57,6 +60,7 @@ class PlannedJob:
     point: Mapping[str, Any] = field(default_factory=dict)
     key: str | None = None
     config_hash: str | None = None
+    written: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the job as plain data."""
@@ -64,6 +68,7 @@ class PlannedJob:
             "job": self.number,
             "key": self.key,
             "config_hash": self.config_hash,
+            **({} if self.written is None else {"written": self.written}),
             "overrides": list(self.overrides),
             "point": dict(self.point),
         }
@@ -74,9 +79,10 @@ class PlannedJob:
         return cls(
             int(raw["job"]),
             tuple(raw.get("overrides", ())),
-            dict(raw["point"]),  # which raises for a damaged event
+            revive(dict(raw["point"])),  # which raises for a damaged event
             raw.get("key"),
             raw.get("config_hash"),
+            raw.get("written"),
         )
 
 
@@ -93,6 +99,7 @@ class Job:
     config: bytes = field(repr=False)
     attempt: int = 1  # above 1 when an earlier session of the sweep began the job
     previous: tuple[str, ...] = ()  # the folders of the runs of its earlier attempts
+    written: str | None = None  # as in `PlannedJob`
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from sweeps.executor.stock import StockExecutor
 from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome, PlannedJob, Reason
 from sweeps.paths import JOB_FOLDERS, abandon, claim, find_sweep, shown
 from sweeps.plan.compose import Composer
-from sweeps.plan.packing import computed_from, task_view
+from sweeps.plan.hashing import computed_from
 from sweeps.plan.plan import Plan, make_plan
 from sweeps.plan.planner import Planner
 from sweeps.ranking.aggregate import aggregate, read_value
@@ -103,8 +103,7 @@ def _run(
         _place(config, sweep_dir)
         executor = _executor(hydra_context, task_function, config, settings, sweep_dir)
         planner, sampler = _planner(hydra_context, config, settings, space)
-        with task_view(config) as task:
-            base = computed_from(task, settings.key_ignores)
+        base = computed_from(config, settings.key_ignores)
         plan = make_plan(sweep_dir.name, settings, swept, sampler.total, arguments=arguments, config=base)
         code = code_state(task_function)
         plan = replace(plan, code=code, late_code=late_state(task_function, code or {}))
@@ -118,7 +117,7 @@ def _run(
         board = _scoreboard(settings, launcher, plan, planner.planned())
         runs = JobRuns(settings.store, plan.sweep)
         progress = make_progress(settings.output, write, board, lambda run: runs.read(run).record)
-        for note in (*settings.notes, *sampler.notes):
+        for note in (*settings.notes, *sampler.notes, *earlier.notes):
             progress.say(note)
         sweep = _Sweep(
             settings,

@@ -19,7 +19,8 @@ from omegaconf import DictConfig, OmegaConf
 from sweeps.errors import SettingsError
 from sweeps.jobs import Job
 from sweeps.paths import JOB_FOLDERS, job_folder
-from sweeps.plan.packing import Description, copied, hash_configs, pack, pack_hydra, plain_config, task_view
+from sweeps.plan.hashing import hash_configs, plain_config
+from sweeps.plan.packing import Description, copied, pack, pack_hydra
 from sweeps.settings.sections import one_per_sweep
 from sweeps.space import parsed
 
@@ -31,13 +32,15 @@ FOLLOWS_OVERRIDES = "${hydra_override_dirname:}"
 class JobConfig:
     """A job's `whole` config with ``hydra``, and the part of it that it shares with other jobs.
 
-    `unsettled` holds the keys of the sweep's settings that may differ in this job.
+    `unsettled` holds the keys of the sweep's settings that may differ in this job. `is_steady` is what jobs of one sweep
+    remember of their interpolations, see `hash_configs`.
     """
 
     whole: DictConfig
     description: Description
     packed_hydra: bytes
     unsettled: tuple[str, ...]
+    is_steady: dict[str, bool]
 
     @property
     def folder(self) -> Path:
@@ -52,10 +55,17 @@ class JobConfig:
 
     def job(self, point: Mapping[str, Any], ignores: frozenset[str] = frozenset()) -> Job:
         """Return the job; `point` and `ignores` decide its key, see `hash_configs`."""
-        with task_view(self.whole) as task:
-            key, digest = hash_configs(task, ignores, point)
-        number, overrides = self.description.number, tuple(self.description.overrides)
-        return Job(number, key, digest, overrides, point, self.folder, self.packed())
+        hashes = hash_configs(self.whole, ignores, point, is_steady=self.is_steady)
+        return Job(
+            self.description.number,
+            hashes.key,
+            hashes.config_hash,
+            tuple(self.description.overrides),
+            point,
+            self.folder,
+            self.packed(),
+            written=hashes.written,
+        )
 
 
 @dataclass(frozen=True)
@@ -79,6 +89,7 @@ class Composer:
         # Unresolved, because a sub-folder usually contains the job's number.
         self._folders: Any = OmegaConf.to_container(sweep_config.hydra.sweep, resolve=False)
         self._bases: dict[tuple[str, ...], _Base] = {}
+        self._is_steady: dict[str, bool] = {}
         self._is_group = cache(lambda key: bool(loader.get_group_options(key)))
         self._sets_a_value = cache(self._decide_whether_value)  # the lines of a grid recur in many points
 
@@ -100,14 +111,12 @@ class Composer:
         description.write_into(config.hydra)
         # Few jobs set a value in a section of settings, so comparing all settings of those jobs is cheap.
         is_near = any(each.key_or_group.partition(".")[0] in self._roots for each in values)
-        return JobConfig(
-            config, description, base.packed_hydra, tuple(self._own) if is_near else base.unsettled
-        )
+        unsettled = tuple(self._own) if is_near else base.unsettled
+        return JobConfig(config, description, base.packed_hydra, unsettled, self._is_steady)
 
     def plain(self, point: Sequence[str]) -> dict[str, Any]:
-        """Return the task's config of a point as nested plain values."""
-        with task_view(self.job_config(0, point).whole) as task:
-            return plain_config(task)
+        """Return the task's config of a point as nested plain values, see `plain_config`."""
+        return plain_config(self.job_config(0, point).whole)
 
     def require_same_sweep(self, config: JobConfig) -> None:
         """Raise `SettingsError` if a job's config changes a setting of the sweep that all jobs share."""

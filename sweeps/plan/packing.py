@@ -1,4 +1,4 @@
-"""Configs hashed, copied and packed for a job, and a fast set-up of the job by Hydra.
+"""Configs copied and packed for a job, and a fast set-up of the job by Hydra.
 
 Most of a composed config is Hydra's own section, which differs in a few values between jobs of one structure. So that
 section is packed once, and each job adds its values.
@@ -10,23 +10,19 @@ and a YAML dumper in pure Python. See docs/decisions/0007.
 import contextlib
 import copy
 import gc
-import hashlib
 import pickle
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, TypeVar
 
-import orjson
 import yaml
 from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf._utils import get_omega_conf_dumper
 from omegaconf.base import Node
-from omegaconf.errors import OmegaConfBaseException
 
 from sweeps.plan.by_reference import dumps
-from tracking.values.jsontext import decode, encode
 
 AnyNode = TypeVar("AnyNode", bound=Node)
 UNCHANGING = (str, int, float, bytes, type(None))
@@ -101,47 +97,6 @@ def task_config(config: DictConfig) -> DictConfig:
         task = copied(view)
     OmegaConf.set_readonly(task, None)
     return task
-
-
-def plain_config(task: DictConfig) -> dict[str, Any]:
-    """Return a task's config as nested plain values, enums by name; unresolved if only the job can resolve it."""
-    try:
-        container = OmegaConf.to_container(task, resolve=True, enum_to_str=True)
-    except OmegaConfBaseException:
-        container = OmegaConf.to_container(task, resolve=False, enum_to_str=True)
-    assert isinstance(container, dict)  # noqa: S101 - a DictConfig gives a dict
-    return {str(key): value for key, value in container.items()}
-
-
-def hash_configs(
-    task: DictConfig, ignores: frozenset[str] = frozenset(), point: Mapping[str, Any] | None = None
-) -> tuple[str, str]:
-    """Return the job key and the config hash of a task's config, 16 hex digits of a SHA-256 each.
-
-    The config hash covers the whole config. The job key leaves out the top-level keys in `ignores`, which do not change
-    what a job computes (paths, machine settings), except those that `point` sweeps. Jobs of different sweeps are the
-    same if their keys are equal.
-    """
-    whole = plain_config(task)
-    kept = _kept(whole, ignores)
-    swept = {key: value for key, value in (point or {}).items() if key.partition(".")[0] in ignores}
-    return _digest({**kept, **swept}), _digest(whole)
-
-
-def computed_from(task: DictConfig, ignores: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """Return a task's config as it reads back from JSON, without the top-level keys in `ignores`."""
-    kept: dict[str, Any] = decode(encode(_kept(plain_config(task), ignores)))
-    return kept
-
-
-def _kept(whole: Mapping[str, Any], ignores: frozenset[str]) -> dict[str, Any]:
-    return {key: value for key, value in whole.items() if key not in ignores}
-
-
-def _digest(value: Mapping[str, Any]) -> str:
-    # Keys are sorted, so that the order of defaults and overrides does not count; other objects count by their text.
-    canonical = orjson.dumps(value, default=str, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
-    return hashlib.sha256(canonical).hexdigest()[:16]
 
 
 def pack_hydra(config: DictConfig) -> bytes:

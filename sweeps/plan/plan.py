@@ -19,6 +19,21 @@ MOST_JOBS = 1_000_000  # as many as a space may have points
 
 
 @dataclass(frozen=True)
+class BaseConfig:
+    """What a sweep computes from, before a job's overrides, as JSON keeps it.
+
+    In `values` each value is resolved, but for what Hydra derives per job. `written` has every interpolation as it is
+    written; None if there is none.
+    """
+
+    values: Mapping[str, Any] | None
+    written: Mapping[str, Any] | None
+
+
+NO_CONFIG = BaseConfig(None, None)
+
+
+@dataclass(frozen=True)
 class Plan:
     """The frozen part of a sweep: its space, its objective, its config and its code.
 
@@ -37,6 +52,7 @@ class Plan:
     seed_key: str | None = None  # the swept key by which jobs are repeats of one candidate
     cwd: str | None = None  # the folder that `command` ran in
     config: Mapping[str, Any] | None = None  # the task's config before a job's overrides
+    written: Mapping[str, Any] | None = None  # the same with its interpolations; None if it has none
     code: Mapping[str, str] | None = None  # hashes of the task's source files
     late_code: Mapping[str, str] | None = None  # hashes of files beside them that jobs may import later
     store: str | None = None  # the absolute path of the store
@@ -86,7 +102,7 @@ def make_plan(
     total: int | None,
     *,
     arguments: Sequence[str] = (),
-    config: Mapping[str, Any] | None = None,
+    config: BaseConfig = NO_CONFIG,
 ) -> Plan:
     """Return the plan of a sweep that this process runs; `arguments` are the overrides of its space."""
     return Plan(
@@ -101,7 +117,8 @@ def make_plan(
         space={**asdict(settings.space), "arguments": list(arguments)},
         seed_key=settings.space.seed_key if settings.space.seed_key in swept else None,
         cwd=str(Path.cwd()),
-        config=config,
+        config=config.values,
+        written=config.written,
         store=str(settings.store.absolute()),
         store_key=settings.store_key,
     )

@@ -62,7 +62,7 @@ class Planner:
         jobs = []
         for number, point in enumerate(self.points[first:], start=first):
             built = self._ready.get(number)
-            hashes = (built.key, built.config_hash) if built else (None, None)
+            hashes = (built.key, built.config_hash, built.written) if built else ()
             jobs.append(PlannedJob(number, (*self._fixed, *point), values_of(point), *hashes))
         return jobs
 

@@ -6,7 +6,7 @@ jobs of two different configs would be wrong.
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from tracking.values.plain import flat
 # Another attempt would end the same way: the job did this, or its limits did.
 FINAL = frozenset({Reason.ERROR, Reason.EXIT, Reason.TIMEOUT, Reason.MEMORY, Reason.REFUSED})
 SHOWN = 10  # differences in a message
+ABSENT = "(not there)"  # of a key
 
 Pairs = Sequence[tuple[PlannedJob, PlannedJob]]  # a recorded job, and what today's files make of it
 
@@ -32,13 +33,15 @@ class Resumed:
     """What a session of a sweep takes from the sessions before it.
 
     `jobs` are those that the ledger has recorded. `kept` are the outcomes that stand, `found` those among them that
-    the ledger lacks, because the session died first. `again` are the jobs that were begun and run again.
+    the ledger lacks, because the session died first. `again` are the jobs that were begun and run again. `notes` are
+    remarks for the user.
     """
 
     jobs: Mapping[int, PlannedJob]
     kept: Mapping[int, Outcome]
     found: tuple[Outcome, ...]
     again: Mapping[int, JobHistory]
+    notes: tuple[str, ...] = ()
 
 
 NOTHING = Resumed({}, {}, (), {})
@@ -57,7 +60,8 @@ def take_over(
     require_same(plan, frozen, now, jobs, changed_is_fine=settings.resume_changed)
     await_jobs(folder)
     _, history = read_sweep(folder)
-    return plan, sort_out(frozen, history, JobRuns(settings.store, plan.sweep), settings)
+    left = sort_out(frozen, history, JobRuns(settings.store, plan.sweep), settings)
+    return plan, replace(left, notes=tuple(_other_surroundings(plan, now)))
 
 
 def resume_hint(folder: Path) -> str:
@@ -161,18 +165,48 @@ def _swept(job: PlannedJob, plan: Plan) -> dict[str, Any]:
     return values
 
 
+def _other_surroundings(old: Plan, new: Plan) -> Iterator[str]:
+    """Yield a line for each key that is written as it was and has another value now, such as ``${oc.env:DATA}``."""
+    if not (old.config and new.config and old.written and new.written):
+        return
+    before, after = _without(old.written, _apart(old)), _without(new.written, _apart(old))
+    for key, change in _differences(_without(old.config, _apart(old)), _without(new.config, _apart(old))):
+        if key in after and before.get(key) == after[key]:
+            yield f"resumed with another value of {key} ({after[key]}): {change}"
+
+
 def _changed_config(old: Plan, new: Plan, pairs: Pairs) -> Iterator[str]:
+    """Yield what changed in the config before a job's overrides, or else in the configs of single jobs.
+
+    Interpolations are compared as they are written: their inputs are other keys, or come from outside the config (the
+    time, a job's id, the environment).
+    """
     if old.config is None or new.config is None:
         return
-    apart = (*old.swept, old.store_key or "")
-    base = list(_changes(_without(old.config, apart), _without(new.config, apart)))
+    # A plan of version 0.1.0 has only values; or, if one of them could not be resolved, all as they are written.
+    sides = [new.written or new.config] if old.written else [new.config, new.written or new.config]
+    before = _without(old.written or old.config, _apart(old))
+    base = min((list(_changes(before, _without(side, _apart(old)))) for side in sides), key=len)
     yield from base
     if base:  # the keys of all jobs differ by it
         return
-    for before, after in pairs:
-        if None not in (before.key, after.key) and before.key != after.key:
-            point = " ".join(f"{key}={value}" for key, value in before.point.items())
-            yield f"job {before.number} ({point}): its config: {before.key} -> {after.key}"
+    for was, is_now in pairs:
+        if not _has_same_config(was, is_now):
+            point = " ".join(f"{key}={value}" for key, value in was.point.items())
+            yield f"job {was.number} ({point}): its config: {was.key} -> {is_now.key}"
+
+
+def _apart(plan: Plan) -> tuple[str, ...]:
+    return (*plan.swept, plan.store_key or "")
+
+
+def _has_same_config(before: PlannedJob, after: PlannedJob) -> bool:
+    if before.key is None or after.key is None:
+        return True
+    if before.written is not None and after.written is not None:
+        return before.written == after.written
+    # Version 0.1.0 recorded the key alone: that of the config as it is written if a value could not be resolved.
+    return before.key in (after.key, after.written)
 
 
 def _without(config: Mapping[str, Any], swept: Sequence[str]) -> dict[str, Any]:
@@ -191,11 +225,15 @@ def _changed_code(old: Plan, new: Plan) -> Iterator[str]:
 
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
     """Yield ``key: old -> new`` for each value that differs between two nested mappings."""
-    before, after = flat(old), flat(new)
+    for key, difference in _differences(flat(old), flat(new)):
+        yield f"{prefix}{key}: {difference}"
+
+
+def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for key in dict.fromkeys((*before, *after)):
-        was, is_now = before.get(key, "(not there)"), after.get(key, "(not there)")
+        was, is_now = before.get(key, ABSENT), after.get(key, ABSENT)
         if was != is_now:
-            yield f"{prefix}{key}: {was} -> {is_now}"
+            yield key, f"{was} -> {is_now}"
 
 
 def resume_command(plan: Plan, folder: Path, more: Sequence[str] = ()) -> list[str]:

@@ -12,10 +12,15 @@ from typing import Any
 import pytest
 from quadratic import APP, Sweep, await_true
 
+from sweeps import SettingsError
+from sweeps.jobs import PlannedJob
+from sweeps.plan.plan import Plan
+from sweeps.state.resume import require_same
 from tracking import ExperimentTracker
 from tracking.files import read_json, read_lines, write_json
 
 BASE = ("-m", "x=1,2,3,4", "hydra.sweeper.name=mine", "hydra.launcher.n_jobs=1")
+OUTPUT = "${hydra:runtime.output_dir}"
 FAULT = "fault=waits_at_first_if_three"
 
 
@@ -309,3 +314,30 @@ def copy_app(folder: Path) -> None:
 def run_in(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(APP.parents[4])}
     return subprocess.run(command, cwd=folder, env=environment, check=False, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "key"),
+    [
+        (
+            {"lr": 0.1, "copy": "${lr}", "out": OUTPUT},
+            "as written",
+        ),  # one value could not be resolved, so none was
+        ({"lr": 0.1, "copy": 0.1, "out": OUTPUT}, "key"),
+    ],
+)
+def test_a_plan_that_has_no_interpolations_of_its_own_is_compared_either_way(
+    recorded: dict[str, Any], key: str
+) -> None:
+    def plan(config: dict[str, Any], written: dict[str, Any] | None = None) -> Plan:
+        return Plan("mine", "", (), ("x",), {"metric": None}, None, 1, config=config, written=written)
+
+    today = plan({"lr": 0.1, "copy": 0.1, "out": OUTPUT}, {"lr": 0.1, "copy": "${lr}", "out": OUTPUT})
+    jobs = [PlannedJob(0, (), {"x": 1}, "key", "hash", "as written")]
+    then = {0: PlannedJob(0, (), {"x": 1}, key, "hash")}
+    require_same(plan(recorded), then, today, jobs, changed_is_fine=False)
+    with pytest.raises(SettingsError, match=r"lr: 0\.2 -> 0\.1"):
+        require_same(plan({**recorded, "lr": 0.2}), then, today, jobs, changed_is_fine=False)
+    other = {0: PlannedJob(0, (), {"x": 1}, "another", "hash")}
+    with pytest.raises(SettingsError, match=r"job 0 \(x=1\): its config: another -> key"):
+        require_same(plan(recorded), other, today, jobs, changed_is_fine=False)
