@@ -4,7 +4,7 @@ Both are expressions in the tracker's filter language. A name is looked up in th
 that they make, so ``model.name`` can be used where ``model`` is swept. A name that no point has is refused.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -14,7 +14,8 @@ from sweeps.settings.sweeper_settings import SpaceSettings
 from sweeps.space.axes import Point, name_of, parsed, values_of
 from tracking import TrackingError
 from tracking.search.query import Query, close_names, lookup, parse_query
-from tracking.values.plain import flat
+from tracking.values.configs import Unresolved
+from tracking.values.plain import flat, plain
 from tracking.values.units import counted
 
 CACHED = 1_000  # configs kept for points that recur
@@ -72,7 +73,7 @@ class Conditions:
         missing = self._missing.setdefault(where, {field.name for field in condition.fields})
 
         def value(name: str) -> Any:
-            found = values[name] if name in values else lookup(self._config(point), name)
+            found = self._value(where, name, values, point)
             if found is not None or name in values or name in self._known:
                 missing.discard(name)
             return found
@@ -82,10 +83,46 @@ class Conditions:
             value(name)
         return condition.matches(lambda field: value(field.name))
 
+    def _value(self, where: str, name: str, values: Mapping[str, Any], point: Point) -> Any:
+        """Return the value of a name in the overrides or else in the config; raise for one that cannot be resolved."""
+        if name in values and not self._is_resolved_by_config(name, values[name], point):
+            return values[name]
+        config = self._config(point)
+        found = lookup(config, name)
+        if (fault := _unresolved(config, name, found)) is not None:
+            raise SettingsError(
+                f"{where}: {name} has no value before its job runs, because it is {fault} and {fault.why}; "
+                "name keys that have one"
+            )
+        try:
+            return plain(found, name)  # as the tracker writes it: a path is text
+        except TrackingError as error:
+            raise SettingsError(f"{where}: {error}") from error
+
+    def _is_resolved_by_config(self, name: str, value: Any, point: Point) -> bool:
+        return isinstance(value, str) and "${" in value and name in values_of((*self._shared, *point))
+
     def _read_config(self, point: Point) -> Mapping[str, Any]:
         config = self._config_of(point)
         self._known.update(flat(config, with_groups=True))
         return config
+
+
+def _unresolved(config: Mapping[str, Any], name: str, found: Any) -> Unresolved | None:
+    """Return what cannot be resolved of a value: itself, an item of a list, or else the section that it would be in."""
+    while found is None and "." in name:
+        name = name.rpartition(".")[0]
+        section = lookup(config, name)
+        if section is not None:
+            return section if isinstance(section, Unresolved) else None
+    return None if isinstance(found, Mapping) else next(_faults(found), None)  # a section may hold some
+
+
+def _faults(value: Any) -> Iterator[Unresolved]:
+    if isinstance(value, Unresolved):
+        yield value
+    for item in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
+        yield from _faults(item)
 
 
 def _parsed(where: str, text: str) -> Query:

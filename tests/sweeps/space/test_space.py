@@ -1,5 +1,6 @@
 """Reading a search space, and the points that come out of it."""
 
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from sweeps import SettingsError
 from sweeps.settings.sweeper_settings import Mode, SpaceSettings
 from sweeps.space import Expansion, Point, expand, read_space, values_of
 from sweeps.space.points import written
+from tracking.values.configs import Unresolved
 
 CONFIGS = Path(__file__).parents[1] / "apps" / "quadratic"
 
@@ -221,6 +223,73 @@ def test_a_condition_that_makes_no_sense_is_refused(
 ) -> None:
     with pytest.raises(SettingsError, match=said):
         expanded("a=1,2", "b=1,2", **settings)
+
+
+OUTPUT = Unresolved.of("${hydra:runtime.output_dir}", "hydra:runtime.output_dir is known in the job only")
+ODD_CONFIG = {
+    "out": OUTPUT,
+    "todo": Unresolved.of("???", "it has no value yet"),
+    "paths": {"data": Path("data"), "out": OUTPUT},
+    "section": Unresolved.of("${nowhere}", "Interpolation key 'nowhere' not found"),
+    "callbacks": [{"dir": OUTPUT}, 1],
+    "raw": b"ab",
+    "big": 2**70,
+    "nothing": None,
+    "limit": math.inf,
+    "copy": 2,
+}
+
+
+@pytest.fixture(scope="module")
+def among_odd_values(loader: ConfigLoader) -> Callable[..., list[Point]]:
+    """The points of a=1,2 and b=3,4 that fulfil conditions, in a config with values of every kind."""
+
+    def among_odd_values(**settings: Any) -> list[Point]:
+        space = SpaceSettings({}, **settings)
+        read = read_space(space, ["a=1,2", "b=3,4"], loader)
+        return expand(read, space, lambda _point: ODD_CONFIG).points
+
+    return among_odd_values
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "copy == 2",
+        "paths.data == 'data'",
+        "paths is not None",
+        "raw == \"b'ab'\"",
+        f"big == {2**70} and big > {2**70 - 1}",
+        "nothing is None",
+        "limit > 1e300",
+    ],
+)
+def test_conditions_see_each_value_beside_those_that_only_the_job_knows(
+    among_odd_values: Callable[..., list[Point]], condition: str
+) -> None:
+    assert len(among_odd_values(filter=f"a == 1 and {condition}")) == 2
+    assert len(among_odd_values(when={"b": condition})) == 4
+    assert len(among_odd_values(when={"b": f"not ({condition})"})) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("out", r"\$\{hydra:runtime.output_dir\} and hydra:runtime.output_dir is known in the job only"),
+        ("paths.out", "known in the job only"),
+        ("todo", r"it is \?\?\? and it has no value yet"),
+        ("section", "key 'nowhere' not found"),
+        ("section.deep.inside", "key 'nowhere' not found"),
+        ("callbacks", "known in the job only"),
+    ],
+)
+def test_a_condition_on_what_only_the_job_knows_is_refused_by_its_name(
+    among_odd_values: Callable[..., list[Point]], name: str, why: str
+) -> None:
+    with pytest.raises(SettingsError, match=rf"^filter: {name} has no value before its job runs.*{why}"):
+        among_odd_values(filter=f"{name} == 'x' or a == 1")
+    with pytest.raises(SettingsError, match=rf"^when\.b: {name} has no value before its job runs"):
+        among_odd_values(when={"b": f"{name} is None"})
 
 
 def test_conditions_on_conditional_keys_are_decided_in_their_order(points: Points) -> None:
