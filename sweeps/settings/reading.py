@@ -20,9 +20,11 @@ from sweeps.settings.launcher_settings import Isolation, LauncherSettings
 from sweeps.settings.sections import LAUNCHER, SWEEPER, is_ours, section, settings_sections, target
 from sweeps.settings.sweeper_settings import Mode, OutputMode, Promotion, SpaceSettings, SweeperSettings
 from tracking.objective import At, Direction, Objective
+from tracking.values.plain import flat
 from tracking.values.units import parse_duration, parse_size
 
 BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
+NOT_THERE = object()
 Settings = TypeVar("Settings", SweeperSettings, SpaceSettings, Promotion, LauncherSettings)
 
 
@@ -77,25 +79,40 @@ def _space(raw: Mapping[str, Any], config: DictConfig) -> SpaceSettings:
         count("n_trials", raw["n_trials"], least=1)
         if mode is not Mode.RANDOM:
             raise SettingsError(f"n_trials={raw['n_trials']}: is for mode=random; this is mode={mode}")
-    first_seed = OmegaConf.select(config, raw["seed_key"], default=0)
+    seed_key = raw["seed_key"].lstrip("+")
+    seed = OmegaConf.select(config, seed_key, default=NOT_THERE)
     points = raw["points"]
     return _made(
         SpaceSettings,
         raw,
-        params=_texts("params", raw["params"] or {}),
-        spaces=tuple(_texts("spaces", each) for each in raw["spaces"]),
+        params=_params("params", raw["params"] or {}),
+        spaces=tuple(_params(f"spaces.{index}", each) for index, each in enumerate(raw["spaces"])),
         points=tuple(points) if isinstance(points, list) else points,
         mode=mode,
         repeat=count("repeat", raw["repeat"], least=1),
-        first_seed=first_seed if isinstance(first_seed, int) else 0,
-        when=_texts("when", raw["when"] or {}),
+        seed_key=seed_key,
+        adds_seed=seed_key != raw["seed_key"],
+        first_seed=None if seed is NOT_THERE else seed if isinstance(seed, int) else 0,
+        when={name.lstrip("+"): str(value) for name, value in _mapping("when", raw["when"] or {}).items()},
     )
 
 
-def _texts(key: str, raw: Any) -> dict[str, str]:
+def _params(place: str, raw: Any) -> dict[str, Any]:
+    params = _mapping(place, raw)
+    for key, value in params.items():
+        if isinstance(value, Mapping):
+            inner = next(iter(flat(value)), "KEY")
+            raise SettingsError(
+                f"{place}.{key}={value}: allowed is a value or an override's text; to sweep a key below {key} write "
+                f"{key}.{inner}: ..., to set {key} to one mapping write it as text, in quotes"
+            )
+    return params
+
+
+def _mapping(place: str, raw: Any) -> dict[str, Any]:
     if not isinstance(raw, Mapping):
-        raise SettingsError(f"{key}={raw!r}: must be a mapping of keys to what an override sets them to")
-    return {str(name): str(value) for name, value in raw.items()}
+        raise SettingsError(f"{place}={raw!r}: must be a mapping of keys to what an override sets them to")
+    return {str(name): value for name, value in raw.items()}
 
 
 def _objective(raw: Mapping[str, Any]) -> Objective:

@@ -1,6 +1,6 @@
 """The settings of a sweep as frozen values. `reading` reads them from a config and checks them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -40,19 +40,34 @@ class Promotion:
 
 @dataclass(frozen=True)
 class SpaceSettings:
-    """The swept keys, and how their axes are combined into jobs."""
+    """The swept keys, and how their axes are combined into jobs.
 
-    params: Mapping[str, str]
-    spaces: tuple[Mapping[str, str], ...] = ()
+    In `params` and `spaces` a text is what an override sets its key to; anything else is one value.
+    """
+
+    params: Mapping[str, Any]
+    spaces: tuple[Mapping[str, Any], ...] = ()
     points: str | tuple[Mapping[str, Any], ...] | None = None
     mode: Mode = Mode.GRID
     n_trials: int | None = None
     seed: int = 0
     repeat: int = 1
-    seed_key: str = "seed"
-    first_seed: int = 0
+    seed_key: str = "seed"  # without the "+" that adds it
+    adds_seed: bool = False  # whether repeats may add the key to the config
+    first_seed: int | None = 0  # None when the config has no such key
     when: Mapping[str, str] = field(default_factory=dict)
     filter: str | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The lists that stand for one value each, a sentence each: somebody may have meant an axis."""
+        given = [("params", self.params), *((f"spaces.{i}", each) for i, each in enumerate(self.spaces))]
+        return tuple(
+            f"{place}.{key}={value}: a list is one value; to sweep over its items write '{_listed(value)}'"
+            for place, params in given
+            for key, value in params.items()
+            if isinstance(value, list) and value
+        )
 
 
 @dataclass(frozen=True)
@@ -81,9 +96,13 @@ class SweeperSettings:
     @property
     def notes(self) -> tuple[str, ...]:
         """Settings that can work but are probably a mistake, a sentence each."""
-        return tuple(filter(None, [self.objective.contradiction]))
+        return tuple(filter(None, [self.objective.contradiction, *self.space.notes]))
 
     def tolerates(self, failed: int, total: int) -> bool:
         """Return whether `failed` of `total` jobs is within ``max_failures``, a share if below 1."""
         allowed = self.max_failures * total if 0 < self.max_failures < 1 else self.max_failures
         return failed <= allowed
+
+
+def _listed(values: Sequence[Any]) -> str:
+    return ",".join("null" if value is None else str(value) for value in values)

@@ -51,7 +51,11 @@ class Axis:
 
 @dataclass(frozen=True)
 class Interval:
-    """A key that takes any number between two: uniform, or uniform in the logarithm; rounded if `is_whole`."""
+    """A key that takes any number between two, both included: uniform, or uniform in the logarithm.
+
+    With `is_whole` the bounds are whole, and each whole number stands for the stretch of length 1 around it. So the ends
+    are drawn as often as their neighbours.
+    """
 
     key: str
     names: tuple[str]
@@ -61,11 +65,16 @@ class Interval:
     is_whole: bool = False
 
     def draw(self, source: random.Random) -> Point:
-        """Return a random number, both ends included, as an override."""
+        """Return a random number as an override."""
+        if self.is_whole and not self.is_log:
+            return (f"{self.key}={source.randint(int(self.start), int(self.end))}",)
+        margin = 0.5 if self.is_whole else 0.0
+        start, end = self.start - margin, self.end + margin
         if self.is_log:
-            value = math.exp(source.uniform(math.log(self.start), math.log(self.end)))
+            value = math.exp(source.uniform(math.log(start), math.log(end)))
         else:
-            value = source.uniform(self.start, self.end)
+            value = source.uniform(start, end)
+        if self.is_whole:
+            value = math.floor(value + margin)
         # The exponential of a logarithm may lie beyond the bound that it came from.
-        value = min(max(value, self.start), self.end)
-        return (f"{self.key}={round(value) if self.is_whole else value!r}",)
+        return (f"{self.key}={min(max(value, self.start), self.end)!r}",)

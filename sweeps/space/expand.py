@@ -11,7 +11,7 @@ from itertools import product
 
 from sweeps.errors import SettingsError
 from sweeps.settings.sweeper_settings import Mode, SpaceSettings
-from sweeps.space.axes import MOST, Axis, Interval, Point
+from sweeps.space.axes import MOST, Axis, Interval, Point, values_of
 from sweeps.space.conditions import Conditions, ConfigOf
 from sweeps.space.read import Part, Space
 
@@ -123,10 +123,18 @@ def _listed(part: Part, settings: SpaceSettings) -> Sequence[Axis]:
 
 
 def _repeated(points: Iterable[Point], space: Space, settings: SpaceSettings) -> Iterator[Point]:
-    if settings.seed_key in space.swept:
+    key = settings.seed_key
+    if key in space.swept:
+        raise SettingsError(f"repeat={settings.repeat}: {key} is swept already; remove one of the two")
+    set_here = values_of(space.fixed)
+    first = set_here.get(key, settings.first_seed)
+    if first is None and key not in set_here and not settings.adds_seed:
         raise SettingsError(
-            f"repeat={settings.repeat}: {settings.seed_key} is swept already; remove one of the two"
+            f"repeat={settings.repeat}: the config has no {key} for repeats to differ in; name the key of the seed in "
+            f"seed_key, or add {key} with seed_key=+{key}"
         )
+    adding = "++" if first is None else ""  # sets the key whether or not a swept group brings it
+    first = first if isinstance(first, int) else 0
     for point in points:
         for number in range(settings.repeat):
-            yield (*point, f"{settings.seed_key}={settings.first_seed + number}")
+            yield (*point, f"{adding}{key}={first + number}")

@@ -4,7 +4,8 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from enum import Enum
+from pathlib import Path, PurePath
 from typing import Any
 
 from hydra.core.override_parser.types import Override, Quote, QuotedString
@@ -62,7 +63,7 @@ def _rows(points: Any, where: str) -> Iterator[Placed]:
         place = f"{where}: point {number}"
         if not isinstance(point, Mapping) or not point:
             raise SettingsError(f"{place} must be a mapping of at least one key to a value, not {point!r}")
-        yield place, {str(key): written(value) for key, value in point.items()}
+        yield place, {str(key): written(value, f"{place}: {key}") for key, value in point.items()}
 
 
 def _table(text: str, where: str) -> Iterator[Placed]:
@@ -106,14 +107,23 @@ def _one_value(line: str, place: str) -> Override:
     return override
 
 
-def written(value: Any) -> str:
-    """Return a value in the override grammar, text in quotes."""
-    return str(Override._get_value_element_as_str(_quoted(value)))
+def written(value: Any, key: str = "value") -> str:
+    """Return a value in the override grammar, text in quotes; raise `SettingsError` for one that it cannot express."""
+    return str(Override._get_value_element_as_str(_quoted(value, key)))
 
 
-def _quoted(value: Any) -> Any:
-    if isinstance(value, str):
-        return QuotedString(value, Quote.single)
-    if isinstance(value, Mapping):
-        return {key: _quoted(item) for key, item in value.items()}
-    return [_quoted(item) for item in value] if isinstance(value, list | tuple) else value
+def _quoted(value: Any, key: str) -> Any:
+    match value:
+        case Enum():
+            return QuotedString(value.name, Quote.single)
+        case str() | PurePath():
+            return QuotedString(str(value), Quote.single)
+        case Mapping():
+            return {name: _quoted(item, f"{key}.{name}") for name, item in value.items()}
+        case list() | tuple():
+            return [_quoted(item, key) for item in value]
+        case None | bool() | int() | float():
+            return value
+    raise SettingsError(
+        f"{key}={value!r}: allowed are null, true, false, numbers, text, lists and mappings of these"
+    )

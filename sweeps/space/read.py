@@ -5,10 +5,12 @@ over files.
 """
 
 import contextlib
+import math
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -17,7 +19,7 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 from sweeps.errors import SettingsError
 from sweeps.settings.sweeper_settings import SpaceSettings
 from sweeps.space.axes import MOST, Axis, Interval, Point, name_of, values_of
-from sweeps.space.points import points_axis
+from sweeps.space.points import points_axis, written
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,10 @@ def _drawing_from(seed: int) -> Iterator[None]:
         random.setstate(state)
 
 
-def _lines(params: Mapping[str, str]) -> list[str]:
-    return [f"{key}={value}" for key, value in params.items()]
+def _lines(params: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{key}={value if isinstance(value, str) else written(value, key)}" for key, value in params.items()
+    ]
 
 
 def _read(parser: OverridesParser, lines: Iterable[str]) -> dict[str, str | Axis | Interval]:
@@ -114,8 +118,13 @@ def _axis(override: Override) -> Axis | Interval:
     is_log = "log" in sweep.tags
     # int(interval(1,9)), Hydra's way to ask for whole numbers, leaves no tag but makes the bounds whole.
     is_whole = "int" in sweep.tags or (isinstance(sweep.start, int) and isinstance(sweep.end, int))
-    if not sweep.start < sweep.end or (is_log and sweep.start <= 0):
+    if not sweep.start < sweep.end < math.inf or sweep.start <= (0 if is_log else -math.inf):
         raise SettingsError(
             f"{override.input_line}: allowed is interval(low,high) with low < high, and 0 < low if tagged log"
         )
-    return Interval(key, (name,), float(sweep.start), float(sweep.end), is_log, is_whole)
+    if not is_whole:
+        return Interval(key, (name,), float(sweep.start), float(sweep.end), is_log)
+    start, end = math.ceil(sweep.start), math.floor(sweep.end)
+    if start > end:
+        raise SettingsError(f"{override.input_line}: no whole number lies in between")
+    return Interval(key, (name,), start, end, is_log, is_whole)

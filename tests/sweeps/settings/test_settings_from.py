@@ -122,6 +122,37 @@ def test_a_job_that_changes_a_setting_of_the_sweep_is_refused(
         composer.require_same_sweep(composer.job_config(0, [override]))
 
 
+SPACES = {
+    "params": "{x: '3,4'}",
+    "spaces": "[{x: '3,4'}]",
+    "points": "[{x: 3}]",
+    "mode": "zip",
+    "n_trials": "3",
+    "repeat": "2",
+    "seed_key": "x",
+    "when": "{x: metric == 1}",
+    "filter": "x > 3",
+}
+
+
+@pytest.mark.parametrize("place", ["podium", "hydra.sweeper"])
+@pytest.mark.parametrize(("name", "value"), SPACES.items())
+def test_a_choice_that_is_swept_cannot_bring_a_space_of_its_own(
+    loader: ConfigLoader, tmp_path: Path, place: str, name: str, value: str
+) -> None:
+    section = "\n".join(f"{'  ' * depth}{part}:" for depth, part in enumerate(place.split(".")))
+    (tmp_path / "preset").mkdir()
+    (tmp_path / "preset" / "own.yaml").write_text(
+        f"# @package _global_\n{section}\n        {name}: {value}\n"
+    )
+    composer = Composer(loader, composed(loader), [])
+    with pytest.raises(SettingsError) as refused:
+        composer.require_same_sweep(composer.job_config(0, ["+preset=own"]))
+    assert str(refused.value).startswith(f"{place}.{name}")
+    assert "a choice that brings its own cannot be swept" in str(refused.value)
+    assert "None" not in str(refused.value)
+
+
 @pytest.mark.parametrize("override", ["x=3", "podium.name=of_a_job", "+podium.promotion.model_name=of_a_job"])
 def test_a_job_may_change_what_the_sweep_asks_for_once(loader: ConfigLoader, override: str) -> None:
     composer = Composer(loader, composed(loader), [])

@@ -1,6 +1,8 @@
 """Reading a search space, and the points that come out of it."""
 
 import math
+import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -102,6 +104,54 @@ def test_random_points_come_from_the_seed_and_are_different(points: Points) -> N
     assert 15 <= sum(each["b"] < 1e-3 for each in values) <= 35  # even on a logarithmic scale
 
 
+def drawn(loader: ConfigLoader, line: str, times: int, seed: int = 0) -> list[Any]:
+    """What an axis draws."""
+    (part,) = read_space(SpaceSettings({}), [line], loader).parts
+    source = random.Random(seed)
+    return [values_of(part.axes[0].draw(source))["a"] for _ in range(times)]
+
+
+@pytest.mark.parametrize(
+    ("line", "low", "high"),
+    [
+        ("a=int(interval(1,3))", 1, 3),
+        ("a=int(interval(-2,2))", -2, 2),
+        ("a=int(interval(0,1))", 0, 1),
+        ("a=tag(int,interval(0.5,4.5))", 1, 4),
+        ("a=tag(log,int(interval(1,6)))", 1, 6),
+        ("a=int(tag(log,interval(2,9)))", 2, 9),
+        ("a=tag(int,log,interval(0.3,5))", 1, 5),
+    ],
+)
+def test_a_whole_interval_draws_its_ends_as_often_as_their_neighbours(
+    loader: ConfigLoader, line: str, low: int, high: int
+) -> None:
+    found = Counter(drawn(loader, line, 4_000))
+    assert set(found) == set(range(low, high + 1))
+
+    def stretch(number: float) -> float:
+        return math.log(number) if "log" in line else number
+
+    whole = stretch(high + 0.5) - stretch(low - 0.5)
+    for number, count in found.items():
+        share = (stretch(number + 0.5) - stretch(number - 0.5)) / whole
+        assert abs(count / 4_000 - share) < 5 * math.sqrt(share * (1 - share) / 4_000)
+
+
+@given(
+    st.sampled_from(["interval(LOW,HIGH)", "tag(log,interval(LOW,HIGH))", "int(interval(LOW,HIGH))",
+                     "tag(log,int(interval(LOW,HIGH)))"]),
+    st.integers(1, 10**15), st.integers(1, 10**15), st.integers(0, 99),
+)  # fmt: skip
+def test_no_draw_lies_outside_of_its_interval(
+    loader: ConfigLoader, kind: str, low: int, more: int, seed: int
+) -> None:
+    line = "a=" + kind.replace("LOW", str(low)).replace("HIGH", str(low + more))
+    for value in drawn(loader, line, 20, seed):
+        assert low <= value <= low + more
+        assert isinstance(value, int if "int(" in line else float)
+
+
 def test_asking_for_more_random_points_than_there_are_gives_them_all_once(points: Points) -> None:
     drawn = points("a=1,2", "b=x,y", mode=Mode.RANDOM, n_trials=99)
     assert sorted(drawn) == sorted(points("a=1,2", "b=x,y"))
@@ -148,6 +198,14 @@ def test_a_value_in_a_list_of_points_reaches_the_job_as_it_is(points: Points, va
     assert written(value)
 
 
+@given(JSON.filter(lambda value: not isinstance(value, str)))
+def test_a_value_in_the_config_that_is_no_text_is_that_value(loader: ConfigLoader, value: Any) -> None:
+    if "$" in str(value):
+        return  # as above
+    for settings in (SpaceSettings({"a": value}), SpaceSettings({}, spaces=({"a": value},))):
+        assert values_of(read_space(settings, ["b=1,2"], loader).fixed) == {"a": value}
+
+
 def test_a_union_runs_one_space_after_the_other_and_each_point_once(points: Points) -> None:
     spaces = ({"a": "1,2", "b": "x"}, {"a": "2,3", "b": "x"}, {"c": "7"})
     assert points(spaces=spaces) == [("b=x", "a=1"), ("b=x", "a=2"), ("b=x", "a=3"), ("c=7",)]
@@ -183,6 +241,19 @@ def test_each_point_is_repeated_with_so_many_seeds(points: Points) -> None:
 
 def test_repeats_begin_with_a_seed_that_is_set(points: Points) -> None:
     assert points("a=1", "seed=5", repeat=2, first_seed=5) == [("seed=5",), ("seed=6",)]
+    assert points("a=1,2", params={"seed": 7}, repeat=2, first_seed=0)[:2] == [
+        ("a=1", "seed=7"),
+        ("a=1", "seed=8"),
+    ]
+
+
+def test_repeats_add_the_key_of_the_seed_only_when_asked_to(points: Points) -> None:
+    assert points("a=1", repeat=2, first_seed=None, adds_seed=True) == [("++seed=0",), ("++seed=1",)]
+    assert points("a=1", repeat=2, first_seed=3, adds_seed=True) == [("seed=3",), ("seed=4",)]
+    with pytest.raises(SettingsError, match=r"repeat=2: the config has no seed .* seed_key=\+seed"):
+        points("a=1", repeat=2, first_seed=None)
+    with pytest.raises(SettingsError, match="repeat=2: seed is swept already"):
+        points("+seed=1,2", repeat=2, first_seed=None)
 
 
 CONFIG = {"shape": {"kind": "round", "sides": None}, "a": 1, "b": 7}
@@ -342,6 +413,8 @@ def test_a_key_can_be_taken_away_and_set_anew(points: Points, loader: ConfigLoad
         (["a=interval(0,1)"], {}, r"a=interval\(0,1\): a continuous interval cannot be listed.*mode=random"),
         (["a=interval(1,0)"], {}, "low < high"),
         (["a=tag(log,interval(0,1))"], {}, "0 < low if tagged log"),
+        (["a=interval(0,inf)"], {}, "low < high"),
+        (["a=tag(int,interval(1.2,1.7))"], {}, "no whole number lies in between"),
         (["shape=glob(circle*)"], {}, "matches nothing"),
         (["a=1,2"], {"mode": Mode.RANDOM}, "needs n_trials"),
         (["a=1,2"], {"mode": Mode.LIST}, "needs points"),

@@ -1,10 +1,15 @@
 """Spaces beyond the grid, from the command line to the leaderboard."""
 
 import csv
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from quadratic import APP
 
 from tracking.files import read_json, read_lines
 
@@ -109,3 +114,82 @@ def test_other_modes_run_from_the_command_line(sweep: Callable, mode: str) -> No
     result = sweep("-m", *arguments, f"hydra.sweeper.mode={mode}")
     assert result.code == 0, result.err
     assert len(result.rows) == 2
+
+
+def test_values_of_the_config_reach_the_job_as_they_are(tmp_path: Path) -> None:
+    params = {"n": None, "t": True, "f": 1e-3, "+l": [1, None], "++m": "{a: 1}", "s": "a,b"}
+    (tmp_path / "app.py").write_text(SHOWS.replace("PARAMS", repr(params)))
+    answer = run_app(tmp_path, "+k=1")
+    assert answer.returncode == 0, answer.stderr
+    assert "params.+l=[1, None]: a list is one value; to sweep over its items write '1,null'" in answer.stdout
+    assert [read_json(tmp_path / f"{s}.json") for s in "ab"] == [
+        {"n": None, "t": True, "f": 0.001, "s": s, "k": 1, "l": [1, None], "m": {"a": 1}} for s in "ab"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("params={t: {a: '1,2'}}", "params.t={'a': '1,2'}: allowed is a value"),
+        ("spaces=[{t: {a: 1}}]", "spaces.0.t={'a': 1}: allowed is a value"),
+        ("spaces=[3]", "spaces.0=3: must be a mapping of keys"),
+    ],
+)
+def test_a_mapping_in_a_space_is_refused_with_how_to_write_it(
+    tmp_path: Path, setting: str, said: str
+) -> None:
+    (tmp_path / "app.py").write_text(SHOWS.replace("PARAMS", "None"))
+    answer = run_app(tmp_path, f"hydra.sweeper.{setting}")
+    assert answer.returncode == 1
+    assert said in answer.stderr
+
+
+@pytest.mark.parametrize("arguments", [["+seed=3,4"], ["hydra.sweeper.repeat=2", "hydra.sweeper.seed_key=+seed"],
+                                       ["++seed=3,4", "hydra.sweeper.seed_key=++seed"]])  # fmt: skip
+def test_a_seed_that_is_added_makes_candidates(tmp_path: Path, arguments: list[str]) -> None:
+    (tmp_path / "app.py").write_text(SHOWS.replace("PARAMS", "None"))
+    answer = run_app(tmp_path, "t=1,2", *arguments)
+    assert answer.returncode == 0, answer.stderr
+    (folder,) = (tmp_path / "experiments" / "sweeps").iterdir()
+    board = read_json(folder / "leaderboard.json")
+    assert [(each["point"], each["n"]) for each in board["candidates"]] == [({"t": 2}, 2), ({"t": 1}, 2)]
+    assert "+" not in (folder / "leaderboard.csv").read_text()
+
+
+SHOWS = """
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
+
+CONFIG = {
+    "defaults": [{"override hydra/sweeper": "podium"}, {"override hydra/launcher": "podium"}],
+    "n": 1, "t": 2, "f": 3, "s": "x", "hydra": {"launcher": {"n_jobs": 2}, "sweeper": {"params": PARAMS}},
+}
+ConfigStore.instance().store("config", CONFIG)
+
+
+@hydra.main(config_path=None, config_name="config", version_base="1.3")
+def main(cfg):
+    Path(f"{cfg.s}.json").write_text(json.dumps(OmegaConf.to_container(cfg)))
+    return float(cfg.t)
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+def run_app(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "error", "app.py", "-m", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(APP.parents[4])},
+    )
