@@ -89,7 +89,7 @@ class Planner:
         share = counted(len(self), "job") if failing == len(self) else f"{failing} of {len(self)} jobs"
         lines = [f"{share} cannot run, so no job was started:"]
         for error, numbers in refused.items():
-            first = " ".join((*self._fixed, *self.points[numbers[0]]))
+            first = " ".join(line.lstrip("+") for line in (*self._fixed, *self.points[numbers[0]]))
             more = f" and {len(numbers) - 1} more" if len(numbers) > 1 else ""
             lines.append(f"job {numbers[0]} ({first}){more}: {error}")
         return "\n".join(lines)

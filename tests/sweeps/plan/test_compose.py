@@ -2,7 +2,9 @@
 
 import shutil
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hydra import initialize_config_dir
@@ -57,6 +59,80 @@ def test_a_patched_config_is_the_one_hydra_would_compose(
     assert config.hydra.overrides.task == composed.hydra.overrides.task
     assert config.hydra.job.override_dirname == composed.hydra.job.override_dirname
     assert config.hydra.job.num == 3
+
+
+VALUES = st.sampled_from(
+    ["1", "1e-3", "null", "true", "nan", "text", "''", "'a, b'", "[]", "[1,[2]]", "[{a:1}]", "{a:1}", "{b:{c:2}}",
+     "${store}", "${shape.sides}"]
+)  # fmt: skip
+ADDED = st.lists(
+    st.fixed_dictionaries(
+        {"+new": VALUES}, optional={"++seed": VALUES, "+deep.er": VALUES, "shape": st.sampled_from(["square", "triangle"])}
+    ),
+    min_size=2, max_size=4,
+)  # fmt: skip
+
+
+@settings(max_examples=15)
+@example(points=[{"+new": "{a:1}"}, {"+new": "{b:2}"}, {"+new": "3"}, {"+new": "[4]"}])
+@given(points=ADDED)
+def test_keys_that_are_added_have_the_values_hydra_would_give_them(
+    loader: ConfigLoader, points: list[dict[str, str]]
+) -> None:
+    composer = Composer(loader, master(loader), ["fault=none"])
+    for number, point in enumerate(points):
+        lines = [f"{key}={value}" for key, value in point.items()]
+        config = composer.job_config(number, lines).whole
+        composed = loader.load_sweep_config(master(loader), ["fault=none", *lines])
+        assert OmegaConf.to_yaml(task_config(config)) == OmegaConf.to_yaml(task_config(composed))
+        assert config.hydra.overrides.task == composed.hydra.overrides.task
+
+
+class Counting:
+    """A config loader that counts how often it composes."""
+
+    def __init__(self, loader: ConfigLoader) -> None:
+        self._loader = loader
+        self.composed = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+    def load_sweep_config(self, *arguments: Any) -> DictConfig:
+        self.composed += 1
+        return self._loader.load_sweep_config(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("axes", "times"),
+    [
+        (["x"], 1),
+        (["+y"], 1),
+        (["++y"], 1),
+        (["++x"], 1),
+        (["+y", "++z.deep", "x"], 1),
+        (["shape", "+y"], 2),
+    ],
+)
+def test_only_choices_of_structure_are_composed_one_by_one(
+    loader: ConfigLoader, axes: list[str], times: int
+) -> None:
+    counting = Counting(loader)
+    composer = Composer(counting, master(loader), [])
+    choices = [["square", "triangle"] if key == "shape" else range(5) for key in axes]
+    points = [
+        [f"{key}={value}" for key, value in zip(axes, values, strict=True)] for values in product(*choices)
+    ]
+    composer.prepare(points)
+    for number, point in enumerate(points):
+        composer.job_config(number, point)
+    assert counting.composed == times
+
+
+@pytest.mark.parametrize("line", ["+x=1", "+shape.sides=3"])
+def test_a_key_that_exists_cannot_be_added(loader: ConfigLoader, line: str) -> None:
+    with pytest.raises(ConfigCompositionException, match="An item is already at"):
+        Composer(loader, master(loader), []).job_config(0, [line])
 
 
 def test_interpolations_follow_a_patched_value(loader: ConfigLoader) -> None:
