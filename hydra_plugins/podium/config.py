@@ -1,6 +1,6 @@
 """Typed configs of the plug-ins: the keys, types and defaults of ``hydra.sweeper.*`` and ``hydra.launcher.*``.
 
-Every Hydra app on the machine imports this module, so it imports nothing but Hydra's config store.
+Every Hydra app on the machine imports this module, so it imports nothing but Hydra's config store and what that needs.
 """
 
 from dataclasses import dataclass, field
@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
+from omegaconf import DictConfig, OmegaConf
 
 # Only the sweep's own value is read, so a job's may differ, as the name of a model that follows a group.
 PER_JOB = {"per_job": True}
@@ -60,7 +61,7 @@ class SweeperConf:
     resume_failed: bool = False  # run its failed jobs again, too
     resume_changed: bool = False  # accept changed configs or code
     reuse: bool = False  # take completed runs of the same config, code and data instead of running their jobs
-    objective: ObjectiveConf = field(default_factory=ObjectiveConf)
+    objective: Any = field(default_factory=ObjectiveConf)
     report: list[str] | None = None  # metrics shown beside the objective; every test_* when null
     max_failures: float = 0  # failed jobs tolerated: a count, or a share when below 1
     max_batch_size: int | None = None  # jobs handed at once to a launcher that is not podium's; all when null
@@ -68,7 +69,7 @@ class SweeperConf:
     check: str | None = None  # dotted function that refuses a job's config with a ValueError
     # top-level sections that do not change what a job computes
     key_ignores: list[str] = field(default_factory=list)
-    promotion: PromotionConf = field(default_factory=PromotionConf, metadata=PER_JOB)
+    promotion: Any = field(default_factory=PromotionConf, metadata=PER_JOB)
 
 
 @dataclass
@@ -107,6 +108,18 @@ CALLBACKS: dict[str, Any] = {
 def register() -> None:
     """Store the configs under the name ``podium``, once: Hydra 1.4 refuses a second time."""
     store = ConfigStore.instance()
-    store.store(group="hydra/sweeper", name="podium", node=SweeperConf, provider="podium")
-    store.store(group="hydra/launcher", name="podium", node=LauncherConf, provider="podium")
+    store.store(group="hydra/sweeper", name="podium", node=_open(SweeperConf), provider="podium")
+    store.store(group="hydra/launcher", name="podium", node=_open(LauncherConf), provider="podium")
     store.store(group="hydra/callbacks", name="podium", node=CALLBACKS, provider="podium")
+
+
+def _open(conf: type) -> DictConfig:
+    """Return a typed config that takes unknown keys, which `sweeps.settings` refuses with the allowed ones.
+
+    For the same reason the type of a field that holds such a config is Any.
+    """
+    config: DictConfig = OmegaConf.structured(conf)
+    for node in (config, *(config._get_node(name) for name in config)):
+        if isinstance(node, DictConfig):
+            node._set_flag("struct", False)
+    return config

@@ -1,11 +1,12 @@
 """Checks of single settings. Each raises `SettingsError` with the key, the value and what is allowed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from sweeps.errors import SettingsError
 from tracking import InvalidValueError
+from tracking.search.query import close_names
 
 Choice = TypeVar("Choice", bound=StrEnum)
 Quantity = TypeVar("Quantity", int, float)
@@ -45,8 +46,23 @@ def choice(key: str, value: str, allowed: type[Choice]) -> Choice:
         raise SettingsError(f"{key}={value}: allowed are {', '.join(allowed)}") from None
 
 
-def refuse_unknown(section: str, raw: Mapping[str, Any], known: set[str]) -> None:
-    """Raise SettingsError for the first key that a section does not have."""
-    for key in raw:
-        if key not in known:
-            raise SettingsError(f"{section}.{key}: unknown key; allowed are {', '.join(sorted(known))}")
+def refuse_unknown(section: str, raw: Mapping[str, Any], known: Collection[str], keys: Sequence[str]) -> None:
+    """Raise SettingsError for the first key of a section that is not `known`; name the closest among `keys`, if any."""
+    allowed = sorted(name for name in known if not name.startswith("_"))
+    for name in raw:
+        if name not in known:
+            close = _closest(name, keys, section)
+            hint = f"; did you mean {' or '.join(close)}?" if close else ""
+            raise SettingsError(f"{section}.{name}: unknown key; allowed are {', '.join(allowed)}{hint}")
+
+
+def _closest(name: str, keys: Sequence[str], section: str) -> list[str]:
+    """Return the keys that end in `name`, else those of the same section that end similarly, else any such."""
+    leaves = {key: key.rpartition(".")[2] for key in keys}
+    siblings = {key: leaf for key, leaf in leaves.items() if key == f"{section}.{leaf}"}
+    similar = close_names(name, siblings.values()) or close_names(name, leaves.values())
+    return (
+        [key for key, leaf in leaves.items() if leaf == name]
+        or [key for key, leaf in siblings.items() if leaf in similar]
+        or [key for key, leaf in leaves.items() if leaf in similar]
+    )

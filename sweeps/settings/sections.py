@@ -1,22 +1,26 @@
 """Where a setting is read: in the section of the config that ``settings_from`` names, or below ``hydra`` itself.
 
-Hydra checks keys and types of ``hydra.sweeper`` and ``hydra.launcher`` against podium's typed configs while it composes.
-A section of the user's own is plain YAML, so it is checked here against the same typed configs.
+Hydra checks the types of ``hydra.sweeper`` and ``hydra.launcher`` against podium's typed configs while it composes, and
+lets unknown keys pass, so that they are refused here, with the allowed ones. A section of the user's own is plain YAML. Its
+keys and types are checked here against the same typed configs.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException
 
 from sweeps.errors import SettingsError
 from sweeps.settings.checks import refuse_unknown
 
 SWEEPER, LAUNCHER = "hydra.sweeper", "hydra.launcher"
+OWN_WAY = frozenset({"_target_", "settings_from"})  # the keys that a section of the user's own cannot hold
+
+Tree = Mapping[str, Any]  # the keys of a typed config; a nested one is a tree, any other key None
 
 
 def target(config: DictConfig, key: str) -> str:
@@ -38,6 +42,9 @@ def section(config: DictConfig, key: str) -> dict[str, Any]:
     cannot be resolved.
     """
     own = _plain(OmegaConf.select(config, key), key)
+    if is_ours(config, key):
+        keys = [name for place in (SWEEPER, LAUNCHER) for name in _dotted(place, _tree(place))]
+        _require_known(own, key, _tree(key), keys)
     source = own.get("settings_from")
     if source is None:
         return own
@@ -46,20 +53,14 @@ def section(config: DictConfig, key: str) -> dict[str, Any]:
             f"{key}.settings_from={source}: the config has no such section; allowed is the key of one, or null"
         )
     given = _plain(OmegaConf.select(config, source), source)
-    refuse_unknown(source, given, _allowed(config, source))
+    tree = _allowed(config, source)
+    _require_known(given, source, tree, [*_dotted(source, tree)])
     schema = _schema(key)
-    for name, value in given.items():
-        if OmegaConf.is_dict(schema.get(name)) and not isinstance(value, dict):
-            raise SettingsError(f"{source}.{name}={value}: allowed is a mapping")
     try:
         typed = OmegaConf.merge(schema, {name: value for name, value in given.items() if name in schema})
     except OmegaConfBaseException as error:
-        name = str(error.full_key)
-        if isinstance(error, ConfigKeyError):
-            above = name.rpartition(".")[0]
-            refuse_unknown(f"{source}.{above}", given[above], set(schema[above]))
-        value = OmegaConf.select(config, f"{source}.{name}")
-        raise SettingsError(f"{source}.{name}={value}: {str(error).splitlines()[0]}") from None
+        value = OmegaConf.select(config, f"{source}.{error.full_key}")
+        raise SettingsError(f"{source}.{error.full_key}={value}: {str(error).splitlines()[0]}") from None
     explicit = {name for name in _overridden(config) if name.startswith(f"{key}.")}
     return _plain(
         OmegaConf.merge(typed, _changed(own, _plain(schema, key), key, explicit)), key, resolve=False
@@ -112,7 +113,39 @@ def _schema(key: str) -> DictConfig:
     return node
 
 
-def _allowed(config: DictConfig, source: str) -> set[str]:
+@cache
+def _tree(key: str) -> Tree:
+    """Return the keys of a typed config of podium's."""
+    return _keys_of(OmegaConf.get_type(_schema(key)))
+
+
+def _keys_of(kind: Any) -> Tree:
+    factories = {each.name: each.default_factory for each in fields(kind)}
+    return {name: _keys_of(made) if is_dataclass(made) else None for name, made in factories.items()}
+
+
+def _dotted(place: str, tree: Tree) -> Iterator[str]:
+    """Yield the whole key of each setting and each group of settings below `place`."""
+    for name, inner in tree.items():
+        if name not in OWN_WAY:
+            yield f"{place}.{name}"
+            yield from _dotted(f"{place}.{name}", inner or {})
+
+
+def _require_known(values: Mapping[str, Any], place: str, tree: Tree, keys: Sequence[str]) -> None:
+    """Raise SettingsError for a key at any depth below `place` that `tree` lacks, with the closest of `keys`."""
+    refuse_unknown(place, values, tree, keys)
+    for name, value in values.items():
+        inner = tree[name]
+        if inner is not None:
+            if not isinstance(value, Mapping):
+                raise SettingsError(
+                    f"{place}.{name}={'null' if value is None else value}: allowed is a mapping of {', '.join(sorted(inner))}"
+                )
+            _require_known(value, f"{place}.{name}", inner, keys)
+
+
+def _allowed(config: DictConfig, source: str) -> Tree:
     """Return the settings that a section may hold: those of everything that reads it.
 
     While another launcher is chosen, the settings of podium's may stay where they are.
@@ -122,7 +155,7 @@ def _allowed(config: DictConfig, source: str) -> set[str]:
         for key in (SWEEPER, LAUNCHER)
         if not is_ours(config, key) or OmegaConf.select(config, f"{key}.settings_from") == source
     ]
-    return {str(name) for key in readers for name in _schema(key)} - {"_target_", "settings_from"}
+    return {name: inner for key in readers for name, inner in _tree(key).items() if name not in OWN_WAY}
 
 
 def _plain(node: Any, key: str, *, resolve: bool = True) -> dict[str, Any]:
