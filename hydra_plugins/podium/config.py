@@ -78,7 +78,7 @@ class LauncherConf:
 
     _target_: str = "hydra_plugins.podium.launcher.PodiumLauncher"
     settings_from: str | None = None  # the section that holds these settings; this one when null
-    n_jobs: int | None = None  # jobs at once; the number of cores when null
+    n_jobs: int | None = None  # jobs at once; the number of cores when null or -1, one less when -2
     threads: int | None = None  # CPU threads of a job; an equal share of the cores when null
     preload: list[str] = field(default_factory=list)  # modules each job finds already imported
     grace_s: float = (

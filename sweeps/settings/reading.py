@@ -151,8 +151,9 @@ def _is_function(loader: str | None) -> bool:
 def launcher_settings(config: DictConfig) -> LauncherSettings:
     """Return the settings of ``hydra.launcher``; raise `SettingsError` for values that cannot work.
 
-    Null means the number of cores for `n_jobs` and an equal share of them for `threads`. Of a launcher that is not
-    podium's, only the number of jobs at once is read.
+    Null means all cores, or all places on the GPUs, for `n_jobs` and an equal share of the cores for `threads`. As in
+    joblib, an `n_jobs` of -1 means all too, -2 all but one. Of a launcher that is not podium's, only the number of jobs
+    at once is read.
     """
     import joblib
 
@@ -160,12 +161,13 @@ def launcher_settings(config: DictConfig) -> LauncherSettings:
     cores = joblib.cpu_count()
     if not is_ours(config, LAUNCHER):
         at_once = 1 if target(config, LAUNCHER) == BASIC_LAUNCHER else raw.get("n_jobs")
-        return LauncherSettings(at_once if isinstance(at_once, int) and at_once > 0 else cores, 1, (), 0.0)
+        return LauncherSettings(_at_once(at_once if isinstance(at_once, int) else None, cores), 1, (), 0.0)
     per_gpu = count("jobs_per_gpu", raw["jobs_per_gpu"], least=1)
     gpus = gpu_names(raw["gpus"], per_gpu)
     places = len(gpus) * per_gpu
-    n_jobs = (places or cores) if raw["n_jobs"] is None else raw["n_jobs"]
-    require(n_jobs >= 1, "n_jobs", n_jobs, f"are 1, 2, ... or null for one job per core ({cores} here)")
+    allowed = f"are 1, 2, ..., null or -1 for one job per core ({cores} here), -2 for one less, ..."
+    require(raw["n_jobs"] != 0, "n_jobs", 0, allowed)
+    n_jobs = _at_once(raw["n_jobs"], places or cores)
     if gpus and n_jobs > places:
         raise SettingsError(
             f"n_jobs={n_jobs}: {len(gpus)} GPUs with jobs_per_gpu={per_gpu} have room for {places} jobs"
@@ -187,3 +189,10 @@ def launcher_settings(config: DictConfig) -> LauncherSettings:
         gpus=gpus,
         isolation=choice("isolation", raw["isolation"], Isolation),
     )
+
+
+def _at_once(n_jobs: int | None, places: int) -> int:
+    """Return how many jobs run at once in so many places; a negative number counts down from all, as in joblib."""
+    if not n_jobs:
+        return places
+    return n_jobs if n_jobs > 0 else max(1, places + 1 + n_jobs)

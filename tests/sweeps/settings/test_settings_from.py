@@ -202,3 +202,41 @@ def test_a_section_of_settings_changes_no_job(loader: ConfigLoader) -> None:
 def test_a_section_that_holds_text_where_a_mapping_belongs_is_refused(loader: ConfigLoader) -> None:
     with pytest.raises(SettingsError, match=r"podium.objective=val_auc: allowed is a mapping"):
         sweeper_settings(composed(loader, "podium.objective=val_auc"))
+
+
+@pytest.mark.parametrize(
+    ("given", "cores", "expected"),
+    [("-1", 8, 8), ("-2", 8, 7), ("-8", 8, 1), ("-99", 8, 1), ("null", 8, 8), ("3", 8, 3), ("20", 8, 20), ("-1", 1, 1)],
+)  # fmt: skip
+def test_a_negative_number_of_jobs_counts_down_from_the_cores(
+    loader: ConfigLoader, monkeypatch: pytest.MonkeyPatch, given: str, cores: int, expected: int
+) -> None:
+    monkeypatch.setattr("joblib.cpu_count", lambda: cores)
+    config = composed(loader, f"podium.n_jobs={given}")
+    settings = launcher_settings(config)
+    assert (settings.n_jobs, settings.threads) == (expected, max(1, cores // expected))
+
+
+def test_with_devices_it_counts_down_from_their_places(
+    loader: ConfigLoader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    devices = ("+podium.gpus=[0,1]", "+podium.jobs_per_gpu=2")
+    assert launcher_settings(composed(loader, *devices, "podium.n_jobs=-1")).n_jobs == 4
+    assert launcher_settings(composed(loader, *devices, "podium.n_jobs=-2")).n_jobs == 3
+
+
+def test_no_jobs_at_once_is_refused(loader: ConfigLoader) -> None:
+    with pytest.raises(
+        SettingsError, match=r"n_jobs=0: allowed are 1, 2, \.\.\., null or -1 .*, -2 for one less"
+    ):
+        launcher_settings(composed(loader, "podium.n_jobs=0"))
+
+
+@pytest.mark.parametrize(("given", "expected"), [("-1", 8), ("-2", 7), ("3", 3), ("null", 8)])
+def test_the_number_of_another_launcher_is_read_in_the_same_way(
+    loader: ConfigLoader, monkeypatch: pytest.MonkeyPatch, given: str, expected: int
+) -> None:
+    monkeypatch.setattr("joblib.cpu_count", lambda: 8)
+    foreign = ("hydra.launcher._target_=joblib_launcher.Launcher", f"hydra.launcher.n_jobs={given}")
+    assert launcher_settings(composed(loader, *foreign)).n_jobs == expected
