@@ -129,6 +129,11 @@ class Outcome:
         None  # the files of its code that differ from the sweep's, with their hashes
     )
 
+    @property
+    def named(self) -> Mapping[str, float]:
+        """The returned numbers by name, if the task returned several."""
+        return self.value if isinstance(self.value, Mapping) else {}
+
 
 class EventKind(StrEnum):
     """What an event of a sweep is about; the values are those of the ledger."""

@@ -100,6 +100,7 @@ TRACKING_PUBLIC = {
     "tracking.values.jsontext",
     "tracking.values.names",
     "tracking.values.plain",
+    "tracking.values.returned",
     "tracking.values.units",
     "tracking.version",
 }

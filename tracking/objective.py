@@ -12,9 +12,17 @@ from enum import StrEnum
 from tracking.records import RunRecord
 from tracking.values.checks import check_choice
 
-LOWER_IS_BETTER = frozenset({"nll", "err", "mae", "mape", "mse", "rmse", "perplexity"})
+LOWER_IS_BETTER = frozenset(
+    {"nll", "err", "mae", "mape", "smape", "wape", "medae", "mse", "rmse", "nrmse", "msle", "rmsle", "perplexity", "ppl",
+     "brier", "deviance", "divergence", "regret", "wer", "cer", "eer", "fid"}
+)  # fmt: skip
 _LOWER_ENDINGS = ("loss", "error")
-_HIGHER_ENDINGS = ("auc", "accuracy", "acc")
+_HIGHER_ENDINGS = ("auc", "auroc", "accuracy", "acc", "likelihood")
+# Words that say on what or how a metric was measured: the word before them decides.
+_QUALIFIERS = frozenset(
+    {"train", "training", "val", "valid", "validation", "test", "dev", "eval", "epoch", "step", "mean", "avg", "average",
+     "median", "total", "min", "max", "best", "last", "final", "rate", "score", "top"}
+)  # fmt: skip
 _FAMILIES = (("auc",), ("accuracy", "acc"), ("loss",))
 _SPLITS = {"test": 0, "val": 1, "valid": 1, "validation": 1, "train": 3}
 
@@ -89,8 +97,9 @@ class Objective:
         if summary is None:
             return None
         if self.at is At.LAST:
-            return summary.last
-        return summary.max if self.higher_is_better else summary.min  # extremes of the finite values
+            return float(summary.last)
+        extreme = summary.max if self.higher_is_better else summary.min  # of the finite values
+        return None if extreme is None else float(extreme)
 
     def key(self, value: float | None) -> tuple[bool, float]:
         """Return the sort key of a value: the best first, None and what is not finite last."""
@@ -118,15 +127,23 @@ def best_available_metric(runs: Iterable[RunRecord]) -> str | None:
 
 
 def _direction_of(metric: str) -> Direction | None:
-    """Return the direction that the last word of a metric's name implies; None for an unknown one."""
-    last = _words(metric)[-1]
-    if last in LOWER_IS_BETTER or last.endswith(_LOWER_ENDINGS):
-        return Direction.MIN
-    return Direction.MAX if last.endswith(_HIGHER_ENDINGS) else None
+    """Return the direction that the last telling word of a metric's name implies; None for an unknown one.
+
+    A name that begins a word of its own with ``neg``, as scikit-learn's do, implies the other direction.
+    """
+    words = [word.rstrip("0123456789") or word for word in _words(metric)]
+    telling = [word for word in words if word not in _QUALIFIERS and not word.isdigit()] or words
+    is_negated = not {"neg", "negative"}.isdisjoint(words[:-1])
+    if telling[-1] in LOWER_IS_BETTER or telling[-1].endswith(_LOWER_ENDINGS):
+        return Direction.MAX if is_negated else Direction.MIN
+    if telling[-1].endswith(_HIGHER_ENDINGS):
+        return Direction.MIN if is_negated else Direction.MAX
+    return None
 
 
 def _words(metric: str) -> list[str]:
-    return re.split(r"[\W_]+", metric.lower().strip("_")) or [metric]
+    parted = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", metric)
+    return re.split(r"[\W_]+", parted.lower().strip("_")) or [metric]
 
 
 def _preference(metric: str) -> tuple[int, int, str]:

@@ -17,6 +17,7 @@ from sweeps.state.job_runs import FoundRun, JobRuns
 from sweeps.state.ledger import SweepHistory, judge_by_run, read_sweep
 from tracking import RunRecord
 from tracking.objective import Objective
+from tracking.values.returned import OBJECTIVE
 
 
 def aggregate(sweep_dir: Path | str) -> Leaderboard:
@@ -68,6 +69,7 @@ def rank_jobs(plan: Plan, history: SweepHistory, store: Path) -> Leaderboard:
         plan.seed_key,
         history.usage,
         logged=frozenset(name for record in completed for name in record.summary),
+        returned=frozenset(name for outcome in outcomes.values() for name in outcome.named),
         fingerprints=frozenset(record.fingerprint for record in placed if record is not None),
         # Kept from this reading, so that the promotion judges what was ranked.
         winner_metrics=placed[0].last_values if placed and placed[0] is not None else {},
@@ -85,9 +87,13 @@ def _value(objective: Objective, outcome: Outcome, run: FoundRun) -> float | Non
         return outcome.value if isinstance(outcome.value, float) else None
     if run.fault is not None:  # it may have held the objective
         return None
-    if run.record is not None and objective.metric in run.record.summary:
+    logged = {} if run.record is None else run.record.summary
+    if run.record is not None and objective.metric in logged:
         return objective.value(run.record)
-    return outcome.value.get(objective.metric) if isinstance(outcome.value, Mapping) else None
+    if isinstance(outcome.value, Mapping):
+        return outcome.value.get(objective.metric)
+    # A returned number is what objective.metric names, unless the job logged metrics of other names.
+    return outcome.value if logged.keys() <= {OBJECTIVE} else None
 
 
 def _judged(runs: JobRuns, history: SweepHistory) -> dict[int, Outcome]:

@@ -36,14 +36,23 @@ def require_ranked(board: Leaderboard, *, promotes: bool) -> str | None:
     label, jobs = board.objective.label, counted(len(completed), "completed job")
     if values or label in board.logged:
         raise ObjectiveError(f"none of {jobs} has a finite {label} to rank by")
-    names = ", ".join(sorted(board.logged))
+    if board.objective.metric is None and board.returned:
+        names = sorted(board.returned)
+        raise ObjectiveError(
+            f"the task returned several values and none to rank by: {', '.join(names)}; choose one: "
+            f"hydra.sweeper.objective.metric={names[0]}"
+        )
+    logged, returned = sorted(board.logged), sorted(board.returned - board.logged)
     if board.objective.metric is None:
         advice = "return one from the task, or name a logged metric in objective.metric"
-        advice += f"; logged: {names}" if names else ""
+        advice += f"; logged: {', '.join(logged)}" if logged else ""
         if promotes:
             raise ObjectiveError(f"no job returned a number to choose the winner by; {advice}")
         return f"nothing to rank: no job returned a number; {advice}"
-    raise ObjectiveError(f"objective.metric={label}: none of {jobs} logged it; logged: {names or 'nothing'}")
+    also = f"; returned: {', '.join(returned)}" if returned else ""
+    raise ObjectiveError(
+        f"objective.metric={label}: none of {jobs} logged it; logged: {', '.join(logged) or 'nothing'}{also}"
+    )
 
 
 def require_few_failures(board: Leaderboard, settings: SweeperSettings, folder: Path) -> None:

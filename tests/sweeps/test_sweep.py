@@ -157,10 +157,19 @@ def test_a_sweep_none_of_whose_jobs_can_be_ranked_says_so(sweep: Callable) -> No
     assert "none of 3 completed jobs has a finite loss to rank by" in result.err
 
 
-def test_a_returned_number_is_no_value_of_a_named_metric(sweep: Callable) -> None:
-    result = sweep("-m", "x=1,2", "track=false")
-    assert result.code == 1
-    assert "objective.metric=loss: none of 2 completed jobs logged it; logged: nothing" in result.err
+def test_a_returned_number_is_ranked_under_the_name_of_the_metric(sweep: Callable) -> None:
+    result = sweep("-m", "x=1,2,5", "track=false", "hydra.sweeper.objective.metric=val_loss")
+    assert result.code == 0, result.err
+    assert [row["objective"] for row in result.rows] == [0.0, 1.0, 9.0]
+    assert "val_loss (min)" in result.out
+    assert "contradicts" not in result.out
+
+
+def test_a_mode_that_contradicts_the_name_wins_and_is_mentioned_once(sweep: Callable) -> None:
+    result = sweep("-m", "x=1,2,5", "track=false", "hydra.sweeper.objective={metric:rmse_val,mode:max}")
+    assert result.code == 0, result.err
+    assert [row["objective"] for row in result.rows] == [9.0, 1.0, 0.0]
+    assert (result.out + result.err).count("mode=max contradicts the name of the metric: rmse_val") == 1
 
 
 def test_a_long_leaderboard_is_cut_at_the_end_of_a_sweep(sweep: Callable) -> None:

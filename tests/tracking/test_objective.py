@@ -85,6 +85,26 @@ def test_without_a_mode_the_name_decides_and_is_never_contradicted() -> None:
     assert Objective.of(None, "min").named == {"metric": "objective", "mode": "min"}
 
 
+@pytest.mark.parametrize(
+    "metric",
+    ["loss", "val_loss", "val/loss", "loss/val", "val_loss_epoch", "train.loss.step", "valLoss", "Loss", "logloss", "loss_0",
+     "objective.loss", "error", "error_rate", "top1_error", "error_top1", "rmse", "RMSE", "rmse_val", "mean_absolute_error",
+     "test-mse", "mae@10", "nll", "perplexity", "brier_score", "wer", "negative_log_likelihood"],
+)  # fmt: skip
+def test_a_loss_or_an_error_is_minimised_wherever_its_name_says_so(metric: str) -> None:
+    assert Objective.of(metric).mode is Direction.MIN
+    assert Objective.of(metric, "max").contradiction is not None
+
+
+@pytest.mark.parametrize(
+    "metric",
+    ["acc", "val_acc", "valAccuracy", "auc", "roc_auc_score", "f1", "f1_score", "r2", "reward", "score", "val", "objective",
+     "neg_mean_squared_error", "neg_log_loss", "lossless", "loss_ratio", "terrors", "_", "", "learning_rate", "log_likelihood"],
+)  # fmt: skip
+def test_anything_else_is_maximised(metric: str) -> None:
+    assert Objective.of(metric).mode is Direction.MAX
+
+
 @pytest.mark.parametrize(("mode", "at"), [("maximum", "best"), ("max", "first")])
 def test_an_unknown_mode_or_value_is_refused(mode: str, at: str) -> None:
     with pytest.raises(InvalidValueError, match="is none of"):

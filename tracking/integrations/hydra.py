@@ -8,7 +8,6 @@ lets pass, and an error after the job makes its result that of a failed job. Onl
 import atexit
 import os
 import sys
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -23,9 +22,9 @@ from tracking.tracker import ExperimentTracker
 from tracking.values.checks import metric_value
 from tracking.values.configs import parameters_of
 from tracking.values.plain import flat
+from tracking.values.returned import OBJECTIVE, named
 
 STORE = "experiments"
-OBJECTIVE = "objective"  # the metric of a returned number
 
 
 class TrackingCallback(Callback):
@@ -35,8 +34,9 @@ class TrackingCallback(Callback):
     output folder and number, the time of ``${now:}``); config.yaml keeps that too. `store` defaults to that of the sweep
     (``hydra.sweeper.store``), else to ``experiments``, below the folder the app was started in; `experiment`
     defaults to Hydra's name of the job. In the task, `tracking.active_run()` is the run. A returned number becomes
-    the metric ``objective``; the numbers of a returned mapping become metrics under their names. A further rank of a
-    distributed training logs into the run of the process that started it, and opens none of its own.
+    the metric ``objective``; the numbers of a returned mapping or tuple become metrics under the names that
+    `tracking.values.returned` gives them. A further rank of a distributed training logs into the run of the process that
+    started it, and opens none of its own.
     """
 
     def __init__(self, store: str | None = None, experiment: str | None = None) -> None:
@@ -107,9 +107,9 @@ def _finish(run: Run, job_return: JobReturn) -> None:
 
 
 def _numbers(returned: Any) -> dict[str, float]:
-    named = returned if isinstance(returned, Mapping) else {OBJECTIVE: returned}
+    values = named(returned)
     numbers = {}
-    for name, value in named.items():
+    for name, value in ({OBJECTIVE: returned} if values is None else values).items():
         with suppress(InvalidValueError):
-            numbers[str(name)] = metric_value(str(name), value)
+            numbers[name] = metric_value(name, value)
     return numbers

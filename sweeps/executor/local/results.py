@@ -6,11 +6,12 @@ Our sweeper reads only numbers; stock sweepers read Hydra's own result.
 import base64
 import contextlib
 import pickle
-from collections.abc import Mapping
 from typing import SupportsFloat
 
 import cloudpickle
 from hydra.core.utils import JobReturn
+
+from tracking.values.returned import named
 
 MAX_BYTES = 1 << 20  # of a packed result, including the return value
 
@@ -38,12 +39,14 @@ def unpack_result(packed: str) -> JobReturn:
 def plain_value(value: object) -> float | dict[str, float] | None:
     """Return a task's return value as a number or a mapping of numbers; None if it is neither.
 
-    One-element tensors and arrays count as numbers. Non-finite numbers are kept.
+    The items of a tuple or list have the names ``objective_0``, ``objective_1``, ... One-element tensors and arrays
+    count as numbers. Non-finite numbers are kept.
     """
-    if isinstance(value, Mapping):
-        numbers = {str(key): _number(item) for key, item in value.items()}
-        return {key: number for key, number in numbers.items() if number is not None} or None
-    return _number(value)
+    values = named(value)
+    if values is None:
+        return _number(value)
+    numbers = {name: _number(item) for name, item in values.items()}
+    return {name: number for name, number in numbers.items() if number is not None} or None
 
 
 def _number(value: object) -> float | None:

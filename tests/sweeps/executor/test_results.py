@@ -10,6 +10,7 @@ from hydra.core.utils import JobReturn
 from omegaconf import DictConfig
 
 from sweeps.errors import JobsFailedError
+from sweeps.executor.local.results import plain_value
 
 
 class Unloadable:
@@ -69,3 +70,19 @@ def test_a_value_that_cannot_be_loaded_is_left_out(result_of: Callable) -> None:
 def test_the_value_of_a_failed_job_raises(result_of: Callable) -> None:
     with pytest.raises(JobsFailedError, match="job 0 failed: ZeroDivisionError: division by zero"):
         result_of(lambda _cfg: 1 / 0)  # Hydra's sweeper asks for it
+
+
+@pytest.mark.parametrize(
+    ("value", "numbers"),
+    [
+        (0.5, 0.5),
+        ((0.5, 2), {"objective_0": 0.5, "objective_1": 2.0}),
+        ((0.5, {"acc": 1, "name": "x"}), {"objective_0": 0.5, "acc": 1.0}),
+        ({"val": {"loss": 0.5}, "best": True}, {"val.loss": 0.5}),
+        ((), None),
+        ("text", None),
+        ([0.0] * 1_000, None),
+    ],
+)  # fmt: skip
+def test_a_sweep_keeps_the_numbers_by_name(value: Any, numbers: Any) -> None:
+    assert plain_value(value) == numbers

@@ -12,9 +12,11 @@ from rich.text import Text
 
 from sweeps import JobStatus, Outcome, SweepError, aggregate
 from sweeps.display.tables import short_names, show_leaderboard
+from sweeps.errors import ObjectiveError
 from sweeps.jobs import Event, EventKind, PlannedJob
 from sweeps.plan.plan import Plan
 from sweeps.ranking.aggregate import rank
+from sweeps.ranking.exit_errors import require_ranked
 from sweeps.ranking.leaderboard import Leaderboard
 from sweeps.state.ledger import Ledger
 from tracking import ExperimentTracker, Run, job_context
@@ -62,7 +64,7 @@ class Screen(io.StringIO):
         return True
 
 
-def returned(job: int, value: float | None) -> Outcome:
+def returned(job: int, value: float | dict[str, float] | None) -> Outcome:
     return Outcome(job, JobStatus.COMPLETED, 1.0, value=value)
 
 
@@ -86,6 +88,53 @@ def test_ranks_are_contiguous_ordered_and_finite_and_nobody_is_lost(
     assert all(math.isfinite(score) for score in scores)
     assert scores == sorted(scores, reverse=mode == "max")
     assert len(ranked) == sum(value is not None and math.isfinite(value) for value in values)
+
+
+def test_of_several_returned_values_the_named_one_is_ranked(tmp_path: Path) -> None:
+    values = ({"loss": 0.5, "acc": 0.1}, {"loss": 0.25}, {"acc": 0.9}, 0.125)
+    outcomes = [returned(job, value) for job, value in enumerate(values)]
+    board = rank(make_sweep(tmp_path, outcomes, metric="loss", mode="min"))
+    assert [(row.job, row.objective) for row in board.rows] == [(3, 0.125), (1, 0.25), (0, 0.5), (2, None)]
+    assert board.returned == {"loss", "acc"}
+
+
+@pytest.mark.parametrize(
+    ("logged", "ranked"), [({"objective": 0.5}, 0.5), ({"acc": 0.9, "objective": 0.5}, None)]
+)
+def test_a_returned_number_is_no_metric_of_a_job_that_logs_others(
+    tmp_path: Path, logged: dict[str, float], ranked: float | None
+) -> None:
+    with ExperimentTracker(tmp_path).start_run("e") as run:
+        run.log(logged)
+    outcome = Outcome(0, JobStatus.COMPLETED, 1.0, value=0.5, runs=(run.run_id,))
+    (row,) = rank(make_sweep(tmp_path, [outcome], metric="loss", mode="min")).rows
+    assert row.objective == ranked
+
+
+def test_a_logged_whole_number_is_an_objective_like_any_other(tmp_path: Path) -> None:
+    with ExperimentTracker(tmp_path).start_run("e") as run:
+        run.log({"loss": 0})
+    outcome = Outcome(0, JobStatus.COMPLETED, 1.0, runs=(run.run_id,))
+    sweep = make_sweep(tmp_path, [outcome], metric="loss", mode="min")
+    aggregate(sweep)
+    assert ",0.0," in (sweep / "leaderboard.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "said"),
+    [
+        (None, {"loss": 0.5, "acc": 1.0}, "several values and none to rank by: acc, loss; .*objective.metric=acc"),
+        (None, {"objective_0": 0.5}, "none to rank by: objective_0; .*objective.metric=objective_0"),
+        ("los", {"loss": 0.5}, "objective.metric=los: none of 1 completed job logged it; logged: nothing; returned: loss"),
+        (None, None, "no job returned a number"),
+    ],
+)  # fmt: skip
+def test_a_ranking_without_a_value_names_the_values_there_are(
+    tmp_path: Path, metric: str | None, value: dict[str, float] | None, said: str
+) -> None:
+    board = rank(make_sweep(tmp_path, [returned(0, value)], metric=metric))
+    with pytest.raises(ObjectiveError, match=said):
+        require_ranked(board)
 
 
 def test_a_tie_goes_to_the_lower_job_number(tmp_path: Path) -> None:

@@ -42,6 +42,8 @@ def main(cfg):
         active_run().log({"loss": cfg.x}, step=0)
     if cfg.does == "mapping":
         return {"loss": 0.5, "note": "text", "auc": 0.75}
+    if cfg.does == "tuple":
+        return 0.5, {"acc": 0.75}, "text"
     if cfg.does == "text":
         return "done"
     if cfg.does == "break_the_run":
@@ -132,6 +134,15 @@ def test_the_numbers_of_a_returned_mapping_are_metrics(app: Callable, tmp_path: 
     assert app("does=mapping").returncode == 0
     (record,) = records(tmp_path)
     assert {name: summary.last for name, summary in record.summary.items()} == {"loss": 0.5, "auc": 0.75}
+
+
+def test_the_numbers_of_a_returned_tuple_are_metrics(app: Callable, tmp_path: Path) -> None:
+    assert app("does=tuple").returncode == 0
+    (record,) = records(tmp_path)
+    assert {name: summary.last for name, summary in record.summary.items()} == {
+        "objective_0": 0.5,
+        "acc": 0.75,
+    }
 
 
 def test_a_task_that_returns_no_number_is_tracked_too(app: Callable, tmp_path: Path) -> None:
