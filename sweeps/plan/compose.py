@@ -25,6 +25,7 @@ from sweeps.plan.packing import Description, copied, pack, pack_hydra
 from sweeps.settings.sections import one_per_sweep
 from sweeps.settings.sweeper_settings import SpaceSettings
 from sweeps.space import parsed
+from tracking.values.configs import Steadiness
 
 ADDING = frozenset({OverrideType.ADD, OverrideType.FORCE_ADD})
 
@@ -47,7 +48,7 @@ class JobConfig:
     description: Description
     packed_hydra: bytes
     unsettled: tuple[str, ...]
-    is_steady: dict[str, bool]
+    is_steady: Steadiness
 
     @property
     def folder(self) -> Path:
@@ -96,7 +97,7 @@ class Composer:
         # Unresolved, because a sub-folder usually contains the job's number.
         self._folders: Any = OmegaConf.to_container(sweep_config.hydra.sweep, resolve=False)
         self._bases: dict[tuple[str, ...], _Base] = {}
-        self._is_steady: dict[str, bool] = {}
+        self._is_steady: Steadiness = {}
         self._is_group = cache(lambda key: bool(loader.get_group_options(key)))
         self._value = cache(self._read_value)  # the lines of a grid recur in many points
 

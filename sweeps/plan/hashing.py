@@ -18,7 +18,7 @@ from sweeps.errors import SettingsError
 from sweeps.plan.packing import task_view
 from sweeps.plan.plan import BaseConfig
 from tracking import InvalidValueError
-from tracking.values.configs import ConfigReading, read_config
+from tracking.values.configs import ConfigReading, Steadiness, read_config
 from tracking.values.jsontext import decode, encode, non_finite_text
 from tracking.values.plain import plain
 
@@ -51,7 +51,7 @@ def hash_configs(
     ignores: frozenset[str] = frozenset(),
     point: Mapping[str, Any] | None = None,
     *,
-    is_steady: dict[str, bool] | None = None,
+    is_steady: Steadiness | None = None,
 ) -> Hashes:
     """Return the hashes of the task's part of a composed config.
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+Steadiness = dict[tuple[str, frozenset[str]], bool]
+
 MISSING = "???"
 PER_JOB_RESOLVERS = frozenset({"now", "hydra_override_dirname"})
 # What Hydra sets anew in each job, below its own section. A chosen option (runtime.choices) is the user's.
@@ -89,18 +91,19 @@ class ConfigReading:
         """Return the values with every interpolation as it is written."""
         return self._with(lambda found: found.text)
 
-    def settled(self, is_steady: dict[str, bool]) -> Any:
+    def settled(self, is_steady: Steadiness) -> Any:
         """Return the values as `resolved`, but as written where Hydra derives them per job or they change when read again.
 
-        `is_steady` remembers by text which interpolations were found to change.
+        `is_steady` remembers what was found out about interpolations that are written alike and come to the same resolvers.
         """
 
         def value(found: Interpolation) -> Any:
             if found.is_per_job or isinstance(found.value, Unresolved):
                 return found.text
-            if found.text not in is_steady:
-                is_steady[found.text] = found.is_steady
-            return found.value if is_steady[found.text] else found.text
+            alike = (found.text, found.resolvers)
+            if alike not in is_steady:
+                is_steady[alike] = found.is_steady
+            return found.value if is_steady[alike] else found.text
 
         return self._with(value)
 

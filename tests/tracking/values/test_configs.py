@@ -237,12 +237,21 @@ def test_a_value_that_changes_when_it_is_read_again_counts_as_it_is_written() ->
             "d": "${as_list:1,2}",
             "e": "${now:%Y}",
             "f": "x${a}",
+            "g": {"x": 1, "y": "${.x}"},
+            "h": {"x": "${fresh:}", "y": "${.x}"},
         }
     )
     before = config.b
     assert read_config(config).settled({}) == {
-        "a": "${fresh:}", "b": "${once:}", "c": 4, "d": [1, 2], "e": "${now:%Y}", "f": "x${a}",
-    }  # fmt: skip
+        "a": "${fresh:}",
+        "b": "${once:}",
+        "c": 4,
+        "d": [1, 2],
+        "e": "${now:%Y}",
+        "f": "x${a}",
+        "g": {"x": 1, "y": 1},
+        "h": {"x": "${fresh:}", "y": "${.x}"},
+    }
     assert config.b == before  # what the resolver remembered is still there
 
 
