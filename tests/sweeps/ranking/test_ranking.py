@@ -104,7 +104,7 @@ def test_of_several_returned_values_the_named_one_is_ranked(tmp_path: Path) -> N
 def test_a_returned_number_is_no_metric_of_a_job_that_logs_others(
     tmp_path: Path, logged: dict[str, float], ranked: float | None
 ) -> None:
-    with ExperimentTracker(tmp_path).start_run("e") as run:
+    with run_of(tmp_path, 0) as run:
         run.log(logged)
     outcome = Outcome(0, JobStatus.COMPLETED, 1.0, value=0.5, runs=(run.run_id,))
     (row,) = rank(make_sweep(tmp_path, [outcome], metric="loss", mode="min")).rows
@@ -112,7 +112,7 @@ def test_a_returned_number_is_no_metric_of_a_job_that_logs_others(
 
 
 def test_a_logged_whole_number_is_an_objective_like_any_other(tmp_path: Path) -> None:
-    with ExperimentTracker(tmp_path).start_run("e") as run:
+    with run_of(tmp_path, 0) as run:
         run.log({"loss": 0})
     outcome = Outcome(0, JobStatus.COMPLETED, 1.0, runs=(run.run_id,))
     sweep = make_sweep(tmp_path, [outcome], metric="loss", mode="min")
@@ -134,7 +134,7 @@ def test_a_ranking_without_a_value_names_the_values_there_are(
 ) -> None:
     board = rank(make_sweep(tmp_path, [returned(0, value)], metric=metric))
     with pytest.raises(ObjectiveError, match=said):
-        require_ranked(board)
+        require_ranked(board, promotes=True)
 
 
 def test_a_tie_goes_to_the_lower_job_number(tmp_path: Path) -> None:
