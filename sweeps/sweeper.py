@@ -24,8 +24,8 @@ from sweeps.executor.local.child import Common, with_callback
 from sweeps.executor.local.executor import LocalExecutor
 from sweeps.executor.local.main_script import refuse_in_a_job
 from sweeps.executor.stock import StockExecutor
-from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome, PlannedJob, Reason
-from sweeps.paths import JOB_FOLDERS, abandon, claim, find_sweep, shown
+from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome, Reason
+from sweeps.paths import JOB_FOLDERS, abandon, claim, shown
 from sweeps.plan.compose import Composer
 from sweeps.plan.hashing import computed_from
 from sweeps.plan.plan import Plan, make_plan
@@ -36,7 +36,6 @@ from sweeps.ranking.leaderboard import Leaderboard, code_note
 from sweeps.ranking.promotion import is_decided, promote_winner
 from sweeps.samplers.listed import make_sampler
 from sweeps.samplers.sampler import Sampler
-from sweeps.settings.launcher_settings import LauncherSettings
 from sweeps.settings.reading import launcher_settings, sweeper_settings
 from sweeps.settings.sections import LAUNCHER, is_ours
 from sweeps.settings.sweeper_settings import SweeperSettings
@@ -47,7 +46,7 @@ from sweeps.state.job_runs import JobRuns
 from sweeps.state.ledger import JobHistory, Ledger
 from sweeps.state.lock import locked
 from sweeps.state.origin import signed
-from sweeps.state.resume import NOTHING, Resumed, take_over
+from sweeps.state.resume import NOTHING, Resumed, recorded_jobs, resumed_folder, swept_before, take_over
 from sweeps.state.reuse import Reusable
 from sweeps.stop_signals import Interruptions
 from tracking import RunStatus, TrackingError
@@ -85,18 +84,12 @@ def _run(
     write: Write | None,
 ) -> Leaderboard | None:
     launcher = launcher_settings(config)
-    space = read_space(settings.space, arguments, hydra_context.config_loader)
+    space = read_space(settings.space, arguments, hydra_context.config_loader, swept_before(settings))
     swept = (*space.swept, *([settings.space.seed_key] if settings.space.repeat > 1 else ()))
     if settings.dry_run:
-        _place(config, settings.store.absolute() / "sweeps" / "dry-run")
-        planner, sampler = _planner(hydra_context, config, settings, space)
-        notes = (*settings.notes, *sampler.notes)
-        tell_plan(write, planner.planned(), swept, launcher.n_jobs, settings.store, notes)
+        _preview(hydra_context, config, settings, space, swept=swept, slots=launcher.n_jobs, write=write)
         return None
-    if settings.resume is None:
-        sweep_dir = claim(settings.store, settings.name)
-    else:
-        sweep_dir = find_sweep(settings.store.absolute(), Path(settings.resume).name)
+    sweep_dir = claim(settings.store, settings.name) if settings.resume is None else resumed_folder(settings)
     with locked(sweep_dir), contextlib.ExitStack() as planning:
         if settings.resume is None:
             planning.callback(abandon, sweep_dir)
@@ -104,17 +97,23 @@ def _run(
         executor = _executor(hydra_context, task_function, config, settings, sweep_dir)
         planner, sampler = _planner(hydra_context, config, settings, space)
         base = computed_from(config, settings.key_ignores)
-        plan = make_plan(sweep_dir.name, settings, swept, sampler.total, arguments=arguments, config=base)
+        total = None if sampler.total is None else planner.total
+        plan = make_plan(sweep_dir.name, settings, swept, total, arguments=arguments, config=base)
         code = code_state(task_function)
-        plan = replace(plan, code=code, late_code=late_state(task_function, code or {}))
+        late_code = late_state(task_function, code or {})
+        plan = replace(plan, left=tuple(planner.left), code=code, late_code=late_code)
         earlier = NOTHING
         if settings.resume is None:
             signed(plan).save(sweep_dir / "plan.json")
             OmegaConf.save(config, sweep_dir / "multirun.yaml")
         else:
-            plan, earlier = take_over(sweep_dir, plan, planner.planned(), settings)
+            plan, earlier = take_over(sweep_dir, plan, planner.planned(), settings, signed)
         planning.pop_all()
-        board = _scoreboard(settings, launcher, plan, planner.planned())
+        # What left the space and never ended is in the leaderboard alone.
+        on_board = planner.points.keys() | earlier.kept.keys()
+        jobs = [job for job in planner.planned() if job.number in on_board]
+        slots = launcher.n_jobs
+        board = Scoreboard.of_store(settings.store, jobs, plan.swept, settings.objective, slots=slots)
         runs = JobRuns(settings.store, plan.sweep)
         progress = make_progress(settings.output, write, board, lambda run: runs.read(run).record)
         for note in (*settings.notes, *sampler.notes, *earlier.notes):
@@ -128,10 +127,27 @@ def _run(
             progress=progress,
             board=board,
             earlier=earlier,
-            slots=launcher.n_jobs,
+            slots=slots,
         )
         sweep.take_note()
         return sweep.run() if sweep.has_jobs else sweep.conclude()
+
+
+def _preview(
+    hydra_context: HydraContext,
+    config: DictConfig,
+    settings: SweeperSettings,
+    space: Space,
+    *,
+    swept: Sequence[str],
+    slots: int,
+    write: Write | None,
+) -> None:
+    """Show the jobs of a space; write nothing to the store."""
+    _place(config, settings.store.absolute() / "sweeps" / "dry-run")
+    planner, sampler = _planner(hydra_context, config, settings, space)
+    jobs = [job for job in planner.planned() if job.number in planner.points]
+    tell_plan(write, jobs, swept, slots, settings.store, (*settings.notes, *sampler.notes))
 
 
 def _planner(
@@ -140,7 +156,7 @@ def _planner(
     """Return the sampler of a space, and a planner that holds and has checked every point that is known now."""
     composer = Composer(hydra_context.config_loader, config, space.fixed)
     sampler = make_sampler(space, settings.space, composer.plain)
-    planner = Planner(composer, space.fixed, settings)
+    planner = Planner(composer, space.fixed, settings, recorded_jobs(settings))
     if sampler.total is not None:
         planner.add(list(iter(sampler.ask, None)))
         planner.check()
@@ -162,20 +178,6 @@ def _executor(
     objective = settings.objective.named
     common = Common(hydra_context, task_function, sweep_dir.name, sweep_dir, objective=objective)
     return LocalExecutor(launcher_settings(config), common)
-
-
-def _scoreboard(
-    settings: SweeperSettings, launcher: LauncherSettings, plan: Plan, jobs: Sequence[PlannedJob]
-) -> Scoreboard:
-    durations = Durations.of_store(settings.store)
-    return Scoreboard(
-        jobs,
-        plan.swept,
-        settings.objective,
-        slots=launcher.n_jobs,
-        expected_s=durations.known_s.get,
-        typical_s=durations.typical_s,
-    )
 
 
 def _place(config: DictConfig, sweep_dir: Path) -> None:
@@ -209,14 +211,14 @@ class _Sweep:
         self._planner = planner
         self._sampler = sampler
         self._earlier = earlier
-        jobs = planner.planned()
+        jobs = [job for job in planner.planned() if job.number in planner.points]
         order = Durations.of_store(settings.store).longest_first(jobs)
         self._order = [number for number in order if number not in earlier.kept]
         self._executor = executor
         self._runs = JobRuns(settings.store, plan.sweep)
         self._reusable = Reusable({}, None)
         if settings.reuse:
-            self._reusable = Reusable.of_store(self._runs.tracker, plan, jobs, str(settings.objective.metric))
+            self._reusable = Reusable.of_store(self._runs.tracker, plan, jobs, settings.objective)
             progress.say(self._reusable.covers(jobs))
         self._ledger = Ledger(sweep_dir / "jobs.jsonl")
         self._progress = progress
@@ -282,7 +284,7 @@ class _Sweep:
         try:
             self._progress.began(shown(self._dir))
             if self._earlier is not NOTHING:
-                done = f"{len(self._earlier.kept)} of {counted(len(self._planner), 'job')}"
+                done = f"{len(self._earlier.kept)} of {counted(len(self._board), 'job')}"
                 self._progress.say(f"resumed: {done} had ended, {len(self._order)} to run")
             with self._progress.drawing():
                 for outcome in self._executor.run(self._jobs(), self._hear):

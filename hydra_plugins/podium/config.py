@@ -60,7 +60,7 @@ class SweeperConf:
     resume: str | None = None  # continue this sweep: its id, or latest
     resume_failed: bool = False  # run its failed jobs again, too
     resume_changed: bool = False  # accept changed configs or code
-    reuse: bool = False  # take completed runs of the same config, code and data instead of running their jobs
+    reuse: bool = False  # take completed jobs of the same config, code and data instead of running them again
     objective: Any = field(default_factory=ObjectiveConf)
     report: list[str] | None = None  # metrics shown beside the objective; every test_* when null
     max_failures: float = 0  # failed jobs tolerated: a count, or a share when below 1

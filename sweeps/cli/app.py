@@ -30,6 +30,7 @@ python -m sweeps show latest
 python -m sweeps jobs latest --failed
 python -m sweeps logs latest 3 --follow
 python -m sweeps leaderboard 20260131 --json
+python -m sweeps resume latest x=1,2,3
 
 A sweep is named by its id, the beginning of it, 'latest', or the path of its folder;
 a job by its number or by a run it opened.
@@ -54,4 +55,12 @@ JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="Its number, or 
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command; return its exit code."""
-    return app.main(app.Program("sweeps", HELP, COMMANDS, errors=(SweepError,)), arguments)
+    program = app.Program("sweeps", HELP, COMMANDS, errors=(SweepError,), explain=_wrong_word)
+    return app.main(program, arguments)
+
+
+def _wrong_word(arguments: Sequence[str]) -> str | None:
+    """Return what to write instead of a first word that is no command, where that is known."""
+    if arguments and arguments[0] == "extend":
+        return "extend is no command; run further points with: python -m sweeps resume SWEEP KEY=VALUES"
+    return None

@@ -18,7 +18,8 @@ from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.cli.toolkit.output import one_line, say, say_json
 
 Overrides = Annotated[
-    list[str] | None, typer.Argument(help="Settings to change, as on the command line: sweep.n_jobs=8")
+    list[str] | None,
+    typer.Argument(help="Further values of swept keys, x=1,2,3, and settings to change, sweep.n_jobs=8."),
 ]
 
 BETWEEN_S = 1.0  # between the two signals, so that the parent handles the first before the second
@@ -38,9 +39,10 @@ def resume(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Resume a sweep that ended early, with the command and in the folder that it was started with.
+    """Resume a sweep that ended early, or extend one, with the command and in the folder that it was started with.
 
-    Jobs that ended are kept, the others run. The command of a sweep that you did not start is shown, not run.
+    Jobs that ended are kept, the others run. With more values of the swept keys, the new points run too. The command of
+    a sweep that you did not start is shown, not run.
 
     Example: python -m sweeps resume latest
     """

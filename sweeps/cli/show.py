@@ -162,7 +162,8 @@ def _facts(found: SweepStatus, described: dict[str, Any]) -> list[tuple[str, str
     counts = ", ".join(f"{count} {state}" for state, count in described["counts"].items())
     clock = {name: format_clock(seconds) for name, seconds in (took or {}).items()}
     decided = promotion and ("promoted" if promotion["promoted"] else "not promoted")
-    left = [job for job in found.history.jobs.values() if job.outcome is None or not stands(job.outcome)]
+    wanted = [job for number, job in found.history.jobs.items() if number not in found.plan.left]
+    left = [job for job in wanted if job.outcome is None or not stands(job.outcome)]
     resume = f"{resume_hint(found.folder.absolute())}  ({counted(len(left), 'job')} to run)"
     return [
         ("ranked by", f"the {objective.at} {objective.label} ({objective.mode}){repeats}"),

@@ -8,9 +8,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from sweeps.jobs import Event, EventKind, JobState, Outcome, PlannedJob
 from sweeps.ranking.leaderboard import REUSED
+from sweeps.state.durations import Durations
 from tracking.objective import Objective
 
 FAILED = (JobState.FAILED, JobState.KILLED)
@@ -69,6 +71,21 @@ class Scoreboard:
         self._lines: dict[int, JobLine] = {}
         self._ended: list[JobLine] = []
         self.add(jobs)
+
+    @classmethod
+    def of_store(
+        cls,
+        store: Path,
+        jobs: Sequence[PlannedJob],
+        swept: Sequence[str],
+        objective: Objective,
+        *,
+        slots: int,
+    ) -> "Scoreboard":
+        """Return the jobs of a sweep with what earlier sweeps of the store took."""
+        known = Durations.of_store(store)
+        expected_s, typical_s = known.known_s.get, known.typical_s
+        return cls(jobs, swept, objective, slots=slots, expected_s=expected_s, typical_s=typical_s)
 
     def __len__(self) -> int:
         return len(self._lines)

@@ -1,8 +1,11 @@
-"""The head of a sweep, frozen in ``plan.json`` before the first job starts; its jobs are in the ledger."""
+"""The head of a sweep, kept in ``plan.json`` before the first job starts; its jobs are in the ledger.
+
+It is replaced as a whole when the sweep is extended by further points, and never changes otherwise.
+"""
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -37,8 +40,9 @@ NO_CONFIG = BaseConfig(None, None)
 class Plan:
     """The frozen part of a sweep: its space, its objective, its config and its code.
 
-    `total` is the number of its jobs, None if the sampler decides that while the sweep runs. Plans of version 1 hold
-    the `jobs` themselves; since version 2 they are in the ledger, and `jobs` is empty.
+    `total` is the number of its jobs, None if the sampler decides that while the sweep runs. `left` are those that its
+    space had once and has no more. Plans of version 1 hold the `jobs` themselves; since version 2 they are in the
+    ledger, and `jobs` is empty.
     """
 
     sweep: str
@@ -48,6 +52,7 @@ class Plan:
     objective: Mapping[str, Any]
     report: tuple[str, ...] | None
     total: int | None = None
+    left: tuple[int, ...] = ()
     space: Mapping[str, Any] | None = None  # its settings, and the overrides that it was read from
     seed_key: str | None = None  # the swept key by which jobs are repeats of one candidate
     cwd: str | None = None  # the folder that `command` ran in
@@ -61,9 +66,14 @@ class Plan:
     jobs: tuple[PlannedJob, ...] = ()
 
     def save(self, path: Path) -> None:
-        """Write the plan, once."""
+        """Write the plan, all or nothing."""
         head = {key: value for key, value in vars(self).items() if key != "jobs"}
         write_json(path, {"version": PLAN_VERSION, "podium": __version__, **head})
+
+    def extended(self, now: "Plan") -> "Plan":
+        """Return this plan with the jobs and the space of `now`, a later plan of the same sweep, and what resumes it."""
+        names = ("total", "left", "space", "sweep", "command", "cwd", "store", "store_key")
+        return replace(self, **{name: getattr(now, name) for name in names}, jobs=())
 
     @classmethod
     def read(cls, path: Path) -> "Plan":
@@ -85,6 +95,7 @@ class Plan:
         known = {each.name: raw[each.name] for each in fields(cls) if each.name in raw}
         for name in ("command", "swept", "report"):
             known[name] = None if raw[name] is None else tuple(raw[name])
+        known["left"] = tuple(map(int, raw.get("left", ())))
         if "jobs" in raw:
             jobs = tuple(map(PlannedJob.from_json, raw["jobs"]))
             known |= {"jobs": jobs, "total": len(jobs)}
@@ -93,6 +104,21 @@ class Plan:
         if plan.total is not None and not 0 <= plan.total <= MOST_JOBS:
             raise ValueError(f"total is {plan.total}")
         return plan
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """The jobs that a resumed sweep has recorded, by number, and numbers whose record is lost.
+
+    With `any_will_do`, as for random points, a recorded point stands for one that is asked for and not recorded.
+    """
+
+    jobs: Mapping[int, PlannedJob] = field(default_factory=dict)
+    lost: Sequence[int] = ()
+    any_will_do: bool = False
+
+
+NOTHING_RECORDED = Recorded()
 
 
 def make_plan(

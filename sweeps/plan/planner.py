@@ -5,8 +5,9 @@ jobs are checked first, chosen so that each override of each axis is among them.
 impossible later fails alone.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
+from typing import Any
 
 from hydra.utils import get_method
 from omegaconf import DictConfig
@@ -15,32 +16,78 @@ from sweeps.errors import SettingsError
 from sweeps.jobs import Job, PlannedJob
 from sweeps.plan.compose import Composer
 from sweeps.plan.packing import task_view
+from sweeps.plan.plan import NOTHING_RECORDED, Recorded
 from sweeps.settings.sweeper_settings import SweeperSettings
-from sweeps.space import Point, values_of
+from sweeps.space import Point, name_of, parsed, values_of
+from tracking.values.jsontext import encode, readable
 from tracking.values.units import counted
 
 CHECKED_FIRST = 200
 
 
 class Planner:
-    """The jobs of one sweep by number. Builds each once and keeps it only until `job` returns it."""
+    """The jobs of one sweep by number. Builds each once and keeps it only until `job` returns it.
 
-    def __init__(self, composer: Composer, fixed: Point, settings: SweeperSettings) -> None:
+    A point that is `recorded` keeps its number, and new points get the next ones. Recorded jobs whose points are not
+    asked for stay in the sweep and are `left` as they are.
+    """
+
+    def __init__(
+        self,
+        composer: Composer,
+        fixed: Point,
+        settings: SweeperSettings,
+        recorded: Recorded = NOTHING_RECORDED,
+    ) -> None:
         self._composer = composer
         self._fixed = fixed
         self._settings = settings
         self._check = _checker(settings.check)
         self._ready: dict[int, Job] = {}
-        self.points: list[Point] = []
+        self.left = dict(sorted(recorded.jobs.items()))
+        self._any_will_do = recorded.any_will_do
+        self._lost = sorted(recorded.lost)
+        self._next = max((*recorded.jobs, *recorded.lost), default=-1) + 1
+        self._numbers: dict[bytes, list[int]] = {}
+        for number, job in self.left.items():
+            self._numbers.setdefault(_identity(job.point), []).append(number)
+        self.points: dict[int, Point] = {}
 
     def __len__(self) -> int:
-        return len(self.points)
+        """Return the number of all jobs, with those that are left."""
+        return len(self.points) + len(self.left)
 
-    def add(self, points: Sequence[Point]) -> range:
-        """Add points, compose each structure that they choose, and return the numbers of their jobs."""
-        self._composer.prepare(points)
-        self.points += points
-        return range(len(self.points) - len(points), len(self.points))
+    @property
+    def total(self) -> int:
+        """The number after the highest one that a job of the sweep has."""
+        return self._next
+
+    def add(self, points: Sequence[Point]) -> list[int]:
+        """Add points, compose each structure that they choose, and return the numbers of their jobs in order."""
+        added = sorted(self._placed(points))
+        self._composer.prepare(point for _, point in added)
+        self.points.update(added)
+        return [number for number, _ in added]
+
+    def _placed(self, points: Sequence[Point]) -> Iterator[tuple[int, Point]]:
+        fresh = []
+        for point in points:
+            numbers = self._numbers.get(_identity(values_of(point))) if self._numbers else None
+            if numbers:
+                del self.left[numbers[0]]
+                yield numbers.pop(0), point
+            else:
+                fresh.append(point)
+        for point in fresh:
+            if self._any_will_do and self.left:
+                number, job = next(iter(self.left.items()))
+                del self.left[number]
+                yield number, _point_of(job)
+            elif self._lost:
+                yield self._lost.pop(0), point
+            else:
+                self._next += 1
+                yield self._next - 1, point
 
     def check(self) -> None:
         """Build and check the first jobs; raise `SettingsError` that names each job that cannot run."""
@@ -59,12 +106,13 @@ class Planner:
 
     def planned(self, first: int = 0) -> list[PlannedJob]:
         """Return each job from number `first` on as the ledger records it; hashes of jobs not built yet are None."""
-        jobs = []
-        for number, point in enumerate(self.points[first:], start=first):
-            built = self._ready.get(number)
-            hashes = (built.key, built.config_hash, built.written) if built else ()
-            jobs.append(PlannedJob(number, (*self._fixed, *point), values_of(point), *hashes))
-        return jobs
+        jobs = {number: job for number, job in self.left.items() if number >= first}
+        for number, point in self.points.items():
+            if number >= first:
+                built = self._ready.get(number)
+                hashes = (built.key, built.config_hash, built.written) if built else ()
+                jobs[number] = PlannedJob(number, (*self._fixed, *point), values_of(point), *hashes)
+        return [jobs[number] for number in sorted(jobs)]
 
     def _build(self, number: int) -> Job:
         point = self.points[number]
@@ -79,20 +127,31 @@ class Planner:
         seen: set[str] = set()
         fresh: list[int] = []
         others: list[int] = []
-        for number, point in enumerate(self.points):
+        for number, point in self.points.items():
             (others if seen.issuperset(point) else fresh).append(number)
             seen.update(point)
         return sorted([*fresh, *others][:CHECKED_FIRST])
 
     def _refusal(self, refused: Mapping[str, Sequence[int]]) -> str:
-        failing = sum(map(len, refused.values()))
-        share = counted(len(self), "job") if failing == len(self) else f"{failing} of {len(self)} jobs"
+        failing, all_of = sum(map(len, refused.values())), len(self.points)
+        share = counted(all_of, "job") if failing == all_of else f"{failing} of {all_of} jobs"
         lines = [f"{share} cannot run, so no job was started:"]
         for error, numbers in refused.items():
             first = " ".join(line.lstrip("+") for line in (*self._fixed, *self.points[numbers[0]]))
             more = f" and {len(numbers) - 1} more" if len(numbers) > 1 else ""
             lines.append(f"job {numbers[0]} ({first}){more}: {error}")
         return "\n".join(lines)
+
+
+def _identity(point: Mapping[str, Any]) -> bytes:
+    """Return what equals in two points of the same values, also when one was read from a ledger."""
+    return encode(readable(dict(sorted(point.items()))))
+
+
+def _point_of(job: PlannedJob) -> Point:
+    """Return the overrides of a recorded job without those that its sweep shares."""
+    lines = {name_of(parsed(line)): line for line in job.overrides}
+    return tuple(line for name, line in lines.items() if name in job.point)
 
 
 @cache

@@ -5,7 +5,7 @@ end, after a crash, and years later.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from sweeps.errors import SweepError
@@ -13,11 +13,10 @@ from sweeps.jobs import JobState, JobStatus, Outcome, PlannedJob
 from sweeps.plan.plan import Plan
 from sweeps.ranking.candidates import rank_candidates
 from sweeps.ranking.leaderboard import Candidate, Leaderboard, Row, place, write_leaderboard
-from sweeps.state.job_runs import FoundRun, JobRuns
+from sweeps.state.job_runs import FoundRun, JobRuns, value_of
 from sweeps.state.ledger import SweepHistory, judge_by_run, read_sweep
 from tracking import RunRecord
 from tracking.objective import Objective
-from tracking.values.returned import OBJECTIVE
 
 
 def aggregate(sweep_dir: Path | str) -> Leaderboard:
@@ -69,6 +68,7 @@ def rank_jobs(plan: Plan, history: SweepHistory, store: Path) -> Leaderboard:
         plan.seed_key,
         history.usage,
         logged=frozenset(name for record in completed for name in record.summary),
+        left=frozenset(plan.left),
         returned=frozenset(name for outcome in outcomes.values() for name in outcome.named),
         fingerprints=frozenset(record.fingerprint for record in placed if record is not None),
         # Kept from this reading, so that the promotion judges what was ranked.
@@ -78,22 +78,7 @@ def rank_jobs(plan: Plan, history: SweepHistory, store: Path) -> Leaderboard:
 
 def read_value(runs: JobRuns, objective: Objective, outcome: Outcome) -> float | None:
     """Return a job's objective; None when its run cannot be used."""
-    return _value(objective, outcome, runs.of_outcome(outcome, objective.metric))
-
-
-def _value(objective: Objective, outcome: Outcome, run: FoundRun) -> float | None:
-    """Return a job's objective: from its run if the metric was logged there, else from its return value."""
-    if objective.metric is None:
-        return outcome.value if isinstance(outcome.value, float) else None
-    if run.fault is not None:  # it may have held the objective
-        return None
-    logged = {} if run.record is None else run.record.summary
-    if run.record is not None and objective.metric in logged:
-        return objective.value(run.record)
-    if isinstance(outcome.value, Mapping):
-        return outcome.value.get(objective.metric)
-    # A returned number is what objective.metric names, unless the job logged metrics of other names.
-    return outcome.value if logged.keys() <= {OBJECTIVE} else None
+    return value_of(objective, outcome, runs.of_outcome(outcome, objective.metric))
 
 
 def _judged(runs: JobRuns, history: SweepHistory) -> dict[int, Outcome]:
@@ -126,7 +111,7 @@ def _row(
         return Row(None, job.number, None, job.point, None, {}, None, None, JobState.UNFINISHED, None)
     summary = {} if run.record is None else run.record.summary
     steps = summary.get(objective.metric or "")
-    value = _value(objective, outcome, run)
+    value = value_of(objective, outcome, run)
     error = outcome.error
     if outcome.status is JobStatus.COMPLETED and is_asked:
         error = (run.fault if objective.metric is not None else None) or _why_unranked(objective, value)

@@ -56,12 +56,17 @@ def require_ranked(board: Leaderboard, *, promotes: bool) -> str | None:
 
 
 def require_few_failures(board: Leaderboard, settings: SweeperSettings, folder: Path) -> None:
-    """Raise `JobsFailedError` when more jobs failed, or never started because of them, than ``max_failures`` allows."""
-    failed, cancelled = board.count(JobState.FAILED, JobState.KILLED), board.count(JobState.CANCELLED)
-    if settings.tolerates(failed + cancelled, len(board.rows)):
+    """Raise `JobsFailedError` when more jobs failed, or never started because of them, than ``max_failures`` allows.
+
+    Jobs that the space has no more do not count.
+    """
+    rows = [row for row in board.rows if row.job not in board.left]
+    failed = sum(row.status in {JobState.FAILED, JobState.KILLED} for row in rows)
+    cancelled = sum(row.status is JobState.CANCELLED for row in rows)
+    if settings.tolerates(failed + cancelled, len(rows)):
         return
-    jobs = counted(len(board.rows), "job")
-    failures = jobs if failed == len(board.rows) else f"{failed} of {jobs}"
+    jobs = counted(len(rows), "job")
+    failures = jobs if failed == len(rows) else f"{failed} of {jobs}"
     not_started = f", {cancelled} cancelled" if cancelled else ""
     hint = f"; resume with: {resume_hint(folder)}" if cancelled else ""
     raise JobsFailedError(f"{failures} failed{not_started} (max_failures={settings.max_failures:g}){hint}")

@@ -60,5 +60,6 @@ def state_of(plan: Plan, history: SweepHistory, *, is_running: bool) -> SweepSta
     """Return the state of a sweep; `is_running` tells whether a process runs it."""
     if is_running:
         return SweepState.RUNNING
-    ended = [each for each in history.outcomes.values() if each.reason is not Reason.STOPPED]
-    return SweepState.FINISHED if len(ended) >= (plan.total or len(history.jobs)) else SweepState.INTERRUPTED
+    wanted = history.jobs.keys() - set(plan.left)
+    ended = {number for number, each in history.outcomes.items() if each.reason is not Reason.STOPPED}
+    return SweepState.FINISHED if wanted <= ended else SweepState.INTERRUPTED

@@ -34,11 +34,6 @@ def sweeper_settings(config: DictConfig) -> SweeperSettings:
     failures = raw["max_failures"]
     is_count_or_share = failures >= 0 and (failures <= 1 or failures == int(failures))
     require(is_count_or_share, "max_failures", failures, "are a count (0, 1, 2, ...) or a share (0.1)")
-    if raw["reuse"] and not raw["objective"]["metric"]:
-        raise SettingsError(
-            "reuse=true needs objective.metric: a run holds what its task returned only where podium's callback "
-            "tracks it, as objective.metric=objective"
-        )
     return _made(
         SweeperSettings,
         raw,
@@ -51,6 +46,7 @@ def sweeper_settings(config: DictConfig) -> SweeperSettings:
         promotion=_promotion(raw["promotion"]),
         output=choice("output", raw["output"], OutputMode),
         store_key=_store_key(config),
+        section=raw["settings_from"] or SWEEPER,
     )
 
 

@@ -92,6 +92,7 @@ class SweeperSettings:
     resume_changed: bool = False
     reuse: bool = False
     store_key: str = "hydra.sweeper.store"  # the key to set for another store
+    section: str = "hydra.sweeper"  # the key of the section that holds these settings
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ over files.
 import contextlib
 import math
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -47,8 +47,10 @@ class Space:
         return tuple(names)
 
 
-def read_space(settings: SpaceSettings, arguments: Sequence[str], loader: ConfigLoader) -> Space:
-    """Return the space of a sweep.
+def read_space(
+    settings: SpaceSettings, arguments: Sequence[str], loader: ConfigLoader, swept: Collection[str] = ()
+) -> Space:
+    """Return the space of a sweep. Each of `arguments` is an axis if it lists values or sets a key in `swept`.
 
     Raise `SettingsError` for an empty axis and for points that cannot be read, and Hydra's errors for the grammar.
     """
@@ -56,7 +58,7 @@ def read_space(settings: SpaceSettings, arguments: Sequence[str], loader: Config
     points = None if settings.points is None else points_axis(settings.points)
     parts = []
     with _drawing_from(settings.seed):
-        shared, given = _read(parser, _lines(settings.params)), _read(parser, arguments)
+        shared, given = _read(parser, _lines(settings.params)), _read(parser, arguments, swept)
         for params in settings.spaces or ({},):
             merged = {**shared, **_read(parser, _lines(params)), **given}
             axes = [each for each in merged.values() if not isinstance(each, str)]
@@ -88,13 +90,19 @@ def _lines(params: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _read(parser: OverridesParser, lines: Iterable[str]) -> dict[str, str | Axis | Interval]:
+def _read(
+    parser: OverridesParser, lines: Iterable[str], swept: Collection[str] = ()
+) -> dict[str, str | Axis | Interval]:
     """Return the line or axis of each key; the last one of a key counts, in its place."""
     found: dict[str, str | Axis | Interval] = {}
     for override in parser.parse_overrides(list(lines)):
         name = name_of(override)
         found.pop(name, None)
-        found[name] = _axis(override) if override.is_sweep_override() else str(override.input_line)
+        line = str(override.input_line)
+        if override.is_sweep_override():
+            found[name] = _axis(override)
+        else:
+            found[name] = Axis((name,), ((line,),)) if name in swept else line
     return found
 
 

@@ -1,10 +1,11 @@
-"""The tracked runs of a sweep's jobs: how the sweep names them, where they lie, and whether they are the job's.
+"""The tracked runs of a sweep's jobs: how the sweep names them, where they lie, whether they are the job's, what counts.
 
 A run in the sweep's own store is named by its id, so that a store can be moved. A run in another store is named by its
 folder. Only a run whose run.json names the sweep and the job counts for the job: an id may have come to another run.
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import NamedTuple
 
 from sweeps.jobs import Event, EventKind, Outcome
 from tracking import ExperimentTracker, RunRecord, TrackingError
+from tracking.objective import Objective
+from tracking.values.returned import OBJECTIVE
 
 
 class FoundRun(NamedTuple):
@@ -93,3 +96,18 @@ class JobRuns:
             if metric is None or metric in found.record.summary:
                 return found
         return last
+
+
+def value_of(objective: Objective, outcome: Outcome, run: FoundRun) -> float | None:
+    """Return a job's objective: from its run if the metric was logged there, else from its return value."""
+    if objective.metric is None:
+        return outcome.value if isinstance(outcome.value, float) else None
+    if run.fault is not None:  # it may have held the objective
+        return None
+    logged = {} if run.record is None else run.record.summary
+    if run.record is not None and objective.metric in logged:
+        return objective.value(run.record)
+    if isinstance(outcome.value, Mapping):
+        return outcome.value.get(objective.metric)
+    # A returned number is what objective.metric names, unless the job logged metrics of other names.
+    return outcome.value if logged.keys() <= {OBJECTIVE} else None

@@ -1,29 +1,33 @@
-"""Resume a sweep that ended early: which outcomes are kept, which jobs run again, and whether it is the same sweep.
+"""Resume or extend a sweep: which outcomes are kept, which jobs run again, and whether it is the same sweep.
 
-The plan and the points are frozen. A resumed sweep is composed again and compared with them, because one ranking over
-jobs of two different configs would be wrong.
+The plan and the recorded points are frozen; a resumed sweep may add points of the same keys. It is composed again and
+compared with the plan, because one ranking over jobs of two different configs would be wrong.
 """
 
+import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sweeps.errors import SettingsError, SweepError
 from sweeps.jobs import JobStatus, Outcome, PlannedJob, Reason
-from sweeps.plan.plan import Plan
-from sweeps.settings.sweeper_settings import SweeperSettings
+from sweeps.paths import find_sweep
+from sweeps.plan.plan import Plan, Recorded
+from sweeps.settings.sweeper_settings import Mode, SweeperSettings
 from sweeps.state.job_runs import JobRuns
-from sweeps.state.ledger import JobHistory, SweepHistory, judge_by_run, read_sweep
+from sweeps.state.ledger import JobHistory, Ledger, SweepHistory, judge_by_run, read_sweep
 from sweeps.state.lock import await_jobs
-from tracking.values.jsontext import decode, encode
 from tracking.values.plain import flat
+from tracking.values.units import counted
 
 # Another attempt would end the same way: the job did this, or its limits did.
 FINAL = frozenset({Reason.ERROR, Reason.EXIT, Reason.TIMEOUT, Reason.MEMORY, Reason.REFUSED})
 SHOWN = 10  # differences in a message
 ABSENT = "(not there)"  # of a key
+ONCE = ("resume", "resume_failed", "resume_changed", "output", "dry_run")  # settings of one session
+STAY = "are no longer in the space and stay as they are"
 
 Pairs = Sequence[tuple[PlannedJob, PlannedJob]]  # a recorded job, and what today's files make of it
 
@@ -47,21 +51,81 @@ class Resumed:
 NOTHING = Resumed({}, {}, (), {})
 
 
-def take_over(
-    folder: Path, now: Plan, jobs: Sequence[PlannedJob], settings: SweeperSettings
-) -> tuple[Plan, Resumed]:
-    """Return the frozen plan of the sweep in `folder`, which must be locked, and what its sessions left.
+def resumed_folder(settings: SweeperSettings) -> Path:
+    """Return the folder of the sweep that ``resume`` names; raise `SweepError` when there is none."""
+    return find_sweep(settings.store.absolute(), Path(str(settings.resume)).name)
 
-    `now` and `jobs` are what today's files make of it; raise `SettingsError` with the differences. Waits for jobs
-    of the last session that have not ended yet.
+
+def swept_before(settings: SweeperSettings) -> set[str]:
+    """Return the keys of a resumed sweep of which one value on the command line is an axis, too; none of a new sweep."""
+    if settings.resume is None:
+        return set()
+    swept = set(Plan.read(resumed_folder(settings) / "plan.json").swept)
+    return swept - {settings.space.seed_key} if settings.space.repeat > 1 else swept
+
+
+def recorded_jobs(settings: SweeperSettings) -> Recorded:
+    """Return the jobs that the resumed sweep has recorded; none of a new sweep."""
+    if settings.resume is None:
+        return Recorded()
+    _, history = read_sweep(resumed_folder(settings))
+    jobs = {number: job.planned for number, job in history.jobs.items() if job.planned is not None}
+    return Recorded(jobs, [*(history.jobs.keys() - jobs)], settings.space.mode is Mode.RANDOM)
+
+
+def take_over(
+    folder: Path,
+    now: Plan,
+    jobs: Sequence[PlannedJob],
+    settings: SweeperSettings,
+    signed: Callable[[Plan], Plan] = lambda plan: plan,
+) -> tuple[Plan, Resumed]:
+    """Return the plan of the sweep in `folder`, which must be locked, and what its sessions left.
+
+    `now` and `jobs` are what today's files and overrides make of it. If they have other points, the plan is replaced by
+    one that `signed` returns; if they differ otherwise, raise `SettingsError` with the differences. Waits for jobs of
+    the last session that have not ended yet.
     """
     plan, history = read_sweep(folder)
     frozen = {number: job.planned for number, job in history.jobs.items() if job.planned is not None}
-    require_same(plan, frozen, now, jobs, changed_is_fine=settings.resume_changed)
+    begun = {number: PlannedJob(number, key=job.key) for number, job in history.jobs.items() if job.attempts}
+    require_same(plan, begun | frozen, now, jobs, changed_is_fine=settings.resume_changed)
     await_jobs(folder)
+    notes = [*_other_surroundings(plan, now)]
+    if (plan.total, plan.left) != (now.total, now.left):
+        notes += _other_points(history, now, jobs)
+        if plan.jobs:  # the plan that replaces it cannot hold them
+            Ledger(folder / "jobs.jsonl").ask(plan.jobs)
+        # Before the new jobs are recorded: one that the plan counts and the ledger lacks is recorded when it is resumed.
+        plan = signed(plan.extended(replace(now, command=_without_resuming(plan, now, settings))))
+        plan.save(folder / "plan.json")
     _, history = read_sweep(folder)
     left = sort_out(frozen, history, JobRuns(settings.store, plan.sweep), settings)
-    return plan, replace(left, notes=tuple(_other_surroundings(plan, now)))
+    return plan, replace(left, notes=tuple(notes))
+
+
+def _other_points(history: SweepHistory, now: Plan, jobs: Sequence[PlannedJob]) -> Iterator[str]:
+    """Yield how the points of a sweep differ from the recorded ones, a sentence each."""
+    new = [job for job in jobs if job.number not in history.jobs or history.jobs[job.number].planned is None]
+    if new:
+        yield f"{counted(len(new), 'new job')}, {len(jobs)} in all"
+    if now.left:
+        open_jobs = [job for job in jobs if job.number in now.left and job.number not in history.outcomes]
+        shown = ", ".join(f"job {job.number} ({_point_text(job)})" for job in open_jobs[:SHOWN])
+        more = f" and {len(open_jobs) - SHOWN} more" if len(open_jobs) > SHOWN else ""
+        unfinished = f"; unfinished: {shown}{more}, give their values too to run them" if open_jobs else ""
+        stay = "is no longer in the space and stays as it is" if len(now.left) == 1 else STAY
+        yield f"{counted(len(now.left), 'job')} {stay}{unfinished}"
+
+
+def _point_text(job: PlannedJob) -> str:
+    return " ".join(f"{key}={value}" for key, value in job.point.items())
+
+
+def _without_resuming(old: Plan, now: Plan, settings: SweeperSettings) -> tuple[str, ...]:
+    """Return the command of `now` without what only its own session was told, such as to resume."""
+    once = re.compile(rf"\+*(hydra\.sweeper|{re.escape(settings.section)})\.({'|'.join(ONCE)})=")
+    return tuple(word for word in now.command if word in old.command or not once.match(word))
 
 
 def resume_hint(folder: Path) -> str:
@@ -94,7 +158,8 @@ def sort_out(
         if known.is_open and known.open_run is not None and settings.objective.metric is not None:
             seen = judge_by_run(runs, number, known.open_run)
             parts = [judge_by_run(runs, number, run) for run in known.child_runs]
-            if seen and all(each and each.status is JobStatus.COMPLETED for each in (seen, *parts)):
+            ended = seen and all(each and each.status is JobStatus.COMPLETED for each in (seen, *parts))
+            if seen and ended and _hold(settings.objective.metric, runs, number, known.runs):
                 outcome = Outcome(
                     number, seen.status, seen.wall_s, runs=known.runs, attempt=max(1, known.attempts)
                 )
@@ -104,6 +169,12 @@ def sort_out(
         else:
             again[number] = known
     return Resumed(jobs, kept, tuple(found), again)
+
+
+def _hold(metric: str, runs: JobRuns, job: int, names: Sequence[str]) -> bool:
+    """Return whether one of a job's runs holds a metric."""
+    records = (runs.find(name, job).record for name in names)
+    return any(record is not None and metric in record.summary for record in records)
 
 
 def stands(outcome: Outcome, *, resume_failed: bool = False) -> bool:
@@ -128,14 +199,15 @@ def require_same(
     """Raise `SettingsError` with the differences between a frozen sweep and the one that today's files make.
 
     `frozen` are its recorded jobs, `jobs` those of today. With `changed_is_fine` changed configs and code
-    pass; other jobs or another objective never do.
+    pass; other swept keys or another objective never do.
     """
     # The process may have been killed before it had recorded all jobs, so only those in both are compared.
     pairs = [(frozen[job.number], job) for job in jobs if job.number in frozen]
-    other = [*_other_jobs(old, new, pairs), *_changes(old.objective, new.objective, "objective.")]
+    other = [*_other_keys(old, new), *_changes(old.objective, new.objective, "objective.")]
     if other:
         raise SettingsError(
-            f"cannot resume {old.sweep}, because its jobs or its objective differ:\n{_listed(other)}"
+            f"cannot resume {old.sweep}, because its swept keys or its objective differ (a new sweep with reuse=true takes "
+            f"the jobs that are the same):\n{_listed(other)}"
         )
     changed = [*_changed_config(old, new, pairs), *_changed_code(old, new)]
     if changed and not changed_is_fine:
@@ -150,19 +222,12 @@ def _listed(lines: Sequence[str]) -> str:
     return "\n".join([*lines[:SHOWN], *more])
 
 
-def _other_jobs(old: Plan, new: Plan, pairs: Pairs) -> Iterator[str]:
-    if old.total != new.total:
+def _other_keys(old: Plan, new: Plan) -> Iterator[str]:
+    if (old.total is None) != (new.total is None):  # one of the two decides its points while it runs
         yield f"jobs: {old.total} -> {new.total}"
-    for before, after in pairs:
-        for difference in _changes(_swept(before, old), _swept(after, old)):
-            yield f"job {before.number}: {difference}"
     if set(old.swept) != set(new.swept):
-        yield f"swept keys: {', '.join(old.swept)} -> {', '.join(new.swept)}"
-
-
-def _swept(job: PlannedJob, plan: Plan) -> dict[str, Any]:
-    values: dict[str, Any] = decode(encode({key: job.point.get(key) for key in plan.swept}))
-    return values
+        before, after = (", ".join(plan.swept) or "none" for plan in (old, new))
+        yield f"swept keys: {before} -> {after}"
 
 
 def _other_surroundings(old: Plan, new: Plan) -> Iterator[str]:
@@ -192,12 +257,11 @@ def _changed_config(old: Plan, new: Plan, pairs: Pairs) -> Iterator[str]:
         return
     for was, is_now in pairs:
         if not _has_same_config(was, is_now):
-            point = " ".join(f"{key}={value}" for key, value in was.point.items())
-            yield f"job {was.number} ({point}): its config: {was.key} -> {is_now.key}"
+            yield f"job {was.number} ({_point_text(is_now)}): its config: {was.key} -> {is_now.key}"
 
 
 def _apart(plan: Plan) -> tuple[str, ...]:
-    return (*plan.swept, plan.store_key or "")
+    return (*plan.swept, *filter(None, [plan.store_key]))
 
 
 def _has_same_config(before: PlannedJob, after: PlannedJob) -> bool:
@@ -210,7 +274,9 @@ def _has_same_config(before: PlannedJob, after: PlannedJob) -> bool:
 
 
 def _without(config: Mapping[str, Any], swept: Sequence[str]) -> dict[str, Any]:
-    return {key: value for key, value in flat(config).items() if key not in swept}
+    """Return a config without the swept keys and what is below them, as the values of a swept group."""
+    apart = tuple(f"{name}." for name in swept)
+    return {key: value for key, value in flat(config).items() if not f"{key}.".startswith(apart)}
 
 
 def _changed_code(old: Plan, new: Plan) -> Iterator[str]:

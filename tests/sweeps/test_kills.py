@@ -165,3 +165,40 @@ def test_a_sweep_that_is_killed_again_and_again_goes_on(changes: int, tmp_path: 
         call(folder, "-m", "sweeps", "resume", "mine", kill_before=moment)
     go_on(folder)
     check(folder)
+
+
+EXTENSION = (*("+x=0,1,2" if word == "+x=1,2" else word for word in COMMAND), "hydra.sweeper.resume=mine")
+
+
+@pytest.fixture(scope="module")
+def changes_of_extension(tmp_path_factory: pytest.TempPathFactory) -> int:
+    """How many changes an extension makes to the store of its sweep that is not killed."""
+    folder = make_app(tmp_path_factory.mktemp("extended") / "app")
+    assert call(folder, *COMMAND).returncode == 0
+    result = call(folder, *EXTENSION, kill_before=NEVER)
+    assert result.returncode == 0, result.stderr
+    return int((folder / "changes").read_text())
+
+
+@pytest.mark.parametrize("share", [0.05, 0.15, 0.2, 0.4, 0.9])
+def test_a_sweep_that_is_killed_while_it_is_extended_goes_on(
+    changes_of_extension: int, tmp_path: Path, share: float
+) -> None:
+    folder = make_app(tmp_path / "app")
+    assert call(folder, *COMMAND).returncode == 0
+    call(folder, *EXTENSION, kill_before=1 + int(share * changes_of_extension))
+    # What it was called with before is still what it is called with, or it has the new point already.
+    assert call(folder, "-m", "sweeps", "resume", "mine").returncode == 0
+    result = call(folder, *EXTENSION)
+    assert result.returncode == 0, result.stdout + result.stderr
+    status = sweep_status(folder / "experiments" / "sweeps" / "mine")
+    assert status.state is SweepState.FINISHED
+    rows = [(row.rank, row.job, row.point["x"], row.objective) for row in status.board.rows]
+    assert rows == [(1, 2, 0, 0.0), (2, 0, 1, 1.0), (3, 1, 2, 2.0)]
+    champion = ModelRegistry(folder / "experiments").champion("m")
+    assert champion is not None
+    assert status.board.winner is not None
+    assert champion.run_id == status.board.winner.run
+    ended = [job for job, history in status.history.jobs.items() for _ in range(history.attempts)]
+    assert ended[:2] == [0, 1]
+    assert {*ended[2:]} == {2}

@@ -172,8 +172,8 @@ def test_a_sweep_that_still_runs_is_not_resumed(
     [
         ("seed=1", "seed: 0 -> 1"),
         ("shape=triangle", "shape.sides: 4 -> 3"),
-        ("x=1,2,3", "jobs: 4 -> 3"),
-        ("x=1,2,3,5", "job 3: x: 4 -> 5"),
+        ("+y=1,2", "swept keys: x -> x, y"),
+        ("fault=none,raise", "a new sweep with reuse=true takes the jobs that are the same"),
         ("hydra.sweeper.objective.mode=max", "objective.mode: min -> max"),
     ],
 )
@@ -187,12 +187,12 @@ def test_a_sweep_is_not_gone_on_with_as_another_one(
     assert "Traceback" not in result.err
 
 
-def test_other_values_are_accepted_when_asked_for_and_other_jobs_never(
+def test_other_values_are_accepted_when_asked_for_and_other_keys_never(
     sweep: Callable, killed: Callable
 ) -> None:
     killed(waits, FAULT)
     accept = ("hydra.sweeper.resume=mine", "hydra.sweeper.resume_changed=true")
-    assert "jobs: 4 -> 3" in sweep(*BASE, FAULT, *accept, "x=1,2,3").err
+    assert "swept keys: x -> x, y" in sweep(*BASE, FAULT, *accept, "+y=1,2").err
     result = sweep(*BASE, FAULT, *accept, "seed=1")
     assert result.code == 0, result.err
     assert {row["job"]: row["objective"] for row in result.rows} == {0: 1.0, 1: 0.0, 2: 1.25, 3: 4.25}

@@ -25,7 +25,7 @@ def test_completed_runs_of_the_same_config_are_taken_and_marked(sweep: Callable,
     sweep("-m", "x=1,2", "hydra.sweeper.name=first")
     result = again("x=1,2,3")
     assert result.code == 0, result.err
-    assert "reuse: 2 of 3 jobs have a completed run of the same config" in result.out
+    assert "reuse: 2 of 3 jobs have a completed job of the same config" in result.out
     assert [line.split("  ")[2] for line in result.out.splitlines() if line.startswith("[")] == [
         "reused",
         "reused",
@@ -82,11 +82,48 @@ def test_all_runs_that_are_taken_saw_the_same_data_as_the_newest(sweep: Callable
         file = first.cwd / "experiments" / "runs" / run / "run.json"
         write_json(file, {**read_json(file), "data": {"fingerprint": data}})
     result = again("x=1,2")
-    assert "reuse: 1 of 2 jobs have a completed run of the same config, on the data sha256:new" in result.out
+    assert "reuse: 1 of 2 jobs have a completed job of the same config, on the data sha256:new" in result.out
     assert {x: row["reused"] for x, row in rows(result).items()} == {1: False, 2: True}
 
 
-def test_without_a_metric_there_is_nothing_to_take(again: Callable) -> None:
-    result = again("x=1", "hydra.sweeper.objective.metric=null")
-    assert result.code == 1
-    assert "reuse=true needs objective.metric" in result.err
+RETURNS = ("track=false", "hydra.sweeper.objective={metric:null,mode:min}")
+
+
+@pytest.mark.parametrize("more", [(), ("hydra/callbacks=podium",)])
+def test_a_returned_objective_is_taken_from_the_ledger(
+    sweep: Callable, again: Callable, more: tuple[str, ...]
+) -> None:
+    sweep("-m", "x=1,2", "hydra.sweeper.name=first", *RETURNS, *more)
+    result = again("x=1,2,3", *RETURNS, *more)
+    assert result.code == 0, result.err
+    assert "reuse: 2 of 3 jobs have a completed job of the same config" in result.out
+    found = rows(result)
+    assert {x: (row["reused"], row["rank"], row["objective"]) for x, row in found.items()} == {
+        2: (True, 1, 0.0),
+        1: (True, 2, 1.0),
+        3: (False, 3, 1.0),
+    }
+    assert [row["run"] is None for row in found.values()] == [not more] * 3
+
+
+def test_so_is_a_returned_number_that_the_metric_names(sweep: Callable, again: Callable) -> None:
+    sweep("-m", "x=1,2", "hydra.sweeper.name=first", "track=false", "hydra.sweeper.objective.metric=val_loss")
+    result = again("x=1,2", "track=false", "hydra.sweeper.objective.metric=val_loss")
+    assert {x: (row["reused"], row["objective"]) for x, row in rows(result).items()} == {
+        1: (True, 1.0),
+        2: (True, 0.0),
+    }
+
+
+def test_a_job_without_a_value_is_not_taken(sweep: Callable, again: Callable) -> None:
+    first = sweep("-m", "x=1,2", "hydra.sweeper.name=first", *RETURNS)
+    (first.dir / "jobs.jsonl").write_text((first.dir / "jobs.jsonl").read_text().replace('"value":1.0,', ""))
+    assert "reuse: 1 of 2 jobs" in again("x=1,2", *RETURNS).out
+
+
+def test_a_damaged_ledger_adds_nothing(sweep: Callable, again: Callable) -> None:
+    first = sweep("-m", "x=1,2", "hydra.sweeper.name=first", *RETURNS)
+    (first.dir / "jobs.jsonl").write_bytes(b"\xff[}")
+    result = again("x=1,2", *RETURNS)
+    assert result.code == 0, result.err
+    assert "reuse: 0 of 2 jobs" in result.out
