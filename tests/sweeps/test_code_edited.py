@@ -75,7 +75,7 @@ def codes(folder: Path) -> dict[int, list[str]]:
     ("imports", "first", "word"),
     [
         ({"top": IMPORT}, 2, "ran changed code: lib.py"),
-        # Nobody knows on which side of the edit a task has imported it.
+        # A task may have imported the file before the edit or after it.
         ({"late": IMPORT}, 1, "ran while its code changed: lib.py"),
     ],
 )
