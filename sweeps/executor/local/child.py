@@ -224,9 +224,9 @@ def main(connection: Connection, alive: int, packed: bytes, script: Script | Non
     os.setsid()
     me = os.getpid()
     # Ignoring the signal drops a Ctrl-C from before this was a process group of its own.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    inherited = signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, inherited)
     _end_with_the_sweep(alive)
     offer_to_the_oom_killer()
     program = _Program(packed, script, connection)

@@ -1,6 +1,7 @@
 """A job is the user's program: what a script sees and does alone, it sees and does in a job."""
 
 import os
+import signal
 import subprocess
 import sys
 import zipapp
@@ -300,3 +301,14 @@ def test_libraries_that_are_loaded_already_follow_the_limit_of_a_job(tmp_path: P
     write_app(tmp_path, top="import torch", task="    print(torch.get_num_threads())\n")
     call(tmp_path, "app.py", *LAUNCH, "+hydra.job.env_set.OMP_NUM_THREADS=3")
     assert logs(tmp_path) == ["3\n", "3\n"]
+
+
+def test_a_signal_that_is_ignored_in_the_background_is_ignored_in_a_job(tmp_path: Path) -> None:
+    write_app(tmp_path, top="import signal", task="    print(signal.getsignal(signal.SIGINT))\n")
+
+    def ignore() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    alone = call(tmp_path, "app.py", preexec_fn=ignore)
+    call(tmp_path, "app.py", *LAUNCH, preexec_fn=ignore)
+    assert logs(tmp_path) == [alone, alone]
