@@ -5,10 +5,10 @@ from pkgutil import extend_path
 from typing import TYPE_CHECKING, Any
 
 from sweeps.errors import JobsFailedError, ObjectiveError, SettingsError, SweepError
-from sweeps.jobs import Job, JobStatus, Outcome
 
 if TYPE_CHECKING:
     from sweeps.executor.contract import Executor
+    from sweeps.jobs import Job, JobStatus, Outcome
     from sweeps.ranking.aggregate import aggregate
 
 # A folder sweeps/ of the user's that has no __init__.py is hidden by this package; its modules are found here all the same.
@@ -26,7 +26,14 @@ __all__ = [
     "aggregate",
 ]
 
-_LAZY = {"Executor": "sweeps.executor.contract", "aggregate": "sweeps.ranking.aggregate"}
+# Nothing of the tracker is imported before a name is used: a user's module may take its place, and a message says so.
+_LAZY = {
+    "Executor": "sweeps.executor.contract",
+    "Job": "sweeps.jobs",
+    "JobStatus": "sweeps.jobs",
+    "Outcome": "sweeps.jobs",
+    "aggregate": "sweeps.ranking.aggregate",
+}
 
 
 def __getattr__(name: str) -> Any:

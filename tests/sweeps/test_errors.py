@@ -16,7 +16,7 @@ STORE = Path(__file__).parents[1] / "formats" / "0.1.0" / "quadratic" / "experim
 def test_a_refused_setting_is_a_message_without_a_stack(sweep: Callable, config: str) -> None:
     result = sweep("--config-name", config, "-m", "x=1,2", "hydra.launcher.n_jobs=0")
     assert result.code == 1
-    assert result.err.startswith("n_jobs=0: allowed are 1, 2, ... or null")
+    assert result.err.startswith("n_jobs=0: allowed are 1, 2, ..., null or -1 for one job per core")
     assert "Traceback" not in result.err
 
 
