@@ -15,9 +15,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from sweeps.errors import JobsFailedError
 from sweeps.executor.failure_text import summary
-from sweeps.executor.local.child import Common
 from sweeps.executor.local.executor import LocalExecutor
-from sweeps.executor.local.main_script import refuse_in_a_job
+from sweeps.executor.local.main_script import sweep_starts
+from sweeps.executor.local.program import Common
 from sweeps.executor.local.results import unpack_result
 from sweeps.jobs import JobStatus as OutcomeStatus
 from sweeps.jobs import Outcome
@@ -46,7 +46,7 @@ def launch(
     or None. A job whose config or folder cannot be made fails alone. Raises `SettingsError` in a job, when its script
     starts a sweep while it is imported.
     """
-    refuse_in_a_job()
+    sweep_starts(anew=first_number == 0)
     setup_globals()
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)
     sweep_dir = Path(str(config.hydra.sweep.dir))

@@ -20,9 +20,10 @@ from sweeps.display.scoreboard import Scoreboard
 from sweeps.errors import SweepError
 from sweeps.executor.code_watch import CodeWatch
 from sweeps.executor.contract import Executor
-from sweeps.executor.local.child import Common, with_callback
+from sweeps.executor.local.child import with_callback
 from sweeps.executor.local.executor import LocalExecutor
-from sweeps.executor.local.main_script import refuse_in_a_job
+from sweeps.executor.local.main_script import sweep_starts
+from sweeps.executor.local.program import Common
 from sweeps.executor.stock import StockExecutor
 from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome, Reason
 from sweeps.paths import JOB_FOLDERS, abandon, claim, shown
@@ -64,7 +65,7 @@ def run(
     anything starts; after the ranking, raise `SweepInterruptedError` if a signal stopped the sweep, `ObjectiveError`
     if no job logged the objective that was asked for, and `JobsFailedError` if more jobs failed than ``max_failures`` tolerates.
     """
-    refuse_in_a_job()
+    sweep_starts()
     settings = sweeper_settings(config)
     with stdout_for(settings.output) as write:
         try:

@@ -34,7 +34,7 @@ from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig
 
 from sweeps.executor.contract import STOPPED, Executor
-from sweeps.executor.local.child import Common
+from sweeps.executor.local.program import Common
 from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome, Reason
 from sweeps.paths import JOB_FOLDERS
 from sweeps.plan.compose import Composer

@@ -6,10 +6,12 @@ ledger and a terminal.
 
 import signal
 import traceback
+from pathlib import Path
 from typing import Any
 
 from sweeps.jobs import JobStatus, Reason
 
+PODIUM = Path(__file__).resolve().parents[2]  # the folder of podium's packages
 LINE = 500  # characters of an error
 HEAD, TAIL = 20_000, 40_000  # characters of a traceback
 TERMINATED = 128 + signal.SIGTERM  # the exit code of a process that SIGTERM ended
@@ -48,6 +50,9 @@ def ended_by(error: BaseException) -> dict[str, Any]:
         line, reason = one_line(f"called sys.exit({error.code!r})"), Reason.EXIT
     elif isinstance(error, MemoryError):
         reason = Reason.MEMORY
+    elif isinstance(error, ImportError) and str(error.path or "").startswith(f"{PODIUM}/"):
+        name = str(error.name).partition(".")[0]
+        line = f"{line}; {name!r} is a package of podium's, so a module of yours needs another name"
     text = several_lines("".join(traceback.format_exception(error)))
     return failure(line, reason=reason, status=status, traceback=text)
 

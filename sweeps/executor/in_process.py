@@ -16,7 +16,8 @@ from sweeps.executor.contract import (
     outcome_of,
     started,
 )
-from sweeps.executor.local.child import Common, run_one
+from sweeps.executor.local.child import run_one
+from sweeps.executor.local.program import Common
 from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome, Reason
 
 

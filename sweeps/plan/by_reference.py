@@ -8,6 +8,7 @@ travels as its code and its closure, and finds its globals in the job's own modu
 program (a notebook, ``python -c``, standard input) its definitions travel by value.
 """
 
+import hashlib
 import importlib
 import io
 import marshal
@@ -57,6 +58,29 @@ def dumps(value: object, *, copied: frozenset[str] = frozenset()) -> bytes:
     pickler.reducer_override = reduced
     pickler.dump(value)
     return stream.getvalue()
+
+
+def fingerprint(value: object) -> str:
+    """Return a hash of a value's pickle for a job, the same in each process that makes the value alike; or nothing."""
+    try:
+        return hashlib.blake2b(dumps(value), digest_size=16).hexdigest()
+    except Exception:  # noqa: BLE001 - a user's class may raise anything when it is pickled
+        return ""
+
+
+def why_not(function: object) -> str:
+    """Return a clause that names the variables of a closure that cannot travel; nothing if that is not the cause."""
+    if not isinstance(function, FunctionType):
+        return ""
+    names = [
+        name
+        for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+        if not fingerprint(_content(cell))
+    ]
+    quoted = ", ".join(map(repr, names))
+    return (
+        f"make {quoted} inside the task or at the top of the script, it cannot be copied: " if names else ""
+    )
 
 
 def _reference(value: Any, copied: frozenset[str]) -> tuple[Any, ...] | None:
@@ -135,9 +159,14 @@ def _by_code(function: FunctionType) -> tuple[Any, ...] | None:
         "__doc__": function.__doc__,
         "__annotations__": function.__annotations__,
     }
-    made = (function.__module__, marshal.dumps(function.__code__), function.__name__)
+    made = (function.__module__, _marshalled(function), function.__name__)
     # The state comes after the function, because a closure may contain it.
     return _make_function, made, (attributes, vars(function), cells), None, None, _set_state
+
+
+def _marshalled(function: FunctionType) -> bytes:
+    # Later versions write references, which depend on who else holds a constant.
+    return marshal.dumps(function.__code__, 2)
 
 
 def _content(cell: CellType) -> tuple[Any, ...]:

@@ -10,6 +10,12 @@ import pytest
 from quadratic import APP, Sweep
 
 
+@pytest.fixture(autouse=True)
+def _no_packages_of_the_tests_are_loaded_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An executor in this process would have its forkserver load what the tests have loaded: torch, pandas and more."""
+    monkeypatch.setattr("sweeps.executor.local.server._is_installed", lambda _module: False)
+
+
 @pytest.fixture
 def start(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
     """Start the app in an empty folder with the given arguments."""

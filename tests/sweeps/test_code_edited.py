@@ -111,6 +111,15 @@ def test_a_process_that_has_loaded_it_runs_what_it_has_loaded(
     assert "Champion of m" in result.stdout
 
 
+def test_jobs_run_the_script_as_it_is_when_they_start(tmp_path: Path) -> None:
+    script = write_app(tmp_path, top="FACTOR = 1")
+    result = run(tmp_path, script, edits="app.py")
+    assert result.returncode == 0, result.stderr
+    assert codes(tmp_path) == {2: ["app.py"], 3: ["app.py"]}
+    rows = read_json(tmp_path / "experiments" / "sweeps" / "mine" / "leaderboard.json")["rows"]
+    assert sorted(row["objective"] for row in rows) == [1.0, 2.0, 300.0, 400.0]
+
+
 @pytest.mark.parametrize(("edits", "named"), [("app.py", "app.py"), ("unused.py", None), ("notes.txt", None)])
 def test_only_files_that_jobs_run_count(tmp_path: Path, edits: str, named: str | None) -> None:
     script = write_app(tmp_path, top=IMPORT)

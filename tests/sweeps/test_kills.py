@@ -6,6 +6,7 @@ write, renames, links, removes or makes one. A life without a kill tells how man
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -102,6 +103,15 @@ def changes(tmp_path_factory: pytest.TempPathFactory) -> int:
     return int((folder / "changes").read_text())
 
 
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a sweep that has ended, to be copied."""
+    folder = make_app(tmp_path_factory.mktemp("ended") / "app")
+    result = call(folder, *COMMAND)
+    assert result.returncode == 0, result.stderr
+    return folder
+
+
 def go_on(folder: Path) -> None:
     """Resume the sweep, or start it again if it had not begun."""
     result = call(folder, "-m", "sweeps", "resume", "mine")
@@ -142,17 +152,25 @@ def is_killed_and_goes_on(folder: Path, moment: int) -> None:
     assert result.returncode in (-signal.SIGKILL, 0)  # the last changes do not come in one order
     go_on(folder)
     check(folder)
-    go_on(folder)  # nothing is left to do
-    check(folder)
 
 
 @pytest.mark.parametrize("share", [0.02, 0.2, 0.85, 0.95])
 def test_a_killed_sweep_goes_on(changes: int, tmp_path: Path, share: float) -> None:
     is_killed_and_goes_on(tmp_path / "app", 1 + int(share * changes))
+    go_on(tmp_path / "app")  # nothing is left to do
+    check(tmp_path / "app")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("part", range(10))
+IN_CI = {3, 7}  # the parts whose moments stand for the others
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        pytest.param(part, marks=pytest.mark.slow if part in IN_CI else pytest.mark.exhaustive)
+        for part in range(10)
+    ],
+)
 def test_a_sweep_that_is_killed_before_any_change_goes_on(changes: int, tmp_path: Path, part: int) -> None:
     for moment in range(1 + part, changes + 1, 10):
         is_killed_and_goes_on(tmp_path / str(moment), moment)
@@ -171,10 +189,9 @@ EXTENSION = (*("+x=0,1,2" if word == "+x=1,2" else word for word in COMMAND), "h
 
 
 @pytest.fixture(scope="module")
-def changes_of_extension(tmp_path_factory: pytest.TempPathFactory) -> int:
+def changes_of_extension(ended: Path, tmp_path_factory: pytest.TempPathFactory) -> int:
     """How many changes an extension makes to the store of its sweep that is not killed."""
-    folder = make_app(tmp_path_factory.mktemp("extended") / "app")
-    assert call(folder, *COMMAND).returncode == 0
+    folder = shutil.copytree(ended, tmp_path_factory.mktemp("extended") / "app")
     result = call(folder, *EXTENSION, kill_before=NEVER)
     assert result.returncode == 0, result.stderr
     return int((folder / "changes").read_text())
@@ -182,10 +199,9 @@ def changes_of_extension(tmp_path_factory: pytest.TempPathFactory) -> int:
 
 @pytest.mark.parametrize("share", [0.05, 0.15, 0.2, 0.4, 0.9])
 def test_a_sweep_that_is_killed_while_it_is_extended_goes_on(
-    changes_of_extension: int, tmp_path: Path, share: float
+    ended: Path, changes_of_extension: int, tmp_path: Path, share: float
 ) -> None:
-    folder = make_app(tmp_path / "app")
-    assert call(folder, *COMMAND).returncode == 0
+    folder = shutil.copytree(ended, tmp_path / "app")
     call(folder, *EXTENSION, kill_before=1 + int(share * changes_of_extension))
     # What it was called with before is still what it is called with, or it has the new point already.
     assert call(folder, "-m", "sweeps", "resume", "mine").returncode == 0
@@ -199,6 +215,6 @@ def test_a_sweep_that_is_killed_while_it_is_extended_goes_on(
     assert champion is not None
     assert status.board.winner is not None
     assert champion.run_id == status.board.winner.run
-    ended = [job for job, history in status.history.jobs.items() for _ in range(history.attempts)]
-    assert ended[:2] == [0, 1]
-    assert {*ended[2:]} == {2}
+    attempts = [job for job, history in status.history.jobs.items() for _ in range(history.attempts)]
+    assert attempts[:2] == [0, 1]
+    assert {*attempts[2:]} == {2}

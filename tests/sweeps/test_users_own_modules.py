@@ -60,9 +60,15 @@ def run(folder: Path, *arguments: str, command: Iterable[str] = ("app.py",)) -> 
     return answer.returncode, answer.stderr.strip().splitlines(), answer.stdout
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("kind", ["a file", "a package"])
-@pytest.mark.parametrize("name", ["tracking", "sweeps"])
+@pytest.mark.parametrize(
+    ("name", "kind", "way"),
+    [
+        *(("tracking", "a file", way) for way in WAYS),
+        *(("sweeps", "a package", way) for way in WAYS),
+        ("tracking", "a package", "a tracked sweep"),
+        ("sweeps", "a file", "a tracked sweep"),
+    ],
+)
 def test_a_module_that_takes_the_place_of_ours_is_named_in_one_message(
     tmp_path: Path, name: str, kind: str, way: str
 ) -> None:

@@ -74,8 +74,7 @@ class Attempt:
                     self._runs.append(message["run"])
                     self._listener(Event(EventKind.RUN, self._job.number, {"run": message["run"]}))
                 elif message["kind"] == "lacks":
-                    wanted = Supplies(frozenset(message["names"]), frozenset(message["resolvers"]))
-                    self.worker.answer(deliver(wanted))
+                    self.worker.answer(deliver(Supplies.of_message(message)))
                 else:
                     return message
             elif sentinel in ready:

@@ -4,7 +4,8 @@
 job starts can be ended with it; its output in the job's log; and a pipe for JSON messages, ``run`` for each tracked
 run that is opened and one ``outcome`` per job. If the child dies before that, its supervisor reads the exit code.
 
-A child takes one job after another as long as each completes and leaves no threads or processes behind.
+A child takes one job after another as long as each completes and leaves no threads or processes behind. It runs the
+user's script once, around all of its jobs.
 """
 
 import contextlib
@@ -16,40 +17,29 @@ import pickle
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from hydra._internal.callbacks import Callbacks
-from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, run_job, setup_globals
 from hydra.core.utils import JobStatus as HydraStatus
 from hydra.experimental.callback import Callback
-from hydra.types import HydraContext, TaskFunction
+from hydra.types import HydraContext
 from omegaconf import DictConfig
 
-from sweeps.errors import SettingsError
-from sweeps.executor.failure_text import ended_by, failure, one_line, summary
+from sweeps.executor.failure_text import ended_by, failure, summary
 from sweeps.executor.local.ending import end_with
-from sweeps.executor.local.main_script import Script, import_script
 from sweeps.executor.local.memory import offer_to_the_oom_killer
-from sweeps.executor.local.process_state import (
-    ProcessState,
-    choose_start_method,
-    chosen_start_method,
-    draw_anew,
-    open_streams,
-    restored_environment,
-)
+from sweeps.executor.local.process_state import draw_anew, open_streams, restored_environment
+from sweeps.executor.local.program import Common, Program
 from sweeps.executor.local.results import pack_result, plain_value
 from sweeps.executor.local.slots import Slot, limit_threads, take_place
-from sweeps.executor.local.supplies import Delivery, Supplies
 from sweeps.jobs import Job, JobStatus, Reason
-from sweeps.plan.by_reference import describe_main, dumps
 from sweeps.plan.packing import quick_configs, unpack
-from sweeps.state.lock import hold_as_job
 from tracking import job_context
 
 # Blocked in the forkserver, and in a job at first.
@@ -58,97 +48,12 @@ BLOCKED = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 _context = contextlib.ExitStack()  # that of the present job; kept here to last as long as the process
 
 
-@dataclass(frozen=True)
-class Common:
-    """What all jobs of a sweep share.
-
-    Each child holds the jobs' lock in `folder`, if one is given. With `wants_results` an outcome carries Hydra's own
-    result, see `sweeps.executor.local.results`. Runs name the `objective`, its metric and mode.
-    """
-
-    hydra_context: HydraContext
-    task_function: TaskFunction
-    sweep: str
-    folder: Path | None = None
-    wants_results: bool = False
-    objective: Mapping[str, str] | None = None
-
-    def packed(self) -> bytes:
-        """Pickle this, Hydra's state in this process, and what a job may lack after it has imported the script.
-
-        Raise `SettingsError` for a task that cannot travel to a job.
-        """
-        instances = Singleton.get_state()["instances"]
-        try:
-            body = dumps((instances, self))
-        except Exception as error:  # whatever a user's class raises when it is pickled
-            by_value = "" if describe_main() else "; jobs cannot import this program, so write it to a file"
-            raise SettingsError(f"the task cannot be sent to a job: {summary(error)}{by_value}") from error
-        return pickle.dumps((Supplies.here(), chosen_start_method(), body))
-
-
 class Assignment(NamedTuple):
     """One job for one child, and its slot; the child exits after the `is_last` one."""
 
     job: Job
     slot: Slot
     is_last: bool
-
-
-class _Program:
-    """The user's program in this process, and what all jobs share; loaded by the first job."""
-
-    def __init__(self, packed: bytes, script: Script | None, connection: Connection) -> None:
-        self.runs_another = False  # whether the child may get a further job
-        self._packed = packed
-        self._script = script
-        self._connection = connection
-        self._loaded: tuple[dict[Any, Any], Common] | None = None
-        self._state: ProcessState | None = None
-        self._faults: dict[str, str] = {}
-
-    def load(self) -> Common:
-        """Return what the jobs share, with Hydra's state in place; the first time, after importing the script."""
-        if self._loaded is None:
-            supplies, method, body = pickle.loads(self._packed)  # noqa: S301 - from our own parent
-            if self._script is not None:
-                import_script(self._script)
-            self._fetch(supplies.without(Supplies.here()))
-            choose_start_method(method)
-            self._loaded = pickle.loads(body)  # noqa: S301 - likewise
-            folder = self._loaded[1].folder
-            if folder is not None:
-                hold_as_job(folder)
-            self._state = ProcessState() if self.runs_another else None
-        instances, common = self._loaded
-        # Not Singleton.set_state: that scans for plug-ins anew, which no job needs.
-        Singleton._instances.update(instances)
-        return common
-
-    def _fetch(self, lacking: Supplies) -> None:
-        """Ask the sweep's process for what the script does not define here."""
-        if lacking:
-            _send(
-                self._connection,
-                kind="lacks",
-                names=sorted(lacking.names),
-                resolvers=sorted(lacking.resolvers),
-            )
-            delivery: Delivery = pickle.loads(self._connection.recv_bytes())  # noqa: S301 - from our own parent
-            self._faults = delivery.unpack()
-
-    def explain(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Add to the message of a failed job why a name of the script is not defined in it."""
-        error = str(message.get("error"))
-        for name, fault in self._faults.items():
-            if error == f"NameError: name {name!r} is not defined":
-                why = f"only the sweep's own process sets it, and it cannot be copied from there: {fault}"
-                return {**message, "error": one_line(f"{error}: {why}")}
-        return message
-
-    def can_run_another(self) -> bool:
-        """Put back what a job has changed in this process; return False if that is impossible."""
-        return self._state is not None and self._state.restore() and not _left_something()
 
 
 def run_one(
@@ -216,46 +121,80 @@ class _SetUp(Callback):
         self._until_now.close()
 
 
-def main(connection: Connection, alive: int, packed: bytes, script: Script | None) -> None:
+def main(connection: Connection, alive: int, program: Program) -> None:
     """Run the jobs that come through `connection` and report on each; the process ends after it.
 
-    `alive` is a pipe that closes when the sweep's process ends, `packed` what `Common.packed` returned there.
+    `alive` is a pipe that closes when the sweep's process ends.
     """
     os.setsid()
-    me = os.getpid()
     # Ignoring the signal drops a Ctrl-C from before this was a process group of its own.
     inherited = signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED)
     signal.signal(signal.SIGINT, inherited)
     _end_with_the_sweep(alive)
     offer_to_the_oom_killer()
-    program = _Program(packed, script, connection)
+    first = _receive(connection)
+    if first is None:
+        end_with(0)
+        return
+    child = _Child(connection, program)
+    fault = _set_up(first)
+    if fault is not None:
+        child.report(first, fault)
+        return
+    held, goes_on = first.slot.environment, not first.is_last
+    program.run(lambda: child.run(first), held, goes_on=goes_on)
 
-    def tell_run(_run_id: str, run_dir: Path) -> None:
-        with contextlib.suppress(
-            OSError
-        ):  # after the outcome nobody listens; the run is announced in a file too
-            _send(connection, kind="run", run=str(run_dir))
 
-    while (assignment := _receive(connection)) is not None:
-        message = _run(assignment, program, tell_run)
+class _Child:
+    """This process, which runs jobs of the program and reports on them."""
+
+    def __init__(self, connection: Connection, program: Program) -> None:
+        self._connection = connection
+        self._program = program
+        self._pid = os.getpid()
+
+    def run(self, first: Assignment) -> None:
+        """Run the first job, for which everything is set up, and those that come after it."""
+        assignment, fault = first, None
+        while self.report(assignment, fault or self._run(assignment)):
+            _context.close()
+            following = _receive(self._connection)
+            if following is None:
+                end_with(0)
+                return
+            assignment = following
+            fault = _set_up(assignment)
+
+    def report(self, assignment: Assignment, message: dict[str, Any]) -> bool:
+        """Report the outcome of a job; return whether this process can take another one."""
         is_completed = message["status"] == JobStatus.COMPLETED
         end_with(0 if is_completed else 1)
-        if os.getpid() != me:
-            return  # a process that the task forked came here: the outcome is its parent's to report
-        done = assignment.is_last or not is_completed or not program.can_run_another()
+        if os.getpid() != self._pid:
+            return False  # a process that the task forked came here: the outcome is its parent's to report
+        goes_on = not assignment.is_last and is_completed
+        goes_on = goes_on and self._program.can_run_another() and not _left_something()
+        message = self._program.explain(message)
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the sweep's parent is gone
-            _send(connection, kind="outcome", **program.explain(message), done=done, waits_for=_threads())
+            _send(self._connection, kind="outcome", **message, done=not goes_on, waits_for=_threads())
         with contextlib.suppress(Exception):  # a full disk: the ledger has it, or nothing can
             sys.stderr.write(message.get("traceback") or "")
-        if done:
-            return
-        _context.close()
-    end_with(0)  # there is no further job
+        return goes_on
+
+    def _run(self, assignment: Assignment) -> dict[str, Any]:
+        load = partial(self._program.load, goes_on=not assignment.is_last)
+        # Not a method: the context lasts as long as the process, and must not hold what the user's program has made.
+        on_start = partial(_tell_run, self._connection)
+        return run_one(load, assignment.job, on_start, _context)
 
 
-def _run(assignment: Assignment, program: _Program, on_start: Callable[[str, Path], None]) -> dict[str, Any]:
-    """Run a job with its output in its log and return its outcome."""
+def _tell_run(connection: Connection, _run_id: str, run_dir: Path) -> None:
+    with contextlib.suppress(OSError):  # after the outcome nobody listens; a file announces the run too
+        _send(connection, kind="run", run=str(run_dir))
+
+
+def _set_up(assignment: Assignment) -> dict[str, Any] | None:
+    """Prepare this process for a job, with its output in its log; return the outcome of a job that cannot have one."""
     log = assignment.job.folder / "output.log"
     try:
         _redirect_output(log)
@@ -264,8 +203,7 @@ def _run(assignment: Assignment, program: _Program, on_start: Callable[[str, Pat
     faulthandler.enable()
     take_place(assignment.slot)
     draw_anew()
-    program.runs_another = not assignment.is_last
-    return run_one(program.load, assignment.job, on_start, _context)
+    return None
 
 
 def _threads() -> list[str]:

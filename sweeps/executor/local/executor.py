@@ -15,8 +15,9 @@ import joblib
 
 from sweeps.executor.contract import Listener, cancelled, make_folder, not_started, started
 from sweeps.executor.local.attempt import Attempt
-from sweeps.executor.local.child import Assignment, Common
+from sweeps.executor.local.child import Assignment
 from sweeps.executor.local.memory import available_bytes
+from sweeps.executor.local.program import Common
 from sweeps.executor.local.server import ForkServer
 from sweeps.executor.local.slots import Slot, pool_of
 from sweeps.executor.local.worker import Worker

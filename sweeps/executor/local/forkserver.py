@@ -24,7 +24,7 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from sweeps.executor.local.main_script import Script
+    from sweeps.executor.local.program import Start
 
 NUMBER = struct.Struct("q")  # how the process id and the exit code travel
 CONFIG_TEXTS = ("jobs/${hydra.job.num}", "${now:%Y-%m-%d}/${oc.env:HOME,/}", "${hydra.sweep.dir}")
@@ -32,15 +32,15 @@ CONFIG_TEXTS = ("jobs/${hydra.job.num}", "${now:%Y-%m-%d}/${oc.env:HOME,/}", "${
 
 @dataclass(frozen=True)
 class Preparation:
-    """What the forkserver makes ready. `asked` are the modules that the user named, `script` describes the script."""
+    """What the forkserver makes ready. `asked` are the modules that the user named."""
 
     path: list[str]
     argv: list[str]
     folder: str
     modules: list[str]
     asked: list[str]
-    script: dict[str, str]
     common: bytes
+    start: "Start"
 
 
 class Request(NamedTuple):
@@ -57,15 +57,15 @@ def serve(requests: int, at_exit: list[Callable[[], None]]) -> None:
     The job then ends as Python does; what it puts into `at_exit` runs after all other exit handlers.
     """
     preparation: Preparation = pickle.loads(_standard_input())  # noqa: S301 - from our own parent
-    script = _prepare(preparation)
+    _prepare(preparation)
     with socket.socket(fileno=requests) as listener:
         request = _Server(listener).next_job()
     # This is a forked job from here on.
-    from sweeps.executor.local import child, ending
+    from sweeps.executor.local import child, ending, program
 
     at_exit.append(ending.leave)
     connection = Connection(request.connection)
-    child.main(connection, request.alive, preparation.common, script)
+    child.main(connection, request.alive, program.Program(preparation.common, preparation.start, connection))
 
 
 class _Server:
@@ -142,8 +142,8 @@ def _standard_input() -> bytes:
     return data
 
 
-def _prepare(preparation: Preparation) -> "Script | None":
-    """Load the modules, compile the script, and return it."""
+def _prepare(preparation: Preparation) -> None:
+    """Load the modules and compile the script."""
     sys.path[:] = preparation.path
     sys.argv[:] = preparation.argv
     os.chdir(preparation.folder)
@@ -157,15 +157,20 @@ def _prepare(preparation: Preparation) -> "Script | None":
             importlib.import_module(name)
         except Exception as error:  # noqa: BLE001 - a user's module may raise anything
             sys.stderr.write(f"podium: could not preload {name}: {error}\n")
+    from hydra.core.utils import setup_globals
+
     from sweeps.executor.local.ending import remember_modules
     from sweeps.executor.local.main_script import load_script
+    from sweeps.executor.local.supplies import resolvers
 
-    script = load_script(preparation.script)
+    with contextlib.suppress(Exception):  # it fails again in a job
+        load_script(preparation.start.script)
+    setup_globals()
+    resolvers()  # marks those that jobs find here
     _learn_to_read_configs()
     remember_modules()
     gc.collect()
     gc.freeze()  # a collection in a job would copy the pages that it shares with this process
-    return script
 
 
 @contextlib.contextmanager

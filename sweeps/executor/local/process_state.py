@@ -36,10 +36,16 @@ def restored_environment() -> Iterator[None]:
 
 
 def open_streams() -> None:
-    """Make new text streams for file descriptors 1 and 2, whatever became of the old ones.
+    """Make new text streams for file descriptors 1 and 2, whatever became of the old ones, and an empty stdin.
 
     They write UTF-8 and escape what it cannot hold, so that no character costs a job its result.
     """
+    null = os.open(os.devnull, os.O_RDONLY)
+    if null:
+        os.dup2(null, 0)
+        os.close(null)
+    if getattr(sys.stdin, "closed", True):
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115 - as long as the process
     for number, name in ((1, "stdout"), (2, "stderr")):
         with suppress(Exception):  # a stream of the user's own may raise anything
             getattr(sys, name).flush()
@@ -58,6 +64,18 @@ def draw_anew() -> None:
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.default_generator.seed()
+
+
+def random_states() -> dict[str, object]:
+    """Return the states of the global random generators that are loaded."""
+    states: dict[str, object] = {"random": random.getstate()}
+    if "numpy.random" in sys.modules:
+        kind, keys, *rest = sys.modules["numpy.random"].get_state()
+        states["numpy"] = kind, keys.tobytes(), *rest
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        states["torch"] = torch.default_generator.get_state().tolist()
+    return states
 
 
 def chosen_start_method() -> str | None:

@@ -20,8 +20,9 @@ from typing import NamedTuple
 
 from sweeps.executor.local.child import BLOCKED
 from sweeps.executor.local.forkserver import NUMBER, Preparation
+from sweeps.executor.local.program import Start
 from sweeps.executor.local.slots import thread_variables
-from sweeps.plan.by_reference import NAME, describe_main
+from sweeps.plan.by_reference import NAME
 from sweeps.settings.launcher_settings import LauncherSettings
 
 # The first exit handler runs last. The path comes first, because podium itself may lie on it.
@@ -54,15 +55,15 @@ class ForkServer:
     def __init__(self, settings: LauncherSettings, common: bytes, task: str = "") -> None:
         self._settings = settings
         path = [entry for entry in sys.path if isinstance(entry, str)]
-        script = describe_main()
+        start = Start.of_this_process()
         self._preparation = Preparation(
             path,
             [*sys.argv],
             str(Path.cwd()),
-            _loaded_here({script.get(NAME, ""), task}),
+            _loaded_here({start.script.get(NAME, ""), task}),
             [*settings.preload],
-            script,
             common,
+            start,
         )
         self._lock = threading.Lock()
         self._socket, self._process = self._start()

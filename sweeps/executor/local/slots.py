@@ -22,6 +22,11 @@ class Slot:
     variables: Mapping[str, str]
     gpu: str | None = None
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that a job finds in this place."""
+        return {**self.variables, **({} if self.gpu is None else {"CUDA_VISIBLE_DEVICES": self.gpu})}
+
 
 def pool_of(settings: LauncherSettings) -> queue.SimpleQueue[Slot]:
     """Return ``n_jobs`` free slots, spread over the GPUs; a job takes one and puts it back."""
@@ -35,17 +40,19 @@ def pool_of(settings: LauncherSettings) -> queue.SimpleQueue[Slot]:
 def thread_variables(settings: LauncherSettings) -> dict[str, str]:
     """Return the variables that limit the threads of a job.
 
-    A limit that the user has set stays, unless ``threads`` is set too.
+    A limit that the user has set stays, unless ``threads`` is set too; that of OpenMP holds for the libraries that have
+    none of their own, as it does for them without podium.
     """
-    mine = [name for name in THREAD_VARIABLES if settings.sets_threads or name not in os.environ]
-    return dict.fromkeys(mine, str(settings.threads))
+    if settings.sets_threads:
+        return dict.fromkeys(THREAD_VARIABLES, str(settings.threads))
+    usual = os.environ.get(THREAD_VARIABLES[0], "").partition(",")[0].strip()
+    mine = [name for name in THREAD_VARIABLES if name not in os.environ]
+    return dict.fromkeys(mine, usual if usual.isdecimal() else str(settings.threads))
 
 
 def take_place(slot: Slot) -> None:
     """Limit this process to what the slot allows."""
-    os.environ.update(slot.variables)
-    if slot.gpu is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = slot.gpu
+    os.environ.update(slot.environment)
     limit_threads()
 
 

@@ -19,6 +19,13 @@ def main(cfg):
 
 {bottom}
 """
+# The sweep's process comes first.
+IN_A_JOB = """
+from pathlib import Path
+first = not Path("seen").exists()
+Path("seen").touch()
+if not first:
+"""
 GUARD = 'if __name__ == "__main__":\n    main()'
 SWEEP = ("-m", "hydra/sweeper=podium", "hydra/launcher=podium", "+x=1,2", "hydra.launcher.n_jobs=2")
 
@@ -51,7 +58,7 @@ def test_what_a_script_prints_when_it_is_imported_goes_to_the_logs_of_its_jobs(t
 
 
 def test_a_script_that_cannot_be_imported_in_a_job_fails_it_with_its_error(tmp_path: Path) -> None:
-    top = 'if __name__ != "__main__":\n    raise OSError("no such device")'
+    top = f'{IN_A_JOB}    raise OSError("no such device")'
     result = run(tmp_path, top=top)
     assert result.returncode == 1
     assert [row["error"] for row in rows(tmp_path)] == ["OSError: no such device"] * 2
@@ -60,7 +67,7 @@ def test_a_script_that_cannot_be_imported_in_a_job_fails_it_with_its_error(tmp_p
 
 
 def test_libraries_that_the_script_has_loaded_are_there_before_a_job_imports_it(tmp_path: Path) -> None:
-    top = 'import sys\nif __name__ != "__main__":\n    assert "sklearn" in sys.modules\nimport sklearn'
+    top = f'import sys\n{IN_A_JOB}    assert "sklearn" in sys.modules\nimport sklearn'
     result = run(tmp_path, top=top)
     assert result.returncode == 0, log(tmp_path, 0)
 

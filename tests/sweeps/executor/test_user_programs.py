@@ -273,11 +273,11 @@ def test_unseeded_jobs_draw_other_numbers_from_torch(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("environment", "overrides", "seen"),
     [
-        ({"OMP_NUM_THREADS": "1"}, (), "1 2"),
+        ({"OMP_NUM_THREADS": "1"}, (), "1 1"),
         ({"OMP_NUM_THREADS": "5", "MKL_NUM_THREADS": "6"}, (), "5 6"),
         ({}, (), "2 2"),
         ({"OMP_NUM_THREADS": "5", "MKL_NUM_THREADS": "6"}, ("hydra.launcher.threads=3",), "3 3"),
-        ({"OMP_NUM_THREADS": "5"}, ("+hydra.job.env_set.OMP_NUM_THREADS=7",), "7 2"),
+        ({"OMP_NUM_THREADS": "5"}, ("+hydra.job.env_set.OMP_NUM_THREADS=7",), "7 5"),
         ({}, ("hydra.launcher.threads=3", "+hydra.job.env_set.MKL_NUM_THREADS=7"), "3 7"),
     ],
 )

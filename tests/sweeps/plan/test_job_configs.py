@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sweeps.executor.local.child import Common, run_as_hydra
+from sweeps.executor.local.child import run_as_hydra
+from sweeps.executor.local.program import Common
 from sweeps.plan.compose import Composer
 from sweeps.plan.packing import copied, quick_configs, task_config, task_view, unpack
 

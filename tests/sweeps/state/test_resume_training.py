@@ -13,7 +13,6 @@ import pytest
 from tracking.files import read_json
 
 ROOT = Path(__file__).resolve().parents[3]
-KILLS = 20
 EPOCHS, JITTER_S = 2, 0.15  # a life ends within so many epochs and so much more
 SWEEP = (
     "-m", "trainer", "-m", "model.dropout=0.1,0.3", "optimizer=adam,sgd", "scheduler=constant,plateau",
@@ -48,13 +47,15 @@ def results(folder: Path) -> list[tuple[Any, ...]]:
     return [tuple(row[key] for key in keys) for row in rows]
 
 
-@pytest.mark.slow
-def test_a_sweep_killed_at_random_moments_ends_with_the_same_numbers(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "kills", [pytest.param(5, marks=pytest.mark.slow), pytest.param(20, marks=pytest.mark.exhaustive)]
+)
+def test_a_sweep_killed_at_random_moments_ends_with_the_same_numbers(tmp_path: Path, kills: int) -> None:
     moments = random.Random(20)
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     assert start(whole, *SWEEP).wait() == 0, (whole / "output.log").read_text()
     life, killed = start(broken, *SWEEP), 0
-    while killed < KILLS and life.poll() is None:
+    while killed < kills and life.poll() is None:
         enough = trained(broken) + moments.randint(1, EPOCHS)
         while trained(broken) < enough and life.poll() is None:
             time.sleep(0.01)
@@ -66,7 +67,7 @@ def test_a_sweep_killed_at_random_moments_ends_with_the_same_numbers(tmp_path: P
             killed += 1
             life = start(broken, "-m", "sweeps", "resume", "mine")
     assert life.wait() == 0, (broken / "output.log").read_text()
-    assert killed == KILLS
+    assert killed == kills
     assert results(broken) == results(whole)
     assert "continuing after epoch" in logs(broken)
     assert not list(broken.rglob("checkpoint.pt"))

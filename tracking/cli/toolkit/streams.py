@@ -33,15 +33,18 @@ def open_streams() -> None:
 
 def silence(stream: TextIO) -> None:
     """Discard the buffer of a stream and all that is written to it from now on."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, stream.fileno())
-    os.close(null)
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # an object in its place has no descriptor
+        number = stream.fileno()
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, number)
+        os.close(null)
 
 
 class _LastingStream:
     """A standard stream on which writing never fails.
 
-    It discards what is written once its reader has gone, and escapes what its encoding cannot hold.
+    It discards what is written once its reader has gone, and escapes what its encoding cannot hold. An object that only
+    writes and flushes may stand in the place of the stream.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -50,13 +53,22 @@ class _LastingStream:
     def __getattr__(self, attribute: str) -> object:
         return getattr(self._stream, attribute)
 
+    @property
+    def encoding(self) -> str:
+        """The encoding of the stream, as far as it has one."""
+        return getattr(self._stream, "encoding", None) or "utf-8"
+
+    def isatty(self) -> bool:
+        """Return whether the stream is a terminal."""
+        return bool(getattr(self._stream, "isatty", bool)())
+
     def write(self, text: str) -> int:
         """Write text, or discard it; return its length."""
         try:
             try:
                 return self._stream.write(text)
             except UnicodeEncodeError:
-                encoding = self._stream.encoding or "ascii"
+                encoding = getattr(self._stream, "encoding", None) or "ascii"
                 return self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
         except OSError:
             silence(self._stream)
