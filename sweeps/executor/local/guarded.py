@@ -10,8 +10,9 @@ import ast
 import inspect
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
@@ -20,11 +21,12 @@ from sweeps.executor.local.ending import is_the_users
 from sweeps.executor.local.main_script import guards, parsed
 from sweeps.plan.by_reference import fingerprint
 
-GENERATORS = (
-    "random",
-    "numpy.random",
-    "torch",
-)  # the modules of random generators, which each process has of its own
+# The modules of random generators, which each process has of its own.
+GENERATORS = ("random", "numpy.random", "torch")
+HEAP_TYPE = 1 << 9  # in the flags of a class that Python code defines
+
+
+Imports = Mapping[str, tuple[ModuleType, tuple[str, ...]]]  # by name in a function: a module and names in it
 
 
 class Place(NamedTuple):
@@ -34,34 +36,49 @@ class Place(NamedTuple):
     name: str
 
     def container(self) -> Any:
-        """Return the module or class that holds it; raise AttributeError or KeyError where there is none."""
-        found: Any = sys.modules[self.module]
+        """Return the module or class that holds it; raise AttributeError or ImportError where there is none."""
+        found: Any = sys.modules.get(self.module) or import_module(self.module)
         for each in self.name.split(".")[:-1]:
             found = getattr(found, each)
         return found
 
     def value(self) -> Any:
-        """Return its value; raise AttributeError or KeyError where there is none."""
+        """Return its value; raise AttributeError or ImportError where there is none."""
         return getattr(self.container(), self.name.rpartition(".")[2])
 
     def mark(self) -> str:
         """Return a hash of its value; nothing where there is none, or none that can be compared or copied."""
+        if self.module not in sys.modules:
+            return ""
         try:
             value = self.value()
-        except (AttributeError, KeyError):
+        except AttributeError:
             return ""
         return "" if isinstance(value, ModuleType) or _is_generator(value) else fingerprint(value)
 
     def set(self, value: Any) -> None:
         """Give it a value; a container is filled in place, as other names may lead to it."""
-        old: Any = getattr(self.container(), self.name.rpartition(".")[2], None)
-        if type(old) is type(value) and isinstance(value, dict | set):
+        container, name = self.container(), self.name.rpartition(".")[2]
+        old: Any = getattr(container, name, None)
+        if type(old) is not type(value):
+            setattr(container, name, value)
+        elif isinstance(value, dict | set):
             old.clear()
             old.update(value)
-        elif type(old) is type(value) and isinstance(value, list):
+        elif isinstance(value, list):
             old[:] = value
+        elif _is_plain(value):
+            vars(old).clear()
+            vars(old).update(vars(value))
         else:
-            setattr(self.container(), self.name.rpartition(".")[2], value)
+            setattr(container, name, value)
+
+
+def _is_plain(value: object) -> bool:
+    """Return whether all that an object holds are its attributes: a namespace, a dataclass, an object of the user's."""
+    kinds = type(value).__mro__[:-1]
+    is_python = all(kind.__flags__ & HEAP_TYPE and kind.__module__ != "omegaconf" for kind in kinds)
+    return is_python and hasattr(value, "__dict__") and not any("__slots__" in vars(kind) for kind in kinds)
 
 
 def touched() -> frozenset[Place]:
@@ -100,20 +117,27 @@ class _Finder:
     def look(self, tree: ast.Module, module: ModuleType, local: frozenset[str]) -> None:
         """Look at statements of a module or of one of its functions, which has the `local` names."""
         stored = {name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names}
+        imported = _imported(tree) if local else {}
         for node in ast.walk(tree):
             if isinstance(node, ast.Call):
-                self._call(node, module, local)
+                self._call(node, module, local, imported)
             elif isinstance(node, ast.Name):
                 if isinstance(node.ctx, ast.Store) and (not local or node.id in stored):
                     self.places.add(Place(str(module.__name__), node.id))
             elif isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load):
-                self._note(_chain(node), module, local - stored)
+                self._note(*_from(_chain(node), module, imported), local - stored)
 
-    def _call(self, node: ast.Call, module: ModuleType, local: frozenset[str]) -> None:
+    def _call(
+        self,
+        node: ast.Call,
+        module: ModuleType,
+        local: frozenset[str],
+        imported: Imports,
+    ) -> None:
         """Note what a call may change: the owner of the method, the arguments, and what a function of the user's changes."""
         for each in (*node.args, *(keyword.value for keyword in node.keywords)):
-            self._note(_chain(each), module, local)
-        chain = _chain(node.func)
+            self._note(*_from(_chain(each), module, imported), local)
+        chain, module = _from(_chain(node.func), module, imported)
         self._note(chain[:-1], module, local)
         called = _resolved(chain, module) if chain and chain[0] not in local else None
         if (
@@ -162,6 +186,33 @@ def _is_entry(value: object) -> bool:
     """Return whether this is what ``hydra.main`` makes of a task."""
     is_hydras = isinstance(value, FunctionType) and value.__globals__.get("__name__") == "hydra.main"
     return is_hydras and hasattr(value, "__wrapped__")
+
+
+def _imported(tree: ast.Module) -> dict[str, tuple[ModuleType, tuple[str, ...]]]:
+    """Return where the names lead that a function imports: to a loaded module, and to names in it."""
+    found = dict[str, tuple[ModuleType, tuple[str, ...]]]()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                name = alias.name if alias.asname else alias.name.partition(".")[0]
+                if name in sys.modules:
+                    found[alias.asname or name] = sys.modules[name], ()
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module in sys.modules:
+            module = sys.modules[str(node.module)]
+            found |= {alias.asname or alias.name: (module, (alias.name,)) for alias in node.names}
+    return found
+
+
+def _from(
+    chain: tuple[str, ...],
+    module: ModuleType,
+    imported: Imports,
+) -> tuple[tuple[str, ...], ModuleType]:
+    """Return a chain of names, and the module where it begins, past an import of the function."""
+    if not chain or chain[0] not in imported:
+        return chain, module
+    module, names = imported[chain[0]]
+    return (*names, *chain[1:]), module
 
 
 def _chain(node: ast.expr) -> tuple[str, ...]:

@@ -96,8 +96,9 @@ def run_script(script: Script, jobs: Callable[[BaseException | None], None], swe
         try:
             exec(script.code, vars(main))  # noqa: S102 - the user's own script
         except BaseException as error:  # noqa: BLE001 - it is the outcome of the job, or the user sees it in its log
-            fault = error
-            if begun and not isinstance(error, SystemExit):
+            if not begun:
+                fault = error
+            elif not isinstance(error, SystemExit):
                 traceback.print_exc()
     if not begun:
         jobs(fault)

@@ -7,6 +7,7 @@ copied before a job has found that it lacks a name or that a value differs.
 import pickle
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, lru_cache, partial
 from types import FunctionType
@@ -94,7 +95,10 @@ class Delivery:
         vars(sys.modules["__main__"]).update(_each(self.names, pickle.loads, faults))
         BaseContainer._resolvers.update(_each(self.resolvers, pickle.loads, faults))
         for place, value in _each(self.values, pickle.loads, {}).items():
-            place.set(value)
+            with suppress(
+                AttributeError, ImportError
+            ):  # the task meets the same error where it needs the module
+                place.set(value)
         return faults
 
 

@@ -116,6 +116,7 @@ import threading, random
 from dataclasses import dataclass
 from omegaconf import OmegaConf
 import engine
+from engine import OPTIONS
 ARGS, SCALE, REGISTRY, NAMES, LOCK = None, 1, {"a": 1}, ["a"], threading.Lock()
 SAME = REGISTRY
 TOKEN, DRAWS = random.random(), random.Random()
@@ -129,8 +130,10 @@ OmegaConf.register_new_resolver("of", lambda: "module")
 def setup():
     global SCALE
     SCALE = 5
-    engine.OPTIONS.verbose = True
+    OPTIONS.verbose = True
     engine.switch_on()
+    import late
+    late.LEVELS.append(1)
 """
 STARTS = f"""
 {GUARDED}    import argparse
@@ -147,6 +150,8 @@ STARTS = f"""
 TELLS = """
     print(ARGS, SCALE, REGISTRY, SAME is REGISTRY, NAMES, Settings.debug, MODEL.__name__, type(MODEL()) is Big)
     print(OmegaConf.create({"a": "${of:}"}).a, engine.OPTIONS, engine.IS_ON, LOCK.locked())
+    import late
+    print(late.LEVELS)
     print("#", TOKEN, DRAWS.random())
 """
 ENGINE = """
@@ -162,6 +167,7 @@ def test_what_a_script_changes_where_it_starts_its_sweep_is_changed_in_jobs_too(
     folder = tmp_path / "app"
     write_app(folder, top=CHANGES, task=TELLS, start=STARTS)
     (folder / "engine.py").write_text(ENGINE)
+    (folder / "late.py").write_text("LEVELS = [0]\n")
     alone = call(folder, "app.py").splitlines()
     call(folder, "app.py", *LAUNCH)
     first, second = (log.splitlines() for log in logs(folder))
