@@ -6,6 +6,7 @@ and values are set on a copy. An added key is composed with its first value; the
 YAML after `prepare`.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cache
@@ -25,7 +26,7 @@ from sweeps.plan.packing import Description, copied, pack, pack_hydra
 from sweeps.settings.sections import one_per_sweep
 from sweeps.settings.sweeper_settings import SpaceSettings
 from sweeps.space import parsed
-from tracking.values.configs import Steadiness
+from tracking.values.configs import Steadiness, is_config, read_config
 
 ADDING = frozenset({OverrideType.ADD, OverrideType.FORCE_ADD})
 
@@ -130,7 +131,7 @@ class Composer:
         """Raise `SettingsError` if a job's config changes a setting of the sweep that all jobs share."""
         for key in config.unsettled:
             own, theirs = self._own[key], OmegaConf.select(config.whole, key)
-            if theirs != own:
+            if not _same(theirs, own):
                 place, theirs, own = _first_difference(key, theirs, own)
                 is_of_space = key.rpartition(".")[2] in SPACE
                 raise SettingsError(
@@ -169,7 +170,7 @@ class Composer:
             unsettled = (
                 key
                 for key, own in self._own.items()
-                if _follows_others(config, key) or OmegaConf.select(config, key) != own
+                if _follows_others(config, key) or not _same(OmegaConf.select(config, key), own)
             )
             self._bases[structure] = _Base(config, pack_hydra(config), tuple(unsettled))
         return self._bases[structure]
@@ -195,11 +196,23 @@ def _follows_others(config: DictConfig, key: str) -> bool:
     return "${" in repr(node)  # which shows the parts of a container unresolved
 
 
+def _same(one: Any, other: Any) -> bool:
+    """Return whether two settings are equal; a NaN, at any depth, equals another."""
+    if one == other:
+        return True
+    one, other = (read_config(each).resolved() if is_config(each) else each for each in (one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return isinstance(one, float) and isinstance(other, float) and math.isnan(one) and math.isnan(other)
+
+
 def _first_difference(key: str, one: Any, other: Any) -> tuple[str, Any, Any]:
     """Return the first key at or below `key` whose values differ, with these values."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         for name in dict.fromkeys((*one, *other)):
-            if one.get(name) != other.get(name):
+            if not _same(one.get(name), other.get(name)):
                 return _first_difference(f"{key}.{name}", one.get(name), other.get(name))
     return key, one, other
 

@@ -16,6 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
 
+from sweeps.errors import SettingsError
 from sweeps.plan.compose import Composer
 from sweeps.plan.packing import task_config
 
@@ -164,3 +165,18 @@ def test_a_file_that_is_edited_after_the_plan_changes_no_job_that_is_composed_la
             (tmp_path / "conf" / name).write_text("broken: [")
         made = [composer.job_config(number, point).whole for number, point in enumerate(points)]
     assert [(each.shape.sides, each.x) for each in made] == [(4, 1), (4, 2), (3, 1), (3, 2)]
+
+
+@pytest.mark.parametrize(
+    "setting", ["params={x:nan}", "params={x:[1,nan]}", "points=[{x:nan}]", "spaces=[{x:nan},{x:1}]"]
+)
+@pytest.mark.parametrize("point", ["x=1", "shape=triangle", "++hydra.sweeper.seed=0"])
+def test_a_setting_that_holds_nan_is_the_same_in_every_job(
+    loader: ConfigLoader, setting: str, point: str
+) -> None:
+    sweep = loader.load_configuration("config", [f"hydra.sweeper.{setting}"], RunMode.MULTIRUN)
+    composer = Composer(loader, sweep, [])
+    composer.require_same_sweep(composer.job_config(0, [point]))
+    other = composer.job_config(1, [f"++hydra.sweeper.{setting.replace('nan', '7')}"])
+    with pytest.raises(SettingsError, match=r"would be .* in this job and is .* in the sweep"):
+        composer.require_same_sweep(other)
