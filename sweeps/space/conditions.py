@@ -103,9 +103,16 @@ class Conditions:
         return isinstance(value, str) and "${" in value and name in values_of((*self._shared, *point))
 
     def _read_config(self, point: Point) -> Mapping[str, Any]:
-        config = self._config_of(point)
+        config: Mapping[str, Any] = _with_text_keys(self._config_of(point))
         self._known.update(flat(config, with_groups=True))
         return config
+
+
+def _with_text_keys(value: Any) -> Any:
+    """Return a config whose keys are text, as a condition writes them: `th.1` is the 1 in `th`."""
+    if isinstance(value, Mapping):
+        return {str(key): _with_text_keys(item) for key, item in value.items()}
+    return [_with_text_keys(item) for item in value] if isinstance(value, list) else value
 
 
 def _unresolved(config: Mapping[str, Any], name: str, found: Any) -> Unresolved | None:
@@ -127,7 +134,7 @@ def _faults(value: Any) -> Iterator[Unresolved]:
 
 def _parsed(where: str, text: str) -> Query:
     try:
-        return parse_query(text)
+        return parse_query(text, is_of_config=True)
     except TrackingError as error:
         raise SettingsError(f"{where}: {error}") from error
 

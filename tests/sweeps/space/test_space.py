@@ -296,6 +296,49 @@ def test_a_condition_that_makes_no_sense_is_refused(
         expanded("a=1,2", "b=1,2", **settings)
 
 
+KEYED = {
+    "th": {1: 5, 2.5: 6, False: {3: [{4: 7}]}, "RED": 8, None: 9},
+    "params": {"x": 1, "y": {"max": 2}},
+    "metrics": {"y": 2, "z": {"best": 4}},
+    "tags": ["new"],
+    "status": "ok",
+    "created_at": 3,
+    "run_id": 10,
+    "today": 4,
+    "ago": 5,
+    "x": 9,
+}
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "th.1 == 5", "th.2.5 == 6", "th.False.3.0.4 == 7", "th.RED == 8", "th['1'] == 5", "th.None == 9",
+        "params.x == 1", "params.y.max == 2", "metrics.y == 2", "metrics.z.best == 4", "params is not None",
+        "tags contains 'new'", "status == 'ok'", "created_at == 3", "run_id == 10 and run_id < 11", "today == 4",
+        "ago == 5", "x == 9",
+    ],
+)  # fmt: skip
+def test_a_condition_may_name_any_key_of_the_config(loader: ConfigLoader, condition: str) -> None:
+    def kept(settings: dict[str, Any], *arguments: str) -> list[Point]:
+        space = SpaceSettings({}, **settings)
+        return expand(read_space(space, arguments, loader), space, lambda _point: KEYED).points
+
+    assert kept({"filter": condition}, "a=1,2") == [("a=1",), ("a=2",)]
+    assert len(kept({"filter": f"not ({condition}) or a == 1"}, "a=1,2")) == 1
+    assert kept({"when": {"b": f"not ({condition})"}}, "a=1", "b=1,2") == [()]
+
+
+def test_a_key_of_a_namespace_of_runs_is_swept_and_filtered_by_its_whole_name(
+    expanded: Callable[..., Expansion],
+) -> None:
+    assert expanded("params.x=1,2", "x=1", filter="params.x == 2").points == [("params.x=2",)]
+    with pytest.raises(SettingsError, match=r"no job's config has metrics\.nope"):
+        expanded("x=1,2", filter="metrics.nope == 2")
+    with pytest.raises(SettingsError, match="'ago' is not a function; a condition over a config has none"):
+        expanded("x=1,2", filter="x > ago('7d')")
+
+
 OUTPUT = Unresolved.of("${hydra:runtime.output_dir}", "hydra:runtime.output_dir is known in the job only")
 ODD_CONFIG = {
     "out": OUTPUT,

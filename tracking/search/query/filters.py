@@ -41,9 +41,12 @@ class Query:
         return test_of(self.root, datetime.now().astimezone())
 
 
-def parse_query(text: str, names: Names | None = None) -> Query:
-    """Parse a filter; raise QueryError at the place of a mistake. Empty text passes every run."""
-    parser = Parser(text, names)
+def parse_query(text: str, names: Names | None = None, *, is_of_config: bool = False) -> Query:
+    """Parse a filter; raise QueryError at the place of a mistake. Empty text passes every run.
+
+    With `is_of_config` it is a condition over a config instead: each name is a key, also `status` and `params.x`.
+    """
+    parser = Parser(text, names, is_of_config=is_of_config)
     if parser.here.kind is TokenKind.END:
         return Query(Literal(True), text, ())
     start = parser.here

@@ -50,10 +50,14 @@ def parse_fields(text: str) -> list[Field]:
 
 
 class Parser:
-    """Parser of one text; `fields` are those it has met, bare ones replaced by what they mean among `names`."""
+    """Parser of one text; `fields` are those it has met, bare ones replaced by what they mean among `names`.
 
-    def __init__(self, text: str, names: Names | None = None) -> None:
+    With `is_of_config` it is about the keys of a config, so every name is a bare one and there are no moments.
+    """
+
+    def __init__(self, text: str, names: Names | None = None, *, is_of_config: bool = False) -> None:
         self.text = text
+        self.is_of_config = is_of_config
         self.tokens = tokens_of(text)
         self.index = 0
         self.depth = 0
@@ -146,7 +150,7 @@ class Parser:
             return Literal(CONSTANTS[token.text])
         if is_called:
             return self.call(token)
-        if token.text in ("today", "yesterday"):
+        if token.text in ("today", "yesterday") and not self.is_of_config:
             self.index += 1
             return Literal(Moment(token.text))
         return self.field()
@@ -155,6 +159,8 @@ class Parser:
         """Parse a call of `ago`, the only function."""
         self.index += 2
         argument = self.here
+        if self.is_of_config:
+            self.fail(f"{name.text!r} is not a function; a condition over a config has none", name)
         if name.text != "ago":
             self.fail(f"{name.text!r} is not a function; the only one is ago('7d')", name)
         self.index += 1
@@ -221,9 +227,10 @@ class Parser:
         name = ".".join(segments)
         root, _, path = name.partition(".")
         field = Field(FieldKind.BARE, name)
-        if start.kind is TokenKind.WORD and name in RUN_FIELDS:
+        has_roots = start.kind is TokenKind.WORD and not self.is_of_config
+        if has_roots and name in RUN_FIELDS:
             field = Field(FieldKind.RUN, "experiment" if name == "experiment_name" else name)
-        elif start.kind is TokenKind.WORD and root in _NAMESPACES:
+        elif has_roots and root in _NAMESPACES:
             if not path or not all(segments):
                 self.fail(f"{root} needs a name: {root}.NAME or {root}['NAME']", start)
             field = Field(FieldKind(root), path)
