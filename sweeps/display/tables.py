@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -32,7 +32,8 @@ OUR_COLUMNS = {
 
 
 def short_names(keys: Sequence[str], taken: Iterable[str] = ()) -> dict[str, str]:
-    """Map config keys to the shortest last part that no other key ends in, and that is no column of ours or `taken`.
+    """Map config keys to the shortest last part that no other key ends in, and that is no column of ours or `taken`; a whole key
+    that is one is written as `params.status`.
 
     `model.encoder.depth` and `model.decoder.depth` are `encoder.depth` and `decoder.depth`.
     """
@@ -40,9 +41,20 @@ def short_names(keys: Sequence[str], taken: Iterable[str] = ()) -> dict[str, str
     count = Counter(end for each in ends.values() for end in each)
     avoid = {*OUR_COLUMNS, *taken}
     return {
-        key: next((end for end in each if count[end] == 1 and end not in avoid), key)
+        key: next(
+            (end for end in each if count[end] == 1 and end not in avoid),
+            _apart(key, avoid, keys),
+        )
         for key, each in ends.items()
     }
+
+
+def _apart(key: str, avoid: Collection[str], keys: Sequence[str]) -> str:
+    """Return a key as a filter writes it if it is the name of another column."""
+    name = key
+    while name in avoid or (name != key and name in keys):
+        name = f"params.{name}"
+    return name
 
 
 def _ends(key: str) -> list[str]:

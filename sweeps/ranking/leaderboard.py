@@ -18,6 +18,7 @@ from tracking.values.units import counted
 
 LEADERBOARD_VERSION = 1
 REUSED = "reused"
+METRICS, PARAMS = "metrics.", "params."  # as a filter writes them
 FILES = 5  # of changed code that are named
 FORMULA = (
     "=",
@@ -182,24 +183,47 @@ def as_plain(board: Leaderboard) -> dict[str, Any]:
 
 
 def as_table(board: Leaderboard) -> list[list[str]]:
-    """Return the leaderboard as rows of text, header first: the columns of the CSV and Markdown files."""
+    """Return the leaderboard as rows of text, header first: the columns of the CSV and Markdown files.
+
+    A metric or a swept key that has the name of another column is written as in a filter: `params.status`.
+    """
     label = board.objective.label
+    report = [(METRICS, name) for name in board.report]
     table: list[list[Any]]
     if board.candidates:
         keys = [key for key in board.swept if key != board.seed_key]
-        table = [["rank", *keys, label, f"{label}_std", "n", *board.report, "jobs", "error"]]
+        means = [(METRICS, label), (METRICS, f"{label}_std"), ("", "n"), *report]
+        ends = [("", "jobs"), ("", "error")]
+        table = [_unique([("", "rank"), *((PARAMS, key) for key in keys), *means, *ends])]
         for each in board.candidates:
             values = [each.objective, each.std, each.n, *map(each.metrics.get, board.report)]
             jobs = " ".join(map(str, each.jobs))
             table.append([each.rank, *map(each.point.get, keys), *values, jobs, each.error])
     else:
-        ends = ["epochs", "duration_s", "status", "error"]
-        table = [["rank", "run", *board.swept, label, *board.report, *ends]]
+        swept = [(PARAMS, key) for key in board.swept]
+        ends = [("", name) for name in ("epochs", "duration_s", "status", "error")]
+        table = [_unique([("", "rank"), ("", "run"), *swept, (METRICS, label), *report, *ends])]
         for row in board.rows:
             values = [row.objective, *map(row.metrics.get, board.report)]
             end = [row.epochs, row.duration_s, row.how, row.error or row.note]
             table.append([row.rank, row.run, *map(row.point.get, board.swept), *values, *end])
     return [["" if cell is None else str(cell) for cell in line] for line in table]
+
+
+def _unique(columns: Sequence[tuple[str, str]]) -> list[str]:
+    """Return a name for each column, given as its kind and its own name, of which no two are equal."""
+    names: dict[int, str] = {}
+    for kind in (
+        "",
+        METRICS,
+        PARAMS,
+    ):  # a column of ours keeps its name, and the objective before a swept key
+        for index, (own, name) in enumerate(columns):
+            if own == kind:
+                while name in names.values():
+                    name = f"{kind}{name}"
+                names[index] = name
+    return [names[index] for index in range(len(columns))]
 
 
 def _csv_line(cells: Sequence[str]) -> str:

@@ -165,6 +165,7 @@ def test_the_live_table_and_the_preview_keep_what_is_swept(
         (["layers.0", "layers.1.dim"], ["layers.0", "dim"]),
         (["model/encoder", "db@source"], ["encoder", "db@source"]),
         (["loss.val_auc"], ["loss.val_auc"]),  # the objective
+        (["status", "params.status", "val_auc"], ["params.params.status", "params.status", "params.val_auc"]),
         (["a.", ".", ""], ["a.", ".", ""]),
     ],
 )

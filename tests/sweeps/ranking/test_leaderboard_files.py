@@ -2,11 +2,12 @@
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -14,7 +15,7 @@ from written import write_sweep
 
 from sweeps.jobs import JobState
 from sweeps.ranking.aggregate import aggregate
-from sweeps.ranking.leaderboard import Leaderboard, Row, write_leaderboard
+from sweeps.ranking.leaderboard import Candidate, Leaderboard, Row, write_leaderboard
 from tracking.cli.toolkit.output import one_line
 from tracking.files import read_json
 from tracking.objective import At, Direction, Objective
@@ -102,3 +103,41 @@ def test_the_json_is_exact(tmp_path: Path) -> None:
     aggregate(folder)
     assert read_json(folder / "leaderboard.json")["rows"][0]["point"] == {"a\n|": f"={HTML}\x1b"}
     assert "\n# Heading" not in (folder / "leaderboard.md").read_text()
+
+
+OURS = [
+    "rank",
+    "run",
+    "loss",
+    "epochs",
+    "duration_s",
+    "status",
+    "error",
+    "n",
+    "loss_std",
+    "jobs",
+    "test_loss",
+]
+names = st.lists(st.sampled_from([*OURS, "x", "metrics.loss", "params.rank"]), unique=True)
+
+
+@settings(max_examples=30)
+@pytest.mark.parametrize("seed_key", [None, "seed"])
+@given(swept=names, report=st.lists(st.sampled_from([*OURS, "metrics.loss"])))
+@example(swept=["status", "rank", "x"], report=["loss"])
+def test_no_two_columns_have_the_same_name(
+    tmp_path_factory: pytest.TempPathFactory, seed_key: str | None, swept: list[str], report: list[str]
+) -> None:
+    point = {key: f"value of {key}" for key in swept}
+    one = replace(board("x", 1), swept=tuple(swept), report=tuple(report), seed_key=seed_key)
+    one = replace(one, rows=(replace(one.rows[0], point=point),))
+    if seed_key:
+        mean = Candidate(1, point, (0,), 1, 0.5, None, {}, {}, None)
+        one = replace(one, candidates=(mean,))
+    text, _ = written(tmp_path_factory.getbasetemp(), one)
+    (row,) = csv.DictReader(io.StringIO(text))
+    assert len(row) == len(text.splitlines()[0].split(","))
+    assert (row["rank"], row["loss"]) == ("1", "0.5")
+    assert {f"value of {key}" for key in swept} <= set(row.values())
+    columns = [name for name, value in row.items() if value.startswith("value of ")]
+    assert all(name.endswith(key) for name, key in zip(columns, swept, strict=True))
