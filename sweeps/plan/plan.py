@@ -71,8 +71,8 @@ class Plan:
         write_json(path, {"version": PLAN_VERSION, "podium": __version__, **head})
 
     def extended(self, now: "Plan") -> "Plan":
-        """Return this plan with the jobs and the space of `now`, a later plan of the same sweep, and what resumes it."""
-        names = ("total", "left", "space", "sweep", "command", "cwd", "store", "store_key")
+        """Return this plan with the jobs, the space and the objective of `now`, a later plan, and what resumes it."""
+        names = ("total", "left", "space", "objective", "sweep", "command", "cwd", "store", "store_key")
         return replace(self, **{name: getattr(now, name) for name in names}, jobs=())
 
     @classmethod

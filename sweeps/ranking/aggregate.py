@@ -46,8 +46,10 @@ def rank_jobs(plan: Plan, history: SweepHistory, store: Path) -> Leaderboard:
     found = {number: runs.of_outcome(outcome, objective.metric) for number, outcome in outcomes.items()}
     records = {number: run.record for number, run in found.items() if run.record is not None}
     report = plan.report if plan.report is not None else _test_metrics(records.values(), objective)
-    # A task that returns nothing, in a sweep that names no metric, lacks nothing.
-    is_asked = objective.metric is not None or any(each.value is not None for each in outcomes.values())
+    # A task that returns no number, in a sweep that names no metric, lacks nothing.
+    is_asked = objective.metric is not None or any(
+        isinstance(each.value, float) for each in outcomes.values()
+    )
     rows: list[Row] = []
     for job in history.planned:
         run, outcome = found.get(job.number, FoundRun()), outcomes.get(job.number)

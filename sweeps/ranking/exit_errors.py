@@ -36,16 +36,9 @@ def require_ranked(board: Leaderboard, *, promotes: bool) -> str | None:
     label, jobs = board.objective.label, counted(len(completed), "completed job")
     if values or label in board.logged:
         raise ObjectiveError(f"none of {jobs} has a finite {label} to rank by")
-    if board.objective.metric is None and board.returned:
-        names = sorted(board.returned)
-        raise ObjectiveError(
-            f"the task returned several values and none to rank by: {', '.join(names)}; choose one: "
-            f"hydra.sweeper.objective.metric={names[0]}"
-        )
     logged, returned = sorted(board.logged), sorted(board.returned - board.logged)
     if board.objective.metric is None:
-        advice = "return one from the task, or name a logged metric in objective.metric"
-        advice += f"; logged: {', '.join(logged)}" if logged else ""
+        advice = _advice(board)
         if promotes:
             raise ObjectiveError(f"no job returned a number to choose the winner by; {advice}")
         return f"nothing to rank: no job returned a number; {advice}"
@@ -53,6 +46,19 @@ def require_ranked(board: Leaderboard, *, promotes: bool) -> str | None:
     raise ObjectiveError(
         f"objective.metric={label}: none of {jobs} logged it; logged: {', '.join(logged) or 'nothing'}{also}"
     )
+
+
+def _advice(board: Leaderboard) -> str:
+    """Return how to rank jobs of which none returned a number."""
+    returned, logged = sorted(board.returned), sorted(board.logged)
+    if returned:
+        advice = (
+            f"the task returned {counted(len(returned), 'named value')} ({', '.join(returned)}); to rank by "
+            f"{returned[0]}: python -m sweeps resume {board.sweep} hydra.sweeper.objective.metric={returned[0]}"
+        )
+    else:
+        advice = "return one from the task, or name a logged metric in objective.metric"
+    return advice + (f"; logged: {', '.join(logged)}" if logged else "")
 
 
 def require_few_failures(board: Leaderboard, settings: SweeperSettings, folder: Path) -> None:

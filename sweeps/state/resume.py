@@ -82,8 +82,8 @@ def take_over(
 ) -> tuple[Plan, Resumed]:
     """Return the plan of the sweep in `folder`, which must be locked, and what its sessions left.
 
-    `now` and `jobs` are what today's files and overrides make of it. If they have other points, the plan is replaced by
-    one that `signed` returns; if they differ otherwise, raise `SettingsError` with the differences. Waits for jobs of
+    `now` and `jobs` are what today's files and overrides make of it. If they have other points, or a metric to rank by
+    where none was named, the plan is replaced by one that `signed` returns; if they differ otherwise, raise `SettingsError` with the differences. Waits for jobs of
     the last session that have not ended yet.
     """
     plan, history = read_sweep(folder)
@@ -92,7 +92,9 @@ def take_over(
     require_same(plan, begun | frozen, now, jobs, changed_is_fine=settings.resume_changed)
     await_jobs(folder)
     notes = [*_other_surroundings(plan, now)]
-    if (plan.total, plan.left) != (now.total, now.left):
+    if _names_its_first(plan, now):
+        notes.append(f"ranked by {now.objective['metric']} from now on, by the returned value so far")
+    if (plan.total, plan.left, plan.objective) != (now.total, now.left, now.objective):
         notes += _other_points(history, now, jobs)
         if plan.jobs:  # the plan that replaces it cannot hold them
             Ledger(folder / "jobs.jsonl").ask(plan.jobs)
@@ -203,7 +205,7 @@ def require_same(
     """
     # The process may have been killed before it had recorded all jobs, so only those in both are compared.
     pairs = [(frozen[job.number], job) for job in jobs if job.number in frozen]
-    other = [*_other_keys(old, new), *_changes(old.objective, new.objective, "objective.")]
+    other = [*_other_keys(old, new), *([] if _names_its_first(old, new) else _changed_objective(old, new))]
     if other:
         raise SettingsError(
             f"cannot resume {old.sweep}, because its swept keys or its objective differ (a new sweep with reuse=true takes "
@@ -215,6 +217,15 @@ def require_same(
             f"cannot resume {old.sweep}, because its config or its code changed (to accept that: "
             f"python -m sweeps resume --changed, or resume_changed=true):\n{_listed(changed)}"
         )
+
+
+def _names_its_first(old: Plan, new: Plan) -> bool:
+    """Return whether a sweep that named no metric names one now. No job depends on it, so its jobs can be ranked by it."""
+    return old.objective["metric"] is None and new.objective["metric"] is not None
+
+
+def _changed_objective(old: Plan, new: Plan) -> Iterator[str]:
+    return _changes(old.objective, new.objective, "objective.")
 
 
 def _listed(lines: Sequence[str]) -> str:

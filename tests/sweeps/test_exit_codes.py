@@ -95,3 +95,38 @@ if __name__ == "__main__":
         result = run_script(script, "-m", "hydra/sweeper=podium", "hydra/launcher=podium", "+x=1,2", *more)
         assert result.returncode == 0, result.stderr
         assert result.stderr == ""
+
+
+RETURNS_SEVERAL = """
+import hydra
+
+
+@hydra.main(config_path=None, config_name="config", version_base="1.3")
+def main(cfg):
+    return {"loss": 0.5 / cfg.x, "acc": 0.1 * cfg.x}
+
+
+if __name__ == "__main__":
+    from hydra.core.config_store import ConfigStore
+
+    node = {"defaults": ["_self_", {"override hydra/sweeper": "podium"}, {"override hydra/launcher": "podium"}], "x": 1}
+    ConfigStore.instance().store(name="config", node=node)
+    main()
+"""
+
+
+def test_named_values_need_no_ranking_and_the_named_one_is_ranked_when_the_sweep_is_resumed(
+    run_script: Callable, podium: Callable, tmp_path: Path
+) -> None:
+    first = run_script(RETURNS_SEVERAL, "-m", "x=1,2", "hydra.sweeper.name=mine")
+    assert first.returncode == 0, first.stderr
+    hint = "python -m sweeps resume mine hydra.sweeper.objective.metric=acc"
+    assert hint in first.stdout
+    again = podium(*hint.split()[3:])
+    assert again.code == 0, again.err
+    assert "ranked by acc from now on" in again.out
+    assert [(row["rank"], row["job"], row["objective"]) for row in again.rows] == [(1, 1, 0.2), (2, 0, 0.1)]
+    assert [row["rank"] for row in podium("resume", "mine").rows] == [1, 2]
+    other = podium("resume", "mine", "hydra.sweeper.objective.metric=loss")
+    assert other.code == 1
+    assert "objective.metric: acc -> loss" in other.err

@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -123,8 +124,8 @@ def test_a_logged_whole_number_is_an_objective_like_any_other(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("metric", "value", "said"),
     [
-        (None, {"loss": 0.5, "acc": 1.0}, "several values and none to rank by: acc, loss; .*objective.metric=acc"),
-        (None, {"objective_0": 0.5}, "none to rank by: objective_0; .*objective.metric=objective_0"),
+        (None, {"loss": 0.5, "acc": 1.0}, r"2 named values \(acc, loss\); to rank by acc: .*objective.metric=acc"),
+        (None, {"objective_0": 0.5}, r"1 named value \(objective_0\); to rank by .*objective.metric=objective_0"),
         ("los", {"loss": 0.5}, "objective.metric=los: none of 1 completed job logged it; logged: nothing; returned: loss"),
         (None, None, "no job returned a number"),
     ],
@@ -135,6 +136,11 @@ def test_a_ranking_without_a_value_names_the_values_there_are(
     board = rank(make_sweep(tmp_path, [returned(0, value)], metric=metric))
     with pytest.raises(ObjectiveError, match=said):
         require_ranked(board, promotes=True)
+    if metric is None:  # nothing was asked to be ranked, so nothing is wrong
+        note = str(require_ranked(board, promotes=False))
+        assert note.startswith("nothing to rank: no job returned a number; ")
+        assert re.search(said, note)
+        assert [(row.status, row.error) for row in board.rows] == [("completed", None)]
 
 
 def test_a_tie_goes_to_the_lower_job_number(tmp_path: Path) -> None:
