@@ -259,7 +259,8 @@ class _Sweep:
         self._progress.say(f"Sweep {self._dir.name}: nothing to do, all of its jobs have ended")
         board = aggregate(self._dir)
         self._progress.ranked(board)
-        return self._end(board, promotes=not is_decided(board, self._settings.store))
+        promotion, store = self._settings.promotion, self._settings.store
+        return self._end(board, promotes=promotion is not None and not is_decided(board, store, promotion))
 
     def run(self) -> Leaderboard:
         """Run the jobs, rank them and promote the winner; raise as `sweeps.sweeper.run` does."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from sweeps.errors import SweepError
-from sweeps.jobs import JobState, JobStatus, Outcome, PlannedJob
+from sweeps.jobs import JobState, JobStatus, Outcome, PlannedJob, Reason
 from sweeps.plan.plan import Plan
 from sweeps.ranking.candidates import rank_candidates
 from sweeps.ranking.leaderboard import Candidate, Leaderboard, Row, place, write_leaderboard
@@ -70,7 +70,7 @@ def rank_jobs(plan: Plan, history: SweepHistory, store: Path) -> Leaderboard:
         plan.seed_key,
         history.usage,
         logged=frozenset(name for record in completed for name in record.summary),
-        left=frozenset(plan.left),
+        left=frozenset(number for number in plan.left if _never_ended(history.outcomes.get(number))),
         returned=frozenset(name for outcome in outcomes.values() for name in outcome.named),
         fingerprints=frozenset(record.fingerprint for record in placed if record is not None),
         # Kept from this reading, so that the promotion judges what was ranked.
@@ -81,6 +81,10 @@ def rank_jobs(plan: Plan, history: SweepHistory, store: Path) -> Leaderboard:
 def read_value(runs: JobRuns, objective: Objective, outcome: Outcome) -> float | None:
     """Return a job's objective; None when its run cannot be used."""
     return value_of(objective, outcome, runs.of_outcome(outcome, objective.metric))
+
+
+def _never_ended(outcome: Outcome | None) -> bool:
+    return outcome is None or outcome.reason is Reason.STOPPED
 
 
 def _judged(runs: JobRuns, history: SweepHistory) -> dict[int, Outcome]:

@@ -64,7 +64,7 @@ def _advice(board: Leaderboard) -> str:
 def require_few_failures(board: Leaderboard, settings: SweeperSettings, folder: Path) -> None:
     """Raise `JobsFailedError` when more jobs failed, or never started because of them, than ``max_failures`` allows.
 
-    Jobs that the space has no more do not count.
+    Jobs that the space has no more count if they have ended.
     """
     rows = [row for row in board.rows if row.job not in board.left]
     failed = sum(row.status in {JobState.FAILED, JobState.KILLED} for row in rows)

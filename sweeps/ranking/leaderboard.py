@@ -110,7 +110,7 @@ class Leaderboard:
     seed_key: str | None = None
     usage: Usage | None = None  # None when the ledger does not name the slots
     logged: frozenset[str] = frozenset()  # the metrics of completed jobs
-    left: frozenset[int] = frozenset()  # jobs that the space has no more
+    left: frozenset[int] = frozenset()  # jobs that never ended and that the space has no more
     returned: frozenset[str] = frozenset()  # the names of values that tasks returned several of
     fingerprints: frozenset[str | None] = frozenset()  # of the data of ranked jobs
     winner_metrics: Mapping[str, float] = field(default_factory=dict)  # the last values of the winner's run

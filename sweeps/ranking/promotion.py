@@ -3,6 +3,7 @@
 import contextlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from sweeps.ranking.leaderboard import Leaderboard
 from sweeps.settings.sweeper_settings import Promotion
@@ -40,16 +41,26 @@ def promote_winner(board: Leaderboard, store: Path, promotion: Promotion) -> Dec
     except TrackingError as error:
         winner = board.winner
         decision = Decision(promotion.model_name, False, None, winner.run if winner else None, (str(error),))
-    write_json(_place(board, store), asdict(decision))
+    write_json(_place(board, store), {**asdict(decision), "gate": _gate(promotion)})
     return decision
 
 
-def is_decided(board: Leaderboard, store: Path) -> bool:
-    """Return whether ``promotion.json`` holds a decision about the winner of `board`."""
+def is_decided(board: Leaderboard, store: Path, promotion: Promotion) -> bool:
+    """Return whether ``promotion.json`` holds the verdict of the same gate on the winner of `board`.
+
+    One without a version holds none: the winner could not be registered, so it is tried again.
+    """
     with contextlib.suppress(FileNotFoundError, CorruptFileError):
-        decision = read_json(_place(board, store))
-        return isinstance(decision, dict) and decision.get("run") == (board.winner and board.winner.run)
+        known = read_json(_place(board, store))
+        if isinstance(known, dict) and known.get("version") is not None:
+            winner, gate = board.winner and board.winner.run, _gate(promotion)
+            asked = (known.get("run"), known.get("model_name"), known.get("gate", gate))
+            return asked == (winner, promotion.model_name, gate)
     return False
+
+
+def _gate(promotion: Promotion) -> dict[str, Any]:
+    return {"min_delta": promotion.min_delta, "thresholds": dict(promotion.thresholds)}
 
 
 def _place(board: Leaderboard, store: Path) -> Path:

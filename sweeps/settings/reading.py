@@ -3,8 +3,9 @@
 Keys and types are checked already (see `sections`). What is left to check is whether the values can work.
 """
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,7 +20,9 @@ from sweeps.settings.gpus import gpu_names
 from sweeps.settings.launcher_settings import Isolation, LauncherSettings
 from sweeps.settings.sections import LAUNCHER, SWEEPER, is_ours, section, settings_sections, target
 from sweeps.settings.sweeper_settings import Mode, OutputMode, Promotion, SpaceSettings, SweeperSettings
+from tracking import InvalidNameError, TrackingError
 from tracking.objective import At, Direction, Objective
+from tracking.values.names import check_component
 from tracking.values.plain import flat
 from tracking.values.units import parse_duration, parse_size
 
@@ -124,14 +127,32 @@ def _promotion(raw: Mapping[str, Any]) -> Promotion | None:
         raise SettingsError(
             "promotion.promote=true needs promotion.model_name, the name to register the winner under"
         )
-    require(raw["min_delta"] >= 0, "promotion.min_delta", raw["min_delta"], "is 0 or more")
+    delta = raw["min_delta"]
+    require(0 <= delta < math.inf, "promotion.min_delta", delta, "is a finite number, 0 or more")
+    for metric, bound in raw["thresholds"].items():
+        require(math.isfinite(bound), f"promotion.thresholds.{metric}", bound, "is a finite number")
     if not raw["files"]:
         raise SettingsError(
             "promotion.files is empty: name the artifacts that make up the model, [model_best.pt]"
         )
+    _check_model(raw["model_name"], raw["files"])
     allowed = "is module:function of a module that exists, or null"
     require(_is_function(raw["loader"]), "promotion.loader", raw["loader"], allowed)
     return _made(Promotion, raw, files=tuple(raw["files"]))
+
+
+def _check_model(name: str, files: Sequence[str]) -> None:
+    """Raise SettingsError for what the registry would refuse once all jobs have run."""
+    from tracking.registry import check_files
+
+    try:
+        check_component("promotion.model_name", name)
+    except InvalidNameError as error:
+        raise SettingsError(str(error)) from None
+    try:
+        check_files(files)
+    except TrackingError as error:
+        raise SettingsError(f"promotion.files: {error}") from None
 
 
 def _is_function(loader: str | None) -> bool:

@@ -95,29 +95,43 @@ def take_over(
     if _names_its_first(plan, now):
         notes.append(f"ranked by {now.objective['metric']} from now on, by the returned value so far")
     if (plan.total, plan.left, plan.objective) != (now.total, now.left, now.objective):
-        notes += _other_points(history, now, jobs)
+        notes += [*_new_points(history, jobs), *_points_left(history, now, jobs, settings)]
         if plan.jobs:  # the plan that replaces it cannot hold them
             Ledger(folder / "jobs.jsonl").ask(plan.jobs)
         # Before the new jobs are recorded: one that the plan counts and the ledger lacks is recorded when it is resumed.
         plan = signed(plan.extended(replace(now, command=_without_resuming(plan, now, settings))))
         plan.save(folder / "plan.json")
+    elif settings.resume_failed:  # which runs none of those that are left
+        notes += _points_left(history, now, jobs, settings)
     _, history = read_sweep(folder)
     left = sort_out(frozen, history, JobRuns(settings.store, plan.sweep), settings)
     return plan, replace(left, notes=tuple(notes))
 
 
-def _other_points(history: SweepHistory, now: Plan, jobs: Sequence[PlannedJob]) -> Iterator[str]:
-    """Yield how the points of a sweep differ from the recorded ones, a sentence each."""
+def _new_points(history: SweepHistory, jobs: Sequence[PlannedJob]) -> Iterator[str]:
     new = [job for job in jobs if job.number not in history.jobs or history.jobs[job.number].planned is None]
     if new:
         yield f"{counted(len(new), 'new job')}, {len(jobs)} in all"
-    if now.left:
-        open_jobs = [job for job in jobs if job.number in now.left and job.number not in history.outcomes]
-        shown = ", ".join(f"job {job.number} ({_point_text(job)})" for job in open_jobs[:SHOWN])
-        more = f" and {len(open_jobs) - SHOWN} more" if len(open_jobs) > SHOWN else ""
-        unfinished = f"; unfinished: {shown}{more}, give their values too to run them" if open_jobs else ""
-        stay = "is no longer in the space and stays as it is" if len(now.left) == 1 else STAY
-        yield f"{counted(len(now.left), 'job')} {stay}{unfinished}"
+
+
+def _points_left(
+    history: SweepHistory, now: Plan, jobs: Sequence[PlannedJob], settings: SweeperSettings
+) -> Iterator[str]:
+    """Yield a sentence about the recorded points that are not asked for, with those that would run if they were."""
+    if not now.left:
+        return
+    again = [job for job in jobs if job.number in now.left and _would_run(job.number, history, settings)]
+    shown = ", ".join(f"job {job.number} ({_point_text(job)})" for job in again[:SHOWN])
+    more = f" and {len(again) - SHOWN} more" if len(again) > SHOWN else ""
+    what = "unfinished or failed" if settings.resume_failed else "unfinished"
+    rest = f"; {what}: {shown}{more}, give their values too to run them" if again else ""
+    stay = "is no longer in the space and stays as it is" if len(now.left) == 1 else STAY
+    yield f"{counted(len(now.left), 'job')} {stay}{rest}"
+
+
+def _would_run(number: int, history: SweepHistory, settings: SweeperSettings) -> bool:
+    outcome = history.outcomes.get(number)
+    return outcome is None or not stands(outcome, resume_failed=settings.resume_failed)
 
 
 def _point_text(job: PlannedJob) -> str:

@@ -214,17 +214,24 @@ def verify(version: ModelVersion) -> None:
             raise ModelLoadError(f"{path} is not the file that was registered: its SHA-256 is not {expected}")
 
 
-def _sources(run: RunPaths, names: Sequence[str]) -> dict[str, Path]:
+def check_files(names: Sequence[str]) -> list[str]:
+    """Return the names of artifacts that may make up a model; raise InvalidValueError or InvalidNameError for others."""
     if isinstance(names, str) or not names:
         raise InvalidValueError(
             f"files must be a list of artifact names, such as ['model_best.pt'], not {quoted(names)}"
         )
-    sources = {}
-    for name in map(check_artifact, names):
+    checked = [check_artifact(name) for name in names]
+    for name in checked:
         if name in RESERVED:
             raise InvalidNameError(
                 f"artifact name {name!r} is taken by the registry; log the file under another name"
             )
+    return checked
+
+
+def _sources(run: RunPaths, names: Sequence[str]) -> dict[str, Path]:
+    sources = {}
+    for name in check_files(names):
         sources[name] = run.artifacts / name
         if not sources[name].is_file():
             present = sorted(

@@ -1,6 +1,8 @@
 """The winner of a sweep is judged by what the ranking read; no run is read a second time."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +15,7 @@ from sweeps.settings.sweeper_settings import Promotion
 from sweeps.state.code import MEANWHILE
 from sweeps.state.ledger import Ledger
 from tracking import ExperimentTracker, ModelRegistry, job_context
-from tracking.files import read_json
+from tracking.files import read_json, write_json
 
 PROMOTION = Promotion("ctr", 0.0, {}, ("model.bin",), None)
 
@@ -85,11 +87,41 @@ def test_what_a_kill_cut_off_is_completed_once(tmp_path: Path) -> None:
     decision = promote_winner(aggregate(folder), tmp_path, PROMOTION)
     (folder / "promotion.json").unlink()
     (tmp_path / "models" / "ctr" / "aliases.json").write_text("{}")
-    assert not is_decided(rank(folder), tmp_path)
+    assert not is_decided(rank(folder), tmp_path, PROMOTION)
     assert promote_winner(aggregate(folder), tmp_path, PROMOTION) == decision
-    assert is_decided(rank(folder), tmp_path)
+    assert is_decided(rank(folder), tmp_path, PROMOTION)
     assert read_json(tmp_path / "models" / "ctr" / "aliases.json") == {"champion": 1}
     assert [event.kind for event in ModelRegistry(tmp_path).history("ctr")] == ["registered", "promoted"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"files": ("gone.bin",)}, {}),
+        ({"thresholds": {"val_auc": 0.9}}, {"thresholds": {"val_auc": 0.1}}),
+        ({}, {"model_name": "other"}),
+    ],
+)
+def test_a_promotion_that_failed_or_is_asked_for_otherwise_is_decided_again(
+    tmp_path: Path, before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    folder = make_sweep(tmp_path, "d", "d")
+    first, second = replace(PROMOTION, **before), replace(PROMOTION, **after)
+    promoted = promote_winner(aggregate(folder), tmp_path, first).promoted
+    assert promoted == (not before)
+    assert is_decided(rank(folder), tmp_path, first) == ("files" not in before)
+    assert not is_decided(rank(folder), tmp_path, second)
+    assert promote_winner(aggregate(folder), tmp_path, second).promoted
+    assert is_decided(rank(folder), tmp_path, second)
+
+
+def test_a_decision_of_an_earlier_version_stands(tmp_path: Path) -> None:
+    folder = make_sweep(tmp_path, "d", "d")
+    promote_winner(aggregate(folder), tmp_path, PROMOTION)
+    kept = read_json(folder / "promotion.json")
+    del kept["gate"]
+    write_json(folder / "promotion.json", kept)
+    assert is_decided(rank(folder), tmp_path, PROMOTION)
 
 
 def test_a_decision_about_another_winner_is_none(tmp_path: Path) -> None:
@@ -101,7 +133,7 @@ def test_a_decision_about_another_winner_is_none(tmp_path: Path) -> None:
         run.log({"val_auc": 0.9, "val_loss": 0.1}, step=0)
         (run.artifacts_dir / "model.bin").write_bytes(b"better")
     Ledger(folder / "jobs.jsonl").finish(Outcome(0, JobStatus.COMPLETED, 1.0, runs=(run.run_id,)))
-    assert not is_decided(rank(folder), tmp_path)
+    assert not is_decided(rank(folder), tmp_path, PROMOTION)
     assert promote_winner(aggregate(folder), tmp_path, PROMOTION).version == 2
 
 

@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,14 +14,15 @@ from rich.text import Text
 
 from sweeps import JobStatus, Outcome, SweepError, aggregate
 from sweeps.display.tables import short_names, show_leaderboard
-from sweeps.errors import ObjectiveError
-from sweeps.jobs import Event, EventKind, PlannedJob
+from sweeps.errors import JobsFailedError, ObjectiveError
+from sweeps.jobs import Event, EventKind, PlannedJob, Reason
 from sweeps.plan.plan import Plan
 from sweeps.ranking.aggregate import rank
-from sweeps.ranking.exit_errors import require_ranked
+from sweeps.ranking.exit_errors import require_few_failures, require_ranked
 from sweeps.ranking.leaderboard import Leaderboard
 from sweeps.state.ledger import Ledger
 from tracking import ExperimentTracker, Run, job_context
+from tracking.files import read_json, write_json
 
 
 def make_sweep(
@@ -141,6 +143,22 @@ def test_a_ranking_without_a_value_names_the_values_there_are(
         assert note.startswith("nothing to rank: no job returned a number; ")
         assert re.search(said, note)
         assert [(row.status, row.error) for row in board.rows] == [("completed", None)]
+
+
+def test_a_failed_job_counts_when_the_space_has_it_no_more_and_an_unfinished_one_does_not(
+    tmp_path: Path,
+) -> None:
+    stopped = Outcome(1, JobStatus.KILLED, 1.0, error="stopped", reason=Reason.STOPPED)
+    failed = Outcome(0, JobStatus.FAILED, 1.0, error="no such luck", reason=Reason.ERROR)
+    sweep = make_sweep(tmp_path, [failed, stopped, returned(3, 0.5)], jobs=4)
+    plan = read_json(sweep / "plan.json")
+    write_json(sweep / "plan.json", {**plan, "left": [0, 1, 2]})
+    settings = SimpleNamespace(tolerates=lambda failed, _total: failed < 1, max_failures=0)
+    with pytest.raises(JobsFailedError, match="1 of 2 jobs failed"):
+        require_few_failures(rank(sweep), settings, sweep)
+    write_json(sweep / "plan.json", {**plan, "left": [1, 2]})
+    with pytest.raises(JobsFailedError, match="1 of 2 jobs failed"):
+        require_few_failures(rank(sweep), settings, sweep)
 
 
 def test_a_tie_goes_to_the_lower_job_number(tmp_path: Path) -> None:

@@ -205,6 +205,20 @@ def test_a_sweep_of_the_old_format_can_be_extended(sweep: Callable, podium: Call
     assert points(podium("resume", "first")) == points(result)
 
 
+def test_failures_that_left_the_space_count_and_are_named_when_failed_jobs_are_to_run_again(
+    sweep: Callable, podium: Callable
+) -> None:
+    assert sweep(*FIRST, "x=1,2", "fault=raise", "hydra.sweeper.objective.metric=loss").code == 1
+    shifted = ("hydra.sweeper.resume_changed=true", "fault=none")
+    result = podium("resume", "first", "x=3", *shifted)
+    assert (result.code, [row["status"] for row in result.rows]) == (1, ["completed", "failed", "failed"])
+    assert "2 of 3 jobs failed" in result.err
+    again = podium("resume", "first", "--failed", "--changed", "x=3")
+    assert again.code == 1
+    assert "unfinished or failed: job 0 (x=1), job 1 (x=2), give their values too to run them" in again.out
+    assert podium("resume", "first", "--failed", "--changed", "x=1,2,3").code == 0
+
+
 class Nothing:
     """Composes nothing."""
 
