@@ -32,7 +32,12 @@ from sweeps.plan.hashing import computed_from
 from sweeps.plan.plan import Plan, make_plan
 from sweeps.plan.planner import Planner
 from sweeps.ranking.aggregate import aggregate, read_value
-from sweeps.ranking.exit_errors import require_few_failures, require_ranked, require_uninterrupted
+from sweeps.ranking.exit_errors import (
+    require_few_failures,
+    require_ranked,
+    require_uninterrupted,
+    resumable,
+)
 from sweeps.ranking.leaderboard import Leaderboard, code_note
 from sweeps.ranking.promotion import is_decided, promote_winner
 from sweeps.samplers.listed import make_sampler
@@ -91,7 +96,7 @@ def _run(
         _preview(hydra_context, config, settings, space, swept=swept, slots=launcher.n_jobs, write=write)
         return None
     sweep_dir = claim(settings.store, settings.name) if settings.resume is None else resumed_folder(settings)
-    with locked(sweep_dir), contextlib.ExitStack() as planning:
+    with resumable(sweep_dir), locked(sweep_dir), contextlib.ExitStack() as planning:
         if settings.resume is None:
             planning.callback(abandon, sweep_dir)
         _place(config, sweep_dir)

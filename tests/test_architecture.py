@@ -58,7 +58,7 @@ ROOMS = {
         "samplers": "space settings jobs errors",
         "plan": "space settings jobs paths errors",
         "state": "plan settings jobs paths errors",
-        "ranking": "state plan settings jobs paths errors",
+        "ranking": "state plan settings jobs paths stop_signals errors",
         "executor": "state plan settings jobs paths errors",
         "display": "ranking state settings jobs paths errors",
         "launcher": "executor plan settings jobs paths errors",

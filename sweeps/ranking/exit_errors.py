@@ -1,7 +1,9 @@
-"""The errors that a sweep ends with once its jobs are ranked."""
+"""The errors that a sweep ends with: once its jobs are ranked, or when a signal stops it before or after that."""
 
+import contextlib
 import math
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 from sweeps.errors import JobsFailedError, ObjectiveError, SweepInterruptedError
@@ -9,7 +11,22 @@ from sweeps.jobs import JobState
 from sweeps.ranking.leaderboard import Leaderboard
 from sweeps.settings.sweeper_settings import SweeperSettings
 from sweeps.state.resume import resume_hint
+from sweeps.stop_signals import Stopped, stoppable
 from tracking.values.units import counted
+
+
+@contextlib.contextmanager
+def resumable(folder: Path) -> Iterator[None]:
+    """Raise `SweepInterruptedError` that says how to resume when a signal comes in the block while no jobs run."""
+    try:
+        with stoppable():
+            yield
+    except Stopped as stopped:
+        is_kept = (folder / "plan.json").exists()
+        how = f"resume with: {resume_hint(folder)}" if is_kept else "no job was started and nothing is kept"
+        raise SweepInterruptedError(
+            f"stopped by {stopped.number.name}; {how}", 128 + stopped.number
+        ) from None
 
 
 def require_uninterrupted(board: Leaderboard, interrupted: signal.Signals | None, folder: Path) -> None:
