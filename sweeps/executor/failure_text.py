@@ -58,12 +58,27 @@ def ended_by(error: BaseException) -> dict[str, Any]:
 
 
 def summary(error: BaseException) -> str:
-    """Return an exception as one line: its class and its message."""
-    try:
-        text = one_line(str(error))
-    except Exception as fault:  # noqa: BLE001 - a user's __str__ may raise anything
-        text = f"<no message: its __str__ raised {type(fault).__name__}>"
+    """Return an exception as one line: its class and its message, and the first cause that the message leaves out."""
+    line, cause, seen = _named(error), error, {id(error)}
+    while cause.__cause__ is not None and id(cause.__cause__) not in seen:
+        cause = cause.__cause__
+        seen.add(id(cause))
+    text = _message(cause)
+    if cause is error or (text and text in line):
+        return line
+    return one_line(f"{line} (because of {_named(cause)})")
+
+
+def _named(error: BaseException) -> str:
+    text = _message(error)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return one_line(str(error))
+    except Exception as fault:  # noqa: BLE001 - a user's __str__ may raise anything
+        return f"<no message: its __str__ raised {type(fault).__name__}>"
 
 
 def _visible(text: str) -> str:
