@@ -56,6 +56,7 @@ from sweeps.state.resume import NOTHING, Resumed, recorded_jobs, resumed_folder,
 from sweeps.state.reuse import Reusable
 from sweeps.stop_signals import Interruptions
 from tracking import RunStatus, TrackingError
+from tracking.files import write_bytes
 from tracking.values.units import counted
 
 log = logging.getLogger(__name__)
@@ -78,7 +79,8 @@ def run(
         except TrackingError as error:  # such as a store that is full
             raise SweepError(str(error)) from error
         except OSError as error:
-            raise SweepError(f"the sweep cannot go on: {error}") from error
+            where = "" if error.filename else f"; its store is {settings.store.absolute()}"
+            raise SweepError(f"the sweep cannot go on: {error}{where}") from error
 
 
 def _run(
@@ -111,7 +113,7 @@ def _run(
         earlier = NOTHING
         if settings.resume is None:
             signed(plan).save(sweep_dir / "plan.json")
-            OmegaConf.save(config, sweep_dir / "multirun.yaml")
+            write_bytes(sweep_dir / "multirun.yaml", OmegaConf.to_yaml(config).encode())
         else:
             plan, earlier = take_over(sweep_dir, plan, planner.planned(), settings, signed)
         planning.pop_all()
@@ -264,8 +266,7 @@ class _Sweep:
         self._progress.say(f"Sweep {self._dir.name}: nothing to do, all of its jobs have ended")
         board = aggregate(self._dir)
         self._progress.ranked(board)
-        promotion, store = self._settings.promotion, self._settings.store
-        return self._end(board, promotes=promotion is not None and not is_decided(board, store, promotion))
+        return self._end(board, is_new=False)
 
     def run(self) -> Leaderboard:
         """Run the jobs, rank them and promote the winner; raise as `sweeps.sweeper.run` does."""
@@ -275,15 +276,15 @@ class _Sweep:
             board = aggregate(self._dir)
             self._progress.ranked(board)
         require_uninterrupted(board, self._interruptions.last, self._dir)
-        return self._end(board, promotes=True)
+        return self._end(board, is_new=True)
 
-    def _end(self, board: Leaderboard, *, promotes: bool) -> Leaderboard:
-        promotion = self._settings.promotion
+    def _end(self, board: Leaderboard, *, is_new: bool) -> Leaderboard:
+        promotion, store = self._settings.promotion, self._settings.store.absolute()
         note = require_ranked(board, promotes=promotion is not None)
         if note is not None:
             self._progress.say(note)
-        if promotion is not None and promotes:
-            self._progress.decided(promote_winner(board, self._settings.store.absolute(), promotion))
+        if promotion is not None and (is_new or not is_decided(board, store, promotion)):
+            self._progress.decided(promote_winner(board, store, promotion))
         require_few_failures(board, self._settings, self._dir)
         return board
 

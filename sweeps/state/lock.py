@@ -56,8 +56,11 @@ def locked(folder: Path) -> Iterator[None]:
                 f"wait for it, or end it with: python -m sweeps cancel {folder.name}"
             )
         me = Parent(os.getpid(), _start_of(os.getpid()), socket.gethostname())
-        os.ftruncate(handle, 0)  # what an earlier holder wrote
-        os.pwrite(handle, encode(asdict(me)), 0)
+        try:
+            os.ftruncate(handle, 0)  # what an earlier holder wrote
+            os.pwrite(handle, encode(asdict(me)), 0)
+        except OSError as error:
+            raise SweepError(f"cannot lock {folder}: {error}") from error
         yield
     finally:
         os.close(handle)

@@ -1,5 +1,6 @@
 """Errors of a sweep: one message and an exit code, with no stack, and without Hydra where nothing needs it."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -7,7 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hydra import initialize_config_dir
+from hydra._internal.callbacks import Callbacks
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import HydraContext, RunMode
 from quadratic import APP
+
+from sweeps.errors import SweepError
+from sweeps.sweeper import run
 
 STORE = Path(__file__).parents[1] / "formats" / "0.1.0" / "quadratic" / "experiments"
 
@@ -52,3 +60,18 @@ def test_reading_a_sweep_loads_neither_hydra_nor_omegaconf(command: list[str]) -
     code, *names = answer.stderr.split()
     assert code == "0"
     assert not {"hydra", "omegaconf", "yaml"} & {name.partition(".")[0] for name in names}
+
+
+@pytest.mark.parametrize("path", [None, "/elsewhere/file"])
+def test_an_error_of_the_system_names_a_path(monkeypatch: pytest.MonkeyPatch, path: str | None) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+
+    monkeypatch.setattr("sweeps.sweeper._run", full)
+    with initialize_config_dir(str(APP.parent), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        config = loader.load_configuration("config", [], RunMode.MULTIRUN)
+    with pytest.raises(SweepError) as refused:
+        run(HydraContext(loader, Callbacks()), print, config, [])
+    where = f": '{path}'" if path else f"; its store is {Path('experiments').absolute()}"
+    assert str(refused.value) == f"the sweep cannot go on: [Errno 28] No space left on device{where}"

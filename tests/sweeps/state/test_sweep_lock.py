@@ -55,3 +55,14 @@ def test_a_file_system_without_locks_keeps_nobody_from_working(
 def test_a_folder_that_cannot_be_locked_is_one_clear_message(tmp_path: Path) -> None:
     with pytest.raises(SweepError, match="cannot lock"), locked(tmp_path / "gone"):
         pass
+
+
+def test_a_full_disk_is_an_error_that_names_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(SweepError, match=f"cannot lock {tmp_path}: .*No space left"), locked(tmp_path):
+        pass
