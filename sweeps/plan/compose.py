@@ -6,8 +6,9 @@ and values are set on a copy. An added key is composed with its first value; the
 YAML after `prepare`.
 """
 
+import contextlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from pathlib import Path
@@ -16,7 +17,9 @@ from typing import Any
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.types import Override, OverrideType
+from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from sweeps.errors import SettingsError
 from sweeps.jobs import Job
@@ -115,7 +118,9 @@ class Composer:
         values = [value for value in map(self._value, point) if value is not None]
         base = self._base(point)
         config = copied(base.config)
-        ConfigLoaderImpl._apply_overrides_to_config(values, config)
+        for value in values:
+            with _named(str(value.input_line)):
+                ConfigLoaderImpl._apply_overrides_to_config([value], config)
         description = self._description(config, number, point)
         description.write_into(config.hydra)
         # Few jobs set a value in a section of settings, so comparing all settings of those jobs is cheap.
@@ -166,7 +171,8 @@ class Composer:
                 choices.append(f"{line.partition('=')[0]}=")
         structure = tuple(choices)
         if structure not in self._bases:
-            config = self._loader.load_sweep_config(self._sweep_config, [*self._fixed, *lines])
+            with _named(" ".join(lines)):
+                config = self._loader.load_sweep_config(self._sweep_config, [*self._fixed, *lines])
             unsettled = (
                 key
                 for key, own in self._own.items()
@@ -182,6 +188,17 @@ class Composer:
             kept = (line for line in overrides if parsed(line).key_or_group not in style.exclude_keys)
             dirname = str(style.item_sep.join(sorted(kept)).replace("=", style.kv_sep))
         return Description(number, overrides, dirname, self._folders["dir"], self._folders["subdir"])
+
+
+@contextlib.contextmanager
+def _named(overrides: str) -> Iterator[None]:
+    """Raise an error of Hydra's that names the overrides for what OmegaConf says of its own parts, as of an unset section."""
+    try:
+        yield
+    except (AttributeError, AssertionError, TypeError) as error:
+        if isinstance(error, OmegaConfBaseException):
+            raise
+        raise ConfigCompositionException(f"Error merging override {overrides}") from error
 
 
 def _follows_others(config: DictConfig, key: str) -> bool:

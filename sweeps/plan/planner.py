@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from hydra.errors import HydraException
 from hydra.utils import get_method
 from omegaconf import DictConfig
 
@@ -65,8 +66,14 @@ class Planner:
     def add(self, points: Sequence[Point]) -> list[int]:
         """Add points, compose each structure that they choose, and return the numbers of their jobs in order."""
         added = sorted(self._placed(points))
-        self._composer.prepare(point for _, point in added)
         self.points.update(added)
+        for number, point in added:
+            try:
+                self._composer.prepare([point])
+            except HydraException as error:
+                raise SettingsError(
+                    f"job {number} ({self._shown(number)}) cannot run, so no job was started: {_why(error)}"
+                ) from error
         return [number for number, _ in added]
 
     def _placed(self, points: Sequence[Point]) -> Iterator[tuple[int, Point]]:
@@ -95,8 +102,8 @@ class Planner:
         for number in self._first():
             try:
                 self._ready[number] = self._build(number)
-            except ValueError as error:
-                refused.setdefault(str(error), []).append(number)
+            except (ValueError, HydraException) as error:
+                refused.setdefault(_why(error), []).append(number)
         if refused:
             raise SettingsError(self._refusal(refused))
 
@@ -137,10 +144,21 @@ class Planner:
         share = counted(all_of, "job") if failing == all_of else f"{failing} of {all_of} jobs"
         lines = [f"{share} cannot run, so no job was started:"]
         for error, numbers in refused.items():
-            first = " ".join(line.lstrip("+") for line in (*self._fixed, *self.points[numbers[0]]))
+            first = self._shown(numbers[0])
             more = f" and {len(numbers) - 1} more" if len(numbers) > 1 else ""
             lines.append(f"job {numbers[0]} ({first}){more}: {error}")
         return "\n".join(lines)
+
+    def _shown(self, number: int) -> str:
+        return " ".join(line.lstrip("+") for line in (*self._fixed, *self.points[number]))
+
+
+def _why(error: Exception) -> str:
+    """Return the text of an error, an error of Hydra's on one line with the first line of its cause."""
+    if not isinstance(error, HydraException):
+        return str(error)
+    cause = str(error.__cause__ or "").partition("\n")[0]
+    return ": ".join(filter(None, [" ".join(str(error).split()), cause]))
 
 
 def _identity(point: Mapping[str, Any]) -> bytes:

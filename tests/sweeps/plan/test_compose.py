@@ -1,14 +1,18 @@
 """Job configs built from one composition equal those that Hydra composes one by one."""
 
+import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hydra import initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
+from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import ConfigCompositionException
 from hydra.types import RunMode
@@ -19,6 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 from sweeps.errors import SettingsError
 from sweeps.plan.compose import Composer
 from sweeps.plan.packing import task_config
+from sweeps.plan.planner import Planner
 
 CONFIGS = Path(__file__).parents[1] / "apps" / "quadratic"
 
@@ -180,3 +185,46 @@ def test_a_setting_that_holds_nan_is_the_same_in_every_job(
     other = composer.job_config(1, [f"++hydra.sweeper.{setting.replace('nan', '7')}"])
     with pytest.raises(SettingsError, match=r"would be .* in this job and is .* in the sweep"):
         composer.require_same_sweep(other)
+
+
+@dataclass
+class Inner:
+    size: int | None = None
+
+
+@dataclass
+class Typed:
+    inner: Inner = field(default_factory=Inner)
+    unset: Inner | None = None
+    either: int | str = 1
+
+
+def planned(planner: Planner, lines: list[str]) -> None:
+    planner.add([(line,) for line in lines])
+    planner.check()
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["unset=null", "unset={size:1}"], r"1 of 2 .*\njob 1 \(unset={size:1}\): .*unset={size:1}: .*attribute"),
+        (["unset.size=1", "either=2"], r"\njob 0 \(unset.size=1\): Error merging override unset.size=1: "),
+        (["inner.size=3", "inner.size=x"], r"\njob 1 .*inner.size=x: Value 'x' of type 'str' could not be converted"),
+        (["either=[1]"], r"\njob 0 .*either=\[1\]: Value '\[1\]'"),
+        (["nowhere=1"], r"\njob 0 .*Could not override 'nowhere'. To append .*: Key 'nowhere' not in 'Typed'"),
+        (["+inner.size=x"], r"^job 0 \(inner.size=x\) cannot run, so no job was started: .*inner.size=x: Value 'x'"),
+        (["hydra/launcher=nowhere"], r"job 0 \(hydra/launcher=nowhere\) cannot run.* Available options"),
+    ],
+)  # fmt: skip
+def test_a_value_that_does_not_fit_is_refused_with_its_job_and_its_key(lines: list[str], said: str) -> None:
+    ConfigStore.instance().store(name="typed", node=Typed)
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        sweep = loader.load_configuration("typed", [], RunMode.MULTIRUN)
+        planner = Planner(
+            Composer(loader, sweep, []), (), SimpleNamespace(check=None, key_ignores=frozenset())
+        )
+        with pytest.raises(SettingsError) as refused:
+            planned(planner, lines)
+    assert re.search(said, str(refused.value)), str(refused.value)
