@@ -130,7 +130,7 @@ class Composer:
 
     def plain(self, point: Sequence[str]) -> dict[str, Any]:
         """Return the task's config of a point as nested plain values, see `plain_config`."""
-        return plain_config(self.job_config(0, point).whole)
+        return plain_config(self.job_config(0, point).whole, self._is_steady)
 
     def require_same_sweep(self, config: JobConfig) -> None:
         """Raise `SettingsError` if a job's config changes a setting of the sweep that all jobs share."""

@@ -37,12 +37,13 @@ class Hashes:
     written: str | None
 
 
-def plain_config(config: DictConfig) -> dict[str, Any]:
+def plain_config(config: DictConfig, is_steady: Steadiness | None = None) -> dict[str, Any]:
     """Return the task's part of a composed config as nested plain values, enums by name.
 
-    A value that only the job can resolve is `tracking.values.configs.Unresolved`.
+    A value that only the job can know is `tracking.values.configs.Unresolved`: one that cannot be resolved here, that
+    Hydra derives per job, or that comes out otherwise each time. `is_steady` is as in `hash_configs`.
     """
-    values: dict[str, Any] = _read(config).resolved()
+    values: dict[str, Any] = _read(config).settled({} if is_steady is None else is_steady)
     return values
 
 

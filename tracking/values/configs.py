@@ -30,6 +30,7 @@ PER_JOB_KEYS = (
     ("run",),
 )
 _STEADY = re.compile(r"oc\..*|hydra|python_version")  # resolvers that give the same value twice
+ASKED_AGAIN = 3  # a draw among a few values may come out the same once
 _SEPARATORS = re.compile(r"[.\[\]]+")
 
 _here = threading.local()  # its `note` is that of the interpolation which this thread resolves
@@ -67,10 +68,11 @@ class Interpolation:
 
     @property
     def is_steady(self) -> bool:
-        """Whether it resolves to the same value twice; a resolver of the user's own is asked a second time."""
+        """Whether it resolves to the same value each time; a resolver of the user's own is asked some times more."""
         if all(map(_STEADY.fullmatch, self.resolvers)):
             return True
-        return repr(_replaced(self.again(), _value)) == repr(_replaced(self.value, _value))
+        first = repr(_replaced(self.value, _value))
+        return all(repr(_replaced(self.again(), _value)) == first for _ in range(ASKED_AGAIN))
 
 
 @dataclass(frozen=True)
@@ -92,18 +94,22 @@ class ConfigReading:
         return self._with(lambda found: found.text)
 
     def settled(self, is_steady: Steadiness) -> Any:
-        """Return the values as `resolved`, but as written where Hydra derives them per job or they change when read again.
+        """Return the values as `resolved`, but `Unresolved` where Hydra derives them per job or they change when read again.
 
         `is_steady` remembers what was found out about interpolations that are written alike and come to the same resolvers.
         """
 
         def value(found: Interpolation) -> Any:
-            if found.is_per_job or isinstance(found.value, Unresolved):
-                return found.text
+            if isinstance(found.value, Unresolved):
+                return found.value
+            if found.is_per_job:
+                return Unresolved.of(found.text, "it is another one in each job")
             alike = (found.text, found.resolvers)
             if alike not in is_steady:
                 is_steady[alike] = found.is_steady
-            return found.value if is_steady[alike] else found.text
+            if is_steady[alike]:
+                return found.value
+            return Unresolved.of(found.text, "it comes to another value each time it is asked")
 
         return self._with(value)
 

@@ -232,3 +232,23 @@ def test_values_that_only_the_job_knows_are_told_from_others() -> None:
     )
     assert (found["a"], found["cwd"], found["model"]) == (1, "/here", "big")
     assert isinstance(found["out"], Unresolved)
+
+
+def test_what_comes_out_otherwise_each_time_is_known_in_the_job_only() -> None:
+    draws = itertools.cycle([4, 4, 2])  # the same twice by chance
+    OmegaConf.register_new_resolver("draw", lambda: next(draws), replace=True)
+    OmegaConf.register_new_resolver("once", lambda: uuid.uuid4().hex, use_cache=True, replace=True)
+    OmegaConf.register_new_resolver("double", lambda x: 2 * x, replace=True)
+    fleeting = {"draw": "${draw:}", "once": "${once:}", "id": "${fresh:}", "at": "${now:%Y}", "twin": "${draw}",
+                "part": {"mixed": "${lr}-${id}"}}  # fmt: skip
+    found = plain_config(
+        config(**fleeting, lr=3, twice="${double:${lr}}", kind="${hydra:runtime.choices.model}")
+    )
+    part = found.pop("part")
+    assert [found.pop(name) for name in ("lr", "twice", "kind")] == [3, 6, "big"]
+    assert found == {name: text for name, text in fleeting.items() if name != "part"}
+    assert all(isinstance(value, Unresolved) for value in (*found.values(), part["mixed"]))
+    assert found["draw"].why == "it comes to another value each time it is asked"
+    assert found["at"].why == "it is another one in each job"
+    for name in ("draw", "once", "double"):
+        OmegaConf.clear_resolver(name)
