@@ -37,9 +37,11 @@ def sweeper_settings(config: DictConfig) -> SweeperSettings:
     failures = raw["max_failures"]
     is_count_or_share = failures >= 0 and (failures <= 1 or failures == int(failures))
     require(is_count_or_share, "max_failures", failures, "are a count (0, 1, 2, ...) or a share (0.1)")
+    unknown = [name for name in raw["key_ignores"] if name not in config]
     return _made(
         SweeperSettings,
         raw,
+        remarks=tuple(f"key_ignores: the config has no top-level key {name}" for name in unknown),
         store=Path(raw["store"]),
         space=_space(raw, config),
         objective=_objective(raw["objective"]),
@@ -91,9 +93,13 @@ def _space(raw: Mapping[str, Any], config: DictConfig) -> SpaceSettings:
         repeat=count("repeat", raw["repeat"], least=1),
         seed_key=seed_key,
         adds_seed=seed_key != raw["seed_key"],
-        first_seed=None if seed is NOT_THERE else seed if isinstance(seed, int) else 0,
+        first_seed=None if seed is NOT_THERE else _first_seed(seed),
         when={name.lstrip("+"): str(value) for name, value in _mapping("when", raw["when"] or {}).items()},
     )
+
+
+def _first_seed(seed: Any) -> int | str:
+    return 0 if seed is None else seed if isinstance(seed, int) and not isinstance(seed, bool) else str(seed)
 
 
 def _params(place: str, raw: Any) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class SpaceSettings:
     repeat: int = 1
     seed_key: str = "seed"  # without the "+" that adds it
     adds_seed: bool = False  # whether repeats may add the key to the config
-    first_seed: int | None = 0  # None when the config has no such key
+    first_seed: int | str | None = 0  # a text if the config sets no number; None when it has no such key
     when: Mapping[str, str] = field(default_factory=dict)
     filter: str | None = None
 
@@ -93,11 +93,12 @@ class SweeperSettings:
     reuse: bool = False
     store_key: str = "hydra.sweeper.store"  # the key to set for another store
     section: str = "hydra.sweeper"  # the key of the section that holds these settings
+    remarks: tuple[str, ...] = ()  # what was noticed when they were read
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Settings that can work but are probably a mistake, a sentence each."""
-        return tuple(filter(None, [self.objective.contradiction, *self.space.notes]))
+        return tuple(filter(None, [self.objective.contradiction, *self.remarks, *self.space.notes]))
 
     def tolerates(self, failed: int, total: int) -> bool:
         """Return whether `failed` of `total` jobs is within ``max_failures``, a share if below 1."""

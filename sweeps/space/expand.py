@@ -16,6 +16,7 @@ from sweeps.space.conditions import Conditions, ConfigOf
 from sweeps.space.read import Part, Space
 
 TRIES = 100  # draws per requested random point, at most
+DEFAULT_SEED_KEY = "seed"  # which an app need not have
 FEW = 10_000  # a space of up to so many points is listed and shuffled instead of drawn from
 
 
@@ -56,6 +57,7 @@ def expand(space: Space, settings: SpaceSettings, config_of: ConfigOf = lambda _
     conditions.require_sense(points=seen, kept=len(points))
     if again and settings.mode is not Mode.RANDOM and not (settings.when or settings.spaces):
         notes.append(f"{again} of {seen} points are duplicates; each point runs once")
+    notes += _unused_seed_key(space, settings)
     repeated = _repeated(points, space, settings) if settings.repeat > 1 else points
     return Expansion(list(repeated), tuple(notes))
 
@@ -122,6 +124,13 @@ def _listed(part: Part, settings: SpaceSettings) -> Sequence[Axis]:
     return [axis for axis in part.axes if isinstance(axis, Axis)]
 
 
+def _unused_seed_key(space: Space, settings: SpaceSettings) -> Iterator[str]:
+    key = settings.seed_key
+    is_there = settings.first_seed is not None or settings.adds_seed or key in values_of(space.fixed)
+    if settings.repeat == 1 and key not in (*space.swept, DEFAULT_SEED_KEY) and not is_there:
+        yield f"seed_key={key}: the config has no such key, so no jobs count as repeats"
+
+
 def _repeated(points: Iterable[Point], space: Space, settings: SpaceSettings) -> Iterator[Point]:
     key = settings.seed_key
     if key in space.swept:
@@ -134,7 +143,11 @@ def _repeated(points: Iterable[Point], space: Space, settings: SpaceSettings) ->
             f"seed_key, or add {key} with seed_key=+{key}"
         )
     adding = "++" if first is None else ""  # sets the key whether or not a swept group brings it
-    first = first if isinstance(first, int) else 0
+    first = 0 if first is None else first
+    if not isinstance(first, int) or isinstance(first, bool):
+        raise SettingsError(
+            f"repeat={settings.repeat}: {key}={first}: allowed is a whole number, which repeats count up from, or null"
+        )
     for point in points:
         for number in range(settings.repeat):
             yield (*point, f"{adding}{key}={first + number}")

@@ -21,6 +21,8 @@ from sweeps.settings.sweeper_settings import SpaceSettings
 from sweeps.space.axes import MOST, Axis, Interval, Point, name_of, values_of
 from sweeps.space.points import points_axis, written
 
+TAGS = frozenset({"log", "int"})  # of an interval
+
 
 @dataclass(frozen=True)
 class Part:
@@ -123,6 +125,11 @@ def _axis(override: Override) -> Axis | Interval:
     sweep = override.value()
     if not isinstance(sweep, IntervalSweep) or sweep.start is None or sweep.end is None:
         raise SettingsError(f"{override.input_line}: neither a list of values nor an interval")
+    unknown = sorted(sweep.tags - TAGS)
+    if unknown:
+        raise SettingsError(
+            f"{override.input_line}: unknown tag {unknown[0]}; allowed are {', '.join(sorted(TAGS))}"
+        )
     is_log = "log" in sweep.tags
     # int(interval(1,9)), Hydra's way to ask for whole numbers, leaves no tag but makes the bounds whole.
     is_whole = "int" in sweep.tags or (isinstance(sweep.start, int) and isinstance(sweep.end, int))

@@ -26,7 +26,7 @@ from tracking.values.units import counted
 FINAL = frozenset({Reason.ERROR, Reason.EXIT, Reason.TIMEOUT, Reason.MEMORY, Reason.REFUSED})
 SHOWN = 10  # differences in a message
 ABSENT = "(not there)"  # of a key
-ONCE = ("resume", "resume_failed", "resume_changed", "output", "dry_run")  # settings of one session
+ONCE = ("resume", "resume_failed", "resume_changed", "output", "dry_run", "name")  # settings of one session
 STAY = "are no longer in the space and stay as they are"
 
 Pairs = Sequence[tuple[PlannedJob, PlannedJob]]  # a recorded job, and what today's files make of it
@@ -92,6 +92,8 @@ def take_over(
     require_same(plan, begun | frozen, now, jobs, changed_is_fine=settings.resume_changed)
     await_jobs(folder)
     notes = [*_other_surroundings(plan, now)]
+    if settings.name not in (None, plan.sweep):
+        notes.append(f"{settings.section}.name={settings.name}: a resumed sweep keeps its name, {plan.sweep}")
     if _names_its_first(plan, now):
         notes.append(f"ranked by {now.objective['metric']} from now on, by the returned value so far")
     if (plan.total, plan.left, plan.objective) != (now.total, now.left, now.objective):

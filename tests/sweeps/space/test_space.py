@@ -427,6 +427,17 @@ def test_points_that_come_again_are_told(expanded: Callable[..., Expansion]) -> 
     assert expanded("a=1,1,2").notes == ("1 of 3 points are duplicates; each point runs once",)
 
 
+def test_a_seed_key_that_the_config_lacks_is_told(expanded: Callable[..., Expansion]) -> None:
+    lacks = {"seed_key": "nope", "first_seed": None}
+    assert expanded("a=1,2", **lacks).notes == (
+        "seed_key=nope: the config has no such key, so no jobs count as repeats",
+    )
+    assert not expanded("a=1,2", "+nope=1,2", **lacks).notes
+    assert not expanded("a=1,2", "+nope=1", **lacks).notes
+    assert not expanded("a=1,2", seed_key="nope", first_seed=3).notes
+    assert not expanded("a=1,2", first_seed=None).notes  # the default
+
+
 def test_a_group_at_two_packages_is_two_axes(points: Points) -> None:
     assert points("shape@one=square,triangle", "shape@two=square,triangle") == [
         (f"shape@one={one}", f"shape@two={two}")
@@ -457,6 +468,20 @@ def test_a_key_can_be_taken_away_and_set_anew(points: Points, loader: ConfigLoad
         (["a=interval(1,0)"], {}, "low < high"),
         (["a=tag(log,interval(0,1))"], {}, "0 < low if tagged log"),
         (["a=interval(0,inf)"], {}, "low < high"),
+        (
+            ["a=tag(lgo,interval(0,1))"],
+            {},
+            r"a=tag\(lgo,interval\(0,1\)\): unknown tag lgo; allowed are int, log",
+        ),
+        (["a=tag(int,lin,interval(0,1))"], {}, "unknown tag lin"),
+        (
+            ["a=1,2", "+seed=abc"],
+            {"repeat": 2, "first_seed": None},
+            "repeat=2: seed=abc: allowed is a whole number",
+        ),
+        (["a=1,2", "++seed=5.5"], {"repeat": 2}, "repeat=2: seed=5.5: allowed is a whole number"),
+        (["a=1,2", "seed=true"], {"repeat": 2}, "repeat=2: seed=True: allowed is a whole number"),
+        (["a=1,2"], {"repeat": 2, "first_seed": "abc"}, "repeat=2: seed=abc: allowed is a whole number"),
         (["a=tag(int,interval(1.2,1.7))"], {}, "no whole number lies in between"),
         (["shape=glob(circle*)"], {}, "matches nothing"),
         (["a=1,2"], {"mode": Mode.RANDOM}, "needs n_trials"),

@@ -210,7 +210,8 @@ def test_failures_that_left_the_space_count_and_are_named_when_failed_jobs_are_t
 ) -> None:
     assert sweep(*FIRST, "x=1,2", "fault=raise", "hydra.sweeper.objective.metric=loss").code == 1
     shifted = ("hydra.sweeper.resume_changed=true", "fault=none")
-    result = podium("resume", "first", "x=3", *shifted)
+    result = podium("resume", "first", "x=3", *shifted, "hydra.sweeper.name=other")
+    assert "hydra.sweeper.name=other: a resumed sweep keeps its name, first" in result.out
     assert (result.code, [row["status"] for row in result.rows]) == (1, ["completed", "failed", "failed"])
     assert "2 of 3 jobs failed" in result.err
     again = podium("resume", "first", "--failed", "--changed", "x=3")

@@ -1,0 +1,78 @@
+"""Settings that cannot work are refused before the first job; those that are probably a mistake are told."""
+
+from collections.abc import Iterator
+
+import pytest
+from hydra import initialize_config_dir
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
+
+from sweeps import SettingsError
+from sweeps.settings.reading import sweeper_settings
+from sweeps.settings.sweeper_settings import SweeperSettings
+
+CONFIG = """
+defaults:
+  - override hydra/sweeper: podium
+  - override hydra/launcher: podium
+  - _self_
+
+seed: SEED
+data: {path: a}
+hydra: {sweeper: {promotion: {promote: true, model_name: ctr}}}
+"""
+
+
+@pytest.fixture(scope="module")
+def loader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConfigLoader]:
+    folder = tmp_path_factory.mktemp("conf")
+    for name, seed in (("config", "7"), ("text", "abc"), ("none", "null"), ("true", "true")):
+        (folder / f"{name}.yaml").write_text(CONFIG.replace("SEED", seed))
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(folder), version_base="1.3"):
+        yield GlobalHydra.instance().config_loader()
+
+
+def read(loader: ConfigLoader, *overrides: str, name: str = "config") -> SweeperSettings:
+    lines = [f"hydra.sweeper.{override}" for override in overrides]
+    return sweeper_settings(loader.load_configuration(name, lines, RunMode.MULTIRUN))
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("model_name=../x", r"promotion.model_name '../x' .*use letters"),
+        ("model_name=.x", r"promotion.model_name '.x' starts with a dot"),
+        ("thresholds.val_loss=nan", "promotion.thresholds.val_loss=nan: allowed is a finite number"),
+        ("thresholds.val_loss=-inf", "promotion.thresholds.val_loss=-inf: allowed is a finite number"),
+        ("min_delta=inf", "promotion.min_delta=inf: allowed is a finite number, 0 or more"),
+        ("min_delta=nan", "promotion.min_delta=nan: allowed"),
+        ("min_delta=-1", "promotion.min_delta=-1"),
+        ("files=[../../run.json]", r"promotion.files: artifact name '../../run.json' is refused"),
+        ("files=['']", "promotion.files: artifact name ''"),
+        ("files=[manifest.json]", "promotion.files: artifact name 'manifest.json' is taken by the registry"),
+        ("files=[]", "promotion.files is empty"),
+        ("loader=nowhere:load", "promotion.loader=nowhere:load: allowed is module:function"),
+    ],
+)
+def test_a_promotion_that_cannot_work_is_refused(loader: ConfigLoader, override: str, said: str) -> None:
+    prefix = "+" if override.startswith("thresholds") else ""
+    lines = [f"{prefix}hydra.sweeper.promotion.{override}"]
+    config = loader.load_configuration("config", lines, RunMode.MULTIRUN)
+    with pytest.raises(SettingsError, match=said):
+        sweeper_settings(config)
+
+
+def test_sections_to_ignore_that_the_config_lacks_are_told(loader: ConfigLoader) -> None:
+    assert read(loader, "key_ignores=[data]").notes == ()
+    assert read(loader, "key_ignores=[nosuch,data.path]").notes == (
+        "key_ignores: the config has no top-level key nosuch",
+        "key_ignores: the config has no top-level key data.path",
+    )
+
+
+@pytest.mark.parametrize(("name", "first"), [("config", 7), ("none", 0), ("text", "abc"), ("true", "True")])
+def test_repeats_count_from_the_seed_of_the_config(loader: ConfigLoader, name: str, first: object) -> None:
+    assert read(loader, name=name).space.first_seed == first
+    assert read(loader, "seed_key=other", name=name).space.first_seed is None
