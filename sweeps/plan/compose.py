@@ -138,10 +138,12 @@ class Composer:
             own, theirs = self._own[key], OmegaConf.select(config.whole, key)
             if not _same(theirs, own):
                 place, theirs, own = _first_difference(key, theirs, own)
-                is_of_space = key.rpartition(".")[2] in SPACE
+                remedy = ONE_CHOICE if key.rpartition(".")[2] in SPACE else "run one sweep per value"
+                if _follows_others(self._sweep_config, place):
+                    remedy = "it cannot refer to a key that is swept"
                 raise SettingsError(
                     f"{place} would be {_shown(theirs)} in this job and is {_shown(own)} in the sweep; "
-                    f"all jobs of a sweep share it, so {ONE_CHOICE if is_of_space else 'run one sweep per value'}"
+                    f"all jobs of a sweep share it, so {remedy}"
                 )
 
     def _read_value(self, line: str) -> Override | None:

@@ -1,6 +1,6 @@
 """The settings of a sweep as frozen values. `reading` reads them from a config and checks them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -58,17 +58,6 @@ class SpaceSettings:
     when: Mapping[str, str] = field(default_factory=dict)
     filter: str | None = None
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """The lists that stand for one value each, a sentence each: somebody may have meant an axis."""
-        given = [("params", self.params), *((f"spaces.{i}", each) for i, each in enumerate(self.spaces))]
-        return tuple(
-            f"{place}.{key}={value}: a list is one value; to sweep over its items write '{_listed(value)}'"
-            for place, params in given
-            for key, value in params.items()
-            if isinstance(value, list) and value
-        )
-
 
 @dataclass(frozen=True)
 class SweeperSettings:
@@ -98,13 +87,9 @@ class SweeperSettings:
     @property
     def notes(self) -> tuple[str, ...]:
         """Settings that can work but are probably a mistake, a sentence each."""
-        return tuple(filter(None, [self.objective.contradiction, *self.remarks, *self.space.notes]))
+        return tuple(filter(None, [self.objective.contradiction, *self.remarks]))
 
     def tolerates(self, failed: int, total: int) -> bool:
         """Return whether `failed` of `total` jobs is within ``max_failures``, a share if below 1."""
         allowed = self.max_failures * total if 0 < self.max_failures < 1 else self.max_failures
         return failed <= allowed
-
-
-def _listed(values: Sequence[Any]) -> str:
-    return ",".join("null" if value is None else str(value) for value in values)

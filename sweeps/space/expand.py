@@ -13,6 +13,7 @@ from sweeps.errors import SettingsError
 from sweeps.settings.sweeper_settings import Mode, SpaceSettings
 from sweeps.space.axes import MOST, Axis, Interval, Point, values_of
 from sweeps.space.conditions import Conditions, ConfigOf
+from sweeps.space.points import briefly
 from sweeps.space.read import Part, Space
 
 TRIES = 100  # draws per requested random point, at most
@@ -57,7 +58,7 @@ def expand(space: Space, settings: SpaceSettings, config_of: ConfigOf = lambda _
     conditions.require_sense(points=seen, kept=len(points))
     if again and settings.mode is not Mode.RANDOM and not (settings.when or settings.spaces):
         notes.append(f"{again} of {seen} points are duplicates; each point runs once")
-    notes += _unused_seed_key(space, settings)
+    notes += [*_unused_seed_key(space, settings), *_lists(settings)]
     repeated = _repeated(points, space, settings) if settings.repeat > 1 else points
     return Expansion(list(repeated), tuple(notes))
 
@@ -122,6 +123,17 @@ def _listed(part: Part, settings: SpaceSettings) -> Sequence[Axis]:
                 f"mode={settings.mode}; use mode=random with n_trials, or a list (a,b,c), choice(...), range(...)"
             )
     return [axis for axis in part.axes if isinstance(axis, Axis)]
+
+
+def _lists(settings: SpaceSettings) -> Iterator[str]:
+    """Yield the lists that stand for one value each, a sentence each: somebody may have meant an axis."""
+    given = [("params", settings.params), *((f"spaces.{i}", each) for i, each in enumerate(settings.spaces))]
+    for place, params in given:
+        for key, value in params.items():
+            if isinstance(value, list) and value:
+                axis = ",".join(map(briefly, value))
+                quote = '"' if "'" in axis else "'"
+                yield f"{place}.{key}={value}: a list is one value; to sweep over its items write {quote}{axis}{quote}"
 
 
 def _unused_seed_key(space: Space, settings: SpaceSettings) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Tables of points: read from a CSV or JSON file or a list, checked, and turned into an axis."""
 
+import contextlib
 import csv
 import io
 import json
@@ -110,6 +111,16 @@ def _one_value(line: str, place: str) -> Override:
 def written(value: Any, key: str = "value") -> str:
     """Return a value in the override grammar, text in quotes; raise `SettingsError` for one that it cannot express."""
     return str(Override._get_value_element_as_str(_quoted(value, key)))
+
+
+def briefly(value: Any) -> str:
+    """Return a value as `written`, a text without quotes where it needs none."""
+    if isinstance(value, str):
+        with contextlib.suppress(HydraException):
+            bare = parsed(f"value={value}")
+            if not bare.is_sweep_override() and bare.value() == value:
+                return value
+    return written(value)
 
 
 def _quoted(value: Any, key: str) -> Any:

@@ -187,6 +187,15 @@ def test_a_setting_that_holds_nan_is_the_same_in_every_job(
         composer.require_same_sweep(other)
 
 
+def test_a_setting_that_refers_to_a_swept_key_is_not_taken_for_a_choice(loader: ConfigLoader) -> None:
+    sweep = loader.load_configuration("config", ["hydra.sweeper.params={seed:'${x}'}"], RunMode.MULTIRUN)
+    composer = Composer(loader, sweep, [])
+    with pytest.raises(
+        SettingsError, match=r"sweeper.params.seed would be 3 .*cannot refer to a key that is swept"
+    ):
+        composer.require_same_sweep(composer.job_config(0, ["x=3"]))
+
+
 @dataclass
 class Inner:
     size: int | None = None

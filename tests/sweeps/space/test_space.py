@@ -438,6 +438,25 @@ def test_a_seed_key_that_the_config_lacks_is_told(expanded: Callable[..., Expans
     assert not expanded("a=1,2", first_seed=None).notes  # the default
 
 
+@pytest.mark.parametrize(
+    ("items", "axis"),
+    [
+        ([1, None], "'1,null'"),
+        ([1, {"a": None}], "'1,{a:null}'"),
+        (["sgd", "a b", "1", "null", "x,y"], "\"sgd,a b,'1','null','x,y'\""),
+        ([[1, 2], True, math.inf], "'[1,2],True,inf'"),
+    ],
+)
+def test_a_list_is_answered_with_the_axis_that_may_have_been_meant(
+    points: Points, loader: ConfigLoader, items: list[Any], axis: str
+) -> None:
+    settings = SpaceSettings({"a": items})
+    (note,) = expand(read_space(settings, [], loader), settings).notes
+    assert note.endswith(f"a list is one value; to sweep over its items write {axis}")
+    meant = points(params={"a": axis[1:-1]})
+    assert [values_of(point)["a"] for point in meant] == items
+
+
 def test_a_group_at_two_packages_is_two_axes(points: Points) -> None:
     assert points("shape@one=square,triangle", "shape@two=square,triangle") == [
         (f"shape@one={one}", f"shape@two={two}")
