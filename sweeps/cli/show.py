@@ -13,7 +13,7 @@ from sweeps.jobs import JobState, JobStatus
 from sweeps.paths import find_sweep, shown_run, sweep_folders
 from sweeps.ranking.aggregate import aggregate as aggregate_sweep
 from sweeps.ranking.aggregate import rank
-from sweeps.ranking.leaderboard import Leaderboard, as_plain
+from sweeps.ranking.leaderboard import Leaderboard, as_plain, told_apart
 from sweeps.ranking.status import SweepState, SweepStatus, state_of, sweep_status
 from sweeps.state.ledger import read_sweep
 from sweeps.state.lock import parent_of
@@ -191,7 +191,7 @@ def _swept(swept: dict[str, list[Any]]) -> Iterator[str]:
     width = terminal_width(sys.stdout)
     names, mark = short_names(list(swept)), ellipsis(sys.stdout.encoding)
     for key, values in swept.items():
-        texts = [one_line(parameter(value)) for value in values[:VALUES]]
+        texts = [one_line(text) for text in told_apart(values[:VALUES], parameter)]
         name = one_line(key)
         if width is not None:
             room = max(width - LABEL, LABEL)

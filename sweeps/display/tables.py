@@ -8,7 +8,7 @@ from typing import IO
 
 from sweeps.jobs import JobState
 from sweeps.paths import job_folder, shown_run
-from sweeps.ranking.leaderboard import Leaderboard, Row, named_jobs
+from sweeps.ranking.leaderboard import Leaderboard, Row, named_jobs, told_apart
 from tracking.cli.toolkit.fitting import Column
 from tracking.cli.toolkit.output import one_line, say, show
 from tracking.cli.toolkit.tables import say_table
@@ -65,6 +65,8 @@ def _ends(key: str) -> list[str]:
 
 def parameter(value: object) -> str:
     """Return a swept value as an override writes it, floats with six digits."""
+    if value is None:
+        return "null"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -73,15 +75,12 @@ def swept_columns(
 ) -> list[Column]:
     """Return a column per swept key, under its short name; they are the last that a narrow terminal leaves out."""
     names = short_names(keys, taken)
-    return [
-        Column(
-            names[key],
-            [parameter(point[key]) if key in point else "-" for point in points],
-            drop=1,
-            keeps=True,
-        )
-        for key in keys
-    ]
+    return [Column(names[key], _parameters(key, points), drop=1, keeps=True) for key in keys]
+
+
+def _parameters(key: str, points: Sequence[Mapping[str, object]]) -> list[str]:
+    texts = iter(told_apart([point[key] for point in points if key in point], parameter))
+    return [next(texts) if key in point else "-" for point in points]
 
 
 def objective_column(objective: Objective, cells: Sequence[str], *, tells_mode: bool = False) -> Column:

@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,6 +33,7 @@ FORMULA = (
     "\uff0d",
     "\uff20",
 )  # and their wide forms
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # all but tab and the ends of lines
 # What Markdown reads as more than text: an underscore only at the edge of a word, a colon and a dot only in an address.
 _MARKUP = re.compile(r"[\\`*\[\]<>|~&$#!@{}]|(?<![^\W_])_|_(?![^\W_])|:(?=//)|(?<=www)\.")
 
@@ -195,19 +196,51 @@ def as_table(board: Leaderboard) -> list[list[str]]:
         means = [(METRICS, label), (METRICS, f"{label}_std"), ("", "n"), *report]
         ends = [("", "jobs"), ("", "error")]
         table = [_unique([("", "rank"), *((PARAMS, key) for key in keys), *means, *ends])]
-        for each in board.candidates:
+        points = _points(keys, board.candidates)
+        for each, point in zip(board.candidates, points, strict=True):
             values = [each.objective, each.std, each.n, *map(each.metrics.get, board.report)]
             jobs = " ".join(map(str, each.jobs))
-            table.append([each.rank, *map(each.point.get, keys), *values, jobs, each.error])
+            table.append([each.rank, *point, *values, jobs, each.error])
     else:
         swept = [(PARAMS, key) for key in board.swept]
         ends = [("", name) for name in ("epochs", "duration_s", "status", "error")]
         table = [_unique([("", "rank"), ("", "run"), *swept, (METRICS, label), *report, *ends])]
-        for row in board.rows:
+        for row, point in zip(board.rows, _points(board.swept, board.rows), strict=True):
             values = [row.objective, *map(row.metrics.get, board.report)]
             end = [row.epochs, row.duration_s, row.how, row.error or row.note]
-            table.append([row.rank, row.run, *map(row.point.get, board.swept), *values, *end])
-    return [["" if cell is None else str(cell) for cell in line] for line in table]
+            table.append([row.rank, row.run, *point, *values, *end])
+    return [[_cell(cell) for cell in line] for line in table]
+
+
+def told_apart(values: Sequence[Any], text: Callable[[Any], str]) -> list[str]:
+    """Return the `text` of each value of a column; values that differ and would read alike are written exactly.
+
+    So 1, 1.0 and the text 1 are `1`, `1.0` and `'1'` where they stand in one column.
+    """
+    texts = [text(value) for value in values]
+    meanings: dict[str, set[str]] = {}
+    for value, shown in zip(values, texts, strict=True):
+        meanings.setdefault(shown, set()).add(repr(value))
+    return [
+        _exactly(value) if len(meanings[shown]) > 1 else shown
+        for value, shown in zip(values, texts, strict=True)
+    ]
+
+
+def _exactly(value: Any) -> str:
+    if isinstance(value, str):
+        return f"'{value}'"
+    return "null" if value is None else repr(value)
+
+
+def _points(keys: Sequence[str], items: Sequence[Row] | Sequence[Candidate]) -> list[tuple[str, ...]]:
+    """Return what each row has of the swept keys, as text."""
+    columns = [told_apart([each.point.get(key) for each in items], _cell) for key in keys]
+    return [tuple(column[index] for column in columns) for index in range(len(items))]
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else str(value)
 
 
 def _unique(columns: Sequence[tuple[str, str]]) -> list[str]:
@@ -229,8 +262,13 @@ def _unique(columns: Sequence[tuple[str, str]]) -> list[str]:
 def _csv_line(cells: Sequence[str]) -> str:
     line = io.StringIO()
     # With this end of a line the writer quotes a lone carriage return too, at which readers would end the row.
-    csv.writer(line, lineterminator="\r\n").writerow(map(_no_formula, cells))
+    csv.writer(line, lineterminator="\r\n").writerow(_no_formula(_no_control(cell)) for cell in cells)
     return line.getvalue().removesuffix("\r\n") + "\n"
+
+
+def _no_control(cell: str) -> str:
+    """Return a cell with the control characters escaped that a terminal would obey."""
+    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], cell)
 
 
 def _no_formula(cell: str) -> str:

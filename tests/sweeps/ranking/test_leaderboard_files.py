@@ -2,6 +2,9 @@
 
 import csv
 import io
+import math
+import re
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +16,10 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from written import write_sweep
 
+from sweeps.display.tables import parameter, swept_columns
 from sweeps.jobs import JobState
 from sweeps.ranking.aggregate import aggregate
-from sweeps.ranking.leaderboard import Candidate, Leaderboard, Row, write_leaderboard
+from sweeps.ranking.leaderboard import Candidate, Leaderboard, Row, told_apart, write_leaderboard
 from tracking.cli.toolkit.output import one_line
 from tracking.files import read_json
 from tracking.objective import At, Direction, Objective
@@ -81,11 +85,29 @@ def test_ordinary_names_are_readable_in_the_markdown_itself(tmp_path: Path) -> N
 def test_the_csv_has_a_row_per_job_and_no_formula(
     tmp_path_factory: pytest.TempPathFactory, key: str, value: str
 ) -> None:
-    for each in (value, "=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\uff1d1", "=cmd|' /C calc'!A0"):
+    def kept(text: str) -> str:
+        controls = [char for char in text if unicodedata.category(char) == "Cc" and char not in "\t\n\r"]
+        for char in controls:
+            text = text.replace(char, repr(char)[1:-1])
+        return text.removeprefix("'")
+
+    for each in (
+        value,
+        "\x1b[31m\x07\x00\x9b",
+        "=1+1",
+        "+1+1",
+        "-1+1",
+        "@SUM(A1)",
+        "\t=1",
+        "\r=1",
+        "\uff1d1",
+        "=cmd|' /C calc'!A0",
+    ):
         text, _ = written(tmp_path_factory.getbasetemp(), board(key, each, error=each))
         head, row = csv.reader(io.StringIO(text, newline=""))
-        assert head[2].removeprefix("'") == key.removeprefix("'")
-        assert row[2].removeprefix("'") == each.removeprefix("'")
+        assert head[2].removeprefix("'") == kept(key)
+        assert row[2].removeprefix("'") == kept(each)
+        assert not re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", text)
         for cell in (head[2], row[2], row[-1]):
             assert not cell or cell[0] not in "=@\t\r\n\uff1d\uff0b\uff0d\uff20"
             assert not cell or cell[0] not in "+-" or float(cell) is not None
@@ -141,3 +163,28 @@ def test_no_two_columns_have_the_same_name(
     assert {f"value of {key}" for key in swept} <= set(row.values())
     columns = [name for name, value in row.items() if value.startswith("value of ")]
     assert all(name.endswith(key) for name, key in zip(columns, swept, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        ([1, 2.0, "a", None, True], ["1", "2", "a", "null", "True"]),
+        ([1, 1.0, "1", 2], ["1", "1.0", "'1'", "2"]),
+        ([math.nan, "nan", 0.5], ["nan", "'nan'", "0.5"]),
+        ([None, "null", "None"], ["null", "'null'", "None"]),
+        ([True, "True"], ["True", "'True'"]),
+        ([0.1234567, 0.1234568, 0.5, 0.5], ["0.1234567", "0.1234568", "0.5", "0.5"]),
+        ([[1], "[1]"], ["[1]", "'[1]'"]),
+    ],
+)
+def test_different_values_of_a_column_do_not_look_alike(
+    tmp_path: Path, values: list[Any], texts: list[str]
+) -> None:
+    assert told_apart(values, parameter) == texts
+    columns = swept_columns(["x"], [{"x": value} for value in values] + [{}])
+    assert columns[0].cells == [*texts, "-"]
+    one = board("x", 1)
+    rows = tuple(replace(one.rows[0], job=job, point={"x": value}) for job, value in enumerate(values))
+    text, _ = written(tmp_path, replace(one, rows=rows))
+    cells = [row["x"] for row in csv.DictReader(io.StringIO(text))]
+    assert len(set(cells)) == len(set(map(repr, values)))

@@ -1,5 +1,6 @@
 """What a terminal is shown: tables that fit its width, cut at columns and spaces and nowhere else."""
 
+import io
 import os
 import pty
 import re
@@ -8,7 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tracking import ExperimentTracker, ModelRegistry
+from tracking.cli.toolkit.fitting import Column
+from tracking.cli.toolkit.tables import say_table
 
 ROOT = Path(__file__).parents[3]
 
@@ -112,3 +117,17 @@ def test_a_terminal_is_told_which_metrics_it_is_not_shown(tracker: ExperimentTra
     for command in (["list", "wide"], ["watch", "wide", "--once"]):
         text = plain(on_terminal(200, *command, "--store", str(base)))
         assert "not shown: m8, m9; --columns chooses" in text
+
+
+@pytest.mark.parametrize(
+    ("encoding", "cells"),
+    [("ascii", ["\\u65e5", "\\xe9"]), ("latin-1", ["\\u65e5", "é"]), ("utf-8", ["日", "é"])],
+)
+def test_columns_stay_in_line_where_the_encoding_lacks_a_character(encoding: str, cells: list[str]) -> None:
+    raw = io.BytesIO()
+    out = io.TextIOWrapper(raw, encoding=encoding, errors="backslashreplace")
+    say_table([Column("name", ["日", "é"]), Column("é", ["1", "2"])], file=out)
+    out.flush()
+    lines = raw.getvalue().decode(encoding).splitlines()
+    assert [line.split() for line in lines[1:]] == [[cells[0], "1"], [cells[1], "2"]]
+    assert len({len(line) for line in lines}) == 1

@@ -69,12 +69,17 @@ def say_table(
     """
     out = file or sys.stdout
     if not out.isatty():
-        for line in zip(*(_padded(_escaped(column)) for column in columns), strict=True):
+        encoding = getattr(out, "encoding", None) or "utf-8"
+        for line in zip(*(_padded(_escaped(column, encoding)) for column in columns), strict=True):
             out.write("  ".join(line).rstrip() + "\n")
         return
     console = output.console(out)
     table, note = fitting_table(
-        columns, console.width, row_styles=row_styles, hint=hint, ellipsis=output.ellipsis(console.encoding)
+        [_escaped(column, console.encoding) for column in columns],
+        console.width,
+        row_styles=row_styles,
+        hint=hint,
+        ellipsis=output.ellipsis(console.encoding),
     )
     console.print(table)
     if note:  # may hold a path, which stays whole
@@ -127,8 +132,12 @@ def _style_of(column: Column, row: int) -> str:
     return STATUS_STYLES.get(column.cells[row], "") if column.name in STATUS_COLUMNS else ""
 
 
-def _escaped(column: Column) -> Column:
-    name, brief, *cells = map(output.one_line, (column.name, column.brief, *column.cells))
+def _escaped(column: Column, encoding: str = "utf-8") -> Column:
+    """Return a column as it will be written, before it is measured; what `encoding` lacks is escaped as streams do it."""
+    texts = [output.one_line(text) for text in (column.name, column.brief, *column.cells)]
+    if not encoding.lower().replace("-", "").startswith("utf"):
+        texts = [text.encode(encoding, "backslashreplace").decode(encoding) for text in texts]
+    name, brief, *cells = texts
     return replace(column, name=name, brief=brief, cells=cells)
 
 
