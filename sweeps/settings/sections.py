@@ -16,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from sweeps.errors import SettingsError
 from sweeps.settings.checks import refuse_unknown
+from tracking.values.configs import Unresolved, read_config
 
 SWEEPER, LAUNCHER = "hydra.sweeper", "hydra.launcher"
 OWN_WAY = frozenset({"_target_", "settings_from"})  # the keys that a section of the user's own cannot hold
@@ -41,7 +42,7 @@ def section(config: DictConfig, key: str) -> dict[str, Any]:
     Raise `SettingsError` for a section that does not exist, an unknown key, a wrong type, and an interpolation that
     cannot be resolved.
     """
-    own = _plain(OmegaConf.select(config, key), key)
+    own = _resolved(config, key)
     if is_ours(config, key):
         keys = [name for place in (SWEEPER, LAUNCHER) for name in _dotted(place, _tree(place))]
         _require_known(own, key, _tree(key), keys)
@@ -52,7 +53,7 @@ def section(config: DictConfig, key: str) -> dict[str, Any]:
         raise SettingsError(
             f"{key}.settings_from={source}: the config has no such section; allowed is the key of one, or null"
         )
-    given = _plain(OmegaConf.select(config, source), source)
+    given = _resolved(config, source)
     tree = _allowed(config, source)
     _require_known(given, source, tree, [*_dotted(source, tree)])
     schema = _schema(key)
@@ -62,9 +63,7 @@ def section(config: DictConfig, key: str) -> dict[str, Any]:
         value = OmegaConf.select(config, f"{source}.{error.full_key}")
         raise SettingsError(f"{source}.{error.full_key}={value}: {str(error).splitlines()[0]}") from None
     explicit = {name for name in _overridden(config) if name.startswith(f"{key}.")}
-    return _plain(
-        OmegaConf.merge(typed, _changed(own, _plain(schema, key), key, explicit)), key, resolve=False
-    )
+    return _plain(OmegaConf.merge(typed, _changed(own, _plain(schema), key, explicit)))
 
 
 def _overridden(config: DictConfig) -> set[str]:
@@ -158,10 +157,24 @@ def _allowed(config: DictConfig, source: str) -> Tree:
     return {name: inner for key in readers for name, inner in _tree(key).items() if name not in OWN_WAY}
 
 
-def _plain(node: Any, key: str, *, resolve: bool = True) -> dict[str, Any]:
-    try:
-        container = OmegaConf.to_container(node, resolve=resolve)
-    except OmegaConfBaseException as error:
-        raise SettingsError(f"{error.full_key or key}: {str(error).splitlines()[0]}") from None
+def _resolved(config: DictConfig, key: str) -> dict[str, Any]:
+    """Return a section with its interpolations resolved, ``${hydra:...}`` from the config itself: no job runs yet."""
+    reading = read_config(OmegaConf.select(config, key), config._get_node("hydra"))
+    section: dict[str, Any] = reading.resolved()
+    for place, fault in _faults(section, key):
+        raise SettingsError(f"{place}: {fault.why}")
+    return {str(name): value for name, value in section.items()}
+
+
+def _faults(value: Any, place: str) -> Iterator[tuple[str, Unresolved]]:
+    if isinstance(value, Unresolved):
+        yield place, value
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, item in inner:
+        yield from _faults(item, f"{place}.{name}")
+
+
+def _plain(node: Any) -> dict[str, Any]:
+    container = OmegaConf.to_container(node)
     assert isinstance(container, dict)  # noqa: S101 - a DictConfig gives a dict
     return {str(name): value for name, value in container.items()}

@@ -54,6 +54,11 @@ def composed(loader: ConfigLoader, *overrides: str) -> DictConfig:
     return loader.load_configuration("config", list(overrides), RunMode.MULTIRUN)
 
 
+def test_a_setting_may_refer_to_what_hydra_knows_before_the_jobs(loader: ConfigLoader) -> None:
+    config = composed(loader, "podium.name='${hydra:sweeper.settings_from}_${hydra:job.chdir}'")
+    assert sweeper_settings(config).name == "podium_None"
+
+
 def test_settings_are_read_from_the_section_that_is_named(loader: ConfigLoader) -> None:
     settings = sweeper_settings(composed(loader))
     assert (settings.name, dict(settings.space.params)) == ("mine", {"x": "1,2"})
@@ -86,6 +91,8 @@ def test_an_explicit_setting_of_hydras_section_wins(loader: ConfigLoader) -> Non
         ("+podium.n_trials=abc", "podium.n_trials=abc: Value 'abc' of type 'str' could not be converted to Integer"),
         ("podium.name=[a]", r"podium.name=\['a'\]: Cannot convert 'ListConfig' to string"),
         ("+podium.filter=${nope}", "podium.filter: Interpolation key 'nope' not found"),
+        ("+podium.points=[{x:${nope}}]", "podium.points.0.x: Interpolation key 'nope' not found"),
+        ("podium.name='${hydra:runtime.output_dir}'", "podium.name: hydra:runtime.output_dir is known in the job"),
         ("+podium.output=loud", "output=loud: allowed are auto, table, lines, json"),
         ("hydra.sweeper.settings_from=sweep", "hydra.sweeper.settings_from=sweep: the config has no such section"),
         ("hydra.sweeper.settings_from=x", "hydra.sweeper.settings_from=x: the config has no such section"),
