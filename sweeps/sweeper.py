@@ -280,8 +280,7 @@ class _Sweep:
 
     def _end(self, board: Leaderboard, *, is_new: bool) -> Leaderboard:
         promotion, store = self._settings.promotion, self._settings.store.absolute()
-        note = require_ranked(board, promotes=promotion is not None)
-        if note is not None:
+        if note := require_ranked(board, promotes=promotion is not None):
             self._progress.say(note)
         if promotion is not None and (is_new or not is_decided(board, store, promotion)):
             self._progress.decided(promote_winner(board, store, promotion))
