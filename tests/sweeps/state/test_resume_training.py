@@ -47,6 +47,7 @@ def results(folder: Path) -> list[tuple[Any, ...]]:
     return [tuple(row[key] for key in keys) for row in rows]
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     "kills", [pytest.param(5, marks=pytest.mark.slow), pytest.param(20, marks=pytest.mark.exhaustive)]
 )
