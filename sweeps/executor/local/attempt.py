@@ -64,6 +64,8 @@ class Attempt:
         line, sentinel = self.worker.connection, self.worker.sentinel
         while True:
             ready = wait(self._waited_for, self._patience())
+            if self._wake in ready:  # first: a job that a second order to stop has killed was stopped
+                self._attend(ready)
             if line in ready:
                 message = self.worker.receive()
                 if message is None:
@@ -80,7 +82,7 @@ class Attempt:
             elif sentinel in ready:
                 if self._is_gone():
                     return None
-            else:
+            elif self._wake not in ready:
                 self._attend(ready)
 
     def _let_end(self, message: dict[str, Any]) -> dict[str, Any]:
