@@ -105,7 +105,7 @@ def run_script(script: Script, jobs: Callable[[BaseException | None], None], swe
 
 
 def sweep_starts(*, anew: bool = True) -> None:
-    """Note that this process starts a sweep, or goes on with it; in a job, run its jobs in place of that sweep."""
+    """Count a sweep that this process starts; in a job's process, run the jobs instead, and end the script."""
     global _sweeps
     at_start = getattr(_running, "at_start", None)
     if at_start is not None:

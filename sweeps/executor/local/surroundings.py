@@ -29,7 +29,7 @@ class Surroundings(NamedTuple):
 
     @classmethod
     def at_start(cls) -> "Surroundings":
-        """Return those that the script of this process has started with; the present ones where nobody knows them."""
+        """Return those with which this process's script has started, or the present ones if they cannot be known."""
         now = cls.now()
         file = getattr(sys.modules["__main__"], "__file__", None)
         begun = _arguments()
