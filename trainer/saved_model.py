@@ -1,14 +1,15 @@
 """Saves a trained model and loads it again, without running code that the saved files bring.
 
 `model_best.pt` is a plain state dict that loads with weights only. `model.json` holds everything else: the
-class and its arguments, the fitted preprocessing, and the data section of the config. Classes, nested ones
-too, are imported only from an allow-list of packages.
+class and its arguments, the fitted preprocessing, and the data section of the config. Only model classes and
+data loaders that are defined in allowed packages are called, whatever the files name.
 """
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from inspect import isfunction
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +18,27 @@ import torch
 from torch import nn
 
 from tracking.files import write_bytes
+from tracking.values.names import is_within
 from trainer.checkpoint import write_tensors
 from trainer.data.encode import Encoder, Table
 from trainer.data.load import load
-from trainer.data.tensors import Dataset, Shape, Split
+from trainer.data.tensors import Dataset, Shape, Split, Splits
 from trainer.device import cpu_threads
 from trainer.errors import DataError, LoadError
 from trainer.models.arguments import OF_HYDRA, parameters
 from trainer.models.network import adapt, build_module, construct
 from trainer.scoring import Scores, evaluate, infer
-from trainer.targets import imported
+from trainer.targets import check_trusted, imported
 
 PATH_KEYS = ("path", "test_path")  # of the data section
 WEIGHTS, SIDECAR, FORMAT = "model_best.pt", "model.json", 1
 ALLOWED = ("trainer", "torch.nn")
+ACTIVATIONS = tuple(  # the functions that layers of torch take as arguments
+    map(
+        "torch.nn.functional.{}".format,
+        ("celu", "elu", "gelu", "leaky_relu", "mish", "relu", "selu", "sigmoid", "silu", "softplus", "tanh"),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,7 @@ class Predictor:
     data: Mapping[str, Any]  # the data section of the config it was trained with
     fingerprint: str
     found_at: Mapping[str, str] = field(default_factory=dict)  # its files at training time, absolute paths
+    allow: Sequence[str] = field(default=(), repr=False)  # packages whose data loader may be called
 
     def predict(self, table: Table) -> np.ndarray[Any, Any]:
         """Return the probability of the positive class for each row of a DataFrame or a dict of arrays or lists.
@@ -56,9 +65,11 @@ class Predictor:
     def evaluate(self, split: Split | None = None) -> Scores:
         """Score the model on encoded rows; by default read the test split of the run again.
 
-        Raise LoadError when the data changed since the run, DataError when they are gone.
+        Raise LoadError when the data changed since the run, or their loader is not in `trainer` and the packages
+        allowed when the model was loaded; DataError when they are gone.
         """
         if split is None:
+            _check_data(self.data, self.allow)
             data = load({**self.data, **self._files()})
             found = data.describe()["fingerprint"]
             if found != self.fingerprint:
@@ -117,21 +128,22 @@ def load_model(
 
     `source` is a run folder, its artifacts folder, a folder of the model registry, a path to `model_best.pt`,
     anything with a `run_dir` (a run, a record, the dict of `tracker.get_run`), or a run id of the store
-    `base_dir`. Classes are imported from the packages `trainer` and `torch.nn`, and from those in `allow`.
+    `base_dir`. Only nn.Module classes that are defined in `trainer`, `torch.nn` or a package in `allow` are
+    called; `allow` may also name a function or a class in full, such as "my_models.make_model".
     Raise LoadError when a file is missing or unreadable, or a class is not allowed.
     """
     folder = find(source, Path(base_dir))
     try:
         sidecar = json.loads((folder / SIDECAR).read_text())
         spec, encoder = sidecar["model"], Encoder.from_json(sidecar["encoder"])
-        version = sidecar["format"]
+        version, data, fingerprint = sidecar["format"], sidecar["data"], sidecar["fingerprint"]
     except FileNotFoundError:
         raise LoadError(f"{folder} holds {WEIGHTS} but no {SIDECAR}, which describes the model") from None
     except (ValueError, KeyError, TypeError) as error:
         raise LoadError(f"{folder / SIDECAR} is damaged: {error!r}") from error
     if version != FORMAT:
         raise LoadError(f"{folder / SIDECAR} has format {version}; this version reads format {FORMAT}")
-    _check_allowed(spec, allow)
+    _check_model(spec, allow)
     numeric = sum(column.width for column in encoder.numeric)
     module, _ = build_module(spec, Shape(numeric, encoder.cardinalities), seed=0)  # any seed: weights follow
     try:
@@ -139,7 +151,7 @@ def load_model(
     except Exception as error:  # damaged bytes make torch raise anything
         raise LoadError(f"{folder / WEIGHTS} does not fit the model in {SIDECAR}: {error}") from error
     module.eval()
-    return Predictor(module, encoder, sidecar["data"], sidecar["fingerprint"], sidecar.get("found_at", {}))
+    return Predictor(module, encoder, data, fingerprint, sidecar.get("found_at", {}), _listed(allow))
 
 
 def build(params: Mapping[str, Any], *, allow: Sequence[str] = ()) -> nn.Module:
@@ -151,7 +163,7 @@ def build(params: Mapping[str, Any], *, allow: Sequence[str] = ()) -> nn.Module:
     if "model" not in params:
         raise LoadError(f"the parameters name no model: `model` is not among {', '.join(params) or 'none'}")
     spec = {**params, "_target_": params["model"]}
-    _check_allowed(spec, allow)
+    _check_model(spec, allow)
     taken = {*parameters(imported("model", spec)), *OF_HYDRA}
     return construct({key: value for key, value in spec.items() if key in taken}, seed=params.get("seed", 0))
 
@@ -173,33 +185,29 @@ def find(source: str | os.PathLike[str] | Any, base_dir: Path) -> Path:
     raise LoadError(f"no {WEIGHTS} for {str(given)!r}; looked in {', '.join(map(str, looked))}")
 
 
-def _check_allowed(spec: Any, allow: Sequence[str]) -> None:
-    """Raise LoadError for a specification that names something outside the allowed packages, at any depth."""
-    packages = (*ALLOWED, *([allow] if isinstance(allow, str) else allow))
-    for target in _targets(spec):
-        trusted = [each for each in packages if target.startswith(f"{each}.")]
-        # `trainer.app.os.system` starts with an allowed name, so what it resolves to counts, too.
-        if not trusted or ({*trusted} <= {*ALLOWED} and not _builds_modules(target)):
-            raise LoadError(
-                f"the model's class {target} is not in an allowed package ({', '.join(packages)}); "
-                f"if you trust it, pass allow=[{target.split('.')[0]!r}]"
-            )
+def _check_model(spec: Any, allow: Sequence[str]) -> None:
+    """Raise LoadError for a specification that names anything but model classes of allowed packages."""
+    packages = (*ALLOWED, *_listed(allow))
+    check_trusted(
+        "model", spec, packages, kind="nn.Module class", is_kind=_is_module_class, functions=ACTIVATIONS
+    )
 
 
-def _builds_modules(target: str) -> bool:
-    found = imported("model", {"_target_": target})
-    if isinstance(found, type) and issubclass(found, nn.Module):
-        return True
-    return str(getattr(found, "__module__", "")).startswith(("torch.nn.", "torch._C._nn"))
+def _check_data(section: Any, allow: Sequence[str]) -> None:
+    """Raise LoadError for a data section that names anything but loaders of allowed packages."""
+    packages = ("trainer", *_listed(allow))
+    check_trusted("data", section, packages, kind="loader", is_kind=_is_loader)
 
 
-def _targets(spec: Any) -> Iterator[str]:
-    """Yield every `_target_` in a specification."""
-    if isinstance(spec, Mapping):
-        if "_target_" in spec:
-            yield str(spec["_target_"])
-        spec = spec.values()
-    elif not isinstance(spec, list | tuple):
-        return
-    for value in spec:
-        yield from _targets(value)
+def _listed(allow: Sequence[str]) -> tuple[str, ...]:
+    return (allow,) if isinstance(allow, str) else tuple(allow)
+
+
+def _is_module_class(found: Any) -> bool:
+    return isinstance(found, type) and issubclass(found, nn.Module)
+
+
+def _is_loader(found: Any) -> bool:
+    # Of our own functions only those that return splits: others would call what their arguments name.
+    is_ours = is_within(found.__module__, ("trainer",))
+    return not is_ours or (isfunction(found) and found.__annotations__.get("return") is Splits)

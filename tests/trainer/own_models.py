@@ -7,6 +7,8 @@ import torch
 from torch import nn
 
 from tracking import ExperimentTracker, active_run
+from trainer.data.splits import by_ratio
+from trainer.data.tensors import Splits
 
 QUICK = ("data.rows=2000", "training.epochs=2", "model.hidden_dims=[16]", "device=cpu")
 
@@ -18,6 +20,16 @@ class Tiny(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.linear(x)
+
+
+def make_tiny(input_dim: int) -> Tiny:
+    return Tiny(input_dim)
+
+
+def load_data(*, rows: int) -> Splits:
+    x = torch.linspace(-1, 1, rows).numpy()
+    parts = by_ratio((x > 0).astype("float32"), val_fraction=0.2, test_fraction=0.2, seed=0)
+    return Splits.cut({"x": x, "y": (x > 0).astype("float32")}, parts, target="y")
 
 
 class Broken(Tiny):

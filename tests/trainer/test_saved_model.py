@@ -205,13 +205,99 @@ def test_a_nested_class_is_checked_too(quick: DictConfig, store: Path) -> None:
         load_model(store / "runs/run_001")
 
 
+NO_MODEL_CLASSES = [
+    "os.system", "builtins.exec", "torch.load", "torch.hub.load", "torch.nn", "trainer",
+    "trainer.app.os.system", "trainer.checkpoint.torch.load", "trainer.saved_model.os.system",
+    "torch.nn.modules.module.torch.hub.load", "torch.nn.functional.torch.load", "torch.nn.modules.os",
+    "trainer.load_model", "trainer.build", "trainer.data.load.load", "trainer.targets.imported",
+    "trainer.scoring.Scores", "torch.nn.Parameter", "torch.nn.init.zeros_", "torch.nn.functional.handle_torch_function",
+    "torch.nn.Module.register_forward_hook", "torch.nn.Linear.__init__.__globals__.get", "torch.nn..Linear",
+    "own_models.only_run", "own_models.ExperimentTracker", "own_models.torch.load", "own_models.Tiny.__class__",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("target", NO_MODEL_CLASSES)
+@pytest.mark.parametrize("nested", [False, True])
+def test_what_is_not_a_model_class_of_an_allowed_package_is_not_called(
+    target: str, nested: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trainer.saved_model.construct", pytest.fail)
+    spec: dict[str, Any] = {"model": target, "command": "true", "source": "."}
+    if nested:
+        spec = {"model": "torch.nn.Sequential", "_args_": [{"a": [{"_target_": target, "f": "evil.pt"}]}]}
+    with pytest.raises((LoadError, ConfigError), match=target.replace(".", r"\.")):
+        build(spec, allow=["own_models"])
+
+
 @pytest.mark.parametrize(
-    "target",
-    ["trainer.app.os.system", "trainer.load_model", "torch.nn.functional.torch.load", "torch.nn.modules.os"],
+    "value",
+    [
+        "${oc.create:{_target_:os.system,command:true}}",
+        "${oc.decode:'{_target_: os.system}'}",
+        "${oc.env:HOME}",
+    ],
 )
-def test_a_name_that_leads_out_of_an_allowed_package_is_refused(target: str) -> None:
-    with pytest.raises((LoadError, ConfigError), match=f"{target}"):
-        build({"model": target, "command": "true", "source": "."})
+def test_interpolations_of_a_saved_model_are_not_resolved(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trainer.saved_model.construct", pytest.fail)
+    for spec in ({"inplace": value}, {"_args_": [[value]]}):
+        with pytest.raises(
+            LoadError, match=r"the model holds .* a saved model holds values, no interpolations"
+        ):
+            build({"model": "torch.nn.ReLU", **spec})
+
+
+def test_a_callable_that_is_named_in_full_is_trusted() -> None:
+    params = {"model": "own_models.make_tiny", "input_dim": 3}
+    with pytest.raises(
+        LoadError,
+        match=r"which is no nn.Module class; .* pass its full name: allow=\['own_models.make_tiny'\]",
+    ):
+        build(params, allow=["own_models"])
+    assert isinstance(build(params, allow=["own_models.make_tiny"]), Tiny)
+    assert isinstance(build({**params, "model": "own_models.Tiny"}, allow="own_models.Tiny"), Tiny)
+    with pytest.raises(LoadError, match="is not in an allowed package"):
+        build({**params, "model": "own_models.Broken"}, allow="own_models.Tiny")
+
+
+NO_LOADERS: list[Any] = [
+    {"_target_": "os.system", "command": "true"},
+    {"_target_": "pandas.read_pickle", "filepath_or_buffer": "evil.pkl"},
+    {"_target_": "trainer.saved_model.os.system", "command": "true"},
+    {"_target_": "trainer.data.encode.np.load", "file": "evil.npy", "allow_pickle": True},
+    {"_target_": "trainer.data.load.load", "section": {"_target_": "os.system", "command": "true"}},
+    {"_target_": "trainer.data.load.imported", "section": "data", "spec": {"_target_": "os.system"}},
+    {"_target_": "trainer.data.ctr.load", "rows": {"_target_": "os.system", "command": "true"}},
+    {"_target_": "trainer.models.tabular.LogisticRegression", "input_dim": 1},
+    {"command": "true"},
+    "os.system",
+]
+
+
+def test_a_data_section_that_names_no_data_loader_is_not_called(
+    quick: DictConfig, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(quick)
+    sidecar = store / "runs/run_001/artifacts/model.json"
+    content = json.loads(sidecar.read_text())
+    monkeypatch.setattr("trainer.data.load.imported", pytest.fail)
+    for section in NO_LOADERS:
+        sidecar.write_text(json.dumps({**content, "data": section}))
+        loaded = load_model("run_001", base_dir=store)
+        with pytest.raises(
+            LoadError, match=r"the data's loader .*(allowed package|no loader)|saved data names no"
+        ):
+            loaded.evaluate()
+
+
+def test_data_of_ones_own_loader_are_read_only_when_it_is_allowed(quick: DictConfig, store: Path) -> None:
+    quick.data = {"_target_": "own_models.load_data", "dataset": "own", "rows": 200}
+    train(quick)
+    run = store / "runs" / "run_001"
+    with pytest.raises(LoadError, match=r"loader own_models\.load_data is not in .*allow=\['own_models'\]"):
+        load_model(run).evaluate()
+    assert load_model(run, allow=["own_models"]).evaluate().auc == final(only_run(store))["test_auc"]
 
 
 @pytest.mark.parametrize("target", ["torch.nn.functional.gelu", "torch.nn.functional.relu"])

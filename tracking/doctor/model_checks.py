@@ -10,7 +10,7 @@ from tracking.files import folders, locks
 from tracking.paths import ModelPaths
 from tracking.registry import EventKind, ModelRegistry
 from tracking.registry.events import add_event, aliases_agree, read_events, write_aliases
-from tracking.registry.models import verify
+from tracking.registry.versions import verify
 
 CLAIM_S = 60.0  # a registration holds the lock; this is for file systems without locks
 

@@ -2,6 +2,7 @@
 
 from tracking.registry.gate import judge
 from tracking.registry.model_records import EventKind, ModelEvent, ModelVersion, Verdict
-from tracking.registry.models import ModelRegistry, check_files
+from tracking.registry.models import ModelRegistry
+from tracking.registry.versions import check_files
 
 __all__ = ["EventKind", "ModelEvent", "ModelRegistry", "ModelVersion", "Verdict", "check_files", "judge"]

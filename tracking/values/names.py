@@ -7,6 +7,7 @@ import functools
 import os
 import re
 import unicodedata
+from collections.abc import Iterable
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -66,6 +67,11 @@ def check_label(kind: str, name: Any) -> str:
     if not name.strip() or not name.isprintable():
         raise InvalidNameError(f"{kind} {quoted(name)} must be a non-empty string on one line")
     return name
+
+
+def is_within(name: str, packages: Iterable[str]) -> bool:
+    """Return whether a dotted name is that of one of the packages, or of something in it."""
+    return any(f"{name}.".startswith(f"{package}.") for package in packages)
 
 
 @functools.lru_cache(maxsize=1 << 16)  # the same ids are sorted at every publication

@@ -154,15 +154,38 @@ def test_a_failed_registration_leaves_no_version(
 
 
 def test_loading_calls_the_loader_with_the_folder(registry: ModelRegistry, make_run: Any) -> None:
-    registry.register("ctr", make_run(), objective=OBJECTIVE, loader="os:listdir")
+    registry.register("ctr", make_run(), objective=OBJECTIVE, loader="os:walk")
     with pytest.raises(UnknownModelError, match="has no champion; promote a version or name one"):
         registry.load("ctr", allow=["os"])
     registry.promote("ctr", 1, reason="first")
-    assert sorted(registry.load("ctr", allow=["os"])) == ["config.yaml", "manifest.json", "model_best.pt"]
+    for allow in (["os"], "os"):
+        ((_, _, files),) = registry.load("ctr", allow=allow)
+        assert sorted(files) == ["config.yaml", "manifest.json", "model_best.pt"]
     with pytest.raises(
-        ModelLoadError, match=r"asks for the loader 'os:listdir', and only trainer may be called"
+        ModelLoadError,
+        match=r"the loader 'os:walk', and only trainer:load_model may be called; pass allow=\['os'\]",
     ):
         registry.load("ctr")
+
+
+@pytest.mark.parametrize("loader", ["glob:os", "os:listdir", "json:codecs", "fnmatch:posixpath"])
+def test_a_loader_that_is_not_a_function_of_its_own_package_is_not_called(
+    registry: ModelRegistry, make_run: Any, loader: str
+) -> None:
+    registry.register("ctr", make_run(), objective=OBJECTIVE, loader=loader)
+    with pytest.raises(ModelLoadError, match=f"asks for the loader {loader!r}, .*only a function"):
+        registry.load("ctr", 1, allow=[loader.partition(":")[0]])
+
+
+@pytest.mark.parametrize(
+    "loader", ["trainer.saved_model:load_model", "trainer.data.load:load", "trainer:build"]
+)
+def test_of_our_own_functions_only_load_model_is_called(
+    registry: ModelRegistry, make_run: Any, loader: str
+) -> None:
+    registry.register("ctr", make_run(), objective=OBJECTIVE, loader=loader)
+    with pytest.raises(ModelLoadError, match="only trainer:load_model may be called"):
+        registry.load("ctr", 1)
 
 
 def test_a_changed_or_missing_file_is_not_loaded(registry: ModelRegistry, make_run: Any) -> None:

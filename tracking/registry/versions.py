@@ -1,0 +1,169 @@
+"""The folder of one version: made from the artifacts of a run, read, and checked against its hashes."""
+
+import contextlib
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tracking.errors import (
+    CorruptFileError,
+    InvalidNameError,
+    InvalidValueError,
+    MissingFileError,
+    ModelLoadError,
+    quoted,
+)
+from tracking.files import atomic, folders
+from tracking.paths import ModelPaths, RunPaths
+from tracking.records import FORMAT, RunRecord, check_format
+from tracking.registry.events import read_events
+from tracking.registry.model_records import ModelVersion
+from tracking.values import timestamps
+from tracking.values.jsontext import revive
+from tracking.values.names import check_artifact
+from tracking.values.plain import plain
+
+RESERVED = frozenset({"manifest.json", "verdict.json", "config.yaml"})
+
+
+def verify(version: ModelVersion) -> None:
+    """Raise ModelLoadError if a file of a version is missing or differs from the registered one."""
+    for name, expected in version.files.items():
+        path = version.path / name
+        if not path.is_file():
+            raise ModelLoadError(
+                f"{path} is missing; restore it or register the run again under another name"
+            )
+        if atomic.sha256(path) != expected:
+            raise ModelLoadError(f"{path} is not the file that was registered: its SHA-256 is not {expected}")
+
+
+def check_files(names: Sequence[str]) -> list[str]:
+    """Return the names of artifacts that may make up a model; raise InvalidValueError or InvalidNameError for others."""
+    if isinstance(names, str) or not names:
+        raise InvalidValueError(
+            f"files must be a list of artifact names, such as ['model_best.pt'], not {quoted(names)}"
+        )
+    checked = [check_artifact(name) for name in names]
+    for name in checked:
+        if name in RESERVED:
+            raise InvalidNameError(
+                f"artifact name {name!r} is taken by the registry; log the file under another name"
+            )
+    return checked
+
+
+def sources_of(run: RunPaths, names: Sequence[str]) -> dict[str, Path]:
+    """Return the artifacts of a run by name, and its config; raise MissingFileError for one that it lacks."""
+    sources = {}
+    for name in check_files(names):
+        sources[name] = run.artifacts / name
+        if not sources[name].is_file():
+            present = sorted(
+                str(path.relative_to(run.artifacts)) for path in run.artifacts.rglob("*") if path.is_file()
+            )
+            raise MissingFileError(
+                f"run {run.folder.name} has no artifact {name!r}; it has: {', '.join(present) or 'none'}"
+            )
+    return {**sources, **({"config.yaml": run.config} if run.config.exists() else {})}
+
+
+def manifest_of(
+    run: RunRecord, objective: Mapping[str, Any], metrics: Mapping[str, float] | None, loader: str | None
+) -> dict[str, Any]:
+    """Return the manifest of a version except its number and files; raise InvalidValueError for a wrong objective."""
+    if not objective.get("metric") or objective.get("mode") not in ("max", "min"):
+        raise InvalidValueError(
+            f"objective {quoted(dict(objective))} needs 'metric', 'mode' ('max' or 'min') and 'value'"
+        )
+    _check_value(run, objective["metric"], objective.get("value"))
+    return {
+        "format": FORMAT,
+        "run_id": run.run_id,
+        "experiment_name": run.experiment_name,
+        "created_at": timestamps.now(),
+        "objective": plain(objective, "objective"),
+        "metrics": plain(metrics or run.last_values, "metrics"),
+        "data": run.data,
+        "sweep": run.sweep,
+        "loader": loader,
+    }
+
+
+def _check_value(run: RunRecord, metric: str, value: Any) -> None:
+    summary = run.summary.get(metric)
+    if summary is None or value is None:
+        return  # the run did not log it, or the gate will refuse it
+    logged = {"last": summary.last, "min": summary.min, "max": summary.max}
+    if not any(_is_same(value, known) for known in logged.values() if known is not None):
+        text = ", ".join(f"{name} {known}" for name, known in logged.items())
+        raise InvalidValueError(
+            f"the objective's value {quoted(value)} contradicts run {run.run_id}, whose {metric} is: {text}; give one of these"
+        )
+
+
+def _is_same(value: Any, known: float) -> bool:
+    try:
+        return math.isclose(value, known, rel_tol=1e-9) or (math.isnan(value) and math.isnan(known))
+    except TypeError:
+        return False
+
+
+def add_version(paths: ModelPaths, sources: Mapping[str, Path], manifest: dict[str, Any]) -> int:
+    """Copy the files into a new version and return its number; leave nothing when that fails."""
+    number, folder = folders.claim_dir(paths.folder, "v{}".format, first=1 + _highest(paths))
+    try:
+        for name, source in sources.items():
+            folders.make_dir((folder / name).parent)
+            atomic.copy_file(source, folder / name)
+        kept = {
+            name: {"sha256": atomic.sha256(folder / name), "bytes": (folder / name).stat().st_size}
+            for name in sources
+        }
+        # last: without a manifest the folder is not a version
+        atomic.write_json(paths.manifest(number), {**manifest, "version": number, "files": kept})
+    except BaseException:
+        import shutil  # most processes never need it
+
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return number
+
+
+def _highest(paths: ModelPaths) -> int:
+    """Return the highest number ever used, though its folder may be gone."""
+    return max([*folder_numbers(paths), *(event.version for event in read_events(paths))], default=0)
+
+
+def folder_numbers(paths: ModelPaths) -> list[int]:
+    """Return the numbers of the folders of versions, complete or not."""
+    with contextlib.suppress(FileNotFoundError):
+        names = (entry.name for entry in os.scandir(paths.folder) if entry.name.startswith("v"))
+        return sorted(int(name[1:]) for name in names if name[1:].isdecimal())
+    return []
+
+
+def read_version(name: str, number: int, paths: ModelPaths) -> ModelVersion:
+    """Return a version from its manifest; raise FileNotFoundError without one, CorruptFileError for a damaged one."""
+    manifest = atomic.read_object(paths.manifest(number))
+    check_format(manifest, paths.manifest(number))
+    try:
+        return ModelVersion(
+            name=name,
+            version=number,
+            path=paths.version(number),
+            run_id=manifest["run_id"],
+            files={check_artifact(file): kept["sha256"] for file, kept in manifest["files"].items()},
+            objective=revive(manifest["objective"]),
+            metrics=revive(manifest["metrics"]),
+            data=manifest["data"],
+            sweep=manifest["sweep"],
+            loader=manifest["loader"],
+            created_at=timestamps.parse(manifest["created_at"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CorruptFileError(
+            f"{paths.manifest(number)} is not a manifest ({error!r}); restore the file"
+        ) from None
