@@ -24,6 +24,8 @@ COMMANDS: dict[str, str] = {
     "champion": "models:champion",
     "promote": "models:promote",
     "rollback": "models:rollback",
+    "alias": "models:alias",
+    "unregister": "models:unregister",
     "history": "models:history",
     "tag": "edits:tag",
     "note": "edits:note",

@@ -8,9 +8,16 @@ from tracking.doctor.findings import Examination, Fault
 from tracking.errors import ModelLoadError
 from tracking.files import folders, locks
 from tracking.paths import ModelPaths
-from tracking.registry import EventKind, ModelRegistry
-from tracking.registry.events import add_event, aliases_agree, read_events, write_aliases
-from tracking.registry.versions import verify
+from tracking.registry import EventKind, ModelEvent, ModelRegistry, ModelVersion
+from tracking.registry.events import (
+    add_event,
+    aliases_agree,
+    read_events,
+    registrations,
+    removed,
+    write_aliases,
+)
+from tracking.registry.versions import folder_numbers, is_complete, remove_folder, verify
 
 CLAIM_S = 60.0  # a registration holds the lock; this is for file systems without locks
 
@@ -21,55 +28,72 @@ def examine_models(seen: Examination) -> None:
     registry = ModelRegistry(seen.store.paths.base)
     for name in folders.named_folders(root):
         paths = ModelPaths(root / name)
-        with locks.lock(paths.lock) if seen.repairs else nullcontext():
-            _examine_history(seen, paths)
-            _examine_versions(seen, registry, name, paths)
+        with (
+            seen.naming_damage(paths.folder),
+            locks.lock(paths.lock) if seen.repairs else nullcontext(),
+        ):
+            events = _examine_history(seen, paths)
+            _examine_versions(seen, registry, name, events)
 
 
-def _examine_history(seen: Examination, paths: ModelPaths) -> None:
-    seen.check_lines(paths.events)
-    if not aliases_agree(paths):
-        what = "it differs from the events"
-        seen.repair(Fault.OLD_VIEW, paths.aliases, what, "write it again", partial(write_aliases, paths))
+def _examine_history(seen: Examination, paths: ModelPaths) -> list[ModelEvent] | None:
+    """Return the events, None if they cannot be read."""
+    with seen.naming_damage(paths.events):
+        events = read_events(paths)
+        seen.check_lines(paths.events)
+        if not aliases_agree(paths):
+            what = "it differs from the events"
+            seen.repair(Fault.OLD_VIEW, paths.aliases, what, "write it again", partial(write_aliases, paths))
+        return events
+    return None
 
 
-def _examine_versions(seen: Examination, registry: ModelRegistry, name: str, paths: ModelPaths) -> None:
-    registered = {event.version for event in read_events(paths) if event.kind is EventKind.REGISTERED}
-    for number in _numbers(paths):
-        manifest = paths.manifest(number)
-        if not manifest.exists():
+def _examine_versions(
+    seen: Examination, registry: ModelRegistry, name: str, events: list[ModelEvent] | None
+) -> None:
+    paths = ModelPaths(seen.store.paths.models / name)
+    numbers = folder_numbers(paths)
+    # a history that cannot be read is reported once, not again for each version
+    registered = set(numbers) if events is None else registrations(events).keys()
+    gone = removed(events or [])
+    for number in sorted({*numbers, *registered}):
+        if number in gone:
+            what = f"version {number} was removed"
+            remove = partial(remove_folder, paths.version(number))
+            seen.repair(Fault.LEFTOVER, paths.version(number), what, "remove its folder", remove)
+        elif not is_complete(paths, number):
             _examine_half(seen, paths, number, is_registered=number in registered)
-            continue
-        seen.versions += 1
-        with seen.naming_damage(manifest):
-            version = registry.version(name, number)
-            if number not in registered:
-                what = f"the registration of version {number} is not in the history"
-                add = partial(add_event, reason=f"from {version.run_id}", by=None)
-                seen.repair(
-                    Fault.NO_EVENT,
-                    paths.events,
-                    what,
-                    "add it",
-                    partial(add, paths, EventKind.REGISTERED, number),
-                )
-            try:
-                verify(version)
-            except ModelLoadError as error:
-                advice = "restore the file, or promote another version"
-                seen.leave(Fault.CHANGED_MODEL, paths.version(number), str(error), advice)
+        else:
+            seen.versions += 1
+            with seen.naming_damage(paths.manifest(number)):
+                version = registry.version(name, number)
+                _examine_whole(seen, paths, version, is_registered=number in registered)
+
+
+def _examine_whole(
+    seen: Examination, paths: ModelPaths, version: ModelVersion, *, is_registered: bool
+) -> None:
+    if not is_registered:
+        what = f"the registration of version {version.version} is not in the history"
+        add = partial(add_event, reason=f"from {version.run_id}", by=None, run_id=version.run_id)
+        act = partial(add, paths, EventKind.REGISTERED, version.version)
+        seen.repair(Fault.NO_EVENT, paths.events, what, "add it", act)
+    try:
+        verify(version)
+    except ModelLoadError as error:
+        advice = "restore the file, or promote another version"
+        seen.leave(Fault.CHANGED_MODEL, version.path, str(error), advice)
 
 
 def _examine_half(seen: Examination, paths: ModelPaths, number: int, *, is_registered: bool) -> None:
     folder = paths.version(number)
-    if is_registered:
+    remedy = f"or remove the version: python -m tracking unregister {paths.folder.name} {number}"
+    if not folder.is_dir():
+        what = f"the folder of version {number} is gone" if is_registered else "it is no folder"
+        seen.leave(Fault.LOST, folder, what, f"restore it, {remedy}")
+    elif is_registered:
         what = "the manifest of a registered version is missing"
-        seen.leave(Fault.HALF_VERSION, folder, what, "restore manifest.json")
+        seen.leave(Fault.HALF_VERSION, folder, what, f"restore manifest.json, {remedy}")
     elif time.time() - folder.stat().st_ctime >= CLAIM_S:
         what = "a registration that was killed left it"
         seen.repair(Fault.HALF_VERSION, folder, what, "remove it", partial(folders.remove, folder))
-
-
-def _numbers(paths: ModelPaths) -> list[int]:
-    texts = [entry.name.removeprefix("v") for entry in paths.folder.iterdir() if entry.name.startswith("v")]
-    return sorted(int(text) for text in texts if text.isdecimal())

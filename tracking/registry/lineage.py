@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from tracking.errors import CorruptFileError
+from tracking.registry.events import CHAMPION
 from tracking.registry.models import ModelRegistry
 
 
@@ -19,19 +20,24 @@ class Descendant(NamedTuple):
 
 
 def descendants(registry: ModelRegistry) -> dict[str, list[Descendant]]:
-    """Return the versions by the id of their run; raise CorruptFileError for a damaged manifest."""
+    """Return the versions by the id of their run, lost and damaged ones too.
+
+    Raise CorruptFileError for one whose run is not known: it may have come from any, so none may be deleted.
+    """
     found: dict[str, list[Descendant]] = {}
-    for name in registry.models():
-        champion = registry.champion(name)
-        for version in registry.versions(name, on_error=_refuse):
-            found.setdefault(version.run_id, []).append(
-                Descendant(
-                    name, version.version, champion is not None and version.version == champion.version
-                )
-            )
+    for name in registry.models(on_error=_refuse):
+        champion = _champion(registry, name)
+        for version, run_id in registry.origins(name).items():
+            found.setdefault(run_id, []).append(Descendant(name, version, version == champion))
     return found
 
 
+def _champion(registry: ModelRegistry, name: str) -> int | None:
+    try:
+        return registry.aliases(name).get(CHAMPION)
+    except CorruptFileError:
+        return None  # only the words of a message depend on it
+
+
 def _refuse(error: CorruptFileError) -> None:
-    # the version may have come from any run, so none may be deleted
     raise error

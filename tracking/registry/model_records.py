@@ -13,6 +13,9 @@ class EventKind(StrEnum):
     REGISTERED = "registered"
     PROMOTED = "promoted"
     ROLLED_BACK = "rolled_back"
+    ALIASED = "aliased"
+    UNALIASED = "unaliased"
+    REMOVED = "removed"
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class ModelEvent:
     by: str
     reason: str
     before: int | None  # the champion before the event
+    run_id: str | None = None  # of a registration: the run that the version came from
+    alias: str | None = None
 
 
 @dataclass(frozen=True)

@@ -5,33 +5,49 @@ not a version.
 """
 
 import inspect
+import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tracking.errors import (
     CorruptFileError,
     InvalidValueError,
+    ModelLoadError,
     UnknownModelError,
     quoted,
 )
 from tracking.files import atomic, folders, locks
 from tracking.paths import ModelPaths, RunPaths
-from tracking.registry.events import add_event, champions, read_events, refresh_aliases
+from tracking.registry.events import (
+    CHAMPION,
+    add_event,
+    aliases_of,
+    champions,
+    read_events,
+    refresh_aliases,
+    registrations,
+    removed,
+)
 from tracking.registry.loading import check_loader, loader_of
 from tracking.registry.model_records import EventKind, ModelEvent, ModelVersion, Verdict
 from tracking.registry.versions import (
     add_version,
     folder_numbers,
+    is_complete,
+    is_same,
     manifest_of,
     read_version,
+    remove_folder,
     sources_of,
     verify,
 )
-from tracking.store.scan import warn_left_out
+from tracking.store.scan import OnError, warn_left_out
 from tracking.store.store import Store
 from tracking.values.jsontext import revive
 from tracking.values.names import check_component
+
+log = logging.getLogger("tracking")
 
 
 class ModelRegistry:
@@ -56,9 +72,10 @@ class ModelRegistry:
         """Copy artifacts of a run, and its config.yaml, into a new version of a model.
 
         `objective` is {"metric", "mode", "value"}; `metrics` default to the run's last values; `loader` is
-        "module:function", called by `load` with the version's folder. A run that is registered already returns its
-        version. Raise InvalidValueError if the run logged the objective's metric and `value` is neither its last value
-        nor an extreme. After an error no version is left, and no number is used twice.
+        "module:function", called by `load` with the version's folder. A run that is registered already with the same
+        files and arguments returns its version; otherwise it gets a new one. Raise InvalidValueError if the run logged
+        the objective's metric and `value` is neither its last value nor an extreme. After an error no version is left,
+        and no number is used twice.
         """
         paths = self._paths(model_name)
         run = self._store.scan.record(self._store.require(run_id))
@@ -68,49 +85,77 @@ class ModelRegistry:
         with locks.lock(paths.lock):
             # under the lock, so that two processes do not register one run twice
             for version in self._readable(model_name, self._numbers(model_name), warn_left_out):
-                if version.run_id == run_id:
+                if is_same(version, sources, manifest):
                     _note_registration(paths, version.version, run_id)
                     return version
             number = add_version(paths, sources, manifest)
             _note_registration(paths, number, run_id)
         return self.version(model_name, number)
 
-    def models(self) -> list[str]:
-        """Return the names of all models that have a version, sorted."""
-        return [name for name in folders.named_folders(self._store.paths.models) if self._numbers(name)]
+    def models(self, *, on_error: OnError = warn_left_out) -> list[str]:
+        """Return the names of all models that have a version, sorted; one that cannot be read goes to `on_error`."""
+        found = []
+        for name in folders.named_folders(self._store.paths.models):
+            try:
+                if self._numbers(name):
+                    found.append(name)
+            except CorruptFileError as error:
+                on_error(error)
+        return found
 
-    def versions(
-        self, name: str, *, on_error: Callable[[CorruptFileError], None] = warn_left_out
-    ) -> list[ModelVersion]:
+    def versions(self, name: str, *, on_error: OnError = warn_left_out) -> list[ModelVersion]:
         """Return all versions of a model, oldest first; raise UnknownModelError without any.
 
-        A version whose manifest is damaged or of a newer format is left out and passed to `on_error`.
+        A version that is lost, damaged or of a newer format is left out and passed to `on_error`.
         """
         return list(self._readable(name, self._known_numbers(name), on_error))
 
     def version(self, name: str, number: int) -> ModelVersion:
-        """Return one version of a model."""
-        paths = self._paths(name)
+        """Return one version of a model; raise CorruptFileError for one that is lost or damaged."""
         if type(number) is not int:  # True is an int, and 3.0 == 3
             raise InvalidValueError(
                 f"version {quoted(number)} of model {name!r} is not an int; give a number, such as 3"
             )
-        try:
-            return read_version(name, number, paths)
-        except FileNotFoundError:
-            numbers = ", ".join(map(str, self._known_numbers(name)))
-            raise UnknownModelError(f"model {name!r} has no version {number!r}; it has {numbers}") from None
+        numbers = self._known_numbers(name)
+        if number not in numbers:
+            known = ", ".join(map(str, numbers))
+            raise UnknownModelError(f"model {name!r} has no version {number!r}; it has {known}")
+        return read_version(name, number, self._paths(name))
+
+    def origins(self, name: str) -> dict[int, str]:
+        """Return the run that each version came from, also for lost and damaged ones.
+
+        Raise CorruptFileError for a version of which neither the manifest nor the history says it.
+        """
+        paths = self._paths(name)
+        told = registrations(self._events_if_readable(paths))
+        found = {}
+        for number in self._known_numbers(name):
+            try:
+                found[number] = read_version(name, number, paths).run_id
+            except CorruptFileError:
+                run_id = told.get(number)
+                if run_id is None:
+                    raise
+                found[number] = run_id
+        return found
 
     def champion(self, name: str) -> ModelVersion | None:
         """Return the champion of a model, or None if no version was promoted."""
+        current = self.aliases(name).get(CHAMPION)
+        return None if current is None else self.version(name, current)
+
+    def aliases(self, name: str) -> dict[str, int]:
+        """Return the number of the version that each alias names; "champion" is one of them."""
         self._known_numbers(name)
-        current = champions(read_events(self._paths(name)))
-        return self.version(name, current[-1]) if current else None
+        return aliases_of(read_events(self._paths(name)))
 
     def history(self, name: str) -> list[ModelEvent]:
-        """Return the events of a model, oldest first."""
-        self._known_numbers(name)
-        return read_events(self._paths(name))
+        """Return the events of a model, oldest first; those of a removed model too."""
+        events = read_events(self._paths(name))
+        if not events:
+            self._known_numbers(name)
+        return events
 
     def promote(self, name: str, version: int, *, reason: str, by: str | None = None) -> ModelVersion:
         """Make a version the champion, unless it is already. `by` defaults to the user's login.
@@ -129,18 +174,67 @@ class ModelRegistry:
                 refresh_aliases(paths)
         return chosen
 
-    def rollback(self, name: str, *, reason: str = "") -> ModelVersion:
-        """Make the previous champion the champion again; raise UnknownModelError without one."""
+    def rollback(self, name: str, *, reason: str = "", by: str | None = None) -> ModelVersion:
+        """Make the newest earlier champion that is intact the champion again; log those that it steps over.
+
+        Raise UnknownModelError when there is none.
+        """
         self._known_numbers(name)
         paths = self._paths(name)
-        with locks.lock(paths.lock):
+        while True:
             past = champions(read_events(paths))
-            if len(past) < 2:
-                now = f"version {past[0]} is the first champion" if past else "it has no champion"
-                raise UnknownModelError(f"model {name!r} cannot be rolled back: {now}")
-            before = self.version(name, past[-2])  # raises if it is gone, before the event is written
-            add_event(paths, EventKind.ROLLED_BACK, past[-2], reason=reason, by=None)
-        return before
+            before = self._intact_before(name, past)
+            with locks.lock(paths.lock):
+                if champions(read_events(paths)) == past:  # else another process was faster: look again
+                    add_event(paths, EventKind.ROLLED_BACK, before.version, reason=reason, by=by)
+                    return before
+
+    def set_alias(
+        self, name: str, alias: str, version: int, *, reason: str = "", by: str | None = None
+    ) -> ModelVersion:
+        """Let an alias, such as "staging", name a version; it names no other then.
+
+        Raise ModelLoadError if its files are not those that were registered.
+        """
+        _check_alias(alias)
+        chosen = self.version(name, version)
+        verify(chosen)
+        paths = self._paths(name)
+        with locks.lock(paths.lock):
+            if aliases_of(read_events(paths)).get(alias) != version:
+                add_event(paths, EventKind.ALIASED, version, reason=reason, by=by, alias=alias)
+            else:
+                refresh_aliases(paths)
+        return chosen
+
+    def remove_alias(self, name: str, alias: str, *, reason: str = "", by: str | None = None) -> None:
+        """Let an alias name nothing; raise UnknownModelError when it names nothing already."""
+        _check_alias(alias)
+        paths = self._paths(name)
+        with locks.lock(paths.lock):
+            version = self._named(name, alias)
+            add_event(paths, EventKind.UNALIASED, version, reason=reason, by=by, alias=alias)
+
+    def remove(
+        self, name: str, version: int | None = None, *, reason: str = "", by: str | None = None
+    ) -> list[int]:
+        """Remove a version for good, or with None all of a model; return their numbers, which are not used again.
+
+        The history stays, and runs that only these versions came from can be deleted. Raise InvalidValueError for a
+        single version that is the champion or has an alias.
+        """
+        paths = self._paths(name)
+        self._known_numbers(name)  # so that an unknown model gets no folder by the lock
+        with locks.lock(paths.lock):
+            numbers = self._known_numbers(name)
+            if version is not None:
+                self._check_removable(name, version, numbers)
+                numbers = [version]
+            # first: a kill in between leaves folders that are no versions, which doctor removes
+            add_event(paths, EventKind.REMOVED, *numbers, reason=reason, by=by)
+            for number in numbers:
+                remove_folder(paths.version(number))
+        return numbers
 
     def record_verdict(self, name: str, version: int, verdict: Verdict) -> None:
         """Store the gate's decision with the version."""
@@ -158,15 +252,14 @@ class ModelRegistry:
         except (KeyError, TypeError) as error:
             raise CorruptFileError(f"{path} is not a verdict ({error!r}); remove the file") from None
 
-    def load(self, name: str, version: int | None = None, *, allow: Sequence[str] = ()) -> Any:
-        """Load a version, by default the champion, with the loader it was registered with.
+    def load(self, name: str, version: int | str | None = None, *, allow: Sequence[str] = ()) -> Any:
+        """Load a version, given by number or alias and by default the champion, with the loader it was registered with.
 
         Check the hash of every file first. Call the loader only if it is `trainer:load_model`, or is defined in a
         package in `allow`; a loader with a parameter `allow`, for the classes it may import, gets the same.
         """
-        chosen = self.champion(name) if version is None else self.version(name, version)
-        if chosen is None:
-            raise UnknownModelError(f"model {name!r} has no champion; promote a version or name one")
+        number = self._named(name, version or CHAMPION) if isinstance(version, str | None) else version
+        chosen = self.version(name, number)
         verify(chosen)
         packages = (allow,) if isinstance(allow, str) else tuple(allow)
         loader = loader_of(chosen, packages)
@@ -178,17 +271,67 @@ class ModelRegistry:
         return ModelPaths(self._store.paths.models / check_component("model name", name))
 
     def _numbers(self, name: str) -> list[int]:
+        """Return the versions that have a manifest, and the lost ones that only the history has."""
         paths = self._paths(name)
-        return [number for number in folder_numbers(paths) if paths.manifest(number).exists()]
+        events = self._events_if_readable(paths)
+        there = {number for number in folder_numbers(paths) if is_complete(paths, number)}
+        return sorted((there | registrations(events).keys()) - removed(events))
 
-    def _readable(
-        self, name: str, numbers: Sequence[int], on_error: Callable[[CorruptFileError], None]
-    ) -> Iterator[ModelVersion]:
+    def _events_if_readable(self, paths: ModelPaths) -> list[ModelEvent]:
+        try:
+            return read_events(paths)
+        except CorruptFileError:
+            return []  # versions are listed without it; whoever asks for the history gets the error
+
+    def _readable(self, name: str, numbers: Sequence[int], on_error: OnError) -> Iterator[ModelVersion]:
+        paths = self._paths(name)
         for number in numbers:
             try:
-                yield self.version(name, number)
+                yield read_version(name, number, paths)
             except CorruptFileError as error:
                 on_error(error)
+
+    def _named(self, name: str, alias: str) -> int:
+        """Return the number of the version that an alias names."""
+        aliases = self.aliases(name)
+        if alias not in aliases and alias == CHAMPION:
+            raise UnknownModelError(f"model {name!r} has no champion; promote a version or name one")
+        if alias not in aliases:
+            known = ", ".join(aliases) or "none"
+            raise UnknownModelError(f"model {name!r} has no alias {quoted(alias)}; it has: {known}")
+        return aliases[alias]
+
+    def _intact_before(self, name: str, past: Sequence[int]) -> ModelVersion:
+        """Return the newest champion before the last that can be loaded."""
+        refused = f"model {name!r} cannot be rolled back"
+        if not past:
+            raise UnknownModelError(f"{refused}: it has no champion")
+        earlier = [number for number in dict.fromkeys(reversed(past)) if number != past[-1]]
+        faults = []
+        for number in earlier:
+            try:
+                version = self.version(name, number)
+                verify(version)
+            except (CorruptFileError, ModelLoadError, UnknownModelError) as error:
+                faults.append(f"version {number} cannot be the champion of {name!r}: {error}")
+                continue
+            for fault in faults:
+                log.warning("stepped over: %s", fault)
+            return version
+        raise UnknownModelError(
+            f"{refused}: {'; '.join(faults) or f'version {past[-1]} is the first champion'}"
+        )
+
+    def _check_removable(self, name: str, version: int, numbers: Sequence[int]) -> None:
+        if version not in numbers or type(version) is not int:
+            self.version(name, version)  # says what is wrong
+        by_alias = aliases_of(self._events_if_readable(self._paths(name)))
+        held = [alias for alias, number in by_alias.items() if number == version]
+        if held:
+            raise InvalidValueError(
+                f"version {version} of {name!r} is its {' and '.join(held)}; promote or roll back to another version, "
+                "let the alias name another, or remove the whole model"
+            )
 
     def _known_numbers(self, name: str) -> list[int]:
         numbers = self._numbers(name)
@@ -204,4 +347,17 @@ def _note_registration(paths: ModelPaths, number: int, run_id: str) -> None:
     if any((each.kind, each.version) == (EventKind.REGISTERED, number) for each in read_events(paths)):
         refresh_aliases(paths)
     else:
-        add_event(paths, EventKind.REGISTERED, number, reason=f"from {run_id}", by=None)
+        reason = f"from {run_id}"
+        add_event(paths, EventKind.REGISTERED, number, reason=reason, by=None, run_id=run_id)
+
+
+def _check_alias(alias: str) -> None:
+    check_component("alias", alias, example="staging")
+    if alias == CHAMPION:
+        raise InvalidValueError(
+            "the alias 'champion' is moved by promote and rollback alone; choose another name"
+        )
+    if alias.isdecimal():
+        raise InvalidValueError(
+            f"alias {alias!r} reads like the number of a version; choose a name such as 'staging'"
+        )

@@ -1,8 +1,8 @@
 """The folder of one version: made from the artifacts of a run, read, and checked against its hashes."""
 
-import contextlib
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,19 @@ from tracking.records import FORMAT, RunRecord, check_format
 from tracking.registry.events import read_events
 from tracking.registry.model_records import ModelVersion
 from tracking.values import timestamps
-from tracking.values.jsontext import revive
+from tracking.values.jsontext import jsonable, revive
 from tracking.values.names import check_artifact
 from tracking.values.plain import plain
 
 RESERVED = frozenset({"manifest.json", "verdict.json", "config.yaml"})
+
+_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
+_TYPES = {
+    **dict.fromkeys(("files", "objective", "metrics", "data"), dict),
+    "run_id": str,
+    "sweep": dict | None,
+    "loader": str | None,
+}
 
 
 def verify(version: ModelVersion) -> None:
@@ -33,9 +41,7 @@ def verify(version: ModelVersion) -> None:
     for name, expected in version.files.items():
         path = version.path / name
         if not path.is_file():
-            raise ModelLoadError(
-                f"{path} is missing; restore it or register the run again under another name"
-            )
+            raise ModelLoadError(f"{path} is missing; restore it, or register the run again as a new version")
         if atomic.sha256(path) != expected:
             raise ModelLoadError(f"{path} is not the file that was registered: its SHA-256 is not {expected}")
 
@@ -132,24 +138,48 @@ def add_version(paths: ModelPaths, sources: Mapping[str, Path], manifest: dict[s
     return number
 
 
-def _highest(paths: ModelPaths) -> int:
-    """Return the highest number ever used, though its folder may be gone."""
-    return max([*folder_numbers(paths), *(event.version for event in read_events(paths))], default=0)
-
-
 def folder_numbers(paths: ModelPaths) -> list[int]:
-    """Return the numbers of the folders of versions, complete or not."""
-    with contextlib.suppress(FileNotFoundError):
-        names = (entry.name for entry in os.scandir(paths.folder) if entry.name.startswith("v"))
-        return sorted(int(name[1:]) for name in names if name[1:].isdecimal())
-    return []
+    """Return the numbers of the folders of versions, complete or not; raise CorruptFileError if they cannot be listed."""
+    try:
+        with os.scandir(paths.folder) as entries:
+            names = [entry.name for entry in entries if entry.name.startswith("v")]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise CorruptFileError(
+            f"{paths.folder} cannot be listed ({error.strerror or error}); make it readable"
+        ) from None
+    return sorted(int(name[1:]) for name in names if _NUMBER.fullmatch(name[1:]))
+
+
+def is_complete(paths: ModelPaths, number: int) -> bool:
+    """Return whether a version has a manifest, though it may be damaged."""
+    try:
+        paths.manifest(number).lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        pass  # reading it will name what is wrong
+    return True
 
 
 def read_version(name: str, number: int, paths: ModelPaths) -> ModelVersion:
-    """Return a version from its manifest; raise FileNotFoundError without one, CorruptFileError for a damaged one."""
-    manifest = atomic.read_object(paths.manifest(number))
-    check_format(manifest, paths.manifest(number))
+    """Return a version from its manifest; raise CorruptFileError for one that is damaged or lost."""
+    path = paths.manifest(number)
     try:
+        manifest = atomic.read_object(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise CorruptFileError(
+            f"{paths.version(number)} is lost, the folder or its manifest.json: version {number} of model {name!r} was "
+            f"registered; restore it, or remove the version: python -m tracking unregister {name} {number}"
+        ) from None
+    except OSError as error:
+        raise CorruptFileError(
+            f"{path} cannot be read ({error.strerror or error}); restore the file"
+        ) from None
+    check_format(manifest, path)
+    try:
+        _check_types(manifest)
         return ModelVersion(
             name=name,
             version=number,
@@ -164,6 +194,37 @@ def read_version(name: str, number: int, paths: ModelPaths) -> ModelVersion:
             created_at=timestamps.parse(manifest["created_at"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise CorruptFileError(
-            f"{paths.manifest(number)} is not a manifest ({error!r}); restore the file"
-        ) from None
+        raise CorruptFileError(f"{path} is not a manifest ({error!r}); restore the file") from None
+
+
+def is_same(version: ModelVersion, sources: Mapping[str, Path], manifest: Mapping[str, Any]) -> bool:
+    """Return whether a version is intact and what these files and this manifest would make."""
+    stated = {name: jsonable(getattr(version, name)) for name in ("run_id", "objective", "metrics", "loader")}
+    if any(jsonable(manifest[name]) != value for name, value in stated.items()):
+        return False
+    if {name: atomic.sha256(source) for name, source in sources.items()} != version.files:
+        return False
+    try:
+        verify(version)
+    except ModelLoadError:
+        return False  # what was registered is no longer there
+    return True
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove the folder of a version, or what lies in its place; a missing one is fine."""
+    if folder.is_dir() and not folder.is_symlink():
+        folders.remove(folder)
+    else:
+        folder.unlink(missing_ok=True)
+
+
+def _highest(paths: ModelPaths) -> int:
+    """Return the highest number ever used, though its folder may be gone."""
+    return max([*folder_numbers(paths), *(event.version for event in read_events(paths))], default=0)
+
+
+def _check_types(manifest: Mapping[str, Any]) -> None:
+    for name, kinds in _TYPES.items():
+        if not isinstance(manifest[name], kinds):
+            raise TypeError(f"{name} is {quoted(manifest[name])}")

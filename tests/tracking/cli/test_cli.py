@@ -60,6 +60,10 @@ def test_every_command_speaks_json(store: Path, models: ModelRegistry, say: Say)
         ["history", "ctr"],
         ["rollback", "ctr"],
         ["promote", "ctr", "2", "--reason", "tried"],
+        ["models", "ctr"],
+        ["alias", "ctr", "staging", "1"],
+        ["alias", "ctr", "staging", "--remove"],
+        ["unregister", "ctr", "1", "--yes"],
     ):
         code, out, err = say(*arguments, "--json")
         assert (code, err) == (0, "")
@@ -104,6 +108,41 @@ def test_models_can_be_looked_at_and_moved(models: ModelRegistry, say: Say) -> N
         == "The champion of ctr is version 2.\n"
     )
     assert re.search(r"promoted +2 +ann +checked$", say("history", "ctr")[1], re.MULTILINE)
+
+
+def test_aliases_and_versions_of_a_model_are_given_and_removed(
+    models: ModelRegistry, store: Path, say: Say
+) -> None:
+    assert say("alias", "ctr", "staging", "1") == (0, "staging names version 1 of ctr.\n", "")
+    assert re.search(r"^ctr .* run_002 +staging=1$", say("models")[1], re.MULTILINE)
+    assert re.search(r"^ +1 +test_auc .* run_001 .* staging$", say("models", "ctr")[1], re.MULTILINE)
+    assert re.search(r" aliased staging +1 ", say("history", "ctr")[1])
+    assert "version 1 of 'ctr' is its staging" in say("unregister", "ctr", "1", "--yes")[2]
+    assert say("alias", "ctr", "staging")[0] == 2
+    assert say("alias", "ctr", "staging", "1", "--remove")[0] == 2
+    assert say("alias", "ctr", "staging", "--remove") == (0, "staging names nothing in ctr.\n", "")
+    assert "needs a confirmation" in say("unregister", "ctr")[2]
+    assert say("unregister", "ctr", "1", "--yes")[1] == "Removed 1 version of ctr: 1\n"
+    assert say("delete", "run_001", "--yes")[0] == 0
+    assert say("unregister", "ctr", "-y", "--reason", "retired")[1] == "Removed 1 version of ctr: 2\n"
+    assert say("models")[1].startswith("No models in ")
+    assert say("history", "ctr")[1].rstrip().endswith("retired")
+    assert "no model 'ctr'" in say("unregister", "ctr", "--yes")[2]
+
+
+def test_lost_and_damaged_versions_are_named_and_the_rest_is_listed(
+    models: ModelRegistry, store: Path, say: Say
+) -> None:
+    shutil.copytree(store / "models" / "ctr", store / "models" / "other")
+    shutil.rmtree(store / "models" / "ctr" / "v2")
+    code, out, err = say("models")
+    assert code == 1
+    assert re.search(r"^ctr +1 +- +- +- +-$", out, re.MULTILINE)
+    assert re.search(r"^other +2 +2 +test_auc", out, re.MULTILINE)
+    assert "models/ctr/v2 is lost" in err
+    assert "models/ctr/v2 is lost" in say("champion", "ctr")[2]
+    code, out, err = say("rollback", "ctr")
+    assert (code, out) == (0, "The champion of ctr is version 1 again.\n")
 
 
 @pytest.mark.parametrize(

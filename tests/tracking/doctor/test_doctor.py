@@ -353,7 +353,10 @@ def test_a_half_registered_version_is_removed_unless_its_registration_is_in_the_
     assert not half.exists()
     (store / "models" / "ctr" / "v1" / "manifest.json").unlink()
     finding = only(examined(store))
-    assert (finding.outcome, finding.remedy) == (Outcome.OPEN, "restore manifest.json")
+    assert (finding.outcome, finding.remedy) == (
+        Outcome.OPEN,
+        "restore manifest.json, or remove the version: python -m tracking unregister ctr 1",
+    )
     assert (store / "models" / "ctr" / "v1" / "model_best.pt").exists()
 
 

@@ -360,14 +360,14 @@ def killed_at(monkeypatch: pytest.MonkeyPatch, place: str, call: Any) -> None:
             raise KeyboardInterrupt
         write(path, *arguments, **options)
 
-    write, append_line = atomic.write_json, append.append_line
+    write, append_lines = atomic.write_json, append.append_lines
     with monkeypatch.context() as patch:
         patch.setattr(atomic, "write_json", cut_off)
         patch.setattr(
             append,
-            "append_line",
+            "append_lines",
             lambda path, *rest, **options: (
-                cut_off(path) if path.name == place else append_line(path, *rest, **options)
+                cut_off(path) if path.name == place else append_lines(path, *rest, **options)
             ),
         )
         with pytest.raises(KeyboardInterrupt):

@@ -119,10 +119,11 @@ def test_a_run_that_a_registered_version_came_from_is_refused_by_name(
     assert listed(store) == ["run_001", "run_002", "run_004"]
 
 
-def test_nothing_is_deleted_while_a_manifest_does_not_name_its_run(
+def test_nothing_is_deleted_while_neither_a_manifest_nor_the_history_names_a_run(
     models: ModelRegistry, store: Path
 ) -> None:
     (store / "models" / "ctr" / "v1" / "manifest.json").write_text("{")
+    (store / "models" / "ctr" / "events.jsonl").unlink()
     with pytest.raises(TrackingError, match=r"manifest\.json is not valid JSON"):
         ExperimentTracker(store).delete_run("run_003")
     assert "run_003" in listed(store)
