@@ -1,7 +1,7 @@
 """Columns of tables of runs: which fields, under which names; and the options that choose runs and columns."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -86,7 +86,8 @@ def not_shown(names: Names, fields: Iterable[Field]) -> str:
     """Return a line about the metrics that no column shows; empty if there are none."""
     shown_names = {field.name for field in fields if field.kind is FieldKind.METRIC}
     rest = [name for name in _metrics(names) if name not in shown_names]
-    return f"not shown: {', '.join(rest)}; --columns chooses others" if rest else ""
+    some = output.listed(rest)
+    return f"not shown: {some}; --columns chooses others" if rest else ""
 
 
 def _metrics(names: Names) -> list[str]:
@@ -101,25 +102,35 @@ def warn_unknown(fields: Iterable[Field], names: Names) -> None:
     """Warn of names that no run has: most often they are misspelt."""
     known = {FieldKind.PARAM: names.params, FieldKind.METRIC: names.metrics, FieldKind.TAG: names.tags}
     for field in sorted(fields):
-        if field.kind not in known or any(
-            # a part of a nested value is written as NAME.PART
-            field.name == name or field.name.startswith(f"{name}.")
-            for name in known[field.kind]
-        ):
+        # a part of a nested value is written as NAME.PART
+        if field.kind not in known or not known[field.kind].isdisjoint(_heads(field.name)):
             continue
         close = close_names(field.name, known[field.kind])
         hint = f"; did you mean {' or '.join(close)}?" if close else ""
         output.warn(f"no run has {field}{hint}")
 
 
-def label(field: Field, fields: Sequence[Field]) -> str:
-    """Return the name of a column: the field, without its namespace where that is clear."""
+def _heads(name: str) -> Iterator[str]:
+    """Yield a dotted name and each of its beginnings that ends at a dot."""
+    yield name
+    while name := name.rpartition(".")[0]:
+        yield name
+
+
+def labels(fields: Sequence[Field]) -> list[str]:
+    """Return the names of columns: the fields, without their namespaces where that is clear."""
+    kinds: dict[str, set[FieldKind]] = {}
+    for field in fields:
+        kinds.setdefault(field.name, set()).add(field.kind)
+    return [_label(field, kinds) for field in fields]
+
+
+def _label(field: Field, kinds: Mapping[str, set[FieldKind]]) -> str:
     if field.kind in (FieldKind.RUN, FieldKind.BARE):
         return str(field).strip("`")
     tail = "" if field.part in (None, MetricPart.LAST) else f".{field.part}"
     short = f"{field.name}{tail}"
-    others = {each.name for each in fields if each.kind is not field.kind}
-    return str(field) if short in others else short
+    return str(field) if kinds.get(short, set()) - {field.kind} else short
 
 
 def shown(field: Field, value: Any) -> Any:

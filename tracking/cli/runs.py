@@ -13,7 +13,7 @@ from tracking.cli.columns import (
     LimitOption,
     SortOption,
     chosen,
-    label,
+    labels,
     shown,
 )
 from tracking.cli.ranking import Ranking, rank
@@ -77,17 +77,17 @@ def compare(
     fields = chosen(columns, names, first=[RUN_ID]) if columns else _usual(rows, ranking.objective.metric)
     if differing:
         fields = [field for field in fields if field == RUN_ID or _differs(rows, field)]
-    labels = [label(field, fields) for field in fields]
+    titles = labels(fields)
     values = [[value_of(run, field) for field in fields] for run in rows]
     if as_json:
-        chosen_fields = [dict(zip(labels, row, strict=True)) for row in values]
+        chosen_fields = [dict(zip(titles, row, strict=True)) for row in values]
         told = chosen_fields if columns or differing else [facts(run) for run in rows]
         best_id = ranking.best and ranking.best.run_id
         output.say_json({**ranking.decided_by(experiment), "best": best_id, "runs": told})
         return
     output.say(f"Found {counted(len(runs), 'run')} for {experiment!r}\n")
     output.title(f"EXPERIMENT COMPARISON: {experiment}")
-    tables.say_rows(labels, [list(map(shown, fields, row)) for row in values], keep=min(3, len(fields)))
+    tables.say_rows(titles, [list(map(shown, fields, row)) for row in values], keep=min(3, len(fields)))
     output.say()
     if ranking.best:
         _say_best(ranking.best, ranking.objective)

@@ -14,7 +14,7 @@ from tracking.cli.columns import (
     LimitOption,
     SortOption,
     chosen,
-    label,
+    labels,
     not_shown,
     shown,
     usual,
@@ -121,12 +121,12 @@ def search(
     if not run_ids and not as_json:
         where = f" of {experiment!r}" if experiment else ""
         output.say(f"No run{where} in {store!r} passes." if text else f"No runs{where} in {store!r}.")
-    labels = [label(field, fields) for field in fields]
+    titles = labels(fields)
     rows = list(zip(*(values[field] for field in fields), strict=True))
     if as_json:
-        output.say_json([dict(zip(labels, row, strict=True)) for row in rows])
+        output.say_json([dict(zip(titles, row, strict=True)) for row in rows])
     elif rows:
-        tables.say_rows(labels, [list(map(shown, fields, row)) for row in rows])
+        tables.say_rows(titles, [list(map(shown, fields, row)) for row in rows])
         if not columns and (rest := not_shown(usual_names, fields)):
             output.say(rest)
 

@@ -14,7 +14,7 @@ from tracking.cli.columns import (
     ColumnsOption,
     ExperimentArgument,
     chosen,
-    label,
+    labels,
     not_shown,
     shown,
     usual,
@@ -130,7 +130,7 @@ def _look(catalog: Catalog, experiment: str, columns: str | None, *, as_json: bo
     fields = chosen(columns, names) if columns else usual(names, [], experiment, as_json=as_json)
     fields = [field for field in fields if field not in (RUN_ID, STATUS, CREATED, DURATION)]
     head = [RUN_ID, STATUS, *(Field(FieldKind.RUN, name) for name in (ELAPSED, "step"))]
-    labels = [label(field, [*head, *fields]) for field in fields]
+    titles = labels([*head, *fields])[len(head) :]
     steps = [Field(FieldKind.METRIC, field.name, MetricPart.LAST_STEP) for field in fields if field.part]
     every = dict.fromkeys([RUN_ID, STATUS, CREATED, DURATION, *fields, *steps])
     _, values = catalog.columns(every, experiment_name=experiment)
@@ -142,10 +142,10 @@ def _look(catalog: Catalog, experiment: str, columns: str | None, *, as_json: bo
         step = max((run[field] for field in steps if run[field] is not None), default=None)
         rows.append({"run_id": run[RUN_ID], "status": run[STATUS], ELAPSED: elapsed, "step": step})
         cells.append([run[RUN_ID], run[STATUS], format_clock(elapsed), step])
-        rows[-1].update((name, run[field]) for name, field in zip(labels, fields, strict=True))
+        rows[-1].update((name, run[field]) for name, field in zip(titles, fields, strict=True))
         cells[-1] += [shown(field, run[field]) for field in fields]
     note = "" if columns or as_json else not_shown(names, fields)
-    return Look(rows, ["run_id", "status", "elapsed", "step", *labels], cells, note)
+    return Look(rows, ["run_id", "status", "elapsed", "step", *titles], cells, note)
 
 
 def _seconds(store: Store, run: dict[Field, Any]) -> float | None:

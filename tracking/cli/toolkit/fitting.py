@@ -54,12 +54,17 @@ def fit(columns: Sequence[Column], width: int, ellipsis: str = ELLIPSIS) -> list
 
     def leave_out(least: int) -> None:
         # Without `keeps` a column has its whole width or none.
-        while sum(_least(column, least) + GAP for column in kept) - GAP > width:
-            others = [each for each in kept if each.drop and (least < ROOMY or not each.keeps)]
-            if not others:
-                return
-            last = max(reversed(others), key=lambda column: column.drop)
-            kept[:] = [each for each in kept if each is not last]  # another column may equal it
+        taken = sum(_least(column, least) + GAP for column in kept) - GAP
+        others = sorted(
+            (each for each in kept if each.drop and (least < ROOMY or not each.keeps)),
+            key=lambda column: column.drop,
+        )
+        gone = set()
+        while taken > width and others:
+            last = others.pop()
+            gone.add(id(last))  # another column may equal it
+            taken -= _least(last, least) + GAP
+        kept[:] = [each for each in kept if id(each) not in gone]
 
     leave_out(ROOMY)
     leave_out(LEAST)

@@ -20,6 +20,8 @@ from tracking.values.names import natural_key
 MOST_RANGES = 100  # of run ids in a list; a longer one is cut after HEAD of them
 HEAD = 10
 
+LONGEST = 1000  # characters of a cell; whole texts are for --json and files
+
 LEFT_OUT = "left out: "
 
 _log = logging.getLogger("tracking")
@@ -83,7 +85,10 @@ def warn(text: str) -> None:
 
 
 def show(value: Any) -> str:
-    """Return a value as a cell: four decimals for ordinary floats, '-' for None, times to the second."""
+    """Return a value as a cell: four decimals for ordinary floats, '-' for None, times to the second.
+
+    A text of more than LONGEST characters is cut in the middle.
+    """
     if value is None:
         return "-"
     if isinstance(value, float):
@@ -93,8 +98,17 @@ def show(value: Any) -> str:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}"
     if isinstance(value, dict | list):
-        return jsontext.encode(value).decode().replace(",", ", ").replace(":", ": ")
-    return str(value)
+        return _bounded(jsontext.encode(value).decode().replace(",", ", ").replace(":", ": "))
+    return _bounded(str(value))
+
+
+def _bounded(text: str) -> str:
+    """Return a text whole or, when it is very long, its beginning, its length and its end."""
+    if len(text) <= LONGEST:
+        return text
+    return (
+        f"{text[: LONGEST // 2]} ... ({len(text):,} characters; --json has all) ... {text[-LONGEST // 4 :]}"
+    )
 
 
 def param(value: Any) -> str:
@@ -118,6 +132,12 @@ def ranges(run_ids: Sequence[str], *, whole: bool) -> str:
         rest = sum(map(len, groups[HEAD:-1]))
         texts = [*texts[:HEAD], f"({rest} more)", texts[-1]]
     return ", ".join(texts)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as a list, only the first HEAD and the number of the others when there are many."""
+    some = names if len(names) <= 2 * HEAD else [*names[:HEAD], f"({len(names) - HEAD} more)"]
+    return ", ".join(some)
 
 
 def safe(text: str) -> str:

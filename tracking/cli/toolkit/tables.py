@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 JSON_HAS_ALL = "--json shows all columns"
 
+PADDED = 120  # a cell in a pipe is padded to at most this
+
 STATUS_COLUMNS = ("status", "state")
 STATUS_STYLES = {
     "completed": "green",
@@ -120,7 +122,7 @@ def fitting_table(
             *(Text(cut.cells[index], _style_of(column, index)) for column, cut in kept), style=style
         )
     shown = {id(column) for column, _ in kept}  # two columns may be equal
-    left_out = ", ".join(column.name for column in columns if id(column) not in shown)
+    left_out = output.listed([column.name for column in columns if id(column) not in shown])
     notes = [f"no room for: {left_out}"] if left_out else []
     notes += ["some cells are cut"] if any(column.cells != cut.cells for column, cut in kept) else []
     return table, "; ".join([*notes, hint]) if notes else ""
@@ -143,7 +145,8 @@ def _escaped(column: Column, encoding: str = "utf-8") -> Column:
 
 def _padded(column: Column) -> list[str]:
     cells = [column.name, *column.cells]
-    width = max(map(len, cells))  # not cell_len of rich, whose import slows every command
+    # not cell_len of rich, whose import slows every command; few long cells must not widen all others
+    width = min(max(map(len, cells)), PADDED)
     return [cell.ljust(width) if column.left else cell.rjust(width) for cell in cells]
 
 

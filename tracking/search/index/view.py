@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # sqlite3 and the query language are loaded only for queries
 
     from tracking.search.query import Field, Names
 
+MANY = 64  # columns of so few runs that these are read whole
 FEW = 500  # runs that are fetched by number; for more the whole column is read
 EPOCH = datetime.fromtimestamp(0).astimezone()
 PLAIN = {int, float, type(None), type(MISSING)}  # types that are stored as they are
@@ -121,7 +122,18 @@ class View:
 
     def columns(self, fields: "Iterable[Field]", numbers: Sequence[int]) -> list[list[Any]]:
         """Return the values of each field in these runs, with None where a run has none."""
-        return [self._column(field, numbers) for field in fields]
+        wanted = list(fields)
+        if len(wanted) <= MANY or len(numbers) > MANY:
+            return [self._column(field, numbers) for field in wanted]
+        from tracking.search.query import FieldKind, value_of
+
+        runs = self.records(numbers)  # a question per column would take longer than all of a few wide runs
+        return [
+            self._column(field, numbers)
+            if field.kind is FieldKind.RUN
+            else [value_of(run, field) for run in runs]
+            for field in wanted
+        ]
 
     def comparison(self, numbers: Sequence[int]) -> Comparison:
         """Return the comparison of these runs."""
