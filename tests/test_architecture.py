@@ -97,6 +97,7 @@ TRACKING_PUBLIC = {
     "tracking.repeats",
     "tracking.search.query",
     "tracking.values.configs",
+    "tracking.values.csvtext",
     "tracking.values.jsontext",
     "tracking.values.names",
     "tracking.values.plain",

@@ -1,7 +1,5 @@
 """The leaderboard of a sweep as a value, and as the files it is kept in."""
 
-import csv
-import io
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -14,25 +12,13 @@ from sweeps.state.ledger import Usage
 from tracking.cli.toolkit.output import one_line
 from tracking.files import write_bytes, write_json
 from tracking.objective import Objective
+from tracking.values.csvtext import csv_line, no_formula
 from tracking.values.units import counted
 
 LEADERBOARD_VERSION = 1
 REUSED = "reused"
 METRICS, PARAMS = "metrics.", "params."  # as a filter writes them
 FILES = 5  # of changed code that are named
-FORMULA = (
-    "=",
-    "+",
-    "-",
-    "@",
-    "\t",
-    "\r",
-    "\n",
-    "\uff1d",
-    "\uff0b",
-    "\uff0d",
-    "\uff20",
-)  # and their wide forms
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # all but tab and the ends of lines
 # What Markdown reads as more than text: an underscore only at the edge of a word, a colon and a dot only in an address.
 _MARKUP = re.compile(r"[\\`*\[\]<>|~&$#!@{}]|(?<![^\W_])_|_(?![^\W_])|:(?=//)|(?<=www)\.")
@@ -260,26 +246,12 @@ def _unique(columns: Sequence[tuple[str, str]]) -> list[str]:
 
 
 def _csv_line(cells: Sequence[str]) -> str:
-    line = io.StringIO()
-    # With this end of a line the writer quotes a lone carriage return too, at which readers would end the row.
-    csv.writer(line, lineterminator="\r\n").writerow(_no_formula(_no_control(cell)) for cell in cells)
-    return line.getvalue().removesuffix("\r\n") + "\n"
+    return csv_line(no_formula(_no_control(cell)) for cell in cells)
 
 
 def _no_control(cell: str) -> str:
     """Return a cell with the control characters escaped that a terminal would obey."""
     return _CONTROL.sub(lambda found: repr(found[0])[1:-1], cell)
-
-
-def _no_formula(cell: str) -> str:
-    """Return a cell that a spreadsheet takes for text or a number: any other that begins like a formula gets a quote."""
-    if not cell.startswith(FORMULA):
-        return cell
-    try:
-        float(cell)
-    except ValueError:
-        return f"'{cell}"
-    return cell
 
 
 def _markdown(board: Leaderboard, table: list[list[str]]) -> str:

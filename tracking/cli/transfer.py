@@ -39,6 +39,9 @@ def export(
         str | None, typer.Option("--columns", metavar="FIELDS", help="Only these, separated by commas.")
     ] = None,
     query: FilterOption = None,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="CSV: texts as they are, those of a formula too.")
+    ] = False,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> int:
@@ -46,6 +49,9 @@ def export(
 
     A row per run, with its parameters, tags and last metric values; with --histories a row per point: run_id, metric,
     step, value, timestamp. --json is short for --format json.
+
+    In CSV a text that a spreadsheet would run as a formula (= + - @, a tab or the end of a line first, and no number)
+    begins with an apostrophe, so that it is shown as text; --exact writes it as it is.
 
     Example: python -m tracking export ctr_model --output runs.parquet
     """
@@ -63,9 +69,9 @@ def export(
         history_table(Store(store), [run.run_id for run in runs]) if histories else run_table(runs, columns)
     )
     if path is None:
-        write_text(table, sys.stdout, kind)
+        write_text(table, sys.stdout, kind, exact=exact)
     else:
-        count = write_table(table, Path(path), kind)
+        count = write_table(table, Path(path), kind, exact=exact)
         # Stdout is for tables.
         sys.stderr.write(f"Wrote {count} {'points' if histories else 'runs'} to {output.safe(path)}\n")
     return 0

@@ -1,10 +1,9 @@
 """Tables for export: a row per run, or a row per point of the histories of runs; as CSV, JSON or Parquet.
 
-Every value is kept: non-finite numbers too, and any text. CSV and JSON are written row by row, Parquet has a type per
+Every value is kept: non-finite numbers too, and any text, though CSV marks one that a spreadsheet would run. CSV and JSON are written row by row, Parquet has a type per
 column. A list or a dict is written as JSON in its cell. Only CSV cannot tell an absent value from an empty text.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +21,7 @@ from tracking.search.query import Field, FieldKind, MetricPart, names_in, parse_
 from tracking.store.scan import warn_left_out
 from tracking.store.store import Store
 from tracking.values import jsontext, timestamps
+from tracking.values.csvtext import csv_line, no_formula
 from tracking.values.jsontext import jsonable
 from tracking.values.plain import INT_MAX, INT_MIN
 
@@ -31,8 +31,6 @@ if TYPE_CHECKING:  # pyarrow is loaded for Parquet only
 BASE = ("run_id", "experiment_name", "status", "created_at", "finished_at", "description", "error")
 HISTORY = ("run_id", "metric", "step", "value", "timestamp")
 BATCH_ROWS = 100_000  # of a Parquet file, in memory at once
-
-_SPECIAL = re.compile('[,"\r\n]')
 
 Row = Sequence[Any]
 
@@ -76,21 +74,24 @@ def history_table(store: Store, run_ids: Iterable[str]) -> Table:
     return Table(HISTORY, _points(store, run_ids))
 
 
-def write_table(table: Table, path: Path, kind: TableFormat) -> int:
-    """Write a file, which appears whole, and return its number of rows; write into a device or a pipe directly."""
+def write_table(table: Table, path: Path, kind: TableFormat, *, exact: bool = False) -> int:
+    """Write a file, which appears whole, and return its number of rows; write into a device or a pipe directly.
+
+    In CSV a text that a spreadsheet would run begins with an apostrophe, unless `exact`.
+    """
     folders.make_dir(path.parent)
     with atomic.filling(path) as (new, handle):
         if kind is TableFormat.PARQUET:
             count = _write_parquet(table, new)
         else:
             with open(handle, "w", encoding="utf-8", newline="", closefd=False) as file:
-                count = write_text(table, file, kind)
+                count = write_text(table, file, kind, exact=exact)
     return count
 
 
-def write_text(table: Table, file: TextIO | TextIOBase, kind: TableFormat) -> int:
-    """Write CSV or JSON to an open file, row by row, and return the number of rows."""
-    return _write_json(table, file) if kind is TableFormat.JSON else _write_csv(table, file)
+def write_text(table: Table, file: TextIO | TextIOBase, kind: TableFormat, *, exact: bool = False) -> int:
+    """Write CSV or JSON to an open file, row by row, and return the number of rows; `exact` as in `write_table`."""
+    return _write_json(table, file) if kind is TableFormat.JSON else _write_csv(table, file, exact=exact)
 
 
 def _points(store: Store, run_ids: Iterable[str]) -> Iterator[Row]:
@@ -126,18 +127,16 @@ def _titled(fields: Sequence[Field]) -> dict[str, Field]:
     return {field.name if count[field.name] == 1 else str(field): field for field in fields}
 
 
-def _write_csv(table: Table, file: TextIO | TextIOBase) -> int:
-    file.write(_csv_line(table.columns))
+def _write_csv(table: Table, file: TextIO | TextIOBase, *, exact: bool) -> int:
+    def text(value: Any) -> str:
+        # only a text can be a formula: a number stays one
+        return no_formula(value) if isinstance(value, str) and not exact else _cell(value)
+
+    file.write(csv_line(map(text, table.columns)))
     count = 0
     for count, row in enumerate(table.rows, 1):  # noqa: B007 - the last one is the result
-        file.write(_csv_line([_cell(value) for value in row]))
+        file.write(csv_line(map(text, row)))
     return count
-
-
-def _csv_line(cells: Sequence[str]) -> str:
-    # not csv.writer, which leaves a lone carriage return unquoted, and its reader ends the line there
-    quoted = [f'"{cell.replace(chr(34), chr(34) * 2)}"' if _SPECIAL.search(cell) else cell for cell in cells]
-    return ",".join(quoted if quoted != [""] else ['""']) + "\n"
 
 
 def _write_json(table: Table, file: TextIO | TextIOBase) -> int:

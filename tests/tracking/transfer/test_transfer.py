@@ -12,10 +12,12 @@ import sys
 import threading
 from collections.abc import Callable
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import Say
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -47,8 +49,54 @@ def tables(draw: st.DrawFn, cells: st.SearchStrategy[Any]) -> tuple[list[str], l
 def test_any_text_survives_csv(table: tuple[list[str], list[list[str]]]) -> None:
     columns, rows = table
     out = io.StringIO(newline="")
-    assert write_text(Table(tuple(columns), rows), out, TableFormat.CSV) == len(rows)
+    assert write_text(Table(tuple(columns), rows), out, TableFormat.CSV, exact=True) == len(rows)
     assert list(csv.reader(io.StringIO(out.getvalue(), newline=""), strict=True)) == [columns, *rows]
+
+
+@given(tables(TEXT | st.from_regex(r"[=+@\t\r\n\uff1d\uff0b\uff0d\uff20-][0-9A-Z(]*", fullmatch=True)))
+def test_no_text_of_a_run_is_a_formula_in_csv_and_all_else_stays(
+    table: tuple[list[str], list[list[str]]],
+) -> None:
+    columns, rows = table
+    out = io.StringIO(newline="")
+    write_text(Table(tuple(columns), rows), out, TableFormat.CSV)
+    told = list(csv.reader(io.StringIO(out.getvalue(), newline=""), strict=True))
+    for given_cell, cell in zip(chain(columns, *rows), chain(*told), strict=True):
+        assert cell in (given_cell, f"'{given_cell}")
+        if (
+            cell[:1] in ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+            and cell
+        ):
+            float(cell)  # a number is shown, not run
+        elif cell != given_cell:
+            assert given_cell[0] in "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
+
+
+def test_export_marks_formulas_unless_exact_bytes_are_asked_for(
+    tracker: ExperimentTracker, base: Path, say: Say, tmp_path: Path
+) -> None:
+    params = {
+        "cmd": '=HYPERLINK("http://x.example","y")',
+        "=name": "-1",
+        "lr": -0.5,
+        "neg": "-cmd",
+        "list": ["=1"],
+    }
+    with tracker.start_run("e", params=params, description="@SUM(A1)", capture_output=False) as run:
+        run.log({"loss": -math.inf})
+
+    def row(*words: str) -> dict[str, str]:
+        assert say("export", "e", "--output", str(tmp_path / "x.csv"), *words, "--store", str(base))[0] == 0
+        (found,) = csv.DictReader(io.StringIO((tmp_path / "x.csv").read_text()))
+        return found
+
+    safe, exact = row(), row("--exact")
+    assert (safe["cmd"], safe["description"], safe["neg"]) == (f"'{params['cmd']}", "'@SUM(A1)", "'-cmd")
+    assert (exact["cmd"], exact["description"], exact["=name"]) == (params["cmd"], "@SUM(A1)", "-1")
+    for found in (safe, exact):
+        assert (found["lr"], found["loss"], found["list"]) == ("-0.5", "-Infinity", '["=1"]')
+    assert safe["'=name"] == "-1"
+    assert "apostrophe" in say("export", "--help")[1]
 
 
 @given(tables(NUMBERS))
