@@ -183,7 +183,7 @@ def _executor(
         hydra_context = with_callback(hydra_context, CodeWatch(sweep_dir, root))
     if not is_ours(config, LAUNCHER):
         return StockExecutor(hydra_context, task_function, config, settings, sweep_dir.name)
-    objective = settings.objective.named
+    objective = settings.objective.ranked_by
     common = Common(hydra_context, task_function, sweep_dir.name, sweep_dir, objective=objective)
     return LocalExecutor(launcher_settings(config), common)
 

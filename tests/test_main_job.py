@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tracking import ExperimentTracker, ModelRegistry
+from tracking.cli.ranking import rank
 from tracking.files import read_json
 
 SMALL = ("data.rows=3000", "training.epochs=2", "model.hidden_dims=[16]")
@@ -54,6 +55,11 @@ def test_a_sweep_ends_with_a_leaderboard_and_a_champion_that_loads_in_one_line(t
     champion = registry.champion("ctr_model")
     assert champion is not None
     assert champion.run_id == ranked[0]["run"]
+    # the leaderboard, the champion, and what compare and best go by tell one value
+    compared = rank(ExperimentTracker(tmp_path / "experiments").records(), None, None)
+    assert [run.run_id for run in compared.runs] == [row["run"] for row in ranked]
+    assert champion.objective == {**compared.objective.ranked_by, "value": ranked[0]["objective"]}
+    assert compared.objective.value(compared.runs[0]) == ranked[0]["objective"]
     model = registry.load("ctr_model")
     record = ExperimentTracker(tmp_path / "experiments").record(champion.run_id)
     assert record is not None

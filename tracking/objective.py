@@ -75,6 +75,11 @@ class Objective:
         return {"metric": self.label, "mode": str(self.mode)}
 
     @property
+    def ranked_by(self) -> dict[str, str]:
+        """The metric, the mode and which value counts, as plain data."""
+        return {**self.named, "at": str(self.at)}
+
+    @property
     def higher_is_better(self) -> bool:
         """Whether the mode is max."""
         return self.mode is Direction.MAX

@@ -97,7 +97,8 @@ def show_leaderboard(
     Print at most `most` rows; to stdout or `file`.
     """
     say(file=file)
-    say(f"Leaderboard of sweep {one_line(board.sweep)}", "italic", file=file)
+    by = f"the {board.objective.at} {one_line(board.objective.label)}"
+    say(f"Leaderboard of sweep {one_line(board.sweep)}, by {by}", "italic", file=file)
     shown = (board.candidates or board.rows)[:most]
     say_table(
         _candidate_columns(board, most) if board.candidates else _row_columns(board, board.rows[:most]),

@@ -58,7 +58,7 @@ class StockExecutor:
         settings: SweeperSettings,
         sweep: str,
     ) -> None:
-        self._naming = _Naming(sweep, settings.objective.named)
+        self._naming = _Naming(sweep, settings.objective.ranked_by)
         self._launcher = Plugins.instance().instantiate_launcher(
             hydra_context=with_callback(hydra_context, self._naming),
             task_function=task_function,

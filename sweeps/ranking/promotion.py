@@ -91,7 +91,7 @@ def _decide(board: Leaderboard, store: Path, promotion: Promotion) -> Decision:
         name,
         winner.run,
         files=promotion.files,
-        objective={**board.objective.named, "value": winner.objective},
+        objective={**board.objective.ranked_by, "value": winner.objective},
         # A threshold on the objective judges the value that the ranking used, which may not be the last.
         metrics={**board.winner_metrics, board.objective.label: winner.objective},
         loader=promotion.loader,

@@ -29,18 +29,19 @@ def models(
     """
     registry = ModelRegistry(store)
     if name is None:
-        columns = ["model", "versions", "champion", "metric", "value", "run", "aliases"]
+        columns = ["model", "versions", "champion", "metric", "value", "run", "at", "aliases"]
         rows = [_summary(registry, each) for each in registry.models()]
     else:
-        columns = ["version", "metric", "value", "run", "created_at", "aliases"]
+        columns = ["version", "metric", "value", "run", "created_at", "at", "aliases"]
         aliases = _aliases(registry, name)
         rows = [_version(each, aliases) for each in registry.versions(name)]
     if as_json:
         output.say_json([dict(zip(columns, row, strict=True)) for row in rows])
     elif rows:
-        cells = [[*row[:-1], ", ".join(row[-1])] for row in rows]
-        width = len(columns) if any(row[-1] for row in cells) else len(columns) - 1
-        tables.say_rows(columns[:width], [row[:width] for row in cells])
+        cells = [[*row[:-1], ", ".join(row[-1]) or None] for row in rows]
+        optional = {index for index in (-2, -1) if not any(row[index] for row in cells)}
+        kept = [index for index in range(-len(columns), 0) if index not in optional]
+        tables.say_rows([columns[index] for index in kept], [[row[index] for index in kept] for row in cells])
     elif name is None:
         output.say(f"No models in {store!r} yet.")
     else:
@@ -186,13 +187,13 @@ def _summary(registry: ModelRegistry, name: str) -> list[Any]:
     number = aliases.pop(CHAMPION, None)  # it has a column of its own
     champion = None if number is None else versions.get(number)
     others = [f"{alias}={version}" for alias, version in aliases.items()]
-    return [name, len(versions), champion and champion.version, *_objective(champion), others]
+    return [name, len(versions), champion and champion.version, *_objective(champion), _at(champion), others]
 
 
 def _version(version: ModelVersion, aliases: dict[str, int]) -> list[Any]:
     """Return a version as a row."""
     named = [alias for alias, number in aliases.items() if number == version.version]
-    return [version.version, *_objective(version), version.created_at, named]
+    return [version.version, *_objective(version), version.created_at, _at(version), named]
 
 
 def _aliases(registry: ModelRegistry, name: str) -> dict[str, int]:
@@ -211,6 +212,8 @@ def _objective(version: ModelVersion | None) -> list[Any]:
 
 def _say_version(version: ModelVersion, chosen: ModelEvent | None) -> None:
     output.title(f"CHAMPION: {version.name}, version {version.version}")
+    at = _at(version)
+    how = [str(version.objective.get("mode")), *([f"{at} value of the run"] if at else [])]
     metric, value, _ = _objective(version)
     output.say_facts(
         {
@@ -219,7 +222,7 @@ def _say_version(version: ModelVersion, chosen: ModelEvent | None) -> None:
             "Run ID": version.run_id,
             "Folder": version.path,
             "Registered": version.created_at,
-            "Objective": f"{metric} {output.show(value)} ({version.objective.get('mode')})",
+            "Objective": f"{metric} {output.show(value)} ({', '.join(how)})",
             "Loader": version.loader or "-",
         }
     )
@@ -227,6 +230,12 @@ def _say_version(version: ModelVersion, chosen: ModelEvent | None) -> None:
     output.say("\nFiles:")
     for file, digest in version.files.items():
         output.say(f"  {file}  sha256:{digest[:12]}")
+
+
+def _at(version: ModelVersion | None) -> str | None:
+    """Return which value of its run the objective is, "best" or "last"; None where nobody said."""
+    at = version.objective.get("at") if version else None
+    return None if at is None else str(at)
 
 
 def _since(chosen: ModelEvent) -> str:

@@ -1,11 +1,11 @@
 """Which run of several is the best, and by what."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tracking.errors import TrackingError
 from tracking.objective import At, Direction, Objective, best_available_metric
-from tracking.records import RunRecord
+from tracking.records import RunRecord, RunStatus
 from tracking.values.names import natural_key
 
 
@@ -24,30 +24,64 @@ class Ranking(NamedTuple):
 
     def decided_by(self, experiment: str) -> dict[str, str | None]:
         """Return what was ranked and by what, for JSON."""
-        return {"experiment": experiment, "metric": self.objective.metric, "mode": self.objective.mode}
+        objective = self.objective
+        return {
+            "experiment": experiment,
+            "metric": objective.metric,
+            "mode": objective.mode,
+            "at": objective.at,
+        }
+
+    def outcome(self, experiment: str) -> dict[str, Any]:
+        """Return what decided, and the best run with its value, for JSON."""
+        found = self.best
+        value = self.objective.value(found) if found else None
+        return {**self.decided_by(experiment), "best": found and found.run_id, "value": value}
 
 
-def rank(runs: Sequence[RunRecord], metric: str | None, mode: str | None, at: str = At.LAST) -> Ranking:
+def rank(runs: Sequence[RunRecord], metric: str | None, mode: str | None, at: str | None = None) -> Ranking:
     """Rank runs by a metric, by default that of their sweep, else the best available one, in the direction that suits it.
 
-    Equal runs keep their order. Raise TrackingError, with the metrics there are, when no run has the metric.
+    By the objective of their sweep runs are ranked as its leaderboard ranks them: by the same value, the best or the
+    last, what did not complete behind what did, and equal ones by job. Other metrics are ranked by the last value
+    unless `at` says otherwise, and equal runs keep their order. Raise TrackingError, with the metrics there are, when
+    no run has the metric.
     """
     if metric is not None and runs and all(metric not in run.summary for run in runs):
         names = sorted({name for run in runs for name in run.summary}, key=natural_key)
         raise TrackingError(
             f"no run of {runs[0].experiment_name!r} has the metric {metric!r}; it has: {', '.join(names) or 'none'}"
         )
-    swept_for, its_mode = _sweeps_objective(runs)
-    chosen = metric or swept_for or best_available_metric(runs)
-    objective = Objective.of(chosen, mode or (its_mode if chosen == swept_for else None), at)
-    return Ranking(objective, sorted(runs, key=lambda run: objective.key(objective.value(run))))
+    swept = _sweeps_objective(runs)
+    is_swept = swept is not None and metric in (None, swept.metric) and mode in (None, swept.mode)
+    if swept is not None and is_swept:
+        objective = Objective.of(swept.metric, swept.mode, at or swept.at)
+    else:
+        chosen = metric or (swept.metric if swept else best_available_metric(runs))
+        if swept and chosen == swept.metric:
+            mode = mode or swept.mode
+        objective = Objective.of(chosen, mode, at or At.LAST)
+
+    def key(run: RunRecord) -> tuple[bool, bool, float, int]:
+        is_missing, place = objective.key(objective.value(run))
+        is_behind = is_swept and run.status is not RunStatus.COMPLETED
+        return is_missing, is_behind, place, _job(run) if is_swept else 0
+
+    return Ranking(objective, sorted(runs, key=key))
 
 
-def _sweeps_objective(runs: Sequence[RunRecord]) -> tuple[str | None, str | None]:
-    """Return the metric and the mode that the sweeps of all runs were ranked by, where they agree and it was logged."""
-    named = [(run.sweep or {}).get("objective") or {} for run in runs]
-    found = {(each.get("metric"), each.get("mode")) for each in named}
-    metric, mode = found.pop() if len(found) == 1 else (None, None)
-    if mode not in tuple(Direction) or not any(metric in run.summary for run in runs):
-        return None, None
-    return metric, mode
+def _job(run: RunRecord) -> int:
+    job = (run.sweep or {}).get("job")
+    return job if isinstance(job, int) else 0
+
+
+def _sweeps_objective(runs: Sequence[RunRecord]) -> Objective | None:
+    """Return the objective that the sweeps of all runs were ranked by, where they agree and it was logged."""
+    told = [(run.sweep or {}).get("objective") for run in runs]
+    named = [each if isinstance(each, dict) and isinstance(each.get("metric"), str) else {} for each in told]
+    # version 0.1.0 does not say which value counts; by default it was the best
+    found = {(each.get("metric"), str(each.get("mode")), str(each.get("at", At.BEST))) for each in named}
+    metric, mode, at = found.pop() if len(found) == 1 else (None, "", "")
+    if mode not in tuple(Direction) or at not in tuple(At) or not any(metric in run.summary for run in runs):
+        return None
+    return Objective.of(metric, mode, at)

@@ -1,6 +1,7 @@
 """Commands that rank the runs of an experiment: compare, best."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -22,7 +23,7 @@ from tracking.cli.show import facts, say_params
 from tracking.cli.toolkit import output, tables
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.errors import InvalidValueError, TrackingError
-from tracking.objective import Objective
+from tracking.objective import At, Objective
 from tracking.records import RunRecord, RunStatus
 from tracking.search.comparison import MISSING, Columns, Comparison
 from tracking.search.query import Field, FieldKind, MetricPart, arrange, names_in, parse_order, value_of
@@ -32,6 +33,14 @@ from tracking.values.units import counted
 
 MetricOption = Annotated[
     str | None, typer.Option("--metric", help="Sort by this metric, not by the best available.")
+]
+AtOption = Annotated[
+    str | None,
+    typer.Option(
+        "--at",
+        metavar="last|best",
+        help="Rank by the last value or the best; else as their sweep, or by the last.",
+    ),
 ]
 ModeOption = Annotated[
     str | None, typer.Option("--mode", help="max or min; by default what suits the metric.")
@@ -43,6 +52,7 @@ def compare(
     metric: MetricOption = None,
     mode: ModeOption = None,
     *,
+    at: AtOption = None,
     text: FilterOption = None,
     columns: ColumnsOption = None,
     sort: SortOption = None,
@@ -59,14 +69,14 @@ def compare(
 ) -> None:
     """Compare the runs of an experiment.
 
-    Best first, and the best one in full below. Without --metric the first available one decides: test_auc, val_auc,
-    any AUC, accuracy, loss. --grouped shows the mean of each metric over the seeds, its sample standard deviation, and
+    Best first, and the best one in full below. Without --metric the objective of their sweep decides, else the first
+    available one: test_auc, val_auc, any AUC, accuracy, loss. --grouped shows the mean of each metric over the seeds, its sample standard deviation, and
     the number of runs.
 
     Example: python -m tracking compare ctr_model --metric val_loss --differing
     """
     runs = runs_of(Store(store), experiment, text)
-    ranking = rank(runs, metric, mode)
+    ranking = rank(runs, metric, mode, at)
     if grouped:
         if columns or sort:
             raise InvalidValueError("--grouped sets columns and order; leave out --columns and --sort")
@@ -74,16 +84,15 @@ def compare(
         return
     rows = _arranged(ranking.runs, sort)[:limit]
     names = names_in(runs)
-    fields = chosen(columns, names, first=[RUN_ID]) if columns else _usual(rows, ranking.objective.metric)
+    fields = chosen(columns, names, first=[RUN_ID]) if columns else _usual(rows, ranking.objective)
     if differing:
         fields = [field for field in fields if field == RUN_ID or _differs(rows, field)]
     titles = labels(fields)
     values = [[value_of(run, field) for field in fields] for run in rows]
     if as_json:
-        chosen_fields = [dict(zip(titles, row, strict=True)) for row in values]
-        told = chosen_fields if columns or differing else [facts(run) for run in rows]
-        best_id = ranking.best and ranking.best.run_id
-        output.say_json({**ranking.decided_by(experiment), "best": best_id, "runs": told})
+        plain = [{**facts(run), "value": ranking.objective.value(run)} for run in rows]
+        told = [dict(zip(titles, row, strict=True)) for row in values] if columns or differing else plain
+        output.say_json({**ranking.outcome(experiment), "runs": told})
         return
     output.say(f"Found {counted(len(runs), 'run')} for {experiment!r}\n")
     output.title(f"EXPERIMENT COMPARISON: {experiment}")
@@ -100,9 +109,7 @@ def best(
     metric: MetricOption = None,
     mode: ModeOption = None,
     *,
-    at: Annotated[
-        str, typer.Option("--at", metavar="last|best", help="Rank by the last value, or by the best.")
-    ] = "last",
+    at: AtOption = None,
     text: FilterOption = None,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
@@ -128,15 +135,24 @@ def _arranged(runs: list[RunRecord], sort: Sequence[str] | None) -> list[RunReco
     return arrange(runs, [parse_order(order).resolved(names) for order in sort or ()], value_of)
 
 
-def _usual(runs: Sequence[RunRecord], metric: str | None) -> list[Field]:
-    """Return the fields by importance: id, status, the metric, parameters that differ, other metrics, the rest."""
+def _decider(objective: Objective) -> Field | None:
+    """Return the field whose value decided: the extreme of the metric in a run, or its last value."""
+    if objective.metric is None:
+        return None
+    part = MetricPart(objective.mode) if objective.at is At.BEST else MetricPart.LAST
+    return Field(FieldKind.METRIC, objective.metric, part)
+
+
+def _usual(runs: Sequence[RunRecord], objective: Objective) -> list[Field]:
+    """Return the fields by importance: id, status, what decided, parameters that differ, metrics, the rest."""
     params = dict.fromkeys(Field(FieldKind.PARAM, name) for run in runs for name in run.params)
     differ = [field for field in params if _differs(runs, field)]
     names = dict.fromkeys(name for run in runs for name in run.summary)
-    ranked_by = [metric] if metric else []  # a column even if none of the first rows has it
+    decider = _decider(objective)  # a column even if none of the first rows has it
+    ranked_by = [objective.metric] if objective.metric else []
     in_order = [*ranked_by, *sorted(names, key=lambda name: not name.startswith("test"))]
     metrics = [Field(FieldKind.METRIC, name, MetricPart.LAST) for name in in_order]
-    head = [RUN_ID, Field(FieldKind.RUN, "status"), *metrics[: len(ranked_by)]]
+    head = [RUN_ID, Field(FieldKind.RUN, "status"), *([decider] if decider else [])]
     return list(dict.fromkeys([*head, *differ, *metrics, *params]))
 
 
@@ -147,8 +163,9 @@ def _differs(runs: Sequence[RunRecord], field: Field) -> bool:
 def _say_best(run: RunRecord, objective: Objective) -> None:
     output.title("BEST RUN:")
     status = None if run.status is RunStatus.COMPLETED else run.status.value  # expected, so not worth a line
-    best_value = objective.value(run)
-    output.say_facts({"Run ID": run.run_id, "Status": status, f"Best {objective.label}": best_value})
+    by = f"the {objective.at} {objective.label} ({objective.mode})"
+    about = {"Run ID": run.run_id, "Status": status, f"Best {objective.label}": objective.value(run)}
+    output.say_facts({**about, "Ranked by": by})
     say_params(run)
     output.say_facts(run.last_values, "Final Metrics")
 
@@ -159,12 +176,20 @@ def _say_groups(
     """Write the groups, the one with the best mean first."""
     # Groups keep the order of their oldest runs.
     oldest_first = sorted(ranking.runs, key=lambda run: natural_key(run.run_id))
-    comparison = Comparison.of_runs([(vars(run), run) for run in oldest_first]).grouped()
-    about, objective = comparison.about, ranking.objective
-    means = comparison.metrics.get(objective.label, [MISSING] * len(about["n"]))
+    objective, decider = ranking.objective, _decider(ranking.objective)
+    name = labels([decider])[0] if decider else objective.label
+    comparison = Comparison.of_runs([(vars(run), run) for run in oldest_first])
+    if objective.at is At.BEST:  # the comparison has the last values alone
+        counted_values = [
+            MISSING if (value := objective.value(run)) is None else value for run in oldest_first
+        ]
+        comparison = replace(comparison, metrics={name: counted_values, **comparison.metrics})
+    comparison = comparison.grouped()
+    about = comparison.about
+    means = comparison.metrics.get(name, [MISSING] * len(about["n"]))
     best_first = sorted(range(len(means)), key=lambda row: objective.key(_known(means[row])))
     table = comparison.differing() if differing else comparison
-    columns = {"n": about["n"], **_group_columns(table, objective.metric), "run_ids": about["run_ids"]}
+    columns = {"n": about["n"], **_group_columns(table, name), "run_ids": about["run_ids"]}
     rows = [{name: _known(column[row]) for name, column in columns.items()} for row in best_first[:limit]]
     if as_json:
         output.say_json({**ranking.decided_by(experiment), "groups": rows})
@@ -182,7 +207,7 @@ def _say_groups(
     tables.say_rows(list(columns), [[cell(*each) for each in row.items()] for row in rows], keep=2)
 
 
-def _group_columns(table: Comparison, metric: str | None) -> Columns:
+def _group_columns(table: Comparison, metric: str) -> Columns:
     """Return the columns by importance: the metric of the ranking, what differs, the other metrics, the rest."""
     columns = {name: column for name, column in table.columns().items() if name not in table.about}
     first = [name for name in (metric, f"{metric}_std") if name in columns]

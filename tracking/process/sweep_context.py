@@ -74,8 +74,8 @@ def job_context(
 
     `on_start(run_id, run_dir)` is called for each run of this process once it exists. With `folder`, the job's own,
     every run is appended to its runs.jsonl. `previous` are the runs of the job's earlier attempts, as folders or ids.
-    `objective` is the metric that ranks the sweep and its mode, ``max`` or ``min``. A relative store lies below `cwd`,
-    by default the working folder at the start of the block.
+    `objective` is the metric that ranks the sweep, its mode, ``max`` or ``min``, and which value counts, ``best`` or
+    ``last``. A relative store lies below `cwd`, by default the working folder at the start of the block.
     """
     identity: dict[str, Any] = {
         "id": sweep, "job": job, "key": key, "config_hash": config_hash, "attempt": attempt,

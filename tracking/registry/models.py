@@ -71,7 +71,7 @@ class ModelRegistry:
     ) -> ModelVersion:
         """Copy artifacts of a run, and its config.yaml, into a new version of a model.
 
-        `objective` is {"metric", "mode", "value"}; `metrics` default to the run's last values; `loader` is
+        `objective` is {"metric", "mode", "value"} and may say by "at" which value of the run it is; `metrics` default to the run's last values; `loader` is
         "module:function", called by `load` with the version's folder. A run that is registered already with the same
         files and arguments returns its version; otherwise it gets a new one. Raise InvalidValueError if the run logged
         the objective's metric and `value` is neither its last value nor an extreme. After an error no version is left,

@@ -49,7 +49,7 @@ def test_the_winner_is_registered_with_its_last_values_and_the_value_it_was_rank
     champion = ModelRegistry(tmp_path).champion("ctr")
     assert champion is not None
     assert champion.metrics == {"val_auc": 0.6, "val_loss": 1.0}
-    assert champion.objective == {"metric": "val_auc", "mode": "max", "value": 0.6}
+    assert champion.objective == {"metric": "val_auc", "mode": "max", "at": "best", "value": 0.6}
 
 
 @pytest.mark.parametrize("other", ["e", None])

@@ -1,8 +1,13 @@
 """Runs of a sweep are compared by its objective unless another metric is given."""
 
+import json
+import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from command_line import Say
 
 from tracking import ExperimentTracker, job_context
 from tracking.cli.ranking import rank
@@ -39,3 +44,76 @@ def test_sweeps_that_disagree_decide_nothing(tmp_path: Path) -> None:
     runs(tracker, {"metric": "objective", "mode": "max"}, 0.5)
     runs(tracker, None, 0.5)
     assert rank(tracker.records(), None, None).objective.metric == "val_auc"
+
+
+@pytest.mark.parametrize(
+    ("at", "order"), [("best", ["run_002", "run_001"]), ("last", ["run_001", "run_002"])]
+)
+@pytest.mark.parametrize("mode", ["max", "min"])
+def test_the_value_that_ranked_the_sweep_ranks_and_is_labelled_everywhere(
+    tmp_path: Path, say: Say, at: str, order: list[str], mode: str
+) -> None:
+    sign = 1 if mode == "max" else -1
+    tracker = ExperimentTracker(tmp_path)
+    for number, values in enumerate(((0.5, 0.7), (0.9, 0.2))):
+        identity = {"sweep": "s", "job": number, "key": "k", "config_hash": "h"}
+        objective = {"metric": "score", "mode": mode, "at": at}
+        with (
+            job_context(**identity, objective=objective),
+            tracker.start_run("x", params={"seed": number}) as run,
+        ):
+            for value in values:
+                run.log({"score": sign * value})
+    value = sign * (0.9 if at == "best" else 0.7)
+    column = f"score.{mode}" if at == "best" else "score"
+    store = ("--store", str(tmp_path))
+    compared = json.loads(say("compare", "x", "--json", *store)[1])
+    assert (compared["at"], compared["best"], compared["value"]) == (at, order[0], value)
+    assert [run["run_id"] for run in compared["runs"]] == order
+    assert compared["runs"][0]["value"] == value
+    best = json.loads(say("best", "x", "--json", *store)[1])
+    assert (best["at"], best["run_id"], best["value"]) == (at, order[0], value)
+    _, out, _ = say("compare", "x", *store)
+    assert re.search(rf"^run_id +status +{re.escape(column)} ", out, re.MULTILINE)
+    for text in (out, say("best", "x", *store)[1]):
+        assert f"Best score: {value:.4f}\nRanked by: the {at} score ({mode})\n" in text
+    grouped = json.loads(say("compare", "x", "--grouped", "--json", *store)[1])
+    both = (0.7, 0.9) if at == "best" else (0.7, 0.2)
+    assert (grouped["at"], grouped["groups"][0][column]) == (at, pytest.approx(sign * sum(both) / 2))
+    other = json.loads(say("best", "x", "--json", "--at", "last" if at == "best" else "best", *store)[1])
+    assert other["run_id"] == order[1]
+
+
+def test_what_did_not_complete_is_behind_and_equal_runs_are_ordered_by_job(tmp_path: Path) -> None:
+    tracker = ExperimentTracker(tmp_path)
+    for job, (value, status) in enumerate(
+        [(0.9, "failed"), (0.5, "completed"), (0.5, "completed"), (0.6, "killed")]
+    ):
+        identity = {"sweep": "s", "job": 9 - job, "key": "k", "config_hash": "h"}
+        with job_context(**identity, objective={"metric": "score", "mode": "max", "at": "best"}):
+            run = tracker.start_run("x")
+        run.log({"score": value})
+        run.finish(status)
+    assert [run.run_id for run in rank(tracker.records(), None, None).runs] == [
+        "run_003", "run_002", "run_001", "run_004",
+    ]  # fmt: skip
+    assert (
+        rank(tracker.records(), "score", "min").runs[0].run_id == "run_002"
+    )  # not the sweep's: by value alone
+
+
+@pytest.mark.parametrize(
+    "spoiled",
+    [
+        "text",
+        ["list"],
+        {"metric": ["x"], "mode": "max"},
+        {"metric": "val_auc", "mode": 3},
+        {"metric": "val_auc", "mode": "max", "at": {}},
+    ],
+)
+def test_an_objective_that_is_none_decides_nothing(tmp_path: Path, spoiled: Any) -> None:
+    tracker = ExperimentTracker(tmp_path)
+    runs(tracker, {"metric": "objective", "mode": "min"}, 0.5, 0.25)
+    spoilt = [replace(run, sweep={"objective": spoiled}) for run in tracker.records()]
+    assert rank(spoilt, None, None).objective == Objective.of("val_auc", "max", "last")
