@@ -50,6 +50,11 @@ class RunPaths:
     usage = _file("usage.jsonl", "Samples of processor, memory and GPU use.")
     deleted = _file("deleted.json", "When and by whom the run was deleted; ignored outside the trash.")
 
+    @cached_property
+    def processes(self) -> Path:
+        """The folder of the locks of processes, in the store of the run."""
+        return StorePaths(self.folder.parent.parent).processes
+
     def journal_of(self, writer: str) -> Path:
         """Return the journal of a writer other than the run's owner."""
         return self.folder / f"metrics.{writer}.jsonl"
@@ -74,6 +79,7 @@ class StorePaths:
     original_metadata = _file("metadata.json.before-podium", "The list of other code, as it was found.")
     inner = _file(".podium", "What only this software reads; all but `last_deleted` can be made again.")
     metadata_lock = _file(".podium/metadata.lock", "Held while metadata.json is published.")
+    processes = _file(".podium/processes", "The folder of the locks that living processes hold, one each.")
     edits = _file(".podium/edits", "The folder of the logs of edits, one per host.")
     last_deleted = _file(".podium/last_deleted", "The highest number of a deleted run.")
     incoming = _file(".podium/incoming", "Where an imported run is put together before it gets its place.")

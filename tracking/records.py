@@ -26,17 +26,18 @@ def check_format(value: Mapping[str, Any], path: Path) -> None:
 
 
 class RunStatus(StrEnum):
-    """The states of a run; each equals its text."""
+    """The states of a run; each equals its text. `ended`: its process ended in order and did not say how the run did."""
 
     RUNNING = "running"
     COMPLETED = "completed"
     FAILED = "failed"
     KILLED = "killed"
+    ENDED = "ended"
 
     @classmethod
     def final(cls, status: str) -> "RunStatus":
-        """Return the status of a finished run; raise InvalidValueError for any other text."""
-        allowed = [member for member in cls if member is not cls.RUNNING]
+        """Return a status that a run can be finished with; raise InvalidValueError for any other text."""
+        allowed = [cls.COMPLETED, cls.FAILED, cls.KILLED]
         if status not in allowed:
             raise InvalidValueError(f"status {quoted(status)} is none of {', '.join(allowed)}")
         return cls(status)

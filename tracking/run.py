@@ -13,22 +13,16 @@ from tracking.files import atomic, folders
 from tracking.metrics.journal import journal_of
 from tracking.metrics.line import LineEncoder
 from tracking.paths import RunPaths
-from tracking.process import traceback_text
-from tracking.process.signals import TermGuard, Terminated
+from tracking.process.signals import guard
 from tracking.process.sweep_context import RUN_DIR, JobContext, current_job
 from tracking.records import RunStatus
-from tracking.store import amend
-from tracking.store.ownership import Claim
+from tracking.store import amend, ending
 from tracking.store.scan import shown_status
 from tracking.store.store import Store
-from tracking.values import timestamps
 from tracking.values.checks import param_values
 from tracking.values.names import check_artifact, check_path
 
 log = logging.getLogger("tracking")
-
-_guard = TermGuard()
-
 
 _active: list["Run"] = []
 _outer_run: str | None = (
@@ -46,12 +40,13 @@ class Run:
     def __init__(self, store: Store, run_id: str, *, is_guest: bool = False) -> None:
         self._store = store
         self._paths: RunPaths = store.paths.run(run_id)
-        self._claim = Claim(store, run_id)
+        self._claim = ending.claimed(store, run_id)
+        self._claim.is_guest = self._claim.is_guest or is_guest  # another process opened the run, and ends it
         self._journal = journal_of(self._paths, self._claim)
         self._lines = LineEncoder()
         self._stop_file = str(self._paths.stop)
-        self._is_finished = False
-        self._is_guest = is_guest  # another process opened the run, and ends it
+        self._is_held = False  # by this handle, for the time between start_run and its block
+        self._ended_before = 0
         self._cleanups: list[Callable[[], None]] = []
         self._opener = os.getpid()  # a forked child must not finish the run of its parent
         self._thread = threading.current_thread()
@@ -83,7 +78,7 @@ class Run:
         """Add parameters to those already logged; a known name gets the new value."""
         values = param_values(params)
         with self._journal.held():
-            self._claim.take()
+            self._claim.take(reopens=False)
             known = self._store.scan.params(self.run_id)
             atomic.write_json(self._paths.params, {**known, **values}, durable=False)
             self._claim.tell()
@@ -97,7 +92,7 @@ class Run:
                 f"artifact {str(source)!r} is not a file; give the path of an existing file"
             )
         target = self._paths.artifacts / name
-        self._claim.take()
+        self._claim.take(reopens=False)
         folders.make_dir(target.parent)
         if not target.parent.resolve().is_relative_to(self._paths.artifacts.resolve()):
             raise InvalidNameError(f"artifact name {name!r} leads out of the artifacts folder through a link")
@@ -129,24 +124,12 @@ class Run:
         """Finish the run as completed, failed or killed, so that it survives a power loss.
 
         `error` may be an exception or a full traceback: run.json gets the line that names the exception, error.txt all
-        of it. A finished run may be finished again, with what was logged since.
+        of it. A finished run may be finished again, with what was logged since. A process that takes part in a run that
+        another one has open completes only its own part; the run ends as failed if any of them fails.
         """
-        final = RunStatus.final(status)
-        entry: dict[str, Any] = {"status": final.value, "finished_at": timestamps.now(), "error": None}
-        text = ""
-        if error is not None:
-            text, entry["error"] = traceback_text.describe(error)
-        with _guard.deferring(), self._journal.held():
-            if text:
-                atomic.write_bytes(self._paths.error, text.encode(), durable=False)
-                atomic.sync(self._paths.error)
-            self._journal.finish()
-            atomic.sync(self._paths.params)
-            # the status comes last: a finished run has all its other files on disk
-            self._store.change(self.run_id, durable=True, **entry)
-            atomic.sync_dir(self._paths.folder.parent)
-            self._is_finished = True
-            self._deactivate()
+        with guard.deferring():
+            ending.finish(self._claim, self._journal, status, error)
+            self._deactivate_all()
 
     def release(self) -> None:
         """Close the journal without finishing the run; the next log call opens it again."""
@@ -154,37 +137,54 @@ class Run:
 
     def __enter__(self) -> Self:
         self._opener = os.getpid()
+        if not self._is_held:
+            self._claim.enter()
+        self._is_held = False
+        self._ended_before = self._claim.ended
         return self
 
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        if self._is_finished:
-            return
-        if self._is_guest:
-            self.release()
-            return
         if os.getpid() != self._opener:
             self._deactivate()  # a forked child leaves the block too, while the run continues in its parent
             return
-        with _guard.deferring():
+        is_last, status = self._claim.leave(), ending.status_after(error)
+        was_ended = self._claim.ended != self._ended_before
+        if not self._claim.is_open and (was_ended or status is RunStatus.COMPLETED):
+            return  # it was finished in the block, or had ended before and was only looked at
+        with guard.deferring():
+            if not is_last or self._claim.takes_part:
+                self._leave(status, error)
+                return
             try:
-                if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
+                if error is None or status is RunStatus.COMPLETED:
                     self.finish()
                 else:
-                    self._finish_after(error)
+                    self._finish_after(status, error)
             finally:
-                self._deactivate()
+                self._deactivate_all()
 
-    def _finish_after(self, error: BaseException) -> None:
-        status = RunStatus.KILLED if isinstance(error, KeyboardInterrupt | Terminated) else RunStatus.FAILED
+    def _leave(self, status: RunStatus, error: BaseException | None) -> None:
+        """Leave a run that goes on in another block or process, which ends it."""
+        if error is not None and status is RunStatus.FAILED:
+            try:
+                ending.note_failure(self._claim, error)
+            except (TrackingError, OSError) as fault:
+                self._tell(f"the failure could not be noted in {self.run_id}: {fault}", error)
+        if self._claim.takes_part:
+            self.release()
+
+    def _tell(self, note: str, error: BaseException) -> None:
+        # the error of the block must stay the one that is raised
+        log.error("%s", note)
+        error.add_note(note)
+
+    def _finish_after(self, status: RunStatus, error: BaseException) -> None:
         try:
             self.finish(status, error=error)
         except (TrackingError, OSError) as fault:
-            # the error of the block must stay the one that is raised
-            note = f"{self.run_id} could not be finished as {status}: {fault}"
-            log.error("%s", note)
-            error.add_note(note)
+            self._tell(f"{self.run_id} could not be finished as {status}: {fault}", error)
 
     def activate(self) -> None:
         """Make this the innermost open run of the thread until it, or its job, ends; SIGTERM then unwinds the block.
@@ -200,11 +200,19 @@ class Run:
         self._job = current_job()
         if self._job is not None:
             self._job.at_end.append(self._deactivate)
-        _guard.enter()
+        guard.enter()
+        self._is_held = True
+        self._claim.begin()
+        self._claim.enter()
 
     def add_cleanup(self, cleanup: Callable[[], None]) -> None:
         """Call `cleanup` once when the run ends in any way, the last one added first. It must not raise."""
         self._cleanups.append(cleanup)
+
+    def _deactivate_all(self) -> None:
+        """Deactivate this handle, and the one that opened the run."""
+        for run in [self, *(run for run in _active if run._claim is self._claim)]:
+            run._deactivate()
 
     def _deactivate(self) -> None:
         while self._cleanups:
@@ -212,7 +220,7 @@ class Run:
         if self not in _active:
             return
         _active.remove(self)
-        _guard.leave()
+        guard.leave()
         if self._job is not None and self._deactivate in self._job.at_end:
             self._job.at_end.remove(self._deactivate)
         left = _opened_here()
@@ -264,7 +272,7 @@ def _handle_of(folder: Path) -> Run | None:
         return None
     store = Store(folder.parents[1])
     try:
-        if shown_status(store.require(folder.name)) is not RunStatus.RUNNING:
+        if shown_status(store.require(folder.name), store.paths) is not RunStatus.RUNNING:
             return None
     except (TrackingError, OSError):
         return None

@@ -12,9 +12,11 @@ from tracking.errors import InvalidValueError, UnknownRunError, quoted
 from tracking.files import atomic
 from tracking.objective import Objective
 from tracking.paths import RunPaths
+from tracking.process.forks import renew_in_children
 from tracking.process.sweep_context import current_job
 from tracking.records import RunRecord
 from tracking.run import Run
+from tracking.store import ending
 from tracking.store.store import Store
 from tracking.values.checks import seed_values
 from tracking.values.names import check_label
@@ -41,7 +43,11 @@ class ExperimentTracker:
     def __init__(self, base_dir: str | os.PathLike[str] = "experiments") -> None:
         self._store = Store(base_dir)
         self._open: OrderedDict[str, Run] = OrderedDict()
-        self._lock = threading.Lock()
+        self._renew()
+
+    def _renew(self) -> None:
+        self._lock = threading.Lock()  # in a forked child, a thread of the parent may hold the old one
+        renew_in_children(self._renew)
 
     @property
     def base_dir(self) -> Path:
@@ -58,7 +64,9 @@ class ExperimentTracker:
         self, experiment_name: str, tags: Mapping[str, Any] | None = None, description: str | None = ""
     ) -> str:
         """Create a run with the status running; return its id, such as run_001, which no other run ever gets."""
-        return self._create(experiment_name, tags, description, None).folder.name
+        run_id = self._create(experiment_name, tags, description, None).folder.name
+        ending.claimed(self._store, run_id).begin()
+        return run_id
 
     def log_params(self, run_id: str, params: Mapping[str, Any]) -> None:
         """Add hyper-parameters to a run: numbers, text, booleans, None, and lists and dicts of these."""
@@ -189,8 +197,13 @@ class ExperimentTracker:
         return run
 
     def open_run(self, run_id: str) -> Run:
-        """Return the handle of an existing run, to continue or to finish it."""
-        return self._run(run_id)
+        """Return a handle of an existing run, to continue or to finish it.
+
+        A run that has ended is running again once something is logged. At the end of a `with` it ends, unless another
+        block or process has it open, which then ends it.
+        """
+        self._run(run_id)  # which closes the journal that was used least recently
+        return Run(self._store, run_id)
 
     def record(self, run_id: str) -> RunRecord | None:
         """Return a run without metric histories, or None for an unknown id; the cost does not grow with the history."""
@@ -219,10 +232,11 @@ class ExperimentTracker:
         self.publish()
         return run_ids
 
-    def delete_run(self, run_id: str) -> None:
+    def delete_run(self, run_id: str, *, force: bool = False) -> None:
         """Move a run into the trash, from where `restore_run` brings it back; its number is not used again.
 
-        Raise RunInUseError for a run that is running or that a registered model version came from.
+        Raise RunInUseError for a run that a registered model version came from, and without `force` for one that is
+        running.
         """
         from tracking.registry.lineage import descendants
         from tracking.registry.models import ModelRegistry
@@ -232,7 +246,7 @@ class ExperimentTracker:
             opened = self._open.pop(run_id, None)
         if opened:
             opened.release()
-        trash.delete(self._store, run_id, descendants(ModelRegistry(self._store.paths.base)))
+        trash.delete(self._store, run_id, descendants(ModelRegistry(self._store.paths.base)), force=force)
         self._store.publisher.stage(run_id)
         self._store.publisher.publish()
 

@@ -105,12 +105,14 @@ def finish(
     status: Annotated[
         str, typer.Option("--status", metavar="STATUS", help="completed, failed or killed.")
     ] = "killed",
+    force: Annotated[bool, typer.Option("--force", help="Also where the process is alive.")] = False,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> int:
-    """Set the final status of runs whose process could not.
+    """Set the final status of runs whose process could not, or did not.
 
-    For example, runs of a machine that is lost. A run whose process is alive on this machine is refused.
+    For example, runs of a machine that is lost, and runs that have ended without a word. A run whose process is known
+    to be alive is refused; --force finishes it all the same.
 
     Example: python -m tracking finish run_003 --status killed
     """
@@ -118,7 +120,7 @@ def finish(
     return change(
         Store(store),
         run_ids,
-        lambda place, run_id: amend.finish(place, run_id, status),
+        lambda place, run_id: amend.finish(place, run_id, status, force=force),
         ("finished", f"Now {status}"),
         as_json=as_json,
     )

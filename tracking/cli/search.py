@@ -2,6 +2,7 @@
 
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -58,27 +59,28 @@ def list_experiments(
         run_ids.append(run.run_id)
         statuses[run.status] += 1
     if as_json:
-        output.say_json(
-            {name: _counts(statuses) | {"run_ids": run_ids} for name, (run_ids, statuses) in groups.items()}
-        )
+        told = {
+            name: {**_counts(statuses, _shown(statuses)), "run_ids": run_ids}
+            for name, (run_ids, statuses) in groups.items()
+        }
+        output.say_json(told)
         return
     if not groups:
         output.say(f"No runs in {store!r} yet.")
         return
     output.title("ALL EXPERIMENTS")
     if sys.stdout.isatty():
+        shown = _shown(sum((statuses for _, statuses in groups.values()), Counter()))
         rows = [
-            [name, *_counts(statuses).values(), output.ranges(run_ids, whole=False)]
+            [name, *_counts(statuses, shown).values(), output.ranges(run_ids, whole=False)]
             for name, (run_ids, statuses) in groups.items()
         ]
-        columns_ = ["experiment", "runs", *(status.value for status in RunStatus), "run ids"]
-        tables.say_rows(columns_, rows, wraps=True)
+        tables.say_rows(["experiment", "runs", *shown, "run ids"], rows, wraps=True)
         return
     for name, (run_ids, statuses) in groups.items():
         output.say(f"\n{name}:")
-        for status, count in _counts(statuses).items():
-            if count or status in ("total", "completed"):
-                output.say(f"  {'Total runs' if status == 'total' else status.capitalize()}: {count}")
+        for status, count in _counts(statuses, _shown(statuses)).items():
+            output.say(f"  {'Total runs' if status == 'total' else status.capitalize()}: {count}")
         output.say(f"  Run IDs: {output.ranges(run_ids, whole=len(run_ids) <= MOST_IDS)}")
 
 
@@ -156,5 +158,10 @@ def check_known(catalog: Catalog, experiment: str) -> None:
         )
 
 
-def _counts(statuses: Counter[str]) -> dict[str, int]:
-    return {"total": statuses.total(), **{status.value: statuses[status.value] for status in RunStatus}}
+def _shown(statuses: Counter[str]) -> list[str]:
+    """Return the statuses that some run has, and completed in any case."""
+    return [status.value for status in RunStatus if statuses[status] or status is RunStatus.COMPLETED]
+
+
+def _counts(statuses: Counter[str], shown: Sequence[str]) -> dict[str, int]:
+    return {"total": statuses.total(), **{status: statuses[status] for status in shown}}

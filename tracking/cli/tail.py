@@ -21,7 +21,7 @@ from tracking.values import timestamps
 from tracking.values.units import format_clock
 
 POLL_S = 0.2
-EXIT_CODES = {RunStatus.COMPLETED: 0, RunStatus.RUNNING: 0, RunStatus.FAILED: 3, RunStatus.KILLED: 4}
+EXIT_CODES = {RunStatus.FAILED: 3, RunStatus.KILLED: 4}
 
 
 def tail(
@@ -47,7 +47,7 @@ def tail(
     with contextlib.closing(Follower(paths)) as follower:
         while is_running:
             # The status is read before the log, so that the last log calls are read too.
-            is_running = follow and shown_status(place.require(run_id)) is RunStatus.RUNNING
+            is_running = follow and shown_status(place.require(run_id), place.paths) is RunStatus.RUNNING
             new = follower.read()
             # A run without journals was finished before the first poll, or between two polls.
             if not has_shown and not follower.has_seen_journals and (is_first or not is_running):
@@ -63,7 +63,7 @@ def tail(
     if follow and not as_json:
         took = f" after {format_clock(duration_s(run))}" if run.finished_at else ""
         output.say(f"{run.run_id} {run.status.value}{took}" + (f": {run.error}" if run.error else ""))
-    return EXIT_CODES[run.status]
+    return EXIT_CODES.get(run.status, 0)
 
 
 def _say(lines: Sequence[Line], *, as_json: bool) -> None:

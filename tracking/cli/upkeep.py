@@ -47,13 +47,14 @@ def delete(
     query: FilterOption = None,
     experiment: ExperimentOption = None,
     yes: YesOption = False,
+    force: Annotated[bool, typer.Option("--force", help="Also runs that are running.")] = False,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> int:
     """Move runs into the trash.
 
-    restore brings them back, gc removes them for good. Running runs, and runs that a registered model came from,
-    are left where they are.
+    restore brings them back, gc removes them for good. Runs that a registered model came from are left where they
+    are, and without --force running ones too.
 
     Example: python -m tracking delete run_003 run_004
     """
@@ -61,7 +62,7 @@ def delete(
     chosen = chosen_runs(store, run_ids, experiment, query)
     needed = descendants(ModelRegistry(place.paths.base))
     # Before the question, which names only runs that may go.
-    refused = each(chosen, lambda run_id: trash.check_deletable(place, run_id, needed))
+    refused = each(chosen, lambda run_id: trash.check_deletable(place, run_id, needed, force=force))
     ready = [run_id for run_id in chosen if run_id not in refused]
     if ready and not agreed(f"Move {runs_text(ready)} into the trash?", yes=yes):
         output.say("Nothing was deleted.")
@@ -70,7 +71,7 @@ def delete(
     return change(
         place,
         ready,
-        lambda store, run_id: trash.delete(store, run_id, needed),
+        lambda store, run_id: trash.delete(store, run_id, needed, force=force),
         ("deleted", "Moved into the trash"),
         as_json=as_json,
         refused=refused,

@@ -71,4 +71,5 @@ def _is_being_written(paths: RunPaths) -> bool:
         entry = atomic.read_object(paths.run)
     except (OSError, CorruptFileError):
         return False
-    return entry.get("status") == RunStatus.RUNNING and not identity.is_gone(entry)
+    opener = identity.opener(entry)
+    return entry.get("status") == RunStatus.RUNNING and not identity.is_gone(opener, paths.processes)

@@ -53,8 +53,10 @@ def _is_list_damaged(seen: Examination) -> bool:
 
 
 def _examine_run(seen: Examination, paths: RunPaths, entry: Entry) -> None:
-    if entry["status"] == RunStatus.RUNNING and not identity.is_gone(entry):
-        _examine_silence(seen, paths, entry)
+    life = identity.life(identity.opener(entry), paths.processes)
+    if entry["status"] == RunStatus.RUNNING and life is not identity.Life.GONE:
+        if life is identity.Life.UNKNOWN:
+            _examine_silence(seen, paths, entry)
         return
     with seen.naming_damage(paths.params):
         seen.store.scan.params(paths.folder.name)
@@ -107,18 +109,23 @@ def _text(stats: Stats) -> str:
 
 
 def _finish_dead(seen: Examination, paths: RunPaths, entry: Entry) -> None:
-    what = f"its status is running, but its process {entry.get('pid')} has ended"
+    what = f"its status is running, but its process {identity.opener(entry).get('pid')} has ended"
     remedy = f"finish it as killed at {amend.last_sign_of_life(paths, entry)}"
     finish = partial(amend.finish, seen.store, paths.folder.name, RunStatus.KILLED, error=DEAD_RUN_ERROR)
     seen.repair(Fault.DEAD_RUN, paths.run, what, remedy, finish)
 
 
 def _examine_silence(seen: Examination, paths: RunPaths, entry: Entry) -> None:
+    host = identity.opener(entry).get("host")
     silent_s = time.time() - timestamps.parse(amend.last_sign_of_life(paths, entry)).timestamp()
-    if entry.get("host") == identity.owner()["host"] or silent_s < SILENCE_S:
+    if host == identity.owner()["host"]:
+        who = amend.process_text(identity.opener(entry))
+        what = f"it is running, and whether {who}, of another container, is alive cannot be seen from here"
+    elif silent_s >= SILENCE_S:
+        where = host or "an unknown host"
+        what = f"it is running on {where}, and wrote nothing for {silent_s / 86400:.0f} days"
+    else:
         return
-    host = entry.get("host") or "an unknown host"
-    what = f"it is running on {host}, and wrote nothing for {silent_s / 86400:.0f} days"
     remedy = f"if it has ended: python -m tracking finish {paths.folder.name} --status killed"
     seen.leave(Fault.SILENT_RUN, paths.run, what, remedy)
 

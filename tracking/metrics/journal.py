@@ -6,9 +6,7 @@ piece, at a cost that does not depend on the number of earlier calls. A journal 
 run's folder. docs/decisions/0002-journal.md explains what a crash at any moment leaves.
 """
 
-import atexit
 import contextlib
-import functools
 import logging
 import os
 import threading
@@ -26,6 +24,8 @@ from tracking.metrics.metrics_json import MetricsText
 from tracking.metrics.summary import Stats, add_columns, drop_view_beyond, read_view, write_summary
 from tracking.paths import RunPaths
 from tracking.process import identity
+from tracking.process.exits import call_at_exit
+from tracking.process.forks import renew_in_children
 from tracking.records import RunStatus
 
 log = logging.getLogger("tracking")
@@ -274,16 +274,11 @@ def journal_of(paths: RunPaths, right: Right) -> Journal:
     with _registering:
         found = _journals.get(folder)
         if found is None:
-            _watch_process()
+            renew_in_children(_forget_all)
+            call_at_exit(_retire_all)
             found = _journals[folder] = Journal(paths, right)
     found.look()
     return found
-
-
-@functools.cache
-def _watch_process() -> None:
-    os.register_at_fork(after_in_child=_forget_all)
-    atexit.register(_retire_all)
 
 
 def _forget_all() -> None:

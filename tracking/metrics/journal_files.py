@@ -119,13 +119,13 @@ def is_abandoned(paths: RunPaths, name: str, owner: dict[str, Any]) -> bool:
     if name.endswith(CLOSED_JOURNAL):
         return True
     if name == paths.journal.name:
-        return identity.is_gone(owner)
+        return identity.is_gone(owner, paths.processes)
     try:
         with (paths.folder / name).open("rb") as journal:
             writer = jsontext.decode(journal.readline())["writer"]
     except (FileNotFoundError, KeyError, TypeError, ValueError):
         return True  # a power loss truncated it and ended its writer
-    return isinstance(writer, dict) and identity.is_gone(writer)
+    return isinstance(writer, dict) and identity.is_gone(writer, paths.processes)
 
 
 def read_owner(paths: RunPaths) -> dict[str, Any]:

@@ -1,15 +1,30 @@
-"""The identity of a process, and whether that process is still alive.
+"""The identity of a process, and whether that process is still alive, which has three answers.
 
 Host, machine, boot, process namespace, pid and start time identify a process, so neither a reboot nor a reused pid
-revives a dead run. Where the question cannot be answered (another host), the process counts as alive.
+revives a dead run. A process of another container or host cannot be seen. There its lock answers (presence.py), or
+nothing does: unknown is not alive, and not gone.
 """
 
 import functools
 import getpass
 import os
 import re
+from collections.abc import Mapping
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any
+
+from tracking.process import presence
+
+RANKS = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "LOCAL_RANK")
+
+
+class Life(Enum):
+    """What is known of a process."""
+
+    ALIVE = auto()
+    GONE = auto()
+    UNKNOWN = auto()
 
 
 def owner() -> dict[str, Any]:
@@ -17,26 +32,51 @@ def owner() -> dict[str, Any]:
     return _owner(os.getpid())
 
 
-def is_own(entry: dict[str, Any]) -> bool:
+def is_own(entry: Mapping[str, Any]) -> bool:
     """Return whether the process named in a run.json is this one."""
     return all(entry.get(key) == value for key, value in owner().items())
 
 
-def is_gone(entry: dict[str, Any]) -> bool:
-    """Return whether the process named in a run.json is known to have ended."""
+def life(entry: Mapping[str, Any], processes: Path | None = None) -> Life:
+    """Return whether the process named in a run.json lives; `processes` is the folder of the store's locks of processes."""
     here = owner()
     pid = entry.get("pid")
-    if not isinstance(pid, int) or entry.get("host") != here["host"]:
-        return False
-    if entry.get("machine", here["machine"]) != here["machine"]:
-        return False  # another machine of the same name
-    if entry.get("boot_id") != here["boot_id"]:
-        return True
-    if entry.get("pid_namespace") != here["pid_namespace"]:
-        return False  # a container of this host: its pids mean nothing here
-    # every finish asks about this process itself, and /proc may take milliseconds to answer
-    since = here["process_started"] if pid == here["pid"] else started(pid)
-    return bool(since != entry.get("process_started"))
+    if not isinstance(pid, int):
+        return Life.UNKNOWN
+    is_here = entry.get("host") == here["host"] and entry.get("machine", here["machine"]) == here["machine"]
+    is_this_boot = entry.get("boot_id") == here["boot_id"]
+    if is_here and not is_this_boot:
+        return Life.GONE
+    if is_here and entry.get("pid_namespace") == here["pid_namespace"]:
+        # every finish asks about this process itself, and /proc may take milliseconds to answer
+        since = here["process_started"] if pid == here["pid"] else started(pid)
+        return Life.GONE if since != entry.get("process_started") else Life.ALIVE
+    held = presence.is_held(processes, entry.get("token")) if processes else None
+    if held:
+        return Life.ALIVE
+    # between two machines a file system may keep the locks of each to itself, so that they look free to the other
+    return Life.GONE if held is False and is_this_boot else Life.UNKNOWN
+
+
+def opener(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the identity of the process that opened a run last, which ends it; by default that is the run's owner."""
+    later = entry.get("continued_by")
+    return later if isinstance(later, dict) else entry
+
+
+def is_gone(entry: Mapping[str, Any], processes: Path | None = None) -> bool:
+    """Return whether the process named in a run.json is known to have ended."""
+    return life(entry, processes) is Life.GONE
+
+
+def announce(processes: Path) -> None:
+    """Let processes that cannot see this one know in a store that it lives."""
+    presence.announce(processes, owner()["token"])
+
+
+def rank() -> str | None:
+    """Return the number that a launcher of ranks gave this process; None without one."""
+    return next((os.environ[name] for name in RANKS if name in os.environ), None)
 
 
 def started(pid: int) -> float | None:
@@ -76,6 +116,7 @@ def _owner(pid: int) -> dict[str, Any]:
         "process_started": started(pid),
         "boot_id": _text("/proc/sys/kernel/random/boot_id") or _boot_time(),
         "pid_namespace": _namespace(),
+        "token": os.urandom(8).hex(),
     }
 
 

@@ -10,8 +10,12 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
+
+from tracking.process.forks import renew_in_children
+
+Handler = Callable[[int, FrameType | None], object]
 
 EXIT_CODE = 128 + signal.SIGTERM
 
@@ -24,19 +28,26 @@ class Terminated(SystemExit):
 
 
 class TermGuard:
-    """Counts the open runs of this process and keeps the handler installed while there are any."""
+    """Counts the open runs of this process and keeps the handler installed while there are any.
+
+    A forked child has no open run, so in it SIGTERM and Ctrl-C do what they did before the first one.
+    """
 
     def __init__(self) -> None:
         self._open = 0
-        self._pid = -1
         self._arrived = False
         self._deferring = 0
         self._pending = False
+        self._interrupts: list[tuple[Handler, Handler]] = []  # our handlers of Ctrl-C, and those before them
+
+    @property
+    def has_arrived(self) -> bool:
+        """Whether SIGTERM has arrived since the first of the open runs was opened."""
+        return self._arrived
 
     def enter(self) -> None:
         """Count one more open run."""
-        if self._pid != os.getpid():
-            self._open, self._pid = 0, os.getpid()  # a forked child has no open run
+        renew_in_children(self._renew)
         if not self._open:
             self._arrived = False
         self._open += 1
@@ -57,10 +68,10 @@ class TermGuard:
         """
         self._deferring += 1
         try:
-            with _holding_interrupt():
+            with self._holding_interrupt():
                 yield
         finally:
-            self._deferring -= 1
+            self._deferring = max(0, self._deferring - 1)
             if self._pending and not self._deferring:
                 self._pending = False
                 os.kill(os.getpid(), signal.SIGTERM)
@@ -74,30 +85,46 @@ class TermGuard:
         self._arrived = True
         raise Terminated
 
+    @contextlib.contextmanager
+    def _holding_interrupt(self) -> Iterator[None]:
+        before = signal.getsignal(signal.SIGINT)
+        if not _in_main_thread() or not callable(before):
+            yield  # only the main thread is ever interrupted
+            return
+        has_arrived = False
+
+        def hold(number: int, frame: FrameType | None) -> None:
+            nonlocal has_arrived
+            if has_arrived:
+                before(number, frame)
+            has_arrived = True
+
+        renew_in_children(self._renew)
+        self._interrupts.append((hold, before))
+        signal.signal(signal.SIGINT, hold)
+        try:
+            yield
+        finally:
+            if (hold, before) in self._interrupts:
+                self._interrupts.remove((hold, before))
+            if signal.getsignal(signal.SIGINT) == hold:
+                signal.signal(signal.SIGINT, before)
+            if has_arrived:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    def _renew(self) -> None:
+        self._open = self._deferring = 0
+        self._arrived = self._pending = False
+        if signal.getsignal(signal.SIGTERM) == self._handle:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for hold, before in reversed(self._interrupts):
+            if signal.getsignal(signal.SIGINT) == hold:
+                signal.signal(signal.SIGINT, before)
+        self._interrupts.clear()
+
+
+guard = TermGuard()
+
 
 def _in_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
-
-
-@contextlib.contextmanager
-def _holding_interrupt() -> Iterator[None]:
-    before = signal.getsignal(signal.SIGINT)
-    if not _in_main_thread() or not callable(before):
-        yield  # only the main thread is ever interrupted
-        return
-    has_arrived = False
-
-    def hold(number: int, frame: FrameType | None) -> None:
-        nonlocal has_arrived
-        if has_arrived:
-            before(number, frame)
-        has_arrived = True
-
-    signal.signal(signal.SIGINT, hold)
-    try:
-        yield
-    finally:
-        if signal.getsignal(signal.SIGINT) == hold:
-            signal.signal(signal.SIGINT, before)
-        if has_arrived:
-            os.kill(os.getpid(), signal.SIGINT)

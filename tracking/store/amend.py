@@ -62,26 +62,36 @@ def rename(store: Store, run_id: str, experiment_name: str) -> None:
     store.amend(run_id, lambda _: {"experiment_name": experiment_name})
 
 
-def finish(store: Store, run_id: str, status: str, *, error: str | None = None) -> str:
-    """Finish a run whose process cannot; return the time it ended, estimated from its files.
+def finish(store: Store, run_id: str, status: str, *, error: str | None = None, force: bool = False) -> str:
+    """Finish a run whose process cannot, or has not said how it did; return the time it ended, estimated from its files.
 
-    Raise RunInUseError while the process is alive on this host, InvalidValueError for a run that has ended.
+    Nothing changes if it ended with that status. Raise InvalidValueError if it ended with another one, RunInUseError
+    while its process is known to be alive, unless `force`.
     """
     final = RunStatus.final(status)
     entry = store.require(run_id)
-    if entry["status"] != RunStatus.RUNNING:
+    if entry["status"] == final and entry.get("finished_at"):
+        return str(entry["finished_at"])
+    if entry["status"] not in (RunStatus.RUNNING, RunStatus.ENDED):
         raise InvalidValueError(f"run {run_id!r} is {entry['status']} already")
-    if entry.get("host") == identity.owner()["host"] and not identity.is_gone(entry):
+    paths, opener = store.paths.run(run_id), identity.opener(entry)
+    is_running = entry["status"] == RunStatus.RUNNING
+    if is_running and not force and identity.life(opener, paths.processes) is identity.Life.ALIVE:
         raise RunInUseError(
-            f"run {run_id!r} is being written by process {entry.get('pid')}, which is alive; "
-            f"ask it to stop: python -m tracking stop {run_id}"
+            f"run {run_id!r} is being written by {process_text(opener)}, which is alive; "
+            f"ask it to stop: python -m tracking stop {run_id}; or finish the run all the same, with --force"
         )
-    paths = store.paths.run(run_id)
-    ended = last_sign_of_life(paths, entry)
+    ended = last_sign_of_life(paths, entry) if is_running else str(entry["finished_at"])
     Journal(paths).finish()
     changes = {"status": final.value, "finished_at": ended, "error": entry.get("error") or error}
     store.amend(run_id, lambda _: changes, durable=True)
     return ended
+
+
+def process_text(process: Mapping[str, Any]) -> str:
+    """Return the words for the process that a run.json names."""
+    is_here = process.get("host") == identity.owner()["host"]
+    return f"process {process.get('pid')}" + ("" if is_here else f" on {process.get('host')}")
 
 
 def last_sign_of_life(paths: RunPaths, entry: Entry) -> str:

@@ -23,6 +23,7 @@ import orjson
 from tracking.errors import CorruptFileError, InvalidValueError, StoreUnwritableError, TrackingError, quoted
 from tracking.files import atomic, locks
 from tracking.paths import StorePaths
+from tracking.process.forks import renew_in_children
 from tracking.records import check_format
 from tracking.values import jsontext
 from tracking.values.names import natural_key
@@ -104,7 +105,7 @@ class Publisher:
 
     def __init__(self, paths: StorePaths) -> None:
         self._paths = paths
-        self._lock = threading.Lock()
+        self._renew()
         self._staged: set[str] = set()
         self._has_scanned = False
         self._entries: Entries = {}
@@ -112,6 +113,10 @@ class Publisher:
         self._written: tuple[int, ...] = ()
         self._took_s = 0.0
         self._is_behind = False
+
+    def _renew(self) -> None:
+        self._lock = threading.Lock()  # in a forked child, a thread of the parent may hold the old one
+        renew_in_children(self._renew)
 
     def stage(self, run_id: str) -> None:
         """Make the next publication read a run's run.json again, or drop the run if its folder is gone."""
@@ -143,9 +148,10 @@ class Publisher:
     def _catch_up_at_exit(self) -> None:
         if not self._is_behind:
             self._is_behind = True
-            atexit.register(self._catch_up)
+            atexit.register(self.catch_up)
 
-    def _catch_up(self) -> None:
+    def catch_up(self) -> None:
+        """Write what was put off. At the end of a process this is the last chance, and no error is raised."""
         # errors at the end of a process are not reported: the next scan finds what this publication missed
         with contextlib.suppress(OSError, TrackingError):
             if self._staged:

@@ -83,7 +83,7 @@ class Scan:
         return RunRecord(
             run_id=entry["run_id"],
             experiment_name=entry["experiment_name"],
-            status=shown_status(entry),
+            status=shown_status(entry, self.paths),
             created_at=self._moment(entry, "created_at") or datetime.fromtimestamp(0).astimezone(),
             finished_at=self._moment(entry, "finished_at"),
             tags=dict(entry.get("tags") or {}),
@@ -206,7 +206,9 @@ def once(on_error: OnError) -> OnError:
     return report
 
 
-def shown_status(entry: Mapping[str, Any]) -> RunStatus:
+def shown_status(entry: Mapping[str, Any], paths: StorePaths) -> RunStatus:
     """Return the status to show: killed for a run that was never finished and whose process is gone."""
     status = RunStatus(entry["status"])
-    return RunStatus.KILLED if status is RunStatus.RUNNING and identity.is_gone(dict(entry)) else status
+    if status is RunStatus.RUNNING and identity.is_gone(identity.opener(entry), paths.processes):
+        return RunStatus.KILLED
+    return status

@@ -63,10 +63,12 @@ class Store:
             "tags": tag_values(tags),
             "description": masked_urls(plain("" if description is None else str(description), "description")),
             **identity.owner(),
+            "rank": identity.rank(),
             "sweep": None if sweep is None else plain(sweep, "sweep"),
             "data": _fingerprint(data),
             "error": None,
         }
+        identity.announce(self.paths.processes)
         with atomic.writing(self.paths.runs):
             first = next_number(self.paths, self._next_number)
             number, folder = folders.claim_dir(self.paths.runs, "run_{:03d}".format, first=first)
@@ -100,7 +102,7 @@ class Store:
             entry.pop("run_dir", None)
             atomic.write_json(self.paths.run(run_id).run, entry, durable=durable)
         self.publisher.stage(run_id)
-        if shown_status(before) is not RunStatus.RUNNING:
+        if shown_status(before, self.paths) is not RunStatus.RUNNING:
             edit_log.record_edit(self.paths, run_id)
         return entry
 
@@ -118,7 +120,7 @@ class Store:
         run_id = str(entry["run_id"])
         return {
             **public_entry(entry, jsontext.readable(self.paths.shown(run_id))),
-            "status": shown_status(entry).value,
+            "status": shown_status(entry, self.paths).value,
         }
 
     def full(self, run_id: str) -> Entry | None:

@@ -51,22 +51,18 @@ class Purge:
         return sum(run.size_bytes for run in self.runs)
 
 
-def check_deletable(store: Store, run_id: str, needed: Needed) -> None:
+def check_deletable(store: Store, run_id: str, needed: Needed, *, force: bool = False) -> None:
     """Raise the error that `delete` would raise, and change nothing."""
     check_component("run id", run_id, example="run_001")
     if not store.paths.run(run_id).folder.is_dir():
         _raise_unknown(store, run_id)
     try:
         entry = store.require(run_id)
-        if entry["status"] == RunStatus.RUNNING and not identity.is_gone(entry):
-            pid, host = entry.get("pid"), entry.get("host")
+        if not force:
+            _check_ended(store, run_id, entry)
+        if not force and _is_written_here(store.paths.run(run_id), entry):
             raise RunInUseError(
-                f"run {run_id!r} is running{f' (process {pid} on {host})' if pid and host else ''}; ask it to stop: "
-                f"python -m tracking stop {run_id}; or, if it has ended: python -m tracking finish {run_id}"
-            )
-        if _is_written_here(store.paths.run(run_id), entry):
-            raise RunInUseError(
-                f"run {run_id!r} is being logged to by a living process; finish it there first"
+                f"run {run_id!r} is being logged to by a living process; finish it there first; or delete it all the same, with --force"
             )
     except NewerFormatError:
         raise
@@ -78,13 +74,13 @@ def check_deletable(store: Store, run_id: str, needed: Needed) -> None:
         raise RunInUseError(f"the trash already holds a run {run_id!r}; restore or purge that one first")
 
 
-def delete(store: Store, run_id: str, needed: Needed) -> None:
-    """Move a run into the trash; raise RunInUseError for a run that is running or in `needed`.
+def delete(store: Store, run_id: str, needed: Needed, *, force: bool = False) -> None:
+    """Move a run into the trash; raise RunInUseError for a run in `needed`, and without `force` for one that is running.
 
     The caller publishes, once for many runs.
     """
     with locks.lock(store.paths.trash_lock):
-        check_deletable(store, run_id, needed)
+        check_deletable(store, run_id, needed, force=force)
         paths = store.paths.run(run_id)
         if not paths.run.exists():
             store.change(run_id)  # writes a run.json, so that its entry in metadata.json moves along
@@ -203,6 +199,21 @@ def _readable(path: Path) -> dict[str, Any]:
         return atomic.read_object(path)
     except (FileNotFoundError, CorruptFileError):
         return {}
+
+
+def _check_ended(store: Store, run_id: str, entry: dict[str, Any]) -> None:
+    """Raise RunInUseError for a running run unless its process is known to be gone."""
+    opener = identity.opener(entry)
+    life = identity.life(opener, store.paths.processes)
+    if entry["status"] != RunStatus.RUNNING or life is identity.Life.GONE:
+        return
+    pid, host = opener.get("pid"), opener.get("host")
+    who = f" (process {pid} on {host})" if pid and host else ""
+    if life is identity.Life.ALIVE:
+        advice = f"ask it to stop: python -m tracking stop {run_id}"
+    else:
+        advice = f"its process cannot be seen from here; if it has ended: python -m tracking finish {run_id}"
+    raise RunInUseError(f"run {run_id!r} is running{who}; {advice}; or delete it all the same, with --force")
 
 
 def _is_written_here(paths: RunPaths, entry: dict[str, Any]) -> bool:

@@ -92,7 +92,7 @@ def _import(
     store: Store, other: Store, run_id: str, outcome: Imported, known: dict[Identity, str], *, dry_run: bool
 ) -> None:
     entry = other.require(run_id)
-    status = shown_status(entry)
+    status = shown_status(entry, other.paths)
     if status is RunStatus.RUNNING:
         remedy = f"if it has ended: python -m tracking finish {run_id} --store {other.paths.named}"
         outcome.left_out[run_id] = f"it is running; {remedy}"

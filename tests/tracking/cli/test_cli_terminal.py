@@ -86,6 +86,8 @@ def test_a_list_on_a_narrow_terminal_breaks_no_id_and_names_the_columns_it_leave
 ) -> None:
     for number in range(40):
         tracker.create_run(f"click_through_{number % 2}")
+    for number, status in enumerate(["failed", "killed"], 1):
+        tracker.finish_run(f"run_{number:03d}", status)
     whole = [f"run_{number:03d}" for number in range(1, 41)]
     for columns in (60, 80, 120):
         lines = plain(on_terminal(columns, "list", "--store", str(base))).splitlines()

@@ -229,7 +229,7 @@ with tracker.start_run("outer"):
 
 
 def test_a_run_whose_process_ended_can_be_continued_and_finished_by_another(base: Path) -> None:
-    worker = start('print(tracker.create_run("x"))', base)
+    worker = start('print(tracker.create_run("x"), flush=True); os._exit(0)', base)
     run_id = worker.communicate()[0].strip()
     tracker = ExperimentTracker(base)
     assert tracker.get_run(run_id)["status"] == "killed"

@@ -80,22 +80,25 @@ def test_ranks_of_multiprocessing_log_into_the_run(tracker: ExperimentTracker, m
 
 
 @pytest.mark.parametrize(
-    ("end", "code"),
+    ("end", "code", "status", "error"),
     [
-        ("raise ValueError", 1),
-        ("sys.exit(3)", 3),
-        ("os._exit(4)", 4),
-        ("os.kill(os.getpid(), signal.SIGKILL)", -9),
-        ("os.kill(os.getpid(), signal.SIGTERM)", -15),
+        ("pass", 0, "completed", None),
+        ("raise ValueError", 1, "failed", "ValueError"),
+        ("sys.exit(3)", 3, "failed", "SystemExit: 3"),
+        ("os._exit(4)", 4, "completed", None),
+        ("os.kill(os.getpid(), signal.SIGKILL)", -9, "completed", None),
+        ("os.kill(os.getpid(), signal.SIGTERM)", -15, "completed", None),
     ],
 )
-def test_however_a_child_ends_the_run_goes_on(tracker: ExperimentTracker, end: str, code: int) -> None:
+def test_however_a_child_ends_the_run_goes_on_and_an_error_of_the_child_is_kept(
+    tracker: ExperimentTracker, end: str, code: int, status: str, error: str | None
+) -> None:
     with tracker.start_run("x") as run:
         run.log({"a": 0})
         child(f"with active_run() as run:\n    run.log({{'a': 1}})\n    {end}", code_of_exit=code)
         assert tracker.record(run.run_id).status == "running"
     record = tracker.record(run.run_id)
-    assert (record.status, record.error) == ("completed", None)
+    assert (record.status, record.error) == (status, error)
     assert values(run) == [0, 1]
 
 
@@ -167,7 +170,9 @@ def test_a_variable_that_names_no_run_that_goes_on_is_ignored(
     running = tracker.create_run("running")
     monkeypatch.setenv("PODIUM_RUN_DIR", str(base / "runs" / running))
     assert active_run().run_id == running
-    dead = child(f"print(ExperimentTracker({str(base)!r}).create_run('dead'))").strip()
+    dead = child(
+        f"print(ExperimentTracker({str(base)!r}).create_run('dead'), flush=True)\nos._exit(0)"
+    ).strip()
     damaged = tracker.create_run("damaged")
     (base / "runs" / damaged / "run.json").write_text("{")
     newer = tracker.create_run("newer")

@@ -113,8 +113,8 @@ def test_two_hosts_creating_at_once_get_different_names(pair: tuple[Host, Host])
     assert {run["run_id"] for run in one} == {run["run_id"] for run in two} == {*alpha, *beta}
 
 
-def test_a_run_is_shown_as_killed_only_on_the_host_of_its_process(pair: tuple[Host, Host]) -> None:
-    alpha, beta = pair
+def test_nobody_says_that_a_process_of_another_machine_is_gone(start: Start) -> None:
+    alpha, beta = start("alpha", boot="one"), start("beta", boot="two")
     living = alpha.ask("tracker.create_run('x')")
     dead = alpha.ask("die_after(lambda: tracker.create_run('x'))")
     assert alpha.statuses() == {living: "running", dead: "killed"}
@@ -122,11 +122,14 @@ def test_a_run_is_shown_as_killed_only_on_the_host_of_its_process(pair: tuple[Ho
     assert beta.ask(f"tracker.get_run({dead!r})")["status"] == "running"
 
 
-def test_a_container_named_like_its_host_does_not_mark_runs_of_the_host_as_killed(start: Start) -> None:
-    one, two = start("alpha", "one"), start("alpha", "two")
-    run_id = one.ask("tracker.create_run('x')")
+@pytest.mark.parametrize("names", [("alpha", "alpha"), ("alpha", "beta")])
+def test_of_two_containers_each_knows_which_processes_of_the_other_live(
+    start: Start, names: tuple[str, str]
+) -> None:
+    one, two = start(names[0], "one"), start(names[1], "two")
+    living = one.ask("tracker.create_run('x')")
     dead = one.ask("die_after(lambda: tracker.create_run('x'))")
-    assert two.statuses() == {run_id: "running", dead: "running"}
+    assert two.statuses() == one.statuses() == {living: "running", dead: "killed"}
 
 
 def test_a_reboot_ends_every_run_of_the_host(start: Start) -> None:

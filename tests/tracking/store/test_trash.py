@@ -90,7 +90,7 @@ def test_a_finished_run_that_is_logged_to_again_is_refused_until_it_is_finished_
 ) -> None:
     run_id = finished(tracker)
     tracker.log_metrics(run_id, {"auc": 0.7}, step=1)
-    with pytest.raises(RunInUseError, match="is being logged to by a living process; finish it there first"):
+    with pytest.raises(RunInUseError, match=r"'run_001' is running \(process .* stop run_001; .* --force"):
         tracker.delete_run(run_id)
     tracker.finish_run(run_id)
     tracker.delete_run(run_id)

@@ -26,6 +26,7 @@ STATUS_STYLES = {
     "reused": "green",
     "failed": "red",
     "killed": "red",
+    "ended": "yellow",
     "cancelled": "yellow",
     "interrupted": "yellow",
     "running": "cyan",

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tracking.errors import CorruptFileError
-from tracking.process import identity
+from tracking.records import RunStatus
 from tracking.search.index.database import batches, highest_id, marks, writing
 from tracking.search.index.rows import NameNumbers, Reading, document, read_run, remove_run, write_runs
 from tracking.search.index.stamps import TICK_NS, journals_in, stamp_of
 from tracking.store.edit_log import read_edits
-from tracking.store.scan import Scan
+from tracking.store.scan import Scan, shown_status
 from tracking.values.names import is_component
 
 if TYPE_CHECKING:  # sqlite3 is loaded only for queries
@@ -86,13 +86,16 @@ class Refresher:
         for _, run_id, stamp, watched, entry in self._suspects(surely, everything):
             folder = f"{self._runs}/{run_id}"
             found = stamp_of(folder, now, journals_in(folder) if watched else ())
-            if found and found == stamp and not (entry and identity.is_gone(document(entry))):
+            if found and found == stamp and not (entry and self._is_dead(document(entry))):
                 continue
             if not (everything or watched or run_id in changes.read):
                 # a settled run changed without an edit: this may be another store at the same path
                 return self._look(surely, everything=True)
             changes.read.add(run_id)
         return changes
+
+    def _is_dead(self, entry: dict[str, Any]) -> bool:
+        return shown_status(entry, self._scan.paths) is not RunStatus.RUNNING
 
     def _look_at_names(self, state: dict[str, Any], changes: Changes, now: int, everything: bool) -> None:
         try:

@@ -1,0 +1,105 @@
+"""How a run ends: finished through a handle, or left open by a process that ends."""
+
+import logging
+
+from tracking.errors import TrackingError
+from tracking.files import atomic
+from tracking.metrics.journal import Journal, journal_of
+from tracking.process import identity, presence, traceback_text
+from tracking.process.exits import call_at_exit, cause_of_exit
+from tracking.process.signals import Terminated
+from tracking.records import RunStatus
+from tracking.store.ownership import Claim, claim_of, open_claims
+from tracking.store.store import Store
+from tracking.values import timestamps
+
+log = logging.getLogger("tracking")
+
+
+def claimed(store: Store, run_id: str) -> Claim:
+    """Return the claim of this process on a run, which is ended with the process at the latest."""
+    call_at_exit(end_what_is_open)
+    return claim_of(store, run_id)
+
+
+def status_after(error: BaseException | None) -> RunStatus:
+    """Return the status of a run whose block was left by an error."""
+    if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
+        return RunStatus.COMPLETED
+    return RunStatus.KILLED if isinstance(error, KeyboardInterrupt | Terminated) else RunStatus.FAILED
+
+
+def finish(claim: Claim, journal: Journal, status: str, error: str | BaseException | None) -> None:
+    """Finish a run so that it survives a power loss, or only the part of a process that does not end it.
+
+    The caller delays signals.
+    """
+    final = RunStatus.final(status)
+    text, line = traceback_text.describe(error) if error is not None else ("", None)
+    with journal.held():
+        entry = claim.store.require(claim.run_id)
+        if final is RunStatus.COMPLETED and claim.only_takes_part(entry):
+            journal.finish()
+        else:
+            if text:
+                claim.keep_text(entry, text)
+            _end(claim, journal, *claim.outcome(entry, final, line), is_durable=True)
+            claim.store.publisher.publish()
+        claim.end()
+
+
+def note_failure(claim: Claim, error: BaseException) -> None:
+    """Write down that this process failed in a run that another one, or another block, ends."""
+    text, line = traceback_text.describe(error)
+    claim.note_failure(line, text)
+
+
+def end_what_is_open() -> None:
+    """End the runs that this process has left open: by the error that it ends with, else as they had ended before.
+
+    A run that had not ended before is `ended`: whether it is completed, nobody has said.
+    """
+    error, is_clean = cause_of_exit(), True
+    stores: dict[int, Store] = {}
+    for claim in open_claims():
+        if not claim.paths.folder.is_dir():
+            continue  # it was deleted
+        try:
+            _end_with_process(claim, error)
+            stores[id(claim.store)] = claim.store
+        except (OSError, TrackingError):  # nobody hears of it; the run is shown as killed
+            is_clean = False
+    for store in stores.values():
+        store.publisher.catch_up()
+    if is_clean:
+        presence.leave(identity.owner()["token"])
+
+
+def _end_with_process(claim: Claim, error: BaseException | None) -> None:
+    journal = journal_of(claim.paths, claim)
+    with journal.held():
+        entry = claim.store.require(claim.run_id)
+        is_over = entry["status"] != RunStatus.RUNNING
+        if not is_over and not claim.only_takes_part(entry):
+            before = claim.before or {}
+            status, line = RunStatus(before.get("status", RunStatus.ENDED)), before.get("error")
+            if error is not None:
+                status, (text, line) = status_after(error), traceback_text.describe(error)
+                claim.keep_text(entry, text)
+            _end(claim, journal, *claim.outcome(entry, status, line))
+        elif error is not None and status_after(error) is RunStatus.FAILED and not claim.ends_it:
+            note_failure(claim, error)
+        claim.end()
+
+
+def _end(
+    claim: Claim, journal: Journal, status: RunStatus, error: str | None, *, is_durable: bool = False
+) -> None:
+    journal.finish()
+    if is_durable:
+        atomic.sync(claim.paths.params)
+    changes = {"status": status, "finished_at": timestamps.now(), "error": error}
+    # the status comes last: a finished run has all its other files on disk
+    claim.store.amend(claim.run_id, lambda _: changes, durable=is_durable)
+    if is_durable:
+        atomic.sync_dir(claim.paths.folder.parent)
