@@ -390,8 +390,10 @@ class _Sweep:
         """Finish the runs that a job left open; a run that does not name the job is left alone."""
         for run in runs:
             record = self._runs.find(run, job).record
-            if record is None or record.finished_at is not None:
+            if record is None or (record.finished_at is not None and record.status is not RunStatus.ENDED):
                 continue
+            if status is JobStatus.COMPLETED and record.status in (RunStatus.RUNNING, RunStatus.ENDED):
+                continue  # it ends with its process, and nobody has said how it did
             final = RunStatus.KILLED if status is JobStatus.KILLED else RunStatus.FAILED
             reason = error or "the job ended without finishing its run"
             try:

@@ -151,11 +151,11 @@ class Run:
             return
         is_last, status = self._claim.leave(), ending.status_after(error)
         was_ended = self._claim.ended != self._ended_before
-        if not self._claim.is_open and (was_ended or status is RunStatus.COMPLETED):
+        if not self._claim.is_open and (was_ended or status is not RunStatus.FAILED):
             return  # it was finished in the block, or had ended before and was only looked at
         with guard.deferring():
             if not is_last or self._claim.takes_part:
-                self._leave(status, error)
+                self._leave(status, error, is_last=is_last)
                 return
             try:
                 if error is None or status is RunStatus.COMPLETED:
@@ -165,15 +165,16 @@ class Run:
             finally:
                 self._deactivate_all()
 
-    def _leave(self, status: RunStatus, error: BaseException | None) -> None:
+    def _leave(self, status: RunStatus, error: BaseException | None, *, is_last: bool) -> None:
         """Leave a run that goes on in another block or process, which ends it."""
         if error is not None and status is RunStatus.FAILED:
             try:
                 ending.note_failure(self._claim, error)
             except (TrackingError, OSError) as fault:
                 self._tell(f"the failure could not be noted in {self.run_id}: {fault}", error)
-        if self._claim.takes_part:
+        if is_last:
             self.release()
+            self._claim.end()
 
     def _tell(self, note: str, error: BaseException) -> None:
         # the error of the block must stay the one that is raised

@@ -15,6 +15,7 @@ from sweeps.jobs import Event, EventKind, JobStatus, Outcome, PlannedJob, Reason
 from sweeps.paths import job_folder
 from sweeps.plan.plan import Plan
 from sweeps.state.job_runs import JobRuns
+from tracking import RunStatus
 from tracking.files import append_lines, read_lines
 from tracking.process.announcements import announced
 
@@ -258,9 +259,9 @@ def _value(raw: Any) -> float | dict[str, float] | None:
 
 
 def judge_by_run(runs: JobRuns, job: int, run: str) -> Outcome | None:
-    """Return the outcome of a job without a recorded end, from its run alone; None while the run is open."""
+    """Return the outcome of a job without a recorded end, from its run alone; None while that does not say it."""
     record = runs.find(run, job).record
-    if record is None or record.finished_at is None:
+    if record is None or record.finished_at is None or record.status is RunStatus.ENDED:
         return None
     wall_s = (record.finished_at - record.created_at).total_seconds()
     return Outcome(job, JobStatus(str(record.status)), wall_s, error=record.error, runs=(run,))

@@ -15,7 +15,7 @@ from tracking.errors import CorruptFileError
 from tracking.files import atomic, folders
 from tracking.files.atomic import is_temporary
 from tracking.paths import RunPaths, StorePaths
-from tracking.process import identity
+from tracking.process import identity, presence
 from tracking.records import RunStatus
 
 STALE_S = 3600.0  # longer than any pause of a live writer
@@ -27,9 +27,15 @@ def find_leftovers(paths: StorePaths) -> Iterator[Path]:
     for place in (paths.base, paths.inner, paths.incoming, paths.edits, paths.trash):
         yield from _stale(_children(place), limit)
     yield from _stale(_below(paths.models), limit)
+    is_quiet = True
     for folder in _children(paths.runs):
-        if folder.is_dir() and not _is_being_written(RunPaths(folder)):
-            yield from _stale(_below(folder), limit)
+        if folder.is_dir():
+            is_written, is_running = _state(RunPaths(folder))
+            is_quiet = is_quiet and not is_running
+            if not is_written:
+                yield from _stale(_below(folder), limit)
+    if is_quiet:  # else a lock may be all that tells whether the process of a run is gone
+        yield from (path for path in _children(paths.processes) if _is_of_no_process(path, limit))
 
 
 def remove_leftover(path: Path) -> None:
@@ -66,10 +72,15 @@ def _below(folder: Path) -> Iterator[Path]:
         yield from (Path(place, name) for name in [*inner, *names])
 
 
-def _is_being_written(paths: RunPaths) -> bool:
+def _is_of_no_process(lock: Path, limit: float) -> bool:
+    return presence.is_held(lock.parent, lock.name) is False and _changed_s(lock) < limit
+
+
+def _state(paths: RunPaths) -> tuple[bool, bool]:
+    """Return whether a run may be being written, and whether its status is running."""
     try:
         entry = atomic.read_object(paths.run)
     except (OSError, CorruptFileError):
-        return False
-    opener = identity.opener(entry)
-    return entry.get("status") == RunStatus.RUNNING and not identity.is_gone(opener, paths.processes)
+        return False, False
+    is_running = entry.get("status") == RunStatus.RUNNING
+    return is_running and not identity.is_gone(identity.opener(entry), paths.processes), is_running

@@ -15,12 +15,14 @@ from pathlib import Path
 from tracking.errors import StoreUnwritableError
 from tracking.files.atomic import log, writing
 from tracking.files.folders import make_dir
+from tracking.process.forks import renew_in_children
 
 LOCK_WAIT_S = 60.0  # longer than a healthy holder needs; a stopped process must not block all others for good
 
 _Inode = tuple[int, int]
 
 _held_by = threading.local()
+_open: dict[int, int] = {}  # the thread of each open file that is or will be locked
 _without_locks: set[int] = set()  # devices of the file systems that the log has named
 
 
@@ -70,6 +72,8 @@ def _locked(path: Path, flags: int, wait_s: float) -> Iterator[None]:
     held: set[_Inode] = _held_by.__dict__.setdefault("thread", set())
     with writing(path):
         handle = os.open(path, flags | os.O_CLOEXEC, 0o666)
+        _open[handle] = threading.get_ident()
+        renew_in_children(_let_go)
         try:
             state = os.fstat(handle)
             inode = (state.st_dev, state.st_ino)  # not the path: one folder may have several
@@ -86,7 +90,16 @@ def _locked(path: Path, flags: int, wait_s: float) -> Iterator[None]:
                     # closing is not enough: a child forked meanwhile shares the open file
                     fcntl.flock(handle, fcntl.LOCK_UN)
         finally:
+            _open.pop(handle, None)
             os.close(handle)
+
+
+def _let_go() -> None:
+    """Close, in a forked child, what other threads of the parent have open: the child would hold their locks."""
+    for handle, thread in list(_open.items()):
+        if thread != threading.get_ident():
+            os.close(handle)
+            del _open[handle]
 
 
 def _wait(handle: int, path: Path, wait_s: float) -> None:

@@ -1,8 +1,10 @@
 """Copies what a process prints while a run is open to the run's stdout.log.
 
 Replaces the `write` of the stream objects, not the streams: a logging handler that holds one is copied too, and the
-stream keeps its encoding, its descriptor and whether it is a terminal. A run copies the thread that opened it and
-those that opened none. What bypasses the streams (C code, child processes) is not copied.
+stream keeps its encoding, its descriptor and whether it is a terminal. Where `write` is already someone else's, who may
+put back the one before (IPython does, around each cell), the stream itself is replaced for the time of the run. A run
+copies the thread that opened it and those that opened none. What bypasses the streams (C code, child processes) is not
+copied.
 """
 
 import atexit
@@ -11,11 +13,12 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from tracking.files import append, atomic
+from tracking.process.forks import renew_in_children
 
 log = logging.getLogger("tracking")
 
@@ -24,8 +27,9 @@ LINE_CHARS = 8192  # of an unfinished line; a longer one is written in parts
 LINE_PARTS = 256  # writes to a line after which its length is checked
 
 _outputs: list["_Output"] = []
-_taps: list["_Tap"] = []
+_taps: list["_Tap | _Relay"] = []
 _lock = threading.RLock()
+_writing = threading.local()  # the stream: what one replaced `write` hands to another is copied once
 
 
 def capture_output(path: Path) -> Callable[[], None]:
@@ -39,13 +43,19 @@ def capture_output(path: Path) -> Callable[[], None]:
     output = _Output(path)
     with _lock:
         _outputs.append(output)
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None and not any(tap.stream is stream for tap in _taps):
-                try:
-                    _taps.append(_Tap(stream))
-                except (AttributeError, TypeError):
-                    log.info("%s is not copied: it takes no attributes", type(stream).__name__)
+        for name in ("stdout", "stderr"):
+            _tap(name)
     return functools.partial(_stop, output)
+
+
+def _tap(name: str) -> None:
+    stream = getattr(sys, name)
+    if stream is None or any(tap.stands_for(stream) for tap in _taps):
+        return
+    try:
+        _taps.append(_Relay(name, stream) if "write" in vars(stream) else _Tap(stream))
+    except (AttributeError, TypeError):
+        log.info("%s is not copied: it takes no attributes", type(stream).__name__)
 
 
 def _stop(output: "_Output") -> None:
@@ -55,6 +65,18 @@ def _stop(output: "_Output") -> None:
         if not _outputs:
             _taps[:] = [tap for tap in _taps if not tap.restore()]
     output.close()
+
+
+def _write_and_copy(write: Callable[[str], Any], stream: Any, text: str) -> Any:
+    outer = getattr(_writing, "stream", None)
+    _writing.stream = stream
+    try:
+        result = write(text)
+    finally:
+        _writing.stream = outer
+    if outer is not stream:
+        _copy(stream, text)
+    return result
 
 
 def _copy(stream: Any, text: str) -> None:
@@ -75,6 +97,10 @@ class _Tap:
         self._hook = self._write_and_copy
         stream.write = self._hook
 
+    def stands_for(self, stream: Any) -> bool:
+        """Return whether what is written to `stream` is copied by this."""
+        return self.stream is stream
+
     def restore(self) -> bool:
         """Restore the stream's own `write`; return False if ours was replaced meanwhile."""
         if vars(self.stream).get("write") is not self._hook:
@@ -86,9 +112,51 @@ class _Tap:
         return True
 
     def _write_and_copy(self, text: str) -> Any:
-        result = self._write(text)
-        _copy(self.stream, text)
-        return result
+        return _write_and_copy(self._write, self.stream, text)
+
+
+class _Relay:
+    """A stream in the place of `sys.stdout` or `sys.stderr`; what replaces its `write` is copied too."""
+
+    def __init__(self, name: str, stream: Any) -> None:
+        vars(self).update(_name=name, stream=stream, write=_Copying(lambda text: stream.write(text), stream))
+        setattr(sys, name, self)
+
+    def stands_for(self, stream: Any) -> bool:
+        """Return whether what is written to `stream` is copied by this."""
+        return stream is self
+
+    def restore(self) -> bool:
+        """Put the stream back; return True, because a relay that is still held only hands on."""
+        if getattr(sys, self._name) is self:
+            setattr(sys, self._name, self.stream)
+        return True
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write each line."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(vars(self)["stream"], name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "write":
+            vars(self)["write"] = value if isinstance(value, _Copying) else _Copying(value, self.stream)
+        else:
+            setattr(self.stream, name, value)
+
+
+class _Copying:
+    """A `write` whose text is copied; calling another one from it copies once."""
+
+    def __init__(self, write: Callable[[str], Any], stream: Any) -> None:
+        self._write = write
+        self._stream = stream
+
+    def __call__(self, text: str) -> Any:
+        """Write and copy."""
+        return _write_and_copy(self._write, self._stream, text)
 
 
 class _Output:
@@ -171,8 +239,7 @@ def _last_state(line: str) -> str:
 @functools.cache
 def _prepare() -> None:
     atexit.register(_flush)
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_renew)
+    renew_in_children(_renew)
 
 
 def _flush() -> None:

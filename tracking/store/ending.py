@@ -80,7 +80,7 @@ def _end_with_process(claim: Claim, error: BaseException | None) -> None:
     with journal.held():
         entry = claim.store.require(claim.run_id)
         is_over = entry["status"] != RunStatus.RUNNING
-        if not is_over and not claim.only_takes_part(entry):
+        if not is_over and claim.ends_it and not claim.only_takes_part(entry):
             before = claim.before or {}
             status, line = RunStatus(before.get("status", RunStatus.ENDED)), before.get("error")
             if error is not None:

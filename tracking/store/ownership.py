@@ -83,17 +83,16 @@ class Claim:
             me = {**identity.owner(), "rank": identity.rank()}
             changes = me.copy() if adopts else {}
             is_owner = is_owner or adopts
-            ends_it = self._ends(entry) if is_running else reopens and not self.is_guest
-            if ends_it and not (is_running and identity.is_own(identity.opener(entry))):
-                # another process may have ended the run with a failure while this one has it open
-                error = entry.get("error") if self.is_open else None
-                changes |= {"status": RunStatus.RUNNING, "finished_at": None, "error": error}
-                changes |= {"continued_by": None if is_owner else me}
+            # who has the run open stays what it is, also where another process has ended it meanwhile
+            if not self.is_open and (is_running or reopens):
+                ends_it = self._ends(entry) if is_running else not self.is_guest
+                if ends_it and not (is_running and identity.is_own(identity.opener(entry))):
+                    changes |= {"status": RunStatus.RUNNING, "finished_at": None, "error": None}
+                    changes |= {"continued_by": None if is_owner else me}
+                self.before = None if is_running else entry
+                self._hold(ends_it=ends_it)
             if changes or not self.paths.run.exists():
                 self.store.change(self.run_id, **changes)
-            if is_running or reopens:
-                self.before = self.before if self.is_open or is_running else entry
-                self._hold(ends_it=ends_it)
             return is_owner
 
     def tell(self) -> None:

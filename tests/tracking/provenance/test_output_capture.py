@@ -228,6 +228,56 @@ def test_a_later_wrapper_of_the_stream_is_kept(
         assert "write" not in vars(stream)
 
 
+class Notebook:
+    """Runs cells as IPython does: the stream's `write` is replaced for the length of a cell, and then put back."""
+
+    def __init__(self, *, asks_again: bool) -> None:
+        self.asks_again = asks_again  # for the stream, when it puts `write` back
+        self.shown: list[str] = []
+
+    def run(self, cell: Callable[[], object]) -> None:
+        stream = sys.stdout
+        before = stream.write
+
+        def tee(text: str) -> int:
+            self.shown.append(text)
+            return before(text)
+
+        stream.write = tee  # type: ignore[method-assign]
+        try:
+            cell()
+        finally:
+            (sys.stdout if self.asks_again else stream).write = before  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("asks_again", [False, True])
+def test_what_the_cells_of_a_notebook_print_is_copied_once_while_a_run_is_open(
+    tracker: ExperimentTracker, monkeypatch: pytest.MonkeyPatch, asks_again: bool
+) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), write_through=True)
+    monkeypatch.setattr(sys, "stdout", stream)
+    notebook, runs = Notebook(asks_again=asks_again), list[Run]()
+    notebook.run(lambda: (runs.append(tracker.start_run("x")), out("one\n")))
+    for text in ("two\n", "three\n"):
+        notebook.run(lambda text=text: print(text, end=""))  # noqa: T201 - what a cell does
+    assert sys.stdout.encoding == stream.encoding
+    notebook.run(lambda: (sys.stdout.writelines(["four\n", "five\n"]), runs[0].finish()))
+    notebook.run(lambda: out("no run is open\n"))
+
+    def whole() -> None:
+        with tracker.start_run("x") as run:
+            runs.append(run)
+            out("in one cell\n")
+
+    notebook.run(whole)
+    notebook.run(whole)
+    assert [copied(run) for run in runs] == ["one\ntwo\nthree\nfour\nfive\n", *["in one cell\n"] * 2]
+    printed = "one\ntwo\nthree\nfour\nfive\nno run is open\nin one cell\nin one cell\n"
+    assert stream.buffer.getvalue().decode() == printed  # type: ignore[attr-defined]
+    assert {"two\n", "three\n", "no run is open\n", "in one cell\n"} <= set(notebook.shown)
+    assert sys.stdout is stream
+
+
 def test_the_copy_ends_at_its_limit_and_says_so(
     tracker: ExperimentTracker, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
