@@ -17,6 +17,7 @@ from tracking.errors import CorruptFileError
 from tracking.files import atomic
 from tracking.paths import CLOSED_JOURNAL, RunPaths, is_journal
 from tracking.process import identity
+from tracking.process.identity import Life
 from tracking.values import jsontext
 from tracking.values.units import counted
 
@@ -115,17 +116,26 @@ def header() -> bytes:
 
 
 def is_abandoned(paths: RunPaths, name: str, owner: dict[str, Any]) -> bool:
-    """Return whether no living process writes a journal; `owner` is the content of run.json."""
+    """Return whether it is known that no living process writes a journal; `owner` is the content of run.json."""
+    return _life_of_writer(paths, name, owner) is Life.GONE
+
+
+def is_being_written(paths: RunPaths, name: str, owner: dict[str, Any]) -> bool:
+    """Return whether it is known that a living process writes a journal."""
+    return _life_of_writer(paths, name, owner) is Life.ALIVE
+
+
+def _life_of_writer(paths: RunPaths, name: str, owner: dict[str, Any]) -> Life:
     if name.endswith(CLOSED_JOURNAL):
-        return True
+        return Life.GONE
     if name == paths.journal.name:
-        return identity.is_gone(owner, paths.processes)
+        return identity.life(owner, paths.processes)
     try:
         with (paths.folder / name).open("rb") as journal:
             writer = jsontext.decode(journal.readline())["writer"]
     except (FileNotFoundError, KeyError, TypeError, ValueError):
-        return True  # a power loss truncated it and ended its writer
-    return isinstance(writer, dict) and identity.is_gone(writer, paths.processes)
+        return Life.GONE  # a power loss truncated it and ended its writer
+    return identity.life(writer, paths.processes) if isinstance(writer, dict) else Life.UNKNOWN
 
 
 def read_owner(paths: RunPaths) -> dict[str, Any]:

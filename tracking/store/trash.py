@@ -217,12 +217,9 @@ def _check_ended(store: Store, run_id: str, entry: dict[str, Any]) -> None:
 
 
 def _is_written_here(paths: RunPaths, entry: dict[str, Any]) -> bool:
-    """Return whether a process of this host still logs to a finished run; other hosts cannot be checked."""
-    if entry.get("host") != identity.owner()["host"]:
-        return False
-    return not all(
-        journal_files.is_abandoned(paths, name, entry) for name in journal_files.list_journals(paths)
-    )
+    """Return whether a process that is known to be alive still logs to a finished run."""
+    names = journal_files.list_journals(paths)
+    return any(journal_files.is_being_written(paths, name, entry) for name in names)
 
 
 def _raise_unknown(store: Store, run_id: str) -> None:

@@ -108,20 +108,21 @@ def test_a_rank_that_ends_by_an_error_without_a_block_fails_the_run(
     capfd.readouterr()
 
 
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(KeyboardInterrupt(), "RuntimeError: rank 1 died"), (OSError("peer"), "OSError: peer")],
+)
 def test_the_failure_of_a_rank_explains_an_interrupt_and_stands_beside_an_error(
-    tracker: ExperimentTracker, capfd: pytest.CaptureFixture[str]
+    tracker: ExperimentTracker, error: BaseException, told: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    for error, told in (
-        (KeyboardInterrupt(), "RuntimeError: rank 1 died"),
-        (OSError("peer"), "OSError: peer"),
-    ):
-        with pytest.raises(type(error)), tracker.start_run("x") as run:
-            in_a_process(
-                lambda run=run: raise_in(lambda: ExperimentTracker(tracker.base_dir).open_run(run.run_id))
-            )
-            raise error
-        assert status(tracker, run.run_id) == ("failed", told)
-        assert "rank 1 died" in (run.run_dir / "error.txt").read_text()
+    def train(run: Run) -> None:
+        in_a_process(lambda: raise_in(lambda: ExperimentTracker(tracker.base_dir).open_run(run.run_id)))
+        raise error
+
+    with pytest.raises(type(error)), tracker.start_run("x") as run:
+        train(run)
+    assert status(tracker, run.run_id) == ("failed", told)
+    assert "rank 1 died" in (run.run_dir / "error.txt").read_text()
     capfd.readouterr()
 
 

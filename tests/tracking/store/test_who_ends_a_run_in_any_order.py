@@ -149,10 +149,8 @@ class Processes(RuleBasedStateMachine):
     @rule(index=st.integers(0, PROCESSES - 1), fails=st.booleans())
     def ends_in_order_or_by_an_error(self, index: int, fails: bool) -> None:
         pid = self.all[index].pid
-        with (
-            self.acting(index),
-            mock.patch.object(ending, "cause_of_exit", lambda: OSError() if fails else None),
-        ):
+        cause = OSError("no") if fails else None
+        with self.acting(index), mock.patch.object(ending, "cause_of_exit", return_value=cause):
             ending.end_what_is_open()
             for each in list(self.all[index].journals.values()):
                 each.retire()
