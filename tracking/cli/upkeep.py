@@ -44,6 +44,7 @@ OUTCOMES = {
 
 def delete(
     run_ids: Runs = None,
+    *,
     query: FilterOption = None,
     experiment: ExperimentOption = None,
     yes: YesOption = False,

@@ -10,6 +10,7 @@ from tracking.process.exits import call_at_exit, cause_of_exit
 from tracking.process.signals import Terminated
 from tracking.records import RunStatus
 from tracking.store.ownership import Claim, claim_of, open_claims
+from tracking.store.published import Entry
 from tracking.store.store import Store
 from tracking.values import timestamps
 
@@ -37,13 +38,12 @@ def finish(claim: Claim, journal: Journal, status: str, error: str | BaseExcepti
     final = RunStatus.final(status)
     text, line = traceback_text.describe(error) if error is not None else ("", None)
     with journal.held():
-        entry = claim.store.require(claim.run_id)
-        if final is RunStatus.COMPLETED and claim.only_takes_part(entry):
+        if final is RunStatus.COMPLETED and not claim.ends_it and claim.only_takes_part(claim.read()):
             journal.finish()
         else:
             if text:
-                claim.keep_text(entry, text)
-            _end(claim, journal, *claim.outcome(entry, final, line), is_durable=True)
+                claim.keep_text(claim.read(), text)
+            _end(claim, journal, final, line, is_durable=True)
             claim.store.publisher.publish()
         claim.end()
 
@@ -78,7 +78,7 @@ def end_what_is_open() -> None:
 def _end_with_process(claim: Claim, error: BaseException | None) -> None:
     journal = journal_of(claim.paths, claim)
     with journal.held():
-        entry = claim.store.require(claim.run_id)
+        entry = claim.read()
         is_over = entry["status"] != RunStatus.RUNNING
         if not is_over and claim.ends_it and not claim.only_takes_part(entry):
             before = claim.before or {}
@@ -86,7 +86,7 @@ def _end_with_process(claim: Claim, error: BaseException | None) -> None:
             if error is not None:
                 status, (text, line) = status_after(error), traceback_text.describe(error)
                 claim.keep_text(entry, text)
-            _end(claim, journal, *claim.outcome(entry, status, line))
+            _end(claim, journal, status, line)
         elif error is not None and status_after(error) is RunStatus.FAILED and not claim.ends_it:
             note_failure(claim, error)
         claim.end()
@@ -98,8 +98,12 @@ def _end(
     journal.finish()
     if is_durable:
         atomic.sync(claim.paths.params)
-    changes = {"status": status, "finished_at": timestamps.now(), "error": error}
+
+    def changes(entry: Entry) -> Entry:
+        final, line = claim.outcome(entry, status, error)
+        return {"status": final, "finished_at": timestamps.now(), "error": line}
+
     # the status comes last: a finished run has all its other files on disk
-    claim.store.amend(claim.run_id, lambda _: changes, durable=is_durable)
+    claim.store.amend(claim.run_id, changes, durable=is_durable)
     if is_durable:
         atomic.sync_dir(claim.paths.folder.parent)

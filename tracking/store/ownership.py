@@ -53,6 +53,10 @@ class Claim:
         """Whether this process has the run open, and another one ends it."""
         return self.is_open and not self.ends_it
 
+    def read(self) -> Entry:
+        """Return the content of run.json."""
+        return self.store.require(self.run_id)
+
     def begin(self) -> None:
         """Note that this process has just made the run."""
         self._hold(ends_it=True)
@@ -60,7 +64,7 @@ class Claim:
     def enter(self) -> None:
         """Count one more block or handle that keeps the run open; a run that has not ended is opened at once."""
         self._blocks += 1
-        if not self.is_open and self.store.require(self.run_id)["status"] == RunStatus.RUNNING:
+        if not self.is_open and self.read()["status"] == RunStatus.RUNNING:
             self.take()
 
     def leave(self) -> bool:
@@ -75,7 +79,7 @@ class Claim:
         """
         identity.announce(self.paths.processes)
         with locks.lock_folder(self.paths.folder):
-            entry = self.store.require(self.run_id)
+            entry = self.read()
             is_running = entry["status"] == RunStatus.RUNNING
             is_owner = identity.is_own(entry)
             self._may_be_remembered = not (is_owner and is_running)
@@ -109,7 +113,7 @@ class Claim:
     def note_failure(self, line: str, text: str) -> None:
         """Write down that this process failed, so that the run cannot end as completed."""
         with locks.lock_folder(self.paths.folder):
-            entry = self.store.require(self.run_id)
+            entry = self.read()
             self.keep_text(entry, text)
             if entry["status"] == RunStatus.RUNNING:
                 self.store.change(self.run_id, error=entry.get("error") or line)
