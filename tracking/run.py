@@ -16,7 +16,7 @@ from tracking.paths import RunPaths
 from tracking.process.signals import guard
 from tracking.process.sweep_context import RUN_DIR, JobContext, current_job
 from tracking.records import RunStatus
-from tracking.store import amend, ending
+from tracking.store import ending
 from tracking.store.scan import shown_status
 from tracking.store.store import Store
 from tracking.values.checks import param_values
@@ -103,16 +103,22 @@ class Run:
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Add tags to the run; a known tag gets the new value."""
+        from tracking.store import amend  # here and below: most processes that log runs never need it
+
         amend.set_tags(self._store, self.run_id, tags)
         self._store.publisher.publish()
 
     def remove_tags(self, *names: str) -> None:
         """Remove tags; ignore those that the run does not have."""
+        from tracking.store import amend
+
         amend.set_tags(self._store, self.run_id, remove=names)
         self._store.publisher.publish()
 
     def describe(self, text: str, *, append: bool = False) -> None:
         """Replace the run's description, or add a line to it."""
+        from tracking.store import amend
+
         amend.describe(self._store, self.run_id, text, append=append)
         self._store.publisher.publish()
 

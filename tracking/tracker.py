@@ -12,7 +12,7 @@ from tracking.errors import InvalidValueError, UnknownRunError, quoted
 from tracking.files import atomic
 from tracking.objective import Objective
 from tracking.paths import RunPaths
-from tracking.process.forks import renew_in_children
+from tracking.process.hooks import renew_in_children
 from tracking.process.sweep_context import current_job
 from tracking.records import RunRecord
 from tracking.run import Run

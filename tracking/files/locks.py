@@ -15,7 +15,7 @@ from pathlib import Path
 from tracking.errors import StoreUnwritableError
 from tracking.files.atomic import log, writing
 from tracking.files.folders import make_dir
-from tracking.process.forks import renew_in_children
+from tracking.process.hooks import renew_in_children
 
 LOCK_WAIT_S = 60.0  # longer than a healthy holder needs; a stopped process must not block all others for good
 

@@ -24,8 +24,7 @@ from tracking.metrics.metrics_json import MetricsText
 from tracking.metrics.summary import Stats, add_columns, drop_view_beyond, read_view, write_summary
 from tracking.paths import RunPaths
 from tracking.process import identity
-from tracking.process.exits import call_at_exit
-from tracking.process.forks import renew_in_children
+from tracking.process.hooks import call_at_exit, renew_in_children
 from tracking.records import RunStatus
 
 log = logging.getLogger("tracking")

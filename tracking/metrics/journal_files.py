@@ -19,7 +19,6 @@ from tracking.paths import CLOSED_JOURNAL, RunPaths, is_journal
 from tracking.process import identity
 from tracking.process.identity import Life
 from tracking.values import jsontext
-from tracking.values.units import counted
 
 log = logging.getLogger("tracking")
 
@@ -93,6 +92,8 @@ def keep_damaged(paths: RunPaths, lines: list[bytes]) -> None:
     """Keep unreadable lines in a file that outlives the journals, each once."""
     if not lines:
         return
+    from tracking.values.units import counted  # most journals are whole
+
     known = paths.damaged.read_bytes() if paths.damaged.exists() else b""
     there = set(known.split(b"\n"))
     atomic.write_bytes(

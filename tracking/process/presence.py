@@ -12,7 +12,7 @@ import stat
 import threading
 from pathlib import Path
 
-from tracking.process.forks import renew_in_children
+from tracking.process.hooks import renew_in_children
 
 _TOKEN = re.compile(r"[0-9a-f]{16}")
 

@@ -9,11 +9,12 @@ only where the signal has its default action: a handler of the program's own and
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-from tracking.process.forks import renew_in_children
+from tracking.process.hooks import renew_in_children
 
 Handler = Callable[[int, FrameType | None], object]
 
@@ -124,6 +125,19 @@ class TermGuard:
 
 
 guard = TermGuard()
+
+
+def cause_of_exit() -> BaseException | None:
+    """Return the error that this process ends with; None if it ends in order, or with an exit code that nobody can ask for.
+
+    Python tells exit handlers of an error that it has printed, and not of a SystemExit.
+    """
+    if guard.has_arrived:
+        return Terminated()
+    error = sys.exception()
+    if error is None and not hasattr(sys, "ps1"):  # at a prompt an earlier error does not end the session
+        error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
+    return None if isinstance(error, SystemExit) and error.code in (None, 0) else error
 
 
 def _in_main_thread() -> bool:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tracking.files import append, atomic
-from tracking.process.forks import renew_in_children
+from tracking.process.hooks import renew_in_children
 
 log = logging.getLogger("tracking")
 

@@ -5,9 +5,9 @@ import logging
 from tracking.errors import TrackingError
 from tracking.files import atomic
 from tracking.metrics.journal import Journal, journal_of
-from tracking.process import identity, presence, traceback_text
-from tracking.process.exits import call_at_exit, cause_of_exit
-from tracking.process.signals import Terminated
+from tracking.process import identity, presence
+from tracking.process.hooks import call_at_exit
+from tracking.process.signals import Terminated, cause_of_exit
 from tracking.records import RunStatus
 from tracking.store.ownership import Claim, claim_of, open_claims
 from tracking.store.published import Entry
@@ -36,7 +36,7 @@ def finish(claim: Claim, journal: Journal, status: str, error: str | BaseExcepti
     The caller delays signals.
     """
     final = RunStatus.final(status)
-    text, line = traceback_text.describe(error) if error is not None else ("", None)
+    text, line = _described(error) if error is not None else ("", None)
     with journal.held():
         if final is RunStatus.COMPLETED and not claim.ends_it and claim.only_takes_part(claim.read()):
             journal.finish()
@@ -50,7 +50,7 @@ def finish(claim: Claim, journal: Journal, status: str, error: str | BaseExcepti
 
 def note_failure(claim: Claim, error: BaseException) -> None:
     """Write down that this process failed in a run that another one, or another block, ends."""
-    text, line = traceback_text.describe(error)
+    text, line = _described(error)
     claim.note_failure(line, text)
 
 
@@ -84,7 +84,7 @@ def _end_with_process(claim: Claim, error: BaseException | None) -> None:
             before = claim.before or {}
             status, line = RunStatus(before.get("status", RunStatus.ENDED)), before.get("error")
             if error is not None:
-                status, (text, line) = status_after(error), traceback_text.describe(error)
+                status, (text, line) = status_after(error), _described(error)
                 claim.keep_text(entry, text)
             _end(claim, journal, status, line)
         elif error is not None and status_after(error) is RunStatus.FAILED and not claim.ends_it:
@@ -107,3 +107,9 @@ def _end(
     claim.store.amend(claim.run_id, changes, durable=is_durable)
     if is_durable:
         atomic.sync_dir(claim.paths.folder.parent)
+
+
+def _described(error: str | BaseException) -> tuple[str, str]:
+    from tracking.process import traceback_text  # most runs do not fail
+
+    return traceback_text.describe(error)

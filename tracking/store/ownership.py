@@ -12,7 +12,7 @@ from typing import Any
 
 from tracking.files import atomic, locks
 from tracking.process import identity
-from tracking.process.forks import renew_in_children
+from tracking.process.hooks import renew_in_children
 from tracking.process.identity import Life
 from tracking.records import RunStatus
 from tracking.store.edit_log import record_edit

@@ -23,7 +23,7 @@ import orjson
 from tracking.errors import CorruptFileError, InvalidValueError, StoreUnwritableError, TrackingError, quoted
 from tracking.files import atomic, locks
 from tracking.paths import StorePaths
-from tracking.process.forks import renew_in_children
+from tracking.process.hooks import renew_in_children
 from tracking.records import check_format
 from tracking.values import jsontext
 from tracking.values.names import natural_key

@@ -195,7 +195,7 @@ def test_a_silent_run_is_finished_and_a_running_one_asked_to_stop(
 ) -> None:
     silent, live = tracker.create_run("x"), tracker.create_run("x")
     path = base / "runs" / silent / "run.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "host": "elsewhere"}))
+    path.write_text(json.dumps({**json.loads(path.read_text()), "host": "elsewhere", "token": None}))
     assert (
         say("finish", silent, "--status", "failed", "--store", str(base))[1]
         == "Now failed: 1 run (run_001)\n"

@@ -317,7 +317,7 @@ def test_a_run_of_another_host_that_has_long_been_silent_is_left_to_a_person(
 ) -> None:
     folder = base / "runs" / tracker.create_run("x")
     long_ago = datetime.now().astimezone() - timedelta(days=30)
-    entry = {**entry_of(folder), "host": "elsewhere", "created_at": long_ago.isoformat()}
+    entry = {**entry_of(folder), "host": "elsewhere", "token": None, "created_at": long_ago.isoformat()}
     (folder / "run.json").write_text(json.dumps(entry))
     tracker.publish()
     finding = only(examined(base))

@@ -13,7 +13,7 @@ import pytest
 from tracking import ExperimentTracker, Run, active_run
 from tracking.files import locks
 from tracking.process import identity, presence
-from tracking.process.forks import renew_in_children
+from tracking.process.hooks import renew_in_children
 from tracking.process.signals import guard
 
 FORK = multiprocessing.get_context("fork")

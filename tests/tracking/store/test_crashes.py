@@ -46,7 +46,9 @@ FAULTS = {
 INTERRUPTED = {"fsync", "ftruncate", "openat", "write"}
 TRACED = f"trace={','.join(FAULTS)},linkat,renameat,renameat2,symlink,truncate,unlinkat"
 LINE = re.compile(r"^(\d+) +(\w+)\((.*)\) += (.*)$", re.MULTILINE)
-NAMES_BY_CHANCE = re.compile(r"\.[0-9a-f]{12}\.tmp|\.\d+\.[0-9a-f]{8}(?=\.jsonl)|, \d+$")  # and lengths
+NAMES_BY_CHANCE = re.compile(
+    r"\.[0-9a-f]{12}\.tmp|\.\d+\.[0-9a-f]{8}(?=\.jsonl)|(?<=processes/)[0-9a-f]{16}|, \d+$"  # and lengths
+)
 STATUSES = ("completed", "failed")
 
 
@@ -179,6 +181,8 @@ class Claims:
         elif what == "register":
             self.is_champion = self.is_champion or is_done
         elif what != "read":
+            if what == "point":  # which opens a run again that has ended
+                self.statuses |= {"running", "killed"}
             self.may[what].add(number)
             self.must[what] |= {number} if is_done else set()
 

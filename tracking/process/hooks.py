@@ -1,0 +1,67 @@
+"""What is called when this process has been forked, and when it ends.
+
+A forked child has one thread, the one that forked. A lock that another thread held is never released in it, and the
+handlers and files of its parent are not its own: whoever keeps such things renews them here.
+"""
+
+import atexit
+import functools
+import os
+import sys
+import weakref
+from collections.abc import Callable
+from types import MethodType
+
+Call = Callable[[], None]
+
+_functions: set[Call] = set()
+_methods: "weakref.WeakKeyDictionary[object, Callable[..., None]]" = weakref.WeakKeyDictionary()
+_at_exit: list[Call] = []
+_watched_pid = -1
+
+
+def renew_in_children(renew: Call) -> None:
+    """Call `renew` first thing in each process that is forked from now on; a method as long as its object lives."""
+    _watch_forks()
+    if isinstance(renew, MethodType):
+        _methods[renew.__self__] = renew.__func__
+    else:
+        _functions.add(renew)
+
+
+def call_at_exit(handler: Call) -> None:
+    """Call `handler` when this process ends in order; also in a child of multiprocessing, which skips exit handlers.
+
+    Ask again in a forked child. The handler that was added last is called first.
+    """
+    global _watched_pid
+    if handler not in _at_exit:
+        _at_exit.append(handler)
+    if _watched_pid == os.getpid():
+        return
+    if _watched_pid == -1:
+        atexit.register(_leave)
+    _watched_pid = os.getpid()
+    processes = sys.modules.get("multiprocessing.process")
+    if processes is not None and processes.parent_process() is not None:
+        from multiprocessing import util
+
+        util.Finalize(None, _leave, exitpriority=0)
+
+
+@functools.cache
+def _watch_forks() -> None:
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_renew)
+
+
+def _renew() -> None:
+    for renew in list(_functions):
+        renew()
+    for thing, method in list(_methods.items()):
+        method(thing)
+
+
+def _leave() -> None:
+    for handler in reversed(_at_exit):
+        handler()
