@@ -97,7 +97,12 @@ class JobHistory:
                 self._add(*self.outcome.runs)
 
     def hear(self, runs: JobRuns, folder: Path) -> None:
-        """Take into account the runs that the open attempt has announced in the folder of the job."""
+        """Take into account the runs that the open attempt has announced in the folder of the job.
+
+        A job without an end may have opened one just before the sweep was killed, which then recorded no start.
+        """
+        if not self.is_open and self.outcome is None and announced(folder, self.attempts + 1):
+            self.is_open, self.attempts = True, self.attempts + 1
         told = announced(folder, self.attempts) if self.is_open else []
         self._add(*(runs.name(each.folder) for each in told))
         self.child_runs = tuple(runs.name(each.folder) for each in told if each.by_child)

@@ -69,6 +69,8 @@ def _examine_run(seen: Examination, paths: RunPaths, entry: Entry) -> None:
         return
     if entry["status"] == RunStatus.RUNNING:
         _finish_dead(seen, paths, entry)
+        if not names:  # it died before its first line, when it was opened again or for the first time
+            _examine_views(seen, paths)
     elif names or paths.complete.exists():
         what = "the run has ended, but its metrics are not in their final form"
         remedy = "write metrics.json and summary.json"

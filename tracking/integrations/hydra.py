@@ -5,7 +5,6 @@ Python. Hydra turns errors of a callback into warnings. So an error before the j
 lets pass, and an error after the job makes its result that of a failed job. Only Hydra imports this module.
 """
 
-import atexit
 import os
 import sys
 from contextlib import suppress
@@ -57,14 +56,12 @@ class TrackingCallback(Callback):
                 f"podium: the job was not started, because it cannot be tracked: {error}"
             ) from error
         self._pid = os.getpid()
-        atexit.register(self._finish_left)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_kwargs: Any) -> None:  # noqa: ARG002 - Hydra's signature
         """Finish the job's run; if that fails, make the job a failed one, which Hydra reports."""
         run, self._run = self._run, None
         if run is None:
             return
-        atexit.unregister(self._finish_left)
         try:
             _finish(run, job_return)
         except Exception as error:  # noqa: BLE001 - Hydra would only warn
@@ -85,10 +82,10 @@ class TrackingCallback(Callback):
         )
 
     def _finish_left(self) -> None:
-        """Finish the run of a job that did not return, at the latest when the process ends."""
+        """Finish the run of a job that did not return, in a process that goes on; the end of a process ends it too."""
         run, self._run = self._run, None
         if run is not None and self._pid == os.getpid():
-            run.finish("killed", error="the job ended before the task returned: sys.exit, Ctrl-C or a signal")
+            run.finish("killed", error="the job ended before the task returned: sys.exit or Ctrl-C")
 
 
 def _is_further_rank() -> bool:

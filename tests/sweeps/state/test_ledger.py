@@ -9,9 +9,11 @@ from sweeps.jobs import JobStatus, Reason
 from sweeps.plan.plan import Plan
 from sweeps.ranking.status import sweep_status
 from sweeps.state import ledger as ledger_module
+from sweeps.state.job_runs import JobRuns
 from sweeps.state.ledger import JobHistory, Usage, read_sweep, replay
 from tracking import CorruptFileError, NewerFormatError
 from tracking.files import read_json, write_json
+from tracking.process.announcements import announce
 
 
 def ledger(folder: Path, *entries: tuple[int, dict]) -> Path:
@@ -58,6 +60,18 @@ def test_an_attempt_without_an_end_is_open_and_names_its_own_run_alone(tmp_path:
     job = replay(path).jobs[0]
     assert (job.is_open, job.open_run, job.last_run) == (True, None, "run_001")
     assert replay(path).outcomes == {}
+
+
+def test_a_run_of_an_attempt_whose_start_was_not_recorded_is_known(tmp_path: Path) -> None:
+    runs, folder = JobRuns(tmp_path, "mine"), tmp_path / "job"
+    folder.mkdir()
+    for attempt, run in ((1, "run_001"), (2, "run_002")):
+        job = JobHistory(attempts=attempt - 1)
+        job.hear(runs, folder)
+        assert not job.is_open
+        announce(folder, tmp_path / "runs" / run, attempt=attempt, by_child=False)
+        job.hear(runs, folder)
+        assert (job.is_open, job.attempts, job.runs) == (True, attempt, (run,))
 
 
 def test_a_job_that_runs_again_keeps_its_last_outcome_until_the_next(tmp_path: Path) -> None:
