@@ -216,7 +216,7 @@ def test_a_sweep_whose_parent_was_killed_knows_the_runs_of_its_jobs_processes(
     result = ended(begin("-m", "sweeps", "resume", "mine"), tmp_path)
     assert result.code == 0, result.out + result.err
     left, last = ExperimentTracker(tmp_path / "experiments").records()
-    assert (left.status, left.error) == ("killed", "the sweep ended before it did")
+    assert (left.status, left.error) == ("killed", "tracking.process.signals.Terminated: 143")
     assert (last.sweep["attempt"], last.sweep["previous"]) == (2, [left.run_id])
     assert [(row["run"], row["objective"]) for row in result.rows] == [(last.run_id, 15.0)]
 
