@@ -4,9 +4,8 @@ A config that cannot work is refused before the first job starts. After that, th
 """
 
 import contextlib
-import logging
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,11 +54,9 @@ from sweeps.state.origin import signed
 from sweeps.state.resume import NOTHING, Resumed, recorded_jobs, resumed_folder, swept_before, take_over
 from sweeps.state.reuse import Reusable
 from sweeps.stop_signals import Interruptions
-from tracking import RunStatus, TrackingError
+from tracking import TrackingError
 from tracking.files import write_bytes
 from tracking.values.units import counted
-
-log = logging.getLogger(__name__)
 
 
 def run(
@@ -255,7 +252,7 @@ class _Sweep:
         for outcome in self._earlier.found:
             self._ledger.finish(outcome)
         for number, past in self._earlier.again.items():
-            self._close_runs(number, past.runs, JobStatus.KILLED, "the sweep ended before it did")
+            self._runs.close(number, past.runs, JobStatus.KILLED, "the sweep ended before it did")
         for outcome in self._earlier.kept.values():
             value = read_value(self._runs, self._settings.objective, outcome)
             self._board.finished(outcome, value)
@@ -346,7 +343,7 @@ class _Sweep:
     def _hear(self, event: Event) -> None:
         event = self._runs.named(event)
         if event.kind is EventKind.RETRY:
-            self._close_runs(event.job, event.data["runs"], event.data["status"], event.data["error"])
+            self._runs.close(event.job, event.data["runs"], event.data["status"], event.data["error"])
         if event.kind is not EventKind.ENDING:
             with self._noticing_faults():
                 self._ledger.note(event)
@@ -354,7 +351,7 @@ class _Sweep:
 
     def _finish(self, outcome: Outcome) -> None:
         outcome = replace(outcome, runs=tuple(map(self._runs.name, outcome.runs)))
-        self._close_runs(outcome.job, outcome.runs, outcome.status, outcome.error)
+        self._runs.close(outcome.job, outcome.runs, outcome.status, outcome.error)
         outcome = replace(outcome, code=changed_in(self._dir, outcome.job) or None)
         if outcome.code and not self._other_code:  # the leaderboard names them all
             self._other_code = True
@@ -385,18 +382,3 @@ class _Sweep:
             if self._fault is None:
                 self._fault = error
                 self._executor.stop()
-
-    def _close_runs(self, job: int, runs: Iterable[str], status: JobStatus, error: str | None) -> None:
-        """Finish the runs that a job left open; a run that does not name the job is left alone."""
-        for run in runs:
-            record = self._runs.find(run, job).record
-            if record is None or (record.finished_at is not None and record.status is not RunStatus.ENDED):
-                continue
-            if status is JobStatus.COMPLETED and record.status in (RunStatus.RUNNING, RunStatus.ENDED):
-                continue  # it ends with its process, and nobody has said how it did
-            final = RunStatus.KILLED if status is JobStatus.KILLED else RunStatus.FAILED
-            reason = error or "the job ended without finishing its run"
-            try:
-                self._runs.tracker_of(run).open_run(record.run_id).finish(final, error=reason)
-            except TrackingError as fault:
-                log.warning("could not finish %s of job %d: %s", run, job, fault)

@@ -4,17 +4,20 @@ A run in the sweep's own store is named by its id, so that a store can be moved.
 folder. Only a run whose run.json names the sweep and the job counts for the job: an id may have come to another run.
 """
 
+import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from sweeps.jobs import Event, EventKind, Outcome
-from tracking import ExperimentTracker, RunRecord, TrackingError
+from sweeps.jobs import Event, EventKind, JobStatus, Outcome
+from tracking import ExperimentTracker, RunRecord, RunStatus, TrackingError
 from tracking.objective import Objective
 from tracking.values.returned import OBJECTIVE
+
+log = logging.getLogger(__name__)
 
 
 class FoundRun(NamedTuple):
@@ -80,6 +83,24 @@ class JobRuns:
         if record is None:
             return FoundRun(name, None, f"its run {name} is gone")
         return FoundRun(name, record)
+
+    def close(self, job: int, runs: Iterable[str], status: JobStatus, error: str | None) -> None:
+        """Finish the runs that a job left open; a run that does not name the job is left alone.
+
+        A run of a completed job ends with its process, and is finished here only if that has died.
+        """
+        for run in runs:
+            record = self.find(run, job).record
+            if record is None or (record.finished_at and record.status is not RunStatus.ENDED):
+                continue
+            if status is JobStatus.COMPLETED and record.status is not RunStatus.KILLED:
+                continue
+            final = RunStatus.KILLED if status is JobStatus.KILLED else RunStatus.FAILED
+            reason = error or "the job ended without finishing its run"
+            try:
+                self.tracker_of(run).open_run(record.run_id).finish(final, error=reason)
+            except TrackingError as fault:
+                log.warning("could not finish %s of job %d: %s", run, job, fault)
 
     def of_outcome(self, outcome: Outcome, metric: str | None) -> FoundRun:
         """Return the run that counts for a job: of its last attempt, the last one that logged `metric`.

@@ -16,6 +16,8 @@ from tracking.process.hooks import renew_in_children
 
 _TOKEN = re.compile(r"[0-9a-f]{16}")
 
+MOST = 16  # stores in which a process holds a lock: a file stays open for each
+
 _held: dict[Path, int] = {}  # the open file of this process in each store, -1 where there is none
 _lock = threading.Lock()
 
@@ -27,6 +29,8 @@ def announce(folder: Path, token: str) -> None:
     renew_in_children(_forget)
     with _lock:
         if folder not in _held:
+            if len(_held) >= MOST:
+                _let_go(next(iter(_held)), token)
             _held[folder] = _locked(folder, folder / token)
 
 
@@ -71,12 +75,17 @@ def is_held(folder: Path, token: object) -> bool | None:
 
 def leave(token: str) -> None:
     """Remove the files of this process, which ends and leaves no run open."""
-    for folder, handle in list(_held.items()):
-        if handle >= 0:
-            with contextlib.suppress(OSError):
-                (folder / token).unlink()
-            os.close(handle)
-    _held.clear()
+    for folder in list(_held):
+        _let_go(folder, token)
+
+
+def _let_go(folder: Path, token: str) -> None:
+    # removed first, because a file without a lock would say that this process is gone
+    handle = _held.pop(folder)
+    if handle >= 0:
+        with contextlib.suppress(OSError):
+            (folder / token).unlink()
+        os.close(handle)
 
 
 def _forget() -> None:

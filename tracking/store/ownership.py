@@ -83,7 +83,8 @@ class Claim:
             is_running = entry["status"] == RunStatus.RUNNING
             is_owner = identity.is_own(entry)
             self._may_be_remembered = not (is_owner and is_running)
-            adopts = not is_owner and not self.is_guest and self._is_free(entry)
+            may_adopt = not (is_owner or self.is_guest or self.takes_part)
+            adopts = may_adopt and self._is_free(entry)
             me = {**identity.owner(), "rank": identity.rank()}
             changes = me.copy() if adopts else {}
             is_owner = is_owner or adopts

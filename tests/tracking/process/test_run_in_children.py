@@ -208,6 +208,9 @@ def test_leaving_a_block_in_a_forked_child_leaves_the_run_alone(tracker: Experim
         child_pid = os.fork()
         if child_pid == 0:
             active_run().log({"a": 1})
+        else:  # the run goes on until the child has left the block and ended
+            os.waitid(os.P_PID, child_pid, os.WEXITED | os.WNOWAIT)
+            assert tracker.record(run.run_id).status == "running"
     if child_pid == 0:
         os._exit(0 if active_run() is None and "PODIUM_RUN_DIR" not in os.environ else 1)
     assert os.waitpid(child_pid, 0)[1] == 0
