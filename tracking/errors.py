@@ -9,13 +9,15 @@ TrackingError
 ├── UnknownModelError     (LookupError)        no such model, version or champion
 ├── MissingFileError      (FileNotFoundError)  a file to be logged or registered does not exist
 ├── CorruptFileError      (ValueError)         a file of the store is damaged
-│   └── NewerFormatError                       a newer version of this software wrote it
+│   ├── NewerFormatError                       a newer version of this software wrote it
+│   └── UnreadableFileError                    the system refuses to read it, or it is a link, a pipe, a folder
 ├── StoreUnwritableError  (OSError)            the system refuses to write to the store
 └── ModelLoadError        (RuntimeError)       a model's files changed, or its loader is not allowed
 
 TrackingError catches them all; each is also the builtin error in brackets.
 """
 
+from pathlib import Path
 from typing import Any
 
 MAX_QUOTED = 80  # characters of a value in a message
@@ -70,6 +72,17 @@ class CorruptFileError(TrackingError, ValueError):
 
 class NewerFormatError(CorruptFileError):
     """A newer version of this software wrote a file of the store; it is neither read nor changed."""
+
+
+class UnreadableFileError(CorruptFileError):
+    """The system refuses to read a file of the store, or there is no file at `path` but a link, a pipe or a folder."""
+
+    def __init__(self, message: str, path: Path) -> None:
+        super().__init__(message)
+        self.path = path
+
+    def __reduce__(self) -> tuple[type["UnreadableFileError"], tuple[str, Path]]:
+        return UnreadableFileError, (str(self), self.path)  # with both arguments, unlike other exceptions
 
 
 class StoreUnwritableError(TrackingError, OSError):

@@ -1,14 +1,30 @@
 """The name of every file on disk. No other module knows one."""
 
+import re
 from functools import cached_property
 from pathlib import Path
 
 CLOSED_JOURNAL = ".closed.jsonl"  # ends the name of a journal that no process writes any more
 
+# of a run's owner, of another writer (host, pid, hash), of one that ended
+_JOURNAL = re.compile(r"metrics(?:|\..+\.\d+\.[0-9a-f]{8}|\.[0-9a-f]{12}\.closed)\.jsonl")
+# as Syncthing, Dropbox, Nextcloud, Seafile, Resilio, rclone; and, of a whole name, Google Drive and iCloud
+_CONFLICT = re.compile(r"conflict|\(\d+\)(\.\w+)?$| \d+(\.\w+)?$", re.IGNORECASE)
+
 
 def is_journal(name: str) -> bool:
-    """Return whether a file of a run's folder is a journal of metrics, of the run's owner or of another writer."""
-    return name.startswith("metrics.") and name.endswith(".jsonl")
+    """Return whether a file of a run's folder has the name that a writer of ours gives to a journal of metrics."""
+    return name.startswith("metrics.") and _JOURNAL.fullmatch(name) is not None
+
+
+def is_conflict(name: str) -> bool:
+    """Return whether a sync program gave a file this name, to keep one of two versions beside the other."""
+    return _CONFLICT.search(name) is not None
+
+
+def is_conflict_of_metrics(name: str) -> bool:
+    """Return whether a file is a version of a journal or of metrics.json that a sync program kept."""
+    return name.startswith("metrics") and not is_journal(name) and ".json" in name and is_conflict(name)
 
 
 def _file(name: str, purpose: str) -> "cached_property[Path]":
@@ -30,13 +46,17 @@ class RunPaths:
     journal = _file(
         "metrics.jsonl", "The metrics that the run's owner appends; all journals together are the truth."
     )
-    complete = _file(
-        "metrics.complete", "Present while several journals are removed: metrics.json has all they hold."
-    )
+    complete = _file("metrics.complete", "Left by version 0.1.0 where it was stopped; not read.")
     damaged = _file("metrics.damaged.txt", "The unreadable lines of removed journals; not read as points.")
     metrics = _file("metrics.json", "The metrics by name, each a list of points.")
+    damaged_metrics = _file(
+        "metrics.damaged.json", "A metrics.json that could not be read when it was replaced."
+    )
     summary = _file(
         "summary.json", "Last value, extremes and counts of each metric; a view that can be deleted."
+    )
+    lost_summary = _file(
+        "summary.lost.json", "A summary of more points than were there when the run went on."
     )
     artifacts = _file("artifacts", "The folder of logged files.")
     stop = _file("stop", "Present when the run should stop.")

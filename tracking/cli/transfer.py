@@ -22,6 +22,7 @@ from tracking.transfer import (
     write_table,
 )
 from tracking.transfer.tables import write_text
+from tracking.values.units import counted
 
 
 def export(
@@ -103,10 +104,12 @@ def import_store(
                 "imported": outcome.copied,
                 "present": outcome.present,
                 "left_out": outcome.left_out,
+                "points": outcome.points,
             }
         )
     else:
-        output.say(f"{'Would import' if dry_run else 'Imported'} {runs_text(list(outcome.copied))}")
+        points = f" with {counted(outcome.points, 'point')}" if outcome.copied else ""
+        output.say(f"{'Would import' if dry_run else 'Imported'} {runs_text(list(outcome.copied))}{points}")
         renumbered = [[old, new] for old, new in outcome.copied.items() if old != new]
         if renumbered and not dry_run:
             tables.say_rows(["there", "here"], renumbered)

@@ -7,6 +7,7 @@ from tracking.doctor.findings import Examination, Fault, Outcome
 from tracking.doctor.metadata import examine_metadata
 from tracking.doctor.model_checks import examine_models
 from tracking.doctor.run_checks import examine_runs
+from tracking.files import regular
 from tracking.search.catalog import Catalog
 from tracking.store.store import Store
 
@@ -18,8 +19,14 @@ def examine(store: Store, *, repair: bool = True) -> Examination:
     Reads every file of every run but the artifacts, and every file of the registered models.
     """
     seen = Examination(store, repair)
-    if store.paths.base.is_dir():
+    paths = store.paths
+    if paths.base.is_dir():
         _examine_leftovers(seen)
+        for folder in (paths.runs, paths.trash, paths.models, paths.inner):
+            with seen.naming_damage(folder):
+                regular.refuse_link(folder)
+        if paths.runs.is_symlink():
+            return seen  # there is no run that may be read
         examine_metadata(seen)
         examine_runs(seen)
         examine_models(seen)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from tracking.errors import CorruptFileError, TrackingError
-from tracking.files import append, atomic
+from tracking.errors import CorruptFileError, StoreUnwritableError, TrackingError, UnreadableFileError
+from tracking.files import append, atomic, regular
 from tracking.store.store import Store
 from tracking.values import jsontext
 
@@ -23,6 +23,7 @@ class Fault(StrEnum):
     UNFINISHED = "unfinished journal"  # of a run that has ended
     OLD_VIEW = "old view"  # metadata.json, metrics.json, summary.json, aliases.json
     DAMAGED = "damaged file"
+    CONFLICT = "conflict copy"  # a sync program kept two versions of a file
     LOST = "lost file"  # missing, and another file says what it held
     LEFTOVER = "leftover"  # a temporary file of a killed process
     HALF_VERSION = "half version"  # of a model: files without a manifest
@@ -66,16 +67,20 @@ class Examination:
         return all(finding.outcome is Outcome.REPAIRED for finding in self.findings)
 
     def repair(self, fault: Fault, path: Path, what: str, remedy: str, act: Callable[[], object]) -> None:
-        """Record a fault and repair it, unless this is a dry run; a repair that fails leaves it open."""
+        """Record a fault and repair it, unless this is a dry run; a repair that fails leaves it open.
+
+        Text that `act` returns is recorded as what came of it.
+        """
         if not self.repairs:
             self._note(fault, path, what, remedy, Outcome.REPAIRABLE)
             return
         try:
-            act()
+            result = act()
         except (TrackingError, OSError) as error:
             self._note(fault, path, what, f"{remedy}: failed, {error}", Outcome.OPEN)
         else:
-            self._note(fault, path, what, remedy, Outcome.REPAIRED)
+            done = f"{remedy}: {result}" if isinstance(result, str) else remedy
+            self._note(fault, path, what, done, Outcome.REPAIRED)
 
     def leave(self, fault: Fault, path: Path, what: str, advice: str) -> None:
         """Record a fault that a person has to decide about."""
@@ -83,13 +88,26 @@ class Examination:
 
     @contextmanager
     def naming_damage(self, path: Path) -> Iterator[None]:
-        """Record a CorruptFileError of the block as a damaged file, which is never changed; the block reads `path`."""
+        """Record a CorruptFileError of the block as a damaged file, which is never changed; the block reads `path`.
+
+        An item that the system refuses is damaged too, and costs no other item its examination.
+        """
         try:
             yield
         except CorruptFileError as error:
+            place = error.path if isinstance(error, UnreadableFileError) else path
             what, _, advice = str(error).partition("; ")
-            what = what.removeprefix(f"{path} ")
-            self.leave(Fault.DAMAGED, path, what, advice or "repair the file")
+            what = what.removeprefix(f"{place} ")
+            if not any(
+                (each.fault, each.place) == (Fault.DAMAGED, self._place(place)) for each in self.findings
+            ):
+                self.leave(Fault.DAMAGED, place, what, advice or "repair the file")
+        except StoreUnwritableError:
+            raise
+        except OSError as error:
+            self.leave(
+                Fault.DAMAGED, path, f"cannot be read: {error}", "repair it, or move it out of the store"
+            )
 
     def check_lines(self, path: Path) -> bool:
         """Cut the torn end of a file of JSON lines, report damaged lines, and return whether all whole lines are readable.
@@ -107,20 +125,22 @@ class Examination:
         return not damaged
 
     def _note(self, fault: Fault, path: Path, what: str, remedy: str, outcome: Outcome) -> None:
+        self.findings.append(Finding(fault, self._place(path), what, remedy, outcome))
+
+    def _place(self, path: Path) -> str:
         base = self.store.paths.base
-        place = str(path.relative_to(base)) if path.is_relative_to(base) else str(path)
-        self.findings.append(Finding(fault, place, what, remedy, outcome))
+        return str(path.relative_to(base)) if path.is_relative_to(base) else str(path)
 
 
 def _faulty_lines(path: Path) -> tuple[int, list[int]]:
     """Return the bytes of an unfinished last line, and the numbers of the lines that are not JSON."""
     torn, damaged = 0, []
     try:
-        file = path.open("rb")
+        file = regular.open_file(path)
     except FileNotFoundError:
         return 0, []
     with file:
-        for number, line in enumerate(file, 1):
+        for number, line in enumerate(regular.lines_of(file), 1):
             if not line.endswith(b"\n"):
                 torn = len(line)
             elif line.strip():
@@ -132,8 +152,12 @@ def _faulty_lines(path: Path) -> tuple[int, list[int]]:
 
 
 def _cut(path: Path) -> None:
-    with atomic.writing(path), path.open("rb+") as file:
-        state = os.fstat(file.fileno())
-        append.cut_torn_tail(file.fileno(), path)
-        # the time of the last line is the last sign of life of its writer
-        os.utime(file.fileno(), ns=(state.st_atime_ns, state.st_mtime_ns))
+    with atomic.writing(path):
+        handle = regular.open_handle(path, os.O_RDWR)
+        try:
+            state = os.fstat(handle)
+            append.cut_torn_tail(handle, path)
+            # the time of the last line is the last sign of life of its writer
+            os.utime(handle, ns=(state.st_atime_ns, state.st_mtime_ns))
+        finally:
+            os.close(handle)

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tracking.errors import CorruptFileError
-from tracking.files import atomic, folders
+from tracking.files import atomic, folders, regular
 from tracking.files.atomic import is_temporary
 from tracking.paths import RunPaths, StorePaths
 from tracking.process import identity, presence
@@ -25,26 +25,33 @@ def find_leftovers(paths: StorePaths) -> Iterator[Path]:
     """Yield all leftovers of a store; lists each folder but those in the trash."""
     limit = time.time() - STALE_S
     for place in (paths.base, paths.inner, paths.incoming, paths.edits, paths.trash):
-        yield from _stale(_children(place), limit)
-    yield from _stale(_below(paths.models), limit)
+        if place == paths.base or _is_inside(paths, place):
+            yield from _stale(_children(place), limit)
+    if regular.is_folder(paths.models):
+        yield from _stale(_below(paths.models), limit)
     is_quiet = True
-    for folder in _children(paths.runs):
-        if folder.is_dir():
+    for folder in _children(paths.runs) if regular.is_folder(paths.runs) else ():
+        if regular.is_folder(folder):
             is_written, is_running = _state(RunPaths(folder))
             is_quiet = is_quiet and not is_running
             if not is_written:
                 yield from _stale(_below(folder), limit)
-    if is_quiet:  # else a lock may be all that tells whether the process of a run is gone
+    if is_quiet and _is_inside(paths, paths.processes):  # else a lock may be all that tells whether a process is gone
         yield from (path for path in _children(paths.processes) if _is_of_no_process(path, limit))
 
 
 def remove_leftover(path: Path) -> None:
     """Remove a leftover; one that is already gone is fine."""
     with atomic.writing(path), suppress(FileNotFoundError):
-        if path.is_dir() and not path.is_symlink():
+        if regular.is_folder(path):
             shutil.rmtree(path)
         else:
             path.unlink()
+
+
+def _is_inside(paths: StorePaths, folder: Path) -> bool:
+    """Return whether a folder of a store is there, and neither it nor one around it is a link."""
+    return regular.is_folder(folder) and (folder.parent == paths.base or regular.is_folder(folder.parent))
 
 
 def _stale(candidates: Iterator[Path], limit: float) -> Iterator[Path]:
@@ -63,7 +70,7 @@ def _changed_s(path: Path) -> float:
 
 
 def _children(folder: Path) -> Iterator[Path]:
-    with suppress(FileNotFoundError, NotADirectoryError):
+    with suppress(OSError):
         yield from (folder / name for name in os.listdir(folder))  # noqa: PTH208 - names only, of every folder
 
 

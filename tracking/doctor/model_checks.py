@@ -6,12 +6,13 @@ from functools import partial
 
 from tracking.doctor.findings import Examination, Fault
 from tracking.errors import ModelLoadError
-from tracking.files import folders, locks
+from tracking.files import folders, locks, regular
 from tracking.paths import ModelPaths
 from tracking.registry import EventKind, ModelEvent, ModelRegistry, ModelVersion
 from tracking.registry.events import (
     add_event,
     aliases_agree,
+    lost_champion,
     read_events,
     registrations,
     removed,
@@ -26,14 +27,13 @@ def examine_models(seen: Examination) -> None:
     """Check each model; a repair holds its lock, so that no version is registered meanwhile."""
     root = seen.store.paths.models
     registry = ModelRegistry(seen.store.paths.base)
-    for name in folders.named_folders(root):
+    for name in [] if root.is_symlink() else folders.named_folders(root):
         paths = ModelPaths(root / name)
-        with (
-            seen.naming_damage(paths.folder),
-            locks.lock(paths.lock) if seen.repairs else nullcontext(),
-        ):
-            events = _examine_history(seen, paths)
-            _examine_versions(seen, registry, name, events)
+        with seen.naming_damage(paths.folder):
+            regular.refuse_link(paths.folder)
+            with locks.lock(paths.lock) if seen.repairs else nullcontext():
+                events = _examine_history(seen, paths)
+                _examine_versions(seen, registry, name, events)
 
 
 def _examine_history(seen: Examination, paths: ModelPaths) -> list[ModelEvent] | None:
@@ -41,6 +41,11 @@ def _examine_history(seen: Examination, paths: ModelPaths) -> list[ModelEvent] |
     with seen.naming_damage(paths.events):
         events = read_events(paths)
         seen.check_lines(paths.events)
+        champion = lost_champion(paths, events)
+        if champion is not None:
+            what = f"no event says how version {champion}, the champion of aliases.json, became it"
+            again = f"python -m tracking promote {paths.folder.name} {champion} --reason 'as before'"
+            seen.leave(Fault.LOST, paths.events, what, f"restore it from a copy, or: {again}")
         if not aliases_agree(paths):
             what = "it differs from the events"
             seen.repair(Fault.OLD_VIEW, paths.aliases, what, "write it again", partial(write_aliases, paths))
@@ -88,7 +93,7 @@ def _examine_whole(
 def _examine_half(seen: Examination, paths: ModelPaths, number: int, *, is_registered: bool) -> None:
     folder = paths.version(number)
     remedy = f"or remove the version: python -m tracking unregister {paths.folder.name} {number}"
-    if not folder.is_dir():
+    if not regular.is_folder(folder):
         what = f"the folder of version {number} is gone" if is_registered else "it is no folder"
         seen.leave(Fault.LOST, folder, what, f"restore it, {remedy}")
     elif is_registered:

@@ -1,19 +1,24 @@
 """Checks of runs: dead and silent ones, folders that never became runs, and files that contradict each other."""
 
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from tracking.doctor.findings import Examination, Fault
 from tracking.errors import CorruptFileError
-from tracking.files import atomic, locks
+from tracking.files import atomic, folders, locks, regular
 from tracking.files.atomic import is_temporary
 from tracking.metrics import journal_files
-from tracking.metrics.history import read_history
+from tracking.metrics.history import read_history, read_metrics_json
 from tracking.metrics.journal import Journal
-from tracking.metrics.summary import Stats, count_history, read_view, write_summary
-from tracking.paths import RunPaths
+from tracking.metrics.sources import count_points
+from tracking.metrics.summary import count_history
+from tracking.metrics.view import Stats, View, fullest, read_view, size_of, write_view
+from tracking.paths import RunPaths, is_conflict, is_conflict_of_metrics
 from tracking.process import identity
 from tracking.records import RunStatus
 from tracking.store import amend
@@ -35,7 +40,7 @@ def examine_runs(seen: Examination) -> None:
         paths = seen.store.paths.run(run_id)
         with seen.naming_damage(paths.run):
             # a damaged metadata.json is reported by its own check, and describes no run
-            is_unknown = is_list_damaged and not paths.run.exists()
+            is_unknown = is_list_damaged and not regular.exists(paths.run)
             entry = None if is_unknown else seen.store.scan.entry(run_id)
             if entry is None:
                 _examine_claim(seen, paths)
@@ -53,6 +58,7 @@ def _is_list_damaged(seen: Examination) -> bool:
 
 
 def _examine_run(seen: Examination, paths: RunPaths, entry: Entry) -> None:
+    _examine_items(seen, paths)
     life = identity.life(identity.opener(entry), paths.processes)
     if entry["status"] == RunStatus.RUNNING and life is not identity.Life.GONE:
         if life is identity.Life.UNKNOWN:
@@ -61,23 +67,24 @@ def _examine_run(seen: Examination, paths: RunPaths, entry: Entry) -> None:
     with seen.naming_damage(paths.params):
         seen.store.scan.params(paths.folder.name)
     for path in (paths.environment, paths.git):
-        if path.exists():
-            with seen.naming_damage(path):
-                atomic.read_object(path)
-    names = list(journal_files.list_journals(paths))
+        with seen.naming_damage(path), suppress(FileNotFoundError):
+            atomic.read_object(path)
+    names, conflicts = journal_files.listing(paths)
     if not _examine_journals(seen, paths, entry, names):
         return
     if entry["status"] == RunStatus.RUNNING:
         _finish_dead(seen, paths, entry)
         if not names:  # it died before its first line, when it was opened again or for the first time
             _examine_views(seen, paths)
-    elif names or paths.complete.exists():
+    elif names:
         what = "the run has ended, but its metrics are not in their final form"
         remedy = "write metrics.json and summary.json"
-        seen.repair(Fault.UNFINISHED, paths.journal, what, remedy, Journal(paths).finish)
-    elif paths.run.exists():
+        seen.repair(Fault.UNFINISHED, paths.journal, what, remedy, _counting(paths, _finish_metrics))
+    elif regular.exists(paths.run):
+        if conflicts:
+            _examine_conflicts(seen, paths)
         _examine_views(seen, paths)
-    if paths.damaged.exists():
+    if regular.exists(paths.damaged):
         what = "lines of the journal could not be read when the run ended"
         seen.leave(Fault.DAMAGED, paths.damaged, what, "log their metrics again, and remove the file")
 
@@ -90,19 +97,78 @@ def _examine_journals(seen: Examination, paths: RunPaths, entry: Entry, names: S
     return sum(seen.check_lines(paths.folder / name) for name in names) == len(names)
 
 
+def _examine_items(seen: Examination, paths: RunPaths) -> None:
+    """Name what is neither a file nor a folder, and what a sync program kept beside another version."""
+    with seen.naming_damage(paths.folder):
+        for path in sorted(paths.folder.iterdir()):
+            if not (regular.is_file(path) or regular.is_folder(path)):
+                with seen.naming_damage(path):
+                    regular.refuse_odd(path)
+            elif is_conflict(path.name):
+                what = "a sync program kept it beside another version"
+                advice = "compare the two, keep one under its proper name, and remove the other"
+                if is_conflict_of_metrics(path.name):
+                    what, advice = (
+                        f"{what}; its points are among those of the run",
+                        "remove it once the run has ended",
+                    )
+                seen.leave(Fault.CONFLICT, path, what, advice)
+
+
+def _examine_conflicts(seen: Examination, paths: RunPaths) -> None:
+    with seen.naming_damage(paths.metrics):
+        more = count_points(read_history(paths)) - count_points(read_metrics_json(paths.metrics))
+        if more > 0:
+            what = f"it lacks {counted(more, 'point')} that conflict copies have"
+            seen.repair(
+                Fault.OLD_VIEW, paths.metrics, what, "write it again", _counting(paths, _finish_metrics)
+            )
+
+
 def _examine_views(seen: Examination, paths: RunPaths) -> None:
     with seen.naming_damage(paths.metrics):
         expected = count_history(read_history(paths))
-        written, absorbed = read_view(paths.summary)
-        if written and not paths.metrics.exists():
-            what = f"it is missing, but summary.json has {counted(len(written), 'metric')}"
+        view = read_view(paths.summary)
+        if fullest(expected, view) is not expected and view:
+            if regular.exists(paths.metrics):
+                counts = (sum(each.count for each in stats.values()) for stats in (expected, view.stats))
+                what = "it has {} of the {} points that summary.json counted".format(*counts)
+            else:
+                what = f"it is missing, but summary.json has {counted(len(view.stats), 'metric')}"
             remedy = "restore it from a copy; summary.json stays, as it is all that is known of them"
             seen.leave(Fault.LOST, paths.metrics, what, remedy)
-        elif absorbed is not None or _text(written) != _text(expected):
-            write = partial(write_summary, paths.summary, expected, None)
+        elif not view or not view.is_complete or not _is_same(view, expected, size_of(paths.metrics)):
+            write = partial(
+                write_view, paths.summary, View(expected, None, metrics_bytes=size_of(paths.metrics))
+            )
             seen.repair(
                 Fault.OLD_VIEW, paths.summary, "it differs from metrics.json", "write it again", write
             )
+
+
+def _is_same(view: View, expected: Stats, metrics_bytes: int | None) -> bool:
+    is_sized = view.metrics_bytes in (None, metrics_bytes)  # version 0.1.0 did not write the size
+    return is_sized and _text(view.stats) == _text(expected)
+
+
+def _finish_metrics(paths: RunPaths) -> None:
+    Journal(paths).finish(proves=True)
+
+
+def _counting(paths: RunPaths, act: Callable[[RunPaths], object]) -> Callable[[], str]:
+    """Return a repair that counts the points of the run before and after, and fails if there are fewer then."""
+
+    def repair() -> str:
+        before = count_points(read_history(paths))
+        act(paths)
+        after = count_points(read_history(paths))
+        if after < before:
+            raise CorruptFileError(
+                f"{paths.folder} had {counted(before, 'point')} before and has {after} now"
+            )
+        return f"{counted(before, 'point')} before, {after} after"
+
+    return repair
 
 
 def _text(stats: Stats) -> str:
@@ -113,8 +179,11 @@ def _text(stats: Stats) -> str:
 def _finish_dead(seen: Examination, paths: RunPaths, entry: Entry) -> None:
     what = f"its status is running, but its process {identity.opener(entry).get('pid')} has ended"
     remedy = f"finish it as killed at {amend.last_sign_of_life(paths, entry)}"
-    finish = partial(amend.finish, seen.store, paths.folder.name, RunStatus.KILLED, error=DEAD_RUN_ERROR)
-    seen.repair(Fault.DEAD_RUN, paths.run, what, remedy, finish)
+
+    def finish(paths: RunPaths) -> None:
+        amend.finish(seen.store, paths.folder.name, RunStatus.KILLED, error=DEAD_RUN_ERROR)
+
+    seen.repair(Fault.DEAD_RUN, paths.run, what, remedy, _counting(paths, finish))
 
 
 def _examine_silence(seen: Examination, paths: RunPaths, entry: Entry) -> None:
@@ -133,9 +202,9 @@ def _examine_silence(seen: Examination, paths: RunPaths, entry: Entry) -> None:
 
 
 def _examine_claim(seen: Examination, paths: RunPaths) -> None:
-    if time.time() - paths.folder.stat().st_ctime < CLAIM_S:
+    if time.time() - paths.folder.lstat().st_ctime < CLAIM_S:
         return
-    held = [path for path in paths.folder.rglob("*") if not (path.is_dir() or is_temporary(path))]
+    held = [path for path in folders.walk(paths.folder) if not is_temporary(path)]
     if held:
         what = f"it holds {held[0].name} and no run.json"
         seen.leave(Fault.NO_RUN, paths.folder, what, "restore its run.json, or move it out of the store")
@@ -150,5 +219,9 @@ def _remove_claim(seen: Examination, paths: RunPaths) -> None:
         remember_deleted(seen.store.paths, paths.folder.name)
     with atomic.writing(paths.folder):
         # rmdir removes only empty folders, so a file that another process writes meanwhile stays
-        for path in [*sorted(paths.folder.rglob("*"), reverse=True), paths.folder]:
-            path.rmdir() if path.is_dir() else path.unlink()
+        for place, inner, names in os.walk(paths.folder, topdown=False):
+            for name in names:
+                Path(place, name).unlink()
+            for name in inner:
+                Path(place, name).rmdir()
+        paths.folder.rmdir()

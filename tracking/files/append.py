@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from tracking.files import regular
 from tracking.files.atomic import log, unwritable, writing
 from tracking.values.jsontext import decode, encode
 
@@ -36,12 +37,12 @@ def read_lines(path: Path, offset: int = 0) -> Iterator[Any]:
     A missing file has no lines.
     """
     try:
-        file = path.open("rb")
+        file = regular.open_file(path)
     except FileNotFoundError:
         return
     with file:
         file.seek(offset)
-        for line in file:
+        for line in regular.lines_of(file):
             if not line.endswith(b"\n"):
                 return
             try:
@@ -51,10 +52,10 @@ def read_lines(path: Path, offset: int = 0) -> Iterator[Any]:
 
 
 def open_append(path: Path) -> int:
-    """Open a file for appending and create it if needed; raise StoreUnwritableError when the system refuses."""
+    """Open a regular file for appending and create it if needed; raise StoreUnwritableError when the system refuses."""
     with writing(path):
         # for reading too: the end of the file shows whether the last line is complete
-        return os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        return regular.open_handle(path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
 
 
 def cut_torn_tail(handle: int, path: Path) -> int:

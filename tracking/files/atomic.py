@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tracking.errors import CorruptFileError, StoreUnwritableError, TrackingError
+from tracking.files import regular
 from tracking.values.jsontext import decode, encode
 
 log = logging.getLogger("tracking")
@@ -49,18 +50,21 @@ def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
     write_bytes(path, encode(value, indent=True) + b"\n", durable=durable)
 
 
-def read_json(path: Path) -> Any:
-    """Return the value in a JSON file; raise CorruptFileError for a damaged one, FileNotFoundError for a missing one."""
-    data = path.read_bytes()
+def read_json(path: Path, limit: int = regular.MAX_BYTES) -> Any:
+    """Return the value in a JSON file; raise CorruptFileError for a damaged one, FileNotFoundError for a missing one.
+
+    One of more than `limit` bytes is not read.
+    """
+    data = regular.read_bytes(path, limit)
     try:
         return decode(data)
     except ValueError as error:
         raise CorruptFileError(f"{path} is not valid JSON ({error}); repair or remove the file") from None
 
 
-def read_object(path: Path) -> dict[str, Any]:
+def read_object(path: Path, limit: int = regular.MAX_BYTES) -> dict[str, Any]:
     """Return the JSON object in a file; raise CorruptFileError when it holds anything else."""
-    value = read_json(path)
+    value = read_json(path, limit)
     if not isinstance(value, dict):
         raise CorruptFileError(
             f"{path} must hold a JSON object, not {type(value).__name__}; repair or remove the file"
@@ -83,7 +87,7 @@ def create_bytes(path: Path, data: bytes) -> bool:
 
 
 def copy_file(source: Path, target: Path) -> None:
-    """Copy a file so that `target` appears at once and survives a power loss."""
+    """Copy a file that the user names so that `target` appears at once and survives a power loss."""
     import shutil  # here and below: most processes that log neither copy nor hash, and the imports take milliseconds
 
     with source.open("rb") as origin, beside(target) as (new, handle):
@@ -97,24 +101,27 @@ def sha256(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal."""
     import hashlib
 
-    with path.open("rb") as file:
+    with regular.open_file(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sync(path: Path) -> None:
     """Make the content of a file survive a power loss. Ignore a missing file."""
     with writing(path), contextlib.suppress(FileNotFoundError):
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        _sync(regular.open_handle(path))
 
 
 def sync_dir(path: Path) -> None:
     """Make the names in a folder survive a power loss, where the system can."""
     with contextlib.suppress(OSError):
-        sync(path)
+        _sync(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+
+
+def _sync(handle: int) -> None:
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def temporary_path(path: Path) -> Path:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from tracking.files.atomic import sync, sync_dir, temporary_path, writing
+from tracking.files import regular
+from tracking.files.atomic import log, sync, sync_dir, temporary_path, writing
 from tracking.values.names import is_component, order_of
 
 
@@ -25,6 +26,7 @@ def claim_dir(parent: Path, name_for: Callable[[int], str], *, first: int = 1) -
     `mkdir` is the claim: no two processes get the same number, also over NFS.
     """
     make_dir(parent)
+    regular.refuse_link(parent)
     with writing(parent):
         number = first
         while True:
@@ -38,8 +40,9 @@ def claim_dir(parent: Path, name_for: Callable[[int], str], *, first: int = 1) -
 
 
 def move(source: Path, target: Path) -> None:
-    """Rename a folder to `target`, which must not exist."""
+    """Rename a folder to `target`, which must not exist; refuse to put it where a link leads."""
     make_dir(target.parent)
+    regular.refuse_link(target.parent)
     with writing(target):
         source.rename(target)
 
@@ -70,13 +73,30 @@ def size(folder: Path) -> int:
 
 
 def named_folders(parent: Path) -> list[str]:
-    """Return the names of the folders in `parent` that may be runs or models, run_2 before run_10; none without it."""
+    """Return the names of the folders in `parent` that may be runs or models, run_2 before run_10; none without it.
+
+    A link is among them, so that its reader names it; only one to another folder of `parent` is a second name for that.
+    """
+    regular.refuse_link(parent)
     try:
-        with os.scandir(parent) as entries:
-            names = [entry.name for entry in entries if is_component(entry.name) and entry.is_dir()]
-    except (FileNotFoundError, NotADirectoryError):
+        with regular.reading(parent), os.scandir(parent) as entries:
+            names = [
+                entry.name
+                for entry in entries
+                if is_component(entry.name)
+                and (entry.is_dir(follow_symlinks=False) or is_odd_link(Path(entry)))
+            ]
+    except FileNotFoundError:
         return []
     return sorted(names, key=order_of)
+
+
+def is_odd_link(path: Path) -> bool:
+    """Return whether a path is a link to anything but a folder beside it."""
+    if not path.is_symlink():
+        return False
+    place = Path(os.path.realpath(path))
+    return not (place.parent == path.parent.resolve() and regular.is_folder(place))
 
 
 def walk(folder: Path) -> Iterator[Path]:
@@ -85,32 +105,51 @@ def walk(folder: Path) -> Iterator[Path]:
         yield from (Path(place, name) for name in names)
 
 
-def copy(source: Path, target: Path, *, leave_out: Callable[[Path], bool]) -> None:
+def copy(source: Path, target: Path, *, within: Path, leave_out: Callable[[Path], bool]) -> None:
     """Copy a folder to a new one, times included, so that the copy survives a power loss.
 
-    A link to a file becomes that file, so that the copy does not depend on its source; other links stay links. Pipes
-    and devices are left out, as are the paths below `source` for which `leave_out` returns True.
+    A link to a file in `within` becomes that file, so that the copy does not depend on its source; other links stay
+    links and are not followed. Pipes and devices are left out, as are the paths below `source` for which `leave_out`
+    returns True. Raise UnreadableFileError for a file that cannot be read.
     """
+    _copy(source, target, leave_out, Path(os.path.realpath(within)))
+
+
+def _copy(source: Path, target: Path, leave_out: Callable[[Path], bool], within: Path) -> None:
     with writing(target):
         target.mkdir(parents=True)
-    with os.scandir(source) as entries:
-        for entry in entries:
-            path, copied = Path(entry.path), target / entry.name
-            if leave_out(path):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                copy(path, copied, leave_out=leave_out)
-            else:
-                _copy_leaf(entry, copied)
+    with regular.reading(source):
+        entries = list(os.scandir(source))
+    for entry in entries:
+        path, copied = Path(entry.path), target / entry.name
+        if leave_out(path):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            _copy(path, copied, leave_out, within)
+        elif entry.is_symlink():
+            _copy_link(path, copied, within)
+        elif entry.is_file(follow_symlinks=False):
+            _copy_file(path, copied)
     sync_dir(target)
 
 
-def _copy_leaf(entry: os.DirEntry[str], target: Path) -> None:
+def _copy_link(path: Path, target: Path, within: Path) -> None:
+    place = Path(os.path.realpath(path))
+    is_inside = place.is_relative_to(within)
+    if is_inside and regular.is_file(place):
+        _copy_file(place, target)
+        return
     with writing(target):
-        if entry.is_file():
-            import shutil
+        target.symlink_to(os.readlink(path))  # noqa: PTH115 - the text of the link as it stands
+    if not is_inside:
+        log.warning("%s is a link out of the store, to %s: copied as a link", path, place)
 
-            shutil.copy2(entry.path, target)
-            sync(target)
-        elif entry.is_symlink():
-            target.symlink_to(os.readlink(entry.path))  # noqa: PTH115 - the text of the link as it stands
+
+def _copy_file(path: Path, target: Path) -> None:
+    import shutil
+
+    with regular.open_file(path) as origin, writing(target):
+        with target.open("xb") as copied:
+            shutil.copyfileobj(origin, copied, 1 << 20)
+        shutil.copystat(path, target)
+        sync(target)

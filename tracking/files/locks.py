@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tracking.errors import StoreUnwritableError
+from tracking.files import regular
 from tracking.files.atomic import log, writing
 from tracking.files.folders import make_dir
 from tracking.process.hooks import renew_in_children
@@ -56,14 +57,16 @@ def lock(path: Path, wait_s: float = math.inf) -> Iterator[None]:
     most LOCK_WAIT_S, and when the system refuses a write inside the block.
     """
     make_dir(path.parent)
-    with _locked(path, os.O_RDWR | os.O_CREAT, wait_s):
+    regular.refuse_link(path.parent, path)
+    with _locked(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, wait_s):
         yield
 
 
 @contextlib.contextmanager
 def lock_folder(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on a folder, like `lock`, without leaving a file in it."""
-    with _locked(path, os.O_RDONLY, math.inf):
+    """Hold an exclusive lock on a folder, like `lock`, without leaving a file in it; refuse a link to a folder."""
+    regular.refuse_link(path)
+    with _locked(path, os.O_RDONLY | os.O_DIRECTORY, math.inf):
         yield
 
 
@@ -71,7 +74,7 @@ def lock_folder(path: Path) -> Iterator[None]:
 def _locked(path: Path, flags: int, wait_s: float) -> Iterator[None]:
     held: set[_Inode] = _held_by.__dict__.setdefault("thread", set())
     with writing(path):
-        handle = os.open(path, flags | os.O_CLOEXEC, 0o666)
+        handle = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         _open[handle] = threading.get_ident()
         renew_in_children(_let_go)
         try:

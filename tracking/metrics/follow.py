@@ -1,8 +1,11 @@
 """A run followed while it logs: the log calls since the last look."""
 
+import contextlib
+import os
 from itertools import chain
 from typing import BinaryIO
 
+from tracking.files.regular import open_file
 from tracking.metrics.history import read_history, read_lines
 from tracking.metrics.journal_files import list_journals
 from tracking.metrics.line import Line
@@ -15,7 +18,7 @@ class Follower:
 
     def __init__(self, paths: RunPaths) -> None:
         self._paths = paths
-        self._open: dict[int, BinaryIO] = {}
+        self._open: dict[tuple[int, int], BinaryIO] = {}
 
     @property
     def has_seen_journals(self) -> bool:
@@ -24,12 +27,13 @@ class Follower:
 
     def read(self) -> list[Line]:
         """Return the log calls since the last call, in the order of their times."""
-        for name, inode in list_journals(self._paths).items():
-            if inode not in self._open:
-                try:
-                    self._open[inode] = (self._paths.folder / name).open("rb")
-                except FileNotFoundError:
-                    continue  # removed since the listing
+        for name in list_journals(self._paths):
+            path = self._paths.folder / name
+            with contextlib.suppress(FileNotFoundError):  # removed since the listing
+                if _inode(path.lstat()) not in self._open:
+                    journal = open_file(path)
+                    # of the open file: on some file systems a listing has other inodes
+                    self._open.setdefault(_inode(os.fstat(journal.fileno())), journal)
         lines = list(chain.from_iterable(map(read_lines, self._open.values())))
         return sorted(lines, key=lambda line: line.timestamp) if len(self._open) > 1 else lines
 
@@ -37,6 +41,10 @@ class Follower:
         """Close the files."""
         for journal in self._open.values():
             journal.close()
+
+
+def _inode(state: os.stat_result) -> tuple[int, int]:
+    return state.st_dev, state.st_ino
 
 
 def whole_history(paths: RunPaths) -> list[Line]:

@@ -1,6 +1,7 @@
-"""The points of a run's metrics, read from its journals or from metrics.json.
+"""The points of a run's metrics, read from all files that hold any.
 
-A journal line (line.py) is one log call; metrics.json has the same points by metric:
+Journals come first; metrics.json is read beside them unless summary.json shows that it adds nothing (sources.py says
+what each file adds). A journal line (line.py) is one log call; metrics.json has the same points by metric:
 {"val_auc": [{"step": 3, "value": 0.71, "timestamp": "..."}]}.
 The points of a metric are in the order of their steps, those without a step last, equal steps as they were logged.
 """
@@ -18,21 +19,30 @@ from typing import Any, BinaryIO, NamedTuple
 
 import orjson
 
-from tracking.errors import CorruptFileError
-from tracking.files import atomic
-from tracking.metrics.journal_files import opened
+from tracking.errors import CorruptFileError, UnreadableFileError
+from tracking.files import atomic, regular
+from tracking.metrics.journal_files import Opened, opened
 from tracking.metrics.line import Line
+from tracking.metrics.sources import (
+    History,
+    Point,
+    count_points,
+    distinct,
+    has_base,
+    joined,
+    moment_of,
+    split_base,
+)
+from tracking.metrics.view import View, read_view, size_of
 from tracking.paths import RunPaths
-from tracking.values import jsontext, timestamps
+from tracking.values import jsontext
 from tracking.values.jsontext import Number, stored_number
 
 log = logging.getLogger("tracking")
 
 CHUNK_BYTES = 1 << 18  # of a journal, parsed at once
 BATCH = 4096  # log calls of several journals, merged at once
-
-Point = dict[str, Any]
-History = dict[str, list[Point]]
+METRICS_BYTES = 1 << 32  # of a metrics.json that is read
 
 
 class Calls(NamedTuple):
@@ -63,6 +73,14 @@ class Column(NamedTuple):
 Columns = dict[str, Column]
 
 
+class Union(NamedTuple):
+    """The points of all files of a run."""
+
+    history: History
+    has_more: bool  # than the journals have
+    is_damaged: bool  # metrics.json, which was left out
+
+
 def rank(step: Any) -> float:
     """Return the sort key of a step; a point without a step comes last."""
     return step if isinstance(step, int | float) and step == step else math.inf
@@ -77,17 +95,68 @@ def is_ascending(steps: list[Any]) -> bool:
 
 def read_history(paths: RunPaths) -> History:
     """Return all points of a run by metric, in their order. Reads the whole history."""
-    with opened(paths) as journals:
-        if not journals:
-            return _read_metrics_json(paths.metrics)
-        history: History = {}
-        for calls in read_journals(journals):
-            for name, column in columns(calls).items():
-                history.setdefault(name, []).extend(
-                    {"step": step, "value": value, "timestamp": stamp}
-                    for step, value, stamp in zip(*column, strict=True)
-                )
+    with opened(paths) as found:
+        if not found.journals and not found.conflicts:
+            return read_metrics_json(paths.metrics)
+        journals = distinct(found.journals)
+        is_alone = adds_nothing(paths, found, journals)
+        return read_journals_alone(journals) if is_alone else read_union(paths, found, journals).history
+
+
+def adds_nothing(paths: RunPaths, found: Opened, journals: list[BinaryIO], view: View | None = None) -> bool:
+    """Return whether all points of metrics.json are known to be in the open journals, without reading it."""
+    if found.conflicts or not journals or (len(journals) > 1 and any(map(has_base, journals))):
+        return False
+    if size_of(paths.metrics) is None:
+        return True
+    view = view or read_view(paths.summary)
+    owner = journals[0]
+    return (
+        view is not None
+        and owner.name == str(paths.journal)
+        and view.has_metrics_of(paths)
+        and view.is_of(owner.fileno())
+    )
+
+
+def read_journals_alone(journals: list[BinaryIO], damaged: list[bytes] | None = None) -> History:
+    """Return the points in open journals; add lines that are not log calls to `damaged`."""
+    history: History = {}
+    for calls in read_journals(journals, damaged):
+        for name, column in columns(calls).items():
+            history.setdefault(name, []).extend(
+                {"step": step, "value": value, "timestamp": stamp}
+                for step, value, stamp in zip(*column, strict=True)
+            )
     return _ordered(history)
+
+
+def read_union(
+    paths: RunPaths, found: Opened, journals: list[BinaryIO], damaged: list[bytes] | None = None
+) -> Union:
+    """Return the points of journals with those that metrics.json, or another version of it, has beyond.
+
+    A damaged metrics.json is logged, and left out if there are journals.
+    """
+    bases, logged = [], journals
+    if len(journals) > 1:
+        split = [split_base(journal) for journal in journals]
+        bases, logged = [base for base, _ in split if base is not None], [rest for _, rest in split]
+    history = read_journals_alone(logged, damaged)
+    for base in bases:
+        history = joined(history, read_journals_alone([base]))
+    logged_points, is_damaged = count_points(history), False
+    for path in (paths.metrics, *found.conflicts):
+        try:
+            history = joined(history, read_metrics_json(path))
+        except UnreadableFileError:
+            raise
+        except CorruptFileError as error:
+            if path == paths.metrics and not journals:
+                raise
+            log.warning("left out: %s", error)
+            is_damaged = is_damaged or path == paths.metrics
+    return Union(_ordered(history), count_points(history) > logged_points, is_damaged)
 
 
 def read_journals(journals: list[BinaryIO], damaged: list[bytes] | None = None) -> Iterator[Calls]:
@@ -112,6 +181,8 @@ def read_calls(journal: BinaryIO, damaged: list[bytes] | None = None) -> Iterato
         text = rest + chunk
         end = text.rfind(b"\n") + 1
         rest = text[end:]
+        if len(rest) > regular.MAX_LINE_BYTES:
+            raise regular.line_too_long(Path(journal.name))
         if end:
             yield parse_calls(text[:end], Path(journal.name), damaged)
     journal.seek(-len(rest), os.SEEK_CUR)
@@ -162,18 +233,19 @@ def columns(calls: Calls) -> Columns:
     return found
 
 
-def journal_text(path: Path) -> bytes:
-    """Return the points of a metrics.json as journal lines of one point each."""
+def journal_text(history: History) -> bytes:
+    """Return points as journal lines of one point each."""
     return b"".join(
         Line(point["step"], point["timestamp"], {name: point["value"]}).encode()
-        for name, points in _read_metrics_json(path).items()
+        for name, points in history.items()
         for point in points
     )
 
 
-def _read_metrics_json(path: Path) -> History:
+def read_metrics_json(path: Path) -> History:
+    """Return the points in a metrics.json, none without it; raise CorruptFileError for a damaged one."""
     try:
-        history = atomic.read_object(path)
+        history = atomic.read_object(path, METRICS_BYTES)
     except FileNotFoundError:
         return {}
     try:
@@ -208,7 +280,7 @@ def _parse_lines(text: bytes, path: Path, damaged: list[bytes]) -> Iterator[Line
             log.warning("left out: %s: a damaged line: %.80r", path, line)
             damaged.append(line)
             continue
-        if isinstance(value, dict) and "writer" in value:
+        if isinstance(value, dict) and ("writer" in value or "base" in value):
             continue  # the header of a journal
         try:
             metrics = {name: stored_number(number) for name, number in value["metrics"].items()}
@@ -224,7 +296,4 @@ def _stored_step(step: Any) -> Any:
 
 
 def _moment(line: Line) -> datetime:
-    try:
-        return timestamps.parse(line.timestamp)
-    except ValueError:  # of other code; its order is unknown
-        return datetime.fromtimestamp(0).astimezone()
+    return moment_of(line.timestamp)

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from tracking.metrics.history import Column, Columns, is_ascending, rank
+from tracking.metrics.sources import History
 from tracking.values.jsontext import non_finite_text
 
 
@@ -51,6 +52,15 @@ class MetricsText:
             yield b"\n  ]"
             opening = b",\n  "
         yield b"\n}\n" if self._blocks else b"{}\n"
+
+
+def text_of(history: History) -> MetricsText:
+    """Return the text of a whole history."""
+    text = MetricsText()
+    for name, points in history.items():
+        steps, values, stamps = ([point[key] for point in points] for key in ("step", "value", "timestamp"))
+        text.add({name: Column(steps, values, stamps)})
+    return text
 
 
 class _Frame:

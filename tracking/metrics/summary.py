@@ -1,40 +1,31 @@
-"""The summary of each metric: its last value, extremes and counts, and the view of them on disk.
+"""The summary of each metric: its last value, extremes and counts.
 
 A summary depends on the order of points within the history (history.py), not on when they arrive, so it is updated
-chunk by chunk. summary.json holds how many bytes of the owner's journal it covers; a reader adds the rest and is
-exact however old the view is. It can be deleted without changing any answer.
+chunk by chunk. view.py keeps it in summary.json; a reader adds the rest and is exact however old the view is.
 """
 
-import contextlib
 import math
-import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import Any
 
-from tracking.errors import CorruptFileError
-from tracking.files import atomic
 from tracking.metrics.history import (
     Calls,
     Column,
     Columns,
-    History,
+    adds_nothing,
     columns,
     is_ascending,
     rank,
     read_calls,
     read_history,
     read_journals,
+    read_union,
 )
 from tracking.metrics.journal_files import opened
+from tracking.metrics.sources import History, distinct
+from tracking.metrics.view import Stats, View, fullest, read_view
 from tracking.paths import RunPaths
 from tracking.records import MetricSummary
 from tracking.values.jsontext import Number
-
-FIELDS = tuple(MetricSummary.__dataclass_fields__)
-
-
-Stats = dict[str, MetricSummary]
 
 
 def summarize(column: Column) -> MetricSummary:
@@ -83,59 +74,44 @@ def count_history(history: History) -> Stats:
     }
 
 
-def write_summary(path: Path, stats: Stats, journal_bytes: int | None, *, durable: bool = False) -> None:
-    """Write summary.json; `journal_bytes` is None once there is no journal."""
-    metrics = {name: vars(summary) for name, summary in stats.items()}
-    atomic.write_json(
-        path, {"format": 1, "journal_bytes": journal_bytes, "metrics": metrics}, durable=durable
-    )
-
-
 def read_stats(paths: RunPaths) -> Stats:
-    """Return the exact summaries of a run, from the view and the part of the journals that it does not cover.
+    """Return the exact summaries of a run, from the view and the part of the journal that it does not cover.
 
-    The journal is opened before the view is read, so a finish in between leaves a view that says it is complete.
+    The journals are opened before the view and metrics.json are read, so a finish in between leaves those complete.
     """
-    with opened(paths) as journals:
-        if not journals:
+    with opened(paths) as found:
+        if not found.journals and not found.conflicts:
             return _finished_stats(paths)
-        # the view covers the owner's journal only
-        if len(journals) > 1 or journals[0].name != str(paths.journal):
-            return add_all({}, read_journals(journals))
-        stats, offset = read_view(paths.summary)
-        if offset is None or offset > os.fstat(journals[0].fileno()).st_size:
-            stats, offset = {}, 0  # a power loss took lines that the view had counted
-        journals[0].seek(offset)
-        return add_all(stats, read_calls(journals[0]))
-
-
-def read_view(path: Path) -> tuple[Stats, int | None]:
-    """Return the summaries in a summary.json and the bytes of the journal they cover; nothing from a damaged file."""
-    try:
-        view = atomic.read_object(path)
-        return {name: _from_view(fields) for name, fields in view["metrics"].items()}, view["journal_bytes"]
-    except (FileNotFoundError, CorruptFileError, KeyError, AttributeError, TypeError, ValueError):
-        return {}, None  # only a view: the caller reads the journal or metrics.json instead
-
-
-def drop_view_beyond(paths: RunPaths, end: int) -> None:
-    """Remove a view that covers more than the journal's `end` bytes: a power loss took lines it had counted."""
-    if (read_view(paths.summary)[1] or 0) > end:
-        paths.summary.unlink(missing_ok=True)
+        journals, view = distinct(found.journals), read_view(paths.summary)
+        if not adds_nothing(paths, found, journals, view):
+            return fullest(count_history(read_union(paths, found, journals).history), _complete(view))
+        owner = journals[0]
+        if len(journals) == 1 and view and owner.name == str(paths.journal) and view.is_of(owner.fileno()):
+            owner.seek(view.journal_bytes or 0)
+            return add_all(view.stats, read_calls(owner))
+        return fullest(add_all({}, read_journals(journals)), _complete(view))
 
 
 def _finished_stats(paths: RunPaths) -> Stats:
+    view = read_view(paths.summary)
+    if view is not None and view.is_complete and _is_newer(paths, view):
+        return view.stats
+    return fullest(count_history(read_history(paths)), view)
+
+
+def _complete(view: View | None) -> View | None:
+    # beside a journal, one that is not complete may have counted lines that a power loss took
+    return view if view and view.is_complete else None
+
+
+def _is_newer(paths: RunPaths, view: View) -> bool:
+    """Return whether a complete view is of the metrics.json that is there: somebody may have replaced one of them."""
     try:
-        written = paths.metrics.stat().st_mtime_ns
-    except FileNotFoundError:
-        return {}
-    with contextlib.suppress(FileNotFoundError):
-        # an older view may be of another metrics.json, which somebody replaced
-        if paths.summary.stat().st_mtime_ns >= written:
-            stats, offset = read_view(paths.summary)
-            if stats and offset is None:
-                return stats
-    return count_history(read_history(paths))
+        written, seen = paths.metrics.lstat(), paths.summary.lstat()
+    except OSError:
+        return False
+    is_same = view.metrics_bytes in (None, written.st_size)  # version 0.1.0 did not write the size
+    return is_same and seen.st_mtime_ns >= written.st_mtime_ns and bool(view.stats)
 
 
 def _joined(before: MetricSummary, new: MetricSummary) -> MetricSummary:
@@ -146,9 +122,3 @@ def _joined(before: MetricSummary, new: MetricSummary) -> MetricSummary:
     high = max(finite, key=lambda each: (each.max, -rank(each.max_step)), default=before)
     counts = before.count + new.count, before.non_finite + new.non_finite
     return MetricSummary(end.last, end.last_step, low.min, low.min_step, high.max, high.max_step, *counts)
-
-
-def _from_view(fields: dict[str, Any]) -> MetricSummary:
-    last, *others = (fields[key] for key in FIELDS)
-    # JSON has no number for a NaN or an infinity
-    return MetricSummary(float(last) if isinstance(last, str) else last, *others)

@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 from tracking.errors import CorruptFileError
-from tracking.files import append, atomic
+from tracking.files import append, atomic, regular
 from tracking.paths import ModelPaths
 from tracking.process.identity import login
 from tracking.registry.model_records import EventKind, ModelEvent
@@ -54,9 +54,32 @@ def champions(events: list[ModelEvent]) -> list[int]:
     return stack
 
 
-def aliases_of(events: list[ModelEvent]) -> dict[str, int]:
+def standing(paths: ModelPaths) -> list[int]:
+    """Return the champions that rollbacks can return to, the current one last.
+
+    They follow from the events. A champion of aliases.json that no event made one is the last: its event was lost.
+    """
+    events = read_events(paths)
+    stack, alias = champions(events), lost_champion(paths, events)
+    return stack if alias is None else [*stack, alias]
+
+
+def lost_champion(paths: ModelPaths, events: list[ModelEvent]) -> int | None:
+    """Return the champion that aliases.json names and no event ever made one; None without."""
+    try:
+        alias = atomic.read_object(paths.aliases).get(CHAMPION)
+    except (FileNotFoundError, CorruptFileError):
+        return None
+    changes = [event for event in events if event.kind in (EventKind.PROMOTED, EventKind.ROLLED_BACK)]
+    made = {number for event in changes for number in (event.version, event.before)} | removed(events)
+    if type(alias) is not int or alias in made or not regular.is_file(paths.manifest(alias)):
+        return None
+    return alias
+
+
+def aliases_of(paths: ModelPaths) -> dict[str, int]:
     """Return the version of each alias, the champion first."""
-    now = champions(events)
+    now, events = standing(paths), read_events(paths)
     aliases: dict[str, int] = {}
     for event in events:
         if event.kind is EventKind.ALIASED and event.alias:
@@ -94,7 +117,7 @@ def add_event(
     alias: str | None = None,
 ) -> None:
     """Append an event for each version durably and rewrite aliases.json; the caller holds the model's lock."""
-    before = champions(read_events(paths))
+    before = standing(paths)
     more = {"run_id": run_id, "alias": alias}
     lines = [
         {
@@ -144,7 +167,7 @@ def _return_to(stack: list[int], version: int) -> None:
 
 def write_aliases(paths: ModelPaths) -> None:
     """Write aliases.json from the events."""
-    atomic.write_json(paths.aliases, aliases_of(read_events(paths)))
+    atomic.write_json(paths.aliases, aliases_of(paths))
 
 
 def refresh_aliases(paths: ModelPaths) -> None:
@@ -155,7 +178,7 @@ def refresh_aliases(paths: ModelPaths) -> None:
 
 def aliases_agree(paths: ModelPaths) -> bool:
     """Return whether aliases.json says what the events say; without an alias it may be missing."""
-    expected = aliases_of(read_events(paths))
+    expected = aliases_of(paths)
     try:
         return atomic.read_object(paths.aliases) == expected
     except FileNotFoundError:

@@ -17,17 +17,17 @@ from tracking.errors import (
     UnknownModelError,
     quoted,
 )
-from tracking.files import atomic, folders, locks
+from tracking.files import atomic, folders, locks, regular
 from tracking.paths import ModelPaths, RunPaths
 from tracking.registry.events import (
     CHAMPION,
     add_event,
     aliases_of,
-    champions,
     read_events,
     refresh_aliases,
     registrations,
     removed,
+    standing,
 )
 from tracking.registry.loading import check_loader, loader_of
 from tracking.registry.model_records import EventKind, ModelEvent, ModelVersion, Verdict
@@ -95,9 +95,10 @@ class ModelRegistry:
     def models(self, *, on_error: OnError = warn_left_out) -> list[str]:
         """Return the names of all models that have a version, sorted; one that cannot be read goes to `on_error`."""
         found = []
-        for name in folders.named_folders(self._store.paths.models):
+        root = self._store.paths.models
+        for name in folders.named_folders(root):
             try:
-                if self._numbers(name):
+                if regular.is_folder(root / name) and self._numbers(name):
                     found.append(name)
             except CorruptFileError as error:
                 on_error(error)
@@ -148,7 +149,7 @@ class ModelRegistry:
     def aliases(self, name: str) -> dict[str, int]:
         """Return the number of the version that each alias names; "champion" is one of them."""
         self._known_numbers(name)
-        return aliases_of(read_events(self._paths(name)))
+        return aliases_of(self._paths(name))
 
     def history(self, name: str) -> list[ModelEvent]:
         """Return the events of a model, oldest first; those of a removed model too."""
@@ -168,7 +169,7 @@ class ModelRegistry:
         verify(chosen)  # before the lock: hashing large files takes long
         paths = self._paths(name)
         with locks.lock(paths.lock):
-            if champions(read_events(paths))[-1:] != [version]:
+            if standing(paths)[-1:] != [version]:
                 add_event(paths, EventKind.PROMOTED, version, reason=reason, by=by)
             else:
                 refresh_aliases(paths)
@@ -182,10 +183,10 @@ class ModelRegistry:
         self._known_numbers(name)
         paths = self._paths(name)
         while True:
-            past = champions(read_events(paths))
+            past = standing(paths)
             before = self._intact_before(name, past)
             with locks.lock(paths.lock):
-                if champions(read_events(paths)) == past:  # else another process was faster: look again
+                if standing(paths) == past:  # else another process was faster: look again
                     add_event(paths, EventKind.ROLLED_BACK, before.version, reason=reason, by=by)
                     return before
 
@@ -201,7 +202,7 @@ class ModelRegistry:
         verify(chosen)
         paths = self._paths(name)
         with locks.lock(paths.lock):
-            if aliases_of(read_events(paths)).get(alias) != version:
+            if aliases_of(paths).get(alias) != version:
                 add_event(paths, EventKind.ALIASED, version, reason=reason, by=by, alias=alias)
             else:
                 refresh_aliases(paths)

@@ -15,7 +15,7 @@ from tracking.errors import (
     ModelLoadError,
     quoted,
 )
-from tracking.files import atomic, folders
+from tracking.files import atomic, folders, regular
 from tracking.paths import ModelPaths, RunPaths
 from tracking.records import FORMAT, RunRecord, check_format
 from tracking.registry.events import read_events
@@ -40,7 +40,7 @@ def verify(version: ModelVersion) -> None:
     """Raise ModelLoadError if a file of a version is missing or differs from the registered one."""
     for name, expected in version.files.items():
         path = version.path / name
-        if not path.is_file():
+        if not regular.is_file(path):
             raise ModelLoadError(f"{path} is missing; restore it, or register the run again as a new version")
         if atomic.sha256(path) != expected:
             raise ModelLoadError(f"{path} is not the file that was registered: its SHA-256 is not {expected}")
@@ -140,6 +140,8 @@ def add_version(paths: ModelPaths, sources: Mapping[str, Path], manifest: dict[s
 
 def folder_numbers(paths: ModelPaths) -> list[int]:
     """Return the numbers of the folders of versions, complete or not; raise CorruptFileError if they cannot be listed."""
+    if paths.folder.is_symlink():
+        return []
     try:
         with os.scandir(paths.folder) as entries:
             names = [entry.name for entry in entries if entry.name.startswith("v")]
@@ -154,6 +156,8 @@ def folder_numbers(paths: ModelPaths) -> list[int]:
 
 def is_complete(paths: ModelPaths, number: int) -> bool:
     """Return whether a version has a manifest, though it may be damaged."""
+    if not regular.is_folder(paths.version(number)):
+        return False
     try:
         paths.manifest(number).lstat()
     except (FileNotFoundError, NotADirectoryError):

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from tracking.errors import InvalidNameError, InvalidValueError, RunInUseError, quoted
-from tracking.files import atomic
+from tracking.files import atomic, regular
 from tracking.metrics.journal import Journal
 from tracking.paths import RunPaths
 from tracking.process import identity
@@ -82,7 +82,7 @@ def finish(store: Store, run_id: str, status: str, *, error: str | None = None, 
             f"ask it to stop: python -m tracking stop {run_id}; or finish the run all the same, with --force"
         )
     ended = last_sign_of_life(paths, entry) if is_running else str(entry["finished_at"])
-    Journal(paths).finish()
+    Journal(paths).finish(proves=True)
     changes = {"status": final.value, "finished_at": ended, "error": entry.get("error") or error}
     store.amend(run_id, lambda _: changes, durable=True)
     return ended
@@ -99,8 +99,9 @@ def last_sign_of_life(paths: RunPaths, entry: Entry) -> str:
 
     run.json does not count: other processes may have changed it.
     """
-    written = [path for path in paths.folder.iterdir() if path.is_file() and path != paths.run]
-    newest = max((path.stat().st_mtime for path in written), default=0.0)
+    with regular.reading(paths.folder):
+        written = [path for path in paths.folder.iterdir() if regular.is_file(path) and path != paths.run]
+        newest = max((path.lstat().st_mtime for path in written), default=0.0)
     moment = max(timestamps.parse(entry["created_at"]), datetime.fromtimestamp(newest).astimezone())
     return moment.isoformat(timespec="milliseconds")
 

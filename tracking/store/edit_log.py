@@ -7,9 +7,11 @@ finds the same changes.
 
 import contextlib
 import os
+from pathlib import Path
 from typing import NamedTuple
 
-from tracking.files import append, atomic, folders
+from tracking.errors import UnreadableFileError
+from tracking.files import append, atomic, folders, regular
 from tracking.paths import StorePaths
 from tracking.process import identity
 
@@ -26,8 +28,9 @@ def record_edit(paths: StorePaths, run_id: str) -> None:
     """Log that a run has changed which readers may hold as final; a single write."""
     path = paths.edits / identity.host_name()
     folders.make_dir(path.parent)
+    regular.refuse_link(paths.inner, paths.edits)
     with atomic.writing(path):
-        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        handle = regular.open_handle(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         try:
             # begins with a newline, so that a line torn by a crash damages no other
             append.write_whole(handle, f"\n{run_id}\n".encode(), path)
@@ -39,16 +42,22 @@ def read_edits(paths: StorePaths, position: dict[str, int]) -> Edits:
     """Return the ids of the runs edited since `position` (empty for the beginning); read only what was added."""
     found: set[str] = set()
     now: dict[str, int] = {}
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(paths.edits) as logs:
+    if not regular.is_folder(paths.inner) or not regular.is_folder(paths.edits):
+        return Edits(found, now, not position)
+    # a log that cannot be read saves no time: its edits are found by a look at every file
+    with contextlib.suppress(OSError), os.scandir(paths.edits) as logs:
         for log in logs:
             start = position.get(log.name, 0)
-            if log.stat().st_size != start:
-                with open(log.path, "rb") as file:  # noqa: PTH123 - of a text
-                    file.seek(start)
-                    text = file.read()
+            if log.stat(follow_symlinks=False).st_size != start:
+                try:
+                    with regular.open_file(Path(log.path)) as file:
+                        file.seek(start)
+                        text = file.read(regular.MAX_BYTES)
+                except (FileNotFoundError, UnreadableFileError):
+                    continue
                 whole = text[: text.rfind(b"\n") + 1]
                 found |= {line.decode(errors="replace") for line in whole.split(b"\n") if line}
-                start = min(start, log.stat().st_size) + len(whole)
+                start = min(start, log.stat(follow_symlinks=False).st_size) + len(whole)
             now[log.name] = start
     is_complete = all(now.get(name, -1) >= end for name, end in position.items())
     return Edits(found, now, is_complete)

@@ -3,10 +3,11 @@
 Creating the folder claims the number; this module only says where to start, without listing the runs.
 """
 
-import contextlib
+import os
 import re
 
-from tracking.files import atomic, folders
+from tracking.errors import UnreadableFileError
+from tracking.files import atomic, folders, regular
 from tracking.paths import StorePaths
 
 _TAIL_BYTES = 65536
@@ -39,9 +40,13 @@ def first_free_number(paths: StorePaths) -> int:
 
 def last_deleted(paths: StorePaths) -> int:
     """Return the highest number of a deleted run; 0 without any."""
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError, ValueError):
-        return int(paths.last_deleted.read_text())
-    return 0
+    regular.refuse_link(paths.inner)
+    try:
+        return int(regular.read_bytes(paths.last_deleted))
+    except UnreadableFileError:
+        raise  # it may reserve any number
+    except (FileNotFoundError, ValueError):
+        return 0
 
 
 def remember_deleted(paths: StorePaths, run_id: str) -> None:
@@ -53,16 +58,16 @@ def remember_deleted(paths: StorePaths, run_id: str) -> None:
 
 
 def _exists(paths: StorePaths, number: int) -> bool:
-    return (paths.runs / f"run_{number:03d}").exists()
+    return os.path.lexists(paths.runs / f"run_{number:03d}")
 
 
 def _last_published(paths: StorePaths) -> int:
     """Return the number of the last run in metadata.json, read from its end; without the file, of the last folder."""
     try:
-        with paths.metadata.open("rb") as file:
+        with regular.open_file(paths.metadata) as file:
             file.seek(max(0, file.seek(0, 2) - _TAIL_BYTES))
             return max(map(int, _IDS.findall(file.read())), default=0)
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, UnreadableFileError):
         # a new store, or one that was copied without its list
         names = (folder.name.removeprefix("run_") for folder in paths.runs.glob("run_*"))
         return max((int(name) for name in names if name.isdecimal()), default=0)

@@ -10,7 +10,7 @@ import os
 import weakref
 from typing import Any
 
-from tracking.files import atomic, locks
+from tracking.files import atomic, locks, regular
 from tracking.process import identity
 from tracking.process.hooks import renew_in_children
 from tracking.process.identity import Life
@@ -96,7 +96,7 @@ class Claim:
                     changes |= {"continued_by": None if is_owner else me}
                 self.before = None if is_running else entry
                 self._hold(ends_it=ends_it)
-            if changes or not self.paths.run.exists():
+            if changes or not regular.exists(self.paths.run):
                 self.store.change(self.run_id, **changes)
             return is_owner
 

@@ -20,8 +20,15 @@ from typing import Any
 
 import orjson
 
-from tracking.errors import CorruptFileError, InvalidValueError, StoreUnwritableError, TrackingError, quoted
-from tracking.files import atomic, locks
+from tracking.errors import (
+    CorruptFileError,
+    InvalidValueError,
+    StoreUnwritableError,
+    TrackingError,
+    UnreadableFileError,
+    quoted,
+)
+from tracking.files import atomic, locks, regular
 from tracking.paths import StorePaths
 from tracking.process.hooks import renew_in_children
 from tracking.records import check_format
@@ -46,6 +53,8 @@ FIELDS = (
     "run_dir",
 )
 
+MAX_BYTES = 1 << 32  # of a list that is read: about ten million runs
+
 Entry = dict[str, Any]
 Entries = dict[str, Entry]  # by run id, in their order
 Warn = Callable[[CorruptFileError], object]
@@ -63,7 +72,7 @@ def public_entry(entry: Mapping[str, Any], run_dir: str) -> Entry:
 def read_metadata(path: Path) -> Entries:
     """Return the entries of a metadata.json by run id, none without the file; raise CorruptFileError for a damaged one."""
     try:
-        entries = atomic.read_json(path)
+        entries = atomic.read_json(path, MAX_BYTES)
     except FileNotFoundError:
         return {}
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
@@ -77,10 +86,11 @@ def list_runs(paths: StorePaths, known: Entries, scanned: int, warn: Warn) -> En
     A run that cannot be read is passed to `warn`, and stays as it is known.
     """
     prefix = _prefix(paths)
-    with os.scandir(paths.runs) as folders:
+    regular.refuse_link(paths.runs)
+    with os.scandir(paths.runs) as entries:
         found = {
             folder.name: entry
-            for folder in folders
+            for folder in entries
             if (entry := _entry(folder, known.get(folder.name), scanned, prefix + folder.name, warn))
         }
     return {run_id: found[run_id] for run_id in sorted(found, key=natural_key)}
@@ -164,17 +174,18 @@ class Publisher:
         """
         if not self._paths.metadata_lock.exists():
             original = self._paths.original_metadata
-            with atomic.writing(original), contextlib.suppress(FileNotFoundError):
-                text = self._paths.metadata.read_bytes()
+            # what cannot be read is put aside when the list is published
+            with atomic.writing(original), contextlib.suppress(FileNotFoundError, UnreadableFileError):
+                text = regular.read_bytes(self._paths.metadata, MAX_BYTES)
                 if not original.exists():
                     atomic.create_bytes(original, text)
 
     def _should_wait(self) -> bool:
         try:
-            state = self._paths.metadata.stat()
+            state = self._paths.metadata.lstat()
             if self._count < 0:
-                self._count = self._paths.metadata.read_bytes().count(b'"run_id":')
-        except FileNotFoundError:
+                self._count = regular.read_bytes(self._paths.metadata, MAX_BYTES).count(b'"run_id":')
+        except (FileNotFoundError, UnreadableFileError):
             return False
         self._has_scanned = self._has_scanned or self._count > COMPLETE_UP_TO
         wait_s = RATE_SHARE * max(self._took_s, state.st_size * COST_S)
@@ -212,7 +223,7 @@ class Publisher:
         """Return the list with the staged runs as they are now, and the moment of its last scan."""
         path = self._paths.metadata
         try:
-            scanned = path.stat().st_mtime_ns
+            scanned = path.lstat().st_mtime_ns
             is_own = self._entries and _identity(path) == self._written
             known = self._entries if is_own else read_metadata(path)
         except (FileNotFoundError, CorruptFileError):
@@ -232,7 +243,7 @@ class Publisher:
         known, scanned = {}, 0
         try:
             known = read_metadata(path)
-            scanned = path.stat().st_mtime_ns
+            scanned = path.lstat().st_mtime_ns
         except FileNotFoundError:
             pass
         except CorruptFileError as error:
@@ -247,7 +258,7 @@ def _prefix(paths: StorePaths) -> str:
 
 
 def _identity(path: Path) -> tuple[int, ...]:
-    state = path.stat()
+    state = path.lstat()
     return state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
 
 
@@ -255,6 +266,8 @@ def _entry(
     folder: os.DirEntry[str], known: Entry | None, scanned: int, run_dir: str, warn: Warn
 ) -> Entry | None:
     path = f"{folder.path}/run.json"
+    if not folder.is_dir(follow_symlinks=False):
+        return None
     try:
         if known and _changed(folder, path) < scanned - MARGIN_NS:
             return {**known, "run_dir": run_dir}
@@ -264,6 +277,9 @@ def _entry(
         return _foreign(known, run_dir)
     except CorruptFileError as error:
         warn(error)
+        return known
+    except OSError as error:
+        warn(regular.unreadable(Path(path), error))
         return known
 
 
@@ -277,7 +293,7 @@ def _foreign(known: Entry | None, run_dir: str) -> Entry | None:
 def _read(path: Path, run_id: str, run_dir: str) -> Entry | None:
     try:
         entry = atomic.read_object(path)
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         return None
     check_format(entry, path)
     if not isinstance(tags := entry.get("tags") or {}, dict):
@@ -290,4 +306,5 @@ def _read(path: Path, run_id: str, run_dir: str) -> Entry | None:
 def _changed(folder: os.DirEntry[str], path: str) -> int:
     # A rename keeps the file's time of writing, which may be older than a scan that still saw the old file; the
     # folder has the time of the rename. An edit in place changes only the file's time.
-    return max(folder.stat().st_mtime_ns, os.stat(path).st_mtime_ns)  # noqa: PTH116 - a thousand times in a row
+    changed = folder.stat(follow_symlinks=False).st_mtime_ns
+    return max(changed, os.lstat(path).st_mtime_ns)

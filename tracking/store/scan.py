@@ -10,8 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tracking.errors import CorruptFileError, quoted
-from tracking.files import atomic, folders
+from tracking.errors import CorruptFileError, UnreadableFileError, quoted
+from tracking.files import atomic, folders, regular
 from tracking.metrics.summary import read_stats
 from tracking.paths import StorePaths
 from tracking.process import identity
@@ -133,8 +133,9 @@ class Scan:
     def metadata_stamp(self) -> tuple[int, int]:
         """Return numbers that change whenever metadata.json does; zeros without the file."""
         try:
-            state = self.paths.metadata.stat()
-        except (FileNotFoundError, NotADirectoryError):
+            with regular.reading(self.paths.metadata):
+                state = self.paths.metadata.lstat()
+        except FileNotFoundError:
             return (0, 0)
         return (state.st_mtime_ns, state.st_ino)
 
@@ -144,20 +145,28 @@ class Scan:
         except CorruptFileError as error:
             # a damaged metadata.json must not hide the runs that have a run.json
             on_error(error)
-            return [name for name in self.folder_names() if self.paths.run(name).run.exists()]
+            return [name for name in self.folder_names() if self._has_file(name)]
 
     def _read(self, run_id: str) -> Entry | None:
         paths = self.paths.run(run_id)
         entry: Entry | None
+        regular.refuse_link(self.paths.runs, paths.folder)
         try:
             entry = atomic.read_object(paths.run)
             check_format(entry, paths.run)
-        except (FileNotFoundError, NotADirectoryError):
-            entry = self.foreign_entries().get(run_id) if paths.folder.is_dir() else None
+        except FileNotFoundError:
+            entry = self.foreign_entries().get(run_id) if regular.is_folder(paths.folder) else None
         return None if entry is None else {**entry, "run_id": run_id}  # a copied folder is a separate run
 
     def _is_run(self, run_id: str) -> bool:
-        return self.paths.run(run_id).run.exists() or run_id in self.foreign_entries()
+        return self._has_file(run_id) or run_id in self.foreign_entries()
+
+    def _has_file(self, run_id: str) -> bool:
+        try:
+            regular.refuse_link(self.paths.run(run_id).folder)
+            return regular.exists(self.paths.run(run_id).run)
+        except UnreadableFileError:
+            return True  # reading it says what is wrong
 
     def _check(self, entry: Mapping[str, Any]) -> None:
         name, status = entry.get("experiment_name"), entry.get("status")
@@ -186,7 +195,7 @@ class Scan:
 
     def _source(self, run_id: str) -> Path:
         path = self.paths.run(run_id).run
-        return path if path.exists() else self.paths.metadata
+        return path if regular.exists(path) else self.paths.metadata
 
 
 def warn_left_out(error: CorruptFileError) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tracking.errors import InvalidValueError, UnknownRunError
-from tracking.files import atomic, folders, locks
+from tracking.files import atomic, folders, locks, regular
 from tracking.metrics.history import read_history
 from tracking.paths import RunPaths, StorePaths
 from tracking.process import identity
@@ -94,7 +94,7 @@ class Store:
         The run is locked meanwhile, so concurrent changes and the end of a run are not lost.
         """
         folder = self.paths.run(check_component("run id", run_id, example="run_001")).folder
-        if not folder.is_dir():
+        if not regular.is_folder(folder):
             self.require(run_id)  # raises with the known ids
         with locks.lock_folder(folder):
             before = self.require(run_id)

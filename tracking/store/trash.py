@@ -5,14 +5,22 @@ run that a registered model version came from cannot be deleted. The number of a
 """
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tracking.errors import CorruptFileError, NewerFormatError, RunInUseError, UnknownRunError
-from tracking.files import atomic, folders, locks
+from tracking.errors import (
+    CorruptFileError,
+    NewerFormatError,
+    RunInUseError,
+    StoreUnwritableError,
+    UnknownRunError,
+    UnreadableFileError,
+)
+from tracking.files import atomic, folders, locks, regular
 from tracking.metrics import journal_files
 from tracking.paths import RunPaths
 from tracking.process import identity
@@ -54,7 +62,7 @@ class Purge:
 def check_deletable(store: Store, run_id: str, needed: Needed, *, force: bool = False) -> None:
     """Raise the error that `delete` would raise, and change nothing."""
     check_component("run id", run_id, example="run_001")
-    if not store.paths.run(run_id).folder.is_dir():
+    if not regular.is_folder(store.paths.run(run_id).folder):
         _raise_unknown(store, run_id)
     try:
         entry = store.require(run_id)
@@ -64,13 +72,13 @@ def check_deletable(store: Store, run_id: str, needed: Needed, *, force: bool = 
             raise RunInUseError(
                 f"run {run_id!r} is being logged to by a living process; finish it there first; or delete it all the same, with --force"
             )
-    except NewerFormatError:
+    except (NewerFormatError, UnreadableFileError):
         raise
     except CorruptFileError:
         pass  # a run with a damaged run.json may be deleted
     if run_id in needed:
         raise RunInUseError(f"run {run_id!r} cannot be deleted: {needed[run_id][0]} came from it")
-    if store.paths.trashed(run_id).folder.exists():
+    if os.path.lexists(store.paths.trashed(run_id).folder):
         raise RunInUseError(f"the trash already holds a run {run_id!r}; restore or purge that one first")
 
 
@@ -82,7 +90,7 @@ def delete(store: Store, run_id: str, needed: Needed, *, force: bool = False) ->
     with locks.lock(store.paths.trash_lock):
         check_deletable(store, run_id, needed, force=force)
         paths = store.paths.run(run_id)
-        if not paths.run.exists():
+        if not regular.exists(paths.run):
             store.change(run_id)  # writes a run.json, so that its entry in metadata.json moves along
         remember_deleted(store.paths, run_id)
         # written before the move, so that every run in the trash has it
@@ -109,12 +117,13 @@ def restore(store: Store, run_id: str) -> None:
     with locks.lock(store.paths.trash_lock):
         paths = store.paths.run(run_id)
         trashed = store.paths.trashed(run_id).folder
-        if not trashed.is_dir():
+        regular.refuse_link(store.paths.trash, trashed)
+        if not regular.is_folder(trashed):
             known = folders.named_folders(store.paths.trash)
             some = ", ".join(known[:10]) + (", ..." if len(known) > 10 else "")
             held = f"it holds {some}" if known else "it is empty"
             raise UnknownRunError(f"no run {run_id!r} in the trash of {str(store.paths.named)!r}: {held}")
-        if paths.folder.exists():
+        if os.path.lexists(paths.folder):
             raise RunInUseError(
                 f"run {run_id!r} exists and would be replaced; delete or rename {paths.folder}"
             )
@@ -123,8 +132,18 @@ def restore(store: Store, run_id: str) -> None:
             paths.deleted.unlink()  # not read outside the trash
 
 
+def trashed_entries(store: Store) -> Iterator[dict[str, Any]]:
+    """Yield what run.json says of each deleted run, under the id it has in the trash."""
+    for run_id in folders.named_folders(store.paths.trash):
+        if entry := _readable(store.paths.trashed(run_id).run):
+            yield {**entry, "run_id": run_id}
+
+
 def trashed_runs(store: Store) -> list[TrashedRun]:
-    """Return the deleted runs, the oldest deletion first; costs a stat of each of their files."""
+    """Return the deleted runs, the oldest deletion first; costs a stat of each of their files.
+
+    Raise UnreadableFileError for a trash that is a link.
+    """
     found = [_trashed(store.paths.trashed(run_id)) for run_id in folders.named_folders(store.paths.trash)]
     return sorted(found, key=lambda run: run.deleted_at)
 
@@ -140,26 +159,42 @@ def purge(
     """Remove deleted runs for good.
 
     Without limits remove all. `older_than` removes those deleted longer ago, `keep_bytes` then the oldest until the
-    rest fits. Runs in `needed` are kept. A purge that is killed leaves each run removed or whole.
+    rest fits. Kept are runs in `needed`, what `delete` did not put there, and what the system does not let go. A purge
+    that is killed leaves each run removed or whole.
     """
     purged, kept = [], {}
+    if not dry_run:
+        names = folders.named_folders(store.paths.trash)
+        remember(store, [name for name in names if name.startswith("run_")])  # by hand or not
     for run in _chosen(trashed_runs(store), older_than, keep_bytes):
-        if run.run_id in needed:
-            kept[run.run_id] = f"{needed[run.run_id][0]} came from it"
+        if reason := _why_kept(run, needed):
+            kept[run.run_id] = reason
+            continue
+        try:
+            if not dry_run:
+                _remove(store, run)
+        except (StoreUnwritableError, CorruptFileError) as error:
+            kept[run.run_id] = str(error)
         else:
             purged.append(run)
-    if not dry_run:
-        for run in purged:
-            _remove(store, run)
     return Purge(tuple(purged), kept)
+
+
+def _why_kept(run: TrashedRun, needed: Needed) -> str:
+    if run.run_id in needed:
+        return f"{needed[run.run_id][0]} came from it"
+    if not regular.is_folder(run.path):
+        return f"{run.path} is a link, which is not followed; remove it yourself"
+    if not regular.is_file(RunPaths(run.path).deleted):
+        return f"{run.path} has no {RunPaths(run.path).deleted.name}, so it was not deleted here; move it out of the trash"
+    return ""
 
 
 def _remove(store: Store, run: TrashedRun) -> None:
     doomed = atomic.temporary_path(run.path)
     with locks.lock(store.paths.trash_lock):
-        if not run.path.exists():
+        if not regular.is_folder(run.path):
             return  # restored in the meantime
-        remember_deleted(store.paths, run.run_id)  # it may have been moved there by hand
         folders.move(run.path, doomed)
     folders.remove_tree(doomed)  # slow, so outside the lock
 
@@ -183,19 +218,20 @@ def _trashed(paths: RunPaths) -> TrashedRun:
     try:
         deleted_at = timestamps.parse(note["deleted_at"])
     except (KeyError, TypeError, ValueError):
-        deleted_at = datetime.fromtimestamp(paths.folder.stat().st_ctime).astimezone()  # moved there by hand
+        deleted_at = datetime.fromtimestamp(paths.folder.lstat().st_ctime).astimezone()  # moved there by hand
     return TrashedRun(
         run_id=paths.folder.name,
         experiment_name=str(run.get("experiment_name") or ""),
         deleted_at=deleted_at,
         deleted_by=str(note.get("deleted_by") or ""),
-        size_bytes=folders.size(paths.folder),
+        size_bytes=folders.size(paths.folder) if regular.is_folder(paths.folder) else 0,
         path=paths.folder,
     )
 
 
 def _readable(path: Path) -> dict[str, Any]:
     try:
+        regular.refuse_link(path.parent)
         return atomic.read_object(path)
     except (FileNotFoundError, CorruptFileError):
         return {}
@@ -223,7 +259,7 @@ def _is_written_here(paths: RunPaths, entry: dict[str, Any]) -> bool:
 
 
 def _raise_unknown(store: Store, run_id: str) -> None:
-    if store.paths.trashed(run_id).folder.is_dir():
+    if regular.is_folder(store.paths.trashed(run_id).folder):
         raise UnknownRunError(f"run {run_id!r} is in the trash already")
     store.require(run_id)
     raise UnknownRunError(f"no run {run_id!r} in the store {str(store.paths.named)!r}")

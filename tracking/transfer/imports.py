@@ -4,6 +4,7 @@ A run is assembled in a folder that no reader looks at, and takes its place by o
 is free, else it gets the next number. `imported_from` in its run.json says where it came from.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
@@ -12,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from tracking.errors import CorruptFileError, InvalidValueError, TrackingError
-from tracking.files import atomic, folders, locks
+from tracking.files import atomic, folders, locks, regular
 from tracking.files.atomic import is_temporary
+from tracking.metrics.history import read_history
 from tracking.metrics.journal import Journal
+from tracking.metrics.sources import count_points
 from tracking.paths import RunPaths
 from tracking.records import FORMAT, RunStatus
 from tracking.search.search import Search
@@ -22,21 +25,23 @@ from tracking.store import amend
 from tracking.store.numbering import first_free_number, last_deleted
 from tracking.store.scan import shown_status
 from tracking.store.store import Store
+from tracking.store.trash import trashed_entries
 
 Entry = dict[str, Any]
-Identity = tuple[Any, ...]
+Identity = tuple[str, ...]
 Progress = Callable[[int, int], object]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Imported:
-    """The result of an import: the new id of each copied run, and why the others were not copied."""
+    """The result of an import: the new id of each copied run with the points of all, and why others were not copied."""
 
     copied: dict[str, str] = field(default_factory=dict)
     present: dict[str, str] = field(
         default_factory=dict
     )  # the id that a run has here already, by its id there
     left_out: dict[str, str] = field(default_factory=dict)
+    points: int = 0  # of the copied runs, the same here as there
 
 
 def select(store: Store, *, experiment: str | None = None, query: str | None = None) -> list[str]:
@@ -62,8 +67,8 @@ def import_runs(
 ) -> Imported:
     """Copy runs of another store, with all their files, into this one; change nothing in the other one.
 
-    Leave out runs that are running, that cannot be read, and that are here already: imported before, or the very
-    same run. An import that is interrupted has copied some runs, and may be repeated. Models are not copied.
+    Leave out runs that are running, that cannot be read, that are here already (imported before, or the very same run),
+    and that were deleted here and are in the trash. The points of a copy are counted. An import that is interrupted has copied some runs, and may be repeated. Models are not copied.
     """
     _check_different(store, other)
     outcome = Imported()
@@ -72,12 +77,13 @@ def import_runs(
         known = {
             _identity(entry, store): entry["run_id"] for entry in reversed(entries)
         }  # the first of equals
+        deleted = {_identity(entry, store): entry["run_id"] for entry in trashed_entries(store)}
         try:
             for done, run_id in enumerate(run_ids):
                 if on_progress:
                     on_progress(done, len(run_ids))
                 try:
-                    _import(store, other, run_id, outcome, known, dry_run=dry_run)
+                    _import(store, other, run_id, outcome, (known, deleted), dry_run=dry_run)
                 except CorruptFileError as error:
                     outcome.left_out[run_id] = str(error)
             if on_progress:
@@ -89,8 +95,15 @@ def import_runs(
 
 
 def _import(
-    store: Store, other: Store, run_id: str, outcome: Imported, known: dict[Identity, str], *, dry_run: bool
+    store: Store,
+    other: Store,
+    run_id: str,
+    outcome: Imported,
+    ours: tuple[dict[Identity, str], dict[Identity, str]],
+    *,
+    dry_run: bool,
 ) -> None:
+    known, deleted = ours
     entry = other.require(run_id)
     status = shown_status(entry, other.paths)
     if status is RunStatus.RUNNING:
@@ -101,19 +114,33 @@ def _import(
     identity = _identity(entry, other)
     if identity in known:
         outcome.present[run_id] = known[identity]
+    elif identity in deleted:
+        here = deleted[identity]
+        remedy = f"python -m tracking restore {here} --store {store.paths.named}"
+        outcome.left_out[run_id] = (
+            f"it was deleted here and is in the trash as {here}; to bring it back: {remedy}"
+        )
     else:
-        new_id = run_id if dry_run else _copy(store, other, entry, status)
+        count = count_points(read_history(other.paths.run(run_id)))
+        new_id = run_id if dry_run else _copy(store, other, entry, status, count)
+        outcome.points += count
         outcome.copied[run_id] = known[identity] = new_id
 
 
-def _copy(store: Store, other: Store, entry: Entry, status: RunStatus) -> str:
+def _copy(store: Store, other: Store, entry: Entry, status: RunStatus, count: int) -> str:
+    """Copy a run of `count` points; raise CorruptFileError, and copy nothing, if they do not all arrive."""
     run_id = str(entry["run_id"])
     staged = RunPaths(atomic.temporary_path(store.paths.incoming / run_id))
     source = other.paths.run(run_id)
     try:
-        folders.copy(source.folder, staged.folder, leave_out=partial(_stays, source))
+        folders.copy(source.folder, staged.folder, within=other.paths.base, leave_out=partial(_stays, source))
         ended = entry.get("finished_at") or amend.last_sign_of_life(source, entry)
-        Journal(staged).finish()
+        Journal(staged).finish(proves=True)
+        copied = count_points(read_history(staged))
+        if copied < count:
+            raise CorruptFileError(
+                f"{source.folder} has {count} points, and {copied} arrived; import it again"
+            )
         claimed = _claim(store, run_id)
         try:
             written = {
@@ -130,7 +157,7 @@ def _copy(store: Store, other: Store, entry: Entry, status: RunStatus) -> str:
             raise
         atomic.sync_dir(claimed.parent)
     finally:
-        if staged.folder.exists():
+        if regular.is_folder(staged.folder):
             folders.remove_tree(staged.folder)
     return claimed.name
 
@@ -144,9 +171,10 @@ def _claim(store: Store, run_id: str) -> Path:
     """Make the empty folder of a run, under its own id if no run has or had that id, else under the next number."""
     digits = run_id.removeprefix("run_")
     was_given = digits.isdecimal() and int(digits) <= last_deleted(store.paths)
-    if not was_given and not store.paths.trashed(run_id).folder.exists():
+    if not was_given and not os.path.lexists(store.paths.trashed(run_id).folder):
         with atomic.writing(store.paths.runs):
             store.paths.runs.mkdir(parents=True, exist_ok=True)
+            regular.refuse_link(store.paths.runs)
             with suppress(FileExistsError):
                 folder = store.paths.run(run_id).folder
                 folder.mkdir()
@@ -159,13 +187,14 @@ def _identity(entry: Entry, store: Store) -> Identity:
 
     A run that other code wrote has no id of its own, and is identified by the store it was written in.
     """
-    origin = entry.get("imported_from") or {}
-    run_id = origin.get("run_id", entry["run_id"])
+    origin = entry.get("imported_from")
+    origin = origin if isinstance(origin, dict) else {}
+    run_id = str(origin.get("run_id", entry["run_id"]))
     if entry.get("uid"):
-        return run_id, entry["uid"]
+        return run_id, str(entry["uid"])
     if entry.get("host"):
-        return run_id, entry["created_at"], entry["host"], entry.get("pid"), entry.get("process_started")
-    return run_id, entry.get("created_at"), origin.get("store") or str(store.paths.base.resolve())
+        return run_id, *(str(entry.get(key)) for key in ("created_at", "host", "pid", "process_started"))
+    return run_id, str(entry.get("created_at")), str(origin.get("store") or store.paths.base.resolve())
 
 
 def _check_different(store: Store, other: Store) -> None:
@@ -173,5 +202,6 @@ def _check_different(store: Store, other: Store) -> None:
         raise InvalidValueError(f"there is no store {str(other.paths.named)!r} to import from")
     if store.paths.base.exists() and store.paths.base.samefile(other.paths.base):
         raise InvalidValueError(f"{str(other.paths.named)!r} is the store itself; name another one")
+    regular.refuse_link(other.paths.runs)
     if not other.paths.runs.is_dir():
         raise TrackingError(f"{str(other.paths.named)!r} is not a store: it has no folder 'runs'")

@@ -198,9 +198,9 @@ def test_a_journal_that_is_renamed_or_removed_is_told_to_its_end_and_once(tmp_pa
     assert follower.read() == [first]
     with paths.journal.open("ab") as journal:
         journal.write(second.encode())
-    paths.journal.rename(paths.closed_journal("0a"))
+    paths.journal.rename(paths.closed_journal("0a" * 6))
     assert follower.read() == [second]
-    paths.closed_journal("0a").unlink()
+    paths.closed_journal("0a" * 6).unlink()
     assert (follower.read(), follower.has_seen_journals) == ([], True)
     follower.close()
 

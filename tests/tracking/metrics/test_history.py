@@ -11,11 +11,19 @@ from hypothesis import strategies as st
 
 from tracking import ExperimentTracker
 from tracking.metrics import history
-from tracking.metrics.history import columns, journal_text, read_calls, read_history, read_journals
+from tracking.metrics.history import (
+    columns,
+    journal_text,
+    read_calls,
+    read_history,
+    read_journals,
+    read_metrics_json,
+)
 from tracking.metrics.journal_files import opened
 from tracking.metrics.line import Line, LineEncoder
 from tracking.metrics.metrics_json import MetricsText
-from tracking.metrics.summary import add_all, read_stats, write_summary
+from tracking.metrics.summary import add_all, read_stats
+from tracking.metrics.view import View, mark_of, write_view
 from tracking.paths import RunPaths
 
 NUMBERS = st.sampled_from([0, 1, 2, 0.5, -0.0, -3.25, 1e300, -1e300, math.nan, math.inf, -math.inf, 2**62])
@@ -41,11 +49,11 @@ def write_journals(folder: Path, calls: list[Call], count: int) -> RunPaths:
     folder.mkdir(exist_ok=True)
     for old in folder.iterdir():
         old.unlink()
-    texts = [b""] + [b'{"writer":{"pid":1}}\n'] * (count - 1)
+    texts = [b"", *(b'{"writer":{"pid":%d}}\n' % number for number in range(1, count))]
     for index, (step, metrics, writer) in enumerate(calls):
         texts[writer % count] += Line(step, stamp(index), metrics).encode()
     for number, text in enumerate(texts):
-        (paths.journal_of(f"host.{number}") if number else paths.journal).write_bytes(text)
+        (paths.journal_of(f"host.{number}.0123abcd") if number else paths.journal).write_bytes(text)
     return paths
 
 
@@ -102,12 +110,14 @@ def test_journals_views_and_metrics_json_hold_the_same_points_in_the_same_order(
         absorbed = b"".join(paths.journal.read_bytes().splitlines(keepends=True)[:seen])
         (tmp_path / "prefix").write_bytes(absorbed)
         with (tmp_path / "prefix").open("rb") as prefix:
-            write_summary(paths.summary, add_all({}, read_calls(prefix)), len(absorbed))
+            mark = mark_of(prefix.fileno(), len(absorbed))
+            view = View(add_all({}, read_calls(prefix)), len(absorbed), len(absorbed), mark)
+        write_view(paths.summary, view)
         assert account() == told(stats)
 
     text = MetricsText()
-    with opened(paths) as journals:
-        for chunk_of_calls in read_journals(journals):
+    with opened(paths) as found:
+        for chunk_of_calls in read_journals(found.journals):
             text.add(columns(chunk_of_calls))
     for path in tmp_path.joinpath("run").iterdir():
         path.unlink()
@@ -117,7 +127,7 @@ def test_journals_views_and_metrics_json_hold_the_same_points_in_the_same_order(
     rows = paths.metrics.read_text().splitlines()
     assert sum('"value":' in row for row in rows) == sum(map(len, points.values()))
 
-    paths.journal.write_bytes(journal_text(paths.metrics))
+    paths.journal.write_bytes(journal_text(read_metrics_json(paths.metrics)))
     assert told(read_history(paths)) == told(points)
     assert account() == told(stats)
 

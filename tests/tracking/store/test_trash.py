@@ -242,12 +242,15 @@ def test_a_purge_keeps_the_run_of_a_model_that_was_moved_there_by_hand(
     assert (store / "trash" / "run_001" / "run.json").exists()
 
 
-def test_a_run_moved_to_the_trash_by_hand_and_purged_keeps_its_number(
+def test_what_was_moved_to_the_trash_by_hand_is_named_and_left_there_and_keeps_its_number(
     tracker: ExperimentTracker, base: Path
 ) -> None:
     run_id = finished(tracker)
     (base / "trash").mkdir()
     (base / "runs" / run_id).rename(base / "trash" / run_id)
-    trash.purge(Store(base), {})
+    outcome = trash.purge(Store(base), {})
+    assert not outcome.runs
+    assert "has no deleted.json" in outcome.kept[run_id]
+    assert (base / "trash" / run_id / "run.json").exists()
     (base / "metadata.json").unlink()
     assert ExperimentTracker(base).create_run("x") == "run_002"

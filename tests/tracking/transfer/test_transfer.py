@@ -372,13 +372,15 @@ def test_a_store_of_other_code_is_imported(
     assert take(target, ExperimentTracker(base)).present == {"run_001": "run_001"}
 
 
-def test_links_to_files_become_files_so_that_the_copy_does_not_need_its_origin(
-    tracker: ExperimentTracker, other: ExperimentTracker, tmp_path: Path
+def test_links_to_files_of_the_store_become_files_and_no_link_is_followed_out_of_it(
+    tracker: ExperimentTracker, other: ExperimentTracker, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (run_id,) = fill(other, 0.1)
     artifacts = other.base_dir / "runs" / run_id / "artifacts"
-    (tmp_path / "weights.pt").write_bytes(b"weights")
-    (artifacts / "linked.pt").symlink_to(tmp_path / "weights.pt")
+    (other.base_dir / "weights.pt").write_bytes(b"weights")
+    (artifacts / "linked.pt").symlink_to(other.base_dir / "weights.pt")
+    (tmp_path / "secret").write_bytes(b"secret")
+    (artifacts / "out").symlink_to(tmp_path / "secret")
     (artifacts / "nowhere").symlink_to("gone")
     (artifacts / "round").symlink_to(artifacts)
     os.mkfifo(artifacts / "pipe")
@@ -386,6 +388,8 @@ def test_links_to_files_become_files_so_that_the_copy_does_not_need_its_origin(
     copied = tracker.base_dir / "runs" / run_id / "artifacts"
     assert (copied / "linked.pt").read_bytes() == b"weights"
     assert not (copied / "linked.pt").is_symlink()
+    assert (copied / "out").is_symlink()
+    assert f"out is a link out of the store, to {tmp_path / 'secret'}: copied as a link" in caplog.text
     assert (copied / "nowhere").is_symlink()
     assert (copied / "round").is_symlink()
     assert not (copied / "pipe").exists()

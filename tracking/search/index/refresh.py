@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tracking.errors import CorruptFileError
+from tracking.files import folders, regular
 from tracking.records import RunStatus
 from tracking.search.index.database import batches, highest_id, marks, writing
 from tracking.search.index.rows import NameNumbers, Reading, document, read_run, remove_run, write_runs
@@ -98,8 +99,9 @@ class Refresher:
         return shown_status(entry, self._scan.paths) is not RunStatus.RUNNING
 
     def _look_at_names(self, state: dict[str, Any], changes: Changes, now: int, everything: bool) -> None:
+        regular.refuse_link(self._scan.paths.runs)
         try:
-            status = os.stat(self._runs)  # noqa: PTH116 - at every refresh
+            status = os.lstat(self._runs)
             stamp = f"{status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
             # a folder that changed a moment ago may change again within one tick of its time: list it again
             stamp = "" if status.st_ctime_ns > now - TICK_NS else stamp
@@ -115,7 +117,8 @@ class Refresher:
             changes.state["runs"] = stamp
 
     def _may_be_run(self, name: str) -> bool:
-        return is_component(name) and os.path.isdir(f"{self._runs}/{name}")  # noqa: PTH112 - of many thousands
+        path = self._scan.paths.runs / name
+        return is_component(name) and (regular.is_folder(path) or folders.is_odd_link(path))
 
     def _look_at_metadata(self, state: dict[str, Any], changes: Changes) -> None:
         """Find the runs of other code whose entries in metadata.json changed."""

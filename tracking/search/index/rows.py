@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from tracking.errors import CorruptFileError
-from tracking.metrics.summary import FIELDS
+from tracking.metrics.view import FIELDS
 from tracking.records import MetricSummary, RunStatus
 from tracking.search.index.database import highest_id, marks
 from tracking.search.index.stamps import RACY, journals_in, stamp_of
@@ -56,7 +56,7 @@ def read_run(scan: Scan, run_id: str) -> Reading | None:
     stamp = stamp_of(folder, now, journals)
     if stamp is None:
         return None
-    reading = Reading(run_id, stamp, is_foreign=not os.path.exists(str(paths.run)))  # noqa: PTH110
+    reading = Reading(run_id, stamp, is_foreign=not os.path.lexists(paths.run))
     try:
         reading.entry = scan.entry(run_id)
         if reading.entry is None:

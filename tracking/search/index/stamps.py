@@ -26,11 +26,15 @@ def stamp_of(folder: str, now_ns: int, journals: Sequence[os.DirEntry[str]] = ()
     newest = 0
     for name in _NAMES:
         try:
-            state = os.stat(folder + name)  # noqa: PTH116 - thousands of times in a row
-        except (FileNotFoundError, NotADirectoryError):
-            if not name:
+            state = os.lstat(folder + name)
+        except OSError as error:
+            if not name and isinstance(error, FileNotFoundError | NotADirectoryError):
                 return None
-            numbers += (0, 0, -1)
+            numbers += (
+                0,
+                0,
+                -1,
+            )  # none, or one that may not be looked at: a change of that changes the folder
         else:
             changed = state.st_ctime_ns
             numbers += (state.st_mtime_ns, changed, state.st_size if name else 0)
@@ -38,8 +42,8 @@ def stamp_of(folder: str, now_ns: int, journals: Sequence[os.DirEntry[str]] = ()
     stamp = _PACK(*numbers)
     for journal in journals:
         try:
-            state = os.stat(journal.path)  # noqa: PTH116 - as above; the entry caches an older stat
-        except FileNotFoundError:
+            state = os.lstat(journal.path)  # the entry caches an older one
+        except OSError:
             return RACY  # removed a moment ago
         stamp += b"%b %d %d/" % (os.fsencode(journal.name), state.st_size, state.st_ctime_ns)
         newest = max(newest, state.st_ctime_ns)
@@ -53,5 +57,5 @@ def journals_in(folder: str) -> list[os.DirEntry[str]]:
             return sorted(
                 (entry for entry in entries if is_journal(entry.name)), key=lambda entry: entry.name
             )
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+    except OSError:
+        return []  # no folder, or one that may not be looked at
