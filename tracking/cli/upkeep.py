@@ -232,4 +232,4 @@ def _say_findings(seen: Examination) -> None:
         f"{found[outcome]} {text}" for outcome, (_, text) in OUTCOMES.items() if found[outcome]
     )
     checked = f"{counted(seen.runs, 'run')} and {counted(seen.versions, 'model version')}"
-    output.say(f"Checked {checked}: {summary or 'nothing is wrong'}.")
+    output.say(f"Looked at {checked}: {summary or 'nothing is wrong'}.")

@@ -209,7 +209,7 @@ def test_a_silent_run_is_finished_and_a_running_one_asked_to_stop(
 
 
 def test_the_doctor_says_what_it_did_and_its_exit_code_whether_all_is_well(store: Path, say: Say) -> None:
-    assert say("doctor") == (0, "Checked 4 runs and 0 model versions: nothing is wrong.\n", "")
+    assert say("doctor") == (0, "Looked at 4 runs and 0 model versions: nothing is wrong.\n", "")
     (store / "metadata.json").unlink()
     code, out, _ = say("doctor", "--dry-run")
     assert code == 1
@@ -231,7 +231,7 @@ def test_the_doctor_says_what_it_did_and_its_exit_code_whether_all_is_well(store
     assert code == 1
     assert "needs you: runs/run_001/params.json: is not valid JSON (" in out
     assert "\n    repair or remove the file\n" in out
-    assert out.endswith("Checked 4 runs and 0 model versions: 1 for you to repair.\n")
+    assert out.endswith("Looked at 4 runs and 0 model versions: 1 for you to repair.\n")
 
 
 def test_reindex_makes_what_can_be_made_again(store: Path, say: Say) -> None:
