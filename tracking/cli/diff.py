@@ -1,6 +1,5 @@
 """The command that compares two runs: diff."""
 
-import hashlib
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +9,7 @@ from tracking.cli.columns import duration_s
 from tracking.cli.show import read_optional
 from tracking.cli.toolkit import output, tables
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
+from tracking.files import atomic, regular
 from tracking.store.store import Store
 from tracking.values.names import natural_key
 from tracking.values.plain import flat
@@ -112,6 +112,6 @@ def _digests(*paths: Path) -> Section:
     """Return the files that exist, by name, as the beginning of their digest."""
     found = {}
     for path in paths:
-        if path.is_file():
-            found[path.name] = f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
+        if regular.is_file(path):
+            found[path.name] = f"sha256:{atomic.sha256(path)[:12]}"
     return found

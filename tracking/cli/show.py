@@ -10,7 +10,7 @@ from tracking.cli.columns import duration_s
 from tracking.cli.toolkit import output, tables
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.errors import CorruptFileError
-from tracking.files import atomic
+from tracking.files import atomic, folders, regular
 from tracking.paths import RunPaths
 from tracking.records import RunRecord
 from tracking.store.scan import warn_left_out
@@ -61,7 +61,7 @@ def show(
     _say_metrics(run)
     _say_list("Artifacts", _artifacts(paths))
     _say_list(f"Output, the end of {paths.output.name}", _printed(paths, lines))
-    if run.error and paths.error.exists():
+    if run.error and regular.is_file(paths.error):
         output.say(f"\nTraceback: {paths.error}")
 
 
@@ -120,18 +120,21 @@ def read_optional(path: Path) -> dict[str, Any]:
 
 def _artifacts(paths: RunPaths) -> list[str]:
     """Return the names of the logged files."""
-    found = (path for path in paths.artifacts.rglob("*") if path.is_file())
+    found = folders.walk(paths.artifacts) if regular.is_folder(paths.artifacts) else ()
     return sorted(str(path.relative_to(paths.artifacts)) for path in found)
 
 
 def _printed(paths: RunPaths, count: int) -> list[str]:
     """Return the last lines of the output."""
     try:
-        with paths.output.open("rb") as stream:
+        with regular.open_file(paths.output) as stream:
             size = stream.seek(0, os.SEEK_END)
             stream.seek(max(0, size - TAIL_BYTES))
-            text = stream.read().decode(errors="replace")  # the cut may be inside a character
+            text = stream.read(TAIL_BYTES).decode(errors="replace")  # the cut may be inside a character
     except FileNotFoundError:
+        return []
+    except CorruptFileError as error:
+        warn_left_out(error)
         return []
     return text.splitlines()[-count:] if count else []
 

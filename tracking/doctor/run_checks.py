@@ -18,7 +18,7 @@ from tracking.metrics.journal import Journal
 from tracking.metrics.sources import count_points
 from tracking.metrics.summary import count_history
 from tracking.metrics.view import Stats, View, fullest, read_view, size_of, write_view
-from tracking.paths import RunPaths, is_conflict, is_conflict_of_metrics
+from tracking.paths import RunPaths, is_conflict, is_conflict_of_metrics, is_journal
 from tracking.process import identity
 from tracking.records import RunStatus
 from tracking.store import amend
@@ -99,9 +99,14 @@ def _examine_journals(seen: Examination, paths: RunPaths, entry: Entry, names: S
 
 def _examine_items(seen: Examination, paths: RunPaths) -> None:
     """Name what is neither a file nor a folder, and what a sync program kept beside another version."""
+    files = {
+        *(paths.run, paths.params, paths.metrics, paths.summary, paths.environment, paths.git),
+        *(paths.config, paths.output, paths.error, paths.usage, paths.patch),
+    }
     with seen.naming_damage(paths.folder):
         for path in sorted(paths.folder.iterdir()):
-            if not (regular.is_file(path) or regular.is_folder(path)):
+            is_misplaced = path in files or is_journal(path.name)
+            if not regular.is_file(path) and (is_misplaced or not regular.is_folder(path)):
                 with seen.naming_damage(path):
                     regular.refuse_odd(path)
             elif is_conflict(path.name):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from tracking.errors import UnreadableFileError
 from tracking.files import regular
 from tracking.files.atomic import log, sync, sync_dir, temporary_path, writing
 from tracking.values.names import is_component, order_of
@@ -25,8 +26,8 @@ def claim_dir(parent: Path, name_for: Callable[[int], str], *, first: int = 1) -
 
     `mkdir` is the claim: no two processes get the same number, also over NFS.
     """
-    make_dir(parent)
     regular.refuse_link(parent)
+    make_dir(parent)
     with writing(parent):
         number = first
         while True:
@@ -41,8 +42,8 @@ def claim_dir(parent: Path, name_for: Callable[[int], str], *, first: int = 1) -
 
 def move(source: Path, target: Path) -> None:
     """Rename a folder to `target`, which must not exist; refuse to put it where a link leads."""
-    make_dir(target.parent)
     regular.refuse_link(target.parent)
+    make_dir(target.parent)
     with writing(target):
         source.rename(target)
 
@@ -89,6 +90,16 @@ def named_folders(parent: Path) -> list[str]:
     except FileNotFoundError:
         return []
     return sorted(names, key=order_of)
+
+
+def followed(path: Path, within: Path) -> Path:
+    """Return where a path leads; raise UnreadableFileError when a link on the way leads out of the folder `within`."""
+    place = Path(os.path.realpath(path))
+    if not place.is_relative_to(os.path.realpath(within)):
+        raise UnreadableFileError(
+            f"{path} is a link out of {within}, and is not followed; put the file there", path
+        )
+    return place
 
 
 def is_odd_link(path: Path) -> bool:

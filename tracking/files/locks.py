@@ -56,8 +56,8 @@ def lock(path: Path, wait_s: float = math.inf) -> Iterator[None]:
     A thread may take a lock that it holds. Raise StoreUnwritableError when another process holds it for `wait_s`, at
     most LOCK_WAIT_S, and when the system refuses a write inside the block.
     """
-    make_dir(path.parent)
     regular.refuse_link(path.parent, path)
+    make_dir(path.parent)
     with _locked(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, wait_s):
         yield
 

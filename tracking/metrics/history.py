@@ -42,6 +42,7 @@ log = logging.getLogger("tracking")
 
 CHUNK_BYTES = 1 << 18  # of a journal, parsed at once
 BATCH = 4096  # log calls of several journals, merged at once
+STEPS = frozenset({int, float, str, type(None)})  # types of steps; others are kept as their JSON
 METRICS_BYTES = 1 << 32  # of a metrics.json that is read
 
 
@@ -203,7 +204,8 @@ def parse_calls(text: bytes, path: Path, damaged: list[bytes] | None = None) -> 
         stamps = [value["timestamp"] for value in values]
         metrics = [value["metrics"] for value in values]
         kinds = set(map(type, itertools.chain.from_iterable(map(dict.values, metrics))))
-        if kinds <= {float, int} and set(map(type, stamps)) == {str} and len(values) == text.count(b"\n"):
+        is_plain = kinds <= {float, int} and STEPS.issuperset(map(type, steps))
+        if is_plain and set(map(type, stamps)) == {str} and len(values) == text.count(b"\n"):
             return Calls(steps, stamps, metrics)
     except (ValueError, KeyError, TypeError):
         pass
@@ -266,7 +268,7 @@ def _point(point: Point) -> Point:
     return {
         "step": _stored_step(point.get("step")),
         "value": stored_number(point["value"]),
-        "timestamp": point.get("timestamp", ""),
+        "timestamp": _stored_stamp(point.get("timestamp")),
     }
 
 
@@ -292,7 +294,13 @@ def _parse_lines(text: bytes, path: Path, damaged: list[bytes]) -> Iterator[Line
 
 def _stored_step(step: Any) -> Any:
     # other code may write any; one of more than 64 bits is written as a float from here on
-    return stored_number(step) if type(step) is int else step
+    if type(step) is int:
+        return stored_number(step)
+    return step if type(step) in STEPS else jsontext.encode(step).decode()
+
+
+def _stored_stamp(stamp: Any) -> str:
+    return stamp if isinstance(stamp, str) else "" if stamp is None else str(stamp)
 
 
 def _moment(line: Line) -> datetime:

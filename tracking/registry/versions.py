@@ -65,7 +65,7 @@ def sources_of(run: RunPaths, names: Sequence[str]) -> dict[str, Path]:
     """Return the artifacts of a run by name, and its config; raise MissingFileError for one that it lacks."""
     sources = {}
     for name in check_files(names):
-        sources[name] = run.artifacts / name
+        sources[name] = folders.followed(run.artifacts / name, run.folder.parents[1])
         if not sources[name].is_file():
             present = sorted(
                 str(path.relative_to(run.artifacts)) for path in run.artifacts.rglob("*") if path.is_file()
@@ -73,7 +73,7 @@ def sources_of(run: RunPaths, names: Sequence[str]) -> dict[str, Path]:
             raise MissingFileError(
                 f"run {run.folder.name} has no artifact {name!r}; it has: {', '.join(present) or 'none'}"
             )
-    return {**sources, **({"config.yaml": run.config} if run.config.exists() else {})}
+    return {**sources, **({"config.yaml": run.config} if regular.is_file(run.config) else {})}
 
 
 def manifest_of(

@@ -27,8 +27,8 @@ class Edits(NamedTuple):
 def record_edit(paths: StorePaths, run_id: str) -> None:
     """Log that a run has changed which readers may hold as final; a single write."""
     path = paths.edits / identity.host_name()
-    folders.make_dir(path.parent)
     regular.refuse_link(paths.inner, paths.edits)
+    folders.make_dir(path.parent)
     with atomic.writing(path):
         handle = regular.open_handle(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         try:

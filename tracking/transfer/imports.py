@@ -71,6 +71,7 @@ def import_runs(
     and that were deleted here and are in the trash. The points of a copy are counted. An import that is interrupted has copied some runs, and may be repeated. Models are not copied.
     """
     _check_different(store, other)
+    regular.refuse_link(store.paths.inner, store.paths.incoming)
     outcome = Imported()
     with nullcontext() if dry_run else locks.lock(store.paths.import_lock):
         entries = list(store.scan.entries(None, lambda _: None))
