@@ -15,6 +15,7 @@ from tracking.errors import (
     TrackingError,
     UnknownModelError,
     UnknownRunError,
+    UnreadableFileError,
 )
 from tracking.process.sweep_context import job_context
 from tracking.records import MetricSummary, RunRecord, RunStatus
@@ -45,6 +46,7 @@ __all__ = [
     "TrackingError",
     "UnknownModelError",
     "UnknownRunError",
+    "UnreadableFileError",
     "Verdict",
     "active_run",
     "job_context",

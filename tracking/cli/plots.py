@@ -1,6 +1,6 @@
 """The command that draws: plot."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,8 +11,9 @@ from tracking.cli.columns import ExperimentArgument, FilterOption
 from tracking.cli.search import runs_of
 from tracking.cli.toolkit import output
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
-from tracking.errors import TrackingError, UnknownRunError
+from tracking.errors import CorruptFileError, TrackingError, UnknownRunError
 from tracking.metrics.history import read_history
+from tracking.metrics.sources import Point
 from tracking.objective import At, Direction, Objective
 from tracking.plots import (
     Along,
@@ -138,10 +139,13 @@ def plot(
     path = _target(place, kind, metric, picture, target)
     runs = runs_of(place, experiment, query)
     drawn = _with_metric(place, experiment, metric, runs, run_ids)
+    histories: dict[str, list[Point]] = {}
+    if kind in (Kind.CURVES, Kind.BANDS):
+        drawn, histories = _with_points(place, metric, drawn)
     objective = Objective.of(metric, mode, at or At.BEST)
     title = f"{experiment}: {metric}" + (" by parameter" if kind in SUITS["--param"] else "")
     look = Look(title, best, smooth or 0.0, log_x, log_y)
-    figure = _figure(place, drawn, objective, kind, look, along=along or Along.STEP, params=params or ())
+    figure = _figure(histories, drawn, objective, kind, look, along=along or Along.STEP, params=params or ())
     write_figure(path, figure)
     shown = place.paths.named / path.name if target is None else path  # as the store was named, not resolved
     if as_json:
@@ -189,8 +193,25 @@ def _with_metric(
     return drawn
 
 
+def _with_points(
+    place: Store, metric: str, runs: Sequence[RunRecord]
+) -> tuple[list[RunRecord], dict[str, list[Point]]]:
+    """Return the runs whose history can be read, and the points of each; name the others."""
+    drawn, histories = [], {}
+    for run in runs:
+        try:
+            histories[run.run_id] = read_history(place.paths.run(run.run_id)).get(metric, [])
+        except CorruptFileError as error:
+            output.warn(f"left out: {error}")
+        else:
+            drawn.append(run)
+    if not drawn:
+        raise TrackingError(f"no run to draw has points of {metric!r} that can be read")
+    return drawn, histories
+
+
 def _figure(
-    place: Store,
+    histories: Mapping[str, list[Point]],
     runs: Sequence[RunRecord],
     objective: Objective,
     kind: Kind,
@@ -200,8 +221,7 @@ def _figure(
     params: Sequence[str],
 ) -> "Figure":
     def curve(run: RunRecord) -> Curve:
-        points = read_history(place.paths.run(run.run_id)).get(objective.label, [])
-        return curve_of(run.run_id, points, along, run.created_at)
+        return curve_of(run.run_id, histories[run.run_id], along, run.created_at)
 
     match kind:
         case Kind.CURVES:

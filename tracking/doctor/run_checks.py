@@ -17,7 +17,7 @@ from tracking.metrics.history import read_history, read_metrics_json
 from tracking.metrics.journal import Journal
 from tracking.metrics.sources import count_points
 from tracking.metrics.summary import count_history
-from tracking.metrics.view import Stats, View, fullest, read_view, size_of, write_view
+from tracking.metrics.summary_file import Stats, View, fullest, read_view, size_of, write_view
 from tracking.paths import RunPaths, is_conflict, is_conflict_of_metrics, is_journal
 from tracking.process import identity
 from tracking.records import RunStatus

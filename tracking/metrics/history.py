@@ -33,7 +33,7 @@ from tracking.metrics.sources import (
     moment_of,
     split_base,
 )
-from tracking.metrics.view import View, read_view, size_of
+from tracking.metrics.summary_file import View, read_view, size_of
 from tracking.paths import RunPaths
 from tracking.values import jsontext
 from tracking.values.jsontext import Number, stored_number

@@ -32,7 +32,7 @@ from tracking.metrics.history import (
 from tracking.metrics.metrics_json import MetricsText, text_of
 from tracking.metrics.sources import History, base_header, count_points, distinct
 from tracking.metrics.summary import add_columns, count_history
-from tracking.metrics.view import Stats, View, fullest, mark_of, read_view, size_of, write_view
+from tracking.metrics.summary_file import Stats, View, fullest, mark_of, read_view, size_of, write_view
 from tracking.paths import RunPaths
 from tracking.process import identity
 from tracking.process.hooks import call_at_exit, renew_in_children

@@ -1,7 +1,7 @@
 """The summary of each metric: its last value, extremes and counts.
 
 A summary depends on the order of points within the history (history.py), not on when they arrive, so it is updated
-chunk by chunk. view.py keeps it in summary.json; a reader adds the rest and is exact however old the view is.
+chunk by chunk. summary_file.py keeps it in summary.json; a reader adds the rest and is exact however old the view is.
 """
 
 import math
@@ -22,7 +22,7 @@ from tracking.metrics.history import (
 )
 from tracking.metrics.journal_files import opened
 from tracking.metrics.sources import History, distinct
-from tracking.metrics.view import Stats, View, fullest, read_view
+from tracking.metrics.summary_file import Stats, View, fullest, read_view
 from tracking.paths import RunPaths
 from tracking.records import MetricSummary
 from tracking.values.jsontext import Number

@@ -94,7 +94,8 @@ class Curve:
 def curve_of(label: str, points: Points, along: Along = Along.STEP, start: datetime | None = None) -> Curve:
     """Return the curve of a history, by step or by seconds since `start`.
 
-    Points without a step come after those that have one; if none has, all are placed by their order.
+    Points without a step, or with one that is no number, come after those that have one; if none has, all are placed by
+    their order.
     """
     y = [float(point["value"]) if math.isfinite(point["value"]) else math.nan for point in points]
     if along is Along.TIME:
@@ -103,13 +104,14 @@ def curve_of(label: str, points: Points, along: Along = Along.STEP, start: datet
         seconds = [_seconds(point, start, label) for point in points]
         order = sorted(range(len(y)), key=seconds.__getitem__)
         return Curve(label, [seconds[index] for index in order], [y[index] for index in order])
-    after = max((point["step"] for point in points if point["step"] is not None), default=-1)
+    steps = [point["step"] if isinstance(point["step"], int | float) else None for point in points]
+    after = max((step for step in steps if step is not None), default=-1)
     x = []
-    for point in points:
-        if point["step"] is None:
+    for step in steps:
+        if step is None:
             after += 1
-        x.append(after if point["step"] is None else point["step"])
-    return Curve(label, x, y, stepped=any(point["step"] is not None for point in points))
+        x.append(after if step is None else step)
+    return Curve(label, x, y, stepped=any(step is not None for step in steps))
 
 
 def _seconds(point: Mapping[str, Any], start: datetime, label: str) -> float:

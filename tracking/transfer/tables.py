@@ -166,7 +166,9 @@ def _write_parquet(table: Table, path: Path) -> int:
 
     if table.columns == HISTORY:
         types = [pa.string(), pa.string(), pa.int64(), pa.float64(), pa.timestamp("us", "UTC")]
-        rows: Iterable[Row] = ((*row[:3], float(row[3]), _moment(row[4])) for row in table.rows)
+        rows: Iterable[Row] = (
+            (*row[:2], _step(row[2]), float(row[3]), _moment(row[4])) for row in table.rows
+        )
     else:
         rows = list(table.rows)
         types = [_type([row[index] for row in rows]) for index in range(len(table.columns))]
@@ -205,6 +207,12 @@ def _array(values: Iterable[Any], kind: "pa.DataType") -> "pa.Array":
     elif kind == pa.string():
         values = [None if value is None else _cell(value) for value in values]
     return pa.array(values, type=kind, from_pandas=False)
+
+
+def _step(step: Any) -> int | None:
+    """Return a step as the column of a Parquet file takes it; other code may have written any text."""
+    is_whole = isinstance(step, int | float) and step == step // 1 and INT_MIN <= step <= INT_MAX
+    return int(step) if is_whole else None
 
 
 def _moment(text: str) -> datetime | None:

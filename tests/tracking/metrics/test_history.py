@@ -23,7 +23,7 @@ from tracking.metrics.journal_files import opened
 from tracking.metrics.line import Line, LineEncoder
 from tracking.metrics.metrics_json import MetricsText
 from tracking.metrics.summary import add_all, read_stats
-from tracking.metrics.view import View, mark_of, write_view
+from tracking.metrics.summary_file import View, mark_of, write_view
 from tracking.paths import RunPaths
 
 NUMBERS = st.sampled_from([0, 1, 2, 0.5, -0.0, -3.25, 1e300, -1e300, math.nan, math.inf, -math.inf, 2**62])

@@ -274,11 +274,11 @@ def test_steps_and_times_that_are_text_cost_nothing_else(
     for command in (
         ("show", "run_002"),
         ("tail", "run_002"),
-        ("compare", "run_001", "run_002"),
+        ("compare", "e"),
         ("diff", "run_001", "run_002"),
-        ("plot", "a", "e", "--output", str(tmp_path / "a.svg")),
-        ("export", "e", "--points"),
-        ("export", "e", "--points", "--output", str(tmp_path / "a.parquet")),
+        ("plot", "e", "a", "--output", str(tmp_path / "a.svg")),
+        ("export", "e", "--histories"),
+        ("export", "e", "--histories", "--output", str(tmp_path / "a.parquet")),
     ):
         code, out, err = say(*command)
         assert code == 0, (command, out, err)

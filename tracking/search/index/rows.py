@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from tracking.errors import CorruptFileError
-from tracking.metrics.view import FIELDS
+from tracking.metrics.summary_file import FIELDS
 from tracking.records import MetricSummary, RunStatus
 from tracking.search.index.database import highest_id, marks
 from tracking.search.index.stamps import RACY, journals_in, stamp_of

@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tracking.metrics.view import FIELDS
+from tracking.metrics.summary_file import FIELDS
 from tracking.objective import At, Objective
 from tracking.records import MetricSummary, RunRecord
 from tracking.search.comparison import MISSING, Comparison, columns_of
