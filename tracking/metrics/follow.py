@@ -10,7 +10,6 @@ from tracking.metrics.history import read_history, read_lines
 from tracking.metrics.journal_files import list_journals
 from tracking.metrics.line import Line
 from tracking.paths import RunPaths
-from tracking.values.jsontext import Number
 
 
 class Follower:
@@ -49,9 +48,12 @@ def _inode(state: os.stat_result) -> tuple[int, int]:
 
 def whole_history(paths: RunPaths) -> list[Line]:
     """Return all points of a run as log calls in the order of their times."""
-    calls: dict[tuple[str, int | None], dict[str, Number]] = {}
+    calls: dict[tuple[str, str], Line] = {}
     for name, points in read_history(paths).items():
         for point in points:
-            calls.setdefault((point["timestamp"], point["step"]), {})[name] = point["value"]
-    lines = [Line(step, timestamp, metrics) for (timestamp, step), metrics in calls.items()]
+            step, timestamp = point["step"], point["timestamp"]
+            # a step of other code may be a list, which is no key
+            line = calls.setdefault((timestamp, repr(step)), Line(step, timestamp, {}))
+            line.metrics[name] = point["value"]
+    lines = list(calls.values())
     return sorted(lines, key=lambda line: line.timestamp)

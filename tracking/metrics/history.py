@@ -42,7 +42,6 @@ log = logging.getLogger("tracking")
 
 CHUNK_BYTES = 1 << 18  # of a journal, parsed at once
 BATCH = 4096  # log calls of several journals, merged at once
-STEPS = frozenset({int, float, str, type(None)})  # types of steps; others are kept as their JSON
 METRICS_BYTES = 1 << 32  # of a metrics.json that is read
 
 
@@ -204,8 +203,7 @@ def parse_calls(text: bytes, path: Path, damaged: list[bytes] | None = None) -> 
         stamps = [value["timestamp"] for value in values]
         metrics = [value["metrics"] for value in values]
         kinds = set(map(type, itertools.chain.from_iterable(map(dict.values, metrics))))
-        is_plain = kinds <= {float, int} and STEPS.issuperset(map(type, steps))
-        if is_plain and set(map(type, stamps)) == {str} and len(values) == text.count(b"\n"):
+        if kinds <= {float, int} and set(map(type, stamps)) == {str} and len(values) == text.count(b"\n"):
             return Calls(steps, stamps, metrics)
     except (ValueError, KeyError, TypeError):
         pass
@@ -294,9 +292,7 @@ def _parse_lines(text: bytes, path: Path, damaged: list[bytes]) -> Iterator[Line
 
 def _stored_step(step: Any) -> Any:
     # other code may write any; one of more than 64 bits is written as a float from here on
-    if type(step) is int:
-        return stored_number(step)
-    return step if type(step) in STEPS else jsontext.encode(step).decode()
+    return stored_number(step) if type(step) is int else step
 
 
 def _stored_stamp(stamp: Any) -> str:

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import shutil
 import socket
 from collections.abc import Callable
@@ -384,6 +385,23 @@ def test_the_one_door_opens_nothing_but_files(
         with pytest.raises((TrackingError, OSError)), locks.lock_folder(path):
             pass
     assert outside.read_bytes() == OUTSIDE
+
+
+def test_rooms_that_read_a_store_open_its_files_by_that_door_alone() -> None:
+    package = Path(regular.__file__).parent.parent
+    opening = re.compile(
+        r"""(?<!regular)(?<!\w)(\.open\((?!handle)|open\((?!handle)|\.read_(bytes|text)\()"""
+    )
+    rooms = ("store", "metrics", "registry", "doctor", "transfer", "search")
+    modules = [path for room in rooms for path in sorted((package / room).rglob("*.py"))]
+    found = [
+        f"{path.relative_to(package)}: {line.strip()}"
+        for path in modules
+        for line in path.read_text().splitlines()
+        if opening.search(line) and "regular." not in line and "def " not in line
+    ]
+    assert len(modules) > 30
+    assert found == []
 
 
 def test_an_artifact_that_is_a_link_out_of_the_store_is_not_registered(
