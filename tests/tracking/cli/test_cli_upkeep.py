@@ -281,7 +281,7 @@ def test_import_says_what_came_under_which_id_and_what_did_not(
     there = str(target.base_dir)
     code, out, err = say("import", str(store), "--store", there, "--filter", "val_loss < 1.35", "--dry-run")
     assert (code, err) == (0, "")
-    assert out.startswith("Would import 3 runs (run_002..run_004)\n")
+    assert out.startswith("Would import 3 runs (run_002..run_004) with 8 points\n")
     assert ids(target.base_dir) == ["run_001"]
     code, out, err = say("import", str(store), "--store", there, "--json")
     assert code == 1
