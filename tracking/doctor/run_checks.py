@@ -142,7 +142,7 @@ def _examine_views(seen: Examination, paths: RunPaths) -> None:
                 what = f"it is missing, but summary.json has {counted(len(view.stats), 'metric')}"
             remedy = "restore it from a copy; summary.json stays, as it is all that is known of them"
             seen.leave(Fault.LOST, paths.metrics, what, remedy)
-        elif not view or not view.is_complete or not _is_same(view, expected, size_of(paths.metrics)):
+        elif not _is_same(view, expected, size_of(paths.metrics)):
             write = partial(
                 write_view, paths.summary, View(expected, None, metrics_bytes=size_of(paths.metrics))
             )
@@ -151,7 +151,9 @@ def _examine_views(seen: Examination, paths: RunPaths) -> None:
             )
 
 
-def _is_same(view: View, expected: Stats, metrics_bytes: int | None) -> bool:
+def _is_same(view: View | None, expected: Stats, metrics_bytes: int | None) -> bool:
+    if view is None or not view.is_complete:
+        return view is None and not expected  # a run without metrics needs none
     is_sized = view.metrics_bytes in (None, metrics_bytes)  # version 0.1.0 did not write the size
     return is_sized and _text(view.stats) == _text(expected)
 

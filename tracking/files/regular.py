@@ -28,6 +28,7 @@ _KINDS = {
     stat.S_IFCHR: "a device, not a file",
     stat.S_IFBLK: "a device, not a file",
 }
+_OF_PROCESS = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 _ODD = {errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.ENOTDIR}  # what opening anything but a file may raise
 
 
@@ -126,7 +127,10 @@ def refuse_link(*folders: Path) -> None:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Raise UnreadableFileError, which names `path`, for any OSError of the block but a missing file."""
+    """Raise UnreadableFileError, which names `path`, for an OSError of the block.
+
+    A missing file stays one, and a process that is out of something stays an OSError: it says nothing of the file.
+    """
     try:
         yield
     except FileNotFoundError:
@@ -134,6 +138,8 @@ def reading(path: Path) -> Iterator[None]:
     except NotADirectoryError as error:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path)) from error
     except OSError as error:
+        if error.errno in _OF_PROCESS:
+            raise
         raise unreadable(path, error) from error
 
 

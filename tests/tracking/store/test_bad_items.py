@@ -387,6 +387,21 @@ def test_the_one_door_opens_nothing_but_files(
     assert outside.read_bytes() == OUTSIDE
 
 
+def test_a_process_out_of_file_handles_blames_no_file(
+    three: Path, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.open
+
+    def refuse(path: object, *args: int, **kwargs: object) -> int:
+        if str(path).endswith("params.json"):
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return real(path, *args, **kwargs)  # type: ignore[call-overload]  # of any path
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(OSError, match="Too many open files"):
+        ExperimentTracker(base).records()
+
+
 def test_rooms_that_read_a_store_open_its_files_by_that_door_alone() -> None:
     package = Path(regular.__file__).parent.parent
     opening = re.compile(
