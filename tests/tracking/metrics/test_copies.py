@@ -25,7 +25,7 @@ from tracking.transfer import import_runs
 RELAXED = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     deadline=None,
-    max_examples=40,
+    max_examples=25,
 )
 METRICS = "ab"
 Files = dict[str, bytes]
