@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from tracking.records import RunRecord
 from tracking.values.checks import check_choice
+from tracking.values.names import composed
 
 LOWER_IS_BETTER = frozenset(
     {"nll", "err", "mae", "mape", "smape", "wape", "medae", "mse", "rmse", "nrmse", "msle", "rmsle", "perplexity", "ppl",
@@ -62,7 +63,7 @@ class Objective:
             mode = _direction_of(metric or "") or Direction.MAX
         check_choice("mode", mode, "max", "min")
         check_choice("at", at, "last", "best")
-        return cls(metric, Direction(mode), At(at))
+        return cls(composed(metric), Direction(mode), At(at))
 
     @property
     def label(self) -> str:

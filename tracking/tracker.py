@@ -19,7 +19,7 @@ from tracking.run import Run
 from tracking.store import ending
 from tracking.store.store import Store
 from tracking.values.checks import seed_values
-from tracking.values.names import check_label
+from tracking.values.names import check_label, composed
 
 if TYPE_CHECKING:  # pandas is only loaded by those who ask for a frame
     import pandas as pd
@@ -89,7 +89,7 @@ class ExperimentTracker:
         """Finish a run as 'completed', 'failed' or 'killed'."""
         self._run(run_id).finish(status)
         with self._lock:
-            self._open.pop(run_id, None)
+            self._open.pop(composed(run_id), None)
 
     def get_run(self, run_id: str) -> dict[str, Any] | None:
         """Return a run with its parameters and metric histories, or None for an unknown id.
@@ -221,7 +221,7 @@ class ExperimentTracker:
         """
         from tracking.store import amend  # here and below: most processes that log runs never need it
 
-        check_label("experiment name", new_name)
+        new_name = check_label("experiment name", new_name)
         run_ids = self._catalog.run_ids_of(check_label("experiment name", experiment_name))
         if not run_ids:
             raise UnknownRunError(
@@ -242,6 +242,7 @@ class ExperimentTracker:
         from tracking.registry.models import ModelRegistry
         from tracking.store import trash
 
+        run_id = composed(run_id)
         with self._lock:
             opened = self._open.pop(run_id, None)
         if opened:
@@ -254,6 +255,7 @@ class ExperimentTracker:
         """Bring a deleted run back under its id; raise UnknownRunError if it is not in the trash."""
         from tracking.store import trash
 
+        run_id = composed(run_id)
         trash.restore(self._store, run_id)
         self._store.publisher.stage(run_id)
         self._store.publisher.publish()
@@ -294,6 +296,9 @@ class ExperimentTracker:
     def _run(self, run_id: str) -> Run:
         with self._lock:
             run = self._open.get(run_id)
+            if run is None:
+                run_id = composed(run_id)
+                run = self._open.get(run_id)
             if run is None:
                 with atomic.writing(self._store.paths.runs):  # a handle is opened to write
                     self._store.require(run_id)

@@ -20,7 +20,7 @@ from tracking.search.query import (
     parse_fields,
     resolve,
 )
-from tracking.values.names import natural_key
+from tracking.values.names import composed, natural_key
 from tracking.values.units import format_clock
 
 
@@ -33,7 +33,7 @@ def _positive(limit: int | None) -> int | None:
 RUN_ID = Field(FieldKind.RUN, "run_id")
 MOST_METRICS = 8  # columns that a terminal gets by default
 
-ExperimentArgument = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="Its name.")]
+ExperimentArgument = Annotated[str, typer.Argument(metavar="EXPERIMENT", callback=composed, help="Its name.")]
 FilterArgument = Annotated[
     str | None,
     typer.Argument(metavar="[FILTER]", help="Such as \"val_auc > 0.8 and status == 'completed'\"."),
@@ -42,7 +42,8 @@ FilterOption = Annotated[
     str | None, typer.Option("--filter", metavar="FILTER", help="The runs that pass it; see search.")
 ]
 ExperimentOption = Annotated[
-    str | None, typer.Option("--experiment", metavar="NAME", help="The runs of this experiment.")
+    str | None,
+    typer.Option("--experiment", metavar="NAME", callback=composed, help="The runs of this experiment."),
 ]
 ColumnsOption = Annotated[
     str | None,

@@ -30,7 +30,7 @@ from tracking.plots import (
 )
 from tracking.records import RunRecord, RunStatus
 from tracking.store.store import Store
-from tracking.values.names import natural_key
+from tracking.values.names import composed, natural_key
 
 if TYPE_CHECKING:  # matplotlib is only loaded by those who draw
     from matplotlib.figure import Figure
@@ -54,7 +54,7 @@ SUITS: dict[str, tuple[Kind, ...]] = {
     "--log-x": (Kind.CURVES, Kind.BANDS, Kind.SCATTER),
 }
 
-Metric = Annotated[str, typer.Argument(help="The metric to draw.")]
+Metric = Annotated[str, typer.Argument(callback=composed, help="The metric to draw.")]
 Runs = Annotated[
     list[str] | None,
     typer.Argument(metavar="[RUN]...", help="The runs; by default all that have the metric."),

@@ -28,12 +28,15 @@ from tracking.records import RunRecord, RunStatus
 from tracking.search.catalog import Catalog
 from tracking.search.query import parse_order, parse_query
 from tracking.store.store import Store
+from tracking.values.names import composed
 
 MOST_IDS = 100  # that a pipe gets one by one; of more, neighbours are written as a range
 
 
 def list_experiments(
-    experiment: Annotated[str | None, typer.Argument(metavar="[EXPERIMENT]", help="List its runs.")] = None,
+    experiment: Annotated[
+        str | None, typer.Argument(metavar="[EXPERIMENT]", callback=composed, help="List its runs.")
+    ] = None,
     columns: ColumnsOption = None,
     sort: SortOption = None,
     limit: LimitOption = None,

@@ -10,6 +10,7 @@ from tracking.cli.toolkit.options import DEFAULT_STORE, STORE_VARIABLE
 from tracking.errors import TrackingError
 from tracking.search.catalog import Catalog
 from tracking.store.store import Store
+from tracking.values.names import composed
 
 
 def expand(arguments: Sequence[str]) -> list[str]:
@@ -45,7 +46,7 @@ def unknown_word(arguments: Sequence[str]) -> str | None:
         experiments = list(dict.fromkeys(entry["experiment_name"] for entry in runs))
     except TrackingError:
         return None
-    if word in experiments:
+    if composed(word) in experiments:
         return None
     close = difflib.get_close_matches(word, [*COMMANDS, *experiments])
     hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"commands: {', '.join(COMMANDS)}"

@@ -37,6 +37,7 @@ from tracking.metrics.summary_file import View, read_view, size_of
 from tracking.paths import RunPaths
 from tracking.values import jsontext
 from tracking.values.jsontext import Number, stored_number
+from tracking.values.names import with_composed_keys
 
 log = logging.getLogger("tracking")
 
@@ -202,6 +203,8 @@ def parse_calls(text: bytes, path: Path, damaged: list[bytes] | None = None) -> 
         steps = [value["step"] for value in values]
         stamps = [value["timestamp"] for value in values]
         metrics = [value["metrics"] for value in values]
+        if not text.isascii():
+            metrics = list(map(with_composed_keys, metrics))
         kinds = set(map(type, itertools.chain.from_iterable(map(dict.values, metrics))))
         if kinds <= {float, int} and set(map(type, stamps)) == {str} and len(values) == text.count(b"\n"):
             return Calls(steps, stamps, metrics)
@@ -245,7 +248,7 @@ def journal_text(history: History) -> bytes:
 def read_metrics_json(path: Path) -> History:
     """Return the points in a metrics.json, none without it; raise CorruptFileError for a damaged one."""
     try:
-        history = atomic.read_object(path, METRICS_BYTES)
+        history = with_composed_keys(atomic.read_object(path, METRICS_BYTES))
     except FileNotFoundError:
         return {}
     try:
@@ -283,7 +286,9 @@ def _parse_lines(text: bytes, path: Path, damaged: list[bytes]) -> Iterator[Line
         if isinstance(value, dict) and ("writer" in value or "base" in value):
             continue  # the header of a journal
         try:
-            metrics = {name: stored_number(number) for name, number in value["metrics"].items()}
+            metrics = {
+                name: stored_number(number) for name, number in with_composed_keys(value["metrics"]).items()
+            }
             yield Line(_stored_step(value["step"]), str(value["timestamp"]), metrics)
         except (KeyError, TypeError, AttributeError, ValueError):
             log.warning("left out: %s: a line that is not a log call: %.80r", path, value)

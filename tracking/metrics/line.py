@@ -52,8 +52,8 @@ class LineEncoder:
             else:
                 try:
                     line = _encode({"step": step, "timestamp": _now(), "metrics": metrics}, None, _NEWLINE)
-                except TypeError:
-                    line = b""  # a name of a subclass of str
+                except TypeError:  # a name of a subclass of str
+                    return self._encode_checked(metrics, step)
                 # orjson writes a non-finite number as null; the checked way writes it as text
                 if metrics and line.count(b"null") == (step is None):
                     return line

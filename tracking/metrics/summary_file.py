@@ -15,6 +15,7 @@ from tracking.errors import CorruptFileError
 from tracking.files import atomic
 from tracking.paths import RunPaths
 from tracking.records import MetricSummary
+from tracking.values.names import with_composed_keys
 
 FIELDS = tuple(MetricSummary.__dataclass_fields__)
 MARK_BYTES = 256  # at the beginning and before the end of what a view covers
@@ -68,7 +69,8 @@ def read_view(path: Path) -> View | None:
     """Return what a summary.json holds; None for a file that is missing or damaged, as it is only a view."""
     try:
         view = atomic.read_object(path)
-        stats = {name: _from_view(fields) for name, fields in view["metrics"].items()}
+        metrics = with_composed_keys(view["metrics"])
+        stats = {name: _from_view(fields) for name, fields in metrics.items()}
         journal = view.get("journal") or {}
         return View(
             stats,

@@ -79,6 +79,7 @@ class ModelRegistry:
         """
         paths = self._paths(model_name)
         run = self._store.scan.record(self._store.require(run_id))
+        run_id = run.run_id
         check_loader(loader)
         sources = sources_of(RunPaths(run.run_dir), files)
         manifest = manifest_of(run, objective, metrics, loader)
@@ -121,7 +122,7 @@ class ModelRegistry:
         if number not in numbers:
             known = ", ".join(map(str, numbers))
             raise UnknownModelError(f"model {name!r} has no version {number!r}; it has {known}")
-        return read_version(name, number, self._paths(name))
+        return read_version(number, self._paths(name))
 
     def origins(self, name: str) -> dict[int, str]:
         """Return the run that each version came from, also for lost and damaged ones.
@@ -133,7 +134,7 @@ class ModelRegistry:
         found = {}
         for number in self._known_numbers(name):
             try:
-                found[number] = read_version(name, number, paths).run_id
+                found[number] = read_version(number, paths).run_id
             except CorruptFileError:
                 run_id = told.get(number)
                 if run_id is None:
@@ -288,7 +289,7 @@ class ModelRegistry:
         paths = self._paths(name)
         for number in numbers:
             try:
-                yield read_version(name, number, paths)
+                yield read_version(number, paths)
             except CorruptFileError as error:
                 on_error(error)
 

@@ -167,9 +167,9 @@ def is_complete(paths: ModelPaths, number: int) -> bool:
     return True
 
 
-def read_version(name: str, number: int, paths: ModelPaths) -> ModelVersion:
+def read_version(number: int, paths: ModelPaths) -> ModelVersion:
     """Return a version from its manifest; raise CorruptFileError for one that is damaged or lost."""
-    path = paths.manifest(number)
+    name, path = paths.folder.name, paths.manifest(number)
     try:
         manifest = atomic.read_object(path)
     except (FileNotFoundError, NotADirectoryError):

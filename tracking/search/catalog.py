@@ -14,7 +14,7 @@ from tracking.search.index import SMALL, Index, Row, View
 from tracking.store.published import Entry
 from tracking.store.scan import OnError, once, warn_left_out
 from tracking.store.store import Store
-from tracking.values.names import order_of
+from tracking.values.names import composed, order_of
 
 if TYPE_CHECKING:  # the query language is only loaded by those who search
     from tracking.search.query import Field, Names
@@ -32,6 +32,7 @@ class Catalog:
 
     def entries(self, experiment_name: str | None = None, on_error: OnError = warn_left_out) -> list[Entry]:
         """Return what run.json or metadata.json says of each run, in the order of ids."""
+        experiment_name = composed(experiment_name)
         entries, faulty = self._ask(lambda view: view.entries(view.numbers(experiment_name)))
         if faulty:
             # reading the files says what is wrong; a run whose parameters or metrics are damaged still has its entry
@@ -47,11 +48,13 @@ class Catalog:
         self, experiment_name: str | None = None, on_error: OnError = warn_left_out
     ) -> list[RunRecord]:
         """Return the record of each run, in the order of ids."""
+        experiment_name = composed(experiment_name)
         answer = self._ask(lambda view: view.records(view.numbers(experiment_name)))
         return self._reported(answer, experiment_name, on_error)
 
     def rows(self, experiment_name: str | None = None, on_error: OnError = warn_left_out) -> list[Row]:
         """Return the id, experiment, status and times of each run; the fastest of these queries."""
+        experiment_name = composed(experiment_name)
         answer = self._ask(lambda view: view.rows(view.numbers(experiment_name)))
         return self._reported(answer, experiment_name, on_error)
 
@@ -62,6 +65,7 @@ class Catalog:
 
         Runs without a finite value do not take part; of equal runs the first is the best.
         """
+        experiment_name = composed(experiment_name)
         answer = self._ask(lambda view: view.best(objective, experiment_name))
         return self._reported(answer, experiment_name, on_error)
 
@@ -80,6 +84,7 @@ class Catalog:
         """
         from tracking.search.search import Search
 
+        experiment_name = composed(experiment_name)
         search = Search.parse(text, experiment_name=experiment_name, order_by=order_by, limit=limit)
         answer = self._ask(lambda view: view.records(search.select(view)))
         return self._reported(answer, experiment_name, on_error)
@@ -97,6 +102,7 @@ class Catalog:
         """Return the ids of the runs that `search` finds, and the values of the fields in them; read nothing else."""
         from tracking.search.search import Search, resolved
 
+        experiment_name = composed(experiment_name)
         search = Search.parse(text, experiment_name=experiment_name, order_by=order_by, limit=limit)
         wanted = list(fields)
 
@@ -109,11 +115,12 @@ class Catalog:
 
     def names(self, experiment_name: str | None = None) -> "Names":
         """Return the names of parameters, metrics and tags that some run has."""
+        experiment_name = composed(experiment_name)
         return self.index.ask(lambda view: view.names(experiment_name))
 
     def compare(self, run_ids: Iterable[str]) -> Comparison:
         """Compare the named runs; raise UnknownRunError or CorruptFileError for one that cannot be read."""
-        wanted = list(run_ids)
+        wanted = [composed(run_id) for run_id in run_ids]
 
         def question(view: View) -> Comparison | None:
             numbers = view.numbers_of(wanted)

@@ -19,7 +19,7 @@ from tracking.store.store import Store
 from tracking.values import timestamps
 from tracking.values.checks import tag_values
 from tracking.values.jsontext import jsonable
-from tracking.values.names import check_label
+from tracking.values.names import check_label, composed
 from tracking.values.plain import plain
 from tracking.values.secrets import masked_urls
 
@@ -28,7 +28,7 @@ def set_tags(
     store: Store, run_id: str, tags: Mapping[str, Any] | None = None, *, remove: Iterable[str] = ()
 ) -> None:
     """Set tags of a run and remove others; ignore a name that the run does not have."""
-    names = list(remove)
+    names = [composed(name) for name in remove]
     if wrong := [name for name in names if not isinstance(name, str)]:
         raise InvalidNameError(f"tags are removed by name, such as 'draft', not {quoted(wrong[0])}")
     values, gone = jsonable(tag_values(tags)), set(names)
@@ -58,7 +58,7 @@ def describe(store: Store, run_id: str, text: str, *, append: bool = False) -> N
 
 def rename(store: Store, run_id: str, experiment_name: str) -> None:
     """Move a run to another experiment, which may have runs already."""
-    check_label("experiment name", experiment_name)
+    experiment_name = check_label("experiment name", experiment_name)
     store.amend(run_id, lambda _: {"experiment_name": experiment_name})
 
 

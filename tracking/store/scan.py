@@ -19,7 +19,7 @@ from tracking.records import MetricSummary, RunRecord, RunStatus, check_format
 from tracking.store.published import Entry, read_metadata
 from tracking.values import timestamps
 from tracking.values.jsontext import revive
-from tracking.values.names import check_component, is_component
+from tracking.values.names import check_component, composed, is_component, with_composed_keys
 
 log = logging.getLogger("tracking")
 
@@ -50,7 +50,7 @@ class Scan:
             check_component("run id", run_id, example="run_001")
         if not is_component(run_id):
             return None
-        entry = self._read(run_id)
+        entry = self._read(composed(run_id))
         if entry is not None:
             self._check(entry)
         return entry
@@ -59,13 +59,13 @@ class Scan:
         """Return the parameters of a run; empty when none were logged."""
         try:
             params: dict[str, Any] = revive(atomic.read_object(self.paths.run(run_id).params))
+            return with_composed_keys(params)
         except FileNotFoundError:
             return {}
         except RecursionError:
             raise CorruptFileError(
                 f"{self.paths.run(run_id).params} is nested too deep; repair the file"
             ) from None
-        return params
 
     def summary(self, run_id: str) -> dict[str, MetricSummary]:
         """Return the summary of each metric of a run."""
@@ -156,7 +156,12 @@ class Scan:
             check_format(entry, paths.run)
         except FileNotFoundError:
             entry = self.foreign_entries().get(run_id) if regular.is_folder(paths.folder) else None
-        return None if entry is None else {**entry, "run_id": run_id}  # a copied folder is a separate run
+        if entry is None:
+            return None
+        named = {"experiment_name": composed(entry.get("experiment_name"))}
+        if isinstance(entry.get("tags"), dict):
+            named["tags"] = with_composed_keys(entry["tags"])
+        return {**entry, **named, "run_id": run_id}  # a copied folder is a separate run
 
     def _is_run(self, run_id: str) -> bool:
         return self._has_file(run_id) or run_id in self.foreign_entries()

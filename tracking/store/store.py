@@ -21,7 +21,7 @@ from tracking.store.published import Entry, Publisher, public_entry
 from tracking.store.scan import Scan, shown_status
 from tracking.values import jsontext, timestamps
 from tracking.values.checks import tag_values
-from tracking.values.names import check_component, check_label, check_path
+from tracking.values.names import check_component, check_label, check_path, exact
 from tracking.values.plain import plain
 from tracking.values.secrets import masked, masked_urls
 from tracking.version import __version__
@@ -61,7 +61,9 @@ class Store:
             "finished_at": None,
             "status": RunStatus.RUNNING,
             "tags": tag_values(tags),
-            "description": masked_urls(plain("" if description is None else str(description), "description")),
+            "description": masked_urls(
+                plain("" if description is None else exact(description), "description")
+            ),
             **identity.owner(),
             "rank": identity.rank(),
             "sweep": None if sweep is None else plain(sweep, "sweep"),
@@ -93,7 +95,8 @@ class Store:
 
         The run is locked meanwhile, so concurrent changes and the end of a run are not lost.
         """
-        folder = self.paths.run(check_component("run id", run_id, example="run_001")).folder
+        run_id = check_component("run id", run_id, example="run_001")
+        folder = self.paths.run(run_id).folder
         if not regular.is_folder(folder):
             self.require(run_id)  # raises with the known ids
         with locks.lock_folder(folder):
@@ -128,8 +131,8 @@ class Store:
         entry = self.scan.entry(run_id)
         if entry is None:
             return None
-        history = read_history(self.paths.run(run_id))
-        return {**self.public(entry), "params": self.scan.params(run_id), "metrics": history}
+        history = read_history(self.paths.run(entry["run_id"]))
+        return {**self.public(entry), "params": self.scan.params(entry["run_id"]), "metrics": history}
 
 
 def _fingerprint(data: Mapping[str, Any] | None) -> dict[str, Any]:

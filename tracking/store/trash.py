@@ -61,7 +61,7 @@ class Purge:
 
 def check_deletable(store: Store, run_id: str, needed: Needed, *, force: bool = False) -> None:
     """Raise the error that `delete` would raise, and change nothing."""
-    check_component("run id", run_id, example="run_001")
+    run_id = check_component("run id", run_id, example="run_001")
     if not regular.is_folder(store.paths.run(run_id).folder):
         _raise_unknown(store, run_id)
     try:
@@ -89,6 +89,7 @@ def delete(store: Store, run_id: str, needed: Needed, *, force: bool = False) ->
     """
     with locks.lock(store.paths.trash_lock):
         check_deletable(store, run_id, needed, force=force)
+        run_id = check_component("run id", run_id)
         paths = store.paths.run(run_id)
         if not regular.exists(paths.run):
             store.change(run_id)  # writes a run.json, so that its entry in metadata.json moves along
@@ -113,7 +114,7 @@ def remember(store: Store, run_ids: Sequence[str]) -> None:
 
 def restore(store: Store, run_id: str) -> None:
     """Move a run out of the trash; raise UnknownRunError when it is not there."""
-    check_component("run id", run_id, example="run_001")
+    run_id = check_component("run id", run_id, example="run_001")
     with locks.lock(store.paths.trash_lock):
         paths = store.paths.run(run_id)
         trashed = store.paths.trashed(run_id).folder

@@ -8,14 +8,15 @@ from typing import Any
 from tracking.errors import InvalidValueError, quoted
 from tracking.values import secrets
 from tracking.values.jsontext import Number
-from tracking.values.names import check_label
+from tracking.values.names import check_label, distinct
 from tracking.values.plain import INT_MAX, INT_MIN, is_omegaconf, item, opened, plain
 
 
 def metric_values(metrics: Mapping[str, Any]) -> dict[str, Number]:
     """Return metrics as a dict of plain numbers; raise before anything is kept."""
     items = _items("metrics", metrics, "{'val_auc': 0.71}")
-    return {check_label("metric name", name): metric_value(name, value) for name, value in items}
+    found = {check_label("metric name", name): metric_value(name, value) for name, value in items}
+    return distinct("metric name", found, items)
 
 
 def metric_value(name: str, value: Any) -> Number:
@@ -69,12 +70,14 @@ def seed_values(seeds: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return seeds as a dict of plain values; an integer of more than 64 bits becomes text."""
     if seeds is None:
         return {}
-    return {
+    items = _items("seeds", seeds, "{'torch': 1}")
+    found = {
         check_label("seed name", name): str(value)
         if isinstance(value, int) and not INT_MIN <= value <= INT_MAX
         else plain(value, f"seed {quoted(name)}")
-        for name, value in _items("seeds", seeds, "{'torch': 1}")
+        for name, value in items
     }
+    return distinct("seed name", found, items)
 
 
 def check_choice(kind: str, value: str, *allowed: str) -> None:
@@ -85,7 +88,7 @@ def check_choice(kind: str, value: str, *allowed: str) -> None:
 
 def _masked(kind: str, label: str, items: list[tuple[str, Any]]) -> dict[str, Any]:
     values = {check_label(label, name): plain(value, f"{kind} {quoted(name)}") for name, value in items}
-    return secrets.masked(values)  # type: ignore[no-any-return]  # a dict gives a dict
+    return secrets.masked(distinct(label, values, items))  # type: ignore[no-any-return]  # a dict gives a dict
 
 
 def _chosen(value: Any) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from tracking.errors import InvalidValueError
+from tracking.values.names import exact
 
 Number = int | float
 
@@ -81,7 +82,7 @@ def jsonable(value: Any) -> Any:
     if isinstance(value, float):
         return non_finite_text(value) if not math.isfinite(value) else float(value)
     if isinstance(value, Mapping):
-        return {str(key): jsonable(item) for key, item in value.items()}
+        return {exact(key): jsonable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [jsonable(item) for item in value]
     return value

@@ -1,13 +1,15 @@
 """Checks of names from users, once, before they become paths or keys.
 
-A checked name is one path component (or, for artifacts, several) and cannot leave its folder.
+A checked name is one path component (or, for artifacts, several) and cannot leave its folder. It is a plain str, whatever
+subclass was given (StrEnum, numpy.str_), in Unicode's composed form (NFC): an accented letter is the same name written as
+one character or as two.
 """
 
 import functools
 import os
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -16,21 +18,54 @@ from tracking.errors import InvalidNameError, quoted
 MAX_NAME_BYTES = 200  # leaves room for the suffixes of temporary files below the usual limit of 255
 
 _NUMBERS = re.compile(r"(\d+)")
+# Not shown as they are: control characters, ends of lines, what UTF-8 cannot hold, and marks that reverse the text around
+# them. Joiners and all spaces belong to the scripts that use them.
+_UNFIT = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
+
+
+def exact(value: object) -> str:
+    """Return `str(value)` as a plain str; of a member of a `(str, Enum)` its value, whatever its class shows."""
+    if type(value) is str:
+        return value
+    return str.__str__(value) if isinstance(value, str) else str(value)
+
+
+def composed(name: Any) -> Any:
+    """Return a name as a plain str in composed form; anything but text unchanged."""
+    if not isinstance(name, str):
+        return name
+    name = exact(name)
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
+def with_composed_keys(values: dict[str, Any]) -> dict[str, Any]:
+    """Return a dict with its names composed; unchanged where two of them would become one."""
+    if all(map(str.isascii, values)):
+        return values
+    found = {composed(name): value for name, value in values.items()}
+    return found if len(found) == len(values) else values
+
+
+def unfit_character(text: str) -> str:
+    """Return how a message shows the first character that no name may hold, empty without one."""
+    found = _UNFIT.search(text)
+    return f"U+{ord(found[0]):04X}" if found else ""
 
 
 def check_component(kind: str, name: Any, *, example: str = "ctr_model") -> str:
     """Return `name` if it is safe as one path component, else raise InvalidNameError."""
-    reason = _why_unsafe(name)
+    text: str = composed(name)
+    reason = _why_unsafe(text)
     if reason:
         raise InvalidNameError(
             f"{kind} {quoted(name)} {reason}; use letters, digits, '_', '-' and '.', such as {example!r}"
         )
-    return str(name)
+    return text
 
 
 def is_component(name: str) -> bool:
     """Return whether `check_component` accepts the name."""
-    return not _why_unsafe(name)
+    return not _why_unsafe(composed(name))
 
 
 def check_path(kind: str, path: Any, *, example: str) -> Path:
@@ -40,7 +75,7 @@ def check_path(kind: str, path: Any, *, example: str) -> Path:
         raise InvalidNameError(
             f"{kind} {quoted(path)} is no path of a file or folder; give one such as {example!r}"
         )
-    return Path(path)
+    return Path(exact(text))
 
 
 def check_artifact(name: Any) -> str:
@@ -61,12 +96,28 @@ def check_artifact(name: Any) -> str:
 
 
 def check_label(kind: str, name: Any) -> str:
-    """Return `name` if it can be a key or a title: a non-empty string on one line."""
+    """Return `name` if it can be a key or a title: a non-empty string on one line, in any script."""
+    if type(name) is str and name.isascii() and name.isprintable() and name.strip():
+        return name  # nearly always
     if not isinstance(name, str):
         raise InvalidNameError(f"{kind} must be a string, not {type(name).__name__} {quoted(name)}")
-    if not name.strip() or not name.isprintable():
-        raise InvalidNameError(f"{kind} {quoted(name)} must be a non-empty string on one line")
-    return name
+    text: str = composed(name)
+    if not text.strip():
+        raise InvalidNameError(
+            f"{kind} {quoted(name)} must be a non-empty string{'; it is nothing but space' if text else ''}"
+        )
+    if unfit := unfit_character(text):
+        raise InvalidNameError(
+            f"{kind} {quoted(name)} must be a string on one line; it holds the control character {unfit}"
+        )
+    return text
+
+
+def distinct(kind: str, found: dict[str, Any], given: Sequence[tuple[Any, Any]]) -> dict[str, Any]:
+    """Return what was found under checked names; raise InvalidNameError where two that were given are the same name."""
+    if len(found) < len(given):
+        raise InvalidNameError(f"two of these are the same {kind}: {quoted([name for name, _ in given])}")
+    return found
 
 
 def is_within(name: str, packages: Iterable[str]) -> bool:
@@ -91,9 +142,10 @@ def _why_unsafe(name: Any) -> str:
         return reason
     if name.startswith(".") or name != name.strip():
         return "starts with a dot or has space at an end"
-    # isprintable() is false for control characters and for lone surrogates, which UTF-8 cannot hold
-    if any(char in '/\\:*?"<>|' for char in name) or not name.isprintable():
+    if any(char in '/\\:*?"<>|' for char in name):
         return "holds a character that is not safe in a file name"
+    if unfit := unfit_character(name):
+        return f"holds the control character {unfit}"
     return ""
 
 

@@ -17,6 +17,7 @@ from pathlib import PurePath
 from typing import Any
 
 from tracking.errors import InvalidValueError, quoted
+from tracking.values.names import exact
 
 MAX_DEPTH = 100  # of lists in dicts in lists; a value that holds itself has no end
 MAX_ELEMENTS = 1000  # of an array or of bytes; a longer one is data, not a setting
@@ -70,7 +71,7 @@ def _plain(value: Any, where: str, depth: int) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return _text(str(value), where)
+        return _text(value, where)
     if isinstance(value, int):
         if abs(value) > LARGEST:
             raise InvalidValueError(f"{where} is {quoted(value)}: numbers end at 1.8e308; log it as a string")
@@ -79,7 +80,7 @@ def _plain(value: Any, where: str, depth: int) -> Any:
         return float(value)
     if isinstance(value, Mapping):
         items = {
-            (name := _text(str(key), where)): plain(each, _inside(where, name), depth + 1)
+            (name := _text(exact(key), where)): plain(each, _inside(where, name), depth + 1)
             for key, each in value.items()
         }
         if len(items) < len(value):
@@ -208,6 +209,7 @@ def _qualified(value: Any) -> str:
 
 
 def _text(text: str, where: str) -> str:
+    text = exact(text)
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -6,6 +6,7 @@ A tracked run logs the numbers among them, and a sweep ranks by one, so both tak
 from collections.abc import Iterator, Mapping
 from typing import Any, SupportsFloat
 
+from tracking.values.names import exact
 from tracking.values.plain import opened
 
 OBJECTIVE = "objective"  # the name of a single value; items of a tuple are objective_0, objective_1, ...
@@ -33,7 +34,7 @@ def _walk(value: Any, name: str, depth: int) -> Iterator[tuple[str, Any]]:
     value = _opened(value)
     if isinstance(value, Mapping) and depth < MAX_DEPTH:
         for key, item in value.items():
-            yield from _walk(item, f"{name}.{key}" if name else str(key), depth + 1)
+            yield from _walk(item, f"{name}.{exact(key)}" if name else exact(key), depth + 1)
     elif isinstance(value, tuple | list) and depth < MAX_DEPTH:
         for number, item in enumerate(value if len(value) <= MOST_ITEMS else ()):
             is_nested = not name and isinstance(_opened(item), Mapping)

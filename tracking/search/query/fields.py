@@ -11,7 +11,8 @@ from tracking.errors import QueryError, quoted
 from tracking.objective import Objective
 from tracking.records import RunRecord, RunStatus
 
-NAME = r"[^\W\d](?:[\w./@:-]*\w)?"  # the language has no arithmetic, so names may hold '-' and '/'
+# a word may have combining accents and the joiners of Persian and Hindi
+NAME = r"[^\W\d](?:[\w./@:\u0300-\u036f\u200c\u200d-]*[\w\u0300-\u036f])?"  # the language has no arithmetic, so names may hold '-' and '/'
 _ROOT = re.compile(r"(params|metrics|tags)(\.|$)")
 MOST_SHOWN = 6  # names in an error
 TIMES = frozenset({"created_at", "finished_at"})

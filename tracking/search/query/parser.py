@@ -24,6 +24,7 @@ from tracking.search.query.fields import (
 from tracking.search.query.lexer import Token, TokenKind, fault, tokens_of
 from tracking.search.query.tree import Comparison, Condition, Literal, Moment, Not, Operand, Sign, joined
 from tracking.search.query.type_checks import why_senseless
+from tracking.values.names import composed, exact
 
 MAX_DEPTH = 100  # of parentheses, lists and `not` in each other
 
@@ -56,9 +57,9 @@ class Parser:
     """
 
     def __init__(self, text: str, names: Names | None = None, *, is_of_config: bool = False) -> None:
-        self.text = text
+        self.text = exact(text) if isinstance(text, str) else text  # `tokens_of` refuses anything else
         self.is_of_config = is_of_config
-        self.tokens = tokens_of(text)
+        self.tokens = tokens_of(self.text)
         self.index = 0
         self.depth = 0
         self.names = names or Names()
@@ -102,6 +103,7 @@ class Parser:
                 right = Literal([right.value])  # in ('a') is a list of one
             left = self.value(left, left_start)
             right = self.value(right, right_start)
+            left, right = _named(left, right), _named(right, left)
             if why := why_senseless(left, sign, right):
                 self.fail(why, right_start)
             pairs.append(Comparison(left, sign, right))
@@ -224,7 +226,7 @@ class Parser:
         while following := self.segment():
             last = following
             segments.append(last.value)
-        name = ".".join(segments)
+        name = composed(".".join(segments))
         root, _, path = name.partition(".")
         field = Field(FieldKind.BARE, name)
         has_roots = start.kind is TokenKind.WORD and not self.is_of_config
@@ -283,3 +285,11 @@ class Parser:
     def fail(self, message: str, token: Token | None = None) -> NoReturn:
         """Raise the error about a token, the one here by default."""
         raise fault(self.text, (token or self.here).place, message)
+
+
+def _named(side: Operand, other: Operand) -> Operand:
+    """Return a side of a comparison, as a name where the other side is the experiment."""
+    if not (isinstance(side, Literal) and isinstance(other, Field)) or other.name != "experiment":
+        return side
+    is_list = isinstance(side.value, list)
+    return Literal([composed(each) for each in side.value] if is_list else composed(side.value))
