@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from tracking.values.jsontext import revive
+from tracking.values.jsontext import kept, revive
 
 
 class JobStatus(StrEnum):
@@ -70,7 +70,7 @@ class PlannedJob:
             "config_hash": self.config_hash,
             **({} if self.written is None else {"written": self.written}),
             "overrides": list(self.overrides),
-            "point": dict(self.point),
+            "point": kept(dict(self.point)),
         }
 
     @classmethod

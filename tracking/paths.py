@@ -4,6 +4,11 @@ import re
 from functools import cached_property
 from pathlib import Path
 
+MAX_METRIC_BYTES = (
+    120  # in the name of a picture; a file's name has at most 255, its temporary name more than its own
+)
+DIGEST_DIGITS = 8
+_DIGEST = re.compile(rf"-[0-9a-f]{{{DIGEST_DIGITS}}}\Z")
 CLOSED_JOURNAL = ".closed.jsonl"  # ends the name of a journal that no process writes any more
 
 # of a run's owner, of another writer (host, pid, hash), of one that ended
@@ -119,9 +124,18 @@ class StorePaths:
         return str(self.named / "runs" / run_id)
 
     def plot(self, metric: str, kind: str = "comparison", suffix: str = "png") -> Path:
-        """Return the file for a picture of a metric of several runs; characters unfit for a file become '_'."""
+        """Return the file for a picture of a metric of several runs, another one for each metric.
+
+        Characters unfit for a file become '_', and a long name is cut; a digest of the name then tells it from others.
+        """
         safe = "".join(char if char.isalnum() or char in "._-" else "_" for char in metric)
-        return self.base / f"metric_{kind}_{safe[:100]}.{suffix}"
+        short = safe.encode()[:MAX_METRIC_BYTES].decode(errors="ignore")
+        if short != metric or _DIGEST.search(metric):
+            import hashlib  # it takes milliseconds to load
+
+            digest = hashlib.sha256(metric.encode(errors="surrogatepass")).hexdigest()
+            short = f"{short}-{digest[:DIGEST_DIGITS]}"
+        return self.base / f"metric_{kind}_{short}.{suffix}"
 
 
 class ModelPaths:

@@ -48,11 +48,11 @@ class MetricSummary:
     """Extremes of a metric over its finite values (None without any), its last value of any kind, and its counts."""
 
     last: Number
-    last_step: int | None
+    last_step: Number | None
     min: Number | None
-    min_step: int | None
+    min_step: Number | None
     max: Number | None
-    max_step: int | None
+    max_step: Number | None
     count: int
     non_finite: int
 

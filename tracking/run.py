@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 from types import TracebackType
 from typing import Any, Self
 
-from tracking.errors import InvalidNameError, MissingFileError, TrackingError
+from tracking.errors import InvalidNameError, InvalidValueError, MissingFileError, TrackingError, quoted
 from tracking.files import atomic, folders
 from tracking.metrics.journal import journal_of
 from tracking.metrics.line import LineEncoder
@@ -20,7 +20,8 @@ from tracking.store import ending
 from tracking.store.scan import shown_status
 from tracking.store.store import Store
 from tracking.values.checks import param_values
-from tracking.values.names import check_artifact, check_path
+from tracking.values.jsontext import kept
+from tracking.values.names import check_artifact, check_path, composed
 
 log = logging.getLogger("tracking")
 
@@ -80,25 +81,72 @@ class Run:
         with self._journal.held():
             self._claim.take(reopens=False)
             known = self._store.scan.params(self.run_id)
-            atomic.write_json(self._paths.params, {**known, **values}, durable=False)
+            atomic.write_json(self._paths.params, kept({**known, **values}), durable=False)
             self._claim.tell()
 
-    def log_artifact(self, path: str | os.PathLike[str], name: str | PurePath | None = None) -> Path:
-        """Copy a file into the run's artifacts as `name` (such as 'plots/roc.png') or its own name; return the copy."""
+    def log_artifact(self, path: Any, name: str | PurePath | None = None) -> Path:
+        """Copy a file or a folder into the run's artifacts as `name` (such as 'plots/roc.png') or its own name.
+
+        A figure, a dict or a list may be given too; see `log_figure` and `log_dict`. Return the path of the artifact. A
+        copy can be read by no more people than its origin, and stays executable.
+        """
+        if isinstance(path, Mapping | list):
+            return self.log_dict(path, _needed(name, "config.json"))
+        if callable(getattr(path, "savefig", None)):
+            return self.log_figure(path, _needed(name, "plots/roc.png"))
         source = check_path("artifact", path, example="plots/roc.png")
-        name = check_artifact(source.name if name is None else name)
-        if not source.is_file():
+        name = source.name or source.resolve().name if name is None else name
+        is_folder = os.path.isdir(source)  # noqa: PTH112 - here and below, also of a text too long for a path
+        if not is_folder and not os.path.isfile(source):  # noqa: PTH113
             raise MissingFileError(
-                f"artifact {str(source)!r} is not a file; give the path of an existing file"
+                f"artifact {str(source)!r} is not a file or folder; give the path of an existing one, "
+                "or use log_text for text"
             )
+        target = self._place_for(name, is_folder=is_folder)
+        # what the program wrote into the artifacts folder is already in its place
+        if not (target.exists() and target.samefile(source)):
+            if is_folder:
+                from tracking.files import artifacts  # few runs need it
+
+                artifacts.copy_folder(source, target)
+            else:
+                atomic.copy_file(source, target)
+        return target
+
+    def log_text(self, text: str, name: str | PurePath) -> Path:
+        """Keep a text as an artifact, such as 'notes.md'; return its path."""
+        if not isinstance(text, str):
+            raise InvalidValueError(f"{quoted(text)} is no text; use log_dict for dicts and lists")
+        return self._keep(text.encode(errors="backslashreplace"), name)
+
+    def log_dict(self, values: Mapping[str, Any] | list[Any], name: str | PurePath) -> Path:
+        """Keep a dict or a list as an artifact, YAML if the name ends in .yaml or .yml, else JSON; return its path."""
+        from tracking.files import artifacts
+
+        return self._keep(artifacts.data_bytes(values, check_artifact(name)), name)
+
+    def log_figure(self, figure: Any, name: str | PurePath) -> Path:
+        """Draw a figure of matplotlib as an artifact, in the format of the name's ending; return its path."""
+        from tracking.files import artifacts
+
+        return self._keep(artifacts.figure_bytes(figure, check_artifact(name)), name)
+
+    def _keep(self, data: bytes, name: str | PurePath) -> Path:
+        target = self._place_for(name)
+        atomic.write_bytes(target, data)
+        return target
+
+    def _place_for(self, name: str | PurePath, *, is_folder: bool = False) -> Path:
+        """Return where an artifact of this name lies; make the folders above it."""
+        name = composed(check_artifact(name))
         target = self._paths.artifacts / name
         self._claim.take(reopens=False)
         folders.make_dir(target.parent)
         if not target.parent.resolve().is_relative_to(self._paths.artifacts.resolve()):
             raise InvalidNameError(f"artifact name {name!r} leads out of the artifacts folder through a link")
-        # a file that the program wrote into the artifacts folder is already in its place
-        if not (target.exists() and target.samefile(source)):
-            atomic.copy_file(source, target)
+        if target.exists() and target.is_dir() is not is_folder:
+            there, new = ("a file", "a folder") if is_folder else ("a folder", "a file")
+            raise InvalidNameError(f"artifact {name!r} is {there} of this run; log {new} under another name")
         return target
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
@@ -235,6 +283,12 @@ class Run:
         os.environ.pop(RUN_DIR, None)
         if folder is not None:
             os.environ[RUN_DIR] = folder
+
+
+def _needed(name: str | PurePath | None, example: str) -> str | PurePath:
+    if name is None:
+        raise InvalidNameError(f"an artifact that is no file needs a name, such as {example!r}")
+    return name
 
 
 def active_run() -> Run | None:

@@ -79,10 +79,10 @@ class ExperimentTracker:
     def log_artifact(
         self,
         run_id: str,
-        artifact_path: str | os.PathLike[str],
+        artifact_path: Any,
         artifact_name: str | PurePath | None = None,
     ) -> Path:
-        """Copy a file into the run's artifacts; see Run.log_artifact."""
+        """Copy a file or a folder into the run's artifacts; see Run.log_artifact."""
         return self._run(run_id).log_artifact(artifact_path, artifact_name)
 
     def finish_run(self, run_id: str, status: str = "completed") -> None:

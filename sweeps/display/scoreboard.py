@@ -31,7 +31,7 @@ class JobLine:
     wall_s: float | None = None
     objective: float | None = None
     latest: float | None = None
-    step: int | None = None
+    step: float | None = None
     error: str | None = None
     note: str | None = None
     reused: bool = False

@@ -22,7 +22,7 @@ from sweeps.settings.sections import LAUNCHER, SWEEPER, is_ours, section, settin
 from sweeps.settings.sweeper_settings import Mode, OutputMode, Promotion, SpaceSettings, SweeperSettings
 from tracking import InvalidNameError, TrackingError
 from tracking.objective import At, Direction, Objective
-from tracking.values.names import check_component
+from tracking.values.names import check_component, check_path
 from tracking.values.plain import flat
 from tracking.values.units import parse_duration, parse_size
 
@@ -42,7 +42,7 @@ def sweeper_settings(config: DictConfig) -> SweeperSettings:
         SweeperSettings,
         raw,
         remarks=tuple(f"key_ignores: the config has no top-level key {name}" for name in unknown),
-        store=Path(raw["store"]),
+        store=_store(raw["store"]),
         space=_space(raw, config),
         objective=_objective(raw["objective"]),
         report=None if raw["report"] is None else tuple(raw["report"]),
@@ -58,6 +58,13 @@ def sweeper_settings(config: DictConfig) -> SweeperSettings:
 def _made(kind: type[Settings], raw: Mapping[str, Any], **read: Any) -> Settings:
     """Return settings with the values in `read`; the others are taken from `raw` as they are."""
     return kind(**{each.name: raw[each.name] for each in fields(kind) if each.name in raw} | read)
+
+
+def _store(place: str) -> Path:
+    try:
+        return check_path("hydra.sweeper.store", place, example="experiments")
+    except InvalidNameError as error:
+        raise SettingsError(str(error)) from None
 
 
 def _store_key(config: DictConfig) -> str:

@@ -8,9 +8,10 @@ import contextlib
 import logging
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tracking.errors import CorruptFileError, StoreUnwritableError, TrackingError
 from tracking.files import regular
@@ -87,14 +88,40 @@ def create_bytes(path: Path, data: bytes) -> bool:
 
 
 def copy_file(source: Path, target: Path) -> None:
-    """Copy a file that the user names so that `target` appears at once and survives a power loss."""
+    """Copy a file that the user names so that `target` appears at once and survives a power loss; see `share_alike`."""
+    with source.open("rb") as origin, beside(target) as (new, handle):
+        _copy(origin, handle)
+        new.replace(target)
+
+
+def copy_new(source: Path, target: Path) -> None:
+    """Copy a file to a new one, in a folder that nobody reads yet, so that it survives a power loss."""
+    with source.open("rb") as origin, writing(target), target.open("xb") as copy:
+        _copy(origin, copy.fileno())
+
+
+def share_alike(origin: os.stat_result, target: Path | int) -> None:
+    """Let a copy be read, and executed, by no more people than its origin; where modes exist."""
+    new = os.stat(target)  # noqa: PTH116 - here and below, of a descriptor too
+    # what the user's umask lets others have; a new file is never executable, so that is taken from reading
+    allowed = new.st_mode | (new.st_mode & 0o444) >> 2
+    mode = origin.st_mode & allowed & 0o777
+    with contextlib.suppress(OSError):
+        if origin.st_gid != new.st_gid:
+            try:
+                os.chown(target, -1, origin.st_gid)
+            except OSError:
+                mode &= (mode & 0o007) << 3 | 0o707  # another group gets what everybody gets
+        os.chmod(target, mode | (0o700 if stat.S_ISDIR(new.st_mode) else 0o400))  # noqa: PTH101
+
+
+def _copy(origin: IO[bytes], handle: int) -> None:
     import shutil  # here and below: most processes that log neither copy nor hash, and the imports take milliseconds
 
-    with source.open("rb") as origin, beside(target) as (new, handle):
-        with open(handle, "wb", closefd=False) as copy:
-            shutil.copyfileobj(origin, copy, 1 << 20)
-        os.fsync(handle)
-        new.replace(target)
+    share_alike(os.fstat(origin.fileno()), handle)  # first: the copy must not be readable for a moment either
+    with open(handle, "wb", closefd=False) as copy:
+        shutil.copyfileobj(origin, copy, 1 << 20)
+    os.fsync(handle)
 
 
 def sha256(path: Path) -> str:

@@ -20,6 +20,7 @@ from tracking.run import Run, active_run
 from tracking.tracker import ExperimentTracker
 from tracking.values.checks import metric_value
 from tracking.values.configs import parameters_of
+from tracking.values.names import check_path
 from tracking.values.plain import flat
 from tracking.values.returned import OBJECTIVE, named
 
@@ -74,7 +75,9 @@ class TrackingCallback(Callback):
         section = OmegaConf.select(config, "hydra.sweeper.settings_from")
         store = self._store or (section and OmegaConf.select(config, f"{section}.store"))
         store = store or OmegaConf.select(config, "hydra.sweeper.store") or STORE
-        return ExperimentTracker(Path(config.hydra.runtime.cwd, store)).start_run(
+        return ExperimentTracker(
+            Path(config.hydra.runtime.cwd, check_path("store", store, example=STORE))
+        ).start_run(
             self._experiment or config.hydra.job.name,
             params=flat(parameters_of(task)),
             config=written,

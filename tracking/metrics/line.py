@@ -21,7 +21,7 @@ _encode, _now = orjson.dumps, timestamps.now  # looked up once: this runs at eve
 class Line(NamedTuple):
     """One log call."""
 
-    step: int | None
+    step: Number | None
     timestamp: str
     metrics: dict[str, Number]
 

@@ -21,8 +21,8 @@ from tracking.records import FORMAT, RunRecord, check_format
 from tracking.registry.events import read_events
 from tracking.registry.model_records import ModelVersion
 from tracking.values import timestamps
-from tracking.values.jsontext import jsonable, revive
-from tracking.values.names import check_artifact
+from tracking.values.jsontext import jsonable, kept, revive
+from tracking.values.names import check_artifact, composed
 from tracking.values.plain import plain
 
 RESERVED = frozenset({"manifest.json", "verdict.json", "config.yaml"})
@@ -63,9 +63,19 @@ def check_files(names: Sequence[str]) -> list[str]:
 
 def sources_of(run: RunPaths, names: Sequence[str]) -> dict[str, Path]:
     """Return the artifacts of a run by name, and its config; raise MissingFileError for one that it lacks."""
-    sources = {}
+    sources: dict[str, Path] = {}
     for name in check_files(names):
-        sources[name] = folders.followed(run.artifacts / name, run.folder.parents[1])
+        path = run.artifacts / name
+        path = folders.followed(path if path.exists() else run.artifacts / composed(name), run.folder.parents[1])
+        if regular.is_folder(path):
+            below = {each.relative_to(path).as_posix(): each for each in folders.walk(path)}
+            sources |= {
+                check_artifact(f"{name}/{inner}"): each
+                for inner, each in sorted(below.items())
+                if regular.is_file(each)
+            }
+            continue
+        sources[name] = path
         if not sources[name].is_file():
             present = sorted(
                 str(path.relative_to(run.artifacts)) for path in run.artifacts.rglob("*") if path.is_file()
@@ -90,7 +100,7 @@ def manifest_of(
         "run_id": run.run_id,
         "experiment_name": run.experiment_name,
         "created_at": timestamps.now(),
-        "objective": plain(objective, "objective"),
+        "objective": kept(plain(objective, "objective")),
         "metrics": plain(metrics or run.last_values, "metrics"),
         "data": run.data,
         "sweep": run.sweep,

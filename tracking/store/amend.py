@@ -18,7 +18,6 @@ from tracking.store.published import Entry
 from tracking.store.store import Store
 from tracking.values import timestamps
 from tracking.values.checks import tag_values
-from tracking.values.jsontext import jsonable
 from tracking.values.names import check_label, composed
 from tracking.values.plain import plain
 from tracking.values.secrets import masked_urls
@@ -31,7 +30,7 @@ def set_tags(
     names = [composed(name) for name in remove]
     if wrong := [name for name in names if not isinstance(name, str)]:
         raise InvalidNameError(f"tags are removed by name, such as 'draft', not {quoted(wrong[0])}")
-    values, gone = jsonable(tag_values(tags)), set(names)
+    values, gone = tag_values(tags), set(names)
     if both := sorted(gone & values.keys()):
         raise InvalidValueError(f"the tag {quoted(both[0])} is to be both set and removed; choose one")
 

@@ -300,7 +300,11 @@ def _read(path: Path, run_id: str, run_dir: str) -> Entry | None:
         raise CorruptFileError(
             f"{path} has tags that are {type(tags).__name__}, not a mapping; repair the file"
         )
-    return public_entry({**entry, "run_id": run_id}, run_dir)
+    try:
+        tags = jsontext.jsonable(jsontext.revive(tags))  # as other programs write them: NaN without quotes
+    except RecursionError:
+        raise CorruptFileError(f"{path} has tags that are nested too deep; repair the file") from None
+    return public_entry({**entry, "run_id": run_id, "tags": tags}, run_dir)
 
 
 def _changed(folder: os.DirEntry[str], path: str) -> int:

@@ -154,6 +154,12 @@ class Scan:
         try:
             entry = atomic.read_object(paths.run)
             check_format(entry, paths.run)
+            if "tags" in entry:
+                entry["tags"] = revive(entry["tags"])
+        except RecursionError:
+            raise CorruptFileError(
+                f"{paths.run} has tags that are nested too deep; repair the file"
+            ) from None
         except FileNotFoundError:
             entry = self.foreign_entries().get(run_id) if regular.is_folder(paths.folder) else None
         if entry is None:

@@ -78,7 +78,7 @@ class Store:
         paths = RunPaths(folder)
         folders.make_dir(paths.artifacts)
         entry["run_id"] = folder.name
-        atomic.write_json(paths.run, entry, durable=False)
+        write_entry(paths, entry, durable=False)
         self.publisher.stage(folder.name)
         return paths
 
@@ -103,7 +103,7 @@ class Store:
             before = self.require(run_id)
             entry = {"format": FORMAT, **before, **changes(before)}
             entry.pop("run_dir", None)
-            atomic.write_json(self.paths.run(run_id).run, entry, durable=durable)
+            write_entry(self.paths.run(run_id), entry, durable=durable)
         self.publisher.stage(run_id)
         if shown_status(before, self.paths) is not RunStatus.RUNNING:
             edit_log.record_edit(self.paths, run_id)
@@ -133,6 +133,12 @@ class Store:
             return None
         history = read_history(self.paths.run(entry["run_id"]))
         return {**self.public(entry), "params": self.scan.params(entry["run_id"]), "metrics": history}
+
+
+def write_entry(paths: RunPaths, entry: Entry, *, durable: bool) -> None:
+    """Write the run.json of a run, so that `Scan.entry` returns the same."""
+    tags = {"tags": jsontext.kept(entry["tags"])} if entry.get("tags") else {}
+    atomic.write_json(paths.run, {**entry, **tags}, durable=durable)
 
 
 def _fingerprint(data: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from tracking.search.search import Search
 from tracking.store import amend
 from tracking.store.numbering import first_free_number, last_deleted
 from tracking.store.scan import shown_status
-from tracking.store.store import Store
+from tracking.store.store import Store, write_entry
 from tracking.store.trash import trashed_entries
 
 Entry = dict[str, Any]
@@ -149,7 +149,7 @@ def _copy(store: Store, other: Store, entry: Entry, status: RunStatus, count: in
                 "imported_from": {"store": str(other.paths.base.resolve()), "run_id": run_id},
             }
             written.pop("run_dir", None)
-            atomic.write_json(staged.run, written)
+            write_entry(staged, written, durable=True)
             with atomic.writing(claimed):
                 staged.folder.replace(claimed)  # which is empty, and claimed by this process
         except BaseException:

@@ -1,5 +1,7 @@
 """Checks of parameters, tags, metrics, steps and seeds, which also make them plain values."""
 
+import math
+import sys
 from collections.abc import Callable, Mapping
 from numbers import Real
 from operator import index
@@ -24,31 +26,34 @@ def metric_value(name: str, value: Any) -> Number:
     if type(value) is float:  # nearly always, and this runs at every step
         return value
     number = item(value)
-    if isinstance(number, Real) and not isinstance(number, bool):
-        if isinstance(number, int) and INT_MIN <= number <= INT_MAX:
-            return int(number)
-        try:
-            return float(number)
-        except Exception:  # noqa: BLE001, S110 - too large, or its own code fails; the error below names it
-            pass
+    if isinstance(number, int) and not isinstance(number, bool) and INT_MIN <= number <= INT_MAX:
+        return int(number)
+    found = _real(number)
+    if found is not None:
+        return found
     hint = "; log int(value) if 0 or 1 is meant" if isinstance(number, bool) else ""
     raise InvalidValueError(
         f"metric {quoted(name)} is {quoted(value)} ({type(value).__name__}): a metric is one real number{hint}"
     )
 
 
-def step_value(step: Any) -> int | None:
-    """Return the step as an int or None; accept whole floats and integer scalars of other libraries."""
+def step_value(step: Any) -> Number | None:
+    """Return the step as a plain number or None, a whole one as an int; accept scalars of other libraries."""
     if step is None:
         return None
     scalar = item(step)
     try:
-        number = int(scalar) if isinstance(scalar, float) and scalar.is_integer() else index(scalar)
+        number: Number | None = index(scalar)
     except TypeError:
-        number = INT_MAX + 1  # refused below, with the same message
-    if not INT_MIN <= number <= INT_MAX:
-        raise InvalidValueError(f"step must be a 64-bit integer or None, not {quoted(step)}")
-    return number
+        number = _real(scalar)
+    if number is not None and math.isfinite(number):
+        if not isinstance(number, int) and number.is_integer():
+            number = int(number)
+        if INT_MIN <= number <= INT_MAX:
+            return number
+    raise InvalidValueError(
+        f"step must be a 64-bit integer, a fraction such as 0.5, or None, not {quoted(step)}"
+    )
 
 
 def param_values(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,23 +72,27 @@ def tag_values(tags: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def seed_values(seeds: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return seeds as a dict of plain values; an integer of more than 64 bits becomes text."""
-    if seeds is None:
-        return {}
-    items = _items("seeds", seeds, "{'torch': 1}")
-    found = {
-        check_label("seed name", name): str(value)
-        if isinstance(value, int) and not INT_MIN <= value <= INT_MAX
-        else plain(value, f"seed {quoted(name)}")
-        for name, value in items
-    }
-    return distinct("seed name", found, items)
+    """Return seeds as a dict of plain values; a whole number may have any size that a parameter may have."""
+    return {} if seeds is None else _masked("seed", "seed name", _items("seeds", seeds, "{'torch': 1}"))
 
 
 def check_choice(kind: str, value: str, *allowed: str) -> None:
     """Raise InvalidValueError when a value is none of those allowed."""
     if value not in allowed:
         raise InvalidValueError(f"{kind} {quoted(value)} is none of {', '.join(map(repr, allowed))}")
+
+
+def _real(number: Any) -> float | None:
+    """Return a real number as a float; None for anything else, and for a finite number that no float can hold."""
+    decimal = sys.modules.get("decimal")  # no number of it exists before it is imported
+    is_decimal = decimal is not None and isinstance(number, decimal.Decimal)
+    if not (is_decimal or isinstance(number, Real)) or isinstance(number, bool):
+        return None
+    try:
+        found = float(number)
+        return found if not math.isinf(found) or number == found else None
+    except Exception:  # noqa: BLE001 - too large, or its own code fails
+        return None
 
 
 def _masked(kind: str, label: str, items: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,10 +1,12 @@
 """JSON text with NaN and infinities, whole numbers of any length, and text that UTF-8 can hold.
 
-Non-finite floats become the strings NaN, Infinity and -Infinity: JSON has no numbers for them.
+Non-finite floats become the strings NaN, Infinity and -Infinity: JSON has no numbers for them. Where texts may stand
+beside them, a text of these letters is kept in quotes, 'NaN'.
 """
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +18,7 @@ from tracking.values.names import exact
 Number = int | float
 
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+_QUOTED = re.compile(r"('+)(NaN|-?Infinity)\1")  # one of these as text
 _DIGITS = bytes(48 if 48 <= byte <= 57 else 32 for byte in range(256))  # each digit as 0, all else as a space
 _LONG = b"0" * 19  # the shortest number of more than 64 bits has as many digits
 
@@ -104,10 +107,21 @@ def stored_number(value: Any) -> Number:
     raise ValueError(f"{value!r} is no number")
 
 
-def revive(value: Any) -> Any:
-    """Return parameters as they were before `jsonable`: the three reserved strings become floats again."""
+def kept(value: Any) -> Any:
+    """Return parameters as a file holds them: floats as `jsonable` does, and text that would be read as one in quotes."""
     if isinstance(value, str):
-        return _NON_FINITE.get(value, value)
+        return f"'{value}'" if value in _NON_FINITE or _QUOTED.fullmatch(value) else value
+    if isinstance(value, dict):
+        return {key: kept(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [kept(item) for item in value]
+    return jsonable(value)
+
+
+def revive(value: Any) -> Any:
+    """Return parameters as they were before `kept`: the three reserved strings become floats again."""
+    if isinstance(value, str):
+        return value[1:-1] if _QUOTED.fullmatch(value) else _NON_FINITE.get(value, value)
     if isinstance(value, list):
         return [revive(item) for item in value]
     if isinstance(value, dict):

@@ -17,6 +17,8 @@ from tracking.errors import InvalidNameError, quoted
 
 MAX_NAME_BYTES = 200  # leaves room for the suffixes of temporary files below the usual limit of 255
 
+# An address, not a path: file: in any form, also as pathlib shortens it, and whatever has two slashes.
+_ADDRESS = re.compile(r"file:/|[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _NUMBERS = re.compile(r"(\d+)")
 # Not shown as they are: control characters, ends of lines, what UTF-8 cannot hold, and marks that reverse the text around
 # them. Joiners and all spaces belong to the scripts that use them.
@@ -69,13 +71,39 @@ def is_component(name: str) -> bool:
 
 
 def check_path(kind: str, path: Any, *, example: str) -> Path:
-    """Return `path` as a Path; raise InvalidNameError for the empty text, which would mean the working folder."""
+    """Return `path` as a Path, with `~` as the home folder and `file://` resolved.
+
+    Raise InvalidNameError for the empty text, which would mean the working folder, and for other addresses.
+    """
     text = os.fspath(path) if isinstance(path, os.PathLike) else path
     if not isinstance(text, str) or not text or "\0" in text:
         raise InvalidNameError(
             f"{kind} {quoted(path)} is no path of a file or folder; give one such as {example!r}"
         )
-    return Path(exact(text))
+    text = exact(text)
+    if _ADDRESS.match(text):
+        text = _path_in(kind, text)
+    if text.startswith("~"):
+        place = os.path.expanduser(text)  # noqa: PTH111 - a text, which a Path would change
+        if place.startswith("~"):
+            raise InvalidNameError(
+                f"{kind} {quoted(path)} names the home folder of a user that is not known here; "
+                f"for a folder of that name write {'./' + text!r}"
+            )
+        text = place
+    return Path(text)
+
+
+def _path_in(kind: str, address: str) -> str:
+    """Return the path that a `file:` address means."""
+    from urllib.parse import unquote, urlsplit  # few paths are addresses
+
+    parts = urlsplit(address)
+    if parts.scheme.lower() != "file" or parts.netloc not in ("", "localhost") or not parts.path:
+        raise InvalidNameError(
+            f"{kind} {quoted(address)} is no path on this machine; give a path, or an address such as 'file:///data/experiments'"
+        )
+    return unquote(address.partition(":")[2].removeprefix("//").removeprefix("localhost"))
 
 
 def check_artifact(name: Any) -> str:

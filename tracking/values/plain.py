@@ -13,6 +13,7 @@ import types
 from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import date
 from enum import Enum
+from numbers import Real
 from pathlib import PurePath
 from typing import Any
 
@@ -99,7 +100,9 @@ def _plain(value: Any, where: str, depth: int) -> Any:
         return plain(_partial(value), where, depth)
     if not isinstance(value, type | PurePath) and callable(_method(value, "tolist")):
         _check_size(value, getattr(value, "shape", ()), where)
-        return plain(value.tolist(), where, depth + 1)
+        found = value.tolist()
+        if type(found) is not type(value):  # numpy.clongdouble stays itself
+            return plain(found, where, depth + 1)
     return _text(_described(value), where)
 
 
@@ -129,6 +132,8 @@ def item(value: Any) -> Any:
         return value
     try:
         found = value.item()
+        if type(found) is type(value) and isinstance(found, Real):
+            found = float(found) if not math.isinf(float(found)) else found  # numpy.longdouble stays itself
         masks = sys.modules.get("numpy.ma")
         return math.nan if masks and masks.is_masked(value) else found
     except Exception:  # noqa: BLE001 - more than one element, or no number behind it: not a scalar

@@ -7,12 +7,15 @@ import typer
 
 from tracking.errors import TrackingError
 from tracking.process.sweep_context import current_job, located
+from tracking.values.names import check_path
 
 DEFAULT_STORE = "experiments"
 STORE_VARIABLE = "PODIUM_STORE"
 
 
 def _existing(context: typer.Context, store: str) -> str:
+    if store:
+        store = str(check_path("store", store, example=DEFAULT_STORE))
     if store and current_job() is not None:
         store = str(located(Path(store)))  # a command in a job means the store that the job tracks into
     # Only a store that is named must exist; the first run creates the default one.
