@@ -102,6 +102,7 @@ TRACKING_PUBLIC = {
     "tracking.values.names",
     "tracking.values.plain",
     "tracking.values.returned",
+    "tracking.values.secrets",
     "tracking.values.units",
     "tracking.version",
 }

@@ -1,4 +1,4 @@
-"""The failure of a job as plain data, bounded and printable.
+"""The failure of a job as plain data, bounded, printable and without secrets.
 
 An exception's text may be megabytes long and may hold escape codes or bytes that are no text. It must fit a line, the
 ledger and a terminal.
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.jobs import JobStatus, Reason
+from tracking.values.secrets import masked_text
 
 PODIUM = Path(__file__).resolve().parents[2]  # the folder of podium's packages
 LINE = 500  # characters of an error
@@ -19,7 +20,7 @@ TERMINATED = 128 + signal.SIGTERM  # the exit code of a process that SIGTERM end
 
 def one_line(text: str) -> str:
     """Return a text as one line of bounded length, with unprintable characters escaped."""
-    short = " ".join(text[: 4 * LINE].split())
+    short = masked_text(" ".join(text[: 4 * LINE].split()))
     line = _visible(short)
     return line if len(line) <= LINE and len(text) <= 4 * LINE else f"{line[:LINE]}..."
 
@@ -29,7 +30,7 @@ def several_lines(text: str) -> str:
     if len(text) > HEAD + TAIL:
         left_out = len(text) - HEAD - TAIL
         text = f"{text[:HEAD]}\n... {left_out:,} characters left out ...\n{text[-TAIL:]}"
-    return "\n".join(_visible(line) for line in text.split("\n"))
+    return "\n".join(_visible(line) for line in masked_text(text).split("\n"))
 
 
 def failure(

@@ -4,6 +4,7 @@ import re
 
 from tracking.errors import InvalidValueError, quoted
 from tracking.values import jsontext
+from tracking.values.secrets import masked_text
 
 MAX_LINE = 1000  # characters
 
@@ -11,7 +12,9 @@ _GROUP_MARGIN = re.compile(r"^ *[|+] ?", re.MULTILINE)
 
 
 def describe(error: str | BaseException) -> tuple[str, str]:
-    """Return the full text of an error and the line that names it; text that is not valid Unicode is escaped.
+    """Return the full text of an error and the line that names it, without secrets.
+
+    Text that is not valid Unicode is escaped.
 
     Raise InvalidValueError for anything but text and exceptions, and for empty text.
     """
@@ -24,7 +27,7 @@ def describe(error: str | BaseException) -> tuple[str, str]:
         whole = named = error
     else:
         raise InvalidValueError(f"error must be text or an exception, not {quoted(error)}")
-    whole, named = jsontext.readable(whole), jsontext.readable(named)
+    whole, named = masked_text(jsontext.readable(whole)), masked_text(jsontext.readable(named))
     return whole, _one_line(named)
 
 

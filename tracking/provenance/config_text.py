@@ -12,7 +12,7 @@ from typing import Any
 from tracking.errors import InvalidValueError
 from tracking.values.jsontext import readable
 from tracking.values.plain import MAX_DEPTH, opened, plain
-from tracking.values.secrets import MASK, is_secret, is_secret_text, masked, masked_command, masked_urls
+from tracking.values.secrets import MASK, is_secret, is_secret_text, masked, masked_command, masked_text
 
 _KEY = r"""(?P<key>"[^"]*+"|'[^']*+'|[^\s"'\#{}\[\],](?:[^:]|:(?=\S))*+)"""
 _LINE = re.compile(rf"(?P<lead>\s*+(?:\#\s*+)?(?:-\s++)*+){_KEY}\s*+:(?:\s(?P<value>.*)|)")
@@ -39,7 +39,7 @@ def _masked_values(value: Any, depth: int = 0) -> Any:
     if depth < MAX_DEPTH and type(value) is dict:
         items = ((key, _masked_values(item, depth + 1)) for key, item in value.items())
         return {
-            key if isinstance(key, int) else masked_urls(readable(str(key))): MASK
+            key if isinstance(key, int) else masked_text(readable(str(key))): MASK
             if is_secret(key, item)
             else item
             for key, item in items

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tracking.provenance.hardware import cuda, machine
-from tracking.values.secrets import MASK, is_secret_text, masked_command, masked_urls
+from tracking.values.secrets import MASK, is_secret_text, masked_command, masked_text
 
 FORMAT = 1
 
@@ -48,7 +48,7 @@ def environment(seeds: Mapping[str, Any] | None = None) -> dict[str, Any]:
 def variables(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that may change a computation, by name, without secrets."""
     return {
-        name: MASK if is_secret_text(name, value) else masked_urls(value)
+        name: MASK if is_secret_text(name, value) else masked_text(value)
         for name, value in sorted(environ.items())
         if VARIABLES.fullmatch(name)
     }

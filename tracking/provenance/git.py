@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tracking.values.secrets import masked_text
+
 # for all questions of one run's start, which must not wait for a repository on a lost network mount
 TIMEOUT_S = 5.0
 CONFIG_BYTES = 1 << 20
@@ -53,7 +55,8 @@ class Git:
                 raise
         if process.returncode:
             lines = errors.decode(errors="replace").splitlines()
-            raise GitError(f"git refused: {lines[0][:200] if lines else f'exit code {process.returncode}'}")
+            said = masked_text(lines[0])[:200] if lines else f"exit code {process.returncode}"
+            raise GitError(f"git refused: {said}")
         return answer
 
     def _read(self, pipes: Sequence[Any], limit_bytes: int) -> list[bytes]:
@@ -98,7 +101,7 @@ def remote_url(git: Git, name: str | None) -> str | None:
         key, _, url = entry.partition("\n")
         urls.setdefault(key.removeprefix("remote.").removesuffix(".url"), url)
     url = next(urls[each] for each in (name, "origin", *urls) if each in urls)
-    return _CREDENTIALS.sub(r"\g<scheme>://", url)
+    return masked_text(_CREDENTIALS.sub(r"\g<scheme>://", url))
 
 
 def _kill(pid: int) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 
 from tracking.files import append, atomic
 from tracking.process.hooks import renew_in_children
+from tracking.values.secrets import masked_text
 
 log = logging.getLogger("tracking")
 
@@ -214,7 +215,7 @@ class _Output:
         self._pending.clear()
 
     def _write(self, text: str) -> None:
-        data = text.encode(errors="backslashreplace")
+        data = masked_text(text).encode(errors="backslashreplace")
         try:
             if self._handle < 0:
                 self._handle = append.open_append(self._path)

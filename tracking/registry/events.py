@@ -12,6 +12,7 @@ from tracking.paths import ModelPaths
 from tracking.process.identity import login
 from tracking.registry.model_records import EventKind, ModelEvent
 from tracking.values import timestamps
+from tracking.values.secrets import masked_text
 
 MAX_VERSION = 10**18 - 1  # more digits would not be read back as the name of a folder
 CHAMPION = "champion"  # the alias that promotions and rollbacks move
@@ -126,7 +127,7 @@ def add_event(
             "version": version,
             "at": timestamps.now(),
             "by": by or login(),
-            "reason": reason,
+            "reason": masked_text(reason),
             "before": before[-1] if before else None,
             **{name: value for name, value in more.items() if value is not None},
         }

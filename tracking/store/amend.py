@@ -20,7 +20,7 @@ from tracking.values import timestamps
 from tracking.values.checks import tag_values
 from tracking.values.names import check_label, composed
 from tracking.values.plain import plain
-from tracking.values.secrets import masked_urls
+from tracking.values.secrets import masked_text
 
 
 def set_tags(
@@ -46,7 +46,7 @@ def describe(store: Store, run_id: str, text: str, *, append: bool = False) -> N
     text = plain(text, "description")
     if not isinstance(text, str):
         raise InvalidValueError(f"a description is text, not {quoted(text)}")
-    text = masked_urls(text)
+    text = masked_text(text)
 
     def changes(entry: Entry) -> Entry:
         before = entry.get("description") or ""
@@ -82,7 +82,8 @@ def finish(store: Store, run_id: str, status: str, *, error: str | None = None, 
         )
     ended = last_sign_of_life(paths, entry) if is_running else str(entry["finished_at"])
     Journal(paths).finish(proves=True)
-    changes = {"status": final.value, "finished_at": ended, "error": entry.get("error") or error}
+    said = entry.get("error") or (error and masked_text(error))
+    changes = {"status": final.value, "finished_at": ended, "error": said}
     store.amend(run_id, lambda _: changes, durable=True)
     return ended
 

@@ -23,7 +23,7 @@ from tracking.values import jsontext, timestamps
 from tracking.values.checks import tag_values
 from tracking.values.names import check_component, check_label, check_path, exact
 from tracking.values.plain import plain
-from tracking.values.secrets import masked, masked_urls
+from tracking.values.secrets import masked, masked_text
 from tracking.version import __version__
 
 
@@ -61,7 +61,7 @@ class Store:
             "finished_at": None,
             "status": RunStatus.RUNNING,
             "tags": tag_values(tags),
-            "description": masked_urls(
+            "description": masked_text(
                 plain("" if description is None else exact(description), "description")
             ),
             **identity.owner(),

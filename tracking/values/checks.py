@@ -72,8 +72,13 @@ def tag_values(tags: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def seed_values(seeds: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return seeds as a dict of plain values; a whole number may have any size that a parameter may have."""
-    return {} if seeds is None else _masked("seed", "seed name", _items("seeds", seeds, "{'torch': 1}"))
+    """Return seeds as a dict of plain values; an integer of more than 64 bits becomes text."""
+    items = [] if seeds is None else _items("seeds", seeds, "{'torch': 1}")
+    shown = [
+        (name, str(seed) if isinstance(seed, int) and not INT_MIN <= seed <= INT_MAX else seed)
+        for name, seed in items
+    ]
+    return _masked("seed", "seed name", shown)
 
 
 def check_choice(kind: str, value: str, *allowed: str) -> None:

@@ -100,7 +100,9 @@ def test_seeds_of_any_size_are_kept_everywhere(tracker: ExperimentTracker, value
         config={"seed": value}, capture_output=False,
     ) as run:  # fmt: skip
         pass
-    assert read_json(run.run_dir / "env.json")["seeds"] == {"numpy": value}
+    assert read_json(run.run_dir / "env.json")["seeds"] == {
+        "numpy": str(value) if isinstance(value, int) else value
+    }
     found = tracker.record(run.run_id)
     assert found is not None
     assert found.params == found.tags == found.data == {"seed": value}

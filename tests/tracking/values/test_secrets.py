@@ -1,6 +1,9 @@
 """Values with secret names are masked; settings with similar names are kept."""
 
 import json
+import logging
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +11,7 @@ import pytest
 from tracking import ExperimentTracker
 from tracking.store import amend
 from tracking.store.store import Store
-from tracking.values.secrets import is_secret, masked, masked_command, masked_urls
+from tracking.values.secrets import MASK, is_secret, masked, masked_command, masked_text
 
 
 @pytest.mark.parametrize(
@@ -88,7 +91,7 @@ def test_secrets_are_masked_at_any_depth() -> None:
 
 
 def test_passwords_of_addresses_are_masked_and_their_users_are_not() -> None:
-    assert masked_urls("see postgres://me:hunter2@host:5432/db and https://host:80/a@b") == (
+    assert masked_text("see postgres://me:hunter2@host:5432/db and https://host:80/a@b") == (
         "see postgres://me:***@host:5432/db and https://host:80/a@b"
     )
 
@@ -103,7 +106,7 @@ def test_passwords_of_addresses_are_masked_and_their_users_are_not() -> None:
     ],
 )
 def test_what_stands_alone_before_the_host_of_a_web_address_is_a_token(text: str, shown: str) -> None:
-    assert masked_urls(text) == shown
+    assert masked_text(text) == shown
 
 
 def test_a_description_is_kept_without_the_passwords_of_addresses(tracker: ExperimentTracker) -> None:
@@ -130,13 +133,15 @@ def test_a_description_is_kept_without_the_passwords_of_addresses(tracker: Exper
         (["m={password:${oc.env:PW},lr:1}"], ["m={password:***,lr:1}"]),
         (["--db", '{"api key": "a\\"}b", "n": [1]}'], ["--db", '{"api key": "***", "n": [1]}']),
         (["a={note:it's,password:'hunter2'}"], ["a={note:it's,password:'***'}"]),
-        (["a={note:'password: x',n:1}", "m={password:"], ["a={note:'password: x',n:1}", "m={password:"]),
+        (["a={note:'password: x',n:1}", "m={password:"], ["a={note:'password: ***',n:1}", "m={password:"]),
         (
             ["m={max_tokens:5,pad_token:<pad>,password:null}"],
             ["m={max_tokens:5,pad_token:<pad>,password:null}"],
         ),
         (["m={url:postgres://me:hunter2@host}"], ["m={url:postgres://me:***@host}"]),
-        (["-c", "print('api_key = 1')"], ["-c", "print('api_key = 1')"]),
+        (["-c", "print('api_key = 1')"], ["-c", "print('api_key = ***')"]),
+        (["-c", "connect(user='me', password='hunter2')"], ["-c", "connect(user='me', password='***')"]),
+        (["--url", "https://h/x?sig=hunter2"], ["--url", "https://h/x?sig=***"]),
     ],
 )
 def test_a_command_line_is_shown_without_its_secrets(command: list[str], shown: list[str]) -> None:
@@ -151,3 +156,164 @@ def test_parameters_and_tags_are_kept_without_their_secrets(tracker: ExperimentT
     assert run["params"] == {"db": {"password": "***"}, "url": "https://me:***@host", "lr": 0.1}
     assert run["tags"] == {"api_key": "***", "team": "ml", "hf_token": "***"}
     assert "hunter2" not in json.dumps(run)
+
+
+SECRETS = {
+    "password of an address": "postgres://me:{}@host/db",
+    "password with a sign": "postgres://me:p@{}@host/db",
+    "address without a user": "redis://:{}@host",
+    "token before a host": "https://{}@github.com/a",
+    "query": "https://host/x?user=me&password={}",
+    "signature": "https://acc.blob.core.windows.net/x?sv=1&sig={}",
+    "path with a query": "Max retries exceeded with url: /api?token={}",
+    "fragment": "https://host/#access_token={}",
+    "connection string": "host=db user=me password={} dbname=x",
+    "ODBC": "Server=db;Uid=me;Pwd={};",
+    "call": "connect(user='me', password='{}')",
+    "dict": "{{'user': 'me', 'api_key': '{}'}}",
+    "JSON in JSON": '{{"body": "{{\\"password\\": \\"{}\\"}}"}}',
+    "command": "Command '['x', '--password', '{}']' returned 1",
+    "option": "ran x --api-key {} --lr 1",
+    "basic header": "Authorization: Basic {}",
+    "bearer header": "{{'Authorization': 'Bearer {}'}}",
+    "sentence": "the password: {}",
+}
+ALONE = {
+    "web token": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+    "GitHub": "ghp_" + "a1" * 18,
+    "Hugging Face": "hf_" + "aB" * 17,
+    "OpenAI": "sk-proj-" + "a1" * 20,
+    "AWS": "AKIAABCDEFGHIJKLMNOP",
+    "private key": "-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n-----END OPENSSH PRIVATE KEY-----",
+}
+LEAK = "hunter2hunter2"
+
+
+@pytest.mark.parametrize("text", SECRETS.values(), ids=SECRETS)
+def test_a_secret_is_masked_wherever_it_stands_in_a_text(text: str) -> None:
+    shown = masked_text(f"before {text.format(LEAK)} after")
+    assert LEAK not in shown
+    assert MASK in shown
+    assert shown.startswith("before ")
+    assert shown.endswith(" after")
+    assert masked_text(shown) == shown
+
+
+@pytest.mark.parametrize("secret", ALONE.values(), ids=ALONE)
+def test_a_key_of_a_known_form_is_masked_alone(secret: str) -> None:
+    assert masked_text(f"before {secret} after") == f"before {MASK} after"
+    assert masked({"note": secret}) == {"note": MASK}
+    assert masked_command(["x", secret]) == ["x", MASK]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "bearer of bad news",
+        "token = tokenizer.next()",
+        "if password == stored: pass",
+        "the password length is 3",
+        "max_tokens=512, pad_token=<pad>",
+        "https://host:80/a@b?page=2&max_tokens=5",
+        "commit 0728d9f2b1e4c8a7d6f5e4d3c2b1a09876543210",
+        "loss_per_token=0.5 sk-learn hf_ xox",
+        "see secrets.py:12, in load_secrets",
+        "sha256:" + "ab12" * 16,
+    ],
+)
+def test_a_text_without_secrets_stays_as_it_is(text: str) -> None:
+    assert masked_text(text) == text
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["a", "a=", "password=", "://", "a://", "eyJ", "?a=", "-----BEGIN PRIVATE KEY-----", "--a ", "bearer ", "'\"=", "a:b@",
+     " ", "http://a:", "authorization: ", "\\"],
+)  # fmt: skip
+def test_masking_looks_at_each_part_of_a_long_text_a_few_times(piece: str) -> None:
+    steps = 0
+
+    def count(frame: Any, event: str, argument: Any) -> None:
+        nonlocal steps
+        steps += 1
+
+    sys.setprofile(count)
+    try:
+        masked_text(piece * 20_000)
+    finally:
+        sys.setprofile(None)
+    assert steps < 1_000_000
+
+
+@pytest.mark.parametrize(
+    "name", ["loss_per_token", "initializer_token", "placeholder_token", "target_token", "low_pass"]
+)
+def test_a_setting_with_a_word_of_settings_is_kept(name: str) -> None:
+    assert not is_secret(name, "mean")
+
+
+@pytest.mark.parametrize("name", ["SLURM_JWT", "session_cookie", "SMTP_PASS", "signing_key", "access_token"])
+def test_names_of_credentials_are_secret(name: str) -> None:
+    assert is_secret(name, "abc")
+
+
+@pytest.mark.parametrize(
+    ("variable", "name", "expected"),
+    [
+        ("", "my_token", True),
+        ("off", "password", False),
+        ("-my_token", "my_token", False),
+        ("-my_token", "model.My_Token", False),
+        ("-my_token", "other_token", True),
+        ("-*_token,+dataset", "other_token", False),
+        ("-*_token,+dataset", "dataset", True),
+        (" customer* , -password", "customer_id", True),
+        (" customer* , -password", "password", False),
+    ],
+)
+def test_masking_can_be_switched_for_single_names(
+    monkeypatch: pytest.MonkeyPatch, variable: str, name: str, *, expected: bool
+) -> None:
+    monkeypatch.setenv("PODIUM_MASK", variable)
+    assert is_secret(name, "abc") is expected
+    assert (masked({"a": [{name: "abc"}]}) == {"a": [{name: MASK}]}) is expected
+    assert (masked_command([f"--{name}=abc"]) == [f"--{name}={MASK}"]) is expected
+    assert (masked_text(f"{name}=abc12345") == f"{name}={MASK}") is expected
+
+
+def test_no_file_of_a_run_holds_a_secret_that_was_given_to_it(
+    tracker: ExperimentTracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = "; ".join(text.format(LEAK) for text in SECRETS.values())
+    monkeypatch.setenv("SLURM_JWT", LEAK)
+    monkeypatch.setenv("HYDRA_URL", f"https://{LEAK}@host")
+    monkeypatch.setattr(sys, "argv", ["train.py", f"--password={LEAK}", told])
+    monkeypatch.setattr(sys, "orig_argv", ["python", "-c", told, "--api-key", LEAK])
+
+    def train(password: str) -> None:
+        raise ConnectionError(f"cannot reach {told} {password}")
+
+    with (  # noqa: PT012 - the run ends with the error
+        pytest.raises(ConnectionError),
+        tracker.start_run(
+            "x",
+            tags={"note": told, "api_key": LEAK},
+            description=told,
+            params={"dsn": told, "nested": [{"password": LEAK}]},
+            config={"dsn": told, "secret": {"a": LEAK}},
+            overrides=[f"db.password={LEAK}", f"db.url=https://me:{LEAK}@host"],
+            data={"source": told, "token": LEAK},
+            seeds={"password": LEAK},
+        ) as run,
+    ):
+        sys.stdout.write(f"{told}\n")
+        logging.getLogger("app").warning("see %s", told)
+        run.describe(told, append=True)
+        run.set_tags({"later": told})
+        train("password=" + LEAK)
+    amend.describe(Store(tracker.base_dir), run.run_id, told, append=True)
+    for path in tracker.base_dir.rglob("*"):
+        if path.is_file() and path.name != "git.patch":
+            assert LEAK not in path.read_text(errors="replace"), path
+    assert tracker.record(run.run_id).error.startswith("ConnectionError: cannot reach postgres://me:***@host")
+    assert Path(run.run_dir, "stdout.log").read_text().startswith("postgres://me:***@host/db; ")
