@@ -188,7 +188,9 @@ class ExperimentTracker:
                 run.add_cleanup(provenance.capture_output(paths.output))
             if interval_s:
                 run.add_cleanup(provenance.sample_usage(paths.usage, interval_s))
-            provenance.capture(paths, config=text, overrides=overrides, seeds=seeds, code=capture_code)
+            run.add_cleanup(
+                provenance.capture(paths, config=text, overrides=overrides, seeds=seeds, code=capture_code)
+            )
             if params:
                 run.log_params(params)
         except BaseException as error:

@@ -13,6 +13,14 @@ from tracking.values.secrets import masked_text
 # for all questions of one run's start, which must not wait for a repository on a lost network mount
 TIMEOUT_S = 5.0
 CONFIG_BYTES = 1 << 20
+OPTIONS = (
+    "--no-optional-locks",
+    "--no-replace-objects",
+    "--literal-pathspecs",
+    *("-c", "core.fsmonitor=false"),
+    *("-c", "core.checkStat=default"),
+    *("-c", "core.trustCtime=true"),
+)
 
 _CREDENTIALS = re.compile(r"(?P<scheme>https?|ftps?)://[^/@]*@")
 
@@ -25,20 +33,35 @@ class Git:
     """Questions about one repository, all within one time limit."""
 
     def __init__(self, root: Path, *, timeout_s: float = TIMEOUT_S) -> None:
-        self._root = root
+        self.root = root
         self._timeout_s = timeout_s
         self._deadline = time.monotonic() + timeout_s
+
+    def at(self, root: Path) -> "Git":
+        """Return the same for another repository, within the same time limit."""
+        other = Git(root, timeout_s=self._timeout_s)
+        other._deadline = self._deadline
+        return other
 
     def ask(self, *arguments: str, limit_bytes: int) -> bytes:
         """Return what git writes; raise GitError if it is missing, fails, or exceeds the time or `limit_bytes`."""
         import subprocess  # here, because it takes several milliseconds to load
 
-        command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", *arguments]
-        environment = {**os.environ, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
+        # of this folder alone, whatever its settings name as the work tree
+        command = ["git", *OPTIONS, f"--work-tree={self.root}", *arguments]
+        # the caller's variables may name another repository or index: git sets them for its hooks
+        own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+        environment = {
+            **own,
+            "LC_ALL": "C",
+            "GIT_TERMINAL_PROMPT": "0",
+            # a damaged repository is not answered for by one around it
+            "GIT_CEILING_DIRECTORIES": str(self.root.parent),
+        }
         try:
             process = subprocess.Popen(  # noqa: S603 - a fixed command, looked up as the user's shell does
                 command,
-                cwd=self._root,
+                cwd=self.root,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

@@ -1,14 +1,20 @@
 """The files of a run that say where it came from, written when it starts."""
 
-from collections.abc import Mapping, Sequence
+import functools
+import logging
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from tracking.errors import TrackingError
 from tracking.files import atomic
 from tracking.paths import RunPaths
-from tracking.provenance.code import current_code
+from tracking.provenance.code import Code, also_imported, current_code
 from tracking.provenance.environment import environment
 from tracking.values import jsontext
 from tracking.values.secrets import masked_command
+
+log = logging.getLogger("tracking")
 
 
 def capture(
@@ -18,12 +24,13 @@ def capture(
     overrides: Sequence[str] = (),
     seeds: Mapping[str, Any] | None = None,
     code: bool = True,
-) -> None:
+) -> Callable[[], None]:
     """Write env.json, git.json with git.patch, config.yaml and overrides.yaml, without secrets.
 
     `config` is what `config_text` returns. The first call of a process asks git and lists the packages, in 20-50 ms;
     later calls take about 1 ms. Without `code` git is asked, but no code is copied. Raise StoreUnwritableError only:
-    what cannot be found out is left empty, and git.json says why the run cannot be reproduced.
+    what cannot be found out is left empty, and git.json says why the run cannot be reproduced. Return a function for the
+    end of the run, which adds the repositories that code was imported from meanwhile.
     """
     atomic.write_json(paths.environment, jsontext.readable(environment(seeds)), durable=False)
     found = current_code()
@@ -40,3 +47,15 @@ def capture(
             b"- " + jsontext.encode(jsontext.readable(each)) + b"\n" for each in masked_command(overrides)
         )
         atomic.write_bytes(paths.overrides, b"".join(lines), durable=False)
+    return functools.partial(_add_late, paths, found, len(sys.modules))
+
+
+def _add_late(paths: RunPaths, found: Code, modules: int) -> None:
+    if len(sys.modules) == modules:
+        return
+    try:
+        now = also_imported(found)
+        if now is not found:
+            atomic.write_json(paths.git, jsontext.readable(now.content()), durable=False)
+    except TrackingError as error:
+        log.warning("git.json does not name what was imported during the run: %s", error)

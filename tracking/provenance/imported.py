@@ -1,0 +1,68 @@
+"""The source files that this process has imported, by the repository that they lie in.
+
+Left out are installed packages and Python's own modules, whose versions env.json names, and the tracker itself, which has
+no part in what a run computes.
+"""
+
+import functools
+import os
+import re
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from tracking.provenance.git import find_root
+
+_PYTHON = tuple({f"{os.path.dirname(path)}/" for path in (os.__file__, os.path.realpath(os.__file__))})  # noqa: PTH120
+_OWN = tuple(
+    f"{Path(__file__).resolve().parents[2]}/{name}/" for name in ("tracking", "sweeps", "hydra_plugins")
+)
+_NOT_OURS = re.compile(r"/(?:(?:site|dist)-packages|debugpy|_?pydevd?\w*)/")  # installed, or a debugger's
+
+
+class Imported(NamedTuple):
+    """Imported files, by the root of their repository and relative to it; and those in no repository."""
+
+    repositories: tuple[tuple[str, tuple[str, ...]], ...]
+    homeless: tuple[str, ...]
+
+
+def imported_code() -> Imported:
+    """Return what is imported now, without starting git."""
+    found: dict[str, set[str]] = {}
+    homeless = set()
+    importable = tuple(f"{os.path.realpath(folder)}/" for folder in sys.path)
+    main = sys.modules.get("__main__")
+    for module in list(sys.modules.values()):
+        try:
+            # a lazy module would be loaded by asking it for an attribute
+            file = object.__getattribute__(module, "__dict__").get("__file__")
+        except AttributeError:  # not a module
+            continue
+        place = _place(file) if isinstance(file, str) else None
+        if place is None:
+            continue
+        root, path = place
+        if root:
+            found.setdefault(root, set()).add(path)
+        elif module is main or path.startswith(importable):
+            homeless.add(path)  # others are made while the program runs, such as compiled kernels
+    repositories = ((root, tuple(sorted(files))) for root, files in sorted(found.items()))
+    return Imported(tuple(repositories), tuple(sorted(homeless)))
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def _place(file: str) -> tuple[str, str] | None:
+    """Return the root of a source file's repository and its path there, no root outside of any; None if it is not ours."""
+    path, real = os.path.abspath(file), os.path.realpath(file)  # noqa: PTH100 - it may be a link into a repository
+    if not file.endswith(".py") or any(
+        each.startswith((*_PYTHON, *_OWN)) or _NOT_OURS.search(each) for each in (path, real)
+    ):
+        return None
+    root = _root_of(os.path.dirname(real))  # noqa: PTH120
+    return (root, os.path.relpath(real, root)) if root else ("", real)
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def _root_of(folder: str) -> str:
+    return str(find_root(Path(folder)) or "")
