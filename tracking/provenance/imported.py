@@ -28,11 +28,18 @@ class Imported(NamedTuple):
 
 
 def imported_code() -> Imported:
-    """Return what is imported now, without starting git."""
+    """Return what is imported now, without starting git; looked up again only after another import."""
+    main = getattr(sys.modules.get("__main__"), "__file__", None)
+    return _imported(len(sys.modules), next(reversed(sys.modules)), tuple(sys.path), main)
+
+
+@functools.lru_cache(maxsize=2)
+def _imported(_count: int, _last: str, path: tuple[str, ...], main: str | None) -> Imported:
     found: dict[str, set[str]] = {}
     homeless = set()
-    importable = tuple(f"{os.path.realpath(folder)}/" for folder in sys.path)
-    main = sys.modules.get("__main__")
+    importable = tuple(
+        f"{folder}/" for folder in map(os.path.realpath, path) if not _is_left_out(f"{folder}/")
+    )
     for module in list(sys.modules.values()):
         try:
             # a lazy module would be loaded by asking it for an attribute
@@ -42,11 +49,11 @@ def imported_code() -> Imported:
         place = _place(file) if isinstance(file, str) else None
         if place is None:
             continue
-        root, path = place
+        root, name = place
         if root:
-            found.setdefault(root, set()).add(path)
-        elif module is main or path.startswith(importable):
-            homeless.add(path)  # others are made while the program runs, such as compiled kernels
+            found.setdefault(root, set()).add(name)
+        elif file == main or name.startswith(importable):
+            homeless.add(name)  # others are made while the program runs, such as compiled kernels
     repositories = ((root, tuple(sorted(files))) for root, files in sorted(found.items()))
     return Imported(tuple(repositories), tuple(sorted(homeless)))
 
@@ -54,13 +61,18 @@ def imported_code() -> Imported:
 @functools.lru_cache(maxsize=1 << 14)
 def _place(file: str) -> tuple[str, str] | None:
     """Return the root of a source file's repository and its path there, no root outside of any; None if it is not ours."""
-    path, real = os.path.abspath(file), os.path.realpath(file)  # noqa: PTH100 - it may be a link into a repository
-    if not file.endswith(".py") or any(
-        each.startswith((*_PYTHON, *_OWN)) or _NOT_OURS.search(each) for each in (path, real)
-    ):
+    path = os.path.abspath(file)  # noqa: PTH100 - as it is written: nearly all are left out by that
+    if not file.endswith(".py") or _is_left_out(path):
+        return None
+    real = os.path.realpath(path)  # it may be a link into a repository
+    if _is_left_out(real):
         return None
     root = _root_of(os.path.dirname(real))  # noqa: PTH120
     return (root, os.path.relpath(real, root)) if root else ("", real)
+
+
+def _is_left_out(path: str) -> bool:
+    return path.startswith((*_PYTHON, *_OWN)) or _NOT_OURS.search(path) is not None
 
 
 @functools.lru_cache(maxsize=1 << 12)

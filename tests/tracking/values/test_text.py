@@ -237,3 +237,11 @@ def test_what_is_refused_in_a_name_is_refused_with_its_reason(
         tracker.create_run(name)
     with pytest.raises(InvalidNameError, match="space" if "space" in why else why):
         ModelRegistry(tracker.base_dir).version(name, 1)
+
+
+def test_a_name_that_the_run_knows_is_not_checked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = LineEncoder()
+    encoder.encode({"loss": 0.5, COMPOSED: 0.5}, 0)
+    monkeypatch.setattr(LineEncoder, "_encode_checked", None)
+    for step in (1, None):
+        assert json.loads(encoder.encode({"loss": 0.4, COMPOSED: 0.5}, step))["step"] == step
