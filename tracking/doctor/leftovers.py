@@ -36,7 +36,9 @@ def find_leftovers(paths: StorePaths) -> Iterator[Path]:
             is_quiet = is_quiet and not is_running
             if not is_written:
                 yield from _stale(_below(folder), limit)
-    if is_quiet and _is_inside(paths, paths.processes):  # else a lock may be all that tells whether a process is gone
+    if is_quiet and _is_inside(
+        paths, paths.processes
+    ):  # else a lock may be all that tells whether a process is gone
         yield from (path for path in _children(paths.processes) if _is_of_no_process(path, limit))
 
 

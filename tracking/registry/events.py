@@ -55,12 +55,13 @@ def champions(events: list[ModelEvent]) -> list[int]:
     return stack
 
 
-def standing(paths: ModelPaths) -> list[int]:
+def standing(paths: ModelPaths, events: list[ModelEvent] | None = None) -> list[int]:
     """Return the champions that rollbacks can return to, the current one last.
 
-    They follow from the events. A champion of aliases.json that no event made one is the last: its event was lost.
+    They follow from the events, which are read unless they are given. A champion of aliases.json that no event made one
+    is the last: its event was lost.
     """
-    events = read_events(paths)
+    events = read_events(paths) if events is None else events
     stack, alias = champions(events), lost_champion(paths, events)
     return stack if alias is None else [*stack, alias]
 
@@ -78,9 +79,10 @@ def lost_champion(paths: ModelPaths, events: list[ModelEvent]) -> int | None:
     return alias
 
 
-def aliases_of(paths: ModelPaths) -> dict[str, int]:
-    """Return the version of each alias, the champion first."""
-    now, events = standing(paths), read_events(paths)
+def aliases_of(paths: ModelPaths, events: list[ModelEvent] | None = None) -> dict[str, int]:
+    """Return the version of each alias, the champion first; as `standing`."""
+    events = read_events(paths) if events is None else events
+    now = standing(paths, events)
     aliases: dict[str, int] = {}
     for event in events:
         if event.kind is EventKind.ALIASED and event.alias:

@@ -327,7 +327,8 @@ class ModelRegistry:
     def _check_removable(self, name: str, version: int, numbers: Sequence[int]) -> None:
         if version not in numbers or type(version) is not int:
             self.version(name, version)  # says what is wrong
-        by_alias = aliases_of(self._events_if_readable(self._paths(name)))
+        paths = self._paths(name)
+        by_alias = aliases_of(paths, self._events_if_readable(paths))
         held = [alias for alias, number in by_alias.items() if number == version]
         if held:
             raise InvalidValueError(

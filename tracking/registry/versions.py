@@ -66,7 +66,9 @@ def sources_of(run: RunPaths, names: Sequence[str]) -> dict[str, Path]:
     sources: dict[str, Path] = {}
     for name in check_files(names):
         path = run.artifacts / name
-        path = folders.followed(path if path.exists() else run.artifacts / composed(name), run.folder.parents[1])
+        path = folders.followed(
+            path if path.exists() else run.artifacts / composed(name), run.folder.parents[1]
+        )
         if regular.is_folder(path):
             below = {each.relative_to(path).as_posix(): each for each in folders.walk(path)}
             sources |= {
