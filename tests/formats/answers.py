@@ -24,6 +24,7 @@ HOST, MACHINE = "workstation", "0123456789abcdef0123456789abcdef"  # and the mac
 STORE = Path("experiments")
 SHOWN = 9  # runs that are asked for in full
 ROWS = {"age": [3, 30], "member": ["no", "yes"]}  # for the models of the trainer
+NONE = dict.fromkeys(("running", "completed", "failed", "killed"), 0)  # version 0.1.0 counted these in any case
 FILTERS = (
     "status == 'completed'",
     "status in ['killed', 'running']",
@@ -87,7 +88,7 @@ def of_records(project: Path) -> dict[str, Any]:
         names = registry.models()
         runs = [record.run_id for record in tracker.search_runs(limit=SHOWN)]
         return {
-            "list": said("tracking", "list"),
+            "list": {name: {**NONE, **each} for name, each in said("tracking", "list").items()},
             "records": {record.run_id: plain(record) for record in tracker.search_runs()},
             "runs": {run_id: plain(tracker.get_run(run_id)) for run_id in runs},
             "show": {run_id: said("tracking", "show", run_id) for run_id in runs},

@@ -63,7 +63,7 @@ def list_experiments(
         statuses[run.status] += 1
     if as_json:
         told = {
-            name: {**_counts(statuses, list(RunStatus)), "run_ids": run_ids}
+            name: {**_counts(statuses, _shown(statuses)), "run_ids": run_ids}
             for name, (run_ids, statuses) in groups.items()
         }
         output.say_json(told)
