@@ -1,6 +1,7 @@
 """Records of runs as plain files, their comparison, and a registry of the best models."""
 
 from pkgutil import extend_path
+from typing import TYPE_CHECKING, Any
 
 from tracking.errors import (
     CorruptFileError,
@@ -19,9 +20,11 @@ from tracking.errors import (
 )
 from tracking.process.sweep_context import job_context
 from tracking.records import MetricSummary, RunRecord, RunStatus
-from tracking.registry import ModelRegistry, ModelVersion, Verdict
 from tracking.run import Run, active_run
 from tracking.tracker import ExperimentTracker
+
+if TYPE_CHECKING:  # most processes record runs, and register no model
+    from tracking.registry import ModelRegistry, ModelVersion, Verdict
 
 # A folder tracking/ of the user's that has no __init__.py is hidden by this package; its modules are found here all the same.
 __path__ = extend_path(__path__, __name__)
@@ -51,3 +54,11 @@ __all__ = [
     "active_run",
     "job_context",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in ("ModelRegistry", "ModelVersion", "Verdict"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from tracking import registry
+
+    return getattr(registry, name)

@@ -96,6 +96,7 @@ class StorePaths:
         self.named = named
         # absolute from now on: a later change of the working folder moves no store
         self.base = self.folder = base or named.absolute()
+        self._last: tuple[str, RunPaths] | None = None
 
     runs = _file("runs", "The folder of run folders.")
     trash = _file("trash", "The folder of deleted runs.")
@@ -113,7 +114,10 @@ class StorePaths:
 
     def run(self, run_id: str) -> RunPaths:
         """Return the files of one run; the id must have been checked."""
-        return RunPaths(self.runs / run_id)
+        last = self._last  # most calls in a row are about one run, and its paths are made once
+        if last is None or last[0] != run_id:
+            last = self._last = run_id, RunPaths(self.runs / run_id)
+        return last[1]
 
     def trashed(self, run_id: str) -> RunPaths:
         """Return the files of a deleted run; the id must have been checked."""

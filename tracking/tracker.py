@@ -66,6 +66,8 @@ class ExperimentTracker:
         """Create a run with the status running; return its id, such as run_001, which no other run ever gets."""
         run_id = self._create(experiment_name, tags, description, None).folder.name
         ending.claimed(self._store, run_id).begin()
+        with self._lock:
+            self._keep(Run(self._store, run_id))  # it is there: nobody need look for it
         return run_id
 
     def log_params(self, run_id: str, params: Mapping[str, Any]) -> None:
@@ -265,8 +267,8 @@ class ExperimentTracker:
     def publish(self) -> None:
         """Bring metadata.json up to date now.
 
-        Only stores of more than a thousand runs need it. They are otherwise brought up to date when the process ends,
-        except in children of multiprocessing, which skip exit handlers.
+        Only stores of about a thousand runs and more need it. They are otherwise brought up to date when the process
+        ends, or its sweep; children of multiprocessing do not, as they skip exit handlers.
         """
         if self._store.paths.runs.is_dir():
             self._store.publisher.publish(force=True)
@@ -304,11 +306,15 @@ class ExperimentTracker:
             if run is None:
                 with atomic.writing(self._store.paths.runs):  # a handle is opened to write
                     self._store.require(run_id)
-                run = self._open[run_id] = Run(self._store, run_id)
-                if len(self._open) > MAX_OPEN:
-                    self._open.popitem(last=False)[1].release()
+                run = self._keep(Run(self._store, run_id))
             self._open.move_to_end(run_id)
             return run
+
+    def _keep(self, run: Run) -> Run:
+        self._open[run.run_id] = run
+        if len(self._open) > MAX_OPEN:
+            self._open.popitem(last=False)[1].release()
+        return run
 
     def __reduce__(self) -> tuple[type["ExperimentTracker"], tuple[Path], Path]:
         return ExperimentTracker, (self.base_dir,), self._store.paths.base

@@ -24,7 +24,9 @@ HOST, MACHINE = "workstation", "0123456789abcdef0123456789abcdef"  # and the mac
 STORE = Path("experiments")
 SHOWN = 9  # runs that are asked for in full
 ROWS = {"age": [3, 30], "member": ["no", "yes"]}  # for the models of the trainer
-NONE = dict.fromkeys(("running", "completed", "failed", "killed"), 0)  # version 0.1.0 counted these in any case
+NONE = dict.fromkeys(
+    ("running", "completed", "failed", "killed"), 0
+)  # version 0.1.0 counted these in any case
 FILTERS = (
     "status == 'completed'",
     "status in ['killed', 'running']",

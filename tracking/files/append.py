@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from tracking.errors import StoreUnwritableError
 from tracking.files import regular
 from tracking.files.atomic import log, unwritable, writing
 from tracking.values.jsontext import decode, encode
@@ -84,9 +85,14 @@ def write_whole(handle: int, line: bytes, path: Path) -> None:
     """
     try:
         written = os.write(handle, line)
-        if written != len(line):
-            with contextlib.suppress(OSError):  # what cannot be cut now is cut before the next line
-                os.ftruncate(handle, os.lseek(handle, 0, os.SEEK_CUR) - written)
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     except OSError as error:
         raise unwritable(path, error) from error
+    if written != len(line):
+        raise take_back(handle, written, path)
+
+
+def take_back(handle: int, written: int, path: Path) -> StoreUnwritableError:
+    """Cut the `written` bytes of a line that the disk took only in part; return the error to raise."""
+    with contextlib.suppress(OSError):  # what cannot be cut now is cut before the next line
+        os.ftruncate(handle, os.lseek(handle, 0, os.SEEK_CUR) - written)
+    return unwritable(path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))

@@ -10,7 +10,7 @@ import io
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -125,22 +125,29 @@ def refuse_link(*folders: Path) -> None:
             refuse_odd(folder)
 
 
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
+def reading(path: Path) -> AbstractContextManager[None]:
     """Raise UnreadableFileError, which names `path`, for an OSError of the block.
 
     A missing file stays one, and a process that is out of something stays an OSError: it says nothing of the file.
     """
-    try:
-        yield
-    except FileNotFoundError:
-        raise
-    except NotADirectoryError as error:
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path)) from error
-    except OSError as error:
-        if error.errno in _OF_PROCESS:
-            raise
-        raise unreadable(path, error) from error
+    return _Reading(path)
+
+
+class _Reading:
+    # a class, as a generator would cost more than most of what it surrounds
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, NotADirectoryError):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self._path)) from error
+        if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+            if error.errno in _OF_PROCESS:
+                return
+            raise unreadable(self._path, error) from error
 
 
 def unreadable(path: Path, error: OSError) -> UnreadableFileError:

@@ -9,18 +9,15 @@ The points of a metric are in the order of their steps, those without a step las
 import heapq
 import itertools
 import logging
-import math
 import os
 from collections.abc import Iterator
 from datetime import datetime
-from operator import le
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-import orjson
-
 from tracking.errors import CorruptFileError, UnreadableFileError
 from tracking.files import atomic, regular
+from tracking.metrics.blocks import Block, blocks_of, parse_blocks, parse_calls, rank, stored_step
 from tracking.metrics.journal_files import Opened, opened
 from tracking.metrics.line import Line
 from tracking.metrics.sources import (
@@ -35,8 +32,7 @@ from tracking.metrics.sources import (
 )
 from tracking.metrics.summary_file import View, read_view, size_of
 from tracking.paths import RunPaths
-from tracking.values import jsontext
-from tracking.values.jsontext import Number, stored_number
+from tracking.values.jsontext import stored_number
 from tracking.values.names import with_composed_keys
 
 log = logging.getLogger("tracking")
@@ -46,52 +42,12 @@ BATCH = 4096  # log calls of several journals, merged at once
 METRICS_BYTES = 1 << 32  # of a metrics.json that is read
 
 
-class Calls(NamedTuple):
-    """Log calls in their order, as parallel lists."""
-
-    steps: list[Any]
-    stamps: list[str]
-    metrics: list[dict[str, Number]]
-
-    @classmethod
-    def of(cls, lines: list[Line]) -> "Calls":
-        """Return the columns of lines."""
-        return cls(
-            [line.step for line in lines],
-            [line.timestamp for line in lines],
-            [line.metrics for line in lines],
-        )
-
-
-class Column(NamedTuple):
-    """Points of one metric in the order of their log calls, as parallel lists."""
-
-    steps: list[Any]
-    values: list[Number]
-    stamps: list[str]
-
-
-Columns = dict[str, Column]
-
-
 class Union(NamedTuple):
     """The points of all files of a run."""
 
     history: History
     has_more: bool  # than the journals have
     is_damaged: bool  # metrics.json, which was left out
-
-
-def rank(step: Any) -> float:
-    """Return the sort key of a step; a point without a step comes last."""
-    return step if isinstance(step, int | float) and step == step else math.inf
-
-
-def is_ascending(steps: list[Any]) -> bool:
-    """Return whether steps are in the order of `rank`."""
-    if set(map(type, steps)) != {int}:  # integers, the usual case, are their own rank
-        steps = list(map(rank, steps))
-    return all(map(le, steps, itertools.islice(steps, 1, None)))
 
 
 def read_history(paths: RunPaths) -> History:
@@ -123,11 +79,11 @@ def adds_nothing(paths: RunPaths, found: Opened, journals: list[BinaryIO], view:
 def read_journals_alone(journals: list[BinaryIO], damaged: list[bytes] | None = None) -> History:
     """Return the points in open journals; add lines that are not log calls to `damaged`."""
     history: History = {}
-    for calls in read_journals(journals, damaged):
-        for name, column in columns(calls).items():
+    for steps, stamps, metrics, _ in read_journals(journals, damaged):
+        for name, values in metrics.items():
             history.setdefault(name, []).extend(
                 {"step": step, "value": value, "timestamp": stamp}
-                for step, value, stamp in zip(*column, strict=True)
+                for step, value, stamp in zip(steps, values, stamps, strict=True)
             )
     return _ordered(history)
 
@@ -160,22 +116,28 @@ def read_union(
     return Union(_ordered(history), count_points(history) > logged_points, is_damaged)
 
 
-def read_journals(journals: list[BinaryIO], damaged: list[bytes] | None = None) -> Iterator[Calls]:
-    """Yield the log calls of one journal, or of several merged by the times of the calls.
+def read_journals(journals: list[BinaryIO], damaged: list[bytes] | None = None) -> Iterator[Block]:
+    """Yield the points of one journal from its position on, or of several merged by the times of the calls.
 
-    Add lines that are not log calls to `damaged`.
+    Add lines that are not log calls to `damaged`; stop before a last line without a newline.
     """
     if len(journals) == 1:
-        yield from read_calls(journals[0], damaged)
+        for text in _chunks(journals[0]):
+            yield from parse_blocks(text, Path(journals[0].name), damaged)
         return
     # only the times say how the calls of several processes interleave
     merged = heapq.merge(*(read_lines(journal, damaged) for journal in journals), key=_moment)
     while batch := list(itertools.islice(merged, BATCH)):
-        yield Calls.of(batch)
+        yield from blocks_of(batch)
 
 
-def read_calls(journal: BinaryIO, damaged: list[bytes] | None = None) -> Iterator[Calls]:
-    """Yield the log calls from a journal's position on, in chunks; stop before a last line without a newline."""
+def read_lines(journal: BinaryIO, damaged: list[bytes] | None = None) -> Iterator[Line]:
+    """Yield the log calls from a journal's position on one by one; stop before a last line without a newline."""
+    for text in _chunks(journal):
+        yield from parse_calls(text, Path(journal.name), damaged)
+
+
+def _chunks(journal: BinaryIO) -> Iterator[bytes]:
     rest = b""
     # at least the length of the pending part, so that a very long line is not copied again and again
     while chunk := journal.read(max(CHUNK_BYTES, len(rest))):
@@ -185,55 +147,8 @@ def read_calls(journal: BinaryIO, damaged: list[bytes] | None = None) -> Iterato
         if len(rest) > regular.MAX_LINE_BYTES:
             raise regular.line_too_long(Path(journal.name))
         if end:
-            yield parse_calls(text[:end], Path(journal.name), damaged)
+            yield text[:end]
     journal.seek(-len(rest), os.SEEK_CUR)
-
-
-def read_lines(journal: BinaryIO, damaged: list[bytes] | None = None) -> Iterator[Line]:
-    """Yield the log calls from a journal's position on one by one, like `read_calls`."""
-    for calls in read_calls(journal, damaged):
-        yield from map(Line, *calls)
-
-
-def parse_calls(text: bytes, path: Path, damaged: list[bytes] | None = None) -> Calls:
-    """Return the log calls in complete journal lines; log a line that is damaged or not a log call."""
-    # one call that parses all lines as an array costs a fraction of one call per line
-    try:
-        values = orjson.loads(b"[" + text[:-1].replace(b"\n", b",") + b"]")
-        steps = [value["step"] for value in values]
-        stamps = [value["timestamp"] for value in values]
-        metrics = [value["metrics"] for value in values]
-        if not text.isascii():
-            metrics = list(map(with_composed_keys, metrics))
-        kinds = set(map(type, itertools.chain.from_iterable(map(dict.values, metrics))))
-        if kinds <= {float, int} and set(map(type, stamps)) == {str} and len(values) == text.count(b"\n"):
-            return Calls(steps, stamps, metrics)
-    except (ValueError, KeyError, TypeError):
-        pass
-    # a non-finite number, the header of a journal, or damage: go line by line
-    return Calls.of(list(_parse_lines(text, path, [] if damaged is None else damaged)))
-
-
-def columns(calls: Calls) -> Columns:
-    """Return the points of log calls by metric; metrics that are always logged together share lists of steps and stamps."""
-    if not calls.metrics:
-        return {}
-    names = tuple(calls.metrics[0])
-    if set(map(tuple, calls.metrics)) == {names}:
-        return {
-            name: Column(calls.steps, [metrics[name] for metrics in calls.metrics], calls.stamps)
-            for name in names
-        }
-    found: Columns = {}
-    for step, stamp, metrics in zip(*calls, strict=True):
-        for name, value in metrics.items():
-            column = found.get(name)
-            if column is None:
-                column = found[name] = Column([], [], [])
-            column.steps.append(step)
-            column.values.append(value)
-            column.stamps.append(stamp)
-    return found
 
 
 def journal_text(history: History) -> bytes:
@@ -267,37 +182,10 @@ def _ordered(history: History) -> History:
 
 def _point(point: Point) -> Point:
     return {
-        "step": _stored_step(point.get("step")),
+        "step": stored_step(point.get("step")),
         "value": stored_number(point["value"]),
         "timestamp": _stored_stamp(point.get("timestamp")),
     }
-
-
-def _parse_lines(text: bytes, path: Path, damaged: list[bytes]) -> Iterator[Line]:
-    for line in text.split(b"\n"):
-        if not line.strip():
-            continue
-        try:
-            value = jsontext.decode(line)
-        except ValueError:
-            log.warning("left out: %s: a damaged line: %.80r", path, line)
-            damaged.append(line)
-            continue
-        if isinstance(value, dict) and ("writer" in value or "base" in value):
-            continue  # the header of a journal
-        try:
-            metrics = {
-                name: stored_number(number) for name, number in with_composed_keys(value["metrics"]).items()
-            }
-            yield Line(_stored_step(value["step"]), str(value["timestamp"]), metrics)
-        except (KeyError, TypeError, AttributeError, ValueError):
-            log.warning("left out: %s: a line that is not a log call: %.80r", path, value)
-            damaged.append(line)
-
-
-def _stored_step(step: Any) -> Any:
-    # other code may write any; one of more than 64 bits is written as a float from here on
-    return stored_number(step) if type(step) is int else step
 
 
 def _stored_stamp(stamp: Any) -> str:

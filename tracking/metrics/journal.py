@@ -16,14 +16,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol
 
-from tracking.errors import CorruptFileError, StoreUnwritableError, TrackingError
+from tracking.errors import CorruptFileError, TrackingError
 from tracking.files import append, atomic, locks
 from tracking.metrics import journal_files
+from tracking.metrics.blocks import parse_blocks
 from tracking.metrics.history import (
     adds_nothing,
-    columns,
     journal_text,
-    parse_calls,
     read_history,
     read_journals,
     read_metrics_json,
@@ -31,7 +30,7 @@ from tracking.metrics.history import (
 )
 from tracking.metrics.metrics_json import MetricsText, text_of
 from tracking.metrics.sources import History, base_header, count_points, distinct
-from tracking.metrics.summary import add_columns, count_history
+from tracking.metrics.summary import add_all, add_block, count_history
 from tracking.metrics.summary_file import Stats, View, fullest, mark_of, read_view, size_of, write_view
 from tracking.paths import RunPaths
 from tracking.process import identity
@@ -104,11 +103,15 @@ class Journal:
         with self._lock:
             if self._handle < 0:
                 self._open()
-            try:
-                append.write_whole(self._handle, line, self._path)
-            except StoreUnwritableError:
+            try:  # not append.write_whole: this runs at every step
+                written = os.write(self._handle, line)
+            except OSError as error:
                 self._close()
-                raise
+                raise atomic.unwritable(self._path, error) from error
+            if written != len(line):
+                fault = append.take_back(self._handle, written, self._path)
+                self._close()
+                raise fault
             if time.monotonic() >= self._next_refresh:
                 self._refresh()
 
@@ -260,7 +263,7 @@ class Journal:
             text = text[: text.rfind(b"\n") + 1]
             if not text:
                 return  # a line longer than a chunk is left to readers
-            add_columns(self._stats, columns(parse_calls(text, self._path)))
+            add_all(self._stats, parse_blocks(text, self._path))
             self._counted += len(text)
             if time.monotonic() > deadline:
                 return
@@ -302,10 +305,9 @@ class Journal:
             journals = distinct(found.journals)
             if self._has_shown(found, journals) or adds_nothing(self._paths, found, journals):
                 text, stats, has_more = MetricsText(), Stats(), False
-                for calls in read_journals(journals, damaged):
-                    of_calls = columns(calls)
-                    text.add(of_calls)
-                    add_columns(stats, of_calls)
+                for block in read_journals(journals, damaged):
+                    text.add(block)
+                    add_block(stats, block)
             else:
                 union = read_union(self._paths, found, journals, damaged)
                 text, stats, has_more = text_of(union.history), count_history(union.history), union.has_more

@@ -12,7 +12,7 @@ import orjson
 from tracking.values import timestamps
 from tracking.values.checks import metric_values, step_value
 from tracking.values.jsontext import Number, non_finite_text
-from tracking.values.plain import INT_MAX, INT_MIN
+from tracking.values.plain import INT_MAX
 
 _NEWLINE = orjson.OPT_APPEND_NEWLINE
 _encode, _now = orjson.dumps, timestamps.now  # looked up once: this runs at every step
@@ -44,19 +44,21 @@ class LineEncoder:
 
     def encode(self, metrics: Mapping[str, Any], step: Any) -> bytes:
         """Return the line of a log call made now, empty without metrics; raise InvalidValueError for invalid values."""
-        if type(metrics) is dict and (step is None or (type(step) is int and INT_MIN <= step <= INT_MAX)):
-            names = self._names
+        if type(metrics) is dict and (step is None or (type(step) is int and step <= INT_MAX)):
+            names, total = self._names, 0.0
             for name, value in metrics.items():
                 if type(value) is not float or name not in names:
                     break
+                total += value
             else:
-                try:
-                    line = _encode({"step": step, "timestamp": _now(), "metrics": metrics}, None, _NEWLINE)
-                except TypeError:  # a name of a subclass of str
-                    return self._encode_checked(metrics, step)
-                # orjson writes a non-finite number as null; the checked way writes it as text
-                if metrics and line.count(b"null") == (step is None):
-                    return line
+                # a sum that is not finite has a part that is not, or is worth another look
+                if metrics and total - total == 0.0:
+                    try:
+                        return _encode(
+                            {"step": step, "timestamp": _now(), "metrics": metrics}, None, _NEWLINE
+                        )
+                    except TypeError:  # a name of a subclass of str
+                        pass
         return self._encode_checked(metrics, step)
 
     def _encode_checked(self, metrics: Mapping[str, Any], step: Any) -> bytes:

@@ -6,12 +6,11 @@ size of the text.
 
 import math
 from collections.abc import Iterator
-from itertools import chain
 from typing import Any
 
 import orjson
 
-from tracking.metrics.history import Column, Columns, is_ascending, rank
+from tracking.metrics.blocks import Block, block_of, is_ascending, rank
 from tracking.metrics.sources import History
 from tracking.values.jsontext import non_finite_text
 
@@ -24,17 +23,16 @@ class MetricsText:
         self._last_rank: dict[str, float] = {}
         self._unordered: set[str] = set()
 
-    def add(self, columns: Columns) -> None:
-        """Add the points of log calls."""
-        frames: dict[int, _Frame] = {}  # metrics logged together share steps and times
-        for name, column in columns.items():
-            frame = frames.get(id(column.steps))
-            if frame is None:
-                frame = frames[id(column.steps)] = _Frame(column)
-            self._blocks.setdefault(name, []).append(frame.rows(column.values))
-            if not frame.is_ordered or rank(column.steps[0]) < self._last_rank.get(name, -math.inf):
+    def add(self, block: Block) -> None:
+        """Add points."""
+        frame, first, end = _Frame(block), rank(block.steps[0]), rank(block.steps[-1])
+        is_ordered = is_ascending(block.steps)
+        for name, values in block.values.items():
+            texts = block.texts.values[name] if block.texts else _value_texts(values)
+            self._blocks.setdefault(name, []).append(frame.rows(texts))
+            if not is_ordered or first < self._last_rank.get(name, -math.inf):
                 self._unordered.add(name)
-            self._last_rank[name] = rank(column.steps[-1])
+            self._last_rank[name] = end
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the text piece by piece."""
@@ -58,25 +56,33 @@ def text_of(history: History) -> MetricsText:
     """Return the text of a whole history."""
     text = MetricsText()
     for name, points in history.items():
-        steps, values, stamps = ([point[key] for point in points] for key in ("step", "value", "timestamp"))
-        text.add({name: Column(steps, values, stamps)})
+        if points:
+            text.add(block_of(name, points))
     return text
 
 
 class _Frame:
     """The text around the values of points: their steps and times."""
 
-    def __init__(self, column: Column) -> None:
-        self._before = [b'    {"step": %b, "value": ' % text for text in _texts(column.steps)]
-        self._after = [b', "timestamp": %b},\n' % text for text in _texts(column.stamps)]
-        self.is_ordered = is_ascending(column.steps)
+    def __init__(self, block: Block) -> None:
+        steps, stamps = _texts(block.steps), _texts(block.stamps)
+        if block.texts:
+            steps, stamps = block.texts.steps, [b'"%b"' % text for text in block.texts.stamps]
+        self._pieces = [b'    {"step": ', b"", b', "value": ', b"", b', "timestamp": ', b"", b"},\n"] * len(
+            steps
+        )
+        self._pieces[1::7], self._pieces[5::7] = steps, stamps
 
-    def rows(self, values: list[Any]) -> bytes:
+    def rows(self, values: list[bytes]) -> bytes:
         """Return the points with these values, one line each."""
-        if not math.isfinite(sum(values)):
-            values = [value if math.isfinite(value) else non_finite_text(value) for value in values]
-        parts = zip(self._before, _texts(values), self._after, strict=True)
-        return b"".join(chain.from_iterable(parts))[:-2]
+        self._pieces[3::7] = values
+        return b"".join(self._pieces)[:-2]
+
+
+def _value_texts(values: list[Any]) -> list[bytes]:
+    if not math.isfinite(sum(values)):
+        values = [value if math.isfinite(value) else non_finite_text(value) for value in values]
+    return _texts(values)
 
 
 def _texts(values: list[Any]) -> list[bytes]:

@@ -6,20 +6,10 @@ chunk by chunk. summary_file.py keeps it in summary.json; a reader adds the rest
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-from tracking.metrics.history import (
-    Calls,
-    Column,
-    Columns,
-    adds_nothing,
-    columns,
-    is_ascending,
-    rank,
-    read_calls,
-    read_history,
-    read_journals,
-    read_union,
-)
+from tracking.metrics.blocks import Block, block_of, is_ascending, rank
+from tracking.metrics.history import adds_nothing, read_history, read_journals, read_union
 from tracking.metrics.journal_files import opened
 from tracking.metrics.sources import History, distinct
 from tracking.metrics.summary_file import Stats, View, fullest, read_view
@@ -28,12 +18,14 @@ from tracking.records import MetricSummary
 from tracking.values.jsontext import Number
 
 
-def summarize(column: Column) -> MetricSummary:
-    """Return the summary of points: of equal steps the later is the last; of equal values the first is the extreme."""
-    steps, values, _ = column
+def summarize(steps: list[Any], values: list[Number], *, is_ordered: bool) -> MetricSummary:
+    """Return the summary of points: of equal steps the later is the last; of equal values the first is the extreme.
+
+    `is_ordered` says whether the steps are ascending.
+    """
     last: Number = math.nan
     last_step = low = high = None
-    if values and is_ascending(steps) and math.isfinite(sum(values)):
+    if values and is_ordered and math.isfinite(sum(values)):
         # the usual case needs no Python call per point
         finite: Sequence[int] = range(len(values))
         last, last_step = values[-1], steps[-1]
@@ -52,26 +44,27 @@ def summarize(column: Column) -> MetricSummary:
     return MetricSummary(last, last_step, min_, min_step, max_, max_step, len(values), non_finite)
 
 
-def add_columns(stats: Stats, found: Columns) -> None:
-    """Add points by metric."""
-    for name, column in found.items():
-        new = summarize(column)
+def add_block(stats: Stats, block: Block) -> None:
+    """Add points to the summaries of their metrics."""
+    is_ordered = is_ascending(block.steps)
+    for name, values in block.values.items():
+        new = summarize(block.steps, values, is_ordered=is_ordered)
         stats[name] = _joined(stats[name], new) if name in stats else new
 
 
-def add_all(stats: Stats, chunks: Iterable[Calls]) -> Stats:
-    """Add the points of chunks of log calls; return `stats`."""
-    for calls in chunks:
-        add_columns(stats, columns(calls))
+def add_all(stats: Stats, blocks: Iterable[Block]) -> Stats:
+    """Add the points of blocks; return `stats`."""
+    for block in blocks:
+        add_block(stats, block)
     return stats
 
 
 def count_history(history: History) -> Stats:
     """Return the summaries of a whole history."""
-    return {
-        name: summarize(Column([each["step"] for each in points], [each["value"] for each in points], []))
-        for name, points in history.items()
-    }
+    stats: Stats = {}
+    for name, points in history.items():
+        add_block(stats, block_of(name, points))
+    return stats
 
 
 def read_stats(paths: RunPaths) -> Stats:
@@ -88,7 +81,7 @@ def read_stats(paths: RunPaths) -> Stats:
         owner = journals[0]
         if len(journals) == 1 and view and owner.name == str(paths.journal) and view.is_of(owner.fileno()):
             owner.seek(view.journal_bytes or 0)
-            return add_all(view.stats, read_calls(owner))
+            return add_all(view.stats, read_journals([owner]))
         return fullest(add_all({}, read_journals(journals)), _complete(view))
 
 

@@ -23,6 +23,7 @@ from tracking.registry.events import (
     CHAMPION,
     add_event,
     aliases_of,
+    lost_champion,
     read_events,
     refresh_aliases,
     registrations,
@@ -170,7 +171,9 @@ class ModelRegistry:
         verify(chosen)  # before the lock: hashing large files takes long
         paths = self._paths(name)
         with locks.lock(paths.lock):
-            if standing(paths)[-1:] != [version]:
+            events = read_events(paths)
+            # a champion whose event was lost gets one
+            if standing(paths, events)[-1:] != [version] or lost_champion(paths, events):
                 add_event(paths, EventKind.PROMOTED, version, reason=reason, by=by)
             else:
                 refresh_aliases(paths)

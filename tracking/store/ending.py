@@ -95,16 +95,17 @@ def _end_with_process(claim: Claim, error: BaseException | None) -> None:
 def _end(
     claim: Claim, journal: Journal, status: RunStatus, error: str | None, *, is_durable: bool = False
 ) -> None:
-    journal.finish()
-    if is_durable:
-        atomic.sync(claim.paths.params)
+    def complete() -> None:
+        journal.finish()
+        if is_durable:
+            atomic.sync(claim.paths.params)
 
     def changes(entry: Entry) -> Entry:
         final, line = claim.outcome(entry, status, error)
         return {"status": final, "finished_at": timestamps.now(), "error": line}
 
     # the status comes last: a finished run has all its other files on disk
-    claim.store.amend(claim.run_id, changes, durable=is_durable)
+    claim.store.amend(claim.run_id, changes, durable=is_durable, before=complete)
     if is_durable:
         atomic.sync_dir(claim.paths.folder.parent)
 

@@ -2,7 +2,7 @@
 
 A publication puts the runs that this process changed into the list, under a lock, so it keeps what other processes
 wrote. A process does not read back the list that it wrote last. Once per process, and with `force`, a publication
-scans all runs and reads those that changed since the last scan. The list's modification time is the moment that scan
+scans all runs and reads those that changed since the last scan; a job leaves that to the end of its sweep. The list's modification time is the moment that scan
 *began*, so anything written during or after it is newer and is read by the next one, even if its process was killed
 before it could publish.
 """
@@ -31,13 +31,14 @@ from tracking.errors import (
 from tracking.files import atomic, locks, regular
 from tracking.paths import StorePaths
 from tracking.process.hooks import renew_in_children
+from tracking.process.sweep_context import current_job
 from tracking.records import check_format
 from tracking.values import jsontext
 from tracking.values.names import natural_key
 
 log = logging.getLogger("tracking")
 
-COMPLETE_UP_TO = 1000  # runs; a larger store publishes at a limited rate
+COMPLETE_BYTES = 300_000  # of the list, of about a thousand runs; a longer one is published at a limited rate
 WAIT_S = 10.0  # for the lock, longer than a crowd takes: a process that was suspended may hold it
 COST_S = 2e-8  # of publishing a byte of the list, for a process that has not yet measured it
 RATE_SHARE = 100  # above that, a publication is followed by 100 times its own duration without one
@@ -111,15 +112,14 @@ def encode_list(entries: Entries) -> bytes:
 
 
 class Publisher:
-    """Writes the metadata.json of one store: always up to COMPLETE_UP_TO runs, at a limited rate above."""
+    """Writes the metadata.json of one store: always up to COMPLETE_BYTES, at a limited rate above."""
 
     def __init__(self, paths: StorePaths) -> None:
         self._paths = paths
         self._renew()
         self._staged: set[str] = set()
-        self._has_scanned = False
+        self._has_scanned = self._is_of_job = False
         self._entries: Entries = {}
-        self._count = -1
         self._written: tuple[int, ...] = ()
         self._took_s = 0.0
         self._is_behind = False
@@ -139,6 +139,7 @@ class Publisher:
         With `force` publish now and scan all runs. Without it, a list that cannot be written, or that another process
         locks for WAIT_S, is logged and written with the next publication or at the end of the process.
         """
+        self._note_the_store()
         if not force and self._should_wait():
             self._catch_up_at_exit()
             return
@@ -155,8 +156,14 @@ class Publisher:
             self._is_behind = False
         self._took_s = time.monotonic() - started
 
+    def _note_the_store(self) -> None:
+        job = current_job()
+        folder = None if job is None else job.folder
+        self._is_of_job = folder is not None and self._paths.base in folder.parents
+        self._has_scanned = self._has_scanned or self._is_of_job
+
     def _catch_up_at_exit(self) -> None:
-        if not self._is_behind:
+        if not self._is_behind and not self._is_of_job:  # the end of a sweep publishes what its jobs put off
             self._is_behind = True
             atexit.register(self.catch_up)
 
@@ -164,7 +171,7 @@ class Publisher:
         """Write what was put off. At the end of a process this is the last chance, and no error is raised."""
         # errors at the end of a process are not reported: the next scan finds what this publication missed
         with contextlib.suppress(OSError, TrackingError):
-            if self._staged:
+            if self._staged and not (self._is_of_job and self._should_wait()):
                 self._publish(WAIT_S, scans=False)
 
     def _keep_original(self) -> None:
@@ -183,14 +190,13 @@ class Publisher:
     def _should_wait(self) -> bool:
         try:
             state = self._paths.metadata.lstat()
-            if self._count < 0:
-                self._count = regular.read_bytes(self._paths.metadata, MAX_BYTES).count(b'"run_id":')
-        except (FileNotFoundError, UnreadableFileError):
+        except FileNotFoundError:
             return False
-        self._has_scanned = self._has_scanned or self._count > COMPLETE_UP_TO
+        is_long = state.st_size > COMPLETE_BYTES
+        self._has_scanned = self._has_scanned or is_long
         wait_s = RATE_SHARE * max(self._took_s, state.st_size * COST_S)
         # the inode is as old as the last publication
-        return self._count > COMPLETE_UP_TO and time.time() - state.st_ctime < wait_s
+        return is_long and time.time() - state.st_ctime < wait_s
 
     def _publish(self, wait_s: float, *, scans: bool) -> None:
         self._keep_original()
@@ -204,10 +210,10 @@ class Publisher:
                     self._staged |= staged
                 raise
             self._has_scanned = True
-            self._count = len(entries)
-            # a large list is published rarely, and would hold its memory all the time
-            self._entries = entries if len(entries) <= COMPLETE_UP_TO else {}
             self._written = _identity(self._paths.metadata)
+            # a long list is published rarely, and would hold its memory all the time
+            is_long = self._paths.metadata.lstat().st_size > COMPLETE_BYTES
+            self._entries = {} if is_long else entries
 
     def _write(self, staged: set[str], *, scans: bool) -> Entries:
         path = self._paths.metadata

@@ -89,23 +89,29 @@ class Store:
         return entry
 
     def amend(
-        self, run_id: str, changes: Callable[[Entry], Mapping[str, Any]], *, durable: bool = False
+        self,
+        run_id: str,
+        changes: Callable[[Entry], Mapping[str, Any]],
+        *,
+        durable: bool = False,
+        before: Callable[[], object] | None = None,
     ) -> Entry:
         """Update run.json with what `changes` returns for its content, and log the edit; the caller publishes.
 
-        The run is locked meanwhile, so concurrent changes and the end of a run are not lost.
+        The run is locked meanwhile, so concurrent changes and the end of a run are not lost. `before` is called just
+        before run.json is replaced; nothing changes if it raises.
         """
         run_id = check_component("run id", run_id, example="run_001")
         folder = self.paths.run(run_id).folder
         if not regular.is_folder(folder):
             self.require(run_id)  # raises with the known ids
         with locks.lock_folder(folder):
-            before = self.require(run_id)
-            entry = {"format": FORMAT, **before, **changes(before)}
+            known = self.require(run_id)
+            entry = {"format": FORMAT, **known, **changes(known)}
             entry.pop("run_dir", None)
-            write_entry(self.paths.run(run_id), entry, durable=durable)
+            write_entry(self.paths.run(run_id), entry, durable=durable, before=before)
         self.publisher.stage(run_id)
-        if shown_status(before, self.paths) is not RunStatus.RUNNING:
+        if shown_status(known, self.paths) is not RunStatus.RUNNING:
             edit_log.record_edit(self.paths, run_id)
         return entry
 
@@ -135,10 +141,12 @@ class Store:
         return {**self.public(entry), "params": self.scan.params(entry["run_id"]), "metrics": history}
 
 
-def write_entry(paths: RunPaths, entry: Entry, *, durable: bool) -> None:
+def write_entry(
+    paths: RunPaths, entry: Entry, *, durable: bool, before: Callable[[], object] | None = None
+) -> None:
     """Write the run.json of a run, so that `Scan.entry` returns the same."""
     tags = {"tags": jsontext.kept(entry["tags"])} if entry.get("tags") else {}
-    atomic.write_json(paths.run, {**entry, **tags}, durable=durable)
+    atomic.write_json(paths.run, {**entry, **tags}, durable=durable, before=before)
 
 
 def _fingerprint(data: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -23,6 +23,9 @@ _DIGITS = bytes(48 if 48 <= byte <= 57 else 32 for byte in range(256))  # each d
 _LONG = b"0" * 19  # the shortest number of more than 64 bits has as many digits
 
 
+_READY = {str, int, bool, type(None)}  # written as they are; asked first, as most values are of them
+
+
 def encode(value: Any, *, indent: bool = False) -> bytes:
     """Return `value` as JSON with non-finite floats as the strings NaN, Infinity and -Infinity."""
     option = orjson.OPT_INDENT_2 if indent else None
@@ -82,6 +85,8 @@ def _parse_int(digits: str) -> int:
 
 def jsonable(value: Any) -> Any:
     """Return `value` as the encoder takes it: non-finite floats as strings, tuples as lists, keys as text."""
+    if type(value) in _READY:
+        return value
     if isinstance(value, float):
         return non_finite_text(value) if not math.isfinite(value) else float(value)
     if isinstance(value, Mapping):

@@ -52,6 +52,10 @@ def plain(value: Any, where: str, depth: int = 0) -> Any:
     writes them. Any other object becomes its `str`, or the name of its class when that text is only a memory address
     or its own code fails. Raise InvalidValueError for what JSON readers cannot hold, and for arrays of data.
     """
+    if type(value) is str:  # this and the next line are what most values need
+        return _text(value, where)
+    if value is None or type(value) in (float, bool):
+        return value
     if depth > MAX_DEPTH:
         raise _TooDeepError(where)
     try:

@@ -57,44 +57,57 @@ SETTINGS = frozenset(
 # Names of parameters of a URL that hold a secret there, though not in a config.
 IN_QUERIES = frozenset({"auth", "key", "pass", "pw", "sig", "signature", "token"})
 
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-_URL = re.compile(r"(?<![\w+.-])([a-zA-Z][\w+.-]*+://[^\s/:@'\"]*:)[^\s/?#'\"]+(?=@)")
-_URL_TOKEN = re.compile(r"((?:https?|ftps?)://)[^\s/:@'\"]+(?=:?@)", re.IGNORECASE)
-_QUERY = re.compile(r"(?P<lead>[?&;#](?P<name>[\w.%-]++)=)(?P<value>[^\s&;#'\"<>),]++)")
-_KEYS = re.compile(  # of GitHub, GitLab, Hugging Face, OpenAI and others, Slack, AWS, Google; JWTs; PEM
+
+class _Pattern:
+    """A regular expression that is compiled when it is first used: most processes meet few texts that hold a secret."""
+
+    def __init__(self, text: str, flags: int = 0) -> None:
+        self._text, self._flags = text, flags
+
+    def __getattr__(self, method: str) -> Any:
+        """Return a method of the compiled expression, and keep it."""
+        found = self.__dict__[method] = getattr(re.compile(self._text, self._flags), method)
+        return found
+
+
+_WORD = _Pattern(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_URL = _Pattern(r"(?<![\w+.-])([a-zA-Z][\w+.-]*+://[^\s/:@'\"]*:)[^\s/?#'\"]+(?=@)")
+_URL_TOKEN = _Pattern(r"((?:https?|ftps?)://)[^\s/:@'\"]+(?=:?@)", re.IGNORECASE)
+_QUERY = _Pattern(r"(?P<lead>[?&;#](?P<name>[\w.%-]++)=)(?P<value>[^\s&;#'\"<>),]++)")
+_KEYS = _Pattern(  # of GitHub, GitLab, Hugging Face, OpenAI and others, Slack, AWS, Google; JWTs; PEM
     r"(?<![\w-])(?:gh[opsur]_\w{20,}+|github_pat_\w{20,}+|glpat-[\w-]{16,}+|hf_[a-zA-Z0-9]{20,}+|sk-[\w-]{20,}+"
     r"|xox[abeprs]-[\w-]{10,}+|A[KS]IA[A-Z0-9]{16}(?!\w)|AIza[\w-]{35}(?!\w)|eyJ[\w-]{5,}+\.[\w-]{4,}+(?:\.[\w-]*+)*+)"
     r"|-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|\Z)",
     re.DOTALL,
 )
-_BEARER = re.compile(r"(\bbearer\s{1,3})(?=[^\s\d]*+\d)[\w.~+/=-]{8,}+", re.IGNORECASE)
-_HEADER = re.compile(
+_BEARER = _Pattern(r"(\bbearer\s{1,3})(?=[^\s\d]*+\d)[\w.~+/=-]{8,}+", re.IGNORECASE)
+_HEADER = _Pattern(
     r"""(\bauthorization(?:\\*["'])?\s{0,3}[:=]\s{0,3}(?:\\*["'])?)(?:[a-z]{1,20}\s{1,3})?[^\s"',\\]++""",
     re.IGNORECASE,
 )
-_HAS_KEY = re.compile(r"gh[opsur]_|_pat_|glpat-|hf_|sk-|xox|A[KS]IA|AIza|eyJ|PRIVATE KEY")
-_HAS_NAME = re.compile(
+_HAS_KEY = _Pattern(r"gh[opsur]_|_pat_|glpat-|hf_|sk-|xox|A[KS]IA|AIza|eyJ|PRIVATE KEY")
+_HAS_NAME = _Pattern(
     "pass|pwd|pw=|secret|credential|bearer|authorization|key|token|jwt|cookie|sig|auth", re.IGNORECASE
 )
-_SET = re.compile(
+_SET = _Pattern(
     r"""(?<![\w.-])(?P<name>[\w.-]++)(?P<mid>(?:\\{0,3}["'])?[ \t]{0,3}(?:(?<![=!<>])=(?!=)|:(?![:/=]))[ \t]{0,3}\\{0,3})"""
     r"""(?P<value>"[^"\n]*+"?|'[^'\n]*+'?|[^\s,;&)\]}'"]++)"""
 )
-_OPTION = re.compile(
+_OPTION = _Pattern(
     r"""(?<![\w-])--(?P<name>[a-zA-Z][\w.-]*+)(?P<mid>['"]?,?[ \t]{1,3}['"]?)(?!-)(?P<value>[^\s'",\]]++)"""
 )
-_RANDOM = re.compile(r"(?=\D*\d)[\w+/=.~-]{8,}")  # what a token looks like, and a variable's name hardly ever
-_ASSIGNMENT = re.compile(r"(?P<name>[\w.+~@/-]+)=(?P<value>.*)", re.DOTALL)
+_RANDOM = _Pattern(r"(?=\D*\d)[\w+/=.~-]{8,}")  # what a token looks like, and a variable's name hardly ever
+_ASSIGNMENT = _Pattern(r"(?P<name>[\w.+~@/-]+)=(?P<value>.*)", re.DOTALL)
 _QUOTED = r""""(?:[^"\\]|\\.)*+"|'(?:[^'\\]|\\.)*+'"""
 # A key in braces, of JSON or of Hydra (no space after the colon needed); or quoted text, which has no keys.
-_KEY = re.compile(
+_KEY = _Pattern(
     r"""(?:(?P<quote>["'])(?P<quoted>[^"'\\]++)(?P=quote)|(?<![\w.+~@/-])(?P<name>[\w.+~@/-]++))\s*+:\s*+"""
     rf"|(?<!\w)(?:{_QUOTED})",
     re.DOTALL,
 )
-_SCALAR = re.compile(rf"{_QUOTED}|[^,{{}}\[\]]*+", re.DOTALL)
-_BRACKETS = re.compile(rf"(?<!\w)(?:{_QUOTED})|[{{}}\[\]]", re.DOTALL)
-_NUMBER = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_SCALAR = _Pattern(rf"{_QUOTED}|[^,{{}}\[\]]*+", re.DOTALL)
+_BRACKETS = _Pattern(rf"(?<!\w)(?:{_QUOTED})|[{{}}\[\]]", re.DOTALL)
+_NUMBER = _Pattern(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _NOTHING = frozenset({"", "~", "null", "none", "true", "false", "yes", "no", "on", "off"})
 
 
@@ -193,7 +206,7 @@ def _masked_alone(text: str) -> str:
         text = _QUERY.sub(_masked_query, text)
     if _HAS_KEY.search(text):
         text = _KEYS.sub(MASK, text)
-    return _BEARER.sub(rf"\1{MASK}", text)
+    return _BEARER.sub(rf"\1{MASK}", text) if "bearer" in text.lower() else text
 
 
 def _masked_query(found: re.Match[str]) -> str:
@@ -247,12 +260,12 @@ def _masked_braces(text: str) -> str:
 
 def _end_of_value(text: str, start: int) -> int:
     if not text.startswith(("{", "[", "${"), start):
-        return _SCALAR.match(text, start).end()  # type: ignore[union-attr]  # it matches the empty text
+        return int(_SCALAR.match(text, start).end())  # it matches the empty text
     depth = 0
     for bracket in _BRACKETS.finditer(text, start):
         depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(bracket[0], 0)
         if not depth:
-            return bracket.end()
+            return int(bracket.end())
     return len(text)
 
 

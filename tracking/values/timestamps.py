@@ -6,25 +6,28 @@ Text without an offset, as in stores of other code, is read as local time.
 import time
 from datetime import datetime
 
-_millisecond = _second = -1
-_now = ""
-_text = ("", "")
+_clock = time.time  # looked up once: `now` runs at every step
+_known = 0.0, 0.0, ""  # from when to when which text is right: one value, so that threads see it whole
+_second = -1, "", ""  # the second whose calendar is worked out, and the text around its milliseconds
 
 
 def now() -> str:
     """Return the current time as ISO text with milliseconds and UTC offset."""
-    global _millisecond, _second, _now, _text
+    since, until, text = _known
+    return text if since <= _clock() < until else _renewed()
+
+
+def _renewed() -> str:
+    global _known, _second
     millisecond = time.time_ns() // 1_000_000
-    if millisecond == _millisecond:
-        return _now
     second, rest = divmod(millisecond, 1000)
-    if second != _second:
-        # the calendar is worked out once per second: this runs at every step
+    known, head, offset = _second
+    if second != known:
         text = datetime.fromtimestamp(second).astimezone().isoformat()
-        _text, _second = (text[:19], text[19:]), second
-    head, offset = _text
+        head, offset = text[:19], text[19:]
+        _second = second, head, offset
     now = f"{head}.{rest:03d}{offset}"
-    _now, _millisecond = now, millisecond
+    _known = millisecond / 1000, (millisecond + 1) / 1000, now
     return now
 
 

@@ -136,7 +136,7 @@ def check_that_nothing_makes_fewer(base: Path, monkeypatch: pytest.MonkeyPatch) 
     before, summarised = seen(base), counts(base)
     assert not before or max(before.values()) == 1  # no point counts twice
     with monkeypatch.context() as patch:
-        patch.setattr(identity, "is_gone", lambda _: True)  # all of its writers ended
+        patch.setattr(identity, "life", lambda *_: identity.Life.GONE)  # all of its writers ended
         target = Store(base.with_name("target"))
         outcome = import_runs(target, Store(base), ["run_001"])
         assert (outcome.points, outcome.left_out) == (before.total(), {})
@@ -309,7 +309,7 @@ def test_a_run_that_has_not_all_its_points_in_metrics_json_keeps_its_journals(
     run_id = tracker.create_run("e")
     tracker.log_metrics(run_id, {"a": 1.0})
     tracker.log_metrics(run_id, {"a": 2.0})
-    monkeypatch.setattr(identity, "is_gone", lambda _: True)
+    monkeypatch.setattr(identity, "life", lambda *_: identity.Life.GONE)
     monkeypatch.setattr(journal.MetricsText, "pieces", lambda _: [b"{}"])  # a fault in what is written
     (finding,) = examine(Store(tmp_path)).findings
     assert (finding.fault, finding.outcome) == (Fault.DEAD_RUN, "open")

@@ -11,14 +11,7 @@ from hypothesis import strategies as st
 
 from tracking import ExperimentTracker
 from tracking.metrics import history
-from tracking.metrics.history import (
-    columns,
-    journal_text,
-    read_calls,
-    read_history,
-    read_journals,
-    read_metrics_json,
-)
+from tracking.metrics.history import journal_text, read_history, read_journals, read_metrics_json
 from tracking.metrics.journal_files import opened
 from tracking.metrics.line import Line, LineEncoder
 from tracking.metrics.metrics_json import MetricsText
@@ -111,14 +104,14 @@ def test_journals_views_and_metrics_json_hold_the_same_points_in_the_same_order(
         (tmp_path / "prefix").write_bytes(absorbed)
         with (tmp_path / "prefix").open("rb") as prefix:
             mark = mark_of(prefix.fileno(), len(absorbed))
-            view = View(add_all({}, read_calls(prefix)), len(absorbed), len(absorbed), mark)
+            view = View(add_all({}, read_journals([prefix])), len(absorbed), len(absorbed), mark)
         write_view(paths.summary, view)
         assert account() == told(stats)
 
     text = MetricsText()
     with opened(paths) as found:
-        for chunk_of_calls in read_journals(found.journals):
-            text.add(columns(chunk_of_calls))
+        for block in read_journals(found.journals):
+            text.add(block)
     for path in tmp_path.joinpath("run").iterdir():
         path.unlink()
     paths.metrics.write_bytes(b"".join(text.pieces()))

@@ -124,7 +124,7 @@ def test_no_log_call_reads_the_history(
         raise AssertionError("the history was read")
 
     monkeypatch.setattr(os, "pread", counted)
-    monkeypatch.setattr(history, "read_calls", refuse)
+    monkeypatch.setattr(history, "read_journals", refuse)
     again = ExperimentTracker(base).open_run(run.run_id)
     for step in range(100):
         again.log({"a": 0.5, "b": 1.5}, step=step)
@@ -139,7 +139,7 @@ def test_refreshing_a_view_keeps_to_its_share_of_the_time(
     """The clock moves only while chunks are counted, a second for each."""
     now = 0.0
     counted: list[int] = []
-    real = journal.parse_calls
+    real = journal.parse_blocks
 
     def slow(text: bytes, path: Path) -> Any:
         nonlocal now
@@ -148,7 +148,7 @@ def test_refreshing_a_view_keeps_to_its_share_of_the_time(
         return real(text, path)
 
     monkeypatch.setattr(journal.time, "monotonic", lambda: now)
-    monkeypatch.setattr(journal, "parse_calls", slow)
+    monkeypatch.setattr(journal, "parse_blocks", slow)
     run = tracker.open_run(tracker.create_run("x"))
     for step in range(5000):
         run.log({"a": 0.5}, step=step)

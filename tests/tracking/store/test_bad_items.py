@@ -299,7 +299,7 @@ def test_a_file_of_any_size_is_read_up_to_a_limit(
         ExperimentTracker(base).get_run("run_002")
     assert [run["run_id"] for run in ExperimentTracker(base).list_runs()] == ["run_001", "run_003"]
     monkeypatch.setattr(regular, "MAX_LINE_BYTES", 1 << 20)
-    monkeypatch.setattr(identity, "is_gone", lambda _: True)
+    monkeypatch.setattr(identity, "life", lambda *_: identity.Life.GONE)
     with (base / "runs" / "run_003" / "metrics.jsonl").open("wb") as file:
         file.truncate(1 << 40)
     assert [run.run_id for run in ExperimentTracker(base).records()] == ["run_001"]
@@ -493,7 +493,7 @@ def test_a_lost_history_of_a_model_leaves_its_champion(three: Path, base: Path) 
     registry.register("m", "run_003", objective={"metric": "a", "mode": "max", "value": 0.3})
     assert json.loads((folder / "aliases.json").read_text()) == {"champion": 2}
     registry.promote("m", 2, reason="as before")
-    assert [each.fault for each in examine(Store(base)).findings if each.fault is Fault.LOST] == []
+    assert [each for each in examine(Store(base)).findings if each.fault is Fault.LOST] == []
     registry.promote("m", 3, reason="better")
     assert registry.rollback("m").version == 2
     assert json.loads((folder / "aliases.json").read_text()) == {"champion": 2}

@@ -148,13 +148,15 @@ def test_ranks_log_to_one_run_and_every_acknowledged_point_is_there_once(base: P
     logged = {line.number for line in told if line.what == "logged"} | {-1}
     tried = {line.number for line in told if line.what == "trying"} | {-1}
     tracker = ExperimentTracker(base)
-    for _ in range(2):
+    # one that is killed may have been the last to open the run again
+    ends = {"completed", "ended", "killed"} if kills else {"completed"}
+    for ending in (ends, {"completed"}):
         points = [(point["step"], point["value"]) for point in tracker.get_run(run_id)["metrics"]["n"]]
         found = [step for step, _ in points]
         assert points == [(step, step) for step in sorted(set(found))]
         assert logged <= set(found) <= tried
         assert tracker.record(run_id).summary["n"].count == len(points)
-        assert tracker.get_run(run_id)["status"] == "completed"
+        assert tracker.get_run(run_id)["status"] in ending
         # once more, after somebody finished it for good
         tracker.finish_run(run_id)
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracking import CorruptFileError, ExperimentTracker, StoreUnwritableError
+from tracking import CorruptFileError, ExperimentTracker, StoreUnwritableError, job_context
 from tracking.doctor import examine
 from tracking.files import locks
 from tracking.store import published
@@ -249,3 +249,54 @@ def test_a_store_whose_name_is_not_utf_8_is_published_with_the_name_escaped(tmp_
     assert tracker.get_run(run_id)["run_dir"].endswith(r"caf\udce9/runs/run_001")
     assert [record.run_dir for record in tracker.search_runs()] == [base / "runs" / run_id]
     assert examine(Store(base)).findings == []
+
+
+def refuse(*_: object) -> None:
+    raise AssertionError("the list was read, or all runs were looked at")
+
+
+def make_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let any list be a long one, which was published a moment ago."""
+    monkeypatch.setattr(published, "COMPLETE_BYTES", 10)
+    monkeypatch.setattr(published, "RATE_SHARE", 1e9)
+
+
+def test_a_run_in_a_store_of_many_runs_reads_no_list_and_is_in_it_when_its_process_ends(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ExperimentTracker(base).create_run("x")
+    make_long(monkeypatch)
+    store = Store(base)
+    tracker = ExperimentTracker(base)
+    tracker._store = store
+    with monkeypatch.context() as patch:
+        patch.setattr(published, "read_metadata", refuse)
+        patch.setattr(published, "list_runs", refuse)
+        tracker.finish_run(tracker.create_run("x"))
+    assert [entry["run_id"] for entry in entries_in(base)] == ["run_001"]
+    store.publisher.catch_up()
+    assert [entry["status"] for entry in entries_in(base)] == ["running", "completed"]
+
+
+@pytest.mark.parametrize("is_long", [False, True])
+def test_a_job_looks_at_no_other_run_and_leaves_a_long_list_to_the_end_of_its_sweep(
+    base: Path, monkeypatch: pytest.MonkeyPatch, is_long: bool
+) -> None:
+    parent = ExperimentTracker(base)
+    parent.create_run("x")
+    if is_long:
+        make_long(monkeypatch)
+    store, tracker = Store(base), ExperimentTracker(base)
+    tracker._store = store
+    folder = base / "sweeps" / "s" / "jobs" / "0"
+    folder.mkdir(parents=True)
+    with (
+        monkeypatch.context() as patch,
+        job_context(sweep="s", job=0, key="k", config_hash="h", folder=folder),
+    ):
+        patch.setattr(published, "list_runs", refuse)
+        tracker.finish_run(tracker.create_run("x"))
+        store.publisher.catch_up()
+    assert len(entries_in(base)) == (1 if is_long else 2)
+    parent.publish()
+    assert [entry["status"] for entry in entries_in(base)] == ["running", "completed"]

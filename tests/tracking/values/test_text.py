@@ -80,10 +80,9 @@ def test_every_name_and_id_may_be_of_any_kind_of_text(
     assert list(tracker.compare_runs([run_id])["auc"]) == [0.8]
     registry = ModelRegistry(kind(str(tracker.base_dir)))
     objective = {"metric": kind("auc"), "mode": kind("max"), "value": 0.8}
-    version = registry.register(
-        kind("ctr"), run_id, files=[kind("model_best.pt")], objective=objective, loader=kind("trainer:f")
-    )
-    assert registry.register(kind("ctr"), run_id, objective=objective) == version
+    files, loader = [kind("model_best.pt")], kind("trainer:f")
+    version = registry.register(kind("ctr"), run_id, files=files, objective=objective, loader=loader)
+    assert registry.register("ctr", "run_001", files=files, objective=objective, loader=loader) == version
     registry.promote(kind("ctr"), 1, reason=kind("good"), by=kind("me"))
     assert registry.champion("ctr") == version
     assert type(version.name) is str
