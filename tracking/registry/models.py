@@ -273,7 +273,10 @@ class ModelRegistry:
         return loader(chosen.path)
 
     def _paths(self, name: str) -> ModelPaths:
-        return ModelPaths(self._store.paths.models / check_component("model name", name))
+        models = self._store.paths.models
+        paths = ModelPaths(models / check_component("model name", name))
+        regular.refuse_link(models, paths.folder)  # here, because every method asks here where a model lies
+        return paths
 
     def _numbers(self, name: str) -> list[int]:
         """Return the versions that have a manifest, and the lost ones that only the history has."""

@@ -296,3 +296,27 @@ def test_a_removal_that_was_cut_off_is_completed_by_the_doctor(
         Outcome.REPAIRED,
     )
     assert not folder(base, 2).exists()
+
+
+@pytest.mark.parametrize("linked", ["models", "models/ctr"])
+def test_a_folder_of_models_that_leads_out_of_the_store_is_neither_read_nor_written(
+    base: Path, registry: ModelRegistry, tmp_path: Path, linked: str
+) -> None:
+    outside = tmp_path / "outside"
+    (base / linked).rename(outside)
+    (base / linked).symlink_to(outside)
+    before = {path: path.stat().st_mtime_ns for path in outside.rglob("*")}
+    for call in (
+        lambda: registry.register("ctr", "run_001", objective=OBJECTIVE),
+        lambda: registry.promote("ctr", 1, reason="better"),
+        lambda: registry.rollback("ctr"),
+        lambda: registry.set_alias("ctr", "staging", 1),
+        lambda: registry.remove_alias("ctr", "staging"),
+        lambda: registry.remove("ctr", 1),
+        lambda: registry.champion("ctr"),
+        lambda: registry.history("ctr"),
+        lambda: registry.load("ctr"),
+    ):
+        with pytest.raises(CorruptFileError, match="is a link, and links are not followed"):
+            call()
+    assert {path: path.stat().st_mtime_ns for path in outside.rglob("*")} == before
