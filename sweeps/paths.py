@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sweeps.errors import SettingsError, SweepError
 from tracking import TrackingError
-from tracking.files import claim_dir
+from tracking.files import claim_dir, refuse_link
 from tracking.values.names import check_component
 
 LATEST = "latest"
@@ -56,7 +56,8 @@ def abandon(sweep_dir: Path) -> None:
 
 
 def sweep_folders(store: Path) -> list[Path]:
-    """Return the folders of all sweeps in a store, sorted by name."""
+    """Return the folders of all sweeps in a store, sorted by name; raise UnreadableFileError if that of all is a link."""
+    refuse_link(store / "sweeps")
     return sorted(plan.parent for plan in (store / "sweeps").glob("*/plan.json"))
 
 
@@ -65,8 +66,9 @@ def find_sweep(store: Path, sweep: str) -> Path:
 
     ``latest`` is the sweep that was started last. Raise `SweepError` with the known ids when none or several fit.
     """
-    if (Path(sweep) / "plan.json").exists():
-        return Path(sweep)
+    given = Path(sweep)
+    if (given / "plan.json").exists():
+        return given.resolve() if given.is_symlink() else given  # a link of the user's own is followed
     folders = sweep_folders(store)
     if not folders:
         raise SweepError(f"no sweeps in {store}; start one with -m on the command line of an app: -m KEY=A,B")

@@ -5,6 +5,7 @@ printed takes hold of the terminal, and a progress bar is one line.
 """
 
 import contextlib
+import os
 import shutil
 import sys
 import time
@@ -24,6 +25,7 @@ from sweeps.state.lock import parent_of
 from tracking.cli.toolkit import output
 from tracking.cli.toolkit.fitting import cells_wide
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
+from tracking.files import open_file, refuse_link
 
 POLL_S = 0.2
 MOST_ROWS = 1000  # that are drawn at once
@@ -51,10 +53,11 @@ def logs(
     _, history = read_sweep(folder)
     number = find_job(folder, history, job)
     log = job_folder(folder, number) / "output.log"
+    refuse_link(log.parent.parent, log.parent)
     known = history.outcomes.get(number)
     if known is not None and known.reused:
         raise SweepError(f"job {number} of {folder.name} did not run: it reuses {known.runs[-1]}")
-    if not log.exists() and not follow:
+    if not os.path.lexists(log) and not follow:
         why = "has no log: its launcher keeps it elsewhere, or it was removed" if known else "has not started"
         raise SweepError(f"job {number} of {folder.name} {why}; there is no {log}")
     if as_json:
@@ -63,7 +66,7 @@ def logs(
     elif follow:
         _follow(folder, number, log, tail)
     elif tail is None and not sys.stdout.isatty():
-        with log.open("rb") as stream:
+        with open_file(log) as stream:
             shutil.copyfileobj(stream, sys.stdout.buffer)
     else:
         for line in lines_of(log, tail):
@@ -79,8 +82,8 @@ def _follow(folder: Path, job: int, log: Path, tail: int | None) -> None:
         while is_running:
             # Checked before the log is read, so that the last lines are printed too.
             is_running = parent_of(folder) is not None and not _has_ended(folder, job)
-            if stream is None and log.exists():
-                stream = opened.enter_context(log.open("rb"))
+            if stream is None and os.path.lexists(log):
+                stream = opened.enter_context(open_file(log))
             if stream is not None:
                 shown.show(stream)
             sys.stdout.flush()

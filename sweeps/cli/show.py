@@ -9,11 +9,13 @@ from typing import Any
 
 from sweeps.cli.app import SweepArgument
 from sweeps.display.tables import parameter, short_names, show_leaderboard, used
+from sweeps.errors import SweepError
 from sweeps.jobs import JobState, JobStatus
 from sweeps.paths import find_sweep, shown_run, sweep_folders
 from sweeps.ranking.aggregate import aggregate as aggregate_sweep
 from sweeps.ranking.aggregate import rank
 from sweeps.ranking.leaderboard import Leaderboard, as_plain, told_apart
+from sweeps.ranking.promotion import decided
 from sweeps.ranking.status import SweepState, SweepStatus, state_of, sweep_status
 from sweeps.state.ledger import read_sweep
 from sweeps.state.lock import parent_of
@@ -44,7 +46,13 @@ def list_sweeps(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False)
     for folder in sweep_folders(Path(store)):
         try:
             found.append(_summary(folder))
-        except (TrackingError, KeyError, TypeError, ValueError) as error:  # the other sweeps are listed
+        except (
+            SweepError,
+            TrackingError,
+            KeyError,
+            TypeError,
+            ValueError,
+        ) as error:  # the other sweeps are listed
             warn(f"{LEFT_OUT}{folder.name}: {error}")
     if as_json:
         say_json(found)
@@ -126,7 +134,6 @@ def _described(found: SweepStatus) -> dict[str, Any]:
     plan, board, winner = found.plan, found.board, found.board.winner
     completed = [job.duration_s for job in found.jobs if job.status is JobState.COMPLETED]
     took = [seconds for seconds in completed if seconds is not None]
-    decision = found.folder / "promotion.json"
     return {
         "sweep": plan.sweep,
         "state": found.state,
@@ -143,9 +150,17 @@ def _described(found: SweepStatus) -> dict[str, Any]:
         else None,
         "usage": board.usage,
         "changed_code": {job.job: job.code for job in found.jobs if job.code},
-        "promotion": read_json(decision) if decision.exists() else None,
+        "promotion": _promotion(found.folder),
         "dir": found.folder,
     }
+
+
+def _promotion(folder: Path) -> dict[str, Any] | None:
+    try:
+        return decided(folder)
+    except TrackingError as error:  # the rest of the sweep is shown
+        warn(f"{LEFT_OUT}{error}")
+        return None
 
 
 def _values(found: SweepStatus, key: str) -> list[Any]:
@@ -161,7 +176,7 @@ def _facts(found: SweepStatus, described: dict[str, Any]) -> list[tuple[str, str
     repeats = f"; jobs that differ only in {seed_key} are one candidate" if seed_key else ""
     counts = ", ".join(f"{count} {state}" for state, count in described["counts"].items())
     clock = {name: format_clock(seconds) for name, seconds in (took or {}).items()}
-    decided = promotion and ("promoted" if promotion["promoted"] else "not promoted")
+    verdict = promotion and ("promoted" if promotion["promoted"] else "not promoted")
     wanted = [job for number, job in found.history.jobs.items() if number not in found.plan.left]
     left = [job for job in wanted if job.outcome is None or not stands(job.outcome)]
     resume = f"{resume_hint(found.folder.absolute())}  ({counted(len(left), 'job')} to run)"
@@ -177,7 +192,7 @@ def _facts(found: SweepStatus, described: dict[str, Any]) -> list[tuple[str, str
         ("jobs took", took and f"median {clock['median']}, {clock['min']} to {clock['max']}"),
         (
             "promotion",
-            promotion and f"{promotion['model_name']}: {decided}: {'; '.join(promotion['reasons'])}",
+            promotion and f"{promotion['model_name']}: {verdict}: {'; '.join(promotion['reasons'])}",
         ),
         *(("code", note) for note in found.board.code_notes),
         ("command", " ".join(found.plan.command)),

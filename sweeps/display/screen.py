@@ -15,6 +15,8 @@ from itertools import accumulate, chain
 from pathlib import Path
 from typing import BinaryIO
 
+from tracking.files import open_file
+
 REACH = 200
 WIDEST = 100_000
 BLOCK = 1 << 20  # bytes that are read at once
@@ -160,7 +162,7 @@ class Screen:
 def lines_of(path: Path, last: int | None = None) -> Iterator[str]:
     """Yield the lines of a log as a terminal would show them, only the `last` ones if that is given."""
     screen = Screen()
-    with path.open("rb") as stream:
+    with open_file(path) as stream:
         yield from finished(screen, stream, last)
     yield from screen.close()
 

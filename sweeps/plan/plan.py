@@ -13,7 +13,7 @@ from typing import Any
 from sweeps.jobs import PlannedJob
 from sweeps.settings.sweeper_settings import SweeperSettings
 from tracking import CorruptFileError, NewerFormatError
-from tracking.files import read_json, write_json
+from tracking.files import read_json, refuse_link, write_json
 from tracking.objective import Objective
 from tracking.version import __version__
 
@@ -78,6 +78,7 @@ class Plan:
     @classmethod
     def read(cls, path: Path) -> "Plan":
         """Return the plan of a file; raise an error of tracking that names the file if it cannot be read."""
+        refuse_link(path.parent)
         raw = read_json(path)
         try:
             version = int(raw["version"])

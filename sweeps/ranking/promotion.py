@@ -11,6 +11,8 @@ from tracking import CorruptFileError, ModelRegistry, ModelVersion, TrackingErro
 from tracking.files import read_json, write_json
 from tracking.registry import EventKind, judge
 
+NAME = "promotion.json"
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -27,6 +29,29 @@ class Decision:
         if self.promoted:
             return f"Champion of {self.model_name}: v{self.version} ({self.run}): {why}"
         return f"Not promoted to champion of {self.model_name}: {why}"
+
+
+def decided(folder: Path) -> dict[str, Any] | None:
+    """Return the decision on the winner of the sweep in `folder`, as it was kept; None before there is one.
+
+    Raise CorruptFileError for a file that holds anything else.
+    """
+    path = folder / NAME
+    try:
+        found = read_json(path)
+    except FileNotFoundError:
+        return None
+    try:
+        _check(found)
+    except (KeyError, TypeError) as error:
+        raise CorruptFileError(f"{path} is not a decision ({error!r}); remove the file") from None
+    return dict(found)
+
+
+def _check(found: Any) -> None:
+    texts = [found["model_name"], *found["reasons"]]
+    if type(found["promoted"]) is not bool or not all(isinstance(text, str) for text in texts):
+        raise TypeError(f"promoted is {found['promoted']!r:.80}, texts are {texts!r:.80}")
 
 
 def promote_winner(board: Leaderboard, store: Path, promotion: Promotion) -> Decision:
@@ -64,7 +89,7 @@ def _gate(promotion: Promotion) -> dict[str, Any]:
 
 
 def _place(board: Leaderboard, store: Path) -> Path:
-    return store / "sweeps" / board.sweep / "promotion.json"
+    return store / "sweeps" / board.sweep / NAME
 
 
 def _decide(board: Leaderboard, store: Path, promotion: Promotion) -> Decision:

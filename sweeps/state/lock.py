@@ -13,7 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sweeps.errors import SweepError
-from tracking.files import try_lock
+from tracking import TrackingError
+from tracking.files import open_handle, try_lock
 from tracking.process import started
 from tracking.values.jsontext import decode, encode
 
@@ -45,10 +46,7 @@ def locked(folder: Path) -> Iterator[None]:
 
     Raise `SweepError`, with the process that holds it, when the sweep already runs.
     """
-    try:
-        handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
-        raise SweepError(f"cannot lock {folder}: {error}") from error
+    handle = _opened(folder, LOCK, os.O_RDWR | os.O_CREAT)
     try:
         if not try_lock(handle, folder):
             raise SweepError(
@@ -68,10 +66,9 @@ def locked(folder: Path) -> Iterator[None]:
 
 def parent_of(folder: Path) -> Parent | None:
     """Return the process that runs the sweep in `folder`; None when none does."""
-    try:
-        handle = os.open(folder / LOCK, os.O_RDONLY)
-    except FileNotFoundError:
+    if not os.path.lexists(folder / LOCK):
         return None
+    handle = _opened(folder, LOCK, os.O_RDONLY)
     try:
         # Shared, so that two processes that ask at once do not take each other for the holder.
         return None if try_lock(handle, folder, is_shared=True) else _read(handle)
@@ -81,13 +78,13 @@ def parent_of(folder: Path) -> Parent | None:
 
 def hold_as_job(folder: Path) -> None:
     """Share the lock of the jobs until this process ends."""
-    handle = os.open(folder / JOBS_LOCK, os.O_RDONLY | os.O_CREAT, 0o666)
+    handle = _opened(folder, JOBS_LOCK, os.O_RDONLY | os.O_CREAT)
     try_lock(handle, folder, is_shared=True)
 
 
 def await_jobs(folder: Path) -> None:
     """Wait until all jobs of the last session have ended; raise `SweepError` when one has not after a minute."""
-    handle = os.open(folder / JOBS_LOCK, os.O_RDONLY | os.O_CREAT, 0o666)
+    handle = _opened(folder, JOBS_LOCK, os.O_RDONLY | os.O_CREAT)
     try:
         if not holds_within(JOBS_WAIT_S, lambda: try_lock(handle, folder)):
             raise SweepError(
@@ -106,6 +103,14 @@ def holds_within(wait_s: float, condition: Callable[[], bool]) -> bool:
             return False
         time.sleep(POLL_S)
     return True
+
+
+def _opened(folder: Path, name: str, flags: int) -> int:
+    """Open a lock file; raise `SweepError` for anything else in its place, which would be waited for or written to."""
+    try:
+        return open_handle(folder / name, flags)
+    except (OSError, TrackingError) as error:
+        raise SweepError(f"cannot lock {folder}: {error}") from error
 
 
 def _read(handle: int) -> Parent | None:

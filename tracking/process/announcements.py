@@ -7,6 +7,7 @@ did not start, and of the runs of a job that was killed.
 import errno
 import json
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -41,10 +42,17 @@ def announced(job_folder: Path, attempt: int) -> list[Announced]:
     try:
         with os.scandir(job_folder) as entries:
             next(entries, None)  # or a network file system may remember that the file was not there
-        text = (job_folder / FILE).read_bytes()
+        text = _bytes_of(job_folder / FILE)
     except (OSError, ValueError):  # ValueError: a name that the file system cannot hold
         return []
     return list(dict.fromkeys(_runs_in(text, attempt)))
+
+
+def _bytes_of(path: Path) -> bytes:
+    # without tracking.files, which builds on this package: a link is not followed, a pipe or a device not read
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as file:
+        return file.read() if stat.S_ISREG(os.fstat(handle).st_mode) else b""
 
 
 def _runs_in(text: bytes, attempt: int) -> Iterator[Announced]:
