@@ -17,7 +17,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from tracking.files import write_bytes
+from tracking import TrackingError
+from tracking.files import open_file, read_json, write_bytes
 from tracking.values.names import is_within
 from trainer.checkpoint import write_tensors
 from trainer.data.encode import Encoder, Table
@@ -134,20 +135,23 @@ def load_model(
     """
     folder = find(source, Path(base_dir))
     try:
-        sidecar = json.loads((folder / SIDECAR).read_text())
+        sidecar = read_json(folder / SIDECAR)
         spec, encoder = sidecar["model"], Encoder.from_json(sidecar["encoder"])
         version, data, fingerprint = sidecar["format"], sidecar["data"], sidecar["fingerprint"]
     except FileNotFoundError:
         raise LoadError(f"{folder} holds {WEIGHTS} but no {SIDECAR}, which describes the model") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise LoadError(f"{folder / SIDECAR} is damaged: {error!r}") from error
+    except (TrackingError, OSError, ValueError, KeyError, TypeError) as error:
+        why = error if isinstance(error, TrackingError) else repr(error)
+        raise LoadError(f"{folder / SIDECAR} is damaged: {why}") from error
     if version != FORMAT:
         raise LoadError(f"{folder / SIDECAR} has format {version}; this version reads format {FORMAT}")
     _check_model(spec, allow)
     numeric = sum(column.width for column in encoder.numeric)
     module, _ = build_module(spec, Shape(numeric, encoder.cardinalities), seed=0)  # any seed: weights follow
     try:
-        module.load_state_dict(torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True))
+        with open_file(folder / WEIGHTS) as file:
+            weights = torch.load(file, map_location="cpu", weights_only=True)
+        module.load_state_dict(weights)
     except Exception as error:  # damaged bytes make torch raise anything
         raise LoadError(f"{folder / WEIGHTS} does not fit the model in {SIDECAR}: {error}") from error
     module.eval()
@@ -208,6 +212,10 @@ def _is_module_class(found: Any) -> bool:
 
 
 def _is_loader(found: Any) -> bool:
-    # Of our own functions only those that return splits: others would call what their arguments name.
-    is_ours = is_within(found.__module__, ("trainer",))
-    return not is_ours or (isfunction(found) and found.__annotations__.get("return") is Splits)
+    if not isfunction(found) or found.__qualname__ != found.__name__ or not found.__name__.isidentifier():
+        return False  # a class, a method, a lambda
+    # Of our own functions only those that return splits: others would call what their arguments name. A user's own
+    # may say nothing of what it returns.
+    unsaid = None if is_within(found.__module__, ("trainer",)) else Splits
+    returned = found.__annotations__.get("return", unsaid)
+    return returned is Splits or str(returned).rpartition(".")[2] == Splits.__name__

@@ -58,3 +58,23 @@ def only_run(store: Path) -> dict[str, Any]:
 
 def final(run: dict[str, Any]) -> dict[str, float]:
     return {name: history[-1]["value"] for name, history in run["metrics"].items()}
+
+
+def wipe() -> None:
+    """A function that is no loader."""
+    raise AssertionError("called")
+
+
+wiping = lambda: wipe()  # noqa: E731 - whose name is no name of a function
+
+
+class Wiper:
+    """A class that is no loader."""
+
+    def __init__(self) -> None:
+        wipe()
+
+    @staticmethod
+    def wipe() -> Splits:
+        """A method, whatever it says that it returns."""
+        raise AssertionError("called")

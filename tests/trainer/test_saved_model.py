@@ -1,6 +1,7 @@
 """A trained model loads from every place it is kept, or the error says why not."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -304,6 +305,40 @@ def test_data_of_ones_own_loader_are_read_only_when_it_is_allowed(quick: DictCon
 def test_functions_of_torch_nn_may_be_part_of_a_model(target: str) -> None:
     part = {"_target_": target, "_partial_": True}
     assert build({"model": "torch.nn.TransformerEncoderLayer", "d_model": 4, "nhead": 2, "activation": part})
+
+
+@pytest.mark.parametrize("target", ["wipe", "Wiper", "Wiper.wipe", "wiping"])
+def test_of_an_allowed_package_only_its_loaders_are_called(
+    quick: DictConfig, store: Path, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    train(quick)
+    sidecar = store / "runs/run_001/artifacts/model.json"
+    content = json.loads(sidecar.read_text())
+    sidecar.write_text(json.dumps({**content, "data": {"_target_": f"own_models.{target}"}}))
+    monkeypatch.setattr("trainer.data.load.imported", pytest.fail)
+    with pytest.raises(LoadError, match="which is no loader; if you trust it, pass its full name"):
+        load_model("run_001", base_dir=store, allow=["own_models"]).evaluate()
+
+
+@pytest.mark.parametrize("name", ["model.json", "model_best.pt"])
+def test_only_files_of_a_store_are_read(quick: DictConfig, store: Path, tmp_path: Path, name: str) -> None:
+    train(quick)
+    file = store / "runs/run_001/artifacts" / name
+    outside = file.rename(tmp_path / "outside")
+    for put in (os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")):
+        put(file)
+        with pytest.raises(
+            LoadError, match=r"model\.json is damaged: .*(pipe|folder|link)|no model_best\.pt for"
+        ):
+            load_model("run_001", base_dir=store)
+        file.rmdir() if file.is_dir() else file.unlink()
+    file.symlink_to(outside)
+    with pytest.raises(LoadError, match="is a link, and links are not followed"):
+        load_model("run_001", base_dir=store)
+    file.unlink()
+    file.write_bytes(b"[" * 100_000)
+    with pytest.raises(LoadError, match=r"is damaged: .*nested too deep|does not fit"):
+        load_model("run_001", base_dir=store)
 
 
 def test_a_damaged_or_incomplete_model_is_named(quick: DictConfig, store: Path) -> None:
