@@ -36,9 +36,11 @@ def announce(folder: Path, token: str) -> None:
 
 def _locked(folder: Path, path: Path) -> int:
     handle = -1
+    if folder.is_symlink() or folder.parent.is_symlink():
+        return -1  # a store stays in its folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         if not any(other >= 0 and os.path.sameopenfile(other, handle) for other in _held.values()):
             fcntl.flock(handle, fcntl.LOCK_EX)  # at most a reader that is just asking holds it
             return handle

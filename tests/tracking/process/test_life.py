@@ -86,6 +86,18 @@ def test_a_token_leads_nowhere_but_into_the_folder(token: object, tmp_path: Path
     assert presence.is_held(tmp_path / "processes", token) is None
 
 
+@pytest.mark.parametrize("linked", ["", "processes"])
+def test_nothing_is_announced_in_a_folder_outside_of_the_store(tmp_path: Path, linked: str) -> None:
+    outside, inner = tmp_path / "outside", tmp_path / "store" / ".podium"
+    (outside / "processes").mkdir(parents=True)
+    inner.parent.mkdir()
+    if linked:
+        inner.mkdir()
+    (inner / linked).symlink_to(outside)
+    presence.announce(inner / "processes", TOKEN)
+    assert list(outside.rglob("*")) == [outside / "processes"]
+
+
 def test_the_lock_is_held_until_the_process_ends_in_any_way(base: Path) -> None:
     code = (
         "import sys; from tracking import ExperimentTracker as T; T(sys.argv[1]).create_run('x'); "
