@@ -19,6 +19,12 @@ from tracking.values.units import counted, format_clock
 
 TAIL_BYTES = 64 << 10  # of the output that is read for its last lines
 
+_KINDS: dict[str, type] = {
+    **dict.fromkeys(("changed", "untracked", "why_not", "repositories", "gpus"), list),
+    **dict.fromkeys(("seeds", "env", "packages"), dict),
+    "changed_count": int,
+}
+
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
 
 
@@ -108,14 +114,24 @@ def _say_list(headline: str, lines: list[str]) -> None:
 
 
 def read_optional(path: Path) -> dict[str, Any]:
-    """Return the object in a JSON file; an empty one if there is no file, or if it is damaged, with a warning."""
+    """Return the object in git.json or env.json, without the items that are not what they should be, with a warning.
+
+    It is empty if there is no file, or if that is damaged.
+    """
     try:
-        return atomic.read_object(path)
+        found = atomic.read_object(path)
     except FileNotFoundError:
         return {}
     except CorruptFileError as error:
         warn_left_out(error)
         return {}
+    for name, kind in _KINDS.items():
+        value = found.get(name)
+        if value is not None and not isinstance(value, kind):
+            fault = f"{name} that is {type(value).__name__}, not {kind.__name__}"
+            warn_left_out(CorruptFileError(f"{path} has {fault}; repair or remove the file"))
+            del found[name]
+    return found
 
 
 def _artifacts(paths: RunPaths) -> list[str]:
@@ -148,7 +164,7 @@ def _code_line(git: dict[str, Any]) -> str | None:
     if git.get("branch"):
         words.append(f"on {git['branch']}")
     if git.get("dirty"):
-        count = git.get("changed_count", len(git.get("changed") or ())) + len(git.get("untracked") or ())
+        count = (git.get("changed_count") or len(git.get("changed") or ())) + len(git.get("untracked") or ())
         what = counted(count, "changed file") if count else "changes"
         words.append(f"with {what}")
     return " ".join(words)

@@ -7,6 +7,7 @@ import re
 import subprocess
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command_line import Say
@@ -226,6 +227,24 @@ def test_show_tells_where_a_run_came_from_and_what_it_printed(
         "3.12.1",
         10,
     )
+
+
+@pytest.mark.parametrize("odd", [7, -1, 2**70, "text", [1], {"a": [1]}, True, None])
+def test_an_origin_of_other_types_is_named_and_the_run_is_shown(
+    seeds: ExperimentTracker, base: Path, say: Say, odd: Any
+) -> None:
+    run_id = "run_001"
+    for name, keys in {
+        "env.json": ("python", "argv", "command", "cwd", "host", "gpus", "seeds", "packages", "env"),
+        "git.json": ("commit", "branch", "changed", "untracked", "changed_count", "why_not", "repositories"),
+    }.items():
+        spoilt = {**dict.fromkeys(keys, odd), "dirty": True, "reproducible": False}
+        (base / "runs" / run_id / name).write_text(json.dumps(spoilt))
+    for command in (["show", run_id], ["show", run_id, "--json"], ["diff", run_id, run_id, "--all"]):
+        status, out, err = say(*command)
+        assert "learning_rate" in out
+        assert status == bool(err)
+        assert err == "" or "repair or remove the file" in err
 
 
 def test_show_names_a_damaged_file_and_shows_the_rest(seeds: ExperimentTracker, base: Path, say: Say) -> None:
