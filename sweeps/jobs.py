@@ -4,12 +4,14 @@ A job is plain data when it is sent to a process, and its outcome is plain data 
 reaches the sweep in any other form.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from tracking.repeats import key_of
 from tracking.values.jsontext import kept, revive
 
 
@@ -100,6 +102,16 @@ class Job:
     attempt: int = 1  # above 1 when an earlier session of the sweep began the job
     previous: tuple[str, ...] = ()  # the folders of the runs of its earlier attempts
     written: str | None = None  # as in `PlannedJob`
+
+    def ranked_by(self, objective: Mapping[str, str] | None) -> dict[str, str] | None:
+        """Return what a run of the job says of its ranking; with a ``seed_key``, which candidate it is a repeat of."""
+        if objective is None:
+            return None
+        known = dict(objective)
+        if seed_key := known.pop("seed_key", None):
+            rest = {key: value for key, value in self.point.items() if key != seed_key}
+            known["candidate"] = hashlib.sha256(repr(key_of(rest)).encode()).hexdigest()[:16]
+        return known
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ A config that cannot work is refused before the first job starts. After that, th
 
 import contextlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -99,7 +99,10 @@ def _run(
         if settings.resume is None:
             planning.callback(abandon, sweep_dir)
         _place(config, sweep_dir)
-        executor = _executor(hydra_context, task_function, config, settings, sweep_dir)
+        objective = settings.objective.ranked_by
+        if settings.space.seed_key in swept:
+            objective["seed_key"] = settings.space.seed_key
+        executor = _executor(hydra_context, task_function, config, settings, sweep_dir, objective=objective)
         planner, sampler = _planner(hydra_context, config, settings, space)
         base = computed_from(config, settings.key_ignores)
         total = None if sampler.total is None else planner.total
@@ -174,13 +177,16 @@ def _executor(
     config: DictConfig,
     settings: SweeperSettings,
     sweep_dir: Path,
+    *,
+    objective: Mapping[str, str],
 ) -> Executor:
     root = code_root(task_function)
     if root is not None:
         hydra_context = with_callback(hydra_context, CodeWatch(sweep_dir, root))
     if not is_ours(config, LAUNCHER):
-        return StockExecutor(hydra_context, task_function, config, settings, sweep_dir.name)
-    objective = settings.objective.ranked_by
+        return StockExecutor(
+            hydra_context, task_function, config, settings, sweep_dir.name, objective=objective
+        )
     common = Common(hydra_context, task_function, sweep_dir.name, sweep_dir, objective=objective)
     return LocalExecutor(launcher_settings(config), common)
 

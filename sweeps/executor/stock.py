@@ -57,8 +57,11 @@ class StockExecutor:
         config: DictConfig,
         settings: SweeperSettings,
         sweep: str,
+        *,
+        objective: Mapping[str, str] | None = None,
     ) -> None:
-        self._naming = _Naming(sweep, settings.objective.ranked_by)
+        self._naming = _Naming(sweep)
+        self._objective = objective or settings.objective.ranked_by
         self._launcher = Plugins.instance().instantiate_launcher(
             hydra_context=with_callback(hydra_context, self._naming),
             task_function=task_function,
@@ -92,7 +95,7 @@ class StockExecutor:
     def _launch(self, batch: Sequence[Job], listener: Listener) -> list[Outcome]:
         events = [started(job) for job in batch]
         self._naming.jobs = {
-            event.job: {**event.data, "previous": job.previous}
+            event.job: {**event.data, "previous": job.previous, "objective": job.ranked_by(self._objective)}
             for event, job in zip(events, batch, strict=True)
         }
         for event in events:
@@ -160,9 +163,8 @@ class _Runs:
 class _Naming(Callback):
     """A callback that goes with each job and makes its runs name their sweep and job."""
 
-    def __init__(self, sweep: str, objective: Mapping[str, str]) -> None:
+    def __init__(self, sweep: str) -> None:
         self.sweep = sweep
-        self.objective = objective
         self.jobs: dict[int, Mapping[str, Any]] = {}
         self._inside = contextlib.ExitStack()
 
@@ -174,7 +176,6 @@ class _Naming(Callback):
             job_context(
                 sweep=self.sweep,
                 job=number,
-                objective=self.objective,
                 folder=Path(config.hydra.runtime.output_dir),
                 cwd=config.hydra.runtime.cwd,  # the job may have changed its own by now
                 **self.jobs[number],

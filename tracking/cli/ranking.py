@@ -1,12 +1,14 @@
 """Which run of several is the best, and by what."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from tracking.errors import TrackingError
 from tracking.objective import At, Direction, Objective, best_available_metric
 from tracking.records import RunRecord, RunStatus
-from tracking.values.names import natural_key
+from tracking.repeats import Spread
+from tracking.values.names import composed, natural_key
 
 
 class Ranking(NamedTuple):
@@ -14,6 +16,9 @@ class Ranking(NamedTuple):
 
     objective: Objective
     runs: list[RunRecord]
+    is_by_seeds: bool = (
+        False  # by the mean over the runs that differ in their seed alone, as their sweep is ranked
+    )
 
     @property
     def best(self) -> RunRecord | None:
@@ -43,10 +48,12 @@ def rank(runs: Sequence[RunRecord], metric: str | None, mode: str | None, at: st
     """Rank runs by a metric, by default that of their sweep, else the best available one, in the direction that suits it.
 
     By the objective of their sweep runs are ranked as its leaderboard ranks them: by the same value, the best or the
-    last, what did not complete behind what did, and equal ones by job. Other metrics are ranked by the last value
+    last, what did not complete behind what did, and equal ones by job; in a sweep over seeds by the mean over those
+    that differ in the seed alone, and the best of them first. Other metrics are ranked by the last value
     unless `at` says otherwise, and equal runs keep their order. Raise TrackingError, with the metrics there are, when
     no run has the metric.
     """
+    metric = composed(metric)
     if metric is not None and runs and all(metric not in run.summary for run in runs):
         names = sorted({name for run in runs for name in run.summary}, key=natural_key)
         raise TrackingError(
@@ -62,12 +69,48 @@ def rank(runs: Sequence[RunRecord], metric: str | None, mode: str | None, at: st
             mode = mode or swept.mode
         objective = Objective.of(chosen, mode, at or At.LAST)
 
-    def key(run: RunRecord) -> tuple[bool, bool, float, int]:
+    means = _means(runs, objective) if swept is not None and is_swept and objective.at is swept.at else {}
+
+    def key(run: RunRecord) -> tuple[Any, ...]:
         is_missing, place = objective.key(objective.value(run))
         is_behind = is_swept and run.status is not RunStatus.COMPLETED
-        return is_missing, is_behind, place, _job(run) if is_swept else 0
+        own = is_missing, is_behind, place, _job(run) if is_swept else 0
+        if is_behind or not means:
+            return ((True, 0.0), math.inf, *own) if means else own
+        mean, first = means.get(_candidate(run), (objective.value(run), _job(run)))
+        return objective.key(mean), first, *own
 
-    return Ranking(objective, sorted(runs, key=key))
+    return Ranking(objective, sorted(runs, key=key), is_by_seeds=bool(means))
+
+
+def _means(runs: Sequence[RunRecord], objective: Objective) -> dict[Any, tuple[float | None, int]]:
+    """Return the mean and the first job of each candidate of a sweep over seeds, by the candidate.
+
+    The mean is None if a job did not complete or has no finite value: a candidate counts with all of its seeds.
+    """
+    latest: dict[Any, dict[int, RunRecord]] = {}
+    for run in sorted(runs, key=lambda run: (_attempt(run), natural_key(run.run_id))):
+        if (candidate := _candidate(run)) is not None:
+            latest.setdefault(candidate, {})[_job(run)] = run
+    means: dict[Any, tuple[float | None, int]] = {}
+    for candidate, jobs in latest.items():
+        values = [objective.value(run) for run in jobs.values() if run.status is RunStatus.COMPLETED]
+        finite = [value for value in values if value is not None and math.isfinite(value)]
+        means[candidate] = (Spread.of(finite).mean if len(finite) == len(jobs) else None, min(jobs))
+    return means
+
+
+def _candidate(run: RunRecord) -> tuple[str, str] | None:
+    """Return what runs of one sweep share that differ in their seed alone; None for a run of no sweep over seeds."""
+    sweep = run.sweep or {}
+    objective = sweep.get("objective")
+    name = objective.get("candidate") if isinstance(objective, dict) else None
+    return (str(sweep.get("id")), name) if isinstance(name, str) else None
+
+
+def _attempt(run: RunRecord) -> int:
+    attempt = (run.sweep or {}).get("attempt")
+    return attempt if isinstance(attempt, int) else 0
 
 
 def _job(run: RunRecord) -> int:

@@ -99,7 +99,7 @@ def compare(
     tables.say_rows(titles, [list(map(shown, fields, row)) for row in values], keep=min(3, len(fields)))
     output.say()
     if ranking.best:
-        _say_best(ranking.best, ranking.objective)
+        _say_best(ranking.best, ranking)
     else:
         output.say("No run has a metric with a finite value yet.")
 
@@ -127,7 +127,7 @@ def best(
         value = objective.value(ranking.best)
         output.say_json({**vars(objective), "value": value, **facts(ranking.best)})
     else:
-        _say_best(ranking.best, objective)
+        _say_best(ranking.best, ranking)
 
 
 def _arranged(runs: list[RunRecord], sort: Sequence[str] | None) -> list[RunRecord]:
@@ -160,10 +160,12 @@ def _differs(runs: Sequence[RunRecord], field: Field) -> bool:
     return len({repr(value_of(run, field)) for run in runs}) > 1  # a list has no hash, and 1 equals True
 
 
-def _say_best(run: RunRecord, objective: Objective) -> None:
+def _say_best(run: RunRecord, ranking: Ranking) -> None:
+    objective = ranking.objective
     output.title("BEST RUN:")
     status = None if run.status is RunStatus.COMPLETED else run.status.value  # expected, so not worth a line
-    by = f"the {objective.at} {objective.label} ({objective.mode})"
+    seeds = ", the mean over its seeds" if ranking.is_by_seeds else ""
+    by = f"the {objective.at} {objective.label} ({objective.mode}){seeds}"
     about = {"Run ID": run.run_id, "Status": status, f"Best {objective.label}": objective.value(run)}
     output.say_facts({**about, "Ranked by": by})
     say_params(run)
@@ -179,6 +181,8 @@ def _say_groups(
     objective, decider = ranking.objective, _decider(ranking.objective)
     name = labels([decider])[0] if decider else objective.label
     comparison = Comparison.of_runs([(vars(run), run) for run in oldest_first])
+    if decider and name != objective.metric and name in comparison.metrics:
+        name = str(decider)  # a metric may be called loss.max
     if objective.at is At.BEST:  # the comparison has the last values alone
         counted_values = [
             MISSING if (value := objective.value(run)) is None else value for run in oldest_first
@@ -187,9 +191,16 @@ def _say_groups(
     comparison = comparison.grouped()
     about = comparison.about
     means = comparison.metrics.get(name, [MISSING] * len(about["n"]))
-    best_first = sorted(range(len(means)), key=lambda row: objective.key(_known(means[row])))
+    places = {run.run_id: place for place, run in enumerate(ranking.runs)} if ranking.is_by_seeds else {}
+
+    def key(row: int) -> tuple[Any, ...]:  # a candidate that lacks a seed is ranked behind, whatever its mean
+        first = min((places[run_id] for run_id in about["run_ids"][row]), default=0) if places else 0
+        return first, objective.key(_known(means[row]))
+
+    best_first = sorted(range(len(means)), key=key)
     table = comparison.differing() if differing else comparison
     columns = {"n": about["n"], **_group_columns(table, name), "run_ids": about["run_ids"]}
+    numbers = {"n", *table.titles()[1].values()}
     rows = [{name: _known(column[row]) for name, column in columns.items()} for row in best_first[:limit]]
     if as_json:
         output.say_json({**ranking.decided_by(experiment), "groups": rows})
@@ -202,18 +213,18 @@ def _say_groups(
     def cell(name: str, value: Any) -> Any:
         if name == "run_ids":
             return output.ranges(value, whole=False)
-        return value if name in table.metrics or name == "n" else output.param(value)
+        return value if name in numbers else output.param(value)
 
     tables.say_rows(list(columns), [[cell(*each) for each in row.items()] for row in rows], keep=2)
 
 
 def _group_columns(table: Comparison, metric: str) -> Columns:
     """Return the columns by importance: the metric of the ranking, what differs, the other metrics, the rest."""
+    params, metrics = table.titles()
     columns = {name: column for name, column in table.columns().items() if name not in table.about}
-    first = [name for name in (metric, f"{metric}_std") if name in columns]
-    differ = [name for name in table.differing().columns() if name in table.params]
-    metrics = [name for name in columns if name in table.metrics]
-    return {name: columns[name] for name in dict.fromkeys([*first, *differ, *metrics, *columns])}
+    first = [metrics[name] for name in (metric, f"{metric}_std") if name in metrics]
+    differ = [params[name] for name in table.differing().params]
+    return {name: columns[name] for name in dict.fromkeys([*first, *differ, *metrics.values(), *columns])}
 
 
 def _known(value: Any) -> Any:

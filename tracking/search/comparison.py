@@ -41,13 +41,17 @@ class Comparison:
 
     def columns(self) -> Columns:
         """Return all columns by name; a name that occurs twice becomes `params.NAME` and `metrics.NAME`."""
-        params = _names("params.", self.params, {*self.about, *self.metrics})
-        metrics = _names("metrics.", self.metrics, {*self.about, *self.params, *params.values()})
+        params, metrics = self.titles()
         return {
             **self.about,
             **{params[name]: column for name, column in self.params.items()},
             **{metrics[name]: column for name, column in self.metrics.items()},
         }
+
+    def titles(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Return the columns' names of the parameters and of the metrics."""
+        params = _names("params.", self.params, {*self.about, *self.metrics})
+        return params, _names("metrics.", self.metrics, {*self.about, *self.params, *params.values()})
 
     def frame(self) -> "pd.DataFrame":
         """Return the columns as a DataFrame, with NaN for MISSING."""

@@ -84,6 +84,63 @@ def test_the_value_that_ranked_the_sweep_ranks_and_is_labelled_everywhere(
     assert other["run_id"] == order[1]
 
 
+def test_a_sweep_over_seeds_is_ranked_by_its_means_as_its_leaderboard_is(tmp_path: Path, say: Say) -> None:
+    tracker = ExperimentTracker(tmp_path)
+    for job, (candidate, value, status, attempt) in enumerate(
+        [
+            ("lucky", 0.9, "completed", 1),
+            ("lucky", 0.1, "completed", 1),
+            ("steady", 0.7, "completed", 1),
+            ("steady", 0.8, "failed", 1),
+            ("steady", 0.6, "completed", 2),
+            ("lost", 0.99, "completed", 1),
+            ("lost", 0.98, "failed", 1),
+        ]
+    ):
+        identity = {"sweep": "s", "job": job - (attempt - 1), "key": "k", "config_hash": "h"}
+        objective = {"metric": "score", "mode": "max", "at": "last", "candidate": candidate}
+        with job_context(**identity, attempt=attempt, objective=objective):
+            run = tracker.start_run("x", params={"c": candidate, "seed": job})
+        run.log({"score": value})
+        run.finish(status)
+    assert [run.run_id for run in rank(tracker.records(), None, None).runs] == [
+        "run_003", "run_005", "run_001", "run_002", "run_006", "run_007", "run_004",
+    ]  # fmt: skip
+    store = ("--store", str(tmp_path))
+    for command in ("compare", "best"):
+        out = say(command, "x", *store)[1]
+        assert "Run ID: run_003" in out
+        assert "Ranked by: the last score (max), the mean over its seeds" in out
+    groups = json.loads(say("compare", "x", "--grouped", "--json", *store)[1])["groups"]
+    assert [group["c"] for group in groups] == ["steady", "lucky", "lost"]
+    assert rank(tracker.records(), None, None, "best").best == tracker.record(
+        "run_006"
+    )  # not as the sweep is
+
+
+@pytest.mark.parametrize(
+    "name", ["n", "run_ids", "experiment_name", "score_std", "score.max", "metrics.score"]
+)
+@pytest.mark.parametrize("kind", ["param", "metric"])
+def test_groups_are_shown_whatever_a_name_is(tmp_path: Path, say: Say, name: str, kind: str) -> None:
+    tracker = ExperimentTracker(tmp_path)
+    for seed, score in enumerate((0.25, 0.75)):
+        params = {"seed": seed, **({name: "odd"} if kind == "param" else {})}
+        with tracker.start_run("x", params=params) as run:
+            run.log({"score": 1.0, **({name: 9} if kind == "metric" else {})}, step=0)
+            run.log({"score": score}, step=1)
+    options = ("--metric", "score", "--at", "best", "--json", "--store", str(tmp_path))
+    for differing in ((), ("--differing",)):
+        status, out, err = say("compare", "x", "--grouped", *differing, *options)
+        assert (status, err) == (0, "")
+        (group,) = json.loads(out)["groups"]
+        assert group["n"] == 2
+        assert differing or 1.0 in group.values()  # nothing differs in one group
+    code, out, _ = say("compare", "x", "--grouped", "--store", str(tmp_path))
+    assert code == 0
+    assert ("odd" if kind == "param" else "9") in out
+
+
 def test_what_did_not_complete_is_behind_and_equal_runs_are_ordered_by_job(tmp_path: Path) -> None:
     tracker = ExperimentTracker(tmp_path)
     for job, (value, status) in enumerate(
