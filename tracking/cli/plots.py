@@ -89,7 +89,10 @@ AlongOption = Annotated[Along | None, typer.Option("--x", help="The x axis of cu
 ParamOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--param", metavar="NAME", help="A parameter to draw, repeatable; by default all that differ."
+        "--param",
+        metavar="NAME",
+        callback=lambda names: names and list(map(composed, names)),
+        help="A parameter to draw, repeatable; by default all that differ.",
     ),
 ]
 LogXOption = Annotated[bool, typer.Option("--log-x", help="A logarithmic x axis.")]

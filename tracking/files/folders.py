@@ -162,5 +162,7 @@ def _copy_file(path: Path, target: Path) -> None:
     with regular.open_file(path) as origin, writing(target):
         with target.open("xb") as copied:
             shutil.copyfileobj(origin, copied, 1 << 20)
-        shutil.copystat(path, target)
+        state = os.fstat(origin.fileno())
+        os.utime(target, ns=(state.st_atime_ns, state.st_mtime_ns))
+        target.chmod(state.st_mode & 0o777)  # a foreign file gets no right to act as its owner
         sync(target)

@@ -3,6 +3,7 @@
 A value that is missing, not finite or not comparable refuses the promotion.
 """
 
+import contextlib
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from tracking.errors import InvalidValueError
 from tracking.objective import Direction, Objective
 from tracking.registry.model_records import ModelVersion, Verdict
+from tracking.values.checks import metric_value
 
 
 def judge(
@@ -66,6 +68,8 @@ def _declared(version: ModelVersion) -> Objective | None:
 
 
 def _threshold(version: ModelVersion, metric: str, bound: float) -> tuple[bool, str]:
+    with contextlib.suppress(InvalidValueError):  # Decimal, Fraction and the numbers of other libraries
+        bound = metric_value(metric, bound)
     if not _is_finite(bound):
         return False, f"the threshold on {metric} is {_show(bound)}: only a finite bound can be judged"
     value = version.metrics.get(metric)

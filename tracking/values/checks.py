@@ -32,6 +32,8 @@ def metric_value(name: str, value: Any) -> Number:
     if found is not None:
         return found
     hint = "; log int(value) if 0 or 1 is meant" if isinstance(number, bool) else ""
+    if not hint and _is_real(number):
+        hint = ", and numbers end at 1.8e308"
     raise InvalidValueError(
         f"metric {quoted(name)} is {quoted(value)} ({type(value).__name__}): a metric is one real number{hint}"
     )
@@ -46,7 +48,7 @@ def step_value(step: Any) -> Number | None:
         number: Number | None = index(scalar)
     except TypeError:
         number = _real(scalar)
-    if number is not None and math.isfinite(number):
+    if isinstance(number, int) or (number is not None and math.isfinite(number)):
         if not isinstance(number, int) and number.is_integer():
             number = int(number)
         if INT_MIN <= number <= INT_MAX:
@@ -89,15 +91,19 @@ def check_choice(kind: str, value: str, *allowed: str) -> None:
 
 def _real(number: Any) -> float | None:
     """Return a real number as a float; None for anything else, and for a finite number that no float can hold."""
-    decimal = sys.modules.get("decimal")  # no number of it exists before it is imported
-    is_decimal = decimal is not None and isinstance(number, decimal.Decimal)
-    if not (is_decimal or isinstance(number, Real)) or isinstance(number, bool):
+    if not _is_real(number):
         return None
     try:
         found = float(number)
         return found if not math.isinf(found) or number == found else None
     except Exception:  # noqa: BLE001 - too large, or its own code fails
         return None
+
+
+def _is_real(number: Any) -> bool:
+    decimal = sys.modules.get("decimal")  # no number of it exists before it is imported
+    is_decimal = decimal is not None and isinstance(number, decimal.Decimal)
+    return (is_decimal or isinstance(number, Real)) and not isinstance(number, bool)
 
 
 def _masked(kind: str, label: str, items: list[tuple[str, Any]]) -> dict[str, Any]:

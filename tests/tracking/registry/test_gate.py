@@ -2,9 +2,12 @@
 
 import math
 from datetime import UTC, datetime
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,6 +46,12 @@ def test_the_first_model_needs_only_the_thresholds() -> None:
     refused = judge(version(1), None, thresholds={"val_auc": 0.9}, min_delta=0.0)
     assert not refused.promote
     assert refused.reasons == ("val_auc 0.8 fails its threshold (at least 0.9)",)
+
+
+@pytest.mark.parametrize("bound", [Decimal("0.7"), Fraction(7, 10), np.float32(0.7)])
+def test_a_bound_may_be_any_real_number(bound: Any) -> None:
+    assert judge(version(1), None, thresholds={"val_auc": bound}, min_delta=0).promote
+    assert not judge(version(1, 0.6), None, thresholds={"val_auc": bound}, min_delta=0).promote
 
 
 def test_a_threshold_on_a_loss_or_an_error_is_a_maximum() -> None:

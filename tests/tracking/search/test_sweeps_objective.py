@@ -174,3 +174,14 @@ def test_an_objective_that_is_none_decides_nothing(tmp_path: Path, spoiled: Any)
     runs(tracker, {"metric": "objective", "mode": "min"}, 0.5, 0.25)
     spoilt = [replace(run, sweep={"objective": spoiled}) for run in tracker.records()]
     assert rank(spoilt, None, None).objective == Objective.of("val_auc", "max", "last")
+
+
+def test_a_metric_and_a_parameter_are_found_in_both_forms_of_an_accent(tmp_path: Path, say: Say) -> None:
+    decomposed = "re\u0301gion"
+    with ExperimentTracker(tmp_path).start_run("x", params={decomposed: 1}) as run:
+        run.log({decomposed: 0.5})
+    store = ("--store", str(tmp_path))
+    for command in (("compare", "x"), ("best", "x"), ("compare", "x", "--grouped")):
+        assert say(*command, "--metric", decomposed, *store)[::2] == (0, "")
+    drawn = ("plot", "x", decomposed, "--kind", "scatter", "--param", decomposed)
+    assert say(*drawn, *store)[::2] == (0, "")

@@ -7,6 +7,7 @@ import math
 import multiprocessing
 import os
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -293,6 +294,19 @@ def test_an_imported_run_is_the_run_with_all_its_files(
     assert list((tracker.base_dir / ".podium" / "incoming").iterdir()) == []
     published = json.loads((tracker.base_dir / "metadata.json").read_text())
     assert [run["run_id"] for run in published] == ["run_001"]
+
+
+def test_an_imported_file_keeps_its_mode_but_no_right_to_act_as_its_owner(
+    tracker: ExperimentTracker, other: ExperimentTracker
+) -> None:
+    fill(other, 0.5)
+    tool = other.base_dir / "runs" / "run_001" / "artifacts" / "tool"
+    tool.touch()
+    tool.chmod(0o6750)
+    take(tracker, other)
+    copied = tracker.base_dir / "runs" / "run_001" / "artifacts" / "tool"
+    assert stat.S_IMODE(copied.stat().st_mode) == 0o750
+    assert copied.stat().st_mtime_ns == tool.stat().st_mtime_ns
 
 
 def test_runs_whose_ids_are_or_were_taken_get_new_numbers(

@@ -37,11 +37,12 @@ def test_a_metric_may_be_any_real_number(tracker: ExperimentTracker, value: Any,
 
 @pytest.mark.parametrize(
     "value",
-    [Decimal("1e400"), Decimal("sNaN"), np.longdouble("1e4000"), np.clongdouble(1), Fraction(10**400)],
+    [Decimal("1e400"), 10**400, np.longdouble("1e4000"), np.clongdouble(1), Fraction(10**400)],
 )
 def test_a_finite_metric_is_never_kept_as_another_number(tracker: ExperimentTracker, value: Any) -> None:
     run_id = tracker.create_run("x")
-    with pytest.raises(InvalidValueError, match=r"metric 'a' is .* a metric is one real number"):
+    reason = "" if isinstance(value, np.clongdouble) else ", and numbers end at 1.8e308"
+    with pytest.raises(InvalidValueError, match=rf"metric 'a' is .* a metric is one real number{reason}$"):
         tracker.log_metrics(run_id, {"a": value})
 
 
@@ -65,7 +66,7 @@ def test_a_step_may_be_a_fraction(tracker: ExperimentTracker, step: Any, found: 
     assert (point["step"], type(point["step"])) == (found, type(found))
 
 
-@pytest.mark.parametrize("step", ["1", math.nan, math.inf, 2**70, 1e300, 1j, [1]])
+@pytest.mark.parametrize("step", ["1", math.nan, math.inf, 2**70, 10**400, 1e300, 1j, [1]])
 def test_a_step_that_is_no_number_of_a_point_is_refused(tracker: ExperimentTracker, step: Any) -> None:
     with pytest.raises(
         InvalidValueError, match=r"step must be a 64-bit integer, a fraction such as 0\.5, or None"
