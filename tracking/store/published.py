@@ -146,7 +146,7 @@ class Publisher:
         started = time.monotonic()
         try:
             self._publish(math.inf if force else WAIT_S, scans=force or not self._has_scanned)
-        except StoreUnwritableError as error:
+        except (StoreUnwritableError, UnreadableFileError) as error:
             if force:
                 raise
             # the list is a view: the runs' own files are written, and the runs stay staged

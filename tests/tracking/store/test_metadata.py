@@ -204,6 +204,24 @@ def test_a_run_nested_deeper_than_json_readers_go_is_left_out_of_the_list(
     examine(Store(base))
 
 
+def test_a_link_in_the_place_of_the_lock_stops_no_run(
+    base: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    outside = tmp_path / "outside"
+    outside.touch()
+    lock = Store(base).paths.metadata_lock
+    lock.parent.mkdir(parents=True)
+    lock.symlink_to(outside)
+    tracker = ExperimentTracker(base)
+    with tracker.start_run("ctr") as run:
+        run.log({"auc": 0.5})
+    assert tracker.record(run.run_id).status == "completed"
+    assert "metadata.json is not up to date" in caplog.text
+    lock.unlink()
+    tracker.publish()
+    assert [entry["status"] for entry in entries_in(base)] == ["completed"]
+
+
 def test_a_lock_held_too_long_does_not_delay_a_run_and_loses_nothing(base: Path) -> None:
     code = """
 import sys
