@@ -46,7 +46,7 @@ ROOMS = {
         "integrations": "errors tracker run values records",
         "cli.toolkit": f"{GROUND} files process values",
         "cli": f"{GROUND} cli.toolkit integrations tracker plots transfer doctor registry search run provenance "
-        "store metrics objective files process values records",
+        "store metrics objective repeats files process values records",
     },
     "sweeps": {
         "errors": "",

@@ -15,7 +15,7 @@ from rich.text import Text
 from sweeps import JobStatus, Outcome, SweepError, aggregate
 from sweeps.display.tables import short_names, show_leaderboard
 from sweeps.errors import JobsFailedError, ObjectiveError
-from sweeps.jobs import Event, EventKind, PlannedJob, Reason
+from sweeps.jobs import Event, EventKind, Job, PlannedJob, Reason
 from sweeps.plan.plan import Plan
 from sweeps.ranking.aggregate import rank
 from sweeps.ranking.exit_errors import require_few_failures, require_ranked
@@ -275,3 +275,16 @@ def test_a_job_whose_end_nobody_wrote_down_is_judged_by_its_run(tmp_path: Path) 
 def test_a_folder_without_a_sweep_is_named(tmp_path: Path) -> None:
     with pytest.raises(SweepError, match=r"no sweep there \(plan.json is missing\)"):
         aggregate(tmp_path)
+
+
+def test_a_run_tells_which_candidate_its_job_repeats() -> None:
+    def told(point: dict[str, object], **more: str) -> dict[str, str] | None:
+        job = Job(0, "k", "h", (), point, Path("0"), b"")
+        return job.ranked_by({"metric": "a", "mode": "max", "at": "best", **more})
+
+    assert told({"x": 1, "seed": 0}) == {"metric": "a", "mode": "max", "at": "best"}
+    first = told({"x": 1, "seed": 0}, seed_key="seed")
+    assert first is not None
+    assert first.keys() == {"metric", "mode", "at", "candidate"}
+    assert told({"seed": 1, "x": 1}, seed_key="seed") == first
+    assert told({"x": 2, "seed": 0}, seed_key="seed") != first
