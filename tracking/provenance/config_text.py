@@ -11,8 +11,18 @@ from typing import Any
 
 from tracking.errors import InvalidValueError
 from tracking.values.jsontext import readable
+from tracking.values.names import exact
 from tracking.values.plain import MAX_DEPTH, opened, plain
-from tracking.values.secrets import MASK, is_secret, is_secret_text, masked, masked_command, masked_text
+from tracking.values.secrets import (
+    MASK,
+    is_secret,
+    is_secret_in,
+    is_secret_text,
+    masked,
+    masked_arguments,
+    masked_command,
+    masked_text,
+)
 
 _KEY = r"""(?P<key>"[^"]*+"|'[^']*+'|[^\s"'\#{}\[\],](?:[^:]|:(?=\S))*+)"""
 _LINE = re.compile(rf"(?P<lead>\s*+(?:\#\s*+)?(?:-\s++)*+){_KEY}\s*+:(?:\s(?P<value>.*)|)")
@@ -37,15 +47,15 @@ def config_text(config: str | Mapping[str, Any] | None) -> str | None:
 def _masked_values(value: Any, depth: int = 0) -> Any:
     """Return plain data without secrets. Keys that are numbers stay numbers: YAML has these, JSON does not."""
     if depth < MAX_DEPTH and type(value) is dict:
-        items = ((key, _masked_values(item, depth + 1)) for key, item in value.items())
+        group = {key: _masked_values(item, depth + 1) for key, item in value.items()}
         return {
-            key if isinstance(key, int) else masked_text(readable(str(key))): MASK
-            if is_secret(key, item)
+            key if isinstance(key, int) else masked_text(readable(exact(key))): MASK
+            if is_secret_in(group, key)
             else item
-            for key, item in items
+            for key, item in group.items()
         }
     if depth < MAX_DEPTH and type(value) in (list, tuple):
-        return [_masked_values(item, depth + 1) for item in value]
+        return masked_arguments([_masked_values(item, depth + 1) for item in value])
     return masked(readable(value) if isinstance(value, str) else plain(value, "config", depth))
 
 

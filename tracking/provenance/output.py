@@ -19,7 +19,7 @@ from typing import Any
 
 from tracking.files import append, atomic
 from tracking.process.hooks import renew_in_children
-from tracking.values.secrets import masked_text
+from tracking.values.secrets import after_key, ends_in_key, masked_text
 
 log = logging.getLogger("tracking")
 
@@ -170,6 +170,7 @@ class _Output:
         self._handle = -1
         self._size = 0
         self._is_shut = False
+        self._in_key = False  # a private key is being printed, line by line
         # by stream and thread, so that threads do not end each other's lines
         self._pending: dict[tuple[int, int], list[str]] = {}
 
@@ -215,6 +216,9 @@ class _Output:
         self._pending.clear()
 
     def _write(self, text: str) -> None:
+        if self._in_key:
+            text, self._in_key = after_key(text)
+        self._in_key = self._in_key or ends_in_key(text)
         data = masked_text(text).encode(errors="backslashreplace")
         try:
             if self._handle < 0:

@@ -1,7 +1,7 @@
 """One rule for what looks secret. All that is written about a run passes it, but the patch and artifacts.
 
-By its name: a name is split into words at `_ . -`, spaces and capitals. It looks secret when it has a word of STRONG or a
-pair of PAIRS, or ends in a word of WEAK and has text as its value. A number is a setting (`max_tokens`, `password_length`)
+By its name: a name is split into words at `_ . -`, spaces and capitals. It looks secret when it has a word of STRONG, a word
+that ends in one of ENDS, or a pair of PAIRS, or ends in a word of WEAK and has text as its value. A number is a setting (`max_tokens`, `password_length`)
 unless the name ends in a strong word; booleans, None and the empty text are never secret. Neither are the tokens of
 language models (`pad_token: <pad>`) and other names with a word of SETTINGS (`loss_per_token`).
 
@@ -36,6 +36,7 @@ STRONG = frozenset(map("".join, PAIRS)) | {  # a pair may be written as one word
     "cookies",
     "credential",
     "credentials",
+    "creds",
     "jwt",
     "passcode",
     "passphrase",
@@ -46,6 +47,7 @@ STRONG = frozenset(map("".join, PAIRS)) | {  # a pair may be written as one word
     "secret",
     "secrets",
 }
+ENDS = ("password", "passwd", "secret")  # PGPASSWORD, clientsecret
 WEAK = frozenset({"token", "pass"})
 SETTINGS = frozenset(
     {"all", "audio", "backward", "begin", "blank", "bos", "class", "cls", "decoder", "delimiter", "dummy", "empty", "end", "eod",
@@ -71,28 +73,45 @@ class _Pattern:
 
 
 _WORD = _Pattern(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-_URL = _Pattern(r"(?<![\w+.-])([a-zA-Z][\w+.-]*+://[^\s/:@'\"]*:)[^\s/?#'\"]+(?=@)")
+_URL = _Pattern(  # some clients take a password with / ? # as it is; a port is no password
+    r"(?<![\w+.-])([a-zA-Z][\w+.-]*+://[^\s/:@\['\"]*:)"
+    r"(?:[^\s/?#'\"]+|(?!/|\d{1,5}+[/?#])[^\s,'\"@]{1,128}+)(?=@)"
+)
 _URL_TOKEN = _Pattern(r"((?:https?|ftps?)://)[^\s/:@'\"]+(?=:?@)", re.IGNORECASE)
 _QUERY = _Pattern(r"(?P<lead>[?&;#](?P<name>[\w.%-]++)=)(?P<value>[^\s&;#'\"<>),]++)")
-_KEYS = _Pattern(  # of GitHub, GitLab, Hugging Face, OpenAI and others, Slack, AWS, Google; JWTs; PEM
+_HOOK = _Pattern(  # whoever knows the address may post
+    r"(hooks\.slack\.com/(?:services|workflows|triggers)/|discord(?:app)?\.com/api/webhooks/\d+/|api\.telegram\.org/bot\d+:)"
+    r"[\w/-]++"
+)
+_KEYS = _Pattern(  # of GitHub, GitLab, Hugging Face, OpenAI and others, Slack, AWS, Google, Stripe, registries; JWTs; PEM
     r"(?<![\w-])(?:gh[opsur]_\w{20,}+|github_pat_\w{20,}+|glpat-[\w-]{16,}+|hf_[a-zA-Z0-9]{20,}+|sk-[\w-]{20,}+"
-    r"|xox[abeprs]-[\w-]{10,}+|A[KS]IA[A-Z0-9]{16}(?!\w)|AIza[\w-]{35}(?!\w)|eyJ[\w-]{5,}+\.[\w-]{4,}+(?:\.[\w-]*+)*+)"
+    r"|xox[abeprs]-[\w-]{10,}+|A[KS]IA[A-Z0-9]{16}(?!\w)|AIza[\w-]{35}(?!\w)"
+    r"|[rs]k_(?:live|test)_\w{16,}+|npm_[a-zA-Z0-9]{30,}+|pypi-[\w-]{40,}+|SG\.[\w-]{16,}+\.[\w-]{16,}+|GOCSPX-[\w-]{20,}+"
+    r"|gsk_[a-zA-Z0-9]{30,}+|nvapi-[\w-]{30,}+|dapi[0-9a-f]{32}(?!\w)|ya29\.[\w-]{20,}+|eyJ[\w-]{5,}+\.[\w-]{4,}+(?:\.[\w-]*+)*+)"
     r"|-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|\Z)",
     re.DOTALL,
 )
+_KEY_BEGINS = _Pattern(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----(?!.*-----END )", re.DOTALL)
+_KEY_LINE = _Pattern(r"[A-Za-z0-9+/=]*|(?:Proc-Type|DEK-Info): .*")
 _BEARER = _Pattern(r"(\bbearer\s{1,3})(?=[^\s\d]*+\d)[\w.~+/=-]{8,}+", re.IGNORECASE)
 _HEADER = _Pattern(
     r"""(\bauthorization(?:\\*["'])?\s{0,3}[:=]\s{0,3}(?:\\*["'])?)(?:[a-z]{1,20}\s{1,3})?[^\s"',\\]++""",
     re.IGNORECASE,
 )
-_HAS_KEY = _Pattern(r"gh[opsur]_|_pat_|glpat-|hf_|sk-|xox|A[KS]IA|AIza|eyJ|PRIVATE KEY")
+_HAS_KEY = _Pattern(
+    r"gh[opsur]_|_pat_|glpat-|hf_|sk-|xox|A[KS]IA|AIza|k_live_|k_test_|npm_|pypi-|SG\.|GOCSPX-|gsk_|nvapi-|dapi|ya29\.|eyJ"
+    r"|PRIVATE KEY"
+)
 _HAS_NAME = _Pattern(
     "pass|pwd|pw=|secret|credential|bearer|authorization|key|token|jwt|cookie|sig|auth", re.IGNORECASE
 )
-_SET = _Pattern(
-    r"""(?<![\w.-])(?P<name>[\w.-]++)(?P<mid>(?:\\{0,3}["'])?[ \t]{0,3}(?:(?<![=!<>])=(?!=)|:(?![:/=]))[ \t]{0,3}\\{0,3})"""
-    r"""(?P<value>"[^"\n]*+"?|'[^'\n]*+'?|[^\s,;&)\]}'"]++)"""
+_GAP = r"(?:[ \t]|\x1b\[[\d;]*+m){0,6}+"  # colours of a terminal too
+_NAMED = _Pattern(
+    rf"""(?<![\w.-])(?:(?<=[\[;])\d{{1,3}}m(?=[a-zA-Z_]))?(?P<name>[\w.-]++)(?:\\{{0,3}}["'])?{_GAP}"""
+    rf"""(?:=>|:=|(?<![=!<>])=(?!=)|:(?![:/=])){_GAP}(?P<escaped>\\{{1,3}})?"""
 )
+_VALUE = _Pattern(r""""(?:[^"\\\n]|\\.)*+"?|'(?:[^'\\\n]|\\.)*+'?|[^\s,;&)\]}'"\x1b]++""")
+_ESCAPED_VALUE = _Pattern(r""""[^"\n]*+"?|'[^'\n]*+'?|[^\s,;&)\]}'"\x1b]++""")
 _OPTION = _Pattern(
     r"""(?<![\w-])--(?P<name>[a-zA-Z][\w.-]*+)(?P<mid>['"]?,?[ \t]{1,3}['"]?)(?!-)(?P<value>[^\s'",\]]++)"""
 )
@@ -108,6 +127,7 @@ _KEY = _Pattern(
 _SCALAR = _Pattern(rf"{_QUOTED}|[^,{{}}\[\]]*+", re.DOTALL)
 _BRACKETS = _Pattern(rf"(?<!\w)(?:{_QUOTED})|[{{}}\[\]]", re.DOTALL)
 _NUMBER = _Pattern(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?")
+LONG_VALUE = 1000  # characters of a value that is kept, in which no further names are looked for
 _NOTHING = frozenset({"", "~", "null", "none", "true", "false", "yes", "no", "on", "off"})
 
 
@@ -155,7 +175,7 @@ def is_secret(name: Any, value: Any) -> bool:
         return said
     words = _words(name)
     if isinstance(value, int | float):
-        return bool(words) and (words[-1] in STRONG or tuple(words[-2:]) in PAIRS)
+        return _is_strong(words[-1:]) or tuple(words[-2:]) in PAIRS
     return _is_strong(words) or (isinstance(value, str) and _is_token(words, value))
 
 
@@ -174,10 +194,28 @@ def masked(value: Any) -> Any:
     if isinstance(value, str):
         return masked_text(value)
     if isinstance(value, Mapping):
-        return {key: MASK if is_secret(key, item) else masked(item) for key, item in value.items()}
+        return {key: MASK if is_secret_in(value, key) else masked(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [masked(item) for item in value]
+        return masked_arguments([masked(item) for item in value])
     return value
+
+
+def is_secret_in(group: Mapping[Any, Any], key: Any) -> bool:
+    """Return whether the value of a key must not be written down: by the key, or as in `{name: PASSWORD, value: ...}`."""
+    name = group.get("name") if key == "value" else None
+    return is_secret(key, group[key]) or (isinstance(name, str) and is_secret(name, group[key]))
+
+
+def masked_arguments(items: list[Any]) -> list[Any]:
+    """Return a list with MASK for what follows a secret option: `["--password", "hunter2"]`."""
+    shown: list[Any] = []
+    before = ""
+    for item in items:
+        is_text = isinstance(item, str)
+        hides = before and is_text and not item.startswith("-") and is_secret_text(before, item)
+        shown.append(MASK if hides else item)
+        before = item.lstrip("-") if is_text and item.startswith("--") and "=" not in item else ""
+    return shown
 
 
 def masked_text(text: str) -> str:
@@ -188,9 +226,26 @@ def masked_text(text: str) -> str:
     text = _masked_alone(text)
     if policy.secret or _HAS_NAME.search(text):
         text = _HEADER.sub(rf"\1{MASK}", text)
-        for pattern in (_SET, _OPTION):
-            text = pattern.sub(_masked_value, text)
+        text = _OPTION.sub(_masked_value, _masked_assigned(text))
     return text
+
+
+def _masked_assigned(text: str) -> str:
+    """Mask what is assigned to secret names, also inside of other values: `INFO:root:password=x`, `cmd='TOKEN=x python'`."""
+    shown: list[str] = []
+    done = at = 0
+    while found := _NAMED.search(text, at):
+        at = found.end()
+        if is_secret(found["name"], "any") and (
+            value := (_ESCAPED_VALUE if found["escaped"] else _VALUE).match(text, at)
+        ):
+            bare = value[0].strip("'\"")
+            if _is_assigned_secret(found["name"], bare):
+                shown += [text[done:at], value[0].replace(bare, MASK)]
+                at = done = value.end()
+            elif len(bare) > LONG_VALUE:
+                at = value.end()
+    return "".join([*shown, text[done:]])
 
 
 def _masked_alone(text: str) -> str:
@@ -202,11 +257,32 @@ def _masked_alone(text: str) -> str:
         return text
     if "://" in text:
         text = _URL_TOKEN.sub(rf"\1{MASK}", _URL.sub(rf"\1{MASK}", text))
+        text = _HOOK.sub(rf"\1{MASK}", text)
     if "=" in text:
         text = _QUERY.sub(_masked_query, text)
     if _HAS_KEY.search(text):
-        text = _KEYS.sub(MASK, text)
+        text = _KEYS.sub(lambda found: MASK + "\n" * found[0].endswith("\n"), text)
     return _BEARER.sub(rf"\1{MASK}", text) if "bearer" in text.lower() else text
+
+
+def ends_in_key(text: str) -> bool:
+    """Return whether a text ends inside of a private key, whose further lines follow."""
+    return (
+        text.rfind("PRIVATE KEY-----") >= 0 and _KEY_BEGINS.search(text) is not None and not _policy().is_off
+    )
+
+
+def after_key(text: str) -> tuple[str, bool]:
+    """Return what follows the rest of a private key in a text, and whether the key goes on after it."""
+    at = 0
+    for line in text.splitlines(keepends=True):
+        is_end = line.startswith("-----END ")
+        if not is_end and not _KEY_LINE.fullmatch(line.strip()):
+            return text[at:], False
+        at += len(line)
+        if is_end:
+            return text[at:], False
+    return "", True
 
 
 def _masked_query(found: re.Match[str]) -> str:
@@ -217,27 +293,27 @@ def _masked_query(found: re.Match[str]) -> str:
 
 
 def _masked_value(found: re.Match[str]) -> str:
-    value = found["value"].strip("'\"")
-    if not is_secret_text(found["name"], value):
+    if not _is_assigned_secret(found["name"], found["value"]):
         return found[0]
-    if not (_is_strong(_words(found["name"])) or _policy().of(found["name"]) or _RANDOM.fullmatch(value)):
-        return found[0]  # `token = next_token` in a line of code
-    return found[0][: found.start("value") - found.start()] + found["value"].replace(value, MASK)
+    return found[0][: found.start("value") - found.start()] + MASK
+
+
+def _is_assigned_secret(name: str, value: str) -> bool:
+    if not is_secret_text(name, value):
+        return False
+    # not `token = next_token` in a line of code
+    return _is_strong(_words(name)) or bool(_policy().of(name)) or bool(_RANDOM.fullmatch(value))
 
 
 def masked_command(arguments: Iterable[str]) -> list[str]:
     """Return a command line with its secrets masked: `--password=x`, `--api-key x`, `db.pwd=x`, `db={password: x}`."""
     shown: list[str] = []
-    before = ""
-    for argument in map(exact, arguments):
+    for argument in masked_arguments([exact(argument) for argument in arguments]):
         assignment = _ASSIGNMENT.fullmatch(argument)
-        if before and not argument.startswith("-") and is_secret_text(before, argument):
-            shown.append(MASK)
-        elif assignment and is_secret_text(assignment["name"], assignment["value"]):
+        if assignment and is_secret_text(assignment["name"], assignment["value"]):
             shown.append(f"{assignment['name']}={MASK}")
         else:
             shown.append(masked_text(_masked_braces(argument)))
-        before = argument.lstrip("-") if argument.startswith("--") and not assignment else ""
     return shown
 
 
@@ -274,7 +350,11 @@ def _words(name: Any) -> list[str]:
 
 
 def _is_strong(words: list[str]) -> bool:
-    return not STRONG.isdisjoint(words) or not PAIRS.isdisjoint(itertools.pairwise(words))
+    return (
+        not STRONG.isdisjoint(words)
+        or not PAIRS.isdisjoint(itertools.pairwise(words))
+        or any(word.endswith(ENDS) for word in words)
+    )
 
 
 def _is_token(words: list[str], value: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tracking import ExperimentTracker
+from tracking.provenance.config_text import config_text
 from tracking.store import amend
 from tracking.store.store import Store
 from tracking.values.secrets import MASK, is_secret, masked, masked_command, masked_text
@@ -317,3 +318,77 @@ def test_no_file_of_a_run_holds_a_secret_that_was_given_to_it(
             assert LEAK not in path.read_text(errors="replace"), path
     assert tracker.record(run.run_id).error.startswith("ConnectionError: cannot reach postgres://me:***@host")
     assert Path(run.run_dir, "stdout.log").read_text().startswith("postgres://me:***@host/db; ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "WARNING:root:password={}",  # how logging writes it
+        "INFO:app.db: DB_PASSWORD={}",
+        "cmd='WANDB_API_KEY={} python train.py'",
+        "x=WANDB_API_KEY={}",
+        "KeyError: 'password={}'",
+        "PGPASSWORD={} psql",
+        "clientsecret: {}",
+        '{{"password": "a\\"{}"}}',
+        "password => {}",
+        "\x1b[31mapi_key={}\x1b[0m",
+        "\x1b[36mpassword\x1b[0m=\x1b[35m{}\x1b[0m",
+        "postgres://me:a/{}@host/db",
+        "postgres://me:a#{}@host/db",
+        "https://hooks.slack.com/services/T0/B0/{}",
+        "https://api.telegram.org/bot1:{}/sendMessage",
+    ],
+)
+def test_a_secret_is_masked_inside_of_what_is_assigned_or_logged(text: str) -> None:
+    shown = masked_text(text.format(LEAK))
+    assert LEAK not in shown
+    assert masked_text(shown) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://host:80/a@b",
+        "file://C:/a@b",
+        "http://[::1]:80/a@b",
+        "a:b:c=1",
+        "root:max_tokens=5",
+        "x='y=z'",
+    ],
+)
+def test_texts_that_only_look_alike_are_kept(text: str) -> None:
+    assert masked_text(text) == text
+
+
+def test_a_secret_is_masked_in_a_list_of_arguments_and_beside_its_name() -> None:
+    values = {
+        "command": ["--password", "hunter2", "-v"],
+        "env": [{"name": "DB_PASSWORD", "value": "hunter2"}, {"name": "lr", "value": "1"}],
+    }
+    hidden = {
+        "command": ["--password", MASK, "-v"],
+        "env": [{"name": "DB_PASSWORD", "value": MASK}, {"name": "lr", "value": "1"}],
+    }
+    assert masked(values) == hidden
+    text = config_text(values)
+    assert text is not None
+    assert "hunter2" not in text
+    assert text.count(MASK) == 2
+
+
+def test_a_private_key_that_is_printed_line_by_line_is_not_copied(
+    tracker: ExperimentTracker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with tracker.start_run("x", capture_code=False) as run:
+        for line in (
+            "before",
+            "-----BEGIN RSA PRIVATE KEY-----",
+            "TUlI",
+            "abc=",
+            "-----END RSA PRIVATE KEY-----",
+            "after",
+        ):
+            sys.stdout.write(f"{line}\n")
+    assert (run.run_dir / "stdout.log").read_text() == f"before\n{MASK}\nafter\n"
+    assert "TUlI" in capsys.readouterr().out
