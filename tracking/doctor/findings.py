@@ -1,6 +1,5 @@
 """Findings of the doctor, and the checks that apply to any file: a fault, its place, its repair and the outcome."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -8,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from tracking.errors import CorruptFileError, StoreUnwritableError, TrackingError, UnreadableFileError
-from tracking.files import append, atomic, regular
+from tracking.files import append, regular
 from tracking.store.store import Store
 from tracking.values import jsontext
 
@@ -115,9 +114,12 @@ class Examination:
         A missing file is fine.
         """
         torn, damaged = _faulty_lines(path)
-        if torn:
-            what = f"its last {torn} bytes are of a line that was never finished"
-            self.repair(Fault.TORN_LINE, path, what, "cut them", lambda: _cut(path))
+        if append.is_object(torn):
+            what = "its last line has no newline"
+            self.repair(Fault.TORN_LINE, path, what, "add it", lambda: append.end_lines(path))
+        elif torn:
+            what = f"its last {len(torn)} bytes are of a line that was never finished"
+            self.repair(Fault.TORN_LINE, path, what, "cut them", lambda: append.end_lines(path))
         if damaged:
             more = f", and {len(damaged) - 1} more" if damaged[1:] else ""
             what = f"line {damaged[0]} is not JSON{more}"
@@ -132,32 +134,20 @@ class Examination:
         return str(path.relative_to(base)) if path.is_relative_to(base) else str(path)
 
 
-def _faulty_lines(path: Path) -> tuple[int, list[int]]:
-    """Return the bytes of an unfinished last line, and the numbers of the lines that are not JSON."""
-    torn, damaged = 0, []
+def _faulty_lines(path: Path) -> tuple[bytes, list[int]]:
+    """Return an unfinished last line, and the numbers of the lines that are not JSON."""
+    torn, damaged = b"", []
     try:
         file = regular.open_file(path)
     except FileNotFoundError:
-        return 0, []
+        return b"", []
     with file:
         for number, line in enumerate(regular.lines_of(file), 1):
             if not line.endswith(b"\n"):
-                torn = len(line)
+                torn = line
             elif line.strip():
                 try:
                     jsontext.decode(line)
                 except ValueError:
                     damaged.append(number)
     return torn, damaged
-
-
-def _cut(path: Path) -> None:
-    with atomic.writing(path):
-        handle = regular.open_handle(path, os.O_RDWR)
-        try:
-            state = os.fstat(handle)
-            append.cut_torn_tail(handle, path)
-            # the time of the last line is the last sign of life of its writer
-            os.utime(handle, ns=(state.st_atime_ns, state.st_mtime_ns))
-        finally:
-            os.close(handle)

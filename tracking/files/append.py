@@ -12,6 +12,9 @@ from tracking.files import regular
 from tracking.files.atomic import log, unwritable, writing
 from tracking.values.jsontext import decode, encode
 
+WHOLE_BYTES = 1 << 20  # of a last line without its newline
+_refused: set[Path] = set()  # files that end in a part of a line whose write has raised
+
 
 def append_line(path: Path, value: Any, *, durable: bool = False) -> None:
     """Append `value` as one JSON line in one write, after cutting a truncated line; only one process may append."""
@@ -35,6 +38,8 @@ def append_lines(path: Path, values: Iterable[Any], *, durable: bool = False) ->
 def read_lines(path: Path, offset: int = 0) -> Iterator[Any]:
     """Yield the values of a JSON-lines file from byte `offset` on; log a damaged line, skip a last one that is truncated.
 
+    An object is whole without its newline, which editors and half copies leave out.
+
     A missing file has no lines.
     """
     try:
@@ -44,7 +49,7 @@ def read_lines(path: Path, offset: int = 0) -> Iterator[Any]:
     with file:
         file.seek(offset)
         for line in regular.lines_of(file):
-            if not line.endswith(b"\n"):
+            if not line.endswith(b"\n") and not is_object(line):
                 return
             try:
                 yield decode(line)
@@ -59,8 +64,16 @@ def open_append(path: Path) -> int:
         return regular.open_handle(path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
 
 
+def is_object(line: bytes) -> bool:
+    """Return whether a line is a JSON object, to which nothing is missing."""
+    try:
+        return isinstance(decode(line), dict)
+    except ValueError:
+        return False
+
+
 def cut_torn_tail(handle: int, path: Path) -> int:
-    """Cut an open file after its last newline; return the remaining size."""
+    """Cut an open file after its last newline, or end a last line that lacks nothing else; return the resulting size."""
     size = end = os.fstat(handle).st_size
     if size and os.pread(handle, 1, size - 1) == b"\n":
         return size
@@ -71,11 +84,29 @@ def cut_torn_tail(handle: int, path: Path) -> int:
             end = start + newline + 1
             break
         end = start
+    is_refused = path in _refused
+    _refused.discard(path)
+    if not is_refused and 0 < size - end <= WHOLE_BYTES and is_object(os.pread(handle, size - end, end)):
+        with writing(path):
+            os.pwrite(handle, b"\n", size)
+        return size + 1
     if end != size:
         log.warning("%s: cut %d bytes of a truncated last line", path, size - end)
         with writing(path):
             os.ftruncate(handle, end)
     return end
+
+
+def end_lines(path: Path) -> None:
+    """Cut the torn end of a file, or end its last line; keep its time, which is the last sign of life of its writer."""
+    with writing(path):
+        handle = regular.open_handle(path, os.O_RDWR)
+        try:
+            state = os.fstat(handle)
+            cut_torn_tail(handle, path)
+            os.utime(handle, ns=(state.st_atime_ns, state.st_mtime_ns))
+        finally:
+            os.close(handle)
 
 
 def write_whole(handle: int, line: bytes, path: Path) -> None:
@@ -93,6 +124,8 @@ def write_whole(handle: int, line: bytes, path: Path) -> None:
 
 def take_back(handle: int, written: int, path: Path) -> StoreUnwritableError:
     """Cut the `written` bytes of a line that the disk took only in part; return the error to raise."""
+    _refused.add(path)
     with contextlib.suppress(OSError):  # what cannot be cut now is cut before the next line
         os.ftruncate(handle, os.lseek(handle, 0, os.SEEK_CUR) - written)
+        _refused.discard(path)
     return unwritable(path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))

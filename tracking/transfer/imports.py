@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from tracking.errors import CorruptFileError, InvalidValueError, TrackingError
-from tracking.files import atomic, folders, locks, regular
+from tracking.files import append, atomic, folders, locks, regular
 from tracking.files.atomic import is_temporary
+from tracking.metrics import journal_files
 from tracking.metrics.history import read_history
 from tracking.metrics.journal import Journal
 from tracking.metrics.sources import count_points
@@ -136,6 +137,8 @@ def _copy(store: Store, other: Store, entry: Entry, status: RunStatus, count: in
     try:
         folders.copy(source.folder, staged.folder, within=other.paths.base, leave_out=partial(_stays, source))
         ended = entry.get("finished_at") or amend.last_sign_of_life(source, entry)
+        for name in journal_files.list_journals(staged):
+            append.end_lines(staged.folder / name)
         Journal(staged).finish(proves=True)
         copied = count_points(read_history(staged))
         if copied < count:

@@ -113,6 +113,18 @@ def test_a_torn_line_is_cut_and_the_points_before_it_stay(dead: Path, base: Path
     assert [point["step"] for point in run["metrics"]["a"]] == [3]
 
 
+def test_a_last_line_that_lacks_only_its_newline_is_a_point(dead: Path, base: Path) -> None:
+    text = (dead / "metrics.jsonl").read_bytes()
+    (dead / "metrics.jsonl").write_bytes(text[:-1])
+    findings = examined(base).findings
+    assert [finding.what for finding in findings[:1]] == ["its last line has no newline"]
+    lines = [json.loads(line) for line in text.splitlines()]
+    points = json.loads((dead / "metrics.json").read_bytes())
+    assert {name: len(values) for name, values in points.items()} == {
+        name: sum(name in line["metrics"] for line in lines) for name in points
+    }
+
+
 def test_a_damaged_line_is_reported_and_the_journal_is_kept_as_it_is(dead: Path, base: Path) -> None:
     journal = dead / "metrics.jsonl"
     journal.write_bytes(b'{"step":\xff\n' + journal.read_bytes())
