@@ -10,15 +10,20 @@ from tracking.files import folders, locks, regular
 from tracking.paths import ModelPaths
 from tracking.registry import EventKind, ModelEvent, ModelRegistry, ModelVersion
 from tracking.registry.events import (
+    CHAMPION,
     add_event,
     aliases_agree,
-    lost_champion,
+    conflicts,
+    lines_beyond,
+    lost_aliases,
+    merge_copies,
     read_events,
     registrations,
     removed,
     write_aliases,
 )
 from tracking.registry.versions import folder_numbers, is_complete, remove_folder, verify
+from tracking.values.units import counted
 
 CLAIM_S = 60.0  # a registration holds the lock; this is for file systems without locks
 
@@ -40,17 +45,37 @@ def _examine_history(seen: Examination, paths: ModelPaths) -> list[ModelEvent] |
     """Return the events, None if they cannot be read."""
     with seen.naming_damage(paths.events):
         events = read_events(paths)
-        seen.check_lines(paths.events)
-        champion = lost_champion(paths, events)
-        if champion is not None:
-            what = f"no event says how version {champion}, the champion of aliases.json, became it"
-            again = f"python -m tracking promote {paths.folder.name} {champion} --reason 'as before'"
+        is_whole = seen.check_lines(paths.events)
+        _examine_copies(seen, paths, is_whole=is_whole)
+        name = paths.folder.name
+        for alias, number in lost_aliases(paths, events).items():
+            what = f"no event says how version {number}, the {alias} of aliases.json, became it"
+            again = f"python -m tracking alias {name} {alias} {number}"
+            if alias == CHAMPION:
+                again = f"python -m tracking promote {name} {number} --reason 'as before'"
             seen.leave(Fault.LOST, paths.events, what, f"restore it from a copy, or: {again}")
         if not aliases_agree(paths):
             what = "it differs from the events"
             seen.repair(Fault.OLD_VIEW, paths.aliases, what, "write it again", partial(write_aliases, paths))
         return events
     return None
+
+
+def _examine_copies(seen: Examination, paths: ModelPaths, *, is_whole: bool) -> None:
+    """Name what a sync program kept beside another version; give the history the events that only such a copy has."""
+    for path in conflicts(paths.folder):
+        what = "a sync program kept it beside another version"
+        advice = "compare the two, keep one under its proper name, and remove the other"
+        if path.name.startswith("events"):
+            what, advice = (
+                f"{what}; its events are among those of the model",
+                "remove it once events.jsonl has them",
+            )
+        seen.leave(Fault.CONFLICT, path, what, advice)
+    more = len(lines_beyond(paths))
+    if more and is_whole:
+        what = f"it lacks {counted(more, 'event')} that conflict copies have"
+        seen.repair(Fault.LOST, paths.events, what, "add them", partial(merge_copies, paths))
 
 
 def _examine_versions(
@@ -83,6 +108,9 @@ def _examine_whole(
         add = partial(add_event, reason=f"from {version.run_id}", by=None, run_id=version.run_id)
         act = partial(add, paths, EventKind.REGISTERED, version.version)
         seen.repair(Fault.NO_EVENT, paths.events, what, "add it", act)
+    for path in conflicts(version.path):
+        what = "a sync program kept it beside another version"
+        seen.leave(Fault.CONFLICT, path, what, "the version has its own; remove it")
     try:
         verify(version)
     except ModelLoadError as error:

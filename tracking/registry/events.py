@@ -4,15 +4,18 @@ aliases.json is a view of it for people and other programs, and can be deleted.
 """
 
 import logging
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from tracking.errors import CorruptFileError
 from tracking.files import append, atomic, regular
-from tracking.paths import ModelPaths
+from tracking.paths import ModelPaths, is_conflict
 from tracking.process.identity import login
 from tracking.registry.model_records import EventKind, ModelEvent
-from tracking.values import timestamps
+from tracking.values import jsontext, timestamps
 from tracking.values.secrets import masked_text
+from tracking.values.units import counted
 
 MAX_VERSION = 10**18 - 1  # more digits would not be read back as the name of a folder
 CHAMPION = "champion"  # the alias that promotions and rollbacks move
@@ -21,19 +24,61 @@ log = logging.getLogger("tracking")
 
 
 def read_events(paths: ModelPaths) -> list[ModelEvent]:
-    """Return all events, oldest first; log and skip damaged lines. Raise CorruptFileError if no line can be read."""
-    events = []
+    """Return all events, oldest first; log and skip damaged lines. Raise CorruptFileError if no line can be read.
+
+    Events that only a version of the file has, which a sync program kept beside it, are among them.
+    """
     try:
-        for line in append.read_lines(paths.events):
-            try:
-                events.append(_event(line))
-            except (KeyError, TypeError, ValueError, OverflowError):
-                log.warning("left out: %s: a line that is not an event: %.80r", paths.events, line)
+        events = [event for _, event in _events_of(paths.events)]
+        more = lines_beyond(paths)
     except OSError as error:  # a folder in its place, or a file of another user
         raise CorruptFileError(
             f"{paths.events} cannot be read ({error.strerror or error}); restore the file"
         ) from None
-    return events
+    return sorted(events + [_event(line) for line in more], key=lambda event: event.at) if more else events
+
+
+def lines_beyond(paths: ModelPaths) -> list[Any]:
+    """Return the lines of events that conflict copies of a history have and it lacks."""
+    copies = conflicts(paths.folder, "events")
+    known = [event for _, event in _events_of(paths.events)] if copies else []
+    more = []
+    for copy in copies:
+        try:
+            for line, event in _events_of(copy):
+                if event not in known:
+                    known.append(event)
+                    more.append(line)
+        except OSError as error:
+            log.warning("left out: %s", error)
+    return more
+
+
+def conflicts(folder: Path, start: str = "") -> list[Path]:
+    """Return the files of a folder that a sync program kept beside another version, of names with this start."""
+    try:
+        with regular.reading(folder):
+            names = [path.name for path in folder.iterdir()]
+    except FileNotFoundError:
+        return []
+    return [folder / name for name in sorted(names) if name.startswith(start) and is_conflict(name)]
+
+
+def merge_copies(paths: ModelPaths) -> str:
+    """Write a history with what its conflict copies have beyond it, by time; return what came of it."""
+    known = [line for line, _ in _events_of(paths.events)]
+    lines = sorted(known + lines_beyond(paths), key=lambda line: _event(line).at)
+    atomic.write_bytes(paths.events, b"".join(jsontext.encode(line) + b"\n" for line in lines))
+    write_aliases(paths)
+    return f"{counted(len(known), 'event')} before, {len(lines)} after"
+
+
+def _events_of(path: Path) -> Iterator[tuple[Any, ModelEvent]]:
+    for line in append.read_lines(path):
+        try:
+            yield line, _event(line)
+        except (KeyError, TypeError, ValueError, OverflowError):
+            log.warning("left out: %s: a line that is not an event: %.80r", path, line)
 
 
 def champions(events: list[ModelEvent]) -> list[int]:
@@ -68,15 +113,27 @@ def standing(paths: ModelPaths, events: list[ModelEvent] | None = None) -> list[
 
 def lost_champion(paths: ModelPaths, events: list[ModelEvent]) -> int | None:
     """Return the champion that aliases.json names and no event ever made one; None without."""
+    return lost_aliases(paths, events).get(CHAMPION)
+
+
+def lost_aliases(paths: ModelPaths, events: list[ModelEvent]) -> dict[str, int]:
+    """Return the aliases of aliases.json that no event ever gave to their version: the events were lost."""
     try:
-        alias = atomic.read_object(paths.aliases).get(CHAMPION)
+        held = atomic.read_object(paths.aliases)
     except (FileNotFoundError, CorruptFileError):
-        return None
+        return {}
     changes = [event for event in events if event.kind in (EventKind.PROMOTED, EventKind.ROLLED_BACK)]
-    made = {number for event in changes for number in (event.version, event.before)} | removed(events)
-    if type(alias) is not int or alias in made or not regular.is_file(paths.manifest(alias)):
-        return None
-    return alias
+    made = {(CHAMPION, number) for event in changes for number in (event.version, event.before)}
+    made |= {(event.alias, event.version) for event in events if event.alias}
+    gone = removed(events)
+    return {
+        alias: number
+        for alias, number in held.items()
+        if type(number) is int
+        and (alias, number) not in made
+        and number not in gone
+        and regular.is_file(paths.manifest(number))
+    }
 
 
 def aliases_of(paths: ModelPaths, events: list[ModelEvent] | None = None) -> dict[str, int]:
@@ -91,6 +148,8 @@ def aliases_of(paths: ModelPaths, events: list[ModelEvent] | None = None) -> dic
             aliases.pop(event.alias, None)
         elif event.kind is EventKind.REMOVED:
             aliases = {alias: version for alias, version in aliases.items() if version != event.version}
+    lost = lost_aliases(paths, events)
+    aliases.update((alias, number) for alias, number in lost.items() if alias != CHAMPION)
     return {**({CHAMPION: now[-1]} if now else {}), **dict(sorted(aliases.items()))}
 
 
@@ -120,7 +179,10 @@ def add_event(
     alias: str | None = None,
 ) -> None:
     """Append an event for each version durably and rewrite aliases.json; the caller holds the model's lock."""
-    before = standing(paths)
+    events = read_events(paths)
+    before = standing(paths, events)
+    if kind is EventKind.PROMOTED and lost_champion(paths, events) in versions:
+        before.pop()  # it is the same
     more = {"run_id": run_id, "alias": alias}
     lines = [
         {

@@ -23,6 +23,7 @@ from tracking.registry.events import (
     CHAMPION,
     add_event,
     aliases_of,
+    lost_aliases,
     lost_champion,
     read_events,
     refresh_aliases,
@@ -172,8 +173,8 @@ class ModelRegistry:
         paths = self._paths(name)
         with locks.lock(paths.lock):
             events = read_events(paths)
-            # a champion whose event was lost gets one
-            if standing(paths, events)[-1:] != [version] or lost_champion(paths, events):
+            # a champion without an event gets one: its own was lost
+            if standing(paths, events)[-1:] != [version] or lost_champion(paths, events) == version:
                 add_event(paths, EventKind.PROMOTED, version, reason=reason, by=by)
             else:
                 refresh_aliases(paths)
@@ -206,7 +207,9 @@ class ModelRegistry:
         verify(chosen)
         paths = self._paths(name)
         with locks.lock(paths.lock):
-            if aliases_of(paths).get(alias) != version:
+            events = read_events(paths)
+            is_lost = lost_aliases(paths, events).get(alias) == version
+            if is_lost or aliases_of(paths, events).get(alias) != version:
                 add_event(paths, EventKind.ALIASED, version, reason=reason, by=by, alias=alias)
             else:
                 refresh_aliases(paths)

@@ -320,3 +320,59 @@ def test_a_folder_of_models_that_leads_out_of_the_store_is_neither_read_nor_writ
         with pytest.raises(CorruptFileError, match="is a link, and links are not followed"):
             call()
     assert {path: path.stat().st_mtime_ns for path in outside.rglob("*")} == before
+
+
+CONFLICTS = ["events (1).jsonl", "events.sync-conflict-20240101-101010-ABCDEFG.jsonl"]
+
+
+@pytest.mark.parametrize("kept", [0, 1, 4, 8])
+@pytest.mark.parametrize("name", CONFLICTS)
+def test_the_events_of_conflict_copies_count_and_the_doctor_adds_them(
+    registry: ModelRegistry, base: Path, name: str, kept: int
+) -> None:
+    events = base / "models" / "ctr" / "events.jsonl"
+    lines, whole = events.read_bytes().splitlines(keepends=True), registry.history("ctr")
+    events.with_name(name).write_bytes(b"".join(lines))
+    events.write_bytes(b"".join(lines[:kept]))
+    assert registry.history("ctr") == whole
+    seen = examine(Store(base))
+    assert [finding.place for finding in seen.findings if finding.fault is Fault.CONFLICT] == [
+        f"models/ctr/{name}"
+    ]
+    events.with_name(name).unlink()
+    assert registry.history("ctr") == whole
+    assert examine(Store(base)).is_well
+
+
+def test_an_alias_whose_event_was_lost_stays_and_is_named(registry: ModelRegistry, base: Path) -> None:
+    registry.set_alias("ctr", "staging", 2)
+    registry.set_alias("ctr", "canary", 1)
+    registry.remove_alias("ctr", "canary")
+    model = base / "models" / "ctr"
+    before = (model / "aliases.json").read_bytes()
+    (model / "events.jsonl").unlink()
+    named = [finding.what for finding in examine(Store(base)).findings if finding.fault is Fault.LOST]
+    assert len(named) == 2
+    assert "version 2, the staging of aliases.json" in named[1]
+    assert (model / "aliases.json").read_bytes() == before
+    assert registry.aliases("ctr") == {"champion": 4, "staging": 2}
+    registry.promote("ctr", 4, reason="as before")
+    registry.set_alias("ctr", "staging", 2)
+    assert examine(Store(base)).is_well
+    assert registry.aliases("ctr") == {"champion": 4, "staging": 2}
+
+
+def test_an_event_whose_newline_is_missing_counts(registry: ModelRegistry, base: Path) -> None:
+    events, whole = base / "models" / "ctr" / "events.jsonl", registry.history("ctr")
+    text = events.read_bytes()
+    events.write_bytes(text[:-1])
+    assert registry.history("ctr") == whole
+    (finding,) = examine(Store(base)).findings
+    assert (finding.what, finding.outcome) == ("its last line has no newline", Outcome.REPAIRED)
+    assert events.read_bytes() == text
+
+
+def test_what_a_sync_program_kept_in_a_version_is_named(registry: ModelRegistry, base: Path) -> None:
+    shutil.copy(folder(base, 1) / "manifest.json", folder(base, 1) / "manifest (1).json")
+    (finding,) = examine(Store(base)).findings
+    assert (finding.fault, finding.place) == (Fault.CONFLICT, "models/ctr/v1/manifest (1).json")
