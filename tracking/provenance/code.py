@@ -32,6 +32,8 @@ DIFF = (
     "--no-textconv",
     "--no-renames",
     "--no-relative",
+    "--unified=3",  # git apply needs some context
+    "--inter-hunk-context=0",
     "--submodule=short",
     "--ignore-submodules=none",
     "--src-prefix=a/",
@@ -92,7 +94,18 @@ def current_code() -> Code:
         here = Path.cwd()
     except OSError:  # deleted under the process
         return Code(why_not=["the working folder no longer exists"])
-    return also_imported(_code(here, _script_folder()))
+    code = also_imported(_code(here, _script_folder()))
+    typed = _typed()
+    return replace(code, why_not=[*code.why_not, typed]) if typed else code
+
+
+def _typed() -> str | None:
+    """Return why the program itself is in no file, if it is not; that of `python -c` is in the command, which is kept."""
+    if hasattr(sys, "ps1"):
+        return "an interactive session or a notebook started it, whose code is in no file of git"
+    if getattr(sys.modules.get("__main__"), "__file__", None) == "<stdin>":
+        return "python read the program from its standard input"
+    return None
 
 
 def also_imported(code: Code) -> Code:

@@ -52,7 +52,7 @@ def _imported(_count: int, _last: str, path: tuple[str, ...], main: str | None) 
         root, name = place
         if root:
             found.setdefault(root, set()).add(name)
-        elif file == main or name.startswith(importable):
+        elif file == main or name.startswith(importable) or _named_folder(file).startswith(importable):
             homeless.add(name)  # others are made while the program runs, such as compiled kernels
     repositories = ((root, tuple(sorted(files))) for root, files in sorted(found.items()))
     return Imported(tuple(repositories), tuple(sorted(homeless)))
@@ -62,13 +62,18 @@ def _imported(_count: int, _last: str, path: tuple[str, ...], main: str | None) 
 def _place(file: str) -> tuple[str, str] | None:
     """Return the root of a source file's repository and its path there, no root outside of any; None if it is not ours."""
     path = os.path.abspath(file)  # noqa: PTH100 - as it is written: nearly all are left out by that
-    if not file.endswith(".py") or _is_left_out(path):
+    if not file.endswith((".py", ".pyc")) or _is_left_out(path):
         return None
     real = os.path.realpath(path)  # it may be a link into a repository
     if _is_left_out(real):
         return None
     root = _root_of(os.path.dirname(real))  # noqa: PTH120
     return (root, os.path.relpath(real, root)) if root else ("", real)
+
+
+def _named_folder(file: str) -> str:
+    """Return the folder that a file is imported from, which may have a link to it."""
+    return f"{os.path.realpath(os.path.dirname(file))}/"  # noqa: PTH120
 
 
 def _is_left_out(path: str) -> bool:

@@ -1,7 +1,9 @@
 """A commit and one patch restore the code of a run; where they do not, git.json says why."""
 
+import importlib
 import json
 import os
+import py_compile
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from tracking.provenance import code as code_module
 from tracking.provenance.code import Code, current_code, read_code
 from tracking.provenance.git import Git, GitError, remote_url
-from tracking.provenance.imported import Imported
+from tracking.provenance.imported import Imported, imported_code
 from tracking.provenance.untracked import addition
 
 Git_ = Callable[..., str]
@@ -106,6 +108,7 @@ def test_settings_of_the_user_do_not_change_the_patch(repo: Path, git: Git_, tmp
     for name, value in (("diff.noprefix", "true"), ("diff.external", "false"), ("color.ui", "always")):
         git("config", name, value)
     git("config", "diff.renames", "copies")
+    git("config", "diff.context", "0")
     git("mv", "train.py", "moved.py")
     code = read_code(repo, repo)
     assert code.changed == ["moved.py"]
@@ -572,3 +575,58 @@ def test_an_ignored_file_counts_if_it_was_imported(
     found = code_module.also_imported(code)
     assert found.why_not == [*code.why_not, "local_one.py was imported, and git does not track it"]
     assert code_module.also_imported(code) is found
+
+
+def test_a_patch_has_context_whatever_the_user_sets(repo: Path, git: Git_, tmp_path: Path) -> None:
+    git("config", "diff.context", "0")
+    (repo / "train.py").write_text("print(1)\nprint(2)\n")
+    assert given_back(git, repo, read_code(repo, repo), tmp_path / "copy") == files_of(repo)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["-"], "python read the program from its standard input"),
+        (["-i"], "an interactive session or a notebook started it, whose code is in no file of git"),
+        (["-c", "{}"], None),
+    ],
+)
+def test_a_program_that_is_in_no_file_is_not_called_reproducible(
+    repo: Path, tmp_path: Path, arguments: list[str], reason: str | None
+) -> None:
+    program = f"""
+from tracking import ExperimentTracker
+ExperimentTracker({str(tmp_path / "store")!r}).start_run("e", capture_output=False).finish()
+"""
+    subprocess.run(
+        [sys.executable, *(each.format(program) for each in arguments)],
+        cwd=repo,
+        env={**os.environ, "PYTHONPATH": str(Path(code_module.__file__).parents[2])},
+        input=program,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told = json.loads((tmp_path / "store" / "runs" / "run_001" / "git.json").read_text())
+    assert (told["reproducible"], told["why_not"]) == (reason is None, [reason] if reason else [])
+
+
+def test_a_module_without_source_and_a_link_out_of_the_repository_count_as_imported(
+    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(repo)
+    (tmp_path / "outside.py").write_text("x = 1\n")
+    (repo / "linked_in_repo.py").symlink_to(tmp_path / "outside.py")
+    (repo / "compiled_away.py").write_text("x = 1\n")
+    py_compile.compile(str(repo / "compiled_away.py"), cfile=str(repo / "compiled_away.pyc"))
+    (repo / "compiled_away.py").unlink()
+    names = ("linked_in_repo", "compiled_away")
+    try:
+        for name in names:
+            importlib.import_module(name)
+        found = imported_code()
+    finally:
+        for name in names:
+            sys.modules.pop(name, None)
+    assert str(tmp_path / "outside.py") in found.homeless
+    assert "compiled_away.pyc" in dict(found.repositories)[str(repo)]
