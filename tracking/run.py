@@ -214,6 +214,8 @@ class Run:
             try:
                 if error is None or status is RunStatus.COMPLETED:
                     self.finish()
+                elif status is RunStatus.ENDED:
+                    self.finish(status)
                 else:
                     self._finish_after(status, error)
             finally:

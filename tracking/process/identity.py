@@ -16,7 +16,10 @@ from typing import Any
 
 from tracking.process import presence
 
-RANKS = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "LOCAL_RANK")
+RANKS = (  # of torchrun, Slurm, Open MPI, MPICH and Intel, PMIx, MVAPICH, Horovod, Cray, Flux, IBM
+    *("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK", "MV2_COMM_WORLD_RANK"),
+    *("HOROVOD_RANK", "PALS_RANKID", "ALPS_APP_PE", "FLUX_TASK_RANK", "JSM_NAMESPACE_RANK"),
+)
 
 
 class Life(Enum):
@@ -76,7 +79,11 @@ def announce(processes: Path) -> None:
 
 def rank() -> str | None:
     """Return the number that a launcher of ranks gave this process; None without one."""
-    return next((os.environ[name] for name in RANKS if name in os.environ), None)
+    for name in RANKS:
+        if os.environ.get(name):
+            return os.environ[name]
+    node, local = os.environ.get("NODE_RANK"), os.environ.get("LOCAL_RANK")  # Lightning has no other
+    return f"{node}.{local or 0}" if node and node != "0" else local or node or None
 
 
 def started(pid: int) -> float | None:

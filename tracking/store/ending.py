@@ -9,7 +9,7 @@ from tracking.process import identity, presence
 from tracking.process.hooks import call_at_exit
 from tracking.process.signals import Terminated, cause_of_exit
 from tracking.records import RunStatus
-from tracking.store.ownership import Claim, claim_of, open_claims
+from tracking.store.ownership import Claim, claim_of, leave, open_claims
 from tracking.store.published import Entry
 from tracking.store.store import Store
 from tracking.values import timestamps
@@ -24,7 +24,12 @@ def claimed(store: Store, run_id: str) -> Claim:
 
 
 def status_after(error: BaseException | None) -> RunStatus:
-    """Return the status of a run whose block was left by an error."""
+    """Return the status of a run whose block was left by an error.
+
+    A generator that is closed before its end did not fail; nobody has said how its run did.
+    """
+    if isinstance(error, GeneratorExit):
+        return RunStatus.ENDED
     if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
         return RunStatus.COMPLETED
     return RunStatus.KILLED if isinstance(error, KeyboardInterrupt | Terminated) else RunStatus.FAILED
@@ -35,7 +40,7 @@ def finish(claim: Claim, journal: Journal, status: str, error: str | BaseExcepti
 
     The caller delays signals.
     """
-    final = RunStatus.final(status)
+    final = RunStatus.ENDED if status is RunStatus.ENDED else RunStatus.final(status)
     text, line = _described(error) if error is not None else ("", None)
     with journal.held():
         if final is RunStatus.COMPLETED and not claim.ends_it and claim.only_takes_part(claim.read()):
@@ -60,6 +65,7 @@ def end_what_is_open() -> None:
     A run that had not ended before is `ended`: whether it is completed, nobody has said.
     """
     error, is_clean = cause_of_exit(), True
+    leave()
     stores: dict[int, Store] = {}
     for claim in open_claims():
         if not claim.paths.folder.is_dir():

@@ -23,6 +23,7 @@ BAD = (RunStatus.FAILED, RunStatus.KILLED)
 
 _claims: "weakref.WeakValueDictionary[str, Claim]" = weakref.WeakValueDictionary()
 _open: "dict[int, Claim]" = {}  # those of runs that are to be ended with the process, which need no handle
+_is_leaving = False  # the process has ended its runs: what a daemon thread still logs opens none again
 
 
 class Claim:
@@ -82,6 +83,7 @@ class Claim:
             entry = self.read()
             is_running = entry["status"] == RunStatus.RUNNING
             is_owner = identity.is_own(entry)
+            reopens = reopens and not _is_leaving
             self._may_be_remembered = not (is_owner and is_running)
             may_adopt = not (is_owner or self.is_guest or self.takes_part)
             adopts = may_adopt and self._is_free(entry)
@@ -185,3 +187,15 @@ def claim_of(store: Store, run_id: str) -> Claim:
 def open_claims() -> list[Claim]:
     """Return the claims of this process on runs that it has open."""
     return list(_open.values())
+
+
+def leave() -> None:
+    """Note that this process ends: it opens no run again that has ended."""
+    global _is_leaving
+    _is_leaving = True
+    renew_in_children(_stay)
+
+
+def _stay() -> None:
+    global _is_leaving
+    _is_leaving = False

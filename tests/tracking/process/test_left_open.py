@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -127,3 +128,39 @@ def test_a_run_that_ended_is_found_and_counted_by_that_word(tracker: ExperimentT
     Store(base).amend(run_id, lambda _: {"status": "ended", "finished_at": "2024-11-15T11:00:00+00:00"})
     assert [run.run_id for run in tracker.search_runs("status == 'ended'")] == [run_id]
     assert presence.is_held(base / ".podium" / "processes", "0" * 16) is None
+
+
+LATE = {
+    "go = r.log\nthreading.Thread(target=lambda: [go({'a': 1.0}) for _ in iter(int, 1)], daemon=True).start()",
+    "class Late:\n    def __del__(self): r.log({'a': 3.0})\nkept = Late()",
+}
+
+
+def test_what_is_logged_after_the_runs_were_ended_opens_none_again(base: Path) -> None:
+    ends = {"open": "ended", "done": "completed"}
+    scripts = []
+    for late in LATE:
+        for name in ends:
+            block = "r.log({'a': 2.0})" if name == "open" else "r.finish()"
+            text = f"import threading, sys\nfrom tracking import ExperimentTracker\nr = ExperimentTracker(sys.argv[1]).start_run({name!r})\nr.log({{'a': 1.0}})\n{block}\n{late}\n"
+            scripts.append(subprocess.Popen([sys.executable, "-c", text, str(base)]))
+    assert [script.wait(120) for script in scripts] == [0] * len(scripts)
+    tracker = ExperimentTracker(base)
+    found = [(run.experiment_name, str(run.status)) for run in tracker.records()]
+    assert sorted(found) == sorted([*ends.items()] * len(LATE))
+    assert all(run.summary["a"].count >= 2 for run in tracker.records())
+
+
+def test_a_generator_that_is_closed_before_its_end_did_not_fail(tracker: ExperimentTracker) -> None:
+    def steps() -> Iterator[int]:
+        with tracker.start_run("x") as run:
+            for step in range(5):
+                run.log({"a": 1.0}, step=step)
+                yield step
+
+    for step in (generator := steps()):
+        if step == 2:
+            break
+    generator.close()
+    (run,) = tracker.records()
+    assert (str(run.status), run.error, run.summary["a"].count) == ("ended", None, 3)

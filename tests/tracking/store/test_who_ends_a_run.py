@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tracking import ExperimentTracker, Run, active_run
+from tracking.process import identity
 
 FORK = multiprocessing.get_context("fork")
 
@@ -261,3 +262,27 @@ def test_a_run_of_other_code_that_is_running_is_ended_by_who_opens_it(
     with tracker.open_run("run_002") as run:
         run.log({"a": 1}, step=0)
     assert status(tracker, "run_002")[0] == "completed"
+
+
+@pytest.mark.parametrize(
+    ("variables", "rank"),
+    [
+        ({}, None),
+        ({"RANK": "3", "LOCAL_RANK": "1"}, "3"),
+        ({"RANK": "", "SLURM_PROCID": "2"}, "2"),
+        ({"MV2_COMM_WORLD_RANK": "1"}, "1"),
+        ({"HOROVOD_RANK": "0", "LOCAL_RANK": "1"}, "0"),
+        ({"LOCAL_RANK": "1"}, "1"),
+        ({"NODE_RANK": "0"}, "0"),
+        ({"NODE_RANK": "0", "LOCAL_RANK": "1"}, "1"),
+        ({"NODE_RANK": "1", "LOCAL_RANK": "0"}, "1.0"),
+    ],
+)
+def test_the_rank_is_that_of_the_launcher(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], rank: str | None
+) -> None:
+    for name in (*identity.RANKS, "LOCAL_RANK", "NODE_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert identity.rank() == rank
