@@ -13,8 +13,13 @@ CLOSED_JOURNAL = ".closed.jsonl"  # ends the name of a journal that no process w
 
 # of a run's owner, of another writer (host, pid, hash), of one that ended
 _JOURNAL = re.compile(r"metrics(?:|\..+\.\d+\.[0-9a-f]{8}|\.[0-9a-f]{12}\.closed)\.jsonl")
-# as Syncthing, Dropbox, Nextcloud, Seafile, Resilio, rclone; and, of a whole name, Google Drive and iCloud
-_CONFLICT = re.compile(r"conflict|\(\d+\)(\.\w+)?$| \d+(\.\w+)?$", re.IGNORECASE)
+# as Syncthing, Dropbox, Nextcloud, Seafile, Resilio, rclone; of a whole name, Google Drive and iCloud; and OneDrive, which
+# adds the name of a computer
+_CONFLICT = re.compile(
+    r"conflict|\(\d+\)(\.\w+)?$| \d+(\.\w+)?$"
+    r"|^(?:run|params|metrics|summary|events|aliases|manifest)-(?-i:[A-Z][\w-]*)\.jsonl?$",
+    re.IGNORECASE,
+)
 
 
 def is_journal(name: str) -> bool:

@@ -225,6 +225,8 @@ def finished(base: Path, count: int) -> Path:
         "metrics (1).jsonl",
         "metrics 2.json",
         "metrics.json.conflict1",
+        "metrics-LAPTOP-A1B2.jsonl",
+        "metrics-Annas-PC.json",
     ],
 )
 def test_a_version_that_a_sync_program_kept_adds_what_is_missing_and_is_named(
@@ -252,7 +254,14 @@ def test_a_version_that_a_sync_program_kept_adds_what_is_missing_and_is_named(
 def test_names_of_users_are_no_journals_and_no_conflict_copies(tmp_path: Path) -> None:
     folder = finished(tmp_path, 3)
     line = b'{"step":1,"timestamp":"2026-01-01T00:00:00+00:00","metrics":{"a":7.0}}\n'
-    names = ["metrics.eval.jsonl", "metrics.w.jsonl", "metrics_old.json", "metrics.csv", "my.jsonl"]
+    names = [
+        "metrics.eval.jsonl",
+        "metrics.w.jsonl",
+        "metrics_old.json",
+        "metrics-final.json",
+        "metrics.csv",
+        "my.jsonl",
+    ]
     for name in names:
         (folder / name).write_bytes(line)
         assert not is_conflict(name)
