@@ -105,6 +105,7 @@ def import_store(
                 "present": outcome.present,
                 "left_out": outcome.left_out,
                 "points": outcome.points,
+                "lacking": outcome.lacking,
             }
         )
     else:
@@ -119,7 +120,9 @@ def import_store(
             output.say("Registered models are not imported.")
     for run_id, reason in outcome.left_out.items():
         output.warn(f"left out {run_id}: {reason}")
-    return 1 if outcome.left_out else 0
+    for run_id, reason in outcome.lacking.items():
+        output.warn(f"{run_id}: {reason}")
+    return 1 if outcome.left_out or outcome.lacking else 0
 
 
 def _format(name: str | None, path: str | None) -> TableFormat:

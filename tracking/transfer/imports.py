@@ -20,7 +20,7 @@ from tracking.metrics.history import read_history
 from tracking.metrics.journal import Journal
 from tracking.metrics.sources import count_points
 from tracking.paths import RunPaths
-from tracking.records import FORMAT, RunStatus
+from tracking.records import FORMAT, RunRecord, RunStatus
 from tracking.search.search import Search
 from tracking.store import amend
 from tracking.store.numbering import first_free_number, last_deleted
@@ -42,6 +42,7 @@ class Imported:
         default_factory=dict
     )  # the id that a run has here already, by its id there
     left_out: dict[str, str] = field(default_factory=dict)
+    lacking: dict[str, str] = field(default_factory=dict)  # runs that are here with fewer points than known
     points: int = 0  # of the copied runs, the same here as there
 
 
@@ -112,10 +113,12 @@ def _import(
         remedy = f"if it has ended: python -m tracking finish {run_id} --store {other.paths.named}"
         outcome.left_out[run_id] = f"it is running; {remedy}"
         return
-    other.scan.record(entry)  # raises CorruptFileError for a damaged run
+    counted_there = _points(other.scan.record(entry))  # raises CorruptFileError for a damaged run
     identity = _identity(entry, other)
     if identity in known:
         outcome.present[run_id] = known[identity]
+        if run_id not in outcome.copied:
+            _compare(store, outcome, run_id, counted_there)
     elif identity in deleted:
         here = deleted[identity]
         remedy = f"python -m tracking restore {here} --store {store.paths.named}"
@@ -126,7 +129,27 @@ def _import(
         count = count_points(read_history(other.paths.run(run_id)))
         new_id = run_id if dry_run else _copy(store, other, entry, status, count)
         outcome.points += count
+        if count < counted_there:
+            outcome.lacking[run_id] = (
+                f"it has {count} of {counted_there} points that its summary.json counted"
+            )
         outcome.copied[run_id] = known[identity] = new_id
+
+
+def _compare(store: Store, outcome: Imported, run_id: str, there: int) -> None:
+    """Name a run that has more points there, which are not taken over."""
+    here = outcome.present[run_id]
+    with suppress(CorruptFileError):  # the one here is named by lists and the doctor
+        points = _points(store.scan.record(store.require(here)))
+        if points < there:
+            outcome.lacking[run_id] = (
+                f"it has {there} points there and {points} here, as {here}; later points are not taken over: to have "
+                f"them, remove it here (python -m tracking delete {here}, then gc) and import it again"
+            )
+
+
+def _points(record: RunRecord) -> int:
+    return sum(stats.count for stats in record.summary.values())
 
 
 def _copy(store: Store, other: Store, entry: Entry, status: RunStatus, count: int) -> str:

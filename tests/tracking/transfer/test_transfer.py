@@ -466,3 +466,26 @@ def test_importing_from_the_store_itself_or_from_a_missing_store_is_refused(
     (tmp_path / "empty").mkdir()
     with pytest.raises(TrackingError, match="it has no folder 'runs'"):
         take(tracker, ExperimentTracker(tmp_path / "empty"))
+
+
+def test_a_run_that_has_more_points_there_is_named_and_stays(other: ExperimentTracker, say: Say) -> None:
+    with other.start_run("x") as run:
+        run.log({"a": 1.0}, step=0)
+    run_id, place = run.run_id, str(other.base_dir)
+    assert say("import", place)[0] == 0
+    assert say("import", place)[0] == 0
+    with other.open_run(run_id) as run:
+        run.log({"a": 2.0}, step=1)
+    for _ in range(2):  # nothing is changed by it
+        code, _, warnings = say("import", place)
+        assert code == 1
+        assert f"{run_id}: it has 2 points there and 1 here" in warnings
+
+
+def test_a_run_that_has_lost_points_is_imported_and_named(other: ExperimentTracker, say: Say) -> None:
+    with other.start_run("x") as run:
+        run.log({"a": 1.0}, step=0)
+    (run.run_dir / "metrics.json").unlink()
+    code, _, warnings = say("import", str(other.base_dir))
+    assert code == 1
+    assert f"{run.run_id}: it has 0 of 1 points that its summary.json counted" in warnings
