@@ -189,6 +189,10 @@ class Run:
         """Close the journal without finishing the run; the next log call opens it again."""
         self._journal.close()
 
+    def __reduce__(self) -> tuple[Callable[..., "Run"], tuple[Path, Path, str]]:
+        # a process that gets the handle as an argument logs beside this one
+        return _opened, (self._store.paths.named, self._store.paths.base, self.run_id)
+
     def __enter__(self) -> Self:
         self._opener = os.getpid()
         if not self._is_held:
@@ -285,6 +289,10 @@ class Run:
         os.environ.pop(RUN_DIR, None)
         if folder is not None:
             os.environ[RUN_DIR] = folder
+
+
+def _opened(named: Path, base: Path, run_id: str) -> Run:
+    return Run(Store(named, at=base), run_id)
 
 
 def _needed(name: str | PurePath | None, example: str) -> str | PurePath:

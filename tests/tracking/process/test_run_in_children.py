@@ -1,5 +1,6 @@
 """A process that is started while a run is open finds the run and logs into it as one writer more."""
 
+import copy
 import json
 import multiprocessing
 import os
@@ -215,3 +216,19 @@ def test_leaving_a_block_in_a_forked_child_leaves_the_run_alone(tracker: Experim
         os._exit(0 if active_run() is None and "PODIUM_RUN_DIR" not in os.environ else 1)
     assert os.waitpid(child_pid, 0)[1] == 0
     assert tracker.record(run.run_id).status == "completed"
+
+
+def test_a_handle_that_is_passed_to_a_process_logs_beside_the_first_one(
+    tracker: ExperimentTracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tracker.start_run("x") as run:
+        process = multiprocessing.get_context("forkserver").Process(target=run.log, args=({"b": 2.0},))
+        monkeypatch.chdir(tmp_path)
+        process.start()
+        process.join(60)
+        assert process.exitcode == 0
+        assert str(tracker.record(run.run_id).status) == "running"  # type: ignore[union-attr]
+        copy.deepcopy(run).log({"c": 3.0})
+        run.log({"a": 1.0})
+    found = tracker.get_run(run.run_id)
+    assert (found["status"], sorted(found["metrics"])) == ("completed", ["a", "b", "c"])
