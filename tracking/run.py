@@ -233,8 +233,7 @@ class Run:
             except (TrackingError, OSError) as fault:
                 self._tell(f"the failure could not be noted in {self.run_id}: {fault}", error)
         if is_last:
-            self.release()
-            self._claim.end()
+            ending.leave_part(self._claim, self._journal)
 
     def _tell(self, note: str, error: BaseException) -> None:
         # the error of the block must stay the one that is raised

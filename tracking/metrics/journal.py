@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol
 
 from tracking.errors import CorruptFileError, TrackingError
-from tracking.files import append, atomic, locks
+from tracking.files import append, atomic, locks, regular
 from tracking.metrics import journal_files
 from tracking.metrics.blocks import parse_blocks
 from tracking.metrics.history import (
@@ -167,13 +167,15 @@ class Journal:
     def retire(self) -> None:
         """Leave nothing at the end of the process that others would have to wait for."""
         with self._lock:
-            if self._handle < 0:
+            is_closed = self._handle < 0
+            path = self._paths.folder / journal_files.own_name(self._paths) if is_closed else self._path
+            if is_closed and not regular.is_file(path):
                 return
             with self.held():
                 if journal_files.read_owner(self._paths).get("status") != RunStatus.RUNNING:
                     self.finish()
-                elif self._path != self._paths.journal:
-                    self._close_journal(self._path.name)
+                elif path != self._paths.journal:
+                    self._close_journal(path.name)
                 self._close()
 
     def forget(self) -> None:

@@ -16,6 +16,8 @@ from tracking.values import timestamps
 
 log = logging.getLogger("tracking")
 
+_left: set[Journal] = set()  # of runs that went on; kept for the end of the process, which puts them in order
+
 
 def claimed(store: Store, run_id: str) -> Claim:
     """Return the claim of this process on a run, which is ended with the process at the latest."""
@@ -51,6 +53,21 @@ def finish(claim: Claim, journal: Journal, status: str, error: str | BaseExcepti
             _end(claim, journal, final, line, is_durable=True)
             claim.store.publisher.publish()
         claim.end()
+
+
+def leave_part(claim: Claim, journal: Journal) -> None:
+    """Leave a run that another process ends, or has ended meanwhile; then its files get their final form."""
+    try:
+        with journal.held():
+            if claim.read()["status"] == RunStatus.RUNNING:
+                journal.close()
+                _left.add(journal)
+            else:
+                journal.finish()
+    except (OSError, TrackingError) as error:  # the points are in the journal
+        log.warning("the journal of %s stays as it is: %s", claim.paths.folder, error)
+        journal.close()
+    claim.end()
 
 
 def note_failure(claim: Claim, error: BaseException) -> None:

@@ -286,3 +286,32 @@ def test_the_rank_is_that_of_the_launcher(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert identity.rank() == rank
+
+
+@pytest.mark.parametrize("leaves_first", [True, False])
+def test_a_process_that_takes_part_in_a_block_and_is_the_last_gives_the_run_its_final_form(
+    tracker: ExperimentTracker, leaves_first: bool
+) -> None:
+    logged, is_over = FORK.Event(), FORK.Event()
+
+    def rank() -> None:
+        with ExperimentTracker(tracker.base_dir).open_run(run.run_id) as part:
+            part.log({"a": 1}, step=1)
+            if not leaves_first:
+                logged.set()
+                is_over.wait(60)
+        logged.set()
+        is_over.wait(60)
+
+    with tracker.start_run("x") as run:
+        run.log({"a": 1}, step=0)
+        process = FORK.Process(target=rank)
+        process.start()
+        assert logged.wait(60)
+    assert list(run.run_dir.glob("metrics*.jsonl"))
+    is_over.set()
+    process.join(60)
+    assert steps(tracker, run.run_id) == [0, 1]
+    assert status(tracker, run.run_id) == ("completed", None)
+    assert not list(run.run_dir.glob("metrics*.jsonl"))
+    assert (run.run_dir / "summary.json").is_file()
