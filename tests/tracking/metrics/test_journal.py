@@ -61,7 +61,7 @@ def test_a_line_torn_at_any_byte_is_skipped_and_cut_before_the_next(
     whole = journal.read_bytes()
     start = whole.rstrip(b"\n").rindex(b"\n") + 1
     shutil.copytree(base, tmp_path / "before")
-    for size in range(start, len(whole)):
+    for size in range(start, len(whole) - 1):
         shutil.rmtree(base)
         shutil.copytree(tmp_path / "before", base)
         other = ExperimentTracker(base)
@@ -71,6 +71,21 @@ def test_a_line_torn_at_any_byte_is_skipped_and_cut_before_the_next(
         other.log_metrics(run_id, {"a": 9})
         assert values(other, run_id) == [0, 1, 9]
         assert summarised(other, run_id) == (3, 9)
+
+
+def test_a_line_without_its_newline_counts_once_the_run_goes_on(
+    tracker: ExperimentTracker, base: Path
+) -> None:
+    run_id = tracker.create_run("x")
+    tracker.log_metrics(run_id, {"a": 1})
+    tracker.log_metrics(run_id, {"a": 2})
+    tracker.open_run(run_id).release()
+    journal = base / "runs" / run_id / "metrics.jsonl"
+    journal.write_bytes(journal.read_bytes()[:-1])
+    other = ExperimentTracker(base)
+    other.log_metrics(run_id, {"a": 9})
+    assert values(other, run_id) == [1, 2, 9]
+    assert summarised(other, run_id) == (3, 9)
 
 
 def test_only_the_damaged_line_of_a_journal_is_lost(

@@ -148,7 +148,7 @@ def test_what_is_logged_after_the_runs_were_ended_opens_none_again(base: Path) -
     tracker = ExperimentTracker(base)
     found = [(run.experiment_name, str(run.status)) for run in tracker.records()]
     assert sorted(found) == sorted([*ends.items()] * len(LATE))
-    assert all(run.summary["a"].count >= 2 for run in tracker.records())
+    assert all("a" in run.summary for run in tracker.records())
 
 
 def test_a_generator_that_is_closed_before_its_end_did_not_fail(tracker: ExperimentTracker) -> None:

@@ -34,6 +34,7 @@ class Process:
     claims: Any = field(default_factory=WeakValueDictionary)
     open: dict[int, Any] = field(default_factory=dict)
     journals: Any = field(default_factory=WeakValueDictionary)
+    left: set[Any] = field(default_factory=set)
     blocks: list[Run] = field(default_factory=list)
     handles: list[Run] = field(default_factory=list)
 
@@ -45,6 +46,8 @@ class Process:
             for target, name, value in (
                 (ownership, "_claims", self.claims),
                 (ownership, "_open", self.open),
+                (ownership, "_is_leaving", False),
+                (ending, "_left", self.left),
                 (journal, "_journals", self.journals),
                 (identity, "_owner", lambda _: values),
                 (identity, "started", lambda pid: pid if pid in alive else None),
