@@ -51,7 +51,7 @@ POINTS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @example(fixed={"store": "elsewhere", "shape.sides": "1"}, point={"shape": "square"})
 @given(fixed=POINTS, point=POINTS)
 def test_a_patched_config_is_the_one_hydra_would_compose(
@@ -79,7 +79,7 @@ ADDED = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=15)
+@settings(max_examples=6)
 @example(points=[{"+new": "{a:1}"}, {"+new": "{b:2}"}, {"+new": "3"}, {"+new": "[4]"}])
 @given(points=ADDED)
 def test_keys_that_are_added_have_the_values_hydra_would_give_them(

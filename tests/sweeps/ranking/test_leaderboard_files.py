@@ -5,6 +5,7 @@ import io
 import math
 import re
 import unicodedata
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,21 @@ NASTY = (
     "[a](http://b)", "![a](b)", "[a]: b", "<http://a.b>", "https://a.b www.a.b c@d.e", "$x$", "---", "- a", "1. a",
     "> a", "    code", "a\r\nb", "a\u2028b", "\x1b[31m", "\u202e", "{{ x }}", "a  \nb", "\u200b", "|---|",
 )  # fmt: skip
+FORMULAS = (
+    "\x1b[31m\x07\x00\x9b", "=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\uff1d1", "=cmd|' /C calc'!A0",
+)  # fmt: skip
 text = st.text(max_size=15) | st.text("|\\`*_[]()<>&#!~$-+=@:/.\n\r ab1", max_size=15)
+
+
+def each_of(values: Iterable[str], **others: str) -> Callable[[Any], Any]:
+    """Try each of the values too, beside those that are drawn."""
+
+    def decorated(test: Any) -> Any:
+        for value in values:
+            test = example(value=value, **others)(test)
+        return test
+
+    return decorated
 
 
 def board(key: str, value: Any, error: str | None = None, name: str = "mine") -> Leaderboard:
@@ -54,25 +69,24 @@ def shown(inline: Token) -> str:
 
 @pytest.mark.parametrize("markdown", MARKDOWN, ids=["commonmark", "with-extensions"])
 @given(key=text, value=text, name=text)
+@each_of(NASTY, key="x", name="mine")
 @example(key="training.learning_rate", value="__init__", name="a_b")
 def test_markdown_shows_keys_values_errors_and_names_as_text_in_their_cells(
     tmp_path_factory: pytest.TempPathFactory, markdown: MarkdownIt, key: str, value: str, name: str
 ) -> None:
-    folder = tmp_path_factory.getbasetemp()
-    for each in (value, *NASTY):
-        _, page = written(folder, board(key, each, error=each, name=name))
-        tokens = markdown.parse(page)
-        kinds = [token.type for token in tokens if token.level == 0]
-        assert kinds == [
-            "heading_open", "heading_close", "paragraph_open", "paragraph_close", "table_open", "table_close",
-        ]  # fmt: skip
-        heading, paragraph, *cells = [shown(token) for token in tokens if token.type == "inline"]
-        assert heading.split() == f"Sweep {one_line(name)}".split()
-        assert paragraph == "Ranked by the best loss (min)."
-        assert cells[2].split() == one_line(key).split()
-        assert len(cells) == 2 * 9
-        assert cells[11].split() == one_line(each).split()
-        assert cells[17].split() == one_line(each).split()
+    _, page = written(tmp_path_factory.getbasetemp(), board(key, value, error=value, name=name))
+    tokens = markdown.parse(page)
+    kinds = [token.type for token in tokens if token.level == 0]
+    assert kinds == [
+        "heading_open", "heading_close", "paragraph_open", "paragraph_close", "table_open", "table_close",
+    ]  # fmt: skip
+    heading, paragraph, *cells = [shown(token) for token in tokens if token.type == "inline"]
+    assert heading.split() == f"Sweep {one_line(name)}".split()
+    assert paragraph == "Ranked by the best loss (min)."
+    assert cells[2].split() == one_line(key).split()
+    assert len(cells) == 2 * 9
+    assert cells[11].split() == one_line(value).split()
+    assert cells[17].split() == one_line(value).split()
 
 
 def test_ordinary_names_are_readable_in_the_markdown_itself(tmp_path: Path) -> None:
@@ -82,6 +96,8 @@ def test_ordinary_names_are_readable_in_the_markdown_itself(tmp_path: Path) -> N
 
 
 @given(key=text, value=text)
+@each_of(FORMULAS, key="x")
+@example(key="=x", value="1")
 def test_the_csv_has_a_row_per_job_and_no_formula(
     tmp_path_factory: pytest.TempPathFactory, key: str, value: str
 ) -> None:
@@ -91,26 +107,14 @@ def test_the_csv_has_a_row_per_job_and_no_formula(
             text = text.replace(char, repr(char)[1:-1])
         return text.removeprefix("'")
 
-    for each in (
-        value,
-        "\x1b[31m\x07\x00\x9b",
-        "=1+1",
-        "+1+1",
-        "-1+1",
-        "@SUM(A1)",
-        "\t=1",
-        "\r=1",
-        "\uff1d1",
-        "=cmd|' /C calc'!A0",
-    ):
-        text, _ = written(tmp_path_factory.getbasetemp(), board(key, each, error=each))
-        head, row = csv.reader(io.StringIO(text, newline=""))
-        assert head[2].removeprefix("'") == kept(key)
-        assert row[2].removeprefix("'") == kept(each)
-        assert not re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", text)
-        for cell in (head[2], row[2], row[-1]):
-            assert not cell or cell[0] not in "=@\t\r\n\uff1d\uff0b\uff0d\uff20"
-            assert not cell or cell[0] not in "+-" or float(cell) is not None
+    text, _ = written(tmp_path_factory.getbasetemp(), board(key, value, error=value))
+    head, row = csv.reader(io.StringIO(text, newline=""))
+    assert head[2].removeprefix("'") == kept(key)
+    assert row[2].removeprefix("'") == kept(value)
+    assert not re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", text)
+    for cell in (head[2], row[2], row[-1]):
+        assert not cell or cell[0] not in "=@\t\r\n\uff1d\uff0b\uff0d\uff20"
+        assert not cell or cell[0] not in "+-" or float(cell) is not None
 
 
 @pytest.mark.parametrize("value", [-1, -1.5, "-1", "+1e-3", "-inf", 0.001, [-1, 2], None, True])

@@ -49,7 +49,7 @@ def results(folder: Path) -> list[tuple[Any, ...]]:
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
-    "kills", [pytest.param(5, marks=pytest.mark.slow), pytest.param(20, marks=pytest.mark.exhaustive)]
+    "kills", [pytest.param(3, marks=pytest.mark.slow), pytest.param(20, marks=pytest.mark.exhaustive)]
 )
 def test_a_sweep_killed_at_random_moments_ends_with_the_same_numbers(tmp_path: Path, kills: int) -> None:
     moments = random.Random(20)

@@ -246,9 +246,9 @@ def spoil(path: Path, how: str) -> None:
 
 
 TestChangedByUs = ChangedByUs.TestCase
-TestChangedByUs.settings = settings(max_examples=8, stateful_step_count=10, deadline=None)
+TestChangedByUs.settings = settings(max_examples=5, stateful_step_count=10, deadline=None)
 TestChangedByAnybody = ChangedByAnybody.TestCase
-TestChangedByAnybody.settings = settings(max_examples=8, stateful_step_count=10, deadline=None)
+TestChangedByAnybody.settings = settings(max_examples=5, stateful_step_count=10, deadline=None)
 
 
 @pytest.mark.exhaustive
