@@ -111,7 +111,7 @@ def finish(
 ) -> int:
     """Set the final status of runs whose process could not, or did not.
 
-    For example, runs of a machine that is lost, and runs that have ended without a word. A run whose process is known
+    For example, runs of a machine that is lost, and runs that their process left open. A run whose process is known
     to be alive is refused; --force finishes it all the same.
 
     Example: python -m tracking finish run_003 --status killed

@@ -28,7 +28,7 @@ def claimed(store: Store, run_id: str) -> Claim:
 def status_after(error: BaseException | None) -> RunStatus:
     """Return the status of a run whose block was left by an error.
 
-    A generator that is closed before its end did not fail; nobody has said how its run did.
+    A generator that is closed before its end did not fail, and its run is `ended`.
     """
     if isinstance(error, GeneratorExit):
         return RunStatus.ENDED
@@ -79,7 +79,7 @@ def note_failure(claim: Claim, error: BaseException) -> None:
 def end_what_is_open() -> None:
     """End the runs that this process has left open: by the error that it ends with, else as they had ended before.
 
-    A run that had not ended before is `ended`: whether it is completed, nobody has said.
+    A run that had not ended before is `ended`, as no call said that it is completed.
     """
     error, is_clean = cause_of_exit(), True
     leave()

@@ -1,4 +1,4 @@
-"""A process that ends and leaves a run open: in order, by an error, by a signal, or without a word."""
+"""A process that ends and leaves a run open: in order, by an error, by a signal, or by os._exit."""
 
 import multiprocessing
 import os
