@@ -5,13 +5,13 @@ import json
 import os
 import re
 import shutil
-import socket
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from command_line import Say
+from sockets import put_socket
 
 from tracking import ExperimentTracker, MissingFileError, ModelRegistry, StoreUnwritableError, TrackingError
 from tracking.doctor import Fault, examine, leftovers
@@ -51,11 +51,7 @@ def to_device(path: Path, _outside: Path) -> None:
 
 
 def to_socket(path: Path, _outside: Path) -> None:
-    here = Path.cwd()
-    os.chdir(path.parent)  # the name of a socket may have a hundred bytes
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(path.name)
-    os.chdir(here)
+    put_socket(path)
 
 
 KINDS = [to_pipe, to_folder, to_link, to_loop, to_device, to_socket]
