@@ -56,8 +56,10 @@ def lock(path: Path, wait_s: float = math.inf) -> Iterator[None]:
     A thread may take a lock that it holds. Raise StoreUnwritableError when another process holds it for `wait_s`, at
     most LOCK_WAIT_S, and when the system refuses a write inside the block.
     """
-    regular.refuse_link(path.parent, path)
-    make_dir(path.parent)
+    folder = path.parent
+    regular.refuse_link(folder, path)
+    if not regular.is_folder(folder):
+        make_dir(folder)
     with _locked(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, wait_s):
         yield
 

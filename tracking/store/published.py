@@ -9,6 +9,7 @@ before it could publish.
 
 import atexit
 import contextlib
+import functools
 import logging
 import math
 import os
@@ -122,7 +123,11 @@ class Publisher:
         self._entries: Entries = {}
         self._written: tuple[int, ...] = ()
         self._took_s = 0.0
-        self._is_behind = False
+        self._is_behind = self._is_original_kept = False
+
+    @functools.cached_property
+    def _prefix(self) -> str:
+        return _prefix(self._paths)
 
     def _renew(self) -> None:
         self._lock = threading.Lock()  # in a forked child, a thread of the parent may hold the old one
@@ -179,13 +184,14 @@ class Publisher:
 
         The copy is made before the lock file, so the lock file implies the copy.
         """
-        if not self._paths.metadata_lock.exists():
+        if not self._is_original_kept and not self._paths.metadata_lock.exists():
             original = self._paths.original_metadata
             # what cannot be read is put aside when the list is published
             with atomic.writing(original), contextlib.suppress(FileNotFoundError, UnreadableFileError):
                 text = regular.read_bytes(self._paths.metadata, MAX_BYTES)
                 if not original.exists():
                     atomic.create_bytes(original, text)
+        self._is_original_kept = True
 
     def _should_wait(self) -> bool:
         try:
@@ -234,13 +240,15 @@ class Publisher:
             known = self._entries if is_own else read_metadata(path)
         except (FileNotFoundError, CorruptFileError):
             return self._scanned(), began
-        prefix = _prefix(self._paths)
+        prefix = self._prefix
         entries: dict[str, Entry | None] = {**known}
         for run_id in staged:
             # read under the lock: of two processes that changed one run, the later publication has both changes
             with contextlib.suppress(CorruptFileError):
                 entries[run_id] = _read(self._paths.run(run_id).run, run_id, prefix + run_id)
-        run_ids = entries if len(entries) == len(known) else sorted(entries, key=natural_key)
+        run_ids = [*entries]
+        if not _is_in_order(run_ids[max(len(known) - 1, 0) :]):
+            run_ids.sort(key=natural_key)
         return {run_id: entry for run_id in run_ids if (entry := entries[run_id])}, scanned
 
     def _scanned(self) -> Entries:
@@ -261,6 +269,11 @@ class Publisher:
 
 def _prefix(paths: StorePaths) -> str:
     return jsontext.readable(f"{paths.base.resolve().name}/runs/")  # type: ignore[no-any-return]  # text of text
+
+
+def _is_in_order(run_ids: list[str]) -> bool:
+    keys = [natural_key(run_id) for run_id in run_ids]
+    return keys == sorted(keys)
 
 
 def _identity(path: Path) -> tuple[int, ...]:

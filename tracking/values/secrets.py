@@ -346,7 +346,13 @@ def _end_of_value(text: str, start: int) -> int:
 
 
 def _words(name: Any) -> list[str]:
-    return [word.lower() for word in _WORD.findall(str(name))]
+    text = str(name)
+    return [*(_words_in if len(text) < LONG_VALUE else _words_in.__wrapped__)(text)]
+
+
+@functools.lru_cache(maxsize=1024)  # the same few names come with each run
+def _words_in(name: str) -> tuple[str, ...]:
+    return tuple(word.lower() for word in _WORD.findall(name))
 
 
 def _is_strong(words: list[str]) -> bool:
