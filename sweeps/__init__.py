@@ -39,4 +39,5 @@ _LAZY = {
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module 'sweeps' has no attribute {name!r}")
+    import_module("tracking.extras").require("sweeps")
     return getattr(import_module(_LAZY[name]), name)

@@ -7,6 +7,7 @@ from pathlib import Path
 from sweeps.errors import SettingsError, SweepError
 from tracking import TrackingError
 from tracking.files import claim_dir, refuse_link
+from tracking.process.program import command
 from tracking.values.names import check_component
 
 LATEST = "latest"
@@ -39,7 +40,7 @@ def claim(store: Path, name: str | None) -> Path:
     except FileExistsError:
         raise SettingsError(
             f"sweep.name={name}: {parent / str(name)} exists; choose a new name, or resume that sweep with: "
-            f"python -m sweeps resume {name}"
+            f"{command(f'resume {name}', 'sweeps')}"
         ) from None
     except (OSError, TrackingError) as error:
         raise SettingsError(f"cannot make a sweep folder in {parent}: {error}") from error

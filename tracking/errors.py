@@ -12,7 +12,8 @@ TrackingError
 │   ├── NewerFormatError                       a newer version of this software wrote it
 │   └── UnreadableFileError                    the system refuses to read it, or it is a link, a pipe, a folder
 ├── StoreUnwritableError  (OSError)            the system refuses to write to the store
-└── ModelLoadError        (RuntimeError)       a model's files changed, or its loader is not allowed
+├── ModelLoadError        (RuntimeError)       a model's files changed, or its loader is not allowed
+└── MissingExtraError     (ImportError)        an optional library is not installed
 
 TrackingError catches them all; each is also the builtin error in brackets.
 """
@@ -91,3 +92,7 @@ class StoreUnwritableError(TrackingError, OSError):
 
 class ModelLoadError(TrackingError, RuntimeError):
     """A registered model was not loaded because it cannot be trusted."""
+
+
+class MissingExtraError(TrackingError, ImportError):
+    """An optional library is not installed; the message names the extra of podium that installs it."""

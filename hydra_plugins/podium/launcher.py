@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 
 from hydra_plugins.podium.config import register
 from hydra_plugins.podium.errors import PodiumError
-from hydra_plugins.podium.packages import hidden
+from hydra_plugins.podium.packages import refusal
 
 register()
 
@@ -36,7 +36,7 @@ class PodiumLauncher(Launcher):
 
         Raise `PodiumError` for settings that cannot work, and where a module of the user's hides one of podium's.
         """
-        message = hidden("sweeps", "tracking")
+        message = refusal("sweeps", "tracking")
         if message is not None:
             raise PodiumError(message)
         from sweeps.errors import SweepError

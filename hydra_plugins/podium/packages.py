@@ -6,6 +6,7 @@ module, so it imports nothing else.
 """
 
 import sys
+from collections.abc import Sequence
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,13 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]  # the folder of podium's packages
 
 
-def hidden(*packages: str) -> str | None:
-    """Return a message that names the file in place of one of podium's packages, None if there is none."""
+def hidden(*packages: str, path: Sequence[str] | None = None) -> str | None:
+    """Return a message that names the file in place of one of podium's packages, None if there is none.
+
+    `path` is where they are looked for, by default where Python does.
+    """
     for name in packages:
-        for place in (_loaded(name), _found(name)):
+        for place in (_loaded(name), _found(name, path)):
             if place is not None and place.parent.resolve() not in (ROOT, ROOT / name):
                 what = "folder" if place.is_dir() or place.name == "__init__.py" else "file"
                 return (
@@ -24,6 +28,16 @@ def hidden(*packages: str) -> str | None:
                     f"rename that {what}, also where your code imports it"
                 )
     return None
+
+
+def refusal(*packages: str) -> str | None:
+    """Return why the sweeper or the launcher cannot run: one of these packages is hidden, or libraries are missing."""
+    message = hidden(*packages)
+    if message is not None:
+        return message
+    from tracking.extras import missing
+
+    return missing("sweeps")
 
 
 def tracking_callback(**settings: Any) -> Any:
@@ -41,8 +55,8 @@ def _loaded(name: str) -> Path | None:
     return _place(getattr(module, "__file__", None), getattr(module, "__path__", ()))
 
 
-def _found(name: str) -> Path | None:
-    spec = PathFinder.find_spec(name)
+def _found(name: str, path: Sequence[str] | None) -> Path | None:
+    spec = PathFinder.find_spec(name, path)
     return None if spec is None else _place(spec.origin, spec.submodule_search_locations)
 
 

@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 
 from hydra_plugins.podium.config import register
 from hydra_plugins.podium.errors import PodiumError
-from hydra_plugins.podium.packages import hidden
+from hydra_plugins.podium.packages import refusal
 
 register()
 
@@ -42,7 +42,7 @@ class PodiumSweeper(Sweeper):
         An error ends the process with one message on stderr and an exit code: 1, or 128 plus the number of the
         signal that stopped the sweep. With ``HYDRA_FULL_ERROR=1`` it is raised, as `PodiumError`.
         """
-        message = hidden("sweeps", "tracking")
+        message = refusal("sweeps", "tracking")
         if message is not None:
             if _is_to_be_raised():
                 raise PodiumError(message)

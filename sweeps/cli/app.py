@@ -7,6 +7,7 @@ import typer
 
 from sweeps.errors import SweepError
 from tracking.cli.toolkit import app
+from tracking.process.program import command
 
 # each command, and the function in a module of sweeps.cli
 COMMANDS: dict[str, str] = {
@@ -54,13 +55,27 @@ JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="Its number, or 
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one command; return its exit code."""
-    program = app.Program("sweeps", HELP, COMMANDS, errors=(SweepError,), explain=_wrong_word)
-    return app.main(program, arguments)
+    """Look at sweeps, resume them, and cancel them.
+
+    Return the exit code.
+    """
+    return app.main(PROGRAM, arguments)
 
 
 def _wrong_word(arguments: Sequence[str]) -> str | None:
     """Return what to write instead of a first word that is no command, where that is known."""
     if arguments and arguments[0] == "extend":
-        return "extend is no command; run further points with: python -m sweeps resume SWEEP KEY=VALUES"
+        further = command("resume SWEEP KEY=VALUES", "sweeps")
+        return f"extend is no command; run further points with: {further}"
     return None
+
+
+PROGRAM = app.Program(
+    "sweeps",
+    HELP,
+    COMMANDS,
+    errors=(SweepError,),
+    explain=_wrong_word,
+    complete="completing:complete",
+    extra="sweeps",
+)

@@ -13,6 +13,7 @@ from tracking.cli.toolkit.fitting import Column
 from tracking.cli.toolkit.output import one_line, say, show
 from tracking.cli.toolkit.tables import say_table
 from tracking.objective import Objective
+from tracking.process.program import command
 from tracking.values.units import counted, format_clock
 
 OUR_COLUMNS = {
@@ -109,7 +110,9 @@ def show_leaderboard(
     left_out = len(board.candidates or board.rows) - len(shown)
     if left_out:
         say(
-            f"... and {left_out} more: python -m sweeps leaderboard {one_line(board.sweep)}", "dim", file=file
+            f"... and {left_out} more: {command(f'leaderboard {one_line(board.sweep)}', 'sweeps')}",
+            "dim",
+            file=file,
         )
     if board.usage is not None:
         say(used(board), "dim", file=file)

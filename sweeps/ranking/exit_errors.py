@@ -12,6 +12,7 @@ from sweeps.ranking.leaderboard import Leaderboard
 from sweeps.settings.sweeper_settings import SweeperSettings
 from sweeps.state.resume import resume_hint
 from sweeps.stop_signals import Stopped, stoppable
+from tracking.process.program import command
 from tracking.values.units import counted
 
 
@@ -71,7 +72,7 @@ def _advice(board: Leaderboard) -> str:
     if returned:
         advice = (
             f"the task returned {counted(len(returned), 'named value')} ({', '.join(returned)}); to rank by "
-            f"{returned[0]}: python -m sweeps resume {board.sweep} hydra.sweeper.objective.metric={returned[0]}"
+            f"{returned[0]}: {command(f'resume {board.sweep} hydra.sweeper.objective.metric={returned[0]}', 'sweeps')}"
         )
     else:
         advice = "return one from the task, or name a logged metric in objective.metric"

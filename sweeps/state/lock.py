@@ -16,6 +16,7 @@ from sweeps.errors import SweepError
 from tracking import TrackingError
 from tracking.files import open_handle, try_lock
 from tracking.process import started
+from tracking.process.program import command
 from tracking.values.jsontext import decode, encode
 
 LOCK = "sweep.lock"
@@ -51,7 +52,7 @@ def locked(folder: Path) -> Iterator[None]:
         if not try_lock(handle, folder):
             raise SweepError(
                 f"{folder.name}: this sweep still runs ({_read(handle) or 'in an unknown process'}); "
-                f"wait for it, or end it with: python -m sweeps cancel {folder.name}"
+                f"wait for it, or end it with: {command(f'cancel {folder.name}', 'sweeps')}"
             )
         me = Parent(os.getpid(), _start_of(os.getpid()), socket.gethostname())
         try:

@@ -19,6 +19,7 @@ from sweeps.settings.sweeper_settings import Mode, SweeperSettings
 from sweeps.state.job_runs import JobRuns
 from sweeps.state.ledger import JobHistory, Ledger, SweepHistory, judge_by_run, read_sweep
 from sweeps.state.lock import await_jobs
+from tracking.process.program import command
 from tracking.values.plain import flat
 from tracking.values.units import counted
 
@@ -150,7 +151,7 @@ def resume_hint(folder: Path) -> str:
     """Return the command that resumes the sweep in `folder`."""
     store = folder.parent.parent
     is_usual = store == (Path.cwd() / "experiments")
-    return f"python -m sweeps resume {folder.name}" + (
+    return command(f"resume {folder.name}", "sweeps") + (
         "" if is_usual else f" --store {shlex.quote(str(store))}"
     )
 
@@ -231,7 +232,7 @@ def require_same(
     if changed and not changed_is_fine:
         raise SettingsError(
             f"cannot resume {old.sweep}, because its config or its code changed (to accept that: "
-            f"python -m sweeps resume --changed, or resume_changed=true):\n{_listed(changed)}"
+            f"{command('resume --changed', 'sweeps')}, or resume_changed=true):\n{_listed(changed)}"
         )
 
 

@@ -2,7 +2,10 @@
 
 import json
 import math
-from collections.abc import Callable
+import os
+import tomllib
+from collections.abc import Callable, Iterator
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,10 @@ from command_line import Say
 
 from tracking import ExperimentTracker, ModelRegistry
 from tracking.cli.app import main
+from tracking.cli.groups import ENTRY_POINTS, groups
+from tracking.process.program import called_podium
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -88,6 +95,26 @@ def models(store: Path) -> ModelRegistry:
         )
         registry.promote("ctr", version.version, reason="better")
     return registry
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The groups of commands that pyproject.toml declares, whatever this environment has installed."""
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"][ENTRY_POINTS]
+    found = [EntryPoint(name, value, ENTRY_POINTS) for name, value in declared.items()]
+    monkeypatch.setattr(
+        "importlib.metadata.entry_points", lambda group: found if group == ENTRY_POINTS else []
+    )
+    groups.cache_clear()
+    yield
+    groups.cache_clear()
+
+
+@pytest.fixture
+def as_podium(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands are called as `podium`."""
+    monkeypatch.setattr("os.environ", dict(os.environ))  # which the call below changes
+    called_podium()
 
 
 @pytest.fixture

@@ -1,17 +1,19 @@
-"""The command line `python -m tracking`.
+"""The command line `podium`, which is also `python -m tracking`.
 
-    python -m tracking EXPERIMENT                      is  compare EXPERIMENT
-    python -m tracking EXPERIMENT plot METRIC RUN...   is  plot EXPERIMENT METRIC RUN...
-    python -m tracking --list                          is  list
+    podium EXPERIMENT                      is  podium compare EXPERIMENT
+    podium EXPERIMENT plot METRIC RUN...   is  podium plot EXPERIMENT METRIC RUN...
+    podium --list                          is  podium list
 
 An experiment that is named like a command is reached through `compare NAME`.
 """
 
+import sys
 from collections.abc import Sequence
 
-from tracking.cli.commands import COMMANDS
+from tracking.cli.commands import COMMANDS, SECTIONS
 from tracking.cli.short_forms import expand, unknown_word
 from tracking.cli.toolkit import app
+from tracking.process.program import called_podium
 
 HELP = """Look at recorded runs and registered models.
 
@@ -35,11 +37,37 @@ Exit codes:
 """
 
 
+def _group_lines() -> dict[str, str]:
+    from tracking.cli.groups import group_lines  # here and below: other commands do not look for groups
+
+    return group_lines()
+
+
 PROGRAM = app.Program(
-    "tracking", HELP, COMMANDS, expand=expand, explain=unknown_word, complete="completing:complete"
+    "tracking",
+    HELP,
+    COMMANDS,
+    sections=SECTIONS,
+    groups=_group_lines,
+    expand=expand,
+    explain=unknown_word,
+    complete="completing:complete",
 )
 
 
+def podium() -> int:
+    """Run the console command `podium`; return its exit code."""
+    called_podium()
+    return main(sys.argv[1:])
+
+
 def main(arguments: Sequence[str]) -> int:
-    """Run one command; return its exit code."""
+    """Run one command, or that of a group; return its exit code."""
+    is_asked = len(arguments) > 2 and arguments[0] == app.ASKED_TO_COMPLETE  # for more than the first word
+    word = arguments[1] if is_asked else next(iter(arguments), "-")
+    if word not in COMMANDS and not word.startswith("-"):
+        from tracking.cli.groups import call_group, groups
+
+        if word in groups():
+            return call_group(word, [arguments[0], *arguments[2:]] if is_asked else arguments[1:])
     return app.main(PROGRAM, arguments)

@@ -1,71 +1,41 @@
 """Completion: commands, options, and the names in the store.
 
-The script of the shell calls `python -m tracking --complete WORD...`; the last word is the one to complete.
+The script of the shell calls the program with `--complete WORD...`; the last word is the one to complete.
 """
 
 from collections.abc import Iterable, Sequence
 
-from tracking.cli.commands import COMMANDS, parameters_of, valued_options
-from tracking.cli.short_forms import store_of
-from tracking.cli.toolkit import output
-from tracking.cli.toolkit.options import JsonOption
+from tracking.cli.commands import COMMANDS, parameters_of
+from tracking.cli.groups import groups
+from tracking.cli.shells import SCRIPTS
+from tracking.cli.toolkit.completing import candidates_of, completions
+from tracking.cli.toolkit.options import store_of
 from tracking.errors import TrackingError
 from tracking.search.catalog import Catalog
 from tracking.search.query import parse_field
 from tracking.search.query.fields import RUN_FIELDS
 from tracking.store.store import Store
 
-SCRIPT = """_podium_tracking() {
-    local IFS=$'\\n'
-    if [[ ${COMP_WORDS[1]} == -m && ${COMP_WORDS[2]} == tracking && $COMP_CWORD -gt 2 ]]; then
-        COMPREPLY=($("${COMP_WORDS[0]}" -m tracking --complete "${COMP_WORDS[@]:3:COMP_CWORD-2}" 2>/dev/null))
-    fi
-}
-complete -o bashdefault -o default -F _podium_tracking python python3
-"""
-
-
-def completion(as_json: JsonOption = False) -> None:
-    """Write the script that completes commands in bash.
-
-    It completes commands, options, experiments, runs, models, metrics and fields. Other calls of python and python3
-    are completed as before.
-
-    Example: python -m tracking completion >> ~/.bashrc
-    """
-    output.say_json({"bash": SCRIPT}) if as_json else output.say(SCRIPT.rstrip())
-
 
 def complete(words: Sequence[str]) -> list[str]:
     """Return the completions of the last word."""
     *before, incomplete = words or [""]
-    try:
-        known = set(_candidates(before, incomplete, Store(store_of(before))))
-    except (TrackingError, OSError):
-        return []  # a store that cannot be read completes nothing
-    # Control characters would reach the terminal.
-    return sorted(each for each in known if each.startswith(incomplete) and each.isprintable())
-
-
-def _candidates(before: Sequence[str], incomplete: str, store: Store) -> Iterable[str]:
     # Without a command it is the short form of compare.
     command = next((word for word in before if word in COMMANDS), "compare")
-    valued = valued_options([command])
-    if before and before[-1] in valued:
-        return _values_of(before[-1], incomplete, store)
-    values = {index + 1 for index, word in enumerate(before) if word in valued}
-    words = [word for index, word in enumerate(before) if index not in values and not word.startswith("-")]
-    if incomplete.startswith("-"):
-        names = [name for each in parameters_of(command) for name in each.opts]
-        general = ["--help"] if words else ["--help", "--version", "--list"]
-        return [*general, *(name for name in names if name.startswith("--"))]
-    if not words:
-        return [*COMMANDS, *_experiments(store)]
-    place = len(words) - (command in words)
-    arguments = [each for each in parameters_of(command) if each.param_type_name == "argument"]
-    if place >= len(arguments) and arguments and arguments[-1].nargs == -1:
-        place = -1  # the last argument may be repeated
-    return _values_of(arguments[place].name, incomplete, store) if place < len(arguments) else []
+    try:
+        store = Store(store_of(before))
+        candidates = candidates_of(
+            before,
+            incomplete,
+            command,
+            parameters_of(command),
+            lambda what, typed: _values_of(what, typed, store),
+            first=lambda: [*COMMANDS, *groups(), *_experiments(store)],
+            options=["--version", "--list"],
+        )
+        return completions(incomplete, candidates)
+    except (TrackingError, OSError):
+        return []  # a store that cannot be read completes nothing
 
 
 def _values_of(what: str | None, incomplete: str, store: Store) -> Iterable[str]:
@@ -75,6 +45,8 @@ def _values_of(what: str | None, incomplete: str, store: Store) -> Iterable[str]
             return ["max", "min"]
         case "--at":
             return ["best", "last"]
+        case "shell":
+            return list(SCRIPTS)
         case "experiment" | "--experiment":
             return _experiments(store)
         case "run_id" | "run_ids" | "words" | "first" | "second" | "--run":

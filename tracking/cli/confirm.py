@@ -8,6 +8,7 @@ import typer
 
 from tracking.cli.toolkit import output
 from tracking.errors import InvalidValueError, TrackingError
+from tracking.process.program import command
 from tracking.store.store import Store
 from tracking.tracker import ExperimentTracker
 from tracking.values.units import counted
@@ -41,7 +42,7 @@ def chosen_runs(
         )
     found = ExperimentTracker(store).search_runs(query or "", experiment_name=experiment)
     if not found:
-        raise TrackingError("no run passes; python -m tracking search shows what a filter finds")
+        raise TrackingError(f"no run passes; {command('search')} shows what a filter finds")
     return [run.run_id for run in found]
 
 

@@ -8,6 +8,7 @@ from tracking.cli.confirm import YesOption, agreed
 from tracking.cli.toolkit import output, tables
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.errors import CorruptFileError, InvalidValueError, UnknownModelError
+from tracking.process.program import command
 from tracking.registry import EventKind, ModelEvent, ModelRegistry, ModelVersion
 from tracking.registry.events import CHAMPION
 from tracking.store.scan import warn_left_out
@@ -59,7 +60,7 @@ def champion(name: Name, store: StoreOption = DEFAULT_STORE, as_json: JsonOption
     version = registry.champion(name)
     if version is None:
         raise UnknownModelError(
-            f"model {name!r} has no champion; python -m tracking promote {name} VERSION makes one"
+            f"model {name!r} has no champion; {command(f'promote {name} VERSION')} makes one"
         )
     made = (EventKind.PROMOTED, EventKind.ROLLED_BACK)
     chosen = next((event for event in reversed(registry.history(name)) if event.kind in made), None)

@@ -138,6 +138,8 @@ def plot(
     for option, kinds in SUITS.items():
         if options[option] and kind not in kinds:
             raise typer.BadParameter(f"{option} is for {' and '.join(kinds)}, not for {kind}")
+    title = f"{experiment}: {metric}" + (" by parameter" if kind in SUITS["--param"] else "")
+    look = Look(title, best, smooth or 0.0, log_x, log_y)
     place = Store(store)
     path = _target(place, kind, metric, picture, target)
     runs = runs_of(place, experiment, query)
@@ -146,8 +148,6 @@ def plot(
     if kind in (Kind.CURVES, Kind.BANDS):
         drawn, histories = _with_points(place, metric, drawn)
     objective = Objective.of(metric, mode, at or At.BEST)
-    title = f"{experiment}: {metric}" + (" by parameter" if kind in SUITS["--param"] else "")
-    look = Look(title, best, smooth or 0.0, log_x, log_y)
     figure = _figure(histories, drawn, objective, kind, look, along=along or Along.STEP, params=params or ())
     write_figure(path, figure)
     shown = place.paths.named / path.name if target is None else path  # as the store was named, not resolved

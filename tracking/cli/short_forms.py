@@ -1,12 +1,11 @@
 """The short forms of commands, and the error for a first word that is neither a command nor an experiment."""
 
 import difflib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from tracking.cli.commands import COMMANDS, valued_options
-from tracking.cli.toolkit.options import DEFAULT_STORE, STORE_VARIABLE
+from tracking.cli.commands import COMMANDS, every_valued_option
+from tracking.cli.toolkit.options import DEFAULT_STORE, store_of
 from tracking.errors import TrackingError
 from tracking.search.catalog import Catalog
 from tracking.store.store import Store
@@ -48,8 +47,11 @@ def unknown_word(arguments: Sequence[str]) -> str | None:
         return None
     if composed(word) in experiments:
         return None
-    close = difflib.get_close_matches(word, [*COMMANDS, *experiments])
-    hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"commands: {', '.join(COMMANDS)}"
+    from tracking.cli.groups import groups  # other calls do not look for groups
+
+    commands = [*COMMANDS, *groups()]
+    close = difflib.get_close_matches(word, [*commands, *experiments])
+    hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"commands: {', '.join(commands)}"
     known = ", ".join(experiments[:10]) or "none"  # enough to recognise a name
     return f"{word!r} is neither a command nor an experiment in {store!r}; {hint} experiments: {known}"
 
@@ -66,16 +68,5 @@ def _words(arguments: Sequence[str]) -> list[int]:
         is_option = argument.startswith("-")
         if not is_value and not is_option:
             words.append(index)
-        is_value = not is_value and is_option and argument in valued_options()
+        is_value = not is_value and is_option and argument in every_valued_option()
     return words
-
-
-def store_of(arguments: Sequence[str]) -> str:
-    """Return the store that the arguments name, else the environment, else the default."""
-    # By hand, because Typer parses the arguments only once the command is known.
-    for index, argument in enumerate(arguments):
-        if argument == "--store" and index + 1 < len(arguments):
-            return arguments[index + 1]
-        if argument.startswith("--store="):
-            return argument.removeprefix("--store=")
-    return os.environ.get(STORE_VARIABLE) or DEFAULT_STORE

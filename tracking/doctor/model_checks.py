@@ -8,6 +8,7 @@ from tracking.doctor.findings import Examination, Fault
 from tracking.errors import ModelLoadError
 from tracking.files import folders, locks, regular
 from tracking.paths import ModelPaths
+from tracking.process.program import command
 from tracking.registry import EventKind, ModelEvent, ModelRegistry, ModelVersion
 from tracking.registry.events import (
     CHAMPION,
@@ -50,9 +51,9 @@ def _examine_history(seen: Examination, paths: ModelPaths) -> list[ModelEvent] |
         name = paths.folder.name
         for alias, number in lost_aliases(paths, events).items():
             what = f"no event says how version {number}, the {alias} of aliases.json, became it"
-            again = f"python -m tracking alias {name} {alias} {number}"
+            again = command(f"alias {name} {alias} {number}")
             if alias == CHAMPION:
-                again = f"python -m tracking promote {name} {number} --reason 'as before'"
+                again = command(f"promote {name} {number} --reason 'as before'")
             seen.leave(Fault.LOST, paths.events, what, f"restore it from a copy, or: {again}")
         if not aliases_agree(paths):
             what = "it differs from the events"
@@ -120,7 +121,7 @@ def _examine_whole(
 
 def _examine_half(seen: Examination, paths: ModelPaths, number: int, *, is_registered: bool) -> None:
     folder = paths.version(number)
-    remedy = f"or remove the version: python -m tracking unregister {paths.folder.name} {number}"
+    remedy = f"or remove the version: {command(f'unregister {paths.folder.name} {number}')}"
     if not regular.is_folder(folder):
         what = f"the folder of version {number} is gone" if is_registered else "it is no folder"
         seen.leave(Fault.LOST, folder, what, f"restore it, {remedy}")

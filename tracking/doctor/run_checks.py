@@ -20,6 +20,7 @@ from tracking.metrics.summary import count_history
 from tracking.metrics.summary_file import Stats, View, fullest, read_view, size_of, write_view
 from tracking.paths import RunPaths, is_conflict, is_conflict_of_metrics, is_journal
 from tracking.process import identity
+from tracking.process.program import command
 from tracking.records import RunStatus
 from tracking.store import amend
 from tracking.store.numbering import remember_deleted
@@ -204,7 +205,7 @@ def _examine_silence(seen: Examination, paths: RunPaths, entry: Entry) -> None:
         what = f"it is running on {where}, and wrote nothing for {silent_s / 86400:.0f} days"
     else:
         return
-    remedy = f"if it has ended: python -m tracking finish {paths.folder.name} --status killed"
+    remedy = f"if it has ended: {command(f'finish {paths.folder.name} --status killed')}"
     seen.leave(Fault.SILENT_RUN, paths.run, what, remedy)
 
 

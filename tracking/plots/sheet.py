@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tracking.errors import InvalidValueError, quoted
+from tracking.extras import require
 from tracking.files import atomic
 
 if TYPE_CHECKING:  # matplotlib is only loaded to draw
@@ -40,6 +41,7 @@ class Look:
     log_y: bool = False
 
     def __post_init__(self) -> None:
+        require("plots")  # every picture has a look
         if self.best is not None and self.best < 1:
             raise InvalidValueError(
                 f"the number of best runs to colour is {quoted(self.best)}; it must be 1 or more"

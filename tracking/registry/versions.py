@@ -17,6 +17,7 @@ from tracking.errors import (
 )
 from tracking.files import atomic, folders, regular
 from tracking.paths import ModelPaths, RunPaths
+from tracking.process.program import command
 from tracking.records import FORMAT, RunRecord, check_format
 from tracking.registry.events import read_events
 from tracking.registry.model_records import ModelVersion
@@ -187,7 +188,7 @@ def read_version(number: int, paths: ModelPaths) -> ModelVersion:
     except (FileNotFoundError, NotADirectoryError):
         raise CorruptFileError(
             f"{paths.version(number)} is lost, the folder or its manifest.json: version {number} of model {name!r} was "
-            f"registered; restore it, or remove the version: python -m tracking unregister {name} {number}"
+            f"registered; restore it, or remove the version: {command(f'unregister {name} {number}')}"
         ) from None
     except OSError as error:
         raise CorruptFileError(

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from tracking.extras import require
 from tracking.records import RunRecord, RunStatus
 from tracking.repeats import SEED, Spread, group_by, key_of, without_seeds
 
@@ -55,6 +56,7 @@ class Comparison:
 
     def frame(self) -> "pd.DataFrame":
         """Return the columns as a DataFrame, with NaN for MISSING."""
+        require("frames")
         import pandas as pd
 
         columns = {

@@ -13,6 +13,7 @@ from tracking.files import atomic, regular
 from tracking.metrics.journal import Journal
 from tracking.paths import RunPaths
 from tracking.process import identity
+from tracking.process.program import command
 from tracking.records import RunStatus
 from tracking.store.published import Entry
 from tracking.store.store import Store
@@ -78,7 +79,7 @@ def finish(store: Store, run_id: str, status: str, *, error: str | None = None, 
     if is_running and not force and identity.life(opener, paths.processes) is identity.Life.ALIVE:
         raise RunInUseError(
             f"run {run_id!r} is being written by {process_text(opener)}, which is alive; "
-            f"ask it to stop: python -m tracking stop {run_id}; or finish the run all the same, with --force"
+            f"ask it to stop: {command(f'stop {run_id}')}; or finish the run all the same, with --force"
         )
     ended = last_sign_of_life(paths, entry) if is_running else str(entry["finished_at"])
     Journal(paths).finish(proves=True)

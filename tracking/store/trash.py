@@ -25,6 +25,7 @@ from tracking.metrics import journal_files
 from tracking.paths import RunPaths
 from tracking.process import identity
 from tracking.process.identity import login
+from tracking.process.program import command
 from tracking.records import FORMAT, RunStatus
 from tracking.store.numbering import remember_deleted
 from tracking.store.store import Store
@@ -247,9 +248,9 @@ def _check_ended(store: Store, run_id: str, entry: dict[str, Any]) -> None:
     pid, host = opener.get("pid"), opener.get("host")
     who = f" (process {pid} on {host})" if pid and host else ""
     if life is identity.Life.ALIVE:
-        advice = f"ask it to stop: python -m tracking stop {run_id}"
+        advice = f"ask it to stop: {command(f'stop {run_id}')}"
     else:
-        advice = f"its process cannot be seen from here; if it has ended: python -m tracking finish {run_id}"
+        advice = f"its process cannot be seen from here; if it has ended: {command(f'finish {run_id}')}"
     raise RunInUseError(f"run {run_id!r} is running{who}; {advice}; or delete it all the same, with --force")
 
 

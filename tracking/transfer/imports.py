@@ -20,6 +20,7 @@ from tracking.metrics.history import read_history
 from tracking.metrics.journal import Journal
 from tracking.metrics.sources import count_points
 from tracking.paths import RunPaths
+from tracking.process.program import command
 from tracking.records import FORMAT, RunRecord, RunStatus
 from tracking.search.search import Search
 from tracking.store import amend
@@ -110,7 +111,7 @@ def _import(
     entry = other.require(run_id)
     status = shown_status(entry, other.paths)
     if status is RunStatus.RUNNING:
-        remedy = f"if it has ended: python -m tracking finish {run_id} --store {other.paths.named}"
+        remedy = f"if it has ended: {command(f'finish {run_id} --store {other.paths.named}')}"
         outcome.left_out[run_id] = f"it is running; {remedy}"
         return
     counted_there = _points(other.scan.record(entry))  # raises CorruptFileError for a damaged run
@@ -121,7 +122,7 @@ def _import(
             _compare(store, outcome, run_id, counted_there)
     elif identity in deleted:
         here = deleted[identity]
-        remedy = f"python -m tracking restore {here} --store {store.paths.named}"
+        remedy = command(f"restore {here} --store {store.paths.named}")
         outcome.left_out[run_id] = (
             f"it was deleted here and is in the trash as {here}; to bring it back: {remedy}"
         )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from tracking.errors import CorruptFileError
+from tracking.extras import require
 from tracking.files import atomic, folders
 from tracking.metrics.history import read_history
 from tracking.records import RunRecord
@@ -79,6 +80,8 @@ def write_table(table: Table, path: Path, kind: TableFormat, *, exact: bool = Fa
 
     In CSV a text that a spreadsheet would run begins with an apostrophe, unless `exact`.
     """
+    if kind is TableFormat.PARQUET:
+        require("parquet")
     folders.make_dir(path.parent)
     with atomic.filling(path) as (new, handle):
         if kind is TableFormat.PARQUET:

@@ -1,5 +1,8 @@
 """What a shell is told when the tab key is pressed."""
 
+import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +12,7 @@ from command_line import Say
 
 from tracking import ModelRegistry
 from tracking.cli.commands import COMMANDS
+from tracking.cli.shells import SCRIPTS, Shell
 
 ROOT = Path(__file__).parents[3]
 
@@ -45,17 +49,103 @@ def test_the_word_before_the_cursor_is_completed(
     assert set(out.split()) == found
 
 
-def test_nothing_yet_is_completed_with_commands_and_experiments(store: Path, say: Say) -> None:
-    assert set(say("--complete", "")[1].split()) == {*COMMANDS, "ctr_model"}
-    assert set(say("--complete")[1].split()) == {*COMMANDS, "ctr_model"}
+@pytest.mark.usefixtures("installed", "store")
+def test_nothing_yet_is_completed_with_commands_groups_and_experiments(say: Say) -> None:
+    assert set(say("--complete", "")[1].split()) == {*COMMANDS, "sweeps", "train", "ctr_model"}
+    assert set(say("--complete")[1].split()) == {*COMMANDS, "sweeps", "train", "ctr_model"}
 
 
-def test_bash_asks_for_what_follows_the_module_and_leaves_other_calls_of_python_alone(store: Path) -> None:
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["lea"], {"leaderboard"}),
+        (["show", "la"], {"latest"}),
+        (["show", "b"], {"big-one"}),
+        (["logs", "big-one", ""], {"0", "1"}),
+        (["logs", "gone", ""], set()),
+        (["resume", "--fa"], {"--failed"}),
+        (["--v"], {"--version"}),
+    ],
+)
+@pytest.mark.usefixtures("installed")
+def test_what_follows_sweeps_is_completed_by_its_own_package(
+    store: Path, say: Say, words: list[str], found: set[str]
+) -> None:
+    for job in range(2):
+        (store / "sweeps" / "big-one" / "jobs" / str(job)).mkdir(parents=True)
+    (store / "sweeps" / "big-one" / "plan.json").write_text("{}")
+    code, out, err = say("--complete", "sweeps", *words)
+    assert (code, err) == (0, "")
+    assert set(out.split()) == found
+
+
+@pytest.fixture
+def shell_path(tmp_path: Path) -> str:
+    """A PATH with a command `podium` that answers `--complete` with its own arguments, or as the first of them says."""
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "podium"
+    program.write_text(
+        "#!/bin/sh\nshift\ncase $1 in\n"
+        "  train) echo model=mlp; echo model=logistic;;\n  conf) echo model=;;\n"
+        '  none) ;;\n  *) for each; do echo "($each)"; done;;\nesac\n'
+    )
+    program.chmod(0o755)
+    return f"{program.parent}:{os.environ['PATH']}"
+
+
+def asked(shell: str, script: str, path: str, before: str = "") -> list[str]:
+    """Run a script in a shell after the completion script of that shell; the lines that it prints."""
+    words = [shell, "-f", "-c"] if shell == "zsh" else [shell, "-c"]
+    done = subprocess.run(
+        [*words, f"{before}\n{SCRIPTS[Shell(shell)]}\n{script}"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PATH": path, "HOME": "/nonexistent"},
+    )
+    assert done.stderr == ""
+    return done.stdout.splitlines()
+
+
+BASH = """
+    ask() {
+        COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE=$LINE; COMPREPLY=()
+        eval "$(complete -p "$1" | sed 's/.* -F \\([^ ]*\\) .*/\\1/')"; echo "${COMPREPLY[*]}"
+    }
+"""
+
+
+def test_bash_asks_podium_and_joins_what_it_splits_itself(shell_path: str) -> None:
+    script = f"""{BASH}
+        LINE='podium show "a b" --sort=-x'; ask podium show '"a b"' --sort = -x
+        LINE='podium train model='; ask podium train model =
+        LINE='podium train model=l'; ask podium train model = l
+        LINE='podium conf m'; ask podium conf m
+        LINE='podium none '; ask podium none ''
+        ask podium show run
+    """
+    assert asked("bash", script, shell_path) == [
+        '(show) ("a b") (--sort=-x)',  # bash replaces the word after the last =
+        "mlp logistic",
+        "mlp logistic",
+        "model=",
+        "",
+        "(show) (run)",
+    ]
+
+
+def test_bash_leaves_other_calls_of_python_to_the_completion_before(store: Path) -> None:
     script = """
+        of_hydra() { COMPREPLY=(from_hydra); }
+        complete -o nospace -F of_hydra python
+        eval "$("$0" -m tracking completion)"
         eval "$("$0" -m tracking completion)"
         ask() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _podium_tracking; echo "${COMPREPLY[*]}"; }
         ask "$0" -m tracking show run_00
         ask "$0" -m tracking compare ctr_model --metric test
+        ask "$0" -m sweeps lea
+        ask "$0" app.py m
+        _podium_before=
         ask "$0" -m http.server run
         ask "$0" -m tracking
     """
@@ -64,6 +154,43 @@ def test_bash_asks_for_what_follows_the_module_and_leaves_other_calls_of_python_
     assert done.stdout.splitlines() == [
         "run_001 run_002 run_003 run_004",
         "test_auc",
+        "leaderboard",
+        "from_hydra",
         "",
         "",
     ]
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
+def test_zsh_asks_podium(shell_path: str) -> None:
+    script = """
+        compadd() { print -r -- compadd "$@" }
+        _files() { print files }
+        ask() { words=("$@"); CURRENT=$#; _podium }
+        ask podium show 'a\\ b' ''
+        ask podium conf m
+        ask podium none ''
+    """
+    assert asked("zsh", script, shell_path, "compdef() { }") == [
+        "compadd -- (show) (a b) ()",
+        "compadd -S  --",
+        "compadd --",
+        "compadd -S  -- model=",
+        "files",
+    ]
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
+def test_fish_asks_podium(shell_path: str) -> None:
+    script = "complete -C 'podium show ru'; complete -C 'podium train model=l'"
+    assert asked("fish", script, shell_path)[-1:] == ["model=logistic"]
+
+
+def test_the_script_of_a_shell_is_asked_for_by_its_name(say: Say) -> None:
+    assert say("completion") == say("completion", "bash")
+    for shell in Shell:
+        assert say("completion", shell)[1].strip() == SCRIPTS[shell].strip()
+        assert json.loads(say("completion", shell, "--json")[1]) == {shell.value: SCRIPTS[shell]}
+    code, _, err = say("completion", "tcsh")
+    assert code == 2
+    assert "'tcsh' is not one of 'bash', 'zsh', 'fish'" in err

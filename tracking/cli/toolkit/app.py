@@ -4,10 +4,11 @@ A command's module is imported when the command is called, so no command pays fo
 """
 
 import importlib
+import inspect
 import logging
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import typer
@@ -16,6 +17,8 @@ from tracking.cli.toolkit import output
 from tracking.cli.toolkit.fast_typer import PlainCommand, PlainGroup
 from tracking.cli.toolkit.streams import open_streams, silence
 from tracking.errors import InvalidValueError, QueryError, TrackingError
+from tracking.extras import require
+from tracking.process.program import command, spelled
 from tracking.version import __version__
 
 ASKED_TO_COMPLETE = "--complete"  # the first argument when a shell asks for completions
@@ -23,37 +26,61 @@ ASKED_TO_COMPLETE = "--complete"  # the first argument when a shell asks for com
 
 @dataclass(frozen=True)
 class Program:
-    """A command line `python -m NAME COMMAND ...`.
+    """The command line of the package `name`: `python -m NAME COMMAND ...`, or as `podium` calls it.
 
-    `commands` maps each command to MODULE:FUNCTION below the package NAME.cli. `errors` are those of the package that
-    end a command with exit code 1. `expand` puts the command first in the arguments, and never returns none.
-    `explain` says of a failed call what is wrong with its first word. `complete`, which is placed like a command, returns
-    completions of the last word.
+    `commands` maps each command to MODULE:FUNCTION below the package NAME.cli; `sections` divides them in the help, and
+    `groups` returns the help of further groups of commands. `errors` are those of the package that end a command with
+    exit code 1. `expand` puts the command first in the arguments, and never returns none. `explain` says of a failed call
+    what is wrong with its first word. `complete`, which is placed like a command, returns completions of the last word.
+    `extra` is the extra of podium that the commands need. Help texts name commands with `python -m`.
     """
 
     name: str
     help: str
     commands: Mapping[str, str]
+    sections: Mapping[str, Iterable[str]] = field(default_factory=dict)
+    groups: Callable[[], Mapping[str, str]] = dict
     errors: tuple[type[Exception], ...] = ()
     expand: Callable[[Sequence[str]], list[str]] = lambda arguments: list(arguments) or ["--help"]
     explain: Callable[[Sequence[str]], str | None] = lambda _arguments: None
     complete: str | None = None
+    extra: str | None = None
+
+    @property
+    def called(self) -> str:
+        """The program as the user calls it, for examples and hints."""
+        return command(package=self.name)
+
+    @property
+    def label(self) -> str:
+        """What begins a line on stderr: the program's name, without `python -m`."""
+        return self.called.removeprefix("python -m ")
 
     def build(self, commands: Iterable[str]) -> typer.Typer:
         """Return the Typer application with these commands."""
         app = typer.Typer(
             name=self.name,
             cls=PlainGroup,
-            help=self.help,
+            help=spelled(self.help),
             context_settings={"help_option_names": ["-h", "--help"]},
-            add_completion=False,  # the scripts of Typer complete a program, not `python -m NAME`
+            add_completion=False,  # `--complete` completes names of the store too, and groups
             pretty_exceptions_enable=False,  # a bug shows the traceback of Python
             rich_markup_mode=None,  # rich loads slowly
         )
         for name in commands:
-            app.command(name, cls=PlainCommand)(load(f"{self.name}.cli", self.commands[name]))
+            function = load(f"{self.name}.cli", self.commands[name])
+            app.command(name, cls=PlainCommand, help=spelled(inspect.getdoc(function) or ""))(function)
         app.callback()(_options)
         return app
+
+    def shown(self) -> dict[str, Mapping[str, str]]:
+        """Return the sections of the help; a command of `commands` has the line that it says itself."""
+        sections = self.sections or {"Commands": self.commands}
+        lines: dict[str, Mapping[str, str]] = {
+            title: dict.fromkeys(sections[title], "") for title in sections
+        }
+        groups = self.groups()
+        return {**lines, "Groups of commands": groups} if groups else lines
 
 
 def load(package: str, place: str) -> Callable[..., Any]:
@@ -85,7 +112,7 @@ class Notices(logging.Handler):
 def main(program: Program, arguments: Sequence[str]) -> int:
     """Run one command; return its exit code: 1 for an error, 2 for a wrong call; either is one line on stderr."""
     open_streams()
-    notices = Notices(program.name)
+    notices = Notices(program.label)
     # Commands of other packages read stores too, and the store logs under the name of tracking.
     loggers = [logging.getLogger(name) for name in {"tracking", program.name}]
     for logger in loggers:
@@ -101,15 +128,18 @@ def main(program: Program, arguments: Sequence[str]) -> int:
 def _run(program: Program, arguments: Sequence[str]) -> int:
     refusals: tuple[type[Exception], ...] = (TrackingError, OSError, *program.errors)
     try:
+        if program.extra:
+            require(program.extra)
         if program.complete and arguments and arguments[0] == ASKED_TO_COMPLETE:
             for word in load(f"{program.name}.cli", program.complete)(arguments[1:]):
                 output.say(word)
             return 0
         words = program.expand(arguments)
-        commands = words[:1] if words[0] in program.commands else program.commands
-        app = program.build(commands)
+        is_known = words[0] in program.commands
+        app = program.build(words[:1] if is_known else program.commands)
+        sections = {} if is_known else program.shown()
         # In standalone mode Typer would print errors and exit.
-        outcome = app(args=words, prog_name=f"python -m {program.name}", standalone_mode=False)
+        outcome = app(args=words, prog_name=program.called, standalone_mode=False, obj=sections)
         sys.stdout.flush()  # a reader that has left is noticed here, not at exit
         return int(outcome or 0)
     except typer.Exit as stop:
@@ -120,7 +150,7 @@ def _run(program: Program, arguments: Sequence[str]) -> int:
         silence(sys.stdout)
         return 0
     except QueryError as error:
-        _complain(program.name, str(error))  # on several lines, one of them marks the place
+        _complain(program.label, str(error))  # on several lines, one of them marks the place
         return 1
     except InvalidValueError as error:
         # A command that refuses single runs catches this itself: here a value of the call is wrong.
@@ -139,11 +169,11 @@ def _run(program: Program, arguments: Sequence[str]) -> int:
         usage = f"{command} --help shows how it is called" if is_known else "--help shows the commands"
         # "Value error, " is how the validation library that Typer may use begins its messages
         message = (unknown or error.format_message() or "a command is missing").replace("Value error, ", "")
-        return _fail(program, f"{message} (python -m {program.name} {usage})", getattr(error, "exit_code", 2))
+        return _fail(program, f"{message} ({program.called} {usage})", getattr(error, "exit_code", 2))
 
 
 def _fail(program: Program, message: str, code: int) -> int:
-    _complain(program.name, " ".join(message.split()))
+    _complain(program.label, " ".join(message.split()))
     return code
 
 

@@ -5,7 +5,7 @@ Texts, numbers and choices are cast here; Typer casts parameters of other types.
 
 import functools
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -14,7 +14,23 @@ from typer.core import TyperCommand, TyperGroup
 
 
 class PlainGroup(TyperGroup):
-    """A group of commands."""
+    """A group of commands; the object of its context is the sections of its help, each with a line per command.
+
+    A command of a section that has no line is one of the group's own.
+    """
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the sections of commands."""
+        sections: Mapping[str, Mapping[str, str]] = ctx.obj
+        widest = max(len(name) for names in sections.values() for name in names)
+        limit = formatter.width - 6 - widest
+        for title, names in sections.items():
+            rows = [
+                (name.ljust(widest), line or self.commands[name].get_short_help_str(limit))
+                for name, line in names.items()
+            ]
+            with formatter.section(title):
+                formatter.write_dl(rows)
 
     def get_help_option(self, ctx: Any) -> Any:
         """Return the option --help, cast here."""
@@ -35,6 +51,19 @@ class PlainCommand(TyperCommand):
     def get_help_option(self, ctx: Any) -> Any:
         """Return the option --help, cast here."""
         return _override(super().get_help_option(ctx), bool)
+
+
+def parameters(function: Callable[..., Any]) -> list[Any]:
+    """Return the parameters of a command: its arguments and options as Typer parses them."""
+    app = typer.Typer(add_completion=False)
+    app.command(cls=PlainCommand)(function)
+    return list(typer.main.get_command(app).params)
+
+
+def valued_options(given: Iterable[Any]) -> frozenset[str]:
+    """Return the names of those parameters that are options and are followed by a value."""
+    options = (each for each in given if each.param_type_name == "option" and not each.is_flag)
+    return frozenset(name for each in options for name in each.opts)
 
 
 def _override(param: Any, cast: Callable[[Any], Any]) -> Any:

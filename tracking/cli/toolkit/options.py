@@ -1,5 +1,7 @@
 """Options that every command has."""
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +29,17 @@ def _existing(context: typer.Context, store: str) -> str:
             f"the store {store!r} {what}; give the folder of the runs with --store or {STORE_VARIABLE}"
         )
     return store
+
+
+def store_of(arguments: Sequence[str]) -> str:
+    """Return the store that the arguments name, else the environment, else the default."""
+    # By hand, because Typer parses the arguments only once the command is known.
+    for index, argument in enumerate(arguments):
+        if argument == "--store" and index + 1 < len(arguments):
+            return arguments[index + 1]
+        if argument.startswith("--store="):
+            return argument.removeprefix("--store=")
+    return os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
 
 
 StoreOption = Annotated[

@@ -1,0 +1,42 @@
+"""The optional parts of podium: which modules each extra of the distribution installs, and one error for all.
+
+Code asks here before it imports such a module. That an extra is absent is found before any work is done.
+"""
+
+from importlib.util import find_spec
+
+from tracking.errors import MissingExtraError
+
+_SWEEPS = ("hydra", "omegaconf", "joblib", "cloudpickle")
+# As in pyproject.toml; the names are those that code imports.
+EXTRAS: dict[str, tuple[str, ...]] = {
+    "plots": ("matplotlib",),
+    "frames": ("pandas",),
+    "parquet": ("pyarrow",),
+    "notify": ("apprise",),
+    "mlflow": ("mlflow",),
+    "sweeps": _SWEEPS,
+    "trainer": (*_SWEEPS, "matplotlib", "pandas", "pyarrow", "numpy", "sklearn", "torch"),
+}
+
+
+def require(extra: str) -> None:
+    """Raise MissingExtraError if a module of an extra is not installed; import none."""
+    message = missing(extra)
+    if message is not None:
+        raise MissingExtraError(message)
+
+
+def missing(extra: str) -> str | None:
+    """Return what is not installed of an extra and how to install it, None if all is there."""
+    absent = [name for name in EXTRAS[extra] if not _is_installed(name)]
+    if not absent:
+        return None
+    verb, them = ("is", "it") if len(absent) == 1 else ("are", "them")
+    return f'{", ".join(absent)} {verb} not installed; pip install "podium[{extra}]" installs {them}'
+
+
+def _is_installed(name: str) -> bool:
+    spec = find_spec(name)
+    # A folder of that name in the working folder, such as hydra/ or mlflow/, has no origin.
+    return spec is not None and spec.origin is not None

@@ -1,0 +1,47 @@
+"""The command `podium train`: the Hydra app `python -m trainer`, in place of this process.
+
+A sweep's jobs, its plan and Hydra know the app as `python -m trainer` then, which also finds models and data sets of the
+user's in the working folder.
+"""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from hydra_plugins.podium.packages import hidden
+from tracking.extras import missing
+
+ASKED_TO_COMPLETE = "--complete"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Train a model, or with -m a sweep of them (a Hydra app).
+
+    Return an exit code for what keeps the app from starting; it replaces this process otherwise. Hydra's own completion
+    answers a shell.
+    """
+    asked = arguments[:1] == [ASKED_TO_COMPLETE]
+    message = _refusal()
+    if message is not None:
+        if not asked:
+            sys.stderr.write(f"error: {message}\n")
+        return 1
+    if asked:
+        line = " ".join(["trainer", *arguments[1:]])
+        return _become(["--shell-completion", "query=fish"], {"COMP_LINE": line})  # a candidate per line
+    return _become(arguments, {})
+
+
+def _refusal() -> str | None:
+    """Return why the app cannot start: an extra is missing, or a module of the user's hides one of podium's."""
+    # As `python -m trainer` will look for them.
+    path = sys.path if sys.flags.safe_path else [str(Path.cwd()), *sys.path]
+    return missing("trainer") or hidden("trainer", "sweeps", "tracking", path=path)
+
+
+def _become(arguments: Sequence[str], variables: Mapping[str, str]) -> int:
+    sys.stdout.flush()
+    command = [sys.executable, "-m", "trainer", *arguments]
+    os.execve(sys.executable, command, {**os.environ, **variables})  # noqa: S606 - no shell is wanted
+    return 0
