@@ -135,11 +135,9 @@ def _run(program: Program, arguments: Sequence[str]) -> int:
                 output.say(word)
             return 0
         words = program.expand(arguments)
-        is_known = words[0] in program.commands
-        app = program.build(words[:1] if is_known else program.commands)
-        sections = {} if is_known else program.shown()
+        app = program.build(words[:1] if words[0] in program.commands else program.commands)
         # In standalone mode Typer would print errors and exit.
-        outcome = app(args=words, prog_name=program.called, standalone_mode=False, obj=sections)
+        outcome = app(args=words, prog_name=program.called, standalone_mode=False, obj=program)
         sys.stdout.flush()  # a reader that has left is noticed here, not at exit
         return int(outcome or 0)
     except typer.Exit as stop:

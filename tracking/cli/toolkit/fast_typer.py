@@ -14,14 +14,11 @@ from typer.core import TyperCommand, TyperGroup
 
 
 class PlainGroup(TyperGroup):
-    """A group of commands; the object of its context is the sections of its help, each with a line per command.
-
-    A command of a section that has no line is one of the group's own.
-    """
+    """The commands of a program, which is the object of its context."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write the sections of commands."""
-        sections: Mapping[str, Mapping[str, str]] = ctx.obj
+        """Write the commands by sections."""
+        sections: Mapping[str, Mapping[str, str]] = ctx.obj.shown()
         widest = max(len(name) for names in sections.values() for name in names)
         limit = formatter.width - 6 - widest
         for title, names in sections.items():
