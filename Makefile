@@ -5,9 +5,11 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 MARKS  ?= not slow and not exhaustive
 WORKERS ?= logical
+PYTHONS ?= 3.11 3.12 3.13 3.14
+TESTS   ?= tests/tracking tests/sweeps
 
 .DEFAULT_GOAL := help
-.PHONY: help sweep test test-slow test-exhaustive bench check format lint types clean
+.PHONY: help sweep test test-slow test-exhaustive test-pythons bench check format lint types clean
 
 help:  ## Show what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +32,19 @@ test-slow: $(READY)  ## Run only the slow tests: wheel, editable install, the do
 test-exhaustive: $(READY)  ## Run the long forms of tests: every fault at every system call, the state machines for long
 	$(BIN)/python -m pytest -m exhaustive
 
+# Each interpreter has an environment of its own, without the trainer; those that cannot be found are skipped and named.
+test-pythons:  ## Run the tests of the tracker and of sweeps on each of PYTHONS (TESTS='tests/tracking' runs only those)
+	@failed=; for version in $(PYTHONS); do \
+	  python=; for found in python$$version $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$$version.*/bin/python "$$(uv python find $$version 2>/dev/null)"; do \
+	    "$$found" -c '' 2>/dev/null && python=$$found && break; \
+	  done; \
+	  if [ -z "$$python" ]; then echo "Python $$version: skipped, no interpreter was found"; continue; fi; \
+	  echo "Python $$version: $$python"; \
+	  "$$python" -m venv $(VENV)-$$version && \
+	  $(VENV)-$$version/bin/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable '.[test]' && \
+	  $(VENV)-$$version/bin/python -m pytest -n $(WORKERS) --dist worksteal -m '$(MARKS)' $(TESTS) || failed="$$failed $$version"; \
+	done; [ -z "$$failed" ] || { echo "failed on Python$$failed"; exit 1; }
+
 bench: $(READY)  ## Measure the tracker beside its peers, which are installed apart (ARGS='log --no-peers')
 	@case '$(ARGS)' in *--no-peers*) ;; *) $(BIN)/python -m benchmarks setup ;; esac
 	$(BIN)/python -m benchmarks $(ARGS)
@@ -48,4 +63,4 @@ types: $(READY)  ## Check types (mypy --strict)
 check: lint types test  ## Everything CI runs: format, lint, types, tests
 
 clean:  ## Remove the environment and caches (never experiments/)
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) $(VENV)-3.* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

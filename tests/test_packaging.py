@@ -1,4 +1,4 @@
-"""``python -m trainer`` from a checkout, from an editable install and from a wheel in an empty folder."""
+"""The commands from a checkout, from an editable install and from a wheel in an empty folder."""
 
 import os
 import shutil
@@ -102,14 +102,52 @@ def test_the_trainer_runs_from_a_wheel_in_an_empty_environment_and_folder(
         "--quiet",
         "--constraint",
         ROOT / "constraints.txt",
-        wheel,
+        f"{wheel}[trainer]",
         cwd=tmp_path,
     )
     folder = tmp_path / "empty"
     folder.mkdir()
-    assert trained(folder, run(python, "-m", "trainer", *QUICK, cwd=folder).stdout)
-    listed = run(python, "-m", "tracking", "list", "--json", cwd=folder).stdout
-    assert "ctr_model" in listed
+    podium = python.with_name("podium")
+    assert trained(folder, run(podium, "train", *QUICK, cwd=folder).stdout)
+    assert "ctr_model" in run(podium, "list", "--json", cwd=folder).stdout
+    assert "ctr_model" in run(python, "-m", "tracking", "list", "--json", cwd=folder).stdout
+    assert "run_002" in run(podium, "sweeps", "leaderboard", cwd=folder).stdout
+    assert run(podium, "--complete", "train", "model=l", cwd=folder).stdout == "model=logistic\n"
+    assert run(podium, "train", "--help", cwd=folder).stdout.startswith("podium train trains a model")
+
+
+@pytest.mark.slow
+def test_the_tracker_alone_runs_beside_a_hydra_of_the_users(wheel: Path, tmp_path: Path) -> None:
+    venv.create(tmp_path / "environment", with_pip=True)
+    python = tmp_path / "environment" / "bin" / "python"
+    install = (python, "-m", "pip", "install", "--quiet", "--constraint", ROOT / "constraints.txt")
+    run(*install, wheel, "hydra-core", cwd=tmp_path)
+    podium = python.with_name("podium")
+    (tmp_path / "track.py").write_text(
+        "from tracking import ExperimentTracker\n"
+        "with ExperimentTracker().start_run('x', params={'a': 1}) as run: run.log({'auc': 0.5})\n"
+    )
+    run(python, "track.py", cwd=tmp_path)
+    for words in (["list"], ["compare", "x"], ["x"], ["show", "run_001"], ["search", "auc > 0"], ["doctor"]):
+        run(podium, *words, cwd=tmp_path)
+    (tmp_path / "app.py").write_text(
+        "import hydra\n@hydra.main(version_base='1.3', config_path=None)\ndef main(cfg): print('the task ran')\nmain()\n"
+    )
+    assert (
+        "the task ran" in run(python, "-W", "error", "app.py", cwd=tmp_path).stdout
+    )  # Hydra imports our plug-ins
+    run(python, "app.py", "hydra/callbacks=podium", cwd=tmp_path)  # which needs nothing but Hydra
+    assert "run_002" in run(podium, "list", cwd=tmp_path).stdout
+    for command in (
+        [python, "app.py", "-m", "hydra/sweeper=podium", "+x=1,2"],
+        [python, "app.py", "-m", "hydra/launcher=podium", "+x=1,2"],
+        [podium, "sweeps", "list"],
+        [podium, "train"],
+    ):
+        answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        assert answer.returncode == 1
+        assert "not installed; pip install" in answer.stderr.splitlines()[0], answer.stderr
+        assert "Traceback" not in answer.stderr
 
 
 @pytest.mark.slow

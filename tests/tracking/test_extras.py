@@ -154,7 +154,9 @@ def test_an_app_of_hydra_that_chose_the_sweeper_learns_what_is_missing(
 def test_loading_a_model_of_the_trainer_needs_the_trainer(
     models: ModelRegistry, without: Callable[..., None]
 ) -> None:
-    without("torch")
+    without("sklearn", "torch")
     vars(trainer).pop("load_model", None)
-    with pytest.raises(ModelLoadError, match=r'torch is not installed; pip install "podium\[trainer\]"'):
+    with pytest.raises(
+        ModelLoadError, match=r'sklearn, torch are not installed; pip install "podium\[trainer\]"'
+    ):
         models.load("ctr")
