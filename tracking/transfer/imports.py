@@ -145,7 +145,7 @@ def _compare(store: Store, outcome: Imported, run_id: str, there: int) -> None:
         if points < there:
             outcome.lacking[run_id] = (
                 f"it has {there} points there and {points} here, as {here}; later points are not taken over: to have "
-                f"them, remove it here (python -m tracking delete {here}, then gc) and import it again"
+                f"them, remove it here ({command(f'delete {here}')}, then gc) and import it again"
             )
 
 
