@@ -2,6 +2,7 @@
 
 import os
 import threading
+import warnings
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -54,6 +55,11 @@ class ExperimentTracker:
         """The folder of the store, as it was given."""
         return self._store.paths.named
 
+    @property
+    def runs_dir(self) -> Path:
+        """The folder of the run folders, below the store as it was given; the first run makes it."""
+        return self._store.paths.named / self._store.paths.runs.name
+
     @cached_property
     def _catalog(self) -> "Catalog":
         from tracking.search.catalog import Catalog  # a process that only writes never queries many runs
@@ -83,9 +89,9 @@ class ExperimentTracker:
         run_id: str,
         artifact_path: Any,
         artifact_name: str | PurePath | None = None,
-    ) -> Path:
-        """Copy a file or a folder into the run's artifacts; see Run.log_artifact."""
-        return self._run(run_id).log_artifact(artifact_path, artifact_name)
+    ) -> str:
+        """Copy a file or a folder into the run's artifacts and return its path as text; see Run.log_artifact."""
+        return str(self._run(run_id).log_artifact(artifact_path, artifact_name))
 
     def finish_run(self, run_id: str, status: str = "completed") -> None:
         """Finish a run as 'completed', 'failed' or 'killed'."""
@@ -110,7 +116,8 @@ class ExperimentTracker:
     ) -> "pd.DataFrame":
         """Return a table with a row per run: run_id, experiment_name, status, created_at, parameters, last metric values.
 
-        A name that occurs twice becomes `params.NAME` and `metrics.NAME`. `differing` keeps only the parameters and
+        Ids that the store does not know are left out with a UserWarning. A name that occurs twice becomes `params.NAME`
+        and `metrics.NAME`. `differing` keeps only the parameters and
         metrics that differ between rows. `grouped` merges completed runs that differ only in the seed into one row:
         run_ids, experiment_name, n, parameters, and per metric the mean and, as NAME_std, the standard deviation.
         """
@@ -120,7 +127,12 @@ class ExperimentTracker:
             )
         if not isinstance(run_ids, Iterable):
             raise InvalidValueError(f"run_ids is {quoted(run_ids)}; pass a list of ids, such as ['run_001']")
-        found = self._catalog.compare(run_ids)
+        found, unknown = self._catalog.compare(run_ids)
+        if unknown:
+            warnings.warn(
+                f"left out, no such run in {str(self.base_dir)!r}: {', '.join(map(quoted, unknown))}",
+                stacklevel=2,
+            )
         if grouped:
             found = found.grouped()
         return (found.differing() if differing else found).frame()

@@ -1,7 +1,10 @@
 """The documented snippets and commands, run as they are written: only the import path and the script's name differ."""
 
+import json
 import subprocess
 import sys
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -277,6 +280,114 @@ def command(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([sys.executable, "-m", "tracking", *arguments], capture_output=True, text=True)
 
 
+# what each method of the API reference gives, called as documented; `run_001` is finished
+ANSWERS: dict[str, tuple[Callable[[ExperimentTracker], Any], Callable[[Any], bool]]] = {
+    "create_run": (
+        lambda tracker: tracker.create_run("ctr_model", None, ""),
+        lambda found: found == "run_002",
+    ),
+    "log_params": (lambda tracker: tracker.log_params("run_001", {"a": 1}), lambda found: found is None),
+    "log_metrics": (lambda tracker: tracker.log_metrics("run_001", {"a": 1}), lambda found: found is None),
+    "log_artifact": (
+        lambda tracker: tracker.log_artifact("run_001", "path/to/model_best.pt", "best.pt"),
+        lambda found: json.loads(json.dumps(found)) == found and Path(found).read_bytes() == b"file",
+    ),
+    "finish_run": (
+        lambda tracker: tracker.finish_run("run_001", status="killed"),
+        lambda found: found is None,
+    ),
+    "get_run": (
+        lambda tracker: tracker.get_run("run_001"),
+        lambda found: json.loads(json.dumps(found)) == found and type(found) is dict,
+    ),
+    "get_run of an unknown id": (lambda tracker: tracker.get_run("run_009"), lambda found: found is None),
+    "list_runs": (
+        lambda tracker: tracker.list_runs("ctr_model"),
+        lambda found: type(found) is list and json.loads(json.dumps(found)) == found,
+    ),
+    "list_runs of an unknown experiment": (
+        lambda tracker: tracker.list_runs("nope"),
+        lambda found: found == [],
+    ),
+    "compare_runs": (
+        lambda tracker: tracker.compare_runs(["run_001"]),
+        lambda found: type(found).__name__ == "DataFrame" and len(found) == 1,
+    ),
+    "get_best_run": (
+        lambda tracker: tracker.get_best_run("test_auc", None, "min"),
+        lambda found: json.loads(json.dumps(found)) == found and found["run_id"] == "run_001",
+    ),
+    "get_best_run of a metric that no run has": (
+        lambda tracker: tracker.get_best_run("test_acu"),
+        lambda found: found is None,
+    ),
+}
+
+
+@pytest.mark.parametrize("method", ANSWERS)
+def test_each_method_returns_what_the_api_reference_says(folder: Path, method: str) -> None:
+    use_basically(0.8)
+    call, is_right = ANSWERS[method]
+    answer = call(ExperimentTracker())
+    assert is_right(answer), answer
+
+
+def test_an_unknown_run_is_left_out_of_a_comparison_with_a_warning(folder: Path) -> None:
+    use_basically(0.8)
+    with pytest.warns(UserWarning, match="left out, no such run in 'experiments': 'run_007'"):
+        frame = ExperimentTracker().compare_runs(["run_007", "run_001"])
+    assert list(frame["run_id"]) == ["run_001"]
+
+
+def test_the_folder_of_the_runs_is_named_as_in_the_storage_structure(folder: Path) -> None:
+    use_basically(0.8)
+    tracker = ExperimentTracker()
+    assert tracker.runs_dir == Path("experiments/runs")
+    assert str(tracker.runs_dir / "run_001") == tracker.get_run("run_001")["run_dir"]
+
+
+def test_the_files_have_the_documented_formats_while_the_run_goes_on_and_after(folder: Path) -> None:
+    tracker = ExperimentTracker()
+    run_id = tracker.create_run("ctr_model", {"version": "v1"}, "Baseline model")
+    params = {"learning_rate": 0.001, "batch_size": 128, "hidden_dims": [256, 128, 64], "dropout": 0.3}
+    tracker.log_params(run_id, params)
+    tracker.log_metrics(run_id, {"val_auc": 0.7123}, step=0)
+    for status in ("running", "completed"):
+        assert json.loads((tracker.runs_dir / run_id / "params.json").read_text()) == params
+        (point,) = json.loads((tracker.runs_dir / run_id / "metrics.json").read_text())["val_auc"]
+        assert list(point) == ["step", "value", "timestamp"]
+        (entry,) = json.loads(Path("experiments/metadata.json").read_text())
+        assert list(entry.items()) == [
+            ("run_id", "run_001"),
+            ("experiment_name", "ctr_model"),
+            ("created_at", entry["created_at"]),
+            ("finished_at", entry["finished_at"]),
+            ("status", status),
+            ("tags", {"version": "v1"}),
+            ("description", "Baseline model"),
+            ("run_dir", "experiments/runs/run_001"),
+        ]
+        if status == "running":
+            tracker.finish_run(run_id)
+
+
+def test_times_carry_their_offset_and_the_age_of_a_run_is_reckoned_as_the_page_says(folder: Path) -> None:
+    use_basically(0.8)
+    run = ExperimentTracker().get_run("run_001")
+    age = datetime.now().astimezone() - datetime.fromisoformat(run["created_at"])
+    assert timedelta(0) <= age < timedelta(minutes=5)
+    points = run["metrics"]["val_auc"]
+    assert datetime.fromisoformat(points[0]["timestamp"]) >= datetime.fromisoformat(run["created_at"])
+
+
+@pytest.mark.parametrize("status", ["completed", "failed", "killed"])
+def test_a_run_is_finished_with_each_documented_status(folder: Path, status: str) -> None:
+    tracker = ExperimentTracker()
+    run_id = tracker.create_run("ctr_model")
+    tracker.finish_run(run_id, status)
+    assert [run["status"] for run in tracker.list_runs()] == [status]
+
+
 def test_basic_usage_leaves_the_documented_layout(folder: Path) -> None:
     use_basically(0.8)
     assert {str(path.relative_to(folder)) for path in folder.glob("experiments/**/*")} >= {
@@ -367,6 +478,8 @@ def test_the_documented_commands_run_in_their_three_forms(folder: Path) -> None:
     compared = command("ctr_model")
     assert compared.stderr == ""
     lines = compared.stdout.splitlines()
+    documented = {"run_id", "status", "learning_rate", "batch_size", "test_accuracy", "test_auc"}
+    assert documented <= set(lines[5].split())
     assert lines[0] == "Found 3 runs for 'ctr_model'"
     assert "EXPERIMENT COMPARISON: ctr_model" in lines
     rows = [line.split()[0] for line in lines if line.startswith("run_0")]

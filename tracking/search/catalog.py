@@ -14,7 +14,7 @@ from tracking.search.index import SMALL, Index, Row, View
 from tracking.store.published import Entry
 from tracking.store.scan import OnError, once, warn_left_out
 from tracking.store.store import Store
-from tracking.values.names import composed, order_of
+from tracking.values.names import check_component, composed, order_of
 
 if TYPE_CHECKING:  # the query language is only loaded by those who search
     from tracking.search.query import Field, Names
@@ -118,20 +118,29 @@ class Catalog:
         experiment_name = composed(experiment_name)
         return self.index.ask(lambda view: view.names(experiment_name))
 
-    def compare(self, run_ids: Iterable[str]) -> Comparison:
-        """Compare the named runs; raise UnknownRunError or CorruptFileError for one that cannot be read."""
-        wanted = [composed(run_id) for run_id in run_ids]
+    def compare(self, run_ids: Iterable[str]) -> tuple[Comparison, list[str]]:
+        """Return the comparison of the named runs, and the ids that the store does not know, which are not in it.
 
-        def question(view: View) -> Comparison | None:
+        Raise CorruptFileError for a run that cannot be read.
+        """
+        wanted = [
+            composed(run_id)
+            if isinstance(run_id, str)
+            else check_component("run id", run_id, example="run_001")
+            for run_id in run_ids
+        ]
+
+        def question(view: View) -> tuple[Comparison, list[str]]:
             numbers = view.numbers_of(wanted)
-            is_complete = all(run_id in numbers for run_id in wanted)
-            return view.comparison([numbers[run_id] for run_id in wanted]) if is_complete else None
+            missing = [run_id for run_id in wanted if run_id not in numbers]
+            return view.comparison([numbers[run_id] for run_id in wanted if run_id in numbers]), missing
 
-        found = None
-        if all(isinstance(run_id, str) for run_id in wanted):
-            found = self.index.ask(question, surely=wanted[:SMALL])
-        # a run that the index lacks is unknown, damaged, or a moment old: reading its files decides
-        return found or Comparison.of_runs([self._read(run_id) for run_id in wanted])
+        found, missing = self.index.ask(question, surely=wanted[:SMALL])
+        unknown = [run_id for run_id in missing if self.store.scan.entry(run_id) is None]
+        if len(unknown) < len(missing):
+            # a known run that the index lacks is damaged or a moment old: reading its files decides
+            found = Comparison.of_runs([self._read(run_id) for run_id in wanted if run_id not in unknown])
+        return found, list(dict.fromkeys(unknown))
 
     def _read(self, run_id: str) -> tuple[Entry, RunRecord]:
         entry = self.store.require(run_id)

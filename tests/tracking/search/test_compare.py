@@ -4,8 +4,10 @@ import math
 
 import pytest
 
-from tracking import ExperimentTracker, InvalidValueError
+from tracking import ExperimentTracker, InvalidNameError, InvalidValueError
 from tracking.objective import Objective, best_available_metric
+
+COLUMNS = ["run_id", "experiment_name", "status", "created_at"]
 
 
 def test_the_best_run_has_the_best_last_finite_value(tracker: ExperimentTracker) -> None:
@@ -90,8 +92,32 @@ def test_comparing_a_text_is_refused_with_the_list_that_was_meant(tracker: Exper
         tracker.compare_runs(None)
 
 
+def test_ids_that_the_store_does_not_know_are_left_out_with_a_warning(tracker: ExperimentTracker) -> None:
+    run_id = tracker.create_run("x")
+    with pytest.warns(UserWarning, match=r"left out, no such run in '.*': 'run_009', '../a'$") as caught:
+        frame = tracker.compare_runs(["run_009", run_id, "../a", "run_009"])
+    assert caught[0].filename == __file__
+    assert list(frame["run_id"]) == [run_id]
+    with pytest.warns(UserWarning, match="'run_009'$"):
+        assert list(tracker.compare_runs(["run_009"]).columns) == COLUMNS
+
+
+def test_a_run_that_the_index_has_not_seen_is_compared_and_an_unknown_one_beside_it_left_out(
+    tracker: ExperimentTracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [tracker.create_run("x") for _ in range(2)]
+    monkeypatch.setattr("tracking.search.index.view.View.numbers_of", lambda *_: {})
+    with pytest.warns(UserWarning, match="no such run"):
+        assert list(tracker.compare_runs([*ids, "run_009"])["run_id"]) == ids
+
+
+def test_an_id_that_is_no_text_is_refused(tracker: ExperimentTracker) -> None:
+    with pytest.raises(InvalidNameError, match="run id 7"):
+        tracker.compare_runs([7])
+
+
 def test_comparing_nothing_gives_an_empty_frame_with_its_columns(tracker: ExperimentTracker) -> None:
-    assert list(tracker.compare_runs([]).columns) == ["run_id", "experiment_name", "status", "created_at"]
+    assert list(tracker.compare_runs([]).columns) == COLUMNS
 
 
 def test_the_best_run_can_be_chosen_by_the_best_value_it_reached(tracker: ExperimentTracker) -> None:

@@ -238,7 +238,7 @@ def test_an_artifact_may_have_any_name_that_a_file_may_have(
     source = tmp_path / "model.pt"
     source.write_bytes(b"weights")
     run_id = tracker.create_run("x")
-    copy = tracker.log_artifact(run_id, source, name)
+    copy = Path(tracker.log_artifact(run_id, source, name))
     assert copy == tracker.open_run(run_id).artifacts_dir / name
     assert copy.read_bytes() == b"weights"
 
