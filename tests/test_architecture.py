@@ -101,6 +101,7 @@ TRACKING_PUBLIC = {
     "tracking.search.query",
     "tracking.values.configs",
     "tracking.values.csvtext",
+    "tracking.values.htmltext",
     "tracking.values.jsontext",
     "tracking.values.names",
     "tracking.values.plain",

@@ -24,8 +24,9 @@ from tracking.records import MetricSummary, RunRecord, RunStatus
 from tracking.run import Run, active_run
 from tracking.tracker import ExperimentTracker
 
-if TYPE_CHECKING:  # most processes record runs, and register no model
+if TYPE_CHECKING:  # most processes record runs, and neither register models nor search
     from tracking.registry import ModelRegistry, ModelVersion, Verdict
+    from tracking.search.run_list import RunList
 
 # A folder tracking/ of the user's that has no __init__.py is hidden by this package; its modules are found here all the same.
 __path__ = extend_path(__path__, __name__)
@@ -45,6 +46,7 @@ __all__ = [
     "QueryError",
     "Run",
     "RunInUseError",
+    "RunList",
     "RunRecord",
     "RunStatus",
     "StoreUnwritableError",
@@ -59,6 +61,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "RunList":
+        from tracking.search.run_list import RunList
+
+        return RunList
     if name not in ("ModelRegistry", "ModelVersion", "Verdict"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from tracking import registry

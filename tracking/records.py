@@ -57,7 +57,7 @@ class MetricSummary:
     non_finite: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RunRecord:
     """A run without its metric histories, at the time of reading.
 
@@ -90,3 +90,42 @@ class RunRecord:
     def last_values(self) -> dict[str, Number]:
         """The last value of each metric, finite or not."""
         return {name: summary.last for name, summary in self.summary.items()}
+
+    @property
+    def duration_s(self) -> float | None:
+        """How long the run took; None while it is running."""
+        return (self.finished_at - self.created_at).total_seconds() if self.finished_at else None
+
+    def headlines(self) -> dict[str, Any]:
+        """Return what there is to say of the run beside parameters and metrics, by its title; None for what it lacks."""
+        from tracking.values.units import format_clock  # here and below: for those who look at a run
+
+        return {
+            "Status": self.status.value,
+            "Created": self.created_at,
+            "Finished": self.finished_at,
+            "Duration": format_clock(self.duration_s) if self.finished_at else None,
+            "Tags": ", ".join(f"{name}={value}" for name, value in self.tags.items()) or None,
+            "Description": self.description or None,
+            "Folder": self.run_dir,
+            "Sweep": f"{self.sweep.get('id')}, job {self.sweep.get('job')}" if self.sweep else None,
+            "Data": self.fingerprint,
+            "Error": self.error or None,
+        }
+
+    def __repr__(self) -> str:
+        return f"RunRecord({self.run_id!r}, {self.experiment_name!r}, {self.status.value!r})"
+
+    def _repr_html_(self) -> str:
+        from tracking.values import htmltext
+        from tracking.values.celltext import param
+
+        params = {name: param(value) for name, value in self.params.items()}
+        metrics = [(name, each.last, each.min, each.max, each.count) for name, each in self.summary.items()]
+        return htmltext.beside(
+            htmltext.facts(self.headlines(), title=f"{self.run_id} of {self.experiment_name}"),
+            htmltext.facts(params, title="Parameters") if params else "",
+            htmltext.table(("metric", "last", "min", "max", "points"), metrics, title="Metrics")
+            if metrics
+            else "",
+        )

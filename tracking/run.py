@@ -54,6 +54,16 @@ class Run:
         self._job: JobContext | None = None
         self.run_id = run_id
 
+    def __repr__(self) -> str:
+        return f"Run({self.run_id!r}, store={str(self._store.paths.named)!r})"
+
+    def _repr_html_(self) -> str | None:
+        try:
+            record = self._store.scan.record(self._store.require(self.run_id))
+        except TrackingError:
+            return None  # it was deleted or damaged; the repr still names it
+        return record._repr_html_()
+
     @property
     def run_dir(self) -> Path:
         """Return the folder of the run, an absolute path."""

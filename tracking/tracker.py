@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # pandas is only loaded by those who ask for a frame
     import pandas as pd
 
     from tracking.search.catalog import Catalog
+    from tracking.search.run_list import RunList
 
 MAX_OPEN = 64  # journals kept open for log_metrics; the least recently used one is closed
 
@@ -133,9 +134,7 @@ class ExperimentTracker:
                 f"left out, no such run in {str(self.base_dir)!r}: {', '.join(map(quoted, unknown))}",
                 stacklevel=2,
             )
-        if grouped:
-            found = found.grouped()
-        return (found.differing() if differing else found).frame()
+        return found.frame(differing=differing, grouped=grouped)
 
     def get_best_run(
         self,
@@ -160,13 +159,18 @@ class ExperimentTracker:
         experiment_name: str | None = None,
         order_by: str | Sequence[str] | None = None,
         limit: int | None = None,
-    ) -> list[RunRecord]:
+    ) -> "RunList":
         """Return the runs that pass a filter, such as "metrics.val_auc.max > 0.8 and params.lr <= 0.01", oldest first.
 
         `order_by` is a field or several, with `-` before one to descend: "-metrics.val_auc"; runs without it come
-        last. Raise QueryError at the place of a mistake in the filter. Damaged runs are logged and left out.
+        last. The list has a `frame()`. Raise QueryError at the place of a mistake in the filter. Damaged runs are logged
+        and left out.
         """
-        return self._catalog.search(filter, experiment_name=experiment_name, order_by=order_by, limit=limit)
+        from tracking.search.run_list import RunList
+
+        return RunList(
+            self._catalog.search(filter, experiment_name=experiment_name, order_by=order_by, limit=limit)
+        )
 
     def start_run(
         self,
@@ -226,9 +230,11 @@ class ExperimentTracker:
         entry = self._store.scan.entry(run_id)
         return self._store.scan.record(entry) if entry else None
 
-    def records(self, experiment_name: str | None = None) -> list[RunRecord]:
+    def records(self, experiment_name: str | None = None) -> "RunList":
         """Return the records of all runs or of one experiment, oldest first; damaged runs are logged and left out."""
-        return self._catalog.records(experiment_name)
+        from tracking.search.run_list import RunList
+
+        return RunList(self._catalog.records(experiment_name))
 
     def rename_experiment(self, experiment_name: str, new_name: str) -> list[str]:
         """Move all runs of an experiment to another, which may have runs already; return their ids.
@@ -327,6 +333,14 @@ class ExperimentTracker:
         if len(self._open) > MAX_OPEN:
             self._open.popitem(last=False)[1].release()
         return run
+
+    def __repr__(self) -> str:
+        return f"ExperimentTracker({str(self.base_dir)!r})"
+
+    def _repr_html_(self) -> str:
+        from tracking.search.run_list import experiments_html
+
+        return experiments_html(str(self.base_dir), self._catalog.rows())
 
     def __reduce__(self) -> tuple[type["ExperimentTracker"], tuple[Path], Path]:
         return ExperimentTracker, (self.base_dir,), self._store.paths.base

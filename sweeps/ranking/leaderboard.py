@@ -12,6 +12,7 @@ from sweeps.state.ledger import Usage
 from tracking.cli.toolkit.output import one_line
 from tracking.files import write_bytes, write_json
 from tracking.objective import Objective
+from tracking.values import htmltext
 from tracking.values.csvtext import csv_line, no_formula
 from tracking.values.units import counted
 
@@ -81,7 +82,7 @@ class Candidate:
 Ranked = TypeVar("Ranked", Row, Candidate)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Leaderboard:
     """The ranked jobs of a sweep, best first, then those without a rank.
 
@@ -125,6 +126,16 @@ class Leaderboard:
     def count(self, *statuses: JobState) -> int:
         """Return how many jobs have one of `statuses`."""
         return sum(row.status in statuses for row in self.rows)
+
+    def __repr__(self) -> str:
+        best = self.winner
+        found = f"best {self.objective.label}={best.objective} in job {best.job}" if best else "none ranked"
+        return f"Leaderboard({self.sweep!r}, {counted(len(self.rows), 'job')}, {found})"
+
+    def _repr_html_(self) -> str:
+        head, *rows = _cells(self)
+        title = f"Leaderboard of sweep {self.sweep}, by the {self.objective.at} {self.objective.label}"
+        return htmltext.table([str(name) for name in head], rows, title=title, notes=self.code_notes)
 
 
 def named_jobs(numbers: Sequence[int]) -> str:
@@ -174,6 +185,10 @@ def as_table(board: Leaderboard) -> list[list[str]]:
 
     A metric or a swept key that has the name of another column is written as in a filter: `params.status`.
     """
+    return [["" if cell is None else str(cell) for cell in line] for line in _cells(board)]
+
+
+def _cells(board: Leaderboard) -> list[list[Any]]:
     label = board.objective.label
     report = [(METRICS, name) for name in board.report]
     table: list[list[Any]]
@@ -195,7 +210,7 @@ def as_table(board: Leaderboard) -> list[list[str]]:
             values = [row.objective, *map(row.metrics.get, board.report)]
             end = [row.epochs, row.duration_s, row.how, row.error or row.note]
             table.append([row.rank, row.run, *point, *values, *end])
-    return [[_cell(cell) for cell in line] for line in table]
+    return table
 
 
 def told_apart(values: Sequence[Any], text: Callable[[Any], str]) -> list[str]:

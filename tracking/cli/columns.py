@@ -9,7 +9,6 @@ import typer
 
 from tracking.cli.toolkit import output
 from tracking.errors import InvalidValueError
-from tracking.records import RunRecord
 from tracking.search.query import (
     Field,
     FieldKind,
@@ -141,8 +140,3 @@ def shown(field: Field, value: Any) -> Any:
     if field.kind is FieldKind.METRIC or value is None or isinstance(value, datetime):
         return value
     return output.param(value)  # parameters are not rounded
-
-
-def duration_s(run: RunRecord) -> float | None:
-    """Return how long a run took; None while it is running."""
-    return (run.finished_at - run.created_at).total_seconds() if run.finished_at else None

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 import typer
 
-from tracking.cli.columns import duration_s
 from tracking.cli.show import read_optional
 from tracking.cli.toolkit import output, tables
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
@@ -91,7 +90,7 @@ def _sections(store: Store, run_id: str) -> dict[str, Section]:
             "experiment": run.experiment_name,
             "status": run.status.value,
             "description": run.description,
-            "duration_s": duration_s(run),
+            "duration_s": run.duration_s,
             "error": run.error,
             "sweep": (run.sweep or {}).get("id"),
             **flat(run.tags, "tags."),

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-from tracking.cli.columns import duration_s
 from tracking.cli.toolkit import output, tables
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.errors import CorruptFileError
@@ -15,7 +14,7 @@ from tracking.paths import RunPaths
 from tracking.records import RunRecord
 from tracking.store.scan import warn_left_out
 from tracking.store.store import Store
-from tracking.values.units import counted, format_clock
+from tracking.values.units import counted
 
 TAIL_BYTES = 64 << 10  # of the output that is read for its last lines
 
@@ -59,7 +58,7 @@ def show(
         )
         return
     output.title(f"{run.run_id}: {run.experiment_name}")
-    output.say_facts(_headlines(run))
+    output.say_facts(run.headlines())
     why_not = "; ".join(map(str, git.get("why_not") or ())) if git.get("reproducible") is False else ""
     origin = {"Code": _code_line(git), **_environment_lines(env), "Not reproducible": why_not or None}
     output.say_facts(origin, "Origin")
@@ -80,21 +79,6 @@ def facts(run: RunRecord) -> dict[str, Any]:
 def say_params(run: RunRecord) -> None:
     """Write the parameters under a headline, if there are any."""
     output.say_facts({name: output.param(value) for name, value in run.params.items()}, "Parameters")
-
-
-def _headlines(run: RunRecord) -> dict[str, Any]:
-    return {
-        "Status": run.status.value,
-        "Created": run.created_at,
-        "Finished": run.finished_at,
-        "Duration": format_clock(duration_s(run)) if run.finished_at else None,
-        "Tags": ", ".join(f"{name}={value}" for name, value in run.tags.items()) or None,
-        "Description": run.description or None,
-        "Folder": run.run_dir,
-        "Sweep": f"{run.sweep.get('id')}, job {run.sweep.get('job')}" if run.sweep else None,
-        "Data": run.data.get("fingerprint"),
-        "Error": run.error or None,
-    }
 
 
 def _say_metrics(run: RunRecord) -> None:

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from tracking.cli.columns import duration_s
 from tracking.cli.show import RunArgument
 from tracking.cli.toolkit import output
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
@@ -61,7 +60,7 @@ def tail(
                 time.sleep(POLL_S)
     run = place.scan.record(place.require(run_id))
     if follow and not as_json:
-        took = f" after {format_clock(duration_s(run))}" if run.finished_at else ""
+        took = f" after {format_clock(run.duration_s)}" if run.finished_at else ""
         output.say(f"{run.run_id} {run.status.value}{took}" + (f": {run.error}" if run.error else ""))
     return EXIT_CODES.get(run.status, 0)
 

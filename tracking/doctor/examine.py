@@ -53,5 +53,8 @@ def _examine_index(seen: Examination) -> None:
     index.check()
     indexed = index.ask(lambda view: view.records(view.numbers()), refresh=False)
     # compared as text, in which NaN is equal to itself
-    if list(map(repr, indexed)) != [repr(run) for run in seen.store.scan.records(None, lambda _: None)]:
+    # as text, in which NaN equals NaN
+    if [repr(vars(run)) for run in indexed] != [
+        repr(vars(run)) for run in seen.store.scan.records(None, lambda _: None)
+    ]:
         seen.repair(Fault.OLD_INDEX, index.path, "it differs from the runs", "rebuild it", index.rebuild)

@@ -32,7 +32,7 @@ class ModelEvent:
     alias: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ModelVersion:
     """A registered version: its files with their SHA-256, and its origin.
 
@@ -50,6 +50,26 @@ class ModelVersion:
     sweep: dict[str, Any] | None
     loader: str | None
     created_at: datetime
+
+    def __repr__(self) -> str:
+        return f"ModelVersion({self.name!r}, {self.version}, run_id={self.run_id!r})"
+
+    def _repr_html_(self) -> str:
+        from tracking.values import htmltext  # for those who look at a version
+
+        known = {
+            "Run": self.run_id,
+            "Objective": f"{self.objective.get('metric')} ({self.objective.get('mode')})",
+            "Value": self.objective.get("value"),
+            "Registered": self.created_at,
+            "Files": ", ".join(self.files),
+            "Loader": self.loader,
+            "Folder": self.path,
+        }
+        return htmltext.beside(
+            htmltext.facts(known, title=f"{self.name}, version {self.version}"),
+            htmltext.facts(self.metrics, title="Metrics") if self.metrics else "",
+        )
 
 
 @dataclass(frozen=True)

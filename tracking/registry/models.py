@@ -61,6 +61,24 @@ class ModelRegistry:
     def __init__(self, base_dir: str | os.PathLike[str] = "experiments") -> None:
         self._store = Store(base_dir)
 
+    def __repr__(self) -> str:
+        return f"ModelRegistry({str(self._store.paths.named)!r})"
+
+    def _repr_html_(self) -> str:
+        from tracking.values import htmltext  # for those who look at a registry
+
+        rows = []
+        for name in self.models():
+            champion, numbers = self.champion(name), self._numbers(name)
+            objective = champion.objective if champion else {}
+            version, run_id = (champion.version, champion.run_id) if champion else (None, None)
+            rows.append(
+                (name, len(numbers), version, objective.get("metric"), objective.get("value"), run_id)
+            )
+        columns = ("model", "versions", "champion", "metric", "value", "run")
+        notes = [] if rows else ["no models yet"]
+        return htmltext.table(columns, rows, title=f"Models in {self._store.paths.named}", notes=notes)
+
     def register(
         self,
         model_name: str,

@@ -54,11 +54,15 @@ class Comparison:
         params = _names("params.", self.params, {*self.about, *self.metrics})
         return params, _names("metrics.", self.metrics, {*self.about, *self.params, *params.values()})
 
-    def frame(self) -> "pd.DataFrame":
-        """Return the columns as a DataFrame, with NaN for MISSING."""
+    def frame(self, *, differing: bool = False, grouped: bool = False) -> "pd.DataFrame":
+        """Return the columns as a DataFrame, with NaN for MISSING; see `grouped` and `differing`."""
         require("frames")
         import pandas as pd
 
+        if grouped:
+            return self.grouped().frame(differing=differing)
+        if differing:
+            return self.differing().frame()
         columns = {
             name: [math.nan if value is MISSING else value for value in column]
             for name, column in self.columns().items()

@@ -5,7 +5,6 @@ rich is loaded only when text is styled for a terminal.
 
 import json
 import logging
-import math
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,12 +14,14 @@ from pathlib import Path
 from typing import IO, Any
 
 from tracking.values import jsontext
+from tracking.values.celltext import one_line as one_line
+from tracking.values.celltext import param as param
+from tracking.values.celltext import safe as safe
+from tracking.values.celltext import show as show
 from tracking.values.names import natural_key
 
 MOST_RANGES = 100  # of run ids in a list; a longer one is cut after HEAD of them
 HEAD = 10
-
-LONGEST = 1000  # characters of a cell; whole texts are for --json and files
 
 LEFT_OUT = "left out: "
 
@@ -84,38 +85,6 @@ def warn(text: str) -> None:
     _log.warning("%s", text)
 
 
-def show(value: Any) -> str:
-    """Return a value as a cell: four decimals for ordinary floats, '-' for None, times to the second.
-
-    A text of more than LONGEST characters is cut in the middle.
-    """
-    if value is None:
-        return "-"
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            return str(value)
-        return f"{value:.4f}" if 0.001 <= abs(value) < 10 else f"{value:.6g}"
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M:%S}"
-    if isinstance(value, dict | list):
-        return _bounded(jsontext.encode(value).decode().replace(",", ", ").replace(":", ": "))
-    return _bounded(str(value))
-
-
-def _bounded(text: str) -> str:
-    """Return a text whole or, when it is very long, its beginning, its length and its end."""
-    if len(text) <= LONGEST:
-        return text
-    return (
-        f"{text[: LONGEST // 2]} ... ({len(text):,} characters; --json has all) ... {text[-LONGEST // 4 :]}"
-    )
-
-
-def param(value: Any) -> str:
-    """Return a parameter as a cell, without rounding."""
-    return repr(value) if isinstance(value, float) else show(value)
-
-
 def ranges(run_ids: Sequence[str], *, whole: bool) -> str:
     """Return run ids as a list; unless `whole`, write neighbours as run_001..run_005 and cut a long list."""
     ids = sorted(run_ids, key=natural_key)
@@ -140,19 +109,9 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(some)
 
 
-def safe(text: str) -> str:
-    """Return text with control characters escaped, except newlines."""
-    return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
-
-
 def printed(line: str) -> str:
     """Return a line that a program printed with control characters escaped, except tabs."""
     return "\t".join(map(safe, line.split("\t")))
-
-
-def one_line(text: str) -> str:
-    """Return text with control characters and newlines escaped."""
-    return safe(text).replace("\n", "\\n")
 
 
 def ellipsis(encoding: str | None) -> str:

@@ -179,10 +179,6 @@ def quote(text: str) -> str:
     return f"'{escaped}'"
 
 
-def _duration(run: RunRecord) -> float | None:
-    return (run.finished_at - run.created_at).total_seconds() if run.finished_at else None
-
-
 RUN_FIELDS: dict[str, Callable[[RunRecord], Any]] = {
     "run_id": lambda run: run.run_id,
     "experiment": lambda run: run.experiment_name,
@@ -190,7 +186,7 @@ RUN_FIELDS: dict[str, Callable[[RunRecord], Any]] = {
     "status": lambda run: run.status.value,
     "created_at": lambda run: run.created_at,
     "finished_at": lambda run: run.finished_at,
-    "duration_s": _duration,
+    "duration_s": lambda run: run.duration_s,
     "description": lambda run: run.description,
     "error": lambda run: run.error,
     "sweep": lambda run: (run.sweep or {}).get("id"),
