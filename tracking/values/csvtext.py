@@ -24,8 +24,11 @@ def no_formula(cell: str) -> str:
     """Return a cell that a spreadsheet takes for text or a number: any other that begins like a formula gets a quote."""
     if not cell.startswith(FORMULA):
         return cell
-    try:
-        float(cell)
-    except ValueError:
-        return f"'{cell}"
-    return cell
+    if cell[0] in "+-":  # before a number float() takes a tab and the end of a line too
+        try:
+            float(cell)
+        except ValueError:
+            pass
+        else:
+            return cell
+    return f"'{cell}"
