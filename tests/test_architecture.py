@@ -43,7 +43,8 @@ ROOMS = {
         "run": f"{GROUND} store metrics process files values records",
         "transfer": f"{GROUND} extras search store metrics objective files process values records",
         "doctor": f"{GROUND} search registry store metrics files process values records",
-        "tracker": f"{GROUND} run search registry provenance store metrics objective files process values records",
+        "drawing": f"{GROUND} plots store metrics objective values records",
+        "tracker": f"{GROUND} drawing run search registry provenance store metrics objective files process values records",
         "integrations": "errors tracker run values records",
         "cli.toolkit": f"{GROUND} extras files process values",
         "cli": f"{GROUND} cli.toolkit integrations tracker plots transfer doctor registry search run provenance "

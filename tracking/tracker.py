@@ -22,8 +22,9 @@ from tracking.store.store import Store
 from tracking.values.checks import seed_values
 from tracking.values.names import check_label, composed
 
-if TYPE_CHECKING:  # pandas is only loaded by those who ask for a frame
+if TYPE_CHECKING:  # pandas and matplotlib are only loaded by those who ask for a frame or a figure
     import pandas as pd
+    from matplotlib.figure import Figure
 
     from tracking.search.catalog import Catalog
     from tracking.search.run_list import RunList
@@ -171,6 +172,39 @@ class ExperimentTracker:
         return RunList(
             self._catalog.search(filter, experiment_name=experiment_name, order_by=order_by, limit=limit)
         )
+
+    def plot(
+        self,
+        metric: str,
+        runs: "Iterable[str | RunRecord | Run] | None" = None,
+        *,
+        experiment_name: str | None = None,
+        kind: Literal["curves", "bands", "scatter", "parallel"] = "curves",
+        best: int | None = None,
+        mode: Literal["max", "min"] | None = None,
+        at: Literal["last", "best"] | None = None,
+        smooth: float = 0.0,
+        x: Literal["step", "time"] | None = None,
+        params: Sequence[str] = (),
+        log_x: bool = False,
+        log_y: bool = False,
+        title: str | None = None,
+    ) -> "Figure":
+        """Return a figure of matplotlib with a metric of runs: curves, bands over seeds, scatter or parallel coordinates.
+
+        `runs` are ids or records, such as what `search_runs` found; by default all runs, or those of one experiment,
+        that have the metric. `params` and `at` are for scatter and parallel, `smooth` for curves and bands, `x` for
+        curves. A notebook shows the figure once; nothing needs a display. `figure.savefig(...)` writes it.
+        """
+        from tracking import drawing  # for those who draw
+
+        if runs is not None and experiment_name is not None:
+            raise InvalidValueError("give runs or experiment_name, not both")
+        chosen = self.records(experiment_name) if runs is None else drawing.records_of(self._store, runs)
+        return drawing.draw_runs(
+            metric, chosen, kind, mode=mode, at=at, x=x, params=params, title=title,
+            best=best, smooth=smooth, log_x=log_x, log_y=log_y,
+        )  # fmt: skip
 
     def start_run(
         self,

@@ -1,9 +1,8 @@
 """The command that draws: plot."""
 
-from collections.abc import Mapping, Sequence
-from enum import StrEnum
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -11,48 +10,15 @@ from tracking.cli.columns import ExperimentArgument, FilterOption
 from tracking.cli.search import runs_of
 from tracking.cli.toolkit import output
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
-from tracking.errors import CorruptFileError, TrackingError, UnknownRunError
+from tracking.errors import TrackingError, UnknownRunError
 from tracking.metrics.history import read_history
-from tracking.metrics.sources import Point
 from tracking.objective import At, Direction, Objective
-from tracking.plots import (
-    Along,
-    Curve,
-    Look,
-    PictureFormat,
-    curve_of,
-    draw_bands,
-    draw_curves,
-    draw_parallel,
-    draw_scatter,
-    seed_groups,
-    write_figure,
-)
-from tracking.records import RunRecord, RunStatus
+from tracking.plots import Along, Kind, Look, PictureFormat, draw, heading, misfit, with_metric, write_figure
+from tracking.records import RunRecord
 from tracking.store.store import Store
-from tracking.values.names import composed, natural_key
+from tracking.values.names import composed
 
-if TYPE_CHECKING:  # matplotlib is only loaded by those who draw
-    from matplotlib.figure import Figure
-
-
-class Kind(StrEnum):
-    """The kinds of picture."""
-
-    CURVES = "curves"
-    BANDS = "bands"
-    SCATTER = "scatter"
-    PARALLEL = "parallel"
-
-
-# the kinds of picture for the options that do not apply to all of them
-SUITS: dict[str, tuple[Kind, ...]] = {
-    "--smooth": (Kind.CURVES, Kind.BANDS),
-    "--x": (Kind.CURVES,),
-    "--param": (Kind.SCATTER, Kind.PARALLEL),
-    "--at": (Kind.SCATTER, Kind.PARALLEL),
-    "--log-x": (Kind.CURVES, Kind.BANDS, Kind.SCATTER),
-}
+SPELT = {"params": "--param", "log_x": "--log-x"}  # options that are not spelt as their names
 
 Metric = Annotated[str, typer.Argument(callback=composed, help="The metric to draw.")]
 Runs = Annotated[
@@ -134,21 +100,26 @@ def plot(
 
     Example: python -m tracking plot ctr_model val_auc --kind parallel --filter "params.batch_size > 64"
     """
-    options = {"--smooth": smooth, "--x": along, "--param": params, "--at": at, "--log-x": log_x}
-    for option, kinds in SUITS.items():
-        if options[option] and kind not in kinds:
-            raise typer.BadParameter(f"{option} is for {' and '.join(kinds)}, not for {kind}")
-    title = f"{experiment}: {metric}" + (" by parameter" if kind in SUITS["--param"] else "")
-    look = Look(title, best, smooth or 0.0, log_x, log_y)
+    options = {"smooth": smooth, "x": along, "params": params, "at": at, "log_x": log_x}
+    wrong = misfit(kind, options)
+    if wrong:
+        option, why = wrong
+        raise typer.BadParameter(f"{SPELT.get(option, f'--{option}')} {why}")
     place = Store(store)
     path = _target(place, kind, metric, picture, target)
     runs = runs_of(place, experiment, query)
-    drawn = _with_metric(place, experiment, metric, runs, run_ids)
-    histories: dict[str, list[Point]] = {}
-    if kind in (Kind.CURVES, Kind.BANDS):
-        drawn, histories = _with_points(place, metric, drawn)
-    objective = Objective.of(metric, mode, at or At.BEST)
-    figure = _figure(histories, drawn, objective, kind, look, along=along or Along.STEP, params=params or ())
+    chosen = _named(place, experiment, metric, runs, run_ids) if run_ids else runs
+    drawn = with_metric(metric, chosen, repr(experiment))
+    figure, drawn = draw(
+        Objective.of(metric, mode, at or At.BEST),
+        drawn,
+        kind,
+        Look(heading(metric, drawn, kind), best, smooth or 0.0, log_x, log_y),
+        read=lambda run: read_history(place.paths.run(run.run_id)).get(metric, []),
+        warn=output.warn,
+        along=along,
+        params=params or (),
+    )
     write_figure(path, figure)
     shown = place.paths.named / path.name if target is None else path  # as the store was named, not resolved
     if as_json:
@@ -170,12 +141,12 @@ def _target(
     return target
 
 
-def _with_metric(
-    place: Store, experiment: str, metric: str, runs: Sequence[RunRecord], run_ids: Sequence[str] | None
+def _named(
+    place: Store, experiment: str, metric: str, runs: Sequence[RunRecord], run_ids: Sequence[str]
 ) -> list[RunRecord]:
-    """Return the runs to draw: those that are named, else all, without those that lack the metric."""
+    """Return the runs that are named; warn of those that lack the metric."""
     known = {run.run_id: run for run in runs}
-    for run_id in run_ids or ():
+    for run_id in run_ids:
         if run_id not in known:
             entry = place.require(run_id)
             other = entry["experiment_name"]
@@ -187,54 +158,4 @@ def _with_metric(
             )
         if metric not in known[run_id].summary:
             output.warn(f"{run_id} has no metric {metric!r}; it is left out")
-    drawn = [known[run_id] for run_id in dict.fromkeys(run_ids or known) if metric in known[run_id].summary]
-    if not drawn:
-        names = sorted({name for run in runs for name in run.summary}, key=natural_key)
-        raise TrackingError(
-            f"no run to draw has the metric {metric!r}; metrics of {experiment!r}: {', '.join(names) or 'none'}"
-        )
-    return drawn
-
-
-def _with_points(
-    place: Store, metric: str, runs: Sequence[RunRecord]
-) -> tuple[list[RunRecord], dict[str, list[Point]]]:
-    """Return the runs whose history can be read, and the points of each; name the others."""
-    drawn, histories = [], {}
-    for run in runs:
-        try:
-            histories[run.run_id] = read_history(place.paths.run(run.run_id)).get(metric, [])
-        except CorruptFileError as error:
-            output.warn(f"left out: {error}")
-        else:
-            drawn.append(run)
-    if not drawn:
-        raise TrackingError(f"no run to draw has points of {metric!r} that can be read")
-    return drawn, histories
-
-
-def _figure(
-    histories: Mapping[str, list[Point]],
-    runs: Sequence[RunRecord],
-    objective: Objective,
-    kind: Kind,
-    look: Look,
-    *,
-    along: Along,
-    params: Sequence[str],
-) -> "Figure":
-    def curve(run: RunRecord) -> Curve:
-        return curve_of(run.run_id, histories[run.run_id], along, run.created_at)
-
-    match kind:
-        case Kind.CURVES:
-            return draw_curves(objective, [curve(run) for run in runs], look, by_time=along is Along.TIME)
-        case Kind.BANDS:
-            # A failed run ends early and distorts the mean.
-            groups = seed_groups([run for run in runs if run.status is not RunStatus.FAILED] or runs)
-            curves = {label: [curve(run) for run in members] for label, members in groups.items()}
-            return draw_bands(objective, curves, look)
-        case Kind.SCATTER:
-            return draw_scatter(objective, runs, look, params)
-        case Kind.PARALLEL:
-            return draw_parallel(objective, runs, look, params)
+    return [known[run_id] for run_id in dict.fromkeys(run_ids)]

@@ -67,11 +67,9 @@ class PictureFormat(StrEnum):
 
 def sheet(title: str, subtitle: str, *, width: float = 10.5, height: float = 5.6) -> "Figure":
     """Return an empty figure with a title and a subtitle."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from tracking.plots.inline import empty_figure
 
-    figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = empty_figure(width, height)
     layout: Any = figure.get_layout_engine()
     layout.set(rect=(0, 0, 1, 1 - _HEADER_INCHES / height), w_pad=0.08, h_pad=0.06)
     left = 0.12 / width
