@@ -13,6 +13,7 @@ from tracking.files import atomic, folders
 from tracking.metrics.journal import journal_of
 from tracking.metrics.line import LineEncoder
 from tracking.paths import RunPaths
+from tracking.process import identity
 from tracking.process.signals import guard
 from tracking.process.sweep_context import RUN_DIR, JobContext, current_job
 from tracking.records import RunStatus
@@ -35,7 +36,8 @@ class Run:
     """An open run. `with tracker.start_run(...) as run:` finishes it as completed, failed or killed.
 
     Threads may share it, and several processes may write to one run: all metrics, parameters and tags are kept. When
-    two processes set the same parameter or tag, the later value stays.
+    two processes set the same parameter or tag, the later value stays. It can be pickled into another process, which
+    takes part in the run and does not end it.
     """
 
     def __init__(self, store: Store, run_id: str, *, is_guest: bool = False) -> None:
@@ -56,6 +58,10 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({self.run_id!r}, store={str(self._store.paths.named)!r})"
+
+    def __reduce__(self) -> tuple[Callable[..., "Run"], tuple[Path, Path, str, str]]:
+        paths = self._store.paths
+        return _passed_on, (paths.named, paths.base, self.run_id, identity.owner()["token"])
 
     def _repr_html_(self) -> str | None:
         try:
@@ -199,10 +205,6 @@ class Run:
         """Close the journal without finishing the run; the next log call opens it again."""
         self._journal.close()
 
-    def __reduce__(self) -> tuple[Callable[..., "Run"], tuple[Path, Path, str]]:
-        # a process that gets the handle as an argument logs beside this one
-        return _opened, (self._store.paths.named, self._store.paths.base, self.run_id)
-
     def __enter__(self) -> Self:
         self._opener = os.getpid()
         if not self._is_held:
@@ -300,10 +302,6 @@ class Run:
             os.environ[RUN_DIR] = folder
 
 
-def _opened(named: Path, base: Path, run_id: str) -> Run:
-    return Run(Store(named, at=base), run_id)
-
-
 def _needed(name: str | PurePath | None, example: str) -> str | PurePath:
     if name is None:
         raise InvalidNameError(f"an artifact that is no file needs a name, such as {example!r}")
@@ -356,7 +354,18 @@ def _handle_of(folder: Path) -> Run | None:
             return None
     except (TrackingError, OSError):
         return None
+    return _guest_in(store, folder.name)
+
+
+def _guest_in(store: Store, run_id: str) -> Run:
+    folder = store.paths.run(run_id).folder
     known = _guests.get(folder)
     if known is None or known._opener != os.getpid():
-        known = _guests[folder] = Run(store, folder.name, is_guest=True)
+        known = _guests[folder] = Run(store, run_id, is_guest=True)
     return known
+
+
+def _passed_on(named: Path, base: Path, run_id: str, token: str) -> Run:
+    """Return the handle that `Run.__reduce__` describes; `token` is that of the process that pickled it."""
+    store = Store(named, at=base)
+    return Run(store, run_id) if token == identity.owner()["token"] else _guest_in(store, run_id)
