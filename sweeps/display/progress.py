@@ -29,13 +29,24 @@ def stdout_for(mode: OutputMode) -> AbstractContextManager[Write | None]:
 def make_progress(
     mode: OutputMode, write: Write | None, board: Scoreboard, record: Callable[[str], RunRecord | None]
 ) -> Progress:
-    """Return the `Progress` for `mode`; with ``auto`` it is a table on a terminal. `write` is that of `stdout_for`."""
+    """Return the `Progress` for `mode`; with ``auto`` it is a table on a terminal, and lines in a notebook (`!python ...`).
+
+    `write` is that of `stdout_for`.
+    """
     if write is not None:
         return JsonLines(write, board)
     out = lasting(sys.stdout)
-    draws = out.isatty() and os.environ.get("TERM", "").lower() not in {"dumb", "unknown"}
+    draws = (
+        out.isatty() and os.environ.get("TERM", "").lower() not in {"dumb", "unknown"} and not _in_notebook()
+    )
     if mode is OutputMode.TABLE or (mode is OutputMode.AUTO and draws):
         from sweeps.display.live import LiveTable
 
         return LiveTable(console(out, force_terminal=mode is OutputMode.TABLE or None), board, record)
     return Lines(out, board)
+
+
+def _in_notebook() -> bool:
+    """Return whether a Jupyter kernel started this process: it shows a terminal's output, and moves no cursor."""
+    backend = os.environ.get("MPLBACKEND", "")
+    return "JPY_PARENT_PID" in os.environ or backend.startswith("module://matplotlib_inline")
