@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from sweeps.jobs import JobState
 from sweeps.state.code import MEANWHILE
 from sweeps.state.ledger import Usage
-from tracking.cli.toolkit.output import one_line
+from tracking.cli.toolkit.output import one_line, show
 from tracking.files import write_bytes, write_json
 from tracking.objective import Objective
 from tracking.values import htmltext
@@ -129,7 +129,9 @@ class Leaderboard:
 
     def __repr__(self) -> str:
         best = self.winner
-        found = f"best {self.objective.label}={best.objective} in job {best.job}" if best else "none ranked"
+        found = (
+            f"best {self.objective.label}={show(best.objective)} in job {best.job}" if best else "none ranked"
+        )
         return f"Leaderboard({self.sweep!r}, {counted(len(self.rows), 'job')}, {found})"
 
     def _repr_html_(self) -> str:

@@ -28,7 +28,7 @@ def table(
         for count, noun in ((len(rows) - MOST_ROWS, "row"), (len(columns) - MOST_COLUMNS, "column"))
         if count > 0
     ]
-    sides = ["right" if row and all(map(_is_number, row)) else "left" for row in zip(*rows, strict=True)]
+    sides = ["right" if _holds_numbers(column) else "left" for column in zip(*rows, strict=True)]
     sides += ["left"] * (len(columns) - len(sides))
     head = _row("th", columns, sides)
     body = "".join(_row("td", row, sides) for row in rows[:MOST_ROWS])
@@ -66,8 +66,9 @@ def _row(tag: str, cells: Sequence[Any], sides: Sequence[str]) -> str:
     return f"<tr>{inner}</tr>"
 
 
-def _is_number(value: Any) -> bool:
-    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+def _holds_numbers(column: Iterable[Any]) -> bool:
+    kinds = {type(value) for value in column if value is not None}
+    return bool(kinds) and kinds <= {int, float}
 
 
 def _text(text: str) -> str:

@@ -31,7 +31,7 @@ def board(*rows: Row) -> Leaderboard:
 
 
 def test_the_line_names_the_sweep_its_jobs_and_the_best() -> None:
-    assert repr(board(*ROWS)) == "Leaderboard('2026-01-01_x', 2 jobs, best val_auc=0.81234567 in job 3)"
+    assert repr(board(*ROWS)) == "Leaderboard('2026-01-01_x', 2 jobs, best val_auc=0.8123 in job 3)"
     assert repr(board(ROWS[1])) == "Leaderboard('2026-01-01_x', 1 job, none ranked)"
 
 
