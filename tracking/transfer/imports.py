@@ -1,10 +1,8 @@
 """Import of runs from another store: each run is copied whole or not at all, and only once.
 
-A run is assembled in a folder that no reader looks at, and takes its place by one rename. It keeps its id where that
-is free, else it gets the next number. `imported_from` in its run.json says where it came from.
+`imported_from` in the run.json of a copy says where it came from.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
@@ -13,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tracking.errors import CorruptFileError, InvalidValueError, TrackingError
-from tracking.files import append, atomic, folders, locks, regular
+from tracking.files import append, folders, locks, regular
 from tracking.files.atomic import is_temporary
 from tracking.metrics import journal_files
 from tracking.metrics.history import read_history
@@ -21,16 +19,15 @@ from tracking.metrics.journal import Journal
 from tracking.metrics.sources import count_points
 from tracking.paths import RunPaths
 from tracking.process.program import command
-from tracking.records import FORMAT, RunRecord, RunStatus
+from tracking.records import RunRecord, RunStatus
 from tracking.search.search import Search
 from tracking.store import amend
-from tracking.store.numbering import first_free_number, last_deleted
 from tracking.store.scan import shown_status
-from tracking.store.store import Store, write_entry
-from tracking.store.trash import trashed_entries
+from tracking.store.store import Store
+from tracking.transfer.origin import origin_of
+from tracking.transfer.placing import Present, place, staging
 
 Entry = dict[str, Any]
-Identity = tuple[str, ...]
 Progress = Callable[[int, int], object]
 
 
@@ -77,17 +74,13 @@ def import_runs(
     regular.refuse_link(store.paths.inner, store.paths.incoming)
     outcome = Imported()
     with nullcontext() if dry_run else locks.lock(store.paths.import_lock):
-        entries = list(store.scan.entries(None, lambda _: None))
-        known = {
-            _identity(entry, store): entry["run_id"] for entry in reversed(entries)
-        }  # the first of equals
-        deleted = {_identity(entry, store): entry["run_id"] for entry in trashed_entries(store)}
+        present = Present(store)
         try:
             for done, run_id in enumerate(run_ids):
                 if on_progress:
                     on_progress(done, len(run_ids))
                 try:
-                    _import(store, other, run_id, outcome, (known, deleted), dry_run=dry_run)
+                    _import(store, other, run_id, outcome, present, dry_run=dry_run)
                 except CorruptFileError as error:
                     outcome.left_out[run_id] = str(error)
             if on_progress:
@@ -103,11 +96,10 @@ def _import(
     other: Store,
     run_id: str,
     outcome: Imported,
-    ours: tuple[dict[Identity, str], dict[Identity, str]],
+    ours: Present,
     *,
     dry_run: bool,
 ) -> None:
-    known, deleted = ours
     entry = other.require(run_id)
     status = shown_status(entry, other.paths)
     if status is RunStatus.RUNNING:
@@ -115,17 +107,13 @@ def _import(
         outcome.left_out[run_id] = f"it is running; {remedy}"
         return
     counted_there = _points(other.scan.record(entry))  # raises CorruptFileError for a damaged run
-    identity = _identity(entry, other)
-    if identity in known:
-        outcome.present[run_id] = known[identity]
+    origin = origin_of(entry, other)
+    if origin in ours.known:
+        outcome.present[run_id] = ours.known[origin]
         if run_id not in outcome.copied:
             _compare(store, outcome, run_id, counted_there)
-    elif identity in deleted:
-        here = deleted[identity]
-        remedy = command(f"restore {here} --store {store.paths.named}")
-        outcome.left_out[run_id] = (
-            f"it was deleted here and is in the trash as {here}; to bring it back: {remedy}"
-        )
+    elif reason := ours.deleted_reason(origin):
+        outcome.left_out[run_id] = reason
     else:
         count = count_points(read_history(other.paths.run(run_id)))
         new_id = run_id if dry_run else _copy(store, other, entry, status, count)
@@ -134,7 +122,7 @@ def _import(
             outcome.lacking[run_id] = (
                 f"it has {count} of {counted_there} points that its summary.json counted"
             )
-        outcome.copied[run_id] = known[identity] = new_id
+        outcome.copied[run_id] = ours.known[origin] = new_id
 
 
 def _compare(store: Store, outcome: Imported, run_id: str, there: int) -> None:
@@ -156,9 +144,8 @@ def _points(record: RunRecord) -> int:
 def _copy(store: Store, other: Store, entry: Entry, status: RunStatus, count: int) -> str:
     """Copy a run of `count` points; raise CorruptFileError, and copy nothing, if they do not all arrive."""
     run_id = str(entry["run_id"])
-    staged = RunPaths(atomic.temporary_path(store.paths.incoming / run_id))
     source = other.paths.run(run_id)
-    try:
+    with staging(store, run_id) as staged:
         folders.copy(source.folder, staged.folder, within=other.paths.base, leave_out=partial(_stays, source))
         ended = entry.get("finished_at") or amend.last_sign_of_life(source, entry)
         for name in journal_files.list_journals(staged):
@@ -169,60 +156,18 @@ def _copy(store: Store, other: Store, entry: Entry, status: RunStatus, count: in
             raise CorruptFileError(
                 f"{source.folder} has {count} points, and {copied} arrived; import it again"
             )
-        claimed = _claim(store, run_id)
-        try:
-            written = {
-                **{"format": FORMAT, **entry, "run_id": claimed.name, "status": status, "finished_at": ended},
-                "imported_from": {"store": str(other.paths.base.resolve()), "run_id": run_id},
-            }
-            written.pop("run_dir", None)
-            write_entry(staged, written, durable=True)
-            with atomic.writing(claimed):
-                staged.folder.replace(claimed)  # which is empty, and claimed by this process
-        except BaseException:
-            with suppress(OSError):
-                claimed.rmdir()
-            raise
-        atomic.sync_dir(claimed.parent)
-    finally:
-        if regular.is_folder(staged.folder):
-            folders.remove_tree(staged.folder)
-    return claimed.name
+        told = entry.get("imported_from")  # of a copy: where it was recorded, which stays its origin
+        written = {
+            **{**entry, "status": status, "finished_at": ended},
+            "imported_from": told or {"store": str(other.paths.base.resolve()), "run_id": run_id},
+        }
+        written.pop("run_dir", None)
+        return place(store, staged, written, run_id)
 
 
 def _stays(run: RunPaths, path: Path) -> bool:
     """Return whether a file of a run has no use in another store."""
     return is_temporary(path) or path in (run.stop, run.deleted)
-
-
-def _claim(store: Store, run_id: str) -> Path:
-    """Make the empty folder of a run, under its own id if no run has or had that id, else under the next number."""
-    digits = run_id.removeprefix("run_")
-    was_given = digits.isdecimal() and int(digits) <= last_deleted(store.paths)
-    if not was_given and not os.path.lexists(store.paths.trashed(run_id).folder):
-        with atomic.writing(store.paths.runs):
-            store.paths.runs.mkdir(parents=True, exist_ok=True)
-            regular.refuse_link(store.paths.runs)
-            with suppress(FileExistsError):
-                folder = store.paths.run(run_id).folder
-                folder.mkdir()
-                return folder
-    return folders.claim_dir(store.paths.runs, "run_{:03d}".format, first=first_free_number(store.paths))[1]
-
-
-def _identity(entry: Entry, store: Store) -> Identity:
-    """Return what is the same for a run and all its copies, and differs between any two runs.
-
-    A run that other code wrote has no id of its own, and is identified by the store it was written in.
-    """
-    origin = entry.get("imported_from")
-    origin = origin if isinstance(origin, dict) else {}
-    run_id = str(origin.get("run_id", entry["run_id"]))
-    if entry.get("uid"):
-        return run_id, str(entry["uid"])
-    if entry.get("host"):
-        return run_id, *(str(entry.get(key)) for key in ("created_at", "host", "pid", "process_started"))
-    return run_id, str(entry.get("created_at")), str(origin.get("store") or store.paths.base.resolve())
 
 
 def _check_different(store: Store, other: Store) -> None:

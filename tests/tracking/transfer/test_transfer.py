@@ -338,6 +338,18 @@ def test_a_run_is_imported_once_even_from_a_moved_store_or_through_a_third_one(
     assert take(moved, tracker).copied == {"run_001": "run_002"}  # only the one that is not its own
 
 
+def test_a_copy_of_a_renumbered_copy_is_still_known_as_the_same_run(
+    tracker: ExperimentTracker, other: ExperimentTracker, tmp_path: Path
+) -> None:
+    fill(tracker, 0.1)
+    fill(other, 0.3)
+    assert take(tracker, other).copied == {"run_001": "run_002"}
+    third = ExperimentTracker(tmp_path / "third")
+    take(third, tracker)
+    again = take(third, other)
+    assert (again.copied, again.present) == ({}, {"run_001": "run_002"})
+
+
 def test_running_and_damaged_runs_are_left_out_with_the_reason(
     tracker: ExperimentTracker, other: ExperimentTracker
 ) -> None:
@@ -418,7 +430,7 @@ def test_a_dry_run_changes_nothing(tracker: ExperimentTracker, other: Experiment
 def test_an_interrupted_import_leaves_whole_runs_and_can_be_repeated(
     tracker: ExperimentTracker, other: ExperimentTracker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tracking.transfer import imports
+    from tracking.files import atomic
 
     ids = fill(other, 0.1, 0.2, 0.3)
     calls = []
@@ -429,9 +441,9 @@ def test_an_interrupted_import_leaves_whole_runs_and_can_be_repeated(
             raise KeyboardInterrupt
         write_json(*arguments, **options)
 
-    write_json = imports.atomic.write_json
+    write_json = atomic.write_json
     with monkeypatch.context() as patch:
-        patch.setattr(imports.atomic, "write_json", interrupted)
+        patch.setattr(atomic, "write_json", interrupted)
         with pytest.raises(KeyboardInterrupt):
             take(tracker, other)
     assert [path.name for path in (tracker.base_dir / "runs").iterdir()] == ids[:1]
