@@ -41,7 +41,7 @@ ROOMS = {
         "registry": f"{GROUND} store objective files process values records",
         "plots": "errors extras objective repeats files values records",
         "run": f"{GROUND} store metrics process files values records",
-        "transfer": f"{GROUND} extras search store metrics objective files process values records",
+        "transfer": f"{GROUND} extras registry search store metrics objective files process values records",
         "doctor": f"{GROUND} search registry store metrics files process values records",
         "drawing": f"{GROUND} plots store metrics objective values records",
         "tracker": f"{GROUND} drawing run search registry provenance store metrics objective files process values records",

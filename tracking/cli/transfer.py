@@ -1,6 +1,7 @@
 """Commands that carry runs out of a store and into it: export, import."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -14,15 +15,23 @@ from tracking.errors import InvalidValueError, TrackingError, quoted
 from tracking.store.store import Store
 from tracking.tracker import ExperimentTracker
 from tracking.transfer import (
+    Imported,
+    Table,
     TableFormat,
+    export_to_mlflow,
     history_table,
+    import_from_mlflow,
     import_runs,
+    open_mlflow,
     run_table,
     select,
     write_table,
 )
+from tracking.transfer.mlflow.connection import check_target, without_password
 from tracking.transfer.tables import write_text
 from tracking.values.units import counted
+
+MLFLOW = "mlflow"  # a format beside those of tables
 
 
 def export(
@@ -33,7 +42,11 @@ def export(
     ] = None,
     form: Annotated[
         str | None,
-        typer.Option("--format", metavar="FORMAT", help="csv, json or parquet; else by FILE's name."),
+        typer.Option("--format", metavar="FORMAT", help="csv, json, parquet or mlflow; else by FILE's name."),
+    ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="ADDRESS", help="MLflow: sqlite:///mlflow.db, http://..., or a file."),
     ] = None,
     histories: Annotated[bool, typer.Option("--histories", help="A row per point, not per run.")] = False,
     columns: Annotated[
@@ -43,10 +56,11 @@ def export(
     exact: Annotated[
         bool, typer.Option("--exact", help="CSV: texts as they are, those of a formula too.")
     ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="MLflow: only show what would be sent.")] = False,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> int:
-    """Write runs as a table: CSV, JSON or Parquet.
+    """Write runs as a table: CSV, JSON or Parquet; or send them to MLflow.
 
     A row per run, with its parameters, tags and last metric values; with --histories a row per point: run_id, metric,
     step, value, timestamp. --json is short for --format json.
@@ -54,49 +68,147 @@ def export(
     In CSV a text that a spreadsheet would run as a formula (= + - @, a tab or the end of a line first, and no number)
     begins with an apostrophe, so that it is shown as text; --exact writes it as it is.
 
+    --to sends runs to MLflow, with all points, files, registered versions and aliases. It may be repeated: a run that
+    is there is completed or skipped. It needs podium[mlflow].
+
+    \b
     Example: python -m tracking export ctr_model --output runs.parquet
+             python -m tracking export ctr_model --to sqlite:///mlflow.db
     """
+    if to is not None or form == MLFLOW:
+        _refuse_for_mlflow(
+            form, {"--output": path, "--histories": histories, "--columns": columns, "--exact": exact}
+        )
+        return _send(store, check_target(to), experiment, query, dry_run=dry_run, as_json=as_json)
+    if dry_run:
+        raise InvalidValueError("--dry-run is for an export to MLflow; name one with --to")
     if as_json and form not in (None, TableFormat.JSON):
         raise InvalidValueError(f"--json and --format {form} contradict each other; give one of them")
     kind = _format(form or ("json" if as_json else None), path)
-    if path is not None and Path(path).is_dir():
-        raise InvalidValueError(f"--output {quoted(path)} is a folder; name a file")
     if histories and columns:
         raise InvalidValueError("--histories has fixed columns; leave out --columns")
     runs = ExperimentTracker(store).search_runs(query or "", experiment_name=experiment)
     if experiment is not None and not runs and query is None:
         raise TrackingError(f"no runs of an experiment {experiment!r} in {store!r}")
-    table = (
-        history_table(Store(store), [run.run_id for run in runs]) if histories else run_table(runs, columns)
-    )
+    ids = [run.run_id for run in runs]
+    table = history_table(Store(store), ids) if histories else run_table(runs, columns)
+    return _write(table, path, kind, "points" if histories else "runs", exact=exact)
+
+
+def _write(table: Table, path: str | None, kind: TableFormat, what: str, *, exact: bool) -> int:
     if path is None:
         write_text(table, sys.stdout, kind, exact=exact)
     else:
         count = write_table(table, Path(path), kind, exact=exact)
         # Stdout is for tables.
-        sys.stderr.write(f"Wrote {count} {'points' if histories else 'runs'} to {output.safe(path)}\n")
+        sys.stderr.write(f"Wrote {count} {what} to {output.safe(path)}\n")
     return 0
 
 
+def _refuse_for_mlflow(form: str | None, options: Mapping[str, object]) -> None:
+    given = [name for name, value in options.items() if value]
+    if form not in (None, MLFLOW):
+        given.append(f"--format {form}")
+    if given:
+        raise InvalidValueError(f"{given[0]} is for tables, and --to is for MLflow; give one of them")
+
+
+def _send(
+    store: str, to: str, experiment: str | None, query: str | None, *, dry_run: bool, as_json: bool
+) -> int:
+    progress = _say_sending if sys.stderr.isatty() else None
+    try:
+        outcome = export_to_mlflow(
+            store,
+            to=to,
+            experiment_name=experiment,
+            query=query or "",
+            dry_run=dry_run,
+            on_progress=progress,
+        )
+    finally:
+        if progress:
+            sys.stderr.write("\r\x1b[K")
+    if experiment is not None and query is None and not (outcome.ids or outcome.left_out):
+        raise TrackingError(f"no runs of an experiment {experiment!r} in {store!r}")
+    if as_json:
+        output.say_json({"dry_run": dry_run, "to": without_password(to), **vars(outcome)})
+    else:
+        output.say(f"{outcome.sentence(dry_run=dry_run)} to {without_password(to)}")
+        if outcome.unchanged:
+            output.say(f"There already: {runs_text(list(outcome.unchanged))}")
+        if outcome.versions:
+            pairs = outcome.versions.items()
+            names = [here if there in ("", here) else f"{here} as {there}" for here, there in pairs]
+            output.say(f"{'Would register' if dry_run else 'Registered'}: {output.listed(names)}")
+    for text, of in outcome.notes.items():
+        output.warn(f"{output.ranges(of, whole=False)}: {text}")
+    for name, reason in outcome.left_out.items():
+        output.warn(f"left out {name}: {reason}")
+    return 1 if outcome.left_out else 0
+
+
+def _say_sending(done: int, total: int, doing: str) -> None:
+    width = (output.terminal_width(sys.stderr) or 80) - 1
+    text = output.one_line(f"{done} of {total} runs  {doing}")[:width]
+    sys.stderr.write(f"\r\x1b[K{text}" if done < total else "\r\x1b[K")
+    sys.stderr.flush()
+
+
 def import_store(
-    other: Annotated[str, typer.Argument(metavar="OTHER_STORE", help="The folder of the other runs.")],
+    other: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE", help="Another store, or MLflow's database (mlflow.db) or folder (mlruns)."
+        ),
+    ],
+    *,
     experiment: ExperimentOption = None,
     query: FilterOption = None,
+    deleted: Annotated[
+        bool, typer.Option("--deleted", help="MLflow: also runs that were deleted there.")
+    ] = False,
+    running: Annotated[
+        bool, typer.Option("--running", help="MLflow: also runs that never ended; they become killed.")
+    ] = False,
     dry_run: DryRunOption = False,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> int:
-    """Copy the runs of another store into this one.
+    """Copy runs of another store, or of MLflow, into this one; the source is recognised, and stays as it is.
 
     All files of a run are copied; a run whose id is taken gets a new one. Runs that are here already are skipped, so
-    an import may be repeated; running ones are left out. Registered models are not imported.
+    an import may be repeated; running ones are left out. Registered models are not imported. MLflow need not be
+    installed.
 
+    \b
     Example: python -m tracking import ../laptop/experiments
+             python -m tracking import mlflow.db
     """
+    mlflow = open_mlflow(other)
+    if mlflow is not None:
+        progress = output.say_progress if sys.stderr.isatty() else None
+        outcome = import_from_mlflow(
+            store,
+            mlflow,
+            experiment_name=experiment,
+            query=query or "",
+            with_deleted=deleted,
+            with_running=running,
+            dry_run=dry_run,
+            on_progress=progress,
+        )
+        return _say_imported(outcome, dry_run=dry_run, has_models=False, as_json=as_json)
+    if deleted or running:
+        raise InvalidValueError(f"--deleted and --running are for MLflow, and {quoted(other)} is none")
     place, source = Store(store), Store(other)
     run_ids = select(source, experiment=experiment, query=query)
     progress = output.say_progress if sys.stderr.isatty() else None
     outcome = import_runs(place, source, run_ids, dry_run=dry_run, on_progress=progress)
+    return _say_imported(outcome, dry_run=dry_run, has_models=source.paths.models.is_dir(), as_json=as_json)
+
+
+def _say_imported(outcome: Imported, *, dry_run: bool, has_models: bool, as_json: bool) -> int:
     if as_json:
         output.say_json(
             {
@@ -106,6 +218,8 @@ def import_store(
                 "left_out": outcome.left_out,
                 "points": outcome.points,
                 "lacking": outcome.lacking,
+                "damaged": outcome.damaged,
+                "notes": outcome.notes,
             }
         )
     else:
@@ -116,19 +230,27 @@ def import_store(
             tables.say_rows(["there", "here"], renumbered)
         if outcome.present:
             output.say(f"Here already: {runs_text(list(outcome.present.values()))}")
-        if source.paths.models.is_dir():
+        if has_models:
             output.say("Registered models are not imported.")
+    for text, run_ids in outcome.notes.items():
+        output.warn(f"{output.listed(run_ids)}: {text}")
+    for run_id, lost in outcome.damaged.items():
+        output.warn(f"left out of {run_id}: {output.listed(lost)}")
     for run_id, reason in outcome.left_out.items():
         output.warn(f"left out {run_id}: {reason}")
     for run_id, reason in outcome.lacking.items():
         output.warn(f"{run_id}: {reason}")
-    return 1 if outcome.left_out or outcome.lacking else 0
+    return 1 if outcome.left_out or outcome.lacking or outcome.damaged else 0
 
 
 def _format(name: str | None, path: str | None) -> TableFormat:
     chosen = name or (Path(path).suffix.removeprefix(".") if path else "") or TableFormat.CSV
     if chosen not in list(TableFormat):
-        raise InvalidValueError(f"format {quoted(chosen)} is none of {', '.join(TableFormat)}; set --format")
+        raise InvalidValueError(
+            f"format {quoted(chosen)} is none of {', '.join([*TableFormat, MLFLOW])}; set --format"
+        )
     if chosen == TableFormat.PARQUET and path is None:
         raise InvalidValueError("Parquet is a binary format; name a file with --output")
+    if path is not None and Path(path).is_dir():
+        raise InvalidValueError(f"--output {quoted(path)} is a folder; name a file")
     return TableFormat(chosen)

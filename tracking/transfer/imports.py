@@ -42,6 +42,10 @@ class Imported:
     left_out: dict[str, str] = field(default_factory=dict)
     lacking: dict[str, str] = field(default_factory=dict)  # runs that are here with fewer points than known
     points: int = 0  # of the copied runs, the same here as there
+    damaged: dict[str, list[str]] = field(
+        default_factory=dict
+    )  # of copied runs: what of them could not be read
+    notes: dict[str, list[str]] = field(default_factory=dict)  # what is not copied, and of which runs
 
 
 def select(store: Store, *, experiment: str | None = None, query: str | None = None) -> list[str]:

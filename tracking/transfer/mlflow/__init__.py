@@ -1,0 +1,1 @@
+"""Export of runs to MLflow, and import of the runs that it recorded."""

@@ -1,0 +1,215 @@
+"""Import from MLflow: runs of its database or its folder become runs of a store, each whole and once.
+
+A run is known by its id in MLflow, or by the origin that our own export wrote into its tags. Whatever is damaged costs
+itself and is named.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import closing, nullcontext
+from pathlib import Path
+from typing import Any
+
+from tracking.errors import CorruptFileError, InvalidNameError, InvalidValueError, TrackingError, quoted
+from tracking.files import atomic, folders, locks, regular
+from tracking.metrics.metrics_json import text_of
+from tracking.metrics.sources import count_points
+from tracking.metrics.summary import count_history
+from tracking.metrics.summary_file import View, size_of, write_view
+from tracking.paths import RunPaths
+from tracking.records import RunStatus
+from tracking.search.search import Search
+from tracking.store.store import Store
+from tracking.transfer.imports import Imported, Progress
+from tracking.transfer.mlflow import translation
+from tracking.transfer.mlflow.file_store import FileStore, is_file_store
+from tracking.transfer.mlflow.foreign import ForeignRun, ForeignStore
+from tracking.transfer.mlflow.received import Received, receive
+from tracking.transfer.mlflow.sqlite_file import DatabaseFile, is_database
+from tracking.transfer.placing import Present, place, staging
+from tracking.values.jsontext import kept, revive
+from tracking.values.names import check_path
+
+HINTS = ("mlruns", "mlflow.db")
+
+
+def open_mlflow(source: str) -> ForeignStore | None:
+    """Return a reader of the MLflow store at a path or a sqlite: address; None if there is none of MLflow's.
+
+    Raise InvalidValueError for the address of a server, which is not read.
+    """
+    is_address = "://" in source and not source.lower().startswith(("sqlite:///", "file:"))
+    if is_address:
+        raise InvalidValueError(
+            f"{quoted(source)} is an address; give what the server keeps: its database (mlflow.db) or its folder (mlruns)"
+        )
+    path = check_path("source", source.removeprefix("sqlite:///"), example="mlflow.db")
+    if path.is_dir():
+        if (path / "runs").is_dir():
+            return None
+        if is_file_store(path):
+            return FileStore(path)
+        within = [name for name in HINTS if (path / name).exists()]
+        if within:
+            raise TrackingError(
+                f"{str(path)!r} is no store itself; import {' or '.join(str(path / each) for each in within)}"
+            )
+        return None
+    if path.exists():
+        if is_database(path):
+            return DatabaseFile(path)
+        raise TrackingError(f"{str(path)!r} is neither a store nor a SQLite database of MLflow")
+    return None
+
+
+def import_from_mlflow(
+    base_dir: str | os.PathLike[str],
+    source: str | os.PathLike[str] | ForeignStore,
+    *,
+    experiment_name: str | None = None,
+    query: str = "",
+    with_deleted: bool = False,
+    with_running: bool = False,
+    dry_run: bool = False,
+    on_progress: Progress | None = None,
+) -> Imported:
+    """Copy runs of MLflow into a store: from a database (mlflow.db) or a folder (mlruns), which stays as it is.
+
+    Leave out runs that are here already, and those that were deleted here and are in the trash. `with_deleted` takes
+    runs that were deleted in MLflow, and `with_running` those that it shows as running, which become killed: nobody can
+    see from outside whether their process still lives. Registered models are not copied.
+    """
+    store = Store(base_dir)
+    opened = open_mlflow(os.fspath(source)) if isinstance(source, str | os.PathLike) else source
+    if opened is None:
+        raise TrackingError(
+            f"{quoted(source)} is no MLflow: name its database (mlflow.db) or its folder (mlruns)"
+        )
+    regular.refuse_link(store.paths.inner, store.paths.incoming)
+    outcome = Imported()
+    with closing(opened), nullcontext() if dry_run else locks.lock(store.paths.import_lock):
+        runs = [run for run in opened.runs() if experiment_name in (None, run.experiment)]
+        outcome.left_out |= opened.damaged if experiment_name is None else {}
+        runs = [run for run in runs if with_deleted or not run.is_deleted]
+        runs = _passing(opened, runs, query) if query.strip() else runs
+        taken = [run for run in runs if with_running or run.status is not RunStatus.RUNNING]
+        going_on = [run.run_id for run in runs if run.status is RunStatus.RUNNING and not with_running]
+        outcome.left_out |= dict.fromkeys(going_on, "it is running; if it has ended, add --running")
+        try:
+            _import_all(store, opened, taken, outcome, dry_run=dry_run, on_progress=on_progress)
+        finally:
+            if outcome.copied and not dry_run:
+                store.publisher.publish(force=True)
+    return outcome
+
+
+def _import_all(
+    store: Store,
+    source: ForeignStore,
+    runs: Sequence[ForeignRun],
+    outcome: Imported,
+    *,
+    dry_run: bool,
+    on_progress: Progress | None,
+) -> None:
+    present = Present(store)
+    for done, run in enumerate(runs):
+        if on_progress:
+            on_progress(done, len(runs))
+        try:
+            _import(store, source, run, outcome, present, dry_run=dry_run)
+        except (CorruptFileError, InvalidNameError, InvalidValueError) as error:
+            outcome.left_out[run.run_id] = str(error)
+    if on_progress:
+        on_progress(len(runs), len(runs))
+
+
+def _passing(source: ForeignStore, runs: list[ForeignRun], query: str) -> list[ForeignRun]:
+    """Return the runs that pass a filter; those that cannot be read are among them, to be named later."""
+    records, unreadable = [], set()
+    search = Search.parse(query)
+    for run in runs:
+        try:
+            records.append(receive(run, source.place, source.content(run)).record(run.run_id))
+        except (CorruptFileError, InvalidNameError, InvalidValueError):
+            unreadable.add(run.run_id)
+    passed = {record.run_id for record in search.select_records(records)} | unreadable
+    return [run for run in runs if run.run_id in passed]
+
+
+def _import(
+    store: Store, source: ForeignStore, run: ForeignRun, outcome: Imported, ours: Present, *, dry_run: bool
+) -> None:
+    ready = receive(run, source.place, source.content(run))
+    if here := ours.known.get(ready.origin):
+        outcome.present[run.run_id] = here
+        return
+    if reason := ours.deleted_reason(ready.origin):
+        outcome.left_out[run.run_id] = reason
+        return
+    artifacts = source.artifacts(run)
+    if artifacts is None and run.artifact_uri and "://" in run.artifact_uri:
+        root = run.artifact_uri.partition(run.experiment_id)[0] or run.artifact_uri
+        outcome.notes.setdefault(f"artifacts at {root} are not copied", []).append(run.run_id)
+    for each in ready.damaged:
+        outcome.damaged.setdefault(run.run_id, []).append(each)
+    new_id = run.run_id if dry_run else _place(store, ready, artifacts)
+    outcome.points += count_points(ready.history)
+    outcome.copied[run.run_id] = ours.known[ready.origin] = new_id
+
+
+def _place(store: Store, ready: Received, artifacts: Path | None) -> str:
+    with staging(store, "run") as staged:
+        if artifacts is None:
+            folders.make_dir(staged.artifacts)
+        else:
+            folders.make_dir(staged.folder)
+            folders.copy(artifacts, staged.artifacts, within=artifacts, leave_out=_is_no_file)
+        params = ready.params
+        if ready.is_ours:
+            params = _with_types(params, staged)
+            _put_back(staged)
+        if params:
+            atomic.write_json(staged.params, kept(params))
+        if ready.history:
+            atomic.write_pieces(staged.metrics, text_of(ready.history).pieces(), durable=True)
+            view = View(count_history(ready.history), None, metrics_bytes=size_of(staged.metrics))
+            write_view(staged.summary, view)
+        name = ready.origin.run_id
+        return place(store, staged, ready.entry, name if name.startswith("run_") else None)
+
+
+def _is_no_file(path: Path) -> bool:
+    return path.is_symlink() or atomic.is_temporary(path)
+
+
+def _put_back(staged: RunPaths) -> None:
+    """Put the files that our export sent as artifacts where they came from."""
+    folder = staged.artifacts / translation.FILES
+    for target in translation.own_files(staged):
+        sent = folder / target.name
+        if regular.is_file(sent):
+            sent.replace(target)
+    if regular.is_folder(folder) and not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def _with_types(params: Mapping[str, Any], staged: RunPaths) -> dict[str, Any]:
+    """Return parameters with the types that our export put beside them, where their text is the same."""
+    sent = staged.artifacts / translation.FILES / staged.params.name
+    if not regular.is_file(sent):
+        return dict(params)
+    try:
+        typed = revive(atomic.read_object(sent))
+    except CorruptFileError:
+        return dict(params)
+    sent.unlink()
+    return {
+        name: typed[name] if name in typed and _is_same(typed[name], value) else value
+        for name, value in params.items()
+    }
+
+
+def _is_same(typed: Any, received: Any) -> bool:
+    """Return whether a value has the text that MLflow kept, which may be cut."""
+    return translation.text_of(typed)[: translation.MAX_PARAM] == translation.text_of(received)

@@ -1,0 +1,209 @@
+"""What a run is in MLflow's terms, and back: names, texts, states, points. It opens nothing and needs no MLflow.
+
+MLflow keeps parameters and tags as text, a step as a whole number, a time in milliseconds, and a point with equal step,
+time and value once. What it cannot hold is changed in one way each, and told in tags that begin with `podium.`.
+"""
+
+import ast
+import math
+import posixpath
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tracking.errors import InvalidValueError, quoted
+from tracking.metrics.sources import History, Point
+from tracking.paths import RunPaths
+from tracking.records import RunStatus
+from tracking.values import timestamps
+
+# of MLflow 2 and 3
+MAX_KEY = 250
+MAX_PARAM = 6000
+MAX_TAG = 8000
+
+NOTE = "mlflow.note.content"
+RUN_NAME = "mlflow.runName"
+OWN = "podium."  # begins the tags that say what MLflow cannot hold
+UID = f"{OWN}uid"
+STATE = f"{OWN}state"
+ERROR = f"{OWN}error"
+NAMES = f"{OWN}names"
+WITHOUT_STEP = f"{OWN}without_step"
+STATUS = f"{OWN}status"
+FINGERPRINT = f"{OWN}fingerprint"
+RESERVED = frozenset({UID, STATE, ERROR, NAMES, WITHOUT_STEP, STATUS, FINGERPRINT})
+FILES = "podium"  # the folder of artifacts with the files of the run itself
+
+TO_MLFLOW = {
+    RunStatus.RUNNING: "RUNNING",
+    RunStatus.COMPLETED: "FINISHED",
+    RunStatus.ENDED: "FINISHED",
+    RunStatus.FAILED: "FAILED",
+    RunStatus.KILLED: "KILLED",
+}
+FROM_MLFLOW = {
+    "RUNNING": RunStatus.RUNNING,
+    "SCHEDULED": RunStatus.RUNNING,
+    "FINISHED": RunStatus.COMPLETED,
+    "FAILED": RunStatus.FAILED,
+    "KILLED": RunStatus.KILLED,
+}
+
+_REFUSED = re.compile(r"[^/\w.\- :]")
+_MAX_LITERAL = 10_000  # characters of a list or a dict that is read back
+
+
+class Sent(NamedTuple):
+    """A point as MLflow takes it."""
+
+    value: float
+    timestamp: int
+    step: int
+
+
+@dataclass
+class SentHistory:
+    """The points of a run by metric, and what MLflow cannot hold of them."""
+
+    points: dict[str, list[Sent]] = field(default_factory=dict)
+    without_step: dict[str, int] = field(default_factory=dict)  # the first step that stands for none
+    renumbered: list[str] = field(default_factory=list)  # metrics with fractions as steps
+
+
+def fit_names(names: Iterable[str]) -> dict[str, str]:
+    """Return the name that MLflow takes for each name, another one for each.
+
+    A character that it refuses becomes `_`, and so do the slashes of a name that is no path; a long name is cut. Where
+    two names would be one, the later one gets `_2`, `_3`, ...
+    """
+    given = list(names)
+    taken = {name for name in given if _fit(name) == name}
+    found = {}
+    for name in given:
+        sent = _fit(name)
+        if sent != name:
+            stem, number = sent, 1
+            while sent in taken:
+                number += 1
+                sent = f"{stem[: MAX_KEY - len(str(number)) - 1]}_{number}"
+            taken.add(sent)
+        found[name] = sent
+    return found
+
+
+def _fit(name: str) -> str:
+    text = _REFUSED.sub("_", name)[:MAX_KEY]
+    plain = posixpath.normpath(text)
+    if plain != text or plain == "." or plain.startswith(("..", "/")):
+        text = text.replace("/", "_")
+        text = f"_{text}" if text.startswith(".") else text
+    return text[:MAX_KEY]
+
+
+def text_of(value: Any) -> str:
+    """Return a parameter or a tag as MLflow's own `log_param` writes it."""
+    return value if isinstance(value, str) else str(value)
+
+
+def value_of(text: str) -> Any:
+    """Return what a text stands for: a number, a boolean, None, a list or a dict where Python writes that value so.
+
+    `text_of` of the result is the text again, so nothing is lost if it was a text.
+    """
+    known = {"True": True, "False": False, "None": None}
+    if text in known:
+        return known[text]
+    if text[:1] in ("[", "{") and len(text) <= _MAX_LITERAL:
+        try:
+            value = ast.literal_eval(text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return text
+        return value if isinstance(value, list | dict) and str(value) == text else text
+    for kind in (int, float):
+        try:
+            number = kind(text) if len(text) < sys.int_info.default_max_str_digits else text
+        except ValueError:
+            continue
+        if str(number) == text:
+            return number
+    return text
+
+
+def sent_history(history: History, otherwise: int) -> SentHistory:
+    """Return the points of a run as MLflow takes them; `otherwise` is the time of a point that has none.
+
+    Points without a step get steps after the last one. The steps of a metric with fractions are numbered from 0. A
+    point that MLflow would take for another one is sent a millisecond later.
+    """
+    found = SentHistory()
+    for name, points in history.items():
+        steps: list[Any] = [point["step"] for point in points]
+        is_step = [isinstance(step, int | float) and math.isfinite(step) for step in steps]
+        if not all(is_step):
+            first = max(
+                (math.floor(step) for step, is_one in zip(steps, is_step, strict=True) if is_one), default=-1
+            )
+            found.without_step[name] = first + 1
+            following = iter(range(first + 1, first + 1 + len(steps)))
+            steps = [step if is_one else next(following) for step, is_one in zip(steps, is_step, strict=True)]
+        if any(step != math.floor(step) for step in steps):
+            found.renumbered.append(name)
+            order = {step: number for number, step in enumerate(dict.fromkeys(steps))}
+            if name in found.without_step:
+                found.without_step[name] = order[found.without_step[name]]
+            steps = [order[step] for step in steps]
+        found.points[name] = _distinct(points, [int(step) for step in steps], otherwise)
+    return found
+
+
+def _distinct(points: Sequence[Point], steps: Sequence[int], otherwise: int) -> list[Sent]:
+    seen: set[tuple[str, int, int]] = set()
+    found = []
+    for point, step in zip(points, steps, strict=True):
+        value, moment = float(point["value"]), milliseconds(point["timestamp"], otherwise)
+        text = repr(value)  # NaN is not equal to itself
+        while (text, moment, step) in seen:
+            moment += 1
+        seen.add((text, moment, step))
+        found.append(Sent(value, moment, step))
+    return found
+
+
+def milliseconds(stamp: Any, otherwise: int = 0) -> int:
+    """Return a time of a store as milliseconds since 1970; `otherwise` for a text that is none."""
+    try:
+        moment = stamp if isinstance(stamp, datetime) else timestamps.parse(stamp)
+        return max(round(moment.timestamp() * 1000), 0)
+    except (TypeError, ValueError, OverflowError):
+        return otherwise
+
+
+class Clock:
+    """Milliseconds since 1970 as the text of a local time; it remembers the second that it wrote last."""
+
+    def __init__(self) -> None:
+        self._second, self._head, self._tail = -1, "", ""
+
+    def text(self, moment: Any) -> str:
+        """Return the text; raise InvalidValueError for what is no time."""
+        if not isinstance(moment, int):
+            raise InvalidValueError(f"the time {quoted(moment)} is no number of milliseconds")
+        second, rest = divmod(moment, 1000)
+        if second != self._second:
+            try:
+                text = datetime.fromtimestamp(second, UTC).astimezone().isoformat()
+            except (ValueError, OverflowError, OSError):
+                raise InvalidValueError(f"the time {moment} is beyond every calendar") from None
+            self._second, self._head, self._tail = second, text[:19], text[19:]
+        return f"{self._head}.{rest:03d}{self._tail}"
+
+
+def own_files(run: RunPaths) -> tuple[Path, ...]:
+    """Return the files of a run that are sent as artifacts below FILES; its parameters are among them with their types."""
+    told = (run.config, run.overrides, run.environment, run.git, run.patch, run.output, run.usage, run.error)
+    return (run.params, *told)
