@@ -18,6 +18,7 @@ from tracking.transfer.mlflow.translation import UID, Sent
 BATCH = 1000  # points that one call of log_batch may hold
 FEW = 100  # parameters or tags that it may hold
 
+KIND = {"mlflow.experimentKind": "custom_model_development"}  # or its pages open those for language models
 DATABASE_ENDINGS = (".db", ".sqlite", ".sqlite3")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.\-]*://|databricks", re.IGNORECASE)
 # An export is asked for by name: it reports to nobody else, and does not wait minutes for a server that is down.
@@ -90,7 +91,9 @@ class Connection:
             with self._telling():
                 known = self.client.get_experiment_by_name(name)
                 if known is None:
-                    known_id = self.client.create_experiment(name, artifact_location=self._artifacts_of(name))
+                    known_id = self.client.create_experiment(
+                        name, artifact_location=self._artifacts_of(name), tags=KIND
+                    )
                     self._ids.append(known_id)
                 elif known.lifecycle_stage == "deleted":
                     raise TrackingError(
@@ -241,7 +244,7 @@ def _sentence(uri: str, error: BaseException) -> str:
         or "405" in low
         or "501" in low
     ):
-        return f"{shown} answers, and not as MLflow does ({_cut(text)}); give the address of an MLflow server with --to"
+        return f"{shown} answers, and not as MLflow does ({_cut(text, 120)}); give the address of an MLflow server with --to"
     if "no module named" in low or "unsupportedmodelregistrystoreuri" in low or "not supported" in low:
         return f"MLflow here cannot open {shown} ({_cut(text)}); install all it needs: pip install 'podium[mlflow]'"
     return f"MLflow at {shown} refused: {_cut(text)}"
@@ -252,8 +255,8 @@ def without_password(uri: str) -> str:
     return re.sub(r"//[^/@]*@", "//***@", uri)
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= 300 else f"{text[:297]}..."
+def _cut(text: str, length: int = 300) -> str:
+    return text if len(text) <= length else f"{text[: length - 3]}..."
 
 
 def check_target(to: str | None) -> str:

@@ -7,7 +7,6 @@ that went on only what is new is sent. A run that was sent in part is completed 
 import hashlib
 import json
 import os
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,8 @@ from tracking.transfer.mlflow import translation
 from tracking.transfer.mlflow.connection import Connection, checked_uri, quiet, sqlite_path
 from tracking.transfer.mlflow.exported import Exported
 from tracking.transfer.mlflow.model_versions import export_versions
-from tracking.transfer.mlflow.translation import MAX_PARAM, MAX_TAG, Sent
+from tracking.transfer.mlflow.point_batches import send_points
+from tracking.transfer.mlflow.translation import MAX_PARAM, MAX_TAG
 from tracking.transfer.origin import origin_of
 from tracking.values import jsontext
 from tracking.values.units import format_size
@@ -191,12 +191,9 @@ class _Sender:
         if sent.without_step:
             text = jsontext.encode({names[name]: step for name, step in sent.without_step.items()}).decode()
             there.log(run_id, {}, self._within({translation.WITHOUT_STEP: text}, MAX_TAG, run.run_id, "tags"))
-        waiting: list[tuple[str, Sent]] = []
-        for name, points in sent.points.items():
-            known = Counter(map(_comparable, there.points(run_id, names[name]))) if is_there else Counter()
-            waiting += [(names[name], point) for point in points if not _take(known, point)]
+        renamed = {names[name]: points for name, points in sent.points.items()}
         done = 0
-        for count in there.log_points(run_id, waiting):
+        for count in send_points(there, run_id, renamed, is_new=not is_there):
             done += count
             self._outcome.points += count
             self._doing(f"{done:,} of {total:,} points")
@@ -269,18 +266,3 @@ def _state(entry: Mapping[str, Any], run: RunRecord, files: Sequence[tuple[Path,
 def _digest(value: Any) -> str:
     text = json.dumps(value, sort_keys=True, default=str).encode(errors="replace")
     return hashlib.sha256(text).hexdigest()[:12]
-
-
-def _comparable(point: Sent) -> tuple[str, int, int]:
-    # NaN is not equal to itself, and a database holds an infinity as the largest number
-    limited = max(min(point.value, 1.7976931348623157e308), -1.7976931348623157e308)
-    return repr(limited), point.timestamp, point.step
-
-
-def _take(known: Counter[tuple[str, int, int]], point: Sent) -> bool:
-    """Return whether MLflow has a point, which is then used up."""
-    key = _comparable(point)
-    if not known[key]:
-        return False
-    known[key] -= 1
-    return True
