@@ -3,13 +3,13 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-MARKS  ?= not slow and not exhaustive
+MARKS  ?= not slow and not exhaustive and not peers
 WORKERS ?= logical
 PYTHONS ?= 3.11 3.12 3.13 3.14
 TESTS   ?= tests/tracking tests/sweeps
 
 .DEFAULT_GOAL := help
-.PHONY: help sweep test test-slow test-exhaustive test-pythons bench check format lint types clean
+.PHONY: help sweep test test-slow test-exhaustive test-pythons test-peers bench check format lint types clean
 
 help:  ## Show what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,7 +23,7 @@ $(READY): pyproject.toml constraints.txt
 sweep: $(READY)  ## Train three models in parallel, rank them, promote the best
 	$(BIN)/python -m trainer -m training.learning_rate=1e-4,1e-3,1e-2
 
-test: $(READY)  ## Run the test suite on all cores (MARKS='not exhaustive' adds the slow tests, WORKERS=0 runs them one by one)
+test: $(READY)  ## Run the test suite on all cores (MARKS='not exhaustive and not peers' adds the slow tests, WORKERS=0 runs them one by one)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m '$(MARKS)'
 
 test-slow: $(READY)  ## Run only the slow tests: wheel, editable install, the documents followed
@@ -44,6 +44,10 @@ test-pythons:  ## Run the tests of the tracker and of sweeps on each of PYTHONS 
 	  $(VENV)-$$version/bin/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable '.[test]' && \
 	  $(VENV)-$$version/bin/python -m pytest -n $(WORKERS) --dist worksteal -m '$(MARKS)' $(TESTS) || failed="$$failed $$version"; \
 	done; [ -z "$$failed" ] || { echo "failed on Python$$failed"; exit 1; }
+
+test-peers: $(READY)  ## Run the tests against a real MLflow, which is installed apart (3 minutes, 850 MB)
+	@$(BIN)/python -m benchmarks setup mlflow
+	$(BIN)/python -m pytest -m peers
 
 bench: $(READY)  ## Measure the tracker beside its peers, which are installed apart (ARGS='log --no-peers')
 	@case '$(ARGS)' in *--no-peers*) ;; *) $(BIN)/python -m benchmarks setup ;; esac

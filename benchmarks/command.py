@@ -1,7 +1,7 @@
 """The command line of the benchmarks.
 
 python -m benchmarks [NAME...] [--full | --tiny] [--no-peers] [--json FILE] [--keep DIR]
-python -m benchmarks setup
+python -m benchmarks setup [PEER...]
 python -m benchmarks report [--from FILE]... [--readme]
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import environments, machine, report
-from benchmarks.contestants import DriverError
+from benchmarks.contestants import DriverError, Module
 from benchmarks.figures import Chapter, Figure, as_text
 from benchmarks.measures import processes, reading, sweeps, writing
 from benchmarks.plan import Plan, Result, Size
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     """Do what the command line says, and return the exit code."""
     options = _parse(arguments)
     if SETUP in options.names:
-        environments.setup()
+        environments.setup([peer for peer in Module if peer in options.names] or list(Module))
         return 0
     if options.source:
         results = report.merged([json.loads(path.read_text()) for path in options.source])
@@ -57,7 +57,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     names = [*MEASURES, SETUP, REPORT]
     add = parser.add_argument
-    known = f"{', '.join(MEASURES)}; all without one. `setup` installs the peers, `report` writes docs/benchmarks.md"
+    known = f"{', '.join(MEASURES)}; all without one. `setup` installs the peers, or those that are named, `report` writes docs/benchmarks.md"
     add("names", nargs="*", metavar="NAME", help=known)
     size = parser.add_mutually_exclusive_group()
     for each, what in ((Size.FULL, "100,000 runs too; peers 10,000"), (Size.TINY, "only show that it works")):
@@ -70,7 +70,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("--from", dest="source", type=Path, action="append", metavar="FILE", help="report these figures")
     add("--readme", action="store_true", help="report into README too, between its markers")
     options = parser.parse_args(arguments)
-    if unknown := [name for name in options.names if name not in names]:
+    peers = [peer.value for peer in Module] if SETUP in options.names else []
+    if unknown := [name for name in options.names if name not in [*names, *peers]]:
         parser.error(f"there is no benchmark {unknown[0]!r}; there are {', '.join(names)}")
     return options
 

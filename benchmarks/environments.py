@@ -7,14 +7,15 @@ import shutil
 import subprocess
 import sysconfig
 import venv
+from collections.abc import Iterable
 from pathlib import Path
 
 from benchmarks.contestants import ENVIRONMENTS, PINS, Module
 
 
-def setup() -> None:
+def setup(modules: Iterable[Module]) -> None:
     """Make the environments that are missing. One that fails is named and removed."""
-    for module in Module:
+    for module in modules:
         if module.interpreter.exists():
             if not module.is_ours:
                 print(f"{module}: already installed")

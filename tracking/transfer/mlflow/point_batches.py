@@ -72,14 +72,10 @@ def _into_tables(path: Path, run_id: str, points: Points) -> Iterator[int]:
             while some := list(islice(rows, ROWS)):
                 before = sql.total_changes
                 sql.execute("BEGIN IMMEDIATE")
-                try:
+                with sql:  # all of these points or none
                     sql.executemany(INSERT, some)
                     count = sql.total_changes - before
                     _keep_latest(sql, some)
-                except BaseException:
-                    sql.execute("ROLLBACK")
-                    raise
-                sql.execute("COMMIT")
                 yield count
 
 
