@@ -12,6 +12,7 @@ from pathlib import Path
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, flag_override
 
+from sweeps.alerts import SweepAlerts
 from sweeps.display.json_events import Write
 from sweeps.display.preview import tell_plan
 from sweeps.display.progress import Progress, make_progress, stdout_for
@@ -38,9 +39,10 @@ from sweeps.ranking.exit_errors import (
     resumable,
 )
 from sweeps.ranking.leaderboard import Leaderboard, code_note
-from sweeps.ranking.promotion import is_decided, promote_winner
+from sweeps.ranking.promotion import is_decided, kept_decision, promote_winner
 from sweeps.samplers.listed import make_sampler
 from sweeps.samplers.sampler import Sampler
+from sweeps.settings.addresses import without_addresses
 from sweeps.settings.reading import launcher_settings, sweeper_settings
 from sweeps.settings.sections import LAUNCHER, is_ours
 from sweeps.settings.sweeper_settings import SweeperSettings
@@ -70,6 +72,7 @@ def run(
     """
     sweep_starts()
     settings = sweeper_settings(config)
+    arguments, settings = without_addresses(config, arguments, settings)
     with stdout_for(settings.output) as write:
         try:
             return _run(hydra_context, task_function, config, arguments, settings, write)
@@ -126,6 +129,7 @@ def _run(
         progress = make_progress(settings.output, write, board, lambda run: runs.read(run).record)
         for note in (*settings.notes, *sampler.notes, *earlier.notes):
             progress.say(note)
+        alerts = SweepAlerts(settings.notify, sweep_dir, board, progress.say)
         sweep = _Sweep(
             settings,
             plan,
@@ -134,11 +138,13 @@ def _run(
             executor=executor,
             progress=progress,
             board=board,
+            alerts=alerts,
             earlier=earlier,
             slots=slots,
         )
         sweep.take_note()
-        return sweep.run() if sweep.has_jobs else sweep.conclude()
+        with alerts:
+            return sweep.run() if sweep.has_jobs else sweep.conclude()
 
 
 def _preview(
@@ -214,6 +220,7 @@ class _Sweep:
         executor: Executor,
         progress: Progress,
         board: Scoreboard,
+        alerts: SweepAlerts,
         earlier: Resumed,
         slots: int,
     ) -> None:
@@ -234,6 +241,7 @@ class _Sweep:
         self._ledger = Ledger(sweep_dir / "jobs.jsonl")
         self._progress = progress
         self._board = board
+        self._alerts = alerts
         self._slots = slots if sampler.total is None else max(1, min(slots, len(self._order)))
         self._lock = threading.Lock()
         self._interruptions = Interruptions(executor.stop, progress.say)
@@ -283,16 +291,21 @@ class _Sweep:
 
     def _end(self, board: Leaderboard, *, is_new: bool) -> Leaderboard:
         promotion, store = self._settings.promotion, self._settings.store.absolute()
+        self._alerts.ranked(board)
         if note := require_ranked(board, promotes=promotion is not None):
             self._progress.say(note)
         if promotion is not None and (is_new or not is_decided(board, store, promotion)):
-            self._progress.decided(promote_winner(board, store, promotion))
+            before, decision = kept_decision(board, store), promote_winner(board, store, promotion)
+            self._progress.decided(decision)
+            if decision != before:
+                self._alerts.decided(decision)
         require_few_failures(board, self._settings, self._dir)
         return board
 
     def _run_jobs(self) -> None:
         try:
             self._progress.began(shown(self._dir))
+            self._alerts.began()
             if self._earlier is not NOTHING:
                 done = f"{len(self._earlier.kept)} of {counted(len(self._board), 'job')}"
                 self._progress.say(f"resumed: {done} had ended, {len(self._order)} to run")
@@ -366,6 +379,7 @@ class _Sweep:
             self._ledger.finish(outcome)
         value = read_value(self._runs, self._settings.objective, outcome)
         self._progress.finished(outcome, value)
+        self._alerts.finished(outcome, value)
         with self._lock:
             self._sampler.tell(outcome.job, outcome, value)
             self._failed += outcome.status is not JobStatus.COMPLETED

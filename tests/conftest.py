@@ -2,10 +2,12 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from receivers import Hooks, Post
 
 # A deadline would test the machine's load, not the code.
 settings.register_profile("podium", deadline=None, max_examples=60)
@@ -30,6 +32,22 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ.setdefault("MPLCONFIGDIR", str(Path.home() / ".cache" / "matplotlib"))
     os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
     os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+
+
+@pytest.fixture
+def hooks() -> Iterator[Hooks]:
+    """An HTTP server on loopback that keeps what is posted to it."""
+    server = Hooks()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def post() -> Iterator[Post]:
+    """An SMTP server on loopback that keeps the mails that it takes."""
+    server = Post()
+    yield server
+    server.close()
 
 
 @pytest.fixture

@@ -40,6 +40,7 @@ ROOMS = {
         "search": f"{GROUND} extras store metrics objective repeats files process values records",
         "registry": f"{GROUND} store objective files process values records",
         "plots": "errors extras objective repeats files values records",
+        "notify": f"{GROUND} extras values",
         "run": f"{GROUND} store metrics process files values records",
         "transfer": f"{GROUND} extras registry search store metrics objective files process values records",
         "doctor": f"{GROUND} search registry store metrics files process values records",
@@ -47,7 +48,7 @@ ROOMS = {
         "tracker": f"{GROUND} drawing run search registry provenance store metrics objective files process values records",
         "integrations": "errors tracker run values records",
         "cli.toolkit": f"{GROUND} extras files process values",
-        "cli": f"{GROUND} cli.toolkit integrations tracker plots transfer doctor registry search run provenance "
+        "cli": f"{GROUND} cli.toolkit integrations tracker notify plots transfer doctor registry search run provenance "
         "store metrics objective repeats files process values records",
     },
     "sweeps": {
@@ -63,8 +64,9 @@ ROOMS = {
         "ranking": "state plan settings jobs paths stop_signals errors",
         "executor": "state plan settings jobs paths errors",
         "display": "ranking state settings jobs paths errors",
+        "alerts": "display ranking jobs errors",
         "launcher": "executor plan settings jobs paths errors",
-        "sweeper": "display executor ranking state samplers plan space settings jobs paths stop_signals errors",
+        "sweeper": "alerts display executor ranking state samplers plan space settings jobs paths stop_signals errors",
         "cli": "display ranking state plan space settings jobs paths errors",
     },
     "trainer": {
@@ -94,6 +96,7 @@ TRACKING_PUBLIC = {
     "tracking.cli.toolkit",
     "tracking.extras",
     "tracking.files",
+    "tracking.notify",
     "tracking.objective",
     "tracking.process",
     "tracking.process.announcements",

@@ -37,6 +37,16 @@ class PromotionConf:
 
 
 @dataclass
+class NotifyConf:
+    """Where alerts go, and which events they are about."""
+
+    # addresses: command:..., https://..., smtp://..., those of Apprise; keep secrets in ${oc.env:NAME}
+    to: Any = field(default_factory=list)
+    # of promoted, refused, finished, failed, best
+    on: Any = field(default_factory=lambda: ["promoted", "finished", "failed"])
+
+
+@dataclass
 class SweeperConf:
     """``hydra.sweeper`` of an app that chose ``override hydra/sweeper: podium``."""
 
@@ -70,6 +80,7 @@ class SweeperConf:
     # top-level sections that do not change what a job computes
     key_ignores: list[str] = field(default_factory=list)
     promotion: Any = field(default_factory=PromotionConf, metadata=PER_JOB)
+    notify: Any = field(default_factory=NotifyConf)
 
 
 @dataclass

@@ -11,11 +11,13 @@ from sweeps.cli.app import SweepArgument
 from sweeps.errors import SweepError
 from sweeps.paths import find_sweep
 from sweeps.plan.plan import Plan
+from sweeps.settings.addresses import FROM_VARIABLE, VARIABLE
 from sweeps.state.lock import holds_within, parent_of
 from sweeps.state.origin import require_own
 from sweeps.state.resume import resume_command, resume_hint
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.cli.toolkit.output import one_line, say, say_json
+from tracking.notify import parse_addresses
 
 Overrides = Annotated[
     list[str] | None,
@@ -37,6 +39,14 @@ def resume(
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Run the command of a sweep that you did not start here.")
     ] = False,
+    notify: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--notify",
+            metavar="ADDRESS",
+            help="Send alerts here instead of to the addresses of the sweep; may be repeated.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Resume a sweep that ended early, or extend one, with the command and in the folder that it was started with.
@@ -46,6 +56,7 @@ def resume(
 
     Example: python -m sweeps resume latest
     """
+    addresses = parse_addresses(notify, "--notify")
     folder = find_sweep(Path(store), sweep)
     plan = Plan.read(folder / "plan.json")
     parent = parent_of(folder)
@@ -55,11 +66,14 @@ def resume(
     more += ["hydra.sweeper.resume_failed=true"] if failed else []
     more += ["hydra.sweeper.resume_changed=true"] if changed else []
     more += ["hydra.sweeper.output=json"] if as_json else []
+    more += [FROM_VARIABLE] if addresses else []
     command = resume_command(plan, folder, more)
     if not yes:
         require_own(plan, folder.absolute())
     try:
         # exec, not a child: the terminal, its signals and the exit code are then those of the sweep.
+        if addresses:  # not on the command line, where others can see it
+            os.environ[VARIABLE] = "\n".join(address.text for address in addresses)
         os.chdir(str(plan.cwd))  # the command may hold relative paths
         os.execv(command[0], command)  # noqa: S606 - the user's own command, as recorded
     except OSError as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.jobs import PlannedJob
+from sweeps.settings.addresses import recorded
 from sweeps.settings.sweeper_settings import SweeperSettings
 from tracking import CorruptFileError, NewerFormatError
 from tracking.files import read_json, refuse_link, write_json
@@ -136,7 +137,7 @@ def make_plan(
         sweep=sweep_id,
         created_at=datetime.now().astimezone().isoformat(),
         # As typed, with `-m package` and the options of the interpreter.
-        command=(sys.executable, *sys.orig_argv[1:]),
+        command=recorded((sys.executable, *sys.orig_argv[1:]), settings.section),
         swept=tuple(swept),
         objective=asdict(settings.objective),
         report=settings.report,

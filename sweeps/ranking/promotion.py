@@ -1,7 +1,7 @@
 """Registers the winner of a sweep and lets the gate decide whether it becomes the champion."""
 
 import contextlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -75,13 +75,29 @@ def is_decided(board: Leaderboard, store: Path, promotion: Promotion) -> bool:
 
     One without a version holds none: the winner could not be registered, so it is tried again.
     """
+    known = _kept(board, store)
+    if known.get("version") is not None:
+        winner, gate = board.winner and board.winner.run, _gate(promotion)
+        asked = (known.get("run"), known.get("model_name"), known.get("gate", gate))
+        return asked == (winner, promotion.model_name, gate)
+    return False
+
+
+def kept_decision(board: Leaderboard, store: Path) -> Decision | None:
+    """Return the decision of ``promotion.json``, by an earlier session of the sweep; None if there is none."""
+    known = _kept(board, store)
+    names = [each.name for each in fields(Decision)]
+    if not all(name in known for name in names) or not isinstance(known["reasons"], list):
+        return None
+    return Decision(**{name: known[name] for name in names} | {"reasons": tuple(known["reasons"])})
+
+
+def _kept(board: Leaderboard, store: Path) -> dict[str, Any]:
     with contextlib.suppress(FileNotFoundError, CorruptFileError):
         known = read_json(_place(board, store))
-        if isinstance(known, dict) and known.get("version") is not None:
-            winner, gate = board.winner and board.winner.run, _gate(promotion)
-            asked = (known.get("run"), known.get("model_name"), known.get("gate", gate))
-            return asked == (winner, promotion.model_name, gate)
-    return False
+        if isinstance(known, dict):
+            return known
+    return {}
 
 
 def _gate(promotion: Promotion) -> dict[str, Any]:

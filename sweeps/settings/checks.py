@@ -51,7 +51,7 @@ def refuse_unknown(section: str, raw: Mapping[str, Any], known: Collection[str],
     allowed = sorted(name for name in known if not name.startswith("_"))
     for name in raw:
         if name not in known:
-            close = _closest(name, keys, section)
+            close = _closest(str(name), keys, section)
             hint = f"; did you mean {' or '.join(close)}?" if close else ""
             raise SettingsError(f"{section}.{name}: unknown key; allowed are {', '.join(allowed)}{hint}")
 

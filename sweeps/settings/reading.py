@@ -20,7 +20,8 @@ from sweeps.settings.gpus import gpu_names
 from sweeps.settings.launcher_settings import Isolation, LauncherSettings
 from sweeps.settings.sections import LAUNCHER, SWEEPER, is_ours, section, settings_sections, target
 from sweeps.settings.sweeper_settings import Mode, OutputMode, Promotion, SpaceSettings, SweeperSettings
-from tracking import InvalidNameError, TrackingError
+from tracking import InvalidNameError, InvalidValueError, TrackingError
+from tracking.notify import Notify, parse_addresses, parse_events
 from tracking.objective import At, Direction, Objective
 from tracking.values.names import check_component, check_path
 from tracking.values.plain import flat
@@ -49,6 +50,7 @@ def sweeper_settings(config: DictConfig) -> SweeperSettings:
         max_batch_size=_batch_size(raw["max_batch_size"], config),
         key_ignores=frozenset((*raw["key_ignores"], *settings_sections(config))),
         promotion=_promotion(raw["promotion"]),
+        notify=_notify(raw["notify"], raw["settings_from"] or SWEEPER),
         output=choice("output", raw["output"], OutputMode),
         store_key=_store_key(config),
         section=raw["settings_from"] or SWEEPER,
@@ -152,6 +154,16 @@ def _promotion(raw: Mapping[str, Any]) -> Promotion | None:
     allowed = "is module:function of a module that exists, or null"
     require(_is_function(raw["loader"]), "promotion.loader", raw["loader"], allowed)
     return _made(Promotion, raw, files=tuple(raw["files"]))
+
+
+def _notify(raw: Mapping[str, Any], section: str) -> Notify:
+    try:
+        return Notify(
+            parse_addresses(raw["to"], f"{section}.notify.to"),
+            parse_events(raw["on"], f"{section}.notify.on"),
+        )
+    except InvalidValueError as error:
+        raise SettingsError(str(error)) from None
 
 
 def _check_model(name: str, files: Sequence[str]) -> None:

@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from sweeps.errors import SettingsError
 from sweeps.settings.checks import refuse_unknown
 from tracking.values.configs import Unresolved, read_config
+from tracking.values.secrets import MASK, is_secret
 
 SWEEPER, LAUNCHER = "hydra.sweeper", "hydra.launcher"
 OWN_WAY = frozenset({"_target_", "settings_from"})  # the keys that a section of the user's own cannot hold
@@ -67,9 +68,16 @@ def section(config: DictConfig, key: str) -> dict[str, Any]:
 
 
 def _overridden(config: DictConfig) -> set[str]:
-    """Return the keys below ``hydra`` that the command line sets."""
-    given = OmegaConf.select(config, "hydra.overrides.hydra") or ()
-    return {str(override).partition("=")[0].lstrip("+") for override in given}
+    """Return the keys that the command line sets."""
+    given = [word for kind in ("hydra", "task") for word in overrides(config, kind)]
+    return {override.partition("=")[0].lstrip("+") for override in given}
+
+
+def overrides(config: DictConfig, kind: str) -> list[str]:
+    """Return the overrides of a composed config, those of ``hydra`` or of the ``task``, as they were given."""
+    node = OmegaConf.select(config, f"hydra.overrides.{kind}")
+    words: Any = [] if node is None else OmegaConf.to_container(node, resolve=False)
+    return [str(word) for word in words]
 
 
 def _changed(
@@ -138,8 +146,9 @@ def _require_known(values: Mapping[str, Any], place: str, tree: Tree, keys: Sequ
         inner = tree[name]
         if inner is not None:
             if not isinstance(value, Mapping):
+                shown = "null" if value is None else MASK if is_secret(name, value) else value
                 raise SettingsError(
-                    f"{place}.{name}={'null' if value is None else value}: allowed is a mapping of {', '.join(sorted(inner))}"
+                    f"{place}.{name}={shown}: allowed is a mapping of {', '.join(sorted(inner))}"
                 )
             _require_known(value, f"{place}.{name}", inner, keys)
 
@@ -163,6 +172,11 @@ def _resolved(config: DictConfig, key: str) -> dict[str, Any]:
     section: dict[str, Any] = reading.resolved()
     for place, fault in _faults(section, key):
         raise SettingsError(f"{place}: {fault.why}")
+    notify = section.get("notify")
+    if isinstance(notify, dict) and True in notify:  # YAML reads a key that is written on as true
+        from_file = notify.pop(True)
+        if f"{key}.notify.on" not in _overridden(config):
+            notify["on"] = from_file
     return {str(name): value for name, value in section.items()}
 
 

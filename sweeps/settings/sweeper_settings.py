@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from tracking.notify import Notify
 from tracking.objective import Objective
 
 
@@ -59,6 +60,9 @@ class SpaceSettings:
     filter: str | None = None
 
 
+NO_ALERTS = Notify()
+
+
 @dataclass(frozen=True)
 class SweeperSettings:
     """The settings of ``hydra.sweeper``: what is swept, ranked and promoted."""
@@ -75,6 +79,7 @@ class SweeperSettings:
     check: str | None
     key_ignores: frozenset[str]
     promotion: Promotion | None
+    notify: Notify = NO_ALERTS
     output: OutputMode = OutputMode.AUTO
     resume: str | None = None
     resume_failed: bool = False

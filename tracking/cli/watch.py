@@ -4,12 +4,13 @@ import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from tracking.cli.alerts import NotifyOption, Rows, watching
 from tracking.cli.columns import (
     ColumnsOption,
     ExperimentArgument,
@@ -21,6 +22,7 @@ from tracking.cli.columns import (
 )
 from tracking.cli.toolkit import output, tables
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
+from tracking.errors import InvalidValueError
 from tracking.records import RunStatus
 from tracking.search.catalog import Catalog
 from tracking.search.query import Field, FieldKind, MetricPart, parse_field
@@ -53,6 +55,7 @@ def watch(
         typer.Option("--interval", metavar="SECONDS", min=SHORTEST_S, help="The time between two reads."),
     ] = 2.0,
     once: Annotated[bool, typer.Option("--once", help="Show the runs once and exit.")] = False,
+    notify: NotifyOption = None,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
@@ -61,20 +64,29 @@ def watch(
     Running ones first, then the newest; until Ctrl-C. A terminal shows one table that is updated, a pipe gets a new
     table after each change. With --json each table is one line.
 
+    With --notify, an alert tells when a run fails, when one completes with a better value than all before, and when
+    all runs have ended.
+
     Example: python -m tracking watch ctr_model --interval 5
     """
     catalog = Catalog(Store(store))
+    if notify and once:
+        raise InvalidValueError("--notify is about what happens later, so it cannot go with --once")
 
-    def looks() -> Iterator[Look]:
-        yield _look(catalog, experiment, columns, as_json=as_json)
-        while not once:
+    def looks(take: Callable[[Rows], None]) -> Iterator[Look]:
+        while True:
+            look = _look(catalog, experiment, columns, as_json=as_json)
+            take(look.rows)
+            yield look
+            if once:
+                return
             time.sleep(interval_s)
-            yield _look(catalog, experiment, columns, as_json=as_json)
 
-    if sys.stdout.isatty() and not as_json and not once:
-        _draw(experiment, looks())
-    else:
-        _write(experiment, looks(), as_json=as_json)
+    with watching(catalog, experiment, notify) as take:
+        if sys.stdout.isatty() and not as_json and not once:
+            _draw(experiment, looks(take))
+        else:
+            _write(experiment, looks(take), as_json=as_json)
 
 
 def _draw(experiment: str, looks: Iterator[Look]) -> None:

@@ -3,7 +3,8 @@
 By its name: a name is split into words at `_ . -`, spaces and capitals. It looks secret when it has a word of STRONG, a word
 that ends in one of ENDS, or a pair of PAIRS, or ends in a word of WEAK and has text as its value. A number is a setting (`max_tokens`, `password_length`)
 unless the name ends in a strong word; booleans, None and the empty text are never secret. Neither are the tokens of
-language models (`pad_token: <pad>`) and other names with a word of SETTINGS (`loss_per_token`).
+language models (`pad_token: <pad>`) and other names with a word of SETTINGS (`loss_per_token`). The addresses of alerts
+are secret whole (`notify: {to: ...}`, `sweep.notify.to`, `--notify X`): a token can be any part of one.
 
 By itself, anywhere in a text: passwords and tokens in URLs and their queries, JSON web tokens, keys of well-known form, and
 what is assigned to a secret name (`password=hunter2`).
@@ -27,7 +28,7 @@ VARIABLE = "PODIUM_MASK"
 
 PAIRS = frozenset(
     {("access", "key"), ("account", "key"), ("api", "key"), ("auth", "token"), ("encryption", "key"), ("license", "key"),
-     ("private", "key"), ("signing", "key"), ("ssh", "key"), ("storage", "key"), ("subscription", "key")}
+     ("notify", "to"), ("private", "key"), ("signing", "key"), ("ssh", "key"), ("storage", "key"), ("subscription", "key")}
 )  # fmt: skip  # one pair a line would take 11 lines
 STRONG = frozenset(map("".join, PAIRS)) | {  # a pair may be written as one word
     "authorization",
@@ -103,7 +104,7 @@ _HAS_KEY = _Pattern(
     r"|PRIVATE KEY"
 )
 _HAS_NAME = _Pattern(
-    "pass|pwd|pw=|secret|credential|bearer|authorization|key|token|jwt|cookie|sig|auth", re.IGNORECASE
+    "pass|pwd|pw=|secret|credential|bearer|authorization|key|token|jwt|cookie|sig|auth|notify", re.IGNORECASE
 )
 _GAP = r"(?:[ \t]|\x1b\[[\d;]*+m){0,6}+"  # colours of a terminal too
 _NAMED = _Pattern(
@@ -174,6 +175,8 @@ def is_secret(name: Any, value: Any) -> bool:
     if policy != _USUAL and (said := policy.of(str(name))) is not None:
         return said
     words = _words(name)
+    if words and words[-1] == "notify" and isinstance(value, str | list | Mapping):
+        return not isinstance(value, Mapping) or bool(value.get("to"))
     if isinstance(value, int | float):
         return _is_strong(words[-1:]) or tuple(words[-2:]) in PAIRS
     return _is_strong(words) or (isinstance(value, str) and _is_token(words, value))

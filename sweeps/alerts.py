@@ -1,0 +1,189 @@
+"""The alerts of a sweep: which of its events are sent, with which facts.
+
+A sweep tells it what happens, as it tells its display. Nothing here can stop a sweep, change its exit code, or hold it up
+for more than a few seconds at its end.
+"""
+
+import math
+import shlex
+import socket
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from sweeps.display.scoreboard import FAILED, Scoreboard
+from sweeps.jobs import JobState, JobStatus, Outcome
+from sweeps.ranking.leaderboard import Leaderboard
+from sweeps.ranking.promotion import Decision
+from tracking import ModelRegistry, TrackingError
+from tracking.notify import Alert, AlertEvent, Notify, Outbox, Paced
+from tracking.objective import Objective
+
+CTRL_C = 130  # the exit code of a sweep that its user stopped, who needs no alert
+
+
+class SweepAlerts:
+    """Sends the alerts that `notify` asks for; used as a context around one session of the sweep in `folder`."""
+
+    def __init__(
+        self,
+        notify: Notify,
+        folder: Path,
+        board: Scoreboard,
+        say: Callable[[str], None],
+        *,
+        gap_s: float = 60.0,
+    ) -> None:
+        self._on = notify.on if notify.to else frozenset()
+        self._folder = folder
+        self._board = board
+        self._outbox = Outbox(notify.to, say)
+        self._best = Paced(self._send_best, gap_s)
+        self._lock = threading.Lock()
+        self._before: float | None = None  # the best value that was sent, or known when the session began
+        self._value: float | None = None  # the best value now
+        self._is_running = False  # jobs were left to run
+        self._ranked: Leaderboard | None = None
+
+    def __enter__(self) -> "SweepAlerts":
+        """Return itself."""
+        return self
+
+    def began(self) -> None:
+        """Note that jobs are about to run; what earlier sessions found is no news."""
+        self._is_running = True
+        best = self._board.best
+        self._before = self._value = best.objective if best else None
+
+    def finished(self, outcome: Outcome, value: float | None) -> None:
+        """Note the end of a job: its value may be the best so far."""
+        if outcome.status is not JobStatus.COMPLETED or AlertEvent.BEST not in self._on:
+            return
+        with self._lock:
+            if not self._board.objective.better(value, self._value):
+                return
+            self._value = value
+            if outcome.reused:
+                self._before = value
+        if not outcome.reused:
+            self._best.note()
+
+    def ranked(self, board: Leaderboard) -> None:
+        """Note the leaderboard: all jobs have ended in order."""
+        self._ranked = board
+
+    def decided(self, decision: Decision) -> None:
+        """Send a decision of the gate; not one that an earlier session had taken."""
+        event = AlertEvent.PROMOTED if decision.promoted else AlertEvent.REFUSED
+        if event in self._on:
+            facts = {**self._sweep(), **self._winner(), **self._verdict(decision)}
+            self._send(
+                event,
+                model=decision.model_name,
+                version=decision.version,
+                why=list(decision.reasons),
+                **facts,
+            )
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        """Send how the session ended, and wait a moment for what has not gone out."""
+        is_by_hand = isinstance(error, KeyboardInterrupt) or getattr(error, "exit_code", 0) == CTRL_C
+        event = AlertEvent.FINISHED if error is None else AlertEvent.FAILED
+        # The last message names the best value itself.
+        if self._is_running and event not in self._on and not is_by_hand:
+            self._best.flush()
+        self._best.drop()
+        if self._is_running and event in self._on and not is_by_hand and isinstance(error, Exception | None):
+            facts = {**self._sweep(), **self._winner(), "first_failure": self._first_failure()}
+            self._send(event, error=None if error is None else str(error) or type(error).__name__, **facts)
+        if is_by_hand:
+            self._outbox.close(0.0)
+        else:
+            self._outbox.close()
+
+    def _send(self, event: AlertEvent, **facts: Any) -> None:
+        closer = self._closer(event, facts.get("model"))
+        self._outbox.send(Alert.of(event, metric=self._objective.label, **facts, **closer))
+
+    def _send_best(self) -> None:
+        best = self._board.best
+        if best is None:
+            return
+        with self._lock:
+            before, self._before = self._before, best.objective
+        where = {"run": best.run, "job": best.number, "params": dict(best.point)}
+        self._send(AlertEvent.BEST, **self._sweep(), value=best.objective, before=before, **where)
+
+    @property
+    def _objective(self) -> Objective:
+        return self._ranked.objective if self._ranked else self._board.objective
+
+    def _sweep(self) -> dict[str, Any]:
+        """Return what is known of the sweep as a whole."""
+        name = self._folder.name
+        ended = Counter(line.state for line in self._board.ended)
+        wall_s = self._ranked.usage.wall_s if self._ranked and self._ranked.usage else self._board.elapsed_s
+        return {
+            "subject": f"sweep {name}",
+            "sweep": name,
+            "jobs": {str(state): ended[state] for state in JobState if ended[state]} or None,
+            "total": len(self._board),
+            "duration_s": float(wall_s),
+        }
+
+    def _winner(self) -> dict[str, Any]:
+        """Return the best job: the first of the leaderboard, while there is none the best so far."""
+        if self._ranked is None:
+            best = self._board.best
+            return {} if best is None else {"run": best.run, "job": best.number, "value": best.objective}
+        winner = self._ranked.winner
+        if winner is None:
+            return {}
+        candidate = next((each for each in self._ranked.candidates if winner.job in each.jobs), None)
+        value = candidate.objective if candidate else winner.objective
+        return {"run": winner.run, "job": winner.job, "params": dict(winner.point), "value": value}
+
+    def _verdict(self, decision: Decision) -> dict[str, Any]:
+        """Return the values that the gate compared."""
+        if decision.version is None:
+            return {}
+        try:
+            verdict = ModelRegistry(self._folder.parent.parent).verdict(decision.model_name, decision.version)
+        except (TrackingError, OSError):
+            return {}
+        value = _value(verdict.challenger) if verdict else None
+        if verdict is None or verdict.champion is None or value is None:
+            return {}
+        champion = _value(verdict.champion)
+        gain = None if champion is None else self._objective.gain(value, champion)
+        return {
+            "value": value,
+            "champion_version": verdict.champion.get("version"),
+            "champion_value": champion,
+            "margin": gain,
+        }
+
+    def _first_failure(self) -> str | None:
+        failed = (line for line in self._board.ended if line.state in FAILED)
+        first = next(failed, None)
+        return None if first is None else f"job {first.number}: {first.error or first.state}"
+
+    def _closer(self, event: AlertEvent, model: str | None) -> dict[str, str]:
+        """Return where and how to look closer."""
+        command = f"sweeps show {self._folder.name}"
+        if event is AlertEvent.FAILED:
+            command = f"sweeps jobs {self._folder.name} --failed"
+        elif event is AlertEvent.PROMOTED:
+            command = f"tracking champion {shlex.quote(str(model))}"
+        look = f"python -m {command} --store {shlex.quote(str(self._folder.parent.parent))}"
+        return {"host": socket.gethostname(), "look": look}
+
+
+def _value(facts: Mapping[str, Any]) -> float | None:
+    value = (facts.get("objective") or {}).get("value")
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
