@@ -3,6 +3,7 @@
 import base64
 import json
 import socketserver
+import ssl
 import threading
 from email import message_from_bytes
 from email.message import Message
@@ -61,7 +62,7 @@ class Hooks:
 class Post:
     """An SMTP server with a login; `answers` replaces what it says to a command, `hangs_at` is one it never answers."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None, *, is_tls: bool = False) -> None:
         self.mails: list[Message] = []
         self.recipients: list[list[str]] = []
         self.logins: list[str] = []
@@ -85,13 +86,18 @@ class Post:
                         recipients.append(line.partition("<")[2].rstrip(">"))
                     if word == "AUTH":
                         post.logins.append(base64.b64decode(line.split()[2]).decode())
+                    extra = "250-STARTTLS\r\n" if tls and not is_tls else ""
                     usual = {
-                        "EHLO": "250-here\r\n250 AUTH PLAIN",
+                        "EHLO": f"250-here\r\n{extra}250 AUTH PLAIN",
                         "AUTH": "235 in",
                         "DATA": "354 go",
                         "QUIT": "221 bye",
+                        "STARTTLS": "220 go",
                     }
                     self.say(post.answers.get(word, usual.get(word, "250 fine")))
+                    if word == "STARTTLS" and tls:
+                        self.request = tls.wrap_socket(self.request, server_side=True)
+                        self.setup()
                     if word == "DATA" and "DATA" not in post.answers:
                         text = b""
                         while (part := self.rfile.readline()) != b".\r\n":
@@ -102,6 +108,10 @@ class Post:
                     if word == "QUIT":
                         return
 
+            def finish(self) -> None:
+                super().finish()
+                self.request.close()  # the server knows the one before TLS alone
+
             def say(self, text: str) -> None:
                 self.wfile.write(f"{text}\r\n".encode())
 
@@ -109,6 +119,12 @@ class Post:
             daemon_threads = True
             block_on_close = False
             allow_reuse_address = True
+
+            def get_request(self) -> Any:
+                request, address = super().get_request()
+                return tls.wrap_socket(request, server_side=True) if tls and is_tls else request, address
+
+            def handle_error(self, *_: Any) -> None: ...
 
         self._server = Server(("127.0.0.1", 0), Handler)
         self.port = self._server.server_address[1]

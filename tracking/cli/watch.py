@@ -55,8 +55,9 @@ def watch(
         typer.Option("--interval", metavar="SECONDS", min=SHORTEST_S, help="The time between two reads."),
     ] = 2.0,
     once: Annotated[bool, typer.Option("--once", help="Show the runs once and exit.")] = False,
-    notify: NotifyOption = None,
     store: StoreOption = DEFAULT_STORE,
+    *,
+    notify: NotifyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Watch the runs of an experiment.

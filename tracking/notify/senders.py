@@ -166,8 +166,12 @@ def _is_here(host: str) -> bool:
 
 def is_known_to_apprise(address: str) -> bool:
     """Return whether Apprise can send to an address."""
-    with _quiet_apprise() as apprise:
-        return bool(apprise.Apprise().add(address))
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it imports modules that Python is about to drop
+        with _quiet_apprise() as apprise:
+            return bool(apprise.Apprise().add(address))
 
 
 def by_apprise(address: str, alert: Alert, limit: Limit) -> None:
@@ -204,10 +208,11 @@ def _reasons() -> Iterator[None]:
     except TimeoutError:
         raise NotSentError("no answer in time") from None
     except OSError as error:
-        cause = getattr(error, "reason", error)  # that of a URLError
+        reason = getattr(error, "reason", None)  # of a URLError the cause, of an SSLError a text
+        cause = reason if isinstance(reason, OSError) else error
         if isinstance(cause, TimeoutError):
             raise NotSentError("no answer in time") from None
-        known = getattr(cause, "strerror", None) or getattr(cause, "verify_message", None)
-        raise NotSentError(str(known or type(error).__name__)) from None
+        known = getattr(cause, "verify_message", None) or cause.strerror
+        raise NotSentError(str(known or type(cause).__name__)) from None
     except ValueError as error:  # such as a name that no header may hold
         raise NotSentError(f"it cannot be written ({type(error).__name__})") from None

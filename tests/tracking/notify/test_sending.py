@@ -2,7 +2,10 @@
 
 import json
 import os
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -116,6 +119,37 @@ def test_no_password_leaves_the_machine_in_the_clear(post: Post, monkeypatch: py
     assert "AUTH" not in post.said
     send(post.address("me:S3CRET@", "&starttls=never"))
     assert len(post.mails) == 1
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, Path]:
+    """A certificate for 127.0.0.1, and its file."""
+    if shutil.which("openssl") is None:
+        pytest.skip("needs the program openssl to make a certificate")
+    folder = tmp_path_factory.mktemp("tls")
+    make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key -out cert -subj /CN=test"
+    subprocess.run(
+        [*make.split(), "-addext", "subjectAltName=IP:127.0.0.1"], cwd=folder, check=True, capture_output=True
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "cert", folder / "key")
+    return context, folder / "cert"
+
+
+@pytest.mark.parametrize(("scheme", "is_tls"), [("smtp", False), ("smtps", True)])
+def test_a_mail_goes_over_tls_to_a_server_whose_certificate_is_trusted(
+    tls: tuple[ssl.SSLContext, Path], monkeypatch: pytest.MonkeyPatch, scheme: str, is_tls: bool
+) -> None:
+    post = Post(tls[0], is_tls=is_tls)
+    address = post.address("me:S3CRET@").replace("smtp", scheme, 1)
+    assert "self-signed certificate" in fault(address)
+    assert "AUTH" not in post.said
+    monkeypatch.setenv("SSL_CERT_FILE", str(tls[1]))
+    monkeypatch.setattr("tracking.notify.senders._is_here", lambda _host: False)
+    send(address)
+    assert ("STARTTLS" in post.said, len(post.mails)) == (not is_tls, 1)
+    assert post.logins == ["\0me\0S3CRET"]
+    post.close()
 
 
 def test_a_server_without_tls_is_said_where_tls_is_asked_for(post: Post, hooks: Hooks) -> None:

@@ -2,10 +2,14 @@
 
 import json
 import math
+import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tracking.notify import Alert, AlertEvent
+from tracking.notify.alerts import TEMPLATES
 from tracking.values.jsontext import encode
 
 SWEEP = {
@@ -116,3 +120,49 @@ def test_a_swept_secret_is_masked_in_the_text_and_in_the_facts() -> None:
     alert = Alert.of(AlertEvent.BEST, **SWEEP | {"params": {"db.password": "hunter2"}})
     assert "db.password=***" in alert.text
     assert alert.facts["params"] == {"db.password": "***"}
+
+
+PAGE = (Path(__file__).parents[3] / "docs" / "alerts.md").read_text()
+SHOWN = {
+    **SWEEP,
+    **MODEL,
+    "sweep": "20260131-093000",
+    "subject": "sweep 20260131-093000",
+    "params": {"training.learning_rate": 0.001, "model.dropout": 0.1},
+}
+STORE = "--store /data/experiments"
+LOOKS = {
+    AlertEvent.PROMOTED: f"python -m tracking champion ctr {STORE}",
+    AlertEvent.FAILED: f"python -m sweeps jobs 20260131-093000 --failed {STORE}",
+}
+DOCUMENTED: dict[AlertEvent, dict[str, Any]] = {
+    AlertEvent.PROMOTED: {
+        "why": "val_auc 0.791235 beats the champion (version 2), 0.7834: a gain of 0.007835, more than 0 is asked"
+    },
+    AlertEvent.REFUSED: {
+        "value": 0.7756,
+        "margin": -0.0078,
+        "why": "val_auc 0.7756 does not beat the champion (version 2), 0.7834: a gain of -0.0078, more than 0 is asked",
+    },
+    AlertEvent.FINISHED: {"first_failure": "job 3: ValueError: no such file"},
+    AlertEvent.FAILED: {
+        "first_failure": "job 3: ValueError: no such file",
+        "error": "1 of 24 jobs failed (max_failures=0)",
+    },
+    AlertEvent.BEST: {"before": 0.7834, "jobs": {"completed": 8, "failed": 1}, "duration_s": 1215.0},
+}
+
+
+@pytest.mark.parametrize("event", AlertEvent)
+def test_the_page_shows_the_text_that_is_sent(event: AlertEvent) -> None:
+    look = LOOKS.get(event, f"python -m sweeps show 20260131-093000 {STORE}")
+    assert f"```text\n{Alert.of(event, **{**SHOWN, 'look': look, **DOCUMENTED[event]}).text}```" in PAGE
+
+
+def test_the_page_names_every_fact() -> None:
+    named = set(re.findall(r"`(\w+)`", PAGE.partition("## What a program gets")[2]))
+    assert {name for template in TEMPLATES.values() for name in fields(template)} <= named
+
+
+def fields(template: Any) -> set[str]:
+    return set(re.findall(r"\{(\w+)\}", " ".join((*template.titles, *template.lines))))

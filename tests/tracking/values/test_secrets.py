@@ -91,6 +91,21 @@ def test_secrets_are_masked_at_any_depth() -> None:
     }
 
 
+def test_addresses_of_alerts_are_secret_whole() -> None:
+    config = {
+        "sweep": {"notify": {"to": ["https://h/x"], "on": ["best"]}},
+        "notify": True,
+        "notify_users": ["a"],
+    }
+    assert masked(config) == {"sweep": {"notify": "***"}, "notify": True, "notify_users": ["a"]}
+    assert masked({"notify": {"to": [], "on": ["best"]}}) == {"notify": {"to": [], "on": ["best"]}}
+    assert masked({"sweep.notify.to": ["x"], "sweep.notify.on": ["best"]}) == {
+        "sweep.notify.to": "***",
+        "sweep.notify.on": ["best"],
+    }
+    assert masked_text("set sweep.notify.to=command:x") == "set sweep.notify.to=***"
+
+
 def test_passwords_of_addresses_are_masked_and_their_users_are_not() -> None:
     assert masked_text("see postgres://me:hunter2@host:5432/db and https://host:80/a@b") == (
         "see postgres://me:***@host:5432/db and https://host:80/a@b"
@@ -142,6 +157,8 @@ def test_a_description_is_kept_without_the_passwords_of_addresses(tracker: Exper
         (["m={url:postgres://me:hunter2@host}"], ["m={url:postgres://me:***@host}"]),
         (["-c", "print('api_key = 1')"], ["-c", "print('api_key = ***')"]),
         (["-c", "connect(user='me', password='hunter2')"], ["-c", "connect(user='me', password='***')"]),
+        (["--notify", "https://h/x", "sweep.notify.to=[a,b]"], ["--notify", "***", "sweep.notify.to=***"]),
+        (["notify={to:[a],on:[b]}", "notify.on=[b]"], ["notify=***", "notify.on=[b]"]),
         (["--url", "https://h/x?sig=hunter2"], ["--url", "https://h/x?sig=***"]),
     ],
 )
