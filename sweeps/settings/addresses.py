@@ -8,14 +8,15 @@ by it.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import DictConfig, OmegaConf, flag_override
+from typing import TYPE_CHECKING
 
 from sweeps.errors import SettingsError
-from sweeps.settings.sections import SWEEPER, overrides
 from sweeps.settings.sweeper_settings import SweeperSettings
 
+if TYPE_CHECKING:  # commands that look at sweeps read plans, and do not wait for Hydra
+    from omegaconf import DictConfig
+
+SWEEPER = "hydra.sweeper"
 VARIABLE = "PODIUM_NOTIFY"  # the addresses that `python -m sweeps resume --notify` gives, one per line
 FROM_VARIABLE = f"{SWEEPER}.notify.to=${{oc.env:{VARIABLE}}}"
 _ASSIGNMENT = re.compile(r"[+~]*(?P<key>[\w./@-]+)\s*=(?P<value>.*)", re.DOTALL)
@@ -27,13 +28,17 @@ _HARMLESS = re.compile(rf"['\"]?\[?{_ITEM}(?:,{_ITEM})*\]?['\"]?")
 
 
 def without_addresses(
-    config: DictConfig, arguments: Sequence[str], settings: SweeperSettings
+    config: "DictConfig", arguments: Sequence[str], settings: SweeperSettings
 ) -> tuple[list[str], SweeperSettings]:
     """Remove the addresses from a sweep's config, also from those that are composed from it, and from `arguments`.
 
     Return the arguments that are left, and the settings with a remark if an address must be given again to resume.
     Raise `SettingsError` for an argument that sweeps over addresses, or hides them in a larger mapping.
     """
+    from omegaconf import OmegaConf, flag_override
+
+    from sweeps.settings.sections import overrides
+
     section = settings.section
     hydra, task = overrides(config, "hydra"), overrides(config, "task")
     given = [word for word in (*arguments, *hydra) if _is_about_alerts(word, section)]
@@ -70,6 +75,8 @@ def recorded(command: Iterable[str], section: str) -> tuple[str, ...]:
 
 
 def _refuse(given: Sequence[str], arguments: Iterable[str], section: str) -> None:
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
     for word in given:
         key = word.partition("=")[0].lstrip("+")
         if OverridesParser.create().parse_override(word).is_sweep_override():

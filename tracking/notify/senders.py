@@ -73,7 +73,7 @@ def run_command(line: str, alert: Alert, limit: Limit) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    raise NotSentError(f"the command did not end within {limit.seconds:g} s and was killed")
+    raise NotSentError("the command did not end in time and was killed")
 
 
 def post(url: str, alert: Alert, limit: Limit) -> None:
