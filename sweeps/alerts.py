@@ -75,10 +75,10 @@ class SweepAlerts:
         """Note the leaderboard: all jobs have ended in order."""
         self._ranked = board
 
-    def decided(self, decision: Decision) -> None:
-        """Send a decision of the gate; not one that an earlier session had taken."""
+    def decided(self, decision: Decision, before: Decision | None) -> None:
+        """Send a decision of the gate, unless an earlier session had come to the same."""
         event = AlertEvent.PROMOTED if decision.promoted else AlertEvent.REFUSED
-        if event in self._on:
+        if event in self._on and decision != before:
             facts = {**self._sweep(), **self._winner(), **self._verdict(decision)}
             self._send(
                 event,

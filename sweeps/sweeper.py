@@ -129,7 +129,6 @@ def _run(
         progress = make_progress(settings.output, write, board, lambda run: runs.read(run).record)
         for note in (*settings.notes, *sampler.notes, *earlier.notes):
             progress.say(note)
-        alerts = SweepAlerts(settings.notify, sweep_dir, board, progress.say)
         sweep = _Sweep(
             settings,
             plan,
@@ -138,12 +137,11 @@ def _run(
             executor=executor,
             progress=progress,
             board=board,
-            alerts=alerts,
             earlier=earlier,
             slots=slots,
         )
         sweep.take_note()
-        with alerts:
+        with sweep.alerts:
             return sweep.run() if sweep.has_jobs else sweep.conclude()
 
 
@@ -220,7 +218,6 @@ class _Sweep:
         executor: Executor,
         progress: Progress,
         board: Scoreboard,
-        alerts: SweepAlerts,
         earlier: Resumed,
         slots: int,
     ) -> None:
@@ -241,7 +238,7 @@ class _Sweep:
         self._ledger = Ledger(sweep_dir / "jobs.jsonl")
         self._progress = progress
         self._board = board
-        self._alerts = alerts
+        self.alerts = SweepAlerts(settings.notify, sweep_dir, board, progress.say)
         self._slots = slots if sampler.total is None else max(1, min(slots, len(self._order)))
         self._lock = threading.Lock()
         self._interruptions = Interruptions(executor.stop, progress.say)
@@ -291,21 +288,20 @@ class _Sweep:
 
     def _end(self, board: Leaderboard, *, is_new: bool) -> Leaderboard:
         promotion, store = self._settings.promotion, self._settings.store.absolute()
-        self._alerts.ranked(board)
+        self.alerts.ranked(board)
         if note := require_ranked(board, promotes=promotion is not None):
             self._progress.say(note)
         if promotion is not None and (is_new or not is_decided(board, store, promotion)):
             before, decision = kept_decision(board, store), promote_winner(board, store, promotion)
             self._progress.decided(decision)
-            if decision != before:
-                self._alerts.decided(decision)
+            self.alerts.decided(decision, before)
         require_few_failures(board, self._settings, self._dir)
         return board
 
     def _run_jobs(self) -> None:
         try:
             self._progress.began(shown(self._dir))
-            self._alerts.began()
+            self.alerts.began()
             if self._earlier is not NOTHING:
                 done = f"{len(self._earlier.kept)} of {counted(len(self._board), 'job')}"
                 self._progress.say(f"resumed: {done} had ended, {len(self._order)} to run")
@@ -379,7 +375,7 @@ class _Sweep:
             self._ledger.finish(outcome)
         value = read_value(self._runs, self._settings.objective, outcome)
         self._progress.finished(outcome, value)
-        self._alerts.finished(outcome, value)
+        self.alerts.finished(outcome, value)
         with self._lock:
             self._sampler.tell(outcome.job, outcome, value)
             self._failed += outcome.status is not JobStatus.COMPLETED

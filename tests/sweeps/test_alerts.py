@@ -148,7 +148,7 @@ def test_only_what_is_asked_for_is_sent(session: Callable[..., Session]) -> None
     with sweep.alerts:
         sweep.alerts.began()
         sweep.ended(0, 0.7)
-        sweep.alerts.decided(Decision("m", False, None, None, ("no",)))
+        sweep.alerts.decided(Decision("m", False, None, None, ("no",)), None)
     assert sweep.titles == []
 
 
@@ -191,7 +191,9 @@ def test_a_decision_is_sent_with_the_values_that_were_compared(
         for run, value in (("run_001", 0.7), ("run_002", 0.8), ("run_003", 0.75)):
             ranked = board(run, value)
             sweep.alerts.ranked(ranked)
-            sweep.alerts.decided(promote_winner(ranked, store, gate))
+            before, decision = kept_decision(ranked, store), promote_winner(ranked, store, gate)
+            sweep.alerts.decided(decision, before)
+            sweep.alerts.decided(decision, kept_decision(ranked, store))  # as a session that decides again
     first, second, third = sweep.hooks.posts
     assert (first["event"], first["version"], "champion_value" in first) == ("promoted", 1, False)
     assert second["title"] == "New champion of ctr: v2, val_auc 0.8"
