@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from command_line import Say
@@ -144,7 +145,9 @@ def test_the_command_sends_while_it_watches(
             raise KeyboardInterrupt
         step()
 
-    monkeypatch.setattr("tracking.cli.watch.time.sleep", sleep)
+    # of this module alone: the threads that send sleep, too
+    monkeypatch.setattr("tracking.cli.watch.time", SimpleNamespace(sleep=sleep))
+    monkeypatch.setattr("tracking.cli.alerts.CLOSE_S", 30.0)
     code, _, err = say("watch", "ctr", "--notify", f"{hooks.url}/S3CRET", "--notify", "command:exit 3")
     assert (code, hooks.events) == (130, ["best"])
     assert "alert best to command:exit *** not sent: the command ended with exit code 3" in err
