@@ -80,10 +80,18 @@ def test_one_that_hangs_delays_no_other_one_and_not_the_end(hooks: Hooks) -> Non
 def test_ctrl_c_ends_the_wait_and_raises_nothing() -> None:
     said: list[str] = []
     address = Hangs("")
+    address.entered.clear()
     outbox = Outbox([address], said.append)
     outbox.send(FINISHED)
     assert address.entered.wait(30)
-    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+    waiting = outbox._senders[0]._waiting  # close puts its end mark there when it begins to wait
+
+    def press() -> None:
+        while waiting.empty():
+            time.sleep(0.005)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=press, daemon=True).start()
     outbox.close(60)
     assert said == ["1 alert to hangs://*** not sent: it took too long"]
 
