@@ -48,7 +48,7 @@ ROOMS = {
         "tracker": f"{GROUND} drawing run search registry provenance store metrics objective files process values records",
         "integrations": "errors tracker run values records",
         "cli.toolkit": f"{GROUND} extras files process values",
-        "cli": f"{GROUND} cli.toolkit integrations tracker notify plots transfer doctor registry search run provenance "
+        "cli": f"{GROUND} cli.toolkit extras integrations tracker notify plots transfer doctor registry search run provenance "
         "store metrics objective repeats files process values records",
     },
     "sweeps": {
@@ -136,6 +136,7 @@ FOREIGN = {
 # What importing a package may load from outside the standard library, with what those load themselves.
 CONFIGURING = {
     "antlr4",
+    "attr",  # omegaconf looks for it
     "cython_runtime",  # the C parser of yaml
     "hydra",
     "importlib_resources",

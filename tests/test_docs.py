@@ -79,7 +79,9 @@ def test_every_file_that_the_architecture_page_names_is_there() -> None:
     } == set()
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/alerts.md", "docs/install.md", "docs/sweeps.md", "docs/tracking.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/alerts.md", "docs/install.md", "docs/sweeps.md", "docs/tracking.md"]
+)
 def test_no_cell_of_a_table_has_20_words(page: str) -> None:
     rows = [line for line in (ROOT / page).read_text().splitlines() if line.startswith("|")]
     cells = [cell for row in rows for cell in re.split(r"(?<!\\)\|", row)[1:-1]]

@@ -55,7 +55,13 @@ def follow(page: str, folder: Path) -> int:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("page", "least"),
-    [("README.md", 8), ("docs/install.md", 7), ("docs/sweeps.md", 8), ("docs/tracking.md", 8), ("docs/alerts.md", 2)],
+    [
+        ("README.md", 8),
+        ("docs/install.md", 7),
+        ("docs/sweeps.md", 8),
+        ("docs/tracking.md", 8),
+        ("docs/alerts.md", 2),
+    ],
 )
 def test_a_page_can_be_followed_from_top_to_bottom(page: str, least: int, tmp_path: Path) -> None:
     assert follow(page, tmp_path) >= least

@@ -14,7 +14,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "frames": ("pandas",),
     "parquet": ("pyarrow",),
     "notify": ("apprise",),
-    "mlflow": ("mlflow",),
+    "mlflow": ("alembic", "mlflow", "sqlalchemy"),
     "sweeps": _SWEEPS,
     "trainer": (*_SWEEPS, "matplotlib", "pandas", "pyarrow", "numpy", "sklearn", "torch"),
 }

@@ -51,7 +51,7 @@ PROGRAM = app.Program(
     groups=_group_lines,
     expand=expand,
     explain=unknown_word,
-    complete="completing:complete",
+    complete="completion.completing:complete",
 )
 
 

@@ -46,7 +46,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Other": {
         "export": "transfer:export",
         "import": "transfer:import_store",
-        "completion": "shells:completion",
+        "completion": "completion.shells:completion",
     },
 }
 COMMANDS: dict[str, str] = {name: place for section in SECTIONS.values() for name, place in section.items()}

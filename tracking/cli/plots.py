@@ -11,6 +11,7 @@ from tracking.cli.search import runs_of
 from tracking.cli.toolkit import output
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.errors import TrackingError, UnknownRunError
+from tracking.extras import require
 from tracking.metrics.history import read_history
 from tracking.objective import At, Direction, Objective
 from tracking.plots import Along, Kind, Look, PictureFormat, draw, heading, misfit, with_metric, write_figure
@@ -105,6 +106,7 @@ def plot(
     if wrong:
         option, why = wrong
         raise typer.BadParameter(f"{SPELT.get(option, f'--{option}')} {why}")
+    require("plots")
     place = Store(store)
     path = _target(place, kind, metric, picture, target)
     runs = runs_of(place, experiment, query)

@@ -15,11 +15,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from email.utils import parseaddr
-from importlib.util import find_spec
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from tracking.errors import InvalidValueError
+from tracking.extras import missing
 from tracking.notify import senders
 from tracking.notify.alerts import Alert
 from tracking.values.secrets import MASK
@@ -160,10 +160,8 @@ class Service(Address):
 
     def check(self) -> None:
         """See `Address`."""
-        if find_spec("apprise") is None:
-            raise InvalidValueError(
-                f"needs Apprise, which pip install 'podium[notify]' brings; without it {ALLOWED}"
-            )
+        if absent := missing("notify"):
+            raise InvalidValueError(f"{absent}; {ALLOWED}")
         if not senders.is_known_to_apprise(self.text):
             raise InvalidValueError(f"Apprise cannot use it; {ALLOWED}")
 

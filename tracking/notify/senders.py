@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from tracking.extras import require
 from tracking.notify.alerts import Alert
 from tracking.values.jsontext import encode
 from tracking.version import __version__
@@ -192,6 +193,7 @@ def _quiet_apprise() -> Iterator[Any]:
     """Import Apprise and keep its log to itself: it repeats addresses."""
     import logging
 
+    require("notify")
     import apprise
 
     log = logging.getLogger("apprise")

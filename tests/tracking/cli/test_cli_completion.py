@@ -12,7 +12,7 @@ from command_line import Say
 
 from tracking import ModelRegistry
 from tracking.cli.commands import COMMANDS
-from tracking.cli.shells import SCRIPTS, Shell
+from tracking.cli.completion.shells import SCRIPTS, Shell
 
 ROOT = Path(__file__).parents[3]
 

@@ -7,8 +7,9 @@ import pytest
 from command_line import Say
 
 from tracking import ExperimentTracker
-from tracking.cli import app, groups
+from tracking.cli import app, groups, short_forms
 from tracking.cli.commands import COMMANDS
+from tracking.cli.completion import completing
 
 
 @pytest.fixture
@@ -31,8 +32,8 @@ def group(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
             return extra
 
     found = {"extra": Loaded(), "broken": EntryPoint("broken", "no_such_package:main", groups.ENTRY_POINTS)}
-    for module in ("groups", "completing", "short_forms"):
-        monkeypatch.setattr(f"tracking.cli.{module}.groups", lambda: found, raising=False)
+    for module in (groups, completing, short_forms):  # imported before, or they would keep what they find now
+        monkeypatch.setattr(module, "groups", lambda: found, raising=False)
     return calls
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tracking.errors import InvalidNameError, InvalidValueError, TrackingError, quoted
+from tracking.extras import require
 from tracking.transfer.mlflow.translation import UID, Sent
 
 BATCH = 1000  # points that one call of log_batch may hold
@@ -199,9 +200,8 @@ def _library() -> Any:
         mlflow = importlib.import_module("mlflow")
         importlib.import_module("mlflow.entities")
     except ImportError as error:
-        raise TrackingError(
-            f"the export to MLflow needs its library ({error}): pip install 'podium[mlflow]'"
-        ) from None
+        require("mlflow")
+        raise TrackingError(f"MLflow is installed but cannot be imported: {error}") from None
     version = str(getattr(mlflow, "__version__", "0"))
     if int(version.split(".")[0]) < 2:
         raise TrackingError(

@@ -6,8 +6,8 @@ The script of the shell calls the program with `--complete WORD...`; the last wo
 from collections.abc import Iterable, Sequence
 
 from tracking.cli.commands import COMMANDS, parameters_of
+from tracking.cli.completion.shells import SCRIPTS
 from tracking.cli.groups import groups
-from tracking.cli.shells import SCRIPTS
 from tracking.cli.toolkit.completing import candidates_of, completions
 from tracking.cli.toolkit.options import store_of
 from tracking.errors import TrackingError
