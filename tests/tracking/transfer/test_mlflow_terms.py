@@ -164,7 +164,7 @@ def test_without_mlflow_an_export_is_one_sentence_and_a_look_needs_no_mlflow(
     words = ("export", "e", "--store", str(base), "--to", str(database))
     code, out, err = say(*words)
     assert (code, out) == (1, "")
-    assert "needs its library" in err
+    assert "podium[mlflow]" in err
     assert "pip install 'podium[mlflow]'" in err
     code, out, err = say(*words, "--dry-run")
     assert (code, database.exists()) == (0, False)
