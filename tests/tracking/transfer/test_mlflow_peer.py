@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import signal
 import socket
 import sqlite3
@@ -279,3 +281,27 @@ def test_a_place_without_mlflow_is_one_sentence(store: Path, folder: Path) -> No
         assert (code, out) == (1, "")
         assert message in err
         assert err.count("\n") == 1
+
+
+def test_the_page_on_mlflow_can_be_followed(server: str, tmp_path: Path) -> None:
+    tracker = ExperimentTracker(tmp_path / "experiments")
+    with tracker.start_run("ctr_model", params={"lr": 0.1}, capture_code=False) as open_run:
+        open_run.log({"val_auc": 0.9}, step=0)
+    file_store = "import os; os.environ['MLFLOW_ALLOW_FILE_STORE'] = 'true'; import mlflow; mlflow.set_tracking_uri('mlruns'); mlflow.log_metric('x', 1)"
+    assert run(file_store, cwd=tmp_path)[0] == 0
+    page = (ROOT / "docs" / "mlflow.md").read_text().replace("http://localhost:5000", server)
+    followed = 0
+    for language, text in re.findall(r"^```(\w+)\n(.*?)^```", page, re.DOTALL | re.MULTILINE):
+        if language == "python":
+            code, out, err = run(OURS + text, cwd=tmp_path)
+            assert (code, out) == (0, "{} {}\n"), err
+            followed += 1
+            continue
+        for program, *words in (shlex.split(line) for line in text.splitlines()):
+            if program == "python":
+                code, _, err = run(COMMAND, *words[2:], cwd=tmp_path)
+                assert code == 0, err
+                followed += 1
+    assert followed == 7
+    (imported,) = (record for record in tracker.records() if record.run_id != "run_001")
+    assert imported.summary["x"].last == 1
