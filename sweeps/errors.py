@@ -9,6 +9,8 @@
 The failure of one job is no exception: it is an `Outcome`.
 """
 
+from typing import Any
+
 
 class SweepError(Exception):
     """Base of every error a sweep raises; `exit_code` is the exit status of the command that it ends."""
@@ -25,7 +27,9 @@ class ObjectiveError(SweepError, LookupError):
 
 
 class JobsFailedError(SweepError, RuntimeError):
-    """More jobs failed than ``max_failures`` tolerates. Raised after the others are ranked."""
+    """More jobs failed than ``max_failures`` tolerates. Raised after the others are ranked, as in `leaderboard`."""
+
+    leaderboard: Any = None
 
 
 class SweepInterruptedError(SweepError, RuntimeError):

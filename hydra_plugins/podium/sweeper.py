@@ -6,6 +6,8 @@ the methods import what is heavy.
 
 import os
 import sys
+import warnings
+from types import FrameType
 from typing import Any
 
 from hydra.plugins.sweeper import Sweeper
@@ -18,6 +20,7 @@ from hydra_plugins.podium.packages import refusal
 
 register()
 
+HYDRA_MAIN = "run_and_report"  # the function of Hydra that ends a process by what its task raises
 INTERRUPTED = 130  # the exit status that a shell reports after Ctrl-C
 
 
@@ -40,14 +43,15 @@ class PodiumSweeper(Sweeper):
         """Run the sweep that `arguments`, the overrides of the command line, describe; see `sweeps.sweeper.run`.
 
         An error ends the process with one message on stderr and an exit code: 1, or 128 plus the number of the
-        signal that stopped the sweep. With ``HYDRA_FULL_ERROR=1`` it is raised, as `PodiumError`.
+        signal that stopped the sweep. With ``HYDRA_FULL_ERROR=1`` it is raised, as `PodiumError`. So it is where Python
+        started the sweep, as a cell of a notebook does; there, failed jobs are a warning, and Ctrl-C is KeyboardInterrupt.
         """
         message = refusal("sweeps", "tracking")
         if message is not None:
             if _is_to_be_raised():
                 raise PodiumError(message)
             sys.exit(message)
-        from sweeps.errors import SweepError
+        from sweeps.errors import JobsFailedError, SweepError
         from sweeps.sweeper import run
         from tracking.cli.toolkit.streams import lasting, open_streams
 
@@ -56,6 +60,12 @@ class PodiumSweeper(Sweeper):
             return run(*self._given, arguments)
         except SweepError as error:
             plain = PodiumError.of(error)
+            if not _is_on_command_line():
+                if isinstance(error, JobsFailedError):
+                    warnings.warn(str(plain), stacklevel=2)
+                    return error.leaderboard
+                if plain.exit_code == INTERRUPTED:
+                    raise KeyboardInterrupt(str(plain)) from None
             if _is_to_be_raised():
                 raise plain from error.__cause__
             print(plain, file=lasting(sys.stderr), flush=True)
@@ -68,4 +78,12 @@ class PodiumSweeper(Sweeper):
 
 
 def _is_to_be_raised() -> bool:
-    return os.environ.get("HYDRA_FULL_ERROR") == "1"
+    return os.environ.get("HYDRA_FULL_ERROR") == "1" or not _is_on_command_line()
+
+
+def _is_on_command_line() -> bool:
+    """Return whether `hydra.main` runs the sweep, which ends the process, and not a call from Python."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and frame.f_code.co_name != HYDRA_MAIN:
+        frame = frame.f_back
+    return frame is not None

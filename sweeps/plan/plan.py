@@ -3,6 +3,7 @@
 It is replaced as a whole when the sweep is extended by further points, and never changes otherwise.
 """
 
+import builtins
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -123,6 +124,12 @@ class Recorded:
 NOTHING_RECORDED = Recorded()
 
 
+def _is_repeatable() -> bool:
+    """Return whether this program's command runs it again: that of a notebook or of a shell only starts another one."""
+    is_typed = sys.argv[0] in ("", "-")  # at a prompt, or piped into Python
+    return not is_typed and getattr(builtins, "__IPYTHON__", None) is None
+
+
 def make_plan(
     sweep_id: str,
     settings: SweeperSettings,
@@ -137,7 +144,7 @@ def make_plan(
         sweep=sweep_id,
         created_at=datetime.now().astimezone().isoformat(),
         # As typed, with `-m package` and the options of the interpreter.
-        command=recorded((sys.executable, *sys.orig_argv[1:]), settings.section),
+        command=recorded((sys.executable, *sys.orig_argv[1:]), settings.section) if _is_repeatable() else (),
         swept=tuple(swept),
         objective=asdict(settings.objective),
         report=settings.report,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sweeps.errors import SweepError
 from sweeps.jobs import JobState, JobStatus, Outcome, PlannedJob, Reason
+from sweeps.paths import find_sweep
 from sweeps.plan.plan import Plan
 from sweeps.ranking.candidates import rank_candidates
 from sweeps.ranking.leaderboard import Candidate, Leaderboard, Row, place, write_leaderboard
@@ -19,10 +20,16 @@ from tracking import RunRecord
 from tracking.objective import Objective
 
 
-def aggregate(sweep_dir: Path | str) -> Leaderboard:
-    """Rank the sweep in `sweep_dir` and write ``leaderboard.json``, ``.csv`` and ``.md`` there; see `rank`."""
-    board = rank(sweep_dir)
-    write_leaderboard(board, Path(sweep_dir))
+def aggregate(sweep: Path | str, *, store: Path | str = "experiments") -> Leaderboard:
+    """Rank a sweep and write ``leaderboard.json``, ``.csv`` and ``.md`` into its folder; see `rank`.
+
+    `sweep` is its folder, or a name in `store` as on the command line: an id, the beginning of one, or ``latest``.
+    """
+    folder = Path(sweep)
+    if len(folder.parts) == 1 and not folder.exists():
+        folder = find_sweep(Path(store), str(sweep))
+    board = rank(folder)
+    write_leaderboard(board, folder)
     return board
 
 

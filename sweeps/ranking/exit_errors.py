@@ -93,4 +93,6 @@ def require_few_failures(board: Leaderboard, settings: SweeperSettings, folder: 
     failures = jobs if failed == len(rows) else f"{failed} of {jobs}"
     not_started = f", {cancelled} cancelled" if cancelled else ""
     hint = f"; resume with: {resume_hint(folder)}" if cancelled else ""
-    raise JobsFailedError(f"{failures} failed{not_started} (max_failures={settings.max_failures:g}){hint}")
+    error = JobsFailedError(f"{failures} failed{not_started} (max_failures={settings.max_failures:g}){hint}")
+    error.leaderboard = board
+    raise error

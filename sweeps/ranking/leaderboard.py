@@ -4,17 +4,21 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sweeps.jobs import JobState
 from sweeps.state.code import MEANWHILE
 from sweeps.state.ledger import Usage
 from tracking.cli.toolkit.output import one_line, show
+from tracking.extras import require
 from tracking.files import write_bytes, write_json
 from tracking.objective import Objective
 from tracking.values import htmltext
 from tracking.values.csvtext import csv_line, no_formula
 from tracking.values.units import counted
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LEADERBOARD_VERSION = 1
 REUSED = "reused"
@@ -80,6 +84,7 @@ class Candidate:
 
 
 Ranked = TypeVar("Ranked", Row, Candidate)
+Points = Callable[[Sequence[str], Sequence[Row] | Sequence[Candidate]], list[tuple[Any, ...]]]
 
 
 @dataclass(frozen=True, repr=False)
@@ -133,6 +138,14 @@ class Leaderboard:
             f"best {self.objective.label}={show(best.objective)} in job {best.job}" if best else "none ranked"
         )
         return f"Leaderboard({self.sweep!r}, {counted(len(self.rows), 'job')}, {found})"
+
+    def frame(self) -> "pd.DataFrame":
+        """Return the leaderboard as a DataFrame: the columns of ``leaderboard.csv``, with values instead of text."""
+        require("frames")
+        import pandas as pd
+
+        head, *rows = _cells(self, _values)
+        return pd.DataFrame(rows, columns=head)
 
     def _repr_html_(self) -> str:
         head, *rows = _cells(self)
@@ -190,7 +203,8 @@ def as_table(board: Leaderboard) -> list[list[str]]:
     return [["" if cell is None else str(cell) for cell in line] for line in _cells(board)]
 
 
-def _cells(board: Leaderboard) -> list[list[Any]]:
+def _cells(board: Leaderboard, points: Points | None = None) -> list[list[Any]]:
+    points = points or _points
     label = board.objective.label
     report = [(METRICS, name) for name in board.report]
     table: list[list[Any]]
@@ -199,8 +213,7 @@ def _cells(board: Leaderboard) -> list[list[Any]]:
         means = [(METRICS, label), (METRICS, f"{label}_std"), ("", "n"), *report]
         ends = [("", "jobs"), ("", "error")]
         table = [_unique([("", "rank"), *((PARAMS, key) for key in keys), *means, *ends])]
-        points = _points(keys, board.candidates)
-        for each, point in zip(board.candidates, points, strict=True):
+        for each, point in zip(board.candidates, points(keys, board.candidates), strict=True):
             values = [each.objective, each.std, each.n, *map(each.metrics.get, board.report)]
             jobs = " ".join(map(str, each.jobs))
             table.append([each.rank, *point, *values, jobs, each.error])
@@ -208,7 +221,7 @@ def _cells(board: Leaderboard) -> list[list[Any]]:
         swept = [(PARAMS, key) for key in board.swept]
         ends = [("", name) for name in ("epochs", "duration_s", "status", "error")]
         table = [_unique([("", "rank"), ("", "run"), *swept, (METRICS, label), *report, *ends])]
-        for row, point in zip(board.rows, _points(board.swept, board.rows), strict=True):
+        for row, point in zip(board.rows, points(board.swept, board.rows), strict=True):
             values = [row.objective, *map(row.metrics.get, board.report)]
             end = [row.epochs, row.duration_s, row.how, row.error or row.note]
             table.append([row.rank, row.run, *point, *values, *end])
@@ -240,6 +253,10 @@ def _points(keys: Sequence[str], items: Sequence[Row] | Sequence[Candidate]) -> 
     """Return what each row has of the swept keys, as text."""
     columns = [told_apart([each.point.get(key) for each in items], _cell) for key in keys]
     return [tuple(column[index] for column in columns) for index in range(len(items))]
+
+
+def _values(keys: Sequence[str], items: Sequence[Row] | Sequence[Candidate]) -> list[tuple[Any, ...]]:
+    return [tuple(each.point.get(key) for key in keys) for each in items]
 
 
 def _cell(value: Any) -> str:

@@ -7,6 +7,7 @@ compared with the plan, because one ranking over jobs of two different configs w
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from sweeps.settings.sweeper_settings import Mode, SweeperSettings
 from sweeps.state.job_runs import JobRuns
 from sweeps.state.ledger import JobHistory, Ledger, SweepHistory, judge_by_run, read_sweep
 from sweeps.state.lock import await_jobs
+from tracking import TrackingError
 from tracking.process.program import command
 from tracking.values.plain import flat
 from tracking.values.units import counted
@@ -31,6 +33,8 @@ ONCE = ("resume", "resume_failed", "resume_changed", "output", "dry_run", "name"
 STAY = "are no longer in the space and stay as they are"
 
 Pairs = Sequence[tuple[PlannedJob, PlannedJob]]  # a recorded job, and what today's files make of it
+
+AGAIN = "the same call with"
 
 
 @dataclass(frozen=True)
@@ -148,7 +152,10 @@ def _without_resuming(old: Plan, now: Plan, settings: SweeperSettings) -> tuple[
 
 
 def resume_hint(folder: Path) -> str:
-    """Return the command that resumes the sweep in `folder`."""
+    """Return the command that resumes the sweep in `folder`, or how to resume it where none was recorded."""
+    with suppress(SweepError, TrackingError, OSError):  # the caller has a worse error to tell
+        if not Plan.read(folder / "plan.json").command:
+            return f"{AGAIN} hydra.sweeper.resume={folder.name}"
     store = folder.parent.parent
     is_usual = store == (Path.cwd() / "experiments")
     return command(f"resume {folder.name}", "sweeps") + (
@@ -336,9 +343,10 @@ def resume_command(plan: Plan, folder: Path, more: Sequence[str] = ()) -> list[s
     The key of the store is set when the store was moved. Raise `SweepError` when the command was not recorded or its
     working folder is gone.
     """
-    if plan.cwd is None:
+    if plan.cwd is None or not plan.command:
         raise SweepError(
-            f"{plan.sweep}: its command was not recorded; repeat it with hydra.sweeper.resume={plan.sweep}"
+            f"{plan.sweep}: its command was not recorded, as of a notebook; to resume it, make {AGAIN} "
+            f"hydra.sweeper.resume={plan.sweep}"
         )
     if not Path(plan.cwd).is_dir():
         raise SweepError(
