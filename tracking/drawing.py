@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tracking import plots
 from tracking.errors import InvalidValueError, quoted
@@ -12,7 +12,7 @@ from tracking.paths import RunPaths
 from tracking.records import RunRecord
 from tracking.store.store import Store
 from tracking.values.checks import check_choice
-from tracking.values.names import composed
+from tracking.values.names import check_label, composed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,12 +26,16 @@ def records_of(store: Store, runs: Iterable[Any]) -> list[RunRecord]:
         raise InvalidValueError(
             f"runs is {quoted(runs)}; pass a list of ids or records, such as ['run_001'] or search_runs(...)"
         )
+    if "run_id" in getattr(runs, "columns", ()):  # a DataFrame of runs
+        runs = cast("Any", runs)["run_id"]
     found: dict[str, RunRecord] = {}
     for run in runs:
         if not isinstance(run, RunRecord):
             run_id: Any = run.get("run_id") if isinstance(run, dict) else getattr(run, "run_id", run)
             run = store.scan.record(store.require(run_id))
         found.setdefault(run.run_id, run)
+    if not found:
+        raise InvalidValueError("runs is empty: no run is there to draw")
     return list(found.values())
 
 
@@ -48,6 +52,13 @@ def draw_runs(
     **look: Any,
 ) -> "Figure":
     """Return the picture of a metric of runs; those without it, or with a damaged history, are left out."""
+    check_label("metric", metric)
+    if isinstance(params, str):
+        raise InvalidValueError(
+            f"params is {quoted(params)}; pass a list of names, such as [{quoted(params)}]"
+        )
+    if not isinstance(look["smooth"], int | float):
+        raise InvalidValueError(f"smooth is {quoted(look['smooth'])}; allowed is a number from 0 to below 1")
     check_choice("kind", kind, *map(str, plots.Kind))
     check_choice("x", x or "step", *map(str, plots.Along))
     kind = plots.Kind(kind)

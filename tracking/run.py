@@ -366,6 +366,13 @@ def _guest_in(store: Store, run_id: str) -> Run:
 
 
 def _passed_on(named: Path, base: Path, run_id: str, token: str) -> Run:
-    """Return the handle that `Run.__reduce__` describes; `token` is that of the process that pickled it."""
+    """Return the handle that `Run.__reduce__` describes; `token` is that of the process that pickled it.
+
+    In another process, `active_run()` gives that run from then on: a worker of a pool may be older than the run.
+    """
     store = Store(named, at=base)
-    return Run(store, run_id) if token == identity.owner()["token"] else _guest_in(store, run_id)
+    if token == identity.owner()["token"]:
+        return Run(store, run_id)
+    if not _opened_here():
+        os.environ[RUN_DIR] = str(store.paths.run(run_id).folder)
+    return _guest_in(store, run_id)

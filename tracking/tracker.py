@@ -201,6 +201,8 @@ class ExperimentTracker:
         if runs is not None and experiment_name is not None:
             raise InvalidValueError("give runs or experiment_name, not both")
         chosen = self.records(experiment_name) if runs is None else drawing.records_of(self._store, runs)
+        if not chosen and experiment_name is not None:
+            raise self._no_experiment(experiment_name)
         return drawing.draw_runs(
             metric, chosen, kind, mode=mode, at=at, x=x, params=params, title=title,
             best=best, smooth=smooth, log_x=log_x, log_y=log_y,
@@ -280,13 +282,14 @@ class ExperimentTracker:
         new_name = check_label("experiment name", new_name)
         run_ids = self._catalog.run_ids_of(check_label("experiment name", experiment_name))
         if not run_ids:
-            raise UnknownRunError(
-                f"no run in {str(self.base_dir)!r} belongs to the experiment {quoted(experiment_name)}"
-            )
+            raise self._no_experiment(experiment_name)
         for run_id in run_ids:
             amend.rename(self._store, run_id, new_name)
         self.publish()
         return run_ids
+
+    def _no_experiment(self, name: str) -> UnknownRunError:
+        return UnknownRunError(f"no run in {str(self.base_dir)!r} belongs to the experiment {quoted(name)}")
 
     def delete_run(self, run_id: str, *, force: bool = False) -> None:
         """Move a run into the trash, from where `restore_run` brings it back; its number is not used again.

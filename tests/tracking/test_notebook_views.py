@@ -187,3 +187,20 @@ def test_a_view_of_many_runs_reads_no_history(store: Path, monkeypatch: pytest.M
     )
     ExperimentTracker(store).search_runs()._repr_html_()
     assert not [path for path in opened if "metrics" in path]
+
+
+def test_many_runs_are_one_short_line_and_their_table_has_metrics_beside_many_parameters(
+    tmp_path: Path,
+) -> None:
+    tracker = ExperimentTracker(tmp_path)
+    for number in range(8):
+        params = {f"p{index:02d}": index + number for index in range(30)}
+        with tracker.start_run("x", params=params, capture_code=False, capture_output=False) as run:
+            run.log({"val_auc": 0.5, "val_loss": 1.0}, step=0)
+    found = tracker.search_runs()
+    assert len(repr(found)) < 300
+    assert repr(found).endswith(", ... 3 more runs]")
+    head = re.findall(r"<th [^>]*>([^<]*)", found._repr_html_())
+    assert len(head) == htmltext.MOST_COLUMNS
+    assert head[-3:] == ["p19", "val_auc", "val_loss"]
+    assert "10 more columns" in found._repr_html_()

@@ -75,7 +75,7 @@ def colour_bar(axes: "Axes", scale: ColourScale, label: str, *, height: float) -
         cax=axes.inset_axes((1.03, 0.0, 0.022, height)),
         extend=scale.extend,
     )
-    bar.ax.yaxis.set_major_formatter(lambda value, _: number(value))
+    bar.ax.yaxis.set_major_formatter(number)
     bar.ax.tick_params(labelsize=8.5, colors=INK, color="#9a9a9a")
     bar.outline.set_visible(False)
     bar.set_label(literal(label, 40), fontsize=9, color=INK, fontfamily=families())

@@ -241,7 +241,7 @@ def _scale(axes: "Axes", curves: Sequence[Curve], look: Look) -> None:
         return
     whole = all(x == int(x) for x in places)
     axes.xaxis.set_major_locator(MaxNLocator(integer=whole, steps=[1, 2, 5, 10]))
-    axes.xaxis.set_major_formatter(lambda value, _: short_count(value))
+    axes.xaxis.set_major_formatter(short_count)
     axes.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))
     if len(places) == 1:
         axes.set_xticks(sorted(places))
@@ -251,7 +251,7 @@ def _scale(axes: "Axes", curves: Sequence[Curve], look: Look) -> None:
         log_axis(axes, "y")
 
 
-def short_count(value: float) -> str:
+def short_count(value: float, _place: float = 0.0) -> str:
     """Return a step as it is written at a tick: 500, 20k, 1.5M."""
     for least, size, letter in ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
         if abs(value) >= least:

@@ -152,7 +152,7 @@ def _scale(axes: "Axes", scale: Scale) -> None:
     else:
         if scale.kind is ScaleKind.LINEAR:
             axes.xaxis.set_major_locator(MaxNLocator(5))
-        axes.xaxis.set_major_formatter(lambda value, _: number(value))
+        axes.xaxis.set_major_formatter(number)
 
 
 def _are_apart(scale: Scale) -> bool:

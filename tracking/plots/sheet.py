@@ -170,8 +170,8 @@ def shortened(text: str, limit: int) -> str:
     return f"{text[:head]}…{text[len(text) - (limit - head - 1) :]}"
 
 
-def number(value: float) -> str:
-    """Return a number with four digits, or all digits of a whole one below a million."""
+def number(value: float, _place: float = 0.0) -> str:
+    """Return a number with four digits, or all digits of a whole one below a million; it also formats ticks."""
     if math.isfinite(value) and value == int(value) and abs(value) < 1e6:
         return str(int(value))
     mantissa, _, exponent = f"{value:.4g}".partition("e")
@@ -190,7 +190,7 @@ def log_axis(axes: "Axes", which: Literal["x", "y"]) -> None:
         axis.set_major_locator(MaxNLocator(5))
     elif high < 200 * low:
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.set_major_formatter(lambda value, _: number(value))
+    axis.set_major_formatter(number)
     axis.set_minor_formatter("")
 
 

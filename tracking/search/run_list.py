@@ -1,7 +1,7 @@
 """RunList: the runs that a query found, still a list, with a DataFrame and an HTML view; and that view of a whole store."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:  # pandas is only loaded by those who ask for a frame
     from tracking.search.index import Row
 
 
+FEW = 5  # runs that the repr shows
+MOST_METRICS = 8  # beside many parameters
+
+
 class RunList(list[RunRecord]):
     """Runs in the order of a query. `frame()` returns them as a DataFrame; a notebook shows them as a table."""
 
@@ -30,6 +34,12 @@ class RunList(list[RunRecord]):
     def __getitem__(self, place: slice, /) -> "RunList": ...
     def __getitem__(self, place: SupportsIndex | slice, /) -> "RunRecord | RunList":
         return RunList(super().__getitem__(place)) if isinstance(place, slice) else super().__getitem__(place)
+
+    def __repr__(self) -> str:
+        if len(self) <= FEW:
+            return super().__repr__()
+        first = ", ".join(map(repr, list(self)[:FEW]))
+        return f"[{first}, ... {counted(len(self) - FEW, 'more run')}]"
 
     def _comparison(self) -> Comparison:
         def shown(run: RunRecord) -> dict[str, Any]:
@@ -57,6 +67,7 @@ class RunList(list[RunRecord]):
             params={name: [_cell(value) for value in column] for name, column in params.items()},
             metrics={name: [_known(value) for value in column] for name, column in found.metrics.items()},
         ).columns()
+        columns = _with_metrics(columns, params, found.metrics)
         rest = len(self) - len(some)
         notes = [f"{counted(rest, 'more run')}; frame() has all"] if rest else []
         return htmltext.table(
@@ -65,6 +76,18 @@ class RunList(list[RunRecord]):
             title=counted(len(self), "run"),
             notes=notes,
         )
+
+
+def _with_metrics(
+    columns: Mapping[str, Any], params: Mapping[str, Any], metrics: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the columns in an order of which a table shows some metrics, too, where it has no room for all of them."""
+    names = list(columns)
+    first = len(names) - len(params) - len(metrics)
+    room = htmltext.MOST_COLUMNS - first - min(len(metrics), MOST_METRICS)
+    place = first + max(0, min(room, len(params)))
+    later = names[place : first + len(params)]
+    return {name: columns[name] for name in [*names[:place], *names[first + len(params) :], *later]}
 
 
 def experiments_html(name: str, runs: "Iterable[Row]") -> str:

@@ -1,6 +1,7 @@
 """`tracker.plot`: one call from Python to a figure of matplotlib, without a display."""
 
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -79,8 +80,11 @@ def test_the_title_names_the_experiment_where_there_is_one(tracker: ExperimentTr
         ({"runs": ["run_001"], "experiment_name": "ctr"}, InvalidValueError, "not both"),
         ({"runs": "run_001"}, InvalidValueError, r"runs is 'run_001'; pass a list"),
         ({"runs": ["run_009"]}, UnknownRunError, "no run 'run_009'"),
-        ({"runs": []}, TrackingError, "no run to draw has the metric 'val_auc'; metrics of the 0 runs: none"),
-        ({"experiment_name": "nope"}, TrackingError, "no run to draw has the metric"),
+        ({"runs": []}, InvalidValueError, "runs is empty"),
+        ({"experiment_name": "nope"}, UnknownRunError, "belongs to the experiment 'nope'"),
+        ({"kind": "scatter", "params": "lr"}, InvalidValueError, r"params is 'lr'; pass .* such as \['lr'\]"),
+        ({"smooth": "a"}, InvalidValueError, "smooth is 'a'; allowed is a number"),
+        ({"metric": ["a", "b"]}, TrackingError, "metric"),
         ({"metric": "val_acu"}, TrackingError, "'val_acu'; metrics of the 5 runs: val_auc"),
     ],
 )
@@ -89,6 +93,16 @@ def test_a_wrong_call_says_what_is_allowed(
 ) -> None:
     with pytest.raises(error, match=message):
         tracker.plot(**{"metric": "val_auc", **arguments})
+
+
+def test_the_frame_of_found_runs_names_them_too(tracker: ExperimentTracker) -> None:
+    assert lines_of(tracker.plot("val_auc", tracker.search_runs("lr < 1").frame())) == 3
+
+
+@pytest.mark.parametrize("kind", ["curves", "bands", "scatter", "parallel"])
+def test_a_figure_can_be_pickled(tracker: ExperimentTracker, kind: Any) -> None:
+    figure = tracker.plot("val_auc", kind=kind, log_x=kind in ("curves", "scatter"))
+    assert len(pickle.loads(pickle.dumps(figure)).axes) == len(figure.axes)
 
 
 def test_a_notebook_shows_the_figure_as_a_picture_that_fits_its_page(tracker: ExperimentTracker) -> None:

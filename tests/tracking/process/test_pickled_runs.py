@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tracking import ExperimentTracker, Run
+from tracking import ExperimentTracker, Run, active_run
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +46,18 @@ def where(run: Run) -> tuple[int, str]:
     return os.getpid(), repr(run)
 
 
+def log_into_the_active_run(number: int) -> str | None:
+    run = active_run()
+    if run is None:
+        return None
+    run.log({"a": number}, step=number)
+    return run.run_id
+
+
+def log_beside_the_handle(run: Run, number: int) -> str | None:
+    return log_into_the_active_run(number)
+
+
 def values(tracker: ExperimentTracker, run: Run) -> list[Any]:
     return sorted(point["value"] for point in tracker.get_run(run.run_id)["metrics"]["a"])
 
@@ -62,6 +74,17 @@ def test_workers_log_into_the_run_which_goes_on_and_ends_with_its_block(
     assert record.status == "completed"
     assert record.params == {f"p{number}": number for number in range(6)}
     assert values(tracker, run) == list(range(7))
+
+
+def test_the_run_that_a_worker_gets_is_its_active_run_also_after_another_one(
+    tracker: ExperimentTracker, workers: Pool
+) -> None:
+    for _ in range(2):
+        with tracker.start_run("x") as run:
+            arguments = [(run, number) for number in range(8)]
+            assert set(workers.starmap(log_beside_the_handle, arguments, chunksize=1)) == {run.run_id}
+        assert values(tracker, run) == list(range(8))
+    assert set(workers.map(log_into_the_active_run, range(4))) == {None}
 
 
 def test_what_a_worker_logs_after_the_end_is_kept_and_the_run_stays_ended(
