@@ -21,6 +21,7 @@ from sweeps.ranking.promotion import Decision
 from tracking import ModelRegistry, TrackingError
 from tracking.notify import Alert, AlertEvent, Notify, Outbox, Paced
 from tracking.objective import Objective
+from tracking.process.program import command
 
 CTRL_C = 130  # the exit code of a sweep that its user stopped, who needs no alert
 
@@ -175,12 +176,12 @@ class SweepAlerts:
 
     def _closer(self, event: AlertEvent, model: str | None) -> dict[str, str]:
         """Return where and how to look closer."""
-        command = f"sweeps show {self._folder.name}"
+        package, words = "sweeps", f"show {self._folder.name}"
         if event is AlertEvent.FAILED:
-            command = f"sweeps jobs {self._folder.name} --failed"
+            words = f"jobs {self._folder.name} --failed"
         elif event is AlertEvent.PROMOTED:
-            command = f"tracking champion {shlex.quote(str(model))}"
-        look = f"python -m {command} --store {shlex.quote(str(self._folder.parent.parent))}"
+            package, words = "tracking", f"champion {shlex.quote(str(model))}"
+        look = command(f"{words} --store {shlex.quote(str(self._folder.parent.parent))}", package)
         return {"host": socket.gethostname(), "look": look}
 
 

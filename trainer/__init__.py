@@ -4,7 +4,6 @@ from importlib import import_module
 from pkgutil import extend_path
 from typing import TYPE_CHECKING, Any
 
-from tracking.extras import require
 from trainer.errors import ConfigError, DataError, DivergedError, LoadError, ModelError, TrainerError
 
 if TYPE_CHECKING:
@@ -43,7 +42,8 @@ _LAZY = {
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module 'trainer' has no attribute {name!r}")
-    require("trainer")
+    # Not at the top: a module of the user's may hide the tracker, which a message says.
+    import_module("tracking.extras").require("trainer")
     value = getattr(import_module(_LAZY[name]), name)
     globals()[name] = value  # later uses find it without this function
     return value

@@ -21,13 +21,23 @@ def hidden(*packages: str, path: Sequence[str] | None = None) -> str | None:
     """
     for name in packages:
         for place in (_loaded(name), _found(name, path)):
-            if place is not None and place.parent.resolve() not in (ROOT, ROOT / name):
+            if (
+                place is not None
+                and place.parent.resolve() not in (ROOT, ROOT / name)
+                and not _is_podium(place)
+            ):
                 what = "folder" if place.is_dir() or place.name == "__init__.py" else "file"
                 return (
                     f"{str(place)!r} takes the place of podium's package {name!r}; "
                     f"rename that {what}, also where your code imports it"
                 )
     return None
+
+
+def _is_podium(place: Path) -> bool:
+    """Return whether a package stands in a checkout of podium, which is used whole, and not in a user's folder."""
+    own = Path(__file__).resolve().relative_to(ROOT)
+    return any((folder / own).is_file() for folder in place.resolve().parents[:2])
 
 
 def refusal(*packages: str) -> str | None:

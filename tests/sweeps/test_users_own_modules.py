@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hydra_plugins.podium import packages
+from hydra_plugins.podium.packages import hidden
 from tracking.files import read_json
 
 APP = """{imports}
@@ -207,3 +208,14 @@ def test_an_app_that_does_not_use_podium_is_told_nothing_of_a_plug_in_of_ours_th
     for way in ("a run", "the stock sweeper"):
         code, errors, _ = run(tmp_path, *WAYS[way])
         assert (code, errors) == (0, [])
+
+
+def test_a_checkout_of_podium_is_no_module_of_the_users(tmp_path: Path) -> None:
+    for package in ("trainer", "sweeps", "tracking"):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").touch()
+    assert "takes the place of podium's package 'trainer'" in str(hidden("trainer", path=[str(tmp_path)]))
+    own = tmp_path / "hydra_plugins" / "podium"
+    own.mkdir(parents=True)
+    (own / "packages.py").touch()
+    assert hidden("trainer", "sweeps", "tracking", path=[str(tmp_path)]) is None

@@ -13,6 +13,7 @@ import typer
 from tracking.cli.ranking import rank
 from tracking.cli.toolkit import output
 from tracking.notify import Alert, AlertEvent, Outbox, Paced, parse_addresses
+from tracking.process.program import command
 from tracking.records import RunRecord, RunStatus
 from tracking.search.catalog import Catalog
 from tracking.values.units import counted
@@ -139,5 +140,5 @@ class Watcher:
 
     def _alert(self, event: AlertEvent, subject: str, look: str, **facts: Any) -> Alert:
         store = shlex.quote(str(self._catalog.store.paths.base.absolute()))
-        closer = {"host": socket.gethostname(), "look": f"python -m tracking {look} --store {store}"}
+        closer = {"host": socket.gethostname(), "look": command(f"{look} --store {store}")}
         return Alert.of(event, subject=subject, experiment=self._experiment, **facts, **closer)

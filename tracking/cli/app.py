@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from tracking.cli.commands import COMMANDS, SECTIONS
 from tracking.cli.short_forms import expand, unknown_word
 from tracking.cli.toolkit import app
+from tracking.errors import TrackingError
 from tracking.process.program import called_podium
 
 HELP = """Look at recorded runs and registered models.
@@ -66,8 +67,13 @@ def main(arguments: Sequence[str]) -> int:
     is_asked = len(arguments) > 2 and arguments[0] == app.ASKED_TO_COMPLETE  # for more than the first word
     word = arguments[1] if is_asked else next(iter(arguments), "-")
     if word not in COMMANDS and not word.startswith("-"):
-        from tracking.cli.groups import call_group, groups
+        from tracking.cli.groups import groups, load_group
 
         if word in groups():
-            return call_group(word, [arguments[0], *arguments[2:]] if is_asked else arguments[1:])
+            try:
+                group = load_group(word)
+            except TrackingError as error:
+                sys.stderr.write(f"{PROGRAM.label} {word}: {error}\n")
+                return 1
+            return int(group([arguments[0], *arguments[2:]] if is_asked else list(arguments[1:])) or 0)
     return app.main(PROGRAM, arguments)

@@ -6,13 +6,19 @@ completions of the last one. The tracker imports no such package until its group
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from importlib import metadata
 from typing import Any
 
 from tracking.cli.commands import COMMANDS
+from tracking.cli.toolkit.output import one_line
+from tracking.errors import TrackingError
 
 ENTRY_POINTS = "podium.commands"
+# What the module of another distribution raises when it does not fit what is installed.
+IMPORT_FAILURES = (
+    AttributeError, ImportError, LookupError, NameError, OSError, RuntimeError, SyntaxError, TypeError, ValueError,
+)  # fmt: skip
 
 
 @functools.cache
@@ -22,17 +28,21 @@ def groups() -> Mapping[str, Any]:
     return {each.name: each for each in found if each.name not in COMMANDS}
 
 
-def call_group(name: str, arguments: Sequence[str]) -> int:
-    """Call a group with the arguments after its name; return its exit code."""
-    return int(groups()[name].load()(list(arguments)) or 0)
+def load_group(name: str) -> Callable[[list[str]], int | None]:
+    """Return the function of a group; raise TrackingError when it cannot be imported."""
+    try:
+        function: Callable[[list[str]], int | None] = groups()[name].load()
+    except IMPORT_FAILURES as error:
+        raise TrackingError(f"cannot be imported: {one_line(str(error) or type(error).__name__)}") from error
+    return function
 
 
 def group_lines() -> dict[str, str]:
     """Return the line of help of each group."""
     lines = {}
-    for name, entry in groups().items():
+    for name in groups():
         try:
-            lines[name] = (entry.load().__doc__ or "").strip().partition("\n")[0]
-        except (ImportError, AttributeError) as error:  # the help of the others is shown all the same
-            lines[name] = f"(cannot be imported: {error})"
+            lines[name] = (load_group(name).__doc__ or "").strip().partition("\n")[0]
+        except TrackingError as error:  # the help of the others is shown all the same
+            lines[name] = f"({error})"
     return lines

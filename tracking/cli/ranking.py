@@ -119,8 +119,11 @@ def _job(run: RunRecord) -> int:
 
 
 def _sweeps_objective(runs: Sequence[RunRecord]) -> Objective | None:
-    """Return the objective that the sweeps of all runs were ranked by, where they agree and it was logged."""
-    told = [(run.sweep or {}).get("objective") for run in runs]
+    """Return the objective that the sweeps of runs were ranked by, where they agree and it was logged.
+
+    Runs of no sweep have no say.
+    """
+    told = [run.sweep.get("objective") for run in runs if run.sweep]
     named = [each if isinstance(each, dict) and isinstance(each.get("metric"), str) else {} for each in told]
     # version 0.1.0 does not say which value counts; by default it was the best
     found = {(each.get("metric"), str(each.get("mode")), str(each.get("at", At.BEST))) for each in named}

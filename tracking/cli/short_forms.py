@@ -51,7 +51,7 @@ def unknown_word(arguments: Sequence[str]) -> str | None:
 
     commands = [*COMMANDS, *groups()]
     close = difflib.get_close_matches(word, [*commands, *experiments])
-    hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"commands: {', '.join(commands)}"
+    hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"commands: {', '.join(commands)};"
     known = ", ".join(experiments[:10]) or "none"  # enough to recognise a name
     return f"{word!r} is neither a command nor an experiment in {store!r}; {hint} experiments: {known}"
 

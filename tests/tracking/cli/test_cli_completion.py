@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from command_line import Say
 
-from tracking import ModelRegistry
+from tracking import ExperimentTracker, ModelRegistry
 from tracking.cli.commands import COMMANDS
 from tracking.cli.completion.shells import SCRIPTS, Shell
 
@@ -38,6 +39,11 @@ ROOT = Path(__file__).parents[3]
         (["champion", ""], {"ctr"}),
         (["--v"], {"--version"}),
         (["show", "--store", ""], set()),
+        (["compare", "ctr_model", "--metric=val"], {"--metric=val_auc", "--metric=val_loss"}),
+        (["search", "--sort=-val"], {"--sort=-val_auc", "--sort=-val_loss"}),
+        (["plot", "ctr_model", "val_auc", "--kind", ""], {"bands", "curves", "parallel", "scatter"}),
+        (["plot", "--kind=p"], {"--kind=parallel"}),
+        (["completion", "--wrong=x"], set()),
         (["show", "--store", "/nowhere", "run"], set()),
     ],
 )
@@ -125,12 +131,12 @@ def test_bash_asks_podium_and_joins_what_it_splits_itself(shell_path: str) -> No
         ask podium show run
     """
     assert asked("bash", script, shell_path) == [
-        '(show) ("a b") (--sort=-x)',  # bash replaces the word after the last =
+        r"\(show\) \(a\ b\) \(--sort=-x\)",  # bash replaces the word after the last =
         "mlp logistic",
         "mlp logistic",
         "model=",
         "",
-        "(show) (run)",
+        r"\(show\) \(run\)",
     ]
 
 
@@ -159,6 +165,73 @@ def test_bash_leaves_other_calls_of_python_to_the_completion_before(store: Path)
         "",
         "",
     ]
+
+
+@pytest.fixture
+def odd_names(tmp_path: Path) -> Path:
+    """A folder whose store has experiments that a shell must quote."""
+    tracker = ExperimentTracker(tmp_path / "a b" / "experiments")
+    for name in ("my exp", "quo'te", "$HOME", "plain", "größe"):
+        tracker.finish_run(tracker.create_run(name))
+    return tmp_path / "a b"
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("podium compare my", "podium compare my exp "),
+        (r"podium compare my\ e", "podium compare my exp "),
+        ('podium compare "my e', "podium compare my exp "),
+        ("podium compare quo", "podium compare quo'te "),
+        (r"podium compare \$", "podium compare $HOME "),
+        ("podium compare gr", "podium compare größe "),
+        ("podium compare p", "podium compare plain "),
+        ("podium compare 'p", "podium compare plain "),
+        (
+            "podium compare --store '../a b/experiments' pl",
+            "podium compare --store ../a b/experiments plain ",
+        ),
+        ("podium compare plain --sort=created_", "podium compare plain --sort=created_at "),
+        ("python app.py lr", "python app.py lr="),  # as Hydra completes it, without a space
+    ],
+)
+def test_a_real_bash_inserts_names_that_it_reads_back(odd_names: Path, typed: str, completed: str) -> None:
+    (odd_names / "hydra.sh").write_text(
+        "of_hydra() { COMPREPLY=(lr=); }; complete -o nospace -o default -F of_hydra python"
+    )
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        ["bash", "--norc", "--noprofile", "-i"],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        cwd=odd_names,
+        env={"PATH": path, "TERM": "dumb", "PS1": "", "LC_ALL": "C.UTF-8", "HOME": str(odd_names)},
+        start_new_session=True,
+    )
+    os.close(theirs)
+
+    def read_until(mark: str) -> str:
+        seen = ""
+        while mark not in seen:
+            seen += os.read(ours, 4096).decode(errors="replace")
+        return seen
+
+    try:
+        load = '. ./hydra.sh; eval "$(python -m tracking completion bash)"; stty -echo; echo "REA""DY"\n'
+        os.write(ours, load.encode())
+        read_until("READY")
+        # The tab completes; then the whole line becomes the argument of printf.
+        end = '"' if typed.count('"') % 2 and not completed.endswith(" ") else ""
+        os.write(ours, f"{typed}\t\x01printf '<%s' \x05{end}; echo 'EN''D'\r".encode())
+        words = read_until("END").rpartition("<" + completed.split()[0])[2].partition("END")[0]
+    finally:
+        os.close(ours)
+        process.kill()
+        process.wait()
+    shown = (completed.split()[0] + words).replace("<", " ")
+    assert shown == completed.rstrip()
 
 
 @pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")

@@ -57,6 +57,15 @@ def test_the_help_has_every_command_in_a_section_and_every_group(group: list[lis
     assert group == []
 
 
+def test_a_group_that_cannot_be_imported_is_one_sentence(group: list[list[str]], say: Say) -> None:
+    assert say("broken", "x") == (
+        1,
+        "",
+        "tracking broken: cannot be imported: No module named 'no_such_package'\n",
+    )
+    assert group == []
+
+
 def test_a_near_miss_of_a_group_is_suggested(group: list[list[str]], say: Say) -> None:
     code, _, err = say("extr")
     assert code == 2

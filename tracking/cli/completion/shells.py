@@ -4,7 +4,9 @@ They ask the program itself, see completing.py. Bash also completes `python -m t
 other calls of python to the completion that was there before, such as that of a Hydra app.
 """
 
+import os
 from enum import StrEnum
+from pathlib import PurePath
 from typing import Annotated
 
 import typer
@@ -24,7 +26,7 @@ class Shell(StrEnum):
 SCRIPTS = {
     Shell.BASH: r"""# Complete the words after the first $1 by what the command in the other arguments answers.
 _podium_ask() {
-    local first=$1 rest=${COMP_LINE:-"${COMP_WORDS[*]}"} word words=() last typed
+    local first=$1 rest=${COMP_LINE:-"${COMP_WORDS[*]}"} word words=() last typed plain
     shift
     # Bash also splits words at = and :, which belong to one argument here.
     for word in "${COMP_WORDS[@]:0:COMP_CWORD+1}"; do
@@ -35,15 +37,30 @@ _podium_ask() {
         fi
         rest=${rest#*"$word"}
     done
+    typed=${COMP_WORDS[COMP_CWORD]}
+    for word in "${!words[@]}"; do
+        words[word]=$(_podium_unquoted "${words[word]}")
+    done
+    # Bash replaces only what follows the last = or :.
+    last=${words[${#words[@]}-1]} plain=$(_podium_unquoted "$typed")
+    [[ $typed == [=:] ]] && plain=
     while IFS= read -r word; do
+        word=${word#"${last%"$plain"}"}
+        # Within quotes bash closes them itself.
+        [[ $typed == [\"\']* || $word != *[[:space:]\"\'\`\$\&\|\;\(\)\<\>\*\?\[\!\#\\]* ]] || printf -v word %q "$word"
         COMPREPLY+=("$word")
     done < <("$@" --complete "${words[@]:first}" 2>/dev/null)
-    # Bash replaces only what follows the last = or :.
-    last=${words[${#words[@]}-1]} typed=${COMP_WORDS[COMP_CWORD]}
-    [[ $typed == [=:] ]] && typed=
-    COMPREPLY=("${COMPREPLY[@]#"${last%"$typed"}"}")
     [[ ${COMPREPLY[0]} == *[=./] ]] && compopt -o nospace 2>/dev/null
     return 0
+}
+# Write a word as the shell will pass it on: without its quotes, nothing replaced.
+_podium_unquoted() {
+    local text=$1
+    case $text in
+        \'*) text=${text#\'} text=${text%\'} ;;
+        \"*) text=${text#\"} text=${text%\"} ;;
+    esac
+    printf %s "${text//\\/}"
 }
 _podium() {
     COMPREPLY=()
@@ -54,11 +71,12 @@ _podium_tracking() {
     if [[ ${COMP_WORDS[1]} == -m && $COMP_CWORD -gt 2 && ${COMP_WORDS[2]} =~ ^(tracking|sweeps)$ ]]; then
         _podium_ask 3 "${COMP_WORDS[0]}" -m "${COMP_WORDS[2]}"
     elif [[ -n $_podium_before ]]; then
+        [[ $_podium_options == *nospace* ]] && compopt -o nospace 2>/dev/null
         "$_podium_before" "$@"
     fi
 }
 _podium_found=$(complete -p python 2>/dev/null | sed -n 's/.* -F \([^ ]*\) .*/\1/p')
-[[ $_podium_found != _podium_tracking ]] && _podium_before=$_podium_found
+[[ $_podium_found != _podium_tracking ]] && _podium_before=$_podium_found _podium_options=$(complete -p python 2>/dev/null)
 complete -o bashdefault -o default -F _podium podium
 complete -o bashdefault -o default -F _podium_tracking python python3
 """,
@@ -90,7 +108,7 @@ complete -c podium -f -a '(__podium_complete)'
 
 
 def completion(
-    shell: Annotated[Shell, typer.Argument(help="The shell: bash, zsh or fish.")] = Shell.BASH,
+    shell: Annotated[Shell | None, typer.Argument(help="The shell; by default that of $SHELL.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write the script that completes commands in a shell.
@@ -100,5 +118,7 @@ def completion(
 
     Example: python -m tracking completion bash >> ~/.bashrc
     """
+    usual = PurePath(os.environ.get("SHELL", "")).name
+    shell = shell or (Shell(usual) if usual in tuple(Shell) else Shell.BASH)
     script = SCRIPTS[shell]
     output.say_json({shell.value: script}) if as_json else output.say(script.rstrip())

@@ -14,6 +14,12 @@ def completions(incomplete: str, candidates: Iterable[str]) -> list[str]:
     return sorted(each for each in set(candidates) if each.startswith(incomplete) and each.isprintable())
 
 
+def _values_of(option: str, typed: str, parameters: Sequence[Any], values: Values) -> Iterable[str]:
+    """Return the values of an option: its choices, or what the package knows."""
+    choices = (getattr(each, "choices", ()) for each in parameters if option in each.opts)
+    return next(choices, ()) or values(option, typed)
+
+
 def candidates_of(
     before: Sequence[str],
     incomplete: str,
@@ -31,7 +37,10 @@ def candidates_of(
     """
     valued = valued_options(parameters)
     if before and before[-1] in valued:
-        return values(before[-1], incomplete)
+        return _values_of(before[-1], incomplete, parameters, values)
+    option, sign, typed = incomplete.partition("=")
+    if sign and option in valued:
+        return [f"{option}={each}" for each in _values_of(option, typed, parameters, values)]
     taken = {index + 1 for index, word in enumerate(before) if word in valued}
     words = [word for index, word in enumerate(before) if index not in taken and not word.startswith("-")]
     if incomplete.startswith("-"):

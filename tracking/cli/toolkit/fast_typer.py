@@ -44,6 +44,7 @@ class PlainCommand(TyperCommand):
             cast = _cast_to(hints.get(str(param.name)))
             if cast is not None:
                 _override(param, cast)
+                vars(param)["choices"] = _choices(cast)  # for completion; Typer keeps its own in a library
 
     def get_help_option(self, ctx: Any) -> Any:
         """Return the option --help, cast here."""
@@ -93,6 +94,11 @@ def _cast_to(hint: Any) -> Callable[[Any], Any] | None:
     if kind in _NAMES or (isinstance(kind, type) and issubclass(kind, StrEnum)):
         return functools.partial(_cast, kind)
     return None  # a flag, which Typer casts without pydantic, or another type
+
+
+def _choices(cast: Callable[[Any], Any]) -> tuple[str, ...]:
+    (kind,) = getattr(cast, "args", (None,))
+    return tuple(map(str, kind)) if isinstance(kind, type) and issubclass(kind, StrEnum) else ()
 
 
 def _cast(kind: Any, value: Any) -> Any:
