@@ -26,6 +26,7 @@ from sweeps.jobs import Job
 from sweeps.paths import JOB_FOLDERS, job_folder
 from sweeps.plan.hashing import hash_configs, plain_config
 from sweeps.plan.packing import Description, copied, pack, pack_hydra
+from sweeps.settings.checks import shown
 from sweeps.settings.sections import one_per_sweep
 from sweeps.settings.sweeper_settings import SpaceSettings
 from sweeps.space import parsed
@@ -142,7 +143,7 @@ class Composer:
                 if _follows_others(self._sweep_config, place):
                     remedy = "it cannot refer to a key that is swept"
                 raise SettingsError(
-                    f"{place} would be {_shown(theirs)} in this job and is {_shown(own)} in the sweep; "
+                    f"{place} would be {shown(place, theirs)} in this job and is {shown(place, own)} in the sweep; "
                     f"all jobs of a sweep share it, so {remedy}"
                 )
 
@@ -234,7 +235,3 @@ def _first_difference(key: str, one: Any, other: Any) -> tuple[str, Any, Any]:
             if not _same(one.get(name), other.get(name)):
                 return _first_difference(f"{key}.{name}", one.get(name), other.get(name))
     return key, one, other
-
-
-def _shown(value: Any) -> str:
-    return "null" if value is None else str(value)

@@ -21,6 +21,7 @@ from sweeps.plan.plan import NOTHING_RECORDED, Recorded
 from sweeps.settings.sweeper_settings import SweeperSettings
 from sweeps.space import Point, name_of, parsed, values_of
 from tracking.values.jsontext import encode, readable
+from tracking.values.secrets import masked_command, masked_text
 from tracking.values.units import counted
 
 CHECKED_FIRST = 200
@@ -150,15 +151,16 @@ class Planner:
         return "\n".join(lines)
 
     def _shown(self, number: int) -> str:
-        return " ".join(line.lstrip("+") for line in (*self._fixed, *self.points[number]))
+        lines = masked_command((*self._fixed, *self.points[number]))
+        return " ".join(line.lstrip("+") for line in lines)
 
 
 def _why(error: Exception) -> str:
     """Return the text of an error, an error of Hydra's on one line with the first line of its cause."""
     if not isinstance(error, HydraException):
-        return str(error)
+        return masked_text(str(error))
     cause = str(error.__cause__ or "").partition("\n")[0]
-    return ": ".join(filter(None, [" ".join(str(error).split()), cause]))
+    return masked_text(": ".join(filter(None, [" ".join(str(error).split()), cause])))
 
 
 def _identity(point: Mapping[str, Any]) -> bytes:

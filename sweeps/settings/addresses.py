@@ -5,6 +5,7 @@ to the environment, such as ``${oc.env:HOOK}``, stays in the recorded command, b
 by it.
 """
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -18,8 +19,9 @@ if TYPE_CHECKING:  # commands that look at sweeps read plans, and do not wait fo
 
 SWEEPER = "hydra.sweeper"
 VARIABLE = "PODIUM_NOTIFY"  # the addresses that `python -m sweeps resume --notify` gives, one per line
-FROM_VARIABLE = f"{SWEEPER}.notify.to=${{oc.env:{VARIABLE}}}"
+FROM_VARIABLE = f"++{SWEEPER}.notify.to=${{oc.env:{VARIABLE}}}"
 _ASSIGNMENT = re.compile(r"[+~]*(?P<key>[\w./@-]+)\s*=(?P<value>.*)", re.DOTALL)
+_NOTHING = frozenset({"", "null", "[]"})  # as the value of an override
 _REFERENCE = r"\$\{[\w.]+(?::\w+(?:,\s*null)?)?\}"
 # Of a mail address the password alone is secret.
 _MAIL = rf"""smtps?://[^:@/'"\]]*(?::{_REFERENCE}@)?[^'"\]@$?]*(?:\?[^'"\]$]*)?"""
@@ -41,17 +43,20 @@ def without_addresses(
 
     section = settings.section
     hydra, task = overrides(config, "hydra"), overrides(config, "task")
+    os.environ.pop(VARIABLE, None)  # not for the processes that this one starts
     given = [word for word in (*arguments, *hydra) if _is_about_alerts(word, section)]
     _refuse(given, arguments, section)
+    if all(map(_is_nothing, given)):
+        given = []  # they stay, because jobs are composed from the files again
     kept = [word for word in arguments if word not in given]
-    if not settings.notify.to and not given:
-        return kept, settings
     with flag_override(config, ["readonly", "struct"], False), flag_override(config.hydra, "struct", False):
         blank = []
         for key in dict.fromkeys(f"{place}.notify.to" for place in (SWEEPER, section)):
-            if OmegaConf.select(config, key) is not None:
+            if (given and OmegaConf.select(config, key.rpartition(".")[0])) or OmegaConf.select(config, key):
                 OmegaConf.update(config, key, [])
-                blank.append(f"++{key}=[]")  # because jobs are composed from the files again
+                blank.append(f"++{key}=[]")
+        if not blank and not given:
+            return kept, settings
         config.hydra.overrides.hydra = [word for word in hydra if word not in given] + blank
         config.hydra.overrides.task = [word for word in task if word not in given]
         if len(kept) < len(arguments):
@@ -97,5 +102,11 @@ def _is_about_alerts(word: str, section: str) -> bool:
     return key.startswith(places) and not key.endswith(".notify.on.")
 
 
+def _is_nothing(word: str) -> bool:
+    """Return whether a word that is about alerts turns them off."""
+    return word.partition("=")[2].strip() in _NOTHING
+
+
 def _is_harmless(word: str) -> bool:
-    return word != FROM_VARIABLE and bool(_HARMLESS.fullmatch(word.partition("=")[2]))
+    is_plain = _is_nothing(word) or _HARMLESS.fullmatch(word.partition("=")[2])
+    return word != FROM_VARIABLE and bool(is_plain)

@@ -1,5 +1,6 @@
 """Checks of single settings. Each raises `SettingsError` with the key, the value and what is allowed."""
 
+import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -7,15 +8,25 @@ from typing import Any, TypeVar
 from sweeps.errors import SettingsError
 from tracking import InvalidValueError
 from tracking.search.query import close_names
+from tracking.values.configs import is_config, read_config
+from tracking.values.secrets import masked
 
 Choice = TypeVar("Choice", bound=StrEnum)
 Quantity = TypeVar("Quantity", int, float)
 
 
+def shown(key: str, value: Any) -> str:
+    """Return the value of a setting, or of a key of a config, for a message: without secrets and addresses of alerts."""
+    if "omegaconf" in sys.modules and is_config(value):
+        value = read_config(value).resolved()
+    (kept,) = masked({key: value}).values()
+    return "null" if kept is None else str(kept)
+
+
 def require(can_work: bool, key: str, value: object, allowed: str) -> None:
     """Raise SettingsError for a value that cannot work; `allowed` begins with the verb."""
     if not can_work:
-        raise SettingsError(f"{key}={value}: allowed {allowed}")
+        raise SettingsError(f"{key}={shown(key, value)}: allowed {allowed}")
 
 
 def count(key: str, value: int, *, least: int) -> int:
@@ -43,7 +54,7 @@ def choice(key: str, value: str, allowed: type[Choice]) -> Choice:
     try:
         return allowed(value)
     except ValueError:
-        raise SettingsError(f"{key}={value}: allowed are {', '.join(allowed)}") from None
+        raise SettingsError(f"{key}={shown(key, value)}: allowed are {', '.join(allowed)}") from None
 
 
 def refuse_unknown(section: str, raw: Mapping[str, Any], known: Collection[str], keys: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from sweeps.errors import SettingsError
 from sweeps.jobs import Reason
-from sweeps.settings.checks import choice, count, quantity, require
+from sweeps.settings.checks import choice, count, quantity, require, shown
 from sweeps.settings.gpus import gpu_names
 from sweeps.settings.launcher_settings import Isolation, LauncherSettings
 from sweeps.settings.sections import LAUNCHER, SWEEPER, is_ours, section, settings_sections, target
@@ -117,7 +117,7 @@ def _params(place: str, raw: Any) -> dict[str, Any]:
         if isinstance(value, Mapping):
             inner = next(iter(flat(value)), "KEY")
             raise SettingsError(
-                f"{place}.{key}={value}: allowed is a value or an override's text; to sweep a key below {key} write "
+                f"{place}.{key}={shown(key, value)}: allowed is a value or an override's text; to sweep a key below {key} write "
                 f"{key}.{inner}: ..., to set {key} to one mapping write it as text, in quotes"
             )
     return params
@@ -125,7 +125,9 @@ def _params(place: str, raw: Any) -> dict[str, Any]:
 
 def _mapping(place: str, raw: Any) -> dict[str, Any]:
     if not isinstance(raw, Mapping):
-        raise SettingsError(f"{place}={raw!r}: must be a mapping of keys to what an override sets them to")
+        raise SettingsError(
+            f"{place}={shown(place, raw)}: must be a mapping of keys to what an override sets them to"
+        )
     return {str(name): value for name, value in raw.items()}
 
 

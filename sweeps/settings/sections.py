@@ -15,11 +15,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sweeps.errors import SettingsError
-from sweeps.settings.checks import refuse_unknown
+from sweeps.settings.checks import refuse_unknown, shown
 from tracking.values.configs import Unresolved, read_config
-from tracking.values.secrets import MASK, is_secret
 
 SWEEPER, LAUNCHER = "hydra.sweeper", "hydra.launcher"
+NO_ALERTS: Mapping[str, Any] = {"to": None}  # what null means, and a section that was deleted
 OWN_WAY = frozenset({"_target_", "settings_from"})  # the keys that a section of the user's own cannot hold
 
 Tree = Mapping[str, Any]  # the keys of a typed config; a nested one is a tree, any other key None
@@ -45,6 +45,7 @@ def section(config: DictConfig, key: str) -> dict[str, Any]:
     """
     own = _resolved(config, key)
     if is_ours(config, key):
+        own = _filled(own, _plain(_schema(key)))
         keys = [name for place in (SWEEPER, LAUNCHER) for name in _dotted(place, _tree(place))]
         _require_known(own, key, _tree(key), keys)
     source = own.get("settings_from")
@@ -61,10 +62,24 @@ def section(config: DictConfig, key: str) -> dict[str, Any]:
     try:
         typed = OmegaConf.merge(schema, {name: value for name, value in given.items() if name in schema})
     except OmegaConfBaseException as error:
-        value = OmegaConf.select(config, f"{source}.{error.full_key}")
-        raise SettingsError(f"{source}.{error.full_key}={value}: {str(error).splitlines()[0]}") from None
+        place = f"{source}.{error.full_key}"
+        value = shown(place, OmegaConf.select(config, place))
+        raise SettingsError(f"{place}={value}: {str(error).splitlines()[0]}") from None
     explicit = {name for name in _overridden(config) if name.startswith(f"{key}.")}
     return _plain(OmegaConf.merge(typed, _changed(own, _plain(schema), key, explicit)))
+
+
+def _filled(own: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a section with the default of each setting that ``~key`` deleted; deleted addresses are none."""
+    alerts = own.get("notify", {})
+    own = (
+        own | {"notify": {**NO_ALERTS, **alerts}}
+        if isinstance(alerts, dict) and "notify" in defaults
+        else own
+    )
+    groups = {name: default for name, default in defaults.items() if isinstance(default, dict)}
+    inner = {name: groups[name] | own[name] for name in groups if isinstance(own.get(name), dict)}
+    return {**defaults, **own, **inner}
 
 
 def _overridden(config: DictConfig) -> set[str]:
@@ -146,9 +161,8 @@ def _require_known(values: Mapping[str, Any], place: str, tree: Tree, keys: Sequ
         inner = tree[name]
         if inner is not None:
             if not isinstance(value, Mapping):
-                shown = "null" if value is None else MASK if is_secret(name, value) else value
                 raise SettingsError(
-                    f"{place}.{name}={shown}: allowed is a mapping of {', '.join(sorted(inner))}"
+                    f"{place}.{name}={shown(name, value)}: allowed is a mapping of {', '.join(sorted(inner))}"
                 )
             _require_known(value, f"{place}.{name}", inner, keys)
 
@@ -177,6 +191,8 @@ def _resolved(config: DictConfig, key: str) -> dict[str, Any]:
         from_file = notify.pop(True)
         if f"{key}.notify.on" not in _overridden(config):
             notify["on"] = from_file
+    if notify is None and "notify" in section:
+        section["notify"] = dict(NO_ALERTS)
     return {str(name): value for name, value in section.items()}
 
 

@@ -16,6 +16,7 @@ from sweeps.errors import SettingsError, SweepError
 from sweeps.jobs import JobStatus, Outcome, PlannedJob, Reason
 from sweeps.paths import find_sweep
 from sweeps.plan.plan import Plan, Recorded
+from sweeps.settings.checks import shown
 from sweeps.settings.sweeper_settings import Mode, SweeperSettings
 from sweeps.state.job_runs import JobRuns
 from sweeps.state.ledger import JobHistory, Ledger, SweepHistory, judge_by_run, read_sweep
@@ -142,7 +143,7 @@ def _would_run(number: int, history: SweepHistory, settings: SweeperSettings) ->
 
 
 def _point_text(job: PlannedJob) -> str:
-    return " ".join(f"{key}={value}" for key, value in job.point.items())
+    return " ".join(f"{key}={shown(key, value)}" for key, value in job.point.items())
 
 
 def _without_resuming(old: Plan, now: Plan, settings: SweeperSettings) -> tuple[str, ...]:
@@ -272,7 +273,7 @@ def _other_surroundings(old: Plan, new: Plan) -> Iterator[str]:
     before, after = _without(old.written, _apart(old)), _without(new.written, _apart(old))
     for key, change in _differences(_without(old.config, _apart(old)), _without(new.config, _apart(old))):
         if key in after and before.get(key) == after[key]:
-            yield f"resumed with another value of {key} ({after[key]}): {change}"
+            yield f"resumed with another value of {key} ({shown(key, after[key])}): {change}"
 
 
 def _changed_config(old: Plan, new: Plan, pairs: Pairs) -> Iterator[str]:
@@ -334,7 +335,7 @@ def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterato
     for key in dict.fromkeys((*before, *after)):
         was, is_now = before.get(key, ABSENT), after.get(key, ABSENT)
         if was != is_now:
-            yield key, f"{was} -> {is_now}"
+            yield key, f"{shown(key, was)} -> {shown(key, is_now)}"
 
 
 def resume_command(plan: Plan, folder: Path, more: Sequence[str] = ()) -> list[str]:

@@ -1,5 +1,6 @@
 """Addresses of alerts are read from a config and then are in it no more."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from sweeps import SettingsError
 from sweeps.plan.compose import Composer
-from sweeps.settings.addresses import FROM_VARIABLE, recorded, without_addresses
+from sweeps.settings.addresses import FROM_VARIABLE, VARIABLE, recorded, without_addresses
 from sweeps.settings.reading import sweeper_settings
 
 HOOK = "https://hooks.example.org/S3CRET"
@@ -99,6 +100,53 @@ def test_no_config_of_a_sweep_or_a_job_holds_an_address(loader: ConfigLoader) ->
     assert "S3CRET" not in str(job.job({"x": 2}))
     assert job.whole.podium.notify.to == []
     Composer(loader, config, kept).require_same_sweep(job)
+
+
+OFF = [
+    "podium.notify.to=null",
+    "podium.notify.to=[]",
+    "podium.notify=null",
+    "~podium.notify",
+    "~podium.notify.to",
+]
+
+
+@pytest.mark.parametrize("word", [*OFF, *(word.replace("podium", "hydra.sweeper") for word in OFF)])
+def test_null_or_an_absent_section_turns_alerts_off(loader: ConfigLoader, word: str) -> None:
+    config = composed(loader, word)
+    settings = sweeper_settings(config)
+    assert settings.notify.to == ()
+    arguments = [word] if "podium" in word else []
+    kept, after = without_addresses(config, arguments, settings)
+    assert (kept, after.remarks) == (arguments, ())
+    job = Composer(loader, config, kept).job_config(0, ["x=2"])
+    Composer(loader, config, kept).require_same_sweep(job)
+    assert "S3CRET" not in OmegaConf.to_yaml(config) + OmegaConf.to_yaml(job.whole)
+    assert recorded([word], "podium") == (word,)
+
+
+def test_resume_gives_addresses_to_a_sweep_that_turned_alerts_off(
+    loader: ConfigLoader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, f"{HOOK}/1\n{HOOK}/2")
+    for word in ("~hydra.sweeper.notify", "hydra.sweeper.notify=null"):
+        assert len(sweeper_settings(composed(loader, word, FROM_VARIABLE)).notify.to) == 2
+    config = composed(loader, FROM_VARIABLE)
+    settings = sweeper_settings(config)
+    without_addresses(config, [], settings)
+    assert VARIABLE not in os.environ  # the jobs and the commands of other addresses do not get it
+    assert "S3CRET" not in OmegaConf.to_yaml(config)
+
+
+def test_a_job_that_brings_other_addresses_is_refused_without_them(loader: ConfigLoader) -> None:
+    config = composed(loader, "podium.notify.to=[]")
+    for theirs in (f"['{HOOK}']", "['smtp://me:S3CRET@x.org/']", "command:S3CRET"):
+        job = Composer(loader, config, []).job_config(0, [f"podium.notify.to={theirs}"])
+        with pytest.raises(
+            SettingsError, match=r"notify\.to would be \*\*\* in this job and is \[\] in"
+        ) as refused:
+            Composer(loader, config, []).require_same_sweep(job)
+        assert "S3CRET" not in str(refused.value)
 
 
 def test_without_addresses_a_config_stays_as_it_is(loader: ConfigLoader) -> None:
