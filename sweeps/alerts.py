@@ -37,7 +37,9 @@ class SweepAlerts:
         say: Callable[[str], None],
         *,
         gap_s: float = 60.0,
+        earlier_s: float = 0.0,
     ) -> None:
+        """`earlier_s` is how long the sweep's earlier sessions took."""
         self._on = notify.on if notify.to else frozenset()
         self._folder = folder
         self._board = board
@@ -46,6 +48,8 @@ class SweepAlerts:
         self._lock = threading.Lock()
         self._before: float | None = None  # the best value that was sent, or known when the session began
         self._value: float | None = None  # the best value now
+        self._is_new = False  # a best value that no alert has told yet
+        self._earlier_s = earlier_s
         self._is_running = False  # jobs were left to run
         self._ranked: Leaderboard | None = None
 
@@ -61,15 +65,18 @@ class SweepAlerts:
 
     def finished(self, outcome: Outcome, value: float | None) -> None:
         """Note the end of a job: its value may be the best so far."""
-        if outcome.status is not JobStatus.COMPLETED or AlertEvent.BEST not in self._on:
+        if AlertEvent.BEST not in self._on:
             return
+        is_completed = outcome.status is JobStatus.COMPLETED
         with self._lock:
-            if not self._board.objective.better(value, self._value):
-                return
-            self._value = value
-            if outcome.reused:
-                self._before = value
-        if not outcome.reused:
+            if is_completed and self._board.objective.better(value, self._value):
+                self._value, self._is_new = value, not outcome.reused
+                if outcome.reused:
+                    self._before = value
+            # What the last job found is told by the last message.
+            is_to_send = self._is_new and len(self._board) > len(self._board.ended)
+            self._is_new = self._is_new and not is_to_send
+        if is_to_send:
             self._best.note()
 
     def ranked(self, board: Leaderboard) -> None:
@@ -88,6 +95,8 @@ class SweepAlerts:
                 why=list(decision.reasons),
                 **facts,
             )
+            if facts.get("value") is not None:
+                self._drop_best()
 
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
@@ -95,10 +104,10 @@ class SweepAlerts:
         """Send how the session ended, and wait a moment for what has not gone out."""
         is_by_hand = isinstance(error, KeyboardInterrupt) or getattr(error, "exit_code", 0) == CTRL_C
         event = AlertEvent.FINISHED if error is None else AlertEvent.FAILED
+        has_best = self._drop_best()
         # The last message names the best value itself.
-        if self._is_running and event not in self._on and not is_by_hand:
-            self._best.flush()
-        self._best.drop()
+        if has_best and self._is_running and event not in self._on and not is_by_hand:
+            self._send_best()
         if self._is_running and event in self._on and not is_by_hand and isinstance(error, Exception | None):
             facts = {**self._sweep(), **self._winner(), "first_failure": self._first_failure()}
             self._send(event, error=None if error is None else str(error) or type(error).__name__, **facts)
@@ -110,6 +119,12 @@ class SweepAlerts:
     def _send(self, event: AlertEvent, **facts: Any) -> None:
         closer = self._closer(event, facts.get("model"))
         self._outbox.send(Alert.of(event, metric=self._objective.label, **facts, **closer))
+
+    def _drop_best(self) -> bool:
+        """Forget the best value that waits to be sent; return whether there was one."""
+        with self._lock:
+            is_new, self._is_new = self._is_new, False
+        return self._best.drop() or is_new
 
     def _send_best(self) -> None:
         best = self._board.best
@@ -128,7 +143,8 @@ class SweepAlerts:
         """Return what is known of the sweep as a whole."""
         name = self._folder.name
         ended = Counter(line.state for line in self._board.ended)
-        wall_s = self._ranked.usage.wall_s if self._ranked and self._ranked.usage else self._board.elapsed_s
+        usage = self._ranked.usage if self._ranked else None
+        wall_s = usage.wall_s if usage else self._earlier_s + self._board.elapsed_s
         return {
             "subject": f"sweep {name}",
             "sweep": name,
@@ -177,7 +193,7 @@ class SweepAlerts:
     def _closer(self, event: AlertEvent, model: str | None) -> dict[str, str]:
         """Return where and how to look closer."""
         package, words = "sweeps", f"show {self._folder.name}"
-        if event is AlertEvent.FAILED:
+        if event is AlertEvent.FAILED and self._board.failed:
             words = f"jobs {self._folder.name} --failed"
         elif event is AlertEvent.PROMOTED:
             package, words = "tracking", f"champion {shlex.quote(str(model))}"

@@ -238,7 +238,7 @@ class _Sweep:
         self._ledger = Ledger(sweep_dir / "jobs.jsonl")
         self._progress = progress
         self._board = board
-        self.alerts = SweepAlerts(settings.notify, sweep_dir, board, progress.say)
+        self.alerts = SweepAlerts(settings.notify, sweep_dir, board, progress.say, earlier_s=earlier.wall_s)
         self._slots = slots if sampler.total is None else max(1, min(slots, len(self._order)))
         self._lock = threading.Lock()
         self._interruptions = Interruptions(executor.stop, progress.say)

@@ -17,7 +17,7 @@ from sweeps.state.origin import require_own
 from sweeps.state.resume import resume_command, resume_hint
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.cli.toolkit.output import one_line, say, say_json
-from tracking.notify import parse_addresses
+from tracking.notify import parse_option
 
 Overrides = Annotated[
     list[str] | None,
@@ -56,7 +56,7 @@ def resume(
 
     Example: python -m sweeps resume latest
     """
-    addresses = parse_addresses(notify, "--notify")
+    addresses = parse_option(notify, "--notify")
     folder = find_sweep(Path(store), sweep)
     plan = Plan.read(folder / "plan.json")
     parent = parent_of(folder)

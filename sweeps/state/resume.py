@@ -44,7 +44,7 @@ class Resumed:
 
     `jobs` are those that the ledger has recorded. `kept` are the outcomes that stand, `found` those among them that
     the ledger lacks, because the session died first. `again` are the jobs that were begun and run again. `notes` are
-    remarks for the user.
+    remarks for the user. `wall_s` is how long those sessions took.
     """
 
     jobs: Mapping[int, PlannedJob]
@@ -52,6 +52,7 @@ class Resumed:
     found: tuple[Outcome, ...]
     again: Mapping[int, JobHistory]
     notes: tuple[str, ...] = ()
+    wall_s: float = 0.0
 
 
 NOTHING = Resumed({}, {}, (), {})
@@ -113,7 +114,8 @@ def take_over(
         notes += _points_left(history, now, jobs, settings)
     _, history = read_sweep(folder)
     left = sort_out(frozen, history, JobRuns(settings.store, plan.sweep), settings)
-    return plan, replace(left, notes=tuple(notes))
+    wall_s = sum(session.wall_s for session in history.sessions)
+    return plan, replace(left, notes=tuple(notes), wall_s=wall_s)
 
 
 def _new_points(history: SweepHistory, jobs: Sequence[PlannedJob]) -> Iterator[str]:

@@ -62,7 +62,7 @@ def test_each_better_value_is_sent_while_jobs_run(session: Callable[..., Session
         sweep.alerts.began()
         sweep.ended(0, 0.7)
         sweep.ended(1, 0.6)
-        sweep.ended(2, 0.8)
+        sweep.ended(2, 0.8)  # nothing else tells of it
     assert sweep.titles == ["New best of sweep s1: val_auc 0.7", "New best of sweep s1: val_auc 0.8"]
     first, second = sweep.hooks.posts
     assert "before" not in first
@@ -90,6 +90,47 @@ def test_the_last_message_of_a_sweep_names_the_best_so_nothing_else_does(
         for job in range(3):
             sweep.ended(job, 0.5 + job / 8)
     assert sweep.titles == ["New best of sweep s1: val_auc 0.5", "Finished: sweep s1, best val_auc 0.75"]
+
+
+def test_the_last_job_is_told_once(session: Callable[..., Session]) -> None:
+    sweep = session("best", "finished")
+    with sweep.alerts:
+        sweep.alerts.began()
+        sweep.ended(0, 0.7)
+        sweep.ended(1, 0.6)
+        sweep.ended(2, 0.8)
+    assert sweep.titles == ["New best of sweep s1: val_auc 0.7", "Finished: sweep s1, best val_auc 0.8"]
+
+
+def test_a_best_value_waits_for_the_last_job_only(session: Callable[..., Session]) -> None:
+    sweep = session("best", "finished")
+    with sweep.alerts:
+        sweep.alerts.began()
+        sweep.ended(0, None)
+        sweep.ended(1, None)
+        sweep.ended(2, 0.8)
+        sweep.board.add([PlannedJob(3, point={"x": 3}), PlannedJob(4, point={"x": 4})])  # asked for meanwhile
+        sweep.ended(3, None)
+    assert sweep.hooks.events == ["best", "finished"]
+
+
+def test_a_later_session_counts_the_time_of_the_earlier_ones(hooks: Hooks, tmp_path: Path) -> None:
+    board = Scoreboard([PlannedJob(0), PlannedJob(1)], (), AUC, slots=1, clock=lambda: 7.0)
+    notify = Notify(parse_addresses([hooks.url], "notify.to"), EVERY)
+    with SweepAlerts(notify, tmp_path / "s" / "sweeps" / "s1", board, print, earlier_s=60.0) as alerts:
+        alerts.began()
+        outcome = Outcome(0, JobStatus.COMPLETED, 1.0)
+        board.finished(outcome, 0.7)
+        alerts.finished(outcome, 0.7)
+    assert [post["duration_s"] for post in hooks.posts] == [60.0, 60.0]
+
+
+def test_a_sweep_that_fails_without_a_failed_job_shows_them_all(session: Callable[..., Session]) -> None:
+    sweep = session("failed")
+    sweep.alerts.began()
+    with pytest.raises(JobsFailedError), sweep.alerts:
+        raise JobsFailedError("no job has a finite objective")
+    assert "python -m sweeps show s1 --store " in sweep.hooks.posts[0]["text"]
 
 
 def test_what_is_known_when_a_session_begins_is_no_news(session: Callable[..., Session]) -> None:
@@ -202,6 +243,26 @@ def test_a_decision_is_sent_with_the_values_that_were_compared(
     assert third["title"] == "Not promoted to champion of ctr: val_auc 0.75"
     assert "Champion: v2, val_auc 0.8\nGain: -0.05\n" in third["text"]
     assert "does not beat the champion (version 2), 0.8" in third["text"]
+
+
+@pytest.mark.parametrize("auc", [0.7, 0.6])
+def test_no_best_value_follows_the_decision_about_it(
+    session: Callable[..., Session], registry: ModelRegistry, tmp_path: Path, auc: float
+) -> None:
+    store = tmp_path / "store"
+    (store / "sweeps" / "s1").mkdir(parents=True)
+    sweep = session("best", "promoted", "refused", gap_s=600.0)
+    with sweep.alerts:
+        sweep.alerts.began()
+        sweep.ended(1, auc - 0.2)
+        sweep.ended(2, auc - 0.1)
+        sweep.ended(0, auc)
+        ranked = board("run_001", auc)
+        sweep.alerts.ranked(ranked)
+        gate = Promotion("ctr", 0.0, {}, ("model.bin",), None)
+        sweep.alerts.decided(promote_winner(ranked, store, gate), None)
+    assert sweep.hooks.events[0] == "best"
+    assert sweep.hooks.events[1:] in (["promoted"], ["refused"])
 
 
 def test_the_decision_of_an_earlier_session_is_known(registry: ModelRegistry, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import typer
 
 from tracking.cli.ranking import rank
 from tracking.cli.toolkit import output
-from tracking.notify import Alert, AlertEvent, Outbox, Paced, parse_addresses
+from tracking.notify import Alert, AlertEvent, Outbox, Paced, parse_option
 from tracking.process.program import command
 from tracking.records import RunRecord, RunStatus
 from tracking.search.catalog import Catalog
@@ -37,7 +37,7 @@ def watching(
     catalog: Catalog, experiment: str, notify: Sequence[str] | None
 ) -> Iterator[Callable[[Rows], None]]:
     """Give a function that takes the runs of each look, with run_id and status, and sends the alerts."""
-    outbox = Outbox(parse_addresses(notify, "--notify"), output.warn)
+    outbox = Outbox(parse_option(notify, "--notify"), output.warn)
     watcher = Watcher(catalog, experiment, outbox.send)
     try:
         yield watcher.look if notify else lambda _rows: None

@@ -1,6 +1,6 @@
 """Alerts: what happened, as a text that is sent to addresses while the work goes on."""
 
-from tracking.notify.addresses import Address, parse_addresses
+from tracking.notify.addresses import Address, parse_addresses, parse_option
 from tracking.notify.alerts import ALERTS, Alert, AlertEvent, Notify, parse_events
 from tracking.notify.outbox import Outbox
 from tracking.notify.pacing import Paced
@@ -15,4 +15,5 @@ __all__ = [
     "Paced",
     "parse_addresses",
     "parse_events",
+    "parse_option",
 ]

@@ -9,6 +9,7 @@ An address may hold a secret anywhere: in a path (a webhook), in the host (some 
 So no part of one that is not known to be harmless is shown or logged.
 """
 
+import os
 import re
 import subprocess
 from abc import ABC, abstractmethod
@@ -31,6 +32,7 @@ ALLOWED = (
 STARTTLS = ("auto", "always", "never")
 OWN_KEYS = ("from", "to", "starttls")  # of smtp
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):")
+_MAILBOX = re.compile(r"[^@\s]+@[^@\s]+")
 _NAME = re.compile(r"[\w./~+-]+")
 
 
@@ -74,7 +76,8 @@ class Command(Address):
         program = self._line.split()[0]
         if _NAME.fullmatch(program):
             asked = ["/bin/sh", "-c", 'command -v "$1"', "sh", program]
-            if subprocess.run(asked, capture_output=True, check=False).returncode:  # noqa: S603 - a fixed command
+            search = {"PATH": os.environ.get("PATH", os.defpath)}
+            if subprocess.run(asked, capture_output=True, check=False, env=search).returncode:  # noqa: S603 - a fixed command
                 raise InvalidValueError(f"there is no program {program}; give one on the PATH, or its path")
 
     def send(self, alert: Alert, limit: senders.Limit) -> None:
@@ -120,7 +123,7 @@ class Mail(Address):
             )
         mail = self._mail(url)
         for name, wanted in (("from", (mail.sender,)), ("to", mail.to)):
-            if not wanted or not all(parseaddr(each)[1] for each in wanted):
+            if not wanted or not all(_MAILBOX.fullmatch(parseaddr(each)[1]) for each in wanted):
                 raise InvalidValueError(
                     f"names no mail address in {name}=; write {url.scheme}://host/?from=me@x.org&to=you@x.org"
                 )
@@ -194,6 +197,14 @@ def parse_addresses(value: Any, place: str) -> tuple[Address, ...]:
         if text := (each or "").strip():
             found[text] = _parse(text, place if len(given) == 1 else f"{place}.{index}")
     return tuple(found.values())
+
+
+def parse_option(values: Sequence[str] | None, option: str) -> tuple[Address, ...]:
+    """Return the addresses that an option of a command line gives; raise InvalidValueError if it is given and empty."""
+    found = parse_addresses(values, option)
+    if values and not found:
+        raise InvalidValueError(f"{option} is empty, as by a variable that is not set; {ALLOWED}")
+    return found
 
 
 def _parse(text: str, place: str) -> Address:

@@ -27,7 +27,12 @@ class Outbox:
     ) -> None:
         self._given_up = threading.Event()
         limit = Limit(send_s, self._given_up)
-        self._senders = [_Sender(address, say, limit) for address in addresses]
+        given = list(addresses)
+        shown = [address.shown for address in given]
+        self._senders = [
+            _Sender(address, name if shown.count(name) == 1 else f"{name} (address {number})", say, limit)
+            for number, (address, name) in enumerate(zip(given, shown, strict=True), start=1)
+        ]
 
     def send(self, alert: Alert) -> None:
         """Send an alert to every address, in the background."""
@@ -48,8 +53,9 @@ class Outbox:
 class _Sender:
     """The thread of one address; it starts with the first alert."""
 
-    def __init__(self, address: Address, say: Callable[[str], None], limit: Limit) -> None:
+    def __init__(self, address: Address, name: str, say: Callable[[str], None], limit: Limit) -> None:
         self._address = address
+        self._name = name
         self._say = say
         self._limit = limit
         self._waiting: queue.SimpleQueue[Alert | None] = queue.SimpleQueue()
@@ -77,7 +83,7 @@ class _Sender:
         with self._lock:
             left, self._left = self._left, 0
         if left:
-            self._say(f"{counted(left, 'alert')} to {self._address.shown} not sent: it took too long")
+            self._say(f"{counted(left, 'alert')} to {self._name} not sent: it took too long")
 
     def _work(self) -> None:
         while (alert := self._waiting.get()) is not None and not self._limit.given_up.is_set():
@@ -91,4 +97,4 @@ class _Sender:
                     return
                 self._left -= 1
             if fault is not None:
-                self._say(f"alert {alert.event} to {self._address.shown} not sent: {fault}")
+                self._say(f"alert {alert.event} to {self._name} not sent: {fault}")

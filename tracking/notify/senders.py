@@ -4,20 +4,22 @@ A reason holds no part of an address. What a server answers is not shown either,
 """
 
 import contextlib
+import functools
 import os
 import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from tracking.extras import require
 from tracking.notify.alerts import Alert
 from tracking.values.jsontext import encode
 from tracking.version import __version__
 
+Place = TypeVar("Place")
 VARIABLE = "PODIUM_ALERT"  # holds the JSON for a command
 LOOK_EVERY_S = 0.02  # whether a command has ended
 
@@ -49,10 +51,10 @@ class MailServer:
 
 
 def run_command(line: str, alert: Alert, limit: Limit) -> None:
-    """Run a line by the shell with the text on stdin; end it, and all that it started, at the limit."""
+    """Run a line by the shell with the text on stdin; kill its process group at the limit."""
     environment = {**os.environ, VARIABLE: encode(alert.as_plain()).decode()}
     with _reasons(), tempfile.TemporaryFile() as text:  # a pipe would wait for a command that reads nothing
-        text.write(alert.text.encode(errors="replace"))
+        text.write(f"{alert.text}\n".encode(errors="replace"))  # a blank line, for files that keep many
         text.seek(0)
         process = subprocess.Popen(  # noqa: S602 - the user's own command
             line,
@@ -67,7 +69,8 @@ def run_command(line: str, alert: Alert, limit: Limit) -> None:
     for _ in range(steps):
         with contextlib.suppress(subprocess.TimeoutExpired):
             if code := process.wait(LOOK_EVERY_S):
-                raise NotSentError(f"the command ended with exit code {code}")
+                how = f"ended with exit code {code}" if code > 0 else f"was killed by {_signal_name(-code)}"
+                raise NotSentError(f"the command {how}")
             return
         if limit.given_up.is_set():
             break
@@ -77,6 +80,40 @@ def run_command(line: str, alert: Alert, limit: Limit) -> None:
     raise NotSentError("the command did not end in time and was killed")
 
 
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        return f"signal {number}"
+
+
+def _within_limit(send: Callable[[Place, Alert, Limit], None]) -> Callable[[Place, Alert, Limit], None]:
+    """Make a sender raise `NotSentError` at the limit; a server that answers byte by byte meets no timeout of a socket."""
+
+    @functools.wraps(send)
+    def limited(place: Place, alert: Alert, limit: Limit) -> None:
+        faults: list[NotSentError] = []
+        sent, ended = threading.Event(), threading.Event()
+
+        def work() -> None:
+            try:
+                send(place, alert, limit)
+                sent.set()
+            except NotSentError as error:
+                faults.append(error)
+            finally:
+                ended.set()
+
+        threading.Thread(target=work, name="podium-alert", daemon=True).start()
+        if not ended.wait(limit.seconds):
+            raise NotSentError("no answer in time")
+        if not sent.is_set():
+            raise faults[0] if faults else NotSentError("sending it failed")
+
+    return limited
+
+
+@_within_limit
 def post(url: str, alert: Alert, limit: Limit) -> None:
     """Post the JSON of an alert to a URL; any answer but a 2xx is a failure, also a redirection, which loses a POST."""
     import base64
@@ -108,10 +145,13 @@ def post(url: str, alert: Alert, limit: Limit) -> None:
             error.close()
             phrase = http.client.responses.get(error.code, "")
             raise NotSentError(f"the server answered {error.code} {phrase}".rstrip()) from None
+        except http.client.RemoteDisconnected:
+            raise NotSentError("the server closed the connection without an answer") from None
         except http.client.HTTPException:
             raise NotSentError("the server's answer is not HTTP") from None
 
 
+@_within_limit
 def mail(server: MailServer, alert: Alert, limit: Limit) -> None:
     """Send an alert as a mail; a password goes over TLS alone, except to this machine or with ``starttls=never``."""
     import smtplib
@@ -175,9 +215,10 @@ def is_known_to_apprise(address: str) -> bool:
             return bool(apprise.Apprise().add(address))
 
 
+@_within_limit
 def by_apprise(address: str, alert: Alert, limit: Limit) -> None:
     """Send an alert by Apprise."""
-    del limit  # Apprise has its own
+    del limit  # kept around this function
     with _quiet_apprise() as apprise:
         kinds = {"promoted": apprise.NotifyType.SUCCESS, "failed": apprise.NotifyType.FAILURE}
         service = apprise.Apprise()

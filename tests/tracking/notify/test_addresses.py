@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tracking import InvalidValueError
-from tracking.notify import AlertEvent, parse_addresses, parse_events
+from tracking.notify import AlertEvent, parse_addresses, parse_events, parse_option
 from tracking.notify.addresses import Command, Mail, Service, Web
 
 MAILS = "from=me@x.org&to=you@x.org"
@@ -50,6 +50,8 @@ def test_an_address_is_shown_without_its_secrets(text: str, kind: type, shown: s
         ("https://x.org/S3CRET is here", r"https://x.org/\*\*\*: has no host, or a port or a character"),
         ("https://[::1/S3CRET", r"https://\*\*\*"),
         ("smtp://me:S3CRET@x.org/?from=me@x.org", "names no mail address in to="),
+        ("smtp://me:S3CRET@x.org/?from=x&to=y", "names no mail address in from="),
+        ("smtp://me:S3CRET@x.org/?from=x@y.org&to=y", "names no mail address in to="),
         ("smtp://me:S3CRET@x.org/?to=me@x.org", "names no mail address in from="),
         (
             f"smtp://me:S3CRET@x.org/?{MAILS}&starttls=maybe",
@@ -86,6 +88,16 @@ def test_of_several_addresses_the_wrong_one_is_named_by_its_place() -> None:
 )
 def test_addresses_are_a_list_or_lines_and_none_counts_twice(value: Any, count: int) -> None:
     assert len(parse_addresses(value, "notify.to")) == count
+
+
+@pytest.mark.parametrize("given", [[""], ["", " "]])
+def test_an_option_that_is_given_and_empty_is_refused(given: list[str]) -> None:
+    with pytest.raises(
+        InvalidValueError, match=r"--notify is empty, as by a variable .*; allowed are command:"
+    ):
+        parse_option(given, "--notify")
+    assert parse_option(None, "--notify") == parse_option([], "--notify") == ()
+    assert len(parse_option(["", "command:cat"], "--notify")) == 1
 
 
 @pytest.mark.parametrize("value", [7, {"a": 1}, [7], [["command:cat"]]])

@@ -56,6 +56,17 @@ def test_alerts_arrive_in_their_order_and_close_waits_for_them(hooks: Hooks) -> 
     assert said == []
 
 
+def test_addresses_that_look_alike_are_told_apart() -> None:
+    said: list[str] = []
+    outbox = Outbox([Fails("one"), Fails("two")], said.append)
+    outbox.send(FINISHED)
+    outbox.close()
+    assert sorted(said) == [
+        "alert finished to fails://*** (address 1) not sent: no",
+        "alert finished to fails://*** (address 2) not sent: no",
+    ]
+
+
 def test_each_failure_is_said_in_a_line_and_ends_nothing(hooks: Hooks) -> None:
     said: list[str] = []
     outbox = Outbox([Fails(""), *parse_addresses([hooks.url], "notify.to")], said.append)

@@ -1,5 +1,6 @@
 """Each sender against a real receiver: what arrives, and what is said when it does not."""
 
+import contextlib
 import json
 import shutil
 import socket
@@ -70,6 +71,40 @@ def test_a_server_that_does_not_answer_costs_no_more_than_the_limit(hooks: Hooks
     assert fault(f"{hooks.url}/S3CRET", 0.1) == "no answer in time"
 
 
+@pytest.mark.parametrize("scheme", ["http", "smtp"])
+def test_a_server_that_answers_byte_by_byte_costs_no_more_than_the_limit(scheme: str) -> None:
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def trickle() -> None:
+            client, _ = server.accept()
+            with client, contextlib.suppress(OSError):
+                while not ended.wait(0.01):
+                    client.sendall(b"H")
+
+        thread = threading.Thread(target=trickle)
+        thread.start()
+        mails = "?from=a@x.org&to=b@x.org"
+        assert fault(f"{scheme}://127.0.0.1:{server.getsockname()[1]}/{mails}", 0.2) == "no answer in time"
+        ended.set()
+        thread.join()
+
+
+def test_a_server_that_closes_the_connection_is_said() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def close() -> None:
+            client, _ = server.accept()
+            client.recv(65536)
+            client.close()
+
+        thread = threading.Thread(target=close)
+        thread.start()
+        said = fault(f"http://127.0.0.1:{server.getsockname()[1]}/S3CRET")
+        thread.join()
+    assert said in ("the server closed the connection without an answer", "Connection reset by peer")
+
+
 def test_a_port_where_nobody_listens_is_said(post: Post) -> None:
     assert fault(f"http://127.0.0.1:{free_port()}/S3CRET") == "Connection refused"
     assert fault(f"smtp://127.0.0.1:{free_port()}/?from=a@x.org&to=b@x.org") == "Connection refused"
@@ -105,7 +140,7 @@ def test_a_mail_server_that_refuses_is_said(post: Post, answers: dict[str, str],
 
 def test_a_mail_server_that_hangs_costs_no_more_than_the_limit(post: Post) -> None:
     post.hangs_at = "MAIL"
-    assert fault(post.address(), 0.1) == "the server closed the connection or did not answer in time"
+    assert fault(post.address(), 0.1) == "no answer in time"
 
 
 def test_starttls_can_be_demanded(post: Post) -> None:
@@ -162,7 +197,7 @@ def test_a_command_gets_the_text_on_stdin_and_the_json_in_a_variable(tmp_path: P
     script.write_text(f"#!/bin/sh\ncat > {tmp_path}/text\nprintenv PODIUM_ALERT > {tmp_path}/json\n")
     script.chmod(0o755)
     send(f"command:{script} | cat")
-    assert (tmp_path / "text").read_text() == ALERT.text
+    assert (tmp_path / "text").read_text() == f"{ALERT.text}\n"  # a blank line between the alerts of a file
     assert json.loads((tmp_path / "json").read_text()) == ALERT.as_plain()
 
 
@@ -173,6 +208,10 @@ def test_a_command_may_ignore_its_input_and_leave_a_process_behind() -> None:
 
 def test_a_command_that_fails_is_said() -> None:
     assert fault("command:echo S3CRET >&2; exit 3") == "the command ended with exit code 3"
+
+
+def test_a_command_that_a_signal_ends_is_said() -> None:
+    assert fault("command:kill -9 $$ # S3CRET") == "the command was killed by SIGKILL"
 
 
 def test_a_command_that_hangs_is_killed_at_the_limit() -> None:
