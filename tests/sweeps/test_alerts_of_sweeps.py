@@ -101,10 +101,12 @@ def test_each_event_arrives_and_no_address_reaches_the_disk(
 
     hooks.requests.clear()
     more = ["x=2,3,4", "--notify", f"{hooks.url}/given/S3CRET", "--notify", "command:exit 7 # S3CRET"]
+    more += ["--notify", "command:printenv PODIUM_NOTIFY > printed; true"]
     extended = run(tmp_path, "-m", "sweeps", "resume", "latest", *more, **variables)
     assert extended.code == 0, extended.err
     assert {path for path, _ in hooks.requests} == {"/given/S3CRET"}
-    assert sorted(hooks.events) == ["best", "finished", "promoted"]
+    assert sorted(hooks.events) == ["finished", "promoted"]  # the only job, so no best before them
+    assert (tmp_path / "printed").read_text() == ""
     assert "to command:exit *** not sent: the command ended with exit code 7" in extended.out
     assert "S3CRET" not in extended.out + extended.err
     assert files_with("S3CRET", tmp_path) == []
