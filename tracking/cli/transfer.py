@@ -27,7 +27,7 @@ from tracking.transfer import (
     select,
     write_table,
 )
-from tracking.transfer.mlflow.connection import check_target, without_password
+from tracking.transfer.mlflow.addresses import check_target, shown
 from tracking.transfer.tables import write_text
 from tracking.values.units import counted
 
@@ -132,9 +132,9 @@ def _send(
     if experiment is not None and query is None and not (outcome.ids or outcome.left_out):
         raise TrackingError(f"no runs of an experiment {experiment!r} in {store!r}")
     if as_json:
-        output.say_json({"dry_run": dry_run, "to": without_password(to), **vars(outcome)})
+        output.say_json({"dry_run": dry_run, "to": shown(to), **vars(outcome)})
     else:
-        output.say(f"{outcome.sentence(dry_run=dry_run)} to {without_password(to)}")
+        output.say(f"{outcome.sentence(dry_run=dry_run)} to {shown(to)}")
         if outcome.unchanged:
             output.say(f"There already: {runs_text(list(outcome.unchanged))}")
         if outcome.versions:

@@ -12,7 +12,7 @@ from command_line import Say
 
 from tracking import ExperimentTracker, InvalidValueError, TrackingError
 from tracking.transfer import import_from_mlflow, open_mlflow
-from tracking.transfer.mlflow.translation import NAMES, UID, WITHOUT_STEP
+from tracking.transfer.mlflow.translation import NAMES, STEPS, UID
 
 LARGEST = 1.7976931348623157e308
 START = 1_700_000_000_250
@@ -217,6 +217,10 @@ def test_a_run_that_our_export_sent_gets_back_its_id_names_types_steps_and_files
     own.mkdir(parents=True)
     (own / "params.json").write_text(json.dumps({"loss@5": "1", "long": "x" * 7000, "lr": 5}))
     (own / "config.yaml").write_text("lr: 1\n")
+    steps = {"f_1": {"steps": [[1, 0.5]], "without": [[2, 3]]}}
+    (own / "sent.json").write_text(json.dumps({"steps": steps, "names": {"a_b": "a#b", "x": "../../x"}}))
+    (own.parent / "a_b").write_text("mine")
+    (own.parent / "x").write_text("stays")
     names = {"params": {"loss_5": "loss@5"}, "metrics": {"f_1": "f@1"}}
     database.add(
         FIRST,
@@ -225,7 +229,7 @@ def test_a_run_that_our_export_sent_gets_back_its_id_names_types_steps_and_files
         tags={
             UID: "run_007:abcd",
             NAMES: json.dumps(names),
-            WITHOUT_STEP: '{"f_1": 2}',
+            STEPS: "podium/sent.json",
             "mlflow.runName": "run_007",
         },
         points=[("f_1", 0.5, START, 1, 0), ("f_1", 0.6, START, 2, 0), ("f_1", 0.7, START, 3, 0)],
@@ -236,9 +240,10 @@ def test_a_run_that_our_export_sent_gets_back_its_id_names_types_steps_and_files
     # the last one differs there, so what MLflow has counts
     assert run["params"] == {"loss@5": "1", "long": "x" * 7000, "lr": 0.1}
     assert run["tags"] == {}
-    assert values(tracker, "run_007", "f@1") == [(1, "0.5"), (None, "0.6"), (None, "0.7")]
+    assert values(tracker, "run_007", "f@1") == [(0.5, "0.5"), (None, "0.6"), (None, "0.7")]
     assert (base / "runs" / "run_007" / "config.yaml").read_text() == "lr: 1\n"
-    assert list((base / "runs" / "run_007" / "artifacts").iterdir()) == []
+    files = (base / "runs" / "run_007" / "artifacts").iterdir()
+    assert sorted(path.name for path in files) == ["a#b", "x"]
 
 
 def test_what_is_damaged_in_a_database_costs_itself_and_is_named(

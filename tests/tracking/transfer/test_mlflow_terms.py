@@ -16,9 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracking import ExperimentTracker, TrackingError
-from tracking.transfer.mlflow.connection import checked_uri, sqlite_path, without_password
+from tracking.transfer.mlflow.addresses import checked_uri, shown, sqlite_path
 from tracking.transfer.mlflow.flat_yaml import read_flat
 from tracking.transfer.mlflow.point_batches import send_points
+from tracking.transfer.mlflow.steps import StepNumbers
 from tracking.transfer.mlflow.translation import Sent, fit_names, sent_history, text_of, value_of
 
 # without the ends of lines that YAML knows beyond those of files; no name may hold them
@@ -99,7 +100,11 @@ def test_steps_become_whole_numbers_and_points_that_mlflow_would_merge_stay_apar
         },
         otherwise=7,
     )
-    assert sent.without_step == {"a": 6, "once": 0}
+    assert sent.steps == {
+        "a": StepNumbers(without=[6, 7, 8]),
+        "once": StepNumbers(without=[0]),
+        "half": StepNumbers({0: 0.5, 2: 1.5}),
+    }
     assert sent.renumbered == ["half"]
     assert [each.step for each in sent.points["a"]] == [0, 5, 6, 7, 8]
     assert [each.step for each in sent.points["half"]] == [0, 1, 2]
@@ -148,7 +153,7 @@ def test_an_address_or_a_path_says_where_to_export_to(
     assert checked_uri("mlruns") == (tmp_path / "mlruns").as_uri()
     assert sqlite_path("sqlite:///mlflow.db") == tmp_path / "mlflow.db"
     assert sqlite_path("postgresql://me:secret@host/db") is None
-    assert without_password("https://me:secret@host/x") == "https://***@host/x"
+    assert shown("https://me:secret@host/x") == "https://***@host/x"
     with pytest.raises(TrackingError, match="is no place to export to"):
         checked_uri(" ")
 

@@ -6,22 +6,60 @@ The library is imported when a connection is opened, so that whoever does not ex
 import importlib
 import logging
 import os
+import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from tracking.errors import InvalidNameError, InvalidValueError, TrackingError, quoted
+from tracking.errors import TrackingError
 from tracking.extras import require
-from tracking.transfer.mlflow.translation import UID, Sent
+from tracking.transfer.mlflow.addresses import check_database, shown, sqlite_path
+from tracking.transfer.mlflow.sent_record import NAME, PLACE, SentRecord
+from tracking.transfer.mlflow.translation import FILES, STEPS, UID, Sent
 
 BATCH = 1000  # points that one call of log_batch may hold
 FEW = 100  # parameters or tags that it may hold
 
 KIND = {"mlflow.experimentKind": "custom_model_development"}  # or its pages open those for language models
-DATABASE_ENDINGS = (".db", ".sqlite", ".sqlite3")
-_SCHEME = re.compile(r"[a-z][a-z0-9+.\-]*://|databricks", re.IGNORECASE)
+CLAIMS = 5  # times that a run is made again because another export made it at the same moment
+# What the text of an error means: no other run can be sent either, or only this one.
+UNAVAILABLE = {
+    ("connection refused", "max retries", "name or service", "timed out", "failed to resolve"): (
+        "no server answers at {place}; start one (mlflow server) or give another address with --to"
+    ),
+    ("database is locked",): (
+        "another program writes into {place} and keeps it locked; stop that one or wait, then export again"
+    ),
+    ("readonly database", "read-only database", "unable to open database"): (
+        "{place} cannot be written by this user; change its rights or give another place with --to"
+    ),
+    (
+        "disk is full",
+        "no space left",
+        "database or disk",
+    ): "no space is left for {place}; free some, then export again",
+    ("not a database", "malformed"): "{place} is no SQLite database; name another file",
+}
+REFUSED = {
+    ("already exists",): "{place} was changed by another program at the same moment; export again",
+    ("out-of-date database schema",): (
+        "{place} was made by an older MLflow; bring it up to date with a copy at hand: mlflow db upgrade {place}"
+    ),
+    ("can't locate revision",): (
+        "{place} was made by a newer MLflow than the one installed here; upgrade it: pip install -U mlflow"
+    ),
+    ("maintenance mode", "file store", "filesystem tracking backend"): (
+        "MLflow no longer writes into folders such as {place}; export into a database: --to sqlite:///mlflow.db"
+    ),
+    ("unsupportedmodelregistrystoreuri", "not supported"): (
+        "MLflow here cannot open {place} ({text}); install all it needs: pip install 'podium[mlflow]'"
+    ),
+}
+NO_MLFLOW = ("404", "405", "501", "not valid json", "expecting value", "response body")
 # An export is asked for by name: it reports to nobody else, and does not wait minutes for a server that is down.
 _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -31,35 +69,18 @@ _QUIET = {
 }
 
 
-def checked_uri(to: str) -> str:
-    """Return where to export to as MLflow names it; the path of a file means SQLite, that of a folder its file store."""
-    if not isinstance(to, str) or not to.strip() or "\0" in to:
-        raise InvalidNameError(
-            f"{quoted(to)} is no place to export to; give one such as sqlite:///mlflow.db or http://localhost:5000"
-        )
-    if _SCHEME.match(to):
-        return to
-    path = Path(to).expanduser().absolute()
-    if path.is_file() or path.suffix in DATABASE_ENDINGS:
-        return f"sqlite:///{path}"
-    return path.as_uri()
-
-
-def sqlite_path(uri: str) -> Path | None:
-    """Return the file of a SQLite address; None for any other."""
-    scheme, _, rest = uri.partition(":///")
-    return Path(rest.partition("?")[0]).absolute() if scheme.split("+")[0] == "sqlite" and rest else None
+class UnavailableError(TrackingError):
+    """MLflow cannot be reached or written at all, so that no other run can be sent either."""
 
 
 class Connection:
     """The calls that an export makes, of one MLflow."""
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, *, sleep: Callable[[float], object] = time.sleep) -> None:
         """Open the connection; raise TrackingError if no MLflow answers there."""
-        self.uri = uri
-        path = sqlite_path(uri)
-        if path and not path.parent.is_dir():
-            raise TrackingError(f"there is no folder {str(path.parent)!r} for the database {uri}")
+        self.uri, self._sleep = uri, sleep
+        if path := sqlite_path(uri):
+            check_database(path)
         self._mlflow = _library()
         self._failures = _failures()
         self._experiments: dict[str, str] = {}
@@ -71,8 +92,10 @@ class Connection:
     def _telling(self) -> Iterator[None]:
         try:
             yield
+        except TrackingError:
+            raise
         except self._failures as error:
-            raise TrackingError(_sentence(self.uri, error)) from None
+            raise _failure(self.uri, error) from None
 
     def _experiment_ids(self) -> list[str]:
         found, token = [], None
@@ -86,25 +109,31 @@ class Connection:
     def _all(self) -> int:
         return int(self._mlflow.entities.ViewType.ALL)
 
-    def experiment(self, name: str) -> str:
-        """Return the id of an experiment, which is created if it is new."""
+    def experiment(self, name: str, *, make: bool = True) -> str:
+        """Return the id of an experiment, which is created if it is new; "" for a new one that is not to be made."""
         if name not in self._experiments:
             with self._telling():
                 known = self.client.get_experiment_by_name(name)
-                if known is None:
-                    known_id = self.client.create_experiment(
-                        name, artifact_location=self._artifacts_of(name), tags=KIND
-                    )
-                    self._ids.append(known_id)
-                elif known.lifecycle_stage == "deleted":
+                if known is not None and known.lifecycle_stage == "deleted":
                     raise TrackingError(
-                        f"the experiment {name!r} is deleted in {self.uri}; to bring it back: "
+                        f"its experiment {name!r} is deleted in MLflow; to bring it back: "
                         f"mlflow experiments restore --experiment-id {known.experiment_id}"
                     )
-                else:
-                    known_id = known.experiment_id
-            self._experiments[name] = known_id
+                if known is None and not make:
+                    return ""
+                self._experiments[name] = known.experiment_id if known else self._make_experiment(name)
         return self._experiments[name]
+
+    def _make_experiment(self, name: str) -> str:
+        try:
+            made = self.client.create_experiment(name, artifact_location=self._artifacts_of(name), tags=KIND)
+        except self._failures:
+            known = self.client.get_experiment_by_name(name)  # another export made it at the same moment
+            if known is None:
+                raise
+            made = known.experiment_id
+        self._ids.append(str(made))
+        return str(made)
 
     def _artifacts_of(self, name: str) -> str | None:
         """Return where artifacts go: beside a database, which has no place of its own; None if MLflow knows one."""
@@ -116,18 +145,40 @@ class Connection:
 
     def find(self, uid: str, *, run_id: str) -> Any:
         """Return the run with a tag UID, or with this id in MLflow, deleted ones too; None without any."""
-        with self._telling():
-            query = f'tags.`{UID}` = "{uid}"'
-            found = self.client.search_runs(self._ids, query, run_view_type=self._all(), max_results=1)
-            if not found and re.fullmatch("[0-9a-f]{32}", run_id):  # the run came from an MLflow
-                query = f"attributes.run_id = '{run_id}'"
-                found = self.client.search_runs(self._ids, query, run_view_type=self._all(), max_results=1)
-            return found[0] if found else None
+        found = self._search(f'tags.`{UID}` = "{uid}"')
+        if not found and re.fullmatch("[0-9a-f]{32}", run_id):  # the run came from an MLflow
+            found = self._search(f"attributes.run_id = '{run_id}'")
+        return min(found, key=lambda run: run.info.lifecycle_stage == "deleted", default=None)
 
-    def create(self, experiment: str, name: str, start: int, tags: Mapping[str, str]) -> Any:
-        """Create a run that is going on."""
+    def _search(self, query: str) -> list[Any]:
         with self._telling():
-            return self.client.create_run(experiment, start_time=start, tags=dict(tags), run_name=name)
+            return list(
+                self.client.search_runs(self._ids, query, run_view_type=self._all(), max_results=CLAIMS * 2)
+            )
+
+    def create(self, experiment: str, name: str, start: int, tags: Mapping[str, str]) -> tuple[Any, bool]:
+        """Return a run that is going on and has a tag UID, and whether this call created it.
+
+        A look after the creation finds what an export from elsewhere created at the same moment. Then this one takes
+        its run away: of two that create, at least the later one sees both, so never do both stay.
+        """
+        query = f'tags.`{UID}` = "{tags[UID]}"'
+        if experiment not in self._ids:
+            self._ids.append(experiment)
+        for _ in range(CLAIMS):
+            with self._telling():
+                made = self.client.create_run(experiment, start_time=start, tags=dict(tags), run_name=name)
+                run_id = made.info.run_id
+                found = [run for run in self._search(query) if run.info.lifecycle_stage != "deleted"]
+                if all(run.info.run_id == run_id for run in found):
+                    return made, True
+                self.client.delete_tag(run_id, UID)  # or a later export would find it, deleted
+                self.client.delete_run(run_id)
+            self._sleep(random.uniform(0.1, 1))  # noqa: S311 - so that two exports do not meet again
+            found = [run for run in self._search(query) if run.info.lifecycle_stage != "deleted"]
+            if found:
+                return found[0], False
+        raise TrackingError("other exports send it at the same moment; export it again")
 
     def log(self, run_id: str, params: Mapping[str, str], tags: Mapping[str, str]) -> None:
         """Add parameters and tags."""
@@ -152,10 +203,45 @@ class Connection:
             found = self.client.get_metric_history(run_id, name)
             return [Sent(each.value, each.timestamp, each.step) for each in found]
 
-    def log_file(self, run_id: str, path: Path, folder: str) -> None:
-        """Add a file to the artifacts of a run."""
+    def untag(self, run_id: str, names: Iterable[str]) -> None:
+        """Take tags away."""
         with self._telling():
+            for name in names:
+                self.client.delete_tag(run_id, name)
+
+    def log_file(self, run_id: str, path: Path, name: str) -> None:
+        """Add a file to the artifacts of a run, under a name among them."""
+        folder, _, last = name.rpartition("/")
+        with self._telling(), tempfile.TemporaryDirectory(prefix="podium-") as place:
+            if last != path.name:  # MLflow takes the name of the file
+                link = Path(place, last)
+                link.symlink_to(path.absolute())
+                path = link
             self.client.log_artifact(run_id, str(path), folder or None)
+
+    @property
+    def is_server(self) -> bool:
+        """Whether files go to a server, so that their names become parts of addresses."""
+        return self.uri.lower().startswith("http")
+
+    def record(self, run: Any) -> SentRecord:
+        """Return what an earlier export recorded of a run."""
+        run_id = run.info.run_id
+        with self._telling(), tempfile.TemporaryDirectory(prefix="podium-") as place:
+            if any(each.path == PLACE for each in self.client.list_artifacts(run_id, FILES)):
+                self.client.download_artifacts(run_id, PLACE, place)
+            found = SentRecord.read(Path(place, PLACE))
+        if found is None and STEPS in run.data.tags:
+            raise TrackingError(
+                f"its artifact {PLACE} is missing or damaged in MLflow, so it is unknown which steps were sent; put it back"
+            )
+        return found or SentRecord()
+
+    def keep_record(self, run_id: str, record: SentRecord) -> None:
+        """Add the record of what was sent to the artifacts of a run."""
+        with tempfile.TemporaryDirectory(prefix="podium-") as place:
+            record.write(Path(place, NAME))
+            self.log_file(run_id, Path(place, NAME), PLACE)
 
     def end(self, run_id: str, status: str, moment: int | None) -> None:
         """Give a run its status, and the time of its end if it has ended."""
@@ -213,57 +299,45 @@ def _library() -> Any:
 
 
 def _failures() -> tuple[type[BaseException], ...]:
-    """Return what a call of MLflow raises when it cannot be answered."""
-    found: list[type[BaseException]] = [OSError, importlib.import_module("mlflow.exceptions").MlflowException]
+    """Return what a call of MLflow raises when it cannot be answered: its errors, and those of what it is made of."""
+    found: list[type[BaseException]] = [
+        *(OSError, ImportError, ValueError, TypeError, LookupError, AttributeError, RuntimeError),
+        importlib.import_module("mlflow.exceptions").MlflowException,
+    ]
     for module, name in (("sqlalchemy.exc", "SQLAlchemyError"), ("alembic.util", "CommandError")):
         with suppress(ImportError):  # without it no database can be opened either, and MLflow says so
             found.append(getattr(importlib.import_module(module), name))
     return tuple(found)
 
 
-def _sentence(uri: str, error: BaseException) -> str:
+def _failure(uri: str, error: BaseException) -> TrackingError:
     """Return what went wrong and what to do, for an error that MLflow raised."""
-    text = " ".join(str(error).split())
-    low = text.lower()
-    shown = without_password(uri)
-    if "connection refused" in low or "max retries" in low or "name or service" in low or "timed out" in low:
-        return f"no server answers at {shown}; start one (mlflow server) or give another address with --to"
-    if "out-of-date database schema" in low:
-        return f"{shown} was made by an older MLflow; bring it up to date with a copy at hand: mlflow db upgrade {shown}"
-    if "can't locate revision" in low:
-        return f"{shown} was made by a newer MLflow than the one installed here; upgrade it: pip install -U mlflow"
-    if "not a database" in low or "malformed" in low:
-        return f"{shown} is no SQLite database; name another file"
-    if "maintenance mode" in low or "file store" in low or "filesystem tracking backend" in low:
-        return f"MLflow no longer writes into folders such as {shown}; export into a database: --to sqlite:///mlflow.db"
-    if uri.startswith("http") and (
-        "404" in low
-        or "not valid json" in low
-        or "expecting value" in low
-        or "response body" in low
-        or "405" in low
-        or "501" in low
-    ):
-        return f"{shown} answers, and not as MLflow does ({_cut(text, 120)}); give the address of an MLflow server with --to"
-    if "no module named" in low or "unsupportedmodelregistrystoreuri" in low or "not supported" in low:
-        return f"MLflow here cannot open {shown} ({_cut(text)}); install all it needs: pip install 'podium[mlflow]'"
-    return f"MLflow at {shown} refused: {_cut(text)}"
+    # the statement and the address of a page on it help nobody here
+    text = re.sub(r"\[SQL:.*|\(Background on this error.*", "", shown(" ".join(str(error).split()))).strip()
+    low, place = text.lower(), shown(uri)
+    for needles, sentence in UNAVAILABLE.items():
+        if any(needle in low for needle in needles):
+            return UnavailableError(sentence.format(place=place))
+    if isinstance(error, ImportError) or "no module named" in low:
+        return UnavailableError(f"MLflow here cannot open {place} ({_cut(text)}); {_driver(uri)}")
+    for needles, sentence in REFUSED.items():
+        if any(needle in low for needle in needles):
+            return TrackingError(sentence.format(place=place, text=_cut(text)))
+    if uri.startswith("http") and any(needle in low for needle in NO_MLFLOW):
+        return TrackingError(
+            f"{place} answers, and not as MLflow does ({_cut(text, 120)}); give the address of an MLflow server with --to"
+        )
+    return TrackingError(f"MLflow at {place} refused: {_cut(text) or type(error).__name__}")
 
 
-def without_password(uri: str) -> str:
-    """Return an address as messages show it."""
-    return re.sub(r"//[^/@]*@", "//***@", uri)
+def _driver(uri: str) -> str:
+    scheme = uri.partition(":")[0].lower()
+    if scheme in ("http", "https", "sqlite", "databricks"):
+        return "install all it needs: pip install 'podium[mlflow]'"
+    return (
+        f"install the driver for {scheme}:// beside it, or name a SQLite database: --to sqlite:///mlflow.db"
+    )
 
 
 def _cut(text: str, length: int = 300) -> str:
     return text if len(text) <= length else f"{text[: length - 3]}..."
-
-
-def check_target(to: str | None) -> str:
-    """Return where to export to; raise InvalidValueError if nothing was said."""
-    if to is None:
-        raise InvalidValueError(
-            "--format mlflow needs --to: sqlite:///mlflow.db, the address of a server such as "
-            "http://localhost:5000, or the path of a database"
-        )
-    return checked_uri(to)

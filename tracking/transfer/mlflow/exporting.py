@@ -1,18 +1,20 @@
 """Export to MLflow: each run once, with all its points, files and model versions.
 
 A tag with the run's origin finds it again, so an export may be repeated: what has not changed is skipped, and of a run
-that went on only what is new is sent. A run that was sent in part is completed by the next export.
+that went on only what is new is sent. A run that was sent in part is completed by the next export. What MLflow refuses
+costs its run; only when MLflow cannot be reached at all does the export end.
 """
 
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tracking.errors import CorruptFileError
+from tracking.errors import TrackingError
 from tracking.files import folders, regular
 from tracking.metrics.history import read_history
 from tracking.paths import RunPaths
@@ -20,10 +22,13 @@ from tracking.records import RunRecord, RunStatus
 from tracking.search.catalog import Catalog
 from tracking.store.store import Store
 from tracking.transfer.mlflow import translation
-from tracking.transfer.mlflow.connection import Connection, checked_uri, quiet, sqlite_path
+from tracking.transfer.mlflow.addresses import check_database, checked_uri, sqlite_path
+from tracking.transfer.mlflow.connection import Connection, UnavailableError, quiet
 from tracking.transfer.mlflow.exported import Exported
 from tracking.transfer.mlflow.model_versions import export_versions
+from tracking.transfer.mlflow.one_at_a_time import exporting_to
 from tracking.transfer.mlflow.point_batches import send_points
+from tracking.transfer.mlflow.sent_record import PLACE, SentRecord
 from tracking.transfer.mlflow.translation import MAX_PARAM, MAX_TAG
 from tracking.transfer.origin import origin_of
 from tracking.values import jsontext
@@ -53,8 +58,12 @@ def export_to_mlflow(
     store, uri = Store(base_dir), checked_uri(to)
     runs = Catalog(store).search(query, experiment_name=experiment_name)
     outcome = Exported()
-    with quiet():
+    if not runs and not dry_run:
+        return outcome  # and make no database
+    with quiet(), nullcontext() if dry_run else exporting_to(uri):
         path = sqlite_path(uri)
+        if path:
+            check_database(path)
         # a look at what would be sent makes no database
         there = None if dry_run and path and not path.exists() else Connection(uri)
         sender = _Sender(store, there, outcome, dry_run=dry_run, on_progress=on_progress)
@@ -62,7 +71,9 @@ def export_to_mlflow(
             sender.tell(done, len(runs), run.run_id)
             try:
                 sender.send(run)
-            except CorruptFileError as error:
+            except UnavailableError:
+                raise
+            except TrackingError as error:
                 outcome.left_out[run.run_id] = str(error)
         export_versions(store, there, outcome, dry_run=dry_run)
         sender.tell(len(runs), len(runs), "")
@@ -108,63 +119,71 @@ class _Sender:
         origin = origin_of(entry, self._store)
         found = self._there.find(str(origin), run_id=origin.uid) if self._there else None
         if found is not None and found.info.lifecycle_stage == "deleted":
+            self._require_experiment(run)
             remedy = f"mlflow runs restore --run-id {found.info.run_id}"
             self._outcome.left_out[run.run_id] = f"it was deleted in MLflow; to bring it back: {remedy}"
             return
         if found is not None and translation.UID not in found.data.tags:
             self._outcome.unchanged[run.run_id] = found.info.run_id  # it came from there
             return
-        files = list(_files_of(RunPaths(run.run_dir)))
+        files = _files_of(RunPaths(run.run_dir))
         state = _state(entry, run, files)
         known = (found.data.tags.get(translation.STATE, "") if found else "").split("-")
         changed = [new != old for new, old in zip(state, known + [""] * 3, strict=False)]
         if found is not None and not any(changed):
             self._outcome.unchanged[run.run_id] = found.info.run_id
             return
-        content = self._content(run, str(origin))
+        record = self._there.record(found) if self._there and found else SentRecord()
+        job = _Sending(run, found, self._content(run, str(origin)), record, self._fitted(run, files), state)
         if self._dry_run or self._there is None:
+            if found is None:
+                self._require_experiment(run)
             there = "" if found is None else found.info.run_id
             (self._outcome.created if found is None else self._outcome.updated)[run.run_id] = there
             self._outcome.points += sum(each.count for each in run.summary.values()) if changed[1] else 0
-            self._count_files(files if changed[2] else [])
+            for path, _ in job.new_files().values():
+                self._count_file(path)
             return
-        self._write(
-            self._there, run, found, content, files if changed[2] else [], "-".join(state), points=changed[1]
-        )
+        self._write(self._there, job, points=changed[1])
 
-    def _write(
-        self,
-        there: Connection,
-        run: RunRecord,
-        found: Any,
-        content: _Content,
-        files: Sequence[tuple[Path, str]],
-        state: str,
-        *,
-        points: bool,
-    ) -> None:
+    def _require_experiment(self, run: RunRecord) -> None:
+        """Raise TrackingError if the experiment was deleted in MLflow; make none."""
+        if self._there:
+            self._there.experiment(run.experiment_name, make=False)
+
+    def _fitted(self, run: RunRecord, files: Mapping[str, Path]) -> dict[str, tuple[Path, str]]:
+        """Return the files with the names that they have here, by their names in MLflow."""
+        is_server = self._there is not None and self._there.is_server
+        fitted = translation.fit_files(files) if is_server else {name: name for name in files}
+        renamed = [f"{name!r} became {sent!r}" for name, sent in fitted.items() if sent != name]
+        if renamed:
+            self._outcome.note(run.run_id, "a server refuses names of files", renamed)
+        return {sent: (files[name], name) for name, sent in fitted.items()}
+
+    def _write(self, there: Connection, job: "_Sending", *, points: bool) -> None:
+        run, content, record = job.run, job.content, job.record
         start = translation.milliseconds(run.created_at)
-        if found is None:
+        if job.found is None:
             name = content.tags.get(translation.RUN_NAME, run.run_id)
             tags = {translation.UID: content.tags[translation.UID]}
-            made = there.create(there.experiment(run.experiment_name), name, start, tags)
+            made, is_new = there.create(there.experiment(run.experiment_name), name, start, tags)
+            record = job.record = record if is_new else there.record(made)
         else:
-            made = found
+            made, is_new = job.found, False
         run_id: str = made.info.run_id
-        is_new = {name: text for name, text in content.params.items() if name not in made.data.params}
+        new_params = {name: text for name, text in content.params.items() if name not in made.data.params}
         other = [name for name, text in content.params.items() if made.data.params.get(name, text) != text]
         if other:
             self._outcome.note(
                 run.run_id, "MLflow keeps the first value of a parameter, and it changed since", other
             )
-        there.log(run_id, is_new, content.tags)
+        there.log(run_id, new_params, content.tags)
+        there.untag(run_id, sorted((set(record.tags) - set(content.tags)) & set(made.data.tags)))
+        record.tags = sorted(content.tags)
         if points:
-            self._send_points(there, run, run_id, content.names, start, is_there=found is not None)
-        for path, folder in files:
-            size = path.lstat().st_size
-            self._doing(f"{path.name} ({format_size(size)})" if size >= LARGE else "files")
-            there.log_file(run_id, path, folder)
-        self._count_files(files)
+            self._send_points(there, job, made, is_new=is_new)
+        state = "-".join(job.state if self._send_files(there, job, run_id) else [*job.state[:2], ""])
+        there.keep_record(run_id, record)
         ended = None if run.finished_at is None else translation.milliseconds(run.finished_at)
         there.end(
             run_id,
@@ -172,31 +191,52 @@ class _Sender:
             None if run.status is RunStatus.RUNNING else ended or start,
         )
         there.log(run_id, {}, {translation.STATE: state})  # last: a run that lacks it was sent in part
-        (self._outcome.created if found is None else self._outcome.updated)[run.run_id] = run_id
+        (self._outcome.created if job.found is None else self._outcome.updated)[run.run_id] = run_id
 
-    def _send_points(
-        self,
-        there: Connection,
-        run: RunRecord,
-        run_id: str,
-        names: Mapping[str, str],
-        start: int,
-        *,
-        is_there: bool,
-    ) -> None:
-        sent = translation.sent_history(read_history(RunPaths(run.run_dir)), start)
+    def _send_points(self, there: Connection, job: "_Sending", made: Any, *, is_new: bool) -> None:
+        run, names, record, run_id = job.run, job.content.names, job.record, made.info.run_id
+        history = {names[name]: points for name, points in read_history(RunPaths(run.run_dir)).items()}
+        start = translation.milliseconds(run.created_at)
+        sent = translation.sent_history(history, start, record.steps, made.data.metrics)
         if sent.renumbered:
-            self._outcome.note(run.run_id, "fractions of steps became whole numbers", sent.renumbered)
-        total = sum(map(len, sent.points.values()))
-        if sent.without_step:
-            text = jsontext.encode({names[name]: step for name, step in sent.without_step.items()}).decode()
-            there.log(run_id, {}, self._within({translation.WITHOUT_STEP: text}, MAX_TAG, run.run_id, "tags"))
-        renamed = {names[name]: points for name, points in sent.points.items()}
-        done = 0
-        for count in send_points(there, run_id, renamed, is_new=not is_there):
+            originals = {there: name for name, there in names.items()}
+            renumbered = [originals[name] for name in sent.renumbered]
+            self._outcome.note(run.run_id, "steps with fractions became whole numbers", renumbered)
+        if sent.steps != record.steps:
+            record.steps = sent.steps
+            there.keep_record(run_id, record)  # before the points: what MLflow has is never numbered anew
+        if sent.steps:
+            there.log(run_id, {}, {translation.STEPS: PLACE})
+        total, done = sum(map(len, sent.points.values())), 0
+        for count in send_points(there, run_id, sent.points, is_new=is_new):
             done += count
             self._outcome.points += count
             self._doing(f"{done:,} of {total:,} points")
+
+    def _send_files(self, there: Connection, job: "_Sending", run_id: str) -> bool:
+        """Send the files that changed; return whether all that MLflow lacks arrived."""
+        record, run = job.record, job.run.run_id
+        gone = sorted(record.names.get(name, name) for name in record.files.keys() - job.files.keys())
+        if gone:
+            self._outcome.note(run, "MLflow keeps files that were removed here", gone)
+        new = job.new_files()
+        record.files = {name: stamp for name, stamp in record.files.items() if name in job.files}
+        is_whole = True
+        for sent, (path, name) in new.items():
+            stamp = _stamp(path)
+            self._doing(f"{path.name} ({format_size(stamp[0])})" if stamp[0] >= LARGE else "files")
+            try:
+                there.log_file(run_id, path, sent)
+            except UnavailableError:
+                raise
+            except TrackingError as error:
+                self._outcome.left_out[f"{run}/{name}"] = str(error)
+                is_whole = False
+            else:
+                record.files[sent] = stamp
+                self._count_file(path)
+        record.names = {sent: name for sent, (_, name) in job.files.items() if sent != name}
+        return is_whole
 
     def _content(self, run: RunRecord, uid: str) -> _Content:
         """Return a run as MLflow takes it, and note what it cannot hold."""
@@ -238,26 +278,46 @@ class _Sender:
             self._outcome.note(run_id, f"{what} of more than {limit:,} characters were cut", long)
         return {name: text[:limit] for name, text in texts.items()}
 
-    def _count_files(self, files: Sequence[tuple[Path, str]]) -> None:
-        self._outcome.files += len(files)
-        self._outcome.bytes += sum(path.lstat().st_size for path, _ in files)
+    def _count_file(self, path: Path) -> None:
+        self._outcome.files += 1
+        self._outcome.bytes += path.lstat().st_size
 
 
-def _files_of(run: RunPaths) -> Iterator[tuple[Path, str]]:
-    """Yield the files to send, each with its folder among the artifacts; no link is followed."""
-    yield from ((path, translation.FILES) for path in translation.own_files(run) if regular.is_file(path))
-    for path in sorted(folders.walk(run.artifacts)):
-        if regular.is_file(path):
-            folder = path.parent.relative_to(run.artifacts).as_posix()
-            yield path, "" if folder == "." else folder
+@dataclass
+class _Sending:
+    """A run that is sent: what MLflow has of it, and what it gets."""
+
+    run: RunRecord
+    found: Any
+    content: _Content
+    record: SentRecord
+    files: dict[str, tuple[Path, str]]  # with their names here, by their names in MLflow
+    state: list[str]
+
+    def new_files(self) -> dict[str, tuple[Path, str]]:
+        """Return the files that MLflow has not, or not as they are now."""
+        known = self.record.files
+        return {sent: each for sent, each in self.files.items() if known.get(sent) != _stamp(each[0])}
 
 
-def _state(entry: Mapping[str, Any], run: RunRecord, files: Sequence[tuple[Path, str]]) -> list[str]:
+def _files_of(run: RunPaths) -> dict[str, Path]:
+    """Return the files to send by their names among the artifacts; no link is followed."""
+    own = {f"{translation.FILES}/{path.name}": path for path in translation.own_files(run)}
+    artifacts = {
+        path.relative_to(run.artifacts).as_posix(): path for path in sorted(folders.walk(run.artifacts))
+    }
+    artifacts.pop(PLACE, None)  # our own, of a run that came back
+    return {name: path for name, path in (own | artifacts).items() if regular.is_file(path)}
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    state = path.lstat()
+    return state.st_size, state.st_mtime_ns
+
+
+def _state(entry: Mapping[str, Any], run: RunRecord, files: Mapping[str, Path]) -> list[str]:
     """Return what changes when a run, its points or its files do."""
-    stamps = [
-        (str(path.relative_to(run.run_dir)), path.lstat().st_size, path.lstat().st_mtime_ns)
-        for path, _ in files
-    ]
+    stamps = [(str(path.relative_to(run.run_dir)), *_stamp(path)) for path in files.values()]
     summary = {name: vars(each) for name, each in run.summary.items()}
     facts = {**entry, "status": run.status, "params": run.params}
     return [_digest(facts), _digest(summary), _digest(stamps)]

@@ -25,6 +25,7 @@ from tracking.transfer.mlflow import translation
 from tracking.transfer.mlflow.file_store import FileStore, is_file_store
 from tracking.transfer.mlflow.foreign import ForeignRun, ForeignStore
 from tracking.transfer.mlflow.received import Received, receive
+from tracking.transfer.mlflow.sent_record import PLACE, SentRecord, put_back
 from tracking.transfer.mlflow.sqlite_file import DatabaseFile, is_database
 from tracking.transfer.placing import Present, place, staging
 from tracking.values.jsontext import kept, revive
@@ -130,7 +131,8 @@ def _passing(source: ForeignStore, runs: list[ForeignRun], query: str) -> list[F
     search = Search.parse(query)
     for run in runs:
         try:
-            records.append(receive(run, source.place, source.content(run)).record(run.run_id))
+            ready = receive(run, source.place, source.content(run), source.artifacts(run))
+            records.append(ready.record(run.run_id))
         except (CorruptFileError, InvalidNameError, InvalidValueError):
             unreadable.add(run.run_id)
     passed = {record.run_id for record in search.select_records(records)} | unreadable
@@ -140,14 +142,14 @@ def _passing(source: ForeignStore, runs: list[ForeignRun], query: str) -> list[F
 def _import(
     store: Store, source: ForeignStore, run: ForeignRun, outcome: Imported, ours: Present, *, dry_run: bool
 ) -> None:
-    ready = receive(run, source.place, source.content(run))
+    artifacts = source.artifacts(run)
+    ready = receive(run, source.place, source.content(run), artifacts)
     if here := ours.known.get(ready.origin):
         outcome.present[run.run_id] = here
         return
     if reason := ours.deleted_reason(ready.origin):
         outcome.left_out[run.run_id] = reason
         return
-    artifacts = source.artifacts(run)
     if artifacts is None and run.artifact_uri and "://" in run.artifact_uri:
         root = run.artifact_uri.partition(run.experiment_id)[0] or run.artifact_uri
         outcome.notes.setdefault(f"artifacts at {root} are not copied", []).append(run.run_id)
@@ -184,8 +186,11 @@ def _is_no_file(path: Path) -> bool:
 
 
 def _put_back(staged: RunPaths) -> None:
-    """Put the files that our export sent as artifacts where they came from."""
+    """Put the files that our export sent as artifacts where they came from, under the names that they had."""
     folder = staged.artifacts / translation.FILES
+    if record := SentRecord.read(staged.artifacts / PLACE):
+        (staged.artifacts / PLACE).unlink()
+        put_back(staged.artifacts, record.names)
     for target in translation.own_files(staged):
         sent = folder / target.name
         if regular.is_file(sent):

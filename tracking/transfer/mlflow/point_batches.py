@@ -13,8 +13,8 @@ from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
-from tracking.errors import TrackingError
-from tracking.transfer.mlflow.connection import Connection, sqlite_path
+from tracking.transfer.mlflow.addresses import sqlite_path
+from tracking.transfer.mlflow.connection import Connection, UnavailableError
 from tracking.transfer.mlflow.sqlite_file import LARGEST
 from tracking.transfer.mlflow.translation import Sent
 
@@ -47,7 +47,7 @@ def send_points(there: Connection, run_id: str, points: Points, *, is_new: bool)
     try:
         yield from _into_tables(path, run_id, points)
     except sqlite3.Error as error:
-        raise TrackingError(
+        raise UnavailableError(
             f"{path} cannot be written ({error}); the next export completes the run"
         ) from None
 

@@ -11,6 +11,8 @@ from tracking.metrics.summary import count_history
 from tracking.records import RunRecord, RunStatus
 from tracking.transfer.mlflow import translation
 from tracking.transfer.mlflow.foreign import ForeignContent, ForeignRun
+from tracking.transfer.mlflow.sent_record import PLACE, SentRecord
+from tracking.transfer.mlflow.steps import StepNumbers
 from tracking.transfer.mlflow.translation import Clock
 from tracking.transfer.origin import Origin, parse_origin
 from tracking.values import jsontext, timestamps
@@ -50,8 +52,11 @@ class Received:
         )
 
 
-def receive(run: ForeignRun, place: Path, content: ForeignContent) -> Received:
-    """Return what is kept of a run; raise InvalidNameError or InvalidValueError if it cannot be one of a store."""
+def receive(run: ForeignRun, place: Path, content: ForeignContent, artifacts: Path | None = None) -> Received:
+    """Return what is kept of a run; raise InvalidNameError or InvalidValueError if it cannot be one of a store.
+
+    Among its `artifacts` is what our export recorded of the steps of its points.
+    """
     origin = parse_origin(content.tags.get(translation.UID, ""))
     told = {name: text for name, text in content.tags.items() if origin and name in translation.RESERVED}
     tags = {name: text for name, text in content.tags.items() if name not in told}
@@ -60,7 +65,10 @@ def receive(run: ForeignRun, place: Path, content: ForeignContent) -> Received:
     name = tags.pop(translation.RUN_NAME, run.name)
     if name and (origin is None or name != origin.run_id):
         tags[translation.RUN_NAME] = name
-    history = _history(content, names, _object(told.get(translation.WITHOUT_STEP)), clock, damaged)
+    record = SentRecord.read(artifacts / PLACE) if artifacts and translation.STEPS in told else None
+    if record is None and translation.STEPS in told:
+        damaged.append(f"the steps of some points, which get numbers, as its artifact {PLACE} cannot be read")
+    history = _history(content, names, record.steps if record else {}, clock, damaged)
     moments = (moment for points in content.points.values() for _, moment, _ in points)
     end = run.end if run.end is not None else max(moments, default=run.start or 0)
     fingerprint = told.get(translation.FINGERPRINT)
@@ -95,14 +103,14 @@ def _status(run: ForeignRun, told: Mapping[str, str]) -> RunStatus:
 def _history(
     content: ForeignContent,
     names: Mapping[str, Any],
-    without_step: Mapping[str, Any],
+    numbers: Mapping[str, StepNumbers],
     clock: Clock,
     damaged: list[str],
 ) -> History:
     found: History = {}
     for sent, name in _originals(content.points, names, "metrics").items():
-        first = without_step.get(sent)
-        last = first if isinstance(first, int) else None
+        told = numbers.get(sent, StepNumbers())
+        without = set(told.without)
         try:
             points = found.setdefault(check_label("metric name", name), [])
         except InvalidNameError as error:
@@ -111,7 +119,7 @@ def _history(
         for step, moment, value in sorted(content.points[sent], key=lambda point: point[:2]):
             try:
                 stamp = clock.text(moment)
-                at = None if last is not None and step >= last else step_value(step)
+                at = None if step in without else step_value(told.steps.get(step, step))
             except InvalidValueError as error:
                 damaged.append(f"a point of the metric {quoted(name)}: {error}")
             else:

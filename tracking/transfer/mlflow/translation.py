@@ -5,11 +5,10 @@ time and value once. What it cannot hold is changed in one way each, and told in
 """
 
 import ast
-import math
 import posixpath
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ from tracking.errors import InvalidValueError, quoted
 from tracking.metrics.sources import History, Point
 from tracking.paths import RunPaths
 from tracking.records import RunStatus
+from tracking.transfer.mlflow.steps import StepNumbers, number_steps
 from tracking.values import timestamps
 
 # of MLflow 2 and 3
@@ -33,10 +33,10 @@ UID = f"{OWN}uid"
 STATE = f"{OWN}state"
 ERROR = f"{OWN}error"
 NAMES = f"{OWN}names"
-WITHOUT_STEP = f"{OWN}without_step"
+STEPS = f"{OWN}steps"
 STATUS = f"{OWN}status"
 FINGERPRINT = f"{OWN}fingerprint"
-RESERVED = frozenset({UID, STATE, ERROR, NAMES, WITHOUT_STEP, STATUS, FINGERPRINT})
+RESERVED = frozenset({UID, STATE, ERROR, NAMES, STEPS, STATUS, FINGERPRINT})
 FILES = "podium"  # the folder of artifacts with the files of the run itself
 
 TO_MLFLOW = {
@@ -55,6 +55,7 @@ FROM_MLFLOW = {
 }
 
 _REFUSED = re.compile(r"[^/\w.\- :]")
+_REFUSED_IN_FILES = re.compile(r"[#?%\x00-\x1f\x7f\ud800-\udfff]")
 _MAX_LITERAL = 10_000  # characters of a list or a dict that is read back
 
 
@@ -71,7 +72,9 @@ class SentHistory:
     """The points of a run by metric, and what MLflow cannot hold of them."""
 
     points: dict[str, list[Sent]] = field(default_factory=dict)
-    without_step: dict[str, int] = field(default_factory=dict)  # the first step that stands for none
+    steps: dict[str, StepNumbers] = field(
+        default_factory=dict
+    )  # which numbers stand for other steps, or none
     renumbered: list[str] = field(default_factory=list)  # metrics with fractions as steps
 
 
@@ -81,11 +84,23 @@ def fit_names(names: Iterable[str]) -> dict[str, str]:
     A character that it refuses becomes `_`, and so do the slashes of a name that is no path; a long name is cut. Where
     two names would be one, the later one gets `_2`, `_3`, ...
     """
+    return _distinct_names(names, _fit)
+
+
+def fit_files(names: Iterable[str]) -> dict[str, str]:
+    """Return the name under which a server keeps each file, another one for each.
+
+    Its addresses hold no `#`, `?`, `%` or control character, which become `_`: MLflow cuts or decodes such names.
+    """
+    return _distinct_names(names, lambda name: _REFUSED_IN_FILES.sub("_", name))
+
+
+def _distinct_names(names: Iterable[str], fit: Callable[[str], str]) -> dict[str, str]:
     given = list(names)
-    taken = {name for name in given if _fit(name) == name}
+    taken = {name for name in given if fit(name) == name}
     found = {}
     for name in given:
-        sent = _fit(name)
+        sent = fit(name)
         if sent != name:
             stem, number = sent, 1
             while sent in taken:
@@ -134,30 +149,23 @@ def value_of(text: str) -> Any:
     return text
 
 
-def sent_history(history: History, otherwise: int) -> SentHistory:
+def sent_history(
+    history: History, otherwise: int, known: Mapping[str, StepNumbers] = {}, there: Collection[str] = ()
+) -> SentHistory:
     """Return the points of a run as MLflow takes them; `otherwise` is the time of a point that has none.
 
-    Points without a step get steps after the last one. The steps of a metric with fractions are numbered from 0. A
-    point that MLflow would take for another one is sent a millisecond later.
+    `known` are the numbers of steps that an earlier export recorded, and `there` the metrics of which MLflow has points.
+    A point that MLflow would take for another one is sent a millisecond later.
     """
     found = SentHistory()
     for name, points in history.items():
-        steps: list[Any] = [point["step"] for point in points]
-        is_step = [isinstance(step, int | float) and math.isfinite(step) for step in steps]
-        if not all(is_step):
-            first = max(
-                (math.floor(step) for step, is_one in zip(steps, is_step, strict=True) if is_one), default=-1
-            )
-            found.without_step[name] = first + 1
-            following = iter(range(first + 1, first + 1 + len(steps)))
-            steps = [step if is_one else next(following) for step, is_one in zip(steps, is_step, strict=True)]
-        if any(step != math.floor(step) for step in steps):
+        before = known.get(name, StepNumbers())
+        numbers, told = number_steps([point["step"] for point in points], before, is_new=name not in there)
+        if told:
+            found.steps[name] = told
+        if told.steps:
             found.renumbered.append(name)
-            order = {step: number for number, step in enumerate(dict.fromkeys(steps))}
-            if name in found.without_step:
-                found.without_step[name] = order[found.without_step[name]]
-            steps = [order[step] for step in steps]
-        found.points[name] = _distinct(points, [int(step) for step in steps], otherwise)
+        found.points[name] = _distinct(points, numbers, otherwise)
     return found
 
 
