@@ -10,7 +10,7 @@ import typer
 from tracking.cli.columns import ExperimentOption, FilterOption
 from tracking.cli.confirm import DryRunOption, runs_text
 from tracking.cli.toolkit import output, tables
-from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
+from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, NewStoreOption, StoreOption
 from tracking.errors import InvalidValueError, TrackingError, quoted
 from tracking.store.store import Store
 from tracking.tracker import ExperimentTracker
@@ -27,7 +27,7 @@ from tracking.transfer import (
     select,
     write_table,
 )
-from tracking.transfer.mlflow.addresses import check_target, shown
+from tracking.transfer.mlflow.targets import check_target, shown
 from tracking.transfer.tables import write_text
 from tracking.values.units import counted
 
@@ -126,6 +126,9 @@ def _send(
             dry_run=dry_run,
             on_progress=progress,
         )
+    except KeyboardInterrupt:
+        output.warn("interrupted; what was sent is kept, and the next export completes it")
+        return 130
     finally:
         if progress:
             sys.stderr.write("\r\x1b[K")
@@ -172,7 +175,7 @@ def import_store(
         bool, typer.Option("--running", help="MLflow: also runs that never ended; they become killed.")
     ] = False,
     dry_run: DryRunOption = False,
-    store: StoreOption = DEFAULT_STORE,
+    store: NewStoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> int:
     """Copy runs of another store, or of MLflow, into this one; the source is recognised, and stays as it is.
@@ -198,6 +201,9 @@ def import_store(
             dry_run=dry_run,
             on_progress=progress,
         )
+        found = outcome.copied or outcome.present or outcome.left_out
+        if experiment is not None and query is None and not found:
+            raise TrackingError(f"no runs of an experiment {experiment!r} in {shown(other)!r}")
         return _say_imported(outcome, dry_run=dry_run, has_models=False, as_json=as_json)
     if deleted or running:
         raise InvalidValueError(f"--deleted and --running are for MLflow, and {quoted(other)} is none")

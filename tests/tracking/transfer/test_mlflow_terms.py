@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracking import ExperimentTracker, TrackingError
-from tracking.transfer.mlflow.addresses import checked_uri, shown, sqlite_path
 from tracking.transfer.mlflow.flat_yaml import read_flat
 from tracking.transfer.mlflow.point_batches import send_points
 from tracking.transfer.mlflow.steps import StepNumbers
+from tracking.transfer.mlflow.targets import checked_uri, shown, sqlite_path
 from tracking.transfer.mlflow.translation import Sent, fit_names, sent_history, text_of, value_of
 
 # without the ends of lines that YAML knows beyond those of files; no name may hold them

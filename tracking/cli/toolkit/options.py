@@ -31,6 +31,14 @@ def _existing(context: typer.Context, store: str) -> str:
     return store
 
 
+def _new_or_existing(context: typer.Context, store: str) -> str:
+    return (
+        _existing(context, store)
+        if not store or Path(store).exists()
+        else str(check_path("store", store, example=DEFAULT_STORE))
+    )
+
+
 def store_of(arguments: Sequence[str]) -> str:
     """Return the store that the arguments name, else the environment, else the default."""
     # By hand, because Typer parses the arguments only once the command is known.
@@ -50,6 +58,16 @@ StoreOption = Annotated[
         envvar=STORE_VARIABLE,
         callback=_existing,
         help="The folder that holds runs/ and sweeps/.",
+    ),
+]
+NewStoreOption = Annotated[
+    str,
+    typer.Option(
+        "--store",
+        metavar="DIR",
+        envvar=STORE_VARIABLE,
+        callback=_new_or_existing,
+        help="The folder that holds runs/ and sweeps/; a new one is made.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON, for scripts.")]

@@ -17,8 +17,8 @@ from typing import Any
 
 from tracking.errors import TrackingError
 from tracking.extras import require
-from tracking.transfer.mlflow.addresses import check_database, shown, sqlite_path
 from tracking.transfer.mlflow.sent_record import NAME, PLACE, SentRecord
+from tracking.transfer.mlflow.targets import check_database, shown, sqlite_path
 from tracking.transfer.mlflow.translation import FILES, STEPS, UID, Sent
 
 BATCH = 1000  # points that one call of log_batch may hold
@@ -228,9 +228,9 @@ class Connection:
         """Return what an earlier export recorded of a run."""
         run_id = run.info.run_id
         with self._telling(), tempfile.TemporaryDirectory(prefix="podium-") as place:
-            if any(each.path == PLACE for each in self.client.list_artifacts(run_id, FILES)):
-                self.client.download_artifacts(run_id, PLACE, place)
-            found = SentRecord.read(Path(place, PLACE))
+            is_there = any(each.path == PLACE for each in self.client.list_artifacts(run_id, FILES))
+            path = Path(self.client.download_artifacts(run_id, PLACE, place) if is_there else place)
+            found = SentRecord.read(path)
         if found is None and STEPS in run.data.tags:
             raise TrackingError(
                 f"its artifact {PLACE} is missing or damaged in MLflow, so it is unknown which steps were sent; put it back"

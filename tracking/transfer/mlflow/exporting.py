@@ -22,13 +22,13 @@ from tracking.records import RunRecord, RunStatus
 from tracking.search.catalog import Catalog
 from tracking.store.store import Store
 from tracking.transfer.mlflow import translation
-from tracking.transfer.mlflow.addresses import check_database, checked_uri, sqlite_path
 from tracking.transfer.mlflow.connection import Connection, UnavailableError, quiet
 from tracking.transfer.mlflow.exported import Exported
 from tracking.transfer.mlflow.model_versions import export_versions
 from tracking.transfer.mlflow.one_at_a_time import exporting_to
 from tracking.transfer.mlflow.point_batches import send_points
 from tracking.transfer.mlflow.sent_record import PLACE, SentRecord
+from tracking.transfer.mlflow.targets import check_database, checked_uri, sqlite_path
 from tracking.transfer.mlflow.translation import MAX_PARAM, MAX_TAG
 from tracking.transfer.origin import origin_of
 from tracking.values import jsontext
@@ -134,7 +134,8 @@ class _Sender:
             self._outcome.unchanged[run.run_id] = found.info.run_id
             return
         record = self._there.record(found) if self._there and found else SentRecord()
-        job = _Sending(run, found, self._content(run, str(origin)), record, self._fitted(run, files), state)
+        content = self._content(run, str(origin), _known_names(found))
+        job = _Sending(run, found, content, record, self._fitted(run, files, record.names), state)
         if self._dry_run or self._there is None:
             if found is None:
                 self._require_experiment(run)
@@ -151,10 +152,12 @@ class _Sender:
         if self._there:
             self._there.experiment(run.experiment_name, make=False)
 
-    def _fitted(self, run: RunRecord, files: Mapping[str, Path]) -> dict[str, tuple[Path, str]]:
+    def _fitted(
+        self, run: RunRecord, files: Mapping[str, Path], known: Mapping[str, str]
+    ) -> dict[str, tuple[Path, str]]:
         """Return the files with the names that they have here, by their names in MLflow."""
         is_server = self._there is not None and self._there.is_server
-        fitted = translation.fit_files(files) if is_server else {name: name for name in files}
+        fitted = translation.fit_files(files, known) if is_server else {name: name for name in files}
         renamed = [f"{name!r} became {sent!r}" for name, sent in fitted.items() if sent != name]
         if renamed:
             self._outcome.note(run.run_id, "a server refuses names of files", renamed)
@@ -191,7 +194,7 @@ class _Sender:
             None if run.status is RunStatus.RUNNING else ended or start,
         )
         there.log(run_id, {}, {translation.STATE: state})  # last: a run that lacks it was sent in part
-        (self._outcome.created if job.found is None else self._outcome.updated)[run.run_id] = run_id
+        (self._outcome.created if is_new else self._outcome.updated)[run.run_id] = run_id
 
     def _send_points(self, there: Connection, job: "_Sending", made: Any, *, is_new: bool) -> None:
         run, names, record, run_id = job.run, job.content.names, job.record, made.info.run_id
@@ -201,7 +204,7 @@ class _Sender:
         if sent.renumbered:
             originals = {there: name for name, there in names.items()}
             renumbered = [originals[name] for name in sent.renumbered]
-            self._outcome.note(run.run_id, "steps with fractions became whole numbers", renumbered)
+            self._outcome.note(run.run_id, "steps that MLflow cannot hold became other numbers", renumbered)
         if sent.steps != record.steps:
             record.steps = sent.steps
             there.keep_record(run_id, record)  # before the points: what MLflow has is never numbered anew
@@ -238,13 +241,13 @@ class _Sender:
         record.names = {sent: name for sent, (_, name) in job.files.items() if sent != name}
         return is_whole
 
-    def _content(self, run: RunRecord, uid: str) -> _Content:
+    def _content(self, run: RunRecord, uid: str, known: Mapping[str, Mapping[str, str]]) -> _Content:
         """Return a run as MLflow takes it, and note what it cannot hold."""
         found, changed = {}, {}
         tags = {name: value for name, value in run.tags.items() if name not in translation.RESERVED}
         kinds = {"params": run.params, "tags": tags, "metrics": run.summary}
         for kind, values in kinds.items():
-            fitted = translation.fit_names(values)
+            fitted = translation.fit_names(values, known.get(kind, {}))
             changed[kind] = {sent: name for name, sent in fitted.items() if sent != name}
             found[kind] = fitted
             renamed = [f"{name!r} became {sent!r}" for sent, name in changed[kind].items()]
@@ -308,6 +311,21 @@ def _files_of(run: RunPaths) -> dict[str, Path]:
     }
     artifacts.pop(PLACE, None)  # our own, of a run that came back
     return {name: path for name, path in (own | artifacts).items() if regular.is_file(path)}
+
+
+def _known_names(found: Any) -> dict[str, dict[str, str]]:
+    """Return the names that an earlier export changed: of each kind, the original by the name in MLflow."""
+    text = found.data.tags.get(translation.NAMES, "{}") if found else "{}"
+    try:
+        told = jsontext.decode(text.encode())
+    except ValueError:  # it was cut, or somebody changed it
+        return {}
+    told = told if isinstance(told, dict) else {}
+    return {
+        kind: {sent: str(name) for sent, name in names.items()}
+        for kind, names in told.items()
+        if isinstance(names, dict)
+    }
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 
 import stat
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from tracking.errors import CorruptFileError, quoted
 from tracking.files import folders, regular
@@ -81,9 +81,16 @@ class FileStore:
         return found
 
     def artifacts(self, run: ForeignRun) -> Path | None:
-        """Return the folder of a run's artifacts, which lies in that of the run wherever the store was moved to."""
+        """Return the folder of a run's artifacts, which lies in that of the run wherever the store was moved to.
+
+        An empty one is that of a run whose artifacts are elsewhere, unless their address is that of this folder.
+        """
         place = (run.folder or self.place) / "artifacts"
-        return place if regular.is_folder(place) and any(place.iterdir()) else None
+        if not regular.is_folder(place):
+            return None
+        is_here = PurePosixPath(run.artifact_uri).parts[-3:] == place.absolute().parts[-3:]
+        is_local = run.artifact_uri.startswith("file:") or "://" not in run.artifact_uri
+        return place if (is_here and is_local) or any(place.iterdir()) else None
 
     def close(self) -> None:
         """Do nothing: no file stays open."""

@@ -22,11 +22,12 @@ from tracking.search.search import Search
 from tracking.store.store import Store
 from tracking.transfer.imports import Imported, Progress
 from tracking.transfer.mlflow import translation
-from tracking.transfer.mlflow.file_store import FileStore, is_file_store
+from tracking.transfer.mlflow.file_store import META, FileStore, is_file_store
 from tracking.transfer.mlflow.foreign import ForeignRun, ForeignStore
 from tracking.transfer.mlflow.received import Received, receive
 from tracking.transfer.mlflow.sent_record import PLACE, SentRecord, put_back
 from tracking.transfer.mlflow.sqlite_file import DatabaseFile, is_database
+from tracking.transfer.mlflow.targets import shown
 from tracking.transfer.placing import Present, place, staging
 from tracking.values.jsontext import kept, revive
 from tracking.values.names import check_path
@@ -42,12 +43,17 @@ def open_mlflow(source: str) -> ForeignStore | None:
     is_address = "://" in source and not source.lower().startswith(("sqlite:///", "file:"))
     if is_address:
         raise InvalidValueError(
-            f"{quoted(source)} is an address; give what the server keeps: its database (mlflow.db) or its folder (mlruns)"
+            f"{quoted(shown(source))} is an address; give what the server keeps: its database (mlflow.db) or its folder (mlruns)"
         )
     path = check_path("source", source.removeprefix("sqlite:///"), example="mlflow.db")
     if path.is_dir():
         if (path / "runs").is_dir():
             return None
+        if regular.is_file(path / META):
+            root = path.parent.parent if regular.is_file(path.parent / META) else path.parent
+            raise TrackingError(
+                f"{str(path)!r} is a part of MLflow's folder; import {root}, with --experiment or --filter"
+            )
         if is_file_store(path):
             return FileStore(path)
         within = [name for name in HINTS if (path / name).exists()]
@@ -57,6 +63,8 @@ def open_mlflow(source: str) -> ForeignStore | None:
             )
         return None
     if path.exists():
+        if not path.is_file():
+            raise TrackingError(f"{str(path)!r} is neither a file nor a folder; name {' or '.join(HINTS)}")
         if is_database(path):
             return DatabaseFile(path)
         raise TrackingError(f"{str(path)!r} is neither a store nor a SQLite database of MLflow")

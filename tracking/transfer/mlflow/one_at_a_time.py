@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tracking.files.locks import try_lock
-from tracking.transfer.mlflow.addresses import shown, sqlite_path
+from tracking.transfer.mlflow.targets import shown, sqlite_path
 
 POLL_S = 0.2
 

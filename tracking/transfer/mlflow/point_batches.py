@@ -13,9 +13,9 @@ from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
-from tracking.transfer.mlflow.addresses import sqlite_path
 from tracking.transfer.mlflow.connection import Connection, UnavailableError
 from tracking.transfer.mlflow.sqlite_file import LARGEST
+from tracking.transfer.mlflow.targets import sqlite_path
 from tracking.transfer.mlflow.translation import Sent
 
 ROWS = 20_000  # in one transaction

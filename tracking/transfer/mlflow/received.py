@@ -71,6 +71,9 @@ def receive(run: ForeignRun, place: Path, content: ForeignContent, artifacts: Pa
     history = _history(content, names, record.steps if record else {}, clock, damaged)
     moments = (moment for points in content.points.values() for _, moment, _ in points)
     end = run.end if run.end is not None else max(moments, default=run.start or 0)
+    if end < (run.start or 0):
+        damaged.append("its end, which is before its start")
+        end = run.start or 0
     fingerprint = told.get(translation.FINGERPRINT)
     known = origin or Origin(run.run_id, run.run_id)
     entry = {

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from tracking.errors import InvalidValueError, quoted
@@ -78,37 +78,55 @@ class SentHistory:
     renumbered: list[str] = field(default_factory=list)  # metrics with fractions as steps
 
 
-def fit_names(names: Iterable[str]) -> dict[str, str]:
+def fit_names(names: Iterable[str], known: Mapping[str, str] = {}) -> dict[str, str]:
     """Return the name that MLflow takes for each name, another one for each.
 
     A character that it refuses becomes `_`, and so do the slashes of a name that is no path; a long name is cut. Where
-    two names would be one, the later one gets `_2`, `_3`, ...
+    two names would be one, the later one gets `_2`, `_3`, ... A name that an earlier export changed stays as it was
+    sent: `known` has the original of each.
     """
-    return _distinct_names(names, _fit)
+    return _distinct_names(names, known, _fit, _numbered)
 
 
-def fit_files(names: Iterable[str]) -> dict[str, str]:
+def fit_files(names: Iterable[str], known: Mapping[str, str] = {}) -> dict[str, str]:
     """Return the name under which a server keeps each file, another one for each.
 
     Its addresses hold no `#`, `?`, `%` or control character, which become `_`: MLflow cuts or decodes such names.
     """
-    return _distinct_names(names, lambda name: _REFUSED_IN_FILES.sub("_", name))
+    return _distinct_names(names, known, lambda name: _REFUSED_IN_FILES.sub("_", name), _numbered_file)
 
 
-def _distinct_names(names: Iterable[str], fit: Callable[[str], str]) -> dict[str, str]:
+def _distinct_names(
+    names: Iterable[str],
+    known: Mapping[str, str],
+    fit: Callable[[str], str],
+    numbered: Callable[[str, int], str],
+) -> dict[str, str]:
     given = list(names)
-    taken = {name for name in given if fit(name) == name}
-    found = {}
+    found = {name: sent for sent, name in known.items() if fit(sent) == sent}
+    taken = set(found.values())
+    free = [name for name in given if fit(name) == name and name not in taken]
+    found |= {name: name for name in free if name not in found}
+    taken.update(free)
     for name in given:
-        sent = fit(name)
-        if sent != name:
-            stem, number = sent, 1
+        if name not in found:
+            stem, number = fit(name), 1
+            sent = stem
             while sent in taken:
                 number += 1
-                sent = f"{stem[: MAX_KEY - len(str(number)) - 1]}_{number}"
+                sent = numbered(stem, number)
             taken.add(sent)
-        found[name] = sent
-    return found
+            found[name] = sent
+    return {name: found[name] for name in given}
+
+
+def _numbered(name: str, number: int) -> str:
+    return f"{name[: MAX_KEY - len(str(number)) - 1]}_{number}"
+
+
+def _numbered_file(name: str, number: int) -> str:
+    path = PurePosixPath(name)
+    return path.with_name(f"{path.stem}_{number}{path.suffix}").as_posix()
 
 
 def _fit(name: str) -> str:
