@@ -333,7 +333,9 @@ def test_a_filter_and_an_experiment_choose_among_the_runs_of_mlflow(
     code, out, _ = say(*words, "--filter", "auc > 0.8 and lr < 1", "--dry-run")
     assert (code, out) == (0, f"Would import 1 run ({SECOND}) with 1 point\n")
     assert not (base / "runs").exists()
-    assert say(*words, "--experiment", "other")[1] == "Imported no runs\n"
+    code, out, err = say(*words, "--experiment", "other")
+    assert (code, out) == (1, "")
+    assert "no runs of an experiment 'other' in " in err
     code, out, _ = say(*words, "--filter", "auc > 0.8")
     assert (code, out.splitlines()[0]) == (0, f"Imported 1 run ({SECOND}) with 1 point")
 
@@ -349,6 +351,13 @@ def test_a_source_that_is_none_is_one_sentence_that_says_what_to_give(
     base.mkdir()
     cases = {
         "http://localhost:5000": "is an address; give what the server keeps",
+        "postgresql://me:hunter2@host/x": "'postgresql://***@host/x' is an address",
+        "http://host/?token=hunter2": "token=***' is an address",
+        "/dev/null": "is neither a file nor a folder; name mlruns or mlflow.db",
+        str(
+            tmp_path / "project" / "mlruns" / "1"
+        ): f"a part of MLflow's folder; import {tmp_path}/project/mlruns, with",
+        str(tmp_path / "project" / "mlruns" / "1" / FIRST): f"import {tmp_path}/project/mlruns, with",
         str(tmp_path / "notes.txt"): "is neither a store nor a SQLite database of MLflow",
         str(tmp_path / "other.db"): "not one of MLflow: it has no table 'experiments'",
         str(tmp_path / "broken.db"): "cannot be read as a SQLite database",
@@ -360,11 +369,42 @@ def test_a_source_that_is_none_is_one_sentence_that_says_what_to_give(
         assert code in (1, 2)
         assert out == ""
         assert message in err
+        assert "hunter2" not in err
         assert err.count("\n") == 1
     (tmp_path / "store" / "runs").mkdir(parents=True)
     with pytest.raises(TrackingError, match="is no MLflow"):
         import_from_mlflow(base, tmp_path / "store")
     assert "are for MLflow" in say("import", str(tmp_path / "store"), "--deleted", "--store", str(base))[2]
+
+
+def test_an_import_makes_its_store_and_names_an_end_before_the_start(
+    tmp_path: Path, database: Database, say: Say
+) -> None:
+    database.add(FIRST)
+    database.sql("UPDATE runs SET end_time = start_time - 100000000")
+    code, out, err = say("import", str(database.path), "--store", str(tmp_path / "new"))
+    assert (code, out.splitlines()[0]) == (1, f"Imported 1 run ({FIRST}) with 0 points")
+    assert "its end, which is before its start" in err
+    record = ExperimentTracker(tmp_path / "new").record("run_001")
+    assert record is not None
+    assert record.finished_at == record.created_at
+
+
+def test_an_empty_folder_of_artifacts_is_a_loss_only_where_they_were_kept_elsewhere(
+    base: Path, tmp_path: Path
+) -> None:
+    for run_id, uri in (
+        (FIRST, f"file:///gone/mlruns/1/{FIRST}/artifacts"),
+        (SECOND, f"s3://bucket/1/{SECOND}/artifacts"),
+        ("c" * 32, f"file:///other/{'c' * 32}/artifacts"),
+    ):
+        run = write_folder_run(tmp_path / "mlruns", run_id)
+        (run / "artifacts" / "plots" / "roc.txt").unlink()
+        (run / "artifacts" / "plots").rmdir()
+        text = (run / "meta.yaml").read_text().replace(f"file:///elsewhere/1/{run_id}/artifacts", uri)
+        (run / "meta.yaml").write_text(text)
+    outcome = import_from_mlflow(base, tmp_path / "mlruns")
+    assert sorted(run for runs in outcome.notes.values() for run in runs) == [SECOND, "c" * 32]
 
 
 def test_a_view_in_place_of_a_table_is_refused_before_it_runs(database: Database) -> None:

@@ -16,11 +16,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracking import ExperimentTracker, TrackingError
+from tracking.transfer.mlflow.connection import CLAIMS, Connection, UnavailableError, failure
 from tracking.transfer.mlflow.flat_yaml import read_flat
+from tracking.transfer.mlflow.one_at_a_time import exporting_to
 from tracking.transfer.mlflow.point_batches import send_points
-from tracking.transfer.mlflow.steps import StepNumbers
-from tracking.transfer.mlflow.targets import checked_uri, shown, sqlite_path
-from tracking.transfer.mlflow.translation import Sent, fit_names, sent_history, text_of, value_of
+from tracking.transfer.mlflow.sent_record import SentRecord, put_back
+from tracking.transfer.mlflow.steps import StepNumbers, number_steps
+from tracking.transfer.mlflow.targets import check_database, checked_uri, shown, sqlite_path
+from tracking.transfer.mlflow.translation import (
+    UID,
+    Sent,
+    fit_files,
+    fit_names,
+    sent_history,
+    text_of,
+    value_of,
+)
 
 # without the ends of lines that YAML knows beyond those of files; no name may hold them
 LINES = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x85\u2028\u2029"))
@@ -111,6 +122,152 @@ def test_steps_become_whole_numbers_and_points_that_mlflow_would_merge_stay_apar
     assert sent.points["twice"] == [Sent(1.0, moment, 3), Sent(1.0, moment + 1, 3), Sent(1.0, 7, 3)]
 
 
+STEPS = st.lists(st.none() | st.sampled_from([0, 1, 2, 3, 7, 0.5, 1.5, 2.25, 1e300, -4, -0.5]), max_size=12)
+
+
+@given(st.lists(STEPS, max_size=4))
+def test_a_point_that_was_sent_keeps_its_step_whatever_is_logged_later(exports: list[list[Any]]) -> None:
+    known, logged = StepNumbers(), list[Any]()
+    sent: dict[Any, int] = {}
+    for new in exports:
+        is_new = not logged
+        logged += new
+        given_steps = sorted(step for step in logged if step is not None)
+        given_steps += [None] * logged.count(None)
+        numbers, known = number_steps(given_steps, known, is_new=is_new)
+        without = [number for step, number in zip(given_steps, numbers, strict=True) if step is None]
+        found: dict[Any, int] = dict(zip(given_steps, numbers, strict=True))
+        found.pop(None, None)
+        found |= {("none", index): number for index, number in enumerate(without)}
+        assert sent.items() <= found.items()
+        assert len(set(found.values())) == len(found)  # a number stands for one step
+        sent = found
+        assert StepNumbers.from_json(known.to_json(), most=100) == known
+        told = {number: known.steps.get(number, number) for number in numbers if number not in known.without}
+        assert sorted(told.values()) == sorted(set(given_steps) - {None})
+
+
+def test_names_of_files_that_a_server_would_cut_are_changed_and_come_back(tmp_path: Path) -> None:
+    names = ["plot#1.png", "plot#2.png", "plot?2.png", "q?a.txt", "a b.txt", "a%20b.txt", "d#/x\n.txt"]
+    sent = fit_files(names)
+    assert list(sent.values()) == [
+        *("plot_1.png", "plot_2.png", "plot_2_2.png", "q_a.txt", "a b.txt", "a_20b.txt", "d_/x_.txt")
+    ]
+    for name in sent.values():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    before = {each: name for name, each in sent.items() if each != name}
+    record = SentRecord({"a b.txt": (3, 4)}, ["team"], before, {"loss": StepNumbers({1: 0.5}, [2, 3])})
+    record.write(tmp_path / "sent.json")
+    assert SentRecord.read(tmp_path / "sent.json") == record
+    put_back(tmp_path, {**before, "a b.txt": "../../out", "absent": "x"})
+    assert {name: (tmp_path / name).read_text() for name in names} == sent
+    (tmp_path / "sent.json").write_text(
+        '{"files": {"a": 1}, "tags": 2, "names": [], "steps": {"l": {"without": [[0, 1e99]]}}}'
+    )
+    assert SentRecord.read(tmp_path / "sent.json") == SentRecord(steps={"l": StepNumbers()})
+
+
+def test_a_name_that_was_changed_stays_as_it_was_sent() -> None:
+    assert fit_names(["a_b", "a@b"], {"a_b": "a@b"}) == {"a_b": "a_b_2", "a@b": "a_b"}
+    assert fit_files(["p_1", "p#1"], {"p_1": "p#1"}) == {"p_1": "p_1_2", "p#1": "p_1"}
+
+
+class Elsewhere:
+    """MLflow's client while another export creates the same run `rivals` times just before this one."""
+
+    def __init__(self, rivals: int, *, stays: bool) -> None:
+        self.runs: dict[str, dict[str, str]] = {}
+        self.rivals, self.stays = rivals, stays
+
+    def create_run(self, _experiment: str, *, tags: dict[str, str], **_options: Any) -> Any:
+        if self.rivals:
+            self.rivals -= 1
+            self.runs[f"theirs {self.rivals}"] = dict(tags)
+        self.runs[f"ours {len(self.runs)}"] = dict(tags)
+        return self._run(list(self.runs)[-1])
+
+    def _run(self, run_id: str) -> Any:
+        return SimpleNamespace(info=SimpleNamespace(run_id=run_id, lifecycle_stage="active"))
+
+    def search_runs(self, _ids: Any, _query: str, **_options: Any) -> list[Any]:
+        return [self._run(run_id) for run_id, tags in self.runs.items() if UID in tags]
+
+    def delete_tag(self, run_id: str, name: str) -> None:
+        del self.runs[run_id][name]
+
+    def delete_run(self, run_id: str) -> None:
+        assert UID not in self.runs.pop(run_id)
+
+    def wait(self, _seconds: float) -> None:
+        if not self.stays:  # the other one saw both as well
+            self.runs = {name: tags for name, tags in self.runs.items() if name.startswith("ours")}
+
+
+@pytest.mark.parametrize(
+    ("rivals", "stays", "is_ours"), [(0, True, True), (1, True, False), (2, False, True)]
+)
+def test_of_two_exports_that_create_a_run_at_once_one_stays(rivals: int, stays: bool, is_ours: bool) -> None:
+    client = Elsewhere(rivals, stays=stays)
+    there = Connection.__new__(Connection)
+    there.__dict__ |= {
+        "client": client,
+        "_ids": ["1"],
+        "_failures": (),
+        "_sleep": client.wait,
+        "_all": lambda: 3,
+    }
+    made, is_new = there.create("1", "run_001", 0, {UID: "run_001:ab"})
+    assert is_new == is_ours
+    assert list(client.runs) == [made.info.run_id]
+    client.rivals, client.stays = CLAIMS, False
+    client.runs.clear()
+    with pytest.raises(TrackingError, match="other exports send it at the same moment"):
+        there.create("1", "run_001", 0, {UID: "run_001:ab"})
+
+
+def test_a_second_export_to_the_same_place_waits_for_the_first(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = exporting_to(f"sqlite:///{tmp_path}/m.db")
+    waited: list[float] = []
+
+    def end_first(seconds: float) -> None:
+        waited.append(seconds)
+        first.__exit__(None, None, None)
+
+    with first:
+        with exporting_to(f"sqlite:///{tmp_path}/other.db"):
+            assert waited == []
+        with exporting_to(f"sqlite:///{tmp_path}/../{tmp_path.name}/m.db", sleep=end_first):
+            assert len(waited) == 1
+        first = exporting_to("sqlite:///unused.db")
+    assert "another export to sqlite:///" in caplog.text
+
+
+def test_a_failure_is_one_sentence_without_statements_and_passwords() -> None:
+    cases = {
+        "(sqlite3.OperationalError) database is locked [SQL: UPDATE x SET y] (Background on this error at: u)": (
+            "another program writes into sqlite:///m.db and keeps it locked; stop that one or wait, then export again",
+            True,
+        ),
+        "attempt to write a readonly database [SQL: INSERT]": ("cannot be written by this user", True),
+        "table evaluation_datasets already exists [SQL: CREATE TABLE]": (
+            "was changed by another program",
+            False,
+        ),
+        "no such host postgres://me:hunter2@h/x": ("refused: no such host postgres://***@h/x", False),
+    }
+    for text, (message, is_fatal) in cases.items():
+        error = failure("sqlite:///m.db", RuntimeError(text))
+        assert message in str(error)
+        assert "SQL:" not in str(error)
+        assert isinstance(error, UnavailableError) == is_fatal
+    driver = failure("postgresql://me:hunter2@h/x", ModuleNotFoundError("No module named 'psycopg2'"))
+    assert "install the driver for postgresql://" in str(driver)
+    assert "hunter2" not in str(driver)
+
+
 def test_points_go_into_a_database_once_and_the_latest_is_known(tmp_path: Path) -> None:
     path = tmp_path / "mlflow.db"
     with closing(sqlite3.connect(path)) as sql, sql:
@@ -154,8 +311,44 @@ def test_an_address_or_a_path_says_where_to_export_to(
     assert sqlite_path("sqlite:///mlflow.db") == tmp_path / "mlflow.db"
     assert sqlite_path("postgresql://me:secret@host/db") is None
     assert shown("https://me:secret@host/x") == "https://***@host/x"
-    with pytest.raises(TrackingError, match="is no place to export to"):
-        checked_uri(" ")
+    assert shown("http://host/?token=secret&x=1") == "http://host/?token=***&x=1"
+    refused = {
+        " ": "is no place to export to",
+        "localhost:5000": "has no scheme; write http://localhost:5000",
+        "10.0.0.1:80/mlflow": "write http://10.0.0.1:80/mlflow",
+        "http:/localhost:5000": "lacks slashes; write http://localhost:5000",
+        "sqlite:mlflow.db": "lacks slashes; write sqlite:///mlflow.db",
+        "sqlite://": "names no file, so nothing would be kept",
+        "sqlite:///": "names no file",
+        "sqlite:///:memory:": "names no file",
+        "sqlite+pysqlite:///?x=1": "names no file",
+        "sqlite:///file:x?mode=memory&uri=true": "names no file",
+    }
+    for to, message in refused.items():
+        with pytest.raises(TrackingError, match=re.escape(message)):
+            checked_uri(to)
+
+
+def test_a_database_that_cannot_be_written_is_refused_before_mlflow_tries(
+    tmp_path: Path, base: Path, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "m.db").touch()
+    for path, message in (
+        (tmp_path, "is a folder; name a file in it"),
+        (tmp_path / "absent" / "m.db", "there is no folder"),
+        (Path("/dev/null"), "is no file"),
+    ):
+        with pytest.raises(TrackingError, match=message):
+            check_database(path)
+    base.mkdir()
+    monkeypatch.setattr("os.access", lambda *_: False)  # root may write everywhere
+    for name in ("m.db", "new.db"):
+        with pytest.raises(TrackingError, match="is read-only for this user"):
+            check_database(tmp_path / name)
+    # nothing to send makes no database
+    code, _, err = say("export", "nope", "--store", str(base), "--to", str(tmp_path / "q.db"))
+    assert (code, (tmp_path / "q.db").exists()) == (1, False)
+    assert "no runs of an experiment 'nope'" in err
 
 
 def test_without_mlflow_an_export_is_one_sentence_and_a_look_needs_no_mlflow(

@@ -95,7 +95,7 @@ class Connection:
         except TrackingError:
             raise
         except self._failures as error:
-            raise _failure(self.uri, error) from None
+            raise failure(self.uri, error) from None
 
     def _experiment_ids(self) -> list[str]:
         found, token = [], None
@@ -310,7 +310,7 @@ def _failures() -> tuple[type[BaseException], ...]:
     return tuple(found)
 
 
-def _failure(uri: str, error: BaseException) -> TrackingError:
+def failure(uri: str, error: BaseException) -> TrackingError:
     """Return what went wrong and what to do, for an error that MLflow raised."""
     # the statement and the address of a page on it help nobody here
     text = re.sub(r"\[SQL:.*|\(Background on this error.*", "", shown(" ".join(str(error).split()))).strip()
