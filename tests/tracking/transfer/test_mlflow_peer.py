@@ -259,7 +259,7 @@ with start("goes on", tags={"stays": "1", "goes": "2"}, description="why") as ru
     for step in (0, 100, 200):
         run.log({"loss": step / 10}, step=step)
     run.log({"none": 1.0})
-    for name in ("plot#1.png", "plot#2.png", "q?a.txt", "a b.txt", "a%20b.txt"):
+    for name in ("model_best.pt", "plot#1.png", "plot#2.png", "q?a.txt", "a b.txt", "a%20b.txt"):
         run.log_text(name, name)
 with start("deleted") as run:
     run.log({"x": 1}, step=0)
@@ -323,7 +323,15 @@ def test_what_went_on_or_was_removed_is_brought_up_to_date(
     import_from_mlflow(back.base_dir, database, experiment_name="goes on")
     (record,) = back.records()
     files = {path.name for path in (record.run_dir / "artifacts").glob("*")} - {"podium"}
-    assert files == {"plot#1.png", "plot#2.png", "q?a.txt", "a b.txt", "a%20b.txt", "new.txt"}
+    assert files == {
+        "model_best.pt",
+        "plot#1.png",
+        "plot#2.png",
+        "q?a.txt",
+        "a b.txt",
+        "a%20b.txt",
+        "new.txt",
+    }
     metrics = (back.get_run(record.run_id) or {})["metrics"]
     assert [point["step"] for point in metrics["loss"]] == [0, 0.5, 100, 200, 250.5]
     assert [point["step"] for point in metrics["none"]] == [0, None]
