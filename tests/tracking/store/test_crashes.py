@@ -347,6 +347,7 @@ def fail(case: tuple[Call, str], folder: Path) -> None:
     check(life)
 
 
+@pytest.mark.timeout(900)  # a minute on a quiet machine
 def test_a_process_killed_before_any_system_call_loses_nothing_acknowledged(
     clean: list[Call], folder: Path
 ) -> None:
