@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tracking.errors import UnreadableFileError
+from tracking.files import regular
 from tracking.files.locks import try_lock
 from tracking.transfer.mlflow.targets import shown, sqlite_path
 
@@ -50,8 +52,8 @@ def lock_path(uri: str) -> Path:
 
 
 def _open(uri: str) -> int | None:
-    with suppress(OSError):  # without a home there is no lock, and the export goes on
+    with suppress(OSError, UnreadableFileError):  # without a home there is no lock, and the export goes on
         path = lock_path(uri)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        return regular.open_handle(path, os.O_RDWR | os.O_CREAT)
     return None
