@@ -1,0 +1,243 @@
+"""Which kind a column is: facts gathered batch by batch, and the decision once all of them, and other columns, are known."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from trainer.data.reading import numbers, times
+from trainer.data.reading.kinds import FAMILIES, Boolean, Kind, Number, Text, Time, Values, cut
+
+_CODE = r"^0[0-9]+$"
+_SAMPLE = 200  # values tried before a whole batch
+
+
+@dataclass
+class Evidence:
+    """What the values seen so far of one column allow; `typed` is the kind of a column that is no text."""
+
+    present: int = 0
+    typed: Kind | None = None
+    plain: bool = True  # all values are numbers as computers write them
+    written: bool = True  # all values are numbers as people write them
+    whole: bool = True
+    codes: bool = False  # a whole number begins with a zero
+    lengths: set[int] = field(default_factory=set)  # of whole numbers in a column with codes, or of text
+    large: bool = False  # a whole number that a float does not hold
+    marks: frozenset[str] = frozenset()
+    words: set[str] | None = field(default_factory=set)  # distinct values, while they may be booleans
+    styles: dict[str, bool] = field(default_factory=lambda: dict.fromkeys(times.STYLES, True))
+    example: str = ""
+    parsed: dict[Kind, Values] = field(
+        default_factory=dict
+    )  # the last batch, as kinds whose parser has read it
+
+    def see(self, raw: Any, missing: tuple[str, ...], *, wanted: str | None = None) -> None:
+        """Take in the values of a batch: an Arrow array that `kinds.simplified` returned."""
+        import pyarrow.types as pt
+
+        if not pt.is_string(raw.type):
+            self._see_typed(raw)
+            return
+        whole = cut(raw, missing)
+        texts = whole.drop_null()
+        self.parsed = {}
+        if not len(texts):
+            return
+        self.present += len(texts)
+        self._see_numbers(whole, texts, missing, forced=wanted == "number")
+        self.example = self.example or texts[0].as_py()
+        if not self.plain or wanted not in (None, "number"):
+            self._see_words(texts)
+            self._see_times(whole)
+
+    def decide(
+        self, wanted: str | None, file_decimal: str | None, date_order: str | None
+    ) -> tuple[Kind, list[str]]:
+        """Return the kind of the column, and what was decided that its user might not expect."""
+        if self.typed is not None and wanted in (None, "time" if isinstance(self.typed, Time) else wanted):
+            return _as_wanted(self.typed, wanted), []
+        if wanted == "text" or (wanted is None and not self.present):
+            return self.text(), []
+        dated = self._time(date_order)
+        if wanted == "time":
+            return dated if dated is not None else (Time(), [])
+        if wanted is None and (self.plain or self.written) and (self.codes or self.large):
+            return self.text(), []
+        if wanted is None and self.words and (boolean := _boolean(self.words)) is not None:
+            return boolean, []
+        if not self.plain and dated is not None:
+            return dated
+        if self.plain or self.written or wanted == "number":
+            if (marked := numbers.decided(self.marks, file_decimal=file_decimal)) is not None:
+                return Number(*marked), self._said(*marked)
+            if wanted == "number":
+                return Number(), []
+        return self.text(), []
+
+    def read_as(self, kind: Kind) -> Values | None:
+        """Return the values of the one batch seen as a kind, if its parser has read them."""
+        plain = isinstance(kind, Number) and not self.marks & {"either."}
+        return self.parsed.get(Number() if plain else kind)
+
+    def is_sure(self, wanted: str | None) -> bool:
+        """Whether nothing about other columns can change that these are plain numbers, all of them parsed."""
+        doubts = self.codes or self.large or "either." in self.marks
+        return Number() in self.parsed and not doubts and wanted in (None, "number")
+
+    def _see_typed(self, raw: Any) -> None:
+        import pyarrow.types as pt
+
+        kind = raw.type
+        self.present += len(raw) - raw.null_count
+        if pt.is_boolean(kind):
+            self.typed = Boolean()
+        elif pt.is_timestamp(kind) or pt.is_date(kind):
+            self.typed = Time()
+        elif pt.is_time(kind):
+            self.typed = Time("clock")
+        else:
+            self.typed = Number()
+            if pt.is_integer(kind) and _reaches(raw, numbers.WHOLE):
+                self.typed = Text()
+
+    def _see_numbers(self, whole: Any, texts: Any, missing: tuple[str, ...], *, forced: bool) -> None:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if self.plain:
+            try:
+                floats = pc.cast(whole, pa.float64())
+            except pa.ArrowInvalid:
+                self.plain = False
+            else:
+                self._see_plain(texts, floats.drop_null().to_numpy())
+                self.parsed[Number()] = Number().read(floats, missing)
+        if not self.plain and (self.written or forced):
+            if not forced and not pc.all(pc.match_substring_regex(texts[:_SAMPLE], numbers.PATTERN)).as_py():
+                self.written = False
+            else:
+                self._see_written(texts, forced=forced)
+        if not self.plain and not self.written:
+            self._see_codes(pc.unique(texts))
+
+    def _see_plain(self, texts: Any, values: Any) -> None:
+        import pyarrow.compute as pc
+
+        self.marks |= numbers.marks_of_floats(values)
+        whole = values == np.rint(values)
+        self.whole &= bool(whole.all())
+        if whole.any():
+            self.large |= bool((np.abs(values[whole & np.isfinite(values)]) >= numbers.WHOLE).any())
+            if whole.all():
+                ends = pc.min_max(pc.binary_length(texts)).as_py()
+                self.lengths |= set(ends.values())
+            if self.codes or pc.any(pc.starts_with(texts.filter(values >= 1), "0")).as_py():
+                self._see_codes(texts)
+
+    def _see_written(self, texts: Any, *, forced: bool) -> None:
+        import pyarrow.compute as pc
+
+        parts = pc.extract_regex(texts, numbers.PATTERN)
+        if parts.null_count and not forced:
+            self.written = False
+            return
+        bodies = pc.struct_field(parts, "body").drop_null()
+        self.marks |= numbers.marks(bodies)
+        self._see_codes(texts)
+        if not self.example:
+            odd = [each for each in texts[:_SAMPLE].to_pylist() if not each.isdecimal()]
+            self.example = (odd or texts[:1].to_pylist())[0]
+
+    def _see_codes(self, texts: Any) -> None:
+        """Note how long whole numbers are; they are codes of one width if one begins with a zero."""
+        import pyarrow.compute as pc
+
+        digits = texts.filter(pc.match_substring_regex(texts, "^[0-9]+$"))
+        self.codes |= bool(pc.any(pc.match_substring_regex(digits, _CODE)).as_py())
+        self.lengths |= set(pc.min_max(pc.binary_length(digits)).as_py().values()) - {None}
+
+    def _see_words(self, texts: Any) -> None:
+        import pyarrow.compute as pc
+
+        if self.words is not None:
+            self.words |= set(pc.unique(texts[:_SAMPLE]).to_pylist())
+            if _boolean(self.words) is not None:
+                self.words |= set(pc.unique(texts).to_pylist())
+            if _boolean(self.words) is None:
+                self.words = None
+
+    def _see_times(self, texts: Any) -> None:
+        for style in [style for style, fits in self.styles.items() if fits]:
+            for part in (texts[:_SAMPLE], texts):
+                read = Values(*times.parsed(part, style))
+                if read.bad.any():
+                    self.styles[style] = False
+                    break
+            else:
+                self.parsed[Time(style)] = read
+
+    def text(self) -> Text:
+        """Return the kind of the column as text."""
+        return Text(next(iter(self.lengths)) if self.codes and len(self.lengths) == 1 else 0)
+
+    def _time(self, date_order: str | None) -> tuple[Time, list[str]] | None:
+        styles = [style for style, fits in self.styles.items() if fits]
+        if not styles or not self.present or self.plain:
+            return None
+        if "day" in styles and "month" in styles:
+            style = date_order or ("day" if "." in self.example else "month")
+            said = f"dates whose day and month cannot be told apart, read with the {style} first"
+            return Time(style), [] if date_order else [
+                f"{said}; set data.date_order to the other if that is wrong"
+            ]
+        return Time(styles[0]), [f"{times.SHOWN[styles[0]]}, read as times"] if styles[0] != "iso" else []
+
+    def _said(self, decimal: str, thousands: str | None) -> list[str]:
+        if self.plain and thousands is None:
+            return []
+        marks = [f"decimal {decimal!r}"] if "decimal" + decimal in self.marks else []
+        if thousands is not None:
+            marks.append(f"thousands {thousands!r}" if len(thousands) == 1 else "blanks between thousands")
+        doubt = " (a decimal mark is possible, too: data.decimal decides)" if _is_in_doubt(self.marks) else ""
+        return [
+            f"numbers written as text ({self.example!r}): read as numbers with {', '.join(marks) or 'no marks'}{doubt}"
+        ]
+
+
+def file_decimal(columns: dict[str, Evidence]) -> str | None:
+    """Return the decimal mark that most columns of a file show for sure, or None."""
+    points = sum("decimal." in each.marks for each in columns.values() if each.plain or each.written)
+    commas = sum("decimal," in each.marks for each in columns.values() if each.written and not each.plain)
+    return None if points == commas == 0 else "," if commas > points else "."
+
+
+def _is_in_doubt(marks: frozenset[str]) -> bool:
+    return not marks & {"decimal.", "decimal,", "thousands,", "thousands."} and bool(marks & {"either,"})
+
+
+def _boolean(words: set[str]) -> Boolean | None:
+    lower = {each.lower() for each in words}
+    for true, false in FAMILIES:
+        if lower and lower <= {true, false} and (len(lower) == 2 or true == "true"):
+            if true == "true":
+                return Boolean()
+            spelled = [{each for each in words if each.lower() == word} for word in (true, false)]
+            one, other = (next(iter(each)) if len(each) == 1 else None for each in spelled)
+            return Boolean(one or true, other or false) if one and other else Boolean(true, false)
+    return None
+
+
+def _as_wanted(kind: Kind, wanted: str | None) -> Kind:
+    if wanted == "number":
+        return Number()
+    if wanted == "text":
+        return Text()
+    return kind
+
+
+def _reaches(raw: Any, limit: float) -> bool:
+    import pyarrow.compute as pc
+
+    ends = pc.min_max(raw).as_py()
+    return any(abs(each or 0) >= limit for each in ends.values())

@@ -1,0 +1,262 @@
+"""The kind of a column, fixed at training, and the one form of its values, whatever brought them.
+
+A number is a float (NaN for missing), a time is its seconds since 1970 in UTC, anything else is text (None for
+missing). Text of a file, values of Python, numpy, pandas and Parquet all come here as Arrow arrays.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from trainer.data.reading import numbers, times
+from trainer.data.reading.dialect import MISSING
+from trainer.errors import DataError
+
+Array = np.ndarray[Any, Any]
+
+FAMILIES = (("true", "false"), ("yes", "no"), ("t", "f"), ("y", "n"))
+_NUMBER = r"^[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$"
+_WHOLE = re.compile(r"([-+]?)([0-9]+)(?:\.0*)?")
+_MIDNIGHT = re.compile(r"[T ]00:00(:00(\.0+)?)?$")
+
+
+@dataclass(frozen=True)
+class Values:
+    """The values of one column, and which present ones are not of its kind."""
+
+    values: Array
+    bad: Array
+    infinite: int = 0
+
+
+@dataclass(frozen=True)
+class Number:
+    """Numbers, with the marks in which text writes them."""
+
+    decimal: str = "."
+    thousands: str | None = None
+
+    def read(self, raw: Any, missing: Sequence[str] = ()) -> Values:
+        """Return an Arrow array as float64."""
+        import pyarrow.types as pt
+
+        kind = raw.type
+        if pt.is_string(kind):
+            values, bad = numbers.parsed(cut(raw, missing), self.decimal, self.thousands)
+        elif pt.is_integer(kind) or pt.is_boolean(kind) or pt.is_float64(kind):
+            values, bad = _floats(raw), np.zeros(len(raw), bool)
+        elif pt.is_floating(kind) or pt.is_decimal(
+            kind
+        ):  # the nearest float to their decimal, not to their bits
+            values, bad = (
+                _floats(raw.cast("float32" if pt.is_float16(kind) else kind).cast("string")),
+                np.zeros(len(raw), bool),
+            )
+        else:
+            values, bad = _seconds(raw)
+        infinite = int(np.isinf(values).sum())
+        values = numbers.canonical(values)
+        for mark in missing:
+            if (number := _float(mark)) is not None:
+                values[values == number] = np.nan
+        return Values(values, bad, infinite)
+
+
+@dataclass(frozen=True)
+class Time:
+    """Dates, times, or times of day; `style` is how text writes them."""
+
+    style: str = "iso"
+
+    def read(self, raw: Any, missing: Sequence[str] = ()) -> Values:
+        """Return an Arrow array as seconds, float64."""
+        import pyarrow.types as pt
+
+        if not pt.is_string(raw.type):
+            return Values(*_seconds(raw))
+        return Values(*times.parsed(cut(raw, missing), self.style))
+
+
+@dataclass(frozen=True)
+class Boolean:
+    """Two words for true and false, as the column writes them."""
+
+    true: str = "true"
+    false: str = "false"
+
+    def read(self, raw: Any, missing: Sequence[str] = ()) -> Values:
+        """Return an Arrow array as the two words."""
+        words = {self.true.lower(): self.true, self.false.lower(): self.false}
+        words |= {"true": self.true, "false": self.false, "1": self.true, "0": self.false}
+        codes, labels = coded(raw, missing)
+        table = np.array([None if each is None else words.get(each.lower()) for each in labels], object)
+        bad = np.array([each is not None and each.lower() not in words for each in labels], bool)
+        return Values(table[codes], bad[codes])
+
+
+@dataclass(frozen=True)
+class Text:
+    """Categories, codes and free text; `width` is the length of whole numbers that begin with zeros."""
+
+    width: int = 0
+
+    def read(self, raw: Any, missing: Sequence[str] = ()) -> Values:
+        """Return an Arrow array as labels: 3, 3.0 and "3" are one, as are True and "TRUE"."""
+        codes, labels = coded(raw, missing, self.width)
+        return Values(np.array(labels, object)[codes], np.zeros(len(codes), bool))
+
+
+Kind = Number | Time | Boolean | Text
+_KINDS: dict[str, type[Any]] = {"number": Number, "time": Time, "boolean": Boolean, "text": Text}
+
+
+def to_json(kind: Kind) -> dict[str, Any]:
+    """Return a kind as plain values for a JSON file."""
+    return {"kind": name_of(kind), **asdict(kind)}
+
+
+def from_json(value: dict[str, Any]) -> Kind:
+    """Return the kind that `to_json` wrote."""
+    fields = {key: each for key, each in value.items() if key != "kind"}
+    made: Kind = _KINDS[value["kind"]](**fields)
+    return made
+
+
+def name_of(kind: Kind) -> str:
+    """Return the word for a kind: number, time, boolean or text."""
+    return type(kind).__name__.lower()
+
+
+def coded(raw: Any, missing: Sequence[str] = (), width: int = 0) -> tuple[Array, list[str | None]]:
+    """Return an Arrow array as codes of its distinct labels; two codes may have the same label."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.types as pt
+
+    if pt.is_boolean(raw.type):
+        raw = raw.cast("string")
+    elif not pt.is_string(raw.type):
+        raw = _spelled(raw)
+    dictionary = pc.dictionary_encode(cut(raw, missing))
+    found = dictionary.dictionary
+    alike = pc.match_substring_regex(found, _NUMBER).to_numpy(zero_copy_only=False)
+    words = pc.is_in(pc.utf8_lower(found), value_set=pa.array(["true", "false"])).to_numpy(
+        zero_copy_only=False
+    )
+    labels = [*found.to_pylist(), None]
+    for index in np.flatnonzero(alike):
+        labels[index] = spelled_number(labels[index], width)
+    for index in np.flatnonzero(words):
+        labels[index] = labels[index].lower()
+    marks = {spelled_number(mark, width) for mark in missing if _float(mark) is not None}
+    if marks:
+        labels = [None if each in marks else each for each in labels]
+    return pc.fill_null(dictionary.indices, len(found)).to_numpy(zero_copy_only=False), labels
+
+
+def cut(texts: Any, missing: Sequence[str] = ()) -> Any:
+    """Return an Arrow array of texts without the blanks around them, and null for the marks of missing values."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    trimmed = pc.utf8_trim_whitespace(texts)
+    marks = pa.array([*MISSING, *(each.strip() for each in missing)])
+    return pc.if_else(pc.is_in(trimmed, value_set=marks), pa.scalar(None, pa.string()), trimmed)
+
+
+def simplified(raw: Any, name: str) -> Any:
+    """Return an Arrow array whose type is one that kinds know; raise DataError for nested values."""
+    import pyarrow as pa
+    import pyarrow.types as pt
+
+    if isinstance(raw, pa.ChunkedArray):
+        raw = raw.combine_chunks()
+    if isinstance(raw, pa.ChunkedArray):  # of no or several chunks
+        raw = pa.concat_arrays(raw.chunks) if raw.num_chunks else pa.array([], raw.type)
+    if isinstance(raw, pa.ExtensionArray):
+        raw = raw.storage
+    if pt.is_dictionary(raw.type):
+        raw = raw.dictionary_decode()
+    if pt.is_large_string(raw.type) or pt.is_string_view(raw.type) or pt.is_null(raw.type):
+        return raw.cast("string")
+    if pt.is_nested(raw.type):
+        held = "mappings" if pt.is_struct(raw.type) or pt.is_map(raw.type) else "lists"
+        raise DataError(
+            f"column {name!r} holds {held}, but a feature is one value per row; name it in data.drop, or split it "
+            "into several columns"
+        )
+    if pt.is_binary(raw.type) or pt.is_large_binary(raw.type) or pt.is_fixed_size_binary(raw.type):
+        raise DataError(f"column {name!r} holds bytes, which are no feature; name it in data.drop")
+    return raw
+
+
+def spelled_number(text: str, width: int = 0) -> str:
+    """Return the one spelling of a number that stands among texts; codes keep their zeros."""
+    whole = _WHOLE.fullmatch(text)
+    if whole:
+        digits = whole[2].lstrip("0") or "0"
+        return ("-" if whole[1] == "-" and digits != "0" else "") + digits.zfill(width)
+    value = float(text)
+    if abs(value) == float("inf"):
+        return text
+    value = float(numbers.canonical(np.array([value]))[0])
+    return str(int(value)).zfill(width) if value.is_integer() and abs(value) < 1e17 else repr(value)
+
+
+def _spelled(raw: Any) -> Any:
+    """Return typed values as text."""
+    import pyarrow as pa
+    import pyarrow.types as pt
+
+    if pt.is_integer(raw.type):
+        return raw.cast("string")
+    if pt.is_floating(raw.type) or pt.is_decimal(raw.type):
+        values = Number().read(raw).values
+        found, codes = np.unique(values, return_inverse=True)
+        # str of a whole float beyond 1e16 has an exponent
+        texts = [
+            None if each != each else str(int(each)) if each.is_integer() else repr(each)
+            for each in found.tolist()
+        ]
+        return pa.array(np.array(texts, object)[codes], pa.string())
+    texts = [None if each is None else _MIDNIGHT.sub("", str(each)) for each in raw.to_pylist()]
+    return pa.array(texts, pa.string())
+
+
+def _seconds(raw: Any) -> tuple[Array, Array]:
+    """Return times and durations of Arrow in seconds; other present values are bad."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.types as pt
+
+    kind, scale = raw.type, 1e6
+    if pt.is_timestamp(kind):
+        raw = raw.cast(pa.timestamp("us", kind.tz), safe=False)
+    elif pt.is_date(kind):
+        raw = raw.cast("timestamp[us]")
+    elif pt.is_duration(kind):
+        raw = raw.cast(pa.duration("us"), safe=False)
+    elif pt.is_time(kind):
+        raw = raw.cast("time64[us]") if pt.is_time32(kind) else raw.cast(pa.time64("us"), safe=False)
+    else:
+        present = pc.is_valid(raw).to_numpy(zero_copy_only=False)
+        return np.full(len(raw), np.nan), present
+    whole = raw.cast("int64")
+    missing = pc.is_null(whole).to_numpy(zero_copy_only=False)
+    values = pc.fill_null(whole, 0).to_numpy(zero_copy_only=False) / scale
+    return np.where(missing, np.nan, values), np.zeros(len(raw), bool)
+
+
+def _floats(raw: Any) -> Array:
+    return np.array(raw.cast("float64", safe=False).to_numpy(zero_copy_only=False), np.float64)
+
+
+def _float(text: Any) -> float | None:
+    try:
+        return float(Decimal(str(text).strip()))
+    except ArithmeticError:
+        return None

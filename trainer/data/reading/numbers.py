@@ -1,0 +1,140 @@
+"""Numbers as people write them: marks between thousands, decimal commas, currencies, percent; and their one float.
+
+Two parsers may differ in the last bit of a float, and a DataFrame brings what its own parser made. So a value that is
+not whole is rounded to 15 significant digits, which is what a float holds of any decimal.
+"""
+
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+DIGITS = 15
+WHOLE = 2.0**53  # beyond it a float does not hold every whole number
+_CURRENCIES = r"US\$|R\$|C\$|A\$|[$€£¥₹₽₩₺₪฿]|USD|EUR|GBP|CHF|JPY|CNY|INR|AUD|CAD|BRL|SEK|NOK|DKK|PLN|CZK|kr\.?|zł|Fr\.|Rs\.?"
+PATTERN = (
+    rf"^(?P<open>\()?(?P<sign>[-+\x{{2212}}]?)\s*(?P<before>{_CURRENCIES})?\s*(?P<sign2>[-+\x{{2212}}]?)"
+    r"(?P<body>[0-9](?:[0-9.,'_\x{2019}\x{a0}\x{202f} ]*[0-9.,])?|[.,][0-9]+)(?P<power>[eE][-+]?[0-9]+)?"
+    rf"\s*(?P<after>%|{_CURRENCIES})?(?P<close>\))?$"
+)
+GROUPS = "'_\u2019\u00a0\u202f "  # marks between thousands that are nothing else
+_TENS = 10.0 ** np.arange(23)  # exact as floats
+
+
+def canonical(values: Array) -> Array:
+    """Return floats rounded to 15 significant digits; whole ones as they are, infinite ones as NaN."""
+    values = np.where(np.isfinite(values), values, np.nan)
+    rounded = np.rint(values)
+    part = np.flatnonzero((rounded != values) & ~np.isnan(values))
+    if not len(part):
+        return values + 0.0  # no negative zero
+    x = values[part]
+    shift = DIGITS - 1 - np.floor(np.log10(np.abs(x))).astype(np.int64)
+    near = (
+        shift <= 22
+    )  # there a power of ten is exact, so one division gives the float nearest to the decimal
+    x[near] = np.rint(x[near] * _TENS[shift[near]]) / _TENS[shift[near]]
+    for index in np.flatnonzero(~near):
+        x[index] = float(f"{x[index]:.{DIGITS}g}")
+    values[part] = x
+    return values + 0.0
+
+
+def parsed(texts: Any, decimal: str, thousands: str | None) -> tuple[Array, Array]:
+    """Return an Arrow array of texts as floats, and which present ones are no numbers.
+
+    Currencies, percent and brackets for a negative number are read past; a percentage stays as it is written.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if decimal == "." and thousands is None:
+        try:
+            return _floats(pc.cast(texts, pa.float64())), np.zeros(len(texts), bool)
+        except pa.ArrowInvalid:
+            pass
+    parts = pc.extract_regex(texts, PATTERN)
+    body = pc.struct_field(parts, "body")
+    point = "," if decimal == "," else r"\."
+    whole = (
+        "[0-9]+"
+        if thousands is None
+        else f"[0-9]+|[0-9]{{1,3}}(?:{_any(thousands)}[0-9]{{2,3}})*{_any(thousands)}[0-9]{{3}}"
+    )
+    fits = pc.match_substring_regex(body, f"^(?:(?:{whole})(?:{point}[0-9]*)?|{point}[0-9]+)$")
+    negative = _is(parts, "sign", "-\u2212") ^ _is(parts, "sign2", "-\u2212")
+    brackets = _is(parts, "open", "("), _is(parts, "close", ")")
+    if thousands is not None:
+        body = pc.replace_substring_regex(body, _any(thousands), "")
+    if decimal == ",":
+        body = pc.replace_substring(body, ",", ".")
+    plain = pc.binary_join_element_wise(body, pc.struct_field(parts, "power"), "")
+    good = _mask(fits) & (brackets[0] == brackets[1])
+    values = _floats(pc.cast(pc.if_else(pa.array(good), plain, None), pa.float64()))
+    values = np.where(negative ^ brackets[0], -values, values)
+    return values, ~good & _mask(pc.is_valid(texts))
+
+
+def marks(bodies: Any) -> frozenset[str]:
+    """Return what the marks in the bodies of numbers show: "decimal,", "thousands.", "either," and so on."""
+    import pyarrow.compute as pc
+
+    tests = {
+        "decimal.": r",.*\.|^0?\.[0-9]|^0\.|^[0-9]{4,}\.[0-9]|^[0-9]+\.(?:[0-9]{0,2}|[0-9]{4,})$",
+        "decimal,": r"\..*,|^0?,[0-9]|^0,|^[0-9]{4,},[0-9]|^[0-9]+,(?:[0-9]{0,2}|[0-9]{4,})$",
+        "thousands,": r",.*\.|,.*,",
+        "thousands.": r"\..*,|\..*\.",
+        "either,": r"^[1-9][0-9]{0,2},[0-9]{3}$",
+        "either.": r"^[1-9][0-9]{0,2}\.[0-9]{3}$",
+        "group": f"[{GROUPS}][0-9]",
+    }
+    plain = pc.replace_substring_regex(bodies, f"[{GROUPS}]", "")
+    found = {name: pc.any(pc.match_substring_regex(plain, test)).as_py() for name, test in tests.items()}
+    found["group"] = pc.any(pc.match_substring_regex(bodies, tests["group"])).as_py()
+    return frozenset(name for name, is_found in found.items() if is_found)
+
+
+def marks_of_floats(values: Array) -> frozenset[str]:
+    """Return what plain numbers show of a decimal point: one before exactly three digits may part thousands."""
+    part = np.abs(values[np.isfinite(values) & (values != np.rint(values))])
+    if not len(part):
+        return frozenset()
+    thousandth = part * 1000
+    sure = (np.abs(thousandth - np.rint(thousandth)) > 1e-6 * thousandth) | (part < 1) | (part >= 1000)
+    return frozenset(["decimal."] if sure.any() else ["either."])
+
+
+def decided(seen: frozenset[str], *, file_decimal: str | None) -> tuple[str, str | None] | None:
+    """Return the decimal mark and that of thousands which the values of a column show, or None if they disagree."""
+    point = "decimal." in seen or "thousands," in seen
+    comma = "decimal," in seen or "thousands." in seen
+    if (point and comma) or {"decimal,", "thousands,"} <= seen or {"decimal.", "thousands."} <= seen:
+        return None
+    group = GROUPS if "group" in seen else None
+    if not point and not comma:
+        comma = file_decimal == ","
+    if comma:
+        return ",", "." if seen & {"thousands.", "either."} else group
+    return ".", "," if seen & {"thousands,", "either,"} else group
+
+
+def _any(thousands: str) -> str:
+    return f"[{thousands}]"
+
+
+def _is(parts: Any, name: str, letters: str) -> Array:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return _mask(pc.is_in(pc.struct_field(parts, name), value_set=pa.array([*letters])))
+
+
+def _mask(booleans: Any) -> Array:
+    import pyarrow.compute as pc
+
+    return np.asarray(pc.fill_null(booleans, False).to_numpy(zero_copy_only=False), bool)
+
+
+def _floats(numbers: Any) -> Array:
+    return np.array(numbers.to_numpy(zero_copy_only=False), np.float64)

@@ -1,0 +1,255 @@
+"""The reader of a table: fitted once, at training, and saved with the model, so that prediction sees what training saw.
+
+It holds how the text of the file is written and the kind of each column. Whatever holds the same rows (a file, a
+DataFrame, a dict, records, an Arrow table) gives the same values to the last bit.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trainer.data.reading import dialect, evidence, header, kinds, sources
+from trainer.data.reading.dialect import Dialect
+from trainer.data.reading.kinds import Array, Kind, Values
+from trainer.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_USED = {"number": "numeric", "time": "times", "boolean": "true or false", "text": "text"}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user says about a table; what is None is found."""
+
+    separator: str | None = None
+    encoding: str | None = None
+    header: bool | None = None
+    names: Sequence[str] | None = None
+    decimal: str | None = None
+    thousands: str | None = None
+    date_order: str | None = None  # day or month
+    missing_values: Sequence[str] = ()
+    skip: int = 0  # lines before the header
+    ragged: str = "error"  # or skip: rows with more or fewer values than columns
+    wanted: Mapping[str, str] = field(default_factory=dict)  # the kind of some columns: number, time, text
+    drop: Sequence[str] = ()  # columns that may hold what no column may: lists, bytes
+
+    @property
+    def gives_marks(self) -> bool:
+        """Whether the marks of numbers are given."""
+        return self.decimal is not None or self.thousands is not None
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name, the kind of its values, and where it stood."""
+
+    name: str
+    kind: Kind
+    position: int
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of canonical values by name, all of one length."""
+
+    columns: Mapping[str, Array]
+    rows: int
+    kinds: Mapping[str, Kind]
+    infinite: Mapping[str, int] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Array:
+        return self.columns[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.columns
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.columns)
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def take(self, rows: Array) -> "Table":
+        """Return some of the rows, by their numbers."""
+        columns = {name: values[rows] for name, values in self.columns.items()}
+        return replace(self, columns=columns, rows=len(rows))
+
+    def only(self, names: Sequence[str]) -> "Table":
+        """Return some of the columns."""
+        return replace(self, columns={name: self.columns[name] for name in names})
+
+    def frame(self) -> "pd.DataFrame":
+        """Return the values as a DataFrame."""
+        import pandas as pd
+
+        return pd.DataFrame(dict(self.columns))
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How a table is read: dialect of its text, kinds of its columns, marks of missing values."""
+
+    columns: tuple[Column, ...]
+    dialect: Dialect | None = None  # None: it was fitted to no text
+    missing_values: tuple[str, ...] = ()
+    ragged: str = "error"
+    notes: tuple[str, ...] = field(default=(), compare=False)  # what was decided when it was fitted
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns, in the order of the file."""
+        return tuple(each.name for each in self.columns)
+
+    @classmethod
+    def fit(cls, source: Any, options: Options | None = None) -> tuple["Reader", Table]:
+        """Return the reader of a table, and its values. Raise DataError for what is no table or has no rows."""
+        options = options or Options()
+        origin = sources.source(source, options)
+        raw = origin.gathered()
+        wanted = {name: "text" for name, values in raw.items() if _is_category(values)}
+        wanted |= {header.found(name, list(raw)) or name: kind for name, kind in options.wanted.items()}
+        seen: dict[str, evidence.Evidence] = {}
+        for name in [*raw]:
+            try:
+                values = kinds.simplified(raw[name], name)
+            except DataError:
+                if name in options.drop:
+                    continue
+                raise
+            seen[name] = found = evidence.Evidence()
+            found.see(values, tuple(options.missing_values), wanted=wanted.get(name))
+            if found.is_sure(wanted.get(name)) and not options.gives_marks:
+                raw[name] = None  # its text is no longer needed
+        decimal = (
+            options.decimal
+            or {".": ",", ",": "."}.get(options.thousands or "")
+            or evidence.file_decimal(seen)
+        )
+        notes, columns = list(origin.notes), []
+        parsed: dict[str, Values] = {}
+        for position, name in enumerate(raw):
+            if name not in seen or (not seen[name].present and name in origin.unnamed):
+                continue  # dropped, or made by rows that end in a separator
+            notes += [origin.renamed[name]] if name in origin.renamed else []
+            kind, said = seen[name].decide(wanted.get(name), decimal, options.date_order)
+            kind = _as_given(kind, options)
+            values = None if options.gives_marks else seen[name].read_as(kind)
+            if values is None and name not in wanted:
+                values = kind.read(kinds.simplified(raw[name], name), options.missing_values)
+                if values.bad.any():  # the marks of its numbers are all of one sort, but in wrong places
+                    kind, said, values = seen[name].text(), [], None
+            if values is not None:
+                parsed[name] = values
+            notes += [f"column {header.shown(name)!r}: {each}" for each in said]
+            columns.append(Column(name, kind, position))
+        reader = cls(
+            tuple(columns), origin.dialect, tuple(options.missing_values), options.ragged, tuple(notes)
+        )
+        return reader, reader._values(raw, origin.label, "error", parsed)
+
+    def read(self, source: Any, *, only: Sequence[str] | None = None, bad_rows: str = "error") -> Table:
+        """Return the values of a path, a DataFrame, a dict, records or an Arrow table, as they were at training.
+
+        `only` names the columns that are needed; others are neither missed nor read. Raise DataError for a
+        column that is absent and for a value that is not of its column's kind, with its row, unless `bad_rows` is
+        "missing", which takes such values as missing.
+        """
+        if bad_rows not in ("error", "missing"):
+            raise DataError(f"bad_rows={bad_rows!r}: allowed are 'error' and 'missing'")
+        names = self.names if only is None else tuple(only)
+        options = Options(missing_values=self.missing_values, ragged=self.ragged)
+        origin = sources.source(source, options, trained=self)
+        raw = origin.gathered()
+        wanted = {each.name: each.position for each in self.columns if each.name in names}
+        found = header.matched(raw, wanted, numbered=self.dialect is not None and not self.dialect.header)
+        absent = [name for name in names if name not in found]
+        if absent:
+            raise DataError(
+                f"{origin.label} lacks columns the model was trained on: {', '.join(map(header.shown, absent))}; "
+                f"its columns are {', '.join(header.shown(str(each)) for each in [*raw][:20])}"
+            )
+        return self._values({name: raw[found[name]] for name in names}, origin.label, bad_rows)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values for a JSON file."""
+        return {
+            "dialect": self.dialect and self.dialect.to_json(),
+            "missing_values": list(self.missing_values),
+            "ragged": self.ragged,
+            "columns": [
+                {"name": each.name, "position": each.position, **kinds.to_json(each.kind)}
+                for each in self.columns
+            ],
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Reader":
+        """Return the reader that `to_json` wrote."""
+        columns = []
+        for each in value["columns"]:
+            rest = {key: part for key, part in each.items() if key not in ("name", "position")}
+            columns.append(Column(each["name"], kinds.from_json(rest), each["position"]))
+        found = value["dialect"]
+        return cls(
+            tuple(columns),
+            None if found is None else dialect.from_json(found),
+            tuple(value["missing_values"]),
+            value["ragged"],
+        )
+
+    def _values(
+        self,
+        raw: dict[str, Any],
+        label: str,
+        bad_rows: str,
+        parsed: Mapping[str, Values] | None = None,
+    ) -> Table:
+        """Return raw columns as values, unless they are parsed already; each is let go once it is read."""
+        by_name = {each.name: each for each in self.columns}
+        columns: dict[str, Array] = {}
+        infinite: dict[str, int] = {}
+        rows = None
+        for name in [*raw]:
+            values = raw.pop(name)
+            if name not in by_name:
+                continue
+            kind = by_name[name].kind
+            read = (parsed or {}).get(name) or kind.read(kinds.simplified(values, name), self.missing_values)
+            if read.bad.any() and bad_rows == "error":
+                raise DataError(_bad(label, name, kind, values, int(np.argmax(read.bad))))
+            rows = len(read.values) if rows is None else rows
+            if len(read.values) != rows:
+                raise DataError(
+                    f"column {name!r} has {len(read.values)} rows, column {next(iter(columns))!r} has {rows}"
+                )
+            columns[name] = read.values
+            infinite[name] = read.infinite
+        return Table(columns, rows or 0, {name: by_name[name].kind for name in columns}, infinite)
+
+
+def _is_category(values: Any) -> bool:
+    import pyarrow.types as pt
+
+    return bool(pt.is_dictionary(values.type))
+
+
+def _as_given(kind: Kind, options: Options) -> Kind:
+    """Return a kind with the marks that the user gave."""
+    if not isinstance(kind, kinds.Number) or not options.gives_marks:
+        return kind
+    thousands = options.thousands if options.thousands is not None else kind.thousands
+    decimal = options.decimal or ("," if thousands == "." else "." if thousands == "," else kind.decimal)
+    return kinds.Number(decimal, None if thousands == decimal else thousands)
+
+
+def _bad(label: str, name: str, kind: Kind, values: Any, row: int) -> str:
+    value = values[row].as_py()
+    return (
+        f"{label}: column {header.shown(name)!r} is used as {_USED[kinds.name_of(kind)]} but holds {value!r} in row "
+        f"{row + 1}; name it in data.categorical or data.drop, or the value in data.missing_values"
+    )
