@@ -8,6 +8,7 @@ import numpy as np
 from trainer.data.reading import numbers, times
 from trainer.data.reading.kinds import FAMILIES, Boolean, Kind, Number, Text, Time, Values, cut
 
+_GAPS = ("?", "-", "--", ".", "*", "unknown", "Unknown", "missing", "n.a.", "none")  # missing, among numbers
 _CODE = r"^0[0-9]+$"
 _SAMPLE = 200  # values tried before a whole batch
 
@@ -28,6 +29,7 @@ class Evidence:
     words: set[str] | None = field(default_factory=set)  # distinct values, while they may be booleans
     styles: dict[str, bool] = field(default_factory=lambda: dict.fromkeys(times.STYLES, True))
     example: str = ""
+    gaps: frozenset[str] = frozenset()  # of _GAPS, those seen
     parsed: dict[Kind, Values] = field(
         default_factory=dict
     )  # the last batch, as kinds whose parser has read it
@@ -60,6 +62,8 @@ class Evidence:
         if wanted == "text" or (wanted is None and not self.present):
             return self.text(), []
         dated = self._time(date_order)
+        if wanted == "number" and not self.plain and dated is not None:
+            return dated
         if wanted == "time":
             return dated if dated is not None else (Time(), [])
         if wanted is None and (self.plain or self.written) and (self.codes or self.large):
@@ -70,7 +74,9 @@ class Evidence:
             return dated
         if self.plain or self.written or wanted == "number":
             if (marked := numbers.decided(self.marks, file_decimal=file_decimal)) is not None:
-                return Number(*marked), self._said(*marked)
+                gap = next(iter(self.gaps), None)
+                said = [f"numbers with {gap!r} for a missing value"] if gap else []
+                return Number(*marked, gap), [*self._said(*marked), *said]
             if wanted == "number":
                 return Number(), []
         return self.text(), []
@@ -109,17 +115,30 @@ class Evidence:
             try:
                 floats = pc.cast(whole, pa.float64())
             except pa.ArrowInvalid:
-                self.plain = False
+                texts = self._without_gaps(texts)
+                self.plain = bool(self.gaps) and _are_plain(texts)
+                if self.plain:
+                    self._see_plain(texts, pc.cast(texts, pa.float64()).to_numpy())
             else:
                 self._see_plain(texts, floats.drop_null().to_numpy())
                 self.parsed[Number()] = Number().read(floats, missing)
         if not self.plain and (self.written or forced):
+            texts = self._without_gaps(texts)
             if not forced and not pc.all(pc.match_substring_regex(texts[:_SAMPLE], numbers.PATTERN)).as_py():
                 self.written = False
             else:
                 self._see_written(texts, forced=forced)
         if not self.plain and not self.written:
             self._see_codes(pc.unique(texts))
+
+    def _without_gaps(self, texts: Any) -> Any:
+        """Return texts without one mark that may stand for a missing value; a second mark is a value."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        is_gap = pc.is_in(texts, value_set=pa.array(_GAPS))
+        self.gaps |= set(pc.unique(texts.filter(is_gap)).to_pylist())
+        return texts.filter(pc.invert(is_gap)) if len(self.gaps) == 1 else texts
 
     def _see_plain(self, texts: Any, values: Any) -> None:
         import pyarrow.compute as pc
@@ -212,6 +231,17 @@ def file_decimal(columns: dict[str, Evidence]) -> str | None:
     return None if points == commas == 0 else "," if commas > points else "."
 
 
+def _are_plain(texts: Any) -> bool:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        pc.cast(texts, pa.float64())
+    except pa.ArrowInvalid:
+        return False
+    return len(texts) > 0
+
+
 def _is_in_doubt(marks: frozenset[str]) -> bool:
     return not marks & {"decimal.", "decimal,", "thousands,", "thousands."} and bool(marks & {"either,"})
 
@@ -229,7 +259,7 @@ def _boolean(words: set[str]) -> Boolean | None:
 
 
 def _as_wanted(kind: Kind, wanted: str | None) -> Kind:
-    if wanted == "number":
+    if wanted == "number" and not isinstance(kind, Time):
         return Number()
     if wanted == "text":
         return Text()

@@ -39,6 +39,7 @@ class Number:
 
     decimal: str = "."
     thousands: str | None = None
+    gap: str | None = None  # what stands for a missing value in this column alone, such as "?"
 
     def read(self, raw: Any, missing: Sequence[str] = ()) -> Values:
         """Return an Arrow array as float64."""
@@ -46,7 +47,10 @@ class Number:
 
         kind = raw.type
         if pt.is_string(kind):
-            values, bad = numbers.parsed(cut(raw, missing), self.decimal, self.thousands)
+            values, bad = numbers.parsed(
+                cut(raw, [*missing, *([self.gap] if self.gap else [])]), self.decimal, self.thousands
+            )
+            values, bad = _truths(raw, values, bad)
         elif pt.is_integer(kind) or pt.is_boolean(kind) or pt.is_float64(kind):
             values, bad = _floats(raw), np.zeros(len(raw), bool)
         elif pt.is_floating(kind) or pt.is_decimal(
@@ -253,6 +257,20 @@ def _seconds(raw: Any) -> tuple[Array, Array]:
 
 def _floats(raw: Any) -> Array:
     return np.array(raw.cast("float64", safe=False).to_numpy(zero_copy_only=False), np.float64)
+
+
+def _truths(raw: Any, values: Array, bad: Array) -> tuple[Array, Array]:
+    """Return true and false among numbers as 1 and 0."""
+    if bad.any():
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        words = pc.index_in(
+            pc.utf8_lower(pc.utf8_trim_whitespace(raw)), value_set=pa.array(["false", "true"])
+        )
+        places = pc.fill_null(words, -1).to_numpy(zero_copy_only=False)
+        values, bad = np.where(places >= 0, places, values), bad & (places < 0)
+    return values, bad
 
 
 def _float(text: Any) -> float | None:

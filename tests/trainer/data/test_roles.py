@@ -1,0 +1,158 @@
+"""The role of each column is found from its values and said, and a key overrules it."""
+
+from typing import Any
+
+import pytest
+
+from trainer.data.profile import Profile
+from trainer.data.reading.reader import Options, Reader
+from trainer.data.roles import ColumnRole, Given, Role, find, override
+from trainer.errors import DataError
+
+ROWS = 60
+COLUMNS: dict[str, list[Any]] = {
+    "RowNumber": [*range(ROWS)],
+    "customer_id": [(row * 37) % 1009 + 10**6 for row in range(ROWS)],
+    "code": [f"c{row}" for row in range(ROWS)],
+    "note": [f"we called about {row} things" for row in range(ROWS)],
+    "age": [20 + row * 7 % 23 for row in range(ROWS)],
+    "amount": [(row * 37) % 997 for row in range(ROWS)],
+    "city": ["Bonn", "Oslo", "Rome"] * 20,
+    "day": [f"2024-01-{row % 28 + 1:02}" for row in range(ROWS)],
+    "member": [row % 2 == 0 for row in range(ROWS)],
+    "same": ["x"] * ROWS,
+    "gap": [None] * ROWS,
+    "age again": [20 + row * 7 % 23 for row in range(ROWS)],
+    "y copy": [row * 7 % 5 % 2 for row in range(ROWS)],
+    "outcome": ["late" if row * 7 % 5 % 2 else "in time" for row in range(ROWS)],
+    "y": [row * 7 % 5 % 2 for row in range(ROWS)],
+}
+
+
+def roles(columns: dict[str, list[Any]] = COLUMNS, keep: Any = (), **keys: Any) -> dict[str, ColumnRole]:
+    wanted = {"numeric": "number", "categorical": "text", "time": "time"}
+    given = {name: wanted[key] for key, names in keys.items() if key in wanted for name in names}
+    _, table = Reader.fit(columns, Options(wanted=given))
+    given_roles = Given.of([*table], keep=keep, **{"target": ["y"], **keys})
+    return {each.name: each for each in find(table, given_roles, target="y")}
+
+
+def test_the_role_of_a_column_follows_from_its_values() -> None:
+    assert {name: each.role.value for name, each in roles().items()} == {
+        "RowNumber": "identifier",
+        "customer_id": "identifier",
+        "code": "identifier",
+        "note": "text",
+        "age": "numeric",
+        "amount": "numeric",
+        "city": "categorical",
+        "day": "time",
+        "member": "categorical",
+        "same": "constant",
+        "gap": "empty",
+        "age again": "duplicate",
+        "y copy": "leak",
+        "outcome": "categorical",
+        "y": "target",
+    }
+
+
+def test_a_column_that_is_left_out_says_how_to_keep_it() -> None:
+    found = roles()
+    for name, words in {
+        "RowNumber": "different in each row, and in order",
+        "code": "text that is different in each row",
+        "note": "free text",
+        "age again": "is a copy of column 'age'",
+    }.items():
+        (warning,) = found[name].warnings
+        assert words in warning
+        assert f"{name!r}" in warning
+        assert "data.keep=" in warning
+    assert "is a copy of the target 'y'" in found["y copy"].warnings[0]
+    assert "alone determines the target 'y' in all 60 rows" in found["outcome"].warnings[0]
+    assert not found["city"].warnings
+
+
+def test_a_key_overrules_what_is_found() -> None:
+    found = roles(
+        keep=["RowNumber", "note"],
+        numeric=["customer_id"],
+        categorical=["age"],
+        drop=["city"],
+        text=["outcome"],
+    )
+    assert found["RowNumber"].role is found["customer_id"].role is Role.NUMERIC
+    assert found["note"].role is found["age"].role is Role.CATEGORICAL
+    assert found["city"].role is Role.DROPPED
+    assert found["outcome"].role is Role.TEXT
+    assert found["age"].reason == "data.categorical"
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"drop": ["aged"]}, r"data\.drop: there is no column 'aged' \(did you mean 'age'"),
+        ({"keep": ["x"]}, r"data\.keep: there is no column 'x'"),
+        ({"drop": ["y"]}, r"column 'y' is named in both data\.target and data\.drop; name it once"),
+        ({"drop": ["age"], "numeric": ["age"]}, "'age' is named in both"),
+    ],
+)
+def test_a_name_that_is_no_column_is_refused(keys: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        roles(**keys)
+
+
+def test_text_is_used_when_no_other_column_is_left() -> None:
+    found = roles({"note": COLUMNS["note"], "id": COLUMNS["RowNumber"], "y": COLUMNS["y"]})
+    assert found["note"].role is Role.CATEGORICAL
+    assert "is used, because no other column is left" in found["note"].warnings[0]
+    assert found["id"].role is Role.IDENTIFIER
+    with pytest.raises(
+        DataError, match=r"no feature column is left beside target 'y'; columns: same \(constant\), y"
+    ):
+        roles({"same": COLUMNS["same"], "y": COLUMNS["y"]})
+
+
+def test_few_rows_tell_no_identifier() -> None:
+    found = roles({name: values[:10] for name, values in COLUMNS.items()})
+    assert found["RowNumber"].role is Role.NUMERIC
+    assert found["code"].role is Role.CATEGORICAL
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("age", "data.drop=[age]"),
+        ("y.1", "data.drop=[y.1]"),
+        ("Unnamed: 0", "\"data.drop=['Unnamed: 0']\""),
+        ("it's", "\"data.drop=['it\\'s']\""),
+        ("58", "\"data.drop=['58']\""),
+        ("null", "\"data.drop=['null']\""),
+    ],
+)
+def test_an_override_is_quoted_for_the_shell_and_hydra(name: str, shown: str) -> None:
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    assert override("data.drop", name) == shown
+    (parsed,) = OverridesParser.create().parse_overrides([shown.strip('"')])
+    assert [str(each) for each in parsed.value()] == [name]  # type: ignore[union-attr]
+
+
+def test_the_profile_is_a_table_and_json() -> None:
+    profile = Profile("t.csv", ROWS, tuple(roles().values()), {"0": 36, "1": 24}, "1", ("a note",))
+    lines = profile.text().splitlines()
+    assert lines[0] == "t.csv: 60 rows, 15 columns"
+    assert lines[1] == "target y: 0 36, 1 24 (positive: 1)"
+    assert lines[2].split() == ["column", "role", "kind", "missing", "distinct", "why"]
+    assert next(line for line in lines if line.startswith("gap")).split()[:5] == [
+        "gap",
+        "empty",
+        "text",
+        "100.0%",
+        "0",
+    ]
+    assert "numeric age, amount; time day" in profile.summary()
+    assert "left out RowNumber (identifier)" in profile.summary()
+    assert profile.warnings[0] == "a note"
+    assert profile.to_json()["columns"][0]["role"] == "identifier"

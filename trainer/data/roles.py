@@ -1,0 +1,312 @@
+"""What each column of a table is used for, and why: found from its values, unless the config says it.
+
+A column that would teach a model the rows instead of the task is left out: one that numbers the rows, free text, a copy
+of the target. Whatever a user might not expect is a warning that names the key to overrule it.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from trainer.data.reading import header, kinds
+from trainer.data.reading.kinds import Array
+from trainer.data.reading.reader import Table
+from trainer.errors import DataError
+
+FEWEST = 20  # rows from which values that all differ tell an identifier
+_WORDS = 3  # words per value from which text is free text
+_LETTERS = 25
+_SAMPLE = 1000
+_IDENTIFIER = re.compile(
+    r"(^|[\W_])(id|uid|uuid|guid|key|index|idx|row|rownames?|row_?num(ber)?|number)$|[a-z](ID|Id|Number)$"
+)
+
+
+class Role(StrEnum):
+    """What a column is used for."""
+
+    TARGET = "target"
+    NUMERIC = "numeric"
+    CATEGORICAL = "categorical"
+    TIME = "time"
+    TEXT = "text"
+    IDENTIFIER = "identifier"
+    CONSTANT = "constant"
+    EMPTY = "empty"
+    DUPLICATE = "duplicate"
+    LEAK = "leak"
+    DROPPED = "dropped"
+    TIME_COLUMN = "time column"
+    GROUP = "group"
+    WEIGHT = "weight"
+    FOLD = "fold"
+
+
+FEATURES = (Role.NUMERIC, Role.TIME, Role.CATEGORICAL)
+_KEYS = {  # keys of the config that name the role of columns
+    "data.target": Role.TARGET,
+    "data.time_column": Role.TIME_COLUMN,
+    "data.numeric": Role.NUMERIC,
+    "data.categorical": Role.CATEGORICAL,
+    "data.time": Role.TIME,
+    "data.text": Role.TEXT,
+    "data.drop": Role.DROPPED,
+}
+
+
+@dataclass(frozen=True)
+class ColumnRole:
+    """One column: its role, why, and what its values are."""
+
+    name: str
+    role: Role
+    kind: str
+    missing: float  # share of the rows
+    distinct: int
+    reason: str = ""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def is_feature(self) -> bool:
+        """Whether the model sees the column."""
+        return self.role in FEATURES
+
+
+@dataclass(frozen=True)
+class Given:
+    """The roles that the config names, by its keys, and the columns to keep whatever their values are."""
+
+    names: Mapping[str, Sequence[str]]
+    keep: Sequence[str] = ()
+    resolved: Mapping[str, str] = field(default_factory=dict)  # column to key
+
+    @classmethod
+    def of(cls, columns: Sequence[str], *, keep: Sequence[str] = (), **keys: Sequence[str]) -> "Given":
+        """Find the columns that are named; raise DataError for a name that is none, or is named twice."""
+        resolved: dict[str, str] = {}
+        for key, names in ((f"data.{key}", names) for key, names in keys.items()):
+            for asked in names:
+                name = one_of(asked, columns, key=key)
+                if name in resolved:
+                    raise DataError(
+                        f"column {name!r} is named in both {resolved[name]} and {key}; name it once"
+                    )
+                resolved[name] = key
+        kept = [one_of(asked, columns, key="data.keep") for asked in keep]
+        return cls({f"data.{key}": names for key, names in keys.items()}, kept, resolved)
+
+
+def one_of(asked: str, columns: Sequence[str], *, key: str) -> str:
+    """Return the column that a key names; raise DataError with a near match and the columns there are."""
+    name = header.found(asked, columns)
+    if name is None:
+        raise DataError(f"{key}: there is {header.no_column(asked, columns)}")
+    return name
+
+
+def find(table: Table, given: Given, *, target: str) -> list[ColumnRole]:
+    """Return the role of every column, in the order of the table; raise DataError if no feature is left.
+
+    If only columns that tell rows apart are left, they are used, and a warning says so.
+    """
+    answer = _codes(table[target])
+    seen: dict[int, list[str]] = {}
+    found = [_role(name, table, given, target, answer, seen) for name in table]
+    for rescued in (Role.TEXT, Role.IDENTIFIER):
+        if not any(each.is_feature for each in found):
+            found = [_used(each) if each.role is rescued and each.warnings else each for each in found]
+    if not any(each.is_feature for each in found):
+        listed = ", ".join(f"{header.shown(each.name)} ({each.role.value})" for each in found)
+        raise DataError(f"no feature column is left beside target {target!r}; columns: {listed}")
+    return found
+
+
+def _role(
+    name: str, table: Table, given: Given, target: str, answer: Array, seen: dict[int, list[str]]
+) -> ColumnRole:
+    codes = answer if name == target else _codes(table[name])
+    facts = _Facts(name, table[name], codes, kinds.name_of(table.kinds[name]))
+    key = given.resolved.get(name)
+    if key is not None:
+        role, reason, warning = _KEYS[key], key, ""
+    else:
+        role, reason, warning = _found(facts, table, target, seen, kept=name in given.keep)
+    warnings = [warning] if warning else []
+    if role in FEATURES and (rows := _determines(facts, answer)):
+        warnings.append(
+            f"column {name!r} alone determines the target {target!r} in all {rows} rows that have it; if it is "
+            f"known only together with the target, leave it out with {override('data.drop', name)}"
+        )
+    missing = float((codes < 0).mean()) if len(codes) else 0.0
+    return ColumnRole(name, role, facts.kind, missing, facts.distinct, reason, tuple(warnings))
+
+
+def _used(column: ColumnRole) -> ColumnRole:
+    role = Role.NUMERIC if column.kind == "number" else Role.CATEGORICAL
+    warning = (
+        f"column {column.name!r} {column.reason}, so it says little about new rows; it is used, because no other "
+        f"column is left"
+    )
+    return replace(column, role=role, warnings=(warning,))
+
+
+def override(key: str, name: str) -> str:
+    """Return an override for the command line that names a column, quoted as a shell and Hydra need it."""
+    if re.fullmatch(r"[A-Za-z_][\w.-]*", name) and name.lower() not in (
+        "null",
+        "true",
+        "false",
+        "nan",
+        "inf",
+    ):
+        return f"{key}=[{name}]"
+    escaped = name.replace("\\", "\\\\").replace("'", "\\'")
+    return f"\"{key}=['{escaped}']\""
+
+
+class _Facts:
+    """What the values of one column are."""
+
+    def __init__(self, name: str, values: Array, codes: Array, kind: str) -> None:
+        self.name, self.values, self.codes, self.kind = name, values, codes, kind
+        self.rows = len(codes)
+        self.present = int((codes >= 0).sum())
+        self.distinct = int(codes.max(initial=-1)) + 1
+
+    @property
+    def is_whole(self) -> bool:
+        return self.kind == "number" and bool((self.values == np.rint(self.values)).all())
+
+    @property
+    def is_ordered(self) -> bool:
+        steps = np.diff(self.values)
+        return bool((steps > 0).all() or (steps < 0).all())
+
+    def words(self) -> tuple[float, float]:
+        """Return how many words and letters its values have, on average."""
+        _, first = np.unique(self.codes[self.codes >= 0], return_index=True)
+        texts = self.values[self.codes >= 0][first[:_SAMPLE]]
+        return float(np.mean([len(each.split()) for each in texts])), float(
+            np.mean([len(each) for each in texts])
+        )
+
+
+def _found(
+    facts: _Facts, table: Table, target: str, seen: dict[int, list[str]], *, kept: bool
+) -> tuple[Role, str, str]:
+    """Return the role that the values of a column tell, why, and a warning."""
+    name = facts.name
+    keep = f"keep it with {override('data.keep', name)}"
+    usual = {"number": Role.NUMERIC, "time": Role.TIME}.get(facts.kind, Role.CATEGORICAL)
+    if facts.present == 0:
+        return Role.EMPTY, "all values are missing", ""
+    if kept:
+        return usual, "data.keep", ""
+    if facts.distinct == 1 and facts.present == facts.rows:
+        return Role.CONSTANT, "the same value in each row", ""
+    if _equal(facts.values, table[target]):
+        return (
+            Role.LEAK,
+            f"a copy of the target {target!r}",
+            f"column {name!r} is a copy of the target {target!r}; it is left out",
+        )
+    twin = _twin(facts, table, seen)
+    if twin is not None:
+        return (
+            Role.DUPLICATE,
+            f"a copy of column {twin!r}",
+            f"column {name!r} is a copy of column {twin!r}; it is left out ({keep})",
+        )
+    for role, reason in _of_rows(facts):
+        return (
+            role,
+            reason,
+            f"column {name!r} {reason}, so it says nothing about new rows; it is left out ({keep})",
+        )
+    return usual, f"{facts.kind}s" if facts.kind != "text" else "categories", ""
+
+
+def _of_rows(facts: _Facts) -> Iterator[tuple[Role, str]]:
+    """Yield what a column is that tells rows apart instead of describing them."""
+    if facts.rows < FEWEST or facts.present < FEWEST:
+        return
+    share = facts.distinct / facts.present
+    named = _IDENTIFIER.search(facts.name) is not None
+    if facts.kind == "number":
+        if facts.distinct == facts.rows and facts.is_whole and facts.is_ordered:
+            yield Role.IDENTIFIER, "is a whole number that is different in each row, and in order"
+        elif (
+            share > 0.98
+            and facts.present == facts.rows
+            and facts.is_whole
+            and (named or _nameless(facts.name))
+        ):
+            yield (
+                Role.IDENTIFIER,
+                "is a whole number that is different in each row, and named as an identifier",
+            )
+    elif facts.kind == "text" and share > 0.5:
+        words, letters = facts.words()
+        if words >= _WORDS or (letters >= _LETTERS and words > 1):
+            yield Role.TEXT, "is free text, nearly all of it different"
+        elif facts.distinct == facts.present or (share > 0.98 and named):
+            yield Role.IDENTIFIER, "is text that is different in each row"
+
+
+def _nameless(name: str) -> bool:
+    return re.fullmatch(r"column_\d+", name) is not None
+
+
+def _twin(facts: _Facts, table: Table, seen: dict[int, list[str]]) -> str | None:
+    """Return an earlier column of the same values, if there is one."""
+    key = hash((facts.distinct, facts.present, facts.codes.tobytes()))
+    for name in seen.get(key, []):
+        if _equal(facts.values, table[name]):
+            return name
+    seen.setdefault(key, []).append(facts.name)
+    return None
+
+
+def _equal(one: Array, other: Array) -> bool:
+    if one.dtype != other.dtype:
+        return False
+    if one.dtype == object:
+        return bool(one.tolist() == other.tolist())
+    return bool(np.array_equal(one, other, equal_nan=True))
+
+
+def _determines(facts: _Facts, answer: Array) -> int:
+    """Return how many rows have the column, if its values alone tell the class of all of them; else 0.
+
+    Numbers tell it if each class is one range of them, categories if each has one class and rows enough to show it.
+    """
+    has = (facts.codes >= 0) & (answer >= 0)
+    classes = int(answer.max(initial=-1)) + 1
+    count = int(has.sum())
+    if count < 50 or count < 0.9 * facts.rows or not 2 <= classes <= 20:
+        return 0
+    code, answer = facts.codes[has], answer[has]
+    order = np.lexsort((answer, code))
+    code, answer = code[order], answer[order]
+    changed, moved = np.diff(answer) != 0, np.diff(code) != 0
+    if (changed & ~moved).any():
+        return 0  # a value of two classes
+    if facts.kind in ("number", "time"):
+        return count if int(changed.sum()) == classes - 1 and min(np.bincount(answer)) >= 5 else 0
+    return count if facts.distinct * 10 <= count and len(np.unique(answer)) == classes else 0
+
+
+def _codes(values: Array) -> Array:
+    """Return the rank of each value among the distinct ones, -1 for missing; text in any order."""
+    import pandas as pd
+
+    if values.dtype != object:
+        _, inverse = np.unique(values, return_inverse=True)
+        codes: Any = inverse.astype(np.int64)
+        codes[np.isnan(values)] = -1
+        return np.asarray(codes)
+    return np.asarray(pd.factorize(values)[0])
