@@ -21,9 +21,10 @@ from tracking import TrackingError
 from tracking.files import open_file, read_json, write_bytes
 from tracking.values.names import is_within
 from trainer.checkpoint import write_tensors
-from trainer.data.encode import Encoder, Table
-from trainer.data.load import load
-from trainer.data.tensors import Dataset, Shape, Split, Splits
+from trainer.data.encode import Encoder
+from trainer.data.load import read_splits
+from trainer.data.reading.reader import Reader
+from trainer.data.tensors import Dataset, Shape, Split, Splits, encoded, fingerprint
 from trainer.device import cpu_threads
 from trainer.errors import DataError, LoadError
 from trainer.models.arguments import OF_HYDRA, parameters
@@ -32,8 +33,10 @@ from trainer.scoring import Scores, evaluate, infer
 from trainer.targets import check_trusted, imported
 
 PATH_KEYS = ("path", "test_path")  # of the data section
-WEIGHTS, SIDECAR, FORMAT = "model_best.pt", "model.json", 1
+WEIGHTS, SIDECAR = "model_best.pt", "model.json"
+FORMAT = 2  # 1, of podium 0.1.0, has no reader
 ALLOWED = ("trainer", "torch.nn")
+_READ = ("trainer.data.table.load", "trainer.data.adult.load")  # loaders that have a reader since format 2
 ACTIVATIONS = tuple(  # the functions that layers of torch take as arguments
     map(
         "torch.nn.functional.{}".format,
@@ -52,13 +55,23 @@ class Predictor:
     fingerprint: str
     found_at: Mapping[str, str] = field(default_factory=dict)  # its files at training time, absolute paths
     allow: Sequence[str] = field(default=(), repr=False)  # packages whose data loader may be called
+    reader: Reader | None = field(default=None, repr=False)  # how the training read its table
 
-    def predict(self, table: Table) -> np.ndarray[Any, Any]:
-        """Return the probability of the positive class for each row of a DataFrame or a dict of arrays or lists.
+    def predict(self, table: Any, *, bad_rows: str = "error") -> np.ndarray[Any, Any]:
+        """Return the probability of the positive class for each row of a table.
 
-        Columns are found by name; others are ignored. Give a single row as lists of one value. Raise DataError
-        for columns that are missing or hold a bare value.
+        The table is a path of any format, a DataFrame, a dict of values or of lists, a list of dicts, or an Arrow
+        table. Columns are found by name, others are ignored, and values are read as the training read its own. Raise
+        DataError for a column that is missing, and for a value that its column cannot hold, with its row;
+        `bad_rows="missing"` takes such a value as missing. A model whose loader uses no reader takes a DataFrame
+        or a dict of lists.
         """
+        if self.reader is not None:
+            table = self.reader.read(table, only=self._columns(), bad_rows=bad_rows)
+        elif isinstance(table, str | os.PathLike):
+            raise DataError(
+                f"{os.fspath(table)!r} is a path, and this model was saved without a reader; give a DataFrame or a dict of lists"
+            )
         numeric, categorical = self.encoder.transform(table)
         network = adapt(self.model, self.encoder.cardinalities)
         return torch.sigmoid(infer(network, numeric, categorical).double()).numpy()
@@ -70,16 +83,37 @@ class Predictor:
         allowed when the model was loaded; DataError when they are gone.
         """
         if split is None:
-            _check_data(self.data, self.allow)
-            data = load({**self.data, **self._files()})
-            found = data.describe()["fingerprint"]
-            if found != self.fingerprint:
-                raise LoadError(
-                    f"the data changed since training: fingerprint {found}, the model's is {self.fingerprint}"
-                )
-            split = data.test
+            split = self._test_split()
         with cpu_threads(1):
             return evaluate(adapt(self.model, self.encoder.cardinalities), split)
+
+    def _test_split(self) -> Split:
+        """Return the test split of the run, encoded as its training did."""
+        _check_data(self.data, self.allow)
+        section = {**self.data, **self._files()}
+        is_old = self.reader is None and section["_target_"] in _READ
+        if is_old:  # by podium 0.1.0, whose fingerprint and roles were others
+            section |= (
+                {"numeric": [each.name for each in self.encoder.numeric]} if "numeric" in section else {}
+            )
+            section |= (
+                {"categorical": [each.name for each in self.encoder.categorical]}
+                if "categorical" in section
+                else {}
+            )
+        splits = read_splits(section)
+        found = fingerprint(splits)
+        if found != self.fingerprint and not is_old:
+            raise LoadError(
+                f"the data changed since training: fingerprint {found}, the model's is {self.fingerprint}"
+            )
+        return encoded(self.encoder, splits.tables[2], splits.targets[2])
+
+    def _columns(self) -> list[str]:
+        return [
+            *(each.name for each in self.encoder.numeric),
+            *(each.name for each in self.encoder.categorical),
+        ]
 
     def _files(self) -> dict[str, str]:
         """Return the data files: where the run read them, or at the same path from the current folder."""
@@ -109,6 +143,7 @@ def save_model(
         "format": FORMAT,
         "model": dict(spec),
         "encoder": data.encoder.to_json(),
+        "reader": None if data.reader is None else data.reader.to_json(),
         "data": dict(section),
         "found_at": {key: str(path.absolute()) for key, path in paths.items() if path.exists()},
         "fingerprint": data.fingerprint,
@@ -138,13 +173,14 @@ def load_model(
         sidecar = read_json(folder / SIDECAR)
         spec, encoder = sidecar["model"], Encoder.from_json(sidecar["encoder"])
         version, data, fingerprint = sidecar["format"], sidecar["data"], sidecar["fingerprint"]
+        reader = None if sidecar.get("reader") is None else Reader.from_json(sidecar["reader"])
     except FileNotFoundError:
         raise LoadError(f"{folder} holds {WEIGHTS} but no {SIDECAR}, which describes the model") from None
     except (TrackingError, OSError, ValueError, KeyError, TypeError) as error:
         why = error if isinstance(error, TrackingError) else repr(error)
         raise LoadError(f"{folder / SIDECAR} is damaged: {why}") from error
-    if version != FORMAT:
-        raise LoadError(f"{folder / SIDECAR} has format {version}; this version reads format {FORMAT}")
+    if version not in range(1, FORMAT + 1):
+        raise LoadError(f"{folder / SIDECAR} has format {version}; this version reads formats 1 to {FORMAT}")
     _check_model(spec, allow)
     numeric = sum(column.width for column in encoder.numeric)
     module, _ = build_module(spec, Shape(numeric, encoder.cardinalities), seed=0)  # any seed: weights follow
@@ -155,7 +191,7 @@ def load_model(
     except Exception as error:  # damaged bytes make torch raise anything
         raise LoadError(f"{folder / WEIGHTS} does not fit the model in {SIDECAR}: {error}") from error
     module.eval()
-    return Predictor(module, encoder, data, fingerprint, sidecar.get("found_at", {}), _listed(allow))
+    return Predictor(module, encoder, data, fingerprint, sidecar.get("found_at", {}), _listed(allow), reader)
 
 
 def build(params: Mapping[str, Any], *, allow: Sequence[str] = ()) -> nn.Module:

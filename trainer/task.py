@@ -13,6 +13,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from tracking import ExperimentTracker, Run
+from tracking.files import write_bytes
 from trainer.checkpoint import Checkpoints
 from trainer.config import check
 from trainer.data.load import load
@@ -29,6 +30,7 @@ from trainer.scoring import evaluate
 
 logger = logging.getLogger(__name__)
 
+PROFILE = "data.json"  # the artifact that says what was found in the table
 RECIPE = ("data", "model", "training", "optimizer", "scheduler")  # sections of hyper-parameters
 
 
@@ -45,6 +47,8 @@ def train(cfg: DictConfig) -> float:
     every_s = config["training"].pop("checkpoint_every_s", None)  # changes no number of the run
     device = resolve(config["device"])
     data = load(config["data"])
+    if data.profile is not None and not _is_job_of_sweep():
+        logger.info("%s", data.profile.text())
     tracker = ExperimentTracker(config["paths"]["experiments"])
     tracked = config["tracking"]
     with (
@@ -76,6 +80,10 @@ def _train(
     """Build, fit, test and save inside a run."""
     settings, objective = config["training"], Objective(**config["objective"])
     run.log_params(params(config))  # before the model is built, so that a failure has them
+    if data.profile is not None:
+        write_bytes(
+            run.artifacts_dir / PROFILE, json.dumps(data.profile.to_json(), indent=1).encode() + b"\n"
+        )
     module, spec = build_module(config["model"], data.shape, seed=config["seed"])
     run.log_params(params({**config, "model": spec}))
     module.to(device)
@@ -142,6 +150,14 @@ def earlier_runs(tracker: ExperimentTracker, run: Run) -> list[Path]:
     names = (own.sweep or {}).get("previous", ()) if own is not None else ()
     records = (tracker.record(name) for name in names)
     return [record.run_dir for record in records if record is not None]
+
+
+def _is_job_of_sweep() -> bool:
+    """Whether other jobs train on the same table, and the parent has shown it."""
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
 
 
 def overrides() -> list[str]:

@@ -180,14 +180,18 @@ def test_a_misspelt_column_of_the_census_is_refused(composed: Compose, tmp_path:
 @pytest.mark.parametrize(
     ("content", "override", "message"),
     [
-        (b"a;y\n1;0\n", "seed=0", r"its first line is one column, a;y; try 'data\.separator=\";\"'"),
-        (b"a\ty\n1\t0\n", "seed=0", r"is one column, a\\ty; try 'data\.separator=\"\\t\"'"),
-        (b"caf\xe9,y\n1,0\n", "seed=0", r"the file is not utf-8; .*data\.encoding=latin-1"),
+        (
+            b"a;y\n1;0\n",
+            "data.separator=','",
+            r"its first line is one column, a;y; try 'data\.separator=\";\"'",
+        ),
+        (b"a\ty\n1\t0\n", "data.separator=','", r"is one column, a\\ty; try 'data\.separator=\"\\t\"'"),
+        (b"caf\x81,y\n1,0\n", "seed=0", r"the file is not utf-8; .*data\.encoding=latin-1"),
         (b"a,y\n", "data.encoding=utf8000", r"data\.encoding=utf8000: there is no such encoding"),
-        (b"a,y\n", "data.encoding=rot13", r"its first line cannot be read: .*not a text encoding"),
+        (b"a,y\n", "data.encoding=rot13", r"data\.encoding=rot13: there is no such encoding"),
         (b"a,y\n", "data.separator=abc", r"data\.separator=abc: allowed is one character or null"),
         (b"\x1b[31m\x00\x01\x02", "seed=0", r"no text: its first line holds control characters$"),
-        (b"x" * 200_000, "seed=0", r"its first line cannot be read: field larger"),
+        (b"x" * 200_000, "seed=0", r"its first lines cannot be read: field larger"),
         (b"z" * 100 + b",a\n", "seed=0", r"columns are z{60}\.\.\., a$"),
     ],
 )

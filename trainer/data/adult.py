@@ -8,38 +8,55 @@ one as categories, one as a number; both are kept.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from trainer.data.check import ADULT_COLUMNS, ADULT_FILES, ADULT_SOURCE, no_file
-from trainer.data.files import read_csv
+import numpy as np
+
+from trainer.data.check import ADULT_COLUMNS, ADULT_FILES, ADULT_SOURCE
+from trainer.data.profile import Profile
+from trainer.data.reading.formats import no_file
+from trainer.data.reading.reader import Options, Reader, Table
+from trainer.data.roles import Given, Role, find
 from trainer.data.splits import by_ratio
-from trainer.data.table import is_positive, parts_of, positive_class, roles
+from trainer.data.table import is_positive, positive_class
 from trainer.data.tensors import Splits
 from trainer.errors import DataError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 TARGET = ADULT_COLUMNS[-1]
 
 
 def load(*, path: str, drop: Sequence[str], val_fraction: float, data_seed: int) -> Splits:
     """Read the two files in the folder `path`; the validation rows are drawn from `adult.data`."""
-    known, test = (_read(Path(path) / name) for name in ADULT_FILES)
+    (reader, known), (_, test) = (_read(Path(path) / name) for name in ADULT_FILES)
     positive = positive_class([known[TARGET]], name=TARGET, positive=">50K")
-    target = is_positive(known[TARGET], positive)
-    train, val, _ = by_ratio(target, val_fraction=val_fraction, test_fraction=0, seed=data_seed)
-    numeric, categorical = roles(known, target=TARGET, drop=drop)
-    tables = [known.iloc[train], known.iloc[val], test]
-    return parts_of(tables, numeric=numeric, categorical=categorical, target=TARGET, positive=positive)
+    targets = [is_positive(each[TARGET], positive) for each in (known, test)]
+    train, val, _ = by_ratio(targets[0], val_fraction=val_fraction, test_fraction=0, seed=data_seed)
+    roles = tuple(find(known, Given.of(reader.names, target=[TARGET], drop=drop), target=TARGET))
+    classes = {label: int((known[TARGET] == label).sum()) for label in ("<=50K", positive)}
+    profile = Profile(ADULT_FILES[0], len(known), roles, classes, positive)
+    return Splits(
+        [known.take(train), known.take(val), test],
+        [targets[0][train], targets[0][val], targets[1]],
+        profile.named(Role.NUMERIC),
+        profile.named(Role.CATEGORICAL),
+        TARGET,
+        positive,
+        reader=reader,
+        profile=profile,
+    )
 
 
-def _read(path: Path) -> "pd.DataFrame":
+def _read(path: Path) -> tuple[Reader, Table]:
     """Read one file, with or without a header line; the published test file starts with a remark."""
     if not path.is_file():
         raise DataError(f"data file {str(path)!r}: {no_file(path, ADULT_SOURCE)}")
-    with path.open(encoding="utf-8", errors="replace") as file:  # read_csv reports a wrong encoding
+    with path.open(encoding="utf-8", errors="replace") as file:  # the reader reports a wrong encoding
         opening = file.readline()
-    skip = int(opening.startswith(("|", ADULT_COLUMNS[0])))
-    table = read_csv(path, missing_values=["?"], names=[*ADULT_COLUMNS], header=None, skiprows=skip)
-    return table.assign(**{TARGET: table[TARGET].str.rstrip(".")})
+    options = Options(
+        names=ADULT_COLUMNS,
+        header=opening.startswith(ADULT_COLUMNS[0]),
+        skip=int(opening.startswith("|")),
+        missing_values=["?"],
+    )
+    reader, table = Reader.fit(path, options)
+    labels = np.array([each and each.rstrip(".") for each in table[TARGET]], object)
+    return reader, table.with_column(TARGET, labels)

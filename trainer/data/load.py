@@ -19,6 +19,16 @@ def load(section: Mapping[str, Any]) -> Dataset:
 
     Raise ConfigError when the loader cannot be imported, DataError for data that cannot be used.
     """
+    # A section for a loader of the user need not have these keys.
+    return encode(
+        read_splits(section),
+        transform=section.get("numeric_transform", "quantile"),
+        min_frequency=section.get("min_frequency", 1),
+    )
+
+
+def read_splits(section: Mapping[str, Any]) -> Splits:
+    """Call the loader of a data section; raise as `load` does."""
     arguments = {
         key: value for key, value in section.items() if key not in ("_target_", "dataset", *ENCODER_KEYS)
     }
@@ -28,9 +38,4 @@ def load(section: Mapping[str, Any]) -> Dataset:
             f"data._target_={section['_target_']} returned {type(splits).__name__}; "
             "a loader returns trainer.data.tensors.Splits"
         )
-    # A section for a loader of the user need not have these keys.
-    return encode(
-        splits,
-        transform=section.get("numeric_transform", "quantile"),
-        min_frequency=section.get("min_frequency", 1),
-    )
+    return splits

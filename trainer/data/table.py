@@ -1,23 +1,25 @@
-"""Loads any CSV or Parquet file as a data set, split by ratio, by file or by time.
+"""Loads any table file as a data set, split by ratio, by file or by time.
 
-The role of a column is inferred from its type (numbers and times are numeric; text, booleans and categories
-are categorical), unless the config sets it. No row is dropped. `trainer.data.files` reads the formats.
+The reader finds how the file is written and what its columns hold, the roles say what each is used for; keys of the
+config overrule both. No row is dropped.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+import logging
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
-from trainer.data.check import no_column
-from trainer.data.encode import Array, holds_times, label
-from trainer.data.files import read
+from trainer.data.encode import Array
+from trainer.data.profile import Profile
+from trainer.data.reading.kinds import Number, Time, label, spelled_float
+from trainer.data.reading.reader import Options, Reader, Table
+from trainer.data.roles import Given, Role, find, one_of
 from trainer.data.splits import by_ratio, by_time
 from trainer.data.tensors import Splits
 from trainer.errors import DataError
 
-if TYPE_CHECKING:
-    import pandas as pd
+logger = logging.getLogger(__name__)
 
 
 def load(
@@ -27,10 +29,18 @@ def load(
     positive: str | int | float | bool | None = None,
     numeric: Sequence[str] | None = None,
     categorical: Sequence[str] | None = None,
+    time: Sequence[str] | None = None,
+    text: Sequence[str] | None = None,
     drop: Sequence[str] = (),
+    keep: Sequence[str] = (),
     missing_values: Sequence[str] = (),
     separator: str | None = None,
-    encoding: str = "utf-8",
+    encoding: str | None = None,
+    header: bool | None = None,
+    names: Sequence[str] | None = None,
+    decimal: str | None = None,
+    thousands: str | None = None,
+    date_order: str | None = None,
     test_path: str | None = None,
     time_column: str | None = None,
     val_fraction: float,
@@ -44,152 +54,161 @@ def load(
     split at random by ratio. `positive` names the positive label; the default is the last of the two
     in sorted order ("no" < "yes", "<=50K" < ">50K", 0 < 1), as in scikit-learn.
     """
-    removed = [*drop, *([time_column] if time_column else [])]
-    tables = []
-    for key, each in (("data.target", path), (f"data.target (in {test_path})", test_path)):
-        if each is not None:
-            table = read(each, missing_values=missing_values, separator=separator, encoding=encoding)
-            check_columns([target], table.columns, key=key)
-            _refuse_nested(table, removed)
-            tables.append(table)
-    known = tables[0]
-    numbers, texts = roles(known, target=target, drop=removed, numeric=numeric, categorical=categorical)
-    label_of_positive = positive_class([each[target] for each in tables], name=target, positive=positive)
+    kinds = {"number": numeric, "text": [*(categorical or ()), *(text or ())], "time": time}
+    options = Options(
+        separator=separator,
+        encoding=encoding,
+        header=header,
+        names=names,
+        decimal=decimal,
+        thousands=thousands,
+        date_order=date_order,
+        missing_values=missing_values,
+        wanted={name: kind for kind, listed in kinds.items() for name in listed or ()},
+        drop=drop,
+    )
+    reader, known = Reader.fit(path, options)
+    given = Given.of(
+        reader.names,
+        keep=keep,
+        target=[target],
+        time_column=[time_column] if time_column else (),
+        numeric=numeric or (),
+        categorical=categorical or (),
+        time=time or (),
+        text=text or (),
+        drop=[name for name in drop if name not in reader.skipped],
+    )
     fractions = {"val_fraction": val_fraction, "test_fraction": 0.0 if test_path else test_fraction}
-    if time_column is None:
-        rows = by_ratio(is_positive(known[target], label_of_positive), **fractions, seed=data_seed)
-    else:
-        check_columns([time_column], known.columns, key="data.time_column")
-        rows = by_time(_times(known[time_column]), **fractions)
-    train, val, test = (known.iloc[part] for part in rows)
-    splits = [train, val, tables[1] if test_path else test]
-    return parts_of(splits, numeric=numbers, categorical=texts, target=target, positive=label_of_positive)
+    plan = Plan(reader, known, given, one_of(target, reader.names, key="data.target"))
+    return plan.splits(Path(path).name, positive, fractions, test_path=test_path, data_seed=data_seed)
+
+
+class Plan:
+    """A table that was read, and the roles of its columns, about to be split."""
+
+    def __init__(self, reader: Reader, known: Table, given: Given, target: str) -> None:
+        self.reader, self.known, self.target = reader, known, target
+        self.roles = tuple(find(known, given, target=target))
+        self.features = [each.name for each in self.roles if each.is_feature]
+        self.time_column = next((each.name for each in self.roles if each.role is Role.TIME_COLUMN), None)
+
+    def splits(
+        self,
+        source: str,
+        positive: str | int | float | bool | None,
+        fractions: dict[str, float],
+        *,
+        test_path: str | None,
+        data_seed: int,
+    ) -> Splits:
+        """Return the splits, and log what was found that a user might not expect."""
+        tables = [self.known]
+        if test_path is not None:
+            tables.append(self.reader.read(test_path, only=self._needed(test_path)))
+        answers = [labels(each, self.target) for each in tables]
+        chosen = positive_class(answers, name=self.target, positive=positive)
+        target = is_positive(answers[0], chosen)
+        if self.time_column is None:
+            rows = by_ratio(target, **fractions, seed=data_seed)
+        else:
+            rows = by_time(_times(self.known, self.time_column), **fractions)
+        parts = [self.known.take(part) for part in rows[:2]]
+        parts.append(tables[1] if test_path else self.known.take(rows[2]))
+        targets = [
+            target[rows[0]],
+            target[rows[1]],
+            is_positive(answers[-1], chosen) if test_path else target[rows[2]],
+        ]
+        classes = dict(zip(*np.unique(answers[0].astype(str), return_counts=True), strict=True))
+        profile = Profile(
+            source,
+            len(self.known),
+            self.roles,
+            {str(each): int(n) for each, n in classes.items()},
+            chosen,
+            self.reader.notes,
+        )
+        for warning in profile.warnings:
+            logger.warning("%s", warning)
+        return Splits(
+            parts,
+            targets,
+            profile.named(Role.NUMERIC, Role.TIME),
+            profile.named(Role.CATEGORICAL),
+            self.target,
+            chosen,
+            reader=self.reader,
+            profile=profile,
+        )
+
+    def _needed(self, test_path: str) -> list[str]:
+        """Return the columns of the test file: those that are used, and others that it has."""
+        present = self.reader.present(test_path)
+        return [
+            name for name in self.reader.names if name in present or name in (*self.features, self.target)
+        ]
+
+
+def labels(table: Table, name: str) -> Array:
+    """Return a target as the labels of its classes, None where it is missing."""
+    values = table[name]
+    if values.dtype == object:
+        return values
+    found, inverse = np.unique(values, return_inverse=True)
+    spelled = [None if each != each else spelled_float(each) for each in found.tolist()]
+    return np.array(spelled, object)[inverse]
 
 
 def positive_class(
-    columns: Sequence["pd.Series[Any]"], *, name: str, positive: str | int | float | bool | None = None
+    answers: Sequence[Array], *, name: str, positive: str | int | float | bool | None = None
 ) -> str:
     """Return the label of the positive class of a two-class target.
 
     Raise DataError for missing values, one class, more than two, or a `positive` that does not occur.
     """
-    raw = [value for column in columns for value in column.tolist()]
-    labels = [label(value) for value in raw]
-    missing = sum(each is None for each in labels)
+    found = [each for answer in answers for each in answer.tolist()]
+    missing = sum(each is None for each in found)
     if missing:
-        raise DataError(f"target {name!r} is missing in {missing} of {len(labels)} rows; fill or remove them")
-    # Numbers sort as numbers, so that 10 comes after 9; mixed types sort as text.
-    values = {str(text): value for text, value in zip(labels, raw, strict=True)}
-    try:
-        classes = sorted(values, key=values.__getitem__)
-    except TypeError:
-        classes = sorted(values)
+        raise DataError(f"target {name!r} is missing in {missing} of {len(found)} rows; fill or remove them")
+    classes = in_order(set(found))
     if len(classes) != 2:
         shown = ", ".join(repr(text) for text in classes[:5]) + (", ..." if len(classes) > 5 else "")
         raise DataError(
             f"target {name!r} has {len(classes)} class{'es' * (len(classes) != 1)} ({shown}); exactly two are needed"
         )
-    chosen = classes[1] if positive is None else label(positive)
-    if chosen not in classes:
+    if positive is None:
+        return classes[1]
+    wanted = label(positive)
+    for each in classes:
+        if wanted in (each, each.lower()):
+            return each
+    raise DataError(
+        f"data.positive={positive!r} does not occur in target {name!r}; allowed are {classes[0]!r} and {classes[1]!r}"
+    )
+
+
+def in_order(classes: set[str]) -> list[str]:
+    """Return labels in order: numbers as numbers, so that 10 comes after 9."""
+    try:
+        return sorted(classes, key=float)
+    except ValueError:
+        return sorted(classes)
+
+
+def is_positive(answer: Array, positive: str) -> Array:
+    """Return labels as float32, 1 for the positive class and 0 for the other."""
+    return np.asarray(answer == positive, np.float32)
+
+
+def _times(table: Table, name: str) -> Array:
+    """Return a time column as values that sort: numbers or times."""
+    values, kind = table[name], table.kinds[name]
+    if not isinstance(kind, Number | Time):
+        odd = next((each for each in values if each is not None), None)
         raise DataError(
-            f"data.positive={positive!r} does not occur in target {name!r}; allowed are {classes[0]!r} and {classes[1]!r}"
+            f"data.time_column={name!r} holds {odd!r}; allowed are numbers and times such as 2024-05-31 or 2024-05-31 17:00"
         )
-    return str(chosen)
-
-
-def is_positive(column: "pd.Series[Any]", positive: str) -> Array:
-    """Return a target as float32, 1 for the positive class and 0 for the other."""
-    return np.array([label(value) == positive for value in column.tolist()], np.float32)
-
-
-def roles(
-    table: "pd.DataFrame",
-    *,
-    target: str,
-    drop: Sequence[str] = (),
-    numeric: Sequence[str] | None = None,
-    categorical: Sequence[str] | None = None,
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the numeric and the categorical columns.
-
-    A column that is neither named nor dropped takes its role from its type; text of ISO dates or times
-    alone is a column of times. Raise DataError for a name that is no column, or is named twice.
-    """
-    given = {"data.numeric": numeric or (), "data.categorical": categorical or (), "data.drop": drop}
-    seen = {target: "data.target"}
-    for key, names in given.items():
-        check_columns(names, table.columns, key=key)
-        for name in names:
-            if name in seen:
-                raise DataError(f"column {name!r} is named in both {seen[name]} and {key}; name it once")
-            seen[name] = key
-    numbers, texts = list(numeric or ()), list(categorical or ())
-    for name in table.columns:
-        if name not in seen:
-            (numbers if _is_numeric(table[name]) else texts).append(name)
-    if not numbers and not texts:
-        raise DataError(f"no feature column is left beside target {target!r}; columns: {list(table.columns)}")
-    return tuple(numbers), tuple(texts)
-
-
-def _is_numeric(column: "pd.Series[Any]") -> bool:
-    from pandas import CategoricalDtype
-    from pandas.api.types import is_bool_dtype, is_numeric_dtype
-
-    kind = column.dtype
-    # pandas counts booleans as numbers.
-    if is_bool_dtype(kind) or isinstance(kind, CategoricalDtype):
-        return False
-    return is_numeric_dtype(kind) or getattr(kind, "kind", "O") in "mM" or holds_times(column)
-
-
-def parts_of(
-    tables: Sequence["pd.DataFrame"],
-    *,
-    numeric: Sequence[str],
-    categorical: Sequence[str],
-    target: str,
-    positive: str,
-) -> Splits:
-    """Return three tables as splits, with 0/1 targets."""
-    check_columns((*numeric, *categorical), tables[-1].columns, key="the test file")
-    targets = [is_positive(each[target], positive) for each in tables]
-    return Splits(tables, targets, tuple(numeric), tuple(categorical), target, positive)
-
-
-def check_columns(names: Iterable[str], columns: Iterable[str], *, key: str) -> None:
-    """Raise DataError for a name that is no column, with the key, a near match and the columns there are."""
-    there = [str(each) for each in columns]
-    for name in names:
-        if name not in there:
-            raise DataError(f"{key}: there is {no_column(name, there)}")
-
-
-def _refuse_nested(table: "pd.DataFrame", unused: Sequence[str]) -> None:
-    """Raise DataError for a column whose values are lists or mappings, as Parquet can hold them."""
-    for name in table.columns:
-        if name not in unused and table[name].dtype == object:  # nested values have no dtype of their own
-            for value in table[name]:
-                if isinstance(value, list | tuple | dict | np.ndarray):
-                    raise DataError(
-                        f"column {name!r} holds {'mappings' if isinstance(value, dict) else 'lists'}, but a feature "
-                        "is one value per row; name it in data.drop, or split it into several columns"
-                    )
-
-
-def _times(column: "pd.Series[Any]") -> Array:
-    """Return a time column as values that sort: numbers or times, also from text in ISO 8601."""
-    import pandas as pd
-
-    if getattr(column.dtype, "kind", "O") not in "iufM":
-        times = pd.to_datetime(column, format="ISO8601", utc=True, errors="coerce")
-        odd = column[times.isna() & column.notna()]
-        if len(odd):
-            raise DataError(
-                f"data.time_column={column.name!r} holds {odd.iloc[0]!r}; "
-                "allowed are numbers and times such as 2024-05-31 or 2024-05-31 17:00"
-            )
-        column = times
-    if column.isna().any():
-        raise DataError(f"data.time_column={column.name!r} is missing in {int(column.isna().sum())} rows")
-    return column.to_numpy()
+    if np.isnan(values).any():
+        raise DataError(f"data.time_column={name!r} is missing in {int(np.isnan(values).sum())} rows")
+    return values

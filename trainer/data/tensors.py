@@ -5,6 +5,7 @@ All work per row and per Python object is done once, before training; a batch is
 
 import hashlib
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -12,7 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from trainer.data.encode import Array, Encoder, Table, column, numbers
+from trainer.data.encode import Array, Encoder, Table, column, distinct, numbers
+from trainer.data.profile import Profile
+from trainer.data.reading.kinds import spelled_float
+from trainer.data.reading.reader import Reader
+from trainer.data.reading.reader import Table as ReadTable
 from trainer.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -50,7 +55,7 @@ class Splits:
     """The result of a loader: three tables as read and the roles of their columns, nothing fitted yet.
 
     `numeric` and `categorical` name the feature columns; `targets` holds 0/1 arrays. Both are in the order
-    train, val, test. `reference` holds numbers to log without a step, such as `bayes_auc`.
+    train, val, test. A loader that reads with `Reader` returns it, and the profile. `reference` holds numbers to log without a step, such as `bayes_auc`.
     """
 
     tables: Sequence[Table]
@@ -60,6 +65,8 @@ class Splits:
     target: str
     positive: str
     reference: Mapping[str, float] = field(default_factory=dict)
+    reader: Reader | None = None  # which reads the same columns again, to predict
+    profile: Profile | None = None
 
     @classmethod
     def cut(
@@ -92,6 +99,8 @@ class Dataset:
     encoder: Encoder
     reference: dict[str, float]
     fingerprint: str
+    reader: Reader | None = None
+    profile: Profile | None = None
 
     @property
     def shape(self) -> Shape:
@@ -103,6 +112,8 @@ class Dataset:
         named = {"train": self.train, "val": self.val, "test": self.test}
         return {
             "fingerprint": self.fingerprint,
+            "target": self.encoder.target,
+            "positive": self.encoder.positive,
             "rows": sum(len(split) for split in named.values()),
             **{f"{name}_rows": len(split) for name, split in named.items()},
             **{
@@ -136,17 +147,23 @@ def encode(splits: Splits, *, transform: str, min_frequency: int) -> Dataset:
                 min_frequency,
             )
     train, val, test = (
-        Split(*encoder.transform(table), torch.from_numpy(np.asarray(values, dtype=np.float32)))
-        for table, values in zip(splits.tables, splits.targets, strict=True)
+        encoded(encoder, table, values) for table, values in zip(splits.tables, splits.targets, strict=True)
     )
-    return Dataset(train, val, test, encoder, dict(splits.reference), fingerprint(splits))
+    return Dataset(
+        train, val, test, encoder, dict(splits.reference), fingerprint(splits), splits.reader, splits.profile
+    )
+
+
+def encoded(encoder: Encoder, table: Table, target: Array) -> Split:
+    """Return a table and its 0/1 targets as tensors."""
+    return Split(*encoder.transform(table), torch.from_numpy(np.asarray(target, dtype=np.float32)))
 
 
 def fingerprint(splits: Splits) -> str:
-    """Hash the targets and feature columns of each split as read, before any preprocessing.
+    """Hash the targets and the columns of each split as read, before any preprocessing.
 
-    Models with the same fingerprint were scored on the same rows, whatever their encoding, so their metrics
-    can be compared. Times used as numbers hash as numbers, so a text file and Parquet give the same hash.
+    Models with the same fingerprint were scored on the same rows, whatever their encoding and whichever columns they
+    use, so their metrics can be compared. Text and Parquet of the same rows have the same hash.
     """
     from pandas import Series
     from pandas.util import hash_pandas_object
@@ -154,13 +171,29 @@ def fingerprint(splits: Splits) -> str:
     digest = hashlib.sha256()
     for table, target in zip(splits.tables, splits.targets, strict=True):
         digest.update(np.asarray(target, dtype=np.float32).tobytes())
-        for name in sorted((*splits.numeric, *splits.categorical)):
+        names = [*table] if isinstance(table, ReadTable) else [*splits.numeric, *splits.categorical]
+        for name in sorted(names):
             digest.update(repr(name).encode())  # quoted, so that no two lists of names look the same
             values = column(table, name)
-            if name in splits.numeric and values.dtype.kind not in "biuf":
+            if isinstance(table, ReadTable):
+                values = _as_numbers(values)
+            elif name in splits.numeric and values.dtype.kind not in "biuf":
                 values = numbers(table, name)
             digest.update(hash_pandas_object(Series(values), index=False).to_numpy().tobytes())
     return f"sha256:{digest.hexdigest()}"
+
+
+def _as_numbers(values: Array) -> Array:
+    """Return labels that are all numbers as numbers, so that numbers used as categories are no other data."""
+    if values.dtype != object:
+        return values
+    inverse, labels = distinct(values)
+    try:
+        floats = [math.nan if each is None else float(each) for each in labels]
+    except ValueError:
+        return values
+    spelled = [None if each != each else spelled_float(each) for each in floats]
+    return np.array(floats)[inverse] if spelled == labels else values
 
 
 def _check_classes(name: str, values: Array, splits: Splits) -> None:

@@ -213,7 +213,7 @@ class Evidence:
         return Time(styles[0]), [f"{times.SHOWN[styles[0]]}, read as times"] if styles[0] != "iso" else []
 
     def _said(self, decimal: str, thousands: str | None) -> list[str]:
-        if self.plain and thousands is None:
+        if (self.plain and thousands is None) or self.example.lower() in ("true", "false"):
             return []
         marks = [f"decimal {decimal!r}"] if "decimal" + decimal in self.marks else []
         if thousands is not None:

@@ -211,6 +211,21 @@ def spelled_number(text: str, width: int = 0) -> str:
     return str(int(value)).zfill(width) if value.is_integer() and abs(value) < 1e17 else repr(value)
 
 
+def spelled_float(value: float) -> str:
+    """Return the one spelling of a float that is not missing."""
+    return str(int(value)) if value.is_integer() else repr(value)
+
+
+def label(value: Any) -> str | None:
+    """Return the label that one value of Python has among texts, None for a missing one."""
+    import pyarrow as pa
+
+    if value is None:
+        return None
+    codes, labels = coded(pa.array([value]))
+    return labels[int(codes[0])]
+
+
 def _spelled(raw: Any) -> Any:
     """Return typed values as text."""
     import pyarrow as pa
@@ -222,10 +237,7 @@ def _spelled(raw: Any) -> Any:
         values = Number().read(raw).values
         found, codes = np.unique(values, return_inverse=True)
         # str of a whole float beyond 1e16 has an exponent
-        texts = [
-            None if each != each else str(int(each)) if each.is_integer() else repr(each)
-            for each in found.tolist()
-        ]
+        texts = [None if each != each else spelled_float(each) for each in found.tolist()]
         return pa.array(np.array(texts, object)[codes], pa.string())
     texts = [None if each is None else _MIDNIGHT.sub("", str(each)) for each in raw.to_pylist()]
     return pa.array(texts, pa.string())

@@ -83,6 +83,10 @@ class Table:
         """Return some of the columns."""
         return replace(self, columns={name: self.columns[name] for name in names})
 
+    def with_column(self, name: str, values: Array) -> "Table":
+        """Return the table with other values in one column."""
+        return replace(self, columns={**self.columns, name: values})
+
     def frame(self) -> "pd.DataFrame":
         """Return the values as a DataFrame."""
         import pandas as pd
@@ -99,6 +103,7 @@ class Reader:
     missing_values: tuple[str, ...] = ()
     ragged: str = "error"
     notes: tuple[str, ...] = field(default=(), compare=False)  # what was decided when it was fitted
+    skipped: tuple[str, ...] = field(default=(), compare=False)  # dropped columns of what no column may hold
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -148,7 +153,12 @@ class Reader:
             notes += [f"column {header.shown(name)!r}: {each}" for each in said]
             columns.append(Column(name, kind, position))
         reader = cls(
-            tuple(columns), origin.dialect, tuple(options.missing_values), options.ragged, tuple(notes)
+            tuple(columns),
+            origin.dialect,
+            tuple(options.missing_values),
+            options.ragged,
+            tuple(notes),
+            tuple(name for name in raw if name not in seen),
         )
         return reader, reader._values(raw, origin.label, "error", parsed)
 
@@ -166,7 +176,7 @@ class Reader:
         origin = sources.source(source, options, trained=self)
         raw = origin.gathered()
         wanted = {each.name: each.position for each in self.columns if each.name in names}
-        found = header.matched(raw, wanted, numbered=self.dialect is not None and not self.dialect.header)
+        found = header.matched(raw, wanted, numbered=self._is_numbered)
         absent = [name for name in names if name not in found]
         if absent:
             raise DataError(
@@ -174,6 +184,16 @@ class Reader:
                 f"its columns are {', '.join(header.shown(str(each)) for each in [*raw][:20])}"
             )
         return self._values({name: raw[found[name]] for name in names}, origin.label, bad_rows)
+
+    def present(self, source: Any) -> set[str]:
+        """Return which columns a table has, without reading its rows."""
+        origin = sources.source(source, Options(missing_values=self.missing_values), trained=self)
+        wanted = {each.name: each.position for each in self.columns}
+        return set(header.matched(next(origin.batches, {}), wanted, numbered=self._is_numbered))
+
+    @property
+    def _is_numbered(self) -> bool:
+        return self.dialect is not None and not self.dialect.header
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for a JSON file."""
