@@ -6,9 +6,11 @@ torch nor pandas. `trainer.schema` says what each key may hold.
 """
 
 import importlib.util
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -19,6 +21,17 @@ from tracking.values.names import check_artifact, check_component, check_label
 from trainer.data.check import source_problems
 from trainer.errors import ConfigError, did_you_mean
 from trainer.schema import FREE, LOGGED_PER_EPOCH, MODEL_KEYS, ROOT, SECTIONS, TARGETS, Schema
+
+
+def _stem(key: str, *, _root_: DictConfig) -> str:
+    """Return the name of the file that a key holds, without its suffixes, as a name for its data."""
+    path = OmegaConf.select(_root_, key, throw_on_missing=False)
+    name = Path(str(path)).name.partition(".")[0] if path is not None else ""
+    return re.sub(r"[^\w-]+", "_", name) or "csv"
+
+
+# Configs say ${podium.stem:data.path}; whoever composes ours imports this module to check it.
+OmegaConf.register_new_resolver("podium.stem", _stem, replace=True)
 
 
 def check(cfg: DictConfig | Mapping[str, Any]) -> None:
