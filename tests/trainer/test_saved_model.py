@@ -351,8 +351,8 @@ def test_a_damaged_or_incomplete_model_is_named(quick: DictConfig, store: Path) 
     (artifacts / "model.json").write_text(sidecar[:100])
     with pytest.raises(LoadError, match=r"model\.json is damaged"):
         load_model(artifacts)
-    (artifacts / "model.json").write_text(sidecar.replace('"format": 1', '"format": 99'))
-    with pytest.raises(LoadError, match=r"has format 99; this version reads format 1"):
+    (artifacts / "model.json").write_text(sidecar.replace('"format": 2', '"format": 99'))
+    with pytest.raises(LoadError, match=r"has format 99; this version reads formats 1 to 2"):
         load_model(artifacts)
     (artifacts / "model.json").unlink()
     with pytest.raises(LoadError, match=r"holds model_best\.pt but no model\.json"):

@@ -45,9 +45,9 @@ def _table_problems(given: str, file: Path, key: str, data: Mapping[str, Any]) -
         return  # the libraries that read these load slowly
     state = file.stat()
     names = tuple(data["names"]) if data.get("names") else None
-    how = (data.get("separator"), data.get("encoding"), data.get("header"), names)
+    how = {key: data.get(key) for key in ("separator", "encoding", "header")}
     try:
-        opening = _opening(file, state.st_mtime_ns, state.st_size, *how)
+        opening = _opening(file, state.st_mtime_ns, state.st_size, names=names, **how)
     except DataError as error:
         message = str(error)
         yield message if message.startswith("data.") else f"{given}: {_as_sentence(message)}"
@@ -70,22 +70,9 @@ def _table_problems(given: str, file: Path, key: str, data: Mapping[str, Any]) -
 
 @functools.lru_cache(maxsize=64)  # all jobs of a sweep ask about the same files
 def _opening(
-    file: Path,
-    _changed: int,
-    _size: int,
-    separator: str | None,
-    encoding: str | None,
-    has_header: bool | None,
-    names: tuple[str, ...] | None,
+    file: Path, _changed: int, _size: int, *, names: tuple[str, ...] | None, **how: Any
 ) -> dialect.Opening:
-    return dialect.find(
-        formats.head(file),
-        separator=separator,
-        encoding=encoding,
-        header=has_header,
-        names=names,
-        tabbed=formats.is_tabbed(file),
-    )
+    return dialect.find(formats.head(file), names=names, tabbed=formats.is_tabbed(file), **how)
 
 
 def _as_sentence(message: str) -> str:
