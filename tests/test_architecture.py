@@ -76,15 +76,18 @@ ROOMS = {
         "targets": "errors",
         "data": "targets errors",
         "schema": "data errors",
-        "config": "schema data errors",
+        "defaults": "schema data errors",
+        "config": "defaults schema data errors",
         "models": "config schema data targets seeding errors",
-        "scoring": "models data errors",
+        "epoch": "tasks models data errors",
+        "tasks": "data targets errors",
+        "scoring": "tasks models data errors",
         "optim": "models targets errors",
         "plots": "scoring models data errors",
         "checkpoint": "scoring models data device errors",
-        "saved_model": "checkpoint scoring models data targets device errors",
-        "loop": "saved_model checkpoint scoring optim plots models data device seeding errors",
-        "task": "loop saved_model checkpoint scoring optim plots models config schema data device seeding errors",
+        "saved_model": "checkpoint scoring tasks models data targets device errors",
+        "loop": "saved_model checkpoint epoch scoring tasks optim plots models schema data device seeding errors",
+        "task": "loop saved_model checkpoint epoch scoring tasks optim plots models config schema data device seeding errors",
         "app": "task config schema errors",
         "command": "",
     },
@@ -153,7 +156,7 @@ LOADS = {
     "hydra_plugins.podium.launcher": CONFIGURING,
 }
 VAGUE_NAMES = {"base_utils", "common", "helper", "helpers", "misc", "util", "utils"}
-SMALL = {"__init__", "__main__", "errors", "version"}  # modules that may have fewer than 30 lines
+SMALL = {"__init__", "__main__", "errors", "version", "tabular"}  # modules that may have fewer than 30 lines
 MAX_TYPE_IGNORES = 10
 MAX_BROAD_EXCEPTS = 40
 

@@ -19,8 +19,22 @@ from omegaconf.errors import OmegaConfBaseException
 from tracking import InvalidNameError
 from tracking.values.names import check_artifact, check_component, check_label
 from trainer.data.check import source_problems
+from trainer.defaults import register
 from trainer.errors import ConfigError, did_you_mean
-from trainer.schema import FREE, LOGGED_PER_EPOCH, MODEL_KEYS, ROOT, SECTIONS, TARGETS, Schema
+from trainer.schema import (
+    BY_TASK,
+    FREE,
+    LEFT_OVER,
+    LOGGED_PER_EPOCH,
+    OPTIONAL,
+    ROOT,
+    SECTIONS,
+    TARGETS,
+    Schema,
+    keys_of,
+)
+
+register()  # at import, because a config is resolved before any function here is called
 
 
 def _stem(key: str, *, _root_: DictConfig) -> str:
@@ -62,6 +76,8 @@ def problems(config: Mapping[str, Any]) -> Iterator[str]:
 
 def _section_problems(name: str, config: Mapping[str, Any]) -> Iterator[str]:
     section = config.get(name)
+    if name in OPTIONAL and (section is None or section == {"_target_": None}):
+        return
     if name not in config:
         yield f"section {name} is missing"
     elif not isinstance(section, Mapping):
@@ -76,11 +92,12 @@ def _target_problems(name: str, section: Mapping[str, Any], known: Mapping[str, 
     target: Any = section.get("_target_")
     if target in known:
         # With `model._target_` alone changed, the keys of the other model are still in the section.
-        left = {"_target_", *(MODEL_KEYS if name == "model" else ())} - {*known[target]}
+        left = {"_target_", *(keys_of(name) if name in LEFT_OVER else ())} - {*known[target]}
         rest = {key: value for key, value in section.items() if key not in left}
         yield from _fields_problems(known[target], rest, name)
     elif not isinstance(target, str) or "." not in target:
-        yield f"{name}._target_={target!r}: allowed is the dotted name of a class, such as {next(iter(known))}"
+        such = next(iter(known), "torch.nn.HuberLoss")
+        yield f"{name}._target_={target!r}: allowed is the dotted name of a class, such as {such}"
     elif target.startswith("trainer."):
         yield f"{name}._target_={target}: there is no such class{did_you_mean(target, known)}; allowed are {', '.join(known)}"
     else:
@@ -121,11 +138,16 @@ def _joint_problems(config: Mapping[str, Any]) -> Iterator[str]:
     objective, data, optimizer = config["objective"], config["data"], config["optimizer"]
     metric, mode = objective["metric"], objective.get("mode")
     improves = LOGGED_PER_EPOCH[metric]
+    task = str(config.get("task"))
+    if metric not in BY_TASK.get(task, LOGGED_PER_EPOCH):
+        yield f"objective.metric={metric}: task={task} logs {', '.join(BY_TASK[task])}"
     if mode not in (None, improves):
         yield f"objective.mode={mode}: {metric} is better when it is {'smaller' if improves == 'min' else 'larger'}; use objective.mode={improves} or leave it out"
     val, test = data.get("val_fraction"), data.get("test_fraction")
     if isinstance(val, float) and isinstance(test, float) and not data.get("test_path") and val + test >= 1:
         yield f"data.val_fraction={val} and data.test_fraction={test} leave no rows to train on; allowed is a sum below 1"
+    if config["scheduler"].get("interval") == "batch" and "Plateau" in config["scheduler"]["_target_"]:
+        yield "scheduler.interval=batch: the scheduler waits for the objective, which is known once per epoch; use epoch"
     if optimizer.get("nesterov") and not optimizer.get("momentum"):
         yield "optimizer.nesterov=True: needs optimizer.momentum above 0"
     yield from _name_problems(config["tracking"], config["promotion"])

@@ -14,16 +14,18 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+from torch.optim.lr_scheduler import LRScheduler
 
 from trainer.checkpoint import State
-from trainer.data.tensors import Dataset, Split
+from trainer.data.tensors import Dataset
+from trainer.epoch import StepOptions, Steps
 from trainer.errors import DivergedError
-from trainer.models.network import Network, adapt, use_dropout_stream
+from trainer.models.network import observe, use_dropout_stream
+from trainer.schema import OBJECTIVES
 from trainer.scoring import evaluate
 from trainer.seeding import Ambient, generator
+from trainer.tasks.outputs import task_of
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +75,7 @@ def fit(
     seed: int = 0,
     objective: Objective | None = None,
     scheduler: LRScheduler | None = None,
+    options: StepOptions | None = None,
     patience: int | None = None,
     log: Callable[[dict[str, float], int], None] = lambda _metrics, _step: None,
     should_stop: Callable[[], bool] = lambda: False,
@@ -81,23 +84,24 @@ def fit(
 ) -> Fit:
     """Train a model on the device it is on, and load the weights of the epoch that counts into it.
 
-    Each epoch (from 1) logs train_loss, train_acc, val_loss, val_acc and val_auc. Training ends after `epochs`,
-    after `patience` epochs without a better objective, or once `should_stop()` is true after an epoch. All that
-    is random depends on `seed` alone. `begin` may load an earlier state, whose epochs are logged again but not
-    trained; `keep` gets each epoch's state. Raise DivergedError for a loss not finite.
+    Each epoch (from 1) logs train_loss, train_acc (not for a regression), the validation metrics of the task and that of
+    the objective, by default val_auc or val_r2. Training ends after `epochs`, after `patience` epochs without a better
+    objective, or once `should_stop()` is true after an epoch. All that is random depends on `seed` alone. `begin` may load
+    an earlier state, whose epochs are logged again but not trained; `keep` gets each epoch's state. Raise DivergedError
+    for a loss not finite.
     """
-    objective = objective or Objective()
+    task = task_of(data.labels)
+    objective = objective or Objective(OBJECTIVES[task.kind])
     device = next((each.device for each in model.parameters()), torch.device("cpu"))
-    network = adapt(model, data.shape.cardinalities)
     train, val = data.train.to(device), data.val.to(device)
+    observe(model, train.numeric)
+    steps = Steps.of(model, data, optimizer, scheduler, batch_size=batch_size, options=options)
     rows = None if limit_batches is None else limit_batches * batch_size
     order, dropout = generator(seed, "order"), generator(seed, "dropout", device)
     use_dropout_stream(model, dropout)
     watch, foreign = Watch(objective), Ambient(seed, "foreign", device)  # the latter for torch's global state
-    state = State(
-        {"model": model, "optimizer": optimizer, "scheduler": scheduler, "watch": watch, "foreign": foreign},
-        {"order": order, "dropout": dropout},
-    )
+    parts = {**steps.parts, "watch": watch, "foreign": foreign}
+    state = State(parts, {"order": order, "dropout": dropout})
     begin(state)
     for epoch, metrics in enumerate(state.history, start=1):
         log(metrics, epoch)
@@ -105,15 +109,15 @@ def fit(
     while stop is None:
         shuffled = train.take(torch.randperm(len(train), generator=order)[:rows].to(device))
         with foreign.lent():
-            metrics = train_epoch(network, shuffled, optimizer, batch_size)
-            scores = evaluate(network, val)
-        metrics |= {"val_loss": scores.loss, "val_acc": scores.accuracy, "val_auc": scores.auc}
+            metrics = steps.epoch(shuffled)
+            scores = evaluate(steps.scored, val, task=task)
+        metrics |= {f"val_{name}": scores.metric(name) for name in task.logged(objective.metric)}
         epoch = state.epoch + 1
         log(metrics, epoch)
         logger.info("epoch %2d/%d  %s", epoch, epochs, shown(metrics))
         check_finite(metrics, epoch, optimizer)
-        watch.see(metrics[objective.metric], epoch, model)
-        advance(scheduler, metrics[objective.metric])
+        watch.see(metrics[objective.metric], epoch, steps.scored.module)
+        steps.advance(metrics[objective.metric])
         state.history.append(metrics)
         keep(state)
         stop = Stop.ASKED if should_stop() else ended(epoch, epochs, watch.best_epoch, patience)
@@ -122,41 +126,11 @@ def fit(
     return Fit(watch.value, watch.epoch, state.epoch, stop, state.history)
 
 
-def advance(scheduler: LRScheduler | None, objective: float) -> None:
-    """Step a scheduler after an epoch; one that watches a plateau gets the objective."""
-    if isinstance(scheduler, ReduceLROnPlateau):
-        scheduler.step(objective)
-    elif scheduler is not None:
-        scheduler.step()
-
-
 def ended(epoch: int, epochs: int, best_epoch: int, patience: int | None) -> Stop | None:
     """Return why the training ends after an epoch, or None when it continues."""
     if patience is not None and epoch - best_epoch >= patience:
         return Stop.PATIENCE
     return Stop.EPOCHS if epoch >= epochs else None
-
-
-def train_epoch(network: Network, rows: Split, optimizer: Optimizer, batch_size: int) -> dict[str, float]:
-    """Train once on all rows in the given order; return the means of the loss and the accuracy while training."""
-    network.module.train()
-    loss_sum = torch.zeros((), device=rows.target.device)
-    correct = torch.zeros((), device=rows.target.device)
-    seen = 0
-    for start in range(0, len(rows), batch_size):
-        batch = rows.take(slice(start, start + batch_size))
-        if len(batch) == 1 and start > 0:
-            break  # batch normalisation cannot take a single row; the next shuffle leaves out another one
-        optimizer.zero_grad(set_to_none=True)
-        logits = network(batch.numeric, batch.categorical)
-        loss = binary_cross_entropy_with_logits(logits, batch.target)
-        torch.autograd.backward(loss)  # as loss.backward(), which has no types
-        optimizer.step()
-        loss_sum += loss.detach() * len(batch)
-        correct += ((logits.detach() > 0) == (batch.target > 0.5)).sum()
-        seen += len(batch)
-    # `item` waits for the device, hence only here.
-    return {"train_loss": loss_sum.item() / seen, "train_acc": correct.item() / seen}
 
 
 def shown(metrics: dict[str, float]) -> str:

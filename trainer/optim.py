@@ -6,12 +6,13 @@ is on where the class has it, unless the config sets it.
 """
 
 import inspect
+import math
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from torch import nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
 
 from trainer.errors import ConfigError
 from trainer.targets import bound, imported
@@ -29,13 +30,31 @@ def build_optimizer(
     return _build("optimizer", Optimizer, spec, module.parameters(), offered)
 
 
-def build_scheduler(spec: Mapping[str, Any], optimizer: Optimizer, *, mode: str) -> LRScheduler:
-    """Build the scheduler of a config section, to be stepped once per epoch; raise ConfigError as above.
+def build_scheduler(
+    spec: Mapping[str, Any], optimizer: Optimizer, *, mode: str, total_steps: int | None = None
+) -> LRScheduler:
+    """Build the scheduler of a config section; raise ConfigError as above.
 
-    `mode` (`max` or `min`) goes to ReduceLROnPlateau, which gets the objective.
+    `mode` (`max` or `min`) goes to ReduceLROnPlateau, which gets the objective, and `total_steps`, the number of times that it
+    steps, to a class that names it.
     """
-    offered = {"mode": mode} if imported("scheduler", spec) is ReduceLROnPlateau else {}
+    spec = {key: value for key, value in spec.items() if key != "interval"}
+    offered: dict[str, Any] = {"mode": mode} if imported("scheduler", spec) is ReduceLROnPlateau else {}
+    if total_steps is not None:
+        offered["total_steps"] = total_steps
     return _build("scheduler", LRScheduler, spec, optimizer, offered)
+
+
+def warmup_cosine(optimizer: Optimizer, total_steps: int, warmup: float = 0.1) -> LRScheduler:
+    """Return a scheduler that raises the learning rate over a share of the steps, then lowers it along half a cosine."""
+    first = max(1, round(total_steps * warmup))
+
+    def factor(step: int) -> float:
+        if step < first:
+            return (step + 1) / first
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - first) / max(1, total_steps - first))))
+
+    return LambdaLR(optimizer, factor)
 
 
 def _build(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trainer.data.encode import Array
+from trainer.data.target import TaskKind
 from trainer.scoring import Scores
 
 if TYPE_CHECKING:
@@ -21,27 +22,38 @@ _CALIBRATION_BINS = 10
 
 
 def draw(folder: Path, history: Sequence[dict[str, float]], best_epoch: int, scores: Scores) -> list[Path]:
-    """Write curves.png, roc.png and calibration.png into a new folder, and return their paths."""
+    """Write curves.png and, for two classes, roc.png and calibration.png into a new folder; return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    figures = {"curves": curves(history, best_epoch), "roc": roc(scores), "calibration": calibration(scores)}
+    figures = {"curves": curves(history, best_epoch)}
+    if scores.task is TaskKind.BINARY:
+        figures |= {"roc": roc(scores), "calibration": calibration(scores)}
     for name, figure in figures.items():
         figure.savefig(folder / f"{name}.png", dpi=110)
     return [folder / f"{name}.png" for name in figures]
 
 
 def curves(history: Sequence[dict[str, float]], best_epoch: int) -> "Figure":
-    """Plot loss, accuracy and AUC by epoch for training and validation, with the best epoch marked."""
+    """Plot the metrics by epoch for training and validation, with the best epoch marked: loss, accuracy and AUC, or loss, RMSE and R2."""
     from matplotlib.ticker import MaxNLocator
 
     figure, panels = _figure(columns=3, width=10.5)
+    names = ("loss", "acc", "auc") if "val_auc" in history[0] else ("loss", "rmse", "r2")
     epochs = range(1, len(history) + 1)
-    for axes, name in zip(panels, ("loss", "acc", "auc"), strict=True):
+    for axes, name in zip(panels, names, strict=True):
         for kind, colour in (("train", TRAIN), ("val", VAL)):
             if f"{kind}_{name}" in history[0]:
                 values = [each[f"{kind}_{name}"] for each in history]
                 axes.plot(epochs, values, color=colour, marker="o", markersize=2.5, linewidth=1.5, label=kind)
         axes.axvline(best_epoch, color=QUIET, linewidth=1, linestyle="--", zorder=0)
-        axes.set(title={"acc": "accuracy", "auc": "validation AUC"}.get(name, name), xlabel="epoch")
+        axes.set(
+            title={
+                "acc": "accuracy",
+                "auc": "validation AUC",
+                "rmse": "validation RMSE",
+                "r2": "validation R2",
+            }.get(name, name),
+            xlabel="epoch",
+        )
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     panels[0].plot([], [], color=QUIET, linestyle="--", linewidth=1, label=f"best epoch ({best_epoch})")
     panels[0].legend(framealpha=1, edgecolor="none")

@@ -24,17 +24,19 @@ from trainer.checkpoint import write_tensors
 from trainer.data.encode import Encoder
 from trainer.data.load import read_splits
 from trainer.data.reading.reader import Reader
-from trainer.data.tensors import Dataset, Shape, Split, Splits, encoded, fingerprint
+from trainer.data.target import Target
+from trainer.data.tensors import Dataset, Shape, Split, Splits, encoded, fingerprint, labelled
 from trainer.device import cpu_threads
 from trainer.errors import DataError, LoadError
 from trainer.models.arguments import OF_HYDRA, parameters
 from trainer.models.network import adapt, build_module, construct
 from trainer.scoring import Scores, evaluate, infer
 from trainer.targets import check_trusted, imported
+from trainer.tasks.outputs import task_of
 
 PATH_KEYS = ("path", "test_path")  # of the data section
 WEIGHTS, SIDECAR = "model_best.pt", "model.json"
-FORMAT = 2  # 1, of podium 0.1.0, has no reader
+FORMAT = 2  # 1, of podium 0.1.0, has neither reader nor target
 ALLOWED = ("trainer", "torch.nn")
 _READ = ("trainer.data.table.load", "trainer.data.adult.load")  # loaders that have a reader since format 2
 ACTIVATIONS = tuple(  # the functions that layers of torch take as arguments
@@ -55,10 +57,19 @@ class Predictor:
     fingerprint: str
     found_at: Mapping[str, str] = field(default_factory=dict)  # its files at training time, absolute paths
     allow: Sequence[str] = field(default=(), repr=False)  # packages whose data loader may be called
+    labels: Target | None = None  # None: two classes, as the encoder names them
     reader: Reader | None = field(default=None, repr=False)  # how the training read its table
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes in the order of their codes; empty for a regression."""
+        return self.labels.classes if self.labels else (f"not {self.encoder.positive}", self.encoder.positive)
+
     def predict(self, table: Any, *, bad_rows: str = "error") -> np.ndarray[Any, Any]:
-        """Return the probability of the positive class for each row of a table.
+        """Return the prediction for each row of a table.
+
+        It is the probability of the positive class, [N]; for several classes a probability for each of `classes`,
+        [N, K]; for a regression the value in the target's own unit, [N].
 
         The table is a path of any format, a DataFrame, a dict of values or of lists, a list of dicts, or an Arrow
         table. Columns are found by name, others are ignored, and values are read as the training read its own. Raise
@@ -73,8 +84,9 @@ class Predictor:
                 f"{os.fspath(table)!r} is a path, and this model was saved without a reader; give a DataFrame or a dict of lists"
             )
         numeric, categorical = self.encoder.transform(table)
-        network = adapt(self.model, self.encoder.cardinalities)
-        return torch.sigmoid(infer(network, numeric, categorical).double()).numpy()
+        task = task_of(self.labels)
+        network = adapt(self.model, self.encoder.cardinalities, task.labels.outputs)
+        return task.predictions(task.combined(infer(network, numeric, categorical).double())).numpy()
 
     def evaluate(self, split: Split | None = None) -> Scores:
         """Score the model on encoded rows; by default read the test split of the run again.
@@ -85,7 +97,9 @@ class Predictor:
         if split is None:
             split = self._test_split()
         with cpu_threads(1):
-            return evaluate(adapt(self.model, self.encoder.cardinalities), split)
+            return evaluate(
+                self.model, split, cardinalities=self.encoder.cardinalities, task=task_of(self.labels)
+            )
 
     def _test_split(self) -> Split:
         """Return the test split of the run, encoded as its training did."""
@@ -101,13 +115,15 @@ class Predictor:
                 if "categorical" in section
                 else {}
             )
-        splits = read_splits(section)
-        found = fingerprint(splits)
+        task = self.labels.task.value if self.labels else None
+        splits = read_splits(section, task=task)
+        labels, targets = labelled(splits, task=task)
+        found = fingerprint(splits, targets)
         if found != self.fingerprint and not is_old:
             raise LoadError(
                 f"the data changed since training: fingerprint {found}, the model's is {self.fingerprint}"
             )
-        return encoded(self.encoder, splits.tables[2], splits.targets[2])
+        return encoded(self.encoder, splits.tables[2], targets[2], self.labels or labels)
 
     def _columns(self) -> list[str]:
         return [
@@ -144,6 +160,7 @@ def save_model(
         "model": dict(spec),
         "encoder": data.encoder.to_json(),
         "reader": None if data.reader is None else data.reader.to_json(),
+        "target": data.labels.to_json(),
         "data": dict(section),
         "found_at": {key: str(path.absolute()) for key, path in paths.items() if path.exists()},
         "fingerprint": data.fingerprint,
@@ -174,6 +191,7 @@ def load_model(
         spec, encoder = sidecar["model"], Encoder.from_json(sidecar["encoder"])
         version, data, fingerprint = sidecar["format"], sidecar["data"], sidecar["fingerprint"]
         reader = None if sidecar.get("reader") is None else Reader.from_json(sidecar["reader"])
+        labels = Target.from_json(sidecar["target"]) if "target" in sidecar else None  # 0.1.0 wrote none
     except FileNotFoundError:
         raise LoadError(f"{folder} holds {WEIGHTS} but no {SIDECAR}, which describes the model") from None
     except (TrackingError, OSError, ValueError, KeyError, TypeError) as error:
@@ -183,7 +201,8 @@ def load_model(
         raise LoadError(f"{folder / SIDECAR} has format {version}; this version reads formats 1 to {FORMAT}")
     _check_model(spec, allow)
     numeric = sum(column.width for column in encoder.numeric)
-    module, _ = build_module(spec, Shape(numeric, encoder.cardinalities), seed=0)  # any seed: weights follow
+    shape, outputs = Shape(numeric, encoder.cardinalities), labels.outputs if labels else 1
+    module, _ = build_module(spec, shape, seed=0, outputs=outputs)  # any seed: weights follow
     try:
         with open_file(folder / WEIGHTS) as file:
             weights = torch.load(file, map_location="cpu", weights_only=True)
@@ -191,7 +210,8 @@ def load_model(
     except Exception as error:  # damaged bytes make torch raise anything
         raise LoadError(f"{folder / WEIGHTS} does not fit the model in {SIDECAR}: {error}") from error
     module.eval()
-    return Predictor(module, encoder, data, fingerprint, sidecar.get("found_at", {}), _listed(allow), reader)
+    found_at = sidecar.get("found_at", {})
+    return Predictor(module, encoder, data, fingerprint, found_at, _listed(allow), labels, reader)
 
 
 def build(params: Mapping[str, Any], *, allow: Sequence[str] = ()) -> nn.Module:

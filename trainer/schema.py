@@ -12,13 +12,37 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-LOGGED_PER_EPOCH = {  # the metrics an objective can name, and how each improves
+_CLASSES = {
     "train_loss": "min",
     "train_acc": "max",
     "val_loss": "min",
     "val_acc": "max",
     "val_auc": "max",
+    "val_balanced_accuracy": "max",
+    "val_f1": "max",
 }
+BY_TASK: dict[str, dict[str, str]] = {  # the metrics an objective can name, and how each improves
+    "binary": {
+        **_CLASSES,
+        "val_average_precision": "max",
+        "val_brier": "min",
+        "val_calibration_error": "min",
+    },
+    "multiclass": _CLASSES,
+    "regression": {
+        "train_loss": "min",
+        "val_loss": "min",
+        "val_rmse": "min",
+        "val_mae": "min",
+        "val_r2": "max",
+    },
+}
+OBJECTIVES = {
+    "binary": "val_auc",
+    "multiclass": "val_auc",
+    "regression": "val_r2",
+}  # unless the config names another one
+LOGGED_PER_EPOCH = {name: mode for metrics in BY_TASK.values() for name, mode in metrics.items()}
 _SIGNS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}  # by the names of the functions in `operator`
 
 
@@ -102,9 +126,18 @@ _ADAM: Schema = {
     "eps": _optional(_number(gt=0)),
     "amsgrad": _optional(_FLAG),
 }
+_RATE = _number(ge=0, lt=1)
+_NUMERIC = _optional(_choice("piecewise", "periodic") | _NULL)
+_MODEL: Schema = {
+    "dropout": _optional(_RATE),
+    "embedding_dim": _optional(_whole(ge=1)),
+    "numeric_embedding": _NUMERIC,
+}
+_SCHEDULER: Schema = {"interval": _optional(_choice("epoch", "batch"))}
 ROOT: Schema = {
     "seed": _SEED,
     "device": _text("auto, cpu, cuda or cuda:N", r"auto|cpu|cuda(:\d+)?"),
+    "task": _optional(_choice(*BY_TASK) | _NULL),
 }
 
 # sections without a `_target_`
@@ -117,6 +150,11 @@ SECTIONS: dict[str, Schema] = {
         "weight_decay": _number(ge=0),
         "early_stopping_patience": _whole(ge=1) | _NULL,
         "threads": _optional(_whole(ge=1) | _NULL),
+        "class_weight": _optional(_choice("balanced") | _mapping(_number(ge=0)) | _NULL),
+        "pos_weight": _optional(_number(gt=0) | _NULL),
+        "label_smoothing": _optional(_number(ge=0, lt=1) | _NULL),
+        "gradient_clip": _optional(_number(gt=0) | _NULL),
+        "ema": _optional(_number(gt=0, lt=1) | _NULL),
         "checkpoint_every_s": _optional(_number(ge=0) | _NULL),
     },
     "objective": {
@@ -133,7 +171,7 @@ SECTIONS: dict[str, Schema] = {
         "promote": _FLAG,
         "model_name": _NAME,
         "min_delta": _number(ge=0),
-        "thresholds": _mapping(_number()),
+        "thresholds": _mapping(_number() | _NULL),
         "files": _list(_text()),
         "loader": _optional(_text() | _NULL),
     },
@@ -181,11 +219,40 @@ TARGETS: dict[str, dict[str, Schema]] = {
     "model": {
         "trainer.models.tabular.TabularClassifier": {
             "hidden_dims": _list(_whole(ge=1)),
-            "dropout": _number(ge=0, lt=1),
+            "dropout": _RATE,
             "embedding_dim": _optional(_whole(ge=1)),
+            "numeric_embedding": _NUMERIC,
         },
-        "trainer.models.tabular.LogisticRegression": {},
+        "trainer.models.tabular.LogisticRegression": {"numeric_embedding": _NUMERIC},
+        "trainer.models.resnet.ResNet": {
+            **_MODEL,
+            "width": _optional(_whole(ge=1)),
+            "blocks": _optional(_whole(ge=1)),
+            "hidden_factor": _optional(_number(gt=0)),
+            "residual_dropout": _optional(_RATE),
+        },
+        "trainer.models.dcn.DCN": {
+            **_MODEL,
+            "cross_layers": _optional(_whole(ge=1)),
+            "hidden_dims": _optional(_list(_whole(ge=1))),
+            "structure": _optional(_choice("parallel", "stacked")),
+            "rank": _optional(_whole(ge=1) | _NULL),
+        },
+        "trainer.models.deepfm.DeepFM": {**_MODEL, "hidden_dims": _optional(_list(_whole(ge=1)))},
+        "trainer.models.ft_transformer.FTTransformer": {
+            **_MODEL,
+            "blocks": _optional(_whole(ge=1)),
+            "heads": _optional(_whole(ge=1)),
+            "attention_dropout": _optional(_RATE),
+            "residual_dropout": _optional(_RATE),
+        },
+        "trainer.models.tabm.TabM": {
+            **_MODEL,
+            "members": _optional(_whole(ge=1)),
+            "hidden_dims": _optional(_list(_whole(ge=1))),
+        },
     },
+    "loss": {},
     "optimizer": {
         "torch.optim.Adam": _ADAM,
         "torch.optim.AdamW": _ADAM,
@@ -197,10 +264,20 @@ TARGETS: dict[str, dict[str, Schema]] = {
     },
     "scheduler": {
         "torch.optim.lr_scheduler.ConstantLR": {
+            **_SCHEDULER,
             "factor": _number(gt=0, le=1),
             "total_iters": _optional(_whole(ge=1)),
         },
+        "torch.optim.lr_scheduler.OneCycleLR": {
+            **_SCHEDULER,
+            "max_lr": _number(gt=0),
+            "pct_start": _optional(_FRACTION),
+            "div_factor": _optional(_number(gt=0)),
+            "final_div_factor": _optional(_number(gt=0)),
+        },
+        "trainer.optim.warmup_cosine": {**_SCHEDULER, "warmup": _optional(_FRACTION)},
         "torch.optim.lr_scheduler.CosineAnnealingLR": {
+            **_SCHEDULER,
             "T_max": _whole(ge=1),
             "eta_min": _optional(_number(ge=0)),
         },
@@ -210,5 +287,13 @@ TARGETS: dict[str, dict[str, Schema]] = {
         },
     },
 }
-MODEL_KEYS = tuple(key for schema in TARGETS["model"].values() for key in schema)
+
+
+def keys_of(section: str) -> tuple[str, ...]:
+    """Return the keys of all classes that a section may name."""
+    return tuple(key for schema in TARGETS[section].values() for key in schema)
+
+
 FREE = ("sweep",)  # sections that another package checks
+OPTIONAL = ("loss",)  # sections that may be absent, or name no class
+LEFT_OVER = ("model", "optimizer", "scheduler")  # sections that may keep the keys of another class of theirs

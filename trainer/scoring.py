@@ -1,51 +1,78 @@
-"""Scores of a model on a split: loss, accuracy, AUC and the probabilities behind them.
+"""Scores of a model on a split: the loss, the predictions and the metrics computed from them.
 
 Batches always have the same size, so that a saved model gives the logged numbers again to the last digit.
 """
 
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
 from torch import nn
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from trainer.data.encode import Array
+from trainer.data.target import TaskKind
 from trainer.data.tensors import Split
 from trainer.models.network import Network, adapt
+from trainer.tasks.metrics import METRICS, auc, macro_auc, measure
+from trainer.tasks.outputs import Task, task_of
 
 EVALUATION_ROWS = 4096  # rows per batch; sums over other batches may differ in the last digit
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Mean log loss, accuracy at one half and area under the ROC curve, with the predictions and the target."""
+    """Mean loss, accuracy at one half and area under the ROC curve, with the predictions and the target.
+
+    `probabilities` are [N] of the positive class or [N, K] of K classes. A regression has the predicted values in
+    their place, both in the target's own unit, and NaN for accuracy and AUC. Several classes have the mean of their AUCs.
+    """
 
     loss: float
     accuracy: float
     auc: float
     probabilities: Array = field(repr=False)
     target: Array = field(repr=False)
+    task: TaskKind = TaskKind.BINARY
+
+    def metric(self, name: str) -> float:
+        """Return a metric by its name; other ones than loss, acc, accuracy and auc are computed when asked for."""
+        known = {"loss": self.loss, "acc": self.accuracy, "accuracy": self.accuracy, "auc": self.auc}
+        return known[name] if name in known else measure(self.task, name, self.target, self.probabilities)
 
     def named(self) -> dict[str, float]:
-        """Return the test metrics under the names a run logs them by."""
-        return {"test_loss": self.loss, "test_accuracy": self.accuracy, "test_auc": self.auc}
+        """Return all test metrics under the names a run logs them by."""
+        first = ("loss",) if self.task is TaskKind.REGRESSION else ("loss", "accuracy", "auc")
+        return {f"test_{name}": self.metric(name) for name in (*first, *METRICS[self.task])}
 
 
-def evaluate(model: nn.Module | Network, split: Split, *, cardinalities: tuple[int, ...] = ()) -> Scores:
+def evaluate(
+    model: nn.Module | Network,
+    split: Split,
+    *,
+    cardinalities: tuple[int, ...] = (),
+    task: Task | None = None,
+) -> Scores:
     """Score a model on a split on the same device; the training mode is kept.
 
-    Only a plain module that takes one-hot coded categories needs `cardinalities`. A model whose output is
-    not finite gets a loss that is not finite either, and NaN for the AUC.
+    Only a plain module that takes one-hot coded categories needs `cardinalities`; without a `task`, as a data set has it,
+    two classes are assumed. A model whose output is not finite gets a loss that is not finite either, and NaN for the AUC.
     """
-    network = model if isinstance(model, Network) else adapt(model, cardinalities)
+    task = task or task_of()
+    network = model if isinstance(model, Network) else adapt(model, cardinalities, task.labels.outputs)
     # The mean over many rows loses digits in single precision.
-    logits = infer(network, split.numeric, split.categorical).double()
-    loss = binary_cross_entropy_with_logits(logits, split.target.double()).item()
-    probabilities = torch.sigmoid(logits).cpu().numpy()
-    target = split.target.cpu().numpy()
-    accuracy = ((logits > 0) == (split.target > 0.5)).double().mean().item()
-    return Scores(loss, accuracy, auc(target, probabilities), probabilities, target)
+    logits = task.combined(infer(network, split.numeric, split.categorical).double())
+    goal = split.target.double() if split.target.is_floating_point() else split.target
+    loss = task.loss(logits, goal).item()
+    predictions = task.predictions(logits).cpu().numpy()
+    target = (
+        task.in_unit(goal).cpu().numpy() if task.kind is TaskKind.REGRESSION else split.target.cpu().numpy()
+    )
+    if task.kind is TaskKind.REGRESSION:
+        return Scores(loss, float("nan"), float("nan"), predictions, target, task.kind)
+    right = task.correct(logits, split.target)
+    area = macro_auc if task.kind is TaskKind.MULTICLASS else auc
+    return Scores(
+        loss, right.double().mean().item(), area(target, predictions), predictions, target, task.kind
+    )
 
 
 def infer(network: Network, numeric: torch.Tensor, categorical: torch.Tensor) -> torch.Tensor:
@@ -59,12 +86,3 @@ def infer(network: Network, numeric: torch.Tensor, categorical: torch.Tensor) ->
             return torch.cat([network(numeric[rows], categorical[rows]) for rows in batches])
     finally:
         network.module.train(was_training)
-
-
-def auc(target: Array, score: Array) -> float:
-    """Return the area under the ROC curve; NaN when only one class occurs or a score is NaN."""
-    from sklearn.metrics import roc_auc_score
-
-    if target.min() == target.max() or np.isnan(score).any():
-        return float("nan")
-    return float(roc_auc_score(target, score))

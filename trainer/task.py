@@ -3,9 +3,13 @@
 Each step has a module of its own; `train` and `_train` call them in order.
 """
 
+import csv
 import hashlib
+import io
 import json
 import logging
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +21,22 @@ from tracking.files import write_bytes
 from trainer.checkpoint import Checkpoints
 from trainer.config import check
 from trainer.data.load import load
+from trainer.data.target import TaskKind
 from trainer.data.tensors import Dataset
 from trainer.device import cpu_threads, resolve
+from trainer.epoch import StepOptions, batches
+from trainer.errors import ConfigError
 from trainer.loop import Fit, Objective, fit, shown
-from trainer.models.arguments import settle
-from trainer.models.network import adapt, build_module
+from trainer.models.arguments import OFFERED, settle
+from trainer.models.network import build_module
 from trainer.optim import build_optimizer, build_scheduler
 from trainer.plots import draw
 from trainer.saved_model import save_model
-from trainer.schema import LOGGED_PER_EPOCH
-from trainer.scoring import evaluate
+from trainer.schema import BY_TASK, LOGGED_PER_EPOCH
+from trainer.scoring import Scores, evaluate
+from trainer.tasks.losses import build_loss
+from trainer.tasks.metrics import by_class
+from trainer.tasks.outputs import task_of
 
 logger = logging.getLogger(__name__)
 
@@ -42,11 +52,13 @@ def train(cfg: DictConfig) -> float:
     """
     check(cfg)
     config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
-    config["model"] = settle(config["model"])
+    for section in OFFERED:
+        config[section] = settle(config[section], section)
     config["objective"]["mode"] = LOGGED_PER_EPOCH[config["objective"]["metric"]]
     every_s = config["training"].pop("checkpoint_every_s", None)  # changes no number of the run
     device = resolve(config["device"])
-    data = load(config["data"])
+    data = load(config["data"], task=config.get("task"))
+    check_objective(config["objective"]["metric"], data)
     if data.profile is not None and not _is_job_of_sweep():
         logger.info("%s", data.profile.text())
     tracker = ExperimentTracker(config["paths"]["experiments"])
@@ -84,9 +96,15 @@ def _train(
         write_bytes(
             run.artifacts_dir / PROFILE, json.dumps(data.profile.to_json(), indent=1).encode() + b"\n"
         )
-    module, spec = build_module(config["model"], data.shape, seed=config["seed"])
+    module, spec = build_module(config["model"], data.shape, seed=config["seed"], outputs=data.labels.outputs)
     run.log_params(params({**config, "model": spec}))
     module.to(device)
+    task = task_of(data.labels)
+    # Before the first epoch, so that a loss that does not fit the task costs none.
+    loss = build_loss(config.get("loss"), settings, task, data.train.target.to(device))
+    interval = config["scheduler"].get("interval", "epoch")
+    per_epoch = batches(min(len(data.train), rows_per_epoch(settings)), settings["batch_size"])
+    total_steps = settings["epochs"] * (per_epoch if interval == "batch" else 1)
     optimizer = build_optimizer(
         config["optimizer"],
         module,
@@ -103,7 +121,10 @@ def _train(
             limit_batches=settings.get("limit_batches"),
             seed=config["seed"],
             objective=objective,
-            scheduler=build_scheduler(config["scheduler"], optimizer, mode=objective.mode),
+            scheduler=build_scheduler(
+                config["scheduler"], optimizer, mode=objective.mode, total_steps=total_steps
+            ),
+            options=StepOptions(loss, settings.get("gradient_clip"), settings.get("ema"), interval),
             patience=settings["early_stopping_patience"],
             log=lambda metrics, epoch: run.log(metrics, step=epoch),
             should_stop=run.should_stop,
@@ -112,12 +133,42 @@ def _train(
         )
     # On the CPU and one thread, as a loaded model is scored, so that the numbers agree to the last digit.
     with cpu_threads(1):
-        scores = evaluate(adapt(module.cpu(), data.shape.cardinalities), data.test)
+        cardinalities = data.shape.cardinalities
+        scores = evaluate(module.cpu(), data.test, cardinalities=cardinalities, task=task)
     save_model(run.artifacts_dir, module, spec=spec, section=config["data"], data=data)
+    write_classes(run.artifacts_dir / "classes.csv", scores, data)
     draw(run.artifacts_dir / "plots", result.history, result.epoch, scores)
     run.log({**data.reference, **scores.named()})
     logger.info("%s: %s", run.run_id, shown(scores.named()))
     return result
+
+
+def rows_per_epoch(settings: Mapping[str, Any]) -> int:
+    """Return the most rows that an epoch trains on."""
+    limit = settings.get("limit_batches")
+    return sys.maxsize if limit is None else limit * int(settings["batch_size"])
+
+
+def check_objective(metric: str, data: Dataset) -> None:
+    """Raise ConfigError for an objective that the task of the data does not log."""
+    allowed = BY_TASK[data.labels.task]
+    if metric not in allowed:
+        raise ConfigError(
+            f"objective.metric={metric}: target {data.labels.name!r} is for task={data.labels.task}, "
+            f"which logs {', '.join(allowed)}"
+        )
+
+
+def write_classes(file: Path, scores: Scores, data: Dataset) -> None:
+    """Write the scores of each of several classes as a CSV file."""
+    if data.labels.task is not TaskKind.MULTICLASS:
+        return
+    text = io.StringIO()
+    rows = by_class(scores.target, scores.probabilities, data.labels.classes)
+    table = csv.DictWriter(text, rows[0], lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    write_bytes(file, text.getvalue().encode())
 
 
 def params(config: dict[str, Any]) -> dict[str, Any]:
@@ -138,8 +189,9 @@ def params(config: dict[str, Any]) -> dict[str, Any]:
 
 def recipe_hash(config: dict[str, Any], data: Dataset, device: torch.device) -> str:
     """Hash everything that determines the numbers of a run, so that it uses only checkpoints of the same recipe."""
-    sections = {name: config[name] for name in (*RECIPE, "objective", "seed")}
+    sections = {name: config.get(name) for name in (*RECIPE, "objective", "seed", "loss")}
     facts = {"data": data.fingerprint, "device": str(device), "torch": torch.__version__}
+    facts["task"] = data.labels.task.value
     text = json.dumps([sections, facts], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -31,7 +31,7 @@ class PromotionConf:
     promote: bool = False
     model_name: str | None = None
     min_delta: float = 0.0
-    thresholds: dict[str, float] = field(default_factory=dict)
+    thresholds: dict[str, float | None] = field(default_factory=dict)  # null: none
     files: list[str] = field(default_factory=lambda: ["model_best.pt"])
     loader: str | None = None
 

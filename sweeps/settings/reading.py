@@ -146,7 +146,8 @@ def _promotion(raw: Mapping[str, Any]) -> Promotion | None:
         )
     delta = raw["min_delta"]
     require(0 <= delta < math.inf, "promotion.min_delta", delta, "is a finite number, 0 or more")
-    for metric, bound in raw["thresholds"].items():
+    thresholds = {metric: bound for metric, bound in raw["thresholds"].items() if bound is not None}
+    for metric, bound in thresholds.items():
         require(math.isfinite(bound), f"promotion.thresholds.{metric}", bound, "is a finite number")
     if not raw["files"]:
         raise SettingsError(
@@ -155,7 +156,7 @@ def _promotion(raw: Mapping[str, Any]) -> Promotion | None:
     _check_model(raw["model_name"], raw["files"])
     allowed = "is module:function of a module that exists, or null"
     require(_is_function(raw["loader"]), "promotion.loader", raw["loader"], allowed)
-    return _made(Promotion, raw, files=tuple(raw["files"]))
+    return _made(Promotion, raw, files=tuple(raw["files"]), thresholds=thresholds)
 
 
 def _notify(raw: Mapping[str, Any], section: str) -> Notify:

@@ -186,7 +186,11 @@ def test_a_misspelt_column_of_the_census_is_refused(composed: Compose, tmp_path:
             r"its first line is one column, a;y; try 'data\.separator=\";\"'",
         ),
         (b"a\ty\n1\t0\n", "data.separator=','", r"is one column, a\\ty; try 'data\.separator=\"\\t\"'"),
-        (b"caf\x81,y\n1,0\n", "seed=0", r"the file is not utf-8: it holds the byte 0x81; .*data\.encoding=latin-1"),
+        (
+            b"caf\x81,y\n1,0\n",
+            "seed=0",
+            r"the file is not utf-8: it holds the byte 0x81; .*data\.encoding=latin-1",
+        ),
         (b"a,y\n", "data.encoding=utf8000", r"data\.encoding=utf8000: there is no such encoding"),
         (b"a,y\n", "data.encoding=rot13", r"data\.encoding=rot13: there is no such encoding"),
         (b"a,y\n", "data.separator=abc", r"data\.separator=abc: allowed is one character or null"),

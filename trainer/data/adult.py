@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from trainer.data.check import ADULT_COLUMNS, ADULT_FILES, ADULT_SOURCE
-from trainer.data.profile import Profile
 from trainer.data.reading.formats import no_file
 from trainer.data.reading.reader import Options, Reader, Table
-from trainer.data.roles import Given, Role, find
+from trainer.data.roles import Given, find
 from trainer.data.splits import by_ratio
-from trainer.data.table import is_positive, positive_class
+from trainer.data.table import profile_of, splits_of
+from trainer.data.target import Target
 from trainer.data.tensors import Splits
 from trainer.errors import DataError
 
@@ -27,22 +27,13 @@ TARGET = ADULT_COLUMNS[-1]
 def load(*, path: str, drop: Sequence[str], val_fraction: float, data_seed: int) -> Splits:
     """Read the two files in the folder `path`; the validation rows are drawn from `adult.data`."""
     (reader, known), (_, test) = (_read(Path(path) / name) for name in ADULT_FILES)
-    positive = positive_class([known[TARGET]], name=TARGET, positive=">50K")
-    targets = [is_positive(each[TARGET], positive) for each in (known, test)]
-    train, val, _ = by_ratio(targets[0], val_fraction=val_fraction, test_fraction=0, seed=data_seed)
+    labels = Target.found([known[TARGET], test[TARGET]], name=TARGET, positive=">50K")
+    answers = [labels.codes(each[TARGET]) for each in (known, test)]
+    train, val, _ = by_ratio(answers[0], val_fraction=val_fraction, test_fraction=0, seed=data_seed)
     roles = tuple(find(known, Given.of(reader.names, target=[TARGET], drop=drop), target=TARGET))
-    classes = {label: int((known[TARGET] == label).sum()) for label in ("<=50K", positive)}
-    profile = Profile(ADULT_FILES[0], len(known), roles, classes, positive)
-    return Splits(
-        [known.take(train), known.take(val), test],
-        [targets[0][train], targets[0][val], targets[1]],
-        profile.named(Role.NUMERIC),
-        profile.named(Role.CATEGORICAL),
-        TARGET,
-        positive,
-        reader=reader,
-        profile=profile,
-    )
+    profile = profile_of(ADULT_FILES[0], known, roles, labels)
+    parts, targets = [known.take(train), known.take(val), test], [answers[0][train], answers[0][val]]
+    return splits_of(parts, [*targets, answers[1]], labels, reader, profile)
 
 
 def _read(path: Path) -> tuple[Reader, Table]:

@@ -18,9 +18,10 @@ class Profile:
     source: str
     rows: int
     columns: tuple[ColumnRole, ...]
-    classes: dict[str, int]  # labels of the target, and how many rows have each
+    classes: dict[str, int]  # labels of the target, and how many rows have each; none of a regression
     positive: str | None = None
     notes: tuple[str, ...] = ()
+    task: str = "binary"
 
     @property
     def warnings(self) -> list[str]:
@@ -39,7 +40,7 @@ class Profile:
             for role in (Role.NUMERIC, Role.TIME, Role.CATEGORICAL)
             if (names := self.named(role))
         ]
-        parts += [f"target {shown(name)}{self._positive()}" for name in self.named(Role.TARGET)]
+        parts += [f"target {shown(name)}, {self.task}{self._positive()}" for name in self.named(Role.TARGET)]
         left_out = [
             f"{shown(each.name)} ({each.role.value})"
             for each in self.columns
@@ -53,7 +54,8 @@ class Profile:
         more = ", ..." if len(self.classes) > 10 else ""
         lines = [f"{self.source}: {self.rows} rows, {len(self.columns)} columns"]
         lines += [
-            f"target {shown(name)}: {counts}{more}{self._positive()}" for name in self.named(Role.TARGET)
+            f"target {shown(name)}, {self.task}{':' * bool(counts)} {counts}{more}{self._positive()}".rstrip()
+            for name in self.named(Role.TARGET)
         ]
         cells = [
             ("column", "role", "kind", "missing", "distinct", "why"),

@@ -12,10 +12,11 @@ import numpy as np
 
 from trainer.data.encode import Array
 from trainer.data.profile import Profile
-from trainer.data.reading.kinds import Number, Time, label, spelled_float
+from trainer.data.reading.kinds import Number, Time
 from trainer.data.reading.reader import Options, Reader, Table
-from trainer.data.roles import Given, Role, find, one_of
+from trainer.data.roles import ColumnRole, Given, Role, find, one_of
 from trainer.data.splits import by_ratio, by_time
+from trainer.data.target import Target, TaskKind, counts
 from trainer.data.tensors import Splits
 from trainer.errors import DataError
 
@@ -46,27 +47,22 @@ def load(
     val_fraction: float,
     test_fraction: float,
     data_seed: int,
+    task: str | None = None,
 ) -> Splits:
     """Read a file and split it.
 
     With `test_path` that file is the test split, and `test_fraction` is not used. With `time_column` rows
     go from oldest (train) to newest (test), and the column is no feature. Otherwise each class is
-    split at random by ratio. `positive` names the positive label; the default is the last of the two
-    in sorted order ("no" < "yes", "<=50K" < ">50K", 0 < 1), as in scikit-learn.
+    split at random by ratio. `positive` names the positive label, and tells it from all others; the
+    default is the last of two in sorted order ("no" < "yes", "<=50K" < ">50K", 0 < 1), as in scikit-learn.
+    Without a `task` the target says which one it is.
     """
     kinds = {"number": numeric, "text": [*(categorical or ()), *(text or ())], "time": time}
     options = Options(
-        separator=separator,
-        encoding=encoding,
-        header=header,
-        names=names,
-        decimal=decimal,
-        thousands=thousands,
-        date_order=date_order,
-        missing_values=missing_values,
+        separator=separator, encoding=encoding, header=header, names=names, decimal=decimal, thousands=thousands,
+        date_order=date_order, missing_values=missing_values, drop=drop,
         wanted={name: kind for kind, listed in kinds.items() for name in listed or ()},
-        drop=drop,
-    )
+    )  # fmt: skip
     reader, known = Reader.fit(path, options)
     given = Given.of(
         reader.names,
@@ -81,7 +77,9 @@ def load(
     )
     fractions = {"val_fraction": val_fraction, "test_fraction": 0.0 if test_path else test_fraction}
     plan = Plan(reader, known, given, one_of(target, reader.names, key="data.target"))
-    return plan.splits(Path(path).name, positive, fractions, test_path=test_path, data_seed=data_seed)
+    tables = plan.tables(test_path)
+    labels = plan.labels(tables, task=task, positive=positive)
+    return plan.splits(Path(path).name, tables, labels, fractions, data_seed=data_seed)
 
 
 class Plan:
@@ -93,54 +91,43 @@ class Plan:
         self.features = [each.name for each in self.roles if each.is_feature]
         self.time_column = next((each.name for each in self.roles if each.role is Role.TIME_COLUMN), None)
 
+    def tables(self, test_path: str | None) -> list[Table]:
+        """Return the table, and that of a test file as it was read."""
+        if test_path is None:
+            return [self.known]
+        return [self.known, self.reader.read(test_path, only=self._needed(test_path))]
+
+    def labels(
+        self, tables: Sequence[Table], *, task: str | None, positive: str | int | float | bool | None
+    ) -> Target:
+        """Return the target of the tables, with the task and the positive class that are given or found."""
+        answers = [each[self.target] for each in tables]
+        return Target.found(answers, name=self.target, task=task, positive=positive)
+
     def splits(
         self,
         source: str,
-        positive: str | int | float | bool | None,
+        tables: Sequence[Table],
+        labels: Target,
         fractions: dict[str, float],
         *,
-        test_path: str | None,
         data_seed: int,
     ) -> Splits:
         """Return the splits, and log what was found that a user might not expect."""
-        tables = [self.known]
-        if test_path is not None:
-            tables.append(self.reader.read(test_path, only=self._needed(test_path)))
-        answers = [labels(each, self.target) for each in tables]
-        chosen = positive_class(answers, name=self.target, positive=positive)
-        target = is_positive(answers[0], chosen)
+        answers = [labels.codes(each[self.target]) for each in tables]
         if self.time_column is None:
-            rows = by_ratio(target, **fractions, seed=data_seed)
+            strata = np.zeros(len(self.known)) if labels.task is TaskKind.REGRESSION else answers[0]
+            rows = by_ratio(strata, **fractions, seed=data_seed)
         else:
             rows = by_time(_times(self.known, self.time_column), **fractions)
-        parts = [self.known.take(part) for part in rows[:2]]
-        parts.append(tables[1] if test_path else self.known.take(rows[2]))
-        targets = [
-            target[rows[0]],
-            target[rows[1]],
-            is_positive(answers[-1], chosen) if test_path else target[rows[2]],
-        ]
-        classes = dict(zip(*np.unique(answers[0].astype(str), return_counts=True), strict=True))
-        profile = Profile(
-            source,
-            len(self.known),
-            self.roles,
-            {str(each): int(n) for each, n in classes.items()},
-            chosen,
-            self.reader.notes,
-        )
+        parts = [self.known.take(part) for part in rows]
+        targets = [answers[0][part] for part in rows]
+        if len(tables) > 1:
+            parts[2], targets[2] = tables[1], answers[1]
+        profile = profile_of(source, self.known, self.roles, labels, notes=self.reader.notes)
         for warning in profile.warnings:
             logger.warning("%s", warning)
-        return Splits(
-            parts,
-            targets,
-            profile.named(Role.NUMERIC, Role.TIME),
-            profile.named(Role.CATEGORICAL),
-            self.target,
-            chosen,
-            reader=self.reader,
-            profile=profile,
-        )
+        return splits_of(parts, targets, labels, self.reader, profile)
 
     def _needed(self, test_path: str) -> list[str]:
         """Return the columns of the test file: those that are used, and others that it has."""
@@ -150,55 +137,29 @@ class Plan:
         ]
 
 
-def labels(table: Table, name: str) -> Array:
-    """Return a target as the labels of its classes, None where it is missing."""
-    values = table[name]
-    if values.dtype == object:
-        return values
-    found, inverse = np.unique(values, return_inverse=True)
-    spelled = [None if each != each else spelled_float(each) for each in found.tolist()]
-    return np.array(spelled, object)[inverse]
+def profile_of(
+    source: str, table: Table, roles: tuple[ColumnRole, ...], labels: Target, *, notes: tuple[str, ...] = ()
+) -> Profile:
+    """Return the profile of a table whose roles and task are known."""
+    classes = {} if labels.task is TaskKind.REGRESSION else counts(table[labels.name])
+    return Profile(source, len(table), roles, classes, labels.positive or None, notes, labels.task.value)
 
 
-def positive_class(
-    answers: Sequence[Array], *, name: str, positive: str | int | float | bool | None = None
-) -> str:
-    """Return the label of the positive class of a two-class target.
-
-    Raise DataError for missing values, one class, more than two, or a `positive` that does not occur.
-    """
-    found = [each for answer in answers for each in answer.tolist()]
-    missing = sum(each is None for each in found)
-    if missing:
-        raise DataError(f"target {name!r} is missing in {missing} of {len(found)} rows; fill or remove them")
-    classes = in_order(set(found))
-    if len(classes) != 2:
-        shown = ", ".join(repr(text) for text in classes[:5]) + (", ..." if len(classes) > 5 else "")
-        raise DataError(
-            f"target {name!r} has {len(classes)} class{'es' * (len(classes) != 1)} ({shown}); exactly two are needed"
-        )
-    if positive is None:
-        return classes[1]
-    wanted = label(positive)
-    for each in classes:
-        if wanted in (each, each.lower()):
-            return each
-    raise DataError(
-        f"data.positive={positive!r} does not occur in target {name!r}; allowed are {classes[0]!r} and {classes[1]!r}"
+def splits_of(
+    parts: Sequence[Table], targets: Sequence[Array], labels: Target, reader: Reader, profile: Profile
+) -> Splits:
+    """Return three tables as splits, with all that is known of them."""
+    return Splits(
+        parts,
+        targets,
+        profile.named(Role.NUMERIC, Role.TIME),
+        profile.named(Role.CATEGORICAL),
+        labels.name,
+        labels.positive,
+        labels=labels,
+        reader=reader,
+        profile=profile,
     )
-
-
-def in_order(classes: set[str]) -> list[str]:
-    """Return labels in order: numbers as numbers, so that 10 comes after 9."""
-    try:
-        return sorted(classes, key=float)
-    except ValueError:
-        return sorted(classes)
-
-
-def is_positive(answer: Array, positive: str) -> Array:
-    """Return labels as float32, 1 for the positive class and 0 for the other."""
-    return np.asarray(answer == positive, np.float32)
 
 
 def _times(table: Table, name: str) -> Array:

@@ -18,7 +18,8 @@ from trainer.data.profile import Profile
 from trainer.data.reading.kinds import spelled_float
 from trainer.data.reading.reader import Reader
 from trainer.data.reading.reader import Table as ReadTable
-from trainer.errors import DataError
+from trainer.data.target import Target, TaskKind
+from trainer.errors import ConfigError, DataError
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +33,10 @@ class Shape(NamedTuple):
 
 @dataclass(frozen=True)
 class Split:
-    """Encoded rows: float32 [N, F], int64 [N, C] and float32 targets [N] of zeros and ones."""
+    """Encoded rows: float32 [N, F], int64 [N, C], and targets [N].
+
+    Targets are float32 zeros and ones, int64 codes of several classes, or float32 standardised numbers.
+    """
 
     numeric: torch.Tensor
     categorical: torch.Tensor
@@ -54,8 +58,10 @@ class Split:
 class Splits:
     """The result of a loader: three tables as read and the roles of their columns, nothing fitted yet.
 
-    `numeric` and `categorical` name the feature columns; `targets` holds 0/1 arrays. Both are in the order
-    train, val, test. A loader that reads with `Reader` returns it, and the profile. `reference` holds numbers to log without a step, such as `bayes_auc`.
+    `numeric` and `categorical` name the feature columns; `targets` holds 0/1 arrays, codes of classes or numbers. Both are
+    in the order train, val, test. `reference` holds numbers to log without a step, such as `bayes_auc`. Without `labels`
+    the targets are as the loader found them, and say themselves which task it is. A loader that reads with `Reader`
+    returns it, and the profile.
     """
 
     tables: Sequence[Table]
@@ -65,6 +71,7 @@ class Splits:
     target: str
     positive: str
     reference: Mapping[str, float] = field(default_factory=dict)
+    labels: Target | None = None
     reader: Reader | None = None  # which reads the same columns again, to predict
     profile: Profile | None = None
 
@@ -79,9 +86,10 @@ class Splits:
         categorical: Sequence[str] = (),
         reference: Mapping[str, float] | None = None,
     ) -> "Splits":
-        """Cut columns into the given rows of train, val and test; `target` is the column of 0/1 values.
+        """Cut columns into the given rows of train, val and test; `target` is the column to predict.
 
-        Columns that are neither the target nor `categorical` are numeric.
+        A target of zeros and ones has the positive class 1, whose name is `positive`; one of other values is of several
+        classes, or numbers. Columns that are neither the target nor `categorical` are numeric.
         """
         tables = [{name: values[part] for name, values in columns.items()} for part in rows]
         numeric = tuple(name for name in columns if name not in (target, *categorical))
@@ -99,6 +107,7 @@ class Dataset:
     encoder: Encoder
     reference: dict[str, float]
     fingerprint: str
+    labels: Target
     reader: Reader | None = None
     profile: Profile | None = None
 
@@ -108,7 +117,7 @@ class Dataset:
         return Shape(self.train.numeric.shape[1], self.encoder.cardinalities)
 
     def describe(self) -> dict[str, Any]:
-        """Return the fingerprint, and the rows and the positive rate of each split, for the record of a run."""
+        """Return the fingerprint, the rows of each split and what its targets are, for the record of a run."""
         named = {"train": self.train, "val": self.val, "test": self.test}
         return {
             "fingerprint": self.fingerprint,
@@ -116,27 +125,39 @@ class Dataset:
             "positive": self.encoder.positive,
             "rows": sum(len(split) for split in named.values()),
             **{f"{name}_rows": len(split) for name, split in named.items()},
-            **{
-                f"{name}_positive_rate": round(split.target.mean().item(), 6) for name, split in named.items()
-            },
+            **{f"{name}_{key}": value for name, split in named.items() for key, value in self._told(split)},
         }
 
+    def _told(self, split: Split) -> list[tuple[str, Any]]:
+        """Return what is told of the targets of a split, by the task."""
+        if self.labels.task is TaskKind.BINARY:
+            return [("positive_rate", round(split.target.mean().item(), 6))]
+        if self.labels.task is TaskKind.REGRESSION:
+            return [
+                ("target_mean", split.target.double().mean().item() * self.labels.scale + self.labels.mean)
+            ]
+        counts = torch.bincount(split.target, minlength=self.labels.outputs).tolist()
+        return [("classes", dict(zip(self.labels.classes, counts, strict=True)))]
 
-def encode(splits: Splits, *, transform: str, min_frequency: int) -> Dataset:
+
+def encode(splits: Splits, *, transform: str, min_frequency: int, task: str | None = None) -> Dataset:
     """Fit the encoder on the training table alone and encode all three tables.
 
-    Raise DataError when a split has no rows or only one class, because no model can be ranked on it.
+    Raise DataError when a split has no rows or too few classes, because no model can be ranked on it, and ConfigError
+    when the targets are of another `task`.
     """
-    for name, values in zip(("training", "validation", "test"), splits.targets, strict=True):
-        _check_classes(name, values, splits)
+    labels, targets = labelled(splits, task=task)
+    for name, values in zip(("training", "validation", "test"), targets, strict=True):
+        _check_classes(name, values, labels)
+    labels = labels.scaled_by(targets[0])
     encoder = Encoder.fit(
         splits.tables[0],
         numeric=splits.numeric,
         categorical=splits.categorical,
         transform=transform,
         min_frequency=min_frequency,
-        target=splits.target,
-        positive=splits.positive,
+        target=labels.name,
+        positive=labels.positive,
     )
     for each in encoder.categorical:
         if not each.categories:
@@ -147,19 +168,40 @@ def encode(splits: Splits, *, transform: str, min_frequency: int) -> Dataset:
                 min_frequency,
             )
     train, val, test = (
-        encoded(encoder, table, values) for table, values in zip(splits.tables, splits.targets, strict=True)
+        encoded(encoder, table, values, labels) for table, values in zip(splits.tables, targets, strict=True)
     )
     return Dataset(
-        train, val, test, encoder, dict(splits.reference), fingerprint(splits), splits.reader, splits.profile
+        train,
+        val,
+        test,
+        encoder,
+        dict(splits.reference),
+        fingerprint(splits, targets),
+        labels,
+        splits.reader,
+        splits.profile,
     )
 
 
-def encoded(encoder: Encoder, table: Table, target: Array) -> Split:
-    """Return a table and its 0/1 targets as tensors."""
-    return Split(*encoder.transform(table), torch.from_numpy(np.asarray(target, dtype=np.float32)))
+def labelled(splits: Splits, *, task: str | None = None) -> tuple[Target, list[Array]]:
+    """Return the target of splits, not scaled yet, and the values of each split as numbers.
+
+    Raise ConfigError when the targets are of another `task`.
+    """
+    labels, targets = splits.labels, list(splits.targets)
+    if labels is None:
+        labels, targets = Target.of_arrays(targets, name=splits.target, positive=splits.positive, task=task)
+    if task is not None and task != labels.task:
+        raise ConfigError(f"task={task}: target {labels.name!r} of this data set is for task={labels.task}")
+    return labels, targets
 
 
-def fingerprint(splits: Splits) -> str:
+def encoded(encoder: Encoder, table: Table, target: Array, labels: Target) -> Split:
+    """Return a table and its targets as tensors."""
+    return Split(*encoder.transform(table), torch.from_numpy(labels.standardised(target)))
+
+
+def fingerprint(splits: Splits, targets: Sequence[Array]) -> str:
     """Hash the targets and the columns of each split as read, before any preprocessing.
 
     Models with the same fingerprint were scored on the same rows, whatever their encoding and whichever columns they
@@ -169,7 +211,7 @@ def fingerprint(splits: Splits) -> str:
     from pandas.util import hash_pandas_object
 
     digest = hashlib.sha256()
-    for table, target in zip(splits.tables, splits.targets, strict=True):
+    for table, target in zip(splits.tables, targets, strict=True):
         digest.update(np.asarray(target, dtype=np.float32).tobytes())
         names = [*table] if isinstance(table, ReadTable) else [*splits.numeric, *splits.categorical]
         for name in sorted(names):
@@ -196,13 +238,25 @@ def _as_numbers(values: Array) -> Array:
     return np.array(floats)[inverse] if spelled == labels else values
 
 
-def _check_classes(name: str, values: Array, splits: Splits) -> None:
+def _check_classes(name: str, values: Array, labels: Target) -> None:
+    """Raise DataError for a split that no model can be trained or ranked on."""
     if len(values) == 0:
         raise DataError(f"the {name} split has 0 rows; give it a larger fraction, or a file with rows")
-    positives = int(values.sum())
-    if positives in (0, len(values)):
-        only = splits.positive if positives else f"not {splits.positive}"
-        raise DataError(
-            f"target {splits.target!r} has one class in the {name} split: all {len(values)} rows are "
-            f"{only!r}; two classes are needed in each split"
+    if labels.task is TaskKind.BINARY:
+        positives = int(values.sum())
+        if positives in (0, len(values)):
+            only = labels.positive if positives else f"not {labels.positive}"
+            raise DataError(
+                f"target {labels.name!r} has one class in the {name} split: all {len(values)} rows are "
+                f"{only!r}; two classes are needed in each split"
+            )
+    elif labels.task is TaskKind.MULTICLASS:
+        absent = sorted(set(range(labels.outputs)) - set(values.tolist()))
+        if not absent:
+            return
+        text = (
+            f"target {labels.name!r}: class {labels.classes[absent[0]]!r} does not occur in the {name} split"
         )
+        if name == "training":
+            raise DataError(f"{text}, so no model can learn it; give it more rows, or leave its rows out")
+        logger.warning("%s, so its scores there leave it out", text)

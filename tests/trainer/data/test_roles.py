@@ -143,7 +143,7 @@ def test_the_profile_is_a_table_and_json() -> None:
     profile = Profile("t.csv", ROWS, tuple(roles().values()), {"0": 36, "1": 24}, "1", ("a note",))
     lines = profile.text().splitlines()
     assert lines[0] == "t.csv: 60 rows, 15 columns"
-    assert lines[1] == "target y: 0 36, 1 24 (positive: 1)"
+    assert lines[1] == "target y, binary: 0 36, 1 24 (positive: 1)"
     assert lines[2].split() == ["column", "role", "kind", "missing", "distinct", "why"]
     assert next(line for line in lines if line.startswith("gap")).split()[:5] == [
         "gap",

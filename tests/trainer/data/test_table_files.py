@@ -232,7 +232,11 @@ def few(table: pd.DataFrame) -> pd.DataFrame:
     ("change", "options", "message"),
     [
         (one_class, {}, r"target 'churned' has 1 class \('yes'\); exactly two are needed"),
-        (three_classes, {}, r"target 'churned' has 3 classes \('maybe', 'no', 'yes'\)"),
+        (
+            three_classes,
+            {"task": "binary"},
+            r"target 'churned' has 3 classes \('maybe', 'no', 'yes'\); .*data\.positive .*task=multiclass",
+        ),
         (holes, {}, r"target 'churned' is missing in 1 of 200 rows"),
         (few, {}, r"the validation split has 0 rows"),
         (

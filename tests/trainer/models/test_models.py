@@ -113,7 +113,8 @@ def test_a_class_that_takes_any_keyword_gets_all_of_them() -> None:
 
 def test_the_logistic_regression_keeps_no_key_of_the_perceptron() -> None:
     spec = {"_target_": "trainer.models.tabular.LogisticRegression", "hidden_dims": [4], "dropout": 0.1}
-    assert set(build_module(spec, SHAPE, seed=0)[1]) == {"_target_", "input_dim", "cardinalities"}
+    kept = {"_target_", "input_dim", "output_dim", "cardinalities"}
+    assert set(build_module(spec, SHAPE, seed=0)[1]) == kept
 
 
 def test_a_key_that_a_class_does_not_take_comes_with_the_one_that_was_meant() -> None:

@@ -111,11 +111,16 @@ class Reader:
         return tuple(each.name for each in self.columns)
 
     @classmethod
-    def fit(cls, source: Any, options: Options | None = None) -> tuple["Reader", Table]:
-        """Return the reader of a table, and its values. Raise DataError for what is no table or has no rows."""
+    def fit(
+        cls, source: Any, options: Options | None = None, *, only: Sequence[str] | None = None
+    ) -> tuple["Reader", Table]:
+        """Return the reader of a table, and its values, or of `only` some columns.
+
+        Raise DataError for what is no table or has no rows.
+        """
         options = options or Options()
         origin = sources.source(source, options)
-        raw = origin.gathered()
+        raw = origin.gathered(only)
         wanted = {name: "text" for name, values in raw.items() if _is_category(values)}
         wanted |= {header.found(name, list(raw)) or name: kind for name, kind in options.wanted.items()}
         seen: dict[str, evidence.Evidence] = {}

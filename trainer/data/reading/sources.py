@@ -35,13 +35,17 @@ class Source:
     renamed: Mapping[str, str] = field(default_factory=dict)  # columns whose name is ours, and a line on each
     unnamed: frozenset[str] = frozenset()  # columns that have no name in the table itself
 
-    def gathered(self) -> dict[str, Any]:
-        """Return all columns whole; raise DataError when there is no row."""
+    def gathered(self, only: Sequence[str] | None = None) -> dict[str, Any]:
+        """Return all columns whole, or some; raise DataError when there is no row."""
         import pyarrow as pa
 
         parts: dict[str, list[Any]] = {}
         for batch in self.batches:
-            for name, values in batch.items():
+            names = list(batch)
+            for name in names if only is None else [header.found(each, names) for each in only]:
+                if name is None:
+                    continue
+                values = batch[name]
                 chunks = values.chunks if isinstance(values, pa.ChunkedArray) else [values]
                 parts.setdefault(name, []).extend(chunks or [pa.array([], values.type)])
         columns = {name: pa.chunked_array(values) for name, values in parts.items()}

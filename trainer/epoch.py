@@ -1,0 +1,173 @@
+"""One epoch of training: a step per batch, with clipped gradients and averaged weights where asked for.
+
+No number is read from the device before the epoch is over.
+"""
+
+import inspect
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+from torch.optim.swa_utils import AveragedModel
+
+from trainer.data.target import TaskKind
+from trainer.data.tensors import Dataset, Split
+from trainer.errors import ModelError
+from trainer.models.network import Network, adapt
+from trainer.tasks.outputs import Task, task_of
+
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class StepOptions:
+    """What may differ from a plain step per batch.
+
+    `loss` takes logits and targets; None: that of the task. `clip` is the largest norm of all gradients together. With a
+    decay `ema` the exponential moving average of the weights is scored and kept in their place. The scheduler steps once
+    per `interval`, `epoch` or `batch`.
+    """
+
+    loss: Loss | None = None
+    clip: float | None = None
+    ema: float | None = None
+    interval: str = "epoch"
+
+
+@dataclass(frozen=True)
+class Steps:
+    """How batches become steps."""
+
+    network: Network
+    optimizer: Optimizer
+    scheduler: LRScheduler | None
+    task: Task
+    batch_size: int
+    options: StepOptions
+    average: AveragedModel | None = None
+
+    @classmethod
+    def of(
+        cls,
+        model: nn.Module,
+        data: Dataset,
+        optimizer: Optimizer,
+        scheduler: LRScheduler | None = None,
+        *,
+        batch_size: int,
+        options: StepOptions | None = None,
+    ) -> "Steps":
+        """Return the steps that train a model; raise ModelError for a batch size that it cannot take."""
+        _check_batch_size(model, batch_size)
+        network = adapt(model, data.shape.cardinalities, data.labels.outputs)
+        options = options or StepOptions()
+        average = _averaged(model, options.ema)
+        return cls(network, optimizer, scheduler, task_of(data.labels), batch_size, options, average)
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """What has a state to save and load."""
+        parts = {"model": self.network.module, "optimizer": self.optimizer, "scheduler": self.scheduler}
+        return {**parts, "average": self.average}
+
+    @property
+    def scored(self) -> Network:
+        """The network whose weights count: the average where there is one."""
+        return self.network if self.average is None else replace(self.network, module=self.average.module)
+
+    def advance(self, objective: float) -> None:
+        """Step the scheduler after an epoch, unless it steps per batch; one that watches a plateau gets the objective."""
+        if isinstance(self.scheduler, ReduceLROnPlateau):
+            self.scheduler.step(objective)
+        elif self.scheduler is not None and self.options.interval == "epoch":
+            self.scheduler.step()
+
+    def epoch(self, rows: Split) -> dict[str, float]:
+        """Train once on all rows in the given order; return the means of the loss and the accuracy while training."""
+        self.network.module.train()
+        has_accuracy = self.task.kind is not TaskKind.REGRESSION
+        per_batch = self.scheduler if self.options.interval == "batch" else None
+        step = self._step_by_closure if needs_closure(self.optimizer) else self._step
+        loss_sum = torch.zeros((), device=rows.target.device)
+        correct = torch.zeros((), device=rows.target.device)
+        seen = 0
+        for start in range(0, self.batch_size * batches(len(rows), self.batch_size), self.batch_size):
+            batch = rows.take(slice(start, start + self.batch_size))
+            logits, loss = step(batch)
+            if per_batch is not None:
+                per_batch.step()
+            if self.average is not None:
+                self.average.update_parameters(self.network.module)
+            loss_sum += loss * len(batch)
+            if has_accuracy:
+                correct += self.task.correct(self.task.combined(logits), batch.target).sum()
+            seen += len(batch)
+        # `item` waits for the device, hence only here.
+        accuracy = {"train_acc": correct.item() / seen} if has_accuracy else {}
+        return {"train_loss": loss_sum.item() / seen, **accuracy}
+
+    def _step(self, batch: Split) -> tuple[torch.Tensor, torch.Tensor]:
+        """Take one step; return the logits and the loss before it."""
+        logits, loss = self._backward(batch)
+        self.optimizer.step()
+        return logits, loss
+
+    def _step_by_closure(self, batch: Split) -> tuple[torch.Tensor, torch.Tensor]:
+        """Take one step of an optimizer that computes the loss as often as it needs; return the first logits and loss."""
+        results: list[tuple[torch.Tensor, torch.Tensor]] = []
+
+        def closure() -> Any:
+            results.append(self._backward(batch))
+            return results[-1][1]
+
+        self.optimizer.step(closure)
+        return results[0]
+
+    def _backward(self, batch: Split) -> tuple[torch.Tensor, torch.Tensor]:
+        """Compute the gradients of a batch."""
+        self.optimizer.zero_grad(set_to_none=True)
+        logits = self.network(batch.numeric, batch.categorical)
+        loss = (self.options.loss or self.task.loss)(logits, batch.target)
+        torch.autograd.backward(loss)  # as loss.backward(), which has no types
+        if self.options.clip is not None:
+            nn.utils.clip_grad_norm_(self.network.module.parameters(), self.options.clip)
+        return logits.detach(), loss.detach()
+
+
+def batches(rows: int, batch_size: int) -> int:
+    """Return the number of batches of an epoch.
+
+    A last batch of one row is left out, which batch normalisation could not take; the next shuffle leaves out another row.
+    """
+    count = math.ceil(rows / batch_size)
+    return count - 1 if batch_size > 1 and count > 1 and rows % batch_size == 1 else count
+
+
+def needs_closure(optimizer: Optimizer) -> bool:
+    """Whether an optimizer's step computes the loss itself, as that of LBFGS."""
+    closure = inspect.signature(type(optimizer).step).parameters.get("closure")
+    return closure is not None and closure.default is closure.empty
+
+
+def _averaged(model: nn.Module, decay: float | None) -> AveragedModel | None:
+    """Return a copy of a model that follows its weights as an exponential moving average; None without a decay."""
+    if decay is None:
+        return None
+
+    def follow(means: Any, current: Any, _count: Any) -> None:
+        torch._foreach_lerp_(means, current, 1 - decay)
+
+    return AveragedModel(model, multi_avg_fn=follow)
+
+
+def _check_batch_size(model: nn.Module, batch_size: int) -> None:
+    """Raise ModelError for batches of one row and a model that normalises over the rows of a batch."""
+    if batch_size == 1 and any(isinstance(each, nn.modules.batchnorm._BatchNorm) for each in model.modules()):
+        raise ModelError(
+            f"training.batch_size=1: {type(model).__name__} normalises over the rows of a batch; use 2 or more"
+        )

@@ -1,0 +1,1 @@
+"""What a task makes of logits: losses, predictions and metrics."""

@@ -1,0 +1,113 @@
+"""The loss of a training: that of the task or the user's own, with weights of classes and smoothed labels.
+
+Only training sees it. `val_loss` and `test_loss` are always the plain loss of the task, so that runs compare.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from trainer.data.target import Target, TaskKind
+from trainer.errors import ConfigError
+from trainer.targets import bound
+from trainer.tasks.outputs import Task
+
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+def build_loss(
+    section: Mapping[str, Any] | None, settings: Mapping[str, Any], task: Task, target: torch.Tensor
+) -> Loss | None:
+    """Return the loss that a config asks for; None for the plain loss of the task.
+
+    `section` names a loss by `_target_`, `settings` are those of the training, `target` holds the training rows' targets.
+    Raise ConfigError for settings that the task does not have, and classes that are not there.
+    """
+    smoothing = settings.get("label_smoothing") or 0.0
+    weights = _weights(settings, task.labels, target)
+    if section and section.get("_target_"):
+        if smoothing or weights is not None:
+            raise ConfigError(
+                f"loss._target_={section['_target_']}: cannot be combined with training.class_weight, "
+                "training.pos_weight and training.label_smoothing; give them to the loss itself"
+            )
+        return _own(section, task, target.device)
+    if task.kind is TaskKind.REGRESSION and smoothing:
+        raise ConfigError(f"training.label_smoothing={smoothing}: a regression has no classes")
+    if not smoothing and weights is None:
+        return None
+    each = _of_classes if task.kind is TaskKind.MULTICLASS else _of_two
+
+    def loss(logits: torch.Tensor, goal: torch.Tensor) -> torch.Tensor:
+        logits, goal = task.per_member(logits, goal)
+        losses = each(logits, goal, smoothing)
+        return losses.mean() if weights is None else (losses * weights[goal.long()]).mean()
+
+    return loss
+
+
+def _of_two(logits: torch.Tensor, goal: torch.Tensor, smoothing: float) -> torch.Tensor:
+    smoothed = goal * (1 - smoothing) + smoothing / 2
+    return functional.binary_cross_entropy_with_logits(logits, smoothed, reduction="none")
+
+
+def _of_classes(logits: torch.Tensor, goal: torch.Tensor, smoothing: float) -> torch.Tensor:
+    return functional.cross_entropy(logits, goal, reduction="none", label_smoothing=smoothing)
+
+
+def _weights(settings: Mapping[str, Any], labels: Target, target: torch.Tensor) -> torch.Tensor | None:
+    """Return a weight per class; None when all rows count the same."""
+    given: Any = settings.get("class_weight")
+    positive = settings.get("pos_weight")
+    if given is None and positive is None:
+        return None
+    key = "class_weight" if positive is None else "pos_weight"
+    if given is not None and positive is not None:
+        raise ConfigError("training.class_weight and training.pos_weight: set one of them")
+    if labels.task is TaskKind.REGRESSION or (positive is not None and labels.task is not TaskKind.BINARY):
+        classes = "two classes" if positive is not None else "classes"
+        raise ConfigError(f"training.{key}={settings[key]}: is for {classes}; the task is {labels.task}")
+    if positive is not None:
+        weights = [1.0, float(positive)]
+    elif (
+        given == "balanced"
+    ):  # as in scikit-learn: inverse to the rows of a class, 1 on average over the rows
+        counts = torch.bincount(target.long(), minlength=len(labels.classes))
+        weights = (len(target) / (len(labels.classes) * counts)).tolist()
+    else:
+        by_name = {str(name): float(weight) for name, weight in given.items()}
+        if strangers := [name for name in by_name if name not in labels.classes]:
+            raise ConfigError(
+                f"training.class_weight: {strangers[0]!r} is no class of {labels.name!r}; "
+                f"allowed are {', '.join(map(repr, labels.classes))}"
+            )
+        weights = [by_name.get(name, 1.0) for name in labels.classes]
+    return torch.tensor(weights, device=target.device)
+
+
+def _own(section: Mapping[str, Any], task: Task, device: torch.device) -> Loss:
+    """Return a user's loss: an object of a class, or a function with its arguments; one value per row is averaged."""
+    factory = bound("loss", section)
+    try:
+        made = factory() if inspect.isclass(factory.func) else factory
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"loss._target_={section['_target_']}: {error}") from error
+    if isinstance(made, nn.Module):
+        made = made.to(device)
+    if not callable(made):
+        raise ConfigError(f"loss._target_={section['_target_']}: cannot be called with logits and target")
+
+    def loss(logits: torch.Tensor, goal: torch.Tensor) -> torch.Tensor:
+        found = made(*task.per_member(logits, goal))
+        if not isinstance(found, torch.Tensor):
+            raise ConfigError(
+                f"loss._target_={section['_target_']} returned {type(found).__name__}; allowed is a tensor: "
+                "one loss, or one per row"
+            )
+        return found.mean()
+
+    return loss
