@@ -17,6 +17,8 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "mlflow": ("alembic", "mlflow", "sqlalchemy"),
     "sweeps": _SWEEPS,
     "trainer": (*_SWEEPS, "matplotlib", "pandas", "pyarrow", "numpy", "sklearn", "torch"),
+    "excel": ("openpyxl",),
+    "onnx": ("onnx", "onnxruntime", "onnxscript"),
 }
 
 
