@@ -242,7 +242,7 @@ def test_bad_input_is_one_clear_message_and_nothing_is_lost(
 ) -> None:
     table = "a,b,y\n" + "".join(f"{n},{'xyz'[n % 3]},{n % 2}\n" for n in range(60))
     (tmp_path / "table.csv").write_text(table)
-    (tmp_path / "one.csv").write_text("a,y\n" + "1,1\n" * 60)
+    (tmp_path / "one.csv").write_text("a,y\n" + "".join(f"{n % 7},1\n" for n in range(60)))
     (tmp_path / "empty.csv").write_text("")
     arguments, message = BAD_INPUT[case]
     answer = train(tmp_path, *(["-m"] if multirun else []), *arguments, ok=False)
