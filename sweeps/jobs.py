@@ -157,6 +157,7 @@ class EventKind(StrEnum):
     ENDING = (
         "ending"  # its task has returned, and its process waits for threads or exit handlers; not recorded
     )
+    WARNING = "warning"  # the job's own process warns: how (a level or a category) and the text; not recorded
     RETRY = "retry"  # an attempt failed and another follows: the outcome of the failed one
     FINISHED = "finished"  # the job: its outcome
     ENDED = "ended"  # the session, in order
@@ -164,7 +165,7 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True)
 class Event:
-    """A ``started``, ``run``, ``ending`` or ``retry`` event of a job."""
+    """A ``started``, ``run``, ``warning``, ``ending`` or ``retry`` event of a job."""
 
     kind: EventKind
     job: int

@@ -4,18 +4,16 @@ A config that cannot work is refused before the first job starts. After that, th
 """
 
 import contextlib
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, flag_override
 
-from sweeps.alerts import SweepAlerts
 from sweeps.display.json_events import Write
 from sweeps.display.preview import tell_plan
-from sweeps.display.progress import Progress, make_progress, stdout_for
+from sweeps.display.progress import make_progress, stdout_for
 from sweeps.display.scoreboard import Scoreboard
 from sweeps.errors import SweepError
 from sweeps.executor.code_watch import CodeWatch
@@ -25,40 +23,28 @@ from sweeps.executor.local.executor import LocalExecutor
 from sweeps.executor.local.main_script import sweep_starts
 from sweeps.executor.local.program import Common
 from sweeps.executor.stock import StockExecutor
-from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome, Reason
-from sweeps.paths import JOB_FOLDERS, abandon, claim, shown
+from sweeps.paths import JOB_FOLDERS, abandon, claim
 from sweeps.plan.compose import Composer
 from sweeps.plan.hashing import computed_from
-from sweeps.plan.plan import Plan, make_plan
+from sweeps.plan.plan import make_plan
 from sweeps.plan.planner import Planner
-from sweeps.ranking.aggregate import aggregate, read_value
-from sweeps.ranking.exit_errors import (
-    require_few_failures,
-    require_ranked,
-    require_uninterrupted,
-    resumable,
-)
-from sweeps.ranking.leaderboard import Leaderboard, code_note
-from sweeps.ranking.promotion import is_decided, kept_decision, promote_winner
+from sweeps.ranking.exit_errors import resumable
+from sweeps.ranking.leaderboard import Leaderboard
 from sweeps.samplers.listed import make_sampler
 from sweeps.samplers.sampler import Sampler
+from sweeps.session import Session
 from sweeps.settings.addresses import without_addresses
 from sweeps.settings.reading import launcher_settings, sweeper_settings
 from sweeps.settings.sections import LAUNCHER, is_ours
 from sweeps.settings.sweeper_settings import SweeperSettings
 from sweeps.space import Space, read_space
-from sweeps.state.code import changed_in, code_root, code_state, late_state
-from sweeps.state.durations import Durations
+from sweeps.state.code import code_root, code_state, late_state
 from sweeps.state.job_runs import JobRuns
-from sweeps.state.ledger import JobHistory, Ledger
 from sweeps.state.lock import locked
 from sweeps.state.origin import signed
-from sweeps.state.resume import NOTHING, Resumed, recorded_jobs, resumed_folder, swept_before, take_over
-from sweeps.state.reuse import Reusable
-from sweeps.stop_signals import Interruptions
+from sweeps.state.resume import NOTHING, recorded_jobs, resumed_folder, swept_before, take_over
 from tracking import TrackingError
 from tracking.files import write_bytes
-from tracking.values.units import counted
 
 
 def run(
@@ -123,13 +109,14 @@ def _run(
         # What left the space and never ended is in the leaderboard alone.
         on_board = planner.points.keys() | earlier.kept.keys()
         jobs = [job for job in planner.planned() if job.number in on_board]
-        slots = launcher.n_jobs
-        board = Scoreboard.of_store(settings.store, jobs, plan.swept, settings.objective, slots=slots)
+        board = Scoreboard.of_store(
+            settings.store, jobs, plan.swept, settings.objective, slots=launcher.n_jobs
+        )
         runs = JobRuns(settings.store, plan.sweep)
         progress = make_progress(settings.output, write, board, lambda run: runs.read(run).record)
         for note in (*settings.notes, *sampler.notes, *earlier.notes):
             progress.say(note)
-        sweep = _Sweep(
+        session = Session(
             settings,
             plan,
             planner,
@@ -138,11 +125,12 @@ def _run(
             progress=progress,
             board=board,
             earlier=earlier,
-            slots=slots,
+            slots=launcher.n_jobs,
         )
-        sweep.take_note()
-        with sweep.alerts:
-            return sweep.run() if sweep.has_jobs else sweep.conclude()
+        session.tell_notes()
+        session.take_note()
+        with session.alerts:
+            return session.run() if session.has_jobs else session.conclude()
 
 
 def _preview(
@@ -159,7 +147,9 @@ def _preview(
     _place(config, settings.store.absolute() / "sweeps" / "dry-run")
     planner, sampler = _planner(hydra_context, config, settings, space)
     jobs = [job for job in planner.planned() if job.number in planner.points]
-    tell_plan(write, jobs, swept, slots, settings.store, (*settings.notes, *sampler.notes))
+    tell_plan(
+        write, jobs, swept, slots, settings.store, (*settings.notes, *sampler.notes, *planner.new_notes())
+    )
 
 
 def _planner(
@@ -199,202 +189,3 @@ def _place(config: DictConfig, sweep_dir: Path) -> None:
     with flag_override(config.hydra, ["readonly", "struct"], False):
         config.hydra.sweep.dir = str(sweep_dir)
         config.hydra.sweep.subdir = JOB_FOLDERS
-
-
-class _Sweep:
-    """One session of a sweep: run the jobs that are left, record every event in the ledger, rank at the end.
-
-    The executor calls `_hear` from its own threads; everything else runs in the thread of the sweep, but the sampler,
-    which is used under the lock.
-    """
-
-    def __init__(
-        self,
-        settings: SweeperSettings,
-        plan: Plan,
-        planner: Planner,
-        sampler: Sampler,
-        *,
-        executor: Executor,
-        progress: Progress,
-        board: Scoreboard,
-        earlier: Resumed,
-        slots: int,
-    ) -> None:
-        self._settings = settings
-        self._dir = sweep_dir = settings.store.absolute() / "sweeps" / plan.sweep
-        self._planner = planner
-        self._sampler = sampler
-        self._earlier = earlier
-        jobs = [job for job in planner.planned() if job.number in planner.points]
-        order = Durations.of_store(settings.store).longest_first(jobs)
-        self._order = [number for number in order if number not in earlier.kept]
-        self._executor = executor
-        self._runs = JobRuns(settings.store, plan.sweep)
-        self._reusable = Reusable({}, None)
-        if settings.reuse:
-            self._reusable = Reusable.of_store(self._runs.tracker, plan, jobs, settings.objective)
-            progress.say(self._reusable.covers(jobs))
-        self._ledger = Ledger(sweep_dir / "jobs.jsonl")
-        self._progress = progress
-        self._board = board
-        self.alerts = SweepAlerts(settings.notify, sweep_dir, board, progress.say, earlier_s=earlier.wall_s)
-        self._slots = slots if sampler.total is None else max(1, min(slots, len(self._order)))
-        self._lock = threading.Lock()
-        self._interruptions = Interruptions(executor.stop, progress.say)
-        self._failed = 0
-        self._stopped_for_failures = False
-        self._other_code = False
-        self._fault: TrackingError | None = None
-
-    @property
-    def has_jobs(self) -> bool:
-        """Return whether a job is left to run."""
-        return bool(self._order) or self._sampler.total is None
-
-    def take_note(self) -> None:
-        """Record what earlier sessions left: outcomes on the board, missing ends in the ledger and in the runs."""
-        with self._noticing_faults():
-            unrecorded = [job for job in self._planner.planned() if job.number not in self._earlier.jobs]
-            if unrecorded:
-                self._ledger.ask(unrecorded)
-            if self.has_jobs or self._earlier.found:
-                self._ledger.mark(EventKind.BEGAN, slots=self._slots)
-        for outcome in self._earlier.found:
-            self._ledger.finish(outcome)
-        for number, past in self._earlier.again.items():
-            self._runs.close(number, past.runs, JobStatus.KILLED, "the sweep ended before it did")
-        for outcome in self._earlier.kept.values():
-            value = read_value(self._runs, self._settings.objective, outcome)
-            self._board.finished(outcome, value)
-            self._sampler.tell(outcome.job, outcome, value)
-
-    def conclude(self) -> Leaderboard:
-        """End a sweep without jobs left to run as it would have ended after them."""
-        self._progress.say(f"Sweep {self._dir.name}: nothing to do, all of its jobs have ended")
-        board = aggregate(self._dir)
-        self._progress.ranked(board)
-        return self._end(board, is_new=False)
-
-    def run(self) -> Leaderboard:
-        """Run the jobs, rank them and promote the winner; raise as `sweeps.sweeper.run` does."""
-        with self._interruptions.heard():
-            self._run_jobs()
-            self._runs.tracker.publish()
-            board = aggregate(self._dir)
-            self._progress.ranked(board)
-        require_uninterrupted(board, self._interruptions.last, self._dir)
-        return self._end(board, is_new=True)
-
-    def _end(self, board: Leaderboard, *, is_new: bool) -> Leaderboard:
-        promotion, store = self._settings.promotion, self._settings.store.absolute()
-        self.alerts.ranked(board)
-        if note := require_ranked(board, promotes=promotion is not None):
-            self._progress.say(note)
-        if promotion is not None and (is_new or not is_decided(board, store, promotion)):
-            before, decision = kept_decision(board, store), promote_winner(board, store, promotion)
-            self._progress.decided(decision)
-            self.alerts.decided(decision, before)
-        require_few_failures(board, self._settings, self._dir)
-        return board
-
-    def _run_jobs(self) -> None:
-        try:
-            self._progress.began(shown(self._dir))
-            self.alerts.began()
-            if self._earlier is not NOTHING:
-                done = f"{len(self._earlier.kept)} of {counted(len(self._board), 'job')}"
-                self._progress.say(f"resumed: {done} had ended, {len(self._order)} to run")
-            with self._progress.drawing():
-                for outcome in self._executor.run(self._jobs(), self._hear):
-                    self._finish(outcome)
-            with self._noticing_faults():
-                self._ledger.mark(EventKind.ENDED)
-            if self._fault is not None:
-                raise SweepError(
-                    f"stopped, because the sweep's records cannot be kept: {self._fault}"
-                ) from self._fault
-        except BaseException:
-            self._executor.stop()
-            with contextlib.suppress(
-                TrackingError, OSError
-            ):  # the error that ended the sweep is the one to report
-                aggregate(self._dir)
-            raise
-
-    def _jobs(self) -> Iterator[Job]:
-        """Build each job when the executor asks for it; a job whose config cannot work fails alone."""
-        for number in self._numbers():
-            try:
-                job = self._planner.job(number)
-            except Exception as error:  # noqa: BLE001 - a check or a resolver of the user's may raise anything
-                text = " ".join(str(error).split())
-                self._finish(Outcome(number, JobStatus.FAILED, 0.0, error=text, reason=Reason.REFUSED))
-            else:
-                known = self._reusable.outcome(job)
-                if known is not None:
-                    self._finish(known)
-                    continue
-                past = self._earlier.again.get(number, JobHistory())
-                folders = tuple(str(self._runs.folder(run)) for run in past.runs)
-                yield replace(job, attempt=past.attempts + 1, previous=folders)
-
-    def _numbers(self) -> Iterator[int]:
-        """Yield the jobs whose points are known, then ask the sampler for further ones."""
-        yield from self._order
-        # The executor takes jobs after a stop too, to cancel them; a sampler must not be asked for these.
-        while not (self._interruptions.last or self._stopped_for_failures or self._fault):
-            with self._lock:
-                point = self._sampler.ask()
-            if point is None:
-                return
-            number = self._planner.add([point])[0]
-            jobs = self._planner.planned(first=number)
-            with self._noticing_faults():
-                self._ledger.ask(jobs)
-            self._board.add(jobs)
-            yield number
-
-    def _hear(self, event: Event) -> None:
-        event = self._runs.named(event)
-        if event.kind is EventKind.RETRY:
-            self._runs.close(event.job, event.data["runs"], event.data["status"], event.data["error"])
-        if event.kind is not EventKind.ENDING:
-            with self._noticing_faults():
-                self._ledger.note(event)
-        self._progress.heard(event)
-
-    def _finish(self, outcome: Outcome) -> None:
-        outcome = replace(outcome, runs=tuple(map(self._runs.name, outcome.runs)))
-        self._runs.close(outcome.job, outcome.runs, outcome.status, outcome.error)
-        outcome = replace(outcome, code=changed_in(self._dir, outcome.job) or None)
-        if outcome.code and not self._other_code:  # the leaderboard names them all
-            self._other_code = True
-            self._progress.say(f"job {outcome.job} {code_note(outcome.code)}")
-        with self._noticing_faults():
-            self._ledger.finish(outcome)
-        value = read_value(self._runs, self._settings.objective, outcome)
-        self._progress.finished(outcome, value)
-        self.alerts.finished(outcome, value)
-        with self._lock:
-            self._sampler.tell(outcome.job, outcome, value)
-            self._failed += outcome.status is not JobStatus.COMPLETED
-            too_many = not self._settings.tolerates(self._failed, len(self._planner))
-        if self._settings.fail_fast and too_many and outcome.reason is not Reason.STOPPED:
-            self._stop_for_failures()
-
-    def _stop_for_failures(self) -> None:
-        if not self._stopped_for_failures and not self._interruptions.last:
-            self._stopped_for_failures = True
-            self._progress.say(f"stopping: {counted(self._failed, 'job')} failed (fail_fast=true)")
-            self._executor.stop()
-
-    @contextlib.contextmanager
-    def _noticing_faults(self) -> Iterator[None]:
-        """Stop the sweep in order if its ledger cannot be written: an error must not end a thread of the executor."""
-        try:
-            yield
-        except TrackingError as error:
-            if self._fault is None:
-                self._fault = error
-                self._executor.stop()

@@ -46,7 +46,12 @@ class JsonLines:
         )
 
     def heard(self, event: Event) -> None:
-        """Write `started`, `run`, `ending` or `retry` as the ledger has it, without the traceback."""
+        """Write `started`, `run`, `ending` or `retry` as the ledger has it, without the traceback; a new kind of `warning`."""
+        if event.kind is EventKind.WARNING:
+            kind = self._board.warned.hear(event)
+            if kind is not None:
+                self._say(event.kind, job=event.job, **event.data)
+            return
         self._board.heard(event)
         self._say(event.kind, **{"job": event.job, **event.data})
 
@@ -71,7 +76,10 @@ class JsonLines:
         self._say("note", text=note)
 
     def ranked(self, board: Leaderboard) -> None:
-        """Write `leaderboard`, as leaderboard.json has it."""
+        """Write `warnings`, each kind with the number of its jobs, and `leaderboard`, as leaderboard.json has it."""
+        warned = self._board.warned
+        if warned.kinds:
+            self._say("warnings", kinds=[kind.to_json() for kind in warned.kinds], further=warned.further)
         self._say("leaderboard", **as_plain(board))
 
     def decided(self, decision: Decision) -> None:

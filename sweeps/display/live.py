@@ -18,6 +18,7 @@ from sweeps.display.scoreboard import FAILED, JobLine, Scoreboard
 from sweeps.display.tables import objective_column, swept_columns
 from sweeps.jobs import JobState, Outcome
 from sweeps.paths import shown_run
+from sweeps.warned import Kind
 from tracking import RunRecord
 from tracking.cli.toolkit.fitting import Column
 from tracking.cli.toolkit.output import ellipsis, one_line, safe, show
@@ -27,12 +28,15 @@ from tracking.values.units import format_clock
 ENDED_ROWS = 20  # ended jobs beyond this leave the table; the leaderboard has them all
 HEAD_ROWS = 2  # the names of the columns and the rule below them
 SPARE_ROWS = 2
+WARNINGS = 3  # kinds that are shown while jobs run
 LOOK_S = 1.0  # the shortest time between two reads of a run
 LOOK_SHARE = 0.02  # the largest share of the time that reading one run may take
 
 
 class LiveTable(Lines):
     """A `Progress` on a terminal; `record` reads a run, or returns None."""
+
+    _letters = 300
 
     def __init__(
         self,
@@ -54,6 +58,9 @@ class LiveTable(Lines):
         """Keep the table on the screen; remove it afterwards."""
         return self._live
 
+    def _warned(self, kind: Kind | None) -> None:
+        """Leave a warning to `render` and to the end: what is below the table is drawn anew."""
+
     def finished(self, outcome: Outcome, objective: float | None) -> None:
         """Update the scoreboard; print a job that failed, was killed or cut off above the table."""
         line = self._board.finished(outcome, objective)
@@ -61,8 +68,13 @@ class LiveTable(Lines):
             self._print(self._sentence(line), "red" if line.state in FAILED else "yellow")
 
     def say(self, note: str) -> None:
-        """Show a note below the table, in place of the one before; print it while there is no table."""
-        if self._live.is_started:
+        """Show a note below the table, in place of the one before; print it while there is no table.
+
+        A note of several lines is a table of its own, which is printed.
+        """
+        if "\n" in note:
+            self._print(note)
+        elif self._live.is_started:
             self._note = note
         else:
             self._print(note, "yellow")
@@ -157,6 +169,13 @@ class LiveTable(Lines):
         texts.append(Text(" | ".join(times), style="dim"))
         if self._note:
             texts.append(Text(safe(self._note), style="yellow"))
+        kinds = board.warned.kinds
+        width, mark = self._console.width, ellipsis(self._console.encoding)
+        for text in (one_line(kind.all) for kind in kinds[-WARNINGS:]):
+            cut = text if len(text) <= width else f"{text[: width - 1]}{mark}"
+            texts.append(Text(cut, style="yellow"))
+        if len(kinds) > WARNINGS:
+            texts.append(Text(f"{len(kinds) - WARNINGS} more kinds of warnings", style="yellow"))
         return texts
 
 

@@ -5,19 +5,23 @@ from pathlib import Path
 from typing import IO
 
 from sweeps.display.scoreboard import JobLine, Scoreboard
-from sweeps.display.tables import parameter, short_names, show_leaderboard
+from sweeps.display.tables import parameter, short_names, show_leaderboard, show_warnings
 from sweeps.jobs import Event, EventKind, Outcome
 from sweeps.paths import shown_run
 from sweeps.ranking.leaderboard import Leaderboard
 from sweeps.ranking.promotion import Decision
+from sweeps.warned import Kind
 from tracking.cli.toolkit.output import one_line, say, show
 from tracking.values.units import counted, format_clock
 
 SHOWN = 50  # rows of the leaderboard at the end of a sweep
+AGAIN = 100  # letters of a warning that was printed before
 
 
 class Lines:
     """A `Progress` that appends lines to a stream."""
+
+    _letters: int | None = AGAIN  # of a warning at the end
 
     def __init__(self, out: IO[str], board: Scoreboard) -> None:
         self._out = out
@@ -36,7 +40,10 @@ class Lines:
         self._print(one_line(f"Sweep {sweep_dir.name}: {jobs}, results in {sweep_dir}"))
 
     def heard(self, event: Event) -> None:
-        """Update the scoreboard; print a retry, and that a job waits for its process to end."""
+        """Update the scoreboard; print a new kind of warning, a retry, and that a job waits for its process to end."""
+        if event.kind is EventKind.WARNING:
+            self._warned(self._board.warned.hear(event))
+            return
         line = self._board.heard(event)
         if event.kind is EventKind.RETRY:
             attempt, error = event.data["attempt"], event.data["error"]
@@ -56,13 +63,19 @@ class Lines:
         self._print(note)
 
     def ranked(self, board: Leaderboard) -> None:
-        """Print the leaderboard, how well the slots were used, and every error."""
+        """Print the leaderboard, how well the slots were used, every error, and every kind of warning with its jobs."""
         show_leaderboard(board, self._dir, most=SHOWN, file=self._out)
+        show_warnings(self._board.warned, self._dir, most=self._letters, file=self._out)
         self._out.flush()
 
     def decided(self, decision: Decision) -> None:
         """Print the decision about the winner."""
         self._print(str(decision), "green" if decision.promoted else "yellow")
+
+    def _warned(self, kind: Kind | None) -> None:
+        """Print a kind of warning, if it is a new one."""
+        if kind is not None:
+            self._print(one_line(kind.first), "yellow")
 
     def _print(self, text: str, style: str = "") -> None:
         # Flushed, because a log file or a pipe is followed while jobs run for hours.

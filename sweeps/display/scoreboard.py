@@ -13,6 +13,7 @@ from pathlib import Path
 from sweeps.jobs import Event, EventKind, JobState, Outcome, PlannedJob
 from sweeps.ranking.leaderboard import REUSED
 from sweeps.state.durations import Durations
+from sweeps.warned import Warned
 from tracking.objective import Objective
 
 FAILED = (JobState.FAILED, JobState.KILLED)
@@ -70,6 +71,7 @@ class Scoreboard:
         self._expected_s = expected_s
         self._lines: dict[int, JobLine] = {}
         self._ended: list[JobLine] = []
+        self.warned = Warned()
         self.add(jobs)
 
     @classmethod

@@ -9,6 +9,7 @@ from typing import IO
 from sweeps.jobs import JobState
 from sweeps.paths import job_folder, shown_run
 from sweeps.ranking.leaderboard import Leaderboard, Row, named_jobs, told_apart
+from sweeps.warned import Warned
 from tracking.cli.toolkit.fitting import Column
 from tracking.cli.toolkit.output import one_line, say, show
 from tracking.cli.toolkit.tables import say_table
@@ -130,6 +131,23 @@ def show_leaderboard(
         log = job_folder(sweep_dir, rows[0].job) / "output.log"
         if log.exists():
             say(f"    log: {log}", file=file)
+
+
+def show_warnings(
+    warned: Warned, sweep_dir: Path, *, most: int | None = None, file: IO[str] | None = None
+) -> None:
+    """Print each kind of warning with the number of its jobs, `most` letters of its text, and where the logs are."""
+    if not warned.kinds:
+        return
+    logs = job_folder(sweep_dir, 0).parent / "JOB" / "output.log"
+    say(f"{counted(len(warned.kinds), 'kind')} of warnings of jobs, in {logs}:", "yellow", file=file)
+    for kind in warned.kinds:
+        text = one_line(kind.said)
+        cut = text if most is None or len(text) <= most else f"{text[:most]}..."
+        jobs = f"job {kind.job}" if len(kind.jobs) == 1 else f"{len(kind.jobs):,} jobs, first job {kind.job}"
+        say(f"  {jobs}: {cut}", "yellow", file=file)
+    if warned.further:
+        say(f"  and {counted(warned.further, 'further warning')}", "yellow", file=file)
 
 
 def _row_columns(board: Leaderboard, rows: Sequence[Row]) -> list[Column]:

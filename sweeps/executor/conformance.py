@@ -14,6 +14,7 @@ Each test takes an empty folder, as pytest's ``tmp_path``; this module needs no 
 
 import contextlib
 import json
+import logging
 import os
 import re
 import signal
@@ -64,6 +65,9 @@ def task(config: DictConfig) -> object:
         )
         command = [sys.executable, "-c", code, str(folder / "elsewhere")]
         subprocess.run(command, check=True)  # noqa: S603 - our own code
+    if does == "warn":
+        logging.getLogger("conformance").warning("step %d is slow", config.value)
+        logging.getLogger("conformance").warning("step 7 is slow")
     if does == "end second":
         _await_file(folder / "ended-1")
         time.sleep(0.5)  # the outcome of the first is on its way
@@ -247,6 +251,12 @@ class ExecutorConformance:
             range(3), (JobStatus.CANCELLED, Reason.STOPPED)
         )
         assert events == []
+
+    def test_each_kind_of_warning_is_heard_before_the_outcome(self, tmp_path: Path) -> None:
+        app, heard = App.made_in(tmp_path), list[Event]()
+        (outcome,) = self.executor(app).run(app.jobs("warn"), heard.append)
+        warnings = [event for event in heard if event.kind is EventKind.WARNING]
+        assert [(event.job, event.data["text"]) for event in warnings] == [(outcome.job, "step 0 is slow")]
 
     def test_stop_while_jobs_run_starts_no_more(self, tmp_path: Path) -> None:
         app, started = App.made_in(tmp_path), list[int]()

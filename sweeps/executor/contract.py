@@ -25,7 +25,8 @@ class Executor(Protocol):
     outcome, in the order they end. Whatever a job does (raise, exit, die, return what cannot be sent) is that job's
     outcome alone, and so is what keeps it from starting, such as a folder that cannot be made. The listener hears
     ``started`` before the job runs, and before its outcome ``run``, with the folder of each run that the job's own
-    process opened. `run` raises only for faults of the executor, and leaves no child behind.
+    process opened, and ``warning``, for each kind of warning of that process. `run` raises only for faults of the
+    executor, and leaves no child behind.
     """
 
     def run(self, jobs: Iterable[Job], listener: Listener) -> Iterator[Outcome]:

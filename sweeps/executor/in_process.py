@@ -52,6 +52,9 @@ class InProcessExecutor:
             runs.append(str(run_dir))
             listener(Event(EventKind.RUN, job.number, {"run": str(run_dir)}))
 
+        def on_warning(how: str, text: str) -> None:
+            listener(Event(EventKind.WARNING, job.number, {"how": how, "text": text}))
+
         try:
             make_folder(job)
         except OSError as error:
@@ -61,7 +64,7 @@ class InProcessExecutor:
         self._thread = threading.get_ident()
         try:
             with contextlib.ExitStack() as inside:
-                message = run_one(lambda: self._common, job, on_start, inside)
+                message = run_one(lambda: self._common, job, on_start, inside, on_warning=on_warning)
         finally:
             self._thread = None
         if self._stopping and message["status"] is not JobStatus.COMPLETED:

@@ -7,9 +7,11 @@ waits therefore still knows what its jobs logged.
 """
 
 import contextlib
+import json
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +35,15 @@ from sweeps.executor.contract import (
 from sweeps.executor.failure_text import ended_by, summary
 from sweeps.executor.local.child import with_callback
 from sweeps.executor.local.results import plain_value
+from sweeps.executor.overheard import overheard
 from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome, Reason
 from sweeps.settings.sweeper_settings import SweeperSettings
 from sweeps.state.job_runs import JobRuns
+from sweeps.warned import MOST_KINDS
 from tracking import RunRecord, RunStatus, job_context
 from tracking.process.announcements import announced
 
+WARNINGS = "warnings.jsonl"  # in the folder of a job: what it has warned of
 LOOK_EVERY_S = 2.0  # how often the folders of jobs are looked into for new runs
 
 
@@ -113,6 +118,8 @@ class StockExecutor:
             self._thread = None
         wall_s = time.monotonic() - began
         runs.look()
+        for job in batch:
+            _tell_warnings(job, listener)
         outcomes = []
         for job, result in zip(batch, results, strict=True):
             own = [self._runs.find(run, job.number).record for run in runs.opened[job.number]]
@@ -160,8 +167,17 @@ class _Runs:
             self.look()
 
 
+def _tell_warnings(job: Job, listener: Listener) -> None:
+    """Report the warnings that a job has written to its folder."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # no file, or a torn line
+        for line in (job.folder / WARNINGS).read_text(encoding="utf-8").splitlines()[:MOST_KINDS]:
+            told = json.loads(line)
+            data = {"how": str(told["how"]), "text": str(told["text"])}
+            listener(Event(EventKind.WARNING, job.number, data))
+
+
 class _Naming(Callback):
-    """A callback that goes with each job and makes its runs name their sweep and job."""
+    """A callback that goes with each job, makes its runs name their sweep and job, and hears its warnings."""
 
     def __init__(self, sweep: str) -> None:
         self.sweep = sweep
@@ -172,11 +188,13 @@ class _Naming(Callback):
         """Open the job's context."""
         self._inside.close()  # an earlier job in this process that called sys.exit has left its context open
         number = int(config.hydra.job.num)
+        folder = Path(config.hydra.runtime.output_dir)
+        self._inside.enter_context(overheard(partial(_keep_warning, folder / WARNINGS)))
         self._inside.enter_context(
             job_context(
                 sweep=self.sweep,
                 job=number,
-                folder=Path(config.hydra.runtime.output_dir),
+                folder=folder,
                 cwd=config.hydra.runtime.cwd,  # the job may have changed its own by now
                 **self.jobs[number],
             )
@@ -185,6 +203,11 @@ class _Naming(Callback):
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_kwargs: Any) -> None:  # noqa: ARG002 - Hydra's signature
         """Close the job's context."""
         self._inside.close()
+
+
+def _keep_warning(file: Path, how: str, text: str) -> None:
+    with file.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps({"how": how, "text": text}) + "\n")
 
 
 def _batches(jobs: Sequence[Job], size: int | None) -> Iterator[list[Job]]:

@@ -25,6 +25,7 @@ from tracking.values.secrets import masked_command, masked_text
 from tracking.values.units import counted
 
 CHECKED_FIRST = 200
+MOST_NOTES = 100
 
 
 class Planner:
@@ -45,6 +46,7 @@ class Planner:
         self._fixed = fixed
         self._settings = settings
         self._check = _checker(settings.check)
+        self._notes: dict[str, bool] = {}  # what checks have noted, and whether `new_notes` has returned it
         self._ready: dict[int, Job] = {}
         self.left = dict(sorted(recorded.jobs.items()))
         self._any_will_do = recorded.any_will_do
@@ -108,6 +110,12 @@ class Planner:
         if refused:
             raise SettingsError(self._refusal(refused))
 
+    def new_notes(self) -> list[str]:
+        """Return what the check has noted of jobs, in words for the user: each note once."""
+        found = [note for note, is_known in self._notes.items() if not is_known]
+        self._notes.update(dict.fromkeys(found, True))
+        return found
+
     def job(self, number: int) -> Job:
         """Return a job; raise ValueError if its config cannot work."""
         return self._ready.pop(number, None) or self._build(number)
@@ -127,8 +135,15 @@ class Planner:
         config = self._composer.job_config(number, point)
         self._composer.require_same_sweep(config)
         with task_view(config.whole) as task:
-            self._check(task)
+            self._take_notes(self._check(task))
         return config.job(values_of(point), self._settings.key_ignores)
+
+    def _take_notes(self, found: object) -> None:
+        """Keep the notes that a check has returned: a list of texts; a check may return anything else."""
+        notes = found if isinstance(found, list) else []
+        for note in notes:
+            if isinstance(note, str) and len(self._notes) < MOST_NOTES:
+                self._notes.setdefault(note, False)
 
     def _first(self) -> list[int]:
         """Return the jobs to check first: those with an override that no earlier one has, then the others in order."""

@@ -12,12 +12,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import torch
 
 from trainer.errors import DataError
+
+if TYPE_CHECKING:
+    import torch
 
 Array = np.ndarray[Any, Any]
 
@@ -125,11 +127,13 @@ class Encoder:
             positive,
         )
 
-    def transform(self, table: Table) -> tuple[torch.Tensor, torch.Tensor]:
+    def transform(self, table: Table) -> "tuple[torch.Tensor, torch.Tensor]":
         """Return rows encoded as float32 [N, F] and int64 [N, C].
 
         Raise DataError for a column that is missing, is no column of values, or differs in length.
         """
+        import torch
+
         names = [*(each.name for each in self.numeric), *(each.name for each in self.categorical)]
         absent = [name for name in names if name not in table]
         if absent:

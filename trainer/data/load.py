@@ -9,6 +9,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from trainer.data.profile import Profile
 from trainer.data.target import Target, TaskKind
 from trainer.data.tensors import Dataset, Splits, encode
 from trainer.errors import DataError
@@ -26,15 +27,18 @@ def load(section: Mapping[str, Any], *, task: str | None = None) -> Dataset:
 
     Raise ConfigError when the loader cannot be imported, DataError for data that cannot be used.
     """
+    splits = read_splits(section, task=task)
     # A section for a loader of the user need not have these keys.
     data = encode(
-        read_splits(section, task=task),
+        splits,
         transform=section.get("numeric_transform", "quantile"),
         min_frequency=section.get("min_frequency", 1),
         task=task,
     )
-    if task is None:
-        _say(data.labels)
+    if task is None and data.labels.task is not TaskKind.BINARY:
+        logger.info("target %r: task=%s", data.labels.name, data.labels.task)
+    for warning in noted(splits.profile, data.labels, task=task):
+        logger.warning("%s", warning)
     return data
 
 
@@ -55,18 +59,12 @@ def read_splits(section: Mapping[str, Any], *, task: str | None = None) -> Split
     return splits
 
 
-def _say(labels: Target) -> None:
-    """Tell which task was found, where it is not the one of two classes."""
-    if labels.task is TaskKind.REGRESSION:
-        logger.info("target %r: numbers, so task=regression", labels.name)
-    elif labels.task is TaskKind.MULTICLASS:
-        are_numbers = all(each.lstrip("-").isdecimal() for each in labels.classes)
-        other = "; task=regression predicts them as one number" if are_numbers else ""
-        logger.log(
-            logging.WARNING if are_numbers else logging.INFO,
-            "target %r: %d %s, so task=multiclass%s",
-            labels.name,
-            labels.outputs,
-            "whole numbers" if are_numbers else "classes",
-            other,
-        )
+def noted(profile: Profile | None, labels: Target | None, *, task: str | None) -> list[str]:
+    """Return what a user might not expect of the data, one line each; `task` is the one asked for."""
+    found = [] if profile is None else profile.warnings
+    if task is not None or labels is None or labels.task is not TaskKind.MULTICLASS:
+        return found
+    if not all(each.lstrip("-").isdecimal() for each in labels.classes):
+        return found
+    said = f"target {labels.name!r}: {labels.outputs} whole numbers, so task=multiclass"
+    return [*found, f"{said}; task=regression predicts them as one number"]

@@ -1,5 +1,6 @@
 """The profile of a table: its columns, their roles and why, as text for people and as JSON for programs."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -7,8 +8,14 @@ from typing import Any
 from trainer.data.reading.header import shown
 from trainer.data.roles import ColumnRole, Role
 
-_REASON = 60  # letters of a reason in a table
-_LISTED = 60  # columns in a table; wide tables would fill screens
+_ALL = 60  # columns that are all listed
+_SOME = 30  # columns that are listed of a table with more
+_FEW = 5  # plain features among these
+_CLASSES = 10
+_NAME = 20  # letters of a name and of a reason that a narrow terminal has room for
+_HEAD = ("column", "role", "kind", "missing", "distinct", "why")
+_NUMBERS = (3, 4)  # columns that are aligned on the right
+_SPARE = (2, 4, 3)  # columns that a narrow terminal goes without, in this order
 
 
 @dataclass(frozen=True)
@@ -48,24 +55,38 @@ class Profile:
         ]
         return "; ".join([*parts, *([f"left out {', '.join(left_out)}"] if left_out else [])])
 
-    def text(self) -> str:
-        """Return the profile as a table of columns, with the target and its classes above it."""
-        counts = ", ".join(f"{label} {count}" for label, count in [*self.classes.items()][:10])
-        more = ", ..." if len(self.classes) > 10 else ""
-        lines = [f"{self.source}: {self.rows} rows, {len(self.columns)} columns"]
-        lines += [
-            f"target {shown(name)}, {self.task}{':' * bool(counts)} {counts}{more}{self._positive()}".rstrip()
-            for name in self.named(Role.TARGET)
-        ]
-        cells = [
-            ("column", "role", "kind", "missing", "distinct", "why"),
-            *map(_cells, self.columns[:_LISTED]),
-        ]
-        widths = [max(len(row[place]) for row in cells) for place in range(5)]
-        lines += ["  ".join([*map(str.ljust, row[:5], widths), row[5]]).rstrip() for row in cells]
-        if len(self.columns) > _LISTED:
-            lines.append(f"... and {len(self.columns) - _LISTED} more")
+    def text(self, width: int | None = None) -> str:
+        """Return the profile as a table of columns, with the target and its classes above it, at most `width` wide.
+
+        Of many columns those are listed that are no plain features, and the first others.
+        """
+        lines = [f"{self.source}: {self.rows:,} rows, {len(self.columns):,} columns"]
+        lines += [f"target {shown(name)}, {self.task}{self._classes()}" for name in self.named(Role.TARGET)]
+        if width is not None:
+            lines = [_cut(each, width) for each in lines]
+        listed = self._listed()
+        lines += _table([_HEAD, *map(_cells, listed)], width)
+        if rest := len(self.columns) - len(listed):
+            roles = Counter(each.role.value for each in self.columns)
+            roles.subtract(each.role.value for each in listed)
+            counts = ", ".join(f"{count:,} {role}" for role, count in roles.items() if count)
+            lines.append(f"... and {rest:,} more: {counts}")
         return "\n".join(lines)
+
+    def _listed(self) -> list[ColumnRole]:
+        places = [*range(len(self.columns))]
+        if len(places) > _ALL:
+            plain = [place for place in places if _is_plain(self.columns[place])]
+            odd = [place for place in places if not _is_plain(self.columns[place])]
+            few = plain[: max(_FEW, _SOME - len(odd))]
+            places = sorted([*odd[: _SOME - min(_FEW, len(few))], *few])
+        return [self.columns[place] for place in places]
+
+    def _classes(self) -> str:
+        counts = [f"{label} {count:,}" for label, count in [*self.classes.items()][:_CLASSES]]
+        if len(self.classes) > _CLASSES:
+            counts.append(f"and {len(self.classes) - _CLASSES:,} more")
+        return (f": {', '.join(counts)}" if counts else "") + self._positive()
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for a JSON file."""
@@ -75,10 +96,43 @@ class Profile:
         return f" (positive: {self.positive})" if self.positive is not None else ""
 
 
+def _is_plain(column: ColumnRole) -> bool:
+    """Whether a column is a feature by its values alone, of which there is nothing to say."""
+    return column.is_feature and not column.warnings and not column.reason.startswith("data.")
+
+
 def _cells(column: ColumnRole) -> tuple[str, ...]:
-    missing = f"{column.missing:.1%}" if column.missing else "-"
-    reason = column.reason if len(column.reason) <= _REASON else f"{column.reason[:_REASON]}..."
-    return shown(column.name), column.role.value, column.kind, missing, str(column.distinct), reason
+    missing = "-" if not column.missing else f"{column.missing:.1%}" if column.missing >= 0.001 else "<0.1%"
+    # What the role says already is no reason.
+    reason = "" if _is_plain(column) else column.reason
+    name = shown(column.name)
+    return name, column.role.value, column.kind, missing, f"{column.distinct:,}", reason
+
+
+def _table(rows: Sequence[tuple[str, ...]], width: int | None) -> Iterator[str]:
+    """Yield rows in columns; in a narrow place names and reasons are cut, and kinds and counts left out."""
+    kept = [*range(len(_HEAD))]
+    widths = [max(len(row[place]) for row in rows) for place in kept]
+    if width is not None:
+        widths[0] = min(widths[0], max(_NAME, width - sum(widths[1:5]) - 2 * 5 - _NAME))
+        for place in _SPARE:
+            if sum(widths[each] + 2 for each in kept[:-1]) + min(widths[5], _NAME) > width:
+                kept.remove(place)
+        widths[5] = max(0, width - sum(widths[each] + 2 for each in kept[:-1]))
+    for row in rows:
+        cells = [_cut(row[place], widths[place], in_the_middle=place == 0) for place in kept]
+        aligned = [
+            cell.rjust(widths[place]) if place in _NUMBERS else cell.ljust(widths[place])
+            for place, cell in zip(kept, cells, strict=True)
+        ]
+        yield "  ".join(aligned).rstrip()
+
+
+def _cut(text: str, width: int, *, in_the_middle: bool = False) -> str:
+    if len(text) <= width:
+        return text
+    end = (width - 3) // 2 if in_the_middle else 0  # names often differ in their ends
+    return f"{text[: max(0, width - 3 - end)]}...{text[len(text) - end :]}"[:width]
 
 
 def _plain(columns: Sequence[ColumnRole]) -> Iterator[dict[str, Any]]:

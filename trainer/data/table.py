@@ -4,7 +4,6 @@ The reader finds how the file is written and what its columns hold, the roles sa
 config overrule both. No row is dropped.
 """
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,8 +18,6 @@ from trainer.data.splits import by_ratio, by_time
 from trainer.data.target import Target, TaskKind, counts
 from trainer.data.tensors import Splits
 from trainer.errors import DataError
-
-logger = logging.getLogger(__name__)
 
 
 def load(
@@ -113,7 +110,7 @@ class Plan:
         *,
         data_seed: int,
     ) -> Splits:
-        """Return the splits, and log what was found that a user might not expect."""
+        """Return the splits."""
         answers = [labels.codes(each[self.target]) for each in tables]
         if self.time_column is None:
             strata = np.zeros(len(self.known)) if labels.task is TaskKind.REGRESSION else answers[0]
@@ -125,8 +122,6 @@ class Plan:
         if len(tables) > 1:
             parts[2], targets[2] = tables[1], answers[1]
         profile = profile_of(source, self.known, self.roles, labels, notes=self.reader.notes)
-        for warning in profile.warnings:
-            logger.warning("%s", warning)
         return splits_of(parts, targets, labels, self.reader, profile)
 
     def _needed(self, test_path: str) -> list[str]:

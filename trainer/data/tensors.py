@@ -1,6 +1,7 @@
 """The data of a training: three splits as tensors.
 
-All work per row and per Python object is done once, before training; a batch is a slice.
+All work per row and per Python object is done once, before training; a batch is a slice. torch is imported where tensors
+are made: a table is read, and shown, without it.
 """
 
 import hashlib
@@ -8,10 +9,9 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import torch
 
 from trainer.data.encode import Array, Encoder, Table, column, distinct, numbers
 from trainer.data.profile import Profile
@@ -20,6 +20,9 @@ from trainer.data.reading.reader import Reader
 from trainer.data.reading.reader import Table as ReadTable
 from trainer.data.target import Target, TaskKind
 from trainer.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    import torch
 
 logger = logging.getLogger(__name__)
 
@@ -38,18 +41,18 @@ class Split:
     Targets are float32 zeros and ones, int64 codes of several classes, or float32 standardised numbers.
     """
 
-    numeric: torch.Tensor
-    categorical: torch.Tensor
-    target: torch.Tensor
+    numeric: "torch.Tensor"
+    categorical: "torch.Tensor"
+    target: "torch.Tensor"
 
     def __len__(self) -> int:
         return len(self.target)
 
-    def to(self, device: torch.device) -> "Split":
+    def to(self, device: "torch.device") -> "Split":
         """Return the split on a device."""
         return Split(self.numeric.to(device), self.categorical.to(device), self.target.to(device))
 
-    def take(self, rows: torch.Tensor | slice) -> "Split":
+    def take(self, rows: "torch.Tensor | slice") -> "Split":
         """Return some rows: a view for a slice, a copy for an index tensor."""
         return Split(self.numeric[rows], self.categorical[rows], self.target[rows])
 
@@ -136,7 +139,7 @@ class Dataset:
             return [
                 ("target_mean", split.target.double().mean().item() * self.labels.scale + self.labels.mean)
             ]
-        counts = torch.bincount(split.target, minlength=self.labels.outputs).tolist()
+        counts = split.target.bincount(minlength=self.labels.outputs).tolist()
         return [("classes", dict(zip(self.labels.classes, counts, strict=True)))]
 
 
@@ -198,6 +201,8 @@ def labelled(splits: Splits, *, task: str | None = None) -> tuple[Target, list[A
 
 def encoded(encoder: Encoder, table: Table, target: Array, labels: Target) -> Split:
     """Return a table and its targets as tensors."""
+    import torch
+
     return Split(*encoder.transform(table), torch.from_numpy(labels.standardised(target)))
 
 

@@ -75,6 +75,9 @@ class Attempt:
                 elif message["kind"] == "run":
                     self._runs.append(message["run"])
                     self._listener(Event(EventKind.RUN, self._job.number, {"run": message["run"]}))
+                elif message["kind"] == "warning":
+                    told = {"how": message["how"], "text": message["text"]}
+                    self._listener(Event(EventKind.WARNING, self._job.number, told))
                 elif message["kind"] == "lacks":
                     self.worker.answer(deliver(Supplies.of_message(message)))
                 else:

@@ -2,7 +2,7 @@
 
 `run_one` runs one job wherever it is called. `main` is the process around it: a process group, so that all that the
 job starts can be ended with it; its output in the job's log; and a pipe for JSON messages, ``run`` for each tracked
-run that is opened and one ``outcome`` per job. If the child dies before that, its supervisor reads the exit code.
+run that is opened, ``warning`` for each kind of warning and one ``outcome`` per job. If the child dies before that, its supervisor reads the exit code.
 
 A child takes one job after another as long as each completes and leaves no threads or processes behind. It runs the
 user's script once, around all of its jobs.
@@ -38,6 +38,7 @@ from sweeps.executor.local.process_state import draw_anew, open_streams, restore
 from sweeps.executor.local.program import Common, Program
 from sweeps.executor.local.results import pack_result, plain_value
 from sweeps.executor.local.slots import Slot, limit_threads, take_place
+from sweeps.executor.overheard import Tell, overheard
 from sweeps.jobs import Job, JobStatus, Reason
 from sweeps.plan.packing import quick_configs, unpack
 from tracking import job_context
@@ -57,12 +58,17 @@ class Assignment(NamedTuple):
 
 
 def run_one(
-    load: Callable[[], Common], job: Job, on_start: Callable[[str, Path], None], inside: contextlib.ExitStack
+    load: Callable[[], Common],
+    job: Job,
+    on_start: Callable[[str, Path], None],
+    inside: contextlib.ExitStack,
+    *,
+    on_warning: Tell,
 ) -> dict[str, Any]:
     """Run one job in this process and return its outcome as plain data, whatever the job raises.
 
     `load` returns what the jobs share; if it raises, that is the job's outcome. `on_start` gets the id and the folder
-    of each tracked run as it is opened. Environment and working directory are restored afterwards. The context of the
+    of each tracked run as it is opened, `on_warning` each kind of warning. Environment and working directory are restored afterwards. The context of the
     job lasts until `inside` is closed, for what the job leaves behind: threads, exit handlers.
     """
     try:
@@ -79,7 +85,11 @@ def run_one(
             on_start=on_start,
         )
         inside.enter_context(context)
-        with restored_environment(), contextlib.chdir("."):  # which restores the working directory
+        with (
+            overheard(on_warning),
+            restored_environment(),
+            contextlib.chdir("."),
+        ):  # which restores the working directory
             setup_globals()
             result = run_as_hydra(common, unpack(job.config))
             if result.status != HydraStatus.COMPLETED:
@@ -185,12 +195,17 @@ class _Child:
         load = partial(self._program.load, goes_on=not assignment.is_last)
         # Not a method: the context lasts as long as the process, and must not hold what the user's program has made.
         on_start = partial(_tell_run, self._connection)
-        return run_one(load, assignment.job, on_start, _context)
+        on_warning = partial(_tell_warning, self._connection)
+        return run_one(load, assignment.job, on_start, _context, on_warning=on_warning)
 
 
 def _tell_run(connection: Connection, _run_id: str, run_dir: Path) -> None:
     with contextlib.suppress(OSError):  # after the outcome nobody listens; a file announces the run too
         _send(connection, kind="run", run=str(run_dir))
+
+
+def _tell_warning(connection: Connection, how: str, text: str) -> None:
+    _send(connection, kind="warning", how=how, text=text)
 
 
 def _set_up(assignment: Assignment) -> dict[str, Any] | None:

@@ -174,3 +174,38 @@ def test_durations_read_well(seconds: float | None, text: str) -> None:
 
 def test_keys_are_shortened_only_where_that_is_unambiguous() -> None:
     assert short_names(["a.lr", "b.size", "c.lr"]) == {"a.lr": "a.lr", "b.size": "size", "c.lr": "c.lr"}
+
+
+def warned(job: int, text: str) -> Event:
+    return Event(EventKind.WARNING, job, {"how": "WARNING", "text": text})
+
+
+def test_a_warning_stays_below_the_table_with_its_number_of_jobs_and_fits_a_line() -> None:
+    board = scoreboard(3)
+    table = LiveTable(console := screen(width=60), board, lambda _run: None)
+    for job in range(3):
+        table.heard(warned(job, f"step {job} is slow, {'very ' * 20}slow"))
+    assert shown(console) == ""  # printed lines would scroll away
+    console.print(table.render())
+    (line,) = [each for each in shown(console).splitlines() if "warns" in each]
+    assert Text.from_ansi(line).plain.startswith("job 0 warns (also in 2 further jobs): step 0 is slow, very")
+    assert len(Text.from_ansi(line).plain) == 60
+
+
+def test_of_many_kinds_of_warnings_the_last_ones_are_shown() -> None:
+    board = scoreboard(1)
+    for name in "abcde":
+        board.warned.hear(warned(0, f"column '{name}' is empty"))
+    text = drawn(board)
+    assert [name for name in "abcde" if f"'{name}'" in text] == ["c", "d", "e"]
+    assert "2 more kinds of warnings" in text
+
+
+def test_a_note_of_several_lines_is_printed_above_the_table() -> None:
+    table = LiveTable(console := screen(), scoreboard(1), lambda _run: None)
+    with table.drawing():
+        table.say("a table\nof two lines")
+    assert "of two lines" in shown(console)
+    console = screen()
+    console.print(table.render())
+    assert "of two lines" not in shown(console)

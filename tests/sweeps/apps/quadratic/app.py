@@ -1,6 +1,7 @@
 """A small Hydra app of somebody's, with every way for a job to go wrong."""
 
 import ctypes
+import logging
 import os
 import signal
 import subprocess
@@ -18,6 +19,8 @@ from tracking import ExperimentTracker, active_run
 def go_wrong(fault: str, x: int) -> object:
     if fault == "threads":
         Path(f"threads-{x}-{os.environ['OMP_NUM_THREADS']}").touch()
+    if fault == "warns":
+        logging.getLogger("mine").warning("step %d of %r is slow", x, "c7")
     if fault == "raise":
         raise ValueError("no such luck")
     if fault == "says_odd_things":
@@ -101,6 +104,10 @@ def go_wrong(fault: str, x: int) -> object:
     if fault == "sees_what_was_left":
         assert "LEFT_BY" not in os.environ
     return None
+
+
+def note_of(cfg: DictConfig) -> list[str]:
+    return ["a table\nof two lines", f"x is {'even' if cfg.x % 2 == 0 else 'odd'}", "step 1 of 'c7' is slow"]
 
 
 def refuse_one(cfg: DictConfig) -> None:

@@ -1,0 +1,64 @@
+"""What the parent of a sweep does with a job's config: check it, and show the table that it trains on.
+
+Each table is read once here, whatever the number of jobs, and never a large one: all jobs read it anyway, and its first
+job would only start later. Loads no torch.
+"""
+
+import functools
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from trainer import config
+
+LARGEST = 64 << 20  # bytes of the files of a table that is read here; that takes a few seconds
+MOST = 3  # tables that are read here
+FILES = {  # loaders that read files, and say what they find there: the keys of their files
+    "trainer.data.table.load": ("path", "test_path"),
+    "trainer.data.adult.load": ("path",),
+}
+# Keys that change neither the columns of a table nor their roles.
+OTHERS = ("dataset", "data_seed", "val_fraction", "test_fraction", "numeric_transform", "min_frequency")
+
+_read: set[str] = set()
+
+
+def check(cfg: DictConfig) -> list[str]:
+    """Return what the data of a job hold, a note for each thing; raise ConfigError or DataError for a job that cannot run."""
+    config.check(cfg)
+    section: Any = OmegaConf.to_container(cfg.data, resolve=True)
+    files = FILES.get(section["_target_"])
+    if files is None:  # its loader may be slow, and load torch
+        return []
+    size = sum(map(_size, (Path(section[key]) for key in files if section.get(key))))
+    rest = {key: value for key, value in section.items() if key not in OTHERS}
+    known = json.dumps([rest, cfg.get("task"), size], sort_keys=True, default=str)
+    command = "python -m trainer.inspect shows their columns"
+    if size > LARGEST:
+        return [f"{section['path']}: {size / 1e9:.1f} GB are not read before the jobs; {command}"]
+    if known not in _read and len(_read) >= MOST:
+        return [f"of the tables of this sweep, the columns of {MOST} are shown; {command}"]
+    _read.add(known)
+    return list(_notes(known, json.dumps(section, default=str), cfg.get("task")))
+
+
+@functools.lru_cache(maxsize=MOST)
+def _notes(_known: str, section: str, task: str | None) -> tuple[str, ...]:
+    """Return the table of columns, and a warning for each thing that a user might not expect."""
+    from trainer.data.load import noted, read_splits
+
+    splits = read_splits(json.loads(section), task=task)
+    profile = splits.profile
+    if profile is None:
+        return ()
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    return profile.text(width), *noted(profile, splits.labels, task=task)
+
+
+def _size(path: Path) -> int:
+    files = path.iterdir() if path.is_dir() else [path]
+    return sum(each.stat().st_size for each in files if each.is_file())
