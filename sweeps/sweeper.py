@@ -88,9 +88,8 @@ def _run(
         if settings.resume is None:
             planning.callback(abandon, sweep_dir)
         _place(config, sweep_dir)
-        objective = settings.objective.ranked_by
-        if settings.space.seed_key in swept:
-            objective["seed_key"] = settings.space.seed_key
+        seeded = {"seed_key": settings.space.seed_key} if settings.space.seed_key in swept else {}
+        objective = {**settings.objective.ranked_by, **seeded}
         executor = _executor(hydra_context, task_function, config, settings, sweep_dir, objective=objective)
         planner, sampler = _planner(hydra_context, config, settings, space)
         base = computed_from(config, settings.key_ignores)
@@ -109,9 +108,8 @@ def _run(
         # What left the space and never ended is in the leaderboard alone.
         on_board = planner.points.keys() | earlier.kept.keys()
         jobs = [job for job in planner.planned() if job.number in on_board]
-        board = Scoreboard.of_store(
-            settings.store, jobs, plan.swept, settings.objective, slots=launcher.n_jobs
-        )
+        slots = launcher.n_jobs
+        board = Scoreboard.of_store(settings.store, jobs, plan.swept, settings.objective, slots=slots)
         runs = JobRuns(settings.store, plan.sweep)
         progress = make_progress(settings.output, write, board, lambda run: runs.read(run).record)
         for note in (*settings.notes, *sampler.notes, *earlier.notes):
@@ -125,7 +123,7 @@ def _run(
             progress=progress,
             board=board,
             earlier=earlier,
-            slots=launcher.n_jobs,
+            slots=slots,
         )
         session.tell_notes()
         session.take_note()

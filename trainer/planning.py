@@ -4,7 +4,6 @@ Each table is read once here, whatever the number of jobs, and never a large one
 job would only start later. Loads no torch.
 """
 
-import functools
 import json
 import shutil
 import sys
@@ -14,6 +13,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from trainer import config
+from trainer.errors import TrainerError
 
 LARGEST = 64 << 20  # bytes of the files of a table that is read here; that takes a few seconds
 MOST = 3  # tables that are read here
@@ -24,7 +24,7 @@ FILES = {  # loaders that read files, and say what they find there: the keys of 
 # Keys that change neither the columns of a table nor their roles.
 OTHERS = ("dataset", "data_seed", "val_fraction", "test_fraction", "numeric_transform", "min_frequency")
 
-_read: set[str] = set()
+_read: dict[str, list[str] | TrainerError] = {}  # what was found in each table, by how it was read
 
 
 def check(cfg: DictConfig) -> list[str]:
@@ -40,23 +40,29 @@ def check(cfg: DictConfig) -> list[str]:
     command = "python -m trainer.inspect shows their columns"
     if size > LARGEST:
         return [f"{section['path']}: {size / 1e9:.1f} GB are not read before the jobs; {command}"]
-    if known not in _read and len(_read) >= MOST:
-        return [f"of the tables of this sweep, the columns of {MOST} are shown; {command}"]
-    _read.add(known)
-    return list(_notes(known, json.dumps(section, default=str), cfg.get("task")))
+    if known not in _read:
+        if len(_read) >= MOST:
+            return [f"of the tables of this sweep, the columns of {MOST} are shown; {command}"]
+        try:
+            _read[known] = _notes(section, cfg.get("task"))
+        except TrainerError as error:  # the same for each job
+            _read[known] = error
+    found = _read[known]
+    if isinstance(found, TrainerError):
+        raise found
+    return found
 
 
-@functools.lru_cache(maxsize=MOST)
-def _notes(_known: str, section: str, task: str | None) -> tuple[str, ...]:
+def _notes(section: dict[str, Any], task: str | None) -> list[str]:
     """Return the table of columns, and a warning for each thing that a user might not expect."""
     from trainer.data.load import noted, read_splits
 
-    splits = read_splits(json.loads(section), task=task)
+    splits = read_splits(section, task=task)
     profile = splits.profile
     if profile is None:
-        return ()
+        return []
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    return profile.text(width), *noted(profile, splits.labels, task=task)
+    return [profile.text(width), *noted(profile, splits.labels, task=task)]
 
 
 def _size(path: Path) -> int:
