@@ -186,6 +186,13 @@ class Run:
         amend.describe(self._store, self.run_id, text, append=append)
         self._store.publisher.publish()
 
+    def set_data(self, data: Mapping[str, Any]) -> None:
+        """Record the fingerprint of the data, such as {"fingerprint": "sha256:..."}, when it is known only now."""
+        from tracking.store import amend
+
+        amend.set_data(self._store, self.run_id, data)
+        self._store.publisher.publish()
+
     def should_stop(self) -> bool:
         """Return whether the run was asked to stop early; costs one look at the file system."""
         return os.path.exists(self._stop_file)  # noqa: PTH110 - called at every step, three times as fast

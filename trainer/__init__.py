@@ -4,9 +4,19 @@ from importlib import import_module
 from pkgutil import extend_path
 from typing import TYPE_CHECKING, Any
 
-from trainer.errors import ConfigError, DataError, DivergedError, LoadError, ModelError, TrainerError
+from trainer.errors import (
+    CheckpointError,
+    ConfigError,
+    DataError,
+    DivergedError,
+    LoadError,
+    ModelError,
+    TrainerError,
+)
 
 if TYPE_CHECKING:
+    from trainer.job.resume import Checkpoint
+    from trainer.job.steps import build_model, load_data, save_model
     from trainer.loop import fit
     from trainer.saved_model import Predictor, build, load_model
     from trainer.scoring import Scores, evaluate
@@ -15,6 +25,8 @@ if TYPE_CHECKING:
 __path__ = extend_path(__path__, __name__)
 
 __all__ = [
+    "Checkpoint",
+    "CheckpointError",
     "ConfigError",
     "DataError",
     "DivergedError",
@@ -24,18 +36,25 @@ __all__ = [
     "Scores",
     "TrainerError",
     "build",
+    "build_model",
     "evaluate",
     "fit",
+    "load_data",
     "load_model",
+    "save_model",
 ]
 
 _LAZY = {
+    "Checkpoint": "trainer.job.resume",
     "Predictor": "trainer.saved_model",
     "Scores": "trainer.scoring",
     "build": "trainer.saved_model",
+    "build_model": "trainer.job.steps",
     "evaluate": "trainer.scoring",
     "fit": "trainer.loop",
+    "load_data": "trainer.job.steps",
     "load_model": "trainer.saved_model",
+    "save_model": "trainer.job.steps",
 }
 
 

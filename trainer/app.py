@@ -25,8 +25,8 @@ ADDED = ("+experiment=", "+debug=", "+local=")  # groups that the config has, wi
 PATHS = ("paths.experiments", "data.path", "data.test_path")
 
 
-def run(cfg: DictConfig) -> float:
-    """Check one composed config, train it, and return the objective."""
+def run(cfg: DictConfig) -> float | None:
+    """Check one composed config, train it, and return the objective, if it has one."""
     if HydraConfig.get().job.chdir:
         _anchor(cfg)
     try:

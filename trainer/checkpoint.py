@@ -23,11 +23,21 @@ logger = logging.getLogger(__name__)
 CHECKPOINT, FORMAT = "checkpoint.pt", 1
 
 
-def write_tensors(file: Path, content: Mapping[str, Any]) -> None:
+def write_tensors(file: Path, content: Any) -> None:
     """Save plain values and tensors to a file, which is never partial."""
     buffer = io.BytesIO()
     torch.save(content, buffer)
     write_bytes(file, buffer.getvalue())
+
+
+def read_tensors(file: Path, *, known: Sequence[Any] = ()) -> Any:
+    """Return what a file holds: plain values, tensors, and objects of `known` classes; log damage and return None."""
+    try:
+        with torch.serialization.safe_globals(list(known)):
+            return torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # noqa: BLE001 - damaged bytes make torch raise anything
+        logger.warning("%s is damaged, training starts again: %s", file, error)
+        return None
 
 
 class Stateful(Protocol):
@@ -145,13 +155,15 @@ class Checkpoints:
     def _read(self, file: Path) -> dict[str, Any] | None:
         if not file.exists():
             return None
+        content = read_tensors(file)
+        if content is None:
+            return None
         try:
-            content: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
             made_for, version = content["recipe"], content["format"]
-        except Exception as error:  # noqa: BLE001 - damaged bytes make torch raise anything
-            logger.warning("%s is damaged, training starts again: %s", file, error)
+        except (KeyError, TypeError, IndexError) as error:
+            logger.warning("%s is damaged, training starts again: %r", file, error)
             return None
         if (made_for, version) != (self._recipe, FORMAT):
             logger.warning("%s is of another config, training starts again", file)
             return None
-        return content
+        return dict(content)

@@ -27,12 +27,15 @@ from trainer.schema import (
     LEFT_OVER,
     LOGGED_PER_EPOCH,
     OPTIONAL,
+    OWN_SECTIONS,
     ROOT,
     SECTIONS,
     TARGETS,
     Schema,
+    is_ours,
     keys_of,
 )
+from trainer.targets import function_problem
 
 register()  # at import, because a config is resolved before any function here is called
 
@@ -65,6 +68,9 @@ def check(cfg: DictConfig | Mapping[str, Any]) -> None:
 
 def problems(config: Mapping[str, Any]) -> Iterator[str]:
     """Yield every problem of a plain config, one line each."""
+    if not is_ours(config.get("task")):
+        yield from _own_problems(config)
+        return
     sections = (*TARGETS, *SECTIONS, *FREE)
     root = {key: value for key, value in config.items() if key not in sections}
     yield from _fields_problems(ROOT, root, "", also=sections)
@@ -74,7 +80,26 @@ def problems(config: Mapping[str, Any]) -> Iterator[str]:
     )
 
 
-def _section_problems(name: str, config: Mapping[str, Any]) -> Iterator[str]:
+def _own_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the problems of a config whose training is a function of the user, who may have keys of any name."""
+    target: Any = config["task"].get("_target_")
+    if not isinstance(target, str) or "." not in target:
+        yield f"task._target_={target!r}: allowed is the dotted name of a function of the config and the run, such as my_train.train"
+    elif problem := function_problem(target, ("config", "run")):
+        yield f"task._target_={target}: {problem}"
+    yield from _fields_problems(ROOT, {key: config[key] for key in ROOT if key in config}, "")
+    found = [each for name in OWN_SECTIONS for each in _section_problems(name, config, OWN_SECTIONS)]
+    if "data" in config:
+        found += _section_problems("data", config)
+    if not found:
+        found += [*_name_problems(config["tracking"], config["promotion"])]
+        found += source_problems(config["data"]) if "data" in config else ()
+    yield from found
+
+
+def _section_problems(
+    name: str, config: Mapping[str, Any], schemas: Mapping[str, Schema] = SECTIONS
+) -> Iterator[str]:
     section = config.get(name)
     if name in OPTIONAL and (section is None or section == {"_target_": None}):
         return
@@ -82,8 +107,8 @@ def _section_problems(name: str, config: Mapping[str, Any]) -> Iterator[str]:
         yield f"section {name} is missing"
     elif not isinstance(section, Mapping):
         yield f"{name}={section!r}: allowed is a section of keys"
-    elif name in SECTIONS:
-        yield from _fields_problems(SECTIONS[name], section, name)
+    elif name in schemas:
+        yield from _fields_problems(schemas[name], section, name)
     elif name in TARGETS:
         yield from _target_problems(name, section, TARGETS[name])
 

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from trainer.errors import TrainerError
-from trainer.schema import BY_TASK, OBJECTIVES
+from trainer.schema import BY_TASK, OBJECTIVES, is_ours, named_task
 
 THRESHOLDS = {
     "binary": {"val_auc": 0.6},
@@ -32,22 +32,28 @@ def register() -> None:
     """Make both defaults known to OmegaConf; a second call changes nothing."""
     OmegaConf.register_new_resolver("trainer.objective", objective, replace=True)
     OmegaConf.register_new_resolver("trainer.threshold", threshold, replace=True)
+    OmegaConf.register_new_resolver("trainer.files", files, replace=True)
 
 
-def objective(*, _root_: DictConfig) -> str:
-    """Return the metric that ranks models of the config's task."""
-    return OBJECTIVES[task(_root_)]
+def objective(*, _root_: DictConfig) -> str | None:
+    """Return the metric that ranks models of the config's task; None for what a function of the user returns."""
+    return OBJECTIVES[task(_root_)] if is_ours(_root_.get("task")) else None
 
 
 def threshold(metric: str, *, _root_: DictConfig) -> float | None:
     """Return what a metric must reach; None where the config's task has no such threshold."""
-    return THRESHOLDS[task(_root_)].get(metric)
+    return THRESHOLDS[task(_root_)].get(metric) if is_ours(_root_.get("task")) else None
+
+
+def files(*, _root_: DictConfig) -> list[str]:
+    """Return the artifacts that make up a model; of a training function of the user all that it saves."""
+    return ["model_best.pt", "model.json"] if is_ours(_root_.get("task")) else ["*"]
 
 
 def task(config: DictConfig) -> str:
     """Return the task of a composed config: as given, or as its table says."""
     try:
-        given = config.get("task")
+        given = named_task(config.get("task"))
         if given is None and config.data.get("_target_") == TABLE:
             section: Any = OmegaConf.to_container(config.data, resolve=True, throw_on_missing=True)
             return _found(section)

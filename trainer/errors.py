@@ -1,11 +1,12 @@
 """The errors of the trainer, as one tree.
 
 TrainerError
- |- ConfigError    (also ValueError)       a wrong key, type or value in the config
- |- DataError      (also ValueError)       a data set that cannot be read or trained on
- |- ModelError     (also TypeError)        a model that cannot be built, or does not fit the data
- |- DivergedError  (also ArithmeticError)  a loss that is no longer a finite number
- `- LoadError      (also ValueError)       a saved model that is incomplete or not allowed
+ |- ConfigError      (also ValueError)       a wrong key, type or value in the config
+ |- DataError        (also ValueError)       a data set that cannot be read or trained on
+ |- ModelError       (also TypeError)        a model that cannot be built, or does not fit the data
+ |- CheckpointError  (also TypeError)        a state that a checkpoint cannot hold
+ |- DivergedError    (also ArithmeticError)  a loss that is no longer a finite number
+ `- LoadError        (also ValueError)       a saved model that is incomplete or not allowed
 
 Catch TrainerError for all of them. Each message names the value and what is allowed.
 """
@@ -32,6 +33,10 @@ class ModelError(TrainerError, TypeError):
 
 class DivergedError(TrainerError, ArithmeticError):
     """Training stopped because the loss is no longer a finite number."""
+
+
+class CheckpointError(TrainerError, TypeError):
+    """A state with parts that are no plain values, tensors or arrays."""
 
 
 class LoadError(TrainerError, ValueError):

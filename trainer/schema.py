@@ -108,6 +108,16 @@ def _mapping(values: Rule) -> Rule:
     )
 
 
+def is_ours(task: Any) -> bool:
+    """Whether the `task` of a config leaves the training to us: null, a name, or a section whose `_target_` is null."""
+    return not isinstance(task, Mapping) or {**task} == {"_target_": None}
+
+
+def named_task(task: Any) -> str | None:
+    """Return the task that a config names; None for one that the target says."""
+    return task if isinstance(task, str) else None
+
+
 _NULL = Rule("null", lambda value: value is None)
 _FLAG = Rule("true or false", lambda value: isinstance(value, bool))
 _FRACTION = _number(gt=0, lt=1)
@@ -137,7 +147,9 @@ _SCHEDULER: Schema = {"interval": _optional(_choice("epoch", "batch"))}
 ROOT: Schema = {
     "seed": _SEED,
     "device": _text("auto, cpu, cuda or cuda:N", r"auto|cpu|cuda(:\d+)?"),
-    "task": _optional(_choice(*BY_TASK) | _NULL),
+    "task": _optional(
+        _choice(*BY_TASK) | _NULL | Rule("a section with _target_", lambda value: isinstance(value, Mapping))
+    ),
 }
 
 # sections without a `_target_`
@@ -176,6 +188,15 @@ SECTIONS: dict[str, Schema] = {
         "loader": _optional(_text() | _NULL),
     },
     "paths": {"experiments": _text("a folder", r"\S.*")},
+}
+# With a training function of the user, keys and metrics are the user's, too.
+OWN_SECTIONS: dict[str, Schema] = {
+    **{name: SECTIONS[name] for name in ("tracking", "promotion", "paths")},
+    "objective": {
+        "metric": _text("the name of a metric", r"\S.*") | _NULL,
+        "mode": _optional(_choice("max", "min") | _NULL),
+        "at": _choice("best", "last"),
+    },
 }
 # sections with a `_target_`, and the schemas of the classes we know
 TARGETS: dict[str, dict[str, Schema]] = {

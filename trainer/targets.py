@@ -1,15 +1,27 @@
-"""Classes and functions that a config names by `_target_`: import them, bind their arguments.
+"""Classes and functions that a config names by `_target_`: find them, import them, bind their arguments.
 
-The code of a `_target_` may be the user's, so any error it raises becomes a ConfigError with the key and the value.
+The parent of a sweep looks for a name in the source of its module, because importing runs code. The code of a `_target_` may be the user's, so any error it raises becomes a ConfigError with the key and the value.
 A `_target_` that comes from a saved file passes `check_trusted` first: the file may be somebody else's.
 """
 
+import ast
+import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
+from importlib.machinery import PathFinder
+from pathlib import Path
 from typing import Any
 
 from tracking.values.names import is_within
-from trainer.errors import ConfigError, LoadError
+from trainer.errors import ConfigError, LoadError, did_you_mean
+
+_HIDES_NAMES = (
+    "globals",
+    "vars",
+    "setattr",
+    "exec",
+    "__getattr__",
+)  # words in a source whose names cannot be read
 
 
 def imported(section: str, spec: Mapping[str, Any]) -> Callable[..., Any]:
@@ -89,3 +101,74 @@ def _targets(section: str, spec: Any) -> Iterator[str]:
         return
     for value in spec:
         yield from _targets(section, value)
+
+
+def function_problem(target: str, arguments: Sequence[str]) -> str | None:
+    """Return why a dotted name is no function that can be called with these arguments; None when it may be one."""
+    package, *rest = target.split(".")
+    try:
+        spec = importlib.util.find_spec(package)
+    except ValueError:  # an empty name, or a module that was never properly imported
+        spec = None
+    if spec is None:
+        return f"there is no module {package!r}; install it or put it in the current folder"
+    while rest and spec.submodule_search_locations:
+        inner = PathFinder.find_spec(f"{spec.name}.{rest[0]}", list(spec.submodule_search_locations))
+        if inner is None:
+            break
+        spec, rest = inner, rest[1:]
+    if not rest:
+        return "is a module; name a function in it"
+    if spec.origin is None:
+        return f"the folder {spec.name!r} holds no module {rest[0]!r}"
+    file = Path(spec.origin)
+    if file.suffix != ".py" or not file.is_file():
+        return None  # compiled, or in an archive
+    return _problem_in(file, file.stat().st_mtime_ns, rest[0], tuple(arguments) if len(rest) == 1 else None)
+
+
+@lru_cache(maxsize=64)  # all jobs of a sweep ask about the same function
+def _problem_in(file: Path, _changed: int, name: str, arguments: tuple[str, ...] | None) -> str | None:
+    text = file.read_text(encoding="utf-8", errors="replace")
+    try:
+        tree = ast.parse(text)
+    except SyntaxError as error:
+        return f"{file.name}, line {error.lineno}: {error.msg}"
+    nodes = dict(_defined(tree.body))
+    if name in nodes:
+        node = nodes[name]
+        if isinstance(node, ast.Import):
+            return "is a module; name a function in it"
+        if isinstance(node, ast.FunctionDef) and not node.decorator_list and arguments is not None:
+            return _misfit(node, arguments)
+        return None
+    if "*" in nodes or any(word in text for word in _HIDES_NAMES):
+        return None
+    functions = [each for each, node in nodes.items() if isinstance(node, ast.FunctionDef)]
+    return f"{file.name} defines no {name!r}{did_you_mean(name, functions or nodes)}"
+
+
+def _defined(body: Sequence[ast.stmt]) -> Iterator[tuple[str, ast.AST]]:
+    """Yield the names that statements at the top of a module define, also those under a condition."""
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name, node
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            yield from ((each.asname or each.name.partition(".")[0], node) for each in node.names)
+        else:
+            for inner in ast.walk(node):
+                if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
+                    yield inner.id, node
+            for name in ("body", "orelse", "finalbody"):
+                yield from _defined(getattr(node, name, None) or [])
+            for handler in getattr(node, "handlers", []):
+                yield from _defined(handler.body)
+
+
+def _misfit(node: ast.FunctionDef, arguments: Sequence[str]) -> str | None:
+    given, named = len(arguments), [*node.args.posonlyargs, *node.args.args]
+    needed = len(named) - len(node.args.defaults)
+    missing = any(default is None for default in node.args.kw_defaults)
+    if needed <= given and not missing and (node.args.vararg is not None or len(named) >= given):
+        return None
+    return f"is {node.name}({ast.unparse(node.args)}); it is called with ({', '.join(arguments)})"

@@ -16,23 +16,26 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from tracking import ExperimentTracker, Run
+from tracking import Run
 from tracking.files import write_bytes
 from trainer.checkpoint import Checkpoints
 from trainer.config import check
 from trainer.data.load import load
+from trainer.data.profile import PROFILE
 from trainer.data.target import TaskKind
 from trainer.data.tensors import Dataset
 from trainer.device import cpu_threads, resolve
 from trainer.epoch import StepOptions, batches
 from trainer.errors import ConfigError
+from trainer.job.function import train_by_function
+from trainer.job.run import earlier_runs, opened
 from trainer.loop import Fit, Objective, fit, shown
 from trainer.models.arguments import OFFERED, settle
 from trainer.models.network import build_module
 from trainer.optim import build_optimizer, build_scheduler
 from trainer.plots import draw
 from trainer.saved_model import save_model
-from trainer.schema import BY_TASK, LOGGED_PER_EPOCH
+from trainer.schema import BY_TASK, LOGGED_PER_EPOCH, is_ours, named_task
 from trainer.scoring import Scores, evaluate
 from trainer.tasks.losses import build_loss
 from trainer.tasks.metrics import by_class
@@ -40,44 +43,37 @@ from trainer.tasks.outputs import task_of
 
 logger = logging.getLogger(__name__)
 
-PROFILE = "data.json"  # the artifact that says what was found in the table
 RECIPE = ("data", "model", "training", "optimizer", "scheduler")  # sections of hyper-parameters
 
 
-def train(cfg: DictConfig) -> float:
+def train(cfg: DictConfig) -> float | None:
     """Train, test and save one model as a run of the store, and return the objective's value.
+
+    A function that `task._target_` names does so in our place; what it returns may be None.
 
     A run that is asked to stop early still ends as `completed`; an error makes it `failed` and is raised
     again. Raise ConfigError, ModelError or DataError before a run is made.
     """
     check(cfg)
+    if not is_ours(cfg.get("task")):
+        return train_by_function(cfg)
     config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
     for section in OFFERED:
         config[section] = settle(config[section], section)
     config["objective"]["mode"] = LOGGED_PER_EPOCH[config["objective"]["metric"]]
     every_s = config["training"].pop("checkpoint_every_s", None)  # changes no number of the run
     device = resolve(config["device"])
-    data = load(config["data"], task=config.get("task"))
+    data = load(config["data"], task=named_task(config.get("task")))
     check_objective(config["objective"]["metric"], data)
     if data.profile is not None and not _is_job_of_sweep():
         logger.info("%s", data.profile.text())
-    tracker = ExperimentTracker(config["paths"]["experiments"])
-    tracked = config["tracking"]
     with (
-        tracker.start_run(
-            tracked["experiment_name"],
-            tags=tracked["tags"],
-            description=tracked["description"],
-            config=cfg,
-            overrides=overrides(),
-            data=data.describe(),
-            seeds={"seed": config["seed"]},
-        ) as run,
+        opened(cfg, data=data.describe()) as run,
         cpu_threads(config["training"].get("threads", 1)),
     ):
         checkpoints = Checkpoints(
             run.artifacts_dir,
-            [folder / "artifacts" for folder in earlier_runs(tracker, run)],
+            [folder / "artifacts" for folder in earlier_runs(run)],
             recipe=recipe_hash(config, data, device),
             every_s=every_s,
         )
@@ -196,24 +192,9 @@ def recipe_hash(config: dict[str, Any], data: Dataset, device: torch.device) -> 
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def earlier_runs(tracker: ExperimentTracker, run: Run) -> list[Path]:
-    """Return the folders of the runs of earlier attempts at this job of a sweep, oldest first."""
-    own = tracker.record(run.run_id)
-    names = (own.sweep or {}).get("previous", ()) if own is not None else ()
-    records = (tracker.record(name) for name in names)
-    return [record.run_dir for record in records if record is not None]
-
-
 def _is_job_of_sweep() -> bool:
     """Whether other jobs train on the same table, and the parent has shown it."""
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
     return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
-
-
-def overrides() -> list[str]:
-    """Return the overrides of this job; empty outside Hydra."""
-    from hydra.core.hydra_config import HydraConfig
-
-    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []

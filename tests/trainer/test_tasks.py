@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import sklearn.metrics
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from own_models import final, load_data, only_run
 
 from trainer import ConfigError, DataError, load_model
@@ -195,10 +195,12 @@ def test_an_objective_of_another_task_is_refused_before_a_run_is_made(
         ConfigError, match=r"objective\.metric=val_auc: task=regression logs train_loss, .*val_r2"
     ):
         train(composed(*overrides(file, "price", "objective.metric=val_auc", "+task=regression")))
+    wrong = composed(*overrides(file, "price"))
+    OmegaConf.update(wrong, "task", "ranking", force_add=True)
     with pytest.raises(
         ConfigError, match=r"task=ranking: allowed is one of binary, multiclass, regression or null"
     ):
-        train(composed(*overrides(file, "price", "+task=ranking")))
+        train(wrong)
     assert not store.exists()
 
 

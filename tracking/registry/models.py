@@ -89,7 +89,7 @@ class ModelRegistry:
         metrics: Mapping[str, float] | None = None,
         loader: str | None = None,
     ) -> ModelVersion:
-        """Copy artifacts of a run, and its config.yaml, into a new version of a model.
+        """Copy artifacts of a run (`["*"]`: all), and its config.yaml, into a new version of a model.
 
         `objective` is {"metric", "mode", "value"} and may say by "at" which value of the run it is; `metrics` default to the run's last values; `loader` is
         "module:function", called by `load` with the version's folder. A run that is registered already with the same

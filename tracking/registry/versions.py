@@ -27,6 +27,7 @@ from tracking.values.names import check_artifact, composed
 from tracking.values.plain import plain
 
 RESERVED = frozenset({"manifest.json", "verdict.json", "config.yaml"})
+ALL = "*"  # stands for every artifact of a run
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 _TYPES = {
@@ -63,9 +64,15 @@ def check_files(names: Sequence[str]) -> list[str]:
 
 
 def sources_of(run: RunPaths, names: Sequence[str]) -> dict[str, Path]:
-    """Return the artifacts of a run by name, and its config; raise MissingFileError for one that it lacks."""
+    """Return the artifacts of a run by name, and its config; raise MissingFileError for one that it lacks.
+
+    The name `*` stands for all artifacts, which may be none.
+    """
     sources: dict[str, Path] = {}
-    for name in check_files(names):
+    if ALL in names:
+        there = run.artifacts.iterdir() if run.artifacts.is_dir() else ()
+        names = sorted({*names, *(each.name for each in there)} - {ALL})
+    for name in check_files(names) if names else ():
         path = run.artifacts / name
         path = folders.followed(
             path if path.exists() else run.artifacts / composed(name), run.folder.parents[1]

@@ -16,7 +16,7 @@ from tracking.process import identity
 from tracking.process.program import command
 from tracking.records import RunStatus
 from tracking.store.published import Entry
-from tracking.store.store import Store
+from tracking.store.store import Store, data_values
 from tracking.values import timestamps
 from tracking.values.checks import tag_values
 from tracking.values.names import check_label, composed
@@ -54,6 +54,12 @@ def describe(store: Store, run_id: str, text: str, *, append: bool = False) -> N
         return {"description": f"{before}\n{text}" if append and before else text}
 
     store.amend(run_id, changes)
+
+
+def set_data(store: Store, run_id: str, data: Mapping[str, Any]) -> None:
+    """Replace what a run keeps of its data."""
+    values = data_values(data)
+    store.amend(run_id, lambda _: {"data": values})
 
 
 def rename(store: Store, run_id: str, experiment_name: str) -> None:

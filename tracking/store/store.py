@@ -67,7 +67,7 @@ class Store:
             **identity.owner(),
             "rank": identity.rank(),
             "sweep": None if sweep is None else plain(sweep, "sweep"),
-            "data": _fingerprint(data),
+            "data": data_values(data),
             "error": None,
         }
         identity.announce(self.paths.processes)
@@ -149,7 +149,8 @@ def write_entry(
     atomic.write_json(paths.run, {**entry, **tags}, durable=durable, before=before)
 
 
-def _fingerprint(data: Mapping[str, Any] | None) -> dict[str, Any]:
+def data_values(data: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what a run keeps of its data, as plain data without secrets; raise InvalidValueError for no mapping."""
     if data is None:
         return {}
     value = masked(plain(data, "data"))

@@ -8,6 +8,8 @@ from typing import Any
 from trainer.data.reading.header import shown
 from trainer.data.roles import ColumnRole, Role
 
+PROFILE = "data.json"  # the artifact that says what was found in a table
+
 _ALL = 60  # columns that are all listed
 _SOME = 30  # columns that are listed of a table with more
 _FEW = 5  # plain features among these

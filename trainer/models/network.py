@@ -88,6 +88,12 @@ def build_module(
     when the target cannot be imported, ModelError when it is no nn.Module or its arguments do not fit, and
     whatever the constructor raises.
     """
+    spec = complete(spec, shape, outputs=outputs)
+    return construct(spec, seed=seed, shape=shape, outputs=outputs), spec
+
+
+def complete(spec: Mapping[str, Any], shape: Shape, *, outputs: int = 1) -> dict[str, Any]:
+    """Return the specification of a model with the sizes that its constructor names; raise as `build_module` does."""
     spec = settle(spec)
     named = parameters(imported("model", spec))
     one_hot = "cardinalities" not in named  # its one input tensor holds the categories, too
@@ -96,8 +102,7 @@ def build_module(
         "output_dim": outputs,
         "cardinalities": list(shape.cardinalities),
     }
-    spec = {**spec, **{key: value for key, value in offered.items() if key in named and key not in spec}}
-    return construct(spec, seed=seed, shape=shape, outputs=outputs), spec
+    return {**spec, **{key: value for key, value in offered.items() if key in named and key not in spec}}
 
 
 def construct(
