@@ -96,8 +96,11 @@ class Steps:
         loss_sum = torch.zeros((), device=rows.target.device)
         correct = torch.zeros((), device=rows.target.device)
         seen = 0
-        for start in range(0, self.batch_size * batches(len(rows), self.batch_size), self.batch_size):
-            batch = rows.take(slice(start, start + self.batch_size))
+        count = batches(len(rows), self.batch_size)
+        for index in range(count):
+            start = index * self.batch_size
+            end = start + self.batch_size if index < count - 1 else len(rows)
+            batch = rows.take(slice(start, end))
             logits, loss = step(batch)
             if per_batch is not None:
                 per_batch.step()
@@ -142,7 +145,7 @@ class Steps:
 def batches(rows: int, batch_size: int) -> int:
     """Return the number of batches of an epoch.
 
-    A last batch of one row is left out, which batch normalisation could not take; the next shuffle leaves out another row.
+    A last batch of one row, which batch normalisation could not take, joins the batch before it.
     """
     count = math.ceil(rows / batch_size)
     return count - 1 if batch_size > 1 and count > 1 and rows % batch_size == 1 else count

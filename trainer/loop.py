@@ -116,7 +116,7 @@ def fit(
         log(metrics, epoch)
         logger.info("epoch %2d/%d  %s", epoch, epochs, shown(metrics))
         check_finite(metrics, epoch, optimizer)
-        watch.see(metrics[objective.metric], epoch, steps.scored.module)
+        watch.see(metrics[objective.metric], epoch, steps.scored.module, loss=metrics["val_loss"])
         steps.advance(metrics[objective.metric])
         state.history.append(metrics)
         keep(state)
@@ -155,6 +155,7 @@ class Watch:
         self._objective = objective
         self.best: float | None = None
         self.best_epoch = 0  # patience counts from here
+        self.loss = math.inf  # of that epoch; of two equal values the smaller loss is better
         self.value = math.nan  # of the epoch that counts: the best or the last
         self.epoch = 0
         self.weights: dict[str, torch.Tensor] = {}
@@ -167,11 +168,15 @@ class Watch:
         """Take over what `state_dict` returned."""
         vars(self).update(state)
 
-    def see(self, value: float, epoch: int, model: nn.Module) -> None:
-        """Record an epoch's value, and copy the weights when this epoch counts."""
-        improved = self._objective.is_better(value, self.best)
+    def see(self, value: float, epoch: int, model: nn.Module, *, loss: float) -> None:
+        """Record an epoch's value, and copy the weights when this epoch counts.
+
+        Ranks of few rows, such as an AUC, stay the same for many epochs while the model still learns, so the validation
+        loss decides between equal values.
+        """
+        improved = self._objective.is_better(value, self.best) or (value == self.best and loss < self.loss)
         if improved:
-            self.best, self.best_epoch = value, epoch
+            self.best, self.best_epoch, self.loss = value, epoch, loss
         # NaN never improves, so that without weights any epoch counts.
         if improved or self._objective.at == "last" or not self.weights:
             self.value, self.epoch = value, epoch

@@ -81,18 +81,23 @@ def test_a_loss_that_is_not_finite_ends_it_with_the_epoch_and_advice(data: Datas
         run(data, lr=1e38, epochs=5)
 
 
-def test_a_last_batch_of_one_row_is_left_out(data: Dataset) -> None:
+def test_a_last_batch_of_one_row_joins_the_one_before_it(data: Dataset) -> None:
     class Normed(nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.net = nn.Sequential(nn.BatchNorm1d(30), nn.Linear(30, 1))
+            self.sizes: list[int] = []
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if self.training:
+                self.sizes.append(len(x))
             return self.net(x)
 
-    module = Normed()
-    rows = len(data.train)
-    fit(module, data, torch.optim.SGD(module.parameters(), 0.1), epochs=1, batch_size=rows - 1)
+    module, rows = Normed(), len(data.train)
+    size = next(each for each in range(32, rows) if rows % each == 1)
+    fit(module, data, torch.optim.SGD(module.parameters(), 0.1), epochs=1, batch_size=size)
+    assert sum(module.sizes) == rows
+    assert module.sizes[-1] == size + 1
 
 
 def test_a_limit_trains_on_the_first_batches_of_each_shuffle(data: Dataset) -> None:

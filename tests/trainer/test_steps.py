@@ -180,13 +180,14 @@ def test_averaged_weights_follow_the_weights_and_are_the_ones_that_count(rare: D
 @pytest.mark.parametrize(
     ("rows", "size", "count"), [(10, 4, 3), (9, 4, 2), (1, 4, 1), (5, 1, 5), (8, 4, 2), (1, 1, 1)]
 )
-def test_a_last_batch_of_one_row_counts_only_where_every_batch_has_one(
+def test_a_last_batch_of_one_row_is_a_batch_only_where_every_batch_has_one(
     rows: int, size: int, count: int
 ) -> None:
     assert batches(rows, size) == count
 
 
-def test_batches_of_one_row_train_every_row(rare: Dataset) -> None:
+@pytest.mark.parametrize("size", [1, 2, 7, 256, 599, 600, 1000])
+def test_every_row_trains_with_any_batch_size(rare: Dataset, size: int) -> None:
     class Counting(LogisticRegression):
         seen = 0
 
@@ -195,7 +196,7 @@ def test_batches_of_one_row_train_every_row(rare: Dataset) -> None:
             return super().forward(numeric, categorical)
 
     module = Counting(rare.shape.numeric)
-    fit(module, rare, torch.optim.SGD(module.parameters(), 1e-2), epochs=1, batch_size=1)
+    fit(module, rare, torch.optim.SGD(module.parameters(), 1e-2), epochs=1, batch_size=size)
     assert module.seen == len(rare.train)
 
 
