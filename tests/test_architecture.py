@@ -89,7 +89,7 @@ ROOMS = {
         "checkpoint": "scoring models data device errors",
         "saved_model": "checkpoint scoring tasks models data targets device errors",
         "loop": "saved_model checkpoint epoch scoring tasks optim plots models schema data device seeding errors",
-        "planning": "config data errors",
+        "planning": "config schema data errors",
         "job": "saved_model checkpoint models data targets device errors",
         "task": "job loop saved_model checkpoint epoch scoring tasks optim plots models config schema data device seeding errors",
         "app": "task config schema errors",

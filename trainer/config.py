@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from tracking import InvalidNameError
 from tracking.values.names import check_artifact, check_component, check_label
-from trainer.data.check import source_problems
+from trainer.data.check import source_problems, split_problems
 from trainer.defaults import register
 from trainer.errors import ConfigError, did_you_mean
 from trainer.schema import (
@@ -168,9 +168,7 @@ def _joint_problems(config: Mapping[str, Any]) -> Iterator[str]:
         yield f"objective.metric={metric}: task={task} logs {', '.join(BY_TASK[task])}"
     if mode not in (None, improves):
         yield f"objective.mode={mode}: {metric} is better when it is {'smaller' if improves == 'min' else 'larger'}; use objective.mode={improves} or leave it out"
-    val, test = data.get("val_fraction"), data.get("test_fraction")
-    if isinstance(val, float) and isinstance(test, float) and not data.get("test_path") and val + test >= 1:
-        yield f"data.val_fraction={val} and data.test_fraction={test} leave no rows to train on; allowed is a sum below 1"
+    yield from split_problems(data)
     if config["scheduler"].get("interval") == "batch" and "Plateau" in config["scheduler"]["_target_"]:
         yield "scheduler.interval=batch: the scheduler waits for the objective, which is known once per epoch; use epoch"
     if optimizer.get("nesterov") and not optimizer.get("momentum"):

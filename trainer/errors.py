@@ -13,6 +13,7 @@ Catch TrainerError for all of them. Each message names the value and what is all
 
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from typing import Any
 
 
 class TrainerError(Exception):
@@ -47,3 +48,10 @@ def did_you_mean(given: str, known: Iterable[str], shown: Callable[[str], str] =
     """Return " (did you mean X?)" with the known name nearest to a given one, or nothing when none is near."""
     near = get_close_matches(given, list(known), n=1)
     return f" (did you mean {shown(near[0])}?)" if near else ""
+
+
+def some_rows(chosen: Any) -> str:
+    """Return the rows where an array is true, as "3 of 120 rows (rows 4, 17, 80)": counted, the first few by number."""
+    count, first = int(chosen.sum()), [place + 1 for place in chosen.nonzero()[0][:5].tolist()]
+    named = ", ".join(map(str, first)) + (", ..." if count > len(first) else "")
+    return f"{count} of {len(chosen)} rows ({'row' if count == 1 else 'rows'} {named})"

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from trainer import config
 from trainer.errors import TrainerError
+from trainer.schema import is_ours, named_task
 
 LARGEST = 64 << 20  # bytes of the files of a table that is read here; that takes a few seconds
 MOST = 3  # tables that are read here
@@ -22,7 +23,15 @@ FILES = {  # loaders that read files, and say what they find there: the keys of 
     "trainer.data.adult.load": ("path",),
 }
 # Keys that change neither the columns of a table nor their roles.
-OTHERS = ("dataset", "data_seed", "val_fraction", "test_fraction", "numeric_transform", "min_frequency")
+OTHERS = (
+    "dataset",
+    "data_seed",
+    "fold",
+    "val_fraction",
+    "test_fraction",
+    "numeric_transform",
+    "min_frequency",
+)
 
 _read: dict[str, list[str] | TrainerError] = {}  # what was found in each table, by how it was read
 
@@ -30,13 +39,16 @@ _read: dict[str, list[str] | TrainerError] = {}  # what was found in each table,
 def check(cfg: DictConfig) -> list[str]:
     """Return what the data of a job hold, a note for each thing; raise ConfigError or DataError for a job that cannot run."""
     config.check(cfg)
+    if not is_ours(cfg.get("task")):  # what its function does with a table is its own affair
+        return []
+    task = named_task(cfg.get("task"))
     section: Any = OmegaConf.to_container(cfg.data, resolve=True)
     files = FILES.get(section["_target_"])
     if files is None:  # its loader may be slow, and load torch
         return []
     size = sum(map(_size, (Path(section[key]) for key in files if section.get(key))))
     rest = {key: value for key, value in section.items() if key not in OTHERS}
-    known = json.dumps([rest, cfg.get("task"), size], sort_keys=True, default=str)
+    known = json.dumps([rest, task, size], sort_keys=True, default=str)
     command = "python -m trainer.inspect shows their columns"
     if size > LARGEST:
         return [f"{section['path']}: {size / 1e9:.1f} GB are not read before the jobs; {command}"]
@@ -44,7 +56,7 @@ def check(cfg: DictConfig) -> list[str]:
         if len(_read) >= MOST:
             return [f"of the tables of this sweep, the columns of {MOST} are shown; {command}"]
         try:
-            _read[known] = _notes(section, cfg.get("task"))
+            _read[known] = _notes(section, task)
         except TrainerError as error:  # the same for each job
             _read[known] = error
     found = _read[known]

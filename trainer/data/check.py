@@ -37,6 +37,30 @@ def source_problems(data: Mapping[str, Any]) -> Iterator[str]:
                 yield from _table_problems(f"data.{key}={data[key]}", Path(data[key]), key, data)
 
 
+def split_problems(data: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a line for each way of splitting rows that cannot work, or that contradicts another one."""
+    shares = [data.get("val_fraction"), data.get("test_fraction")]
+    folds, fold = data.get("folds"), data.get("fold")
+    given = [each for each in shares if isinstance(each, float)]
+    if len(given) == 2 and sum(given) >= 1 and folds is None and not data.get("test_path"):
+        yield f"data.val_fraction={given[0]} and data.test_fraction={given[1]} leave no rows to train on; allowed is a sum below 1"
+    if data.get("time_column") and data.get("group_column"):
+        yield (
+            f"data.time_column={data['time_column']} and data.group_column={data['group_column']}: rows are split by one of "
+            "them; leave the other out"
+        )
+    if not isinstance(folds, int):
+        if fold is not None:
+            yield f"data.fold={fold}: set data.folds, the number of folds"
+    elif fold is None:
+        yield (
+            f"data.folds={folds}: set data.fold, the one to validate on, from 0 to {folds - 1}; all of them are a sweep: "
+            f"-m 'data.fold=range(0,{folds})'"
+        )
+    elif isinstance(fold, int) and fold >= folds:
+        yield f"data.fold={fold}: allowed are 0 to {folds - 1}, because data.folds={folds}"
+
+
 def _table_problems(given: str, file: Path, key: str, data: Mapping[str, Any]) -> Iterator[str]:
     if problem := formats.problem(file):
         yield f"{given}: {problem}"
@@ -82,8 +106,11 @@ def _as_sentence(message: str) -> str:
 def _asked(key: str, data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the columns a file must have, each with the key that names it."""
     yield data["target"], f"data.target={data['target']}"
-    if key == "path" and data.get("time_column"):
-        yield data["time_column"], f"data.time_column={data['time_column']}"
+    # A test file is not split, but its rows have weights.
+    serving = ("time_column", "group_column", "weight_column") if key == "path" else ("weight_column",)
+    for column in serving:
+        if data.get(column):
+            yield data[column], f"data.{column}={data[column]}"
     for kind in ("numeric", "categorical", "time", *(["drop", "text", "keep"] if key == "path" else [])):
         for name in data.get(kind) or ():
             yield name, f"data.{kind}"

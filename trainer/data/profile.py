@@ -50,10 +50,12 @@ class Profile:
             if (names := self.named(role))
         ]
         parts += [f"target {shown(name)}, {self.task}{self._positive()}" for name in self.named(Role.TARGET)]
+        serving = (Role.TIME_COLUMN, Role.GROUP, Role.WEIGHT)
+        parts += [f"{role.value} {shown(name)}" for role in serving for name in self.named(role)]
         left_out = [
             f"{shown(each.name)} ({each.role.value})"
             for each in self.columns
-            if not each.is_feature and each.role is not Role.TARGET
+            if not each.is_feature and each.role not in (Role.TARGET, *serving)
         ]
         return "; ".join([*parts, *([f"left out {', '.join(left_out)}"] if left_out else [])])
 

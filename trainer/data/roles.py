@@ -43,19 +43,21 @@ class Role(StrEnum):
     TIME_COLUMN = "time column"
     GROUP = "group"
     WEIGHT = "weight"
-    FOLD = "fold"
 
 
 FEATURES = (Role.NUMERIC, Role.TIME, Role.CATEGORICAL)
 _KEYS = {  # keys of the config that name the role of columns
     "data.target": Role.TARGET,
     "data.time_column": Role.TIME_COLUMN,
+    "data.group_column": Role.GROUP,
+    "data.weight_column": Role.WEIGHT,
     "data.numeric": Role.NUMERIC,
     "data.categorical": Role.CATEGORICAL,
     "data.time": Role.TIME,
     "data.text": Role.TEXT,
     "data.drop": Role.DROPPED,
 }
+_SERVING = (Role.TIME_COLUMN, Role.GROUP, Role.WEIGHT)  # which may be features, too, if they are kept
 
 
 @dataclass(frozen=True)
@@ -85,10 +87,16 @@ class Given:
     resolved: Mapping[str, str] = field(default_factory=dict)  # column to key
 
     @classmethod
-    def of(cls, columns: Sequence[str], *, keep: Sequence[str] = (), **keys: Sequence[str]) -> "Given":
-        """Find the columns that are named; raise DataError for a name that is none, or is named twice."""
+    def of(
+        cls, columns: Sequence[str], *, keep: Sequence[str] = (), **keys: Sequence[str] | str | None
+    ) -> "Given":
+        """Find the columns that keys name, one or several; raise DataError for a name that is none, or is named twice."""
+        listed = {
+            f"data.{key}": [names] if isinstance(names, str) else [*(names or ())]
+            for key, names in keys.items()
+        }
         resolved: dict[str, str] = {}
-        for key, names in ((f"data.{key}", names) for key, names in keys.items()):
+        for key, names in listed.items():
             for asked in names:
                 name = one_of(asked, columns, key=key)
                 if name in resolved:
@@ -97,7 +105,11 @@ class Given:
                     )
                 resolved[name] = key
         kept = [one_of(asked, columns, key="data.keep") for asked in keep]
-        return cls({f"data.{key}": names for key, names in keys.items()}, kept, resolved)
+        return cls(listed, kept, resolved)
+
+    def named(self, key: str) -> str | None:
+        """Return the column that a key names, such as data.time_column; None if it names none."""
+        return next((name for name, each in self.resolved.items() if each == key), None)
 
 
 def one_of(asked: str, columns: Sequence[str], *, key: str) -> str:
@@ -130,11 +142,12 @@ def _role(
 ) -> ColumnRole:
     codes = answer if name == target else _codes(table[name])
     facts = _Facts(name, table[name], codes, kinds.name_of(table.kinds[name]))
-    key = given.resolved.get(name)
-    if key is not None:
+    key, kept = given.resolved.get(name), name in given.keep
+    if key is not None and not (kept and _KEYS[key] in _SERVING):
         role, reason, warning = _KEYS[key], key, ""
     else:
-        role, reason, warning = _found(facts, table, target, seen, kept=name in given.keep)
+        role, reason, warning = _found(facts, table, target, seen, kept=kept)
+        reason = f"{key}, {reason}" if key else reason
     warnings = [warning] if warning else []
     if role in FEATURES and (rows := _determines(facts, answer)):
         warnings.append(

@@ -1,12 +1,13 @@
 """Splits rows into train, val and test, by ratio or by time.
 
 A split depends on the seed of the data, not on that of the run, so that runs which differ in `seed` alone
-are scored on the same rows.
+are scored on the same rows. `division` chooses among these, groups and folds.
 """
 
 import numpy as np
 
 from trainer.data.encode import Array
+from trainer.errors import DataError
 
 
 def by_ratio(target: Array, *, val_fraction: float, test_fraction: float, seed: int) -> list[Array]:
@@ -25,6 +26,8 @@ def by_ratio(target: Array, *, val_fraction: float, test_fraction: float, seed: 
         test, val = round(len(rows) * test_fraction), round(len(rows) * val_fraction)
         if len(rows) >= 3:
             test, val = max(test, smallest[0]), max(val, smallest[1])
+            test = min(test, len(rows) - 1 - smallest[1])  # one to train on, which rounding may not leave
+            val = min(val, len(rows) - 1 - test)
         chosen = (rows[test + val :], rows[test : test + val], rows[:test])
         for part, each in zip(parts, chosen, strict=True):
             part.append(each)
@@ -32,8 +35,32 @@ def by_ratio(target: Array, *, val_fraction: float, test_fraction: float, seed: 
 
 
 def by_time(time: Array, *, val_fraction: float, test_fraction: float) -> list[Array]:
-    """Return the row numbers of train, val and test, oldest rows first; equal times keep file order."""
+    """Return the row numbers of train, val and test, oldest rows first; rows of one time are in one split.
+
+    Rows of equal times keep file order. Raise DataError for fewer times than splits.
+    """
+    sizes = [1 - val_fraction - test_fraction, val_fraction, *([test_fraction] if test_fraction else [])]
+    parts = in_time(time, sizes)
+    return parts if test_fraction else [*parts, np.empty(0, np.int64)]
+
+
+def in_time(time: Array, shares: list[float]) -> list[Array]:
+    """Cut rows in the order of their times into parts of these shares, at the nearest borders between two times."""
     rows = np.argsort(time, kind="stable")
-    test, val = round(len(rows) * test_fraction), round(len(rows) * val_fraction)
-    train = len(rows) - test - val
-    return [rows[:train], rows[train : train + val], rows[train + val :]]
+    borders = np.flatnonzero(np.diff(time[rows]) > 0) + 1
+    if len(borders) < len(shares) - 1:
+        raise DataError(
+            f"holds {len(borders) + 1} different times; {len(shares)} parts need one each at least"
+        )
+    cuts: list[int] = []
+    after = 0  # the first border that may come next
+    # Counted from the end, as the newest rows are those that are asked for.
+    wanted = [
+        len(rows) - sum(round(len(rows) * each) for each in shares[place:]) for place in range(1, len(shares))
+    ]
+    for place, cut in enumerate(wanted):
+        allowed = borders[after : len(borders) - (len(wanted) - 1 - place)]
+        after += int(np.abs(allowed - cut).argmin())
+        cuts.append(int(borders[after]))
+        after += 1
+    return np.split(rows, cuts)

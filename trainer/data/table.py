@@ -1,23 +1,28 @@
 """Loads any table file as a data set, split by ratio, by file or by time.
 
 The reader finds how the file is written and what its columns hold, the roles say what each is used for; keys of the
-config overrule both. No row is dropped.
+config overrule both. No row is dropped, unless it has no target and `missing_target` is `skip`.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from trainer.data.division import Folds, Way
 from trainer.data.encode import Array
+from trainer.data.groups import group_codes
 from trainer.data.profile import Profile
 from trainer.data.reading.kinds import Number, Time
 from trainer.data.reading.reader import Options, Reader, Table
-from trainer.data.roles import ColumnRole, Given, Role, find, one_of
-from trainer.data.splits import by_ratio, by_time
+from trainer.data.roles import ColumnRole, Given, Role, find
 from trainer.data.target import Target, TaskKind, counts
-from trainer.data.tensors import Splits
-from trainer.errors import DataError
+from trainer.data.tensors import Folded, Splits
+from trainer.data.unlabelled import with_target
+from trainer.data.weights import weights_of
+from trainer.errors import DataError, some_rows
 
 
 def load(
@@ -41,18 +46,24 @@ def load(
     date_order: str | None = None,
     test_path: str | None = None,
     time_column: str | None = None,
+    group_column: str | None = None,
+    weight_column: str | None = None,
+    missing_target: str = "error",
     val_fraction: float,
     test_fraction: float,
+    folds: int | None = None,
+    fold: int | None = None,
     data_seed: int,
     task: str | None = None,
 ) -> Splits:
     """Read a file and split it.
 
     With `test_path` that file is the test split, and `test_fraction` is not used. With `time_column` rows
-    go from oldest (train) to newest (test), and the column is no feature. Otherwise each class is
-    split at random by ratio. `positive` names the positive label, and tells it from all others; the
-    default is the last of two in sorted order ("no" < "yes", "<=50K" < ">50K", 0 < 1), as in scikit-learn.
-    Without a `task` the target says which one it is.
+    go from oldest (train) to newest (test); with `group_column` rows of one value stay together. Otherwise each class is
+    split at random by ratio. With `folds` the rows that are not for testing are cut into so many, and `fold` is the one
+    to validate on. These columns and `weight_column` are no features, unless they are kept. `positive` names the positive
+    label, and tells it from all others; the default is the last of two in sorted order ("no" < "yes", "<=50K" < ">50K",
+    0 < 1), as in scikit-learn. Without a `task` the target says which one it is.
     """
     kinds = {"number": numeric, "text": [*(categorical or ()), *(text or ())], "time": time}
     options = Options(
@@ -62,37 +73,39 @@ def load(
     )  # fmt: skip
     reader, known = Reader.fit(path, options)
     given = Given.of(
-        reader.names,
-        keep=keep,
-        target=[target],
-        time_column=[time_column] if time_column else (),
-        numeric=numeric or (),
-        categorical=categorical or (),
-        time=time or (),
-        text=text or (),
+        reader.names, keep=keep, target=target, numeric=numeric, categorical=categorical, time=time, text=text,
+        time_column=time_column, group_column=group_column, weight_column=weight_column,
         drop=[name for name in drop if name not in reader.skipped],
-    )
-    fractions = {"val_fraction": val_fraction, "test_fraction": 0.0 if test_path else test_fraction}
-    plan = Plan(reader, known, given, one_of(target, reader.names, key="data.target"))
+    )  # fmt: skip
+    plan = Plan(reader, known, given, missing_target, source=Path(path).name)
+    asked = None if folds is None or fold is None else Folds(folds, fold)
+    way = Way(val_fraction, 0.0 if test_path else test_fraction, data_seed, asked, **plan.kept_together())
     tables = plan.tables(test_path)
-    labels = plan.labels(tables, task=task, positive=positive)
-    return plan.splits(Path(path).name, tables, labels, fractions, data_seed=data_seed)
+    return plan.splits(tables, plan.labels(tables, task=task, positive=positive), way)
 
 
 class Plan:
     """A table that was read, and the roles of its columns, about to be split."""
 
-    def __init__(self, reader: Reader, known: Table, given: Given, target: str) -> None:
-        self.reader, self.known, self.target = reader, known, target
-        self.roles = tuple(find(known, given, target=target))
+    def __init__(
+        self, reader: Reader, known: Table, given: Given, missing_target: str = "error", *, source: str
+    ) -> None:
+        self.reader, self.source, self.missing_target = reader, source, missing_target
+        self.notes = [*reader.notes]
+        self.target = given.named("data.target") or ""
+        self.known = self._labelled(known, source)
+        self.roles = tuple(find(self.known, given, target=self.target))
         self.features = [each.name for each in self.roles if each.is_feature]
-        self.time_column = next((each.name for each in self.roles if each.role is Role.TIME_COLUMN), None)
+        self.time, self.group, self.weight = (
+            given.named(f"data.{each}_column") for each in ("time", "group", "weight")
+        )
 
     def tables(self, test_path: str | None) -> list[Table]:
-        """Return the table, and that of a test file as it was read."""
+        """Return the table, and that of a test file as it was read, without rows that are left out."""
         if test_path is None:
             return [self.known]
-        return [self.known, self.reader.read(test_path, only=self._needed(test_path))]
+        test = self.reader.read(test_path, only=self._needed(test_path))
+        return [self.known, self._labelled(test, Path(test_path).name)]
 
     def labels(
         self, tables: Sequence[Table], *, task: str | None, positive: str | int | float | bool | None
@@ -101,34 +114,58 @@ class Plan:
         answers = [each[self.target] for each in tables]
         return Target.found(answers, name=self.target, task=task, positive=positive)
 
-    def splits(
-        self,
-        source: str,
-        tables: Sequence[Table],
-        labels: Target,
-        fractions: dict[str, float],
-        *,
-        data_seed: int,
-    ) -> Splits:
+    def kept_together(self) -> dict[str, Any]:
+        """Return the times or the groups that a division keeps to, and their names."""
+        if self.time is not None:
+            return {"times": _times(self.known, self.time), "time_name": self.time}
+        if self.group is not None:
+            return {"groups": group_codes(self.known[self.group], self.group), "group_name": self.group}
+        return {}
+
+    def splits(self, tables: Sequence[Table], labels: Target, way: Way) -> Splits:
         """Return the splits."""
         answers = [labels.codes(each[self.target]) for each in tables]
-        if self.time_column is None:
-            strata = np.zeros(len(self.known)) if labels.task is TaskKind.REGRESSION else answers[0]
-            rows = by_ratio(strata, **fractions, seed=data_seed)
-        else:
-            rows = by_time(_times(self.known, self.time_column), **fractions)
-        parts = [self.known.take(part) for part in rows]
-        targets = [answers[0][part] for part in rows]
+        weights = [] if self.weight is None else [weights_of(each, self.weight) for each in tables]
+        strata = np.zeros(len(self.known)) if labels.task is TaskKind.REGRESSION else answers[0]
+        division = way.divide(strata)
+        parts = [self.known.take(rows) for rows in division.rows]
+        targets = [answers[0][rows] for rows in division.rows]
+        counting = [weights[0][rows] for rows in division.rows] if weights else None
         if len(tables) > 1:
             parts[2], targets[2] = tables[1], answers[1]
-        profile = profile_of(source, self.known, self.roles, labels, notes=self.reader.notes)
-        return splits_of(parts, targets, labels, self.reader, profile)
+            if counting is not None:
+                counting[2] = weights[1]
+        notes = (*self.notes, *way.notes(division.rows), *self._shared(tables))
+        profile = profile_of(self.source, self.known, self.roles, labels, notes=notes)
+        return replace(
+            splits_of(parts, targets, labels, self.reader, profile),
+            weights=counting,
+            folded=None if division.folds is None else Folded(self.known, answers[0], division.folds),
+            told=way.told,
+        )
+
+    def _labelled(self, table: Table, source: str) -> Table:
+        """Return a table without the rows that lack a target, and note them."""
+        found = with_target(table, self.target, source, missing=self.missing_target)
+        self.notes += [found.note] if found.note else []
+        return found.table
 
     def _needed(self, test_path: str) -> list[str]:
         """Return the columns of the test file: those that are used, and others that it has."""
         present = self.reader.present(test_path)
+        used = (*self.features, self.target, *([self.weight] if self.weight else []))
+        return [name for name in self.reader.names if name in present or name in used]
+
+    def _shared(self, tables: Sequence[Table]) -> list[str]:
+        """Return a line if groups of the table are in the test file, too."""
+        if self.group is None or len(tables) < 2 or self.group not in tables[1]:
+            return []
+        both = set(self.known[self.group].tolist()) & set(tables[1][self.group].tolist())
+        if not both:
+            return []
         return [
-            name for name in self.reader.names if name in present or name in (*self.features, self.target)
+            f"{len(both)} groups of data.group_column={self.group!r} are in data.path and in data.test_path, so the "
+            "test rows are not all of new groups"
         ]
 
 
@@ -166,5 +203,7 @@ def _times(table: Table, name: str) -> Array:
             f"data.time_column={name!r} holds {odd!r}; allowed are numbers and times such as 2024-05-31 or 2024-05-31 17:00"
         )
     if np.isnan(values).any():
-        raise DataError(f"data.time_column={name!r} is missing in {int(np.isnan(values).sum())} rows")
+        raise DataError(
+            f"data.time_column={name!r} is missing in {some_rows(np.isnan(values))}; fill or remove them"
+        )
     return values

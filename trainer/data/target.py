@@ -14,7 +14,7 @@ import numpy as np
 from trainer.data.encode import Array, label
 from trainer.data.reading.kinds import label as canonical
 from trainer.data.reading.kinds import spelled_float
-from trainer.errors import DataError
+from trainer.errors import DataError, some_rows
 
 MOST_CLASSES = 20  # more whole numbers than these are a quantity, unless the config says task=multiclass
 MOST_LABELS = 1000  # more classes than these are names
@@ -64,14 +64,12 @@ class Target:
         that are none.
         """
         values: dict[str, Any] = {}
-        missing = rows = 0
         for column in columns:
             codes, texts, found = _distinct(column)
-            rows += len(codes)
-            missing += sum(int((codes == code).sum()) for code, text in enumerate(texts) if text is None)
+            missing = np.isin(codes, [code for code, text in enumerate(texts) if text is None])
+            if missing.any():
+                raise DataError(f"target {name!r} is missing in {some_rows(missing)}; fill or remove them")
             values |= {text: value for text, value in zip(texts, found, strict=True) if text is not None}
-        if missing:
-            raise DataError(f"target {name!r} is missing in {missing} of {rows} rows; fill or remove them")
         kind = _kind_of(values, name=name, task=task, positive=positive)
         if kind is TaskKind.REGRESSION:
             return cls(name, kind)

@@ -15,11 +15,13 @@ import numpy as np
 
 from trainer.data.encode import Array, Encoder, Table, column, distinct, numbers
 from trainer.data.profile import Profile
+from trainer.data.rare import check_splits
 from trainer.data.reading.kinds import spelled_float
 from trainer.data.reading.reader import Reader
 from trainer.data.reading.reader import Table as ReadTable
 from trainer.data.target import Target, TaskKind
-from trainer.errors import ConfigError, DataError
+from trainer.data.weights import scaled
+from trainer.errors import ConfigError
 
 if TYPE_CHECKING:
     import torch
@@ -38,23 +40,36 @@ class Shape(NamedTuple):
 class Split:
     """Encoded rows: float32 [N, F], int64 [N, C], and targets [N].
 
-    Targets are float32 zeros and ones, int64 codes of several classes, or float32 standardised numbers.
+    Targets are float32 zeros and ones, int64 codes of several classes, or float32 standardised numbers. Weights, if rows
+    have any, are float32 of mean 1.
     """
 
     numeric: "torch.Tensor"
     categorical: "torch.Tensor"
     target: "torch.Tensor"
+    weight: "torch.Tensor | None" = None
 
     def __len__(self) -> int:
         return len(self.target)
 
     def to(self, device: "torch.device") -> "Split":
         """Return the split on a device."""
-        return Split(self.numeric.to(device), self.categorical.to(device), self.target.to(device))
+        weight = None if self.weight is None else self.weight.to(device)
+        return Split(self.numeric.to(device), self.categorical.to(device), self.target.to(device), weight)
 
     def take(self, rows: "torch.Tensor | slice") -> "Split":
         """Return some rows: a view for a slice, a copy for an index tensor."""
-        return Split(self.numeric[rows], self.categorical[rows], self.target[rows])
+        weight = None if self.weight is None else self.weight[rows]
+        return Split(self.numeric[rows], self.categorical[rows], self.target[rows], weight)
+
+
+@dataclass(frozen=True)
+class Folded:
+    """The table that was cut into folds, its targets, and the fold of each row (see `Division`)."""
+
+    table: Table
+    target: Array
+    folds: Array
 
 
 @dataclass(frozen=True)
@@ -64,7 +79,8 @@ class Splits:
     `numeric` and `categorical` name the feature columns; `targets` holds 0/1 arrays, codes of classes or numbers. Both are
     in the order train, val, test. `reference` holds numbers to log without a step, such as `bayes_auc`. Without `labels`
     the targets are as the loader found them, and say themselves which task it is. A loader that reads with `Reader`
-    returns it, and the profile.
+    returns it, and the profile. `weights` say what each row of each split counts for. A loader of folds returns what was
+    `folded`. `told` names what the split keeps to, for messages.
     """
 
     tables: Sequence[Table]
@@ -77,6 +93,9 @@ class Splits:
     labels: Target | None = None
     reader: Reader | None = None  # which reads the same columns again, to predict
     profile: Profile | None = None
+    weights: Sequence[Array] | None = None
+    folded: Folded | None = None
+    told: str = ""
 
     @classmethod
     def cut(
@@ -150,8 +169,7 @@ def encode(splits: Splits, *, transform: str, min_frequency: int, task: str | No
     when the targets are of another `task`.
     """
     labels, targets = labelled(splits, task=task)
-    for name, values in zip(("training", "validation", "test"), targets, strict=True):
-        _check_classes(name, values, labels)
+    check_splits(targets, labels, weights=splits.weights, told=splits.told)
     labels = labels.scaled_by(targets[0])
     encoder = Encoder.fit(
         splits.tables[0],
@@ -171,7 +189,8 @@ def encode(splits: Splits, *, transform: str, min_frequency: int, task: str | No
                 min_frequency,
             )
     train, val, test = (
-        encoded(encoder, table, values, labels) for table, values in zip(splits.tables, targets, strict=True)
+        encoded(encoder, table, values, labels, None if splits.weights is None else splits.weights[place])
+        for place, (table, values) in enumerate(zip(splits.tables, targets, strict=True))
     )
     return Dataset(
         train,
@@ -199,24 +218,34 @@ def labelled(splits: Splits, *, task: str | None = None) -> tuple[Target, list[A
     return labels, targets
 
 
-def encoded(encoder: Encoder, table: Table, target: Array, labels: Target) -> Split:
-    """Return a table and its targets as tensors."""
+def encoded(
+    encoder: Encoder, table: Table, target: Array, labels: Target, weights: Array | None = None
+) -> Split:
+    """Return a table, its targets and its weights as tensors."""
     import torch
 
-    return Split(*encoder.transform(table), torch.from_numpy(labels.standardised(target)))
+    weight = None if weights is None else torch.from_numpy(scaled(weights))
+    return Split(*encoder.transform(table), torch.from_numpy(labels.standardised(target)), weight)
 
 
 def fingerprint(splits: Splits, targets: Sequence[Array]) -> str:
     """Hash the targets and the columns of each split as read, before any preprocessing.
 
     Models with the same fingerprint were scored on the same rows, whatever their encoding and whichever columns they
-    use, so their metrics can be compared. Text and Parquet of the same rows have the same hash.
+    use, so their metrics can be compared. Text and Parquet of the same rows have the same hash. Folds of one table have the
+    same, too, because what is compared is their mean.
     """
     from pandas import Series
     from pandas.util import hash_pandas_object
 
     digest = hashlib.sha256()
-    for table, target in zip(splits.tables, targets, strict=True):
+    tables = [*zip(splits.tables, targets, strict=True)]
+    if splits.folded is not None:
+        tables[:2] = [(splits.folded.table, splits.folded.target)]
+        digest.update(splits.folded.folds.astype(np.int64).tobytes())
+    for weights in splits.weights or ():
+        digest.update(np.asarray(weights, np.float64).tobytes())
+    for table, target in tables:
         digest.update(np.asarray(target, dtype=np.float32).tobytes())
         names = [*table] if isinstance(table, ReadTable) else [*splits.numeric, *splits.categorical]
         for name in sorted(names):
@@ -241,27 +270,3 @@ def _as_numbers(values: Array) -> Array:
         return values
     spelled = [None if each != each else spelled_float(each) for each in floats]
     return np.array(floats)[inverse] if spelled == labels else values
-
-
-def _check_classes(name: str, values: Array, labels: Target) -> None:
-    """Raise DataError for a split that no model can be trained or ranked on."""
-    if len(values) == 0:
-        raise DataError(f"the {name} split has 0 rows; give it a larger fraction, or a file with rows")
-    if labels.task is TaskKind.BINARY:
-        positives = int(values.sum())
-        if positives in (0, len(values)):
-            only = labels.positive if positives else f"not {labels.positive}"
-            raise DataError(
-                f"target {labels.name!r} has one class in the {name} split: all {len(values)} rows are "
-                f"{only!r}; two classes are needed in each split"
-            )
-    elif labels.task is TaskKind.MULTICLASS:
-        absent = sorted(set(range(labels.outputs)) - set(values.tolist()))
-        if not absent:
-            return
-        text = (
-            f"target {labels.name!r}: class {labels.classes[absent[0]]!r} does not occur in the {name} split"
-        )
-        if name == "training":
-            raise DataError(f"{text}, so no model can learn it; give it more rows, or leave its rows out")
-        logger.warning("%s, so its scores there leave it out", text)

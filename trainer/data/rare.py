@@ -1,0 +1,68 @@
+"""Refuses splits that no model can be trained or ranked on: without rows, or without a class, and says why it lacks it."""
+
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+
+from trainer.data.encode import Array
+from trainer.data.target import Target, TaskKind
+from trainer.data.weights import require_some
+from trainer.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+NAMES = ("training", "validation", "test")
+
+
+def check_splits(
+    targets: Sequence[Array], labels: Target, *, weights: Sequence[Array] | None = None, told: str = ""
+) -> None:
+    """Raise DataError for splits without rows or classes; rows of weight 0 do not count.
+
+    Of several classes one that is not in validation or test is told, and does not count there. `told` says what the splits
+    keep to.
+    """
+    for place, name in enumerate(NAMES):
+        if len(targets[place]) == 0:
+            raise DataError(f"the {name} split has 0 rows; give it a larger fraction, or a file with rows")
+        if weights is not None:
+            require_some(weights[place], f"the weight of the {name} split")
+    if labels.task is TaskKind.REGRESSION:
+        return
+    if weights is not None:
+        targets = [values[each > 0] for values, each in zip(targets, weights, strict=True)]
+    size = max(len(labels.classes), 2)
+    counts = [np.bincount(values.astype(np.int64), minlength=size) for values in targets]
+    for name, found in zip(NAMES, counts, strict=True):
+        if absent := [code for code in range(size) if not found[code]]:
+            _answer(name, absent, labels, counts, told)
+
+
+def _answer(name: str, absent: Sequence[int], labels: Target, counts: Sequence[Array], told: str) -> None:
+    """Refuse a split without a class, or tell it."""
+    lacked = labels.classes[absent[0]]
+    why = _why([int(each[absent[0]]) for each in counts], told)
+    if labels.task is TaskKind.BINARY:
+        only = labels.positive if absent[0] == 0 else f"not {labels.positive}"
+        place = NAMES.index(name)
+        raise DataError(
+            f"target {labels.name!r} has one class in the {name} split: all {int(counts[place].sum())} rows are "
+            f"{only!r}; two classes are needed in each split; {lacked!r} has {why}"
+        )
+    text = f"target {labels.name!r}: class {lacked!r} does not occur in the {name} split"
+    if name == "training":
+        raise DataError(
+            f"{text}, so no model can learn it; it has {why}; give it more rows, or leave its rows out"
+        )
+    logger.warning("%s, so its scores there leave it out", text)
+
+
+def _why(rows: Sequence[int], told: str) -> str:
+    """Return where the rows of a class are, and what keeps them there."""
+    total = sum(rows)
+    placed = ", ".join(f"{count} in {name}" for count, name in zip(rows, NAMES, strict=True))
+    counted = f"{total} row{'s' * (total != 1)} ({placed})"
+    if told:
+        return f"{counted}; {told}"
+    return f"{counted}, and three splits need one each" if total < 3 else counted

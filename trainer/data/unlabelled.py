@@ -1,0 +1,41 @@
+"""Rows without a target: an error that names them, unless the config says to leave them out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from trainer.data.encode import Array
+from trainer.data.reading.reader import Table
+from trainer.errors import DataError, some_rows
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A table whose rows all have a target, and a line about those that were left out, if any."""
+
+    table: Table
+    note: str = ""
+
+
+def with_target(table: Table, name: str, source: str, *, missing: str) -> Labelled:
+    """Return a table without the rows that lack a target; raise DataError for such rows unless `missing` is "skip"."""
+    without = _missing(table[name])
+    if not without.any():
+        return Labelled(table)
+    infinite = table.infinite.get(name, 0)
+    fault = "infinite" if infinite == without.sum() else "missing or infinite" if infinite else "missing"
+    if missing != "skip":
+        raise DataError(
+            f"{source}: target {name!r} is {fault} in {some_rows(without)}; fill or remove them, or leave them out with "
+            "data.missing_target=skip"
+        )
+    if without.all():
+        raise DataError(f"{source}: target {name!r} is {fault} in all {len(without)} rows")
+    note = f"{source}: target {name!r} is {fault} in {some_rows(without)}, which are left out"
+    return Labelled(table.take(np.flatnonzero(~without)), note)
+
+
+def _missing(values: Array) -> Array:
+    if values.dtype == object:
+        return np.array([each is None for each in values], bool)
+    return np.isnan(values)
