@@ -92,6 +92,7 @@ ROOMS = {
         "planning": "config schema data errors",
         "job": "saved_model checkpoint models data targets device errors",
         "task": "job loop saved_model checkpoint epoch scoring tasks optim plots models config schema data device seeding errors",
+        "inspect": "app config schema data errors",
         "app": "task config schema errors",
         "command": "",
     },

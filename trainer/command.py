@@ -1,4 +1,4 @@
-"""The command `podium train`: the Hydra app `python -m trainer`, in place of this process.
+"""The commands `podium train` and `podium inspect`: `python -m trainer` and `trainer.inspect`, in place of this process.
 
 A sweep's jobs, its plan and Hydra know the app as `python -m trainer` then, which also finds models and data sets of the
 user's in the working folder.
@@ -33,6 +33,20 @@ def main(arguments: Sequence[str]) -> int:
     return _become(arguments, {})
 
 
+def inspect(arguments: Sequence[str]) -> int:
+    """Show what a table holds, without training: columns, roles, target, splits.
+
+    Return an exit code for what keeps it from starting; it replaces this process otherwise.
+    """
+    if arguments[:1] == [ASKED_TO_COMPLETE]:
+        return main(arguments)  # the keys are the same
+    message = _refusal()
+    if message is not None:
+        sys.stderr.write(f"error: {message}\n")
+        return 1
+    return _become(arguments, {}, "trainer.inspect")
+
+
 def _refusal() -> str | None:
     """Return why the app cannot start: an extra is missing, or a module of the user's hides one of podium's."""
     # As `python -m trainer` will look for them.
@@ -40,8 +54,8 @@ def _refusal() -> str | None:
     return missing("trainer") or hidden("trainer", "sweeps", "tracking", path=path)
 
 
-def _become(arguments: Sequence[str], variables: Mapping[str, str]) -> int:
+def _become(arguments: Sequence[str], variables: Mapping[str, str], module: str = "trainer") -> int:
     sys.stdout.flush()
-    command = [sys.executable, "-m", "trainer", *arguments]
+    command = [sys.executable, "-m", module, *arguments]
     os.execve(sys.executable, command, {**os.environ, **variables})  # noqa: S606 - no shell is wanted
     return 0

@@ -5,6 +5,7 @@ job would only start later. Loads no torch.
 """
 
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -49,7 +50,8 @@ def check(cfg: DictConfig) -> list[str]:
     size = sum(map(_size, (Path(section[key]) for key in files if section.get(key))))
     rest = {key: value for key, value in section.items() if key not in OTHERS}
     known = json.dumps([rest, task, size], sort_keys=True, default=str)
-    command = "python -m trainer.inspect shows their columns"
+    called = "podium inspect" if "PODIUM_TRAINER_COMMAND" in os.environ else "python -m trainer.inspect"
+    command = f"{called} shows their columns"
     if size > LARGEST:
         return [f"{section['path']}: {size / 1e9:.1f} GB are not read before the jobs; {command}"]
     if known not in _read:

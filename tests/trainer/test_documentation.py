@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "trainer.md").read_text()
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, re.DOTALL)
 COMMANDS = [
-    line.split("#")[0].removeprefix("python -m trainer").strip()
+    re.sub(r"^python -m trainer(\.inspect)?", "", line.split("#")[0]).strip()
     for language, block in BLOCKS
     if language == "bash"
     for line in block.splitlines()

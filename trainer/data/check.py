@@ -92,6 +92,17 @@ def _table_problems(given: str, file: Path, key: str, data: Mapping[str, Any]) -
         yield f"{asked}: {data[key]} has {header.no_column(name, opening.names)}{hint}"
 
 
+def names_of(data: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the columns of the table of a `data` section, or none if only a library can tell them."""
+    file = Path(data["path"])
+    if formats.problem(file) or formats.format_of(file) is not Format.TEXT or file.suffix.lower() == ".zst":
+        return ()
+    names = tuple(data["names"]) if data.get("names") else None
+    how = {key: data.get(key) for key in ("separator", "encoding", "header")}
+    state = file.stat()
+    return _opening(file, state.st_mtime_ns, state.st_size, names=names, **how).names
+
+
 @functools.lru_cache(maxsize=64)  # all jobs of a sweep ask about the same files
 def _opening(
     file: Path, _changed: int, _size: int, *, names: tuple[str, ...] | None, **how: Any

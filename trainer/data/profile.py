@@ -1,7 +1,7 @@
 """The profile of a table: its columns, their roles and why, as text for people and as JSON for programs."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -67,7 +67,7 @@ class Profile:
         lines = [f"{self.source}: {self.rows:,} rows, {len(self.columns):,} columns"]
         lines += [f"target {shown(name)}, {self.task}{self._classes()}" for name in self.named(Role.TARGET)]
         if width is not None:
-            lines = [_cut(each, width) for each in lines]
+            lines = [cut(each, width) for each in lines]
         listed = self._listed()
         lines += _table([_HEAD, *map(_cells, listed)], width)
         if rest := len(self.columns) - len(listed):
@@ -114,7 +114,7 @@ def _cells(column: ColumnRole) -> tuple[str, ...]:
 
 
 def _table(rows: Sequence[tuple[str, ...]], width: int | None) -> Iterator[str]:
-    """Yield rows in columns; in a narrow place names and reasons are cut, and kinds and counts left out."""
+    """Yield the rows of the table of columns; in a narrow place names and reasons are cut, kinds and counts left out."""
     kept = [*range(len(_HEAD))]
     widths = [max(len(row[place]) for row in rows) for place in kept]
     if width is not None:
@@ -123,16 +123,24 @@ def _table(rows: Sequence[tuple[str, ...]], width: int | None) -> Iterator[str]:
             if sum(widths[each] + 2 for each in kept[:-1]) + min(widths[5], _NAME) > width:
                 kept.remove(place)
         widths[5] = max(0, width - sum(widths[each] + 2 for each in kept[:-1]))
+    right = [kept.index(place) for place in _NUMBERS if place in kept]
+    cells = [[cut(row[place], widths[place], in_the_middle=place == 0) for place in kept] for row in rows]
+    yield from laid_out(cells, right)
+
+
+def laid_out(rows: Sequence[Sequence[str]], right: Collection[int]) -> Iterator[str]:
+    """Yield rows of cells as lines; the cells of the columns in `right` are aligned on the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        cells = [_cut(row[place], widths[place], in_the_middle=place == 0) for place in kept]
-        aligned = [
-            cell.rjust(widths[place]) if place in _NUMBERS else cell.ljust(widths[place])
-            for place, cell in zip(kept, cells, strict=True)
+        cells = [
+            cell.rjust(width) if place in right else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
-        yield "  ".join(aligned).rstrip()
+        yield "  ".join(cells).rstrip()
 
 
-def _cut(text: str, width: int, *, in_the_middle: bool = False) -> str:
+def cut(text: str, width: int, *, in_the_middle: bool = False) -> str:
+    """Return a text with dots in the place of what is beyond a width."""
     if len(text) <= width:
         return text
     end = (width - 3) // 2 if in_the_middle else 0  # names often differ in their ends

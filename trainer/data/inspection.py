@@ -1,0 +1,113 @@
+"""What a data section holds, without training on it: the profile, how the file is written, the splits. Loads no torch."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from trainer.data.encode import Array
+from trainer.data.load import noted, read_splits
+from trainer.data.profile import Profile, cut, laid_out
+from trainer.data.target import Target, TaskKind
+from trainer.data.tensors import Splits, labelled
+
+_CLASSES = 8  # whose rows are counted in a table of splits
+_NAME = 16  # letters of a class in that table
+_SPREAD = ("mean", "std", "min", "max")
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What was found; a loader of the user's may have no profile."""
+
+    splits: Splits
+    labels: Target
+    targets: Sequence[Array]
+    warnings: Sequence[str]
+
+    @classmethod
+    def of(cls, section: Mapping[str, Any], *, task: str | None = None) -> "Inspection":
+        """Read the data of a section; raise as training on them would."""
+        splits = read_splits(section, task=task)
+        labels, targets = labelled(splits, task=task)
+        return cls(splits, labels, targets, noted(splits.profile, labels, task=task))
+
+    def text(self, width: int | None = None) -> str:
+        """Return all of it as text for people, at most `width` wide but for warnings."""
+        splits, profile = self.splits, self.splits.profile
+        if profile is not None:
+            parts = [profile.text(width), self._features(profile)]
+        else:
+            rows, columns = sum(map(len, self.targets)), len(splits.numeric) + len(splits.categorical)
+            parts = [
+                f"{rows:,} rows\ntarget {self.labels.name}, {self.labels.task}\n"
+                f"{columns} features: {len(splits.numeric)} numeric, {len(splits.categorical)} categorical"
+            ]
+        parts.append("\n".join(self._table(width)))
+        if self.warnings:
+            parts.append("\n".join(f"warning: {each}" for each in self.warnings))
+        return "\n\n".join(parts)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it as plain values for a program."""
+        profile, reader = self.splits.profile, self.splits.reader
+        facts = dict(zip(SPLITS, map(self._facts, self.targets), strict=True))
+        return {
+            "target": self.labels.name,
+            "task": self.labels.task.value,
+            "classes": list(self.labels.classes),
+            "positive": self.labels.positive or None,
+            "numeric": list(self.splits.numeric),
+            "categorical": list(self.splits.categorical),
+            "splits": facts,
+            "warnings": list(self.warnings),
+            "profile": None if profile is None else profile.to_json(),
+            "reader": None if reader is None else reader.to_json(),
+        }
+
+    def _features(self, profile: Profile) -> str:
+        """Return how many features a model gets, and how the file is written."""
+        counts: dict[str, int] = {}
+        for each in profile.columns:
+            if each.is_feature:
+                counts[each.role.value] = counts.get(each.role.value, 0) + 1
+        listed = ", ".join(f"{count:,} {role}" for role, count in counts.items())
+        lines = [
+            f"features: {listed}; left out: {sum(not each.is_feature for each in profile.columns) - 1:,}"
+        ]
+        dialect = None if self.splits.reader is None else self.splits.reader.dialect
+        if dialect is not None:
+            header = "a header line" if dialect.header else "no header line"
+            lines.append(f"read as: separator {dialect.separator!r}, {dialect.encoding}, {header}")
+        return "\n".join(lines)
+
+    def _facts(self, target: Array) -> dict[str, Any]:
+        """Return what a split holds: its rows, and of each class how many, or how its numbers are spread."""
+        facts: dict[str, Any] = {"rows": len(target)}
+        if self.labels.task is TaskKind.REGRESSION:
+            some = target if len(target) else np.full(1, np.nan)
+            return {**facts, **{name: float(getattr(some, name)()) for name in _SPREAD}}
+        counts = np.bincount(target.astype(np.int64), minlength=len(self.labels.classes)).tolist()
+        return {**facts, "classes": dict(zip(self.labels.classes, counts, strict=True))}
+
+    def _table(self, width: int | None) -> Iterator[str]:
+        """Yield the lines of a table of splits, with as many classes as there is room for."""
+        found = [self._facts(target) for target in self.targets]
+        columns = [["split", *SPLITS], ["rows", *(f"{each['rows']:,}" for each in found)]]
+        if self.labels.task is TaskKind.REGRESSION:
+            columns += [[name, *(f"{each[name]:.6g}" for each in found)] for name in _SPREAD]
+        else:
+            counts = [
+                [name, *(f"{each['classes'][name]:,}" for each in found)] for name in self.labels.classes
+            ]
+            columns += [[cut(name, _NAME, in_the_middle=True), *cells] for name, *cells in counts]
+        kept = columns[: 2 + _CLASSES]
+        while (
+            len(kept) > 3 and width is not None and sum(max(map(len, each)) + 2 for each in kept) + 3 > width
+        ):
+            kept.pop()
+        if len(kept) < len(columns):
+            kept.append(["...", *["..."] * len(found)])
+        yield from laid_out([*zip(*kept, strict=True)], range(1, len(kept)))
