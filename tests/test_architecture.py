@@ -87,7 +87,10 @@ ROOMS = {
         "optim": "models targets errors",
         "plots": "scoring models data errors",
         "checkpoint": "scoring models data device errors",
-        "saved_model": "checkpoint scoring tasks models data targets device errors",
+        "exchange": "tasks models data errors",
+        "saved_model": "exchange checkpoint scoring tasks models data targets device errors",
+        "predict": "saved_model tasks data errors",
+        "export": "predict errors",
         "loop": "saved_model checkpoint epoch scoring tasks optim plots models schema data device seeding errors",
         "planning": "config schema data errors",
         "job": "saved_model checkpoint models data targets device errors",
@@ -376,7 +379,7 @@ def test_no_two_modules_of_a_package_share_a_name(package: str) -> None:
         for module, path in MODULES.items()
         if module.startswith(f"{package}.")
         and ".cli" not in module
-        and path.stem not in {"__init__", "errors"}
+        and path.stem not in {"__init__", "__main__", "errors"}
     )
     assert [name for name, n in names.items() if n > 1] == []
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import isfunction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -21,18 +21,23 @@ from tracking import TrackingError
 from tracking.files import open_file, read_json, write_bytes
 from tracking.values.names import is_within
 from trainer.checkpoint import write_tensors
+from trainer.data.adopted import as_trained, reader_for
 from trainer.data.encode import Encoder
 from trainer.data.load import read_splits
 from trainer.data.reading.reader import Reader
 from trainer.data.target import Target
 from trainer.data.tensors import Dataset, Shape, Split, Splits, encoded, fingerprint, labelled
 from trainer.device import cpu_threads
-from trainer.errors import DataError, LoadError
+from trainer.errors import DataError, LoadError, ModelError
 from trainer.models.arguments import OF_HYDRA, parameters
 from trainer.models.network import adapt, build_module, construct
 from trainer.scoring import Scores, evaluate, infer
 from trainer.targets import check_trusted, imported
 from trainer.tasks.outputs import task_of
+from trainer.tasks.threshold import HALF, codes
+
+if TYPE_CHECKING:
+    from trainer.exchange.description import Description
 
 PATH_KEYS = ("path", "test_path")  # of the data section
 WEIGHTS, SIDECAR = "model_best.pt", "model.json"
@@ -59,6 +64,7 @@ class Predictor:
     allow: Sequence[str] = field(default=(), repr=False)  # packages whose data loader may be called
     labels: Target | None = None  # None: two classes, as the encoder names them
     reader: Reader | None = field(default=None, repr=False)  # how the training read its table
+    threshold: float = HALF  # of two classes, the probability from which on a row is labelled positive
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -74,19 +80,54 @@ class Predictor:
         The table is a path of any format, a DataFrame, a dict of values or of lists, a list of dicts, or an Arrow
         table. Columns are found by name, others are ignored, and values are read as the training read its own. Raise
         DataError for a column that is missing, and for a value that its column cannot hold, with its row;
-        `bad_rows="missing"` takes such a value as missing. A model whose loader uses no reader takes a DataFrame
-        or a dict of lists.
+        `bad_rows="missing"` takes such a value as missing. A model whose loader uses no reader takes a path, a
+        DataFrame or a dict of lists.
         """
-        if self.reader is not None:
-            table = self.reader.read(table, only=self._columns(), bad_rows=bad_rows)
-        elif isinstance(table, str | os.PathLike):
-            raise DataError(
-                f"{os.fspath(table)!r} is a path, and this model was saved without a reader; give a DataFrame or a dict of lists"
-            )
-        numeric, categorical = self.encoder.transform(table)
+        return self.predict_encoded(*self.encoder.transform(self._read(table, bad_rows)))
+
+    def predict_encoded(self, numeric: torch.Tensor, categorical: torch.Tensor) -> np.ndarray[Any, Any]:
+        """Return the prediction for rows that `encoder` has encoded."""
         task = task_of(self.labels)
         network = adapt(self.model, self.encoder.cardinalities, task.labels.outputs)
         return task.predictions(task.combined(infer(network, numeric, categorical).double())).numpy()
+
+    def classify(
+        self, table: Any, *, threshold: float | None = None, bad_rows: str = "error"
+    ) -> np.ndarray[Any, Any]:
+        """Return the class of each row, one of `classes`, [N]; takes a table as `predict` does.
+
+        Of two classes it is the positive one from the `threshold` on, by default the model's, which was chosen on
+        validation rows. Of several classes it is the likeliest. Raise ModelError for a regression.
+        """
+        return self.classes_of(self.predict(table, bad_rows=bad_rows), threshold)
+
+    def classes_of(
+        self, chances: np.ndarray[Any, Any], threshold: float | None = None
+    ) -> np.ndarray[Any, Any]:
+        """Return the class of each row of probabilities that `predict` returned; see `classify`."""
+        if not self.classes:
+            raise ModelError("a regression predicts numbers, and has no classes")
+        places = codes(chances, self.threshold if threshold is None else threshold)
+        found: np.ndarray[Any, Any] = np.array(self.classes, object)[places]
+        return found
+
+    def export(self, path: str | os.PathLike[str], *, format: str | None = None, rows: Any = None) -> float:
+        """Write the model as one graph, `pt2` or `onnx`, and return how much its predictions differ at most.
+
+        Both are run on `rows`, a table as `predict` takes it, by default the first test rows of the run. Raise
+        ModelError, with nothing written, for a model that cannot be exported or a graph whose predictions differ.
+        """
+        from trainer.exchange.graph import format_of, write_graph  # ONNX takes long to load
+
+        kind = format_of(path, format)
+        if rows is None:
+            numeric, categorical = self._test_rows()
+        else:
+            numeric, categorical = self.encoder.transform(self._read(rows, "error"))
+        wanted = self.predict_encoded(numeric, categorical)
+        return write_graph(
+            path, self.model, self._description(), (numeric, categorical), wanted=wanted, kind=kind
+        )
 
     def evaluate(self, split: Split | None = None) -> Scores:
         """Score the model on encoded rows; by default read the test split of the run again.
@@ -100,6 +141,29 @@ class Predictor:
             return evaluate(
                 self.model, split, cardinalities=self.encoder.cardinalities, task=task_of(self.labels)
             )
+
+    def _read(self, table: Any, bad_rows: str) -> Any:
+        """Return what the encoder takes: a table as it was read at training, or the columns of a user without a reader."""
+        if self.reader is not None:
+            return self.reader.read(table, only=self.encoder.names, bad_rows=bad_rows)
+        if not isinstance(table, str | os.PathLike):
+            return table
+        path = os.fspath(table)
+        read = reader_for(self.encoder, path).read(path, only=self.encoder.names, bad_rows=bad_rows)
+        return as_trained(self.encoder, read)
+
+    def _test_rows(self) -> tuple[torch.Tensor, torch.Tensor]:
+        try:
+            split = self._test_split()
+        except (DataError, LoadError) as error:
+            raise type(error)(f"the test rows of the run cannot be read: {error}; give rows=FILE") from error
+        return split.numeric, split.categorical
+
+    def _description(self) -> "Description":
+        from trainer.exchange.description import Description
+
+        target = self.labels or Target(self.encoder.target, classes=self.classes)
+        return Description(self.encoder, target, self.threshold, self.reader)
 
     def _test_split(self) -> Split:
         """Return the test split of the run, encoded as its training did."""
@@ -125,12 +189,6 @@ class Predictor:
             )
         return encoded(self.encoder, splits.tables[2], targets[2], self.labels or labels)
 
-    def _columns(self) -> list[str]:
-        return [
-            *(each.name for each in self.encoder.numeric),
-            *(each.name for each in self.encoder.categorical),
-        ]
-
     def _files(self) -> dict[str, str]:
         """Return the data files: where the run read them, or at the same path from the current folder."""
         files = {}
@@ -147,11 +205,17 @@ class Predictor:
 
 
 def save_model(
-    folder: Path, module: nn.Module, *, spec: Mapping[str, Any], section: Mapping[str, Any], data: Dataset
+    folder: Path,
+    module: nn.Module,
+    *,
+    spec: Mapping[str, Any],
+    section: Mapping[str, Any],
+    data: Dataset,
+    threshold: float | None = None,
 ) -> None:
     """Write the weights and the sidecar into a folder; no file is ever partial.
 
-    `spec` is the full specification of the model, `section` the data section of the config.
+    `spec` is the full specification of the model, `section` the data section of the config, `threshold` that of labels.
     """
     # A user's loader may give these keys another meaning, so only paths that exist count.
     paths = {key: Path(section[key]) for key in PATH_KEYS if isinstance(section.get(key), str)}
@@ -161,6 +225,7 @@ def save_model(
         "encoder": data.encoder.to_json(),
         "reader": None if data.reader is None else data.reader.to_json(),
         "target": data.labels.to_json(),
+        "threshold": threshold,
         "data": dict(section),
         "found_at": {key: str(path.absolute()) for key, path in paths.items() if path.exists()},
         "fingerprint": data.fingerprint,
@@ -192,6 +257,7 @@ def load_model(
         version, data, fingerprint = sidecar["format"], sidecar["data"], sidecar["fingerprint"]
         reader = None if sidecar.get("reader") is None else Reader.from_json(sidecar["reader"])
         labels = Target.from_json(sidecar["target"]) if "target" in sidecar else None  # 0.1.0 wrote none
+        threshold = float(sidecar.get("threshold") or HALF)
     except FileNotFoundError:
         raise LoadError(f"{folder} holds {WEIGHTS} but no {SIDECAR}, which describes the model") from None
     except (TrackingError, OSError, ValueError, KeyError, TypeError) as error:
@@ -211,7 +277,7 @@ def load_model(
         raise LoadError(f"{folder / WEIGHTS} does not fit the model in {SIDECAR}: {error}") from error
     module.eval()
     found_at = sidecar.get("found_at", {})
-    return Predictor(module, encoder, data, fingerprint, found_at, _listed(allow), labels, reader)
+    return Predictor(module, encoder, data, fingerprint, found_at, _listed(allow), labels, reader, threshold)
 
 
 def build(params: Mapping[str, Any], *, allow: Sequence[str] = ()) -> nn.Module:

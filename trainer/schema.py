@@ -150,6 +150,7 @@ ROOT: Schema = {
     "task": _optional(
         _choice(*BY_TASK) | _NULL | Rule("a section with _target_", lambda value: isinstance(value, Mapping))
     ),
+    "threshold": _optional(_choice("accuracy", "balanced_accuracy", "f1") | _number(gt=0, lt=1)),
 }
 
 # sections without a `_target_`

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
+from torch import nn
 
 from tracking import Run
 from tracking.files import write_bytes
@@ -40,6 +41,7 @@ from trainer.scoring import Scores, evaluate
 from trainer.tasks.losses import build_loss
 from trainer.tasks.metrics import by_class
 from trainer.tasks.outputs import task_of
+from trainer.tasks.threshold import choose
 
 logger = logging.getLogger(__name__)
 
@@ -131,10 +133,12 @@ def _train(
     with cpu_threads(1):
         cardinalities = data.shape.cardinalities
         scores = evaluate(module.cpu(), data.test, cardinalities=cardinalities, task=task)
-    save_model(run.artifacts_dir, module, spec=spec, section=config["data"], data=data)
+        threshold = chosen_threshold(config.get("threshold", "balanced_accuracy"), module, data)
+    save_model(run.artifacts_dir, module, spec=spec, section=config["data"], data=data, threshold=threshold)
     write_classes(run.artifacts_dir / "classes.csv", scores, data)
     draw(run.artifacts_dir / "plots", result.history, result.epoch, scores)
-    run.log({**data.reference, **scores.named()})
+    cut = {} if threshold is None else {"threshold": threshold}
+    run.log({**data.reference, **scores.named(), **cut})
     logger.info("%s: %s", run.run_id, shown(scores.named()))
     return result
 
@@ -153,6 +157,14 @@ def check_objective(metric: str, data: Dataset) -> None:
             f"objective.metric={metric}: target {data.labels.name!r} is for task={data.labels.task}, "
             f"which logs {', '.join(allowed)}"
         )
+
+
+def chosen_threshold(rule: str | float, module: nn.Module, data: Dataset) -> float | None:
+    """Return the threshold of labels that a rule picks on the validation rows; None unless there are two classes."""
+    if data.labels.task is not TaskKind.BINARY:
+        return None
+    scores = evaluate(module, data.val, cardinalities=data.shape.cardinalities, task=task_of(data.labels))
+    return choose(rule, scores.target, scores.probabilities)
 
 
 def write_classes(file: Path, scores: Scores, data: Dataset) -> None:

@@ -107,6 +107,11 @@ class Encoder:
         """The number of codes per categorical column, with the two reserved ones."""
         return tuple(len(column.categories) + FIRST for column in self.categorical)
 
+    @property
+    def names(self) -> list[str]:
+        """The columns that it encodes."""
+        return [*(each.name for each in self.numeric), *(each.name for each in self.categorical)]
+
     @classmethod
     def fit(
         cls,
@@ -128,13 +133,18 @@ class Encoder:
         )
 
     def transform(self, table: Table) -> "tuple[torch.Tensor, torch.Tensor]":
+        """Return rows encoded as float32 [N, F] and int64 [N, C]; raise as `arrays` does."""
+        import torch  # not at the top: a prediction encodes its first rows while torch is loaded
+
+        numeric, categorical = self.arrays(table)
+        return torch.from_numpy(numeric), torch.from_numpy(categorical)
+
+    def arrays(self, table: Table) -> tuple[Array, Array]:
         """Return rows encoded as float32 [N, F] and int64 [N, C].
 
         Raise DataError for a column that is missing, is no column of values, or differs in length.
         """
-        import torch
-
-        names = [*(each.name for each in self.numeric), *(each.name for each in self.categorical)]
+        names = self.names
         absent = [name for name in names if name not in table]
         if absent:
             raise DataError(f"the table lacks columns the model was trained on: {', '.join(absent)}")
@@ -146,8 +156,8 @@ class Encoder:
         features = [each.transform(numbers(columns, each.name)) for each in self.numeric]
         codes = [each.transform(columns[each.name]) for each in self.categorical]
         return (
-            torch.from_numpy(np.concatenate([np.empty((rows, 0), np.float32), *features], axis=1)),
-            torch.from_numpy(np.stack(codes, axis=1) if codes else np.empty((rows, 0), np.int64)),
+            np.concatenate([np.empty((rows, 0), np.float32), *features], axis=1),
+            np.stack(codes, axis=1) if codes else np.empty((rows, 0), np.int64),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -226,10 +236,25 @@ def distinct(values: Any) -> tuple[Array, list[str | None]]:
     if getattr(values.dtype, "kind", "O") in "iub" and isinstance(values, np.ndarray):
         found, inverse = np.unique(values, return_inverse=True)
         return inverse, [label(value) for value in found.tolist()]
-    import pandas as pd
+    texts = _texts(values)
+    if texts is not None:
+        return texts
+    import pandas as pd  # takes half a second to load, so not for what a reader returns
 
     codes, uniques = pd.factorize(pd.Series(values), use_na_sentinel=False)
     return codes, [label(value) for value in uniques]
+
+
+def _texts(values: Any) -> tuple[Array, list[str | None]] | None:
+    """Return what `distinct` does, of an array of nothing but text and None, as a reader returns it; else None."""
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "OU":
+        return None
+    places: dict[Any, int] = {}
+    codes = [places.setdefault(value, len(places)) for value in values.tolist()]
+    labels = [*places]
+    if not {*map(type, labels)} <= {str, type(None)}:
+        return None
+    return np.array(codes, np.int64), labels
 
 
 def label(value: Any) -> str | None:

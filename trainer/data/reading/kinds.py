@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from trainer.data.reading import numbers, times
+from trainer.data.reading.arrow import as_numpy, of_texts, scalar
 from trainer.data.reading.dialect import MISSING
 from trainer.errors import DataError
 
@@ -137,7 +138,6 @@ def name_of(kind: Kind) -> str:
 
 def coded(raw: Any, missing: Sequence[str] = (), width: int = 0) -> tuple[Array, list[str | None]]:
     """Return an Arrow array as codes of its distinct labels; two codes may have the same label."""
-    import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.types as pt
 
@@ -147,10 +147,8 @@ def coded(raw: Any, missing: Sequence[str] = (), width: int = 0) -> tuple[Array,
         raw = _spelled(raw)
     dictionary = pc.dictionary_encode(cut(raw, missing))
     found = dictionary.dictionary
-    alike = pc.match_substring_regex(found, _NUMBER).to_numpy(zero_copy_only=False)
-    words = pc.is_in(pc.utf8_lower(found), value_set=pa.array(["true", "false"])).to_numpy(
-        zero_copy_only=False
-    )
+    alike = as_numpy(pc.match_substring_regex(found, _NUMBER))
+    words = as_numpy(pc.is_in(pc.utf8_lower(found), value_set=of_texts(("true", "false"))))
     labels = [*found.to_pylist(), None]
     for index in np.flatnonzero(alike):
         labels[index] = spelled_number(labels[index], width)
@@ -159,17 +157,16 @@ def coded(raw: Any, missing: Sequence[str] = (), width: int = 0) -> tuple[Array,
     marks = {spelled_number(mark, width) for mark in missing if _float(mark) is not None}
     if marks:
         labels = [None if each in marks else each for each in labels]
-    return pc.fill_null(dictionary.indices, len(found)).to_numpy(zero_copy_only=False), labels
+    return as_numpy(pc.fill_null(dictionary.indices, scalar(len(found)).cast("int32"))), labels
 
 
 def cut(texts: Any, missing: Sequence[str] = ()) -> Any:
     """Return an Arrow array of texts without the blanks around them, and null for the marks of missing values."""
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     trimmed = pc.utf8_trim_whitespace(texts)
-    marks = pa.array([*MISSING, *(each.strip() for each in missing)])
-    return pc.if_else(pc.is_in(trimmed, value_set=marks), pa.scalar(None, pa.string()), trimmed)
+    marks = of_texts((*MISSING, *(each.strip() for each in missing)))
+    return pc.if_else(pc.is_in(trimmed, value_set=marks), scalar(None), trimmed)
 
 
 def simplified(raw: Any, name: str) -> Any:
@@ -259,28 +256,27 @@ def _seconds(raw: Any) -> tuple[Array, Array]:
     elif pt.is_time(kind):
         raw = raw.cast("time64[us]") if pt.is_time32(kind) else raw.cast(pa.time64("us"), safe=False)
     else:
-        present = pc.is_valid(raw).to_numpy(zero_copy_only=False)
+        present = as_numpy(pc.is_valid(raw))
         return np.full(len(raw), np.nan), present
     whole = raw.cast("int64")
-    missing = pc.is_null(whole).to_numpy(zero_copy_only=False)
-    values = pc.fill_null(whole, 0).to_numpy(zero_copy_only=False) / scale
+    missing = as_numpy(pc.is_null(whole))
+    values = as_numpy(pc.fill_null(whole, scalar(0))) / scale
     return np.where(missing, np.nan, values), np.zeros(len(raw), bool)
 
 
 def _floats(raw: Any) -> Array:
-    return np.array(raw.cast("float64", safe=False).to_numpy(zero_copy_only=False), np.float64)
+    return np.array(as_numpy(raw.cast("float64", safe=False)), np.float64)
 
 
 def _truths(raw: Any, values: Array, bad: Array) -> tuple[Array, Array]:
     """Return true and false among numbers as 1 and 0."""
     if bad.any():
-        import pyarrow as pa
         import pyarrow.compute as pc
 
         words = pc.index_in(
-            pc.utf8_lower(pc.utf8_trim_whitespace(raw)), value_set=pa.array(["false", "true"])
+            pc.utf8_lower(pc.utf8_trim_whitespace(raw)), value_set=of_texts(("false", "true"))
         )
-        places = pc.fill_null(words, -1).to_numpy(zero_copy_only=False)
+        places = as_numpy(pc.fill_null(words, scalar(-1).cast("int32")))
         values, bad = np.where(places >= 0, places, values), bad & (places < 0)
     return values, bad
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from trainer.data.reading.arrow import as_numpy, of_bools, of_texts, scalar
+
 Array = np.ndarray[Any, Any]
 
 DIGITS = 15
@@ -30,7 +32,9 @@ def canonical(values: Array) -> Array:
     if not len(part):
         return values + 0.0  # no negative zero
     x = values[part]
-    shift = DIGITS - 1 - np.floor(np.log10(np.abs(x))).astype(np.int64)
+    exponent = np.floor(np.log10(np.abs(x)))
+    exponent -= 10.0**exponent > np.abs(x)  # just below a power of ten the logarithm is rounded up to it
+    shift = DIGITS - 1 - exponent.astype(np.int64)
     near = (
         shift <= 22
     )  # there a power of ten is exact, so one division gives the float nearest to the decimal
@@ -71,7 +75,7 @@ def parsed(texts: Any, decimal: str, thousands: str | None) -> tuple[Array, Arra
         body = pc.replace_substring(body, ",", ".")
     plain = pc.binary_join_element_wise(body, pc.struct_field(parts, "power"), "")
     good = _mask(fits) & (brackets[0] == brackets[1])
-    values = _floats(pc.cast(pc.if_else(pa.array(good), plain, None), pa.float64()))
+    values = _floats(pc.cast(pc.if_else(of_bools(good), plain, scalar(None)), pa.float64()))
     values = np.where(negative ^ brackets[0], -values, values)
     return values, ~good & _mask(pc.is_valid(texts))
 
@@ -124,17 +128,16 @@ def _any(thousands: str) -> str:
 
 
 def _is(parts: Any, name: str, letters: str) -> Array:
-    import pyarrow as pa
     import pyarrow.compute as pc
 
-    return _mask(pc.is_in(pc.struct_field(parts, name), value_set=pa.array([*letters])))
+    return _mask(pc.is_in(pc.struct_field(parts, name), value_set=of_texts(tuple(letters))))
 
 
 def _mask(booleans: Any) -> Array:
     import pyarrow.compute as pc
 
-    return np.asarray(pc.fill_null(booleans, False).to_numpy(zero_copy_only=False), bool)
+    return as_numpy(pc.fill_null(booleans, scalar(False)))
 
 
 def _floats(numbers: Any) -> Array:
-    return np.array(numbers.to_numpy(zero_copy_only=False), np.float64)
+    return np.array(as_numpy(numbers), np.float64)

@@ -4,7 +4,7 @@ It holds how the text of the file is written and the kind of each column. Whatev
 DataFrame, a dict, records, an Arrow table) gives the same values to the last bit.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -180,15 +180,20 @@ class Reader:
         options = Options(missing_values=self.missing_values, ragged=self.ragged)
         origin = sources.source(source, options, trained=self)
         raw = origin.gathered()
+        found = self.columns_of(raw, names, origin.label)
+        return self._values({name: raw[found[name]] for name in names}, origin.label, bad_rows)
+
+    def columns_of(self, given: Iterable[str], names: Sequence[str], label: str) -> dict[str, str]:
+        """Return by which name a table has each of these columns; raise DataError for one that it lacks."""
         wanted = {each.name: each.position for each in self.columns if each.name in names}
-        found = header.matched(raw, wanted, numbered=self._is_numbered)
+        found = header.matched(given, wanted, numbered=self._is_numbered)
         absent = [name for name in names if name not in found]
         if absent:
             raise DataError(
-                f"{origin.label} lacks columns the model was trained on: {', '.join(map(header.shown, absent))}; "
-                f"its columns are {', '.join(header.shown(str(each)) for each in [*raw][:20])}"
+                f"{label} lacks columns the model was trained on: {', '.join(map(header.shown, absent))}; "
+                f"its columns are {', '.join(header.shown(str(each)) for each in [*given][:20])}"
             )
-        return self._values({name: raw[found[name]] for name in names}, origin.label, bad_rows)
+        return found
 
     def present(self, source: Any) -> set[str]:
         """Return which columns a table has, without reading its rows."""
@@ -273,8 +278,12 @@ def _as_given(kind: Kind, options: Options) -> Kind:
 
 
 def _bad(label: str, name: str, kind: Kind, values: Any, row: int) -> str:
-    value = values[row].as_py()
     return (
-        f"{label}: column {header.shown(name)!r} is used as {_USED[kinds.name_of(kind)]} but holds {value!r} in row "
-        f"{row + 1}; name it in data.categorical or data.drop, or the value in data.missing_values"
+        f"{label}: {misfit(name, kind, values[row].as_py(), row + 1)}; name it in data.categorical or data.drop, or "
+        "the value in data.missing_values"
     )
+
+
+def misfit(name: str, kind: Kind, value: Any, row: int) -> str:
+    """Return that a value of a row (from 1) is not of its column's kind."""
+    return f"column {header.shown(name)!r} is used as {_USED[kinds.name_of(kind)]} but holds {value!r} in row {row}"

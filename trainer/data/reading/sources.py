@@ -34,6 +34,7 @@ class Source:
     notes: Sequence[str] = ()
     renamed: Mapping[str, str] = field(default_factory=dict)  # columns whose name is ours, and a line on each
     unnamed: frozenset[str] = frozenset()  # columns that have no name in the table itself
+    header: Sequence[str] = ()  # the names as the header of a text has them
 
     def gathered(self, only: Sequence[str] | None = None) -> dict[str, Any]:
         """Return all columns whole, or some; raise DataError when there is no row."""
@@ -89,7 +90,8 @@ def _text(path: Path, options: "Options", trained: "Reader | None") -> Source:
     if opening.is_empty:
         raise DataError(f"{label} has 0 rows; a header line and rows are needed")
     batches = _parsed(path, opening, label, options.ragged)
-    return Source(label, batches, opening.dialect, opening.notes, *_renamed(opening.cells, opening.names))
+    names = _renamed(opening.cells, opening.names)
+    return Source(label, batches, opening.dialect, opening.notes, *names, header=opening.cells)
 
 
 def _renamed(cells: Sequence[str], names: Sequence[str]) -> tuple[dict[str, str], frozenset[str]]:

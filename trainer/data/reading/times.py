@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from trainer.data.reading.arrow import as_numpy, scalar
+
 Array = np.ndarray[Any, Any]
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -44,9 +46,9 @@ class _Fields:
         for name in names:
             if name in {field.name for field in self.parts.type}:
                 texts = pc.struct_field(self.parts, name)
-                texts = pc.if_else(pc.equal(texts, ""), None, texts)
+                texts = pc.if_else(pc.equal(texts, scalar("")), scalar(None), texts)
                 found = pc.cast(texts, pa.int64())
-                values = np.where(pc.is_valid(found).to_numpy(zero_copy_only=False), _ints(found), values)
+                values = np.where(as_numpy(pc.is_valid(found)), _ints(found), values)
         return values
 
     def text(self, name: str) -> Array:
@@ -54,9 +56,8 @@ class _Fields:
 
         if name not in {field.name for field in self.parts.type}:
             return np.full(self.rows, "", object)
-        return np.asarray(
-            pc.fill_null(pc.utf8_lower(pc.struct_field(self.parts, name)), "").to_numpy(zero_copy_only=False)
-        )
+        letters = pc.fill_null(pc.utf8_lower(pc.struct_field(self.parts, name)), scalar(""))
+        return np.array(letters.to_pylist(), object)
 
 
 def parsed(texts: Any, style: str) -> tuple[Array, Array]:
@@ -64,8 +65,8 @@ def parsed(texts: Any, style: str) -> tuple[Array, Array]:
     import pyarrow.compute as pc
 
     parts = pc.extract_regex(texts, PATTERNS[style])
-    matched = pc.is_valid(parts).to_numpy(zero_copy_only=False)
-    present = pc.is_valid(texts).to_numpy(zero_copy_only=False)
+    matched = as_numpy(pc.is_valid(parts))
+    present = as_numpy(pc.is_valid(texts))
     fields = _Fields(parts, len(texts))
     seconds, good = _clock(fields, parts)
     if style != "clock":
@@ -98,8 +99,8 @@ def _clock(fields: _Fields, parts: Any) -> tuple[Array, Array]:
     hour = np.where(half == "", hour, hour % 12 + np.where(half == "p", 12, 0))
     fraction = np.zeros(fields.rows)
     digits = pc.struct_field(parts, "F")
-    if pc.any(pc.not_equal(digits, "")).as_py():
-        padded = pc.utf8_slice_codeunits(pc.utf8_rpad(pc.fill_null(digits, ""), 6, "0"), 0, 6)
+    if pc.any(pc.not_equal(digits, scalar(""))).as_py():
+        padded = pc.utf8_slice_codeunits(pc.utf8_rpad(pc.fill_null(digits, scalar("")), 6, "0"), 0, 6)
         fraction = _ints(pc.cast(padded, "int64")).astype(np.float64) / 1e6
     zone = (fields.number("zh", default=0) * 60 + fields.number("zm", default=0)) * 60
     zone = np.where(fields.text("sign") == "-", -zone, zone)
@@ -110,4 +111,4 @@ def _clock(fields: _Fields, parts: Any) -> tuple[Array, Array]:
 def _ints(numbers: Any) -> Array:
     import pyarrow.compute as pc
 
-    return np.asarray(pc.fill_null(numbers, 0).to_numpy(zero_copy_only=False))
+    return as_numpy(pc.fill_null(numbers, scalar(0)))

@@ -1,0 +1,1 @@
+"""Exports a trained model: ``python -m trainer.export``."""
