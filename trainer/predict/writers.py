@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import io
 import lzma
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -22,14 +23,14 @@ _SLICE = 1 << 14  # rows of text joined at a time, so that their bytes fit the o
 
 
 class Writer(Protocol):
-    """Takes tables of the same columns one after the other; `close` writes what is left."""
+    """Takes tables of the same columns one after the other."""
 
     def write(self, table: Any) -> None:
         """Write the rows of an Arrow table."""
         ...
 
-    def close(self) -> None:
-        """End the file."""
+    def close(self, *, is_whole: bool) -> None:
+        """End the file, or let go of one that is not needed."""
         ...
 
 
@@ -61,8 +62,12 @@ def writer(path: Path | None, file: IO[bytes], header: Sequence[str]) -> Iterato
             made = _Excel(place)
         else:
             made = _Columns(place, is_parquet=suffix in PARQUET)
-        yield made
-        made.close()
+        is_whole = False
+        try:
+            yield made
+            is_whole = True
+        finally:
+            made.close(is_whole=is_whole)
 
 
 @contextmanager
@@ -76,7 +81,7 @@ def _compressed(file: IO[bytes], packed: str, name: str) -> Iterator[IO[bytes]]:
     elif packed == ".zst":
         import pyarrow as pa
 
-        with pa.CompressedOutputStream(pa.PythonFile(file, mode="w"), "zstd") as stream:
+        with pa.CompressedOutputStream(pa.PythonFile(_Kept(file), mode="w"), "zstd") as stream:
             yield cast(IO[bytes], stream)
     elif packed == ".gz":
         with gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0) as packer:
@@ -86,6 +91,19 @@ def _compressed(file: IO[bytes], packed: str, name: str) -> Iterator[IO[bytes]]:
             yield packer
     else:
         yield file
+
+
+class _Kept(io.RawIOBase):
+    """A file that stays open when what writes to it is closed."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        return self._file.write(data)
 
 
 class _Text:
@@ -101,7 +119,7 @@ class _Text:
         for batch in table.to_batches(max_chunksize=_SLICE):
             self._file.write(self._lines(batch.columns))
 
-    def close(self) -> None:
+    def close(self, *, is_whole: bool) -> None:
         pass
 
     def _lines(self, columns: Sequence[Any]) -> bytes:
@@ -140,7 +158,7 @@ class _Columns:
             self._writer = self._opened(table.schema)
         self._writer.write_table(table.cast(self._writer.schema) if self._is_parquet else table)
 
-    def close(self) -> None:
+    def close(self, *, is_whole: bool) -> None:  # noqa: ARG002 - it would write to a closed file later
         if self._writer is not None:
             self._writer.close()
 
@@ -173,8 +191,9 @@ class _Excel:
         for row in zip(*(column.to_pylist() for column in table.columns), strict=True):
             self._sheet.append([self._cell(value) for value in row])
 
-    def close(self) -> None:
-        self._book.save(self._file)
+    def close(self, *, is_whole: bool) -> None:
+        if is_whole:
+            self._book.save(self._file)
 
     def _cell(self, value: Any) -> Any:
         """Return a value that Excel can hold: text stays text, also where it looks like a formula."""

@@ -50,6 +50,7 @@ def _cuts(is_positive: Array, chance: Array) -> tuple[Array, Array, Array]:
     last = np.append(np.flatnonzero(np.diff(chance)), len(chance) - 1)  # of each run of equal probabilities
     hits = np.cumsum(is_positive)[last].astype(np.float64)
     levels = chance[last]
-    # In the middle between two probabilities, so that none of them lies on the cut; below the lowest all are positive.
-    cuts = np.append((levels[:-1] + levels[1:]) / 2, levels[-1] / 2)
+    # In the middle between two probabilities; below the lowest all are positive.
+    middles = (levels[:-1] + levels[1:]) / 2
+    cuts = np.append(np.where(middles > levels[1:], middles, levels[:-1]), levels[-1] / 2)
     return cuts, hits, last + 1 - hits

@@ -73,7 +73,7 @@ def parsed(texts: Any, decimal: str, thousands: str | None) -> tuple[Array, Arra
         body = pc.replace_substring_regex(body, _any(thousands), "")
     if decimal == ",":
         body = pc.replace_substring(body, ",", ".")
-    plain = pc.binary_join_element_wise(body, pc.struct_field(parts, "power"), "")
+    plain = pc.binary_join_element_wise(body, pc.struct_field(parts, "power"), scalar(""))
     good = _mask(fits) & (brackets[0] == brackets[1])
     values = _floats(pc.cast(pc.if_else(of_bools(good), plain, scalar(None)), pa.float64()))
     values = np.where(negative ^ brackets[0], -values, values)

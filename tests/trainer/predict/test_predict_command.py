@@ -1,0 +1,448 @@
+"""`python -m trainer.predict`: any table in, any out, with the input's columns as they stood and the model's beside them."""
+
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from saved_models import customers, save
+
+from tracking import ExperimentTracker, ModelRegistry
+from trainer.data.reading import sources
+from trainer.predict import scored_file
+from trainer.predict.score_command import KEYS, main
+from trainer.saved_model import load_model
+
+ROOT = Path(__file__).parents[3]
+Say = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a table and a model for each task."""
+    folder = tmp_path_factory.mktemp("models")
+    customers().to_csv(folder / "old.csv", index=False)
+    for task in ("binary", "multiclass", "regression"):
+        save(folder / task, folder / "old.csv", task)
+    return folder
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Say:
+    """Call the command; return its exit code and what it said."""
+
+    def call(**words: Any) -> tuple[int, str, str]:
+        flags = ["--json"] if words.pop("as_json", False) else []
+        code = main([*(f"{key}={value}" for key, value in words.items()), *flags])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+@pytest.fixture
+def new(tmp_path: Path) -> Path:
+    customers(50, seed=1).to_csv(tmp_path / "new.csv", index=False)
+    return tmp_path / "new.csv"
+
+
+def read(path: Path) -> pd.DataFrame:
+    suffix = path.name.partition(".")[2]
+    readers = {
+        "parquet": pd.read_parquet,
+        "feather": pd.read_feather,
+        "arrow": pd.read_feather,
+        "xlsx": pd.read_excel,
+    }
+    if suffix == "xlsx":  # else pandas makes numbers of codes
+        return pd.read_excel(path, dtype={"zip": str})
+    if suffix in readers:
+        return readers[suffix](path)
+    return pd.read_csv(path, sep="\t" if "tsv" in suffix else ",")
+
+
+OUTPUTS = (
+    "csv", "tsv", "parquet", "feather", "arrow", "xlsx", "csv.gz", "csv.bz2", "csv.xz", "csv.zst", "csv.zip", "tsv.gz",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", OUTPUTS)
+def test_any_output_holds_the_input_and_the_scores_to_the_last_digit(
+    models: Path, new: Path, tmp_path: Path, say: Say, suffix: str
+) -> None:
+    out = tmp_path / f"s.{suffix}"
+    assert say(model=models / "binary", input=new, output=out)[0] == 0
+    predictor = load_model(models / "binary")
+    if suffix == "csv.zst":  # which pandas reads by another library
+        out = io.BytesIO(pa.input_stream(str(out), compression="zstd").read())
+        found = pd.read_csv(out)
+    else:
+        found = read(out)
+    pd.testing.assert_frame_equal(
+        found.drop(columns=["probability", "label", "note", "total", "zip"]).astype(object),
+        pd.read_csv(new).drop(columns=["note", "total", "zip"]).astype(object),
+    )
+    chances = predictor.predict(new)
+    if suffix == "xlsx":  # which keeps 16 digits
+        np.testing.assert_allclose(found["probability"], chances, rtol=1e-15)
+    else:
+        assert found["probability"].to_numpy().tobytes() == chances.tobytes()
+    assert found["label"].tolist() == predictor.classify(new).tolist()
+    if suffix in ("parquet", "feather", "arrow", "xlsx"):
+        assert found["zip"].tolist() == customers(50, seed=1)["zip"].tolist()  # codes keep their zeros
+        assert found["visits"].dtype == np.int64
+
+
+def test_csv_comes_out_with_the_same_text(models: Path, new: Path, tmp_path: Path, say: Say) -> None:
+    assert say(model=models / "binary", input=new, output=tmp_path / "s.csv")[0] == 0
+    before = new.read_text().splitlines()
+    after = (tmp_path / "s.csv").read_text().splitlines()
+    assert [line.rsplit(",", 2)[0] for line in after] == before
+    assert after[0].endswith(",probability,label")
+
+
+@pytest.mark.parametrize("suffix", ["tsv", "parquet", "feather", "xlsx", "csv.gz", "csv.zip"])
+def test_any_input_gives_the_same_scores(
+    models: Path, new: Path, tmp_path: Path, say: Say, suffix: str
+) -> None:
+    table, path = customers(50, seed=1), tmp_path / f"other.{suffix}"
+    if suffix == "tsv":
+        table.to_csv(path, sep="\t", index=False)
+    elif suffix.startswith("csv"):
+        table.to_csv(path, index=False)
+    else:
+        getattr(table, {"parquet": "to_parquet", "feather": "to_feather", "xlsx": "to_excel"}[suffix])(
+            path, **({"index": False} if suffix == "xlsx" else {})
+        )
+    say(model=models / "binary", input=new, output=tmp_path / "one.csv")
+    code, _, err = say(model=models / "binary", input=path, output=tmp_path / "two.csv")
+    assert (code, err) == (0, "")
+    one, two = (pd.read_csv(tmp_path / f"{name}.csv") for name in ("one", "two"))
+    assert (one["probability"] == two["probability"]).all()
+
+
+def test_several_classes_have_a_column_each_and_numbers_one(
+    models: Path, new: Path, tmp_path: Path, say: Say
+) -> None:
+    new_rows = pd.read_csv(new, dtype=str, keep_default_na=False).drop(columns=["plan", "spent"])  # no target
+    new_rows.to_csv(new, index=False)
+    assert say(model=models / "multiclass", input=new, output=tmp_path / "s.csv")[0] == 0
+    found = pd.read_csv(tmp_path / "s.csv")
+    chances = found[["probability_basic", "probability_free", "probability_gold"]].to_numpy()
+    predictor = load_model(models / "multiclass")
+    assert (chances == predictor.predict(new)).all()
+    assert found["label"].tolist() == predictor.classify(new).tolist()
+
+    code, out, _ = say(model=models / "regression", input=new, output=tmp_path / "n.csv")
+    assert (code, out.strip()) == (0, f"{tmp_path / 'n.csv'}: 50 rows scored by {models / 'regression'}")
+    numbers = pd.read_csv(tmp_path / "n.csv")
+    assert numbers.columns[-1] == "prediction"
+    assert (numbers["prediction"] == load_model(models / "regression").predict(new)).all()
+
+
+def test_a_file_of_many_chunks_has_the_scores_of_the_whole(
+    models: Path, tmp_path: Path, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "BLOCK", 1 << 14)
+    big, out = tmp_path / "big.csv", tmp_path / "s.parquet"
+    table = customers(9000, seed=2)
+    table["late"] = [*range(8999), "a word"]  # a number at first, and in the last chunk text
+    table.to_csv(big, index=False)
+    assert say(model=models / "binary", input=big, output=out, batch_size=4096)[0] == 0
+    found = pd.read_parquet(out)
+    assert found["late"].tolist() == [*map(str, range(8999)), "a word"]
+    assert found["probability"].to_numpy().tobytes() == load_model(models / "binary").predict(big).tobytes()
+    assert pq.ParquetFile(out).num_row_groups == 3
+    assert [each.name for each in tmp_path.glob(".*")] == []
+
+
+def test_without_output_it_is_csv_on_the_standard_output(models: Path, new: Path, say: Say) -> None:
+    code, out, err = say(model=models / "binary", input=new)
+    assert (code, err) == (0, "")
+    assert (
+        pd.read_csv(io.StringIO(out))["probability"].tolist()
+        == load_model(models / "binary").predict(new).tolist()
+    )
+    assert say(model=models / "binary", input=new, output="-")[1] == out
+
+
+def test_a_name_that_the_input_has_is_kept_and_the_new_one_is_another(
+    models: Path, new: Path, tmp_path: Path, say: Say
+) -> None:
+    say(model=models / "binary", input=new, output=tmp_path / "once.csv")
+    code, _, err = say(model=models / "binary", input=tmp_path / "once.csv", output=tmp_path / "twice.csv")
+    assert code == 0
+    assert "warning: the input has a column 'label', so the predicted one is 'predicted_label'" in err
+    once, twice = pd.read_csv(tmp_path / "once.csv"), pd.read_csv(tmp_path / "twice.csv")
+    assert [*twice.columns] == [*once.columns, "predicted_probability", "predicted_label"]
+    assert (twice["predicted_probability"] == once["probability"]).all()
+
+
+def test_columns_threshold_and_a_summary_as_json(models: Path, new: Path, tmp_path: Path, say: Say) -> None:
+    out = tmp_path / "s.csv"
+    code, text, _ = say(
+        model=models / "binary", input=new, output=out, threshold=0.0, columns="[customer,zip]", as_json=True
+    )
+    assert code == 0
+    assert json.loads(text) == {
+        "output": str(out), "model": str(models / "binary"), "rows": 50, "threshold": 0.0, "labels": {"yes": 50, "no": 0},
+        "columns": ["customer", "zip", "probability", "label"], "bad_values": 0, "notes": [],
+    }  # fmt: skip
+    assert [*pd.read_csv(out).columns] == ["customer", "zip", "probability", "label"]
+    assert say(model=models / "binary", input=new, output=out, columns="[]")[0] == 0
+    assert [*pd.read_csv(out).columns] == ["probability", "label"]
+
+
+def test_a_header_is_written_as_it_stood_and_so_are_odd_cells(models: Path, tmp_path: Path, say: Say) -> None:
+    rows = customers(20, seed=3)
+    rows.insert(0, "", range(20))
+    rows.insert(3, "x y", ['a "quoted", cell'] * 20)
+    rows["x y2"] = ["two\nlines"] * 20
+    text = rows.to_csv(index=False).replace("x y2", "x y")
+    (tmp_path / "odd.csv").write_text(text)
+    assert say(model=models / "binary", input=tmp_path / "odd.csv", output=tmp_path / "s.csv")[0] == 0
+    written = pd.read_csv(tmp_path / "s.csv", header=None, dtype=str, keep_default_na=False)
+    given = pd.read_csv(io.StringIO(text), header=None, dtype=str, keep_default_na=False)
+    assert (written.iloc[:, :-2] == given).all(axis=None)
+    assert say(model=models / "binary", input=tmp_path / "odd.csv", output=tmp_path / "s.parquet")[0] == 0
+    assert {"column_1", "x y", "x y.1"} <= {*pd.read_parquet(tmp_path / "s.parquet").columns}
+
+
+def test_types_of_parquet_stay_and_become_text_in_csv(models: Path, tmp_path: Path, say: Say) -> None:
+    table = pa.Table.from_pandas(customers(20, seed=3), preserve_index=False)
+    more = {
+        "kind": pa.array(["a", "b"] * 10).dictionary_encode(), "day": pa.array([19000] * 20, pa.date32()),
+        "id": pa.array([123456789012.0] * 19 + [None]), "tags": pa.array([["x", "y"]] * 20),
+    }  # fmt: skip
+    for name, values in more.items():
+        table = table.append_column(name, values)
+    pq.write_table(table, tmp_path / "new.parquet")
+    for suffix in ("parquet", "feather", "csv", "xlsx"):
+        assert (
+            say(model=models / "binary", input=tmp_path / "new.parquet", output=tmp_path / f"s.{suffix}")[0]
+            == 0
+        )
+    found = pq.read_table(tmp_path / "s.parquet").schema
+    assert found.field("day").type == pa.date32()
+    assert pa.types.is_dictionary(found.field("kind").type)
+    line = (tmp_path / "s.csv").read_text().splitlines()[1].rsplit(",", 2)[0]
+    assert line.endswith(""",a,2022-01-08,123456789012,"['x', 'y']\"""")
+
+
+def test_a_formula_stays_text_in_excel(models: Path, tmp_path: Path, say: Say) -> None:
+    rows = customers(5, seed=3)
+    rows["customer"] = "=1+2"
+    rows.to_csv(tmp_path / "new.csv", index=False)
+    say(model=models / "binary", input=tmp_path / "new.csv", output=tmp_path / "s.xlsx")
+    assert pd.read_excel(tmp_path / "s.xlsx")["customer"].tolist() == ["=1+2"] * 5
+
+
+def test_bad_values_are_named_by_their_rows_and_nothing_is_written(
+    models: Path, new: Path, tmp_path: Path, say: Say
+) -> None:
+    rows = customers(50, seed=1)
+    rows.loc[[3, 7], "total"] = "many"
+    rows.loc[[7, 8, 9, 11, 12], "since"] = "soon"
+    rows.to_csv(new, index=False)
+    out = tmp_path / "s.csv"
+    out.write_text("kept")
+    code, _, err = say(model=models / "binary", input=new, output=out)
+    assert code == 1
+    assert err == (
+        f"error: data file {str(new)!r}: 7 values are not of the column's kind\n"
+        "  column 'total' is used as numeric but holds 'many' in row 4\n"
+        "  column 'since' is used as times but holds 'soon' in row 8\n"
+        "  column 'total' is used as numeric but holds 'many' in row 8\n"
+        "  column 'since' is used as times but holds 'soon' in row 9\n"
+        "  column 'since' is used as times but holds 'soon' in row 10\n"
+        "  and 2 more\n"
+    )
+    assert out.read_text() == "kept"
+    assert {each.name for each in tmp_path.iterdir()} == {"new.csv", "s.csv"}
+
+    code, _, err = say(model=models / "binary", input=new, output=out, bad_rows="missing")
+    assert (code, err) == (0, "warning: 7 values are not of the column's kind, and taken as missing\n")
+    assert len(pd.read_csv(out)) == 50
+
+
+def test_categories_that_are_all_new_are_said(models: Path, tmp_path: Path, say: Say) -> None:
+    rows = customers(30, seed=1)
+    rows["zip"] = "north"
+    rows.to_csv(tmp_path / "new.csv", index=False)
+    _, _, err = say(model=models / "binary", input=tmp_path / "new.csv", output=tmp_path / "s.csv")
+    assert "warning: column 'zip': none of its 30 values is a category of the training, such as '0100'" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        ({"model": None}, 2, "model=... is needed; --help explains them"),
+        ({"inptu": "x.csv"}, 2, "unknown key 'inptu' (did you mean input?); the keys are model, input, output"),
+        ({"threshold": "1.5"}, 2, "threshold=1.5: allowed is a number from 0 to 1"),
+        ({"bad_rows": "skip"}, 2, "bad_rows=skip: allowed are error and missing"),
+        ({"batch_size": "1000"}, 2, "batch_size=1000: allowed are multiples of 4096, the rows that a model takes"),
+        ({"input": "gone.csv"}, 1, "input=gone.csv: there is no file"),
+        ({"output": "s.json"}, 1, "output=s.json: the suffix '.json' cannot be written; allowed are .csv, .tsv"),
+        ({"output": "gone/s.csv"}, 1, "output=gone/s.csv: there is no folder gone; make it first"),
+        ({"output": "new.csv"}, 1, "output=new.csv: is the input itself; give the path of another file"),
+        ({"output": "."}, 1, "output=.: the suffix '' cannot be written"),
+        ({"columns": "[gone]"}, 1, "columns=[gone]: no column 'gone'; columns are customer"),
+        ({"model": "gone"}, 1, "model=gone: there is no folder with model_best.pt, no such run and no registered"),
+        ({"input": "short.csv"}, 1, "lacks columns the model was trained on: total, visits"),
+        ({"input": "empty.csv"}, 1, "has 0 rows; a header line and rows are needed"),
+        ({"input": "noise.csv"}, 1, "the file is no text: its first line holds control characters"),
+    ],
+)  # fmt: skip
+def test_a_wrong_call_says_what_is_wrong_and_writes_nothing(
+    models: Path,
+    new: Path,
+    say: Say,
+    monkeypatch: pytest.MonkeyPatch,
+    words: dict[str, Any],
+    code: int,
+    message: str,
+) -> None:
+    monkeypatch.chdir(new.parent)
+    (new.parent / "short.csv").write_text("customer,zip,note,since\nC1,0100,x,01/05/2022\n")
+    (new.parent / "empty.csv").write_text(new.read_text().partition("\n")[0] + "\n")
+    (new.parent / "noise.csv").write_bytes(bytes(range(1, 128)))
+    before = {each.name for each in new.parent.iterdir()}
+    asked = {"model": models / "binary", "input": "new.csv", "output": "s.csv", **words}
+    found, _, err = say(**{key: value for key, value in asked.items() if value is not None})
+    assert (found, err[:7]) == (code, "error: ")
+    assert message in err
+    assert {each.name for each in new.parent.iterdir()} == before
+
+
+def test_words_that_are_no_pairs_or_stand_twice_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ctr_model@champion", "input=x.csv"]) == 2
+    assert "'ctr_model@champion' is not KEY=VALUE; the keys are model, input" in capsys.readouterr().err
+    assert main(["model=a", "model=b"]) == 2
+    assert "model= is given twice: 'a' and 'b'" in capsys.readouterr().err
+    assert main(["model=a", "input=b.csv", "--json"]) == 2
+    assert "--json: the scores go to the standard output; name a file with output=" in capsys.readouterr().err
+
+
+def test_the_help_names_every_key_and_calls_the_command_as_the_user_does(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert set(re.findall(r"^  (\w+)=", text, re.MULTILINE)) == set(KEYS)
+    assert "python -m trainer.predict model=NAME" in text
+    assert max(map(len, text.splitlines())) <= 120
+    monkeypatch.setenv("PODIUM_TRAINER_COMMAND", "podium train")
+    main([])
+    assert "podium predict model=NAME" in capsys.readouterr().out
+    main(["--complete", "model=x", "out"])
+    assert capsys.readouterr().out == "output=\n"
+
+
+def test_a_model_is_found_by_run_and_by_name_with_alias_or_version(
+    models: Path, new: Path, tmp_path: Path, say: Say
+) -> None:
+    store = tmp_path / "ex"
+    tracker, registry = ExperimentTracker(store), ModelRegistry(store)
+    for seed in (1, 2):
+        with tracker.start_run("churn") as run:
+            save(run.artifacts_dir, models / "old.csv", seed=seed)
+            run.log({"val_auc": 0.5 + seed / 10})
+        objective = {"metric": "val_auc", "mode": "max", "value": 0.5 + seed / 10}
+        files = ["model_best.pt", "model.json"]
+        registry.register("churn", run.run_id, files=files, objective=objective, loader="trainer:load_model")
+    registry.promote("churn", 1, reason="better")
+    registry.set_alias("churn", "staging", 2)
+
+    def scores(model: str) -> list[float]:
+        code, out, err = say(model=model, input=new, store=store)
+        assert (code, err) == (0, "")
+        return [*pd.read_csv(io.StringIO(out))["probability"]]
+
+    one, two = scores("run_001"), scores("run_002")
+    assert one != two
+    assert scores("churn") == scores("churn@champion") == scores("churn@1") == scores("churn@v1") == one
+    assert scores("churn@staging") == scores(str(store / "runs/run_002")) == two
+    assert (
+        main(["model=churn", f"input={new}", f"paths.experiments={store}", f"output={tmp_path / 's.csv'}"])
+        == 0
+    )
+    _, _, err = say(model="churn@gone", input=new, store=store)
+    assert "model 'churn' has no alias 'gone'; its aliases are: churn@champion, churn@staging" in err
+    assert "its newest versions: churn@1, churn@2" in err
+    (registry.version("churn", 1).path / "model_best.pt").write_bytes(b"changed")
+    code, _, err = say(model="churn", input=new, store=store)
+    assert code == 1
+    assert "model_best.pt" in err
+
+
+def test_a_model_without_a_reader_scores_a_file(models: Path, new: Path, tmp_path: Path, say: Say) -> None:
+    sidecar = json.loads((models / "binary/model.json").read_text())
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old/model_best.pt").write_bytes((models / "binary/model_best.pt").read_bytes())
+    for name in ("reader", "target", "threshold"):
+        del sidecar[name]
+    (tmp_path / "old/model.json").write_text(json.dumps({**sidecar, "format": 1}))  # as podium 0.1.0 wrote it
+    code, _, err = say(model=tmp_path / "old", input=new, output=tmp_path / "s.csv")
+    assert (code, err) == (0, "")
+    found = pd.read_csv(tmp_path / "s.csv")
+    assert (found["probability"] == load_model(models / "binary").predict(new)).all()
+    assert set(found["label"]) <= {"yes", "not yes"}
+    assert (load_model(tmp_path / "old").predict(new) == found["probability"]).all()
+
+
+def test_ctrl_c_leaves_nothing(
+    models: Path, new: Path, tmp_path: Path, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(scored_file, "_count", interrupted)
+    code, out, err = say(model=models / "binary", input=new, output=tmp_path / "s.csv")
+    assert (code, out, err) == (130, "", "error: interrupted; nothing was written\n")
+    assert {each.name for each in tmp_path.iterdir()} == {"new.csv"}
+
+
+def test_the_command_runs_in_a_process_of_its_own_and_its_reader_may_go(models: Path, new: Path) -> None:
+    command = [sys.executable, "-m", "trainer.predict", f"model={models / 'binary'}", f"input={new}"]
+    code = f"""
+import sys
+from trainer.predict.score_command import main
+code = main({command[3:]!r})
+print(sorted({{"pandas", "sklearn", "matplotlib"}} & set(sys.modules)), file=sys.stderr)
+sys.exit(code)
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=new.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}, text=True,
+    )  # fmt: skip
+    out, err = process.communicate(timeout=200)
+    assert (process.returncode, err) == (0, "[]\n")  # libraries that take long to load and are not needed
+    assert len(pd.read_csv(io.StringIO(out))) == 50
+
+
+def test_the_signal_of_a_closed_pipe_ends_it_quietly(models: Path, new: Path) -> None:
+    command = [sys.executable, "-m", "trainer.predict", f"model={models / 'binary'}", f"input={new}"]
+    process = subprocess.Popen(
+        command,
+        cwd=new.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.wait(timeout=200) in (0, 1, -signal.SIGPIPE)
+    assert process.stderr is not None
+    assert process.stderr.read() == b""
+    process.stderr.close()
