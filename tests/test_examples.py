@@ -1,11 +1,14 @@
 """Each example is run as its page says, in the order in which it says it."""
 
+import importlib.util
 import re
 import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from tracking.files import read_json
 
@@ -48,3 +51,35 @@ def test_what_the_page_shows_of_the_config_is_in_the_config() -> None:
     )
     config = (folder / "config.yaml").read_text()
     assert set(shown.splitlines()) <= set(config.splitlines())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("example", "needs"),
+    [
+        ("own_model", None),
+        ("own_data", None),
+        ("own_loss", None),
+        ("own_training_function", None),
+        ("scikit_learn", "skops"),
+        ("lightning_module", "lightning"),
+    ],
+)
+def test_an_example_of_the_trainer_trains_sweeps_promotes_and_predicts(
+    example: str, needs: str | None, tmp_path: Path
+) -> None:
+    if needs is not None and importlib.util.find_spec(needs) is None:
+        pytest.skip(f"needs {needs}")
+    folder = Path(shutil.copytree(EXAMPLES / example, tmp_path / example))
+    follow(folder / "README.md", folder)
+    (board,) = folder.glob("experiments/sweeps/*/leaderboard.json")
+    rows = read_json(board)["rows"]
+    assert [(row["rank"], row["status"]) for row in rows] == [(1, "completed"), (2, "completed")]
+    assert read_json(board.parent / "promotion.json")["promoted"]
+
+
+def test_every_example_has_a_page_and_a_test() -> None:
+    told = Path(__file__).read_text() + (Path(__file__).parent / "test_notebooks.py").read_text()
+    for folder in (each for each in EXAMPLES.iterdir() if each.is_dir()):
+        assert (folder / "README.md").exists() or [*folder.glob("*.ipynb")], folder
+        assert folder.name in told, folder

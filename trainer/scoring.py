@@ -10,7 +10,7 @@ from torch import nn
 
 from trainer.data.encode import Array
 from trainer.data.target import TaskKind
-from trainer.data.tensors import Split
+from trainer.data.tensors import Dataset, Split
 from trainer.models.network import Network, adapt
 from trainer.tasks.metrics import METRICS, auc, macro_auc, measure
 from trainer.tasks.outputs import Task, task_of
@@ -48,14 +48,17 @@ def evaluate(
     model: nn.Module | Network,
     split: Split,
     *,
+    data: Dataset | None = None,
     cardinalities: tuple[int, ...] = (),
     task: Task | None = None,
 ) -> Scores:
     """Score a model on a split on the same device; the training mode is kept.
 
-    Only a plain module that takes one-hot coded categories needs `cardinalities`; without a `task`, as a data set has it,
-    two classes are assumed. A model whose output is not finite gets a loss that is not finite either, and NaN for the AUC.
+    The `data` set of the split says the task and the cardinalities. Without it, only a plain module that takes one-hot
+    coded categories needs `cardinalities`, and without a `task` two classes are assumed. A model whose output is not finite gets a loss that is not finite either, and NaN for the AUC.
     """
+    if data is not None:
+        cardinalities, task = data.shape.cardinalities, task or task_of(data.labels)
     task = task or task_of()
     network = model if isinstance(model, Network) else adapt(model, cardinalities, task.labels.outputs)
     # The mean over many rows loses digits in single precision.

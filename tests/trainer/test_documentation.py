@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
+from trainer import load_model
 from trainer.config import problems
 from trainer.task import train
 
@@ -56,6 +57,19 @@ def test_the_own_model_needs_no_file_of_config(
     (tmp_path / "my_models.py").write_text(snippets("my_models.py")[0])
     monkeypatch.syspath_prepend(tmp_path)
     train(composed("model._target_=my_models.Wide", "+model.width=64", "data.rows=1500", "training.epochs=1"))
+
+
+def test_the_own_training_function_trains_and_its_model_loads(
+    composed: Compose, tmp_path: Path, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_train.py").write_text(snippets("my_train.py")[0])
+    monkeypatch.syspath_prepend(tmp_path)
+    cfg = composed("data.rows=2000", "objective=default", "+task=default")
+    cfg.task = OmegaConf.create(snippets("conf/task/mine.yaml")[0])
+    value = train(cfg)
+    assert value is not None
+    assert value > 0.5
+    assert load_model(store / "runs" / "run_001").evaluate().auc > 0.5
 
 
 def test_a_config_outside_the_checkout_is_found_by_config_dir(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def _params(cfg: DictConfig) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     own = config["task"]
     for section, value in config.items():
-        if section in NO_PARAMS:
+        if section in NO_PARAMS or value is None:
             continue
         if not isinstance(value, Mapping):
             flat[section] = value

@@ -39,7 +39,7 @@ def load_data(config: DictConfig, run: Run | None = None, *, task: str | None = 
 def build_model(config: DictConfig, data: Dataset) -> nn.Module:
     """Build the model of a config for a data set; its initial weights depend on the seed. Raise ModelError or ConfigError."""
     module, _ = build_module(_plain(config.model), data.shape, seed=config.seed, outputs=data.labels.outputs)
-    return module
+    return module.train()
 
 
 def save_model(
