@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from tracking.repeats import key_of
+from tracking.repeats import key_of, without
 from tracking.values.jsontext import kept, revive
 
 
@@ -103,13 +103,13 @@ class Job:
     previous: tuple[str, ...] = ()  # the folders of the runs of its earlier attempts
     written: str | None = None  # as in `PlannedJob`
 
-    def ranked_by(self, objective: Mapping[str, str] | None) -> dict[str, str] | None:
-        """Return what a run of the job says of its ranking; with a ``seed_key``, which candidate it is a repeat of."""
+    def ranked_by(self, objective: Mapping[str, Any] | None) -> dict[str, str] | None:
+        """Return what a run of the job says of its ranking; with ``repeats``, which candidate it is a repeat of."""
         if objective is None:
             return None
         known = dict(objective)
-        if seed_key := known.pop("seed_key", None):
-            rest = {key: value for key, value in self.point.items() if key != seed_key}
+        if repeats := known.pop("repeats", ()):
+            rest = without(self.point, repeats)
             known["candidate"] = hashlib.sha256(repr(key_of(rest)).encode()).hexdigest()[:16]
         return known
 

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, flag_override
@@ -88,8 +89,9 @@ def _run(
         if settings.resume is None:
             planning.callback(abandon, sweep_dir)
         _place(config, sweep_dir)
-        seeded = {"seed_key": settings.space.seed_key} if settings.space.seed_key in swept else {}
-        objective = {**settings.objective.ranked_by, **seeded}
+        objective: dict[str, Any] = dict(settings.objective.ranked_by)
+        if repeats := settings.space.repeats(swept):
+            objective["repeats"] = repeats
         executor = _executor(hydra_context, task_function, config, settings, sweep_dir, objective=objective)
         planner, sampler = _planner(hydra_context, config, settings, space)
         base = computed_from(config, settings.key_ignores)
@@ -170,7 +172,7 @@ def _executor(
     settings: SweeperSettings,
     sweep_dir: Path,
     *,
-    objective: Mapping[str, str],
+    objective: Mapping[str, Any],
 ) -> Executor:
     root = code_root(task_function)
     if root is not None:

@@ -1,16 +1,17 @@
-"""Repeats: things that differ in their seed alone, found and summed up.
+"""Repeats: things that differ in their seed or their fold alone, found and summed up.
 
-Parameters called ``seed``, or ending in ``_seed`` or ``.seed``, are seeds, also inside of nested parameters.
+Parameters called ``seed`` or ``fold``, or ending in ``_seed``, ``.seed`` or ``.fold``, only repeat what the others say, also
+inside of nested parameters.
 """
 
 import json
 import math
 import re
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-SEED = re.compile(r"(.*[_.])?seed", re.IGNORECASE)
+REPEAT = re.compile(r"(.*[_.])?seed|(.*\.)?fold", re.IGNORECASE)  # n_fold and k_fold are numbers of folds
 
 Item = TypeVar("Item")
 
@@ -45,11 +46,16 @@ def group_by(items: Iterable[Item], key: Callable[[Item], Hashable]) -> list[lis
     return list(groups.values())
 
 
-def without_seeds(value: Any) -> Any:
-    """Return a value, or parameters by name, without the parts that are seeds."""
+def without_repeats(value: Any) -> Any:
+    """Return a value, or parameters by name, without the parts that are seeds or folds."""
     if isinstance(value, dict):
-        return {key: without_seeds(item) for key, item in value.items() if not SEED.fullmatch(str(key))}
+        return {key: without_repeats(item) for key, item in value.items() if not REPEAT.fullmatch(str(key))}
     return value
+
+
+def without(point: Mapping[str, Any], keys: Container[str]) -> dict[str, Any]:
+    """Return the values of a point of a sweep, without those of some keys."""
+    return {key: value for key, value in point.items() if key not in keys}
 
 
 def key_of(value: Any) -> Hashable:

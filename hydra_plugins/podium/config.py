@@ -63,6 +63,8 @@ class SweeperConf:
     seed: int = 0  # of random draws
     repeat: int = 1  # how many seeds each point runs with; they are ranked as one
     seed_key: str = "seed"  # the key of a job's seed
+    # other keys whose values only repeat a candidate, such as the fold
+    repeat_keys: list[str] = field(default_factory=list)
     when: Any = None  # sweep a key only where this condition holds
     filter: str | None = None  # run only the points whose config satisfies this expression
     output: str = "auto"  # auto (a table on a terminal, lines elsewhere), table, lines or json

@@ -142,6 +142,7 @@ def _described(found: SweepStatus) -> dict[str, Any]:
         "swept": {key: _values(found, key) for key in plan.swept},
         "objective": plan.objective,
         "seed_key": plan.seed_key,
+        "repeats": plan.repeats,
         "jobs": len(found.jobs),
         "counts": found.counts,
         "best": winner and {"job": winner.job, "run": winner.run, "objective": winner.objective},
@@ -171,9 +172,10 @@ def _values(found: SweepStatus, key: str) -> list[Any]:
 
 def _facts(found: SweepStatus, described: dict[str, Any]) -> list[tuple[str, str | None]]:
     """Return the facts about a sweep with their labels, None for those that are unknown."""
-    objective, seed_key = found.board.objective, found.plan.seed_key
+    objective = found.board.objective
     best, took, promotion = described["best"], described["durations_s"], described["promotion"]
-    repeats = f"; jobs that differ only in {seed_key} are one candidate" if seed_key else ""
+    keys = " and ".join(found.plan.repeats)
+    repeats = f"; jobs that differ only in {keys} are one candidate" if keys else ""
     counts = ", ".join(f"{count} {state}" for state, count in described["counts"].items())
     clock = {name: format_clock(seconds) for name, seconds in (took or {}).items()}
     verdict = promotion and ("promoted" if promotion["promoted"] else "not promoted")

@@ -171,7 +171,7 @@ def _row_columns(board: Leaderboard, rows: Sequence[Row]) -> list[Column]:
 def _candidate_columns(board: Leaderboard, most: int | None) -> list[Column]:
     each = board.candidates[:most]
     best = {row.rank: row for row in reversed(board.rows)}
-    keys = [key for key in board.swept if key != board.seed_key]
+    keys = [key for key in board.swept if key not in board.repeats]
     means = [_spread(one.objective, one.std) for one in each]
     return [
         Column("rank", [show(one.rank) for one in each]),

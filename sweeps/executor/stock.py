@@ -63,7 +63,7 @@ class StockExecutor:
         settings: SweeperSettings,
         sweep: str,
         *,
-        objective: Mapping[str, str] | None = None,
+        objective: Mapping[str, Any] | None = None,
     ) -> None:
         self._naming = _Naming(sweep)
         self._objective = objective or settings.objective.ranked_by

@@ -56,7 +56,8 @@ class Plan:
     total: int | None = None
     left: tuple[int, ...] = ()
     space: Mapping[str, Any] | None = None  # its settings, and the overrides that it was read from
-    seed_key: str | None = None  # the swept key by which jobs are repeats of one candidate
+    seed_key: str | None = None  # the key of the seed, if that is swept
+    repeats: tuple[str, ...] = ()  # the swept keys by which jobs are repeats of one candidate
     cwd: str | None = None  # the folder that `command` ran in
     config: Mapping[str, Any] | None = None  # the task's config before a job's overrides
     written: Mapping[str, Any] | None = None  # the same with its interpolations; None if it has none
@@ -99,6 +100,8 @@ class Plan:
         for name in ("command", "swept", "report"):
             known[name] = None if raw[name] is None else tuple(raw[name])
         known["left"] = tuple(map(int, raw.get("left", ())))
+        seed_key = raw.get("seed_key")  # the only repeats of version 0.1.0 were seeds
+        known["repeats"] = tuple(raw.get("repeats", () if seed_key is None else (seed_key,)))
         if "jobs" in raw:
             jobs = tuple(map(PlannedJob.from_json, raw["jobs"]))
             known |= {"jobs": jobs, "total": len(jobs)}
@@ -151,6 +154,7 @@ def make_plan(
         total=total,
         space={**asdict(settings.space), "arguments": list(arguments)},
         seed_key=settings.space.seed_key if settings.space.seed_key in swept else None,
+        repeats=settings.space.repeats(swept),
         cwd=str(Path.cwd()),
         config=config.values,
         written=config.written,

@@ -63,8 +63,9 @@ def rank_jobs(plan: Plan, history: SweepHistory, store: Path) -> Leaderboard:
         rows.append(_row(job, outcome, run, objective, report=report, is_asked=is_asked))
     candidates: tuple[Candidate, ...] = ()
     ranked = place(rows, objective)
-    if plan.seed_key in plan.swept and is_asked:
-        ranked, candidates = rank_candidates(rows, str(plan.seed_key), objective)
+    if plan.repeats and is_asked:
+        noun = "seeds" if plan.repeats == (plan.seed_key,) else "repeats"
+        ranked, candidates = rank_candidates(rows, plan.repeats, objective, noun=noun)
     placed = [records.get(row.job) for row in ranked if row.rank is not None]
     completed = [records[row.job] for row in rows if row.status is JobState.COMPLETED and row.job in records]
     return Leaderboard(
@@ -74,6 +75,7 @@ def rank_jobs(plan: Plan, history: SweepHistory, store: Path) -> Leaderboard:
         report,
         ranked,
         candidates,
+        plan.repeats,
         plan.seed_key,
         history.usage,
         logged=frozenset(name for record in completed for name in record.summary),

@@ -62,7 +62,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A point of the space without its seed: its rank (None when a seed failed), and the results of its jobs.
+    """A point of the space without its seed and fold: its rank (None when a job failed), and the results of its jobs.
 
     `objective` and `metrics` are means, `std` and `metrics_std` their standard deviations (None for a single job).
     """
@@ -99,8 +99,9 @@ class Leaderboard:
     swept: tuple[str, ...]
     report: tuple[str, ...]
     rows: tuple[Row, ...]
-    candidates: tuple[Candidate, ...] = ()  # only when seeds were swept
-    seed_key: str | None = None
+    candidates: tuple[Candidate, ...] = ()  # only when something that repeats them was swept
+    repeats: tuple[str, ...] = ()  # the swept keys by which the jobs of a candidate differ
+    seed_key: str | None = None  # that of them which is the seed
     usage: Usage | None = None  # None when the ledger does not name the slots
     logged: frozenset[str] = frozenset()  # the metrics of completed jobs
     left: frozenset[int] = frozenset()  # jobs that never ended and that the space has no more
@@ -112,6 +113,19 @@ class Leaderboard:
     def winner(self) -> Row | None:
         """The best job, of the best candidate where there are any; None when none is ranked."""
         return self.rows[0] if self.rows and self.rows[0].rank is not None else None
+
+    @property
+    def averaged(self) -> tuple[float, tuple[Row, ...]] | None:
+        """The mean that the winner competes with, and the jobs it is of; None if the winner competes with its own value.
+
+        It is so over folds: each is scored on other rows, so one alone says little.
+        """
+        if set(self.repeats) <= {self.seed_key}:
+            return None
+        for each in self.candidates:
+            if each.rank == 1 and each.objective is not None:
+                return each.objective, tuple(row for row in self.rows if row.job in each.jobs)
+        return None
 
     @property
     def is_of_one_code(self) -> bool:
@@ -209,7 +223,7 @@ def _cells(board: Leaderboard, points: Points | None = None) -> list[list[Any]]:
     report = [(METRICS, name) for name in board.report]
     table: list[list[Any]]
     if board.candidates:
-        keys = [key for key in board.swept if key != board.seed_key]
+        keys = [key for key in board.swept if key not in board.repeats]
         means = [(METRICS, label), (METRICS, f"{label}_std"), ("", "n"), *report]
         ends = [("", "jobs"), ("", "error")]
         table = [_unique([("", "rank"), *((PARAMS, key) for key in keys), *means, *ends])]
@@ -291,8 +305,8 @@ def _no_control(cell: str) -> str:
 def _markdown(board: Leaderboard, table: list[list[str]]) -> str:
     how = f"Ranked by the {board.objective.at} {_as_text(board.objective.label)} ({board.objective.mode})."
     if board.candidates:
-        seed_key = _as_text(str(board.seed_key))
-        how += f" A row is the mean over the jobs that differ in {seed_key} alone."
+        repeats = " and ".join(map(_as_text, board.repeats))
+        how += f" A row is the mean over the jobs that differ in {repeats} alone."
     how += "".join(f"\n\n{_as_text(note[0].upper() + note[1:])}." for note in board.code_notes)
     head, *rows = ([_as_text(cell) for cell in line] for line in table)
     lines = (f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))

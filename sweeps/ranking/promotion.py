@@ -128,16 +128,25 @@ def _decide(board: Leaderboard, store: Path, promotion: Promotion) -> Decision:
         why = f"its jobs ran on different code, so their values cannot be compared ({'; '.join(board.code_notes)})"
         return Decision(name, False, None, winner.run, (why,))
     registry = ModelRegistry(store)
+    objective = _objective(board, winner.objective)
     version = registry.register(
         name,
         winner.run,
         files=promotion.files,
-        objective={**board.objective.ranked_by, "value": winner.objective},
+        objective=objective,
         # A threshold on the objective judges the value that the ranking used, which may not be the last.
-        metrics={**board.winner_metrics, board.objective.label: winner.objective},
+        metrics={**board.winner_metrics, board.objective.label: objective["value"]},
         loader=promotion.loader,
     )
     return _judge(registry, version, promotion, by=f"sweep {board.sweep}")
+
+
+def _objective(board: Leaderboard, own: float) -> dict[str, Any]:
+    """Return what the winner competes with: its own value, or the mean over its folds and their runs."""
+    if board.averaged is None:
+        return {**board.objective.ranked_by, "value": own}
+    mean, rows = board.averaged
+    return {**board.objective.ranked_by, "value": mean, "runs": sorted(str(row.run) for row in rows)}
 
 
 def _judge(registry: ModelRegistry, version: ModelVersion, promotion: Promotion, *, by: str) -> Decision:

@@ -102,6 +102,7 @@ def _space(raw: Mapping[str, Any], config: DictConfig) -> SpaceSettings:
         repeat=count("repeat", raw["repeat"], least=1),
         seed_key=seed_key,
         adds_seed=seed_key != raw["seed_key"],
+        repeat_keys=tuple(key.lstrip("+") for key in raw["repeat_keys"]),
         first_seed=None if seed is NOT_THERE else _first_seed(seed),
         when={name.lstrip("+"): str(value) for name, value in _mapping("when", raw["when"] or {}).items()},
     )

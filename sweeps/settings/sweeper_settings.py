@@ -1,6 +1,6 @@
 """The settings of a sweep as frozen values. `reading` reads them from a config and checks them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -55,9 +55,14 @@ class SpaceSettings:
     repeat: int = 1
     seed_key: str = "seed"  # without the "+" that adds it
     adds_seed: bool = False  # whether repeats may add the key to the config
+    repeat_keys: tuple[str, ...] = ()  # other keys whose values only repeat a candidate, such as the fold
     first_seed: int | str | None = 0  # a text if the config sets no number; None when it has no such key
     when: Mapping[str, str] = field(default_factory=dict)
     filter: str | None = None
+
+    def repeats(self, swept: Iterable[str]) -> tuple[str, ...]:
+        """Return the swept keys whose values only repeat a candidate."""
+        return tuple(key for key in swept if key == self.seed_key or key in self.repeat_keys)
 
 
 NO_ALERTS = Notify()

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from tracking.repeats import Spread, group_by, key_of, without_seeds
+from tracking.repeats import Spread, group_by, key_of, without_repeats
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,12 @@ def test_groups_and_their_members_keep_the_order_in_which_they_are_met() -> None
 
 def test_seeds_are_left_aside_at_any_depth() -> None:
     params = {"lr": 1, "seed": 1, "data": {"split_seed": 2, "rows": 3, "a.seed": 4}, "seeds": 5}
-    assert without_seeds(params) == {"lr": 1, "data": {"rows": 3}, "seeds": 5}
+    assert without_repeats(params) == {"lr": 1, "data": {"rows": 3}, "seeds": 5}
+
+
+def test_folds_are_left_aside_and_numbers_of_folds_are_not() -> None:
+    params = {"lr": 1, "fold": 2, "folds": 5, "n_fold": 5, "data": {"fold": 1}, "data.fold": 3}
+    assert without_repeats(params) == {"lr": 1, "folds": 5, "n_fold": 5, "data": {}}
 
 
 def test_equal_values_share_a_key_and_a_value_of_another_kind_has_another() -> None:

@@ -215,6 +215,8 @@ def _say_version(version: ModelVersion, chosen: ModelEvent | None) -> None:
     output.title(f"CHAMPION: {version.name}, version {version.version}")
     at = _at(version)
     how = [str(version.objective.get("mode")), *([f"{at} value of the run"] if at else [])]
+    if isinstance(runs := version.objective.get("runs"), list):
+        how.append(f"the mean over {len(runs)} runs")
     metric, value, _ = _objective(version)
     output.say_facts(
         {

@@ -164,7 +164,7 @@ def _say_best(run: RunRecord, ranking: Ranking) -> None:
     objective = ranking.objective
     output.title("BEST RUN:")
     status = None if run.status is RunStatus.COMPLETED else run.status.value  # expected, so not worth a line
-    seeds = ", the mean over its seeds" if ranking.is_by_seeds else ""
+    seeds = ", the mean over its seeds or folds" if ranking.is_by_seeds else ""
     by = f"the {objective.at} {objective.label} ({objective.mode}){seeds}"
     about = {"Run ID": run.run_id, "Status": status, f"Best {objective.label}": objective.value(run)}
     output.say_facts({**about, "Ranked by": by})

@@ -18,7 +18,7 @@ from tracking.plots.lines import Line, draw_lines
 from tracking.plots.scales import text_of
 from tracking.plots.sheet import Look, number
 from tracking.records import RunRecord
-from tracking.repeats import Spread, group_by, key_of, without_seeds
+from tracking.repeats import Spread, group_by, key_of, without_repeats
 from tracking.values.units import counted
 
 if TYPE_CHECKING:  # matplotlib is only loaded to draw
@@ -87,9 +87,11 @@ def seed_groups(runs: Sequence[RunRecord]) -> dict[str, list[RunRecord]]:
     """
     groups = group_by(
         runs,
-        lambda run: tuple(sorted((name, key_of(value)) for name, value in without_seeds(run.params).items())),
+        lambda run: tuple(
+            sorted((name, key_of(value)) for name, value in without_repeats(run.params).items())
+        ),
     )
-    params = [without_seeds(members[0].params) for members in groups]
+    params = [without_repeats(members[0].params) for members in groups]
     names = list(dict.fromkeys(name for each in params for name in each))
     differ = [name for name in names if len({key_of(each.get(name)) for each in params}) > 1]
     named: dict[str, list[RunRecord]] = {}

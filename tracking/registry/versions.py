@@ -3,6 +3,7 @@
 import math
 import os
 import re
+import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from tracking.errors import (
     quoted,
 )
 from tracking.files import atomic, folders, regular
+from tracking.objective import At, Objective
 from tracking.paths import ModelPaths, RunPaths
 from tracking.process.program import command
 from tracking.records import FORMAT, RunRecord, check_format
@@ -97,14 +99,24 @@ def sources_of(run: RunPaths, names: Sequence[str]) -> dict[str, Path]:
 
 
 def manifest_of(
-    run: RunRecord, objective: Mapping[str, Any], metrics: Mapping[str, float] | None, loader: str | None
+    run: RunRecord,
+    objective: Mapping[str, Any],
+    metrics: Mapping[str, float] | None,
+    loader: str | None,
+    repeats: Sequence[RunRecord] = (),
 ) -> dict[str, Any]:
-    """Return the manifest of a version except its number and files; raise InvalidValueError for a wrong objective."""
+    """Return the manifest of a version except its number and files; raise InvalidValueError for a wrong objective.
+
+    With `repeats` the objective's value is the mean over these runs.
+    """
     if not objective.get("metric") or objective.get("mode") not in ("max", "min"):
         raise InvalidValueError(
             f"objective {quoted(dict(objective))} needs 'metric', 'mode' ('max' or 'min') and 'value'"
         )
-    _check_value(run, objective["metric"], objective.get("value"))
+    if repeats:
+        _check_mean(repeats, objective)
+    else:
+        _check_value(run, objective["metric"], objective.get("value"))
     return {
         "format": FORMAT,
         "run_id": run.run_id,
@@ -127,6 +139,20 @@ def _check_value(run: RunRecord, metric: str, value: Any) -> None:
         text = ", ".join(f"{name} {known}" for name, known in logged.items())
         raise InvalidValueError(
             f"the objective's value {quoted(value)} contradicts run {run.run_id}, whose {metric} is: {text}; give one of these"
+        )
+
+
+def _check_mean(runs: Sequence[RunRecord], objective: Mapping[str, Any]) -> None:
+    kind = Objective.of(objective["metric"], objective["mode"], objective.get("at") or At.BEST)
+    values = [kind.value(run) for run in runs if kind.metric in run.summary]
+    if not values:
+        return  # no run logged it, as above
+    known = [value for value in values if value is not None]
+    mean = statistics.fmean(known) if len(known) == len(runs) else None
+    if mean is None or not _is_same(objective.get("value"), mean):
+        raise InvalidValueError(
+            f"the objective's value {quoted(objective.get('value'))} is not the mean of the {kind.at} {kind.label} of "
+            f"{', '.join(run.run_id for run in runs)}, which is {mean}"
         )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracking.extras import require
 from tracking.records import RunRecord, RunStatus
-from tracking.repeats import SEED, Spread, group_by, key_of, without_seeds
+from tracking.repeats import REPEAT, Spread, group_by, key_of, without_repeats
 
 if TYPE_CHECKING:  # pandas is only loaded by those who ask for a frame
     import pandas as pd
@@ -81,11 +81,11 @@ class Comparison:
         or `.seed`. NAME is the mean over the runs that have the metric, NAME_std the sample standard deviation (NaN
         for one run). Groups come in the order of their first runs.
         """
-        names = [name for name in self.params if not SEED.fullmatch(name)]
+        names = [name for name in self.params if not REPEAT.fullmatch(name)]
         completed = [row for row, status in enumerate(self.about["status"]) if status == RunStatus.COMPLETED]
 
         def shared(row: int) -> tuple[Any, ...]:
-            params = (key_of(without_seeds(self.params[name][row])) for name in names)
+            params = (key_of(without_repeats(self.params[name][row])) for name in names)
             return (self.about["experiment_name"][row], *params)
 
         groups = group_by(completed, shared)
@@ -95,7 +95,7 @@ class Comparison:
             "experiment_name": [self.about["experiment_name"][row] for row in firsts],
             "n": [len(rows) for rows in groups],
         }
-        params = {name: [without_seeds(self.params[name][row]) for row in firsts] for name in names}
+        params = {name: [without_repeats(self.params[name][row]) for row in firsts] for name in names}
         metrics: Columns = {}
         for name, column in self.metrics.items():
             values = [[column[row] for row in rows if column[row] is not MISSING] for rows in groups]

@@ -40,7 +40,7 @@ class Common:
     sweep: str
     folder: Path | None = None
     wants_results: bool = False
-    objective: Mapping[str, str] | None = None
+    objective: Mapping[str, Any] | None = None
 
     def packed(self) -> bytes:
         """Pickle this, Hydra's state in this process, and what a job may lack after it has run the script.

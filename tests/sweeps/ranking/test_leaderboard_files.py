@@ -148,16 +148,16 @@ names = st.lists(st.sampled_from([*OURS, "x", "metrics.loss", "params.rank"]), u
 
 
 @settings(max_examples=30)
-@pytest.mark.parametrize("seed_key", [None, "seed"])
+@pytest.mark.parametrize("repeats", [(), ("seed",), ("seed", "data.fold")])
 @given(swept=names, report=st.lists(st.sampled_from([*OURS, "metrics.loss"])))
 @example(swept=["status", "rank", "x"], report=["loss"])
 def test_no_two_columns_have_the_same_name(
-    tmp_path_factory: pytest.TempPathFactory, seed_key: str | None, swept: list[str], report: list[str]
+    tmp_path_factory: pytest.TempPathFactory, repeats: tuple[str, ...], swept: list[str], report: list[str]
 ) -> None:
     point = {key: f"value of {key}" for key in swept}
-    one = replace(board("x", 1), swept=tuple(swept), report=tuple(report), seed_key=seed_key)
+    one = replace(board("x", 1), swept=tuple(swept), report=tuple(report), repeats=repeats)
     one = replace(one, rows=(replace(one.rows[0], point=point),))
-    if seed_key:
+    if repeats:
         mean = Candidate(1, point, (0,), 1, 0.5, None, {}, {}, None)
         one = replace(one, candidates=(mean,))
     text, _ = written(tmp_path_factory.getbasetemp(), one)

@@ -1,5 +1,6 @@
 """The winner of a sweep is judged by what the ranking read; no run is read a second time."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,38 @@ def test_the_winner_is_registered_with_its_last_values_and_the_value_it_was_rank
     assert champion is not None
     assert champion.metrics == {"val_auc": 0.6, "val_loss": 1.0}
     assert champion.objective == {"metric": "val_auc", "mode": "max", "at": "best", "value": 0.6}
+
+
+def repeated(folder: Path, key: str, values: tuple[int, ...], *, seed_key: str | None = None) -> Path:
+    """Rewrite a sweep so that its jobs differ in a repeating key, too."""
+    path = folder / "plan.json"
+    write_json(path, {**read_json(path), "swept": ["x", key], "repeats": [key], "seed_key": seed_key})
+    events = [json.loads(line) for line in (folder / "jobs.jsonl").read_text().splitlines()]
+    for event in events:
+        if event["event"] == "asked":
+            event["point"] = {"x": event["job"] // len(values), key: values[event["job"] % len(values)]}
+    (folder / "jobs.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+    return folder
+
+
+def test_over_folds_the_best_fold_of_the_best_candidate_competes_with_their_mean(tmp_path: Path) -> None:
+    board = aggregate(repeated(make_sweep(tmp_path, *"dddd"), "fold", (0, 1)))
+    decision = promote_winner(board, tmp_path, PROMOTION)
+    assert (decision.promoted, decision.run) == (True, "run_004")
+    champion = ModelRegistry(tmp_path).champion("ctr")
+    assert champion is not None
+    assert champion.objective["value"] == champion.metrics["val_auc"] == pytest.approx(0.75)
+    assert champion.objective["runs"] == ["run_003", "run_004"]
+    assert board.winner is not None
+    assert board.winner.objective == pytest.approx(0.8)
+
+
+def test_over_seeds_the_winner_competes_with_its_own_value(tmp_path: Path) -> None:
+    board = aggregate(repeated(make_sweep(tmp_path, *"dddd"), "seed", (0, 1), seed_key="seed"))
+    assert promote_winner(board, tmp_path, PROMOTION).promoted
+    champion = ModelRegistry(tmp_path).champion("ctr")
+    assert champion is not None
+    assert champion.objective["value"] == pytest.approx(0.8)
 
 
 @pytest.mark.parametrize("other", ["e", None])

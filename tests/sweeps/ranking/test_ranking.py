@@ -278,13 +278,15 @@ def test_a_folder_without_a_sweep_is_named(tmp_path: Path) -> None:
 
 
 def test_a_run_tells_which_candidate_its_job_repeats() -> None:
-    def told(point: dict[str, object], **more: str) -> dict[str, str] | None:
+    def told(point: dict[str, object], **more: list[str]) -> dict[str, str] | None:
         job = Job(0, "k", "h", (), point, Path("0"), b"")
         return job.ranked_by({"metric": "a", "mode": "max", "at": "best", **more})
 
     assert told({"x": 1, "seed": 0}) == {"metric": "a", "mode": "max", "at": "best"}
-    first = told({"x": 1, "seed": 0}, seed_key="seed")
+    first = told({"x": 1, "seed": 0}, repeats=["seed"])
     assert first is not None
     assert first.keys() == {"metric", "mode", "at", "candidate"}
-    assert told({"seed": 1, "x": 1}, seed_key="seed") == first
-    assert told({"x": 2, "seed": 0}, seed_key="seed") != first
+    assert told({"seed": 1, "x": 1}, repeats=["seed"]) == first
+    assert told({"x": 2, "seed": 0}, repeats=["seed"]) != first
+    folded = told({"x": 1, "seed": 0, "data.fold": 0}, repeats=["seed", "data.fold"])
+    assert folded == told({"x": 1, "data.fold": 3, "seed": 2}, repeats=["seed", "data.fold"]) == first

@@ -137,6 +137,7 @@ SPACES = {
     "n_trials": "3",
     "repeat": "2",
     "seed_key": "x",
+    "repeat_keys": "[x]",
     "when": "{x: metric == 1}",
     "filter": "x > 3",
 }

@@ -3,6 +3,7 @@
 import csv
 import os
 import re
+import statistics
 import subprocess
 import sys
 from collections.abc import Callable
@@ -51,6 +52,33 @@ def test_a_candidate_one_of_whose_seeds_failed_is_not_ranked(sweep: Callable) ->
     board = read_json(result.dir / "leaderboard.json")
     assert [each["rank"] for each in board["candidates"]] == [1, None]
     assert "2 of 2 seeds did not count, job 2: ValueError" in board["candidates"][1]["error"]
+
+
+def test_values_of_a_key_that_repeats_are_one_candidate_with_the_seeds(sweep: Callable) -> None:
+    folds = ("shape=square,triangle", "hydra.sweeper.repeat_keys=[shape]", "hydra.sweeper.repeat=2")
+    result = sweep("-m", "x=1,2,3", *folds)
+    assert result.code == 0, result.err
+    board = read_json(result.dir / "leaderboard.json")
+    assert [(each["point"], each["n"]) for each in board["candidates"]] == [({"x": x}, 4) for x in (2, 1, 3)]
+    rows = [row["objective"] for row in board["rows"] if row["rank"] == 1]
+    assert board["candidates"][0]["objective"] == pytest.approx(sum(rows) / 4)
+    assert board["candidates"][0]["std"] == pytest.approx(statistics.stdev(rows))
+    assert "alone" in (result.dir / "leaderboard.md").read_text()
+    plan = read_json(result.dir / "plan.json")
+    assert (plan["seed_key"], plan["repeats"]) == ("seed", ["shape", "seed"])
+    runs = [
+        read_json(path)["sweep"]["objective"]
+        for path in sorted(result.cwd.glob("experiments/runs/*/run.json"))
+    ]
+    assert len({run["candidate"] for run in runs}) == 3
+    assert "repeats" not in runs[0]
+
+
+def test_a_candidate_one_of_whose_repeats_failed_is_not_ranked(sweep: Callable) -> None:
+    result = sweep("-m", "x=1,2", "fault=none,raise", "hydra.sweeper.repeat_keys=[fault]")
+    board = read_json(result.dir / "leaderboard.json")
+    assert [each["rank"] for each in board["candidates"]] == [None, None]
+    assert "1 of 2 repeats did not count, job 1: ValueError" in board["candidates"][0]["error"]
 
 
 def test_a_dry_run_shows_the_jobs_and_starts_and_writes_nothing(sweep: Callable) -> None:

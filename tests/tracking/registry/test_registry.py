@@ -328,6 +328,26 @@ def test_the_number_of_a_version_is_an_int(registry: ModelRegistry, make_run: An
     assert registry.champion("ctr") is None
 
 
+def test_an_objective_may_be_the_mean_over_runs_which_is_checked(
+    registry: ModelRegistry, make_run: Any
+) -> None:
+    runs = [make_run(0.8), make_run(0.6)]
+    mean = {**OBJECTIVE, "at": "best", "value": 0.7, "runs": runs}
+    version = registry.register("ctr", runs[0], objective=mean)
+    assert version.objective["runs"] == runs
+    assert registry.register("ctr", runs[0], objective=mean).version == version.version
+    for wrong, why in (
+        ({"value": 0.8}, "which is 0.7"),
+        ({"runs": [*runs, make_run(0.9)]}, "which is 0.766"),
+    ):
+        with pytest.raises(
+            InvalidValueError, match=rf"is not the mean of the best val_auc of run_001, .*{why}"
+        ):
+            registry.register("ctr", runs[0], objective={**mean, **wrong})
+    with pytest.raises(UnknownRunError):
+        registry.register("ctr", runs[0], objective={**mean, "runs": ["run_999"]})
+
+
 @pytest.mark.parametrize("value", [0.9, 0.8000001, math.nan, "0.8", True])
 def test_an_objective_that_contradicts_its_run_is_refused(
     registry: ModelRegistry, make_run: Any, value: Any
