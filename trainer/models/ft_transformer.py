@@ -63,7 +63,7 @@ class FTTransformer(TabularModel):
 
     def forward(self, numeric: torch.Tensor, categorical: torch.Tensor) -> torch.Tensor:
         """Return logits: [N] for one output, otherwise [N, output_dim]."""
-        row = self.row.expand(len(numeric), 1, -1)
+        row = self.row.expand(numeric.shape[0], 1, -1)  # no len: a graph is exported for any number of rows
         # The embedding of a number has a bias of its own.
         categories = self.embeddings(categorical) + self.category_bias
         tokens = torch.cat([row, self.numeric(numeric), categories], dim=1)
@@ -111,4 +111,4 @@ class _Block(nn.Module):
 
     def _split(self, x: torch.Tensor) -> torch.Tensor:
         """Return [N, tokens, dim] as [N, heads, tokens, dim of a head]."""
-        return x.reshape(len(x), x.shape[1], self.heads, -1).transpose(1, 2)
+        return x.reshape(x.shape[0], x.shape[1], self.heads, -1).transpose(1, 2)
