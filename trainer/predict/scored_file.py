@@ -27,11 +27,11 @@ from trainer.data.reading.arrow import Array
 from trainer.data.reading.chunks import Chunk, Chunks
 from trainer.data.target import TaskKind
 from trainer.errors import DataError
-from trainer.predict import writers
+from trainer.predict import sinks
 from trainer.predict.added import Added
 from trainer.predict.ahead import ahead
+from trainer.predict.bar import Progress
 from trainer.predict.chosen import Chosen, choose
-from trainer.predict.progress import Progress
 from trainer.predict.typed import Misfit, Types
 from trainer.tasks.threshold import codes
 
@@ -107,7 +107,7 @@ def _scored(request: Request, model: Chosen, types: Types) -> Report:
     chunks = Chunks(reader, request.source, model.needed, bad_rows=request.bad_rows)
     kept = _kept(request, chunks.names)
     added = Added.beside(model.target, kept)
-    is_text = writers.is_text(request.output)
+    is_text = sinks.is_text(request.output)
     names = chunks.header if is_text else chunks.names
     title = [*(dict(zip(chunks.names, names, strict=True))[name] for name in kept), *added.names]
     report = Report(request.output, model.name, (*kept, *added.names), notes=[*added.renamed])
@@ -116,7 +116,7 @@ def _scored(request: Request, model: Chosen, types: Types) -> Report:
     with (
         ahead(_encoded(model, chunks, rows)) as ready,
         _in_place(request.output) as file,
-        writers.writer(request.output, file, title) as sink,
+        sinks.writer(request.output, file, title) as sink,
         Progress(request.source) as progress,
     ):
         predictor = model.load(request.allow)
@@ -206,8 +206,8 @@ def _check_places(request: Request) -> None:
     output = request.output
     if output is None:
         return
-    suffix, _ = writers.suffix_of(output)
-    if suffix in writers.EXCEL:
+    suffix, _ = sinks.suffix_of(output)
+    if suffix in sinks.EXCEL:
         require("excel")
     if output.is_dir():
         raise DataError(f"output={output}: is a folder; give the path of a file in it")
