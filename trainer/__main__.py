@@ -3,21 +3,32 @@
 import sys
 
 try:
+    from hydra_plugins.podium.packages import load_own, namesakes
+except ImportError:
+    from importlib.machinery import PathFinder
+
+    spec = PathFinder.find_spec("hydra_plugins")
+    if spec is None or spec.origin is None:
+        raise
+    sys.exit(
+        f"error: {spec.origin!r} takes the place of the folder where Hydra looks for plug-ins; "
+        "remove its __init__.py, or rename it"
+    )
+# The current folder comes first on the path, and what it holds may have any name.
+load_own("tracking", "sweeps")
+from tracking import MissingExtraError  # noqa: E402 - only now is it podium's
+
+try:
     from tracking.extras import require
 
     require("trainer")
     from trainer.app import main
 except ImportError as error:
-    from hydra_plugins.podium.packages import hidden
-
-    message = hidden("tracking")
-    if message is None:
-        if (
-            type(error).__name__ != "MissingExtraError"
-        ):  # which cannot be imported where a module of the user's hides it
-            raise
-        message = str(error)
-    sys.exit(f"error: {message}")
+    if not isinstance(error, MissingExtraError):
+        raise
+    sys.exit(f"error: {error}")
 
 if __name__ == "__main__":
+    for warning in namesakes("tracking", "sweeps"):
+        sys.stderr.write(f"warning: {warning}\n")
     main()

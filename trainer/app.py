@@ -22,6 +22,9 @@ from trainer.config import check
 from trainer.errors import ConfigError, TrainerError
 
 ADDED = ("+experiment=", "+debug=", "+local=")  # groups that the config has, with nothing chosen
+CONF = (
+    Path(__file__).resolve().parents[1] / "conf"
+)  # by its path, because a user's folder may have the same name
 PATHS = ("paths.experiments", "data.path", "data.test_path")
 
 
@@ -54,7 +57,7 @@ def main() -> None:
     sys.argv[1:] = [word.removeprefix("+") if word.startswith(ADDED) else word for word in sys.argv[1:]]
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        hydra.main(config_path="pkg://conf", config_name="config", **_version_base())(run)()
+        hydra.main(config_path=str(CONF), config_name="config", **_version_base())(run)()
     except KeyboardInterrupt:
         sys.exit(130)  # as shells report Ctrl-C
     except BrokenPipeError:  # the reader of the output, such as head, has closed it

@@ -48,10 +48,10 @@ def inspect(arguments: Sequence[str]) -> int:
 
 
 def _refusal() -> str | None:
-    """Return why the app cannot start: an extra is missing, or a module of the user's hides one of podium's."""
+    """Return why the app cannot start: an extra is missing, or a module of the user's would be started in its place."""
     # As `python -m trainer` will look for them.
     path = sys.path if sys.flags.safe_path else [str(Path.cwd()), *sys.path]
-    return missing("trainer") or hidden("trainer", "sweeps", "tracking", path=path)
+    return missing("trainer") or hidden("trainer", path=path)
 
 
 def _become(arguments: Sequence[str], variables: Mapping[str, str], module: str = "trainer") -> int:

@@ -44,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="one JSON object with everything that was found")
     parser.add_argument("--config-dir", metavar="DIR", help="a folder with configs of your own")
     given = parser.parse_intermixed_args(arguments)
+    from hydra_plugins.podium.packages import load_own
+
+    load_own("tracking")  # the current folder may hold a module of that name
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
@@ -102,10 +105,12 @@ def _show(overrides: Sequence[str], config_dir: str | None, *, as_json: bool) ->
 
 
 def _composed(overrides: Sequence[str], config_dir: str | None) -> Any:
-    from hydra import compose, initialize_config_module
+    from hydra import compose, initialize_config_dir
+
+    from trainer.app import CONF
 
     own = [] if config_dir is None else [f"hydra.searchpath=['file://{Path(config_dir).absolute()}']"]
-    with initialize_config_module("conf", version_base="1.3"):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
         return compose("config", overrides=[*overrides, *own])
 
 

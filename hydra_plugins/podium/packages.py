@@ -6,12 +6,14 @@ module, so it imports nothing else.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from importlib import import_module
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]  # the folder of podium's packages
+LOADED = "__is_loaded_by_podium__"  # set on a package, because Hydra may load this module a second time
 
 
 def hidden(*packages: str, path: Sequence[str] | None = None) -> str | None:
@@ -20,18 +22,48 @@ def hidden(*packages: str, path: Sequence[str] | None = None) -> str | None:
     `path` is where they are looked for, by default where Python does.
     """
     for name in packages:
-        for place in (_loaded(name), _found(name, path)):
-            if (
-                place is not None
-                and place.parent.resolve() not in (ROOT, ROOT / name)
-                and not _is_podium(place)
-            ):
-                what = "folder" if place.is_dir() or place.name == "__init__.py" else "file"
+        for place in (_loaded(name), None if path is None and _is_safe(name) else _found(name, path)):
+            if place is not None and _is_foreign(place, name):
                 return (
                     f"{str(place)!r} takes the place of podium's package {name!r}; "
-                    f"rename that {what}, also where your code imports it"
+                    f"rename that {_kind(place)}, also where your code imports it"
                 )
     return None
+
+
+def load_own(*packages: str) -> None:
+    """Import podium's packages from their own folder, whatever modules of the same names come first on the path."""
+    path = [*sys.path]
+    sys.path.insert(0, str(ROOT))
+    try:
+        for name in packages:
+            vars(import_module(name))[LOADED] = True
+    finally:
+        sys.path[:] = path
+
+
+def namesakes(*packages: str) -> Iterator[str]:
+    """Yield a warning for each module of the user's that `load_own` has put behind podium's."""
+    for name in packages:
+        place = _found(name, None)
+        if place is not None and _is_foreign(place, name):
+            yield (
+                f"{str(place)!r} has the name of podium's package {name!r}, which is what code here imports by it; "
+                f"rename that {_kind(place)} if yours needs it"
+            )
+
+
+def _is_safe(name: str) -> bool:
+    """Whether `load_own` has imported a package, which no other module hides any more."""
+    return hasattr(sys.modules.get(name), LOADED)
+
+
+def _is_foreign(place: Path, name: str) -> bool:
+    return place.parent.resolve() not in (ROOT, ROOT / name) and not _is_podium(place)
+
+
+def _kind(place: Path) -> str:
+    return "folder" if place.is_dir() or place.name == "__init__.py" else "file"
 
 
 def _is_podium(place: Path) -> bool:

@@ -171,7 +171,7 @@ def test_a_module_that_comes_first_on_the_path_is_found_although_ours_is_loaded(
     assert packages.hidden("tracking") is None
 
 
-@pytest.mark.parametrize("command", ["sweeps list", "trainer data.rows=500"])
+@pytest.mark.parametrize("command", ["sweeps list"])
 @pytest.mark.parametrize("file", ["tracking.py", "tracking/__init__.py"])
 def test_our_own_commands_name_a_module_that_hides_the_tracker(
     tmp_path: Path, command: str, file: str
@@ -182,6 +182,36 @@ def test_our_own_commands_name_a_module_that_hides_the_tracker(
     assert (code, out) == (1, "")
     assert len(errors) == 1
     assert str(tmp_path / file) in errors[0]
+
+
+def test_the_trainer_sweeps_beside_modules_of_any_name_and_says_which_it_hides(tmp_path: Path) -> None:
+    for name in (
+        "sweeps.py",
+        "tracking/__init__.py",
+        "conf/__init__.py",
+        "hydra_plugins/own.py",
+        "trainer/own.py",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "conf" / "config.yaml").write_text("lr: 1")
+    quick = ("-m", "data.rows=500", "training.epochs=1", "training.learning_rate=1e-3,1e-2")
+    code, errors, out = run(tmp_path, *quick, command=("-m", "trainer"))
+    assert (code, len(errors)) == (0, 2)
+    assert errors[0].startswith(
+        f"warning: '{tmp_path / 'tracking' / '__init__.py'}' has the name of podium's package"
+    )
+    assert str(tmp_path / "sweeps.py") in errors[1]
+    assert "2 jobs in" in out
+
+
+@pytest.mark.parametrize("file", ["hydra_plugins.py", "hydra_plugins/__init__.py"])
+def test_the_trainer_names_a_module_that_hides_the_plug_ins_of_hydra(tmp_path: Path, file: str) -> None:
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).touch()
+    code, errors, out = run(tmp_path, command=("-m", "trainer"))
+    assert (code, out, len(errors)) == (1, "", 1)
+    assert errors[0].startswith(f"error: '{tmp_path / file}' takes the place of the folder")
 
 
 def test_our_own_commands_run_beside_modules_that_they_do_not_need(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def test_a_shell_is_answered_by_hydras_own_completion(
     assert environment["COMP_LINE"] == "trainer -m model=l"
 
 
-@pytest.mark.parametrize("name", ["trainer.py", "tracking.py"])
+@pytest.mark.parametrize("name", ["trainer.py"])
 def test_a_module_of_the_users_in_the_working_folder_is_named(
     started: list[tuple[str, list[str], dict[str, str]]],
     tmp_path: Path,

@@ -25,15 +25,19 @@ from sweeps.executor.local.slots import thread_variables
 from sweeps.plan.by_reference import NAME
 from sweeps.settings.launcher_settings import LauncherSettings
 
-# The first exit handler runs last. The path comes first, because podium itself may lie on it.
+# The first exit handler runs last. The path comes first, because podium itself may lie on it; its packages come from their
+# own folder, because a user's may have modules of the same names.
 PROGRAM = """\
 import atexit, sys
 last = []
 atexit.register(lambda: [each() for each in last])
+sys.path[:] = [{own!r}, *{path!r}]
+import sweeps, tracking
 sys.path[:] = {path!r}
 from sweeps.executor.local import forkserver
 forkserver.serve({requests}, last)
 """
+OWN = Path(__file__).resolve().parents[3]  # the folder of podium's packages
 FIRST = 3  # the first file descriptor that is none of the standard streams
 
 
@@ -117,7 +121,7 @@ class ForkServer:
         theirs.close()
         options = get_command_line()
         command = [*options[: options.index("-c") + 1]]
-        command.append(PROGRAM.format(path=self._preparation.path, requests=requests))
+        command.append(PROGRAM.format(own=str(OWN), path=self._preparation.path, requests=requests))
         try:
             with tempfile.TemporaryFile() as preparation, _blocked_signals():
                 preparation.write(pickle.dumps(self._preparation))
