@@ -17,6 +17,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from trainer.data.target import TaskKind
 from trainer.data.tensors import Dataset, Split
+from trainer.divergence import Losses, NotFiniteError
 from trainer.errors import ModelError
 from trainer.models.network import Network, adapt
 from trainer.tasks.outputs import Task, task_of
@@ -49,7 +50,8 @@ class Steps:
     task: Task
     batch_size: int
     options: StepOptions
-    average: AveragedModel | None = None
+    average: AveragedModel | None
+    losses: Losses
 
     @classmethod
     def of(
@@ -67,7 +69,8 @@ class Steps:
         network = adapt(model, data.shape.cardinalities, data.labels.outputs)
         options = options or StepOptions()
         average = _averaged(model, options.ema)
-        return cls(network, optimizer, scheduler, task_of(data.labels), batch_size, options, average)
+        losses = Losses(model, optimizer)
+        return cls(network, optimizer, scheduler, task_of(data.labels), batch_size, options, average, losses)
 
     @property
     def parts(self) -> dict[str, Any]:
@@ -87,8 +90,12 @@ class Steps:
         elif self.scheduler is not None and self.options.interval == "epoch":
             self.scheduler.step()
 
-    def epoch(self, rows: Split) -> dict[str, float]:
-        """Train once on all rows in the given order; return the means of the loss and the accuracy while training."""
+    def epoch(self, rows: Split, each_batch: Callable[[int], None] | None = None) -> dict[str, float]:
+        """Train once on all rows in the given order; return the means of the loss and the accuracy while training.
+
+        `each_batch` is called with the rows of each batch. A loss that is not finite is the fault of `losses`; it ends
+        the epoch where it is known at once.
+        """
         self.network.module.train()
         has_accuracy = self.task.kind is not TaskKind.REGRESSION
         per_batch = self.scheduler if self.options.interval == "batch" else None
@@ -97,11 +104,15 @@ class Steps:
         correct = torch.zeros((), device=rows.target.device)
         seen = 0
         count = batches(len(rows), self.batch_size)
+        self.losses.begin(count, rows.target.device)
         for index in range(count):
             start = index * self.batch_size
             end = start + self.batch_size if index < count - 1 else len(rows)
             batch = rows.take(slice(start, end))
-            logits, loss = step(batch)
+            try:
+                logits, loss = step(batch)
+            except NotFiniteError:
+                break
             if per_batch is not None:
                 per_batch.step()
             if self.average is not None:
@@ -110,9 +121,16 @@ class Steps:
             if has_accuracy:
                 correct += self.task.correct(self.task.combined(logits), batch.target).sum()
             seen += len(batch)
+            if each_batch is not None:
+                each_batch(len(batch))
         # `item` waits for the device, hence only here.
-        accuracy = {"train_acc": correct.item() / seen} if has_accuracy else {}
-        return {"train_loss": loss_sum.item() / seen, **accuracy}
+        loss_mean = loss_sum.item() / max(seen, 1)
+        if not math.isfinite(loss_mean):
+            self.losses.end()
+        if self.losses.fault is not None:
+            loss_mean = self.losses.fault.loss
+        accuracy = {"train_acc": correct.item() / max(seen, 1)} if has_accuracy else {}
+        return {"train_loss": loss_mean, **accuracy}
 
     def _step(self, batch: Split) -> tuple[torch.Tensor, torch.Tensor]:
         """Take one step; return the logits and the loss before it."""
@@ -125,20 +143,26 @@ class Steps:
         results: list[tuple[torch.Tensor, torch.Tensor]] = []
 
         def closure() -> Any:
-            results.append(self._backward(batch))
+            results.append(self._backward(batch, is_first=not results))
             return results[-1][1]
 
         self.optimizer.step(closure)
         return results[0]
 
-    def _backward(self, batch: Split) -> tuple[torch.Tensor, torch.Tensor]:
+    def _backward(self, batch: Split, *, is_first: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
         """Compute the gradients of a batch."""
-        self.optimizer.zero_grad(set_to_none=True)
         logits = self.network(batch.numeric, batch.categorical)
         loss = (self.options.loss or self.task.loss)(logits, batch.target)
+        if is_first:
+            self.losses.see(loss)
+        self.optimizer.zero_grad(
+            set_to_none=True
+        )  # not before: the gradients of the step before tell of a fault
         torch.autograd.backward(loss)  # as loss.backward(), which has no types
-        if self.options.clip is not None:
-            nn.utils.clip_grad_norm_(self.network.module.parameters(), self.options.clip)
+        clip = self.options.clip
+        self.losses.stepped(
+            None if clip is None else nn.utils.clip_grad_norm_(self.network.module.parameters(), clip)
+        )
         return logits.detach(), loss.detach()
 
 

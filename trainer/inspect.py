@@ -7,7 +7,6 @@ torch.
 import argparse
 import json
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -92,14 +91,12 @@ def _show(overrides: Sequence[str], config_dir: str | None, *, as_json: bool) ->
         _ask_for_target(cfg)
     check(cfg)
     from trainer.data.inspection import Inspection
+    from trainer.data.profile import terminal_width
     from trainer.schema import named_task
 
     section: Any = OmegaConf.to_container(cfg.data, resolve=True)
     found = Inspection.of(section, task=named_task(cfg.task))
-    if as_json:
-        text = json.dumps(_plain(found.to_json()), indent=1)
-    else:
-        text = found.text(shutil.get_terminal_size().columns if sys.stdout.isatty() else None)
+    text = json.dumps(_plain(found.to_json()), indent=1) if as_json else found.text(terminal_width())
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 

@@ -19,6 +19,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from trainer.checkpoint import State
 from trainer.data.tensors import Dataset
+from trainer.divergence import Losses
 from trainer.epoch import StepOptions, Steps
 from trainer.errors import DivergedError
 from trainer.models.network import observe, use_dropout_stream
@@ -81,14 +82,15 @@ def fit(
     should_stop: Callable[[], bool] = lambda: False,
     begin: Callable[[State], None] = lambda _state: None,
     keep: Callable[[State], None] = lambda _state: None,
+    each_batch: Callable[[int], None] | None = None,
 ) -> Fit:
     """Train a model on the device it is on, and load the weights of the epoch that counts into it.
 
     Each epoch (from 1) logs train_loss, train_acc (not for a regression), the validation metrics of the task and that of
     the objective, by default val_auc or val_r2. Training ends after `epochs`, after `patience` epochs without a better
     objective, or once `should_stop()` is true after an epoch. All that is random depends on `seed` alone. `begin` may load
-    an earlier state, whose epochs are logged again but not trained; `keep` gets each epoch's state. Raise DivergedError
-    for a loss not finite.
+    an earlier state, whose epochs are logged again but not trained; `keep` gets each epoch's state, `each_batch` the
+    rows of each batch. Raise DivergedError for a loss not finite.
     """
     task = task_of(data.labels)
     objective = objective or Objective(OBJECTIVES[task.kind])
@@ -109,13 +111,13 @@ def fit(
     while stop is None:
         shuffled = train.take(torch.randperm(len(train), generator=order)[:rows].to(device))
         with foreign.lent():
-            metrics = steps.epoch(shuffled)
+            metrics = steps.epoch(shuffled, each_batch)
             scores = evaluate(steps.scored, val, task=task)
         metrics |= {f"val_{name}": scores.metric(name) for name in task.logged(objective.metric)}
         epoch = state.epoch + 1
         log(metrics, epoch)
         logger.info("epoch %2d/%d  %s", epoch, epochs, shown(metrics))
-        check_finite(metrics, epoch, optimizer)
+        check_finite(metrics, epoch, steps.losses)
         watch.see(metrics[objective.metric], epoch, steps.scored.module, loss=metrics["val_loss"])
         steps.advance(metrics[objective.metric])
         state.history.append(metrics)
@@ -138,13 +140,14 @@ def shown(metrics: dict[str, float]) -> str:
     return "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
 
 
-def check_finite(metrics: dict[str, float], epoch: int, optimizer: Optimizer) -> None:
-    """Raise DivergedError when a loss is not a finite number."""
+def check_finite(metrics: dict[str, float], epoch: int, losses: Losses) -> None:
+    """Raise DivergedError when a loss is not a finite number, with the step and what came before it."""
     for name in ("train_loss", "val_loss"):
         if not math.isfinite(metrics[name]):
+            fault = losses.fault or losses.last(metrics[name])
             raise DivergedError(
-                f"{name} became {metrics[name]} in epoch {epoch}; try a smaller training.learning_rate "
-                f"(now {optimizer.param_groups[0]['lr']:g}), or look for extreme values in the data"
+                f"{name} became {metrics[name]} in epoch {epoch} {fault.where(epoch)}; try a smaller "
+                "training.learning_rate, or training.gradient_clip=1, or look for extreme values in the data"
             )
 
 

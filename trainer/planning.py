@@ -6,8 +6,6 @@ job would only start later. Loads no torch.
 
 import json
 import os
-import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -70,13 +68,13 @@ def check(cfg: DictConfig) -> list[str]:
 def _notes(section: dict[str, Any], task: str | None) -> list[str]:
     """Return the table of columns, and a warning for each thing that a user might not expect."""
     from trainer.data.load import noted, read_splits
+    from trainer.data.profile import terminal_width
 
     splits = read_splits(section, task=task)
     profile = splits.profile
     if profile is None:
         return []
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    return [profile.text(width), *noted(profile, splits.labels, task=task)]
+    return [profile.text(terminal_width()), *noted(profile, splits.labels, task=task)]
 
 
 def _size(path: Path) -> int:

@@ -22,7 +22,7 @@ from tracking.files import write_bytes
 from trainer.checkpoint import Checkpoints
 from trainer.config import check
 from trainer.data.load import load
-from trainer.data.profile import PROFILE
+from trainer.data.profile import PROFILE, terminal_width
 from trainer.data.target import TaskKind
 from trainer.data.tensors import Dataset
 from trainer.device import cpu_threads, resolve
@@ -35,6 +35,7 @@ from trainer.models.arguments import OFFERED, settle
 from trainer.models.network import build_module
 from trainer.optim import build_optimizer, build_scheduler
 from trainer.plots import draw
+from trainer.progress import Bar
 from trainer.saved_model import save_model
 from trainer.schema import BY_TASK, LOGGED_PER_EPOCH, is_ours, named_task
 from trainer.scoring import Scores, evaluate
@@ -68,7 +69,7 @@ def train(cfg: DictConfig) -> float | None:
     data = load(config["data"], task=named_task(config.get("task")))
     check_objective(config["objective"]["metric"], data)
     if data.profile is not None and not _is_job_of_sweep():
-        logger.info("%s", data.profile.text())
+        logger.info("%s", data.profile.text(terminal_width()))
     with (
         opened(cfg, data=data.describe()) as run,
         cpu_threads(config["training"].get("threads", 1)),
@@ -109,7 +110,7 @@ def _train(
         learning_rate=settings["learning_rate"],
         weight_decay=settings["weight_decay"],
     )
-    with checkpoints.saved_when_stopped():
+    with checkpoints.saved_when_stopped(), progress_of(settings, objective, data) as bar:
         result = fit(
             module,
             data,
@@ -124,10 +125,11 @@ def _train(
             ),
             options=StepOptions(loss, settings.get("gradient_clip"), settings.get("ema"), interval),
             patience=settings["early_stopping_patience"],
-            log=lambda metrics, epoch: run.log(metrics, step=epoch),
+            log=bar.telling(lambda metrics, epoch: run.log(metrics, step=epoch)),
             should_stop=run.should_stop,
             begin=checkpoints.restore,
             keep=checkpoints.keep,
+            each_batch=bar.each_batch,
         )
     # On the CPU and one thread, as a loaded model is scored, so that the numbers agree to the last digit.
     with cpu_threads(1):
@@ -141,6 +143,17 @@ def _train(
     run.log({**data.reference, **scores.named(), **cut})
     logger.info("%s: %s", run.run_id, shown(scores.named()))
     return result
+
+
+def progress_of(settings: Mapping[str, Any], objective: Objective, data: Dataset) -> Bar:
+    """Return the bar of a run; it stays away in a job of a sweep, whose parent shows the jobs."""
+    return Bar(
+        epochs=settings["epochs"],
+        rows=min(len(data.train), rows_per_epoch(settings)),
+        objective=objective.metric,
+        is_better=objective.is_better,
+        stream=None if _is_job_of_sweep() else sys.stdout,
+    )
 
 
 def rows_per_epoch(settings: Mapping[str, Any]) -> int:

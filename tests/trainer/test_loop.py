@@ -76,7 +76,8 @@ def test_it_stops_at_the_end_of_the_epoch_in_which_it_is_asked_to(data: Dataset)
 
 def test_a_loss_that_is_not_finite_ends_it_with_the_epoch_and_advice(data: Dataset) -> None:
     with pytest.raises(
-        DivergedError, match=r"train_loss became (inf|nan) in epoch \d; try a smaller training"
+        DivergedError,
+        match=r"train_loss became (inf|nan) in epoch 1 at batch 2 of \d+ \(step 2\), with a gradient norm of [\d.]+ at the batch before and a learning rate of 1e\+38; try a smaller training",
     ):
         run(data, lr=1e38, epochs=5)
 

@@ -1,5 +1,7 @@
 """The profile of a table: its columns, their roles and why, as text for people and as JSON for programs."""
 
+import shutil
+import sys
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -98,6 +100,11 @@ class Profile:
 
     def _positive(self) -> str:
         return f" (positive: {self.positive})" if self.positive is not None else ""
+
+
+def terminal_width() -> int | None:
+    """Return the width that a text for stdout has; None where that is no terminal."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def _is_plain(column: ColumnRole) -> bool:
