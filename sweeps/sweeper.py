@@ -89,9 +89,7 @@ def _run(
         if settings.resume is None:
             planning.callback(abandon, sweep_dir)
         _place(config, sweep_dir)
-        objective: dict[str, Any] = dict(settings.objective.ranked_by)
-        if repeats := settings.space.repeats(swept):
-            objective["repeats"] = repeats
+        objective = settings.ranked_by(swept)
         executor = _executor(hydra_context, task_function, config, settings, sweep_dir, objective=objective)
         planner, sampler = _planner(hydra_context, config, settings, space)
         base = computed_from(config, settings.key_ignores)

@@ -22,7 +22,7 @@ from trainer.errors import ModelError
 from trainer.models.network import Network, adapt
 from trainer.tasks.outputs import Task, task_of
 
-Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+Loss = Callable[..., torch.Tensor]  # of logits, targets and, where rows have any, their weights
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,8 @@ class Steps:
                 self.average.update_parameters(self.network.module)
             loss_sum += loss * len(batch)
             if has_accuracy:
-                correct += self.task.correct(self.task.combined(logits), batch.target).sum()
+                right = self.task.correct(self.task.combined(logits), batch.target)
+                correct += (right if batch.weight is None else right * batch.weight).sum()
             seen += len(batch)
             if each_batch is not None:
                 each_batch(len(batch))
@@ -129,7 +130,8 @@ class Steps:
             self.losses.end()
         if self.losses.fault is not None:
             loss_mean = self.losses.fault.loss
-        accuracy = {"train_acc": correct.item() / max(seen, 1)} if has_accuracy else {}
+        counted = seen if rows.weight is None else rows.weight[:seen].sum().item()
+        accuracy = {"train_acc": correct.item() / (counted or 1)} if has_accuracy else {}
         return {"train_loss": loss_mean, **accuracy}
 
     def _step(self, batch: Split) -> tuple[torch.Tensor, torch.Tensor]:
@@ -152,7 +154,7 @@ class Steps:
     def _backward(self, batch: Split, *, is_first: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
         """Compute the gradients of a batch."""
         logits = self.network(batch.numeric, batch.categorical)
-        loss = (self.options.loss or self.task.loss)(logits, batch.target)
+        loss = (self.options.loss or self.task.loss)(logits, batch.target, *batch.weights)
         if is_first:
             self.losses.see(loss)
         self.optimizer.zero_grad(

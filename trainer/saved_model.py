@@ -187,7 +187,8 @@ class Predictor:
             raise LoadError(
                 f"the data changed since training: fingerprint {found}, the model's is {self.fingerprint}"
             )
-        return encoded(self.encoder, splits.tables[2], targets[2], self.labels or labels)
+        weights = None if splits.weights is None else splits.weights[2]
+        return encoded(self.encoder, splits.tables[2], targets[2], self.labels or labels, weights)
 
     def _files(self) -> dict[str, str]:
         """Return the data files: where the run read them, or at the same path from the current folder."""

@@ -32,11 +32,15 @@ class Scores:
     probabilities: Array = field(repr=False)
     target: Array = field(repr=False)
     task: TaskKind = TaskKind.BINARY
+    weight: Array | None = field(default=None, repr=False)  # what each row counts for
 
     def metric(self, name: str) -> float:
         """Return a metric by its name; other ones than loss, acc, accuracy and auc are computed when asked for."""
         known = {"loss": self.loss, "acc": self.accuracy, "accuracy": self.accuracy, "auc": self.auc}
-        return known[name] if name in known else measure(self.task, name, self.target, self.probabilities)
+        return known[name] if name in known else self._measured(name)
+
+    def _measured(self, name: str) -> float:
+        return measure(self.task, name, self.target, self.probabilities, self.weight)
 
     def named(self) -> dict[str, float]:
         """Return all test metrics under the names a run logs them by."""
@@ -64,18 +68,19 @@ def evaluate(
     # The mean over many rows loses digits in single precision.
     logits = task.combined(infer(network, split.numeric, split.categorical).double())
     goal = split.target.double() if split.target.is_floating_point() else split.target
-    loss = task.loss(logits, goal).item()
+    weight = None if split.weight is None else split.weight.double() / split.weight.double().mean()
+    loss = task.loss(logits, goal, weight).item()
     predictions = task.predictions(logits).cpu().numpy()
     target = (
         task.in_unit(goal).cpu().numpy() if task.kind is TaskKind.REGRESSION else split.target.cpu().numpy()
     )
+    counts = None if weight is None else weight.cpu().numpy()
     if task.kind is TaskKind.REGRESSION:
-        return Scores(loss, float("nan"), float("nan"), predictions, target, task.kind)
-    right = task.correct(logits, split.target)
+        return Scores(loss, float("nan"), float("nan"), predictions, target, task.kind, counts)
+    right = task.correct(logits, split.target).double()
+    accuracy = (right if weight is None else right * weight).mean().item()
     area = macro_auc if task.kind is TaskKind.MULTICLASS else auc
-    return Scores(
-        loss, right.double().mean().item(), area(target, predictions), predictions, target, task.kind
-    )
+    return Scores(loss, accuracy, area(target, predictions, counts), predictions, target, task.kind, counts)
 
 
 def infer(network: Network, numeric: torch.Tensor, categorical: torch.Tensor) -> torch.Tensor:

@@ -185,7 +185,7 @@ def write_classes(file: Path, scores: Scores, data: Dataset) -> None:
     if data.labels.task is not TaskKind.MULTICLASS:
         return
     text = io.StringIO()
-    rows = by_class(scores.target, scores.probabilities, data.labels.classes)
+    rows = by_class(scores.target, scores.probabilities, data.labels.classes, scores.weight)
     table = csv.DictWriter(text, rows[0], lineterminator="\n")
     table.writeheader()
     table.writerows(rows)

@@ -99,6 +99,11 @@ class SweeperSettings:
         """Settings that can work but are probably a mistake, a sentence each."""
         return tuple(filter(None, [self.objective.contradiction, *self.remarks]))
 
+    def ranked_by(self, swept: Iterable[str]) -> dict[str, Any]:
+        """Return what jobs are ranked by, and the swept keys by which they repeat a candidate, if there are any."""
+        repeats = self.space.repeats(swept)
+        return {**self.objective.ranked_by, **({"repeats": repeats} if repeats else {})}
+
     def tolerates(self, failed: int, total: int) -> bool:
         """Return whether `failed` of `total` jobs is within ``max_failures``, a share if below 1."""
         allowed = self.max_failures * total if 0 < self.max_failures < 1 else self.max_failures

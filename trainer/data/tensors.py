@@ -52,6 +52,11 @@ class Split:
     def __len__(self) -> int:
         return len(self.target)
 
+    @property
+    def weights(self) -> "tuple[torch.Tensor, ...]":
+        """The weights as an argument that is left out if there are none."""
+        return () if self.weight is None else (self.weight,)
+
     def to(self, device: "torch.device") -> "Split":
         """Return the split on a device."""
         weight = None if self.weight is None else self.weight.to(device)

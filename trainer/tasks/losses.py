@@ -14,9 +14,9 @@ from torch.nn import functional
 from trainer.data.target import Target, TaskKind
 from trainer.errors import ConfigError
 from trainer.targets import bound
-from trainer.tasks.outputs import Task
+from trainer.tasks.outputs import Task, weighted
 
-Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+Loss = Callable[..., torch.Tensor]  # of logits, targets and, where rows have any, their weights
 
 
 def build_loss(
@@ -42,10 +42,11 @@ def build_loss(
         return None
     each = _of_classes if task.kind is TaskKind.MULTICLASS else _of_two
 
-    def loss(logits: torch.Tensor, goal: torch.Tensor) -> torch.Tensor:
+    def loss(logits: torch.Tensor, goal: torch.Tensor, weight: torch.Tensor | None = None) -> torch.Tensor:
         logits, goal = task.per_member(logits, goal)
         losses = each(logits, goal, smoothing)
-        return losses.mean() if weights is None else (losses * weights[goal.long()]).mean()
+        losses = losses if weights is None else losses * weights[goal.long()]
+        return losses.mean() if weight is None else weighted(losses, weight)
 
     return loss
 
@@ -101,13 +102,21 @@ def _own(section: Mapping[str, Any], task: Task, device: torch.device) -> Loss:
     if not callable(made):
         raise ConfigError(f"loss._target_={section['_target_']}: cannot be called with logits and target")
 
-    def loss(logits: torch.Tensor, goal: torch.Tensor) -> torch.Tensor:
-        found = made(*task.per_member(logits, goal))
+    def loss(logits: torch.Tensor, goal: torch.Tensor, weight: torch.Tensor | None = None) -> torch.Tensor:
+        logits, goal = task.per_member(logits, goal)
+        found = made(logits, goal)
         if not isinstance(found, torch.Tensor):
             raise ConfigError(
                 f"loss._target_={section['_target_']} returned {type(found).__name__}; allowed is a tensor: "
                 "one loss, or one per row"
             )
-        return found.mean()
+        if weight is None:
+            return found.mean()
+        if found.shape[:1] != goal.shape:
+            raise ConfigError(
+                f"loss._target_={section['_target_']} returned one loss for {len(goal)} rows; with data.weight_column it "
+                "returns one per row, as losses of torch do with +loss.reduction=none"
+            )
+        return weighted(found, weight)
 
     return loss

@@ -22,9 +22,14 @@ class Task:
         self.labels = labels
         self.kind = labels.task
 
-    def loss(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        """Return the mean loss over rows and members."""
-        return self._loss(*self.per_member(logits, target))
+    def loss(
+        self, logits: torch.Tensor, target: torch.Tensor, weight: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Return the mean loss over rows and members; see `weighted`."""
+        logits, target = self.per_member(logits, target)
+        if weight is None:
+            return self._loss(logits, target)
+        return weighted(self._loss(logits, target, reduction="none"), weight)
 
     def per_member(self, logits: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the logits of an ensemble with each member's row as a row of its own, and the targets of those rows."""
@@ -54,8 +59,10 @@ class Task:
         is_more = objective != name and name not in self.per_epoch
         return (*self.per_epoch, name) if is_more else self.per_epoch
 
-    def _loss(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        return functional.binary_cross_entropy_with_logits(logits, target.to(logits.dtype))
+    def _loss(self, logits: torch.Tensor, target: torch.Tensor, reduction: str = "mean") -> torch.Tensor:
+        return functional.binary_cross_entropy_with_logits(
+            logits, target.to(logits.dtype), reduction=reduction
+        )
 
     def _combined(self, logits: torch.Tensor) -> torch.Tensor:
         # In logarithms, so that no probability is rounded to 0 or 1.
@@ -76,8 +83,8 @@ class Multiclass(Task):
         """Return whether the likeliest class is the right one."""
         return logits.argmax(dim=1) == target
 
-    def _loss(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        return functional.cross_entropy(logits, target)
+    def _loss(self, logits: torch.Tensor, target: torch.Tensor, reduction: str = "mean") -> torch.Tensor:
+        return functional.cross_entropy(logits, target, reduction=reduction)
 
     def _combined(self, logits: torch.Tensor) -> torch.Tensor:
         return torch.logsumexp(functional.log_softmax(logits, dim=2), dim=1)
@@ -96,11 +103,19 @@ class Regression(Task):
         """Return standardised values in the unit of the target."""
         return target * self.labels.scale + self.labels.mean
 
-    def _loss(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        return functional.mse_loss(logits, target.to(logits.dtype))
+    def _loss(self, logits: torch.Tensor, target: torch.Tensor, reduction: str = "mean") -> torch.Tensor:
+        return functional.mse_loss(logits, target.to(logits.dtype), reduction=reduction)
 
     def _combined(self, logits: torch.Tensor) -> torch.Tensor:
         return logits.mean(dim=1)
+
+
+def weighted(losses: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Return the mean of losses, each times the weight of its row; an ensemble has a loss per row and member.
+
+    The mean weight of all rows is 1, so that the batches of an epoch have the weighted mean of all rows on average.
+    """
+    return (losses.reshape(len(weight), -1).mean(dim=1) * weight).mean()
 
 
 def task_of(labels: Target | None = None) -> Task:
