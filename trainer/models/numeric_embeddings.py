@@ -6,6 +6,7 @@ linear embedding, to which the pieces are added from zero.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,7 +43,7 @@ class LinearEmbedding(nn.Module):
 
 
 class PiecewiseLinear(nn.Module):
-    """A linear embedding, plus a vector for each quantile bin that a value has passed, in part or as a whole.
+    """A linear embedding, plus a vector for each bin that a value has passed, in part or as a whole.
 
     The bins are those of the training rows, which `observe` gets before training; they are saved with the weights.
     Beyond the outermost bins only the linear part goes on.
@@ -63,7 +64,7 @@ class PiecewiseLinear(nn.Module):
         if self.slope.any():
             return
         for column, values in enumerate(numeric.double().cpu().numpy().T):
-            edges = np.unique(np.quantile(values, np.linspace(0, 1, BINS + 1), method="nearest"))
+            edges = bin_edges(values)
             left = torch.from_numpy(edges[:-1])
             width = torch.from_numpy(np.diff(edges))
             self.left[column, : len(left)] = left.to(self.left)
@@ -74,6 +75,21 @@ class PiecewiseLinear(nn.Module):
         passed = ((numeric[..., None] - self.left) * self.slope).clamp(0, 1)
         embedded: torch.Tensor = self.linear(numeric)
         return embedded + torch.einsum("ncb,cbd->ncd", passed, self.pieces)
+
+
+def bin_edges(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return at most BINS + 1 edges: values that would fill a bin alone, and quantiles of all others.
+
+    A value that most rows have, such as no capital gain, takes one edge, and leaves the others to the rest, as in the
+    histograms of gradient-boosted trees.
+    """
+    found, counts = np.unique(values, return_counts=True)
+    if len(found) <= BINS + 1:
+        return found
+    is_heavy = counts * BINS > len(values)
+    others = found[~is_heavy].repeat(counts[~is_heavy])
+    ranks = np.linspace(0, 1, BINS + 1 - int(is_heavy.sum()))
+    return np.union1d(found[is_heavy], np.quantile(others, ranks, method="nearest"))
 
 
 class Periodic(nn.Module):

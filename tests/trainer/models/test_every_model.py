@@ -15,6 +15,7 @@ from trainer import evaluate, fit, load_model
 from trainer.data.splits import by_ratio
 from trainer.data.tensors import Dataset, Shape, Splits, encode
 from trainer.models.network import build_module, observe
+from trainer.models.numeric_embeddings import BINS, bin_edges
 from trainer.schema import TARGETS
 from trainer.targets import imported
 from trainer.task import train
@@ -235,3 +236,13 @@ def test_an_argument_that_does_not_fit_is_named(name: str, more: dict[str, Any],
 @pytest.mark.parametrize("more", [{"structure": "stacked"}, {"rank": 2}, {"cross_layers": 1}])
 def test_the_other_shapes_of_a_cross_network_train(interaction: Dataset, more: dict[str, Any]) -> None:
     assert learned("dcn", interaction, epochs=10, **more) > 0.9
+
+
+def test_a_value_of_most_rows_takes_one_edge_and_leaves_the_bins_to_the_rest() -> None:
+    draw = np.random.default_rng(0)
+    values = np.concatenate([np.zeros(9000), draw.normal(5, 1, 1000)])
+    edges = bin_edges(values)
+    assert len(edges) == BINS + 1
+    assert sum(edges > 1) == BINS
+    assert bin_edges(np.array([3.0, 1.0, 1.0])).tolist() == [1, 3]
+    assert len(bin_edges(draw.normal(size=5000))) == BINS + 1
