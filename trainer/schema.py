@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from trainer.auto import AUTO
+
 _CLASSES = {
     "train_loss": "min",
     "train_acc": "max",
@@ -118,6 +120,7 @@ def named_task(task: Any) -> str | None:
     return task if isinstance(task, str) else None
 
 
+_AUTO = Rule("auto", lambda value: value == AUTO)
 _NULL = Rule("null", lambda value: value is None)
 _FLAG = Rule("true or false", lambda value: isinstance(value, bool))
 _FRACTION = _number(gt=0, lt=1)
@@ -128,7 +131,7 @@ _DATA: Schema = {
     "dataset": _text("a name of letters, digits, '_', '-' and '.'", r"[\w.-]+"),
     "val_fraction": _FRACTION,
     "data_seed": _SEED,
-    "numeric_transform": _optional(_choice("standard", "quantile", "bins")),
+    "numeric_transform": _optional(_choice("robust", "quantile", "standard", "bins")),
     "min_frequency": _optional(_whole(ge=1)),
 }
 _ADAM: Schema = {
@@ -157,17 +160,17 @@ ROOT: Schema = {
 SECTIONS: dict[str, Schema] = {
     "training": {
         "learning_rate": _number(gt=0),
-        "batch_size": _whole(ge=1),
-        "epochs": _whole(ge=1),
+        "batch_size": _whole(ge=1) | _AUTO,
+        "epochs": _whole(ge=1) | _AUTO,
         "limit_batches": _optional(_whole(ge=1) | _NULL),
         "weight_decay": _number(ge=0),
-        "early_stopping_patience": _whole(ge=1) | _NULL,
+        "early_stopping_patience": _whole(ge=1) | _AUTO | _NULL,
         "threads": _optional(_whole(ge=1) | _NULL),
         "class_weight": _optional(_choice("balanced") | _mapping(_number(ge=0)) | _NULL),
         "pos_weight": _optional(_number(gt=0) | _NULL),
         "label_smoothing": _optional(_number(ge=0, lt=1) | _NULL),
         "gradient_clip": _optional(_number(gt=0) | _NULL),
-        "ema": _optional(_number(gt=0, lt=1) | _NULL),
+        "ema": _optional(_number(gt=0, lt=1) | _AUTO | _NULL),
         "checkpoint_every_s": _optional(_number(ge=0) | _NULL),
     },
     "objective": {
@@ -305,7 +308,7 @@ TARGETS: dict[str, dict[str, Schema]] = {
         "trainer.optim.warmup_cosine": {**_SCHEDULER, "warmup": _optional(_FRACTION)},
         "torch.optim.lr_scheduler.CosineAnnealingLR": {
             **_SCHEDULER,
-            "T_max": _whole(ge=1),
+            "T_max": _whole(ge=1) | _AUTO,
             "eta_min": _optional(_number(ge=0)),
         },
         "torch.optim.lr_scheduler.ReduceLROnPlateau": {

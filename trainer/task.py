@@ -19,6 +19,7 @@ from torch import nn
 
 from tracking import Run
 from tracking.files import write_bytes
+from trainer import auto
 from trainer.checkpoint import Checkpoints
 from trainer.config import check
 from trainer.data.load import load
@@ -68,6 +69,7 @@ def train(cfg: DictConfig) -> float | None:
     device = resolve(config["device"])
     data = load(config["data"], task=named_task(config.get("task")))
     check_objective(config["objective"]["metric"], data)
+    config |= chosen(cfg, config, len(data.train))
     if data.profile is not None and not _is_job_of_sweep():
         logger.info("%s", data.profile.text(terminal_width()))
     with (
@@ -131,6 +133,7 @@ def _train(
             keep=checkpoints.keep,
             each_batch=bar.each_batch,
         )
+    _warn_if_short(objective, result, settings, per_epoch)
     # On the CPU and one thread, as a loaded model is scored, so that the numbers agree to the last digit.
     with cpu_threads(1):
         cardinalities = data.shape.cardinalities
@@ -154,6 +157,27 @@ def progress_of(settings: Mapping[str, Any], objective: Objective, data: Dataset
         is_better=objective.is_better,
         stream=None if _is_job_of_sweep() else sys.stdout,
     )
+
+
+def _warn_if_short(objective: Objective, result: Fit, settings: Mapping[str, Any], per_epoch: int) -> None:
+    if settings.get("limit_batches") is not None:  # short on purpose
+        return
+    steps, planned = result.epochs * per_epoch, settings["epochs"]
+    for doubt in auto.doubts(
+        objective.metric, epoch=result.epoch, epochs=result.epochs, planned=planned, steps=steps
+    ):
+        logger.warning("%s", doubt)
+
+
+def chosen(cfg: DictConfig, config: Mapping[str, Any], rows: int) -> dict[str, Any]:
+    """Return the sections in which `auto`, or a reference to it, became a number for so many training rows."""
+    numbers = auto.chosen(config["training"], rows)
+    if not numbers:
+        return {}
+    logger.info("%s", auto.said(numbers, rows))
+    known: Any = OmegaConf.to_container(OmegaConf.merge(cfg, {"training": numbers}), resolve=True)
+    # Of each section the keys that it has now: those that its class does not take are out already.
+    return {name: {key: known[name][key] for key in config[name]} for name in ("training", *OFFERED)}
 
 
 def rows_per_epoch(settings: Mapping[str, Any]) -> int:

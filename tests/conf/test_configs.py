@@ -45,7 +45,8 @@ def leaves(node: dict[str, Any]) -> list[str]:
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda path: f"{path.parent.name}={path.stem}")
 def test_every_option_composes(option: Path) -> None:
-    assert composed(f"{option.parent.name}={option.stem}").training.epochs >= 1
+    epochs = composed(f"{option.parent.name}={option.stem}").training.epochs
+    assert epochs == "auto" or epochs >= 1
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def test_the_default_config_is_sound(composed: Compose) -> None:
         ("data.val_fraction=0", r"data\.val_fraction=0: allowed is a number > 0 and < 1"),
         ("data.test_fraction=0", r"data\.test_fraction=0: allowed is a number > 0 and < 1"),
         ("data.test_fraction=0.9", r"leave no rows to train on; allowed is a sum below 1"),
-        ("data.numeric_transform=log", r"allowed is one of standard, quantile, bins"),
+        ("data.numeric_transform=log", r"allowed is one of robust, quantile, standard, bins"),
         ("data.dataset='../x'", r"data\.dataset=\.\./x: allowed is a name of letters"),
         ("objective.mode=up", r"objective\.mode=up: allowed is one of max, min or null"),
         ("device=tpu", r"device=tpu: allowed is auto, cpu, cuda or cuda:N"),

@@ -28,7 +28,7 @@ def test_a_run_holds_recipe_metrics_and_artifacts(quick: DictConfig, store: Path
     for name in ("test_loss", "test_accuracy", "test_auc", "bayes_auc"):
         assert [each["step"] for each in run["metrics"][name]] == [None]
     assert value == max(each["value"] for each in run["metrics"]["val_auc"])
-    assert {"learning_rate": 1e-3, "batch_size": 256, "hidden_dims": [16], "dropout": 0.3}.items() <= run[
+    assert {"learning_rate": 1e-3, "batch_size": 32, "hidden_dims": [16], "dropout": 0.3}.items() <= run[
         "params"
     ].items()
     assert run["params"]["model"] == "trainer.models.tabular.TabularClassifier"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from trainer.data.encode import MISSING, UNSEEN, Encoder, distinct, moment, numbers
 from trainer.errors import DataError
 
-TRANSFORMS = ("standard", "quantile", "bins")
+TRANSFORMS = ("robust", "quantile", "standard", "bins")
 
 
 def fitted(table: Any, *, numeric: Any = (), categorical: Any = (), **options: Any) -> Encoder:
@@ -70,6 +70,13 @@ def test_quantile_features_of_a_skewed_column_are_normal_scores() -> None:
     features, _ = fitted({"n": values}, numeric=["n"]).transform({"n": values})
     shares = [(features < bound).float().mean().item() for bound in (-1, 0, 1)]
     assert shares == pytest.approx([0.1587, 0.5, 0.8413], abs=0.01)
+
+
+def test_robust_features_are_a_line_within_the_usual_values_and_level_off_at_three() -> None:
+    values = np.concatenate([np.linspace(-1, 1, 401), [1e6, -1e9]])
+    (column,) = fitted({"x": values}, numeric=["x"], transform="robust").numeric
+    found = column.transform(np.array([-1e12, -0.25, 0.0, 0.25, 1.0, 1e12]))[:, 0]
+    assert found == pytest.approx([-3, -0.25, 0, 0.25, 1 / np.sqrt(1 + 1 / 9), 3], abs=0.01)
 
 
 @pytest.mark.parametrize("transform", TRANSFORMS)
