@@ -3,6 +3,7 @@
 python -m benchmarks [NAME...] [--full | --tiny] [--no-peers] [--json FILE] [--keep DIR]
 python -m benchmarks setup [PEER...]
 python -m benchmarks report [--from FILE]... [--readme]
+python -m benchmarks tables --folder DIR   (how good the models are; benchmarks.tables)
 """
 
 import argparse
@@ -30,11 +31,15 @@ MEASURES: dict[str, Callable[[Plan], Result]] = {
     "jobs": sweeps.jobs,
     "slots": sweeps.slots,
 }
-SETUP, REPORT = "setup", "report"
+SETUP, REPORT, TABLES = "setup", "report", "tables"
 
 
 def main(arguments: Sequence[str]) -> int:
     """Do what the command line says, and return the exit code."""
+    if arguments[:1] == [TABLES]:
+        from benchmarks.tables.main import main as tables  # loads torch
+
+        return tables(arguments[1:])
     options = _parse(arguments)
     if SETUP in options.names:
         environments.setup([peer for peer in Module if peer in options.names] or list(Module))
@@ -57,7 +62,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     names = [*MEASURES, SETUP, REPORT]
     add = parser.add_argument
-    known = f"{', '.join(MEASURES)}; all without one. `setup` installs the peers, or those that are named, `report` writes docs/benchmarks.md"
+    known = f"{', '.join(MEASURES)}; all without one. `setup` installs the peers, or those that are named, `report` writes docs/benchmarks.md; `tables` trains on real tables and has options of its own"
     add("names", nargs="*", metavar="NAME", help=known)
     size = parser.add_mutually_exclusive_group()
     for each, what in ((Size.FULL, "100,000 runs too; peers 10,000"), (Size.TINY, "only show that it works")):

@@ -12,8 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from trainer.auto import AUTO
-
+AUTO = "auto"  # chosen from the rows, once the data are loaded
 _CLASSES = {
     "train_loss": "min",
     "train_acc": "max",
@@ -120,7 +119,7 @@ def named_task(task: Any) -> str | None:
     return task if isinstance(task, str) else None
 
 
-_AUTO = Rule("auto", lambda value: value == AUTO)
+_AUTO = Rule(AUTO, lambda value: value == AUTO)
 _NULL = Rule("null", lambda value: value is None)
 _FLAG = Rule("true or false", lambda value: isinstance(value, bool))
 _FRACTION = _number(gt=0, lt=1)

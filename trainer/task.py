@@ -19,7 +19,6 @@ from torch import nn
 
 from tracking import Run
 from tracking.files import write_bytes
-from trainer import auto
 from trainer.checkpoint import Checkpoints
 from trainer.config import check
 from trainer.data.load import load
@@ -29,6 +28,7 @@ from trainer.data.tensors import Dataset
 from trainer.device import cpu_threads, resolve
 from trainer.epoch import StepOptions, batches
 from trainer.errors import ConfigError
+from trainer.job import auto
 from trainer.job.function import train_by_function
 from trainer.job.run import earlier_runs, opened
 from trainer.loop import Fit, Objective, fit, shown

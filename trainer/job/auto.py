@@ -8,7 +8,8 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-AUTO = "auto"
+from trainer.schema import AUTO
+
 BATCHES = 32  # of an epoch, where the sizes of a batch allow it
 SMALLEST, LARGEST = 32, 256  # rows of a batch
 STEPS = 2000  # of a training

@@ -7,7 +7,7 @@ import pytest
 from omegaconf import DictConfig
 
 from tracking import ExperimentTracker
-from trainer.auto import STEPS, chosen, doubts
+from trainer.job.auto import STEPS, chosen, doubts
 from trainer.task import train
 
 AUTO = {"batch_size": "auto", "epochs": "auto", "early_stopping_patience": "auto"}  # of numbers of rows
