@@ -17,10 +17,10 @@ from torch.optim.swa_utils import AveragedModel
 
 from trainer.data.target import TaskKind
 from trainer.data.tensors import Dataset, Split
-from trainer.divergence import Losses, NotFiniteError
 from trainer.errors import ModelError
 from trainer.models.network import Network, adapt
 from trainer.tasks.outputs import Task, task_of
+from trainer.watching.divergence import Losses, NotFiniteError
 
 Loss = Callable[..., torch.Tensor]  # of logits, targets and, where rows have any, their weights
 

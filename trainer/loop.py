@@ -19,7 +19,6 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from trainer.checkpoint import State
 from trainer.data.tensors import Dataset
-from trainer.divergence import Losses
 from trainer.epoch import StepOptions, Steps
 from trainer.errors import DivergedError
 from trainer.models.network import observe, use_dropout_stream
@@ -27,6 +26,7 @@ from trainer.schema import OBJECTIVES
 from trainer.scoring import evaluate
 from trainer.seeding import Ambient, generator
 from trainer.tasks.outputs import task_of
+from trainer.watching.divergence import Losses
 
 logger = logging.getLogger(__name__)
 
@@ -102,8 +102,7 @@ def fit(
     order, dropout = generator(seed, "order"), generator(seed, "dropout", device)
     use_dropout_stream(model, dropout)
     watch, foreign = Watch(objective), Ambient(seed, "foreign", device)  # the latter for torch's global state
-    parts = {**steps.parts, "watch": watch, "foreign": foreign}
-    state = State(parts, {"order": order, "dropout": dropout})
+    state = State({**steps.parts, "watch": watch, "foreign": foreign}, {"order": order, "dropout": dropout})
     begin(state)
     for epoch, metrics in enumerate(state.history, start=1):
         log(metrics, epoch)

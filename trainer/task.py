@@ -36,7 +36,6 @@ from trainer.models.arguments import OFFERED, settle
 from trainer.models.network import build_module
 from trainer.optim import build_optimizer, build_scheduler
 from trainer.plots import draw
-from trainer.progress import Bar
 from trainer.saved_model import save_model
 from trainer.schema import BY_TASK, LOGGED_PER_EPOCH, is_ours, named_task
 from trainer.scoring import Scores, evaluate
@@ -44,6 +43,7 @@ from trainer.tasks.losses import build_loss
 from trainer.tasks.metrics import by_class
 from trainer.tasks.outputs import task_of
 from trainer.tasks.threshold import choose
+from trainer.watching.progress import Bar
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from trainer.divergence import EVERY, Losses, NotFiniteError
+from trainer.watching.divergence import EVERY, Losses, NotFiniteError
 
 
 def after(gradients: list[float], device: str = "cpu", batches: int = 50) -> tuple[Losses, Any]:

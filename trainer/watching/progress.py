@@ -121,23 +121,22 @@ class Bar:
         )
         console = self._progress.console
         console.width = shutil.get_terminal_size().columns
-        with console.capture() as drawn:
-            console.print(self._progress.get_renderable(), end="")
-        self._write(_CLEAR + drawn.get().rstrip("\n"))
-        self._is_drawn = True
+        with contextlib.suppress(OSError, ValueError):  # the terminal is closed; the training goes on
+            with console.capture() as drawn:
+                console.print(self._progress.get_renderable(), end="")
+            self._write(_CLEAR + drawn.get().rstrip("\n"))
+            self._is_drawn = True
 
     def _clear(self) -> None:
         if self._is_drawn:
-            self._write(_CLEAR)
             self._is_drawn = False
+            with contextlib.suppress(OSError):
+                self._write(_CLEAR)
 
     def _write(self, text: str) -> None:
         assert self._terminal is not None  # noqa: S101 - its callers have asked
-        try:
-            self._terminal.write(text)
-            self._terminal.flush()
-        except OSError:  # the terminal is closed; the training goes on
-            self._is_drawn = False
+        self._terminal.write(text)
+        self._terminal.flush()
 
     def _above(self, write: Callable[[str], Any]) -> Callable[[str], Any]:
         """Return a `write` that takes the bar away first; it is drawn again with the next batch."""

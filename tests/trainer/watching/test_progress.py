@@ -11,7 +11,7 @@ from typing import IO, Any
 import pytest
 
 from trainer.loop import Objective
-from trainer.progress import Bar
+from trainer.watching.progress import Bar
 
 
 @pytest.fixture
@@ -120,9 +120,7 @@ def test_without_a_terminal_nothing_is_drawn(
     assert arrived() == capsys.readouterr().out == ""
 
 
-def test_a_terminal_that_is_closed_does_not_end_the_training(
-    terminal: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_terminal_that_is_closed_does_not_end_the_training(terminal: Any) -> None:
     class Closed:
         encoding = "utf-8"
 
@@ -136,5 +134,5 @@ def test_a_terminal_that_is_closed_does_not_end_the_training(
         assert shown.each_batch is not None
         assert shown._terminal is not None
         shown._terminal.close()
-        monkeypatch.setattr(shown, "_terminal", Closed())
+        shown._terminal = Closed()  # type: ignore[assignment]
         shown.each_batch(10)
