@@ -5,6 +5,8 @@ A `_target_` that comes from a saved file passes `check_trusted` first: the file
 """
 
 import ast
+import contextlib
+import importlib
 import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
@@ -26,11 +28,9 @@ _HIDES_NAMES = (
 
 def imported(section: str, spec: Mapping[str, Any]) -> Callable[..., Any]:
     """Import the class or function of a section; raise ConfigError when there is none."""
-    from hydra.utils import get_object
-
     name = f"{section}._target_={spec['_target_']}"
     try:
-        target = get_object(spec["_target_"])
+        target = _named(str(spec["_target_"]))
     except Exception as error:  # a user's module may raise anything on import
         raise ConfigError(f"{name}: {error}") from error
     if not callable(target):
@@ -38,8 +38,24 @@ def imported(section: str, spec: Mapping[str, Any]) -> Callable[..., Any]:
     return target  # type: ignore[no-any-return]  # what callable() is sure of, mypy is not
 
 
+def _named(target: str) -> Any:
+    """Return what a dotted name means; of ours without Hydra, which takes as long to load as a file to score."""
+    module, _, name = target.rpartition(".")
+    with contextlib.suppress(
+        ModuleNotFoundError, AttributeError
+    ):  # Hydra says what is wrong, or finds a method
+        if is_within(module, ("trainer",)):
+            return getattr(importlib.import_module(module), name)
+    from hydra.utils import get_object
+
+    return get_object(target)
+
+
 def bound(section: str, spec: Mapping[str, Any]) -> "partial[Any]":
     """Bind a section's arguments to its target; nested targets are built. Raise ConfigError when one fails."""
+    arguments = {key: value for key, value in spec.items() if key != "_target_"}
+    if is_within(str(spec.get("_target_")), ("trainer",)) and _are_plain(arguments):
+        return partial(imported(section, spec), **arguments)
     from hydra.errors import InstantiationException
     from hydra.utils import instantiate
 
@@ -48,6 +64,19 @@ def bound(section: str, spec: Mapping[str, Any]) -> "partial[Any]":
     except InstantiationException as error:
         raise ConfigError(f"{section}._target_={spec.get('_target_')}: {error}") from error
     return factory
+
+
+def _are_plain(arguments: Mapping[str, Any]) -> bool:
+    """Whether arguments hold nothing that Hydra builds, resolves or obeys."""
+    values = [
+        each for value in arguments.values() for each in (value if isinstance(value, list) else [value])
+    ]
+    are_values = all(isinstance(each, str | int | float | None) for each in values)
+    return (
+        are_values
+        and not any("${" in str(each) for each in values)
+        and not any(key[:1] == "_" for key in arguments)
+    )
 
 
 def check_trusted(

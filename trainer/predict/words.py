@@ -2,8 +2,11 @@
 
 import csv
 import os
+import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TextIO
 
 from tracking import TrackingError
@@ -79,7 +82,8 @@ def run(
     if (message := missing("trainer")) is not None:
         return _failed(message, 1)
     try:
-        command(words)
+        with _stopped_in_order():
+            command(words)
         sys.stdout.flush()
     except UsageError as error:
         return _failed(f"{error}; --help explains them", 2)
@@ -91,6 +95,24 @@ def run(
     except KeyboardInterrupt:
         return _failed("interrupted; nothing was written", 130)  # as shells report Ctrl-C
     return 0
+
+
+@contextmanager
+def _stopped_in_order() -> Iterator[None]:
+    """Let SIGTERM, and SIGHUP of a closed terminal, remove what is half written before they end the process."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread gets signals
+        return
+
+    def stop(number: int, _frame: object) -> None:
+        sys.exit(128 + number)  # as shells report it
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _failed(message: str, code: int) -> int:

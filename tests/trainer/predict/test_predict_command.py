@@ -413,6 +413,31 @@ def test_ctrl_c_leaves_nothing(
     assert {each.name for each in tmp_path.iterdir()} == {"new.csv"}
 
 
+def test_a_signal_to_end_leaves_nothing(
+    models: Path, new: Path, tmp_path: Path, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(scored_file, "_count", lambda *_: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(SystemExit) as ended:
+        say(model=models / "binary", input=new, output=tmp_path / "s.csv")
+    assert ended.value.code == 143
+    assert {each.name for each in tmp_path.iterdir()} == {"new.csv"}
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_model_of_the_users_needs_their_word(models: Path, new: Path, tmp_path: Path, say: Say) -> None:
+    own = save(tmp_path / "own", models / "old.csv", model={"_target_": "own_models.Tiny"})
+    code, _, err = say(model=own, input=new, output=tmp_path / "s.csv")
+    assert code == 1
+    assert (
+        "own_models.Tiny is not in an allowed package (trainer, torch.nn); if you trust it, pass allow=['own_models']"
+        in err
+    )
+    assert say(model=own, input=new, output=tmp_path / "s.csv", allow="[own_models]")[0] == 0
+    found = pd.read_csv(tmp_path / "s.csv")["probability"]
+    assert (found == load_model(own, allow=["own_models"]).predict(new)).all()
+
+
 def test_the_command_runs_in_a_process_of_its_own_and_its_reader_may_go(models: Path, new: Path) -> None:
     command = [sys.executable, "-m", "trainer.predict", f"model={models / 'binary'}", f"input={new}"]
     code = f"""
