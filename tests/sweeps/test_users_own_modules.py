@@ -203,6 +203,8 @@ def test_the_trainer_sweeps_beside_modules_of_any_name_and_says_which_it_hides(t
     )
     assert str(tmp_path / "sweeps.py") in errors[1]
     assert "2 jobs in" in out
+    for command in ("inspect", "predict", "export"):
+        assert run(tmp_path, "--help", command=("-m", f"trainer.{command}"))[:2] == (0, []), command
 
 
 @pytest.mark.parametrize("file", ["hydra_plugins.py", "hydra_plugins/__init__.py"])
