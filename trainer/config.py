@@ -26,6 +26,8 @@ from trainer.schema import (
     FREE,
     LEFT_OVER,
     LOGGED_PER_EPOCH,
+    METRIC,
+    METRIC_NAME,
     OPTIONAL,
     OWN_SECTIONS,
     ROOT,
@@ -34,6 +36,7 @@ from trainer.schema import (
     Schema,
     is_ours,
     keys_of,
+    objective_schema,
 )
 from trainer.targets import function_problem
 
@@ -72,12 +75,13 @@ def problems(config: Mapping[str, Any]) -> Iterator[str]:
         yield from _own_problems(config)
         return
     sections = (*TARGETS, *SECTIONS, *FREE)
-    root = {key: value for key, value in config.items() if key not in sections}
-    yield from _fields_problems(ROOT, root, "", also=sections)
+    root = {key: value for key, value in config.items() if key not in (*sections, "metrics")}
+    yield from _fields_problems(ROOT, root, "", also=(*sections, "metrics"))
+    metrics = config.get("metrics") or {}
+    schemas = {**SECTIONS, "objective": objective_schema(metrics if isinstance(metrics, Mapping) else ())}
+    found = [each for name in sections for each in _section_problems(name, config, schemas)]
     # What must fit together is checked only once each key is sound by itself.
-    yield from [each for name in sections for each in _section_problems(name, config)] or _joint_problems(
-        config
-    )
+    yield from [*found, *_metric_problems(metrics)] or _joint_problems(config)
 
 
 def _own_problems(config: Mapping[str, Any]) -> Iterator[str]:
@@ -111,6 +115,34 @@ def _section_problems(
         yield from _fields_problems(schemas[name], section, name)
     elif name in TARGETS:
         yield from _target_problems(name, section, TARGETS[name])
+
+
+def _metric_problems(metrics: Any) -> Iterator[str]:
+    """Yield the problems of the user's metrics."""
+    if not isinstance(metrics, Mapping):
+        yield f"metrics={metrics!r}: allowed is a section of names, each with a _target_"
+        return
+    taken = {name.partition("_")[2] for name in LOGGED_PER_EPOCH} | {"accuracy"}
+    for name, spec in metrics.items():
+        if spec is None:
+            continue  # switched off
+        if not METRIC_NAME.fullmatch(str(name)) or name in taken:
+            why = (
+                "is a metric of ours"
+                if name in taken
+                else "allowed are names of letters, digits, '_' and '-'"
+            )
+            yield f"metrics.{name}: {why}; choose another name"
+        elif not isinstance(spec, Mapping):
+            yield f"metrics.{name}={spec!r}: allowed is a section with a _target_, such as {{_target_: my_metrics.profit}}"
+        else:
+            given = {key: value for key, value in spec.items() if key in METRIC}
+            found = [*_fields_problems(METRIC, given, f"metrics.{name}")]
+            others = [key for key in spec if key not in METRIC]
+            problem = None if found else function_problem(spec["_target_"], ("target", "predictions"), others)
+            yield from found
+            if problem:
+                yield f"metrics.{name}._target_={spec['_target_']}: {problem}"
 
 
 def _target_problems(name: str, section: Mapping[str, Any], known: Mapping[str, Schema]) -> Iterator[str]:
@@ -162,9 +194,11 @@ def _joint_problems(config: Mapping[str, Any]) -> Iterator[str]:
     """Yield what only several keys together can get wrong."""
     objective, data, optimizer = config["objective"], config["data"], config["optimizer"]
     metric, mode = objective["metric"], objective.get("mode")
-    improves = LOGGED_PER_EPOCH[metric]
+    improves = LOGGED_PER_EPOCH.get(metric, mode)  # of a metric of the user, only the user knows
     task = str(config.get("task"))
-    if metric not in BY_TASK.get(task, LOGGED_PER_EPOCH):
+    if improves is None:
+        yield f"objective.mode is missing: {metric} is a metric of yours, so say which values are better: objective.mode=max or min"
+    elif metric in LOGGED_PER_EPOCH and metric not in BY_TASK.get(task, LOGGED_PER_EPOCH):
         yield f"objective.metric={metric}: task={task} logs {', '.join(BY_TASK[task])}"
     if mode not in (None, improves):
         yield f"objective.mode={mode}: {metric} is better when it is {'smaller' if improves == 'min' else 'larger'}; use objective.mode={improves} or leave it out"

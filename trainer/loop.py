@@ -7,7 +7,7 @@ and calls `should_stop()` once per epoch.
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -22,6 +22,7 @@ from trainer.data.tensors import Dataset
 from trainer.epoch import StepOptions, Steps
 from trainer.errors import DivergedError
 from trainer.models.network import observe, use_dropout_stream
+from trainer.own_metrics import OwnMetric
 from trainer.schema import OBJECTIVES
 from trainer.scoring import evaluate
 from trainer.seeding import Ambient, generator
@@ -78,6 +79,7 @@ def fit(
     scheduler: LRScheduler | None = None,
     options: StepOptions | None = None,
     patience: int | None = None,
+    metrics: Sequence[OwnMetric] = (),
     log: Callable[[dict[str, float], int], None] = lambda _metrics, _step: None,
     should_stop: Callable[[], bool] = lambda: False,
     begin: Callable[[State], None] = lambda _state: None,
@@ -86,8 +88,8 @@ def fit(
 ) -> Fit:
     """Train a model on the device it is on, and load the weights of the epoch that counts into it.
 
-    Each epoch (from 1) logs train_loss, train_acc (not for a regression), the validation metrics of the task and that of
-    the objective, by default val_auc or val_r2. Training ends after `epochs`, after `patience` epochs without a better
+    Each epoch (from 1) logs train_loss, train_acc (not for a regression), the validation metrics of the task, that of
+    the objective, by default val_auc or val_r2, and the user's `metrics`. Training ends after `epochs`, after `patience` epochs without a better
     objective, or once `should_stop()` is true after an epoch. All that is random depends on `seed` alone. `begin` may load
     an earlier state, whose epochs are logged again but not trained; `keep` gets each epoch's state, `each_batch` the
     rows of each batch. Raise DivergedError for a loss not finite.
@@ -104,22 +106,24 @@ def fit(
     watch, foreign = Watch(objective), Ambient(seed, "foreign", device)  # the latter for torch's global state
     state = State({**steps.parts, "watch": watch, "foreign": foreign}, {"order": order, "dropout": dropout})
     begin(state)
-    for epoch, metrics in enumerate(state.history, start=1):
-        log(metrics, epoch)
+    for epoch, known in enumerate(state.history, start=1):
+        log(known, epoch)
     stop = ended(state.epoch, epochs, watch.best_epoch, patience)
     while stop is None:
         shuffled = train.take(torch.randperm(len(train), generator=order)[:rows].to(device))
         with foreign.lent():
-            metrics = steps.epoch(shuffled, each_batch)
+            logged = steps.epoch(shuffled, each_batch)
             scores = evaluate(steps.scored, val, task=task)
-        metrics |= {f"val_{name}": scores.metric(name) for name in task.logged(objective.metric)}
+        own = {f"val_{each.name}": each(scores) for each in metrics}
+        names = task.logged(objective.metric) if objective.metric not in own else task.per_epoch
+        logged |= {f"val_{name}": scores.metric(name) for name in names} | own
         epoch = state.epoch + 1
-        log(metrics, epoch)
-        logger.info("epoch %2d/%d  %s", epoch, epochs, shown(metrics))
-        check_finite(metrics, epoch, steps.losses)
-        watch.see(metrics[objective.metric], epoch, steps.scored.module, loss=metrics["val_loss"])
-        steps.advance(metrics[objective.metric])
-        state.history.append(metrics)
+        log(logged, epoch)
+        logger.info("epoch %2d/%d  %s", epoch, epochs, shown(logged))
+        check_finite(logged, epoch, steps.losses)
+        watch.see(logged[objective.metric], epoch, steps.scored.module, loss=logged["val_loss"])
+        steps.advance(logged[objective.metric])
+        state.history.append(logged)
         keep(state)
         stop = Stop.ASKED if should_stop() else ended(epoch, epochs, watch.best_epoch, patience)
     model.load_state_dict(watch.weights)

@@ -8,7 +8,7 @@ torch or pandas.
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -323,6 +323,22 @@ def keys_of(section: str) -> tuple[str, ...]:
     return tuple(key for schema in TARGETS[section].values() for key in schema)
 
 
+def objective_schema(own: Iterable[str]) -> Schema:
+    """Return the schema of the objective where a config has metrics of its own, too."""
+    names = dict.fromkeys((*LOGGED_PER_EPOCH, *(f"val_{name}" for name in own)))
+    return {
+        **SECTIONS["objective"],
+        "metric": _choice(*names, wanted="a metric that is logged per epoch:"),
+    }
+
+
+METRIC: Schema = {  # of a metric of the user; other keys are arguments of the function
+    "_target_": _text(
+        "the dotted name of a function, such as sklearn.metrics.matthews_corrcoef", r"[^.].*\..*"
+    ),
+    "takes": _optional(_choice("probabilities", "labels") | _NULL),
+}
+METRIC_NAME = re.compile(r"[A-Za-z][\w-]*")
 FREE = ("sweep",)  # sections that another package checks
 OPTIONAL = ("loss",)  # sections that may be absent, or name no class
 LEFT_OVER = ("model", "optimizer", "scheduler")  # sections that may keep the keys of another class of theirs

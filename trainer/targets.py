@@ -132,8 +132,11 @@ def _targets(section: str, spec: Any) -> Iterator[str]:
         yield from _targets(section, value)
 
 
-def function_problem(target: str, arguments: Sequence[str]) -> str | None:
-    """Return why a dotted name is no function that can be called with these arguments; None when it may be one."""
+def function_problem(target: str, arguments: Sequence[str], keywords: Sequence[str] = ()) -> str | None:
+    """Return why a dotted name is no function that can be called so; None when it may be one.
+
+    `arguments` are given by their places, `keywords` by their names.
+    """
     package, *rest = target.split(".")
     try:
         spec = importlib.util.find_spec(package)
@@ -153,11 +156,14 @@ def function_problem(target: str, arguments: Sequence[str]) -> str | None:
     file = Path(spec.origin)
     if file.suffix != ".py" or not file.is_file():
         return None  # compiled, or in an archive
-    return _problem_in(file, file.stat().st_mtime_ns, rest[0], tuple(arguments) if len(rest) == 1 else None)
+    called = (tuple(arguments), tuple(keywords)) if len(rest) == 1 else None
+    return _problem_in(file, file.stat().st_mtime_ns, rest[0], called)
 
 
 @lru_cache(maxsize=64)  # all jobs of a sweep ask about the same function
-def _problem_in(file: Path, _changed: int, name: str, arguments: tuple[str, ...] | None) -> str | None:
+def _problem_in(
+    file: Path, _changed: int, name: str, called: tuple[tuple[str, ...], tuple[str, ...]] | None
+) -> str | None:
     text = file.read_text(encoding="utf-8", errors="replace")
     try:
         tree = ast.parse(text)
@@ -168,8 +174,8 @@ def _problem_in(file: Path, _changed: int, name: str, arguments: tuple[str, ...]
         node = nodes[name]
         if isinstance(node, ast.Import):
             return "is a module; name a function in it"
-        if isinstance(node, ast.FunctionDef) and not node.decorator_list and arguments is not None:
-            return _misfit(node, arguments)
+        if isinstance(node, ast.FunctionDef) and not node.decorator_list and called is not None:
+            return _misfit(node, *called)
         return None
     if "*" in nodes or any(word in text for word in _HIDES_NAMES):
         return None
@@ -194,10 +200,15 @@ def _defined(body: Sequence[ast.stmt]) -> Iterator[tuple[str, ast.AST]]:
                 yield from _defined(handler.body)
 
 
-def _misfit(node: ast.FunctionDef, arguments: Sequence[str]) -> str | None:
+def _misfit(node: ast.FunctionDef, arguments: Sequence[str], keywords: Sequence[str]) -> str | None:
     given, named = len(arguments), [*node.args.posonlyargs, *node.args.args]
-    needed = len(named) - len(node.args.defaults)
-    missing = any(default is None for default in node.args.kw_defaults)
-    if needed <= given and not missing and (node.args.vararg is not None or len(named) >= given):
+    required = [each.arg for each in named[: len(named) - len(node.args.defaults)]][given:]
+    by_name = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+    required += [each.arg for each, default in by_name if default is None]
+    known = {each.arg for each in (*node.args.args, *node.args.kwonlyargs)}
+    known -= {each.arg for each in named[:given]}
+    fits = node.args.vararg is not None or len(named) >= given
+    if fits and {*required} <= {*keywords} and (node.args.kwarg is not None or {*keywords} <= known):
         return None
-    return f"is {node.name}({ast.unparse(node.args)}); it is called with ({', '.join(arguments)})"
+    called = ", ".join((*arguments, *(f"{each}=..." for each in keywords)))
+    return f"is {node.name}({ast.unparse(node.args)}); it is called with ({called})"

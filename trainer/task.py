@@ -9,7 +9,7 @@ import io
 import json
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ from trainer.loop import Fit, Objective, fit, shown
 from trainer.models.arguments import OFFERED, settle
 from trainer.models.network import build_module
 from trainer.optim import build_optimizer, build_scheduler
+from trainer.own_metrics import OwnMetric, build_metrics
 from trainer.plots import draw
 from trainer.saved_model import save_model
 from trainer.schema import BY_TASK, LOGGED_PER_EPOCH, is_ours, named_task
@@ -64,11 +65,13 @@ def train(cfg: DictConfig) -> float | None:
     config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
     for section in OFFERED:
         config[section] = settle(config[section], section)
-    config["objective"]["mode"] = LOGGED_PER_EPOCH[config["objective"]["metric"]]
+    metric, mode = config["objective"]["metric"], config["objective"].get("mode")
+    config["objective"]["mode"] = LOGGED_PER_EPOCH.get(metric, mode)
+    own = build_metrics(config.get("metrics"))
     every_s = config["training"].pop("checkpoint_every_s", None)  # changes no number of the run
     device = resolve(config["device"])
     data = load(config["data"], task=named_task(config.get("task")))
-    check_objective(config["objective"]["metric"], data)
+    check_objective(metric, data, own)
     config |= chosen(cfg, config, len(data.train))
     if data.profile is not None and not _is_job_of_sweep():
         logger.info("%s", data.profile.text(terminal_width()))
@@ -82,13 +85,18 @@ def train(cfg: DictConfig) -> float | None:
             recipe=recipe_hash(config, data, device),
             every_s=every_s,
         )
-        value = _train(config, data, device, run, checkpoints).value
+        value = _train(config, data, device, run, checkpoints, own).value
     checkpoints.remove()  # only once the whole run is on disk
     return value
 
 
 def _train(
-    config: dict[str, Any], data: Dataset, device: torch.device, run: Run, checkpoints: Checkpoints
+    config: dict[str, Any],
+    data: Dataset,
+    device: torch.device,
+    run: Run,
+    checkpoints: Checkpoints,
+    own: Sequence[OwnMetric],
 ) -> Fit:
     """Build, fit, test and save inside a run."""
     settings, objective = config["training"], Objective(**config["objective"])
@@ -127,6 +135,7 @@ def _train(
             ),
             options=StepOptions(loss, settings.get("gradient_clip"), settings.get("ema"), interval),
             patience=settings["early_stopping_patience"],
+            metrics=own,
             log=bar.telling(lambda metrics, epoch: run.log(metrics, step=epoch)),
             should_stop=run.should_stop,
             begin=checkpoints.restore,
@@ -143,8 +152,9 @@ def _train(
     write_classes(run.artifacts_dir / "classes.csv", scores, data)
     draw(run.artifacts_dir / "plots", result.history, result.epoch, scores)
     cut = {} if threshold is None else {"threshold": threshold}
-    run.log({**data.reference, **scores.named(), **cut})
-    logger.info("%s: %s", run.run_id, shown(scores.named()))
+    tested = {**scores.named(), **{f"test_{each.name}": each(scores) for each in own}}
+    run.log({**data.reference, **tested, **cut})
+    logger.info("%s: %s", run.run_id, shown(tested))
     return result
 
 
@@ -186,9 +196,9 @@ def rows_per_epoch(settings: Mapping[str, Any]) -> int:
     return sys.maxsize if limit is None else limit * int(settings["batch_size"])
 
 
-def check_objective(metric: str, data: Dataset) -> None:
+def check_objective(metric: str, data: Dataset, own: Sequence[OwnMetric] = ()) -> None:
     """Raise ConfigError for an objective that the task of the data does not log."""
-    allowed = BY_TASK[data.labels.task]
+    allowed = (*BY_TASK[data.labels.task], *(f"val_{each.name}" for each in own))
     if metric not in allowed:
         raise ConfigError(
             f"objective.metric={metric}: target {data.labels.name!r} is for task={data.labels.task}, "
@@ -201,7 +211,7 @@ def chosen_threshold(rule: str | float, module: nn.Module, data: Dataset) -> flo
     if data.labels.task is not TaskKind.BINARY:
         return None
     scores = evaluate(module, data.val, cardinalities=data.shape.cardinalities, task=task_of(data.labels))
-    return choose(rule, scores.target, scores.probabilities)
+    return choose(rule, scores.target, scores.probabilities, scores.weight)
 
 
 def write_classes(file: Path, scores: Scores, data: Dataset) -> None:
@@ -235,6 +245,8 @@ def params(config: dict[str, Any]) -> dict[str, Any]:
 def recipe_hash(config: dict[str, Any], data: Dataset, device: torch.device) -> str:
     """Hash everything that determines the numbers of a run, so that it uses only checkpoints of the same recipe."""
     sections = {name: config.get(name) for name in (*RECIPE, "objective", "seed", "loss")}
+    if config.get("metrics"):
+        sections["metrics"] = config["metrics"]  # which a checkpoint's epochs have, too
     facts = {"data": data.fingerprint, "device": str(device), "torch": torch.__version__}
     facts["task"] = data.labels.task.value
     text = json.dumps([sections, facts], sort_keys=True, default=str)

@@ -13,10 +13,10 @@ HALF = 0.5
 RULES = ("accuracy", "balanced_accuracy", "f1")
 
 
-def choose(rule: str | float, target: Array, chance: Array) -> float:
+def choose(rule: str | float, target: Array, chance: Array, weight: Array | None = None) -> float:
     """Return the threshold that a rule picks by these rows; a number is the threshold itself.
 
-    `target` holds zeros and ones. Without both classes, or with NaN among the probabilities, it is one half.
+    `target` holds zeros and ones, `weight` what the rows count for. Without both classes, or with NaN among the probabilities, it is one half.
     """
     if not isinstance(rule, str):
         return float(rule)
@@ -24,7 +24,7 @@ def choose(rule: str | float, target: Array, chance: Array) -> float:
         raise ConfigError(f"threshold={rule}: allowed are {', '.join(RULES)} and a number between 0 and 1")
     if target.min() == target.max() or np.isnan(chance).any():
         return HALF
-    cuts, hits, false = _cuts(target > 0, chance)
+    cuts, hits, false = _cuts(target > 0, chance, weight)
     positives, negatives = hits[-1], false[-1]
     if rule == "f1":
         scores = 2 * hits / (hits + false + positives)
@@ -43,14 +43,15 @@ def codes(chances: Array, threshold: float) -> Array:
     return (chances >= threshold).astype(np.int64)
 
 
-def _cuts(is_positive: Array, chance: Array) -> tuple[Array, Array, Array]:
+def _cuts(is_positive: Array, chance: Array, weight: Array | None) -> tuple[Array, Array, Array]:
     """Return cuts from the highest to the lowest, and how many positive and negative rows reach each."""
     order = np.argsort(-chance, kind="stable")
     chance, is_positive = chance[order], is_positive[order]
     last = np.append(np.flatnonzero(np.diff(chance)), len(chance) - 1)  # of each run of equal probabilities
-    hits = np.cumsum(is_positive)[last].astype(np.float64)
+    counts = np.ones(len(order)) if weight is None else weight[order]
+    hits = np.cumsum(is_positive * counts)[last]
     levels = chance[last]
     # In the middle between two probabilities; below the lowest all are positive.
     middles = (levels[:-1] + levels[1:]) / 2
     cuts = np.append(np.where(middles > levels[1:], middles, levels[:-1]), levels[-1] / 2)
-    return cuts, hits, last + 1 - hits
+    return cuts, hits, np.cumsum(counts)[last] - hits
