@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from own_models import final, only_run
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
@@ -48,7 +48,7 @@ def test_without_two_classes_or_with_nan_it_is_one_half_and_a_number_is_itself()
 
 
 def test_a_run_keeps_and_logs_its_threshold(quick: DictConfig, store: Path) -> None:
-    quick.data.positive_rate = 0.1
+    quick.data.positive_rate, quick.training.epochs = 0.1, 8
     train(quick)
     predictor = load_model("run_001", base_dir=store)
     assert final(only_run(store))["threshold"] == predictor.threshold
@@ -56,7 +56,7 @@ def test_a_run_keeps_and_logs_its_threshold(quick: DictConfig, store: Path) -> N
     table = {name: [0.0, 1.0] for name in predictor.encoder.names}
     chances = predictor.predict(table)
     assert predictor.classify(table, threshold=chances.max()).tolist() == [
-        predictor.classes[each == chances.max()] for each in chances
+        predictor.classes[int(each == chances.max())] for each in chances
     ]
     assert set(predictor.classify(table, threshold=0)) == {predictor.classes[1]}
 
@@ -69,7 +69,7 @@ def test_a_run_keeps_and_logs_its_threshold(quick: DictConfig, store: Path) -> N
 
 @pytest.mark.parametrize("value", ["best", 0, 1.5, True])
 def test_the_config_refuses_another_threshold(quick: DictConfig, value: object) -> None:
-    (line,) = problems({**quick, "threshold": value})
+    (line,) = problems({**OmegaConf.to_container(quick, resolve=True), "threshold": value})
     assert line == (
         f"threshold={value}: allowed is one of accuracy, balanced_accuracy, f1 or a number > 0 and < 1"
     )
