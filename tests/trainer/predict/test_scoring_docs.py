@@ -26,20 +26,20 @@ COMMANDS = [
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with new rows, and a store whose champion of the model `clicks` comes from run_001."""
+    """A folder with new rows, and a store whose champion of `clicks_model` comes from run_001."""
     folder = tmp_path_factory.mktemp("project")
     table = customers().rename(columns={"customer": "user_id"})
     table.to_csv(folder / "old.csv", index=False)
     table.drop(columns="churned").to_csv(folder / "new.csv", index=False)
     table.to_excel(folder / "new.xlsx", index=False)
-    with ExperimentTracker(folder / "experiments").start_run("clicks") as run:
+    with ExperimentTracker(folder / "experiments").start_run("clicks_model") as run:
         save(run.artifacts_dir, folder / "old.csv")
         run.log({"val_auc": 0.7})
     registry = ModelRegistry(folder / "experiments")
     objective = {"metric": "val_auc", "mode": "max", "value": 0.7}
     files = ["model_best.pt", "model.json"]
-    registry.register("clicks", "run_001", files=files, objective=objective, loader="trainer:load_model")
-    registry.promote("clicks", 1, reason="the first")
+    registry.register("clicks_model", "run_001", files=files, objective=objective, loader="trainer:load_model")
+    registry.promote("clicks_model", 1, reason="the first")
     return folder
 
 
