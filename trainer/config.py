@@ -160,6 +160,10 @@ def _target_problems(name: str, section: Mapping[str, Any], known: Mapping[str, 
     else:
         if not _is_installed(package := target.partition(".")[0]):
             yield f"{name}._target_={target}: there is no module {package!r}; install it or put it in the current folder"
+        elif name == "loss":
+            others = [str(key) for key in section if key != "_target_"]
+            if problem := function_problem(target, ("logits", "target"), others):
+                yield f"loss._target_={target}: {problem}"
         if name == "data" and "dataset" not in section:
             yield "data.dataset is missing: a name for the data set is needed"
 

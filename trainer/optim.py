@@ -66,7 +66,10 @@ def _build(
         named = inspect.signature(factory.func).parameters
         made = factory(first, **{k: v for k, v in offered.items() if k in named and k not in spec})
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"{name}: {error}") from error
+        # A key of another class that was chosen before may mean something else here.
+        given = [f"{key}={value!r}" for key, value in spec.items() if key != "_target_"]
+        hint = f"; it was given {', '.join(given)}; ~{section}.KEY leaves one out" if given else ""
+        raise ConfigError(f"{name}: {error}{hint}") from error
     if not isinstance(made, kind):
         raise ConfigError(f"{name} is no torch {kind.__name__}")
     return made

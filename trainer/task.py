@@ -72,6 +72,8 @@ def train(cfg: DictConfig) -> float | None:
     device = resolve(config["device"])
     data = load(config["data"], task=named_task(config.get("task")))
     check_objective(metric, data, own)
+    # So that a loss that does not fit the task makes no run.
+    build_loss(config.get("loss"), config["training"], task_of(data.labels), data.train.target)
     config |= chosen(cfg, config, len(data.train))
     if data.profile is not None and not _is_job_of_sweep():
         logger.info("%s", data.profile.text(terminal_width()))
@@ -109,7 +111,6 @@ def _train(
     run.log_params(params({**config, "model": spec}))
     module.to(device)
     task = task_of(data.labels)
-    # Before the first epoch, so that a loss that does not fit the task costs none.
     loss = build_loss(config.get("loss"), settings, task, data.train.target.to(device))
     interval = config["scheduler"].get("interval", "epoch")
     per_epoch = batches(min(len(data.train), rows_per_epoch(settings)), settings["batch_size"])

@@ -13,6 +13,7 @@ from trainer.errors import DataError
 logger = logging.getLogger(__name__)
 
 NAMES = ("training", "validation", "test")
+_KEYS = {"training": "", "validation": " (data.val_fraction)", "test": " (data.test_fraction)"}
 
 
 def check_splits(
@@ -25,7 +26,9 @@ def check_splits(
     """
     for place, name in enumerate(NAMES):
         if len(targets[place]) == 0:
-            raise DataError(f"the {name} split has 0 rows; give it a larger fraction, or a file with rows")
+            raise DataError(
+                f"the {name} split has 0 rows; give it a larger fraction{_KEYS[name]}, or a file with rows"
+            )
         if weights is not None:
             require_some(weights[place], f"the weight of the {name} split")
     if labels.task is TaskKind.REGRESSION:
@@ -39,6 +42,24 @@ def check_splits(
             _answer(name, absent, labels, counts, told)
 
 
+def check_folds(folds: Array, count: int, target: Array, labels: Target, told: str) -> None:
+    """Raise DataError unless all folds can be validated on, so that not one of them fails after the others have trained."""
+    for number in range(count):
+        in_fold = target[folds == number]
+        if not len(in_fold):
+            left = int((folds >= 0).sum())
+            raise DataError(f"data.folds={count}: {left} rows are not for testing; use {left} folds at most")
+        if labels.task is not TaskKind.BINARY:
+            continue
+        for code, name in enumerate((f"not {labels.positive}", labels.positive)):
+            if not (in_fold == code).any():
+                rows = int((target[folds >= 0] == code).sum())
+                raise DataError(
+                    f"data.folds={count}: class {name!r} of target {labels.name!r} does not occur in fold {number}; it has "
+                    f"{rows} rows that are not for testing{f', and {told}' * bool(told)}; use fewer folds"
+                )
+
+
 def _answer(name: str, absent: Sequence[int], labels: Target, counts: Sequence[Array], told: str) -> None:
     """Refuse a split without a class, or tell it."""
     lacked = labels.classes[absent[0]]
@@ -50,12 +71,15 @@ def _answer(name: str, absent: Sequence[int], labels: Target, counts: Sequence[A
             f"target {labels.name!r} has one class in the {name} split: all {int(counts[place].sum())} rows are "
             f"{only!r}; two classes are needed in each split; {lacked!r} has {why}"
         )
-    text = f"target {labels.name!r}: class {lacked!r} does not occur in the {name} split"
+    names = [labels.classes[code] for code in absent]
+    listed = ", ".join(map(repr, names[:5])) + (", ..." if len(names) > 5 else "")
+    which = f"class {listed} does" if len(names) == 1 else f"{len(names)} classes ({listed}) do"
+    text = f"target {labels.name!r}: {which} not occur in the {name} split"
     if name == "training":
         raise DataError(
-            f"{text}, so no model can learn it; it has {why}; give it more rows, or leave its rows out"
+            f"{text}, so no model can learn it; {lacked!r} has {why}; give it more rows, or leave its rows out"
         )
-    logger.warning("%s, so its scores there leave it out", text)
+    logger.warning("%s, so scores there leave %s out", text, "it" if len(names) == 1 else "them")
 
 
 def _why(rows: Sequence[int], told: str) -> str:

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from trainer.data.division import Folds, Way
+from trainer.data.division import PARTS, Folds, Way
 from trainer.data.encode import Array
 from trainer.data.groups import group_codes
 from trainer.data.profile import Profile
+from trainer.data.rare import check_folds
 from trainer.data.reading.kinds import Number, Time
 from trainer.data.reading.reader import Options, Reader, Table
 from trainer.data.roles import ColumnRole, Given, Role, find
@@ -94,6 +95,11 @@ class Plan:
         self.notes = [*reader.notes]
         self.target = given.named("data.target") or ""
         self.known = self._labelled(known, source)
+        if len(self.known) < len(PARTS):
+            raise DataError(
+                f"{source} has {len(self.known)} row{'s' * (len(self.known) != 1)}; at least {len(PARTS)} are needed, to "
+                "train, to validate and to test on"
+            )
         self.roles = tuple(find(self.known, given, target=self.target))
         self.features = [each.name for each in self.roles if each.is_feature]
         self.time, self.group, self.weight = (
@@ -112,7 +118,11 @@ class Plan:
     ) -> Target:
         """Return the target of the tables, with the task and the positive class that are given or found."""
         answers = [each[self.target] for each in tables]
-        return Target.found(answers, name=self.target, task=task, positive=positive)
+        labels = Target.found(answers, name=self.target, task=task, positive=positive)
+        if isinstance(self.known.kinds[self.target], Time):
+            self.notes.append(f"target {self.target!r} holds times; they are read as seconds since 1970, UTC")
+        self.notes += [*labels.alike()]
+        return labels
 
     def kept_together(self) -> dict[str, Any]:
         """Return the times or the groups that a division keeps to, and their names."""
@@ -128,6 +138,8 @@ class Plan:
         weights = [] if self.weight is None else [weights_of(each, self.weight) for each in tables]
         strata = np.zeros(len(self.known)) if labels.task is TaskKind.REGRESSION else answers[0]
         division = way.divide(strata)
+        if division.folds is not None and way.folds is not None:
+            check_folds(division.folds, way.folds.count, answers[0], labels, way.told)
         parts = [self.known.take(rows) for rows in division.rows]
         targets = [answers[0][rows] for rows in division.rows]
         counting = [weights[0][rows] for rows in division.rows] if weights else None

@@ -1,10 +1,10 @@
 """The target of a data set: which task it is, its classes or its scale, and its values as numbers.
 
 The task is the one asked for, or found from the values: two values are `binary`; text, booleans and a few whole numbers
-are `multiclass`; all other numbers are `regression`. A target is saved with the model. Imports nothing slow.
+that repeat are `multiclass`; all other numbers are `regression`. A target is saved with the model. Imports nothing slow.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -17,6 +17,8 @@ from trainer.data.reading.kinds import spelled_float
 from trainer.errors import DataError, some_rows
 
 MOST_CLASSES = 20  # more whole numbers than these are a quantity, unless the config says task=multiclass
+FEWEST_ROWS = 3  # of each of them on average; numbers that hardly repeat are a quantity, too
+FEWEST_TOLD = 10  # rows from which text that hardly repeats is names
 MOST_LABELS = 1000  # more classes than these are names
 _SHOWN = 5
 
@@ -64,13 +66,15 @@ class Target:
         that are none.
         """
         values: dict[str, Any] = {}
+        rows = 0
         for column in columns:
             codes, texts, found = _distinct(column)
+            rows += len(codes)
             missing = np.isin(codes, [code for code, text in enumerate(texts) if text is None])
             if missing.any():
                 raise DataError(f"target {name!r} is missing in {some_rows(missing)}; fill or remove them")
             values |= {text: value for text, value in zip(texts, found, strict=True) if text is not None}
-        kind = _kind_of(values, name=name, task=task, positive=positive)
+        kind = _kind_of(values, rows, name=name, task=task, positive=positive)
         if kind is TaskKind.REGRESSION:
             return cls(name, kind)
         return cls(name, kind, _classes(values, kind, name=name, positive=positive))
@@ -87,6 +91,13 @@ class Target:
             return cls(name, TaskKind.BINARY, (f"not {positive}", positive)), list(arrays)
         made = cls.found(arrays, name=name, task=task)
         return made, [made.codes(each) for each in arrays]
+
+    def alike(self) -> Iterator[str]:
+        """Yield a line for classes that differ in upper and lower case alone."""
+        seen: dict[str, str] = {}
+        for each in self.classes:
+            if (first := seen.setdefault(each.casefold(), each)) != each:
+                yield f"target {self.name!r}: classes {first!r} and {each!r} differ in case alone"
 
     def codes(self, values: Any) -> Array:
         """Return a column as numbers: float32 0 or 1, int64 codes of classes, or float64 in the target's own unit."""
@@ -192,22 +203,30 @@ def _in_order(labels: Iterable[str]) -> list[str]:
 
 
 def _kind_of(
-    values: dict[str, Any], *, name: str, task: str | None, positive: str | int | float | bool | None
+    values: dict[str, Any],
+    rows: int,
+    *,
+    name: str,
+    task: str | None,
+    positive: str | int | float | bool | None,
 ) -> TaskKind:
     """Return the task asked for, or the one that the distinct values suggest."""
     if task is not None:
+        if positive is not None and task != TaskKind.BINARY:
+            raise DataError(f"data.positive={positive!r}: is for task=binary; with task={task} leave it out")
         return TaskKind(task)
     if positive is not None or len(values) <= 2:
         return TaskKind.BINARY
     if not all(isinstance(each, int | float) and not isinstance(each, bool) for each in values.values()):
-        if len(values) > MOST_LABELS:
+        if len(values) > MOST_LABELS or (len(values) > rows / 2 and rows >= FEWEST_TOLD):
             raise DataError(
-                f"target {name!r} is text of {len(values)} different values, such as {next(iter(values))!r}: names "
-                "rather than classes; set data.target to another column, or task=multiclass"
+                f"target {name!r} is text of {len(values)} different values, such as "
+                f"{next(iter(values))!r}: names rather than classes; set data.target to another column, or task=multiclass"
             )
         return TaskKind.MULTICLASS
     is_whole = all(float(each).is_integer() for each in values.values())
-    return TaskKind.MULTICLASS if is_whole and len(values) <= MOST_CLASSES else TaskKind.REGRESSION
+    are_classes = is_whole and len(values) <= min(MOST_CLASSES, rows / FEWEST_ROWS)
+    return TaskKind.MULTICLASS if are_classes else TaskKind.REGRESSION
 
 
 def _classes(

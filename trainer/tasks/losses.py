@@ -5,6 +5,7 @@ Only training sees it. `val_loss` and `test_loss` are always the plain loss of t
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -93,30 +94,59 @@ def _weights(settings: Mapping[str, Any], labels: Target, target: torch.Tensor) 
 def _own(section: Mapping[str, Any], task: Task, device: torch.device) -> Loss:
     """Return a user's loss: an object of a class, or a function with its arguments; one value per row is averaged."""
     factory = bound("loss", section)
+    name = f"loss._target_={section['_target_']}"
     try:
         made = factory() if inspect.isclass(factory.func) else factory
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"loss._target_={section['_target_']}: {error}") from error
+        lists = [key for key, value in section.items() if isinstance(value, list)]
+        hint = f"; a tensor is written {lists[0]}={{_target_: torch.tensor, data: [...]}}" if lists else ""
+        raise ConfigError(f"{name}: {error}{hint}") from error
     if isinstance(made, nn.Module):
         made = made.to(device)
-    if not callable(made):
-        raise ConfigError(f"loss._target_={section['_target_']}: cannot be called with logits and target")
+    _check_call(name, made)
 
     def loss(logits: torch.Tensor, goal: torch.Tensor, weight: torch.Tensor | None = None) -> torch.Tensor:
         logits, goal = task.per_member(logits, goal)
         found = made(logits, goal)
         if not isinstance(found, torch.Tensor):
             raise ConfigError(
-                f"loss._target_={section['_target_']} returned {type(found).__name__}; allowed is a tensor: "
-                "one loss, or one per row"
+                f"{name} returned {type(found).__name__}; allowed is a tensor: one loss, or one per row"
+            )
+        if found.ndim and found.shape[:1] != goal.shape[:1]:
+            raise ConfigError(
+                f"{name} returned a tensor of shape {tuple(found.shape)} for {len(goal)} rows; allowed is one loss, or one "
+                "per row"
+            )
+        if logits.requires_grad and not found.requires_grad:
+            raise ConfigError(
+                f"{name} returned a loss that does not depend on the logits, so no model can learn by it"
             )
         if weight is None:
             return found.mean()
-        if found.shape[:1] != goal.shape:
+        if not found.ndim:
             raise ConfigError(
-                f"loss._target_={section['_target_']} returned one loss for {len(goal)} rows; with data.weight_column it "
+                f"{name} returned one loss for {len(goal)} rows; with data.weight_column it "
                 "returns one per row, as losses of torch do with +loss.reduction=none"
             )
         return weighted(found, weight)
 
     return loss
+
+
+def _check_call(name: str, made: Any) -> None:
+    """Raise ConfigError for what cannot be called with logits and targets."""
+    if not callable(made):
+        raise ConfigError(f"{name}: cannot be called with logits and target")
+    called = made.forward if isinstance(made, nn.Module) else made
+    given = called.keywords if isinstance(called, partial) else {}
+    try:
+        signature = inspect.signature(called.func if isinstance(called, partial) else called)
+    except (TypeError, ValueError):  # of a compiled function, which does not tell
+        return
+    try:
+        signature.bind(None, None, **given)
+    except TypeError as error:
+        raise ConfigError(
+            f"{name}: {error}; a loss is called with logits and target, and a function also with the other keys of its "
+            "section"
+        ) from error

@@ -238,7 +238,7 @@ def few(table: pd.DataFrame) -> pd.DataFrame:
             r"target 'churned' has 3 classes \('maybe', 'no', 'yes'\); .*data\.positive .*task=multiclass",
         ),
         (holes, {}, r"target 'churned' is missing in 1 of 200 rows"),
-        (few, {}, r"the validation split has 0 rows"),
+        (few, {}, r"t\.csv has 2 rows; at least 3 are needed"),
         (
             pd.DataFrame.copy,
             {"test_fraction": 0.001},
