@@ -9,6 +9,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from reference import PAGE, page
 
 ROOT = Path(__file__).resolve().parents[2]
 CONF = ROOT / "conf"
@@ -98,3 +99,9 @@ def test_the_settings_of_a_machine_stand_between_recipe_and_command_line(machine
     assert composed("paths.experiments=here", folder=machine).paths.experiments == "here"
     assert composed("debug=default", folder=machine).sweep.n_jobs == 1
     assert composed("~local", folder=machine) == composed()
+
+
+def test_the_page_of_all_keys_says_what_the_files_say() -> None:
+    assert PAGE.read_text() == page(), "write it anew: python tests/conf/reference.py"
+    rows = [line for line in page().splitlines() if line.startswith("| `")]
+    assert all(row.split("|")[3].strip() for row in rows)
