@@ -22,6 +22,7 @@ from trainer.models.network import Network, adapt
 from trainer.tasks.outputs import Task, task_of
 from trainer.watching.divergence import Losses, NotFiniteError
 
+WARM_UP = 9  # steps, times the average's memory, until it is as long as its decay says
 Loss = Callable[..., torch.Tensor]  # of logits, targets and, where rows have any, their weights
 
 
@@ -184,12 +185,18 @@ def needs_closure(optimizer: Optimizer) -> bool:
 
 
 def _averaged(model: nn.Module, decay: float | None) -> AveragedModel | None:
-    """Return a copy of a model that follows its weights as an exponential moving average; None without a decay."""
+    """Return a copy of a model that follows its weights as an exponential moving average; None without a decay.
+
+    The first averages are shorter, over a tenth of the steps so far, so that they do not hold the initial weights for long.
+    """
     if decay is None:
         return None
+    done: list[int] = []  # averages so far, counted here because to ask the tensor would wait for the device
 
-    def follow(means: Any, current: Any, _count: Any) -> None:
-        torch._foreach_lerp_(means, current, 1 - decay)
+    def follow(means: Any, current: Any, count: Any) -> None:
+        done[:] = [done[0] + 1 if done else int(count)]
+        share = max(1 - decay, WARM_UP / (WARM_UP + 1 + done[0]))
+        torch._foreach_lerp_(means, current, share)
 
     return AveragedModel(model, multi_avg_fn=follow)
 

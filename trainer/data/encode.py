@@ -309,16 +309,19 @@ def _fit_numeric(name: str, values: Array, transform: Transform) -> NumericColum
 
 
 def _bent(present: Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return the knots of a curve that is a line within the usual values, and levels off at 3 quartile ranges.
+    """Return the knots of a curve that is a line within the usual values, levels off at 3 quartile ranges, and has spread one.
 
     Source: the smooth clipping of Holzmueller, Grinsztajn, Steinwart, "Better by Default" (NeurIPS 2024, arXiv:2407.04491).
     """
     low, middle, high = np.quantile(present, [0.25, 0.5, 0.75])
-    spread = (high - low) or np.ptp(present) / 2 or 1.0
-    scaled = np.sinh(np.linspace(-6, 6, 129))  # dense where the curve bends
-    x = middle + spread * scaled
+    scale = (high - low) or np.ptp(present) / 2 or 1.0
+    ranges = np.sinh(np.linspace(-6, 6, 129))  # dense where the curve bends
+    x = middle + scale * ranges
     kept = np.append(np.diff(x) > 0, True)  # a range that is tiny beside its median has fewer knots
-    return tuple(x[kept].tolist()), tuple((scaled / np.sqrt(1 + (scaled / 3) ** 2))[kept].tolist())
+    y = ranges / np.sqrt(1 + (ranges / 3) ** 2)
+    # Where most values are the same the spread is small, and the others must not become outliers again.
+    spread = max(0.5, float(np.interp(present, x[kept], y[kept]).std()))
+    return tuple(x[kept].tolist()), tuple((y[kept] / spread).tolist())
 
 
 def _spread(ranks: Array, count: int) -> Array:

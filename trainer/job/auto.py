@@ -24,15 +24,15 @@ def chosen(training: Mapping[str, Any], rows: int) -> dict[str, int | float | No
     batch_size = training["batch_size"]
     if batch_size == AUTO:
         batch_size = min(LARGEST, max(SMALLEST, 2 ** round(math.log2(max(1, rows) / BATCHES))))
-    epochs = training["epochs"]
+    steps, epochs = steps_of(training, rows, batch_size), training["epochs"]
     if epochs == AUTO:
-        epochs = min(EPOCHS[1], max(EPOCHS[0], math.ceil(STEPS / steps_of(training, rows, batch_size))))
+        epochs = min(EPOCHS[1], max(EPOCHS[0], math.ceil(STEPS / steps)))
     share, fewest = PATIENCE
     found = {
         "batch_size": batch_size,
         "epochs": epochs,
         "early_stopping_patience": max(fewest, math.ceil(epochs / share)),
-        "ema": DECAY if rows < AVERAGED_BELOW else None,
+        "ema": DECAY if rows < AVERAGED_BELOW and epochs * steps >= STEPS / 2 else None,
     }
     return {key: value for key, value in found.items() if training.get(key) == AUTO}
 
