@@ -86,7 +86,7 @@ ROOMS = {
         "tasks": "data targets errors",
         "scoring": "tasks models data errors",
         "optim": "models targets errors",
-        "plots": "scoring models data errors",
+        "plots": "scoring tasks models data errors",
         "own_metrics": "scoring tasks data targets errors",
         "checkpoint": "scoring models data device errors",
         "exchange": "tasks models data errors",

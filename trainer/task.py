@@ -151,7 +151,8 @@ def _train(
         threshold = chosen_threshold(config.get("threshold", "balanced_accuracy"), module, data)
     save_model(run.artifacts_dir, module, spec=spec, section=config["data"], data=data, threshold=threshold)
     write_classes(run.artifacts_dir / "classes.csv", scores, data)
-    draw(run.artifacts_dir / "plots", result.history, result.epoch, scores)
+    plots = run.artifacts_dir / "plots"
+    draw(plots, result.history, result.epoch, scores, data.labels, threshold=threshold)
     cut = {} if threshold is None else {"threshold": threshold}
     tested = {**scores.named(), **{f"test_{each.name}": each(scores) for each in own}}
     run.log({**data.reference, **tested, **cut})

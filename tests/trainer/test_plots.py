@@ -1,5 +1,6 @@
-"""Three plots, drawn fast and without matplotlib's global state."""
+"""Plots of each task, drawn without matplotlib's global state, and the numbers of the calibration."""
 
+import csv
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainer.plots import calibration, draw, quantile_bins, wilson
+from trainer.data.target import Target, TaskKind
+from trainer.plots import draw
+from trainer.plots.calibration import calibration, quantile_bins, table, wilson
+from trainer.plots.several_classes import confusion, roc_by_class
+from trainer.plots.sheet import name_of
 from trainer.scoring import Scores
 
 HISTORY = [
@@ -22,12 +27,96 @@ def scored(rows: int) -> Scores:
     return Scores(0.5, 0.5, 0.5, probabilities, target)
 
 
-@pytest.mark.parametrize("rows", [2, 7, 12000])
-@pytest.mark.parametrize("epochs", [1, 5])
-def test_it_draws_three_png_files_of_any_run(tmp_path: Path, rows: int, epochs: int) -> None:
+def several(rows: int, classes: int) -> tuple[Scores, Target]:
+    draw = np.random.default_rng(0)
+    target = np.arange(rows) % classes
+    chances = draw.dirichlet(np.ones(classes), size=rows)
+    names = tuple(f"a long name of a class of $ {code}" for code in range(classes))
+    scores = Scores(0.5, 0.5, 0.5, chances, target, TaskKind.MULTICLASS)
+    return scores, Target("y", TaskKind.MULTICLASS, names)
+
+
+def are_pictures(paths: list[Path]) -> bool:
+    return all(each.read_bytes().startswith(b"\x89PNG") for each in paths)
+
+
+@pytest.mark.parametrize(("rows", "epochs"), [(2, 1), (7, 5), (12000, 5)])
+def test_two_classes_have_these_plots(tmp_path: Path, rows: int, epochs: int) -> None:
     paths = draw(tmp_path / "plots", HISTORY[:epochs], 1, scored(rows))
-    assert sorted(each.name for each in paths) == ["calibration.png", "curves.png", "roc.png"]
-    assert all(each.read_bytes().startswith(b"\x89PNG") for each in paths)
+    names = [each.stem for each in paths]
+    assert names == ["curves", "roc", "precision_recall", "calibration", "confusion"]
+    assert are_pictures(paths)
+
+
+@pytest.mark.parametrize(("rows", "classes"), [(2, 3), (300, 4), (300, 50)])
+def test_several_classes_have_these_plots(tmp_path: Path, rows: int, classes: int) -> None:
+    paths = draw(tmp_path / "plots", HISTORY[:2], 1, *several(rows, classes))
+    assert [each.stem for each in paths] == ["curves", "roc", "confusion"]
+    assert are_pictures(paths)
+
+
+@pytest.mark.parametrize("rows", [2, 300, 5000])
+def test_a_regression_has_these_plots(tmp_path: Path, rows: int) -> None:
+    nan = float("nan")
+    true = np.random.default_rng(0).normal(size=rows)
+    history = [{"train_loss": 1.0, "val_loss": 1.0, "val_rmse": 1.0, "val_mae": 1.0, "val_r2": 0.5}]
+    scores = Scores(0.5, nan, nan, true * 0.9, true, TaskKind.REGRESSION)
+    paths = draw(tmp_path / "plots", history, 1, scores, Target("y", TaskKind.REGRESSION))
+    assert [each.stem for each in paths] == ["curves", "predicted_by_true", "residuals"]
+    assert are_pictures(paths)
+
+
+def test_a_confusion_matrix_has_a_row_per_true_class_and_names_fit() -> None:
+    figure = confusion(np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1]), ["no $5", "yes, " + "very " * 20])
+    axes = figure.axes[0]
+    cells = [text.get_text() for text in axes.texts]
+    assert cells == ["2\n67%", "1\n33%", "0\n0%", "1\n100%"]
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert names[0] == r"no \$5"
+    assert len(names[1]) <= 20
+    assert figure.axes[0].get_title() == "Confusion matrix, test split"
+
+
+def test_of_many_classes_the_largest_are_named() -> None:
+    scores, labels = several(300, 30)
+    figure = roc_by_class(scores, labels.classes)
+    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert len(texts) == 9
+    assert texts[-1] == "22 more classes"
+    names = (
+        confusion(scores.target, scores.target, [str(code) for code in range(100)]).axes[0].get_xticklabels()
+    )
+    assert len(names) <= 40
+
+
+def test_long_names_are_cut_in_the_middle() -> None:
+    assert name_of("the first of many names, the last one") == "the first o...e last one"
+
+
+def test_the_table_of_the_calibration_holds_the_bins_of_the_plot_and_of_the_errors() -> None:
+    scores = scored(1000)
+    rows = list(csv.DictReader(table(scores).splitlines()))
+    for kind in ("equal rows", "equal width"):
+        bins = [row for row in rows if row["bins"] == kind]
+        assert sum(int(row["rows"]) for row in bins) == 1000
+        assert all(float(row["low"]) <= float(row["observed"]) <= float(row["high"]) for row in bins)
+    gaps = [
+        (int(row["rows"]), abs(float(row["predicted"]) - float(row["observed"])))
+        for row in rows
+        if row["bins"] == "equal width"
+    ]
+    expected = sum(count * gap for count, gap in gaps) / 1000
+    assert scores.metric("calibration_error") == pytest.approx(expected)
+    assert scores.metric("max_calibration_error") == pytest.approx(max(gap for _, gap in gaps))
+
+
+def test_rows_that_count_for_nothing_are_in_no_bin() -> None:
+    weight = np.ones(10)
+    weight[:5] = 0
+    chances = np.repeat([0.2, 0.8], 5)
+    scores = Scores(0.5, 0.5, 0.5, chances, (np.arange(10) % 2).astype(np.float32), weight=weight)
+    bins = [row for row in csv.DictReader(table(scores).splitlines()) if row["bins"] == "equal width"]
+    assert [float(row["predicted"]) for row in bins] == [pytest.approx(0.8)]
 
 
 def test_it_leaves_pyplot_alone(tmp_path: Path) -> None:

@@ -78,10 +78,27 @@ def calibration_error(target: Array, chance: Array, weight: Array | None = None)
 
     It is the mean difference between predicted and observed frequency over ten bins of equal width, weighted by rows.
     """
-    bins = np.minimum((chance * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
-    gap = target - chance if weight is None else (target - chance) * weight
-    gaps = np.bincount(bins, weights=gap, minlength=CALIBRATION_BINS)
-    return float(np.abs(gaps).sum() / (len(target) if weight is None else weight.sum()))
+    gaps, rows = _gaps(target, chance, weight)
+    return float(gaps.sum() / rows.sum())
+
+
+def max_calibration_error(target: Array, chance: Array, weight: Array | None = None) -> float:
+    """Return the largest difference between predicted and observed frequency in ten bins of equal width."""
+    gaps, rows = _gaps(target, chance, weight)
+    return float((gaps[rows > 0] / rows[rows > 0]).max())
+
+
+def width_bins(chance: Array) -> Array:
+    """Return the number of the bin of equal width that each probability is in."""
+    return np.minimum((chance * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
+
+
+def _gaps(target: Array, chance: Array, weight: Array | None) -> tuple[Array, Array]:
+    """Return by how much predictions and outcomes differ in each bin, summed over its rows, and what these count for."""
+    bins = width_bins(chance)
+    counts = np.ones(len(target)) if weight is None else weight
+    gaps = np.bincount(bins, weights=(target - chance) * counts, minlength=CALIBRATION_BINS)
+    return np.abs(gaps), np.bincount(bins, weights=counts, minlength=CALIBRATION_BINS)
 
 
 def rmse(target: Array, value: Array, weight: Array | None = None) -> float:
@@ -112,6 +129,7 @@ METRICS: dict[TaskKind, dict[str, Metric]] = {  # beside loss, accuracy and auc
         "f1": f1,
         "brier": brier,
         "calibration_error": calibration_error,
+        "max_calibration_error": max_calibration_error,
     },
     TaskKind.MULTICLASS: {"balanced_accuracy": balanced_accuracy, "f1": macro_f1},
     TaskKind.REGRESSION: {"rmse": rmse, "mae": mae, "r2": r2},
