@@ -38,7 +38,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     registry = ModelRegistry(folder / "experiments")
     objective = {"metric": "val_auc", "mode": "max", "value": 0.7}
     files = ["model_best.pt", "model.json"]
-    registry.register("clicks_model", "run_001", files=files, objective=objective, loader="trainer:load_model")
+    registry.register(
+        "clicks_model", "run_001", files=files, objective=objective, loader="trainer:load_model"
+    )
     registry.promote("clicks_model", 1, reason="the first")
     return folder
 
