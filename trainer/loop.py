@@ -22,11 +22,11 @@ from trainer.data.tensors import Dataset
 from trainer.epoch import StepOptions, Steps
 from trainer.errors import DivergedError
 from trainer.models.network import observe, use_dropout_stream
-from trainer.own_metrics import OwnMetric
 from trainer.schema import OBJECTIVES
-from trainer.scoring import evaluate
+from trainer.scoring import Scores, evaluate
 from trainer.seeding import Ambient, generator
-from trainer.tasks.outputs import task_of
+from trainer.tasks.outputs import Task, task_of
+from trainer.tasks.own_metrics import OwnMetric
 from trainer.watching.divergence import Losses
 
 logger = logging.getLogger(__name__)
@@ -88,11 +88,10 @@ def fit(
 ) -> Fit:
     """Train a model on the device it is on, and load the weights of the epoch that counts into it.
 
-    Each epoch (from 1) logs train_loss, train_acc (not for a regression), the validation metrics of the task, that of
-    the objective, by default val_auc or val_r2, and the user's `metrics`. Training ends after `epochs`, after `patience` epochs without a better
-    objective, or once `should_stop()` is true after an epoch. All that is random depends on `seed` alone. `begin` may load
-    an earlier state, whose epochs are logged again but not trained; `keep` gets each epoch's state, `each_batch` the
-    rows of each batch. Raise DivergedError for a loss not finite.
+    Each epoch (from 1) logs train_loss, train_acc (not for a regression), and what `validated` returns. Training ends after
+    `epochs`, after `patience` epochs without a better objective, or once `should_stop()` is true after an epoch. All that
+    is random depends on `seed` alone. `begin` may load an earlier state, whose epochs are logged again but not trained;
+    `keep` gets each epoch's state, `each_batch` the rows of each batch. Raise DivergedError for a loss not finite.
     """
     task = task_of(data.labels)
     objective = objective or Objective(OBJECTIVES[task.kind])
@@ -114,9 +113,7 @@ def fit(
         with foreign.lent():
             logged = steps.epoch(shuffled, each_batch)
             scores = evaluate(steps.scored, val, task=task)
-        own = {f"val_{each.name}": each(scores) for each in metrics}
-        names = task.logged(objective.metric) if objective.metric not in own else task.per_epoch
-        logged |= {f"val_{name}": scores.metric(name) for name in names} | own
+        logged |= validated(scores, task, objective, metrics)
         epoch = state.epoch + 1
         log(logged, epoch)
         logger.info("epoch %2d/%d  %s", epoch, epochs, shown(logged))
@@ -129,6 +126,13 @@ def fit(
     model.load_state_dict(watch.weights)
     logger.info("%s: %s %.4f at epoch %d", stop, objective.metric, watch.value, watch.epoch)
     return Fit(watch.value, watch.epoch, state.epoch, stop, state.history)
+
+
+def validated(scores: Scores, task: Task, objective: Objective, own: Sequence[OwnMetric]) -> dict[str, float]:
+    """Return the validation metrics that an epoch logs: those of the task, the objective and the user."""
+    found = {f"val_{each.name}": scores.own(each) for each in own}
+    names = task.per_epoch if objective.metric in found else task.logged(objective.metric)
+    return {f"val_{name}": scores.metric(name) for name in names} | found
 
 
 def ended(epoch: int, epochs: int, best_epoch: int, patience: int | None) -> Stop | None:

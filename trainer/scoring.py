@@ -14,6 +14,7 @@ from trainer.data.tensors import Dataset, Split
 from trainer.models.network import Network, adapt
 from trainer.tasks.metrics import METRICS, auc, macro_auc, measure
 from trainer.tasks.outputs import Task, task_of
+from trainer.tasks.own_metrics import OwnMetric
 
 EVALUATION_ROWS = 4096  # rows per batch; sums over other batches may differ in the last digit
 
@@ -38,6 +39,10 @@ class Scores:
         """Return a metric by its name; other ones than loss, acc, accuracy and auc are computed when asked for."""
         known = {"loss": self.loss, "acc": self.accuracy, "accuracy": self.accuracy, "auc": self.auc}
         return known[name] if name in known else self._measured(name)
+
+    def own(self, metric: OwnMetric) -> float:
+        """Return a metric of the user."""
+        return metric(self.task, self.target, self.probabilities, self.weight)
 
     def _measured(self, name: str) -> float:
         return measure(self.task, name, self.target, self.probabilities, self.weight)

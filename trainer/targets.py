@@ -29,10 +29,8 @@ _HIDES_NAMES = (
 def imported(section: str, spec: Mapping[str, Any]) -> Callable[..., Any]:
     """Import the class or function of a section; raise ConfigError when there is none."""
     name = f"{section}._target_={spec['_target_']}"
-    try:
+    with users_code(name, tells_kind=False):  # a module may raise anything on import
         target = _named(str(spec["_target_"]))
-    except Exception as error:  # a user's module may raise anything on import
-        raise ConfigError(f"{name}: {error}") from error
     if not callable(target):
         raise ConfigError(f"{name} is {target!r}; allowed is a class or a function")
     return target  # type: ignore[no-any-return]  # what callable() is sure of, mypy is not
@@ -49,6 +47,16 @@ def _named(target: str) -> Any:
     from hydra.utils import get_object
 
     return get_object(target)
+
+
+@contextlib.contextmanager
+def users_code(name: str, *, tells_kind: bool = True) -> Iterator[None]:
+    """Make any error of the user's code a ConfigError that opens with a name, such as that of its key."""
+    try:
+        yield
+    except Exception as error:
+        kind = f"{type(error).__name__}: " if tells_kind else ""
+        raise ConfigError(f"{name}: {kind}{error}") from error
 
 
 def bound(section: str, spec: Mapping[str, Any]) -> "partial[Any]":

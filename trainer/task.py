@@ -35,7 +35,6 @@ from trainer.loop import Fit, Objective, fit, shown
 from trainer.models.arguments import OFFERED, settle
 from trainer.models.network import build_module
 from trainer.optim import build_optimizer, build_scheduler
-from trainer.own_metrics import OwnMetric, build_metrics
 from trainer.plots import draw
 from trainer.saved_model import save_model
 from trainer.schema import BY_TASK, LOGGED_PER_EPOCH, is_ours, named_task
@@ -43,6 +42,7 @@ from trainer.scoring import Scores, evaluate
 from trainer.tasks.losses import build_loss
 from trainer.tasks.metrics import by_class
 from trainer.tasks.outputs import task_of
+from trainer.tasks.own_metrics import OwnMetric, build_metrics
 from trainer.tasks.threshold import choose
 from trainer.watching.progress import Bar
 
@@ -103,10 +103,7 @@ def _train(
     """Build, fit, test and save inside a run."""
     settings, objective = config["training"], Objective(**config["objective"])
     run.log_params(params(config))  # before the model is built, so that a failure has them
-    if data.profile is not None:
-        write_bytes(
-            run.artifacts_dir / PROFILE, json.dumps(data.profile.to_json(), indent=1).encode() + b"\n"
-        )
+    write_profile(run.artifacts_dir / PROFILE, data)
     module, spec = build_module(config["model"], data.shape, seed=config["seed"], outputs=data.labels.outputs)
     run.log_params(params({**config, "model": spec}))
     module.to(device)
@@ -121,6 +118,7 @@ def _train(
         learning_rate=settings["learning_rate"],
         weight_decay=settings["weight_decay"],
     )
+    scheduler = build_scheduler(config["scheduler"], optimizer, mode=objective.mode, total_steps=total_steps)
     with checkpoints.saved_when_stopped(), progress_of(settings, objective, data) as bar:
         result = fit(
             module,
@@ -131,9 +129,7 @@ def _train(
             limit_batches=settings.get("limit_batches"),
             seed=config["seed"],
             objective=objective,
-            scheduler=build_scheduler(
-                config["scheduler"], optimizer, mode=objective.mode, total_steps=total_steps
-            ),
+            scheduler=scheduler,
             options=StepOptions(loss, settings.get("gradient_clip"), settings.get("ema"), interval),
             patience=settings["early_stopping_patience"],
             metrics=own,
@@ -146,18 +142,22 @@ def _train(
     _warn_if_short(objective, result, settings, per_epoch)
     # On the CPU and one thread, as a loaded model is scored, so that the numbers agree to the last digit.
     with cpu_threads(1):
-        cardinalities = data.shape.cardinalities
-        scores = evaluate(module.cpu(), data.test, cardinalities=cardinalities, task=task)
+        scores = evaluate(module.cpu(), data.test, cardinalities=data.shape.cardinalities, task=task)
         threshold = chosen_threshold(config.get("threshold", "balanced_accuracy"), module, data)
     save_model(run.artifacts_dir, module, spec=spec, section=config["data"], data=data, threshold=threshold)
     write_classes(run.artifacts_dir / "classes.csv", scores, data)
     plots = run.artifacts_dir / "plots"
     draw(plots, result.history, result.epoch, scores, data.labels, threshold=threshold)
-    cut = {} if threshold is None else {"threshold": threshold}
-    tested = {**scores.named(), **{f"test_{each.name}": each(scores) for each in own}}
-    run.log({**data.reference, **tested, **cut})
+    tested = {**scores.named(), **{f"test_{each.name}": scores.own(each) for each in own}}
+    run.log({**data.reference, **tested, **({} if threshold is None else {"threshold": threshold})})
     logger.info("%s: %s", run.run_id, shown(tested))
     return result
+
+
+def write_profile(file: Path, data: Dataset) -> None:
+    """Write what was found in a table, if the data were read from one."""
+    if data.profile is not None:
+        write_bytes(file, json.dumps(data.profile.to_json(), indent=1).encode() + b"\n")
 
 
 def progress_of(settings: Mapping[str, Any], objective: Objective, data: Dataset) -> Bar:

@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from reference import PAGE, page
+
+import trainer.config  # noqa: F401 - makes the defaults that depend on the task known
+from sweeps.settings.reading import sweeper_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 CONF = ROOT / "conf"
@@ -84,6 +88,13 @@ def test_a_recipe_that_is_a_sweep_needs_no_flag() -> None:
     assert swept.hydra.mode is RunMode.MULTIRUN
     assert set(swept.sweep.params) == {"training.learning_rate", "model.hidden_dims"}
     assert composed("experiment=ctr_quick", return_hydra_config=True).hydra.mode is None
+
+
+def test_a_sweep_over_folds_ranks_them_as_one_candidate() -> None:
+    swept = composed("data=csv", "data.path=t.csv", "data.target=y", return_hydra_config=True)
+    HydraConfig.instance().set_config(swept)
+    settings = sweeper_settings(swept)
+    assert settings.space.repeats(("model", "data.fold", "seed")) == ("data.fold", "seed")
 
 
 def test_debugging_overrides_a_recipe() -> None:

@@ -15,9 +15,9 @@ from tracking import ExperimentTracker
 from trainer import ConfigError
 from trainer.config import check
 from trainer.data.target import TaskKind
-from trainer.own_metrics import build_metrics
 from trainer.scoring import Scores
 from trainer.task import train
+from trainer.tasks.own_metrics import build_metrics
 
 Compose = Callable[..., DictConfig]
 DRAW = np.random.default_rng(0)
@@ -28,7 +28,7 @@ BINARY = Scores(0.0, 0.0, 0.0, CHANCE, TARGET)
 
 def value(target: str, scores: Scores = BINARY, **keys: Any) -> float:
     (metric,) = build_metrics({"mine": {"_target_": target, **keys}})
-    return metric(scores)
+    return scores.own(metric)
 
 
 def own(name: str, target: str, *more: str) -> list[str]:

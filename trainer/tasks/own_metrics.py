@@ -14,8 +14,7 @@ import numpy as np
 from trainer.data.encode import Array
 from trainer.data.target import TaskKind
 from trainer.errors import ConfigError
-from trainer.scoring import Scores
-from trainer.targets import bound
+from trainer.targets import bound, users_code
 from trainer.tasks.metrics import decided
 
 logger = logging.getLogger(__name__)
@@ -56,16 +55,13 @@ class OwnMetric:
         self._weights = next((each for each in WEIGHTS if each in parameters), None)
         self._is_told = False
 
-    def __call__(self, scores: Scores) -> float:
+    def __call__(self, kind: TaskKind, target: Array, predictions: Array, weight: Array | None) -> float:
         """Return the metric; NaN is told once. Raise ConfigError for a function that raises or returns no number."""
-        target, predictions = scores.target, scores.probabilities
-        if scores.task is not TaskKind.REGRESSION:
+        if kind is not TaskKind.REGRESSION:
             target = target.astype(np.int64)
             predictions = decided(predictions) if self._takes == "labels" else predictions
-        try:
-            value = float(self._function(target, predictions, **self._counting(scores.weight)))
-        except Exception as error:  # the function is the user's
-            raise ConfigError(f"{self.key}: {type(error).__name__}: {error}") from error
+        with users_code(self.key):
+            value = float(self._function(target, predictions, **self._counting(weight)))
         if value != value and not self._is_told:
             self._is_told = True
             logger.warning("%s returned NaN for %d rows", self.key, len(target))
