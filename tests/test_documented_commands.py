@@ -58,6 +58,7 @@ def follow(page: str, folder: Path) -> int:
     [
         ("README.md", 8),
         ("docs/install.md", 7),
+        ("docs/trainer.md", 10),
         ("docs/sweeps.md", 8),
         ("docs/tracking.md", 8),
         ("docs/alerts.md", 2),
@@ -65,3 +66,15 @@ def follow(page: str, folder: Path) -> int:
 )
 def test_a_page_can_be_followed_from_top_to_bottom(page: str, least: int, tmp_path: Path) -> None:
     assert follow(page, tmp_path) >= least
+
+
+def test_the_guide_shows_what_its_first_commands_print(tmp_path: Path) -> None:
+    """The table of a CSV file is made and looked at as the guide of the trainer says."""
+    (make, *_), (look, *_) = (
+        [text for _, text in blocks("docs/trainer.md", language)] for language in ("python", "sh")
+    )
+    run([sys.executable, "-c", make], tmp_path)
+    command = [sys.executable, *shlex.split(look)[1:]]
+    answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=280)
+    shown = next(text for _, text in blocks("docs/trainer.md", "text"))
+    assert answer.stdout.split() == shown.split()

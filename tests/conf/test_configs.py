@@ -29,10 +29,10 @@ def composed(*overrides: str, folder: Path | None = None, **options: Any) -> Dic
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Path:
-    """A copy of conf/ with the settings of a machine that docs/trainer.md shows."""
+    """A copy of conf/ with the settings of a machine that docs/trainer-reference.md shows."""
     folder = tmp_path / "conf"
     shutil.copytree(CONF, folder, ignore=shutil.ignore_patterns("local"))
-    page = (ROOT / "docs" / "trainer.md").read_text()
+    page = (ROOT / "docs" / "trainer-reference.md").read_text()
     (shown,) = re.findall(
         r"```yaml\n(# @package _global_\n# conf/local/default.yaml\n.*?)```", page, re.DOTALL
     )

@@ -1,4 +1,4 @@
-"""The commands in docs/trainer.md compose, and its snippets run."""
+"""The commands in docs/trainer-reference.md and docs/own-code.md compose, and their snippets run."""
 
 import os
 import re
@@ -17,7 +17,9 @@ from trainer.task import train
 
 Compose = Callable[..., DictConfig]
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = (ROOT / "docs" / "trainer.md").read_text()
+PAGE = "".join(
+    (ROOT / "docs" / f"{name}.md").read_text() for name in ("trainer-reference", "own-code", "using-a-model")
+)
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, re.DOTALL)
 COMMANDS = [
     re.sub(r"^python -m trainer(\.inspect)?", "", line.split("#")[0]).strip()
@@ -92,7 +94,7 @@ def test_the_snippets_that_load_a_model_run(
     monkeypatch.chdir(tmp_path)
     train(composed("experiment=ctr_quick", "data.rows=1500", "training.epochs=1"))
     for snippet in snippets("loading"):
-        exec(compile(snippet, "docs/trainer.md", "exec"), {})
+        exec(compile(snippet, "a page", "exec"), {})
 
 
 def test_the_loop_runs_from_python_as_shown(
@@ -100,5 +102,5 @@ def test_the_loop_runs_from_python_as_shown(
 ) -> None:
     monkeypatch.chdir(ROOT)
     (snippet,) = snippets("loop")
-    exec(compile(snippet, "docs/trainer.md", "exec"), {})
+    exec(compile(snippet, "a page", "exec"), {})
     assert float(capsys.readouterr().out.split()[1]) > 0.9

@@ -1,4 +1,4 @@
-"""The commands and the snippet of docs/trainer.md on scoring and exporting do what they say."""
+"""The commands and the snippet of docs/using-a-model.md on scoring and exporting do what they say."""
 
 import re
 import shlex
@@ -15,7 +15,7 @@ from trainer.predict import score_command
 from trainer.saved_model import load_model
 from trainer.schema import ROOT as ROOT_KEYS
 
-PAGE = (Path(__file__).parents[3] / "docs" / "trainer.md").read_text()
+PAGE = (Path(__file__).parents[3] / "docs" / "using-a-model.md").read_text()
 COMMANDS = [
     line.partition("#")[0].partition("|")[0].strip()
     for block in re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
