@@ -38,6 +38,16 @@ def test_a_run_that_leaves_its_block_is_completed(tracker: ExperimentTracker) ->
     assert record.error is None
 
 
+def test_the_data_of_a_run_may_be_recorded_while_it_runs(tracker: ExperimentTracker) -> None:
+    with tracker.start_run("x") as run:
+        run.set_data({"fingerprint": "sha256:1", "rows": 3})
+        with pytest.raises(InvalidValueError, match="data must be a mapping"):
+            run.set_data("sha256:2")  # type: ignore[arg-type]
+    record = tracker.record(run.run_id)
+    assert record.data == {"fingerprint": "sha256:1", "rows": 3}
+    assert record.fingerprint == "sha256:1"
+
+
 def test_a_run_that_raises_is_failed_and_keeps_the_traceback(tracker: ExperimentTracker) -> None:
     def train() -> None:
         raise RuntimeError("CUDA out of memory\n  tried 3 GB")

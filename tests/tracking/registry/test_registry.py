@@ -66,6 +66,21 @@ def test_a_version_holds_its_files_their_hashes_and_where_it_came_from(
     assert registry.models() == ["ctr"]
 
 
+def test_a_star_stands_for_all_artifacts_of_a_run_which_may_be_none(
+    registry: ModelRegistry, tracker: ExperimentTracker
+) -> None:
+    with tracker.start_run("x", config="lr: 0.1\n") as run:
+        run.log_text("3 trees", "model/trees.txt")
+        run.log_dict({"a": 1}, "notes.json")
+    files = {*registry.register("trees", run.run_id, files=["*"], objective=OBJECTIVE).files}
+    assert files == {"model/trees.txt", "notes.json", "config.yaml"}
+    with tracker.start_run("x", config="lr: 0.1\n") as empty:
+        pass
+    assert {*registry.register("trees", empty.run_id, files=["*"], objective=OBJECTIVE).files} == {
+        "config.yaml"
+    }
+
+
 def test_the_same_run_is_registered_once(registry: ModelRegistry, make_run: Any) -> None:
     run_id = make_run()
     first = registry.register("ctr", run_id, objective=OBJECTIVE)
