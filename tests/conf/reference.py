@@ -63,7 +63,7 @@ LINE = re.compile(r"^(?P<indent> *)\"?(?P<key>\w+)\"?: ?(?P<value>.*?)(?: +# (?P
 
 def page() -> str:
     """Return the page: a table per choice of a group, with key, default, and what it does."""
-    parts = [rows_of("", ROOT / "conf" / "config.yaml", only=("seed", "device"))]
+    parts = [rows_of("", ROOT / "conf" / "config.yaml", only=("seed", "device", "metrics", "threshold"))]
     for group in GROUPS:
         for file in sorted((ROOT / "conf" / group).glob("*.yaml")):
             if "@package _global_" not in file.read_text() or group == "sweep":
