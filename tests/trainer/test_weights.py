@@ -14,7 +14,7 @@ from own_models import final, only_run
 from tracking import ExperimentTracker
 from trainer import ConfigError, DataError, load_model
 from trainer.data.load import load
-from trainer.data.target import Target, TaskKind
+from trainer.data.target import Target
 from trainer.data.tensors import Dataset, Split
 from trainer.epoch import Steps
 from trainer.models.network import adapt
@@ -22,7 +22,7 @@ from trainer.models.tabular import LogisticRegression
 from trainer.scoring import evaluate
 from trainer.task import train
 from trainer.tasks.losses import build_loss
-from trainer.tasks.metrics import METRICS, by_class
+from trainer.tasks.metrics import by_class
 from trainer.tasks.outputs import task_of
 
 Compose = Callable[..., DictConfig]
@@ -102,14 +102,6 @@ def test_every_metric_is_that_of_rows_repeated(file: Path, target: str) -> None:
         for one, other in zip(*tables, strict=True):
             assert one.pop("rows") != other.pop("rows")  # which counts the rows there are
             assert one == pytest.approx(other)
-
-
-def test_every_metric_takes_weights() -> None:
-    assert {kind: len(metrics) for kind, metrics in METRICS.items()} == {
-        TaskKind.BINARY: 5,
-        TaskKind.MULTICLASS: 2,
-        TaskKind.REGRESSION: 3,
-    }
 
 
 @pytest.mark.parametrize("target", TARGETS)
