@@ -149,6 +149,13 @@ def test_a_group_that_is_added_instead_of_chosen_is_refused_with_what_to_type(tm
     assert "leave out the +" in answer.stderr
 
 
+def test_a_group_of_null_is_refused_with_what_to_type_and_a_task_of_null_is_found(tmp_path: Path) -> None:
+    answer = train(tmp_path, "model=null", ok=False)
+    assert answer.returncode == 1
+    assert answer.stderr == "error: model=null: a group takes the name of a choice; ~model leaves it out\n"
+    assert "task:\n  _target_: null" in train(tmp_path, "task=null", "--cfg", "job").stdout
+
+
 def test_a_refused_single_run_leaves_no_folder(tmp_path: Path) -> None:
     train(tmp_path, "training.batch_size=0", ok=False)
     assert not list(tmp_path.glob("experiments/single/*"))

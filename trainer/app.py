@@ -55,6 +55,11 @@ def main() -> None:
     chosen = os.environ.get("HYDRA_FULL_ERROR")
     # Apps that do not list such a group need the +, so it is often typed; Hydra would refuse it here.
     sys.argv[1:] = [word.removeprefix("+") if word.startswith(ADDED) else word for word in sys.argv[1:]]
+    sys.argv[1:] = ["task=default" if word == "task=null" else word for word in sys.argv[1:]]
+    for group in (word.removesuffix("=null") for word in sys.argv[1:] if word.endswith("=null")):
+        if (CONF / group).is_dir():  # Hydra ends in a stack trace
+            _print_error(f"error: {group}=null: a group takes the name of a choice; ~{group} leaves it out\n")
+            sys.exit(1)
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
         hydra.main(config_path=str(CONF), config_name="config", **_version_base())(run)()
