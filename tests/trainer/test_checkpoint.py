@@ -212,4 +212,4 @@ def test_a_state_that_does_not_fit_leaves_the_training_as_it_was(
 @pytest.fixture(autouse=True)
 def quiet_plots(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw no plots: they are not tested here and cost a second each."""
-    monkeypatch.setattr(trainer.task, "draw", lambda *_arguments: [])
+    monkeypatch.setattr(trainer.task, "draw", lambda *_arguments, **_named: [])

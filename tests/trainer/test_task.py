@@ -40,7 +40,8 @@ def test_a_run_holds_recipe_metrics_and_artifacts(quick: DictConfig, store: Path
     assert artifacts == {
         "model_best.pt",
         "model.json",
-        *(f"plots/{each}.png" for each in ("curves", "roc", "calibration")),
+        *(f"plots/{each}.png" for each in ("curves", "roc", "precision_recall", "calibration", "confusion")),
+        "plots/calibration.csv",
     }
 
 
