@@ -95,7 +95,7 @@ ROOMS = {
         "loop": "saved_model checkpoint epoch scoring tasks optim plots models schema data device seeding errors watching",
         "planning": "config schema data errors",
         "job": "saved_model checkpoint models data targets device errors schema",
-        "task": "job watching loop saved_model checkpoint epoch scoring tasks optim plots models config schema data device seeding errors auto",
+        "task": "job watching loop saved_model checkpoint epoch scoring tasks optim plots models config schema data device seeding errors",
         "inspect": "app config schema data errors",
         "app": "task config schema errors",
         "command": "",

@@ -92,6 +92,7 @@ def test_the_page_has_means_deviations_and_differences(tmp_path: Path) -> None:
     }
     page.write(results, tmp_path / "results.md")
     text = (tmp_path / "results.md").read_text()
-    assert "| t | 100 | macro AUC | 0.7050 ± 0.0071 |" in text
-    assert "| -0.0050 | - |" in text
+    assert "| t | 100 | macro AUC | 0.7050 ± 0.0071 (2) |" in text
+    assert "| -0.0050 |" in text
+    assert page.SWEEP not in text.partition("## What")[0]  # which nobody measured
     assert "on 1 of 1 tables" in text

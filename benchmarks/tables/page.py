@@ -29,9 +29,17 @@ Row = Mapping[str, Any]
 
 def markdown(results: Mapping[str, Any]) -> str:
     """Return the table of all scores: mean and standard deviation over the seeds."""
-    lines = [_line(name, facts, results["scores"]) for name, facts in results["tables"].items()]
-    title = ("table", "rows", "metric", *WHO, "default - better of linear, MLP", "sweep - trees")
-    return as_markdown(title, lines)
+    who, scores = _present(results), results["scores"]
+    pairs = [(DEFAULT, (LINEAR, PERCEPTRON)), (SWEEP, (TREES,))]
+    gaps = [(own, peers) for own, peers in pairs if own in who]
+    heads = {DEFAULT: "default - better of linear, MLP", SWEEP: "sweep - trees"}
+    lines = []
+    for name, facts in results["tables"].items():
+        cells = [_spread(_values(name, scores, each)) for each in who]
+        behind = [_gap(name, scores, own, peers) for own, peers in gaps]
+        signed = ["-" if each is None else f"{each:+.4f}" for each in behind]
+        lines.append([name, f"{sum(facts['rows']):,}", METRICS[facts["task"]], *cells, *signed])
+    return as_markdown(("table", "rows", "metric", *who, *(heads[own] for own, _ in gaps)), lines)
 
 
 def verdicts(results: Mapping[str, Any]) -> Iterator[str]:
@@ -50,7 +58,8 @@ def verdicts(results: Mapping[str, Any]) -> Iterator[str]:
 def write(results: Mapping[str, Any], page: Path = PAGE) -> None:
     """Write the page."""
     facts = as_markdown(("measured on", ""), results["machine"].items())
-    seconds = as_markdown(("table", *WHO), [_seconds(name, results) for name in results["tables"]])
+    who = _present(results)
+    seconds = as_markdown(("table", *who), [_seconds(name, who, results) for name in results["tables"]])
     adult = as_markdown(("model", "seeds", "accuracy", "AUC", "from"), _adult(results.get("recipes", [])))
     text = TEMPLATE.read_text().format(
         table=markdown(results), verdicts="\n".join(f"- {each}" for each in verdicts(results)),
@@ -60,11 +69,10 @@ def write(results: Mapping[str, Any], page: Path = PAGE) -> None:
     print(f"wrote {page}")
 
 
-def _line(name: str, facts: Row, scores: Sequence[Row]) -> list[str]:
-    cells = [_spread(_values(name, scores, who)) for who in WHO]
-    gaps = (_gap(name, scores, DEFAULT, (LINEAR, PERCEPTRON)), _gap(name, scores, SWEEP, (TREES,)))
-    signed = ["-" if each is None else f"{each:+.4f}" for each in gaps]
-    return [name, f"{sum(facts['rows']):,}", METRICS[facts["task"]], *cells, *signed]
+def _present(results: Mapping[str, Any]) -> list[str]:
+    """Return those who have a score, in order."""
+    known = {each["who"] for each in results["scores"]}
+    return [each for each in WHO if each in known]
 
 
 def _adult(scores: Sequence[Row]) -> list[Sequence[str]]:
@@ -95,9 +103,11 @@ def _spread(values: Mapping[int, float]) -> str:
     if not values:
         return "-"
     mean = statistics.mean(values.values())
-    return f"{mean:.4f}" if len(values) == 1 else f"{mean:.4f} ± {statistics.stdev(values.values()):.4f}"
+    if len(values) == 1:
+        return f"{mean:.4f} (1 seed)"
+    return f"{mean:.4f} ± {statistics.stdev(values.values()):.4f} ({len(values)})"
 
 
-def _seconds(name: str, results: Mapping[str, Any]) -> list[str]:
-    found = [_values(name, results["scores"], who, "seconds") for who in WHO]
+def _seconds(name: str, who: Sequence[str], results: Mapping[str, Any]) -> list[str]:
+    found = [_values(name, results["scores"], each, "seconds") for each in who]
     return [name, *(f"{statistics.mean(each.values()):.1f}" if each else "-" for each in found)]

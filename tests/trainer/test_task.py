@@ -138,12 +138,13 @@ def test_a_class_that_is_not_there_makes_no_run(quick: DictConfig, store: Path) 
         ("ctr_sweep", ["data.rows=1500", "training.epochs=1"]),
         ("breast_cancer_logistic", ["training.epochs=1"]),
         pytest.param("adult_mlp", ["training.epochs=1"], marks=pytest.mark.needs_data),
+        pytest.param("adult_best", ["training.epochs=1"], marks=pytest.mark.needs_data),
     ],
 )
 def test_every_recipe_runs_in_fast_mode(
     composed: Compose, request: pytest.FixtureRequest, store: Path, recipe: str, overrides: list[str]
 ) -> None:
-    if recipe == "adult_mlp":
+    if recipe.startswith("adult"):
         overrides = [*overrides, f"data.path={request.getfixturevalue('data_folder')}"]
     value = train(composed(f"experiment={recipe}", *overrides))
     assert (
