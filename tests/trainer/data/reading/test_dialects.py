@@ -103,6 +103,7 @@ def test_the_encoding_is_found(tmp_path: Path, encoding: str) -> None:
         ("t.csv.xz", lzma.compress(ROWS.encode())),
         ("t.csv.zst", pa.compress(ROWS.encode(), codec="zstd", asbytes=True)),
     ],
+    ids=["gz", "bz2", "xz", "zst"],  # the bytes of gzip hold the time
 )
 def test_a_compressed_file_is_read(tmp_path: Path, name: str, packed: bytes) -> None:
     assert fitted(tmp_path, packed, name)[1]["b"].tolist() == ["x", "y", "x"]
