@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from torch.optim.swa_utils import AveragedModel
 
+from trainer.data.encoding.shuffled import Gathered
 from trainer.data.target import TaskKind
 from trainer.data.tensors import Dataset, Split
 from trainer.errors import ModelError
@@ -91,7 +92,9 @@ class Steps:
         elif self.scheduler is not None and self.options.interval == "epoch":
             self.scheduler.step()
 
-    def epoch(self, rows: Split, each_batch: Callable[[int], None] | None = None) -> dict[str, float]:
+    def epoch(
+        self, rows: Split | Gathered, each_batch: Callable[[int], None] | None = None
+    ) -> dict[str, float]:
         """Train once on all rows in the given order; return the means of the loss and the accuracy while training.
 
         `each_batch` is called with the rows of each batch. A loss that is not finite is the fault of `losses`; it ends
@@ -101,11 +104,11 @@ class Steps:
         has_accuracy = self.task.kind is not TaskKind.REGRESSION
         per_batch = self.scheduler if self.options.interval == "batch" else None
         step = self._step_by_closure if needs_closure(self.optimizer) else self._step
-        loss_sum = torch.zeros((), device=rows.target.device)
-        correct = torch.zeros((), device=rows.target.device)
+        loss_sum = torch.zeros((), device=rows.device)
+        correct = torch.zeros((), device=rows.device)
         seen = 0
         count = batches(len(rows), self.batch_size)
-        self.losses.begin(count, rows.target.device)
+        self.losses.begin(count, rows.device)
         for index in range(count):
             start = index * self.batch_size
             end = start + self.batch_size if index < count - 1 else len(rows)

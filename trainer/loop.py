@@ -1,6 +1,6 @@
 """The training loop.
 
-The data are tensors, a batch is a slice of a shuffled copy, and no number is read from the device before the
+The data are tensors, a batch is a slice of a shuffled copy, of the whole or of a block of rows, and no number is read from the device before the
 epoch is over. The loop does not know configs, files or the tracker: it logs through `log(metrics, step)`
 and calls `should_stop()` once per epoch.
 """
@@ -18,6 +18,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from trainer.checkpoint import State
+from trainer.data.encoding.shuffled import in_order
 from trainer.data.tensors import Dataset
 from trainer.epoch import StepOptions, Steps
 from trainer.errors import DivergedError
@@ -96,7 +97,7 @@ def fit(
     task = task_of(data.labels)
     objective = objective or Objective(OBJECTIVES[task.kind])
     device = next((each.device for each in model.parameters()), torch.device("cpu"))
-    train, val = data.train.to(device), data.val.to(device)
+    train, val = data.train if data.train.mapped else data.train.to(device), data.val.to(device)
     observe(model, train.numeric)
     steps = Steps.of(model, data, optimizer, scheduler, batch_size=batch_size, options=options)
     rows = None if limit_batches is None else limit_batches * batch_size
@@ -109,9 +110,9 @@ def fit(
         log(known, epoch)
     stop = ended(state.epoch, epochs, watch.best_epoch, patience)
     while stop is None:
-        shuffled = train.take(torch.randperm(len(train), generator=order)[:rows].to(device))
+        drawn = in_order(train, torch.randperm(len(train), generator=order)[:rows], device)
         with foreign.lent():
-            logged = steps.epoch(shuffled, each_batch)
+            logged = steps.epoch(drawn, each_batch)
             scores = evaluate(steps.scored, val, task=task)
         logged |= validated(scores, task, objective, metrics)
         epoch = state.epoch + 1

@@ -267,8 +267,7 @@ def load_model(
     if version not in range(1, FORMAT + 1):
         raise LoadError(f"{folder / SIDECAR} has format {version}; this version reads formats 1 to {FORMAT}")
     _check_model(spec, allow)
-    numeric = sum(column.width for column in encoder.numeric)
-    shape, outputs = Shape(numeric, encoder.cardinalities), labels.outputs if labels else 1
+    shape, outputs = Shape(encoder.width, encoder.cardinalities), labels.outputs if labels else 1
     module, _ = build_module(spec, shape, seed=0, outputs=outputs)  # any seed: weights follow
     try:
         with open_file(folder / WEIGHTS) as file:

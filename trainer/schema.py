@@ -132,6 +132,7 @@ _DATA: Schema = {
     "data_seed": _SEED,
     "numeric_transform": _optional(_choice("robust", "quantile", "standard", "bins")),
     "min_frequency": _optional(_whole(ge=1)),
+    "hash_bins": _optional(_whole(ge=2) | _NULL),
 }
 _ADAM: Schema = {
     "betas": _optional(_list(_number(ge=0, lt=1), length=2)),
@@ -233,6 +234,10 @@ TARGETS: dict[str, dict[str, Schema]] = {
             "decimal": _optional(_choice(",", r"\.", wanted="a mark,") | _NULL),
             "thousands": _optional(_text("one character", r"[.,'_ ]") | _NULL),
             "date_order": _optional(_choice("day", "month") | _NULL),
+            "ragged": _optional(_choice("error", "skip")),
+            "member": _optional(_NAME | _NULL),
+            "sheet": _optional(_NAME | _whole(ge=1) | _NULL),
+            "cache": _optional(_choice("auto", "always", "never")),
             "test_path": _optional(_text() | _NULL),
             "time_column": _optional(_text() | _NULL),
             "group_column": _optional(_text() | _NULL),

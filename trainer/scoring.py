@@ -16,6 +16,7 @@ from trainer.tasks.metrics import METRICS, auc, macro_auc, measure
 from trainer.tasks.outputs import Task, task_of
 from trainer.tasks.own_metrics import OwnMetric
 
+_MULTIPLE = 32  # of which the rows of a batch are made one
 EVALUATION_ROWS = 4096  # rows per batch; sums over other batches may differ in the last digit
 
 
@@ -96,6 +97,21 @@ def infer(network: Network, numeric: torch.Tensor, categorical: torch.Tensor) ->
         with torch.inference_mode():
             starts = range(0, max(len(numeric), 1), EVALUATION_ROWS)
             batches = [slice(start, start + EVALUATION_ROWS) for start in starts]
-            return torch.cat([network(numeric[rows], categorical[rows]) for rows in batches])
+            return torch.cat(
+                [_of_batch(network, numeric[rows], categorical[rows].long()) for rows in batches]
+            )
     finally:
         network.module.train(was_training)
+
+
+def _of_batch(network: Network, numeric: torch.Tensor, categorical: torch.Tensor) -> torch.Tensor:
+    """Return the logits of a batch, which do not depend on how many rows it has.
+
+    Matrices of other numbers of rows are multiplied by other routines, whose sums may differ in the last digit.
+    """
+    count = len(numeric)
+    spare = -count % _MULTIPLE if count else 0
+    if spare:
+        numeric = torch.cat([numeric, numeric[-1:].expand(spare, -1)])
+        categorical = torch.cat([categorical, categorical[-1:].expand(spare, -1)])
+    return network(numeric, categorical)[:count]

@@ -62,16 +62,17 @@ def split_problems(data: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _table_problems(given: str, file: Path, key: str, data: Mapping[str, Any]) -> Iterator[str]:
-    if problem := formats.problem(file):
+    member = data.get("member") if key == "path" or formats.has_member(file, data.get("member")) else None
+    if problem := formats.problem(file, member):
         yield f"{given}: {problem}"
         return
-    if formats.format_of(file) is not Format.TEXT or file.suffix.lower() == ".zst":
+    if formats.format_of(file, member) is not Format.TEXT or file.suffix.lower() == ".zst":
         return  # the libraries that read these load slowly
     state = file.stat()
     names = tuple(data["names"]) if data.get("names") else None
     how = {key: data.get(key) for key in ("separator", "encoding", "header")}
     try:
-        opening = _opening(file, state.st_mtime_ns, state.st_size, names=names, **how)
+        opening = _opening(file, state.st_mtime_ns, state.st_size, names=names, member=member, **how)
     except DataError as error:
         message = str(error)
         yield message if message.startswith("data.") else f"{given}: {_as_sentence(message)}"
@@ -105,9 +106,10 @@ def names_of(data: Mapping[str, Any]) -> tuple[str, ...]:
 
 @functools.lru_cache(maxsize=64)  # all jobs of a sweep ask about the same files
 def _opening(
-    file: Path, _changed: int, _size: int, *, names: tuple[str, ...] | None, **how: Any
+    file: Path, _changed: int, _size: int, *, names: tuple[str, ...] | None, member: str | None, **how: Any
 ) -> dialect.Opening:
-    return dialect.find(formats.head(file), names=names, tabbed=formats.is_tabbed(file), **how)
+    sample, tabbed = formats.head(file, member), formats.is_tabbed(file, member)
+    return dialect.find(sample, names=names, tabbed=tabbed, **how)
 
 
 def _as_sentence(message: str) -> str:

@@ -2,13 +2,14 @@
 
 Every numeric transform is a piecewise-linear map given by knots, so one `np.interp` applies it, JSON holds
 it, and a column of one value or with many ties needs no special case. A missing number becomes the median,
-with an extra 0/1 feature if the training rows had any. Categories get codes: 0 unseen in training or rarer
-than `min_frequency`, 1 missing, then the categories in sorted order.
+with an extra 0/1 feature if the training rows had any. A time is a number, and what a calendar says of it.
+Categories get codes: 0 unseen in training or rarer than `min_frequency`, 1 missing, then the categories in
+sorted order. Of more than `hash_bins` categories each has the code of a bin, by a hash.
 """
 
 import re
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -16,6 +17,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from trainer.data.encoding.categories import CategoricalColumn, distinct, fit_categories, label
+from trainer.data.encoding.moments import Calendar
+from trainer.data.encoding.ranks import Sample, clipped
+from trainer.data.reading.columns import Long
 from trainer.errors import DataError
 
 if TYPE_CHECKING:
@@ -23,10 +28,8 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 
-UNSEEN, MISSING, FIRST = 0, 1, 2  # category codes; FIRST is the first category
 _KNOTS = 256
 _BINS = 16
-_LARGEST = 1e100  # larger numbers are clipped, so that the sum of their squares is finite
 _ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?)?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _REACH = 1e6  # standardised values are clipped at this many standard deviations
@@ -80,21 +83,6 @@ class NumericColumn:
 
 
 @dataclass(frozen=True)
-class CategoricalColumn:
-    """One categorical column: its categories in the order of their codes, which start at 2."""
-
-    name: str
-    categories: tuple[str, ...]
-
-    def transform(self, values: Any) -> Array:
-        """Return the codes, int64 [N]."""
-        codes = {label: code for code, label in enumerate(self.categories, FIRST)}
-        inverse, labels = distinct(values)
-        table = np.array([MISSING if each is None else codes.get(each, UNSEEN) for each in labels], np.int64)
-        return np.take(table, inverse)
-
-
-@dataclass(frozen=True)
 class Encoder:
     """The fitted preprocessing of one data set, as plain values that JSON holds exactly."""
 
@@ -102,11 +90,22 @@ class Encoder:
     categorical: tuple[CategoricalColumn, ...]
     target: str
     positive: str
+    calendars: tuple[Calendar, ...] = ()  # of those numeric columns that are times
+
+    @property
+    def features(self) -> "list[NumericColumn | Calendar]":
+        """What makes the numeric features, in their order."""
+        return [*self.numeric, *self.calendars]
+
+    @property
+    def width(self) -> int:
+        """The number of numeric features."""
+        return sum(each.width for each in self.features)
 
     @property
     def cardinalities(self) -> tuple[int, ...]:
         """The number of codes per categorical column, with the two reserved ones."""
-        return tuple(len(column.categories) + FIRST for column in self.categorical)
+        return tuple(column.cardinality for column in self.categorical)
 
     @property
     def names(self) -> list[str]:
@@ -124,13 +123,22 @@ class Encoder:
         min_frequency: int,
         target: str,
         positive: str,
+        times: Sequence[str] = (),
+        hash_bins: int | None = None,
     ) -> "Encoder":
-        """Fit medians, knots and categories to a table, which must be the training rows alone."""
+        """Fit medians, knots and categories to a table, which must be the training rows alone.
+
+        `times` are those of the `numeric` columns that hold times.
+        """
+        fitted = [_fit_numeric(name, _sample(table, name), Transform(transform)) for name in numeric]
+        fills = {each.name: each.fill for each in fitted}
+        calendars = [Calendar.fit(name, _blocks(table, name), fill=fills[name]) for name in times]
         return cls(
-            tuple(_fit_numeric(name, numbers(table, name), Transform(transform)) for name in numeric),
-            tuple(_fit_categorical(name, column(table, name), min_frequency) for name in categorical),
+            tuple(fitted),
+            fit_categories({name: column(table, name) for name in categorical}, min_frequency, hash_bins),
             target,
             positive,
+            tuple(each for each in calendars if each.width),
         )
 
     def transform(self, table: Table) -> "tuple[torch.Tensor, torch.Tensor]":
@@ -154,7 +162,7 @@ class Encoder:
         for name, values in columns.items():
             if len(values) != rows:
                 raise DataError(f"column {name!r} has {len(values)} rows, column {names[0]!r} has {rows}")
-        features = [each.transform(numbers(columns, each.name)) for each in self.numeric]
+        features = [each.transform(numbers(columns, each.name)) for each in self.features]
         codes = [each.transform(columns[each.name]) for each in self.categorical]
         return (
             np.concatenate([np.empty((rows, 0), np.float32), *features], axis=1),
@@ -169,12 +177,17 @@ class Encoder:
     def from_json(cls, value: dict[str, Any]) -> "Encoder":
         """Return the encoder that `to_json` wrote; floats keep their last digit."""
         numeric = [{**each, "x": tuple(each["x"]), "y": tuple(each["y"])} for each in value["numeric"]]
-        categorical = [(each["name"], tuple(each["categories"])) for each in value["categorical"]]
+        categorical = [{**each, "categories": tuple(each["categories"])} for each in value["categorical"]]
+        calendars = [
+            {**each, "years": each["years"] and tuple(each["years"]), "cycles": tuple(each["cycles"])}
+            for each in value.get("calendars", ())  # before format 2 there were none
+        ]
         return cls(
             tuple(NumericColumn(**each) for each in numeric),
-            tuple(CategoricalColumn(*each) for each in categorical),
+            tuple(CategoricalColumn(**each) for each in categorical),
             value["target"],
             value["positive"],
+            tuple(Calendar(**each) for each in calendars),
         )
 
 
@@ -206,8 +219,7 @@ def numbers(table: Table, name: str) -> Array:
         values = to_numpy(np.float64, na_value=np.nan) if to_numpy else np.asarray(values, np.float64)
     else:
         values = np.array([_number(name, value) for value in np.asarray(values, dtype=object)], np.float64)
-    finite = np.where(np.isfinite(values), values, np.nan)
-    return np.clip(finite, -_LARGEST, _LARGEST)
+    return clipped(values)
 
 
 def holds_times(values: Any) -> bool:
@@ -229,45 +241,6 @@ def moment(text: str) -> float | None:
     return (time - _EPOCH) // timedelta(microseconds=1) / 1e6
 
 
-def distinct(values: Any) -> tuple[Array, list[str | None]]:
-    """Return codes [N] for the distinct values of a column, and the label of each code; None for missing.
-
-    Labels are text; 3, 3.0 and "3" have the same label.
-    """
-    if getattr(values.dtype, "kind", "O") in "iub" and isinstance(values, np.ndarray):
-        found, inverse = np.unique(values, return_inverse=True)
-        return inverse, [label(value) for value in found.tolist()]
-    texts = _texts(values)
-    if texts is not None:
-        return texts
-    import pandas as pd  # takes half a second to load, so not for what a reader returns
-
-    codes, uniques = pd.factorize(pd.Series(values), use_na_sentinel=False)
-    return codes, [label(value) for value in uniques]
-
-
-def _texts(values: Any) -> tuple[Array, list[str | None]] | None:
-    """Return what `distinct` does, of an array of nothing but text and None, as a reader returns it; else None."""
-    if not isinstance(values, np.ndarray) or values.dtype.kind not in "OU":
-        return None
-    places: dict[Any, int] = {}
-    codes = [places.setdefault(value, len(places)) for value in values.tolist()]
-    labels = [*places]
-    if not {*map(type, labels)} <= {str, type(None)}:
-        return None
-    return np.array(codes, np.int64), labels
-
-
-def label(value: Any) -> str | None:
-    """Return one category as text, or None for a missing one (None, NaN, NaT, NA)."""
-    # The missing values of pandas are known by name, so that plain arrays do not load pandas.
-    if value is None or type(value).__name__ in ("NAType", "NaTType") or value != value:
-        return None
-    if isinstance(value, float | np.floating) and value.is_integer():
-        value = int(value)
-    return str(value)
-
-
 def _number(name: str, value: Any) -> float:
     if label(value) is None:
         return float("nan")
@@ -283,26 +256,34 @@ def _number(name: str, value: Any) -> float:
     return time
 
 
-def _fit_numeric(name: str, values: Array, transform: Transform) -> NumericColumn:
-    present = values[~np.isnan(values)]
-    flag_missing = len(present) < len(values)
-    if len(present) == 0:
+def _sample(table: Table, name: str) -> Sample:
+    values = table[name]
+    return Sample(values if isinstance(values, Long) else numbers(table, name))
+
+
+def _blocks(table: Table, name: str) -> Iterator[Array]:
+    values = table[name]
+    yield from map(clipped, values.blocks()) if isinstance(values, Long) else [numbers(table, name)]
+
+
+def _fit_numeric(name: str, values: Sample, transform: Transform) -> NumericColumn:
+    flag_missing = values.has_missing
+    if len(values) == 0:
         return NumericColumn(name, 0.0, flag_missing, False, (0.0, 1.0), (0.0, 0.0))
-    fill = float(np.median(present))
+    fill = values.median
     if transform is Transform.STANDARD:
-        mean, spread = float(present.mean()), float(present.std()) or 1.0
+        mean, spread = values.mean_and_spread
+        spread = spread or 1.0
         x = [mean - _REACH * spread, mean + _REACH * spread]
         return NumericColumn(name, fill, flag_missing, False, tuple(x), (-_REACH, _REACH))
-    found, counts = np.unique(present, return_counts=True)
-    ranks = (np.cumsum(counts) - counts / 2) / len(present)
     if transform is Transform.ROBUST:
-        return NumericColumn(name, fill, flag_missing, False, *_bent(present))
+        return NumericColumn(name, fill, flag_missing, False, *_bent(values.present))
     if transform is Transform.QUANTILE:
-        chosen = _spread(ranks, _KNOTS)
+        knots, ranks = values.spread(_KNOTS)
         normal = statistics.NormalDist()
-        scores = [normal.inv_cdf(rank) for rank in ranks[chosen]]
-        return NumericColumn(name, fill, flag_missing, False, tuple(found[chosen].tolist()), tuple(scores))
-    edges = found[_spread(ranks, _BINS + 1)]
+        scores = [normal.inv_cdf(rank) for rank in ranks]
+        return NumericColumn(name, fill, flag_missing, False, tuple(knots.tolist()), tuple(scores))
+    edges, _ = values.spread(_BINS + 1)
     if len(edges) == 1:
         edges = np.array([edges[0], edges[0] + max(1.0, abs(edges[0]))])
     return NumericColumn(name, fill, flag_missing, True, tuple(edges.tolist()), ())
@@ -322,16 +303,3 @@ def _bent(present: Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
     # Where most values are the same the spread is small, and the others must not become outliers again.
     spread = max(0.5, float(np.interp(present, x[kept], y[kept]).std()))
     return tuple(x[kept].tolist()), tuple((y[kept] / spread).tolist())
-
-
-def _spread(ranks: Array, count: int) -> Array:
-    """Return the indices of at most `count` distinct values, evenly in rank, with the first and the last."""
-    wanted = np.linspace(ranks[0], ranks[-1], count)
-    return np.unique(np.searchsorted(ranks, wanted).clip(0, len(ranks) - 1))
-
-
-def _fit_categorical(name: str, values: Any, min_frequency: int) -> CategoricalColumn:
-    inverse, labels = distinct(values)
-    counts = np.bincount(inverse, minlength=len(labels))
-    kept = {each for each, count in zip(labels, counts, strict=True) if count >= min_frequency}
-    return CategoricalColumn(name, tuple(sorted(each for each in kept if each is not None)))

@@ -17,7 +17,8 @@ from trainer.targets import imported
 
 logger = logging.getLogger(__name__)
 
-ENCODER_KEYS = ("numeric_transform", "min_frequency")
+HASH_BINS = 1 << 18
+ENCODER_KEYS = ("numeric_transform", "min_frequency", "hash_bins")
 
 
 def load(section: Mapping[str, Any], *, task: str | None = None) -> Dataset:
@@ -33,6 +34,7 @@ def load(section: Mapping[str, Any], *, task: str | None = None) -> Dataset:
         splits,
         transform=section.get("numeric_transform", "quantile"),
         min_frequency=section.get("min_frequency", 1),
+        hash_bins=section.get("hash_bins", HASH_BINS),
         task=task,
     )
     if task is None and data.labels.task is not TaskKind.BINARY:

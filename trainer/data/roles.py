@@ -10,17 +10,14 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-import numpy as np
-
+from trainer.data.facts import Facts, determined, same
 from trainer.data.reading import header, kinds
-from trainer.data.reading.kinds import Array
 from trainer.data.reading.reader import Table
 from trainer.errors import DataError
 
 FEWEST = 20  # rows from which values that all differ tell an identifier
 _WORDS = 3  # words per value from which text is free text
 _LETTERS = 25
-_SAMPLE = 1000
 _IDENTIFIER = re.compile(
     r"(^|[\W_])(id|uid|uuid|guid|key|index|idx|row|rownames?|row_?num(ber)?|number)$|[a-z](ID|Id|Number)$"
 )
@@ -125,8 +122,8 @@ def find(table: Table, given: Given, *, target: str) -> list[ColumnRole]:
 
     If only columns that tell rows apart are left, they are used, and a warning says so.
     """
-    answer = _codes(table[target])
-    seen: dict[int, list[str]] = {}
+    answer = Facts(target, table[target], kinds.name_of(table.kinds[target]))
+    seen: dict[Any, list[str]] = {}
     found = [_role(name, table, given, target, answer, seen) for name in table]
     for rescued in (Role.TEXT, Role.IDENTIFIER):
         if not any(each.is_feature for each in found):
@@ -138,10 +135,9 @@ def find(table: Table, given: Given, *, target: str) -> list[ColumnRole]:
 
 
 def _role(
-    name: str, table: Table, given: Given, target: str, answer: Array, seen: dict[int, list[str]]
+    name: str, table: Table, given: Given, target: str, answer: Facts, seen: dict[Any, list[str]]
 ) -> ColumnRole:
-    codes = answer if name == target else _codes(table[name])
-    facts = _Facts(name, table[name], codes, kinds.name_of(table.kinds[name]))
+    facts = answer if name == target else Facts(name, table[name], kinds.name_of(table.kinds[name]))
     key, kept = given.resolved.get(name), name in given.keep
     if key is not None and not (kept and _KEYS[key] in _SERVING):
         role, reason, warning = _KEYS[key], key, ""
@@ -149,13 +145,16 @@ def _role(
         role, reason, warning = _found(facts, table, target, seen, kept=kept)
         reason = f"{key}, {reason}" if key else reason
     warnings = [warning] if warning else []
-    if role in FEATURES and (rows := _determines(facts, answer)):
+    if infinite := table.infinite.get(name):
+        warnings.append(
+            f"column {name!r} holds {infinite} infinite value{'s' * (infinite > 1)}, read as missing"
+        )
+    if role in FEATURES and (rows := determined(facts, answer)):
         warnings.append(
             f"column {name!r} alone determines the target {target!r} in all {rows} rows that have it; if it is "
             f"known only together with the target, leave it out with {override('data.drop', name)}"
         )
-    missing = float((codes < 0).mean()) if len(codes) else 0.0
-    return ColumnRole(name, role, facts.kind, missing, facts.distinct, reason, tuple(warnings))
+    return ColumnRole(name, role, facts.kind, facts.missing, facts.distinct, reason, tuple(warnings))
 
 
 def _used(column: ColumnRole) -> ColumnRole:
@@ -181,35 +180,8 @@ def override(key: str, name: str) -> str:
     return f"\"{key}=['{escaped}']\""
 
 
-class _Facts:
-    """What the values of one column are."""
-
-    def __init__(self, name: str, values: Array, codes: Array, kind: str) -> None:
-        self.name, self.values, self.codes, self.kind = name, values, codes, kind
-        self.rows = len(codes)
-        self.present = int((codes >= 0).sum())
-        self.distinct = int(codes.max(initial=-1)) + 1
-
-    @property
-    def is_whole(self) -> bool:
-        return self.kind == "number" and bool((self.values == np.rint(self.values)).all())
-
-    @property
-    def is_ordered(self) -> bool:
-        steps = np.diff(self.values)
-        return bool((steps > 0).all() or (steps < 0).all())
-
-    def words(self) -> tuple[float, float]:
-        """Return how many words and letters its values have, on average."""
-        _, first = np.unique(self.codes[self.codes >= 0], return_index=True)
-        texts = self.values[self.codes >= 0][first[:_SAMPLE]]
-        return float(np.mean([len(each.split()) for each in texts])), float(
-            np.mean([len(each) for each in texts])
-        )
-
-
 def _found(
-    facts: _Facts, table: Table, target: str, seen: dict[int, list[str]], *, kept: bool
+    facts: Facts, table: Table, target: str, seen: dict[Any, list[str]], *, kept: bool
 ) -> tuple[Role, str, str]:
     """Return the role that the values of a column tell, why, and a warning."""
     name = facts.name
@@ -221,7 +193,7 @@ def _found(
         return usual, "data.keep", ""
     if facts.distinct == 1 and facts.present == facts.rows:
         return Role.CONSTANT, "the same value in each row", ""
-    if _equal(facts.values, table[target]):
+    if same(facts.values, table[target]):
         return (
             Role.LEAK,
             f"a copy of the target {target!r}",
@@ -243,7 +215,7 @@ def _found(
     return usual, f"{facts.kind}s" if facts.kind != "text" else "categories", ""
 
 
-def _of_rows(facts: _Facts) -> Iterator[tuple[Role, str]]:
+def _of_rows(facts: Facts) -> Iterator[tuple[Role, str]]:
     """Yield what a column is that tells rows apart instead of describing them."""
     if facts.rows < FEWEST or facts.present < FEWEST:
         return
@@ -274,52 +246,10 @@ def _nameless(name: str) -> bool:
     return re.fullmatch(r"column_\d+", name) is not None
 
 
-def _twin(facts: _Facts, table: Table, seen: dict[int, list[str]]) -> str | None:
+def _twin(facts: Facts, table: Table, seen: dict[Any, list[str]]) -> str | None:
     """Return an earlier column of the same values, if there is one."""
-    key = hash((facts.distinct, facts.present, facts.codes.tobytes()))
-    for name in seen.get(key, []):
-        if _equal(facts.values, table[name]):
+    for name in seen.get(facts.key, []):
+        if same(facts.values, table[name]):
             return name
-    seen.setdefault(key, []).append(facts.name)
+    seen.setdefault(facts.key, []).append(facts.name)
     return None
-
-
-def _equal(one: Array, other: Array) -> bool:
-    if one.dtype != other.dtype:
-        return False
-    if one.dtype == object:
-        return bool(one.tolist() == other.tolist())
-    return bool(np.array_equal(one, other, equal_nan=True))
-
-
-def _determines(facts: _Facts, answer: Array) -> int:
-    """Return how many rows have the column, if its values alone tell the class of all of them; else 0.
-
-    Numbers tell it if each class is one range of them, categories if each has one class and rows enough to show it.
-    """
-    has = (facts.codes >= 0) & (answer >= 0)
-    classes = int(answer.max(initial=-1)) + 1
-    count = int(has.sum())
-    if count < 50 or count < 0.9 * facts.rows or not 2 <= classes <= 20:
-        return 0
-    code, answer = facts.codes[has], answer[has]
-    order = np.lexsort((answer, code))
-    code, answer = code[order], answer[order]
-    changed, moved = np.diff(answer) != 0, np.diff(code) != 0
-    if (changed & ~moved).any():
-        return 0  # a value of two classes
-    if facts.kind in ("number", "time"):
-        return count if int(changed.sum()) == classes - 1 and min(np.bincount(answer)) >= 5 else 0
-    return count if facts.distinct * 10 <= count and len(np.unique(answer)) == classes else 0
-
-
-def _codes(values: Array) -> Array:
-    """Return the rank of each value among the distinct ones, -1 for missing; text in any order."""
-    import pandas as pd
-
-    if values.dtype != object:
-        _, inverse = np.unique(values, return_inverse=True)
-        codes: Any = inverse.astype(np.int64)
-        codes[np.isnan(values)] = -1
-        return np.asarray(codes)
-    return np.asarray(pd.factorize(values)[0])

@@ -16,6 +16,7 @@ from trainer.data.encode import Array
 from trainer.data.groups import group_codes
 from trainer.data.profile import Profile
 from trainer.data.rare import check_folds
+from trainer.data.reading import mapped
 from trainer.data.reading.kinds import Number, Time
 from trainer.data.reading.reader import Options, Reader, Table
 from trainer.data.roles import ColumnRole, Given, Role, find
@@ -45,6 +46,10 @@ def load(
     decimal: str | None = None,
     thousands: str | None = None,
     date_order: str | None = None,
+    ragged: str = "error",
+    member: str | None = None,
+    sheet: str | int | None = None,
+    cache: str = "auto",
     test_path: str | None = None,
     time_column: str | None = None,
     group_column: str | None = None,
@@ -63,22 +68,21 @@ def load(
     go from oldest (train) to newest (test); with `group_column` rows of one value stay together. Otherwise each class is
     split at random by ratio. With `folds` the rows that are not for testing are cut into so many, and `fold` is the one
     to validate on. These columns and `weight_column` are no features, unless they are kept. `positive` names the positive
-    label, and tells it from all others; the default is the last of two in sorted order ("no" < "yes", "<=50K" < ">50K",
-    0 < 1), as in scikit-learn. Without a `task` the target says which one it is.
+    label; the default is the last of two in sorted order ("no" < "yes"). Without a `task` the target says which one it is.
     """
     kinds = {"number": numeric, "text": [*(categorical or ()), *(text or ())], "time": time}
     options = Options(
         separator=separator, encoding=encoding, header=header, names=names, decimal=decimal, thousands=thousands,
-        date_order=date_order, missing_values=missing_values, drop=drop,
+        date_order=date_order, missing_values=missing_values, drop=drop, ragged=ragged, member=member, sheet=sheet,
         wanted={name: kind for kind, listed in kinds.items() for name in listed or ()},
     )  # fmt: skip
-    reader, known = Reader.fit(path, options)
+    reader, known = mapped.fit(path, options, cached=cache)
     given = Given.of(
         reader.names, keep=keep, target=target, numeric=numeric, categorical=categorical, time=time, text=text,
         time_column=time_column, group_column=group_column, weight_column=weight_column,
         drop=[name for name in drop if name not in reader.skipped],
     )  # fmt: skip
-    plan = Plan(reader, known, given, missing_target, source=Path(path).name)
+    plan = Plan(reader, known, given, missing_target, source=Path(path).name, cached=cache)
     asked = None if folds is None or fold is None else Folds(folds, fold)
     way = Way(val_fraction, 0.0 if test_path else test_fraction, data_seed, asked, **plan.kept_together())
     tables = plan.tables(test_path)
@@ -89,9 +93,16 @@ class Plan:
     """A table that was read, and the roles of its columns, about to be split."""
 
     def __init__(
-        self, reader: Reader, known: Table, given: Given, missing_target: str = "error", *, source: str
+        self,
+        reader: Reader,
+        known: Table,
+        given: Given,
+        missing_target: str = "error",
+        *,
+        source: str,
+        cached: str = "auto",
     ) -> None:
-        self.reader, self.source, self.missing_target = reader, source, missing_target
+        self.reader, self.source, self.missing_target, self.cached = reader, source, missing_target, cached
         self.notes = [*reader.notes]
         self.target = given.named("data.target") or ""
         self.known = self._labelled(known, source)
@@ -110,7 +121,7 @@ class Plan:
         """Return the table, and that of a test file as it was read, without rows that are left out."""
         if test_path is None:
             return [self.known]
-        test = self.reader.read(test_path, only=self._needed(test_path))
+        test = mapped.read(self.reader, test_path, only=self._needed(test_path), cached=self.cached)
         return [self.known, self._labelled(test, Path(test_path).name)]
 
     def labels(
@@ -203,6 +214,7 @@ def splits_of(
         labels=labels,
         reader=reader,
         profile=profile,
+        times=profile.named(Role.TIME),
     )
 
 

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from trainer.data.encode import Array, label
+from trainer.data.encode import Array
+from trainer.data.encoding.categories import label
+from trainer.data.reading.columns import Long
 from trainer.data.reading.kinds import label as canonical
 from trainer.data.reading.kinds import spelled_float
 from trainer.errors import DataError, some_rows
@@ -20,6 +22,7 @@ MOST_CLASSES = 20  # more whole numbers than these are a quantity, unless the co
 FEWEST_ROWS = 3  # of each of them on average; numbers that hardly repeat are a quantity, too
 FEWEST_TOLD = 10  # rows from which text that hardly repeats is names
 MOST_LABELS = 1000  # more classes than these are names
+_LOOKED_AT = 10_000  # rows that may show at once that numbers are a quantity
 _SHOWN = 5
 
 
@@ -65,6 +68,8 @@ class Target:
         Raise DataError for missing values, too few or too many classes, a `positive` that does not occur, or numbers
         that are none.
         """
+        if positive is None and task in (None, TaskKind.REGRESSION) and all(map(_is_quantity, columns)):
+            return cls(name, TaskKind.REGRESSION)  # without a text for each of millions of values
         values: dict[str, Any] = {}
         rows = 0
         for column in columns:
@@ -107,7 +112,7 @@ class Target:
         if self.task is TaskKind.BINARY:
             return np.array([text == self.positive for text in texts], np.float32)[codes]
         places = {text: code for code, text in enumerate(self.classes)}
-        return np.array([places[str(text)] for text in texts], np.int64)[codes]
+        return np.array([places.get(str(text), -1) for text in texts], np.int64)[codes]  # none is missing
 
     def scaled_by(self, training: Array) -> "Target":
         """Return a regression target with the mean and the standard deviation of the training rows."""
@@ -167,6 +172,16 @@ def _values(column: Any) -> Iterable[Any]:
 
 def _distinct(column: Any) -> tuple[Array, list[str | None], list[Any]]:
     """Return codes [N] for the distinct values of a column, the label of each code (None for missing), and its value."""
+    if isinstance(column, Long) and column.labels is not None:
+        texts = column.texts()
+        codes = np.concatenate([*column.blocks()])
+        codes[codes < 0] = len(texts) - 1
+        return codes, texts, texts
+    if isinstance(column, Long):
+        found = np.unique(np.concatenate([np.unique(block) for block in column.blocks()]))
+        codes = np.concatenate([np.searchsorted(found, block).astype(np.int32) for block in column.blocks()])
+        values = found.tolist()
+        return codes, [_spelled(each) for each in values], values
     array = np.asarray(column)
     if array.dtype.kind == "f":  # as a reader returns numbers; NaN is one value
         found, codes = np.unique(array, return_inverse=True)
@@ -176,6 +191,14 @@ def _distinct(column: Any) -> tuple[Array, list[str | None], list[Any]]:
     places = [seen.setdefault((type(each), each), len(seen)) for each in _values(column)]
     values = [value for _, value in seen]
     return np.array(places, np.int64), [label(each) for each in values], values
+
+
+def _is_quantity(column: Any) -> bool:
+    """Whether a column holds numbers, none missing, of which more differ than there are whole numbers taken for classes."""
+    if getattr(column, "dtype", None) != np.float64 or len(np.unique(column[:_LOOKED_AT])) <= MOST_CLASSES:
+        return False
+    blocks = column.blocks() if isinstance(column, Long) else [column]
+    return not any(np.isnan(each).any() for each in blocks)
 
 
 def _spelled(value: float) -> str | None:

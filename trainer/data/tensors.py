@@ -13,9 +13,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from trainer.data.encode import Array, Encoder, Table, column, distinct, numbers
+from trainer.data.encode import Array, Encoder, Table, column, numbers
+from trainer.data.encoding.categories import distinct
+from trainer.data.encoding.hashing import of_rows
+from trainer.data.encoding.in_file import encoded_in_file, encodes_in_file
 from trainer.data.profile import Profile
 from trainer.data.rare import check_splits
+from trainer.data.reading.columns import Long
 from trainer.data.reading.kinds import spelled_float
 from trainer.data.reading.reader import Reader
 from trainer.data.reading.reader import Table as ReadTable
@@ -48,9 +52,15 @@ class Split:
     categorical: "torch.Tensor"
     target: "torch.Tensor"
     weight: "torch.Tensor | None" = None
+    mapped: bool = False  # the features are in files
 
     def __len__(self) -> int:
         return len(self.target)
+
+    @property
+    def device(self) -> "torch.device":
+        """Where the rows are."""
+        return self.target.device
 
     @property
     def weights(self) -> "tuple[torch.Tensor, ...]":
@@ -101,6 +111,7 @@ class Splits:
     weights: Sequence[Array] | None = None
     folded: Folded | None = None
     told: str = ""
+    times: tuple[str, ...] = ()  # those of the numeric columns that hold times
 
     @classmethod
     def cut(
@@ -167,7 +178,14 @@ class Dataset:
         return [("classes", dict(zip(self.labels.classes, counts, strict=True)))]
 
 
-def encode(splits: Splits, *, transform: str, min_frequency: int, task: str | None = None) -> Dataset:
+def encode(
+    splits: Splits,
+    *,
+    transform: str,
+    min_frequency: int,
+    hash_bins: int | None = None,
+    task: str | None = None,
+) -> Dataset:
     """Fit the encoder on the training table alone and encode all three tables.
 
     Raise DataError when a split has no rows or too few classes, because no model can be ranked on it, and ConfigError
@@ -184,15 +202,9 @@ def encode(splits: Splits, *, transform: str, min_frequency: int, task: str | No
         min_frequency=min_frequency,
         target=labels.name,
         positive=labels.positive,
+        times=splits.times,
+        hash_bins=hash_bins,
     )
-    for each in encoder.categorical:
-        if not each.categories:
-            logger.warning(
-                "column %r has no category that occurs in %d training rows, so it carries almost no information; "
-                "name it in data.drop or data.numeric, or lower data.min_frequency",
-                each.name,
-                min_frequency,
-            )
     train, val, test = (
         encoded(encoder, table, values, labels, None if splits.weights is None else splits.weights[place])
         for place, (table, values) in enumerate(zip(splits.tables, targets, strict=True))
@@ -226,11 +238,13 @@ def labelled(splits: Splits, *, task: str | None = None) -> tuple[Target, list[A
 def encoded(
     encoder: Encoder, table: Table, target: Array, labels: Target, weights: Array | None = None
 ) -> Split:
-    """Return a table, its targets and its weights as tensors."""
+    """Return a table, its targets and its weights as tensors; the features of a table in files are in files, too."""
     import torch
 
     weight = None if weights is None else torch.from_numpy(scaled(weights))
-    return Split(*encoder.transform(table), torch.from_numpy(labels.standardised(target)), weight)
+    in_file = encodes_in_file(encoder, table)
+    features = encoded_in_file(encoder, table) if in_file else encoder.transform(table)
+    return Split(*features, torch.from_numpy(labels.standardised(target)), weight, in_file)
 
 
 def fingerprint(splits: Splits, targets: Sequence[Array]) -> str:
@@ -256,6 +270,10 @@ def fingerprint(splits: Splits, targets: Sequence[Array]) -> str:
         for name in sorted(names):
             digest.update(repr(name).encode())  # quoted, so that no two lists of names look the same
             values = column(table, name)
+            if isinstance(values, Long):
+                for block in of_rows(values):
+                    digest.update(block.tobytes())
+                continue
             if isinstance(table, ReadTable):
                 values = _as_numbers(values)
             elif name in splits.numeric and values.dtype.kind not in "biuf":

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trainer.data.encode import Array
+from trainer.data.reading.columns import Long
 from trainer.data.reading.reader import Table
 from trainer.errors import DataError, some_rows
 
@@ -37,5 +38,7 @@ def with_target(table: Table, name: str, source: str, *, missing: str) -> Labell
 
 def _missing(values: Array) -> Array:
     if values.dtype == object:
+        if isinstance(values, Long):
+            return np.concatenate([block < 0 for block in values.blocks()])
         return np.array([each is None for each in values], bool)
     return np.isnan(values)

@@ -59,10 +59,8 @@ class Description:
 
     def to_text(self) -> str:
         """Return it as JSON."""
-        features = [{"column": each.name, "features": each.width} for each in self.encoder.numeric]
-        codes = [
-            {"column": each.name, "codes": len(each.categories) + 2} for each in self.encoder.categorical
-        ]
+        features = [{"column": each.name, "features": each.width} for each in self.encoder.features]
+        codes = [{"column": each.name, "codes": each.cardinality} for each in self.encoder.categorical]
         return json.dumps(
             {
                 "format": FORMAT,

@@ -63,8 +63,8 @@ class PiecewiseLinear(nn.Module):
         """Set the bins by the training rows; bins that were set before stay."""
         if self.slope.any():
             return
-        for column, values in enumerate(numeric.double().cpu().numpy().T):
-            edges = bin_edges(values)
+        for column in range(numeric.shape[1]):  # one at a time: they may be in a file
+            edges = bin_edges(numeric[:, column].double().cpu().numpy())
             left = torch.from_numpy(edges[:-1])
             width = torch.from_numpy(np.diff(edges))
             self.left[column, : len(left)] = left.to(self.left)

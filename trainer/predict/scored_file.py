@@ -21,7 +21,7 @@ from tracking import StoreUnwritableError
 from tracking.extras import require
 from tracking.files import filling
 from trainer.data.adopted import as_trained, reader_for
-from trainer.data.encode import MISSING, UNSEEN
+from trainer.data.encoding.categories import MISSING, UNSEEN
 from trainer.data.reading import formats, header
 from trainer.data.reading.arrow import Array
 from trainer.data.reading.chunks import Chunk, Chunks

@@ -11,7 +11,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.data.encode import MISSING, UNSEEN, Encoder, distinct, moment, numbers
+from trainer.data.encode import Encoder, moment, numbers
+from trainer.data.encoding.categories import MISSING, UNSEEN, distinct
 from trainer.errors import DataError
 
 TRANSFORMS = ("robust", "quantile", "standard", "bins")

@@ -23,6 +23,8 @@ class Evidence:
     written: bool = True  # all values are numbers as people write them
     whole: bool = True
     codes: bool = False  # a whole number begins with a zero
+    numbers: bool = False  # a value is none of the gaps
+    late: bool = False  # something was found that earlier batches should have been seen with
     lengths: set[int] = field(default_factory=set)  # of whole numbers in a column with codes, or of text
     large: bool = False  # a whole number that a float does not hold
     marks: frozenset[str] = frozenset()
@@ -46,12 +48,19 @@ class Evidence:
         self.parsed = {}
         if not len(texts):
             return
+        before = self.present and (self.plain, self.codes)
         self.present += len(texts)
         self._see_numbers(whole, texts, missing, forced=wanted == "number")
+        was_plain, had_codes = before or (self.plain, self.codes)
+        self.late |= was_plain and (not self.plain or had_codes != self.codes)
         self.example = self.example or texts[0].as_py()
         if not self.plain or wanted not in (None, "number"):
             self._see_words(texts)
             self._see_times(whole)
+
+    def again(self) -> "Evidence":
+        """Return evidence to see all batches with once more, where the first ones lacked what a later one showed."""
+        return Evidence(plain=self.plain, codes=self.codes)
 
     def decide(
         self, wanted: str | None, file_decimal: str | None, date_order: str | None
@@ -59,6 +68,9 @@ class Evidence:
         """Return the kind of the column, and what was decided that its user might not expect."""
         if self.typed is not None and wanted in (None, "time" if isinstance(self.typed, Time) else wanted):
             return _as_wanted(self.typed, wanted), []
+        if self.plain and not self.numbers:  # every value is a gap
+            self.plain = self.written = False
+            self.styles, self.words = dict.fromkeys(times.STYLES, False), None
         if wanted == "text" or (wanted is None and not self.present):
             return self.text(), []
         dated = self._time(date_order)
@@ -117,9 +129,11 @@ class Evidence:
             except pa.ArrowInvalid:
                 texts = self._without_gaps(texts)
                 self.plain = bool(self.gaps) and _are_plain(texts)
+                self.numbers |= self.plain and bool(len(texts))
                 if self.plain:
                     self._see_plain(texts, pc.cast(texts, pa.float64()).to_numpy())
             else:
+                self.numbers = True
                 self._see_plain(texts, floats.drop_null().to_numpy())
                 self.parsed[Number()] = Number().read(floats, missing)
         if not self.plain and (self.written or forced):
@@ -181,9 +195,9 @@ class Evidence:
 
         if self.words is not None:
             self.words |= set(pc.unique(texts[:_SAMPLE]).to_pylist())
-            if _boolean(self.words) is not None:
+            if _may_be_boolean(self.words):
                 self.words |= set(pc.unique(texts).to_pylist())
-            if _boolean(self.words) is None:
+            if not _may_be_boolean(self.words):
                 self.words = None
 
     def _see_times(self, texts: Any) -> None:
@@ -239,11 +253,16 @@ def _are_plain(texts: Any) -> bool:
         pc.cast(texts, pa.float64())
     except pa.ArrowInvalid:
         return False
-    return len(texts) > 0
+    return True
 
 
 def _is_in_doubt(marks: frozenset[str]) -> bool:
     return not marks & {"decimal.", "decimal,", "thousands,", "thousands."} and bool(marks & {"either,"})
+
+
+def _may_be_boolean(words: set[str]) -> bool:
+    lower = {each.lower() for each in words}
+    return any(lower <= {*family} for family in FAMILIES)
 
 
 def _boolean(words: set[str]) -> Boolean | None:

@@ -35,6 +35,20 @@ class Values:
 
 
 @dataclass(frozen=True)
+class Coded:
+    """The values of one column as codes of labels, of which several may be the same; `bad` ones are not of its kind."""
+
+    codes: Array
+    labels: list[str | None]
+    bad: Array  # by code
+
+    @property
+    def values(self) -> Values:
+        """The values, one by one."""
+        return Values(np.array(self.labels, object)[self.codes], self.bad[self.codes])
+
+
+@dataclass(frozen=True)
 class Number:
     """Numbers, with the marks in which text writes them."""
 
@@ -93,14 +107,18 @@ class Boolean:
     true: str = "true"
     false: str = "false"
 
-    def read(self, raw: Any, missing: Sequence[str] = ()) -> Values:
-        """Return an Arrow array as the two words."""
+    def coded(self, raw: Any, missing: Sequence[str] = ()) -> Coded:
+        """Return an Arrow array as codes of the two words."""
         words = {self.true.lower(): self.true, self.false.lower(): self.false}
         words |= {"true": self.true, "false": self.false, "1": self.true, "0": self.false}
         codes, labels = coded(raw, missing)
-        table = np.array([None if each is None else words.get(each.lower()) for each in labels], object)
-        bad = np.array([each is not None and each.lower() not in words for each in labels], bool)
-        return Values(table[codes], bad[codes])
+        found = [None if each is None else words.get(each.lower()) for each in labels]
+        bad = [each is not None and each.lower() not in words for each in labels]
+        return Coded(codes, found, np.array(bad, bool))
+
+    def read(self, raw: Any, missing: Sequence[str] = ()) -> Values:
+        """Return an Arrow array as the two words."""
+        return self.coded(raw, missing).values
 
 
 @dataclass(frozen=True)
@@ -109,10 +127,14 @@ class Text:
 
     width: int = 0
 
-    def read(self, raw: Any, missing: Sequence[str] = ()) -> Values:
-        """Return an Arrow array as labels: 3, 3.0 and "3" are one, as are True and "TRUE"."""
+    def coded(self, raw: Any, missing: Sequence[str] = ()) -> Coded:
+        """Return an Arrow array as codes of labels: 3, 3.0 and "3" are one, as are True and "TRUE"."""
         codes, labels = coded(raw, missing, self.width)
-        return Values(np.array(labels, object)[codes], np.zeros(len(codes), bool))
+        return Coded(codes, labels, np.zeros(len(labels), bool))
+
+    def read(self, raw: Any, missing: Sequence[str] = ()) -> Values:
+        """Return an Arrow array as labels."""
+        return self.coded(raw, missing).values
 
 
 Kind = Number | Time | Boolean | Text

@@ -18,6 +18,8 @@ from trainer.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
+Choice = tuple[Kind, Sequence[str]]  # of a column, and what its user might not expect
+
 _USED = {"number": "numeric", "time": "times", "boolean": "true or false", "text": "text"}
 
 
@@ -36,6 +38,8 @@ class Options:
     skip: int = 0  # lines before the header
     ragged: str = "error"  # or skip: rows with more or fewer values than columns
     wanted: Mapping[str, str] = field(default_factory=dict)  # the kind of some columns: number, time, text
+    member: str | None = None  # of an archive
+    sheet: str | int | None = None  # of a workbook, by name or number
     drop: Sequence[str] = ()  # columns that may hold what no column may: lists, bytes
 
     @property
@@ -102,6 +106,8 @@ class Reader:
     dialect: Dialect | None = None  # None: it was fitted to no text
     missing_values: tuple[str, ...] = ()
     ragged: str = "error"
+    member: str | None = None  # of an archive, where the training named one
+    sheet: str | int | None = None
     notes: tuple[str, ...] = field(default=(), compare=False)  # what was decided when it was fitted
     skipped: tuple[str, ...] = field(default=(), compare=False)  # dropped columns of what no column may hold
 
@@ -121,8 +127,7 @@ class Reader:
         options = options or Options()
         origin = sources.source(source, options)
         raw = origin.gathered(only)
-        wanted = {name: "text" for name, values in raw.items() if _is_category(values)}
-        wanted |= {header.found(name, list(raw)) or name: kind for name, kind in options.wanted.items()}
+        wanted = wanted_kinds(raw, options)
         seen: dict[str, evidence.Evidence] = {}
         for name in [*raw]:
             try:
@@ -135,37 +140,42 @@ class Reader:
             found.see(values, tuple(options.missing_values), wanted=wanted.get(name))
             if found.is_sure(wanted.get(name)) and not options.gives_marks:
                 raw[name] = None  # its text is no longer needed
-        decimal = (
-            options.decimal
-            or {".": ",", ",": "."}.get(options.thousands or "")
-            or evidence.file_decimal(seen)
-        )
-        notes, columns = list(origin.notes), []
+        chosen = choices(origin, seen, wanted, options)
         parsed: dict[str, Values] = {}
-        for position, name in enumerate(raw):
-            if name not in seen or (not seen[name].present and name in origin.unnamed):
-                continue  # dropped, or made by rows that end in a separator
-            notes += [origin.renamed[name]] if name in origin.renamed else []
-            kind, said = seen[name].decide(wanted.get(name), decimal, options.date_order)
-            kind = _as_given(kind, options)
+        for name, (kind, _) in chosen.items():
             values = None if options.gives_marks else seen[name].read_as(kind)
             if values is None and name not in wanted:
                 values = kind.read(kinds.simplified(raw[name], name), options.missing_values)
                 if values.bad.any():  # the marks of its numbers are all of one sort, but in wrong places
-                    kind, said, values = seen[name].text(), [], None
+                    chosen[name] = seen[name].text(), []
+                    continue
             if values is not None:
                 parsed[name] = values
-            notes += [f"column {header.shown(name)!r}: {each}" for each in said]
-            columns.append(Column(name, kind, position))
-        reader = cls(
-            tuple(columns),
-            origin.dialect,
-            tuple(options.missing_values),
-            options.ragged,
-            tuple(notes),
-            tuple(name for name in raw if name not in seen),
-        )
+        reader = cls.of(origin, [*raw], chosen, options, skipped=[name for name in raw if name not in seen])
         return reader, reader._values(raw, origin.label, "error", parsed)
+
+    @classmethod
+    def of(
+        cls,
+        origin: sources.Source,
+        names: Sequence[str],
+        chosen: Mapping[str, Choice],
+        options: Options,
+        *,
+        skipped: Sequence[str] = (),
+    ) -> "Reader":
+        """Return the reader of a source whose columns have these kinds."""
+        notes, columns = origin.said(), []
+        for position, name in enumerate(names):
+            if name in chosen:
+                kind, said = chosen[name]
+                notes += [origin.renamed[name]] if name in origin.renamed else []
+                notes += [f"column {header.shown(name)!r}: {each}" for each in said]
+                columns.append(Column(name, kind, position))
+        return cls(
+            tuple(columns), origin.dialect, tuple(options.missing_values), options.ragged, options.member, options.sheet,
+            tuple(notes), tuple(skipped),
+        )  # fmt: skip
 
     def read(self, source: Any, *, only: Sequence[str] | None = None, bad_rows: str = "error") -> Table:
         """Return the values of a path, a DataFrame, a dict, records or an Arrow table, as they were at training.
@@ -177,11 +187,15 @@ class Reader:
         if bad_rows not in ("error", "missing"):
             raise DataError(f"bad_rows={bad_rows!r}: allowed are 'error' and 'missing'")
         names = self.names if only is None else tuple(only)
-        options = Options(missing_values=self.missing_values, ragged=self.ragged)
-        origin = sources.source(source, options, trained=self)
+        origin = sources.source(source, self.reading, trained=self)
         raw = origin.gathered()
         found = self.columns_of(raw, names, origin.label)
         return self._values({name: raw[found[name]] for name in names}, origin.label, bad_rows)
+
+    @property
+    def reading(self) -> Options:
+        """What is known of other tables that are read."""
+        return Options(missing_values=self.missing_values, ragged=self.ragged)
 
     def columns_of(self, given: Iterable[str], names: Sequence[str], label: str) -> dict[str, str]:
         """Return by which name a table has each of these columns; raise DataError for one that it lacks."""
@@ -211,6 +225,8 @@ class Reader:
             "dialect": self.dialect and self.dialect.to_json(),
             "missing_values": list(self.missing_values),
             "ragged": self.ragged,
+            "member": self.member,
+            "sheet": self.sheet,
             "columns": [
                 {"name": each.name, "position": each.position, **kinds.to_json(each.kind)}
                 for each in self.columns
@@ -218,7 +234,9 @@ class Reader:
         }
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Reader":
+    def from_json(
+        cls, value: Mapping[str, Any], *, notes: Sequence[str] = (), skipped: Sequence[str] = ()
+    ) -> "Reader":
         """Return the reader that `to_json` wrote."""
         columns = []
         for each in value["columns"]:
@@ -230,6 +248,10 @@ class Reader:
             None if found is None else dialect.from_json(found),
             tuple(value["missing_values"]),
             value["ragged"],
+            value.get("member"),
+            value.get("sheet"),
+            tuple(notes),
+            tuple(skipped),
         )
 
     def _values(
@@ -251,7 +273,8 @@ class Reader:
             kind = by_name[name].kind
             read = (parsed or {}).get(name) or kind.read(kinds.simplified(values, name), self.missing_values)
             if read.bad.any() and bad_rows == "error":
-                raise DataError(_bad(label, name, kind, values, int(np.argmax(read.bad))))
+                row = int(np.argmax(read.bad))
+                raise DataError(bad_value(label, name, kind, values[row].as_py(), row))
             rows = len(read.values) if rows is None else rows
             if len(read.values) != rows:
                 raise DataError(
@@ -274,12 +297,13 @@ def _as_given(kind: Kind, options: Options) -> Kind:
         return kind
     thousands = options.thousands if options.thousands is not None else kind.thousands
     decimal = options.decimal or ("," if thousands == "." else "." if thousands == "," else kind.decimal)
-    return kinds.Number(decimal, None if thousands == decimal else thousands)
+    return kinds.Number(decimal, None if thousands == decimal else thousands, kind.gap)
 
 
-def _bad(label: str, name: str, kind: Kind, values: Any, row: int) -> str:
+def bad_value(label: str, name: str, kind: Kind, value: Any, row: int) -> str:
+    """Return the message for a value that is not of its column's kind, with what to do; rows count from 0."""
     return (
-        f"{label}: {misfit(name, kind, values[row].as_py(), row + 1)}; name it in data.categorical or data.drop, or "
+        f"{label}: {misfit(name, kind, value, row + 1)}; name it in data.categorical or data.drop, or "
         "the value in data.missing_values"
     )
 
@@ -287,3 +311,29 @@ def _bad(label: str, name: str, kind: Kind, values: Any, row: int) -> str:
 def misfit(name: str, kind: Kind, value: Any, row: int) -> str:
     """Return that a value of a row (from 1) is not of its column's kind."""
     return f"column {header.shown(name)!r} is used as {_USED[kinds.name_of(kind)]} but holds {value!r} in row {row}"
+
+
+def wanted_kinds(raw: Mapping[str, Any], options: Options) -> dict[str, str]:
+    """Return the kinds that are given: categories of Parquet are text, and what the user says comes first."""
+    wanted = {name: "text" for name, values in raw.items() if _is_category(values)}
+    return wanted | {header.found(name, list(raw)) or name: kind for name, kind in options.wanted.items()}
+
+
+def choices(
+    origin: sources.Source,
+    seen: Mapping[str, evidence.Evidence],
+    wanted: Mapping[str, str],
+    options: Options,
+) -> dict[str, Choice]:
+    """Return the kind of each column, with what its user might not expect; none for what rows that end in a separator make."""
+    decimal = (
+        options.decimal
+        or {".": ",", ",": "."}.get(options.thousands or "")
+        or evidence.file_decimal(dict(seen))
+    )
+    chosen: dict[str, Choice] = {}
+    for name, found in seen.items():
+        if found.present or name not in origin.unnamed:
+            kind, said = found.decide(wanted.get(name), decimal, options.date_order)
+            chosen[name] = _as_given(kind, options), said
+    return chosen

@@ -4,8 +4,7 @@ Text comes as text alone, so that only `kinds` decides what a value is.
 """
 
 import io
-import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trainer.data.reading import dialect, formats, header
+from trainer.data.reading import dialect, formats, header, workbook
 from trainer.data.reading.dialect import NOT_UTF8, Dialect
 from trainer.data.reading.formats import Format
+from trainer.data.reading.progress import Progress
 from trainer.errors import DataError
 
 if TYPE_CHECKING:
     from trainer.data.reading.reader import Options, Reader
 
-BLOCK = 1 << 23  # bytes of text parsed at a time; a row must fit
+_SHOWN = 5  # lines named in a message
+BLOCK = 1 << 22  # bytes of text parsed at a time; a row must fit
 
 
 @dataclass
@@ -35,6 +36,19 @@ class Source:
     renamed: Mapping[str, str] = field(default_factory=dict)  # columns whose name is ours, and a line on each
     unnamed: frozenset[str] = frozenset()  # columns that have no name in the table itself
     header: Sequence[str] = ()  # the names as the header of a text has them
+    skipped: list[Any] = field(default_factory=list)  # lines with more or fewer values than columns
+
+    def said(self) -> list[str]:
+        """Return what is to be told of the source once its batches were read."""
+        if not self.skipped:
+            return [*self.notes]
+        lines = ", ".join(str(number) for number, _, _ in self.skipped[:_SHOWN])
+        more = ", ..." if len(self.skipped) > _SHOWN else ""
+        count = len(self.skipped)
+        return [
+            *self.notes,
+            f"{count} line{'s' * (count != 1)} with too many or too few values {'are' if count > 1 else 'is'} skipped: {lines}{more}",
+        ]
 
     def gathered(self, only: Sequence[str] | None = None) -> dict[str, Any]:
         """Return all columns whole, or some; raise DataError when there is no row."""
@@ -55,43 +69,69 @@ class Source:
         return columns
 
 
-def source(given: Any, options: "Options", trained: "Reader | None" = None) -> Source:
-    """Return the raw columns of a path, a DataFrame, a dict, records or an Arrow table."""
+def source(
+    given: Any,
+    options: "Options",
+    trained: "Reader | None" = None,
+    *,
+    only: Collection[str] | None = None,
+) -> Source:
+    """Return the raw columns of a path, a DataFrame, a dict, records or an Arrow table; of a text only those named."""
     if isinstance(given, str | Path):
-        path = Path(given)
-        if problem := formats.problem(path):
-            raise DataError(f"data file {str(given)!r}: {problem}")
-        kind = formats.format_of(path)
+        path, label = Path(given), f"data file {str(given)!r}"
+        member = _member(path, options, trained)
+        if problem := formats.problem(path, member):
+            raise DataError(f"{label}: {problem}")
+        kind = formats.format_of(path, member)
         if kind is Format.TEXT:
-            return _text(path, options, trained)
+            return _text(path, member, options, trained, only)
         if kind is Format.EXCEL:
-            return _excel(path)
-        return Source(f"data file {str(given)!r}", _arrow_file(path, kind))
+            with formats.opened(path, member) as file:
+                sheet = workbook.read(file.read(), label, options, trained)
+            columns = {name: _array(values, name) for name, values in sheet.columns.items()}
+            return Source(label, iter([columns]), None, sheet.notes, *_renamed(sheet.cells, [*columns]))
+        return Source(label, _arrow_file(path, member, kind))
     return Source("the table", iter([_in_memory(given)]))
 
 
-def _text(path: Path, options: "Options", trained: "Reader | None") -> Source:
+def _member(path: Path, options: "Options", trained: "Reader | None") -> str | None:
+    """Return which file of an archive is meant: the one that is given, or that of the training if it is there."""
+    if options.member is not None or trained is None or trained.member is None:
+        return options.member
+    return trained.member if formats.has_member(path, trained.member) else None
+
+
+def _text(
+    path: Path,
+    member: str | None,
+    options: "Options",
+    trained: "Reader | None",
+    only: Collection[str] | None,
+) -> Source:
     label = f"data file {str(path)!r}"
-    sample = formats.head(path)
     try:
+        sample = formats.head(path, member)
         opening = dialect.find(
             sample,
             separator=options.separator,
             encoding=options.encoding,
             header=options.header,
             names=options.names,
-            tabbed=formats.is_tabbed(path),
+            tabbed=formats.is_tabbed(path, member),
             skip=options.skip,
         )
         if trained is not None and trained.dialect is not None:
             opening = _as_trained(sample, opening, trained)
     except DataError as error:
+        if str(error).startswith(label):
+            raise
         raise DataError(f"{label}{': ' if not str(error).startswith('is not') else ' '}{error}") from None
     if opening.is_empty:
         raise DataError(f"{label} has 0 rows; a header line and rows are needed")
-    batches = _parsed(path, opening, label, options.ragged)
     names = _renamed(opening.cells, opening.names)
-    return Source(label, batches, opening.dialect, opening.notes, *names, header=opening.cells)
+    found = Source(label, iter(()), opening.dialect, opening.notes, *names, header=opening.cells)
+    found.batches = _parsed(path, member, opening, found, options.ragged, only)
+    return found
 
 
 def _renamed(cells: Sequence[str], names: Sequence[str]) -> tuple[dict[str, str], frozenset[str]]:
@@ -107,15 +147,22 @@ def _as_trained(sample: bytes, opening: dialect.Opening, trained: "Reader") -> d
     return dialect.find(sample, separator=known.separator, header=known.header, skip=known.skip)
 
 
-def _parsed(path: Path, opening: dialect.Opening, label: str, ragged: str) -> Iterator[Mapping[str, Any]]:
+def _parsed(
+    path: Path,
+    member: str | None,
+    opening: dialect.Opening,
+    source: Source,
+    ragged: str,
+    only: Collection[str] | None,
+) -> Iterator[Mapping[str, Any]]:
     """Yield the batches of a text file, every value as text."""
     import pyarrow as pa
     from pyarrow import csv
 
-    found, skipped = opening.dialect, []
+    found = opening.dialect
 
     def odd(row: Any) -> str:
-        skipped.append((row.number, row.actual_columns, row.expected_columns))
+        source.skipped.append((row.number, row.actual_columns, row.expected_columns))
         return "skip" if ragged == "skip" else "error"
 
     names = list(opening.names)
@@ -128,32 +175,43 @@ def _parsed(path: Path, opening: dialect.Opening, label: str, ragged: str) -> It
         skip_rows_after_names=int(found.header),
     )
     parse = csv.ParseOptions(delimiter=found.separator, newlines_in_values=True, invalid_row_handler=odd)
+    wanted = names if only is None else [each for each in names if each in only]
     convert = csv.ConvertOptions(
-        column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False, check_utf8=True
+        column_types=dict.fromkeys(names, pa.string()),
+        strings_can_be_null=False,
+        check_utf8=True,
+        include_columns=wanted,
     )
+    progress = Progress(source.label, total=formats.plain_size(path))
     try:
-        with _bytes(path, found) as file, csv.open_csv(file, read, parse, convert) as stream:
-            for batch in stream:
-                yield dict(zip(names, batch.columns, strict=True))
+        with (
+            _bytes(path, member, found, progress) as file,
+            csv.open_csv(file, read, parse, convert) as stream,
+        ):
+            yield from progress.watched(dict(zip(wanted, batch.columns, strict=True)) for batch in stream)
     except (pa.ArrowInvalid, UnicodeError) as error:
-        raise DataError(_why(error, label, skipped, found.encoding)) from None
+        raise DataError(_why(error, source, ragged, found.encoding)) from None
 
 
-def _why(error: Exception, label: str, skipped: Sequence[Any], encoding: str) -> str:
-    text = str(error)
-    if skipped:
-        number, actual, expected = skipped[-1]
+def _why(error: Exception, source: Source, ragged: str, encoding: str) -> str:
+    text, label = str(error), source.label
+    if source.skipped and ragged != "skip":
+        number, actual, expected = source.skipped[-1]
         values = f"{actual} value{'s' * (actual != 1)}"
-        return f"{label} cannot be read as CSV: line {number} has {values}, where {expected} are expected"
+        return (
+            f"{label} cannot be read as CSV: line {number} has {values}, where {expected} are expected; "
+            "data.ragged=skip leaves such lines out"
+        )
     if isinstance(error, UnicodeError) or "invalid UTF8" in text:
         return f"{label} is not {encoding}; {NOT_UTF8}"
     return f"{label} cannot be read as CSV: {text}"
 
 
 @contextmanager
-def _bytes(path: Path, found: Dialect) -> Iterator[Any]:
-    with formats.opened(path) as file:
-        yield Cut(file, found.separator) if found.blanks else file
+def _bytes(path: Path, member: str | None, found: Dialect, progress: Progress) -> Iterator[Any]:
+    with formats.opened(path, member) as file:
+        counted = progress.counted(file)
+        yield Cut(counted, found.separator) if found.blanks else counted
 
 
 class Cut(io.RawIOBase):
@@ -181,42 +239,50 @@ class Cut(io.RawIOBase):
         return count
 
 
-def _arrow_file(path: Path, kind: Format) -> Iterator[Mapping[str, Any]]:
+def _arrow_file(path: Path, member: str | None, kind: Format) -> Iterator[Mapping[str, Any]]:
     """Yield the batches of a Parquet or an Arrow file."""
     import pyarrow as pa
-    from pyarrow import ipc, parquet
+    from pyarrow import parquet
 
     try:
-        with formats.opened(path) as file:
+        with formats.opened(path, member) as file:
             if kind is Format.PARQUET:
-                batches = parquet.ParquetFile(file).iter_batches()
+                opened = parquet.ParquetFile(file)
+                batches, rows = opened.iter_batches(), opened.metadata.num_rows
             else:
-                reader = ipc.open_file(file)
-                batches = (reader.get_batch(index) for index in range(reader.num_record_batches))
-            for batch in batches:
-                yield dict(zip(header.unique(batch.schema.names), batch.columns, strict=True))
+                batches, rows = _record_batches(file), None
+            progress = Progress(f"data file {str(path)!r}", total=rows, of_bytes=False)
+            yield from progress.watched(
+                dict(zip(header.unique(batch.schema.names), batch.columns, strict=True)) for batch in batches
+            )
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"data file {str(path)!r} cannot be read as {kind}: {error}") from None
 
 
-def _excel(path: Path) -> Source:
-    """Return the first sheet of a workbook; its first row is the header."""
-    import pandas as pd
+def cells(path: Path) -> int:
+    """Return how many values a Parquet file holds."""
+    import pyarrow as pa
+    from pyarrow import parquet
 
-    label = f"data file {str(path)!r}"
     try:
-        with formats.opened(path) as file:
-            sheet = pd.read_excel(io.BytesIO(file.read()), header=None, dtype=object)
-    except ImportError as error:
-        raise DataError(f"{label}: {error}; it comes with podium[excel]") from None
-    except (ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
-        raise DataError(f"{label} cannot be read as Excel: {error}") from None
-    if not len(sheet):
-        raise DataError(f"{label}: {formats.EMPTY}")
-    cells = ["" if each is None or each != each else str(each) for each in sheet.iloc[0]]
-    names = header.unique(cells)
-    columns = {name: _array(sheet.iloc[1:, index].tolist(), name) for index, name in enumerate(names)}
-    return Source(label, iter([columns]), None, (), *_renamed(cells, names))
+        found = parquet.read_metadata(path)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"data file {str(path)!r} cannot be read as Parquet: {error}") from None
+    return int(found.num_rows * found.num_columns)
+
+
+def _record_batches(file: Any) -> Iterator[Any]:
+    """Yield the batches of an Arrow file, or of a stream that was written to one."""
+    import pyarrow as pa
+    from pyarrow import ipc
+
+    try:
+        reader = ipc.open_file(file)
+    except pa.ArrowInvalid:
+        file.seek(0)
+        yield from ipc.open_stream(file)
+    else:
+        yield from (reader.get_batch(index) for index in range(reader.num_record_batches))
 
 
 def _in_memory(given: Any) -> dict[str, Any]:

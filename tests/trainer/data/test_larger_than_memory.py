@@ -1,0 +1,170 @@
+"""A table in files trains to the same numbers as one in memory, and takes memory for its blocks, not for its rows."""
+
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+import torch
+
+from trainer import fit
+from trainer.data.encoding import hashing, in_file, shuffled
+from trainer.data.encoding.shuffled import in_order
+from trainer.data.load import load
+from trainer.data.reading import columns, progress, sources, writers
+from trainer.data.reading.evidence import Evidence
+from trainer.data.tensors import Dataset, Split
+from trainer.models.tabular import TabularClassifier
+
+CLASSES = {"binary": ["no", "yes"], "multiclass": ["a", "b", "c"]}
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sources, "BLOCK", 1 << 14)
+    for module in (columns, hashing, shuffled, writers):
+        monkeypatch.setattr(module, "BLOCK", 256)
+    monkeypatch.setattr(in_file, "_CELLS", 5000)
+    monkeypatch.setattr(progress, "EVERY_S", 1e6)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def written(path: Path, task: str, rows: int = 1500) -> Path:
+    draw = np.random.default_rng(0)
+    answer = draw.normal(size=rows) if task == "regression" else draw.choice(CLASSES[task], rows)
+    table = pd.DataFrame(
+        {
+            "x": np.where(draw.random(rows) < 0.1, np.nan, draw.normal(size=rows)),
+            "count": draw.poisson(3, rows),
+            "seen": pd.Timestamp("2023-01-01") + pd.to_timedelta(draw.integers(0, 10**8, rows), "s"),
+            "city": draw.choice(["Bonn", "Oslo", "Rome", None], rows),
+            "user": draw.integers(0, 500, rows),
+            "id": np.arange(rows),
+            "y": answer,
+        }
+    )
+    if path.suffix == ".parquet":
+        table.to_parquet(path)
+    else:
+        table.to_csv(path, index=False)
+    return path
+
+
+def loaded(path: Path, **options: Any) -> Dataset:
+    section = {
+        "_target_": "trainer.data.table.load", "dataset": "t", "path": str(path), "target": "y", "val_fraction": 0.2,
+        "test_fraction": 0.2, "data_seed": 0, "min_frequency": 2, "categorical": ["user"], **options,
+    }  # fmt: skip
+    return load(section)
+
+
+def trained(data: Dataset) -> list[dict[str, float]]:
+    draws = torch.Generator().manual_seed(0)
+    model = TabularClassifier(
+        data.shape.numeric, [8], cardinalities=data.shape.cardinalities, output_dim=data.labels.outputs, generator=draws
+    )  # fmt: skip
+    return fit(model, data, torch.optim.Adam(model.parameters()), epochs=2, batch_size=64).history
+
+
+@pytest.mark.parametrize(
+    ("name", "task", "options"),
+    [
+        ("t.csv", "binary", {}),
+        ("t.csv", "binary", {"numeric_transform": "standard", "hash_bins": 100, "time_column": "seen"}),
+        ("t.parquet", "multiclass", {"numeric_transform": "bins"}),
+        ("t.csv", "regression", {"categorical": None, "drop": ["city"]}),
+    ],
+)
+def test_the_numbers_are_those_of_a_table_in_memory(
+    tmp_path: Path, name: str, task: str, options: dict[str, Any]
+) -> None:
+    path = written(tmp_path / name, task)
+    memory, files = (loaded(path, cache=cached, **options) for cached in ("never", "always"))
+    assert not memory.train.mapped
+    assert files.train.mapped
+    assert files.encoder == memory.encoder
+    assert files.describe() == memory.describe()  # with the fingerprint
+    assert (files.profile, files.reader, files.labels) == (memory.profile, memory.reader, memory.labels)
+    for one, other in zip(
+        (memory.train, memory.val, memory.test), (files.train, files.val, files.test), strict=True
+    ):
+        assert torch.equal(one.numeric, other.numeric)
+        assert torch.equal(one.categorical, other.categorical.long())
+        assert torch.equal(one.target, other.target)
+    assert trained(files) == trained(memory)
+
+
+def test_a_test_file_is_in_files_too(tmp_path: Path) -> None:
+    path, test = written(tmp_path / "t.csv", "binary"), written(tmp_path / "test.parquet", "binary", 300)
+    memory, files = (loaded(path, cache=cached, test_path=str(test)) for cached in ("never", "always"))
+    assert files.test.mapped
+    assert files.describe() == memory.describe()
+    assert torch.equal(files.test.numeric, memory.test.numeric)
+
+
+@pytest.mark.parametrize("batch", [1, 7, 256, 1000])
+def test_rows_gathered_block_by_block_are_those_of_a_shuffled_copy(batch: int) -> None:
+    rows = 1000
+    split = Split(
+        torch.arange(rows).float()[:, None],
+        torch.arange(rows, dtype=torch.int32)[:, None],
+        torch.arange(rows),
+    )
+    order = torch.randperm(rows)[:900]
+    memory, files = (
+        in_order(
+            Split(split.numeric, split.categorical, split.target, mapped=mapped), order, torch.device("cpu")
+        )
+        for mapped in (False, True)
+    )
+    assert len(files) == len(memory) == 900
+    for start in range(0, 900, batch):
+        part = slice(start, start + batch)
+        assert torch.equal(files.take(part).numeric, memory.take(part).numeric)
+        assert torch.equal(files.take(part).categorical[:, 0], memory.take(part).target)
+        assert files.take(part).categorical.dtype == torch.int64
+
+
+def peak(path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Return the most bytes that Python, numpy and Arrow hold while a table is loaded and an epoch's rows are gathered."""
+    arrow = [0]
+    see = Evidence.see
+
+    def seen(*given: Any, **options: Any) -> None:
+        see(*given, **options)
+        arrow.append(pa.total_allocated_bytes())
+
+    monkeypatch.setattr(Evidence, "see", seen)
+    tracemalloc.start()
+    try:
+        data = loaded(path, cache="always", categorical=None)
+        rows = in_order(data.train, torch.arange(len(data.train)), torch.device("cpu"))
+        for start in range(0, len(rows), 256):
+            rows.take(slice(start, start + 256))
+        return tracemalloc.get_traced_memory()[1] + max(arrow)
+    finally:
+        tracemalloc.stop()
+        monkeypatch.setattr(Evidence, "see", see)
+
+
+def wide(path: Path, rows: int) -> Path:
+    draw = np.random.default_rng(0)
+    numbers = {f"n{index}": np.round(draw.normal(size=rows), 6) for index in range(30)}
+    texts = {f"c{index}": np.char.add("v", draw.integers(0, 300, rows).astype(str)) for index in range(3)}
+    ids = np.char.add("u", np.arange(rows).astype(str))
+    pd.DataFrame({**numbers, **texts, "id": ids, "y": draw.integers(0, 2, rows)}).to_csv(path, index=False)
+    return path
+
+
+def test_memory_grows_with_blocks_and_not_with_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    few, many = 1_500, 5_000
+    small, large = wide(tmp_path / "small.csv", few), wide(tmp_path / "large.csv", many)
+    peak(small, monkeypatch)  # loads what is loaded once
+    per_row = (peak(large, monkeypatch) - peak(small, monkeypatch)) / (many - few)
+    of_file = (large.stat().st_size - small.stat().st_size) / (many - few)
+    # The target, row numbers and the order of an epoch are in memory, and what is known of one column while it is prepared.
+    assert per_row < of_file / 2, f"{per_row:.0f} bytes per row"
+    assert of_file > 250
