@@ -71,7 +71,7 @@ def draw_bands(objective: Objective, groups: Mapping[str, Sequence[Curve]], look
     if all(math.isnan(value) for curve in every for value in curve.y):
         raise TrackingError(f"no run to draw has a finite value of {objective.label!r}")
     placed_runs = [curve.placed(log_x=look.log_x, log_y=look.log_y) for curve in every]
-    differ = " that differ in more than the seed" if len(groups) > 1 else ""
+    differ = " that differ in more than seed and fold" if len(groups) > 1 else ""
     notes = [
         f"{counted(len(every), 'run')} in {counted(len(groups), 'group')}{differ}",
         "mean ± standard deviation",
