@@ -140,7 +140,7 @@ def show_warnings(
     if not warned.kinds:
         return
     logs = job_folder(sweep_dir, 0).parent / "JOB" / "output.log"
-    say(f"{counted(len(warned.kinds), 'kind')} of warnings of jobs, in {logs}:", "yellow", file=file)
+    say(f"warnings of jobs, in {logs}:", "yellow", file=file)
     for kind in warned.kinds:
         text = one_line(kind.said)
         cut = text if most is None or len(text) <= most else f"{text[:most]}..."
