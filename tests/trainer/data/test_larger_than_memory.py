@@ -14,7 +14,7 @@ from trainer import fit
 from trainer.data.encoding import hashing, in_file, shuffled
 from trainer.data.encoding.shuffled import in_order
 from trainer.data.load import load
-from trainer.data.reading import columns, progress, sources, writers
+from trainer.data.reading import columns, reading_progress, sources, writers
 from trainer.data.reading.evidence import Evidence
 from trainer.data.tensors import Dataset, Split
 from trainer.models.tabular import TabularClassifier
@@ -28,7 +28,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for module in (columns, hashing, shuffled, writers):
         monkeypatch.setattr(module, "BLOCK", 256)
     monkeypatch.setattr(in_file, "_CELLS", 5000)
-    monkeypatch.setattr(progress, "EVERY_S", 1e6)
+    monkeypatch.setattr(reading_progress, "EVERY_S", 1e6)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from trainer.data.reading import dialect, formats, header, workbook
 from trainer.data.reading.dialect import NOT_UTF8, Dialect
 from trainer.data.reading.formats import Format
-from trainer.data.reading.progress import Progress
+from trainer.data.reading.reading_progress import Progress
 from trainer.errors import DataError
 
 if TYPE_CHECKING:

@@ -291,7 +291,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
 def test_a_long_read_says_how_far_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("trainer.data.reading.progress.EVERY_S", 0)
+    monkeypatch.setattr("trainer.data.reading.reading_progress.EVERY_S", 0)
     path = written(tmp_path, {"a": [*range(3000)]})
     with caplog.at_level("INFO"):
         Reader.fit(path)
