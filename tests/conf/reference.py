@@ -34,6 +34,10 @@ GROUPS = (
 UNSAID = {  # what the files do not say, because the name does
     "_target_": "the class or function that gets the other keys",
     "dataset": "the name of the data; runs are listed under it",
+    "names": "names of the columns, in the place of those in the file",
+    "numeric": "columns to use as numbers",
+    "categorical": "columns to use as categories",
+    "target": "the column to predict",
     "val_fraction": "share of the rows for validation",
     "test_fraction": "share of the rows for testing",
     "min_frequency": "rarer categories share one code with those never seen",
@@ -74,7 +78,7 @@ def page() -> str:
 def rows_of(prefix: str, file: Path, *, only: tuple[str, ...] = ()) -> str:
     """Return the table of one file."""
     rows = [
-        f"| `{key}` | `{value}` | {what or UNSAID[key.rpartition('.')[2]]} |".replace("``", "")
+        f"| `{key}` | `{value}` | {what or UNSAID.get(key.rpartition('.')[2], '')} |".replace("``", "")
         for key, value, what in entries(file)
         if not only or key in only
     ]
@@ -102,7 +106,8 @@ def entries(file: Path) -> Iterator[tuple[str, str, str]]:
             )
             name = f"sweep.{dotted}" if file.parent.name == "sweep" else dotted
             if key != "defaults" and name != "sweep.sweep":
-                yield name, found["value"].replace("|", "\\|"), (found["what"] or "").replace("|", "\\|")
+                value = "[...]" if found["value"] == "[" else found["value"]  # a list over several lines
+                yield name, value.replace("|", "\\|"), (found["what"] or "").replace("|", "\\|")
 
 
 if __name__ == "__main__":
