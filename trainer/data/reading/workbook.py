@@ -32,7 +32,7 @@ def read(content: bytes, label: str, options: "Options", trained: "Reader | None
     try:
         book = pd.ExcelFile(io.BytesIO(content))
         name, notes = _chosen(book.sheet_names, options, trained)
-        cells = book.parse(name, header=None, dtype=object).dropna(how="all")
+        cells = pd.read_excel(book, sheet_name=name, header=None, dtype=object).dropna(how="all")
     except ImportError as error:
         raise DataError(f"{label}: {error}; it comes with podium[excel]") from None
     except DataError as error:

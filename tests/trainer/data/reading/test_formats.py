@@ -1,0 +1,125 @@
+"""Files of every format are read, archives and workbooks by their parts; what is no table is named for what it is."""
+
+import bz2
+import lzma
+import zipfile
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from pyarrow import ipc
+
+from trainer.data.reading.kinds import Boolean, Number, Time
+from trainer.data.reading.reader import Options, Reader
+from trainer.errors import DataError
+
+CSV = b"a,b\n1,x\n2,y\n3,x\n"
+
+
+def zipped(path: Path, **members: bytes) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name.replace("__", "."), content)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".xz", ".bz2", ".zst", ".zip"])
+def test_compressed_files_are_read(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"t.csv{suffix}"
+    if suffix == ".zst":
+        path.write_bytes(pa.compress(CSV, codec="zstd", asbytes=True))
+    elif suffix == ".zip":
+        zipped(path, t__csv=CSV, README__md=b"no table")
+    else:
+        path.write_bytes({".xz": lzma.compress, ".bz2": bz2.compress}[suffix](CSV))
+    assert Reader.fit(path)[1]["a"].tolist() == [1, 2, 3]
+
+
+def test_a_file_of_several_in_an_archive_is_named(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "t.zip", a__csv=CSV, b__csv=b"a,b\n7,z\n8,z\n")
+    with pytest.raises(
+        DataError, match=r"holds 2 files \(a.csv, b.csv\), where one table .*; name one in data\.member"
+    ):
+        Reader.fit(path)
+    with pytest.raises(
+        DataError, match=r"data\.member=c\.csv: the zip file has no such file .*it holds a\.csv, b\.csv"
+    ):
+        Reader.fit(path, Options(member="c.csv"))
+    reader, table = Reader.fit(path, Options(member="b.csv"))
+    assert table["a"].tolist() == [7, 8]
+    again = Reader.from_json(reader.to_json())
+    assert again.read(path)["a"].tolist() == [7, 8]
+    assert again.read(zipped(tmp_path / "other.zip", x__csv=CSV))["a"].tolist() == [1, 2, 3]
+
+
+def test_a_stream_of_arrow_in_a_file_is_read(tmp_path: Path) -> None:
+    table = pa.table({"a": [1, 2], "b": ["x", "y"]})
+    with (tmp_path / "t.arrow").open("wb") as file, ipc.new_stream(file, table.schema) as stream:
+        stream.write_table(table)
+    assert Reader.fit(tmp_path / "t.arrow")[1]["b"].tolist() == ["x", "y"]
+
+
+def test_a_workbook_is_read_by_sheets(tmp_path: Path) -> None:
+    path = tmp_path / "t.xlsx"
+    rows = pd.DataFrame(
+        {"n": [1, 2.5, None], "ok": [True, False, None], "on": [datetime(2024, 5, day) for day in (1, 2, 3)]}
+    )
+    with pd.ExcelWriter(path) as book:
+        rows.to_excel(book, sheet_name="May", index=False, startrow=2)
+        pd.DataFrame({"n": [9, 8]}).to_excel(book, sheet_name="June", index=False)
+    reader, table = Reader.fit(path)
+    assert [type(each.kind) for each in reader.columns] == [Number, Boolean, Time]
+    assert table["ok"].tolist() == ["true", "false", None]
+    assert "the workbook has 2 sheets; 'May' is read; data.sheet names another (June)" in reader.notes
+    for sheet in ("June", 2):
+        reader, table = Reader.fit(path, Options(sheet=sheet))
+        assert table["n"].tolist() == [9, 8]
+        assert not reader.notes
+        assert Reader.from_json(reader.to_json()).read(path)["n"].tolist() == [9, 8]
+    with pytest.raises(DataError, match=r"data\.sheet=July: there is no such sheet; there are May, June"):
+        Reader.fit(path, Options(sheet="July"))
+
+
+def test_odd_lines_are_skipped_on_request_and_counted(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(b"a,b\n1,x\n2\n3,y\n4,z,z\n")
+    with pytest.raises(DataError, match=r"line 3 has 1 value, where 2 are expected; data\.ragged=skip"):
+        Reader.fit(path)
+    reader, table = Reader.fit(path, Options(ragged="skip"))
+    assert table["a"].tolist() == [1, 3]
+    assert "2 lines with too many or too few values are skipped: 3, 5" in reader.notes
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("t.csv", b"%PDF-1.7\n1 0 obj", "it is a PDF; export its table as CSV"),
+        ("t.csv", b"\x89PNG\r\n\x1a\n\0\0", "it is an image"),
+        ("t.csv", b"<!DOCTYPE html>\n<html>", "it is HTML or XML"),
+        ("t.csv", b'[{"a": 1, "b": 2}]', "it is JSON; write it as CSV or Parquet"),
+        ("t.csv", b'{"a": [1, 2]}', "it is JSON"),
+        ("t.csv", b"PAR1\x15\x04", r"it is Parquet; name it \.parquet"),
+        ("t.csv", b"PK\x03\x04abc", r"an Excel workbook; name it \.zip or \.xlsx"),
+        ("t.csv", b"\x1f\x8b\x08\0\0", r"it is compressed; name it \.gz"),
+        ("t.csv", bytes(range(256)) * 8, "no text|not utf-8"),
+        ("t.csv", b"\n\n", "the file is empty"),
+        ("t.csv", b"a,b\n", "has 0 rows; a header line and rows are needed"),
+        ("t.json", b"{}", r"the suffix '\.json' is not known"),
+    ],
+)
+def test_what_is_no_table_is_named_for_what_it_is(
+    tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        Reader.fit(tmp_path / name)
+
+
+def test_infinite_values_are_missing_and_counted(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes(b"a,b\n1,x\ninf,y\n-inf,x\n")
+    table = Reader.fit(tmp_path / "t.csv")[1]
+    assert np.isnan(table["a"]).tolist() == [False, True, True]
+    assert table.infinite["a"] == 2
