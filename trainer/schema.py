@@ -28,6 +28,7 @@ BY_TASK: dict[str, dict[str, str]] = {  # the metrics an objective can name, and
         "val_average_precision": "max",
         "val_brier": "min",
         "val_calibration_error": "min",
+        "val_max_calibration_error": "min",
     },
     "multiclass": _CLASSES,
     "regression": {

@@ -30,7 +30,7 @@ def test_the_default_config_is_sound(composed: Compose) -> None:
         ("training.learning_rate=.nan", r"training\.learning_rate=nan: allowed is a number > 0"),
         ("training.learning_rate=.inf", r"training\.learning_rate=inf: allowed is a number > 0"),
         ("training.limit_batches=0", r"training\.limit_batches=0: allowed is a whole number >= 1 or null"),
-        ("training.early_stopping_patience=0", r"allowed is a whole number >= 1 or null"),
+        ("training.early_stopping_patience=0", r"allowed is a whole number >= 1 or auto or null"),
         ("model.dropout=1", r"model\.dropout=1: allowed is a number >= 0 and < 1"),
         ("model.hidden_dims=[64,0]", r"model\.hidden_dims=\[64, 0\]: allowed is a list"),
         ("model.hidden_dims=64", r"model\.hidden_dims=64: allowed is a list"),

@@ -158,6 +158,7 @@ def test_every_recipe_is_tested() -> None:
         "ctr_quick",
         "ctr_sweep",
         "breast_cancer_logistic",
+        "adult_best",
         "adult_mlp",
     }
 

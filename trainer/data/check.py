@@ -101,7 +101,9 @@ def names_of(data: Mapping[str, Any]) -> tuple[str, ...]:
     names = tuple(data["names"]) if data.get("names") else None
     how = {key: data.get(key) for key in ("separator", "encoding", "header")}
     state = file.stat()
-    return _opening(file, state.st_mtime_ns, state.st_size, names=names, **how).names
+    return _opening(
+        file, state.st_mtime_ns, state.st_size, names=names, member=data.get("member"), **how
+    ).names
 
 
 @functools.lru_cache(maxsize=64)  # all jobs of a sweep ask about the same files

@@ -114,9 +114,7 @@ def test_a_model_that_no_graph_can_hold_is_refused_and_nothing_is_written(
     table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = load_model(save(tmp_path / "m", table))
-    width = sum(each.width for each in model.encoder.numeric) + sum(
-        size - 1 for size in model.encoder.cardinalities
-    )
+    width = model.encoder.width + sum(size - 1 for size in model.encoder.cardinalities)
     old = tmp_path / "old.pt2"
     old.write_bytes(b"kept")
     object.__setattr__(model, "model", Counts(width))
