@@ -1,4 +1,4 @@
-"""Warnings of jobs are told by their kind: what differs in numbers alone is told once, with the number of its jobs."""
+"""Warnings of jobs are grouped: texts that differ in numbers alone are one kind, shown once with the number of its jobs."""
 
 import pytest
 
