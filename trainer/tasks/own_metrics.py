@@ -56,7 +56,7 @@ class OwnMetric:
         self._is_told = False
 
     def __call__(self, kind: TaskKind, target: Array, predictions: Array, weight: Array | None) -> float:
-        """Return the metric; Warn once if it is NaN. Raise ConfigError for a function that raises or returns no number."""
+        """Return the metric, and warn once if it is NaN. Raise ConfigError for a function that raises or returns no number."""
         if kind is not TaskKind.REGRESSION:
             target = target.astype(np.int64)
             predictions = decided(predictions) if self._takes == "labels" else predictions
