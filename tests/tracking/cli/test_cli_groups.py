@@ -74,10 +74,13 @@ def test_a_near_miss_of_a_group_is_suggested(group: list[list[str]], say: Say) -
 
 
 @pytest.mark.usefixtures("installed")
-def test_the_groups_of_the_distribution_are_sweeps_and_train(say: Say) -> None:
-    out = say("--help")[1]
-    assert "sweeps      Look at sweeps, resume them, and cancel them." in out
-    assert "train       Train a model, or with -m a sweep of them" in out
+def test_the_groups_of_the_distribution_are_shown_with_what_they_do(say: Say) -> None:
+    out = " ".join(say("--help")[1].split("Groups of commands:")[1].split())
+    assert "export-model Export a trained model to ONNX or torch.export." in out
+    assert "inspect Show what a table holds, without training" in out
+    assert "predict Score the rows of a file with a trained model." in out
+    assert "sweeps Look at sweeps, resume them, and cancel them." in out
+    assert "train Train a model, or with -m a sweep of them" in out
     assert say("sweeps", "list")[1].startswith("No sweeps in experiments yet")
 
 
