@@ -1,5 +1,6 @@
 """Settings every test shares."""
 
+import compileall
 import os
 import shutil
 from collections.abc import Iterator
@@ -14,7 +15,15 @@ settings.register_profile("podium", deadline=None, max_examples=60)
 settings.load_profile("podium")
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-CONF = Path(__file__).resolve().parents[1] / "conf"
+ROOT = Path(__file__).resolve().parents[1]
+CONF = ROOT / "conf"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile the packages once: where Python may not write bytecode, each process that a test starts would compile them."""
+    if not hasattr(config, "workerinput"):
+        for package in ("conf", "hydra_plugins", "sweeps", "tracking", "trainer"):
+            compileall.compile_dir(ROOT / package, quiet=2)
 
 
 @pytest.fixture(autouse=True, scope="session")
