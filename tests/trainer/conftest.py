@@ -58,6 +58,18 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(Path(__file__).parent)
 
 
+@pytest.fixture(autouse=True)
+def quiet_plots(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw no plots, which take ten times as long as a small training; a test that looks at them asks for `plots`."""
+    if "plots" not in request.fixturenames:
+        monkeypatch.setattr("trainer.task.draw", lambda *_arguments, **_named: [])
+
+
+@pytest.fixture
+def plots() -> None:
+    """Have the plots of runs drawn."""
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     return tmp_path / "experiments"

@@ -9,7 +9,6 @@ import pytest
 import torch
 from omegaconf import DictConfig
 
-import trainer.task
 from tracking import ExperimentTracker, Run, RunStatus, job_context
 from trainer.checkpoint import CHECKPOINT, Checkpoints, State
 from trainer.task import train
@@ -207,9 +206,3 @@ def test_a_state_that_does_not_fit_leaves_the_training_as_it_was(
     assert state.epoch == 0
     assert all(torch.equal(before[name], each) for name, each in model.state_dict().items())
     assert "does not fit, training starts again" in caplog.text
-
-
-@pytest.fixture(autouse=True)
-def quiet_plots(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw no plots: they are not tested here and cost a second each."""
-    monkeypatch.setattr(trainer.task, "draw", lambda *_arguments, **_named: [])

@@ -18,7 +18,7 @@ from trainer.task import train
 Compose = Callable[..., DictConfig]
 
 
-def test_a_run_holds_recipe_metrics_and_artifacts(quick: DictConfig, store: Path) -> None:
+def test_a_run_holds_recipe_metrics_and_artifacts(quick: DictConfig, store: Path, plots: None) -> None:
     value = train(quick)
     run = only_run(store)
     assert run["status"] == "completed"
