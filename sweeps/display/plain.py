@@ -89,5 +89,5 @@ class Lines:
         parts.append(format_clock(line.wall_s))
         values = ((self._names.get(key, key), parameter(value)) for key, value in line.point.items())
         parts.append(" ".join(f"{name}={value}" for name, value in values))
-        parts.append(line.error or line.note or (shown_run(line.run) if line.run else ""))
+        parts += [line.error or (shown_run(line.run) if line.run else ""), line.note or ""]
         return one_line("  ".join(part for part in parts if part))

@@ -9,7 +9,7 @@ from typing import IO
 from sweeps.jobs import JobState
 from sweeps.paths import job_folder, shown_run
 from sweeps.ranking.leaderboard import Leaderboard, Row, named_jobs, told_apart
-from sweeps.warned import Warned
+from sweeps.warned import Warned, kind_of
 from tracking.cli.toolkit.fitting import Column
 from tracking.cli.toolkit.output import one_line, say, show
 from tracking.cli.toolkit.tables import say_table
@@ -121,10 +121,12 @@ def show_leaderboard(
         say(one_line(note), "yellow", file=file)
     reasons: dict[tuple[str, str], list[Row]] = {}
     for row in board.rows:
-        why = row.error or row.note
-        if why is not None:
-            reasons.setdefault((row.status, why), []).append(row)
-    for (status, why), rows in reasons.items():
+        if row.error is not None:
+            reasons.setdefault((row.status, row.error), []).append(row)
+        elif row.note is not None:  # notes that differ in seconds alone are one
+            reasons.setdefault((row.status, kind_of("note", row.note)), []).append(row)
+    for (status, _), rows in reasons.items():
+        why = str(rows[0].error or rows[0].note)
         is_mild = status == JobState.CANCELLED or rows[0].error is None
         jobs = named_jobs([row.job for row in rows])
         say(f"{jobs} {status}: {one_line(why)}", "yellow" if is_mild else "red", file=file)

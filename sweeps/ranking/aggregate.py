@@ -82,8 +82,6 @@ def rank_jobs(plan: Plan, history: SweepHistory, store: Path) -> Leaderboard:
         left=frozenset(number for number in plan.left if _never_ended(history.outcomes.get(number))),
         returned=frozenset(name for outcome in outcomes.values() for name in outcome.named),
         fingerprints=frozenset(record.fingerprint for record in placed if record is not None),
-        # Kept from this reading, so that the promotion judges what was ranked.
-        winner_metrics=placed[0].last_values if placed and placed[0] is not None else {},
     )
 
 

@@ -107,7 +107,6 @@ class Leaderboard:
     left: frozenset[int] = frozenset()  # jobs that never ended and that the space has no more
     returned: frozenset[str] = frozenset()  # the names of values that tasks returned several of
     fingerprints: frozenset[str | None] = frozenset()  # of the data of ranked jobs
-    winner_metrics: Mapping[str, float] = field(default_factory=dict)  # the last values of the winner's run
 
     @property
     def winner(self) -> Row | None:
@@ -233,11 +232,12 @@ def _cells(board: Leaderboard, points: Points | None = None) -> list[list[Any]]:
             table.append([each.rank, *point, *values, jobs, each.error])
     else:
         swept = [(PARAMS, key) for key in board.swept]
-        ends = [("", name) for name in ("epochs", "duration_s", "status", "error")]
+        noted = ["note"] if any(row.note for row in board.rows) else []
+        ends = [("", name) for name in ("epochs", "duration_s", "status", "error", *noted)]
         table = [_unique([("", "rank"), ("", "run"), *swept, (METRICS, label), *report, *ends])]
         for row, point in zip(board.rows, points(board.swept, board.rows), strict=True):
             values = [row.objective, *map(row.metrics.get, board.report)]
-            end = [row.epochs, row.duration_s, row.how, row.error or row.note]
+            end = [row.epochs, row.duration_s, row.how, row.error, *([row.note] if noted else [])]
             table.append([row.rank, row.run, *point, *values, *end])
     return table
 

@@ -134,8 +134,6 @@ def _decide(board: Leaderboard, store: Path, promotion: Promotion) -> Decision:
         winner.run,
         files=promotion.files,
         objective=objective,
-        # A threshold on the objective judges the value that the ranking used, which may not be the last.
-        metrics={**board.winner_metrics, board.objective.label: objective["value"]},
         loader=promotion.loader,
     )
     return _judge(registry, version, promotion, by=f"sweep {board.sweep}")

@@ -229,7 +229,7 @@ def _say_version(version: ModelVersion, chosen: ModelEvent | None) -> None:
             "Loader": version.loader or "-",
         }
     )
-    output.say_facts(version.metrics, "Metrics")
+    output.say_facts(version.metrics, version.metrics_title)
     output.say("\nFiles:")
     for file, digest in version.files.items():
         output.say(f"  {file}  sha256:{digest[:12]}")

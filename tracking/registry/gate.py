@@ -72,9 +72,8 @@ def _threshold(version: ModelVersion, metric: str, bound: float) -> tuple[bool, 
         bound = metric_value(metric, bound)
     if not _is_finite(bound):
         return False, f"the threshold on {metric} is {_show(bound)}: only a finite bound can be judged"
-    value = version.metrics.get(metric)
-    if value is None and version.objective.get("metric") == metric:
-        value = version.objective.get("value")
+    is_own = version.objective.get("metric") == metric
+    value = version.objective.get("value") if is_own else version.metrics.get(metric)
     if not _is_finite(value):
         return False, f"{metric} is {_show(value)}, and a threshold of {_show(bound)} is set on it"
     declared = _declared(version)

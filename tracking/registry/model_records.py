@@ -36,7 +36,8 @@ class ModelEvent:
 class ModelVersion:
     """A registered version: its files with their SHA-256, and its origin.
 
-    `objective` is {"metric", "mode", "value"}. `metrics` may hold NaN and infinities.
+    `objective` is {"metric", "mode", "value", "step"}. `metrics` are of that step; without one they are the last of the run.
+    They may hold NaN and infinities.
     """
 
     name: str
@@ -50,6 +51,18 @@ class ModelVersion:
     sweep: dict[str, Any] | None
     loader: str | None
     created_at: datetime
+
+    @property
+    def metrics_title(self) -> str:
+        """What the metrics are, in words; older versions do not say it."""
+        if "step" not in self.objective:
+            return "Metrics"
+        step = self.objective["step"]
+        return (
+            f"Metrics (at step {step}, else the last value)"
+            if step is not None
+            else "Metrics (the last values)"
+        )
 
     def __repr__(self) -> str:
         return f"ModelVersion({self.name!r}, {self.version}, run_id={self.run_id!r})"
@@ -68,7 +81,7 @@ class ModelVersion:
         }
         return htmltext.beside(
             htmltext.facts(known, title=f"{self.name}, version {self.version}"),
-            htmltext.facts(self.metrics, title="Metrics") if self.metrics else "",
+            htmltext.facts(self.metrics, title=self.metrics_title) if self.metrics else "",
         )
 
 

@@ -92,8 +92,8 @@ class ModelRegistry:
         """Copy artifacts of a run (`["*"]`: all), and its config.yaml, into a new version of a model.
 
         `objective` is {"metric", "mode", "value"} and may say by "at" which value of the run it is, and by "runs" that it is
-        the mean over these, such as folds; `metrics` default to the run's last values; `loader` is "module:function",
-        called by `load` with the version's folder. A run that is registered already with the same
+        the mean over these, such as folds; `metrics` default to those of the run at the step of its value, which the
+        version's objective names as "step"; `loader` is "module:function", called by `load` with the version's folder. A run that is registered already with the same
         files and arguments returns its version; otherwise it gets a new one. Raise InvalidValueError if the run logged
         the objective's metric and `value` is neither its last value nor an extreme, or not that mean. After an error no version is left,
         and no number is used twice.
@@ -104,7 +104,9 @@ class ModelRegistry:
         check_loader(loader)
         sources = sources_of(RunPaths(run.run_dir), files)
         repeats = [self._store.scan.record(self._store.require(each)) for each in objective.get("runs", ())]
-        manifest = manifest_of(run, objective, metrics, loader, repeats)
+        manifest = manifest_of(
+            run, objective, metrics, loader, repeats, full=lambda: self._store.full(run_id) or {}
+        )
         with locks.lock(paths.lock):
             # under the lock, so that two processes do not register one run twice
             for version in self._readable(model_name, self._numbers(model_name), warn_left_out):

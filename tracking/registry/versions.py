@@ -4,7 +4,7 @@ import math
 import os
 import re
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from tracking.objective import At, Objective
 from tracking.paths import ModelPaths, RunPaths
 from tracking.process.program import command
 from tracking.records import FORMAT, RunRecord, check_format
+from tracking.registry.counted import counted
 from tracking.registry.events import read_events
 from tracking.registry.model_records import ModelVersion
 from tracking.values import timestamps
@@ -104,10 +105,13 @@ def manifest_of(
     metrics: Mapping[str, float] | None,
     loader: str | None,
     repeats: Sequence[RunRecord] = (),
+    *,
+    full: Callable[[], Mapping[str, Any]],
 ) -> dict[str, Any]:
     """Return the manifest of a version except its number and files; raise InvalidValueError for a wrong objective.
 
-    With `repeats` the objective's value is the mean over these runs.
+    With `repeats` the objective's value is the mean over these runs. Without `metrics` they are those of the run at the
+    step of the objective's value, which the manifest names; `full` returns the run with its points.
     """
     if not objective.get("metric") or objective.get("mode") not in ("max", "min"):
         raise InvalidValueError(
@@ -117,13 +121,16 @@ def manifest_of(
         _check_mean(repeats, objective)
     else:
         _check_value(run, objective["metric"], objective.get("value"))
+    if not metrics:
+        metrics, step = counted(run, objective, full)
+        objective = {**objective, "step": step}
     return {
         "format": FORMAT,
         "run_id": run.run_id,
         "experiment_name": run.experiment_name,
         "created_at": timestamps.now(),
         "objective": kept(plain(objective, "objective")),
-        "metrics": plain(metrics or run.last_values, "metrics"),
+        "metrics": plain(metrics, "metrics"),
         "data": run.data,
         "sweep": run.sweep,
         "loader": loader,
@@ -251,8 +258,8 @@ def is_same(version: ModelVersion, sources: Mapping[str, Path], manifest: Mappin
     """Return whether a version is intact and what these files and this manifest would make."""
     for name in ("run_id", "objective", "metrics", "loader"):
         stated, meant = jsonable(getattr(version, name)), jsonable(manifest[name])
-        if name == "objective":  # version 0.1.0 does not say which value of the run it is
-            stated, meant = ({**each, "at": None} for each in (stated, meant))
+        if name == "objective":  # version 0.1.0 does not say which value of the run it is, nor of which step
+            stated, meant = ({**each, "at": None, "step": None} for each in (stated, meant))
         if stated != meant:
             return False
     if {name: atomic.sha256(source) for name, source in sources.items()} != version.files:

@@ -43,14 +43,14 @@ def make_sweep(store: Path, *fingerprints: str | None, runs: Path | None = None)
     return folder
 
 
-def test_the_winner_is_registered_with_its_last_values_and_the_value_it_was_ranked_by(tmp_path: Path) -> None:
+def test_the_winner_is_registered_with_the_metrics_of_the_step_it_was_ranked_by(tmp_path: Path) -> None:
     board = aggregate(make_sweep(tmp_path, "d", "d"))
     decision = promote_winner(board, tmp_path, PROMOTION)
     assert (decision.promoted, decision.run) == (True, "run_002")
     champion = ModelRegistry(tmp_path).champion("ctr")
     assert champion is not None
-    assert champion.metrics == {"val_auc": 0.6, "val_loss": 1.0}
-    assert champion.objective == {"metric": "val_auc", "mode": "max", "at": "best", "value": 0.6}
+    assert champion.metrics == {"val_auc": 0.6, "val_loss": 2.0}
+    assert champion.objective == {"metric": "val_auc", "mode": "max", "at": "best", "value": 0.6, "step": 0}
 
 
 def repeated(folder: Path, key: str, values: tuple[int, ...], *, seed_key: str | None = None) -> Path:
@@ -71,7 +71,8 @@ def test_over_folds_the_best_fold_of_the_best_candidate_competes_with_their_mean
     assert (decision.promoted, decision.run) == (True, "run_004")
     champion = ModelRegistry(tmp_path).champion("ctr")
     assert champion is not None
-    assert champion.objective["value"] == champion.metrics["val_auc"] == pytest.approx(0.75)
+    assert champion.objective["value"] == pytest.approx(0.75)
+    assert champion.metrics == {"val_auc": 0.8, "val_loss": 2.0}  # its own, not a mean beside one run's loss
     assert champion.objective["runs"] == ["run_003", "run_004"]
     assert board.winner is not None
     assert board.winner.objective == pytest.approx(0.8)

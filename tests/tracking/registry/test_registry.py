@@ -47,6 +47,35 @@ def test_a_version_holds_its_files_their_hashes_and_where_it_came_from(
     assert registry.models() == ["ctr"]
 
 
+@pytest.mark.parametrize(
+    ("extra", "objective", "metrics"),
+    [
+        ({}, {"value": 0.8, "step": 2}, {"val_loss": 0.6}),  # the first of two equally good epochs
+        ({"best_epoch": 3}, {"value": 0.8, "step": 3}, {"val_loss": 0.5}),  # the one that the run names
+        ({"best_epoch": 1}, {"value": 0.8, "step": 2}, {"val_loss": 0.6}),  # which is none of them
+        ({}, {"value": 0.7, "step": None}, {"val_auc": 0.7, "val_loss": 0.4}),  # a last value
+        ({}, {"value": 0.7, "at": "last", "step": None}, {"val_auc": 0.7, "val_loss": 0.4}),
+    ],
+)
+def test_the_metrics_of_a_version_are_those_of_one_step(
+    registry: ModelRegistry,
+    tracker: ExperimentTracker,
+    extra: dict[str, float],
+    objective: dict[str, Any],
+    metrics: dict[str, float],
+) -> None:
+    with tracker.start_run("x") as run:
+        for step, (auc, loss) in enumerate([(0.6, 0.7), (0.8, 0.6), (0.8, 0.5), (0.7, 0.4)], start=1):
+            run.log({"val_auc": auc, "val_loss": loss}, step=step)
+        run.log({"test_auc": 0.75, **extra})
+        run.log_text("w", "model_best.pt")
+    given = {**OBJECTIVE, **{name: value for name, value in objective.items() if name != "step"}}
+    version = registry.register("ctr", run.run_id, objective=given)
+    assert version.objective == {**given, "step": objective["step"]}
+    assert version.metrics == {"val_auc": 0.8, "test_auc": 0.75, **extra, **metrics}
+    assert registry.register("ctr", run.run_id, objective=given) == version  # the same version
+
+
 def test_a_star_stands_for_all_artifacts_of_a_run_which_may_be_none(
     registry: ModelRegistry, tracker: ExperimentTracker
 ) -> None:
