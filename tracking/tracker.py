@@ -221,13 +221,15 @@ class ExperimentTracker:
         seeds: Mapping[str, Any] | None = None,
         capture_code: bool = True,
         capture_output: bool = True,
+        printed: str = "",
         sample_usage_s: float | None = None,
     ) -> Run:
         """Open a new run, best in a `with`: it ends as completed, failed (traceback kept) or killed (SIGTERM, Ctrl-C).
 
         Also writes where it came from: env.json with the `seeds`, git.json and git.patch with the code, `config` (a
         mapping, or YAML text) and `overrides`, all without what looks secret. `data` is the fingerprint of the data, such as
-        {"fingerprint": "sha256:...", "rows": 1000}. What Python prints goes into stdout.log too; with `sample_usage_s`
+        {"fingerprint": "sha256:...", "rows": 1000}. What Python prints goes into stdout.log too, after what it has
+        `printed` for the run before; with `sample_usage_s`
         the use of processor, memory and GPU is sampled that often.
         """
         from tracking import provenance  # those who only read never need it
@@ -239,7 +241,7 @@ class ExperimentTracker:
         run.activate()
         try:
             if capture_output:
-                run.add_cleanup(provenance.capture_output(paths.output))
+                run.add_cleanup(provenance.capture_output(paths.output, printed=printed))
             if interval_s:
                 run.add_cleanup(provenance.sample_usage(paths.usage, interval_s))
             run.add_cleanup(

@@ -22,9 +22,11 @@ from trainer.data.check import source_problems, split_problems
 from trainer.defaults import register
 from trainer.errors import ConfigError, did_you_mean
 from trainer.schema import (
+    AUTO,
     BY_TASK,
     FREE,
     LEFT_OVER,
+    LENGTHS,
     LOGGED_PER_EPOCH,
     METRIC,
     METRIC_NAME,
@@ -207,12 +209,23 @@ def _joint_problems(config: Mapping[str, Any]) -> Iterator[str]:
     if mode not in (None, improves):
         yield f"objective.mode={mode}: {metric} is better when it is {'smaller' if improves == 'min' else 'larger'}; use objective.mode={improves} or leave it out"
     yield from split_problems(data)
+    yield from _auto_problems(config)
     if config["scheduler"].get("interval") == "batch" and "Plateau" in config["scheduler"]["_target_"]:
         yield "scheduler.interval=batch: the scheduler waits for the objective, which is known once per epoch; use epoch"
     if optimizer.get("nesterov") and not optimizer.get("momentum"):
         yield "optimizer.nesterov=True: needs optimizer.momentum above 0"
     yield from _name_problems(config["tracking"], config["promotion"])
     yield from source_problems(data)
+
+
+def _auto_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the keys of torch's classes that are `auto`, which means nothing to them."""
+    for name, known in (("optimizer", frozenset[str]()), ("scheduler", LENGTHS)):
+        section = config[name]
+        if str(section["_target_"]).startswith("torch."):
+            for key in (key for key, value in section.items() if value == AUTO and key not in known):
+                means = f"auto is for {', '.join(sorted(known))}; " if known else ""
+                yield f"{name}.{key}=auto: {means}give a value, or leave it out with ~{name}.{key}"
 
 
 def _name_problems(tracking: Mapping[str, Any], promotion: Mapping[str, Any]) -> Iterator[str]:

@@ -18,7 +18,7 @@ from torch.optim.swa_utils import AveragedModel
 from trainer.data.encoding.shuffled import Gathered
 from trainer.data.target import TaskKind
 from trainer.data.tensors import Dataset, Split
-from trainer.errors import ModelError
+from trainer.errors import ConfigError, ModelError
 from trainer.models.network import Network, adapt
 from trainer.tasks.outputs import Task, task_of
 from trainer.watching.divergence import Losses, NotFiniteError
@@ -52,7 +52,7 @@ class Steps:
     task: Task
     batch_size: int
     options: StepOptions
-    average: AveragedModel | None
+    average: "Average | None"
     losses: Losses
 
     @classmethod
@@ -70,7 +70,7 @@ class Steps:
         _check_batch_size(model, batch_size)
         network = adapt(model, data.shape.cardinalities, data.labels.outputs)
         options = options or StepOptions()
-        average = _averaged(model, options.ema)
+        average = None if options.ema is None else Average(model, options.ema)
         losses = Losses(model, optimizer)
         return cls(network, optimizer, scheduler, task_of(data.labels), batch_size, options, average, losses)
 
@@ -90,7 +90,10 @@ class Steps:
         if isinstance(self.scheduler, ReduceLROnPlateau):
             self.scheduler.step(objective)
         elif self.scheduler is not None and self.options.interval == "epoch":
-            self.scheduler.step()
+            try:
+                self.scheduler.step()
+            except (RuntimeError, TypeError, ValueError) as error:
+                raise _refused("scheduler", self.scheduler, error) from error
 
     def epoch(
         self, rows: Split | Gathered, each_batch: Callable[[int], None] | None = None
@@ -120,7 +123,7 @@ class Steps:
             if per_batch is not None:
                 per_batch.step()
             if self.average is not None:
-                self.average.update_parameters(self.network.module)
+                self.average.follow()
             loss_sum += loss * len(batch)
             if has_accuracy:
                 right = self.task.correct(self.task.combined(logits), batch.target)
@@ -141,7 +144,10 @@ class Steps:
     def _step(self, batch: Split) -> tuple[torch.Tensor, torch.Tensor]:
         """Take one step; return the logits and the loss before it."""
         logits, loss = self._backward(batch)
-        self.optimizer.step()
+        try:
+            self.optimizer.step()
+        except (RuntimeError, TypeError, ValueError) as error:  # as of dense gradients for SparseAdam
+            raise _refused("optimizer", self.optimizer, error) from error
         return logits, loss
 
     def _step_by_closure(self, batch: Split) -> tuple[torch.Tensor, torch.Tensor]:
@@ -161,15 +167,22 @@ class Steps:
         loss = (self.options.loss or self.task.loss)(logits, batch.target, *batch.weights)
         if is_first:
             self.losses.see(loss)
-        self.optimizer.zero_grad(
-            set_to_none=True
-        )  # not before: the gradients of the step before tell of a fault
+        _clear(self.optimizer)  # not before: the gradients of the step before tell of a fault
         torch.autograd.backward(loss)  # as loss.backward(), which has no types
         clip = self.options.clip
         self.losses.stepped(
             None if clip is None else nn.utils.clip_grad_norm_(self.network.module.parameters(), clip)
         )
         return logits.detach(), loss.detach()
+
+
+def _refused(section: str, made: object, error: Exception) -> Exception:
+    """Return the error for a step that an optimizer or a scheduler cannot take."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return error
+    return ConfigError(
+        f"{section} {type(made).__name__}: {error}; choose another {section}._target_, or other keys"
+    )
 
 
 def batches(rows: int, batch_size: int) -> int:
@@ -181,27 +194,52 @@ def batches(rows: int, batch_size: int) -> int:
     return count - 1 if batch_size > 1 and count > 1 and rows % batch_size == 1 else count
 
 
+def _clear(optimizer: Optimizer) -> None:
+    """Remove all gradients, as `zero_grad` does, whose entry for the profiler takes as long as a small layer."""
+    if type(optimizer).zero_grad is not Optimizer.zero_grad:
+        optimizer.zero_grad()
+        return
+    for group in optimizer.param_groups:
+        for each in group["params"]:
+            each.grad = None
+
+
 def needs_closure(optimizer: Optimizer) -> bool:
     """Whether an optimizer's step computes the loss itself, as that of LBFGS."""
     closure = inspect.signature(type(optimizer).step).parameters.get("closure")
     return closure is not None and closure.default is closure.empty
 
 
-def _averaged(model: nn.Module, decay: float | None) -> AveragedModel | None:
-    """Return a copy of a model that follows its weights as an exponential moving average; None without a decay.
+Tensors = tuple[list[torch.Tensor], list[torch.Tensor]]  # of the average, and of the model
+
+
+class Average(AveragedModel):
+    """A copy of a model that follows its weights as an exponential moving average.
 
     The first averages are shorter, over a tenth of the steps so far, so that they do not hold the initial weights for long.
+    The tensors are listed once, and their number is counted here: torch's `update_parameters` walks all modules in each step,
+    and waits for the device.
     """
-    if decay is None:
-        return None
-    done: list[int] = []  # averages so far, counted here because to ask the tensor would wait for the device
 
-    def follow(means: Any, current: Any, count: Any) -> None:
-        done[:] = [done[0] + 1 if done else int(count)]
-        share = max(1 - decay, WARM_UP / (WARM_UP + 1 + done[0]))
-        torch._foreach_lerp_(means, current, share)
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        super().__init__(model)
+        self._decay = decay
+        self._done: int | None = None  # averages so far; at first those of a checkpoint
+        self._pairs: Tensors = [*self.module.parameters()], [*model.parameters()]
+        self._kept: Tensors = [*self.module.buffers()], [*model.buffers()]
 
-    return AveragedModel(model, multi_avg_fn=follow)
+    def follow(self) -> None:
+        """Average the present weights in; take the buffers as they are."""
+        done = int(self.n_averaged) if self._done is None else self._done
+        with torch.no_grad():
+            if done:
+                torch._foreach_lerp_(*self._pairs, max(1 - self._decay, WARM_UP / (WARM_UP + 1 + done)))
+            else:
+                torch._foreach_copy_(*self._pairs)
+            if self._kept[0]:
+                torch._foreach_copy_(*self._kept)
+            self.n_averaged += 1
+        self._done = done + 1
 
 
 def _check_batch_size(model: nn.Module, batch_size: int) -> None:

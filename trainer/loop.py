@@ -29,6 +29,7 @@ from trainer.seeding import Ambient, generator
 from trainer.tasks.outputs import Task, task_of
 from trainer.tasks.own_metrics import OwnMetric
 from trainer.watching.divergence import Losses
+from trainer.watching.progress import shown_number
 
 logger = logging.getLogger(__name__)
 
@@ -109,6 +110,7 @@ def fit(
     for epoch, known in enumerate(state.history, start=1):
         log(known, epoch)
     stop = ended(state.epoch, epochs, watch.best_epoch, patience)
+    widths: dict[str, int] = {}
     while stop is None:
         drawn = in_order(train, torch.randperm(len(train), generator=order)[:rows], device)
         with foreign.lent():
@@ -117,15 +119,15 @@ def fit(
         logged |= validated(scores, task, objective, metrics)
         epoch = state.epoch + 1
         log(logged, epoch)
-        logger.info("epoch %2d/%d  %s", epoch, epochs, shown(logged))
         check_finite(logged, epoch, steps.losses)
+        logger.info("epoch %*d/%d  %s", len(str(epochs)), epoch, epochs, shown(logged, widths))
         watch.see(logged[objective.metric], epoch, steps.scored.module, loss=logged["val_loss"])
         steps.advance(logged[objective.metric])
         state.history.append(logged)
         keep(state)
         stop = Stop.ASKED if should_stop() else ended(epoch, epochs, watch.best_epoch, patience)
     model.load_state_dict(watch.weights)
-    logger.info("%s: %s %.4f at epoch %d", stop, objective.metric, watch.value, watch.epoch)
+    logger.info("%s: %s %s at epoch %d", stop, objective.metric, shown_number(watch.value), watch.epoch)
     return Fit(watch.value, watch.epoch, state.epoch, stop, state.history)
 
 
@@ -143,9 +145,12 @@ def ended(epoch: int, epochs: int, best_epoch: int, patience: int | None) -> Sto
     return Stop.EPOCHS if epoch >= epochs else None
 
 
-def shown(metrics: dict[str, float]) -> str:
-    """Return metrics as one line of a log."""
-    return "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+def shown(metrics: dict[str, float], widths: dict[str, int] | None = None) -> str:
+    """Return metrics as one line of a log; `widths` are those of the values before, so that the lines of epochs align."""
+    widths = {} if widths is None else widths
+    for name, value in metrics.items():
+        widths[name] = max(widths.get(name, 0), len(shown_number(value)))
+    return "  ".join(f"{name} {shown_number(value):>{widths[name]}}" for name, value in metrics.items())
 
 
 def check_finite(metrics: dict[str, float], epoch: int, losses: Losses) -> None:

@@ -65,7 +65,7 @@ def _build(
     try:
         named = inspect.signature(factory.func).parameters
         made = factory(first, **{k: v for k, v in offered.items() if k in named and k not in spec})
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RuntimeError) as error:
         # A key of another class that was chosen before may mean something else here.
         given = [f"{key}={value!r}" for key, value in spec.items() if key != "_target_"]
         hint = f"; it was given {', '.join(given)}; ~{section}.KEY leaves one out" if given else ""

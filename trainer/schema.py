@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 AUTO = "auto"  # chosen from the rows, once the data are loaded
+LENGTHS = frozenset({"T_max", "total_iters", "total_steps"})  # of a scheduler; auto: the whole training
 _CLASSES = {
     "train_loss": "min",
     "train_acc": "max",

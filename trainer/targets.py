@@ -165,18 +165,23 @@ def function_problem(target: str, arguments: Sequence[str], keywords: Sequence[s
     if file.suffix != ".py" or not file.is_file():
         return None  # compiled, or in an archive
     called = (tuple(arguments), tuple(keywords)) if len(rest) == 1 else None
-    return _problem_in(file, file.stat().st_mtime_ns, rest[0], called)
+    label = spec.name if file.name == "__init__.py" else file.name
+    return _problem_in(file, file.stat().st_mtime_ns, rest[0], called, label)
 
 
 @lru_cache(maxsize=64)  # all jobs of a sweep ask about the same function
 def _problem_in(
-    file: Path, _changed: int, name: str, called: tuple[tuple[str, ...], tuple[str, ...]] | None
+    file: Path,
+    _changed: int,
+    name: str,
+    called: tuple[tuple[str, ...], tuple[str, ...]] | None,
+    label: str,
 ) -> str | None:
     text = file.read_text(encoding="utf-8", errors="replace")
     try:
         tree = ast.parse(text)
     except SyntaxError as error:
-        return f"{file.name}, line {error.lineno}: {error.msg}"
+        return f"{label}, line {error.lineno}: {error.msg}"
     nodes = dict(_defined(tree.body))
     if name in nodes:
         node = nodes[name]
@@ -188,7 +193,7 @@ def _problem_in(
     if "*" in nodes or any(word in text for word in _HIDES_NAMES):
         return None
     functions = [each for each, node in nodes.items() if isinstance(node, ast.FunctionDef)]
-    return f"{file.name} defines no {name!r}{did_you_mean(name, functions or nodes)}"
+    return f"{label} defines no {name!r}{did_you_mean(name, functions or nodes)}"
 
 
 def _defined(body: Sequence[ast.stmt]) -> Iterator[tuple[str, ast.AST]]:

@@ -30,14 +30,14 @@ from trainer.epoch import StepOptions, batches
 from trainer.errors import ConfigError
 from trainer.job import auto
 from trainer.job.function import train_by_function
-from trainer.job.run import earlier_runs, opened
+from trainer.job.run import earlier_runs, logged_before, opened
 from trainer.loop import Fit, Objective, fit, shown
 from trainer.models.arguments import OFFERED, settle
 from trainer.models.network import build_module
 from trainer.optim import build_optimizer, build_scheduler
 from trainer.plots import draw
 from trainer.saved_model import save_model
-from trainer.schema import BY_TASK, LOGGED_PER_EPOCH, is_ours, named_task
+from trainer.schema import AUTO, BY_TASK, LENGTHS, LOGGED_PER_EPOCH, is_ours, named_task
 from trainer.scoring import Scores, evaluate
 from trainer.tasks.losses import build_loss
 from trainer.tasks.metrics import by_class
@@ -69,16 +69,20 @@ def train(cfg: DictConfig) -> float | None:
     config["objective"]["mode"] = LOGGED_PER_EPOCH.get(metric, mode)
     own = build_metrics(config.get("metrics"))
     every_s = config["training"].pop("checkpoint_every_s", None)  # changes no number of the run
-    device = resolve(config["device"])
-    data = load(config["data"], task=named_task(config.get("task")))
-    check_objective(metric, data, own)
-    # So that a loss that does not fit the task makes no run.
-    build_loss(config.get("loss"), config["training"], task_of(data.labels), data.train.target)
-    config |= chosen(cfg, config, len(data.train))
-    if data.profile is not None and not _is_job_of_sweep():
-        logger.info("%s", data.profile.text(terminal_width()))
+    with logged_before() as lines:
+        device = resolve(config["device"])
+        data = load(config["data"], task=named_task(config.get("task")))
+        check_objective(metric, data, own)
+        # So that a loss that does not fit the task makes no run.
+        build_loss(config.get("loss"), config["training"], task_of(data.labels), data.train.target)
+        config |= chosen(cfg, config, len(data.train))
+        for key in LENGTHS & {*config["scheduler"]}:
+            if config["scheduler"][key] == AUTO:
+                config["scheduler"][key] = scheduler_steps(config, len(data.train))
+        if data.profile is not None and not _is_job_of_sweep():
+            logger.info("%s", data.profile.text(terminal_width()))
     with (
-        opened(cfg, data=data.describe()) as run,
+        opened(cfg, data=data.describe(), printed="".join(lines)) as run,
         cpu_threads(config["training"].get("threads", 1)),
     ):
         checkpoints = Checkpoints(
@@ -110,8 +114,7 @@ def _train(
     task = task_of(data.labels)
     loss = build_loss(config.get("loss"), settings, task, data.train.target.to(device))
     interval = config["scheduler"].get("interval", "epoch")
-    per_epoch = batches(min(len(data.train), rows_per_epoch(settings)), settings["batch_size"])
-    total_steps = settings["epochs"] * (per_epoch if interval == "batch" else 1)
+    total_steps = scheduler_steps(config, len(data.train))
     optimizer = build_optimizer(
         config["optimizer"],
         module,
@@ -139,7 +142,7 @@ def _train(
             keep=checkpoints.keep,
             each_batch=bar.each_batch,
         )
-    _warn_if_short(objective, result, settings, per_epoch)
+    _warn_if_short(objective, result, settings, batches_per_epoch(settings, len(data.train)))
     # On the CPU and one thread, as a loaded model is scored, so that the numbers agree to the last digit.
     with cpu_threads(1):
         scores = evaluate(module.cpu(), data.test, cardinalities=data.shape.cardinalities, task=task)
@@ -149,7 +152,8 @@ def _train(
     plots = run.artifacts_dir / "plots"
     draw(plots, result.history, result.epoch, scores, data.labels, threshold=threshold)
     tested = {**scores.named(), **{f"test_{each.name}": scores.own(each) for each in own}}
-    run.log({**data.reference, **tested, **({} if threshold is None else {"threshold": threshold})})
+    best = {"best_epoch": result.epoch} if objective.at == "best" else {}
+    run.log({**data.reference, **tested, **best, **({} if threshold is None else {"threshold": threshold})})
     logger.info("%s: %s", run.run_id, shown(tested))
     return result
 
@@ -190,6 +194,18 @@ def chosen(cfg: DictConfig, config: Mapping[str, Any], rows: int) -> dict[str, A
     known: Any = OmegaConf.to_container(OmegaConf.merge(cfg, {"training": numbers}), resolve=True)
     # Of each section the keys that it has now: those that its class does not take are out already.
     return {name: {key: known[name][key] for key in config[name]} for name in ("training", *OFFERED)}
+
+
+def scheduler_steps(config: Mapping[str, Any], rows: int) -> int:
+    """Return how often the scheduler steps in a whole training on so many rows."""
+    settings = config["training"]
+    is_per_batch = config["scheduler"].get("interval", "epoch") == "batch"
+    return int(settings["epochs"]) * (batches_per_epoch(settings, rows) if is_per_batch else 1)
+
+
+def batches_per_epoch(settings: Mapping[str, Any], rows: int) -> int:
+    """Return the number of batches of an epoch on so many rows."""
+    return batches(min(rows, rows_per_epoch(settings)), settings["batch_size"])
 
 
 def rows_per_epoch(settings: Mapping[str, Any]) -> int:

@@ -84,9 +84,18 @@ def rows_of(prefix: str, file: Path, *, only: tuple[str, ...] = ()) -> str:
     ]
     rows = [row.replace("| `", f"| `{prefix}", 1) for row in rows]
     title = "the root" if only else "sweep" if not prefix else f"{file.parent.name}={file.stem}"
-    return f"## `{title}`\n\n| key | default | what it does |\n|---|---|---|\n" + "".join(
+    table = f"## `{title}`\n\n| key | default | what it does |\n|---|---|---|\n" + "".join(
         f"{row}\n" for row in rows
     )
+    others = [f"[`{file.parent.name}={base}`](#{file.parent.name}{base})" for base in bases(file)]
+    return table + (f"\nThe other keys are those of {' and '.join(others)}.\n" if others else "")
+
+
+def bases(file: Path) -> list[str]:
+    """Return the files of the same group that a file takes its other keys from."""
+    listed = re.search(r"^defaults:\n((?:  - .*\n)+)", file.read_text(), re.MULTILINE)
+    names = re.findall(r"^  - (\w+)$", listed[1], re.MULTILINE) if listed else []
+    return [name for name in names if name != "_self_" and (file.parent / f"{name}.yaml").exists()]
 
 
 def entries(file: Path) -> Iterator[tuple[str, str, str]]:

@@ -12,7 +12,7 @@ from torch import nn
 from trainer.data.load import load
 from trainer.data.tensors import Dataset
 from trainer.errors import ConfigError, DivergedError
-from trainer.loop import Fit, Objective, Stop, fit
+from trainer.loop import Fit, Objective, Stop, fit, shown
 from trainer.models.network import build_module
 from trainer.optim import build_optimizer, build_scheduler
 from trainer.scoring import evaluate
@@ -72,6 +72,35 @@ def test_it_stops_at_the_end_of_the_epoch_in_which_it_is_asked_to(data: Dataset)
     answers = iter([False, True])
     result, history, _ = run(data, should_stop=lambda: next(answers))
     assert (result.stop, len(history)) == (Stop.ASKED, 2)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.47534, "0.4753"),
+        (-12.5, "-12.5000"),
+        (0.0, "0.0000"),
+        (1.2e-05, "1.200e-05"),
+        (-1234567.0, "-1.235e+06"),
+        (math.nan, "nan"),
+    ],
+)
+def test_a_number_of_the_log_is_short_and_never_rounded_to_nothing(value: float, text: str) -> None:
+    assert shown({"val_loss": value}) == f"val_loss {text}"
+
+
+def test_the_values_of_later_epochs_stand_below_those_before() -> None:
+    widths: dict[str, int] = {}
+    assert shown({"a": 112.0, "b": 1.0}, widths) == "a 112.0000  b 1.0000"
+    assert shown({"a": 1.2, "b": 1.0}, widths) == "a   1.2000  b 1.0000"
+
+
+def test_the_epoch_that_diverges_has_no_line_beside_the_error(
+    data: Dataset, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"), pytest.raises(DivergedError):
+        run(data, lr=1e38, epochs=5)
+    assert "epoch" not in caplog.text
 
 
 def test_a_loss_that_is_not_finite_ends_it_with_the_epoch_and_advice(data: Dataset) -> None:

@@ -128,6 +128,8 @@ def test_a_metric_that_fails_ends_the_run_with_its_name(
         (["++metrics.m.win=5"], r"metrics\.m\._target_ is missing"),
         (own("m", "own_scores.profits"), r"own_scores\.py defines no 'profits' \(did you mean profit"),
         (own("m", "nowhere.profit"), r"there is no module 'nowhere'"),
+        (own("m", "sklearn.metrics.mathews_corrcoef"),
+         r"sklearn\.metrics defines no 'mathews_corrcoef' \(did you mean matthews_corrcoef"),
         (own("m", "own_scores.of_one"), r"is of_one\(target: Any\); it is called with \(target, predictions\)"),
         (own("m", "own_scores.profit", "++metrics.m.takes=both"), r"metrics\.m\.takes=both: allowed is one of"),
         (own("m", "own_scores.worst", "++metrics.m.win=3"), r"called with \(target, predictions, win=\.\.\.\)"),

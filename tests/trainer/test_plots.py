@@ -11,6 +11,7 @@ import pytest
 from trainer.data.target import Target, TaskKind
 from trainer.plots import draw
 from trainer.plots.calibration import calibration, quantile_bins, table, wilson
+from trainer.plots.curves import curves
 from trainer.plots.several_classes import confusion, roc_by_class
 from trainer.plots.sheet import name_of
 from trainer.scoring import Scores
@@ -48,6 +49,27 @@ def test_two_classes_have_these_plots(tmp_path: Path, rows: int, epochs: int) ->
     assert are_pictures(paths)
 
 
+@pytest.mark.parametrize("epochs", [1, 2, 5])
+def test_the_ticks_of_the_learning_curves_are_epochs(epochs: int) -> None:
+    figure = curves(HISTORY[:epochs], 1)
+    figure.canvas.draw()
+    shown = figure.axes[0]
+    low, high = shown.get_xlim()
+    assert [tick for tick in shown.get_xticks() if low <= tick <= high] == [*range(1, epochs + 1)]
+
+
+@pytest.mark.parametrize("classes", [3, 50])
+def test_the_legend_of_the_curves_by_class_is_beside_them_and_within_the_figure(classes: int) -> None:
+    figure = roc_by_class(several(300, classes)[0], several(300, classes)[1].classes)
+    figure.canvas.draw()
+    (axes,) = figure.axes
+    legend = axes.get_legend()
+    assert legend is not None
+    box, own = legend.get_window_extent(), axes.get_window_extent()
+    assert 0 < box.x0 - own.x1 < 20
+    assert box.x1 <= figure.bbox.x1
+
+
 @pytest.mark.parametrize(("rows", "classes"), [(2, 3), (300, 4), (300, 50)])
 def test_several_classes_have_these_plots(tmp_path: Path, rows: int, classes: int) -> None:
     paths = draw(tmp_path / "plots", HISTORY[:2], 1, *several(rows, classes))
@@ -80,7 +102,9 @@ def test_a_confusion_matrix_has_a_row_per_true_class_and_names_fit() -> None:
 def test_of_many_classes_the_largest_are_named() -> None:
     scores, labels = several(300, 30)
     figure = roc_by_class(scores, labels.classes)
-    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    legend = figure.axes[0].get_legend()
+    assert legend is not None
+    texts = [text.get_text() for text in legend.get_texts()]
     assert len(texts) == 9
     assert texts[-1] == "22 more classes"
     names = (

@@ -208,6 +208,39 @@ def test_batches_of_one_row_are_refused_for_a_model_that_normalises_over_rows(ra
         fit(module, rare, torch.optim.SGD(module.parameters(), 1e-2), epochs=1, batch_size=1)
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "is_sparse", "message"),
+    [
+        (
+            "SparseAdam",
+            False,
+            "optimizer SparseAdam: SparseAdam does not support dense gradients, please consider",
+        ),
+        ("Adam", True, "optimizer Adam: .*[Ss]parse.*; choose another optimizer"),
+        ("RMSprop", True, "optimizer RMSprop: .*sparse"),
+    ],
+)
+def test_an_optimizer_that_refuses_the_gradients_is_named(
+    rare: Dataset, optimizer: str, is_sparse: bool, message: str
+) -> None:
+    class Looking(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear, self.table = (
+                nn.Linear(rare.train.numeric.shape[1], 1),
+                nn.Embedding(2, 1, sparse=True),
+            )
+
+        def forward(self, numeric: torch.Tensor) -> torch.Tensor:
+            out = self.linear(numeric)
+            return out + self.table(torch.zeros(len(numeric), dtype=torch.int64)) if is_sparse else out
+
+    module = Looking()
+    made = getattr(torch.optim, optimizer)(module.parameters(), lr=0.1)
+    with pytest.raises(ConfigError, match=message):
+        fit(module, rare, made, epochs=1, batch_size=600)
+
+
 def test_an_optimizer_that_needs_a_closure_gets_one(rare: Dataset) -> None:
     module = model_of(rare)
     optimizer = torch.optim.LBFGS(module.parameters(), lr=0.5)

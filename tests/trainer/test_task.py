@@ -1,6 +1,7 @@
 """One job from start to end: what it writes to the store, also when it fails."""
 
 import json
+import logging
 import subprocess
 import sys
 from collections.abc import Callable
@@ -54,6 +55,28 @@ def test_the_config_and_the_data_of_a_run_are_written_down(quick: DictConfig, st
     assert record.data["rows"] == 2000
     environment = json.loads((store / "runs/run_001/env.json").read_text())
     assert environment["seeds"] == {"seed": quick.seed}
+
+
+def test_the_output_of_a_run_opens_with_what_was_logged_before_it(
+    composed: Compose, store: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "t.csv").write_text("id,x,y\n" + "".join(f"{n},{n % 7},{n % 2}\n" for n in range(60)))
+    root, screen = logging.getLogger(), logging.StreamHandler(sys.stdout)
+    screen.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+    level = root.level
+    root.addHandler(screen)
+    root.setLevel(logging.INFO)
+    try:
+        train(composed("data=csv", f"data.path={tmp_path / 't.csv'}", "data.target=y", "training.epochs=2"))
+    finally:
+        root.removeHandler(screen)
+        root.setLevel(level)
+    lines = (store / "runs" / "run_001" / "stdout.log").read_text().splitlines()
+    (warned,) = (line for line in lines if "'id' is a whole number that is different in each row" in line)
+    (numbers,) = (line for line in lines if "training rows: batch_size=32" in line)
+    first = next(line for line in lines if line.startswith("INFO epoch 1/2"))
+    assert lines.index(warned) < lines.index(numbers) < lines.index(first)
+    assert warned.startswith("WARNING ")
 
 
 def test_the_same_config_gives_the_same_numbers(quick: DictConfig, store: Path) -> None:

@@ -33,8 +33,8 @@ _lock = threading.RLock()
 _writing = threading.local()  # the stream: what one replaced `write` hands to another is copied once
 
 
-def capture_output(path: Path) -> Callable[[], None]:
-    """Append to `path` what is printed from now on, until the returned function is called.
+def capture_output(path: Path, *, printed: str = "") -> Callable[[], None]:
+    """Append to `path` what is printed from now on, after what was `printed` before, until the returned function is called.
 
     Lines are written as they end, so SIGKILL loses at most an unfinished line. Of a line that is redrawn, such as a
     progress bar, the last state is kept. An error in writing is logged once and ends only the copy. A forked child
@@ -42,6 +42,7 @@ def capture_output(path: Path) -> Callable[[], None]:
     """
     _prepare()
     output = _Output(path)
+    output.add(None, printed)
     with _lock:
         _outputs.append(output)
         for name in ("stdout", "stderr"):

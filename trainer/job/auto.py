@@ -16,6 +16,7 @@ STEPS = 2000  # of a training
 EPOCHS = (15, 500)  # the fewest and the most
 PATIENCE = (4, 5)  # a share of the epochs, the fewest epochs
 AVERAGED_BELOW, DECAY = 5000, 0.98  # rows; of the average, whose memory is 1 / (1 - DECAY) steps
+TRIAL = 3  # epochs that nobody asks for to get a good model
 FEW_STEPS = 200  # a model may not have left its initial weights after so many
 
 
@@ -31,7 +32,7 @@ def chosen(training: Mapping[str, Any], rows: int) -> dict[str, int | float | No
     found = {
         "batch_size": batch_size,
         "epochs": epochs,
-        "early_stopping_patience": max(fewest, math.ceil(epochs / share)),
+        "early_stopping_patience": min(epochs, max(fewest, math.ceil(epochs / share))),
         "ema": DECAY if rows < AVERAGED_BELOW and epochs * steps >= STEPS / 2 else None,
     }
     return {key: value for key, value in found.items() if training.get(key) == AUTO}
@@ -55,12 +56,14 @@ def doubts(objective: str, *, epoch: int, epochs: int, planned: int, steps: int)
 
     The objective was best in `epoch` of the `epochs` that were trained, `steps` in all, where `planned` were asked for.
     """
+    if planned <= TRIAL:
+        return
     if steps < FEW_STEPS:
         yield (
             f"the model took {steps} steps in all, which may leave it near its initial weights: "
             f"a smaller training.batch_size or more training.epochs gives it more"
         )
-    elif epoch == epochs == planned > 1:
+    elif epoch == epochs == planned:
         yield (
             f"{objective} was still improving in the last of {epochs} epochs: training.epochs={2 * epochs} may "
             "give a better model"

@@ -16,24 +16,51 @@ from trainer.data.load import load
 from trainer.data.profile import PROFILE
 from trainer.data.tensors import Dataset
 from trainer.errors import ModelError
+from trainer.job import auto
 from trainer.models.network import build_module, complete
 from trainer.saved_model import save_model as save
 from trainer.targets import imported
+
+SETTLED = (
+    "training",
+    "model",
+    "optimizer",
+    "scheduler",
+)  # sections whose keys may be auto, or refer to one that is
 
 
 def load_data(config: DictConfig, run: Run | None = None, *, task: str | None = None) -> Dataset:
     """Load and encode the data of a config, and note in a run which they are.
 
+    What is `auto` in `config.training`, such as `epochs`, becomes the number for so many training rows, in the config and in
+    the run's parameters.
+
     Models of the same data can be ranked against each other. `task` is `binary`, `multiclass` or `regression`; None: the
     target says it. Raise DataError for data that cannot be used.
     """
     data = load(_plain(config.data), task=task)
+    numbers = _settle(config, len(data.train))
     if run is not None:
+        run.log_params(numbers)
         run.set_data(data.describe())
         if data.profile is not None:
             text = json.dumps(data.profile.to_json(), indent=1)
             write_bytes(run.artifacts_dir / PROFILE, text.encode() + b"\n")
     return data
+
+
+def _settle(config: DictConfig, rows: int) -> dict[str, Any]:
+    """Replace each `auto` of the training section; return what changed, also where another section refers to it."""
+    if not {"batch_size", "epochs"} <= {*(config.get("training") or ())}:
+        return {}  # a section of the user's own
+    before = {name: _plain(config[name]) for name in SETTLED if config.get(name)}
+    config.training.update(auto.chosen(before["training"], rows))
+    return {
+        key: value
+        for name, known in before.items()
+        for key, value in _plain(config[name]).items()
+        if value != known[key]
+    }
 
 
 def build_model(config: DictConfig, data: Dataset) -> nn.Module:

@@ -31,7 +31,7 @@ def curves(history: Sequence[dict[str, float]], best_epoch: int) -> "Figure":
             }.get(name, name),
             xlabel="epoch",
         )
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     panels[0].plot([], [], color=QUIET, linestyle="--", linewidth=1, label=f"best epoch ({best_epoch})")
     panels[0].legend(framealpha=1, edgecolor="none")
     return figure

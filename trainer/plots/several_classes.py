@@ -91,11 +91,15 @@ def roc_by_class(scores: Scores, classes: Sequence[str]) -> "Figure":
     pairs = sorted(zip(labels, handles, strict=True), key=lambda pair: pair[0] in more)
     if pairs:
         named = pairs[: len(pairs) - len(more)][::-1] + pairs[len(pairs) - len(more) :]
-        figure.legend(
+        axes.legend(
             [handle for _, handle in named],
             [label for label, _ in named],
             frameon=False,
-            loc="outside right upper",
+            loc="upper left",
+            bbox_to_anchor=(1.02, 1.0),
+            borderaxespad=0,
             fontsize=8,
         )
+        # As wide as the legend needs: a square between white margins is far from it.
+        figure.set_figwidth(4.6 + 0.075 * max(len(label) for label, _ in named))
     return figure

@@ -5,6 +5,7 @@ drawn again below it. It is drawn on the terminal alone, so no log holds it.
 """
 
 import contextlib
+import math
 import os
 import shutil
 import sys
@@ -112,7 +113,7 @@ class Bar:
         if self._terminal is None or self._is_held:
             return
         self._next = self._clock() + EVERY_S
-        best = "" if self._best is None else f"{self._objective} {self._best:.4f}"
+        best = "" if self._best is None else f"{self._objective} {shown_number(self._best)}"
         self._progress.update(
             self._task,
             completed=min(self._done * self._rows + self._seen, self._epochs * self._rows),
@@ -148,6 +149,15 @@ class Bar:
             return write(text)
 
         return written
+
+
+def shown_number(value: float) -> str:
+    """Return a metric with four decimals; one that is too small or too large for these with an exponent: `1.200e-05`."""
+    return (
+        f"{value:.4f}"
+        if value == 0 or 1e-3 <= abs(value) < 1e5 or not math.isfinite(value)
+        else f"{value:.3e}"
+    )
 
 
 def _has_cursor(stream: Any) -> bool:

@@ -7,6 +7,7 @@ import pytest
 from omegaconf import DictConfig
 
 from tracking import ExperimentTracker
+from trainer.errors import ConfigError
 from trainer.job.auto import STEPS, chosen, doubts
 from trainer.task import train
 
@@ -53,6 +54,7 @@ def test_the_weights_of_a_small_table_are_averaged() -> None:
 def test_given_values_are_taken_as_given_and_the_others_follow_them() -> None:
     assert chosen({**AUTO, "batch_size": 10}, 100) == {"epochs": 200, "early_stopping_patience": 50}
     assert chosen({**AUTO, "epochs": 8}, 100) == {"batch_size": 32, "early_stopping_patience": 5}
+    assert chosen({**AUTO, "epochs": 2}, 100) == {"batch_size": 32, "early_stopping_patience": 2}
     assert chosen({**AUTO, "early_stopping_patience": None}, 10**6) == {"batch_size": 256, "epochs": 15}
     assert chosen({"batch_size": 7, "epochs": 3, "early_stopping_patience": None}, 100) == {}
 
@@ -69,6 +71,7 @@ def test_limited_epochs_are_short_so_that_there_are_more_of_them() -> None:
         (39, 40, 40, 800, None),
         (40, 40, 60, 800, None),  # it was asked to stop
         (1, 1, 1, 800, None),  # one epoch has nothing to improve upon
+        (3, 3, 3, 30, None),  # so few are a trial
     ],
 )
 def test_a_training_that_was_too_short_is_told(
@@ -83,15 +86,42 @@ def test_a_run_has_the_chosen_numbers_and_says_them(
     composed: Any, store: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     cfg: DictConfig = composed(
-        "data.rows=400", "model=logistic", "scheduler=cosine", "training.epochs=2", "device=cpu"
+        "data.rows=400", "model=logistic", "scheduler=cosine", "training.epochs=4", "device=cpu"
     )
     with caplog.at_level(logging.INFO):
         train(cfg)
-    assert "260 training rows: batch_size=32, early_stopping_patience=5" in caplog.text
-    assert "took 18 steps in all" in caplog.text
+    assert "260 training rows: batch_size=32, early_stopping_patience=4" in caplog.text
+    assert "took 36 steps in all" in caplog.text
     run = ExperimentTracker(store).get_run("run_001")
-    known = {"batch_size": 32, "epochs": 2, "early_stopping_patience": 5, "T_max": 2}
+    known = {"batch_size": 32, "epochs": 4, "early_stopping_patience": 4, "T_max": 4}
     assert known.items() <= run["params"].items()
+
+
+@pytest.mark.parametrize(("interval", "steps"), [("epoch", 2), ("batch", 18)])
+def test_a_scheduler_whose_length_is_auto_lasts_the_whole_training(
+    composed: Any, store: Any, interval: str, steps: int
+) -> None:
+    train(composed(
+        "data.rows=400", "model=logistic", "scheduler=cosine", "scheduler.T_max=auto", "training.epochs=2",
+        f"+scheduler.interval={interval}",
+    ))  # fmt: skip
+    assert ExperimentTracker(store).get_run("run_001")["params"]["T_max"] == steps
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        (
+            "scheduler.step_size",
+            r"scheduler\.step_size=auto: auto is for T_max, total_iters, total_steps; give",
+        ),
+        ("optimizer.lr", r"optimizer\.lr=auto: give a value, or leave it out with ~optimizer\.lr"),
+    ],
+)
+def test_auto_for_any_other_key_of_torch_is_refused(composed: Any, key: str, message: str) -> None:
+    step = "scheduler._target_=torch.optim.lr_scheduler.StepLR"
+    with pytest.raises(ConfigError, match=message):
+        train(composed(step, "optimizer._target_=torch.optim.RMSprop", f"++{key}=auto"))
 
 
 def test_what_refers_to_a_chosen_number_gets_it(composed: Any, store: Any) -> None:

@@ -76,6 +76,11 @@ def nothing(config, run):
     return None
 
 
+def counts(config, run):
+    data = load_data(config, run)
+    return sum(1 for _ in range(config.training.epochs)) + config.scheduler.T_max
+
+
 def fails(config, run):
     raise ValueError("no luck")
 
@@ -142,6 +147,12 @@ def test_a_function_that_gives_no_objective_is_told_what_is_missing(
         "own_functions.nothing returned None, and objective.metric names no metric" in each for each in said
     )
     assert any("and no val_r2 was logged, so a sweep cannot rank this run" in each for each in said)
+
+
+def test_what_is_auto_is_a_number_once_the_data_are_loaded(composed: Compose, store: Path) -> None:
+    assert train(composed(*overrides("counts", "scheduler=cosine"))) == 192
+    known = {"epochs": 96, "batch_size": 32, "T_max": 96, "ema": 0.98}
+    assert known.items() <= only_run(store)["params"].items()
 
 
 def test_an_error_fails_the_run(composed: Compose, store: Path) -> None:
