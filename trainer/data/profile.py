@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from trainer.data.reading.header import shown
-from trainer.data.roles import ColumnRole, Role
+from trainer.data.roles import PLAIN, ColumnRole, Role
 
 PROFILE = "data.json"  # the artifact that says what was found in a table
 
@@ -109,13 +109,13 @@ def terminal_width() -> int | None:
 
 def _is_plain(column: ColumnRole) -> bool:
     """Whether a column is a feature by its values alone, of which there is nothing to say."""
-    return column.is_feature and not column.warnings and not column.reason.startswith("data.")
+    return column.is_feature and not column.warnings and column.reason in PLAIN
 
 
 def _cells(column: ColumnRole) -> tuple[str, ...]:
     missing = "-" if not column.missing else f"{column.missing:.1%}" if column.missing >= 0.001 else "<0.1%"
     # What the role says already is no reason.
-    reason = "" if _is_plain(column) else column.reason
+    reason = "" if column.reason in PLAIN else column.reason
     name = shown(column.name)
     return name, column.role.value, column.kind, missing, f"{column.distinct:,}", reason
 

@@ -12,12 +12,16 @@ from typing import Any
 
 from trainer.data.facts import Facts, determined, same
 from trainer.data.reading import header, kinds
+from trainer.data.reading.doubts import Doubt
 from trainer.data.reading.reader import Table
 from trainer.errors import DataError
 
 FEWEST = 20  # rows from which values that all differ tell an identifier
 _WORDS = 3  # words per value from which text is free text
 _LETTERS = 25
+_DOUBTED = 3  # different numbers from which a column of nearly numbers is no column of categories
+_CATEGORIES = "categories"
+PLAIN = ("numbers", "times", "booleans", _CATEGORIES)  # reasons that say no more than the role
 _IDENTIFIER = re.compile(
     r"(^|[\W_])(id|uid|uuid|guid|key|index|idx|row|rownames?|row_?num(ber)?|number)$|[a-z](ID|Id|Number)$"
 )
@@ -144,6 +148,15 @@ def _role(
     else:
         role, reason, warning = _found(facts, table, target, seen, kept=kept)
         reason = f"{key}, {reason}" if key else reason
+    doubt = table.doubts.get(name)
+    if (
+        doubt is not None
+        and role is not Role.DROPPED
+        and doubt.distinct >= (2 if role is Role.TARGET else _DOUBTED)
+    ):
+        warning = _doubted(name, doubt, role)
+    if role is Role.CATEGORICAL and name in table.marks and reason == _CATEGORIES:
+        reason = f"{', '.join(map(repr, table.marks[name]))} counts as missing"
     warnings = [warning] if warning else []
     if infinite := table.infinite.get(name):
         warnings.append(
@@ -166,18 +179,34 @@ def _used(column: ColumnRole) -> ColumnRole:
     return replace(column, role=role, warnings=(warning,))
 
 
-def override(key: str, name: str) -> str:
-    """Return an override for the command line that names a column, quoted as a shell and Hydra need it."""
-    if re.fullmatch(r"[A-Za-z_][\w.-]*", name) and name.lower() not in (
-        "null",
-        "true",
-        "false",
-        "nan",
-        "inf",
-    ):
-        return f"{key}=[{name}]"
-    escaped = name.replace("\\", "\\\\").replace("'", "\\'")
-    return f"\"{key}=['{escaped}']\""
+def _doubted(name: str, doubt: Doubt, role: Role) -> str:
+    """Return the warning for a column of text that a few values keep from being numbers or times, and the ways out."""
+    used = {Role.CATEGORICAL: "categories", Role.TARGET: "classes"}.get(role, role.value)
+    numbers = "numbers" if doubt.is_number else "times"
+    if not doubt.row:
+        way = f"write them in one unit to have them read as {numbers}"
+    elif doubt.are_all_shown:
+        way = f"set {override('data.missing_values', *doubt.others)} to have it read as {numbers}"
+    else:
+        way = f"name them in data.missing_values to have it read as {numbers}"
+    keep = "" if role is Role.TARGET else f", or {override('data.categorical', name)} to keep it so"
+    return f"column {header.shown(name)!r} is taken as {used}: {doubt.told}; {way}{keep}"
+
+
+def override(key: str, *names: str) -> str:
+    """Return an override for the command line that names columns, quoted as a shell and Hydra need it."""
+    if all(map(_is_bare, names)):
+        return f"{key}=[{','.join(names)}]"
+    escaped = (name.replace("\\", "\\\\").replace("'", "\\'") for name in names)
+    quoted = ",".join(f"'{name}'" for name in escaped)
+    return f'"{key}=[{quoted}]"'
+
+
+def _is_bare(name: str) -> bool:
+    """Whether a text means itself to Hydra and to a shell."""
+    return bool(re.fullmatch(r"[A-Za-z_][\w.-]*", name)) and name.lower() not in (
+        "null", "true", "false", "nan", "inf",
+    )  # fmt: skip
 
 
 def _found(
@@ -212,7 +241,7 @@ def _found(
             reason,
             f"column {name!r} {reason}, so it says nothing about new rows; it is left out ({keep})",
         )
-    return usual, f"{facts.kind}s" if facts.kind != "text" else "categories", ""
+    return usual, f"{facts.kind}s" if facts.kind != "text" else _CATEGORIES, ""
 
 
 def _of_rows(facts: Facts) -> Iterator[tuple[Role, str]]:

@@ -129,7 +129,11 @@ class Plan:
     ) -> Target:
         """Return the target of the tables, with the task and the positive class that are given or found."""
         answers = [each[self.target] for each in tables]
-        labels = Target.found(answers, name=self.target, task=task, positive=positive)
+        try:
+            labels = Target.found(answers, name=self.target, task=task, positive=positive)
+        except DataError as error:
+            doubt = self.known.doubts.get(self.target)
+            raise DataError(f"{error}{'' if doubt is None else f'; {doubt.told}'}") from None
         if isinstance(self.known.kinds[self.target], Time):
             self.notes.append(f"target {self.target!r} holds times; they are read as seconds since 1970, UTC")
         self.notes += [*labels.alike()]

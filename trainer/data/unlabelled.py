@@ -25,14 +25,17 @@ def with_target(table: Table, name: str, source: str, *, missing: str) -> Labell
         return Labelled(table)
     infinite = table.infinite.get(name, 0)
     fault = "infinite" if infinite == without.sum() else "missing or infinite" if infinite else "missing"
+    words = ", ".join(map(repr, table.marks.get(name, ())))
+    counts = f"; {words} counts as missing" if words else ""
     if missing != "skip":
+        rename = f"; if {words} is a class, give it another name" if words else ""
         raise DataError(
-            f"{source}: target {name!r} is {fault} in {some_rows(without)}; fill or remove them, or leave them out with "
-            "data.missing_target=skip"
+            f"{source}: target {name!r} is {fault} in {some_rows(without)}{counts}; fill or remove them, or leave them out "
+            f"with data.missing_target=skip{rename}"
         )
     if without.all():
-        raise DataError(f"{source}: target {name!r} is {fault} in all {len(without)} rows")
-    note = f"{source}: target {name!r} is {fault} in {some_rows(without)}, which are left out"
+        raise DataError(f"{source}: target {name!r} is {fault} in all {len(without)} rows{counts}")
+    note = f"{source}: target {name!r} is {fault} in {some_rows(without)}, which are left out{counts}"
     return Labelled(table.take(np.flatnonzero(~without)), note)
 
 

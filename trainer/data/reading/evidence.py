@@ -6,9 +6,13 @@ from typing import Any
 import numpy as np
 
 from trainer.data.reading import numbers, times
-from trainer.data.reading.kinds import FAMILIES, Boolean, Kind, Number, Text, Time, Values, cut
+from trainer.data.reading.doubts import FEW
+from trainer.data.reading.kinds import FAMILIES, NUMBER, Boolean, Kind, Number, Text, Time, Values, cut
 
-_GAPS = ("?", "-", "--", ".", "*", "unknown", "Unknown", "missing", "n.a.", "none")  # missing, among numbers
+_GAPS = (  # missing, among numbers
+    "?", "-", "--", "..", ".", "*", "unknown", "Unknown", "UNKNOWN", "missing", "Missing", "n.a.", "N.A.", "na", "n.d.", "ND", "n/d",
+    "none", "NONE", "Null", "NAN", "k.A.", "#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "#NAME?",
+)  # fmt: skip
 _CODE = r"^0[0-9]+$"
 _SAMPLE = 200  # values tried before a whole batch
 
@@ -27,10 +31,17 @@ class Evidence:
     late: bool = False  # something was found that earlier batches should have been seen with
     lengths: set[int] = field(default_factory=set)  # of whole numbers in a column with codes, or of text
     large: bool = False  # a whole number that a float does not hold
-    marks: frozenset[str] = frozenset()
+    digits: bool = True  # all values are plain numbers such as 20230115
+    marks: dict[str, str] = field(
+        default_factory=dict
+    )  # what the marks show, each with the first value that does
+    unit: str | None = None  # what ends each number of a column; "" for none, None before any was seen
+    few: set[str] | None = field(default_factory=set)  # distinct numbers with a unit, while they are few
     words: set[str] | None = field(default_factory=set)  # distinct values, while they may be booleans
     styles: dict[str, bool] = field(default_factory=lambda: dict.fromkeys(times.STYLES, True))
-    example: str = ""
+    example: str = ""  # the first value
+    odd: str = ""  # the first number that is not as computers write it
+    gone: tuple[str, ...] = ()  # words that count as missing values, such as NA
     gaps: frozenset[str] = frozenset()  # of _GAPS, those seen
     parsed: dict[Kind, Values] = field(
         default_factory=dict
@@ -41,9 +52,10 @@ class Evidence:
         import pyarrow.types as pt
 
         if not pt.is_string(raw.type):
-            self._see_typed(raw)
+            self._see_typed(raw, missing)
             return
         whole = cut(raw, missing)
+        self._see_missing(raw, whole, missing)
         texts = whole.drop_null()
         self.parsed = {}
         if not len(texts):
@@ -60,12 +72,14 @@ class Evidence:
 
     def again(self) -> "Evidence":
         """Return evidence to see all batches with once more, where the first ones lacked what a later one showed."""
-        return Evidence(plain=self.plain, codes=self.codes)
+        return Evidence(plain=self.plain, codes=self.codes, unit=None if self.unit else self.unit)
 
     def decide(
         self, wanted: str | None, file_decimal: str | None, date_order: str | None
     ) -> tuple[Kind, list[str]]:
         """Return the kind of the column, and what was decided that its user might not expect."""
+        if self._are_digits and wanted in (None, "time"):
+            return Time(times.DIGITS), [f"{times.SHOWN[times.DIGITS]} ({self.example}), read as times"]
         if self.typed is not None and wanted in (None, "time" if isinstance(self.typed, Time) else wanted):
             return _as_wanted(self.typed, wanted), []
         if self.plain and not self.numbers:  # every value is a gap
@@ -84,26 +98,42 @@ class Evidence:
             return boolean, []
         if not self.plain and dated is not None:
             return dated
+        if self.unit and self.few is not None and wanted is None:
+            return self.text(), []
         if self.plain or self.written or wanted == "number":
-            if (marked := numbers.decided(self.marks, file_decimal=file_decimal)) is not None:
+            if (marked := numbers.decided({*self.marks}, file_decimal=file_decimal)) is not None:
                 gap = next(iter(self.gaps), None)
                 said = [f"numbers with {gap!r} for a missing value"] if gap else []
-                return Number(*marked, gap), [*self._said(*marked), *said]
+                return Number(*marked, gap, self.unit or None), [*self._said(*marked), *said]
             if wanted == "number":
                 return Number(), []
         return self.text(), []
 
+    @property
+    def _are_digits(self) -> bool:
+        """Whether the column holds dates such as 20230115, as numbers or as text of them."""
+        are_numbers = self.plain and self.numbers if self.typed is None else isinstance(self.typed, Number)
+        return self.present > 0 and are_numbers and self.digits and not self.gaps
+
     def read_as(self, kind: Kind) -> Values | None:
         """Return the values of the one batch seen as a kind, if its parser has read them."""
-        plain = isinstance(kind, Number) and not self.marks & {"either."}
+        plain = isinstance(kind, Number) and "either." not in self.marks
         return self.parsed.get(Number() if plain else kind)
 
     def is_sure(self, wanted: str | None) -> bool:
         """Whether nothing about other columns can change that these are plain numbers, all of them parsed."""
-        doubts = self.codes or self.large or "either." in self.marks
+        doubts = self.codes or self.large or self.digits or "either." in self.marks
         return Number() in self.parsed and not doubts and wanted in (None, "number")
 
-    def _see_typed(self, raw: Any) -> None:
+    def _see_missing(self, raw: Any, whole: Any, missing: tuple[str, ...]) -> None:
+        import pyarrow.compute as pc
+
+        if whole.null_count > raw.null_count:
+            texts = pc.unique(pc.utf8_trim_whitespace(raw.filter(pc.is_null(whole)))).to_pylist()
+            words = [each for each in texts if each and each not in missing]
+            self.gone = tuple(dict.fromkeys([*self.gone, *words]))
+
+    def _see_typed(self, raw: Any, missing: tuple[str, ...]) -> None:
         import pyarrow.types as pt
 
         kind = raw.type
@@ -116,6 +146,7 @@ class Evidence:
             self.typed = Time("clock")
         else:
             self.typed = Number()
+            self._see_typed_digits(raw.drop_null(), missing)
             if pt.is_integer(kind) and _reaches(raw, numbers.WHOLE):
                 self.typed = Text()
 
@@ -132,16 +163,18 @@ class Evidence:
                 self.numbers |= self.plain and bool(len(texts))
                 if self.plain:
                     self._see_plain(texts, pc.cast(texts, pa.float64()).to_numpy())
+                self.unit = "" if self.numbers else self.unit
             else:
-                self.numbers = True
+                self.numbers, self.unit = True, ""
                 self._see_plain(texts, floats.drop_null().to_numpy())
                 self.parsed[Number()] = Number().read(floats, missing)
         if not self.plain and (self.written or forced):
-            texts = self._without_gaps(texts)
+            shown = self._without_gaps(texts)
+            texts = self._without_unit(shown)
             if not forced and not pc.all(pc.match_substring_regex(texts[:_SAMPLE], numbers.PATTERN)).as_py():
                 self.written = False
             else:
-                self._see_written(texts, forced=forced)
+                self._see_written(texts, shown, forced=forced)
         if not self.plain and not self.written:
             self._see_codes(pc.unique(texts))
 
@@ -154,11 +187,31 @@ class Evidence:
         self.gaps |= set(pc.unique(texts.filter(is_gap)).to_pylist())
         return texts.filter(pc.invert(is_gap)) if len(self.gaps) == 1 else texts
 
+    def _without_unit(self, texts: Any) -> Any:
+        """Return texts without the unit that all numbers of the column end in, if they do."""
+        import pyarrow.compute as pc
+
+        if self.unit is None and len(texts):
+            plain = pc.all(pc.match_substring_regex(texts[:_SAMPLE], numbers.PATTERN)).as_py()
+            self.unit = "" if plain else numbers.unit_of(texts) or ""
+        if not self.unit:
+            return texts
+        bodies = numbers.without_unit(texts, self.unit)
+        if bodies is None:  # those seen before are no numbers then
+            self.unit, self.codes, self.late = "", False, True
+            return texts
+        if self.few is not None:
+            self.few |= set(pc.unique(bodies).to_pylist())
+            self.few = self.few if len(self.few) <= FEW else None
+        return bodies
+
     def _see_plain(self, texts: Any, values: Any) -> None:
         import pyarrow.compute as pc
 
-        self.marks |= numbers.marks_of_floats(values)
+        self._see_digits(values)
         whole = values == np.rint(values)
+        for mark in numbers.marks_of_floats(values):
+            self.marks.setdefault(mark, texts[int(np.argmin(whole))].as_py())
         self.whole &= bool(whole.all())
         if whole.any():
             self.large |= bool((np.abs(values[whole & np.isfinite(values)]) >= numbers.WHOLE).any())
@@ -168,19 +221,38 @@ class Evidence:
             if self.codes or pc.any(pc.starts_with(texts.filter(values >= 1), "0")).as_py():
                 self._see_codes(texts)
 
-    def _see_written(self, texts: Any, *, forced: bool) -> None:
+    def _see_digits(self, values: Any) -> None:
+        lowest = values.min(initial=times.FIRST_DIGITS)
+        self.digits = (
+            self.digits and bool(lowest >= times.FIRST_DIGITS) and not times.of_digits(values)[1].any()
+        )
+
+    def _see_typed_digits(self, raw: Any, missing: tuple[str, ...]) -> None:
+        import pyarrow.types as pt
+
+        if not self.digits or not (pt.is_integer(raw.type) or pt.is_floating(raw.type)):
+            self.digits = False
+            return
+        self._see_digits(Number().read(raw[:_SAMPLE], missing).values)
+        if self.digits:
+            values = Number().read(raw, missing).values
+            self._see_digits(values[~np.isnan(values)])
+            self.example = self.example or str(raw[0].as_py() if len(raw) else "").removesuffix(".0")
+
+    def _see_written(self, texts: Any, shown: Any, *, forced: bool) -> None:
+        """Take in numbers as people write them, and what messages show of them: the texts with their unit."""
         import pyarrow.compute as pc
 
         parts = pc.extract_regex(texts, numbers.PATTERN)
         if parts.null_count and not forced:
             self.written = False
             return
-        bodies = pc.struct_field(parts, "body").drop_null()
-        self.marks |= numbers.marks(bodies)
+        shown = shown.filter(pc.is_valid(parts))
+        for mark, place in numbers.marks(pc.struct_field(parts, "body").drop_null()).items():
+            self.marks.setdefault(mark, shown[place].as_py())
+        if not self.odd and (place := pc.index(pc.match_substring_regex(shown, NUMBER), False).as_py()) >= 0:
+            self.odd = shown[place].as_py()
         self._see_codes(texts)
-        if not self.example:
-            odd = [each for each in texts[:_SAMPLE].to_pylist() if not each.isdecimal()]
-            self.example = (odd or texts[:1].to_pylist())[0]
 
     def _see_codes(self, texts: Any) -> None:
         """Note how long whole numbers are; they are codes of one width if one begins with a zero."""
@@ -201,7 +273,13 @@ class Evidence:
                 self.words = None
 
     def _see_times(self, texts: Any) -> None:
+        import pyarrow.compute as pc
+
         for style in [style for style, fits in self.styles.items() if fits]:
+            looks = pc.match_substring_regex(texts[:_SAMPLE], times.PATTERNS[style])
+            if pc.all(looks).as_py() is False:  # parsing takes longer
+                self.styles[style] = False
+                continue
             for part in (texts[:_SAMPLE], texts):
                 read = Values(*times.parsed(part, style))
                 if read.bad.any():
@@ -229,12 +307,19 @@ class Evidence:
     def _said(self, decimal: str, thousands: str | None) -> list[str]:
         if (self.plain and thousands is None) or self.example.lower() in ("true", "false"):
             return []
+        example = self.odd or self.marks.get("decimal" + decimal) or self.example
         marks = [f"decimal {decimal!r}"] if "decimal" + decimal in self.marks else []
         if thousands is not None:
-            marks.append(f"thousands {thousands!r}" if len(thousands) == 1 else "blanks between thousands")
-        doubt = " (a decimal mark is possible, too: data.decimal decides)" if _is_in_doubt(self.marks) else ""
+            found = (self.marks.get(name + thousands) for name in ("thousands", "either"))
+            example = next(filter(None, found), None) or self.marks.get("group", example)
+            mark = next((each for each in example if each in thousands), thousands)
+            marks.append("blanks between thousands" if mark.isspace() else f"thousands {mark!r}")
+        marks += [f"the unit {self.unit!r}"] if self.unit else []
+        doubt = (
+            " (a decimal mark is possible, too: data.decimal decides)" if _is_in_doubt({*self.marks}) else ""
+        )
         return [
-            f"numbers written as text ({self.example!r}): read as numbers with {', '.join(marks) or 'no marks'}{doubt}"
+            f"numbers written as text ({example!r}): read as numbers with {', '.join(marks) or 'no marks'}{doubt}"
         ]
 
 
@@ -256,7 +341,7 @@ def _are_plain(texts: Any) -> bool:
     return True
 
 
-def _is_in_doubt(marks: frozenset[str]) -> bool:
+def _is_in_doubt(marks: set[str]) -> bool:
     return not marks & {"decimal.", "decimal,", "thousands,", "thousands."} and bool(marks & {"either,"})
 
 

@@ -20,7 +20,7 @@ from trainer.errors import DataError
 Array = np.ndarray[Any, Any]
 
 FAMILIES = (("true", "false"), ("yes", "no"), ("t", "f"), ("y", "n"))
-_NUMBER = r"^[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$"
+NUMBER = r"^[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$"
 _WHOLE = re.compile(r"([-+]?)([0-9]+)(?:\.0*)?")
 _MIDNIGHT = re.compile(r"[T ]00:00(:00(\.0+)?)?$")
 
@@ -55,6 +55,7 @@ class Number:
     decimal: str = "."
     thousands: str | None = None
     gap: str | None = None  # what stands for a missing value in this column alone, such as "?"
+    unit: str | None = None  # what may stand after each number, such as "kg"
 
     def read(self, raw: Any, missing: Sequence[str] = ()) -> Values:
         """Return an Arrow array as float64."""
@@ -62,9 +63,9 @@ class Number:
 
         kind = raw.type
         if pt.is_string(kind):
-            values, bad = numbers.parsed(
-                cut(raw, [*missing, *([self.gap] if self.gap else [])]), self.decimal, self.thousands
-            )
+            texts = cut(raw, [*missing, *([self.gap] if self.gap else [])])
+            texts = numbers.unit_cut(texts, self.unit) if self.unit else texts
+            values, bad = numbers.parsed(texts, self.decimal, self.thousands)
             values, bad = _truths(raw, values, bad)
         elif pt.is_integer(kind) or pt.is_boolean(kind) or pt.is_float64(kind):
             values, bad = _floats(raw), np.zeros(len(raw), bool)
@@ -95,6 +96,10 @@ class Time:
         """Return an Arrow array as seconds, float64."""
         import pyarrow.types as pt
 
+        if self.style == times.DIGITS and not pt.is_temporal(raw.type):
+            found = Number().read(raw, missing)
+            seconds, bad = times.of_digits(found.values)
+            return Values(seconds, bad | found.bad)
         if not pt.is_string(raw.type):
             return Values(*_seconds(raw))
         return Values(*times.parsed(cut(raw, missing), self.style))
@@ -169,7 +174,7 @@ def coded(raw: Any, missing: Sequence[str] = (), width: int = 0) -> tuple[Array,
         raw = _spelled(raw)
     dictionary = pc.dictionary_encode(cut(raw, missing))
     found = dictionary.dictionary
-    alike = as_numpy(pc.match_substring_regex(found, _NUMBER))
+    alike = as_numpy(pc.match_substring_regex(found, NUMBER))
     words = as_numpy(pc.is_in(pc.utf8_lower(found), value_set=of_texts(("true", "false"))))
     labels = [*found.to_pylist(), None]
     for index in np.flatnonzero(alike):

@@ -6,19 +6,20 @@ change has one pass more. Kinds, notes and values are those that `Reader` finds 
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from trainer.data.reading import cache, formats, kinds, sources, writers
 from trainer.data.reading.columns import Facts
+from trainer.data.reading.doubts import Doubt, doubt
 from trainer.data.reading.evidence import Evidence
 from trainer.data.reading.formats import Format
 from trainer.data.reading.kinds import Kind, Number, Time
-from trainer.data.reading.reader import Options, Reader, Table, bad_value, choices, wanted_kinds
+from trainer.data.reading.reader import Options, Reader, Table, bad_value, choices, doubtful, wanted_kinds
 from trainer.errors import DataError
 
-VERSION = 1  # of the files; part of the key, so that two versions of podium do not read each other's
+VERSION = 2  # of the files; part of the key, so that two versions of podium do not read each other's
 LARGE = 256 << 20  # bytes of values from which a table is not held in memory
 _UNPACKED = 5  # how much larger a file is without its compression, about
 CHOICES = ("auto", "always", "never")
@@ -45,7 +46,10 @@ def fit(source: Any, options: Options | None = None, *, cached: str = "auto") ->
         if name not in options.drop:
             raise DataError(why)
     reader = Reader.from_json(made["reader"], notes=made["notes"], skipped=[*made["skipped"]])
-    return reader, _opened(folder, made, {each.name: each.kind for each in reader.columns})
+    table = _opened(folder, made, {each.name: each.kind for each in reader.columns})
+    # By name only what is dropped is part of no key.
+    doubts = {name: Doubt(**each) for name, each in made["doubts"].items() if name not in options.drop}
+    return reader, replace(table, doubts=doubts, marks=made["marks"])
 
 
 def read(reader: Reader, source: Any, *, only: Sequence[str], cached: str = "auto") -> Table:
@@ -83,7 +87,16 @@ def _fit(folder: Path, path: Path, options: Options) -> dict[str, Any]:
     for name in made["otherwise"]:
         chosen[name] = rest[name] or chosen[name][0], []
     reader = Reader.of(origin, names, chosen, options)
-    return {**made, "reader": reader.to_json(), "notes": list(reader.notes), "skipped": skipped}
+    table = _opened(folder, made, {each.name: each.kind for each in reader.columns})
+    doubts = {name: doubt(table[name]) for name in doubtful(chosen, seen, wanted, replace(options, drop=()))}
+    return {
+        **made,
+        "reader": reader.to_json(),
+        "notes": list(reader.notes),
+        "skipped": skipped,
+        "doubts": {name: asdict(each) for name, each in doubts.items() if each is not None},
+        "marks": {name: each.gone for name, each in seen.items() if each.gone},
+    }
 
 
 def _seen(

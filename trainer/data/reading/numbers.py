@@ -4,6 +4,8 @@ Two parsers may differ in the last bit of a float, and a DataFrame brings what i
 not whole is rounded to 15 significant digits, which is what a float holds of any decimal.
 """
 
+import re
+from collections.abc import Set
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,9 @@ PATTERN = (
     r"(?P<body>[0-9](?:[0-9.,'_\x{2019}\x{a0}\x{202f} ]*[0-9.,])?|[.,][0-9]+)(?P<power>[eE][-+]?[0-9]+)?"
     rf"\s*(?P<after>%|{_CURRENCIES})?(?P<close>\))?$"
 )
+_BLANKS = r"[\s\x{a0}\x{202f}]*"
+_LETTER = r"[A-Za-z\x{b0}\x{b5}\x{c0}-\x{24f}\x{370}-\x{3ff}]"  # of units; all of Unicode is slow to compile
+_UNIT = rf"{_BLANKS}(?P<unit>{_LETTER}+[23²³]?(?:/{_LETTER}+[23²³]?)?)$"
 GROUPS = "'_\u2019\u00a0\u202f "  # marks between thousands that are nothing else
 _TENS = 10.0 ** np.arange(23)  # exact as floats
 
@@ -80,8 +85,43 @@ def parsed(texts: Any, decimal: str, thousands: str | None) -> tuple[Array, Arra
     return values, ~good & _mask(pc.is_valid(texts))
 
 
-def marks(bodies: Any) -> frozenset[str]:
-    """Return what the marks in the bodies of numbers show: "decimal,", "thousands.", "either," and so on."""
+def units(texts: Any) -> Any:
+    """Return the unit of each text that is a number with a unit, else null."""
+    import pyarrow.compute as pc
+
+    parts = pc.extract_regex(texts, rf"^(?P<number>.*[0-9.,)]){_UNIT}")
+    are_numbers = pc.match_substring_regex(pc.struct_field(parts, "number"), PATTERN)
+    return pc.if_else(are_numbers, pc.struct_field(parts, "unit"), scalar(None))
+
+
+def unit_of(texts: Any) -> str | None:
+    """Return the unit after the first of some texts, such as "kg" after "0.5 kg"; None for text that is no such number."""
+    unit: str | None = units(texts[:1])[0].as_py()
+    return unit
+
+
+def without_unit(texts: Any, unit: str) -> Any:
+    """Return texts without a unit that all of them have; None if one has another, none, or is no number."""
+    import pyarrow.compute as pc
+
+    if not pc.all(pc.match_substring_regex(texts, f"[0-9.,)]{_end(unit)}")).as_py():
+        return None
+    bodies = unit_cut(texts, unit)
+    return bodies if pc.all(pc.match_substring_regex(bodies, PATTERN)).as_py() else None
+
+
+def unit_cut(texts: Any, unit: str) -> Any:
+    """Return texts as they are before a unit; those that have none stay."""
+    import pyarrow.compute as pc
+
+    return pc.replace_substring_regex(texts, _end(unit), "")
+
+
+def marks(bodies: Any) -> dict[str, int]:
+    """Return what the marks in the bodies of numbers show, each with the first place that shows it.
+
+    That is "decimal,", "thousands.", "either,", "group" and so on.
+    """
     import pyarrow.compute as pc
 
     tests = {
@@ -94,9 +134,11 @@ def marks(bodies: Any) -> frozenset[str]:
         "group": f"[{GROUPS}][0-9]",
     }
     plain = pc.replace_substring_regex(bodies, f"[{GROUPS}]", "")
-    found = {name: pc.any(pc.match_substring_regex(plain, test)).as_py() for name, test in tests.items()}
-    found["group"] = pc.any(pc.match_substring_regex(bodies, tests["group"])).as_py()
-    return frozenset(name for name, is_found in found.items() if is_found)
+    found = {
+        name: pc.index(pc.match_substring_regex(bodies if name == "group" else plain, test), True).as_py()
+        for name, test in tests.items()
+    }
+    return {name: place for name, place in found.items() if place >= 0}
 
 
 def marks_of_floats(values: Array) -> frozenset[str]:
@@ -109,7 +151,7 @@ def marks_of_floats(values: Array) -> frozenset[str]:
     return frozenset(["decimal."] if sure.any() else ["either."])
 
 
-def decided(seen: frozenset[str], *, file_decimal: str | None) -> tuple[str, str | None] | None:
+def decided(seen: Set[str], *, file_decimal: str | None) -> tuple[str, str | None] | None:
     """Return the decimal mark and that of thousands which the values of a column show, or None if they disagree."""
     point = "decimal." in seen or "thousands," in seen
     comma = "decimal," in seen or "thousands." in seen
@@ -121,6 +163,10 @@ def decided(seen: frozenset[str], *, file_decimal: str | None) -> tuple[str, str
     if comma:
         return ",", "." if seen & {"thousands.", "either."} else group
     return ".", "," if seen & {"thousands,", "either,"} else group
+
+
+def _end(unit: str) -> str:
+    return f"{_BLANKS}{re.escape(unit)}$"
 
 
 def _any(thousands: str) -> str:

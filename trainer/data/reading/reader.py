@@ -12,6 +12,7 @@ import numpy as np
 
 from trainer.data.reading import dialect, evidence, header, kinds, sources
 from trainer.data.reading.dialect import Dialect
+from trainer.data.reading.doubts import Doubt, doubt
 from trainer.data.reading.kinds import Array, Kind, Values
 from trainer.errors import DataError
 
@@ -65,6 +66,10 @@ class Table:
     rows: int
     kinds: Mapping[str, Kind]
     infinite: Mapping[str, int] = field(default_factory=dict)
+    doubts: Mapping[str, Doubt] = field(default_factory=dict)  # of columns of text, where training reads them
+    marks: Mapping[str, Sequence[str]] = field(
+        default_factory=dict
+    )  # words that counted as missing, such as NA
 
     def __getitem__(self, name: str) -> Array:
         return self.columns[name]
@@ -152,7 +157,13 @@ class Reader:
             if values is not None:
                 parsed[name] = values
         reader = cls.of(origin, [*raw], chosen, options, skipped=[name for name in raw if name not in seen])
-        return reader, reader._values(raw, origin.label, "error", parsed)
+        table = reader._values(raw, origin.label, "error", parsed)
+        doubts = {name: doubt(table[name]) for name in doubtful(chosen, seen, wanted, options)}
+        return reader, replace(
+            table,
+            doubts={name: each for name, each in doubts.items() if each is not None},
+            marks={name: seen[name].gone for name in table if seen[name].gone},
+        )
 
     @classmethod
     def of(
@@ -297,7 +308,7 @@ def _as_given(kind: Kind, options: Options) -> Kind:
         return kind
     thousands = options.thousands if options.thousands is not None else kind.thousands
     decimal = options.decimal or ("," if thousands == "." else "." if thousands == "," else kind.decimal)
-    return kinds.Number(decimal, None if thousands == decimal else thousands, kind.gap)
+    return replace(kind, decimal=decimal, thousands=None if thousands == decimal else thousands)
 
 
 def bad_value(label: str, name: str, kind: Kind, value: Any, row: int) -> str:
@@ -317,6 +328,21 @@ def wanted_kinds(raw: Mapping[str, Any], options: Options) -> dict[str, str]:
     """Return the kinds that are given: categories of Parquet are text, and what the user says comes first."""
     wanted = {name: "text" for name, values in raw.items() if _is_category(values)}
     return wanted | {header.found(name, list(raw)) or name: kind for name, kind in options.wanted.items()}
+
+
+def doubtful(
+    chosen: Mapping[str, Choice],
+    seen: Mapping[str, evidence.Evidence],
+    wanted: Mapping[str, str],
+    options: Options,
+) -> list[str]:
+    """Return the columns that are text by their values alone, which a few of these may have decided; codes are text."""
+    return [
+        name
+        for name, (kind, _) in chosen.items()
+        if isinstance(kind, kinds.Text) and not (seen[name].codes or seen[name].large or seen[name].typed)
+        and name not in (*wanted, *options.drop)
+    ]  # fmt: skip
 
 
 def choices(

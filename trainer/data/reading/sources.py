@@ -4,6 +4,7 @@ Text comes as text alone, so that only `kinds` decides what a value is.
 """
 
 import io
+import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -249,14 +250,33 @@ def _arrow_file(path: Path, member: str | None, kind: Format) -> Iterator[Mappin
             if kind is Format.PARQUET:
                 opened = parquet.ParquetFile(file)
                 batches, rows = opened.iter_batches(), opened.metadata.num_rows
+                categories = _categories(opened.schema_arrow.metadata)
             else:
-                batches, rows = _record_batches(file), None
+                batches, rows, categories = _record_batches(file), None, set()
             progress = Progress(f"data file {str(path)!r}", total=rows, of_bytes=False)
-            yield from progress.watched(
-                dict(zip(header.unique(batch.schema.names), batch.columns, strict=True)) for batch in batches
-            )
+            yield from progress.watched(_columns(batch, categories) for batch in batches)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"data file {str(path)!r} cannot be read as {kind}: {error}") from None
+
+
+def _columns(batch: Any, categories: Collection[str]) -> dict[str, Any]:
+    """Return the columns of a batch, those of categories as Arrow holds these."""
+    import pyarrow.types as pt
+
+    columns = [
+        values.dictionary_encode() if name in categories and not pt.is_dictionary(values.type) else values
+        for name, values in zip(batch.schema.names, batch.columns, strict=True)
+    ]
+    return dict(zip(header.unique(batch.schema.names), columns, strict=True))
+
+
+def _categories(metadata: Mapping[bytes, bytes] | None) -> set[str]:
+    """Return the columns that pandas wrote as categories; Parquet itself remembers only those of text."""
+    try:
+        told = json.loads((metadata or {}).get(b"pandas", b"{}")).get("columns", ())
+        return {each["field_name"] for each in told if each.get("pandas_type") == "categorical"}
+    except (ValueError, KeyError, AttributeError, TypeError):  # another program may write it otherwise
+        return set()
 
 
 def cells(path: Path) -> int:

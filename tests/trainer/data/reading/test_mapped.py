@@ -21,7 +21,7 @@ ROWS = 3000  # in some ten blocks
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(sources, "BLOCK", 1 << 14)
+    monkeypatch.setattr(sources, "BLOCK", 1 << 16)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
@@ -35,6 +35,10 @@ def assert_same(one: tuple[Reader, Table], other: tuple[Reader, Table]) -> None:
     assert also_reader == reader
     assert (also_reader.notes, also_reader.skipped) == (reader.notes, reader.skipped)
     assert (list(also), len(also), also.infinite) == (list(table), len(table), table.infinite)
+    assert also.doubts == table.doubts
+    assert {name: [*each] for name, each in also.marks.items()} == {
+        name: [*each] for name, each in table.marks.items()
+    }
     for name in table:
         values, found = table[name], np.asarray(also[name])
         assert found.dtype == values.dtype
@@ -71,6 +75,20 @@ COLUMNS: dict[str, list[Any]] = {
     "infinite": late("1", "inf"),
     "missing": [None] * ROWS,
     "missing first": [None] * (ROWS - 1) + ["x"],
+    "one is none": [*late("oops", "1")[:1], *map(str, range(ROWS - 1))],
+    "units": [f"{row % 99}.5 kg" for row in range(ROWS)],
+    "one other unit": [*(f"{row % 99} kg" for row in range(ROWS - 1)), "5 g"],
+    "units and zeros": [*(f"{row % 99} kg" for row in range(ROWS - 1)), "007"],
+    "units after numbers": ["5", *(f"{row % 99} kg" for row in range(ROWS - 1))],
+    "two units": [f"{row} {['kg', 'g'][row % 2]}" for row in range(ROWS)],
+    "few with a unit": [f"{row % 5} doors" for row in range(ROWS)],
+    "a mark before units": ["?", *(f"{row % 99} kg" for row in range(ROWS - 1))],
+    "digits": [f"2023{row % 12 + 1:02}15" for row in range(ROWS)],
+    "digits but one": [*[f"2023{row % 12 + 1:02}15" for row in range(ROWS - 1)], "20231315"],
+    "months": [f"2023-{row % 12 + 1:02}" for row in range(ROWS)],
+    "one is no date": [*[f"2023-{row % 12 + 1:02}-15" for row in range(ROWS - 1)], "0000-00-00"],
+    "words for missing": (["NA", "a", "b", "None", ""] * ROWS)[:ROWS],
+    "thousands": ["5", *(f"{row}'000.5" for row in range(1, ROWS))],
     "spelled": (["3", "3.0", " 3 ", "x", "TRUE", "é"] * ROWS)[:ROWS],
 }
 

@@ -1,0 +1,135 @@
+"""What nearly all values of a column of text are, where a few keep it from being read as numbers or times.
+
+One such value makes a column of numbers categories, so its user is told which value that is, and where.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from trainer.data.reading import numbers, times
+from trainer.data.reading.columns import Array, Long
+
+SHARE = 0.8  # of the values, from which a column is nearly of a kind
+FEW = 20  # numbers with a unit that are no more are categories, such as "36 months"
+_SAMPLE = 200  # values tried before all of them
+_SHOWN = 3
+_UNITS = "numbers of several units"
+
+Test = Callable[[Any], Array]  # which of some texts are of a kind
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """What nearly all values of a column are, how many, and those that are not."""
+
+    what: str  # such as "numbers"
+    fitting: int
+    present: int
+    distinct: int  # of the fitting values
+    row: int = 0  # of the first other value, from 1; 0 if there is none
+    others: tuple[str, ...] = ()  # distinct, the first few
+    count: int = 0  # of distinct others
+
+    @property
+    def told(self) -> str:
+        """Say what the values are, and which is the first that is not."""
+        if not self.row:
+            return f"its values are {self.what}"
+        more = self.present - self.fitting - 1
+        rest = (
+            f", as do {more:,} more"
+            if self.count == 1
+            else f", and {more:,} more hold such values ({self.count:,} differ)"
+        )
+        return (
+            f"{self.fitting:,} of {self.present:,} values are {self.what}, but row {self.row:,} holds {self.others[0]!r}"
+            f"{rest * (more > 0)}"
+        )
+
+    @property
+    def is_number(self) -> bool:
+        """Whether the values would be numbers rather than times."""
+        return self.what.startswith("numbers")
+
+    @property
+    def are_all_shown(self) -> bool:
+        """Whether `others` are all of them, so that they can be named as missing values."""
+        return bool(self.row) and self.count == len(self.others)
+
+
+def doubt(values: Any) -> Doubt | None:
+    """Return the doubt about a column of text, in memory or in a file; None for plain text."""
+    import pyarrow as pa
+
+    some = np.asarray(values[np.arange(0, len(values), max(len(values) // _SAMPLE, 1))])
+    sample = pa.array(some, pa.string()).drop_null()
+    what, fits = max(_kinds(sample), key=lambda each: int(each[1](sample).sum()), default=("", _are_numbers))
+    # By chance a sample has a few more others than the column.
+    if not what or fits(sample).sum() < (SHARE - 0.2) * len(sample):
+        return None
+    codes, labels = _coded(values)
+    rows, are = np.bincount(codes[codes >= 0], minlength=len(labels)), fits(labels)
+    present, fitting, distinct = int(rows.sum()), int(rows[are].sum()), int(np.count_nonzero(rows[are]))
+    if fitting < SHARE * present or distinct < 2 or ("unit" in what and distinct <= FEW):
+        return None
+    if fitting == present:
+        return Doubt(what, fitting, present, distinct) if what.startswith(_UNITS) else None
+    odd = np.flatnonzero((codes >= 0) & ~are[codes])
+    others = [*dict.fromkeys(codes[odd].tolist())]
+    shown = tuple(str(labels[code].as_py()) for code in others[:_SHOWN])
+    return Doubt(what, fitting, present, distinct, int(odd[0]) + 1, shown, len(others))
+
+
+def _kinds(sample: Any) -> Iterator[tuple[str, Test]]:
+    """Yield what a sample of texts may be, and the test of it."""
+    import pyarrow.compute as pc
+
+    if not pc.any(pc.match_substring_regex(sample, "[0-9]")).as_py():
+        return
+    yield "numbers", _are_numbers
+    units = Counter(numbers.units(sample).drop_null().to_pylist()).most_common(_SHOWN + 1)
+    if units:
+        yield f"numbers of the unit {units[0][0]!r}", partial(_have_unit, unit=units[0][0])
+    if 1 < len(units) <= _SHOWN:
+        yield f"{_UNITS} ({', '.join(repr(unit) for unit, _ in units)})", _have_units
+    for style in times.STYLES:
+        if pc.any(pc.match_substring_regex(sample, times.PATTERNS[style])).as_py():  # parsing takes longer
+            yield times.SHOWN[style], partial(_are_times, style=style)
+
+
+def _are_numbers(texts: Any) -> Array:
+    import pyarrow.compute as pc
+
+    bodies = pc.struct_field(pc.extract_regex(texts, numbers.PATTERN), "body").drop_null()
+    if not len(bodies):
+        return np.zeros(len(texts), bool)
+    marks = numbers.decided({*numbers.marks(bodies)}, file_decimal=None) or (".", None)
+    return ~numbers.parsed(texts, *marks)[1]
+
+
+def _have_unit(texts: Any, unit: str) -> Array:
+    return np.array([each == unit for each in numbers.units(texts).to_pylist()], bool)
+
+
+def _have_units(texts: Any) -> Array:
+    return np.array([each is not None for each in numbers.units(texts).to_pylist()], bool)
+
+
+def _are_times(texts: Any, style: str) -> Array:
+    return ~times.parsed(texts, style)[1]
+
+
+def _coded(values: Any) -> tuple[Array, Any]:
+    """Return the code of each row, -1 for missing, and the label of each code."""
+    import pandas as pd
+    import pyarrow as pa
+
+    if isinstance(values, Long):
+        return np.concatenate([*values.blocks()]), values.labels.cast("string")
+    codes, labels = pd.factorize(values)
+    return np.asarray(codes), pa.array(labels, pa.string())
