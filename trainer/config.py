@@ -129,12 +129,16 @@ def _metric_problems(metrics: Any) -> Iterator[str]:
         if spec is None:
             continue  # switched off
         if not METRIC_NAME.fullmatch(str(name)) or name in taken:
+            of = [
+                task for task, logged in BY_TASK.items() if {f"val_{name}"} & {*logged} or name == "accuracy"
+            ]
             why = (
-                "is a metric of ours"
+                f"the trainer logs its own {name} with {', '.join(f'task={task}' for task in of)}, and a name means the "
+                f"same with each task; choose another, such as my_{name}"
                 if name in taken
-                else "allowed are names of letters, digits, '_' and '-'"
+                else "allowed are names of letters, digits, '_' and '-'; choose another name"
             )
-            yield f"metrics.{name}: {why}; choose another name"
+            yield f"metrics.{name}: {why}"
         elif not isinstance(spec, Mapping):
             yield f"metrics.{name}={spec!r}: allowed is a section with a _target_, such as {{_target_: my_metrics.profit}}"
         else:

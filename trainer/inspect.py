@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 PROGRAM = "podium inspect" if "PODIUM_TRAINER_COMMAND" in os.environ else "python -m trainer.inspect"
-_NAMES = 40  # columns that are named in a message
 HELP = """\
 Show the columns of a table, what each is used for and why, the target and its classes, the splits, and what you might
 not expect. Nothing is trained and nothing is written.
 
   %(prog)s data=csv data.path=clicks.csv data.target=clicked
   %(prog)s clicks.csv data.target=clicked                    the same
-  %(prog)s clicks.csv                                        which columns could be the target
+  %(prog)s clicks.csv                                        its columns alone, before you know what to predict
   %(prog)s clicks.csv data.target=clicked 'data.drop=[id]'   leave a column out
   %(prog)s data=adult data.path=FOLDER                       another data set
   %(prog)s clicks.csv data.target=clicked --json | jq .splits
@@ -85,20 +84,40 @@ def _show(overrides: Sequence[str], config_dir: str | None, *, as_json: bool) ->
     from omegaconf import OmegaConf
 
     from trainer.config import check
+    from trainer.errors import DataError
+    from trainer.schema import TABLE, named_task
 
     cfg = _composed(overrides, config_dir)
-    if OmegaConf.is_missing(cfg.data, "target") and not OmegaConf.is_missing(cfg.data, "path"):
-        _ask_for_target(cfg)
-    check(cfg)
-    from trainer.data.inspection import Inspection
-    from trainer.data.profile import terminal_width
-    from trainer.schema import named_task
-
     section: Any = OmegaConf.to_container(cfg.data, resolve=True)
-    found = Inspection.of(section, task=named_task(cfg.task))
+    if section["_target_"] == TABLE and section["target"] == "???" != section["path"]:
+        found = _without_target(cfg, section)
+    else:
+        check(cfg)
+        from trainer.data.inspection import Inspection
+
+        found = Inspection.of(section, task=named_task(cfg.task))
+    from trainer.data.profile import terminal_width
+
     text = json.dumps(_plain(found.to_json()), indent=1) if as_json else found.text(terminal_width())
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
+    if found.refused:
+        raise DataError(found.refused)
+
+
+def _without_target(cfg: Any, section: dict[str, Any]) -> Any:
+    """Return what a table holds, of which the user may not know yet what to predict; raise ConfigError for other problems."""
+    from omegaconf import OmegaConf
+
+    from trainer.config import problems
+    from trainer.errors import ConfigError
+
+    plain: Any = OmegaConf.to_container(cfg, resolve=True)
+    if found := [each for each in problems(plain) if not each.startswith("data.target is missing")]:
+        raise ConfigError("\n".join(found))
+    from trainer.data.inspection import Columns
+
+    return Columns.of(section)
 
 
 def _composed(overrides: Sequence[str], config_dir: str | None) -> Any:
@@ -109,21 +128,6 @@ def _composed(overrides: Sequence[str], config_dir: str | None) -> Any:
     own = [] if config_dir is None else [f"hydra.searchpath=['file://{Path(config_dir).absolute()}']"]
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return compose("config", overrides=[*overrides, *own])
-
-
-def _ask_for_target(cfg: Any) -> None:
-    """Raise ConfigError that lists the columns, one of which is the target."""
-    from omegaconf import OmegaConf
-
-    from trainer.data.check import names_of
-    from trainer.data.reading.header import shown
-    from trainer.errors import ConfigError
-
-    section: Any = OmegaConf.to_container(cfg.data, resolve=False)
-    names = [*map(shown, names_of(section))]
-    listed = ", ".join(names[:_NAMES]) + (f" and {len(names) - _NAMES} more" if len(names) > _NAMES else "")
-    which = f"set data.target=COLUMN to one of {listed}" if names else "set data.target=COLUMN"
-    raise ConfigError(f"data.target is missing, the column to predict: {which}")
 
 
 def _plain(value: Any) -> Any:

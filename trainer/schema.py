@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+TABLE = "trainer.data.table.load"  # the loader of data=csv
 AUTO = "auto"  # chosen from the rows, once the data are loaded
 LENGTHS = frozenset({"T_max", "total_iters", "total_steps"})  # of a scheduler; auto: the whole training
 _CLASSES = {
@@ -128,6 +129,11 @@ _FRACTION = _number(gt=0, lt=1)
 _SEED = _whole(ge=0, le=2**64 - 1)
 _NAME = _text("a name", r"\S.*")
 
+_COLUMN = Rule(
+    "the name of a column; one that is no word is written with two quotes, as \"data.KEY='true'\"",
+    lambda value: isinstance(value, str | int | float) and not isinstance(value, bool),
+)
+
 _DATA: Schema = {
     "dataset": _text("a name of letters, digits, '_', '-' and '.'", r"[\w.-]+"),
     "val_fraction": _FRACTION,
@@ -136,6 +142,7 @@ _DATA: Schema = {
     "min_frequency": _optional(_whole(ge=1)),
     "hash_bins": _optional(_whole(ge=2) | _NULL),
 }
+_FOLDS: Schema = {"folds": _optional(_whole(ge=2) | _NULL), "fold": _optional(_whole(ge=0) | _NULL)}
 _ADAM: Schema = {
     "betas": _optional(_list(_number(ge=0, lt=1), length=2)),
     "eps": _optional(_number(gt=0)),
@@ -209,6 +216,7 @@ TARGETS: dict[str, dict[str, Schema]] = {
     "data": {
         "trainer.data.ctr.load": {
             **_DATA,
+            **_FOLDS,
             "rows": _whole(ge=100),
             "numeric_columns": _whole(ge=1),
             "categorical_columns": _whole(ge=0),
@@ -217,22 +225,22 @@ TARGETS: dict[str, dict[str, Schema]] = {
             "signal": _number(gt=0),
             "test_fraction": _FRACTION,
         },
-        "trainer.data.table.load": {
+        TABLE: {
             **_DATA,
             "path": _text(),
-            "target": _text(),
+            "target": _COLUMN,
             "positive": _optional(_text() | _whole() | _number() | _FLAG | _NULL),
-            "numeric": _optional(_list(_text()) | _NULL),
-            "categorical": _optional(_list(_text()) | _NULL),
-            "time": _optional(_list(_text()) | _NULL),
-            "text": _optional(_list(_text()) | _NULL),
-            "drop": _optional(_list(_text())),
-            "keep": _optional(_list(_text())),
+            "numeric": _optional(_list(_COLUMN) | _NULL),
+            "categorical": _optional(_list(_COLUMN) | _NULL),
+            "time": _optional(_list(_COLUMN) | _NULL),
+            "text": _optional(_list(_COLUMN) | _NULL),
+            "drop": _optional(_list(_COLUMN)),
+            "keep": _optional(_list(_COLUMN)),
             "missing_values": _optional(_list(_text())),
             "separator": _optional(_text("one character", r".|\\t") | _NULL),
             "encoding": _optional(_text() | _NULL),
             "header": _optional(_FLAG | _NULL),
-            "names": _optional(_list(_NAME) | _NULL),
+            "names": _optional(_list(_NAME | _number()) | _NULL),
             "decimal": _optional(_choice(",", r"\.", wanted="a mark,") | _NULL),
             "thousands": _optional(_text("one character", r"[.,'_ ]") | _NULL),
             "date_order": _optional(_choice("day", "month") | _NULL),
@@ -241,16 +249,15 @@ TARGETS: dict[str, dict[str, Schema]] = {
             "sheet": _optional(_NAME | _whole(ge=1) | _NULL),
             "cache": _optional(_choice("auto", "always", "never")),
             "test_path": _optional(_text() | _NULL),
-            "time_column": _optional(_text() | _NULL),
-            "group_column": _optional(_text() | _NULL),
-            "weight_column": _optional(_text() | _NULL),
+            "time_column": _optional(_COLUMN | _NULL),
+            "group_column": _optional(_COLUMN | _NULL),
+            "weight_column": _optional(_COLUMN | _NULL),
             "missing_target": _optional(_choice("error", "skip")),
             "test_fraction": _FRACTION,
-            "folds": _optional(_whole(ge=2) | _NULL),
-            "fold": _optional(_whole(ge=0) | _NULL),
+            **_FOLDS,
         },
-        "trainer.data.adult.load": {**_DATA, "path": _text(), "drop": _list(_text())},
-        "trainer.data.breast_cancer.load": {**_DATA, "test_fraction": _FRACTION},
+        "trainer.data.adult.load": {**_DATA, **_FOLDS, "path": _text(), "drop": _list(_text())},
+        "trainer.data.breast_cancer.load": {**_DATA, **_FOLDS, "test_fraction": _FRACTION},
     },
     "model": {
         "trainer.models.tabular.TabularClassifier": {

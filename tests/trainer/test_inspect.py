@@ -64,12 +64,88 @@ def test_data_without_a_profile_are_shown_by_their_splits(capsys: pytest.Capture
     assert out.startswith("569 rows\ntarget diagnosis, binary\n30 features: 30 numeric, 0 categorical\n")
 
 
-def test_without_a_target_the_columns_are_named(people: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(people)]) == 1
-    error = capsys.readouterr().err
-    assert error == (
-        "error: data.target is missing, the column to predict: set data.target=COLUMN to one of id, size, kind, bought\n"
+def test_without_a_target_the_columns_are_shown(people: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(people), "data.drop=[size]"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("people.csv: 90 rows, 4 columns\ncolumn  role")
+    roles = {line.split()[0]: line.split()[1] for line in out.splitlines()[2:6]}
+    assert roles == {"id": "identifier", "size": "dropped", "kind": "categorical", "bought": "categorical"}
+    assert "read as: separator ',', utf-8, a header line\n" in out
+    assert "warning: column 'id' is a whole number" in out
+    assert "data.target is missing, the column to predict: set it, for example data.target=bought," in out
+    assert main([str(people), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["target"], len(found["profile"]["columns"])) == (None, 4)
+    assert main([str(people), "data.fold=x"]) == 1
+    assert capsys.readouterr().err.startswith("error: data.fold=x: allowed is")
+
+
+def test_what_a_table_lacks_is_said_without_a_target(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "t.csv").write_text("1.5,x\n2.5,y\n3.5,x\n")
+    assert main([str(tmp_path / "t.csv")]) == 0
+    assert "warning: no header line is found" in capsys.readouterr().out
+    (tmp_path / "t.csv").write_text('x,"a,b"\n1,2\n')
+    assert main([str(tmp_path / "t.csv")]) == 0
+    assert "for example \"data.target='a,b'\"," in capsys.readouterr().out
+
+
+def test_splits_that_training_refuses_are_shown_and_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = "".join(f"{n % 7},{int(n in (3, 30))},{n % 3},{n % 3 if n > 1 else 9 + n}\n" for n in range(90))
+    path = tmp_path / "rare.csv"
+    path.write_text(f"x,rare,three,odd\n{rows}")
+    assert main([str(path), "data.target=rare", "--json"]) == 1
+    out, error = capsys.readouterr()
+    refused = "target 'rare' has one class in the validation split"
+    assert json.loads(out)["refused"].startswith(refused)
+    assert error.startswith(f"error: {refused}")
+    assert main([str(path), "data.target=x", "task=regression", "data.drop=[rare]"]) == 0
+    assert main([str(path), "data.target=odd"]) == 0
+    assert (
+        "warning: target 'odd': 2 classes ('9', '10') do not occur in the test split"
+        in capsys.readouterr().out
     )
+    path.write_text("x,y\n" + "".join(f"{n},5.5\n" for n in range(90)))
+    assert main([str(path), "data.target=y", "task=regression", "data.keep=[x]"]) == 1
+    assert "is 5.5 in all" in capsys.readouterr().err
+
+
+def test_columns_may_be_named_by_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = "".join(f"{n % 7},{n % 5},{n % 4},{'ab'[n % 2]},{1 + n % 3}\n" for n in range(90))
+    (tmp_path / "t.csv").write_text(f"0,1,2.50,y,1e1\n{rows}")
+    table = [str(tmp_path / "t.csv"), "data.header=true"]
+    words = [
+        "data.target=y",
+        "data.drop=[1]",
+        "data.weight_column=10",
+        "data.group_column=0",
+        "data.categorical=[2.5]",
+    ]
+    assert main([*table, "--json", *words]) == 0
+    found = json.loads(capsys.readouterr().out)
+    roles = [column["role"] for column in found["profile"]["columns"]]
+    assert roles == ["group", "dropped", "categorical", "target", "weight"]
+    assert (
+        main(
+            [
+                str(tmp_path / "t.csv"),
+                "--json",
+                "data.target=1",
+                "data.time_column=0",
+                "data.group_column=2.5",
+            ]
+        )
+        == 1
+    )
+    assert "rows are split by one of them" in capsys.readouterr().err
+    assert main([*table, "data.names=[0,1,2,3,4]", "data.target=3"]) == 0
+    assert main([*table, "data.target=5"]) == 1
+    assert "has no column '5'; columns are 0, 1, 2.50, y, 1e1" in capsys.readouterr().err
+    assert main([*table, "data.target=true"]) == 1
+    assert "data.target=True: allowed is the name of a column" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

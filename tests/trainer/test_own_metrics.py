@@ -120,7 +120,7 @@ def test_a_metric_that_fails_ends_the_run_with_its_name(
         (["objective.metric=val_profit", "objective.mode=max"], r"objective\.metric=val_profit: allowed is a metric"),
         ([*own("profit", "own_scores.profit"), "objective.metric=val_profit", "objective.mode=null"],
          r"objective\.mode is missing: val_profit is a metric of yours, .*objective\.mode=max or min"),
-        (own("auc", "own_scores.profit"), r"metrics\.auc: is a metric of ours; choose another name"),
+        (own("auc", "own_scores.profit"), r"metrics\.auc: the trainer logs its own auc with task=binary, task=multiclass, .* such as my_auc"),
         (own("5", "own_scores.profit"), r"metrics\.5: allowed are names of letters"),
         (own("m", "profit"), r"metrics\.m\._target_=profit: allowed is the dotted name of a function"),
         (["++metrics.m=5"], r"metrics\.m=5: allowed is a section with a _target_"),

@@ -241,7 +241,7 @@ def test_a_config_whose_table_cannot_be_read_has_the_defaults_of_two_classes(com
         ([1.5, 2.5, None, 3.5], None, "target 'y' is missing in 1 of 4 rows"),
         (["1", "two", "3"], "regression", "target 'y' holds 'two', which is no finite number; task=regression needs"),
         ([1.0, float("inf"), 3.5], "regression", "target 'y' holds inf, which is no finite number"),
-        (["a", "a"], "multiclass", "target 'y' has 1 class .'a'.; at least two are needed"),
+        (["a", "a"], "multiclass", "target 'y' is 'a' in each row"),
         ([f"name {n}" for n in range(1200)], None, "is text of 1200 different values, such as 'name 0': names"),
     ],
 )  # fmt: skip

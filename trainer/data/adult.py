@@ -7,33 +7,49 @@ one as categories, one as a number; both are kept.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from trainer.data.check import ADULT_COLUMNS, ADULT_FILES, ADULT_SOURCE
+from trainer.data.division import Folds, Way
 from trainer.data.reading.formats import no_file
 from trainer.data.reading.reader import Options, Reader, Table
 from trainer.data.roles import Given, find
-from trainer.data.splits import by_ratio
 from trainer.data.table import profile_of, splits_of
 from trainer.data.target import Target
-from trainer.data.tensors import Splits
+from trainer.data.tensors import Folded, Splits
 from trainer.errors import DataError
 
 TARGET = ADULT_COLUMNS[-1]
 
 
-def load(*, path: str, drop: Sequence[str], val_fraction: float, data_seed: int) -> Splits:
-    """Read the two files in the folder `path`; the validation rows are drawn from `adult.data`."""
+def load(
+    *,
+    path: str,
+    drop: Sequence[str],
+    val_fraction: float,
+    data_seed: int,
+    folds: int | None = None,
+    fold: int | None = None,
+) -> Splits:
+    """Read the two files in the folder `path`; the validation rows are drawn from `adult.data`.
+
+    With `folds` the rows of `adult.data` are cut into so many, and `fold` is the one to validate on.
+    """
     (reader, known), (_, test) = (_read(Path(path) / name) for name in ADULT_FILES)
     labels = Target.found([known[TARGET], test[TARGET]], name=TARGET, positive=">50K")
     answers = [labels.codes(each[TARGET]) for each in (known, test)]
-    train, val, _ = by_ratio(answers[0], val_fraction=val_fraction, test_fraction=0, seed=data_seed)
+    division = Way(val_fraction, 0.0, data_seed, Folds.asked(folds, fold)).divide(answers[0])
+    train, val, _ = division.rows
     roles = tuple(find(known, Given.of(reader.names, target=[TARGET], drop=drop), target=TARGET))
     profile = profile_of(ADULT_FILES[0], known, roles, labels)
     parts, targets = [known.take(train), known.take(val), test], [answers[0][train], answers[0][val]]
-    return splits_of(parts, [*targets, answers[1]], labels, reader, profile)
+    splits = splits_of(parts, [*targets, answers[1]], labels, reader, profile)
+    if division.folds is None:
+        return splits
+    return replace(splits, folded=Folded(known, answers[0], division.folds))
 
 
 def _read(path: Path) -> tuple[Reader, Table]:

@@ -8,23 +8,32 @@ Source: Wolberg, Mangasarian, Street and Street, 1995, https://archive.ics.uci.e
 
 import numpy as np
 
-from trainer.data.splits import by_ratio
+from trainer.data.division import Folds, Way
 from trainer.data.tensors import Splits
 
 TARGET, POSITIVE = "diagnosis", "malignant"
 
 
-def load(*, val_fraction: float, test_fraction: float, data_seed: int) -> Splits:
+def load(
+    *,
+    val_fraction: float,
+    test_fraction: float,
+    data_seed: int,
+    folds: int | None = None,
+    fold: int | None = None,
+) -> Splits:
     """Read the data from scikit-learn and split them at random within each class.
 
-    Both fractions are shares of all rows; the other rows are for training.
+    Both fractions are shares of all rows; the other rows are for training. With `folds` those that are not for testing are
+    cut into so many, and `fold` is the one to validate on.
     """
     from sklearn.datasets import load_breast_cancer
 
     bunch = load_breast_cancer()
     target = (bunch.target == 0).astype(np.float32)  # scikit-learn codes malignant as 0
-    rows = by_ratio(target, val_fraction=val_fraction, test_fraction=test_fraction, seed=data_seed)
+    way = Way(val_fraction, test_fraction, data_seed, Folds.asked(folds, fold))
+    division = way.divide(target)
 
     columns = dict(zip(map(str, bunch.feature_names), bunch.data.T, strict=True))
     columns[TARGET] = target
-    return Splits.cut(columns, rows, target=TARGET, positive=POSITIVE)
+    return Splits.cut(columns, division.rows, target=TARGET, positive=POSITIVE, folds=division.folds)

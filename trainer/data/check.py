@@ -44,7 +44,7 @@ def split_problems(data: Mapping[str, Any]) -> Iterator[str]:
     given = [each for each in shares if isinstance(each, float)]
     if len(given) == 2 and sum(given) >= 1 and folds is None and not data.get("test_path"):
         yield f"data.val_fraction={given[0]} and data.test_fraction={given[1]} leave no rows to train on; allowed is a sum below 1"
-    if data.get("time_column") and data.get("group_column"):
+    if _is_given(data.get("time_column")) and _is_given(data.get("group_column")):
         yield (
             f"data.time_column={data['time_column']} and data.group_column={data['group_column']}: rows are split by one of "
             "them; leave the other out"
@@ -69,7 +69,7 @@ def _table_problems(given: str, file: Path, key: str, data: Mapping[str, Any]) -
     if formats.format_of(file, member) is not Format.TEXT or file.suffix.lower() == ".zst":
         return  # the libraries that read these load slowly
     state = file.stat()
-    names = tuple(data["names"]) if data.get("names") else None
+    names = tuple(map(str, data["names"])) if data.get("names") else None
     how = {key: data.get(key) for key in ("separator", "encoding", "header")}
     try:
         opening = _opening(file, state.st_mtime_ns, state.st_size, names=names, member=member, **how)
@@ -93,19 +93,6 @@ def _table_problems(given: str, file: Path, key: str, data: Mapping[str, Any]) -
         yield f"{asked}: {data[key]} has {header.no_column(name, opening.names)}{hint}"
 
 
-def names_of(data: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the columns of the table of a `data` section, or none if only a library can tell them."""
-    file = Path(data["path"])
-    if formats.problem(file) or formats.format_of(file) is not Format.TEXT or file.suffix.lower() == ".zst":
-        return ()
-    names = tuple(data["names"]) if data.get("names") else None
-    how = {key: data.get(key) for key in ("separator", "encoding", "header")}
-    state = file.stat()
-    return _opening(
-        file, state.st_mtime_ns, state.st_size, names=names, member=data.get("member"), **how
-    ).names
-
-
 @functools.lru_cache(maxsize=64)  # all jobs of a sweep ask about the same files
 def _opening(
     file: Path, _changed: int, _size: int, *, names: tuple[str, ...] | None, member: str | None, **how: Any
@@ -118,13 +105,17 @@ def _as_sentence(message: str) -> str:
     return f"the file {message}" if message.startswith("is not") else message
 
 
-def _asked(key: str, data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _is_given(column: object) -> bool:
+    return column not in (None, "")  # 0 may be the name of a column
+
+
+def _asked(key: str, data: Mapping[str, Any]) -> Iterator[tuple[Any, str]]:
     """Yield the columns a file must have, each with the key that names it."""
     yield data["target"], f"data.target={data['target']}"
     # A test file is not split, but its rows have weights.
     serving = ("time_column", "group_column", "weight_column") if key == "path" else ("weight_column",)
     for column in serving:
-        if data.get(column):
+        if _is_given(data.get(column)):
             yield data[column], f"data.{column}={data[column]}"
     for kind in ("numeric", "categorical", "time", *(["drop", "text", "keep"] if key == "path" else [])):
         for name in data.get(kind) or ():

@@ -9,8 +9,8 @@ column is missing.
 
 import numpy as np
 
+from trainer.data.division import Folds, Way
 from trainer.data.encode import Array
-from trainer.data.splits import by_ratio
 from trainer.data.tensors import Splits
 
 _LATENT = 2  # length of the latent vectors
@@ -27,8 +27,13 @@ def load(
     val_fraction: float,
     test_fraction: float,
     data_seed: int,
+    folds: int | None = None,
+    fold: int | None = None,
 ) -> Splits:
-    """Draw `rows` impressions and split them; `signal` is the standard deviation of the true log-odds."""
+    """Draw `rows` impressions and split them; `signal` is the standard deviation of the true log-odds.
+
+    With `folds` the rows that are not for testing are cut into so many, and `fold` is the one to validate on.
+    """
     draw = np.random.default_rng([data_seed, 0])
     numeric = _numeric(draw, rows, numeric_columns)
     codes = _codes(draw, rows, categorical_columns, max_cardinality)
@@ -40,13 +45,15 @@ def load(
     visible[draw.random(rows) < 0.1, 0] = np.nan
     categories = {f"c{index}": values for index, values in enumerate(codes.T, 1)}
     columns = {f"n{index}": values for index, values in enumerate(visible.T, 1)} | categories
-    parts = by_ratio(clicked, val_fraction=val_fraction, test_fraction=test_fraction, seed=data_seed)
+    division = Way(val_fraction, test_fraction, data_seed, Folds.asked(folds, fold)).divide(clicked)
+    test = division.rows[2]
     return Splits.cut(
         {**columns, "clicked": clicked},
-        parts,
+        division.rows,
         target="clicked",
         categorical=[*categories],
-        reference={"bayes_auc": _auc(clicked[parts[2]], truth[parts[2]])},
+        reference={"bayes_auc": _auc(clicked[test], truth[test])},
+        folds=division.folds,
     )
 
 

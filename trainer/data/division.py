@@ -24,6 +24,11 @@ class Folds:
     count: int
     number: int
 
+    @classmethod
+    def asked(cls, folds: int | None, fold: int | None) -> "Folds | None":
+        """Return what the keys of a config ask for: no folds, unless both say it."""
+        return None if folds is None or fold is None else cls(folds, fold)
+
 
 @dataclass(frozen=True)
 class Division:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,45 @@ import numpy as np
 from trainer.data.encode import Array
 from trainer.data.load import noted, read_splits
 from trainer.data.profile import Profile, cut, laid_out
+from trainer.data.reading.reader import Reader
+from trainer.data.roles import find, setting
+from trainer.data.table import read_columns
 from trainer.data.target import Target, TaskKind
-from trainer.data.tensors import Splits, labelled
+from trainer.data.tensors import Splits, labelled, trainable
+from trainer.errors import DataError
 
 _CLASSES = 8  # whose rows are counted in a table of splits
 _NAME = 16  # letters of a class in that table
 _SPREAD = ("mean", "std", "min", "max")
 SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What the columns of a table are, without a target."""
+
+    profile: Profile
+    reader: Reader
+    refused = ""
+
+    @classmethod
+    def of(cls, section: Mapping[str, Any]) -> "Columns":
+        """Read the table of a section with the keys of data=csv."""
+        reader, known, given = read_columns({**section, "target": None})
+        roles = tuple(find(known, given, target=None))
+        return cls(Profile(Path(section["path"]).name, len(known), roles, {}, notes=reader.notes), reader)
+
+    def text(self, width: int | None = None) -> str:
+        """Return all of it as text for people, at most `width` wide but for warnings."""
+        parts = ["\n".join([self.profile.text(width), "", *_read_as(self.reader)]).rstrip()]
+        such = setting("data.target", self.reader.names[-1])
+        asked = f"data.target is missing, the column to predict: set it, for example {such}, for its task and the splits"
+        return "\n\n".join([*parts, *_warned(self.profile.warnings), asked])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it as plain values for a program."""
+        found = {"profile": self.profile.to_json(), "reader": self.reader.to_json()}
+        return {"target": None, "warnings": self.profile.warnings, **found}
 
 
 @dataclass(frozen=True)
@@ -26,13 +59,19 @@ class Inspection:
     labels: Target
     targets: Sequence[Array]
     warnings: Sequence[str]
+    refused: str = ""  # why no model can be trained on the splits
 
     @classmethod
     def of(cls, section: Mapping[str, Any], *, task: str | None = None) -> "Inspection":
-        """Read the data of a section; raise as training on them would."""
+        """Read the data of a section; raise as training on them would, unless there are splits to show."""
         splits = read_splits(section, task=task)
         labels, targets = labelled(splits, task=task)
-        return cls(splits, labels, targets, noted(splits.profile, labels, task=task))
+        said = noted(splits.profile, labels, task=task)
+        try:
+            _, lines = trainable(splits, labels, targets)
+        except DataError as error:
+            return cls(splits, labels, targets, said, str(error))
+        return cls(splits, labels, targets, [*said, *lines])
 
     def text(self, width: int | None = None) -> str:
         """Return all of it as text for people, at most `width` wide but for warnings."""
@@ -46,9 +85,7 @@ class Inspection:
                 f"{columns} features: {len(splits.numeric)} numeric, {len(splits.categorical)} categorical"
             ]
         parts.append("\n".join(self._table(width)))
-        if self.warnings:
-            parts.append("\n".join(f"warning: {each}" for each in self.warnings))
-        return "\n\n".join(parts)
+        return "\n\n".join([*parts, *_warned(self.warnings)])
 
     def to_json(self) -> dict[str, Any]:
         """Return all of it as plain values for a program."""
@@ -63,6 +100,7 @@ class Inspection:
             "categorical": list(self.splits.categorical),
             "splits": facts,
             "warnings": list(self.warnings),
+            "refused": self.refused or None,
             "profile": None if profile is None else profile.to_json(),
             "reader": None if reader is None else reader.to_json(),
         }
@@ -77,11 +115,7 @@ class Inspection:
         lines = [
             f"features: {listed}; left out: {sum(not each.is_feature for each in profile.columns) - 1:,}"
         ]
-        dialect = None if self.splits.reader is None else self.splits.reader.dialect
-        if dialect is not None:
-            header = "a header line" if dialect.header else "no header line"
-            lines.append(f"read as: separator {dialect.separator!r}, {dialect.encoding}, {header}")
-        return "\n".join(lines)
+        return "\n".join([*lines, *_read_as(self.splits.reader)])
 
     def _facts(self, target: Array) -> dict[str, Any]:
         """Return what a split holds: its rows, and of each class how many, or how its numbers are spread."""
@@ -111,3 +145,15 @@ class Inspection:
         if len(kept) < len(columns):
             kept.append(["...", *["..."] * len(found)])
         yield from laid_out([*zip(*kept, strict=True)], range(1, len(kept)))
+
+
+def _read_as(reader: Reader | None) -> list[str]:
+    """Return a line that says how a text file is written, if it is one."""
+    if reader is None or reader.dialect is None:
+        return []
+    header = "a header line" if reader.dialect.header else "no header line"
+    return [f"read as: separator {reader.dialect.separator!r}, {reader.dialect.encoding}, {header}"]
+
+
+def _warned(warnings: Sequence[str]) -> list[str]:
+    return ["\n".join(f"warning: {each}" for each in warnings)] if warnings else []

@@ -1,6 +1,5 @@
 """Refuses splits that no model can be trained or ranked on: without rows, or without a class, and says why it lacks it."""
 
-import logging
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,19 +9,16 @@ from trainer.data.target import Target, TaskKind
 from trainer.data.weights import require_some
 from trainer.errors import DataError
 
-logger = logging.getLogger(__name__)
-
 NAMES = ("training", "validation", "test")
 _KEYS = {"training": "", "validation": " (data.val_fraction)", "test": " (data.test_fraction)"}
 
 
 def check_splits(
     targets: Sequence[Array], labels: Target, *, weights: Sequence[Array] | None = None, told: str = ""
-) -> None:
-    """Raise DataError for splits without rows or classes; rows of weight 0 do not count.
+) -> list[str]:
+    """Return a line for each split without some of several classes, which do not count there; rows of weight 0 do not either.
 
-    Of several classes one that is not in validation or test is told, and does not count there. `told` says what the splits
-    keep to.
+    Raise DataError for splits without rows, or without a class that they must have. `told` says what the splits keep to.
     """
     for place, name in enumerate(NAMES):
         if len(targets[place]) == 0:
@@ -32,14 +28,17 @@ def check_splits(
         if weights is not None:
             require_some(weights[place], f"the weight of the {name} split")
     if labels.task is TaskKind.REGRESSION:
-        return
+        return []
     if weights is not None:
         targets = [values[each > 0] for values, each in zip(targets, weights, strict=True)]
     size = max(len(labels.classes), 2)
     counts = [np.bincount(values.astype(np.int64), minlength=size) for values in targets]
-    for name, found in zip(NAMES, counts, strict=True):
-        if absent := [code for code in range(size) if not found[code]]:
-            _answer(name, absent, labels, counts, told)
+    lacking = ([code for code in range(size) if not found[code]] for found in counts)
+    return [
+        _answer(name, absent, labels, counts, told)
+        for name, absent in zip(NAMES, lacking, strict=True)
+        if absent
+    ]
 
 
 def check_folds(folds: Array, count: int, target: Array, labels: Target, told: str) -> None:
@@ -60,8 +59,8 @@ def check_folds(folds: Array, count: int, target: Array, labels: Target, told: s
                 )
 
 
-def _answer(name: str, absent: Sequence[int], labels: Target, counts: Sequence[Array], told: str) -> None:
-    """Refuse a split without a class, or tell it."""
+def _answer(name: str, absent: Sequence[int], labels: Target, counts: Sequence[Array], told: str) -> str:
+    """Refuse a split without a class, or return a line that tells it."""
     lacked = labels.classes[absent[0]]
     why = _why([int(each[absent[0]]) for each in counts], told)
     if labels.task is TaskKind.BINARY:
@@ -79,7 +78,7 @@ def _answer(name: str, absent: Sequence[int], labels: Target, counts: Sequence[A
         raise DataError(
             f"{text}, so no model can learn it; {lacked!r} has {why}; give it more rows, or leave its rows out"
         )
-    logger.warning("%s, so scores there leave %s out", text, "it" if len(names) == 1 else "them")
+    return f"{text}, so scores there leave {'it' if len(names) == 1 else 'them'} out"
 
 
 def _why(rows: Sequence[int], told: str) -> str:

@@ -27,6 +27,9 @@ _IDENTIFIER = re.compile(
 )
 
 
+Name = str | int | float  # of a column, as a config has it
+
+
 class Role(StrEnum):
     """What a column is used for."""
 
@@ -83,17 +86,17 @@ class ColumnRole:
 class Given:
     """The roles that the config names, by its keys, and the columns to keep whatever their values are."""
 
-    names: Mapping[str, Sequence[str]]
+    names: Mapping[str, Sequence[Name]]
     keep: Sequence[str] = ()
     resolved: Mapping[str, str] = field(default_factory=dict)  # column to key
 
     @classmethod
     def of(
-        cls, columns: Sequence[str], *, keep: Sequence[str] = (), **keys: Sequence[str] | str | None
+        cls, columns: Sequence[str], *, keep: Sequence[Name] = (), **keys: Sequence[Name] | Name | None
     ) -> "Given":
         """Find the columns that keys name, one or several; raise DataError for a name that is none, or is named twice."""
         listed = {
-            f"data.{key}": [names] if isinstance(names, str) else [*(names or ())]
+            f"data.{key}": [names] if isinstance(names, str | int | float) else [*(names or ())]
             for key, names in keys.items()
         }
         resolved: dict[str, str] = {}
@@ -113,7 +116,7 @@ class Given:
         return next((name for name, each in self.resolved.items() if each == key), None)
 
 
-def one_of(asked: str, columns: Sequence[str], *, key: str) -> str:
+def one_of(asked: Name, columns: Sequence[str], *, key: str) -> str:
     """Return the column that a key names; raise DataError with a near match and the columns there are."""
     name = header.found(asked, columns)
     if name is None:
@@ -121,14 +124,16 @@ def one_of(asked: str, columns: Sequence[str], *, key: str) -> str:
     return name
 
 
-def find(table: Table, given: Given, *, target: str) -> list[ColumnRole]:
-    """Return the role of every column, in the order of the table; raise DataError if no feature is left.
+def find(table: Table, given: Given, *, target: str | None) -> list[ColumnRole]:
+    """Return the role of every column, in the order of the table; raise DataError if no feature is left beside a target.
 
     If only columns that tell rows apart are left, they are used, and a warning says so.
     """
-    answer = Facts(target, table[target], kinds.name_of(table.kinds[target]))
+    answer = None if target is None else Facts(target, table[target], kinds.name_of(table.kinds[target]))
     seen: dict[Any, list[str]] = {}
     found = [_role(name, table, given, target, answer, seen) for name in table]
+    if target is None:
+        return found
     for rescued in (Role.TEXT, Role.IDENTIFIER):
         if not any(each.is_feature for each in found):
             found = [_used(each) if each.role is rescued and each.warnings else each for each in found]
@@ -139,9 +144,18 @@ def find(table: Table, given: Given, *, target: str) -> list[ColumnRole]:
 
 
 def _role(
-    name: str, table: Table, given: Given, target: str, answer: Facts, seen: dict[Any, list[str]]
+    name: str,
+    table: Table,
+    given: Given,
+    target: str | None,
+    answer: Facts | None,
+    seen: dict[Any, list[str]],
 ) -> ColumnRole:
-    facts = answer if name == target else Facts(name, table[name], kinds.name_of(table.kinds[name]))
+    facts = (
+        answer
+        if answer is not None and name == target
+        else Facts(name, table[name], kinds.name_of(table.kinds[name]))
+    )
     key, kept = given.resolved.get(name), name in given.keep
     if key is not None and not (kept and _KEYS[key] in _SERVING):
         role, reason, warning = _KEYS[key], key, ""
@@ -162,7 +176,7 @@ def _role(
         warnings.append(
             f"column {name!r} holds {infinite} infinite value{'s' * (infinite > 1)}, read as missing"
         )
-    if role in FEATURES and (rows := determined(facts, answer)):
+    if answer is not None and role in FEATURES and (rows := determined(facts, answer)):
         warnings.append(
             f"column {name!r} alone determines the target {target!r} in all {rows} rows that have it; if it is "
             f"known only together with the target, leave it out with {override('data.drop', name)}"
@@ -193,6 +207,11 @@ def _doubted(name: str, doubt: Doubt, role: Role) -> str:
     return f"column {header.shown(name)!r} is taken as {used}: {doubt.told}; {way}{keep}"
 
 
+def setting(key: str, name: str) -> str:
+    """Return an override for the command line that sets a key to a column, quoted as a shell and Hydra need it."""
+    return f"{key}={name}" if _is_bare(name) else override(key, name).replace("=[", "=", 1).replace(']"', '"')
+
+
 def override(key: str, *names: str) -> str:
     """Return an override for the command line that names columns, quoted as a shell and Hydra need it."""
     if all(map(_is_bare, names)):
@@ -210,7 +229,7 @@ def _is_bare(name: str) -> bool:
 
 
 def _found(
-    facts: Facts, table: Table, target: str, seen: dict[Any, list[str]], *, kept: bool
+    facts: Facts, table: Table, target: str | None, seen: dict[Any, list[str]], *, kept: bool
 ) -> tuple[Role, str, str]:
     """Return the role that the values of a column tell, why, and a warning."""
     name = facts.name
@@ -222,7 +241,7 @@ def _found(
         return usual, "data.keep", ""
     if facts.distinct == 1 and facts.present == facts.rows:
         return Role.CONSTANT, "the same value in each row", ""
-    if same(facts.values, table[target]):
+    if target is not None and same(facts.values, table[target]):
         return (
             Role.LEAK,
             f"a copy of the target {target!r}",

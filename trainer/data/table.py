@@ -4,7 +4,7 @@ The reader finds how the file is written and what its columns hold, the roles sa
 config overrule both. No row is dropped, unless it has no target and `missing_target` is `skip`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from trainer.data.rare import check_folds
 from trainer.data.reading import mapped
 from trainer.data.reading.kinds import Number, Time
 from trainer.data.reading.reader import Options, Reader, Table
-from trainer.data.roles import ColumnRole, Given, Role, find
+from trainer.data.roles import ColumnRole, Given, Name, Role, find
 from trainer.data.target import Target, TaskKind, counts
 from trainer.data.tensors import Folded, Splits
 from trainer.data.unlabelled import with_target
@@ -30,19 +30,19 @@ from trainer.errors import DataError, some_rows
 def load(
     *,
     path: str,
-    target: str,
+    target: Name,
     positive: str | int | float | bool | None = None,
-    numeric: Sequence[str] | None = None,
-    categorical: Sequence[str] | None = None,
-    time: Sequence[str] | None = None,
-    text: Sequence[str] | None = None,
-    drop: Sequence[str] = (),
-    keep: Sequence[str] = (),
+    numeric: Sequence[Name] | None = None,
+    categorical: Sequence[Name] | None = None,
+    time: Sequence[Name] | None = None,
+    text: Sequence[Name] | None = None,
+    drop: Sequence[Name] = (),
+    keep: Sequence[Name] = (),
     missing_values: Sequence[str] = (),
     separator: str | None = None,
     encoding: str | None = None,
     header: bool | None = None,
-    names: Sequence[str] | None = None,
+    names: Sequence[Name] | None = None,
     decimal: str | None = None,
     thousands: str | None = None,
     date_order: str | None = None,
@@ -51,9 +51,9 @@ def load(
     sheet: str | int | None = None,
     cache: str = "auto",
     test_path: str | None = None,
-    time_column: str | None = None,
-    group_column: str | None = None,
-    weight_column: str | None = None,
+    time_column: Name | None = None,
+    group_column: Name | None = None,
+    weight_column: Name | None = None,
     missing_target: str = "error",
     val_fraction: float,
     test_fraction: float,
@@ -70,23 +70,36 @@ def load(
     to validate on. These columns and `weight_column` are no features, unless they are kept. `positive` names the positive
     label; the default is the last of two in sorted order ("no" < "yes"). Without a `task` the target says which one it is.
     """
-    kinds = {"number": numeric, "text": [*(categorical or ()), *(text or ())], "time": time}
-    options = Options(
-        separator=separator, encoding=encoding, header=header, names=names, decimal=decimal, thousands=thousands,
-        date_order=date_order, missing_values=missing_values, drop=drop, ragged=ragged, member=member, sheet=sheet,
-        wanted={name: kind for kind, listed in kinds.items() for name in listed or ()},
-    )  # fmt: skip
-    reader, known = mapped.fit(path, options, cached=cache)
-    given = Given.of(
-        reader.names, keep=keep, target=target, numeric=numeric, categorical=categorical, time=time, text=text,
-        time_column=time_column, group_column=group_column, weight_column=weight_column,
-        drop=[name for name in drop if name not in reader.skipped],
-    )  # fmt: skip
+    reader, known, given = read_columns(locals())
     plan = Plan(reader, known, given, missing_target, source=Path(path).name, cached=cache)
-    asked = None if folds is None or fold is None else Folds(folds, fold)
+    asked = Folds.asked(folds, fold)
     way = Way(val_fraction, 0.0 if test_path else test_fraction, data_seed, asked, **plan.kept_together())
     tables = plan.tables(test_path)
     return plan.splits(tables, plan.labels(tables, task=task, positive=positive), way)
+
+
+_READING = (  # keys that say how a table is read; the rest say what for
+    "separator", "encoding", "header", "names", "decimal", "thousands", "date_order", "missing_values", "drop", "ragged", "member",
+    "sheet",
+)  # fmt: skip
+_ROLES = (
+    "target", "numeric", "categorical", "time", "text", "time_column", "group_column", "weight_column",
+)  # fmt: skip
+
+
+def read_columns(keys: Mapping[str, Any]) -> tuple[Reader, Table, Given]:
+    """Read the table of a section with the keys of `load`; return its reader, its values and the roles that the keys name."""
+    kinds = {"number": "numeric", "text": "categorical", "time": "time"}
+    wanted = {str(name): kind for kind, key in kinds.items() for name in keys.get(key) or ()}
+    wanted |= {str(name): "text" for name in keys.get("text") or ()}
+    given = {name: keys[name] for name in _READING if keys.get(name) is not None}
+    given |= {name: [*map(str, given[name])] for name in ("drop", "names") if name in given}
+    reader, known = mapped.fit(
+        keys["path"], Options(**given, wanted=wanted), cached=keys.get("cache", "auto")
+    )
+    drop = [name for name in keys.get("drop") or () if str(name) not in reader.skipped]
+    named = {name: keys.get(name) for name in _ROLES}
+    return reader, known, Given.of(reader.names, keep=keys.get("keep") or (), drop=drop, **named)
 
 
 class Plan:

@@ -264,17 +264,17 @@ def _classes(
         raise DataError(
             f"data.positive={positive!r} does not occur in target {name!r}; allowed are {allowed}"
         )
-    if kind is TaskKind.MULTICLASS:
-        if len(classes) < 2:
-            raise DataError(f"target {name!r} has 1 class ({_shown(classes)}); at least two are needed")
-        return tuple(classes)
-    if len(classes) < 2 or (len(classes) > 2 and chosen is None):
-        advice = "; name one in data.positive to tell it from the rest, or set task=multiclass" * (
-            len(classes) > 2
-        )
+    if len(classes) == 1:
         raise DataError(
-            f"target {name!r} has {len(classes)} class{'es' * (len(classes) != 1)} ({_shown(classes)}); "
-            f"exactly two are needed{advice}"
+            f"target {name!r} is {classes[0]!r} in each row, so there is nothing to learn; two values are needed at least: "
+            "set data.target to another column, or add rows of another class"
+        )
+    if kind is TaskKind.MULTICLASS:
+        return tuple(classes)
+    if len(classes) > 2 and chosen is None:
+        raise DataError(
+            f"target {name!r} has {len(classes)} classes ({_shown(classes)}); exactly two are needed; name one in "
+            "data.positive to tell it from the rest, or set task=multiclass"
         )
     if chosen is None:
         return tuple(classes)

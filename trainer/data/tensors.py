@@ -123,16 +123,20 @@ class Splits:
         positive: str = "1",
         categorical: Sequence[str] = (),
         reference: Mapping[str, float] | None = None,
+        folds: Array | None = None,
     ) -> "Splits":
         """Cut columns into the given rows of train, val and test; `target` is the column to predict.
 
-        A target of zeros and ones has the positive class 1, whose name is `positive`; one of other values is of several
+        `folds` holds the fold of each row, if the rows were cut into folds (see `Division`). A target of zeros and ones has the positive class 1, whose name is `positive`; one of other values is of several
         classes, or numbers. Columns that are neither the target nor `categorical` are numeric.
         """
         tables = [{name: values[part] for name, values in columns.items()} for part in rows]
         numeric = tuple(name for name in columns if name not in (target, *categorical))
         targets = [table[target] for table in tables]
-        return cls(tables, targets, numeric, tuple(categorical), target, positive, reference or {})
+        folded = None if folds is None else Folded(columns, columns[target], folds)
+        return cls(
+            tables, targets, numeric, tuple(categorical), target, positive, reference or {}, folded=folded
+        )
 
 
 @dataclass(frozen=True)
@@ -192,8 +196,9 @@ def encode(
     when the targets are of another `task`.
     """
     labels, targets = labelled(splits, task=task)
-    check_splits(targets, labels, weights=splits.weights, told=splits.told)
-    labels = labels.scaled_by(targets[0])
+    labels, lines = trainable(splits, labels, targets)
+    for line in lines:
+        logger.warning("%s", line)
     encoder = Encoder.fit(
         splits.tables[0],
         numeric=splits.numeric,
@@ -233,6 +238,15 @@ def labelled(splits: Splits, *, task: str | None = None) -> tuple[Target, list[A
     if task is not None and task != labels.task:
         raise ConfigError(f"task={task}: target {labels.name!r} of this data set is for task={labels.task}")
     return labels, targets
+
+
+def trainable(splits: Splits, labels: Target, targets: Sequence[Array]) -> tuple[Target, list[str]]:
+    """Return the target with its scale in the training rows, and a line for each thing that scores of splits leave out.
+
+    Raise DataError for splits that no model can be trained or ranked on.
+    """
+    lines = check_splits(targets, labels, weights=splits.weights, told=splits.told)
+    return labels.scaled_by(targets[0]), lines
 
 
 def encoded(

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from trainer.data.load import load
-from trainer.data.tensors import Splits
+from trainer.data.load import load, read_splits
+from trainer.data.tensors import Splits, fingerprint
 from trainer.errors import ConfigError, DataError
 
 CONF = Path(__file__).resolve().parents[3] / "conf" / "data"
@@ -149,3 +149,17 @@ def test_a_loader_that_gives_something_else_is_refused(monkeypatch: pytest.Monke
 def test_a_loader_that_cannot_be_imported_is_named() -> None:
     with pytest.raises(ConfigError, match=r"data\._target_=nowhere\.load"):
         load({"_target_": "nowhere.load", "dataset": "mine"})
+
+
+@pytest.mark.parametrize(
+    "name", ["ctr", "breast_cancer", pytest.param("adult", marks=pytest.mark.needs_data)]
+)
+def test_every_data_set_has_folds(name: str, data_folder: Path) -> None:
+    changes: dict[str, Any] = {"ctr": {"rows": 3000}, "adult": {"path": str(data_folder)}}.get(name, {})
+    whole = read_splits(section(name, **changes))
+    folds = [read_splits(section(name, folds=3, fold=fold, **changes)) for fold in range(3)]
+    kept = sum(map(len, whole.targets[:2]))
+    assert sum(len(each.targets[1]) for each in folds) == kept
+    assert all(len(each.targets[0]) + len(each.targets[1]) == kept for each in folds)
+    assert all(each.targets[2].tobytes() == whole.targets[2].tobytes() for each in folds)
+    assert len({fingerprint(each, each.targets) for each in (*folds, whole)}) == 2

@@ -231,7 +231,11 @@ def few(table: pd.DataFrame) -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("change", "options", "message"),
     [
-        (one_class, {}, r"target 'churned' has 1 class \('yes'\); exactly two are needed"),
+        (
+            one_class,
+            {},
+            r"target 'churned' is 'yes' in each row, so there is nothing to learn; two values are needed",
+        ),
         (
             three_classes,
             {"task": "binary"},

@@ -71,6 +71,11 @@ def find(
     lines = text.splitlines(keepends=True)
     if len(sample) >= 1 << 20 and len(lines) > 1:
         lines.pop()  # the sample may end within it
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        notes.append(
+            f"the file holds NUL bytes, first in line {line}, which are part of its values: it may be damaged"
+        )
     blank = next((count for count, line in enumerate(lines) if count >= skip and line.strip()), len(lines))
     lines = lines[blank:]
     if not lines:

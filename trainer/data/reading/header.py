@@ -51,7 +51,10 @@ def other_names(name: str, position: int) -> tuple[str, ...]:
 
 
 def found(asked: object, names: Sequence[str]) -> str | None:
-    """Return the column that a user names, or None: as it is, without blanks, or as others name it."""
+    """Return the column that a user names, or None: as it is, without blanks, as others name it, or by the same number.
+
+    A command line makes a number of 4 and of 1.10, which may be names.
+    """
     plain = str(asked)
     for each in (plain, plain.strip()):
         if each in names:
@@ -59,7 +62,17 @@ def found(asked: object, names: Sequence[str]) -> str | None:
     for position, name in enumerate(names):
         if plain.strip() in other_names(name, position):
             return name
-    return None
+    if (number := _number(plain)) is None:
+        return None
+    same = [name for name in names if _number(name) == number]
+    return same[0] if len(same) == 1 else None
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def matched(given: Iterable[str], wanted: Mapping[str, int], *, numbered: bool = False) -> dict[str, str]:
@@ -86,8 +99,9 @@ def matched(given: Iterable[str], wanted: Mapping[str, int], *, numbered: bool =
     return columns
 
 
-def no_column(name: str, columns: Sequence[str]) -> str:
+def no_column(asked: object, columns: Sequence[str]) -> str:
     """Return the message for a missing column, with a near match and the first columns there are."""
+    name = str(asked)
     hint = did_you_mean(name, columns, repr)
     more = ", ..." if len(columns) > _SHOWN else ""
     return f"no column {name!r}{hint}; columns are {', '.join(map(shown, columns[:_SHOWN]))}{more}"

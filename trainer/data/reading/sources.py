@@ -38,6 +38,7 @@ class Source:
     unnamed: frozenset[str] = frozenset()  # columns that have no name in the table itself
     header: Sequence[str] = ()  # the names as the header of a text has them
     skipped: list[Any] = field(default_factory=list)  # lines with more or fewer values than columns
+    unclosed: int | None = None  # the line that opens a quote which no line closes
 
     def said(self) -> list[str]:
         """Return what is to be told of the source once its batches were read."""
@@ -163,6 +164,9 @@ def _parsed(
     found = opening.dialect
 
     def odd(row: Any) -> str:
+        if row.text is not None and row.text.count('"') % 2:  # the rest of the file is in it
+            source.unclosed = row.number
+            return "error"
         source.skipped.append((row.number, row.actual_columns, row.expected_columns))
         return "skip" if ragged == "skip" else "error"
 
@@ -196,6 +200,8 @@ def _parsed(
 
 def _why(error: Exception, source: Source, ragged: str, encoding: str) -> str:
     text, label = str(error), source.label
+    if source.unclosed is not None:
+        return f'{label} cannot be read as CSV: line {source.unclosed} opens a quote (") that no line closes'
     if source.skipped and ragged != "skip":
         number, actual, expected = source.skipped[-1]
         values = f"{actual} value{'s' * (actual != 1)}"
