@@ -232,7 +232,10 @@ BAD_INPUT = {
     "unknown mode": (["objective.mode=up"], "objective.mode=up: allowed"),
     "missing file": (["data=csv", "data.path=nowhere.csv", "data.target=y"], "data.path=nowhere.csv"),
     "missing column": (["data=csv", "data.path=table.csv", "data.target=z"], "data.target=z"),
-    "one-class target": (["data=csv", "data.path=one.csv", "data.target=y"], "two values are needed at least"),
+    "one-class target": (
+        ["data=csv", "data.path=one.csv", "data.target=y"],
+        "two values are needed at least",
+    ),
     "empty file": (["data=csv", "data.path=empty.csv", "data.target=y"], "empty.csv"),
     "empty test split": (
         ["data=csv", "data.path=table.csv", "data.target=y", "data.test_fraction=0"],
