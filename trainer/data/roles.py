@@ -203,7 +203,8 @@ def _doubted(name: str, doubt: Doubt, role: Role) -> str:
         way = f"set {override('data.missing_values', *doubt.others)} to have it read as {numbers}"
     else:
         way = f"name them in data.missing_values to have it read as {numbers}"
-    keep = "" if role is Role.TARGET else f", or {override('data.categorical', name)} to keep it so"
+    end = {Role.CATEGORICAL: "to keep it so", Role.TARGET: ""}.get(role, "to have it as categories")
+    keep = f", or {override('data.categorical', name)} {end}" if end else ""
     return f"column {header.shown(name)!r} is taken as {used}: {doubt.told}; {way}{keep}"
 
 

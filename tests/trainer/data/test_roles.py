@@ -90,6 +90,62 @@ def test_a_key_overrules_what_is_found() -> None:
 
 
 @pytest.mark.parametrize(
+    ("values", "keys", "role", "warnings"),
+    [
+        (
+            [*(f"{row % 23}.5" for row in range(ROWS - 1)), "oops"],
+            {},
+            "categorical",
+            [
+                "column 'v' is taken as categories: 59 of 60 values are numbers, but row 60 holds 'oops'; set "
+                "data.missing_values=[oops] to have it read as numbers, or data.categorical=[v] to keep it so"
+            ],
+        ),
+        (
+            ["n. d.", *(f"{row}.5" for row in range(ROWS - 1))],
+            {},
+            "identifier",
+            [
+                "column 'v' is taken as identifier: 59 of 60 values are numbers, but row 1 holds 'n. d.'; set "
+                "\"data.missing_values=['n. d.']\" to have it read as numbers, or data.categorical=[v] to have it as categories"
+            ],
+        ),
+        (
+            ["a", "b", "c", "d", *(f"{row % 9}.5" for row in range(ROWS - 4))],
+            {"keep": ["v"]},
+            "categorical",
+            [
+                "column 'v' is taken as categories: 56 of 60 values are numbers, but row 1 holds 'a', and 3 more hold such "
+                "values (4 differ); name them in data.missing_values to have it read as numbers, or data.categorical=[v] to "
+                "keep it so"
+            ],
+        ),
+        (["x", *("12" * (ROWS // 2))[1:]], {}, "categorical", []),
+        ([*(f"{row % 23}.5" for row in range(ROWS - 1)), "oops"], {"categorical": ["v"]}, "categorical", []),
+        ([*(f"{row % 23}.5" for row in range(ROWS - 1)), "oops"], {"drop": ["v"]}, "dropped", []),
+    ],
+)  # fmt: skip
+def test_a_value_that_keeps_a_column_from_being_numbers_is_told(
+    values: list[str], keys: Any, role: str, warnings: list[str]
+) -> None:
+    found = roles({"v": values, "age": COLUMNS["age"], "y": COLUMNS["y"]}, **keys)["v"]
+    assert (found.role.value, [*found.warnings]) == (role, warnings)
+
+
+def test_a_target_that_one_value_makes_classes_is_told() -> None:
+    _, table = Reader.fit({"x": COLUMNS["age"], "y": ["?!", *map(str, COLUMNS["y"][1:])]})
+    (warning,) = find(table, Given.of([*table], target="y"), target="y")[1].warnings
+    assert "59 of 60 values are numbers, but row 1 holds '?!'; set \"data.missing_values=['?!']\"" in warning
+
+
+def test_words_that_count_as_missing_are_named_beside_categories() -> None:
+    found = roles({"v": ["NA", "EU", "US"] * 20, "w": ["NA", "1", "2"] * 20, "y": COLUMNS["y"]})
+    assert (found["v"].reason, found["w"].reason) == ("'NA' counts as missing", "numbers")
+    lines = Profile("t.csv", ROWS, tuple(found.values()), {}, "1").text().splitlines()
+    assert [line.endswith("'NA' counts as missing") for line in lines[3:5]] == [True, False]
+
+
+@pytest.mark.parametrize(
     ("keys", "message"),
     [
         ({"drop": ["aged"]}, r"data\.drop: there is no column 'aged' \(did you mean 'age'"),
@@ -129,6 +185,7 @@ def test_few_rows_tell_no_identifier() -> None:
         ("it's", "\"data.drop=['it\\'s']\""),
         ("58", "\"data.drop=['58']\""),
         ("null", "\"data.drop=['null']\""),
+        ("a,b", "\"data.drop=['a,b']\""),
     ],
 )
 def test_an_override_is_quoted_for_the_shell_and_hydra(name: str, shown: str) -> None:
