@@ -99,7 +99,7 @@ def read_columns(keys: Mapping[str, Any]) -> tuple[Reader, Table, Given]:
     )
     drop = [name for name in keys.get("drop") or () if str(name) not in reader.skipped]
     named = {name: keys.get(name) for name in _ROLES}
-    return reader, known, Given.of(reader.names, keep=keys.get("keep") or (), drop=drop, **named)
+    return reader, known, Given.of(reader.names, keep=keys.get("keep") or (), **named, drop=drop)
 
 
 class Plan:
