@@ -107,6 +107,7 @@ class Evidence:
                 return Number(*marked, gap, self.unit or None), [*self._said(*marked), *said]
             if wanted == "number":
                 return Number(), []
+            return self.text(), [self._contradicted()]
         return self.text(), []
 
     @property
@@ -303,6 +304,16 @@ class Evidence:
                 f"{said}; set data.date_order to the other if that is wrong"
             ]
         return Time(styles[0]), [f"{times.SHOWN[styles[0]]}, read as times"] if styles[0] != "iso" else []
+
+    def _contradicted(self) -> str:
+        """Say which two numbers no one decimal mark can write."""
+        points = (self.marks.get(mark) for mark in ("decimal.", "thousands,"))
+        commas = (self.marks.get(mark) for mark in ("decimal,", "thousands."))
+        shown = [*filter(None, (*points, *commas))]
+        return (
+            f"numbers with marks that contradict each other ({shown[0]!r} and {shown[-1]!r}), taken as text; write all with one "
+            "decimal mark to have them read as numbers"
+        )
 
     def _said(self, decimal: str, thousands: str | None) -> list[str]:
         if (self.plain and thousands is None) or self.example.lower() in ("true", "false"):

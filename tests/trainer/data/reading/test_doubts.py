@@ -142,6 +142,15 @@ def test_a_note_shows_a_value_that_has_the_marks(values: list[str], note: str) -
     assert note in Reader.fit({"x": values})[0].notes[0]
 
 
+def test_marks_that_contradict_each_other_are_told() -> None:
+    reader, _ = Reader.fit({"x": ["3,5", "1.5", "2"]})
+    assert isinstance(reader.columns[0].kind, Text)
+    assert (
+        "column 'x': numbers with marks that contradict each other ('1.5' and '3,5'), taken as text"
+        in reader.notes[0]
+    )
+
+
 def test_words_that_count_as_missing_are_known() -> None:
     table = Reader.fit(
         {"x": ["NA", "a", " None ", "", "?"], "y": ["1", "nan", "2", "3", "4"]}, Options(missing_values=["?"])
