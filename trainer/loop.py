@@ -109,8 +109,7 @@ def fit(
     begin(state)
     for epoch, known in enumerate(state.history, start=1):
         log(known, epoch)
-    stop = ended(state.epoch, epochs, watch.best_epoch, patience)
-    widths: dict[str, int] = {}
+    stop, widths = ended(state.epoch, epochs, watch.best_epoch, patience), dict[str, int]()
     while stop is None:
         drawn = in_order(train, torch.randperm(len(train), generator=order)[:rows], device)
         with foreign.lent():

@@ -178,10 +178,9 @@ def progress_of(settings: Mapping[str, Any], objective: Objective, data: Dataset
 def _warn_if_short(objective: Objective, result: Fit, settings: Mapping[str, Any], per_epoch: int) -> None:
     if settings.get("limit_batches") is not None:  # short on purpose
         return
+    values = [each[objective.metric] for each in result.history]
     steps, planned = result.epochs * per_epoch, settings["epochs"]
-    for doubt in auto.doubts(
-        objective.metric, epoch=result.epoch, epochs=result.epochs, planned=planned, steps=steps
-    ):
+    for doubt in auto.doubts(objective.metric, values, mode=objective.mode, planned=planned, steps=steps):
         logger.warning("%s", doubt)
 
 

@@ -5,7 +5,7 @@ averaged weights, whose scores jump less from epoch to epoch. Given values are t
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from trainer.schema import AUTO
@@ -17,6 +17,7 @@ EPOCHS = (15, 500)  # the fewest and the most
 PATIENCE = (4, 5)  # a share of the epochs, the fewest epochs
 AVERAGED_BELOW, DECAY = 5000, 0.98  # rows; of the average, whose memory is 1 / (1 - DECAY) steps
 TRIAL = 3  # epochs that nobody asks for to get a good model
+GAIN = 1e-3  # of a metric's value; less is no reason to train on
 FEW_STEPS = 200  # a model may not have left its initial weights after so many
 
 
@@ -51,10 +52,10 @@ def said(numbers: Mapping[str, int | float | None], rows: int) -> str:
     return f"{rows} training rows: {', '.join(shown)}"
 
 
-def doubts(objective: str, *, epoch: int, epochs: int, planned: int, steps: int) -> Iterator[str]:
+def doubts(objective: str, values: Sequence[float], *, mode: str, planned: int, steps: int) -> Iterator[str]:
     """Yield a warning for each sign that a training was too short.
 
-    The objective was best in `epoch` of the `epochs` that were trained, `steps` in all, where `planned` were asked for.
+    The objective had these values, one per epoch, where `planned` epochs were asked for; `steps` is their number in all.
     """
     if planned <= TRIAL:
         return
@@ -63,8 +64,18 @@ def doubts(objective: str, *, epoch: int, epochs: int, planned: int, steps: int)
             f"the model took {steps} steps in all, which may leave it near its initial weights: "
             f"a smaller training.batch_size or more training.epochs gives it more"
         )
-    elif epoch == epochs == planned:
+    elif len(values) == planned and _is_improving(values, mode):
         yield (
-            f"{objective} was still improving in the last of {epochs} epochs: training.epochs={2 * epochs} may "
+            f"{objective} was still improving in the last of {planned} epochs: training.epochs={2 * planned} may "
             "give a better model"
         )
+
+
+def _is_improving(values: Sequence[float], mode: str) -> bool:
+    """Whether the last epoch is the best one, and better by more than GAIN than all before the last tenth."""
+    best = max if mode == "max" else min
+    *before, last = [each for each in values if math.isfinite(each)] or [0.0]
+    early = before[: len(before) + 1 - max(1, len(values) // 10)]
+    if not early or best(before) == best(*before, last):
+        return False
+    return abs(last - best(early)) > GAIN * abs(last)

@@ -20,14 +20,25 @@ def logged_before() -> Iterator[list[str]]:
     if shown is None:  # nothing is printed
         yield []
         return
-    lines: list[str] = []
-    hearing = logging.Handler(shown.level)
-    hearing.emit = lambda record: lines.append(f"{shown.format(record)}\n")  # type: ignore[method-assign]
+    hearing = _Hearing(shown)
     root.addHandler(hearing)
     try:
-        yield lines
+        yield hearing.lines
     finally:
         root.removeHandler(hearing)
+
+
+class _Hearing(logging.Handler):
+    """Keeps the lines that another handler prints."""
+
+    def __init__(self, other: logging.Handler) -> None:
+        super().__init__(other.level)
+        self.lines: list[str] = []
+        self._other = other
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep one line."""
+        self.lines.append(f"{self._other.format(record)}\n")
 
 
 def opened(cfg: DictConfig, *, data: Mapping[str, Any] | None = None, printed: str = "") -> Run:

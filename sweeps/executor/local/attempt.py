@@ -17,7 +17,8 @@ from tracking.process import is_alive
 from tracking.values.units import format_duration, format_size
 
 MEMORY_POLL_S = 0.25
-SHOWN_AFTER_S = 1.0  # how long a process may take to end before its wait is shown
+SHOWN_AFTER_S = 1.0  # how long a process may wait for its threads before that is shown
+ENDED_AFTER_S = 5.0  # the same for its exit handlers, which take seconds on a busy machine
 NEVER = float("inf")
 
 
@@ -95,7 +96,7 @@ class Attempt:
         self._deadline = NEVER
         threads = ", ".join(message.get("waits_for", ()))
         waiting = f"its threads ({threads})" if threads else "its exit handlers"
-        shown_at = returned + SHOWN_AFTER_S
+        shown_at = returned + (SHOWN_AFTER_S if threads else ENDED_AFTER_S)
         sentinel = self.worker.sentinel
         self._waited_for = [each for each in self._waited_for if each is not self.worker.connection]
         while sentinel in self._waited_for or is_alive(self.worker.pid):

@@ -48,6 +48,12 @@ def test_the_first_model_needs_only_the_thresholds() -> None:
     assert refused.reasons == ("val_auc 0.8 fails its threshold (at least 0.9)",)
 
 
+def test_a_threshold_on_the_objective_judges_its_value_not_another_of_the_run() -> None:
+    of_folds = version(1, 0.75, val_auc=0.8)  # the mean over folds, beside the metrics of one
+    refused = judge(of_folds, None, thresholds={"val_auc": 0.78}, min_delta=0)
+    assert refused.reasons == ("val_auc 0.75 fails its threshold (at least 0.78)",)
+
+
 @pytest.mark.parametrize("bound", [Decimal("0.7"), Fraction(7, 10), np.float32(0.7)])
 def test_a_bound_may_be_any_real_number(bound: Any) -> None:
     assert judge(version(1), None, thresholds={"val_auc": bound}, min_delta=0).promote

@@ -1,6 +1,7 @@
 """What `auto` stands for: batch size, epochs and patience from the number of training rows."""
 
 import logging
+import math
 from typing import Any
 
 import pytest
@@ -63,21 +64,29 @@ def test_limited_epochs_are_short_so_that_there_are_more_of_them() -> None:
     assert chosen({**AUTO, "limit_batches": 10}, 10**6)["epochs"] == 200
 
 
+UP = [0.5 + n / 100 for n in range(40)]
+
+
 @pytest.mark.parametrize(
-    ("epoch", "epochs", "planned", "steps", "words"),
+    ("values", "mode", "planned", "steps", "words"),
     [
-        (5, 5, 5, 15, "took 15 steps in all"),
-        (40, 40, 40, 800, "still improving in the last of 40 epochs: training.epochs=80"),
-        (39, 40, 40, 800, None),
-        (40, 40, 60, 800, None),  # it was asked to stop
-        (1, 1, 1, 800, None),  # one epoch has nothing to improve upon
-        (3, 3, 3, 30, None),  # so few are a trial
+        (UP[:5], "max", 5, 15, "took 15 steps in all"),
+        (UP, "max", 40, 800, "still improving in the last of 40 epochs: training.epochs=80"),
+        (UP[::-1], "min", 40, 800, "still improving in the last of 40 epochs"),
+        (UP[::-1], "max", 40, 800, None),
+        ([*UP[:38], 0.95, 0.95], "max", 40, 800, None),  # the same value with a smaller loss
+        ([*[0.99] * 38, 0.9901, 0.9902], "max", 40, 800, None),  # hardly more
+        ([math.nan, *UP], "max", 41, 800, "still improving"),
+        ([math.nan] * 40, "max", 40, 800, None),
+        (UP, "max", 60, 800, None),  # it was asked to stop
+        (UP[:1], "max", 1, 800, None),  # one epoch has nothing to improve upon
+        (UP[:3], "max", 3, 30, None),  # so few are a trial
     ],
 )
 def test_a_training_that_was_too_short_is_told(
-    epoch: int, epochs: int, planned: int, steps: int, words: str | None
+    values: list[float], mode: str, planned: int, steps: int, words: str | None
 ) -> None:
-    found = list(doubts("val_auc", epoch=epoch, epochs=epochs, planned=planned, steps=steps))
+    found = list(doubts("val_auc", values, mode=mode, planned=planned, steps=steps))
     assert [words in each for each in found if words] == ([True] if words else [])
     assert len(found) == (words is not None)
 
