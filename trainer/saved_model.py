@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import isfunction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from trainer.checkpoint import write_tensors
 from trainer.data.adopted import as_trained, reader_for
 from trainer.data.encode import Encoder
 from trainer.data.load import read_splits
-from trainer.data.reading.reader import Reader
+from trainer.data.reading.reader import How, Reader
 from trainer.data.target import Target
 from trainer.data.tensors import Dataset, Shape, Split, Splits, encoded, fingerprint, labelled
 from trainer.device import cpu_threads
@@ -71,19 +71,20 @@ class Predictor:
         """The names of the classes in the order of their codes; empty for a regression."""
         return self.labels.classes if self.labels else (f"not {self.encoder.positive}", self.encoder.positive)
 
-    def predict(self, table: Any, *, bad_rows: str = "error") -> np.ndarray[Any, Any]:
+    def predict(self, table: Any, *, bad_rows: str = "error", **how: Unpack[How]) -> np.ndarray[Any, Any]:
         """Return the prediction for each row of a table.
 
         It is the probability of the positive class, [N]; for several classes a probability for each of `classes`,
         [N, K]; for a regression the value in the target's own unit, [N].
 
-        The table is a path of any format, a DataFrame, a dict of values or of lists, a list of dicts, or an Arrow
-        table. Columns are found by name, others are ignored, and values are read as the training read its own. Raise
+        The table is a path of any format, a DataFrame, a Series (one row), a dict of values or of lists, a list of dicts,
+        or an Arrow table. Columns are found by name, others are ignored, and values are read as the training read its own. Raise
         DataError for a column that is missing, and for a value that its column cannot hold, with its row;
-        `bad_rows="missing"` takes such a value as missing. A model whose loader uses no reader takes a path, a
-        DataFrame or a dict of lists.
+        `bad_rows="missing"` takes such a value as missing. Of a file, `member`, `sheet`, `encoding` and `skip` say how it
+        is written, where that cannot be found. A model whose loader uses no reader takes a path, a DataFrame or a dict
+        of lists.
         """
-        return self.predict_encoded(*self.encoder.transform(self._read(table, bad_rows)))
+        return self.predict_encoded(*self.encoder.transform(self._read(table, bad_rows, **how)))
 
     def predict_encoded(self, numeric: torch.Tensor, categorical: torch.Tensor) -> np.ndarray[Any, Any]:
         """Return the prediction for rows that `encoder` has encoded."""
@@ -92,14 +93,14 @@ class Predictor:
         return task.predictions(task.combined(infer(network, numeric, categorical).double())).numpy()
 
     def classify(
-        self, table: Any, *, threshold: float | None = None, bad_rows: str = "error"
+        self, table: Any, *, threshold: float | None = None, bad_rows: str = "error", **how: Unpack[How]
     ) -> np.ndarray[Any, Any]:
         """Return the class of each row, one of `classes`, [N]; takes a table as `predict` does.
 
         Of two classes it is the positive one from the `threshold` on, by default the model's, which was chosen on
         validation rows. Of several classes it is the likeliest. Raise ModelError for a regression.
         """
-        return self.classes_of(self.predict(table, bad_rows=bad_rows), threshold)
+        return self.classes_of(self.predict(table, bad_rows=bad_rows, **how), threshold)
 
     def classes_of(
         self, chances: np.ndarray[Any, Any], threshold: float | None = None
@@ -142,15 +143,19 @@ class Predictor:
                 self.model, split, cardinalities=self.encoder.cardinalities, task=task_of(self.labels)
             )
 
-    def _read(self, table: Any, bad_rows: str) -> Any:
+    def _read(self, table: Any, bad_rows: str, **how: Unpack[How]) -> Any:
         """Return what the encoder takes: a table as it was read at training, or the columns of a user without a reader."""
-        if self.reader is not None:
-            return self.reader.read(table, only=self.encoder.names, bad_rows=bad_rows)
-        if not isinstance(table, str | os.PathLike):
+        is_path = isinstance(table, str | os.PathLike)
+        if how and not is_path:
+            raise DataError(f"{', '.join(how)}: only files have such; a {type(table).__name__} was given")
+        if self.reader is None and not is_path:
             return table
-        path = os.fspath(table)
-        read = reader_for(self.encoder, path).read(path, only=self.encoder.names, bad_rows=bad_rows)
-        return as_trained(self.encoder, read)
+        reader = self.reader or reader_for(self.encoder, os.fspath(table), **how)
+        table = os.fspath(table) if is_path else table
+        read = reader.read(
+            table, only=self.encoder.names, bad_rows=bad_rows, options=reader.predicting(**how)
+        )
+        return read if self.reader is not None else as_trained(self.encoder, read)
 
     def _test_rows(self) -> tuple[torch.Tensor, torch.Tensor]:
         try:

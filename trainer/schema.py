@@ -244,6 +244,7 @@ TARGETS: dict[str, dict[str, Schema]] = {
             "decimal": _optional(_choice(",", r"\.", wanted="a mark,") | _NULL),
             "thousands": _optional(_text("one character", r"[.,'_ ]") | _NULL),
             "date_order": _optional(_choice("day", "month") | _NULL),
+            "skip": _optional(_whole(ge=0) | _NULL),
             "ragged": _optional(_choice("error", "skip")),
             "member": _optional(_NAME | _NULL),
             "sheet": _optional(_NAME | _whole(ge=1) | _NULL),

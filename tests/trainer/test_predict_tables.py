@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from omegaconf import DictConfig
 
@@ -58,7 +59,12 @@ def test_a_model_of_a_table_predicts_from_whatever_holds_the_rows(
         table.to_dict("list"),
     ):
         assert model.predict(other).tobytes() == first.tobytes()
-    assert model.predict(records[3]).tolist() == first[3:4].tolist()
+    streamed = type("Frame", (), {"__arrow_c_stream__": pa.Table.from_pandas(table).__arrow_c_stream__})()
+    assert model.predict(streamed).tobytes() == first.tobytes()  # as other libraries hand over their tables
+    for row in (records[3], table.iloc[3], pd.read_csv(path, thousands=",").iloc[3]):
+        assert model.predict(row).tolist() == first[3:4].tolist()
+    with pytest.raises(DataError, match=r"lacks columns .*: total, since, work; its columns are customer"):
+        model.predict(table["customer"])
     assert model.evaluate().named()
 
     with pytest.raises(DataError, match="column 'total' is used as numeric but holds 'many' in row 2"):

@@ -4,23 +4,23 @@ The encoder names the columns and says which are numbers. The rest is found in t
 """
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from trainer.data.encode import Encoder
 from trainer.data.reading import header, sources
-from trainer.data.reading.reader import Options, Reader, Table
+from trainer.data.reading.reader import How, Options, Reader, Table
 from trainer.errors import DataError
 
 _WORDS = {"true": "True", "false": "False"}  # how an array of booleans spells its categories
 
 
-def reader_for(encoder: Encoder, source: Any) -> Reader:
+def reader_for(encoder: Encoder, source: Any, **how: Unpack[How]) -> Reader:
     """Return a reader for a file, with the kinds that an encoder needs; raise DataError for columns that the file lacks."""
     import pyarrow as pa
 
-    origin = sources.source(source, Options())
+    origin = sources.source(source, Options(keys="", **how))
     batch = next(origin.batches, {})
     wanted = {each.name: "text" for each in encoder.categorical}
     wanted |= {each.name: "number" for each in encoder.numeric}

@@ -12,6 +12,7 @@ from trainer.data.reading import dialect, formats, header
 from trainer.data.reading.formats import Format
 from trainer.errors import DataError
 
+_READ = ("separator", "encoding", "header", "skip")  # keys that say how a text is written
 ADULT_FILES = ("adult.data", "adult.test")
 ADULT_SOURCE = (
     "get both files from https://archive.ics.uci.edu/dataset/2/adult and set data.path to their folder"
@@ -70,7 +71,7 @@ def _table_problems(given: str, file: Path, key: str, data: Mapping[str, Any]) -
         return  # the libraries that read these load slowly
     state = file.stat()
     names = tuple(map(str, data["names"])) if data.get("names") else None
-    how = {key: data.get(key) for key in ("separator", "encoding", "header")}
+    how = {key: data.get(key) for key in _READ}
     try:
         opening = _opening(file, state.st_mtime_ns, state.st_size, names=names, member=member, **how)
     except DataError as error:
@@ -85,12 +86,7 @@ def _table_problems(given: str, file: Path, key: str, data: Mapping[str, Any]) -
         yield f"{given}: with the separator {separator!r} its first line is one column, {header.shown(opening.names[0])}; try 'data.separator=\"{right}\"'"
         return
     for name, asked in absent:
-        hint = (
-            ""
-            if opening.dialect.header
-            else "; no header line is found: data.header=true if its first line is one"
-        )
-        yield f"{asked}: {data[key]} has {header.no_column(name, opening.names)}{hint}"
+        yield f"{asked}: {data[key]} has {header.no_column(name, opening.names)}{_hint(opening, data)}"
 
 
 @functools.lru_cache(maxsize=64)  # all jobs of a sweep ask about the same files
@@ -99,6 +95,18 @@ def _opening(
 ) -> dialect.Opening:
     sample, tabbed = formats.head(file, member), formats.is_tabbed(file, member)
     return dialect.find(sample, names=names, tabbed=tabbed, **how)
+
+
+def _hint(opening: dialect.Opening, data: Mapping[str, Any]) -> str:
+    """Return what may be wrong with a header that lacks a column."""
+    if not opening.dialect.header:
+        return "; no header line is found: data.header=true if its first line is one"
+    if opening.left_out:
+        return f"; {opening.left_out}"
+    nameless = sum(not cell.strip() for cell in opening.cells)
+    if data.get("skip") is None and (len(opening.names) == 1 or nameless > 1):
+        return "; if lines such as a title stand before the header, data.skip=N leaves out N of them"
+    return ""
 
 
 def _as_sentence(message: str) -> str:

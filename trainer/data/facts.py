@@ -21,7 +21,7 @@ class Facts:
     def __init__(self, name: str, values: Any, kind: str) -> None:
         self.name, self.values, self.kind = name, values, kind
         self.rows = len(values)
-        if isinstance(values, Long) and values.rows is None:
+        if isinstance(values, Long) and values.own:
             self._codes = None
             self.present, self.distinct = values.facts.present, values.facts.distinct
         else:
@@ -38,7 +38,7 @@ class Facts:
     def is_whole(self) -> bool:
         """Whether all values are numbers without a fraction."""
         if self._codes is None:
-            return bool(self.values.facts.whole)
+            return self.kind == "number" and bool(self.values.facts.whole)
         return self.kind == "number" and bool((self.values == np.rint(self.values)).all())
 
     @property
@@ -56,10 +56,16 @@ class Facts:
             return self.values.facts.signature
         return hash((self.distinct, self.present, self._codes.tobytes()))
 
+    @property
+    def largest_code(self) -> int:
+        """How many codes there may be; some may not occur in rows of a file."""
+        is_coded = self._codes is None and self.values.labels is not None
+        return len(self.values.labels) if is_coded else self.distinct
+
     def words(self) -> tuple[float, float]:
         """Return how many words and letters its values have, on average."""
         if self._codes is None:
-            texts = self.values.labels[:_SAMPLE].to_pylist()
+            texts = self.values.first_texts(_SAMPLE)
         else:
             _, first = np.unique(self._codes[self._codes >= 0], return_index=True)
             texts = self.values[self._codes >= 0][first[:_SAMPLE]]
@@ -92,7 +98,7 @@ def same(one: Any, other: Any) -> bool:
     """Whether two columns hold the same values."""
     if one.dtype != other.dtype:
         return False
-    if isinstance(one, Long) and isinstance(other, Long):
+    if isinstance(one, Long) and isinstance(other, Long) and one.own and other.own:
         return one.facts.signature == other.facts.signature
     if one.dtype == object:
         return bool(one.tolist() == other.tolist())
@@ -110,7 +116,7 @@ def determined(column: Facts, target: Facts) -> int:
     in_ranges = column.kind in ("number", "time")
     if not in_ranges and column.distinct * 10 > column.present:
         return 0
-    seen: Any = _Ranges(classes) if in_ranges else _Pairs(column.distinct, classes)
+    seen: Any = _Ranges(classes) if in_ranges else _Pairs(column.largest_code, classes)
     counts = np.zeros(classes, np.int64)
     for (values, present), answers in zip(column.blocks(), target.classes(), strict=True):
         has = present & (answers >= 0)

@@ -5,25 +5,38 @@ most. Then a part that lacks a class gets a group of it, where others can spare 
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from trainer.data.encode import Array
+from trainer.data.reading.columns import Long
 from trainer.errors import DataError, some_rows
 
 _MOST_CELLS = 20_000_000  # counts of groups by classes; beyond, groups are split by their sizes alone
 
 
-def group_codes(values: Array, name: str) -> Array:
+def group_codes(values: Array | Long, name: str) -> Array:
     """Return a number for each row's group; raise DataError for rows without one."""
     import pandas as pd
 
-    codes = np.asarray(pd.factorize(values)[0])
+    if isinstance(values, Long) and values.labels is not None:  # without a text for each row
+        stored = np.concatenate([np.empty(0, np.int32), *values.blocks()])
+        codes = np.where(stored < 0, stored, pd.factorize(stored)[0])
+    else:
+        codes = np.asarray(pd.factorize(np.asarray(values))[0])
     if (codes < 0).any():
         raise DataError(
             f"data.group_column={name!r} is missing in {some_rows(codes < 0)}; give each such row a value"
         )
     return codes
+
+
+def distinct(values: Array | Long) -> list[Any]:
+    """Return the values of a column that differ."""
+    if isinstance(values, Long) and values.labels is not None:
+        return values.first_texts(len(values.labels))
+    return [*{*np.asarray(values).tolist()}]
 
 
 def by_group(groups: Array, strata: Array, shares: Sequence[float], draw: np.random.Generator) -> list[Array]:

@@ -148,9 +148,9 @@ class Inspection:
 
 
 def _read_as(reader: Reader | None) -> list[str]:
-    """Return a line that says how a text file is written, if it is one."""
+    """Return a line that says how a text file is written, or which sheet of a workbook was read."""
     if reader is None or reader.dialect is None:
-        return []
+        return [] if reader is None or reader.sheet is None else [f"read as: sheet {reader.sheet!r}"]
     header = "a header line" if reader.dialect.header else "no header line"
     return [f"read as: separator {reader.dialect.separator!r}, {reader.dialect.encoding}, {header}"]
 

@@ -6,6 +6,7 @@ config overrule both. No row is dropped, unless it has no target and `missing_ta
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from trainer.data.division import PARTS, Folds, Way
 from trainer.data.encode import Array
-from trainer.data.groups import group_codes
+from trainer.data.groups import distinct, group_codes
 from trainer.data.profile import Profile
 from trainer.data.rare import check_folds
 from trainer.data.reading import mapped
@@ -47,6 +48,7 @@ def load(
     thousands: str | None = None,
     date_order: str | None = None,
     ragged: str = "error",
+    skip: int | None = None,
     member: str | None = None,
     sheet: str | int | None = None,
     cache: str = "auto",
@@ -71,15 +73,15 @@ def load(
     label; the default is the last of two in sorted order ("no" < "yes"). Without a `task` the target says which one it is.
     """
     reader, known, given = read_columns(locals())
-    plan = Plan(reader, known, given, missing_target, source=Path(path).name, cached=cache)
+    plan = Plan(reader, known, given, missing_target, source=Path(path).name, cached=cache, task=task, positive=positive)  # fmt: skip
     asked = Folds.asked(folds, fold)
     way = Way(val_fraction, 0.0 if test_path else test_fraction, data_seed, asked, **plan.kept_together())
     tables = plan.tables(test_path)
-    return plan.splits(tables, plan.labels(tables, task=task, positive=positive), way)
+    return plan.splits(tables, plan.labels(tables), way)
 
 
 _READING = (  # keys that say how a table is read; the rest say what for
-    "separator", "encoding", "header", "names", "decimal", "thousands", "date_order", "missing_values", "drop", "ragged", "member",
+    "separator", "encoding", "header", "names", "decimal", "thousands", "date_order", "missing_values", "drop", "ragged", "skip", "member",
     "sheet",
 )  # fmt: skip
 _ROLES = (
@@ -99,7 +101,10 @@ def read_columns(keys: Mapping[str, Any]) -> tuple[Reader, Table, Given]:
     )
     drop = [name for name in keys.get("drop") or () if str(name) not in reader.skipped]
     named = {name: keys.get(name) for name in _ROLES}
-    return reader, known, Given.of(reader.names, keep=keys.get("keep") or (), **named, drop=drop)
+    try:
+        return reader, known, Given.of(reader.names, keep=keys.get("keep") or (), drop=drop, **named)
+    except DataError as error:  # what was decided about the file may be why
+        raise DataError("; ".join([str(error), *reader.about])) from None
 
 
 class Plan:
@@ -114,6 +119,8 @@ class Plan:
         *,
         source: str,
         cached: str = "auto",
+        task: str | None = None,
+        positive: str | int | float | bool | None = None,
     ) -> None:
         self.reader, self.source, self.missing_target, self.cached = reader, source, missing_target, cached
         self.notes = [*reader.notes]
@@ -124,11 +131,21 @@ class Plan:
                 f"{source} has {len(self.known)} row{'s' * (len(self.known) != 1)}; at least {len(PARTS)} are needed, to "
                 "train, to validate and to test on"
             )
-        self.roles = tuple(find(self.known, given, target=self.target))
-        self.features = [each.name for each in self.roles if each.is_feature]
+        self.given, self.task, self.positive = given, task, positive
+        self._found([self.known])  # a wrong target is told before anything about columns, which depends on it
         self.time, self.group, self.weight = (
             given.named(f"data.{each}_column") for each in ("time", "group", "weight")
         )
+
+    @cached_property
+    def roles(self) -> tuple[ColumnRole, ...]:
+        """The role of each column."""
+        return tuple(find(self.known, self.given, target=self.target))
+
+    @property
+    def features(self) -> list[str]:
+        """The columns that the model sees."""
+        return [each.name for each in self.roles if each.is_feature]
 
     def tables(self, test_path: str | None) -> list[Table]:
         """Return the table, and that of a test file as it was read, without rows that are left out."""
@@ -137,16 +154,9 @@ class Plan:
         test = mapped.read(self.reader, test_path, only=self._needed(test_path), cached=self.cached)
         return [self.known, self._labelled(test, Path(test_path).name)]
 
-    def labels(
-        self, tables: Sequence[Table], *, task: str | None, positive: str | int | float | bool | None
-    ) -> Target:
+    def labels(self, tables: Sequence[Table]) -> Target:
         """Return the target of the tables, with the task and the positive class that are given or found."""
-        answers = [each[self.target] for each in tables]
-        try:
-            labels = Target.found(answers, name=self.target, task=task, positive=positive)
-        except DataError as error:
-            doubt = self.known.doubts.get(self.target)
-            raise DataError(f"{error}{'' if doubt is None else f'; {doubt.told}'}") from None
+        labels = self._found(tables)
         if isinstance(self.known.kinds[self.target], Time):
             self.notes.append(f"target {self.target!r} holds times; they are read as seconds since 1970, UTC")
         self.notes += [*labels.alike()]
@@ -184,6 +194,14 @@ class Plan:
             told=way.told,
         )
 
+    def _found(self, tables: Sequence[Table]) -> Target:
+        answers = [each[self.target] for each in tables]
+        try:
+            return Target.found(answers, name=self.target, task=self.task, positive=self.positive)
+        except DataError as error:
+            doubt = self.known.doubts.get(self.target)
+            raise DataError(f"{error}{'' if doubt is None else f'; {doubt.told}'}") from None
+
     def _labelled(self, table: Table, source: str) -> Table:
         """Return a table without the rows that lack a target, and note them."""
         found = with_target(table, self.target, source, missing=self.missing_target)
@@ -200,7 +218,7 @@ class Plan:
         """Return a line if groups of the table are in the test file, too."""
         if self.group is None or len(tables) < 2 or self.group not in tables[1]:
             return []
-        both = set(self.known[self.group].tolist()) & set(tables[1][self.group].tolist())
+        both = set(distinct(self.known[self.group])) & set(distinct(tables[1][self.group]))
         if not both:
             return []
         return [

@@ -1,12 +1,14 @@
 """Rows without a target: an error that names them, unless the config says to leave them out."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from trainer.data.encode import Array
 from trainer.data.reading.columns import Long
 from trainer.data.reading.reader import Table
+from trainer.data.reading.writers import with_own_facts
 from trainer.errors import DataError, some_rows
 
 
@@ -36,7 +38,12 @@ def with_target(table: Table, name: str, source: str, *, missing: str) -> Labell
     if without.all():
         raise DataError(f"{source}: target {name!r} is {fault} in all {len(without)} rows{counts}")
     note = f"{source}: target {name!r} is {fault} in {some_rows(without)}, which are left out{counts}"
-    return Labelled(table.take(np.flatnonzero(~without)), note)
+    kept = table.take(np.flatnonzero(~without))
+    for column, values in kept.columns.items():
+        if isinstance(values, Long):
+            known: Any = with_own_facts(values)
+            kept = kept.with_column(column, known)
+    return Labelled(kept, note)
 
 
 def _missing(values: Array) -> Array:

@@ -2,11 +2,15 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trainer.predict import words
 from trainer.predict.words import UsageError
+
+if TYPE_CHECKING:
+    from trainer.data.reading.reader import How
 
 KEYS = {
     "model": "the trained model",
@@ -16,6 +20,10 @@ KEYS = {
     "threshold": "the probability from which on a row is labelled positive",
     "bad_rows": "error or missing",
     "columns": "the columns of the input to keep",
+    "member": "the file of a zip archive",
+    "sheet": "the sheet of a workbook",
+    "encoding": "the encoding of a text",
+    "skip": "lines before the header",
     "batch_size": "rows in memory at a time",
     "allow": "packages of yours whose models may be loaded",
 }
@@ -41,6 +49,10 @@ Keys:
   threshold=  label as positive from this probability on; default the model's, chosen on validation rows by the training
   bad_rows=   error (default): values that their column cannot hold are named by row; missing: they are taken as missing
   columns=    the columns of the input to keep, such as [id,day]; [] keeps none; default all
+  member=     which file of a zip archive; default: the one that the training read, or the only table
+  sheet=      which sheet of a workbook, by name or number; default: the one that the training read, or the first
+  encoding=   of a text file, such as latin-1; default: found
+  skip=       lines before the header; default: found
   batch_size= rows in memory at a time, a multiple of 4096; default: as many as fit well; the scores do not depend on it
   allow=      packages of yours whose models may be loaded, such as [my_models]
 
@@ -81,6 +93,7 @@ def _score(arguments: Sequence[str]) -> None:
         columns=words.listed(given["columns"]) if "columns" in given else None,
         rows=_rows(given.get("batch_size"), EVALUATION_ROWS),
         allow=words.listed(given.get("allow", "")),
+        how=_how(given),
     )
     found = score_file(request)
     for line in found.notes:
@@ -89,6 +102,22 @@ def _score(arguments: Sequence[str]) -> None:
         sys.stdout.write(json.dumps(found.to_json(), indent=1) + "\n")
     elif output is not None:
         sys.stdout.write(f"{found.text()}\n")
+
+
+def _how(given: Mapping[str, str]) -> "How":
+    """Return what is said of how the input is written."""
+    how: How = {}
+    if "member" in given:
+        how["member"] = given["member"]
+    if "sheet" in given:
+        sheet = given["sheet"]
+        how["sheet"] = int(sheet) if sheet.isascii() and sheet.isdecimal() else sheet
+    if "encoding" in given:
+        how["encoding"] = given["encoding"]
+    if "skip" in given:
+        skip = words.number("skip", given["skip"], wanted="a number of lines", low=0, high=1e9)
+        how["skip"] = int(skip)
+    return how
 
 
 def _rows(batch_size: str | None, unit: int) -> int | None:

@@ -25,6 +25,7 @@ from trainer.data.encoding.categories import MISSING, UNSEEN
 from trainer.data.reading import formats, header
 from trainer.data.reading.arrow import Array
 from trainer.data.reading.chunks import Chunk, Chunks
+from trainer.data.reading.reader import How
 from trainer.data.target import TaskKind
 from trainer.errors import DataError
 from trainer.predict import sinks
@@ -54,6 +55,7 @@ class Request:
     columns: Sequence[str] | None = None  # of the input, to keep; None: all
     rows: int | None = None  # of a chunk
     allow: Sequence[str] = ()
+    how: How = field(default_factory=How)  # the input is written
 
 
 @dataclass
@@ -103,8 +105,8 @@ def score_file(request: Request) -> Report:
 
 
 def _scored(request: Request, model: Chosen, types: Types) -> Report:
-    reader = model.reader or reader_for(model.encoder, request.source)
-    chunks = Chunks(reader, request.source, model.needed, bad_rows=request.bad_rows)
+    reader = model.reader or reader_for(model.encoder, request.source, **request.how)
+    chunks = Chunks(reader, request.source, model.needed, bad_rows=request.bad_rows, how=request.how)
     kept = _kept(request, chunks.names)
     added = Added.beside(model.target, kept)
     is_text = sinks.is_text(request.output)
@@ -132,6 +134,7 @@ def _scored(request: Request, model: Chosen, types: Types) -> Report:
             _count(report, chunk, predictions, model)
             unseen += [(categorical == UNSEEN).sum(axis=0), (categorical != MISSING).sum(axis=0)]
             progress.step(chunk.raw)
+    report.notes += chunks.notes
     report.notes += _odd(model, unseen, report.bad)
     return report
 
@@ -200,7 +203,11 @@ def _rows_of_chunk(columns: int) -> int:
 
 def _check_places(request: Request) -> None:
     """Raise DataError for an input that is no table, and an output that cannot be written."""
-    problem = formats.problem(request.source)
+    # Which file of an archive it is, the model may say.
+    is_open = (
+        request.source.suffix.lower() == ".zip" and request.source.is_file() and "member" not in request.how
+    )
+    problem = None if is_open else formats.problem(request.source, request.how.get("member"), keys="")
     if problem is not None:
         raise DataError(f"input={request.source}: {problem}")
     output = request.output

@@ -14,7 +14,7 @@ from trainer import fit
 from trainer.data.encoding import hashing, in_file, shuffled
 from trainer.data.encoding.shuffled import in_order
 from trainer.data.load import load
-from trainer.data.reading import columns, reading_progress, sources, writers
+from trainer.data.reading import cache, columns, reading_progress, sources, writers
 from trainer.data.reading.evidence import Evidence
 from trainer.data.tensors import Dataset, Split
 from trainer.models.tabular import TabularClassifier
@@ -95,6 +95,51 @@ def test_the_numbers_are_those_of_a_table_in_memory(
         assert torch.equal(one.categorical, other.categorical.long())
         assert torch.equal(one.target, other.target)
     assert trained(files) == trained(memory)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"group_column": "user", "categorical": None}, {"group_column": "town"}]
+)
+def test_rows_without_a_target_are_left_out_alike(tmp_path: Path, options: dict[str, Any]) -> None:
+    path = written(tmp_path / "t.csv", "binary")
+    table = pd.read_csv(path)
+    gone = np.arange(len(table)) % 7 == 0
+    table["y"] = table["y"].mask(gone)
+    table["town"] = table["city"].fillna("Lima").where(~gone, "Kyiv")  # labels of rows that are left out
+    table["place"] = table["town"].where(~gone, "Riga")  # a copy in the rows that are left
+    table["twin"] = table["x"].where(~gone, -1.0)
+    table["name"] = [f"n{row}" if row % 7 else "none" for row in range(len(table))]
+    table.to_csv(path, index=False)
+    memory, files = (
+        loaded(path, cache=cached, missing_target="skip", **options) for cached in ("never", "always")
+    )
+    assert files.profile == memory.profile
+    assert (files.encoder, files.describe()) == (memory.encoder, memory.describe())
+    assert torch.equal(files.test.numeric, memory.test.numeric)
+    roles = {each.name: each.role.value for each in files.profile.columns}  # type: ignore[union-attr]
+    assert (roles["twin"], roles["name"]) == ("duplicate", "identifier")
+    assert roles["place"] == ("categorical" if "town" in options.values() else "duplicate")
+
+
+def test_pages_of_files_are_let_go_of_and_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.arange(1 << 16, dtype=np.float64).tofile(tmp_path / "x")
+    values = cache.mapped(tmp_path / "x", np.float64)
+    again = cache.mapped(tmp_path / "x", np.float64, writable=True)
+    spare = cache.scratch(1000, np.float64)
+    spare[:] = 7
+    assert values.sum() == again.sum()
+
+    def resident() -> int:
+        return int(
+            (Path("/proc/self/smaps").read_text().partition(str(tmp_path / "x"))[2])
+            .split("Rss:")[1]
+            .split()[0]
+        )
+
+    before = resident()
+    cache.touch(cache.TOUCHED + 1)
+    assert resident() < before
+    assert (values[-1], again[-1], spare[-1]) == (65535, 65535, 7)
 
 
 def test_a_test_file_is_in_files_too(tmp_path: Path) -> None:

@@ -299,15 +299,37 @@ def test_a_split_of_one_class_is_refused(tmp_path: Path, table: pd.DataFrame) ->
             b"a,churned\n\x81\xfe,1\n",
             r"is not utf-8: it holds the byte 0x81; .*data\.encoding=latin-1",
         ),
-        ("t.parquet", b"PAR0", "cannot be read as Parquet"),
-        ("t.xlsx", b"x", "cannot be read as Excel"),
-        ("t.doc", b"x", r"suffix '\.doc' is not known; allowed are \.csv, \.tsv, .*\.parquet"),
+        ("t.parquet", b"PAR0", r"named \.parquet, but it is text"),
+        ("t.xlsx", b"x", r"named \.xlsx, but it is text"),
+        ("t.doc", b"\xd0\xcf\x11\xe0", r"the file is no table: it is an old Excel workbook; name it \.xls"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, content: bytes, message: str) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=message):
         loaded(tmp_path / name)
+
+
+def test_a_wrong_target_is_told_before_anything_about_features(tmp_path: Path) -> None:
+    pd.DataFrame({"a": [1] * 40, "name": [f"n{row}" for row in range(40)]}).to_csv(
+        tmp_path / "t.csv", index=False
+    )
+    with pytest.raises(DataError, match=r"target 'a' .*(one|1) "):
+        loaded(tmp_path / "t.csv", target="a")
+    with pytest.raises(DataError, match="target 'name'"):
+        loaded(tmp_path / "t.csv", target="name")
+
+
+def test_a_column_that_a_sheet_lacks_is_told_with_the_sheets_there_are(
+    tmp_path: Path, table: pd.DataFrame
+) -> None:
+    with pd.ExcelWriter(tmp_path / "t.xlsx") as book:
+        pd.DataFrame({"note": ["read me"]}).to_excel(book, sheet_name="Info", index=False)
+        table.to_excel(book, sheet_name="Data", index=False)
+    with pytest.raises(
+        DataError, match=r"columns are note; the workbook has 2 sheets; 'Info' is read; .*\(Data\)"
+    ):
+        loaded(tmp_path / "t.xlsx")
 
 
 def test_a_folder_is_called_one(tmp_path: Path) -> None:

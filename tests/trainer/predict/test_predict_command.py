@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from saved_models import customers, save
 
 from tracking import ExperimentTracker, ModelRegistry
 from trainer.data.reading import sources
+from trainer.errors import DataError
 from trainer.predict import scored_file
 from trainer.predict.score_command import KEYS, main
 from trainer.saved_model import load_model
@@ -260,7 +262,7 @@ def test_bad_values_are_named_by_their_rows_and_nothing_is_written(
     code, _, err = say(model=models / "binary", input=new, output=out)
     assert code == 1
     assert err == (
-        f"error: data file {str(new)!r}: 7 values are not of the column's kind\n"
+        f"error: data file {str(new)!r}: 7 values are not of the column's kind; bad_rows=missing takes such as missing\n"
         "  column 'total' is used as numeric but holds 'many' in row 4\n"
         "  column 'since' is used as times but holds 'soon' in row 8\n"
         "  column 'total' is used as numeric but holds 'many' in row 8\n"
@@ -289,6 +291,14 @@ def test_categories_that_are_all_new_are_said(models: Path, tmp_path: Path, say:
     [
         ({"model": None}, 2, "model=... is needed; --help explains them"),
         ({"inptu": "x.csv"}, 2, "unknown key 'inptu' (did you mean input?); the keys are model, input, output"),
+        ({"skip": "-1"}, 2, "skip=-1: allowed is a number of lines"),
+        ({"encoding": "utf-9"}, 1, ": encoding=utf-9: there is no such encoding; usual ones are utf-8, latin-1"),
+        ({"member": "b.csv"}, 1, "input=new.csv: member=b.csv: only a zip archive has members"),
+        ({"input": "two.zip"}, 1, "holds 2 files (a.csv, b.csv), where one table is needed; name one in member"),
+        ({"input": "two.zip", "member": "c.csv"}, 1, "member=c.csv: the zip file has no such file"),
+        ({"input": "two.xlsx", "sheet": "June"}, 1, "sheet=June: there is no such sheet; there are Info, Data"),
+        ({"input": "odd.csv"}, 1, "is not utf-8: it holds the byte 0x81; name its encoding, for example encoding=latin-1"),
+        ({"input": "ragged.csv"}, 1, "line 3 has 3 values, where 9 are expected; correct or remove such lines"),
         ({"threshold": "1.5"}, 2, "threshold=1.5: allowed is a number from 0 to 1"),
         ({"bad_rows": "skip"}, 2, "bad_rows=skip: allowed are error and missing"),
         ({"batch_size": "1000"}, 2, "batch_size=1000: allowed are multiples of 4096, the rows that a model takes"),
@@ -317,12 +327,70 @@ def test_a_wrong_call_says_what_is_wrong_and_writes_nothing(
     (new.parent / "short.csv").write_text("customer,zip,note,since\nC1,0100,x,01/05/2022\n")
     (new.parent / "empty.csv").write_text(new.read_text().partition("\n")[0] + "\n")
     (new.parent / "noise.csv").write_bytes(bytes(range(1, 128)))
+    (new.parent / "odd.csv").write_bytes(new.read_bytes() + b"\x81\n")
+    (new.parent / "ragged.csv").write_text("\n".join([*new.read_text().splitlines()[:2], "C1,0100,x", ""]))
+    containers(new, new.parent)
     before = {each.name for each in new.parent.iterdir()}
     asked = {"model": models / "binary", "input": "new.csv", "output": "s.csv", **words}
     found, _, err = say(**{key: value for key, value in asked.items() if value is not None})
     assert (found, err[:7]) == (code, "error: ")
     assert message in err
     assert {each.name for each in new.parent.iterdir()} == before
+
+
+def containers(table: Path, folder: Path) -> None:
+    """Write a zip archive and a workbook that hold a table beside another one."""
+    with zipfile.ZipFile(folder / "two.zip", "w") as archive:
+        archive.writestr("a.csv", "note\nread me\n")
+        archive.write(table, "b.csv")
+    with pd.ExcelWriter(folder / "two.xlsx") as book:
+        pd.DataFrame({"note": ["read me"]}).to_excel(book, sheet_name="Info", index=False)
+        pd.read_csv(table, dtype={"zip": str}).to_excel(book, sheet_name="Data", index=False)
+
+
+def test_what_cannot_be_found_of_a_file_can_be_given(models: Path, new: Path, say: Say) -> None:
+    out = new.parent / "s.csv"
+    say(model=models / "binary", input=new, output=out)
+    wanted = pd.read_csv(out)["probability"].tolist()
+    containers(new, new.parent)
+    text = new.read_text()
+    (new.parent / "odd.csv").write_bytes(text.replace("zip", "ZÏP").encode("shift-jis", "replace"))
+    (new.parent / "titled.csv").write_text(f"made,of,these,three,and,those\n{text}")
+    (new.parent / "commented.csv").write_text(f"# made\n{text}")
+    predictor = load_model(models / "binary")
+    for name, how, said in (
+        ("two.zip", {"member": "b.csv"}, ""),
+        ("two.xlsx", {"sheet": "Data"}, ""),
+        ("two.xlsx", {"sheet": 2}, ""),
+        ("titled.csv", {"skip": 1}, ""),
+        ("new.csv", {"encoding": "latin-1"}, ""),
+        ("commented.csv", {}, "warning: 1 line before the header is left out ('# made'); skip=0 reads from the first line"),
+    ):  # fmt: skip
+        code, _, err = say(model=models / "binary", input=new.parent / name, output=out, **how)
+        assert (code, err[: len(said)], bool(err)) == (0, said, bool(said)), name
+        assert pd.read_csv(out)["probability"].tolist() == wanted, name
+        assert predictor.predict(new.parent / name, **how).tolist() == wanted, name
+        assert (
+            predictor.classify(new.parent / name, **how).tolist()
+            == pd.read_csv(out)["label"].astype(str).tolist()
+        )
+    with pytest.raises(DataError, match="sheet: only files have such; a DataFrame was given"):
+        predictor.predict(pd.read_csv(new), sheet="Data")
+    with pytest.raises(DataError, match="name one in member"):
+        predictor.predict(new.parent / "two.zip")
+
+
+def test_the_file_and_the_sheet_of_the_training_are_looked_for(tmp_path: Path, say: Say) -> None:
+    customers().to_csv(tmp_path / "old.csv", index=False)
+    containers(tmp_path / "old.csv", tmp_path)
+    save(tmp_path / "zipped", tmp_path / "two.zip", "binary", member="b.csv")
+    save(tmp_path / "sheet", tmp_path / "two.xlsx", "binary", sheet="Data")
+    for model, name in (("zipped", "two.zip"), ("sheet", "two.xlsx")):
+        code, _, err = say(
+            model=tmp_path / model, input=tmp_path / name, output=tmp_path / "s.csv", columns="[]"
+        )
+        assert (code, err) == (0, "")
+        assert len(pd.read_csv(tmp_path / "s.csv")) == len(customers())
 
 
 def test_words_that_are_no_pairs_or_stand_twice_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

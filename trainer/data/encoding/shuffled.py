@@ -5,9 +5,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from trainer.data.reading import cache
+
 if TYPE_CHECKING:
     from trainer.data.tensors import Split
 
+_PAGE = 4096  # bytes that come into memory with a row
 BLOCK = 1 << 16  # rows copied at a time
 
 
@@ -38,6 +41,7 @@ class Gathered:
 
     def _copied(self, order: torch.Tensor) -> "Split":
         """Return rows in memory; they are read in the order of the file."""
+        cache.touch(len(order) * _PAGE)
         ascending, places = order.sort()
         found = self._split.take(ascending)
         found = found.take(places.argsort())

@@ -9,10 +9,12 @@ import errno
 import hashlib
 import json
 import logging
+import mmap
 import os
 import shutil
 import tempfile
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,8 +25,13 @@ from tracking.files import try_lock, write_bytes
 from trainer.errors import DataError
 
 logger = logging.getLogger(__name__)
+_maps: "weakref.WeakSet[mmap.mmap]" = weakref.WeakSet()
+_touched = 0
 Array = np.ndarray[Any, Any]
 
+TOUCHED = (
+    512 << 20
+)  # bytes of mapped files that count as this process's memory, about, before it lets go of them
 LIMIT = "PODIUM_CACHE_GIB"  # the variable that sets the size of all entries together
 _LIMIT_GIB = 50.0
 _META = "entry.json"  # written last
@@ -96,14 +103,33 @@ def scratch(count: int, dtype: Any) -> Array:
             os.posix_fallocate(
                 file.fileno(), 0, size
             )  # a full disk is an error here; later it ends the process
-            return np.asarray(np.memmap(file, dtype, "r+", shape=(count,)))
+            return _known(np.memmap(file, dtype, "r+", shape=(count,)))
 
 
 def mapped(path: Path, dtype: Any, shape: tuple[int, ...] | None = None, *, writable: bool = False) -> Array:
     """Return a file as an array; what is written to it is not written to the file."""
     if not path.stat().st_size:
         return np.empty(shape or (0,), dtype)
-    return np.asarray(np.memmap(path, dtype, "c" if writable else "r", shape=shape))
+    return _known(np.memmap(path, dtype, "c" if writable else "r", shape=shape))
+
+
+def touch(size: int) -> None:
+    """Count bytes of mapped files that are about to be read; after many, let go of the pages that were read before.
+
+    They stay in the system's cache, from where they come back at once. Until then they would count as memory of the one
+    process that has them mapped.
+    """
+    global _touched
+    _touched += size
+    if _touched > TOUCHED:
+        _touched = size
+        for each in [*_maps]:
+            each.madvise(mmap.MADV_DONTNEED)
+
+
+def _known(found: Any) -> Array:
+    _maps.add(found._mmap)
+    return np.asarray(found)
 
 
 def limit() -> float:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from trainer.data.reading import kinds, sources
-from trainer.data.reading.reader import Options, Reader, Table, misfit
+from trainer.data.reading.reader import How, Reader, Table, misfit
 from trainer.errors import DataError
 
 _SHOWN = 5  # values named in a message
@@ -33,11 +33,16 @@ class Chunks:
     """
 
     def __init__(
-        self, reader: Reader, source: Any, needed: Sequence[str], *, bad_rows: str = "error"
+        self,
+        reader: Reader,
+        source: Any,
+        needed: Sequence[str],
+        *,
+        bad_rows: str = "error",
+        how: How | None = None,
     ) -> None:
         self._reader, self._stops = reader, bad_rows == "error"
-        options = Options(missing_values=reader.missing_values, ragged=reader.ragged)
-        self._origin = sources.source(source, options, trained=reader)
+        self._origin = sources.source(source, reader.predicting(**(how or {})), trained=reader)
         self._first = next(self._origin.batches, {})
         if not self._first:
             raise DataError(f"{self._origin.label} has 0 rows; a header line and rows are needed")
@@ -57,6 +62,11 @@ class Chunks:
         """The names of all columns as the source writes them; a name may occur twice."""
         cells = tuple(self._origin.header)
         return cells if len(cells) == len(self.names) else self.names
+
+    @property
+    def notes(self) -> list[str]:
+        """What a user might not expect of the source, once its rows are read."""
+        return self._origin.said()
 
     def read(self, rows: int) -> Iterator[Chunk]:
         """Yield chunks of so many rows.
@@ -79,9 +89,8 @@ class Chunks:
         if lines:
             more = [f"and {bad - len(lines)} more"] if bad > len(lines) else []
             what = "1 value is" if bad == 1 else f"{bad} values are"
-            raise DataError(
-                "\n  ".join([f"{self._origin.label}: {what} not of the column's kind", *lines, *more])
-            )
+            title = f"{self._origin.label}: {what} not of the column's kind; bad_rows=missing takes such as missing"
+            raise DataError("\n  ".join([title, *lines, *more]))
 
     def _cut(self, rows: int) -> Iterator[Any]:
         """Yield tables of so many rows from batches of any size."""

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from trainer.data.reading import cache
+
 Array = np.ndarray[Any, Any]
 
 BLOCK = 1 << 16  # rows read at a time
@@ -39,6 +41,7 @@ class Long:
     facts: Facts
     labels: Any = None  # an Arrow array of distinct texts
     rows: Array | None = None
+    own: bool = True  # the facts are of these rows, not of all in the file
 
     ndim = 1
 
@@ -59,7 +62,7 @@ class Long:
             return self.valued(self.stored(int(chosen) % len(self), int(chosen) % len(self) + 1))[0]
         wanted = np.asarray(chosen)
         wanted = np.flatnonzero(wanted) if wanted.dtype == bool else wanted
-        return replace(self, rows=wanted if self.rows is None else self.rows[wanted])
+        return replace(self, rows=wanted if self.rows is None else self.rows[wanted], own=False)
 
     def __iter__(self) -> Iterator[Any]:
         for block in self.blocks():
@@ -76,6 +79,7 @@ class Long:
 
     def stored(self, start: int, stop: int) -> Array:
         """Return what the file holds for some rows: values, or codes."""
+        cache.touch((stop - start) * self.base.itemsize)
         return self.base[start:stop] if self.rows is None else self.base[self.rows[start:stop]]
 
     def blocks(self) -> Iterator[Array]:
@@ -99,6 +103,17 @@ class Long:
         for block in self.blocks():
             np.add.at(counts, block, 1)  # -1 is the last
         return counts
+
+    def first_texts(self, count: int) -> list[str]:
+        """Return the first so many distinct texts, in the order in which they appear."""
+        import pandas as pd
+
+        found = np.empty(0, np.int32)
+        for block in self.blocks():
+            found = pd.unique(np.concatenate([found, block[block != NONE]]))
+            if len(found) >= count:
+                break
+        return [self.labels[int(code)].as_py() for code in found[:count]]
 
     def texts(self) -> list[str | None]:
         """Return the texts of all codes, and None, the last, for a missing value."""

@@ -5,6 +5,7 @@ Imports nothing slow: the check of a config reads headers with it.
 
 import codecs
 import csv
+import io
 import itertools
 import re
 from collections import Counter
@@ -12,16 +13,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from trainer.data.reading.header import numbered, unique
+from trainer.data.reading.header import TRAINING, numbered, unique
 from trainer.errors import DataError
 
 MISSING = frozenset(
     ("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A",
      "NA", "NULL", "NaN", "NaT", "None", "n/a", "nan", "null")
 )  # fmt: skip # the marks of pandas.read_csv
-NOT_UTF8 = "name its encoding, for example data.encoding=latin-1 or data.encoding=utf-16"
 _SEPARATORS = ",;\t|"
 _LINES = 200  # rows looked at
+_MOST_BEFORE = 20  # rows before a header that are found
+_TOLD = 40  # letters of a line named in a message
+_SEPARATOR_LINE = re.compile(
+    r'"?sep=([^\w\s"]|\t)"?[ ]*\r?\n?', re.IGNORECASE
+)  # as Excel writes and reads it
 _PLAIN = re.compile(r"\(?[-+]?\s*[$€£]?\s*(\d[\d.,' ]*|\.\d+)(e[-+]?\d+)?\s*[%€]?\)?", re.IGNORECASE)
 _TIME = re.compile(r"\d{1,4}[-/.:]\d{1,2}[-/.:]\d{1,4}([ T].*)?|\d{1,2}:\d\d")
 
@@ -35,6 +40,7 @@ class Dialect:
     header: bool = True
     skip: int = 0  # lines before the header
     blanks: bool = False  # the separator is followed by blanks and a quote, or is any number of blanks
+    named: bool = False  # the names of the columns were given, and are not those in the file
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for a JSON file."""
@@ -50,6 +56,7 @@ class Opening:
     names: tuple[str, ...]
     notes: tuple[str, ...] = ()
     is_empty: bool = False  # no row follows the header
+    left_out: str = ""  # of the notes, that lines before the header are left out
 
 
 def find(
@@ -60,22 +67,28 @@ def find(
     header: bool | None = None,
     names: Sequence[str] | None = None,
     tabbed: bool = False,
-    skip: int = 0,
+    skip: int | None = None,
+    otherwise: str | None = None,
+    keys: str = TRAINING,
 ) -> Opening:
     """Find the dialect of a text from its first bytes; what is given is not looked for.
 
-    Raise DataError for bytes that are no text, and for names that are not as many as the columns.
+    `otherwise` is the encoding of bytes that are no UTF, `keys` stands before the names of keys in messages. Raise DataError
+    for bytes that are no text, and for names that are not as many as the columns.
     """
-    encoding, notes = _encoding(sample) if encoding is None else (_known(encoding), [])
-    text = _decoded(sample, encoding)
-    lines = text.splitlines(keepends=True)
+    notes: list[str] = []
+    before: list[str] = []
+    if encoding is None:
+        encoding, notes = _encoding(sample, otherwise, keys)
+    else:
+        encoding = _known(encoding, keys)
+    text = _decoded(sample, encoding, keys)
+    lines = lines_of(text)
     if len(sample) >= 1 << 20 and len(lines) > 1:
         lines.pop()  # the sample may end within it
-    if "\0" in text:
-        line = text[: text.index("\0")].count("\n") + 1
-        notes.append(
-            f"the file holds NUL bytes, first in line {line}, which are part of its values: it may be damaged"
-        )
+    if skip is None:
+        skip, separator = _before(lines, "\t" if separator == "\\t" else separator, tabbed)
+        before = left_out(lines[:skip], keys)
     blank = next((count for count, line in enumerate(lines) if count >= skip and line.strip()), len(lines))
     lines = lines[blank:]
     if not lines:
@@ -91,26 +104,36 @@ def find(
             shown = ", ".join(rows[0][:3]) + (", ..." if len(rows[0]) > 3 else "")
             notes.append(
                 f"no header line is found: the first line reads as values ({shown}), so the columns are column_1 to "
-                f"column_{len(rows[0])}; name them with data.names=[...], or set data.header=true if it is a header"
+                f"column_{len(rows[0])}; name them with {keys}names=[...], or set {keys}header=true if it is a header"
             )
-    dialect = Dialect(mark, encoding, header, blank, spaced)
+    dialect = Dialect(mark, encoding, header, blank, spaced, names is not None)
     body = rows[1:] if header else rows
     cells = _fitted(rows[0], body) if header else ()
     columns = unique(cells) if header else numbered(len(rows[0]))
     if names is not None:
         if len(names) != len(columns):
-            raise DataError(f"data.names holds {len(names)} names, but the file has {len(columns)} columns")
+            raise DataError(f"{keys}names holds {len(names)} names, but the file has {len(columns)} columns")
         columns = unique(names)
-    return Opening(dialect, tuple(cells), columns, tuple(notes), is_empty=not body)
+    notes = [*before, *notes]
+    return Opening(dialect, tuple(cells), columns, tuple(notes), not body, "".join(before))
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a text with their ends, as parsers of CSV see them: other marks of Unicode end none."""
+    return [*io.StringIO(text, newline="")]
 
 
 def rows_of(lines: Sequence[str], separator: str) -> Iterator[list[str]]:
     """Yield the first rows of a text as cells."""
     reader = csv.reader(lines, delimiter=separator, skipinitialspace=True)
+    seen = 0  # lines
     try:
-        yield from itertools.islice((row for row in reader if row), _LINES)
+        for row in itertools.islice((row for row in reader if row), _LINES):
+            seen = reader.line_num
+            yield row
     except csv.Error as error:
-        raise DataError(f"its first lines cannot be read: {error}") from None
+        start = lines[min(seen, len(lines) - 1)].strip()[:_TOLD]
+        raise DataError(f"a quote is not closed in the line that begins with {start!r} ({error})") from None
 
 
 def has_header(first: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
@@ -139,12 +162,96 @@ def has_header(first: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
     return for_names >= for_values
 
 
+def rows_before(rows: Sequence[Sequence[str]]) -> int:
+    """Return how many rows stand before a header: titles of few cells, above the first full row if that is surely names."""
+    width = _usual_width(rows)
+    full = next((place for place, row in enumerate(rows) if _filled(row) > width / 2), 0)
+    if width < 2 or not 0 < full <= _MOST_BEFORE or len(rows[full]) != width:
+        return 0
+    return full if _is_surely_header(rows[full], rows[full + 1 :]) else 0
+
+
 def with_blanks_cut(text: bytes, separator: str) -> bytes:
     """Return text of a dialect with `blanks` as other parsers read it: one separator, a quote right after it."""
     if separator == " ":
         return re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", re.sub(rb"[ \t]+", b" ", text))
     mark = re.escape(separator.encode())
     return re.sub(mark + rb'[ ]+"', separator.encode() + b'"', text)
+
+
+def left_out(lines: Sequence[str], keys: str) -> list[str]:
+    """Return a line about lines before the header; none about the one that tells Excel the separator."""
+    told = [line.strip() for line in lines if line.strip() and not _SEPARATOR_LINE.fullmatch(line)]
+    if not told:
+        return []
+    first = told[0] if len(told[0]) <= _TOLD else f"{told[0][:_TOLD]}..."
+    what = "1 line before the header is" if len(told) == 1 else f"{len(told)} lines before the header are"
+    return [
+        f"{what} left out ({first!r}{', ...' * (len(told) > 1)}); {keys}skip=0 reads from the first line on"
+    ]
+
+
+def _before(lines: Sequence[str], separator: str | None, tabbed: bool) -> tuple[int, str | None]:
+    """Return how many lines stand before the header or the first row, and the separator if one of them says it."""
+    start = next((place for place, line in enumerate(lines) if line.strip()), 0)
+    if (found := _SEPARATOR_LINE.fullmatch(lines[start] if lines else "")) and len(lines) > start + 1:
+        start, separator = start + 1, separator or found[1]
+    after = start
+    while after < len(lines) and (
+        lines[after].startswith("#") or (after > start and not lines[after].strip())
+    ):
+        after += 1
+    last = next((place for place in range(after - 1, start - 1, -1) if lines[place].startswith("#")), None)
+    if last is not None and after < len(lines):
+        mark = separator or _separator(lines[after:], tabbed)
+        heads, *body = [*rows_of([lines[last]], mark), *rows_of(lines[after:], mark)]
+        is_names = len(heads) == _usual_width(body) and not _is_surely_header(body[0], body[1:])
+        start = last if is_names else after
+    return start + _titles(lines[start:], separator, tabbed), separator
+
+
+def _titles(lines: Sequence[str], separator: str | None, tabbed: bool) -> int:
+    """Return how many lines of a report's title stand first."""
+    if not any(map(str.strip, lines)):
+        return 0
+    rows = [*rows_of(lines, separator or _separator(lines, tabbed))]
+    width = _usual_width(rows[1:] or rows)
+    if width > 1 and len(rows[0]) in (width, width - 1) and _filled(rows[0]) > width / 2:
+        return 0
+    best = (0, 0)  # columns, lines
+    for mark in [separator] if separator else _SEPARATORS:
+        reader = csv.reader(lines, delimiter=mark, skipinitialspace=True)
+        found, starts, end = [], [], 0
+        try:
+            for row in itertools.islice(reader, _LINES):
+                if row:
+                    found.append(row)
+                    starts.append(end)
+                end = reader.line_num
+        except csv.Error:
+            continue
+        if before := rows_before(found):
+            best = max(best, (_usual_width(found), starts[before]))
+    return best[1]
+
+
+def _usual_width(rows: Sequence[Sequence[str]]) -> int:
+    return Counter(map(len, rows)).most_common(1)[0][0] if rows else 0
+
+
+def _filled(row: Sequence[str]) -> int:
+    return sum(bool(cell.strip()) for cell in row)
+
+
+def _is_surely_header(first: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
+    """Whether no cell of a row above a column of values is a value, and there is such a column."""
+    above = []
+    for position, cell in enumerate(first):
+        column = [row[position].strip() for row in body if position < len(row)]
+        present = [value for value in column if value not in MISSING and value != "?"]
+        if present and all(map(_is_value, present)):
+            above.append(cell.strip())
+    return bool(above) and not any(cell in MISSING or cell == "?" or _is_value(cell) for cell in above)
 
 
 def _is_value(cell: str) -> bool:
@@ -195,19 +302,19 @@ def _has_runs(lines: Sequence[str]) -> bool:
     )
 
 
-def _known(encoding: str) -> str:
+def _known(encoding: str, keys: str) -> str:
     try:
         name = codecs.lookup(encoding).name
         if not getattr(codecs.lookup(encoding), "_is_text_encoding", True):
             raise LookupError
     except (LookupError, ValueError):
         raise DataError(
-            f"data.encoding={encoding}: there is no such encoding; usual ones are utf-8, latin-1 and utf-16"
+            f"{keys}encoding={encoding}: there is no such encoding; usual ones are utf-8, latin-1 and utf-16"
         ) from None
     return "utf-8" if name in ("utf-8", "utf-8-sig") else encoding
 
 
-def _encoding(sample: bytes) -> tuple[str, list[str]]:
+def _encoding(sample: bytes, otherwise: str | None, keys: str) -> tuple[str, list[str]]:
     if sample[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) and b"\0" in sample[:64]:
         return "utf-16", []
     if sample[1:64:2].count(0) > 16 and not sample[0:64:2].count(0):
@@ -216,23 +323,32 @@ def _encoding(sample: bytes) -> tuple[str, list[str]]:
         codecs.getincrementaldecoder("utf-8")().decode(sample)
     except UnicodeDecodeError as error:
         byte = sample[error.start]
+        if otherwise not in (None, "utf-8"):
+            return otherwise, []
         try:
             sample.decode("cp1252")
         except UnicodeDecodeError:
-            raise DataError(f"is not utf-8: it holds the byte 0x{byte:02x}; {NOT_UTF8}") from None
+            raise DataError(f"is not utf-8: it holds the byte 0x{byte:02x}; {name_encoding(keys)}") from None
         return "cp1252", [
             f"the file is not utf-8 (it holds the byte 0x{byte:02x}); it is read as cp1252, the encoding of Windows "
-            "in Western Europe; name another with data.encoding"
+            f"in Western Europe; name another with {keys}encoding"
         ]
     return "utf-8", []
 
 
-def _decoded(sample: bytes, encoding: str) -> str:
+def name_encoding(keys: str) -> str:
+    """Return what to do about a text whose encoding is not known."""
+    return f"name its encoding, for example {keys}encoding=latin-1 or {keys}encoding=utf-16"
+
+
+def _decoded(sample: bytes, encoding: str, keys: str) -> str:
     try:
         return codecs.getincrementaldecoder(encoding)().decode(sample).removeprefix("\ufeff")
     except UnicodeError as error:
         at = getattr(error, "start", 0)
-        raise DataError(f"is not {encoding}: it holds the byte 0x{sample[at]:02x}; {NOT_UTF8}") from None
+        raise DataError(
+            f"is not {encoding}: it holds the byte 0x{sample[at]:02x}; {name_encoding(keys)}"
+        ) from None
 
 
 def from_json(value: dict[str, Any]) -> Dialect:

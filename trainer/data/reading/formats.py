@@ -1,12 +1,12 @@
-"""What a data file is, by its name, and its bytes without their compression.
+"""What a data file is, by its name or, where that says nothing, by its bytes; and its bytes without their compression.
 
 Imports nothing slow: the check of a config asks it about every file.
 """
 
 import bz2
 import gzip
+import itertools
 import lzma
-import re
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -15,6 +15,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
+from trainer.data.reading import signatures
+from trainer.data.reading.header import TRAINING
 from trainer.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
@@ -23,23 +25,7 @@ if TYPE_CHECKING:
 EMPTY = "the file is empty; a header line and rows are needed"
 HEAD = 1 << 20  # bytes from which the dialect of a text is found
 _SHOWN = 5  # members of an archive named in a message
-_MARKS = (  # how files begin that are no text
-    (b"%PDF", "a PDF; export its table as CSV"),
-    (b"PAR1", "Parquet; name it .parquet"),
-    (b"ARROW1", "Arrow; name it .arrow"),
-    (b"PK\x03\x04", "a zip archive or an Excel workbook; name it .zip or .xlsx"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook; name it .xls"),
-    (b"\x1f\x8b", "compressed; name it .gz"),
-    (b"BZh", "compressed; name it .bz2"),
-    (b"\xfd7zXZ", "compressed; name it .xz"),
-    (b"\x28\xb5\x2f\xfd", "compressed; name it .zst"),
-    (b"SQLite format 3", "an SQLite database; export the table as CSV"),
-    (b"\x89HDF", "HDF5; write its table as Parquet"),
-    (b"\x93NUMPY", "a numpy array; write it as CSV or Parquet"),
-    (b"\x89PNG", "an image"),
-    (b"\xff\xd8\xff", "an image"),
-    (b"GIF8", "an image"),
-)
+_LOOKED_AT = 1000  # files of a folder among which the one that was meant may be
 
 
 class Format(StrEnum):
@@ -57,8 +43,14 @@ SUFFIXES = {
     **dict.fromkeys((".feather", ".arrow", ".ipc"), Format.ARROW),
     **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".ods"), Format.EXCEL),
 }
+_OF_BYTES = {
+    signatures.PARQUET: Format.PARQUET,
+    signatures.ARROW: Format.ARROW,
+    signatures.WORKBOOK: Format.EXCEL,
+    signatures.OLD_WORKBOOK: Format.EXCEL,
+}
 ALLOWED = (
-    ".csv, .tsv, .txt, .data, .parquet, .feather, .arrow and .xlsx, also with .gz, .bz2, .xz, .zst or .zip"
+    ".csv, .tsv, .txt, .data, .parquet, .feather, .arrow or .xlsx, also with .gz, .bz2, .xz, .zst or .zip"
 )
 
 
@@ -76,38 +68,56 @@ _COMPRESSED: dict[str, Callable[[Path], Any]] = {
 }
 
 
-def problem(path: Path, member: str | None = None) -> str | None:
+def problem(path: Path, member: str | None = None, *, keys: str = TRAINING) -> str | None:
     """Return why a path is no table file that can be read, or None."""
     if path.is_dir():
         return f"{path.absolute()} is a folder; give the path of a file in it"
     if not path.is_file():
-        return no_file(path, "give the path of a .csv, .tsv or .parquet file")
+        return no_file(path, f"give the path of a {ALLOWED}")
     if not path.stat().st_size:
         return EMPTY
     try:
-        format_of(path, member)
+        format_of(path, member, keys=keys)
     except DataError as error:
-        return str(error)
+        return str(error).removeprefix(f"data file {str(path)!r} ")
     return None
 
 
 def no_file(path: Path, advice: str) -> str:
-    """Return the message for a file that does not exist."""
-    return f"there is no file {path.absolute()}; {advice}"
+    """Return the message for a file that does not exist, with one of its folder that may be meant."""
+    near = ""
+    if path.parent.is_dir():
+        beside = [each.name for each in itertools.islice(path.parent.iterdir(), _LOOKED_AT)]
+        near = did_you_mean(path.name, beside)
+    return f"there is no file {path.absolute()}{near}; {advice}"
 
 
-def format_of(path: Path, member: str | None = None) -> Format:
-    """Return the format that the name of a file says; raise DataError for an unknown one."""
-    suffixes = [each.lower() for each in path.suffixes]
-    if member is not None and suffixes[-1:] != [".zip"]:
-        raise DataError(f"data.member={member}: only a zip archive has members")
-    if suffixes and suffixes[-1] == ".zip":
-        suffixes = [Path(member_of(path, member)).suffix.lower()]
-    elif suffixes and suffixes[-1] in _COMPRESSED:
-        suffixes.pop()
-    if not suffixes or suffixes[-1] not in SUFFIXES:
-        raise DataError(f"the suffix {(suffixes or [''])[-1]!r} is not known; allowed are {ALLOWED}")
-    return SUFFIXES[suffixes[-1]]
+def format_of(path: Path, member: str | None = None, *, keys: str = TRAINING) -> Format:
+    """Return the format that the name of a file says, else its first bytes; raise DataError if they say another one."""
+    if member is not None and path.suffix.lower() != ".zip":
+        raise DataError(f"{keys}member={member}: only a zip archive has members")
+    named = plain = path
+    if path.suffix.lower() == ".zip":
+        named = plain = Path(member_of(path, member, keys=keys))
+    elif path.suffix.lower() in _COMPRESSED:
+        plain = path.with_suffix("")
+    by_name = SUFFIXES.get(plain.suffix.lower())
+    if by_name is Format.TEXT:
+        return by_name  # its bytes are looked at when its dialect is
+    with opened(path, member) as file:
+        start = file.read(signatures.START)
+    what = signatures.found(start)
+    by_bytes = None if what is None else _OF_BYTES.get(what.what)
+    if by_name is not None and (by_bytes is by_name or (what is None and not signatures.is_text(start))):
+        return by_name  # a stream of Arrow has no mark
+    if by_name is None and what is None:
+        return Format.TEXT
+    if by_name is None and by_bytes in (Format.PARQUET, Format.ARROW):
+        return by_bytes
+    place = f"{str(named)!r} in the zip file" if named is not path else "the file"
+    if by_name is None:
+        raise DataError(f"{place} is no table: it is {what}")
+    raise DataError(f"{place} is named {plain.suffix}, but it is {what or 'text; name it .csv'}")
 
 
 def is_tabbed(path: Path, member: str | None = None) -> bool:
@@ -140,7 +150,7 @@ def head(path: Path, member: str | None = None) -> bytes:
     """Return the first bytes of a file, decompressed; raise DataError for those of something that is no text."""
     with opened(path, member) as file:
         sample = file.read(HEAD)
-    if what := _foreign(sample):
+    if what := signatures.found(sample):
         raise DataError(f"the file is no table of text: it is {what}")
     return sample
 
@@ -164,7 +174,7 @@ def has_member(path: Path, name: str | None) -> bool:
     return any(name in (each, Path(each).name) for each in members(path))
 
 
-def member_of(path: Path, wanted: str | None = None) -> str:
+def member_of(path: Path, wanted: str | None = None, *, keys: str = TRAINING) -> str:
     """Return the wanted table in a zip archive, or the only one; raise DataError for several."""
     real = members(path)
     listed = ", ".join(real[:_SHOWN]) + (", ..." if len(real) > _SHOWN else "")
@@ -173,7 +183,7 @@ def member_of(path: Path, wanted: str | None = None) -> str:
         if len(found) != 1:
             near = did_you_mean(wanted, real, repr)
             raise DataError(
-                f"data.member={wanted}: the zip file has no such file{near}; it holds {listed or 'none'}"
+                f"{keys}member={wanted}: the zip file has no such file{near}; it holds {listed or 'none'}"
             )
         return found[0]
     tables = [each for each in real if Path(each).suffix.lower() in SUFFIXES]
@@ -181,22 +191,9 @@ def member_of(path: Path, wanted: str | None = None) -> str:
         return (tables or real)[0]
     raise DataError(
         f"the zip file holds {len(real)} files{f' ({listed})' if real else ''}, where one table is needed"
-        + ("; name one in data.member" if real else "")
+        + (f"; name one in {keys}member" if real else "")
     )
 
 
 def _plain(path: Path) -> IO[bytes]:
     return path.open("rb")
-
-
-def _foreign(sample: bytes) -> str | None:
-    """Return what bytes are that are no table of text, and what to do; None for text."""
-    for mark, what in _MARKS:
-        if sample.startswith(mark):
-            return what
-    start = sample[:4096].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<table")):
-        return "HTML or XML; a page that asks for a login is often saved in the place of a file"
-    if start[:1] in (b"{", b"[") and re.match(rb'\{\s*("[^"]*"\s*:|\})|\[\s*(\{\s*"|\[|\])', start):
-        return "JSON; write it as CSV or Parquet, for example with pandas.read_json(...).to_parquet(...)"
-    return None

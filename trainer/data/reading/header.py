@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from trainer.errors import did_you_mean
 
+TRAINING = "data."  # before the names of keys in messages; a prediction has no sections
 _SHOWN = 20  # columns named in a message
 _LETTERS = 60  # shown of a column name in a message
 

@@ -12,6 +12,9 @@ def columns(given: Any) -> dict[str, Any]:
     """Return a table in memory as columns of Arrow."""
     if hasattr(given, "to_batches") and hasattr(given, "schema"):  # of Arrow
         return dict(zip(map(str, given.schema.names), given.columns, strict=True))
+    if hasattr(given, "to_frame") and hasattr(given, "index"):  # a row or a column of pandas
+        is_row = any(isinstance(label, str) for label in given.index)
+        return _dict(given.to_dict()) if is_row else columns(given.to_frame())
     if hasattr(given, "iloc"):  # of pandas
         found = {str(name): given.iloc[:, index] for index, name in enumerate(given.columns)}
         for level, label in enumerate(given.index.names):
@@ -22,9 +25,6 @@ def columns(given: Any) -> dict[str, Any]:
             if label is not None or not counts:
                 found.setdefault(str(label or ""), values.to_series())
         return {name: array(values, name) for name, values in found.items()}
-    if hasattr(given, "to_frame") and hasattr(given, "index"):  # a row or a column of pandas
-        is_row = any(isinstance(label, str) for label in given.index)
-        return _dict(given.to_dict()) if is_row else columns(given.to_frame())
     if hasattr(given, "__arrow_c_stream__"):  # of another library
         import pyarrow as pa
 

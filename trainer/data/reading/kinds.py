@@ -5,7 +5,7 @@ missing). Text of a file, values of Python, numpy, pandas and Parquet all come h
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
@@ -211,15 +211,39 @@ def simplified(raw: Any, name: str) -> Any:
         raw = raw.dictionary_decode()
     if pt.is_large_string(raw.type) or pt.is_string_view(raw.type) or pt.is_null(raw.type):
         return raw.cast("string")
-    if pt.is_nested(raw.type):
-        held = "mappings" if pt.is_struct(raw.type) or pt.is_map(raw.type) else "lists"
-        raise DataError(
-            f"column {name!r} holds {held}, but a feature is one value per row; name it in data.drop, or split it "
-            "into several columns"
-        )
-    if pt.is_binary(raw.type) or pt.is_large_binary(raw.type) or pt.is_fixed_size_binary(raw.type):
-        raise DataError(f"column {name!r} holds bytes, which are no feature; name it in data.drop")
+    if (what := held(raw.type)) is not None:
+        raise DataError(f"column {name!r} holds {what}, but a feature is one number or text per row")
     return raw
+
+
+def held(kind: Any) -> str | None:
+    """Return what an Arrow type holds that no column of a table may: lists, mappings or bytes."""
+    import pyarrow as pa
+    import pyarrow.types as pt
+
+    if isinstance(kind, pa.BaseExtensionType):
+        kind = kind.storage_type
+    if pt.is_dictionary(kind):
+        kind = kind.value_type
+    if pt.is_nested(kind):
+        return "mappings" if pt.is_struct(kind) or pt.is_map(kind) else "lists"
+    is_bytes = pt.is_binary(kind) or pt.is_large_binary(kind) or pt.is_fixed_size_binary(kind)
+    return "bytes" if is_bytes else None
+
+
+def unusable(columns: Mapping[str, str]) -> str:
+    """Return the message for the columns of a table that hold lists, mappings or bytes."""
+    named = [f"{name!r} ({what})" for name, what in columns.items()]
+    if len(named) == 1:
+        ((name, what),) = columns.items()
+        return (
+            f"column {name!r} holds {what}, but a feature is one number or text per row; name it in data.drop, or split "
+            "it into several columns"
+        )
+    return (
+        f"columns {', '.join(named[:-1])} and {named[-1]} hold what is not one number or text per row; name them in "
+        "data.drop, or split them into several columns"
+    )
 
 
 def spelled_number(text: str, width: int = 0) -> str:

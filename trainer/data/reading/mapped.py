@@ -42,9 +42,8 @@ def fit(source: Any, options: Options | None = None, *, cached: str = "auto") ->
             return _fit(folder, path, options)
 
     folder, made = cache.entry([VERSION, *stamp, plain], make, needed=_needed(path))
-    for name, why in made["skipped"].items():
-        if name not in options.drop:
-            raise DataError(why)
+    if refused := {name: what for name, what in made["skipped"].items() if name not in options.drop}:
+        raise DataError(kinds.unusable(refused))
     reader = Reader.from_json(made["reader"], notes=made["notes"], skipped=[*made["skipped"]])
     table = _opened(folder, made, {each.name: each.kind for each in reader.columns})
     # By name only what is dropped is part of no key.
@@ -111,16 +110,13 @@ def _seen(
     missing = tuple(options.missing_values)
     rows = 0
     for batch in origin.batches:
-        if not seen:
+        if not names:
             names, wanted = [*batch], wanted_kinds(batch, options)
-            seen = {name: Evidence() for name in names}
+            skipped = {name: what for name, each in batch.items() if (what := kinds.held(each.type))}
+            seen = {name: Evidence() for name in names if name not in skipped}
         rows += len(next(iter(batch.values()), ()))
-        for name in [*seen]:
-            try:
-                seen[name].see(kinds.simplified(batch[name], name), missing, wanted=wanted.get(name))
-            except DataError as error:
-                skipped[name] = str(error)
-                del seen[name]
+        for name, each in seen.items():
+            each.see(kinds.simplified(batch[name], name), missing, wanted=wanted.get(name))
     if not rows:
         raise DataError(f"{origin.label} has 0 rows; a header line and rows are needed")
     late = {name: each.again() for name, each in seen.items() if each.late}

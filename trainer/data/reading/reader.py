@@ -6,13 +6,14 @@ DataFrame, a dict, records, an Arrow table) gives the same values to the last bi
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
 
 from trainer.data.reading import dialect, evidence, header, kinds, sources
 from trainer.data.reading.dialect import Dialect
 from trainer.data.reading.doubts import Doubt, doubt
+from trainer.data.reading.header import TRAINING
 from trainer.data.reading.kinds import Array, Kind, Values
 from trainer.errors import DataError
 
@@ -22,6 +23,15 @@ if TYPE_CHECKING:
 Choice = tuple[Kind, Sequence[str]]  # of a column, and what its user might not expect
 
 _USED = {"number": "numeric", "time": "times", "boolean": "true or false", "text": "text"}
+
+
+class How(TypedDict, total=False):
+    """How the file of a prediction is written, where that cannot be found."""
+
+    member: str | None
+    sheet: str | int | None
+    encoding: str | None
+    skip: int | None
 
 
 @dataclass(frozen=True)
@@ -36,12 +46,13 @@ class Options:
     thousands: str | None = None
     date_order: str | None = None  # day or month
     missing_values: Sequence[str] = ()
-    skip: int = 0  # lines before the header
+    skip: int | None = None  # lines before the header
     ragged: str = "error"  # or skip: rows with more or fewer values than columns
     wanted: Mapping[str, str] = field(default_factory=dict)  # the kind of some columns: number, time, text
     member: str | None = None  # of an archive
     sheet: str | int | None = None  # of a workbook, by name or number
     drop: Sequence[str] = ()  # columns that may hold what no column may: lists, bytes
+    keys: str = TRAINING  # before the names of keys in messages; none where a table is predicted
 
     @property
     def gives_marks(self) -> bool:
@@ -134,13 +145,11 @@ class Reader:
         raw = origin.gathered(only)
         wanted = wanted_kinds(raw, options)
         seen: dict[str, evidence.Evidence] = {}
-        for name in [*raw]:
-            try:
-                values = kinds.simplified(raw[name], name)
-            except DataError:
-                if name in options.drop:
-                    continue
-                raise
+        odd = {name: what for name, each in raw.items() if (what := kinds.held(each.type))}
+        if refused := {name: what for name, what in odd.items() if name not in options.drop}:
+            raise DataError(kinds.unusable(refused))
+        for name in (each for each in raw if each not in odd):
+            values = kinds.simplified(raw[name], name)
             seen[name] = found = evidence.Evidence()
             found.see(values, tuple(options.missing_values), wanted=wanted.get(name))
             if found.is_sure(wanted.get(name)) and not options.gives_marks:
@@ -184,29 +193,47 @@ class Reader:
                 notes += [f"column {header.shown(name)!r}: {each}" for each in said]
                 columns.append(Column(name, kind, position))
         return cls(
-            tuple(columns), origin.dialect, tuple(options.missing_values), options.ragged, options.member, options.sheet,
-            tuple(notes), tuple(skipped),
+            tuple(columns), origin.dialect, tuple(options.missing_values), options.ragged, options.member,
+            origin.sheet if options.sheet is None else options.sheet, tuple(notes), tuple(skipped),
         )  # fmt: skip
 
-    def read(self, source: Any, *, only: Sequence[str] | None = None, bad_rows: str = "error") -> Table:
+    def read(
+        self,
+        source: Any,
+        *,
+        only: Sequence[str] | None = None,
+        bad_rows: str = "error",
+        options: Options | None = None,
+    ) -> Table:
         """Return the values of a path, a DataFrame, a dict, records or an Arrow table, as they were at training.
 
         `only` names the columns that are needed; others are neither missed nor read. Raise DataError for a
         column that is absent and for a value that is not of its column's kind, with its row, unless `bad_rows` is
-        "missing", which takes such values as missing.
+        "missing", which takes such values as missing. `options` are `reading` or `predicting`.
         """
         if bad_rows not in ("error", "missing"):
             raise DataError(f"bad_rows={bad_rows!r}: allowed are 'error' and 'missing'")
         names = self.names if only is None else tuple(only)
-        origin = sources.source(source, self.reading, trained=self)
+        options = options or self.reading
+        origin = sources.source(source, options, trained=self)
         raw = origin.gathered()
         found = self.columns_of(raw, names, origin.label)
-        return self._values({name: raw[found[name]] for name in names}, origin.label, bad_rows)
+        needed = {name: raw[found[name]] for name in names}
+        return self._values(needed, origin.label, bad_rows, keys=options.keys)
 
     @property
     def reading(self) -> Options:
         """What is known of other tables that are read."""
         return Options(missing_values=self.missing_values, ragged=self.ragged)
+
+    def predicting(self, **how: Unpack[How]) -> Options:
+        """Return what is known of a table to predict, which is written as `how` says."""
+        return replace(self.reading, keys="", **how)
+
+    @property
+    def about(self) -> tuple[str, ...]:
+        """What was decided about the file as a whole, such as which sheet of a workbook it is."""
+        return tuple(each for each in self.notes if not each.startswith(("column ", "the header names ")))
 
     def columns_of(self, given: Iterable[str], names: Sequence[str], label: str) -> dict[str, str]:
         """Return by which name a table has each of these columns; raise DataError for one that it lacks."""
@@ -271,6 +298,8 @@ class Reader:
         label: str,
         bad_rows: str,
         parsed: Mapping[str, Values] | None = None,
+        *,
+        keys: str = TRAINING,
     ) -> Table:
         """Return raw columns as values, unless they are parsed already; each is let go once it is read."""
         by_name = {each.name: each for each in self.columns}
@@ -285,7 +314,7 @@ class Reader:
             read = (parsed or {}).get(name) or kind.read(kinds.simplified(values, name), self.missing_values)
             if read.bad.any() and bad_rows == "error":
                 row = int(np.argmax(read.bad))
-                raise DataError(bad_value(label, name, kind, values[row].as_py(), row))
+                raise DataError(bad_value(label, name, kind, values[row].as_py(), row, keys=keys))
             rows = len(read.values) if rows is None else rows
             if len(read.values) != rows:
                 raise DataError(
@@ -311,12 +340,14 @@ def _as_given(kind: Kind, options: Options) -> Kind:
     return replace(kind, decimal=decimal, thousands=None if thousands == decimal else thousands)
 
 
-def bad_value(label: str, name: str, kind: Kind, value: Any, row: int) -> str:
+def bad_value(label: str, name: str, kind: Kind, value: Any, row: int, *, keys: str = TRAINING) -> str:
     """Return the message for a value that is not of its column's kind, with what to do; rows count from 0."""
-    return (
-        f"{label}: {misfit(name, kind, value, row + 1)}; name it in data.categorical or data.drop, or "
-        "the value in data.missing_values"
+    advice = (
+        f"name it in {keys}categorical or {keys}drop, or the value in {keys}missing_values"
+        if keys
+        else "bad_rows=missing takes such values as missing"
     )
+    return f"{label}: {misfit(name, kind, value, row + 1)}; {advice}"
 
 
 def misfit(name: str, kind: Kind, value: Any, row: int) -> str:

@@ -10,6 +10,7 @@ logger = logging.getLogger(__name__)
 
 EVERY_S = 5.0  # between two lines
 _MB = 1_000_000
+_END = 100  # bytes at the end of a file in which its last value ends
 
 
 class Progress:
@@ -47,10 +48,12 @@ class Progress:
 
 
 class Counted(io.RawIOBase):
-    """A file of bytes that counts what is read of it."""
+    """A file of bytes that counts what is read of it, and its NUL bytes, and knows how it ends."""
 
     def __init__(self, file: Any, progress: Progress) -> None:
         self._file, self._progress = file, progress
+        self.nuls = 0
+        self.end = b""  # the last bytes, without line ends
 
     def readable(self) -> bool:
         """Return True."""
@@ -60,4 +63,6 @@ class Counted(io.RawIOBase):
         """Return the next bytes."""
         block: bytes = self._file.read(size)
         self._progress.add(len(block))
+        self.nuls += block.count(b"\0")
+        self.end = block[-_END:].rstrip() or self.end
         return block

@@ -6,24 +6,39 @@ Text comes as text alone, so that only `kinds` decides what a value is.
 import io
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from trainer.data.reading import dialect, formats, header, workbook
-from trainer.data.reading.dialect import NOT_UTF8, Dialect
+from trainer.data.reading import dialect, formats, header, in_memory, workbook
+from trainer.data.reading.dialect import Dialect
 from trainer.data.reading.formats import Format
-from trainer.data.reading.reading_progress import Progress
+from trainer.data.reading.reading_progress import Counted, Progress
 from trainer.errors import DataError
 
 if TYPE_CHECKING:
     from trainer.data.reading.reader import Options, Reader
 
 _SHOWN = 5  # lines named in a message
+_TOLD = 40  # letters of a value named in a message
+_EARLY = 20  # what is thought to be a header, and is much shorter than a line before this one, may be a title
 BLOCK = 1 << 22  # bytes of text parsed at a time; a row must fit
+
+
+@dataclass(frozen=True)
+class Odd:
+    """A line with more or fewer values than columns."""
+
+    line: int
+    values: int
+    columns: int
+    lines: int  # that a quote in it has made one
+
+    @property
+    def quote(self) -> str:
+        """A part of a sentence about a quote that made several lines one; empty if none did."""
+        below = f"{self.lines - 1:,} line{'s' * (self.lines > 2)} below"
+        return f" (a quote in it ends {below})" if self.lines > 1 else ""
 
 
 @dataclass
@@ -37,18 +52,24 @@ class Source:
     renamed: Mapping[str, str] = field(default_factory=dict)  # columns whose name is ours, and a line on each
     unnamed: frozenset[str] = frozenset()  # columns that have no name in the table itself
     header: Sequence[str] = ()  # the names as the header of a text has them
-    skipped: list[Any] = field(default_factory=list)  # lines with more or fewer values than columns
+    sheet: str | None = None  # of a workbook
+    skipped: list["Odd"] = field(default_factory=list)
     unclosed: int | None = None  # the line that opens a quote which no line closes
+    nuls: int = 0  # bytes that no text has
 
     def said(self) -> list[str]:
         """Return what is to be told of the source once its batches were read."""
+        said = [*self.notes]
+        if self.nuls:
+            what = "a NUL byte" if self.nuls == 1 else f"{self.nuls:,} NUL bytes"
+            said.append(f"the file holds {what}, which no text has; it may be damaged")
         if not self.skipped:
-            return [*self.notes]
-        lines = ", ".join(str(number) for number, _, _ in self.skipped[:_SHOWN])
+            return said
+        lines = ", ".join(f"{each.line}{each.quote}" for each in self.skipped[:_SHOWN])
         more = ", ..." if len(self.skipped) > _SHOWN else ""
         count = len(self.skipped)
         return [
-            *self.notes,
+            *said,
             f"{count} line{'s' * (count != 1)} with too many or too few values {'are' if count > 1 else 'is'} skipped: {lines}{more}",
         ]
 
@@ -82,18 +103,19 @@ def source(
     if isinstance(given, str | Path):
         path, label = Path(given), f"data file {str(given)!r}"
         member = _member(path, options, trained)
-        if problem := formats.problem(path, member):
+        if problem := formats.problem(path, member, keys=options.keys):
             raise DataError(f"{label}: {problem}")
-        kind = formats.format_of(path, member)
+        kind = formats.format_of(path, member, keys=options.keys)
         if kind is Format.TEXT:
             return _text(path, member, options, trained, only)
         if kind is Format.EXCEL:
             with formats.opened(path, member) as file:
                 sheet = workbook.read(file.read(), label, options, trained)
-            columns = {name: _array(values, name) for name, values in sheet.columns.items()}
-            return Source(label, iter([columns]), None, sheet.notes, *_renamed(sheet.cells, [*columns]))
+            columns = {name: in_memory.array(values, name) for name, values in sheet.columns.items()}
+            names = _renamed(sheet.cells, [*columns])
+            return Source(label, iter([columns]), None, sheet.notes, *names, sheet=sheet.name)
         return Source(label, _arrow_file(path, member, kind))
-    return Source("the table", iter([_in_memory(given)]))
+    return Source("the table", iter([in_memory.columns(given)]))
 
 
 def _member(path: Path, options: "Options", trained: "Reader | None") -> str | None:
@@ -111,6 +133,7 @@ def _text(
     only: Collection[str] | None,
 ) -> Source:
     label = f"data file {str(path)!r}"
+    known = None if trained is None else trained.dialect
     try:
         sample = formats.head(path, member)
         opening = dialect.find(
@@ -121,9 +144,11 @@ def _text(
             names=options.names,
             tabbed=formats.is_tabbed(path, member),
             skip=options.skip,
+            otherwise=None if known is None else known.encoding,
+            keys=options.keys,
         )
-        if trained is not None and trained.dialect is not None:
-            opening = _as_trained(sample, opening, trained)
+        if trained is not None and known is not None:
+            opening = _as_trained(sample, opening, trained, known, options)
     except DataError as error:
         if str(error).startswith(label):
             raise
@@ -132,7 +157,7 @@ def _text(
         raise DataError(f"{label} has 0 rows; a header line and rows are needed")
     names = _renamed(opening.cells, opening.names)
     found = Source(label, iter(()), opening.dialect, opening.notes, *names, header=opening.cells)
-    found.batches = _parsed(path, member, opening, found, options.ragged, only)
+    found.batches = _parsed(path, member, opening, found, options, only)
     return found
 
 
@@ -141,12 +166,30 @@ def _renamed(cells: Sequence[str], names: Sequence[str]) -> tuple[dict[str, str]
     return header.renamed(cells, names), unnamed
 
 
-def _as_trained(sample: bytes, opening: dialect.Opening, trained: "Reader") -> dialect.Opening:
+def _as_trained(
+    sample: bytes, opening: dialect.Opening, trained: "Reader", known: Dialect, options: "Options"
+) -> dialect.Opening:
     """Return how to read another file: as found if that gives the columns of the training, else as the training file."""
-    if set(opening.names) & set(trained.names) or trained.dialect is None:
+    if not known.header:  # that it has none was said at the training
+        opening = replace(
+            opening, notes=tuple(each for each in opening.notes if not each.startswith("no header"))
+        )
+    if known.named and len(opening.names) == len(trained.names) and not {*opening.names} & {*trained.names}:
+        return replace(opening, names=trained.names)
+    if {*opening.names} & {*trained.names}:
         return opening
-    known = trained.dialect
-    return dialect.find(sample, separator=known.separator, header=known.header, skip=known.skip)
+    skip = known.skip if options.skip is None else options.skip
+    again = dialect.find(
+        sample,
+        separator=known.separator,
+        encoding=opening.dialect.encoding,
+        header=known.header,
+        skip=skip,
+        keys=options.keys,
+    )
+    if known.named and len(again.names) == len(trained.names):
+        return replace(again, names=trained.names)
+    return again
 
 
 def _parsed(
@@ -154,7 +197,7 @@ def _parsed(
     member: str | None,
     opening: dialect.Opening,
     source: Source,
-    ragged: str,
+    options: "Options",
     only: Collection[str] | None,
 ) -> Iterator[Mapping[str, Any]]:
     """Yield the batches of a text file, every value as text."""
@@ -164,11 +207,12 @@ def _parsed(
     found = opening.dialect
 
     def odd(row: Any) -> str:
-        if row.text is not None and row.text.count('"') % 2:  # the rest of the file is in it
+        lines = len(dialect.lines_of((row.text or "").strip()))
+        if lines > 1 and row.text.count('"') % 2:  # the rest of the file is in it
             source.unclosed = row.number
             return "error"
-        source.skipped.append((row.number, row.actual_columns, row.expected_columns))
-        return "skip" if ragged == "skip" else "error"
+        source.skipped.append(Odd(row.number, row.actual_columns, row.expected_columns, lines))
+        return "skip" if options.ragged == "skip" else "error"
 
     names = list(opening.names)
     read = csv.ReadOptions(
@@ -189,36 +233,51 @@ def _parsed(
     )
     progress = Progress(source.label, total=formats.plain_size(path))
     try:
-        with (
-            _bytes(path, member, found, progress) as file,
-            csv.open_csv(file, read, parse, convert) as stream,
-        ):
-            yield from progress.watched(dict(zip(wanted, batch.columns, strict=True)) for batch in stream)
+        with formats.opened(path, member) as file:
+            counted = progress.counted(file)
+            text = Cut(counted, found.separator) if found.blanks else counted
+            with csv.open_csv(text, read, parse, convert) as stream:
+                yield from progress.watched(_closed(stream, wanted, counted, source.label))
+            source.nuls = 0 if "16" in found.encoding or "32" in found.encoding else counted.nuls
     except (pa.ArrowInvalid, UnicodeError) as error:
-        raise DataError(_why(error, source, ragged, found.encoding)) from None
+        raise DataError(_why(error, source, options, found)) from None
 
 
-def _why(error: Exception, source: Source, ragged: str, encoding: str) -> str:
-    text, label = str(error), source.label
+def _closed(stream: Any, names: Sequence[str], read: Counted, label: str) -> Iterator[Mapping[str, Any]]:
+    """Yield batches by name; raise DataError if the last value is all that follows a quote that is not closed."""
+    last = None
+    for batch in stream:
+        last = batch.columns[-1][-1:] if len(batch) and len(names) else last
+        yield dict(zip(names, batch.columns, strict=True))
+    text = "" if last is None else last[0].as_py()
+    if len(lines := dialect.lines_of(text)) > 1 and not read.end.replace(b"\0", b"").endswith(b'"'):
+        raise DataError(
+            f"{label}: a quote is not closed: the value of column {header.shown(names[-1])!r} that begins with "
+            f"{lines[0].strip()[:_TOLD]!r} is all of the last {len(lines):,} lines"
+        )
+
+
+def _why(error: Exception, source: Source, options: "Options", found: Dialect) -> str:
+    text, label, keys = str(error), source.label, options.keys
     if source.unclosed is not None:
         return f'{label} cannot be read as CSV: line {source.unclosed} opens a quote (") that no line closes'
-    if source.skipped and ragged != "skip":
-        number, actual, expected = source.skipped[-1]
-        values = f"{actual} value{'s' * (actual != 1)}"
-        return (
-            f"{label} cannot be read as CSV: line {number} has {values}, where {expected} are expected; "
-            "data.ragged=skip leaves such lines out"
+    if source.skipped and options.ragged != "skip":
+        odd = source.skipped[-1]
+        values = f"{odd.values} value{'s' * (odd.values != 1)}{odd.quote}"
+        said = (
+            f"{label} cannot be read as CSV: line {odd.line} has {values}, where {odd.columns} are expected"
         )
+        if not keys:
+            return f"{said}; correct or remove such lines"
+        early = (
+            f"; {keys}skip=N leaves out the lines before a header"
+            if odd.line <= _EARLY and odd.values > 2 * odd.columns
+            else ""
+        )
+        return f"{said}; {keys}ragged=skip leaves such lines out{early}"
     if isinstance(error, UnicodeError) or "invalid UTF8" in text:
-        return f"{label} is not {encoding}; {NOT_UTF8}"
+        return f"{label} is not {found.encoding}; {dialect.name_encoding(keys)}"
     return f"{label} cannot be read as CSV: {text}"
-
-
-@contextmanager
-def _bytes(path: Path, member: str | None, found: Dialect, progress: Progress) -> Iterator[Any]:
-    with formats.opened(path, member) as file:
-        counted = progress.counted(file)
-        yield Cut(counted, found.separator) if found.blanks else counted
 
 
 class Cut(io.RawIOBase):
@@ -309,68 +368,3 @@ def _record_batches(file: Any) -> Iterator[Any]:
         yield from ipc.open_stream(file)
     else:
         yield from (reader.get_batch(index) for index in range(reader.num_record_batches))
-
-
-def _in_memory(given: Any) -> dict[str, Any]:
-    """Return a table in memory as columns of Arrow."""
-    if hasattr(given, "to_batches") and hasattr(given, "schema"):  # of Arrow
-        return dict(zip(map(str, given.schema.names), given.columns, strict=True))
-    if hasattr(given, "iloc"):  # of pandas
-        columns = {str(name): given.iloc[:, index] for index, name in enumerate(given.columns)}
-        for level, label in enumerate(given.index.names):
-            values = given.index.get_level_values(level)
-            counts = (
-                getattr(values, "start", None) == 0 and getattr(values, "step", None) == 1
-            )  # says nothing
-            if label is not None or not counts:
-                columns.setdefault(str(label or ""), values.to_series())
-        return {name: _array(values, name) for name, values in columns.items()}
-    if isinstance(given, Mapping):
-        return _dict(given)
-    if isinstance(given, Sequence) and given and all(isinstance(each, Mapping) for each in given):
-        names = dict.fromkeys(str(name) for record in given for name in record)
-        records = [{str(name): value for name, value in record.items()} for record in given]
-        return {name: _array([record.get(name) for record in records], name) for name in names}
-    raise DataError(
-        f"a table is needed, not {given!r:.80}: a path, a DataFrame, a dict of values or of lists, a list of dicts, "
-        "or an Arrow table"
-    )
-
-
-def _dict(given: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return columns of lists; values that stand alone are a table of one row."""
-    alone = {
-        str(name): value is None or np.ndim(value) == 0 if not hasattr(value, "type") else False
-        for name, value in given.items()
-    }
-    if alone and all(alone.values()):
-        return {str(name): _array([value], str(name)) for name, value in given.items()}
-    odd = [name for name, is_alone in alone.items() if is_alone]
-    if odd:
-        raise DataError(
-            f"column {odd[0]!r} is {given[odd[0]]!r}, and others are lists; give all as lists, or all as values"
-        )
-    return {str(name): _array(values, str(name)) for name, values in given.items()}
-
-
-def _array(values: Any, name: str) -> Any:
-    """Return values of Python, numpy or pandas as an Arrow array; a mixture becomes text."""
-    import pyarrow as pa
-
-    if isinstance(values, pa.Array | pa.ChunkedArray):
-        return values
-    if getattr(values, "ndim", 1) != 1:
-        raise DataError(f"column {name!r} is {values!r:.80}; a column of values is needed")
-    try:
-        array = pa.array(values, from_pandas=True)
-    except (pa.ArrowException, OverflowError, ValueError, TypeError):
-        array = pa.array([_spelled(each) for each in values], pa.string())
-    return array
-
-
-def _spelled(value: Any) -> str | None:
-    if value is None or type(value).__name__ in ("NAType", "NaTType") or value != value:
-        return None
-    if isinstance(value, float | np.floating):
-        return repr(float(value))
-    return str(value)

@@ -20,6 +20,7 @@ _SHOWN = 5  # sheets named in a message
 class Sheet:
     """The columns of a sheet by name, the cells of its header, if it has one, and what a user should be told."""
 
+    name: str
     columns: dict[str, list[Any]]
     cells: Sequence[str]
     notes: Sequence[str]
@@ -32,7 +33,8 @@ def read(content: bytes, label: str, options: "Options", trained: "Reader | None
     try:
         book = pd.ExcelFile(io.BytesIO(content))
         name, notes = _chosen(book.sheet_names, options, trained)
-        cells = pd.read_excel(book, sheet_name=name, header=None, dtype=object).dropna(how="all")
+        cells = pd.read_excel(book, sheet_name=name, header=None, dtype=object, skiprows=options.skip or 0)
+        cells = cells.dropna(how="all")
     except ImportError as error:
         raise DataError(f"{label}: {error}; it comes with podium[excel]") from None
     except DataError as error:
@@ -43,32 +45,36 @@ def read(content: bytes, label: str, options: "Options", trained: "Reader | None
         raise DataError(f"{label}: the sheet {name!r} is empty; a header line and rows are needed")
     head = cells[:_LOOKED_AT].itertuples(index=False)
     texts = [["" if pd.isna(each) else str(each) for each in row] for row in head]
+    before = dialect.rows_before(texts) if options.skip is None else 0
+    if before:
+        titles = [next(each for each in row if each.strip()) for row in texts[:before]]
+        notes += dialect.left_out(titles, options.keys)
+        cells, texts = cells.iloc[before:], texts[before:]
     has_header = dialect.has_header(texts[0], texts[1:]) if options.header is None else options.header
     written = texts[0] if has_header else []
     names = header.unique(written) if has_header else header.numbered(cells.shape[1])
     if options.names is not None:
         if len(options.names) != len(names):
             raise DataError(
-                f"data.names holds {len(options.names)} names, but {label} has {len(names)} columns"
+                f"{options.keys}names holds {len(options.names)} names, but {label} has {len(names)} columns"
             )
         names = header.unique(options.names)
     body = cells.iloc[int(has_header) :]
-    return Sheet({name: body.iloc[:, place].tolist() for place, name in enumerate(names)}, written, notes)
+    columns = {each: body.iloc[:, place].tolist() for place, each in enumerate(names)}
+    return Sheet(name, columns, written, notes)
 
 
 def _chosen(sheets: Sequence[Any], options: "Options", trained: "Reader | None") -> tuple[str, list[str]]:
     """Return the name of the sheet to read, and a line if there are others and none was named."""
-    wanted = options.sheet if trained is None else trained.sheet
+    wanted = options.sheet if trained is None or options.sheet is not None else trained.sheet
     named: dict[Any, str] = {place: str(each) for place, each in enumerate(sheets, 1)}
     named |= {str(each): str(each) for each in sheets}
     if wanted in named:
         return named[wanted], []
-    if wanted is not None and trained is None:
+    if options.sheet is not None:
         raise DataError(
-            f"data.sheet={wanted}: there is no such sheet; there are {', '.join(map(str, sheets))}"
+            f"{options.keys}sheet={wanted}: there is no such sheet; there are {', '.join(map(str, sheets))}"
         )
     others = ", ".join(map(str, sheets[1 : 1 + _SHOWN])) + (", ..." if len(sheets) > 1 + _SHOWN else "")
-    several = (
-        f"the workbook has {len(sheets)} sheets; {sheets[0]!r} is read; data.sheet names another ({others})"
-    )
+    several = f"the workbook has {len(sheets)} sheets; {sheets[0]!r} is read; {options.keys}sheet names another ({others})"
     return str(sheets[0]), [several] if len(sheets) > 1 else []

@@ -4,6 +4,7 @@ Memory grows with the batch alone: labels that were seen are known by their hash
 """
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -11,9 +12,35 @@ import numpy as np
 
 from trainer.data.reading import cache
 from trainer.data.reading.columns import BLOCK, NONE, Array, Facts, Long
-from trainer.data.reading.kinds import Coded, Kind, Number, Values
+from trainer.data.reading.kinds import Coded, Kind, Values
 
 _IN_MEMORY = 1 << 20  # hashes kept in memory
+
+
+class Seen:
+    """What is known of all numbers of a column, seen a block at a time."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.blake2b(digest_size=16)
+        self._whole = self._rises = self._falls = True
+        self._last = np.empty(0)
+        self._present = 0
+
+    def see(self, values: Array) -> None:
+        """Take in more numbers, NaN for missing."""
+        self._hash.update(np.ascontiguousarray(values, np.float64).tobytes())
+        self._present += int(np.count_nonzero(~np.isnan(values)))
+        self._whole = self._whole and bool((values == np.rint(values)).all())
+        if self._rises or self._falls:
+            steps = np.diff(values, prepend=self._last)
+            self._rises = self._rises and bool((steps > 0).all())
+            self._falls = self._falls and bool((steps < 0).all())
+            self._last = values[-1:]
+
+    def facts(self, values: Long, *, infinite: int) -> Facts:
+        """Return what is known; `values` are those that were seen."""
+        distinct, ordered = _distinct(values, self._present), self._rises or self._falls
+        return Facts(self._present, distinct, self._whole, ordered, self._hash.hexdigest(), infinite)
 
 
 class Numbers:
@@ -22,10 +49,7 @@ class Numbers:
     def __init__(self, place: Path, kind: Kind) -> None:
         self._place, self._kind = place, kind
         self._file: IO[bytes] = place.open("wb")
-        self._hash = hashlib.blake2b(digest_size=16)
-        self._whole, self._rises, self._falls = isinstance(kind, Number), True, True
-        self._last = np.empty(0)
-        self._infinite = self._present = 0
+        self._seen, self._infinite = Seen(), 0
 
     def add(self, raw: Any, missing: tuple[str, ...]) -> int | None:
         """Write a batch; return the first row of it that is not of the column's kind."""
@@ -34,17 +58,8 @@ class Numbers:
             return int(np.argmax(read.bad))
         values = np.ascontiguousarray(read.values, np.float64)
         self._file.write(values.tobytes())
-        self._hash.update(values.tobytes())
         self._infinite += read.infinite
-        self._present += int(np.count_nonzero(~np.isnan(values)))
-        self._whole = self._whole and bool((values == np.rint(values)).all())
-        if self._rises or self._falls:
-            steps = np.diff(values, prepend=self._last)
-            self._rises, self._falls = (
-                self._rises and bool((steps > 0).all()),
-                self._falls and bool((steps < 0).all()),
-            )
-            self._last = values[-1:]
+        self._seen.see(values)
         return None
 
     def close(self) -> None:
@@ -55,10 +70,7 @@ class Numbers:
         """Close the file, and return what is known of all values."""
         _sync(self._file)
         values = Long(cache.mapped(self._place, np.float64), Facts(0, 0, False, False, ""))
-        ordered = self._rises or self._falls
-        return Facts(
-            self._present, _distinct(values, self._present), self._whole, ordered, self._hash.hexdigest(), self._infinite
-        )  # fmt: skip
+        return self._seen.facts(values, infinite=self._infinite)
 
 
 class Labels:
@@ -160,6 +172,31 @@ def opened(folder: Path, name: str, facts: Facts, *, is_text: bool) -> Long:
     texts = cache.mapped((folder / name).with_suffix(".text"), np.uint8)
     labels = pa.LargeStringArray.from_buffers(len(ends) - 1, pa.py_buffer(ends), pa.py_buffer(texts))
     return Long(cache.mapped(folder / name, np.int32), facts, labels)
+
+
+def with_own_facts(values: Long) -> Long:
+    """Return some rows of a column with what is known of them, found a block at a time."""
+    if values.labels is None:
+        seen = Seen()
+        for block in values.blocks():
+            seen.see(block)
+        return replace(values, facts=seen.facts(values, infinite=values.facts.infinite), own=True)
+    import pandas as pd
+
+    digest = hashlib.blake2b(digest_size=16)
+    places = np.full(
+        len(values.labels) + 1, NONE, np.int32
+    )  # of labels as they appear; the last is for missing
+    present = count = 0
+    for block in values.blocks():
+        found = pd.unique(block[block != NONE])
+        new = found[places[found] == NONE]
+        places[new] = np.arange(count, count + len(new))
+        count += len(new)
+        present += int(np.count_nonzero(block != NONE))
+        digest.update(places[block].tobytes())
+        digest.update(b"\0".join(each.encode() for each in values.valued(new)))
+    return replace(values, facts=Facts(present, count, False, False, digest.hexdigest()), own=True)
 
 
 def sorted_in_file(values: Long, present: int) -> Array:

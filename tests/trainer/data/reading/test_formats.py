@@ -1,17 +1,22 @@
 """Files of every format are read, archives and workbooks by their parts; what is no table is named for what it is."""
 
 import bz2
+import gzip
 import lzma
 import zipfile
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from pyarrow import ipc
+from pyarrow import feather, ipc
 
+from trainer.data.check import source_problems
+from trainer.data.reading import mapped
 from trainer.data.reading.kinds import Boolean, Number, Time
 from trainer.data.reading.reader import Options, Reader
 from trainer.errors import DataError
@@ -107,7 +112,19 @@ def test_odd_lines_are_skipped_on_request_and_counted(tmp_path: Path) -> None:
         ("t.csv", bytes(range(256)) * 8, "no text|not utf-8"),
         ("t.csv", b"\n\n", "the file is empty"),
         ("t.csv", b"a,b\n", "has 0 rows; a header line and rows are needed"),
-        ("t.json", b"{}", r"the suffix '\.json' is not known"),
+        ("t.json", b"{}", r"the file is no table: it is JSON; write it as CSV or Parquet"),
+        ("t", b"\x1f\x8b\x08\0\0", r"the file is no table: it is compressed; name it \.gz"),
+        ("t.txt.xz", lzma.compress(b"PAR1\x15\x04"), r"no table of text: it is Parquet"),
+        ("t.xz", lzma.compress(b"GIF89a"), "the file is no table: it is an image$"),
+        ("t.gz", b"a,b\n1,2\n", "cannot be read: Not a gzipped file"),
+        ("t.parquet", b"a,b\n1,2\n", r"the file is named \.parquet, but it is text; name it \.csv"),
+        ("t.xlsx", b"a;b\n1;2\n", r"the file is named \.xlsx, but it is text; name it \.csv"),
+        ("t.xls", b"<html><table>", r"the file is named \.xls, but it is HTML or XML"),
+        ("t.feather", b"PAR1\x15\x04", r"the file is named \.feather, but it is Parquet; name it \.parquet"),
+        ("t.parquet", b"PAR1\x15\x04", "cannot be read as Parquet: "),
+        ("t.bin", b"\x80\x04\x95abc", "it is a pickle; write its table as Parquet"),
+        ("t.tgz", b"a" * 257 + b"ustar", "it is a tar archive; unpack it"),
+        ("t.arff", b"% made\n@RELATION iris\n", "it is ARFF; write it as CSV"),
     ],
 )
 def test_what_is_no_table_is_named_for_what_it_is(
@@ -116,6 +133,64 @@ def test_what_is_no_table_is_named_for_what_it_is(
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=message):
         Reader.fit(tmp_path / name)
+
+
+def test_a_file_in_an_archive_that_is_no_table_is_named(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "t.zip", t__bin=b"%PDF-1.7")
+    with pytest.raises(
+        DataError, match=r"'t\.bin' in the zip file is no table: it is a PDF; export its table as CSV"
+    ):
+        Reader.fit(path)
+
+
+TABLE = pa.table({"a": [1, 2, 3], "b": ["x", "y", "x"]})
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "t",
+        "t.2024",
+        "t.csv.bak",
+        "t.gz",
+        "t.part1.xz",
+        "t.zst",
+        "t.zip",
+        "parquet.zip",
+        "parquet.bz2",
+        "feather",
+    ],
+)
+def test_a_file_whose_name_says_nothing_is_read_by_its_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    content, path = CSV, tmp_path / name
+    if not name.startswith("t"):
+        sink = pa.BufferOutputStream()
+        (pq.write_table if name.startswith("parquet") else feather.write_feather)(TABLE, sink)
+        content = sink.getvalue().to_pybytes()
+    packing: dict[str, Callable[[bytes], bytes]] = {
+        ".gz": gzip.compress, ".xz": lzma.compress, ".bz2": bz2.compress,
+        ".zst": lambda raw: pa.compress(raw, codec="zstd", asbytes=True),
+    }  # fmt: skip
+    if path.suffix == ".zip":
+        zipped(path, **{path.stem: content})
+    else:
+        path.write_bytes(packing.get(path.suffix, bytes)(content))
+    reader, table = Reader.fit(path)
+    assert (table["a"].tolist(), table["b"].tolist()) == ([1, 2, 3], ["x", "y", "x"])
+    for _, also in (mapped.fit(path, cached="always"), (reader, reader.read(path))):
+        assert np.asarray(also["a"]).tolist() == [1, 2, 3]
+    assert not [*source_problems({"_target_": "trainer.data.table.load", "path": path, "target": "b"})]
+
+
+def test_a_missing_file_is_named_with_one_that_may_be_meant(tmp_path: Path) -> None:
+    (tmp_path / "clicks.csv").write_bytes(CSV)
+    with pytest.raises(
+        DataError, match=r"clcks\.csv \(did you mean clicks\.csv\?\); give the path of a \.csv, .*\.arrow"
+    ):
+        Reader.fit(tmp_path / "clcks.csv")
 
 
 def test_infinite_values_are_missing_and_counted(tmp_path: Path) -> None:
