@@ -102,7 +102,7 @@ def read_columns(keys: Mapping[str, Any]) -> tuple[Reader, Table, Given]:
     drop = [name for name in keys.get("drop") or () if str(name) not in reader.skipped]
     named = {name: keys.get(name) for name in _ROLES}
     try:
-        return reader, known, Given.of(reader.names, keep=keys.get("keep") or (), drop=drop, **named)
+        return reader, known, Given.of(reader.names, keep=keys.get("keep") or (), **named, drop=drop)
     except DataError as error:  # what was decided about the file may be why
         raise DataError("; ".join([str(error), *reader.about])) from None
 

@@ -314,7 +314,7 @@ def test_a_wrong_target_is_told_before_anything_about_features(tmp_path: Path) -
     pd.DataFrame({"a": [1] * 40, "name": [f"n{row}" for row in range(40)]}).to_csv(
         tmp_path / "t.csv", index=False
     )
-    with pytest.raises(DataError, match=r"target 'a' .*(one|1) "):
+    with pytest.raises(DataError, match="target 'a' is '1' in each row"):
         loaded(tmp_path / "t.csv", target="a")
     with pytest.raises(DataError, match="target 'name'"):
         loaded(tmp_path / "t.csv", target="name")
