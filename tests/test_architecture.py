@@ -88,7 +88,7 @@ ROOMS = {
         "checkpoint": "scoring models data device errors",
         "exchange": "tasks models data errors",
         "saved_model": "exchange checkpoint scoring tasks models data targets device errors",
-        "predict": "saved_model tasks data errors",
+        "predict": "saved_model watching tasks data errors",
         "export": "predict errors",
         "loop": "saved_model checkpoint epoch scoring tasks optim plots models schema data device seeding errors watching",
         "planning": "config schema data errors",

@@ -2,12 +2,14 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from trainer.data.reading import formats
 from trainer.data.reading.formats import Format
 from trainer.errors import DataError
+from trainer.watching.line import Line, has_cursor
 
 _AFTER_S = 1.0  # a shorter job needs no bar
 
@@ -17,8 +19,7 @@ class Progress:
 
     def __init__(self, source: Path) -> None:
         self._source, self._done = source, 0.0
-        self._bar: Any = None
-        self._task: Any = None
+        self._line = Line(sys.stderr)
         self._began = time.monotonic()
         self._rows = 0
 
@@ -26,37 +27,27 @@ class Progress:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        self._line.end()
 
     def step(self, table: Any) -> None:
         """Count the rows of a table of Arrow, the raw columns of a chunk."""
-        if not sys.stderr.isatty():
+        if not has_cursor(sys.stderr):
             return
         self._rows += len(table)
         # Of text the bytes are known beforehand, and the cells with a separator each are about as many.
         self._done += (
             len(table) if _is_columnar(self._source) else table.nbytes - 3 * len(table) * table.num_columns
         )
-        if self._bar is None and time.monotonic() - self._began > _AFTER_S:
-            self._begin()
-        if self._bar is not None:
-            self._bar.update(self._task, completed=self._done, rows=f"{self._rows:,} rows")
+        if not self._line.is_shown and time.monotonic() - self._began > _AFTER_S:
+            self._line.begin(_columns, total=_total(self._source), rows="")
+        if self._line.is_due:
+            self._line.draw(self._done, rows=f"{self._rows:,} rows")
 
-    def _begin(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as Bar
 
-        columns = (
-            TextColumn("{task.fields[rows]}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TimeRemainingColumn(),
-        )
-        self._bar = Bar(*columns, console=Console(stderr=True), transient=True)
-        self._bar.start()
-        self._task = self._bar.add_task("", total=_total(self._source), rows="")
+def _columns() -> Sequence[Any]:
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    return TextColumn("{task.fields[rows]}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
 
 
 def _is_columnar(path: Path) -> bool:

@@ -6,11 +6,14 @@ import pty
 import re
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import IO, Any
 
+import pyarrow as pa
 import pytest
 
 from trainer.loop import Objective
+from trainer.predict import bar as bar_of_rows
 from trainer.watching.progress import Bar
 
 
@@ -132,7 +135,24 @@ def test_a_terminal_that_is_closed_does_not_end_the_training(terminal: Any) -> N
     stream, _ = terminal
     with bar(stream) as shown:
         assert shown.each_batch is not None
-        assert shown._terminal is not None
-        shown._terminal.close()
-        shown._terminal = Closed()  # type: ignore[assignment]
+        assert shown._line._terminal is not None
+        shown._line._terminal.close()
+        shown._line._terminal = Closed()  # type: ignore[assignment]
         shown.each_batch(10)
+
+
+def test_a_prediction_draws_its_rows_with_the_same_line(
+    terminal: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    stream, arrived = terminal
+    rows = pa.table({"a": ["1"] * 1000})
+    (tmp_path / "t.csv").write_text("a\n" + "1\n" * 4000)
+    monkeypatch.setattr(bar_of_rows, "_AFTER_S", -1.0)
+    monkeypatch.setattr(sys, "stderr", stream)
+    with bar_of_rows.Progress(tmp_path / "t.csv") as progress:
+        progress.step(rows)
+        assert last(arrived()).startswith("1,000 rows")
+        sys.stderr.write("warning: odd\n")
+        progress.step(rows)
+        assert re.search(r"warning: odd\r\n.*2,000 rows", arrived(), re.DOTALL)
+    assert last(arrived()) == ""
