@@ -19,10 +19,11 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from trainer.checkpoint import State
 from trainer.data.encoding.shuffled import in_order
-from trainer.data.tensors import Dataset
+from trainer.data.tensors import Dataset, Split
 from trainer.epoch import StepOptions, Steps
 from trainer.errors import DivergedError
-from trainer.models.network import observe, use_dropout_stream
+from trainer.models.linear_start import start_of
+from trainer.models.network import Network, observe, use_dropout_stream
 from trainer.schema import OBJECTIVES
 from trainer.scoring import Scores, evaluate
 from trainer.seeding import Ambient, generator
@@ -100,6 +101,10 @@ def fit(
     device = next((each.device for each in model.parameters()), torch.device("cpu"))
     train, val = data.train if data.train.mapped else data.train.to(device), data.val.to(device)
     observe(model, train.numeric)
+    own_loss = options.loss if options else None
+    linear = start_of(model)
+    if linear is not None:
+        linear.fit(train, own_loss or task.loss)
     steps = Steps.of(model, data, optimizer, scheduler, batch_size=batch_size, options=options)
     rows = None if limit_batches is None else limit_batches * batch_size
     order, dropout = generator(seed, "order"), generator(seed, "dropout", device)
@@ -107,6 +112,8 @@ def fit(
     watch, foreign = Watch(objective), Ambient(seed, "foreign", device)  # the latter for torch's global state
     state = State({**steps.parts, "watch": watch, "foreign": foreign}, {"order": order, "dropout": dropout})
     begin(state)
+    # What is gained is measured by the loss of the task, which another loss may not lower.
+    alone = None if linear is None or own_loss else weighed(steps.scored, val, task, 0.0)
     for epoch, known in enumerate(state.history, start=1):
         log(known, epoch)
     stop, widths = ended(state.epoch, epochs, watch.best_epoch, patience), dict[str, int]()
@@ -114,7 +121,7 @@ def fit(
         drawn = in_order(train, torch.randperm(len(train), generator=order)[:rows], device)
         with foreign.lent():
             logged = steps.epoch(drawn, each_batch)
-            scores = evaluate(steps.scored, val, task=task)
+            scores = shrunk(steps.scored, val, task, alone)
         logged |= validated(scores, task, objective, metrics)
         epoch = state.epoch + 1
         log(logged, epoch)
@@ -128,6 +135,22 @@ def fit(
     model.load_state_dict(watch.weights)
     logger.info("%s: %s %s at epoch %d", stop, objective.metric, shown_number(watch.value), watch.epoch)
     return Fit(watch.value, watch.epoch, state.epoch, stop, state.history)
+
+
+def shrunk(network: Network, val: Split, task: Task, alone: Scores | None) -> Scores:
+    """Score a network; one that has a linear start counts beyond it by as much as it is sure to be better than it `alone`."""
+    if alone is None:
+        return evaluate(network, val, task=task)
+    share = weighed(network, val, task, 1.0).gain_over(alone)
+    return weighed(network, val, task, share)
+
+
+def weighed(network: Network, val: Split, task: Task, share: float) -> Scores:
+    """Let a share of what a network adds to its linear start count, and score it."""
+    start = start_of(network.module)
+    if start is not None:
+        start.share.fill_(share)
+    return evaluate(network, val, task=task)
 
 
 def validated(scores: Scores, task: Task, objective: Objective, own: Sequence[OwnMetric]) -> dict[str, float]:

@@ -266,6 +266,7 @@ TARGETS: dict[str, dict[str, Schema]] = {
             "dropout": _RATE,
             "embedding_dim": _optional(_whole(ge=1)),
             "numeric_embedding": _NUMERIC,
+            "linear_start": _optional(_FLAG),
         },
         "trainer.models.tabular.LogisticRegression": {"numeric_embedding": _NUMERIC},
         "trainer.models.resnet.ResNet": {

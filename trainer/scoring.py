@@ -3,8 +3,10 @@
 Batches always have the same size, so that a saved model gives the logged numbers again to the last digit.
 """
 
+import math
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -47,6 +49,31 @@ class Scores:
 
     def _measured(self, name: str) -> float:
         return measure(self.task, name, self.target, self.probabilities, self.weight)
+
+    def gain_over(self, other: "Scores") -> float:
+        """Return how sure it is, from 0 to 1, that these predictions have a smaller loss than others for the same rows.
+
+        It is the positive part of 1 - (e / g)^2, for a mean gain g per row and its standard error e.
+        """
+        if not math.isfinite(self.loss):
+            return 1.0  # so that the fault is seen
+        gains = other._losses() - self._losses()
+        shares = (
+            np.full(len(gains), 1 / len(gains)) if self.weight is None else self.weight / self.weight.sum()
+        )
+        gain = float((shares * gains).sum())
+        variance = float((shares**2 * (gains - gain) ** 2).sum())
+        return max(0.0, 1 - variance / gain**2) if gain > 0 else 0.0
+
+    def _losses(self) -> Array:
+        """Return a loss per row: the squared error, or the logarithm of the chance of the class that it has."""
+        if self.task is TaskKind.REGRESSION:
+            return np.asarray((self.probabilities - self.target) ** 2)
+        if self.task is TaskKind.BINARY:
+            chance = np.where(self.target > 0.5, self.probabilities, 1 - self.probabilities)
+        else:
+            chance = self.probabilities[np.arange(len(self.target)), self.target]
+        return np.asarray(-np.log(np.maximum(chance, np.finfo(np.float64).tiny)))
 
     def named(self) -> dict[str, float]:
         """Return all test metrics under the names a run logs them by."""

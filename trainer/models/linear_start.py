@@ -1,0 +1,99 @@
+"""A linear model that is fitted before the rest of a network trains, and to which the rest is added.
+
+With few rows a network that is trained from random weights is often worse than a linear model, and its best epoch on few
+validation rows is often luck. So the network starts as the linear model and learns what that one lacks; what it adds
+counts by as much as it is sure to lower the loss of the validation rows.
+
+Sources: Cheng et al., "Wide & Deep Learning for Recommender Systems" (2016, arXiv:1606.07792) for the sum of a linear and a
+deep model; the share that counts is that of the positive-part estimator of James and Stein (Efron and Morris, "Stein's
+Estimation Rule and Its Competitors", 1973) for one number. The penalty is that of scikit-learn's Ridge.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from trainer.models.layers import one_or_many
+
+if TYPE_CHECKING:
+    from trainer.data.tensors import Split
+
+ROWS = 20_000  # that the linear model is fitted to at most, spread over the training rows
+ITERATIONS = 200
+
+
+class LinearStart(nn.Module):
+    """A weight per number and per category and a bias, for each output; `fit` sets them, and training keeps them.
+
+    Before it is fitted, all are zero.
+    """
+
+    numeric: torch.Tensor
+    codes: torch.Tensor
+    bias: torch.Tensor
+    offsets: torch.Tensor
+    share: torch.Tensor
+
+    def __init__(self, input_dim: int, cardinalities: Sequence[int], output_dim: int) -> None:
+        super().__init__()
+        starts = list(accumulate(cardinalities, initial=0))
+        self.register_buffer("offsets", torch.tensor(starts[:-1], dtype=torch.int64), persistent=False)
+        self.register_buffer("numeric", torch.zeros(input_dim, output_dim))
+        self.register_buffer("codes", torch.zeros(starts[-1], output_dim))
+        self.register_buffer("bias", torch.zeros(output_dim))
+        self.register_buffer("share", torch.ones(()))  # of the rest that counts; 0: the linear model alone
+
+    def forward(self, numeric: torch.Tensor, categorical: torch.Tensor, rest: torch.Tensor) -> torch.Tensor:
+        """Return the logits [N, K] of the linear model and of the rest; in training all of the rest counts."""
+        linear = _linear(numeric, categorical + self.offsets, self.numeric, self.codes, self.bias)
+        return linear + (rest if self.training else rest * self.share)
+
+    def fit(self, rows: "Split", loss: Callable[..., torch.Tensor]) -> None:
+        """Fit the linear model to training rows, on its device; it stays as it is where the loss has no finite minimum."""
+        step = -(-len(rows) // ROWS)
+        rows = rows.take(torch.arange(0, len(rows), step, device=rows.device)).to(self.bias.device)
+        # Of millions of categories few are in these rows.
+        present, codes = (rows.categorical.long() + self.offsets).unique(return_inverse=True)
+        kept = (self.numeric, self.codes[present], self.bias)
+        weights = [torch.zeros_like(each, requires_grad=True) for each in kept]
+        optimizer = torch.optim.LBFGS(
+            weights, max_iter=ITERATIONS, history_size=10, line_search_fn="strong_wolfe"
+        )
+
+        def closure() -> torch.Tensor:
+            optimizer.zero_grad()
+            logits = one_or_many(_linear(rows.numeric, codes, *weights))
+            penalty = (weights[0].square().sum() + weights[1].square().sum()) / len(rows)
+            value = loss(logits, rows.target, *rows.weights) + penalty
+            if not value.isfinite():
+                raise FloatingPointError
+            torch.autograd.backward(value)
+            return value
+
+        try:
+            optimizer.step(closure)  # type: ignore[no-untyped-call]
+        except FloatingPointError:
+            return
+        by_number, by_code, bias = (each.detach() for each in weights)
+        self.numeric.copy_(by_number)
+        self.codes[present] = by_code
+        self.bias.copy_(bias)
+
+
+def _linear(
+    numeric: torch.Tensor,
+    codes: torch.Tensor,
+    by_number: torch.Tensor,
+    by_code: torch.Tensor,
+    bias: torch.Tensor,
+) -> torch.Tensor:
+    return numeric @ by_number + nn.functional.embedding(codes, by_code).sum(dim=1) + bias
+
+
+def start_of(module: nn.Module) -> LinearStart | None:
+    """Return the linear start of a model; None if it has none."""
+    found = getattr(module, "start", None)
+    return found if isinstance(found, LinearStart) else None
