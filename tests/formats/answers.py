@@ -9,12 +9,13 @@ import math
 import os
 import platform
 import runpy
-import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
 from typing import Any
+
+import forked
 
 from sweeps import aggregate
 from tracking import ExperimentTracker, ModelRegistry
@@ -140,15 +141,7 @@ def of_sweep(sweep: str) -> dict[str, Any]:
 def resumed(project: Path, sweep: str) -> dict[str, Any]:
     """Resume a sweep of a project that moved in; which jobs ran, and what came of all."""
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    answer = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "sweeps", "resume", sweep, "--yes", "--json"],
-        cwd=project,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    answer = forked.run("-m", "sweeps", "resume", sweep, "--yes", "--json", cwd=project, env=environment)
     assert answer.returncode == 0, answer.stderr
     events = list(map(json.loads, answer.stdout.splitlines()))
     with inside(project):

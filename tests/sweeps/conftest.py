@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import forked
 import pytest
 from quadratic import APP, Sweep
 
@@ -21,6 +22,23 @@ def start(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
     """Start the app in an empty folder with the given arguments."""
 
     def start(*arguments: str) -> subprocess.Popen[str]:
+        return forked.start(
+            str(APP),
+            *arguments,
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(APP.parent)},
+        )
+
+    return start
+
+
+@pytest.fixture
+def start_interpreter(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
+    """Start the app as `start` does, in an interpreter that has imported nothing, with a process group for all of it."""
+
+    def start_interpreter(*arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [sys.executable, "-W", "error", str(APP), *arguments],
             cwd=tmp_path,
@@ -31,7 +49,7 @@ def start(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
             env={**os.environ, "PYTHONPATH": str(APP.parent)},
         )
 
-    return start
+    return start_interpreter
 
 
 @pytest.fixture
@@ -58,14 +76,8 @@ def podium(tmp_path: Path) -> Callable[..., Sweep]:
     """Run ``python -m sweeps`` in the folder of the sweeps."""
 
     def podium(*arguments: str) -> Sweep:
-        answer = subprocess.run(
-            [sys.executable, "-W", "error", "-m", "sweeps", *arguments],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            env={**os.environ, "PYTHONPATH": f"{APP.parents[4]}:{APP.parent}"},
-        )
+        environment = {**os.environ, "PYTHONPATH": f"{APP.parents[4]}:{APP.parent}"}
+        answer = forked.run("-m", "sweeps", *arguments, cwd=tmp_path, timeout=60, env=environment)
         return Sweep(answer.returncode, answer.stdout, answer.stderr, tmp_path)
 
     return podium
@@ -77,13 +89,6 @@ def run_script(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]
 
     def run_script(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         (tmp_path / "app.py").write_text(script)
-        return subprocess.run(
-            [sys.executable, "-W", "error", "app.py", *arguments],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        return forked.run("app.py", *arguments, cwd=tmp_path)
 
     return run_script

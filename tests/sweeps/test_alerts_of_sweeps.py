@@ -1,11 +1,10 @@
 """Whole sweeps with alerts: they arrive, cost nothing, and leave no address on disk."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import forked
 import pytest
 from quadratic import Sweep
 from receivers import Hooks
@@ -49,15 +48,7 @@ WRITTEN = ("app.py", "config.yaml")
 
 
 def run(folder: Path, *arguments: str, **variables: str) -> Sweep:
-    answer = subprocess.run(
-        [sys.executable, "-W", "error", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env={**os.environ, **variables},
-    )
+    answer = forked.run(*arguments, cwd=folder, env={**os.environ, **variables})
     return Sweep(answer.returncode, answer.stdout, answer.stderr, folder)
 
 

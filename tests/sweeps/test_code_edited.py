@@ -3,10 +3,10 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import forked
 import pytest
 
 from tracking.files import read_json, read_lines
@@ -44,15 +44,8 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     module = script.removesuffix(".py").replace("/", ".")
     command = [script] if "/" not in script else ["-m", module]
-    return subprocess.run(
-        [sys.executable, "-W", "error", *command, *SWEEP, *(arguments or LOCAL)],
-        cwd=folder,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "EDITS": str(folder / edits)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "EDITS": str(folder / edits)}
+    return forked.run(*command, *SWEEP, *(arguments or LOCAL), cwd=folder, env=environment)
 
 
 def write_app(folder: Path, *, top: str = "", late: str = "pass", package: str = "") -> str:

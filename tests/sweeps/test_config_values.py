@@ -2,11 +2,11 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
 
 from tracking import ExperimentTracker
@@ -105,10 +105,7 @@ def run(tmp_path: Path) -> Run:
 
     def run(*arguments: str, job: str = "1") -> Answer:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "SLURM_JOB_ID": job}
-        return subprocess.run(
-            [sys.executable, "-W", "error", *arguments],
-            cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120,
-        )  # fmt: skip
+        return forked.run(*arguments, cwd=tmp_path, env=environment)
 
     return run
 

@@ -41,9 +41,9 @@ def resumed(podium: Callable[..., Sweep]) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_to_every_process_of_a_sweep_is_one_to_its_parent(
-    start: Callable, finish: Callable, podium: Callable, tmp_path: Path, number: signal.Signals
+    start_interpreter: Callable, finish: Callable, podium: Callable, tmp_path: Path, number: signal.Signals
 ) -> None:
-    process = start(*SWEEP)
+    process = start_interpreter(*SWEEP)
     await_true(lambda: waits(tmp_path))
     everybody = psutil.Process(process.pid).children(recursive=True)  # as a batch system does it
     assert len(everybody) >= 2

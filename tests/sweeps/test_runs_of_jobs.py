@@ -3,11 +3,11 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
 from quadratic import Sweep, await_true
 
@@ -93,12 +93,11 @@ def begin(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
         (tmp_path / name).write_text(text)
 
     def begin(*command: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, *command],
+        return forked.start(
+            *command,
             cwd=tmp_path,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
             env={**os.environ, "PYTHONPATH": f"{Path(__file__).parents[2]}:{tmp_path}"},
         )
 

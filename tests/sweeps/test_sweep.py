@@ -281,9 +281,11 @@ def test_a_signal_stops_the_sweep_gently_and_ranks_what_is_there(
 
 
 def test_an_early_signal_is_as_orderly_as_a_late_one(
-    start: Callable, finish: Callable, tmp_path: Path
+    start_interpreter: Callable, finish: Callable, tmp_path: Path
 ) -> None:
-    process = start("-m", "x=1,2,3", "hydra.launcher.preload=[slow_to_import]", "hydra.launcher.n_jobs=2")
+    process = start_interpreter(
+        "-m", "x=1,2,3", "hydra.launcher.preload=[slow_to_import]", "hydra.launcher.n_jobs=2"
+    )
     for line in process.stdout:
         if line.startswith("Sweep"):  # planned; the forkserver is importing
             break

@@ -4,11 +4,11 @@ import json
 import os
 import pty
 import re
-import subprocess
-import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+import forked
 
 ROOT = Path(__file__).resolve().parents[2]
 AT = "2026-01-31T09:30:00+00:00"
@@ -58,8 +58,9 @@ def on_terminal(columns: int, *arguments: str, program: str = "sweeps", cwd: Pat
     """Return what a command writes to a terminal of so many columns, escape codes included."""
     leader, follower = pty.openpty()
     environment = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm-256color", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", program, *arguments]
-    with subprocess.Popen(command, stdout=follower, stdin=follower, env=environment, cwd=cwd) as process:
+    with forked.start(
+        "-m", program, *arguments, stdout=follower, stdin=follower, env=environment, cwd=cwd
+    ) as process:
         os.close(follower)
         shown = b""
         try:

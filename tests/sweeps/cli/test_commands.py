@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
 
 from sweeps.cli.app import COMMANDS, main
@@ -22,20 +23,16 @@ OLD_STORE = Path(__file__).parents[2] / "formats" / "0.1.0" / "quadratic" / "exp
 PATIENCE_S = 60.0
 
 
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, str(APP), "-m", *arguments]
-
-
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two sweeps: a finished one with failures, and one whose parent was killed."""
     folder = tmp_path_factory.mktemp("commands")
-    finished = command(
-        "fault=none,raise", "x=1,2", "hydra.sweeper.name=one-finished", "hydra.launcher.n_jobs=2"
+    finished = ("fault=none,raise", "x=1,2", "hydra.sweeper.name=one-finished", "hydra.launcher.n_jobs=2")
+    forked.run(str(APP), "-m", *finished, cwd=folder)
+    killed = ("fault=none,waits", "x=5,6", "hydra.sweeper.name=one-killed", "hydra.launcher.n_jobs=1")
+    process = forked.start(
+        str(APP), "-m", *killed, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    subprocess.run(finished, cwd=folder, capture_output=True, check=False)
-    killed = command("fault=none,waits", "x=5,6", "hydra.sweeper.name=one-killed", "hydra.launcher.n_jobs=1")
-    process = subprocess.Popen(killed, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     until = time.monotonic() + PATIENCE_S
     while not (waiting := list(folder.glob("waiting-*"))):
         assert time.monotonic() < until

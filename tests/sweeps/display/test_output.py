@@ -1,14 +1,10 @@
 """What a sweep says on stdout for people in pipes and for scripts, and how well it used its slots."""
 
 import json
-import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
-
-import pytest
 
 from sweeps.display.tables import used
 from sweeps.jobs import JobState
@@ -75,34 +71,22 @@ def test_a_stopped_sweep_says_so_in_json_too(
     assert rest[-1]["event"] == "leaderboard"
 
 
-def test_a_reader_that_leaves_does_not_end_the_sweep(tmp_path: Path, sweep_command: list[str]) -> None:
+def test_a_reader_that_leaves_does_not_end_the_sweep(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
     for mode in ("json", "lines"):
-        command = [
-            *sweep_command,
-            "-m",
-            "x=1,2",
-            f"hydra.sweeper.output={mode}",
-            f"hydra.sweeper.name={mode}",
-        ]
-        process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = start("-m", "x=1,2", f"hydra.sweeper.output={mode}", f"hydra.sweeper.name={mode}")
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.close()
         with process.stderr as stream:
             errors = stream.read()
         assert process.wait(timeout=60) == 0, errors
-        assert b"Broken" not in errors
+        assert "Broken" not in errors
         rows = json.loads((tmp_path / "experiments" / "sweeps" / mode / "leaderboard.json").read_bytes())[
             "rows"
         ]
         assert [row["status"] for row in rows] == ["completed", "completed"]
-
-
-@pytest.fixture
-def sweep_command(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    app = Path(__file__).parents[1] / "apps" / "quadratic" / "app.py"
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(app.parent), os.environ.get("PYTHONPATH", "")]))
-    return [sys.executable, "-W", "error", str(app)]
 
 
 def test_jobs_that_never_ran_are_not_counted_as_done_in_the_time() -> None:

@@ -2,12 +2,12 @@
 
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
+import forked
 import pytest
 
 from sweeps.ranking.aggregate import rank
@@ -151,12 +151,6 @@ def test_batches_of_no_jobs_are_refused(sweep: Callable) -> None:
 
 def test_the_trainers_sweeps_may_choose_another_launcher(tmp_path: Path) -> None:
     choice = ("hydra/launcher=basic", "sweep.dry_run=true", "training.learning_rate=1e-3,1e-2")
-    answer = subprocess.run(
-        [sys.executable, "-m", "trainer", "-m", *choice],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    answer = forked.run("-m", "trainer", "-m", *choice, kind="trainer", cwd=tmp_path)
     assert answer.returncode == 0, answer.stderr
     assert "2 jobs, 1 at once" in answer.stdout

@@ -1,10 +1,9 @@
 """Samplers: which points they return, and how a sweep asks and tells them."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
+import forked
 from hypothesis import given
 from hypothesis import strategies as st
 from quadratic import APP, Sweep
@@ -72,12 +71,12 @@ def test_a_listed_sampler_returns_its_points_in_order_whatever_it_is_told(points
 
 def test_an_open_sampler_is_asked_when_a_slot_is_free_and_told_every_outcome(tmp_path: Path) -> None:
     (tmp_path / "climb.py").write_text(CLIMBER.replace("FOLDER", repr(str(APP.parent))))
-    answer = subprocess.run(
-        [sys.executable, "climb.py", "-m", "hydra.sweeper.objective={metric: null, mode: max}", *SETTINGS],
+    answer = forked.run(
+        "climb.py",
+        "-m",
+        "hydra.sweeper.objective={metric: null, mode: max}",
+        *SETTINGS,
         cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=250,
         env={**os.environ, "PYTHONPATH": f"{APP.parents[4]}:{APP.parent}"},
     )
     assert answer.returncode == 0, answer.stderr

@@ -5,10 +5,10 @@ import os
 import re
 import statistics
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import forked
 import pytest
 from quadratic import APP
 
@@ -213,11 +213,5 @@ if __name__ == "__main__":
 
 
 def run_app(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-W", "error", "app.py", "-m", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env={**os.environ, "PYTHONPATH": str(APP.parents[4])},
-    )
+    environment = {**os.environ, "PYTHONPATH": str(APP.parents[4])}
+    return forked.run("app.py", "-m", *arguments, cwd=folder, env=environment)

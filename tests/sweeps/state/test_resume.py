@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
 from quadratic import APP, Sweep, await_true
 
@@ -300,7 +301,7 @@ def test_a_file_that_was_edited_meanwhile_is_named_by_the_jobs_it_changes(tmp_pa
     assert "job 0" not in again.stderr
 
 
-COMMAND = (sys.executable, "app.py", "-m", "x=1", "hydra.sweeper.name=mine")
+COMMAND = ("app.py", "-m", "x=1", "hydra.sweeper.name=mine")
 
 
 def copy_app(folder: Path) -> None:
@@ -312,8 +313,7 @@ def copy_app(folder: Path) -> None:
 
 
 def run_in(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(APP.parents[4])}
-    return subprocess.run(command, cwd=folder, env=environment, check=False, capture_output=True, text=True)
+    return forked.run(*command, cwd=folder, env={**os.environ, "PYTHONPATH": str(APP.parents[4])})
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,11 @@
 import os
 import random
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
 
 from tracking.files import read_json
@@ -16,16 +16,17 @@ ROOT = Path(__file__).resolve().parents[3]
 EPOCHS, JITTER_S = 2, 0.15  # a life ends within so many epochs and so much more
 SWEEP = (
     "-m", "trainer", "-m", "model.dropout=0.1,0.3", "optimizer=adam,sgd", "scheduler=constant,plateau",
-    "data.rows=6000", "training.epochs=20", "training.early_stopping_patience=20", "training.checkpoint_every_s=0",
+    "data.rows=6000", "training.early_stopping_patience=20", "training.checkpoint_every_s=0",
     "sweep.n_jobs=2", "sweep.name=mine", "promotion.promote=false",
 )  # fmt: skip
 
 
-def start(folder: Path, *command: str) -> subprocess.Popen[bytes]:
+def start(folder: Path, *command: str) -> subprocess.Popen[str]:
     folder.mkdir(exist_ok=True)
     with (folder / "output.log").open("ab") as output:
-        return subprocess.Popen(
-            [sys.executable, *command],
+        return forked.start(
+            *command,
+            kind="trainer",
             cwd=folder,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -49,13 +50,17 @@ def results(folder: Path) -> list[tuple[Any, ...]]:
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
-    "kills", [pytest.param(3, marks=pytest.mark.slow), pytest.param(20, marks=pytest.mark.exhaustive)]
+    ("kills", "epochs"),
+    [pytest.param(3, 6, marks=pytest.mark.slow), pytest.param(20, 20, marks=pytest.mark.exhaustive)],
 )
-def test_a_sweep_killed_at_random_moments_ends_with_the_same_numbers(tmp_path: Path, kills: int) -> None:
+def test_a_sweep_killed_at_random_moments_ends_with_the_same_numbers(
+    tmp_path: Path, kills: int, epochs: int
+) -> None:
+    sweep = (*SWEEP, f"training.epochs={epochs}")
     moments = random.Random(20)
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    assert start(whole, *SWEEP).wait() == 0, (whole / "output.log").read_text()
-    life, killed = start(broken, *SWEEP), 0
+    assert start(whole, *sweep).wait() == 0, (whole / "output.log").read_text()
+    life, killed = start(broken, *sweep), 0
     while killed < kills and life.poll() is None:
         enough = trained(broken) + moments.randint(1, EPOCHS)
         while trained(broken) < enough and life.poll() is None:

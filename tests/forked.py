@@ -1,0 +1,279 @@
+"""Commands in processes of their own, each forked from a process that has imported its libraries.
+
+A command of Hydra imports for half a second before it does anything, one of torch for some seconds, and a sweep does so
+twice, because its jobs are forked from a second process. Here one process imports them once, and a command, and the
+forkserver of a sweep, are forked from it. A command has the arguments, folder, environment, streams and session that it
+would have been started with, and a `__main__` of its own.
+
+Tests about interpreters, about what is imported, about process groups, or about variables that a library reads while it
+is imported start an interpreter as everybody does.
+"""
+
+import atexit
+import contextlib
+import fcntl
+import functools
+import gc
+import importlib
+import io
+import json
+import multiprocessing.process
+import os
+import runpy
+import selectors
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import types
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from typing import Any
+
+SWEEPS = (
+    "hydra.main hydra._internal.hydra hydra.utils hydra.core.hydra_config hydra_plugins.podium.sweeper "
+    "hydra_plugins.podium.launcher joblib._parallel_backends rich.console rich.table typer sweeps.cli.app "
+    "sweeps.sweeper sweeps.executor.local.child sweeps.executor.local.executor sweeps.executor.local.forkserver "
+    "tracking.cli.app tracking.cli.commands tracking.run tracking.tracker"
+)
+TRAINER = (
+    f"{SWEEPS} torch torch._dynamo pandas pyarrow sklearn.linear_model sklearn.metrics matplotlib.figure "
+    "matplotlib.backends.backend_agg tracking.provenance.starting trainer.app trainer.command trainer.task "
+    "trainer.data.ctr trainer.models.tabular"
+)
+# The options of the interpreter, and the modules that it has imported.
+KINDS = {"sweeps": (["-W", "error"], SWEEPS), "trainer": ([], TRAINER)}
+LENGTH = struct.Struct("!I")
+PID = struct.Struct("!i")
+OUT_OF_THE_WAY = 200  # a file descriptor that nobody has
+
+
+class Command(subprocess.Popen[Any]):
+    """A command of Python, forked from a process that listens at `address`."""
+
+    address: str
+
+    def _execute_child(self, args: Any, *options: Any) -> None:
+        _executable, _preexec, _close, passed, cwd, env, _info, _flags, _shell, *pipes = options[:15]
+        streams = [
+            given if given >= 0 else number for number, given in enumerate((pipes[0], pipes[3], pipes[5]))
+        ]
+        ended, tells = os.pipe()
+        blocked = [int(each) for each in signal.pthread_sigmask(signal.SIG_BLOCK, [])]
+        folder, environment = os.fspath(cwd or Path.cwd()), dict(os.environ if env is None else env)
+        words = [os.fsdecode(word) for word in args]
+        asked = json.dumps([words, folder, environment, blocked, [*passed]]).encode()
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(self.address)
+            socket.send_fds(connection, [LENGTH.pack(len(asked))], [tells, *streams, *passed])
+            os.close(tells)
+            connection.sendall(asked)
+            self.pid = PID.unpack(connection.recv(PID.size))[0]
+        self._ended = ended
+        self._child_created = True
+        self._close_pipe_fds(*pipes)
+
+    def _internal_poll(self, _deadstate: Any = None, **_: Any) -> int | None:
+        return self._await_end(0)
+
+    def _wait(self, timeout: float | None) -> int | None:
+        if self._await_end(timeout) is None:
+            raise subprocess.TimeoutExpired(self.args, timeout or 0)
+        return self.returncode
+
+    def _await_end(self, timeout: float | None) -> int | None:
+        if self.returncode is None:
+            with selectors.DefaultSelector() as selector:
+                selector.register(self._ended, selectors.EVENT_READ)
+                if selector.select(timeout):
+                    self.returncode = PID.unpack(os.read(self._ended, PID.size))[0]
+                    os.close(self._ended)
+        return self.returncode
+
+
+def start(*words: str, kind: str = "sweeps", **options: Any) -> subprocess.Popen[str]:
+    """Start a command of Python in a session of its own; `words` follow the options of its kind."""
+    flags, server = KINDS[kind][0], Server.of(kind)
+    return server.command([sys.executable, *flags, *words], text=True, start_new_session=True, **options)
+
+
+def run(*words: str, timeout: float = 120, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, its output captured; the options are those of `start`."""
+    with start(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options) as process:
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except BaseException:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+class Server:
+    """The process that has the libraries of a kind, as the tests see it."""
+
+    def __init__(self, kind: str) -> None:
+        flags, modules = KINDS[kind]
+        folder = tempfile.TemporaryDirectory(prefix="podium-")
+        self.command = type("Command", (Command,), {"address": f"{folder.name}/requests"})
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(self.command.address)
+            listener.listen(64)
+            number = listener.fileno()
+            command = [sys.executable, *flags, __file__, self.command.address, str(number), *modules.split()]
+            self._process = subprocess.Popen(
+                command, pass_fds=[number], env=environment, stdin=subprocess.PIPE, start_new_session=True
+            )
+        self._folder = folder
+        atexit.register(self.close)
+
+    @classmethod
+    @functools.cache
+    def of(cls, kind: str) -> "Server":
+        """Return the server of a kind; the first who asks starts it."""
+        return cls(kind)
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate()
+        self._folder.cleanup()
+
+
+def serve(listener: socket.socket) -> tuple[Any, list[int]]:
+    """Fork a process for each request until standard input ends; return in it, with the request."""
+    selector = selectors.DefaultSelector()
+    selector.register(listener, selectors.EVENT_READ)
+    selector.register(0, selectors.EVENT_READ)
+    children: dict[int, tuple[int, int]] = {}
+    while True:
+        for key, _ in selector.select():
+            if key.fd == 0:
+                os._exit(0)
+            elif key.fd in children:
+                pid, tells = children.pop(key.fd)
+                selector.unregister(key.fd)
+                status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+                with contextlib.suppress(BrokenPipeError):
+                    os.write(tells, PID.pack(status))
+                os.close(key.fd)
+                os.close(tells)
+            else:
+                connection, _ = listener.accept()
+                with connection:
+                    asked, (tells, *descriptors) = _receive(connection)
+                    pid = os.fork()
+                    if pid:
+                        connection.sendall(PID.pack(pid))
+                if not pid:
+                    selector.close()
+                    listener.close()
+                    for descriptor in (tells, *children, *(pipe for _, pipe in children.values())):
+                        os.close(descriptor)
+                    return asked, descriptors
+                for descriptor in descriptors:
+                    os.close(descriptor)
+                ends = os.pidfd_open(pid)
+                children[ends] = pid, tells
+                selector.register(ends, selectors.EVENT_READ)
+
+
+def _receive(connection: socket.socket) -> tuple[Any, list[int]]:
+    message, descriptors, _, _ = socket.recv_fds(connection, LENGTH.size, 16)
+    asked = bytearray()
+    while len(asked) < LENGTH.unpack(message)[0]:
+        asked += connection.recv(1 << 20)
+    return json.loads(asked), descriptors
+
+
+def become(asked: Any, descriptors: list[int], path: list[str]) -> None:
+    """Make this process what an interpreter with these words would be, and run its program."""
+    command, folder, environment, blocked, passed = asked
+    os.setsid()
+    for target, descriptor in zip([0, 1, 2, *passed], _moved(descriptors), strict=True):
+        os.dup2(descriptor, target)
+        os.close(descriptor)
+    _open_streams(unbuffered=bool(environment.get("PYTHONUNBUFFERED")))
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    multiprocessing.process.ORIGINAL_DIR = folder  # where a spawned process looks for the script
+    signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+    importlib.invalidate_caches()
+    main = sys.modules["__main__"] = types.ModuleType("__main__")
+    sys.orig_argv[:] = command
+    _option, word, *words = command[_first_word(command) - 1 :]
+    added = [
+        str(Path(each).absolute()) for each in environment.get("PYTHONPATH", "").split(os.pathsep) if each
+    ]
+    sys.path[:] = [folder, *added, *path]
+    if word == "-m":
+        sys.argv[:] = [word, *words[1:]]
+        runpy._run_module_as_main(words[0])
+    elif word == "-c":
+        sys.argv[:] = [word, *words[1:]]
+        exec(words[0], main.__dict__)
+    else:
+        sys.path[0] = str(Path(word).resolve().parent)
+        sys.argv[:] = [word, *words]
+        main.__loader__, main.__file__ = SourceFileLoader("__main__", word), word
+        exec(compile(Path(word).read_bytes(), word, "exec"), main.__dict__)
+
+
+def _moved(descriptors: list[int]) -> list[int]:
+    moved = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, OUT_OF_THE_WAY) for each in descriptors]
+    for each in descriptors:
+        os.close(each)
+    return moved
+
+
+def _open_streams(*, unbuffered: bool) -> None:
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        before = getattr(sys, name)
+        size = 0 if unbuffered and number else -1
+        binary = open(number, "wb" if number else "rb", size, closefd=False)  # noqa: SIM115 - the process closes it
+        by_line = number == 2 or os.isatty(number)
+        text = io.TextIOWrapper(
+            binary, before.encoding, before.errors, line_buffering=by_line, write_through=unbuffered
+        )
+        setattr(sys, name, text)
+        setattr(sys, f"__{name}__", text)
+
+
+def _warm_up() -> None:
+    """Compose a config once: parsers build their tables as they parse. Leave no trace in Hydra."""
+    from hydra import compose, initialize_config_dir
+    from hydra.core.singleton import Singleton
+
+    state = {**Singleton._instances}
+    with initialize_config_dir(
+        str(Path(__file__).parent / "sweeps" / "apps" / "quadratic"), version_base="1.3"
+    ):
+        compose("config", overrides=["x=1", "hydra.sweeper.name=a"])
+    Singleton._instances.clear()
+    Singleton._instances.update(state)
+
+
+def _first_word(command: list[str]) -> int:
+    """Return where the options of the interpreter end."""
+    number = 1
+    while command[number].startswith("-") and command[number] not in {"-m", "-c"}:
+        number += 2 if command[number] in {"-W", "-X"} else 1
+    return number
+
+
+if __name__ == "__main__":
+    base = sys.path[1:]
+    sys.path[:] = [str(Path(__file__).parents[1]), *base]
+    for module in sys.argv[3:]:
+        importlib.import_module(module)
+    from sweeps.executor.local import server
+
+    # Sweeps start their forkservers here too.
+    Command.address = sys.argv[1]
+    server.subprocess = types.SimpleNamespace(Popen=Command, DEVNULL=subprocess.DEVNULL)
+    _warm_up()
+    gc.collect()
+    gc.freeze()
+    become(*serve(socket.socket(fileno=int(sys.argv[2]))), base)
