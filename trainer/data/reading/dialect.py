@@ -132,8 +132,12 @@ def rows_of(lines: Sequence[str], separator: str) -> Iterator[list[str]]:
             seen = reader.line_num
             yield row
     except csv.Error as error:
-        start = lines[min(seen, len(lines) - 1)].strip()[:_TOLD]
-        raise DataError(f"a quote is not closed in the line that begins with {start!r} ({error})") from None
+        line = lines[min(seen, len(lines) - 1)].strip()
+        if '"' not in line:
+            raise DataError(f"its first lines cannot be read: {error}") from None
+        raise DataError(
+            f"a quote is not closed in the line that begins with {line[:_TOLD]!r} ({error})"
+        ) from None
 
 
 def has_header(first: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
