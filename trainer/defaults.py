@@ -23,7 +23,8 @@ THRESHOLDS = {
 }
 TABLE = "trainer.data.table.load"  # the loader whose target says the task
 _FORM = (
-    "separator", "encoding", "header", "names", "decimal", "thousands", "date_order", "missing_values"
+    "separator", "encoding", "header", "names", "decimal", "thousands", "date_order", "missing_values",
+    "ragged", "skip", "member", "sheet",
 )  # fmt: skip
 _KINDS = {"numeric": "number", "categorical": "text", "text": "text", "time": "time"}
 

@@ -6,11 +6,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from omegaconf import OmegaConf
 
 from trainer.data.check import source_problems
 from trainer.data.reading import dialect, mapped
 from trainer.data.reading.chunks import Chunks
 from trainer.data.reading.reader import Options, Reader
+from trainer.defaults import task
 from trainer.errors import DataError
 
 BODY = "x,c,y\n1.5,u,0\n2.5,v,1\n3.5,u,1\n"
@@ -117,6 +119,13 @@ def test_a_header_that_lacks_the_target_says_what_may_be_wrong(tmp_path: Path) -
         DataError, match=r"data\.ragged=skip leaves such lines out; data\.skip=N leaves out the lines"
     ):
         Reader.fit(path)
+
+
+def test_the_task_is_found_with_the_lines_that_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("North,South\nx,y\n" + "".join(f"{row},{row / 7}\n" for row in range(50)))
+    data = {**section(path), "skip": 1}
+    assert task(OmegaConf.create({"task": None, "data": data})) == "regression"
 
 
 def test_titles_of_a_sheet_are_left_out_too(tmp_path: Path) -> None:
