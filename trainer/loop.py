@@ -98,13 +98,8 @@ def fit(
     """
     task = task_of(data.labels)
     objective = objective or Objective(OBJECTIVES[task.kind])
-    device = next((each.device for each in model.parameters()), torch.device("cpu"))
-    train, val = data.train if data.train.mapped else data.train.to(device), data.val.to(device)
-    observe(model, train.numeric)
-    own_loss = options.loss if options else None
-    linear = start_of(model)
-    if linear is not None:
-        linear.fit(train, own_loss or task.loss)
+    device, train, val = placed(model, data)
+    has_share = started(model, train, options, task)
     steps = Steps.of(model, data, optimizer, scheduler, batch_size=batch_size, options=options)
     rows = None if limit_batches is None else limit_batches * batch_size
     order, dropout = generator(seed, "order"), generator(seed, "dropout", device)
@@ -112,8 +107,7 @@ def fit(
     watch, foreign = Watch(objective), Ambient(seed, "foreign", device)  # the latter for torch's global state
     state = State({**steps.parts, "watch": watch, "foreign": foreign}, {"order": order, "dropout": dropout})
     begin(state)
-    # What is gained is measured by the loss of the task, which another loss may not lower.
-    alone = None if linear is None or own_loss else weighed(steps.scored, val, task, 0.0)
+    alone = weighed(steps.scored, val, task, 0.0) if has_share else None
     for epoch, known in enumerate(state.history, start=1):
         log(known, epoch)
     stop, widths = ended(state.epoch, epochs, watch.best_epoch, patience), dict[str, int]()
@@ -135,6 +129,24 @@ def fit(
     model.load_state_dict(watch.weights)
     logger.info("%s: %s %s at epoch %d", stop, objective.metric, shown_number(watch.value), watch.epoch)
     return Fit(watch.value, watch.epoch, state.epoch, stop, state.history)
+
+
+def placed(model: nn.Module, data: Dataset) -> tuple[torch.device, Split, Split]:
+    """Return the device of a model, with the rows to train and to validate on it; rows in files stay there."""
+    device = next((each.device for each in model.parameters()), torch.device("cpu"))
+    return device, data.train if data.train.mapped else data.train.to(device), data.val.to(device)
+
+
+def started(model: nn.Module, train: Split, options: StepOptions | None, task: Task) -> bool:
+    """Show a model the training rows, and fit its linear start; return whether what the rest gains is to be measured.
+
+    It is measured by the loss of the task, which a training with another loss may not lower.
+    """
+    observe(model, train.numeric)
+    loss, start = options.loss if options else None, start_of(model)
+    if start is not None:
+        start.fit(train, loss or task.loss)
+    return start is not None and loss is None
 
 
 def shrunk(network: Network, val: Split, task: Task, alone: Scores | None) -> Scores:

@@ -11,7 +11,7 @@ Estimation Rule and Its Competitors", 1973) for one number. The penalty is that 
 
 from collections.abc import Callable, Sequence
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -53,10 +53,10 @@ class LinearStart(nn.Module):
 
     def fit(self, rows: "Split", loss: Callable[..., torch.Tensor]) -> None:
         """Fit the linear model to training rows, on its device; it stays as it is where the loss has no finite minimum."""
-        step = -(-len(rows) // ROWS)
-        rows = rows.take(torch.arange(0, len(rows), step, device=rows.device)).to(self.bias.device)
+        spread = torch.arange(0, len(rows), -(-len(rows) // ROWS), device=rows.device)
+        rows = rows.take(spread).to(self.bias.device)
         # Of millions of categories few are in these rows.
-        present, codes = (rows.categorical.long() + self.offsets).unique(return_inverse=True)
+        present, codes = torch.unique(rows.categorical.long() + self.offsets, return_inverse=True)
         kept = (self.numeric, self.codes[present], self.bias)
         weights = [torch.zeros_like(each, requires_grad=True) for each in kept]
         optimizer = torch.optim.LBFGS(
@@ -73,8 +73,9 @@ class LinearStart(nn.Module):
             torch.autograd.backward(value)
             return value
 
+        step: Callable[..., Any] = optimizer.step  # which has no types
         try:
-            optimizer.step(closure)  # type: ignore[no-untyped-call]
+            step(closure)
         except FloatingPointError:
             return
         by_number, by_code, bias = (each.detach() for each in weights)
