@@ -2,9 +2,9 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
+import forked
 import pytest
 
 from tracking import ExperimentTracker, ModelRegistry
@@ -32,9 +32,7 @@ class Leaves(TabularClassifier):
 
 
 def train(folder: Path, *arguments: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
-    answer = subprocess.run(
-        [sys.executable, "-m", "trainer", *arguments], cwd=folder, capture_output=True, text=True, timeout=280
-    )
+    answer = forked.run("-m", "trainer", *arguments, kind="trainer", cwd=folder, timeout=280)
     if ok:
         assert answer.returncode == 0, answer.stdout + answer.stderr
     return answer
@@ -58,7 +56,8 @@ def test_a_sweep_ends_with_a_leaderboard_and_a_champion_that_loads_in_one_line(t
     # the leaderboard, the champion, and what compare and best go by tell one value
     compared = rank(ExperimentTracker(tmp_path / "experiments").records(), None, None)
     assert [run.run_id for run in compared.runs] == [row["run"] for row in ranked]
-    assert champion.objective == {**compared.objective.ranked_by, "value": ranked[0]["objective"]}
+    told = {name: value for name, value in champion.objective.items() if name != "step"}
+    assert told == {**compared.objective.ranked_by, "value": ranked[0]["objective"]}
     assert compared.objective.value(compared.runs[0]) == ranked[0]["objective"]
     model = registry.load("ctr_model")
     record = ExperimentTracker(tmp_path / "experiments").record(champion.run_id)
@@ -97,9 +96,7 @@ def test_a_champion_of_ones_own_class_loads_when_its_package_is_trusted(tmp_path
     train(tmp_path, "-m", "model._target_=mine.Mine", "promotion.thresholds.val_auc=0", *SMALL)
     script = "from tracking import ModelRegistry; print(ModelRegistry().load('ctr_model', allow={}).evaluate().auc)"
     for allow, code in (("[]", 1), ("['mine']", 0)):
-        answer = subprocess.run(
-            [sys.executable, "-c", script.format(allow)], cwd=tmp_path, capture_output=True, text=True
-        )
+        answer = forked.run("-c", script.format(allow), kind="trainer", cwd=tmp_path)
         assert answer.returncode == code, answer.stderr
         assert code == 0 or "pass allow=['mine']" in answer.stderr
 
@@ -205,20 +202,18 @@ def test_the_census_sweep_beats_the_usual_models_and_its_champion_reproduces_the
         "-m",
         "data=adult",
         f"data.path={data_folder}",
-        "training.learning_rate=1e-4,1e-3,1e-2",
-        "model.dropout=0.1,0.3",
+        "training.learning_rate=1e-3,1e-2",
+        "model.dropout=0.1",
     )
     ranked = rows(tmp_path)
-    assert [row["rank"] for row in ranked] == [1, 2, 3, 4, 5, 6]
+    assert [row["rank"] for row in ranked] == [1, 2]
     # On this split scikit-learn's LogisticRegression gets 0.9055 and its MLPClassifier 0.9088.
     assert ranked[0]["metrics"]["test_auc"] >= 0.908
     script = (
         "from tracking import ModelRegistry; "
         "print(ModelRegistry('experiments').load('adult_model').evaluate().auc)"
     )
-    answer = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
+    answer = forked.run("-c", script, kind="trainer", cwd=tmp_path)
     assert float(answer.stdout) == ranked[0]["metrics"]["test_auc"]
 
 
@@ -283,12 +278,15 @@ def test_a_dry_run_of_a_single_run_trains_nothing(tmp_path: Path) -> None:
 def test_ctrl_c_ends_a_single_run_as_killed_without_a_traceback(tmp_path: Path) -> None:
     import signal
 
-    process = subprocess.Popen(
-        [sys.executable, "-m", "trainer", "training.epochs=1000", "training.early_stopping_patience=1000"],
+    process = forked.start(
+        "-m",
+        "trainer",
+        "training.epochs=1000",
+        "training.early_stopping_patience=1000",
+        kind="trainer",
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )
     assert process.stdout is not None

@@ -30,7 +30,7 @@ def copy_of_the_checkout(target: Path) -> Path:
 
 def empty_environment(folder: Path) -> Path:
     """An environment that sees the dependencies of this one, but not podium."""
-    venv.create(folder, with_pip=True)
+    venv.create(folder)
     (site,) = folder.glob("lib/python*/site-packages")
     ours = Path(next(entry for entry in sys.path if entry.endswith("site-packages")))
     # addsitedir would run this environment's own editable install; a plain path does not.
@@ -39,12 +39,20 @@ def empty_environment(folder: Path) -> Path:
 
 
 def run(*command: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    # Bytecode may be written: what is installed here has none yet, and several processes load it.
+    without = {"PYTHONPATH", "PYTHONDONTWRITEBYTECODE"}
+    environment = {name: value for name, value in os.environ.items() if name not in without}
     answer = subprocess.run(
         [str(part) for part in command], cwd=cwd, env=environment, capture_output=True, text=True, timeout=280
     )
     assert answer.returncode == 0, answer.stdout + answer.stderr
     return answer
+
+
+def install(python: Path, *words: object) -> None:
+    """Install into an environment with the pip of this one; only what a test imports is compiled, by its import."""
+    pip = (sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-compile")
+    run(*pip, *words, cwd=python.parent)
 
 
 def trained(folder: Path, output: str) -> bool:
@@ -70,41 +78,21 @@ def test_the_trainer_runs_from_a_checkout_that_is_not_installed(tmp_path: Path) 
 def test_the_trainer_runs_from_an_editable_install(tmp_path: Path) -> None:
     checkout = copy_of_the_checkout(tmp_path / "checkout")
     python = empty_environment(tmp_path / "environment")
-    run(
-        python,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--no-deps",
-        "--no-build-isolation",
-        "--editable",
-        checkout,
-        cwd=tmp_path,
-    )
+    install(python, "--no-deps", "--no-build-isolation", "--editable", checkout)
     folder = tmp_path / "empty"
     folder.mkdir()
     assert trained(folder, run(python, "-m", "trainer", *QUICK, cwd=folder).stdout)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # it unpacks torch
 def test_the_trainer_runs_from_a_wheel_in_an_empty_environment_and_folder(
     wheel: Path, tmp_path: Path
 ) -> None:
-    venv.create(tmp_path / "environment", with_pip=True)
+    venv.create(tmp_path / "environment")
     python = tmp_path / "environment" / "bin" / "python"
     # The constraints only choose versions: what is installed is what the wheel asks for.
-    run(
-        python,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--constraint",
-        ROOT / "constraints.txt",
-        f"{wheel}[trainer]",
-        cwd=tmp_path,
-    )
+    install(python, "--constraint", ROOT / "constraints.txt", f"{wheel}[trainer]")
     folder = tmp_path / "empty"
     folder.mkdir()
     podium = python.with_name("podium")
@@ -118,10 +106,9 @@ def test_the_trainer_runs_from_a_wheel_in_an_empty_environment_and_folder(
 
 @pytest.mark.slow
 def test_the_tracker_alone_runs_beside_a_hydra_of_the_users(wheel: Path, tmp_path: Path) -> None:
-    venv.create(tmp_path / "environment", with_pip=True)
+    venv.create(tmp_path / "environment")
     python = tmp_path / "environment" / "bin" / "python"
-    install = (python, "-m", "pip", "install", "--quiet", "--constraint", ROOT / "constraints.txt")
-    run(*install, wheel, "hydra-core", cwd=tmp_path)
+    install(python, "--constraint", ROOT / "constraints.txt", wheel, "hydra-core")
     podium = python.with_name("podium")
     (tmp_path / "track.py").write_text(
         "from tracking import ExperimentTracker\n"
