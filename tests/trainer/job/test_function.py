@@ -4,11 +4,11 @@ import json
 import logging
 import random
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import forked
 import numpy as np
 import pytest
 import torch
@@ -226,9 +226,9 @@ def test_a_sweep_of_a_function_is_retried_from_its_checkpoint_ranked_promoted_an
     conf = tmp_path / "my_conf" / "task"
     conf.mkdir(parents=True)
     (conf / "mine.yaml").write_text("_target_: own_functions.steps\nlr: 0.5\n")
-    command = [sys.executable, "-m", "trainer", "--config-dir", "my_conf", "-m", "task=mine", "task.lr=0.5,1"]
-    more = ["objective.metric=val_rmse", "sweep.retries=1", "sweep.retry_on=[error]"]
-    answer = subprocess.run([*command, *more], cwd=tmp_path, capture_output=True, text=True)
+    command = ("-m", "trainer", "--config-dir", "my_conf", "-m", "task=mine", "task.lr=0.5,1")
+    more = ("objective.metric=val_rmse", "sweep.retries=1", "sweep.retry_on=[error]")
+    answer = forked.run(*command, *more, kind="trainer", cwd=tmp_path)
     assert answer.returncode == 0, answer.stdout + answer.stderr
     (board,) = tmp_path.glob("experiments/sweeps/*/leaderboard.json")
     rows = json.loads(board.read_text())["rows"]
