@@ -2,15 +2,14 @@
 
 import re
 import shlex
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import forked
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PODIUM = [sys.executable, "-c", "import sys; from tracking.cli.app import podium; sys.exit(podium())"]
+PODIUM = ["-c", "import sys; from tracking.cli.app import podium; sys.exit(podium())"]
 MAKE_TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
@@ -23,7 +22,7 @@ def blocks(page: str, *languages: str) -> Iterator[tuple[str, str]]:
 
 
 def run(command: list[str], folder: Path) -> None:
-    answer = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=280)
+    answer = forked.run(*command, kind="trainer", cwd=folder, timeout=280)
     assert answer.returncode == 0, f"{command}\n{answer.stdout}{answer.stderr}"
 
 
@@ -36,7 +35,7 @@ def follow(page: str, folder: Path) -> int:
         elif "@hydra.main" in text:
             (folder / "app.py").write_text(text)
         elif language == "python":
-            run([sys.executable, "-c", text], folder)
+            run(["-c", text], folder)
             done += 1
         else:
             for words in filter(None, (shlex.split(line, comments=True) for line in text.splitlines())):
@@ -47,7 +46,7 @@ def follow(page: str, folder: Path) -> int:
                 if program == "pip":  # test_packaging.py installs
                     continue
                 assert program in ("python", "podium"), words
-                run([*(PODIUM if program == "podium" else [sys.executable]), *arguments], folder)
+                run([*(PODIUM if program == "podium" else []), *arguments], folder)
                 done += 1
     return done
 
@@ -73,8 +72,7 @@ def test_the_guide_shows_what_its_first_commands_print(tmp_path: Path) -> None:
     (make, *_), (look, *_) = (
         [text for _, text in blocks("docs/trainer.md", language)] for language in ("python", "sh")
     )
-    run([sys.executable, "-c", make], tmp_path)
-    command = [sys.executable, *shlex.split(look)[1:]]
-    answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=280)
+    run(["-c", make], tmp_path)
+    answer = forked.run(*shlex.split(look)[1:], kind="trainer", cwd=tmp_path)
     shown = next(text for _, text in blocks("docs/trainer.md", "text"))
     assert answer.stdout.split() == shown.split()
