@@ -4,10 +4,9 @@ import importlib.util
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
+import forked
 import pytest
 
 from tracking.files import read_json
@@ -26,9 +25,7 @@ def follow(page: Path, folder: Path) -> None:
             continue
         for program, *arguments in filter(None, commands):
             assert program == "python"
-            answer = subprocess.run(
-                [sys.executable, *arguments], cwd=folder, capture_output=True, text=True, timeout=280
-            )
+            answer = forked.run(*arguments, kind="trainer", cwd=folder, timeout=280)
             assert answer.returncode == 0, f"{arguments}\n{answer.stdout}{answer.stderr}"
 
 
