@@ -22,11 +22,6 @@ THRESHOLDS = {
     "regression": {"val_r2": 0.0},  # better than the mean
 }
 TABLE = "trainer.data.table.load"  # the loader whose target says the task
-_FORM = (
-    "separator", "encoding", "header", "names", "decimal", "thousands", "date_order", "missing_values",
-    "ragged", "skip", "member", "sheet",
-)  # fmt: skip
-_KINDS = {"numeric": "number", "categorical": "text", "text": "text", "time": "time"}
 
 
 def register() -> None:
@@ -72,27 +67,36 @@ def task(config: DictConfig) -> str:
 
 
 def _found(section: dict[str, Any]) -> str:
+    from trainer.data.table import KINDS, READING
+
     file = Path(section["path"]).stat()
-    told = {key: section.get(key) for key in (*_FORM, *_KINDS)}
+    told = {key: section.get(key) for key in (*READING, *KINDS, "cache", "positive")}
     return _task_of(
-        section["path"],
-        (file.st_size, file.st_mtime_ns),
-        section["target"],
-        section.get("positive"),
-        json.dumps(told),
+        section["path"], (file.st_size, file.st_mtime_ns), str(section["target"]), json.dumps(told)
     )
 
 
 @lru_cache(maxsize=16)
-def _task_of(path: str, _state: tuple[int, int], target: str, positive: Any, told: str) -> str:
-    """Return the task that a table's target says; read once as long as the file stays the same."""
-    from trainer.data.reading.reader import Options, Reader
-    from trainer.data.target import Target
+def _task_of(path: str, _state: tuple[int, int], target: str, told: str) -> str:
+    """Return the task that a table's target says; read once as long as the file stays the same.
 
-    given = {key: value for key, value in json.loads(told).items() if value is not None}
-    wanted = {name: kind for key, kind in _KINDS.items() for name in given.pop(key, ())}
-    # The target alone: a wide table would take long, and the training reads it whole anyway.
-    _, table = Reader.fit(path, Options(**given, wanted=wanted), only=[target])
-    (values,) = table.columns.values()
-    present = values[values == values] if values.dtype != object else [v for v in values if v is not None]
-    return Target.found([present], name=target, positive=positive).task.value
+    Of a table in memory the target alone is read, because the training reads all of it anyway. One that is larger goes
+    into the cache, where the training finds it.
+    """
+    from trainer.data.reading import mapped
+    from trainer.data.reading.header import found
+    from trainer.data.reading.reader import Reader
+    from trainer.data.table import options_of
+    from trainer.data.target import Target
+    from trainer.data.unlabelled import with_target
+
+    keys = json.loads(told)
+    options, cached = options_of(keys), keys["cache"] or "auto"
+    if mapped.is_large(path, cached, options.member):
+        _, table = mapped.fit(path, options, cached=cached)
+        name = found(target, [*table]) or target
+    else:
+        _, table = Reader.fit(path, options, only=[target])
+        (name,) = table
+    known = with_target(table.only([name]), name, path, missing="skip").table
+    return Target.found([known[name]], name=target, positive=keys["positive"]).task.value

@@ -138,15 +138,17 @@ def placed(model: nn.Module, data: Dataset) -> tuple[torch.device, Split, Split]
 
 
 def started(model: nn.Module, train: Split, options: StepOptions | None, task: Task) -> bool:
-    """Show a model the training rows, and fit its linear start; return whether what the rest gains is to be measured.
+    """Show a model the training rows, and fit its linear start; return whether there is one.
 
-    It is measured by the loss of the task, which a training with another loss may not lower.
+    What the rest gains is measured by the loss of the task, which a training with another loss may not lower; so with
+    another loss the start stays zero.
     """
     observe(model, train.numeric)
     loss, start = options.loss if options else None, start_of(model)
-    if start is not None:
-        start.fit(train, loss or task.loss)
-    return start is not None and loss is None
+    if start is None or loss is not None:
+        return False
+    start.fit(train, task.loss)
+    return True
 
 
 def shrunk(network: Network, val: Split, task: Task, alone: Scores | None) -> Scores:

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from trainer.data.encode import Array
+from trainer.data.reading import cache
 from trainer.data.target import TaskKind
 from trainer.data.tensors import Dataset, Split
 from trainer.models.network import Network, adapt
@@ -99,7 +100,7 @@ def evaluate(
     task = task or task_of()
     network = model if isinstance(model, Network) else adapt(model, cardinalities, task.labels.outputs)
     # The mean over many rows loses digits in single precision.
-    logits = task.combined(infer(network, split.numeric, split.categorical).double())
+    logits = task.combined(infer(network, split.numeric, split.categorical, mapped=split.mapped).double())
     goal = split.target.double() if split.target.is_floating_point() else split.target
     weight = None if split.weight is None else split.weight.double() / split.weight.double().mean()
     loss = task.loss(logits, goal, weight).item()
@@ -116,17 +117,23 @@ def evaluate(
     return Scores(loss, accuracy, area(target, predictions, counts), predictions, target, task.kind, counts)
 
 
-def infer(network: Network, numeric: torch.Tensor, categorical: torch.Tensor) -> torch.Tensor:
-    """Return the logits of all rows, in evaluation mode and without gradients."""
+def infer(
+    network: Network, numeric: torch.Tensor, categorical: torch.Tensor, *, mapped: bool = False
+) -> torch.Tensor:
+    """Return the logits of all rows, `mapped` ones of a file, in evaluation mode and without gradients."""
     was_training = network.module.training
     network.module.eval()
     try:
         with torch.inference_mode():
             starts = range(0, max(len(numeric), 1), EVALUATION_ROWS)
             batches = [slice(start, start + EVALUATION_ROWS) for start in starts]
-            return torch.cat(
-                [_of_batch(network, numeric[rows], categorical[rows].long()) for rows in batches]
-            )
+            found = []
+            for rows in batches:
+                features = numeric[rows], categorical[rows]
+                if mapped:
+                    cache.touch(sum(each.nbytes for each in features))
+                found.append(_of_batch(network, features[0], features[1].long()))
+            return torch.cat(found)
     finally:
         network.module.train(was_training)
 

@@ -208,11 +208,12 @@ def test_a_weighted_model_scores_again_and_predicts_without_the_weights(
 
 
 def test_a_loss_of_the_users_returns_one_value_per_row(composed: Compose, store: Path, file: Path) -> None:
-    own = ("+loss._target_=torch.nn.BCEWithLogitsLoss", f"data.path={file}")
+    alone = (f"data.path={file}", "model.linear_start=false")  # which a loss of one's own has not
+    own = ("+loss._target_=torch.nn.BCEWithLogitsLoss", *alone)
     with pytest.raises(ConfigError, match=r"returned one loss for 32 rows; .*\+loss\.reduction=none"):
         train(composed(*OVERRIDES, *own))
     train(composed(*OVERRIDES, *own, "+loss.reduction=none"))
-    train(composed(*OVERRIDES, own[1]))
+    train(composed(*OVERRIDES, *alone))
     tracker = ExperimentTracker(store)
     refused, *others = tracker.records()
     assert (refused.status, len(others)) == ("failed", 2)

@@ -80,7 +80,7 @@ def load(
     return plan.splits(tables, plan.labels(tables), way)
 
 
-_READING = (  # keys that say how a table is read; the rest say what for
+READING = (  # keys that say how a table is read; the rest say what for
     "separator", "encoding", "header", "names", "decimal", "thousands", "date_order", "missing_values", "drop", "ragged", "skip", "member",
     "sheet",
 )  # fmt: skip
@@ -89,16 +89,22 @@ _ROLES = (
 )  # fmt: skip
 
 
-def read_columns(keys: Mapping[str, Any]) -> tuple[Reader, Table, Given]:
-    """Read the table of a section with the keys of `load`; return its reader, its values and the roles that the keys name."""
+KINDS = ("numeric", "categorical", "time", "text")  # keys that name columns, and say of which kind they are
+
+
+def options_of(keys: Mapping[str, Any]) -> Options:
+    """Return how a table is read by a section with the keys of `load`."""
     kinds = {"number": "numeric", "text": "categorical", "time": "time"}
     wanted = {str(name): kind for kind, key in kinds.items() for name in keys.get(key) or ()}
     wanted |= {str(name): "text" for name in keys.get("text") or ()}
-    given = {name: keys[name] for name in _READING if keys.get(name) is not None}
+    given = {name: keys[name] for name in READING if keys.get(name) is not None}
     given |= {name: [*map(str, given[name])] for name in ("drop", "names") if name in given}
-    reader, known = mapped.fit(
-        keys["path"], Options(**given, wanted=wanted), cached=keys.get("cache", "auto")
-    )
+    return Options(**given, wanted=wanted)
+
+
+def read_columns(keys: Mapping[str, Any]) -> tuple[Reader, Table, Given]:
+    """Read the table of a section with the keys of `load`; return its reader, its values and the roles that the keys name."""
+    reader, known = mapped.fit(keys["path"], options_of(keys), cached=keys.get("cache", "auto"))
     drop = [name for name in keys.get("drop") or () if str(name) not in reader.skipped]
     named = {name: keys.get(name) for name in _ROLES}
     try:

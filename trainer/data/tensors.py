@@ -19,6 +19,7 @@ from trainer.data.encoding.hashing import of_rows
 from trainer.data.encoding.in_file import encoded_in_file, encodes_in_file
 from trainer.data.profile import Profile
 from trainer.data.rare import check_splits
+from trainer.data.reading import cache
 from trainer.data.reading.columns import Long
 from trainer.data.reading.kinds import spelled_float
 from trainer.data.reading.reader import Reader
@@ -70,12 +71,16 @@ class Split:
     def to(self, device: "torch.device") -> "Split":
         """Return the split on a device."""
         weight = None if self.weight is None else self.weight.to(device)
-        return Split(self.numeric.to(device), self.categorical.to(device), self.target.to(device), weight)
+        features = self.numeric.to(device), self.categorical.to(device)
+        return Split(*features, self.target.to(device), weight, self.mapped and device.type == "cpu")
 
     def take(self, rows: "torch.Tensor | slice") -> "Split":
         """Return some rows: a view for a slice, a copy for an index tensor."""
         weight = None if self.weight is None else self.weight[rows]
-        return Split(self.numeric[rows], self.categorical[rows], self.target[rows], weight)
+        if self.mapped and not isinstance(rows, slice):
+            numeric, categorical = (_taken(each, rows) for each in (self.numeric, self.categorical))
+            return Split(numeric, categorical, self.target[rows], weight)
+        return Split(self.numeric[rows], self.categorical[rows], self.target[rows], weight, self.mapped)
 
 
 @dataclass(frozen=True)
@@ -259,6 +264,13 @@ def encoded(
     in_file = encodes_in_file(encoder, table)
     features = encoded_in_file(encoder, table) if in_file else encoder.transform(table)
     return Split(*features, torch.from_numpy(labels.standardised(target)), weight, in_file)
+
+
+def _taken(features: "torch.Tensor", rows: "torch.Tensor") -> "torch.Tensor":
+    """Return rows of features that are in a file."""
+    import torch
+
+    return torch.from_numpy(cache.taken(features.numpy(), rows.numpy()))
 
 
 def fingerprint(splits: Splits, targets: Sequence[Array]) -> str:

@@ -9,6 +9,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
 from trainer import fit
 from trainer.data.encoding import hashing, in_file, shuffled
@@ -17,6 +20,7 @@ from trainer.data.load import load
 from trainer.data.reading import cache, columns, reading_progress, sources, writers
 from trainer.data.reading.evidence import Evidence
 from trainer.data.tensors import Dataset, Split
+from trainer.defaults import task
 from trainer.models.tabular import TabularClassifier
 
 CLASSES = {"binary": ["no", "yes"], "multiclass": ["a", "b", "c"]}
@@ -140,6 +144,38 @@ def test_pages_of_files_are_let_go_of_and_come_back(tmp_path: Path, monkeypatch:
     cache.touch(cache.TOUCHED + 1)
     assert resident() < before
     assert (values[-1], again[-1], spare[-1]) == (65535, 65535, 7)
+
+
+@given(st.lists(st.integers(0, 999), max_size=50), st.sampled_from([1, 64, 4096, 1 << 20]))
+def test_rows_of_a_file_are_taken_in_any_order(chosen: list[int], at_once: int) -> None:
+    base, rows = np.arange(3000.0).reshape(1000, 3), np.array(chosen, np.int64)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cache, "_RANGE", at_once)
+        assert np.array_equal(cache.taken(base, rows), base[rows])
+
+
+def test_rows_that_lie_apart_count_as_all_between_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[int] = []
+    monkeypatch.setattr(cache, "touch", counted.append)
+    monkeypatch.setattr(cache, "_RANGE", 8000)  # bytes: a thousand rows
+    cache.taken(np.zeros(10_000), np.array([9999, 0, 5000, 500]))
+    assert counted == [501 * 8, 8, 8]
+
+
+def test_the_task_of_a_large_table_is_found_where_training_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, opened = written(tmp_path / "t.csv", "multiclass"), []
+    original = cache.entry
+
+    def entry(key: Any, make: Any, *, needed: int) -> Any:
+        return original(key, lambda folder: opened.append(key) or make(folder), needed=needed)
+
+    monkeypatch.setattr(cache, "entry", entry)
+    section = {"_target_": "trainer.data.table.load", "path": str(path), "target": "y", "cache": "always"}
+    assert task(OmegaConf.create({"data": {**section, "categorical": ["user"]}})) == "multiclass"
+    loaded(path, cache="always")
+    assert sum("encoded" not in key for key in opened) == 1
 
 
 def test_a_test_file_is_in_files_too(tmp_path: Path) -> None:

@@ -5,12 +5,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from trainer.data.reading import cache
-
 if TYPE_CHECKING:
     from trainer.data.tensors import Split
 
-_PAGE = 4096  # bytes that come into memory with a row
 BLOCK = 1 << 16  # rows copied at a time
 
 
@@ -40,11 +37,8 @@ class Gathered:
         return self._block.take(slice(first - self._first, last - self._first))
 
     def _copied(self, order: torch.Tensor) -> "Split":
-        """Return rows in memory; they are read in the order of the file."""
-        cache.touch(len(order) * _PAGE)
-        ascending, places = order.sort()
-        found = self._split.take(ascending)
-        found = found.take(places.argsort())
+        """Return rows in memory."""
+        found = self._split.take(order)
         return replace(found, categorical=found.categorical.long()).to(self.device)
 
 

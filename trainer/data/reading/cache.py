@@ -7,6 +7,7 @@ removed once all of them are larger than a limit. A file without a name holds wh
 import contextlib
 import errno
 import hashlib
+import itertools
 import json
 import logging
 import mmap
@@ -30,8 +31,9 @@ _touched = 0
 Array = np.ndarray[Any, Any]
 
 TOUCHED = (
-    512 << 20
+    256 << 20
 )  # bytes of mapped files that count as this process's memory, about, before it lets go of them
+_RANGE = 64 << 20  # bytes of a file from which rows are taken before others are
 LIMIT = "PODIUM_CACHE_GIB"  # the variable that sets the size of all entries together
 _LIMIT_GIB = 50.0
 _META = "entry.json"  # written last
@@ -125,6 +127,27 @@ def touch(size: int) -> None:
         _touched = size
         for each in [*_maps]:
             each.madvise(mmap.MADV_DONTNEED)
+
+
+def taken(base: Array, rows: Array) -> Array:
+    """Return some rows of a mapped array, in any order; at no time are more pages mapped than `touch` allows.
+
+    The system maps the pages around a row, too, so rows that lie apart cost what all between them would.
+    """
+    if len(rows) < 2:
+        return np.asarray(base[rows])
+    order = None if (rows[1:] >= rows[:-1]).all() else np.argsort(rows)
+    ascending = rows if order is None else rows[order]
+    size = max(base.nbytes // max(len(base), 1), 1)
+    edges = np.arange(ascending[0], ascending[-1] + 1, max(_RANGE // size, 1))
+    starts = [*np.searchsorted(ascending, edges).tolist(), len(rows)]
+    found = np.empty((len(rows), *base.shape[1:]), base.dtype)
+    for start, stop in itertools.pairwise(starts):
+        if start < stop:
+            touch(int(ascending[stop - 1] - ascending[start] + 1) * size)
+            part = base[ascending[start:stop]]
+            found[slice(start, stop) if order is None else order[start:stop]] = part
+    return found
 
 
 def _known(found: Any) -> Array:

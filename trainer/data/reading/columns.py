@@ -79,8 +79,10 @@ class Long:
 
     def stored(self, start: int, stop: int) -> Array:
         """Return what the file holds for some rows: values, or codes."""
+        if self.rows is not None:
+            return cache.taken(self.base, self.rows[start:stop])
         cache.touch((stop - start) * self.base.itemsize)
-        return self.base[start:stop] if self.rows is None else self.base[self.rows[start:stop]]
+        return self.base[start:stop]
 
     def blocks(self) -> Iterator[Array]:
         """Yield what the file holds, a block of rows at a time."""

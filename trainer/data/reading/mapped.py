@@ -30,7 +30,7 @@ Source = Callable[[Sequence[str] | None], sources.Source]
 def fit(source: Any, options: Options | None = None, *, cached: str = "auto") -> tuple[Reader, Table]:
     """Return what `Reader.fit` returns, with the values in the cache if they are large or `cached` is `always`."""
     options = options or Options()
-    if not _is_wanted(source, cached, options.member):
+    if not is_large(source, cached, options.member):
         with _unchanged(source):
             return Reader.fit(source, options)
     path = Path(source)
@@ -53,7 +53,7 @@ def fit(source: Any, options: Options | None = None, *, cached: str = "auto") ->
 
 def read(reader: Reader, source: Any, *, only: Sequence[str], cached: str = "auto") -> Table:
     """Return what `reader.read` returns, with the values in the cache if they are large or `cached` is `always`."""
-    if not _is_wanted(source, cached, reader.member):
+    if not is_large(source, cached, reader.member):
         return reader.read(source, only=only)
     path = Path(source)
     stamp = _stamp(path)
@@ -183,8 +183,8 @@ def _opened(folder: Path, made: Mapping[str, Any], kinds_of: Mapping[str, Kind])
     return Table(columns, made["rows"], {name: kinds_of[name] for name in columns}, infinite)
 
 
-def _is_wanted(source: Any, cached: str, member: str | None) -> bool:
-    """Whether the values of a source go into the cache."""
+def is_large(source: Any, cached: str = "auto", member: str | None = None) -> bool:
+    """Whether the values of a source go into the cache; raise DataError for a value of `cached` that is not allowed."""
     if cached not in CHOICES:
         raise DataError(f"data.cache={cached}: allowed is one of {', '.join(CHOICES)}")
     if cached == "never" or not isinstance(source, str | Path):
