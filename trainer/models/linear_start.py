@@ -21,8 +21,9 @@ from trainer.models.layers import one_or_many
 if TYPE_CHECKING:
     from trainer.data.tensors import Split
 
-ROWS = 20_000  # that the linear model is fitted to at most, spread over the training rows
+ROWS = 5_000  # that the linear model is fitted to at most, spread over the training rows
 ITERATIONS = 200
+TOLERANCE = 1e-7  # of the loss
 
 
 class LinearStart(nn.Module):
@@ -60,7 +61,11 @@ class LinearStart(nn.Module):
         kept = (self.numeric, self.codes[present], self.bias)
         weights = [torch.zeros_like(each, requires_grad=True) for each in kept]
         optimizer = torch.optim.LBFGS(
-            weights, max_iter=ITERATIONS, history_size=10, line_search_fn="strong_wolfe"
+            weights,
+            max_iter=ITERATIONS,
+            tolerance_change=TOLERANCE,
+            history_size=10,
+            line_search_fn="strong_wolfe",
         )
 
         def closure() -> torch.Tensor:
