@@ -236,7 +236,7 @@ TARGETS: dict[str, dict[str, Schema]] = {
             "text": _optional(_list(_COLUMN) | _NULL),
             "drop": _optional(_list(_COLUMN)),
             "keep": _optional(_list(_COLUMN)),
-            "missing_values": _optional(_list(_text())),
+            "missing_values": _optional(_list(_text() | _number())),
             "separator": _optional(_text("one character", r".|\\t") | _NULL),
             "encoding": _optional(_text() | _NULL),
             "header": _optional(_FLAG | _NULL),

@@ -98,7 +98,7 @@ def options_of(keys: Mapping[str, Any]) -> Options:
     wanted = {str(name): kind for kind, key in kinds.items() for name in keys.get(key) or ()}
     wanted |= {str(name): "text" for name in keys.get("text") or ()}
     given = {name: keys[name] for name in READING if keys.get(name) is not None}
-    given |= {name: [*map(str, given[name])] for name in ("drop", "names") if name in given}
+    given |= {name: [*map(str, given[name])] for name in ("drop", "names", "missing_values") if name in given}
     return Options(**given, wanted=wanted)
 
 

@@ -212,6 +212,13 @@ def test_marks_for_missing_values_can_be_added(tmp_path: Path, table: pd.DataFra
     assert [each.name for each in encoder.numeric] == ["age", "income", "day"]
 
 
+def test_a_number_may_mark_missing_values(tmp_path: Path, table: pd.DataFrame) -> None:
+    table.loc[:5, "income"] = -200
+    known = loaded(written(tmp_path, table), missing_values=[-200, 7.5])
+    (income,) = (each for each in known.profile.columns if each.name == "income")
+    assert income.missing > 0
+
+
 def one_class(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(churned="yes")
 

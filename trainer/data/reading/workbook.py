@@ -69,6 +69,8 @@ def _chosen(sheets: Sequence[Any], options: "Options", trained: "Reader | None")
     wanted = options.sheet if trained is None or options.sheet is not None else trained.sheet
     named: dict[Any, str] = {place: str(each) for place, each in enumerate(sheets, 1)}
     named |= {str(each): str(each) for each in sheets}
+    if wanted is not None and wanted not in named:
+        wanted = str(wanted)  # a command line makes a number of a sheet named 7
     if wanted in named:
         return named[wanted], []
     if options.sheet is not None:

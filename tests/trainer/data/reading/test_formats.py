@@ -75,17 +75,21 @@ def test_a_workbook_is_read_by_sheets(tmp_path: Path) -> None:
     with pd.ExcelWriter(path) as book:
         rows.to_excel(book, sheet_name="May", index=False, startrow=2)
         pd.DataFrame({"n": [9, 8]}).to_excel(book, sheet_name="June", index=False)
+        pd.DataFrame({"n": [7]}).to_excel(book, sheet_name="2023", index=False)
     reader, table = Reader.fit(path)
     assert [type(each.kind) for each in reader.columns] == [Number, Boolean, Time]
     assert table["ok"].tolist() == ["true", "false", None]
-    assert "the workbook has 2 sheets; 'May' is read; data.sheet names another (June)" in reader.notes
+    assert "the workbook has 3 sheets; 'May' is read; data.sheet names another (June, 2023)" in reader.notes
     for sheet in ("June", 2):
         reader, table = Reader.fit(path, Options(sheet=sheet))
         assert table["n"].tolist() == [9, 8]
         assert not reader.notes
         assert Reader.from_json(reader.to_json()).read(path)["n"].tolist() == [9, 8]
-    with pytest.raises(DataError, match=r"data\.sheet=July: there is no such sheet; there are May, June"):
+    with pytest.raises(
+        DataError, match=r"data\.sheet=July: there is no such sheet; there are May, June, 2023"
+    ):
         Reader.fit(path, Options(sheet="July"))
+    assert Reader.fit(path, Options(sheet=2023))[1]["n"].tolist() == [7]
 
 
 def test_odd_lines_are_skipped_on_request_and_counted(tmp_path: Path) -> None:
