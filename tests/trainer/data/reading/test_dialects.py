@@ -251,6 +251,10 @@ def test_a_nameless_index_is_found_however_pandas_reads_it(tmp_path: Path) -> No
         (b'a,b\n"1,2\n', "cannot be read as CSV"),
         (b"a,b\n1,\x81\n", r"is not utf-8: it holds the byte 0x81; .*data\.encoding=latin-1"),
         (b"\0\1\2,b\n1,2\n", "the file is no text"),
+        (
+            b"city,n,y\na,1,000,no\nb,2,000,yes\na,3,000,no\n",
+            r"most lines have 4 values where the header names 3 columns; .* quotes",
+        ),
     ],
 )
 def test_a_file_that_is_no_table_is_refused(tmp_path: Path, text: bytes, message: str) -> None:
