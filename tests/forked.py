@@ -47,7 +47,7 @@ TRAINER = (
 KINDS = {"sweeps": (["-W", "error"], SWEEPS), "trainer": ([], TRAINER)}
 LENGTH = struct.Struct("!I")
 PID = struct.Struct("!i")
-OUT_OF_THE_WAY = 200  # a file descriptor that nobody has
+FIRST_SPARE = 200  # descriptors from here on are not in use
 
 
 class Command(subprocess.Popen[Any]):
@@ -222,7 +222,7 @@ def become(asked: Any, descriptors: list[int], path: list[str]) -> None:
 
 
 def _moved(descriptors: list[int]) -> list[int]:
-    moved = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, OUT_OF_THE_WAY) for each in descriptors]
+    moved = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, FIRST_SPARE) for each in descriptors]
     for each in descriptors:
         os.close(each)
     return moved
