@@ -108,13 +108,13 @@ def find(
             )
     dialect = Dialect(mark, encoding, header, blank, spaced, names is not None)
     body = rows[1:] if header else rows
-    cells = _fitted(rows[0], body, mark) if header else ()
+    cells, told = _fitted(rows[0], body, mark) if header else ([], [])
     columns = unique(cells) if header else numbered(len(rows[0]))
     if names is not None:
         if len(names) != len(columns):
             raise DataError(f"{keys}names holds {len(names)} names, but the file has {len(columns)} columns")
         columns = unique(names)
-    notes = [*before, *notes]
+    notes = [*before, *notes, *told]
     return Opening(dialect, tuple(cells), columns, tuple(notes), not body, "".join(before))
 
 
@@ -268,23 +268,27 @@ def _counts_up(cells: Sequence[str]) -> bool:
     return all(int(b) == int(a) + 1 for a, b in itertools.pairwise(cells))
 
 
-def _fitted(cells: list[str], body: Sequence[Sequence[str]], mark: str) -> list[str]:
-    """Return the header with a cell for each column: every row may end in a separator, or begin with its name.
+def _fitted(cells: list[str], body: Sequence[Sequence[str]], mark: str) -> tuple[list[str], list[str]]:
+    """Return the header with a cell for each column, and what to tell: every row may end in a separator, or begin with its name.
 
     Raise DataError where the first values name no rows: then a value holds the separator, and all names would be wrong.
     """
     widths = Counter(map(len, body)).most_common(1)
     if not widths or widths[0][0] != len(cells) + 1:
-        return cells
+        return cells, []
     fitting = [row for row in body if len(row) == widths[0][0]]
     if all(not row[-1].strip() for row in fitting):
-        return [*cells, ""]
+        return [*cells, ""], []
     if len({row[0] for row in fitting}) < len(fitting):
         raise DataError(
             f"most lines have {len(cells) + 1} values where the header names {len(cells)} columns; a value that holds the "
-            f"separator {mark!r} needs quotes, such as \"1{mark}000\""
+            f'separator {mark!r} needs quotes, such as "1{mark}000"'
         )
-    return ["", *cells]
+    told = (
+        f"the lines have one value more than the header has names, so the first value is taken for the name of a row; if a value "
+        f"holds the separator {mark!r} instead, it needs quotes"
+    )
+    return ["", *cells], [told]
 
 
 def _separator(lines: Sequence[str], tabbed: bool) -> str:

@@ -237,6 +237,14 @@ def test_a_nameless_index_is_found_however_pandas_reads_it(tmp_path: Path) -> No
         assert reader.read(frame)["column_1"].tolist() == table["column_1"].tolist() == [10, 11]
 
 
+def test_a_header_that_lacks_the_name_of_the_first_column_is_told(tmp_path: Path) -> None:
+    reader, table = fitted(tmp_path, "n,y\nr1,10,no\nr2,11,yes\n")
+    assert table["n"].tolist() == [10, 11]
+    assert any("one value more than the header has names" in note for note in reader.notes)
+    assert not any("more than" in note for note in fitted(tmp_path, ",n,y\nr1,10,no\n")[0].notes)
+    assert not any("more than" in note for note in fitted(tmp_path, "n,y\n10,no,\n11,yes,\n")[0].notes)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
