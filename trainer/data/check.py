@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from trainer.data.reading import dialect, formats, header
+from trainer.data.reading import dialect, formats, header, signatures
 from trainer.data.reading.formats import Format
 from trainer.errors import DataError
 
@@ -67,7 +67,7 @@ def _table_problems(given: str, file: Path, key: str, data: Mapping[str, Any]) -
     if problem := formats.problem(file, member):
         yield f"{given}: {problem}"
         return
-    if formats.format_of(file, member) is not Format.TEXT or file.suffix.lower() == ".zst":
+    if formats.format_of(file, member) is not Format.TEXT or formats.compression(file) == signatures.ZSTD:
         return  # the libraries that read these load slowly
     state = file.stat()
     names = tuple(map(str, data["names"])) if data.get("names") else None

@@ -59,9 +59,9 @@ def _is_columnar(path: Path) -> bool:
 
 def _total(path: Path) -> float | None:
     """Return the rows of a Parquet file, the bytes of a text that is not compressed, or None."""
-    if path.suffix.lower() in (".parquet", ".pq"):
+    size = formats.plain_size(path)
+    if size is not None and path.suffix.lower() in (".parquet", ".pq"):
         from pyarrow import parquet
 
         return float(parquet.read_metadata(path).num_rows)
-    is_plain = path.suffix.lower() in formats.SUFFIXES and not _is_columnar(path)
-    return float(path.stat().st_size) if is_plain else None
+    return None if size is None or _is_columnar(path) else float(size)

@@ -204,9 +204,7 @@ def _rows_of_chunk(columns: int) -> int:
 def _check_places(request: Request) -> None:
     """Raise DataError for an input that is no table, and an output that cannot be written."""
     # Which file of an archive it is, the model may say.
-    is_open = (
-        request.source.suffix.lower() == ".zip" and request.source.is_file() and "member" not in request.how
-    )
+    is_open = formats.is_archive(request.source) and "member" not in request.how
     problem = None if is_open else formats.problem(request.source, request.how.get("member"), keys="")
     if problem is not None:
         raise DataError(f"input={request.source}: {problem}")

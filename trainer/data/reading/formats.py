@@ -1,16 +1,18 @@
 """What a data file is, by its name or, where that says nothing, by its bytes; and its bytes without their compression.
 
+Whether bytes are compressed they say themselves, in a file and in a member of an archive; names may be wrong or absent.
 Imports nothing slow: the check of a config asks it about every file.
 """
 
 import bz2
 import gzip
+import io
 import itertools
 import lzma
 import zipfile
 import zlib
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -54,18 +56,22 @@ ALLOWED = (
 )
 
 
-def _zstd(path: Path) -> IO[bytes]:
-    import pyarrow
+def _zstd(file: IO[bytes]) -> IO[bytes]:
+    import pyarrow as pa
 
-    return cast(IO[bytes], pyarrow.input_stream(str(path), compression="zstd"))
+    return cast(IO[bytes], pa.CompressedInputStream(pa.PythonFile(file, "r"), "zstd"))
 
 
-_COMPRESSED: dict[str, Callable[[Path], Any]] = {
-    ".gz": gzip.open,
-    ".bz2": bz2.open,
-    ".xz": lzma.open,
-    ".zst": _zstd,
+_COMPRESSED: dict[str, Callable[[IO[bytes]], Any]] = {
+    signatures.GZIP: gzip.open,
+    signatures.BZIP2: bz2.open,
+    signatures.XZ: lzma.open,
+    signatures.ZSTD: _zstd,
 }
+_PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")  # say nothing of the table
+_DEEPEST = 3  # times that bytes may be compressed; some archives hold themselves
+_IN_OFFICE = {"[Content_Types].xml", "mimetype"}  # a workbook is an archive, too
+_IN_WORKBOOK = {"xl/workbook.xml", "xl/workbook.bin", "mimetype"}
 
 
 def problem(path: Path, member: str | None = None, *, keys: str = TRAINING) -> str | None:
@@ -94,35 +100,40 @@ def no_file(path: Path, advice: str) -> str:
 
 def format_of(path: Path, member: str | None = None, *, keys: str = TRAINING) -> Format:
     """Return the format that the name of a file says, else its first bytes; raise DataError if they say another one."""
-    if member is not None and path.suffix.lower() != ".zip":
+    archived = is_archive(path)
+    if member is not None and not archived:
         raise DataError(f"{keys}member={member}: only a zip archive has members")
-    named = plain = path
-    if path.suffix.lower() == ".zip":
-        named = plain = Path(member_of(path, member, keys=keys))
-    elif path.suffix.lower() in _COMPRESSED:
-        plain = path.with_suffix("")
-    by_name = SUFFIXES.get(plain.suffix.lower())
+    named = Path(member_of(path, member, keys=keys)) if archived else path
+    place = f"{str(named)!r} in the zip file" if archived else "the file"
+    suffix = _plain(named).suffix
+    by_name = SUFFIXES.get(suffix.lower())
     if by_name is Format.TEXT:
         return by_name  # its bytes are looked at when its dialect is
     with opened(path, member) as file:
         start = file.read(signatures.START)
+        if by_name is None and signatures.compression(start) == signatures.ZIP:
+            inner = _names(io.BytesIO(start + file.read()))
+            if not inner & _IN_OFFICE:
+                raise DataError(f"{place} is a zip archive that is packed once more; unpack it")
+            if not inner & _IN_WORKBOOK:
+                raise DataError(f"{place} is no table: it is an office document; export its table as CSV")
     what = signatures.found(start)
     by_bytes = None if what is None else _OF_BYTES.get(what.what)
     if by_name is not None and (by_bytes is by_name or (what is None and not signatures.is_text(start))):
         return by_name  # a stream of Arrow has no mark
     if by_name is None and what is None:
         return Format.TEXT
-    if by_name is None and by_bytes in (Format.PARQUET, Format.ARROW):
+    is_sure = what is not None and what.what != signatures.OLD_WORKBOOK  # or an old text document
+    if by_name is None and by_bytes is not None and is_sure:
         return by_bytes
-    place = f"{str(named)!r} in the zip file" if named is not path else "the file"
     if by_name is None:
         raise DataError(f"{place} is no table: it is {what}")
-    raise DataError(f"{place} is named {plain.suffix}, but it is {what or 'text; name it .csv'}")
+    raise DataError(f"{place} is named {suffix}, but it is {what or 'text; name it .csv'}")
 
 
 def is_tabbed(path: Path, member: str | None = None) -> bool:
     """Whether the name of a file says that tabs separate its columns."""
-    name = Path(member_of(path, member)) if path.suffix.lower() == ".zip" else path
+    name = Path(member_of(path, member)) if is_archive(path) else path
     return bool({".tsv", ".tab"} & {each.lower() for each in name.suffixes})
 
 
@@ -130,20 +141,46 @@ def is_tabbed(path: Path, member: str | None = None) -> bool:
 def opened(path: Path, member: str | None = None) -> "Iterator[IO[bytes]]":
     """Open a file for its bytes without compression; raise DataError when they are damaged."""
     try:
-        if path.suffix.lower() == ".zip":
-            with zipfile.ZipFile(path) as archive, archive.open(member_of(path, member)) as file:
-                yield file
-        else:
-            with _COMPRESSED.get(path.suffix.lower(), _plain)(path) as file:
-                yield file
+        with ExitStack() as stack:
+            if is_archive(path):
+                archive = stack.enter_context(zipfile.ZipFile(path))
+                file: IO[bytes] = stack.enter_context(archive.open(member_of(path, member)))
+            else:
+                file = stack.enter_context(path.open("rb"))
+            for _ in range(_DEEPEST):
+                opener = _COMPRESSED.get(kind := _kind(file) or "")
+                file = file if opener is None else stack.enter_context(opener(file))
+                if opener is None or kind == signatures.ZSTD:  # which cannot go back to its start
+                    break
+            yield file
     except (OSError, EOFError, lzma.LZMAError, zlib.error, zipfile.BadZipFile, RuntimeError) as error:
         # RuntimeError: a member of an archive that is encrypted
         raise DataError(f"data file {str(path)!r} cannot be read: {error}") from None
 
 
+def compression(path: Path) -> str | None:
+    """Return how the bytes of a file are compressed, one of `signatures`; None for plain ones, and for a workbook."""
+    if not path.is_file():
+        return None
+    try:
+        with path.open("rb") as file:
+            kind = _kind(file)
+            is_plain = kind == signatures.ZIP and bool(_names(file) & _IN_OFFICE)
+    except OSError:  # the one who opens it says so
+        return None
+    except zipfile.BadZipFile:
+        is_plain = SUFFIXES.get(path.suffix.lower()) is Format.EXCEL
+    return None if is_plain else kind
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file is a zip archive, and no workbook."""
+    return compression(path) == signatures.ZIP
+
+
 def plain_size(path: Path) -> int | None:
     """Return the size of a file that is not compressed, else None."""
-    return None if path.suffix.lower() in (*_COMPRESSED, ".zip") else path.stat().st_size
+    return path.stat().st_size if compression(path) is None else None
 
 
 def head(path: Path, member: str | None = None) -> bytes:
@@ -169,9 +206,7 @@ def members(path: Path) -> list[str]:
 
 def has_member(path: Path, name: str | None) -> bool:
     """Whether a path is a zip archive with a file of this name."""
-    if path.suffix.lower() != ".zip" or not path.is_file() or not zipfile.is_zipfile(path):
-        return False
-    return any(name in (each, Path(each).name) for each in members(path))
+    return is_archive(path) and any(name in (each, Path(each).name) for each in members(path))
 
 
 def member_of(path: Path, wanted: str | None = None, *, keys: str = TRAINING) -> str:
@@ -186,7 +221,7 @@ def member_of(path: Path, wanted: str | None = None, *, keys: str = TRAINING) ->
                 f"{keys}member={wanted}: the zip file has no such file{near}; it holds {listed or 'none'}"
             )
         return found[0]
-    tables = [each for each in real if Path(each).suffix.lower() in SUFFIXES]
+    tables = [each for each in real if _plain(Path(each)).suffix.lower() in SUFFIXES]
     if len(real) == 1 or len(tables) == 1:
         return (tables or real)[0]
     raise DataError(
@@ -195,5 +230,19 @@ def member_of(path: Path, wanted: str | None = None, *, keys: str = TRAINING) ->
     )
 
 
-def _plain(path: Path) -> IO[bytes]:
-    return path.open("rb")
+def _plain(path: Path) -> Path:
+    """Return a name without those that say that a file is compressed."""
+    while path.suffix.lower() in _PACKED:
+        path = path.with_suffix("")
+    return path
+
+
+def _kind(file: IO[bytes]) -> str | None:
+    start = file.read(signatures.LONGEST)
+    file.seek(0)
+    return signatures.compression(start)
+
+
+def _names(file: IO[bytes]) -> set[str]:
+    with zipfile.ZipFile(file) as archive:
+        return {*archive.namelist()}

@@ -1,26 +1,26 @@
-"""What bytes are, by how they begin, and what to do with those that are no table of text."""
+"""What bytes are, by how they begin: how they are compressed, and what to do with those that are no table of text."""
 
 import re
 from typing import NamedTuple
 
 START = 4096  # bytes looked at
-PARQUET, ARROW, WORKBOOK, OLD_WORKBOOK = (
-    "Parquet",
-    "Arrow",
-    "a zip archive or an Excel workbook",
-    "an old Excel workbook",
+PARQUET, ARROW, WORKBOOK, OLD_WORKBOOK = ("Parquet", "Arrow", "an Excel workbook", "an old Excel workbook")
+GZIP, BZIP2, XZ, ZSTD, ZIP = "gzip", "bzip2", "xz", "zstd", "a zip archive"
+LONGEST = 10  # bytes of a mark of compression
+_COMPRESSED = (
+    (re.compile(rb"\x1f\x8b"), GZIP),
+    (re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)"), BZIP2),  # three letters may begin a text
+    (re.compile(rb"\xfd7zXZ\0"), XZ),
+    (re.compile(rb"\x28\xb5\x2f\xfd"), ZSTD),
+    (re.compile(rb"PK(\x03\x04|\x05\x06)"), ZIP),
 )
 _MARKS = (
     (b"%PDF", "a PDF", "export its table as CSV"),
     (b"PAR1", PARQUET, "name it .parquet"),
     (b"ARROW1", ARROW, "name it .arrow"),
     (b"FEA1", "Feather of version 1", "write it again with pandas.DataFrame.to_feather"),
-    (b"PK\x03\x04", WORKBOOK, "name it .zip or .xlsx"),
+    (b"PK\x03\x04", WORKBOOK, "name it .xlsx"),
     (b"\xd0\xcf\x11\xe0", OLD_WORKBOOK, "name it .xls"),
-    (b"\x1f\x8b", "compressed", "name it .gz"),
-    (b"BZh", "compressed", "name it .bz2"),
-    (b"\xfd7zXZ", "compressed", "name it .xz"),
-    (b"\x28\xb5\x2f\xfd", "compressed", "name it .zst"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it"),
     (b"Rar!", "a rar archive", "unpack it"),
     (b"SQLite format 3", "an SQLite database", "export the table as CSV"),
@@ -49,6 +49,11 @@ class What(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.what}; {self.advice}" if self.advice else self.what
+
+
+def compression(start: bytes) -> str | None:
+    """Return how bytes are compressed; a workbook is a zip archive, too. None for plain ones."""
+    return next((kind for mark, kind in _COMPRESSED if mark.match(start)), None)
 
 
 def found(sample: bytes) -> What | None:

@@ -107,7 +107,7 @@ def test_the_encoding_is_found(tmp_path: Path, encoding: str) -> None:
 )
 def test_a_compressed_file_is_read(tmp_path: Path, name: str, packed: bytes) -> None:
     assert fitted(tmp_path, packed, name)[1]["b"].tolist() == ["x", "y", "x"]
-    (tmp_path / name).write_bytes(b"no such compression")
+    (tmp_path / name).write_bytes(packed[:-6])
     with pytest.raises(DataError, match="cannot be read"):
         Reader.fit(tmp_path / name)
 

@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import io
 import lzma
 import zipfile
 from collections.abc import Callable
@@ -24,10 +25,16 @@ from trainer.errors import DataError
 CSV = b"a,b\n1,x\n2,y\n3,x\n"
 
 
-def zipped(path: Path, **members: bytes) -> Path:
-    with zipfile.ZipFile(path, "w") as archive:
+def in_zip(**members: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
         for name, content in members.items():
             archive.writestr(name.replace("__", "."), content)
+    return file.getvalue()
+
+
+def zipped(path: Path, **members: bytes) -> Path:
+    path.write_bytes(in_zip(**members))
     return path
 
 
@@ -111,16 +118,31 @@ def test_odd_lines_are_skipped_on_request_and_counted(tmp_path: Path) -> None:
         ("t.csv", b'[{"a": 1, "b": 2}]', "it is JSON; write it as CSV or Parquet"),
         ("t.csv", b'{"a": [1, 2]}', "it is JSON"),
         ("t.csv", b"PAR1\x15\x04", r"it is Parquet; name it \.parquet"),
-        ("t.csv", b"PK\x03\x04abc", r"an Excel workbook; name it \.zip or \.xlsx"),
-        ("t.csv", b"\x1f\x8b\x08\0\0", r"it is compressed; name it \.gz"),
+        ("t.csv", b"PK\x03\x04abc", "the zip file cannot be read: File is not a zip file"),
+        ("t.csv", b"\x1f\x8b\x08\0\0", "cannot be read: Compressed file ended before"),
+        ("t.csv", gzip.compress(CSV)[:-9], "cannot be read: Compressed file ended before"),
         ("t.csv", bytes(range(256)) * 8, "no text|not utf-8"),
         ("t.csv", b"\n\n", "the file is empty"),
         ("t.csv", b"a,b\n", "has 0 rows; a header line and rows are needed"),
         ("t.json", b"{}", r"the file is no table: it is JSON; write it as CSV or Parquet"),
-        ("t", b"\x1f\x8b\x08\0\0", r"the file is no table: it is compressed; name it \.gz"),
+        ("t", b"\x1f\x8b\x08\0\0", "cannot be read: Compressed file ended before"),
         ("t.txt.xz", lzma.compress(b"PAR1\x15\x04"), r"no table of text: it is Parquet"),
         ("t.xz", lzma.compress(b"GIF89a"), "the file is no table: it is an image$"),
-        ("t.gz", b"a,b\n1,2\n", "cannot be read: Not a gzipped file"),
+        (
+            "t.gz",
+            gzip.compress(in_zip(a__csv=CSV)),
+            "the file is a zip archive that is packed once more; unpack it",
+        ),
+        (
+            "t",
+            in_zip(a__zip=in_zip(a__csv=CSV)),
+            r"'a\.zip' in the zip file is a zip archive that is packed once more",
+        ),
+        (
+            "t.docx",
+            in_zip(**{"[Content_Types]__xml": b"", "word/a__xml": b""}),
+            "no table: it is an office document",
+        ),
         ("t.parquet", b"a,b\n1,2\n", r"the file is named \.parquet, but it is text; name it \.csv"),
         ("t.xlsx", b"a;b\n1;2\n", r"the file is named \.xlsx, but it is text; name it \.csv"),
         ("t.xls", b"<html><table>", r"the file is named \.xls, but it is HTML or XML"),
@@ -187,6 +209,47 @@ def test_a_file_whose_name_says_nothing_is_read_by_its_bytes(
     for _, also in (mapped.fit(path, cached="always"), (reader, reader.read(path))):
         assert np.asarray(also["a"]).tolist() == [1, 2, 3]
     assert not [*source_problems({"_target_": "trainer.data.table.load", "path": path, "target": "b"})]
+
+
+WORKBOOK = io.BytesIO()
+pd.DataFrame(TABLE.to_pydict()).to_excel(WORKBOOK, index=False)
+PACKING: dict[str, Callable[[bytes], bytes]] = {
+    "plain": bytes,
+    "gz": gzip.compress,
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "zst": lambda raw: pa.compress(raw, codec="zstd", asbytes=True),
+    "zip": lambda raw: in_zip(t=raw),
+}
+
+
+@pytest.mark.parametrize("name", ["t", "t.csv", "t.gz", "t.csv.zip", "t.old"])
+@pytest.mark.parametrize("packing", [*PACKING])
+def test_bytes_say_how_they_are_compressed_whatever_the_name(tmp_path: Path, packing: str, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(PACKING[packing](CSV))
+    assert Reader.fit(path)[1]["b"].tolist() == ["x", "y", "x"]
+    assert not [*source_problems({"_target_": "trainer.data.table.load", "path": path, "target": "b"})]
+
+
+@pytest.mark.parametrize("packing", [*PACKING][1:-1])
+@pytest.mark.parametrize("content", ["csv", "xlsx"])
+def test_a_member_of_an_archive_may_be_compressed(tmp_path: Path, packing: str, content: str) -> None:
+    raw = {"csv": CSV, "xlsx": WORKBOOK.getvalue()}[content]
+    if (packing, content) == ("zst", "xlsx"):
+        packing = "gz"
+    packed = PACKING[packing](raw)
+    for member in (f"t__{content}__{packing}", f"t__{content}", "t"):
+        path = zipped(tmp_path / "t.zip", **{member: packed})
+        assert Reader.fit(path)[1]["b"].tolist() == ["x", "y", "x"]
+    zipped(tmp_path / "t.zip", a__md=b"no table", **{f"t__{content}__{packing}": packed})
+    assert Reader.fit(tmp_path / "t.zip")[1]["a"].tolist() == [1, 2, 3]
+
+
+def test_a_workbook_without_a_suffix_is_read(tmp_path: Path) -> None:
+    for name in ("t", "t.bak", "t.gz"):
+        (tmp_path / name).write_bytes(WORKBOOK.getvalue())
+        assert Reader.fit(tmp_path / name)[1]["a"].tolist() == [1, 2, 3]
 
 
 def test_a_missing_file_is_named_with_one_that_may_be_meant(tmp_path: Path) -> None:
