@@ -44,10 +44,19 @@ class LoadError(TrainerError, ValueError):
     """A saved model that is incomplete, or whose class is not allowed."""
 
 
+def nearest(given: str, known: Iterable[str]) -> str | None:
+    """Return the known name nearest to a given one, whatever its case; None when none is near."""
+    folded: dict[str, str] = {}
+    for each in known:
+        folded.setdefault(each.casefold(), each)
+    near = get_close_matches(given.strip().casefold(), [*folded], n=1)
+    return folded[near[0]] if near else None
+
+
 def did_you_mean(given: str, known: Iterable[str], shown: Callable[[str], str] = str) -> str:
     """Return " (did you mean X?)" with the known name nearest to a given one, or nothing when none is near."""
-    near = get_close_matches(given, list(known), n=1)
-    return f" (did you mean {shown(near[0])}?)" if near else ""
+    near = nearest(given, known)
+    return "" if near is None else f" (did you mean {shown(near)}?)"
 
 
 def some_rows(chosen: Any) -> str:

@@ -27,10 +27,7 @@ def reader_for(encoder: Encoder, source: Any, **how: Unpack[How]) -> Reader:
     found = header.matched(batch, dict.fromkeys(wanted, -1))
     absent = [name for name in wanted if name not in found]
     if absent:
-        raise DataError(
-            f"{origin.label} lacks columns the model was trained on: {', '.join(map(header.shown, absent))}; "
-            f"its columns are {', '.join(map(header.shown, [*batch][:20]))}"
-        )
+        raise DataError(f"{origin.label} {header.lacking(absent, [*batch])}")
     rows = pa.Table.from_arrays([batch[found[name]] for name in wanted], names=[*wanted])
     reader, _ = Reader.fit(rows, Options(wanted=wanted))
     return replace(reader, dialect=origin.dialect)

@@ -150,6 +150,11 @@ def test_words_that_count_as_missing_are_named_beside_categories() -> None:
     [
         ({"drop": ["aged"]}, r"data\.drop: there is no column 'aged' \(did you mean 'age'"),
         ({"keep": ["x"]}, r"data\.keep: there is no column 'x'"),
+        *(
+            ({key: ["AGE"]}, rf"data\.{key}: there is no column 'AGE' \(did you mean 'age'\?\)")
+            for key in ("drop", "keep", "numeric", "time", "time_column", "group_column", "weight_column")
+        ),
+        ({"drop": [" AGEE"]}, r"no column ' AGEE' \(did you mean 'age'"),
         ({"drop": ["y"]}, r"column 'y' is named in both data\.target and data\.drop; name it once"),
         ({"drop": ["age"], "numeric": ["age"]}, "'age' is named in both"),
     ],

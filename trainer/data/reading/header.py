@@ -6,7 +6,7 @@ column is `column_3`; the names that pandas gives it, and none, find it, too.
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from trainer.errors import did_you_mean
+from trainer.errors import did_you_mean, nearest
 
 TRAINING = "data."  # before the names of keys in messages; a prediction has no sections
 _SHOWN = 20  # columns named in a message
@@ -106,6 +106,17 @@ def no_column(asked: object, columns: Sequence[str]) -> str:
     hint = did_you_mean(name, columns, repr)
     more = ", ..." if len(columns) > _SHOWN else ""
     return f"no column {name!r}{hint}; columns are {', '.join(map(shown, columns[:_SHOWN]))}{more}"
+
+
+def lacking(absent: Sequence[str], columns: Sequence[str]) -> str:
+    """Return the message for columns that a model needs and a table lacks, with what the table may call them instead."""
+    rest = [each for each in columns if each not in absent]
+    near = ((name, nearest(name, rest)) for name in absent)
+    named = (shown(name) + ("" if each is None else f" (it has {shown(each)!r})") for name, each in near)
+    return (
+        f"lacks columns the model was trained on: {', '.join(named)}; "
+        f"its columns are {', '.join(map(shown, columns[:_SHOWN]))}"
+    )
 
 
 def shown(name: str) -> str:

@@ -241,10 +241,7 @@ class Reader:
         found = header.matched(given, wanted, numbered=self._is_numbered)
         absent = [name for name in names if name not in found]
         if absent:
-            raise DataError(
-                f"{label} lacks columns the model was trained on: {', '.join(map(header.shown, absent))}; "
-                f"its columns are {', '.join(header.shown(str(each)) for each in [*given][:20])}"
-            )
+            raise DataError(f"{label} {header.lacking(absent, [*map(str, given)])}")
         return found
 
     def present(self, source: Any) -> set[str]:
