@@ -13,13 +13,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from trainer.data.reading import first_row
 from trainer.data.reading.header import TRAINING, numbered, unique
 from trainer.errors import DataError
 
-MISSING = frozenset(
-    ("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A",
-     "NA", "NULL", "NaN", "NaT", "None", "n/a", "nan", "null")
-)  # fmt: skip # the marks of pandas.read_csv
 _SEPARATORS = ",;\t|"
 _LINES = 200  # rows looked at
 _MOST_BEFORE = 20  # rows before a header that are found
@@ -27,8 +24,6 @@ _TOLD = 40  # letters of a line named in a message
 _SEPARATOR_LINE = re.compile(
     r'"?sep=([^\w\s"]|\t)"?[ ]*\r?\n?', re.IGNORECASE
 )  # as Excel writes and reads it
-_PLAIN = re.compile(r"\(?[-+]?\s*[$€£]?\s*(\d[\d.,' ]*|\.\d+)(e[-+]?\d+)?\s*[%€]?\)?", re.IGNORECASE)
-_TIME = re.compile(r"\d{1,4}[-/.:]\d{1,2}[-/.:]\d{1,4}([ T].*)?|\d{1,2}:\d\d")
 
 
 @dataclass(frozen=True)
@@ -99,7 +94,7 @@ def find(
     spaced = any(f'{mark} "' in line for line in lines[:_LINES]) if mark != " " else _has_runs(lines)
     rows = list(rows_of(lines, mark))
     if header is None:
-        header = has_header(rows[0], rows[1:])
+        header = first_row.has_header(rows[0], rows[1:])
         if not header and names is None:
             shown = ", ".join(rows[0][:3]) + (", ..." if len(rows[0]) > 3 else "")
             notes.append(
@@ -140,39 +135,13 @@ def rows_of(lines: Sequence[str], separator: str) -> Iterator[list[str]]:
         ) from None
 
 
-def has_header(first: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
-    """Whether the first row holds names rather than values.
-
-    A text above a column of numbers is a name. A number there is a value, unless the whole row counts up. A text that
-    occurs in its own column is a value, one that does not is a name, if the column repeats its values.
-    """
-    cells = [cell.strip() for cell in first]
-    if not body or not any(cells) or _counts_up(cells):
-        return True
-    for_names = for_values = 0
-    for position, cell in enumerate(cells):
-        column = [row[position].strip() for row in body if position < len(row)]
-        present = [value for value in column if value not in MISSING and value != "?"]
-        if not present or cell in MISSING or cell == "?":
-            continue
-        if all(map(_is_value, present)):
-            if not _is_value(cell):
-                return True
-            for_values += 1
-        elif cell in present:
-            for_values += 1
-        elif len(set(present)) <= len(present) / 2:
-            for_names += 1
-    return for_names >= for_values
-
-
 def rows_before(rows: Sequence[Sequence[str]]) -> int:
     """Return how many rows stand before a header: titles of few cells, above the first full row if that is surely names."""
     width = _usual_width(rows)
     full = next((place for place, row in enumerate(rows) if _filled(row) > width / 2), 0)
     if width < 2 or not 0 < full <= _MOST_BEFORE or len(rows[full]) != width:
         return 0
-    return full if _is_surely_header(rows[full], rows[full + 1 :]) else 0
+    return full if first_row.is_surely_header(rows[full], rows[full + 1 :]) else 0
 
 
 def with_blanks_cut(text: bytes, separator: str) -> bytes:
@@ -209,7 +178,7 @@ def _before(lines: Sequence[str], separator: str | None, tabbed: bool) -> tuple[
     if last is not None and after < len(lines):
         mark = separator or _separator(lines[after:], tabbed)
         heads, *body = [*rows_of([lines[last]], mark), *rows_of(lines[after:], mark)]
-        is_names = len(heads) == _usual_width(body) and not _is_surely_header(body[0], body[1:])
+        is_names = len(heads) == _usual_width(body) and not first_row.is_surely_header(body[0], body[1:])
         start = last if is_names else after
     return start + _titles(lines[start:], separator, tabbed), separator
 
@@ -245,27 +214,6 @@ def _usual_width(rows: Sequence[Sequence[str]]) -> int:
 
 def _filled(row: Sequence[str]) -> int:
     return sum(bool(cell.strip()) for cell in row)
-
-
-def _is_surely_header(first: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
-    """Whether no cell of a row above a column of values is a value, and there is such a column."""
-    above = []
-    for position, cell in enumerate(first):
-        column = [row[position].strip() for row in body if position < len(row)]
-        present = [value for value in column if value not in MISSING and value != "?"]
-        if present and all(map(_is_value, present)):
-            above.append(cell.strip())
-    return bool(above) and not any(cell in MISSING or cell == "?" or _is_value(cell) for cell in above)
-
-
-def _is_value(cell: str) -> bool:
-    return bool(_PLAIN.fullmatch(cell) or _TIME.fullmatch(cell))
-
-
-def _counts_up(cells: Sequence[str]) -> bool:
-    if len(cells) < 3 or not all(cell.isascii() and cell.isdecimal() for cell in cells):
-        return False
-    return all(int(b) == int(a) + 1 for a, b in itertools.pairwise(cells))
 
 
 def _fitted(cells: list[str], body: Sequence[Sequence[str]], mark: str) -> tuple[list[str], list[str]]:

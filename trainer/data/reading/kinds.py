@@ -14,7 +14,7 @@ import numpy as np
 
 from trainer.data.reading import numbers, times
 from trainer.data.reading.arrow import as_numpy, of_texts, scalar
-from trainer.data.reading.dialect import MISSING
+from trainer.data.reading.first_row import MISSING
 from trainer.errors import DataError
 
 Array = np.ndarray[Any, Any]

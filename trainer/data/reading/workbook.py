@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from trainer.data.reading import dialect, header
-from trainer.errors import DataError
+from trainer.data.reading import dialect, first_row, header
+from trainer.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
     from trainer.data.reading.reader import Options, Reader
@@ -50,7 +50,7 @@ def read(content: bytes, label: str, options: "Options", trained: "Reader | None
         titles = [next(each for each in row if each.strip()) for row in texts[:before]]
         notes += dialect.left_out(titles, options.keys)
         cells, texts = cells.iloc[before:], texts[before:]
-    has_header = dialect.has_header(texts[0], texts[1:]) if options.header is None else options.header
+    has_header = first_row.has_header(texts[0], texts[1:]) if options.header is None else options.header
     written = texts[0] if has_header else []
     names = header.unique(written) if has_header else header.numbered(cells.shape[1])
     if options.names is not None:
@@ -67,15 +67,17 @@ def read(content: bytes, label: str, options: "Options", trained: "Reader | None
 def _chosen(sheets: Sequence[Any], options: "Options", trained: "Reader | None") -> tuple[str, list[str]]:
     """Return the name of the sheet to read, and a line if there are others and none was named."""
     wanted = options.sheet if trained is None or options.sheet is not None else trained.sheet
-    named: dict[Any, str] = {place: str(each) for place, each in enumerate(sheets, 1)}
-    named |= {str(each): str(each) for each in sheets}
-    if wanted is not None and wanted not in named:
-        wanted = str(wanted)  # a command line makes a number of a sheet named 7
-    if wanted in named:
-        return named[wanted], []
+    names, places = [*map(str, sheets)], {str(place): str(each) for place, each in enumerate(sheets, 1)}
+    if wanted is not None and str(wanted) in names:  # a command line makes a number of a sheet named 7
+        other = places.get(str(wanted), str(wanted)) if isinstance(wanted, int) else str(wanted)
+        both = f"the sheet named {wanted} is read, not {other!r}, which is number {wanted}"
+        return str(wanted), [both] if other != str(wanted) else []
+    if isinstance(wanted, int) and str(wanted) in places:
+        return places[str(wanted)], []
     if options.sheet is not None:
+        near = did_you_mean(str(wanted), map(str, sheets), repr)
         raise DataError(
-            f"{options.keys}sheet={wanted}: there is no such sheet; there are {', '.join(map(str, sheets))}"
+            f"{options.keys}sheet={wanted}: there is no such sheet{near}; there are {', '.join(map(str, sheets))}"
         )
     others = ", ".join(map(str, sheets[1 : 1 + _SHOWN])) + (", ..." if len(sheets) > 1 + _SHOWN else "")
     several = f"the workbook has {len(sheets)} sheets; {sheets[0]!r} is read; {options.keys}sheet names another ({others})"

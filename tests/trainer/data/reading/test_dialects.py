@@ -7,10 +7,12 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
+from trainer.data.reading import dialect
 from trainer.data.reading.kinds import Boolean, Number, Text, Time
 from trainer.data.reading.reader import Options, Reader
 from trainer.errors import DataError
@@ -78,6 +80,36 @@ def test_a_header_is_told_from_values(tmp_path: Path, text: str, has_header: boo
         assert "no header line is found" in " ".join(reader.notes)
         assert "data.header=true" in " ".join(reader.notes)
     assert fitted(tmp_path, text, header=not has_header)[0].dialect.header is not has_header  # type: ignore[union-attr]
+
+
+X = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 5)).round(3))
+LABEL = ["cat", "dog"] * 20
+
+
+@pytest.mark.parametrize("index", [True, False])
+@pytest.mark.parametrize(
+    "frame",
+    [
+        X,
+        X.assign(label=LABEL),
+        X.assign(label=range(40)),
+        X.assign(name=[f"n{row}" for row in range(40)]),
+        X[[1, 4]].assign(label=LABEL),
+        X[[0, 1]],
+        X[[3, 4]].assign(label=LABEL)[9:12],
+        X.sample(frac=1, random_state=0).assign(a=LABEL, b=LABEL),
+        (X[[0, 1, 2]] * 99).astype(int).assign(label=LABEL),
+        X.set_axis(range(1990, 2015, 5), axis=1).assign(region=LABEL),
+        (X * 99).astype(int).set_axis(range(2019, 2024), axis=1).assign(country=[f"n{row}" for row in range(40)]),
+        pd.DataFrame({"row": [f"n{row}" for row in range(40)], "label": LABEL}).join(X),
+    ],
+)  # fmt: skip
+def test_numbers_that_pandas_writes_as_names_are_names(frame: pd.DataFrame, index: bool) -> None:
+    if not index and len(frame) < 10:
+        return  # so few rows do not tell
+    found = dialect.find(frame.to_csv(index=index).encode())
+    assert found.names == (*(["column_1"] if index else []), *map(str, frame.columns))
+    assert not dialect.find(frame.to_csv(index=index, header=False).encode()).dialect.header
 
 
 def test_names_can_be_given(tmp_path: Path) -> None:
@@ -286,6 +318,8 @@ def test_what_a_reader_cannot_read_is_named() -> None:
     assert pd.isna(reader.read({"x": ["abc"], "day": ["?"]}, bad_rows="missing")["x"]).all()
     with pytest.raises(DataError, match="lacks columns the model was trained on: day; its columns are x"):
         reader.read({"x": [1]})
+    with pytest.raises(DataError, match=r"lacks columns the model was trained on: day \(it has 'Day'\); its"):
+        reader.read({"x": [1], "Day": ["2024-01-01"]})
     assert reader.read({"x": [1]}, only=["x"])["x"].tolist() == [1]
     with pytest.raises(DataError, match="bad_rows='drop': allowed are 'error' and 'missing'"):
         reader.read({"x": [1]}, bad_rows="drop")

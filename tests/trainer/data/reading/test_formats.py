@@ -96,7 +96,25 @@ def test_a_workbook_is_read_by_sheets(tmp_path: Path) -> None:
         DataError, match=r"data\.sheet=July: there is no such sheet; there are May, June, 2023"
     ):
         Reader.fit(path, Options(sheet="July"))
+    with pytest.raises(DataError, match=r"no such sheet \(did you mean 'June'\?\)"):
+        Reader.fit(path, Options(sheet="june"))
     assert Reader.fit(path, Options(sheet=2023))[1]["n"].tolist() == [7]
+
+
+def test_a_sheet_whose_name_is_a_number_is_read_by_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "t.xlsx"
+    with pd.ExcelWriter(path) as book:
+        for name, value in (("all", 0), ("1", 1), ("2", 2), ("9", 9)):
+            pd.DataFrame({"n": [value]}).to_excel(book, sheet_name=name, index=False)
+    for sheet, value, told in (
+        (1, 1, ("the sheet named 1 is read, not 'all', which is number 1",)),
+        ("1", 1, ()),
+        (9, 9, ()),
+        (4, 9, ()),
+        ("all", 0, ()),
+    ):
+        reader, table = Reader.fit(path, Options(sheet=sheet))
+        assert (table["n"].tolist(), reader.notes) == ([value], told)
 
 
 def test_odd_lines_are_skipped_on_request_and_counted(tmp_path: Path) -> None:
