@@ -85,8 +85,10 @@ def _table_problems(given: str, file: Path, key: str, data: Mapping[str, Any]) -
         right = "\\t" if others[0] == "\t" else others[0]
         yield f"{given}: with the separator {separator!r} its first line is one column, {header.shown(opening.names[0])}; try 'data.separator=\"{right}\"'"
         return
+    sample = formats.head(file, member) if absent else b""
     for name, asked in absent:
-        yield f"{asked}: {data[key]} has {header.no_column(name, opening.names)}{_hint(opening, data)}"
+        hint = _hint(opening, data, dialect.before_names(sample, opening.dialect.encoding, [str(name)]))
+        yield f"{asked}: {data[key]} has {header.no_column(name, opening.names)}{hint}"
 
 
 @functools.lru_cache(maxsize=64)  # all jobs of a sweep ask about the same files
@@ -97,8 +99,12 @@ def _opening(
     return dialect.find(sample, names=names, tabbed=tabbed, **how)
 
 
-def _hint(opening: dialect.Opening, data: Mapping[str, Any]) -> str:
-    """Return what may be wrong with a header that lacks a column."""
+def _hint(opening: dialect.Opening, data: Mapping[str, Any], before: int | None) -> str:
+    """Return what may be wrong with a header that lacks a column, which so many lines stand before."""
+    if before and before != opening.dialect.skip:
+        return f"; line {before + 1} has it: data.skip={before} leaves out what stands before"
+    if before == 0:
+        return "; the first line has it: " + ("data.skip=0" if opening.dialect.skip else "data.header=true")
     if not opening.dialect.header:
         return "; no header line is found: data.header=true if its first line is one"
     if opening.left_out:

@@ -193,19 +193,50 @@ def _titles(lines: Sequence[str], separator: str | None, tabbed: bool) -> int:
         return 0
     best = (0, 0)  # columns, lines
     for mark in [separator] if separator else _SEPARATORS:
-        reader = csv.reader(lines, delimiter=mark, skipinitialspace=True)
-        found, starts, end = [], [], 0
         try:
-            for row in itertools.islice(reader, _LINES):
-                if row:
-                    found.append(row)
-                    starts.append(end)
-                end = reader.line_num
+            starts, found = placed_rows(lines, mark)
         except csv.Error:
             continue
         if before := rows_before(found):
             best = max(best, (_usual_width(found), starts[before]))
     return best[1]
+
+
+def placed_rows(lines: Sequence[str], separator: str) -> tuple[list[int], list[list[str]]]:
+    """Return the first rows of a text as cells, and how many lines stand before each; raise csv.Error for a torn quote."""
+    reader = csv.reader(lines, delimiter=separator, skipinitialspace=True)
+    rows, starts, end = [], [], 0
+    for row in itertools.islice(reader, _LINES):
+        if row:
+            rows.append(row)
+            starts.append(end)
+        end = reader.line_num
+    return starts, rows
+
+
+def before_full(sample: bytes, found: Dialect) -> int:
+    """Return how many lines of a text stand before the first that has as many values as most."""
+    lines = lines_of(sample.decode(found.encoding, "replace"))
+    try:
+        starts, rows = placed_rows(lines, found.separator)
+    except csv.Error:
+        return 0
+    width = _usual_width(rows)
+    return next((start for start, row in zip(starts, rows, strict=True) if len(row) == width), 0)
+
+
+def before_names(sample: bytes, encoding: str, names: Sequence[str]) -> int | None:
+    """Return how many lines of a text stand before the one that has these names, with any separator; None if none has."""
+    lines = lines_of(sample.decode(encoding, "replace").removeprefix("\ufeff"))
+    for place, line in enumerate(lines[: _MOST_BEFORE + 1]):
+        for separator in _SEPARATORS:
+            try:
+                (row,) = csv.reader([line], delimiter=separator, skipinitialspace=True)
+            except (csv.Error, ValueError):  # a quote that goes on, an empty line
+                continue
+            if {*names} <= {cell.strip() for cell in row}:
+                return place
+    return None
 
 
 def _usual_width(rows: Sequence[Sequence[str]]) -> int:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _SHOWN = 5  # lines named in a message
 _TOLD = 40  # letters of a value named in a message
-_EARLY = 20  # what is thought to be a header, and is much shorter than a line before this one, may be a title
 BLOCK = 1 << 22  # bytes of text parsed at a time; a row must fit
 
 
@@ -240,7 +239,7 @@ def _parsed(
                 yield from progress.watched(_closed(stream, wanted, counted, source.label))
             source.nuls = 0 if "16" in found.encoding or "32" in found.encoding else counted.nuls
     except (pa.ArrowInvalid, UnicodeError) as error:
-        raise DataError(_why(error, source, options, found)) from None
+        raise DataError(_why(error, source, options, found, formats.head(path, member))) from None
 
 
 def _closed(stream: Any, names: Sequence[str], read: Counted, label: str) -> Iterator[Mapping[str, Any]]:
@@ -257,7 +256,7 @@ def _closed(stream: Any, names: Sequence[str], read: Counted, label: str) -> Ite
         )
 
 
-def _why(error: Exception, source: Source, options: "Options", found: Dialect) -> str:
+def _why(error: Exception, source: Source, options: "Options", found: Dialect, sample: bytes) -> str:
     text, label, keys = str(error), source.label, options.keys
     if source.unclosed is not None:
         return f'{label} cannot be read as CSV: line {source.unclosed} opens a quote (") that no line closes'
@@ -269,12 +268,13 @@ def _why(error: Exception, source: Source, options: "Options", found: Dialect) -
         )
         if not keys:
             return f"{said}; correct or remove such lines"
-        early = (
-            f"; {keys}skip=N leaves out the lines before a header"
-            if odd.line <= _EARLY and odd.values > 2 * odd.columns
+        before = dialect.before_full(sample, found) if options.skip is None else 0
+        title = (
+            f"; if what stands before line {before + 1} is a title, {keys}skip={before} leaves it out"
+            if before
             else ""
         )
-        return f"{said}; {keys}ragged=skip leaves such lines out{early}"
+        return f"{said}{title}; {keys}ragged=skip leaves such lines out"
     if isinstance(error, UnicodeError) or "invalid UTF8" in text:
         return f"{label} is not {found.encoding}; {dialect.name_encoding(keys)}"
     return f"{label} cannot be read as CSV: {text}"

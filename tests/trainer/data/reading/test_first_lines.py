@@ -114,11 +114,61 @@ def test_a_header_that_lacks_the_target_says_what_may_be_wrong(tmp_path: Path) -
     path.write_text("Report\n" + BODY.replace(",", "  "))  # blanks may separate words, too
     (line,) = source_problems(section(path))
     assert "columns are Report; if lines such as a title stand before the header" in line
-    path.write_text("Report\nu\n" + "a,b,c\n" * 300)
-    with pytest.raises(
-        DataError, match=r"data\.ragged=skip leaves such lines out; data\.skip=N leaves out the lines"
-    ):
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize(
+    ("before", "body"),
+    [
+        ("Sales, region North, 2023", BODY),
+        ("North,South,2024", BODY),
+        ("North;South;2024", BODY),
+        ("Report 2023", "p,q,y\nu,v,w\nv,w,u\n"),
+        ("Report\n\nmade, by Ann, on 2023-01-05", BODY),
+        ("a,b,c\n1,2,3\n", BODY),
+        ("Report,,\n,,", "u,v,y\nv,w,u\n"),
+    ],
+)
+def test_a_target_below_the_header_says_how_many_lines_to_leave_out(
+    tmp_path: Path, before: str, body: str, separator: str
+) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f"{before}\n{body}".replace(",", separator))
+    lines = [*source_problems(section(path))]
+    count = before.count("\n") + 1
+    if lines:  # else the title is found
+        assert lines[0].endswith(
+            f"; line {count + 1} has it: data.skip={count} leaves out what stands before"
+        )
+    assert not [*source_problems({**section(path), "skip": count})]
+    assert "y" in Reader.fit(path, Options(skip=count))[0].names
+
+
+def test_a_first_line_with_the_target_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("1,2,y\n5,1,a\n3,2,b\n2,2,b\n4,5,a\n")
+    assert not [*source_problems({**section(path), "header": True})]
+    (line,) = source_problems({**section(path), "header": False})
+    assert line.endswith("; the first line has it: data.header=true")
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("Report\nu\n" + "a,b,c\n" * 9, 2),
+        ("Report,2023,North,x,y\n" + BODY, 1),
+        ("Report 2023\n\nmade by Ann\np,q,r\nu,v,w\nv,w,u\n", 3),
+    ],
+)
+def test_lines_of_another_length_before_most_are_told_with_their_number(
+    tmp_path: Path, text: str, count: int
+) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(text)
+    told = rf"if what stands before line {count + 1} is a title, data\.skip={count} leaves it out; data\.ragged=skip"
+    with pytest.raises(DataError, match=told):
         Reader.fit(path)
+    Reader.fit(path, Options(skip=count))
 
 
 def test_the_task_is_found_with_the_lines_that_are_left_out(tmp_path: Path) -> None:
