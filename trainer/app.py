@@ -5,13 +5,14 @@ Only the task loads torch, so the parent of a sweep, ``--help`` and a refused co
 
 import contextlib
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
 from hydra.utils import to_absolute_path
 from omegaconf import DictConfig, OmegaConf
@@ -20,6 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 from tracking import TrackingError
 from trainer.config import check
 from trainer.errors import ConfigError, TrainerError
+from trainer.overrides import refused, swept
 
 ADDED = ("+experiment=", "+debug=", "+local=")  # groups that the config has, with nothing chosen
 CONF = (
@@ -120,7 +122,12 @@ def explain(error: BaseException) -> str:
     cause = error.__cause__
     if isinstance(error, OSError) and not isinstance(error, HydraException):
         return f"{error}; if that is in the store, choose a paths.experiments that can be written"
+    if isinstance(error, OverrideParseException) and (said := refused(error.override)):
+        return said
     lines = [str(error).strip()]
+    ambiguous = r"(?:Ambiguous value for argument|Sweep parameters) '(.*?)'( requires --multirun)?\n"
+    if sweep := re.match(ambiguous, lines[0] + "\n", re.DOTALL):
+        return swept(sweep[1])
     if lines[0].startswith("Multiple values for ") or lines[0].endswith("in the final defaults list"):
         # Hydra's advice fits a config file, not a command line.
         lines.append("On the command line, leave out the + before it: the config has this group already")

@@ -70,13 +70,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _overrides(words: Sequence[str]) -> list[str]:
     """Return overrides of the config; a word without a key is the file of data=csv."""
+    from trainer.overrides import quoted
+
     overrides = []
     for word in words:
         if "=" in word or word.startswith("~"):
             overrides.append(word)
         else:
-            escaped = word.replace("\\", "\\\\").replace("'", "\\'")
-            overrides += ["data=csv", f"data.path='{escaped}'"]
+            overrides += ["data=csv", f"data.path={quoted(word)}"]
     return overrides
 
 

@@ -183,9 +183,9 @@ def test_a_misspelt_column_of_the_census_is_refused(composed: Compose, tmp_path:
         (
             b"a;y\n1;0\n",
             "data.separator=','",
-            r"its first line is one column, a;y; try 'data\.separator=\";\"'",
+            r"its first line is one column, a;y; try \"data\.separator=';'\"$",
         ),
-        (b"a\ty\n1\t0\n", "data.separator=','", r"is one column, a\\ty; try 'data\.separator=\"\\t\"'"),
+        (b"a\ty\n1\t0\n", "data.separator=','", r"is one column, a\\ty; try 'data\.separator=\"\\t\"'$"),
         (
             b"caf\x81,y\n1,0\n",
             "seed=0",

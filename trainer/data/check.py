@@ -11,6 +11,7 @@ from typing import Any
 from trainer.data.reading import dialect, formats, header, signatures
 from trainer.data.reading.formats import Format
 from trainer.errors import DataError
+from trainer.overrides import setting
 
 _READ = ("separator", "encoding", "header", "skip")  # keys that say how a text is written
 ADULT_FILES = ("adult.data", "adult.test")
@@ -83,7 +84,7 @@ def _table_problems(given: str, file: Path, key: str, data: Mapping[str, Any]) -
     others = [each for each in ";\t|," if each != separator and each in opening.names[0]]
     if absent and len(opening.names) == 1 and others:
         right = "\\t" if others[0] == "\t" else others[0]
-        yield f"{given}: with the separator {separator!r} its first line is one column, {header.shown(opening.names[0])}; try 'data.separator=\"{right}\"'"
+        yield f"{given}: with the separator {separator!r} its first line is one column, {header.shown(opening.names[0])}; try {setting('data.separator', right)}"
         return
     sample = formats.head(file, member) if absent else b""
     for name, asked in absent:

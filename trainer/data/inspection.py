@@ -11,11 +11,12 @@ from trainer.data.encode import Array
 from trainer.data.load import noted, read_splits
 from trainer.data.profile import Profile, cut, laid_out
 from trainer.data.reading.reader import Reader
-from trainer.data.roles import find, setting
+from trainer.data.roles import find
 from trainer.data.table import read_columns
 from trainer.data.target import Target, TaskKind
 from trainer.data.tensors import Splits, labelled, trainable
 from trainer.errors import DataError
+from trainer.overrides import setting
 
 _CLASSES = 8  # whose rows are counted in a table of splits
 _NAME = 16  # letters of a class in that table

@@ -15,6 +15,7 @@ from trainer.data.reading import header, kinds
 from trainer.data.reading.doubts import Doubt
 from trainer.data.reading.reader import Table
 from trainer.errors import DataError
+from trainer.overrides import override
 
 FEWEST = 20  # rows from which values that all differ tell an identifier
 _WORDS = 3  # words per value from which text is free text
@@ -206,27 +207,6 @@ def _doubted(name: str, doubt: Doubt, role: Role) -> str:
     end = {Role.CATEGORICAL: "to keep it so", Role.TARGET: ""}.get(role, "to have it as categories")
     keep = f", or {override('data.categorical', name)} {end}" if end else ""
     return f"column {header.shown(name)!r} is taken as {used}: {doubt.told}; {way}{keep}"
-
-
-def setting(key: str, name: str) -> str:
-    """Return an override for the command line that sets a key to a column, quoted as a shell and Hydra need it."""
-    return f"{key}={name}" if _is_bare(name) else override(key, name).replace("=[", "=", 1).replace(']"', '"')
-
-
-def override(key: str, *names: str) -> str:
-    """Return an override for the command line that names columns, quoted as a shell and Hydra need it."""
-    if all(map(_is_bare, names)):
-        return f"{key}=[{','.join(names)}]"
-    escaped = (name.replace("\\", "\\\\").replace("'", "\\'") for name in names)
-    quoted = ",".join(f"'{name}'" for name in escaped)
-    return f'"{key}=[{quoted}]"'
-
-
-def _is_bare(name: str) -> bool:
-    """Whether a text means itself to Hydra and to a shell."""
-    return bool(re.fullmatch(r"[A-Za-z_][\w.-]*", name)) and name.lower() not in (
-        "null", "true", "false", "nan", "inf",
-    )  # fmt: skip
 
 
 def _found(

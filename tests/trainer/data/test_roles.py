@@ -135,7 +135,7 @@ def test_a_value_that_keeps_a_column_from_being_numbers_is_told(
 def test_a_target_that_one_value_makes_classes_is_told() -> None:
     _, table = Reader.fit({"x": COLUMNS["age"], "y": ["?!", *map(str, COLUMNS["y"][1:])]})
     (warning,) = find(table, Given.of([*table], target="y"), target="y")[1].warnings
-    assert "59 of 60 values are numbers, but row 1 holds '?!'; set \"data.missing_values=['?!']\"" in warning
+    assert "59 of 60 values are numbers, but row 1 holds '?!'; set 'data.missing_values=[\"?!\"]'" in warning
 
 
 def test_words_that_count_as_missing_are_named_beside_categories() -> None:
