@@ -12,7 +12,13 @@ import numpy as np
 from trainer.data.reading.columns import NONE, Array, Long
 
 _SAMPLE = 1000  # distinct texts of which words are counted
-_CLASSES = 20  # more classes than these are not compared
+_CLASSES = 20  # a target of more values is a number, or is only compared with columns of as many
+_MOST_CLASSES = 4096
+_FEWEST, _ENOUGH = 20, 50  # rows that show that a column tells the target; few do if it has as many values
+_OF_EACH = 5  # rows of each class
+_RUNS, _RUN = 16, 64  # runs of rows looked at before all of them
+_ROUNDED = 1e-5  # of the variance that may be off a line, as rounded values are
+_WITHIN = 1e-3  # of the variance that a rounded column may leave open
 
 
 class Facts:
@@ -55,6 +61,11 @@ class Facts:
         if self._codes is None:
             return self.values.facts.signature
         return hash((self.distinct, self.present, self._codes.tobytes()))
+
+    @property
+    def is_coded(self) -> bool:
+        """Whether each row has a code; numbers in a file have none."""
+        return self._codes is not None or self.values.labels is not None
 
     @property
     def largest_code(self) -> int:
@@ -106,14 +117,22 @@ def same(one: Any, other: Any) -> bool:
 
 
 def determined(column: Facts, target: Facts) -> int:
-    """Return how many rows have a column, if its values alone tell the class of all of them; else 0.
+    """Return how many rows have a column, if its values alone tell the target of all of them; else 0.
 
-    Numbers tell it if each class is one range of them, categories if each has one class and rows enough to show it.
+    Numbers tell a class if each class is one range of them, categories if each has one class, and rows enough to show it. A
+    number is told by one that always rises with it, or always falls.
     """
-    classes = target.distinct
-    if column.present < max(50, 0.9 * column.rows) or not 2 <= classes <= _CLASSES:
+    if column.present < max(_FEWEST, 0.9 * column.rows) or target.distinct < 2:
         return 0
-    in_ranges = column.kind in ("number", "time")
+    if target.distinct <= _CLASSES:
+        return _tells_classes(column, target)
+    if target.kind == "number":
+        return _tells_numbers(column, target) if column.kind in ("number", "time") else 0
+    return _renames(column, target)
+
+
+def _tells_classes(column: Facts, target: Facts) -> int:
+    classes, in_ranges = target.distinct, column.kind in ("number", "time")
     if not in_ranges and column.distinct * 10 > column.present:
         return 0
     seen: Any = _Ranges(classes) if in_ranges else _Pairs(column.largest_code, classes)
@@ -124,9 +143,68 @@ def determined(column: Facts, target: Facts) -> int:
         if not seen.tells(values[has], answers[has]):
             return 0
     count = int(counts.sum())
-    if count < max(50, 0.9 * column.rows) or counts.min() < (5 if in_ranges else 1):
+    is_copy = column.distinct == classes  # under other names, which few rows show; else chance may do it
+    if count < max(_FEWEST if is_copy else _ENOUGH, 0.9 * column.rows):
+        return 0
+    if counts.min() < (_OF_EACH if in_ranges or count < _ENOUGH else 1):
         return 0
     return count if in_ranges or column.distinct * 10 <= count else 0
+
+
+def _tells_numbers(column: Facts, target: Facts) -> int:
+    """Return how many rows have a number that alone tells a number: they rise together, or one falls as the other rises.
+
+    What stands in order, such as a time, rises with anything that grows, so it must be on a line with the target.
+    """
+    if column.distinct <= _CLASSES:
+        return 0
+    starts = np.linspace(0, max(column.rows - _RUN, 0), _RUNS).astype(np.int64)
+    few = np.unique(starts[:, None] + np.arange(min(_RUN, column.rows)))
+    for rows in (few, None):  # a few rows show nearly always that it does not
+        x, y = (np.asarray(each.values if rows is None else each.values[rows]) for each in (column, target))
+        has = ~(np.isnan(x) | np.isnan(y))
+        x, y = x[has], y[has]
+        if len(x) < 2:
+            continue
+        in_order = column.kind == "time" or _rises(x) or _rises(-x)
+        if not _are_on_a_line(x, y) and (in_order or not (_rises_with(x, y) or _rises_with(x, -y))):
+            return 0
+    return len(x) if len(x) >= max(_FEWEST, 0.9 * column.rows) else 0
+
+
+def _rises(values: Array) -> bool:
+    return bool((np.diff(values) >= 0).all())
+
+
+def _are_on_a_line(x: Array, y: Array) -> bool:
+    dx, dy = x - x.mean(), y - y.mean()
+    return bool((dx @ dy) ** 2 >= (1 - _ROUNDED) * (dx @ dx) * (dy @ dy))
+
+
+def _rises_with(x: Array, y: Array) -> bool:
+    """Whether y never falls where x rises, and hardly differs where x is the same."""
+    order = np.lexsort((y, x))
+    x, y = x[order], y[order]
+    if not _rises(y):
+        return False
+    first = np.flatnonzero(np.diff(x, prepend=np.nan) != 0)
+    means = np.add.reduceat(y, first) / np.diff(first, append=len(y))
+    within = y - np.repeat(means, np.diff(first, append=len(y)))
+    return bool(within @ within <= _WITHIN * ((y - y.mean()) @ (y - y.mean())))
+
+
+def _renames(column: Facts, target: Facts) -> int:
+    """Return how many rows have a column that is a target of many classes under other names."""
+    classes = target.distinct
+    if column.distinct != classes or classes > _MOST_CLASSES or not column.is_coded:
+        return 0
+    seen, count = _Pairs(column.largest_code, target.largest_code), 0
+    for values, answers in zip(column.classes(), target.classes(), strict=True):
+        has = (values >= 0) & (answers >= 0)
+        count += int(has.sum())
+        if not seen.tells(values[has], answers[has]):
+            return 0
+    return count if count >= max(10 * classes, 0.9 * column.rows) else 0
 
 
 class _Ranges:
