@@ -78,7 +78,7 @@ ROOMS = {
         "data": "overrides targets errors",
         "schema": "data errors",
         "defaults": "schema data errors",
-        "config": "targets defaults schema data errors",
+        "config": "targets defaults schema data overrides errors",
         "models": "config schema data targets seeding errors",
         "watching": "",
         "epoch": "watching tasks models data errors",

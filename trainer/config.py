@@ -21,6 +21,7 @@ from tracking.values.names import check_artifact, check_component, check_label
 from trainer.data.check import source_problems, split_problems
 from trainer.defaults import register
 from trainer.errors import ConfigError, did_you_mean
+from trainer.overrides import override
 from trainer.schema import (
     AUTO,
     BY_TASK,
@@ -35,6 +36,7 @@ from trainer.schema import (
     ROOT,
     SECTIONS,
     TARGETS,
+    Rule,
     Schema,
     is_ours,
     keys_of,
@@ -194,7 +196,7 @@ def _fields_problems(
             yield f"{dot}{key} is missing: set {dot}{key}=..."
         elif not known[key].fits(value):
             shown = value if isinstance(value, str) and value else repr(value)
-            yield f"{dot}{key}={shown}: allowed is {known[key].wanted}"
+            yield f"{dot}{key}={shown}: allowed is {known[key].wanted}{_as_list(f'{dot}{key}', value, known[key])}"
     for key, rule in known.items():
         if key not in section and not rule.is_optional:
             yield f"{dot}{key} is missing"
@@ -245,6 +247,13 @@ def _name_problems(tracking: Mapping[str, Any], promotion: Mapping[str, Any]) ->
             each()
         except InvalidNameError as error:
             yield str(error)
+
+
+def _as_list(key: str, value: Any, rule: Rule) -> str:
+    """Name the list of one value that was probably meant."""
+    if not isinstance(value, str | int | float) or not rule.fits([value]):
+        return ""
+    return f" (did you mean {override(key, value) if isinstance(value, str) else f'{key}=[{value}]'}?)"
 
 
 def _suggest(key: str, known: tuple[str, ...], dot: str) -> str:

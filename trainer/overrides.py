@@ -8,6 +8,7 @@ import csv
 import re
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 _FUNCTIONS = re.compile(
     r"(choice|range|interval|glob|tag|sort|shuffle|extend_list|int|float|str|bool|json_str)\("
@@ -35,6 +36,8 @@ def refused(word: str) -> str | None:
         return f"{word!r} is not KEY=VALUE, such as data.target=y, without blanks around the ="
     if not value or _FUNCTIONS.match(value) or value[0] == "{":
         return None
+    if value.startswith("~/"):
+        return f"{word}: a shell leaves this ~ as it is; write {setting(key, str(Path(value).expanduser()))}"
     if value[0] == "[" and value[-1] != "]":
         return f"{word}: the list is not closed; a list with blanks in it needs quotes for the shell"
     if value[0] == "[":
@@ -76,4 +79,4 @@ def _escaped(text: str, quote: str) -> str:
 
 def _is_bare(text: str) -> bool:
     """Whether a text means itself to Hydra and to a shell."""
-    return bool(re.fullmatch(r"[A-Za-z_][\w.-]*", text, re.ASCII)) and text.lower() not in _WORDS
+    return bool(re.fullmatch(r"[A-Za-z_/][\w./-]*", text, re.ASCII)) and text.lower() not in _WORDS

@@ -33,7 +33,10 @@ def test_the_default_config_is_sound(composed: Compose) -> None:
         ("training.early_stopping_patience=0", r"allowed is a whole number >= 1 or auto or null"),
         ("model.dropout=1", r"model\.dropout=1: allowed is a number >= 0 and < 1"),
         ("model.hidden_dims=[64,0]", r"model\.hidden_dims=\[64, 0\]: allowed is a list"),
-        ("model.hidden_dims=64", r"model\.hidden_dims=64: allowed is a list"),
+        (
+            "model.hidden_dims=64",
+            r"model\.hidden_dims=64: allowed is a list.*\(did you mean model\.hidden_dims=\[64\]\?\)",
+        ),
         ("optimizer.betas=[0.9]", r"optimizer\.betas=\[0\.9\]: allowed is a list, its 2 entries"),
         ("data.val_fraction=0", r"data\.val_fraction=0: allowed is a number > 0 and < 1"),
         ("data.test_fraction=0", r"data\.test_fraction=0: allowed is a number > 0 and < 1"),

@@ -206,7 +206,10 @@ def members(path: Path) -> list[str]:
 
 def has_member(path: Path, name: str | None) -> bool:
     """Whether a path is a zip archive with a file of this name."""
-    return is_archive(path) and any(name in (each, Path(each).name) for each in members(path))
+    try:
+        return is_archive(path) and any(name in (each, Path(each).name) for each in members(path))
+    except DataError:  # the one who reads it says so
+        return False
 
 
 def member_of(path: Path, wanted: str | None = None, *, keys: str = TRAINING) -> str:

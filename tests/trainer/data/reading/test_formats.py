@@ -264,6 +264,17 @@ def test_a_member_of_an_archive_may_be_compressed(tmp_path: Path, packing: str, 
     assert Reader.fit(tmp_path / "t.zip")[1]["a"].tolist() == [1, 2, 3]
 
 
+def test_a_torn_archive_is_told_where_a_member_is_asked_for(tmp_path: Path) -> None:
+    path, torn = zipped(tmp_path / "t.zip", a__csv=CSV), tmp_path / "torn.zip"
+    reader, _ = Reader.fit(path, Options(member="a.csv"))
+    torn.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(DataError, match=r"torn\.zip': the zip file cannot be read"):
+        reader.read(torn)
+    section = {"_target_": "trainer.data.table.load", "path": path, "target": "b", "member": "a.csv"}
+    (line,) = source_problems({**section, "test_path": torn})
+    assert line.startswith(f"data.test_path={torn}: the zip file cannot be read")
+
+
 def test_a_workbook_without_a_suffix_is_read(tmp_path: Path) -> None:
     for name in ("t", "t.bak", "t.gz"):
         (tmp_path / name).write_bytes(WORKBOOK.getvalue())
