@@ -23,12 +23,13 @@ from trainer.data.tensors import Dataset, Split
 from trainer.epoch import StepOptions, Steps
 from trainer.errors import DivergedError
 from trainer.models.linear_start import start_of
-from trainer.models.network import Network, observe, use_dropout_stream
+from trainer.models.network import observe, use_dropout_stream
 from trainer.schema import OBJECTIVES
-from trainer.scoring import Scores, evaluate
+from trainer.scoring import Scores
 from trainer.seeding import Ambient, generator
 from trainer.tasks.outputs import Task, task_of
 from trainer.tasks.own_metrics import OwnMetric
+from trainer.validation import Validation
 from trainer.watching.divergence import Losses
 from trainer.watching.progress import shown_number
 
@@ -99,7 +100,7 @@ def fit(
     task = task_of(data.labels)
     objective = objective or Objective(OBJECTIVES[task.kind])
     device, train, val = placed(model, data)
-    has_share = started(model, train, options, task)
+    has_start = started(model, train, options, task)
     steps = Steps.of(model, data, optimizer, scheduler, batch_size=batch_size, options=options)
     rows = None if limit_batches is None else limit_batches * batch_size
     order, dropout = generator(seed, "order"), generator(seed, "dropout", device)
@@ -107,7 +108,7 @@ def fit(
     watch, foreign = Watch(objective), Ambient(seed, "foreign", device)  # the latter for torch's global state
     state = State({**steps.parts, "watch": watch, "foreign": foreign}, {"order": order, "dropout": dropout})
     begin(state)
-    alone = weighed(steps.scored, val, task, 0.0) if has_share else None
+    validation = Validation.of(steps.scored, val, task, objective.metric, has_start=has_start)
     for epoch, known in enumerate(state.history, start=1):
         log(known, epoch)
     stop, widths = ended(state.epoch, epochs, watch.best_epoch, patience), dict[str, int]()
@@ -115,7 +116,7 @@ def fit(
         drawn = in_order(train, torch.randperm(len(train), generator=order)[:rows], device)
         with foreign.lent():
             logged = steps.epoch(drawn, each_batch)
-            scores = shrunk(steps.scored, val, task, alone)
+            scores = validation.scores(steps.scored)
         logged |= validated(scores, task, objective, metrics)
         epoch = state.epoch + 1
         log(logged, epoch)
@@ -149,22 +150,6 @@ def started(model: nn.Module, train: Split, options: StepOptions | None, task: T
         return False
     start.fit(train, task.loss)
     return True
-
-
-def shrunk(network: Network, val: Split, task: Task, alone: Scores | None) -> Scores:
-    """Score a network; one that has a linear start counts beyond it by as much as it is sure to be better than it `alone`."""
-    if alone is None:
-        return evaluate(network, val, task=task)
-    share = weighed(network, val, task, 1.0).gain_over(alone)
-    return weighed(network, val, task, share)
-
-
-def weighed(network: Network, val: Split, task: Task, share: float) -> Scores:
-    """Let a share of what a network adds to its linear start count, and score it."""
-    start = start_of(network.module)
-    if start is not None:
-        start.share.fill_(share)
-    return evaluate(network, val, task=task)
 
 
 def validated(scores: Scores, task: Task, objective: Objective, own: Sequence[OwnMetric]) -> dict[str, float]:

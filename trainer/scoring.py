@@ -6,7 +6,6 @@ Batches always have the same size, so that a saved model gives the logged number
 import math
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -15,6 +14,7 @@ from trainer.data.reading import cache
 from trainer.data.target import TaskKind
 from trainer.data.tensors import Dataset, Split
 from trainer.models.network import Network, adapt
+from trainer.tasks import gains
 from trainer.tasks.metrics import METRICS, auc, macro_auc, measure
 from trainer.tasks.outputs import Task, task_of
 from trainer.tasks.own_metrics import OwnMetric
@@ -51,30 +51,17 @@ class Scores:
     def _measured(self, name: str) -> float:
         return measure(self.task, name, self.target, self.probabilities, self.weight)
 
-    def gain_over(self, other: "Scores") -> float:
-        """Return how sure it is, from 0 to 1, that these predictions have a smaller loss than others for the same rows.
+    def gain_over(self, other: "Scores", *, in_ranks: bool = False) -> float:
+        """Return from 0 to 1 how sure these predictions are better than others for the same rows; see `gains`.
 
-        It is the positive part of 1 - (e / g)^2, for a mean gain g per row and its standard error e.
+        Better is a smaller loss, or `in_ranks` of two classes a larger AUC.
         """
         if not math.isfinite(self.loss):
             return 1.0  # so that the fault is seen
-        gains = other._losses() - self._losses()
-        shares = (
-            np.full(len(gains), 1 / len(gains)) if self.weight is None else self.weight / self.weight.sum()
-        )
-        gain = float((shares * gains).sum())
-        variance = float((shares**2 * (gains - gain) ** 2).sum())
-        return max(0.0, 1 - variance / gain**2) if gain > 0 else 0.0
-
-    def _losses(self) -> Array:
-        """Return a loss per row: the squared error, or the logarithm of the chance of the class that it has."""
-        if self.task is TaskKind.REGRESSION:
-            return np.asarray((self.probabilities - self.target) ** 2)
-        if self.task is TaskKind.BINARY:
-            chance = np.where(self.target > 0.5, self.probabilities, 1 - self.probabilities)
-        else:
-            chance = self.probabilities[np.arange(len(self.target)), self.target]
-        return np.asarray(-np.log(np.maximum(chance, np.finfo(np.float64).tiny)))
+        predictions = self.probabilities, other.probabilities, self.weight
+        if in_ranks:
+            return gains.in_ranks(self.target, *predictions)
+        return gains.in_loss(self.task, self.target, *predictions)
 
     def named(self) -> dict[str, float]:
         """Return all test metrics under the names a run logs them by."""
@@ -99,8 +86,12 @@ def evaluate(
         cardinalities, task = data.shape.cardinalities, task or task_of(data.labels)
     task = task or task_of()
     network = model if isinstance(model, Network) else adapt(model, cardinalities, task.labels.outputs)
-    # The mean over many rows loses digits in single precision.
-    logits = task.combined(infer(network, split.numeric, split.categorical, mapped=split.mapped).double())
+    return scored(infer(network, split.numeric, split.categorical, mapped=split.mapped), split, task)
+
+
+def scored(logits: torch.Tensor, split: Split, task: Task) -> Scores:
+    """Score the logits of a split's rows."""
+    logits = task.combined(logits.double())  # the mean over many rows loses digits in single precision
     goal = split.target.double() if split.target.is_floating_point() else split.target
     weight = None if split.weight is None else split.weight.double() / split.weight.double().mean()
     loss = task.loss(logits, goal, weight).item()

@@ -32,6 +32,9 @@ _KNOTS = 256
 _BINS = 16
 _ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?)?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LIKE = 0.97  # squared correlation of a curve with a line, below which a column gets both
+_BEYOND = 10  # ranges of the training rows that the line goes on
+_ENOUGH = 100_000  # values that tell it
 _REACH = 1e6  # standardised values are clipped at this many standard deviations
 
 
@@ -54,7 +57,11 @@ class Transform(StrEnum):
 
 @dataclass(frozen=True)
 class NumericColumn:
-    """One numeric column: missing values become `fill`, then the knots map each value."""
+    """One numeric column: missing values become `fill`, then the knots map each value.
+
+    A column that the knots bend much has a second feature, a line, because what is linear in skewed values is not linear in
+    bent ones.
+    """
 
     name: str
     fill: float
@@ -62,11 +69,13 @@ class NumericColumn:
     bins: bool
     x: tuple[float, ...]
     y: tuple[float, ...]
+    line_x: tuple[float, ...] = ()  # its ends
+    line_y: tuple[float, ...] = ()
 
     @property
     def width(self) -> int:
         """The number of features of the column."""
-        return (len(self.x) - 1 if self.bins else 1) + self.flag_missing
+        return (len(self.x) - 1 if self.bins else 1) + bool(self.line_x) + self.flag_missing
 
     def transform(self, values: Array) -> Array:
         """Return the column's features, float32 [N, width]."""
@@ -77,6 +86,9 @@ class NumericColumn:
             features = np.clip((filled[:, None] - x[:-1]) / np.diff(x), 0, 1)
         else:
             features = np.interp(filled, x, np.asarray(self.y))[:, None]
+        if self.line_x:
+            line = np.interp(filled, np.asarray(self.line_x), np.asarray(self.line_y))
+            features = np.concatenate([features, line[:, None]], axis=1)
         if self.flag_missing:
             features = np.concatenate([features, missing[:, None]], axis=1)
         return np.asarray(features, np.float32)
@@ -176,7 +188,8 @@ class Encoder:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Encoder":
         """Return the encoder that `to_json` wrote; floats keep their last digit."""
-        numeric = [{**each, "x": tuple(each["x"]), "y": tuple(each["y"])} for each in value["numeric"]]
+        lists = ("x", "y", "line_x", "line_y")  # the last two since models have lines
+        numeric = [{**each, **{key: tuple(each.get(key, ())) for key in lists}} for each in value["numeric"]]
         categorical = [{**each, "categories": tuple(each["categories"])} for each in value["categorical"]]
         calendars = [
             {**each, "years": each["years"] and tuple(each["years"]), "cycles": tuple(each["cycles"])}
@@ -274,10 +287,11 @@ def _fit_numeric(name: str, values: Sample, transform: Transform) -> NumericColu
     if transform is Transform.STANDARD:
         mean, spread = values.mean_and_spread
         spread = spread or 1.0
-        x = [mean - _REACH * spread, mean + _REACH * spread]
-        return NumericColumn(name, fill, flag_missing, False, tuple(x), (-_REACH, _REACH))
+        ends = (mean - _REACH * spread, mean + _REACH * spread)
+        return NumericColumn(name, fill, flag_missing, False, ends, (-_REACH, _REACH))
     if transform is Transform.ROBUST:
-        return NumericColumn(name, fill, flag_missing, False, *_bent(values.present))
+        x, y = _bent(values.present)
+        return NumericColumn(name, fill, flag_missing, False, x, y, *_line(values, x, y))
     if transform is Transform.QUANTILE:
         knots, ranks = values.spread(_KNOTS)
         normal = statistics.NormalDist()
@@ -303,3 +317,16 @@ def _bent(present: Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
     # Where most values are the same the spread is small, and the others must not become outliers again.
     spread = max(0.5, float(np.interp(present, x[kept], y[kept]).std()))
     return tuple(x[kept].tolist()), tuple((y[kept] / spread).tolist())
+
+
+def _line(values: Sample, x: tuple[float, ...], y: tuple[float, ...]) -> tuple[tuple[float, ...], ...]:
+    """Return the ends of a standardised line for a column that a curve bends much, or of none."""
+    mean, spread = values.mean_and_spread
+    some = values.present[:: -(-len(values) // _ENOUGH)]
+    bent = np.interp(some, x, y)
+    if spread == 0 or bent.std() == 0 or np.corrcoef(some, bent)[0, 1] ** 2 > _LIKE:
+        return (), ()
+    low, high = float(values.present.min()), float(values.present.max())
+    beyond = _BEYOND * (high - low)
+    low, high = low - beyond, high + beyond
+    return (low, high), ((low - mean) / spread, (high - mean) / spread)

@@ -9,7 +9,8 @@ deep model; the share that counts is that of the positive-part estimator of Jame
 Estimation Rule and Its Competitors", 1973) for one number. The penalty is that of scikit-learn's Ridge.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
@@ -46,11 +47,30 @@ class LinearStart(nn.Module):
         self.register_buffer("codes", torch.zeros(starts[-1], output_dim))
         self.register_buffer("bias", torch.zeros(output_dim))
         self.register_buffer("share", torch.ones(()))  # of the rest that counts; 0: the linear model alone
+        self._shown: str | None = None
 
     def forward(self, numeric: torch.Tensor, categorical: torch.Tensor, rest: torch.Tensor) -> torch.Tensor:
         """Return the logits [N, K] of the linear model and of the rest; in training all of the rest counts."""
+        if self._shown == "rest":
+            return rest
         linear = _linear(numeric, categorical + self.offsets, self.numeric, self.codes, self.bias)
-        return linear + (rest if self.training else rest * self.share)
+        if self._shown == "linear":
+            return linear
+        return linear + rest if self.training else self.summed(linear, rest, self.share)
+
+    @staticmethod
+    def summed(linear: torch.Tensor, rest: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
+        """Return the logits when a share of the rest counts."""
+        return linear + rest * share
+
+    @contextmanager
+    def showing(self, part: str) -> Iterator[None]:
+        """Let the model return only the `linear` part of its logits, or the `rest`."""
+        self._shown = part
+        try:
+            yield
+        finally:
+            self._shown = None
 
     def fit(self, rows: "Split", loss: Callable[..., torch.Tensor]) -> None:
         """Fit the linear model to training rows, on its device; it stays as it is where the loss has no finite minimum."""

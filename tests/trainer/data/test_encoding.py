@@ -82,6 +82,34 @@ def test_robust_features_are_a_line_within_the_usual_values_and_outliers_level_o
     assert found / found[-1] * 3 == pytest.approx(bent, abs=0.01)
 
 
+def test_a_column_that_robust_features_bend_much_is_a_line_as_well() -> None:
+    draw = np.random.default_rng(0)
+    table = {
+        "skewed": draw.lognormal(sigma=1.2, size=500),
+        "plain": draw.normal(size=500),
+        "one": np.ones(500),
+    }
+    encoder = fitted(table, numeric=[*table], transform="robust")
+    skewed, plain, one = encoder.numeric
+    assert (skewed.width, plain.width, one.width) == (2, 1, 1)
+    line = skewed.transform(table["skewed"])[:, 1]
+    assert (line.mean(), line.std()) == pytest.approx((0, 1), abs=1e-3)
+    assert np.corrcoef(line, table["skewed"])[0, 1] == pytest.approx(1)
+    again = Encoder.from_json(json.loads(json.dumps(encoder.to_json())))
+    assert again == encoder
+    beyond = skewed.transform(np.array([2 * table["skewed"].max(), 1e9, 1e12]))[:, 1]
+    assert beyond[0] > 1.9 * line.max()
+    assert beyond[1] == beyond[2] < 20 * line.max()  # a broken value does not run away
+
+
+def test_an_encoder_saved_without_lines_has_none() -> None:
+    saved = fitted({"x": np.arange(9.0)}, numeric=["x"], transform="robust").to_json()
+    for column in saved["numeric"]:
+        del column["line_x"], column["line_y"]
+    (found,) = Encoder.from_json(saved).numeric
+    assert (found.line_x, found.width) == ((), 1)
+
+
 def test_a_column_of_mostly_one_value_has_no_outliers() -> None:
     values = np.array([0.0] * 990 + [100.0] * 10)
     (column,) = fitted({"x": values}, numeric=["x"], transform="robust").numeric

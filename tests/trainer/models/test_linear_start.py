@@ -1,23 +1,35 @@
 """A network with a linear start is that linear model at first, and counts beyond it by what it gains."""
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression, Ridge
+from torch import nn
 
-from trainer import evaluate, fit
+from trainer import evaluate, fit, scoring, validation
 from trainer.data.splits import by_ratio
-from trainer.data.target import TaskKind
 from trainer.data.tensors import Dataset, Splits, encode
 from trainer.models import linear_start
 from trainer.models.linear_start import LinearStart, start_of
 from trainer.models.mlp import TabularClassifier
-from trainer.models.network import flatten
-from trainer.scoring import Scores
+from trainer.models.network import Network, adapt, flatten
 from trainer.tasks.outputs import task_of
+
+
+class Fixed(nn.Module):
+    """Return the same logits for the rows that it is asked for, in their order."""
+
+    def __init__(self, logits: torch.Tensor) -> None:
+        super().__init__()
+        self.logits = logits
+
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        spare = len(rows) - len(self.logits)
+        return torch.cat([self.logits, self.logits.new_zeros(spare, 1)]) if spare else self.logits
 
 
 def table(kind: str, rows: int = 400, *, bend: float = 0.0, noise: float = 1.0, seed: int = 0) -> Dataset:
@@ -150,23 +162,52 @@ def test_it_is_fitted_to_rows_spread_over_a_large_table(monkeypatch: pytest.Monk
     assert set(seen) == {80}
 
 
-@pytest.mark.parametrize(
-    ("gains", "share"),
-    [
-        ([1, 1, 1, 1], 1.0),
-        ([0, 0, 0, 0], 0.0),
-        ([-1, -1, 0, 0], 0.0),
-        ([3, -3, 1, -1], 0.0),
-        ([3, 1, 3, 1], 0.9375),
-    ],
-)
-def test_the_share_grows_with_the_gain_and_shrinks_with_its_standard_error(
-    gains: list[float], share: float
-) -> None:
-    target = np.zeros(4)
+def test_each_epoch_passes_once_over_the_validation_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    data, passes = table("binary", bend=1.0), list[int]()
+    inner = validation.infer
 
-    def scores(losses: Any) -> Scores:
-        return Scores(1.0, 0.0, 0.0, np.sqrt(losses), target, TaskKind.REGRESSION)
+    def counted(network: Network, numeric: torch.Tensor, *more: Any, **named: Any) -> torch.Tensor:
+        passes.append(len(numeric))
+        return inner(network, numeric, *more, **named)
 
-    better = np.full(4, 4.0)
-    assert scores(better).gain_over(scores(better + gains)) == pytest.approx(share)
+    monkeypatch.setattr(validation, "infer", counted)
+    monkeypatch.setattr(scoring, "infer", counted)
+    trained(data, epochs=4)
+    assert passes == [len(data.val)] * 5  # one for the linear model alone
+
+
+@pytest.mark.parametrize("kind", ["regression", "binary", "multiclass"])
+def test_the_logged_scores_are_those_of_the_saved_weights_to_the_last_digit(kind: str) -> None:
+    data = table(kind, bend=1.0, noise=0.3)
+    logged: list[dict[str, float]] = []
+    model = made(data)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    result = fit(
+        model, data, optimizer, epochs=6, batch_size=32, log=lambda each, _epoch: logged.append(each)
+    )
+    assert model.start is not None
+    assert 0 < float(model.start.share) < 1
+    assert evaluate(model, data.val, data=data).loss == logged[result.epoch - 1]["val_loss"]
+
+
+def test_where_ranks_are_the_objective_the_share_is_the_mean_of_what_loss_and_ranks_say() -> None:
+    """A network that orders a rare class right but is too sure of it gains no loss."""
+    draw = np.random.default_rng(0)
+    target = (draw.random(600) < 0.05).astype(int)
+    data = table("binary", 600)
+    val = replace(data.val, target=torch.as_tensor(target[: len(data.val)], dtype=torch.float32))
+    good = (
+        torch.where(val.target > 0.5, 3.0, -1.0)[:, None] * 5
+    )  # but as sure of every fifth one that is wrong
+    good[::20] *= -3
+    shares = []
+    for objective in ("val_auc", "val_loss"):
+        model = made(data)
+        assert model.start is not None
+        network = adapt(model, data.shape.cardinalities)
+        alone = validation.Validation.of(network, val, task_of(data.labels), objective, has_start=True)
+        model.layers = Fixed(good)  # type: ignore[assignment]
+        alone.scores(network)
+        shares.append(float(model.start.share))
+    assert shares[1] == 0
+    assert 0.3 < shares[0] <= 0.5

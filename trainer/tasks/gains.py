@@ -1,0 +1,69 @@
+"""How sure it is that one model predicts the same rows better than another: in loss, and in the order of two classes.
+
+Each answer is the share of James and Stein for one number: the positive part of 1 - (e / g)^2, for a mean gain g and its
+standard error e (Efron and Morris, "Stein's Estimation Rule and Its Competitors", 1973). The error of a gain in AUC is that
+of DeLong, DeLong and Clarke-Pearson, "Comparing the Areas under Two or More Correlated ROC Curves" (1988).
+"""
+
+import numpy as np
+
+from trainer.data.encode import Array
+from trainer.data.target import TaskKind
+
+
+def in_loss(kind: TaskKind, target: Array, ours: Array, theirs: Array, weight: Array | None = None) -> float:
+    """Return from 0 to 1 how sure our predictions have the smaller mean loss."""
+    gains = _losses(kind, target, theirs) - _losses(kind, target, ours)
+    return _share(*_mean(gains, _shares(len(gains), weight)))
+
+
+def in_ranks(target: Array, ours: Array, theirs: Array, weight: Array | None = None) -> float:
+    """Return from 0 to 1 how sure our predictions have the larger area under the ROC curve."""
+    positive = target > 0.5
+    if positive.all() or not positive.any():
+        return 0.0
+    counts = np.ones(len(target)) if weight is None else weight
+    gains = _placements(positive, ours, counts) - _placements(positive, theirs, counts)
+    parts = [_mean(gains[rows], _shares(len(gains[rows]), counts[rows])) for rows in (positive, ~positive)]
+    # Both parts have the same mean, the gain in AUC; their errors are of different rows.
+    return _share(parts[0][0], sum(variance for _, variance in parts))
+
+
+def _share(gain: float, variance: float) -> float:
+    return max(0.0, 1 - variance / gain**2) if gain > 0 else 0.0
+
+
+def _shares(rows: int, weight: Array | None) -> Array:
+    """Return what each row counts for, 1 in all."""
+    return np.full(rows, 1 / rows) if weight is None else weight / weight.sum()
+
+
+def _mean(gains: Array, shares: Array) -> tuple[float, float]:
+    """Return a weighted mean and the square of its standard error."""
+    gain = float((shares * gains).sum())
+    return gain, float((shares**2 * (gains - gain) ** 2).sum())
+
+
+def _losses(kind: TaskKind, target: Array, predictions: Array) -> Array:
+    """Return a loss per row: the squared error, or the logarithm of the chance of the class that it has."""
+    if kind is TaskKind.REGRESSION:
+        return np.asarray((predictions - target) ** 2)
+    if kind is TaskKind.BINARY:
+        chance = np.where(target > 0.5, predictions, 1 - predictions)
+    else:
+        chance = predictions[np.arange(len(target)), target]
+    return np.asarray(-np.log(np.maximum(chance, np.finfo(np.float64).tiny)))
+
+
+def _placements(positive: Array, scores: Array, counts: Array) -> Array:
+    """Return for each row the share of the rows of the other class that it is on the right side of; ties count half."""
+    found = np.empty(len(scores))
+    for rows, sign in ((positive, 1.0), (~positive, -1.0)):
+        others = sign * scores[~rows]
+        order = np.argsort(others)
+        below = np.concatenate([[0.0], np.cumsum(counts[~rows][order])])
+        first, last = (
+            np.searchsorted(others[order], sign * scores[rows], side=side) for side in ("left", "right")
+        )
+        found[rows] = (below[first] + below[last]) / 2 / below[-1]
+    return found
