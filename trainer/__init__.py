@@ -17,9 +17,9 @@ from trainer.errors import (
 if TYPE_CHECKING:
     from trainer.job.resume import Checkpoint
     from trainer.job.steps import build_model, load_data, save_model
-    from trainer.loop import fit
     from trainer.saved_model import Predictor, build, load_model
     from trainer.scoring import Scores, evaluate
+    from trainer.training.loop import fit
 
 # A folder trainer/ of the user's that has no __init__.py is hidden by this package; its modules are found here all the same.
 __path__ = extend_path(__path__, __name__)
@@ -51,7 +51,7 @@ _LAZY = {
     "build": "trainer.saved_model",
     "build_model": "trainer.job.steps",
     "evaluate": "trainer.scoring",
-    "fit": "trainer.loop",
+    "fit": "trainer.training.loop",
     "load_data": "trainer.job.steps",
     "load_model": "trainer.saved_model",
     "save_model": "trainer.job.steps",

@@ -320,7 +320,7 @@ TARGETS: dict[str, dict[str, Schema]] = {
             "div_factor": _optional(_number(gt=0)),
             "final_div_factor": _optional(_number(gt=0)),
         },
-        "trainer.optim.warmup_cosine": {**_SCHEDULER, "warmup": _optional(_FRACTION)},
+        "trainer.training.optim.warmup_cosine": {**_SCHEDULER, "warmup": _optional(_FRACTION)},
         "torch.optim.lr_scheduler.CosineAnnealingLR": {
             **_SCHEDULER,
             "T_max": _whole(ge=1) | _AUTO,

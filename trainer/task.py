@@ -26,15 +26,12 @@ from trainer.data.profile import PROFILE, terminal_width
 from trainer.data.target import TaskKind
 from trainer.data.tensors import Dataset
 from trainer.device import cpu_threads, resolve
-from trainer.epoch import StepOptions, batches
 from trainer.errors import ConfigError
 from trainer.job import auto
 from trainer.job.function import train_by_function
 from trainer.job.run import earlier_runs, logged_before, opened
-from trainer.loop import Fit, Objective, fit, shown
 from trainer.models.arguments import OFFERED, settle
 from trainer.models.network import build_module
-from trainer.optim import build_optimizer, build_scheduler
 from trainer.plots import draw
 from trainer.saved_model import save_model
 from trainer.schema import AUTO, BY_TASK, LENGTHS, LOGGED_PER_EPOCH, is_ours, named_task
@@ -44,6 +41,9 @@ from trainer.tasks.metrics import by_class
 from trainer.tasks.outputs import task_of
 from trainer.tasks.own_metrics import OwnMetric, build_metrics
 from trainer.tasks.threshold import choose
+from trainer.training.epoch import StepOptions, batches
+from trainer.training.loop import Fit, Objective, fit, shown
+from trainer.training.optim import build_optimizer, build_scheduler
 from trainer.watching.progress import Bar
 
 logger = logging.getLogger(__name__)

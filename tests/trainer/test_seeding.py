@@ -11,10 +11,10 @@ from torch import nn
 
 from trainer.data.load import load
 from trainer.data.tensors import Dataset
-from trainer.loop import fit
 from trainer.models.network import build_module
-from trainer.optim import build_optimizer
 from trainer.seeding import Ambient, derive, generator
+from trainer.training.loop import fit
+from trainer.training.optim import build_optimizer
 
 CONF = Path(__file__).resolve().parents[2] / "conf" / "data"
 OURS = {

@@ -13,14 +13,14 @@ from torch import nn
 from trainer import ConfigError, ModelError, evaluate, fit
 from trainer.data.target import Target, TaskKind
 from trainer.data.tensors import Dataset, Splits, encode
-from trainer.epoch import StepOptions, Steps, batches
-from trainer.loop import Objective
 from trainer.models.arguments import settle
 from trainer.models.tabular import LogisticRegression
-from trainer.optim import build_scheduler, warmup_cosine
 from trainer.task import train
 from trainer.tasks.losses import build_loss
 from trainer.tasks.outputs import task_of
+from trainer.training.epoch import StepOptions, Steps, batches
+from trainer.training.loop import Objective
+from trainer.training.optim import build_scheduler, warmup_cosine
 
 Compose = Callable[..., DictConfig]
 QUICK = ("data.rows=1000", "training.epochs=2", "model=logistic", "device=cpu")

@@ -233,7 +233,7 @@ def test_importing_the_package_does_not_load_torch() -> None:
 
 def test_public_names_are_functions_also_after_their_modules_were_imported() -> None:
     code = (
-        "import trainer.loop, trainer.scoring, trainer.saved_model, trainer; "
+        "import trainer.training.loop, trainer.scoring, trainer.saved_model, trainer; "
         "assert all(callable(getattr(trainer, name)) for name in trainer.__all__)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -16,7 +16,6 @@ from trainer import ConfigError, DataError, load_model
 from trainer.data.load import load
 from trainer.data.target import Target
 from trainer.data.tensors import Dataset, Split
-from trainer.epoch import Steps
 from trainer.models.network import adapt
 from trainer.models.tabular import LogisticRegression
 from trainer.scoring import evaluate
@@ -24,6 +23,7 @@ from trainer.task import train
 from trainer.tasks.losses import build_loss
 from trainer.tasks.metrics import by_class
 from trainer.tasks.outputs import task_of
+from trainer.training.epoch import Steps
 
 Compose = Callable[..., DictConfig]
 TARGETS = ("won", "kind", "price")

@@ -9,7 +9,8 @@ from typing import Any, Unpack
 import numpy as np
 
 from trainer.data.encode import Encoder
-from trainer.data.reading import header, sources
+from trainer.data.reading import header
+from trainer.data.reading.files import sources
 from trainer.data.reading.reader import How, Options, Reader, Table
 from trainer.errors import DataError
 

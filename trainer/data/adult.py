@@ -14,7 +14,7 @@ import numpy as np
 
 from trainer.data.check import ADULT_COLUMNS, ADULT_FILES, ADULT_SOURCE
 from trainer.data.division import Folds, Way
-from trainer.data.reading.formats import no_file
+from trainer.data.reading.files.formats import no_file
 from trainer.data.reading.reader import Options, Reader, Table
 from trainer.data.roles import Given, find
 from trainer.data.table import profile_of, splits_of

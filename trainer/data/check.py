@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from trainer.data.reading import dialect, formats, header, signatures
-from trainer.data.reading.formats import Format
+from trainer.data.reading import dialect, header
+from trainer.data.reading.files import formats, signatures
+from trainer.data.reading.files.formats import Format
 from trainer.errors import DataError
 from trainer.overrides import setting
 

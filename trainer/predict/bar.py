@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from trainer.data.reading import formats
-from trainer.data.reading.formats import Format
+from trainer.data.reading.files import formats
+from trainer.data.reading.files.formats import Format
 from trainer.errors import DataError
 from trainer.watching.line import Line, has_cursor
 

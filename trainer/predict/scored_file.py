@@ -22,9 +22,10 @@ from tracking.extras import require
 from tracking.files import filling
 from trainer.data.adopted import as_trained, reader_for
 from trainer.data.encoding.categories import MISSING, UNSEEN
-from trainer.data.reading import formats, header
+from trainer.data.reading import header
 from trainer.data.reading.arrow import Array
 from trainer.data.reading.chunks import Chunk, Chunks
+from trainer.data.reading.files import formats
 from trainer.data.reading.reader import How
 from trainer.data.target import TaskKind
 from trainer.errors import DataError

@@ -17,8 +17,9 @@ from trainer import fit
 from trainer.data.encoding import hashing, in_file, shuffled
 from trainer.data.encoding.shuffled import in_order
 from trainer.data.load import load
-from trainer.data.reading import cache, columns, reading_progress, sources, writers
+from trainer.data.reading import cache, columns, reading_progress, writers
 from trainer.data.reading.evidence import Evidence
+from trainer.data.reading.files import sources
 from trainer.data.tensors import Dataset, Split
 from trainer.defaults import task
 from trainer.models.tabular import TabularClassifier

@@ -10,7 +10,7 @@ import torch
 from sklearn.linear_model import LogisticRegression, Ridge
 from torch import nn
 
-from trainer import evaluate, fit, scoring, validation
+from trainer import evaluate, fit, scoring
 from trainer.data.splits import by_ratio
 from trainer.data.tensors import Dataset, Splits, encode
 from trainer.models import linear_start
@@ -18,6 +18,7 @@ from trainer.models.linear_start import LinearStart, start_of
 from trainer.models.mlp import TabularClassifier
 from trainer.models.network import Network, adapt, flatten
 from trainer.tasks.outputs import task_of
+from trainer.training import validation
 
 
 class Fixed(nn.Module):
@@ -128,8 +129,8 @@ def test_the_share_that_counts_is_saved_with_the_weights_and_does_not_disturb_th
 
 
 def test_with_a_loss_of_ones_own_the_layers_train_alone_and_all_of_them_counts() -> None:
-    from trainer.epoch import StepOptions
-    from trainer.loop import Objective
+    from trainer.training.epoch import StepOptions
+    from trainer.training.loop import Objective
 
     data = table("regression", noise=2.0)
     high = lambda logits, goal: torch.maximum(0.9 * (goal - logits), 0.1 * (logits - goal)).mean()  # noqa: E731 - a quantile

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from saved_models import customers
 
-from trainer.data.reading import sources
+from trainer.data.reading.files import sources
 from trainer.saved_model import load_model
 
 Say = Callable[..., tuple[int, str, str]]

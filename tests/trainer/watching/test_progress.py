@@ -12,8 +12,8 @@ from typing import IO, Any
 import pyarrow as pa
 import pytest
 
-from trainer.loop import Objective
 from trainer.predict import bar as bar_of_rows
+from trainer.training.loop import Objective
 from trainer.watching.progress import Bar
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from trainer.data.reading import kinds, sources
+from trainer.data.reading import kinds
+from trainer.data.reading.files import sources
 from trainer.data.reading.reader import How, Reader, Table, misfit
 from trainer.errors import DataError
 

@@ -10,11 +10,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from trainer.data.reading import cache, formats, kinds, sources, writers
+from trainer.data.reading import cache, kinds, writers
 from trainer.data.reading.columns import Facts
 from trainer.data.reading.doubts import Doubt, doubt
 from trainer.data.reading.evidence import Evidence
-from trainer.data.reading.formats import Format
+from trainer.data.reading.files import formats, sources
+from trainer.data.reading.files.formats import Format
 from trainer.data.reading.kinds import Kind, Number, Time
 from trainer.data.reading.reader import Options, Reader, Table, bad_value, choices, doubtful, wanted_kinds
 from trainer.errors import DataError

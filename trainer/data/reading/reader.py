@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
 
-from trainer.data.reading import dialect, evidence, header, kinds, sources
+from trainer.data.reading import dialect, evidence, header, kinds
 from trainer.data.reading.dialect import Dialect
 from trainer.data.reading.doubts import Doubt, doubt
+from trainer.data.reading.files import sources
 from trainer.data.reading.header import TRAINING
 from trainer.data.reading.kinds import Array, Kind, Values
 from trainer.errors import DataError

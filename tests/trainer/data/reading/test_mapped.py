@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from trainer.data.reading import cache, mapped, sources
+from trainer.data.reading import cache, mapped
 from trainer.data.reading.columns import Long
+from trainer.data.reading.files import sources
 from trainer.data.reading.reader import Options, Reader, Table
 from trainer.errors import DataError
 

@@ -17,7 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from trainer.data.reading import signatures
+from trainer.data.reading.files import signatures
 from trainer.data.reading.header import TRAINING
 from trainer.errors import DataError, did_you_mean
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainer.data.reading import dialect, formats, header, in_memory, workbook
+from trainer.data.reading import dialect, header, in_memory
 from trainer.data.reading.dialect import Dialect
-from trainer.data.reading.formats import Format
+from trainer.data.reading.files import formats, workbook
+from trainer.data.reading.files.formats import Format
 from trainer.data.reading.reading_progress import Counted, Progress
 from trainer.errors import DataError
 

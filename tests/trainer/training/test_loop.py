@@ -12,12 +12,12 @@ from torch import nn
 from trainer.data.load import load
 from trainer.data.tensors import Dataset
 from trainer.errors import ConfigError, DivergedError
-from trainer.loop import Fit, Objective, Stop, fit, shown
 from trainer.models.network import build_module
-from trainer.optim import build_optimizer, build_scheduler
 from trainer.scoring import evaluate
+from trainer.training.loop import Fit, Objective, Stop, fit, shown
+from trainer.training.optim import build_optimizer, build_scheduler
 
-CONF = Path(__file__).resolve().parents[2] / "conf" / "data"
+CONF = Path(__file__).resolve().parents[3] / "conf" / "data"
 SGD = {"_target_": "torch.optim.SGD"}
 
 

@@ -20,7 +20,6 @@ from torch.optim.lr_scheduler import LRScheduler
 from trainer.checkpoint import State
 from trainer.data.encoding.shuffled import in_order
 from trainer.data.tensors import Dataset, Split
-from trainer.epoch import StepOptions, Steps
 from trainer.errors import DivergedError
 from trainer.models.linear_start import start_of
 from trainer.models.network import observe, use_dropout_stream
@@ -29,7 +28,8 @@ from trainer.scoring import Scores
 from trainer.seeding import Ambient, generator
 from trainer.tasks.outputs import Task, task_of
 from trainer.tasks.own_metrics import OwnMetric
-from trainer.validation import Validation
+from trainer.training.epoch import StepOptions, Steps
+from trainer.training.validation import Validation
 from trainer.watching.divergence import Losses
 from trainer.watching.progress import shown_number
 

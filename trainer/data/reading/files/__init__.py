@@ -1,0 +1,1 @@
+"""Data files: what they are by their bytes, and their rows."""
