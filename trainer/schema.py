@@ -243,7 +243,7 @@ TARGETS: dict[str, dict[str, Schema]] = {
             "names": _optional(_list(_NAME | _number()) | _NULL),
             "decimal": _optional(_choice(",", r"\.", wanted="a mark,") | _NULL),
             "thousands": _optional(_text("one character", r"[.,'_ ]") | _NULL),
-            "date_order": _optional(_choice("day", "month") | _NULL),
+            "date_order": _optional(_choice("day", "month", "year") | _NULL),
             "skip": _optional(_whole(ge=0) | _NULL),
             "ragged": _optional(_choice("error", "skip")),
             "member": _optional(_NAME | _NULL),

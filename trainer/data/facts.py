@@ -56,6 +56,17 @@ class Facts:
         return bool((steps > 0).all() or (steps < 0).all())
 
     @property
+    def ends(self) -> tuple[float, float]:
+        """The first and the last number."""
+        return float(self.values[0]), float(self.values[-1])
+
+    @property
+    def is_numbering(self) -> bool:
+        """Whether ordered whole numbers that all differ leave none out."""
+        first, last = self.ends
+        return abs(last - first) == self.rows - 1
+
+    @property
     def key(self) -> Any:
         """A value that columns of the same values share."""
         if self._codes is None:

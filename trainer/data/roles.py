@@ -28,6 +28,13 @@ _IDENTIFIER = re.compile(
 )
 
 
+_MEASURE = re.compile(
+    r"(?:^|[\W_\d])(?:year|yr|month|week|day|hour|minute|second|time|age|temp(?:erature)?|duration|dur|elapsed|length|size|height"
+    r"|weight|distance|depth|price|cost|amount|count|speed|score|level|dose|pressure|angle|degree|percent|rate)s?(?:$|[\W_\d])",
+    re.IGNORECASE,
+)  # names of what is measured
+_YEARS = 1700, 2100  # numbers of a series of years
+
 Name = str | int | float  # of a column, as a config has it
 
 
@@ -196,7 +203,9 @@ def _used(column: ColumnRole) -> ColumnRole:
 
 def _doubted(name: str, doubt: Doubt, role: Role) -> str:
     """Return the warning for a column of text that a few values keep from being numbers or times, and the ways out."""
-    used = {Role.CATEGORICAL: "categories", Role.TARGET: "classes"}.get(role, role.value)
+    used = {Role.CATEGORICAL: "categories", Role.TARGET: "classes", Role.NUMERIC: "numbers"}.get(
+        role, role.value
+    )
     numbers = "numbers" if doubt.is_number else "times"
     if not doubt.row:
         way = f"write them in one unit to have them read as {numbers}"
@@ -204,8 +213,10 @@ def _doubted(name: str, doubt: Doubt, role: Role) -> str:
         way = f"set {override('data.missing_values', *doubt.others)} to have it read as {numbers}"
     else:
         way = f"name them in data.missing_values to have it read as {numbers}"
-    end = {Role.CATEGORICAL: "to keep it so", Role.TARGET: ""}.get(role, "to have it as categories")
-    keep = f", or {override('data.categorical', name)} {end}" if end else ""
+    kept = dict.fromkeys((Role.CATEGORICAL, Role.NUMERIC), "to keep it so")
+    end = {**kept, Role.TARGET: ""}.get(role, "to have it as categories")
+    key = "data.numeric" if role is Role.NUMERIC else "data.categorical"
+    keep = f", or {override(key, name)} {end}" if end else ""
     return f"column {header.shown(name)!r} is taken as {used}: {doubt.told}; {way}{keep}"
 
 
@@ -251,14 +262,11 @@ def _of_rows(facts: Facts) -> Iterator[tuple[Role, str]]:
     share = facts.distinct / facts.present
     named = _IDENTIFIER.search(facts.name) is not None
     if facts.kind == "number":
+        nameless = _nameless(facts.name)
         if facts.distinct == facts.rows and facts.is_whole and facts.is_ordered:
-            yield Role.IDENTIFIER, "is a whole number that is different in each row, and in order"
-        elif (
-            share > 0.98
-            and facts.present == facts.rows
-            and facts.is_whole
-            and (named or _nameless(facts.name))
-        ):
+            if named or nameless or (facts.is_numbering and not _is_measure(facts)):
+                yield Role.IDENTIFIER, "is a whole number that is different in each row, and in order"
+        elif share > 0.98 and facts.present == facts.rows and facts.is_whole and (named or nameless):
             yield (
                 Role.IDENTIFIER,
                 "is a whole number that is different in each row, and named as an identifier",
@@ -269,6 +277,12 @@ def _of_rows(facts: Facts) -> Iterator[tuple[Role, str]]:
             yield Role.TEXT, "is free text, nearly all of it different"
         elif facts.distinct == facts.present or (share > 0.98 and named):
             yield Role.IDENTIFIER, "is text that is different in each row"
+
+
+def _is_measure(facts: Facts) -> bool:
+    """Whether numbers that rise by one are those of something, such as years, by their name or their range."""
+    low, high = sorted(facts.ends)
+    return low < 0 or (low >= _YEARS[0] and high <= _YEARS[1]) or _MEASURE.search(facts.name) is not None
 
 
 def _nameless(name: str) -> bool:

@@ -1,6 +1,7 @@
-"""What nearly all values of a column of text are, where a few keep it from being read as numbers or times.
+"""What nearly all values of a column are, where a few keep it from being read as numbers or times.
 
-One such value makes a column of numbers categories, so its user is told which value that is, and where.
+One such value makes a column of numbers categories, and one of dates such as 20230115 plain numbers, so its user is told
+which value that is, and where.
 """
 
 from collections import Counter
@@ -13,6 +14,7 @@ import numpy as np
 
 from trainer.data.reading import numbers, times
 from trainer.data.reading.columns import Array, Long
+from trainer.data.reading.kinds import spelled_float
 
 SHARE = 0.8  # of the values, from which a column is nearly of a kind
 FEW = 20  # numbers with a unit that are no more are categories, such as "36 months"
@@ -63,9 +65,11 @@ class Doubt:
 
 
 def doubt(values: Any) -> Doubt | None:
-    """Return the doubt about a column of text, in memory or in a file; None for plain text."""
+    """Return the doubt about a column of text or numbers, in memory or in a file; None for plain text and numbers."""
     import pyarrow as pa
 
+    if values.dtype != object:
+        return _of_numbers(values)
     some = np.asarray(values[np.arange(0, len(values), max(len(values) // _SAMPLE, 1))])
     sample = pa.array(some, pa.string()).drop_null()
     what, fits = max(_kinds(sample), key=lambda each: int(each[1](sample).sum()), default=("", _are_numbers))
@@ -83,6 +87,33 @@ def doubt(values: Any) -> Doubt | None:
     others = [*dict.fromkeys(codes[odd].tolist())]
     shown = tuple(str(labels[code].as_py()) for code in others[:_SHOWN])
     return Doubt(what, fitting, present, distinct, int(odd[0]) + 1, shown, len(others))
+
+
+def _of_numbers(values: Any) -> Doubt | None:
+    """Return the doubt about numbers that nearly all are dates."""
+    sample = np.asarray(values[np.arange(0, len(values), max(len(values) // _SAMPLE, 1))])
+    for style in (times.DIGITS, times.MONTHS):
+        seconds, bad = times.of_numbers(sample, style)
+        if np.count_nonzero(~np.isnan(seconds)) > (SHARE - 0.2) * np.count_nonzero(~np.isnan(sample)):
+            break
+    else:
+        return None
+    fitting, odd = 0, 0
+    row, seen = 0, 0
+    some: set[float] = set()
+    others: dict[float, None] = {}
+    for block in values.blocks() if isinstance(values, Long) else [values]:
+        seconds, bad = times.of_numbers(block, style)
+        are = ~np.isnan(seconds)
+        row = row or (seen + int(np.argmax(bad)) + 1 if bad.any() else 0)
+        seen += len(block)
+        fitting, odd = fitting + int(are.sum()), odd + int(bad.sum())
+        some |= {*np.unique(block[are])[:FEW].tolist()}
+        others |= dict.fromkeys(block[bad].tolist())
+    if not row or fitting < SHARE * (fitting + odd):
+        return None
+    shown = tuple(spelled_float(each) for each in [*others][:_SHOWN])
+    return Doubt(times.SHOWN[style], fitting, fitting + odd, len(some), row, shown, len(others))
 
 
 def _kinds(sample: Any) -> Iterator[tuple[str, Test]]:

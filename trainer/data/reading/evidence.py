@@ -1,13 +1,16 @@
 """Which kind a column is: facts gathered batch by batch, and the decision once all of them, and other columns, are known."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from trainer.data.reading import numbers, times
+from trainer.data.reading import numbers
+from trainer.data.reading.dated import Dated
 from trainer.data.reading.doubts import FEW
-from trainer.data.reading.kinds import FAMILIES, NUMBER, Boolean, Kind, Number, Text, Time, Values, cut
+from trainer.data.reading.kinds import NUMBER, SECONDS, Boolean, Kind, Number, Text, Time, Values, cut
+from trainer.data.reading.truths import boolean_of, may_be_boolean
 
 _GAPS = (  # missing, among numbers
     "?", "-", "--", "..", ".", "*", "unknown", "Unknown", "UNKNOWN", "missing", "Missing", "n.a.", "N.A.", "na", "n.d.", "ND", "n/d",
@@ -31,14 +34,16 @@ class Evidence:
     late: bool = False  # something was found that earlier batches should have been seen with
     lengths: set[int] = field(default_factory=set)  # of whole numbers in a column with codes, or of text
     large: bool = False  # a whole number that a float does not hold
-    digits: bool = True  # all values are plain numbers such as 20230115
     marks: dict[str, str] = field(
         default_factory=dict
     )  # what the marks show, each with the first value that does
+    signs: dict[str, str] = field(
+        default_factory=dict
+    )  # currencies and percent, "" for none, each with the first value that has it
     unit: str | None = None  # what ends each number of a column; "" for none, None before any was seen
     few: set[str] | None = field(default_factory=set)  # distinct numbers with a unit, while they are few
     words: set[str] | None = field(default_factory=set)  # distinct values, while they may be booleans
-    styles: dict[str, bool] = field(default_factory=lambda: dict.fromkeys(times.STYLES, True))
+    dated: Dated = field(default_factory=Dated)
     example: str = ""  # the first value
     odd: str = ""  # the first number that is not as computers write it
     gone: tuple[str, ...] = ()  # words that count as missing values, such as NA
@@ -52,7 +57,7 @@ class Evidence:
         import pyarrow.types as pt
 
         if not pt.is_string(raw.type):
-            self._see_typed(raw, missing)
+            self._see_typed(raw, missing, wanted)
             return
         whole = cut(raw, missing)
         self._see_missing(raw, whole, missing)
@@ -62,13 +67,14 @@ class Evidence:
             return
         before = self.present and (self.plain, self.codes)
         self.present += len(texts)
-        self._see_numbers(whole, texts, missing, forced=wanted == "number")
+        self._see_numbers(whole, texts, missing, wanted)
         was_plain, had_codes = before or (self.plain, self.codes)
         self.late |= was_plain and (not self.plain or had_codes != self.codes)
         self.example = self.example or texts[0].as_py()
         if not self.plain or wanted not in (None, "number"):
             self._see_words(texts)
-            self._see_times(whole)
+            self.dated.see_texts(whole)
+            self.parsed |= self.dated.parsed
 
     def again(self) -> "Evidence":
         """Return evidence to see all batches with once more, where the first ones lacked what a later one showed."""
@@ -78,43 +84,65 @@ class Evidence:
         self, wanted: str | None, file_decimal: str | None, date_order: str | None
     ) -> tuple[Kind, list[str]]:
         """Return the kind of the column, and what was decided that its user might not expect."""
-        if self._are_digits and wanted in (None, "time"):
-            return Time(times.DIGITS), [f"{times.SHOWN[times.DIGITS]} ({self.example}), read as times"]
+        if wanted in (None, "time") and (moments := self._numbers_as_times(wanted)) is not None:
+            return moments
         if self.typed is not None and wanted in (None, "time" if isinstance(self.typed, Time) else wanted):
             return _as_wanted(self.typed, wanted), []
         if self.plain and not self.numbers:  # every value is a gap
             self.plain = self.written = False
-            self.styles, self.words = dict.fromkeys(times.STYLES, False), None
+            self.dated.rule_out()
+            self.words = None
         if wanted == "text" or (wanted is None and not self.present):
             return self.text(), []
-        dated = self._time(date_order)
+        dated = None
+        if self.present and (not self.plain or wanted == "time"):
+            dated = self.dated.of_texts(date_order, self.example, wanted=wanted == "time")
         if wanted == "number" and not self.plain and dated is not None:
             return dated
         if wanted == "time":
             return dated if dated is not None else (Time(), [])
         if wanted is None and (self.plain or self.written) and (self.codes or self.large):
             return self.text(), []
-        if wanted is None and self.words and (boolean := _boolean(self.words)) is not None:
+        if wanted is None and self.words and (boolean := boolean_of(self.words)) is not None:
             return boolean, []
         if not self.plain and dated is not None:
             return dated
-        if self.unit and self.few is not None and wanted is None:
-            return self.text(), []
+        if not self.plain and self.dated.order_is_open and wanted is None:
+            return self.text(), [self.dated.open_order(self.example)]
+        if self.unit and wanted is None and (self.few is not None or self._are_codes):
+            return self.text(), [self._coded()] if self._are_codes else []
         if self.plain or self.written or wanted == "number":
             if (marked := numbers.decided({*self.marks}, file_decimal=file_decimal)) is not None:
-                gap = next(iter(self.gaps), None)
+                gap, sign = next(iter(self.gaps), None), self._sign
+                if sign is None and wanted is None:
+                    return self.text(), [self._several_signs()]
                 said = [f"numbers with {gap!r} for a missing value"] if gap else []
-                return Number(*marked, gap, self.unit or None), [*self._said(*marked), *said]
+                return Number(*marked, gap, self.unit or None, sign), [*self._said(*marked), *said]
             if wanted == "number":
                 return Number(), []
             return self.text(), [self._contradicted()]
         return self.text(), []
 
-    @property
-    def _are_digits(self) -> bool:
-        """Whether the column holds dates such as 20230115, as numbers or as text of them."""
+    def _numbers_as_times(self, wanted: str | None) -> tuple[Kind, list[str]] | None:
+        """Return the kind of a column whose numbers, or text of them, are dates such as 20230115."""
         are_numbers = self.plain and self.numbers if self.typed is None else isinstance(self.typed, Number)
-        return self.present > 0 and are_numbers and self.digits and not self.gaps
+        if not self.present or not are_numbers:
+            return None
+        return self.dated.of_numbers(wanted=wanted == "time", gap=next(iter(self.gaps), None))
+
+    @property
+    def _sign(self) -> str | None:
+        """The currency, or percent, of all numbers; None if they have several."""
+        found = [each for each in self.signs if each]
+        if len(found) > 1 or (numbers.PERCENT in found and "" in self.signs):
+            return None
+        return found[0] if found else ""
+
+    @property
+    def _are_codes(self) -> bool:
+        """Whether the unit may be a letter of codes, such as A of 50494A."""
+        are_whole = not any(mark.startswith("decimal") for mark in self.marks)
+        return are_whole and re.search(r"[0-9][A-Z]$", self.example) is not None and len(self.unit or "") == 1
 
     def read_as(self, kind: Kind) -> Values | None:
         """Return the values of the one batch seen as a kind, if its parser has read them."""
@@ -123,7 +151,7 @@ class Evidence:
 
     def is_sure(self, wanted: str | None) -> bool:
         """Whether nothing about other columns can change that these are plain numbers, all of them parsed."""
-        doubts = self.codes or self.large or self.digits or "either." in self.marks
+        doubts = self.codes or self.large or self.dated.may_be_numbers or "either." in self.marks
         return Number() in self.parsed and not doubts and wanted in (None, "number")
 
     def _see_missing(self, raw: Any, whole: Any, missing: tuple[str, ...]) -> None:
@@ -134,7 +162,7 @@ class Evidence:
             words = [each for each in texts if each and each not in missing]
             self.gone = tuple(dict.fromkeys([*self.gone, *words]))
 
-    def _see_typed(self, raw: Any, missing: tuple[str, ...]) -> None:
+    def _see_typed(self, raw: Any, missing: tuple[str, ...], wanted: str | None) -> None:
         import pyarrow.types as pt
 
         kind = raw.type
@@ -145,16 +173,19 @@ class Evidence:
             self.typed = Time()
         elif pt.is_time(kind):
             self.typed = Time("clock")
+        elif pt.is_duration(kind):
+            self.typed = Number(unit=SECONDS)
         else:
             self.typed = Number()
-            self._see_typed_digits(raw.drop_null(), missing)
+            self._see_typed_dates(raw.drop_null(), missing, wanted)
             if pt.is_integer(kind) and _reaches(raw, numbers.WHOLE):
                 self.typed = Text()
 
-    def _see_numbers(self, whole: Any, texts: Any, missing: tuple[str, ...], *, forced: bool) -> None:
+    def _see_numbers(self, whole: Any, texts: Any, missing: tuple[str, ...], wanted: str | None) -> None:
         import pyarrow as pa
         import pyarrow.compute as pc
 
+        forced = wanted == "number"
         if self.plain:
             try:
                 floats = pc.cast(whole, pa.float64())
@@ -163,11 +194,11 @@ class Evidence:
                 self.plain = bool(self.gaps) and _are_plain(texts)
                 self.numbers |= self.plain and bool(len(texts))
                 if self.plain:
-                    self._see_plain(texts, pc.cast(texts, pa.float64()).to_numpy())
+                    self._see_plain(texts, pc.cast(texts, pa.float64()).to_numpy(), wanted)
                 self.unit = "" if self.numbers else self.unit
             else:
                 self.numbers, self.unit = True, ""
-                self._see_plain(texts, floats.drop_null().to_numpy())
+                self._see_plain(texts, floats.drop_null().to_numpy(), wanted)
                 self.parsed[Number()] = Number().read(floats, missing)
         if not self.plain and (self.written or forced):
             shown = self._without_gaps(texts)
@@ -206,10 +237,12 @@ class Evidence:
             self.few = self.few if len(self.few) <= FEW else None
         return bodies
 
-    def _see_plain(self, texts: Any, values: Any) -> None:
+    def _see_plain(self, texts: Any, values: Any, wanted: str | None) -> None:
         import pyarrow.compute as pc
 
-        self._see_digits(values)
+        self.dated.see_numbers(values, wanted=wanted == "time")
+        if "" not in self.signs and values.any():
+            self.signs[""] = texts[int(np.argmax(values != 0))].as_py()
         whole = values == np.rint(values)
         for mark in numbers.marks_of_floats(values):
             self.marks.setdefault(mark, texts[int(np.argmin(whole))].as_py())
@@ -222,23 +255,15 @@ class Evidence:
             if self.codes or pc.any(pc.starts_with(texts.filter(values >= 1), "0")).as_py():
                 self._see_codes(texts)
 
-    def _see_digits(self, values: Any) -> None:
-        lowest = values.min(initial=times.FIRST_DIGITS)
-        self.digits = (
-            self.digits and bool(lowest >= times.FIRST_DIGITS) and not times.of_digits(values)[1].any()
-        )
-
-    def _see_typed_digits(self, raw: Any, missing: tuple[str, ...]) -> None:
+    def _see_typed_dates(self, raw: Any, missing: tuple[str, ...], wanted: str | None) -> None:
         import pyarrow.types as pt
 
-        if not self.digits or not (pt.is_integer(raw.type) or pt.is_floating(raw.type)):
-            self.digits = False
-            return
-        self._see_digits(Number().read(raw[:_SAMPLE], missing).values)
-        if self.digits:
-            values = Number().read(raw, missing).values
-            self._see_digits(values[~np.isnan(values)])
-            self.example = self.example or str(raw[0].as_py() if len(raw) else "").removesuffix(".0")
+        if not (pt.is_integer(raw.type) or pt.is_floating(raw.type)):
+            self.dated.rule_out()
+        for part in (raw[:_SAMPLE], raw):  # reading all takes longer
+            if wanted == "time" or self.dated.may_be_numbers:
+                values = Number().read(part, missing).values
+                self.dated.see_numbers(values[~np.isnan(values)], wanted=wanted == "time")
 
     def _see_written(self, texts: Any, shown: Any, *, forced: bool) -> None:
         """Take in numbers as people write them, and what messages show of them: the texts with their unit."""
@@ -248,8 +273,10 @@ class Evidence:
         if parts.null_count and not forced:
             self.written = False
             return
-        shown = shown.filter(pc.is_valid(parts))
-        for mark, place in numbers.marks(pc.struct_field(parts, "body").drop_null()).items():
+        shown, parts = shown.filter(pc.is_valid(parts)), parts.drop_null()
+        for sign, place in numbers.signs(parts).items():
+            self.signs.setdefault(sign, shown[place].as_py())
+        for mark, place in numbers.marks(pc.struct_field(parts, "body")).items():
             self.marks.setdefault(mark, shown[place].as_py())
         if not self.odd and (place := pc.index(pc.match_substring_regex(shown, NUMBER), False).as_py()) >= 0:
             self.odd = shown[place].as_py()
@@ -268,42 +295,28 @@ class Evidence:
 
         if self.words is not None:
             self.words |= set(pc.unique(texts[:_SAMPLE]).to_pylist())
-            if _may_be_boolean(self.words):
+            if may_be_boolean(self.words):
                 self.words |= set(pc.unique(texts).to_pylist())
-            if not _may_be_boolean(self.words):
+            if not may_be_boolean(self.words):
                 self.words = None
-
-    def _see_times(self, texts: Any) -> None:
-        import pyarrow.compute as pc
-
-        for style in [style for style, fits in self.styles.items() if fits]:
-            looks = pc.match_substring_regex(texts[:_SAMPLE], times.PATTERNS[style])
-            if pc.all(looks).as_py() is False:  # parsing takes longer
-                self.styles[style] = False
-                continue
-            for part in (texts[:_SAMPLE], texts):
-                read = Values(*times.parsed(part, style))
-                if read.bad.any():
-                    self.styles[style] = False
-                    break
-            else:
-                self.parsed[Time(style)] = read
 
     def text(self) -> Text:
         """Return the kind of the column as text."""
         return Text(next(iter(self.lengths)) if self.codes and len(self.lengths) == 1 else 0)
 
-    def _time(self, date_order: str | None) -> tuple[Time, list[str]] | None:
-        styles = [style for style, fits in self.styles.items() if fits]
-        if not styles or not self.present or self.plain:
-            return None
-        if "day" in styles and "month" in styles:
-            style = date_order or ("day" if "." in self.example else "month")
-            said = f"dates whose day and month cannot be told apart, read with the {style} first"
-            return Time(style), [] if date_order else [
-                f"{said}; set data.date_order to the other if that is wrong"
-            ]
-        return Time(styles[0]), [f"{times.SHOWN[styles[0]]}, read as times"] if styles[0] != "iso" else []
+    def _several_signs(self) -> str:
+        """Say which two numbers have not the same currency, or percent and none."""
+        shown = [self.signs[each] for each in sorted(self.signs, reverse=True)][:2]
+        return (
+            f"numbers with several currencies or with percent and without ({shown[0]!r} and {shown[1]!r}), taken as text; write "
+            "all in one, or name the column in data.numeric to have them read as they stand"
+        )
+
+    def _coded(self) -> str:
+        return (
+            f"codes that end in {self.unit!r} ({self.example!r}), taken as text; name the column in data.numeric to have them "
+            "read as numbers"
+        )
 
     def _contradicted(self) -> str:
         """Say which two numbers no one decimal mark can write."""
@@ -354,23 +367,6 @@ def _are_plain(texts: Any) -> bool:
 
 def _is_in_doubt(marks: set[str]) -> bool:
     return not marks & {"decimal.", "decimal,", "thousands,", "thousands."} and bool(marks & {"either,"})
-
-
-def _may_be_boolean(words: set[str]) -> bool:
-    lower = {each.lower() for each in words}
-    return any(lower <= {*family} for family in FAMILIES)
-
-
-def _boolean(words: set[str]) -> Boolean | None:
-    lower = {each.lower() for each in words}
-    for true, false in FAMILIES:
-        if lower and lower <= {true, false} and (len(lower) == 2 or true == "true"):
-            if true == "true":
-                return Boolean()
-            spelled = [{each for each in words if each.lower() == word} for word in (true, false)]
-            one, other = (next(iter(each)) if len(each) == 1 else None for each in spelled)
-            return Boolean(one or true, other or false) if one and other else Boolean(true, false)
-    return None
 
 
 def _as_wanted(kind: Kind, wanted: str | None) -> Kind:

@@ -1,5 +1,6 @@
 """Tables in memory as columns of Arrow: of pandas, of Arrow, of other libraries, dicts and records of Python."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,10 @@ from trainer.errors import DataError
 def columns(given: Any) -> dict[str, Any]:
     """Return a table in memory as columns of Arrow."""
     if hasattr(given, "to_batches") and hasattr(given, "schema"):  # of Arrow
-        return dict(zip(map(str, given.schema.names), given.columns, strict=True))
+        return {
+            str(each.name): of_periods(values, each)
+            for each, values in zip(given.schema, given.columns, strict=True)
+        }
     if hasattr(given, "to_frame") and hasattr(given, "index"):  # a row or a column of pandas
         is_row = any(isinstance(label, str) for label in given.index)
         return _dict(given.to_dict()) if is_row else columns(given.to_frame())
@@ -65,6 +69,8 @@ def array(values: Any, name: str) -> Any:
         return values
     if getattr(values, "ndim", 1) != 1:
         raise DataError(f"column {name!r} is {values!r:.80}; a column of values is needed")
+    if type(getattr(values, "dtype", None)).__name__ == "PeriodDtype":
+        return _texts(values.astype("string"))
     try:
         array = pa.array(values, from_pandas=True)
     except (pa.ArrowException, OverflowError, ValueError, TypeError):
@@ -72,9 +78,37 @@ def array(values: Any, name: str) -> Any:
     return array
 
 
+def of_periods(values: Any, field: Any) -> Any:
+    """Return a column of Arrow that holds periods of pandas, such as the months of years, as text; any other as it is."""
+    about = field.metadata or {}
+    freq = getattr(field.type, "freq", None)
+    if freq is None and about.get(b"ARROW:extension:name") == b"pandas.period":
+        freq = json.loads(about[b"ARROW:extension:metadata"])["freq"]
+    if not isinstance(freq, str):
+        return values
+    import pandas as pd
+
+    whole = getattr(values, "storage", values) if not hasattr(values, "combine_chunks") else values
+    ordinals = whole.cast("int64").to_pandas()
+    present = ordinals.notna().to_numpy()
+    texts = pd.Series(pd.NA, range(len(ordinals)), "string")
+    known = ordinals.to_numpy()[present].astype(np.int64)
+    texts[present] = pd.PeriodIndex.from_ordinals(known, freq=freq).astype(str)
+    return _texts(texts)
+
+
+def _texts(periods: Any) -> Any:
+    """Return texts of periods as an Arrow array; a week is written as its first and its last day."""
+    import pyarrow as pa
+
+    return pa.array(periods.str.split("/").str[0], pa.string(), from_pandas=True)
+
+
 def _spelled(value: Any) -> str | None:
     if value is None or type(value).__name__ in ("NAType", "NaTType") or value != value:
         return None
     if isinstance(value, float | np.floating):
         return repr(float(value))
+    if type(value).__name__ == "Period":
+        return str(value).partition("/")[0]
     return str(value)

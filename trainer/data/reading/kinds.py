@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from trainer.data.reading import numbers, times
-from trainer.data.reading.arrow import as_numpy, of_texts, scalar
+from trainer.data.reading.arrow import as_numpy, of_bools, of_texts, scalar
 from trainer.data.reading.first_row import MISSING
 from trainer.errors import DataError
 
@@ -22,6 +22,7 @@ Array = np.ndarray[Any, Any]
 FAMILIES = (("true", "false"), ("yes", "no"), ("t", "f"), ("y", "n"))
 NUMBER = r"^[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$"
 _WHOLE = re.compile(r"([-+]?)([0-9]+)(?:\.0*)?")
+SECONDS = "s"  # the unit of durations
 _MIDNIGHT = re.compile(r"[T ]00:00(:00(\.0+)?)?$")
 
 
@@ -56,6 +57,7 @@ class Number:
     thousands: str | None = None
     gap: str | None = None  # what stands for a missing value in this column alone, such as "?"
     unit: str | None = None  # what may stand after each number, such as "kg"
+    sign: str | None = ""  # the currency, or percent, that a number may have; None for any
 
     def read(self, raw: Any, missing: Sequence[str] = ()) -> Values:
         """Return an Arrow array as float64."""
@@ -65,7 +67,7 @@ class Number:
         if pt.is_string(kind):
             texts = cut(raw, [*missing, *([self.gap] if self.gap else [])])
             texts = numbers.unit_cut(texts, self.unit) if self.unit else texts
-            values, bad = numbers.parsed(texts, self.decimal, self.thousands)
+            values, bad = numbers.parsed(texts, self.decimal, self.thousands, self.sign)
             values, bad = _truths(raw, values, bad)
         elif pt.is_integer(kind) or pt.is_boolean(kind) or pt.is_float64(kind):
             values, bad = _floats(raw), np.zeros(len(raw), bool)
@@ -76,8 +78,10 @@ class Number:
                 _floats(raw.cast("float32" if pt.is_float16(kind) else kind).cast("string")),
                 np.zeros(len(raw), bool),
             )
+        elif pt.is_duration(kind) and self.unit == SECONDS:
+            values, bad = _seconds(raw), np.zeros(len(raw), bool)
         else:
-            values, bad = _seconds(raw)
+            values, bad = _none(raw)
         infinite = int(np.isinf(values).sum())
         values = numbers.canonical(values)
         for mark in missing:
@@ -91,18 +95,46 @@ class Time:
     """Dates, times, or times of day; `style` is how text writes them."""
 
     style: str = "iso"
+    gap: str | None = None  # what stands for a missing value in this column alone, such as "?"
 
     def read(self, raw: Any, missing: Sequence[str] = ()) -> Values:
-        """Return an Arrow array as seconds, float64."""
+        """Return an Arrow array as seconds, float64; another style of one meaning is read, too."""
         import pyarrow.types as pt
 
-        if self.style == times.DIGITS and not pt.is_temporal(raw.type):
-            found = Number().read(raw, missing)
-            seconds, bad = times.of_digits(found.values)
-            return Values(seconds, bad | found.bad)
-        if not pt.is_string(raw.type):
-            return Values(*_seconds(raw))
-        return Values(*times.parsed(cut(raw, missing), self.style))
+        if pt.is_temporal(raw.type):
+            return Values(*self._typed(raw))
+        gap = [self.gap] if self.gap else []
+        given = cut(raw, [*missing, *gap]) if pt.is_string(raw.type) else raw
+        seconds, bad = _timed(given, self.style, missing)
+        for style in times.alike(self.style):
+            if not bad.any():
+                break
+            part = given.filter(of_bools(bad))
+            again, wrong = _timed(part, style, missing)
+            if self.style == "clock":
+                again, wrong = again % times.DAY, wrong | ~times.have_clock(part)
+            odd = np.flatnonzero(bad)
+            bad[odd] = wrong | np.isnan(again)
+            seconds[odd] = np.where(bad[odd], np.nan, again)
+        return Values(seconds, bad)
+
+    def _typed(self, raw: Any) -> tuple[Array, Array]:
+        """Return times of Arrow as seconds; pandas gives a time of day the date of the day on which it is read."""
+        import pyarrow.compute as pc
+        import pyarrow.types as pt
+
+        if self.style != "clock":
+            fits = pt.is_timestamp(raw.type) or pt.is_date(raw.type)
+            return (_seconds(raw), np.zeros(len(raw), bool)) if fits else _none(raw)
+        if pt.is_date(raw.type):
+            return _none(raw)
+        if pt.is_timestamp(raw.type):
+            return _seconds(pc.local_timestamp(raw) if raw.type.tz else raw) % times.DAY, np.zeros(
+                len(raw), bool
+            )
+        seconds = _seconds(raw)
+        bad = (seconds < 0) | (seconds >= times.DAY)
+        return np.where(bad, np.nan, seconds), bad
 
 
 @dataclass(frozen=True)
@@ -113,9 +145,10 @@ class Boolean:
     false: str = "false"
 
     def coded(self, raw: Any, missing: Sequence[str] = ()) -> Coded:
-        """Return an Arrow array as codes of the two words."""
+        """Return an Arrow array as codes of the two words; other words for true and false mean the same."""
         words = {self.true.lower(): self.true, self.false.lower(): self.false}
-        words |= {"true": self.true, "false": self.false, "1": self.true, "0": self.false}
+        for true, false in (*FAMILIES, ("1", "0")):
+            words |= {true: self.true, false: self.false}
         codes, labels = coded(raw, missing)
         found = [None if each is None else words.get(each.lower()) for each in labels]
         bad = [each is not None and each.lower() not in words for each in labels]
@@ -291,8 +324,19 @@ def _spelled(raw: Any) -> Any:
     return pa.array(texts, pa.string())
 
 
-def _seconds(raw: Any) -> tuple[Array, Array]:
-    """Return times and durations of Arrow in seconds; other present values are bad."""
+def _timed(given: Any, style: str, missing: Sequence[str]) -> tuple[Array, Array]:
+    """Return texts or numbers of one style as seconds, and which present ones are not of it."""
+    import pyarrow.types as pt
+
+    if style in times.NUMBERS and not pt.is_boolean(given.type):
+        found = Number().read(given, missing)
+        seconds, bad = times.of_numbers(found.values, style)
+        return seconds, bad | found.bad
+    return times.parsed(given, style) if pt.is_string(given.type) else _none(given)
+
+
+def _seconds(raw: Any) -> Array:
+    """Return times, dates and durations of Arrow in seconds."""
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.types as pt
@@ -304,15 +348,19 @@ def _seconds(raw: Any) -> tuple[Array, Array]:
         raw = raw.cast("timestamp[us]")
     elif pt.is_duration(kind):
         raw = raw.cast(pa.duration("us"), safe=False)
-    elif pt.is_time(kind):
-        raw = raw.cast("time64[us]") if pt.is_time32(kind) else raw.cast(pa.time64("us"), safe=False)
     else:
-        present = as_numpy(pc.is_valid(raw))
-        return np.full(len(raw), np.nan), present
+        raw = raw.cast("time64[us]") if pt.is_time32(kind) else raw.cast(pa.time64("us"), safe=False)
     whole = raw.cast("int64")
     missing = as_numpy(pc.is_null(whole))
     values = as_numpy(pc.fill_null(whole, scalar(0))) / scale
-    return np.where(missing, np.nan, values), np.zeros(len(raw), bool)
+    return np.where(missing, np.nan, values)
+
+
+def _none(raw: Any) -> tuple[Array, Array]:
+    """Return values none of which is of the kind of their column."""
+    import pyarrow.compute as pc
+
+    return np.full(len(raw), np.nan), as_numpy(pc.is_valid(raw)).copy()
 
 
 def _floats(raw: Any) -> Array:

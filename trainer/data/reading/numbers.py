@@ -5,7 +5,7 @@ not whole is rounded to 15 significant digits, which is what a float holds of an
 """
 
 import re
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,11 @@ PATTERN = (
     r"(?P<body>[0-9](?:[0-9.,'_\x{2019}\x{a0}\x{202f} ]*[0-9.,])?|[.,][0-9]+)(?P<power>[eE][-+]?[0-9]+)?"
     rf"\s*(?P<after>%|{_CURRENCIES})?(?P<close>\))?$"
 )
+_SAME = {
+    "US$": "$", "USD": "$", "EUR": "€", "GBP": "£", "INR": "₹", "Rs": "₹", "Rs.": "₹", "PLN": "zł", "Fr.": "CHF", "BRL": "R$",
+    "AUD": "A$", "CAD": "C$", "kr.": "kr",
+}  # fmt: skip
+PERCENT = "%"
 _BLANKS = r"[\s\x{a0}\x{202f}]*"
 _LETTER = r"[A-Za-z\x{b0}\x{b5}\x{c0}-\x{24f}\x{370}-\x{3ff}]"  # of units; all of Unicode is slow to compile
 _UNIT = rf"{_BLANKS}(?P<unit>{_LETTER}+[23²³]?(?:/{_LETTER}+[23²³]?)?)$"
@@ -50,10 +55,11 @@ def canonical(values: Array) -> Array:
     return values + 0.0
 
 
-def parsed(texts: Any, decimal: str, thousands: str | None) -> tuple[Array, Array]:
+def parsed(texts: Any, decimal: str, thousands: str | None, sign: str | None = None) -> tuple[Array, Array]:
     """Return an Arrow array of texts as floats, and which present ones are no numbers.
 
-    Currencies, percent and brackets for a negative number are read past; a percentage stays as it is written.
+    Currencies, percent and brackets for a negative number are read past; a percentage stays as it is written. With a
+    `sign` a number may have that currency or percent, and no other; "" allows none.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -80,9 +86,31 @@ def parsed(texts: Any, decimal: str, thousands: str | None) -> tuple[Array, Arra
         body = pc.replace_substring(body, ",", ".")
     plain = pc.binary_join_element_wise(body, pc.struct_field(parts, "power"), scalar(""))
     good = _mask(fits) & (brackets[0] == brackets[1])
+    if sign is not None:
+        spelled = (sign, "", *(each for each, same in _SAME.items() if same == sign))
+        good &= _is(parts, "before", spelled) & _is(parts, "after", spelled)
     values = _floats(pc.cast(pc.if_else(of_bools(good), plain, scalar(None)), pa.float64()))
     values = np.where(negative ^ brackets[0], -values, values)
     return values, ~good & _mask(pc.is_valid(texts))
+
+
+def signs(parts: Any) -> dict[str, int]:
+    """Return the currencies, and percent, in numbers that PATTERN has matched, each with the first place that has it.
+
+    "" stands for a number without any that is not zero.
+    """
+    import pyarrow.compute as pc
+
+    before, after = (pc.struct_field(parts, name) for name in ("before", "after"))
+    found: dict[str, int] = {}
+    for column in (before, after):
+        for each in filter(None, pc.unique(column).to_pylist()):
+            place = pc.index(column, each).as_py()
+            found[_SAME.get(each, each)] = min(place, found.get(_SAME.get(each, each), place))
+    bare = pc.and_(pc.equal(before, ""), pc.equal(after, ""))
+    is_some = pc.match_substring_regex(pc.struct_field(parts, "body"), "[1-9]")
+    place = pc.index(pc.and_(bare, is_some), True).as_py()
+    return found if place < 0 else {**found, "": place}
 
 
 def units(texts: Any) -> Any:
@@ -173,10 +201,10 @@ def _any(thousands: str) -> str:
     return f"[{thousands}]"
 
 
-def _is(parts: Any, name: str, letters: str) -> Array:
+def _is(parts: Any, name: str, texts: Iterable[str]) -> Array:
     import pyarrow.compute as pc
 
-    return _mask(pc.is_in(pc.struct_field(parts, name), value_set=of_texts(tuple(letters))))
+    return _mask(pc.is_in(pc.struct_field(parts, name), value_set=of_texts(tuple(texts))))
 
 
 def _mask(booleans: Any) -> Array:

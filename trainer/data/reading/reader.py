@@ -45,7 +45,7 @@ class Options:
     names: Sequence[str] | None = None
     decimal: str | None = None
     thousands: str | None = None
-    date_order: str | None = None  # day or month
+    date_order: str | None = None  # day, month or year
     missing_values: Sequence[str] = ()
     skip: int | None = None  # lines before the header
     ragged: str = "error"  # or skip: rows with more or fewer values than columns
@@ -365,12 +365,13 @@ def doubtful(
     wanted: Mapping[str, str],
     options: Options,
 ) -> list[str]:
-    """Return the columns that are text by their values alone, which a few of these may have decided; codes are text."""
+    """Return the columns that are text or numbers by their values alone, which a few of these may have decided; codes are text."""
     return [
         name
         for name, (kind, _) in chosen.items()
-        if isinstance(kind, kinds.Text) and not (seen[name].codes or seen[name].large or seen[name].typed)
-        and name not in (*wanted, *options.drop)
+        if (isinstance(kind, kinds.Number) or (
+            isinstance(kind, kinds.Text) and not (seen[name].codes or seen[name].large or seen[name].typed)
+        )) and name not in (*wanted, *options.drop)
     ]  # fmt: skip
 
 

@@ -10,33 +10,67 @@ from trainer.data.reading.arrow import as_numpy, scalar
 Array = np.ndarray[Any, Any]
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_CLOCK = r"(?P<H>[0-9]{1,2})[:.](?P<M>[0-9]{2})(?:[:.](?P<S>[0-9]{2})(?:[.,](?P<F>[0-9]+))?)?(?:\s*(?P<half>[AaPp])\.?[Mm]\.?)?"
-_REST = rf"(?:(?:[T]|,?\s+){_CLOCK}\s*(?:(?P<utc>Z|UTC)|(?P<sign>[-+])(?P<zh>[0-9]{{2}}):?(?P<zm>[0-9]{{2}})?)?)?$"
-_NAME = r"(?P<name>[A-Za-z]{3})[a-z]*\.?"
+_CLOCK = r"(?P<H>[0-9]{1,2})[:.](?P<M>[0-9]{2})(?:[:.](?P<S>[0-9]{2})(?:[.,](?P<F>[0-9]+))?)?(?:\s*(?P<half>[AaPp])\.?[Mm]\.?|\s*Uhr)?"
+_SHORT_CLOCK = r"(?P<H2>[0-9]{2})(?P<M2>[0-9]{2})(?P<S2>[0-9]{2})?"
+_ZONE = r"\s*(?:(?P<utc>Z|UTC|GMT)|(?P<sign>[-+])(?P<zh>[0-9]{2}):?(?P<zm>[0-9]{2})?)?"
+_REST = rf"(?:(?:[T:]|,?\s+){_CLOCK}{_ZONE})?$"
+_SHORT_REST = rf"(?:(?:[T_]|\s+)(?:{_CLOCK}|{_SHORT_CLOCK}){_ZONE})?$"
+_NAME = (
+    r"(?i:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?"
+    r"|dec(?:ember)?)"
+)
+_WEEKDAY = r"(?:(?i:mon|tue|wed|thu|fri|sat|sun)[a-z]*,?\s+)?"
+_YEAR = "(?:1[89]|2[01])[0-9]{2}"
 PATTERNS = {
     "iso": rf"^(?P<y>[0-9]{{4}})[-/.](?P<m>[0-9]{{1,2}})[-/.](?P<d>[0-9]{{1,2}}){_REST}",
-    "day": rf"^(?P<d>[0-9]{{1,2}})(?:[-/.](?P<m>[0-9]{{1,2}})[-/.](?P<y>[0-9]{{4}})|[/.](?P<m2>[0-9]{{1,2}})[/.](?P<y2>[0-9]{{2}})){_REST}",
-    "month": rf"^(?P<m>[0-9]{{1,2}})(?:[-/.](?P<d>[0-9]{{1,2}})[-/.](?P<y>[0-9]{{4}})|/(?P<d2>[0-9]{{1,2}})/(?P<y2>[0-9]{{2}})){_REST}",
-    "day name": rf"^(?P<d>[0-9]{{1,2}})[- ]{_NAME}[-, ]+(?P<y>[0-9]{{4}}){_REST}",
-    "name day": rf"^{_NAME}[- ](?P<d>[0-9]{{1,2}}),?[- ]+(?P<y>[0-9]{{4}}){_REST}",
+    "day": rf"^(?P<d>[0-9]{{1,2}})(?:(?:[-/.]|\. )(?P<m>[0-9]{{1,2}})(?:[-/.]|\. )(?P<y>[0-9]{{4}})|[-/.](?P<m2>[0-9]{{1,2}})[-/.](?P<y2>[0-9]{{2}})){_REST}",
+    "month": rf"^(?P<m>[0-9]{{1,2}})(?:[-/.](?P<d>[0-9]{{1,2}})[-/.](?P<y>[0-9]{{4}})|[-/](?P<d2>[0-9]{{1,2}})[-/](?P<y2>[0-9]{{2}})){_REST}",
+    "year": rf"^(?P<y2>[0-9]{{2}})-(?P<m>[0-9]{{2}})-(?P<d>[0-9]{{2}}){_REST}",
+    "compact": rf"^(?P<y>{_YEAR})(?P<m>[0-9]{{2}})(?P<d>[0-9]{{2}}){_SHORT_REST}",
+    "day name": rf"^{_WEEKDAY}(?P<d>[0-9]{{1,2}})(?:[- ]|\. ?)?(?P<name>{_NAME})\.?[-, ]*(?:(?P<y>[0-9]{{4}})|(?P<y2>[0-9]{{2}})){_REST}",
+    "name day": rf"^{_WEEKDAY}(?P<name>{_NAME})\.?[- ](?P<d>[0-9]{{1,2}}),?[- ]+(?P<y>[0-9]{{4}}){_REST}",
     "clock": rf"^{_CLOCK}$",
-    "year month": rf"^(?P<y>(?:1[89]|2[01])[0-9]{{2}})[-/](?P<m>[0-9]{{1,2}}){_REST}",
-    "month year": rf"^(?:(?P<m>[0-9]{{1,2}})[-/]|{_NAME}[- ])(?P<y>(?:1[89]|2[01])[0-9]{{2}}){_REST}",
-}  # by style; where both "day" and "month" fit, the order is not known
+    "year month": rf"^(?P<y>{_YEAR})[-/](?P<m>[0-9]{{1,2}}){_REST}",
+    "month year": rf"^(?:(?:(?P<m>[0-9]{{1,2}})[-/]|(?P<name>{_NAME})\.?[- /]?)(?P<y>{_YEAR}){_REST}|(?P<name2>{_NAME})\.?[-'\x{{2019}} /]*(?P<y2>[0-9]{{2}})$)",
+    "quarter": rf"^(?:(?P<y>{_YEAR})[- /]?[Qq](?P<q>[1-4])|[Qq](?P<q2>[1-4])[- /]?(?P<y3>{_YEAR}))$",
+    "week": rf"^(?P<y>{_YEAR})-?W(?P<w>[0-9]{{2}})(?:-?(?P<wd>[1-7]))?$",
+}  # by style; where several of "day", "month" and "year" fit, the order is not known
 STYLES = tuple(PATTERNS)
+DAY = 86400  # seconds
 FIRST_DIGITS = 19000101
 DIGITS = "digits"  # the style of 20230115, 202301151030 and 20230115103059
+MONTHS = "month digits"  # of 202301
+_EMPTY = {DIGITS: (0, 99999999), MONTHS: (0, 999999)}  # numbers that stand for a missing date
+_FIRST_DAYS = {"years": (10000, 101), MONTHS: (100, 1)}  # what makes numbers those of a day
+_SCALES = {"seconds": 1.0, "milliseconds": 1e3}  # since 1970
+NUMBERS = (DIGITS, MONTHS, "years", *_SCALES)  # styles of numbers
 SHOWN = {
     "iso": "dates, year first",
     "day": "dates, day first",
     "month": "dates, month first",
+    "year": "dates, year first",
+    "compact": "dates, year first",
     "day name": "dates with the name of the month",
     "name day": "dates with the name of the month",
     "clock": "times of day",
     "year month": "months of years",
     "month year": "months of years",
-    "digits": "dates written as numbers",
+    "quarter": "quarters of years",
+    "week": "weeks of years",
+    DIGITS: "dates written as numbers",
+    MONTHS: "months written as numbers",
+    "years": "years",
+    "seconds": "seconds since 1970",
+    "milliseconds": "milliseconds since 1970",
 }
+_DATES = ("iso", "compact", "day name", "name day", DIGITS)
+_IN_MONTHS = (*_DATES, "year month", "month year", MONTHS)
+_ALIKE = {"clock": ("iso",), "year month": _IN_MONTHS, "month year": _IN_MONTHS, MONTHS: _IN_MONTHS}
+
+
+def alike(style: str) -> tuple[str, ...]:
+    """Return other styles that write what a style does, and have one meaning whatever the column holds."""
+    return tuple(each for each in _ALIKE.get(style, _DATES) if each != style)
 
 
 @dataclass(frozen=True)
@@ -62,6 +96,17 @@ class _Fields:
         """Whether the style has a field."""
         return name in {field.name for field in self.parts.type}
 
+    def month(self) -> Array:
+        """Return the months that the row's text names, -1 for none."""
+        import pyarrow.compute as pc
+
+        names = [pc.struct_field(self.parts, name) for name in ("name", "name2") if self.has(name)]
+        found = pc.dictionary_encode(pc.binary_join_element_wise(*names, ""))
+        codes = [_MONTHS.index(each[:3].lower()) + 1 if each else -1 for each in found.dictionary.to_pylist()]
+        return np.array([*codes, -1], np.int64)[
+            _ints(pc.fill_null(found.indices, scalar(len(codes)).cast("int32")))
+        ]
+
     def text(self, name: str) -> Array:
         import pyarrow.compute as pc
 
@@ -79,38 +124,67 @@ def parsed(texts: Any, style: str) -> tuple[Array, Array]:
     matched = as_numpy(pc.is_valid(parts))
     present = as_numpy(pc.is_valid(texts))
     fields = _Fields(parts, len(texts))
-    seconds, good = _clock(fields, parts)
+    seconds, good = _clock(fields, parts) if fields.has("H") else (np.zeros(len(texts)), matched)
     if style != "clock":
-        days, real = _days(fields)
-        seconds, good = seconds + days * 86400.0, good & real
+        days, real = _weeks(fields) if style == "week" else _days(fields)
+        seconds, good = seconds + days * float(DAY), good & real
     good &= matched
     return np.where(good, seconds, np.nan), present & ~good
 
 
+def have_clock(texts: Any) -> Array:
+    """Return which texts end in a time of day without a zone."""
+    import pyarrow.compute as pc
+
+    return as_numpy(pc.match_substring_regex(texts, r"[T ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?$"))
+
+
 def _days(fields: _Fields) -> tuple[Array, Array]:
-    year, month = fields.number("y"), fields.number("m", "m2")
+    year, month = fields.number("y", "y3"), fields.number("m", "m2")
     day = fields.number("d", "d2") if fields.has("d") else np.ones(fields.rows, np.int64)
     short = fields.number("y2")
     year = np.where(short >= 0, short + np.where(short < 69, 2000, 1900), year)
-    if month.max(initial=-1) < 0:
-        codes = {name: number for number, name in enumerate(_MONTHS, 1)}
-        month = np.array([codes.get(name, -1) for name in fields.text("name")], np.int64)
+    if fields.has("q"):
+        month = fields.number("q", "q2") * 3 - 2
+    elif fields.has("name"):
+        month = np.where(month < 0, fields.month(), month)
     return _since_1970(year, month, day)
 
 
-def of_digits(values: Array) -> tuple[Array, Array]:
-    """Return numbers such as 20230115 or 20230115103059 as seconds, and which present ones are no such date."""
-    present = ~np.isnan(values)
+def _weeks(fields: _Fields) -> tuple[Array, Array]:
+    """Return the days of weeks as ISO 8601 counts them: the first has the year's first Thursday."""
+    year, week, weekday = fields.number("y"), fields.number("w"), fields.number("wd", default=1)
+    ones = np.ones(fields.rows, np.int64)
+    (fourth, good), (following, _) = (_since_1970(each, ones, ones * 4) for each in (year, year + 1))
+    first, end = fourth - (fourth + 3) % 7, following - (following + 3) % 7  # 1970 began on a Thursday
+    monday = first + (week - 1) * 7
+    return monday + weekday - 1, good & (week >= 1) & (monday < end)
+
+
+def of_numbers(values: Array, style: str) -> tuple[Array, Array]:
+    """Return numbers such as 20230115 as seconds, and which present ones are no such time.
+
+    Those that stand for a missing date, such as 0 and 99999999, are NaN.
+    """
+    present = ~np.isnan(values) & ~np.isin(values, _EMPTY.get(style, ()))
+    if style in _SCALES:
+        seconds = values / _SCALES[style]
+        good = present & (seconds >= 1e8) & (seconds < 1e10)  # from 1973 to 2286
+        return np.where(good, seconds, np.nan), present & ~good
     whole = np.where(present & (np.abs(values) < 1e15), np.rint(values), 0).astype(np.int64)
     good = present & (whole == values)
+    if style in _FIRST_DAYS:
+        scale, first_day = _FIRST_DAYS[style]
+        whole = whole * scale + first_day
     for digits in (8, 12):  # without a time of day, without seconds
         is_short = (whole >= 10 ** (digits - 1)) & (whole < 10**digits)
         whole = np.where(is_short, whole * 10 ** (14 - digits), whole)
     day, clock = np.divmod(whole, 10**6)
+    first = FIRST_DIGITS if style != "years" else 10000101
     days, real = _since_1970(day // 10000, day // 100 % 100, day % 100)
     hour, minute, second = clock // 10000, clock // 100 % 100, clock % 100
-    good &= real & (day >= FIRST_DIGITS) & (day < 21010101) & (hour <= 23) & (minute <= 59) & (second <= 59)
-    seconds = days * 86400.0 + hour * 3600 + minute * 60 + second
+    good &= real & (day >= first) & (day < 21010101) & (hour <= 23) & (minute <= 59) & (second <= 59)
+    seconds = days * float(DAY) + hour * 3600 + minute * 60 + second
     return np.where(good, seconds, np.nan), present & ~good
 
 
@@ -126,7 +200,7 @@ def _since_1970(year: Array, month: Array, day: Array) -> tuple[Array, Array]:
 def _clock(fields: _Fields, parts: Any) -> tuple[Array, Array]:
     import pyarrow.compute as pc
 
-    hour, minute, second = (fields.number(name, default=0) for name in "HMS")
+    hour, minute, second = (fields.number(name, f"{name}2", default=0) for name in "HMS")
     half = fields.text("half")
     good = (hour <= 23) & (minute <= 59) & (second <= 59) & ((half == "") | ((hour >= 1) & (hour <= 12)))
     hour = np.where(half == "", hour, hour % 12 + np.where(half == "p", 12, 0))

@@ -331,7 +331,9 @@ def _columns(batch: Any, categories: Collection[str]) -> dict[str, Any]:
 
     columns = [
         values.dictionary_encode() if name in categories and not pt.is_dictionary(values.type) else values
-        for name, values in zip(batch.schema.names, batch.columns, strict=True)
+        for name, values in zip(
+            batch.schema.names, map(in_memory.of_periods, batch.columns, batch.schema), strict=True
+        )
     ]
     return dict(zip(header.unique(batch.schema.names), columns, strict=True))
 
