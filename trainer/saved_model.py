@@ -6,6 +6,7 @@ data loaders that are defined in allowed packages are called, whatever the files
 """
 
 import json
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from trainer.checkpoint import write_tensors
 from trainer.data.adopted import as_trained, reader_for
 from trainer.data.encode import Encoder
 from trainer.data.load import read_splits
+from trainer.data.reading.chunks import infinite_lines
 from trainer.data.reading.reader import How, Reader
 from trainer.data.target import Target
 from trainer.data.tensors import Dataset, Shape, Split, Splits, encoded, fingerprint, labelled
@@ -38,6 +40,8 @@ from trainer.tasks.threshold import HALF, codes
 
 if TYPE_CHECKING:
     from trainer.exchange.description import Description
+
+logger = logging.getLogger(__name__)
 
 PATH_KEYS = ("path", "test_path")  # of the data section
 WEIGHTS, SIDECAR = "model_best.pt", "model.json"
@@ -155,6 +159,8 @@ class Predictor:
         read = reader.read(
             table, only=self.encoder.names, bad_rows=bad_rows, options=reader.predicting(**how)
         )
+        for line in infinite_lines(read.infinite):
+            logger.warning("%s", line)
         return read if self.reader is not None else as_trained(self.encoder, read)
 
     def _test_rows(self) -> tuple[torch.Tensor, torch.Tensor]:

@@ -4,13 +4,14 @@ All chunks but the last have the same number of rows, however the source was cut
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from trainer.data.reading import kinds
+from trainer.data.reading import header, kinds
 from trainer.data.reading.files import sources
 from trainer.data.reading.reader import How, Reader, Table, misfit
 from trainer.errors import DataError
@@ -25,6 +26,15 @@ class Chunk:
     raw: Any  # pyarrow.Table
     table: Table
     bad: int = 0  # values that their column cannot hold, taken as missing
+
+
+def infinite_lines(counts: Mapping[str, int]) -> list[str]:
+    """Return a line for each column that holds infinite values."""
+    return [
+        f"column {header.shown(name)!r} holds {count} infinite value{'s' * (count > 1)}, read as missing"
+        for name, count in counts.items()
+        if count
+    ]
 
 
 class Chunks:
@@ -45,6 +55,7 @@ class Chunks:
         self._reader, self._stops = reader, bad_rows == "error"
         self._origin = sources.source(source, reader.predicting(**(how or {})), trained=reader)
         self._first = next(self._origin.batches, {})
+        self._infinite: Counter[str] = Counter()
         if not self._first:
             raise DataError(f"{self._origin.label} has 0 rows; a header line and rows are needed")
         self.names = tuple(self._first)
@@ -67,7 +78,7 @@ class Chunks:
     @property
     def notes(self) -> list[str]:
         """What a user might not expect of the source, once its rows are read."""
-        return self._origin.said()
+        return [*self._origin.said(), *infinite_lines(self._infinite)]
 
     def read(self, rows: int) -> Iterator[Chunk]:
         """Yield chunks of so many rows.
@@ -116,6 +127,7 @@ class Chunks:
         for name, (column, kind) in self._columns.items():
             read = kind.read(kinds.simplified(raw[column], name), self._reader.missing_values)
             columns[name] = read.values
+            self._infinite[name] += read.infinite
             odd += [(int(row), name) for row in np.flatnonzero(read.bad)]
         kinds_of = {name: kind for name, (_, kind) in self._columns.items()}
         return Table(columns, len(raw), kinds_of), sorted(odd)

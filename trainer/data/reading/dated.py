@@ -89,6 +89,14 @@ class Dated:
             return Time(style, gap), [f"{times.SHOWN[style]} ({self.example:.0f}), read as times{missing}"]
         return None
 
+    def may_be_told(self) -> list[str]:
+        """Return what to tell of numbers that are too few to be taken as dates."""
+        if not self.may_be_numbers or len(self.different) < 2:
+            return []
+        return [
+            f"numbers that may be dates ({self.example:.0f}); name the column in data.time to have them read as times"
+        ]
+
     def of_texts(self, date_order: str | None, example: str, *, wanted: bool) -> Chosen | None:
         """Return the kind of a column of texts that are times, and what to tell of it; None if the order is open."""
         styles = [style for style, fits in self.texts.items() if fits]
@@ -104,7 +112,7 @@ class Dated:
         style = "day" if "." in example or "month" not in orders else "month"
         what = "dates whose day, month and year" if "year" in orders else "dates whose day and month"
         return Time(style), [
-            f"{what} cannot be told apart, read with the {style} first; set data.date_order to the other if that is wrong"
+            f"{what} cannot be told apart, read with the {style} first; set data.date_order to another if that is wrong"
         ]
 
     @property

@@ -113,7 +113,7 @@ def _of_numbers(values: Any) -> Doubt | None:
     if not row or fitting < SHARE * (fitting + odd):
         return None
     shown = tuple(spelled_float(each) for each in [*others][:_SHOWN])
-    return Doubt(times.SHOWN[style], fitting, fitting + odd, len(some), row, shown, len(others))
+    return Doubt(times.SHOWN[style], fitting, fitting + odd, min(len(some), FEW), row, shown, len(others))
 
 
 def _kinds(sample: Any) -> Iterator[tuple[str, Test]]:

@@ -86,8 +86,9 @@ class Evidence:
         """Return the kind of the column, and what was decided that its user might not expect."""
         if wanted in (None, "time") and (moments := self._numbers_as_times(wanted)) is not None:
             return moments
-        if self.typed is not None and wanted in (None, "time" if isinstance(self.typed, Time) else wanted):
-            return _as_wanted(self.typed, wanted), []
+        if self.typed is not None:
+            said = self.dated.may_be_told() if isinstance(self.typed, Number) and wanted is None else []
+            return _as_wanted(self.typed, wanted), said
         if self.plain and not self.numbers:  # every value is a gap
             self.plain = self.written = False
             self.dated.rule_out()
@@ -110,13 +111,14 @@ class Evidence:
         if not self.plain and self.dated.order_is_open and wanted is None:
             return self.text(), [self.dated.open_order(self.example)]
         if self.unit and wanted is None and (self.few is not None or self._are_codes):
-            return self.text(), [self._coded()] if self._are_codes else []
+            return self.text(), [self._coded()] if self._are_codes and self.few is None else []
         if self.plain or self.written or wanted == "number":
             if (marked := numbers.decided({*self.marks}, file_decimal=file_decimal)) is not None:
                 gap, sign = next(iter(self.gaps), None), self._sign
                 if sign is None and wanted is None:
                     return self.text(), [self._several_signs()]
                 said = [f"numbers with {gap!r} for a missing value"] if gap else []
+                said += self.dated.may_be_told() if self.plain and wanted is None else []
                 return Number(*marked, gap, self.unit or None, sign), [*self._said(*marked), *said]
             if wanted == "number":
                 return Number(), []
@@ -306,10 +308,17 @@ class Evidence:
 
     def _several_signs(self) -> str:
         """Say which two numbers have not the same currency, or percent and none."""
-        shown = [self.signs[each] for each in sorted(self.signs, reverse=True)][:2]
+        what = "numbers in several currencies"
+        found = sorted(each for each in self.signs if each)
+        if numbers.PERCENT in found:
+            what, found = (
+                "numbers with percent and without",
+                [numbers.PERCENT, *sorted({*self.signs} - {numbers.PERCENT})],
+            )
+        shown = " and ".join(repr(self.signs[each]) for each in found[:2])
         return (
-            f"numbers with several currencies or with percent and without ({shown[0]!r} and {shown[1]!r}), taken as text; write "
-            "all in one, or name the column in data.numeric to have them read as they stand"
+            f"{what} ({shown}), taken as text; write all in one way, or name the column in data.numeric to have them read as they "
+            "stand"
         )
 
     def _coded(self) -> str:
@@ -370,11 +379,11 @@ def _is_in_doubt(marks: set[str]) -> bool:
 
 
 def _as_wanted(kind: Kind, wanted: str | None) -> Kind:
-    if wanted == "number" and not isinstance(kind, Time):
-        return Number()
     if wanted == "text":
         return Text()
-    return kind
+    if wanted == "time" and not isinstance(kind, Time):
+        return Time()
+    return Number() if wanted == "number" and not isinstance(kind, Number | Time) else kind
 
 
 def _reaches(raw: Any, limit: float) -> bool:

@@ -93,7 +93,9 @@ def of_periods(values: Any, field: Any) -> Any:
     present = ordinals.notna().to_numpy()
     texts = pd.Series(pd.NA, range(len(ordinals)), "string")
     known = ordinals.to_numpy()[present].astype(np.int64)
-    texts[present] = pd.PeriodIndex.from_ordinals(known, freq=freq).astype(str)
+    texts[present] = (
+        pd.Series(pd.arrays.PeriodArray(known, dtype=pd.PeriodDtype(freq))).astype(str).to_numpy()
+    )
     return _texts(texts)
 
 

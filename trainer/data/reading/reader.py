@@ -350,7 +350,9 @@ def bad_value(label: str, name: str, kind: Kind, value: Any, row: int, *, keys: 
 
 def misfit(name: str, kind: Kind, value: Any, row: int) -> str:
     """Return that a value of a row (from 1) is not of its column's kind."""
-    return f"column {header.shown(name)!r} is used as {_USED[kinds.name_of(kind)]} but holds {value!r} in row {row}"
+    mark = isinstance(kind, kinds.Number) and (kind.sign or kind.unit)
+    used = f"numbers with {mark!r}" if mark else _USED[kinds.name_of(kind)]
+    return f"column {header.shown(name)!r} is used as {used} but holds {value!r} in row {row}"
 
 
 def wanted_kinds(raw: Mapping[str, Any], options: Options) -> dict[str, str]:

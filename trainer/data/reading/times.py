@@ -135,7 +135,10 @@ def parsed(texts: Any, style: str) -> tuple[Array, Array]:
 def have_clock(texts: Any) -> Array:
     """Return which texts end in a time of day without a zone."""
     import pyarrow.compute as pc
+    import pyarrow.types as pt
 
+    if not pt.is_string(texts.type):
+        return np.zeros(len(texts), bool)
     return as_numpy(pc.match_substring_regex(texts, r"[T ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?$"))
 
 
