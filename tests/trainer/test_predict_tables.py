@@ -70,6 +70,11 @@ def test_a_model_of_a_table_predicts_from_whatever_holds_the_rows(
     with pytest.raises(DataError, match="column 'total' is used as numeric but holds 'many' in row 2"):
         model.predict([records[0], {**records[1], "total": "many"}])
     assert len(model.predict({**records[1], "total": "many"}, bad_rows="missing")) == 1
+    caplog.clear()
+    model.predict({**records[1], "total": float("inf")})
+    assert [each.getMessage() for each in caplog.records] == [
+        "column 'total' holds 1 infinite value, read as missing"
+    ]
     with pytest.raises(DataError, match="lacks columns the model was trained on: since"):
         model.predict(table.drop(columns="since"))
 

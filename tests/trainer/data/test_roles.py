@@ -1,7 +1,9 @@
 """The role of each column is found from its values and said, and a key overrules it."""
 
+from datetime import timedelta
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from trainer.data.profile import Profile
@@ -173,6 +175,43 @@ def test_text_is_used_when_no_other_column_is_left() -> None:
         DataError, match=r"no feature column is left beside target 'y'; columns: same \(constant\), y"
     ):
         roles({"same": COLUMNS["same"], "y": COLUMNS["y"]})
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "role"),
+    [
+        ("year", range(1960, 1960 + ROWS), "numeric"),
+        ("season", range(1960 + ROWS, 1960, -1), "numeric"),
+        ("temp", range(-20, ROWS - 20), "numeric"),
+        ("degrees", range(1, ROWS + 1), "numeric"),
+        ("t_minutes", range(ROWS), "numeric"),
+        ("reading", range(0, 5 * ROWS, 5), "numeric"),
+        ("epoch", [1672531200 + 3600 * row for row in range(ROWS)], "numeric"),
+        ("sorted", [row * row for row in range(ROWS)], "numeric"),
+        ("span", [timedelta(hours=row) for row in range(ROWS)], "numeric"),
+        ("month", pd.period_range("2020-01", periods=ROWS, freq="M"), "time"),
+        ("n", range(ROWS), "identifier"),
+        ("case", range(ROWS, 0, -1), "identifier"),
+        ("order", range(100_001, 100_001 + ROWS), "identifier"),
+        ("year_id", range(1960, 1960 + ROWS), "identifier"),
+        ("visit_id", [row * row for row in range(ROWS)], "identifier"),
+        ("column_1", range(5, 5 * ROWS + 5, 5), "identifier"),
+    ],
+)
+def test_numbers_in_order_are_identifiers_if_they_number_the_rows(name: str, values: Any, role: str) -> None:
+    found = roles({name: [*values], "x": COLUMNS["age"], "y": COLUMNS["y"]})[name]
+    assert found.role.value == role
+    assert bool([each for each in found.warnings if "data.keep" in each]) == (role == "identifier")
+
+
+def test_numbers_that_nearly_all_are_dates_are_told_with_the_ways_out() -> None:
+    days = [*(20230101 + row % 28 for row in range(ROWS - 1)), 20230100]
+    (warning,) = roles({"day": days, "y": COLUMNS["y"]})["day"].warnings
+    assert warning == (
+        "column 'day' is taken as numbers: 59 of 60 values are dates written as numbers, but row 60 holds '20230100'; set "
+        "\"data.missing_values=['20230100']\" to have it read as times, or data.numeric=[day] to keep it so"
+    )
+    assert not roles({"day": days, "y": COLUMNS["y"]}, numeric=["day"])["day"].warnings
 
 
 def test_few_rows_tell_no_identifier() -> None:

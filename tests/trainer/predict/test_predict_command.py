@@ -54,6 +54,14 @@ def test_bad_values_are_named_by_their_rows_and_nothing_is_written(
     assert len(pd.read_csv(out)) == 50
 
 
+def test_infinite_values_are_said(models: Path, tmp_path: Path, say: Say) -> None:
+    rows = customers(30, seed=1)
+    rows["visits"] = [float("inf"), float("-inf"), *rows["visits"][2:]]
+    rows.to_csv(tmp_path / "new.csv", index=False)
+    code, _, err = say(model=models / "binary", input=tmp_path / "new.csv", output=tmp_path / "s.csv")
+    assert (code, err) == (0, "warning: column 'visits' holds 2 infinite values, read as missing\n")
+
+
 def test_categories_that_are_all_new_are_said(models: Path, tmp_path: Path, say: Say) -> None:
     rows = customers(30, seed=1)
     rows["zip"] = "north"

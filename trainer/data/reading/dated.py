@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from trainer.data.reading import times
 from trainer.data.reading.kinds import Array, Kind, Time, Values
+from trainer.data.reading.spelling import times
 
 _SAMPLE = 200  # values tried before a whole batch
 _ENOUGH = 6  # different numbers from which those that look like dates are dates, where there may be doubt

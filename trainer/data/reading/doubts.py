@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from trainer.data.reading import numbers, times
 from trainer.data.reading.columns import Array, Long
 from trainer.data.reading.kinds import spelled_float
+from trainer.data.reading.spelling import numbers, times
 
 SHARE = 0.8  # of the values, from which a column is nearly of a kind
 FEW = 20  # numbers with a unit that are no more are categories, such as "36 months"

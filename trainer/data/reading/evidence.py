@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from trainer.data.reading import numbers
 from trainer.data.reading.dated import Dated
 from trainer.data.reading.doubts import FEW
 from trainer.data.reading.kinds import NUMBER, SECONDS, Boolean, Kind, Number, Text, Time, Values, cut
-from trainer.data.reading.truths import boolean_of, may_be_boolean
+from trainer.data.reading.spelling import numbers, truths
 
 _GAPS = (  # missing, among numbers
     "?", "-", "--", "..", ".", "*", "unknown", "Unknown", "UNKNOWN", "missing", "Missing", "n.a.", "N.A.", "na", "n.d.", "ND", "n/d",
@@ -104,8 +103,8 @@ class Evidence:
             return dated if dated is not None else (Time(), [])
         if wanted is None and (self.plain or self.written) and (self.codes or self.large):
             return self.text(), []
-        if wanted is None and self.words and (boolean := boolean_of(self.words)) is not None:
-            return boolean, []
+        if wanted is None and self.words and (pair := truths.spelled(self.words)) is not None:
+            return Boolean(*pair), []
         if not self.plain and dated is not None:
             return dated
         if not self.plain and self.dated.order_is_open and wanted is None:
@@ -297,9 +296,9 @@ class Evidence:
 
         if self.words is not None:
             self.words |= set(pc.unique(texts[:_SAMPLE]).to_pylist())
-            if may_be_boolean(self.words):
+            if truths.may_be(self.words):
                 self.words |= set(pc.unique(texts).to_pylist())
-            if not may_be_boolean(self.words):
+            if not truths.may_be(self.words):
                 self.words = None
 
     def text(self) -> Text:

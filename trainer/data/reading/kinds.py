@@ -12,14 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from trainer.data.reading import numbers, times
 from trainer.data.reading.arrow import as_numpy, of_bools, of_texts, scalar
 from trainer.data.reading.first_row import MISSING
+from trainer.data.reading.spelling import numbers, times, truths
 from trainer.errors import DataError
 
 Array = np.ndarray[Any, Any]
 
-FAMILIES = (("true", "false"), ("yes", "no"), ("t", "f"), ("y", "n"))
 NUMBER = r"^[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$"
 _WHOLE = re.compile(r"([-+]?)([0-9]+)(?:\.0*)?")
 SECONDS = "s"  # the unit of durations
@@ -68,7 +67,7 @@ class Number:
             texts = cut(raw, [*missing, *([self.gap] if self.gap else [])])
             texts = numbers.unit_cut(texts, self.unit) if self.unit else texts
             values, bad = numbers.parsed(texts, self.decimal, self.thousands, self.sign)
-            values, bad = _truths(raw, values, bad)
+            values, bad = truths.as_numbers(raw, values, bad)
         elif pt.is_integer(kind) or pt.is_boolean(kind) or pt.is_float64(kind):
             values, bad = _floats(raw), np.zeros(len(raw), bool)
         elif pt.is_floating(kind) or pt.is_decimal(
@@ -146,9 +145,7 @@ class Boolean:
 
     def coded(self, raw: Any, missing: Sequence[str] = ()) -> Coded:
         """Return an Arrow array as codes of the two words; other words for true and false mean the same."""
-        words = {self.true.lower(): self.true, self.false.lower(): self.false}
-        for true, false in (*FAMILIES, ("1", "0")):
-            words |= {true: self.true, false: self.false}
+        words = truths.meant(self.true, self.false)
         codes, labels = coded(raw, missing)
         found = [None if each is None else words.get(each.lower()) for each in labels]
         bad = [each is not None and each.lower() not in words for each in labels]
@@ -365,19 +362,6 @@ def _none(raw: Any) -> tuple[Array, Array]:
 
 def _floats(raw: Any) -> Array:
     return np.array(as_numpy(raw.cast("float64", safe=False)), np.float64)
-
-
-def _truths(raw: Any, values: Array, bad: Array) -> tuple[Array, Array]:
-    """Return true and false among numbers as 1 and 0."""
-    if bad.any():
-        import pyarrow.compute as pc
-
-        words = pc.index_in(
-            pc.utf8_lower(pc.utf8_trim_whitespace(raw)), value_set=of_texts(("false", "true"))
-        )
-        places = as_numpy(pc.fill_null(words, scalar(-1).cast("int32")))
-        values, bad = np.where(places >= 0, places, values), bad & (places < 0)
-    return values, bad
 
 
 def _float(text: Any) -> float | None:

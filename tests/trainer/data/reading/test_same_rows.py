@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from trainer.data.reading import numbers, times
 from trainer.data.reading.kinds import Boolean, Number, Text, Time
 from trainer.data.reading.reader import Options, Reader, Table
+from trainer.data.reading.spelling import numbers, times
 
 ROWS = 8
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
