@@ -170,7 +170,9 @@ def test_no_text_makes_a_parser_fail(texts: list[str]) -> None:
         numbers.parsed(array, decimal, thousands)
     for style in times.STYLES:
         times.parsed(array, style)
-    for kind in (Number(), Number(",", "."), Time(), Time("day"), Boolean("Yes", "No"), Text(), Text(3)):
+    signed = Number(sign="$"), Number(",", ".", sign="%"), Number(sign=None)
+    moments = Time("month"), Time("clock"), Time("digits"), Time("seconds")
+    for kind in (Number(), *signed, *moments, Boolean("Yes", "No"), Text(), Text(3)):
         kind.read(array, ("?", "-200"))
     Reader.fit({"x": texts})
 
