@@ -17,7 +17,7 @@ from trainer.data.encode import Array
 from trainer.data.groups import distinct, group_codes
 from trainer.data.profile import Profile
 from trainer.data.rare import check_folds
-from trainer.data.reading import mapped
+from trainer.data.reading import header, mapped
 from trainer.data.reading.kinds import Number, Time
 from trainer.data.reading.reader import Options, Reader, Table
 from trainer.data.roles import ColumnRole, Given, Name, Role, find
@@ -171,7 +171,7 @@ class Plan:
     def kept_together(self) -> dict[str, Any]:
         """Return the times or the groups that a division keeps to, and their names."""
         if self.time is not None:
-            return {"times": _times(self.known, self.time), "time_name": self.time}
+            return {"times": _times(self.known, self.time, self.notes), "time_name": self.time}
         if self.group is not None:
             return {"groups": group_codes(self.known[self.group], self.group), "group_name": self.group}
         return {}
@@ -259,14 +259,14 @@ def splits_of(
     )
 
 
-def _times(table: Table, name: str) -> Array:
+def _times(table: Table, name: str, notes: Sequence[str]) -> Array:
     """Return a time column as values that sort: numbers or times."""
     values, kind = table[name], table.kinds[name]
     if not isinstance(kind, Number | Time):
         odd = next((each for each in values if each is not None), None)
-        raise DataError(
-            f"data.time_column={name!r} holds {odd!r}; allowed are numbers and times such as 2024-05-31 or 2024-05-31 17:00"
-        )
+        told = [each for each in notes if each.startswith(f"column {header.shown(name)!r}: ")]
+        allowed = "allowed are numbers and times such as 2024-05-31 or 2024-05-31 17:00"
+        raise DataError("; ".join([f"data.time_column={name!r} holds {odd!r}; {allowed}", *told]))
     if np.isnan(values).any():
         raise DataError(
             f"data.time_column={name!r} is missing in {some_rows(np.isnan(values))}; fill or remove them"

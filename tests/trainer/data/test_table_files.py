@@ -273,6 +273,11 @@ def few(table: pd.DataFrame) -> pd.DataFrame:
             {"time_column": "city"},
             r"data\.time_column='city' holds '\w+'; allowed are numbers and times such as 2024-05-31 or 2024-05-31 17:00$",
         ),
+        (
+            lambda t: t.assign(day=[f"{row % 28 + 1:02}-11-22" for row in range(len(t))]),
+            {"time_column": "day"},
+            r"data\.time_column='day' holds '01-11-22'; .*set data\.date_order to what comes first \(day or year\)",
+        ),
         (lambda t: t.head(0), {}, r"t\.csv' has 0 rows"),
         (lambda t: t[["churned"]], {}, r"no feature column is left"),
     ],

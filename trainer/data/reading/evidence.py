@@ -347,6 +347,11 @@ class Evidence:
             mark = next((each for each in example if each in thousands), thousands)
             marks.append("blanks between thousands" if mark.isspace() else f"thousands {mark!r}")
         marks += [f"the unit {self.unit!r}"] if self.unit else []
+        marks += (
+            ["several signs (" + ", ".join(each or "none" for each in sorted(self.signs)) + ")"]
+            if self._sign is None
+            else []
+        )
         doubt = (
             " (a decimal mark is possible, too: data.decimal decides)" if _is_in_doubt({*self.marks}) else ""
         )

@@ -299,7 +299,9 @@ def test_numbers_that_do_not_mean_the_same_are_text_unless_they_are_wanted(
     reader, _ = fitted(texts)
     assert reader.columns[0].kind == Text()
     assert shown in reader.notes[0]
-    assert fitted(texts, "number")[0].columns[0].kind == Number(sign=None)
+    wanted, _ = fitted(texts, "number")
+    assert wanted.columns[0].kind == Number(sign=None)
+    assert "several signs (" in wanted.notes[0]
 
 
 @pytest.mark.parametrize(
