@@ -14,6 +14,8 @@ from trainer.data.reading.spelling import times
 
 _SAMPLE = 200  # values tried before a whole batch
 _ENOUGH = 6  # different numbers from which those that look like dates are dates, where there may be doubt
+_YEARS = 20  # different numbers from which Jan-05 is a day of January
+_DAYS = {f"{day:02}" for day in range(1, 32)}
 _FOUND = (times.DIGITS, times.MONTHS)  # styles of numbers that are found without being asked for
 
 Chosen = tuple[Time, list[str]]
@@ -28,6 +30,7 @@ class Dated:
     different: set[float] = field(default_factory=set)  # of the numbers that are times, the first few
     example: float | None = None  # the first of these
     empty: set[float] = field(default_factory=set)  # numbers seen that stand for a missing date
+    ends: set[str] = field(default_factory=set)  # two digits after the name of a month
     parsed: dict[Kind, Values] = field(default_factory=dict)  # the last batch of texts, by styles that fit
 
     @property
@@ -56,6 +59,7 @@ class Dated:
                     break
             else:
                 self.parsed[Time(style)] = read
+                self.ends |= _digits_after(texts) if style == "month year" else set()
 
     def see_numbers(self, values: Array, *, wanted: bool) -> None:
         """Take in present numbers; styles that are not found by themselves are looked at if times are `wanted`."""
@@ -101,7 +105,7 @@ class Dated:
         """Return the kind of a column of texts that are times, and what to tell of it; None if the order is open."""
         styles = [style for style, fits in self.texts.items() if fits]
         orders = [style for style in ("day", "month", "year") if style in styles]
-        if not styles or (self.order_is_open and date_order is None and not wanted):
+        if not styles or (self.is_open and date_order is None and not wanted):
             return None
         if len(orders) < 2:
             shown = f" ({example!r})" if styles[0] in ("month year", "day name") else ""
@@ -116,14 +120,28 @@ class Dated:
         ]
 
     @property
-    def order_is_open(self) -> bool:
-        """Whether the year may come first or last."""
-        return self.texts["year"] and (self.texts["day"] or self.texts["month"])
+    def is_open(self) -> bool:
+        """Whether the year may come first or last, or be a day: so many are no years of one table."""
+        may_be_days = self.texts["month year"] and len(self.ends) > _YEARS and self.ends <= _DAYS
+        return may_be_days or (self.texts["year"] and (self.texts["day"] or self.texts["month"]))
 
-    def open_order(self, example: str) -> str:
-        """Return what to tell of dates whose order is open."""
+    def open_told(self, example: str) -> str:
+        """Return what to tell of dates that may mean several days."""
+        if self.texts["month year"]:
+            return (
+                f"dates such as {example!r} that seem to lack a year, taken as text; name the column in data.time if the number is "
+                "the year"
+            )
         orders = [style for style in ("day", "month", "year") if self.texts[style]]
         return (
             f"dates such as {example!r} whose order cannot be told, taken as text; set data.date_order to what comes first "
             f"({', '.join(orders[:-1])} or {orders[-1]}) to have them read as times"
         )
+
+
+def _digits_after(texts: Any) -> set[str]:
+    """Return the two digits that follow the names of months, where no year of four does."""
+    import pyarrow.compute as pc
+
+    short = texts.filter(pc.match_substring_regex(texts, "[^0-9][0-9]{2}$"))
+    return {*pc.unique(pc.utf8_slice_codeunits(short, -2)).to_pylist()}

@@ -107,8 +107,8 @@ class Evidence:
             return Boolean(*pair), []
         if not self.plain and dated is not None:
             return dated
-        if not self.plain and self.dated.order_is_open and wanted is None:
-            return self.text(), [self.dated.open_order(self.example)]
+        if not self.plain and self.dated.is_open and wanted is None:
+            return self.text(), [self.dated.open_told(self.example)]
         if self.unit and wanted is None and (self.few is not None or self._are_codes):
             return self.text(), [self._coded()] if self._are_codes and self.few is None else []
         if self.plain or self.written or wanted == "number":

@@ -92,6 +92,17 @@ def test_dates_whose_order_is_open_are_text_until_it_is_given() -> None:
     assert fitted(["05/11/22", "13/12/23"], date_order="year")[0].columns[0].kind == Time("day")
 
 
+def test_days_of_months_are_no_years() -> None:
+    days = [f"Mar {day:02}" for day in range(1, 29)]
+    reader, _ = fitted(days)
+    assert reader.columns[0].kind == Text()
+    assert "'Mar 01' that seem to lack a year, taken as text; name the column in data.time" in reader.notes[0]
+    assert fitted(days, "time")[1][0] == moment("2001-03-01")
+    assert fitted(days[:20])[1][0] == moment("2001-03-01")
+    assert fitted([*days, "Mar 87"])[0].columns[0].kind == Time("month year")
+    assert fitted([f"Mar {year}" for year in range(1990, 2020)])[0].columns[0].kind == Time("month year")
+
+
 def test_few_numbers_that_may_be_months_are_told() -> None:
     reader, _ = fitted(MONTHS[:3])
     assert reader.columns[0].kind == Number()

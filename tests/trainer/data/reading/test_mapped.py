@@ -102,6 +102,8 @@ COLUMNS: dict[str, list[Any]] = {
     "months but two": [*(f"2023{row % 12 + 1:02}" for row in range(ROWS - 2)), "202313", "202300"],
     "order is open": [f"{row % 28 + 1:02}-{row % 12 + 1:02}-22" for row in range(ROWS)],
     "years tell the order": [*late("02-03-22", "27-03-22")[1:], "27-03-99"],
+    "days of months": [f"{['Jan', 'Mar'][row % 2]}-{row % 31 + 1:02}" for row in range(ROWS)],
+    "years after months": late("Jan-05", "Jan-99"),
     "quarters": [f"2023Q{row % 4 + 1}" for row in range(ROWS)],
     "thousands": ["5", *(f"{row}'000.5" for row in range(1, ROWS))],
     "spelled": (["3", "3.0", " 3 ", "x", "TRUE", "é"] * ROWS)[:ROWS],
