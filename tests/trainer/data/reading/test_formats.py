@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import io
+import itertools
 import lzma
 import zipfile
 from collections.abc import Callable
@@ -129,6 +130,7 @@ def test_odd_lines_are_skipped_on_request_and_counted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
+    # Their names say which they are, because archives hold the time at which they were made.
     [
         ("t.csv", b"%PDF-1.7\n1 0 obj", "it is a PDF; export its table as CSV"),
         ("t.csv", b"\x89PNG\r\n\x1a\n\0\0", "it is an image"),
@@ -170,6 +172,7 @@ def test_odd_lines_are_skipped_on_request_and_counted(tmp_path: Path) -> None:
         ("t.tgz", b"a" * 257 + b"ustar", "it is a tar archive; unpack it"),
         ("t.arff", b"% made\n@RELATION iris\n", "it is ARFF; write it as CSV"),
     ],
+    ids=itertools.count(),
 )
 def test_what_is_no_table_is_named_for_what_it_is(
     tmp_path: Path, name: str, content: bytes, message: str
