@@ -8,13 +8,11 @@ import numpy as np
 
 from trainer.data.reading.dated import Dated
 from trainer.data.reading.doubts import FEW
+from trainer.data.reading.first_row import GAPS
 from trainer.data.reading.kinds import NUMBER, SECONDS, Boolean, Kind, Number, Text, Time, Values, cut
 from trainer.data.reading.spelling import numbers, truths
+from trainer.data.reading.spelling.durations import Elapsed
 
-_GAPS = (  # missing, among numbers
-    "?", "-", "--", "..", ".", "*", "unknown", "Unknown", "UNKNOWN", "missing", "Missing", "n.a.", "N.A.", "na", "n.d.", "ND", "n/d",
-    "none", "NONE", "Null", "NAN", "k.A.", "#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "#NAME?",
-)  # fmt: skip
 _CODE = r"^0[0-9]+$"
 _SAMPLE = 200  # values tried before a whole batch
 
@@ -43,10 +41,11 @@ class Evidence:
     few: set[str] | None = field(default_factory=set)  # distinct numbers with a unit, while they are few
     words: set[str] | None = field(default_factory=set)  # distinct values, while they may be booleans
     dated: Dated = field(default_factory=Dated)
+    elapsed: Elapsed = field(default_factory=Elapsed)
     example: str = ""  # the first value
     odd: str = ""  # the first number that is not as computers write it
     gone: tuple[str, ...] = ()  # words that count as missing values, such as NA
-    gaps: frozenset[str] = frozenset()  # of _GAPS, those seen
+    gaps: frozenset[str] = frozenset()  # of GAPS, those seen
     parsed: dict[Kind, Values] = field(
         default_factory=dict
     )  # the last batch, as kinds whose parser has read it
@@ -73,6 +72,7 @@ class Evidence:
         if not self.plain or wanted not in (None, "number"):
             self._see_words(texts)
             self.dated.see_texts(whole)
+            self.elapsed.see(texts)
             self.parsed |= self.dated.parsed
 
     def again(self) -> "Evidence":
@@ -107,6 +107,8 @@ class Evidence:
             return Boolean(*pair), []
         if not self.plain and dated is not None:
             return dated
+        if not self.plain and self.elapsed.are_found:
+            return Number(unit=SECONDS), [self.elapsed.told]
         if not self.plain and self.dated.is_open and wanted is None:
             return self.text(), [self.dated.open_told(self.example)]
         if self.unit and wanted is None and (self.few is not None or self._are_codes):
@@ -135,7 +137,7 @@ class Evidence:
     def _sign(self) -> str | None:
         """The currency, or percent, of all numbers; None if they have several."""
         found = [each for each in self.signs if each]
-        if len(found) > 1 or (numbers.PERCENT in found and "" in self.signs):
+        if len(found) > 1 or (self.signs.keys() >= {""} and {*found} & {*numbers.SHARES}):
             return None
         return found[0] if found else ""
 
@@ -192,7 +194,7 @@ class Evidence:
                 floats = pc.cast(whole, pa.float64())
             except pa.ArrowInvalid:
                 texts = self._without_gaps(texts)
-                self.plain = bool(self.gaps) and _are_plain(texts)
+                self.plain = bool(self.gaps) and numbers.are_plain(texts)
                 self.numbers |= self.plain and bool(len(texts))
                 if self.plain:
                     self._see_plain(texts, pc.cast(texts, pa.float64()).to_numpy(), wanted)
@@ -216,7 +218,7 @@ class Evidence:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        is_gap = pc.is_in(texts, value_set=pa.array(_GAPS))
+        is_gap = pc.is_in(texts, value_set=pa.array(GAPS))
         self.gaps |= set(pc.unique(texts.filter(is_gap)).to_pylist())
         return texts.filter(pc.invert(is_gap)) if len(self.gaps) == 1 else texts
 
@@ -309,11 +311,8 @@ class Evidence:
         """Say which two numbers have not the same currency, or percent and none."""
         what = "numbers in several currencies"
         found = sorted(each for each in self.signs if each)
-        if numbers.PERCENT in found:
-            what, found = (
-                "numbers with percent and without",
-                [numbers.PERCENT, *sorted({*self.signs} - {numbers.PERCENT})],
-            )
+        if shares := [each for each in found if each in numbers.SHARES]:
+            what, found = "numbers with percent and without", [*shares, *sorted({*self.signs} - {*shares})]
         shown = " and ".join(repr(self.signs[each]) for each in found[:2])
         return (
             f"{what} ({shown}), taken as text; write all in one way, or name the column in data.numeric to have them read as they "
@@ -353,7 +352,9 @@ class Evidence:
             else []
         )
         doubt = (
-            " (a decimal mark is possible, too: data.decimal decides)" if _is_in_doubt({*self.marks}) else ""
+            " (a decimal mark is possible, too: data.decimal decides)"
+            if numbers.is_in_doubt({*self.marks})
+            else ""
         )
         return [
             f"numbers written as text ({example!r}): read as numbers with {', '.join(marks) or 'no marks'}{doubt}"
@@ -365,21 +366,6 @@ def file_decimal(columns: dict[str, Evidence]) -> str | None:
     points = sum("decimal." in each.marks for each in columns.values() if each.plain or each.written)
     commas = sum("decimal," in each.marks for each in columns.values() if each.written and not each.plain)
     return None if points == commas == 0 else "," if commas > points else "."
-
-
-def _are_plain(texts: Any) -> bool:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    try:
-        pc.cast(texts, pa.float64())
-    except pa.ArrowInvalid:
-        return False
-    return True
-
-
-def _is_in_doubt(marks: set[str]) -> bool:
-    return not marks & {"decimal.", "decimal,", "thousands,", "thousands."} and bool(marks & {"either,"})
 
 
 def _as_wanted(kind: Kind, wanted: str | None) -> Kind:

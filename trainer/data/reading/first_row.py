@@ -8,8 +8,12 @@ MISSING = frozenset(
     ("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A",
      "NA", "NULL", "NaN", "NaT", "None", "n/a", "nan", "null")
 )  # fmt: skip # the marks of pandas.read_csv
+GAPS = (  # missing, too, in a column of numbers
+    "?", "-", "--", "..", ".", "*", "unknown", "Unknown", "UNKNOWN", "missing", "Missing", "n.a.", "N.A.", "na", "n.d.", "ND", "n/d",
+    "none", "NONE", "Null", "NAN", "k.A.", "#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "#NAME?",
+)  # fmt: skip
 _FEW = 10  # rows that may repeat a text by chance
-_PLAIN = re.compile(r"\(?[-+]?\s*[$€£]?\s*(\d[\d.,' ]*|\.\d+)(e[-+]?\d+)?\s*[%€]?\)?", re.IGNORECASE)
+_PLAIN = re.compile(r"\(?[-+]?\s*[$€£]?\s*(\d[\d.,' ]*|\.\d+)(e[-+]?\d+)?-?\s*[%‰€]?\)?", re.IGNORECASE)
 _TIME = re.compile(r"\d{1,4}[-/.:]\d{1,2}[-/.:]\d{1,4}([ T].*)?|\d{1,2}:\d\d")
 
 
@@ -83,6 +87,7 @@ def is_surely_header(first: Sequence[str], body: Sequence[Sequence[str]]) -> boo
 
 
 def _is_value(cell: str) -> bool:
+    cell = cell[2:-1] if cell.startswith('="') else cell.removeprefix("'")  # as spreadsheets keep text
     return bool(_PLAIN.fullmatch(cell) or _TIME.fullmatch(cell))
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from trainer.data.reading.arrow import as_numpy, of_bools, of_texts, scalar
 from trainer.data.reading.first_row import MISSING
-from trainer.data.reading.spelling import numbers, times, truths
+from trainer.data.reading.spelling import durations, numbers, times, truths
 from trainer.errors import DataError
 
 Array = np.ndarray[Any, Any]
@@ -22,6 +22,7 @@ Array = np.ndarray[Any, Any]
 NUMBER = r"^[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$"
 _WHOLE = re.compile(r"([-+]?)([0-9]+)(?:\.0*)?")
 SECONDS = "s"  # the unit of durations
+_KEPT_AS_TEXT = r"""^(?:="([^"]*)"|'([-+]?[0-9][-+0-9.,:/ ]*))$"""  # by a spreadsheet: ="007", '007
 _MIDNIGHT = re.compile(r"[T ]00:00(:00(\.0+)?)?$")
 
 
@@ -65,8 +66,11 @@ class Number:
         kind = raw.type
         if pt.is_string(kind):
             texts = cut(raw, [*missing, *([self.gap] if self.gap else [])])
-            texts = numbers.unit_cut(texts, self.unit) if self.unit else texts
-            values, bad = numbers.parsed(texts, self.decimal, self.thousands, self.sign)
+            cut_texts = numbers.unit_cut(texts, self.unit) if self.unit else texts
+            values, bad = numbers.parsed(cut_texts, self.decimal, self.thousands, self.sign)
+            if self.unit == SECONDS and bad.any():
+                odd = np.flatnonzero(bad)
+                values[odd], bad[odd] = durations.parsed(texts.filter(of_bools(bad)))
             values, bad = truths.as_numbers(raw, values, bad)
         elif pt.is_integer(kind) or pt.is_boolean(kind) or pt.is_float64(kind):
             values, bad = _floats(raw), np.zeros(len(raw), bool)
@@ -222,6 +226,8 @@ def cut(texts: Any, missing: Sequence[str] = ()) -> Any:
     import pyarrow.compute as pc
 
     trimmed = pc.utf8_trim_whitespace(texts)
+    if pc.any(pc.or_(pc.starts_with(trimmed, '="'), pc.starts_with(trimmed, "'"))).as_py():
+        trimmed = pc.replace_substring_regex(trimmed, _KEPT_AS_TEXT, r"\1\2")
     marks = of_texts((*MISSING, *(each.strip() for each in missing)))
     return pc.if_else(pc.is_in(trimmed, value_set=marks), scalar(None), trimmed)
 

@@ -20,7 +20,7 @@ from trainer.data.reading.kinds import Kind, Number, Time
 from trainer.data.reading.reader import Options, Reader, Table, bad_value, choices, doubtful, wanted_kinds
 from trainer.errors import DataError
 
-VERSION = 3  # of the files; part of the key, so that two versions of podium do not read each other's
+VERSION = 4  # of the files; part of the key, so that two versions of podium do not read each other's
 LARGE = 256 << 20  # bytes of values from which a table is not held in memory
 _UNPACKED = 5  # how much larger a file is without its compression, about
 CHOICES = ("auto", "always", "never")

@@ -1,4 +1,4 @@
-"""Numbers as people write them: marks between thousands, decimal commas, currencies, percent; and their one float.
+"""Numbers as people write them: marks between thousands, decimal commas, currencies, percent, a minus at the end; and their float.
 
 Two parsers may differ in the last bit of a float, and a DataFrame brings what its own parser made. So a value that is
 not whole is rounded to 15 significant digits, which is what a float holds of any decimal.
@@ -20,13 +20,13 @@ _CURRENCIES = r"US\$|R\$|C\$|A\$|[$€£¥₹₽₩₺₪฿]|USD|EUR|GBP|CHF|JP
 PATTERN = (
     rf"^(?P<open>\()?(?P<sign>[-+\x{{2212}}]?)\s*(?P<before>{_CURRENCIES})?\s*(?P<sign2>[-+\x{{2212}}]?)"
     r"(?P<body>[0-9](?:[0-9.,'_\x{2019}\x{a0}\x{202f} ]*[0-9.,])?|[.,][0-9]+)(?P<power>[eE][-+]?[0-9]+)?"
-    rf"\s*(?P<after>%|{_CURRENCIES})?(?P<close>\))?$"
+    rf"\s*(?P<last>[-\x{{2212}}]?)\s*(?P<after>[%‰]|{_CURRENCIES})?(?P<close>\))?$"
 )
 _SAME = {
     "US$": "$", "USD": "$", "EUR": "€", "GBP": "£", "INR": "₹", "Rs": "₹", "Rs.": "₹", "PLN": "zł", "Fr.": "CHF", "BRL": "R$",
     "AUD": "A$", "CAD": "C$", "kr.": "kr",
 }  # fmt: skip
-PERCENT = "%"
+SHARES = ("%", "‰")
 _BLANKS = r"[\s\x{a0}\x{202f}]*"
 _LETTER = r"[A-Za-z\x{b0}\x{b5}\x{c0}-\x{24f}\x{370}-\x{3ff}]"  # of units; all of Unicode is slow to compile
 _UNIT = rf"{_BLANKS}(?P<unit>{_LETTER}+[23²³]?(?:/{_LETTER}+[23²³]?)?)$"
@@ -79,6 +79,7 @@ def parsed(texts: Any, decimal: str, thousands: str | None, sign: str | None = N
     )
     fits = pc.match_substring_regex(body, f"^(?:(?:{whole})(?:{point}[0-9]*)?|{point}[0-9]+)$")
     negative = _is(parts, "sign", "-\u2212") ^ _is(parts, "sign2", "-\u2212")
+    last = _is(parts, "last", "-\u2212")  # as SAP writes a negative number
     brackets = _is(parts, "open", "("), _is(parts, "close", ")")
     if thousands is not None:
         body = pc.replace_substring_regex(body, _any(thousands), "")
@@ -86,11 +87,13 @@ def parsed(texts: Any, decimal: str, thousands: str | None, sign: str | None = N
         body = pc.replace_substring(body, ",", ".")
     plain = pc.binary_join_element_wise(body, pc.struct_field(parts, "power"), scalar(""))
     good = _mask(fits) & (brackets[0] == brackets[1])
+    if last.any():
+        good &= ~(last & (brackets[0] | ~(_is(parts, "sign", [""]) & _is(parts, "sign2", [""]))))
     if sign is not None:
         spelled = (sign, "", *(each for each, same in _SAME.items() if same == sign))
         good &= _is(parts, "before", spelled) & _is(parts, "after", spelled)
     values = _floats(pc.cast(pc.if_else(of_bools(good), plain, scalar(None)), pa.float64()))
-    values = np.where(negative ^ brackets[0], -values, values)
+    values = np.where(negative ^ brackets[0] ^ last, -values, values)
     return values, ~good & _mask(pc.is_valid(texts))
 
 
@@ -191,6 +194,23 @@ def decided(seen: Set[str], *, file_decimal: str | None) -> tuple[str, str | Non
     if comma:
         return ",", "." if seen & {"thousands.", "either."} else group
     return ".", "," if seen & {"thousands,", "either,"} else group
+
+
+def is_in_doubt(seen: Set[str]) -> bool:
+    """Whether the values of a column show a comma that may be a decimal mark, and nothing else."""
+    return not seen & {"decimal.", "decimal,", "thousands,", "thousands."} and bool(seen & {"either,"})
+
+
+def are_plain(texts: Any) -> bool:
+    """Whether all texts are numbers as computers write them."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        pc.cast(texts, pa.float64())
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def _end(unit: str) -> str:

@@ -9,15 +9,39 @@ from trainer.data.reading.arrow import as_numpy, scalar
 
 Array = np.ndarray[Any, Any]
 
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTHS = (  # how their names begin in English, German, French, Spanish, Italian, Portuguese and Dutch
+    "jan gen ene", "feb fév fev", "mar mär mrz maa mrt", "apr avr abr", "may mai mag mei", "jun juin giu", "jul juil lug",
+    "aug aoû aou ago", "sep set", "oct okt ott out", "nov", "dec dez déc dic",
+)  # fmt: skip
 _CLOCK = r"(?P<H>[0-9]{1,2})[:.](?P<M>[0-9]{2})(?:[:.](?P<S>[0-9]{2})(?:[.,](?P<F>[0-9]+))?)?(?:\s*(?P<half>[AaPp])\.?[Mm]\.?|\s*Uhr)?"
 _SHORT_CLOCK = r"(?P<H2>[0-9]{2})(?P<M2>[0-9]{2})(?P<S2>[0-9]{2})?"
-_ZONE = r"\s*(?:(?P<utc>Z|UTC|GMT)|(?P<sign>[-+])(?P<zh>[0-9]{2}):?(?P<zm>[0-9]{2})?)?"
+_ZONE = r"\s*(?:(?P<utc>Z|UTC|GMT)|(?P<zone>[ECMP][SD]T|[CE]ES?T)|(?P<sign>[-+])(?P<zh>[0-9]{2}):?(?P<zm>[0-9]{2})?)?"
+_ZONES = {
+    "EST": -5,
+    "EDT": -4,
+    "CST": -6,
+    "CDT": -5,
+    "MST": -7,
+    "MDT": -6,
+    "PST": -8,
+    "PDT": -7,
+    "CET": 1,
+    "CEST": 2,
+    "EET": 2,
+    "EEST": 3,
+}
 _REST = rf"(?:(?:[T:]|,?\s+){_CLOCK}{_ZONE})?$"
 _SHORT_REST = rf"(?:(?:[T_]|\s+)(?:{_CLOCK}|{_SHORT_CLOCK}){_ZONE})?$"
-_NAME = (
+_ENGLISH = (
     r"(?i:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?"
     r"|dec(?:ember)?)"
+)
+_NAME = (
+    rf"(?:{_ENGLISH}|(?i:jan(?:uar|vier|v|eiro|uari)|gen(?:naio)?|ene(?:ro)?|feb(?:ruar|rero|braio|ruari)|f[ée]v(?:r|rier|ereiro)?"
+    r"|mar(?:s|zo|ço)|märz?|mrz|maart|mrt|aprile|avr(?:il)?|abr(?:il)?|mayo|mai|maio|mag(?:gio)?|mei|juni|jun(?:io|ho)|juin"
+    r"|giu(?:gno)?|juli|jul(?:io|ho)|juil(?:l|let)?|lug(?:lio)?|augustus|ao[ûu]t|ago(?:sto)?|se(?:pt?|t)(?:embre|iembre|tembre|embro)"
+    r"|sett?|okt(?:ober)?|oct(?:obre|ubre)|ott(?:obre)?|out(?:ubro)?|nov(?:embre|iembre|embro)|dez(?:ember|embro)?|déc(?:embre)?"
+    r"|dic(?:iembre|embre)?|décembre|decembre))"
 )
 _WEEKDAY = r"(?:(?i:mon|tue|wed|thu|fri|sat|sun)[a-z]*,?\s+)?"
 _YEAR = "(?:1[89]|2[01])[0-9]{2}"
@@ -27,11 +51,11 @@ PATTERNS = {
     "month": rf"^(?P<m>[0-9]{{1,2}})(?:[-/.](?P<d>[0-9]{{1,2}})[-/.](?P<y>[0-9]{{4}})|[-/](?P<d2>[0-9]{{1,2}})[-/](?P<y2>[0-9]{{2}})){_REST}",
     "year": rf"^(?P<y2>[0-9]{{2}})-(?P<m>[0-9]{{2}})-(?P<d>[0-9]{{2}}){_REST}",
     "compact": rf"^(?P<y>{_YEAR})(?P<m>[0-9]{{2}})(?P<d>[0-9]{{2}}){_SHORT_REST}",
-    "day name": rf"^{_WEEKDAY}(?P<d>[0-9]{{1,2}})(?:[- ]|\. ?)?(?P<name>{_NAME})\.?[-, ]*(?:(?P<y>[0-9]{{4}})|(?P<y2>[0-9]{{2}})){_REST}",
-    "name day": rf"^{_WEEKDAY}(?P<name>{_NAME})\.?[- ](?P<d>[0-9]{{1,2}}),?[- ]+(?P<y>[0-9]{{4}}){_REST}",
+    "day name": rf"^\[?{_WEEKDAY}(?P<d>[0-9]{{1,2}})(?:st|nd|rd|th|er|º)?(?:[-/ ]|\. ?| de )?(?P<name>{_NAME})\.?(?: de )?[-/, ]*(?:(?P<y>[0-9]{{4}})|(?P<y2>[0-9]{{2}})){_REST.removesuffix('$')}\]?$",
+    "name day": rf"^{_WEEKDAY}(?P<name>{_NAME})\.?[- ](?P<d>[0-9]{{1,2}})(?:st|nd|rd|th)?,?[- ]+(?P<y>[0-9]{{4}}){_REST}",
     "clock": rf"^{_CLOCK}$",
     "year month": rf"^(?P<y>{_YEAR})[-/](?P<m>[0-9]{{1,2}}){_REST}",
-    "month year": rf"^(?:(?:(?P<m>[0-9]{{1,2}})[-/]|(?P<name>{_NAME})\.?[- /]?)(?P<y>{_YEAR}){_REST}|(?P<name2>{_NAME})\.?[-'\x{{2019}} /]*(?P<y2>[0-9]{{2}})$)",
+    "month year": rf"^(?:(?:(?P<m>[0-9]{{1,2}})[-/]|(?P<name>{_NAME})\.?[- /]?)(?P<y>{_YEAR}){_REST}|(?P<name2>{_ENGLISH})\.?[-'\x{{2019}} /]*(?P<y2>[0-9]{{2}})$)",
     "quarter": rf"^(?:(?P<y>{_YEAR})[- /]?[Qq](?P<q>[1-4])|[Qq](?P<q2>[1-4])[- /]?(?P<y3>{_YEAR}))$",
     "week": rf"^(?P<y>{_YEAR})-?W(?P<w>[0-9]{{2}})(?:-?(?P<wd>[1-7]))?$",
 }  # by style; where several of "day", "month" and "year" fit, the order is not known
@@ -102,7 +126,7 @@ class _Fields:
 
         names = [pc.struct_field(self.parts, name) for name in ("name", "name2") if self.has(name)]
         found = pc.dictionary_encode(pc.binary_join_element_wise(*names, ""))
-        codes = [_MONTHS.index(each[:3].lower()) + 1 if each else -1 for each in found.dictionary.to_pylist()]
+        codes = [_month_of(each.lower()) for each in found.dictionary.to_pylist()]
         return np.array([*codes, -1], np.int64)[
             _ints(pc.fill_null(found.indices, scalar(len(codes)).cast("int32")))
         ]
@@ -214,8 +238,21 @@ def _clock(fields: _Fields, parts: Any) -> tuple[Array, Array]:
         fraction = _ints(pc.cast(padded, "int64")).astype(np.float64) / 1e6
     zone = (fields.number("zh", default=0) * 60 + fields.number("zm", default=0)) * 60
     zone = np.where(fields.text("sign") == "-", -zone, zone)
+    if fields.has("zone"):
+        names = pc.dictionary_encode(pc.fill_null(pc.struct_field(parts, "zone"), scalar("")))
+        hours = np.array([_ZONES.get(each, 0) for each in names.dictionary.to_pylist()], np.int64)
+        zone = zone + hours[_ints(names.indices)] * 3600
     whole = hour * 3600 + minute * 60 + second - zone
     return whole + fraction, good
+
+
+def _month_of(name: str) -> int:
+    """Return the month of a name in small letters, -1 for none; four letters tell juin from juillet."""
+    for length in (4, 3):
+        for month, starts in enumerate(_MONTHS, 1):
+            if name[:length] in starts.split():
+                return month
+    return -1
 
 
 def _ints(numbers: Any) -> Array:
