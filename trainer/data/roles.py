@@ -176,7 +176,9 @@ def _role(
         and role is not Role.DROPPED
         and doubt.distinct >= (2 if role is Role.TARGET else _DOUBTED)
     ):
-        warning = _doubted(name, doubt, role)
+        warning = (
+            _resembling(facts, doubt, role, reason) if doubt.is_resemblance else _doubted(name, doubt, role)
+        )
     if role is Role.CATEGORICAL and name in table.marks and reason == _CATEGORIES:
         reason = f"{', '.join(map(repr, table.marks[name]))} counts as missing"
     warnings = [warning] if warning else []
@@ -206,18 +208,28 @@ def _doubted(name: str, doubt: Doubt, role: Role) -> str:
     used = {Role.CATEGORICAL: "categories", Role.TARGET: "classes", Role.NUMERIC: "numbers"}.get(
         role, role.value
     )
-    numbers = "numbers" if doubt.is_number else "times"
-    if not doubt.row:
-        way = f"write them in one unit to have them read as {numbers}"
-    elif doubt.are_all_shown:
-        way = f"set {override('data.missing_values', *doubt.others)} to have it read as {numbers}"
-    else:
-        way = f"name them in data.missing_values to have it read as {numbers}"
     kept = dict.fromkeys((Role.CATEGORICAL, Role.NUMERIC), "to keep it so")
     end = {**kept, Role.TARGET: ""}.get(role, "to have it as categories")
     key = "data.numeric" if role is Role.NUMERIC else "data.categorical"
     keep = f", or {override(key, name)} {end}" if end else ""
-    return f"column {header.shown(name)!r} is taken as {used}: {doubt.told}; {way}{keep}"
+    return f"column {header.shown(name)!r} is taken as {used}: {doubt.told}; {doubt.way}{keep}"
+
+
+def _resembling(facts: Facts, doubt: Doubt, role: Role, reason: str) -> str:
+    """Return the warning for text that looks like numbers or times where it is features, or left out for its values."""
+    name, categories = header.shown(facts.name), override("data.categorical", facts.name)
+    if role is Role.CATEGORICAL:
+        drop = override("data.drop", facts.name)
+        return (
+            f"column {name!r} is taken as {facts.distinct:,} categories, but {doubt.told}; {doubt.way}, or set {drop} to leave it "
+            f"out, {categories} to keep it so"
+        )
+    if role in (Role.TEXT, Role.IDENTIFIER):
+        return (
+            f"column {name!r} {reason}, so it is left out, but {doubt.told}; {doubt.way}, or set {categories} to have it as "
+            "categories"
+        )
+    return ""
 
 
 def _found(

@@ -12,15 +12,19 @@ from typing import Any
 
 import numpy as np
 
+from trainer.data.reading import resembling
 from trainer.data.reading.columns import Array, Long
 from trainer.data.reading.kinds import spelled_float
-from trainer.data.reading.spelling import numbers, times
+from trainer.data.reading.spelling import durations, numbers, times
+from trainer.overrides import override
 
 SHARE = 0.8  # of the values, from which a column is nearly of a kind
 FEW = 20  # numbers with a unit that are no more are categories, such as "36 months"
 _SAMPLE = 200  # values tried before all of them
 _SHOWN = 3
 _UNITS = "numbers of several units"
+_LETTERS = "gmlkhsKMBGT"  # that are units; others, such as A to F of seats, are parts of codes
+_SEVERAL, _ALIKE = "several numbers", "numbers or times"
 
 Test = Callable[[Any], Array]  # which of some texts are of a kind
 
@@ -38,8 +42,30 @@ class Doubt:
     count: int = 0  # of distinct others
 
     @property
+    def is_resemblance(self) -> bool:
+        """Whether the values look like numbers or times, and are read as neither; `others` are examples then."""
+        return self.what in (_SEVERAL, _ALIKE)
+
+    @property
+    def way(self) -> str:
+        """What makes the values numbers or times."""
+        if self.what == _SEVERAL:
+            return "give each number a column of its own to have them read"
+        if self.is_resemblance:
+            return "write them in one form, such as 12.5 or 2024-05-31, to have them read"
+        numbers = "numbers" if self.is_number else "times"
+        if not self.row:
+            return f"write them in one unit to have them read as {numbers}"
+        if self.count == len(self.others):
+            return f"set {override('data.missing_values', *self.others)} to have it read as {numbers}"
+        return f"name them in data.missing_values to have it read as {numbers}"
+
+    @property
     def told(self) -> str:
         """Say what the values are, and which is the first that is not."""
+        if self.is_resemblance:
+            what = "hold" if self.what == _SEVERAL else "look like"
+            return f"its values {what} {self.what} ({' and '.join(map(repr, self.others))})"
         if not self.row:
             return f"its values are {self.what}"
         more = self.present - self.fitting - 1
@@ -58,20 +84,39 @@ class Doubt:
         """Whether the values would be numbers rather than times."""
         return self.what.startswith("numbers")
 
-    @property
-    def are_all_shown(self) -> bool:
-        """Whether `others` are all of them, so that they can be named as missing values."""
-        return bool(self.row) and self.count == len(self.others)
 
+def doubt(values: Any, *, told: bool = False) -> Doubt | None:
+    """Return the doubt about a column of text or numbers, in memory or in a file; None for plain text and numbers.
 
-def doubt(values: Any) -> Doubt | None:
-    """Return the doubt about a column of text or numbers, in memory or in a file; None for plain text and numbers."""
+    If it was `told` why it is text, that its values look like numbers is no news.
+    """
     import pyarrow as pa
 
     if values.dtype != object:
         return _of_numbers(values)
     some = np.asarray(values[np.arange(0, len(values), max(len(values) // _SAMPLE, 1))])
     sample = pa.array(some, pa.string()).drop_null()
+    return _nearly(values, sample) or (None if told else _resembling(values, sample))
+
+
+def _resembling(values: Any, sample: Any) -> Doubt | None:
+    """Return the doubt about many texts that look like numbers or times, each in few rows."""
+    import pyarrow as pa
+
+    different = sample.unique()
+    if not len(different) or not (resembling.are_alike(different) or resembling.are_several(different)):
+        return None
+    codes, labels = _coded(values)
+    present, places = int((codes >= 0).sum()), np.unique(codes[codes >= 0])
+    if len(places) <= resembling.MANY or len(places) * resembling.OFTEN <= present:
+        return None
+    found = labels.take(pa.array(places))
+    what = _SEVERAL if resembling.are_several(found) else _ALIKE if resembling.are_alike(found) else ""
+    return Doubt(what, 0, present, len(places), others=resembling.examples(found)) if what else None
+
+
+def _nearly(values: Any, sample: Any) -> Doubt | None:
+    """Return the doubt about a column of which nearly all values are of one kind."""
     what, fits = max(_kinds(sample), key=lambda each: int(each[1](sample).sum()), default=("", _are_numbers))
     # By chance a sample has a few more others than the column.
     if not what or fits(sample).sum() < (SHARE - 0.2) * len(sample):
@@ -126,8 +171,10 @@ def _kinds(sample: Any) -> Iterator[tuple[str, Test]]:
     units = Counter(numbers.units(sample).drop_null().to_pylist()).most_common(_SHOWN + 1)
     if units:
         yield f"numbers of the unit {units[0][0]!r}", partial(_have_unit, unit=units[0][0])
-    if 1 < len(units) <= _SHOWN:
+    if 1 < len(units) <= _SHOWN and all(len(unit) > 1 or unit in _LETTERS for unit, _ in units):
         yield f"{_UNITS} ({', '.join(repr(unit) for unit, _ in units)})", _have_units
+    if np.any(~durations.parsed(sample)[1]):
+        yield "elapsed times", _are_elapsed
     for style in times.STYLES:
         if pc.any(pc.match_substring_regex(sample, times.PATTERNS[style])).as_py():  # parsing takes longer
             yield times.SHOWN[style], partial(_are_times, style=style)
@@ -149,6 +196,10 @@ def _have_unit(texts: Any, unit: str) -> Array:
 
 def _have_units(texts: Any) -> Array:
     return np.array([each is not None for each in numbers.units(texts).to_pylist()], bool)
+
+
+def _are_elapsed(texts: Any) -> Array:
+    return ~durations.parsed(texts)[1]
 
 
 def _are_times(texts: Any, style: str) -> Array:

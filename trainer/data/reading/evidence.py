@@ -123,7 +123,8 @@ class Evidence:
                 return Number(*marked, gap, self.unit or None, sign), [*self._said(*marked), *said]
             if wanted == "number":
                 return Number(), []
-            return self.text(), [self._contradicted()]
+            shown = self._contradicted()
+            return self.text(), [shown] if shown else []
         return self.text(), []
 
     def _numbers_as_times(self, wanted: str | None) -> tuple[Kind, list[str]] | None:
@@ -326,10 +327,12 @@ class Evidence:
         )
 
     def _contradicted(self) -> str:
-        """Say which two numbers no one decimal mark can write."""
+        """Say which two numbers no one decimal mark can write; nothing of values that are two numbers each."""
         points = (self.marks.get(mark) for mark in ("decimal.", "thousands,"))
         commas = (self.marks.get(mark) for mark in ("decimal,", "thousands."))
         shown = [*filter(None, (*points, *commas))]
+        if shown[0] == shown[-1]:
+            return ""
         return (
             f"numbers with marks that contradict each other ({shown[0]!r} and {shown[-1]!r}), taken as text; write all with one "
             "decimal mark to have them read as numbers"

@@ -88,7 +88,10 @@ def _fit(folder: Path, path: Path, options: Options) -> dict[str, Any]:
         chosen[name] = rest[name] or chosen[name][0], []
     reader = Reader.of(origin, names, chosen, options)
     table = _opened(folder, made, {each.name: each.kind for each in reader.columns})
-    doubts = {name: doubt(table[name]) for name in doubtful(chosen, seen, wanted, replace(options, drop=()))}
+    doubts = {
+        name: doubt(table[name], told=bool(chosen[name][1]))
+        for name in doubtful(chosen, seen, wanted, replace(options, drop=()))
+    }
     return {
         **made,
         "reader": reader.to_json(),

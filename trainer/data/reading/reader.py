@@ -168,7 +168,10 @@ class Reader:
                 parsed[name] = values
         reader = cls.of(origin, [*raw], chosen, options, skipped=[name for name in raw if name not in seen])
         table = reader._values(raw, origin.label, "error", parsed)
-        doubts = {name: doubt(table[name]) for name in doubtful(chosen, seen, wanted, options)}
+        doubts = {
+            name: doubt(table[name], told=bool(chosen[name][1]))
+            for name in doubtful(chosen, seen, wanted, options)
+        }
         return reader, replace(
             table,
             doubts={name: each for name, each in doubts.items() if each is not None},
