@@ -66,7 +66,8 @@ def noted(profile: Profile | None, labels: Target | None, *, task: str | None) -
     found = [] if profile is None else profile.warnings
     if task is not None or labels is None or labels.task is not TaskKind.MULTICLASS:
         return found
-    if not all(each.lstrip("-").isdecimal() for each in labels.classes):
+    whole = [each.lstrip("-") for each in labels.classes]
+    if not all(each.isdecimal() and (each == "0" or each[0] != "0") for each in whole):  # 007 is a code
         return found
     said = f"target {labels.name!r}: {labels.outputs} whole numbers, so task=multiclass"
     return [*found, f"{said}; task=regression predicts them as one number"]

@@ -111,6 +111,8 @@ class Given:
         for key, names in listed.items():
             for asked in names:
                 name = one_of(asked, columns, key=key)
+                if resolved.get(name) == "data.target" and key == "data.categorical":
+                    continue  # its values are classes
                 if name in resolved:
                     raise DataError(
                         f"column {name!r} is named in both {resolved[name]} and {key}; name it once"

@@ -20,6 +20,7 @@ from trainer.data.rare import check_folds
 from trainer.data.reading import header, mapped
 from trainer.data.reading.kinds import Number, Time
 from trainer.data.reading.reader import Options, Reader, Table
+from trainer.data.reading.spelling.times import CLOCK
 from trainer.data.roles import ColumnRole, Given, Name, Role, find
 from trainer.data.target import Target, TaskKind, counts
 from trainer.data.tensors import Folded, Splits
@@ -163,8 +164,10 @@ class Plan:
     def labels(self, tables: Sequence[Table]) -> Target:
         """Return the target of the tables, with the task and the positive class that are given or found."""
         labels = self._found(tables)
-        if isinstance(self.known.kinds[self.target], Time):
-            self.notes.append(f"target {self.target!r} holds times; they are read as seconds since 1970, UTC")
+        if isinstance(kind := self.known.kinds[self.target], Time):
+            what = "times of day" if kind.style == CLOCK else "times"
+            since = "midnight" if kind.style == CLOCK else "1970, UTC"
+            self.notes.append(f"target {self.target!r} holds {what}; they are read as seconds since {since}")
         self.notes += [*labels.alike()]
         return labels
 

@@ -10,6 +10,7 @@ from trainer.data.reading.columns import Long
 from trainer.data.reading.reader import Table
 from trainer.data.reading.writers import with_own_facts
 from trainer.errors import DataError, some_rows
+from trainer.overrides import override
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,13 @@ def with_target(table: Table, name: str, source: str, *, missing: str) -> Labell
         return Labelled(table)
     infinite = table.infinite.get(name, 0)
     fault = "infinite" if infinite == without.sum() else "missing or infinite" if infinite else "missing"
-    words = ", ".join(map(repr, table.marks.get(name, ())))
-    counts = f"; {words} counts as missing" if words else ""
+    marks, gap = table.marks.get(name, ()), getattr(table.kinds[name], "gap", None)
+    words = ", ".join(map(repr, marks))
+    both = ", ".join(map(repr, [*marks, *([gap] if gap else [])]))
+    counts = f"; {both} counts as missing" if both else ""
     if missing != "skip":
         rename = f"; if {words} is a class, give it another name" if words else ""
+        rename += f"; if {gap!r} is a class, set {override('data.categorical', name)}" if gap else ""
         raise DataError(
             f"{source}: target {name!r} is {fault} in {some_rows(without)}{counts}; fill or remove them, or leave them out "
             f"with data.missing_target=skip{rename}"

@@ -128,3 +128,27 @@ def test_the_positive_class_may_be_named_in_any_type(tmp_path: Path) -> None:
         if positive is not True:
             assert loaded(tmp_path, [0.0, 1.0] * 20, positive=positive).encoder.positive == "1"
     assert loaded(tmp_path, [True, False] * 20, positive=False).encoder.positive == "false"
+
+
+def test_a_word_that_is_taken_as_missing_is_named_and_can_be_a_class(tmp_path: Path) -> None:
+    target = ["0", "1", "unknown"] * 20
+    with pytest.raises(
+        DataError, match=r"'unknown' counts as missing.* if 'unknown' is a class, set data.categorical=\[y\]"
+    ):
+        loaded(tmp_path, target)
+    assert loaded(tmp_path, target, categorical=["y"]).labels.classes == ("0", "1", "unknown")
+
+
+def test_a_time_of_day_as_a_target_counts_from_midnight(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    loaded(tmp_path, [f"{row % 24}:{row % 60:02}" for row in range(60)])
+    assert "target 'y' holds times of day; they are read as seconds since midnight" in caplog.messages
+
+
+@pytest.mark.parametrize(("classes", "told"), [(["7", "12", "30"], True), (["007", "012", "030"], False)])
+def test_codes_are_no_numbers_to_be_predicted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, classes: list[str], told: bool
+) -> None:
+    assert loaded(tmp_path, classes * 20).labels.classes == tuple(classes)
+    assert any("task=regression" in each for each in caplog.messages) is told

@@ -110,7 +110,7 @@ def find(
             raise DataError(f"{keys}names holds {len(names)} names, but the file has {len(columns)} columns")
         columns = unique(names)
     notes = [*before, *notes, *told]
-    return Opening(dialect, tuple(cells), columns, tuple(notes), not body, "".join(before))
+    return Opening(dialect, tuple(cells), columns, tuple(notes), not body, "; ".join(before))
 
 
 def lines_of(text: str) -> list[str]:
@@ -153,14 +153,17 @@ def with_blanks_cut(text: bytes, separator: str) -> bytes:
 
 
 def left_out(lines: Sequence[str], keys: str) -> list[str]:
-    """Return a line about lines before the header; none about the one that tells Excel the separator."""
+    """Return what to tell of lines before the header, of which one may tell Excel the separator."""
+    marks = [line.strip("\r\n ") for line in lines if _SEPARATOR_LINE.fullmatch(line)]
+    named = [f"the first line, {each!r}, names the separator, and is left out" for each in marks]
     told = [line.strip() for line in lines if line.strip() and not _SEPARATOR_LINE.fullmatch(line)]
     if not told:
-        return []
+        return named
     first = told[0] if len(told[0]) <= _TOLD else f"{told[0][:_TOLD]}..."
     what = "1 line before the header is" if len(told) == 1 else f"{len(told)} lines before the header are"
     return [
-        f"{what} left out ({first!r}{', ...' * (len(told) > 1)}); {keys}skip=0 reads from the first line on"
+        *named,
+        f"{what} left out ({first!r}{', ...' * (len(told) > 1)}); {keys}skip=0 reads from the first line on",
     ]
 
 

@@ -24,13 +24,17 @@ def told(count: int, first: str) -> list[str]:
     return [f"{what} left out ({first!r}{', ...' * (count > 1)}); data.skip=0 reads from the first line on"]
 
 
+def named(line: str) -> str:
+    return f"the first line, {line!r}, names the separator, and is left out"
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (f"sep=;\n{SEMICOLONS}", []),
-        (f'"sep=;"\r\n{SEMICOLONS}', []),
-        ("SEP=\t\n" + BODY.replace(",", "\t"), []),
-        ("\ufeffsep=^\n" + BODY.replace(",", "^"), []),
+        (f"sep=;\n{SEMICOLONS}", [named("sep=;")]),
+        (f'"sep=;"\r\n{SEMICOLONS}', [named('"sep=;"')]),
+        ("SEP=\t\n" + BODY.replace(",", "\t"), [named("SEP=\t")]),
+        ("\ufeffsep=^\n" + BODY.replace(",", "^"), [named("sep=^")]),
         (f"# made by hand\n# second\n{BODY}", told(2, "# made by hand")),
         (f"# by hand, in, May\n{BODY}", told(1, "# by hand, in, May")),
         (f"#\n\n# made\n\n{SEMICOLONS}", told(2, "#")),
@@ -40,7 +44,7 @@ def told(count: int, first: str) -> list[str]:
         (f"Report\x0c of\u20282024\n\n{BODY}", told(1, "Report\x0c of\u20282024")),
         (f"Sales of all shops\nmade: 2024-05-01\n{SEMICOLONS}", told(2, "Sales of all shops")),
         (f"# made\nReport\n{BODY}", told(2, "# made")),
-        (f"sep=;\nReport\n{SEMICOLONS}", told(1, "Report")),
+        (f"sep=;\nReport\n{SEMICOLONS}", [named("sep=;"), *told(1, "Report")]),
     ],
 )  # fmt: skip
 def test_what_stands_before_a_header_is_left_out_and_told(

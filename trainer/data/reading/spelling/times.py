@@ -62,6 +62,7 @@ PATTERNS = {
 STYLES = tuple(PATTERNS)
 DAY = 86400  # seconds
 FIRST_DIGITS = 19000101
+CLOCK = "clock"  # the style of 14:30
 DIGITS = "digits"  # the style of 20230115, 202301151030 and 20230115103059
 MONTHS = "month digits"  # of 202301
 _EMPTY = {DIGITS: (0, 99999999), MONTHS: (0, 999999)}  # numbers that stand for a missing date
@@ -149,7 +150,7 @@ def parsed(texts: Any, style: str) -> tuple[Array, Array]:
     present = as_numpy(pc.is_valid(texts))
     fields = _Fields(parts, len(texts))
     seconds, good = _clock(fields, parts) if fields.has("H") else (np.zeros(len(texts)), matched)
-    if style != "clock":
+    if style != CLOCK:
         days, real = _weeks(fields) if style == "week" else _days(fields)
         seconds, good = seconds + days * float(DAY), good & real
     good &= matched
