@@ -218,7 +218,7 @@ def test_the_census_sweep_beats_the_usual_models_and_its_champion_reproduces_the
 
 
 BAD_INPUT = {
-    "unknown key": (["training.learning_rat=1"], "Allowed in training: batch_size"),
+    "unknown key": (["training.learning_rat=1"], "allowed in training: batch_size"),
     "unknown key, added": (["+training.learning_rat=1"], r"unknown key training.learning_rat=1"),
     "wrong type": (["training.batch_size=abc"], "training.batch_size=abc: allowed is a whole number >= 1"),
     "impossible value": (["training.batch_size=0"], "training.batch_size=0: allowed is a whole number >= 1"),

@@ -19,8 +19,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from tracking import TrackingError
-from trainer.config import check
-from trainer.errors import ConfigError, TrainerError
+from trainer.config import check, suggest
+from trainer.errors import ConfigError, TrainerError, did_you_mean
 from trainer.overrides import refused, swept
 
 ADDED = ("+experiment=", "+debug=", "+local=")  # groups that the config has, with nothing chosen
@@ -131,6 +131,8 @@ def explain(error: BaseException) -> str:
     if lines[0].startswith("Multiple values for ") or lines[0].endswith("in the final defaults list"):
         # Hydra's advice fits a config file, not a command line.
         lines.append("On the command line, leave out the + before it: the config has this group already")
+    if unknown := _unknown(lines[0], cause):
+        return unknown
     if isinstance(cause, OmegaConfBaseException):
         lines += [
             line
@@ -141,6 +143,27 @@ def explain(error: BaseException) -> str:
     elif isinstance(cause, Exception) and str(cause) and str(cause) not in lines[0]:
         lines.append(str(cause).strip())
     return "\n".join(lines)
+
+
+def _unknown(text: str, cause: BaseException | None) -> str | None:
+    """Return one line about a key or a choice of a group that does not exist; None for other errors."""
+    if choice := re.search(
+        r"Could not find '(\w+)/(\S+)'\s+Available options in '\w+':(.*?)(?:\n\S|$)", text, re.DOTALL
+    ):
+        group, name, known = choice[1], choice[2], choice[3].split()
+        left_out = "; left out, the target says which" if group == "task" else ""
+        return f"{group}={name}: there is no such choice{did_you_mean(name, known)}; allowed are {', '.join(known)}{left_out}"
+    added = re.match(r"Could not override '(\S+)'\.\s+To append to your config use \+(.*?)(?:\n|$)", text)
+    if added is None or not isinstance(cause, OmegaConfBaseException):
+        return None
+    section, dot, name = added[1].rpartition(".")
+    parent = cause.parent_node
+    keys = tuple(map(str, parent)) if isinstance(parent, DictConfig) else ()
+    if not (near := suggest(name, keys, section + dot)):
+        return None
+    return "; ".join(
+        [f"{added[2]}: there is no key {added[1]}{near}", *(each.lower() for each in _allowed_keys(cause))]
+    )
 
 
 def _allowed_keys(cause: OmegaConfBaseException) -> list[str]:

@@ -191,12 +191,12 @@ def _fields_problems(
     for key, value in section.items():
         if key not in known:
             allowed = ", ".join((*known, *also)) or "none"
-            yield f"unknown key {dot}{key}={value!r}{_suggest(str(key), (*known, *also), dot)}; allowed: {allowed}"
+            yield f"unknown key {dot}{key}={value!r}{suggest(str(key), (*known, *also), dot)}; allowed: {allowed}"
         elif value == "???":  # what OmegaConf calls a value that must be set
             yield f"{dot}{key} is missing: set {dot}{key}=..."
         elif not known[key].fits(value):
             shown = value if isinstance(value, str) and value else repr(value)
-            yield f"{dot}{key}={shown}: allowed is {known[key].wanted}{_as_list(f'{dot}{key}', value, known[key])}"
+            yield f"{dot}{key}={shown}: allowed is {known[key].wanted.replace('data.KEY', f'{dot}{key}')}{_as_list(f'{dot}{key}', value, known[key])}"
     for key, rule in known.items():
         if key not in section and not rule.is_optional:
             yield f"{dot}{key} is missing"
@@ -256,8 +256,8 @@ def _as_list(key: str, value: Any, rule: Rule) -> str:
     return f" (did you mean {override(key, value) if isinstance(value, str) else f'{key}=[{value}]'}?)"
 
 
-def _suggest(key: str, known: tuple[str, ...], dot: str) -> str:
-    """Name the key that was probably meant, in this section or in another one."""
+def suggest(key: str, known: tuple[str, ...], dot: str) -> str:
+    """Name the key that was probably meant, in this section, whose name `dot` ends with a dot, or in another one."""
     if near := did_you_mean(key, known, f"{dot}{{}}".format):
         return near
     everywhere = {leaf: f"{name}.{leaf}" for name, schema in SECTIONS.items() for leaf in schema}

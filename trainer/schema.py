@@ -95,14 +95,15 @@ def _text(wanted: str = "text", pattern: str = ".*") -> Rule:
 
 
 def _choice(*allowed: str, wanted: str = "one of") -> Rule:
-    return _text(f"{wanted} {', '.join(allowed)}", "|".join(allowed))
+    return _text(f"{wanted} {', '.join(allowed)}", "|".join(map(re.escape, allowed)))
 
 
 def _list(entry: Rule, length: int | None = None) -> Rule:
     def fits(value: Any) -> bool:
         return isinstance(value, list) and length in (None, len(value)) and all(map(entry.fits, value))
 
-    return Rule(f"a list, its {f'{length} ' if length else ''}entries each {entry.wanted}", fits)
+    wanted = f"a list, its {f'{length} ' if length else ''}entries each {entry.wanted}"
+    return Rule("a list of names of columns" if entry is _COLUMN else wanted, fits)
 
 
 def _mapping(values: Rule) -> Rule:
@@ -133,6 +134,8 @@ _COLUMN = Rule(
     "the name of a column; one that is no word is written with two quotes, as \"data.KEY='true'\"",
     lambda value: isinstance(value, str | int | float) and not isinstance(value, bool),
 )
+
+_TARGET = Rule(_COLUMN.wanted, lambda value: _COLUMN.fits(value) and bool(str(value).strip()))
 
 _DATA: Schema = {
     "dataset": _text("a name of letters, digits, '_', '-' and '.'", r"[\w.-]+"),
@@ -228,7 +231,7 @@ TARGETS: dict[str, dict[str, Schema]] = {
         TABLE: {
             **_DATA,
             "path": _text(),
-            "target": _COLUMN,
+            "target": _TARGET,
             "positive": _optional(_text() | _whole() | _number() | _FLAG | _NULL),
             "numeric": _optional(_list(_COLUMN) | _NULL),
             "categorical": _optional(_list(_COLUMN) | _NULL),
@@ -237,12 +240,23 @@ TARGETS: dict[str, dict[str, Schema]] = {
             "drop": _optional(_list(_COLUMN)),
             "keep": _optional(_list(_COLUMN)),
             "missing_values": _optional(_list(_text() | _number())),
-            "separator": _optional(_text("one character", r".|\\t") | _NULL),
+            "separator": _optional(
+                _text(
+                    "one character, or the word tab, comma, semicolon, pipe or space,",
+                    r".|\\t|tab|comma|semicolon|pipe|space",
+                )
+                | _NULL
+            ),
             "encoding": _optional(_text() | _NULL),
             "header": _optional(_FLAG | _NULL),
             "names": _optional(_list(_NAME | _number()) | _NULL),
-            "decimal": _optional(_choice(",", r"\.", wanted="a mark,") | _NULL),
-            "thousands": _optional(_text("one character", r"[.,'_ ]") | _NULL),
+            "decimal": _optional(
+                _text("the mark , or . or the word comma or point", "[,.]|comma|point") | _NULL
+            ),
+            "thousands": _optional(
+                _text("one of . , ' _ or the word comma, point or space", r"[.,'_ ]|comma|point|space")
+                | _NULL
+            ),
             "date_order": _optional(_choice("day", "month", "year") | _NULL),
             "skip": _optional(_whole(ge=0) | _NULL),
             "ragged": _optional(_choice("error", "skip")),

@@ -186,9 +186,15 @@ def test_a_misspelt_column_of_the_census_is_refused(composed: Compose, tmp_path:
         (
             b"a;y\n1;0\n",
             "data.separator=','",
-            r"its first line is one column, a;y; try \"data\.separator=';'\"$",
+            r"its first line is one column, a;y; try data\.separator=semicolon$",
         ),
-        (b"a\ty\n1\t0\n", "data.separator=','", r"is one column, a\\ty; try 'data\.separator=\"\\t\"'$"),
+        (b"a\ty\n1\t0\n", "data.separator=','", r"is one column, a\\ty; try data\.separator=tab$"),
+        (b"a^y\n1^0\n", "seed=0", r"is one column, a\^y; try \"data\.separator='\^'\"$"),
+        (
+            b'"a,y"\n"1,0"\n',
+            "seed=0",
+            r"first line stands in quotes as a whole, so it is one column, a,y; remove the quotes",
+        ),
         (
             b"caf\x81,y\n1,0\n",
             "seed=0",
@@ -196,7 +202,7 @@ def test_a_misspelt_column_of_the_census_is_refused(composed: Compose, tmp_path:
         ),
         (b"a,y\n", "data.encoding=utf8000", r"data\.encoding=utf8000: there is no such encoding"),
         (b"a,y\n", "data.encoding=rot13", r"data\.encoding=rot13: there is no such encoding"),
-        (b"a,y\n", "data.separator=abc", r"data\.separator=abc: allowed is one character or null"),
+        (b"a,y\n", "data.separator=abc", r"data\.separator=abc: allowed is one character, or the word tab"),
         (b"\x1b[31m\x00\x01\x02", "seed=0", r"no text: its first line holds control characters$"),
         (b"x" * 200_000, "seed=0", r"its first lines cannot be read: field larger"),
         (b"z" * 100 + b",a\n", "seed=0", r"columns are z{60}\.\.\., a$"),
@@ -210,11 +216,11 @@ def test_a_file_read_in_the_wrong_way_is_refused_with_what_to_try(
         check(composed("data=csv", f"data.path={tmp_path}/t.csv", "data.target=y", override))
 
 
-@pytest.mark.parametrize("separator", ['";"', '"\\t"'])
+@pytest.mark.parametrize("separator", ['";"', '"\\t"', "semicolon", "tab"])
 def test_the_advice_on_the_separator_works_as_printed(
     composed: Compose, tmp_path: Path, separator: str
 ) -> None:
-    mark = separator[1:-1].replace("\\t", "\t")
+    mark = {"semicolon": ";", "tab": "\t", '"\\t"': "\t"}.get(separator, separator[1:-1])
     (tmp_path / "t.csv").write_text(f"a{mark}y\n")
     check(composed("data=csv", f"data.path={tmp_path}/t.csv", "data.target=y", f"data.separator={separator}"))
 

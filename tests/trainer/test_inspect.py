@@ -153,7 +153,10 @@ def test_columns_may_be_named_by_numbers(tmp_path: Path, capsys: pytest.CaptureF
     [
         (["nowhere.csv", "data.target=x"], "error: data.path=nowhere.csv: there is no file"),
         (["{people}", "data.target=bougt"], "has no column 'bougt' (did you mean 'bought'?)"),
-        (["{people}", "data.target=bought", "data.pth=1"], "Key 'pth' is not in struct"),
+        (
+            ["{people}", "data.target=bought", "data.pth=1"],
+            "there is no key data.pth (did you mean data.path?)",
+        ),
         (["{people}", "data.target=bought", "task=regression"], "which is no finite number"),
         ([], ""),
     ],

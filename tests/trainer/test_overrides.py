@@ -94,3 +94,53 @@ def test_the_command_shows_how_to_quote(tmp_path: Path, capsys: pytest.CaptureFi
     assert inspect.main([str(path), "data.target=y", "data.separator=';'"]) == 0
     assert inspect.main([str(path), "data.target=y", "data.drop=a,b"]) == 1
     assert "a list is data.drop=[a,b], a text with a comma \"data.drop='a,b'\"" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("target=y", "target=y: there is no key target (did you mean data.target?); allowed here: data,"),
+        ("drop=[a]", "drop=[a]: there is no key drop (did you mean data.drop?)"),
+        ("data.targt=y", "there is no key data.targt (did you mean data.target?); allowed in data: _target_,"),
+        ("trainin.epochs=3", "there is no key trainin.epochs (did you mean training.epochs?); allowed here: data,"),
+        ("task=classification", "there is no such choice; allowed are binary, default, multiclass, regression; left out,"),
+        ("model=mlpp", "model=mlpp: there is no such choice (did you mean mlp?); allowed are dcn,"),
+        ("data.target=", "data.target='': allowed is the name of a column"),
+        ("data.numeric=hour", "data.numeric=hour: allowed is a list of names of columns or null (did you mean data.numeric=[hour]?)"),
+        ("data.decimal=x", "data.decimal=x: allowed is the mark , or . or the word comma or point or null"),
+        ("data.separator=tabs", "allowed is one character, or the word tab, comma, semicolon, pipe or space, or null"),
+    ],
+)  # fmt: skip
+def test_an_unknown_key_or_choice_is_told_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], word: str, told: str
+) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("x,y\n1,0\n2,1\n")
+    assert inspect.main([str(path), "data.target=y", word]) == 1
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(("word", "mark"), [("tab", "\t"), ("semicolon", ";"), ("pipe", "|"), ("\\t", "\t")])
+def test_words_name_separators_and_decimal_marks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], word: str, mark: str
+) -> None:
+    path = tmp_path / "t.csv"
+    rows = "".join(f"{row},5{mark}{row % 2}\n" for row in range(40))
+    path.write_text(f"x{mark}y\n{rows}")
+    given = [str(path), "data.target=y", f"data.separator={word}", "data.decimal=comma"]
+    assert inspect.main(given) == 0
+    assert f"read as: separator {mark!r}" in capsys.readouterr().out
+
+
+def test_a_wrong_encoding_is_no_example_of_a_right_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("x,y\n1,0\n2,1\n")
+    inspect.main([str(path), "data.target=y", "data.encoding=utf-16"])
+    assert (
+        "leave data.encoding out to have it found, or name its encoding, for example data.encoding=utf-8 or data.encoding=latin-1\n"
+        in capsys.readouterr().err
+    )

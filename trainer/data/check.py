@@ -82,10 +82,17 @@ def _table_problems(given: str, file: Path, key: str, data: Mapping[str, Any]) -
         return
     absent = [(name, asked) for name, asked in _asked(key, data) if header.found(name, opening.names) is None]
     separator = opening.dialect.separator
-    others = [each for each in ";\t|," if each != separator and each in opening.names[0]]
+    others = [each for each in ";\t|,^~:" if each != separator and each in opening.names[0]]
+    if absent and len(opening.names) == 1 and separator in opening.names[0]:
+        yield (
+            f"{given}: its first line stands in quotes as a whole, so it is one column, {header.shown(opening.names[0])}; remove the "
+            "quotes around whole lines"
+        )
+        return
     if absent and len(opening.names) == 1 and others:
-        right = "\\t" if others[0] == "\t" else others[0]
-        yield f"{given}: with the separator {separator!r} its first line is one column, {header.shown(opening.names[0])}; try {setting('data.separator', right)}"
+        words = {mark: word for word, mark in dialect.MARKS.items() if word.isalpha()}
+        right = setting("data.separator", words.get(others[0], others[0]))
+        yield f"{given}: with the separator {separator!r} its first line is one column, {header.shown(opening.names[0])}; try {right}"
         return
     sample = formats.head(file, member) if absent else b""
     for name, asked in absent:

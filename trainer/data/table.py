@@ -18,6 +18,7 @@ from trainer.data.groups import distinct, group_codes
 from trainer.data.profile import Profile
 from trainer.data.rare import check_folds
 from trainer.data.reading import header, mapped
+from trainer.data.reading.dialect import mark_of
 from trainer.data.reading.kinds import Number, Time
 from trainer.data.reading.reader import Options, Reader, Table
 from trainer.data.reading.spelling.times import CLOCK
@@ -100,6 +101,7 @@ def options_of(keys: Mapping[str, Any]) -> Options:
     wanted |= {str(name): "text" for name in keys.get("text") or ()}
     given = {name: keys[name] for name in READING if keys.get(name) is not None}
     given |= {name: [*map(str, given[name])] for name in ("drop", "names", "missing_values") if name in given}
+    given |= {name: mark_of(given[name]) for name in ("separator", "decimal", "thousands") if name in given}
     return Options(**given, wanted=wanted)
 
 

@@ -18,6 +18,9 @@ from trainer.data.reading.header import TRAINING, numbered, unique
 from trainer.errors import DataError
 
 _SEPARATORS = ",;\t|"
+MARKS = {
+    "\\t": "\t", "tab": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " ", "point": ".",
+}  # fmt: skip # words for marks that a command line can hardly hold
 _LINES = 200  # rows looked at
 _MOST_BEFORE = 20  # rows before a header that are found
 _TOLD = 40  # letters of a line named in a message
@@ -36,6 +39,7 @@ class Dialect:
     skip: int = 0  # lines before the header
     blanks: bool = False  # the separator is followed by blanks and a quote, or is any number of blanks
     named: bool = False  # the names of the columns were given, and are not those in the file
+    units: bool = False  # the line after the header holds units, and is no row
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for a JSON file."""
@@ -81,8 +85,9 @@ def find(
     lines = lines_of(text)
     if len(sample) >= 1 << 20 and len(lines) > 1:
         lines.pop()  # the sample may end within it
+    given, separator = skip, mark_of(separator)
     if skip is None:
-        skip, separator = _before(lines, "\t" if separator == "\\t" else separator, tabbed)
+        skip, separator = _before(lines, separator, tabbed)
         before = left_out(lines[:skip], keys)
     blank = next((count for count, line in enumerate(lines) if count >= skip and line.strip()), len(lines))
     lines = lines[blank:]
@@ -90,19 +95,21 @@ def find(
         raise DataError("the file is empty; a header line and rows are needed")
     if not re.sub(r"\s", "", lines[0]).isprintable():
         raise DataError("the file is no text: its first line holds control characters")
-    mark = ("\t" if separator == "\\t" else separator) or _separator(lines, tabbed)
+    mark = separator or _separator(lines, tabbed)
     spaced = any(f'{mark} "' in line for line in lines[:_LINES]) if mark != " " else _has_runs(lines)
     rows = list(rows_of(lines, mark))
     if header is None:
         header = first_row.has_header(rows[0], rows[1:])
         if not header and names is None:
-            shown = ", ".join(rows[0][:3]) + (", ..." if len(rows[0]) > 3 else "")
             notes.append(
-                f"no header line is found: the first line reads as values ({shown}), so the columns are column_1 to "
-                f"column_{len(rows[0])}; name them with {keys}names=[...], or set {keys}header=true if it is a header"
+                f"no header line is found: the first line reads as values ({_first_cells(rows[0])}), so the columns are column_1 "
+                f"to column_{len(rows[0])}; name them with {keys}names=[...], or set {keys}header=true if it is a header"
             )
-    dialect = Dialect(mark, encoding, header, blank, spaced, names is not None)
     body = rows[1:] if header else rows
+    units = bool(header and given != 0 and first_row.are_units(body[:1], body[1:]))
+    if units:
+        notes, body = [*notes, units_told(body[0], keys)], body[1:]
+    dialect = Dialect(mark, encoding, header, blank, spaced, names is not None, units)
     cells, told = _fitted(rows[0], body, mark) if header else ([], [])
     columns = unique(cells) if header else numbered(len(rows[0]))
     if names is not None:
@@ -111,6 +118,11 @@ def find(
         columns = unique(names)
     notes = [*before, *notes, *told]
     return Opening(dialect, tuple(cells), columns, tuple(notes), not body, "; ".join(before))
+
+
+def mark_of(given: str | None) -> str | None:
+    """Return the mark that is given, or that a word names."""
+    return given if given is None else MARKS.get(given, given)
 
 
 def lines_of(text: str) -> list[str]:
@@ -165,6 +177,18 @@ def left_out(lines: Sequence[str], keys: str) -> list[str]:
         *named,
         f"{what} left out ({first!r}{', ...' * (len(told) > 1)}); {keys}skip=0 reads from the first line on",
     ]
+
+
+def units_told(row: Sequence[str], keys: str) -> str:
+    """Return a line about a row of units."""
+    return (
+        f"the line after the header holds units, not values ({_first_cells(row)}), and is left out; {keys}skip=0 "
+        "keeps it"
+    )
+
+
+def _first_cells(row: Sequence[str]) -> str:
+    return ", ".join(row[:3]) + (", ..." if len(row) > 3 else "")
 
 
 def _before(lines: Sequence[str], separator: str | None, tabbed: bool) -> tuple[int, str | None]:
@@ -328,7 +352,9 @@ def _encoding(sample: bytes, otherwise: str | None, keys: str) -> tuple[str, lis
         try:
             sample.decode("cp1252")
         except UnicodeDecodeError:
-            raise DataError(f"is not utf-8: it holds the byte 0x{byte:02x}; {name_encoding(keys)}") from None
+            raise DataError(
+                f"is not utf-8: it holds the byte 0x{byte:02x}; {name_encoding(keys, 'utf-8')}"
+            ) from None
         return "cp1252", [
             f"the file is not utf-8 (it holds the byte 0x{byte:02x}); it is read as cp1252, the encoding of Windows "
             f"in Western Europe; name another with {keys}encoding"
@@ -336,9 +362,12 @@ def _encoding(sample: bytes, otherwise: str | None, keys: str) -> tuple[str, lis
     return "utf-8", []
 
 
-def name_encoding(keys: str) -> str:
-    """Return what to do about a text whose encoding is not known."""
-    return f"name its encoding, for example {keys}encoding=latin-1 or {keys}encoding=utf-16"
+def name_encoding(keys: str, refused: str) -> str:
+    """Return what to do about a text that is not in an encoding."""
+    others = [each for each in ("utf-8", "latin-1", "utf-16") if each != refused.lower()]
+    such = " or ".join(f"{keys}encoding={each}" for each in others)
+    found = "" if refused == "utf-8" else f"leave {keys}encoding out to have it found, or "
+    return f"{found}name its encoding, for example {such}"
 
 
 def _decoded(sample: bytes, encoding: str, keys: str) -> str:
@@ -347,7 +376,7 @@ def _decoded(sample: bytes, encoding: str, keys: str) -> str:
     except UnicodeError as error:
         at = getattr(error, "start", 0)
         raise DataError(
-            f"is not {encoding}: it holds the byte 0x{sample[at]:02x}; {name_encoding(keys)}"
+            f"is not {encoding}: it holds the byte 0x{sample[at]:02x}; {name_encoding(keys, encoding)}"
         ) from None
 
 

@@ -12,6 +12,9 @@ GAPS = (  # missing, too, in a column of numbers
     "?", "-", "--", "..", ".", "*", "unknown", "Unknown", "UNKNOWN", "missing", "Missing", "n.a.", "N.A.", "na", "n.d.", "ND", "n/d",
     "none", "NONE", "Null", "NAN", "k.A.", "#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "#NAME?",
 )  # fmt: skip
+_NO_UNIT = frozenset(("", "-", "--", "[-]", "(-)", "[]"))  # of what has none
+_LONGEST_UNIT = 12  # letters
+_FEWEST = 3  # rows that show that a row above them holds units
 _FEW = 10  # rows that may repeat a text by chance
 _PLAIN = re.compile(r"\(?[-+]?\s*[$€£]?\s*(\d[\d.,' ]*|\.\d+)(e[-+]?\d+)?-?\s*[%‰€]?\)?", re.IGNORECASE)
 _TIME = re.compile(r"\d{1,4}[-/.:]\d{1,2}[-/.:]\d{1,4}([ T].*)?|\d{1,2}:\d\d")
@@ -84,6 +87,25 @@ def is_surely_header(first: Sequence[str], body: Sequence[Sequence[str]]) -> boo
         if present and all(map(_is_value, present)):
             above.append(cell.strip())
     return bool(above) and not any(cell in MISSING or cell == "?" or _is_value(cell) for cell in above)
+
+
+def are_units(rows: Sequence[Sequence[str]], body: Sequence[Sequence[str]]) -> bool:
+    """Whether a row below a header holds units, such as m, -, EUR, by the values below it.
+
+    No cell above values may be a value, and two at least must be short words that occur in no row.
+    """
+    if not rows or len(body) < _FEWEST or len({len(row) for row in (*rows, *body[:_FEWEST])}) > 1:
+        return False
+    words = 0
+    for place, cell in enumerate(each.strip() for each in rows[0]):
+        column = [row[place].strip() for row in body if place < len(row)]
+        present = [value for value in column if value not in MISSING and value not in GAPS]
+        if cell in _NO_UNIT:
+            continue
+        if len(cell) > _LONGEST_UNIT or _is_value(cell) or cell in column:
+            return False
+        words += bool(present) and all(map(_is_value, present)) and cell not in MISSING and cell not in GAPS
+    return words >= 2
 
 
 def _is_value(cell: str) -> bool:

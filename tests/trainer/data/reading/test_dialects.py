@@ -144,6 +144,17 @@ def test_a_compressed_file_is_read(tmp_path: Path, name: str, packed: bytes) -> 
         Reader.fit(tmp_path / name)
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["readme.txt", "README.txt", "LICENSE.txt", "a/data_description.txt", "notes.txt", "__MACOSX/._t.csv"],
+)
+def test_texts_that_come_with_a_table_are_no_tables(tmp_path: Path, name: str) -> None:
+    with zipfile.ZipFile(path := tmp_path / "t.zip", "w") as archive:
+        archive.writestr(name, "about this")
+        archive.writestr("t.csv", "x,y\n1,0\n2,1\n")
+    assert Reader.fit(path)[1]["x"].tolist() == [1, 2]
+
+
 def test_a_zip_file_holds_one_table(tmp_path: Path) -> None:
     path = tmp_path / "t.zip"
     with zipfile.ZipFile(path, "w") as archive:

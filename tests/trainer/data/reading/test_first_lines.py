@@ -283,3 +283,52 @@ def test_all_columns_of_nested_values_are_named_at_once(
         mapped.fit(tmp_path / "t.parquet", cached="always")
     reader, _ = mapped.fit(tmp_path / "t.parquet", Options(drop=["raw", "tags"]), cached="always")
     assert (reader.names, reader.skipped) == (("x",), ("tags", "raw"))
+
+
+UNITS = "x,c,y\nm,-,h\n1.5,u,0\n2.5,v,1\n3.5,u,1\n"
+KEPT = "x,c,y\nm,w,1\n1.5,u,0\n2.5,v,1\n3.5,u,1\n"
+
+
+@pytest.mark.parametrize("cached", ["never", "always"])
+def test_a_line_of_units_after_the_header_is_no_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cached: str
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    path = tmp_path / "t.csv"
+    path.write_text(UNITS)
+    said = (
+        "the line after the header holds units, not values (m, -, h), and is left out; data.skip=0 keeps it"
+    )
+    reader, table = mapped.fit(path, cached=cached)
+    assert np.asarray(table["x"]).tolist() == [1.5, 2.5, 3.5]
+    assert reader.notes == (said,)
+    assert reader.read(path)["y"].tolist() == [0, 1, 1]
+    assert Reader.from_json(reader.to_json()) == reader
+    plain = tmp_path / "plain.csv"
+    plain.write_text(BODY)
+    assert reader.read(plain)["x"].tolist() == [1.5, 2.5, 3.5]
+    kept = Reader.fit(path, Options(skip=0))[1]
+    assert kept["x"].tolist() == ["m", "1.5", "2.5", "3.5"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        KEPT,
+        "x,y\noops,1\n2,3\n4,5\n6,7\n",
+        "x,y\nNA,unknown\n2,3\n4,5\n6,7\n",
+        "a,b\nu,v\nw,u\nu,w\nv,v\n",
+    ],
+)
+def test_a_row_with_odd_values_stays_a_row(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(text)
+    assert len(Reader.fit(path)[1]) == 4
+
+
+def test_a_workbook_may_have_a_row_of_units(tmp_path: Path) -> None:
+    path = tmp_path / "t.xlsx"
+    pd.DataFrame({"x": ["m", 1.5, 2.5, 3.5], "y": ["h", 0, 1, 1]}).to_excel(path, index=False)
+    reader, table = Reader.fit(path)
+    assert table["x"].tolist() == [1.5, 2.5, 3.5]
+    assert "holds units" in reader.notes[-1]

@@ -9,6 +9,7 @@ import gzip
 import io
 import itertools
 import lzma
+import re
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 EMPTY = "the file is empty; a header line and rows are needed"
 HEAD = 1 << 20  # bytes from which the dialect of a text is found
 _SHOWN = 5  # members of an archive named in a message
+_DOCUMENTS = re.compile(  # texts that come with a table
+    r"(?i)(?:.*[\W_])?(?:read[\W_]?me|licen[cs]e|copying|notice|change[\W_]?log|about|citation|description|notes?|terms)(?:[\W_].*)?\.txt"
+)
 _LOOKED_AT = 1000  # files of a folder among which the one that was meant may be
 
 
@@ -225,6 +229,7 @@ def member_of(path: Path, wanted: str | None = None, *, keys: str = TRAINING) ->
             )
         return found[0]
     tables = [each for each in real if _plain(Path(each)).suffix.lower() in SUFFIXES]
+    tables = [each for each in tables if not _DOCUMENTS.fullmatch(Path(each).name)] or tables
     if len(real) == 1 or len(tables) == 1:
         return (tables or real)[0]
     raise DataError(

@@ -221,7 +221,7 @@ def _parsed(
         encoding=found.encoding,
         column_names=names,
         skip_rows=found.skip,
-        skip_rows_after_names=int(found.header),
+        skip_rows_after_names=found.header + found.units,
     )
     parse = csv.ParseOptions(delimiter=found.separator, newlines_in_values=True, invalid_row_handler=odd)
     wanted = names if only is None else [each for each in names if each in only]
@@ -277,7 +277,7 @@ def _why(error: Exception, source: Source, options: "Options", found: Dialect, s
         )
         return f"{said}{title}; {keys}ragged=skip leaves such lines out"
     if isinstance(error, UnicodeError) or "invalid UTF8" in text:
-        return f"{label} is not {found.encoding}; {dialect.name_encoding(keys)}"
+        return f"{label} is not {found.encoding}; {dialect.name_encoding(keys, found.encoding)}"
     return f"{label} cannot be read as CSV: {text}"
 
 

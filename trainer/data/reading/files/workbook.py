@@ -59,7 +59,10 @@ def read(content: bytes, label: str, options: "Options", trained: "Reader | None
                 f"{options.keys}names holds {len(options.names)} names, but {label} has {len(names)} columns"
             )
         names = header.unique(options.names)
-    body = cells.iloc[int(has_header) :]
+    units = has_header and options.skip != 0 and first_row.are_units(texts[1:2], texts[2:])
+    if units:
+        notes.append(dialect.units_told(texts[1], options.keys))
+    body = cells.iloc[has_header + units :]
     columns = {each: body.iloc[:, place].tolist() for place, each in enumerate(names)}
     return Sheet(name, columns, written, notes)
 
