@@ -240,9 +240,10 @@ def _clock(fields: _Fields, parts: Any) -> tuple[Array, Array]:
     zone = (fields.number("zh", default=0) * 60 + fields.number("zm", default=0)) * 60
     zone = np.where(fields.text("sign") == "-", -zone, zone)
     if fields.has("zone"):
-        names = pc.dictionary_encode(pc.fill_null(pc.struct_field(parts, "zone"), scalar("")))
-        hours = np.array([_ZONES.get(each, 0) for each in names.dictionary.to_pylist()], np.int64)
-        zone = zone + hours[_ints(names.indices)] * 3600
+        names = pc.struct_field(parts, "zone")
+        for name in filter(None, pc.unique(names).to_pylist()):
+            is_named = as_numpy(pc.fill_null(pc.equal(names, scalar(name)), scalar(False)))
+            zone = np.where(is_named, _ZONES[name] * 3600, zone)
     whole = hour * 3600 + minute * 60 + second - zone
     return whole + fraction, good
 
