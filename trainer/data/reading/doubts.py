@@ -107,7 +107,8 @@ def _resembling(values: Any, sample: Any) -> Doubt | None:
     if not len(different) or not (resembling.are_alike(different) or resembling.are_several(different)):
         return None
     codes, labels = _coded(values)
-    present, places = int((codes >= 0).sum()), np.unique(codes[codes >= 0])
+    rows = np.bincount(codes[codes >= 0], minlength=len(labels))
+    present, places = int(rows.sum()), np.flatnonzero(rows)
     if len(places) <= resembling.MANY or len(places) * resembling.OFTEN <= present:
         return None
     found = labels.take(pa.array(places))

@@ -8,6 +8,7 @@ from typing import Any
 MANY = 50  # different values, from which a column may be no categories
 OFTEN = 5  # rows of each, from which it is some
 SHARE = 0.9  # of the different values
+_LOOKED_AT = 10_000  # of the different values
 
 _N = r"[-+\x{2212}]?(?:[0-9]+(?:,[0-9]{2,3})*(?:\.[0-9]+)?|[0-9]+(?:[.'][0-9]{3})*(?:[.,][0-9]+)?|[.,][0-9]+)"
 _PLAIN = r"[-+]?[0-9]+(?:\.[0-9]+)?"
@@ -57,6 +58,7 @@ def examples(labels: Any) -> tuple[str, ...]:
     """Return the first text, and the first that is written otherwise, if there is one."""
     import pyarrow.compute as pc
 
+    labels = labels[:_LOOKED_AT]
     shapes = pc.replace_substring_regex(labels, "[0-9]+", "0").to_pylist()
     other = next((place for place, shape in enumerate(shapes) if shape != shapes[0]), 0)
     return tuple(dict.fromkeys(labels[place].as_py() for place in (0, other)))
@@ -65,6 +67,7 @@ def examples(labels: Any) -> tuple[str, ...]:
 def _share(labels: Any, patterns: tuple[str, ...]) -> float:
     import pyarrow.compute as pc
 
+    labels = labels[:_LOOKED_AT]
     found = pc.match_substring_regex(labels, f"^(?:{'|'.join(patterns)})$")
     digits = pc.match_substring_regex(labels, r"\pN")
     return float(pc.mean(pc.and_(found, digits)).as_py() or 0)

@@ -43,15 +43,19 @@ class Elapsed:
 
         if not self.fits or not len(texts):
             return
-        looks = pc.match_substring_regex(texts[:_SAMPLE], _LOOKS)
-        if not pc.all(looks).as_py() or parsed(texts[:_SAMPLE])[1].any() or parsed(texts)[1].any():
+        looks = pc.all(pc.match_substring_regex(texts[:_SAMPLE], _LOOKS)).as_py()
+        for part in (texts[:_SAMPLE], texts) if looks else ():
+            seconds, units = _read(part)
+            looks = looks and not np.isnan(seconds).any()
+            if not looks:
+                break
+        if not looks:
             self.fits = False
             return
+        self.units |= units
         self.example = self.example or texts[0].as_py()
-        self.short &= bool(pc.all(pc.match_substring_regex(texts, "^-?[0-9]+:[0-9]+$")).as_py())
-        if pc.any(pc.match_substring_regex(texts, "[:P]")).as_py():
-            self.units |= {"h", "m"}
-        self.units |= {unit for unit, part in _fields(texts, _WORDS)[1].items() if _given(part).any()}
+        if self.short:
+            self.short = bool(pc.all(pc.match_substring_regex(texts, "^-?[0-9]+:[0-9]+$")).as_py())
 
     @property
     def are_found(self) -> bool:
@@ -68,8 +72,19 @@ def parsed(texts: Any) -> tuple[Array, Array]:
     """Return an Arrow array of texts as seconds, and which present ones are no elapsed time."""
     import pyarrow.compute as pc
 
+    seconds, _ = _read(texts)
+    return seconds, as_numpy(pc.is_valid(texts)) & np.isnan(seconds)
+
+
+def _read(texts: Any) -> tuple[Array, set[str]]:
+    """Return texts as seconds, NaN for others, and the units that they have."""
+    import pyarrow.compute as pc
+
     seconds = np.full(len(texts), np.nan)
-    for pattern in (_CLOCK, _WORDS, _ISO):
+    units: set[str] = set()
+    for mark, pattern in ((":", _CLOCK), ("", _WORDS), ("P", _ISO)):
+        if mark and not pc.any(pc.match_substring(texts, mark)).as_py():
+            continue
         parts, fields = _fields(texts, pattern)
         found = {unit: _numbers(part) for unit, part in fields.items()}
         total = sum((np.nan_to_num(found[unit]) * _SECONDS[unit] for unit in found), np.zeros(len(texts)))
@@ -79,7 +94,9 @@ def parsed(texts: Any) -> tuple[Array, Array]:
         some = ~np.all([np.isnan(each) for each in found.values()], axis=0)
         minus = as_numpy(pc.fill_null(pc.equal(pc.struct_field(parts, "minus"), scalar("-")), scalar(False)))
         seconds = np.where(some, np.where(minus, -total, total), seconds)
-    return seconds, as_numpy(pc.is_valid(texts)) & np.isnan(seconds)
+        units |= {unit for unit, each in found.items() if not np.isnan(each).all()}
+        units |= {"h", "m"} if mark and some.any() else set()
+    return seconds, units
 
 
 def _fields(texts: Any, pattern: str) -> tuple[Any, dict[str, Any]]:
@@ -91,15 +108,12 @@ def _fields(texts: Any, pattern: str) -> tuple[Any, dict[str, Any]]:
     return parts, {unit: pc.struct_field(parts, unit) for unit in _SECONDS if unit in names}
 
 
-def _given(part: Any) -> Array:
-    import pyarrow.compute as pc
-
-    return as_numpy(pc.fill_null(pc.not_equal(part, scalar("")), scalar(False)))
-
-
 def _numbers(part: Any) -> Array:
     """Return the numbers of one unit, NaN where a text has none."""
     import pyarrow.compute as pc
 
-    texts = pc.if_else(pc.equal(part, scalar("")), scalar(None), pc.replace_substring(part, ",", "."))
+    texts = pc.if_else(pc.equal(part, scalar("")), scalar(None), part)
+    if texts.null_count == len(texts):
+        return np.full(len(texts), np.nan)
+    texts = pc.replace_substring(texts, ",", ".")
     return np.array(as_numpy(pc.cast(texts, "float64")), np.float64)
