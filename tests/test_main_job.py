@@ -222,7 +222,7 @@ BAD_INPUT = {
     "unknown key, added": (["+training.learning_rat=1"], r"unknown key training.learning_rat=1"),
     "wrong type": (["training.batch_size=abc"], "training.batch_size=abc: allowed is a whole number >= 1"),
     "impossible value": (["training.batch_size=0"], "training.batch_size=0: allowed is a whole number >= 1"),
-    "unknown choice": (["model=mpl"], "logistic\n\tmlp"),
+    "unknown choice": (["model=mpl"], "model=mpl: there is no such choice (did you mean mlp?)"),
     "metric nobody logs": (["objective.metric=val_acuc"], "objective.metric=val_acuc: allowed is"),
     "unknown mode": (["objective.mode=up"], "objective.mode=up: allowed"),
     "missing file": (["data=csv", "data.path=nowhere.csv", "data.target=y"], "data.path=nowhere.csv"),

@@ -174,7 +174,7 @@ def _kinds(sample: Any) -> Iterator[tuple[str, Test]]:
         yield f"numbers of the unit {units[0][0]!r}", partial(_have_unit, unit=units[0][0])
     if 1 < len(units) <= _SHOWN and all(len(unit) > 1 or unit in _LETTERS for unit, _ in units):
         yield f"{_UNITS} ({', '.join(repr(unit) for unit, _ in units)})", _have_units
-    if np.any(~durations.parsed(sample)[1]):
+    if durations.are_sure(sample) and np.any(~durations.parsed(sample)[1]):
         yield "elapsed times", _are_elapsed
     for style in times.STYLES:
         if pc.any(pc.match_substring_regex(sample, times.PATTERNS[style])).as_py():  # parsing takes longer

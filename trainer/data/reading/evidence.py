@@ -348,6 +348,7 @@ class Evidence:
             example = next(filter(None, found), None) or self.marks.get("group", example)
             mark = next((each for each in example if each in thousands), thousands)
             marks.append("blanks between thousands" if mark.isspace() else f"thousands {mark!r}")
+        marks += ["a minus at the end"] if example[-1] in "-\u2212" else []
         marks += [f"the unit {self.unit!r}"] if self.unit else []
         marks += (
             ["several signs (" + ", ".join(each or "none" for each in sorted(self.signs)) + ")"]

@@ -34,6 +34,8 @@ def with_one(values: Sequence[str], place: int, other: str) -> list[str]:
         ([f"{each} {'kg' if each < '3' else 'g'}" for each in NUMBERS], "its values are numbers of several units ('kg', 'g')"),
         (["31/02/2023", *(f"{day}/03/2023" for day in range(1, 32))], "are dates, day first, but row 1 holds '31/02/2023'"),
         ([f"2023-03-{day:02}" for day in range(1, 32)] + ["0000-00-00"], "but row 32 holds '0000-00-00'"),
+        ([f"{row % 24}:{row % 60:02}" for row in range(99)] + ["24:00"], "99 of 100 values are times of day, but row 100 holds '24:00'"),
+        ([f"{row}:10:00" for row in range(99)] + ["none"], "99 of 100 values are elapsed times, but row 100 holds 'none'"),
         (["1", "2", "3", "4", "other"], "4 of 5 values are numbers"),
         (["a", "b1", "c"] * 20, ""),
         (["1", "2", "x"] * 20, ""),

@@ -88,6 +88,7 @@ def test_what_may_be_lengths_or_scores_is_no_elapsed_time(texts: list[str]) -> N
 
 def test_times_of_day_stay_times_of_day() -> None:
     assert fitted(["12:30:00", "3:05:00"])[0].columns[0].kind == Time("clock")
+    assert fitted(["12:30", "24:00"])[1] == ["12:30", "24:00"]  # which the doubt about the column names
 
 
 @pytest.mark.parametrize("names", MONTHS.values(), ids=MONTHS.keys())

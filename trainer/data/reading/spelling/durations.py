@@ -25,6 +25,7 @@ _ISO = (
 )
 _SECONDS = {"w": 604800.0, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
 _LOOKS = r"(?i)^-?(?:[0-9]+(?:[.,][0-9]+)? ?[a-z:]|P[T0-9])"
+_SURE = r"^(?:2[5-9]|[3-9][0-9]|[0-9]{3,}):|[^0-9:.,]"
 _SAMPLE = 200  # values tried before a whole batch
 
 
@@ -35,6 +36,7 @@ class Elapsed:
     fits: bool = True
     units: set[str] = field(default_factory=set)
     example: str = ""
+    sure: bool = False  # a value is no time of day with one number wrong, as 24:00 is
     short: bool = True  # all are two numbers, as 45:12
 
     def see(self, texts: Any) -> None:
@@ -54,18 +56,26 @@ class Elapsed:
             return
         self.units |= units
         self.example = self.example or texts[0].as_py()
+        self.sure = self.sure or are_sure(texts)
         if self.short:
             self.short = bool(pc.all(pc.match_substring_regex(texts, "^-?[0-9]+:[0-9]+$")).as_py())
 
     @property
     def are_found(self) -> bool:
         """Whether the texts can mean nothing else: those of one unit, such as `45m`, may be lengths."""
-        return self.fits and len(self.units) > 1 and bool(self.units & {"h", "s"})
+        return self.fits and self.sure and len(self.units) > 1 and bool(self.units & {"h", "s"})
 
     @property
     def told(self) -> str:
         """What to tell of the column."""
         return f"elapsed times ({self.example!r}), read as {'minutes and ' * self.short}seconds"
+
+
+def are_sure(texts: Any) -> bool:
+    """Whether some of the texts are more than times of day, of which one may be 24:00."""
+    import pyarrow.compute as pc
+
+    return bool(pc.any(pc.match_substring_regex(texts, _SURE)).as_py())
 
 
 def parsed(texts: Any) -> tuple[Array, Array]:
