@@ -7,7 +7,9 @@ handlers and files of its parent are not its own: whoever keeps such things rene
 import atexit
 import functools
 import os
+import signal
 import sys
+import threading
 import weakref
 from collections.abc import Callable
 from types import MethodType
@@ -18,6 +20,7 @@ _functions: set[Call] = set()
 _methods: "weakref.WeakKeyDictionary[object, Callable[..., None]]" = weakref.WeakKeyDictionary()
 _at_exit: list[Call] = []
 _watched_pid = -1
+_held = threading.local()  # the signals that were blocked before the forks that this thread makes
 
 
 def renew_in_children(renew: Call) -> None:
@@ -52,7 +55,20 @@ def call_at_exit(handler: Call) -> None:
 @functools.cache
 def _watch_forks() -> None:
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_renew)
+        os.register_at_fork(before=_hold_signals, after_in_parent=_let_signals, after_in_child=_renew)
+
+
+def _hold_signals() -> None:
+    """Let SIGTERM wait while a fork is made.
+
+    One that reaches the child before its handlers are renewed would be lost: Python notes it for the handler of the
+    parent, and ignores it once that is gone.
+    """
+    _held.masks = [*getattr(_held, "masks", ()), signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})]
+
+
+def _let_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, _held.masks.pop())
 
 
 def _renew() -> None:
@@ -60,6 +76,7 @@ def _renew() -> None:
         renew()
     for thing, method in list(_methods.items()):
         method(thing)
+    _let_signals()
 
 
 def _leave() -> None:

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -185,3 +186,16 @@ def test_a_run_handed_to_a_child_is_not_finished_by_it(tracker: ExperimentTracke
         assert in_a_child(lambda: child(run)) == 0
         assert tracker.record(run.run_id).status == "running"
     assert tracker.record(run.run_id).summary["a"].count == 1
+
+
+def test_a_child_that_is_told_to_end_right_after_the_fork_ends(tracker: ExperimentTracker) -> None:
+    with tracker.start_run("x"):
+        for _ in range(20):
+            pid = os.fork()
+            if pid == 0:
+                time.sleep(LIMIT_S)
+                os._exit(9)
+            os.kill(pid, signal.SIGTERM)
+            _, status = os.waitpid(pid, 0)
+            assert os.waitstatus_to_exitcode(status) == -signal.SIGTERM
+        assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
