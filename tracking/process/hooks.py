@@ -68,7 +68,9 @@ def _hold_signals() -> None:
 
 
 def _let_signals() -> None:
-    signal.pthread_sigmask(signal.SIG_SETMASK, _held.masks.pop())
+    masks = getattr(_held, "masks", None)
+    if masks:  # none for a fork that another thread had begun when this was set up
+        signal.pthread_sigmask(signal.SIG_SETMASK, masks.pop())
 
 
 def _renew() -> None:
