@@ -40,10 +40,15 @@ def mask(
     shape: torch.Size, p: float, *, device: torch.device, generator: torch.Generator | None = None
 ) -> torch.Tensor:
     """Draw a float mask of zeros (share `p`) and 1 / (1 - p); one draw of 64 bits per four elements."""
-    dropped = min(round(p * _LEVELS), _LEVELS - 1)
+    lowest, scale = thresholds(p)
     count = shape.numel()
     words = torch.empty((count + 3) // 4, dtype=torch.int64, device=device)
     words.random_(-(2**63), None, generator=generator)  # the whole range of int64
     levels = words.view(torch.int16)[:count].view(shape)
-    kept = torch.ge(levels, dropped - _LEVELS // 2, out=torch.empty(shape, device=device))
-    return kept.mul_(_LEVELS / (_LEVELS - dropped))
+    return torch.ge(levels, lowest, out=torch.empty(shape, device=device)).mul_(scale)
+
+
+def thresholds(p: float) -> tuple[int, float]:
+    """Return the lowest of the int16 levels that keep an element at a rate, and the scale of what is kept."""
+    dropped = min(round(p * _LEVELS), _LEVELS - 1)
+    return dropped - _LEVELS // 2, _LEVELS / (_LEVELS - dropped)

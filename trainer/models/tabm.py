@@ -42,7 +42,7 @@ class TabM(TabularModel):
             members, self.sizes, is_normal=numeric_embedding is not None, generator=generator
         )
         for hidden in hidden_dims:
-            layers += [_Shared(start, hidden, generator=generator), nn.ReLU(), Dropout(dropout)]
+            layers += [Shared(start, hidden, generator=generator), nn.ReLU(), Dropout(dropout)]
             start = torch.ones(members, hidden)
         self.layers = nn.Sequential(*layers)
         self.heads = EachLinear(members, start.shape[1], output_dim, generator=generator)
@@ -53,7 +53,7 @@ class TabM(TabularModel):
         return one_or_many(self.heads(self.layers(x)))
 
 
-class _Shared(nn.Module):
+class Shared(nn.Module):
     """A linear layer of all members: `(x * before) W * after + bias`, where only W is shared."""
 
     def __init__(self, before: torch.Tensor, outputs: int, *, generator: torch.Generator | None) -> None:

@@ -41,15 +41,25 @@ def build_loss(
         raise ConfigError(f"training.label_smoothing={smoothing}: a regression has no classes")
     if not smoothing and weights is None:
         return None
-    each = _of_classes if task.kind is TaskKind.MULTICLASS else _of_two
+    return ClassLoss(task, smoothing, weights)
 
-    def loss(logits: torch.Tensor, goal: torch.Tensor, weight: torch.Tensor | None = None) -> torch.Tensor:
-        logits, goal = task.per_member(logits, goal)
-        losses = each(logits, goal, smoothing)
-        losses = losses if weights is None else losses * weights[goal.long()]
+
+class ClassLoss:
+    """The loss of a task with classes, whose labels are smoothed, and whose classes have `weights` where any are given."""
+
+    def __init__(self, task: Task, smoothing: float, weights: torch.Tensor | None) -> None:
+        self._task = task
+        self.smoothing, self.weights = smoothing, weights
+
+    def __call__(
+        self, logits: torch.Tensor, goal: torch.Tensor, weight: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Return the mean loss over rows and members; see `weighted`."""
+        each = _of_classes if self._task.kind is TaskKind.MULTICLASS else _of_two
+        logits, goal = self._task.per_member(logits, goal)
+        losses = each(logits, goal, self.smoothing)
+        losses = losses if self.weights is None else losses * self.weights[goal.long()]
         return losses.mean() if weight is None else weighted(losses, weight)
-
-    return loss
 
 
 def _of_two(logits: torch.Tensor, goal: torch.Tensor, smoothing: float) -> torch.Tensor:

@@ -5,7 +5,7 @@ No number is read from the device before the epoch is over.
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -228,6 +228,10 @@ class Average(AveragedModel):
         self._pairs: Tensors = [*self.module.parameters()], [*model.parameters()]
         self._kept: Tensors = [*self.module.buffers()], [*model.buffers()]
 
+    def pair(self, own: Iterable[torch.Tensor], of_model: Iterable[torch.Tensor]) -> None:
+        """Average other tensors from now on, which hold the parameters of the average and those of the model."""
+        self._pairs = [*own], [*of_model]
+
     def follow(self) -> None:
         """Average the present weights in; take the buffers as they are."""
         done = int(self.n_averaged) if self._done is None else self._done
@@ -238,7 +242,7 @@ class Average(AveragedModel):
                 torch._foreach_copy_(*self._pairs)
             if self._kept[0]:
                 torch._foreach_copy_(*self._kept)
-            self.n_averaged += 1
+            self.n_averaged.add_(1)  # not +=, which assigns the buffer anew
         self._done = done + 1
 
 

@@ -1,0 +1,1 @@
+"""Trains one epoch of several models of one architecture in one process, with forward and backward passes written out."""
