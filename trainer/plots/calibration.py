@@ -9,8 +9,8 @@ import numpy as np
 
 from trainer.data.encode import Array
 from trainer.plots.sheet import QUIET, VAL, figure_of
-from trainer.scoring import Scores
 from trainer.tasks.metrics import CALIBRATION_BINS, width_bins
+from trainer.tasks.scores import Scores
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,7 +6,7 @@ import numpy as np
 
 from trainer.data.encode import Array
 from trainer.plots.sheet import VAL, figure_of
-from trainer.scoring import Scores
+from trainer.tasks.scores import Scores
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

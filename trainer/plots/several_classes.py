@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trainer import ranked
 from trainer.data.encode import Array
 from trainer.plots.sheet import COLOURS, QUIET, SQUARE, figure_of, name_of
-from trainer.scoring import Scores
 from trainer.tasks.metrics import auc
+from trainer.tasks.scores import Scores
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,10 +22,9 @@ _NAMED = 40  # classes that all have room for their names
 
 def confusion(target: Array, predicted: Array, classes: Sequence[str], note: str = "") -> "Figure":
     """Plot how many rows of each class are predicted as which, coloured by the share of the class's rows."""
-    from sklearn.metrics import confusion_matrix
-
     count = len(classes)
-    rows = confusion_matrix(target, predicted, labels=range(count))
+    cells = target.astype(np.int64) * count + predicted.astype(np.int64)
+    rows = np.bincount(cells, minlength=count**2).reshape(count, count)
     shares = rows / np.maximum(rows.sum(axis=1, keepdims=True), 1)
     side = min(13.0, max(3.4, 0.8 * count if count <= _WITH_SHARES else 3.2 + 0.4 * count))
     figure, (axes,) = figure_of(columns=1, width=side + 1.8, height=side + 0.9)
@@ -56,8 +56,6 @@ def confusion(target: Array, predicted: Array, classes: Sequence[str], note: str
 
 def roc_by_class(scores: Scores, classes: Sequence[str]) -> "Figure":
     """Plot the ROC curve of each class against the rest; those of the largest classes are named."""
-    from sklearn.metrics import roc_curve
-
     figure, (axes,) = figure_of(columns=1, width=7.0, height=4.2)
     axes.plot([0, 1], [0, 1], color=QUIET, linewidth=1, linestyle="--")
     counts = np.bincount(scores.target.astype(np.int64), minlength=len(classes))
@@ -66,7 +64,7 @@ def roc_by_class(scores: Scores, classes: Sequence[str]) -> "Figure":
     ]
     for place, code in reversed([*enumerate(order)]):  # the named ones last, so that they lie above
         is_class, chance = scores.target == code, scores.probabilities[:, code]
-        false_positive, true_positive, _ = roc_curve(is_class, chance, sample_weight=scores.weight)
+        false_positive, true_positive = ranked.roc_curve(is_class, chance, scores.weight)
         label = f"{name_of(classes[code])} (AUC {auc(is_class, chance, scores.weight):.4f})"
         is_named = place < len(COLOURS)
         axes.plot(

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trainer import ranked
 from trainer.plots.sheet import QUIET, SQUARE, VAL, figure_of
-from trainer.scoring import Scores
+from trainer.tasks.scores import Scores
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -13,12 +14,8 @@ if TYPE_CHECKING:
 
 def roc(scores: Scores) -> "Figure":
     """Plot the ROC curve on the test split."""
-    from sklearn.metrics import roc_curve
-
     figure, (axes,) = figure_of(columns=1, width=4.4, height=4.2)
-    false_positive, true_positive, _ = roc_curve(
-        scores.target, scores.probabilities, sample_weight=scores.weight
-    )
+    false_positive, true_positive = ranked.roc_curve(scores.target > 0, scores.probabilities, scores.weight)
     axes.plot([0, 1], [0, 1], color=QUIET, linewidth=1, linestyle="--")
     axes.plot(false_positive, true_positive, color=VAL, linewidth=1.8)
     axes.set(
@@ -34,12 +31,8 @@ def roc(scores: Scores) -> "Figure":
 
 def precision_recall(scores: Scores) -> "Figure":
     """Plot precision by recall on the test split; the dashed line is the share of positive rows, a guess's precision."""
-    from sklearn.metrics import precision_recall_curve
-
     figure, (axes,) = figure_of(columns=1, width=4.4, height=4.2)
-    precision, recall, _ = precision_recall_curve(
-        scores.target, scores.probabilities, sample_weight=scores.weight
-    )
+    precision, recall = ranked.precision_recall_curve(scores.target > 0, scores.probabilities, scores.weight)
     axes.axhline(np.average(scores.target, weights=scores.weight), color=QUIET, linewidth=1, linestyle="--")
     # A step, because a line between two thresholds would promise precisions that none has.
     axes.plot(recall, precision, color=VAL, linewidth=1.8, drawstyle="steps-post")

@@ -1,14 +1,15 @@
-"""Metrics of predictions, by their names; scikit-learn computes them where it has them.
+"""Metrics of predictions, by their names, as scikit-learn defines those that it has.
 
 Each takes the target and the predictions of a split, and what its rows count for, if that differs. A metric that is not
 defined, as with NaN among the predictions, is NaN.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from trainer import ranked
 from trainer.data.encode import Array
 from trainer.data.target import TaskKind
 
@@ -18,11 +19,9 @@ CALIBRATION_BINS = 10
 
 def auc(target: Array, score: Array, weight: Array | None = None) -> float:
     """Return the area under the ROC curve; NaN when only one class occurs or a score is NaN."""
-    from sklearn.metrics import roc_auc_score
-
-    if target.min() == target.max() or np.isnan(score).any():
+    if np.isnan(score).any():
         return float("nan")
-    return float(roc_auc_score(target, score, sample_weight=weight))
+    return ranked.roc_area(target > 0, score, weight)
 
 
 def macro_auc(target: Array, chances: Array, weight: Array | None = None) -> float:
@@ -34,12 +33,8 @@ def macro_auc(target: Array, chances: Array, weight: Array | None = None) -> flo
 
 
 def average_precision(target: Array, chance: Array, weight: Array | None = None) -> float:
-    """Return the area under the precision-recall curve."""
-    from sklearn.metrics import average_precision_score
-
-    if not target.any():
-        return float("nan")
-    return float(average_precision_score(target, chance, sample_weight=weight))
+    """Return the area under the precision-recall curve; NaN without a positive row."""
+    return ranked.average_precision(target > 0, chance, weight)
 
 
 def balanced_accuracy(target: Array, chances: Array, weight: Array | None = None) -> float:
@@ -53,24 +48,18 @@ def balanced_accuracy(target: Array, chances: Array, weight: Array | None = None
 
 def f1(target: Array, chance: Array, weight: Array | None = None) -> float:
     """Return the harmonic mean of precision and recall of the positive class, at one half."""
-    from sklearn.metrics import f1_score
-
-    return float(f1_score(target, decided(chance), sample_weight=weight, zero_division=0))
+    return float(_confused(target, decided(chance), 2, weight).f1[1])
 
 
 def macro_f1(target: Array, chances: Array, weight: Array | None = None) -> float:
     """Return the mean F1 of the classes that occur."""
-    from sklearn.metrics import f1_score
-
-    how = {"labels": np.unique(target), "average": "macro", "zero_division": 0}
-    return float(f1_score(target, decided(chances), sample_weight=weight, **how))
+    found = _confused(target, decided(chances), chances.shape[1], weight)
+    return float(found.f1[np.unique(target)].mean())
 
 
 def brier(target: Array, chance: Array, weight: Array | None = None) -> float:
     """Return the mean squared difference between probability and outcome."""
-    from sklearn.metrics import brier_score_loss
-
-    return float(brier_score_loss(target, chance, sample_weight=weight))
+    return float(np.average((target - chance) ** 2, weights=weight))
 
 
 def calibration_error(target: Array, chance: Array, weight: Array | None = None) -> float:
@@ -103,23 +92,20 @@ def _gaps(target: Array, chance: Array, weight: Array | None) -> tuple[Array, Ar
 
 def rmse(target: Array, value: Array, weight: Array | None = None) -> float:
     """Return the root of the mean squared error, in the unit of the target."""
-    from sklearn.metrics import root_mean_squared_error
-
-    return float(root_mean_squared_error(target, value, sample_weight=weight))
+    return float(np.sqrt(np.average((target - value) ** 2, weights=weight)))
 
 
 def mae(target: Array, value: Array, weight: Array | None = None) -> float:
     """Return the mean absolute error, in the unit of the target."""
-    from sklearn.metrics import mean_absolute_error
-
-    return float(mean_absolute_error(target, value, sample_weight=weight))
+    return float(np.average(np.abs(target - value), weights=weight))
 
 
 def r2(target: Array, value: Array, weight: Array | None = None) -> float:
     """Return the share of the target's variance that the predictions explain; NaN when it has none."""
-    from sklearn.metrics import r2_score
-
-    return float(r2_score(target, value, sample_weight=weight)) if np.ptp(target) > 0 else float("nan")
+    spread = float(np.average((target - np.average(target, weights=weight)) ** 2, weights=weight))
+    if np.ptp(target) == 0 or spread == 0:
+        return float("nan")
+    return 1 - float(np.average((target - value) ** 2, weights=weight)) / spread
 
 
 METRICS: dict[TaskKind, dict[str, Metric]] = {  # beside loss, accuracy and auc
@@ -154,22 +140,54 @@ def by_class(
     target: Array, chances: Array, classes: tuple[str, ...], weight: Array | None = None
 ) -> list[dict[str, Any]]:
     """Return precision, recall, F1, AUC and the number of rows of each class."""
-    from sklearn.metrics import precision_recall_fscore_support
-
-    codes = range(len(classes))
-    how = {"labels": codes, "sample_weight": weight, "zero_division": 0}
-    table = precision_recall_fscore_support(target, decided(chances), **how)
+    table = _confused(target, decided(chances), len(classes), weight)
     return [
         {
             "class": name,
             "rows": int((target == code).sum()),
-            "precision": float(table[0][code]),
-            "recall": float(table[1][code]),
-            "f1": float(table[2][code]),
+            "precision": float(table.precision[code]),
+            "recall": float(table.recall[code]),
+            "f1": float(table.f1[code]),
             "auc": auc(target == code, chances[:, code], weight),
         }
         for code, name in enumerate(classes)
     ]
+
+
+class _Confused(NamedTuple):
+    """What the rows of each class count for: those predicted right, those predicted as it, those that are of it."""
+
+    right: Array
+    predicted: Array
+    actual: Array
+
+    @property
+    def precision(self) -> Array:
+        return _ratio(self.right, self.predicted)
+
+    @property
+    def recall(self) -> Array:
+        return _ratio(self.right, self.actual)
+
+    @property
+    def f1(self) -> Array:
+        return _ratio(2 * self.right, self.predicted + self.actual)
+
+
+def _confused(target: Array, predicted: Array, classes: int, weight: Array | None) -> _Confused:
+    actual = target.astype(np.int64)
+    right = predicted == actual
+    held = None if weight is None else weight[right]
+    return _Confused(
+        np.bincount(actual[right], weights=held, minlength=classes),
+        np.bincount(predicted, weights=weight, minlength=classes),
+        np.bincount(actual, weights=weight, minlength=classes),
+    )
+
+
+def _ratio(part: Array, whole: Array) -> Array:
+    """Return shares; 0 of nothing."""
+    return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
 
 
 def _classes(target: Array) -> Iterator[Array]:

@@ -6,6 +6,7 @@ neighbouring probabilities is tried; of equally good ones the nearest to one hal
 
 import numpy as np
 
+from trainer import ranked
 from trainer.data.encode import Array
 from trainer.errors import ConfigError
 
@@ -45,13 +46,8 @@ def codes(chances: Array, threshold: float) -> Array:
 
 def _cuts(is_positive: Array, chance: Array, weight: Array | None) -> tuple[Array, Array, Array]:
     """Return cuts from the highest to the lowest, and how many positive and negative rows reach each."""
-    order = np.argsort(-chance, kind="stable")
-    chance, is_positive = chance[order], is_positive[order]
-    last = np.append(np.flatnonzero(np.diff(chance)), len(chance) - 1)  # of each run of equal probabilities
-    counts = np.ones(len(order)) if weight is None else weight[order]
-    hits = np.cumsum(is_positive * counts)[last]
-    levels = chance[last]
+    levels, hits, false = ranked.levels(is_positive, chance, weight)
     # In the middle between two probabilities; below the lowest all are positive.
     middles = (levels[:-1] + levels[1:]) / 2
     cuts = np.append(np.where(middles > levels[1:], middles, levels[:-1]), levels[-1] / 2)
-    return cuts, hits, np.cumsum(counts)[last] - hits
+    return cuts, hits, false

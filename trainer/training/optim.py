@@ -14,6 +14,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
 
+from trainer.eager import step_without_compiler, without_compiler
 from trainer.errors import ConfigError
 from trainer.targets import bound, imported
 
@@ -27,7 +28,10 @@ def build_optimizer(
     offered = {"lr": learning_rate, "weight_decay": weight_decay}
     if not {"foreach", "differentiable"} & set(spec):  # torch refuses these together with `fused`
         offered["fused"] = True
-    return _build("optimizer", Optimizer, spec, module.parameters(), offered)
+    with without_compiler():
+        optimizer = _build("optimizer", Optimizer, spec, module.parameters(), offered)
+    step_without_compiler(optimizer)
+    return optimizer
 
 
 def build_scheduler(
