@@ -14,6 +14,8 @@ from typing import Any
 from tracking.repeats import key_of, without
 from tracking.values.jsontext import kept, revive
 
+STOPPED = "the sweep was stopped"  # the error of a job that ran when it was
+
 
 class JobStatus(StrEnum):
     """How a job ended."""
@@ -102,6 +104,7 @@ class Job:
     attempt: int = 1  # above 1 when an earlier session of the sweep began the job
     previous: tuple[str, ...] = ()  # the folders of the runs of its earlier attempts
     written: str | None = None  # as in `PlannedJob`
+    group: str | None = None  # jobs of the same group may run in one process, see `sweeps.plan.grouping`
 
     def ranked_by(self, objective: Mapping[str, Any] | None) -> dict[str, str] | None:
         """Return what a run of the job says of its ranking; with ``repeats``, which candidate it is a repeat of."""
@@ -121,7 +124,8 @@ class Outcome:
     `value` is the task's return value if that is a number or a small mapping of numbers, else None.
     `runs` are the tracked runs that the job and its processes opened, in order: the folders where an executor says so,
     in the ledger the ids of those in the sweep's own store. `error` is one line.
-    `wall_s` is the duration of the last attempt, `attempt` its number. `note` says what was cut off or went wrong
+    `wall_s` is the duration of the last attempt, `attempt` its number. Of a job that shared its process with others,
+    `share_s` is the time that the process spent on it, see `cost_s`. `note` says what was cut off or went wrong
     after the task had returned.
     """
 
@@ -140,6 +144,12 @@ class Outcome:
     code: Mapping[str, str] | None = (
         None  # the files of its code that differ from the sweep's, with their hashes
     )
+    share_s: float | None = None
+
+    @property
+    def cost_s(self) -> float:
+        """The time of a slot that the job took: its duration, or its share of a process that it was not alone in."""
+        return self.wall_s if self.share_s is None else self.share_s
 
     @property
     def named(self) -> Mapping[str, float]:

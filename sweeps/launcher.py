@@ -6,6 +6,7 @@ machine; nothing is ranked.
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from hydra.core.utils import JobReturn, JobStatus, configure_log, filter_overrides, setup_globals
@@ -22,6 +23,7 @@ from sweeps.executor.local.results import unpack_result
 from sweeps.jobs import JobStatus as OutcomeStatus
 from sweeps.jobs import Outcome
 from sweeps.plan.compose import Composer, JobConfig
+from sweeps.plan.grouping import grouping
 from sweeps.plan.packing import task_config
 from sweeps.settings.reading import launcher_settings
 
@@ -51,19 +53,19 @@ def launch(
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)
     sweep_dir = Path(str(config.hydra.sweep.dir))
     sweep_dir.mkdir(parents=True, exist_ok=True)
-    composer = Composer(hydra_context.config_loader, config, ())
+    composer, settings = Composer(hydra_context.config_loader, config, ()), launcher_settings(config)
+    group_of = grouping(None, settings)
     jobs, configs, outcomes = [], dict[int, JobConfig](), dict[int, Outcome]()
     for number, overrides in enumerate(job_overrides, start=first_number):
         log.info("\t#%d : %s", number, " ".join(filter_overrides(overrides)))
         try:
             configs[number] = composer.job_config(number, overrides)
-            jobs.append(configs[number].job({}))
+            jobs.append(replace(configs[number].job({}), group=group_of(configs[number].whole)))
         except Exception as error:  # noqa: BLE001 - a resolver or a value of the user's may raise anything
             outcomes[number] = Outcome(number, OutcomeStatus.FAILED, 0.0, error=summary(error))
             log.info("\t#%d : failed : %s", number, outcomes[number].error)
-    settings = launcher_settings(config)
     log.info("Launching %d jobs, %d at once", len(jobs), settings.n_jobs)
-    common = Common(hydra_context, task_function, sweep_dir.name, wants_results=True)
+    common = Common(hydra_context, task_function, sweep_dir.name, wants_results=True, many=settings.many)
     executor = LocalExecutor(settings, common)
     for outcome in executor.run(jobs, lambda event: log.debug("job %d: %s", event.job, event.kind)):
         outcomes[outcome.job] = outcome

@@ -21,6 +21,7 @@ from sweeps.ranking.aggregate import aggregate, read_value
 from sweeps.ranking.exit_errors import require_few_failures, require_ranked, require_uninterrupted
 from sweeps.ranking.leaderboard import Leaderboard, code_note
 from sweeps.ranking.promotion import is_decided, kept_decision, promote_winner
+from sweeps.ranking.winner import Show, showing
 from sweeps.samplers.sampler import Sampler
 from sweeps.settings.sweeper_settings import SweeperSettings
 from sweeps.state.code import changed_in
@@ -113,24 +114,29 @@ class Session:
         self._progress.say(f"Sweep {self._dir.name}: nothing to do, all of its jobs have ended")
         board = aggregate(self._dir)
         self._progress.ranked(board)
-        return self._end(board, is_new=False)
+        return self._end(board, None)
 
     def run(self) -> Leaderboard:
         """Run the jobs, rank them and promote the winner; raise as `sweeps.sweeper.run` does."""
-        with self._interruptions.heard():
-            self._run_jobs()
-            self._runs.tracker.publish()
-            board = aggregate(self._dir)
-            self._progress.ranked(board)
-        require_uninterrupted(board, self._interruptions.last, self._dir)
-        return self._end(board, is_new=True)
+        with showing(self._settings.winner) as show:
+            with self._interruptions.heard():
+                self._run_jobs()
+                self._runs.tracker.publish()
+                board = aggregate(self._dir)
+                self._progress.ranked(board)
+            require_uninterrupted(board, self._interruptions.last, self._dir)
+            return self._end(board, show)
 
-    def _end(self, board: Leaderboard, *, is_new: bool) -> Leaderboard:
+    def _end(self, board: Leaderboard, show: Show | None) -> Leaderboard:
+        """End the sweep; the app is shown the winner of one that has run jobs."""
         promotion, store = self._settings.promotion, self._settings.store.absolute()
         self.alerts.ranked(board)
         if note := require_ranked(board, promotes=promotion is not None):
             self._progress.say(note)
-        if promotion is not None and (is_new or not is_decided(board, store, promotion)):
+        run = board.winner.run if show is not None and board.winner is not None else None
+        if show is not None and run is not None and (fault := show(self._runs.folder(run))):
+            self._progress.say(fault)
+        if promotion is not None and (show is not None or not is_decided(board, store, promotion)):
             before, decision = kept_decision(board, store), promote_winner(board, store, promotion)
             self._progress.decided(decision)
             self.alerts.decided(decision, before)

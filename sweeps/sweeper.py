@@ -26,6 +26,7 @@ from sweeps.executor.local.program import Common
 from sweeps.executor.stock import StockExecutor
 from sweeps.paths import JOB_FOLDERS, abandon, claim
 from sweeps.plan.compose import Composer
+from sweeps.plan.grouping import grouping
 from sweeps.plan.hashing import computed_from
 from sweeps.plan.plan import make_plan
 from sweeps.plan.planner import Planner
@@ -35,6 +36,7 @@ from sweeps.samplers.listed import make_sampler
 from sweeps.samplers.sampler import Sampler
 from sweeps.session import Session
 from sweeps.settings.addresses import without_addresses
+from sweeps.settings.launcher_settings import LauncherSettings
 from sweeps.settings.reading import launcher_settings, sweeper_settings
 from sweeps.settings.sections import LAUNCHER, is_ours
 from sweeps.settings.sweeper_settings import SweeperSettings
@@ -82,7 +84,7 @@ def _run(
     space = read_space(settings.space, arguments, hydra_context.config_loader, swept_before(settings))
     swept = (*space.swept, *([settings.space.seed_key] if settings.space.repeat > 1 else ()))
     if settings.dry_run:
-        _preview(hydra_context, config, settings, space, swept=swept, slots=launcher.n_jobs, write=write)
+        _preview(hydra_context, config, settings, launcher, space, swept=swept, write=write)
         return None
     sweep_dir = claim(settings.store, settings.name) if settings.resume is None else resumed_folder(settings)
     with resumable(sweep_dir), locked(sweep_dir), contextlib.ExitStack() as planning:
@@ -91,7 +93,7 @@ def _run(
         _place(config, sweep_dir)
         objective = settings.ranked_by(swept)
         executor = _executor(hydra_context, task_function, config, settings, sweep_dir, objective=objective)
-        planner, sampler = _planner(hydra_context, config, settings, space)
+        planner, sampler = _planner(hydra_context, config, settings, launcher, space)
         base = computed_from(config, settings.key_ignores)
         total = None if sampler.total is None else planner.total
         plan = make_plan(sweep_dir.name, settings, swept, total, arguments=arguments, config=base)
@@ -135,28 +137,38 @@ def _preview(
     hydra_context: HydraContext,
     config: DictConfig,
     settings: SweeperSettings,
+    launcher: LauncherSettings,
     space: Space,
     *,
     swept: Sequence[str],
-    slots: int,
     write: Write | None,
 ) -> None:
     """Show the jobs of a space; write nothing to the store."""
     _place(config, settings.store.absolute() / "sweeps" / "dry-run")
-    planner, sampler = _planner(hydra_context, config, settings, space)
+    planner, sampler = _planner(hydra_context, config, settings, launcher, space)
     jobs = [job for job in planner.planned() if job.number in planner.points]
     tell_plan(
-        write, jobs, swept, slots, settings.store, (*settings.notes, *sampler.notes, *planner.new_notes())
+        write,
+        jobs,
+        swept,
+        launcher.n_jobs,
+        settings.store,
+        (*settings.notes, *sampler.notes, *planner.new_notes()),
     )
 
 
 def _planner(
-    hydra_context: HydraContext, config: DictConfig, settings: SweeperSettings, space: Space
+    hydra_context: HydraContext,
+    config: DictConfig,
+    settings: SweeperSettings,
+    launcher: LauncherSettings,
+    space: Space,
 ) -> tuple[Planner, Sampler]:
     """Return the sampler of a space, and a planner that holds and has checked every point that is known now."""
     composer = Composer(hydra_context.config_loader, config, space.fixed)
     sampler = make_sampler(space, settings.space, composer.plain)
-    planner = Planner(composer, space.fixed, settings, recorded_jobs(settings))
+    group_of = grouping(settings.fuse_key, launcher)
+    planner = Planner(composer, space.fixed, settings, recorded_jobs(settings), group_of=group_of)
     if sampler.total is not None:
         planner.add(list(iter(sampler.ask, None)))
         planner.check()
@@ -179,8 +191,11 @@ def _executor(
         return StockExecutor(
             hydra_context, task_function, config, settings, sweep_dir.name, objective=objective
         )
-    common = Common(hydra_context, task_function, sweep_dir.name, sweep_dir, objective=objective)
-    return LocalExecutor(launcher_settings(config), common)
+    launcher = launcher_settings(config)
+    common = Common(
+        hydra_context, task_function, sweep_dir.name, sweep_dir, objective=objective, many=launcher.many
+    )
+    return LocalExecutor(launcher, common)
 
 
 def _place(config: DictConfig, sweep_dir: Path) -> None:

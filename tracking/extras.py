@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 from tracking.errors import MissingExtraError
 
-_SWEEPS = ("hydra", "omegaconf", "joblib", "cloudpickle")
+_SWEEPS = ("hydra", "omegaconf", "joblib", "cloudpickle", "greenlet")
 # As in pyproject.toml; the names are those that code imports.
 EXTRAS: dict[str, tuple[str, ...]] = {
     "plots": ("matplotlib",),

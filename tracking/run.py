@@ -16,6 +16,7 @@ from tracking.paths import RunPaths
 from tracking.process import identity
 from tracking.process.signals import guard
 from tracking.process.sweep_context import RUN_DIR, JobContext, current_job
+from tracking.process.turns import per_job
 from tracking.records import RunStatus
 from tracking.store import ending
 from tracking.store.scan import shown_status
@@ -26,7 +27,7 @@ from tracking.values.names import check_artifact, check_path, composed
 
 log = logging.getLogger("tracking")
 
-_active: list["Run"] = []
+_active: list["Run"] = per_job([])
 _outer_run: str | None = (
     None  # the run of the process that started this one, while this one has runs of its own
 )

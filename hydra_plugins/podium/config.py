@@ -79,8 +79,13 @@ class SweeperConf:
     max_batch_size: int | None = None  # jobs handed at once to a launcher that is not podium's; all when null
     fail_fast: bool = False  # stop as soon as more jobs failed than max_failures tolerates
     check: str | None = None  # dotted function that refuses a job's config with a ValueError
+    fuse_key: str | None = (
+        None  # dotted function: jobs whose configs it gives the same text may share a process
+    )
     # top-level sections that do not change what a job computes
     key_ignores: list[str] = field(default_factory=list)
+    # dotted function that is called with the folder of the winner's run, before its promotion, in a process of its own
+    winner: str | None = None
     promotion: Any = field(default_factory=PromotionConf, metadata=PER_JOB)
     notify: Any = field(default_factory=NotifyConf)
 
@@ -105,6 +110,9 @@ class LauncherConf:
     gpus: Any = None  # devices to share out, [0, 1]; jobs see all when null
     jobs_per_gpu: int = 1  # jobs at once on each of them
     isolation: str = "process"  # process: a child process per job; reuse: a child runs several jobs in turn
+    fusion: str = "exact"  # exact: jobs of one group share a process, see fuse_key and many; off: none do
+    fusion_size: int = 16  # the most jobs at once in a shared process
+    many: str | None = None  # dotted function that does the task for a list of configs at once
 
 
 # A callback's config is no dataclass, because Hydra keeps all callbacks in one dict.

@@ -6,6 +6,7 @@ The sweep updates it and a display reads it; it prints nothing itself.
 import statistics
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,10 @@ FAILED = (JobState.FAILED, JobState.KILLED)
 
 @dataclass
 class JobLine:
-    """A job at one moment; `latest` and `step` are the last logged value of the objective while it runs."""
+    """A job at one moment; `latest` and `step` are the last logged value of the objective while it runs.
+
+    `pid` is the process that it runs in, if that is known; `cost_s` the time of a slot that it took.
+    """
 
     number: int
     point: Mapping[str, object]
@@ -36,6 +40,8 @@ class JobLine:
     error: str | None = None
     note: str | None = None
     reused: bool = False
+    pid: int | None = None
+    cost_s: float | None = None
 
     @property
     def how(self) -> str:
@@ -103,7 +109,7 @@ class Scoreboard:
         with self._lock:
             line = self._lines[event.job]
             if event.kind is EventKind.STARTED:
-                line.state, line.started = JobState.RUNNING, self._clock()
+                line.state, line.started, line.pid = JobState.RUNNING, self._clock(), event.data.get("pid")
             elif event.kind is EventKind.RUN:
                 line.run, line.latest, line.step = str(event.data["run"]), None, None
             elif event.kind is EventKind.RETRY:
@@ -115,6 +121,7 @@ class Scoreboard:
         with self._lock:
             line = self._lines[outcome.job]
             line.state, line.wall_s = JobState(outcome.status), outcome.wall_s
+            line.cost_s = outcome.cost_s
             line.objective, line.error, line.note = objective, outcome.error, outcome.note
             line.reused = outcome.reused
             line.run = outcome.runs[-1] if outcome.runs else line.run
@@ -158,8 +165,14 @@ class Scoreboard:
         return self._clock() - line.started
 
     def left_s(self) -> float | None:
-        """Return an estimate of the time left, from completed jobs and earlier sweeps; None if there are too few."""
-        took = [line.wall_s for line in self.ended if line.state is JobState.COMPLETED and line.wall_s]
+        """Return an estimate of the time left, from completed jobs and earlier sweeps; None if there are too few.
+
+        Jobs that share a process take their turns in it, so each has its share of the time.
+        """
+        took = [line.cost_s for line in self.ended if line.state is JobState.COMPLETED and line.cost_s]
+        sharing: Counter[int | None] = Counter(line.pid for line in self.running)
+        sharing[None] = 0  # of an executor that names no processes
+        in_process: dict[int | None, float] = {}
         usual = statistics.median(took) if took else self._typical_s
         work, longest = 0.0, 0.0
         for line in self._lines.values():
@@ -168,6 +181,9 @@ class Scoreboard:
             expected = usual if line.expected_s is None else line.expected_s
             if expected is None:
                 return None
-            rest = max(0.0, expected - (self.took_s(line) or 0.0))
-            work, longest = work + rest, max(longest, rest)
-        return max(work / self.slots, longest)  # no job is split over slots
+            so_far = (self.took_s(line) or 0.0) / max(1, sharing[line.pid])
+            rest = max(0.0, expected - so_far)
+            if line.state is JobState.RUNNING and sharing[line.pid] > 1:
+                in_process[line.pid] = in_process.get(line.pid, 0.0) + rest
+            work, longest = work + rest, max(longest, rest, in_process.get(line.pid, 0.0))
+        return max(work / self.slots, longest)  # no job, and no process of several, is split over slots

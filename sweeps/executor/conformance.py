@@ -34,12 +34,13 @@ from hydra._internal.utils import create_config_search_path
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig
 
-from sweeps.executor.contract import STOPPED, Executor
+from sweeps.executor.contract import Executor
 from sweeps.executor.local.program import Common
-from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome, Reason
+from sweeps.jobs import STOPPED, Event, EventKind, Job, JobStatus, Outcome, Reason
 from sweeps.paths import JOB_FOLDERS
 from sweeps.plan.compose import Composer
 from tracking import ExperimentTracker
+from tracking.process.turns import together
 
 PATIENCE_S = 60.0
 
@@ -55,6 +56,8 @@ def task(config: DictConfig) -> object:
         os._exit(4)
     if does == "die":
         os.kill(os.getpid(), signal.SIGKILL)
+    if does == "compute together":
+        return together(lambda values: [2 * value for value in values], config.value)
     if does == "return a lock":
         return threading.Lock()
     if does == "track":
@@ -88,9 +91,10 @@ class App:
     config: DictConfig
     folder: Path
     task_function: Callable[[DictConfig], object] = task
+    group: str | None = None  # that of all jobs
 
     @classmethod
-    def made_in(cls, folder: Path) -> "App":
+    def made_in(cls, folder: Path, group: str | None = None) -> "App":
         """Write the app's config into an empty folder, which is the folder of its sweep too."""
         config = {
             "defaults": [
@@ -111,7 +115,7 @@ class App:
         (folder / "config.yaml").write_text(json.dumps(config))
         loader = ConfigLoaderImpl(create_config_search_path(str(folder)))
         whole = loader.load_configuration("config", [], RunMode.MULTIRUN)
-        return cls(HydraContext(loader, Callbacks()), whole, folder)
+        return cls(HydraContext(loader, Callbacks()), whole, folder, group=group)
 
     @property
     def common(self) -> Common:
@@ -125,16 +129,18 @@ class App:
         for number, what in enumerate(does):
             overrides = (f"does='{what}'", f"value={number}")
             config = composer.job_config(number, overrides)
-            jobs.append(Job(number, f"key-{number}", "hash", overrides, {}, config.folder, config.packed()))
+            made = Job(number, f"key-{number}", "hash", overrides, {}, config.folder, config.packed())
+            jobs.append(replace(made, group=self.group))
         return jobs
 
 
 class ExecutorConformance:
     """The tests; `executor` and the attributes describe the executor under test."""
 
-    places = 2  # how many jobs run at once
+    places = 2  # how many jobs run at once, in whatever number of processes
     is_lazy = True  # jobs are pulled when there is a place for them, not all at once
     isolates = True  # a job may end its process, or refuse to end
+    group: str | None = None  # that of all jobs: of an executor that runs several in one process, in turns
 
     def executor(self, app: App) -> Executor:
         """Return a new executor for one call of `run`."""
@@ -142,7 +148,7 @@ class ExecutorConformance:
 
     def run(self, folder: Path, *does: str) -> tuple[dict[int, Outcome], list[Event]]:
         """Run jobs that do these things; return their outcomes by number, in the order they came, and the events."""
-        app, events = App.made_in(folder), list[Event]()
+        app, events = App.made_in(folder, self.group), list[Event]()
         outcomes = list(self.executor(app).run(app.jobs(*does), events.append))
         assert Counter(each.job for each in outcomes) == Counter(range(len(does)))
         return {each.job: each for each in outcomes}, events
@@ -158,12 +164,16 @@ class ExecutorConformance:
             assert (outcome.error, outcome.traceback, outcome.reason) == (None, None, None)
             assert outcome.wall_s >= 0
 
+    def test_what_jobs_compute_together_is_what_each_would_alone(self, tmp_path: Path) -> None:
+        outcomes, _ = self.run(tmp_path, *["compute together"] * 5)
+        assert {number: outcome.value for number, outcome in outcomes.items()} == {n: 2 * n for n in range(5)}
+
     def test_no_jobs_yield_no_outcomes(self, tmp_path: Path) -> None:
         assert self.run(tmp_path) == ({}, [])
 
     def test_jobs_are_pulled_not_more_than_one_ahead_of_a_free_place(self, tmp_path: Path) -> None:
         self._needs(self.is_lazy)
-        app = App.made_in(tmp_path)
+        app = App.made_in(tmp_path, self.group)
         ahead = []
 
         def pulled() -> Iterator[Job]:
@@ -234,7 +244,7 @@ class ExecutorConformance:
         assert (record.sweep or {}).items() >= {"id": tmp_path.name, "job": 0, "key": "key-0"}.items()
 
     def test_an_outcome_names_the_attempt_and_the_runs_before_it(self, tmp_path: Path) -> None:
-        app = App.made_in(tmp_path)
+        app = App.made_in(tmp_path, self.group)
         job = replace(app.jobs("track")[0], attempt=3, previous=("run_of_attempt_2",))
         (outcome,) = self.executor(app).run([job], _ignore)
         assert outcome.attempt == 3
@@ -242,7 +252,7 @@ class ExecutorConformance:
         assert len(outcome.runs) == 2
 
     def test_after_stop_no_job_starts(self, tmp_path: Path) -> None:
-        app, events = App.made_in(tmp_path), list[Event]()
+        app, events = App.made_in(tmp_path, self.group), list[Event]()
         executor = self.executor(app)
         executor.stop()
         executor.stop()
@@ -253,13 +263,13 @@ class ExecutorConformance:
         assert events == []
 
     def test_each_kind_of_warning_is_heard_before_the_outcome(self, tmp_path: Path) -> None:
-        app, heard = App.made_in(tmp_path), list[Event]()
+        app, heard = App.made_in(tmp_path, self.group), list[Event]()
         (outcome,) = self.executor(app).run(app.jobs("warn"), heard.append)
         warnings = [event for event in heard if event.kind is EventKind.WARNING]
         assert [(event.job, event.data["text"]) for event in warnings] == [(outcome.job, "step 0 is slow")]
 
     def test_stop_while_jobs_run_starts_no_more(self, tmp_path: Path) -> None:
-        app, started = App.made_in(tmp_path), list[int]()
+        app, started = App.made_in(tmp_path, self.group), list[int]()
         executor = self.executor(app)
 
         def stop_at_the_first(event: Event) -> None:
@@ -274,7 +284,7 @@ class ExecutorConformance:
         assert cancelled == set(range(6)) - set(started)
 
     def test_stop_in_a_signal_handler_ends_the_running_job(self, tmp_path: Path) -> None:
-        app = App.made_in(tmp_path)
+        app = App.made_in(tmp_path, self.group)
         executor = self.executor(app)
         with _when_there(tmp_path / "waiting", executor.stop):
             (outcome,) = executor.run(app.jobs("wait"), _ignore)
@@ -284,7 +294,7 @@ class ExecutorConformance:
 
     def test_stop_called_again_ends_a_job_that_refuses_to_end(self, tmp_path: Path) -> None:
         self._needs(self.isolates)
-        app = App.made_in(tmp_path)
+        app = App.made_in(tmp_path, self.group)
         executor = self.executor(app)
         with _when_there(tmp_path / "waiting", executor.stop, executor.stop):
             (outcome,) = executor.run(app.jobs("ignore signals"), _ignore)

@@ -8,11 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from sweeps.executor.failure_text import failure, one_line
-from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome, Reason
+from sweeps.jobs import STOPPED, Event, EventKind, Job, JobStatus, Outcome, Reason
 from tracking.process.announcements import announced
-
-STOPPED = "the sweep was stopped"
-
 
 # Receives events from any thread that supervises a job, so it must be thread-safe; it must not raise.
 Listener = Callable[[Event], None]
@@ -21,7 +18,9 @@ Listener = Callable[[Event], None]
 class Executor(Protocol):
     """Runs jobs somewhere, several at once.
 
-    Guarantees: `jobs` is pulled lazily, not more than one ahead of a free place. Each job pulled yields exactly one
+    Guarantees: `jobs` is pulled lazily, not more than one ahead of a free place. Of jobs that have a group, an executor
+    that runs several in one process may pull as many as its processes could take; they share the process alone, and
+    where a guarantee below could fail because of that, run again by themselves. Each job pulled yields exactly one
     outcome, in the order they end. Whatever a job does (raise, exit, die, return what cannot be sent) is that job's
     outcome alone, and so is what keeps it from starting, such as a folder that cannot be made. The listener hears
     ``started`` before the job runs, and before its outcome ``run``, with the folder of each run that the job's own
@@ -78,7 +77,7 @@ def outcome_of(job: Job, message: Mapping[str, Any], wall_s: float, runs: Sequen
     told = [each.folder for each in announced(job.folder, job.attempt)]
     reason = message.get("reason")
     details: dict[str, Any] = {
-        key: message.get(key) for key in ("value", "error", "traceback", "result", "note")
+        key: message.get(key) for key in ("value", "error", "traceback", "result", "note", "share_s")
     }
     return Outcome(
         job.number,

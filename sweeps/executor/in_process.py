@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from sweeps.executor.contract import (
-    STOPPED,
     Listener,
     cancelled,
     make_folder,
@@ -18,7 +17,7 @@ from sweeps.executor.contract import (
 )
 from sweeps.executor.local.child import run_one
 from sweeps.executor.local.program import Common
-from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome, Reason
+from sweeps.jobs import STOPPED, Event, EventKind, Job, JobStatus, Outcome, Reason
 
 
 class InProcessExecutor:

@@ -19,6 +19,13 @@ LONGEST = 2000  # letters of a warning that are looked at
 
 Tell = Callable[[str, str], object]
 
+_shown = 0
+
+
+def shown() -> int:
+    """Return how many warnings of `warnings` were shown in this process while one of its jobs was heard."""
+    return _shown
+
 
 @contextlib.contextmanager
 def overheard(tell: Tell) -> Iterator[None]:
@@ -41,6 +48,8 @@ def overheard(tell: Tell) -> Iterator[None]:
             ear.hear(record.levelname, record.getMessage)
 
     def heard_warning(message: Any, category: type[Warning], *arguments: Any, **named: Any) -> None:
+        global _shown
+        _shown += 1
         ear.is_showing = True  # logging.captureWarnings logs it, too
         try:
             show(message, category, *arguments, **named)

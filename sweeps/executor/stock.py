@@ -24,7 +24,6 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from sweeps.executor.contract import (
-    STOPPED,
     Listener,
     cancelled,
     make_folder,
@@ -36,7 +35,7 @@ from sweeps.executor.failure_text import ended_by, summary
 from sweeps.executor.local.child import with_callback
 from sweeps.executor.local.results import plain_value
 from sweeps.executor.overheard import overheard
-from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome, Reason
+from sweeps.jobs import STOPPED, Event, EventKind, Job, JobStatus, Outcome, Reason
 from sweeps.settings.sweeper_settings import SweeperSettings
 from sweeps.state.job_runs import JobRuns
 from sweeps.warned import MOST_KINDS

@@ -6,16 +6,17 @@ impossible later fails alone.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 from hydra.errors import HydraException
-from hydra.utils import get_method
 from omegaconf import DictConfig
 
 from sweeps.errors import SettingsError
 from sweeps.jobs import Job, PlannedJob
 from sweeps.plan.compose import Composer
+from sweeps.plan.grouping import GroupOf, function_named, in_no_group
 from sweeps.plan.packing import task_view
 from sweeps.plan.plan import NOTHING_RECORDED, Recorded
 from sweeps.settings.sweeper_settings import SweeperSettings
@@ -41,11 +42,14 @@ class Planner:
         fixed: Point,
         settings: SweeperSettings,
         recorded: Recorded = NOTHING_RECORDED,
+        *,
+        group_of: GroupOf = in_no_group,
     ) -> None:
         self._composer = composer
         self._fixed = fixed
         self._settings = settings
         self._check = _checker(settings.check)
+        self._group_of = group_of
         self._notes: dict[str, bool] = {}  # what checks have noted, and whether `new_notes` has returned it
         self._ready: dict[int, Job] = {}
         self.left = dict(sorted(recorded.jobs.items()))
@@ -136,7 +140,8 @@ class Planner:
         self._composer.require_same_sweep(config)
         with task_view(config.whole) as task:
             self._take_notes(self._check(task))
-        return config.job(values_of(point), self._settings.key_ignores)
+            group = self._group_of(task)
+        return replace(config.job(values_of(point), self._settings.key_ignores), group=group)
 
     def _take_notes(self, found: object) -> None:
         """Keep the notes that a check has returned: a list of texts; a check may return anything else."""
@@ -191,10 +196,4 @@ def _point_of(job: PlannedJob) -> Point:
 
 @cache
 def _checker(dotted: str | None) -> Callable[[DictConfig], object]:
-    if dotted is None:
-        return lambda _task: None
-    try:
-        check: Callable[[DictConfig], object] = get_method(dotted)
-    except Exception as error:  # a user's module may raise anything while it is imported
-        raise SettingsError(f"hydra.sweeper.check={dotted}: {error}") from error
-    return check
+    return (lambda _task: None) if dotted is None else function_named(f"hydra.sweeper.check={dotted}", dotted)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sweeps.errors import JobsFailedError, ObjectiveError, SweepInterruptedError
-from sweeps.jobs import JobState
+from sweeps.jobs import STOPPED, JobState
 from sweeps.ranking.leaderboard import Leaderboard
 from sweeps.settings.sweeper_settings import SweeperSettings
 from sweeps.state.resume import resume_hint
@@ -85,14 +85,17 @@ def require_few_failures(board: Leaderboard, settings: SweeperSettings, folder: 
     Jobs that the space has no more count if they have ended.
     """
     rows = [row for row in board.rows if row.job not in board.left]
-    failed = sum(row.status in {JobState.FAILED, JobState.KILLED} for row in rows)
+    ended = [row for row in rows if row.status in {JobState.FAILED, JobState.KILLED}]
+    stopped = sum(row.status is JobState.KILLED and row.error == STOPPED for row in ended)
+    failed = len(ended) - stopped
     cancelled = sum(row.status is JobState.CANCELLED for row in rows)
-    if settings.tolerates(failed + cancelled, len(rows)):
+    if settings.tolerates(failed + stopped + cancelled, len(rows)):
         return
     jobs = counted(len(rows), "job")
     failures = jobs if failed == len(rows) else f"{failed} of {jobs}"
-    not_started = f", {cancelled} cancelled" if cancelled else ""
-    hint = f"; resume with: {resume_hint(folder)}" if cancelled else ""
-    error = JobsFailedError(f"{failures} failed{not_started} (max_failures={settings.max_failures:g}){hint}")
+    others = {"stopped": stopped, "cancelled": cancelled}
+    not_done = "".join(f", {count} {how}" for how, count in others.items() if count)
+    hint = f"; resume with: {resume_hint(folder)}" if not_done else ""
+    error = JobsFailedError(f"{failures} failed{not_done} (max_failures={settings.max_failures:g}){hint}")
     error.leaderboard = board
     raise error

@@ -23,7 +23,8 @@ class Sampler(Protocol):
         """The number of points that `ask` returns in all; None if it depends on outcomes.
 
         A sweep asks for all points at its start when their number is known, so that it can check them first and start
-        long jobs early. Otherwise it asks when a slot is free.
+        long jobs early. Otherwise it asks when a slot is free, and for jobs of a group for as many as the processes that
+        run several could take.
         """
 
     def ask(self) -> Point | None:

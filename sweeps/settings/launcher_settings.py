@@ -13,6 +13,13 @@ class Isolation(StrEnum):
     REUSE = "reuse"
 
 
+class Fusion(StrEnum):
+    """Whether jobs of one group share a process, in which they may compute together."""
+
+    EXACT = "exact"
+    OFF = "off"
+
+
 # The reasons that another attempt may not meet again. An error, a timeout or a lack of memory would recur.
 RETRIED = frozenset({Reason.SIGNAL, Reason.EXIT, Reason.LOST})
 
@@ -35,6 +42,14 @@ class LauncherSettings:
     sets_threads: bool = (
         False  # whether `threads` is the user's choice, which replaces limits in the environment
     )
+    fusion: Fusion = Fusion.EXACT
+    fusion_size: int = 16
+    many: str | None = None  # the dotted name of a function that does the task for several configs at once
+
+    @property
+    def together(self) -> int:
+        """The most jobs of a group that run in one process at once."""
+        return self.fusion_size if self.fusion is Fusion.EXACT else 1
 
     def retries_after(self, outcome: Outcome, attempts: int) -> bool:
         """Return whether a job that ended with `outcome` after so many attempts is retried."""

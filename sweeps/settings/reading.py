@@ -17,7 +17,7 @@ from sweeps.errors import SettingsError
 from sweeps.jobs import Reason
 from sweeps.settings.checks import choice, count, quantity, require, shown
 from sweeps.settings.gpus import gpu_names
-from sweeps.settings.launcher_settings import Isolation, LauncherSettings
+from sweeps.settings.launcher_settings import Fusion, Isolation, LauncherSettings
 from sweeps.settings.sections import LAUNCHER, SWEEPER, is_ours, section, settings_sections, target
 from sweeps.settings.sweeper_settings import Mode, OutputMode, Promotion, SpaceSettings, SweeperSettings
 from tracking import InvalidNameError, InvalidValueError, TrackingError
@@ -29,6 +29,7 @@ from tracking.values.units import parse_duration, parse_size
 
 BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 NOT_THERE = object()
+YAML_OFF = "False"  # how YAML reads a plain off
 Settings = TypeVar("Settings", SweeperSettings, SpaceSettings, Promotion, LauncherSettings)
 
 
@@ -50,6 +51,7 @@ def sweeper_settings(config: DictConfig) -> SweeperSettings:
         max_batch_size=_batch_size(raw["max_batch_size"], config),
         key_ignores=frozenset((*raw["key_ignores"], *settings_sections(config))),
         promotion=_promotion(raw["promotion"]),
+        winner=_winner(raw["winner"]),
         notify=_notify(raw["notify"], raw["settings_from"] or SWEEPER),
         output=choice("output", raw["output"], OutputMode),
         store_key=_store_key(config),
@@ -160,6 +162,15 @@ def _promotion(raw: Mapping[str, Any]) -> Promotion | None:
     return _made(Promotion, raw, files=tuple(raw["files"]), thresholds=thresholds)
 
 
+def _winner(dotted: str | None) -> str | None:
+    module, _, function = (dotted or "").rpartition(".")
+    is_function = dotted is None or _is_function(f"{module}:{function}")
+    require(
+        is_function, "winner", dotted, "is the dotted name of a function of a module that exists, or null"
+    )
+    return dotted
+
+
 def _notify(raw: Mapping[str, Any], section: str) -> Notify:
     try:
         return Notify(
@@ -234,6 +245,8 @@ def launcher_settings(config: DictConfig) -> LauncherSettings:
         retry_on=frozenset(choice("retry_on", name, Reason) for name in raw["retry_on"]),
         gpus=gpus,
         isolation=choice("isolation", raw["isolation"], Isolation),
+        fusion=choice("fusion", "off" if raw["fusion"] == YAML_OFF else raw["fusion"], Fusion),
+        fusion_size=count("fusion_size", raw["fusion_size"], least=1),
     )
 
 

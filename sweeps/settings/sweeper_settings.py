@@ -84,6 +84,8 @@ class SweeperSettings:
     check: str | None
     key_ignores: frozenset[str]
     promotion: Promotion | None
+    winner: str | None = None
+    fuse_key: str | None = None
     notify: Notify = NO_ALERTS
     output: OutputMode = OutputMode.AUTO
     resume: str | None = None

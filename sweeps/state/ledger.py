@@ -146,7 +146,7 @@ class Session:
             case EventKind.RETRY | EventKind.FINISHED if entry["job"] in self._running:
                 # A job that did not start in this session was found finished or reused, and held no slot.
                 del self._running[entry["job"]]
-                self._ended_s += float(entry["wall_s"])
+                self._ended_s += float(entry["wall_s"] if entry.get("share_s") is None else entry["share_s"])
 
     @property
     def wall_s(self) -> float:
@@ -189,9 +189,9 @@ class SweepHistory:
 
     @property
     def durations(self) -> dict[str | None, float]:
-        """The seconds that completed jobs took, by job key."""
+        """The seconds that completed jobs took, by job key; of jobs that shared a process, their shares of its time."""
         return {
-            job.key: float(job.outcome.wall_s)
+            job.key: float(job.outcome.cost_s)
             for job in self.jobs.values()
             if job.key
             and job.outcome

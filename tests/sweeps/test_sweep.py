@@ -208,6 +208,7 @@ def test_an_objective_that_no_job_logs_is_named_with_what_was_logged(sweep: Call
         ("hydra.sweeper.max_failures=-1", "max_failures=-1"),
         ("hydra.sweeper.max_failures=2.5", "max_failures=2.5"),
         ("hydra.sweeper.check=nope.check", "hydra.sweeper.check=nope.check"),
+        ("hydra.sweeper.winner=nope.show", "winner=nope.show: allowed is the dotted name of a function"),
         ("hydra.launcher.n_jobs=abc", "abc"),
         ("hydra.launcher.n_jobs=0", "n_jobs=0: allowed are 1, 2"),
         ("hydra.launcher.threads=0", "threads=0"),

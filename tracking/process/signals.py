@@ -67,10 +67,15 @@ class TermGuard:
 
         Ctrl-C is delayed too, but a second Ctrl-C is not.
         """
+        with self.holding(), self._holding_interrupt():
+            yield
+
+    @contextlib.contextmanager
+    def holding(self) -> Iterator[None]:
+        """Delay SIGTERM alone until the block ends."""
         self._deferring += 1
         try:
-            with self._holding_interrupt():
-                yield
+            yield
         finally:
             self._deferring = max(0, self._deferring - 1)
             if self._pending and not self._deferring:

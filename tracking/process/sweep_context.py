@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tracking.errors import quoted
+from tracking.process.turns import per_job
 
 log = logging.getLogger("tracking")
 
@@ -53,7 +54,7 @@ class JobContext:
             self.on_start(run_dir.name, run_dir)
 
 
-_contexts: list[JobContext] = []
+_contexts: list[JobContext] = per_job([])
 
 
 @contextlib.contextmanager

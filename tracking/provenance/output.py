@@ -19,6 +19,7 @@ from typing import Any
 
 from tracking.files import append, atomic
 from tracking.process.hooks import renew_in_children
+from tracking.process.turns import per_job
 from tracking.values.secrets import after_key, ends_in_key, masked_text
 
 log = logging.getLogger("tracking")
@@ -27,8 +28,8 @@ MAX_BYTES = 50 << 20
 LINE_CHARS = 8192  # of an unfinished line; a longer one is written in parts
 LINE_PARTS = 256  # writes to a line after which its length is checked
 
-_outputs: list["_Output"] = []
-_taps: list["_Tap | _Relay"] = []
+_outputs: list["_Output"] = per_job([])
+_taps: list["_Tap | _Relay"] = per_job([])
 _lock = threading.RLock()
 _writing = threading.local()  # the stream: what one replaced `write` hands to another is copied once
 

@@ -1,17 +1,19 @@
-"""One attempt at a job, from its start to one outcome with one reason: messages, limits, the order to stop."""
+"""One attempt at a job, or at several in one process, from the start to one outcome with one reason each: messages, limits,
+the order to stop."""
 
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import Any, NamedTuple
 
-from sweeps.executor.contract import STOPPED, Listener, outcome_of
+from sweeps.executor.contract import Listener, outcome_of
 from sweeps.executor.failure_text import failure
 from sweeps.executor.local.memory import oom_kills, used_bytes
 from sweeps.executor.local.supplies import Supplies, deliver
 from sweeps.executor.local.worker import Worker
-from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome, Reason
+from sweeps.jobs import STOPPED, Event, EventKind, Job, JobStatus, Outcome, Reason
 from sweeps.settings.launcher_settings import LauncherSettings
 from tracking.process import is_alive
 from tracking.values.units import format_duration, format_size
@@ -22,20 +24,53 @@ ENDED_AFTER_S = 5.0  # the same for its exit handlers, which take seconds on a b
 NEVER = float("inf")
 
 
+# Why a job did not complete that others in its process may be the cause of.
+OF_A_PROCESS = frozenset({Reason.SIGNAL, Reason.MEMORY, Reason.TIMEOUT, Reason.LOST})
+
+
+class Ended(NamedTuple):
+    """The end of an attempt at a job; `is_cut_off` if it may be that of a process that the job shared with others."""
+
+    job: Job
+    outcome: Outcome
+    is_cut_off: bool = False
+
+
 class Attempt:
-    """Follows a job that was given to `worker`; `wake` becomes readable when the sweep is stopped."""
+    """Follows jobs that were given to `worker`, one or several that take turns, at most `at_once` of them begun.
+
+    `wake` becomes readable when the sweep is stopped. `tell_start` is called for a job that begins when another one has
+    ended. A limit of a job counts for the process once for each: that of time for all jobs, as one runs at a time, and
+    that of memory for those at once.
+    """
 
     def __init__(
-        self, job: Job, worker: Worker, listener: Listener, settings: LauncherSettings, wake: Connection
+        self,
+        jobs: Sequence[Job],
+        worker: Worker,
+        listener: Listener,
+        settings: LauncherSettings,
+        wake: Connection,
+        *,
+        at_once: int = 1,
+        tell_start: Callable[[Job], None] = lambda _job: None,
     ) -> None:
-        self._job = job
         self.worker = worker
         self._listener = listener
         self._settings = settings
-        self._runs = list(job.previous)
+        self._tell_start = tell_start
+        self._count = len(jobs)
+        self._left = {job.number: job for job in jobs}
+        self._begun = dict.fromkeys([job.number for job in jobs[:at_once]], time.monotonic())
+        self._runs = {job.number: [*job.previous] for job in jobs}
         self._waited_for: list[Any] = [worker.connection, worker.sentinel, wake]
         self._wake = wake
-        self._deadline = NEVER if settings.timeout_s is None else time.monotonic() + settings.timeout_s
+        timeout_s, memory_bytes = settings.timeout_s, settings.memory_limit_bytes
+        self._timeout_s = None if timeout_s is None else timeout_s * len(jobs)
+        self._memory_bytes = None if memory_bytes is None else memory_bytes * at_once
+        self._timeout_text = f"{_times(len(jobs))}its timeout of {format_duration(timeout_s or 0.0)}"
+        self._memory_text = f"{_times(at_once)}its memory_limit of {format_size(memory_bytes or 0)}"
+        self._deadline = NEVER if self._timeout_s is None else time.monotonic() + self._timeout_s
         self._force_at = NEVER
         self._ended_for: tuple[Reason, str] | None = None
         self._killed_at: float | None = None
@@ -43,25 +78,41 @@ class Attempt:
         self.used_bytes = 0
         self.is_reusable = False
 
-    def follow(self, began: float) -> Outcome:
-        """Wait for the end of the job and return its outcome; `began` is when its process was asked for.
+    def follow(self, began: float) -> Iterator[Ended]:
+        """Yield the end of each job as it comes; `began` is when the process was asked for.
 
-        Afterwards the child `is_reusable`, or it is gone with all the processes it started.
+        If the process ends before its jobs, so do those that have begun; the others have no end. Afterwards the child `is_reusable`, or it is
+        gone with all the processes it started.
         """
-        message = self._listen()
-        if message is None:
-            message = self._died(self.worker.end())
-        elif message.get("done", True):
-            message = self._let_end(message)
-        else:
-            self.is_reusable = True
-        if self._ended_for is not None and message["status"] != JobStatus.COMPLETED:
-            reason, error = self._ended_for
-            message = {**message, "status": JobStatus.KILLED, "error": error, "reason": reason}
-        return outcome_of(self._job, message, time.monotonic() - began, self._runs)
+        self._begun = dict.fromkeys(self._begun, began)
+        while True:
+            message = self._listen()
+            is_over, has_died = message is None or message.get("done", True), message is None
+            if message is None:
+                message = self._died(self.worker.end())
+            elif is_over:
+                message = self._let_end(message)
+            if self._ended_for is not None and message["status"] != JobStatus.COMPLETED:
+                reason, error = self._ended_for
+                message = {**message, "status": JobStatus.KILLED, "error": error, "reason": reason}
+            named = message.get("job")
+            for number in [*self._begun] if named is None else [named]:
+                job = self._left.pop(number)
+                wall_s = time.monotonic() - self._begun.pop(number)
+                outcome = outcome_of(job, message, wall_s, self._runs[number])
+                is_of_process = outcome.reason in OF_A_PROCESS or (has_died and self._ended_for is None)
+                is_cut_off = is_of_process and self._count > 1
+                if is_cut_off:
+                    outcome = replace(outcome, error=f"{outcome.error}, in a process of {self._count} jobs")
+                yield Ended(job, outcome, is_cut_off)
+            if is_over:
+                return
+            if not self._left:
+                self.is_reusable = True
+                return
 
     def _listen(self) -> dict[str, Any] | None:
-        """Handle messages until the outcome, and return it; None if the child ends without one."""
+        """Handle messages until an outcome, and return it; None if the child ends without one."""
         line, sentinel = self.worker.connection, self.worker.sentinel
         while True:
             ready = wait(self._waited_for, self._patience())
@@ -73,25 +124,36 @@ class Attempt:
                     self._waited_for.remove(line)
                     if sentinel not in self._waited_for:
                         return None
-                elif message["kind"] == "run":
-                    self._runs.append(message["run"])
-                    self._listener(Event(EventKind.RUN, self._job.number, {"run": message["run"]}))
-                elif message["kind"] == "warning":
-                    told = {"how": message["how"], "text": message["text"]}
-                    self._listener(Event(EventKind.WARNING, self._job.number, told))
-                elif message["kind"] == "lacks":
-                    self.worker.answer(deliver(Supplies.of_message(message)))
-                else:
+                elif message["kind"] == "outcome":
                     return message
+                else:
+                    self._hear(message)
             elif sentinel in ready:
                 if self._is_gone():
                     return None
             elif self._wake not in ready:
                 self._attend(ready)
 
+    def _hear(self, message: Mapping[str, Any]) -> None:
+        """Handle a message that is no outcome."""
+        if message["kind"] != "lacks" and message["job"] not in self._left:
+            return  # of a job that has ended
+        match message["kind"]:
+            case "started":
+                self._begun[message["job"]] = time.monotonic()
+                self._tell_start(self._left[message["job"]])
+            case "run":
+                self._runs[message["job"]].append(message["run"])
+                self._listener(Event(EventKind.RUN, message["job"], {"run": message["run"]}))
+            case "warning":
+                told = {"how": message["how"], "text": message["text"]}
+                self._listener(Event(EventKind.WARNING, message["job"], told))
+            case "lacks":
+                self.worker.answer(deliver(Supplies.of_message(message)))
+
     def _let_end(self, message: dict[str, Any]) -> dict[str, Any]:
         """Wait until the process of a job whose task has returned is gone, at most the grace period."""
-        returned = time.monotonic()
+        returned, job = time.monotonic(), message.get("job", next(iter(self._begun)))
         self._force_at = min(self._force_at, returned + self._settings.grace_s)
         self._deadline = NEVER
         threads = ", ".join(message.get("waits_for", ()))
@@ -105,7 +167,7 @@ class Attempt:
                 break
             if time.monotonic() >= shown_at:
                 shown_at = NEVER
-                self._listener(Event(EventKind.ENDING, self._job.number, {"waits_for": waiting}))
+                self._listener(Event(EventKind.ENDING, job, {"waits_for": waiting}))
             self._attend(ready)
         code = self.worker.end()
         if code == -signal.SIGKILL and self._killed_at is not None:
@@ -133,7 +195,7 @@ class Attempt:
     def _patience(self, *events: float) -> float | None:
         """Return how long to wait for messages, before limits or `events` are due."""
         patience = max(0.0, min(self._deadline, self._force_at, *events) - time.monotonic())
-        if self._settings.memory_limit_bytes is not None:
+        if self._memory_bytes is not None:
             patience = min(patience, MEMORY_POLL_S)
         return None if patience == NEVER else patience
 
@@ -144,15 +206,14 @@ class Attempt:
             self.worker.kill()
         if now >= self._deadline:
             self._deadline = NEVER
-            allowed = format_duration(self._settings.timeout_s or 0.0)
-            self._end_for(Reason.TIMEOUT, f"took longer than its timeout of {allowed}")
-        limit = self._settings.memory_limit_bytes
+            self._end_for(Reason.TIMEOUT, f"took longer than {self._timeout_text}")
+        limit = self._memory_bytes
         if limit is not None and self._ended_for is None:
             self.used_bytes = used_bytes(self.worker.pid)
             if self.used_bytes > limit:
                 self._end_for(
                     Reason.MEMORY,
-                    f"used {format_size(self.used_bytes)}, more than its memory_limit of {format_size(limit)}",
+                    f"used {format_size(self.used_bytes)}, more than {self._memory_text}",
                 )
                 self._killed_at = now
                 self.worker.kill()  # during a grace period it would take the rest of the machine's memory
@@ -175,6 +236,10 @@ class Attempt:
         if -exit_code == signal.SIGKILL and oom_kills() > self._oom_kills:
             error, reason = f"{error}, as the system ran out of memory", Reason.MEMORY
         return failure(error, reason=reason, status=JobStatus.KILLED)
+
+
+def _times(number: int) -> str:
+    return "" if number == 1 else f"{number} times "
 
 
 def _signal_name(number: int) -> str:

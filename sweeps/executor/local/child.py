@@ -1,11 +1,12 @@
 """The child process of a job: runs Hydra's ``run_job`` and reports in plain data.
 
 `run_one` runs one job wherever it is called. `main` is the process around it: a process group, so that all that the
-job starts can be ended with it; its output in the job's log; and a pipe for JSON messages, ``run`` for each tracked
-run that is opened, ``warning`` for each kind of warning and one ``outcome`` per job. If the child dies before that, its supervisor reads the exit code.
+job starts can be ended with it; its output in the job's log; and a pipe for JSON messages that name the job: ``run`` for
+each tracked run that is opened, ``warning`` for each kind of warning and one ``outcome`` per job. If the child dies
+before that, its supervisor reads the exit code.
 
-A child takes one job after another as long as each completes and leaves no threads or processes behind. It runs the
-user's script once, around all of its jobs.
+A child takes one job after another as long as each completes and leaves no threads or processes behind; or several at
+once, which take turns (`sweeps.executor.local.grouped`). It runs the user's script once, around all of its jobs.
 """
 
 import contextlib
@@ -17,7 +18,8 @@ import pickle
 import signal
 import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection, wait
@@ -42,19 +44,27 @@ from sweeps.executor.overheard import Tell, overheard
 from sweeps.jobs import Job, JobStatus, Reason
 from sweeps.plan.packing import quick_configs, unpack
 from tracking import job_context
+from tracking.process.signals import guard
 
 # Blocked in the forkserver, and in a job at first.
 BLOCKED = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 
 _context = contextlib.ExitStack()  # that of the present job; kept here to last as long as the process
+_kept: list[contextlib.ExitStack] = []  # that of the last of several jobs
 
 
 class Assignment(NamedTuple):
-    """One job for one child, and its slot; the child exits after the `is_last` one."""
+    """Jobs for one child, and its slot; the child exits after an assignment that `is_last`.
 
-    job: Job
+    Several jobs take turns, at most `at_once` of them begun. `asked` is when the child was asked for, by the clock
+    `time.monotonic`, which all processes of a machine share.
+    """
+
+    jobs: tuple[Job, ...]
     slot: Slot
     is_last: bool
+    at_once: int = 1
+    asked: float = 0.0
 
 
 def run_one(
@@ -107,7 +117,7 @@ def run_as_hydra(common: Common, config: DictConfig) -> JobReturn:
         setting_up.callback(limit_threads)  # as ``hydra.job.env_set`` has it by then
         return run_job(
             hydra_context=with_callback(common.hydra_context, _SetUp(setting_up)),
-            task_function=common.task_function,
+            task_function=common.task,
             config=config,
             job_dir_key="hydra.sweep.dir",
             job_subdir_key="hydra.sweep.subdir",
@@ -148,12 +158,13 @@ def main(connection: Connection, alive: int, program: Program) -> None:
         end_with(0)
         return
     child = _Child(connection, program)
-    fault = _set_up(first)
-    if fault is not None:
-        child.report(first, fault)
+    job = first.jobs[0]
+    fault = _set_up(job, first.slot)
+    if fault is not None and len(first.jobs) == 1:
+        child.report(job, fault, is_last=True)
         return
-    held, goes_on = first.slot.environment, not first.is_last
-    program.run(lambda: child.run(first), held, goes_on=goes_on)
+    goes_on = len(first.jobs) > 1 or not first.is_last
+    program.run(lambda: child.run(first), first.slot.environment, goes_on=goes_on)
 
 
 class _Child:
@@ -163,61 +174,107 @@ class _Child:
         self._connection = connection
         self._program = program
         self._pid = os.getpid()
+        self._awaited: Collection[Job] = ()  # jobs whose start the supervisor has told already
 
     def run(self, first: Assignment) -> None:
-        """Run the first job, for which everything is set up, and those that come after it."""
+        """Run the first job, for which everything is set up, and those that come after it; or jobs in turns."""
+        if len(first.jobs) > 1:
+            self._run_in_turns(first)
+            return
         assignment, fault = first, None
-        while self.report(assignment, fault or self._run(assignment)):
+        while True:
+            (job,), is_last = assignment.jobs, assignment.is_last
+            if not self.report(job, fault or self._run(job, _context, goes_on=not is_last), is_last=is_last):
+                return
             _context.close()
             following = _receive(self._connection)
             if following is None:
                 end_with(0)
                 return
             assignment = following
-            fault = _set_up(assignment)
+            fault = _set_up(assignment.jobs[0], assignment.slot)
 
-    def report(self, assignment: Assignment, message: dict[str, Any]) -> bool:
+    def report(self, job: Job, message: dict[str, Any], *, is_last: bool) -> bool:
         """Report the outcome of a job; return whether this process can take another one."""
         is_completed = message["status"] == JobStatus.COMPLETED
         end_with(0 if is_completed else 1)
         if os.getpid() != self._pid:
             return False  # a process that the task forked came here: the outcome is its parent's to report
-        goes_on = not assignment.is_last and is_completed
+        goes_on = not is_last and is_completed
         goes_on = goes_on and self._program.can_run_another() and not _left_something()
-        message = self._program.explain(message)
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the sweep's parent is gone
-            _send(self._connection, kind="outcome", **message, done=not goes_on, waits_for=_threads())
-        with contextlib.suppress(Exception):  # a full disk: the ledger has it, or nothing can
-            sys.stderr.write(message.get("traceback") or "")
+        self._tell_outcome(job, message, is_done=not goes_on)
         return goes_on
 
-    def _run(self, assignment: Assignment) -> dict[str, Any]:
-        load = partial(self._program.load, goes_on=not assignment.is_last)
+    def _tell_outcome(self, job: Job, message: dict[str, Any], *, is_done: bool) -> None:
+        message = self._program.explain(message)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the sweep's parent is gone
+            told = {**message, "done": is_done, "waits_for": _threads()}
+            _send(self._connection, kind="outcome", job=job.number, **told)
+        with contextlib.suppress(Exception):  # a full disk: the ledger has it, or nothing can
+            sys.stderr.write(message.get("traceback") or "")
+
+    def _run(
+        self, job: Job, inside: contextlib.ExitStack, *, goes_on: bool, in_turns: bool = False
+    ) -> dict[str, Any]:
+        load = partial(self._program.load, goes_on=goes_on, in_turns=in_turns)
         # Not a method: the context lasts as long as the process, and must not hold what the user's program has made.
-        on_start = partial(_tell_run, self._connection)
-        on_warning = partial(_tell_warning, self._connection)
-        return run_one(load, assignment.job, on_start, _context, on_warning=on_warning)
+        on_start = partial(_tell_run, self._connection, job.number)
+        on_warning = partial(_tell_warning, self._connection, job.number)
+        return run_one(load, job, on_start, inside, on_warning=on_warning)
+
+    def _run_in_turns(self, assignment: Assignment) -> None:
+        from sweeps.executor.local.grouped import Group  # few sweeps need it
+
+        self._awaited = assignment.jobs[: assignment.at_once]
+        with contextlib.suppress(BaseException):  # each job raises it again
+            self._program.load(goes_on=True)
+        live = partial(self._live, assignment.slot)
+        spent_s = time.monotonic() - assignment.asked
+        Group(assignment.jobs, assignment.at_once, live, spent_s=spent_s).run()
+
+    def _live(self, slot: Slot, job: Job, group: Any) -> bool:
+        """Run one of the jobs that take turns; return whether a signal has ended it."""
+        inside = contextlib.ExitStack()
+        if job not in self._awaited:
+            with contextlib.suppress(OSError):  # as in `_tell_run`
+                _send(self._connection, kind="started", job=job.number)
+        message = _set_up(job, slot, draws=not self._program.draws)
+        message = message or self._run(job, inside, goes_on=True, in_turns=True)
+        end_with(0 if message["status"] == JobStatus.COMPLETED else 1)
+        if os.getpid() == self._pid:
+            with guard.deferring():
+                is_last = group.is_last
+                self._tell_outcome(job, {**message, "share_s": group.share_s}, is_done=is_last)
+            if is_last:
+                _kept.append(inside)
+            else:
+                inside.close()
+        return str(message.get("error")).startswith(KeyboardInterrupt.__name__)
 
 
-def _tell_run(connection: Connection, _run_id: str, run_dir: Path) -> None:
+def _tell_run(connection: Connection, job: int, _run_id: str, run_dir: Path) -> None:
     with contextlib.suppress(OSError):  # after the outcome nobody listens; a file announces the run too
-        _send(connection, kind="run", run=str(run_dir))
+        _send(connection, kind="run", job=job, run=str(run_dir))
 
 
-def _tell_warning(connection: Connection, how: str, text: str) -> None:
-    _send(connection, kind="warning", how=how, text=text)
+def _tell_warning(connection: Connection, job: int, how: str, text: str) -> None:
+    _send(connection, kind="warning", job=job, how=how, text=text)
 
 
-def _set_up(assignment: Assignment) -> dict[str, Any] | None:
-    """Prepare this process for a job, with its output in its log; return the outcome of a job that cannot have one."""
-    log = assignment.job.folder / "output.log"
+def _set_up(job: Job, slot: Slot, *, draws: bool = True) -> dict[str, Any] | None:
+    """Prepare this process for a job, with its output in its log; return the outcome of a job that cannot have one.
+
+    With `draws` the random generators are seeded anew.
+    """
+    log = job.folder / "output.log"
     try:
         _redirect_output(log)
     except OSError as error:
         return failure(f"could not open its log: {summary(error)}", reason=Reason.LOST)
     faulthandler.enable()
-    take_place(assignment.slot)
-    draw_anew()
+    take_place(slot)
+    if draws:
+        draw_anew()
     return None
 
 

@@ -2,23 +2,29 @@
 
 A thread takes a slot, hands the job to a child forked by the forkserver, which has the task's modules loaded, and
 waits for messages, the end of the child, its limits or the order to stop. Only that thread uses the child, so a fault
-of one job reaches no other.
+of one job reaches no other. Jobs of one group go to a child together (`sweeps.executor.local.shards`); those that its
+end cuts off run again, each in a child of its own.
 """
 
+import queue
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from multiprocessing import Pipe
+from typing import NamedTuple
 
 import joblib
 
 from sweeps.executor.contract import Listener, cancelled, make_folder, not_started, started
-from sweeps.executor.local.attempt import Attempt
+from sweeps.executor.local.attempt import Attempt, Ended
 from sweeps.executor.local.child import Assignment
 from sweeps.executor.local.memory import available_bytes
 from sweeps.executor.local.program import Common
 from sweeps.executor.local.server import ForkServer
+from sweeps.executor.local.shards import Shard, Shards
 from sweeps.executor.local.slots import Slot, pool_of
 from sweeps.executor.local.worker import Worker
 from sweeps.jobs import Event, EventKind, Job, Outcome
@@ -44,10 +50,10 @@ class LocalExecutor:
         self._idle: dict[int, Worker] = {}  # children that can take another job, by slot
         self._running: dict[int, Attempt] = {}
         self._admission = threading.Lock()
-        self._admitted: set[int] = set()  # jobs that run or are about to start
+        self._admitted: dict[int, int] = {}  # the memory of processes that run or are about to start
 
     def run(self, jobs: Iterable[Job], listener: Listener) -> Iterator[Outcome]:
-        """Run `jobs`, at most ``n_jobs`` at once, and yield outcomes as they end; see `Executor`."""
+        """Run `jobs`, at most ``n_jobs`` processes at once, and yield outcomes as they end; see `Executor`."""
         parallel = joblib.Parallel(
             n_jobs=self._settings.n_jobs,
             backend="threading",
@@ -55,9 +61,32 @@ class LocalExecutor:
             batch_size=1,
             pre_dispatch="n_jobs",
         )
+        shards = Shards(jobs, self._settings.n_jobs, self._settings.together)
+        outcomes = _Outcomes(one_by_one=self._settings.n_jobs == 1)
+
+        def supervise(shard: Shard) -> None:
+            self._supervise(shard, listener, outcomes.put)
+            shards.ended(shard)
+
+        def run_all() -> None:
+            try:
+                for _ in parallel(joblib.delayed(supervise)(shard) for shard in shards):
+                    pass
+            finally:
+                outcomes.end()
+
+        # Outcomes come one by one, also those of jobs that share a process, while joblib knows their shard as a whole.
+        thread = ThreadPoolExecutor(1, "podium-jobs")
+        supervision = thread.submit(run_all)
         try:
-            yield from parallel(joblib.delayed(self._supervise)(job, listener) for job in jobs)
+            yield from outcomes
+            supervision.result()  # raises what has ended it
         finally:
+            if not supervision.done():
+                shards.close()
+                outcomes.close()
+                self._order_to_stop()
+            thread.shutdown()
             while self._idle:
                 self._idle.popitem()[1].end()
 
@@ -67,69 +96,149 @@ class LocalExecutor:
             for attempt in list(self._running.values()):
                 attempt.worker.kill()
         else:
+            self._order_to_stop()
+
+    def _order_to_stop(self) -> None:
+        if not self._stopping.is_set():
             self._stopping.set()
             self._waker.send_bytes(b"stop")
 
-    def _supervise(self, job: Job, listener: Listener) -> Outcome:
-        """Run a job until it completes, has no attempts left, or the sweep is stopped."""
-        attempts, runs = 0, job.previous
-        while True:
-            slot = self._free.get()
-            try:
-                attempt = replace(job, attempt=job.attempt + attempts, previous=runs)
-                outcome = self._try(attempt, slot, listener)
-            finally:
-                self._free.put(slot)
-            attempts += 1
-            runs = outcome.runs
-            if self._stopping.is_set() or not self._settings.retries_after(outcome, attempts):
-                return outcome
-            listener(Event(EventKind.RETRY, job.number, asdict(outcome)))
+    def _supervise(self, shard: Shard, listener: Listener, end: Callable[[Outcome], None]) -> None:
+        """Run jobs until each completes, has no attempts left, or the sweep is stopped; `end` gets each outcome.
 
-    def _try(self, job: Job, slot: Slot, listener: Listener) -> Outcome:
-        """Run a job once; its outcome names the runs of earlier attempts too."""
+        A job that was cut off by the end of a process that it shared runs again alone; that is none of its retries.
+        """
+        slot = self._free.get()
+        left = deque([_Try(shard.jobs, shard.at_once)])
         try:
-            return self._follow(job, slot, listener) if self._await_memory(job) else cancelled(job)
+            while left:
+                now = left.popleft()
+                others = {job.number: job for job in now.jobs}
+                for job, outcome, is_cut_off in self._try(now, slot, listener):
+                    del others[job.number]
+                    attempts = now.attempts + (not is_cut_off)
+                    is_over = not is_cut_off and not self._settings.retries_after(outcome, attempts)
+                    if self._stopping.is_set() or is_over:
+                        end(outcome)
+                        continue
+                    listener(Event(EventKind.RETRY, job.number, asdict(outcome)))
+                    following = replace(job, attempt=job.attempt + 1, previous=outcome.runs)
+                    left.append(_Try((following,), 1, attempts))
+                if others:  # which had not begun
+                    left.appendleft(_Try(tuple(others.values()), now.at_once, now.attempts))
+        finally:
+            self._free.put(slot)
+
+    def _try(self, now: "_Try", slot: Slot, listener: Listener) -> Iterator[Ended]:
+        """Run jobs once; their outcomes name the runs of earlier attempts too."""
+        first, limit = now.jobs[0].number, self._settings.memory_limit_bytes
+        at_once = now.at_once if limit is None else min(now.at_once, max(1, available_bytes() // limit))
+        try:
+            if self._await_memory(first, (limit or 0) * at_once):
+                yield from self._follow(now.jobs, at_once, slot, listener)
+            else:
+                yield from (Ended(job, cancelled(job)) for job in now.jobs)
         finally:
             with self._admission:
-                self._admitted.discard(job.number)
+                self._admitted.pop(first, None)
 
-    def _follow(self, job: Job, slot: Slot, listener: Listener) -> Outcome:
+    def _follow(self, jobs: Sequence[Job], at_once: int, slot: Slot, listener: Listener) -> Iterator[Ended]:
         began = time.monotonic()
+        ready = []
+        for job in jobs:
+            try:
+                make_folder(job)  # before a child is asked for, which could not write its log there
+                (job.folder / "output.log").open("ab").close()
+            except OSError as error:
+                yield Ended(job, not_started(job, error, time.monotonic() - began))
+            else:
+                ready.append(job)
+        if not ready:
+            return
+        is_alone = len(jobs) == 1
         try:
-            make_folder(job)  # before a child is asked for, which could not write its log there
-            (job.folder / "output.log").open("ab").close()
-            worker = self._idle.pop(slot.index, None) or Worker(self._server)
-        except OSError as error:  # nor room for another process, or no forkserver
-            return not_started(job, error, time.monotonic() - began)
-        attempt = Attempt(job, worker, listener, self._settings, self._wake)
-        self._running[job.number] = attempt
-        outcome = None
-        try:
+            worker = (self._idle.pop(slot.index, None) if is_alone else None) or Worker(self._server)
+        except OSError as error:  # no room for another process, or no forkserver
+            yield from (Ended(job, not_started(job, error, time.monotonic() - began)) for job in ready)
+            return
+
+        def tell_start(job: Job) -> None:
             listener(started(job, pid=worker.pid, slot=slot.index))
-            worker.send(Assignment(job, slot, is_last=self._settings.isolation is Isolation.PROCESS))
-            outcome = attempt.follow(began)
+
+        attempt = Attempt(
+            ready, worker, listener, self._settings, self._wake, at_once=at_once, tell_start=tell_start
+        )
+        self._running[ready[0].number] = attempt
+        is_over = False
+        try:
+            for job in ready[:at_once]:
+                tell_start(job)
+            is_last = not is_alone or self._settings.isolation is Isolation.PROCESS
+            worker.send(Assignment(tuple(ready), slot, is_last, at_once, began))
+            yield from attempt.follow(began)
+            is_over = True
         finally:
-            self._running.pop(job.number, None)
-            if outcome is None:  # a fault of this process, which would leave the child waiting for ever
+            self._running.pop(ready[0].number, None)
+            if not is_over:  # a fault of this process, which would leave the child waiting for ever
                 worker.kill()
                 worker.end()
         if attempt.is_reusable:
             self._idle[slot.index] = worker
-        return outcome
 
-    def _await_memory(self, job: Job) -> bool:
-        """Wait until the machine has the memory that this job may use; return False if the sweep is stopped first.
+    def _await_memory(self, first: int, needed: int) -> bool:
+        """Wait until the machine has the memory that a process may use; return False if the sweep is stopped first.
 
-        Memory that admitted jobs may still take counts as taken. A job that runs alone is always admitted.
+        Memory that admitted processes may still take counts as taken. One that runs alone is always admitted. A process
+        is named by its `first` job.
         """
-        limit = self._settings.memory_limit_bytes
-        while limit is not None and not self._stopping.is_set():
+        while needed and not self._stopping.is_set():
             with self._admission:
                 used = {number: attempt.used_bytes for number, attempt in list(self._running.items())}
-                promised = sum(max(0, limit - used.get(number, 0)) for number in self._admitted)
-                if not self._admitted or available_bytes() - promised >= limit:
-                    self._admitted.add(job.number)
+                promised = sum(max(0, most - used.get(number, 0)) for number, most in self._admitted.items())
+                if not self._admitted or available_bytes() - promised >= needed:
+                    self._admitted[first] = needed
                     break
             self._stopping.wait(ADMISSION_POLL_S)
         return not self._stopping.is_set()
+
+
+class _Try(NamedTuple):
+    """Jobs that run in one process, `at_once` of them begun, after so many `attempts` that were their own."""
+
+    jobs: tuple[Job, ...]
+    at_once: int
+    attempts: int = 0
+
+
+class _Outcomes:
+    """Outcomes on their way to whoever iterates over them.
+
+    `one_by_one`, `put` waits until that one has come back for the next: what it decides on an outcome, such as to stop,
+    counts for the job after it.
+    """
+
+    def __init__(self, *, one_by_one: bool) -> None:
+        self._ended: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
+        self._waits = one_by_one
+        self._is_heard = threading.Event()
+
+    def put(self, outcome: Outcome) -> None:
+        """Hand over an outcome."""
+        self._is_heard.clear()
+        self._ended.put(outcome)
+        if self._waits:
+            self._is_heard.wait()
+
+    def end(self) -> None:
+        """End the iteration."""
+        self._ended.put(None)
+
+    def close(self) -> None:
+        """Wait for nobody any more."""
+        self._waits = False
+        self._is_heard.set()
+
+    def __iter__(self) -> Iterator[Outcome]:
+        for outcome in iter(self._ended.get, None):
+            yield outcome
+            self._is_heard.set()

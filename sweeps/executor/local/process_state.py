@@ -10,8 +10,9 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from multiprocessing import get_all_start_methods, get_start_method, set_start_method
 from typing import Any, NamedTuple
 
@@ -19,6 +20,10 @@ from omegaconf.basecontainer import BaseContainer
 
 from sweeps.executor.local.ending import is_the_users
 
+SIGNALS = tuple(map(int, signal.valid_signals()))
+_handler_of = import_module(
+    "_signal"
+).getsignal  # that of `signal` makes an enum of each answer, at fifty times the cost
 TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 LINE_BUFFERED = 1
 
@@ -90,7 +95,7 @@ def choose_start_method(method: str | None) -> None:
         set_start_method(method)
 
 
-class _Part(NamedTuple):
+class Part(NamedTuple):
     """A part of the state: read it, and set it to what was read."""
 
     read: Callable[[], Any]
@@ -104,13 +109,13 @@ def _umask() -> int:
 
 
 def _handlers() -> dict[int, Any]:
-    known = {number: signal.getsignal(number) for number in signal.valid_signals()}
+    known = {number: _handler_of(number) for number in SIGNALS}
     return {number: handler for number, handler in known.items() if handler is not None}
 
 
 def _set_handlers(handlers: dict[int, Any]) -> None:
     for number, handler in handlers.items():
-        if signal.getsignal(number) is not handler:
+        if _handler_of(number) is not handler:
             signal.signal(number, handler)
 
 
@@ -124,8 +129,8 @@ def _set_list(name: str, own: list[Any], before: list[Any]) -> None:
     setattr(sys, name, own)  # a job may have put another list in its place
 
 
-def _attribute(module: Any, name: str) -> _Part:
-    return _Part(lambda: getattr(module, name), lambda before: setattr(module, name, before))
+def _attribute(module: Any, name: str) -> Part:
+    return Part(lambda: getattr(module, name), lambda before: setattr(module, name, before))
 
 
 def _set_filters(before: list[Any]) -> None:
@@ -143,30 +148,34 @@ def _switch_gc(on: bool) -> None:
     (gc.enable if on else gc.disable)()
 
 
-_PARTS = (
-    _Part(_umask, os.umask),
-    _Part(lambda: None, _stop_timers),  # before the handlers: an alarm would end a process that has none
-    _Part(_handlers, _set_handlers),
-    _Part(
+# What jobs that take turns in one process keep apart, too; cheap to read.
+PARTS = (
+    Part(_umask, os.umask),
+    Part(_handlers, _set_handlers),
+    Part(
         lambda: signal.pthread_sigmask(signal.SIG_BLOCK, ()),
         lambda before: signal.pthread_sigmask(signal.SIG_SETMASK, before),
     ),
-    _Part(os.getcwd, os.chdir),
-    _Part(lambda: (sys.path, [*sys.path]), lambda before: _set_list("path", *before)),
-    _Part(lambda: (sys.argv, [*sys.argv]), lambda before: _set_list("argv", *before)),
-    _Part(lambda: (sys.meta_path, [*sys.meta_path]), lambda before: _set_list("meta_path", *before)),
+    Part(lambda: (sys.path, [*sys.path]), lambda before: _set_list("path", *before)),
+    Part(lambda: (sys.argv, [*sys.argv]), lambda before: _set_list("argv", *before)),
+    Part(lambda: (sys.meta_path, [*sys.meta_path]), lambda before: _set_list("meta_path", *before)),
     *(_attribute(sys, name) for name in ("stdin", "excepthook", "displayhook", "unraisablehook")),
     _attribute(threading, "excepthook"),
-    _Part(lambda: [*warnings.filters], _set_filters),
+    Part(lambda: [*warnings.filters], _set_filters),
     _attribute(warnings, "showwarning"),
-    _Part(lambda: dict(BaseContainer._resolvers), _set_resolvers),
-    _Part(sys.getrecursionlimit, sys.setrecursionlimit),
-    _Part(lambda: locale.setlocale(locale.LC_ALL), lambda before: locale.setlocale(locale.LC_ALL, before)),
-    _Part(gc.isenabled, _switch_gc),
-    _Part(
+    Part(lambda: dict(BaseContainer._resolvers), _set_resolvers),
+    Part(sys.getrecursionlimit, sys.setrecursionlimit),
+    Part(lambda: locale.setlocale(locale.LC_ALL), lambda before: locale.setlocale(locale.LC_ALL, before)),
+    Part(gc.isenabled, _switch_gc),
+    Part(
         lambda: get_start_method(allow_none=True),
         lambda before: set_start_method(before, force=True),
     ),
+)
+_PARTS = (
+    Part(lambda: None, _stop_timers),  # before the handlers: an alarm would end a process that has none
+    *PARTS,
+    Part(os.getcwd, os.chdir),
 )
 # What a library that may not be loaded yet keeps: its module, how to read and to write it, and its usual value.
 _OF_LIBRARIES = (
@@ -192,7 +201,7 @@ class ProcessState:
         self._register = exits.register
         exits.register = self._noting
         self._parts = [part.read() for part in _PARTS]
-        self._libraries = [_read(*each) for each in _OF_LIBRARIES]
+        self._libraries = read_libraries()
         self._fixed = _fixed()
 
     def restore(self) -> bool:
@@ -200,10 +209,7 @@ class ProcessState:
         try:
             for part, before in zip(_PARTS, self._parts, strict=True):
                 part.write(before)
-            for (module, reader, writer, _), before in zip(_OF_LIBRARIES, self._libraries, strict=True):
-                library = sys.modules.get(module)
-                if library is not None:
-                    _write(library, reader, writer, before)
+            write_libraries(self._libraries)
         except Exception:  # noqa: BLE001 - whatever cannot be put back, and the hooks of users, cost the child alone
             return False
         return _fixed() == self._fixed and not self._has_handlers
@@ -213,6 +219,19 @@ class ProcessState:
         caller = str(sys._getframe(1).f_globals.get("__name__"))
         self._has_handlers = self._has_handlers or is_the_users(caller)
         return self._register(handler, *arguments, **named)
+
+
+def read_libraries() -> list[Any]:
+    """Return the modes that libraries keep for the process, such as torch's default type; usual ones where it is not loaded."""
+    return [_read(*each) for each in _OF_LIBRARIES]
+
+
+def write_libraries(modes: Sequence[Any]) -> None:
+    """Set the modes of libraries that are loaded to what `read_libraries` returned."""
+    for (module, reader, writer, _), before in zip(_OF_LIBRARIES, modes, strict=True):
+        library = sys.modules.get(module)
+        if library is not None:
+            _write(library, reader, writer, before)
 
 
 def _read(module: str, reader: str, _writer: str, usual: Any) -> Any:

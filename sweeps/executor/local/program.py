@@ -4,7 +4,7 @@ import contextlib
 import json
 import pickle
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +23,7 @@ from sweeps.executor.local.process_state import (
 )
 from sweeps.executor.local.supplies import Delivery, Supplies, define_here, defined_here, deliver
 from sweeps.executor.local.surroundings import Surroundings
+from sweeps.executor.many import with_others
 from sweeps.plan.by_reference import describe_main, dumps, why_not
 from sweeps.state.lock import hold_as_job
 
@@ -32,7 +33,8 @@ class Common:
     """What all jobs of a sweep share.
 
     Each child holds the jobs' lock in `folder`, if one is given. With `wants_results` an outcome carries Hydra's own
-    result, see `sweeps.executor.local.results`. Runs name the `objective`, its metric and mode.
+    result, see `sweeps.executor.local.results`. Runs name the `objective`, its metric and mode. With `many`, the dotted
+    name of a function, that does the task for several jobs at once, see `sweeps.executor.many`.
     """
 
     hydra_context: HydraContext
@@ -41,6 +43,12 @@ class Common:
     folder: Path | None = None
     wants_results: bool = False
     objective: Mapping[str, Any] | None = None
+    many: str | None = None
+
+    @property
+    def task(self) -> TaskFunction:
+        """What a job does."""
+        return self.task_function if self.many is None else with_others(self.many)
 
     def packed(self) -> bytes:
         """Pickle this, Hydra's state in this process, and what a job may lack after it has run the script.
@@ -51,7 +59,7 @@ class Common:
         deliver.cache_clear()
         definitions = {} if describe_main() else defined_here()
         try:
-            body = dumps((instances, self, definitions))
+            body = dumps((instances, self, definitions, dumps(self.hydra_context.callbacks)))
         except Exception as error:  # whatever a user's class raises when it is pickled
             where = why_not(self.task_function)
             by_value = "" if describe_main() else "; jobs cannot import this program, so write it to a file"
@@ -81,11 +89,12 @@ class Program:
         self._packed = packed
         self._start = start
         self._connection = connection
+        self._callbacks = b""
         self._fault: BaseException | None = None
         self._loaded: tuple[dict[Any, Any], Common] | None = None
         self._state: ProcessState | None = None
         self._faults: dict[str, str] = {}
-        self._draws = False  # whether running the script has changed the random generators
+        self.draws = False  # whether running the script has changed the random generators
 
     def run(self, jobs: Callable[[], None], held: Mapping[str, str], *, goes_on: bool) -> None:
         """Run the script, and `jobs` in place of its sweep; the script finds the variables that are `held`.
@@ -97,7 +106,7 @@ class Program:
 
         def begin(fault: BaseException | None) -> None:
             script_runs.close()
-            self._draws = goes_on and random_states() != states
+            self.draws = goes_on and random_states() != states
             self._fault = fault
             jobs()
 
@@ -113,15 +122,18 @@ class Program:
             script_runs.enter_context(self._start.surroundings.around(held))
             run_script(script, begin, self._start.sweeps_before)
 
-    def load(self, *, goes_on: bool) -> Common:
-        """Return what the jobs share, with Hydra's state in place; raise what the script has raised."""
+    def load(self, *, goes_on: bool, in_turns: bool = False) -> Common:
+        """Return what the jobs share, with Hydra's state in place; raise what the script has raised.
+
+        For one of several jobs that are `in_turns` the callbacks are its own, as they may remember their job.
+        """
         if self._fault is not None:
             raise self._fault
         if self._loaded is None:
             supplies, method, body = pickle.loads(self._packed)  # noqa: S301 - from our own parent
             self._fetch(supplies.without(Supplies.like(supplies)))
             choose_start_method(method)
-            instances, common, definitions = pickle.loads(body)  # noqa: S301 - likewise
+            instances, common, definitions, self._callbacks = pickle.loads(body)  # noqa: S301 - likewise
             define_here(definitions)
             self._loaded = instances, common
             if common.folder is not None:
@@ -130,6 +142,9 @@ class Program:
         instances, common = self._loaded
         # Not Singleton.set_state: that scans for plug-ins anew, which no job needs.
         Singleton._instances.update(instances)
+        if in_turns:
+            callbacks = pickle.loads(self._callbacks)  # noqa: S301 - likewise
+            return replace(common, hydra_context=replace(common.hydra_context, callbacks=callbacks))
         return common
 
     def _fetch(self, lacking: Supplies) -> None:
@@ -154,4 +169,4 @@ class Program:
         A script that seeds the random generators, or draws from them, runs once for each job: its task would find
         other states after an earlier job.
         """
-        return not self._draws and self._state is not None and self._state.restore()
+        return not self.draws and self._state is not None and self._state.restore()

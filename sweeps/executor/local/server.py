@@ -179,7 +179,8 @@ def _loaded_here(program: set[str]) -> list[str]:
     hydra = [name for name, _ in modules if name.partition(".")[0] in {"hydra", "hydra_plugins", "omegaconf"}]
     packages = {name.partition(".")[0] for name, module in modules if _is_installed(module)}
     own = {"__main__", "__mp_main__", *(name.partition(".")[0] for name in program)}
-    return [*hydra, "sweeps.executor.local.child", *sorted(packages - own)]
+    ours = ("sweeps.executor.local.child", "sweeps.executor.local.grouped")
+    return [*hydra, *ours, *sorted(packages - own)]
 
 
 def _is_installed(module: object) -> bool:

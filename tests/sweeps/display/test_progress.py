@@ -165,6 +165,22 @@ def test_the_time_left_comes_from_earlier_sweeps_and_from_the_jobs_of_this_one()
     assert scoreboard(3, typical_s=4.0).left_s() == pytest.approx(6)
 
 
+def test_jobs_that_share_a_process_share_its_time() -> None:
+    now = [0.0]
+    board = scoreboard(6, typical_s=10.0, clock=lambda: now[0])
+    for job in range(4):
+        board.heard(Event(EventKind.STARTED, job, {"pid": 7}))
+    now[0] = 8.0  # 2 s for each of the four
+    assert board.left_s() == pytest.approx(4 * 8)
+    board.heard(Event(EventKind.STARTED, 4, {"pid": 8}))
+    now[0] = 16.0
+    assert board.left_s() == pytest.approx(4 * 6)
+    assert scoreboard(1, typical_s=10.0).left_s() == 10
+    for job in range(4):
+        board.finished(Outcome(job, JobStatus.COMPLETED, 20.0, share_s=5.0), 0.5)
+    assert board.left_s() == pytest.approx(5)  # as long as the shares, not as the processes
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"), [(None, "-"), (0.04, "0.0 s"), (59.94, "59.9 s"), (60, "1:00"), (3725, "1:02:05")]
 )

@@ -20,12 +20,17 @@ class TestLocalExecutor(ExecutorConformance):
     isolation = Isolation.PROCESS
 
     def executor(self, app: App) -> Executor:
-        settings = LauncherSettings(self.places, 1, (), grace_s=60.0, isolation=self.isolation)
+        settings = LauncherSettings(2, 1, (), grace_s=60.0, isolation=self.isolation)
         return LocalExecutor(settings, app.common)
 
 
 class TestLocalExecutorThatReusesChildren(TestLocalExecutor):
     isolation = Isolation.REUSE
+
+
+class TestLocalExecutorThatGroupsJobs(TestLocalExecutor):
+    group = "all"
+    places = 2 * 16
 
 
 class TestInProcessExecutor(ExecutorConformance):

@@ -69,18 +69,35 @@ def test_a_listed_sampler_returns_its_points_in_order_whatever_it_is_told(points
     assert sampler.ask() is None
 
 
-def test_an_open_sampler_is_asked_when_a_slot_is_free_and_told_every_outcome(tmp_path: Path) -> None:
-    (tmp_path / "climb.py").write_text(CLIMBER.replace("FOLDER", repr(str(APP.parent))))
+def climb(folder: Path, *settings: str) -> Sweep:
+    (folder / "climb.py").write_text(CLIMBER.replace("FOLDER", repr(str(APP.parent))))
+    (folder / "alike.py").write_text("def key(config): return 'all'\n")
     answer = forked.run(
         "climb.py",
         "-m",
         "hydra.sweeper.objective={metric: null, mode: max}",
         *SETTINGS,
-        cwd=tmp_path,
+        *settings,
+        cwd=folder,
         env={**os.environ, "PYTHONPATH": f"{APP.parents[4]}:{APP.parent}"},
     )
     assert answer.returncode == 0, answer.stderr
-    sweep = Sweep(answer.returncode, answer.stdout, answer.stderr, tmp_path)
+    return Sweep(answer.returncode, answer.stdout, answer.stderr, folder)
+
+
+def test_an_open_sampler_is_asked_for_as_many_jobs_as_share_a_process(tmp_path: Path) -> None:
+    sweep = climb(tmp_path, "hydra.sweeper.fuse_key=alike.key", "hydra.launcher.fusion_size=1")
+    assert len({event["pid"] for event in sweep.events if event["event"] == "started"}) == 4
+    (tmp_path / "together").mkdir()
+    sweep = climb(tmp_path / "together", "hydra.sweeper.fuse_key=alike.key")
+    assert len({event["pid"] for event in sweep.events if event["event"] == "started"}) == 1
+    kinds = [(event["event"], event.get("job")) for event in sweep.events]
+    assert kinds.index(("asked", 3)) < kinds.index(("started", 0))
+    assert sorted(read_json(tmp_path / "together" / "told.json"))[3] == [3, "completed", 4.0]
+
+
+def test_an_open_sampler_is_asked_when_a_slot_is_free_and_told_every_outcome(tmp_path: Path) -> None:
+    sweep = climb(tmp_path)
     assert read_json(sweep.dir / "plan.json")["total"] is None
     assert [job["point"] for job in sweep.planned] == [{"x": 1}, {"x": 2}, {"x": 3}, {"x": 4}]
     kinds = [(event["event"], event.get("job")) for event in sweep.events]
@@ -95,4 +112,4 @@ def test_an_open_sampler_is_asked_when_a_slot_is_free_and_told_every_outcome(tmp
         [3, "completed", 4.0],
     ]
     assert [row["job"] for row in sweep.rows] == [3, 1, 0, 2]
-    assert "climbing" in answer.stdout + answer.stderr
+    assert "climbing" in sweep.out + sweep.err

@@ -126,6 +126,20 @@ def test_slots_are_busy_while_jobs_hold_them(tmp_path: Path) -> None:
     assert replay(path).usage == Usage(2, wall_s=10.0, busy_s=14.0, available_s=20.0, utilisation=0.7)
 
 
+def test_jobs_that_share_a_process_count_by_their_shares_of_its_time(tmp_path: Path) -> None:
+    path = ledger(
+        tmp_path,
+        (0, {"event": "began", "slots": 1}),
+        (0, start_of(0, key="k")),
+        (0, start_of(1)),
+        (9, end_of(0, 9.0, share_s=4.0)),
+        (10, end_of(1, 10.0, share_s=5.0)),
+        (10, {"event": "ended"}),
+    )
+    assert replay(path).usage == Usage(1, wall_s=10.0, busy_s=9.0, available_s=10.0, utilisation=0.9)
+    assert replay(path).durations == {"k": 4.0}
+
+
 def test_the_time_between_two_sessions_of_a_sweep_counts_for_nothing(tmp_path: Path) -> None:
     path = ledger(
         tmp_path,

@@ -1,0 +1,104 @@
+"""Which jobs go to one process: a job by itself, or a share of a group, sized so that all places have work.
+
+Jobs of a group come one after the other or with others between them, and how many follow is not known. So grouped jobs
+are pulled ahead, as many as all places could take, and the next process gets a fair share of those of the oldest one's
+group.
+"""
+
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from sweeps.jobs import Job
+
+TURNS = (
+    2  # the most jobs of a process, in terms of those at once: a job that ends early makes room for another
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Shard:
+    """Jobs for one process, at most `at_once` of them begun."""
+
+    jobs: tuple[Job, ...]
+    at_once: int
+    began: float = field(repr=False, default=0.0)
+
+
+class Shards:
+    """Makes shards of `jobs` when they are asked for; `together` is the most jobs of a group that run at once.
+
+    A job without a group is pulled at most one ahead of a shard that is asked for; a grouped one up to `TURNS` times
+    `together` for each of the `places`. One thread at a time may ask, and any may tell that a shard has `ended`.
+    """
+
+    def __init__(
+        self, jobs: Iterable[Job], places: int, together: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._jobs = iter(jobs)
+        self._places = places
+        self._together = together
+        self._clock = clock
+        self._waiting: deque[Job] = deque()
+        self._running: set[Shard] = set()
+        self._done, self._done_s = 0, 0.0
+        self._lock = threading.Lock()
+        self._is_closed = False
+
+    def __iter__(self) -> Iterator[Shard]:
+        return self
+
+    def __next__(self) -> Shard:
+        self._pull()
+        if self._is_closed or not self._waiting:
+            raise StopIteration
+        first = self._waiting[0]
+        group = [job for job in self._waiting if self._is_of(first, job)]
+        outstanding = len(self._waiting) + self._expected_left()
+        jobs = tuple(group[: min(share(outstanding, self._places), TURNS * self._together)])
+        taken = {job.number for job in jobs}
+        self._waiting = deque(job for job in self._waiting if job.number not in taken)
+        shard = Shard(jobs, min(len(jobs), self._together), self._clock())
+        with self._lock:
+            self._running.add(shard)
+        return shard
+
+    def ended(self, shard: Shard) -> None:
+        """Note that the jobs of a shard have ended."""
+        with self._lock:
+            self._running.discard(shard)
+            self._done += len(shard.jobs)
+            self._done_s += self._clock() - shard.began
+
+    def close(self) -> None:
+        """Make no more shards."""
+        self._is_closed = True
+
+    def _pull(self) -> None:
+        most = TURNS * self._together * self._places
+        while not self._is_closed and (not self._waiting or self._is_grouped(self._waiting[-1])):
+            job = next(self._jobs, None) if len(self._waiting) < most else None
+            if job is None:
+                return
+            self._waiting.append(job)
+
+    def _is_grouped(self, job: Job) -> bool:
+        return job.group is not None and self._together > 1
+
+    def _is_of(self, first: Job, job: Job) -> bool:
+        return job is first or (self._is_grouped(first) and job.group == first.group)
+
+    def _expected_left(self) -> float:
+        """Return about how many jobs of the running shards have not ended, if jobs take as long as those before."""
+        with self._lock:
+            per_s = self._done / self._done_s if self._done_s else 0.0
+            now = self._clock()
+            return sum(max(0.0, len(each.jobs) - (now - each.began) * per_s) for each in self._running)
+
+
+def share(outstanding: float, places: int) -> int:
+    """Return how many of the jobs that are left, running ones included, one place should take."""
+    return max(1, math.ceil(outstanding / places))

@@ -1,0 +1,97 @@
+"""How grouped jobs are divided among processes."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sweeps.executor.local.shards import TURNS, Shard, Shards, share
+from sweeps.jobs import Job
+
+
+def jobs(*groups: str | None) -> list[Job]:
+    one = Job(0, "key", "hash", (), {}, Path("jobs"), b"")
+    return [replace(one, number=number, group=group) for number, group in enumerate(groups)]
+
+
+def numbers(shard: Shard) -> list[int]:
+    return [job.number for job in shard.jobs]
+
+
+GROUPS = st.lists(st.sampled_from([None, "a", "b", "c"]), max_size=60)
+
+
+@given(GROUPS, st.integers(1, 5), st.integers(1, 8), st.randoms(use_true_random=False))
+def test_every_job_is_in_one_shard_with_none_of_another_group(
+    groups: list[str | None], places: int, together: int, chance
+) -> None:
+    now = 0.0
+    shards = Shards(jobs(*groups), places, together, clock=lambda: now)
+    seen, running = [], []
+    for shard in shards:
+        now += chance.random()
+        seen.extend(numbers(shard))
+        assert len({job.group for job in shard.jobs}) == 1
+        assert numbers(shard) == sorted(numbers(shard))
+        assert 1 <= shard.at_once <= together
+        assert shard.at_once <= len(shard.jobs) <= TURNS * together
+        if shard.jobs[0].group is None or together == 1:
+            assert len(shard.jobs) == 1
+        running.append(shard)
+        while running and (len(running) >= places or chance.random() < 0.5):
+            shards.ended(running.pop(chance.randrange(len(running))))
+    assert sorted(seen) == [*range(len(groups))]
+
+
+@given(GROUPS, st.integers(1, 5), st.integers(2, 8))
+def test_a_job_without_a_group_is_pulled_at_most_one_ahead(
+    groups: list[str | None], places: int, together: int
+) -> None:
+    pulled: list[Job] = []
+
+    def source() -> Iterator[Job]:
+        for job in jobs(*groups):
+            pulled.append(job)
+            yield job
+
+    taken: set[int] = set()
+    for shard in Shards(source(), places, together):
+        taken.update(numbers(shard))
+        ahead = [job for job in pulled if job.number not in taken]
+        assert sum(job.group is None for job in ahead) <= 1
+        assert len(ahead) <= TURNS * together * places
+
+
+@given(st.integers(1, 200), st.integers(1, 16))
+def test_the_first_processes_take_about_the_same(count: int, places: int) -> None:
+    shards = Shards(jobs(*["a"] * count), places, 1000, clock=lambda: 0.0)
+    sizes = [len(shard.jobs) for shard in shards]
+    assert sum(sizes) == count
+    assert len(sizes) <= places
+    assert max(sizes) == share(count, places)
+
+
+def test_groups_whose_jobs_alternate_are_put_together() -> None:
+    shards = Shards(jobs(*"abcabcabc"), 2, 16, clock=lambda: 0.0)
+    assert [numbers(next(shards)), numbers(next(shards))] == [[0, 3, 6], [1, 4, 7]]
+
+
+def test_a_last_group_is_divided_if_the_others_are_about_to_end() -> None:
+    now = 0.0
+    shards = Shards(jobs(*"abcabcabc"), 2, 16, clock=lambda: now)
+    first, _second = next(shards), next(shards)
+    now = 10.0
+    shards.ended(first)
+    assert [numbers(each) for each in shards] == [[2, 5], [8]]
+
+
+def test_without_fusion_each_job_is_by_itself() -> None:
+    assert [numbers(shard) for shard in Shards(jobs("a", "a", None), 2, 1)] == [[0], [1], [2]]
+
+
+def test_closed_shards_pull_nothing() -> None:
+    shards = Shards(iter(jobs("a", "a")), 2, 16)
+    shards.close()
+    assert list(shards) == []
