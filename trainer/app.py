@@ -37,13 +37,13 @@ def run(cfg: DictConfig) -> float | None:
     try:
         if cfg.sweep.dry_run and HydraConfig.get().mode == RunMode.RUN:
             raise ConfigError("sweep.dry_run=true: is for sweeps; add -m, or leave it out to train")
-        check(cfg)
+        plain = check(cfg)
     except ConfigError:
         _remove_output_folder()
         raise
     from trainer.task import train  # loads torch
 
-    return train(cfg)
+    return train(cfg, plain)
 
 
 def main() -> None:

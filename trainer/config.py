@@ -58,8 +58,8 @@ def _stem(key: str, *, _root_: DictConfig) -> str:
 OmegaConf.register_new_resolver("podium.stem", _stem, replace=True)
 
 
-def check(cfg: DictConfig | Mapping[str, Any]) -> None:
-    """Raise ConfigError that lists every problem of a composed config.
+def check(cfg: DictConfig | Mapping[str, Any]) -> dict[str, Any]:
+    """Return a composed config as plain values, each resolved; raise ConfigError that lists every problem of it.
 
     Checks keys, types, limits, what must fit together, and that the files of `data` exist and have the
     columns the config names. The sections of other packages are only checked to be mappings.
@@ -71,6 +71,7 @@ def check(cfg: DictConfig | Mapping[str, Any]) -> None:
     found = list(problems(plain))
     if found:
         raise ConfigError("\n".join(found))
+    return dict(plain)
 
 
 def problems(config: Mapping[str, Any]) -> Iterator[str]:

@@ -78,7 +78,15 @@ def _found(section: dict[str, Any]) -> str:
 
 @lru_cache(maxsize=16)
 def _task_of(path: str, _state: tuple[int, int], target: str, told: str) -> str:
-    """Return the task that a table's target says; read once as long as the file stays the same.
+    """Return the task that a table's target says; read once as long as the file stays the same, by all jobs together."""
+    from trainer.data.encoding import prepared
+
+    key = prepared.key_of({"_target_": TABLE, "path": path, "target": target, "told": told}, "unknown")
+    return str(prepared.remembered(key, lambda: {"task": _read(path, target, json.loads(told))})["task"])
+
+
+def _read(path: str, target: str, keys: dict[str, Any]) -> str:
+    """Read the target of a table.
 
     Of a table in memory the target alone is read, because the training reads all of it anyway. One that is larger goes
     into the cache, where the training finds it.
@@ -90,7 +98,6 @@ def _task_of(path: str, _state: tuple[int, int], target: str, told: str) -> str:
     from trainer.data.target import Target
     from trainer.data.unlabelled import with_target
 
-    keys = json.loads(told)
     options, cached = options_of(keys), keys["cache"] or "auto"
     if mapped.is_large(path, cached, options.member):
         _, table = mapped.fit(path, options, cached=cached)

@@ -9,6 +9,7 @@ column is missing.
 
 import numpy as np
 
+from trainer import ranked
 from trainer.data.division import Folds, Way
 from trainer.data.encode import Array
 from trainer.data.tensors import Splits
@@ -52,7 +53,7 @@ def load(
         division.rows,
         target="clicked",
         categorical=[*categories],
-        reference={"bayes_auc": _auc(clicked[test], truth[test])},
+        reference={"bayes_auc": ranked.roc_area(clicked[test] > 0, truth[test])},
         folds=division.folds,
     )
 
@@ -98,9 +99,3 @@ def _probabilities(score: Array, positive_rate: float) -> Array:
         rate = (1 / (1 + np.exp(-(score + middle)))).mean()
         low, high = (middle, high) if rate < positive_rate else (low, middle)
     return np.asarray(1 / (1 + np.exp(-(score + low))))
-
-
-def _auc(target: Array, score: Array) -> float:
-    from sklearn.metrics import roc_auc_score
-
-    return float(roc_auc_score(target, score)) if 0 < target.sum() < len(target) else float("nan")

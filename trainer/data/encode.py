@@ -10,7 +10,7 @@ sorted order. Of more than `hash_bins` categories each has the code of a bin, by
 import re
 import statistics
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
@@ -183,7 +183,9 @@ class Encoder:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for a JSON file."""
-        return asdict(self)
+        lists = ("numeric", "categorical", "calendars")
+        # Not by `asdict`, which copies every number.
+        return vars(self) | {name: [_fields(each) for each in getattr(self, name)] for name in lists}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Encoder":
@@ -202,6 +204,11 @@ class Encoder:
             value["positive"],
             tuple(Calendar(**each) for each in calendars),
         )
+
+
+def _fields(record: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass, whose values are plain, without what it remembers."""
+    return {each.name: getattr(record, each.name) for each in fields(record)}
 
 
 def column(table: Table, name: str) -> Any:

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from trainer.data.encoding import prepared
 from trainer.data.profile import Profile
 from trainer.data.target import Target, TaskKind
 from trainer.data.tensors import Dataset, Splits, encode
@@ -18,30 +19,44 @@ from trainer.targets import imported
 logger = logging.getLogger(__name__)
 
 HASH_BINS = 1 << 18
+_shared: list[tuple[Mapping[str, Any], Dataset, prepared.Told]] = []  # the data set that was handed out last
 ENCODER_KEYS = ("numeric_transform", "min_frequency", "hash_bins")
 
 
-def load(section: Mapping[str, Any], *, task: str | None = None) -> Dataset:
+def load(section: Mapping[str, Any], *, task: str | None = None, shared: bool = False) -> Dataset:
     """Load and encode a data set; the same section gives the same tensors, bit for bit.
 
-    `task` is `binary`, `multiclass` or `regression`; None: the target says it.
+    `task` is `binary`, `multiclass` or `regression`; None: the target says it. A data set that is `shared` is handed out again
+    to who asks for the same in this process, and must not be changed.
 
     Raise ConfigError when the loader cannot be imported, DataError for data that cannot be used.
     """
-    splits = read_splits(section, task=task)
-    # A section for a loader of the user need not have these keys.
-    data = encode(
-        splits,
-        transform=section.get("numeric_transform", "quantile"),
-        min_frequency=section.get("min_frequency", 1),
-        hash_bins=section.get("hash_bins", HASH_BINS),
-        task=task,
-    )
+    key = prepared.key_of(section, task)
+    held = [(data, told) for each, data, told in _shared if shared and each == key]
+    known = held[0] if held else prepared.find(key)
+    if known is not None:
+        data, told = known
+        prepared.tell(told)
+    else:
+        with prepared.hearing() as told:
+            data = encode(read_splits(section, task=task), **how_encoded(section), task=task)
+        prepared.offer_dataset(key, data, told)
+    if shared and key is not None:
+        _shared[:] = [(key, data, told)]
     if task is None and data.labels.task is not TaskKind.BINARY:
         logger.info("target %r: task=%s", data.labels.name, data.labels.task)
-    for warning in noted(splits.profile, data.labels, task=task):
+    for warning in noted(data.profile, data.labels, task=task):
         logger.warning("%s", warning)
     return data
+
+
+def how_encoded(section: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of the encoder; a section for a loader of the user need not have these keys."""
+    return {
+        "transform": section.get("numeric_transform", "quantile"),
+        "min_frequency": section.get("min_frequency", 1),
+        "hash_bins": section.get("hash_bins", HASH_BINS),
+    }
 
 
 def read_splits(section: Mapping[str, Any], *, task: str | None = None) -> Splits:

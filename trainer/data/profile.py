@@ -3,7 +3,7 @@
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -97,6 +97,15 @@ class Profile:
     def to_json(self) -> dict[str, Any]:
         """Return plain values for a JSON file."""
         return {**asdict(self), "notes": list(self.notes), "columns": [*_plain(self.columns)]}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Profile":
+        """Return the profile that `to_json` wrote."""
+        columns = (
+            ColumnRole(**{**each, "role": Role(each["role"]), "warnings": tuple(each["warnings"])})
+            for each in value["columns"]
+        )
+        return cls(**{**value, "columns": tuple(columns), "notes": tuple(value["notes"])})
 
     def _positive(self) -> str:
         return f" (positive: {self.positive})" if self.positive is not None else ""

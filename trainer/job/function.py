@@ -30,8 +30,8 @@ Function = Callable[[DictConfig, Run], Any]
 NO_PARAMS = ("paths", "tracking", "sweep", "promotion", "objective", "task", "seed", "device")
 
 
-def train_by_function(cfg: DictConfig) -> float | None:
-    """Call the training function of a config within a run, and return the objective's value.
+def train_by_function(cfg: DictConfig, plain: Mapping[str, Any]) -> float | None:
+    """Call the training function of a config, `plain` when resolved, within a run, and return the objective's value.
 
     The function gets the config and the run: `def train(config, run)`. Its run has the config's keys as parameters, the
     seed, the code and the output. It may
@@ -48,8 +48,8 @@ def train_by_function(cfg: DictConfig) -> float | None:
     name = f"task._target_={cfg.task._target_}"
     function = _function(cfg)
     threads = OmegaConf.select(cfg, "training.threads", default=1)
-    with opened(cfg) as run:
-        run.log_params(_params(cfg))
+    with opened(plain, composed=cfg) as run:
+        run.log_params(_params(plain))
         with cpu_threads(threads if isinstance(threads, int) else None), _seeded(cfg.seed):
             returned = function(cfg, run)
         value = _value(cfg, run, returned)
@@ -78,12 +78,11 @@ def _function(cfg: DictConfig) -> Function:
     return function
 
 
-def _params(cfg: DictConfig) -> dict[str, Any]:
+def _params(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the hyper-parameters of a run as a flat mapping: keys of our sections by their own names, as for our training.
 
     Keys of the function's section go by their own names, too, and those of its other sections by dotted names.
     """
-    config: Any = OmegaConf.to_container(cfg, resolve=True)
     flat: dict[str, Any] = {}
     own = config["task"]
     for section, value in config.items():

@@ -6,8 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-
 from tracking import ExperimentTracker, Run
 
 
@@ -41,18 +39,27 @@ class _Hearing(logging.Handler):
         self.lines.append(f"{self._other.format(record)}\n")
 
 
-def opened(cfg: DictConfig, *, data: Mapping[str, Any] | None = None, printed: str = "") -> Run:
-    """Start the run of a job in the store that its config names, best in a `with`; `printed` is of the time before it."""
-    tracked: Any = OmegaConf.to_container(cfg.tracking, resolve=True)
-    return ExperimentTracker(cfg.paths.experiments).start_run(
+def opened(
+    config: Mapping[str, Any],
+    *,
+    composed: Mapping[str, Any] | None = None,
+    data: Mapping[str, Any] | None = None,
+    printed: str = "",
+) -> Run:
+    """Start the run of a job in the store that its plain config names, best in a `with`.
+
+    The run keeps the config, or the one it was `composed` as. `printed` is of the time before it.
+    """
+    tracked = config["tracking"]
+    return ExperimentTracker(config["paths"]["experiments"]).start_run(
         tracked["experiment_name"],
         tags=tracked["tags"],
         description=tracked["description"],
-        config=cfg,
+        config=config if composed is None else composed,
         overrides=overrides(),
         data=data,
         printed=printed,
-        seeds={"seed": cfg.seed},
+        seeds={"seed": config["seed"]},
     )
 
 

@@ -9,6 +9,8 @@ deep model; the share that counts is that of the positive-part estimator of Jame
 Estimation Rule and Its Competitors", 1973) for one number. The penalty is that of scikit-learn's Ridge.
 """
 
+import hashlib
+import platform
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
@@ -17,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from trainer.data.encoding.prepared import remembered_arrays
+from trainer.eager import without_compiler
 from trainer.models.layers import one_or_many
 
 if TYPE_CHECKING:
@@ -73,40 +77,89 @@ class LinearStart(nn.Module):
             self._shown = None
 
     def fit(self, rows: "Split", loss: Callable[..., torch.Tensor]) -> None:
-        """Fit the linear model to training rows, on its device; it stays as it is where the loss has no finite minimum."""
+        """Fit the linear model to training rows, on its device; it stays as it is where the loss has no finite minimum.
+
+        On a CPU, what a loss of ours led to is kept in the cache: it follows from these rows, and takes as long as epochs.
+        """
         spread = torch.arange(0, len(rows), -(-len(rows) // ROWS), device=rows.device)
         rows = rows.take(spread).to(self.bias.device)
         # Of millions of categories few are in these rows.
         present, codes = torch.unique(rows.categorical.long() + self.offsets, return_inverse=True)
         kept = (self.numeric, self.codes[present], self.bias)
-        weights = [torch.zeros_like(each, requires_grad=True) for each in kept]
-        optimizer = torch.optim.LBFGS(
-            weights,
-            max_iter=ITERATIONS,
-            tolerance_change=TOLERANCE,
-            history_size=10,
-            line_search_fn="strong_wolfe",
-        )
+        key = _key(rows, codes, kept, loss)
+        if key is None:
+            found = _fitted(rows, codes, kept, loss)
+        else:
+            arrays = remembered_arrays(key, lambda: _as_arrays(_fitted(rows, codes, kept, loss)))
+            found = [torch.from_numpy(arrays[name]) for name in _PARTS] if arrays else None
+        if found is not None:
+            self.numeric.copy_(found[0])
+            self.codes[present] = found[1]
+            self.bias.copy_(found[2])
 
-        def closure() -> torch.Tensor:
-            optimizer.zero_grad()
-            logits = one_or_many(_linear(rows.numeric, codes, *weights))
-            penalty = (weights[0].square().sum() + weights[1].square().sum()) / len(rows)
-            value = loss(logits, rows.target, *rows.weights) + penalty
-            if not value.isfinite():
-                raise FloatingPointError
-            torch.autograd.backward(value)
-            return value
 
-        step: Callable[..., Any] = optimizer.step  # which has no types
-        try:
-            step(closure)
-        except FloatingPointError:
-            return
-        by_number, by_code, bias = (each.detach() for each in weights)
-        self.numeric.copy_(by_number)
-        self.codes[present] = by_code
-        self.bias.copy_(bias)
+Weights = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # by number, by category that is present, the bias
+_PARTS = ("numeric", "codes", "bias")
+
+
+@without_compiler()
+def _fitted(
+    rows: "Split", codes: torch.Tensor, kept: Weights, loss: Callable[..., torch.Tensor]
+) -> list[torch.Tensor] | None:
+    """Return the weights with the least loss; None where it has no finite minimum."""
+    weights = [torch.zeros_like(each, requires_grad=True) for each in kept]
+    optimizer = torch.optim.LBFGS(
+        weights,
+        max_iter=ITERATIONS,
+        tolerance_change=TOLERANCE,
+        history_size=10,
+        line_search_fn="strong_wolfe",
+    )
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        logits = one_or_many(_linear(rows.numeric, codes, *weights))
+        penalty = (weights[0].square().sum() + weights[1].square().sum()) / len(rows)
+        value = loss(logits, rows.target, *rows.weights) + penalty
+        if not value.isfinite():
+            raise FloatingPointError
+        torch.autograd.backward(value)
+        return value
+
+    step: Callable[..., Any] = optimizer.step  # which has no types
+    try:
+        step(closure)
+    except FloatingPointError:
+        return None
+    return [each.detach() for each in weights]
+
+
+def _key(
+    rows: "Split", codes: torch.Tensor, kept: Weights, loss: Callable[..., torch.Tensor]
+) -> dict[str, Any] | None:
+    """Return what determines the weights to the last bit; None on a GPU, and for a loss that is not of ours."""
+    owner = type(getattr(loss, "__self__", None))
+    if rows.device.type != "cpu" or not owner.__module__.startswith("trainer."):
+        return None
+    digest = hashlib.sha256()
+    for each in (rows.numeric, codes, rows.target, *rows.weights):
+        digest.update(each.numpy().tobytes())
+    return {
+        "linear start": digest.hexdigest(),
+        "loss": f"{owner.__module__}.{owner.__qualname__}.{getattr(loss, '__name__', '')}",
+        "shapes": [[*each.shape] for each in (rows.numeric, codes, *kept)],
+        # Another library or processor, or more threads, may round otherwise.
+        "by": [
+            torch.__version__,
+            torch.get_num_threads(),
+            torch.backends.cpu.get_cpu_capability(),
+            platform.node(),
+        ],
+    }
+
+
+def _as_arrays(found: list[torch.Tensor] | None) -> dict[str, Any]:
+    return {} if found is None else {name: each.numpy() for name, each in zip(_PARTS, found, strict=True)}
 
 
 def _linear(

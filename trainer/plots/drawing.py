@@ -10,8 +10,8 @@ from trainer.plots.curves import curves
 from trainer.plots.of_numbers import predicted_by_true, residuals
 from trainer.plots.several_classes import confusion, roc_by_class
 from trainer.plots.two_classes import precision_recall, roc
-from trainer.scoring import Scores
 from trainer.tasks.metrics import decided
+from trainer.tasks.scores import Scores
 from trainer.tasks.threshold import HALF, codes
 
 if TYPE_CHECKING:

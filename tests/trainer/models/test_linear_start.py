@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -212,3 +213,42 @@ def test_where_ranks_are_the_objective_the_share_is_the_mean_of_what_loss_and_ra
         shares.append(float(model.start.share))
     assert shares[1] == 0
     assert 0.3 < shares[0] <= 0.5
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])
+def test_what_the_same_rows_led_to_is_found_again_to_the_last_bit(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    data, fitted, plain = table(kind), [], linear_start._fitted
+    monkeypatch.setattr(linear_start, "_fitted", lambda *given: fitted.append(1) or plain(*given))
+    starts = [start_of(made(data)) for _ in range(3)]
+    task = task_of(data.labels)
+    own = lambda *given: task.loss(*given)  # noqa: E731 - a loss of nobody's, of which nothing is kept
+    for start, loss in zip(starts, (task.loss, task.loss, own), strict=True):
+        assert start is not None
+        start.fit(data.train, loss)
+    assert len(fitted) == 2
+    for name in ("numeric", "codes", "bias"):
+        first, again, alone = (getattr(start, name) for start in starts)
+        assert torch.equal(first, again)
+        assert torch.equal(first, alone)
+        assert first.abs().sum() > 0
+    other = table(kind, seed=1)
+    start = start_of(made(other))
+    assert start is not None
+    start.fit(other.train, task_of(other.labels).loss)
+    assert len(fitted) == 3
+
+
+def test_rows_without_a_finite_minimum_leave_the_start_as_it_is_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    data = table("regression")
+    rows = replace(data.train, numeric=torch.full_like(data.train.numeric, torch.inf))
+    for _ in range(2):
+        start = start_of(made(data))
+        assert start is not None
+        start.fit(rows, task_of(data.labels).loss)
+        assert start.bias.abs().sum() == 0

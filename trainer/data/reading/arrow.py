@@ -4,6 +4,7 @@ What Arrow itself offers for it loads pandas where that is installed, which take
 hundred thousand rows.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -42,6 +43,11 @@ def of_bools(values: Array) -> Any:
 @lru_cache(maxsize=64)
 def of_texts(values: tuple[str, ...]) -> Any:
     """Return texts as an Arrow array; kept for the next call, as they are few and the same."""
+    return of_many_texts(values)
+
+
+def of_many_texts(values: Sequence[str]) -> Any:
+    """Return texts as an Arrow array, of less than 2 GB."""
     import pyarrow as pa
 
     encoded = [each.encode() for each in values]

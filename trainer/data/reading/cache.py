@@ -57,8 +57,7 @@ def entry(key: Any, make: Callable[[Path], dict[str, Any]], *, needed: int) -> t
     `key` is plain data that determines the content, `needed` the bytes it may take. Raise DataError when the disk is full
     or the folder cannot be written.
     """
-    name = hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()[:32]
-    place = folder() / name
+    place = _place(key)
     with writing():
         place.parent.mkdir(parents=True, exist_ok=True)
         if (found := _read(place)) is not None:
@@ -66,20 +65,62 @@ def entry(key: Any, make: Callable[[Path], dict[str, Any]], *, needed: int) -> t
         with _locked(place):
             if (found := _read(place)) is not None:
                 return place, found
-            _make_room(needed)
-            part = place.with_suffix(_TEMPORARY)
-            shutil.rmtree(part, ignore_errors=True)
-            part.mkdir()
-            try:
-                made = make(part)
-                write_bytes(part / _META, json.dumps(made).encode())
-                shutil.rmtree(place, ignore_errors=True)
-                part.rename(place)
-            except BaseException:
-                shutil.rmtree(part, ignore_errors=True)
-                raise
+            made = _filled(place, make, needed)
         _evict(keep=place)
     return place, made
+
+
+def found(key: Any) -> tuple[Path, dict[str, Any]] | None:
+    """Return the folder of an entry and what its `make` returned; None where there is none, or none can be read."""
+    place = _place(key)
+    try:
+        known = _read(place)
+    except OSError:
+        return None
+    return None if known is None else (place, known)
+
+
+def offer(key: Any, make: Callable[[Path], dict[str, Any]], *, needed: int) -> bool:
+    """Make an entry that nobody waits for; return False where another process makes it, or it cannot be written."""
+    place = _place(key)
+    path = place.with_suffix(".lock")
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            if not try_lock(handle, path):
+                return False
+            if _read(place) is None:
+                _filled(place, make, needed)
+        finally:
+            os.close(handle)
+        _evict(keep=place)
+    except (OSError, DataError) as error:
+        logger.debug("%s cannot be written: %s", place, error)
+        return False
+    return True
+
+
+def _place(key: Any) -> Path:
+    """Return the folder of an entry."""
+    return folder() / hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()[:32]
+
+
+def _filled(place: Path, make: Callable[[Path], dict[str, Any]], needed: int) -> dict[str, Any]:
+    """Make an entry, whose lock is held."""
+    _make_room(needed)
+    part = place.with_suffix(_TEMPORARY)
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir()
+    try:
+        made = make(part)
+        write_bytes(part / _META, json.dumps(made).encode())
+        shutil.rmtree(place, ignore_errors=True)
+        part.rename(place)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+    return made
 
 
 @contextlib.contextmanager

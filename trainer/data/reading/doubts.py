@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from trainer.data.reading import resembling
+from trainer.data.reading.arrow import of_many_texts
 from trainer.data.reading.columns import Array, Long
 from trainer.data.reading.kinds import spelled_float
 from trainer.data.reading.spelling import durations, numbers, times
@@ -90,12 +91,11 @@ def doubt(values: Any, *, told: bool = False) -> Doubt | None:
 
     If it was `told` why it is text, that its values look like numbers is no news.
     """
-    import pyarrow as pa
 
     if values.dtype != object:
         return _of_numbers(values)
     some = np.asarray(values[np.arange(0, len(values), max(len(values) // _SAMPLE, 1))])
-    sample = pa.array(some, pa.string()).drop_null()
+    sample = of_many_texts([each for each in some.tolist() if each is not None])
     return _nearly(values, sample) or (None if told else _resembling(values, sample))
 
 

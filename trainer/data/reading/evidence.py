@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from trainer.data.reading.arrow import as_numpy, of_bools, of_texts
 from trainer.data.reading.dated import Dated
 from trainer.data.reading.doubts import FEW
 from trainer.data.reading.first_row import GAPS
@@ -198,11 +199,11 @@ class Evidence:
                 self.plain = bool(self.gaps) and numbers.are_plain(texts)
                 self.numbers |= self.plain and bool(len(texts))
                 if self.plain:
-                    self._see_plain(texts, pc.cast(texts, pa.float64()).to_numpy(), wanted)
+                    self._see_plain(texts, as_numpy(pc.cast(texts, pa.float64())), wanted)
                 self.unit = "" if self.numbers else self.unit
             else:
                 self.numbers, self.unit = True, ""
-                self._see_plain(texts, floats.drop_null().to_numpy(), wanted)
+                self._see_plain(texts, as_numpy(floats.drop_null()), wanted)
                 self.parsed[Number()] = Number().read(floats, missing)
         if not self.plain and (self.written or forced):
             shown = self._without_gaps(texts)
@@ -216,10 +217,9 @@ class Evidence:
 
     def _without_gaps(self, texts: Any) -> Any:
         """Return texts without one mark that may stand for a missing value; a second mark is a value."""
-        import pyarrow as pa
         import pyarrow.compute as pc
 
-        is_gap = pc.is_in(texts, value_set=pa.array(GAPS))
+        is_gap = pc.is_in(texts, value_set=of_texts(GAPS))
         self.gaps |= set(pc.unique(texts.filter(is_gap)).to_pylist())
         return texts.filter(pc.invert(is_gap)) if len(self.gaps) == 1 else texts
 
@@ -256,7 +256,7 @@ class Evidence:
             if whole.all():
                 ends = pc.min_max(pc.binary_length(texts)).as_py()
                 self.lengths |= set(ends.values())
-            if self.codes or pc.any(pc.starts_with(texts.filter(values >= 1), "0")).as_py():
+            if self.codes or pc.any(pc.starts_with(texts.filter(of_bools(values >= 1)), "0")).as_py():
                 self._see_codes(texts)
 
     def _see_typed_dates(self, raw: Any, missing: tuple[str, ...], wanted: str | None) -> None:

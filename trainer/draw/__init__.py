@@ -1,0 +1,1 @@
+"""Draws the plots of runs: ``python -m trainer.draw``."""
