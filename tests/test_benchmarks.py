@@ -38,7 +38,7 @@ def test_the_command_measures_and_prints_a_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", MEASURES)
 def test_every_benchmark_gives_its_figures_without_the_peers(tmp_path: Path, name: str) -> None:
     figures = measured(tmp_path, name)[name].figures
-    assert len(figures) >= 2
+    assert figures
     assert [each for each in figures if each.best is None] == []
 
 
@@ -74,7 +74,9 @@ def test_a_driver_that_fails_is_reported_with_its_exception(tmp_path: Path) -> N
 def test_an_unknown_benchmark_is_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["logs"])
-    assert "there is no benchmark 'logs'; there are start, log, best" in capsys.readouterr().err
+    assert (
+        "there is no benchmark 'logs'; there are sweep, training, start, log, best" in capsys.readouterr().err
+    )
 
 
 def test_every_peer_is_pinned_and_none_brings_torch() -> None:

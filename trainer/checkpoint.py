@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import torch
 
 from tracking.files import write_bytes
+from trainer.eager import without_compiler
 
 logger = logging.getLogger(__name__)
 
@@ -65,21 +66,37 @@ class State:
 
     def capture(self) -> dict[str, Any]:
         """Return a copy of the state, which later training does not change."""
+        with without_compiler():
+            parts = {name: part.state_dict() for name, part in self._parts.items()}
         return {
             "history": [dict(metrics) for metrics in self.history],
             # A copy, because a state dict shares its tensors with the model.
-            "parts": {name: copy.deepcopy(part.state_dict()) for name, part in self._parts.items()},
+            "parts": _copied(parts),
             "streams": {name: stream.get_state() for name, stream in self._streams.items()},
         }
 
     def load(self, captured: Mapping[str, Any]) -> None:
         """Load a captured state, which stays unchanged; raise what a part raises whose state does not fit."""
-        for name, part in self._parts.items():
-            # A copy, because an optimizer keeps the tensors it gets and changes them while training.
-            part.load_state_dict(copy.deepcopy(captured["parts"][name]))
+        with without_compiler():
+            for name, part in self._parts.items():
+                # A copy, because an optimizer keeps the tensors it gets and changes them while training.
+                part.load_state_dict(_copied(captured["parts"][name]))
         for name, stream in self._streams.items():
             stream.set_state(captured["streams"][name])
         self.history = [dict(metrics) for metrics in captured["history"]]
+
+
+def _copied(value: Any) -> Any:
+    """Return a copy of a state; of a tensor that is part of a larger one, such as a stack of models, that part alone."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().clone()
+    if isinstance(value, dict):
+        copied = copy.copy(value)  # its class and attributes, which those of modules have
+        copied.update({key: _copied(each) for key, each in value.items()})
+        return copied
+    if type(value) in (list, tuple):
+        return type(value)(map(_copied, value))
+    return copy.deepcopy(value)
 
 
 class Checkpoints:

@@ -33,6 +33,7 @@ from trainer.job.run import earlier_runs, logged_before, opened
 from trainer.models.arguments import OFFERED, settle
 from trainer.models.network import build_module
 from trainer.plots import draw
+from trainer.plots.kept import SCORES, Kept, keep
 from trainer.saved_model import save_model
 from trainer.schema import AUTO, BY_TASK, LENGTHS, LOGGED_PER_EPOCH, is_ours, named_task
 from trainer.scoring import Scores, evaluate
@@ -51,18 +52,22 @@ logger = logging.getLogger(__name__)
 RECIPE = ("data", "model", "training", "optimizer", "scheduler")  # sections of hyper-parameters
 
 
-def train(cfg: DictConfig) -> float | None:
+def train(cfg: DictConfig, plain: Mapping[str, Any] | None = None) -> float | None:
     """Train, test and save one model as a run of the store, and return the objective's value.
+
+    `plain` is what the check of the config returned, if it is checked already.
 
     A function that `task._target_` names does so in our place; what it returns may be None.
 
     A run that is asked to stop early still ends as `completed`; an error makes it `failed` and is raised
     again. Raise ConfigError, ModelError or DataError before a run is made.
     """
-    check(cfg)
-    if not is_ours(cfg.get("task")):
-        return train_by_function(cfg)
-    config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
+    plain = check(cfg) if plain is None else plain
+    if not is_ours(plain.get("task")):
+        return train_by_function(cfg, plain)
+    config: dict[str, Any] = {
+        name: {**each} if isinstance(each, dict) else each for name, each in plain.items()
+    }
     for section in OFFERED:
         config[section] = settle(config[section], section)
     metric, mode = config["objective"]["metric"], config["objective"].get("mode")
@@ -71,7 +76,9 @@ def train(cfg: DictConfig) -> float | None:
     every_s = config["training"].pop("checkpoint_every_s", None)  # changes no number of the run
     with logged_before() as lines:
         device = resolve(config["device"])
-        data = load(config["data"], task=named_task(config.get("task")))
+        # A module of the user's may change the rows that it is given.
+        is_ours_alone = str(config["model"]["_target_"]).startswith("trainer.")
+        data = load(config["data"], task=named_task(config.get("task")), shared=is_ours_alone)
         check_objective(metric, data, own)
         # So that a loss that does not fit the task makes no run.
         build_loss(config.get("loss"), config["training"], task_of(data.labels), data.train.target)
@@ -82,7 +89,7 @@ def train(cfg: DictConfig) -> float | None:
         if data.profile is not None and not _is_job_of_sweep():
             logger.info("%s", data.profile.text(terminal_width()))
     with (
-        opened(cfg, data=data.describe(), printed="".join(lines)) as run,
+        opened(plain, data=data.describe(), printed="".join(lines)) as run,
         cpu_threads(config["training"].get("threads", 1)),
     ):
         checkpoints = Checkpoints(
@@ -143,19 +150,36 @@ def _train(
             each_batch=bar.each_batch,
         )
     _warn_if_short(objective, result, settings, batches_per_epoch(settings, len(data.train)))
+    _end(config, data, run, module.cpu(), spec, result, own=own)
+    return result
+
+
+def _end(
+    config: Mapping[str, Any],
+    data: Dataset,
+    run: Run,
+    module: nn.Module,
+    spec: Mapping[str, Any],
+    result: Fit,
+    *,
+    own: Sequence[OwnMetric],
+) -> None:
+    """Test and save a trained model, and log its numbers."""
     # On the CPU and one thread, as a loaded model is scored, so that the numbers agree to the last digit.
     with cpu_threads(1):
-        scores = evaluate(module.cpu(), data.test, cardinalities=data.shape.cardinalities, task=task)
+        scores = evaluate(module, data.test, data=data)
         threshold = chosen_threshold(config.get("threshold", "balanced_accuracy"), module, data)
     save_model(run.artifacts_dir, module, spec=spec, section=config["data"], data=data, threshold=threshold)
     write_classes(run.artifacts_dir / "classes.csv", scores, data)
-    plots = run.artifacts_dir / "plots"
-    draw(plots, result.history, result.epoch, scores, data.labels, threshold=threshold)
+    keep(run.artifacts_dir / SCORES, Kept(scores, data.labels, result.epoch, threshold))
+    if not _is_job_of_sweep():  # a sweep draws those of its winner
+        plots = run.artifacts_dir / "plots"
+        draw(plots, result.history, result.epoch, scores, data.labels, threshold=threshold)
     tested = {**scores.named(), **{f"test_{each.name}": scores.own(each) for each in own}}
-    best = {"best_epoch": result.epoch} if objective.at == "best" else {}
+    is_best = Objective(**config["objective"]).at == "best"
+    best = {"best_epoch": result.epoch} if is_best else {}
     run.log({**data.reference, **tested, **best, **({} if threshold is None else {"threshold": threshold})})
     logger.info("%s: %s", run.run_id, shown(tested))
-    return result
 
 
 def write_profile(file: Path, data: Dataset) -> None:
@@ -189,10 +213,17 @@ def chosen(cfg: DictConfig, config: Mapping[str, Any], rows: int) -> dict[str, A
     numbers = auto.chosen(config["training"], rows)
     if not numbers:
         return {}
-    logger.info("%s", auto.said(numbers, rows))
-    known: Any = OmegaConf.to_container(OmegaConf.merge(cfg, {"training": numbers}), resolve=True)
+    if any(each is not None for each in numbers.values()):
+        logger.info("%s", auto.said(numbers, rows))
+    known: Any = {"training": {**config["training"], **numbers}}
+    if any("${" in repr(OmegaConf.to_container(cfg[name])) for name in ("training", *OFFERED)):
+        known = OmegaConf.to_container(OmegaConf.merge(cfg, {"training": numbers}), resolve=True)
     # Of each section the keys that it has now: those that its class does not take are out already.
-    return {name: {key: known[name][key] for key in config[name]} for name in ("training", *OFFERED)}
+    return {
+        name: {key: known[name][key] for key in config[name]}
+        for name in known
+        if name in ("training", *OFFERED)
+    }
 
 
 def scheduler_steps(config: Mapping[str, Any], rows: int) -> int:

@@ -43,6 +43,7 @@ def test_a_run_holds_recipe_metrics_and_artifacts(quick: DictConfig, store: Path
     assert artifacts == {
         "model_best.pt",
         "model.json",
+        "scores.npz",
         *(f"plots/{each}.png" for each in ("curves", "roc", "precision_recall", "calibration", "confusion")),
         "plots/calibration.csv",
     }

@@ -18,7 +18,6 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from trainer.checkpoint import State
-from trainer.data.encoding.shuffled import in_order
 from trainer.data.tensors import Dataset, Split
 from trainer.errors import DivergedError
 from trainer.models.linear_start import start_of
@@ -29,6 +28,7 @@ from trainer.seeding import Ambient, generator
 from trainer.tasks.outputs import Task, task_of
 from trainer.tasks.own_metrics import OwnMetric
 from trainer.training.epoch import StepOptions, Steps
+from trainer.training.fused import Epochs
 from trainer.training.validation import Validation
 from trainer.watching.divergence import Losses
 from trainer.watching.progress import shown_number
@@ -109,27 +109,58 @@ def fit(
     state = State({**steps.parts, "watch": watch, "foreign": foreign}, {"order": order, "dropout": dropout})
     begin(state)
     validation = Validation.of(steps.scored, val, task, objective.metric, has_start=has_start)
+    course = _Course(steps, validation, watch, state, objective, metrics, epochs, patience)
     for epoch, known in enumerate(state.history, start=1):
         log(known, epoch)
-    stop, widths = ended(state.epoch, epochs, watch.best_epoch, patience), dict[str, int]()
-    while stop is None:
-        drawn = in_order(train, torch.randperm(len(train), generator=order)[:rows], device)
-        with foreign.lent():
-            logged = steps.epoch(drawn, each_batch)
-            scores = validation.scores(steps.scored)
-        logged |= validated(scores, task, objective, metrics)
-        epoch = state.epoch + 1
-        log(logged, epoch)
-        check_finite(logged, epoch, steps.losses)
-        logger.info("epoch %*d/%d  %s", len(str(epochs)), epoch, epochs, shown(logged, widths))
-        watch.see(logged[objective.metric], epoch, steps.scored.module, loss=logged["val_loss"])
-        steps.advance(logged[objective.metric])
-        state.history.append(logged)
-        keep(state)
-        stop = Stop.ASKED if should_stop() else ended(epoch, epochs, watch.best_epoch, patience)
+    stop = course.ended()
+    with Epochs(steps, train, foreign) as training:
+        while stop is None:
+            drawn = torch.randperm(len(train), generator=order)[:rows]
+            trained = training.epoch(drawn, each_batch)
+            with foreign.lent():
+                logged = course.validated(trained)
+            log(logged, state.epoch + 1)
+            course.record(logged)
+            keep(state)
+            stop = Stop.ASKED if should_stop() else course.ended()
     model.load_state_dict(watch.weights)
     logger.info("%s: %s %s at epoch %d", stop, objective.metric, shown_number(watch.value), watch.epoch)
     return Fit(watch.value, watch.epoch, state.epoch, stop, state.history)
+
+
+@dataclass
+class _Course:
+    """A training between its epochs: how good the model is, which epoch counts, when it ends."""
+
+    steps: Steps
+    validation: Validation
+    watch: "Watch"
+    state: State
+    objective: Objective
+    metrics: Sequence[OwnMetric]
+    epochs: int
+    patience: int | None
+    widths: dict[str, int] = field(default_factory=dict)  # of the numbers in the log
+
+    def validated(self, logged: dict[str, float]) -> dict[str, float]:
+        """Return what an epoch logs, with the metrics of the validation rows."""
+        steps = self.steps
+        scores = self.validation.scores(steps.scored)
+        return logged | validated(scores, steps.task, self.objective, self.metrics)
+
+    def record(self, logged: dict[str, float]) -> None:
+        """Take note of an epoch, and step the scheduler; raise DivergedError for a loss that is not finite."""
+        epoch, steps, value = self.state.epoch + 1, self.steps, logged[self.objective.metric]
+        check_finite(logged, epoch, steps.losses)
+        counted = f"{epoch:{len(str(self.epochs))}d}/{self.epochs}"
+        logger.info("epoch %s  %s", counted, shown(logged, self.widths))
+        self.watch.see(value, epoch, steps.scored.module, loss=logged["val_loss"])
+        steps.advance(value)
+        self.state.history.append(logged)
+
+    def ended(self) -> Stop | None:
+        """Return why the training ends after the last epoch, or None when it continues."""
+        return ended(self.state.epoch, self.epochs, self.watch.best_epoch, self.patience)
 
 
 def placed(model: nn.Module, data: Dataset) -> tuple[torch.device, Split, Split]:
