@@ -16,10 +16,12 @@ from typing import Any
 from benchmarks import environments, machine, report
 from benchmarks.contestants import DriverError, Module
 from benchmarks.figures import Chapter, Figure, as_text
-from benchmarks.measures import processes, reading, sweeps, writing
+from benchmarks.measures import processes, reading, sweeps, training, writing
 from benchmarks.plan import Plan, Result, Size
 
 MEASURES: dict[str, Callable[[Plan], Result]] = {
+    "sweep": training.sweep,
+    "training": training.training,
     "start": processes.start,
     "log": writing.log,
     "best": reading.best,

@@ -12,6 +12,7 @@ TEMPLATE = ROOT / "benchmarks" / "page.md"
 WHEN = ("date", "commit", "load average at the start")
 BEGIN, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
 TRACKERS = ("podium", "bare write", "Trackio", "TensorBoard", "W&B offline", "MLflow (SQLite)")
+TRAINING = ("sweep",)
 SWEEPS = ("jobs", "slots")
 VERSIONS = {
     "podium": "podium",
@@ -64,22 +65,34 @@ def page(results: dict[str, Any]) -> str:
 
 
 def short(results: dict[str, Any]) -> str:
-    """Return README's tables with their markers: podium beside the other trackers, and beside other launchers."""
+    """Return README's tables with their markers: podium beside a script, other trackers, and other launchers."""
     chapters = {chapter["name"]: Chapter.of(chapter) for chapter in results["chapters"]}
     trackers = list(_of_trackers(chapters))
-    sweeps = [
-        (chapters[name], figure.case, figure.case)
-        for name in SWEEPS
-        if name in chapters
-        for figure in chapters[name].figures
-        if figure.who == "podium" and figure.unit != "x"
-    ]
-    launchers = dict.fromkeys(figure.who for chapter, _, _ in sweeps for figure in chapter.figures)
+    training, sweeps = _of_podium(chapters, TRAINING, others=True), _of_podium(chapters, SWEEPS)
     facts = results["machine"]
     versions = ", ".join(f"{name} {facts[key]}" for key, name in VERSIONS.items() if key in facts)
     where = f"{facts['processor']}, {facts['file system'].partition(' ')[0]}, {facts['date'][:10]}"
-    tables = [*_table(trackers, TRACKERS), *_table(sweeps, list(launchers))]
+    tables = [*_table(training, _who(training)), *_table(trackers, TRACKERS), *_table(sweeps, _who(sweeps))]
     return "\n".join([BEGIN, *tables, f"{where}; {versions}.", END])
+
+
+def _of_podium(
+    chapters: Mapping[str, Chapter], names: Sequence[str], *, others: bool = False
+) -> list[Question]:
+    """Return the questions of some chapters that podium answered; those that `others` answered, too, if asked for."""
+    return [
+        (chapters[name], figure.case, figure.case)
+        for name in names
+        if name in chapters
+        for figure in chapters[name].figures
+        if figure.who == "podium" and figure.unit != "x"
+        if not others
+        or any(each.case == figure.case and each is not figure for each in chapters[name].figures)
+    ]
+
+
+def _who(questions: Sequence[Question]) -> list[str]:
+    return list(dict.fromkeys(figure.who for chapter, _, _ in questions for figure in chapter.figures))
 
 
 def _of_trackers(chapters: Mapping[str, Chapter]) -> Iterator[Question]:
