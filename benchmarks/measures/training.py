@@ -17,7 +17,8 @@ ORDINARY = "ordinary script, joblib launcher"
 AT_ONCE = 2
 RATES, SIZES = "1e-4,1e-3,1e-2", "64,128,256"
 MANY_RATES, DROPOUTS = "1e-4,2e-4,5e-4,1e-3,2e-3,5e-3,1e-2,2e-2", "0,0.1,0.15,0.2,0.25,0.3,0.4,0.5"
-NINE, MANY, DEFAULT = "9 configs", "64 configs", "make sweep: 3 configs"
+NINE, MANY = "sweep of 9 configs", "sweep of 64 configs"
+DEFAULT = "make sweep, 3 configs"
 # For each sweep: the keys of podium and of the script, and the values.
 AXES = {
     NINE: (("training.learning_rate", "learning_rate", RATES), ("training.batch_size", "batch_size", SIZES)),
