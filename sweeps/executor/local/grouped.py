@@ -28,7 +28,7 @@ _unfinished: list[greenlet] = []
 
 
 class _Member:
-    """A job that has begun. `asked` is the work that it waits for with its item, `gets` the result that it goes on with."""
+    """A job that has begun: `asked` is the work that it waits for, with its item, and `gets` is the result."""
 
     def __init__(self, live: Callable[[], bool], parent: greenlet) -> None:
         self.greenlet = greenlet(live, parent)
