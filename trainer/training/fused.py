@@ -16,7 +16,8 @@ from trainer.data.tensors import Split
 from trainer.device import cpu_threads
 from trainer.seeding import Ambient
 from trainer.training.epoch import Steps
-from trainer.training.stack.stack import Stack, Turn, key, not_stackable, self_test
+from trainer.training.stack.lowered import NotLoweredError
+from trainer.training.stack.stack import Stack, Turn, key, self_test
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ Logged = dict[str, float]
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A model in training, and its training rows; `kind` is equal for models that can share a stack."""
+    """A model in training, and its training rows; `kind` is equal for models that can share a stack, None for one in none."""
 
     steps: Steps
     rows: Split
@@ -55,16 +56,18 @@ class Epochs:
 
     def __init__(self, steps: Steps, rows: Split, foreign: Ambient) -> None:
         self._foreign = foreign
-        why = not_stackable(steps, rows)
-        if why is not None:
-            logger.info("not fused: %s", why)
         place = (rows.numeric.data_ptr(), rows.target.data_ptr(), len(rows))
-        self._model = Model(steps, rows, why is None and (place, key(steps, rows)))
+        kind: Hashable = None
+        try:
+            kind = (place, key(steps, rows))
+        except NotLoweredError as reason:
+            logger.info("not fused: %s", reason)
+        self._model = Model(steps, rows, kind)
 
     def epoch(self, order: torch.Tensor, each_batch: EachBatch = None) -> Logged:
         """Train once on the rows of an order; return what `Steps.epoch` does."""
         steps, rows = self._model.steps, self._model.rows
-        if self._model.kind:
+        if self._model.kind is not None:
             logged: Logged = together(train_each, self.asked(order, each_batch))
             return logged
         with self._foreign.lent():
@@ -81,14 +84,7 @@ class Epochs:
         _release([self._model])
 
 
-class _Live:
-    """The stacks of this process that wait for their next epoch, by the models in them."""
-
-    def __init__(self) -> None:
-        self.stacks: dict[tuple[Model, ...], Stack] = {}
-
-
-_live = _Live()
+_stacks: dict[tuple[Model, ...], Stack] = {}  # those that wait for their next epoch, by the models in them
 
 
 def train_each(asked: Sequence[Asked]) -> Sequence[Any]:
@@ -117,15 +113,15 @@ def _trained(asked: Sequence[Asked]) -> Sequence[Logged | Raised]:
     models = tuple(each.model for each in asked)
     try:
         with cpu_threads(asked[0].threads):
-            if models not in _live.stacks:
+            if models not in _stacks:
                 _release(models)
-                _live.stacks[models] = Stack([each.steps for each in models], models[0].rows)
-            return _live.stacks[models].epoch([each.turn for each in asked])
+                _stacks[models] = Stack([each.steps for each in models], models[0].rows)
+            return _stacks[models].epoch([each.turn for each in asked])
     except Exception as error:  # noqa: BLE001 - of these models alone: others of the process go on
         return [Raised(error) for _ in models]
 
 
 def _release(models: Sequence[Model]) -> None:
     """Give up the stacks that any of these models is in."""
-    for members in [each for each in _live.stacks if any(model in each for model in models)]:
-        _live.stacks.pop(members).release()
+    for members in [each for each in _stacks if any(model in each for model in models)]:
+        _stacks.pop(members).release()

@@ -145,7 +145,7 @@ def test_a_checkpoint_holds_one_model_and_not_the_stack(data: Dataset) -> None:
 
 def test_a_model_has_memory_of_its_own_after_its_training(data: Dataset) -> None:
     _, state = Meeting([lambda seed=seed: trained(data, seed=seed) for seed in range(3)]).run()[0]
-    assert not fused._live.stacks
+    assert not fused._stacks
     pointers = {value.untyped_storage().data_ptr() for value in state.values()}
     assert len(pointers) == len(state)
 

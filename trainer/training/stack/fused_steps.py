@@ -5,6 +5,7 @@ what torch would leave, so a plain loop continues from it, and this from that of
 """
 
 import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -82,7 +83,7 @@ class Stepper:
                     state[name] = value.clone()
 
 
-class _Group:
+class _Group(ABC):
     """The parameters of one group of the optimizer."""
 
     def __init__(
@@ -94,11 +95,13 @@ class _Group:
         self._gradient = home.gradients.range(first, last)
         self._kept: dict[str, Flat] = {}
 
+    @abstractmethod
     def adopt(self) -> None:
-        raise NotImplementedError
+        """Take the optimizer's state into memory of this group, unless it is there."""
 
+    @abstractmethod
     def step(self) -> None:
-        raise NotImplementedError
+        """Take one step by the present gradients."""
 
     def _states(self) -> list[dict[str, Any]]:
         return [self._optimizer.state[each] for each in self._parameters]
