@@ -58,6 +58,7 @@ ROOMS = {
         "settings": "jobs errors",
         "space": "settings errors",
         "samplers": "space settings jobs errors",
+        "search": "space settings jobs errors",
         "plan": "space settings jobs paths errors",
         "state": "plan settings jobs paths errors",
         "ranking": "state plan settings jobs paths stop_signals errors",
@@ -65,8 +66,8 @@ ROOMS = {
         "display": "ranking state settings warned jobs paths errors",
         "alerts": "display ranking jobs errors",
         "launcher": "executor plan settings jobs paths errors",
-        "session": "alerts display executor ranking state samplers plan settings jobs paths stop_signals errors",
-        "sweeper": "session display executor ranking state samplers plan space settings paths errors",
+        "session": "alerts display executor ranking state samplers search plan settings jobs paths stop_signals errors",
+        "sweeper": "session display executor ranking state samplers search plan space settings paths errors",
         "cli": "display ranking state plan space settings jobs paths errors",
     },
     "trainer": {
