@@ -232,6 +232,10 @@ class Average(AveragedModel):
         """Average other tensors from now on, which hold the parameters of the average and those of the model."""
         self._pairs = [*own], [*of_model]
 
+    def count_anew(self) -> None:
+        """Take the number of averages so far from the state, which was put back to an earlier one."""
+        self._done = None
+
     def follow(self) -> None:
         """Average the present weights in; take the buffers as they are."""
         done = int(self.n_averaged) if self._done is None else self._done

@@ -82,9 +82,11 @@ class Epochs:
 
     def __exit__(self, *_: object) -> None:
         _release([self._model])
+        _apart.discard(self._model)
 
 
 _stacks: dict[tuple[Model, ...], Stack] = {}  # those that wait for their next epoch, by the models in them
+_apart: set[Model] = set()  # those of stacks that failed where none of the models fails by itself
 
 
 def train_each(asked: Sequence[Asked]) -> Sequence[Any]:
@@ -94,7 +96,7 @@ def train_each(asked: Sequence[Asked]) -> Sequence[Any]:
     """
     kinds: dict[Hashable, list[int]] = {}
     for place, each in enumerate(asked):
-        kinds.setdefault(each.kind, []).append(place)
+        kinds.setdefault(each.model if each.model in _apart else each.kind, []).append(place)
     if any(len(places) > 1 for places in kinds.values()) and (fault := _inexact(asked[0].threads)):
         logger.warning("each model trains alone, because stacks are not exact on this machine: %s", fault)
         kinds = {place: [place] for place in range(len(asked))}
@@ -116,9 +118,34 @@ def _trained(asked: Sequence[Asked]) -> Sequence[Logged | Raised]:
             if models not in _stacks:
                 _release(models)
                 _stacks[models] = Stack([each.steps for each in models], models[0].rows)
-            return _stacks[models].epoch([each.turn for each in asked])
+            logged = _stacks[models].epoch([each.turn for each in asked])
+            if not _apart.isdisjoint(models):
+                _release(models)  # memory may be short
+            return logged
     except Exception as error:  # noqa: BLE001 - of these models alone: others of the process go on
-        return [Raised(error) for _ in models]
+        if len(models) == 1:
+            return [Raised(error)]
+        fault = repr(error)  # not the error itself, which holds the memory of the stack
+    return _one_by_one(asked, fault)
+
+
+def _one_by_one(asked: Sequence[Asked], fault: str) -> Sequence[Logged | Raised]:
+    """Train an epoch that failed in a stack, which has left each model as it was before, with each model alone.
+
+    Those that are well get the numbers that they would have got in the stack. If all of them are, as where there is no memory
+    for a stack, they stay apart; else only those that fail are at fault, and end.
+    """
+    models = {each.model for each in asked}
+    _apart.update(models)
+    found = [_trained([each])[0] for each in asked]
+    failed = sum(isinstance(each, Raised) for each in found)
+    if failed:
+        _apart.difference_update(models)
+    result = f"{failed} failed again" if failed else "they go on alone"
+    logger.warning(
+        "%d models trained this epoch alone after it failed in a stack (%s); %s", len(asked), fault, result
+    )
+    return found
 
 
 def _release(models: Sequence[Model]) -> None:

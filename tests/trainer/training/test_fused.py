@@ -234,3 +234,73 @@ def test_a_stack_computes_on_the_threads_of_its_jobs_and_not_on_those_of_the_pro
         beside = Meeting([lambda: job(0), lambda: job(1)]).run()
     assert set(seen) == {1}
     assert same(alone, beside[1])
+
+
+def ends_early(data: Dataset) -> Fit:
+    """Train with a schedule that is over in the second epoch, which raises in the middle of it."""
+    module, _ = build_module({**MLP, "dropout": 0.2}, data.shape, seed=0)
+    optimizer = build_optimizer(ADAM, module, learning_rate=1e-3, weight_decay=0.0)
+    steps = len(data.train) // 32 + 3
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.01, total_steps=steps)
+    options = StepOptions(interval="batch")
+    return fit(module, data, optimizer, epochs=4, batch_size=32, scheduler=schedule, options=options)
+
+
+def error_of(function: Callable[[], Any]) -> str:
+    with pytest.raises(ValueError, match="Tried to step") as caught:
+        function()
+    return str(caught.value)
+
+
+def test_an_error_in_the_epoch_of_one_model_is_its_own_and_the_others_get_the_numbers_that_they_get_alone(
+    data: Dataset, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = [{}, {"lr": 1e-2, "dropout": 0.5}, {"seed": 3, "options": StepOptions(clip=0.1, ema=0.9)}]
+    alone, failure = [trained(data, **settings) for settings in own], error_of(lambda: ends_early(data))
+    jobs = [lambda settings=settings: trained(data, **settings) for settings in own]
+    meeting = Meeting([jobs[0], lambda: error_of(lambda: ends_early(data)), *jobs[1:]])
+    first, said, *others = meeting.run()
+    assert said == failure
+    assert [same(*each) for each in zip(alone, [first, *others], strict=True)] == [True] * 3
+    assert meeting.met == [4, 4, 3, 3]
+    (told,) = caplog.messages
+    assert told.startswith("4 models trained this epoch alone after it failed in a stack (ValueError('Tried")
+    assert told.endswith("; 1 failed again")
+
+
+def test_the_models_that_are_well_share_a_stack_again_after_the_epoch_of_the_one_that_failed(
+    data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    stack = fused.Stack
+
+    def noting(models: Sequence[Any], rows: Any) -> Any:
+        sizes.append(len(models))
+        return stack(models, rows)
+
+    jobs = [lambda seed=seed: trained(data, seed=seed) for seed in range(2)]
+    monkeypatch.setattr(fused, "Stack", noting)
+    Meeting([*jobs, lambda: error_of(lambda: ends_early(data))]).run()
+    assert sizes == [3, 1, 1, 1, 2]
+
+
+def test_models_that_have_no_memory_for_a_stack_train_alone_from_then_on(
+    data: Dataset, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    alone = [trained(data, seed=seed) for seed in range(3)]
+    epoch, sizes, waiting = fused.Stack.epoch, [], []
+
+    def short(self: Any, turns: Sequence[Any]) -> Any:
+        sizes.append(len(turns))
+        waiting.append(len(fused._stacks))
+        if len(turns) > 1:
+            raise MemoryError
+        return epoch(self, turns)
+
+    monkeypatch.setattr(fused.Stack, "epoch", short)
+    beside = Meeting([lambda seed=seed: trained(data, seed=seed) for seed in range(3)]).run()
+    assert [same(*each) for each in zip(alone, beside, strict=True)] == [True] * 3
+    assert sizes == [3] + [1] * 12
+    assert set(waiting) == {1}  # no memory is kept for a model that has not its turn
+    assert [each.endswith("(MemoryError()); they go on alone") for each in caplog.messages] == [True]
+    assert not fused._apart

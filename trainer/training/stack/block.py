@@ -9,6 +9,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from trainer.data.target import TaskKind
 from trainer.training.epoch import Average, Steps
 from trainer.training.stack.criteria import Criterion, Goal
+from trainer.training.stack.epoch_start import EpochStart
 from trainer.training.stack.feeding import Feed
 from trainer.training.stack.flat_storage import Home
 from trainer.training.stack.fused_steps import Stepper
@@ -33,8 +34,10 @@ class Member:
     seen: int = 0
     has_left: bool = False
     per_batch: LRScheduler | None = field(init=False)
+    start: EpochStart = field(init=False)
 
     def __post_init__(self) -> None:
+        self.start = EpochStart(self.steps, self.home, self.stepper, self.averaged)
         self.per_batch = self.steps.scheduler if self.steps.options.interval == "batch" else None
 
     @classmethod

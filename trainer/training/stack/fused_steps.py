@@ -64,6 +64,11 @@ class Stepper:
             self._groups.append(kind(optimizer, group, home, first, last))
             first = last
 
+    @property
+    def memory(self) -> list[torch.Tensor]:
+        """All numbers of the optimizer's state that steps change in place; none before the first `adopt`."""
+        return [memory for each in self._groups for memory in each.memory]
+
     def adopt(self) -> None:
         """Take the optimizer's state into memory of this stepper, unless it is there."""
         for each in self._groups:
@@ -95,6 +100,11 @@ class _Group(ABC):
         self._gradient = home.gradients.range(first, last)
         self._kept: dict[str, Flat] = {}
 
+    @property
+    def memory(self) -> list[torch.Tensor]:
+        """All numbers of the state that steps change in place."""
+        return [each.whole for each in self._kept.values()]
+
     @abstractmethod
     def adopt(self) -> None:
         """Take the optimizer's state into memory of this group, unless it is there."""
@@ -122,9 +132,17 @@ class _Group(ABC):
 
 
 class _Adam(_Group):
+    _steps: torch.Tensor | None = None
+
+    @property
+    def memory(self) -> list[torch.Tensor]:
+        """All numbers of the state that steps change in place."""
+        return super().memory + ([] if self._steps is None else [self._steps])
+
     def adopt(self) -> None:
-        self._steps = self._step_counts()
-        self._counts: Any = self._steps.numpy()
+        self._steps = counts = self._step_counts()
+        self._count = counts[0]  # the kernel takes one of them for all
+        self._counts: Any = counts.numpy()
         names = ["exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if self._group["amsgrad"] else [])]
         self._moments = [self._flat(name) for name in names]
         decoupled = self._group.get("decoupled_weight_decay", isinstance(self._optimizer, AdamW))
@@ -140,7 +158,7 @@ class _Adam(_Group):
             [first],
             [second],
             largest,
-            [self._steps[0]],
+            [self._count],
             amsgrad=group["amsgrad"],
             lr=float(group["lr"]),
             beta1=float(beta1),
@@ -152,7 +170,7 @@ class _Adam(_Group):
 
     def _step_counts(self) -> torch.Tensor:
         """Return the number of steps of each parameter, which are equal, in elements that the states are views of."""
-        counts = getattr(self, "_steps", None)
+        counts = self._steps
         states = self._states()
         if counts is None or any(
             getattr(state.get("step"), "data_ptr", int)() != count.data_ptr()

@@ -5,6 +5,7 @@ result depends on its place in memory. Products of matrices and steps of the opt
 """
 
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 
@@ -66,8 +67,19 @@ class Stack:
     def epoch(self, turns: Sequence[Turn]) -> list[dict[str, float]]:
         """Train each model once on the rows of its turn; return what `Steps.epoch` returns for each.
 
-        A model whose loss is not finite leaves the epoch, as it would alone, and the others go on.
+        A model whose loss is not finite leaves the epoch, as it would alone, and the others go on. Where the epoch of several
+        models raises, each of them is left as it was before, and can train it again in another stack; the batches of that are
+        told anew. What a model alone is left as is undefined, as in the loop.
         """
+        with ExitStack() as unless_done:
+            for each in self._members if len(self._members) > 1 else ():
+                each.start.keep()
+                unless_done.callback(each.start.restore)
+            self._train(turns)
+            unless_done.pop_all()
+        return [self._logged(member, turn) for member, turn in zip(self._members, turns, strict=True)]
+
+    def _train(self, turns: Sequence[Turn]) -> None:
         lengths: dict[int, list[int]] = {}
         for place, turn in enumerate(turns):
             lengths.setdefault(len(turn.order), []).append(place)
@@ -75,7 +87,6 @@ class Stack:
             for places in lengths.values():
                 group = self._groups.setdefault(tuple(places), Group(self._graph, self._rows, self._sources))
                 group.epoch([self._members[place] for place in places], [turns[place] for place in places])
-        return [self._logged(member, turn) for member, turn in zip(self._members, turns, strict=True)]
 
     def release(self) -> None:
         """Give each model, its gradients and its optimizer memory of their own."""
