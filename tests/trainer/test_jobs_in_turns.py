@@ -13,6 +13,7 @@ pytestmark = pytest.mark.slow
 
 MEETINGS = """
 from hydra.experimental.callback import Callback
+from torch.optim.lr_scheduler import LambdaLR
 
 from tracking import Run
 from tracking.process.turns import is_grouped, together
@@ -29,14 +30,25 @@ def meet(run):
     return look(run)
 
 
+def schedule(optimizer, **_keys):
+    is_bad = optimizer.param_groups[0]["lr"] == 0.02
+
+    def factor(step):
+        if is_bad and step == 70:
+            raise ValueError("no rate for this step")
+        return 1.0
+
+    return LambdaLR(optimizer, factor)
+
+
 class Meets(Callback):
     def on_job_start(self, config, **_kwargs):
         assert is_grouped() is (config.sweep.fusion == "exact")
         Run.should_stop = meet
 """
 SWEEP = (
-    "-m", "training.learning_rate=1e-3,1e-2", "model.dropout=0.1,0.3", "data.rows=3000", "training.epochs=3",
-    "sweep.n_jobs=1", "hydra.sweeper.fuse_key=meetings.key", "+hydra.callbacks.meets._target_=meetings.Meets",
+    "training.learning_rate=1e-3,1e-2", "model.dropout=0.1,0.3", "data.rows=3000", "training.epochs=3",
+    "hydra.sweeper.fuse_key=meetings.key", "+hydra.callbacks.meets._target_=meetings.Meets",
 )  # fmt: skip
 
 
@@ -54,16 +66,34 @@ def numbers(folder: Path) -> dict[int, Any]:
     }
 
 
-def test_trainings_in_turns_give_the_numbers_of_trainings_alone(tmp_path: Path) -> None:
+def swept(tmp_path: Path, fusion: str, *arguments: str) -> Any:
+    """Run a sweep of the trainer with the module of meetings; return the answer and the numbers of each job."""
     (tmp_path / "meetings.py").write_text(MEETINGS)
-    found = {}
-    for fusion in ("exact", "off"):
-        folder = tmp_path / fusion
-        folder.mkdir()
-        environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-        command = ("-m", "trainer", *SWEEP, f"sweep.fusion={fusion}")
-        answer = forked.run(*command, kind="trainer", cwd=folder, timeout=280, env=environment)
-        assert answer.returncode == 0, answer.stdout + answer.stderr
-        found[fusion] = numbers(folder)
-    assert len(found["exact"]) == 4
-    assert found["exact"] == found["off"]
+    folder = tmp_path / fusion
+    folder.mkdir()
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    command = ("-m", "trainer", "-m", *arguments, "sweep.n_jobs=1", f"sweep.fusion={fusion}")
+    answer = forked.run(*command, kind="trainer", cwd=folder, timeout=280, env=environment)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    return answer, numbers(folder)
+
+
+def test_trainings_in_turns_give_the_numbers_of_trainings_alone(tmp_path: Path) -> None:
+    (_, together), (_, alone) = (swept(tmp_path, fusion, *SWEEP) for fusion in ("exact", "off"))
+    assert len(together) == 4
+    assert together == alone
+
+
+def test_a_training_that_fails_in_an_epoch_of_several_fails_as_alone_and_the_others_end_as_alone(
+    tmp_path: Path,
+) -> None:
+    command = (
+        "training.learning_rate=1e-3,2e-2,1e-2", "data.rows=3000", "training.epochs=3", "training.batch_size=64",
+        "scheduler=one_cycle", "scheduler._target_=meetings.schedule", "sweep.max_failures=1",
+    )  # fmt: skip
+    (said, together), (_, alone) = (swept(tmp_path, fusion, *command) for fusion in ("exact", "off"))
+    assert "job 1 failed: ValueError: no rate for this step" in said.stdout
+    assert [len(together[job]["val_loss"]) for job in range(3)] == [3, 2, 3]
+    assert together == alone
+    log = next((tmp_path / "exact").glob("experiments/sweeps/*/jobs/0/output.log")).read_text()
+    assert "3 models trained this epoch alone after it failed in a stack" in log
