@@ -9,6 +9,7 @@ from typing import Any
 
 from tracking.errors import CorruptFileError, InvalidValueError, NewerFormatError, quoted
 from tracking.values.jsontext import Number
+from tracking.values.names import SUPERSEDED_BY
 
 FORMAT = 1  # of a run folder (run.json carries it for all files beside it) and of a model version's
 
@@ -85,6 +86,11 @@ class RunRecord:
         """The fingerprint of the data that the run saw; None when it recorded none."""
         found = self.data.get("fingerprint")
         return None if found is None else str(found)
+
+    @property
+    def is_superseded(self) -> bool:
+        """Whether a later attempt at the same job stands in for the run, which the tag `superseded_by` names; it has no rank."""
+        return SUPERSEDED_BY in self.tags
 
     @property
     def last_values(self) -> dict[str, Number]:

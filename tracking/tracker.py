@@ -147,8 +147,8 @@ class ExperimentTracker:
     ) -> dict[str, Any] | None:
         """Return the run whose last value of `metric` is the highest, or lowest with mode 'min', as `get_run` does.
 
-        With `at` "best" the best value that a run reached counts instead. Runs without a finite value do not take part;
-        return None if no run does. Of equal runs the oldest is the best.
+        With `at` "best" the best value that a run reached counts instead. Runs without a finite value, and those with the tag
+        `superseded_by`, do not take part; return None if no run does. Of equal runs the oldest is the best.
         """
         found = self._catalog.best(Objective.of(metric, mode, at), experiment_name)
         return self.get_run(found) if found else None

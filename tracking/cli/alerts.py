@@ -88,7 +88,8 @@ class Watcher:
         self._ended.update(ended.values())
         self._quiet_since = None
         records = self._catalog.records(self._experiment)
-        failed = [run for run in records if ended.get(run.run_id) in (RunStatus.FAILED, RunStatus.KILLED)]
+        bad = (RunStatus.FAILED, RunStatus.KILLED)
+        failed = [run for run in records if ended.get(run.run_id) in bad and not run.is_superseded]
         if failed:
             first = failed[0]
             what = f"run {first.run_id}" if len(failed) == 1 else counted(len(failed), "run")

@@ -29,7 +29,8 @@ def _positive(limit: int | None) -> int | None:
     return limit
 
 
-RUN_ID = Field(FieldKind.RUN, "run_id")
+RUN_ID, STATUS = Field(FieldKind.RUN, "run_id"), Field(FieldKind.RUN, "status")
+SUPERSEDED = "superseded"  # shown and counted in place of a status
 MOST_METRICS = 8  # columns that a terminal gets by default
 
 ExperimentArgument = Annotated[str, typer.Argument(metavar="EXPERIMENT", callback=composed, help="Its name.")]
@@ -131,6 +132,14 @@ def _label(field: Field, kinds: Mapping[str, set[FieldKind]]) -> str:
     tail = "" if field.part in (None, MetricPart.LAST) else f".{field.part}"
     short = f"{field.name}{tail}"
     return str(field) if kinds.get(short, set()) - {field.kind} else short
+
+
+def cells(fields: Sequence[Field], values: Sequence[Any], *, is_superseded: bool) -> list[Any]:
+    """Return the values of a run as cells; that a later attempt at its job stands in for it takes the place of its status."""
+    return [
+        SUPERSEDED if is_superseded and field == STATUS else shown(field, value)
+        for field, value in zip(fields, values, strict=True)
+    ]
 
 
 def shown(field: Field, value: Any) -> Any:

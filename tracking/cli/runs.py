@@ -13,9 +13,9 @@ from tracking.cli.columns import (
     FilterOption,
     LimitOption,
     SortOption,
+    cells,
     chosen,
     labels,
-    shown,
 )
 from tracking.cli.ranking import Ranking, rank
 from tracking.cli.search import runs_of
@@ -96,7 +96,11 @@ def compare(
         return
     output.say(f"Found {counted(len(runs), 'run')} for {experiment!r}\n")
     output.title(f"EXPERIMENT COMPARISON: {experiment}")
-    tables.say_rows(titles, [list(map(shown, fields, row)) for row in values], keep=min(3, len(fields)))
+    tables.say_rows(
+        titles,
+        [cells(fields, row, is_superseded=run.is_superseded) for run, row in zip(rows, values, strict=True)],
+        keep=min(3, len(fields)),
+    )
     output.say()
     if ranking.best:
         _say_best(ranking.best, ranking)

@@ -9,15 +9,16 @@ import typer
 
 from tracking.cli.columns import (
     RUN_ID,
+    SUPERSEDED,
     ColumnsOption,
     ExperimentOption,
     FilterArgument,
     LimitOption,
     SortOption,
+    cells,
     chosen,
     labels,
     not_shown,
-    shown,
     usual,
     warn_unknown,
 )
@@ -57,10 +58,11 @@ def list_experiments(
     if columns or sort or limit is not None:
         raise InvalidValueError("--columns, --sort and --limit list runs; name the experiment too")
     groups: dict[str, tuple[list[str], Counter[str]]] = {}
+    superseded = catalog.superseded()
     for run in catalog.rows():
         run_ids, statuses = groups.setdefault(run.experiment_name, ([], Counter()))
         run_ids.append(run.run_id)
-        statuses[run.status] += 1
+        statuses[SUPERSEDED if run.run_id in superseded else run.status] += 1
     if as_json:
         told = {
             name: {**_counts(statuses, _shown(statuses)), "run_ids": run_ids}
@@ -131,7 +133,9 @@ def search(
     if as_json:
         output.say_json([dict(zip(titles, row, strict=True)) for row in rows])
     elif rows:
-        tables.say_rows(titles, [list(map(shown, fields, row)) for row in rows])
+        superseded = catalog.superseded()
+        told = zip(run_ids, rows, strict=True)
+        tables.say_rows(titles, [cells(fields, row, is_superseded=run in superseded) for run, row in told])
         if not columns and (rest := not_shown(usual_names, fields)):
             output.say(rest)
 
@@ -162,8 +166,9 @@ def check_known(catalog: Catalog, experiment: str) -> None:
 
 
 def _shown(statuses: Counter[str]) -> list[str]:
-    """Return the statuses that some run has, and completed in any case."""
-    return [status.value for status in RunStatus if statuses[status] or status is RunStatus.COMPLETED]
+    """Return the statuses that some run has, and completed in any case; one that is superseded counts as that alone."""
+    states = [status.value for status in RunStatus if statuses[status] or status is RunStatus.COMPLETED]
+    return [*states, SUPERSEDED] if statuses[SUPERSEDED] else states
 
 
 def _counts(statuses: Counter[str], shown: Sequence[str]) -> dict[str, int]:

@@ -4,7 +4,7 @@ import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple
 
@@ -12,6 +12,7 @@ import typer
 
 from tracking.cli.alerts import NotifyOption, Rows, watching
 from tracking.cli.columns import (
+    SUPERSEDED,
     ColumnsOption,
     ExperimentArgument,
     chosen,
@@ -45,6 +46,7 @@ class Look(NamedTuple):
     labels: list[str]
     cells: list[list[Any]]
     note: str
+    superseded: Set[str]  # the ids of runs that a later attempt at their job stands in for
 
 
 def watch(
@@ -133,8 +135,10 @@ def _write(experiment: str, looks: Iterator[Look], *, as_json: bool) -> None:
 
 
 def _headline(experiment: str, look: Look) -> str:
-    counts = Counter(row["status"] for row in look.rows)
-    counts_text = ", ".join(f"{counts[status]} {status.value}" for status in RunStatus if counts[status])
+    counts = Counter(
+        SUPERSEDED if row["run_id"] in look.superseded else str(row["status"]) for row in look.rows
+    )
+    counts_text = ", ".join(f"{counts[each]} {each}" for each in (*RunStatus, SUPERSEDED) if counts[each])
     return f"{experiment}: {counts_text or 'no runs yet'}"
 
 
@@ -149,16 +153,18 @@ def _look(catalog: Catalog, experiment: str, columns: str | None, *, as_json: bo
     _, values = catalog.columns(every, experiment_name=experiment)
     found = [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
     found.sort(key=lambda run: (run[STATUS] != RunStatus.RUNNING, -run[CREATED].timestamp()))
+    superseded = catalog.superseded()
     rows, cells = [], []
     for run in found:
         elapsed = _seconds(catalog.store, run)
         step = max((run[field] for field in steps if run[field] is not None), default=None)
         rows.append({"run_id": run[RUN_ID], "status": run[STATUS], ELAPSED: elapsed, "step": step})
-        cells.append([run[RUN_ID], run[STATUS], format_clock(elapsed), step])
+        status = SUPERSEDED if run[RUN_ID] in superseded else run[STATUS]
+        cells.append([run[RUN_ID], status, format_clock(elapsed), step])
         rows[-1].update((name, run[field]) for name, field in zip(titles, fields, strict=True))
         cells[-1] += [shown(field, run[field]) for field in fields]
     note = "" if columns or as_json else not_shown(names, fields)
-    return Look(rows, ["run_id", "status", "elapsed", "step", *titles], cells, note)
+    return Look(rows, ["run_id", "status", "elapsed", "step", *titles], cells, note, superseded)
 
 
 def _seconds(store: Store, run: dict[Field, Any]) -> float | None:

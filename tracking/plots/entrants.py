@@ -24,13 +24,15 @@ class Entrants:
 
 
 def entrants(runs: Sequence[RunRecord], objective: Objective) -> Entrants:
-    """Return the runs that did not fail and have a finite value; raise TrackingError if there is none."""
+    """Return the runs that did not fail, count for their job and have a finite value; raise TrackingError if there is none."""
     left_out: Counter[str] = Counter()
     taken: list[tuple[RunRecord, float]] = []
     for run in runs:
         value = objective.value(run)
         if objective.label not in run.summary:
             left_out[f"without {objective.label}"] += 1
+        elif run.is_superseded:
+            left_out["superseded"] += 1
         elif run.status is RunStatus.FAILED:
             left_out["failed"] += 1
         elif value is None or not math.isfinite(value):

@@ -58,12 +58,17 @@ class Catalog:
         answer = self._ask(lambda view: view.rows(view.numbers(experiment_name)))
         return self._reported(answer, experiment_name, on_error)
 
+    def superseded(self) -> set[str]:
+        """Return the ids of the runs that later attempts at their jobs stand in for."""
+        return self.index.ask(lambda view: view.superseded())
+
     def best(
         self, objective: Objective, experiment_name: str | None, on_error: OnError = warn_left_out
     ) -> str | None:
         """Return the id of the run with the best value of an objective.
 
-        Runs without a finite value do not take part; of equal runs the first is the best.
+        Runs without a finite value, and those that a later attempt at their job supersedes, do not take part; of equal runs
+        the first is the best.
         """
         experiment_name = composed(experiment_name)
         answer = self._ask(lambda view: view.best(objective, experiment_name))

@@ -15,6 +15,10 @@ from typing import Any
 
 from tracking.errors import InvalidNameError, quoted
 
+SUPERSEDED_BY = (
+    "superseded_by"  # the tag of a run that a later attempt at its job stands in for: that run, or its folder
+)
+
 MAX_NAME_BYTES = 200  # leaves room for the suffixes of temporary files below the usual limit of 255
 
 # An address, not a path: file: in any form, also as pathlib shortens it, and whatever has two slashes.
