@@ -145,6 +145,7 @@ class Outcome:
         None  # the files of its code that differ from the sweep's, with their hashes
     )
     share_s: float | None = None
+    cut_off: bool = False  # by the end of a process that it shared with others, which may be the cause
 
     @property
     def cost_s(self) -> float:

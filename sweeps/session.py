@@ -207,7 +207,10 @@ class Session:
             return
         event = self._runs.named(event)
         if event.kind is EventKind.RETRY:
-            self._runs.close(event.job, event.data["runs"], event.data["status"], event.data["error"])
+            told = event.data
+            if told.get("cut_off"):
+                self._runs.cut_off(event.job, told["runs"], told["attempt"], told["error"])
+            self._runs.close(event.job, told["runs"], told["status"], told["error"])
         if event.kind is not EventKind.ENDING:
             with self._noticing_faults():
                 self._ledger.note(event)
@@ -216,6 +219,7 @@ class Session:
     def _finish(self, outcome: Outcome) -> None:
         outcome = replace(outcome, runs=tuple(map(self._runs.name, outcome.runs)))
         self._runs.close(outcome.job, outcome.runs, outcome.status, outcome.error)
+        self._runs.supersede(outcome, self._settings.objective.metric)
         outcome = replace(outcome, code=changed_in(self._dir, outcome.job) or None)
         if outcome.code and not self._other_code:  # the leaderboard names them all
             self._other_code = True

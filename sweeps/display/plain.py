@@ -46,10 +46,11 @@ class Lines:
             return
         line = self._board.heard(event)
         if event.kind is EventKind.RETRY:
-            attempt, error = event.data["attempt"], event.data["error"]
-            self._print(
-                f"job {line.number}: attempt {attempt} failed, trying again: {one_line(str(error))}", "yellow"
-            )
+            attempt, error = event.data["attempt"], one_line(str(event.data["error"]))
+            how = f"attempt {attempt} failed, trying again"
+            if event.data.get("cut_off"):
+                how = "cut off, runs again alone"
+            self._print(f"job {line.number}: {how}: {error}", "yellow")
         elif event.kind is EventKind.ENDING:
             waits_for = one_line(str(event.data["waits_for"]))
             self._print(f"job {line.number}: its task has returned; waiting for {waits_for}")

@@ -6,15 +6,16 @@ folder. Only a run whose run.json names the sweep and the job counts for the job
 
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
 from sweeps.jobs import Event, EventKind, JobStatus, Outcome
-from tracking import ExperimentTracker, RunRecord, RunStatus, TrackingError
+from tracking import ExperimentTracker, Run, RunRecord, RunStatus, TrackingError
 from tracking.objective import Objective
+from tracking.values.names import SUPERSEDED_BY
 from tracking.values.returned import OBJECTIVE
 
 log = logging.getLogger(__name__)
@@ -97,10 +98,45 @@ class JobRuns:
                 continue
             final = RunStatus.KILLED if status is JobStatus.KILLED else RunStatus.FAILED
             reason = error or "the job ended without finishing its run"
-            try:
-                self.tracker_of(run).open_run(record.run_id).finish(final, error=reason)
-            except TrackingError as fault:
-                log.warning("could not finish %s of job %d: %s", run, job, fault)
+            self._change(run, job, partial(Run.finish, status=final, error=reason))
+
+    def cut_off(self, job: int, runs: Iterable[str], attempt: int, error: str) -> None:
+        """Let the runs of an attempt that the end of a shared process cut off say so, in place of what they say themselves.
+
+        They are killed, whatever ended the process. Runs that had completed or failed before, and those of other
+        attempts, are left alone.
+        """
+        reason = f"{error}; the job runs again alone"
+        for run in runs:
+            record = self.find(run, job).record
+            if record is None or _attempt(record) != attempt:
+                continue
+            if record.finished_at and record.status not in (RunStatus.KILLED, RunStatus.ENDED):
+                continue
+            self._change(run, job, partial(Run.finish, status=RunStatus.KILLED, error=reason))
+
+    def supersede(self, outcome: Outcome, metric: str | None) -> None:
+        """Tag the runs of a job's earlier attempts with the run that counts for it, so that no ranking counts them."""
+        if outcome.attempt == 1 or outcome.reused:
+            return
+        last = self.of_outcome(outcome, metric)
+        if last.name is None or last.record is None or _attempt(last.record) != outcome.attempt:
+            return  # the last attempt has no run
+        for run in outcome.runs:
+            record = self.find(run, outcome.job).record
+            if record is None or _attempt(record) >= outcome.attempt:
+                continue
+            is_near = self.tracker_of(run) is self.tracker_of(last.name)
+            by = {SUPERSEDED_BY: last.record.run_id if is_near else last.name}
+            if record.tags.get(SUPERSEDED_BY) != by[SUPERSEDED_BY]:
+                self._change(run, outcome.job, partial(Run.set_tags, tags=by))
+
+    def _change(self, name: str, job: int, change: Callable[[Run], None]) -> None:
+        """Change a run; one that cannot be changed stops nothing."""
+        try:
+            change(self.tracker_of(name).open_run(Path(name).name))
+        except TrackingError as fault:
+            log.warning("could not change %s of job %d: %s", name, job, fault)
 
     def of_outcome(self, outcome: Outcome, metric: str | None) -> FoundRun:
         """Return the run that counts for a job: of its last attempt, the last one that logged `metric`.
@@ -112,11 +148,17 @@ class JobRuns:
             found = self.read(name) if outcome.reused else self.find(name, outcome.job)
             if last.name is None:
                 last = found
-            if found.record is None or (found.record.sweep or {}).get("attempt", 1) != outcome.attempt:
+            if found.record is None or _attempt(found.record) != outcome.attempt:
                 break
             if metric is None or metric in found.record.summary:
                 return found
         return last
+
+
+def _attempt(record: RunRecord) -> int:
+    """Return which attempt at its job has opened a run; 0 where the record holds no number."""
+    attempt = (record.sweep or {}).get("attempt", 1)
+    return attempt if isinstance(attempt, int) else 0
 
 
 def value_of(objective: Objective, outcome: Outcome, run: FoundRun) -> float | None:

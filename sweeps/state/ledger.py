@@ -47,8 +47,9 @@ class Ledger:
     def finish(self, outcome: Outcome) -> None:
         """Append how a job ended, with its full traceback if it has one."""
         details = {key: value for key, value in asdict(outcome).items() if value is not None}
-        if not outcome.reused:
-            del details["reused"]
+        for rare in ("reused", "cut_off"):
+            if not details[rare]:
+                del details[rare]
         self._append({"event": EventKind.FINISHED, **details})
 
     def _append(self, *entries: dict[str, Any], durable: bool = False) -> None:

@@ -200,6 +200,7 @@ def test_a_run_that_a_process_of_a_killed_attempt_left_open_is_finished_and_name
     left, last = ExperimentTracker(result.cwd / "experiments").records()
     assert (left.status, left.finished_at is not None, left.sweep["attempt"]) == ("killed", True, 1)
     assert (last.run_id, last.sweep["attempt"], last.sweep["previous"]) == (row["run"], 2, [left.run_id])
+    assert (left.tags, last.tags) == ({"superseded_by": last.run_id}, {})
     (retry,) = (event for event in result.events if event["event"] == "retry")
     assert retry["runs"] == [left.run_id]
 

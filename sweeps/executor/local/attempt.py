@@ -29,11 +29,10 @@ OF_A_PROCESS = frozenset({Reason.SIGNAL, Reason.MEMORY, Reason.TIMEOUT, Reason.L
 
 
 class Ended(NamedTuple):
-    """The end of an attempt at a job; `is_cut_off` if it may be that of a process that the job shared with others."""
+    """The end of an attempt at a job."""
 
     job: Job
     outcome: Outcome
-    is_cut_off: bool = False
 
 
 class Attempt:
@@ -101,10 +100,10 @@ class Attempt:
                 wall_s = time.monotonic() - self._begun.pop(number)
                 outcome = outcome_of(job, message, wall_s, self._runs[number])
                 is_of_process = outcome.reason in OF_A_PROCESS or (has_died and self._ended_for is None)
-                is_cut_off = is_of_process and self._count > 1
-                if is_cut_off:
-                    outcome = replace(outcome, error=f"{outcome.error}, in a process of {self._count} jobs")
-                yield Ended(job, outcome, is_cut_off)
+                if is_of_process and self._count > 1:
+                    error = f"{outcome.error}, in a process of {self._count} jobs"
+                    outcome = replace(outcome, status=JobStatus.KILLED, error=error, cut_off=True)
+                yield Ended(job, outcome)
             if is_over:
                 return
             if not self._left:

@@ -114,10 +114,10 @@ class LocalExecutor:
             while left:
                 now = left.popleft()
                 others = {job.number: job for job in now.jobs}
-                for job, outcome, is_cut_off in self._try(now, slot, listener):
+                for job, outcome in self._try(now, slot, listener):
                     del others[job.number]
-                    attempts = now.attempts + (not is_cut_off)
-                    is_over = not is_cut_off and not self._settings.retries_after(outcome, attempts)
+                    attempts = now.attempts + (not outcome.cut_off)
+                    is_over = not outcome.cut_off and not self._settings.retries_after(outcome, attempts)
                     if self._stopping.is_set() or is_over:
                         end(outcome)
                         continue

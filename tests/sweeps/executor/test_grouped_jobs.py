@@ -168,6 +168,38 @@ def test_jobs_that_the_end_of_their_process_cuts_off_run_again_alone(
     assert {len(items) for _, items in meetings(sweep)[2:]} == {1}
 
 
+@pytest.mark.parametrize(
+    ("how", "error"),
+    [
+        ("os._exit", "the process ended without reporting a result (exit code 4)"),
+        ("kill", "killed by SIGKILL"),
+        ("terminate", "killed by SIGTERM"),
+        ("hang", "took longer than 3 times its timeout of 2 s"),
+    ],
+)
+def test_a_run_that_was_cut_off_says_so_and_counts_nowhere(
+    meet: Callable[..., Sweep], how: str, error: str
+) -> None:
+    limits = ("hydra.launcher.timeout=2",) if how == "hang" else ()
+    sweep = meet(f"does='die: {how}'", "x=1,2,3", "hydra.sweeper.max_failures=1", *limits)
+    tracker = ExperimentTracker(sweep.cwd / "experiments")
+    said = f"{error}, in a process of 3 jobs; the job runs again alone"
+    last = [runs[-1] for runs in (of(sweep, "finished")[job]["runs"] for job in range(3))]
+    for job, run in enumerate(last):
+        cut, whole = (tracker.record(each) for each in of(sweep, "finished")[job]["runs"])
+        assert (cut.status, cut.error, cut.tags) == ("killed", said, {"superseded_by": run})
+        assert (whole.sweep["previous"], whole.tags) == ([cut.run_id], {})
+        assert whole.status == ("completed" if job != 1 else whole.status)
+        assert whole.error is None or "in a process" not in whole.error
+    assert tracker.get_best_run("value", mode="min", at="best")["run_id"] in last
+    assert {event["status"] for event in of(sweep, "retry").values()} == {"killed"}
+    assert all(event["cut_off"] for event in of(sweep, "retry").values())
+    assert not any("cut_off" in event for event in of(sweep, "finished").values())
+    assert sweep.out.count("cut off, runs again alone: ") == 3
+    assert "trying again" not in sweep.out
+    assert sweep.code == 0, sweep.err
+
+
 def test_a_run_again_alone_is_no_retry(meet: Callable[..., Sweep]) -> None:
     sweep = meet("does='die: kill'", "x=1,2", "hydra.launcher.retries=1")
     assert of(sweep, "finished")[1]["attempt"] == 3

@@ -186,3 +186,57 @@ def test_an_open_attempt_has_the_runs_that_it_has_announced(tmp_path: Path) -> N
     _, history = read_sweep(folder)
     assert (history.jobs[0].runs, history.jobs[0].child_runs) == (("run_005", "run_002"), ("run_002",))
     assert (history.jobs[1].runs, history.jobs[1].child_runs) == ((), ())  # its outcome has been recorded
+
+
+def tags(runs: JobRuns, *names: str) -> list[object]:
+    found = [runs.find(name, 0).record for name in names]
+    return [record and record.tags.get("superseded_by") for record in found]
+
+
+def test_the_runs_of_earlier_attempts_name_the_one_that_counts(tmp_path: Path) -> None:
+    for attempt, metrics in ((1, {"loss": 9.0}), (2, {"loss": 2.0}), (3, {"loss": 3.0}), (3, {"other": 1.0})):
+        open_run(tmp_path, attempt=attempt, **metrics)
+    another = open_run(tmp_path, 1, attempt=1, loss=0.0)
+    ids, runs = [f"run_{number:03d}" for number in range(1, 5)], JobRuns(tmp_path, "mine")
+    runs.supersede(completed(another.run_id, "run_009", *ids, attempt=3), "loss")
+    assert tags(runs, *ids) == ["run_003", "run_003", None, None]
+    assert runs.read(another.run_id).record.tags == {}
+
+
+@pytest.mark.parametrize("details", [{}, {"attempt": 3}, {"attempt": 2, "reused": True}])
+def test_no_run_is_superseded_by_an_attempt_without_a_run_or_by_one_of_another_sweep(
+    tmp_path: Path, details: dict[str, Any]
+) -> None:
+    for attempt in (1, 2):
+        open_run(tmp_path, attempt=attempt, loss=float(attempt))
+    runs = JobRuns(tmp_path, "mine")
+    runs.supersede(completed("run_001", "run_002", **details), "loss")
+    assert tags(runs, "run_001", "run_002") == [None, None]
+
+
+def test_a_run_of_another_store_is_named_as_its_store_would(tmp_path: Path) -> None:
+    near = open_run(tmp_path / "store", attempt=1, loss=1.0)
+    first, last = (open_run(tmp_path / "elsewhere", attempt=attempt, loss=1.0) for attempt in (2, 3))
+    runs = JobRuns(tmp_path / "store", "mine")
+    names = [near.run_id, str(first.run_dir), str(last.run_dir)]
+    runs.supersede(completed(*names, attempt=3), "loss")
+    assert tags(runs, *names) == [str(last.run_dir), last.run_id, None]
+
+
+def test_what_a_process_cut_off_says_so_unless_it_had_ended_by_itself(tmp_path: Path) -> None:
+    open_run(tmp_path, attempt=1)
+    for status in ("completed", "failed", "killed"):
+        open_run(tmp_path, attempt=2).finish(status, error=None if status == "completed" else "its own")
+    open_run(tmp_path, attempt=2)
+    ids, runs = [f"run_{number:03d}" for number in range(1, 6)], JobRuns(tmp_path, "mine")
+    runs.cut_off(0, [*ids, "run_009"], 2, "killed by SIGKILL")
+    said = "killed by SIGKILL; the job runs again alone"
+    found = [runs.find(each, 0).record for each in ids]
+    assert [(record.status, record.error) for record in found if record] == [
+        ("running", None),
+        ("completed", None),
+        ("failed", "its own"),
+        ("killed", said),
+        ("killed", said),
+    ]
+    ExperimentTracker(tmp_path).open_run("run_001").finish()
