@@ -268,11 +268,11 @@ if __name__ == "__main__":
     sys.path[:] = [str(Path(__file__).parents[1]), *base]
     for module in sys.argv[3:]:
         importlib.import_module(module)
-    from sweeps.executor.local import server
+    from sweeps.executor.local import server_process
 
     # Sweeps start their forkservers here too.
     Command.address = sys.argv[1]
-    server.subprocess = types.SimpleNamespace(Popen=Command, DEVNULL=subprocess.DEVNULL)
+    server_process.subprocess = types.SimpleNamespace(Popen=Command, DEVNULL=subprocess.DEVNULL)
     _warm_up()
     gc.collect()
     gc.freeze()

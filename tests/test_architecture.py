@@ -140,10 +140,13 @@ FOREIGN = {
         "tracking.process.turns",
         "tracking.values.names",
         "tracking.values.returned",
+        "hydra_plugins.podium.early",
         "hydra_plugins.podium.packages",
     },
     "hydra_plugins": {
         "sweeps.errors",
+        "sweeps.executor.local.server_process",
+        "sweeps.executor.local.slots",
         "sweeps.launcher",
         "sweeps.sweeper",
         "tracking.cli.toolkit",

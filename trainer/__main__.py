@@ -3,6 +3,7 @@
 import sys
 
 try:
+    from hydra_plugins.podium.early import import_early
     from hydra_plugins.podium.packages import load_own, namesakes
 except ImportError:
     from importlib.machinery import PathFinder
@@ -15,7 +16,11 @@ except ImportError:
         "remove its __init__.py, or rename it"
     )
 # The current folder comes first on the path, and what it holds may have any name.
-load_own("tracking", "sweeps")
+load_own("sweeps")
+if __name__ == "__main__":
+    # Most of what a job imports, as conf/hydra/launcher has it. The variable is the one that `main` sets.
+    import_early(["trainer.task"], "sweep", {"HYDRA_FULL_ERROR": "1"})
+load_own("tracking")
 from tracking import MissingExtraError  # noqa: E402 - only now is it podium's
 
 try:

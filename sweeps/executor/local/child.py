@@ -39,15 +39,13 @@ from sweeps.executor.local.memory import offer_to_the_oom_killer
 from sweeps.executor.local.process_state import draw_anew, open_streams, restored_environment
 from sweeps.executor.local.program import Common, Program
 from sweeps.executor.local.results import pack_result, plain_value
+from sweeps.executor.local.server_process import BLOCKED
 from sweeps.executor.local.slots import Slot, limit_threads, take_place
 from sweeps.executor.overheard import Tell, overheard
 from sweeps.jobs import Job, JobStatus, Reason
 from sweeps.plan.packing import quick_configs, unpack
 from tracking import job_context
 from tracking.process.signals import guard
-
-# Blocked in the forkserver, and in a job at first.
-BLOCKED = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 
 _context = contextlib.ExitStack()  # that of the present job; kept here to last as long as the process
 _kept: list[contextlib.ExitStack] = []  # that of the last of several jobs

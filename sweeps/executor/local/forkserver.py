@@ -18,7 +18,8 @@ import signal
 import socket
 import struct
 import sys
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, NamedTuple
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from sweeps.executor.local.program import Start
 
 NUMBER = struct.Struct("q")  # how the process id and the exit code travel
+PATIENCE_S = 60.0  # how long a process that was started early waits for its sweep
 CONFIG_TEXTS = ("jobs/${hydra.job.num}", "${now:%Y-%m-%d}/${oc.env:HOME,/}", "${hydra.sweep.dir}")
 
 
@@ -51,14 +53,18 @@ class Request(NamedTuple):
     alive: int
 
 
-def serve(requests: int, at_exit: list[Callable[[], None]]) -> None:
-    """Serve the socket `requests` until the sweep's process ends. In a forked job, return after the job.
+def serve(requests: int, at_exit: list[Callable[[], None]], modules: Sequence[str]) -> None:
+    """Import `modules`, then serve the socket `requests` until the sweep's process ends. In a forked job, return after it.
 
-    The job then ends as Python does; what it puts into `at_exit` runs after all other exit handlers.
+    The first message there brings a file with the `Preparation`. The job then ends as Python does; what it puts into
+    `at_exit` runs after all other exit handlers.
     """
-    preparation: Preparation = pickle.loads(_standard_input())  # noqa: S301 - from our own parent
-    _prepare(preparation)
+    written = _import_quietly(modules)
     with socket.socket(fileno=requests) as listener:
+        preparation = _preparation(listener)
+        for number, text in written.items():
+            _write_all(number, text)
+        _prepare(preparation)
         request = _Server(listener).next_job()
     # This is a forked job from here on.
     from sweeps.executor.local import child, ending, program
@@ -132,14 +138,38 @@ class _Server:
                 os.close(pipe)
 
 
-def _standard_input() -> bytes:
-    """Read standard input to its end, and put the null device in its place."""
-    with open(0, "rb", closefd=False) as stream:
-        data = stream.read()
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.close(null)
-    return data
+def _import_quietly(modules: Sequence[str]) -> dict[int, bytes]:
+    """Import modules and return what they write to stdout and stderr, by the number of the stream.
+
+    One that fails is imported again when it is asked for, and tells then what it has to tell.
+    """
+    with contextlib.ExitStack() as files:
+        kept = {number: files.enter_context(tempfile.TemporaryFile()) for number in (1, 2) if modules}
+        imported = []
+        with _diverted({number: file.fileno() for number, file in kept.items()}), _without_collections():
+            for name in modules:
+                with contextlib.suppress(Exception):
+                    imported.append(importlib.import_module(name))
+        if len(imported) < len(modules):
+            return {}
+        for file in kept.values():
+            file.seek(0)
+        return {number: file.read() for number, file in kept.items()}
+
+
+def _preparation(listener: socket.socket) -> Preparation:
+    """Receive what this process makes ready; end it if nobody will send that."""
+    listener.settimeout(PATIENCE_S)
+    try:
+        message, descriptors, _, _ = socket.recv_fds(listener, 1, 1)
+    except TimeoutError:
+        message = b""
+    if not message:
+        os._exit(0)
+    listener.settimeout(None)
+    with os.fdopen(descriptors[0], "rb") as file:
+        preparation: Preparation = pickle.load(file)  # noqa: S301 - from our own parent
+    return preparation
 
 
 def _prepare(preparation: Preparation) -> None:
@@ -147,7 +177,7 @@ def _prepare(preparation: Preparation) -> None:
     sys.path[:] = preparation.path
     sys.argv[:] = preparation.argv
     os.chdir(preparation.folder)
-    with _silence():  # the sweep's own process has said already what they say
+    with _silence(), _without_collections():  # the sweep's own process has said already what they say
         for name in preparation.modules:
             # Whatever fails fails again in a job that needs the module, with its error.
             with contextlib.suppress(Exception):
@@ -174,22 +204,42 @@ def _prepare(preparation: Preparation) -> None:
 
 
 @contextlib.contextmanager
+def _without_collections() -> Iterator[None]:
+    """Import libraries inside the block. Their objects stay, and to look through them again and again takes long."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@contextlib.contextmanager
 def _silence() -> Iterator[None]:
     """Drop what this process writes, inside the block."""
-    kept = [os.dup(1), os.dup(2)]
     null = os.open(os.devnull, os.O_WRONLY)
-    for number in (1, 2):
-        os.dup2(null, number)
+    try:
+        with _diverted({1: null, 2: null}):
+            yield
+    finally:
+        os.close(null)
+
+
+@contextlib.contextmanager
+def _diverted(targets: Mapping[int, int]) -> Iterator[None]:
+    """Write to other descriptors in place of these, inside the block."""
+    kept = {number: os.dup(number) for number in targets}
+    for number, target in targets.items():
+        os.dup2(target, number)
     try:
         yield
     finally:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):
                 stream.flush()
-        for number, own in enumerate(kept, start=1):
+        for number, own in kept.items():
             os.dup2(own, number)
             os.close(own)
-        os.close(null)
 
 
 def _learn_to_read_configs() -> None:
@@ -198,6 +248,12 @@ def _learn_to_read_configs() -> None:
 
     for text in CONFIG_TEXTS:
         parse(text)
+
+
+def _write_all(number: int, text: bytes) -> None:
+    with contextlib.suppress(OSError):  # its reader is gone
+        while text:
+            text = text[os.write(number, text) :]
 
 
 def _write(pipe: int, number: int) -> None:

@@ -1,44 +1,24 @@
 """The forkserver as the sweep's process sees it: start it, ask it for processes, notice that it has gone."""
 
 import contextlib
-import fcntl
 import os
 import pickle
-import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import threading
 import weakref
-from collections.abc import Iterator
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from multiprocessing.spawn import get_command_line
 from pathlib import Path
 from typing import NamedTuple
 
-from sweeps.executor.local.child import BLOCKED
 from sweeps.executor.local.forkserver import NUMBER, Preparation
 from sweeps.executor.local.program import Start
+from sweeps.executor.local.server_process import Conditions, ServerProcess, take_or_start
 from sweeps.executor.local.slots import thread_variables
 from sweeps.plan.by_reference import NAME
 from sweeps.settings.launcher_settings import LauncherSettings
-
-# The first exit handler runs last. The path comes first, because podium itself may lie on it; its packages come from their
-# own folder, because a user's may have modules of the same names.
-PROGRAM = """\
-import atexit, sys
-last = []
-atexit.register(lambda: [each() for each in last])
-sys.path[:] = [{own!r}, *{path!r}]
-import sweeps, tracking
-sys.path[:] = {path!r}
-from sweeps.executor.local import forkserver
-forkserver.serve({requests}, last)
-"""
-OWN = Path(__file__).resolve().parents[3]  # the folder of podium's packages
-FIRST = 3  # the first file descriptor that is none of the standard streams
 
 
 class Forked(NamedTuple):
@@ -70,23 +50,23 @@ class ForkServer:
             start,
         )
         self._lock = threading.Lock()
-        self._socket, self._process = self._start()
+        self._server = self._start()
 
     @property
     def pid(self) -> int:
         """The process id of the forkserver."""
-        return self._process.pid
+        return self._server.process.pid
 
     def fork(self) -> Forked:
         """Return a new process; raise OSError when none can be made. Start a forkserver anew if it has gone."""
-        process = self._process
+        server = self._server
         try:
             return self._request()
         except EOFError:
             with self._lock:
-                if self._process is process:
-                    process.wait()  # it may be a moment from its end
-                    self._socket, self._process = self._start()
+                if self._server is server:
+                    server.process.wait()  # it may be a moment from its end
+                    self._server = self._start()
         try:
             return self._request()
         except EOFError as error:
@@ -99,7 +79,7 @@ class ForkServer:
         their_alive, alive = os.pipe()
         try:
             with theirs, contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                socket.send_fds(self._socket, [b"f"], [theirs.fileno(), status, their_alive])
+                socket.send_fds(self._server.requests, [b"f"], [theirs.fileno(), status, their_alive])
             os.close(status)
             os.close(their_alive)
             answer = os.read(ended, NUMBER.size)
@@ -115,58 +95,17 @@ class ForkServer:
             raise
         return Forked(pid, connection, ended, alive)
 
-    def _start(self) -> tuple[socket.socket, subprocess.Popen[bytes]]:
-        ours, theirs = socket.socketpair()
-        requests = fcntl.fcntl(theirs, fcntl.F_DUPFD_CLOEXEC, FIRST)
-        theirs.close()
-        options = get_command_line()
-        command = [*options[: options.index("-c") + 1]]
-        command.append(PROGRAM.format(own=str(OWN), path=self._preparation.path, requests=requests))
-        try:
-            with tempfile.TemporaryFile() as preparation, _blocked_signals():
-                preparation.write(pickle.dumps(self._preparation))
-                preparation.seek(0)
-                process = subprocess.Popen(  # noqa: S603 - this interpreter
-                    command,
-                    stdin=preparation,
-                    stdout=None if _is_open(1) else subprocess.DEVNULL,
-                    stderr=None if _is_open(2) else subprocess.DEVNULL,
-                    pass_fds=[requests],
-                    cwd=self._preparation.folder,
-                    env={**os.environ, **thread_variables(self._settings)},
-                )
-        finally:
-            os.close(requests)
-        # It would end by itself when its socket closes, but only once all modules are loaded.
-        weakref.finalize(self, _end, ours, process)
-        return ours, process
-
-
-def _end(requests: socket.socket, process: subprocess.Popen[bytes]) -> None:
-    requests.close()
-    process.kill()
-    process.wait()
-
-
-@contextlib.contextmanager
-def _blocked_signals() -> Iterator[None]:
-    """Block the signals that stop a sweep: a process that is started inside the block inherits that.
-
-    A blocked signal stays pending until a job unblocks it, so an order to stop that reaches a new job is not lost.
-    """
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-
-
-def _is_open(descriptor: int) -> bool:
-    try:
-        os.fstat(descriptor)
-    except OSError:
-        return False
-    return True
+    def _start(self) -> ServerProcess:
+        preparation = self._preparation
+        variables = thread_variables(self._settings.threads, replaces=self._settings.sets_threads)
+        conditions = Conditions.now(preparation.folder, preparation.path, variables)
+        server = take_or_start(conditions, preparation.asked)
+        weakref.finalize(self, server.end)
+        with tempfile.TemporaryFile() as file, contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            pickle.dump(preparation, file)
+            file.seek(0)
+            socket.send_fds(server.requests, [b"p"], [file.fileno()])
+        return server
 
 
 def _loaded_here(program: set[str]) -> list[str]:

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sweeps.settings.launcher_settings import LauncherSettings
+if TYPE_CHECKING:  # what starts a process early imports this module, and that one imports much
+    from sweeps.settings.launcher_settings import LauncherSettings
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -28,26 +29,27 @@ class Slot:
         return {**self.variables, **({} if self.gpu is None else {"CUDA_VISIBLE_DEVICES": self.gpu})}
 
 
-def pool_of(settings: LauncherSettings) -> queue.SimpleQueue[Slot]:
+def pool_of(settings: "LauncherSettings") -> queue.SimpleQueue[Slot]:
     """Return ``n_jobs`` free slots, spread over the GPUs; a job takes one and puts it back."""
     free: queue.SimpleQueue[Slot] = queue.SimpleQueue()
-    gpus, variables = settings.gpus or (None,), thread_variables(settings)
+    gpus = settings.gpus or (None,)
+    variables = thread_variables(settings.threads, replaces=settings.sets_threads)
     for index in range(settings.n_jobs):
         free.put(Slot(index, variables, gpus[index % len(gpus)]))
     return free
 
 
-def thread_variables(settings: LauncherSettings) -> dict[str, str]:
-    """Return the variables that limit the threads of a job.
+def thread_variables(threads: int, *, replaces: bool) -> dict[str, str]:
+    """Return the variables that limit a job to so many threads.
 
-    A limit that the user has set stays, unless ``threads`` is set too; that of OpenMP holds for the libraries that have
-    none of their own, as it does for them without podium.
+    A limit that the user has set in the environment stays, unless `threads` is the user's too and `replaces` it; that of
+    OpenMP holds for the libraries that have none of their own, as it does for them without podium.
     """
-    if settings.sets_threads:
-        return dict.fromkeys(THREAD_VARIABLES, str(settings.threads))
+    if replaces:
+        return dict.fromkeys(THREAD_VARIABLES, str(threads))
     usual = os.environ.get(THREAD_VARIABLES[0], "").partition(",")[0].strip()
     mine = [name for name in THREAD_VARIABLES if name not in os.environ]
-    return dict.fromkeys(mine, usual if usual.isdecimal() else str(settings.threads))
+    return dict.fromkeys(mine, usual if usual.isdecimal() else str(threads))
 
 
 def take_place(slot: Slot) -> None:

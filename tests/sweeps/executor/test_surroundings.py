@@ -10,7 +10,6 @@ from scripts import GUARDED, LAUNCH, call, logs, write_app
 from sweeps.executor.local.main_script import guards
 from sweeps.executor.local.slots import thread_variables
 from sweeps.executor.local.surroundings import Surroundings
-from sweeps.settings.launcher_settings import LauncherSettings
 
 ONE = ("-m", "hydra/sweeper=podium", "hydra/launcher=podium", "x=1")
 TAKES_ITS_OWN = """
@@ -228,6 +227,5 @@ def test_a_limit_of_threads_that_the_user_sets_holds_for_all_libraries(
         monkeypatch.delenv(f"{name}_NUM_THREADS", raising=False)
     for name, value in set_by_user.items():
         monkeypatch.setenv(name, value)
-    settings = LauncherSettings(1, 2, (), 1.0)
-    found = thread_variables(settings)
+    found = thread_variables(2, replaces=False)
     assert {name: value for name, value in found.items() if name != "NUMEXPR_NUM_THREADS"} == expected
