@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 MULTIRUN = frozenset({"-m", "--multirun"})  # with any other option, Hydra may do something else
-PLUGINS = ("hydra/launcher", "hydra/sweeper", "hydra.launcher", "hydra.sweeper")
+PLUGINS = ("hydra/launcher", "hydra/sweeper", "hydra.launcher", "hydra.sweeper.dry_run")
 
 
 def import_early(modules: Sequence[str], section: str, variables: Mapping[str, str]) -> None:

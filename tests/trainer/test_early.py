@@ -48,6 +48,7 @@ def begin(monkeypatch: pytest.MonkeyPatch, line: str) -> None:
         ("-m sweep.n_jobs=2", "2"),
         ("-m sweep.n_jobs=null", "1"),
         ("-m sweep.n_jobs=16", "1"),
+        ("-m hydra.sweeper.resume=latest", "1"),
         ("-m sweep.n_jobs=2 sweep.threads=3", "3"),
     ],
 )
@@ -74,6 +75,7 @@ def test_a_sweep_begins_to_import_with_the_threads_of_its_jobs(
         "-m hydra.launcher.preload=[] seed=1,2",
         "-m ~hydra.launcher.preload seed=1,2",
         "-m sweep.dry_run=true seed=1,2",
+        "-m hydra.sweeper.dry_run=true seed=1,2",
         "-m sweep.gpus=[0,1] seed=1,2",
     ],
 )
