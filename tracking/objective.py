@@ -5,9 +5,10 @@ Only this module decides a direction; everything else compares through an `Objec
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from tracking.records import RunRecord
 from tracking.values.checks import check_choice
@@ -120,6 +121,19 @@ class Objective:
     def gain(self, one: float, other: float) -> float:
         """Return by how much one value is better than another, negative when it is worse."""
         return one - other if self.higher_is_better else other - one
+
+
+def plain_objectives(objectives: Sequence[Objective]) -> dict[str, Any]:
+    """Return objectives as plain data: the first as metric, mode and at, further ones as a list of ``others``."""
+    first, *others = objectives
+    named = [each.ranked_by for each in others]
+    return {**first.ranked_by, "metric": first.metric, **({"others": named} if named else {})}
+
+
+def objectives_of(raw: Mapping[str, Any]) -> tuple[Objective, ...]:
+    """Return the objectives of `plain_objectives`; raise KeyError, TypeError or InvalidValueError for anything else."""
+    several = [raw, *raw.get("others", ())]
+    return tuple(Objective.of(each["metric"], each["mode"], each["at"]) for each in several)
 
 
 def best_available_metric(runs: Iterable[RunRecord]) -> str | None:

@@ -27,18 +27,23 @@ def check_format(value: Mapping[str, Any], path: Path) -> None:
 
 
 class RunStatus(StrEnum):
-    """The states of a run; each equals its text. `ended`: its process ended in order and did not say how the run did."""
+    """The states of a run; each equals its text.
+
+    `ended`: its process ended in order and did not say how the run did. `pruned`: its sweep stopped it early, and may let it
+    go on later.
+    """
 
     RUNNING = "running"
     COMPLETED = "completed"
     FAILED = "failed"
     KILLED = "killed"
+    PRUNED = "pruned"
     ENDED = "ended"
 
     @classmethod
     def final(cls, status: str) -> "RunStatus":
         """Return a status that a run can be finished with; raise InvalidValueError for any other text."""
-        allowed = [cls.COMPLETED, cls.FAILED, cls.KILLED]
+        allowed = [cls.COMPLETED, cls.FAILED, cls.KILLED, cls.PRUNED]
         if status not in allowed:
             raise InvalidValueError(f"status {quoted(status)} is none of {', '.join(allowed)}")
         return cls(status)

@@ -8,22 +8,22 @@ from pathlib import Path, PurePath
 from types import TracebackType
 from typing import Any, Self
 
-from tracking.errors import InvalidNameError, InvalidValueError, MissingFileError, TrackingError, quoted
+from tracking.errors import InvalidValueError, MissingFileError, TrackingError, quoted
 from tracking.files import atomic, folders
 from tracking.metrics.journal import journal_of
 from tracking.metrics.line import LineEncoder
 from tracking.paths import RunPaths
 from tracking.process import identity
 from tracking.process.signals import guard
-from tracking.process.sweep_context import RUN_DIR, JobContext, current_job
+from tracking.process.sweep_context import RUN_DIR, JobContext, current_gate, current_job
 from tracking.process.turns import per_job
 from tracking.records import RunStatus
-from tracking.store import ending
+from tracking.store import ending, pruning
 from tracking.store.scan import shown_status
 from tracking.store.store import Store
 from tracking.values.checks import param_values
 from tracking.values.jsontext import kept
-from tracking.values.names import check_artifact, check_path, composed
+from tracking.values.names import check_artifact, check_path
 
 log = logging.getLogger("tracking")
 
@@ -34,7 +34,7 @@ _outer_run: str | None = (
 
 
 class Run:
-    """An open run. `with tracker.start_run(...) as run:` finishes it as completed, failed or killed.
+    """An open run. `with tracker.start_run(...) as run:` finishes it as completed, failed, killed or pruned.
 
     Threads may share it, and several processes may write to one run: all metrics, parameters and tags are kept. When
     two processes set the same parameter or tag, the later value stays. It can be pickled into another process, which
@@ -49,6 +49,8 @@ class Run:
         self._journal = journal_of(self._paths, self._claim)
         self._lines = LineEncoder()
         self._stop_file = str(self._paths.stop)
+        self._gate = current_gate()
+        self._known: pruning.Known | None = None  # what the run had logged before it went on
         self._is_held = False  # by this handle, for the time between start_run and its block
         self._ended_before = 0
         self._cleanups: list[Callable[[], None]] = []
@@ -88,9 +90,13 @@ class Run:
         Values are real numbers, or scalars of numpy, torch and the like; NaN and infinities are kept. Raise
         InvalidValueError and keep nothing when one value is invalid. The cost does not depend on earlier calls.
         """
+        if self._known is not None:
+            metrics = self._known.new(metrics, step)
         line = self._lines.encode(metrics, step)
         if line:
             self._journal.append(line)
+            if self._gate is not None:
+                self._gate.count(self._paths.folder, metrics)
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Add parameters to those already logged; a known name gets the new value."""
@@ -107,10 +113,12 @@ class Run:
         A figure, a dict or a list may be given too; see `log_figure` and `log_dict`. Return the path of the artifact. A
         copy can be read by no more people than its origin, and stays executable.
         """
+        from tracking.files import artifacts  # here and below: few runs need it
+
         if isinstance(path, Mapping | list):
-            return self.log_dict(path, _needed(name, "config.json"))
+            return self.log_dict(path, artifacts.needed(name, "config.json"))
         if callable(getattr(path, "savefig", None)):
-            return self.log_figure(path, _needed(name, "plots/roc.png"))
+            return self.log_figure(path, artifacts.needed(name, "plots/roc.png"))
         source = check_path("artifact", path, example="plots/roc.png")
         name = source.name or source.resolve().name if name is None else name
         is_folder = os.path.isdir(source)  # noqa: PTH112 - here and below, also of a text too long for a path
@@ -123,8 +131,6 @@ class Run:
         # what the program wrote into the artifacts folder is already in its place
         if not (target.exists() and target.samefile(source)):
             if is_folder:
-                from tracking.files import artifacts  # few runs need it
-
                 artifacts.copy_folder(source, target)
             else:
                 atomic.copy_file(source, target)
@@ -154,17 +160,11 @@ class Run:
         return target
 
     def _place_for(self, name: str | PurePath, *, is_folder: bool = False) -> Path:
-        """Return where an artifact of this name lies; make the folders above it."""
-        name = composed(check_artifact(name))
-        target = self._paths.artifacts / name
+        from tracking.files import artifacts
+
+        name = check_artifact(name)
         self._claim.take(reopens=False)
-        folders.make_dir(target.parent)
-        if not target.parent.resolve().is_relative_to(self._paths.artifacts.resolve()):
-            raise InvalidNameError(f"artifact name {name!r} leads out of the artifacts folder through a link")
-        if target.exists() and target.is_dir() is not is_folder:
-            there, new = ("a file", "a folder") if is_folder else ("a folder", "a file")
-            raise InvalidNameError(f"artifact {name!r} is {there} of this run; log {new} under another name")
-        return target
+        return artifacts.place_for(self._paths.artifacts, name, is_folder=is_folder)
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Add tags to the run; a known tag gets the new value."""
@@ -195,11 +195,26 @@ class Run:
         self._store.publisher.publish()
 
     def should_stop(self) -> bool:
-        """Return whether the run was asked to stop early; costs one look at the file system."""
-        return os.path.exists(self._stop_file)  # noqa: PTH110 - called at every step, three times as fast
+        """Return whether the run was asked to stop early; costs one look at the file system.
+
+        In a sweep that judges its jobs while they run, it waits for the judgement once enough values are logged.
+        """
+        if self._gate is not None and self._gate.closes(self._paths.folder):
+            pruning.prune(self._claim)
+            self._claim.was_stopped = True
+        elif os.path.exists(self._stop_file):  # noqa: PTH110 - called at every step, three times as fast
+            self._claim.was_stopped = True
+        else:
+            return False
+        return True
+
+    @property
+    def is_pruned(self) -> bool:
+        """Whether its sweep has asked the run to stop: it ends as pruned, and may go on later from what it keeps."""
+        return self._claim.is_pruned or pruning.is_asked(self._paths)
 
     def finish(self, status: str = "completed", error: str | BaseException | None = None) -> None:
-        """Finish the run as completed, failed or killed, so that it survives a power loss.
+        """Finish the run as completed, failed, killed or pruned, so that it survives a power loss.
 
         `error` may be an exception or a full traceback: run.json gets the line that names the exception, error.txt all
         of it. A finished run may be finished again, with what was logged since. A process that takes part in a run that
@@ -266,10 +281,10 @@ class Run:
         except (TrackingError, OSError) as fault:
             self._tell(f"{self.run_id} could not be finished as {status}: {fault}", error)
 
-    def activate(self) -> None:
+    def activate(self, *, goes_on: bool = False) -> None:
         """Make this the innermost open run of the thread until it, or its job, ends; SIGTERM then unwinds the block.
 
-        Processes that are started meanwhile find it in the environment.
+        Processes that are started meanwhile find it in the environment. A run that `goes_on` was pruned before.
         """
         global _outer_run
         self._opener, self._thread = os.getpid(), threading.current_thread()
@@ -277,13 +292,18 @@ class Run:
             _outer_run = os.environ.get(RUN_DIR)
         _active.append(self)
         os.environ[RUN_DIR] = str(self.run_dir)
-        self._job = current_job()
+        self._job, self._gate = current_job(), current_gate()
         if self._job is not None:
             self._job.at_end.append(self._deactivate)
         guard.enter()
         self._is_held = True
         self._claim.begin()
         self._claim.enter()
+        if goes_on:
+            stats = self._store.scan.summary(self.run_id)
+            self._known = pruning.Known(stats)
+            if self._gate is not None:
+                self._gate.begin(self._paths.folder, {name: each.count for name, each in stats.items()})
 
     def add_cleanup(self, cleanup: Callable[[], None]) -> None:
         """Call `cleanup` once when the run ends in any way, the last one added first. It must not raise."""
@@ -308,12 +328,6 @@ class Run:
         os.environ.pop(RUN_DIR, None)
         if folder is not None:
             os.environ[RUN_DIR] = folder
-
-
-def _needed(name: str | PurePath | None, example: str) -> str | PurePath:
-    if name is None:
-        raise InvalidNameError(f"an artifact that is no file needs a name, such as {example!r}")
-    return name
 
 
 def active_run() -> Run | None:

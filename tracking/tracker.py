@@ -17,7 +17,7 @@ from tracking.process.hooks import renew_in_children
 from tracking.process.sweep_context import current_job
 from tracking.records import RunRecord
 from tracking.run import Run
-from tracking.store import ending
+from tracking.store import ending, pruning
 from tracking.store.store import Store
 from tracking.values.checks import seed_values
 from tracking.values.names import check_label, composed
@@ -72,7 +72,7 @@ class ExperimentTracker:
         self, experiment_name: str, tags: Mapping[str, Any] | None = None, description: str | None = ""
     ) -> str:
         """Create a run with the status running; return its id, such as run_001, which no other run ever gets."""
-        run_id = self._create(experiment_name, tags, description, None).folder.name
+        run_id = self._create(experiment_name, tags, description, None)[0].folder.name
         ending.claimed(self._store, run_id).begin()
         with self._lock:
             self._keep(Run(self._store, run_id))  # it is there: nobody need look for it
@@ -96,7 +96,7 @@ class ExperimentTracker:
         return str(self._run(run_id).log_artifact(artifact_path, artifact_name))
 
     def finish_run(self, run_id: str, status: str = "completed") -> None:
-        """Finish a run as 'completed', 'failed' or 'killed'."""
+        """Finish a run as 'completed', 'failed', 'killed' or 'pruned'."""
         self._run(run_id).finish(status)
         with self._lock:
             self._open.pop(composed(run_id), None)
@@ -226,6 +226,9 @@ class ExperimentTracker:
     ) -> Run:
         """Open a new run, best in a `with`: it ends as completed, failed (traceback kept) or killed (SIGTERM, Ctrl-C).
 
+        In a job that goes on after its sweep stopped it early, this opens the job's run again. What was logged stays, and of
+        log calls that repeat it only what is new is kept.
+
         Also writes where it came from: env.json with the `seeds`, git.json and git.patch with the code, `config` (a
         mapping, or YAML text) and `overrides`, all without what looks secret. `data` is the fingerprint of the data, such as
         {"fingerprint": "sha256:...", "rows": 1000}. What Python prints goes into stdout.log too, after what it has
@@ -236,9 +239,9 @@ class ExperimentTracker:
 
         seeds, interval_s = seed_values(seeds), provenance.checked_interval(sample_usage_s)
         text = provenance.config_text(config)
-        paths = self._create(experiment_name, tags, description, data)
+        paths, goes_on = self._create(experiment_name, tags, description, data, may_go_on=True)
         run = self._run(paths.folder.name)
-        run.activate()
+        run.activate(goes_on=goes_on)
         try:
             if capture_output:
                 run.add_cleanup(provenance.capture_output(paths.output, printed=printed))
@@ -336,16 +339,19 @@ class ExperimentTracker:
         tags: Mapping[str, Any] | None,
         description: str | None,
         data: Mapping[str, Any] | None,
-    ) -> RunPaths:
+        *,
+        may_go_on: bool = False,
+    ) -> tuple[RunPaths, bool]:
         job = current_job()
-        sweep = self._as_kept(job.sweep) if job else None
-        paths = self._store.create(
-            experiment_name, tags=tags, description=description, data=data, sweep=sweep
+        sweep = self._as_kept(job.sweep) if job else {}
+        pruned = pruning.reopened(self._store, experiment_name, sweep) if may_go_on else None
+        paths = pruned or self._store.create(
+            experiment_name, tags=tags, description=description, data=data, sweep=sweep or None
         )
         if job:
             job.announce(paths.folder)
         self._store.publisher.publish()
-        return paths
+        return paths, pruned is not None
 
     def _as_kept(self, sweep: Mapping[str, Any]) -> dict[str, Any]:
         """Return what run.json keeps of a job; of its earlier runs, those of this store go by their ids."""

@@ -103,7 +103,7 @@ def rename(
 def finish(
     run_ids: Runs,
     status: Annotated[
-        str, typer.Option("--status", metavar="STATUS", help="completed, failed or killed.")
+        str, typer.Option("--status", metavar="STATUS", help="completed, failed, killed or pruned.")
     ] = "killed",
     force: Annotated[bool, typer.Option("--force", help="Also where the process is alive.")] = False,
     store: StoreOption = DEFAULT_STORE,

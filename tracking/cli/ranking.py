@@ -10,6 +10,9 @@ from tracking.records import RunRecord, RunStatus
 from tracking.repeats import Spread
 from tracking.values.names import composed, natural_key
 
+# A run that its sweep stopped early was judged by what it had come to, and may be the best.
+COUNTED = (RunStatus.COMPLETED, RunStatus.PRUNED)
+
 
 class Ranking(NamedTuple):
     """Runs with the best first, and what decided; the objective has no metric when no run has a finite value."""
@@ -75,7 +78,7 @@ def rank(runs: Sequence[RunRecord], metric: str | None, mode: str | None, at: st
 
     def key(run: RunRecord) -> tuple[Any, ...]:
         is_missing, place = objective.key(objective.value(run))
-        is_behind = is_swept and run.status is not RunStatus.COMPLETED
+        is_behind = is_swept and run.status not in COUNTED
         is_missing = run.is_superseded or is_missing
         own = run.is_superseded, is_missing, is_behind, place, _job(run) if is_swept else 0
         if run.is_superseded or is_behind or not means:
@@ -89,7 +92,7 @@ def rank(runs: Sequence[RunRecord], metric: str | None, mode: str | None, at: st
 def _means(runs: Sequence[RunRecord], objective: Objective) -> dict[Any, tuple[float | None, int]]:
     """Return the mean and the first job of each candidate of a sweep over seeds, by the candidate.
 
-    The mean is None if a job did not complete or has no finite value: a candidate counts with all of its seeds.
+    The mean is None if a job failed or has no finite value: a candidate counts with all of its seeds.
     """
     latest: dict[Any, dict[int, RunRecord]] = {}
     for run in sorted(runs, key=lambda run: (_attempt(run), natural_key(run.run_id))):
@@ -97,7 +100,7 @@ def _means(runs: Sequence[RunRecord], objective: Objective) -> dict[Any, tuple[f
             latest.setdefault(candidate, {})[_job(run)] = run
     means: dict[Any, tuple[float | None, int]] = {}
     for candidate, jobs in latest.items():
-        values = [objective.value(run) for run in jobs.values() if run.status is RunStatus.COMPLETED]
+        values = [objective.value(run) for run in jobs.values() if run.status in COUNTED]
         finite = [value for value in values if value is not None and math.isfinite(value)]
         means[candidate] = (Spread.of(finite).mean if len(finite) == len(jobs) else None, min(jobs))
     return means

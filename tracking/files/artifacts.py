@@ -6,17 +6,41 @@ A copy can be read by no more people than its origin, and what could be executed
 import logging
 import os
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
-from tracking.errors import InvalidValueError, quoted
+from tracking.errors import InvalidNameError, InvalidValueError, quoted
 from tracking.files import atomic, folders
 from tracking.values import jsontext
+from tracking.values.names import composed
 from tracking.values.plain import plain
 
 log = logging.getLogger("tracking")
 
 YAML_ENDINGS = frozenset({".yaml", ".yml"})
+
+
+def place_for(folder: Path, name: str, *, is_folder: bool) -> Path:
+    """Return where an artifact of this name lies in the folder of artifacts; make the folders above it.
+
+    Raise InvalidNameError where a link leads out, or a folder is to take the place of a file or the other way round.
+    """
+    name = composed(name)
+    target = folder / name
+    folders.make_dir(target.parent)
+    if not target.parent.resolve().is_relative_to(folder.resolve()):
+        raise InvalidNameError(f"artifact name {name!r} leads out of the artifacts folder through a link")
+    if target.exists() and target.is_dir() is not is_folder:
+        there, new = ("a file", "a folder") if is_folder else ("a folder", "a file")
+        raise InvalidNameError(f"artifact {name!r} is {there} of this run; log {new} under another name")
+    return target
+
+
+def needed(name: str | PurePath | None, example: str) -> str | PurePath:
+    """Return the name of an artifact that is no file; raise InvalidNameError without one."""
+    if name is None:
+        raise InvalidNameError(f"an artifact that is no file needs a name, such as {example!r}")
+    return name
 
 
 def copy_folder(source: Path, target: Path) -> None:

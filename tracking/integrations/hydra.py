@@ -99,7 +99,8 @@ def _is_further_rank() -> bool:
 def _finish(run: Run, job_return: JobReturn) -> None:
     if job_return.status is JobStatus.COMPLETED:
         with run:
-            run.log(_numbers(job_return.return_value))
+            if not run.is_pruned:  # or it may go on, and this is not its last value
+                run.log(_numbers(job_return.return_value))
             run.finish()
     else:
         error = job_return._return_value  # the property return_value raises it

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tracking.errors import quoted
+from tracking.process.job_gate import Gate
 from tracking.process.turns import per_job
 
 log = logging.getLogger("tracking")
@@ -30,7 +31,7 @@ class JobContext:
     """A job: what run.json keeps under "sweep", where its runs are announced, and the folder its sweep was started in.
 
     `pid` is the process that opened the context, None in processes that know it from the environment. `at_end` is
-    called when the context ends.
+    called when the context ends. At the `gate` the runs of that process ask whether to go on.
     """
 
     sweep: dict[str, Any]
@@ -39,6 +40,7 @@ class JobContext:
     on_start: OnStart | None = None
     pid: int | None = None
     at_end: list[Callable[[], None]] = field(default_factory=list)
+    gate: Gate | None = None
 
     def announce(self, run_dir: Path) -> None:
         """Tell the sweep of a new run; a sweep that cannot be told does not stop the run."""
@@ -70,13 +72,15 @@ def job_context(
     folder: Path | None = None,
     cwd: str | os.PathLike[str] | None = None,
     on_start: OnStart | None = None,
+    gate: Gate | None = None,
 ) -> Iterator[None]:
     """Mark every run started in the block as one of this job, in this process and in those that it starts.
 
     `on_start(run_id, run_dir)` is called for each run of this process once it exists. With `folder`, the job's own,
     every run is appended to its runs.jsonl. `previous` are the runs of the job's earlier attempts, as folders or ids.
     `objective` is the metric that ranks the sweep, its mode, ``max`` or ``min``, and which value counts, ``best`` or
-    ``last``. A relative store lies below `cwd`, by default the working folder at the start of the block.
+    ``last``. A relative store lies below `cwd`, by default the working folder at the start of the block. With a `gate`,
+    `Run.should_stop` asks there too.
     """
     identity: dict[str, Any] = {
         "id": sweep, "job": job, "key": key, "config_hash": config_hash, "attempt": attempt,
@@ -87,7 +91,7 @@ def job_context(
         identity["objective"] = dict(objective)
     start = _working_folder() if cwd is None else Path(cwd).absolute()
     place = None if folder is None else folder.absolute()
-    context = JobContext(identity, place, start, on_start, os.getpid())
+    context = JobContext(identity, place, start, on_start, os.getpid(), gate=gate)
     # The job has not opened a run yet; that of a process around the sweep is not its own.
     before = {name: os.environ.pop(name, None) for name in (JOB, RUN_DIR)}
     os.environ[JOB] = _as_text(context)
@@ -116,6 +120,11 @@ def current_job() -> JobContext | None:
     if inherited is None or (inherited.folder is not None and not inherited.folder.is_dir()):
         return None
     return inherited
+
+
+def current_gate() -> Gate | None:
+    """Return the gate of the innermost job context of this process; None without one."""
+    return _contexts[-1].gate if _contexts else None
 
 
 def located(path: Path) -> Path:

@@ -37,7 +37,7 @@ class Host(Protocol):
     def has_turn(self) -> bool:
         """Return whether the code that calls this is that of a job, in the job's own thread."""
 
-    def meet(self, work: Work, item: Any) -> Any:
+    def meet(self, work: Work, item: Any, *, first: bool = False) -> Any:
         """Suspend the job until the others wait too; return its result, or raise its error."""
 
 
@@ -45,18 +45,19 @@ _host: Host | None = None
 _lists: list[list[Any]] = []
 
 
-def together(work: Callable[[Sequence[T]], Sequence[R]], item: T) -> R:
+def together(work: Callable[[Sequence[T]], Sequence[R]], item: T, *, first: bool = False) -> R:
     """Compute an item with those of the other jobs of this process, and return its result.
 
     `work` takes a list of items and returns a result for each. In a group of jobs it is called once all of them wait
     here or have ended, with the items of those that passed the same `work`, in the order of the jobs. It runs outside
     of the jobs: a run that it logs into is none of theirs, and what it prints goes to the log of the process's first job.
+    With `first`, it is computed before all work that is not, and its jobs go on until they wait for something else.
 
     A result that is a `Raised`, or an exception, is raised in its job alone; what `work` itself raises, in each of them.
     Outside of a group, and in other threads than the job's own, this is ``work([item])[0]``.
     """
     if _host is not None and _host.has_turn():
-        result: R = _host.meet(work, item)
+        result: R = _host.meet(work, item, first=first)
     else:
         result = raised_or(computed(work, [item])[0])
     return result

@@ -118,4 +118,4 @@ def ask_to_stop(store: Store, run_id: str) -> None:
     entry = store.require(run_id)
     if store.public(entry)["status"] != RunStatus.RUNNING:
         raise InvalidValueError(f"run {run_id!r} is {store.public(entry)['status']} already")
-    atomic.create_bytes(store.paths.run(run_id).stop, b"")
+    atomic.create_bytes(store.paths.run(run_id).stop, b"")  # empty, unlike the request of a sweep

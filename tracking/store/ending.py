@@ -9,6 +9,7 @@ from tracking.process import identity, presence
 from tracking.process.hooks import call_at_exit
 from tracking.process.signals import Terminated, cause_of_exit
 from tracking.records import RunStatus
+from tracking.store import pruning
 from tracking.store.ownership import Claim, claim_of, leave, open_claims
 from tracking.store.published import Entry
 from tracking.store.store import Store
@@ -43,9 +44,15 @@ def finish(claim: Claim, journal: Journal, status: str, error: str | BaseExcepti
     The caller delays signals.
     """
     final = RunStatus.ENDED if status is RunStatus.ENDED else RunStatus.final(status)
-    text, line = _described(error) if error is not None else ("", None)
+    final = pruning.settled(claim, final)
+    is_described = error is not None and final is not RunStatus.PRUNED
+    text, line = _described(error) if error is not None and is_described else ("", None)
     with journal.held():
-        if final is RunStatus.COMPLETED and not claim.ends_it and claim.only_takes_part(claim.read()):
+        if (
+            final in (RunStatus.COMPLETED, RunStatus.PRUNED)
+            and not claim.ends_it
+            and claim.only_takes_part(claim.read())
+        ):
             journal.finish()
         else:
             if text:
@@ -106,8 +113,9 @@ def _end_with_process(claim: Claim, error: BaseException | None) -> None:
         if not is_over and claim.ends_it and not claim.only_takes_part(entry):
             before = claim.before or {}
             status, line = RunStatus(before.get("status", RunStatus.ENDED)), before.get("error")
-            if error is not None:
-                status, (text, line) = status_after(error), _described(error)
+            status = pruning.settled(claim, status if error is None else status_after(error))
+            if error is not None and status is not RunStatus.PRUNED:
+                text, line = _described(error)
                 claim.keep_text(entry, text)
             _end(claim, journal, status, line)
         elif error is not None and status_after(error) is RunStatus.FAILED and not claim.ends_it:

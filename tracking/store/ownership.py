@@ -31,7 +31,8 @@ class Claim:
 
     `is_open` while this process has the run open, `ends_it` if it is the one that ends it. `ended` counts how often this
     process ended the run. `before` is how the run had ended when this process opened it again. `is_guest` where the run
-    is that of the process around this one, which never becomes its opener.
+    is that of the process around this one, which never becomes its opener. `was_stopped` once the run has heard in this
+    process that it is to stop, `is_pruned` if it was told so by its sweep.
     """
 
     def __init__(self, store: Store, run_id: str) -> None:
@@ -46,6 +47,7 @@ class Claim:
     def _reset(self) -> None:
         _open.pop(id(self), None)
         self.is_open = self.ends_it = False
+        self.was_stopped = self.is_pruned = False
         self.before: Entry | None = None
         self.ended = self._blocks = 0
 
@@ -59,7 +61,8 @@ class Claim:
         return self.store.require(self.run_id)
 
     def begin(self) -> None:
-        """Note that this process has just made the run."""
+        """Note that this process has just made the run, or opened again one that was pruned."""
+        self.was_stopped = self.is_pruned = False
         self._hold(ends_it=True)
 
     def enter(self) -> None:
@@ -146,7 +149,7 @@ class Claim:
 
     def end(self) -> None:
         """Note that this process has ended the run, or its part in it."""
-        self.is_open = self.ends_it = False
+        self.is_open = self.ends_it = self.was_stopped = False
         self.before = None
         self.ended += 1
         self._blocks = 0

@@ -23,7 +23,7 @@ class Alone:
     def has_turn(self) -> bool:
         return threading.get_ident() == self._thread
 
-    def meet(self, work: turns.Work, item: object) -> object:
+    def meet(self, work: turns.Work, item: object, *, first: bool = False) -> object:
         return "met"
 
 

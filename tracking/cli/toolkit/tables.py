@@ -27,6 +27,7 @@ STATUS_STYLES = {
     "failed": "red",
     "killed": "red",
     "ended": "yellow",
+    "pruned": "blue",
     "cancelled": "yellow",
     "interrupted": "yellow",
     "running": "cyan",

@@ -264,7 +264,7 @@ class _Sender:
         more = {
             translation.ERROR: run.error,
             translation.FINGERPRINT: run.fingerprint,
-            translation.STATUS: run.status.value if run.status is RunStatus.ENDED else None,
+            translation.STATUS: run.status.value if run.status in translation.AS_FINISHED else None,
             **{f"{translation.OWN}{key}": run.sweep.get(of) for key, of in SWEEP.items() if run.sweep},
         }
         texts |= {name: str(value) for name, value in more.items() if value is not None}

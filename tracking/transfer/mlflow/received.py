@@ -99,8 +99,9 @@ def receive(run: ForeignRun, place: Path, content: ForeignContent, artifacts: Pa
 def _status(run: ForeignRun, told: Mapping[str, str]) -> RunStatus:
     if run.status is RunStatus.RUNNING:
         return RunStatus.KILLED
-    is_left_open = run.status is RunStatus.COMPLETED and told.get(translation.STATUS) == RunStatus.ENDED
-    return RunStatus.ENDED if is_left_open else run.status
+    said = told.get(translation.STATUS, "")
+    is_other = run.status is RunStatus.COMPLETED and said in translation.AS_FINISHED
+    return RunStatus(said) if is_other else run.status
 
 
 def _history(

@@ -43,9 +43,11 @@ TO_MLFLOW = {
     RunStatus.RUNNING: "RUNNING",
     RunStatus.COMPLETED: "FINISHED",
     RunStatus.ENDED: "FINISHED",
+    RunStatus.PRUNED: "FINISHED",
     RunStatus.FAILED: "FAILED",
     RunStatus.KILLED: "KILLED",
 }
+AS_FINISHED = (RunStatus.ENDED, RunStatus.PRUNED)  # told by a tag
 FROM_MLFLOW = {
     "RUNNING": RunStatus.RUNNING,
     "SCHEDULED": RunStatus.RUNNING,
