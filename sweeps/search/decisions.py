@@ -7,7 +7,7 @@ So a search that hears the events of a ledger again goes on as the one that wrot
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from sweeps.space.axes import Point
 
@@ -27,7 +27,7 @@ class NewJob:
 
 @dataclass(frozen=True)
 class GoOn:
-    """Let a job that was paused go on, to the judgement after `until` values or to its end."""
+    """Let a job that was paused or lost go on, to the judgement after `until` values or to its end."""
 
     job: int
     until: int | None = None
@@ -71,6 +71,20 @@ class End:
     violations: Mapping[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class EarlierJob:
+    """A job of an earlier sweep, to learn from before the first job starts.
+
+    `point` holds its values by key, `history` its values as in `Arrival` after 1, 2, 3, ... epochs; one item stands for
+    a job of which only the end is known. `violations` are those of an `End`.
+    """
+
+    point: Mapping[str, Any]
+    history: tuple[tuple[float | None, ...], ...] = ()
+    failed: bool = False
+    violations: Mapping[str, float] = field(default_factory=dict)
+
+
 class Search(Protocol):
     """Decides what free slots do, and how far jobs go."""
 
@@ -95,3 +109,12 @@ class Search(Protocol):
 
     def until(self, job: int) -> int | None:
         """Return how far a job may go that has begun and not ended, for one that is begun again after a crash."""
+
+    def budget_spent(self, share: float) -> None:
+        """Hear that so much of a budget in time is spent; at 1 the search is over."""
+
+    def prepare(self) -> None:
+        """Compute the next suggestion ahead. It changes how long `decide` takes, and nothing that it says.
+
+        The one method that may run beside the others, without the lock of the sweep. Call it after `asked`.
+        """

@@ -1,0 +1,1 @@
+"""Suggesters: which point is tried next, given what was heard so far."""
