@@ -24,15 +24,17 @@ class JobStatus(StrEnum):
     FAILED = "failed"
     KILLED = "killed"
     CANCELLED = "cancelled"
+    PRUNED = "pruned"  # stopped early by the search of its sweep, which may let it go on later
 
 
 class JobState(StrEnum):
-    """The state of a job, ended or not; a `JobStatus` is one of the first four."""
+    """The state of a job, ended or not; a `JobStatus` is one of the first five."""
 
     COMPLETED = "completed"
     FAILED = "failed"
     KILLED = "killed"
     CANCELLED = "cancelled"
+    PRUNED = "pruned"
     RUNNING = "running"
     QUEUED = "queued"  # it waits for a slot
     UNFINISHED = "unfinished"  # the sweep ended before it did
@@ -92,7 +94,10 @@ class PlannedJob:
 
 @dataclass(frozen=True)
 class Job:
-    """One point of a sweep, ready to run: `config` is its whole config, pickled; its output goes to `folder`."""
+    """One point of a sweep, ready to run: `config` is its whole config, pickled; its output goes to `folder`.
+
+    `until` is the number of values of the objective after which the job waits for a judgement; None if it runs to its end.
+    """
 
     number: int
     key: str
@@ -105,6 +110,7 @@ class Job:
     previous: tuple[str, ...] = ()  # the folders of the runs of its earlier attempts
     written: str | None = None  # as in `PlannedJob`
     group: str | None = None  # jobs of the same group may run in one process, see `sweeps.plan.grouping`
+    until: int | None = None
 
     def ranked_by(self, objective: Mapping[str, Any] | None) -> dict[str, str] | None:
         """Return what a run of the job says of its ranking; with ``repeats``, which candidate it is a repeat of."""
@@ -115,6 +121,14 @@ class Job:
             rest = without(self.point, repeats)
             known["candidate"] = hashlib.sha256(repr(key_of(rest)).encode()).hexdigest()[:16]
         return known
+
+
+def counted(objective: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """Return the metrics whose values say how far a job has come: those that rank the sweep; none for returned values."""
+    if objective is None:
+        return ()
+    every = [objective.get("metric"), *(each.get("metric") for each in objective.get("others", ()))]
+    return tuple(str(metric) for metric in every if metric is not None)
 
 
 @dataclass(frozen=True)
@@ -161,7 +175,7 @@ class Outcome:
 class EventKind(StrEnum):
     """What an event of a sweep is about; the values are those of the ledger."""
 
-    ASKED = "asked"  # the sampler chose the point of a job: its number, key, config_hash, overrides, point
+    ASKED = "asked"  # a job has a point: its number, key, config_hash, overrides, point
     BEGAN = "began"  # a session of the sweep, with the number of its slots
     STARTED = "started"  # an attempt at a job: pid, slot, attempt, key, config_hash
     RUN = "run"  # the job's own process opened a tracked run
@@ -170,7 +184,10 @@ class EventKind(StrEnum):
     )
     WARNING = "warning"  # the job's own process warns: how (a level or a category) and the text; not recorded
     RETRY = "retry"  # an attempt failed and another follows: the outcome of the failed one
-    FINISHED = "finished"  # the job: its outcome
+    RUNG = "rung"  # jobs were judged: what they had come to, and which go on, to which judgement
+    RESUMED = "resumed"  # the search lets a job go on that was paused or lost: its next judgement
+    CLOCK = "clock"  # the search heard which share of its time is spent
+    FINISHED = "finished"  # the job: its outcome, and in a search what the search heard of it
     ENDED = "ended"  # the session, in order
 
 

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import forked
 import pytest
+from omegaconf import OmegaConf
 
+from tracking import ExperimentTracker, job_context
 from tracking.files import read_json
+from tracking.process.job_gate import Gate, Verdict
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
@@ -39,6 +42,40 @@ def test_any_hydra_app_is_tracked_isolated_and_ranked(tmp_path: Path) -> None:
     assert [row["status"] for row in rows] == ["completed"] * 6 + ["failed"] * 2
     assert rows[0]["point"]["degree"] == 3
     assert all(row["run"] for row in rows)
+
+
+def test_jobs_that_a_search_can_pause_run_to_their_end_without_one(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(EXAMPLES / "paused_jobs", tmp_path / "app"))
+    follow(folder / "README.md", folder)
+    (board,) = folder.glob("experiments/sweeps/*/leaderboard.json")
+    rows = read_json(board)["rows"]
+    assert [row["status"] for row in rows] == ["completed"] * 3
+    assert rows[0]["point"]["rate"] == 0.1  # 0.4 overshoots the noise
+
+
+def test_a_job_of_the_example_that_is_paused_goes_on_with_the_same_numbers(tmp_path: Path) -> None:
+    config = OmegaConf.load(EXAMPLES / "paused_jobs" / "config.yaml")
+    spec = importlib.util.spec_from_file_location("paused_app", EXAMPLES / "paused_jobs" / "app.py")
+    assert spec is not None
+    assert spec.loader is not None
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    tracker = ExperimentTracker(tmp_path / "experiments")
+
+    def attempt(number: int, until: int | None, *previous: str) -> str:
+        gate = Gate(("loss",), until, lambda _run, _level: Verdict(False))
+        identity = {"sweep": "s", "job": 0, "key": "k", "config_hash": "h", "attempt": number}
+        with job_context(**identity, previous=previous, gate=gate), tracker.start_run("app") as run:
+            example.app.__wrapped__(config)
+        return run.run_id
+
+    def losses(run_id: str) -> list[float]:
+        return [point["value"] for point in (tracker.get_run(run_id) or {})["metrics"]["loss"]]
+
+    whole, paused = attempt(1, None), attempt(1, 5)
+    assert losses(paused) == losses(whole)[:5]
+    assert attempt(2, 11, paused) == attempt(3, None, paused) == paused
+    assert losses(paused) == losses(whole)
 
 
 def test_what_the_page_shows_of_the_config_is_in_the_config() -> None:

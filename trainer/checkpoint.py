@@ -102,7 +102,8 @@ def _copied(value: Any) -> Any:
 class Checkpoints:
     """The checkpoint of a run in `folder`, and those of earlier attempts in the `earlier` folders.
 
-    Only a checkpoint of the same `recipe` is loaded. With `every_s` None no checkpoint is written.
+    The run has one of its own before it begins if it was pruned and goes on. Only a checkpoint of the same `recipe` is
+    loaded. With `every_s` None one is written only where a training is to go on later.
     """
 
     def __init__(
@@ -121,10 +122,11 @@ class Checkpoints:
         self._clock = clock
         self._saved_at = clock()
         self._unsaved: dict[str, Any] | None = None
+        self._state: State | None = None  # of the last epoch
 
     def restore(self, state: State) -> None:
         """Load the newest checkpoint that is readable and of this recipe; without one, leave the state as it is."""
-        for file in reversed(self._earlier):
+        for file in reversed([*self._earlier, self._file]):
             captured = self._read(file)
             if captured is None:
                 continue
@@ -141,6 +143,7 @@ class Checkpoints:
 
     def keep(self, state: State) -> None:
         """Capture the state, and write it when `every_s` have passed since the last write."""
+        self._state = state
         if self._every_s is None:
             return
         self._unsaved = state.capture()
@@ -156,6 +159,12 @@ class Checkpoints:
             if self._every_s is not None:
                 self._save()
             raise
+
+    def save(self) -> None:
+        """Write the state of the last epoch, which has just ended, for a training that goes on later."""
+        if self._unsaved is None and self._state is not None:
+            self._unsaved = self._state.capture()
+        self._save()
 
     def remove(self) -> None:
         """Remove the checkpoints of this and earlier attempts."""

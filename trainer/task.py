@@ -60,7 +60,8 @@ def train(cfg: DictConfig, plain: Mapping[str, Any] | None = None) -> float | No
     A function that `task._target_` names does so in our place; what it returns may be None.
 
     A run that is asked to stop early still ends as `completed`; an error makes it `failed` and is raised
-    again. Raise ConfigError, ModelError or DataError before a run is made.
+    again. One that its sweep stops early ends as `pruned`, with the model of its best epoch so far and a checkpoint, from
+    which the next attempt at the job goes on. Raise ConfigError, ModelError or DataError before a run is made.
     """
     plain = check(cfg) if plain is None else plain
     if not is_ours(plain.get("task")):
@@ -99,7 +100,8 @@ def train(cfg: DictConfig, plain: Mapping[str, Any] | None = None) -> float | No
             every_s=every_s,
         )
         value = _train(config, data, device, run, checkpoints, own).value
-    checkpoints.remove()  # only once the whole run is on disk
+    if not run.is_pruned:
+        checkpoints.remove()  # only once the whole run is on disk
     return value
 
 
@@ -144,12 +146,13 @@ def _train(
             patience=settings["early_stopping_patience"],
             metrics=own,
             log=bar.telling(lambda metrics, epoch: run.log(metrics, step=epoch)),
-            should_stop=run.should_stop,
+            should_stop=lambda: stops(run, checkpoints),
             begin=checkpoints.restore,
             keep=checkpoints.keep,
             each_batch=bar.each_batch,
         )
-    _warn_if_short(objective, result, settings, batches_per_epoch(settings, len(data.train)))
+    if not run.is_pruned:
+        _warn_if_short(objective, result, settings, batches_per_epoch(settings, len(data.train)))
     _end(config, data, run, module.cpu(), spec, result, own=own)
     return result
 
@@ -180,6 +183,15 @@ def _end(
     best = {"best_epoch": result.epoch} if is_best else {}
     run.log({**data.reference, **tested, **best, **({} if threshold is None else {"threshold": threshold})})
     logger.info("%s: %s", run.run_id, shown(tested))
+
+
+def stops(run: Run, checkpoints: Checkpoints) -> bool:
+    """Return whether a run is to stop; save the training of one that may go on later."""
+    if not run.should_stop():
+        return False
+    if run.is_pruned:
+        checkpoints.save()
+    return True
 
 
 def write_profile(file: Path, data: Dataset) -> None:

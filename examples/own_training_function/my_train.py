@@ -24,6 +24,7 @@ def train(config, run):
         )
         run.log({"val_accuracy": right.mean()}, step=number)
         if run.should_stop():
+            saved.save(state)  # a search may let the job go on later
             break
     run.log_dict({"stumps": state["stumps"]}, "stumps.json")
 

@@ -13,125 +13,20 @@ Each test takes an empty folder, as pytest's ``tmp_path``; this module needs no 
 """
 
 import contextlib
-import json
-import logging
 import os
 import re
 import signal
-import subprocess
-import sys
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from unittest import SkipTest
 
-from hydra._internal.callbacks import Callbacks
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.utils import create_config_search_path
-from hydra.types import HydraContext, RunMode
-from omegaconf import DictConfig
-
+from sweeps.executor.conformance_app import EPOCHS, PATIENCE_S, App, await_file
 from sweeps.executor.contract import Executor
-from sweeps.executor.local.program import Common
 from sweeps.jobs import STOPPED, Event, EventKind, Job, JobStatus, Outcome, Reason
-from sweeps.paths import JOB_FOLDERS
-from sweeps.plan.compose import Composer
 from tracking import ExperimentTracker
-from tracking.process.turns import together
-
-PATIENCE_S = 60.0
-
-
-def task(config: DictConfig) -> object:
-    """Run one job of the suite: do what its config says and return its value."""
-    folder, does = Path(config.folder), config.does
-    if does == "raise":
-        raise ValueError("no such luck")
-    if does == "sys.exit":
-        sys.exit(3)
-    if does == "os._exit":
-        os._exit(4)
-    if does == "die":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if does == "compute together":
-        return together(lambda values: [2 * value for value in values], config.value)
-    if does == "return a lock":
-        return threading.Lock()
-    if does == "track":
-        ExperimentTracker(folder / "experiments").start_run("conformance").finish()
-    if does == "track in a process":
-        code = (
-            "import sys; from tracking import ExperimentTracker as T; T(sys.argv[1]).start_run('x').finish()"
-        )
-        command = [sys.executable, "-c", code, str(folder / "elsewhere")]
-        subprocess.run(command, check=True)  # noqa: S603 - our own code
-    if does == "warn":
-        logging.getLogger("conformance").warning("step %d is slow", config.value)
-        logging.getLogger("conformance").warning("step 7 is slow")
-    if does == "end second":
-        _await_file(folder / "ended-1")
-        time.sleep(0.5)  # the outcome of the first is on its way
-    if does in {"wait", "ignore signals"}:
-        if does == "ignore signals":
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        (folder / "waiting").touch()
-        time.sleep(PATIENCE_S)
-    (folder / f"ended-{config.value}").touch()
-    return config.value
-
-
-@dataclass(frozen=True)
-class App:
-    """A Hydra app with `task`: what executors are made from, and its jobs. `config` is that of the sweep."""
-
-    hydra_context: HydraContext
-    config: DictConfig
-    folder: Path
-    task_function: Callable[[DictConfig], object] = task
-    group: str | None = None  # that of all jobs
-
-    @classmethod
-    def made_in(cls, folder: Path, group: str | None = None) -> "App":
-        """Write the app's config into an empty folder, which is the folder of its sweep too."""
-        config = {
-            "defaults": [
-                "_self_",
-                {"override hydra/sweeper": "podium"},
-                {"override hydra/job_logging": "none"},
-                {"override hydra/hydra_logging": "none"},
-            ],
-            "does": "return",
-            "value": 0,
-            "folder": str(folder),
-            "hydra": {
-                "job": {"name": "conformance", "chdir": False},
-                "sweep": {"dir": str(folder), "subdir": JOB_FOLDERS},
-                "sweeper": {"store": str(folder / "experiments"), "max_batch_size": 1},
-            },
-        }
-        (folder / "config.yaml").write_text(json.dumps(config))
-        loader = ConfigLoaderImpl(create_config_search_path(str(folder)))
-        whole = loader.load_configuration("config", [], RunMode.MULTIRUN)
-        return cls(HydraContext(loader, Callbacks()), whole, folder, group=group)
-
-    @property
-    def common(self) -> Common:
-        """What the jobs share."""
-        return Common(self.hydra_context, self.task_function, self.folder.name)
-
-    def jobs(self, *does: str) -> list[Job]:
-        """Return jobs that do these things, numbered from 0; each returns its number."""
-        composer = Composer(self.hydra_context.config_loader, self.config, ())
-        jobs = []
-        for number, what in enumerate(does):
-            overrides = (f"does='{what}'", f"value={number}")
-            config = composer.job_config(number, overrides)
-            made = Job(number, f"key-{number}", "hash", overrides, {}, config.folder, config.packed())
-            jobs.append(replace(made, group=self.group))
-        return jobs
 
 
 class ExecutorConformance:
@@ -140,6 +35,7 @@ class ExecutorConformance:
     places = 2  # how many jobs run at once, in whatever number of processes
     is_lazy = True  # jobs are pulled when there is a place for them, not all at once
     isolates = True  # a job may end its process, or refuse to end
+    judges = True  # jobs are judged while they run
     group: str | None = None  # that of all jobs: of an executor that runs several in one process, in turns
 
     def executor(self, app: App) -> Executor:
@@ -183,6 +79,23 @@ class ExecutorConformance:
 
         assert len(list(self.executor(app).run(pulled(), _ignore))) == 6
         assert max(ahead) <= self.places
+
+    def test_a_job_may_be_decided_only_after_the_outcome_of_another(self, tmp_path: Path) -> None:
+        self._needs(self.is_lazy)
+        app, heard = App.made_in(tmp_path, self.group), threading.Event()
+
+        def decided() -> Iterator[Job]:
+            first, *others = app.jobs(*["return"] * 3)
+            yield first
+            assert self.places == 1 or heard.wait(PATIENCE_S)
+            yield from others
+
+        outcomes = list[int]()
+        for outcome in self.executor(app).run(_Search(decided()), _ignore):
+            outcomes.append(outcome.job)
+            heard.set()
+        assert outcomes[0] == 0
+        assert sorted(outcomes) == [0, 1, 2]
 
     def test_outcomes_come_in_the_order_jobs_end(self, tmp_path: Path) -> None:
         first = "end second" if self.places > 1 else "return"
@@ -283,6 +196,84 @@ class ExecutorConformance:
         cancelled = {each.job for each in outcomes if each.status is JobStatus.CANCELLED}
         assert cancelled == set(range(6)) - set(started)
 
+    def test_a_job_that_waits_is_judged_at_each_level_and_ends_as_pruned_if_it_does_not_go_on(
+        self, tmp_path: Path
+    ) -> None:
+        self._needs(self.judges)
+        app, judged = App.made_in(tmp_path, self.group), list[tuple[int, int, int]]()
+
+        def judge(arrivals: Sequence[tuple[int, int, Path]]) -> dict[int, int | None]:
+            judged.extend((job, level, _logged(run)) for job, level, run in arrivals)
+            return {job: 4 if level == 2 else None for job, level, _ in arrivals if (job, level) != (1, 2)}
+
+        jobs = [replace(job, until=2) for job in app.jobs("ask", "ask", "ask")]
+        outcomes = {each.job: each for each in self.executor(app).run(jobs, _ignore, judge)}
+        assert sorted(judged) == [(0, 2, 2), (0, 4, 4), (1, 2, 2), (2, 2, 2), (2, 4, 4)]
+        ended = {number: (each.status, each.error, each.reason) for number, each in outcomes.items()}
+        assert ended == {
+            0: (JobStatus.COMPLETED, None, None),
+            1: (JobStatus.PRUNED, None, None),
+            2: (JobStatus.COMPLETED, None, None),
+        }
+        runs = {number: Path(each.runs[-1]) for number, each in outcomes.items()}
+        assert {number: _logged(run) for number, run in runs.items()} == {0: EPOCHS, 1: 2, 2: EPOCHS}
+        records = ExperimentTracker(tmp_path / "experiments").records()
+        statuses = {record.run_id: record.status.value for record in records}
+        assert {number: statuses[run.name] for number, run in runs.items()} == {
+            0: "completed",
+            1: "pruned",
+            2: "completed",
+        }
+
+    def test_a_pruned_job_goes_on_in_its_run(self, tmp_path: Path) -> None:
+        self._needs(self.judges)
+        app = App.made_in(tmp_path, self.group)
+        (job,) = app.jobs("ask")
+        (paused,) = self.executor(app).run([replace(job, until=3)], _ignore, lambda _arrivals: {})
+        assert paused.status is JobStatus.PRUNED
+        again = replace(job, attempt=2, previous=paused.runs, until=5)
+        judged = list[int]()
+
+        def judge(arrivals: Sequence[tuple[int, int, Path]]) -> dict[int, int | None]:
+            judged.extend(level for _, level, _ in arrivals)
+            return {job: None for job, _, _ in arrivals}
+
+        (ended,) = self.executor(app).run([again], _ignore, judge)
+        assert (ended.status, ended.attempt, ended.runs) == (JobStatus.COMPLETED, 2, paused.runs)
+        assert judged == [5]
+        assert _logged(Path(ended.runs[0])) == EPOCHS
+
+    def test_a_job_that_only_logs_is_ended_with_a_signal(self, tmp_path: Path) -> None:
+        self._needs(self.judges and self.isolates)
+        app = App.made_in(tmp_path, self.group)
+        levels = list[int]()
+
+        def judge(arrivals: Sequence[tuple[int, int, Path]]) -> dict[int, int | None]:
+            levels.extend(level for _, level, _ in arrivals)
+            return {job: 4 for job, level, _ in arrivals if level == 2}
+
+        (job,) = app.jobs("only log")
+        (outcome,) = self.executor(app).run([replace(job, until=2)], _ignore, judge)
+        assert levels == [2, 4]
+        assert (outcome.status, outcome.error, outcome.reason) == (JobStatus.PRUNED, None, None)
+        record = ExperimentTracker(tmp_path / "experiments").record(Path(outcome.runs[0]).name)
+        assert record is not None
+        assert (record.status, record.error) == ("pruned", None)
+        assert record.summary["score"].count >= 4
+
+    def test_stop_ends_a_job_that_waits_for_its_judgement(self, tmp_path: Path) -> None:
+        self._needs(self.judges and self.isolates)
+        app = App.made_in(tmp_path, self.group)
+        executor = self.executor(app)
+
+        def judge(_arrivals: Sequence[tuple[int, int, Path]]) -> dict[int, int | None]:
+            executor.stop()
+            return {0: 4}
+
+        jobs = [replace(job, until=2) for job in app.jobs("ask", "ask")]
+        outcomes = list(executor.run(jobs[:1], _ignore, judge))
+        assert [(each.status, each.reason) for each in outcomes] == [(JobStatus.KILLED, Reason.STOPPED)]
+
     def test_stop_in_a_signal_handler_ends_the_running_job(self, tmp_path: Path) -> None:
         app = App.made_in(tmp_path, self.group)
         executor = self.executor(app)
@@ -302,15 +293,32 @@ class ExecutorConformance:
         assert outcome.wall_s < PATIENCE_S
 
 
+class _Search:
+    """Jobs that are decided when they are asked for; never ready, so that none is taken ahead."""
+
+    def __init__(self, jobs: Iterator[Job]) -> None:
+        self._jobs = jobs
+
+    def __iter__(self) -> Iterator[Job]:
+        return self
+
+    def __next__(self) -> Job:
+        return next(self._jobs)
+
+    def ready(self) -> bool:
+        return False
+
+
 def _ignore(_event: Event) -> None:
     """Listen to nothing."""
 
 
-def _await_file(file: Path) -> bool:
-    deadline = time.monotonic() + PATIENCE_S
-    while not file.exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return file.exists()
+def _logged(run_dir: Path) -> int:
+    """Return how many values of the objective a run has, each once."""
+    run = ExperimentTracker(run_dir.parents[1]).get_run(run_dir.name) or {}
+    steps = [point["step"] for point in run["metrics"]["score"]]
+    assert steps == [*range(1, len(steps) + 1)]
+    return len(steps)
 
 
 @contextlib.contextmanager
@@ -322,7 +330,7 @@ def _when_there(file: Path, *calls: Callable[[], None]) -> Iterator[None]:
             call()
 
     def send() -> None:
-        if _await_file(file):
+        if await_file(file):
             os.kill(os.getpid(), signal.SIGUSR1)
 
     before = signal.signal(signal.SIGUSR1, handle)

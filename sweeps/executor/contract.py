@@ -5,6 +5,7 @@ other form. `sweeps.executor.conformance` states the contract as tests.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from sweeps.executor.failure_text import failure, one_line
@@ -13,6 +14,11 @@ from tracking.process.announcements import announced
 
 # Receives events from any thread that supervises a job, so it must be thread-safe; it must not raise.
 Listener = Callable[[Event], None]
+
+# Judges jobs that wait: the number of each, after how many values of the objective it does, and the folder of its run.
+# Returns those that go on, each with the number of values after which it waits again, None for its end; the others are to
+# end. Called from any thread that supervises a job, by one at a time; it must not raise.
+Judge = Callable[[Sequence[tuple[int, int, Path]]], Mapping[int, int | None]]
 
 
 class Executor(Protocol):
@@ -26,9 +32,16 @@ class Executor(Protocol):
     ``started`` before the job runs, and before its outcome ``run``, with the folder of each run that the job's own
     process opened, and ``warning``, for each kind of warning of that process. `run` raises only for faults of the
     executor, and leaves no child behind.
+
+    With a `judge`, a job that has an `until` is judged once a run of it has logged so many values of the objective, and
+    again after as many as the answer says. It waits for the answer where it asks, in `Run.should_stop`; one that only logs
+    is followed. A job that is to end gets the status ``pruned`` whatever it returns, unless it fails, or had completed
+    before it heard of it. `jobs` may then wait for outcomes before it yields the next one, and say with a method `ready`
+    whether it would yield one at once, with an attribute `together` how many jobs of a group may share a process, and
+    with a method `close`, which is called when no more jobs are taken, end such waiting.
     """
 
-    def run(self, jobs: Iterable[Job], listener: Listener) -> Iterator[Outcome]:
+    def run(self, jobs: Iterable[Job], listener: Listener, judge: Judge | None = None) -> Iterator[Outcome]:
         """Run `jobs` and yield their outcomes as they end."""
 
     def stop(self) -> None:

@@ -23,7 +23,9 @@ from hydra.experimental.callback import Callback
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from sweeps.errors import SettingsError
 from sweeps.executor.contract import (
+    Judge,
     Listener,
     cancelled,
     make_folder,
@@ -44,13 +46,17 @@ from tracking.process.announcements import announced
 
 WARNINGS = "warnings.jsonl"  # in the folder of a job: what it has warned of
 LOOK_EVERY_S = 2.0  # how often the folders of jobs are looked into for new runs
+NO_JUDGE = (
+    "a search decides each job when a place is free, and stops jobs early while they run; this launcher takes all jobs at "
+    "once: use hydra/launcher=podium, or a mode of listed points without a schedule"
+)
 
 
 class StockExecutor:
     """An `Executor` that drives the launcher of `config`, whose ``hydra.sweep.dir`` is the sweep's folder.
 
     It takes all jobs at once, because a batch has consecutive numbers. If the launcher raises, the runs of the batch
-    decide the outcomes of its jobs. `stop` interrupts the launcher when it is called in the launcher's thread, as a
+    decide the outcomes of its jobs. So it runs no search: `run` refuses a judge. `stop` interrupts the launcher when it is called in the launcher's thread, as a
     signal handler is; jobs that were submitted elsewhere keep running.
     """
 
@@ -77,8 +83,10 @@ class StockExecutor:
         self._stopping = False
         self._thread: int | None = None  # that of a launcher at work
 
-    def run(self, jobs: Iterable[Job], listener: Listener) -> Iterator[Outcome]:
+    def run(self, jobs: Iterable[Job], listener: Listener, judge: Judge | None = None) -> Iterator[Outcome]:
         """Run `jobs` in the order of their numbers and yield the outcomes of each batch as it ends."""
+        if judge is not None:
+            raise SettingsError(NO_JUDGE)
         possible = []
         # First, because a launcher that cannot make one folder ends the whole batch.
         for job in sorted(jobs, key=lambda job: job.number):

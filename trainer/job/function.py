@@ -37,7 +37,7 @@ def train_by_function(cfg: DictConfig, plain: Mapping[str, Any]) -> float | None
     seed, the code and the output. It may
 
     - log: `run.log({"val_auc": 0.8}, step=1)`, and save files as artifacts, which are promoted with the run;
-    - stop early: return when `run.should_stop()` is true;
+    - stop early: return when `run.should_stop()` is true; a search may let the job go on later, from its checkpoint;
     - continue after a kill: `trainer.Checkpoint.of(config, run)` holds what an earlier attempt kept;
     - use our parts: `trainer.load_data(config)`, `build_model`, `fit`, `evaluate`, `save_model`.
 
@@ -53,13 +53,14 @@ def train_by_function(cfg: DictConfig, plain: Mapping[str, Any]) -> float | None
         with cpu_threads(threads if isinstance(threads, int) else None), _seeded(cfg.seed):
             returned = function(cfg, run)
         value = _value(cfg, run, returned)
-        if value is None:
+        if value is None and not run.is_pruned:
             metric = cfg.objective.metric
             wanted = f"and no {metric} was logged" if metric else "and objective.metric names no metric"
             logger.warning("%s returned %.80r, %s, so a sweep cannot rank this run", name, returned, wanted)
-        else:
+        elif value is not None:
             logger.info("%s: %s %.6g", run.run_id, cfg.objective.metric or OBJECTIVE, value)
-    remove_checkpoints(run)  # only once the whole run is on disk
+    if not run.is_pruned:
+        remove_checkpoints(run)  # only once the whole run is on disk
     return value
 
 
@@ -104,7 +105,10 @@ def _params(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _value(cfg: DictConfig, run: Run, returned: Any) -> float | None:
-    """Log what a function returned, and return the value of the objective; None when there is none."""
+    """Log what a function returned, and return the value of the objective; None when there is none.
+
+    What a pruned job returns is not logged: it would count as its last value once the job goes on.
+    """
     metric = cfg.objective.metric
     values = named(returned)
     if values is None:
@@ -112,7 +116,8 @@ def _value(cfg: DictConfig, run: Run, returned: Any) -> float | None:
     numbers = {key: float(each) for key, each in values.items() if _is_number(each)}
     record = ExperimentTracker(run.run_dir.parents[1]).record(run.run_id)
     logged = record.summary if record is not None else {}
-    run.log({key: each for key, each in numbers.items() if key not in logged})
+    if not run.is_pruned:
+        run.log({key: each for key, each in numbers.items() if key not in logged})
     if metric is not None and record is not None and metric in logged:
         return Objective.of(metric, cfg.objective.get("mode"), cfg.objective.at).value(record)
     return numbers.get(metric or OBJECTIVE)

@@ -112,7 +112,8 @@ def fit(
     course = _Course(steps, validation, watch, state, objective, metrics, epochs, patience)
     for epoch, known in enumerate(state.history, start=1):
         log(known, epoch)
-    stop = course.ended()
+    # A training that was ended before it could ask, after an epoch that counts, asks now.
+    stop = course.ended() or (Stop.ASKED if state.history and should_stop() else None)
     with Epochs(steps, train, foreign) as training:
         while stop is None:
             drawn = torch.randperm(len(train), generator=order)[:rows]
@@ -122,7 +123,8 @@ def fit(
             log(logged, state.epoch + 1)
             course.record(logged)
             keep(state)
-            stop = Stop.ASKED if should_stop() else course.ended()
+            # In this order: what has ended by itself waits for no judgement of its sweep.
+            stop = course.ended() or (Stop.ASKED if should_stop() else None)
     model.load_state_dict(watch.weights)
     logger.info("%s: %s %s at epoch %d", stop, objective.metric, shown_number(watch.value), watch.epoch)
     return Fit(watch.value, watch.epoch, state.epoch, stop, state.history)

@@ -1,15 +1,18 @@
 """One attempt at a job, or at several in one process, from the start to one outcome with one reason each: messages, limits,
 the order to stop."""
 
+import json
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from sweeps.executor.contract import Listener, outcome_of
 from sweeps.executor.failure_text import failure
+from sweeps.executor.judging import Judging
 from sweeps.executor.local.memory import oom_kills, used_bytes
 from sweeps.executor.local.supplies import Supplies, deliver
 from sweeps.executor.local.worker import Worker
@@ -40,7 +43,7 @@ class Attempt:
 
     `wake` becomes readable when the sweep is stopped. `tell_start` is called for a job that begins when another one has
     ended. A limit of a job counts for the process once for each: that of time for all jobs, as one runs at a time, and
-    that of memory for those at once.
+    that of memory for those at once. With `judging`, jobs that wait for a judgement get it.
     """
 
     def __init__(
@@ -53,11 +56,13 @@ class Attempt:
         *,
         at_once: int = 1,
         tell_start: Callable[[Job], None] = lambda _job: None,
+        judging: Judging | None = None,
     ) -> None:
         self.worker = worker
         self._listener = listener
         self._settings = settings
         self._tell_start = tell_start
+        self._judging = judging
         self._count = len(jobs)
         self._left = {job.number: job for job in jobs}
         self._begun = dict.fromkeys([job.number for job in jobs[:at_once]], time.monotonic())
@@ -98,7 +103,8 @@ class Attempt:
             for number in [*self._begun] if named is None else [named]:
                 job = self._left.pop(number)
                 wall_s = time.monotonic() - self._begun.pop(number)
-                outcome = outcome_of(job, message, wall_s, self._runs[number])
+                told = message if self._judging is None else self._judging.outcome(number, message)
+                outcome = outcome_of(job, told, wall_s, self._runs[number])
                 is_of_process = outcome.reason in OF_A_PROCESS or (has_died and self._ended_for is None)
                 if is_of_process and self._count > 1:
                     error = f"{outcome.error}, in a process of {self._count} jobs"
@@ -135,7 +141,7 @@ class Attempt:
 
     def _hear(self, message: Mapping[str, Any]) -> None:
         """Handle a message that is no outcome."""
-        if message["kind"] != "lacks" and message["job"] not in self._left:
+        if message["kind"] not in ("lacks", "waits") and message["job"] not in self._left:
             return  # of a job that has ended
         match message["kind"]:
             case "started":
@@ -149,6 +155,13 @@ class Attempt:
                 self._listener(Event(EventKind.WARNING, message["job"], told))
             case "lacks":
                 self.worker.answer(deliver(Supplies.of_message(message)))
+            case "asks" if self._judging is not None:
+                self._judging.asks(message["job"], Path(message["run"]))
+            case "waits" if (
+                self._judging is not None and self._ended_for is None
+            ):  # or a signal has ended the waiting
+                goes_on = self._judging.answer((job, n, Path(run)) for job, n, run in message["counts"])
+                self.worker.answer(json.dumps(goes_on).encode())
 
     def _let_end(self, message: dict[str, Any]) -> dict[str, Any]:
         """Wait until the process of a job whose task has returned is gone, at most the grace period."""

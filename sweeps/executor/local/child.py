@@ -2,7 +2,8 @@
 
 `run_one` runs one job wherever it is called. `main` is the process around it: a process group, so that all that the
 job starts can be ended with it; its output in the job's log; and a pipe for JSON messages that name the job: ``run`` for
-each tracked run that is opened, ``warning`` for each kind of warning and one ``outcome`` per job. If the child dies
+each tracked run that is opened, ``warning`` for each kind of warning, ``asks`` and ``waits`` of a job that is judged
+(`sweeps.executor.waiting`) and one ``outcome`` per job. If the child dies
 before that, its supervisor reads the exit code.
 
 A child takes one job after another as long as each completes and leaves no threads or processes behind; or several at
@@ -19,7 +20,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection, wait
@@ -42,9 +43,11 @@ from sweeps.executor.local.results import pack_result, plain_value
 from sweeps.executor.local.server_process import BLOCKED
 from sweeps.executor.local.slots import Slot, limit_threads, take_place
 from sweeps.executor.overheard import Tell, overheard
+from sweeps.executor.waiting import gate_to
 from sweeps.jobs import Job, JobStatus, Reason
 from sweeps.plan.packing import quick_configs, unpack
 from tracking import job_context
+from tracking.process.job_gate import Gate
 from tracking.process.signals import guard
 
 _context = contextlib.ExitStack()  # that of the present job; kept here to last as long as the process
@@ -72,12 +75,14 @@ def run_one(
     inside: contextlib.ExitStack,
     *,
     on_warning: Tell,
+    gate: Callable[[Mapping[str, Any] | None], Gate | None] = lambda _objective: None,
 ) -> dict[str, Any]:
     """Run one job in this process and return its outcome as plain data, whatever the job raises.
 
     `load` returns what the jobs share; if it raises, that is the job's outcome. `on_start` gets the id and the folder
-    of each tracked run as it is opened, `on_warning` each kind of warning. Environment and working directory are restored afterwards. The context of the
-    job lasts until `inside` is closed, for what the job leaves behind: threads, exit handlers.
+    of each tracked run as it is opened, `on_warning` each kind of warning. `gate` makes that of the job, from what the
+    sweep is ranked by. Environment and working directory are restored afterwards. The context of the job lasts until
+    `inside` is closed, for what the job leaves behind: threads, exit handlers.
     """
     try:
         common = load()
@@ -91,6 +96,7 @@ def run_one(
             objective=job.ranked_by(common.objective),
             folder=job.folder,
             on_start=on_start,
+            gate=gate(common.objective),
         )
         inside.enter_context(context)
         with (
@@ -218,7 +224,8 @@ class _Child:
         # Not a method: the context lasts as long as the process, and must not hold what the user's program has made.
         on_start = partial(_tell_run, self._connection, job.number)
         on_warning = partial(_tell_warning, self._connection, job.number)
-        return run_one(load, job, on_start, inside, on_warning=on_warning)
+        gate = partial(gate_to, self._connection, job)
+        return run_one(load, job, on_start, inside, on_warning=on_warning, gate=gate)
 
     def _run_in_turns(self, assignment: Assignment) -> None:
         from sweeps.executor.local.grouped import Group  # few sweeps need it

@@ -18,7 +18,8 @@ from typing import NamedTuple
 
 import joblib
 
-from sweeps.executor.contract import Listener, cancelled, make_folder, not_started, started
+from sweeps.executor.contract import Judge, Listener, cancelled, make_folder, not_started, started
+from sweeps.executor.judging import Judging
 from sweeps.executor.local.attempt import Attempt, Ended
 from sweeps.executor.local.child import Assignment
 from sweeps.executor.local.memory import available_bytes
@@ -27,7 +28,7 @@ from sweeps.executor.local.server import ForkServer
 from sweeps.executor.local.shards import Shard, Shards
 from sweeps.executor.local.slots import Slot, pool_of
 from sweeps.executor.local.worker import Worker
-from sweeps.jobs import Event, EventKind, Job, Outcome
+from sweeps.jobs import Event, EventKind, Job, Outcome, counted
 from sweeps.settings.launcher_settings import Isolation, LauncherSettings
 
 ADMISSION_POLL_S = 0.2  # how often a waiting job checks for free memory
@@ -45,6 +46,8 @@ class LocalExecutor:
         self._server = ForkServer(
             settings, common.packed(), str(getattr(common.task_function, "__module__", ""))
         )
+        self._metrics = counted(common.objective)
+        self._judging: Judging | None = None
         self._stopping = threading.Event()
         self._wake, self._waker = Pipe(duplex=False)
         self._idle: dict[int, Worker] = {}  # children that can take another job, by slot
@@ -52,26 +55,28 @@ class LocalExecutor:
         self._admission = threading.Lock()
         self._admitted: dict[int, int] = {}  # the memory of processes that run or are about to start
 
-    def run(self, jobs: Iterable[Job], listener: Listener) -> Iterator[Outcome]:
+    def run(self, jobs: Iterable[Job], listener: Listener, judge: Judge | None = None) -> Iterator[Outcome]:
         """Run `jobs`, at most ``n_jobs`` processes at once, and yield outcomes as they end; see `Executor`."""
-        parallel = joblib.Parallel(
-            n_jobs=self._settings.n_jobs,
-            backend="threading",
-            return_as="generator_unordered",
-            batch_size=1,
-            pre_dispatch="n_jobs",
-        )
-        shards = Shards(jobs, self._settings.n_jobs, self._settings.together)
-        outcomes = _Outcomes(one_by_one=self._settings.n_jobs == 1)
+        places = self._settings.n_jobs
+        shards = Shards(jobs, places, self._settings.together)
+        outcomes = _Outcomes(one_by_one=places == 1)
+        if judge is not None:
+            self._judging = Judging(judge, self._metrics, grace_s=self._settings.grace_s)
 
-        def supervise(shard: Shard) -> None:
-            self._supervise(shard, listener, outcomes.put)
-            shards.ended(shard)
+        # Each place takes its next jobs by itself: joblib would take those of all places at once, and a search decides
+        # them when a place is free.
+        def supervise() -> None:
+            try:
+                for shard in shards:
+                    self._supervise(shard, listener, outcomes.put)
+                    shards.ended(shard)
+            finally:
+                shards.close()  # there are none left, or this process has a fault
 
         def run_all() -> None:
             try:
-                for _ in parallel(joblib.delayed(supervise)(shard) for shard in shards):
-                    pass
+                threads = joblib.Parallel(n_jobs=places, backend="threading", batch_size=1)
+                threads(joblib.delayed(supervise)() for _ in range(places))
             finally:
                 outcomes.end()
 
@@ -87,6 +92,8 @@ class LocalExecutor:
                 outcomes.close()
                 self._order_to_stop()
             thread.shutdown()
+            if self._judging is not None:
+                self._judging.close()
             while self._idle:
                 self._idle.popitem()[1].end()
 
@@ -119,10 +126,13 @@ class LocalExecutor:
                     attempts = now.attempts + (not outcome.cut_off)
                     is_over = not outcome.cut_off and not self._settings.retries_after(outcome, attempts)
                     if self._stopping.is_set() or is_over:
+                        if self._judging is not None:
+                            self._judging.forget(job.number)
                         end(outcome)
                         continue
                     listener(Event(EventKind.RETRY, job.number, asdict(outcome)))
-                    following = replace(job, attempt=job.attempt + 1, previous=outcome.runs)
+                    until = job.until if self._judging is None else self._judging.until(job)
+                    following = replace(job, attempt=job.attempt + 1, previous=outcome.runs, until=until)
                     left.append(_Try((following,), 1, attempts))
                 if others:  # which had not begun
                     left.appendleft(_Try(tuple(others.values()), now.at_once, now.attempts))
@@ -165,8 +175,18 @@ class LocalExecutor:
         def tell_start(job: Job) -> None:
             listener(started(job, pid=worker.pid, slot=slot.index))
 
+        if self._judging is not None:
+            for job in ready:
+                self._judging.begin(job, worker if len(ready) == 1 else None)
         attempt = Attempt(
-            ready, worker, listener, self._settings, self._wake, at_once=at_once, tell_start=tell_start
+            ready,
+            worker,
+            listener,
+            self._settings,
+            self._wake,
+            at_once=at_once,
+            tell_start=tell_start,
+            judging=self._judging,
         )
         self._running[ready[0].number] = attempt
         is_over = False

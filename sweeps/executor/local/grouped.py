@@ -28,13 +28,17 @@ _unfinished: list[greenlet] = []
 
 
 class _Member:
-    """A job that has begun: `asked` is the work that it waits for, with its item, and `gets` is the result."""
+    """A job that has begun: `asked` is the work that it waits for, with its item, and `gets` is the result.
+
+    `is_urgent` if that work comes before the others'.
+    """
 
     def __init__(self, live: Callable[[], bool], parent: greenlet) -> None:
         self.greenlet = greenlet(live, parent)
         self.greenlet.gr_context = contextvars.copy_context()
         self.world = World()
         self.asked: tuple[Work, Any] | None = None
+        self.is_urgent = False
         self.gets: Any = None
         self.busy_s = 0.0
 
@@ -97,11 +101,11 @@ class Group:
         member = self._present
         return member is not None and getcurrent() is member.greenlet and os.getpid() == self._pid
 
-    def meet(self, work: Work, item: Any) -> Any:
+    def meet(self, work: Work, item: Any, *, first: bool = False) -> Any:
         """Suspend the job that has its turn until the others wait too; return its result, or raise its error."""
         member = self._present
         assert member is not None  # noqa: S101 - `has_turn` said so
-        member.asked = work, item
+        member.asked, member.is_urgent = (work, item), first
         return raised_or(self._hub.switch())
 
     def _go_on(self) -> None:
@@ -151,9 +155,13 @@ class Group:
             self._world = world
 
     def _compute(self) -> None:
-        """Do each work once, with the items of all jobs that asked for it, and keep a result for each."""
+        """Do each work once, with the items of all jobs that asked for it, and keep a result for each.
+
+        Urgent work alone, if there is any: its jobs then wait for what the others wait for.
+        """
         self._enter(self._outside)
         asking = [(member, *member.asked) for member in self._members if member.asked is not None]
+        asking = [each for each in asking if each[0].is_urgent] or asking
         while asking:
             work = asking[0][1]
             members = [member for member, asked, _ in asking if asked == work]

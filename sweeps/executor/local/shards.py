@@ -2,7 +2,7 @@
 
 Jobs of a group come one after the other or with others between them, and how many follow is not known. So grouped jobs
 are pulled ahead, as many as all places could take, and the next process gets a fair share of those of the oldest one's
-group.
+group. A search decides each job as late as it can, so of its jobs no more are pulled than the next process takes.
 """
 
 import math
@@ -32,33 +32,45 @@ class Shards:
     """Makes shards of `jobs` when they are asked for; `together` is the most jobs of a group that run at once.
 
     A job without a group is pulled at most one ahead of a shard that is asked for; a grouped one up to `TURNS` times
-    `together` for each of the `places`. One thread at a time may ask, and any may tell that a shard has `ended`.
+    `together` for each of the `places`. Where `jobs` can say whether they are `ready`, further ones are pulled only while
+    they are, and only for one shard; their own `together` is a limit, too. Any thread may ask, while `jobs` may make it
+    wait, and may tell that a shard has `ended`.
     """
 
     def __init__(
         self, jobs: Iterable[Job], places: int, together: int, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._jobs = iter(jobs)
+        self._ready: Callable[[], bool] | None = getattr(self._jobs, "ready", None)
+        own: int | None = getattr(self._jobs, "together", None)
         self._places = places
-        self._together = together
+        self._together = together if own is None else max(1, min(together, own))
         self._clock = clock
         self._waiting: deque[Job] = deque()
         self._running: set[Shard] = set()
         self._done, self._done_s = 0, 0.0
-        self._lock = threading.Lock()
+        self._lock, self._asking = threading.Lock(), threading.Lock()
         self._is_closed = False
 
     def __iter__(self) -> Iterator[Shard]:
         return self
 
     def __next__(self) -> Shard:
+        with self._asking:
+            return self._next()
+
+    def _next(self) -> Shard:
         self._pull()
         if self._is_closed or not self._waiting:
             raise StopIteration
         first = self._waiting[0]
         group = [job for job in self._waiting if self._is_of(first, job)]
-        outstanding = len(self._waiting) + self._expected_left()
-        jobs = tuple(group[: min(share(outstanding, self._places), TURNS * self._together)])
+        if self._ready is not None:
+            most = self._together
+        else:
+            outstanding = len(self._waiting) + self._expected_left()
+            most = min(share(outstanding, self._places), TURNS * self._together)
+        jobs = tuple(group[:most])
         taken = {job.number for job in jobs}
         self._waiting = deque(job for job in self._waiting if job.number not in taken)
         shard = Shard(jobs, min(len(jobs), self._together), self._clock())
@@ -74,12 +86,17 @@ class Shards:
             self._done_s += self._clock() - shard.began
 
     def close(self) -> None:
-        """Make no more shards."""
+        """Make no more shards, also for who waits for one."""
         self._is_closed = True
+        if self._ready is not None:
+            end: Callable[[], object] = getattr(self._jobs, "close", lambda: None)
+            end()
 
     def _pull(self) -> None:
-        most = TURNS * self._together * self._places
+        most = self._together if self._ready is not None else TURNS * self._together * self._places
         while not self._is_closed and (not self._waiting or self._is_grouped(self._waiting[-1])):
+            if self._waiting and self._ready is not None and not self._ready():
+                return
             job = next(self._jobs, None) if len(self._waiting) < most else None
             if job is None:
                 return

@@ -73,7 +73,7 @@ class Meeting:
     def has_turn(self) -> bool:
         return getcurrent() in self._jobs
 
-    def meet(self, work: Work, item: Any) -> Any:
+    def meet(self, work: Work, item: Any, *, first: bool = False) -> Any:
         return raised_or(self._hub.switch((work, item)))
 
 
