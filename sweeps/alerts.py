@@ -67,9 +67,9 @@ class SweepAlerts:
         """Note the end of a job: its value may be the best so far."""
         if AlertEvent.BEST not in self._on:
             return
-        is_completed = outcome.status is JobStatus.COMPLETED
+        counts = outcome.status in {JobStatus.COMPLETED, JobStatus.PRUNED}
         with self._lock:
-            if is_completed and self._board.objective.better(value, self._value):
+            if counts and self._board.objective.better(value, self._value):
                 self._value, self._is_new = value, not outcome.reused
                 if outcome.reused:
                     self._before = value

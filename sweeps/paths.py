@@ -48,7 +48,7 @@ def claim(store: Path, name: str | None) -> Path:
 
 def abandon(sweep_dir: Path) -> None:
     """Remove the folder of a sweep that was refused before its first job."""
-    for name in ("plan.json", "multirun.yaml", "sweep.lock"):
+    for name in ("plan.json", "multirun.yaml", "warm_start.json", "sweep.lock"):
         (sweep_dir / name).unlink(missing_ok=True)
     for temporary in sweep_dir.glob(".*.tmp"):  # of a sweep that was killed here
         temporary.unlink()

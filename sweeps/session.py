@@ -5,15 +5,17 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from sweeps.alerts import SweepAlerts
 from sweeps.display.progress import Progress
 from sweeps.display.scoreboard import Scoreboard
+from sweeps.driving.driver import Driver, Guide
+from sweeps.driving.objective_values import ObjectiveValues
 from sweeps.errors import SweepError
 from sweeps.executor.contract import Executor
-from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome, Reason
+from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome, PlannedJob, Reason
 from sweeps.paths import shown
 from sweeps.plan.plan import Plan
 from sweeps.plan.planner import Planner
@@ -22,12 +24,12 @@ from sweeps.ranking.exit_errors import require_few_failures, require_ranked, req
 from sweeps.ranking.leaderboard import Leaderboard, code_note
 from sweeps.ranking.promotion import is_decided, kept_decision, promote_winner
 from sweeps.ranking.winner import Show, showing
-from sweeps.samplers.sampler import Sampler
+from sweeps.search.decisions import Arrival, NewJob
 from sweeps.settings.sweeper_settings import SweeperSettings
 from sweeps.state.code import changed_in
 from sweeps.state.durations import Durations
 from sweeps.state.job_runs import JobRuns
-from sweeps.state.ledger import JobHistory, Ledger
+from sweeps.state.ledger import Ledger
 from sweeps.state.resume import NOTHING, Resumed
 from sweeps.state.reuse import Reusable
 from sweeps.stop_signals import Interruptions
@@ -38,8 +40,8 @@ from tracking.values.units import counted
 class Session:
     """One session of a sweep: run the jobs that are left, record every event in the ledger, rank at the end.
 
-    The executor calls `_hear` from its own threads; everything else runs in the thread of the sweep, but the sampler,
-    which is used under the lock.
+    The executor calls `_hear` from its own threads and asks for jobs there; everything else runs in the thread of the
+    sweep. With a `guide`, a search decides which jobs there are and how far they go (`sweeps.driving.driver.Driven`).
     """
 
     def __init__(
@@ -47,18 +49,17 @@ class Session:
         settings: SweeperSettings,
         plan: Plan,
         planner: Planner,
-        sampler: Sampler,
         *,
         executor: Executor,
         progress: Progress,
         board: Scoreboard,
         earlier: Resumed,
         slots: int,
+        guide: Guide | None = None,
     ) -> None:
         self._settings = settings
         self._dir = sweep_dir = settings.store.absolute() / "sweeps" / plan.sweep
         self._planner = planner
-        self._sampler = sampler
         self._earlier = earlier
         jobs = [job for job in planner.planned() if job.number in planner.points]
         order = Durations.of_store(settings.store).longest_first(jobs)
@@ -73,7 +74,9 @@ class Session:
         self._progress = progress
         self._board = board
         self.alerts = SweepAlerts(settings.notify, sweep_dir, board, progress.say, earlier_s=earlier.wall_s)
-        self._slots = slots if sampler.total is None else max(1, min(slots, len(self._order)))
+        self._driver = None if guide is None else self._driven(guide, slots)
+        self._slots = slots if self._driver is not None else max(1, min(slots, len(self._order)))
+        self._past = {number: (known.attempts, known.runs) for number, known in earlier.again.items()}
         self._lock = threading.Lock()
         self._interruptions = Interruptions(executor.stop, progress.say)
         self._failed = 0
@@ -81,10 +84,15 @@ class Session:
         self._other_code = False
         self._fault: TrackingError | None = None
 
+    def _driven(self, guide: Guide, slots: int) -> Driver:
+        values = ObjectiveValues(self._runs, self._settings.objectives, self._settings.constraints)
+        pending = sorted(self._order)
+        return Driver(guide, self, self._planner, self._ledger, values, pending=pending, slots=slots)
+
     @property
     def has_jobs(self) -> bool:
         """Return whether a job is left to run."""
-        return bool(self._order) or self._sampler.total is None
+        return bool(self._order) if self._driver is None else self._driver.has_jobs
 
     def tell_notes(self) -> None:
         """Say what the check of configs has noted; jobs that warn of the same say nothing new."""
@@ -94,20 +102,20 @@ class Session:
 
     def take_note(self) -> None:
         """Record what earlier sessions left: outcomes on the board, missing ends in the ledger and in the runs."""
-        with self._noticing_faults():
+        with self.recording():
             unrecorded = [job for job in self._planner.planned() if job.number not in self._earlier.jobs]
             if unrecorded:
                 self._ledger.ask(unrecorded)
             if self.has_jobs or self._earlier.found:
                 self._ledger.mark(EventKind.BEGAN, slots=self._slots)
         for outcome in self._earlier.found:
-            self._ledger.finish(outcome)
+            self._record(outcome)
         for number, past in self._earlier.again.items():
             self._runs.close(number, past.runs, JobStatus.KILLED, "the sweep ended before it did")
         for outcome in self._earlier.kept.values():
             value = read_value(self._runs, self._settings.objective, outcome)
             self._board.finished(outcome, value)
-            self._sampler.tell(outcome.job, outcome, value)
+            self._remember(outcome)
 
     def conclude(self) -> Leaderboard:
         """End a sweep without jobs left to run as it would have ended after them."""
@@ -149,12 +157,15 @@ class Session:
             self.alerts.began()
             if self._earlier is not NOTHING:
                 done = f"{len(self._earlier.kept)} of {counted(len(self._board), 'job')}"
-                self._progress.say(f"resumed: {done} had ended, {len(self._order)} to run")
+                left = f"{len(self._order)} to run" if self._driver is None else "the search goes on"
+                self._progress.say(f"resumed: {done} had ended, {left}")
             with self._progress.drawing():
-                for outcome in self._executor.run(self._jobs(), self._hear):
+                for outcome in self._outcomes():
                     self._finish(outcome)
-            with self._noticing_faults():
-                self._ledger.mark(EventKind.ENDED)
+            with self.recording():
+                over = {} if self._driver is None else {"over": not self._driver.has_jobs}
+                self._ledger.mark(EventKind.ENDED, **over)
+            self._tell_early_end()
             if self._fault is not None:
                 raise SweepError(
                     f"stopped, because the sweep's records cannot be kept: {self._fault}"
@@ -166,40 +177,64 @@ class Session:
             ):  # the error that ended the sweep is the one to report
                 aggregate(self._dir)
             raise
+        finally:
+            if self._driver is not None:
+                self._driver.close()
 
-    def _jobs(self) -> Iterator[Job]:
-        """Build each job when the executor asks for it; a job whose config cannot work fails alone."""
-        for number in self._numbers():
-            try:
-                job = self._planner.job(number)
-                self.tell_notes()
-            except Exception as error:  # noqa: BLE001 - a check or a resolver of the user's may raise anything
-                text = " ".join(str(error).split())
-                self._finish(Outcome(number, JobStatus.FAILED, 0.0, error=text, reason=Reason.REFUSED))
-            else:
-                known = self._reusable.outcome(job)
-                if known is not None:
-                    self._finish(known)
-                    continue
-                past = self._earlier.again.get(number, JobHistory())
-                folders = tuple(str(self._runs.folder(run)) for run in past.runs)
-                yield replace(job, attempt=past.attempts + 1, previous=folders)
+    def _tell_early_end(self) -> None:
+        """Say that a search was over before it had as many jobs as it might have."""
+        search, jobs = self._settings.search, len(self._planner)
+        if search is None or search.n_trials is None or self._driver is None or self._driver.has_jobs:
+            return
+        if jobs < search.n_trials:
+            self._progress.say(f"the search is over after {jobs} of {counted(search.n_trials, 'job')}")
 
-    def _numbers(self) -> Iterator[int]:
-        """Yield the jobs whose points are known, then ask the sampler for further ones."""
-        yield from self._order
-        # The executor takes jobs after a stop too, to cancel them; a sampler must not be asked for these.
-        while not (self._interruptions.last or self._stopped_for_failures or self._fault):
-            with self._lock:
-                point = self._sampler.ask()
-            if point is None:
-                return
-            number = self._planner.add([point])[0]
-            jobs = self._planner.planned(first=number)
-            with self._noticing_faults():
-                self._ledger.ask(jobs)
-            self._board.add(jobs)
-            yield number
+    def _outcomes(self) -> Iterator[Outcome]:
+        if self._driver is None:
+            jobs = map(self.built, self._order)
+            return self._executor.run((job for job in jobs if job is not None), self._hear)
+        return self._executor.run(
+            self._driver, self._hear, self._driver.judge if self._driver.judges else None
+        )
+
+    def built(self, number: int, until: int | None = None) -> Job | None:
+        """Return a job when the executor asks for it; None for one that has an outcome, as when its config cannot work."""
+        try:
+            job = self._planner.job(number)
+            self.tell_notes()
+        except Exception as error:  # noqa: BLE001 - a check or a resolver of the user's may raise anything
+            text = " ".join(str(error).split())
+            self._finish(Outcome(number, JobStatus.FAILED, 0.0, error=text, reason=Reason.REFUSED))
+            return None
+        known = self._reusable.outcome(job)
+        if known is not None:
+            self._finish(known)
+            return None
+        attempts, runs = self._past.get(number, (0, ()))
+        folders = tuple(map(self._runs.folder, runs))
+        if self._driver is not None:
+            self._driver.follow(number, folders)
+        return replace(job, attempt=attempts + 1, previous=tuple(map(str, folders)), until=until)
+
+    def is_stopped(self) -> bool:
+        """Return whether no further job may begin."""
+        return bool(self._interruptions.last or self._stopped_for_failures or self._fault)
+
+    def begins(self, job: PlannedJob, decision: NewJob) -> None:
+        """Put a job that the search has decided on on the board."""
+        self._board.add([job])
+        asked = {"point": job.point, "until": decision.until, "repeats": decision.repeats}
+        self._progress.heard(Event(EventKind.ASKED, job.number, asked))
+
+    def judged(self, arrival: Arrival, go_on: Mapping[int, int | None]) -> None:
+        """Show how a job was judged."""
+        goes_on, until = arrival.job in go_on, go_on.get(arrival.job)
+        verdict = {"level": arrival.level, "values": arrival.values, "goes_on": goes_on, "until": until}
+        self._progress.heard(Event(EventKind.RUNG, arrival.job, verdict))
+
+    def goes_on(self, number: int, until: int | None) -> None:
+        """Take a job that was paused or lost back on the board."""
+        self._progress.heard(Event(EventKind.RESUMED, number, {"until": until}))
 
     def _hear(self, event: Event) -> None:
         if event.kind is EventKind.WARNING:
@@ -212,7 +247,7 @@ class Session:
                 self._runs.cut_off(event.job, told["runs"], told["attempt"], told["error"])
             self._runs.close(event.job, told["runs"], told["status"], told["error"])
         if event.kind is not EventKind.ENDING:
-            with self._noticing_faults():
+            with self.recording():
                 self._ledger.note(event)
         self._progress.heard(event)
 
@@ -224,17 +259,28 @@ class Session:
         if outcome.code and not self._other_code:  # the leaderboard names them all
             self._other_code = True
             self._progress.say(f"job {outcome.job} {code_note(outcome.code)}")
-        with self._noticing_faults():
-            self._ledger.finish(outcome)
+        self._record(outcome)
         value = read_value(self._runs, self._settings.objective, outcome)
         self._progress.finished(outcome, value)
         self.alerts.finished(outcome, value)
         with self._lock:
-            self._sampler.tell(outcome.job, outcome, value)
-            self._failed += outcome.status is not JobStatus.COMPLETED
+            self._remember(outcome)
+            self._failed += outcome.status not in {JobStatus.COMPLETED, JobStatus.PRUNED}
             too_many = not self._settings.tolerates(self._failed, len(self._planner))
         if self._settings.fail_fast and too_many and outcome.reason is not Reason.STOPPED:
             self._stop_for_failures()
+
+    def _record(self, outcome: Outcome) -> None:
+        if self._driver is not None:
+            self._driver.ended(outcome)
+            return
+        with self.recording():
+            self._ledger.finish(outcome)
+
+    def _remember(self, outcome: Outcome) -> None:
+        """Keep what a job that may go on needs to know of its earlier attempts."""
+        if self._driver is not None and outcome.status is not JobStatus.COMPLETED:
+            self._past[outcome.job] = (outcome.attempt, outcome.runs)
 
     def _stop_for_failures(self) -> None:
         if not self._stopped_for_failures and not self._interruptions.last:
@@ -243,7 +289,7 @@ class Session:
             self._executor.stop()
 
     @contextlib.contextmanager
-    def _noticing_faults(self) -> Iterator[None]:
+    def recording(self) -> Iterator[None]:
         """Stop the sweep in order if its ledger cannot be written: an error must not end a thread of the executor."""
         try:
             yield

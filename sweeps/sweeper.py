@@ -4,8 +4,8 @@ A config that cannot work is refused before the first job starts. After that, th
 """
 
 import contextlib
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ from sweeps.display.json_events import Write
 from sweeps.display.preview import tell_plan
 from sweeps.display.progress import make_progress, stdout_for
 from sweeps.display.scoreboard import Scoreboard
-from sweeps.errors import SweepError
+from sweeps.driving.driver import Guide
+from sweeps.driving.guiding import PreparedSearch, described, outlook, prepared_search, with_seeds
+from sweeps.errors import SettingsError, SweepError
 from sweeps.executor.code_watch import CodeWatch
 from sweeps.executor.contract import Executor
 from sweeps.executor.local.child import with_callback
@@ -28,26 +30,27 @@ from sweeps.paths import JOB_FOLDERS, abandon, claim
 from sweeps.plan.compose import Composer
 from sweeps.plan.grouping import grouping
 from sweeps.plan.hashing import computed_from
-from sweeps.plan.plan import make_plan
+from sweeps.plan.plan import Plan, make_plan
 from sweeps.plan.planner import Planner
 from sweeps.ranking.exit_errors import resumable
 from sweeps.ranking.leaderboard import Leaderboard
-from sweeps.samplers.listed import make_sampler
-from sweeps.samplers.sampler import Sampler
+from sweeps.search.decisions import NewJob
 from sweeps.session import Session
 from sweeps.settings.addresses import without_addresses
 from sweeps.settings.launcher_settings import LauncherSettings
 from sweeps.settings.reading import launcher_settings, sweeper_settings
 from sweeps.settings.sections import LAUNCHER, is_ours
 from sweeps.settings.sweeper_settings import SweeperSettings
-from sweeps.space import Space, read_space
+from sweeps.space import Space, expand, read_space
 from sweeps.state.code import code_root, code_state, late_state
 from sweeps.state.job_runs import JobRuns
 from sweeps.state.lock import locked
 from sweeps.state.origin import signed
-from sweeps.state.resume import NOTHING, recorded_jobs, resumed_folder, swept_before, take_over
+from sweeps.state.resume import NOTHING, Resumed, recorded_jobs, resumed_folder, swept_before, take_over
 from tracking import TrackingError
 from tracking.files import write_bytes
+
+PREVIEWED = 4  # jobs of a search that a preview shows at least
 
 
 def run(
@@ -82,7 +85,7 @@ def _run(
 ) -> Leaderboard | None:
     launcher = launcher_settings(config)
     space = read_space(settings.space, arguments, hydra_context.config_loader, swept_before(settings))
-    swept = (*space.swept, *([settings.space.seed_key] if settings.space.repeat > 1 else ()))
+    settings, swept, seed_line = _seeded(settings, space)
     if settings.dry_run:
         _preview(hydra_context, config, settings, launcher, space, swept=swept, write=write)
         return None
@@ -93,10 +96,17 @@ def _run(
         _place(config, sweep_dir)
         objective = settings.ranked_by(swept)
         executor = _executor(hydra_context, task_function, config, settings, sweep_dir, objective=objective)
-        planner, sampler = _planner(hydra_context, config, settings, launcher, space)
-        base = computed_from(config, settings.key_ignores)
-        total = None if sampler.total is None else planner.total
-        plan = make_plan(sweep_dir.name, settings, swept, total, arguments=arguments, config=base)
+        planned = _planned(hydra_context, config, settings, launcher, space, sweep_dir=sweep_dir)
+        planner = planned.planner
+        plan = make_plan(
+            sweep_dir.name,
+            settings,
+            swept,
+            planner.total if settings.search is None else None,
+            arguments=arguments,
+            config=computed_from(config, settings.key_ignores),
+            search=None if settings.search is None else described(settings.search, space),
+        )
         code = code_state(task_function)
         late_code = late_state(task_function, code or {})
         plan = replace(plan, left=tuple(planner.left), code=code, late_code=late_code)
@@ -107,30 +117,69 @@ def _run(
         else:
             plan, earlier = take_over(sweep_dir, plan, planner.planned(), settings, signed)
         planning.pop_all()
-        # What left the space and never ended is in the leaderboard alone.
-        on_board = planner.points.keys() | earlier.kept.keys()
-        jobs = [job for job in planner.planned() if job.number in on_board]
-        slots = launcher.n_jobs
-        board = Scoreboard.of_store(settings.store, jobs, plan.swept, settings.objective, slots=slots)
-        runs = JobRuns(settings.store, plan.sweep)
-        progress = make_progress(settings.output, write, board, lambda run: runs.read(run).record)
-        for note in (*settings.notes, *sampler.notes, *earlier.notes):
-            progress.say(note)
-        session = Session(
+        guide = None
+        if planned.search is not None:
+            guide = planned.search.guide(sweep_dir, planner.points, seed_line, earlier.wall_s)
+        session = _session(
             settings,
             plan,
-            planner,
-            sampler,
+            planned,
+            earlier,
             executor=executor,
-            progress=progress,
-            board=board,
-            earlier=earlier,
-            slots=slots,
+            slots=launcher.n_jobs,
+            write=write,
+            guide=guide,
         )
         session.tell_notes()
         session.take_note()
         with session.alerts:
             return session.run() if session.has_jobs else session.conclude()
+
+
+def _seeded(
+    settings: SweeperSettings, space: Space
+) -> tuple[SweeperSettings, tuple[str, ...], Callable[[int], str]]:
+    """Return the settings, the swept keys, with that of the seed if jobs repeat others, and the override of a seed."""
+    settings, seed_line, notes = with_seeds(settings, space)
+    has_seeds = settings.space.repeat > 1 or (settings.search is not None and settings.search.confirm > 0)
+    swept = (*space.swept, *([settings.space.seed_key] if has_seeds else ()))
+    return replace(settings, remarks=(*settings.remarks, *notes)), swept, seed_line
+
+
+def _session(
+    settings: SweeperSettings,
+    plan: Plan,
+    planned: "_Planned",
+    earlier: Resumed,
+    *,
+    executor: Executor,
+    slots: int,
+    write: Write | None,
+    guide: Guide | None,
+) -> Session:
+    """Return the session that runs a planned sweep, and show what is to be said of it."""
+    planner, store = planned.planner, settings.store
+    # What left the space and never ended is in the leaderboard alone.
+    on_board = planner.points.keys() | earlier.kept.keys()
+    jobs = [job for job in planner.planned() if job.number in on_board]
+    board = Scoreboard.of_store(
+        store, jobs, plan.swept, settings.objective, slots=slots, search=settings.search
+    )
+    runs = JobRuns(store, plan.sweep)
+    progress = make_progress(settings.output, write, board, lambda run: runs.read(run).record)
+    for note in (*settings.notes, *planned.notes, *earlier.notes):
+        progress.say(note)
+    return Session(
+        settings,
+        plan,
+        planner,
+        executor=executor,
+        progress=progress,
+        board=board,
+        earlier=earlier,
+        slots=slots,
+        guide=guide,
+    )
 
 
 def _preview(
@@ -145,7 +194,15 @@ def _preview(
 ) -> None:
     """Show the jobs of a space; write nothing to the store."""
     _place(config, settings.store.absolute() / "sweeps" / "dry-run")
-    planner, sampler = _planner(hydra_context, config, settings, launcher, space)
+    planned = _planned(hydra_context, config, settings, launcher, space)
+    planner, search_says = planned.planner, None
+    if planned.search is not None and settings.search is not None:
+        count = (
+            len(planned.search.first) if settings.search.mode.is_listed else max(PREVIEWED, launcher.n_jobs)
+        )
+        planner.add(list(planned.search.next_points(count)))
+        planner.check()
+        search_says = outlook(settings.search, len(planner.points))
     jobs = [job for job in planner.planned() if job.number in planner.points]
     tell_plan(
         write,
@@ -153,26 +210,43 @@ def _preview(
         swept,
         launcher.n_jobs,
         settings.store,
-        (*settings.notes, *sampler.notes, *planner.new_notes()),
+        (*settings.notes, *planned.notes, *planner.new_notes()),
+        outlook=search_says,
     )
 
 
-def _planner(
+@dataclass(frozen=True)
+class _Planned:
+    """The jobs of a sweep that are known before it starts, or the search that decides on them."""
+
+    planner: Planner
+    notes: Sequence[str]
+    search: PreparedSearch | None = None
+
+
+def _planned(
     hydra_context: HydraContext,
     config: DictConfig,
     settings: SweeperSettings,
     launcher: LauncherSettings,
     space: Space,
-) -> tuple[Planner, Sampler]:
-    """Return the sampler of a space, and a planner that holds and has checked every point that is known now."""
+    *,
+    sweep_dir: Path | None = None,
+) -> _Planned:
+    """Return a planner that holds and has checked every point that is known now, with the search if there is one."""
     composer = Composer(hydra_context.config_loader, config, space.fixed)
-    sampler = make_sampler(space, settings.space, composer.plain)
     group_of = grouping(settings.fuse_key, launcher)
     planner = Planner(composer, space.fixed, settings, recorded_jobs(settings), group_of=group_of)
-    if sampler.total is not None:
-        planner.add(list(iter(sampler.ask, None)))
-        planner.check()
-    return planner, sampler
+    if settings.search is not None:
+        prepared = prepared_search(settings, space, composer, sweep_dir)
+        decision = None if planner.restore() else prepared.search.decide()
+        if isinstance(decision, NewJob):
+            planner.try_out(decision.point, is_given=decision.point in prepared.first)
+        return _Planned(planner, prepared.notes, prepared)
+    expansion = expand(space, settings.space, composer.plain)
+    planner.add(expansion.points)
+    planner.check()
+    return _Planned(planner, expansion.notes)
 
 
 def _executor(
@@ -188,6 +262,11 @@ def _executor(
     if root is not None:
         hydra_context = with_callback(hydra_context, CodeWatch(sweep_dir, root))
     if not is_ours(config, LAUNCHER):
+        if settings.search is not None:
+            raise SettingsError(
+                f"mode={settings.space.mode} with schedule={settings.search.schedule}: needs podium's launcher, which asks "
+                "for a job when a place is free: hydra/launcher=podium"
+            )
         return StockExecutor(
             hydra_context, task_function, config, settings, sweep_dir.name, objective=objective
         )

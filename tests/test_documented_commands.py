@@ -59,6 +59,7 @@ def follow(page: str, folder: Path) -> int:
         ("docs/install.md", 7),
         ("docs/trainer.md", 10),
         ("docs/sweeps.md", 8),
+        ("docs/search.md", 5),
         ("docs/tracking.md", 8),
         ("docs/alerts.md", 2),
     ],

@@ -58,22 +58,39 @@ class SweeperConf:
     params: Any = None  # swept keys, in override grammar
     spaces: list[Any] = field(default_factory=list)  # several such spaces, one after the other
     points: Any = None  # given points: a .csv or .json file, or a list of mappings
-    mode: str = "grid"  # grid, zip, random or list
-    n_trials: int | None = None  # how many points mode=random draws
-    seed: int = 0  # of random draws
+    mode: str = "grid"  # grid, zip, random or list; or a search: tpe, gp, cmaes, nsga2 or qmc
+    n_trials: int | None = None  # how many points mode=random draws, or how many jobs a search has in all
+    seed: int = 0  # of random draws and of a search
     repeat: int = 1  # how many seeds each point runs with; they are ranked as one
     seed_key: str = "seed"  # the key of a job's seed
     # other keys whose values only repeat a candidate, such as the fold
     repeat_keys: list[str] = field(default_factory=list)
     when: Any = None  # sweep a key only where this condition holds
     filter: str | None = None  # run only the points whose config satisfies this expression
+    schedule: str = "none"  # which jobs stop early: none, asha (pauses all but the best) or median
+    min_epochs: int | None = None  # after how many values of the objective the first judgement is
+    # how many values of the objective a whole job logs; auto if that is not known before it runs
+    max_epochs: Any = field(default=None, metadata=PER_JOB)
+    eta: float = 3.0  # one job of so many goes on at each judgement
+    resumes: bool = False  # whether a job that is started again goes on from a checkpoint of its own
+    budget: Any = None  # when a search is over: epochs of all jobs together (400), or a time (2h)
+    target: float | None = None  # a search is over when the objective reaches it
+    patience: int | None = None  # a search is over after so many jobs without a better one
+    # how many jobs of a search repeat the best with new seeds: a share of the jobs, or their number
+    confirm: Any = "10%"
+    constraints: list[str] = field(default_factory=list)  # bounds of metrics: val_latency_ms <= 5
+    enqueue: Any = field(default_factory=list)  # points that a search begins with, as points
+    enqueue_defaults: bool = True  # whether the values of the config are the first point of a search
+    warm_start: str | None = None  # an earlier sweep whose jobs a search learns from, too
+    space_function: str | None = None  # dotted function f(cfg, trial) that draws the points of a search
     output: str = "auto"  # auto (a table on a terminal, lines elsewhere), table, lines or json
     dry_run: bool = False  # show the jobs and start nothing
     resume: str | None = None  # continue this sweep: its id, or latest
     resume_failed: bool = False  # run its failed jobs again, too
     resume_changed: bool = False  # accept changed configs or code
     reuse: bool = False  # take completed jobs of the same config, code and data instead of running them again
-    objective: Any = field(default_factory=ObjectiveConf)
+    # an ObjectiveConf, or a list of them; null is the default one. It is no default here, because Hydra merges no list into it
+    objective: Any = field(default=None, metadata={"shape": ObjectiveConf})
     report: list[str] | None = None  # metrics shown beside the objective; every test_* when null
     max_failures: float = 0  # failed jobs tolerated: a count, or a share when below 1
     max_batch_size: int | None = None  # jobs handed at once to a launcher that is not podium's; all when null

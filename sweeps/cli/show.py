@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.cli.app import SweepArgument
+from sweeps.cli.show_search import of_search, search_facts
 from sweeps.display.tables import parameter, short_names, show_leaderboard, used
 from sweeps.errors import SweepError
 from sweeps.jobs import JobState, JobStatus
 from sweeps.paths import find_sweep, shown_run, sweep_folders
 from sweeps.ranking.aggregate import aggregate as aggregate_sweep
 from sweeps.ranking.aggregate import rank
-from sweeps.ranking.leaderboard import Leaderboard, as_plain, told_apart
+from sweeps.ranking.beliefs import Beliefs
+from sweeps.ranking.leaderboard import Leaderboard, as_plain
 from sweeps.ranking.promotion import decided
 from sweeps.ranking.status import SweepState, SweepStatus, state_of, sweep_status
+from sweeps.ranking.table_text import told_apart
 from sweeps.state.ledger import read_sweep
 from sweeps.state.lock import parent_of
 from sweeps.state.resume import resume_hint, stands
@@ -67,19 +70,21 @@ def list_sweeps(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False)
 def show(
     sweep: SweepArgument = "latest", store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False
 ) -> None:
-    """Show what a sweep tried, its state, how long it took, and where its files are.
+    """Show what a sweep tried, its state, how long it took, and where its files are; of a search also what it has learned.
 
     Example: python -m sweeps show latest
     """
     found = sweep_status(find_sweep(Path(store), sweep))
-    described = _described(found)
+    known = of_search(found)
+    described = _described(found, known)
     if as_json:
         say_json(described)
         return
     say(one_line(f"Sweep {found.plan.sweep}: {found.state}"), "bold")
-    for line in _swept(described["swept"]):
+    space = None if found.plan.search is None else found.plan.search.get("space")
+    for line in _swept({key: [text] for key, text in space.items()} if space else described["swept"]):
         say(line)
-    for label, text in _facts(found, described):
+    for label, text in _facts(found, described, known):
         if text:
             say(f"{label:<{LABEL}}{one_line(text)}")
 
@@ -130,7 +135,7 @@ def _summary(folder: Path) -> dict[str, Any]:
     }
 
 
-def _described(found: SweepStatus) -> dict[str, Any]:
+def _described(found: SweepStatus, known: Beliefs | None) -> dict[str, Any]:
     plan, board, winner = found.plan, found.board, found.board.winner
     completed = [job.duration_s for job in found.jobs if job.status is JobState.COMPLETED]
     took = [seconds for seconds in completed if seconds is not None]
@@ -149,6 +154,7 @@ def _described(found: SweepStatus) -> dict[str, Any]:
         "durations_s": {"median": statistics.median(took), "min": min(took), "max": max(took)}
         if took
         else None,
+        "search": known and known.as_plain(),
         "usage": board.usage,
         "changed_code": {job.job: job.code for job in found.jobs if job.code},
         "promotion": _promotion(found.folder),
@@ -170,25 +176,30 @@ def _values(found: SweepStatus, key: str) -> list[Any]:
     return list({encode(value): value for value in values}.values())  # a list has no hash
 
 
-def _facts(found: SweepStatus, described: dict[str, Any]) -> list[tuple[str, str | None]]:
+def _facts(
+    found: SweepStatus, described: dict[str, Any], known: Beliefs | None
+) -> list[tuple[str, str | None]]:
     """Return the facts about a sweep with their labels, None for those that are unknown."""
-    objective = found.board.objective
     best, took, promotion = described["best"], described["durations_s"], described["promotion"]
     keys = " and ".join(found.plan.repeats)
-    repeats = f"; jobs that differ only in {keys} are one candidate" if keys else ""
+    groups = keys and (known is None or found.board.candidates)  # a search repeats its best in the end
+    repeats = f"; jobs that differ only in {keys} are one candidate" if groups else ""
     counts = ", ".join(f"{count} {state}" for state, count in described["counts"].items())
     clock = {name: format_clock(seconds) for name, seconds in (took or {}).items()}
     verdict = promotion and ("promoted" if promotion["promoted"] else "not promoted")
     wanted = [job for number, job in found.history.jobs.items() if number not in found.plan.left]
     left = [job for job in wanted if job.outcome is None or not stands(job.outcome)]
-    resume = f"{resume_hint(found.folder.absolute())}  ({counted(len(left), 'job')} to run)"
+    to_run = f"{counted(len(left), 'job')} to run" if left or known is None else "its search is not over"
+    resume = f"{resume_hint(found.folder.absolute())}  ({to_run})"
     return [
-        ("ranked by", f"the {objective.at} {objective.label} ({objective.mode}){repeats}"),
+        ("ranked by", f"{_ranked_by(found)}{repeats}"),
         ("jobs", f"{len(found.jobs)}: {counts}"),
         (
             "best",
-            best and f"{cell(best['objective'])}, job {best['job']} ({shown_run(best['run'] or 'no run')})",
+            best
+            and f"{cell(best['objective'])}, job {best['job']} ({shown_run(best['run'] or 'no run')}){_mean(found)}",
         ),
+        *([] if known is None else search_facts(known, found)),
         ("started", found.plan.created_at),
         ("took", used(found.board) if found.board.usage else None),
         ("jobs took", took and f"median {clock['median']}, {clock['min']} to {clock['max']}"),
@@ -201,6 +212,17 @@ def _facts(found: SweepStatus, described: dict[str, Any]) -> list[tuple[str, str
         ("files", str(found.folder)),
         ("resume", resume if found.state is SweepState.INTERRUPTED else None),
     ]
+
+
+def _mean(found: SweepStatus) -> str:
+    """Return the mean that the winner was chosen by, where it is one."""
+    first = next(iter(found.board.candidates), None)
+    return f"; its {first.n} repeats have the mean {cell(first.objective)}" if first and first.n > 1 else ""
+
+
+def _ranked_by(found: SweepStatus) -> str:
+    by = " and ".join(f"the {each.at} {each.label} ({each.mode})" for each in found.board.objectives)
+    return by + "".join(f"; only what keeps {text} has a rank" for text in found.plan.constraints)
 
 
 def _swept(swept: dict[str, list[Any]]) -> Iterator[str]:

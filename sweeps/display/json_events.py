@@ -46,7 +46,11 @@ class JsonLines:
         )
 
     def heard(self, event: Event) -> None:
-        """Write `started`, `run`, `ending` or `retry` as the ledger has it, without the traceback; a new kind of `warning`."""
+        """Write `started`, `run`, `ending` or `retry` as the ledger has it, without the traceback; a new kind of `warning`.
+
+        Of a search write `asked` for a job that it decided on, `rung` for one that was judged, `resumed` for one that goes
+        on.
+        """
         if event.kind is EventKind.WARNING:
             kind = self._board.warned.hear(event)
             if kind is not None:

@@ -58,6 +58,9 @@ class LiveTable(Lines):
         """Keep the table on the screen; remove it afterwards."""
         return self._live
 
+    def _decided(self, text: str) -> None:
+        """Leave what a search has decided to `render`: the job is in the table."""
+
     def _warned(self, kind: Kind | None) -> None:
         """Leave a warning to `render` and to the end: what is below the table is drawn anew."""
 
@@ -152,7 +155,7 @@ class LiveTable(Lines):
         counts = [
             f"{ended}/{len(board)} done",
             f"{running} running",
-            f"{len(board) - running - ended} queued",
+            f"{board.queued} queued" if board.search is None else f"{board.pruned} pruned",
         ]
         texts = [Text(" | ".join([*counts, f"{board.failed} failed"]), style="dim")]
         if board.failed:

@@ -36,11 +36,13 @@ class Lines:
     def began(self, sweep_dir: Path) -> None:
         """Print the sweep, its number of jobs, and its folder."""
         self._dir = sweep_dir
-        jobs = counted(len(self._board), "job")
+        jobs = counted(len(self._board), "job") if len(self._board) else "a search"
         self._print(one_line(f"Sweep {sweep_dir.name}: {jobs}, results in {sweep_dir}"))
 
     def heard(self, event: Event) -> None:
-        """Update the scoreboard; print a new kind of warning, a retry, and that a job waits for its process to end."""
+        """Update the scoreboard; print a new kind of warning, a retry, a job that goes on or repeats another one, and that
+        a job waits for its process to end.
+        """
         if event.kind is EventKind.WARNING:
             self._warned(self._board.warned.hear(event))
             return
@@ -51,6 +53,12 @@ class Lines:
             if event.data.get("cut_off"):
                 how = "cut off, runs again alone"
             self._print(f"job {line.number}: {how}: {error}", "yellow")
+        elif event.kind is EventKind.RESUMED:
+            until = event.data["until"]
+            how_far = "to its end" if until is None else f"to epoch {until}"
+            self._decided(f"job {line.number} goes on {how_far}")
+        elif event.kind is EventKind.ASKED and event.data["repeats"] is not None:
+            self._decided(f"job {line.number} repeats job {event.data['repeats']} with another seed")
         elif event.kind is EventKind.ENDING:
             waits_for = one_line(str(event.data["waits_for"]))
             self._print(f"job {line.number}: its task has returned; waiting for {waits_for}")
@@ -72,6 +80,10 @@ class Lines:
     def decided(self, decision: Decision) -> None:
         """Print the decision about the winner."""
         self._print(str(decision), "green" if decision.promoted else "yellow")
+
+    def _decided(self, text: str) -> None:
+        """Print what a search has decided."""
+        self._print(text)
 
     def _warned(self, kind: Kind | None) -> None:
         """Print a kind of warning, if it is a new one."""

@@ -24,8 +24,13 @@ def tell_plan(
     n_jobs: int,
     store: Path,
     notes: Sequence[str] = (),
+    *,
+    outlook: str | None = None,
 ) -> None:
-    """Print the jobs, their number, and how long they may take, or `write` them as one JSON line."""
+    """Print the jobs, their number, and how long they may take, or `write` them as one JSON line.
+
+    Of a search these are the first ones, and `outlook` says how it goes on.
+    """
     durations = Durations.of_store(store)
     expected = [durations.expected_s(job.key) for job in jobs]
     if write is not None:
@@ -33,6 +38,7 @@ def tell_plan(
             {**job.to_json(), "expected_s": seconds} for job, seconds in zip(jobs, expected, strict=True)
         ]
         plan = {"event": "plan", "jobs": described, "slots": n_jobs, "notes": list(notes)}
+        plan |= {} if outlook is None else {"search": outlook}
         write(printable(encode(plan)) + b"\n")
         return
     out, shown = lasting(sys.stdout), jobs[:SHOWN]
@@ -46,8 +52,11 @@ def tell_plan(
         say(f"... and {len(jobs) - len(shown)} more", "dim", file=out)
     for note in notes:
         say(note, "yellow", file=out)
-    estimate = _estimate(expected, n_jobs, len(durations.known_s))
-    say(f"{counted(len(jobs), 'job')}, {min(n_jobs, len(jobs))} at once; {estimate}", file=out)
+    if outlook is None:
+        estimate = _estimate(expected, n_jobs, len(durations.known_s))
+        say(f"{counted(len(jobs), 'job')}, {min(n_jobs, len(jobs))} at once; {estimate}", file=out)
+    else:
+        say(f"{outlook}; {n_jobs} at once", file=out)
     say("dry_run: nothing was started", "dim", file=out)
     out.flush()
 

@@ -13,11 +13,13 @@ from pathlib import Path
 
 from sweeps.jobs import Event, EventKind, JobState, Outcome, PlannedJob
 from sweeps.ranking.leaderboard import REUSED
+from sweeps.settings.search_settings import SearchSettings
 from sweeps.state.durations import Durations
 from sweeps.warned import Warned
 from tracking.objective import Objective
 
 FAILED = (JobState.FAILED, JobState.KILLED)
+RANKED = (JobState.COMPLETED, JobState.PRUNED)  # the states of jobs whose values count
 
 
 @dataclass
@@ -53,7 +55,8 @@ class Scoreboard:
     """The jobs of a sweep at one moment; `heard` and `finished` may be called from any thread.
 
     `expected_s` returns how long a job with this key took in earlier sweeps, or None. `typical_s` is used for the
-    others while no job of this sweep has completed; None if that is unknown too.
+    others while no job of this sweep has completed; None if that is unknown too. `search` decides on further jobs while
+    others run; None if all are known.
     """
 
     def __init__(
@@ -65,11 +68,13 @@ class Scoreboard:
         slots: int,
         expected_s: Callable[[str | None], float | None] = lambda _key: None,
         typical_s: float | None = None,
+        search: SearchSettings | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.swept = tuple(swept)
         self.objective = objective
         self.slots = slots
+        self.search = search
         self._typical_s = typical_s
         self._clock = clock
         self._began = clock()
@@ -89,14 +94,24 @@ class Scoreboard:
         objective: Objective,
         *,
         slots: int,
+        search: SearchSettings | None = None,
     ) -> "Scoreboard":
         """Return the jobs of a sweep with what earlier sweeps of the store took."""
         known = Durations.of_store(store)
         expected_s, typical_s = known.known_s.get, known.typical_s
-        return cls(jobs, swept, objective, slots=slots, expected_s=expected_s, typical_s=typical_s)
+        return cls(
+            jobs, swept, objective, slots=slots, expected_s=expected_s, typical_s=typical_s, search=search
+        )
 
     def __len__(self) -> int:
-        return len(self._lines)
+        """Return the number of jobs that the sweep has in all, as far as that is known."""
+        expected = self.search.n_trials if self.search else None
+        return max(len(self._lines), expected or 0)
+
+    @property
+    def queued(self) -> int:
+        """The number of jobs that wait for a slot."""
+        return sum(line.state is JobState.QUEUED for line in self._lines.values())
 
     def add(self, jobs: Iterable[PlannedJob]) -> None:
         """Add jobs, which wait for a slot."""
@@ -105,7 +120,7 @@ class Scoreboard:
                 self._lines[job.number] = JobLine(job.number, job.point, self._expected_s(job.key))
 
     def heard(self, event: Event) -> JobLine:
-        """Record that a job starts, opens a run, or is tried again; return the job."""
+        """Record that a job starts, opens a run, is tried again, or goes on after it was paused; return the job."""
         with self._lock:
             line = self._lines[event.job]
             if event.kind is EventKind.STARTED:
@@ -114,6 +129,9 @@ class Scoreboard:
                 line.run, line.latest, line.step = str(event.data["run"]), None, None
             elif event.kind is EventKind.RETRY:
                 line.state, line.started = JobState.QUEUED, None
+            elif event.kind is EventKind.RESUMED:
+                line.state, line.started, line.wall_s = JobState.QUEUED, None, None
+                self._ended = [each for each in self._ended if each is not line]
             return line
 
     def finished(self, outcome: Outcome, objective: float | None) -> JobLine:
@@ -139,17 +157,20 @@ class Scoreboard:
         return list(self._ended)
 
     @property
+    def pruned(self) -> int:
+        """The number of jobs that were stopped early and have not gone on."""
+        return sum(line.state is JobState.PRUNED for line in self._ended)
+
+    @property
     def failed(self) -> int:
         """The number of jobs that failed or were killed."""
         return sum(line.state in FAILED for line in self._ended)
 
     @property
     def best(self) -> JobLine | None:
-        """The best completed job, of equals the one with the lowest number; None while no job can be ranked."""
-        completed = [line for line in self.ended if line.state is JobState.COMPLETED]
-        first = min(
-            completed, key=lambda line: (self.objective.key(line.objective), line.number), default=None
-        )
+        """The best job, of equals the one with the lowest number; None while no job can be ranked."""
+        ranked = [line for line in self.ended if line.state in RANKED]
+        first = min(ranked, key=lambda line: (self.objective.key(line.objective), line.number), default=None)
         # A job without a finite value comes last, and is no best job when all are like it.
         return first if first is not None and self.objective.better(first.objective, None) else None
 
@@ -167,8 +188,11 @@ class Scoreboard:
     def left_s(self) -> float | None:
         """Return an estimate of the time left, from completed jobs and earlier sweeps; None if there are too few.
 
-        Jobs that share a process take their turns in it, so each has its share of the time.
+        Jobs that share a process take their turns in it, so each has its share of the time. A search knows neither its
+        jobs nor how far they go.
         """
+        if self.search is not None:
+            return None
         took = [line.cost_s for line in self.ended if line.state is JobState.COMPLETED and line.cost_s]
         sharing: Counter[int | None] = Counter(line.pid for line in self.running)
         sharing[None] = 0  # of an executor that names no processes

@@ -8,7 +8,8 @@ from typing import IO
 
 from sweeps.jobs import JobState
 from sweeps.paths import job_folder, shown_run
-from sweeps.ranking.leaderboard import Leaderboard, Row, named_jobs, told_apart
+from sweeps.ranking.leaderboard import Leaderboard, Row, named_jobs
+from sweeps.ranking.table_text import told_apart
 from sweeps.warned import Warned, kind_of
 from tracking.cli.toolkit.fitting import Column
 from tracking.cli.toolkit.output import one_line, say, show
@@ -21,6 +22,7 @@ OUR_COLUMNS = {
     "rank",
     "run",
     "best run",
+    "note",
     "job",
     "n",
     "step",
@@ -75,9 +77,10 @@ def parameter(value: object) -> str:
 def swept_columns(
     keys: Sequence[str], points: Sequence[Mapping[str, object]], taken: Iterable[str] = ()
 ) -> list[Column]:
-    """Return a column per swept key, under its short name; they are the last that a narrow terminal leaves out."""
+    """Return a column per swept key that a point has, under its short name; a narrow terminal leaves them out last."""
     names = short_names(keys, taken)
-    return [Column(names[key], _parameters(key, points), drop=1, keeps=True) for key in keys]
+    used = [key for key in keys if any(key in point for point in points)]
+    return [Column(names[key], _parameters(key, points), drop=1, keeps=True) for key in used]
 
 
 def _parameters(key: str, points: Sequence[Mapping[str, object]]) -> list[str]:
@@ -99,8 +102,7 @@ def show_leaderboard(
     Print at most `most` rows; to stdout or `file`.
     """
     say(file=file)
-    by = f"the {board.objective.at} {one_line(board.objective.label)}"
-    say(f"Leaderboard of sweep {one_line(board.sweep)}, by {by}", "italic", file=file)
+    say(f"Leaderboard of sweep {one_line(board.sweep)}, by {board.named_objectives}", "italic", file=file)
     shown = (board.candidates or board.rows)[:most]
     say_table(
         _candidate_columns(board, most) if board.candidates else _row_columns(board, board.rows[:most]),
@@ -117,6 +119,8 @@ def show_leaderboard(
         )
     if board.usage is not None:
         say(used(board), "dim", file=file)
+    for note in board.notes:
+        say(one_line(note), "dim", file=file)
     for note in board.code_notes:
         say(one_line(note), "yellow", file=file)
     reasons: dict[tuple[str, str], list[Row]] = {}
@@ -127,11 +131,11 @@ def show_leaderboard(
             reasons.setdefault((row.status, kind_of("note", row.note)), []).append(row)
     for (status, _), rows in reasons.items():
         why = str(rows[0].error or rows[0].note)
-        is_mild = status == JobState.CANCELLED or rows[0].error is None
+        is_mild = status == JobState.CANCELLED or rows[0].error is None or not rows[0].is_feasible
         jobs = named_jobs([row.job for row in rows])
         say(f"{jobs} {status}: {one_line(why)}", "yellow" if is_mild else "red", file=file)
         log = job_folder(sweep_dir, rows[0].job) / "output.log"
-        if log.exists():
+        if log.exists() and rows[0].is_feasible:
             say(f"    log: {log}", file=file)
 
 
@@ -163,6 +167,10 @@ def _row_columns(board: Leaderboard, rows: Sequence[Row]) -> list[Column]:
         ),
         *swept_columns(board.swept, [row.point for row in rows], _metrics(board)),
         objective_column(board.objective, [show(row.objective) for row in rows], tells_mode=True),
+        *(
+            objective_column(each, [show(row.others.get(each.label)) for row in rows], tells_mode=True)
+            for each in board.others
+        ),
         *(Column(name, [show(row.metrics.get(name)) for row in rows], drop=4) for name in board.report),
         *epochs,
         Column("time", [format_clock(row.duration_s) for row in rows], drop=5),
@@ -172,13 +180,21 @@ def _row_columns(board: Leaderboard, rows: Sequence[Row]) -> list[Column]:
 
 def _candidate_columns(board: Leaderboard, most: int | None) -> list[Column]:
     each = board.candidates[:most]
-    best = {row.rank: row for row in reversed(board.rows)}
+    best = board.best_rows[:most]
     keys = [key for key in board.swept if key not in board.repeats]
     means = [_spread(one.objective, one.std) for one in each]
     return [
         Column("rank", [show(one.rank) for one in each]),
         *swept_columns(keys, [one.point for one in each], _metrics(board)),
         objective_column(board.objective, means, tells_mode=True),
+        *(
+            objective_column(
+                other,
+                [_spread(one.others.get(other.label), one.others_std.get(other.label)) for one in each],
+                tells_mode=True,
+            )
+            for other in board.others
+        ),
         Column("n", [str(one.n) for one in each], drop=3),
         *(
             Column(name, [_spread(one.metrics.get(name), one.metrics_std.get(name)) for one in each], drop=4)
@@ -186,15 +202,29 @@ def _candidate_columns(board: Leaderboard, most: int | None) -> list[Column]:
         ),
         Column(
             "best run",
-            [shown_run(best[one.rank].run or "-") if one.rank else "-" for one in each],
+            [shown_run(row.run or "-") if row.rank else "-" for row in best],
             drop=2,
             left=True,
+        ),
+        *(_early_columns(best) if board.count(JobState.PRUNED) else []),
+        *(
+            [Column("note", [one.note or "-" for one in each], left=True)]
+            if any(o.note for o in each)
+            else []
         ),
     ]
 
 
+def _early_columns(best: Sequence[Row]) -> list[Column]:
+    """Return how far the best job of each candidate came, of a sweep that stops jobs early."""
+    return [
+        Column("epochs", [show(row.epochs) for row in best], drop=6),
+        Column("status", [row.how for row in best], drop=3, left=True),
+    ]
+
+
 def _metrics(board: Leaderboard) -> list[str]:
-    return [board.objective.label, *board.report]
+    return [*board.labels, *board.report]
 
 
 def _spread(mean: float | None, std: float | None) -> str:

@@ -133,6 +133,17 @@ class Composer:
         """Return the task's config of a point as nested plain values, see `plain_config`."""
         return plain_config(self.job_config(0, point).whole, self._is_steady)
 
+    def choices(self, point: Sequence[str]) -> dict[str, Any]:
+        """Return the file that a point's config has of each config group, by the name of the group."""
+        chosen: Any = OmegaConf.to_container(self.job_config(0, point).whole.hydra.runtime.choices)
+        return {str(group): file for group, file in chosen.items()}
+
+    def task_config(self) -> DictConfig:
+        """Return the task's config before a job's overrides."""
+        config = self.job_config(0, ()).whole
+        task: DictConfig = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+        return task
+
     def require_same_sweep(self, config: JobConfig) -> None:
         """Raise `SettingsError` if a job's config changes a setting of the sweep that all jobs share."""
         for key in config.unsettled:

@@ -16,7 +16,7 @@ from sweeps.settings.addresses import recorded
 from sweeps.settings.sweeper_settings import SweeperSettings
 from tracking import CorruptFileError, NewerFormatError
 from tracking.files import read_json, refuse_link, write_json
-from tracking.objective import Objective
+from tracking.objective import Objective, objectives_of, plain_objectives
 from tracking.version import __version__
 
 PLAN_VERSION = 2
@@ -42,7 +42,7 @@ NO_CONFIG = BaseConfig(None, None)
 class Plan:
     """The frozen part of a sweep: its space, its objective, its config and its code.
 
-    `total` is the number of its jobs, None if the sampler decides that while the sweep runs. `left` are those that its
+    `total` is the number of its jobs, None if a search decides that while the sweep runs. `left` are those that its
     space had once and has no more. Plans of version 1 hold the `jobs` themselves; since version 2 they are in the
     ledger, and `jobs` is empty.
     """
@@ -65,8 +65,15 @@ class Plan:
     late_code: Mapping[str, str] | None = None  # hashes of files beside them that jobs may import later
     store: str | None = None  # the absolute path of the store
     store_key: str | None = None  # the key of the config that sets it
+    constraints: tuple[str, ...] = ()  # bounds that a ranked job keeps: ``val_latency_ms <= 5``
+    search: Mapping[str, Any] | None = None  # the settings of a search; None if no search decides the points
     signature: str | None = None  # of the user whose command it is; see `sweeps.state.origin`
     jobs: tuple[PlannedJob, ...] = ()
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What the sweep is ranked by, the first objective first."""
+        return objectives_of(self.objective)
 
     def save(self, path: Path) -> None:
         """Write the plan, all or nothing."""
@@ -75,7 +82,8 @@ class Plan:
 
     def extended(self, now: "Plan") -> "Plan":
         """Return this plan with the jobs, the space and the objective of `now`, a later plan, and what resumes it."""
-        names = ("total", "left", "space", "objective", "sweep", "command", "cwd", "store", "store_key")
+        of_jobs = ("total", "left", "space", "objective", "constraints", "search")
+        names = (*of_jobs, "sweep", "command", "cwd", "store", "store_key")
         return replace(self, **{name: getattr(now, name) for name in names}, jobs=())
 
     @classmethod
@@ -105,8 +113,9 @@ class Plan:
         if "jobs" in raw:
             jobs = tuple(map(PlannedJob.from_json, raw["jobs"]))
             known |= {"jobs": jobs, "total": len(jobs)}
+        known["constraints"] = tuple(map(str, raw.get("constraints", ())))
         plan = cls(**known)
-        Objective.of(plan.objective["metric"], plan.objective["mode"], plan.objective["at"])
+        objectives_of(plan.objective)
         if plan.total is not None and not 0 <= plan.total <= MOST_JOBS:
             raise ValueError(f"total is {plan.total}")
         return plan
@@ -141,6 +150,7 @@ def make_plan(
     *,
     arguments: Sequence[str] = (),
     config: BaseConfig = NO_CONFIG,
+    search: Mapping[str, Any] | None = None,
 ) -> Plan:
     """Return the plan of a sweep that this process runs; `arguments` are the overrides of its space."""
     return Plan(
@@ -149,7 +159,7 @@ def make_plan(
         # As typed, with `-m package` and the options of the interpreter.
         command=recorded((sys.executable, *sys.orig_argv[1:]), settings.section) if _is_repeatable() else (),
         swept=tuple(swept),
-        objective=asdict(settings.objective),
+        objective=plain_objectives(settings.objectives),
         report=settings.report,
         total=total,
         space={**asdict(settings.space), "arguments": list(arguments)},
@@ -160,4 +170,6 @@ def make_plan(
         written=config.written,
         store=str(settings.store.absolute()),
         store_key=settings.store_key,
+        constraints=tuple(map(str, settings.constraints)),
+        search=search,
     )

@@ -5,7 +5,7 @@ jobs are checked first, chosen so that each override of each axis is among them.
 impossible later fails alone.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -103,6 +103,36 @@ class Planner:
                 self._next += 1
                 yield self._next - 1, point
 
+    def place(self, point: Point) -> PlannedJob:
+        """Add a point that a search has chosen, and return its job, with a number that no job had before."""
+        number = self._next
+        self._next += 1
+        self.points[number] = point
+        return self._as_planned(number, point)
+
+    def try_out(self, point: Point, *, is_given: bool) -> None:
+        """Raise `SettingsError` if a job at the first point of a search cannot run.
+
+        What the check refuses of a point that is not given counts against that point alone.
+        """
+        number = self.place(point).number
+        try:
+            self._build(number)
+        except (ValueError, HydraException) as error:
+            if is_given or isinstance(error, HydraException):
+                raise SettingsError(self._refusal({_why(error): [number]})) from error
+        finally:
+            del self.points[number]
+            self._next -= 1
+
+    def restore(self) -> Sequence[int]:
+        """Add every recorded point as it is recorded, for a search that has chosen it, and return their numbers."""
+        fixed = {name_of(parsed(line)) for line in self._fixed}
+        for number, job in self.left.items():
+            self.points[number] = tuple(_own_lines(job, fixed))
+        self.left, self._numbers = {}, {}
+        return sorted(self.points)
+
     def check(self) -> None:
         """Build and check the first jobs; raise `SettingsError` that names each job that cannot run."""
         refused: dict[str, list[int]] = {}
@@ -129,10 +159,13 @@ class Planner:
         jobs = {number: job for number, job in self.left.items() if number >= first}
         for number, point in self.points.items():
             if number >= first:
-                built = self._ready.get(number)
-                hashes = (built.key, built.config_hash, built.written) if built else ()
-                jobs[number] = PlannedJob(number, (*self._fixed, *point), values_of(point), *hashes)
+                jobs[number] = self._as_planned(number, point)
         return [jobs[number] for number in sorted(jobs)]
+
+    def _as_planned(self, number: int, point: Point) -> PlannedJob:
+        built = self._ready.get(number)
+        hashes = (built.key, built.config_hash, built.written) if built else ()
+        return PlannedJob(number, (*self._fixed, *point), values_of(point), *hashes)
 
     def _build(self, number: int) -> Job:
         point = self.points[number]
@@ -186,6 +219,14 @@ def _why(error: Exception) -> str:
 def _identity(point: Mapping[str, Any]) -> bytes:
     """Return what equals in two points of the same values, also when one was read from a ledger."""
     return encode(readable(dict(sorted(point.items()))))
+
+
+def _own_lines(job: PlannedJob, fixed: Collection[str]) -> Iterator[str]:
+    """Yield the overrides of a recorded job that its sweep does not share."""
+    for line in job.overrides:
+        name = name_of(parsed(line))
+        if name in job.point or (name.startswith("~") and name not in fixed):
+            yield line
 
 
 def _point_of(job: PlannedJob) -> Point:

@@ -5,16 +5,18 @@ end, after a crash, and years later.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from sweeps.errors import SweepError
-from sweeps.jobs import JobState, JobStatus, Outcome, PlannedJob, Reason
+from sweeps.jobs import JobState, Outcome, PlannedJob, Reason
 from sweeps.paths import find_sweep
 from sweeps.plan.plan import Plan
 from sweeps.ranking.candidates import rank_candidates
-from sweeps.ranking.leaderboard import Candidate, Leaderboard, Row, place, write_leaderboard
-from sweeps.state.job_runs import FoundRun, JobRuns, value_of
+from sweeps.ranking.leaderboard import RANKED, Candidate, Leaderboard, Row, place, write_leaderboard
+from sweeps.settings.search_settings import Constraint
+from sweeps.state.job_runs import FoundRun, JobRuns, value_of, values_of, violations_of
 from sweeps.state.ledger import SweepHistory, judge_by_run, read_sweep
 from tracking import RunRecord
 from tracking.objective import Objective
@@ -48,11 +50,12 @@ def rank(sweep_dir: Path | str) -> Leaderboard:
 def rank_jobs(plan: Plan, history: SweepHistory, store: Path) -> Leaderboard:
     """Return the leaderboard of a sweep in `store` from its plan and its ledger; see `rank`."""
     runs = JobRuns(store, plan.sweep)
-    objective = Objective.of(plan.objective["metric"], plan.objective["mode"], plan.objective["at"])
+    objectives, constraints = plan.objectives, [Constraint.parse(text) for text in plan.constraints]
+    objective = objectives[0]
     outcomes = _judged(runs, history) | history.outcomes  # a recorded outcome is more than its run knows
     found = {number: runs.of_outcome(outcome, objective.metric) for number, outcome in outcomes.items()}
     records = {number: run.record for number, run in found.items() if run.record is not None}
-    report = plan.report if plan.report is not None else _test_metrics(records.values(), objective)
+    report = _report(plan, records.values(), constraints)
     # A task that returns no number, in a sweep that names no metric, lacks nothing.
     is_asked = objective.metric is not None or any(
         isinstance(each.value, float) for each in outcomes.values()
@@ -60,18 +63,21 @@ def rank_jobs(plan: Plan, history: SweepHistory, store: Path) -> Leaderboard:
     rows: list[Row] = []
     for job in history.planned:
         run, outcome = found.get(job.number, FoundRun()), outcomes.get(job.number)
-        rows.append(_row(job, outcome, run, objective, report=report, is_asked=is_asked))
+        row = _row(job, outcome, run, objectives, report=report, is_asked=is_asked)
+        rows.append(_held_to(constraints, row, objectives, outcome, run))
     candidates: tuple[Candidate, ...] = ()
-    ranked = place(rows, objective)
+    ranked = place(rows, objectives)
     if plan.repeats and is_asked:
         noun = "seeds" if plan.repeats == (plan.seed_key,) else "repeats"
-        ranked, candidates = rank_candidates(rows, plan.repeats, objective, noun=noun)
+        ranked, candidates = rank_candidates(
+            rows, plan.repeats, objectives, noun=noun, confirms=plan.search is not None
+        )
     placed = [records.get(row.job) for row in ranked if row.rank is not None]
-    completed = [records[row.job] for row in rows if row.status is JobState.COMPLETED and row.job in records]
+    completed = [records[row.job] for row in rows if row.status in RANKED and row.job in records]
     return Leaderboard(
         plan.sweep,
         objective,
-        plan.swept,
+        _keys(plan, rows),
         report,
         ranked,
         candidates,
@@ -82,12 +88,20 @@ def rank_jobs(plan: Plan, history: SweepHistory, store: Path) -> Leaderboard:
         left=frozenset(number for number in plan.left if _never_ended(history.outcomes.get(number))),
         returned=frozenset(name for outcome in outcomes.values() for name in outcome.named),
         fingerprints=frozenset(record.fingerprint for record in placed if record is not None),
+        others=objectives[1:],
+        constraints=plan.constraints,
     )
 
 
 def read_value(runs: JobRuns, objective: Objective, outcome: Outcome) -> float | None:
     """Return a job's objective; None when its run cannot be used."""
     return value_of(objective, outcome, runs.of_outcome(outcome, objective.metric))
+
+
+def _keys(plan: Plan, rows: Sequence[Row]) -> tuple[str, ...]:
+    """Return the swept keys; of a search without the key of the seed while it has repeated nothing."""
+    unused = plan.repeats if plan.search is not None else ()
+    return tuple(key for key in plan.swept if key not in unused or any(key in row.point for row in rows))
 
 
 def _never_ended(outcome: Outcome | None) -> bool:
@@ -104,6 +118,18 @@ def _judged(runs: JobRuns, history: SweepHistory) -> dict[int, Outcome]:
     return {outcome.job: outcome for outcome in judged if outcome is not None}
 
 
+def _report(plan: Plan, records: Iterable[RunRecord], constraints: Iterable[Constraint]) -> tuple[str, ...]:
+    """Return the metrics to show beside the objectives: those that were asked for, and those that are bounded."""
+    first, *others = plan.objectives
+    asked = plan.report if plan.report is not None else _test_metrics(records, first)
+    further = {each.label for each in others}
+    bounded = [each.metric for each in constraints if each.metric != first.label]
+    return (
+        *(name for name in asked if name not in further),
+        *(name for name in dict.fromkeys(bounded) if name not in further and name not in asked),
+    )
+
+
 def _test_metrics(records: Iterable[RunRecord], objective: Objective) -> tuple[str, ...]:
     """Return the test metrics that were logged, first the objective's own: test_auc for val_auc."""
     logged = (name for record in records for name in record.summary if name.startswith("test_"))
@@ -115,26 +141,32 @@ def _row(
     job: PlannedJob,
     outcome: Outcome | None,
     run: FoundRun,
-    objective: Objective,
+    objectives: Sequence[Objective],
     *,
     report: tuple[str, ...],
     is_asked: bool,
 ) -> Row:
+    objective, *others = objectives
     if outcome is None:
-        return Row(None, job.number, None, job.point, None, {}, None, None, JobState.UNFINISHED, None)
+        unknown: dict[str, float | None] = {each.label: None for each in others}
+        return Row(
+            None, job.number, None, job.point, None, {}, None, None, JobState.UNFINISHED, None, others=unknown
+        )
     summary = {} if run.record is None else run.record.summary
+    known = {**outcome.named, **{name: each.last for name, each in summary.items()}}
     steps = summary.get(objective.metric or "")
-    value = value_of(objective, outcome, run)
+    values = values_of(objectives, outcome, run)
     error = outcome.error
-    if outcome.status is JobStatus.COMPLETED and is_asked:
-        error = (run.fault if objective.metric is not None else None) or _why_unranked(objective, value)
+    if JobState(outcome.status) in RANKED and is_asked:
+        why = map(_why_unranked, objectives, values)
+        error = (run.fault if objective.metric is not None else None) or next(filter(None, why), None)
     return Row(
         rank=None,
         job=job.number,
         run=None if run.fault else run.name,
         point=job.point,
-        objective=value,
-        metrics={name: summary[name].last for name in report if name in summary},
+        objective=values[0],
+        metrics={name: known[name] for name in report if name in known},
         epochs=steps.count if steps is not None else None,  # the objective is logged once per epoch
         duration_s=round(outcome.wall_s, 3),
         status=JobState(outcome.status),
@@ -142,7 +174,27 @@ def _row(
         note=outcome.note,
         reused=outcome.reused,
         code=outcome.code or {},
+        others={each.label: value for each, value in zip(others, values[1:], strict=True)},
     )
+
+
+def _held_to(
+    constraints: Sequence[Constraint],
+    row: Row,
+    objectives: Sequence[Objective],
+    outcome: Outcome | None,
+    run: FoundRun,
+) -> Row:
+    """Return the row of a job; of one that could be ranked and breaks a constraint with that as its error."""
+    if outcome is None or not row.can_rank:
+        return row
+    by = violations_of(constraints, objectives, outcome, run)
+    broken = [text for text, violation in by.items() if violation > 0]
+    if not broken:
+        return row
+    unknown = all(by[text] == math.inf for text in broken)
+    why = f"breaks {' and '.join(broken)}" + (": it has no such number" if unknown else "")
+    return replace(row, error=why, is_feasible=False)
 
 
 def _why_unranked(objective: Objective, value: float | None) -> str | None:

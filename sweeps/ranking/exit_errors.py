@@ -3,12 +3,12 @@
 import contextlib
 import math
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sweeps.errors import JobsFailedError, ObjectiveError, SweepInterruptedError
 from sweeps.jobs import STOPPED, JobState
-from sweeps.ranking.leaderboard import Leaderboard
+from sweeps.ranking.leaderboard import RANKED, Leaderboard, Row
 from sweeps.settings.sweeper_settings import SweeperSettings
 from sweeps.state.resume import resume_hint
 from sweeps.stop_signals import Stopped, stoppable
@@ -47,10 +47,12 @@ def require_ranked(board: Leaderboard, *, promotes: bool) -> str | None:
     It is asked for by a named metric, by a job that returned a number, and by a promotion. Otherwise return a note that
     there is nothing to rank.
     """
-    completed = [row for row in board.rows if row.status is JobState.COMPLETED]
+    completed = [row for row in board.rows if row.status in RANKED]
     values = [row.objective for row in completed if row.objective is not None]
-    if not completed or any(map(math.isfinite, values)):  # without any, the failures are the error to show
+    if not completed:  # the failures are the error to show
         return None
+    if any(map(math.isfinite, values)):
+        return _require_others(board, completed)
     label, jobs = board.objective.label, counted(len(completed), "completed job")
     if values or label in board.logged:
         raise ObjectiveError(f"none of {jobs} has a finite {label} to rank by")
@@ -64,6 +66,21 @@ def require_ranked(board: Leaderboard, *, promotes: bool) -> str | None:
     raise ObjectiveError(
         f"objective.metric={label}: none of {jobs} logged it; logged: {', '.join(logged) or 'nothing'}{also}"
     )
+
+
+def _require_others(board: Leaderboard, completed: Sequence[Row]) -> str | None:
+    """Raise `ObjectiveError` for a further objective that no job has; return a note if every job breaks a constraint."""
+    jobs = counted(len(completed), "completed job")
+    for each in board.others:
+        known = [value for row in completed if (value := row.others.get(each.label)) is not None]
+        if not any(map(math.isfinite, known)):
+            logged = ", ".join(sorted(board.logged)) or "nothing"
+            raise ObjectiveError(
+                f"objective.metric={each.label}: none of {jobs} has a finite one; logged: {logged}"
+            )
+    if any(row.is_feasible for row in completed):
+        return None
+    return f"nothing to rank: none of {jobs} keeps {' and '.join(board.constraints)}"
 
 
 def _advice(board: Leaderboard) -> str:

@@ -1,20 +1,20 @@
 """The leaderboard of a sweep as a value, and as the files it is kept in."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sweeps.jobs import JobState
+from sweeps.ranking.fronts import fronts
+from sweeps.ranking.table_text import METRICS, PARAMS, csv_row, markdown_text, told_apart, unique_names
 from sweeps.state.code import MEANWHILE
 from sweeps.state.ledger import Usage
 from tracking.cli.toolkit.output import one_line, show
 from tracking.extras import require
 from tracking.files import write_bytes, write_json
-from tracking.objective import Objective
+from tracking.objective import Objective, plain_objectives
 from tracking.values import htmltext
-from tracking.values.csvtext import csv_line, no_formula
 from tracking.values.units import counted
 
 if TYPE_CHECKING:
@@ -22,11 +22,10 @@ if TYPE_CHECKING:
 
 LEADERBOARD_VERSION = 1
 REUSED = "reused"
-METRICS, PARAMS = "metrics.", "params."  # as a filter writes them
+RANKED = frozenset(
+    {JobState.COMPLETED, JobState.PRUNED}
+)  # a job that its search stopped early may be the best
 FILES = 5  # of changed code that are named
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # all but tab and the ends of lines
-# What Markdown reads as more than text: an underscore only at the edge of a word, a colon and a dot only in an address.
-_MARKUP = re.compile(r"[\\`*\[\]<>|~&$#!@{}]|(?<![^\W_])_|_(?![^\W_])|:(?=//)|(?<=www)\.")
 
 
 @dataclass(frozen=True)
@@ -48,6 +47,8 @@ class Row:
     code: Mapping[str, str] = field(
         default_factory=dict
     )  # its files that differ from the sweep's; see `Outcome`
+    others: Mapping[str, float | None] = field(default_factory=dict)  # its values of further objectives
+    is_feasible: bool = True  # whether it keeps the constraints of the sweep
 
     @property
     def how(self) -> str:
@@ -55,9 +56,14 @@ class Row:
         return REUSED if self.reused else self.status
 
     @property
+    def values(self) -> tuple[float | None, ...]:
+        """Its value of each objective, in their order."""
+        return (self.objective, *self.others.values())
+
+    @property
     def can_rank(self) -> bool:
-        """Whether the job completed with a finite objective."""
-        return self.status is JobState.COMPLETED and self.error is None and self.objective is not None
+        """Whether the job completed, or its search stopped it early, with a finite value of each objective."""
+        return self.status in RANKED and self.error is None and self.objective is not None
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,15 @@ class Candidate:
     metrics: Mapping[str, float]
     metrics_std: Mapping[str, float | None]
     error: str | None
+    others: Mapping[str, float | None] = field(default_factory=dict)  # means of further objectives
+    others_std: Mapping[str, float | None] = field(default_factory=dict)
+    note: str | None = None  # why it follows better ones: it has fewer repeats
+    is_feasible: bool = True  # whether all of its jobs keep the constraints of the sweep
+
+    @property
+    def values(self) -> tuple[float | None, ...]:
+        """Its mean of each objective, in their order."""
+        return (self.objective, *self.others.values())
 
     @property
     def can_rank(self) -> bool:
@@ -91,7 +106,8 @@ Points = Callable[[Sequence[str], Sequence[Row] | Sequence[Candidate]], list[tup
 class Leaderboard:
     """The ranked jobs of a sweep, best first, then those without a rank.
 
-    With `candidates`, these are what is ranked, and a row has the rank of its candidate.
+    With `candidates`, these are what is ranked, and a row has the rank of its candidate. With several objectives a rank is
+    the number of a front, so that all of the Pareto front have rank 1; the first objective decides who of them comes first.
     """
 
     sweep: str
@@ -107,6 +123,35 @@ class Leaderboard:
     left: frozenset[int] = frozenset()  # jobs that never ended and that the space has no more
     returned: frozenset[str] = frozenset()  # the names of values that tasks returned several of
     fingerprints: frozenset[str | None] = frozenset()  # of the data of ranked jobs
+    others: tuple[Objective, ...] = ()  # further objectives
+    constraints: tuple[str, ...] = ()  # which a ranked job keeps
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What the jobs are ranked by, the first objective first."""
+        return (self.objective, *self.others)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the objectives."""
+        return tuple(each.label for each in self.objectives)
+
+    @property
+    def named_objectives(self) -> str:
+        """What the jobs are ranked by, in words: `the best val_auc and the last latency_ms`."""
+        return " and ".join(f"the {each.at} {one_line(each.label)}" for each in self.objectives)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences about what several objectives and constraints do to the ranks; none without them."""
+        several = "rank 1 is the Pareto front: what no other beats in one objective without losing in another"
+        kept = f"only what keeps {' and '.join(self.constraints)} has a rank"
+        return (*([several] if self.others else []), *([kept] if self.constraints else []))
+
+    @property
+    def front(self) -> int:
+        """How many jobs, or candidates, the Pareto front has."""
+        return sum(each.rank == 1 for each in self.candidates or self.rows)
 
     @property
     def winner(self) -> Row | None:
@@ -141,6 +186,12 @@ class Leaderboard:
                 jobs.setdefault(code_note(row.code), []).append(row.job)
         return tuple(f"{named_jobs(numbers)} {note}" for note, numbers in jobs.items())
 
+    @property
+    def best_rows(self) -> list[Row]:
+        """The best job of each candidate."""
+        places = {row.job: place for place, row in enumerate(self.rows)}
+        return [self.rows[min(places[job] for job in each.jobs)] for each in self.candidates]
+
     def count(self, *statuses: JobState) -> int:
         """Return how many jobs have one of `statuses`."""
         return sum(row.status in statuses for row in self.rows)
@@ -162,8 +213,9 @@ class Leaderboard:
 
     def _repr_html_(self) -> str:
         head, *rows = _cells(self)
-        title = f"Leaderboard of sweep {self.sweep}, by the {self.objective.at} {self.objective.label}"
-        return htmltext.table([str(name) for name in head], rows, title=title, notes=self.code_notes)
+        title = f"Leaderboard of sweep {self.sweep}, by {self.named_objectives}"
+        notes = (*self.notes, *self.code_notes)
+        return htmltext.table([str(name) for name in head], rows, title=title, notes=notes)
 
 
 def named_jobs(numbers: Sequence[int]) -> str:
@@ -186,26 +238,45 @@ def _few(names: Sequence[str]) -> str:
     return ", ".join(sorted(names)[:FILES]) + more
 
 
-def place(items: Sequence[Ranked], objective: Objective) -> tuple[Ranked, ...]:
-    """Rank what can be ranked from 1 on, equals in their given order; the others follow as they are."""
-    can_rank = [each for each in items if each.can_rank]
-    can_rank.sort(key=lambda each: objective.key(each.objective))
-    ranked = [replace(each, rank=rank) for rank, each in enumerate(can_rank, start=1)]
-    return tuple(ranked + [each for each in items if not each.can_rank])
+def place(items: Sequence[Ranked], objectives: Sequence[Objective], *, first: int = 1) -> tuple[Ranked, ...]:
+    """Rank what can be ranked from `first` on, equals in their given order; the others follow, first those that break a constraint.
+
+    With several objectives the rank is the number of a front, see `fronts`.
+    """
+    ranked = [
+        replace(each, rank=rank)
+        for rank, front in enumerate(
+            fronts([each for each in items if each.can_rank], objectives), start=first
+        )
+        for each in front
+    ]
+    rest = sorted((each for each in items if not each.can_rank), key=lambda each: each.is_feasible)
+    return tuple(ranked + rest)
 
 
 def write_leaderboard(board: Leaderboard, folder: Path) -> None:
     """Write ``leaderboard.json``, ``.csv`` and ``.md`` into the folder of a sweep."""
     write_json(folder / "leaderboard.json", {"version": LEADERBOARD_VERSION, **as_plain(board)})
     table = as_table(board)
-    write_bytes(folder / "leaderboard.csv", "".join(map(_csv_line, table)).encode())
+    write_bytes(folder / "leaderboard.csv", "".join(map(csv_row, table)).encode())
     write_bytes(folder / "leaderboard.md", _markdown(board, table).encode())
 
 
 def as_plain(board: Leaderboard) -> dict[str, Any]:
     """Return the leaderboard as plain data, as in ``leaderboard.json``."""
     parts = ("sweep", "objective", "rows", "candidates", "usage")
-    return {name: value for name, value in asdict(board).items() if name in parts}
+    plain = {name: value for name, value in asdict(board).items() if name in parts}
+    plain["objective"] = plain_objectives(board.objectives)
+    if board.constraints:
+        plain["constraints"] = list(board.constraints)
+    for items in (plain["rows"], plain["candidates"]):
+        unsaid: dict[str, Any] = {"others": {}, "others_std": {}, "is_feasible": True}
+        unsaid |= {"note": None} if items is plain["candidates"] else {}
+        for name, value in unsaid.items():
+            if all(each.get(name, value) == value for each in items):  # the sweep has nothing of the kind
+                for each in items:
+                    each.pop(name, None)
+    return plain
 
 
 def as_table(board: Leaderboard) -> list[list[str]]:
@@ -218,49 +289,34 @@ def as_table(board: Leaderboard) -> list[list[str]]:
 
 def _cells(board: Leaderboard, points: Points | None = None) -> list[list[Any]]:
     points = points or _points
-    label = board.objective.label
     report = [(METRICS, name) for name in board.report]
+    others = board.labels[1:]
     table: list[list[Any]]
     if board.candidates:
         keys = [key for key in board.swept if key not in board.repeats]
-        means = [(METRICS, label), (METRICS, f"{label}_std"), ("", "n"), *report]
-        ends = [("", "jobs"), ("", "error")]
-        table = [_unique([("", "rank"), *((PARAMS, key) for key in keys), *means, *ends])]
-        for each, point in zip(board.candidates, points(keys, board.candidates), strict=True):
-            values = [each.objective, each.std, each.n, *map(each.metrics.get, board.report)]
-            jobs = " ".join(map(str, each.jobs))
-            table.append([each.rank, *point, *values, jobs, each.error])
+        means = [(METRICS, name) for label in board.labels for name in (label, f"{label}_std")]
+        means += [("", "n"), *report]
+        noted = ["note"] if any(each.note for each in board.candidates) else []
+        early = ("epochs", "status") if board.count(JobState.PRUNED) else ()  # those of its best job
+        ends = [("", name) for name in (*early, "jobs", "error", *noted)]
+        table = [unique_names([("", "rank"), *((PARAMS, key) for key in keys), *means, *ends])]
+        parts = zip(board.candidates, points(keys, board.candidates), board.best_rows, strict=True)
+        for each, point, row in parts:
+            spreads = [spread.get(label) for label in others for spread in (each.others, each.others_std)]
+            values = [each.objective, each.std, *spreads, each.n, *map(each.metrics.get, board.report)]
+            end = [getattr(row, name) for name in early] + [" ".join(map(str, each.jobs)), each.error]
+            table.append([each.rank, *point, *values, *end, *([each.note] if noted else [])])
     else:
         swept = [(PARAMS, key) for key in board.swept]
         noted = ["note"] if any(row.note for row in board.rows) else []
         ends = [("", name) for name in ("epochs", "duration_s", "status", "error", *noted)]
-        table = [_unique([("", "rank"), ("", "run"), *swept, (METRICS, label), *report, *ends])]
+        labels = [(METRICS, label) for label in board.labels]
+        table = [unique_names([("", "rank"), ("", "run"), *swept, *labels, *report, *ends])]
         for row, point in zip(board.rows, points(board.swept, board.rows), strict=True):
-            values = [row.objective, *map(row.metrics.get, board.report)]
+            values = [row.objective, *map(row.others.get, others), *map(row.metrics.get, board.report)]
             end = [row.epochs, row.duration_s, row.how, row.error, *([row.note] if noted else [])]
             table.append([row.rank, row.run, *point, *values, *end])
     return table
-
-
-def told_apart(values: Sequence[Any], text: Callable[[Any], str]) -> list[str]:
-    """Return the `text` of each value of a column; values that differ and would read alike are written exactly.
-
-    So 1, 1.0 and the text 1 are `1`, `1.0` and `'1'` where they stand in one column.
-    """
-    texts = [text(value) for value in values]
-    meanings: dict[str, set[str]] = {}
-    for value, shown in zip(values, texts, strict=True):
-        meanings.setdefault(shown, set()).add(repr(value))
-    return [
-        _exactly(value) if len(meanings[shown]) > 1 else shown
-        for value, shown in zip(values, texts, strict=True)
-    ]
-
-
-def _exactly(value: Any) -> str:
-    if isinstance(value, str):
-        return f"'{value}'"
-    return "null" if value is None else repr(value)
 
 
 def _points(keys: Sequence[str], items: Sequence[Row] | Sequence[Candidate]) -> list[tuple[str, ...]]:
@@ -277,42 +333,14 @@ def _cell(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _unique(columns: Sequence[tuple[str, str]]) -> list[str]:
-    """Return a name for each column, given as its kind and its own name, of which no two are equal."""
-    names: dict[int, str] = {}
-    for kind in (
-        "",
-        METRICS,
-        PARAMS,
-    ):  # a column of ours keeps its name, and the objective before a swept key
-        for index, (own, name) in enumerate(columns):
-            if own == kind:
-                while name in names.values():
-                    name = f"{kind}{name}"
-                names[index] = name
-    return [names[index] for index in range(len(columns))]
-
-
-def _csv_line(cells: Sequence[str]) -> str:
-    return csv_line(no_formula(_no_control(cell)) for cell in cells)
-
-
-def _no_control(cell: str) -> str:
-    """Return a cell with the control characters escaped that a terminal would obey."""
-    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], cell)
-
-
 def _markdown(board: Leaderboard, table: list[list[str]]) -> str:
-    how = f"Ranked by the {board.objective.at} {_as_text(board.objective.label)} ({board.objective.mode})."
+    by = (f"the {each.at} {markdown_text(each.label)} ({each.mode})" for each in board.objectives)
+    how = f"Ranked by {' and '.join(by)}."
     if board.candidates:
-        repeats = " and ".join(map(_as_text, board.repeats))
+        repeats = " and ".join(map(markdown_text, board.repeats))
         how += f" A row is the mean over the jobs that differ in {repeats} alone."
-    how += "".join(f"\n\n{_as_text(note[0].upper() + note[1:])}." for note in board.code_notes)
-    head, *rows = ([_as_text(cell) for cell in line] for line in table)
+    notes = (*board.notes, *board.code_notes)
+    how += "".join(f"\n\n{markdown_text(note[0].upper() + note[1:])}." for note in notes)
+    head, *rows = ([markdown_text(cell) for cell in line] for line in table)
     lines = (f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))
-    return f"# Sweep {_as_text(board.sweep)}\n\n{how}\n\n" + "\n".join(lines) + "\n"
-
-
-def _as_text(text: str) -> str:
-    """Return Markdown that shows a text as it is, on one line."""
-    return _MARKUP.sub(r"\\\g<0>", one_line(text))
+    return f"# Sweep {markdown_text(board.sweep)}\n\n{how}\n\n" + "\n".join(lines) + "\n"

@@ -1,7 +1,7 @@
 """Registers the winner of a sweep and lets the gate decide whether it becomes the champion."""
 
 import contextlib
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +136,11 @@ def _decide(board: Leaderboard, store: Path, promotion: Promotion) -> Decision:
         objective=objective,
         loader=promotion.loader,
     )
-    return _judge(registry, version, promotion, by=f"sweep {board.sweep}")
+    decision = _judge(registry, version, promotion, by=f"sweep {board.sweep}")
+    if board.others:
+        among = f"the best by {board.objective.label} of {board.front} on the Pareto front by {' and '.join(board.labels)}"
+        decision = replace(decision, reasons=(*decision.reasons, among))
+    return decision
 
 
 def _objective(board: Leaderboard, own: float) -> dict[str, Any]:

@@ -17,7 +17,7 @@ class SweepState(StrEnum):
     """Whether a sweep runs, has ended, or can be resumed."""
 
     RUNNING = "running"  # a process runs it
-    FINISHED = "finished"  # every job has an outcome of its own
+    FINISHED = "finished"  # every job has an outcome of its own, and no search has more to decide
     INTERRUPTED = "interrupted"  # it was stopped, or its process died; it can be resumed
 
 
@@ -60,6 +60,8 @@ def state_of(plan: Plan, history: SweepHistory, *, is_running: bool) -> SweepSta
     """Return the state of a sweep; `is_running` tells whether a process runs it."""
     if is_running:
         return SweepState.RUNNING
+    if plan.search is not None and not history.is_over:
+        return SweepState.INTERRUPTED
     wanted = history.jobs.keys() - set(plan.left)
     ended = {number for number, each in history.outcomes.items() if each.reason is not Reason.STOPPED}
     return SweepState.FINISHED if wanted <= ended else SweepState.INTERRUPTED

@@ -18,8 +18,10 @@ from sweeps.jobs import Reason
 from sweeps.settings.checks import choice, count, quantity, require, shown
 from sweeps.settings.gpus import gpu_names
 from sweeps.settings.launcher_settings import Fusion, Isolation, LauncherSettings
+from sweeps.settings.search_reading import constraints, search_settings
+from sweeps.settings.search_settings import Mode
 from sweeps.settings.sections import LAUNCHER, SWEEPER, is_ours, section, settings_sections, target
-from sweeps.settings.sweeper_settings import Mode, OutputMode, Promotion, SpaceSettings, SweeperSettings
+from sweeps.settings.sweeper_settings import OutputMode, Promotion, SpaceSettings, SweeperSettings
 from tracking import InvalidNameError, InvalidValueError, TrackingError
 from tracking.notify import Notify, parse_addresses, parse_events
 from tracking.objective import At, Direction, Objective
@@ -36,17 +38,22 @@ Settings = TypeVar("Settings", SweeperSettings, SpaceSettings, Promotion, Launch
 def sweeper_settings(config: DictConfig) -> SweeperSettings:
     """Return the settings of ``hydra.sweeper``; raise `SettingsError` for values that cannot work."""
     raw = section(config, SWEEPER)
+    space = _space(raw, config)
     failures = raw["max_failures"]
     is_count_or_share = failures >= 0 and (failures <= 1 or failures == int(failures))
     require(is_count_or_share, "max_failures", failures, "are a count (0, 1, 2, ...) or a share (0.1)")
     unknown = [name for name in raw["key_ignores"] if name not in config]
+    objective, *others = _objectives(raw["objective"])
     return _made(
         SweeperSettings,
         raw,
         remarks=tuple(f"key_ignores: the config has no top-level key {name}" for name in unknown),
         store=_store(raw["store"]),
-        space=_space(raw, config),
-        objective=_objective(raw["objective"]),
+        space=space,
+        search=search_settings(raw, space.mode, (objective, *others)),
+        constraints=constraints(raw["constraints"]),
+        objective=objective,
+        others=tuple(others),
         report=None if raw["report"] is None else tuple(raw["report"]),
         max_batch_size=_batch_size(raw["max_batch_size"], config),
         key_ignores=frozenset((*raw["key_ignores"], *settings_sections(config))),
@@ -89,8 +96,10 @@ def _space(raw: Mapping[str, Any], config: DictConfig) -> SpaceSettings:
     mode = choice("mode", raw["mode"], Mode)
     if raw["n_trials"] is not None:
         count("n_trials", raw["n_trials"], least=1)
-        if mode is not Mode.RANDOM:
-            raise SettingsError(f"n_trials={raw['n_trials']}: is for mode=random; this is mode={mode}")
+        if mode.is_listed:
+            raise SettingsError(
+                f"n_trials={raw['n_trials']}: is for mode=random and for searches; this is mode={mode}"
+            )
     seed_key = raw["seed_key"].lstrip("+")
     seed = OmegaConf.select(config, seed_key, default=NOT_THERE)
     points = raw["points"]
@@ -134,10 +143,22 @@ def _mapping(place: str, raw: Any) -> dict[str, Any]:
     return {str(name): value for name, value in raw.items()}
 
 
-def _objective(raw: Mapping[str, Any]) -> Objective:
-    require(raw["metric"] != "", "objective.metric", "''", "is the name of a logged metric, or null")
-    mode = None if raw["mode"] is None else choice("objective.mode", raw["mode"], Direction)
-    return Objective.of(raw["metric"], mode, choice("objective.at", raw["at"], At))
+def _objectives(raw: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> list[Objective]:
+    """Return the objectives, the first of them the one that decides where only one can."""
+    if isinstance(raw, Mapping):
+        return [_objective("objective", raw)]
+    found = [_objective(f"objective.{index}", each) for index, each in enumerate(raw)]
+    for index, each in enumerate(found):
+        allowed = "is the name of a logged or returned metric, another one in each of several objectives"
+        is_its_own = each.metric is not None and each.metric not in [one.metric for one in found[:index]]
+        require(is_its_own or len(found) == 1, f"objective.{index}.metric", each.metric, allowed)
+    return found
+
+
+def _objective(place: str, raw: Mapping[str, Any]) -> Objective:
+    require(raw["metric"] != "", f"{place}.metric", "''", "is the name of a logged metric, or null")
+    mode = None if raw["mode"] is None else choice(f"{place}.mode", raw["mode"], Direction)
+    return Objective.of(raw["metric"], mode, choice(f"{place}.at", raw["at"], At))
 
 
 def _promotion(raw: Mapping[str, Any]) -> Promotion | None:

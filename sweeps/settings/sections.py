@@ -20,6 +20,7 @@ from tracking.values.configs import Unresolved, read_config
 
 SWEEPER, LAUNCHER = "hydra.sweeper", "hydra.launcher"
 NO_ALERTS: Mapping[str, Any] = {"to": None}  # what null means, and a section that was deleted
+OBJECTIVE = "objective"  # one, or a list of several
 OWN_WAY = frozenset({"_target_", "settings_from"})  # the keys that a section of the user's own cannot hold
 
 Tree = Mapping[str, Any]  # the keys of a typed config; a nested one is a tree, any other key None
@@ -50,7 +51,7 @@ def section(config: DictConfig, key: str) -> dict[str, Any]:
         _require_known(own, key, _tree(key), keys)
     source = own.get("settings_from")
     if source is None:
-        return own
+        return own | _objectives(key, own.get(OBJECTIVE), key)
     if not isinstance(OmegaConf.select(config, source), DictConfig):
         raise SettingsError(
             f"{key}.settings_from={source}: the config has no such section; allowed is the key of one, or null"
@@ -59,14 +60,37 @@ def section(config: DictConfig, key: str) -> dict[str, Any]:
     tree = _allowed(config, source)
     _require_known(given, source, tree, [*_dotted(source, tree)])
     schema = _schema(key)
+    known = {name: value for name, value in given.items() if name in schema and name != OBJECTIVE}
     try:
-        typed = OmegaConf.merge(schema, {name: value for name, value in given.items() if name in schema})
+        typed = OmegaConf.merge(schema, known)
     except OmegaConfBaseException as error:
         place = f"{source}.{error.full_key}"
         value = shown(place, OmegaConf.select(config, place))
         raise SettingsError(f"{place}={value}: {str(error).splitlines()[0]}") from None
     explicit = {name for name in _overridden(config) if name.startswith(f"{key}.")}
-    return _plain(OmegaConf.merge(typed, _changed(own, _plain(schema), key, explicit)))
+    read = _plain(OmegaConf.merge(typed, _changed(own, _plain(schema), key, explicit)))
+    ours, theirs = own.get(OBJECTIVE), given.get(OBJECTIVE)
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        ours = {**theirs, **ours}
+    return read | (_objectives(key, ours, key) if ours is not None else _objectives(key, theirs, source))
+
+
+def _objectives(key: str, given: Any, place: str) -> dict[str, Any]:
+    """Return the objective of a section, with the defaults filled in: a mapping, or a list of several; nothing for a launcher."""
+    shape = _shapes(OmegaConf.get_type(_schema(key))).get(OBJECTIVE) if key == SWEEPER else None
+    if shape is None:
+        return {}
+    several = (
+        {f"{index}.": each for index, each in enumerate(given)} if isinstance(given, list) else {"": given}
+    )
+    typed = []
+    for index, each in several.items():
+        try:
+            typed.append(_plain(OmegaConf.merge(OmegaConf.structured(shape), each or {})))
+        except OmegaConfBaseException as error:
+            where = f"{place}.{OBJECTIVE}.{index}{error.full_key}"
+            raise SettingsError(f"{where}: {str(error).splitlines()[0]}") from None
+    return {OBJECTIVE: typed if isinstance(given, list) else typed[0]}
 
 
 def _filled(own: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,8 +166,12 @@ def _tree(key: str) -> Tree:
 
 
 def _keys_of(kind: Any) -> Tree:
-    factories = {each.name: each.default_factory for each in fields(kind)}
-    return {name: _keys_of(made) if is_dataclass(made) else None for name, made in factories.items()}
+    return {name: _keys_of(made) if is_dataclass(made) else None for name, made in _shapes(kind).items()}
+
+
+def _shapes(kind: Any) -> dict[str, Any]:
+    """Return what makes the default of each field; the typed config of one that is null until it is given."""
+    return {each.name: each.metadata.get("shape", each.default_factory) for each in fields(kind)}
 
 
 def _dotted(place: str, tree: Tree) -> Iterator[str]:
@@ -159,12 +187,17 @@ def _require_known(values: Mapping[str, Any], place: str, tree: Tree, keys: Sequ
     refuse_unknown(place, values, tree, keys)
     for name, value in values.items():
         inner = tree[name]
-        if inner is not None:
-            if not isinstance(value, Mapping):
+        if inner is None or (name == OBJECTIVE and value is None):
+            continue
+        is_list = name == OBJECTIVE and isinstance(value, list) and value != []
+        parts = {f"{name}.{index}": each for index, each in enumerate(value)} if is_list else {name: value}
+        for part, each in parts.items():
+            if not isinstance(each, Mapping):
+                also = ", or a list of such mappings" if name == OBJECTIVE else ""
                 raise SettingsError(
-                    f"{place}.{name}={shown(name, value)}: allowed is a mapping of {', '.join(sorted(inner))}"
+                    f"{place}.{part}={shown(part, each)}: allowed is a mapping of {', '.join(sorted(inner))}{also}"
                 )
-            _require_known(value, f"{place}.{name}", inner, keys)
+            _require_known(each, f"{place}.{part}", inner, keys)
 
 
 def _allowed(config: DictConfig, source: str) -> Tree:

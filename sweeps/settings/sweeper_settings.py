@@ -6,17 +6,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from sweeps.settings.search_settings import Constraint, Mode, SearchSettings
 from tracking.notify import Notify
-from tracking.objective import Objective
-
-
-class Mode(StrEnum):
-    """How the axes of a search space are combined."""
-
-    GRID = "grid"  # every value with every other
-    ZIP = "zip"  # the first values together, then the second ones, ...
-    RANDOM = "random"  # drawn
-    LIST = "list"  # the given points alone
+from tracking.objective import Objective, plain_objectives
 
 
 class OutputMode(StrEnum):
@@ -84,6 +76,9 @@ class SweeperSettings:
     check: str | None
     key_ignores: frozenset[str]
     promotion: Promotion | None
+    others: tuple[Objective, ...] = ()  # further objectives, beside the first one
+    search: SearchSettings | None = None  # None if all points are known and no job stops early
+    constraints: tuple[Constraint, ...] = ()
     winner: str | None = None
     fuse_key: str | None = None
     notify: Notify = NO_ALERTS
@@ -99,12 +94,21 @@ class SweeperSettings:
     @property
     def notes(self) -> tuple[str, ...]:
         """Settings that can work but are probably a mistake, a sentence each."""
-        return tuple(filter(None, [self.objective.contradiction, *self.remarks]))
+        return tuple(filter(None, [*(each.contradiction for each in self.objectives), *self.remarks]))
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What the sweep is ranked by, the first objective first."""
+        return (self.objective, *self.others)
 
     def ranked_by(self, swept: Iterable[str]) -> dict[str, Any]:
         """Return what jobs are ranked by, and the swept keys by which they repeat a candidate, if there are any."""
         repeats = self.space.repeats(swept)
-        return {**self.objective.ranked_by, **({"repeats": repeats} if repeats else {})}
+        return {
+            **plain_objectives(self.objectives),
+            **self.objective.named,
+            **({"repeats": repeats} if repeats else {}),
+        }
 
     def tolerates(self, failed: int, total: int) -> bool:
         """Return whether `failed` of `total` jobs is within ``max_failures``, a share if below 1."""

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from itertools import product
 
 from sweeps.errors import SettingsError
-from sweeps.settings.sweeper_settings import Mode, SpaceSettings
+from sweeps.settings.search_settings import Mode
+from sweeps.settings.sweeper_settings import SpaceSettings
 from sweeps.space.axes import MOST, Axis, Interval, Point, values_of
 from sweeps.space.conditions import Conditions, ConfigOf
 from sweeps.space.points import briefly
@@ -144,22 +145,31 @@ def _unused_seed_key(space: Space, settings: SpaceSettings) -> Iterator[str]:
 
 
 def _repeated(points: Iterable[Point], space: Space, settings: SpaceSettings) -> Iterator[Point]:
+    seed_line = seed_lines(space, settings, f"repeat={settings.repeat}")
+    for point in points:
+        for number in range(settings.repeat):
+            yield (*point, seed_line(number))
+
+
+def seed_lines(space: Space, settings: SpaceSettings, wanted: str) -> Callable[[int], str]:
+    """Return a function that returns the override with which the n-th repeat of a point sets its seed, from 0.
+
+    Raise `SettingsError` that begins with `wanted`, the setting that asks for repeats, if they cannot differ in a seed.
+    """
     key = settings.seed_key
     if key in space.swept:
-        raise SettingsError(f"repeat={settings.repeat}: {key} is swept already; remove one of the two")
+        raise SettingsError(f"{wanted}: {key} is swept already; remove one of the two")
     set_here = values_of(space.fixed)
     first = set_here.get(key, settings.first_seed)
     if first is None and key not in set_here and not settings.adds_seed:
         raise SettingsError(
-            f"repeat={settings.repeat}: the config has no {key} for repeats to differ in; name the key of the seed in "
+            f"{wanted}: the config has no {key} for repeats to differ in; name the key of the seed in "
             f"seed_key, or add {key} with seed_key=+{key}"
         )
     adding = "++" if first is None else ""  # sets the key whether or not a swept group brings it
-    first = 0 if first is None else first
-    if not isinstance(first, int) or isinstance(first, bool):
+    start = 0 if first is None else first
+    if not isinstance(start, int) or isinstance(start, bool):
         raise SettingsError(
-            f"repeat={settings.repeat}: {key}={first}: allowed is a whole number, which repeats count up from, or null"
+            f"{wanted}: {key}={start}: allowed is a whole number, which repeats count up from, or null"
         )
-    for point in points:
-        for number in range(settings.repeat):
-            yield (*point, f"{adding}{key}={first + number}")
+    return lambda number: f"{adding}{key}={start + number}"

@@ -18,12 +18,13 @@ from sweeps.space.axes import Axis, name_of, parsed
 Placed = tuple[str, dict[str, str]]  # a point, and the place where it stands
 
 
-def points_axis(source: str | Path | Sequence[Mapping[str, Any]]) -> Axis:
+def points_axis(source: str | Path | Sequence[Mapping[str, Any]], setting: str = "points") -> Axis:
     """Return the axis whose values are whole points, read from a CSV or JSON file or a list of mappings.
 
-    An empty cell leaves its key unset. Raise `SettingsError` that names the file, the line and the fault.
+    An empty cell leaves its key unset. Raise `SettingsError` that names the setting, the file, the line and the
+    fault.
     """
-    where = f"points={source}" if isinstance(source, str | Path) else "points"
+    where = f"{setting}={source}" if isinstance(source, str | Path) else setting
     names: dict[str, None] = {}
     choices = []
     for place, point in _read_points(source, where):

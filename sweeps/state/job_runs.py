@@ -6,19 +6,23 @@ folder. Only a run whose run.json names the sweep and the job counts for the job
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
 from sweeps.jobs import Event, EventKind, JobStatus, Outcome
+from sweeps.settings.search_settings import Constraint
 from tracking import ExperimentTracker, Run, RunRecord, RunStatus, TrackingError
 from tracking.objective import Objective
 from tracking.values.names import SUPERSEDED_BY
 from tracking.values.returned import OBJECTIVE
 
 log = logging.getLogger(__name__)
+
+# How a run is finished that its job left open; of any other job, as failed.
+FINAL = {JobStatus.KILLED: RunStatus.KILLED, JobStatus.PRUNED: RunStatus.PRUNED}
 
 
 class FoundRun(NamedTuple):
@@ -96,7 +100,7 @@ class JobRuns:
                 continue
             if status is JobStatus.COMPLETED and record.status is not RunStatus.KILLED:
                 continue
-            final = RunStatus.KILLED if status is JobStatus.KILLED else RunStatus.FAILED
+            final = FINAL.get(status, RunStatus.FAILED)
             reason = error or "the job ended without finishing its run"
             self._change(run, job, partial(Run.finish, status=final, error=reason))
 
@@ -174,3 +178,25 @@ def value_of(objective: Objective, outcome: Outcome, run: FoundRun) -> float | N
         return outcome.value.get(objective.metric)
     # A returned number is what objective.metric names, unless the job logged metrics of other names.
     return outcome.value if logged.keys() <= {OBJECTIVE} else None
+
+
+def values_of(objectives: Sequence[Objective], outcome: Outcome, run: FoundRun) -> tuple[float | None, ...]:
+    """Return a job's value of each objective; a single returned number is the first one's."""
+    first, *others = objectives
+    named = replace(outcome, value=outcome.named or None)
+    return (value_of(first, outcome, run), *(value_of(each, named, run) for each in others))
+
+
+def violations_of(
+    constraints: Iterable[Constraint], objectives: Sequence[Objective], outcome: Outcome, run: FoundRun
+) -> dict[str, float]:
+    """Return by how much a job breaks each constraint, by the text of the constraint; 0 or less if it keeps it.
+
+    Of an objective its value counts, of another metric the last that was logged, else the one that the task returned by this
+    name. Without any the violation is infinity.
+    """
+    logged = {} if run.record is None else run.record.summary
+    values: dict[str | None, float | None] = dict(outcome.named.items())
+    values |= {name: float(each.last) for name, each in logged.items()}
+    values |= zip((each.metric for each in objectives), values_of(objectives, outcome, run), strict=True)
+    return {str(each): each.violation(values.get(each.metric)) for each in constraints}

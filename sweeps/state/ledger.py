@@ -15,6 +15,7 @@ from sweeps.jobs import Event, EventKind, JobStatus, Outcome, PlannedJob, Reason
 from sweeps.paths import job_folder
 from sweeps.plan.plan import Plan
 from sweeps.state.job_runs import JobRuns
+from sweeps.state.reached import Reached, reached_in
 from tracking import RunStatus
 from tracking.files import append_lines, read_lines
 from tracking.process.announcements import announced
@@ -31,9 +32,12 @@ class Ledger:
         self.path = path
         self._lock = threading.Lock()
 
-    def ask(self, jobs: Iterable[PlannedJob]) -> None:
-        """Append an ``asked`` event for each job, all in one write that survives a power loss."""
-        self._append(*({"event": EventKind.ASKED, **job.to_json()} for job in jobs), durable=True)
+    def ask(self, jobs: Iterable[PlannedJob], **decided: Any) -> None:
+        """Append an ``asked`` event for each job, all in one write that survives a power loss.
+
+        `decided` is what a search says of the job beside its point.
+        """
+        self._append(*({"event": EventKind.ASKED, **job.to_json(), **decided} for job in jobs), durable=True)
 
     def note(self, event: Event) -> None:
         """Append a ``started``, ``run`` or ``retry`` event."""
@@ -41,16 +45,17 @@ class Ledger:
         self._append({"event": event.kind, **known, "job": event.job})
 
     def mark(self, kind: EventKind, **data: Any) -> None:
-        """Append an event of the whole sweep: ``began`` or ``ended``."""
+        """Append an event of the whole sweep: ``began`` or ``ended``, or one of its search."""
         self._append({"event": kind, **data})
 
-    def finish(self, outcome: Outcome) -> None:
-        """Append how a job ended, with its full traceback if it has one."""
+    def finish(self, outcome: Outcome, told: Mapping[str, Any] | None = None) -> None:
+        """Append how a job ended, with its full traceback if it has one, and what a search was `told` of it."""
         details = {key: value for key, value in asdict(outcome).items() if value is not None}
         for rare in ("reused", "cut_off"):
             if not details[rare]:
                 del details[rare]
-        self._append({"event": EventKind.FINISHED, **details})
+        heard = {} if told is None else {"told": told}
+        self._append({"event": EventKind.FINISHED, **details, **heard})
 
     def _append(self, *entries: dict[str, Any], durable: bool = False) -> None:
         stamp = {"version": LEDGER_VERSION, "at": datetime.now(UTC).isoformat(timespec="milliseconds")}
@@ -64,7 +69,8 @@ class JobHistory:
 
     `outcome` is its last one. `runs` are all runs that its attempts opened, in order. `is_open` while an attempt has
     started and no end is recorded; `open_run` is that attempt's last run. `planned` is None when the event that
-    says so is lost. `child_runs` are those that processes of the open attempt opened; no event tells of them.
+    says so is lost. `child_runs` are those that processes of the open attempt opened; no event tells of them. `is_told`
+    if the search of the sweep heard of `outcome`, `is_paused` if its last judgement ended it.
     """
 
     planned: PlannedJob | None = None
@@ -76,12 +82,16 @@ class JobHistory:
     is_open: bool = False
     open_run: str | None = None
     child_runs: tuple[str, ...] = ()
+    is_told: bool = False
+    is_paused: bool = False
 
     def apply(self, entry: Mapping[str, Any]) -> None:
         """Take the next event of the job into account."""
         match entry.get("event"):
             case EventKind.ASKED:
                 self.planned = PlannedJob.from_json(entry)
+            case EventKind.RESUMED:
+                self.is_open, self.open_run, self.is_paused = True, None, False
             case EventKind.STARTED:
                 self.attempts = max(self.attempts, entry.get("attempt", 1))
                 self.key = entry.get("key") or self.key
@@ -93,7 +103,7 @@ class JobHistory:
                 self.open_run = None
                 self._add(*entry.get("runs", ()))
             case EventKind.FINISHED:
-                self.outcome = _outcome(entry)
+                self.outcome, self.is_told = _outcome(entry), "told" in entry
                 self.is_open, self.open_run = False, None
                 self._add(*self.outcome.runs)
 
@@ -102,7 +112,8 @@ class JobHistory:
 
         A job without an end may have opened one just before the sweep was killed, which then recorded no start.
         """
-        if not self.is_open and self.outcome is None and announced(folder, self.attempts + 1):
+        is_to_start = self.open_run is None if self.is_open else self.outcome is None
+        if is_to_start and announced(folder, self.attempts + 1):
             self.is_open, self.attempts = True, self.attempts + 1
         told = announced(folder, self.attempts) if self.is_open else []
         self._add(*(runs.name(each.folder) for each in told))
@@ -162,21 +173,34 @@ class Session:
 
 @dataclass
 class SweepHistory:
-    """What the ledger of a sweep tells: its jobs by number, and its sessions in order."""
+    """What the ledger of a sweep tells: its jobs by number, its sessions in order, and how far jobs came, in order.
+
+    `is_over` if the last session ended because its search had nothing left to decide.
+    """
 
     jobs: dict[int, JobHistory] = field(default_factory=dict)
     sessions: list[Session] = field(default_factory=list)
+    reached: list[Reached] = field(default_factory=list)
+    is_over: bool = False
 
     def apply(self, entry: Mapping[str, Any]) -> None:
         """Take the next event of the ledger into account; raise, and change nothing of a session, if it is damaged."""
         begins, number = entry["event"] == EventKind.BEGAN, entry.get("job")
+        reached = tuple(reached_in(entry))
         at = datetime.fromisoformat(entry["at"]) if begins or self.sessions else None
         if number is not None:
             self.jobs.setdefault(int(number), JobHistory()).apply(entry)
+        if entry["event"] == EventKind.RUNG:
+            for arrival in entry["arrivals"]:
+                job = self.jobs.setdefault(int(arrival["job"]), JobHistory())
+                job.is_paused = str(arrival["job"]) not in entry["go_on"]
+        if begins or entry["event"] == EventKind.ENDED:
+            self.is_over = entry.get("over") is True
         if begins and at is not None:
             self.sessions.append(Session(int(entry["slots"]), at))
         elif at is not None:
             self.sessions[-1].apply(entry, at)
+        self.reached += reached
 
     @property
     def planned(self) -> list[PlannedJob]:

@@ -1,7 +1,6 @@
-"""Resume or extend a sweep: which outcomes are kept, which jobs run again, and whether it is the same sweep.
+"""Resume or extend a sweep: which outcomes are kept, and which jobs run again.
 
-The plan and the recorded points are frozen; a resumed sweep may add points of the same keys. It is composed again and
-compared with the plan, because one ranking over jobs of two different configs would be wrong.
+The plan and the recorded points are frozen; a resumed sweep may add points of the same keys (`sweeps.state.same_sweep`).
 """
 
 import re
@@ -10,30 +9,31 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from sweeps.errors import SettingsError, SweepError
+from sweeps.errors import SweepError
 from sweeps.jobs import JobStatus, Outcome, PlannedJob, Reason
 from sweeps.paths import find_sweep
 from sweeps.plan.plan import Plan, Recorded
-from sweeps.settings.checks import shown
-from sweeps.settings.sweeper_settings import Mode, SweeperSettings
+from sweeps.settings.search_settings import Mode
+from sweeps.settings.sweeper_settings import SweeperSettings
 from sweeps.state.job_runs import JobRuns
 from sweeps.state.ledger import JobHistory, Ledger, SweepHistory, judge_by_run, read_sweep
 from sweeps.state.lock import await_jobs
+from sweeps.state.same_sweep import (
+    SHOWN,
+    names_its_first,
+    other_surroundings,
+    point_text,
+    require_same,
+)
 from tracking import TrackingError
 from tracking.process.program import command
-from tracking.values.plain import flat
 from tracking.values.units import counted
 
 # Another attempt would end the same way: the job did this, or its limits did.
 FINAL = frozenset({Reason.ERROR, Reason.EXIT, Reason.TIMEOUT, Reason.MEMORY, Reason.REFUSED})
-SHOWN = 10  # differences in a message
-ABSENT = "(not there)"  # of a key
 ONCE = ("resume", "resume_failed", "resume_changed", "output", "dry_run", "name")  # settings of one session
 STAY = "are no longer in the space and stay as they are"
-
-Pairs = Sequence[tuple[PlannedJob, PlannedJob]]  # a recorded job, and what today's files make of it
 
 AGAIN = "the same call with"
 
@@ -68,7 +68,8 @@ def swept_before(settings: SweeperSettings) -> set[str]:
     if settings.resume is None:
         return set()
     swept = set(Plan.read(resumed_folder(settings) / "plan.json").swept)
-    return swept - {settings.space.seed_key} if settings.space.repeat > 1 else swept
+    has_seeds = settings.space.repeat > 1 or settings.search is not None
+    return swept - {settings.space.seed_key} if has_seeds else swept
 
 
 def recorded_jobs(settings: SweeperSettings) -> Recorded:
@@ -98,12 +99,17 @@ def take_over(
     begun = {number: PlannedJob(number, key=job.key) for number, job in history.jobs.items() if job.attempts}
     require_same(plan, begun | frozen, now, jobs, changed_is_fine=settings.resume_changed)
     await_jobs(folder)
-    notes = [*_other_surroundings(plan, now)]
+    notes = [*other_surroundings(plan, now)]
     if settings.name not in (None, plan.sweep):
         notes.append(f"{settings.section}.name={settings.name}: a resumed sweep keeps its name, {plan.sweep}")
-    if _names_its_first(plan, now):
+    if names_its_first(plan, now):
         notes.append(f"ranked by {now.objective['metric']} from now on, by the returned value so far")
-    if (plan.total, plan.left, plan.objective) != (now.total, now.left, now.objective):
+    if (plan.total, plan.left, plan.objective, plan.search) != (
+        now.total,
+        now.left,
+        now.objective,
+        now.search,
+    ):
         notes += [*_new_points(history, jobs), *_points_left(history, now, jobs, settings)]
         if plan.jobs:  # the plan that replaces it cannot hold them
             Ledger(folder / "jobs.jsonl").ask(plan.jobs)
@@ -131,7 +137,7 @@ def _points_left(
     if not now.left:
         return
     again = [job for job in jobs if job.number in now.left and _would_run(job.number, history, settings)]
-    shown = ", ".join(f"job {job.number} ({_point_text(job)})" for job in again[:SHOWN])
+    shown = ", ".join(f"job {job.number} ({point_text(job)})" for job in again[:SHOWN])
     more = f" and {len(again) - SHOWN} more" if len(again) > SHOWN else ""
     what = "unfinished or failed" if settings.resume_failed else "unfinished"
     rest = f"; {what}: {shown}{more}, give their values too to run them" if again else ""
@@ -142,10 +148,6 @@ def _points_left(
 def _would_run(number: int, history: SweepHistory, settings: SweeperSettings) -> bool:
     outcome = history.outcomes.get(number)
     return outcome is None or not stands(outcome, resume_failed=settings.resume_failed)
-
-
-def _point_text(job: PlannedJob) -> str:
-    return " ".join(f"{key}={shown(key, value)}" for key, value in job.point.items())
 
 
 def _without_resuming(old: Plan, now: Plan, settings: SweeperSettings) -> tuple[str, ...]:
@@ -174,8 +176,9 @@ def sort_out(
 ) -> Resumed:
     """Decide for each job whether its outcome stands.
 
-    Completed jobs stand, and so do those that failed by themselves or by their limits, unless ``resume_failed``.
-    A job whose parent died after its run was completed stands too, when its run holds the objective.
+    Completed jobs stand, and so do those that failed by themselves or by their limits, unless ``resume_failed``, and
+    all that a search has heard of. A job whose parent died after its run was completed stands too, when its run holds
+    the objective; one that a judgement had ended by then is paused.
     """
     kept: dict[int, Outcome] = {}
     found: list[Outcome] = []
@@ -184,20 +187,32 @@ def sort_out(
         if not known.attempts and known.outcome is None:
             continue
         outcome = None if known.is_open else known.outcome
-        if known.is_open and known.open_run is not None and settings.objective.metric is not None:
-            seen = judge_by_run(runs, number, known.open_run)
-            parts = [judge_by_run(runs, number, run) for run in known.child_runs]
-            ended = seen and all(each and each.status is JobStatus.COMPLETED for each in (seen, *parts))
-            if seen and ended and _hold(settings.objective.metric, runs, number, known.runs):
-                outcome = Outcome(
-                    number, seen.status, seen.wall_s, runs=known.runs, attempt=max(1, known.attempts)
-                )
-                found.append(outcome)
-        if outcome is not None and stands(outcome, resume_failed=settings.resume_failed):
+        unrecorded = _unrecorded(number, known, runs, settings.objective.metric)
+        if unrecorded is not None:
+            outcome = unrecorded
+            found.append(outcome)
+        if (known.is_told and not known.is_open and outcome is not None) or (
+            outcome is not None and stands(outcome, resume_failed=settings.resume_failed)
+        ):
             kept[number] = outcome
         else:
             again[number] = known
     return Resumed(jobs, kept, tuple(found), again)
+
+
+def _unrecorded(number: int, known: JobHistory, runs: JobRuns, metric: str | None) -> Outcome | None:
+    """Return how a job ended whose end the ledger lacks; None if it has to run again, or the ledger has it."""
+    seen = judge_by_run(runs, number, known.open_run) if known.is_open and known.open_run else None
+    if seen is not None and metric is not None:
+        parts = [judge_by_run(runs, number, run) for run in known.child_runs]
+        is_completed = all(each and each.status is JobStatus.COMPLETED for each in (seen, *parts))
+        if is_completed and _hold(metric, runs, number, known.runs):
+            return Outcome(number, seen.status, seen.wall_s, runs=known.runs, attempt=max(1, known.attempts))
+    is_stopped = known.outcome is not None and known.outcome.reason is Reason.STOPPED
+    if known.is_paused and (known.is_open or is_stopped):
+        wall_s = seen.wall_s if seen else 0.0
+        return Outcome(number, JobStatus.PRUNED, wall_s, runs=known.runs, attempt=max(1, known.attempts))
+    return None
 
 
 def _hold(metric: str, runs: JobRuns, job: int, names: Sequence[str]) -> bool:
@@ -208,136 +223,13 @@ def _hold(metric: str, runs: JobRuns, job: int, names: Sequence[str]) -> bool:
 
 def stands(outcome: Outcome, *, resume_failed: bool = False) -> bool:
     """Return whether a resumed sweep keeps a job's outcome instead of running the job again."""
-    if outcome.status is JobStatus.COMPLETED:
+    if outcome.status in {JobStatus.COMPLETED, JobStatus.PRUNED}:
         return True
     if resume_failed:
         return False
     if outcome.reason is None:  # the ledger is older than reasons
         return outcome.status is JobStatus.FAILED
     return outcome.reason in FINAL
-
-
-def require_same(
-    old: Plan,
-    frozen: Mapping[int, PlannedJob],
-    new: Plan,
-    jobs: Sequence[PlannedJob],
-    *,
-    changed_is_fine: bool,
-) -> None:
-    """Raise `SettingsError` with the differences between a frozen sweep and the one that today's files make.
-
-    `frozen` are its recorded jobs, `jobs` those of today. With `changed_is_fine` changed configs and code
-    pass; other swept keys or another objective never do.
-    """
-    # The process may have been killed before it had recorded all jobs, so only those in both are compared.
-    pairs = [(frozen[job.number], job) for job in jobs if job.number in frozen]
-    other = [*_other_keys(old, new), *([] if _names_its_first(old, new) else _changed_objective(old, new))]
-    if other:
-        raise SettingsError(
-            f"cannot resume {old.sweep}, because its swept keys or its objective differ (a new sweep with reuse=true takes "
-            f"the jobs that are the same):\n{_listed(other)}"
-        )
-    changed = [*_changed_config(old, new, pairs), *_changed_code(old, new)]
-    if changed and not changed_is_fine:
-        raise SettingsError(
-            f"cannot resume {old.sweep}, because its config or its code changed (to accept that: "
-            f"{command('resume --changed', 'sweeps')}, or resume_changed=true):\n{_listed(changed)}"
-        )
-
-
-def _names_its_first(old: Plan, new: Plan) -> bool:
-    """Return whether a sweep that named no metric names one now. No job depends on it, so its jobs can be ranked by it."""
-    return old.objective["metric"] is None and new.objective["metric"] is not None
-
-
-def _changed_objective(old: Plan, new: Plan) -> Iterator[str]:
-    return _changes(old.objective, new.objective, "objective.")
-
-
-def _listed(lines: Sequence[str]) -> str:
-    more = [f"... and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
-    return "\n".join([*lines[:SHOWN], *more])
-
-
-def _other_keys(old: Plan, new: Plan) -> Iterator[str]:
-    if (old.total is None) != (new.total is None):  # one of the two decides its points while it runs
-        yield f"jobs: {old.total} -> {new.total}"
-    if set(old.swept) != set(new.swept):
-        before, after = (", ".join(plan.swept) or "none" for plan in (old, new))
-        yield f"swept keys: {before} -> {after}"
-
-
-def _other_surroundings(old: Plan, new: Plan) -> Iterator[str]:
-    """Yield a line for each key that is written as it was and has another value now, such as ``${oc.env:DATA}``."""
-    if not (old.config and new.config and old.written and new.written):
-        return
-    before, after = _without(old.written, _apart(old)), _without(new.written, _apart(old))
-    for key, change in _differences(_without(old.config, _apart(old)), _without(new.config, _apart(old))):
-        if key in after and before.get(key) == after[key]:
-            yield f"resumed with another value of {key} ({shown(key, after[key])}): {change}"
-
-
-def _changed_config(old: Plan, new: Plan, pairs: Pairs) -> Iterator[str]:
-    """Yield what changed in the config before a job's overrides, or else in the configs of single jobs.
-
-    Interpolations are compared as they are written: their inputs are other keys, or come from outside the config (the
-    time, a job's id, the environment).
-    """
-    if old.config is None or new.config is None:
-        return
-    # A plan of version 0.1.0 has only values; or, if one of them could not be resolved, all as they are written.
-    sides = [new.written or new.config] if old.written else [new.config, new.written or new.config]
-    before = _without(old.written or old.config, _apart(old))
-    base = min((list(_changes(before, _without(side, _apart(old)))) for side in sides), key=len)
-    yield from base
-    if base:  # the keys of all jobs differ by it
-        return
-    for was, is_now in pairs:
-        if not _has_same_config(was, is_now):
-            yield f"job {was.number} ({_point_text(is_now)}): its config: {was.key} -> {is_now.key}"
-
-
-def _apart(plan: Plan) -> tuple[str, ...]:
-    return (*plan.swept, *filter(None, [plan.store_key]))
-
-
-def _has_same_config(before: PlannedJob, after: PlannedJob) -> bool:
-    if before.key is None or after.key is None:
-        return True
-    if before.written is not None and after.written is not None:
-        return before.written == after.written
-    # Version 0.1.0 recorded the key alone: that of the config as it is written if a value could not be resolved.
-    return before.key in (after.key, after.written)
-
-
-def _without(config: Mapping[str, Any], swept: Sequence[str]) -> dict[str, Any]:
-    """Return a config without the swept keys and what is below them, as the values of a swept group."""
-    apart = tuple(f"{name}." for name in swept)
-    return {key: value for key, value in flat(config).items() if not f"{key}.".startswith(apart)}
-
-
-def _changed_code(old: Plan, new: Plan) -> Iterator[str]:
-    if old.code is None or new.code is None:
-        return
-    for name in sorted({*old.code, *new.code}):
-        before, after = old.code.get(name), new.code.get(name)
-        if before != after:
-            how = "is new" if before is None else "is gone" if after is None else "changed"
-            yield f"code: {name} {how}"
-
-
-def _changes(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """Yield ``key: old -> new`` for each value that differs between two nested mappings."""
-    for key, difference in _differences(flat(old), flat(new)):
-        yield f"{prefix}{key}: {difference}"
-
-
-def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for key in dict.fromkeys((*before, *after)):
-        was, is_now = before.get(key, ABSENT), after.get(key, ABSENT)
-        if was != is_now:
-            yield key, f"{shown(key, was)} -> {shown(key, is_now)}"
 
 
 def resume_command(plan: Plan, folder: Path, more: Sequence[str] = ()) -> list[str]:

@@ -5,14 +5,11 @@ write, renames, links, removes or makes one. A life without a kill tells how man
 """
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from quadratic import APP
+from killer import NEVER, call, put_killer
 
 from sweeps.ranking.status import SweepState, sweep_status
 from tracking import ExperimentTracker, ModelRegistry
@@ -20,35 +17,6 @@ from tracking.doctor import Fault, examine
 from tracking.files import read_json
 from tracking.store.store import Store
 
-# In the sweep's process alone: its children find no such variable.
-KILLER = """
-import os, signal, sys
-
-# python -m sweeps becomes the sweep's process, and tells it.
-chosen = None if "sweeps" in sys.orig_argv else os.environ.pop("KILL_BEFORE", None)
-store = os.path.join(os.getcwd(), "experiments")
-count = 0
-
-def watch(event, arguments):
-    global count
-    if event == "open":
-        changes = isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
-    else:
-        changes = event in {"os.rename", "os.link", "os.mkdir", "os.remove", "os.rmdir", "os.truncate"}
-    if changes and isinstance(arguments[0], (str, os.PathLike)) and os.fspath(arguments[0]).startswith(store):
-        count += 1
-        if count == int(chosen):
-            os.kill(os.getpid(), signal.SIGKILL)
-
-def tell():
-    with open("changes", "w") as file:
-        file.write(str(count))
-
-if chosen is not None:
-    import atexit
-    atexit.register(tell)
-    sys.addaudithook(watch)
-"""
 SCRIPT = """
 import hydra
 from tracking import ExperimentTracker
@@ -67,27 +35,10 @@ COMMAND = (
     "hydra.sweeper.objective.metric=loss", "hydra.launcher.n_jobs=2",
     "hydra.sweeper.promotion={promote: true, model_name: m, files: [model.bin]}",
 )  # fmt: skip
-NEVER = 10**9
-
-
-def call(folder: Path, *words: str, kill_before: int | None = None) -> "subprocess.CompletedProcess[str]":
-    surroundings = {**os.environ, "PYTHONPATH": f"{folder / 'killer'}:{APP.parents[4]}"}
-    if kill_before is not None:
-        surroundings["KILL_BEFORE"] = str(kill_before)
-    return subprocess.run(
-        [sys.executable, *words],
-        cwd=folder,
-        env=surroundings,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 def make_app(folder: Path) -> Path:
-    (folder / "killer").mkdir(parents=True)
-    (folder / "killer" / "sitecustomize.py").write_text(KILLER)
+    put_killer(folder)
     (folder / "app.py").write_text(SCRIPT)
     return folder
 

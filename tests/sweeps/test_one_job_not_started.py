@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from quadratic import APP, await_true
 
-from sweeps.executor.conformance import App
+from sweeps.executor.conformance_app import App
 from sweeps.executor.local.executor import LocalExecutor
 from sweeps.jobs import Event
 from sweeps.settings.reading import launcher_settings

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from sweeps.executor.conformance import App, ExecutorConformance
+from sweeps.executor.conformance import ExecutorConformance
+from sweeps.executor.conformance_app import App
 from sweeps.executor.contract import Executor
 from sweeps.executor.in_process import InProcessExecutor
 from sweeps.executor.local.executor import LocalExecutor
@@ -45,6 +46,7 @@ class TestStockExecutorWithTheBasicLauncher(ExecutorConformance):
     places = 1
     is_lazy = False
     isolates = False
+    judges = False
 
     def executor(self, app: App) -> Executor:
         settings = sweeper_settings(app.config)

@@ -95,3 +95,60 @@ def test_closed_shards_pull_nothing() -> None:
     shards = Shards(iter(jobs("a", "a")), 2, 16)
     shards.close()
     assert list(shards) == []
+
+
+class Search:
+    """Jobs of a group that are decided one by one; `ready_for` of them are decided before one is asked for."""
+
+    def __init__(self, count: int, ready_for: int = 0, together: int | None = None) -> None:
+        self._left = jobs(*["a"] * count)
+        self._ready = ready_for
+        self.pulled = 0
+        self.together = together
+        self.is_closed = False
+
+    def __iter__(self) -> Iterator[Job]:
+        return self
+
+    def __next__(self) -> Job:
+        if not self._left:
+            raise StopIteration
+        self.pulled, self._ready = self.pulled + 1, self._ready - 1
+        return self._left.pop(0)
+
+    def ready(self) -> bool:
+        return self._ready > 0
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def test_of_a_search_only_what_is_ready_goes_to_a_process() -> None:
+    search = Search(10, ready_for=3)
+    shards = Shards(search, places=4, together=8)
+    assert numbers(next(shards)) == [0, 1, 2]
+    assert search.pulled == 3
+    assert [numbers(shard) for shard in shards] == [[number] for number in range(3, 10)]
+
+
+def test_of_a_search_no_more_than_one_process_takes_at_once_are_pulled() -> None:
+    search = Search(20, ready_for=20)
+    shards = Shards(search, places=4, together=4)
+    for first in (0, 4, 8):
+        shard = next(shards)
+        assert numbers(shard) == [*range(first, first + 4)]
+        assert (shard.at_once, search.pulled) == (4, first + 4)
+
+
+def test_a_search_says_how_many_of_its_jobs_share_a_process() -> None:
+    assert len(next(Shards(Search(9, 9, together=3), places=1, together=8)).jobs) == 3
+    assert len(next(Shards(Search(9, 9, together=16), places=1, together=8)).jobs) == 8
+    assert len(next(Shards(Search(9, 9, together=1), places=1, together=8)).jobs) == 1
+
+
+def test_a_search_hears_that_no_more_jobs_are_taken() -> None:
+    search = Search(4)
+    shards = Shards(search, places=1, together=2)
+    shards.close()
+    assert search.is_closed
+    assert [*shards] == []

@@ -20,7 +20,8 @@ from written import write_sweep
 from sweeps.display.tables import parameter, swept_columns
 from sweeps.jobs import JobState
 from sweeps.ranking.aggregate import aggregate
-from sweeps.ranking.leaderboard import Candidate, Leaderboard, Row, told_apart, write_leaderboard
+from sweeps.ranking.leaderboard import Candidate, Leaderboard, Row, write_leaderboard
+from sweeps.ranking.table_text import told_apart
 from tracking.cli.toolkit.output import one_line
 from tracking.files import read_json
 from tracking.objective import At, Direction, Objective

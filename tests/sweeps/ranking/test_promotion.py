@@ -213,3 +213,15 @@ def test_jobs_of_different_code_promote_nothing(
     if not promotes:
         assert "its jobs ran on different code" in decision.reasons[0]
         assert "lib.py" in decision.reasons[0]
+
+
+def test_a_run_that_its_search_stopped_early_can_win_and_be_promoted(tmp_path: Path) -> None:
+    folder = make_sweep(tmp_path, "d", "d")
+    run = ExperimentTracker(tmp_path).open_run("run_002")
+    run.finish("pruned")
+    path = folder / "jobs.jsonl"
+    *others, last = [json.loads(line) for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps(event) + "\n" for event in [*others, {**last, "status": "pruned"}]))
+    decision = promote_winner(aggregate(folder), tmp_path, PROMOTION)
+    assert (decision.promoted, decision.run) == (True, "run_002")
+    assert ExperimentTracker(tmp_path).record("run_002").status == "pruned"

@@ -161,6 +161,26 @@ def test_a_failed_job_counts_when_the_space_has_it_no_more_and_an_unfinished_one
         require_few_failures(rank(sweep), settings, sweep)
 
 
+def test_a_job_that_was_stopped_early_is_ranked_and_no_failure(tmp_path: Path) -> None:
+    pruned = Outcome(0, JobStatus.PRUNED, 1.0, value=0.9)
+    without = Outcome(2, JobStatus.PRUNED, 1.0)
+    sweep = make_sweep(tmp_path, [pruned, returned(1, 0.5), without])
+    board = rank(sweep)
+    assert [(row.job, row.rank, row.error) for row in board.rows] == [
+        (0, 1, None),
+        (1, 2, None),
+        (2, None, "no finite objective to rank by"),
+    ]
+    settings = SimpleNamespace(tolerates=lambda failed, _total: failed < 1, max_failures=0)
+    require_few_failures(board, settings, sweep)
+    assert require_ranked(board, promotes=True) is None
+
+
+def test_without_a_completed_job_the_failures_are_what_there_is_to_say(tmp_path: Path) -> None:
+    failed = Outcome(0, JobStatus.FAILED, 1.0, error="no such luck", reason=Reason.ERROR)
+    assert require_ranked(rank(make_sweep(tmp_path, [failed], metric="loss")), promotes=True) is None
+
+
 def test_a_tie_goes_to_the_lower_job_number(tmp_path: Path) -> None:
     assert order(rank(make_sweep(tmp_path, [returned(2, 1.0), returned(0, 1.0), returned(1, 1.0)]))) == [
         0,

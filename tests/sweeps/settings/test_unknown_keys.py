@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import fields
+from itertools import product
 
 import pytest
 from hydra import initialize_config_dir
@@ -120,8 +121,10 @@ def test_so_is_a_section_of_ones_own(loader: ConfigLoader, key: str, said: str) 
         read(loader, *own, f"+own.{key}=1")
 
 
-@pytest.mark.parametrize("value", ["true", "loss", "null"])
-@pytest.mark.parametrize("name", ["objective", "promotion"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [*product(("objective", "promotion"), ("true", "loss")), ("objective", "[]"), ("promotion", "null")],
+)
 def test_a_value_in_place_of_a_group_of_settings_is_answered_with_its_keys(
     loader: ConfigLoader, name: str, value: str
 ) -> None:

@@ -9,7 +9,8 @@ import pytest
 from hydra.core.config_loader import ConfigLoader
 
 from sweeps import SettingsError
-from sweeps.settings.sweeper_settings import Mode, SpaceSettings
+from sweeps.settings.search_settings import Mode
+from sweeps.settings.sweeper_settings import SpaceSettings
 from sweeps.space import Expansion, Point, expand, read_space, values_of
 from tracking.values.configs import Unresolved
 

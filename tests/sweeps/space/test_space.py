@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweeps import SettingsError
-from sweeps.settings.sweeper_settings import Mode, SpaceSettings
+from sweeps.settings.search_settings import Mode
+from sweeps.settings.sweeper_settings import SpaceSettings
 from sweeps.space import Expansion, Point, expand, read_space, values_of
 from sweeps.space.points import written
 

@@ -256,3 +256,29 @@ def test_a_recorded_point_keeps_its_number_and_no_number_is_given_twice(
     assert planner.total == max([len(before), *(number + 1 for number in numbers)])
     if not random:
         assert sorted(planned[number] for number in numbers) == sorted(now)
+
+
+@given(
+    st.lists(st.integers(0, 3), max_size=6),
+    st.lists(st.integers(0, 3), max_size=6),
+    st.sets(st.integers(0, 6)),
+)
+def test_a_search_keeps_each_recorded_point_and_numbers_those_that_follow(
+    before: list[int], now: list[int], lost: set[int]
+) -> None:
+    shared = ("seed=1", "~there")
+    jobs = {
+        number: PlannedJob(number, (*shared, "~gone", f"x={value}"), {"x": value})
+        for number, value in enumerate(before)
+        if number not in lost
+    }
+    missing = [number for number in range(len(before)) if number in lost]
+    settings = type("Settings", (), {"check": None})()
+    planner = Planner(Nothing(), shared, settings, Recorded(jobs, missing))
+    assert planner.restore() == sorted(jobs)
+    assert planner.points == {number: ("~gone", f"x={job.point['x']}") for number, job in jobs.items()}
+    assert not planner.left
+    added = [planner.place((f"x={value}",)) for value in now]  # also such as there were
+    assert [job.number for job in added] == list(range(len(before), len(before) + len(now)))
+    assert [job.point["x"] for job in added] == now
+    assert [job.number for job in planner.planned()] == sorted([*jobs, *(job.number for job in added)])

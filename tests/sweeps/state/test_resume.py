@@ -16,7 +16,7 @@ from quadratic import APP, Sweep, await_true
 from sweeps import SettingsError
 from sweeps.jobs import PlannedJob
 from sweeps.plan.plan import Plan
-from sweeps.state.resume import require_same
+from sweeps.state.same_sweep import require_same
 from tracking import ExperimentTracker
 from tracking.files import read_json, read_lines, write_json
 

@@ -1,0 +1,244 @@
+"""Drives the jobs of a sweep by the decisions of its search.
+
+A slot that is free gets the next decision; the search hears of every judgement and every end. All of it happens under one
+lock, and each thing that the search hears is an event of the ledger, in the same order. So a ledger makes the same search
+again (`sweeps.driving.replaying`). Only what nobody can hear twice is left out: a job that an order has stopped has
+begun and not ended, and begins again when the sweep is resumed.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Protocol
+
+from sweeps.driving.objective_values import ObjectiveValues
+from sweeps.jobs import EventKind, Job, Outcome, PlannedJob
+from sweeps.plan.planner import Planner
+from sweeps.search.decisions import Arrival, Decision, GoOn, NewJob, Search
+from sweeps.settings.search_settings import Schedule, SearchSettings
+from sweeps.state.ledger import Ledger
+
+LOOK_S = 0.2  # how often a slot that waits looks whether the sweep was stopped or its time is over
+CLOCK_STEP = 0.001  # of a budget in time, the least that a search hears of
+GROUP, ROUNDS = (
+    4,
+    10,
+)  # the most jobs of a group that begin together, and how often all slots begin some at least
+
+Arrived = tuple[int, int, Path]  # a job, how many values it has logged, and the folder of its run
+
+
+@dataclass(frozen=True)
+class Guide:
+    """A search with what it takes to make jobs of its decisions.
+
+    `seed_line` is the override that sets the seed of the n-th repeat of a job, `repeats` how many each job has so far.
+    `spent_s` is the time that earlier sessions took.
+    """
+
+    search: Search
+    settings: SearchSettings
+    seed_line: Callable[[int], str]
+    repeats: Mapping[int, int]
+    spent_s: float = 0.0
+
+
+class Driven(Protocol):
+    """The session of a sweep, as its search sees it. All but `built` are called under the lock of the driver."""
+
+    def is_stopped(self) -> bool:
+        """Return whether no further job may begin."""
+
+    def recording(self) -> AbstractContextManager[None]:
+        """Return a context in which the ledger is written; a fault of it stops the sweep, and is not raised."""
+
+    def begins(self, job: PlannedJob, decision: NewJob) -> None:
+        """Hear of a job that the search has decided on."""
+
+    def judged(self, arrival: Arrival, go_on: Mapping[int, int | None]) -> None:
+        """Hear of a job that was judged, and which ones go on."""
+
+    def goes_on(self, number: int, until: int | None) -> None:
+        """Hear of a job that was paused or lost and goes on."""
+
+    def built(self, number: int, until: int | None) -> Job | None:
+        """Return a job that is ready to run; None if it cannot, which its outcome says."""
+
+
+class Driver:
+    """The search of a sweep at work in one session; `pending` are the jobs that have begun and not ended before."""
+
+    def __init__(
+        self,
+        guide: Guide,
+        session: Driven,
+        planner: Planner,
+        ledger: Ledger,
+        values: ObjectiveValues,
+        *,
+        pending: Iterable[int] = (),
+        slots: int = 1,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._search = guide.search
+        self._settings = guide.settings
+        self._seed_line = guide.seed_line
+        self._repeats = dict(guide.repeats)
+        self._session = session
+        self._planner = planner
+        self._ledger = ledger
+        self._values = values
+        self._pending = deque(pending)
+        self._held: Job | None = None  # begun, and not taken yet
+        self._folders: dict[int, tuple[Path, ...]] = {}
+        self._clock = clock
+        self._began = clock() - guide.spent_s
+        self._share = 0.0
+        self._changed = threading.Condition()
+        self._is_closed = False
+        self._ahead = ThreadPoolExecutor(1, "podium-search")
+        self.together = _together(self._settings.n_trials, slots)
+
+    @property
+    def has_jobs(self) -> bool:
+        """Whether a job is left to begin or to go on."""
+        with self._changed:
+            return bool(self._pending) or not self._search.is_over
+
+    @property
+    def judges(self) -> bool:
+        """Whether jobs are judged before they end."""
+        return self._settings.schedule is not Schedule.NONE
+
+    def close(self) -> None:
+        """Decide on no further job; whoever waits for one is told that there is none."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+        self._ahead.shutdown(wait=False, cancel_futures=True)
+
+    def __iter__(self) -> Iterator[Job]:
+        return self
+
+    def __next__(self) -> Job:
+        """Return the next job; wait while only running jobs can decide that there is one. One thread at a time may ask."""
+        job, self._held = self._held or self._job(waits=True), None
+        if job is None:
+            raise StopIteration
+        return job
+
+    def ready(self) -> bool:
+        """Return whether there is a job that nobody has to wait for; it is the next one then."""
+        self._held = self._held or self._job(waits=False)
+        return self._held is not None
+
+    def _job(self, *, waits: bool) -> Job | None:
+        while (found := self._next(waits=waits)) is not None:
+            job = self._session.built(*found)
+            if job is not None:
+                return job
+        return None
+
+    def judge(self, arrivals: Sequence[Arrived]) -> Mapping[int, int | None]:
+        """Return those of the jobs that wait for a judgement which go on, with the next judgement of each."""
+        reached = [
+            Arrival(job, level, self._values.reached(level, self._runs_of(job, folder)))
+            for job, level, folder in arrivals
+        ]
+        with self._changed:
+            self._tell_time()
+            go_on = self._search.reached(reached)
+            with self._session.recording():
+                self._ledger.mark(
+                    EventKind.RUNG,
+                    arrivals=[asdict(each) for each in reached],
+                    go_on={str(job): until for job, until in go_on.items()},
+                )
+            for each in reached:
+                self._session.judged(each, go_on)
+            self._has_changed()
+        return go_on
+
+    def ended(self, outcome: Outcome) -> None:
+        """Record the end of a job, and let the search hear of it."""
+        end = self._values.end(outcome)
+        with self._changed:
+            with self._session.recording():
+                self._ledger.finish(outcome, None if end is None else asdict(end))
+            if end is not None:
+                self._search.ended(outcome.job, end)
+            self._has_changed()
+
+    def follow(self, job: int, folders: Iterable[Path]) -> None:
+        """Note the folders of the runs that earlier attempts at a job have left."""
+        self._folders[job] = tuple(folders)
+
+    def _runs_of(self, job: int, last: Path) -> tuple[Path, ...]:
+        return tuple(dict.fromkeys((*self._folders.get(job, ()), last)))  # most go on in the same run
+
+    def _next(self, *, waits: bool) -> tuple[int, int | None] | None:
+        with self._changed:
+            while not (self._is_closed or self._session.is_stopped()):
+                if self._pending:
+                    number = self._pending.popleft()
+                    return number, self._search.until(number)
+                self._tell_time()
+                decision = self._search.decide()
+                if decision is not None:
+                    return self._begin(decision), decision.until
+                if self._search.is_over or not waits:
+                    break
+                self._changed.wait(LOOK_S)
+        return None
+
+    def _begin(self, decision: Decision) -> int:
+        if isinstance(decision, GoOn):
+            number = decision.job
+            with self._session.recording():
+                self._ledger.mark(EventKind.RESUMED, job=number, until=decision.until)
+            self._session.goes_on(number, decision.until)
+        else:
+            job = self._planner.place(self._point(decision))
+            number = job.number
+            with self._session.recording():
+                self._ledger.ask([job], until=decision.until, repeats=decision.repeats)
+            self._session.begins(job, decision)
+        self._search.asked(number, decision)
+        self._prepare()
+        return number
+
+    def _point(self, decision: NewJob) -> tuple[str, ...]:
+        if decision.repeats is None:
+            return decision.point
+        count = self._repeats[decision.repeats] = self._repeats.get(decision.repeats, 0) + 1
+        return (*decision.point, self._seed_line(count))
+
+    def _tell_time(self) -> None:
+        """Let the search hear which share of its budget in time is spent."""
+        if self._settings.budget_s is None:
+            return
+        share = round((self._clock() - self._began) / self._settings.budget_s, 6)
+        if share - self._share >= CLOCK_STEP:
+            self._share = share
+            with self._session.recording():
+                self._ledger.mark(EventKind.CLOCK, share=share)
+            self._search.budget_spent(share)
+
+    def _has_changed(self) -> None:
+        self._prepare()
+        self._changed.notify_all()
+
+    def _prepare(self) -> None:
+        """Have the next suggestion computed while the slots are busy."""
+        if not self._is_closed:
+            self._ahead.submit(self._search.prepare)
+
+
+def _together(n_trials: int | None, slots: int) -> int:
+    """Return how many jobs of a group may begin at once in a process: what is asked at once cannot learn from each other."""
+    return GROUP if n_trials is None else max(1, min(GROUP, n_trials // (ROUNDS * slots)))

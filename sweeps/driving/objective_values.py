@@ -1,0 +1,105 @@
+"""What the jobs of a search came to: their values at a judgement and at their end, read from their runs."""
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from sweeps.jobs import JobStatus, Outcome, Reason
+from sweeps.search.decisions import End, EndKind
+from sweeps.settings.search_settings import Constraint
+from sweeps.state.job_runs import FoundRun, JobRuns, values_of, violations_of
+from sweeps.state.resume import FINAL
+from tracking import TrackingError
+from tracking.objective import At, Objective
+from tracking.watched import logged_values
+
+log = logging.getLogger(__name__)
+
+Values = tuple[float | None, ...]
+
+
+class ObjectiveValues:
+    """Reads the values of a sweep's objectives, and how far its constraints are broken."""
+
+    def __init__(
+        self, runs: JobRuns, objectives: Sequence[Objective], constraints: Sequence[Constraint] = ()
+    ) -> None:
+        self._runs = runs
+        self._objectives = objectives
+        self._constraints = constraints
+        self._metrics = [each.metric for each in objectives if each.metric]
+
+    def reached(self, level: int, folders: Sequence[Path]) -> Values:
+        """Return what the first `level` values of each objective come to, in the runs of a job, the oldest first."""
+        return self._after(level, logged(folders, self._metrics))
+
+    def end(self, outcome: Outcome) -> End | None:
+        """Return what a search is to hear of the end of a job; None for one that was stopped, which goes on later."""
+        if outcome.reason is Reason.STOPPED:
+            return None
+        metric = self._objectives[0].metric
+        run = self._runs.of_outcome(outcome, metric)
+        values = tuple(map(_finite, values_of(self._objectives, outcome, run)))
+        folders = [self._runs.folder(run) for run in outcome.runs]
+        epochs = len(logged(folders, [metric])[metric]) if metric else 0
+        kind = self._kind(outcome, values)
+        return End(kind, values, epochs, self._violations(kind, outcome, run))
+
+    def history(self, outcome: Outcome) -> tuple[Values, ...]:
+        """Return the values of a job after each of its epochs; the end alone where the first objective was not logged."""
+        known = logged([self._runs.folder(run) for run in outcome.runs], self._metrics)
+        epochs = len(known.get(self._objectives[0].metric or "", ()))
+        if epochs:
+            return tuple(self._after(level, known) for level in range(1, epochs + 1))
+        end = self.end(outcome)
+        return () if end is None or None in end.values else (end.values,)
+
+    def _after(self, level: int, known: Mapping[str, Sequence[float]]) -> Values:
+        return tuple(counting(each, known.get(each.metric or "", ())[:level]) for each in self._objectives)
+
+    def _kind(self, outcome: Outcome, values: Values) -> EndKind:
+        if outcome.status is JobStatus.PRUNED:
+            return EndKind.PAUSED
+        if outcome.status is JobStatus.COMPLETED:
+            return EndKind.FAILED if None in values else EndKind.COMPLETED
+        return EndKind.FAILED if outcome.reason in FINAL else EndKind.LOST
+
+    def _violations(self, kind: EndKind, outcome: Outcome, run: FoundRun) -> Mapping[str, float]:
+        """Return by how much a job breaks each constraint; one that is paused may not have logged the metric yet."""
+        if kind not in {EndKind.COMPLETED, EndKind.PAUSED}:
+            return {}
+        found = violations_of(self._constraints, self._objectives, outcome, run)
+        is_over = kind is EndKind.COMPLETED
+        return {name: number for name, number in found.items() if is_over or math.isfinite(number)}
+
+
+def logged(folders: Sequence[Path], metrics: Sequence[str]) -> dict[str, list[float]]:
+    """Return the values of each metric in the runs of one job, the oldest first; of a step that two have, the later one's.
+
+    A run that cannot be read has no values.
+    """
+    values: dict[str, list[float]] = {name: [] for name in metrics}
+    later: dict[str, set[str]] = {name: set() for name in metrics}
+    for folder in reversed(folders):
+        try:
+            found = logged_values(folder, metrics)
+        except (TrackingError, OSError) as error:
+            log.warning("%s cannot be read: %s", folder, error)
+            continue
+        for name, points in found.items():
+            values[name][:0] = [value for step, value in points if repr(step) not in later[name]]
+            later[name].update(repr(step) for step, _ in points)
+    return values
+
+
+def counting(objective: Objective, values: Sequence[float]) -> float | None:
+    """Return the value that counts of those that a job has logged; None when it is no finite number."""
+    if objective.at is At.LAST:
+        return _finite(values[-1] if values else None)
+    finite = [value for value in values if math.isfinite(value)]
+    return (max if objective.higher_is_better else min)(finite, default=None)
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

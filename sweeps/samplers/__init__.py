@@ -1,1 +1,0 @@
-"""Samplers choose the points of a sweep."""

@@ -1,0 +1,42 @@
+"""How far a job came at one moment of its sweep, as events of the ledger tell: at a judgement of its search, or at its end."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sweeps.jobs import EventKind
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A job that waited for a judgement after `level` values of the objective, or that ended.
+
+    `values` are what it came to so far, one per objective, None for one that is no number; empty, with a `level` of None, where
+    the ledger does not say. `goes_on` if the judgement let it.
+    """
+
+    job: int
+    level: int | None
+    values: tuple[float | None, ...] = ()
+    goes_on: bool = False
+    is_end: bool = False
+
+
+def reached_in(entry: Mapping[str, Any]) -> Iterator[Reached]:
+    """Yield what an event of the ledger tells of jobs; raise KeyError, TypeError or ValueError if it is damaged."""
+    match entry.get("event"):
+        case "rung":
+            on = {int(job) for job in entry["go_on"]}
+            for each in entry["arrivals"]:
+                job = int(each["job"])
+                yield Reached(job, int(each["level"]), _numbers(each["values"]), goes_on=job in on)
+        case EventKind.FINISHED:
+            told = entry.get("told") or {}
+            values = _numbers(told.get("values") or ())
+            yield Reached(int(entry["job"]), int(told["epochs"]) if values else None, values, is_end=True)
+
+
+def _numbers(raw: Any) -> tuple[float | None, ...]:
+    numbers = [None if each is None else float(each) for each in raw]  # what is not finite is text
+    return tuple(None if each is None or not math.isfinite(each) else each for each in numbers)

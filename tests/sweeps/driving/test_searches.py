@@ -1,0 +1,261 @@
+"""Searches from start to end: what they decide, what they make of failures, and what they leave behind."""
+
+import json
+import math
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from quadratic import Sweep
+
+from tracking import ExperimentTracker
+
+Search = Callable[..., Sweep]
+X = "x=interval(0.0,1.0)"
+
+
+def of_kind(sweep: Sweep, kind: str) -> list[dict[str, Any]]:
+    return [event for event in sweep.events if event["event"] == kind]
+
+
+def completed(sweep: Sweep) -> Sweep:
+    assert sweep.code == 0, sweep.out + sweep.err
+    return sweep
+
+
+def test_a_mode_that_learns_runs_as_many_jobs_as_asked_the_config_first(search: Search) -> None:
+    sweep = completed(search(X, mode="tpe", n_trials=6))
+    points = [event["point"] for event in sweep.planned]
+    assert len(points) == 6
+    assert points[0] == {"x": 0.5}
+    assert len({point["x"] for point in points}) == 6
+    assert [row["status"] for row in sweep.rows] == ["completed"] * 6
+    assert json.loads((sweep.dir / "plan.json").read_text())["search"]["mode"] == "tpe"
+
+
+def test_a_slot_is_asked_when_it_is_free_and_the_search_hears_of_every_end(search: Search) -> None:
+    sweep = completed(search(X, mode="random", n_trials=4, budget=1000))
+    kinds = [(event["event"], event.get("job")) for event in sweep.events]
+    for before, after in pairwise(range(4)):
+        assert kinds.index(("finished", before)) < kinds.index(("asked", after))
+    told = [event["told"] for event in of_kind(sweep, "finished")]
+    assert [each["kind"] for each in told] == ["completed"] * 4
+    assert [each["epochs"] for each in told] == [9] * 4
+
+
+def test_jobs_behind_pause_and_go_on_in_their_run_when_they_are_among_the_best(search: Search) -> None:
+    sweep = completed(search(X, mode="random", schedule="asha", n_trials=9))
+    assert len(of_kind(sweep, "rung")) > len(of_kind(sweep, "finished")) / 2
+    moved = [event["job"] for event in of_kind(sweep, "resumed")]
+    assert moved
+    states = {row["job"]: (row["status"], row["epochs"]) for row in sweep.rows}
+    assert {"completed", "pruned"} == {status for status, _ in states.values()}
+    assert all(epochs == 9 for status, epochs in states.values() if status == "completed")
+    assert all(epochs < 9 for status, epochs in states.values() if status == "pruned")
+    assert len(list((sweep.cwd / "experiments" / "runs").glob("run_*"))) == 9
+    assert "goes on to" in sweep.out
+    rows = sorted((row for row in sweep.rows), key=lambda row: row["objective"])
+    assert rows[0]["status"] == "completed"  # the best one has gone all the way
+
+
+def test_an_app_that_only_logs_is_ended_and_its_runs_are_pruned(search: Search) -> None:
+    sweep = completed(
+        search(X, "asks=false", "fault=slow", mode="random", schedule="asha", n_trials=5, resumes="false")
+    )
+    statuses = {str(record.status) for record in ExperimentTracker(sweep.cwd / "experiments").records()}
+    assert statuses == {"completed", "pruned"}
+    assert not of_kind(sweep, "resumed")
+    pruned = [row for row in sweep.rows if row["status"] == "pruned"]
+    assert all(row["objective"] is not None for row in pruned)
+
+
+def test_a_median_rule_ends_jobs(search: Search) -> None:
+    sweep = completed(search(X, mode="random", schedule="median", n_trials=8))
+    assert {row["status"] for row in sweep.rows} == {"completed", "pruned"}
+
+
+def test_parameters_that_fail_count_as_the_worst_and_the_search_leaves_them(search: Search) -> None:
+    sweep = completed(search(X, "fault=region", mode="tpe", n_trials=24))
+    failed = [event["job"] for event in of_kind(sweep, "finished") if event["status"] == "failed"]
+    assert failed
+    assert len([job for job in failed if job >= 16]) <= 4
+    assert sweep.rows[0]["status"] == "completed"
+    assert {event["told"]["kind"] for event in of_kind(sweep, "finished")} == {"completed", "failed"}
+
+
+def test_a_value_that_is_no_number_never_wins(search: Search) -> None:
+    sweep = completed(search(X, "fault=spoils", mode="tpe", schedule="asha", n_trials=10))
+    spoiled = [row for row in sweep.rows if row["point"]["x"] > 0.6]
+    assert spoiled
+    assert all(row["rank"] is None for row in spoiled)
+    assert sweep.rows[0]["rank"] == 1
+    assert math.isfinite(sweep.rows[0]["objective"])
+
+
+def test_a_job_that_the_machine_has_lost_is_begun_again(search: Search) -> None:
+    sweep = completed(
+        search("x=interval(0.6,1.0)", "fault=dies_once", mode="random", n_trials=4, budget=1000)
+    )
+    lost = [event["job"] for event in of_kind(sweep, "finished") if event["told"]["kind"] == "lost"]
+    assert lost
+    assert [event["job"] for event in of_kind(sweep, "resumed")] == lost
+    assert [row["status"] for row in sweep.rows] == ["completed"] * 4
+    assert len(sweep.planned) == 4
+
+
+def test_the_last_jobs_repeat_the_best_ones_with_new_seeds(search: Search) -> None:
+    sweep = completed(search(X, mode="random", schedule="asha", n_trials=10, confirm=2))
+    repeats = [event for event in sweep.planned if event["repeats"] is not None]
+    assert len(repeats) == 2
+    assert {event["point"]["seed"] for event in repeats} <= {1, 2}
+    originals = {event["job"]: event["point"] for event in sweep.planned}
+    for event in repeats:
+        assert event["point"]["x"] == originals[event["repeats"]]["x"]
+    assert "with another seed" in sweep.out
+    assert "±" in sweep.out
+
+
+def test_without_a_seed_nothing_is_confirmed(search: Search) -> None:
+    sweep = completed(search(X, mode="random", n_trials=3, budget=900, confirm=1, seed_key="luck"))
+    assert "the config has no luck for repeats to differ in" in sweep.out
+    assert "no job confirms the best ones" in sweep.out
+    assert len(sweep.planned) == 3
+    assert all(event["repeats"] is None for event in sweep.planned)
+
+
+def test_a_grid_can_be_judged_too(search: Search) -> None:
+    sweep = completed(search("x=0.1,0.2,0.3,0.4,0.6,0.8", mode="grid", schedule="asha"))
+    assert [event["point"]["x"] for event in sweep.planned] == [0.1, 0.2, 0.3, 0.4, 0.6, 0.8]
+    assert {row["status"] for row in sweep.rows} == {"completed", "pruned"}
+    assert sweep.rows[0]["point"]["x"] == 0.2
+
+
+def test_several_objectives_are_searched(search: Search) -> None:
+    sweep = completed(search("--config-name=two", X, mode="tpe", n_trials=8))
+    assert all(len(event["told"]["values"]) == 2 for event in of_kind(sweep, "finished"))
+    assert sum(row["rank"] == 1 for row in sweep.rows) > 1
+
+
+def test_a_bound_that_is_broken_is_told(search: Search) -> None:
+    sweep = completed(search(X, mode="tpe", n_trials=6, constraints="['cost <= 4']"))
+    for event in of_kind(sweep, "finished"):
+        (violation,) = event["told"]["violations"].values()
+        x = sweep.planned[event["job"]]["point"]["x"]
+        assert violation == pytest.approx(10 * x - 4)
+    assert sweep.rows[0]["point"]["x"] <= 0.4
+
+
+def test_a_key_of_one_value_and_a_key_under_a_condition_are_searched(search: Search) -> None:
+    sweep = completed(
+        search(X, "epochs=choice(3)", "y=1,2,3", mode="tpe", n_trials=12, when="{y: 'x < 0.5'}", max_epochs=3)
+    )
+    points = [event["point"] for event in sweep.planned]
+    assert all(point["epochs"] == 3 for point in points)
+    assert all(("y" in point) == (point["x"] < 0.5) for point in points)
+    assert {"y" in point for point in points} == {True, False}
+
+
+def test_points_of_the_user_come_after_the_config_and_before_all_others(search: Search) -> None:
+    sweep = completed(search(X, "y=1,2", mode="random", n_trials=4, enqueue="[{x: 0.25},{x: 0.75,y: 2}]"))
+    points = [event["point"] for event in sweep.planned]
+    assert points[:3] == [{"x": 0.5, "y": 1}, {"x": 0.25, "y": 1}, {"x": 0.75, "y": 2}]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"enqueue": "[{z: 1}]"}, "enqueue: z is not swept; swept are x"),
+        ({"enqueue": "[{x: 0.7}]", "filter": "'x < 0.6'"}, "enqueue: x=0.7: filter: x < 0.6 does not hold"),
+        ({"warm_start": "nothing"}, "no sweeps in"),
+        ({"check": "nowhere.check"}, "nowhere.check"),
+    ],
+)
+def test_what_a_search_cannot_begin_with_is_refused(
+    search: Search, settings: dict[str, str], said: str
+) -> None:
+    sweep = search(X, mode="random", n_trials=4, budget=100, **settings)
+    assert sweep.code == 1
+    assert said in sweep.err
+    assert not list((sweep.cwd / "experiments").glob("sweeps/*"))
+
+
+def test_a_config_that_no_point_of_the_space_has_is_said_and_left_out(search: Search) -> None:
+    sweep = completed(search("x=interval(0.6,1.0)", mode="random", n_trials=2, budget=100))
+    assert "the config's own values are no point of the space" in sweep.out
+    assert "x=0.5" in sweep.out
+    assert all(event["point"]["x"] >= 0.6 for event in sweep.planned)
+
+
+def test_a_search_ends_when_its_epochs_are_spent(search: Search) -> None:
+    sweep = completed(search(X, mode="random", schedule="asha", budget=30))
+    spent = sum(row["epochs"] for row in sweep.rows)
+    assert 25 <= spent <= 39
+
+
+def test_a_search_ends_when_its_time_is_over(search: Search) -> None:
+    sweep = completed(search(X, "fault=slow", mode="random", schedule="asha", budget="3s"))
+    assert of_kind(sweep, "clock")[-1]["share"] >= 1
+    assert of_kind(sweep, "ended")[-1]["over"] is True
+    assert len(sweep.planned) >= 1
+
+
+@pytest.mark.parametrize("settings", [{"target": 0.3}, {"patience": 3}])
+def test_a_search_ends_early_when_it_has_what_it_wants(search: Search, settings: dict[str, Any]) -> None:
+    sweep = completed(search(X, mode="random", n_trials=40, **settings))
+    assert 1 <= len(sweep.planned) < 40
+    assert of_kind(sweep, "ended")[-1]["over"] is True
+
+
+def test_a_search_of_a_small_space_runs_each_point_once(search: Search) -> None:
+    sweep = completed(search("x=0.1,0.2", "y=1,2", "epochs=1", mode="tpe", n_trials=9))
+    points = [(event["point"]["x"], event["point"]["y"]) for event in sweep.planned]
+    assert sorted(points) == [(0.1, 1), (0.1, 2), (0.2, 1), (0.2, 2)]
+    assert "the search is over after 4 of 9 jobs" in sweep.out
+
+
+def test_jobs_of_a_group_begin_a_few_at_once_in_one_process(search: Search, tmp_path: Path) -> None:
+    (tmp_path / "alike.py").write_text("def key(config): return 'all'\n")
+    sweep = completed(search(X, mode="random", schedule="asha", n_trials=20, fuse_key="alike.key"))
+    pids: dict[int, list[int]] = {}
+    for event in of_kind(sweep, "started"):
+        pids.setdefault(event["pid"], []).append(event["job"])
+    assert max(map(len, pids.values())) == 2
+    assert any(len(event["arrivals"]) == 2 for event in of_kind(sweep, "rung"))
+
+
+def test_a_search_learns_from_the_jobs_of_an_earlier_sweep(search: Search) -> None:
+    completed(search(X, mode="random", n_trials=12, name="before", budget=1000))
+    folder = (
+        search(X, mode="tpe", n_trials=4, name="after", warm_start="before").cwd / "experiments" / "sweeps"
+    )
+    known = json.loads((folder / "after" / "warm_start.json").read_text())
+    assert (known["sweep"], len(known["jobs"])) == ("before", 12)
+    assert all(len(job["history"]) == 9 for job in known["jobs"])
+    board = json.loads((folder / "after" / "leaderboard.json").read_text())
+    assert len(board["rows"]) == 4
+
+
+def test_a_preview_of_a_search_says_how_it_goes_on_and_starts_nothing(search: Search) -> None:
+    sweep = completed(search(X, mode="tpe", schedule="asha", n_trials=40, confirm="10%", dry_run="true"))
+    assert "the search (tpe) goes on from these 4 jobs, until 40 jobs" in sweep.out
+    assert "the last 4 jobs repeat the best with other seeds" in sweep.out
+    assert "asha judges jobs after 1, 3 epochs; those behind pause and may go on later" in sweep.out
+    assert not (sweep.cwd / "experiments").exists()
+
+
+def test_a_script_reads_what_the_search_decides(search: Search) -> None:
+    sweep = completed(search(X, mode="random", schedule="asha", n_trials=6, confirm=1, output="json"))
+    events = [json.loads(line) for line in sweep.out.splitlines()]
+    kinds = {event["event"] for event in events}
+    assert {"asked", "rung", "resumed", "finished", "leaderboard"} <= kinds
+    judged = [event for event in events if event["event"] == "rung"]
+    assert all(set(event) >= {"job", "level", "values", "goes_on", "until"} for event in judged)
+    assert [event["jobs"] for event in events if event["event"] == "began"] == [6]
+
+
+def test_a_launcher_that_is_not_podiums_is_refused(search: Search) -> None:
+    sweep = search("--config-name=basic", X, mode="random", schedule="asha", n_trials=2)
+    assert sweep.code == 1
+    assert "needs podium's launcher" in sweep.err

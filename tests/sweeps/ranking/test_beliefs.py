@@ -1,0 +1,319 @@
+"""What a search has come to, from the files of its sweep alone: also while it runs."""
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from written import AT
+
+from sweeps.cli.app import main
+from sweeps.cli.show_search import of_search
+from sweeps.plan.plan import Plan
+from sweeps.ranking.beliefs import comparable
+from sweeps.ranking.best_so_far import BestSoFar, best_so_far
+from sweeps.ranking.status import SweepStatus, sweep_status
+from sweeps.state.lock import locked
+from tracking import ExperimentTracker, job_context
+from tracking.files import append_line
+
+NAME = "20260131-093000"
+SEARCH = {"mode": "tpe", "schedule": "asha", "max_epochs": 18, "n_trials": 40, "resumes": True}
+
+
+class Written:
+    """A sweep with a search that is written event by event; job N has the rate 10^-N, and its curve rises to `quality`."""
+
+    def __init__(self, store: Path, **plan: Any) -> None:
+        self.store, self.folder = store, store / "sweeps" / NAME
+        self.folder.mkdir(parents=True)
+        known: dict[str, Any] = {"total": None, "search": SEARCH} | plan
+        objective = {"metric": "val_auc", "mode": "max", "at": "best"}
+        swept = known.pop("swept", ("optimizer.rate",))
+        Plan(NAME, AT, ("app.py",), swept, objective, None, **known).save(self.folder / "plan.json")
+
+    def tell(self, event: str, **data: Any) -> None:
+        append_line(self.folder / "jobs.jsonl", {"version": 1, "at": AT, "event": event, **data})
+
+    def ask(self, job: int) -> None:
+        self.tell(
+            "asked", job=job, point={"optimizer.rate": 10.0**-job}, overrides=[], key=None, config_hash=None
+        )
+        self.tell("started", job=job, attempt=1)
+
+    def judge(self, level: int, *goes_on: int, **qualities: float) -> None:
+        values = {int(job.removeprefix("job_")): value for job, value in qualities.items()}
+        arrivals = [
+            {"job": job, "level": level, "values": [curve(value, level)]} for job, value in values.items()
+        ]
+        self.tell("rung", arrivals=arrivals, go_on={str(job): None for job in goes_on})
+
+    def finish(self, job: int, quality: float, epochs: int, status: str = "pruned", **more: Any) -> None:
+        with job_context(sweep=NAME, job=job, key="k", config_hash="h"):
+            run = ExperimentTracker(self.store).start_run("e", capture_output=False)
+        for epoch in range(epochs):
+            run.log({"val_auc": curve(quality, epoch + 1)}, step=epoch)
+        run.finish()
+        told = {"kind": status, "values": [curve(quality, epochs)], "epochs": epochs}
+        self.tell(
+            "finished",
+            **{"job": job, "status": status, "wall_s": 1.0, "runs": [run.run_id], "told": told, **more},
+        )
+
+    def now(self) -> SweepStatus:
+        return sweep_status(self.folder)
+
+
+def curve(quality: float, epoch: int) -> float:
+    return round(quality * (1 - math.exp(-epoch / 2)), 6)
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Written:
+    """Three jobs of which the second goes on; it is complete, and of the others one has failed later."""
+    written = Written(tmp_path)
+    for job in range(3):
+        written.ask(job)
+    written.judge(2, 1, job_0=0.5, job_1=0.9)
+    written.finish(0, 0.5, 2)
+    written.judge(2, job_2=0.7)
+    written.finish(2, 0.7, 2)
+    written.judge(6, 1, job_1=0.9)
+    written.finish(1, 0.9, 18, "completed")
+    return written
+
+
+@pytest.fixture
+def say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    def say(*words: str) -> str:
+        assert main(["show", NAME, *words, "--store", str(tmp_path)]) == 0
+        return capsys.readouterr().out
+
+    return say
+
+
+def test_show_tells_the_best_the_rungs_and_the_epochs(sweep: Written, say: Callable[..., str]) -> None:
+    text = say()
+    assert "search     tpe, schedule asha: 3 of 40 jobs so far" in text
+    assert "best       0.8999, job 1 (run_003)" in text
+    assert "best point rate=0.1; in the lead since 4 of 22 epochs" in text
+    assert "rungs      after 2 epochs: 3 jobs, 2 paused; the next to go on is job 2 (0.4425)" in text
+    assert "           after 6 epochs: 1 job, 0 paused\n" in text
+    assert "epochs     22 spent, 32 saved (59%)" in text
+    assert "importance cannot tell yet: 3 of at least 20 jobs" in text
+    assert "jobs       3: 1 completed, 2 pruned" in text
+
+
+def test_show_tells_the_same_as_data(sweep: Written, say: Callable[..., str]) -> None:
+    found = json.loads(say("--json"))["search"]
+    best = found["best"]
+    assert (best["job"], best["value"], best["point"], best["epochs"]) == (
+        1,
+        curve(0.9, 18),
+        {"optimizer.rate": 0.1},
+        18,
+    )
+    assert found["rungs"] == [
+        {"level": 2, "jobs": 3, "paused": [2, 0], "best": curve(0.7, 2)},
+        {"level": 6, "jobs": 1, "paused": [], "best": None},
+    ]
+    assert best["leads_since"] == {"jobs": 0, "epochs": 4}
+    assert found["epochs"] == {"spent": 22, "saved": 32}
+    assert found["importance"]["why"] == "3 of at least 20 jobs"
+
+
+def test_while_it_runs_a_job_that_goes_on_is_not_paused(sweep: Written) -> None:
+    sweep.tell("started", job=2, attempt=2)
+    with locked(sweep.folder):
+        found = sweep.now()
+        assert found.counts == {"completed": 1, "pruned": 1, "running": 1}
+        plain = plain_of(found)
+    assert [each["paused"] for each in plain["rungs"]] == [(0,), ()]
+    assert plain["epochs"] == {"spent": 22, "saved": 16}
+
+
+def plain_of(found: SweepStatus) -> dict[str, Any]:
+    known = of_search(found)
+    assert known is not None
+    return known.as_plain()
+
+
+def test_a_paused_job_may_be_the_best_and_is_no_failure(tmp_path: Path) -> None:
+    written = Written(tmp_path)
+    for job, quality in enumerate((0.5, 0.99)):
+        written.ask(job)
+        written.judge(6, job_0=0.5) if job == 0 else written.judge(6, job_1=0.99)
+        written.finish(job, quality, 6)
+    written.ask(2)
+    written.finish(2, 0.6, 18, "completed")
+    board = written.now().board
+    assert [(row.rank, row.job, row.how, row.epochs, row.error) for row in board.rows] == [
+        (1, 1, "pruned", 6, None),
+        (2, 2, "completed", 18, None),
+        (3, 0, "pruned", 6, None),
+    ]
+
+
+def test_an_app_that_cannot_go_on_has_stopped_jobs_and_none_comes_next(
+    tmp_path: Path, say: Callable[..., str]
+) -> None:
+    written = Written(tmp_path, search={**SEARCH, "resumes": False, "max_epochs": None})
+    written.ask(0)
+    written.judge(2, job_0=0.5)
+    written.finish(0, 0.5, 2)
+    text = say()
+    assert "rungs      after 2 epochs: 1 job, 1 stopped\n" in text
+    assert "epochs     2 spent\n" in text
+
+
+def test_a_search_without_a_job_yet_is_shown(tmp_path: Path, say: Callable[..., str]) -> None:
+    Written(tmp_path)
+    assert "search     tpe, schedule asha: 0 of 40 jobs so far" in say()
+    assert json.loads(say("--json"))["search"]["best"] is None
+
+
+def test_a_sweep_without_a_search_has_none(tmp_path: Path, say: Callable[..., str]) -> None:
+    Written(tmp_path, search=None)
+    assert json.loads(say("--json"))["search"] is None
+    assert "importance" not in say()
+
+
+def test_importance_compares_jobs_at_the_level_that_half_of_them_reached(
+    tmp_path: Path, say: Callable[..., str]
+) -> None:
+    written = Written(tmp_path)
+    qualities = [1 - abs(job - 11) / 20 for job in range(24)]
+    for job, quality in enumerate(qualities):
+        written.ask(job)
+        written.judge(2, job, **{f"job_{job}": quality})
+        if job >= 8:
+            written.judge(6, **{f"job_{job}": quality})
+        written.finish(job, quality, 6 if job >= 8 else 2)
+    found = written.now()
+    points, values, level = comparable(found.board, found.history.reached)
+    assert (level, len(points)) == (6, 16)
+    assert values == [curve(quality, 6) for quality in qualities[8:]]
+    for job in range(24, 48):
+        written.ask(job)
+        written.judge(2, **{f"job_{job}": 0.1})
+        written.finish(job, 0.1, 2)
+    found = written.now()
+    points, values, level = comparable(found.board, found.history.reached)
+    assert (level, len(points)) == (2, 48)
+    assert "importance rate 100%; of 48 jobs after 2 epochs, R2 " in say()
+
+
+def test_a_job_that_was_complete_before_the_level_counts_with_its_end_and_one_after_it_does_not(
+    tmp_path: Path,
+) -> None:
+    written = Written(tmp_path)
+    for job, (epochs, status) in enumerate([(6, "pruned"), (4, "completed"), (18, "completed")]):
+        written.ask(job)
+        if status == "pruned":
+            written.judge(6, job_0=0.5)
+        written.finish(job, 0.5, epochs, status)
+    found = written.now()
+    points, values, level = comparable(found.board, found.history.reached)
+    assert (level, values) == (6, [curve(0.5, 6), curve(0.5, 4)])
+    assert points == [{"optimizer.rate": 1.0}, {"optimizer.rate": 0.1}]
+
+
+def test_the_best_so_far_is_told_after_each_judgement_and_each_end(sweep: Written) -> None:
+    found = sweep.now()
+    assert best_so_far(found.board, found.history.reached) == [
+        BestSoFar(0, 2, curve(0.5, 2), 0),
+        BestSoFar(0, 4, curve(0.9, 2), 1),
+        BestSoFar(1, 4, curve(0.9, 2), 1),
+        BestSoFar(1, 6, curve(0.9, 2), 1),
+        BestSoFar(2, 6, curve(0.9, 2), 1),
+        BestSoFar(2, 10, curve(0.9, 6), 1),
+        BestSoFar(3, 22, curve(0.9, 18), 1),
+    ]
+
+
+def test_the_best_so_far_of_a_sweep_without_a_search_follows_the_ends_of_its_jobs(tmp_path: Path) -> None:
+    written = Written(tmp_path, search=None, total=4)
+    for job in range(4):
+        written.ask(job)
+    lost = {"job": 0, "status": "killed", "wall_s": 1.0, "runs": []}
+    written.tell("finished", **lost)
+    written.finish(1, 0.9, 3, "failed", told=None, error="no such luck")
+    written.finish(2, 0.5, 3, "completed", told=None)
+    written.finish(0, 0.7, 3, "completed", told=None)
+    found = written.now()
+    assert best_so_far(found.board, found.history.reached) == [
+        BestSoFar(1, 3, None, None),
+        BestSoFar(2, 6, curve(0.5, 3), 2),
+        BestSoFar(3, 9, curve(0.7, 3), 0),
+    ]
+
+
+@pytest.mark.parametrize(
+    "damaged", [{"arrivals": [{"job": 1}], "go_on": {}}, {"arrivals": 3, "go_on": {}}, {"arrivals": []}]
+)
+def test_a_damaged_judgement_is_left_out(sweep: Written, damaged: dict[str, Any]) -> None:
+    before = sweep.now().history.reached
+    sweep.tell("rung", **damaged)
+    assert sweep.now().history.reached == before
+
+
+def test_a_value_that_is_no_number_is_never_the_best(tmp_path: Path) -> None:
+    written = Written(tmp_path)
+    written.ask(0)
+    for value in ("inf", "nan", None):
+        written.tell("rung", arrivals=[{"job": 0, "level": 1, "values": [value]}], go_on={"0": None})
+    found = written.now()
+    assert [each.value for each in best_so_far(found.board, found.history.reached)] == [None] * 3
+
+
+def test_a_search_is_finished_when_it_says_so_itself(sweep: Written, say: Callable[..., str]) -> None:
+    sweep.tell("began", slots=1)
+    assert sweep.now().state == "interrupted"
+    assert "(its search is not over)" in say()
+    sweep.tell("ended", over=False)
+    assert sweep.now().state == "interrupted"
+    sweep.tell("began", slots=1)
+    sweep.tell("ended", over=True)
+    assert sweep.now().state == "finished"
+    assert "2 paused\n" in say()  # and none goes on any more
+    sweep.tell("began", slots=1)  # resumed with a larger budget, and killed
+    assert sweep.now().state == "interrupted"
+
+
+def test_the_swept_keys_of_a_search_are_shown_with_what_it_draws_from(
+    tmp_path: Path, say: Callable[..., str]
+) -> None:
+    Written(tmp_path, search={**SEARCH, "space": {"optimizer.rate": "log, 1e-05 to 0.1"}})
+    assert "swept      optimizer.rate: log, 1e-05 to 0.1" in say()
+
+
+def test_the_seed_is_a_column_once_the_search_has_repeated_a_job(tmp_path: Path) -> None:
+    written = Written(tmp_path, repeats=("seed",), seed_key="seed", swept=("optimizer.rate", "seed"))
+    for job in range(2):
+        written.ask(job)
+        written.finish(job, 0.5 + job / 10, 18, "completed")
+    assert written.now().board.swept == ("optimizer.rate",)
+    written.tell(
+        "asked", job=2, point={"optimizer.rate": 0.1, "seed": 1}, overrides=[], key=None, config_hash=None
+    )
+    board = written.now().board
+    assert board.swept == ("optimizer.rate", "seed")
+    assert board.candidates == ()
+    written.finish(2, 0.4, 18, "completed")
+    board = written.now().board
+    assert [(each.jobs, each.n, each.note) for each in board.candidates] == [
+        ((1, 2), 2, None),
+        ((0,), 1, "one seed"),
+    ]
+
+
+def test_a_job_that_breaks_a_constraint_tells_of_the_keys_too(tmp_path: Path) -> None:
+    written = Written(tmp_path, constraints=("ms <= 5",))
+    for job in range(2):
+        written.ask(job)
+        written.finish(job, 0.5, 4, "completed", value={"ms": 4.0 + 2 * job})
+    found = written.now()
+    assert [row.is_feasible for row in found.board.rows] == [True, False]
+    assert len(comparable(found.board, found.history.reached)[0]) == 2
