@@ -3,21 +3,28 @@
 import json
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from written import AT
 
 from sweeps.cli.app import main
 from sweeps.cli.show_search import of_search
+from sweeps.jobs import JobState
 from sweeps.plan.plan import Plan
 from sweeps.ranking.beliefs import comparable
 from sweeps.ranking.best_so_far import BestSoFar, best_so_far
+from sweeps.ranking.leaderboard import Leaderboard, Row
 from sweeps.ranking.status import SweepStatus, sweep_status
 from sweeps.state.lock import locked
+from sweeps.state.reached import Reached
 from tracking import ExperimentTracker, job_context
 from tracking.files import append_line
+from tracking.objective import Objective
 
 NAME = "20260131-093000"
 SEARCH = {"mode": "tpe", "schedule": "asha", "max_epochs": 18, "n_trials": 40, "resumes": True}
@@ -317,3 +324,37 @@ def test_a_job_that_breaks_a_constraint_tells_of_the_keys_too(tmp_path: Path) ->
     found = written.now()
     assert [row.is_feasible for row in found.board.rows] == [True, False]
     assert len(comparable(found.board, found.history.reached)[0]) == 2
+
+
+@settings(max_examples=50)
+@given(
+    moments=st.lists(
+        st.tuples(
+            st.integers(0, 3), st.integers(1, 5), st.none() | st.integers(0, 9).map(float), st.booleans()
+        ),
+        max_size=20,
+    ),
+    mode=st.sampled_from(["max", "min"]),
+)
+def test_the_best_so_far_only_gets_better_and_jobs_and_epochs_only_more(
+    moments: list[tuple[int, int, float | None, bool]], mode: str
+) -> None:
+    objective = Objective.of("m", mode)
+    states = (JobState.COMPLETED, JobState.PRUNED, JobState.FAILED, JobState.UNFINISHED)
+    rows = tuple(
+        Row(None, job, None, {}, 1.0, {}, 5, 1.0, state, "failed" if state is JobState.FAILED else None)
+        for job, state in enumerate(states)
+    )
+    board = Leaderboard("s", objective, (), (), rows)
+    reached = [Reached(job, level, (value,), is_end=ends) for job, level, value, ends in moments]
+    found = best_so_far(board, reached)
+    assert len(found) == len(reached)
+    for before, after in pairwise(found):
+        assert not objective.better(before.value, after.value)
+        assert (before.jobs, before.epochs) <= (after.jobs, after.epochs)
+        assert before.epochs <= after.epochs
+    led = [(value, job) for job, _, value, _ in moments if value is not None and job != 2]
+    if found:
+        values = [value for value, _ in led]
+        assert found[-1].value == (None if not led else max(values) if mode == "max" else min(values))
+        assert found[-1].job in {None, *(job for value, job in led if value == found[-1].value)}
