@@ -16,7 +16,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "notify": ("apprise",),
     "mlflow": ("alembic", "mlflow", "sqlalchemy"),
     "sweeps": _SWEEPS,
-    "search": (*_SWEEPS, "cmaes", "optuna", "scipy"),
+    "search": (*_SWEEPS, "cmaes", "optuna", "scipy", "threadpoolctl"),
     "trainer": (*_SWEEPS, "matplotlib", "pandas", "pyarrow", "numpy", "sklearn", "torch"),
     "excel": ("openpyxl",),
     "onnx": ("onnx", "onnxruntime", "onnxscript"),

@@ -69,7 +69,7 @@ class RunPaths:
         "summary.lost.json", "A summary of more points than were there when the run went on."
     )
     artifacts = _file("artifacts", "The folder of logged files.")
-    stop = _file("stop", "Present when the run should stop; see store/pruning.py for what it holds.")
+    stop = _file("stop", "Present when the run should stop; see store/ending.py for what it holds.")
     error = _file("error.txt", "The full traceback of a failed run.")
     config = _file("config.yaml", "The configuration of the run.")
     overrides = _file("overrides.yaml", "The overrides that made this configuration out of the default one.")

@@ -18,7 +18,7 @@ from tracking.process.signals import guard
 from tracking.process.sweep_context import RUN_DIR, JobContext, current_gate, current_job
 from tracking.process.turns import per_job
 from tracking.records import RunStatus
-from tracking.store import ending, pruning
+from tracking.store import ending
 from tracking.store.scan import shown_status
 from tracking.store.store import Store
 from tracking.values.checks import param_values
@@ -50,7 +50,7 @@ class Run:
         self._lines = LineEncoder()
         self._stop_file = str(self._paths.stop)
         self._gate = current_gate()
-        self._known: pruning.Known | None = None  # what the run had logged before it went on
+        self._new: Callable[..., Mapping[str, Any]] | None = None  # of a log call, in a run that goes on
         self._is_held = False  # by this handle, for the time between start_run and its block
         self._ended_before = 0
         self._cleanups: list[Callable[[], None]] = []
@@ -90,8 +90,8 @@ class Run:
         Values are real numbers, or scalars of numpy, torch and the like; NaN and infinities are kept. Raise
         InvalidValueError and keep nothing when one value is invalid. The cost does not depend on earlier calls.
         """
-        if self._known is not None:
-            metrics = self._known.new(metrics, step)
+        if self._new is not None:
+            metrics = self._new(metrics, step)
         line = self._lines.encode(metrics, step)
         if line:
             self._journal.append(line)
@@ -200,7 +200,7 @@ class Run:
         In a sweep that judges its jobs while they run, it waits for the judgement once enough values are logged.
         """
         if self._gate is not None and self._gate.closes(self._paths.folder):
-            pruning.prune(self._claim)
+            ending.prune(self._claim)
             self._claim.was_stopped = True
         elif os.path.exists(self._stop_file):  # noqa: PTH110 - called at every step, three times as fast
             self._claim.was_stopped = True
@@ -211,7 +211,7 @@ class Run:
     @property
     def is_pruned(self) -> bool:
         """Whether its sweep has asked the run to stop: it ends as pruned, and may go on later from what it keeps."""
-        return self._claim.is_pruned or pruning.is_asked(self._paths)
+        return self._claim.is_pruned or ending.is_asked(self._paths)
 
     def finish(self, status: str = "completed", error: str | BaseException | None = None) -> None:
         """Finish the run as completed, failed, killed or pruned, so that it survives a power loss.
@@ -300,10 +300,9 @@ class Run:
         self._claim.begin()
         self._claim.enter()
         if goes_on:
-            stats = self._store.scan.summary(self.run_id)
-            self._known = pruning.Known(stats)
-            if self._gate is not None:
-                self._gate.begin(self._paths.folder, {name: each.count for name, each in stats.items()})
+            from tracking.store.going_on import Known
+
+            self._new = Known.of(self._store, self.run_id, self._gate).new
 
     def add_cleanup(self, cleanup: Callable[[], None]) -> None:
         """Call `cleanup` once when the run ends in any way, the last one added first. It must not raise."""

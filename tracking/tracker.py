@@ -17,7 +17,7 @@ from tracking.process.hooks import renew_in_children
 from tracking.process.sweep_context import current_job
 from tracking.records import RunRecord
 from tracking.run import Run
-from tracking.store import ending, pruning
+from tracking.store import ending
 from tracking.store.store import Store
 from tracking.values.checks import seed_values
 from tracking.values.names import check_label, composed
@@ -344,7 +344,11 @@ class ExperimentTracker:
     ) -> tuple[RunPaths, bool]:
         job = current_job()
         sweep = self._as_kept(job.sweep) if job else {}
-        pruned = pruning.reopened(self._store, experiment_name, sweep) if may_go_on else None
+        pruned = None
+        if may_go_on and sweep.get("previous"):
+            from tracking.store.going_on import reopened
+
+            pruned = reopened(self._store, experiment_name, sweep)
         paths = pruned or self._store.create(
             experiment_name, tags=tags, description=description, data=data, sweep=sweep or None
         )

@@ -11,7 +11,7 @@ from tracking.metrics.history import read_history
 from tracking.paths import RunPaths
 from tracking.process import identity
 from tracking.records import RunStatus
-from tracking.store import pruning
+from tracking.store import ending
 
 
 class WatchedRun:
@@ -34,7 +34,7 @@ class WatchedRun:
 
     def prune(self) -> None:
         """Ask the run to stop early; it ends as pruned if it hears of that."""
-        pruning.ask(self._paths)
+        ending.ask(self._paths)
 
     def process(self) -> int | None:
         """Return the number of the process that ends the run, if it lives and this process can see it."""

@@ -36,9 +36,9 @@ class Executor(Protocol):
     With a `judge`, a job that has an `until` is judged once a run of it has logged so many values of the objective, and
     again after as many as the answer says. It waits for the answer where it asks, in `Run.should_stop`; one that only logs
     is followed. A job that is to end gets the status ``pruned`` whatever it returns, unless it fails, or had completed
-    before it heard of it. `jobs` may then wait for outcomes before it yields the next one, and say with a method `ready`
-    whether it would yield one at once, with an attribute `together` how many jobs of a group may share a process, and
-    with a method `close`, which is called when no more jobs are taken, end such waiting.
+    before it heard of it. `jobs` may then wait for outcomes before it yields the next one, and say with a method `ready`,
+    which never waits, whether it would yield one at once, with an attribute `together` how many jobs of a group may share a
+    process at a time, and with a method `close`, which is called when no more jobs are taken, end such waiting.
     """
 
     def run(self, jobs: Iterable[Job], listener: Listener, judge: Judge | None = None) -> Iterator[Outcome]:

@@ -104,12 +104,8 @@ def take_over(
         notes.append(f"{settings.section}.name={settings.name}: a resumed sweep keeps its name, {plan.sweep}")
     if names_its_first(plan, now):
         notes.append(f"ranked by {now.objective['metric']} from now on, by the returned value so far")
-    if (plan.total, plan.left, plan.objective, plan.search) != (
-        now.total,
-        now.left,
-        now.objective,
-        now.search,
-    ):
+    asked = ("total", "left", "objective", "constraints", "search")
+    if any(getattr(plan, name) != getattr(now, name) for name in asked):
         notes += [*_new_points(history, jobs), *_points_left(history, now, jobs, settings)]
         if plan.jobs:  # the plan that replaces it cannot hold them
             Ledger(folder / "jobs.jsonl").ask(plan.jobs)

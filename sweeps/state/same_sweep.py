@@ -44,8 +44,7 @@ def require_same(
     other = [*_other_keys(old, new), *([] if names_its_first(old, new) else _changed_objective(old, new))]
     if other:
         raise SettingsError(
-            f"cannot resume {old.sweep}, because its swept keys or its objective differ (a new sweep with reuse=true takes "
-            f"the jobs that are the same):\n{_listed(other)}"
+            f"cannot resume {old.sweep}, because its swept keys or its objective differ ({_instead(old)}):\n{_listed(other)}"
         )
     changed = [*_changed_search(old, new), *_changed_config(old, new, pairs), *_changed_code(old, new)]
     if changed and not changed_is_fine:
@@ -53,6 +52,12 @@ def require_same(
             f"cannot resume {old.sweep}, because its {'search, its ' if old.search else ''}config or its code changed (to accept that: "
             f"{command('resume --changed', 'sweeps')}, or resume_changed=true):\n{_listed(changed)}"
         )
+
+
+def _instead(old: Plan) -> str:
+    if old.search is not None:
+        return f"a new search with warm_start={old.sweep} learns from the jobs that fit"
+    return "a new sweep with reuse=true takes the jobs that are the same"
 
 
 def names_its_first(old: Plan, new: Plan) -> bool:

@@ -1,6 +1,6 @@
 """Trainings that are judged while they take turns in one process, pause and go on, give the numbers that they give alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from hydra.types import HydraContext, RunMode
 
 from sweeps.executor.local.executor import LocalExecutor
 from sweeps.executor.local.program import Common
-from sweeps.jobs import Job, JobStatus, Outcome
+from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome
 from sweeps.plan.compose import Composer
 from sweeps.settings.launcher_settings import LauncherSettings
 from tracking import ExperimentTracker
@@ -54,9 +54,39 @@ def planned(folder: Path) -> tuple[Common, list[Job]]:
     return Common(HydraContext(loader, Callbacks()), train, folder.name, objective=objective), jobs
 
 
+class Search:
+    """Jobs that wait to begin or to go on, two of them at once in one process, which further ones join."""
+
+    together = 2
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self.waiting = list(jobs)
+
+    def __iter__(self) -> Iterator[Job]:
+        return self
+
+    def __next__(self) -> Job:
+        if not self.waiting:
+            raise StopIteration
+        return self.waiting.pop(0)
+
+    def ready(self) -> bool:
+        return bool(self.waiting)
+
+
 def run_jobs(common: Common, jobs: Sequence[Job], judge: Any = None) -> dict[int, Outcome]:
     settings = LauncherSettings(1, 1, (), grace_s=60.0)
     return {each.job: each for each in LocalExecutor(settings, common).run(jobs, lambda _event: None, judge)}
+
+
+def judge(arrivals: Sequence[tuple[int, int, Path]]) -> dict[int, int | None]:
+    return {job: GOES_ON[job, level] for job, level, _ in arrivals if (job, level) in GOES_ON}
+
+
+def going_on(job: Job, outcome: Outcome) -> Job:
+    """Return the next attempt at a job that was paused."""
+    level = len(numbers(outcome)["val_auc"])
+    return replace(job, attempt=job.attempt + 1, previous=outcome.runs, until=LEVELS[job.number][level])
 
 
 def numbers(outcome: Outcome) -> Mapping[str, Any]:
@@ -69,37 +99,57 @@ def numbers(outcome: Outcome) -> Mapping[str, Any]:
     }
 
 
-def test_trainings_that_pause_in_turns_give_the_numbers_of_trainings_alone(tmp_path: Path) -> None:
-    for name in ("alone", "judged"):
-        (tmp_path / name).mkdir()
-    common, jobs = planned(tmp_path / "alone")
-    alone = run_jobs(common, jobs)
-    common, jobs = planned(tmp_path / "judged")
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Mapping[str, Any]]:
+    """The numbers of trainings that ran each in a process of its own, in one go."""
+    outcomes = run_jobs(*planned(tmp_path_factory.mktemp("alone")))
+    return {number: numbers(outcome) for number, outcome in outcomes.items()}
+
+
+def check(ended: Mapping[int, Outcome], alone: Mapping[int, Mapping[str, Any]]) -> None:
+    assert {number: str(outcome.status) for number, outcome in ended.items()} == dict.fromkeys(
+        ended, "completed"
+    )
+    assert {number: outcome.attempt for number, outcome in ended.items()} == {0: 3, 1: 2, 2: 1}
+    assert {number: len(outcome.runs) for number, outcome in ended.items()} == dict.fromkeys(range(3), 1)
+    for number, outcome in ended.items():
+        assert numbers(outcome) == alone[number]
+
+
+def test_trainings_that_pause_in_turns_give_the_numbers_of_trainings_alone(
+    tmp_path: Path, alone: Mapping[int, Mapping[str, Any]]
+) -> None:
+    common, jobs = planned(tmp_path)
     asked: list[list[tuple[int, int]]] = []
 
-    def judge(arrivals: Sequence[tuple[int, int, Path]]) -> dict[int, int | None]:
+    def ask(arrivals: Sequence[tuple[int, int, Path]]) -> dict[int, int | None]:
         asked.append([(job, level) for job, level, _ in arrivals])
-        return {job: GOES_ON[job, level] for job, level, _ in arrivals if (job, level) in GOES_ON}
+        return judge(arrivals)
 
     waiting = [replace(job, group="all", until=1) for job in jobs]
     ended: dict[int, Outcome] = {}
-    paused_at = dict.fromkeys(range(3), 0)
     while waiting:
-        outcomes = run_jobs(common, waiting, judge)
-        now, waiting = waiting, []
-        for job in now:
-            outcome = ended[job.number] = outcomes[job.number]
-            assert outcome.status in (JobStatus.COMPLETED, JobStatus.PRUNED), outcome.traceback
-            if outcome.status is JobStatus.PRUNED:
-                level = paused_at[job.number] = len(numbers(outcome)["val_auc"])
-                again = {
-                    "attempt": job.attempt + 1,
-                    "previous": outcome.runs,
-                    "until": LEVELS[job.number][level],
-                }
-                waiting.append(replace(job, **again))
+        outcomes = run_jobs(common, waiting, ask)
+        ended |= outcomes
+        paused = [job for job in waiting if outcomes[job.number].status is JobStatus.PRUNED]
+        waiting = [going_on(job, outcomes[job.number]) for job in paused]
     assert asked[0] == [(0, 1), (1, 1), (2, 1)]  # in one question
-    assert {number: outcome.attempt for number, outcome in ended.items()} == {0: 3, 1: 2, 2: 1}
-    assert {number: len(outcome.runs) for number, outcome in ended.items()} == {0: 1, 1: 1, 2: 1}
-    for number, outcome in ended.items():
-        assert numbers(outcome) == numbers(alone[number])
+    check(ended, alone)
+
+
+def test_trainings_that_join_those_of_a_process_give_the_numbers_of_trainings_alone(
+    tmp_path: Path, alone: Mapping[int, Mapping[str, Any]]
+) -> None:
+    common, jobs = planned(tmp_path)
+    begun = {job.number: replace(job, group="all", until=1) for job in jobs}
+    search, events, ended = Search([*begun.values()]), list[Event](), dict[int, Outcome]()
+    settings = LauncherSettings(1, 1, (), grace_s=60.0)
+    for outcome in LocalExecutor(settings, common).run(search, events.append, judge):
+        ended[outcome.job] = outcome
+        if outcome.status is JobStatus.PRUNED:
+            begun[outcome.job] = going_on(begun[outcome.job], outcome)
+            search.waiting.append(begun[outcome.job])
+    started = [event.data["pid"] for event in events if event.kind is EventKind.STARTED]
+    assert len(started) == 6
+    assert len(set(started)) < 3
+    check(ended, alone)

@@ -12,11 +12,13 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tracking.errors import quoted
-from tracking.process.job_gate import Gate
 from tracking.process.turns import per_job
+
+if TYPE_CHECKING:  # few processes have one
+    from tracking.process.job_gate import Gate
 
 log = logging.getLogger("tracking")
 
@@ -40,7 +42,7 @@ class JobContext:
     on_start: OnStart | None = None
     pid: int | None = None
     at_end: list[Callable[[], None]] = field(default_factory=list)
-    gate: Gate | None = None
+    gate: "Gate | None" = None
 
     def announce(self, run_dir: Path) -> None:
         """Tell the sweep of a new run; a sweep that cannot be told does not stop the run."""
@@ -72,7 +74,7 @@ def job_context(
     folder: Path | None = None,
     cwd: str | os.PathLike[str] | None = None,
     on_start: OnStart | None = None,
-    gate: Gate | None = None,
+    gate: "Gate | None" = None,
 ) -> Iterator[None]:
     """Mark every run started in the block as one of this job, in this process and in those that it starts.
 
@@ -122,7 +124,7 @@ def current_job() -> JobContext | None:
     return inherited
 
 
-def current_gate() -> Gate | None:
+def current_gate() -> "Gate | None":
     """Return the gate of the innermost job context of this process; None without one."""
     return _contexts[-1].gate if _contexts else None
 

@@ -1,21 +1,28 @@
-"""How a run ends: finished through a handle, or left open by a process that ends."""
+"""How a run ends: finished through a handle, left open by a process that ends, or stopped early by its sweep.
 
+The request of a sweep is the file `stop` of the run's folder, as that of a user is; what it holds tells the two apart. So
+it reaches a run in any process, and outlives that.
+"""
+
+import contextlib
 import logging
 
 from tracking.errors import TrackingError
-from tracking.files import atomic
+from tracking.files import atomic, regular
 from tracking.metrics.journal import Journal, journal_of
+from tracking.paths import RunPaths
 from tracking.process import identity, presence
 from tracking.process.hooks import call_at_exit
 from tracking.process.signals import Terminated, cause_of_exit
 from tracking.records import RunStatus
-from tracking.store import pruning
 from tracking.store.ownership import Claim, claim_of, leave, open_claims
 from tracking.store.published import Entry
 from tracking.store.store import Store
 from tracking.values import timestamps
 
 log = logging.getLogger("tracking")
+
+PRUNED = b"pruned\n"  # the content of the request of a sweep; that of a user is empty
 
 _left: set[Journal] = set()  # of runs that went on; kept for the end of the process, which puts them in order
 
@@ -38,13 +45,46 @@ def status_after(error: BaseException | None) -> RunStatus:
     return RunStatus.KILLED if isinstance(error, KeyboardInterrupt | Terminated) else RunStatus.FAILED
 
 
+def ask(paths: RunPaths) -> None:
+    """Ask a run, for its sweep, to stop early; a request that is there already stays as it is."""
+    atomic.create_bytes(paths.stop, PRUNED)
+
+
+def is_asked(paths: RunPaths) -> bool:
+    """Return whether the run was asked to stop by its sweep."""
+    try:
+        with regular.open_file(paths.stop) as file:
+            return file.read(len(PRUNED) + 1) == PRUNED
+    except (OSError, TrackingError):
+        return False
+
+
+def prune(claim: Claim) -> None:
+    """Note that a run of this process was told to stop; other processes that take part in it hear of it."""
+    if not claim.is_pruned:
+        claim.is_pruned = True
+        with contextlib.suppress(TrackingError, OSError):  # a full disk: this process knows
+            ask(claim.paths)
+
+
+def settled(claim: Claim, status: RunStatus) -> RunStatus:
+    """Return the status that a run ends with: `pruned` where it ends because its sweep said so, and not by a fault.
+
+    That is so if the process has heard of the request, or was terminated; one that never asked has completed its work.
+    """
+    has_heard = claim.was_stopped and status in (RunStatus.COMPLETED, RunStatus.ENDED)
+    if (has_heard or status is RunStatus.KILLED) and (claim.is_pruned or is_asked(claim.paths)):
+        return RunStatus.PRUNED
+    return status
+
+
 def finish(claim: Claim, journal: Journal, status: str, error: str | BaseException | None) -> None:
     """Finish a run so that it survives a power loss, or only the part of a process that does not end it.
 
     The caller delays signals.
     """
     final = RunStatus.ENDED if status is RunStatus.ENDED else RunStatus.final(status)
-    final = pruning.settled(claim, final)
+    final = settled(claim, final)
     is_described = error is not None and final is not RunStatus.PRUNED
     text, line = _described(error) if error is not None and is_described else ("", None)
     with journal.held():
@@ -113,7 +153,7 @@ def _end_with_process(claim: Claim, error: BaseException | None) -> None:
         if not is_over and claim.ends_it and not claim.only_takes_part(entry):
             before = claim.before or {}
             status, line = RunStatus(before.get("status", RunStatus.ENDED)), before.get("error")
-            status = pruning.settled(claim, status if error is None else status_after(error))
+            status = settled(claim, status if error is None else status_after(error))
             if error is not None and status is not RunStatus.PRUNED:
                 text, line = _described(error)
                 claim.keep_text(entry, text)

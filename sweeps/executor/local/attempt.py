@@ -1,7 +1,9 @@
 """One attempt at a job, or at several in one process, from the start to one outcome with one reason each: messages, limits,
 the order to stop."""
 
+import contextlib
 import json
+import pickle
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,7 +12,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sweeps.executor.contract import Listener, outcome_of
+from sweeps.executor.contract import Listener, make_folder, outcome_of
 from sweeps.executor.failure_text import failure
 from sweeps.executor.judging import Judging
 from sweeps.executor.local.memory import oom_kills, used_bytes
@@ -43,7 +45,8 @@ class Attempt:
 
     `wake` becomes readable when the sweep is stopped. `tell_start` is called for a job that begins when another one has
     ended. A limit of a job counts for the process once for each: that of time for all jobs, as one runs at a time, and
-    that of memory for those at once. With `judging`, jobs that wait for a judgement get it.
+    that of memory for those at once. With `judging`, jobs that wait for a judgement get it. `another` returns a further
+    job for a child that has room for one, by how many it had.
     """
 
     def __init__(
@@ -57,12 +60,14 @@ class Attempt:
         at_once: int = 1,
         tell_start: Callable[[Job], None] = lambda _job: None,
         judging: Judging | None = None,
+        another: Callable[[int], Job | None] = lambda _taken: None,
     ) -> None:
         self.worker = worker
         self._listener = listener
         self._settings = settings
         self._tell_start = tell_start
         self._judging = judging
+        self._another = another
         self._count = len(jobs)
         self._left = {job.number: job for job in jobs}
         self._begun = dict.fromkeys([job.number for job in jobs[:at_once]], time.monotonic())
@@ -72,7 +77,6 @@ class Attempt:
         timeout_s, memory_bytes = settings.timeout_s, settings.memory_limit_bytes
         self._timeout_s = None if timeout_s is None else timeout_s * len(jobs)
         self._memory_bytes = None if memory_bytes is None else memory_bytes * at_once
-        self._timeout_text = f"{_times(len(jobs))}its timeout of {format_duration(timeout_s or 0.0)}"
         self._memory_text = f"{_times(at_once)}its memory_limit of {format_size(memory_bytes or 0)}"
         self._deadline = NEVER if self._timeout_s is None else time.monotonic() + self._timeout_s
         self._force_at = NEVER
@@ -141,7 +145,7 @@ class Attempt:
 
     def _hear(self, message: Mapping[str, Any]) -> None:
         """Handle a message that is no outcome."""
-        if message["kind"] not in ("lacks", "waits") and message["job"] not in self._left:
+        if "job" in message and message["job"] not in self._left:
             return  # of a job that has ended
         match message["kind"]:
             case "started":
@@ -155,6 +159,8 @@ class Attempt:
                 self._listener(Event(EventKind.WARNING, message["job"], told))
             case "lacks":
                 self.worker.answer(deliver(Supplies.of_message(message)))
+            case "room":
+                self.worker.answer(pickle.dumps(self._begin_another()))
             case "asks" if self._judging is not None:
                 self._judging.asks(message["job"], Path(message["run"]))
             case "waits" if (
@@ -162,6 +168,24 @@ class Attempt:
             ):  # or a signal has ended the waiting
                 goes_on = self._judging.answer((job, n, Path(run)) for job, n, run in message["counts"])
                 self.worker.answer(json.dumps(goes_on).encode())
+
+    def _begin_another(self) -> Job | None:
+        """Return a further job for the child, which begins; None if there is none, or this attempt is to end."""
+        job = None if self._ended_for is not None else self._another(self._count)
+        if job is None:
+            return None
+        with contextlib.suppress(OSError):  # without a log the job fails, and says so
+            make_folder(job)
+        self._count += 1
+        self._left[job.number] = job
+        self._begun[job.number] = time.monotonic()
+        self._runs[job.number] = [*job.previous]
+        if self._settings.timeout_s is not None:
+            self._deadline += self._settings.timeout_s
+        if self._judging is not None:
+            self._judging.begin(job)
+        self._tell_start(job)
+        return job
 
     def _let_end(self, message: dict[str, Any]) -> dict[str, Any]:
         """Wait until the process of a job whose task has returned is gone, at most the grace period."""
@@ -218,7 +242,10 @@ class Attempt:
             self.worker.kill()
         if now >= self._deadline:
             self._deadline = NEVER
-            self._end_for(Reason.TIMEOUT, f"took longer than {self._timeout_text}")
+            limit_text = (
+                f"{_times(self._count)}its timeout of {format_duration(self._settings.timeout_s or 0.0)}"
+            )
+            self._end_for(Reason.TIMEOUT, f"took longer than {limit_text}")
         limit = self._memory_bytes
         if limit is not None and self._ended_for is None:
             self.used_bytes = used_bytes(self.worker.pid)

@@ -20,7 +20,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection, wait
@@ -57,7 +57,8 @@ _kept: list[contextlib.ExitStack] = []  # that of the last of several jobs
 class Assignment(NamedTuple):
     """Jobs for one child, and its slot; the child exits after an assignment that `is_last`.
 
-    Several jobs take turns, at most `at_once` of them begun. `asked` is when the child was asked for, by the clock
+    Several jobs take turns, at most `at_once` of them begun, and where the assignment `is_open`, which one job may be too,
+    the child asks for another when one ends. `asked` is when the child was asked for, by the clock
     `time.monotonic`, which all processes of a machine share.
     """
 
@@ -66,6 +67,12 @@ class Assignment(NamedTuple):
     is_last: bool
     at_once: int = 1
     asked: float = 0.0
+    is_open: bool = False
+
+    @property
+    def takes_turns(self) -> bool:
+        """Whether its jobs run as a group."""
+        return len(self.jobs) > 1 or self.is_open
 
 
 def run_one(
@@ -164,10 +171,10 @@ def main(connection: Connection, alive: int, program: Program) -> None:
     child = _Child(connection, program)
     job = first.jobs[0]
     fault = _set_up(job, first.slot)
-    if fault is not None and len(first.jobs) == 1:
+    if fault is not None and not first.takes_turns:
         child.report(job, fault, is_last=True)
         return
-    goes_on = len(first.jobs) > 1 or not first.is_last
+    goes_on = first.takes_turns or not first.is_last
     program.run(lambda: child.run(first), first.slot.environment, goes_on=goes_on)
 
 
@@ -178,11 +185,12 @@ class _Child:
         self._connection = connection
         self._program = program
         self._pid = os.getpid()
-        self._awaited: Collection[Job] = ()  # jobs whose start the supervisor has told already
+        self._is_open = False  # whether further jobs may join those that take turns
+        self._awaited: set[int] = set()  # jobs whose start the supervisor has told already
 
     def run(self, first: Assignment) -> None:
         """Run the first job, for which everything is set up, and those that come after it; or jobs in turns."""
-        if len(first.jobs) > 1:
+        if first.takes_turns:
             self._run_in_turns(first)
             return
         assignment, fault = first, None
@@ -230,7 +238,8 @@ class _Child:
     def _run_in_turns(self, assignment: Assignment) -> None:
         from sweeps.executor.local.grouped import Group  # few sweeps need it
 
-        self._awaited = assignment.jobs[: assignment.at_once]
+        self._awaited = {job.number for job in assignment.jobs[: assignment.at_once]}
+        self._is_open = assignment.is_open
         with contextlib.suppress(BaseException):  # each job raises it again
             self._program.load(goes_on=True)
         live = partial(self._live, assignment.slot)
@@ -240,7 +249,7 @@ class _Child:
     def _live(self, slot: Slot, job: Job, group: Any) -> bool:
         """Run one of the jobs that take turns; return whether a signal has ended it."""
         inside = contextlib.ExitStack()
-        if job not in self._awaited:
+        if job.number not in self._awaited:
             with contextlib.suppress(OSError):  # as in `_tell_run`
                 _send(self._connection, kind="started", job=job.number)
         message = _set_up(job, slot, draws=not self._program.draws)
@@ -248,13 +257,30 @@ class _Child:
         end_with(0 if message["status"] == JobStatus.COMPLETED else 1)
         if os.getpid() == self._pid:
             with guard.deferring():
+                if group.is_last:
+                    group.fill(self._another)
                 is_last = group.is_last
                 self._tell_outcome(job, {**message, "share_s": group.share_s}, is_done=is_last)
+                if not is_last:  # after the outcome, by which the next job is decided
+                    group.fill(self._another)
             if is_last:
                 _kept.append(inside)
             else:
                 inside.close()
         return str(message.get("error")).startswith(KeyboardInterrupt.__name__)
+
+    def _another(self) -> Job | None:
+        """Ask for a further job of the group, which begins at once; None without one."""
+        if not self._is_open:
+            return None
+        try:
+            _send(self._connection, kind="room")
+            job: Job | None = pickle.loads(self._connection.recv_bytes())  # noqa: S301 - from our own parent
+        except (EOFError, OSError):  # the sweep's parent is gone
+            return None
+        if job is not None:
+            self._awaited.add(job.number)
+        return job
 
 
 def _tell_run(connection: Connection, job: int, _run_id: str, run_dir: Path) -> None:

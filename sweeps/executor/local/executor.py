@@ -10,9 +10,10 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
+from functools import partial
 from multiprocessing import Pipe
 from typing import NamedTuple
 
@@ -30,6 +31,8 @@ from sweeps.executor.local.slots import Slot, pool_of
 from sweeps.executor.local.worker import Worker
 from sweeps.jobs import Event, EventKind, Job, Outcome, counted
 from sweeps.settings.launcher_settings import Isolation, LauncherSettings
+
+Another = Callable[[int], Job | None]
 
 ADMISSION_POLL_S = 0.2  # how often a waiting job checks for free memory
 
@@ -68,7 +71,7 @@ class LocalExecutor:
         def supervise() -> None:
             try:
                 for shard in shards:
-                    self._supervise(shard, listener, outcomes.put)
+                    self._supervise(shard, listener, outcomes.put, partial(shards.another, shard))
                     shards.ended(shard)
             finally:
                 shards.close()  # there are none left, or this process has a fault
@@ -110,19 +113,22 @@ class LocalExecutor:
             self._stopping.set()
             self._waker.send_bytes(b"stop")
 
-    def _supervise(self, shard: Shard, listener: Listener, end: Callable[[Outcome], None]) -> None:
+    def _supervise(
+        self, shard: Shard, listener: Listener, end: Callable[[Outcome], None], another: Another
+    ) -> None:
         """Run jobs until each completes, has no attempts left, or the sweep is stopped; `end` gets each outcome.
 
+        Those of an open shard take `another` when one has ended.
         A job that was cut off by the end of a process that it shared runs again alone; that is none of its retries.
         """
         slot = self._free.get()
-        left = deque([_Try(shard.jobs, shard.at_once)])
+        left = deque([_Try(shard.jobs, shard.at_once, another=another if shard.is_open else None)])
         try:
             while left:
                 now = left.popleft()
                 others = {job.number: job for job in now.jobs}
                 for job, outcome in self._try(now, slot, listener):
-                    del others[job.number]
+                    others.pop(job.number, None)
                     attempts = now.attempts + (not outcome.cut_off)
                     is_over = not outcome.cut_off and not self._settings.retries_after(outcome, attempts)
                     if self._stopping.is_set() or is_over:
@@ -145,17 +151,17 @@ class LocalExecutor:
         at_once = now.at_once if limit is None else min(now.at_once, max(1, available_bytes() // limit))
         try:
             if self._await_memory(first, (limit or 0) * at_once):
-                yield from self._follow(now.jobs, at_once, slot, listener)
+                yield from self._follow(now, at_once, slot, listener)
             else:
                 yield from (Ended(job, cancelled(job)) for job in now.jobs)
         finally:
             with self._admission:
                 self._admitted.pop(first, None)
 
-    def _follow(self, jobs: Sequence[Job], at_once: int, slot: Slot, listener: Listener) -> Iterator[Ended]:
+    def _follow(self, now: "_Try", at_once: int, slot: Slot, listener: Listener) -> Iterator[Ended]:
         began = time.monotonic()
         ready = []
-        for job in jobs:
+        for job in now.jobs:
             try:
                 make_folder(job)  # before a child is asked for, which could not write its log there
                 (job.folder / "output.log").open("ab").close()
@@ -165,7 +171,7 @@ class LocalExecutor:
                 ready.append(job)
         if not ready:
             return
-        is_alone = len(jobs) == 1
+        is_alone = len(now.jobs) == 1 and now.another is None
         try:
             worker = (self._idle.pop(slot.index, None) if is_alone else None) or Worker(self._server)
         except OSError as error:  # no room for another process, or no forkserver
@@ -177,7 +183,7 @@ class LocalExecutor:
 
         if self._judging is not None:
             for job in ready:
-                self._judging.begin(job, worker if len(ready) == 1 else None)
+                self._judging.begin(job, worker if len(ready) == 1 and now.another is None else None)
         attempt = Attempt(
             ready,
             worker,
@@ -187,6 +193,7 @@ class LocalExecutor:
             at_once=at_once,
             tell_start=tell_start,
             judging=self._judging,
+            another=now.another or _none,
         )
         self._running[ready[0].number] = attempt
         is_over = False
@@ -194,7 +201,8 @@ class LocalExecutor:
             for job in ready[:at_once]:
                 tell_start(job)
             is_last = not is_alone or self._settings.isolation is Isolation.PROCESS
-            worker.send(Assignment(tuple(ready), slot, is_last, at_once, began))
+            is_open = now.another is not None
+            worker.send(Assignment(tuple(ready), slot, is_last, at_once, began, is_open))
             yield from attempt.follow(began)
             is_over = True
         finally:
@@ -223,11 +231,19 @@ class LocalExecutor:
 
 
 class _Try(NamedTuple):
-    """Jobs that run in one process, `at_once` of them begun, after so many `attempts` that were their own."""
+    """Jobs that run in one process, `at_once` of them begun, after so many `attempts` that were their own.
+
+    `another` returns a further job for the process, by how many it had; None where no job may join these.
+    """
 
     jobs: tuple[Job, ...]
     at_once: int
     attempts: int = 0
+    another: Another | None = None
+
+
+def _none(_taken: int) -> Job | None:
+    return None
 
 
 class _Outcomes:

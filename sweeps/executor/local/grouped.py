@@ -47,7 +47,7 @@ class Group:
     """Runs `jobs` in turns, at most `at_once` of them begun; a further one begins when one ends.
 
     `live` runs one job in this process from its start to its report, whatever it raises, and returns whether a signal
-    has ended it. The process has spent `spent_s` on all of them before.
+    has ended it. Further jobs may be added meanwhile. The process has spent `spent_s` on all of them before.
     """
 
     def __init__(
@@ -77,6 +77,14 @@ class Group:
         member = self._present
         turns_s = 0.0 if member is None else member.busy_s + time.monotonic() - self._began
         return self._spent_s + turns_s
+
+    def fill(self, another: Callable[[], Job | None]) -> None:
+        """Add jobs for the places that are free once the one that has its turn has ended, until there is no other."""
+        while not self._is_ending and len(self._members) - 1 + len(self._queue) < self._at_once:
+            job = another()
+            if job is None:
+                return
+            self._queue.append(job)
 
     def run(self) -> None:
         """Run the jobs. The process stays in the world of the last one, with what that leaves behind."""

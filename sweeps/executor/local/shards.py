@@ -2,7 +2,8 @@
 
 Jobs of a group come one after the other or with others between them, and how many follow is not known. So grouped jobs
 are pulled ahead, as many as all places could take, and the next process gets a fair share of those of the oldest one's
-group. A search decides each job as late as it can, so of its jobs no more are pulled than the next process takes.
+group. A search decides each job as late as it can, so of its jobs no more are pulled than the next process takes, and a
+process whose jobs end takes further ones.
 """
 
 import math
@@ -14,6 +15,9 @@ from dataclasses import dataclass, field
 
 from sweeps.jobs import Job
 
+MOST_ROUNDS = (
+    10  # how often as many jobs as take turns at once go to one process, so that none lives too long
+)
 TURNS = (
     2  # the most jobs of a process, in terms of those at once: a job that ends early makes room for another
 )
@@ -21,10 +25,11 @@ TURNS = (
 
 @dataclass(frozen=True, eq=False)
 class Shard:
-    """Jobs for one process, at most `at_once` of them begun."""
+    """Jobs for one process, at most `at_once` of them begun; `is_open` if further ones may join them."""
 
     jobs: tuple[Job, ...]
     at_once: int
+    is_open: bool = False
     began: float = field(repr=False, default=0.0)
 
 
@@ -73,10 +78,28 @@ class Shards:
         jobs = tuple(group[:most])
         taken = {job.number for job in jobs}
         self._waiting = deque(job for job in self._waiting if job.number not in taken)
-        shard = Shard(jobs, min(len(jobs), self._together), self._clock())
+        is_open = self._ready is not None and self._is_grouped(first)
+        at_once = self._together if is_open else min(len(jobs), self._together)
+        shard = Shard(jobs, at_once, is_open, self._clock())
         with self._lock:
             self._running.add(shard)
         return shard
+
+    def another(self, shard: Shard, taken: int) -> Job | None:
+        """Return a further job for the process of an open shard, which has `taken` so many; None if none is ready now."""
+        if not shard.is_open or taken >= MOST_ROUNDS * shard.at_once:
+            return None
+        if not self._asking.acquire(blocking=False):  # a free place asks, which comes first
+            return None
+        try:
+            if not (self._waiting or self._is_closed) and self._ready is not None and self._ready():
+                self._waiting.extend(filter(None, [next(self._jobs, None)]))
+            found = next((job for job in self._waiting if job.group == shard.jobs[0].group), None)
+            if found is not None:
+                self._waiting.remove(found)
+            return found
+        finally:
+            self._asking.release()
 
     def ended(self, shard: Shard) -> None:
         """Note that the jobs of a shard have ended."""

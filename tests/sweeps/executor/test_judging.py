@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,9 @@ def task(config: DictConfig) -> float:
             run.log({"score": config.value + epoch / 10}, step=epoch)
             if does == "ignore signals":
                 time.sleep(0.02)
-            elif does == "die once" and epoch == 3 and (run.run_dir.parent / "run_002").exists() is False:
+            elif does == "die in turns" or (
+                does == "die once" and epoch == 3 and (run.run_dir.parent / "run_002").exists() is False
+            ):
                 os.kill(os.getpid(), signal.SIGKILL)
             elif not does.startswith("end") and run.should_stop():
                 if does == "fail":
@@ -206,3 +208,69 @@ def test_a_job_that_waits_ends_with_the_process_of_its_sweep_and_can_be_resumed(
     run = ExperimentTracker(folder / "experiments").record("run_001")
     assert run is not None
     assert (run.status, run.summary["score"].count) == ("killed", 2)
+
+
+class Search:
+    """Jobs of one group, of which one is always ready; two at once share a process."""
+
+    together = 2
+
+    def __init__(self, *jobs: Job) -> None:
+        self._left = list(jobs)
+
+    def __iter__(self) -> Iterator[Job]:
+        return self
+
+    def __next__(self) -> Job:
+        if not self._left:
+            raise StopIteration
+        return self._left.pop(0)
+
+    def ready(self) -> bool:
+        return bool(self._left)
+
+
+def test_jobs_of_a_search_join_those_that_are_left_in_their_process(tmp_path: Path) -> None:
+    sweep = Sweep(tmp_path)
+    sweep.settings = replace(sweep.settings, n_jobs=1)
+    does = ["ask", "ask", "fail", "ask", "ask"]
+    jobs = [replace(each, group="all", until=2) for each in sweep.app.jobs(*does)]
+    untils = {0: 3, 1: 9, 3: 4}
+    running: set[int] = set()
+    most = 0
+
+    def judge(arrivals: Arrivals) -> dict[int, int | None]:
+        return {job: untils[job] for job, level, _ in arrivals if level == 2 and job in untils}
+
+    def hear(event: Any) -> None:
+        nonlocal most
+        sweep.events.append(event)
+        if event.kind is EventKind.STARTED:
+            running.add(event.job)
+            most = max(most, len(running))
+
+    outcomes = {}
+    for outcome in LocalExecutor(sweep.settings, sweep.app.common).run(Search(*jobs), hear, judge):
+        running.discard(outcome.job)
+        outcomes[outcome.job] = outcome
+    statuses = {number: str(outcome.status) for number, outcome in sorted(outcomes.items())}
+    assert statuses == {0: "pruned", 1: "pruned", 2: "failed", 3: "pruned", 4: "pruned"}
+    started = [event.data for event in sweep.events if event.kind is EventKind.STARTED]
+    assert len(started) == 5
+    assert len({each["pid"] for each in started}) == 1
+    assert most == 2
+    levels = {number: sweep.record(outcome).summary["score"].count for number, outcome in outcomes.items()}
+    assert levels == {0: 3, 1: 9, 2: 2, 3: 4, 4: 2}
+
+
+def test_a_job_that_joined_runs_again_alone_when_the_process_is_cut_off(tmp_path: Path) -> None:
+    sweep = Sweep(tmp_path)
+    sweep.settings = replace(sweep.settings, n_jobs=1)
+    jobs = [replace(each, group="all", until=2) for each in sweep.app.jobs("ask", "ask", "die in turns")]
+
+    def judge(arrivals: Arrivals) -> dict[int, int | None]:
+        return {job: 50 if level == 2 else None for job, level, _ in arrivals if job == 0}
+
+    outcomes = LocalExecutor(sweep.settings, sweep.app.common).run(Search(*jobs), sweep.events.append, judge)
+    ended = {each.job: (str(each.status), each.attempt) for each in outcomes}
+    assert ended == {0: ("completed", 2), 1: ("pruned", 1), 2: ("killed", 2)}

@@ -152,3 +152,45 @@ def test_a_search_hears_that_no_more_jobs_are_taken() -> None:
     shards.close()
     assert search.is_closed
     assert [*shards] == []
+
+
+def test_a_process_of_a_search_takes_another_job_of_its_group_when_one_is_ready() -> None:
+    search = Search(9, ready_for=6)
+    shards = Shards(search, places=2, together=2)
+    shard = next(shards)
+    assert shard.is_open
+    assert [job.number for job in filter(None, [shards.another(shard, taken) for taken in (2, 3, 4)])] == [
+        2,
+        3,
+        4,
+    ]
+    other = next(shards)
+    assert numbers(other) == [5]  # and no further one is ready
+    assert shards.another(shard, 5) is None
+    assert shards.another(shard, 10**6) is None
+    assert search.pulled == 6
+
+
+def test_a_job_of_another_group_waits_for_a_process_of_its_own() -> None:
+    search = Search(3, ready_for=3)
+    search._left[2] = replace(search._left[2], group="b")
+    shards = Shards(search, places=2, together=2)
+    shard = next(shards)
+    assert shards.another(shard, 2) is None
+    assert numbers(next(shards)) == [2]
+
+
+def test_a_free_place_comes_before_a_process_that_has_room() -> None:
+    search = Search(4, ready_for=4)
+    shards = Shards(search, places=2, together=2)
+    shard = next(shards)
+    with shards._asking:  # as a place that waits for a job
+        assert shards.another(shard, 2) is None
+    assert shards.another(shard, 2) is not None
+
+
+def test_no_job_joins_those_of_a_sweep_without_a_search() -> None:
+    shards = Shards(jobs(*["a"] * 9), places=1, together=2)
+    shard = next(shards)
+    assert not shard.is_open
+    assert shards.another(shard, 2) is None

@@ -10,7 +10,7 @@ import pytest
 
 from tracking import ExperimentTracker, RunStatus, job_context
 from tracking.process.job_gate import Gate, Verdict
-from tracking.store.pruning import PRUNED
+from tracking.store.ending import PRUNED
 
 METRIC = "val_auc"
 
@@ -130,7 +130,7 @@ def test_a_second_run_of_the_attempt_is_new(tracker: ExperimentTracker) -> None:
 def test_sigterm_ends_a_run_that_was_asked_to_stop_as_pruned(tracker: ExperimentTracker) -> None:
     code = (
         "import os, signal, sys; from tracking import ExperimentTracker as T\n"
-        "from tracking.store.pruning import PRUNED\n"
+        "from tracking.store.ending import PRUNED\n"
         "with T(sys.argv[1]).start_run('e') as run:\n"
         "    run.log({'val_auc': 0.3}, step=1)\n"
         "    if sys.argv[2:]: (run.run_dir / 'stop').write_bytes(PRUNED)\n"

@@ -1,59 +1,18 @@
-"""Runs that their sweep stops early: asked to stop, ended as pruned, and opened again when their job goes on.
+"""A run that its sweep has stopped early, opened again by the next attempt at its job; see also `ending`."""
 
-The request is the file `stop` of the run's folder, as that of a user is; what it holds tells the two apart. So it
-reaches a run in any process, and outlives that.
-"""
-
-import contextlib
 from collections.abc import Mapping
 from typing import Any
 
-from tracking.errors import TrackingError
-from tracking.files import atomic, locks, regular
+from tracking.files import atomic, locks
 from tracking.metrics.summary_file import Stats
 from tracking.paths import RunPaths
 from tracking.process import identity
+from tracking.process.job_gate import Gate
 from tracking.records import RunStatus
-from tracking.store.ownership import Claim
 from tracking.store.store import Store
 from tracking.values.checks import step_value
 from tracking.values.jsontext import Number
 from tracking.values.names import check_label, is_component
-
-PRUNED = b"pruned\n"  # the content of the request of a sweep; that of a user is empty
-
-
-def ask(paths: RunPaths) -> None:
-    """Ask a run, for its sweep, to stop early; a request that is there already stays as it is."""
-    atomic.create_bytes(paths.stop, PRUNED)
-
-
-def is_asked(paths: RunPaths) -> bool:
-    """Return whether the run was asked to stop by its sweep."""
-    try:
-        with regular.open_file(paths.stop) as file:
-            return file.read(len(PRUNED) + 1) == PRUNED
-    except (OSError, TrackingError):
-        return False
-
-
-def prune(claim: Claim) -> None:
-    """Note that a run of this process was told to stop; other processes that take part in it hear of it."""
-    if not claim.is_pruned:
-        claim.is_pruned = True
-        with contextlib.suppress(TrackingError, OSError):  # a full disk: this process knows
-            ask(claim.paths)
-
-
-def settled(claim: Claim, status: RunStatus) -> RunStatus:
-    """Return the status that a run ends with: `pruned` where it ends because its sweep said so, and not by a fault.
-
-    That is so if the process has heard of the request, or was terminated; one that never asked has completed its work.
-    """
-    has_heard = claim.was_stopped and status in (RunStatus.COMPLETED, RunStatus.ENDED)
-    if (has_heard or status is RunStatus.KILLED) and (claim.is_pruned or is_asked(claim.paths)):
-        return RunStatus.PRUNED
-    return status
 
 
 def reopened(store: Store, experiment_name: str, sweep: Mapping[str, Any]) -> RunPaths | None:
@@ -97,6 +56,14 @@ class Known:
         self._last: dict[str, Number] = {
             name: each.last_step for name, each in stats.items() if each.last_step is not None
         }
+
+    @classmethod
+    def of(cls, store: Store, run_id: str, gate: Gate | None) -> "Known":
+        """Return what a run had logged; the gate of its job counts from there."""
+        stats = store.scan.summary(run_id)
+        if gate is not None:
+            gate.begin(store.paths.run(run_id).folder, {name: each.count for name, each in stats.items()})
+        return cls(stats)
 
     def new(self, metrics: Mapping[str, Any], step: Any) -> Mapping[str, Any]:
         """Return the metrics of a log call without those whose step the run has passed; all of a call without a step."""
