@@ -4,6 +4,7 @@ python -m benchmarks [NAME...] [--full | --tiny] [--no-peers] [--json FILE] [--k
 python -m benchmarks setup [PEER...]
 python -m benchmarks report [--from FILE]... [--readme]
 python -m benchmarks tables --folder DIR   (how good the models are; benchmarks.tables)
+python -m benchmarks searches --lcbench DIR   (how good the searches are; benchmarks.searches)
 """
 
 import argparse
@@ -33,7 +34,7 @@ MEASURES: dict[str, Callable[[Plan], Result]] = {
     "jobs": sweeps.jobs,
     "slots": sweeps.slots,
 }
-SETUP, REPORT, TABLES = "setup", "report", "tables"
+SETUP, REPORT, TABLES, SEARCHES = "setup", "report", "tables", "searches"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -42,6 +43,10 @@ def main(arguments: Sequence[str]) -> int:
         from benchmarks.tables.main import main as tables  # loads torch
 
         return tables(arguments[1:])
+    if arguments[:1] == [SEARCHES]:
+        from benchmarks.searches.main import main as searches  # loads Optuna
+
+        return searches(arguments[1:])
     options = _parse(arguments)
     if SETUP in options.names:
         environments.setup([peer for peer in Module if peer in options.names] or list(Module))

@@ -19,7 +19,7 @@ class Finals:
 
     @property
     def count(self) -> int:
-        """How many jobs repeat others; never one alone, which would compare nothing."""
+        """How many jobs repeat others."""
         settings, full = self._settings, self._settings.max_epochs or self._jobs.longest
         if settings.mode.is_listed:  # all of its points are wanted, and its jobs are these
             count = int(settings.confirm) if settings.confirm >= 1 else 0
@@ -30,8 +30,8 @@ class Finals:
         elif settings.budget_epochs is not None and full:
             count = int(settings.confirm * settings.budget_epochs / full)
         else:  # a budget in time, or none: as many as there is time for
-            count = int(settings.confirm * self._jobs.begun)
-        return count if count > 1 else 0
+            count = settings.confirmations(self._jobs.begun)
+        return count
 
     @property
     def points(self) -> int | None:
@@ -63,10 +63,8 @@ class Finals:
         Every candidate is repeated once before one is repeated twice, so that a search that is stopped compares fairly.
         """
         candidates = best[: self.candidates]
-        if self._jobs.confirming >= self.count or len(candidates) < 2:
+        if not candidates or self._jobs.confirming >= self.count:
             return None
         done = [sum(job.repeats == number for job in self._jobs) for number in candidates]
-        if min(done) >= self.repeats:
-            return None
         chosen = candidates[done.index(min(done))]
         return NewJob(self._jobs[chosen].point, None, repeats=chosen)

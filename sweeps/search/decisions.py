@@ -92,6 +92,10 @@ class Search(Protocol):
     def is_over(self) -> bool:
         """Whether nothing is left to decide: no `decide` will return anything any more, whatever jobs that run will do."""
 
+    @property
+    def ending(self) -> str:
+        """Why no new point is tried, as the end of a sentence: "the target is reached"; empty while one may be."""
+
     def decide(self) -> Decision | None:
         """Return what a free slot should do now; None when it must wait for a job that runs, or the search `is_over`.
 

@@ -68,3 +68,43 @@ def losses_of(settings: SearchSettings, values: Sequence[float | None]) -> Losse
             return None
         losses.append(-value if objective.higher_is_better else value)
     return tuple(losses)
+
+
+class Heard:
+    """What entries say: the coordinates of each job, what it came to at each rung, and which jobs run."""
+
+    def __init__(self, entries: Sequence[Entry] = ()) -> None:
+        self.asked: dict[int, Coordinates] = {}
+        self.told: dict[tuple[int, int], Told] = {}  # by job and rung, in the order of the first time
+        self._running: dict[int, None] = {}
+        self._read = 0
+        self.read(entries)
+
+    def read(self, entries: Sequence[Entry]) -> None:
+        """Hear the entries behind those that were heard."""
+        for entry in entries[self._read :]:
+            self.hear(entry)
+        self._read = len(entries)
+
+    def hear(self, entry: Entry) -> None:
+        """Hear an entry; what a job came to at a rung may be told again, and was wrong before."""
+        if isinstance(entry, Asked):
+            self.asked[entry.job] = entry.coordinates
+            self._running[entry.job] = None
+        elif isinstance(entry, Left):
+            self._running.pop(entry.job, None)
+        else:
+            self.told[entry.job, entry.rung] = entry
+
+    def last(self) -> list[Told]:
+        """Return what each job came to at the last rung that it stands at, by the order of the jobs."""
+        found: dict[int, Told] = {}
+        for told in self.told.values():
+            if told.job not in found or found[told.job].rung < told.rung:
+                found[told.job] = told
+        return [found[job] for job in self.asked if job in found]
+
+    def running(self, *, without_value: bool = False) -> list[Coordinates]:
+        """Return the points of jobs that run; with `without_value`, only of those that have come to no rung."""
+        valued = {job for job, _ in self.told} if without_value else set()
+        return [self.asked[job] for job in self._running if job not in valued]

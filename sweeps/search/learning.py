@@ -67,6 +67,12 @@ class LearningSearch:
         """Whether nothing is left to decide."""
         return self.decide() is None and not any(job.is_running for job in self._jobs)
 
+    @property
+    def ending(self) -> str:
+        """Why no new point is tried; empty while one may be."""
+        reason = self._limit()
+        return reason if reason or self._new() is not None else "the space has no other point"
+
     def decide(self) -> Decision | None:
         """Return what a free slot should do now; None when it must wait or the search is over."""
         if self._decided is None:
@@ -76,10 +82,12 @@ class LearningSearch:
     def asked(self, job: int, decision: Decision) -> None:
         """Hear that a job begins or goes on."""
         self._decided = None
-        if isinstance(decision, GoOn):
-            known = self._jobs[job]
+        known = self._jobs.by_number.get(job)
+        if known is not None:
             known.state, known.until = State.RUNNING, decision.until
             self._ask(known)
+        elif isinstance(decision, GoOn):
+            raise ValueError(f"job {job} goes on, but has not begun")
         elif decision.repeats is not None:
             self._jobs.add(SearchedJob(job, decision.point, decision.until, decision.repeats))
         else:
@@ -101,7 +109,9 @@ class LearningSearch:
     def ended(self, job: int, end: End) -> None:
         """Hear how a job ended."""
         self._decided = None
-        known = self._jobs[job]
+        known = self._jobs.by_number.get(job)
+        if known is None:
+            return
         known.epochs = max(known.epochs, end.epochs)
         known.violation = sum(max(each, 0.0) for each in end.violations.values())
         kind, losses = end.kind, losses_of(self._settings, end.values)
@@ -134,10 +144,14 @@ class LearningSearch:
         self._share = max(self._share, share)
 
     def prepare(self) -> None:
-        """Compute the next suggestion ahead, if it is one that no further event changes."""
-        begun = self._jobs.begun
-        if self._ahead is not None and self._ahead[0] == begun and begun >= len(self._first):
-            self._suggestion(*self._ahead)
+        """Compute the next suggestion ahead, if it is one that no further event changes; load what all of them need."""
+        if self._history.told:
+            with self._suggesting:
+                self._suggester.load()
+        ahead, begun = self._ahead, self._jobs.begun
+        # Conditions compose configs, and a function is the user's: these do not run beside what the sweep does.
+        if ahead is not None and ahead[0] == begun >= len(self._first) and self._space.is_plain:
+            self._suggestion(*ahead)
 
     # What is heard
 
@@ -178,7 +192,8 @@ class LearningSearch:
         """
         if job.repeats is not None:
             return
-        begin = 0 if job.level == 0 else (self._levels.index(job.level) or 0) + 1
+        reached = self._levels.index(job.level)
+        begin = 0 if reached is None else reached + 1
         if job.losses is not None:
             begin = max(begin, self._levels.index_after(job.epochs))
         for index in range(begin, len(self._rungs)):
@@ -240,7 +255,33 @@ class LearningSearch:
             return len(rung) <= MIN_OTHERS or job.losses[0] <= rung.median_of_others(job.number)
         if not self._settings.resumes and len(rung) < self._settings.eta:
             return True  # who stops here never comes back, and there is nobody yet to compare with
-        return rung.is_within(job.number, 1 / self._settings.eta)
+        return self._chosen(index, arrived=job) is job
+
+    def _chosen(self, index: int, arrived: SearchedJob | None = None) -> SearchedJob | None:
+        """Return the job that goes on next from a rung: the best that waits there, if the rung may let one go on.
+
+        A rung lets one of `eta` of its jobs go on, whenever they came. If it let all go on that are among the best when
+        they come, a model whose suggestions get better and better would complete most of them.
+        """
+        rung = self._rungs[index]
+        waiting, gone = set(), 0
+        for number in rung.scores:
+            job = self._jobs[number]
+            if job is arrived or (job.state is State.PAUSED and self._levels.index(job.level) == index):
+                waiting.add(number)
+            else:
+                gone += self._is_beyond(job, index)
+        most = int(len(rung) / self._settings.eta)
+        if not waiting or gone >= most:
+            return None
+        best = next((number for number in rung.best(most) if number in waiting), None)
+        return None if best is None else self._jobs[best]
+
+    def _is_beyond(self, job: SearchedJob, index: int) -> bool:
+        """Return whether a job that stands at a rung was let go on from it, or had completed by itself."""
+        if job.state is State.RUNNING and (job.until is None or job.until > self._levels.levels[index]):
+            return True
+        return job.state is State.COMPLETED or (self._levels.index(job.level) or 0) > index
 
     def _decide(self) -> Decision | None:
         if self._is_finished or self._share >= 1:
@@ -251,29 +292,33 @@ class LearningSearch:
         return self._promotion() or self._new() or self._last()
 
     def _promotion(self) -> GoOn | None:
-        """Return the best job that is paused among the best of its rung, at the highest rung that has one."""
-        paused = {job.number: job for job in self._jobs.among(State.PAUSED)}
-        if not paused:
+        """Return a job that goes on from its rung, the highest one that lets one go on."""
+        if not self._jobs.among(State.PAUSED):
             return None
         for index in reversed(range(len(self._levels))):
-            rung = self._rungs[index]
-            for number in rung.best(int(len(rung) / self._settings.eta)):
-                job = paused.get(number)
-                if job is not None and self._levels.index(job.level) == index:
-                    until = self._levels.after(job.level)
-                    if self._affords(job.epochs, until):
-                        return GoOn(number, until)
+            job = self._chosen(index)
+            if job is not None and self._affords(job.epochs, self._levels.after(job.level)):
+                return GoOn(job.number, self._levels.after(job.level))
         return None
+
+    def _limit(self) -> str:
+        """Return which setting keeps new points from being tried; empty if none does."""
+        settings, points = self._settings, self._finals.points
+        if self._is_finished:
+            return "the target is reached"
+        if self._share >= 1 - self._finals.share:
+            return "the time of the budget is spent"
+        if points is not None and self._jobs.begun >= points:
+            return f"n_trials={settings.n_trials} have begun"
+        if settings.patience is not None and self._since_best >= settings.patience:
+            return f"{settings.patience} jobs have come to nothing better"
+        if not self._affords(0, self._levels.after(0)):
+            return f"the budget of {settings.budget_epochs} epochs is spent"
+        return ""
 
     def _new(self) -> NewJob | None:
         """Return a new point; None if there are enough, or if the space has no other."""
-        points, patience = self._finals.points, self._settings.patience
-        if points is not None and self._jobs.begun >= points:
-            return None
-        if patience is not None and self._since_best >= patience:
-            return None
-        until = self._levels.after(0)
-        if self._share >= 1 - self._finals.share or not self._affords(0, until):
+        if self._limit():
             return None
         begun = self._jobs.begun
         waiting = (point for point in self._first if point not in self._jobs.points)
@@ -285,20 +330,20 @@ class LearningSearch:
             if placed is None:
                 return None
             point = placed.point
-        return NewJob(point, until)
+        return NewJob(point, self._levels.after(0))
 
     def _last(self) -> Decision | None:
         """Return what is left when no new job begins: complete the best, then repeat them with other seeds."""
         if self._jobs.are_running:
             return None
-        full = sum(job.state is State.COMPLETED and job.repeats is None for job in self._jobs)
-        if full < self._finals.candidates:
+        best = [number for number in self._rungs[-1].best() if self._jobs[number].violation <= 0]
+        if len(best) < self._finals.candidates:
             for rung in reversed(self._rungs):
                 for number in rung.best():
                     job = self._jobs[number]
                     if job.state is State.PAUSED and self._affords(job.epochs, None):
                         return GoOn(number)
-        return self._finals.next(self._rungs[-1].best())
+        return self._finals.next(best)
 
     def _affords(self, epochs: int, until: int | None) -> bool:
         """Return whether the budget has the epochs that a job takes from here to its next level."""

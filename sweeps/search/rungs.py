@@ -1,13 +1,16 @@
 """Rungs: the levels at which jobs are judged, and how the jobs stand that have come to one."""
 
 import math
+import random
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
+from functools import cache
 
 from sweeps.search.history import Losses
 from sweeps.settings.search_settings import Schedule, SearchSettings
 
-STEPS = 3  # rungs below the full length, if the settings name no first one
+SHORTEST = 20  # the full length is about so many times the first rung, if the settings name none
+EARLIEST = 3  # epochs; after one or two, many trainings are where they began
 NEAR = 1.5  # a rung whose next level is nearer to the full length than this is the last one
 LONGEST = 1_000_000  # epochs, where the length is not known
 FINE = 3  # so many rungs of a median rule lie between two of asha
@@ -21,13 +24,15 @@ Score = tuple[
 def levels_of(settings: SearchSettings) -> tuple[int, ...]:
     """Return the levels at which jobs are judged, in rising order; the end of a job is none of them.
 
-    They grow by `eta` from `min_epochs`, which is about 4 % of the full length by default. A median rule judges at three
+    They grow by `eta` from `min_epochs`, which is about a twentieth of the full length by default, and 3
+    at least. A median rule judges at three
     times as many, since it costs nothing to ask it.
     """
     if settings.schedule is Schedule.NONE:
         return ()
     longest = settings.max_epochs or LONGEST
-    first = settings.min_epochs or max(1, round((settings.max_epochs or 1) / settings.eta**STEPS))
+    steps = round(math.log(SHORTEST) / math.log(settings.eta))
+    first = settings.min_epochs or max(EARLIEST, round((settings.max_epochs or 1) / settings.eta**steps))
     growth = settings.eta if settings.schedule is Schedule.ASHA else settings.eta ** (1 / FINE)
     levels: dict[int, None] = {}
     level = float(first)
@@ -69,18 +74,22 @@ class Rung:
         self.scores[job] = (violation, better, losses[0])
 
     def best(self, count: int | None = None) -> list[int]:
-        """Return the jobs from the best to the worst, those that failed excluded, at most `count`."""
-        ranked = sorted((score, job) for job, score in self.scores.items() if score != FAILED)
-        return [job for _, job in ranked[:count]]
+        """Return the jobs from the best to the worst, those that failed excluded, at most `count`.
 
-    def is_within(self, job: int, share: float) -> bool:
-        """Return whether a job is among the best of this share."""
-        return job in self.best(int(len(self.scores) * share))
+        Chance decides between equal ones, not who came first; it decides the same whenever it is asked.
+        """
+        ranked = sorted((score, _lot(job), job) for job, score in self.scores.items() if score != FAILED)
+        return [job for *_, job in ranked[:count]]
 
     def median_of_others(self, job: int) -> float:
         """Return the median of the first losses of the other jobs; one that failed counts as infinitely bad."""
         losses = sorted(loss for other, (_, _, loss) in self.scores.items() if other != job)
         return losses[(len(losses) - 1) // 2] if losses else math.inf
+
+
+@cache
+def _lot(job: int) -> float:
+    return random.Random(job).random()  # noqa: S311 - must be reproducible
 
 
 def _dominates(one: Losses, other: Losses) -> bool:

@@ -8,6 +8,7 @@ import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -92,14 +93,14 @@ class Trial:
         else:
             value = self._value_for(dimension)
             if value is None:
-                raise _UnsaidError
+                raise UnsaidError
             self.dimensions[name], self.coordinates[name] = dimension, value
             (line,) = dimension.lines(value)
         self.lines.append(line)
         return line
 
 
-class _UnsaidError(Exception):
+class UnsaidError(Exception):
     """A dimension for which there is no value."""
 
 
@@ -141,7 +142,10 @@ class SearchedSpace:
                     found.append(dimension)
             self._parts.append(_Part(tuple(fixed), tuple(found)))
         self._when = frozenset(settings.when)
-        self._is_plain = not settings.when and settings.filter is None
+        self._has_conditions = bool(settings.when) or settings.filter is not None
+        self.is_plain = (
+            not self._has_conditions and function is None
+        )  # whether points follow from values alone
         self.is_conditional = bool(settings.when) or self._which is not None or function is not None
 
     @property
@@ -163,7 +167,7 @@ class SearchedSpace:
                 lines += trial.lines
                 coordinates |= trial.coordinates
                 self._known |= trial.dimensions
-        except _UnsaidError:
+        except UnsaidError:
             return None
         return self._allowed(tuple(lines), coordinates)
 
@@ -197,11 +201,10 @@ class SearchedSpace:
     def _every(self) -> Iterator[Placed]:
         for index, part in enumerate(self._parts):
             for values in product(*(_all_of(each) for each in part.dimensions)):
-                chosen = {
-                    PART: index,
-                    **dict(zip((each.name for each in part.dimensions), values, strict=True)),
-                }
-                placed = self.place(lambda dimension, chosen=chosen: chosen[dimension.name])  # type: ignore[misc]
+                names = (each.name for each in part.dimensions)
+                placed = self.place(
+                    partial(_value_in, {PART: index, **dict(zip(names, values, strict=True))})
+                )
                 if placed is not None:
                     yield placed
 
@@ -241,7 +244,7 @@ class SearchedSpace:
         return dimension
 
     def _allowed(self, lines: Point, coordinates: dict[str, Value]) -> Placed | None:
-        if self._is_plain:
+        if not self._has_conditions:
             return Placed(lines, coordinates)
         point = self._conditions.reduced(lines)
         if not self._conditions.fulfilled_by(point):
@@ -257,9 +260,13 @@ class SearchedSpace:
 def _said(value_for: ValueFor, dimension: Dimension, coordinates: dict[str, Value]) -> Value:
     value = value_for(dimension)
     if value is None:
-        raise _UnsaidError
+        raise UnsaidError
     coordinates[dimension.name] = value
     return value
+
+
+def _value_in(coordinates: Coordinates, dimension: Dimension) -> Value:
+    return coordinates[dimension.name]
 
 
 def _all_of(dimension: Dimension) -> range:

@@ -9,7 +9,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
 
 from sweeps.search.decisions import Arrival, Decision, EarlierJob, End, EndKind, NewJob, Search
-from sweeps.search.searched_space import SearchedSpace
+from sweeps.search.searched_space import SearchedSpace, Trial
 from sweeps.search.searching import make_search
 from sweeps.settings.search_settings import Mode, Schedule, SearchSettings
 from sweeps.settings.sweeper_settings import SpaceSettings
@@ -36,6 +36,7 @@ def make(
     first: Sequence[Point] = (),
     earlier: Sequence[EarlierJob] = (),
     space: Mapping[str, Any] | None = None,
+    config: Any = None,
     **settings: Any,
 ) -> Search:
     """Return the search of a space with settings, random points without a schedule by default."""
@@ -47,14 +48,30 @@ def make(
         **settings,
     }
     if given["schedule"] is not Schedule.NONE:
-        given = {"max_epochs": 27, "min_epochs": 1, "resumes": True, **given}
+        given = {"max_epochs": 27, "min_epochs": 1, "eta": 3.0, "resumes": True, **given}
     found, of_space = spaced(*(lines or LINES), **(space or {}))
-    return make_search(found, SearchSettings(**given), of_space, lambda _: {}, first=first, earlier=earlier)
+    return make_search(
+        found, SearchSettings(**given), of_space, lambda _: {}, first=first, earlier=earlier, config=config
+    )
+
+
+def below(config: Any, trial: Trial) -> None:
+    """Draw a point as a function of the user's does."""
+    trial.suggest_float("x", 0.0, config["high"])
+
+
+def failing(config: Any, trial: Trial) -> None:
+    """Raise as a function of the user's may do."""
+    raise ValueError("no such thing")
+
+
+def idle(config: Any, trial: Trial) -> None:
+    """Draw nothing."""
 
 
 def numbers(point: Point) -> dict[str, float]:
     """Return the numbers that a point sets, by key."""
-    return {name: float(value) for name, value in values_of(point).items()}
+    return {name: float(value) for name, value in values_of(point).items() if not isinstance(value, str)}
 
 
 def bowl(point: Point, epochs: int) -> float:

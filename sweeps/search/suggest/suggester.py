@@ -7,8 +7,6 @@ from typing import Protocol
 from sweeps.search.history import Entry, Told
 from sweeps.search.searched_space import Placed, SearchedSpace
 
-STARTUP = 8  # jobs with values before a model is asked
-
 
 class Suggester(Protocol):
     """Suggest a point from a history.
@@ -21,6 +19,9 @@ class Suggester(Protocol):
     def suggest(self, entries: Sequence[Entry], number: int, source: random.Random) -> Placed | None:
         """Return the point for the new job of a number, counted from 0; None if it finds none that the filter allows."""
 
+    def load(self) -> None:
+        """Load the libraries that suggestions need, which changes none of them."""
+
 
 class DrawnSuggester:
     """Draw each point at random; what was heard changes nothing."""
@@ -32,20 +33,40 @@ class DrawnSuggester:
         """Return a random point."""
         return self._space.draw(source)
 
+    def load(self) -> None:
+        """Do nothing."""
+
+
+class Learned(Protocol):
+    """A suggester that needs no loading."""
+
+    def suggest(self, entries: Sequence[Entry], number: int, source: random.Random) -> Placed | None:
+        """Do as a `Suggester` does."""
+
 
 class Loaded:
-    """Draw points until enough of them have values, then suggest by a model, which is made, and its library loaded, then."""
+    """Draw points until enough of them have values, then suggest by a model, whose library is loaded then or by `load`."""
 
-    def __init__(self, space: SearchedSpace, make: Callable[[], Suggester], startup: int = STARTUP) -> None:
+    def __init__(self, space: SearchedSpace, make: Callable[[], Learned], startup: int) -> None:
         self._space = space
         self._make = make
         self._startup = startup
-        self._model: Suggester | None = None
+        self._is_learning = False
+        self._model: Learned | None = None
 
     def suggest(self, entries: Sequence[Entry], number: int, source: random.Random) -> Placed | None:
         """Return a random point at first, then one of the model."""
-        if self._model is None:
+        if not self._is_learning:
             if len({entry.job for entry in entries if isinstance(entry, Told)}) < self._startup:
                 return self._space.draw(source)
+            self._is_learning = True
+        return self._made().suggest(entries, number, source)
+
+    def load(self) -> None:
+        """Make the model."""
+        self._made()
+
+    def _made(self) -> Learned:
+        if self._model is None:
             self._model = self._make()
-        return self._model.suggest(entries, number, source)
+        return self._model
