@@ -29,7 +29,7 @@ from sweeps.settings.sweeper_settings import SweeperSettings
 from sweeps.state.code import changed_in
 from sweeps.state.durations import Durations
 from sweeps.state.job_runs import JobRuns
-from sweeps.state.ledger import Ledger
+from sweeps.state.ledger import Ledger, replay
 from sweeps.state.resume import NOTHING, Resumed
 from sweeps.state.reuse import Reusable
 from sweeps.stop_signals import Interruptions
@@ -83,6 +83,7 @@ class Session:
         self._stopped_for_failures = False
         self._other_code = False
         self._fault: TrackingError | None = None
+        self._lost_search: Exception | None = None
 
     def _driven(self, guide: Guide, slots: int) -> Driver:
         values = ObjectiveValues(self._runs, self._settings.objectives, self._settings.constraints)
@@ -119,6 +120,11 @@ class Session:
 
     def conclude(self) -> Leaderboard:
         """End a sweep without jobs left to run as it would have ended after them."""
+        if self._driver is not None and not replay(self._ledger.path).is_over:
+            with self.recording():  # the session before died before it could
+                if not self._earlier.found:
+                    self._ledger.mark(EventKind.BEGAN, slots=self._slots)
+                self._ledger.mark(EventKind.ENDED, over=True)
         self._progress.say(f"Sweep {self._dir.name}: nothing to do, all of its jobs have ended")
         board = aggregate(self._dir)
         self._progress.ranked(board)
@@ -131,6 +137,7 @@ class Session:
                 self._run_jobs()
                 self._runs.tracker.publish()
                 board = aggregate(self._dir)
+                self._tell_why_over()
                 self._progress.ranked(board)
             require_uninterrupted(board, self._interruptions.last, self._dir)
             return self._end(board, show)
@@ -165,11 +172,14 @@ class Session:
             with self.recording():
                 over = {} if self._driver is None else {"over": not self._driver.has_jobs}
                 self._ledger.mark(EventKind.ENDED, **over)
-            self._tell_early_end()
             if self._fault is not None:
                 raise SweepError(
                     f"stopped, because the sweep's records cannot be kept: {self._fault}"
                 ) from self._fault
+            if self._lost_search is not None:
+                fault = self._lost_search
+                what = " ".join(f"{type(fault).__name__}: {fault}".split())
+                raise SweepError(f"stopped, because the search cannot suggest a point: {what}") from fault
         except BaseException:
             self._executor.stop()
             with contextlib.suppress(
@@ -181,13 +191,12 @@ class Session:
             if self._driver is not None:
                 self._driver.close()
 
-    def _tell_early_end(self) -> None:
-        """Say that a search was over before it had as many jobs as it might have."""
+    def _tell_why_over(self) -> None:
+        """Say why a search was over before it had as many jobs as it might have."""
         search, jobs = self._settings.search, len(self._planner)
-        if search is None or search.n_trials is None or self._driver is None or self._driver.has_jobs:
+        if search is None or self._driver is None or self._driver.has_jobs or jobs == search.n_trials:
             return
-        if jobs < search.n_trials:
-            self._progress.say(f"the search is over after {jobs} of {counted(search.n_trials, 'job')}")
+        self._progress.say(f"the search is over after {counted(jobs, 'job')}: {self._driver.ending}")
 
     def _outcomes(self) -> Iterator[Outcome]:
         if self._driver is None:
@@ -218,7 +227,15 @@ class Session:
 
     def is_stopped(self) -> bool:
         """Return whether no further job may begin."""
-        return bool(self._interruptions.last or self._stopped_for_failures or self._fault)
+        return bool(
+            self._interruptions.last or self._stopped_for_failures or self._fault or self._lost_search
+        )
+
+    def cannot_decide(self, error: Exception) -> None:
+        """Stop in order: the search has failed."""
+        if self._lost_search is None:
+            self._lost_search = error
+            self._executor.stop()
 
     def begins(self, job: PlannedJob, decision: NewJob) -> None:
         """Put a job that the search has decided on on the board."""
@@ -234,7 +251,8 @@ class Session:
 
     def goes_on(self, number: int, until: int | None) -> None:
         """Take a job that was paused or lost back on the board."""
-        self._progress.heard(Event(EventKind.RESUMED, number, {"until": until}))
+        moved = {"until": until, "was_lost": not self._board.is_pruned(number)}
+        self._progress.heard(Event(EventKind.RESUMED, number, moved))
 
     def _hear(self, event: Event) -> None:
         if event.kind is EventKind.WARNING:

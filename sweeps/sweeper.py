@@ -101,7 +101,7 @@ def _run(
         plan = make_plan(
             sweep_dir.name,
             settings,
-            swept,
+            planned.swept(swept),
             planner.total if settings.search is None else None,
             arguments=arguments,
             config=computed_from(config, settings.key_ignores),
@@ -138,10 +138,10 @@ def _run(
 
 def _seeded(
     settings: SweeperSettings, space: Space
-) -> tuple[SweeperSettings, tuple[str, ...], Callable[[int], str]]:
+) -> tuple[SweeperSettings, tuple[str, ...], Callable[[int], str] | None]:
     """Return the settings, the swept keys, with that of the seed if jobs repeat others, and the override of a seed."""
     settings, seed_line, notes = with_seeds(settings, space)
-    has_seeds = settings.space.repeat > 1 or (settings.search is not None and settings.search.confirm > 0)
+    has_seeds = settings.space.repeat > 1 or seed_line is not None
     swept = (*space.swept, *([settings.space.seed_key] if has_seeds else ()))
     return replace(settings, remarks=(*settings.remarks, *notes)), swept, seed_line
 
@@ -207,7 +207,7 @@ def _preview(
     tell_plan(
         write,
         jobs,
-        swept,
+        planned.swept(swept),
         launcher.n_jobs,
         settings.store,
         (*settings.notes, *planned.notes, *planner.new_notes()),
@@ -222,6 +222,10 @@ class _Planned:
     planner: Planner
     notes: Sequence[str]
     search: PreparedSearch | None = None
+
+    def swept(self, known: Sequence[str]) -> tuple[str, ...]:
+        """Return the swept keys, with those that a function of the user's draws before all others."""
+        return (*(self.search.drawn if self.search else ()), *known)
 
 
 def _planned(
@@ -238,8 +242,19 @@ def _planned(
     group_of = grouping(settings.fuse_key, launcher)
     planner = Planner(composer, space.fixed, settings, recorded_jobs(settings), group_of=group_of)
     if settings.search is not None:
+        if not is_ours(config, LAUNCHER):
+            raise SettingsError(
+                f"mode={settings.space.mode} with schedule={settings.search.schedule}: needs podium's launcher, which asks "
+                "for a job when a place is free: hydra/launcher=podium"
+            )
         prepared = prepared_search(settings, space, composer, sweep_dir)
-        decision = None if planner.restore() else prepared.search.decide()
+        is_new = not planner.restore()
+        decision = prepared.begin() if is_new else None
+        if is_new and decision is None:
+            condition = f", filter: {settings.space.filter}" if settings.space.filter else ""
+            raise SettingsError(
+                f"mode={settings.space.mode}: the space has no point to begin with{condition}"
+            )
         if isinstance(decision, NewJob):
             planner.try_out(decision.point, is_given=decision.point in prepared.first)
         return _Planned(planner, prepared.notes, prepared)
@@ -262,11 +277,6 @@ def _executor(
     if root is not None:
         hydra_context = with_callback(hydra_context, CodeWatch(sweep_dir, root))
     if not is_ours(config, LAUNCHER):
-        if settings.search is not None:
-            raise SettingsError(
-                f"mode={settings.space.mode} with schedule={settings.search.schedule}: needs podium's launcher, which asks "
-                "for a job when a place is free: hydra/launcher=podium"
-            )
         return StockExecutor(
             hydra_context, task_function, config, settings, sweep_dir.name, objective=objective
         )

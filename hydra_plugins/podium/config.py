@@ -71,7 +71,7 @@ class SweeperConf:
     min_epochs: int | None = None  # after how many values of the objective the first judgement is
     # how many values of the objective a whole job logs; auto if that is not known before it runs
     max_epochs: Any = field(default=None, metadata=PER_JOB)
-    eta: float = 3.0  # one job of so many goes on at each judgement
+    eta: float = 2.0  # one job of so many goes on at each judgement
     resumes: bool = False  # whether a job that is started again goes on from a checkpoint of its own
     budget: Any = None  # when a search is over: epochs of all jobs together (400), or a time (2h)
     target: float | None = None  # a search is over when the objective reaches it

@@ -54,9 +54,13 @@ class Lines:
                 how = "cut off, runs again alone"
             self._print(f"job {line.number}: {how}: {error}", "yellow")
         elif event.kind is EventKind.RESUMED:
-            until = event.data["until"]
+            until, was_lost = event.data["until"], event.data["was_lost"]
             how_far = "to its end" if until is None else f"to epoch {until}"
-            self._decided(f"job {line.number} goes on {how_far}")
+            self._decided(
+                f"job {line.number} was lost and runs again"
+                if was_lost
+                else f"job {line.number} goes on {how_far}"
+            )
         elif event.kind is EventKind.ASKED and event.data["repeats"] is not None:
             self._decided(f"job {line.number} repeats job {event.data['repeats']} with another seed")
         elif event.kind is EventKind.ENDING:

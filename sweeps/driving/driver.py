@@ -37,13 +37,13 @@ Arrived = tuple[int, int, Path]  # a job, how many values it has logged, and the
 class Guide:
     """A search with what it takes to make jobs of its decisions.
 
-    `seed_line` is the override that sets the seed of the n-th repeat of a job, `repeats` how many each job has so far.
+    `seed_line` is the override that sets the seed of the n-th repeat of a job, None if it has none, `repeats` how many each job has so far.
     `spent_s` is the time that earlier sessions took.
     """
 
     search: Search
     settings: SearchSettings
-    seed_line: Callable[[int], str]
+    seed_line: Callable[[int], str] | None
     repeats: Mapping[int, int]
     spent_s: float = 0.0
 
@@ -56,6 +56,9 @@ class Driven(Protocol):
 
     def recording(self) -> AbstractContextManager[None]:
         """Return a context in which the ledger is written; a fault of it stops the sweep, and is not raised."""
+
+    def cannot_decide(self, error: Exception) -> None:
+        """Hear that the search has failed, so that no further job can begin."""
 
     def begins(self, job: PlannedJob, decision: NewJob) -> None:
         """Hear of a job that the search has decided on."""
@@ -108,12 +111,18 @@ class Driver:
     def has_jobs(self) -> bool:
         """Whether a job is left to begin or to go on."""
         with self._changed:
-            return bool(self._pending) or not self._search.is_over
+            return bool(self._pending) or not self._is_over()
 
     @property
     def judges(self) -> bool:
         """Whether jobs are judged before they end."""
         return self._settings.schedule is not Schedule.NONE
+
+    @property
+    def ending(self) -> str:
+        """Why the search tries no new point, as the end of a sentence."""
+        with self._changed:
+            return self._search.ending
 
     def close(self) -> None:
         """Decide on no further job; whoever waits for one is told that there is none."""
@@ -188,13 +197,24 @@ class Driver:
                     number = self._pending.popleft()
                     return number, self._search.until(number)
                 self._tell_time()
-                decision = self._search.decide()
+                decision = self._decide()
                 if decision is not None:
                     return self._begin(decision), decision.until
-                if self._search.is_over or not waits:
+                if not waits or self._is_over():
                     break
                 self._changed.wait(LOOK_S)
         return None
+
+    def _decide(self) -> Decision | None:
+        """Return the decision of the search; None if it has failed, which the session hears."""
+        try:
+            return self._search.decide()
+        except Exception as error:  # noqa: BLE001 - libraries suggest, and no error may end a thread of the executor
+            self._session.cannot_decide(error)
+            return None
+
+    def _is_over(self) -> bool:
+        return not self._session.is_stopped() and self._decide() is None and self._search.is_over
 
     def _begin(self, decision: Decision) -> int:
         if isinstance(decision, GoOn):
@@ -215,6 +235,7 @@ class Driver:
     def _point(self, decision: NewJob) -> tuple[str, ...]:
         if decision.repeats is None:
             return decision.point
+        assert self._seed_line is not None  # noqa: S101 - without seeds a search confirms nothing
         count = self._repeats[decision.repeats] = self._repeats.get(decision.repeats, 0) + 1
         return (*decision.point, self._seed_line(count))
 

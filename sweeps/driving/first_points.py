@@ -1,13 +1,13 @@
 """The points that a search begins with: the values of the config, then those that the user has given."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
 from sweeps.errors import SettingsError
 from sweeps.settings.search_settings import SearchSettings
 from sweeps.settings.sweeper_settings import SpaceSettings
-from sweeps.space import Point, Space, name_of, parsed
+from sweeps.space import Point, Space, name_of, parsed, values_of
 from sweeps.space.axes import Axis, Interval
 from sweeps.space.conditions import Conditions, ConfigOf
 from sweeps.space.points import points_axis
@@ -64,6 +64,12 @@ def _given(
         if unknown and not settings.space_function:
             raise SettingsError(f"enqueue: {unknown[0]} is not swept; swept are {', '.join(space.swept)}")
         part = next((part for part in space.parts if names <= _names(part.axes)), Part((), ()))
+        values = values_of(point)
+        for axis in part.axes:
+            if not names.isdisjoint(axis.names) and not fits(axis, values):
+                raise SettingsError(
+                    f"enqueue: {' '.join(point)}: {'+'.join(axis.names)} cannot have this value in the space"
+                )
         config, choices = config_of((*part.fixed, *point)), choices_of((*part.fixed, *point))
         others = [axis for axis in part.axes if names.isdisjoint(axis.names)]
         rest = (_line(axis, config, choices) or () for axis in others)
@@ -102,15 +108,45 @@ def _line(axis: Axis | Interval, config: Mapping[str, Any], choices: Mapping[str
     values = {name: _value(name, config, choices) for name in axis.names}
     if isinstance(axis, Interval):
         (value,) = values.values()
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or not axis.start <= value <= axis.end or (axis.is_whole and value != int(value)):
+        if not fits(axis, values):
             return None
         return (f"{axis.key}={int(value) if axis.is_whole else float(value)!r}",)
-    for point in axis.choices:
-        if all(parsed(line).value() == values.get(name_of(parsed(line))) for line in point):
-            return point
-    return None
+    return next((point for point in axis.choices if _sets(point, values)), None)
+
+
+def fits(axis: Axis | Interval, values: Mapping[str, Any]) -> bool:
+    """Return whether an axis can take these values of its keys."""
+    if isinstance(axis, Interval):
+        value = values.get(axis.names[0])
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            return False
+        return axis.start <= value <= axis.end and not (axis.is_whole and value != int(value))
+    return any(_sets(point, values) for point in axis.choices)
+
+
+def is_in(space: Space, values: Mapping[str, Any], conditional: Collection[str]) -> bool:
+    """Return whether values by key are a point of a part of a space; keys that are `conditional` may be missing."""
+    return any(
+        values.keys() <= _names(part.axes) | values_of(part.fixed).keys()
+        and all(
+            fits(axis, values) or (axis.names[0] in conditional and axis.names[0] not in values)
+            for axis in part.axes
+        )
+        for part in space.parts
+    )
+
+
+def _sets(point: Point, values: Mapping[str, Any]) -> bool:
+    return all(_same(parsed(line).value(), values.get(name_of(parsed(line)))) for line in point)
+
+
+def _same(one: Any, other: Any) -> bool:
+    return isinstance(one, bool) == isinstance(other, bool) and one == other  # true is no 1
 
 
 def _misfit(axis: Axis | Interval, config: Mapping[str, Any], choices: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={_value(name, config, choices)}" for name in axis.names)
+    values = {name: _value(name, config, choices) for name in axis.names}
+    absent = [name for name, value in values.items() if value is None]
+    if absent:
+        return f"it has no {absent[0]}"
+    return ", ".join(f"{name}={value}" for name, value in values.items())

@@ -3,65 +3,82 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from sweeps.driving.driver import Guide
-from sweeps.driving.first_points import first_points
+from sweeps.driving.first_points import first_points, is_in
 from sweeps.driving.replaying import replay_search
 from sweeps.driving.warm_start import earlier_jobs
 from sweeps.errors import SettingsError
 from sweeps.plan.compose import Composer
-from sweeps.search.decisions import NewJob, Search
+from sweeps.search.decisions import Decision, NewJob, Search
 from sweeps.search.rungs import levels_of
 from sweeps.search.searching import make_search
-from sweeps.settings.search_settings import Schedule, SearchSettings
+from sweeps.settings.search_settings import Mode, Schedule, SearchSettings
 from sweeps.settings.sweeper_settings import SweeperSettings
-from sweeps.space import Point, Space, expand, parsed
+from sweeps.space import Point, Space, expand, parsed, values_of
 from sweeps.space.axes import Axis, Interval
 from sweeps.space.expand import seed_lines
 from tracking.values.units import counted, format_duration
 
+DRAWS = 64  # that tell which keys a function draws
+JUDGES_NOBODY = (
+    "its schedule judges no job: the first judgement would be at the end, see min_epochs and max_epochs"
+)
 LEVELS = 4  # judgements that are named
 LONG = 500  # letters of an axis that the plan keeps
 
 
 def with_seeds(
     settings: SweeperSettings, space: Space
-) -> tuple[SweeperSettings, Callable[[int], str], list[str]]:
+) -> tuple[SweeperSettings, Callable[[int], str] | None, list[str]]:
     """Return the settings, the override of the n-th seed of a job, and why no job can have another seed, if so.
 
-    Without seeds the search confirms nothing.
+    Without seeds the override is None, and the search confirms nothing. It has them without a job that confirms, too:
+    a search that is resumed may get some.
     """
     search = settings.search
-    if search is None or not search.confirm:
-        return settings, _no_seed, []
+    if search is None:
+        return settings, None, []
     try:
         return settings, seed_lines(space, settings.space, f"confirm={search.confirm:g}"), []
     except SettingsError as error:
-        note = f"{error}. So no job confirms the best ones."
-        return replace(settings, search=replace(search, confirm=0.0)), _no_seed, [note]
-
-
-def _no_seed(number: int) -> str:
-    raise ValueError(f"no job has another seed, and none is the repeat {number} of one")
+        notes = [f"{error}. So no job confirms the best ones."] if search.confirm else []
+        return replace(settings, search=replace(search, confirm=0.0)), None, notes
 
 
 @dataclass(frozen=True)
 class PreparedSearch:
-    """A search before its first job, the points that it was given to begin with, and remarks for the user."""
+    """A search before its first job, the points that it was given to begin with, and remarks for the user.
+
+    `drawn` are the keys that a function of the user's draws, as far as some draws tell.
+    """
 
     search: Search
     settings: SearchSettings
     first: Sequence[Point]
     notes: Sequence[str]
+    drawn: tuple[str, ...] = ()
 
     def guide(
-        self, sweep_dir: Path, points: Mapping[int, Point], seed_line: Callable[[int], str], spent_s: float
+        self,
+        sweep_dir: Path,
+        points: Mapping[int, Point],
+        seed_line: Callable[[int], str] | None,
+        spent_s: float,
     ) -> Guide:
         """Return what a session is guided by, after the search has heard what the sessions before have recorded."""
         repeats = replay_search(sweep_dir / "jobs.jsonl", self.search, points)
         return Guide(self.search, self.settings, seed_line, repeats, spent_s)
+
+    def begin(self) -> Decision | None:
+        """Return what the search decides first; raise `SettingsError` if a library that it needs cannot be loaded."""
+        try:
+            return self.search.decide()
+        except ImportError as error:
+            raise SettingsError(f"mode={self.settings.mode}: {error}") from error
 
     def next_points(self, count: int) -> Iterator[Point]:
         """Yield what the search would begin with, at most `count` points, as if their jobs ran side by side; it is of no use afterwards."""
@@ -83,19 +100,61 @@ def prepared_search(
     """
     search = settings.search
     assert search is not None  # noqa: S101 - the caller has seen it
+    _require_a_space(search, space)
     first, notes = _first(settings, search, space, composer)
+    if search.schedule is not Schedule.NONE and not levels_of(search):
+        notes = [*notes, JUDGES_NOBODY]
+    earlier = earlier_jobs(settings, sweep_dir)
+    if search.warm_start is not None:
+        taken = sum(is_in(space, job.point, settings.space.when) for job in earlier)
+        notes = [
+            *notes,
+            f"warm_start: {taken} of {counted(len(earlier), 'job')} of {search.warm_start} fit into the space",
+        ]
     if search.mode.is_listed:
         search = replace(search, n_trials=len(first), enqueue_defaults=False)
+    config = composer.task_config() if search.space_function else None
     made = make_search(
         space,
         search,
         settings.space,
         composer.plain,
         first=first,
-        earlier=earlier_jobs(settings, sweep_dir),
-        config=composer.task_config() if search.space_function else None,
+        earlier=earlier,
+        config=config,
     )
-    return PreparedSearch(made, search, first, notes)
+    if search.space_function is None:
+        return PreparedSearch(made, search, first, notes)
+    random = SearchSettings(
+        Mode.RANDOM,
+        Schedule.NONE,
+        search.objectives,
+        seed=search.seed,
+        n_trials=DRAWS,
+        confirm=0.0,
+        space_function=search.space_function,
+    )
+    drawing = PreparedSearch(
+        make_search(space, random, settings.space, composer.plain, config=config), random, (), ()
+    )
+    keys = dict.fromkeys(chain.from_iterable(map(values_of, drawing.next_points(DRAWS))))
+    if not keys:
+        raise SettingsError(
+            f"space_function={search.space_function}: draws nothing; call trial.suggest_float(key, low, high)"
+        )
+    drawn = tuple(key for key in keys if key not in space.swept)
+    return PreparedSearch(made, search, first, notes, drawn)
+
+
+def _require_a_space(search: SearchSettings, space: Space) -> None:
+    """Raise `SettingsError` if a search has nothing to choose from."""
+    has_choice = any(
+        isinstance(axis, Interval) or len(axis.choices) > 1 for part in space.parts for axis in part.axes
+    )
+    if not (has_choice or len(space.parts) > 1 or search.space_function or search.mode.is_listed):
+        raise SettingsError(
+            f"mode={search.mode}: no key has more than one value, so there is nothing to search; sweep one: KEY=interval(0,1)"
+        )
 
 
 def _first(
@@ -127,7 +186,9 @@ def outlook(search: SearchSettings, jobs: int) -> str:
     if levels:
         shown = ", ".join(map(str, levels[:LEVELS])) + (", ..." if len(levels) > LEVELS else "")
         stops = "pause and may go on later" if search.resumes and search.schedule is Schedule.ASHA else "end"
-        parts.append(f"{search.schedule} judges jobs after {shown} epochs; those behind {stops}")
+        parts.append(
+            f"{search.schedule} judges jobs after {shown} epoch{'' if levels == (1,) else 's'}; those behind {stops}"
+        )
     return "; ".join(parts)
 
 

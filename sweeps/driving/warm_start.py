@@ -35,18 +35,19 @@ def earlier_jobs(settings: SweeperSettings, sweep_dir: Path | None) -> list[Earl
     name = None if settings.search is None else settings.search.warm_start
     if name is None:
         return []
-    jobs = list(_of_sweep(find_sweep(settings.store.absolute(), name), settings))
+    folder = find_sweep(settings.store.absolute(), name)
+    jobs = list(_of_sweep(folder, settings))
     if not jobs:
         raise SettingsError(f"warm_start={name}: no job of this sweep has ended")
     if path is not None:
         plain = [{**asdict(job), "point": kept(dict(job.point))} for job in jobs]
-        write_json(path, {"sweep": name, "jobs": plain})
+        write_json(path, {"sweep": folder.name, "jobs": plain})
     return jobs
 
 
 def _of_sweep(folder: Path, settings: SweeperSettings) -> Iterator[EarlierJob]:
     plan, history = read_sweep(folder)
-    runs = JobRuns(settings.store, plan.sweep)
+    runs = JobRuns(folder.absolute().parent.parent, plan.sweep)
     values = ObjectiveValues(runs, settings.objectives, settings.constraints)
     for number, outcome in sorted(history.outcomes.items()):
         planned, end = history.jobs[number].planned, values.end(outcome)

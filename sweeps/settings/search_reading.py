@@ -2,19 +2,19 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from typing import Any
 
 from sweeps.errors import SettingsError
 from sweeps.settings.checks import choice, count, quantity, require, shown
-from sweeps.settings.search_settings import Constraint, Mode, Schedule, SearchSettings
+from sweeps.settings.search_settings import FEWEST, Constraint, Mode, Schedule, SearchSettings
 from tracking import InvalidValueError
 from tracking.extras import missing
 from tracking.objective import Objective
 from tracking.values.units import parse_duration
 
 AUTO = "auto"  # a length that is not known before a job runs
-FIRST = 2  # epochs before the first judgement of such a job
+FIRST = 3  # epochs before the first judgement of such a job
+HALF = 0.5  # of the jobs: the others are to find what is confirmed
 BEGINS_WITH = ("enqueue", "warm_start")  # what given points have no room for
 ENDS = ("budget", "target", "patience")
 ASKS_FOR_A_SEARCH = (*ENDS, *BEGINS_WITH, "space_function")
@@ -103,9 +103,11 @@ def _confirm(raw: float | str) -> float:
         share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
     except ValueError:
         share = math.nan
-    is_share = 0 <= share < 1
-    is_count = share >= 1 and share == int(share) and not text.endswith("%")
-    allowed = "is a share of the jobs below 100% (10%, 0.1), or their number (4); 0 confirms none"
+    is_share = 0 <= share < HALF
+    is_count = share >= FEWEST and share == int(share) and not text.endswith("%")
+    allowed = (
+        f"is a share of the jobs below 50% (10%, 0.1), or their number ({FEWEST}, 3, ...); 0 confirms none"
+    )
     require(is_share or is_count, "confirm", raw, allowed)
     return share
 
@@ -119,6 +121,9 @@ def _require_an_end(settings: SearchSettings) -> None:
             else f"mode=random with schedule={settings.schedule}"
         )
         raise SettingsError(f"{what}: needs an end: set n_trials, the number of jobs, or budget or patience")
+    n_trials, confirm = settings.n_trials, settings.confirm
+    if n_trials is not None and confirm >= FEWEST and confirm >= HALF * n_trials:
+        raise SettingsError(f"confirm={confirm:g}: allowed is less than half of n_trials={n_trials}")
     require(
         settings.target is None or math.isfinite(settings.target),
         "target",
@@ -151,8 +156,6 @@ def _require_parts_that_fit(settings: SearchSettings, raw: Mapping[str, Any]) ->
             "mode=cmaes: has one objective; allowed for several are tpe, gp, nsga2, qmc or random"
         )
     absent = missing("search") if mode.learns else None
-    if absent is None and mode is Mode.GP and find_spec("torch") is None:
-        absent = "it needs torch, which is not installed; pip install torch installs it"
     if absent is not None:
         raise SettingsError(f"mode={mode}: {absent}")
 

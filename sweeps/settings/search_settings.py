@@ -19,7 +19,7 @@ class Mode(StrEnum):
     RANDOM = "random"  # drawn
     LIST = "list"  # the given points alone
     TPE = "tpe"  # learned from the jobs so far: tree-structured Parzen estimators
-    GP = "gp"  # a Gaussian process
+    GP = "gp"  # a Gaussian process over points and epochs
     CMAES = "cmaes"  # an evolution strategy that adapts its covariance
     NSGA2 = "nsga2"  # a genetic algorithm for several objectives
     QMC = "qmc"  # a Sobol sequence, which fills the space evenly
@@ -42,6 +42,9 @@ class Schedule(StrEnum):
     ASHA = "asha"  # those that are not among the best at a rung pause, and go on when they are
     MEDIAN = "median"  # those that are worse than the median of the others at the same epoch end
 
+
+FEWEST = 2  # jobs that confirm: one has no other beside it
+ENOUGH = 10  # jobs of a search, of which so many may repeat others
 
 _CONSTRAINT = re.compile(r"\s*(?P<metric>.+?)\s*(?P<sign><=|>=)\s*(?P<bound>[-+.\w]+)\s*")
 
@@ -98,7 +101,7 @@ class SearchSettings:
     patience: int | None = None  # over after so many jobs without a better one
     min_epochs: int | None = None  # the first rung; None for a share of `max_epochs`
     max_epochs: int | None = None  # the length of a job; None if it is not known
-    eta: float = 3.0  # each rung keeps one of so many
+    eta: float = 2.0  # each rung keeps one of so many
     resumes: bool = False  # whether a job that is started again goes on from a checkpoint of its own
     confirm: float = (
         0.1  # how many jobs repeat the best with new seeds: a count, or a share of all when below 1
@@ -110,5 +113,8 @@ class SearchSettings:
     space_function: str | None = None  # dotted f(cfg, trial), which draws a point
 
     def confirmations(self, total: int) -> int:
-        """Return how many of `total` jobs repeat the best."""
-        return int(self.confirm * total) if self.confirm < 1 else min(int(self.confirm), total - 1)
+        """Return how many of `total` jobs repeat the best: at most half, and of a share at least two, of ten or more."""
+        if self.confirm >= 1:
+            return min(int(self.confirm), total // 2)
+        count = int(self.confirm * total)
+        return count if count >= FEWEST or not self.confirm else FEWEST if total >= ENOUGH else 0

@@ -33,15 +33,15 @@ def test_a_job_that_goes_on_is_counted_when_it_ends_again() -> None:
     lines = Lines(out, board_of(2))
     lines.finished(pruned(0), 0.8)
     lines.finished(pruned(1), 0.7)
-    lines.heard(Event(EventKind.RESUMED, 0, {"until": 9}))
+    lines.heard(Event(EventKind.RESUMED, 0, {"until": 9, "was_lost": False}))
     lines.finished(Outcome(0, JobStatus.COMPLETED, 2.0), 0.9)
-    lines.heard(Event(EventKind.RESUMED, 1, {"until": None}))
+    lines.heard(Event(EventKind.RESUMED, 1, {"until": None, "was_lost": True}))
     assert out.getvalue().splitlines() == [
         "[1/5]  job 0  pruned  val_auc=0.8000  1.0 s  x=0",
         "[2/5]  job 1  pruned  val_auc=0.7000  1.0 s  x=0.1",
         "job 0 goes on to epoch 9",
         "[2/5]  job 0  completed  val_auc=0.9000  2.0 s  x=0",
-        "job 1 goes on to its end",
+        "job 1 was lost and runs again",
     ]
 
 
@@ -67,7 +67,7 @@ def test_the_table_counts_pruned_jobs_and_guesses_no_end() -> None:
     table = LiveTable(console, board, lambda _run: None)
     table.finished(pruned(0), 0.8)
     table.heard(Event(EventKind.STARTED, 1, {}))
-    table.heard(Event(EventKind.RESUMED, 0, {"until": 9}))
+    table.heard(Event(EventKind.RESUMED, 0, {"until": 9, "was_lost": False}))
     table.finished(pruned(0), 0.85)
     console.print(table.render())
     assert isinstance(console.file, io.StringIO)
@@ -90,7 +90,7 @@ def test_a_script_gets_an_object_for_each_decision() -> None:
     lines = JsonLines(written.append, board_of(1))
     lines.heard(Event(EventKind.ASKED, 0, {"point": {"x": 0}, "until": 3, "repeats": None}))
     lines.heard(Event(EventKind.RUNG, 0, {"level": 3, "values": [None], "goes_on": False, "until": None}))
-    lines.heard(Event(EventKind.RESUMED, 0, {"until": 9}))
+    lines.heard(Event(EventKind.RESUMED, 0, {"until": 9, "was_lost": False}))
     events = [json.loads(line) for line in written]
     assert [event["event"] for event in events] == ["asked", "rung", "resumed"]
     assert events[1]["values"] == [None]

@@ -45,12 +45,17 @@ class Session:
         self.refused = refused
         self.stopped = False
         self.heard: list[str] = []
+        self.faults: list[Exception] = []
 
     def is_stopped(self) -> bool:
         return self.stopped
 
     def recording(self) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
+
+    def cannot_decide(self, error: Exception) -> None:
+        self.faults.append(error)
+        self.stopped = True
 
     def begins(self, job: PlannedJob, decision: NewJob) -> None:
         self.heard.append(f"begins {job.number} to {decision.until}")
@@ -96,6 +101,10 @@ class Told:
     @property
     def is_over(self) -> bool:
         return not self.decisions
+
+    @property
+    def ending(self) -> str:
+        return "it was told to"
 
     def decide(self) -> Decision | None:
         return self.decisions[0] if self.decisions else None
@@ -183,6 +192,20 @@ def test_what_is_ready_is_built_and_a_job_that_cannot_run_keeps_nobody_waiting(t
     assert next(driver).number == 1
     assert not driver.ready()  # though job 2 was decided on
     assert search.asked_for == [0, 1, 2]
+    driver.close()
+
+
+def test_a_search_that_fails_ends_the_jobs_and_no_thread(tmp_path: Path, session: Session) -> None:
+    class Broken(Told):
+        def decide(self) -> Decision | None:
+            if self.asked_for:
+                raise ImportError("no module named optuna")
+            return super().decide()
+
+    driver = driver_of(Broken(NewJob(("x=1",)), NewJob(("x=2",))), tmp_path, session)
+    assert [job.number for job in driver] == [0]
+    assert [str(error) for error in session.faults] == ["no module named optuna"]
+    assert driver.has_jobs
     driver.close()
 
 

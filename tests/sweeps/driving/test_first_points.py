@@ -54,7 +54,8 @@ def test_the_values_of_the_config_are_the_first_point(line: str, point: str) -> 
     [
         ("x=interval(0.6,1.0)", "x=0.5"),
         ("name=c,d", "name=b"),
-        ("absent=interval(0,1.0)", "absent=None"),
+        ("absent=interval(0,1.0)", "it has no absent"),
+        ("flag=0,1", "flag=True"),
         ("flag=interval(0,1.0)", "flag=True"),
     ],
 )
@@ -68,6 +69,12 @@ def test_a_config_outside_the_space_is_left_out_and_said(line: str, named: str) 
 def test_given_points_follow_with_the_values_that_they_leave_to_the_config() -> None:
     points, _ = first("x=interval(0,1.0)", "n=1,2,3", enqueue=({"n": 1}, {"x": 0.25, "n": 2}))
     assert points == [("x=0.5", "n=3"), ("n=1", "x=0.5"), ("x=0.25", "n=2")]
+
+
+@pytest.mark.parametrize("point", [{"x": 5}, {"x": "abc"}, {"n": 9}, {"x": 0.5, "n": 1.5}])
+def test_a_given_point_outside_the_space_is_refused(point: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match=r"enqueue: .* cannot have this value in the space"):
+        first("x=interval(0,1.0)", "n=1,2,3", enqueue=(point,))
 
 
 def test_a_point_that_is_given_twice_is_one_point() -> None:
@@ -129,4 +136,4 @@ def test_an_outlook_says_when_a_search_is_over_and_whom_it_stops() -> None:
     )
     said = outlook(search, 4)
     assert "goes on from these 4 jobs, until 2 h or 5 jobs without a better one or loss at 0.1" in said
-    assert "median judges jobs after 2, 3, 4, 6, ... epochs; those behind end" in said
+    assert "median judges jobs after 2, 3, 4, 5, ... epochs; those behind end" in said

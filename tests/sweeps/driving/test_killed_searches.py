@@ -14,7 +14,7 @@ from tracking.files import read_lines
 LEARNER = Path(__file__).parents[1] / "apps" / "learner"
 COMMAND = (
     "app.py", "-m", "hydra.sweeper.name=mine", "x=interval(0.0,1.0)", "y=0,1,2", "hydra.sweeper.mode=tpe",
-    "hydra.sweeper.schedule=asha", "hydra.sweeper.n_trials=8", "hydra.sweeper.confirm=1", "fault=slow",
+    "hydra.sweeper.schedule=asha", "hydra.sweeper.n_trials=9", "hydra.sweeper.confirm=2", "fault=slow",
 )  # fmt: skip
 
 
@@ -81,10 +81,10 @@ def test_with_two_slots_no_recorded_job_is_lost_or_repeated(tmp_path: Path) -> N
     assert run(folder, "hydra.launcher.n_jobs=2") == 0
     events = list(read_lines(folder / "experiments" / "sweeps" / "mine" / "jobs.jsonl"))
     asked = [event["job"] for event in events if event["event"] == "asked"]
-    assert asked == list(range(8))
+    assert asked == list(range(9))
     completed = [
         event["job"] for event in events if event["event"] == "finished" and event["status"] == "completed"
     ]
     assert len(completed) == len(set(completed))
     ended = {event["job"] for event in events if event["event"] == "finished"}
-    assert ended == set(range(8))
+    assert ended == set(range(9))

@@ -11,7 +11,7 @@ from sweeps.ranking.status import SweepState, sweep_status
 from tracking.files import read_json, read_lines
 
 COMMAND = (
-    "-m", "trainer", "-m", "sweep.name=mine", "sweep.mode=tpe", "sweep.schedule=asha", "sweep.n_trials=6", "sweep.confirm=1",
+    "-m", "trainer", "-m", "sweep.name=mine", "sweep.mode=tpe", "sweep.schedule=asha", "sweep.n_trials=8", "sweep.confirm=2",
     "training.learning_rate=tag(log,interval(1e-4,1e-1))", "model.dropout=interval(0,0.6)", "data.rows=1500",
     "training.epochs=6", "training.batch_size=128", "training.checkpoint_every_s=0", "sweep.n_jobs=1",
 )  # fmt: skip

@@ -69,11 +69,25 @@ def test_a_search_that_is_over_has_nothing_to_do_until_it_gets_more_jobs(
     assert len(asked(mine)) == 7
 
 
+def test_a_search_whose_last_session_died_at_its_end_is_over_once_it_is_resumed(
+    search: Search, mine: Path
+) -> None:
+    assert search(X, **ASHA, n_trials=4).code == 0
+    lines = (mine / "jobs.jsonl").read_text().splitlines(keepends=True)
+    assert '"event":"ended"' in lines[-1]
+    (mine / "jobs.jsonl").write_text("".join(lines[:-1]))
+    assert sweep_status(mine).state is SweepState.INTERRUPTED
+    again = search(X, **ASHA, n_trials=4, resume="mine")
+    assert again.code == 0, again.err
+    assert "nothing to do" in again.out
+    assert sweep_status(mine).state is SweepState.FINISHED
+
+
 @pytest.mark.parametrize(
     ("overrides", "settings", "said"),
     [
         (("x=interval(0.0,2.0)",), {}, "search.space.x: 0 to 1 -> 0 to 2"),
-        ((X,), {"eta": 4}, "search.eta: 3.0 -> 4.0"),
+        ((X,), {"eta": 4}, "search.eta: 2.0 -> 4.0"),
         ((X,), {"mode": "random"}, "search.mode: tpe -> random"),
         ((X, "seed=3"), {}, "search.first_seed: 0 -> 3"),
         ((X, "epochs=8"), {}, "epochs: 9 -> 8"),
@@ -82,16 +96,30 @@ def test_a_search_that_is_over_has_nothing_to_do_until_it_gets_more_jobs(
 def test_another_space_and_other_rules_are_refused_unless_they_are_accepted(
     search: Search, mine: Path, overrides: tuple[str, ...], settings: dict[str, Any], said: str
 ) -> None:
-    assert search(X, **ASHA, n_trials=4, confirm=1).code == 0
-    refused = search(*overrides, **{**ASHA, "n_trials": 6, "confirm": 1, **settings}, resume="mine")
+    assert search(X, **ASHA, n_trials=5, confirm=2).code == 0
+    refused = search(*overrides, **{**ASHA, "n_trials": 7, "confirm": 2, **settings}, resume="mine")
     assert refused.code == 1
     assert said in refused.err
     assert "its search, its config or its code changed" in refused.err
     accepted = search(
-        *overrides, **{**ASHA, "n_trials": 6, "confirm": 1, **settings}, resume="mine", resume_changed="true"
+        *overrides, **{**ASHA, "n_trials": 7, "confirm": 2, **settings}, resume="mine", resume_changed="true"
     )
     assert accepted.code == 0, accepted.out + accepted.err
-    assert len(asked(mine)) == 6
+    assert len(asked(mine)) == 7
+
+
+def test_a_search_that_confirmed_nothing_may_do_so_when_it_is_resumed(search: Search, mine: Path) -> None:
+    assert search(X, **ASHA, n_trials=6, confirm=0).code == 0
+    longer = search(X, **ASHA, n_trials=9, confirm=2, resume="mine")
+    assert longer.code == 0, longer.err
+    assert len([event for event in asked(mine) if event["repeats"] is not None]) == 2
+
+
+def test_another_key_is_another_search(search: Search, mine: Path) -> None:
+    assert search(X, **ASHA, n_trials=3).code == 0
+    refused = search(X, "y=1,2", **ASHA, n_trials=5, resume="mine")
+    assert refused.code == 1
+    assert "a new search with warm_start=mine learns from the jobs that fit" in refused.err
 
 
 def test_a_search_is_no_sweep_of_listed_points(search: Search) -> None:

@@ -118,10 +118,10 @@ def test_the_last_jobs_repeat_the_best_ones_with_new_seeds(search: Search) -> No
 
 
 def test_without_a_seed_nothing_is_confirmed(search: Search) -> None:
-    sweep = completed(search(X, mode="random", n_trials=3, budget=900, confirm=1, seed_key="luck"))
+    sweep = completed(search(X, mode="random", n_trials=5, budget=900, confirm=2, seed_key="luck"))
     assert "the config has no luck for repeats to differ in" in sweep.out
     assert "no job confirms the best ones" in sweep.out
-    assert len(sweep.planned) == 3
+    assert len(sweep.planned) == 5
     assert all(event["repeats"] is None for event in sweep.planned)
 
 
@@ -201,10 +201,20 @@ def test_a_search_ends_when_its_time_is_over(search: Search) -> None:
     assert len(sweep.planned) >= 1
 
 
-@pytest.mark.parametrize("settings", [{"target": 0.3}, {"patience": 3}])
-def test_a_search_ends_early_when_it_has_what_it_wants(search: Search, settings: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ({"target": 0.3}, "the target is reached"),
+        ({"patience": 3}, "3 jobs have come to nothing better"),
+        ({"budget": 20}, "the budget of 20 epochs is spent"),
+    ],
+)
+def test_a_search_ends_early_when_it_has_what_it_wants_and_says_why(
+    search: Search, settings: dict[str, Any], why: str
+) -> None:
     sweep = completed(search(X, mode="random", n_trials=40, **settings))
     assert 1 <= len(sweep.planned) < 40
+    assert why in sweep.out
     assert of_kind(sweep, "ended")[-1]["over"] is True
 
 
@@ -212,23 +222,100 @@ def test_a_search_of_a_small_space_runs_each_point_once(search: Search) -> None:
     sweep = completed(search("x=0.1,0.2", "y=1,2", "epochs=1", mode="tpe", n_trials=9))
     points = [(event["point"]["x"], event["point"]["y"]) for event in sweep.planned]
     assert sorted(points) == [(0.1, 1), (0.1, 2), (0.2, 1), (0.2, 2)]
-    assert "the search is over after 4 of 9 jobs" in sweep.out
+    assert "the search is over after 4 jobs: the space has no other point" in sweep.out
 
 
-def test_jobs_of_a_group_begin_a_few_at_once_in_one_process(search: Search, tmp_path: Path) -> None:
+def test_jobs_of_a_group_run_a_few_at_once_in_one_process(search: Search, tmp_path: Path) -> None:
     (tmp_path / "alike.py").write_text("def key(config): return 'all'\n")
     sweep = completed(search(X, mode="random", schedule="asha", n_trials=20, fuse_key="alike.key"))
-    pids: dict[int, list[int]] = {}
-    for event in of_kind(sweep, "started"):
-        pids.setdefault(event["pid"], []).append(event["job"])
-    assert max(map(len, pids.values())) == 2
+    started = of_kind(sweep, "started")
+    assert len({event["pid"] for event in started}) < len(started) / 3
+    running: set[int] = set()
+    most = 0
+    for event in sweep.events:
+        if event["event"] == "started":
+            running.add(event["job"])
+        elif event["event"] == "finished":
+            running.discard(event["job"])
+        most = max(most, len(running))
+    assert most == 2
     assert any(len(event["arrivals"]) == 2 for event in of_kind(sweep, "rung"))
+
+
+def test_a_function_of_the_user_draws_the_points(search: Search, tmp_path: Path) -> None:
+    (tmp_path / "my_space.py").write_text(
+        """
+def draw(cfg, trial):
+    assert cfg.epochs == 2
+    if trial.suggest_float("x", 0.0, 1.0) > 0.4:
+        trial.suggest_int("y", 0, 5)
+"""
+    )
+    sweep = completed(search("epochs=2", mode="tpe", n_trials=8, space_function="my_space.draw", confirm=2))
+    points = [event["point"] for event in sweep.planned]
+    assert all(("y" in point) == (point["x"] > 0.4) for point in points)
+    assert json.loads((sweep.dir / "plan.json").read_text())["swept"] == ["x", "y", "seed"]
+    assert sweep.out.count("resumed") == 0
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        ("my_space.nowhere", "space_function=my_space.nowhere: cannot be imported"),
+        ("my_space.raises", "space_function=my_space.raises: raised ValueError: no such luck"),
+        ("my_space.of_one", "space_function=my_space.of_one: raised TypeError: of_one() takes 1 positional"),
+        ("my_space.idle", "space_function=my_space.idle: draws nothing"),
+    ],
+)
+def test_a_function_that_draws_no_points_is_refused(
+    search: Search, tmp_path: Path, function: str, said: str
+) -> None:
+    (tmp_path / "my_space.py").write_text(
+        """
+def raises(cfg, trial):
+    raise ValueError("no such luck")
+
+def of_one(cfg): pass
+def idle(cfg, trial): pass
+"""
+    )
+    refused = search(mode="tpe", n_trials=2, space_function=function)
+    assert refused.code == 1
+    assert said in refused.err
+    assert "Traceback" not in refused.err
+
+
+@pytest.mark.parametrize("override", ["x=0.3", "x=choice(0.3)"])
+def test_a_search_without_a_choice_is_refused(search: Search, override: str) -> None:
+    refused = search(override, mode="tpe", n_trials=2)
+    assert refused.code == 1
+    assert "no key has more than one value, so there is nothing to search" in refused.err
+
+
+def test_a_search_whose_filter_no_point_meets_is_refused(search: Search) -> None:
+    for more in ({}, {"dry_run": "true"}):
+        refused = search(X, mode="random", n_trials=4, budget=100, filter="'x < 0'", **more)
+        assert refused.code == 1, refused.out
+        assert "filter" in refused.err
+
+
+def test_a_schedule_that_can_judge_no_job_says_so(search: Search) -> None:
+    sweep = completed(search(X, "epochs=1", mode="random", schedule="asha", n_trials=2, max_epochs=1))
+    assert "its schedule judges no job" in sweep.out
+    assert [row["status"] for row in sweep.rows] == ["completed"] * 2
+
+
+def test_a_search_says_how_many_jobs_of_the_earlier_sweep_fit(search: Search) -> None:
+    completed(search("x=0.1,0.7", name="before"))
+    sweep = search("x=interval(0.5,1.0)", mode="random", n_trials=2, name="after", warm_start="before")
+    assert sweep.code == 0, sweep.err
+    assert "warm_start: 1 of 2 jobs of before fit into the space" in sweep.out
 
 
 def test_a_search_learns_from_the_jobs_of_an_earlier_sweep(search: Search) -> None:
     completed(search(X, mode="random", n_trials=12, name="before", budget=1000))
     folder = (
-        search(X, mode="tpe", n_trials=4, name="after", warm_start="before").cwd / "experiments" / "sweeps"
+        search(X, mode="tpe", n_trials=4, name="after", warm_start="latest").cwd / "experiments" / "sweeps"
     )
     known = json.loads((folder / "after" / "warm_start.json").read_text())
     assert (known["sweep"], len(known["jobs"])) == ("before", 12)
@@ -241,18 +328,38 @@ def test_a_preview_of_a_search_says_how_it_goes_on_and_starts_nothing(search: Se
     sweep = completed(search(X, mode="tpe", schedule="asha", n_trials=40, confirm="10%", dry_run="true"))
     assert "the search (tpe) goes on from these 4 jobs, until 40 jobs" in sweep.out
     assert "the last 4 jobs repeat the best with other seeds" in sweep.out
-    assert "asha judges jobs after 1, 3 epochs; those behind pause and may go on later" in sweep.out
+    assert "asha judges jobs after 3, 6 epochs; those behind pause and may go on later" in sweep.out
     assert not (sweep.cwd / "experiments").exists()
 
 
 def test_a_script_reads_what_the_search_decides(search: Search) -> None:
-    sweep = completed(search(X, mode="random", schedule="asha", n_trials=6, confirm=1, output="json"))
+    sweep = completed(search(X, mode="random", schedule="asha", n_trials=6, confirm=2, output="json"))
     events = [json.loads(line) for line in sweep.out.splitlines()]
     kinds = {event["event"] for event in events}
     assert {"asked", "rung", "resumed", "finished", "leaderboard"} <= kinds
     judged = [event for event in events if event["event"] == "rung"]
     assert all(set(event) >= {"job", "level", "values", "goes_on", "until"} for event in judged)
     assert [event["jobs"] for event in events if event["event"] == "began"] == [6]
+
+
+def test_a_search_whose_ledger_cannot_be_written_stops_and_says_so(search: Search) -> None:
+    sweep = search(X, "fault=breaks_the_ledger", mode="random", schedule="asha", n_trials=5)
+    assert sweep.code == 1
+    assert "the sweep's records cannot be kept" in sweep.err
+
+
+def test_a_search_that_cannot_suggest_stops_and_ranks_what_it_has(search: Search, tmp_path: Path) -> None:
+    (tmp_path / "optuna").mkdir()
+    (tmp_path / "optuna" / "__init__.py").write_text("raise ImportError('it is broken')\n")
+    sweep = search(X, mode="tpe", n_trials=30)
+    assert sweep.code == 1
+    assert "stopped, because the search cannot suggest a point: ImportError: it is broken" in sweep.err
+    assert "Traceback" not in sweep.err
+    assert any(row["status"] == "completed" for row in sweep.rows)
+    assert of_kind(sweep, "ended")[-1]["over"] is False
+    refused = search(X, mode="nsga2", n_trials=30, enqueue_defaults="false")
+    assert refused.code == 1
+    assert "mode=nsga2: it is broken" in refused.err
 
 
 def test_a_launcher_that_is_not_podiums_is_refused(search: Search) -> None:

@@ -85,7 +85,8 @@ def test_a_budget_is_epochs_or_a_time(
 
 
 @pytest.mark.parametrize(
-    ("confirm", "of_forty"), [("10%", 4), ("0.25", 10), ("3", 3), ("0", 0), ("100", 39), ("2.5%", 1)]
+    ("confirm", "of_forty"),
+    [("10%", 4), ("0.25", 10), ("3", 3), ("0", 0), ("19", 19), ("2.5%", 2), ("1%", 2)],
 )
 def test_a_share_or_a_number_of_the_jobs_confirms_the_best(
     loader: ConfigLoader, confirm: str, of_forty: int
@@ -95,11 +96,21 @@ def test_a_share_or_a_number_of_the_jobs_confirms_the_best(
 
 
 @pytest.mark.parametrize(
+    ("n_trials", "confirming"), [(4, 0), (9, 0), (10, 2), (19, 2), (20, 2), (30, 3), (100, 10)]
+)
+def test_a_search_of_few_jobs_confirms_none_and_no_search_confirms_one(
+    loader: ConfigLoader, n_trials: int, confirming: int
+) -> None:
+    settings = read_search(loader, "mode=tpe", f"n_trials={n_trials}")
+    assert settings.confirmations(n_trials) == confirming
+
+
+@pytest.mark.parametrize(
     ("overrides", "least", "most"),
     [
         (("max_epochs=50",), None, 50),
         (("min_epochs=3",), 3, None),
-        (("max_epochs=auto",), 2, None),
+        (("max_epochs=auto",), 3, None),
         (("max_epochs=auto", "min_epochs=5"), 5, None),
     ],
 )
@@ -128,7 +139,10 @@ def test_a_length_may_be_unknown_if_the_first_judgement_is_not(
         ("mode=tpe n_trials=9 max_epochs=0", "max_epochs=0: allowed is a whole number, 1 or more, or auto"),
         ("mode=tpe n_trials=9 max_epochs=many", "max_epochs=many: allowed is a whole number"),
         ("mode=tpe n_trials=9 max_epochs=3 min_epochs=4", "min_epochs=4: allowed is at most max_epochs=3"),
-        ("mode=tpe n_trials=9 confirm=150%", "confirm=150%: allowed is a share of the jobs below 100%"),
+        ("mode=tpe n_trials=9 confirm=150%", "confirm=150%: allowed is a share of the jobs below 50%"),
+        ("mode=tpe n_trials=9 confirm=50%", "confirm=50%: allowed is a share of the jobs below 50%"),
+        ("mode=tpe n_trials=9 confirm=1", r"confirm=1: allowed .* their number \(2, 3, ...\)"),
+        ("mode=tpe n_trials=9 confirm=5", "confirm=5: allowed is less than half of n_trials=9"),
         ("mode=tpe n_trials=9 confirm=-1", "confirm=-1: allowed"),
         ("mode=tpe n_trials=9 confirm=2.5", "confirm=2.5: allowed"),
         ("mode=tpe n_trials=9 confirm=some", "confirm=some: allowed"),
@@ -155,26 +169,13 @@ def test_a_search_that_cannot_work_is_refused(loader: ConfigLoader, overrides: s
         read(loader, *overrides.split())
 
 
-@pytest.mark.parametrize(
-    ("mode", "absent", "said"),
-    [
-        ("tpe", "optuna", r'mode=tpe: optuna is not installed; pip install "podium\[search\]" installs it'),
-        ("gp", "torch", "mode=gp: it needs torch, which is not installed"),
-    ],
-)
+@pytest.mark.parametrize("mode", ["tpe", "gp", "cmaes", "nsga2", "qmc"])
 def test_a_mode_whose_packages_are_absent_says_how_to_install_them(
-    loader: ConfigLoader, monkeypatch: pytest.MonkeyPatch, mode: str, absent: str, said: str
+    loader: ConfigLoader, monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
-    def missing(_extra: str) -> str | None:
-        return (
-            f'{absent} is not installed; pip install "podium[search]" installs it'
-            if absent == "optuna"
-            else None
-        )
-
-    monkeypatch.setattr(search_reading, "missing", missing)
-    monkeypatch.setattr(search_reading, "find_spec", lambda name: None if name == absent else object())
-    with pytest.raises(SettingsError, match=said):
+    said = 'optuna is not installed; pip install "podium[search]" installs it'
+    monkeypatch.setattr(search_reading, "missing", lambda _extra: said)
+    with pytest.raises(SettingsError, match=f"mode={mode}: optuna is not installed; pip install"):
         read(loader, f"mode={mode}", "n_trials=9")
     assert read(loader, "mode=random", "n_trials=9", "schedule=asha", "max_epochs=9") is not None
 

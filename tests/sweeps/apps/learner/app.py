@@ -30,6 +30,10 @@ def go_wrong(cfg: DictConfig, epoch: int) -> None:
     if cfg.fault == "waits" and epoch == 3:
         Path(f"waiting-{os.getpid()}").touch()
         time.sleep(600)
+    if cfg.fault == "breaks_the_ledger":
+        (ledger,) = Path().glob("experiments/sweeps/*/jobs.jsonl")
+        ledger.unlink()
+        ledger.mkdir()
     if cfg.fault == "slow":
         time.sleep(0.05)
 
