@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.searches.measured import measured_problems
 from benchmarks.searches.problems import TUNED_ON, Problem, Surrogate, branin, hartmann6, mean_and_error
 from benchmarks.searches.rivals import BY_BUDGET, RIVALS
 from benchmarks.searches.simulation import Method, method
@@ -66,7 +67,7 @@ def table(results: dict[str, Any], lengths: int = len(LENGTHS)) -> str:
     rows: dict[tuple[str, str, str], list[list[float]]] = {}
     for key, result in results.items():
         name, problem, workers, _seed = key.split("|")
-        kind = problem if not problem.isdigit() else "LCBench tuned" if problem in TUNED_ON else "LCBench"
+        kind = "LCBench tuned" if problem in TUNED_ON else "LCBench" if problem.isdigit() else problem.split()[0]
         rows.setdefault((kind, workers, name), []).append(result["regrets"][:lengths])
     heads = [f"{each} full" for each in LENGTHS[:lengths]]
     lines = [
@@ -95,8 +96,9 @@ def _to_try(options: argparse.Namespace) -> Iterator[tuple[Problem, str, Method]
                 for task in tasks:
                     yield surrogate.problem(task), name, run
     if options.functions:
-        for problem in (branin(), hartmann6()):
-            for name, run in WITHOUT_EPOCHS.items():
+        stock = "Optuna's TPE, all in full"
+        for problem in (branin(), hartmann6(), *measured_problems()):
+            for name, run in {**WITHOUT_EPOCHS, stock: RIVALS[stock]}.items():
                 if not options.methods or any(part in name for part in options.methods):
                     yield problem, name, run
 

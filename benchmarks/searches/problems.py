@@ -39,7 +39,10 @@ ORDER = ("batch_size", "learning_rate", "momentum", "weight_decay", "num_layers"
 
 @dataclass(frozen=True)
 class Problem:
-    """A space in the override grammar, the curve of a point, and the scale that regrets are measured on."""
+    """A space in the override grammar, the curve of a point, and the scale that regrets are measured on.
+
+    Where curves have noise, `truth` is what a point is worth.
+    """
 
     name: str
     space: tuple[str, ...]
@@ -47,6 +50,7 @@ class Problem:
     curve: Callable[[Values], Curve]
     best: float
     median: float
+    truth: Callable[[Values], float] | None = None
 
     def regret(self, value: float) -> float:
         """Return how far a value is from the best one, where a random point is at 100 half of the time."""

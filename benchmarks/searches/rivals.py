@@ -60,7 +60,8 @@ def _run(study: optuna.Study, problem: Problem, workers: int, epochs: int) -> Tr
             return values[dimension.name]
 
         space.place(value_for)
-        end = trace.run(now, (curve := problem.curve(values))[:1])
+        truth = None if problem.truth is None else problem.truth(values)
+        end = trace.run(now, (curve := problem.curve(values))[:1], truth)
         heapq.heappush(events, (end, next(ticket), trial, curve, 1))
 
     for _ in range(workers):

@@ -26,22 +26,27 @@ VALUE = Objective.of("value", "max")
 
 @dataclass
 class Trace:
-    """The value of each epoch that was run, with the moment at which it ended."""
+    """The value of each epoch that was run, what its point is worth, and the moment at which it ended."""
 
     moments: list[float] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
+    worth: list[float] = field(default_factory=list)
 
-    def run(self, begin: float, values: Sequence[float] | Curve) -> float:
-        """Note epochs that follow each other from a moment on; return the moment of the last one's end."""
+    def run(self, begin: float, values: Sequence[float] | Curve, truth: float | None = None) -> float:
+        """Note epochs that follow each other from a moment on; return the moment of the last one's end.
+
+        `truth` is what their point is worth, where that is not the value itself.
+        """
         for count, value in enumerate(values, start=1):
             self.moments.append(begin + count)
             self.values.append(float(value))
+            self.worth.append(float(value) if truth is None else truth)
         return begin + len(values)
 
     def best(self, epochs: int) -> float:
-        """Return the best value of the first so many epochs."""
+        """Return what the point with the best value of the first so many epochs is worth."""
         order = np.argsort(np.asarray(self.moments), kind="stable")[:epochs]
-        return float(np.asarray(self.values)[order].max())
+        return self.worth[int(order[np.argmax(np.asarray(self.values)[order])])]
 
 
 def space_of(problem: Problem) -> Space:
@@ -66,6 +71,7 @@ def simulate(search: Search, problem: Problem, workers: int, epochs: int) -> Tra
     """Let workers run the jobs of a search until so many epochs are used."""
     trace = Trace()
     curves: dict[int, Curve] = {}
+    truths: dict[int, float | None] = {}
     until: dict[int, int] = {}
     at: dict[int, int] = {}
     events: list[tuple[float, int, int]] = []  # when a job has come to its level
@@ -74,7 +80,7 @@ def simulate(search: Search, problem: Problem, workers: int, epochs: int) -> Tra
 
     def run(job: int, to: int | None) -> None:
         until[job] = problem.epochs if to is None else to
-        end = trace.run(now, curves[job][at[job] : until[job]])
+        end = trace.run(now, curves[job][at[job] : until[job]], truths[job])
         at[job] = until[job]
         heapq.heappush(events, (end, next(ticket), job))
 
@@ -82,7 +88,9 @@ def simulate(search: Search, problem: Problem, workers: int, epochs: int) -> Tra
         while free and (decision := search.decide()) is not None:
             if isinstance(decision, NewJob):
                 job = next(numbers)
-                curves[job], at[job] = problem.curve(dict(line.split("=") for line in decision.point)), 0
+                point = dict(line.split("=") for line in decision.point)
+                curves[job], at[job] = problem.curve(point), 0
+                truths[job] = None if problem.truth is None else problem.truth(point)
             else:
                 job = decision.job
             search.asked(job, decision)
