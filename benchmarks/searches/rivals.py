@@ -14,7 +14,6 @@ from optuna.trial import Trial, TrialState
 
 from benchmarks.searches.problems import Problem
 from benchmarks.searches.simulation import Method, Trace, space_of
-from sweeps.search.dimensions import Value
 from sweeps.search.searched_space import SearchedSpace
 from sweeps.search.suggest.studies import chosen, quiet
 from sweeps.settings.sweeper_settings import SpaceSettings
@@ -53,13 +52,8 @@ def _run(study: optuna.Study, problem: Problem, workers: int, epochs: int) -> Tr
 
     def begin(now: float) -> None:
         trial = study.ask()
-        values: dict[str, Value] = {}
-
-        def value_for(dimension: Any) -> Value:
-            values[dimension.name] = chosen(trial, dimension)
-            return values[dimension.name]
-
-        space.place(value_for)
+        placed = space.place(lambda dimension: chosen(trial, dimension))
+        values = dict(line.split("=") for line in placed.point) if placed else {}
         truth = None if problem.truth is None else problem.truth(values)
         end = trace.run(now, (curve := problem.curve(values))[:1], truth)
         heapq.heappush(events, (end, next(ticket), trial, curve, 1))
