@@ -54,6 +54,11 @@ class WatchedRun:
         self._follower.close()
 
 
+def is_to_be_pruned(run_dir: Path) -> bool:
+    """Return whether a run was asked by its sweep to stop early; also after it has."""
+    return ending.is_asked(RunPaths(run_dir))
+
+
 def logged_values(run_dir: Path, metrics: Sequence[str]) -> dict[str, list[tuple[Any, float]]]:
     """Return the steps and values of each of the metrics that a run has logged so far; reads its whole history.
 

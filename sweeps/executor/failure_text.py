@@ -15,6 +15,7 @@ from tracking.values.secrets import masked_text
 PODIUM = Path(__file__).resolve().parents[2]  # the folder of podium's packages
 LINE = 500  # characters of an error
 HEAD, TAIL = 20_000, 40_000  # characters of a traceback
+KILLED_BY_SIGTERM = "killed by SIGTERM"
 TERMINATED = 128 + signal.SIGTERM  # the exit code of a process that SIGTERM ended
 
 
@@ -46,7 +47,7 @@ def ended_by(error: BaseException) -> dict[str, Any]:
     if isinstance(error, KeyboardInterrupt):
         reason, status = Reason.SIGNAL, JobStatus.KILLED
     elif isinstance(error, SystemExit) and error.code == TERMINATED:
-        line, reason, status = "killed by SIGTERM", Reason.SIGNAL, JobStatus.KILLED
+        line, reason, status = KILLED_BY_SIGTERM, Reason.SIGNAL, JobStatus.KILLED
     elif isinstance(error, SystemExit):
         line, reason = one_line(f"called sys.exit({error.code!r})"), Reason.EXIT
     elif isinstance(error, MemoryError):

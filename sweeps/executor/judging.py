@@ -64,7 +64,8 @@ class Judging:
         was_signalled = self._following.end(job)
         run = self._pruned.get(job)
         if run is None or not self._is_pruned(run, message, job in self._has_heard, was_signalled):
-            return message
+            # A job that had done its work before the signal came is not to blame for how its process ended.
+            return {**message, "note": None} if was_signalled and not message.get("error") else message
         return {**message, "status": JobStatus.PRUNED, "error": None, "traceback": None, "reason": None}
 
     def forget(self, job: int) -> None:

@@ -10,10 +10,14 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from sweeps.executor.failure_text import KILLED_BY_SIGTERM
 from sweeps.jobs import Job, counted
+from tracking.process.announcements import announced
 from tracking.process.job_gate import Gate, Verdict
 from tracking.process.signals import Terminated
 from tracking.process.turns import together
+
+PRUNED = "stopped early by the search of its sweep, with SIGTERM because it does not ask run.should_stop()\n"
 
 
 class _Waiting(NamedTuple):
@@ -39,6 +43,16 @@ def gate_to(connection: Connection, job: Job, objective: Mapping[str, Any] | Non
             _send(connection, kind="asks", job=job.number, run=str(run_dir))
 
     return Gate(metrics, job.until, ask, tell)
+
+
+def log_text(job: Job, message: Mapping[str, Any]) -> str:
+    """Return what the log of a job says of its end: the traceback, or that the search has ended it with SIGTERM."""
+    if message.get("error") == KILLED_BY_SIGTERM and job.until is not None:
+        from tracking.watched import is_to_be_pruned  # few jobs end this way
+
+        if any(is_to_be_pruned(Path(each.folder)) for each in announced(job.folder, job.attempt)):
+            return PRUNED
+    return message.get("traceback") or ""
 
 
 def _judged(waiting: Sequence[_Waiting]) -> list[Verdict]:

@@ -43,7 +43,7 @@ from sweeps.executor.local.results import pack_result, plain_value
 from sweeps.executor.local.server_process import BLOCKED
 from sweeps.executor.local.slots import Slot, limit_threads, take_place
 from sweeps.executor.overheard import Tell, overheard
-from sweeps.executor.waiting import gate_to
+from sweeps.executor.waiting import gate_to, log_text
 from sweeps.jobs import Job, JobStatus, Reason
 from sweeps.plan.packing import quick_configs, unpack
 from tracking import job_context
@@ -223,7 +223,7 @@ class _Child:
             told = {**message, "done": is_done, "waits_for": _threads()}
             _send(self._connection, kind="outcome", job=job.number, **told)
         with contextlib.suppress(Exception):  # a full disk: the ledger has it, or nothing can
-            sys.stderr.write(message.get("traceback") or "")
+            sys.stderr.write(log_text(job, message))
 
     def _run(
         self, job: Job, inside: contextlib.ExitStack, *, goes_on: bool, in_turns: bool = False

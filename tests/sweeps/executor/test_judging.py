@@ -1,5 +1,6 @@
 """Jobs are judged while they run, in real processes: those that ask, those that only log, and what ends them."""
 
+import atexit
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from omegaconf import DictConfig
 
 from sweeps.executor.conformance_app import PATIENCE_S, App, await_file
 from sweeps.executor.local.executor import LocalExecutor
+from sweeps.executor.waiting import PRUNED
 from sweeps.jobs import EventKind, Job, JobStatus, Outcome, Reason
 from sweeps.settings.launcher_settings import LauncherSettings
 from sweeps.state.job_runs import JobRuns
@@ -48,7 +50,7 @@ def task(config: DictConfig) -> float:
     with ExperimentTracker(store).start_run("judged") as run:
         for epoch in range(1, 3 if does.startswith("end") else 2000):
             run.log({"score": config.value + epoch / 10}, step=epoch)
-            if does == "ignore signals":
+            if does in {"ignore signals", "log"}:
                 time.sleep(0.02)
             elif does == "die in turns" or (
                 does == "die once" and epoch == 3 and (run.run_dir.parent / "run_002").exists() is False
@@ -62,6 +64,10 @@ def task(config: DictConfig) -> float:
                 return 0.0
         if does == "end":  # and look no more until the request is there
             await_file(run.run_dir / "stop")
+        if does == "end with one more value":
+            atexit.register(time.sleep, PATIENCE_S)  # the signal comes meanwhile
+            await_file(run.run_dir / "stop")
+            run.log({"score": config.value}, step=3)
     return 1.0
 
 
@@ -122,6 +128,23 @@ def test_a_job_that_ignores_signals_is_killed_after_the_grace_period_and_its_run
     run = sweep.record(outcome)
     assert (run.status, run.error) == ("pruned", None)
     assert run.summary["score"].max_step == run.summary["score"].count
+
+
+def test_a_job_that_only_logs_says_who_ended_it_and_shows_no_traceback(tmp_path: Path) -> None:
+    sweep = Sweep(tmp_path)
+    job = sweep.job("log")
+    (outcome,) = sweep.run(job)
+    assert (outcome.status, outcome.error, outcome.note) == (JobStatus.PRUNED, None, None)
+    run = sweep.record(outcome)
+    assert (run.status, run.error) == ("pruned", None)
+    assert (job.folder / "output.log").read_text() == PRUNED
+
+
+def test_a_job_whose_work_was_done_before_the_signal_has_nothing_wrong(tmp_path: Path) -> None:
+    sweep = Sweep(tmp_path)
+    (outcome,) = sweep.run(sweep.job("end with one more value"))
+    assert (outcome.status, outcome.error, outcome.note) == (JobStatus.COMPLETED, None, None)
+    assert sweep.record(outcome).status == "completed"
 
 
 def test_an_error_after_the_order_to_stop_is_the_jobs_failure(tmp_path: Path) -> None:
