@@ -15,6 +15,7 @@ from tracking.cli.toolkit.output import one_line, say, show
 from tracking.values.units import counted, format_clock
 
 SHOWN = 50  # rows of the leaderboard at the end of a sweep
+LOSSES = 3  # of a job, which its search then takes for a failed one
 AGAIN = 100  # letters of a warning that was printed before
 
 
@@ -56,8 +57,9 @@ class Lines:
         elif event.kind is EventKind.RESUMED:
             until, was_lost = event.data["until"], event.data["was_lost"]
             how_far = "to its end" if until is None else f"to epoch {until}"
+            how_lost = f" ({line.error})" if line.error else ""
             self._decided(
-                f"job {line.number} was lost and runs again"
+                f"job {line.number} was lost{how_lost} and begins again; lost {LOSSES} times, it counts as failed"
                 if was_lost
                 else f"job {line.number} goes on {how_far}"
             )

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from sweeps.state.resume import FINAL
 from tracking import TrackingError
 from tracking.objective import At, Objective
 from tracking.watched import logged_values
+
+# The job's own doing. Any other signal comes from the machine or its users, and says nothing of the parameters.
+FAULT = re.compile(r"killed by (SIGSEGV|SIGABRT|SIGFPE|SIGILL|SIGBUS)\b")
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +67,7 @@ class ObjectiveValues:
             return EndKind.PAUSED
         if outcome.status is JobStatus.COMPLETED:
             return EndKind.FAILED if None in values else EndKind.COMPLETED
-        return EndKind.FAILED if outcome.reason in FINAL else EndKind.LOST
+        return EndKind.FAILED if outcome.reason in FINAL or _has_crashed(outcome) else EndKind.LOST
 
     def _violations(self, kind: EndKind, outcome: Outcome, run: FoundRun) -> Mapping[str, float]:
         """Return by how much a job breaks each constraint; one that is paused may not have logged the metric yet."""
@@ -72,6 +76,12 @@ class ObjectiveValues:
         found = violations_of(self._constraints, self._objectives, outcome, run)
         is_over = kind is EndKind.COMPLETED
         return {name: number for name, number in found.items() if is_over or math.isfinite(number)}
+
+
+def _has_crashed(outcome: Outcome) -> bool:
+    """Return whether a job ended by a fault of its own code; in a process of several it may have been another one's."""
+    is_by_signal = outcome.reason is Reason.SIGNAL and not outcome.cut_off
+    return is_by_signal and FAULT.match(outcome.error or "") is not None
 
 
 def logged(folders: Sequence[Path], metrics: Sequence[str]) -> dict[str, list[float]]:

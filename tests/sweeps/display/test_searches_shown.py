@@ -11,7 +11,8 @@ from sweeps.display.json_events import JsonLines
 from sweeps.display.live import LiveTable
 from sweeps.display.plain import Lines
 from sweeps.display.scoreboard import Scoreboard
-from sweeps.jobs import Event, EventKind, JobStatus, Outcome, PlannedJob
+from sweeps.jobs import Event, EventKind, JobStatus, Outcome, PlannedJob, Reason
+from sweeps.search.searched_jobs import TOO_OFTEN
 from sweeps.settings.search_settings import Mode, Schedule, SearchSettings
 from tracking.objective import Objective
 
@@ -41,8 +42,18 @@ def test_a_job_that_goes_on_is_counted_when_it_ends_again() -> None:
         "[2/5]  job 1  pruned  val_auc=0.7000  1.0 s  x=0.1",
         "job 0 goes on to epoch 9",
         "[2/5]  job 0  completed  val_auc=0.9000  2.0 s  x=0",
-        "job 1 was lost and runs again",
+        "job 1 was lost and begins again; lost 3 times, it counts as failed",
     ]
+
+
+def test_a_job_that_was_lost_says_to_what_and_how_often_it_may_be() -> None:
+    out = io.StringIO()
+    lines = Lines(out, board_of(1))
+    lines.finished(Outcome(0, JobStatus.KILLED, 1.0, error="killed by SIGKILL", reason=Reason.SIGNAL), None)
+    lines.heard(Event(EventKind.RESUMED, 0, {"until": 9, "was_lost": True}))
+    assert out.getvalue().splitlines()[-1] == (
+        f"job 0 was lost (killed by SIGKILL) and begins again; lost {TOO_OFTEN} times, it counts as failed"
+    )
 
 
 def test_a_job_that_repeats_another_one_says_so() -> None:

@@ -96,6 +96,26 @@ def test_an_end_is_that_of_the_parameters_or_of_the_machine(
     assert (end.kind, end.values, end.epochs) == (kind, (0.3,), 2)
 
 
+@pytest.mark.parametrize(
+    ("error", "cut_off", "kind"),
+    [
+        ("killed by SIGSEGV", False, EndKind.FAILED),
+        ("killed by SIGABRT", False, EndKind.FAILED),
+        ("killed by SIGSEGV, in a process of 3 jobs", True, EndKind.LOST),
+        ("killed by SIGKILL", False, EndKind.LOST),
+        ("killed by SIGTERM", False, EndKind.LOST),
+        ("killed by SIGHUP", False, EndKind.LOST),
+    ],
+)
+def test_a_signal_that_code_brings_on_itself_is_a_failure_of_the_job(
+    tmp_path: Path, error: str, cut_off: bool, kind: EndKind
+) -> None:
+    outcome = Outcome(0, JobStatus.KILLED, 1.0, error=error, reason=Reason.SIGNAL, cut_off=cut_off)
+    end = values(tmp_path).end(outcome)
+    assert end is not None
+    assert end.kind is kind
+
+
 def test_of_a_job_that_was_stopped_a_search_hears_nothing(tmp_path: Path, log: Log) -> None:
     outcome = Outcome(0, JobStatus.KILLED, 1.0, runs=(log([0.5]),), reason=Reason.STOPPED)
     assert values(tmp_path).end(outcome) is None

@@ -101,8 +101,18 @@ def test_a_job_that_the_machine_has_lost_is_begun_again(search: Search) -> None:
     lost = [event["job"] for event in of_kind(sweep, "finished") if event["told"]["kind"] == "lost"]
     assert lost
     assert [event["job"] for event in of_kind(sweep, "resumed")] == lost
+    assert f"job {lost[0]} was lost (killed by SIGKILL) and begins again" in sweep.out
     assert [row["status"] for row in sweep.rows] == ["completed"] * 4
     assert len(sweep.planned) == 4
+
+
+def test_a_job_whose_code_crashes_has_failed_and_is_not_begun_again(search: Search) -> None:
+    sweep = completed(search("x=interval(0.6,1.0)", "fault=crashes", mode="random", n_trials=3, budget=1000))
+    crashed = [event for event in of_kind(sweep, "finished") if event["status"] == "killed"]
+    assert {event["error"] for event in crashed} == {"killed by SIGSEGV"}
+    assert {event["told"]["kind"] for event in crashed} == {"failed"}
+    assert not of_kind(sweep, "resumed")
+    assert len(of_kind(sweep, "started")) == 3
 
 
 def test_the_last_jobs_repeat_the_best_ones_with_new_seeds(search: Search) -> None:

@@ -21,6 +21,8 @@ def loss_of(cfg: DictConfig, epoch: int) -> float:
 def go_wrong(cfg: DictConfig, epoch: int) -> None:
     if cfg.fault == "region" and cfg.x > 0.5:
         raise ValueError("too far")
+    if cfg.fault == "crashes" and cfg.x > 0.5:
+        os.kill(os.getpid(), signal.SIGSEGV)
     if cfg.fault == "dies_once" and epoch == 2 and cfg.x > 0.5:
         try:
             Path(f"died-{cfg.x}").touch(exist_ok=False)
