@@ -261,7 +261,11 @@ def suggest(key: str, known: tuple[str, ...], dot: str) -> str:
     """Name the key that was probably meant, in this section, whose name `dot` ends with a dot, or in another one."""
     if near := did_you_mean(key, known, f"{dot}{{}}".format):
         return near
+    section = dot.removesuffix(".")
+    if any(key in schema for schema in TARGETS.get(section, {}).values()):
+        return f" (other choices of {section} have it)"
     everywhere = {leaf: f"{name}.{leaf}" for name, schema in SECTIONS.items() for leaf in schema}
     for name, schemas in TARGETS.items():
         everywhere |= {leaf: f"{name}.{leaf}" for schema in schemas.values() for leaf in schema}
-    return did_you_mean(key, everywhere, everywhere.__getitem__)
+    elsewhere = {leaf: name for leaf, name in everywhere.items() if name != f"{dot}{key}"}
+    return did_you_mean(key, elsewhere, elsewhere.__getitem__)

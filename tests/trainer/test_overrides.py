@@ -102,6 +102,7 @@ def test_the_command_shows_how_to_quote(tmp_path: Path, capsys: pytest.CaptureFi
         ("target=y", "target=y: there is no key target (did you mean data.target?); allowed here: data,"),
         ("drop=[a]", "drop=[a]: there is no key drop (did you mean data.drop?)"),
         ("data.targt=y", "there is no key data.targt (did you mean data.target?); allowed in data: _target_,"),
+        ("data.rows=3", "data.rows=3: there is no key data.rows (other choices of data have it); allowed in data:"),
         ("trainin.epochs=3", "there is no key trainin.epochs (did you mean training.epochs?); allowed here: data,"),
         ("task=classification", "there is no such choice; allowed are binary, default, multiclass, regression; left out,"),
         ("model=mlpp", "model=mlpp: there is no such choice (did you mean mlp?); allowed are dcn,"),
