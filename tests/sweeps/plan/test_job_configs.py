@@ -196,7 +196,9 @@ class Witness:
 def test_a_job_is_set_up_as_hydra_does_it(loader: ConfigLoader, tmp_path: Path, overrides: list[str]) -> None:
     JobRuntime.instance().set("name", "app")
     setup_globals()
-    sweep = master(loader, f"hydra.sweep.dir={tmp_path}", "hydra.sweep.subdir=here", *overrides)
+    # By default the folder of a single run is named after the clock, which may show another second in between.
+    places = f"hydra.run.dir={tmp_path}", f"hydra.sweep.dir={tmp_path}", "hydra.sweep.subdir=here"
+    sweep = master(loader, *places, *overrides)
     packed = Composer(loader, sweep, []).job_config(3, ["x=5", "fault='ü: 1'"]).packed()
     seen, written, results = [], [], []
     for run in (plainly, run_as_hydra):
