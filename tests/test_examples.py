@@ -1,6 +1,7 @@
 """Each example is run as its page says, in the order in which it says it."""
 
 import importlib.util
+import json
 import re
 import shlex
 import shutil
@@ -47,10 +48,16 @@ def test_any_hydra_app_is_tracked_isolated_and_ranked(tmp_path: Path) -> None:
 def test_jobs_that_a_search_can_pause_run_to_their_end_without_one(tmp_path: Path) -> None:
     folder = Path(shutil.copytree(EXAMPLES / "paused_jobs", tmp_path / "app"))
     follow(folder / "README.md", folder)
-    (board,) = folder.glob("experiments/sweeps/*/leaderboard.json")
-    rows = read_json(board)["rows"]
+    plain, searched = sorted(folder.glob("experiments/sweeps/*"))
+    rows = read_json(plain / "leaderboard.json")["rows"]
     assert [row["status"] for row in rows] == ["completed"] * 3
     assert rows[0]["point"]["rate"] == 0.1  # 0.4 overshoots the noise
+    rows = read_json(searched / "leaderboard.json")["rows"]
+    assert {row["status"] for row in rows} == {"completed", "pruned"}
+    assert {row["epochs"] for row in rows if row["status"] == "completed"} == {27}
+    events = [json.loads(line) for line in (searched / "jobs.jsonl").read_text().splitlines()]
+    assert "resumed" in {event["event"] for event in events}
+    assert len({run for event in events if (run := event.get("run")) is not None}) == 12  # one for each job
 
 
 def test_a_job_of_the_example_that_is_paused_goes_on_with_the_same_numbers(tmp_path: Path) -> None:
