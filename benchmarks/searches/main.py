@@ -67,7 +67,9 @@ def table(results: dict[str, Any], lengths: int = len(LENGTHS)) -> str:
     rows: dict[tuple[str, str, str], list[list[float]]] = {}
     for key, result in results.items():
         name, problem, workers, _seed = key.split("|")
-        kind = "LCBench tuned" if problem in TUNED_ON else "LCBench" if problem.isdigit() else problem.split()[0]
+        kind = (
+            "LCBench tuned" if problem in TUNED_ON else "LCBench" if problem.isdigit() else problem.split()[0]
+        )
         rows.setdefault((kind, workers, name), []).append(result["regrets"][:lengths])
     heads = [f"{each} full" for each in LENGTHS[:lengths]]
     lines = [
