@@ -39,9 +39,11 @@ class PopulationSuggester:
             Mode.NSGA2: lambda number: NSGAIISampler(seed=number, population_size=members),
         }
         self._sampler = make[mode]
+        self._knows_bounds = mode is Mode.NSGA2
         self._read = 0
         self._asked = 0
         self._trials: dict[int, Trial] = {}
+        self._told: set[int] = set()
         self._losses: list[tuple[float, ...]] = []
         with quiet():
             self._study = optuna.create_study(directions=["minimize"] * objectives)
@@ -59,14 +61,16 @@ class PopulationSuggester:
         if isinstance(entry, Asked) and entry.job not in self._trials:
             self._trials[entry.job] = self._begun(entry.coordinates)
             self._next, self._placed = self._ask()
-        elif isinstance(entry, Told) and entry.rung == 0:
+        elif isinstance(entry, Told) and entry.rung == 0 and entry.job not in self._told:
+            # What is told again is of a job that failed later on, or broke a constraint: the first value stays.
+            self._told.add(entry.job)
             trial = self._trials[entry.job]
             if entry.violation > 0:
                 trial.set_constraint("violation", entry.violation)
-            losses = self._worst() if entry.losses is None else entry.losses
+            has_failed = entry.losses is None or (entry.violation > 0 and not self._knows_bounds)
+            losses = self._worst() if entry.losses is None or has_failed else entry.losses
             self._losses.append(losses)
-            # What is told twice was told by a job that failed later on, or broke a constraint: the first value stays.
-            self._study.tell(trial.number, losses, skip_if_finished=True)
+            self._study.tell(trial.number, losses)
 
     def _worst(self) -> tuple[float, ...]:
         """Return losses for a job that failed: worse than the worst so far."""
