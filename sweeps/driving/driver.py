@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from sweeps.driving.objective_values import ObjectiveValues
 from sweeps.jobs import EventKind, Job, Outcome, PlannedJob
@@ -156,8 +156,7 @@ class Driver:
     def judge(self, arrivals: Sequence[Arrived]) -> Mapping[int, int | None]:
         """Return those of the jobs that wait for a judgement which go on, with the next judgement of each."""
         reached = [
-            Arrival(job, level, self._values.reached(level, self._runs_of(job, folder)))
-            for job, level, folder in arrivals
+            self._values.reached(job, level, self._runs_of(job, folder)) for job, level, folder in arrivals
         ]
         with self._changed:
             self._tell_time()
@@ -165,7 +164,7 @@ class Driver:
             with self._session.recording():
                 self._ledger.mark(
                     EventKind.RUNG,
-                    arrivals=[asdict(each) for each in reached],
+                    arrivals=[_kept(each) for each in reached],
                     go_on={str(job): until for job, until in go_on.items()},
                 )
             for each in reached:
@@ -258,6 +257,11 @@ class Driver:
         """Have the next suggestion computed while the slots are busy."""
         if not self._is_closed:
             self._ahead.submit(self._search.prepare)
+
+
+def _kept(arrival: Arrival) -> dict[str, Any]:
+    """Return what the ledger keeps of a judgement: violations only where there are any."""
+    return {name: value for name, value in asdict(arrival).items() if name != "violations" or value}
 
 
 def _together(n_trials: int | None, slots: int) -> int:

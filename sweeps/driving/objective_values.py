@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sweeps.jobs import JobStatus, Outcome, Reason
-from sweeps.search.decisions import End, EndKind
+from sweeps.search.decisions import Arrival, End, EndKind
 from sweeps.settings.search_settings import Constraint
 from sweeps.state.job_runs import FoundRun, JobRuns, values_of, violations_of
 from sweeps.state.resume import FINAL
@@ -34,9 +34,22 @@ class ObjectiveValues:
         self._constraints = constraints
         self._metrics = [each.metric for each in objectives if each.metric]
 
-    def reached(self, level: int, folders: Sequence[Path]) -> Values:
-        """Return what the first `level` values of each objective come to, in the runs of a job, the oldest first."""
-        return self._after(level, logged(folders, self._metrics))
+    def reached(self, job: int, level: int, folders: Sequence[Path]) -> Arrival:
+        """Return what the first `level` values of each metric come to, in the runs of a job, the oldest first.
+
+        Of a constraint's metric that is no objective the last of them counts.
+        """
+        bounded = [each.metric for each in self._constraints]
+        known = logged(folders, list(dict.fromkeys((*self._metrics, *bounded))))
+        values = self._after(level, known)
+        last = {name: known[name][:level][-1] for name in bounded if known[name]}
+        last |= {
+            each.metric: value
+            for each, value in zip(self._objectives, values, strict=True)
+            if each.metric in last and value is not None
+        }
+        violations = {str(each): each.violation(last.get(each.metric)) for each in self._constraints}
+        return Arrival(job, level, values, _found(violations))
 
     def end(self, outcome: Outcome) -> End | None:
         """Return what a search is to hear of the end of a job; None for one that was stopped, which goes on later."""
@@ -74,8 +87,7 @@ class ObjectiveValues:
         if kind not in {EndKind.COMPLETED, EndKind.PAUSED}:
             return {}
         found = violations_of(self._constraints, self._objectives, outcome, run)
-        is_over = kind is EndKind.COMPLETED
-        return {name: number for name, number in found.items() if is_over or math.isfinite(number)}
+        return found if kind is EndKind.COMPLETED else _found(found)
 
 
 def _has_crashed(outcome: Outcome) -> bool:
@@ -109,6 +121,11 @@ def counting(objective: Objective, values: Sequence[float]) -> float | None:
         return _finite(values[-1] if values else None)
     finite = [value for value in values if math.isfinite(value)]
     return (max if objective.higher_is_better else min)(finite, default=None)
+
+
+def _found(violations: Mapping[str, float]) -> dict[str, float]:
+    """Return the violations without those of a metric that a job has no number of so far."""
+    return {name: number for name, number in violations.items() if math.isfinite(number)}
 
 
 def _finite(value: float | None) -> float | None:

@@ -46,9 +46,7 @@ class _Told:
                 self._search.asked(entry["job"], GoOn(entry["job"], entry["until"]))
             case EventKind.RUNG:
                 known = [each for each in entry["arrivals"] if each["job"] in self._begun]
-                self._search.reached(
-                    [Arrival(each["job"], each["level"], _values(each["values"])) for each in known]
-                )
+                self._search.reached(list(map(_arrival, known)))
             case EventKind.CLOCK:
                 self._search.budget_spent(float(entry["share"]))
             case EventKind.FINISHED if "told" in entry and entry["job"] in self._begun:
@@ -67,6 +65,15 @@ def _values(raw: list[float | None]) -> tuple[float | None, ...]:
     return tuple(None if value is None else float(value) for value in raw)
 
 
+def _violations(raw: Mapping[str, float]) -> dict[str, float]:
+    return {name: float(number) for name, number in raw.items()}
+
+
+def _arrival(raw: Mapping[str, Any]) -> Arrival:
+    violations = _violations(raw.get("violations", {}))  # without constraints there are none
+    return Arrival(raw["job"], raw["level"], _values(raw["values"]), violations)
+
+
 def _end(raw: Mapping[str, Any]) -> End:
-    violations = {name: float(number) for name, number in raw["violations"].items()}
+    violations = _violations(raw["violations"])
     return End(EndKind(raw["kind"]), _values(raw["values"]), int(raw["epochs"]), violations)

@@ -41,12 +41,13 @@ class Arrival:
     """A job that has logged `level` values of the objective: what it came to so far, one number per objective.
 
     A value counts as the sweep's objective says, the best or the last one of those `level`. None stands for a value that is
-    no number.
+    no number. `violations` are those of an `End`, of the constraints whose metric has been logged so far.
     """
 
     job: int
     level: int
     values: tuple[float | None, ...]
+    violations: Mapping[str, float] = field(default_factory=dict)
 
 
 class EndKind(StrEnum):

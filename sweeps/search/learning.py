@@ -113,7 +113,7 @@ class LearningSearch:
         if known is None:
             return
         known.epochs = max(known.epochs, end.epochs)
-        known.violation = sum(max(each, 0.0) for each in end.violations.values())
+        known.violation = _broken(end.violations)
         kind, losses = end.kind, losses_of(self._settings, end.values)
         if kind is EndKind.COMPLETED and losses is None:
             kind = EndKind.FAILED
@@ -165,7 +165,7 @@ class LearningSearch:
         if placed is None or not (job.history or job.failed):
             return
         self._history.add(Asked(number, placed.coordinates))
-        violation = sum(max(each, 0.0) for each in job.violations.values())
+        violation = _broken(job.violations)
         for rung, level in enumerate((*self._levels.levels, len(job.history))):
             if level < len(job.history) or rung == len(self._levels):
                 values = () if job.failed or not job.history else job.history[level - 1]
@@ -178,11 +178,12 @@ class LearningSearch:
         job.level = max(job.level, arrival.level)
         job.epochs = max(job.epochs, arrival.level)
         job.losses = losses_of(self._settings, arrival.values)
+        job.violation = _broken(arrival.violations)
         index = self._levels.index(arrival.level)
         if index is not None and job.repeats is None and job.number not in self._rungs[index].scores:
-            self._rungs[index].add(job.number, job.losses)
-            if not self._settings.constraints:  # whether it keeps them is known when it ends
-                self._tell(job, index, job.losses)
+            self._rungs[index].add(job.number, job.losses, job.violation)
+            if all(str(each) in arrival.violations for each in self._settings.constraints):
+                self._tell(job, index, job.losses)  # otherwise whether it keeps them is known when it ends
         self._count(job)
 
     def _conclude(self, job: SearchedJob) -> None:
@@ -204,7 +205,7 @@ class LearningSearch:
         self._count(job)
 
     def _correct(self, job: SearchedJob, before: int | None = None) -> None:
-        """Note the constraints that a job breaks, which is known when it ends, at the rungs that it came to."""
+        """Note the constraints that a job breaks, as they are when it ends, at the rungs that it came to."""
         if not self._settings.constraints or job.losses is None:
             return
         for index, rung in enumerate(self._rungs[:before]):
@@ -252,7 +253,7 @@ class LearningSearch:
         if job.losses is None:
             return False
         if self._settings.schedule is Schedule.MEDIAN:
-            return len(rung) <= MIN_OTHERS or job.losses[0] <= rung.median_of_others(job.number)
+            return len(rung) <= MIN_OTHERS or rung.is_in_better_half(job.number)
         if not self._settings.resumes and len(rung) < self._settings.eta:
             return True  # who stops here never comes back, and there is nobody yet to compare with
         return self._chosen(index, arrived=job) is job
@@ -382,3 +383,8 @@ class LearningSearch:
                 return placed
         left = [each for each in self._space.every() or () if each.point not in points]
         return source.choice(left) if left else None
+
+
+def _broken(violations: Mapping[str, float]) -> float:
+    """Return by how much a job breaks all constraints together; 0 if it keeps them."""
+    return sum(max(each, 0.0) for each in violations.values())

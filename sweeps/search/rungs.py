@@ -53,7 +53,7 @@ class Rung:
         return len(self.scores)
 
     def add(self, job: int, losses: Losses | None, violation: float = 0.0) -> None:
-        """Note what a job came to, None if it failed; a job that is noted again keeps its first losses."""
+        """Note what a job came to, None if it failed; one that is noted again keeps its losses, not its violation."""
         if losses is None:
             self.scores.setdefault(job, FAILED)
             return
@@ -81,10 +81,15 @@ class Rung:
         ranked = sorted((score, _lot(job), job) for job, score in self.scores.items() if score != FAILED)
         return [job for *_, job in ranked[:count]]
 
-    def median_of_others(self, job: int) -> float:
-        """Return the median of the first losses of the other jobs; one that failed counts as infinitely bad."""
-        losses = sorted(loss for other, (_, _, loss) in self.scores.items() if other != job)
-        return losses[(len(losses) - 1) // 2] if losses else math.inf
+    def is_in_better_half(self, job: int) -> bool:
+        """Return whether a job is at least as good as the median of the others, by violation and then by its first loss.
+
+        A job that failed counts as infinitely bad.
+        """
+        marks = {each: (violation, loss) for each, (violation, _, loss) in self.scores.items()}
+        own = marks.pop(job)
+        others = sorted(marks.values())
+        return not others or own <= others[(len(others) - 1) // 2]
 
 
 @cache

@@ -89,6 +89,7 @@ class Driver:
     loss: Callable[[Point, int], float | None] = bowl
     length: int = 27
     slots: int = 1
+    violations: Callable[[Point], Mapping[str, float]] = lambda _: {}
     points: dict[int, Point] = field(default_factory=dict)
     repeats: dict[int, int] = field(default_factory=dict)
     epochs: dict[int, int] = field(default_factory=dict)
@@ -133,13 +134,14 @@ class Driver:
         if value is None:
             self.end(job, End(EndKind.FAILED, (), level))
         elif until is None or until > self.length:
-            self.end(job, End(EndKind.COMPLETED, (value,), level))
+            self.end(job, End(EndKind.COMPLETED, (value,), level, self.violations(self.points[job])))
         else:
-            goes_on = self.hear("reached", [Arrival(job, level, (value,))])
+            violations = self.violations(self.points[job])
+            goes_on = self.hear("reached", [Arrival(job, level, (value,), violations)])
             if job in goes_on:
                 self.until[job] = goes_on[job]
             else:
-                self.end(job, End(EndKind.PAUSED, (value,), level))
+                self.end(job, End(EndKind.PAUSED, (value,), level, violations))
 
     def end(self, job: int, end: End) -> None:
         """Let a job end."""

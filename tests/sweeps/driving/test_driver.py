@@ -13,17 +13,18 @@ from hypothesis import strategies as st
 from searched import make
 
 from sweeps.driving.driver import Driver, Guide
-from sweeps.driving.objective_values import ObjectiveValues, Values
+from sweeps.driving.objective_values import ObjectiveValues
 from sweeps.driving.replaying import replay_search
 from sweeps.jobs import Job, JobStatus, Outcome, PlannedJob, Reason
 from sweeps.search.decisions import Arrival, Decision, End, EndKind, GoOn, NewJob, Search
-from sweeps.settings.search_settings import Mode, Schedule, SearchSettings
+from sweeps.settings.search_settings import Constraint, Mode, Schedule, SearchSettings
 from sweeps.space import Point, values_of
 from sweeps.state.ledger import Ledger
 from tracking.files import read_lines
 from tracking.objective import Objective
 
 LOSS = Objective.of("loss", "min")
+BOUND = Constraint.parse("size <= 1")
 SETTINGS = SearchSettings(Mode.RANDOM, Schedule.ASHA, (LOSS,), n_trials=12, max_epochs=27)
 
 
@@ -75,12 +76,13 @@ class Session:
 class Known(ObjectiveValues):
     """Values that a test knows, without runs."""
 
-    def __init__(self, loss: Mapping[int, float]) -> None:
+    def __init__(self, loss: Mapping[int, float], *, is_bounded: bool = False) -> None:
         self.loss = loss
-        self.job = 0
+        self.is_bounded = is_bounded
 
-    def reached(self, level: int, folders: Sequence[Path]) -> Values:
-        return (self.loss[int(folders[-1].name)] / level,)
+    def reached(self, job: int, level: int, folders: Sequence[Path]) -> Arrival:
+        violations = {str(BOUND): 0.5 - self.loss[job]} if self.is_bounded else {}
+        return Arrival(job, level, (self.loss[job] / level,), violations)
 
     def end(self, outcome: Outcome) -> End | None:
         if outcome.reason is Reason.STOPPED:
@@ -268,18 +270,26 @@ def lives(driver: Driver, source: random.Random, running: dict[int, Job], steps:
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.integers(0, 10**6), st.integers(1, 40), st.sampled_from([Mode.RANDOM, Mode.QMC, Mode.TPE]))
+@given(
+    st.integers(0, 10**6),
+    st.integers(1, 40),
+    st.sampled_from([Mode.RANDOM, Mode.QMC, Mode.TPE]),
+    st.booleans(),
+)
 def test_a_ledger_makes_the_same_search_again(
-    tmp_path_factory: pytest.TempPathFactory, seed: int, steps: int, mode: Mode
+    tmp_path_factory: pytest.TempPathFactory, seed: int, steps: int, mode: Mode, is_bounded: bool
 ) -> None:
     folder, source = tmp_path_factory.mktemp("search"), random.Random(seed)
-    asked = {"mode": mode, "schedule": Schedule.ASHA, "n_trials": 12, "confirm": 0.2}
+    asked: dict[str, Any] = {"mode": mode, "schedule": Schedule.ASHA, "n_trials": 12, "confirm": 0.2}
+    asked["constraints"] = (BOUND,) if is_bounded else ()
     search, running = make(**asked), dict[int, Job]()
-    values = Known({number: source.random() for number in range(50)})
+    values = Known({number: source.random() for number in range(50)}, is_bounded=is_bounded)
     driver = driver_of(search, folder, Session(), values=values)
     for _ in lives(driver, source, running, steps):
         pass
     driver.close()
+    judged = [each for event in read_lines(folder / "jobs.jsonl") for each in event.get("arrivals", ())]
+    assert all(("violations" in each) == is_bounded for each in judged)
     again = make(**asked)
     planner: Any = driver._planner
     repeats = replay_search(folder / "jobs.jsonl", again, planner.points)

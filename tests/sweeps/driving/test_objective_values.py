@@ -8,7 +8,7 @@ import pytest
 
 from sweeps.driving.objective_values import ObjectiveValues, counting, logged
 from sweeps.jobs import JobStatus, Outcome, Reason
-from sweeps.search.decisions import EndKind
+from sweeps.search.decisions import Arrival, EndKind
 from sweeps.settings.search_settings import Constraint
 from sweeps.state.job_runs import JobRuns
 from tracking import ExperimentTracker, job_context
@@ -48,9 +48,19 @@ def folder(tmp_path: Path, run: str) -> Path:
 
 def test_only_the_first_values_count_at_a_judgement(tmp_path: Path, log: Log) -> None:
     run = folder(tmp_path, log([0.5, 0.3, 0.4, 0.1]))
-    assert values(tmp_path).reached(3, [run]) == (0.3,)
-    assert values(tmp_path, [Objective.of("loss", "min", "last")]).reached(3, [run]) == (0.4,)
-    assert values(tmp_path, [LOSS, COST]).reached(1, [run]) == (0.5, 1.0)
+    assert values(tmp_path).reached(0, 3, [run]) == Arrival(0, 3, (0.3,))
+    assert values(tmp_path, [Objective.of("loss", "min", "last")]).reached(0, 3, [run]).values == (0.4,)
+    assert values(tmp_path, [LOSS, COST]).reached(0, 1, [run]).values == (0.5, 1.0)
+
+
+def test_a_bound_counts_at_a_judgement_once_its_metric_is_logged(tmp_path: Path, log: Log) -> None:
+    run = folder(tmp_path, log([0.5, 0.3, 0.4, 0.1], size=7.0, bad=math.nan))
+    found = values(tmp_path, [LOSS], "size <= 5", "cost <= 0.5", "loss <= 0.25", "bad <= 1", "ms <= 1")
+    assert found.reached(0, 3, [run]).violations == {
+        "size <= 5": 2.0,
+        "cost <= 0.5": pytest.approx(0.3),  # the third value, the last one
+        "loss <= 0.25": pytest.approx(0.05),  # the second one, the best
+    }
 
 
 def test_values_of_an_attempt_before_count_where_the_next_one_did_not_log_them_again(
@@ -58,18 +68,18 @@ def test_values_of_an_attempt_before_count_where_the_next_one_did_not_log_them_a
 ) -> None:
     runs = [folder(tmp_path, log([0.5, 0.1, 0.9])), folder(tmp_path, log([0.2, 0.3], first=2))]
     assert logged(runs, ["loss"]) == {"loss": [0.5, 0.2, 0.3]}
-    assert values(tmp_path).reached(2, runs) == (0.2,)
+    assert values(tmp_path).reached(0, 2, runs).values == (0.2,)
 
 
 def test_a_run_that_is_gone_or_cannot_be_read_has_no_values(
     tmp_path: Path, log: Log, caplog: pytest.LogCaptureFixture
 ) -> None:
     run = folder(tmp_path, log([0.5]))
-    assert values(tmp_path).reached(1, [tmp_path / "nowhere"]) == (None,)
+    assert values(tmp_path).reached(0, 1, [tmp_path / "nowhere"]).values == (None,)
     for file in run.glob("metrics*"):
         file.unlink()
     (run / "metrics.json").write_text("{ torn")
-    assert values(tmp_path).reached(1, [run]) == (None,)
+    assert values(tmp_path).reached(0, 1, [run]).values == (None,)
     assert "cannot be read" in caplog.text
 
 

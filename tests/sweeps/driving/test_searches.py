@@ -157,6 +157,19 @@ def test_a_bound_that_is_broken_is_told(search: Search) -> None:
     assert sweep.rows[0]["point"]["x"] <= 0.4
 
 
+def test_a_bound_counts_at_a_judgement(search: Search) -> None:
+    sweep = completed(search(X, mode="random", schedule="asha", n_trials=12, seed=3, constraints="['cost >= 3']"))
+    far = {event["job"] for event in sweep.planned if event["point"]["x"] >= 0.3}
+    assert 0 < len(far) < 12  # the losses are lowest at x = 0.2
+    arrivals = [each for event in of_kind(sweep, "rung") for each in event["arrivals"]]
+    assert all((each["violations"]["cost >= 3"] <= 0) == (each["job"] in far) for each in arrivals)
+    went_on = [int(job) for event in of_kind(sweep, "rung") for job in event["go_on"]]
+    went_on += [event["job"] for event in of_kind(sweep, "resumed")]
+    assert went_on
+    assert set(went_on) <= far
+    assert sweep.rows[0]["job"] in far
+
+
 def test_a_key_of_one_value_and_a_key_under_a_condition_are_searched(search: Search) -> None:
     sweep = completed(
         search(X, "epochs=choice(3)", "y=1,2,3", mode="tpe", n_trials=12, when="{y: 'x < 0.5'}", max_epochs=3)

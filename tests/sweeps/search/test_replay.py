@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from searched import Driver, make
 
 from sweeps.search.decisions import Arrival, End, EndKind, Search
-from sweeps.settings.search_settings import Mode, Schedule
+from sweeps.settings.search_settings import Constraint, Mode, Schedule
 
 MODES = [Mode.RANDOM, Mode.QMC, Mode.TPE, Mode.GP, Mode.CMAES, Mode.NSGA2]
 LINES = ("x=interval(-1.0,1.0)", "y=tag(log,interval(1e-3,1.0))", "z=choice(1,2,4)", "kind=a,b,c")
 N_TRIALS = 16
+BOUNDS = (Constraint.parse("size <= 1"), Constraint.parse("ms <= 5"))
 
 
 def replayed(driver: Driver, new: Callable[[], Search]) -> Search:
@@ -22,6 +23,11 @@ def replayed(driver: Driver, new: Callable[[], Search]) -> Search:
     for event, what in driver.events:
         getattr(search, event)(*what)
     return search
+
+
+def drawn(source: random.Random, bounds: int) -> dict[str, float]:
+    """Return how a job stands to the first constraints, as if it had logged some of their metrics so far."""
+    return {str(each): source.uniform(-1, 1) for each in BOUNDS[:bounds] if source.random() < 0.7}
 
 
 def step(driver: Driver, source: random.Random, slots: int) -> None:
@@ -50,7 +56,8 @@ def together(driver: Driver) -> None:
     """Let all jobs that wait for a judgement be judged at once."""
     waiting = {job: until for job, until in driver.until.items() if until is not None}
     arrivals = [
-        Arrival(job, until, (driver.loss(driver.points[job], until),)) for job, until in waiting.items()
+        Arrival(job, until, (driver.loss(driver.points[job], until),), driver.violations(driver.points[job]))
+        for job, until in waiting.items()
     ]
     if not arrivals:
         return
@@ -60,21 +67,23 @@ def together(driver: Driver) -> None:
         if arrival.job in goes_on:
             driver.until[arrival.job] = goes_on[arrival.job]
         else:
-            driver.end(arrival.job, End(EndKind.PAUSED, arrival.values, arrival.level))
+            violations = driver.violations(driver.points[arrival.job])
+            driver.end(arrival.job, End(EndKind.PAUSED, arrival.values, arrival.level, violations))
 
 
 @pytest.mark.parametrize("schedule", Schedule)
 @pytest.mark.parametrize("mode", MODES)
 @settings(max_examples=4, deadline=None)
-@given(seed=st.integers(0, 10**6), slots=st.integers(1, 4))
+@given(seed=st.integers(0, 10**6), slots=st.integers(1, 4), bounds=st.integers(0, 2))
 def test_a_search_that_hears_the_events_again_decides_the_same(
-    mode: Mode, schedule: Schedule, seed: int, slots: int
+    mode: Mode, schedule: Schedule, seed: int, slots: int, bounds: int
 ) -> None:
     def new() -> Search:
-        return make(*LINES, mode=mode, schedule=schedule, n_trials=N_TRIALS, seed=seed, confirm=0.2)
+        asked = {"mode": mode, "schedule": schedule, "n_trials": N_TRIALS, "seed": seed, "confirm": 0.2}
+        return make(*LINES, **asked, constraints=BOUNDS[:bounds])
 
     source = random.Random(seed)
-    driver = Driver(new())
+    driver = Driver(new(), violations=lambda _: drawn(source, bounds))
     for count in range(2000):
         if driver.search.is_over:
             break

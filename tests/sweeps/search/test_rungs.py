@@ -55,6 +55,17 @@ def test_jobs_stand_by_their_loss_those_that_break_a_constraint_and_failed_ones_
     assert len(rung) == 4
 
 
+def test_the_better_half_is_that_of_the_jobs_that_keep_the_bounds() -> None:
+    rung = Rung()
+    for job, (loss, violation) in enumerate([(1.0, 2.0), (3.0, 0.0), (4.0, 0.0), (2.0, 0.5)]):
+        rung.add(job, (loss,), violation)
+    rung.add(4, None)
+    assert [job for job in rung.scores if rung.is_in_better_half(job)] == [1, 2]
+    alone = Rung()
+    alone.add(0, (1.0,), violation=9.0)
+    assert alone.is_in_better_half(0)
+
+
 def test_chance_decides_between_equal_jobs_and_always_the_same() -> None:
     rung = Rung()
     for job in range(20):

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 from searched import LOSS, Driver, bowl, make, numbers
 
-from sweeps.search.decisions import End, EndKind, GoOn, NewJob
+from sweeps.search.decisions import Arrival, End, EndKind, GoOn, NewJob
 from sweeps.settings.search_settings import Constraint, Mode, Schedule
 from tracking.objective import Objective
 
@@ -135,11 +135,12 @@ def test_a_search_keeps_away_from_where_jobs_fail(mode: Mode, value: float | Non
     assert min(each for each in values if math.isfinite(each)) < 0.1
 
 
-def test_jobs_that_break_a_constraint_are_not_promoted_and_not_confirmed() -> None:
+@pytest.mark.parametrize("logs", [True, False])
+def test_jobs_that_break_a_constraint_are_not_promoted_and_not_confirmed(logs: bool) -> None:
     search = make(
         schedule=Schedule.ASHA, n_trials=30, confirm=4, constraints=(Constraint.parse("size <= 0"),)
     )
-    driver = Driver(search)
+    driver = Driver(search, violations=lambda point: {"size <= 0": numbers(point)["x"]} if logs else {})
     plain = driver.end
 
     def end(job: int, end: End) -> None:
@@ -153,6 +154,48 @@ def test_jobs_that_break_a_constraint_are_not_promoted_and_not_confirmed() -> No
     assert len(driver.repeats) == 4
 
 
+@pytest.mark.parametrize("schedule", [Schedule.ASHA, Schedule.MEDIAN])
+def test_a_judgement_lets_jobs_go_on_that_keep_the_bounds_though_others_have_lower_losses(
+    schedule: Schedule,
+) -> None:
+    bound = Constraint.parse("size <= 0.5")
+    driver = Driver(
+        make(schedule=schedule, n_trials=40, constraints=(bound,)),
+        loss=lambda point, epochs: 1 / epochs - numbers(point)["x"],
+        violations=lambda point: {str(bound): bound.violation(numbers(point)["x"])},
+    ).run()
+    went_on = {job for job, epochs in driver.epochs.items() if epochs > 1}
+    broken = {job for job, point in driver.points.items() if numbers(point)["x"] > 0.5}
+    assert len(broken) > 5
+    assert len(went_on) > 5
+    alone = set(range(5)) if schedule is Schedule.MEDIAN else set()  # with too few others to compare with
+    assert not went_on & broken - alone
+
+
+def test_a_target_that_a_job_reaches_by_breaking_a_bound_is_not_reached() -> None:
+    bound = Constraint.parse("size <= 0")
+    search = make(schedule=Schedule.ASHA, n_trials=9, target=1.0, constraints=(bound,))
+    search.asked(0, NewJob(("x=0.5", "y=0.1"), 1))
+    search.reached([Arrival(0, 1, (0.9,), {str(bound): 0.5})])
+    assert not search.ending
+    search.asked(1, NewJob(("x=-0.5", "y=0.1"), 1))
+    search.reached([Arrival(1, 1, (0.9,), {str(bound): -0.5})])
+    assert search.ending == "the target is reached"
+
+
+@pytest.mark.parametrize("mode", [Mode.TPE, Mode.GP, Mode.CMAES])
+@pytest.mark.parametrize("schedule", [Schedule.ASHA, Schedule.NONE])
+def test_a_search_keeps_away_from_where_bounds_are_broken(mode: Mode, schedule: Schedule) -> None:
+    bound = Constraint.parse("size <= 0")
+    driver = Driver(
+        make(mode=mode, schedule=schedule, n_trials=60, constraints=(bound,)),
+        loss=lambda point, epochs: 1 / epochs + abs(abs(numbers(point)["x"]) - 0.5),
+        violations=lambda point: {str(bound): numbers(point)["x"]},
+    ).run()
+    late = [numbers(driver.points[job])["x"] > 0 for job in range(30, 60)]
+    assert sum(late) <= 10  # of random points, 15 of 30
+
+
 @pytest.mark.parametrize("mode", [Mode.TPE, Mode.NSGA2, Mode.GP, Mode.RANDOM])
 def test_several_objectives_are_searched_for_their_front(mode: Mode) -> None:
     objectives = (LOSS, Objective.of("size", "max"))
@@ -161,8 +204,6 @@ def test_several_objectives_are_searched_for_their_front(mode: Mode) -> None:
     running: dict[int, int | None] = {}
     done: set[int] = set()
     points = {}
-    from sweeps.search.decisions import Arrival
-
     for _ in range(400):
         decision = search.decide()
         if decision is None:
