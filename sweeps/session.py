@@ -28,7 +28,7 @@ from sweeps.search.decisions import Arrival, NewJob
 from sweeps.settings.sweeper_settings import SweeperSettings
 from sweeps.state.code import changed_in
 from sweeps.state.durations import Durations
-from sweeps.state.job_runs import JobRuns
+from sweeps.state.job_runs import JobRuns, unlogged
 from sweeps.state.ledger import Ledger, replay
 from sweeps.state.resume import NOTHING, Resumed
 from sweeps.state.reuse import Reusable
@@ -84,6 +84,7 @@ class Session:
         self._other_code = False
         self._fault: TrackingError | None = None
         self._lost_search: Exception | None = None
+        self._told_unlogged = False
 
     def _driven(self, guide: Guide, slots: int) -> Driver:
         values = ObjectiveValues(self._runs, self._settings.objectives, self._settings.constraints)
@@ -281,12 +282,26 @@ class Session:
         value = read_value(self._runs, self._settings.objective, outcome)
         self._progress.finished(outcome, value)
         self.alerts.finished(outcome, value)
+        self._tell_unlogged(outcome)
         with self._lock:
             self._remember(outcome)
             self._failed += outcome.status not in {JobStatus.COMPLETED, JobStatus.PRUNED}
             too_many = not self._settings.tolerates(self._failed, len(self._planner))
         if self._settings.fail_fast and too_many and outcome.reason is not Reason.STOPPED:
             self._stop_for_failures()
+
+    def _tell_unlogged(self, outcome: Outcome) -> None:
+        """Say of the first job of a search that lacks an objective what it logged: its search may never learn or judge."""
+        if self._driver is None or self._told_unlogged or outcome.status is not JobStatus.COMPLETED:
+            return
+        objectives = self._settings.objectives
+        found = unlogged(objectives, outcome, self._runs.of_outcome(outcome, objectives[0].metric))
+        if found is None:
+            return
+        self._told_unlogged = True
+        missing, logged = (", ".join(names) or "nothing" for names in found)
+        verdict = "not judged before it ends and not ranked" if self._driver.judges else "not ranked"
+        self._progress.say(f"job {outcome.job} logged {logged}, not {missing}: a job without it is {verdict}")
 
     def _record(self, outcome: Outcome) -> None:
         if self._driver is not None:

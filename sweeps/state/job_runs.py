@@ -187,6 +187,22 @@ def values_of(objectives: Sequence[Objective], outcome: Outcome, run: FoundRun) 
     return (value_of(first, outcome, run), *(value_of(each, named, run) for each in others))
 
 
+def unlogged(
+    objectives: Sequence[Objective], outcome: Outcome, run: FoundRun
+) -> tuple[list[str], list[str]] | None:
+    """Return which metrics of the objectives a job lacks, and which ones it logged or returned; None if it lacks none."""
+    if run.fault is not None:
+        return None
+    logged = set() if run.record is None else run.record.summary.keys()
+    values = zip(objectives, values_of(objectives, outcome, run), strict=True)
+    missing = [
+        each.metric
+        for each, value in values
+        if each.metric is not None and value is None and each.metric not in logged | outcome.named.keys()
+    ]
+    return (missing, sorted(logged | outcome.named.keys())) if missing else None
+
+
 def violations_of(
     constraints: Iterable[Constraint], objectives: Sequence[Objective], outcome: Outcome, run: FoundRun
 ) -> dict[str, float]:

@@ -148,6 +148,25 @@ def test_several_objectives_are_searched(search: Search) -> None:
     assert sum(row["rank"] == 1 for row in sweep.rows) > 1
 
 
+@pytest.mark.parametrize(
+    ("config", "objective", "schedule", "verdict"),
+    [
+        ("config", "{metric: auc}", "asha", "not judged before it ends and not ranked"),
+        ("two", "[{metric: loss},{metric: auc}]", "none", "not ranked"),
+    ],
+)
+def test_the_first_job_that_lacks_an_objective_is_told_at_once(
+    search: Search, config: str, objective: str, schedule: str, verdict: str
+) -> None:
+    sweep = search(
+        f"--config-name={config}", X, mode="qmc", schedule=schedule, n_trials=3, objective=objective
+    )
+    assert sweep.code == 1
+    assert f"job 0 logged cost, loss, not auc: a job without it is {verdict}" in sweep.out, sweep.err
+    assert sweep.out.count("not auc") == 1
+    assert sweep.out.index("job 0 logged") < sweep.out.index("job 1  completed")
+
+
 def test_a_bound_that_is_broken_is_told(search: Search) -> None:
     sweep = completed(search(X, mode="tpe", n_trials=6, constraints="['cost <= 4']"))
     for event in of_kind(sweep, "finished"):
@@ -158,7 +177,9 @@ def test_a_bound_that_is_broken_is_told(search: Search) -> None:
 
 
 def test_a_bound_counts_at_a_judgement(search: Search) -> None:
-    sweep = completed(search(X, mode="random", schedule="asha", n_trials=12, seed=3, constraints="['cost >= 3']"))
+    sweep = completed(
+        search(X, mode="random", schedule="asha", n_trials=12, seed=3, constraints="['cost >= 3']")
+    )
     far = {event["job"] for event in sweep.planned if event["point"]["x"] >= 0.3}
     assert 0 < len(far) < 12  # the losses are lowest at x = 0.2
     arrivals = [each for event in of_kind(sweep, "rung") for each in event["arrivals"]]
