@@ -2,7 +2,7 @@
 
 from sweeps.search.decisions import NewJob
 from sweeps.search.searched_jobs import SearchedJobs
-from sweeps.settings.search_settings import SearchSettings
+from sweeps.settings.search_settings import FEWEST, SearchSettings
 
 
 class Finals:
@@ -29,6 +29,7 @@ class Finals:
             count = int(settings.confirm)
         elif settings.budget_epochs is not None and full:
             count = int(settings.confirm * settings.budget_epochs / full)
+            count = count if count >= FEWEST else 0  # one alone tells of no difference
         else:  # a budget in time, or none: as many as there is time for
             count = settings.confirmations(self._jobs.begun)
         return count

@@ -58,6 +58,18 @@ def test_the_best_are_repeated_and_each_as_often() -> None:
     assert all(driver.points[job] == driver.points[of] for job, of in driver.repeats.items())
 
 
+@pytest.mark.parametrize(
+    ("ending", "repeats"),
+    [({"budget_epochs": 400}, 0), ({"budget_epochs": 600}, 2), ({"patience": 3}, 0), ({"patience": 8}, 3)],
+)
+def test_without_a_number_of_jobs_a_share_confirms_two_at_least_or_none(
+    ending: dict[str, int], repeats: int
+) -> None:
+    driver = Driver(make(schedule=Schedule.ASHA, confirm=0.1, **ending)).run()
+    assert driver.search.is_over
+    assert len(driver.repeats) == repeats
+
+
 def first(driver: Driver) -> list[int]:
     return [job for job in driver.points if job not in driver.repeats]
 
