@@ -142,7 +142,7 @@ class Driver:
         return job
 
     def ready(self) -> bool:
-        """Return whether there is a job that nobody has to wait for; it is the next one then."""
+        """Return whether `next` would return a job without waiting, and keep that job for it."""
         self._held = self._held or self._job(waits=False)
         return self._held is not None
 

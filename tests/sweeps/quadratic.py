@@ -44,3 +44,8 @@ def await_true(question: Callable[[], Any]) -> None:
     while not question():
         assert time.monotonic() < deadline, "it never came"
         time.sleep(0.005)
+
+
+def completed(sweep: Sweep) -> Sweep:
+    assert sweep.code == 0, sweep.out + sweep.err
+    return sweep

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from quadratic import Sweep
+from quadratic import Sweep, completed
 
 from tracking import ExperimentTracker
 
@@ -18,11 +18,6 @@ X = "x=interval(0.0,1.0)"
 
 def of_kind(sweep: Sweep, kind: str) -> list[dict[str, Any]]:
     return [event for event in sweep.events if event["event"] == kind]
-
-
-def completed(sweep: Sweep) -> Sweep:
-    assert sweep.code == 0, sweep.out + sweep.err
-    return sweep
 
 
 def test_a_mode_that_learns_runs_as_many_jobs_as_asked_the_config_first(search: Search) -> None:
@@ -191,47 +186,6 @@ def test_a_bound_counts_at_a_judgement(search: Search) -> None:
     assert sweep.rows[0]["job"] in far
 
 
-def test_a_key_of_one_value_and_a_key_under_a_condition_are_searched(search: Search) -> None:
-    sweep = completed(
-        search(X, "epochs=choice(3)", "y=1,2,3", mode="tpe", n_trials=12, when="{y: 'x < 0.5'}", max_epochs=3)
-    )
-    points = [event["point"] for event in sweep.planned]
-    assert all(point["epochs"] == 3 for point in points)
-    assert all(("y" in point) == (point["x"] < 0.5) for point in points)
-    assert {"y" in point for point in points} == {True, False}
-
-
-def test_points_of_the_user_come_after_the_config_and_before_all_others(search: Search) -> None:
-    sweep = completed(search(X, "y=1,2", mode="random", n_trials=4, enqueue="[{x: 0.25},{x: 0.75,y: 2}]"))
-    points = [event["point"] for event in sweep.planned]
-    assert points[:3] == [{"x": 0.5, "y": 1}, {"x": 0.25, "y": 1}, {"x": 0.75, "y": 2}]
-
-
-@pytest.mark.parametrize(
-    ("settings", "said"),
-    [
-        ({"enqueue": "[{z: 1}]"}, "enqueue: z is not swept; swept are x"),
-        ({"enqueue": "[{x: 0.7}]", "filter": "'x < 0.6'"}, "enqueue: x=0.7: filter: x < 0.6 does not hold"),
-        ({"warm_start": "nothing"}, "no sweeps in"),
-        ({"check": "nowhere.check"}, "nowhere.check"),
-    ],
-)
-def test_what_a_search_cannot_begin_with_is_refused(
-    search: Search, settings: dict[str, str], said: str
-) -> None:
-    sweep = search(X, mode="random", n_trials=4, budget=100, **settings)
-    assert sweep.code == 1
-    assert said in sweep.err
-    assert not list((sweep.cwd / "experiments").glob("sweeps/*"))
-
-
-def test_a_config_that_no_point_of_the_space_has_is_said_and_left_out(search: Search) -> None:
-    sweep = completed(search("x=interval(0.6,1.0)", mode="random", n_trials=2, budget=100))
-    assert "the config's own values are no point of the space" in sweep.out
-    assert "x=0.5" in sweep.out
-    assert all(event["point"]["x"] >= 0.6 for event in sweep.planned)
-
-
 def test_a_search_ends_when_its_epochs_are_spent(search: Search) -> None:
     sweep = completed(search(X, mode="random", schedule="asha", budget=30))
     spent = sum(row["epochs"] for row in sweep.rows)
@@ -262,13 +216,6 @@ def test_a_search_ends_early_when_it_has_what_it_wants_and_says_why(
     assert of_kind(sweep, "ended")[-1]["over"] is True
 
 
-def test_a_search_of_a_small_space_runs_each_point_once(search: Search) -> None:
-    sweep = completed(search("x=0.1,0.2", "y=1,2", "epochs=1", mode="tpe", n_trials=9))
-    points = [(event["point"]["x"], event["point"]["y"]) for event in sweep.planned]
-    assert sorted(points) == [(0.1, 1), (0.1, 2), (0.2, 1), (0.2, 2)]
-    assert "the search is over after 4 jobs: the space has no other point" in sweep.out
-
-
 def test_jobs_of_a_group_run_a_few_at_once_in_one_process(search: Search, tmp_path: Path) -> None:
     (tmp_path / "alike.py").write_text("def key(config): return 'all'\n")
     sweep = completed(search(X, mode="random", schedule="asha", n_trials=20, fuse_key="alike.key"))
@@ -286,86 +233,10 @@ def test_jobs_of_a_group_run_a_few_at_once_in_one_process(search: Search, tmp_pa
     assert any(len(event["arrivals"]) == 2 for event in of_kind(sweep, "rung"))
 
 
-def test_a_function_of_the_user_draws_the_points(search: Search, tmp_path: Path) -> None:
-    (tmp_path / "my_space.py").write_text(
-        """
-def draw(cfg, trial):
-    assert cfg.epochs == 2
-    if trial.suggest_float("x", 0.0, 1.0) > 0.4:
-        trial.suggest_int("y", 0, 5)
-"""
-    )
-    sweep = completed(search("epochs=2", mode="tpe", n_trials=8, space_function="my_space.draw", confirm=2))
-    points = [event["point"] for event in sweep.planned]
-    assert all(("y" in point) == (point["x"] > 0.4) for point in points)
-    assert json.loads((sweep.dir / "plan.json").read_text())["swept"] == ["x", "y", "seed"]
-    assert sweep.out.count("resumed") == 0
-
-
-@pytest.mark.parametrize(
-    ("function", "said"),
-    [
-        ("my_space.nowhere", "space_function=my_space.nowhere: cannot be imported"),
-        ("my_space.raises", "space_function=my_space.raises: raised ValueError: no such luck"),
-        ("my_space.of_one", "space_function=my_space.of_one: raised TypeError: of_one() takes 1 positional"),
-        ("my_space.idle", "space_function=my_space.idle: draws nothing"),
-    ],
-)
-def test_a_function_that_draws_no_points_is_refused(
-    search: Search, tmp_path: Path, function: str, said: str
-) -> None:
-    (tmp_path / "my_space.py").write_text(
-        """
-def raises(cfg, trial):
-    raise ValueError("no such luck")
-
-def of_one(cfg): pass
-def idle(cfg, trial): pass
-"""
-    )
-    refused = search(mode="tpe", n_trials=2, space_function=function)
-    assert refused.code == 1
-    assert said in refused.err
-    assert "Traceback" not in refused.err
-
-
-@pytest.mark.parametrize("override", ["x=0.3", "x=choice(0.3)"])
-def test_a_search_without_a_choice_is_refused(search: Search, override: str) -> None:
-    refused = search(override, mode="tpe", n_trials=2)
-    assert refused.code == 1
-    assert "no key has more than one value, so there is nothing to search" in refused.err
-
-
-def test_a_search_whose_filter_no_point_meets_is_refused(search: Search) -> None:
-    for more in ({}, {"dry_run": "true"}):
-        refused = search(X, mode="random", n_trials=4, budget=100, filter="'x < 0'", **more)
-        assert refused.code == 1, refused.out
-        assert "filter" in refused.err
-
-
 def test_a_schedule_that_can_judge_no_job_says_so(search: Search) -> None:
     sweep = completed(search(X, "epochs=1", mode="random", schedule="asha", n_trials=2, max_epochs=1))
     assert "its schedule judges no job" in sweep.out
     assert [row["status"] for row in sweep.rows] == ["completed"] * 2
-
-
-def test_a_search_says_how_many_jobs_of_the_earlier_sweep_fit(search: Search) -> None:
-    completed(search("x=0.1,0.7", name="before"))
-    sweep = search("x=interval(0.5,1.0)", mode="random", n_trials=2, name="after", warm_start="before")
-    assert sweep.code == 0, sweep.err
-    assert "warm_start: 1 of 2 jobs of before fit into the space" in sweep.out
-
-
-def test_a_search_learns_from_the_jobs_of_an_earlier_sweep(search: Search) -> None:
-    completed(search(X, mode="random", n_trials=12, name="before", budget=1000))
-    folder = (
-        search(X, mode="tpe", n_trials=4, name="after", warm_start="latest").cwd / "experiments" / "sweeps"
-    )
-    known = json.loads((folder / "after" / "warm_start.json").read_text())
-    assert (known["sweep"], len(known["jobs"])) == ("before", 12)
-    assert all(len(job["history"]) == 9 for job in known["jobs"])
-    board = json.loads((folder / "after" / "leaderboard.json").read_text())
-    assert len(board["rows"]) == 4
 
 
 def test_a_preview_of_a_search_says_how_it_goes_on_and_starts_nothing(search: Search) -> None:
