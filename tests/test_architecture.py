@@ -42,6 +42,7 @@ ROOMS = {
         "notify": f"{GROUND} extras values",
         "run": f"{GROUND} store metrics process files values records",
         "transfer": f"{GROUND} extras registry search store metrics objective files process values records",
+        "browse": f"{GROUND} registry search provenance store metrics objective repeats files process values records",
         "doctor": f"{GROUND} search registry store metrics files process values records",
         "drawing": f"{GROUND} plots store metrics objective values records",
         "tracker": f"{GROUND} drawing run search registry provenance store metrics objective files process values records",
@@ -67,9 +68,10 @@ ROOMS = {
         "display": "ranking state settings warned jobs paths errors",
         "alerts": "display ranking jobs errors",
         "launcher": "executor plan settings jobs paths errors",
-        "session": "alerts display executor driving ranking state search plan settings jobs paths stop_signals errors",
+        "dashboard": "ranking state plan settings jobs paths errors",
+        "session": "dashboard alerts display executor driving ranking state search plan settings jobs paths stop_signals errors",
         "sweeper": "session display executor driving ranking state search plan space settings paths errors",
-        "cli": "display ranking state plan space settings jobs paths errors",
+        "cli": "dashboard display ranking state plan space settings jobs paths errors",
     },
     "trainer": {
         "errors": "",
@@ -107,6 +109,7 @@ ROOMS = {
 # What a package may import of the others; of tracking, only these modules.
 TRACKING_PUBLIC = {
     "tracking",
+    "tracking.browse",
     "tracking.cli.toolkit",
     "tracking.extras",
     "tracking.files",

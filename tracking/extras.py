@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from tracking.errors import MissingExtraError
 
 _SWEEPS = ("hydra", "omegaconf", "joblib", "cloudpickle", "greenlet")
+_DASHBOARD = ("starlette", "uvicorn")
 # As in pyproject.toml; the names are those that code imports.
 EXTRAS: dict[str, tuple[str, ...]] = {
     "plots": ("matplotlib",),
@@ -15,9 +16,10 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "parquet": ("pyarrow",),
     "notify": ("apprise",),
     "mlflow": ("alembic", "mlflow", "sqlalchemy"),
+    "dashboard": _DASHBOARD,
     "sweeps": _SWEEPS,
     "search": (*_SWEEPS, "cmaes", "optuna", "scipy", "threadpoolctl"),
-    "trainer": (*_SWEEPS, "matplotlib", "pandas", "pyarrow", "numpy", "sklearn", "torch"),
+    "trainer": (*_SWEEPS, "matplotlib", "pandas", "pyarrow", "numpy", "sklearn", "torch", *_DASHBOARD),
     "excel": ("openpyxl",),
     "onnx": ("onnx", "onnxruntime", "onnxscript"),
 }
