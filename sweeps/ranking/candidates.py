@@ -1,8 +1,8 @@
 """Ranks candidates: the jobs that differ in nothing but what repeats them, such as seed and fold, by the means of their objectives.
 
 One good draw does not make a good setting, so a candidate counts with all of its repeats or not at all: one whose job
-failed follows the ranked ones, with the reason. A search repeats only the best of its candidates. There those with the most
-repeats come first, and the others follow, however good their one draw was.
+failed follows the ranked ones, with the reason. A search repeats only the best of its candidates. There the first is one that
+was repeated, however good the one draw of another was; of several objectives, which have a front, this does not hold.
 """
 
 import math
@@ -54,20 +54,21 @@ def rank_candidates(
 def _confirmed(
     candidates: Sequence[Candidate], objectives: Sequence[Objective], noun: str
 ) -> tuple[Candidate, ...]:
-    """Rank those with the most repeats, then the others by their own values; nothing while none has repeats."""
+    """Rank candidates of which some have repeats, the best of these before all others; nothing while none has."""
     most = max((each.n for each in candidates if each.can_rank), default=0)
     if most < 2:
         return ()
-    best = place([each for each in candidates if each.n == most and each.can_rank], objectives)
     one = noun.removesuffix("s")
-    behind = [
+    noted = [
         replace(each, note=f"one {one}" if each.n == 1 else f"{each.n} of {most} {noun}")
-        if each.can_rank
+        if each.can_rank and each.n < most
         else each
         for each in candidates
-        if each.n != most or not each.can_rank
     ]
-    return best + place(behind, objectives, first=1 + max(each.rank or 0 for each in best))
+    if len(objectives) > 1:
+        return place(noted, objectives)
+    winner = place([each for each in noted if each.can_rank and each.n > 1], objectives)[0]
+    return (winner, *place([each for each in noted if each.jobs != winner.jobs], objectives, first=2))
 
 
 def _counted(group: Sequence[Row]) -> Sequence[Row]:

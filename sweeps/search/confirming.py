@@ -24,7 +24,12 @@ class Finals:
         if settings.mode.is_listed:  # all of its points are wanted, and its jobs are these
             count = int(settings.confirm) if settings.confirm >= 1 else 0
         elif settings.n_trials is not None:
-            count = settings.confirmations(settings.n_trials)
+            extended_at = self._jobs.extended_at
+            count = (
+                self._of_room(settings.n_trials - extended_at)
+                if extended_at
+                else settings.confirmations(settings.n_trials)
+            )
         elif settings.confirm >= 1:
             count = int(settings.confirm)
         elif settings.budget_epochs is not None and full:
@@ -35,12 +40,21 @@ class Finals:
         return count
 
     @property
-    def points(self) -> int | None:
-        """How many new points there are at most; None if their number is not limited."""
-        settings = self._settings
-        if settings.n_trials is None or settings.mode.is_listed:
-            return settings.n_trials
-        return settings.n_trials - self.count
+    def points_are_spent(self) -> bool:
+        """Whether no new point may begin: as many jobs have begun as there may be, less those that are kept back."""
+        n_trials, jobs = self._settings.n_trials, self._jobs
+        if n_trials is None:
+            return False
+        if self._settings.mode.is_listed:
+            return jobs.begun >= n_trials
+        room, kept = n_trials - jobs.begun - jobs.confirming, self.count - jobs.repeated
+        if jobs.repeated and room > kept:  # the search was extended after its finals
+            kept = self._of_room(room)
+        return room <= kept
+
+    def _of_room(self, room: int) -> int:
+        """Return how many of the jobs that a search was extended by repeat the best again."""
+        return min(self._settings.confirmations(self._settings.n_trials or 0), room // 2)
 
     @property
     def reserved(self) -> int:
@@ -64,7 +78,7 @@ class Finals:
         Every candidate is repeated once before one is repeated twice, so that a search that is stopped compares fairly.
         """
         candidates = best[: self.candidates]
-        if not candidates or self._jobs.confirming >= self.count:
+        if not candidates or self._jobs.repeated >= self.count:
             return None
         done = [sum(job.repeats == number for job in self._jobs) for number in candidates]
         chosen = candidates[done.index(min(done))]

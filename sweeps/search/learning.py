@@ -254,9 +254,10 @@ class LearningSearch:
             return False
         if self._settings.schedule is Schedule.MEDIAN:
             return len(rung) <= MIN_OTHERS or rung.is_in_better_half(job.number)
-        if not self._settings.resumes and len(rung) < self._settings.eta:
-            return True  # who stops here never comes back, and there is nobody yet to compare with
-        return self._chosen(index, arrived=job) is job
+        if self._chosen(index, arrived=job) is job:
+            return True
+        # who stops here never comes back: one of the best goes on, whoever went on before it came
+        return not self._settings.resumes and job.number in rung.best(self._finals.candidates)
 
     def _chosen(self, index: int, arrived: SearchedJob | None = None) -> SearchedJob | None:
         """Return the job that goes on next from a rung: the best that waits there, if the rung may let one go on.
@@ -304,12 +305,12 @@ class LearningSearch:
 
     def _limit(self) -> str:
         """Return which setting keeps new points from being tried; empty if none does."""
-        settings, points = self._settings, self._finals.points
+        settings = self._settings
         if self._is_finished:
             return "the target is reached"
         if self._share >= 1 - self._finals.share:
             return "the time of the budget is spent"
-        if points is not None and self._jobs.begun >= points:
+        if self._finals.points_are_spent:
             return f"n_trials={settings.n_trials} have begun"
         if settings.patience is not None and self._since_best >= settings.patience:
             return f"{settings.patience} jobs have come to nothing better"
@@ -335,16 +336,29 @@ class LearningSearch:
 
     def _last(self) -> Decision | None:
         """Return what is left when no new job begins: complete the best, then repeat them with other seeds."""
-        if self._jobs.are_running:
-            return None
+        best_paused = self._left_behind()
+        if best_paused is not None or self._jobs.are_running:
+            return best_paused
         best = [number for number in self._rungs[-1].best() if self._jobs[number].violation <= 0]
         if len(best) < self._finals.candidates:
-            for rung in reversed(self._rungs):
+            for index, rung in reversed(list(enumerate(self._rungs[:-1]))):
                 for number in rung.best():
-                    job = self._jobs[number]
-                    if job.state is State.PAUSED and self._affords(job.epochs, None):
+                    if self._waits_at(number, index) and self._affords(self._jobs[number].epochs, None):
                         return GoOn(number)
         return self._finals.next(best)
+
+    def _left_behind(self) -> GoOn | None:
+        """Return a job that is paused among the best of its level: others had gone on from there before it came."""
+        for index, rung in reversed(list(enumerate(self._rungs[:-1]))):
+            for number in rung.best(self._finals.candidates):
+                until = self._levels.after(self._jobs[number].level)
+                if self._waits_at(number, index) and self._affords(self._jobs[number].epochs, until):
+                    return GoOn(number, until)
+        return None
+
+    def _waits_at(self, number: int, index: int) -> bool:
+        job = self._jobs[number]
+        return job.state is State.PAUSED and job.violation <= 0 and self._levels.index(job.level) == index
 
     def _affords(self, epochs: int, until: int | None) -> bool:
         """Return whether the budget has the epochs that a job takes from here to its next level."""

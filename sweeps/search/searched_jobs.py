@@ -56,6 +56,8 @@ class SearchedJobs:
     points: set[Point] = field(default_factory=set)  # those of new jobs
     begun: int = 0  # new jobs, those that confirm excluded
     confirming: int = 0
+    extended_at: int = 0  # jobs that had begun when a search went on after it had repeated its best
+    settled: int = 0  # those that had confirmed by then
 
     def __getitem__(self, number: int) -> SearchedJob:
         return self.by_number[number]
@@ -67,10 +69,17 @@ class SearchedJobs:
         """Add a new job."""
         self.by_number[job.number] = job
         if job.repeats is None:
+            if self.repeated:
+                self.extended_at, self.settled = self.begun + self.confirming, self.confirming
             self.begun += 1
             self.points.add(job.point)
         else:
             self.confirming += 1
+
+    @property
+    def repeated(self) -> int:
+        """How many jobs confirm since the last new job began."""
+        return self.confirming - self.settled
 
     def among(self, *states: State) -> list[SearchedJob]:
         """Return the jobs in some states, by number; those that confirm excluded."""

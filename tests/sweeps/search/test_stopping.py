@@ -60,7 +60,7 @@ def test_the_best_are_repeated_and_each_as_often() -> None:
 
 @pytest.mark.parametrize(
     ("ending", "repeats"),
-    [({"budget_epochs": 400}, 0), ({"budget_epochs": 600}, 2), ({"patience": 3}, 0), ({"patience": 8}, 3)],
+    [({"budget_epochs": 400}, 0), ({"budget_epochs": 600}, 2), ({"patience": 2}, 0), ({"patience": 8}, 3)],
 )
 def test_without_a_number_of_jobs_a_share_confirms_two_at_least_or_none(
     ending: dict[str, int], repeats: int
@@ -240,3 +240,29 @@ def test_several_objectives_are_searched_for_their_front(mode: Mode) -> None:
     assert search.is_over
     assert done
     assert all(points[job]["x"] > -0.35 for job in done)  # where x < 0, more of both is better
+
+
+@pytest.mark.parametrize("more", [1, 2, 3, 10, 40])
+def test_a_search_that_is_extended_has_as_many_jobs_as_asked_for_and_repeats_its_best_again(
+    more: int,
+) -> None:
+    before = Driver(make(n_trials=20, confirm=0.2)).run()
+    assert len(before.repeats) == 4
+    search = make(n_trials=20 + more, confirm=0.2)
+    for event, what in before.events:
+        getattr(search, event)(*what)
+    points = len(first(before))
+    after = Driver(search, points=before.points, repeats=before.repeats, epochs=before.epochs).run()
+    assert len(after.points) == 20 + more
+    assert len(first(after)) == points + more - min(int(0.2 * (20 + more)), more // 2)
+    if more > 3:
+        assert min(first(after), key=loss(after)) in after.repeats.values()
+
+
+def test_a_search_that_is_extended_without_repeats_has_as_many_jobs_as_asked_for() -> None:
+    before = Driver(make(n_trials=20, confirm=0.2)).run()
+    search = make(n_trials=22, confirm=0.0)
+    for event, what in before.events:
+        getattr(search, event)(*what)
+    after = Driver(search, points=before.points, repeats=before.repeats, epochs=before.epochs).run()
+    assert len(after.points) == 22
