@@ -246,7 +246,7 @@ class Driver:
         if share - self._share >= CLOCK_STEP:
             self._share = share
             with self._session.recording():
-                self._ledger.mark(EventKind.CLOCK, share=share)
+                self._ledger.mark(EventKind.CLOCK, share=share, of_s=self._settings.budget_s)
             self._search.budget_spent(share)
 
     def _has_changed(self) -> None:

@@ -70,7 +70,7 @@ class PreparedSearch:
         spent_s: float,
     ) -> Guide:
         """Return what a session is guided by, after the search has heard what the sessions before have recorded."""
-        repeats = replay_search(sweep_dir / "jobs.jsonl", self.search, points)
+        repeats = replay_search(sweep_dir / "jobs.jsonl", self.search, points, self.settings.budget_s)
         return Guide(self.search, self.settings, seed_line, repeats, spent_s)
 
     def begin(self) -> Decision | None:

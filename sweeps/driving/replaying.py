@@ -14,13 +14,15 @@ from tracking.files import read_lines
 log = logging.getLogger(__name__)
 
 
-def replay_search(path: Path, search: Search, points: Mapping[int, Point]) -> Counter[int]:
+def replay_search(
+    path: Path, search: Search, points: Mapping[int, Point], budget_s: float | None
+) -> Counter[int]:
     """Tell a search what the ledger in `path` says, event by event; return how many repeats each job has.
 
     `points` are the points of the recorded jobs by number. An event that is damaged, or of a job whose point is lost,
-    is left out.
+    is left out. `budget_s` is the present budget in time, which may be another than when the time was spent.
     """
-    told = _Told(search, points)
+    told = _Told(search, points, budget_s)
     for entry in read_lines(path):
         try:
             told.hear(entry)
@@ -32,7 +34,8 @@ def replay_search(path: Path, search: Search, points: Mapping[int, Point]) -> Co
 class _Told:
     """What a search has been told so far."""
 
-    def __init__(self, search: Search, points: Mapping[int, Point]) -> None:
+    def __init__(self, search: Search, points: Mapping[int, Point], budget_s: float | None) -> None:
+        self._budget_s = budget_s
         self._search = search
         self._points = points
         self._begun: set[int] = set()
@@ -48,7 +51,9 @@ class _Told:
                 known = [each for each in entry["arrivals"] if each["job"] in self._begun]
                 self._search.reached(list(map(_arrival, known)))
             case EventKind.CLOCK:
-                self._search.budget_spent(float(entry["share"]))
+                if self._budget_s is not None:
+                    of_s = float(entry.get("of_s", self._budget_s))  # older ledgers do not name it
+                    self._search.budget_spent(float(entry["share"]) * of_s / self._budget_s)
             case EventKind.FINISHED if "told" in entry and entry["job"] in self._begun:
                 self._search.ended(entry["job"], _end(entry["told"]))
 

@@ -292,7 +292,7 @@ def test_a_ledger_makes_the_same_search_again(
     assert all(("violations" in each) == is_bounded for each in judged)
     again = make(**asked)
     planner: Any = driver._planner
-    repeats = replay_search(folder / "jobs.jsonl", again, planner.points)
+    repeats = replay_search(folder / "jobs.jsonl", again, planner.points, None)
     assert again.is_over == search.is_over
     assert again.decide() == search.decide()
     assert {job: again.until(job) for job in running} == {job: search.until(job) for job in running}
@@ -311,6 +311,6 @@ def test_damaged_events_and_unknown_jobs_are_left_out(
         ledger.write('{"event": "finished", "job": 77, "told": {"kind": "completed"}}\n{"event": "rung"}\n')
     again = make(n_trials=3)
     points: Any = driver._planner
-    replay_search(tmp_path / "jobs.jsonl", again, points.points)
+    replay_search(tmp_path / "jobs.jsonl", again, points.points, None)
     assert len([each for each in caplog.records if "a damaged event" in each.getMessage()]) == 2
     assert isinstance(again.decide(), NewJob)

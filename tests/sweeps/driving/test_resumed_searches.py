@@ -145,3 +145,22 @@ def test_the_commands_that_look_at_a_sweep_look_at_a_search(
         assert answer.code == 0, (words, answer.err)
     shown = json.loads(podium("show", "mine", "--json").out)
     assert shown["state"] == "finished"
+
+
+@pytest.mark.parametrize("longer", [{"budget": "60s"}, {"budget": None}, {"budget": 60}])
+def test_a_search_whose_time_is_over_goes_on_with_more_of_it(
+    search: Search, mine: Path, longer: dict[str, Any]
+) -> None:
+    before = search(X, "fault=slow", **ASHA, budget="2s", n_trials=40)
+    assert before.code == 0, before.err
+    jobs = len(asked(mine))
+    assert jobs < 40
+    more = {**ASHA, "budget": "2s", "n_trials": jobs + 3, **longer}
+    after = search(
+        X,
+        "fault=slow",
+        **{name: value if value is not None else "null" for name, value in more.items()},
+        resume="mine",
+    )
+    assert after.code == 0, after.err
+    assert len(asked(mine)) == jobs + 3
