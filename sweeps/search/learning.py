@@ -11,6 +11,7 @@ from itertools import chain
 
 from sweeps.search.confirming import Finals
 from sweeps.search.decisions import Arrival, Decision, EarlierJob, End, EndKind, GoOn, NewJob
+from sweeps.search.going_on import GoingOn
 from sweeps.search.history import Asked, Entry, History, Left, Losses, Told, losses_of
 from sweeps.search.rungs import Levels, Rung, levels_of
 from sweeps.search.searched_jobs import TOO_OFTEN, SearchedJob, SearchedJobs, State
@@ -48,6 +49,7 @@ class LearningSearch:
         self._rungs = [Rung() for _ in range(len(self._levels) + 1)]  # the last one is the end of a job
         self._jobs = SearchedJobs()
         self._finals = Finals(settings, self._jobs)
+        self._going_on = GoingOn(settings, self._levels, self._rungs, self._jobs, self._finals)
         self._history = History()
         self._ahead: tuple[int, int] | None = (
             None  # the entries that the next suggestion depends on, if it is fixed
@@ -244,7 +246,7 @@ class LearningSearch:
         return [(job.number, job.until)]
 
     def _goes_on(self, job: SearchedJob, until: int | None) -> bool:
-        if self._is_finished or self._share >= 1 or not self._affords(job.epochs, until):
+        if self._is_finished or self._share >= 1 or not self._going_on.affords(job.epochs, until):
             return False
         index = self._levels.index(job.level)
         if index is None:
@@ -254,36 +256,7 @@ class LearningSearch:
             return False
         if self._settings.schedule is Schedule.MEDIAN:
             return len(rung) <= MIN_OTHERS or rung.is_in_better_half(job.number)
-        if self._chosen(index, arrived=job) is job:
-            return True
-        # who stops here never comes back: one of the best goes on, whoever went on before it came
-        return not self._settings.resumes and job.number in rung.best(self._finals.candidates)
-
-    def _chosen(self, index: int, arrived: SearchedJob | None = None) -> SearchedJob | None:
-        """Return the job that goes on next from a rung: the best that waits there, if the rung may let one go on.
-
-        A rung lets one of `eta` of its jobs go on, whenever they came. If it let all go on that are among the best when
-        they come, a model whose suggestions get better and better would complete most of them.
-        """
-        rung = self._rungs[index]
-        waiting, gone = set(), 0
-        for number in rung.scores:
-            job = self._jobs[number]
-            if job is arrived or (job.state is State.PAUSED and self._levels.index(job.level) == index):
-                waiting.add(number)
-            else:
-                gone += self._is_beyond(job, index)
-        most = int(len(rung) / self._settings.eta)
-        if not waiting or gone >= most:
-            return None
-        best = next((number for number in rung.best(most) if number in waiting), None)
-        return None if best is None else self._jobs[best]
-
-    def _is_beyond(self, job: SearchedJob, index: int) -> bool:
-        """Return whether a job that stands at a rung was let go on from it, or had completed by itself."""
-        if job.state is State.RUNNING and (job.until is None or job.until > self._levels.levels[index]):
-            return True
-        return job.state is State.COMPLETED or (self._levels.index(job.level) or 0) > index
+        return self._going_on.is_chosen(job, index)
 
     def _decide(self) -> Decision | None:
         if self._is_finished or self._share >= 1:
@@ -291,17 +264,7 @@ class LearningSearch:
         lost = next((job for job in self._jobs if job.state is State.LOST), None)
         if lost is not None:
             return GoOn(lost.number, lost.until)
-        return self._promotion() or self._new() or self._last()
-
-    def _promotion(self) -> GoOn | None:
-        """Return a job that goes on from its rung, the highest one that lets one go on."""
-        if not self._jobs.among(State.PAUSED):
-            return None
-        for index in reversed(range(len(self._levels))):
-            job = self._chosen(index)
-            if job is not None and self._affords(job.epochs, self._levels.after(job.level)):
-                return GoOn(job.number, self._levels.after(job.level))
-        return None
+        return self._going_on.next() or self._new() or self._last()
 
     def _limit(self) -> str:
         """Return which setting keeps new points from being tried; empty if none does."""
@@ -314,7 +277,7 @@ class LearningSearch:
             return f"n_trials={settings.n_trials} have begun"
         if settings.patience is not None and self._since_best >= settings.patience:
             return f"{settings.patience} jobs have come to nothing better"
-        if not self._affords(0, self._levels.after(0)):
+        if not self._going_on.affords(0, self._levels.after(0)):
             return f"the budget of {settings.budget_epochs} epochs is spent"
         return ""
 
@@ -336,38 +299,12 @@ class LearningSearch:
 
     def _last(self) -> Decision | None:
         """Return what is left when no new job begins: complete the best, then repeat them with other seeds."""
-        best_paused = self._left_behind()
+        best_paused = self._going_on.left_behind()
         if best_paused is not None or self._jobs.are_running:
             return best_paused
         best = [number for number in self._rungs[-1].best() if self._jobs[number].violation <= 0]
-        if len(best) < self._finals.candidates:
-            for index, rung in reversed(list(enumerate(self._rungs[:-1]))):
-                for number in rung.best():
-                    if self._waits_at(number, index) and self._affords(self._jobs[number].epochs, None):
-                        return GoOn(number)
-        return self._finals.next(best)
-
-    def _left_behind(self) -> GoOn | None:
-        """Return a job that is paused among the best of its level: others had gone on from there before it came."""
-        for index, rung in reversed(list(enumerate(self._rungs[:-1]))):
-            for number in rung.best(self._finals.candidates):
-                until = self._levels.after(self._jobs[number].level)
-                if self._waits_at(number, index) and self._affords(self._jobs[number].epochs, until):
-                    return GoOn(number, until)
-        return None
-
-    def _waits_at(self, number: int, index: int) -> bool:
-        job = self._jobs[number]
-        return job.state is State.PAUSED and job.violation <= 0 and self._levels.index(job.level) == index
-
-    def _affords(self, epochs: int, until: int | None) -> bool:
-        """Return whether the budget has the epochs that a job takes from here to its next level."""
-        budget = self._settings.budget_epochs
-        if budget is None:
-            return True
-        full = self._settings.max_epochs or self._jobs.longest
-        cost = max(0, (until or full or epochs + 1) - epochs)
-        return self._jobs.committed(full) + cost <= budget - self._finals.reserved
+        to_complete = self._going_on.to_complete() if len(best) < self._finals.candidates else None
+        return to_complete or self._finals.next(best)
 
     # What is suggested
 
