@@ -146,6 +146,16 @@ def best_available_metric(runs: Iterable[RunRecord]) -> str | None:
     return min(names, key=_preference, default=None)
 
 
+def by_interest(names: Iterable[str]) -> list[str]:
+    """Return names of metrics in the order in which `best_available_metric` prefers them."""
+    return sorted(names, key=_preference)
+
+
+def usual_direction(metric: str) -> Direction | None:
+    """Return the direction that is better by a metric's name; None for a name that does not tell."""
+    return _direction_of(metric)
+
+
 def _direction_of(metric: str) -> Direction | None:
     """Return the direction that the last telling word of a metric's name implies; None for an unknown one.
 

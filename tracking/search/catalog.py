@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tracking.objective import Objective
 from tracking.records import RunRecord
 from tracking.search.comparison import Comparison
-from tracking.search.index import SMALL, Index, Row, View
+from tracking.search.index import CACHE_BYTES, SMALL, Index, Row, View
 from tracking.store.published import Entry
 from tracking.store.scan import OnError, once, warn_left_out
 from tracking.store.store import Store
@@ -26,9 +26,9 @@ OrderBy = str | Sequence[str] | None
 class Catalog:
     """Queries over the runs of a store, of one experiment or of all; safe to share between threads."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, cache_bytes: int = CACHE_BYTES) -> None:
         self.store = store
-        self.index = Index(store.scan)
+        self.index = Index(store.scan, cache_bytes=cache_bytes)
 
     def entries(self, experiment_name: str | None = None, on_error: OnError = warn_left_out) -> list[Entry]:
         """Return what run.json or metadata.json says of each run, in the order of ids."""

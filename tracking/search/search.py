@@ -14,7 +14,7 @@ from tracking.search.query import (
     Names,
     Order,
     Query,
-    arrange,
+    arranged_places,
     names_in,
     parse_order,
     parse_query,
@@ -79,12 +79,10 @@ class Search:
         query, orders = self._resolved(names)
         if query.text.strip():
             by_field = dict(zip(query.fields, columns(query.fields, found), strict=True))
-            found = [found[place] for place in _passing(query, by_field, len(found))]
+            found = [found[place] for place in query.passing(by_field, len(found))]
         if orders:
             fields = [order.field for order in orders]
-            by_field = dict(zip(fields, columns(fields, found), strict=True))
-            places = arrange(range(len(found)), orders, lambda place, field: by_field[field][place])
-            found = [found[place] for place in places]
+            found = [found[place] for place in arranged_places(len(found), orders, columns(fields, found))]
         return found[: self.limit]
 
     def _resolved(self, names: Callable[[], Names]) -> tuple[Query, Sequence[Order]]:
@@ -100,19 +98,6 @@ def resolved(fields: Sequence[Field], view: View) -> Sequence[Field]:
         return fields
     names = view.names()
     return [resolve(field, names) for field in fields]
-
-
-def _passing(query: Query, columns: dict[Field, list[Any]], total: int) -> list[int]:
-    found = []
-    place = 0
-
-    def get(field: Field) -> Any:
-        return columns[field][place]
-
-    for place in range(total):
-        if query.matches(get):
-            found.append(place)
-    return found
 
 
 def _depends_on_names(fields: Iterable[Field]) -> bool:

@@ -27,6 +27,7 @@ from tracking.search.query import (
 )
 from tracking.search.query.fields import quote
 from tracking.search.query.tree import Comparison, Condition, Joined, Literal, Moment, Not, Sign, joined
+from tracking.values.names import composed
 
 NOW = datetime.now().astimezone()
 RUN = RunRecord(
@@ -383,7 +384,7 @@ def test_any_text_is_a_filter_or_a_query_error(text: str) -> None:
                 assert parsed.matches({}) in (True, False)  # type: ignore[union-attr]
 
 
-LABELS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+LABELS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).map(composed)  # as names are kept
 FIELDS = st.one_of(
     st.sampled_from(["run_id", "experiment", "duration_s", "error"]).map(
         lambda name: Field(FieldKind.RUN, name)

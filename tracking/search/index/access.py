@@ -14,7 +14,16 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tracking.search.index.database import MEMORY, connect, index_place, inode, is_spoiled, prepare, remove
+from tracking.search.index.database import (
+    CACHE_BYTES,
+    MEMORY,
+    connect,
+    index_place,
+    inode,
+    is_spoiled,
+    prepare,
+    remove,
+)
 from tracking.search.index.refresh import Progress, Refresher
 from tracking.search.index.view import View
 from tracking.store.scan import Scan
@@ -31,9 +40,13 @@ _held: list[Any] = []
 
 
 class Index:
-    """The index of one store; opened by the first query; safe to share between threads and after a fork."""
+    """The index of one store; opened by the first query; safe to share between threads and after a fork.
 
-    def __init__(self, scan: Scan) -> None:
+    `cache_bytes` of the file stay in memory: more only makes repeated questions about a large store faster.
+    """
+
+    def __init__(self, scan: Scan, *, cache_bytes: int = CACHE_BYTES) -> None:
+        self._cache_bytes = cache_bytes
         self.progress: Progress | None = None
         self._scan = scan
         self.lock = threading.RLock()
@@ -43,6 +56,7 @@ class Index:
         self._opened: tuple[sqlite3.Connection, Refresher] | None = None
         self._place = MEMORY
         self._inode = 0
+        self._opening = 0  # how often it was opened
         self._is_refused = False
         self._was_remade = False
         self._inherited: list[object] = []
@@ -75,7 +89,7 @@ class Index:
                         refresher.refresh(surely, self.progress, everything=everything)
                     database.execute("BEGIN")
                     try:
-                        answer = question(View(database, self._scan))
+                        answer = question(View(database, self._scan, self._opening))
                     finally:
                         database.execute("ROLLBACK")
                     self._was_remade = False
@@ -113,9 +127,10 @@ class Index:
         if self._opened is None or self._should_move():
             self.close()
             self._place = self._choose()
-            database = connect(self._place)
+            database = connect(self._place, self._cache_bytes)
             self._opened = database, Refresher(self._scan, database)
             self._inode = inode(self._place)
+            self._opening += 1
         return self._opened
 
     def _should_move(self) -> bool:

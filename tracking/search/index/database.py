@@ -25,6 +25,7 @@ Item = TypeVar("Item")
 MEMORY = Path(":memory:")
 
 VERSION = 1  # of the tables; part of the file's name, so that two versions of podium do not rebuild one file in turns
+CACHE_BYTES = 64 << 20  # of a file that a connection keeps in memory
 BUSY_S = 60.0  # how long to wait for another process that builds the index
 _SPOILED = {1, 11, 26}  # SQLITE_ERROR (other tables than ours), SQLITE_CORRUPT, SQLITE_NOTADB
 
@@ -73,7 +74,7 @@ def prepare(place: Path) -> bool:
     return os.access(place.parent, os.W_OK) and (not place.exists() or os.access(place, os.W_OK))
 
 
-def connect(place: Path) -> "sqlite3.Connection":
+def connect(place: Path, cache_bytes: int = CACHE_BYTES) -> "sqlite3.Connection":
     """Open an index and create its tables; raise sqlite3.DatabaseError for a file that holds anything else."""
     import sqlite3
 
@@ -83,7 +84,7 @@ def connect(place: Path) -> "sqlite3.Connection":
         # shared memory, and truncating its file kills every process that maps it
         database.execute("PRAGMA synchronous = OFF")
         database.execute("PRAGMA temp_store = MEMORY")
-        database.execute("PRAGMA cache_size = -65536")
+        database.execute(f"PRAGMA cache_size = -{cache_bytes >> 10}")
         if _version(database) != VERSION:
             _make_tables(database, _birth(place))
         if database.execute("SELECT value FROM state WHERE key = 'birth'").fetchone() != (_birth(place),):

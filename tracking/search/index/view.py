@@ -1,9 +1,10 @@
 """View: queries on one state of the index; they give the same answers as the scan."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from tracking.metrics.summary_file import FIELDS
 from tracking.objective import At, Objective
@@ -20,6 +21,8 @@ if TYPE_CHECKING:  # sqlite3 and the query language are loaded only for queries
     import sqlite3
 
     from tracking.search.query import Field, Names
+
+Made = TypeVar("Made")
 
 MANY = 64  # columns of so few runs that these are read whole
 FEW = 500  # runs that are fetched by number; for more the whole column is read
@@ -40,15 +43,83 @@ class Row(NamedTuple):
 class View:
     """One state of an index that is up to date. Runs have numbers; only `faulty` returns those that cannot be read."""
 
-    def __init__(self, database: "sqlite3.Connection", scan: Scan) -> None:
+    def __init__(self, database: "sqlite3.Connection", scan: Scan, opening: int = 0) -> None:
         self._database = database
         self._scan = scan
+        self._opening = opening
+
+    @property
+    def stamp(self) -> str:
+        """Text that changes with any row, whichever process wrote it; it means nothing to another process."""
+        others = self._database.execute("PRAGMA data_version").fetchone()[0]
+        return f"{self._opening}.{others}.{self._database.total_changes}"
 
     def numbers(self, experiment_name: str | None = None) -> list[int]:
         """Return the numbers of all runs or of one experiment, in the order of their ids."""
         where = f"is_run AND NOT fault{self._within(experiment_name)}"
         found = self._database.execute(f"SELECT id FROM runs WHERE {where} ORDER BY place")
         return [number for (number,) in found]
+
+    def count(self, experiment_name: str | None = None) -> int:
+        """Return the number of runs that `numbers` returns, without their numbers."""
+        where = f"is_run AND NOT fault{self._within(experiment_name)}"
+        return int(self._database.execute(f"SELECT count(*) FROM runs WHERE {where}").fetchone()[0])
+
+    def page(
+        self, experiment_name: str | None, offset: int, limit: int, *, descending: bool = False
+    ) -> list[int]:
+        """Return a part of what `numbers` returns, or of the same in descending order of ids; read no other run."""
+        where = f"is_run AND NOT fault{self._within(experiment_name)}"
+        order = f"place {'DESC' if descending else 'ASC'} LIMIT {limit} OFFSET {offset}"
+        return [
+            number
+            for (number,) in self._database.execute(f"SELECT id FROM runs WHERE {where} ORDER BY {order}")
+        ]
+
+    def experiments(self) -> dict[str, int]:
+        """Return the number of runs of each experiment, by name."""
+        names = self._experiments()
+        found = self._database.execute(
+            "SELECT experiment, count(*) FROM runs WHERE is_run AND NOT fault GROUP BY experiment"
+        )
+        return {names[number]: count for number, count in found}
+
+    def varying(self, experiment_name: str | None = None) -> list[str]:
+        """Return the parameters of which some two runs have different values, of all runs or of one experiment."""
+        known = self._database.execute("SELECT id, name FROM names WHERE kind = ?", (PARAM,)).fetchall()
+        # a name that differs is found out at its second value or so; only one that does not is read to its end
+        cells = f"SELECT value FROM cells JOIN runs ON runs.id = run WHERE name = ?{self._within(experiment_name)}"
+        return [
+            value_in(name)
+            for number, name in known
+            if (first := self._database.execute(f"{cells} LIMIT 1", (number,)).fetchone())
+            and self._database.execute(f"{cells} AND value IS NOT ? LIMIT 1", (number, *first)).fetchone()
+        ]
+
+    def params_as(
+        self, numbers: Sequence[int], make: Callable[[dict[str, Any]], Made], made: dict[bytes, Made]
+    ) -> list[Made]:
+        """Return what `make` returns for the parameters of each run; once for equal ones, which `made` keeps by digest."""
+        texts = dict(self._of("SELECT run, params FROM documents", "run", numbers))
+        found = []
+        for number in numbers:
+            text = texts[number]
+            digest = hashlib.blake2b(text, digest_size=16).digest()
+            if digest not in made:
+                made[digest] = make(document(text))
+            found.append(made[digest])
+        return found
+
+    def same_in_all(self, metric: str, experiment_name: str | None = None) -> bool:
+        """Return whether two runs or more have the metric, and all that have it the same last value."""
+        where = f"name = {self._number(METRIC, metric)}{self._within(experiment_name, 'metrics')}"
+        values = f"SELECT last FROM metrics WHERE {where}"
+        some = self._database.execute(f"{values} LIMIT 2").fetchall()
+        # as for parameters: what differs is found out at once
+        return (
+            len(some) == 2
+            and not self._database.execute(f"{values} AND last IS NOT ? LIMIT 1", some[0]).fetchone()
+        )
 
     def numbers_of(self, run_ids: Iterable[str]) -> dict[str, int]:
         """Return the numbers of the named runs that can be read, by id."""
@@ -226,7 +297,7 @@ class View:
 
     def _of_runs(self, column: str, numbers: Sequence[int]) -> list[Any]:
         found = dict(self._of(f"SELECT id, {column} FROM runs", "id", numbers))
-        return [found[number] for number in numbers]
+        return [*map(found.__getitem__, numbers)]
 
     def _kept(
         self, table: str, column: str, name: int, numbers: Sequence[int], missing: Any = None
@@ -234,7 +305,9 @@ class View:
         """Return the stored values of a name, in the order of the runs."""
         select = f"SELECT run, {column} FROM {table} WHERE name = {name}"
         found = dict(self._of(select, "run", numbers))
-        values = [found.get(number, missing) for number in numbers]
+        values = (
+            [*map(found.get, numbers)] if missing is None else [found.get(each, missing) for each in numbers]
+        )
         if PLAIN.issuperset(map(type, values)):
             return values
         read = number_in if table == "metrics" else value_in

@@ -12,7 +12,7 @@ from tracking.search.query.fields import (
     value_of,
 )
 from tracking.search.query.filters import Query, parse_query
-from tracking.search.query.order import Order, arrange, parse_order
+from tracking.search.query.order import Order, arrange, arranged_places, parse_order
 from tracking.search.query.parser import parse_field, parse_fields
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Order",
     "Query",
     "arrange",
+    "arranged_places",
     "close_names",
     "lookup",
     "names_in",

@@ -1,6 +1,6 @@
 """Query: a parsed filter."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -34,6 +34,20 @@ class Query:
     def matches(self, values: Mapping[Field, Any] | Callable[[Field], Any]) -> bool:
         """Return whether the run with these values passes; a missing field is None. Never raises."""
         return self._test(values if callable(values) else values.get)
+
+    def passing(self, columns: Mapping[Field, Sequence[Any]], count: int) -> list[int]:
+        """Return the places of the runs that pass, among `count` runs whose values are in these columns."""
+        test = self._test
+        found = []
+        place = 0
+
+        def get(field: Field) -> Any:
+            return columns[field][place]
+
+        for place in range(count):
+            if test(get):
+                found.append(place)
+        return found
 
     @cached_property
     def _test(self) -> Test:

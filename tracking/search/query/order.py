@@ -10,6 +10,7 @@ from tracking.search.query.parser import parse_field
 from tracking.values.names import order_of
 
 Item = TypeVar("Item")
+_NUMBERS = {int, float, bool, type(None)}
 
 
 class Order(NamedTuple):
@@ -42,14 +43,30 @@ def arrange(
     Items without a value, or with NaN, come last in either direction. Numbers come before texts, texts before the
     rest. Run ids sort as runs do: run_999 before run_1000.
     """
-    arranged = list(items)
-    for order in reversed(orders):
-        key_of = _run_key if order.field.is_run_id else _key
-        keyed = [(key_of(value_of(item, order.field)), item) for item in arranged]
-        present = [(key, item) for key, item in keyed if key is not None]
-        present.sort(key=lambda pair: pair[0], reverse=order.descending)  # reverse keeps equal items in order
-        arranged = [item for _, item in present] + [item for key, item in keyed if key is None]
-    return arranged
+    given = list(items)
+    columns = [[value_of(item, order.field) for item in given] for order in orders]
+    return [given[place] for place in arranged_places(len(given), orders, columns)]
+
+
+def arranged_places(count: int, orders: Sequence[Order], columns: Sequence[list[Any]]) -> list[int]:
+    """Return the places of `count` items as `arrange` sorts them; `columns` has their values for each order."""
+    places = list(range(count))
+    for order, column in zip(reversed(orders), reversed(columns), strict=True):
+        keys = _keys(column, is_run_id=order.field.is_run_id)
+        present = [place for place in places if keys[place] is not None]
+        absent = [place for place in places if keys[place] is None] if len(present) < count else []
+        # reverse keeps equal items in order
+        present.sort(key=keys.__getitem__, reverse=order.descending)
+        places = present + absent
+    return places
+
+
+def _keys(column: list[Any], *, is_run_id: bool) -> list[Any]:
+    """Return the sort key of each value, None for one that comes last."""
+    if set(map(type, column)) <= _NUMBERS:
+        # the usual case, in which the values are their own keys; NaN is unequal to itself
+        return [None if value != value else value for value in column]
+    return list(map(_run_key if is_run_id else _key, column))
 
 
 def _run_key(value: Any) -> tuple[int, Any] | None:

@@ -1,0 +1,119 @@
+"""StoreReader as a whole: models, and that nothing of a store changes by looking at it."""
+
+import os
+import sys
+import textwrap
+from pathlib import Path
+from subprocess import run
+
+import pytest
+from plain_json import assert_plain
+
+from tracking import ExperimentTracker, ModelRegistry, UnknownModelError, Verdict
+from tracking.browse.reader import StoreReader
+
+
+def test_models_are_shown_with_champions_and_history(models: ModelRegistry, reader: StoreReader) -> None:
+    models.record_verdict("ctr", 2, Verdict(True, ("beats version 1",), {"value": 0.83}))
+    found = reader.models()
+    assert_plain(found)
+    (line,) = found["models"]
+    assert (line["name"], line["versions"]) == ("ctr", 2)
+    assert (line["champion"]["version"], line["champion"]["run"]) == (2, "run_002")
+    assert line["champion"]["since"]
+    assert line["last_verdict"]["reasons"] == ["beats version 1"]
+    model = reader.model("ctr")
+    assert_plain(model)
+    assert [version["version"] for version in model["versions"]] == [2, 1]
+    assert model["champion"] == 2
+    assert [event["what"] for event in model["events"]] == ["registered", "promoted"] * 2
+    assert model["versions"][0]["verdict"]["promote"] is True
+    assert model["versions"][0]["files"][0]["size"] == 7
+    assert any("rollback ctr" in command for command in model["commands"])
+    assert any("promote ctr 1" in command for command in model["commands"])
+    assert reader.run("run_002")["models"] == [{"name": "ctr", "version": 2, "aliases": ["champion"]}]
+    with pytest.raises(UnknownModelError):
+        reader.model("gone")
+
+
+def test_the_code_to_load_a_model_is_python(models: ModelRegistry, reader: StoreReader, base: Path) -> None:
+    code = reader.model("ctr")["load"]
+    compile(code, "load", "exec")
+    assert f"{str(base)!r}" in code
+    assert "'ctr'" in code
+
+
+def test_damaged_models_cost_only_themselves(models: ModelRegistry, reader: StoreReader, base: Path) -> None:
+    (base / "models/ctr/v2/manifest.json").write_text("{")
+    (base / "models/ctr/v1/verdict.json").write_text("[]")
+    (base / "models/evil").symlink_to("/etc")
+    found = reader.models()
+    assert found["models"][0]["versions"] == 1
+    assert len(found["left_out"]) >= 2
+    model = reader.model("ctr")
+    assert [version["version"] for version in model["versions"]] == [1]
+    assert model["left_out"]
+    assert reader.run("run_001")["models"] == [{"name": "ctr", "version": 1, "aliases": []}]
+
+
+def state_of(folder: Path) -> dict[str, tuple[int, ...]]:
+    states = {}
+    for place, _, names in os.walk(folder):
+        for path in (Path(place), *(Path(place, name) for name in names)):
+            state = path.lstat()
+            states[str(path)] = (state.st_mtime_ns, state.st_ctime_ns, state.st_size, state.st_ino)
+    return states
+
+
+def look_at_everything(reader: StoreReader) -> None:
+    reader.version()
+    reader.names()
+    table = reader.table()
+    reader.table(by_seeds=True, sort=["-test_auc"])
+    ids = table["run_ids"]
+    reader.compare(ids)
+    reader.curves(ids, ["val_loss"])
+    for run_id in ids:
+        reader.run(run_id)
+        reader.output(run_id, start=-100, most=100)
+        reader.file(run_id, "run.json").stream.close()
+        page = reader.follow(run_id)
+        page.read()
+        page.close()
+        reader.follow_text(run_id).read()
+    reader.models()
+    reader.model("ctr")
+
+
+def test_looking_changes_nothing_in_the_store(
+    models: ModelRegistry, reader: StoreReader, base: Path, tracker: ExperimentTracker
+) -> None:
+    with tracker.start_run("ctr_model") as running:
+        running.log({"val_loss": 0.5})
+        before = state_of(base)
+        look_at_everything(reader)
+        assert state_of(base) == before
+
+
+def test_looking_loads_nothing_heavy(models: ModelRegistry, base: Path) -> None:
+    code = """
+    import sys
+    from pathlib import Path
+    from tracking.browse.reader import StoreReader
+    reader = StoreReader(Path(sys.argv[1]))
+    reader.table(); reader.names(); reader.run("run_001"); reader.models(); reader.model("ctr")
+    reader.curves(["run_001"], ["val_loss"]); reader.compare(["run_001", "run_002"])
+    print(sorted({"numpy", "pandas", "matplotlib", "sklearn", "torch", "yaml", "hydra", "typer"} & set(sys.modules)))
+    """
+    done = run(
+        [sys.executable, "-c", textwrap.dedent(code), str(base)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
+
+
+def test_one_reader_serves_several_threads(models: ModelRegistry, reader: StoreReader) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(4) as pool:
+        for future in [pool.submit(look_at_everything, reader) for _ in range(8)]:
+            future.result()

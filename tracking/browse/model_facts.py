@@ -1,0 +1,175 @@
+"""The registered models as plain data: versions, champions with their history, verdicts, and how to load one."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from tracking.browse import cells
+from tracking.errors import CorruptFileError, TrackingError
+from tracking.metrics.summary_file import size_of
+from tracking.process.program import command
+from tracking.registry import EventKind, ModelEvent, ModelRegistry, ModelVersion, Verdict
+from tracking.store.scan import OnError
+
+CHAMPION = "champion"
+MOST_EVENTS = 1000  # of a model's history that are shown, the last ones
+
+
+class Faults(list[str]):
+    """What could not be read, a sentence each."""
+
+    def __call__(self, error: CorruptFileError) -> None:
+        """Add an error."""
+        self.append(str(cells.value(str(error))))
+
+
+def models_of(registry: ModelRegistry) -> dict[str, Any]:
+    """Return all models with their champions; what is damaged is named in `left_out`."""
+    faults = Faults()
+    models = [_model_line(registry, name, faults) for name in registry.models(on_error=faults)]
+    return {"models": models, "left_out": list(dict.fromkeys(faults))}
+
+
+def model_of(registry: ModelRegistry, name: str, store: Path) -> dict[str, Any]:
+    """Return one model with all its versions, the newest first; raise UnknownModelError without it."""
+    faults = Faults()
+    versions = registry.versions(name, on_error=faults)
+    aliases = _aliases(registry, name, faults)
+    events = _events(registry, name, faults)
+    return {
+        "name": cells.value(name),
+        "champion": aliases.get(CHAMPION),
+        "aliases": cells.value(aliases),
+        "versions": [_version(registry, version, faults) for version in reversed(versions)],
+        "events": [_event(event) for event in events[-MOST_EVENTS:]],
+        "load": _load(store, name, versions, aliases),
+        "commands": _commands(name, versions, aliases),
+        "left_out": list(dict.fromkeys(faults)),
+    }
+
+
+def versions_from(registry: ModelRegistry, run_id: str) -> list[dict[str, Any]]:
+    """Return the versions that were registered from a run; what cannot be read is left out."""
+    faults = Faults()
+    found = []
+    for name in registry.models(on_error=faults):
+        for version in _versions(registry, name, faults):
+            if run_id == version.run_id or run_id in (version.objective.get("runs") or ()):
+                aliases = _aliases(registry, name, faults)
+                named = [alias for alias, number in aliases.items() if number == version.version]
+                found.append(
+                    {"name": cells.value(name), "version": version.version, "aliases": cells.value(named)}
+                )
+    return found
+
+
+def _model_line(registry: ModelRegistry, name: str, faults: Faults) -> dict[str, Any]:
+    versions = _versions(registry, name, faults)
+    number = _aliases(registry, name, faults).get(CHAMPION)
+    champion = next((version for version in versions if version.version == number), None)
+    since = [
+        event.at
+        for event in _events(registry, name, faults)
+        if event.version == number and event.kind in (EventKind.PROMOTED, EventKind.ROLLED_BACK)
+    ]
+    verdicts = (_verdict(registry, version, faults) for version in reversed(versions))
+    return {
+        "name": cells.value(name),
+        "versions": len(versions),
+        "champion": champion
+        and {
+            "version": champion.version,
+            "run": cells.value(champion.run_id),
+            "since": cells.moment(since[-1] if since else None),
+            "objective": cells.value(champion.objective),
+            "metrics": cells.value(champion.metrics),
+        },
+        "last_verdict": next((verdict for verdict in verdicts if verdict), None),
+    }
+
+
+def _version(registry: ModelRegistry, version: ModelVersion, faults: Faults) -> dict[str, Any]:
+    files = [
+        {"name": cells.value(name), "sha256": cells.value(digest), "size": size_of(version.path / name)}
+        for name, digest in version.files.items()
+    ]
+    sweep = version.sweep if isinstance(version.sweep, dict) else None
+    return {
+        "version": version.version,
+        "run": cells.value(version.run_id),
+        "created_at": cells.moment(version.created_at),
+        "objective": cells.value(version.objective),
+        "metrics": cells.value(version.metrics),
+        "metrics_title": version.metrics_title,
+        "verdict": _verdict(registry, version, faults),
+        "files": files,
+        "loader": cells.value(version.loader),
+        "sweep": sweep and cells.value({key: sweep.get(key) for key in ("id", "job", "key")}),
+        "data": cells.value(version.data) or None,
+    }
+
+
+def _verdict(registry: ModelRegistry, version: ModelVersion, faults: Faults) -> dict[str, Any] | None:
+    try:
+        verdict: Verdict | None = registry.verdict(version.name, version.version)
+    except CorruptFileError as error:
+        faults(error)
+        return None
+    if verdict is None:
+        return None
+    return {"version": version.version, **cells.value(verdict.to_json())}
+
+
+def _event(event: ModelEvent) -> dict[str, Any]:
+    return {
+        "at": cells.moment(event.at),
+        "who": cells.value(event.by),
+        "what": event.kind.value,
+        "version": event.version,
+        "why": cells.value(event.reason),
+        "before": event.before,
+        "run": cells.value(event.run_id),
+        "alias": cells.value(event.alias),
+    }
+
+
+def _load(store: Path, name: str, versions: list[ModelVersion], aliases: dict[str, int]) -> str:
+    """Return Python code that loads the champion, or the newest version while there is no champion."""
+    which = "" if CHAMPION in aliases or not versions else f", {versions[-1].version}"
+    folder, title = (str(cells.value(each)) for each in (str(store), name))
+    return f"from tracking import ModelRegistry\n\nmodel = ModelRegistry({folder!r}).load({title!r}{which})\n"
+
+
+def _commands(name: str, versions: list[ModelVersion], aliases: dict[str, int]) -> list[str]:
+    champion = aliases.get(CHAMPION)
+    other = next((each.version for each in reversed(versions) if each.version != champion), None)
+    shown = shlex.quote(name)
+    found = [command(f"models {shown}")]
+    if other is not None:
+        found.append(command(f"promote {shown} {other} --reason 'WHY'"))
+    if champion is not None and len(versions) > 1:
+        found.append(command(f"rollback {shown} --reason 'WHY'"))
+    return found
+
+
+def _versions(registry: ModelRegistry, name: str, on_error: OnError) -> list[ModelVersion]:
+    try:
+        return registry.versions(name, on_error=on_error)
+    except TrackingError:  # the last version was removed a moment ago
+        return []
+
+
+def _aliases(registry: ModelRegistry, name: str, faults: Faults) -> dict[str, int]:
+    try:
+        return registry.aliases(name)
+    except CorruptFileError as error:
+        faults(error)
+        return {}
+
+
+def _events(registry: ModelRegistry, name: str, faults: Faults) -> list[ModelEvent]:
+    try:
+        return registry.history(name)
+    except CorruptFileError as error:
+        faults(error)
+        return []
