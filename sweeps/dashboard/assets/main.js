@@ -1,0 +1,149 @@
+/** The frame of the pages: which page an address opens, the menu, the store, and whether the server is there. */
+
+import { h, put } from "./dom.js";
+import { ApiError, getJson, onServer } from "./api.js";
+import { choice } from "./controls.js";
+import { refreshTimes } from "./format.js";
+import { formatAddress, startRouter } from "./router.js";
+import { failedState } from "./states.js";
+import { startTheme, themeButton } from "./theme.js";
+
+const TIMES_MS = 10000;
+const MENU = [
+  ["runs", "Runs"],
+  ["sweeps", "Sweeps"],
+  ["models", "Models"],
+];
+const PAGES = {
+  runs: () => import("./runs_page.js"),
+  run: () => import("./run_page.js"),
+  compare: () => import("./compare_page.js"),
+  sweeps: () => import("./sweeps_page.js"),
+  sweep: () => import("./sweep_page.js"),
+  models: () => import("./models_page.js"),
+  model: () => import("./model_page.js"),
+};
+const IDLE_MS = 2000;
+const BELONGS = { run: "runs", compare: "runs", sweep: "sweeps", model: "models" };
+
+const host = document.getElementById("main");
+const banner = document.querySelector(".banner");
+let current = null;
+let opened = 0;
+let stores = [];
+let version = "";
+let shownPage = "";
+
+startTheme();
+put(document.querySelector(".top-end"), themeButton());
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the address names a view
+  host.focus();
+});
+setInterval(() => document.hidden || refreshTimes(document), TIMES_MS);
+onServer(drawBanner);
+startRouter(open);
+askStores();
+setTimeout(readAhead, IDLE_MS);
+
+// The other pages are at hand when they are wanted, also when the server is gone by then.
+async function readAhead() {
+  for (const page of Object.values(PAGES)) await page().catch(() => {});
+}
+
+async function askStores() {
+  try {
+    ({ stores, version } = await getJson("stores"));
+    drawFrame();
+    drawBanner(true);
+  } catch (error) {
+    if (error.kind === "gone") {
+      const stop = onServer((answers) => {
+        if (answers) {
+          stop();
+          askStores();
+        }
+      });
+    }
+  }
+}
+
+async function open(address) {
+  const mine = ++opened;
+  current?.leave?.();
+  current = null;
+  delete document.documentElement.dataset.ready;
+  const another = shownPage !== `${address.page}/${address.id}`;
+  shownPage = `${address.page}/${address.id}`;
+  document.documentElement.dataset.page = address.page;
+  drawNav(address);
+  try {
+    if (!PAGES[address.page]) throw new ApiError("missing", `There is no page ${address.page}.`);
+    const { show } = await PAGES[address.page]();
+    if (mine !== opened) return;
+    put(host);
+    host.className = `page ${address.page}-page`;
+    current = show(host, address, contextOf(address, mine));
+    if (another) scrollTo(0, 0);
+  } catch (error) {
+    if (mine !== opened) return;
+    if (!error.kind) console.error(error);
+    put(host, failedState(error, () => open(address)));
+    document.documentElement.dataset.ready = "failed";
+  }
+}
+
+/** What a page is given: where its store is, how it links, and how it says that it is drawn. */
+function contextOf(address, mine) {
+  return {
+    store: address.store,
+    api: (rest) => `${address.store}/${rest}`,
+    link: (page, id = null, params = {}) => formatAddress(page, id, params, address.store),
+    go: (page, id = null, params = {}) => (location.hash = formatAddress(page, id, params, address.store)),
+    title: (words) => (document.title = words ? `${words} · podium` : "podium"),
+    ready: (name) => {
+      if (mine === opened) document.documentElement.dataset.ready = name;
+    },
+  };
+}
+
+function drawNav(address) {
+  const here = BELONGS[address.page] || address.page;
+  put(
+    document.querySelector(".nav"),
+    MENU.map(([page, label]) => h("a", { href: formatAddress(page, null, {}, address.store), "aria-current": page === here ? "page" : null }, label)),
+  );
+  document.querySelector(".brand").setAttribute("href", formatAddress("runs", null, {}, address.store));
+  drawFrame(address.store);
+}
+
+function drawFrame(store = contextStore()) {
+  const end = document.querySelector(".top-end");
+  const theme = end.lastElementChild;
+  const one = stores.find((known) => known.number === store);
+  const pick =
+    stores.length > 1
+      ? choice("Store", stores.map((known) => [String(known.number), known.name]), String(store), (chosen) => (location.hash = formatAddress("runs", null, {}, Number(chosen))))
+      : h("span", { class: "store", title: one?.path || null }, one?.name || "");
+  put(end, pick, theme);
+  theme.dataset.version = version;
+}
+
+function contextStore() {
+  return Number(new URLSearchParams(location.hash.split("?")[1] || "").get("store") || 0);
+}
+
+function drawBanner(answers) {
+  banner.hidden = answers;
+  if (answers) {
+    put(banner);
+    return;
+  }
+  const store = stores.find((known) => known.number === contextStore());
+  const command = store ? `podium dashboard --store ${quoted(store.path)}` : "podium dashboard";
+  put(banner, h("strong", null, "The dashboard was stopped. "), "Start it again with ", h("code", null, command), "; this page goes on by itself.");
+}
+
+function quoted(path) {
+  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+}

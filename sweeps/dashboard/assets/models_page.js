@@ -1,0 +1,65 @@
+/** All models of a store: how many versions each has, its champion, and the last verdict. */
+
+import { h, put } from "./dom.js";
+import { getJson } from "./api.js";
+import { codeBlock } from "./controls.js";
+import { shown, timeShown } from "./format.js";
+import { watch } from "./live.js";
+import { everySeen, refetching } from "./refetch.js";
+import { emptyState, loaded } from "./states.js";
+import { badge } from "./sweep_summary.js";
+
+const AGAIN_MS = 10000;
+
+/** Show the page; return `{leave()}`. */
+export function show(host, address, context) {
+  const body = h("div", { class: "section" });
+  put(host, h("div", { class: "head" }, h("h1", null, "Models")), body);
+  context.title("Models");
+  const load = (signal) => getJson(context.api("models"), {}, signal);
+  const draw = (answer) => {
+    put(body, answer.models.length ? table(answer.models, context) : nothing(), leftOut(answer.left_out));
+    context.ready("models");
+  };
+  const first = loaded(body, load, draw);
+  const again = refetching(load, draw);
+  const stopWatch = watch({ store: context.store, sweeps: true }, { sweeps: again.ask });
+  const stopTimer = everySeen(AGAIN_MS, again.ask);
+  return {
+    leave() {
+      first.stop();
+      again.stop();
+      stopWatch();
+      stopTimer();
+    },
+  };
+}
+
+/** Return what could not be read, a sentence each; null if all was. */
+export function leftOut(sentences) {
+  return sentences?.length ? h("ul", { class: "plain warn" }, sentences.map((each) => h("li", null, each))) : null;
+}
+
+function nothing() {
+  return emptyState("No model here yet", "A model is a name with versions, of which one is the champion. A sweep registers its winner, and a gate decides whether it becomes the champion. Register one by hand:", codeBlock("podium register NAME RUN"));
+}
+
+function table(models, context) {
+  const heads = [["model"], ["versions", "n"], ["champion"], ["by"], ["value", "n"], ["since"], ["last verdict"]];
+  return h("div", { class: "grid-box" }, h("table", { class: "grid models-table" }, h("caption", { class: "offscreen" }, "Models"),
+    h("thead", null, h("tr", null, heads.map(([name, kind]) => h("th", { class: kind ?? null, scope: "col" }, name)))),
+    h("tbody", null, models.map((model) => row(model, context)))));
+}
+
+function row(model, context) {
+  const { champion, last_verdict: verdict } = model;
+  const objective = champion?.objective ?? {};
+  return h("tr", null,
+    h("th", { scope: "row", class: "whole" }, h("a", { href: context.link("model", model.name) }, model.name)),
+    h("td", { class: "n" }, model.versions),
+    h("td", { class: "whole" }, champion ? [`v${champion.version} · `, h("a", { href: context.link("run", champion.run) }, champion.run)] : h("span", { class: "hint" }, "none")),
+    h("td", { class: "whole" }, objective.metric ? `${objective.metric}${objective.mode === "min" ? " ↓" : " ↑"}` : ""),
+    h("td", { class: "n strong" }, shown(objective.value)),
+    h("td", { class: "whole" }, timeShown(champion?.since)),
+    h("td", { class: "wide" }, verdict ? [badge(verdict.promote), ` v${verdict.version}: ${verdict.reasons[0] ?? ""}`] : ""));
+}

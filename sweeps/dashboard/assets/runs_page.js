@@ -1,0 +1,380 @@
+/** The runs of a store: filtered, sorted, grouped by seeds, chosen for a comparison. */
+
+import { add, h, put } from "./dom.js";
+import { getJson, onServer } from "./api.js";
+import { button, codeBlock, menu, pickMenu, toggle } from "./controls.js";
+import { filterField } from "./filter_field.js";
+import { fieldItems } from "./filter_words.js";
+import { columnDecimals, counted, durationShown, grouped, shown, statusShown, text, timeShown } from "./format.js";
+import { watch } from "./live.js";
+import { changeParams } from "./router.js";
+import { RunRows } from "./run_rows.js";
+import { emptyState, failedState, loadingState } from "./states.js";
+import { virtualTable } from "./table.js";
+
+const REFRESH_MS = 1000; // a store that changes all the time is read at most so often
+const NEWEST_FIRST = ["-run_id"];
+const FEW = 100; // runs that an address can name
+const kept = new Map(); // store -> what is selected, which survives a look at another page
+const places = new Map(); // store -> {hash, first}: where one was in the table before that look
+const LABELS = { created_at: "created", finished_at: "finished", duration_s: "duration" };
+const NO_NAMES = { params: [], metrics: [], tags: [], experiments: [], suggested: [], total: 0 };
+
+/** Show the page; its address holds the filter, the order, the columns, the experiment and whether seeds are grouped. */
+export function show(host, address, context) {
+  const page = new RunsPage(host, address, context);
+  page.start();
+  return { leave: () => page.leave() };
+}
+
+class RunsPage {
+  constructor(host, address, context) {
+    this.host = host;
+    this.context = context;
+    this.filter = address.params.get("filter") || "";
+    this.sort = address.params.getAll("sort").map((key) => ({ name: key.replace(/^-/, ""), down: key.startsWith("-") }));
+    this.experiment = address.params.get("experiment") || "";
+    this.seeds = address.params.get("seeds") === "1";
+    this.picked = address.params.getAll("columns");
+    this.names = NO_NAMES;
+    if (!kept.has(context.store)) kept.set(context.store, new Map());
+    this.members = kept.get(context.store); // key of a selected row -> the runs it stands for
+    this.selected = new Set(this.members.keys());
+    this.fresh = 0;
+    this.rows = new RunRows((query, signal) => getJson(context.api("runs"), query, signal), () => this.moreKnown());
+  }
+
+  start() {
+    this.context.title("Runs");
+    this.count = h("span", { class: "quiet-text tabular", role: "status" });
+    this.news = h("button", { type: "button", class: "button small", hidden: true, onclick: () => this.showNew() });
+    this.chosen = h("div", { class: "end" });
+    this.field = filterField({ value: this.filter, items: () => this.items || [], onapply: (text) => text !== this.filter && this.change({ filter: text }), label: "Filter of runs" });
+    this.experiments = pickMenu("All experiments", { single: true, placeholder: "Look for an experiment", items: () => this.experimentItems(), chosen: () => new Set([this.experiment]), onpick: (name) => this.change({ experiment: name }) });
+    this.columnMenu = pickMenu("Columns", { align: "right", placeholder: "Look for a column", items: () => this.items || [], chosen: () => new Set(this.shownColumns().map((column) => column.name)), onpick: (name, on) => this.pickColumn(name, on), extra: (redraw) => [button("Suggested", () => this.setColumns([]).then(redraw), { kind: "small" }), button("Hide all", () => this.setColumns(["run_id"]).then(redraw), { kind: "small" })] });
+    this.problems = h("span");
+    this.place = h("div", { class: "runs-place" });
+    put(
+      this.host,
+      h("div", { class: "head" }, h("h1", null, "Runs"), this.count, this.news, this.problems, this.chosen),
+      h("div", { class: "bar runs-bar" }, h("div", { class: "grow" }, this.field), this.experiments, toggle("Group seeds", this.seeds, (on) => this.change({ seeds: on }), "Runs that differ in nothing but their seed become one row, with the mean and the standard deviation"), this.columnMenu),
+      this.place,
+    );
+    this.hash = location.hash;
+    const place = places.get(this.context.store);
+    this.drawChosen();
+    this.loadNames();
+    this.load({ first: true, around: place?.hash === this.hash ? place.first : 0 });
+    this.stopServer = onServer((answers) => answers && this.load({ first: !this.table }));
+    this.stopWatching = watch({ store: this.context.store, table: true }, { table: ({ version }) => version !== this.rows.version && this.changedInStore() });
+  }
+
+  leave() {
+    this.left = true;
+    places.set(this.context.store, { hash: this.hash, first: this.table?.first() || 0 });
+    this.stopServer();
+    this.stopWatching();
+    clearTimeout(this.timer);
+    this.rows.forget();
+    this.rows.loading?.abort();
+    this.table?.destroy();
+  }
+
+  async loadNames() {
+    try {
+      this.names = await getJson(this.context.api("names"), { experiment: this.experiment });
+    } catch {
+      return; // the table's own question says what is wrong
+    }
+    this.items = fieldItems(this.names);
+    this.drawExperiment();
+  }
+
+  // ---- questions
+
+  query() {
+    return { filter: this.filter, sort: this.sort.length ? this.sort.map(keyText) : NEWEST_FIRST, experiment: this.experiment, columns: this.picked, seeds: this.seeds };
+  }
+
+  /** Ask another question: the address says it, and the table starts from the top. */
+  change(changes) {
+    Object.assign(this, changes);
+    if (changes.seeds !== undefined) this.ungroup();
+    this.fresh = 0;
+    this.drawNews();
+    if (changes.filter !== undefined) this.field.setText(changes.filter);
+    const { filter, experiment, columns, seeds } = this.query();
+    changeParams({ filter, sort: this.sort.map(keyText), experiment, columns, seeds }, { push: true });
+    this.hash = location.hash;
+    if (changes.experiment !== undefined) this.loadNames();
+    return this.load({ top: changes.picked === undefined });
+  }
+
+  async load({ first = false, top = false, around = 0 } = {}) {
+    const quiet = first ? loadingState(this.place, "Loading the runs…") : () => {};
+    try {
+      const answer = await this.rows.load(this.query(), top || first ? around : this.table?.first() || 0);
+      quiet();
+      if (!answer || this.left) return;
+      this.field.fail(null);
+      this.draw(top);
+      if (around) this.table?.showFirst(around);
+    } catch (error) {
+      quiet();
+      if (error.name === "AbortError" || this.left) return;
+      this.failed(error);
+    }
+  }
+
+  failed(error) {
+    if (error.kind === "refused" && this.filter) {
+      this.field.fail(error);
+      if (!this.table) put(this.place, emptyState("The filter is not understood", "The place is marked above. Names are suggested while you type."));
+    } else if (error.kind === "refused" && (this.sort.length || this.picked.length)) {
+      this.change({ sort: [], picked: [] }); // an old address may name columns that are gone
+      return;
+    } else if (error.kind !== "gone" || !this.table) {
+      this.table?.destroy();
+      this.table = null;
+      put(this.place, failedState(error, () => this.load({ first: true })));
+    }
+    if (!error.kind) console.error(error);
+    this.context.ready("runs");
+  }
+
+  // ---- drawing
+
+  draw(top) {
+    const { matching } = this.rows;
+    this.drawCount();
+    this.drawChosen();
+    this.drawProblems();
+    this.findDecimals(false);
+    if (!matching) {
+      this.table?.destroy();
+      this.table = null;
+      put(this.place, this.nothing());
+    } else if (!this.table) {
+      put(this.place);
+      this.table = virtualTable(this.place, {
+        label: "Runs",
+        ...this.tableState(),
+        rowAt: (index) => this.rows.rowAt(index),
+        need: (from, to) => this.rows.need(from, to),
+        cell: (row, column) => this.cell(row, column),
+        key: (row) => row.id,
+        keys: (from, to) => this.keys(from, to),
+        rowLabel: (row) => row.members.join(", "),
+        selected: this.selected,
+        onselect: () => this.selectionChanged(),
+        onsort: (sort) => this.change({ sort }),
+        open: (row) => (row.members.length > 1 ? this.context.go("compare", null, { run: row.members.slice(0, FEW) }) : this.context.go("run", row.id)),
+      });
+    } else {
+      this.table.update(this.tableState());
+      if (top) this.table.scrollTo(0);
+    }
+    this.context.ready("runs");
+    this.place.dataset.shown = JSON.stringify([this.filter, this.sort.map(keyText), this.rows.version]);
+  }
+
+  // More rows may need more decimals than those before: then the whole column changes.
+  moreKnown() {
+    if (this.findDecimals(true)) this.table?.redraw();
+    else this.table?.refresh();
+  }
+
+  findDecimals(grow) {
+    const before = this.decimals || [];
+    this.decimals = this.rows.columns.map((column, place) => {
+      if (!column.numeric || column.kind === "run") return null;
+      const found = columnDecimals(this.rows.rows.map((row) => row.value(place)).filter((value) => value !== null), { scores: column.kind === "metric" });
+      return grow && found !== null && before[place] !== null ? Math.max(found, before[place] ?? 0) : found;
+    });
+    return this.decimals.some((one, place) => one !== before[place]);
+  }
+
+  tableState() {
+    return { columns: this.shownColumns(), total: this.rows.matching, sort: this.sort };
+  }
+
+  shownColumns() {
+    const first = { name: "run_id", label: this.seeds ? "runs" : "run", kind: "run", place: -1 };
+    const others = this.rows.columns.map((column, place) => ({ ...column, label: LABELS[column.name] || column.label, place, title: column.name })).filter((column) => column.name !== "run_id");
+    return [first, ...others];
+  }
+
+  cell(row, column) {
+    if (column.name === "run_id") {
+      const more = row.members.length - 1;
+      const link = h("a", { href: this.context.link("run", row.id), tabIndex: -1 }, row.id);
+      return more ? [link, h("span", { class: "quiet-text", title: row.members.join(", ") }, ` +${more}`)] : link;
+    }
+    const value = row.value(column.place);
+    if (value === null || value === undefined) return "";
+    if (column.kind === "run" && typeof value !== "object") {
+      if (column.name === "status") return statusShown(value);
+      if (column.name === "created_at" || column.name === "finished_at") return timeShown(value);
+      if (column.name === "duration_s") return durationShown(value);
+      if (column.name === "sweep") return h("a", { href: this.context.link("sweep", value), tabIndex: -1 }, value);
+    }
+    if (column.name === "duration_s" && typeof value === "object") return durationShown(value.mean);
+    return typeof value === "string" ? h("span", { title: value.length > 40 ? value : null }, text(value)) : shown(value, this.decimals[column.place]);
+  }
+
+  drawCount() {
+    const { matching, total } = this.rows;
+    if (this.seeds) this.count.textContent = counted(matching, "group");
+    else this.count.textContent = this.filter ? `${grouped(matching)} of ${counted(total, "run")}` : counted(matching, "run");
+  }
+
+  drawProblems() {
+    const left = this.rows.leftOut;
+    if (!left.length) return put(this.problems);
+    return put(this.problems, menu(`${counted(left.length, "run")} cannot be read`, (panel) => add(panel, h("dl", { class: "facts" }, left.slice(0, 50).map((one) => [h("dt", null, one.run_id), h("dd", null, one.why)]))), { kind: "small" }));
+  }
+
+  drawExperiment() {
+    this.experiments.setLabel(this.experiment || "All experiments");
+  }
+
+  experimentItems() {
+    return [{ name: "", label: "All experiments" }, ...this.names.experiments.map(({ name, runs }) => ({ name, label: name, group: grouped(runs) }))];
+  }
+
+  nothing() {
+    if (this.filter || this.experiment) {
+      return emptyState("No run passes", this.filter ? "The filter leaves none of the runs." : "The experiment has no runs.", button("Show all runs", () => this.change({ filter: "", experiment: "" }), { kind: "primary" }));
+    }
+    const lines = 'from tracking import ExperimentTracker\n\nwith ExperimentTracker().start_run("my_experiment", params={"lr": 0.1}) as run:\n    run.log({"loss": 0.5}, step=1)';
+    return emptyState("No runs yet", "A run appears here as soon as it begins. Start a sweep:", codeBlock("python -m trainer -m training.learning_rate=1e-3,1e-2"), "or log one from your own code:", codeBlock(lines));
+  }
+
+  // ---- columns
+
+  setColumns(names) {
+    return this.change({ picked: names });
+  }
+
+  pickColumn(name, on) {
+    const now = this.shownColumns().map((column) => column.name);
+    this.setColumns(on ? [...now, name] : now.filter((one) => one !== name || one === "run_id"));
+  }
+
+  // ---- selection
+
+  async keys(from, to) {
+    const rows = await this.rows.range(from, to);
+    for (const row of rows) this.members.set(row.id, row.members);
+    return rows.map((row) => row.id);
+  }
+
+  selectionChanged() {
+    for (const key of [...this.members.keys()]) if (!this.selected.has(key)) this.members.delete(key);
+    for (const row of this.rows.rows) if (row && this.selected.has(row.id)) this.members.set(row.id, row.members);
+    this.drawChosen();
+  }
+
+  // A group's selection becomes that of its runs, and the other way round each run stands for itself.
+  ungroup() {
+    const runs = [...this.members.values()].flat();
+    this.members.clear();
+    this.selected.clear();
+    if (!this.seeds) for (const id of runs) this.members.set(id, [id]);
+    for (const id of this.members.keys()) this.selected.add(id);
+    this.drawChosen();
+  }
+
+  runsChosen() {
+    return [...new Set([...this.members.values()].flat())];
+  }
+
+  drawChosen() {
+    const runs = this.runsChosen();
+    if (!runs.length) {
+      put(this.chosen, this.rows.matching > 0 && button("Compare all shown", () => this.compareAll(), { title: "Compare the runs that pass the filter" }));
+      return;
+    }
+    const clear = () => {
+      this.selected.clear();
+      this.members.clear();
+      this.drawChosen();
+      this.table?.refresh();
+    };
+    const all = runs.length >= this.rows.matching && !this.seeds;
+    const many = runs.length > FEW && !all;
+    const label = runs.length === 1 ? `Open ${runs[0]}` : many ? `Compare ${FEW} of ${grouped(runs.length)} runs` : `Compare ${counted(runs.length, "run")}`;
+    put(
+      this.chosen,
+      button("Clear selection", clear, { kind: "quiet" }),
+      button(label, () => this.compareChosen(runs), { kind: "primary", title: many ? `An address has room for ${FEW} runs. A filter compares any number: Compare all shown.` : null }),
+    );
+  }
+
+  compareChosen(runs) {
+    if (runs.length === 1) this.context.go("run", runs[0]);
+    else if (runs.length > FEW && runs.length >= this.rows.matching) this.compareAll();
+    else this.context.go("compare", null, { run: runs.slice(0, FEW) });
+  }
+
+  compareAll() {
+    this.context.go("compare", null, { all: true, filter: this.filter, experiment: this.experiment });
+  }
+
+  // ---- live
+
+  changedInStore() {
+    if (this.timer) return;
+    const wait = Math.max(0, (this.lastRefresh || 0) + REFRESH_MS - Date.now());
+    this.timer = setTimeout(() => this.refresh(), wait);
+  }
+
+  /** Read the rows in view again. What is looked at stays where it is: new runs come above it, or are counted. */
+  async refresh() {
+    this.lastRefresh = Date.now();
+    try {
+      const { table, rows } = this;
+      const newestFirst = !this.sort.length;
+      const stays = table && newestFirst && !table.atTop();
+      const [first, anchor] = table ? [table.first(), rows.rowAt(table.first())?.id] : [0, null];
+      const before = { matching: rows.matching, total: rows.total, names: rows.total };
+      const answer = await rows.load(this.query(), first);
+      this.timer = 0;
+      if (!answer || this.left) return;
+      const shift = stays ? this.shiftOf(anchor, first, rows.matching - before.matching) : 0;
+      if (shift) await rows.need(first + shift, first + shift + 60);
+      if (this.left) return;
+      this.draw(false);
+      if (shift && this.table) this.table.scrollBy(shift);
+      if (this.table && (stays || !newestFirst)) this.fresh += Math.max(0, rows.total - before.total);
+      this.drawNews();
+      if (rows.total !== before.total) this.loadNames();
+    } catch (error) {
+      this.timer = 0;
+      if (error.name !== "AbortError" && !this.left) this.failed(error);
+    }
+  }
+
+  shiftOf(anchor, first, grown) {
+    const place = this.rows.rows.findIndex((row) => row?.id === anchor);
+    return place >= 0 ? place - first : Math.max(0, grown);
+  }
+
+  drawNews() {
+    this.news.hidden = !this.fresh;
+    this.news.textContent = `${grouped(this.fresh)} new ${this.fresh === 1 ? "run" : "runs"}`;
+    this.news.title = "Show the newest first";
+  }
+
+  showNew() {
+    this.fresh = 0;
+    this.drawNews();
+    if (this.sort.length) this.change({ sort: [] });
+    else this.load({ top: true });
+    this.table?.scrollTo(0);
+  }
+}
+
+function keyText(key) {
+  return key.down ? `-${key.name}` : key.name;
+}

@@ -1,0 +1,114 @@
+/** Runs beside each other: a column for each run, a row for each parameter, metric and tag, with what differs marked. */
+
+import { h, put } from "./dom.js";
+import { asNumber, columnDecimals, exact, shown, statusShown, text, timeShown } from "./format.js";
+
+const LONG = 400; // rows drawn at first: a config may have thousands of keys
+
+/**
+ * Draw a comparison (as the server gives it) into `host`. Options: `link(run)`: its address; `onlyDifferent`.
+ * Returns {update(comparison, options), mark(run)}.
+ */
+export function sideBySide(host, comparison, options) {
+  let now = comparison;
+  let settings = { onlyDifferent: true, ...options };
+  let whole = false;
+  const draw = () => put(host, table(now, settings, whole, () => {
+    whole = true;
+    draw();
+  }));
+  draw();
+  return {
+    update(next, changes = {}) {
+      now = next;
+      settings = { ...settings, ...changes };
+      draw();
+    },
+    mark(run) {
+      for (const cell of host.querySelectorAll("[data-run]")) cell.classList.toggle("near", cell.dataset.run === run);
+    },
+  };
+}
+
+function table(comparison, settings, whole, showAll) {
+  const { runs } = comparison;
+  const kept = (rows) => (settings.onlyDifferent ? rows.filter((row) => row.differs) : rows);
+  const params = kept(comparison.params);
+  const tags = kept(comparison.tags);
+  const cut = whole ? params : params.slice(0, LONG);
+  const same = comparison.params.length - comparison.params.filter((row) => row.differs).length;
+  const wide = runs.length + 1;
+  return h(
+    "div",
+    { class: "grid-box side-by-side", tabIndex: 0, role: "region", "aria-label": "Runs side by side" },
+    h(
+      "table",
+      { class: "grid" },
+      h("thead", null, h("tr", null, h("th", { scope: "col" }, "run"), runs.map((run) => h("th", { scope: "col", dataset: { run: run.run_id } }, h("a", { href: settings.link(run.run_id) }, run.run_id))))),
+      h(
+        "tbody",
+        null,
+        line("status", runs, (run) => statusShown(run.status)),
+        line("created", runs, (run) => timeShown(run.created_at)),
+        metricLines(comparison.metrics),
+        heading("Parameters", wide, settings.onlyDifferent && same ? `${same} more are the same in all` : null),
+        cut.length ? cut.map((row) => valueLine(row)) : filler(params.length || comparison.params.length ? "All parameters are the same." : "No parameters were recorded.", wide),
+        cut.length < params.length ? h("tr", null, h("td", { colspan: wide }, h("button", { type: "button", class: "button small", onclick: showAll }, `Show ${params.length - cut.length} more`))) : null,
+        tags.length ? [heading("Tags", wide, null), tags.map((row) => valueLine(row))] : null,
+      ),
+    ),
+  );
+}
+
+function heading(words, wide, hint) {
+  return h("tr", { class: "part" }, h("th", { scope: "rowgroup", colspan: wide }, words, hint ? h("span", { class: "hint" }, ` · ${hint}`) : null));
+}
+
+function filler(words, wide) {
+  return h("tr", null, h("td", { colspan: wide, class: "quiet-text" }, words));
+}
+
+function line(name, runs, cell) {
+  return h("tr", null, h("th", { scope: "row" }, name), runs.map((run) => h("td", { dataset: { run: run.run_id } }, cell(run))));
+}
+
+// What most runs have is the rule; the others are marked.
+function valueLine(row) {
+  const count = new Map();
+  for (const value of row.values) count.set(exact(value), (count.get(exact(value)) || 0) + 1);
+  const most = Math.max(...count.values());
+  const usual = row.differs && most > 1 ? [...count].find(([, n]) => n === most)[0] : null;
+  const numeric = row.values.every((value) => value === null || value === undefined || asNumber(value) !== null);
+  const decimals = numeric ? columnDecimals(row.values) : null;
+  return h(
+    "tr",
+    null,
+    h("th", { scope: "row", title: row.name }, row.name),
+    row.values.map((value) => {
+      const missing = value === null || value === undefined;
+      const classes = [numeric ? "n" : "", row.differs && exact(value) !== usual ? "differs" : ""].join(" ").trim();
+      return h("td", { class: classes || null }, missing ? h("span", { class: "quiet-text" }, "–") : cut(value, decimals));
+    }),
+  );
+}
+
+function cut(value, decimals) {
+  const words = text(value);
+  return words.length > 120 ? h("span", { title: exact(value) }, `${words.slice(0, 119)}…`) : shown(value, decimals);
+}
+
+function metricLines(metrics) {
+  return metrics.flatMap((metric) => {
+    const { mode } = metric;
+    const [name, values] = mode === "max" ? [`${metric.name} (max)`, metric.max] : mode === "min" ? [`${metric.name} (min)`, metric.min] : [metric.name, metric.last];
+    const decimals = columnDecimals(values, { scores: true });
+    const numbers = values.map((value) => asNumber(value)).filter((value) => Number.isFinite(value));
+    const best = mode && new Set(numbers).size > 1 ? (mode === "max" ? Math.max(...numbers) : Math.min(...numbers)) : null;
+    return h(
+      "tr",
+      null,
+      h("th", { scope: "row" }, name),
+      values.map((value) => h("td", { class: "n" }, value === null || value === undefined ? h("span", { class: "quiet-text" }, "–") : best !== null && asNumber(value) === best ? h("strong", { title: "the best of these" }, shown(value, decimals)) : shown(value, decimals))),
+    );
+  });
+}
