@@ -4,11 +4,13 @@
 """
 
 import contextlib
+import math
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from sweeps.alerts import SweepAlerts
+from sweeps.dashboard.report.writer import ReportWriter
 from sweeps.display.progress import Progress
 from sweeps.display.scoreboard import Scoreboard
 from sweeps.driving.driver import Driver, Guide
@@ -75,6 +77,7 @@ class Session:
         self._board = board
         self.alerts = SweepAlerts(settings.notify, sweep_dir, board, progress.say, earlier_s=earlier.wall_s)
         self._driver = None if guide is None else self._driven(guide, slots)
+        self._report = ReportWriter(sweep_dir, is_off=not settings.report_html)
         self._slots = slots if self._driver is not None else max(1, min(slots, len(self._order)))
         self._past = {number: (known.attempts, known.runs) for number, known in earlier.again.items()}
         self._lock = threading.Lock()
@@ -129,11 +132,12 @@ class Session:
         self._progress.say(f"Sweep {self._dir.name}: nothing to do, all of its jobs have ended")
         board = aggregate(self._dir)
         self._progress.ranked(board)
-        return self._end(board, None)
+        with self._report:
+            return self._end(board, None)
 
     def run(self) -> Leaderboard:
         """Run the jobs, rank them and promote the winner; raise as `sweeps.sweeper.run` does."""
-        with showing(self._settings.winner) as show:
+        with showing(self._settings.winner) as show, self._report:
             with self._interruptions.heard():
                 self._run_jobs()
                 self._runs.tracker.publish()
@@ -144,7 +148,23 @@ class Session:
             return self._end(board, show)
 
     def _end(self, board: Leaderboard, show: Show | None) -> Leaderboard:
-        """End the sweep; the app is shown the winner of one that has run jobs."""
+        """End the sweep, and write its report whatever its end is."""
+        fault = None
+        try:
+            self._decide(board, show)
+            require_few_failures(board, self._settings, self._dir)
+        except SweepError as error:
+            fault = error
+        if (show is not None or not self._report.is_current) and (
+            line := self._report.write(len(board.rows))
+        ):
+            self._progress.say(line)
+        if fault is not None:
+            raise fault
+        return board
+
+    def _decide(self, board: Leaderboard, show: Show | None) -> None:
+        """Promote the winner if it is worth it; the app is shown the winner of a sweep that has run jobs."""
         promotion, store = self._settings.promotion, self._settings.store.absolute()
         self.alerts.ranked(board)
         if note := require_ranked(board, promotes=promotion is not None):
@@ -156,8 +176,6 @@ class Session:
             before, decision = kept_decision(board, store), promote_winner(board, store, promotion)
             self._progress.decided(decision)
             self.alerts.decided(decision, before)
-        require_few_failures(board, self._settings, self._dir)
-        return board
 
     def _run_jobs(self) -> None:
         try:
@@ -269,6 +287,8 @@ class Session:
             with self.recording():
                 self._ledger.note(event)
         self._progress.heard(event)
+        if event.kind is EventKind.STARTED:
+            self._prepare_report()
 
     def _finish(self, outcome: Outcome) -> None:
         outcome = replace(outcome, runs=tuple(map(self._runs.name, outcome.runs)))
@@ -289,6 +309,13 @@ class Session:
             too_many = not self._settings.tolerates(self._failed, len(self._planner))
         if self._settings.fail_fast and too_many and outcome.reason is not Reason.STOPPED:
             self._stop_for_failures()
+
+    def _prepare_report(self) -> None:
+        """Let the process of the report load what it needs while the last jobs run."""
+        search = self._settings.search if self._driver is not None else None
+        begun = len(self._planner)
+        if not self._board.queued and (search is None or (search.n_trials or math.inf) <= begun):
+            self._report.start(begun)
 
     def _tell_unlogged(self, outcome: Outcome) -> None:
         """Say of the first job of a search that lacks an objective what it logged: its search may never learn or judge."""

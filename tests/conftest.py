@@ -43,6 +43,12 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
 
 
+@pytest.fixture(autouse=True, scope="session")
+def no_reports() -> None:
+    """Let sweeps write no report: tests run some thousand of them. The tests of reports unset the variable."""
+    os.environ["PODIUM_REPORT"] = "0"
+
+
 @pytest.fixture
 def hooks() -> Iterator[Hooks]:
     """An HTTP server on loopback that keeps what is posted to it."""

@@ -92,6 +92,7 @@ class SweeperConf:
     # an ObjectiveConf, or a list of them; null is the default one. It is no default here, because Hydra merges no list into it
     objective: Any = field(default=None, metadata={"shape": ObjectiveConf})
     report: list[str] | None = None  # metrics shown beside the objective; every test_* when null
+    report_html: bool = True  # whether the sweep writes report.html and report.md into its folder at its end
     max_failures: float = 0  # failed jobs tolerated: a count, or a share when below 1
     max_batch_size: int | None = None  # jobs handed at once to a launcher that is not podium's; all when null
     fail_fast: bool = False  # stop as soon as more jobs failed than max_failures tolerates

@@ -87,6 +87,7 @@ class SweeperSettings:
     resume_failed: bool = False
     resume_changed: bool = False
     reuse: bool = False
+    report_html: bool = True
     store_key: str = "hydra.sweeper.store"  # the key to set for another store
     section: str = "hydra.sweeper"  # the key of the section that holds these settings
     remarks: tuple[str, ...] = ()  # what was noticed when they were read
