@@ -68,7 +68,7 @@ ROOMS = {
         "display": "ranking state settings warned jobs paths errors",
         "alerts": "display ranking jobs errors",
         "launcher": "executor plan settings jobs paths errors",
-        "dashboard": "ranking state plan settings jobs paths errors",
+        "dashboard": "display ranking state plan settings jobs paths errors",
         "session": "dashboard alerts display executor driving ranking state search plan settings jobs paths stop_signals errors",
         "sweeper": "session display executor driving ranking state search plan space settings paths errors",
         "cli": "dashboard display ranking state plan space settings jobs paths errors",
@@ -109,7 +109,7 @@ ROOMS = {
 # What a package may import of the others; of tracking, only these modules.
 TRACKING_PUBLIC = {
     "tracking",
-    "tracking.browse",
+    "tracking.browse.reader",
     "tracking.cli.toolkit",
     "tracking.extras",
     "tracking.files",

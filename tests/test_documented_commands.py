@@ -1,8 +1,12 @@
 """Every command and snippet that README and the pages on sweeps and tracking show runs, in the order in which it is shown."""
 
+import contextlib
 import re
 import shlex
+import signal
+import subprocess
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 
 import forked
@@ -26,6 +30,23 @@ def run(command: list[str], folder: Path) -> None:
     assert answer.returncode == 0, f"{command}\n{answer.stdout}{answer.stderr}"
 
 
+def look_at(command: list[str], folder: Path) -> None:
+    """Start a dashboard, see that it serves, and end it as its user would."""
+    with forked.start(*command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        address = re.search(r"http://127\.0\.0\.1:(\d+)", process.stdout.readline())
+        try:
+            assert address, process.communicate(timeout=60)
+            with contextlib.closing(HTTPConnection("127.0.0.1", int(address[1]), timeout=60)) as connection:
+                connection.request("GET", "/")
+                assert connection.getresponse().status == 403  # it asks for the token
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+            assert (process.returncode, err) == (0, ""), out
+        finally:
+            process.kill()
+
+
 def follow(page: str, folder: Path) -> int:
     """Do what a page says in `folder`; return how many commands and snippets that were."""
     done = 0
@@ -46,6 +67,10 @@ def follow(page: str, folder: Path) -> int:
                 if program == "pip":  # test_packaging.py installs
                     continue
                 assert program in ("python", "podium"), words
+                if "dashboard" in arguments:
+                    look_at([*(PODIUM if program == "podium" else []), *arguments], folder)
+                    done += 1
+                    continue
                 run([*(PODIUM if program == "podium" else []), *arguments], folder)
                 done += 1
     return done
@@ -62,6 +87,7 @@ def follow(page: str, folder: Path) -> int:
         ("docs/search.md", 5),
         ("docs/tracking.md", 8),
         ("docs/alerts.md", 2),
+        ("docs/dashboard.md", 3),
     ],
 )
 def test_a_page_can_be_followed_from_top_to_bottom(page: str, least: int, tmp_path: Path) -> None:

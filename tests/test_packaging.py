@@ -138,11 +138,13 @@ def test_the_tracker_alone_runs_beside_a_hydra_of_the_users(wheel: Path, tmp_pat
 
 
 @pytest.mark.slow
-def test_the_wheel_holds_the_packages_and_every_config_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_holds_the_packages_the_pages_and_every_config_and_nothing_else(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     every = {str(path.relative_to(ROOT)) for path in (ROOT / "conf").rglob("*.yaml")}
     local = {name for name in every if name.startswith("conf/local/")}  # the settings of this machine
     assert every - local <= names
+    pages = {str(path.relative_to(ROOT)) for path in (ROOT / "sweeps/dashboard/assets").rglob("*.*")}
+    assert pages <= names
     assert not any(name.startswith("conf/local/") for name in names)
     tops = {name.partition("/")[0] for name in names if ".dist-info" not in name}
     assert tops == {"conf", "hydra_plugins", "sweeps", "tracking", "trainer"}

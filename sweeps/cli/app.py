@@ -17,8 +17,10 @@ COMMANDS: dict[str, str] = {
     "logs": "logs:logs",
     "leaderboard": "show:leaderboard",
     "aggregate": "show:aggregate",
+    "report": "report:report",
     "resume": "resume:resume",
     "cancel": "resume:cancel",
+    "dashboard": ".dashboard.command:dashboard",
 }
 
 HELP = """Look at sweeps, resume them, and cancel them.
@@ -31,7 +33,9 @@ python -m sweeps show latest
 python -m sweeps jobs latest --failed
 python -m sweeps logs latest 3 --follow
 python -m sweeps leaderboard 20260131 --json
+python -m sweeps report latest --open
 python -m sweeps resume latest x=1,2,3
+python -m sweeps dashboard
 
 A sweep is named by its id, the beginning of it, 'latest', or the path of its folder;
 a job by its number or by a run it opened.

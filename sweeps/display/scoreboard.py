@@ -3,10 +3,8 @@
 The sweep updates it and a display reads it; it prints nothing itself.
 """
 
-import statistics
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +12,7 @@ from pathlib import Path
 from sweeps.jobs import Event, EventKind, JobState, Outcome, PlannedJob
 from sweeps.ranking.leaderboard import REUSED
 from sweeps.settings.search_settings import SearchSettings
-from sweeps.state.durations import Durations
+from sweeps.state.durations import Durations, ToRun, left_s
 from sweeps.warned import Warned
 from tracking.objective import Objective
 
@@ -198,20 +196,9 @@ class Scoreboard:
         if self.search is not None:
             return None
         took = [line.cost_s for line in self.ended if line.state is JobState.COMPLETED and line.cost_s]
-        sharing: Counter[int | None] = Counter(line.pid for line in self.running)
-        sharing[None] = 0  # of an executor that names no processes
-        in_process: dict[int | None, float] = {}
-        usual = statistics.median(took) if took else self._typical_s
-        work, longest = 0.0, 0.0
-        for line in self._lines.values():
-            if line.wall_s is not None:
-                continue
-            expected = usual if line.expected_s is None else line.expected_s
-            if expected is None:
-                return None
-            so_far = (self.took_s(line) or 0.0) / max(1, sharing[line.pid])
-            rest = max(0.0, expected - so_far)
-            if line.state is JobState.RUNNING and sharing[line.pid] > 1:
-                in_process[line.pid] = in_process.get(line.pid, 0.0) + rest
-            work, longest = work + rest, max(longest, rest, in_process.get(line.pid, 0.0))
-        return max(work / self.slots, longest)  # no job, and no process of several, is split over slots
+        left = [
+            ToRun(line.expected_s, self.took_s(line) or 0.0, line.state is JobState.RUNNING, line.pid)
+            for line in self._lines.values()
+            if line.wall_s is None
+        ]
+        return left_s(left, took, slots=self.slots, typical_s=self._typical_s)

@@ -5,9 +5,10 @@ end, after a crash, and years later.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from sweeps.errors import SweepError
 from sweeps.jobs import JobState, Outcome, PlannedJob, Reason
@@ -20,6 +21,7 @@ from sweeps.state.job_runs import FoundRun, JobRuns, value_of, values_of, violat
 from sweeps.state.ledger import SweepHistory, judge_by_run, read_sweep
 from tracking import RunRecord
 from tracking.objective import Objective
+from tracking.repeats import key_of
 
 
 def aggregate(sweep: Path | str, *, store: Path | str = "experiments") -> Leaderboard:
@@ -90,6 +92,7 @@ def rank_jobs(plan: Plan, history: SweepHistory, store: Path) -> Leaderboard:
         fingerprints=frozenset(record.fingerprint for record in placed if record is not None),
         others=objectives[1:],
         constraints=plan.constraints,
+        data=_data(records.values()),
     )
 
 
@@ -102,6 +105,12 @@ def _keys(plan: Plan, rows: Sequence[Row]) -> tuple[str, ...]:
     """Return the swept keys; of a search without the key of the seed while it has repeated nothing."""
     unused = plan.repeats if plan.search is not None else ()
     return tuple(key for key in plan.swept if key not in unused or any(key in row.point for row in rows))
+
+
+def _data(records: Iterable[RunRecord]) -> tuple[Mapping[str, Any], ...]:
+    """Return what runs say of the data that they read, each once."""
+    known = {record.fingerprint or key_of(record.data): record.data for record in records if record.data}
+    return tuple(known.values())
 
 
 def _never_ended(outcome: Outcome | None) -> bool:

@@ -4,7 +4,7 @@ Everything follows from the ledger and the leaderboard, also while the sweep run
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sweeps.jobs import JobState
@@ -75,27 +75,36 @@ class Beliefs:
 
 
 def beliefs(
-    board: Leaderboard, jobs: Sequence[Row], reached: list[Reached], search: Mapping[str, Any]
+    board: Leaderboard,
+    jobs: Sequence[Row],
+    reached: list[Reached],
+    search: Mapping[str, Any],
+    *,
+    decides: Importance | None = None,
 ) -> Beliefs:
     """Return what a search with these settings has come to; `jobs` are the rows with their present states.
 
-    Loads scikit-learn and grows a forest if there are enough jobs, see `importance`.
+    Loads scikit-learn and grows a forest if there are enough jobs, see `importance`, unless it is told what `decides`.
     """
     best, since = board.winner, None
     for each in reversed(best_so_far(board, reached)):
         if best is None or each.job != best.job:
             break
         since = each
-    points, values, level = comparable(board, reached)
-    keys = [key for key in board.swept if key not in board.repeats]
-    known = importance(points, values, keys)
     return Beliefs(
         best,
         since,
         _rungs(board, jobs, reached),
         _epochs(jobs, search.get("max_epochs")),
-        Importance(known.jobs, known.share, known.r2, known.why, level),
+        what_decides(board, reached) if decides is None else decides,
     )
+
+
+def what_decides(board: Leaderboard, reached: list[Reached]) -> Importance:
+    """Return how much each swept key decides the values of the jobs, which need no search; costs what `importance` does."""
+    points, values, level = comparable(board, reached)
+    known = importance(points, values, [key for key in board.swept if key not in board.repeats])
+    return replace(known, level=level)
 
 
 def comparable(

@@ -1,7 +1,7 @@
 """The best value of a sweep as it went on, over the jobs that had ended and the epochs that had been trained."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sweeps.ranking.leaderboard import RANKED, Leaderboard, Row
 from sweeps.state.reached import Reached
@@ -11,13 +11,14 @@ from sweeps.state.reached import Reached
 class BestSoFar:
     """The best of a sweep at one moment: after `jobs` had ended at least once and all jobs had logged `epochs` values.
 
-    `value` is that of the first objective, `job` whose it is; None before there is one.
+    `value` is that of the first objective, `job` whose it is; None before there is one. `at` is when, as the ledger writes times.
     """
 
     jobs: int
     epochs: int
     value: float | None
     job: int | None
+    at: str | None = field(default=None, compare=False)
 
 
 def best_so_far(board: Leaderboard, reached: list[Reached]) -> list[BestSoFar]:
@@ -39,7 +40,7 @@ def best_so_far(board: Leaderboard, reached: list[Reached]) -> list[BestSoFar]:
         ended |= {each.job} if each.is_end else set()
         if _may_lead(rows[each.job]) and board.objective.better(now, value):
             value, job = now, each.job
-        found.append(BestSoFar(len(ended), spent, value, job))
+        found.append(BestSoFar(len(ended), spent, value, job, each.at))
     return found
 
 

@@ -125,6 +125,9 @@ class Leaderboard:
     fingerprints: frozenset[str | None] = frozenset()  # of the data of ranked jobs
     others: tuple[Objective, ...] = ()  # further objectives
     constraints: tuple[str, ...] = ()  # which a ranked job keeps
+    data: tuple[
+        Mapping[str, Any], ...
+    ] = ()  # what its jobs say of the data that they read, once for each fingerprint
 
     @property
     def objectives(self) -> tuple[Objective, ...]:

@@ -1,7 +1,8 @@
-"""Durations of jobs in earlier sweeps of a store, by job key."""
+"""Durations of jobs in earlier sweeps of a store, by job key, and what they tell of the time that a sweep has left."""
 
 import contextlib
 import statistics
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -42,6 +43,40 @@ class Durations:
     def longest_first(self, jobs: Sequence[PlannedJob]) -> list[int]:
         """Return the numbers of the jobs, the longest expected one first, equals in their order."""
         return [job.number for job in sorted(jobs, key=lambda job: -(self.expected_s(job.key) or 0.0))]
+
+
+@dataclass(frozen=True)
+class ToRun:
+    """A job that has not ended: how long one like it took before, how long it has run, and in which process."""
+
+    expected_s: float | None
+    so_far_s: float = 0.0
+    is_running: bool = False
+    pid: int | None = None  # None of an executor that names no processes
+
+
+def left_s(
+    jobs: Sequence[ToRun], took_s: Sequence[float], *, slots: int, typical_s: float | None
+) -> float | None:
+    """Return an estimate of the time until `jobs` have ended in so many slots; None if too little is known of one.
+
+    `took_s` are the times of completed jobs of the same sweep; while there are none, `typical_s` stands for them. Jobs that
+    share a process take their turns in it, so each has its share of the time.
+    """
+    sharing = Counter(job.pid for job in jobs if job.is_running)
+    sharing[None] = 0
+    in_process: dict[int | None, float] = {}
+    usual = statistics.median(took_s) if took_s else typical_s
+    work, longest = 0.0, 0.0
+    for job in jobs:
+        expected = usual if job.expected_s is None else job.expected_s
+        if expected is None:
+            return None
+        rest = max(0.0, expected - job.so_far_s / max(1, sharing[job.pid]))
+        if job.is_running and sharing[job.pid] > 1:
+            in_process[job.pid] = in_process.get(job.pid, 0.0) + rest
+        work, longest = work + rest, max(longest, rest, in_process.get(job.pid, 0.0))
+    return max(work / slots, longest)  # no job, and no process of several, is split over slots
 
 
 def _changed(path: Path) -> float:

@@ -24,12 +24,18 @@ KEY_BYTES = 32
 
 def signed(plan: Plan) -> Plan:
     """Return a plan of this process with its signature; unsigned if this user cannot keep a key."""
+    key = own_key()
+    return replace(plan, signature=_signature(plan, key)) if key else plan
+
+
+def own_key() -> bytes | None:
+    """Return the key of this user, which is made first if there is none; None if this user cannot keep one."""
     key = _read_key()
     if key is None:
         with contextlib.suppress(OSError):  # a home that cannot be written
             _make_key()
         key = _read_key()
-    return replace(plan, signature=_signature(plan, key)) if key else plan
+    return key
 
 
 def is_own(plan: Plan) -> bool:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sweeps.jobs import EventKind
@@ -13,7 +13,7 @@ class Reached:
     """A job that waited for a judgement after `level` values of the objective, or that ended.
 
     `values` are what it came to so far, one per objective, None for one that is no number; empty, with a `level` of None, where
-    the ledger does not say. `goes_on` if the judgement let it.
+    the ledger does not say. `goes_on` if the judgement let it. `at` is when, as the ledger writes times.
     """
 
     job: int
@@ -21,6 +21,7 @@ class Reached:
     values: tuple[float | None, ...] = ()
     goes_on: bool = False
     is_end: bool = False
+    at: str | None = field(default=None, compare=False)
 
 
 def reached_in(entry: Mapping[str, Any]) -> Iterator[Reached]:
@@ -30,11 +31,13 @@ def reached_in(entry: Mapping[str, Any]) -> Iterator[Reached]:
             on = {int(job) for job in entry["go_on"]}
             for each in entry["arrivals"]:
                 job = int(each["job"])
-                yield Reached(job, int(each["level"]), _numbers(each["values"]), goes_on=job in on)
+                values, level = _numbers(each["values"]), int(each["level"])
+                yield Reached(job, level, values, goes_on=job in on, at=entry.get("at"))
         case EventKind.FINISHED:
             told = entry.get("told") or {}
             values = _numbers(told.get("values") or ())
-            yield Reached(int(entry["job"]), int(told["epochs"]) if values else None, values, is_end=True)
+            last = int(told["epochs"]) if values else None
+            yield Reached(int(entry["job"]), last, values, is_end=True, at=entry.get("at"))
 
 
 def _numbers(raw: Any) -> tuple[float | None, ...]:

@@ -57,7 +57,17 @@ def test_the_word_before_the_cursor_is_completed(
 
 @pytest.mark.usefixtures("installed", "store")
 def test_nothing_yet_is_completed_with_commands_groups_and_experiments(say: Say) -> None:
-    words = {*COMMANDS, "draw", "export-model", "inspect", "predict", "sweeps", "train", "ctr_model"}
+    words = {
+        *COMMANDS,
+        "dashboard",
+        "draw",
+        "export-model",
+        "inspect",
+        "predict",
+        "sweeps",
+        "train",
+        "ctr_model",
+    }
     assert set(say("--complete", "")[1].split()) == words
     assert set(say("--complete")[1].split()) == words
 

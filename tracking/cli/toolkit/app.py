@@ -33,6 +33,8 @@ class Program:
     exit code 1. `expand` puts the command first in the arguments, and never returns none. `explain` says of a failed call
     what is wrong with its first word. `complete`, which is placed like a command, returns completions of the last word.
     `extra` is the extra of podium that the commands need. Help texts name commands with `python -m`.
+
+    `alone` is the function of a program that is one command, `python -m NAME WORD ...` with the `word`, and has no others.
     """
 
     name: str
@@ -45,11 +47,13 @@ class Program:
     explain: Callable[[Sequence[str]], str | None] = lambda _arguments: None
     complete: str | None = None
     extra: str | None = None
+    word: str = ""
+    alone: Callable[..., Any] | None = None
 
     @property
     def called(self) -> str:
         """The program as the user calls it, for examples and hints."""
-        return command(package=self.name)
+        return command(self.word, self.name)
 
     @property
     def label(self) -> str:
@@ -67,6 +71,9 @@ class Program:
             pretty_exceptions_enable=False,  # a bug shows the traceback of Python
             rich_markup_mode=None,  # rich loads slowly
         )
+        if self.alone:
+            app.command(cls=PlainCommand, help=spelled(inspect.getdoc(self.alone) or ""))(self.alone)
+            return app
         for name in commands:
             function = load(f"{self.name}.cli", self.commands[name])
             app.command(name, cls=PlainCommand, help=spelled(inspect.getdoc(function) or ""))(function)
@@ -84,9 +91,10 @@ class Program:
 
 
 def load(package: str, place: str) -> Callable[..., Any]:
-    """Import and return a function, whose place is MODULE:FUNCTION below a package."""
+    """Import and return a function, whose place is MODULE:FUNCTION below a package, or .MODULE:FUNCTION beside it."""
     module, _, name = place.partition(":")
-    function: Callable[..., Any] = getattr(importlib.import_module(f"{package}.{module}"), name)
+    beside = package.rpartition(".")[0] if module.startswith(".") else f"{package}."
+    function: Callable[..., Any] = getattr(importlib.import_module(f"{beside}{module}"), name)
     return function
 
 
@@ -134,8 +142,8 @@ def _run(program: Program, arguments: Sequence[str]) -> int:
             for word in load(f"{program.name}.cli", program.complete)(arguments[1:]):
                 output.say(word)
             return 0
-        words = program.expand(arguments)
-        app = program.build(words[:1] if words[0] in program.commands else program.commands)
+        words = list(arguments) if program.alone else program.expand(arguments)
+        app = program.build(words[:1] if words and words[0] in program.commands else program.commands)
         # In standalone mode Typer would print errors and exit.
         outcome = app(args=words, prog_name=program.called, standalone_mode=False, obj=program)
         sys.stdout.flush()  # a reader that has left is noticed here, not at exit
@@ -165,6 +173,7 @@ def _run(program: Program, arguments: Sequence[str]) -> int:
         unknown, command = program.explain(arguments), program.expand(arguments)[0]
         is_known = command in program.commands and not unknown
         usage = f"{command} --help shows how it is called" if is_known else "--help shows the commands"
+        usage = "--help shows how it is called" if program.alone else usage
         # "Value error, " is how the validation library that Typer may use begins its messages
         message = (unknown or error.format_message() or "a command is missing").replace("Value error, ", "")
         return _fail(program, f"{message} ({program.called} {usage})", getattr(error, "exit_code", 2))

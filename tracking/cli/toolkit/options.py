@@ -39,6 +39,12 @@ def _new_or_existing(context: typer.Context, store: str) -> str:
     )
 
 
+def _all_existing(context: typer.Context, stores: list[str] | None) -> list[str]:
+    return [
+        _existing(context, store) for store in stores or [os.environ.get(STORE_VARIABLE) or DEFAULT_STORE]
+    ]
+
+
 def store_of(arguments: Sequence[str]) -> str:
     """Return the store that the arguments name, else the environment, else the default."""
     # By hand, because Typer parses the arguments only once the command is known.
@@ -58,6 +64,16 @@ StoreOption = Annotated[
         envvar=STORE_VARIABLE,
         callback=_existing,
         help="The folder that holds runs/ and sweeps/.",
+    ),
+]
+# Without a default of Typer's, which would divide a path of the environment at its spaces.
+StoresOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--store",
+        metavar="DIR",
+        callback=_all_existing,
+        help="A folder that holds runs/ and sweeps/; may be repeated.  [env var: PODIUM_STORE]",
     ),
 ]
 NewStoreOption = Annotated[
