@@ -52,6 +52,10 @@ def column(values: list[Any]) -> list[Any]:
         # one sum tells of most columns that every value is finite and that no whole number is too large
         if not numbers or (math.isfinite(_sum(numbers)) and min(numbers) >= -EXACT and max(numbers) <= EXACT):
             return values
+    elif kinds <= {str, type(None)}:
+        texts = [each for each in values if each is not None]
+        if all(map(str.isascii, texts)) and max(map(len, texts), default=0) <= LONGEST:
+            return values
     return [value(each, longest=LONGEST) for each in values]
 
 

@@ -4,7 +4,7 @@ import json
 import os
 from typing import Any, NamedTuple
 
-from tracking.browse.snapshot import Snapshot
+from tracking.browse.snapshot import NOTHING, Snapshot
 from tracking.metrics.summary_file import mark_of
 
 FORMAT = 1
@@ -48,7 +48,8 @@ def cursor_of(taken: Snapshot, points: int, *, is_alone: bool) -> Cursor:
         for journal, size in zip(taken.found.journals, taken.sizes, strict=True)
         if size
     ]
-    return Cursor(tuple(marks), points, "" if is_alone else taken.views)
+    is_empty = not marks and taken.views == NOTHING
+    return Cursor(tuple(marks), points, "" if is_alone or is_empty else taken.views)
 
 
 def stands_in(handle: int, size: int, mark: str) -> bool:

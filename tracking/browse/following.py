@@ -12,14 +12,15 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BufferedReader, FileIO
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from tracking.browse import cells
 from tracking.browse.cursors import Cursor, cursor_of, parse_cursor, stands_in
 from tracking.browse.points import Series, began_of, count_logged, read_series, seconds_of
-from tracking.browse.snapshot import Snapshot, snapshot, views_stamp, whole_bytes
+from tracking.browse.snapshot import NOTHING, Prefix, Snapshot, snapshot, views_stamp, whole_bytes
 from tracking.files.regular import open_file
 from tracking.metrics import journal_files
 from tracking.metrics.history import adds_nothing, read_lines, read_metrics_json, read_union
@@ -54,26 +55,28 @@ class News(NamedTuple):
 
 @dataclass
 class _Source:
-    """An open journal, read up to its position."""
+    """An open journal, read up to its position.
 
-    file: BinaryIO
+    Unbuffered: a line that is not over may be cut off again, and what was read ahead would be taken for its beginning.
+    """
+
+    file: FileIO
     first: bytes  # its first line
     mark: str  # of what was read
-    seen: int = -1  # its size at the last look
+    seen: tuple[int, int] = (-1, 0)  # its size and time at the last look
 
     @classmethod
-    def at(cls, file: BinaryIO, size: int) -> "_Source":
-        file.seek(0)
-        first = file.readline(FIRST_BYTES)
+    def at(cls, file: FileIO, size: int) -> "_Source":
+        first, newline, _ = os.pread(file.fileno(), FIRST_BYTES, 0).partition(b"\n")
         file.seek(size)
-        return cls(file, first, mark_of(file.fileno(), size))
+        return cls(file, first + newline, mark_of(file.fileno(), size))
 
     def has_more(self) -> bool:
         """Return whether there are whole lines beyond what was read, or less than that."""
-        size = os.fstat(self.file.fileno()).st_size
-        if size == self.seen:
+        state = os.fstat(self.file.fileno())
+        if (state.st_size, state.st_mtime_ns) == self.seen:
             return False
-        self.seen = size
+        self.seen = state.st_size, state.st_mtime_ns
         return whole_bytes(self.file.fileno()) != self.file.tell()
 
     def is_as_read(self) -> bool:
@@ -151,7 +154,7 @@ class FollowedRun:
         for name in listed.journals:
             path = self._paths.folder / name
             with contextlib.suppress(FileNotFoundError):  # removed since the listing
-                file = open_file(path)
+                file = _unbuffered(path)
                 known = next((each for each in left if stands_in(file.fileno(), *each)), None)
                 if known is None:
                     file.close()  # of another writer, which `_new_lines` finds
@@ -222,17 +225,20 @@ class FollowedRun:
     def _joined(self, path: Path) -> _Source | None:
         """Open the journal of a writer that is new; return None where its points are not all new."""
         try:
-            file = open_file(path)
+            file = _unbuffered(path)
         except FileNotFoundError:
             return None
         source = _Source.at(file, 0)
-        if has_base(file) or any(source.first == known.first for known in self._open.values()):
+        is_base = has_base(BufferedReader(Prefix(file, FIRST_BYTES)))
+        if is_base or any(source.first == known.first for known in self._open.values()):
             file.close()
             return None
         return source
 
     def _ended(self, at: Cursor, views: str) -> Answer | None:
         """Return the last log calls of journals that were removed, if with them the reader has what metrics.json has."""
+        if not self._open and not at.points and views == NOTHING:
+            return [], at  # a run that has not logged yet
         lines, at = self._advance(at, list(self._open.values()))
         view = read_view(self._paths.summary)
         if view is None or not view.is_complete or not view.has_metrics_of(self._paths):
@@ -299,13 +305,17 @@ def _count(lines: list[Line]) -> int:
     return sum(len(line.metrics) for line in lines)
 
 
-def _kept_open(journal: BinaryIO) -> BinaryIO:
+def _kept_open(journal: BinaryIO) -> FileIO:
     """Return an open journal of which closing the given one does not close it."""
     handle = os.dup(journal.fileno())
-    return open(journal.name, "rb", opener=lambda _path, _flags: handle)
+    return FileIO(journal.name, opener=lambda _path, _flags: handle)
 
 
-def _key(path: Path, file: BinaryIO) -> Key:
+def _unbuffered(path: Path) -> FileIO:
+    return cast(FileIO, open_file(path).detach())
+
+
+def _key(path: Path, file: FileIO) -> Key:
     """Return what tells an open journal from others, as `lstat` of its path does.
 
     On some file systems that differs from what the open file says, which counts only once the path is another file's.

@@ -1,11 +1,11 @@
 """Windows of the table of runs, answered by the index: the rows that a page shows, never all of the store's."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from tracking.browse import cells
-from tracking.browse.seed_groups import Group, Made, groups_of, sorted_groups
+from tracking.browse.seed_groups import SPREAD, Group, Made, groups_of, sorted_groups
 from tracking.browse.store_names import suggested
 from tracking.errors import InvalidValueError, QueryError, quoted
 from tracking.search.index import View
@@ -108,11 +108,13 @@ def _described(name: str, field: Field, values: Sequence[Any], names: Names) -> 
     }
 
 
-def _is_numeric(field: Field, values: Iterable[Any]) -> bool:
+def _is_numeric(field: Field, values: Sequence[Any]) -> bool:
     if field.kind is FieldKind.METRIC or field.name == "duration_s":
         return True
-    given = [each for each in values if each is not None]
-    return bool(given) and all(isinstance(each, dict) or cells.is_number(each) for each in given)
+    kinds = set(map(type, values)) - {type(None)}
+    if dict in kinds and not all(each.keys() == SPREAD for each in values if isinstance(each, dict)):
+        return False  # a nested parameter
+    return bool(kinds) and kinds <= {int, float, dict}
 
 
 def _spread_column(view: View, groups: Sequence[Group], field: Field) -> list[Any]:

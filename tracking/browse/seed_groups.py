@@ -15,6 +15,8 @@ from tracking.values.names import SUPERSEDED_BY
 
 MOST_MADE = 200_000  # digests of parameters that are kept
 
+SPREAD = {"mean", "std", "n"}  # the keys of a cell that stands for several numbers
+
 Made = dict[bytes, bytes]
 
 

@@ -13,6 +13,7 @@ from tracking.metrics import journal_files
 from tracking.metrics.journal_files import Opened
 from tracking.paths import RunPaths
 
+NOTHING = "-"  # the stamp of a run that has neither a metrics.json nor another version of it
 STEP_BYTES = 1 << 16  # read at once to look for the end of the last whole line
 
 
@@ -99,7 +100,7 @@ def views_stamp(paths: RunPaths, conflicts: list[str]) -> str:
         try:
             state = (paths.folder / name).lstat()
         except OSError:
-            parts.append("-")
+            parts.append(NOTHING)
         else:
             parts.append(f"{state.st_size}.{state.st_mtime_ns}.{state.st_ino}")
     text = " ".join(parts)

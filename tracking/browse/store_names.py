@@ -1,5 +1,6 @@
 """The names in a store, and the columns that a table begins with."""
 
+from itertools import islice
 from typing import Any
 
 from tracking.errors import QueryError
@@ -11,6 +12,7 @@ from tracking.values.names import natural_key
 
 MOST_METRICS = 4  # in a table that nobody has chosen columns for
 MOST_PARAMS = 8
+MOST_TRIED = 200  # names that are looked at: each that all runs share is read to its end
 LATEST = 50  # runs whose sweeps say what the store is about
 
 
@@ -32,15 +34,14 @@ def suggested(view: View, names: Names, experiment: str | None = None) -> list[s
     """Return the columns of a table: fields of runs, the metrics that say most, parameters that differ."""
     heads = ["status", *(["experiment"] if experiment is None else []), "created_at", "duration_s"]
     metrics = by_interest(names.metrics)
-    judged = [name for name in metrics if not name.startswith("train")] or metrics
+    judged = ([name for name in metrics if not name.startswith("train")] or metrics)[:MOST_TRIED]
     judged = [name for name in judged if not view.same_in_all(name, experiment)] or judged
     wanted = [name for name in objectives(view, experiment) if name in names.metrics]
     judged = list(dict.fromkeys([*wanted, *judged]))
-    varying = sorted(
-        view.varying(experiment), key=lambda name: (REPEAT.fullmatch(name) is not None, natural_key(name))
-    )
+    params = sorted(names.params, key=lambda name: (REPEAT.fullmatch(name) is not None, natural_key(name)))
+    varying = islice((name for name in params[:MOST_TRIED] if view.varies(name, experiment)), MOST_PARAMS)
     fields = [_best(name) for name in judged[:MOST_METRICS]]
-    fields += [Field(FieldKind.PARAM, name) for name in varying[:MOST_PARAMS]]
+    fields += [Field(FieldKind.PARAM, name) for name in varying]
     known = view.names() if experiment is not None else names
     return [*heads, *(short_name(field, known) for field in fields)]
 

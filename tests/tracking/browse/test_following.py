@@ -55,6 +55,20 @@ def test_a_reader_gets_each_log_call_once(
     run.finish()
 
 
+def test_a_run_that_has_not_logged_yet_is_waited_for(
+    tracker: ExperimentTracker, reader: StoreReader, followed: Any
+) -> None:
+    run = tracker.start_run("ctr_model")
+    page = followed(reader, run.run_id)
+    cursor = page.read().cursor
+    assert page.read().whole is False
+    run.log({"loss": 0.5}, step=0)
+    for each in (page, followed(reader, run.run_id, cursor)):
+        news = each.read()
+        assert (steps(news), news.whole) == ([0], False)
+    run.finish()
+
+
 def test_the_end_of_a_run_sends_no_point_again(
     tracker: ExperimentTracker, reader: StoreReader, followed: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from tracking import ExperimentTracker
 from tracking.browse import following
@@ -206,11 +207,21 @@ class Following(RuleBasedStateMachine):
         page = self.pages[which]
         page.look()
         truth = self.truth()
-        assert (page.points - truth, truth - page.points) == (Counter(), Counter())
+        assert (page.points - truth, truth - page.points) == (Counter(), Counter()), (page.points, truth)
 
     @rule()
     def come_back(self) -> None:
         self.pages[1].come_back()
+
+    @rule()
+    def begin_with_curves(self) -> None:
+        """A page draws the curves that there are, and follows the run from there."""
+        page = self.pages[1]
+        answer = page.reader.curves(["run_001"], ["loss"])
+        loss = sum(count for (name, *_), count in self.truth().items() if name == "loss")
+        assert sum(curve["total"] for curve in answer["curves"]) == loss
+        page.points, page.cursor = self.truth(), answer["cursors"]["run_001"]
+        page.come_back()
 
 
 class FollowingLong(Following):
@@ -219,7 +230,17 @@ class FollowingLong(Following):
     long_bytes = 0
 
 
+SHORT = settings(max_examples=25, stateful_step_count=25)
+LONG = settings(max_examples=1000, stateful_step_count=40)
+
 TestFollowing = Following.TestCase
-TestFollowing.settings = settings(max_examples=60, stateful_step_count=30)
+TestFollowing.settings = SHORT
 TestFollowingLong = FollowingLong.TestCase
-TestFollowingLong.settings = settings(max_examples=60, stateful_step_count=30)
+TestFollowingLong.settings = SHORT
+
+
+@pytest.mark.exhaustive
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("machine", [Following, FollowingLong])
+def test_many_orders_of_events(machine: type[Following]) -> None:
+    run_state_machine_as_test(machine, settings=LONG)

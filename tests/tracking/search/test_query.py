@@ -17,6 +17,7 @@ from tracking.search.query import (
     MetricPart,
     Names,
     arrange,
+    arranged_places,
     lookup,
     parse_field,
     parse_fields,
@@ -583,6 +584,41 @@ def test_ids_of_runs_are_in_the_order_of_runs_and_other_texts_are_not() -> None:
         assert arrange(ids, [parse_order(text)], lambda run_id, _: run_id) == expected
     digits = parse_query(f"run_id < 'run_{'9' * 5000}'")
     assert digits.matches(dict.fromkeys(digits.fields, "run_7"))
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.one_of(
+                st.none(), st.booleans(), st.integers(-2, 2), st.sampled_from([math.nan, -0.0, 0.5, math.inf])
+            ),
+            st.one_of(st.none(), st.sampled_from(["a", "b", "1"]), st.integers(0, 1), st.lists(st.just(1))),
+        )
+    ),
+    st.booleans(),
+    st.booleans(),
+)
+def test_columns_are_arranged_as_item_by_item(rows: list[tuple[Any, Any]], first: bool, second: bool) -> None:
+    def key(value: Any) -> tuple[int, Any]:
+        return (
+            (0, value)
+            if isinstance(value, int | float)
+            else (1, value)
+            if isinstance(value, str)
+            else (3, str(value))
+        )
+
+    def is_missing(value: Any) -> bool:
+        return value is None or value != value
+
+    expected = list(enumerate(rows))
+    for at, descending in ((1, second), (0, first)):
+        present = [each for each in expected if not is_missing(each[1][at])]
+        present.sort(key=lambda each: key(each[1][at]), reverse=descending)
+        expected = present + [each for each in expected if is_missing(each[1][at])]
+    orders = [parse_order(f"{'-' * first}params.x"), parse_order(f"{'-' * second}params.y")]
+    columns = [[row[0] for row in rows], [row[1] for row in rows]]
+    assert arranged_places(len(rows), orders, columns) == [place for place, _ in expected]
 
 
 def test_runs_are_arranged_with_the_missing_last_whichever_the_direction() -> None:

@@ -84,17 +84,15 @@ class View:
         )
         return {names[number]: count for number, count in found}
 
-    def varying(self, experiment_name: str | None = None) -> list[str]:
-        """Return the parameters of which some two runs have different values, of all runs or of one experiment."""
-        known = self._database.execute("SELECT id, name FROM names WHERE kind = ?", (PARAM,)).fetchall()
-        # a name that differs is found out at its second value or so; only one that does not is read to its end
-        cells = f"SELECT value FROM cells JOIN runs ON runs.id = run WHERE name = ?{self._within(experiment_name)}"
-        return [
-            value_in(name)
-            for number, name in known
-            if (first := self._database.execute(f"{cells} LIMIT 1", (number,)).fetchone())
-            and self._database.execute(f"{cells} AND value IS NOT ? LIMIT 1", (number, *first)).fetchone()
-        ]
+    def varies(self, param: str, experiment_name: str | None = None) -> bool:
+        """Return whether some two runs, of all or of one experiment, have different values of a parameter."""
+        where = f"name = {self._number(PARAM, param)}{self._within(experiment_name)}"
+        values = f"SELECT value FROM cells JOIN runs ON runs.id = run WHERE {where}"
+        first = self._database.execute(f"{values} LIMIT 1").fetchone()
+        # what differs is found out at the second value or so; only what does not is read to its end
+        return bool(
+            first and self._database.execute(f"{values} AND value IS NOT ? LIMIT 1", first).fetchone()
+        )
 
     def params_as(
         self, numbers: Sequence[int], make: Callable[[dict[str, Any]], Made], made: dict[bytes, Made]
