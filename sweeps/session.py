@@ -6,8 +6,9 @@
 import contextlib
 import math
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from sweeps.alerts import SweepAlerts
 from sweeps.dashboard.report.writer import ReportWriter
@@ -118,8 +119,7 @@ class Session:
         for number, past in self._earlier.again.items():
             self._runs.close(number, past.runs, JobStatus.KILLED, "the sweep ended before it did")
         for outcome in self._earlier.kept.values():
-            value = read_value(self._runs, self._settings.objective, outcome)
-            self._board.finished(outcome, value)
+            self._board.finished(outcome, self._value(outcome))
             self._remember(outcome)
 
     def conclude(self) -> Leaderboard:
@@ -128,8 +128,13 @@ class Session:
             with self.recording():  # the session before died before it could
                 if not self._earlier.found:
                     self._ledger.mark(EventKind.BEGAN, slots=self._slots)
-                self._ledger.mark(EventKind.ENDED, over=True)
-        self._progress.say(f"Sweep {self._dir.name}: nothing to do, all of its jobs have ended")
+                self._ledger.mark(EventKind.ENDED, over=True, why=self._driver.ending)
+        why = (
+            "all of its jobs have ended"
+            if self._driver is None
+            else f"its search is over: {self._driver.ending}"
+        )
+        self._progress.say(f"Sweep {self._dir.name}: nothing to do, {why}")
         board = aggregate(self._dir)
         self._progress.ranked(board)
         with self._report:
@@ -189,8 +194,7 @@ class Session:
                 for outcome in self._outcomes():
                     self._finish(outcome)
             with self.recording():
-                over = {} if self._driver is None else {"over": not self._driver.has_jobs}
-                self._ledger.mark(EventKind.ENDED, **over)
+                self._ledger.mark(EventKind.ENDED, **self._how_far())
             if self._fault is not None:
                 raise SweepError(
                     f"stopped, because the sweep's records cannot be kept: {self._fault}"
@@ -210,12 +214,23 @@ class Session:
             if self._driver is not None:
                 self._driver.close()
 
+    def _how_far(self) -> dict[str, Any]:
+        """Return what the ledger keeps of a search when a session ends: whether it is over, and why."""
+        if self._driver is None:
+            return {}
+        return {"over": True, "why": self._driver.ending} if not self._driver.has_jobs else {"over": False}
+
     def _tell_why_over(self) -> None:
-        """Say why a search was over before it had as many jobs as it might have."""
+        """Say why a search was over before it had as many jobs as it might have, and which of its settings came to nothing."""
         search, jobs = self._settings.search, len(self._planner)
-        if search is None or self._driver is None or self._driver.has_jobs or jobs == search.n_trials:
+        if search is None or self._driver is None:
             return
-        self._progress.say(f"the search is over after {counted(jobs, 'job')}: {self._driver.ending}")
+        is_over = not self._driver.has_jobs
+        if is_over and jobs != search.n_trials:
+            self._progress.say(f"the search is over after {counted(jobs, 'job')}: {self._driver.ending}")
+        for note in (self._driver.unused if is_over else None, self._driver.misfit):
+            if note is not None:
+                self._progress.say(note)
 
     def _outcomes(self) -> Iterator[Outcome]:
         if self._driver is None:
@@ -268,10 +283,9 @@ class Session:
         verdict = {"level": arrival.level, "values": arrival.values, "goes_on": goes_on, "until": until}
         self._progress.heard(Event(EventKind.RUNG, arrival.job, verdict))
 
-    def goes_on(self, number: int, until: int | None) -> None:
+    def goes_on(self, number: int, until: int | None, *, was_lost: bool) -> None:
         """Take a job that was paused or lost back on the board."""
-        moved = {"until": until, "was_lost": not self._board.is_pruned(number)}
-        self._progress.heard(Event(EventKind.RESUMED, number, moved))
+        self._progress.heard(Event(EventKind.RESUMED, number, {"until": until, "was_lost": was_lost}))
 
     def _hear(self, event: Event) -> None:
         if event.kind is EventKind.WARNING:
@@ -298,13 +312,11 @@ class Session:
         if outcome.code and not self._other_code:  # the leaderboard names them all
             self._other_code = True
             self._progress.say(f"job {outcome.job} {code_note(outcome.code)}")
-        self._record(outcome)
-        value = read_value(self._runs, self._settings.objective, outcome)
-        self._progress.finished(outcome, value)
+        value = self._value(outcome)
+        self._record(outcome, lambda: self._show(outcome, value))
         self.alerts.finished(outcome, value)
         self._tell_unlogged(outcome)
         with self._lock:
-            self._remember(outcome)
             self._failed += outcome.status not in {JobStatus.COMPLETED, JobStatus.PRUNED}
             too_many = not self._settings.tolerates(self._failed, len(self._planner))
         if self._settings.fail_fast and too_many and outcome.reason is not Reason.STOPPED:
@@ -330,12 +342,22 @@ class Session:
         verdict = "not judged before it ends and not ranked" if self._driver.judges else "not ranked"
         self._progress.say(f"job {outcome.job} logged {logged}, not {missing}: a job without it is {verdict}")
 
-    def _record(self, outcome: Outcome) -> None:
+    def _value(self, outcome: Outcome) -> float | None:
+        judged = None if self._driver is None else self._driver.value_at_judgement(outcome)
+        return judged[0] if judged else read_value(self._runs, self._settings.objective, outcome)
+
+    def _record(self, outcome: Outcome, tell: Callable[[], object] = lambda: None) -> None:
+        """Record the end of a job and call `tell`, before a search lets the job go on."""
         if self._driver is not None:
-            self._driver.ended(outcome)
+            self._driver.ended(outcome, tell)
             return
         with self.recording():
             self._ledger.finish(outcome)
+        tell()
+
+    def _show(self, outcome: Outcome, value: float | None) -> None:
+        self._progress.finished(outcome, value)
+        self._remember(outcome)
 
     def _remember(self, outcome: Outcome) -> None:
         """Keep what a job that may go on needs to know of its earlier attempts."""

@@ -121,7 +121,7 @@ def _run(
         if planned.search is not None:
             guide = planned.search.guide(sweep_dir, planner.points, seed_line, earlier.wall_s)
         session = _session(
-            settings,
+            settings if planned.search is None else replace(settings, search=planned.search.settings),
             plan,
             planned,
             earlier,
@@ -248,13 +248,7 @@ def _planned(
                 "for a job when a place is free: hydra/launcher=podium"
             )
         prepared = prepared_search(settings, space, composer, sweep_dir)
-        is_new = not planner.restore()
-        decision = prepared.begin() if is_new else None
-        if is_new and decision is None:
-            condition = f", filter: {settings.space.filter}" if settings.space.filter else ""
-            raise SettingsError(
-                f"mode={settings.space.mode}: the space has no point to begin with{condition}"
-            )
+        decision = None if planner.restore() else prepared.begin()
         if isinstance(decision, NewJob):
             planner.try_out(decision.point, is_given=decision.point in prepared.first)
         return _Planned(planner, prepared.notes, prepared)

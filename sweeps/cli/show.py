@@ -3,7 +3,9 @@
 import statistics
 import sys
 import textwrap
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +15,14 @@ from sweeps.display.tables import parameter, short_names, show_leaderboard, used
 from sweeps.errors import SweepError
 from sweeps.jobs import JobState, JobStatus
 from sweeps.paths import find_sweep, shown_run, sweep_folders
+from sweeps.plan.plan import Plan
 from sweeps.ranking.aggregate import aggregate as aggregate_sweep
-from sweeps.ranking.aggregate import rank
 from sweeps.ranking.beliefs import Beliefs
-from sweeps.ranking.leaderboard import Leaderboard, as_plain
+from sweeps.ranking.leaderboard import Leaderboard, Row, as_plain
 from sweeps.ranking.promotion import decided
 from sweeps.ranking.status import SweepState, SweepStatus, state_of, sweep_status
 from sweeps.ranking.table_text import told_apart
-from sweeps.state.ledger import read_sweep
+from sweeps.state.ledger import SweepHistory, read_sweep
 from sweeps.state.lock import parent_of
 from sweeps.state.resume import resume_hint, stands
 from tracking import TrackingError
@@ -35,6 +37,7 @@ from tracking.values.units import counted, format_clock
 
 VALUES = 8  # of a swept key that are shown
 LABEL = 11  # the width of a label
+RANKED_ENDS = frozenset({JobStatus.COMPLETED, JobStatus.PRUNED})
 UNBROKEN = "\0"  # stands for a space at which no line is broken; no text that is shown has one
 
 
@@ -62,8 +65,8 @@ def list_sweeps(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False)
     elif not found:
         say(f"No sweeps in {store} yet; start one with -m on the command line of an app: -m KEY=A,B")
     else:
-        rows = [{**each, "completed": f"{each['completed']}/{each['jobs']}"} for each in found]
-        columns = ("sweep", "state", "completed", "best", "metric", "run")
+        rows = [{**each, "done": f"{each['completed'] + each['pruned']}/{each['jobs']}"} for each in found]
+        columns = ("sweep", "state", "done", "best", "metric", "run")
         tables.say_rows(columns, [[row[name] for name in columns] for row in rows])
 
 
@@ -97,7 +100,16 @@ def leaderboard(
     Example: python -m sweeps leaderboard latest
     """
     folder = find_sweep(Path(store), sweep)
-    _say_leaderboard(rank(folder), folder, as_json=as_json)
+    found = sweep_status(folder)
+    now = {job.job: job.status for job in found.jobs}
+    rows = tuple(_now(row, now[row.job]) for row in found.board.rows)
+    _say_leaderboard(replace(found.board, rows=rows), folder, as_json=as_json)
+
+
+def _now(row: Row, status: JobState) -> Row:
+    """Return a row without a rank as its job stands now: one that runs or waits has not failed, whatever it did before."""
+    is_left = row.rank is None and status in {JobState.RUNNING, JobState.QUEUED}
+    return replace(row, status=status, error=None) if is_left else row
 
 
 def aggregate(
@@ -122,17 +134,35 @@ def _summary(folder: Path) -> dict[str, Any]:
     # The leaderboard of a running sweep may be missing; ranking anew would read every run of every sweep.
     plan, history = read_sweep(folder)
     board = read_json(folder / "leaderboard.json") if (folder / "leaderboard.json").exists() else None
-    winner = next((row for row in board["rows"] if row["rank"] == 1), None) if board else None
+    winner = (
+        next((row for row in board["rows"] if row["rank"] == 1), None) if board else _told_best(plan, history)
+    )
+    ended = Counter(each.status for each in history.outcomes.values())
     return {
         "sweep": folder.name,
         "state": state_of(plan, history, is_running=parent_of(folder) is not None),
         "created_at": plan.created_at,
         "jobs": len(history.jobs),
-        "completed": sum(each.status is JobStatus.COMPLETED for each in history.outcomes.values()),
+        "completed": ended[JobStatus.COMPLETED],
+        "pruned": ended[JobStatus.PRUNED],
         "metric": plan.objective["metric"],
         "best": winner["objective"] if winner else None,
         "run": winner["run"] if winner else None,
     }
+
+
+def _told_best(plan: Plan, history: SweepHistory) -> dict[str, Any] | None:
+    """Return the best that the ledger of a search tells of jobs that have ended; None without a search or such a job."""
+    objective, best, run = plan.objectives[0], None, None
+    for each in history.reached:
+        outcome = history.outcomes.get(each.job)
+        if not each.is_end or outcome is None or outcome.status not in RANKED_ENDS:
+            continue
+        is_known = bool(each.values) and None not in each.values
+        keeps_bounds = all(broken <= 0 for broken in each.violations.values())
+        if is_known and keeps_bounds and (best is None or objective.better(each.values[0], best)):
+            best, run = each.values[0], outcome.runs[-1] if outcome.runs else None
+    return None if best is None else {"objective": best, "run": run}
 
 
 def _described(found: SweepStatus, known: Beliefs | None) -> dict[str, Any]:
@@ -154,7 +184,7 @@ def _described(found: SweepStatus, known: Beliefs | None) -> dict[str, Any]:
         "durations_s": {"median": statistics.median(took), "min": min(took), "max": max(took)}
         if took
         else None,
-        "search": known and known.as_plain(),
+        "search": known and {**known.as_plain(), "over": found.history.ending or None},
         "usage": board.usage,
         "changed_code": {job.job: job.code for job in found.jobs if job.code},
         "promotion": _promotion(found.folder),

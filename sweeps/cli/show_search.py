@@ -7,7 +7,7 @@ from sweeps.ranking.beliefs import Beliefs, beliefs
 from sweeps.ranking.importance import Importance
 from sweeps.ranking.status import SweepStatus
 from tracking.cli.toolkit.output import show as cell
-from tracking.values.units import counted
+from tracking.values.units import counted, format_duration
 
 Fact = tuple[str, str | None]  # a label and its text
 
@@ -25,7 +25,8 @@ def search_facts(known: Beliefs, found: SweepStatus) -> Iterator[Fact]:
     schedule = "" if search.get("schedule") in (None, "none") else f", schedule {search['schedule']}"
     wanted = search.get("n_trials")
     begun = counted(jobs, "job") if wanted is None else f"{jobs:,} of {counted(wanted, 'job')}"
-    yield "search", f"{search.get('mode')}{schedule}: {begun} so far"
+    ending = found.history.ending
+    yield "search", f"{search.get('mode')}{schedule}: {begun}{f'; over: {ending}' if ending else ' so far'}"
     spent, saved = known.epochs.spent, known.epochs.saved
     if known.best is not None:
         names = short_names(list(known.best.point))
@@ -36,7 +37,12 @@ def search_facts(known: Beliefs, found: SweepStatus) -> Iterator[Fact]:
     yield from _rungs(known, can_go_on=bool(search.get("resumes")), is_over=found.history.is_over)
     if spent:
         share = f", {saved:,} saved ({saved / (spent + saved):.0%})" if saved else ""
-        yield "epochs", f"{spent:,} spent{share}"
+        budget = search.get("budget_epochs")
+        of_budget = "" if budget is None else f" of {budget:,}"
+        yield "epochs", f"{spent:,}{of_budget} spent{share}"
+    if search.get("budget_s") is not None:
+        took = sum(session.wall_s for session in found.history.sessions)
+        yield "time", f"{format_duration(took)} of {format_duration(search['budget_s'])} spent"
     of = f"for {found.board.objective.label}: " if found.board.others else ""
     yield "importance", of + _importance(known.importance)
 

@@ -144,10 +144,6 @@ class Scoreboard:
             self._ended.append(line)
             return line
 
-    def is_pruned(self, job: int) -> bool:
-        """Return whether a job was stopped early and has not gone on."""
-        return self._lines[job].state is JobState.PRUNED
-
     @property
     def running(self) -> list[JobLine]:
         """The running jobs, by number."""

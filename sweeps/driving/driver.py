@@ -17,11 +17,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sweeps.driving.objective_values import ObjectiveValues
-from sweeps.jobs import EventKind, Job, Outcome, PlannedJob
+from sweeps.driving.replaying import Heard
+from sweeps.jobs import EventKind, Job, JobStatus, Outcome, PlannedJob
 from sweeps.plan.planner import Planner
 from sweeps.search.decisions import Arrival, Decision, GoOn, NewJob, Search
+from sweeps.search.rungs import levels_of
 from sweeps.settings.search_settings import Schedule, SearchSettings
+from sweeps.space import Point
 from sweeps.state.ledger import Ledger
+from tracking.values.units import counted
 
 LOOK_S = 0.2  # how often a slot that waits looks whether the sweep was stopped or its time is over
 CLOCK_STEP = 0.001  # of a budget in time, the least that a search hears of
@@ -37,15 +41,16 @@ Arrived = tuple[int, int, Path]  # a job, how many values it has logged, and the
 class Guide:
     """A search with what it takes to make jobs of its decisions.
 
-    `seed_line` is the override that sets the seed of the n-th repeat of a job, None if it has none, `repeats` how many each job has so far.
-    `spent_s` is the time that earlier sessions took.
+    `seed_line` is the override that sets the seed of the n-th repeat of a job, None if it has none, `heard` what the sessions
+    before have heard, `spent_s` the time that they took, and `first` the points that the search was given to begin with.
     """
 
     search: Search
     settings: SearchSettings
     seed_line: Callable[[int], str] | None
-    repeats: Mapping[int, int]
+    heard: Heard
     spent_s: float = 0.0
+    first: Sequence[Point] = ()
 
 
 class Driven(Protocol):
@@ -66,8 +71,8 @@ class Driven(Protocol):
     def judged(self, arrival: Arrival, go_on: Mapping[int, int | None]) -> None:
         """Hear of a job that was judged, and which ones go on."""
 
-    def goes_on(self, number: int, until: int | None) -> None:
-        """Hear of a job that was paused or lost and goes on."""
+    def goes_on(self, number: int, until: int | None, *, was_lost: bool) -> None:
+        """Hear of a job that goes on; it was paused, or it was lost."""
 
     def built(self, number: int, until: int | None) -> Job | None:
         """Return a job that is ready to run; None if it cannot, which its outcome says."""
@@ -91,7 +96,8 @@ class Driver:
         self._search = guide.search
         self._settings = guide.settings
         self._seed_line = guide.seed_line
-        self._repeats = dict(guide.repeats)
+        self._heard = guide.heard
+        self._first = tuple(guide.first)
         self._session = session
         self._planner = planner
         self._ledger = ledger
@@ -121,8 +127,41 @@ class Driver:
     @property
     def ending(self) -> str:
         """Why the search tries no new point, as the end of a sentence."""
+        if self._settings.mode.is_listed:
+            return "all of its points have begun"
         with self._changed:
             return self._search.ending
+
+    @property
+    def unused(self) -> str | None:
+        """Which points to begin with have not run although the search is over, as a sentence; None if all have."""
+        tried = set(self._planner.points.values())
+        left = sum(point not in tried for point in self._first)
+        has = "has" if left == 1 else "have"
+        of = f"{left} of the {counted(len(self._first), 'point')} to begin with {has} not run"
+        return f"{of}: {self.ending}" if left else None
+
+    @property
+    def misfit(self) -> str | None:
+        """What is wrong with the length of a job that the settings name, as a sentence; None if nothing is.
+
+        Jobs may log less, as some stop by themselves, but not all of them less than the first judgement needs.
+        """
+        longest, settings, levels = self._heard.longest, self._settings, levels_of(self._settings)
+        label = settings.objectives[0].label
+        if not levels or not longest:
+            return None
+        if not self._heard.judged and longest < levels[0]:
+            return (
+                f"no job was judged: the first judgement is after {levels[0]} values of {label}, and jobs log {longest}; "
+                f"set max_epochs={longest}, or min_epochs"
+            )
+        if settings.max_epochs is not None and longest > settings.max_epochs:
+            return (
+                f"jobs log {longest} values of {label}, more than max_epochs={settings.max_epochs}, and are not judged "
+                f"after these; set max_epochs={longest}"
+            )
+        return None
 
     def close(self) -> None:
         """Decide on no further job; whoever waits for one is told that there is none."""
@@ -161,6 +200,7 @@ class Driver:
         with self._changed:
             self._tell_time()
             go_on = self._search.reached(reached)
+            self._heard.reached(reached)
             with self._session.recording():
                 self._ledger.mark(
                     EventKind.RUNG,
@@ -172,15 +212,26 @@ class Driver:
             self._has_changed()
         return go_on
 
-    def ended(self, outcome: Outcome) -> None:
-        """Record the end of a job, and let the search hear of it."""
+    def ended(self, outcome: Outcome, tell: Callable[[], object] = lambda: None) -> None:
+        """Record the end of a job, call `tell`, and let the search hear of it.
+
+        Whoever is told knows of the end before the search decides by it, such as that the job goes on at once.
+        """
         end = self._values.end(outcome)
         with self._changed:
+            end = None if end is None else self._heard.of_paused(outcome.job, end)
             with self._session.recording():
                 self._ledger.finish(outcome, None if end is None else asdict(end))
+            tell()
             if end is not None:
                 self._search.ended(outcome.job, end)
+                self._heard.end(outcome.job, end)
             self._has_changed()
+
+    def value_at_judgement(self, outcome: Outcome) -> tuple[float | None] | None:
+        """Return the first objective of a job that a judgement has ended, as it was then; None for any other job."""
+        judged = self._heard.judged.get(outcome.job) if outcome.status is JobStatus.PRUNED else None
+        return None if judged is None else (judged.values[0],)
 
     def follow(self, job: int, folders: Iterable[Path]) -> None:
         """Note the folders of the runs that earlier attempts at a job have left."""
@@ -220,7 +271,7 @@ class Driver:
             number = decision.job
             with self._session.recording():
                 self._ledger.mark(EventKind.RESUMED, job=number, until=decision.until)
-            self._session.goes_on(number, decision.until)
+            self._session.goes_on(number, decision.until, was_lost=number in self._heard.lost)
         else:
             job = self._planner.place(self._point(decision))
             number = job.number
@@ -235,8 +286,8 @@ class Driver:
         if decision.repeats is None:
             return decision.point
         assert self._seed_line is not None  # noqa: S101 - without seeds a search confirms nothing
-        count = self._repeats[decision.repeats] = self._repeats.get(decision.repeats, 0) + 1
-        return (*decision.point, self._seed_line(count))
+        self._heard.repeats[decision.repeats] += 1
+        return (*decision.point, self._seed_line(self._heard.repeats[decision.repeats]))
 
     def _tell_time(self) -> None:
         """Let the search hear which share of its budget in time is spent."""

@@ -13,11 +13,11 @@ from sweeps.driving.replaying import replay_search
 from sweeps.driving.warm_start import earlier_jobs
 from sweeps.errors import SettingsError
 from sweeps.plan.compose import Composer
-from sweeps.search.decisions import Decision, NewJob, Search
+from sweeps.search.decisions import Decision, EarlierJob, NewJob, Search
 from sweeps.search.rungs import levels_of
-from sweeps.search.searching import make_search
+from sweeps.search.searching import make_search, own_points
 from sweeps.settings.search_settings import Mode, Schedule, SearchSettings
-from sweeps.settings.sweeper_settings import SweeperSettings
+from sweeps.settings.sweeper_settings import SpaceSettings, SweeperSettings
 from sweeps.space import Point, Space, expand, parsed, values_of
 from sweeps.space.axes import Axis, Interval
 from sweeps.space.expand import seed_lines
@@ -61,6 +61,7 @@ class PreparedSearch:
     first: Sequence[Point]
     notes: Sequence[str]
     drawn: tuple[str, ...] = ()
+    no_point: str = "the space has no point to begin with"
 
     def guide(
         self,
@@ -70,15 +71,21 @@ class PreparedSearch:
         spent_s: float,
     ) -> Guide:
         """Return what a session is guided by, after the search has heard what the sessions before have recorded."""
-        repeats = replay_search(sweep_dir / "jobs.jsonl", self.search, points, self.settings.budget_s)
-        return Guide(self.search, self.settings, seed_line, repeats, spent_s)
+        heard = replay_search(sweep_dir / "jobs.jsonl", self.search, points, self.settings.budget_s)
+        return Guide(self.search, self.settings, seed_line, heard, spent_s, self.first)
 
-    def begin(self) -> Decision | None:
-        """Return what the search decides first; raise `SettingsError` if a library that it needs cannot be loaded."""
+    def begin(self) -> Decision:
+        """Return what the search decides first.
+
+        Raise `SettingsError` if it can begin with nothing, or if a library that it needs cannot be loaded.
+        """
         try:
-            return self.search.decide()
+            decision = self.search.decide()
         except ImportError as error:
             raise SettingsError(f"mode={self.settings.mode}: {error}") from error
+        if decision is None:
+            raise SettingsError(_too_small(self.settings) or self.no_point)
+        return decision
 
     def next_points(self, count: int) -> Iterator[Point]:
         """Yield what the search would begin with, at most `count` points, as if their jobs ran side by side; it is of no use afterwards."""
@@ -101,19 +108,18 @@ def prepared_search(
     search = settings.search
     assert search is not None  # noqa: S101 - the caller has seen it
     _require_a_space(search, space)
+    config = composer.task_config() if search.space_function else None
     first, notes = _first(settings, search, space, composer)
+    if not search.mode.is_listed:
+        first = own_points(first, space, search, settings.space, composer.plain, config)
+        notes += _left_out(search, len(first)) if settings.resume is None else []
     if search.schedule is not Schedule.NONE and not levels_of(search):
         notes = [*notes, JUDGES_NOBODY]
     earlier = earlier_jobs(settings, sweep_dir)
     if search.warm_start is not None:
-        taken = sum(is_in(space, job.point, settings.space.when) for job in earlier)
-        notes = [
-            *notes,
-            f"warm_start: {taken} of {counted(len(earlier), 'job')} of {search.warm_start} fit into the space",
-        ]
+        notes = [*notes, _of_earlier(search, earlier, settings.space, space)]
     if search.mode.is_listed:
         search = replace(search, n_trials=len(first), enqueue_defaults=False)
-    config = composer.task_config() if search.space_function else None
     made = make_search(
         space,
         search,
@@ -123,8 +129,30 @@ def prepared_search(
         earlier=earlier,
         config=config,
     )
-    if search.space_function is None:
-        return PreparedSearch(made, search, first, notes)
+    condition = f", filter: {settings.space.filter}" if settings.space.filter else ""
+    no_point = f"mode={search.mode}: the space has no point to begin with{condition}"
+    drawn = _drawn(search, settings.space, space, composer, config) if search.space_function else ()
+    return PreparedSearch(made, search, first, notes, drawn, no_point)
+
+
+def _of_earlier(
+    search: SearchSettings, earlier: Sequence[EarlierJob], of_space: SpaceSettings, space: Space
+) -> str:
+    """Return how many jobs of an earlier sweep are learned from; raise `SettingsError` if all of them lack an objective."""
+    known = [job for job in earlier if job.history or job.failed]
+    lacking, name = len(earlier) - len(known), search.warm_start
+    logged = " and ".join(each.label for each in search.objectives)
+    if not known:
+        raise SettingsError(f"warm_start={name}: none of its {counted(lacking, 'job')} has {logged}")
+    taken = sum(is_in(space, job.point, of_space.when) for job in known)
+    rest = f"; {lacking} have no {logged} and are left out" if lacking else ""
+    return f"warm_start: {taken} of {counted(len(earlier), 'job')} of {name} fit into the space{rest}"
+
+
+def _drawn(
+    search: SearchSettings, of_space: SpaceSettings, space: Space, composer: Composer, config: Any
+) -> tuple[str, ...]:
+    """Return the keys that a function draws, as far as some draws tell; raise `SettingsError` if there are none."""
     random = SearchSettings(
         Mode.RANDOM,
         Schedule.NONE,
@@ -135,15 +163,31 @@ def prepared_search(
         space_function=search.space_function,
     )
     drawing = PreparedSearch(
-        make_search(space, random, settings.space, composer.plain, config=config), random, (), ()
+        make_search(space, random, of_space, composer.plain, config=config), random, (), ()
     )
     keys = dict.fromkeys(chain.from_iterable(map(values_of, drawing.next_points(DRAWS))))
     if not keys:
         raise SettingsError(
             f"space_function={search.space_function}: draws nothing; call trial.suggest_float(key, low, high)"
         )
-    drawn = tuple(key for key in keys if key not in space.swept)
-    return PreparedSearch(made, search, first, notes, drawn)
+    return tuple(key for key in keys if key not in space.swept)
+
+
+def _too_small(search: SearchSettings) -> str | None:
+    """Return why a budget of epochs has no room for a first job; None if it has."""
+    budget, levels = search.budget_epochs, levels_of(search)
+    if budget is None:
+        return None
+    epochs = levels[0] if levels else search.max_epochs or 1
+    needed = f"one job needs {counted(epochs, 'epoch')} to its {'first judgement' if levels else 'end'}"
+    kept = int(search.confirm) * (search.max_epochs or 0)
+    if epochs > budget:
+        return f"budget={budget}: {needed}"
+    if epochs + kept > budget:
+        return (
+            f"budget={budget}: {needed}, and confirm={search.confirm:g} keeps {kept} for those that confirm"
+        )
+    return None
 
 
 def _require_a_space(search: SearchSettings, space: Space) -> None:
@@ -164,6 +208,18 @@ def _first(
         expansion = expand(space, settings.space, composer.plain)
         return expansion.points, list(expansion.notes)
     return first_points(space, search, settings.space, composer.plain, composer.choices)
+
+
+def _left_out(search: SearchSettings, points: int) -> list[str]:
+    """Return a remark if there are more points to begin with than new jobs."""
+    if search.n_trials is None:
+        return []
+    confirming = search.confirmations(search.n_trials)
+    room = search.n_trials - confirming
+    if points <= room:
+        return []
+    less = f", less the {confirming} that confirm," if confirming else ""
+    return [f"n_trials={search.n_trials}{less} has room for {room} of the {points} points to begin with"]
 
 
 def outlook(search: SearchSettings, jobs: int) -> str:

@@ -5,11 +5,12 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from sweeps.jobs import JobStatus, Outcome, Reason
 from sweeps.search.decisions import Arrival, End, EndKind
 from sweeps.settings.search_settings import Constraint
-from sweeps.state.job_runs import FoundRun, JobRuns, values_of, violations_of
+from sweeps.state.job_runs import FoundRun, JobRuns, unlogged, values_of, violations_of
 from sweeps.state.resume import FINAL
 from tracking import TrackingError
 from tracking.objective import At, Objective
@@ -64,13 +65,24 @@ class ObjectiveValues:
         return End(kind, values, epochs, self._violations(kind, outcome, run))
 
     def history(self, outcome: Outcome) -> tuple[Values, ...]:
-        """Return the values of a job after each of its epochs; the end alone where the first objective was not logged."""
+        """Return the values of a job after each of its epochs; the end alone where the first objective was not logged.
+
+        Empty for a job that has no number, and for one that lacks an objective and so says nothing of it.
+        """
+        if outcome.status in {JobStatus.COMPLETED, JobStatus.PRUNED} and self.lacks(outcome):
+            return ()
         known = logged([self._runs.folder(run) for run in outcome.runs], self._metrics)
         epochs = len(known.get(self._objectives[0].metric or "", ()))
         if epochs:
             return tuple(self._after(level, known) for level in range(1, epochs + 1))
         end = self.end(outcome)
         return () if end is None or None in end.values else (end.values,)
+
+    def lacks(self, outcome: Outcome) -> bool:
+        """Return whether a job has neither logged nor returned an objective; what it logged need not be a number."""
+        run = self._runs.of_outcome(outcome, self._objectives[0].metric)
+        is_unnamed = any(each.metric is None for each in self._objectives)
+        return (is_unnamed and outcome.value is None) or unlogged(self._objectives, outcome, run) is not None
 
     def _after(self, level: int, known: Mapping[str, Sequence[float]]) -> Values:
         return tuple(counting(each, known.get(each.metric or "", ())[:level]) for each in self._objectives)
@@ -97,12 +109,13 @@ def _has_crashed(outcome: Outcome) -> bool:
 
 
 def logged(folders: Sequence[Path], metrics: Sequence[str]) -> dict[str, list[float]]:
-    """Return the values of each metric in the runs of one job, the oldest first; of a step that two have, the later one's.
+    """Return the values of each metric in the runs of one job, the oldest first; of a run, those before the next one's first step.
 
-    A run that cannot be read has no values.
+    So what an attempt has logged is void where the next attempt begins anew, also while that has not come as far. A run that
+    cannot be read has no values.
     """
     values: dict[str, list[float]] = {name: [] for name in metrics}
-    later: dict[str, set[str]] = {name: set() for name in metrics}
+    first: dict[str, float] = {}  # the first step of the later runs
     for folder in reversed(folders):
         try:
             found = logged_values(folder, metrics)
@@ -110,9 +123,16 @@ def logged(folders: Sequence[Path], metrics: Sequence[str]) -> dict[str, list[fl
             log.warning("%s cannot be read: %s", folder, error)
             continue
         for name, points in found.items():
-            values[name][:0] = [value for step, value in points if repr(step) not in later[name]]
-            later[name].update(repr(step) for step, _ in points)
+            before = [value for step, value in points if name not in first or _place(step) < first[name]]
+            values[name][:0] = before
+            if points:
+                first[name] = min(first.get(name, math.inf), _place(points[0][0]))
     return values
+
+
+def _place(step: Any) -> float:
+    """Return where a step comes in a history; values without a number for one come last."""
+    return step if isinstance(step, int | float) and not math.isnan(step) else math.inf
 
 
 def counting(objective: Objective, values: Sequence[float]) -> float | None:

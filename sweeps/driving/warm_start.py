@@ -11,6 +11,7 @@ from typing import Any
 
 from sweeps.driving.objective_values import ObjectiveValues
 from sweeps.errors import SettingsError
+from sweeps.jobs import JobStatus
 from sweeps.paths import find_sweep
 from sweeps.search.decisions import EarlierJob, EndKind
 from sweeps.settings.sweeper_settings import SweeperSettings
@@ -26,6 +27,8 @@ KEPT = "warm_start.json"
 
 def earlier_jobs(settings: SweeperSettings, sweep_dir: Path | None) -> list[EarlierJob]:
     """Return the jobs of the sweep that ``warm_start`` names, as they were when the sweep in `sweep_dir` began.
+
+    One without a history that has not failed says nothing, because it lacks an objective.
 
     Raise `SweepError` if there is no such sweep, and `SettingsError` if it has no job that has ended.
     """
@@ -54,7 +57,9 @@ def _of_sweep(folder: Path, settings: SweeperSettings) -> Iterator[EarlierJob]:
         if planned is None or end is None or end.kind is EndKind.LOST:
             continue
         point = dict(without(planned.point, plan.repeats))
-        yield EarlierJob(point, values.history(outcome), end.kind is EndKind.FAILED, end.violations)
+        lacks = values.lacks(outcome)
+        has_failed = end.kind is EndKind.FAILED and not (lacks and outcome.status is JobStatus.COMPLETED)
+        yield EarlierJob(point, values.history(outcome), has_failed, end.violations)
 
 
 def _read(path: Path) -> list[EarlierJob]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.errors import SweepError
-from sweeps.jobs import JobState, Outcome, PlannedJob, Reason
+from sweeps.jobs import JobState, JobStatus, Outcome, PlannedJob, Reason
 from sweeps.paths import find_sweep
 from sweeps.plan.plan import Plan
 from sweeps.ranking.candidates import rank_candidates
@@ -19,6 +19,7 @@ from sweeps.ranking.leaderboard import RANKED, Candidate, Leaderboard, Row, plac
 from sweeps.settings.search_settings import Constraint
 from sweeps.state.job_runs import FoundRun, JobRuns, value_of, values_of, violations_of
 from sweeps.state.ledger import SweepHistory, judge_by_run, read_sweep
+from sweeps.state.reached import Reached
 from tracking import RunRecord
 from tracking.objective import Objective
 from tracking.repeats import key_of
@@ -49,9 +50,9 @@ def rank(sweep_dir: Path | str) -> Leaderboard:
     return rank_jobs(*read_sweep(folder), folder.parent.parent)
 
 
-def rank_jobs(plan: Plan, history: SweepHistory, store: Path) -> Leaderboard:
-    """Return the leaderboard of a sweep in `store` from its plan and its ledger; see `rank`."""
-    runs = JobRuns(store, plan.sweep)
+def rank_jobs(plan: Plan, history: SweepHistory, store: Path, kind: type[JobRuns] = JobRuns) -> Leaderboard:
+    """Return the leaderboard of a sweep in `store` from its plan and its ledger; see `rank`. A `kind` of runs may remember them."""
+    runs = kind(store, plan.sweep)
     objectives, constraints = plan.objectives, [Constraint.parse(text) for text in plan.constraints]
     objective = objectives[0]
     outcomes = _judged(runs, history) | history.outcomes  # a recorded outcome is more than its run knows
@@ -62,11 +63,14 @@ def rank_jobs(plan: Plan, history: SweepHistory, store: Path) -> Leaderboard:
     is_asked = objective.metric is not None or any(
         isinstance(each.value, float) for each in outcomes.values()
     )
+    stopped_at = history.stopped_at
     rows: list[Row] = []
     for job in history.planned:
         run, outcome = found.get(job.number, FoundRun()), outcomes.get(job.number)
-        row = _row(job, outcome, run, objectives, report=report, is_asked=is_asked)
-        rows.append(_held_to(constraints, row, objectives, outcome, run))
+        is_stopped = outcome is not None and outcome.status is JobStatus.PRUNED
+        judged = stopped_at.get(job.number) if is_stopped else None
+        row = _row(job, outcome, run, objectives, judged, report=report, is_asked=is_asked)
+        rows.append(_held_to(constraints, row, objectives, outcome, run, judged))
     candidates: tuple[Candidate, ...] = ()
     ranked = place(rows, objectives)
     if plan.repeats and is_asked:
@@ -151,10 +155,12 @@ def _row(
     outcome: Outcome | None,
     run: FoundRun,
     objectives: Sequence[Objective],
+    judged: Reached | None,
     *,
     report: tuple[str, ...],
     is_asked: bool,
 ) -> Row:
+    """Return the row of a job; one that was stopped has the values of the judgement that stopped it."""
     objective, *others = objectives
     if outcome is None:
         unknown: dict[str, float | None] = {each.label: None for each in others}
@@ -164,7 +170,10 @@ def _row(
     summary = {} if run.record is None else run.record.summary
     known = {**outcome.named, **{name: each.last for name, each in summary.items()}}
     steps = summary.get(objective.metric or "")
+    epochs = steps.count if steps is not None else None  # the objective is logged once per epoch
     values = values_of(objectives, outcome, run)
+    if judged is not None and len(judged.values) == len(objectives):
+        values, epochs = judged.values, judged.level
     error = outcome.error
     if JobState(outcome.status) in RANKED and is_asked:
         why = map(_why_unranked, objectives, values)
@@ -176,7 +185,7 @@ def _row(
         point=job.point,
         objective=values[0],
         metrics={name: known[name] for name in report if name in known},
-        epochs=steps.count if steps is not None else None,  # the objective is logged once per epoch
+        epochs=epochs,
         duration_s=round(outcome.wall_s, 3),
         status=JobState(outcome.status),
         error=error,
@@ -193,11 +202,12 @@ def _held_to(
     objectives: Sequence[Objective],
     outcome: Outcome | None,
     run: FoundRun,
+    judged: Reached | None,
 ) -> Row:
     """Return the row of a job; of one that could be ranked and breaks a constraint with that as its error."""
     if outcome is None or not row.can_rank:
         return row
-    by = violations_of(constraints, objectives, outcome, run)
+    by = {**violations_of(constraints, objectives, outcome, run), **(judged.violations if judged else {})}
     broken = [text for text, violation in by.items() if violation > 0]
     if not broken:
         return row

@@ -9,6 +9,7 @@ from sweeps.jobs import JobState, Reason
 from sweeps.plan.plan import Plan
 from sweeps.ranking.aggregate import rank_jobs
 from sweeps.ranking.leaderboard import Leaderboard, Row
+from sweeps.state.job_runs import JobRuns
 from sweeps.state.ledger import JobHistory, SweepHistory, read_sweep
 from sweeps.state.lock import parent_of
 
@@ -39,11 +40,17 @@ class SweepStatus:
         return {str(state): found[state] for state in JobState if found[state]}
 
 
-def sweep_status(folder: Path) -> SweepStatus:
-    """Return the status of the sweep in `folder`; raises as `rank` does and costs the same."""
-    is_running = parent_of(folder) is not None
+def sweep_status(
+    folder: Path, kind: type[JobRuns] = JobRuns, *, is_running: bool | None = None
+) -> SweepStatus:
+    """Return the status of the sweep in `folder`; raises as `rank` does and costs the same.
+
+    A `kind` of runs may remember them. `is_running` tells whether a process runs it, where that is known better than by its
+    lock: a sweep that tells of its own end still holds it.
+    """
+    is_running = parent_of(folder) is not None if is_running is None else is_running
     plan, history = read_sweep(folder)
-    board = rank_jobs(plan, history, folder.parent.parent)
+    board = rank_jobs(plan, history, folder.parent.parent, kind)
     rows = sorted(board.rows, key=lambda row: row.job)
     jobs = tuple(_present(row, history.jobs[row.job]) if is_running else row for row in rows)
     return SweepStatus(folder, plan, state_of(plan, history, is_running=is_running), board, jobs, history)

@@ -278,7 +278,7 @@ class LearningSearch:
         if settings.patience is not None and self._since_best >= settings.patience:
             return f"{settings.patience} jobs have come to nothing better"
         if not self._going_on.affords(0, self._levels.after(0)):
-            return f"the budget of {settings.budget_epochs} epochs is spent"
+            return f"the budget of {settings.budget_epochs} epochs has no room for another job"
         return ""
 
     def _new(self) -> NewJob | None:

@@ -21,6 +21,7 @@ from sweeps.space.conditions import Conditions, ConfigOf
 from sweeps.space.expand import FEW
 from sweeps.space.points import written
 
+COVERING = 200  # random points that show which names of a condition no config has
 PART = "part of spaces"  # the name of the dimension that says which of several parts a point is of
 
 ValueFor = Callable[[Dimension], Value | None]
@@ -106,10 +107,11 @@ class UnsaidError(Exception):
 
 @dataclass(frozen=True)
 class _Part:
-    """The overrides that all points of a part share, and its dimensions in the order of the axes."""
+    """The overrides that all points of a part share, its dimensions in the order of the axes, and the keys that it sets."""
 
     fixed: Point
     dimensions: tuple[Dimension, ...]
+    names: frozenset[str]
 
 
 class SearchedSpace:
@@ -126,6 +128,7 @@ class SearchedSpace:
         function: Callable[[Trial], object] | None = None,
     ) -> None:
         self._conditions = Conditions(settings, space.fixed, space.swept, config_of)
+        self._shared = values_of(space.fixed)
         self._parts: list[_Part] = []
         self._known: dict[str, Dimension] = {}
         self._function = function
@@ -140,7 +143,10 @@ class SearchedSpace:
                     fixed += axis.choices[0] if isinstance(axis, Axis) else [f"{axis.key}={axis.start!r}"]
                 else:
                     found.append(dimension)
-            self._parts.append(_Part(tuple(fixed), tuple(found)))
+            names = (
+                frozenset(name for axis in part.axes for name in axis.names) | values_of(part.fixed).keys()
+            )
+            self._parts.append(_Part(tuple(fixed), tuple(found), names))
         self._when = frozenset(settings.when)
         self._has_conditions = bool(settings.when) or settings.filter is not None
         self.is_plain = (
@@ -154,7 +160,10 @@ class SearchedSpace:
         return tuple(self._known.values())
 
     def place(self, value_for: ValueFor) -> Placed | None:
-        """Return the point that the values of `value_for` make; None if it leaves one out, or if no job has the point."""
+        """Return the point that the values of `value_for` make; None if it leaves one out, or if no job has the point.
+
+        Raise `SettingsError` if the function draws a key that is set already.
+        """
         coordinates: dict[str, Value] = {}
         try:
             part = self._parts[int(_said(value_for, self._which, coordinates)) if self._which else 0]
@@ -164,6 +173,7 @@ class SearchedSpace:
             if self._function is not None:
                 trial = Trial(value_for)
                 self._function(trial)
+                self._require_own(trial.lines, part)
                 lines += trial.lines
                 coordinates |= trial.coordinates
                 self._known |= trial.dimensions
@@ -180,7 +190,7 @@ class SearchedSpace:
         return None
 
     def find(self, point: Point) -> Placed | None:
-        """Return a point of the space with its values; None if it is not of the space.
+        """Return a point of the space with its values, as `place` makes it; None if it is not of the space.
 
         A point may lack keys that a condition excludes.
         """
@@ -226,8 +236,44 @@ class SearchedSpace:
                     if name == PART or found(self._known[name]) is not None
                 }
                 if known == placed.coordinates.keys():
-                    return Placed(point or placed.point, placed.coordinates)
+                    return placed
         return None
+
+    def own(self, point: Point) -> Point:
+        """Return a point as the search writes it, so that it is the same as one that the search finds by itself.
+
+        A point that is not of the space, or sets other keys, is returned as it is.
+        """
+        placed = self.find(point)
+        if placed is None or values_of(placed.point).keys() != values_of(point).keys():
+            return point
+        return placed.point
+
+    def require_sense(self, source: random.Random) -> None:
+        """Raise `SettingsError` for a name in a condition that no point has, as far as many points tell.
+
+        Most spaces show it by their first point; no more are made than it takes.
+        """
+        sizes = [each.size or 1 for each in self.dimensions if isinstance(each, Choice)]
+        for number in range(COVERING + min(max(sizes, default=1), COVERING)):
+            if not self._conditions.lack_names:
+                return
+            self.place(partial(_turn, number, source))
+        self._conditions.require_names()
+
+    def _require_own(self, lines: Sequence[str], part: _Part) -> None:
+        """Raise `SettingsError` for a key that a function draws although it is swept or set."""
+        for line in lines:
+            name = line.partition("=")[0].lstrip("+")
+            if name in part.names:
+                raise SettingsError(
+                    f"space_function: draws {name}, which is swept already; remove one of the two"
+                )
+            if name in self._shared:
+                value = f"{name}={self._shared[name]}"
+                raise SettingsError(
+                    f"space_function: draws {name}, which is set already ({value}); remove one of the two"
+                )
 
     def _is_conditional(self, dimension: Dimension) -> bool:
         names = dimension.interval.names if isinstance(dimension, Number) else dimension.axis.names
@@ -255,6 +301,13 @@ class SearchedSpace:
                 if name != PART and not kept >= set(self._known[name].lines(coordinates[name])):
                     del coordinates[name]
         return Placed(point, coordinates)
+
+
+def _turn(number: int, source: random.Random, dimension: Dimension) -> Value:
+    """Return a random value; of a choice each one in turn, at first."""
+    if isinstance(dimension, Choice) and number < dimension.size:
+        return number
+    return dimension.draw(source)
 
 
 def _said(value_for: ValueFor, dimension: Dimension, coordinates: dict[str, Value]) -> Value:

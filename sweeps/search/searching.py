@@ -1,5 +1,6 @@
 """Make the search that settings ask for."""
 
+import random
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -40,8 +41,23 @@ def make_search(
     if settings.mode.learns:
         require("search")
     searched = SearchedSpace(space, of_space, config_of, _function(settings, config))
+    if not settings.mode.is_listed:  # its points were looked at before
+        searched.require_sense(random.Random(settings.seed))  # noqa: S311 - must be reproducible
     suggester = _suggester(searched, settings)
     return LearningSearch(searched, settings, suggester, first=first, earlier=earlier)
+
+
+def own_points(
+    points: Sequence[Point],
+    space: Space,
+    settings: SearchSettings,
+    of_space: SpaceSettings,
+    config_of: ConfigOf,
+    config: "DictConfig | None" = None,
+) -> tuple[Point, ...]:
+    """Return points as their search writes them, each once: `x=2`, `x=2.0` and an order of keys make no difference."""
+    searched = SearchedSpace(space, of_space, config_of, _function(settings, config))
+    return tuple(dict.fromkeys(map(searched.own, points)))
 
 
 def _function(settings: SearchSettings, config: "DictConfig | None") -> Callable[[Trial], object] | None:

@@ -36,7 +36,11 @@ def search_settings(
     Raise `SettingsError` for values that cannot work, alone or together.
     """
     schedule = choice("schedule", raw["schedule"], Schedule)
-    given = [name for name in ASKS_FOR_A_SEARCH if raw[name]]
+    confirm = _confirm(raw["confirm"])
+    confirms = (
+        ["confirm"] if confirm not in (0.0, SearchSettings.confirm) else []
+    )  # which is said, not the default
+    given = [*(name for name in ASKS_FOR_A_SEARCH if raw[name]), *confirms]
     if not (mode.learns or schedule is not Schedule.NONE or (given and mode is Mode.RANDOM)):
         if given:
             raise SettingsError(
@@ -59,7 +63,7 @@ def search_settings(
         max_epochs=max_epochs,
         eta=float(raw["eta"]),
         resumes=raw["resumes"],
-        confirm=0.0 if mode.is_listed else _confirm(raw["confirm"]),
+        confirm=0.0 if mode.is_listed else confirm,
         constraints=constraints(raw["constraints"]),
         enqueue=raw["enqueue"] if isinstance(raw["enqueue"], str) else tuple(raw["enqueue"] or ()),
         enqueue_defaults=raw["enqueue_defaults"],
@@ -67,7 +71,7 @@ def search_settings(
         space_function=raw["space_function"],
     )
     _require_an_end(settings)
-    _require_parts_that_fit(settings, raw)
+    _require_parts_that_fit(settings, raw, given)
     _require_rungs(settings)
     return settings
 
@@ -132,16 +136,15 @@ def _require_an_end(settings: SearchSettings) -> None:
     )
 
 
-def _require_parts_that_fit(settings: SearchSettings, raw: Mapping[str, Any]) -> None:
+def _require_parts_that_fit(settings: SearchSettings, raw: Mapping[str, Any], given: Sequence[str]) -> None:
     """Raise SettingsError for settings that exclude each other, and for an extra that is not installed."""
     mode = settings.mode
     if mode.is_listed:
-        for name in (*BEGINS_WITH, "space_function", *ENDS):
-            if raw[name]:
-                raise SettingsError(
-                    f"{name}={shown(name, raw[name])}: mode={mode} has its points already; allowed with "
-                    "mode=tpe, gp, cmaes, nsga2, qmc or random"
-                )
+        for name in given:
+            raise SettingsError(
+                f"{name}={shown(name, raw[name])}: mode={mode} has its points already; allowed with "
+                "mode=tpe, gp, cmaes, nsga2, qmc or random"
+            )
     elif raw["repeat"] > 1:
         raise SettingsError(
             f"repeat={raw['repeat']}: a search repeats only its best points, with new seeds; set confirm to their share"

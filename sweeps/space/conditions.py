@@ -63,11 +63,21 @@ class Conditions:
 
     def require_sense(self, *, points: int, kept: int) -> None:
         """Raise `SettingsError` for names that no point has and a filter that no point passes; call it last."""
+        self.require_names()
+        if points and not kept:
+            raise SettingsError(f"filter: none of {counted(points, 'point')} satisfies {self._filter_text}")
+
+    @property
+    def lack_names(self) -> bool:
+        """Whether a condition was not looked at yet, or has a name that no point had so far."""
+        conditions = len(self._when) + (self._filter is not None)
+        return len(self._missing) < conditions or any(self._missing.values())
+
+    def require_names(self) -> None:
+        """Raise `SettingsError` for names in conditions that no point had so far."""
         for where, names in self._missing.items():
             for name in sorted(names):
                 raise SettingsError(f"{where}: no job's config has {name}{_meant(name, sorted(self._known))}")
-        if points and not kept:
-            raise SettingsError(f"filter: none of {counted(points, 'point')} satisfies {self._filter_text}")
 
     def _holds(self, where: str, condition: Query, values: Mapping[str, Any], point: Point) -> bool:
         missing = self._missing.setdefault(where, {field.name for field in condition.fields})

@@ -175,13 +175,14 @@ class Session:
 class SweepHistory:
     """What the ledger of a sweep tells: its jobs by number, its sessions in order, and how far jobs came, in order.
 
-    `is_over` if the last session ended because its search had nothing left to decide.
+    `is_over` if the last session ended because its search had nothing left to decide; `ending` says why.
     """
 
     jobs: dict[int, JobHistory] = field(default_factory=dict)
     sessions: list[Session] = field(default_factory=list)
     reached: list[Reached] = field(default_factory=list)
     is_over: bool = False
+    ending: str = ""
 
     def apply(self, entry: Mapping[str, Any]) -> None:
         """Take the next event of the ledger into account; raise, and change nothing of a session, if it is damaged."""
@@ -195,7 +196,7 @@ class SweepHistory:
                 job = self.jobs.setdefault(int(arrival["job"]), JobHistory())
                 job.is_paused = str(arrival["job"]) not in entry["go_on"]
         if begins or entry["event"] == EventKind.ENDED:
-            self.is_over = entry.get("over") is True
+            self.is_over, self.ending = entry.get("over") is True, str(entry.get("why", ""))
         if begins and at is not None:
             self.sessions.append(Session(int(entry["slots"]), at))
         elif at is not None:
@@ -211,6 +212,12 @@ class SweepHistory:
     def outcomes(self) -> dict[int, Outcome]:
         """The last outcome of each job that has finished."""
         return {number: job.outcome for number, job in self.jobs.items() if job.outcome is not None}
+
+    @property
+    def stopped_at(self) -> dict[int, Reached]:
+        """The last judgement of each job that it told to end: what such a job came to, whatever it logged until it ended."""
+        last = {each.job: each for each in self.reached if not each.is_end}
+        return {job: each for job, each in last.items() if not each.goes_on}
 
     @property
     def durations(self) -> dict[str | None, float]:

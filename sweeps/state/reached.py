@@ -13,7 +13,8 @@ class Reached:
     """A job that waited for a judgement after `level` values of the objective, or that ended.
 
     `values` are what it came to so far, one per objective, None for one that is no number; empty, with a `level` of None, where
-    the ledger does not say. `goes_on` if the judgement let it. `at` is when, as the ledger writes times.
+    the ledger does not say. `goes_on` if the judgement let it. `violations` are by how much it broke each bound by then, `at`
+    is when, as the ledger writes times.
     """
 
     job: int
@@ -21,6 +22,7 @@ class Reached:
     values: tuple[float | None, ...] = ()
     goes_on: bool = False
     is_end: bool = False
+    violations: Mapping[str, float] = field(default_factory=dict)
     at: str | None = field(default=None, compare=False)
 
 
@@ -31,13 +33,19 @@ def reached_in(entry: Mapping[str, Any]) -> Iterator[Reached]:
             on = {int(job) for job in entry["go_on"]}
             for each in entry["arrivals"]:
                 job = int(each["job"])
-                values, level = _numbers(each["values"]), int(each["level"])
-                yield Reached(job, level, values, goes_on=job in on, at=entry.get("at"))
+                values, level, goes_on = _numbers(each["values"]), int(each["level"]), job in on
+                broken = _bounds(each)
+                yield Reached(job, level, values, goes_on=goes_on, violations=broken, at=entry.get("at"))
         case EventKind.FINISHED:
             told = entry.get("told") or {}
             values = _numbers(told.get("values") or ())
             last = int(told["epochs"]) if values else None
-            yield Reached(int(entry["job"]), last, values, is_end=True, at=entry.get("at"))
+            broken = _bounds(told)
+            yield Reached(int(entry["job"]), last, values, is_end=True, violations=broken, at=entry.get("at"))
+
+
+def _bounds(told: Mapping[str, Any]) -> dict[str, float]:
+    return {str(name): float(by) for name, by in (told.get("violations") or {}).items()}
 
 
 def _numbers(raw: Any) -> tuple[float | None, ...]:

@@ -37,9 +37,17 @@ def make(
     earlier: Sequence[EarlierJob] = (),
     space: Mapping[str, Any] | None = None,
     config: Any = None,
+    config_of: Callable[[Point], Mapping[str, Any]] = lambda _: {},
     **settings: Any,
 ) -> Search:
     """Return the search of a space with settings, random points without a schedule by default."""
+    given = settings_of(**settings)
+    found, of_space = spaced(*(lines or LINES), **(space or {}))
+    return make_search(found, given, of_space, config_of, first=first, earlier=earlier, config=config)
+
+
+def settings_of(**settings: Any) -> SearchSettings:
+    """Return the settings of a search, without a schedule and what confirms by default."""
     given = {
         "mode": Mode.RANDOM,
         "schedule": Schedule.NONE,
@@ -49,10 +57,7 @@ def make(
     }
     if given["schedule"] is not Schedule.NONE:
         given = {"max_epochs": 27, "min_epochs": 1, "eta": 3.0, "resumes": True, **given}
-    found, of_space = spaced(*(lines or LINES), **(space or {}))
-    return make_search(
-        found, SearchSettings(**given), of_space, lambda _: {}, first=first, earlier=earlier, config=config
-    )
+    return SearchSettings(**given)
 
 
 def below(config: Any, trial: Trial) -> None:

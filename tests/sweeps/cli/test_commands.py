@@ -89,7 +89,9 @@ def test_the_list_tells_how_each_sweep_stands(ask: Callable, say: Callable) -> N
     )
     assert (first["metric"], first["best"]) == ("loss", 0.0)
     assert (second["sweep"], second["state"], second["completed"]) == ("one-killed", "interrupted", 2)
-    assert "one-killed" in say("list")
+    text = say("list")
+    assert "one-killed" in text
+    assert "2/4" in text
 
 
 def test_a_damaged_sweep_is_named_and_the_others_are_listed(
@@ -133,6 +135,8 @@ def test_a_sweep_whose_parent_lives_is_running(ask: Callable, store: Path) -> No
             "running",
             "queued",
         ]
+        statuses = [row["status"] for row in ask("leaderboard", "one-killed")["rows"]]
+        assert statuses == ["completed", "completed", "running", "queued"]
 
 
 def test_jobs_are_listed_in_order_with_all_that_is_known(ask: Callable) -> None:

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from searched import make
 
-from sweeps.driving.driver import Driver, Guide
+from sweeps.driving.driver import LOOK_S, Driver, Guide
 from sweeps.driving.objective_values import ObjectiveValues
-from sweeps.driving.replaying import replay_search
-from sweeps.jobs import Job, JobStatus, Outcome, PlannedJob, Reason
+from sweeps.driving.replaying import Heard, replay_search
+from sweeps.jobs import EventKind, Job, JobStatus, Outcome, PlannedJob, Reason
 from sweeps.search.decisions import Arrival, Decision, End, EndKind, GoOn, NewJob, Search
 from sweeps.settings.search_settings import Constraint, Mode, Schedule, SearchSettings
 from sweeps.space import Point, values_of
@@ -64,8 +64,8 @@ class Session:
     def judged(self, arrival: Arrival, go_on: Mapping[int, int | None]) -> None:
         self.heard.append(f"judged {arrival.job} {'on' if arrival.job in go_on else 'off'}")
 
-    def goes_on(self, number: int, until: int | None) -> None:
-        self.heard.append(f"goes on {number} to {until}")
+    def goes_on(self, number: int, until: int | None, *, was_lost: bool) -> None:
+        self.heard.append(f"{'lost' if was_lost else 'goes on'} {number} to {until}")
 
     def built(self, number: int, until: int | None) -> Job | None:
         if number in self.refused:
@@ -136,7 +136,9 @@ class Told:
 
 def driver_of(search: Search, folder: Path, session: Session, **given: Any) -> Driver:
     values = Known(dict.fromkeys(range(50), 1.0))
-    guide = Guide(search, given.pop("settings", SETTINGS), lambda count: f"seed={count}", {}, 0.0)
+    guide = Guide(
+        search, given.pop("settings", SETTINGS), lambda count: f"seed={count}", given.pop("heard", Heard())
+    )
     return Driver(
         guide, session, Points(), Ledger(folder / "jobs.jsonl"), given.pop("values", values), **given
     )  # type: ignore[arg-type]
@@ -167,6 +169,44 @@ def test_a_slot_waits_for_a_running_job_and_is_woken_by_its_end(tmp_path: Path, 
     assert session.heard == ["begins 0 to None", "goes on 0 to 9"]
     kinds = [(event["event"], event.get("job")) for event in read_lines(tmp_path / "jobs.jsonl")]
     assert kinds == [("asked", 0), ("finished", 0), ("resumed", 0)]
+    driver.close()
+
+
+KILLED = Outcome(0, JobStatus.KILLED, 1.0, reason=Reason.SIGNAL)
+PAUSED = Outcome(0, JobStatus.PRUNED, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("before", "ends", "said"),
+    [
+        ((), [PAUSED], ["goes on"]),
+        ((), [KILLED], ["lost"]),
+        ((), [KILLED, PAUSED, KILLED], ["lost", "goes on", "lost"]),
+        ([0], [], ["lost"]),  # in the session before
+        ([0], [PAUSED], ["lost", "goes on"]),
+        ([1], [], ["goes on"]),
+    ],
+)
+def test_whether_a_job_that_goes_on_was_lost_is_what_the_search_has_heard(
+    tmp_path: Path, session: Session, before: Sequence[int], ends: list[Outcome], said: list[str]
+) -> None:
+    driver = driver_of(Told(*[GoOn(0, 9)] * len(said)), tmp_path, session, heard=Heard(lost=set(before)))
+    for outcome in ends if len(ends) == len(said) else [None, *ends]:
+        if outcome is not None:
+            driver.ended(outcome)
+        next(driver)
+    assert session.heard == [f"{how} 0 to 9" for how in said]
+    driver.close()
+
+
+def test_the_end_of_a_job_is_told_before_the_job_can_go_on(tmp_path: Path, session: Session) -> None:
+    driver = driver_of(Told(NewJob(("x=1",)), None, GoOn(0, 9)), tmp_path, session)
+    next(driver)
+    waiting = threading.Thread(target=lambda: next(driver))
+    waiting.start()
+    driver.ended(PAUSED, lambda: (waiting.join(2 * LOOK_S), session.heard.append("told")))
+    waiting.join(30)
+    assert session.heard == ["begins 0 to None", "told", "goes on 0 to 9"]
     driver.close()
 
 
@@ -292,11 +332,88 @@ def test_a_ledger_makes_the_same_search_again(
     assert all(("violations" in each) == is_bounded for each in judged)
     again = make(**asked)
     planner: Any = driver._planner
-    repeats = replay_search(folder / "jobs.jsonl", again, planner.points, None)
+    heard = replay_search(folder / "jobs.jsonl", again, planner.points)
     assert again.is_over == search.is_over
     assert again.decide() == search.decide()
     assert {job: again.until(job) for job in running} == {job: search.until(job) for job in running}
-    assert dict(repeats) == driver._repeats
+    assert heard == driver._heard
+
+
+def test_a_job_that_a_judgement_has_ended_came_to_what_it_was_judged_by(
+    tmp_path: Path, session: Session
+) -> None:
+    values = Known({0: 6.0})  # 2 after three epochs, and 6 at its end
+    driver = driver_of(Told(NewJob(("x=1",), 3), NewJob(("x=2",), 3)), tmp_path, session, values=values)
+    next(driver)
+    assert driver.value_at_judgement(PAUSED) is None
+    driver.judge([(0, 3, tmp_path)])
+    driver.ended(PAUSED)
+    assert driver.value_at_judgement(PAUSED) == (2.0,)
+    assert driver.value_at_judgement(Outcome(0, JobStatus.COMPLETED, 1.0)) is None
+    driver.close()
+    told = [event["told"] for event in read_lines(tmp_path / "jobs.jsonl") if event["event"] == "finished"]
+    assert [(each["values"], each["epochs"]) for each in told] == [([2.0], 3)]
+    heard = replay_search(tmp_path / "jobs.jsonl", Told(NewJob(("x=1",), 3)), {0: ("x=1",)})
+    again = heard.of_paused(0, End(EndKind.PAUSED, (6.0,), 9))  # whose end the session before did not record
+    assert (again.values, again.epochs) == ((2.0,), 3)
+    whole = End(EndKind.COMPLETED, (6.0,), 9)
+    assert heard.of_paused(0, whole) == whole
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "share"),
+    [(4.0, 4.0, 1.19), (4.0, 40.0, 0.119), (4.0, 2.0, 2.38), (None, 40.0, 1.19), (4.0, None, None)],
+)
+def test_the_time_that_is_spent_counts_as_a_share_of_the_budget_that_there_is_now(
+    tmp_path: Path, was: float | None, now: float | None, share: float | None
+) -> None:
+    spent = {"share": 1.19} if was is None else {"share": 1.19, "of_s": was}
+    Ledger(tmp_path / "jobs.jsonl").mark(EventKind.CLOCK, **spent)
+    search = Told(NewJob(("x=1",)))
+    replay_search(tmp_path / "jobs.jsonl", search, {}, now)
+    assert search.shares == ([] if share is None else [pytest.approx(share)])
+
+
+@pytest.mark.parametrize(
+    ("given", "heard", "said"),
+    [
+        (
+            {"max_epochs": 1000},
+            Heard(longest=27),
+            "the first judgement is after 62 values of loss, and jobs log 27",
+        ),
+        (
+            {"max_epochs": 1000},
+            Heard(longest=62, judged={0: Arrival(0, 3, (1.0,))}),
+            None,
+        ),  # one had come to it
+        (
+            {"max_epochs": 27},
+            Heard(longest=9, judged={0: Arrival(0, 3, (1.0,))}),
+            None,
+        ),  # jobs may stop early
+        ({"max_epochs": 27}, Heard(longest=27), None),
+        ({"max_epochs": 27}, Heard(), None),  # no job has completed
+        (
+            {"max_epochs": 6},
+            Heard(longest=27, judged={0: Arrival(0, 3, (1.0,))}),
+            "jobs log 27 values of loss, more than max_epochs=6",
+        ),
+        ({"max_epochs": None, "min_epochs": 50}, Heard(longest=27), "the first judgement is after 50 values"),
+        ({"max_epochs": 1000, "schedule": Schedule.NONE}, Heard(longest=27), None),
+    ],
+)
+def test_jobs_that_are_longer_or_shorter_than_their_schedule_says_are_named(
+    tmp_path: Path, session: Session, given: dict[str, Any], heard: Heard, said: str | None
+) -> None:
+    length = SearchSettings(
+        **{"mode": Mode.RANDOM, "schedule": Schedule.ASHA, "objectives": (LOSS,), **given}
+    )
+    driver = driver_of(Told(), tmp_path, session, settings=length, heard=heard)
+    assert (driver.misfit is None) == (said is None)
+    assert (said or "") in (driver.misfit or "")
+    assert said is None or "set max_epochs=27" in (driver.misfit or "")
+    driver.close()
 
 
 def test_damaged_events_and_unknown_jobs_are_left_out(

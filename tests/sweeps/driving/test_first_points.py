@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from searched import spaced
+from searched import make, settings_of, spaced
 
 from sweeps import SettingsError
 from sweeps.driving.first_points import first_points
-from sweeps.driving.guiding import described, outlook
+from sweeps.driving.guiding import PreparedSearch, described, outlook
 from sweeps.driving.warm_start import earlier_jobs
 from sweeps.settings.search_settings import Mode, Schedule, SearchSettings
 from sweeps.space import Point
@@ -102,6 +102,37 @@ def test_points_of_a_file_are_given_too(tmp_path: Path) -> None:
     file.write_text("x,n\n0.1,1\n0.2,\n")
     points, _ = first("x=interval(0,1.0)", "n=1,2,3", enqueue=str(file), enqueue_defaults=False)
     assert points == [("x=0.1", "n=1"), ("x=0.2", "n=3")]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"budget_epochs": 2}, "budget=2: one job needs 3 epochs to its first judgement"),
+        ({"budget_epochs": 4, "min_epochs": 5}, "budget=4: one job needs 5 epochs to its first judgement"),
+        ({"budget_epochs": 26, "schedule": Schedule.NONE}, "budget=26: one job needs 27 epochs to its end"),
+        (
+            {"budget_epochs": 56, "confirm": 2},
+            "budget=56: one job needs 3 epochs to its first judgement, and confirm=2 keeps 54 for those that confirm",
+        ),
+    ],
+)
+def test_a_budget_without_room_for_a_job_is_named(settings: dict[str, Any], said: str) -> None:
+    given = {"schedule": Schedule.ASHA, "max_epochs": 27, "eta": 2.0, "min_epochs": None, **settings}
+    for more in (0, 1):
+        given["budget_epochs"] += more
+        prepared = PreparedSearch(make(**given), settings_of(**given), (), ())
+        if more:
+            assert prepared.begin()
+        else:
+            with pytest.raises(SettingsError, match=f"^{said}$"):
+                prepared.begin()
+
+
+def test_a_space_without_a_point_is_named_and_not_its_budget() -> None:
+    given: dict[str, Any] = {"budget_epochs": 100, "max_epochs": 27}
+    search = make(space={"filter": "x > 9"}, **given)
+    with pytest.raises(SettingsError, match="has no point to begin with"):
+        PreparedSearch(search, settings_of(**given), (), ()).begin()
 
 
 def test_a_damaged_memory_of_an_earlier_sweep_is_named(tmp_path: Path) -> None:

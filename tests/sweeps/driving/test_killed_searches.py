@@ -74,6 +74,30 @@ def test_with_one_slot_it_decides_and_ranks_as_if_it_had_not_been_killed(
     assert sweep_status(folder / "experiments" / "sweeps" / "mine").state is SweepState.FINISHED
 
 
+ONLY_LOGS = (
+    "asks=false",
+    "hydra.sweeper.resumes=false",
+    "epochs=30",
+    "hydra.sweeper.max_epochs=30",
+    "seed=1",
+)
+
+
+@pytest.mark.slow
+def test_with_one_slot_an_app_that_only_logs_decides_and_ranks_as_if_it_had_not_been_killed(
+    tmp_path: Path,
+) -> None:
+    whole, folder = make_app(tmp_path / "whole" / "app"), make_app(tmp_path / "app")
+    assert run(whole, *ONLY_LOGS) == 0
+    assert {status for *_, status in ranked(whole)} == {"completed", "pruned"}
+    changes, source = int((whole / "changes").read_text()), random.Random(4)
+    killed = sum(run(folder, *ONLY_LOGS, kill_before=source.randint(5, changes // 4)) == -9 for _ in range(4))
+    assert killed > 2
+    assert run(folder, *ONLY_LOGS) == 0
+    assert decided(folder) == decided(whole)
+    assert ranked(folder) == ranked(whole)
+
+
 def test_with_two_slots_no_recorded_job_is_lost_or_repeated(tmp_path: Path) -> None:
     folder, source = make_app(tmp_path / "app"), random.Random(5)
     for _ in range(4):

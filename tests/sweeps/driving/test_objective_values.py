@@ -22,13 +22,13 @@ Log = Callable[..., str]
 def log(tmp_path: Path) -> Log:
     """Log losses from a step on in a run of job 0 of the sweep s; return the id of the run."""
 
-    def log(losses: Sequence[float], first: int = 1, **last: float) -> str:
+    def log(losses: Sequence[float], first: int | None = 1, **last: float) -> str:
         with (
             job_context(sweep="s", job=0, folder=tmp_path, attempt=1, key="k", config_hash="c"),
             ExperimentTracker(tmp_path / "store").start_run("e", capture_output=False) as run,
         ):
-            for step, loss in enumerate(losses, start=first):
-                run.log({"loss": loss, "cost": 2 * loss}, step=step)
+            for number, loss in enumerate(losses):
+                run.log({"loss": loss, "cost": 2 * loss}, step=None if first is None else first + number)
             if last:
                 run.log(last)
         return run.run_id
@@ -69,6 +69,26 @@ def test_values_of_an_attempt_before_count_where_the_next_one_did_not_log_them_a
     runs = [folder(tmp_path, log([0.5, 0.1, 0.9])), folder(tmp_path, log([0.2, 0.3], first=2))]
     assert logged(runs, ["loss"]) == {"loss": [0.5, 0.2, 0.3]}
     assert values(tmp_path).reached(0, 2, runs).values == (0.2,)
+
+
+@pytest.mark.parametrize(
+    ("attempts", "counted"),
+    [
+        ([(1, [0.5, 0.1, 0.9]), (1, [0.7])], [0.7]),  # it begins anew, and has not come as far
+        ([(1, [0.5, 0.1, 0.9]), (1, [0.7]), (1, [0.8, 0.6])], [0.8, 0.6]),
+        ([(1, [0.5, 0.1, 0.9]), (4, [0.2])], [0.5, 0.1, 0.9, 0.2]),
+        ([(1, [0.5, 0.1, 0.9]), (6, [0.2])], [0.5, 0.1, 0.9, 0.2]),  # a step is missing
+        ([(1, [0.5, 0.1]), (3, [0.9, 0.3]), (4, [0.2])], [0.5, 0.1, 0.9, 0.2]),
+        ([(1, [0.5, 0.1]), (3, [0.9, 0.3]), (2, [0.2])], [0.5, 0.2]),
+        ([(None, [0.5, 0.1, 0.9]), (None, [0.7])], [0.7]),  # values without a step
+        ([(1, [0.5, 0.1]), (1, [])], [0.5, 0.1]),  # it has not logged yet
+    ],
+)
+def test_what_an_attempt_has_logged_is_void_from_where_the_next_one_begins(
+    tmp_path: Path, log: Log, attempts: list[tuple[int | None, list[float]]], counted: list[float]
+) -> None:
+    runs = [folder(tmp_path, log(losses, first=first)) for first, losses in attempts]
+    assert logged(runs, ["loss"]) == {"loss": counted}
 
 
 def test_a_run_that_is_gone_or_cannot_be_read_has_no_values(
@@ -160,6 +180,32 @@ def test_the_history_of_a_job_is_what_it_came_to_after_each_epoch(tmp_path: Path
     returned = Outcome(0, JobStatus.COMPLETED, 1.0, value=0.7)
     assert values(tmp_path, [Objective.of(None)]).history(returned) == ((0.7,),)
     assert values(tmp_path).history(Outcome(0, JobStatus.FAILED, 1.0)) == ()
+
+
+@pytest.mark.parametrize(
+    ("objectives", "value", "lacks"),
+    [
+        ((LOSS,), None, False),
+        ((LOSS, COST), None, False),
+        ((Objective.of("acc"),), None, True),
+        ((LOSS, Objective.of("acc")), None, True),
+        ((Objective.of("acc"),), {"acc": 0.5}, False),
+        ((Objective.of("bad", "min"),), None, False),  # logged, though no number
+        ((Objective.of(None),), None, True),
+        ((Objective.of(None),), 0.5, False),
+    ],
+)
+def test_a_job_lacks_an_objective_that_it_neither_logged_nor_returned(
+    tmp_path: Path,
+    log: Log,
+    objectives: tuple[Objective, ...],
+    value: float | dict[str, float] | None,
+    lacks: bool,
+) -> None:
+    found = values(tmp_path, objectives)
+    outcome = Outcome(0, JobStatus.COMPLETED, 1.0, value=value, runs=(log([0.5], bad=math.nan),))
+    assert found.lacks(outcome) == lacks
+    assert not (lacks and found.history(outcome))
 
 
 def test_the_value_that_counts_is_finite_or_none() -> None:

@@ -69,6 +69,24 @@ def test_a_search_that_is_over_has_nothing_to_do_until_it_gets_more_jobs(
     assert len(asked(mine)) == 7
 
 
+@pytest.mark.parametrize("more", [{"budget": "null", "n_trials": 9}, {"budget": "150"}])
+def test_a_search_whose_time_is_over_says_so_and_goes_on_when_it_gets_another_end(
+    search: Search, podium: Callable[..., Sweep], mine: Path, more: dict[str, object]
+) -> None:
+    short = {"mode": "random", "schedule": "asha", "name": "mine", "budget": "1s"}
+    assert search(X, "fault=slow", **short).code == 0
+    before = len(asked(mine))
+    again = podium("resume", "mine")
+    assert "nothing to do, its search is over: the time of the budget is spent" in again.out
+    shown = podium("show", "mine")
+    assert "; over: the time of the budget is spent" in shown.out
+    assert " of 1 s spent" in shown.out
+    longer = podium("resume", "mine", *(f"hydra.sweeper.{name}={value}" for name, value in more.items()))
+    assert longer.code == 0, longer.err
+    assert "the search goes on" in longer.out
+    assert len(asked(mine)) > before
+
+
 def test_a_search_whose_last_session_died_at_its_end_is_over_once_it_is_resumed(
     search: Search, mine: Path
 ) -> None:

@@ -27,9 +27,21 @@ def test_points_of_the_user_come_after_the_config_and_before_all_others(search: 
     assert points[:3] == [{"x": 0.5, "y": 1}, {"x": 0.25, "y": 1}, {"x": 0.75, "y": 2}]
 
 
+def test_a_point_that_is_given_in_other_words_runs_once(search: Search, tmp_path: Path) -> None:
+    (tmp_path / "points.csv").write_text("y,x\n1,0\n2,1\n,0.0\n2,1.0\n1,.5\n2,1\n2,0\n")
+    sweep = completed(
+        search(X, "y=1,2", "epochs=3", mode="random", n_trials=3, budget=900, enqueue="points.csv")
+    )
+    points = [event["point"] for event in sweep.planned]
+    assert points == [{"x": 0.5, "y": 1}, {"x": 0.0, "y": 1}, {"x": 1.0, "y": 2}]
+    assert "n_trials=3 has room for 3 of the 4 points to begin with" in sweep.out
+    assert "1 of the 4 points to begin with has not run: n_trials=3 have begun" in sweep.out
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
+        ({"when": "{x: 'foo == 1'}"}, "when.x: no job's config has foo"),
         ({"enqueue": "[{z: 1}]"}, "enqueue: z is not swept; swept are x"),
         ({"enqueue": "[{x: 0.7}]", "filter": "'x < 0.6'"}, "enqueue: x=0.7: filter: x < 0.6 does not hold"),
         ({"warm_start": "nothing"}, "no sweeps in"),
@@ -82,6 +94,7 @@ def draw(cfg, trial):
         ("my_space.raises", "space_function=my_space.raises: raised ValueError: no such luck"),
         ("my_space.of_one", "space_function=my_space.of_one: raised TypeError: of_one() takes 1 positional"),
         ("my_space.idle", "space_function=my_space.idle: draws nothing"),
+        ("my_space.of_seed", "space_function: draws seed, which is set already (seed=3)"),
     ],
 )
 def test_a_function_that_draws_no_points_is_refused(
@@ -94,9 +107,10 @@ def raises(cfg, trial):
 
 def of_one(cfg): pass
 def idle(cfg, trial): pass
+def of_seed(cfg, trial): trial.suggest_int("seed", 0, 9)
 """
     )
-    refused = search(mode="tpe", n_trials=2, space_function=function)
+    refused = search("seed=3", mode="tpe", n_trials=2, space_function=function)
     assert refused.code == 1
     assert said in refused.err
     assert "Traceback" not in refused.err
@@ -121,6 +135,21 @@ def test_a_search_says_how_many_jobs_of_the_earlier_sweep_fit(search: Search) ->
     sweep = search("x=interval(0.5,1.0)", mode="random", n_trials=2, name="after", warm_start="before")
     assert sweep.code == 0, sweep.err
     assert "warm_start: 1 of 2 jobs of before fit into the space" in sweep.out
+
+
+@pytest.mark.parametrize(
+    ("config", "objective", "missing"),
+    [("config", "{metric: acc}", "acc"), ("two", "[{metric: loss}, {metric: acc}]", "loss and acc")],
+)
+def test_an_earlier_sweep_of_which_no_job_has_the_objective_is_refused(
+    search: Search, config: str, objective: str, missing: str
+) -> None:
+    completed(search("x=0.1,0.7", name="before"))
+    refused = search(
+        f"--config-name={config}", X, mode="random", n_trials=2, warm_start="before", objective=objective
+    )
+    assert refused.code == 1
+    assert f"warm_start=before: none of its 2 jobs has {missing}" in refused.err
 
 
 def test_a_search_learns_from_the_jobs_of_an_earlier_sweep(search: Search) -> None:

@@ -101,6 +101,35 @@ def test_a_job_that_the_machine_has_lost_is_begun_again(search: Search) -> None:
     assert len(sweep.planned) == 4
 
 
+@pytest.mark.parametrize("output", ["lines", "json"])
+def test_a_job_that_goes_on_at_once_beside_others_is_not_lost(search: Search, output: str) -> None:
+    sweep = completed(
+        search(
+            X,
+            "hydra.launcher.n_jobs=2",
+            mode="random",
+            schedule="asha",
+            n_trials=12,
+            confirm=2,
+            output=output,
+        )
+    )
+    moved = [event["job"] for event in of_kind(sweep, "resumed")]
+    assert moved
+    attempts: dict[int, int] = {}
+    for event in of_kind(sweep, "started"):
+        attempts[event["job"]] = attempts.get(event["job"], 0) + 1
+        assert event["attempt"] == attempts[event["job"]]
+    if output == "json":
+        told = [json.loads(line) for line in sweep.out.splitlines()]
+        assert [(each["job"], each["was_lost"]) for each in told if each["event"] == "resumed"] == [
+            (job, False) for job in moved
+        ]
+    else:
+        assert "was lost" not in sweep.out
+        assert sweep.out.count("goes on to") == len(moved)
+
+
 def test_a_job_whose_code_crashes_has_failed_and_is_not_begun_again(search: Search) -> None:
     sweep = completed(search("x=interval(0.6,1.0)", "fault=crashes", mode="random", n_trials=3, budget=1000))
     crashed = [event for event in of_kind(sweep, "finished") if event["status"] == "killed"]
@@ -135,6 +164,14 @@ def test_a_grid_can_be_judged_too(search: Search) -> None:
     assert [event["point"]["x"] for event in sweep.planned] == [0.1, 0.2, 0.3, 0.4, 0.6, 0.8]
     assert {row["status"] for row in sweep.rows} == {"completed", "pruned"}
     assert sweep.rows[0]["point"]["x"] == 0.2
+    assert ": 6 jobs, results in" in sweep.out
+    assert "the search is over" not in sweep.out
+    assert of_kind(sweep, "ended")[-1]["why"] == "all of its points have begun"
+
+
+def test_a_length_that_no_job_has_is_told(search: Search) -> None:
+    sweep = completed(search(X, "epochs=4", mode="random", schedule="asha", n_trials=2, max_epochs=1000))
+    assert "no job was judged: the first judgement is after 62 values of loss, and jobs log 4" in sweep.out
 
 
 def test_several_objectives_are_searched(search: Search) -> None:
@@ -204,7 +241,7 @@ def test_a_search_ends_when_its_time_is_over(search: Search) -> None:
     [
         ({"target": 0.3}, "the target is reached"),
         ({"patience": 3}, "3 jobs have come to nothing better"),
-        ({"budget": 20}, "the budget of 20 epochs is spent"),
+        ({"budget": 20}, "the budget of 20 epochs has no room for another job"),
     ],
 )
 def test_a_search_ends_early_when_it_has_what_it_wants_and_says_why(
@@ -213,7 +250,8 @@ def test_a_search_ends_early_when_it_has_what_it_wants_and_says_why(
     sweep = completed(search(X, mode="random", n_trials=40, **settings))
     assert 1 <= len(sweep.planned) < 40
     assert why in sweep.out
-    assert of_kind(sweep, "ended")[-1]["over"] is True
+    ended = of_kind(sweep, "ended")[-1]
+    assert (ended["over"], ended["why"]) == (True, why)
 
 
 def test_jobs_of_a_group_run_a_few_at_once_in_one_process(search: Search, tmp_path: Path) -> None:

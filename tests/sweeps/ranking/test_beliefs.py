@@ -113,6 +113,49 @@ def test_show_tells_the_best_the_rungs_and_the_epochs(sweep: Written, say: Calla
     assert "jobs       3: 1 completed, 2 pruned" in text
 
 
+def test_the_list_tells_the_best_of_a_search_before_its_first_leaderboard(
+    sweep: Written, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def first() -> dict[str, Any]:
+        assert main(["list", "--json", "--store", str(sweep.store)]) == 0
+        (found,) = json.loads(capsys.readouterr().out)
+        return dict(found)
+
+    found = first()
+    assert (found["completed"], found["pruned"], found["jobs"]) == (1, 2, 3)
+    assert (found["best"], found["run"]) == (curve(0.9, 18), "run_003")
+    sweep.ask(3)
+    told = {"kind": "completed", "values": [0.99], "epochs": 18, "violations": {"size <= 1": 2.0}}
+    sweep.tell("finished", job=3, status="completed", wall_s=1.0, runs=[], told=told)
+    sweep.ask(4)
+    told = {"kind": "failed", "values": [0.99], "epochs": 18, "violations": {}}
+    sweep.tell("finished", job=4, status="failed", wall_s=1.0, runs=[], told=told)
+    assert first()["best"] == curve(0.9, 18)
+    assert main(["list", "--store", str(sweep.store)]) == 0
+    assert "4/5" in capsys.readouterr().out
+
+
+def test_show_tells_why_a_search_is_over_and_what_of_its_budget_is_spent(
+    tmp_path: Path, say: Callable[..., str]
+) -> None:
+    written = Written(
+        tmp_path, search={**SEARCH, "n_trials": None, "budget_epochs": 1000, "budget_s": 7200.0}
+    )
+    written.tell("began", slots=1)
+    written.ask(0)
+    written.finish(0, 0.9, 18, "completed")
+    running = say()
+    assert "search     tpe, schedule asha: 1 job so far\n" in running
+    assert "epochs     18 of 1,000 spent" in running
+    assert "time       0 s of 2 h spent" in running
+    assert json.loads(say("--json"))["search"]["over"] is None
+    written.tell("ended", over=True, why="the target is reached")
+    assert "search     tpe, schedule asha: 1 job; over: the target is reached\n" in say()
+    assert json.loads(say("--json"))["search"]["over"] == "the target is reached"
+    written.tell("began", slots=1)  # it goes on
+    assert "1 job so far" in say()
+
+
 def test_show_tells_the_same_as_data(sweep: Written, say: Callable[..., str]) -> None:
     found = json.loads(say("--json"))["search"]
     best = found["best"]
@@ -161,6 +204,39 @@ def test_a_paused_job_may_be_the_best_and_is_no_failure(tmp_path: Path) -> None:
         (2, 2, "completed", 18, None),
         (3, 0, "pruned", 6, None),
     ]
+
+
+@pytest.mark.parametrize("logged", [2, 5, 17])
+def test_what_a_stopped_job_logs_after_its_judgement_counts_for_nothing(tmp_path: Path, logged: int) -> None:
+    written = Written(tmp_path, constraints=("val_auc >= 0.1",))
+    written.ask(0)
+    written.tell(
+        "rung",
+        arrivals=[
+            {
+                "job": 0,
+                "level": 2,
+                "values": [curve(0.1, 2)],
+                "violations": {"val_auc >= 0.1": 0.1 - curve(0.1, 2)},
+            }
+        ],
+        go_on={},
+    )
+    written.finish(0, 0.1, logged)
+    written.ask(1)
+    written.judge(2, 1, job_1=0.9)
+    written.finish(1, 0.9, 9, "completed")
+    (best, row) = written.now().board.rows
+    assert (best.job, best.objective, best.epochs) == (1, curve(0.9, 9), 9)
+    assert (row.objective, row.epochs, row.is_feasible) == (curve(0.1, 2), 2, False)
+
+
+def test_a_job_that_went_on_has_the_value_of_its_last_judgement(sweep: Written) -> None:
+    sweep.tell("resumed", job=0, until=6)
+    sweep.judge(6, job_0=0.6)
+    sweep.finish(0, 0.6, 11)
+    (row,) = (row for row in sweep.now().board.rows if row.job == 0)
+    assert (row.objective, row.epochs) == (curve(0.6, 6), 6)
 
 
 def test_an_app_that_cannot_go_on_has_stopped_jobs_and_none_comes_next(

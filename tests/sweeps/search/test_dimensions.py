@@ -1,6 +1,7 @@
 """Points of a searched space: drawn, written as overrides, read back, and left out where a condition excludes a key."""
 
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from sweeps import SettingsError
 from sweeps.search.decisions import NewJob
 from sweeps.search.dimensions import Choice, Number, dimension_of
 from sweeps.search.searched_space import PART, SearchedSpace, Trial
+from sweeps.settings.search_settings import Mode
 from sweeps.space import values_of
 
 EVERYTHING = (
@@ -84,6 +86,99 @@ def test_whole_numbers_are_drawn_alike_the_ends_included() -> None:
 )
 def test_a_point_outside_of_the_space_is_not_of_it(point: tuple[str, ...]) -> None:
     assert searched_space("x=interval(-1.0,1.0)", "y=interval(0.0,1.0)").find(point) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "own"),
+    [
+        (("x=0", "n=2", "name=a"), ("x=0.0", "n=2", "name=a")),
+        (("x=1", "n=2.0", "name=a"), ("x=1.0", "n=2", "name=a")),
+        (("x=1e0", "n=2", "name='a'"), ("x=1.0", "n=2", "name=a")),
+        (("x=+.5", "n=2", 'name="a"'), ("x=0.5", "n=2", "name=a")),
+        (("name=b", "n=2", "x=0.5"), ("x=0.5", "n=2", "name=b", "y=0.5")),
+        (("x=0.5", "n=2"), None),  # lacks a key
+        (("x=7", "n=2", "name=a"), None),  # out of bounds
+        (("x=0", "n=2", "name=a", "z=1"), None),  # another key
+    ],
+)
+def test_a_point_is_written_as_the_search_writes_it(
+    given: tuple[str, ...], own: tuple[str, ...] | None
+) -> None:
+    space = searched_space(
+        "x=interval(-1.0,1.0)",
+        "n=int(interval(1,9))",
+        "name=a,b,c",
+        "y=interval(0,1.0)",
+        when={"y": "name == 'b'"},
+    )
+    point = (*given, "y=0.5") if "name=b" in given else given
+    assert space.own(point) == (own or point)
+
+
+def test_a_point_of_a_function_is_written_as_the_function_draws_it() -> None:
+    space = SearchedSpace(*spaced("z=1,2.5"), function=lambda trial: trial.suggest_float("x", 0, 4))
+    assert space.own(("x=2", "z=1.0")) == ("z=1", "x=2.0")
+    assert space.own(("x=2", "z=1.0", "w=3")) == ("x=2", "z=1.0", "w=3")
+
+
+@pytest.mark.parametrize(
+    ("lines", "space", "said"),
+    [
+        (("x=1,2",), {}, "draws x, which is swept already"),
+        (("x=interval(0,1)",), {}, "draws x, which is swept already"),
+        (("x=3",), {}, r"draws x, which is set already \(x=3\)"),
+        ((), {"spaces": ({"x": "3", "z": "1,2"}, {"z": "3,4"})}, "draws x, which is swept already"),
+    ],
+)
+def test_a_function_that_draws_what_is_set_already_is_refused(
+    lines: tuple[str, ...], space: dict[str, object], said: str
+) -> None:
+    searched = SearchedSpace(*spaced(*lines, **space), function=lambda trial: trial.suggest_float("x", 0, 4))
+    source = random.Random(0)
+    with pytest.raises(SettingsError, match=f"space_function: {said}.*; remove one of the two"):
+        [searched.draw(source) for _ in range(20)]  # a part that does not set the key is drawn
+    other = SearchedSpace(*spaced(*lines, **space), function=lambda trial: trial.suggest_float("w", 0, 4))
+    assert other.draw(random.Random(0)) is not None
+
+
+@pytest.mark.parametrize("mode", [Mode.RANDOM, Mode.QMC])
+@pytest.mark.parametrize(
+    ("conditions", "said"),
+    [
+        ({"when": {"x": "foo == 'a'"}}, r"when.x: no job's config has foo"),
+        ({"when": {"x": "kid == 'a'"}}, r"when.x: no job's config has kid; did you mean kind\?"),
+        ({"when": {"x": "kind == 'a' or foo > 1"}}, r"when.x: no job's config has foo"),
+        ({"filter": "x < 0.5 or model.deep > 1"}, r"filter: no job's config has model.deep"),
+    ],
+)
+def test_a_name_that_no_point_has_is_refused(mode: Mode, conditions: dict[str, Any], said: str) -> None:
+    lines = ("kind=a,b", "x=interval(0.0,1.0)")
+    config = {"kind": "a", "x": 0.5, "model": {"depth": 1}}
+    with pytest.raises(SettingsError, match=said):
+        make(*lines, mode=mode, n_trials=4, space=conditions, config_of=lambda _: config)
+
+
+@pytest.mark.parametrize("when", ["kind == 'a19'", "extra > 1", "kind == 'a0' and extra > 1"])
+def test_a_name_that_few_points_have_is_a_name(when: str) -> None:
+    lines = (f"kind={','.join(f'a{number}' for number in range(20))}", "x=interval(0.0,1.0)")
+    search = make(
+        *lines,
+        n_trials=4,
+        space={"when": {"x": when}},
+        config_of=lambda point: {"extra": 2} if "kind=a19" in point else {},
+    )
+    assert search.decide() is not None
+
+
+def test_conditions_whose_names_are_there_cost_one_config() -> None:
+    configs: list[tuple[str, ...]] = []
+
+    def config_of(point: tuple[str, ...]) -> dict[str, Any]:
+        configs.append(point)
+        return {"depth": 2}
+
+    make(n_trials=4, space={"when": {"x": "depth > 1"}, "filter": "depth < 9"}, config_of=config_of)
+    assert 1 <= len(configs) <= 2
 
 
 def test_a_key_that_a_condition_excludes_is_no_coordinate() -> None:

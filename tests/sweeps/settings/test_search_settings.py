@@ -59,6 +59,7 @@ def test_a_sweep_whose_jobs_all_run_to_their_end_is_no_search(loader: ConfigLoad
         (("mode=tpe", "n_trials=8"), Mode.TPE, Schedule.NONE),
         (("mode=random", "n_trials=8", "schedule=asha", "max_epochs=9"), Mode.RANDOM, Schedule.ASHA),
         (("mode=random", "budget=90", "n_trials=8"), Mode.RANDOM, Schedule.NONE),
+        (("mode=random", "confirm=2", "n_trials=8"), Mode.RANDOM, Schedule.NONE),
         (("mode=grid", "schedule=median", "min_epochs=1"), Mode.GRID, Schedule.MEDIAN),
     ],
 )
@@ -70,8 +71,9 @@ def test_a_mode_that_learns_and_a_schedule_make_a_search(
     assert settings.objectives[0].metric == "val_auc"
 
 
-def test_the_points_of_a_grid_are_not_confirmed(loader: ConfigLoader) -> None:
-    assert read_search(loader, "schedule=asha", "max_epochs=9").confirm == 0
+@pytest.mark.parametrize("confirm", [(), ("confirm=0",), ("confirm=10%",), ("confirm=0.1",)])
+def test_the_points_of_a_grid_are_not_confirmed(loader: ConfigLoader, confirm: tuple[str, ...]) -> None:
+    assert read_search(loader, "schedule=asha", "max_epochs=9", *confirm).confirm == 0
 
 
 @pytest.mark.parametrize(
@@ -156,6 +158,10 @@ def test_a_length_may_be_unknown_if_the_first_judgement_is_not(
         ("mode=tpe n_trials=9 reuse=true", "reuse=true: a search decides .*warm_start"),
         ("mode=tpe n_trials=9 resume_failed=true", "resume_failed=true: a search decides"),
         ("mode=grid target=1", "target=1.0: is for a search; this is mode=grid with schedule=none"),
+        ("mode=grid confirm=2", "confirm=2: is for a search; this is mode=grid with schedule=none"),
+        ("mode=list points=[{x:1}] confirm=20%", "confirm=20%: is for a search; this is mode=list"),
+        ("schedule=asha max_epochs=9 confirm=2", "confirm=2: mode=grid has its points already"),
+        ("mode=grid confirm=150%", "confirm=150%: allowed is a share of the jobs below 50%"),
         ("mode=grid n_trials=1", "n_trials=1: is for mode=random and for searches; this is mode=grid"),
         (
             "mode=grid schedule=asha max_epochs=9 warm_start=s",
