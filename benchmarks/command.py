@@ -5,6 +5,7 @@ python -m benchmarks setup [PEER...]
 python -m benchmarks report [--from FILE]... [--readme]
 python -m benchmarks tables --folder DIR   (how good the models are; benchmarks.tables)
 python -m benchmarks searches --lcbench DIR   (how good the searches are; benchmarks.searches)
+python -m benchmarks pictures   (the pictures of the docs; benchmarks.dashboard)
 """
 
 import argparse
@@ -17,7 +18,7 @@ from typing import Any
 from benchmarks import environments, machine, report
 from benchmarks.contestants import DriverError, Module
 from benchmarks.figures import Chapter, Figure, as_text
-from benchmarks.measures import processes, reading, sweeps, training, writing
+from benchmarks.measures import dashboard, processes, reading, sweeps, training, writing
 from benchmarks.plan import Plan, Result, Size
 
 MEASURES: dict[str, Callable[[Plan], Result]] = {
@@ -33,8 +34,9 @@ MEASURES: dict[str, Callable[[Plan], Result]] = {
     "runs": writing.runs,
     "jobs": sweeps.jobs,
     "slots": sweeps.slots,
+    "dashboard": dashboard.dashboard,
 }
-SETUP, REPORT, TABLES, SEARCHES = "setup", "report", "tables", "searches"
+SETUP, REPORT, TABLES, SEARCHES, PICTURES = "setup", "report", "tables", "searches", "pictures"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -47,6 +49,10 @@ def main(arguments: Sequence[str]) -> int:
         from benchmarks.searches.main import main as searches  # loads Optuna
 
         return searches(arguments[1:])
+    if arguments[:1] == [PICTURES]:
+        from benchmarks.dashboard.pictures import main as pictures
+
+        return pictures(arguments[1:])
     options = _parse(arguments)
     if SETUP in options.names:
         environments.setup([peer for peer in Module if peer in options.names] or list(Module))

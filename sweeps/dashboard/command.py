@@ -3,6 +3,7 @@
 The port is open before anything is loaded that takes time.
 """
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,14 @@ from tracking.cli.toolkit.output import one_line, say
 from tracking.extras import require
 
 EXTRA = "dashboard"
+HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\])(?::\d+)?")
+
+
+def _hosts(names: list[str] | None) -> list[str]:
+    for name in names or ():
+        if not HOST.fullmatch(name):
+            raise typer.BadParameter(f"--allow-host {name}: not the name of a host, such as lab.example.org")
+    return names or []
 
 
 def dashboard(
@@ -40,6 +49,7 @@ def dashboard(
         typer.Option(
             "--allow-host",
             metavar="NAME",
+            callback=_hosts,
             help="A further name under which the page is reached, of a reverse proxy; may be repeated.",
         ),
     ] = None,

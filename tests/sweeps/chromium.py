@@ -10,16 +10,15 @@ from typing import Any
 
 import pytest
 
-PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser")
+PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 OPTIONS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 )
 WHY_NOT = "needs Chromium and Playwright"
 # Under CI an absent browser is a fault, not a reason to skip.
-needs_browser = pytest.mark.skipif(
-    (PROGRAM is None or find_spec("playwright") is None) and not os.environ.get("CI"), reason=WHY_NOT
-)
+IS_ABSENT = (PROGRAM is None or find_spec("playwright") is None) and not os.environ.get("CI")
+needs_browser = pytest.mark.skipif(IS_ABSENT, reason=WHY_NOT)
 
 
 @contextmanager

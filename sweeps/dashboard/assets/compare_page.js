@@ -7,6 +7,7 @@ import { button, choice, toggle } from "./controls.js";
 import { curveSection } from "./curve_section.js";
 import { counted, grouped, text } from "./format.js";
 import { quoted } from "./filter_words.js";
+import { byInterest } from "./metric_order.js";
 import { parallelChart } from "./parallel_chart.js";
 import { changeParams } from "./router.js";
 import { scatterChart } from "./scatter_chart.js";
@@ -99,9 +100,9 @@ class ComparePage {
       return;
     }
     Object.assign(this, { names, comparison, query });
-    const order = this.suggested.map((metric) => metric.name);
-    const rank = (metric) => (order.includes(metric.name) ? order.indexOf(metric.name) : order.length);
-    this.metrics = comparison.metrics.map(({ name, mode }) => ({ name, mode })).sort((one, other) => rank(one) - rank(other));
+    const first = this.suggested.slice(0, 1).map((metric) => metric.name); // what sweeps are about, else what says most
+    comparison.metrics = byInterest(comparison.metrics, first);
+    this.metrics = comparison.metrics.map(({ name, mode }) => ({ name, mode }));
     const gone = comparison.missing.length;
     this.ids = this.ids.filter((id) => !comparison.missing.includes(id));
     this.heading.textContent = `Compare ${counted(this.ids.length, "run")}`;

@@ -72,7 +72,7 @@ export function menu(label, build, { title = null, align = "left", kind = "" } =
   const id = freshId("menu");
   const words = h("span", null, label);
   const opener = h("button", { type: "button", class: `button menu-opener ${kind}`, title, "aria-haspopup": "true", "aria-expanded": "false", "aria-controls": id }, words);
-  const panel = h("div", { class: `panel ${align}`, id, hidden: true });
+  const panel = h("div", { class: `panel ${align}`, id, tabIndex: -1, hidden: true }); // a click in it keeps the focus in it
   const made = h("div", { class: "menu" }, opener, panel);
   const outside = (event) => !made.contains(event.target) && close();
   const close = (back = false) => {
@@ -131,7 +131,7 @@ function pickList({ items, chosen, onpick, single, placeholder }) {
   const all = items();
   let seen = all;
   let active = Math.max(0, single ? all.findIndex((item) => chosen().has(item.name)) : 0);
-  const space = h("div", { class: "pick-space" });
+  const space = h("div", { class: "pick-space", onmousedown: (event) => event.preventDefault() }); // the field keeps the focus
   const box = h("div", { class: "pick", role: "listbox", id, "aria-label": placeholder, "aria-multiselectable": single ? null : "true" }, space);
   style(box, { height: `${Math.min(LINES, Math.max(2, all.length)) * LINE}px` });
   const field = h("input", { type: "search", class: "field", placeholder, "aria-label": placeholder, role: "combobox", "aria-expanded": "true", "aria-controls": id, autocomplete: "off", spellcheck: "false" });

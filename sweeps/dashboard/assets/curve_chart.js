@@ -297,7 +297,7 @@ class CurveChart {
       const { x, y } = this.lines[index].source;
       return at === null ? lastOf(y) : y[nearest(x, at)];
     });
-    const decimals = columnDecimals(values, { scores: true });
+    const decimals = columnDecimals(values);
     this.items.forEach((item, index) => {
       const value = values[index];
       const words = value === null || value === undefined ? "–" : fixed(value, decimals);

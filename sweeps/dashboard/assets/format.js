@@ -2,6 +2,7 @@
 
 import { h } from "./dom.js";
 
+const APART = 100;
 const NON_FINITE = { NaN: "NaN", Infinity: "∞", "-Infinity": "−∞" };
 
 /** Return the number a value stands for, with the texts of non-finite ones read; null when it is no number. */
@@ -29,11 +30,12 @@ export function number(value, digits = 4) {
 
 /**
  * Return how many decimals the numbers of one column are shown with, so that they line up: four digits of the largest, fewer where
- * none needs them. Null when the numbers are whole, or too far apart for one form; `scores`, as metrics are, may come close to zero.
+ * none needs them. Null when the numbers are whole, or the largest is more than a hundred times the smallest: then each has its own digits.
+ * Not for what was swept on a logarithmic scale: 0.0001, 0.001 and 0.01 say more than 0.0100.
  */
-export function columnDecimals(values, { scores = false } = {}) {
-  let high = -Infinity;
-  let low = Infinity;
+export function columnDecimals(values) {
+  let largest = 0;
+  let smallest = Infinity;
   let whole = true;
   const known = [];
   for (const value of values) {
@@ -41,14 +43,11 @@ export function columnDecimals(values, { scores = false } = {}) {
     if (found === null || !Number.isFinite(found)) continue;
     known.push(found);
     whole &&= Number.isInteger(found);
-    if (found === 0) continue;
-    const size = Math.floor(Math.log10(Math.abs(found)));
-    high = Math.max(high, size);
-    low = Math.min(low, size);
+    largest = Math.max(largest, Math.abs(found));
+    if (found !== 0) smallest = Math.min(smallest, Math.abs(found));
   }
-  const apart = high - low > 2 || low < -4;
-  if (whole || high > 6 || high < -4 || (apart && !(scores && (high === 0 || high === -1)))) return null;
-  const most = Math.max(0, 3 - high);
+  if (whole || largest > APART * smallest || largest >= 1e7 || largest < 1e-4) return null;
+  const most = Math.max(0, 3 - Math.floor(Math.log10(largest)));
   let needed = 0;
   for (const value of known) {
     const digits = value.toFixed(most).replace(/\.?0+$/, "");

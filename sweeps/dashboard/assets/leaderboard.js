@@ -26,7 +26,7 @@ export function leaderboard(host, facts, context) {
 export function columnsOf(facts, context) {
   const { jobs } = facts;
   const column = (name, label, values, options = {}) => {
-    const decimals = options.numeric === false ? null : columnDecimals(values, { scores: options.score });
+    const decimals = options.numeric === false || options.swept ? null : columnDecimals(values);
     return made(name, label, values, { cell: (index) => shown(values[index], decimals), ...options });
   };
   const made = (name, label, values, options) => ({
@@ -40,9 +40,9 @@ export function columnsOf(facts, context) {
     column("job", "job", jobs.job, { width: 64 }),
     some(jobs.run) && column("run", "run", jobs.run, { cell: (index) => runLink(jobs.run[index], context) }),
     column("status", "status", jobs.status, { numeric: false, cell: (index) => statusOf(facts, jobs.status[index]) }),
-    ...facts.objectives.map((objective, place) => column(`value ${place}`, objectiveName(objective), jobs.values[place], { numeric: true, score: true, title: `${objectiveName(objective)}, ${objective.mode === "max" ? "higher" : "lower"} is better` })),
-    ...facts.swept.map((key) => column(`key ${key}`, shortName(facts, key), jobs.point[key], { title: key })),
-    ...Object.entries(jobs.metrics ?? {}).map(([name, values], place) => column(`metric ${name}`, name, values, { numeric: true, score: true, screen: place >= ON_PAPER })),
+    ...facts.objectives.map((objective, place) => column(`value ${place}`, objectiveName(objective), jobs.values[place], { numeric: true, title: `${objectiveName(objective)}, ${objective.mode === "max" ? "higher" : "lower"} is better` })),
+    ...facts.swept.map((key) => column(`key ${key}`, shortName(facts, key), jobs.point[key], { title: key, swept: true })),
+    ...Object.entries(jobs.metrics ?? {}).map(([name, values], place) => column(`metric ${name}`, name, values, { numeric: true, screen: place >= ON_PAPER })),
     some(jobs.epochs) && column("epochs", "epochs", jobs.epochs, { numeric: true }),
     column("duration", "took", jobs.duration_s, { numeric: true, cell: (index) => durationShown(jobs.duration_s[index]) }),
     some(notes) && column("note", "note", notes, { numeric: false, cell: (index) => h("span", { title: notes[index] }, notes[index] ?? "") }),

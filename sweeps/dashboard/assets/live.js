@@ -6,12 +6,23 @@
 import { reportServer } from "./api.js";
 
 const AGAIN_MS = 1000;
+const REST_MS = 5000; // after so long out of sight a page gives its connection back: browsers allow six to a server, in all tabs together
 const EVENTS = ["points", "run", "output", "table", "sweep", "sweeps", "gone"];
 const watchers = new Set();
 const cursors = { runs: {}, output: {} };
 let source = null;
 let openedFor = "";
 let timer = 0;
+let resting = false;
+let rest = 0;
+
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(rest);
+  if (document.hidden) rest = setTimeout(close, REST_MS);
+  else wake();
+});
+addEventListener("pagehide", close);
+addEventListener("pageshow", wake);
 
 /**
  * Watch something until the returned function is called. `what`: {store, table, runs: {ID: cursor}, output: {ID: offset}, sweeps, sweep}.
@@ -48,8 +59,21 @@ function wanted() {
   return all;
 }
 
+function close() {
+  resting = true;
+  source?.close();
+  source = null;
+}
+
+function wake() {
+  if (!resting) return;
+  resting = false;
+  reopen();
+}
+
 function reopen() {
   timer = 0;
+  if (resting) return;
   const all = wanted();
   const key = JSON.stringify(all);
   const open = source && source.readyState !== EventSource.CLOSED;

@@ -1,10 +1,10 @@
 /** The frame of the pages: which page an address opens, the menu, the store, and whether the server is there. */
 
 import { h, put } from "./dom.js";
-import { ApiError, getJson, onServer } from "./api.js";
+import { ApiError, getJson, onServer, serverAnswers } from "./api.js";
 import { choice } from "./controls.js";
 import { refreshTimes } from "./format.js";
-import { formatAddress, startRouter } from "./router.js";
+import { formatAddress, parseAddress, startRouter } from "./router.js";
 import { failedState } from "./states.js";
 import { startTheme, themeButton } from "./theme.js";
 
@@ -14,6 +14,7 @@ const MENU = [
   ["sweeps", "Sweeps"],
   ["models", "Models"],
 ];
+// a page exports show(host, address, context) and returns {leave()}, also {change(address)} if it can show another of its addresses
 const PAGES = {
   runs: () => import("./runs_page.js"),
   run: () => import("./run_page.js"),
@@ -23,7 +24,6 @@ const PAGES = {
   models: () => import("./models_page.js"),
   model: () => import("./model_page.js"),
 };
-const IDLE_MS = 2000;
 const BELONGS = { run: "runs", compare: "runs", sweep: "sweeps", model: "models" };
 
 const host = document.getElementById("main");
@@ -32,7 +32,8 @@ let current = null;
 let opened = 0;
 let stores = [];
 let version = "";
-let shownPage = "";
+let shown = {};
+let readOn = false;
 
 startTheme();
 put(document.querySelector(".top-end"), themeButton());
@@ -44,11 +45,10 @@ setInterval(() => document.hidden || refreshTimes(document), TIMES_MS);
 onServer(drawBanner);
 startRouter(open);
 askStores();
-setTimeout(readAhead, IDLE_MS);
 
 // The other pages are at hand when they are wanted, also when the server is gone by then.
 async function readAhead() {
-  for (const page of Object.values(PAGES)) await page().catch(() => {});
+  for (const page of Object.values(PAGES)) if (serverAnswers()) await page().catch(() => {});
 }
 
 async function askStores() {
@@ -69,17 +69,21 @@ async function askStores() {
 }
 
 async function open(address) {
+  delete document.documentElement.dataset.ready;
+  if (current?.change && address.page === shown.page && address.id === shown.id && address.store === shown.store) {
+    current.change(address);
+    return;
+  }
   const mine = ++opened;
   current?.leave?.();
   current = null;
-  delete document.documentElement.dataset.ready;
-  const another = shownPage !== `${address.page}/${address.id}`;
-  shownPage = `${address.page}/${address.id}`;
+  const another = shown.page !== address.page || shown.id !== address.id;
+  shown = address;
   document.documentElement.dataset.page = address.page;
   drawNav(address);
   try {
     if (!PAGES[address.page]) throw new ApiError("missing", `There is no page ${address.page}.`);
-    const { show } = await PAGES[address.page]();
+    const { show } = await moduleOf(address.page);
     if (mine !== opened) return;
     put(host);
     host.className = `page ${address.page}-page`;
@@ -88,8 +92,39 @@ async function open(address) {
   } catch (error) {
     if (mine !== opened) return;
     if (!error.kind) console.error(error);
-    put(host, failedState(error, () => open(address)));
+    put(host, failedState(error, () => (error.kind === "gone" ? location.reload() : open(address))));
     document.documentElement.dataset.ready = "failed";
+  }
+}
+
+// A browser remembers that a module could not be loaded: only loading the whole document anew asks for it again, once.
+async function moduleOf(page) {
+  try {
+    const module = await PAGES[page]();
+    remember(page, null);
+    return module;
+  } catch (fault) {
+    try {
+      await getJson("stores");
+    } catch (error) {
+      if (error.kind === "gone") onServer((answers) => answers && parseAddress(location.hash).page === page && location.reload());
+      throw error;
+    }
+    if (!remember(page, "1")) location.reload();
+    throw fault; // the server is there: the module itself is broken
+  }
+}
+
+// Note that the document was loaded anew for a page, or no more; return what was noted before.
+function remember(page, mark) {
+  const key = `podium-again-${page}`;
+  try {
+    const before = sessionStorage.getItem(key);
+    if (mark) sessionStorage.setItem(key, mark);
+    else sessionStorage.removeItem(key);
+    return before;
+  } catch {
+    return "1"; // storage may be forbidden: then no loading anew, which might never end
   }
 }
 
@@ -102,7 +137,10 @@ function contextOf(address, mine) {
     go: (page, id = null, params = {}) => (location.hash = formatAddress(page, id, params, address.store)),
     title: (words) => (document.title = words ? `${words} · podium` : "podium"),
     ready: (name) => {
-      if (mine === opened) document.documentElement.dataset.ready = name;
+      if (mine !== opened) return;
+      document.documentElement.dataset.ready = name;
+      if (!readOn) idle(readAhead);
+      readOn = true;
     },
   };
 }
@@ -127,6 +165,11 @@ function drawFrame(store = contextStore()) {
       : h("span", { class: "store", title: one?.path || null }, one?.name || "");
   put(end, pick, theme);
   theme.dataset.version = version;
+}
+
+function idle(work) {
+  if (window.requestIdleCallback) requestIdleCallback(work, { timeout: 3000 });
+  else setTimeout(work, 500);
 }
 
 function contextStore() {

@@ -42,7 +42,7 @@ class OutputView {
   async start() {
     this.rows = h("span", null);
     this.tail = h("span", null);
-    this.box = h("pre", { class: "block output", tabIndex: 0, role: "log", "aria-label": "Output of the run", "aria-live": "off" }, this.rows, this.tail);
+    this.box = h("pre", { class: this.live ? "block output live" : "block output", tabIndex: 0, role: "log", "aria-label": "Output of the run", "aria-live": "off" }, this.rows, this.tail);
     this.down = button("Jump to the end", () => this.toEnd(), { kind: "small" });
     this.down.hidden = true;
     this.earlier = button("Show earlier lines", () => this.showEarlier(), { kind: "small" });

@@ -5,12 +5,13 @@ import { apiAddress, getJson, pathOf } from "./api.js";
 import { curveChart } from "./curve_chart.js";
 import { curveSection } from "./curve_section.js";
 import { durationShown, shown, statusShown } from "./format.js";
+import { byInterest } from "./metric_order.js";
 import { outputView } from "./output_view.js";
 import { codePart, columnsTable, configPart, dataFacts, environmentPart, errorPart, filesTable, metricsTable, modelTags, pictures, tagList, timeTile, valuesTable } from "./run_parts.js";
 import { loaded } from "./states.js";
 import { watch } from "./live.js";
 
-const REREAD_MS = 4000; // the facts of a run that is running
+const REREAD_MS = 2000; // the facts of a run that is running
 const FIRST_CURVES = 6;
 const PROFILE = "artifacts/data.json";
 const PROFILE_BYTES = 2_000_000;
@@ -53,7 +54,7 @@ class RunPage {
     this.drawCurves();
     const pair = h("div", { class: "columns" });
     add(this.place, pair);
-    this.part("Metrics", (now) => now.metrics, metricsTable, pair);
+    this.part("Metrics", () => this.metrics(), metricsTable, pair);
     this.part("Parameters", (now) => Object.entries(now.params), (rows) => (rows.length ? valuesTable(rows, "Parameters") : null), pair);
     this.part("Pictures", (now) => now.files.filter((file) => file.image), () => pictures(this.run, this.context));
     this.drawOutput();
@@ -104,7 +105,7 @@ class RunPage {
         sweep ? h("div", { class: "end" }, h("a", { class: "button", href: context.link("sweep", sweep) }, "Its sweep")) : null,
       ),
       run.superseded_by ? h("p", { class: "warn" }, "A later run took its place: ", h("a", { href: context.link("run", run.superseded_by) }, run.superseded_by)) : null,
-      run.description ? h("p", null, run.description) : null,
+      run.description ? h("p", { class: "description" }, run.description) : null,
       tagList(run.tags),
       h(
         "div",
@@ -112,27 +113,25 @@ class RunPage {
         tile("started", timeTile(run.created_at)),
         tile("duration", durationShown(run.duration_s ?? (run.status === "running" ? (Date.now() - Date.parse(run.created_at)) / 1000 : null))),
         sweep && run.sweep.job !== null && run.sweep.job !== undefined ? tile("job", `${run.sweep.job} of ${sweep}`) : null,
-        this.byInterest().slice(0, TILES).map((metric) => (metric.mode && metric.count > 1 ? tile(`best ${metric.name}`, shown(metric[metric.mode])) : tile(metric.name, shown(metric.last)))),
+        this.metrics().slice(0, TILES).map((metric) => (metric.mode && metric.count > 1 ? tile(`best ${metric.name}`, shown(metric[metric.mode])) : tile(metric.name, shown(metric.last)))),
       ),
     );
   }
 
-  // Metrics as one looks for them: what its sweep is about, then of validation, of training last; those that say which way is better first.
-  byInterest() {
-    const objective = this.run.sweep?.objective;
-    const rank = (metric) => (metric.name === objective?.metric ? -1 : (/^(val|valid)/i.test(metric.name) ? 0 : /^test/i.test(metric.name) ? 2 : /^train/i.test(metric.name) ? 6 : 4) + (metric.mode === "max" ? 0 : metric.mode ? 0.5 : 1));
-    const told = this.run.metrics.map((metric) => (metric.name === objective?.metric && ["max", "min"].includes(objective.mode) ? { ...metric, mode: objective.mode } : metric));
-    return told.sort((one, other) => rank(one) - rank(other));
+  metrics() {
+    const { metric, mode } = this.run.sweep?.objective || {};
+    const told = this.run.metrics.map((one) => (one.name === metric && ["max", "min"].includes(mode) ? { ...one, mode } : one));
+    return byInterest(told, [metric]);
   }
 
   // ---- curves
 
   curveNames() {
-    return this.byInterest().map((metric) => metric.name);
+    return this.metrics().map((metric) => metric.name);
   }
 
   drawCurves() {
-    const curves = this.byInterest().filter((metric) => metric.count > 1 || this.run.status === "running").map((metric) => metric.name);
+    const curves = this.metrics().filter((metric) => metric.count > 1 || this.run.status === "running").map((metric) => metric.name);
     if (!curves.length && this.run.status !== "running") {
       this.context.ready("run");
       return;

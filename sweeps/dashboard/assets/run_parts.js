@@ -27,28 +27,27 @@ export function valuesTable(rows, label) {
   return rows.length > FEW ? [searchField(`Look in ${rows.length} ${label.toLowerCase()}`, "", (words) => draw(words, LISTED)), table] : table;
 }
 
-/** Return the table of a run's metrics; `names` are drawn as curves. */
+/** Return the table of a run's metrics. */
 export function metricsTable(metrics) {
   if (!metrics.length) return null;
-  const step = (value) => (value === null || value === undefined ? null : h("span", { class: "at", title: `at step ${value}` }, ` @${number(value)}`));
-  const cell = (value, at) => h("td", { class: "n" }, value === null || value === undefined ? "" : shown(value), at);
+  const body = h("tbody", null);
+  const draw = (most) => {
+    put(body, metrics.slice(0, most).map(metricLine), metrics.length > most ? h("tr", null, h("td", { colspan: 5 }, h("button", { type: "button", class: "button small", onclick: () => draw(Infinity) }, `Show all ${metrics.length}`))) : null);
+  };
+  draw(LISTED);
   return h(
     "div",
     { class: "grid-box limited", tabIndex: 0, role: "region", "aria-label": "Table of metrics" },
-    h(
-      "table",
-      { class: "grid" },
-      h("thead", null, h("tr", null, ["metric", "last", "lowest", "highest", "points"].map((name, index) => h("th", { scope: "col", class: index ? "n" : null }, name)))),
-      h(
-        "tbody",
-        null,
-        metrics.map((metric) => {
-          const single = metric.count === 1;
-          return h("tr", null, h("th", { scope: "row" }, metric.name), cell(metric.last, null), single ? [h("td", null), h("td", null)] : [cell(metric.min, step(metric.min_step)), cell(metric.max, step(metric.max_step))], h("td", { class: "n" }, number(metric.count), metric.non_finite ? h("span", { class: "bad", title: `${metric.non_finite} were not finite` }, ` (${metric.non_finite} NaN)`) : null));
-        }),
-      ),
-    ),
+    h("table", { class: "grid" }, h("thead", null, h("tr", null, ["metric", "last", "lowest", "highest", "points"].map((name, index) => h("th", { scope: "col", class: index ? "n" : null }, name)))), body),
   );
+}
+
+function metricLine(metric) {
+  const step = (value) => (value === null || value === undefined ? null : h("span", { class: "at", title: `at step ${value}` }, ` @${number(value)}`));
+  const cell = (value, at) => h("td", { class: "n" }, value === null || value === undefined ? "" : shown(value), at);
+  const ends = metric.count === 1 ? [h("td", null), h("td", null)] : [cell(metric.min, step(metric.min_step)), cell(metric.max, step(metric.max_step))];
+  const lost = metric.non_finite ? h("span", { class: "bad", title: `${metric.non_finite} were not finite` }, ` (${metric.non_finite} NaN)`) : null;
+  return h("tr", null, h("th", { scope: "row" }, metric.name), cell(metric.last, null), ends, h("td", { class: "n" }, number(metric.count), lost));
 }
 
 /** Return the pictures among a run's files. */
@@ -60,7 +59,10 @@ export function pictures(run, context) {
     { class: "pictures" },
     found.map((file) => {
       const address = apiAddress(context.api(pathOf("run", run.run_id, "file", file.path)), { show: 1, size: file.size });
-      return h("figure", { class: "picture" }, h("a", { href: address, target: "_blank", rel: "noopener" }, h("img", { src: address, alt: file.path, loading: "lazy" })), h("figcaption", { class: "hint" }, nameOf(file.path)));
+      const frame = h("a", { href: address, target: "_blank", rel: "noopener" });
+      const broken = () => put(frame, h("p", { class: "state" }, "This file is not a picture that can be shown."));
+      put(frame, h("img", { src: address, alt: file.path, loading: "lazy", onerror: broken }));
+      return h("figure", { class: "picture" }, frame, h("figcaption", { class: "hint" }, nameOf(file.path)));
     }),
   );
 }

@@ -30,9 +30,13 @@ export class RunRows {
     const mine = new AbortController();
     this.loading = mine;
     const first = Math.floor(around / WINDOW);
-    const answer = await this.ask({ ...query, offset: first * WINDOW, limit: WINDOW }, mine.signal);
+    let answer;
+    try {
+      answer = await this.ask({ ...query, offset: first * WINDOW, limit: WINDOW }, mine.signal);
+    } finally {
+      if (this.loading === mine) this.loading = null;
+    }
     if (mine.signal.aborted) return null;
-    this.loading = null;
     this.query = query;
     this.forget();
     this.take(answer);

@@ -9,14 +9,14 @@ import { columnDecimals, counted, durationShown, grouped, shown, statusShown, te
 import { watch } from "./live.js";
 import { changeParams } from "./router.js";
 import { RunRows } from "./run_rows.js";
+import { RunSelection } from "./run_selection.js";
 import { emptyState, failedState, loadingState } from "./states.js";
 import { virtualTable } from "./table.js";
 
 const REFRESH_MS = 1000; // a store that changes all the time is read at most so often
 const NEWEST_FIRST = ["-run_id"];
 const FEW = 100; // runs that an address can name
-const kept = new Map(); // store -> what is selected, which survives a look at another page
-const places = new Map(); // store -> {hash, first}: where one was in the table before that look
+const places = new Map(); // store -> {hash, first}: where one was in the table before a look at another page
 const LABELS = { created_at: "created", finished_at: "finished", duration_s: "duration" };
 const NO_NAMES = { params: [], metrics: [], tags: [], experiments: [], suggested: [], total: 0 };
 
@@ -24,24 +24,40 @@ const NO_NAMES = { params: [], metrics: [], tags: [], experiments: [], suggested
 export function show(host, address, context) {
   const page = new RunsPage(host, address, context);
   page.start();
-  return { leave: () => page.leave() };
+  return { change: (next) => page.changed(next), leave: () => page.leave() };
 }
 
 class RunsPage {
   constructor(host, address, context) {
     this.host = host;
     this.context = context;
-    this.filter = address.params.get("filter") || "";
-    this.sort = address.params.getAll("sort").map((key) => ({ name: key.replace(/^-/, ""), down: key.startsWith("-") }));
-    this.experiment = address.params.get("experiment") || "";
-    this.seeds = address.params.get("seeds") === "1";
-    this.picked = address.params.getAll("columns");
+    this.read(address);
     this.names = NO_NAMES;
-    if (!kept.has(context.store)) kept.set(context.store, new Map());
-    this.members = kept.get(context.store); // key of a selected row -> the runs it stands for
-    this.selected = new Set(this.members.keys());
+    this.selection = new RunSelection(context.store);
     this.fresh = 0;
     this.rows = new RunRows((query, signal) => getJson(context.api("runs"), query, signal), () => this.moreKnown());
+  }
+
+  read({ params }) {
+    this.filter = params.get("filter") || "";
+    this.sort = params.getAll("sort").map((key) => ({ name: key.replace(/^-/, ""), down: key.startsWith("-") }));
+    this.experiment = params.get("experiment") || "";
+    this.seeds = params.get("seeds") === "1";
+    this.picked = params.getAll("columns");
+  }
+
+  // Back and forward: what is shown stays until the answer is here.
+  changed(address) {
+    const before = { seeds: this.seeds, experiment: this.experiment };
+    this.read(address);
+    this.hash = location.hash;
+    this.fresh = 0;
+    this.drawNews();
+    this.field.setText(this.filter);
+    this.seedToggle.firstChild.checked = this.seeds;
+    if (this.seeds !== before.seeds) this.selection.regroup(this.seeds);
+    if (this.experiment !== before.experiment) this.loadNames();
+    this.load({ first: !this.table, top: true });
   }
 
   start() {
@@ -52,12 +68,13 @@ class RunsPage {
     this.field = filterField({ value: this.filter, items: () => this.items || [], onapply: (text) => text !== this.filter && this.change({ filter: text }), label: "Filter of runs" });
     this.experiments = pickMenu("All experiments", { single: true, placeholder: "Look for an experiment", items: () => this.experimentItems(), chosen: () => new Set([this.experiment]), onpick: (name) => this.change({ experiment: name }) });
     this.columnMenu = pickMenu("Columns", { align: "right", placeholder: "Look for a column", items: () => this.items || [], chosen: () => new Set(this.shownColumns().map((column) => column.name)), onpick: (name, on) => this.pickColumn(name, on), extra: (redraw) => [button("Suggested", () => this.setColumns([]).then(redraw), { kind: "small" }), button("Hide all", () => this.setColumns(["run_id"]).then(redraw), { kind: "small" })] });
+    this.seedToggle = toggle("Group seeds", this.seeds, (on) => this.change({ seeds: on }), "Runs that differ in nothing but their seed become one row, with the mean and the standard deviation");
     this.problems = h("span");
     this.place = h("div", { class: "runs-place" });
     put(
       this.host,
       h("div", { class: "head" }, h("h1", null, "Runs"), this.count, this.news, this.problems, this.chosen),
-      h("div", { class: "bar runs-bar" }, h("div", { class: "grow" }, this.field), this.experiments, toggle("Group seeds", this.seeds, (on) => this.change({ seeds: on }), "Runs that differ in nothing but their seed become one row, with the mean and the standard deviation"), this.columnMenu),
+      h("div", { class: "bar runs-bar" }, h("div", { class: "grow" }, this.field), this.experiments, this.seedToggle, this.columnMenu),
       this.place,
     );
     this.hash = location.hash;
@@ -66,7 +83,7 @@ class RunsPage {
     this.loadNames();
     this.load({ first: true, around: place?.hash === this.hash ? place.first : 0 });
     this.stopServer = onServer((answers) => answers && this.load({ first: !this.table }));
-    this.stopWatching = watch({ store: this.context.store, table: true }, { table: ({ version }) => version !== this.rows.version && this.changedInStore() });
+    this.stopWatching = watch({ store: this.context.store, table: true }, { table: ({ version }) => this.told(version) });
   }
 
   leave() {
@@ -99,7 +116,7 @@ class RunsPage {
   /** Ask another question: the address says it, and the table starts from the top. */
   change(changes) {
     Object.assign(this, changes);
-    if (changes.seeds !== undefined) this.ungroup();
+    if (changes.seeds !== undefined) this.selection.regroup(this.seeds);
     this.fresh = 0;
     this.drawNews();
     if (changes.filter !== undefined) this.field.setText(changes.filter);
@@ -112,6 +129,7 @@ class RunsPage {
 
   async load({ first = false, top = false, around = 0 } = {}) {
     const quiet = first ? loadingState(this.place, "Loading the runs…") : () => {};
+    this.newest = null;
     try {
       const answer = await this.rows.load(this.query(), top || first ? around : this.table?.first() || 0);
       quiet();
@@ -119,6 +137,7 @@ class RunsPage {
       this.field.fail(null);
       this.draw(top);
       if (around) this.table?.showFirst(around);
+      this.followStore();
     } catch (error) {
       quiet();
       if (error.name === "AbortError" || this.left) return;
@@ -165,7 +184,7 @@ class RunsPage {
         key: (row) => row.id,
         keys: (from, to) => this.keys(from, to),
         rowLabel: (row) => row.members.join(", "),
-        selected: this.selected,
+        selected: this.selection.keys,
         onselect: () => this.selectionChanged(),
         onsort: (sort) => this.change({ sort }),
         open: (row) => (row.members.length > 1 ? this.context.go("compare", null, { run: row.members.slice(0, FEW) }) : this.context.go("run", row.id)),
@@ -187,8 +206,8 @@ class RunsPage {
   findDecimals(grow) {
     const before = this.decimals || [];
     this.decimals = this.rows.columns.map((column, place) => {
-      if (!column.numeric || column.kind === "run") return null;
-      const found = columnDecimals(this.rows.rows.map((row) => row.value(place)).filter((value) => value !== null), { scores: column.kind === "metric" });
+      if (column.kind !== "metric") return null; // a parameter may have been swept on a logarithmic scale
+      const found = columnDecimals(this.rows.rows.map((row) => row.value(place)).filter((value) => value !== null));
       return grow && found !== null && before[place] !== null ? Math.max(found, before[place] ?? 0) : found;
     });
     return this.decimals.some((one, place) => one !== before[place]);
@@ -265,43 +284,27 @@ class RunsPage {
 
   async keys(from, to) {
     const rows = await this.rows.range(from, to);
-    for (const row of rows) this.members.set(row.id, row.members);
+    this.selection.learn(rows);
     return rows.map((row) => row.id);
   }
 
   selectionChanged() {
-    for (const key of [...this.members.keys()]) if (!this.selected.has(key)) this.members.delete(key);
-    for (const row of this.rows.rows) if (row && this.selected.has(row.id)) this.members.set(row.id, row.members);
+    this.selection.settle(this.rows.rows.filter(Boolean));
     this.drawChosen();
-  }
-
-  // A group's selection becomes that of its runs, and the other way round each run stands for itself.
-  ungroup() {
-    const runs = [...this.members.values()].flat();
-    this.members.clear();
-    this.selected.clear();
-    if (!this.seeds) for (const id of runs) this.members.set(id, [id]);
-    for (const id of this.members.keys()) this.selected.add(id);
-    this.drawChosen();
-  }
-
-  runsChosen() {
-    return [...new Set([...this.members.values()].flat())];
   }
 
   drawChosen() {
-    const runs = this.runsChosen();
+    const runs = this.selection.runs();
     if (!runs.length) {
       put(this.chosen, this.rows.matching > 0 && button("Compare all shown", () => this.compareAll(), { title: "Compare the runs that pass the filter" }));
       return;
     }
     const clear = () => {
-      this.selected.clear();
-      this.members.clear();
+      this.selection.clear();
       this.drawChosen();
       this.table?.refresh();
     };
-    const all = runs.length >= this.rows.matching && !this.seeds;
+    const all = runs.length === this.rows.matching && !this.seeds;
     const many = runs.length > FEW && !all;
     const label = runs.length === 1 ? `Open ${runs[0]}` : many ? `Compare ${FEW} of ${grouped(runs.length)} runs` : `Compare ${counted(runs.length, "run")}`;
     put(
@@ -313,7 +316,7 @@ class RunsPage {
 
   compareChosen(runs) {
     if (runs.length === 1) this.context.go("run", runs[0]);
-    else if (runs.length > FEW && runs.length >= this.rows.matching) this.compareAll();
+    else if (runs.length > FEW && runs.length === this.rows.matching) this.compareAll();
     else this.context.go("compare", null, { run: runs.slice(0, FEW) });
   }
 
@@ -323,8 +326,14 @@ class RunsPage {
 
   // ---- live
 
-  changedInStore() {
-    if (this.timer) return;
+  told(version) {
+    this.newest = version;
+    this.followStore();
+  }
+
+  // What is being asked for now may be as new as what was told: compared when the answer is here.
+  followStore() {
+    if (this.timer || this.rows.loading || !this.newest || this.newest === this.rows.version) return;
     const wait = Math.max(0, (this.lastRefresh || 0) + REFRESH_MS - Date.now());
     this.timer = setTimeout(() => this.refresh(), wait);
   }
@@ -332,14 +341,16 @@ class RunsPage {
   /** Read the rows in view again. What is looked at stays where it is: new runs come above it, or are counted. */
   async refresh() {
     this.lastRefresh = Date.now();
+    this.timer = 0;
+    if (this.rows.loading) return; // the answer to come is looked at
+    this.newest = null;
     try {
       const { table, rows } = this;
       const newestFirst = !this.sort.length;
       const stays = table && newestFirst && !table.atTop();
       const [first, anchor] = table ? [table.first(), rows.rowAt(table.first())?.id] : [0, null];
-      const before = { matching: rows.matching, total: rows.total, names: rows.total };
+      const before = { matching: rows.matching, total: rows.total };
       const answer = await rows.load(this.query(), first);
-      this.timer = 0;
       if (!answer || this.left) return;
       const shift = stays ? this.shiftOf(anchor, first, rows.matching - before.matching) : 0;
       if (shift) await rows.need(first + shift, first + shift + 60);
@@ -349,8 +360,8 @@ class RunsPage {
       if (this.table && (stays || !newestFirst)) this.fresh += Math.max(0, rows.total - before.total);
       this.drawNews();
       if (rows.total !== before.total) this.loadNames();
+      this.followStore();
     } catch (error) {
-      this.timer = 0;
       if (error.name !== "AbortError" && !this.left) this.failed(error);
     }
   }

@@ -4,6 +4,8 @@ import { h, put } from "./dom.js";
 import { asNumber, columnDecimals, exact, shown, statusShown, text, timeShown } from "./format.js";
 
 const LONG = 400; // rows drawn at first: a config may have thousands of keys
+const METRICS = 8; // of very many: the parameters are what one came for
+const MANY_METRICS = 12;
 
 /**
  * Draw a comparison (as the server gives it) into `host`. Options: `link(run)`: its address; `onlyDifferent`.
@@ -36,6 +38,7 @@ function table(comparison, settings, whole, showAll) {
   const params = kept(comparison.params);
   const tags = kept(comparison.tags);
   const cut = whole ? params : params.slice(0, LONG);
+  const metrics = whole || comparison.metrics.length <= MANY_METRICS ? comparison.metrics : comparison.metrics.slice(0, METRICS);
   const same = comparison.params.length - comparison.params.filter((row) => row.differs).length;
   const wide = runs.length + 1;
   return h(
@@ -50,10 +53,11 @@ function table(comparison, settings, whole, showAll) {
         null,
         line("status", runs, (run) => statusShown(run.status)),
         line("created", runs, (run) => timeShown(run.created_at)),
-        metricLines(comparison.metrics),
+        metricLines(metrics),
+        metrics.length < comparison.metrics.length ? moreLine(`Show ${comparison.metrics.length - metrics.length} more metrics`, wide, showAll) : null,
         heading("Parameters", wide, settings.onlyDifferent && same ? `${same} more are the same in all` : null),
         cut.length ? cut.map((row) => valueLine(row)) : filler(params.length || comparison.params.length ? "All parameters are the same." : "No parameters were recorded.", wide),
-        cut.length < params.length ? h("tr", null, h("td", { colspan: wide }, h("button", { type: "button", class: "button small", onclick: showAll }, `Show ${params.length - cut.length} more`))) : null,
+        cut.length < params.length ? moreLine(`Show ${params.length - cut.length} more`, wide, showAll) : null,
         tags.length ? [heading("Tags", wide, null), tags.map((row) => valueLine(row))] : null,
       ),
     ),
@@ -62,6 +66,10 @@ function table(comparison, settings, whole, showAll) {
 
 function heading(words, wide, hint) {
   return h("tr", { class: "part" }, h("th", { scope: "rowgroup", colspan: wide }, words, hint ? h("span", { class: "hint" }, ` · ${hint}`) : null));
+}
+
+function moreLine(words, wide, showAll) {
+  return h("tr", null, h("td", { colspan: wide }, h("button", { type: "button", class: "button small", onclick: showAll }, words)));
 }
 
 function filler(words, wide) {
@@ -79,7 +87,6 @@ function valueLine(row) {
   const most = Math.max(...count.values());
   const usual = row.differs && most > 1 ? [...count].find(([, n]) => n === most)[0] : null;
   const numeric = row.values.every((value) => value === null || value === undefined || asNumber(value) !== null);
-  const decimals = numeric ? columnDecimals(row.values) : null;
   return h(
     "tr",
     null,
@@ -87,21 +94,21 @@ function valueLine(row) {
     row.values.map((value) => {
       const missing = value === null || value === undefined;
       const classes = [numeric ? "n" : "", row.differs && exact(value) !== usual ? "differs" : ""].join(" ").trim();
-      return h("td", { class: classes || null }, missing ? h("span", { class: "quiet-text" }, "–") : cut(value, decimals));
+      return h("td", { class: classes || null }, missing ? h("span", { class: "quiet-text" }, "–") : cut(value));
     }),
   );
 }
 
-function cut(value, decimals) {
+function cut(value) {
   const words = text(value);
-  return words.length > 120 ? h("span", { title: exact(value) }, `${words.slice(0, 119)}…`) : shown(value, decimals);
+  return words.length > 120 ? h("span", { title: exact(value) }, `${words.slice(0, 119)}…`) : shown(value);
 }
 
 function metricLines(metrics) {
   return metrics.flatMap((metric) => {
     const { mode } = metric;
     const [name, values] = mode === "max" ? [`${metric.name} (max)`, metric.max] : mode === "min" ? [`${metric.name} (min)`, metric.min] : [metric.name, metric.last];
-    const decimals = columnDecimals(values, { scores: true });
+    const decimals = columnDecimals(values);
     const numbers = values.map((value) => asNumber(value)).filter((value) => Number.isFinite(value));
     const best = mode && new Set(numbers).size > 1 ? (mode === "max" ? Math.max(...numbers) : Math.min(...numbers)) : null;
     return h(

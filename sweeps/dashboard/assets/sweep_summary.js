@@ -268,7 +268,7 @@ export function candidateTable(facts) {
   const [objective] = facts.objectives;
   const keys = facts.swept.filter((key) => !facts.repeats.includes(key));
   const first = facts.candidates.slice(0, MOST_MEANS);
-  const decimals = columnDecimals(first.map((each) => each.mean), { scores: true });
+  const decimals = columnDecimals(first.map((each) => each.mean));
   const rows = first.map((each) => h("tr", null,
     h("td", { class: "n" }, each.rank ?? ""), h("td", { class: "n" }, shown(each.mean, decimals)), h("td", { class: "n" }, each.std === null ? "" : `± ${number(each.std, 2)}`), h("td", { class: "n" }, each.n),
     keys.map((key) => h("td", { class: "n" }, text(each.point[key])))));

@@ -15,9 +15,11 @@ from typing import Any
 from sweeps.dashboard.facts.failures import failures
 from sweeps.dashboard.facts.forecast import time_left_s
 from sweeps.dashboard.facts.job_table import candidate_rows, job_columns, readable
+from sweeps.dashboard.facts.known_runs import KnownRuns
 from sweeps.dashboard.facts.scales import scales_of
 from sweeps.dashboard.facts.timeline import Timeline, timeline
 from sweeps.display.tables import short_names
+from sweeps.errors import SweepError
 from sweeps.paths import shown
 from sweeps.ranking.beliefs import beliefs, what_decides
 from sweeps.ranking.best_so_far import best_so_far
@@ -32,12 +34,24 @@ NOT_ASKED = Importance(0)
 
 
 def sweep_facts(folder: Path, *, with_importance: bool = False) -> dict[str, Any]:
-    """Return the facts about the sweep in `folder`; raise as `rank` does.
+    """Return the facts about the sweep in `folder`; raise as `rank` does, and `SweepError` for damaged files.
 
-    Reads the ledger twice and one summary per job. With `with_importance` it loads scikit-learn if there are enough jobs.
+    Reads the ledger twice and one summary per job, of a job that has ended once a process. With `with_importance` it loads scikit-learn if there are enough jobs.
     """
-    found = sweep_status(folder)
-    return facts_of(found, what_decides(found.board, found.history.reached) if with_importance else None)
+    with readable_sweep(folder):
+        found = sweep_status(folder, KnownRuns)
+        return facts_of(found, what_decides(found.board, found.history.reached) if with_importance else None)
+
+
+@contextlib.contextmanager
+def readable_sweep(folder: Path) -> Iterator[None]:
+    """Raise `SweepError` with the sweep's name for what its files hold that no sweep writes."""
+    try:
+        yield
+    except (SweepError, TrackingError, OSError):
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise SweepError(f"{folder.name}: its files hold what no sweep writes: {error!r:.200}") from error
 
 
 def facts_of(found: SweepStatus, decides: Importance | None = None) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.dashboard.facts.forecast import time_left_s
+from sweeps.dashboard.facts.known_runs import KnownRuns
+from sweeps.dashboard.facts.sweep_facts import readable_sweep
 from sweeps.dashboard.facts.timeline import timeline
 from sweeps.errors import SweepError
 from sweeps.paths import sweep_folders
@@ -70,13 +72,14 @@ def _runs(folder: Path) -> str:
 def _summary(folder: Path, stamp: str) -> dict[str, Any]:  # noqa: ARG001 - a part of the cache's key
     """Return what the list shows of a sweep; `stamp` lets it be read again when it has changed."""
     try:
-        return _read(folder)
-    except (SweepError, TrackingError, OSError, KeyError, TypeError, ValueError) as error:
+        with readable_sweep(folder):
+            return _read(folder)
+    except (SweepError, TrackingError, OSError) as error:
         return {"sweep": folder.name, "error": str(error)}  # the other sweeps are listed
 
 
 def _read(folder: Path) -> dict[str, Any]:
-    found = sweep_status(folder)
+    found = sweep_status(folder, KnownRuns)
     is_running = found.state is SweepState.RUNNING
     times = timeline(folder / "jobs.jsonl", now=None)
     winner = found.board.winner

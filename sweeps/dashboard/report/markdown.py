@@ -1,5 +1,6 @@
 """``report.md``: a sweep in short, for a pull request. What is shown is text: no name in it is markup, link or mention."""
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -57,11 +58,13 @@ def _point(facts: Mapping[str, Any]) -> list[str]:
     if place is None or not facts["swept"]:
         return []
     point = point_at(facts, place).items()
-    lines = [f"{key}={_exact(value)}" for key, value in point if value is not None]
+    lines = [shlex.quote(f"{key}={_exact(value)}") for key, value in point if value is not None]
     return ["Best settings:", _code("\n".join(lines))] if lines else []
 
 
 def _exact(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     return repr(value) if isinstance(value, float) else str(value)
 
 

@@ -1,6 +1,6 @@
 """``report.html``: one file that shows a sweep without a network, a server, or another file.
 
-The facts lie in it as data, and one script draws them, which the policy of the page names by its hash: nothing else runs. What a
+The facts lie in it as data, and one script draws them, which the policy of the page names by its hash, as it does its style: nothing else runs. What a
 reader sees whose browser runs no scripts is plain HTML, with the charts as pictures.
 """
 
@@ -19,6 +19,7 @@ from sweeps.dashboard.report.words import (
     failure_groups,
     label_of,
     number,
+    numbers,
     outcome,
     point_at,
     seconds,
@@ -65,7 +66,7 @@ def page(facts: Mapping[str, Any], pictures: Sequence[Picture]) -> str:
     script = bundle(ENTRY)
     style = "\n".join((ASSETS / name).read_text("utf-8") for name in STYLES)
     return _PAGE.format(
-        policy=_policy(script),
+        policy=_policy(script, style),
         title=html.escape(f"Sweep {facts['sweep']}"),
         style=style,
         static=_static(facts, pictures),
@@ -74,13 +75,16 @@ def page(facts: Mapping[str, Any], pictures: Sequence[Picture]) -> str:
     )
 
 
-def _policy(script: str) -> str:
-    """Return what the page may do: run this one script, and show pictures that lie in it."""
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+def _policy(script: str, style: str) -> str:
+    """Return what the page may do: run this one script in this one style, and show pictures that lie in it."""
     return (
-        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; "
+        f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
+
+
+def _digest(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 def _data(facts: Mapping[str, Any]) -> str:
@@ -204,11 +208,13 @@ def leaderboard_rows(facts: Mapping[str, Any], most: int, metrics: int) -> tuple
     names = [short_name(facts, key) for key in facts["swept"]]
     labels = [each["label"] for each in facts["objectives"]]
     head = ["rank", "job", "run", *names, *labels, *further, "epochs", "time", "status", WHY]
+    measured = [
+        numbers(column[:most]) for column in (*jobs["values"], *(jobs["metrics"][name] for name in further))
+    ]
     rows = []
     for place in range(min(most, len(jobs["job"]))):
         point = [label_of(value) if value is not None else "" for value in point_at(facts, place).values()]
-        values = [number(column[place]) for column in jobs["values"]]
-        measured = [number(jobs["metrics"][name][place]) for name in further]
+        values = [column[place] for column in measured]
         took = jobs["duration_s"][place]
         end = [
             number(jobs["epochs"][place]),
@@ -217,6 +223,6 @@ def leaderboard_rows(facts: Mapping[str, Any], most: int, metrics: int) -> tuple
         ]
         rank = "" if jobs["rank"][place] is None else str(jobs["rank"][place])
         begin = [rank, str(jobs["job"][place]), jobs["run"][place] or ""]
-        rows.append([*begin, *point, *values, *measured, *end, jobs["error"][place] or ""])
+        rows.append([*begin, *point, *values, *end, jobs["error"][place] or ""])
     kept = [place for place, name in enumerate(head) if name != WHY or any(row[place] for row in rows)]
     return [head[place] for place in kept], [[row[place] for place in kept] for row in rows]

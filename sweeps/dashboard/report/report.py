@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sweeps.dashboard.facts.sweep_facts import facts_of
+from sweeps.dashboard.facts.sweep_facts import facts_of, readable_sweep
 from sweeps.dashboard.report.bundle import bundle
 from sweeps.dashboard.report.curves import curves_of
 from sweeps.dashboard.report.markdown import markdown
@@ -15,7 +15,7 @@ from sweeps.dashboard.report.winner_pictures import winner_pictures
 from sweeps.dashboard.report.writer import HTML, MARKDOWN
 from sweeps.ranking.beliefs import what_decides
 from sweeps.ranking.importance import LEAST_JOBS
-from sweeps.ranking.status import sweep_status
+from sweeps.ranking.status import SweepStatus, sweep_status
 from tracking.files import write_bytes
 
 LARGEST = 490_000  # bytes of a page; pictures of the winner fill what is left
@@ -29,12 +29,13 @@ class Report(NamedTuple):
     markdown: Path
 
 
-def write_report(folder: Path) -> Report:
+def write_report(folder: Path, *, has_ended: bool = False) -> Report:
     """Write the report of the sweep in `folder` as it is now, finished or not; raise as `rank` does.
 
+    With `has_ended` the process of the sweep asks for it, which has no more to do.
     Each file is replaced as a whole. Loads matplotlib where it is installed, and scikit-learn if there are enough jobs.
     """
-    html_text, markdown_text = report_of(folder)
+    html_text, markdown_text = report_of(folder, has_ended=has_ended)
     report = Report(folder / HTML, folder / MARKDOWN)
     write_bytes(report.html, html_text)
     write_bytes(report.markdown, markdown_text)
@@ -49,9 +50,13 @@ def warm_up(jobs: int) -> None:
         import sklearn.ensemble  # noqa: F401 - the forest is grown later
 
 
-def report_of(folder: Path) -> tuple[bytes, bytes]:
+def report_of(folder: Path, *, has_ended: bool = False) -> tuple[bytes, bytes]:
     """Return the page and the Markdown of a report; write nothing."""
-    found = sweep_status(folder)
+    with readable_sweep(folder):
+        return _report_of(sweep_status(folder, is_running=False if has_ended else None))
+
+
+def _report_of(found: SweepStatus) -> tuple[bytes, bytes]:
     facts = facts_of(found, what_decides(found.board, found.history.reached))
     facts["curves"] = curves_of(found)
     facts["pictures"] = []

@@ -9,7 +9,23 @@ from tracking.values.units import counted
 
 Facts = Mapping[str, Any]
 DIGITS = 4
+LEAST, MOST = 0.001, 100.0  # numbers that are written with four decimals
 LONGEST = 80  # characters of a value
+MODES = {
+    "grid": "every combination of the values",
+    "zip": "the values of all settings side by side",
+    "random": "points drawn at random",
+    "list": "the points that were listed",
+    "tpe": "points that it learned from earlier jobs (tpe)",
+    "gp": "points that it learned from earlier jobs (gp, a Gaussian process)",
+    "cmaes": "points that it learned from earlier jobs (cmaes, an evolution strategy)",
+    "nsga2": "points that it bred from earlier jobs (nsga2, a genetic algorithm)",
+    "qmc": "points that fill the space evenly (qmc)",
+}
+SCHEDULES = {
+    "asha": "let only the better jobs train on (asha)",
+    "median": "stopped jobs early that were worse than the median",
+}
 
 
 def number(value: Any) -> str:
@@ -21,6 +37,20 @@ def number(value: Any) -> str:
     if isinstance(value, int):
         return str(value)
     return f"{value:.{DIGITS}g}" if math.isfinite(value) else str(value)
+
+
+def numbers(values: Sequence[Any]) -> list[str]:
+    """Return the numbers of a column, where they are of like size with as many decimals each."""
+    known = [abs(value) for value in values if isinstance(value, float) and value]
+    is_whole = all(value.is_integer() for value in known)
+    if (
+        known
+        and not is_whole
+        and all(LEAST <= value < MOST for value in known)
+        and max(known) <= 100 * min(known)
+    ):
+        return [f"{value:.{DIGITS}f}" if isinstance(value, float) else number(value) for value in values]
+    return [number(value) for value in values]
 
 
 def label_of(value: Any) -> str:
@@ -68,11 +98,12 @@ def tried(facts: Facts) -> str:
     names = [short_name(facts, key) for key in facts["swept"]]
     settings = f" {counted(len(names), 'setting')} ({listed(names, 8)})" if names else ""
     by = " and ".join(_aim(each) for each in facts["objectives"])
-    how = f" The points come from: {facts['mode']}" if facts["mode"] else ""
-    how += f", with {facts['schedule']} to stop weak jobs early" if how and facts["schedule"] else ""
+    how = MODES.get(facts["mode"], "")
+    early = SCHEDULES.get(facts["schedule"], "")
+    taken = " and ".join(filter(None, [how and f"took {how}", early]))
     kept = f" A job must keep {listed(facts['constraints'], 5)}." if facts["constraints"] else ""
     jobs = counted(len(facts["jobs"]["job"]), "job")
-    return f"This sweep tried{settings} in {jobs}, by {by}.{how + '.' if how else ''}{kept}"
+    return f"This sweep tried{settings} in {jobs}, by {by}.{f' It {taken}.' if taken else ''}{kept}"
 
 
 def _aim(objective: Mapping[str, Any]) -> str:

@@ -37,7 +37,7 @@ from pathlib import Path
 from sweeps.dashboard.report.report import warm_up, write_report
 warm_up({jobs})
 if sys.stdin.buffer.read():
-    write_report(Path(os.fsdecode({folder!r})))
+    write_report(Path(os.fsdecode({folder!r})), has_ended=True)
 os._exit(0)  # the libraries take long to end
 """
 OWN = Path(__file__).resolve().parents[3]  # the folder of podium's packages

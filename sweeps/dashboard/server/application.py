@@ -1,6 +1,6 @@
 """The application: every address of the dashboard, behind the guard."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,14 @@ from tracking.version import __version__
 
 def application(
     stores: Sequence[Path], *, token: str, port: int, hosts: Collection[str]
-) -> tuple[Guard, Hub]:
-    """Return the ASGI application for these stores, and what ends its event streams."""
-    hub = Hub()
+) -> tuple[Guard, Callable[[], None]]:
+    """Return the ASGI application for these stores, and what ends all that would hold the server for long."""
+    hub, importance = Hub(), ImportanceProcess()
+
+    def stop() -> None:
+        hub.stop()
+        importance.stop()
+
     app = Starlette(
         routes=[
             *assets.ROUTES,
@@ -36,8 +41,8 @@ def application(
     app.router.redirect_slashes = False
     app.state.stores = open_stores(stores)
     app.state.hub = hub
-    app.state.importance = ImportanceProcess()
-    return Guard(app, token=token, port=port, hosts=hosts), hub
+    app.state.importance = importance
+    return Guard(app, token=token, port=port, hosts=hosts), stop
 
 
 def _stores(request: Request) -> Any:

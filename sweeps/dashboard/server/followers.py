@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tracking.browse.reader import StoreReader
 
 OFTEN_S = 0.1
-SELDOM_S = 1.0  # a run that has ended may be taken up again
+SELDOM_S = 2.0  # a run that has ended may be taken up again
 TOGETHER_S = 0.02  # what is due within this time is looked at together
 MOST_SHARE = 0.05  # of a core that looking takes
 RUNNING = "running"

@@ -21,6 +21,7 @@ PAGE = "/"
 # What the page that refuses a browser is made of. It loads itself once more: a browser that follows a link from another
 # site leaves the cookie out, and sends it when the page itself asks.
 OPEN = frozenset({"/assets/again.js", "/assets/styles.css", "/assets/favicon.svg"})
+KEPT_S = 30 * 86400  # by the browser, so that a bookmark of a view stays good
 CODE_S = 60.0  # how long the address that opens the browser is good
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -43,7 +44,7 @@ REFUSED = """<!doctype html>
 <body>
 <main class="state" hidden>
 <h2>This browser has no key to the dashboard</h2>
-<p>Open the address that <code>podium dashboard</code> printed when it started. It ends with <code>?token=</code> and the key.</p>
+<p>Open the address that <code>podium dashboard</code> printed when it started: it holds the key.</p>
 <p>If a link brought you here, press Enter in the address line.</p>
 </main>
 </body>
@@ -62,7 +63,7 @@ class Guard:
     def __init__(self, app: "ASGIApp", *, token: str, port: int, hosts: Collection[str]) -> None:
         self._app = app
         self._token = token.encode()
-        self._hosts = frozenset(map(_folded, hosts))
+        self._hosts = frozenset(_host_of(host.encode()) for host in hosts)
         self.cookie = f"podium_{port}_{sha256(self._token).hexdigest()[:8]}"
         self._codes: dict[bytes, float] = {}
 
@@ -109,7 +110,7 @@ class Guard:
         if asked is not None:
             if has_cookie or self._is_token(asked) or self._takes_code(asked):
                 # No path: that of the address as the browser knows it holds, below the prefix of a proxy too.
-                value = f"{self.cookie}={self._token.decode()}; HttpOnly; SameSite=Strict"
+                value = f"{self.cookie}={self._token.decode()}; Max-Age={KEPT_S}; HttpOnly; SameSite=Strict"
                 return RedirectResponse("./", 303, {**fresh, "set-cookie": value})
         elif has_cookie or path in OPEN:
             return None
@@ -157,12 +158,7 @@ def _values(scope: "Scope", name: bytes) -> Iterable[bytes]:
 
 def _host_of(header: bytes) -> str:
     """Return the host of a Host header, without its port."""
-    text = header.decode("latin-1")
+    text = header.decode("latin-1").lower()
     if text.startswith("["):
-        return _folded(text.partition("]")[0] + "]")
-    return _folded(text.partition(":")[0])
-
-
-def _folded(host: str) -> str:
-    host = host.lower().removesuffix(".")
-    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+        return text.partition("]")[0] + "]"
+    return text.partition(":")[0].removesuffix(".")

@@ -18,7 +18,7 @@ from sweeps.dashboard.server.answers import ERRORS
 SHORTEST_S = 0.5
 LONGEST_S = 10.0
 BUSY_SHARE = 0.05  # of a core that asking may take while answers differ
-QUIET_SHARE = 0.004  # and while they do not
+QUIET_SHARE = 0.0025  # and while they do not
 QUIET_S = 10.0  # without a difference: quiet
 
 

@@ -3,17 +3,19 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from types import FrameType
 
 import uvicorn
 
 from sweeps.dashboard.server.application import application
-from sweeps.dashboard.server.events import Hub
 from sweeps.dashboard.server.listening import BACKLOG, open_browser, origin
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+MOST_HEADER_BYTES = (
+    1 << 18
+)  # of a request: an address that names many runs, and where the reader of each stands
 KEPT_OPEN_S = 30  # a connection without requests
 PATIENCE_S = 1  # with answers that are under way at the end
 
@@ -32,7 +34,7 @@ def serve(
     """
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # a request that is none is not worth a line
     port = listening.getsockname()[1]
-    guard, hub = application(stores, token=token, port=port, hosts={*LOOPBACK, *hosts})
+    guard, stop = application(stores, token=token, port=port, hosts={*LOOPBACK, *hosts})
     settings = uvicorn.Config(
         guard,
         http="h11",
@@ -45,20 +47,21 @@ def serve(
         proxy_headers=False,
         server_header=False,
         backlog=BACKLOG,
+        h11_max_incomplete_event_size=MOST_HEADER_BYTES,
         timeout_keep_alive=KEPT_OPEN_S,
         timeout_graceful_shutdown=PATIENCE_S,
     )
     if opens:
         open_browser(f"{origin(listening)}/?token={guard.code()}")
-    _Server(settings, hub).run([listening])
+    _Server(settings, stop).run([listening])
 
 
 class _Server(uvicorn.Server):
     """A server whose streams end with it; otherwise they would hold its process."""
 
-    def __init__(self, settings: uvicorn.Config, hub: Hub) -> None:
+    def __init__(self, settings: uvicorn.Config, stop: Callable[[], None]) -> None:
         super().__init__(settings)
-        self._hub = hub
+        self._stop = stop
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -68,4 +71,4 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._hub.stop)
+            self._loop.call_soon_threadsafe(self._stop)

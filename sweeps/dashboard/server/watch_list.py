@@ -8,7 +8,7 @@ from sweeps.dashboard.server.answers import WrongCallError
 from tracking.values.jsontext import decode, encode
 
 MOST_RUNS = 200  # that one stream follows
-MOST_TEXT = 1 << 16
+MOST_TEXT = 1 << 18
 
 
 class Event(NamedTuple):

@@ -86,7 +86,7 @@ def test_the_policy_names_the_one_script_of_the_page_and_lets_nothing_else_run(t
     assert policy
     assert f"script-src 'sha256-{digest}';" in policy[1]
     assert policy[1].startswith("default-src 'none';")
-    assert "unsafe-eval" not in policy[1]
+    assert "unsafe" not in policy[1]
 
 
 class Tags(HTMLParser):
@@ -147,6 +147,13 @@ def test_the_markdown_has_the_ten_best_the_best_point_the_verdict_failures_and_t
     assert "- job 1 failed: ValueError" in text
     assert "python -m app -m" in text
     assert "What decides: learning_rate" in text
+
+
+def test_the_headline_says_where_points_come_from_and_a_column_has_equal_decimals(tmp_path: Path) -> None:
+    told = make(tmp_path, search={"mode": "tpe", "schedule": "asha", "n_trials": 3})
+    markdown = report_of(told.folder)[1]
+    assert "learned from earlier jobs (tpe) and let only the better jobs train on (asha)" in text_of(markdown)
+    assert "| 0.5750 |" in text_of(markdown)
 
 
 def test_the_same_error_of_many_jobs_is_told_once(tmp_path: Path) -> None:

@@ -156,6 +156,12 @@ def test_a_run_that_is_not_there_or_goes_is_told_once(served: Served, tracker: E
         assert stream.seen[-1].id == "{}"
 
 
+def test_a_page_may_follow_many_runs_from_long_cursors(served: Served) -> None:
+    runs = {f"run_9{number:05}": "[" + "x" * 300 + "]" for number in range(200)}
+    with served.stream({"runs": runs}, json.dumps({"runs": runs})) as stream:
+        assert {stream.next().name for _ in runs} == {"gone"}
+
+
 def test_the_table_is_told_of_once_and_whenever_it_changes(
     served: Served, tracker: ExperimentTracker
 ) -> None:

@@ -23,7 +23,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with ExperimentTracker(folder / "experiments").start_run("x", params={"a": 1}) as run:
         run.log_artifact(__file__, "test.py")
     with Served(
-        *("--port", 0, "--allow-host", "Lab.Example.org"), cwd=folder, env={"PODIUM_DASHBOARD_TOKEN": TOKEN}
+        *("--port", 0, "--allow-host", "Lab.Example.org:443"),
+        cwd=folder,
+        env={"PODIUM_DASHBOARD_TOKEN": TOKEN},
     ) as served:
         yield served
 
@@ -34,7 +36,11 @@ def test_the_token_comes_once_with_the_address_and_is_a_cookie_from_then_on(serv
     assert answer.headers["location"] == "./"  # below the prefix of a proxy too
     cookie, *attributes = answer.headers["set-cookie"].split("; ")
     assert cookie.startswith(f"podium_{served.port}_")
-    assert sorted(attributes) == ["HttpOnly", "SameSite=Strict"]  # no path: that of the address
+    assert sorted(attributes) == [
+        "HttpOnly",
+        "Max-Age=2592000",
+        "SameSite=Strict",
+    ]  # no path: that of the address
     assert served.ask("/", cookie=cookie).status == 200
 
 

@@ -131,6 +131,13 @@ def test_the_addresses_of_this_machine_are_taken(host: str, start: str) -> None:
         pytest.skip(str(error))
 
 
+@pytest.mark.parametrize("name", ["", "https://lab.example.org/", "lab example", "*", "lab.example.org/path"])
+def test_a_name_that_no_host_has_is_refused(name: str, refused: Callable[..., tuple[int, str]]) -> None:
+    code, said = refused("--allow-host", name, "--no-open")
+    assert code == 2
+    assert "not the name of a host" in said
+
+
 def test_a_store_that_is_not_there_is_one_sentence(
     tmp_path: Path, refused: Callable[..., tuple[int, str]]
 ) -> None:

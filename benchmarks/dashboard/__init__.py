@@ -1,0 +1,1 @@
+"""The dashboard in a browser: how fast it is, and the pictures of it in the docs."""

@@ -1,0 +1,179 @@
+"""What one does in the table of runs: filter, sort, group, choose columns, select, compare; with a mouse or with keys alone."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from filled_stores import DROPOUT, RATE, auc, params_of, run_id
+
+RUNS = 60
+FILTER = "input[aria-label='Filter of runs']"
+GRID = "[role=grid][aria-label=Runs]"
+ROW = f"{GRID} .vt-body .vt-row"
+
+
+@pytest.fixture
+def runs(filled: Callable[..., Any], visit: Callable[..., Any]) -> Any:
+    """The table of 60 runs."""
+    page = visit(filled(RUNS)[0]).open("runs")
+    page.find(ROW).first.wait_for()
+    return page
+
+
+def shown(page: Any) -> list[str]:
+    """Return the runs in view, from the top."""
+    return page.page.evaluate(
+        """() => [...document.querySelectorAll("[role=grid] .vt-body .vt-row")]
+          .sort((one, other) => one.dataset.index - other.dataset.index)
+          .map((row) => row.querySelector("a")?.textContent)"""
+    )
+
+
+def settled(page: Any, *parts: str) -> None:
+    """Wait until the table shows the answer to a question in whose words the parts stand."""
+    for part in parts:
+        page.find(f".runs-place[data-shown*='{part}']").wait_for()
+
+
+def column(page: Any, name: str) -> Any:
+    return page.find(f"{GRID} [role=columnheader]").filter(has_text=re.compile(f"^{re.escape(name)}"))
+
+
+def test_the_newest_runs_come_first_and_scrolling_brings_the_others(runs: Any) -> None:
+    assert shown(runs)[0] == run_id(RUNS)
+    runs.find(GRID).evaluate("grid => { grid.scrollTop = grid.scrollHeight }")
+    runs.find(ROW).filter(has_text=re.compile("^run_001")).wait_for()
+    assert runs.find(GRID).get_attribute("aria-rowcount") == str(RUNS + 1)
+
+
+def test_a_filter_leaves_what_passes_it_and_stands_in_the_address(runs: Any) -> None:
+    expected = [number for number in range(RUNS, 0, -1) if params_of(number)[DROPOUT] < 0.1]
+    runs.find(FILTER).fill(f"{DROPOUT} < 0.1")
+    settled(runs, "< 0.1")
+    runs.find("main [role=status]").filter(has_text=f"{len(expected)} of {RUNS} runs").wait_for()
+    assert shown(runs) == [run_id(number) for number in expected]
+    assert "filter=model.dropout" in runs.address
+    runs.find("[aria-label='Clear the filter']").click()
+    runs.find("main [role=status]").filter(has_text=f"{RUNS} runs").wait_for()
+    assert "filter" not in runs.address
+
+
+def test_a_mistake_in_a_filter_is_shown_with_its_place_and_the_table_stays(runs: Any) -> None:
+    runs.allow("status of 400")
+    before = shown(runs)[:10]
+    runs.find(FILTER).fill("val_auc >> 3")
+    runs.find(FILTER).press("Enter")
+    carets = runs.find("pre.carets")
+    carets.filter(has_text="^").wait_for()
+    marked, place = next(
+        (above, below)
+        for above, below in zip(
+            carets.inner_text().splitlines(), carets.inner_text().splitlines()[1:], strict=False
+        )
+        if set(below) <= {" ", "^"} and "^" in below
+    )
+    assert marked[place.index("^")] == ">"
+    assert runs.find(FILTER).get_attribute("aria-invalid") == "true"
+    assert shown(runs)[:10] == before
+    runs.find(FILTER).fill("val_auc > 0")
+    runs.find(FILTER).press("Enter")
+    carets.wait_for(state="hidden")
+
+
+def test_names_are_offered_while_one_types(runs: Any) -> None:
+    runs.find(FILTER).press_sequentially("learn")
+    offered = runs.find(".words [role=option]").filter(has_text="learning_rate").first
+    offered.wait_for()
+    runs.find(FILTER).press("ArrowDown")
+    runs.find(FILTER).press("Enter")
+    assert "learning_rate" in runs.find(FILTER).input_value()
+    runs.find(FILTER).press_sequentially(" < 0.001")
+    expected = [number for number in range(RUNS, 0, -1) if params_of(number)[RATE] < 0.001]
+    settled(runs, "< 0.001")
+    assert shown(runs)[0] == run_id(expected[0])
+
+
+def test_a_click_on_a_column_sorts_and_shift_adds_a_second_key(runs: Any) -> None:
+    best = sorted(range(1, RUNS + 1), key=auc, reverse=True)
+    column(runs, "val_auc").get_by_role("button").click()
+    settled(runs, "-val_auc")
+    assert shown(runs)[:5] == [run_id(number) for number in best[:5]]
+    assert column(runs, "val_auc").get_attribute("aria-sort") == "descending"
+    column(runs, "val_auc").get_by_role("button").click()
+    column(runs, "val_auc").and_(runs.find("[aria-sort=ascending]")).wait_for()
+    settled(runs, '["val_auc')
+    assert shown(runs)[0] == run_id(best[-1])
+    column(runs, "experiment").get_by_role("button").click(modifiers=["Shift"])
+    settled(runs, '"experiment"')
+    assert len(re.findall("sort=", runs.address)) == 2
+
+
+def test_runs_that_differ_in_their_seed_become_one_row(runs: Any) -> None:
+    runs.find("label.toggle").filter(has_text="Group seeds").click()
+    runs.find("main [role=status]").filter(has_text=re.compile("group")).wait_for()
+    assert "seeds=1" in runs.address
+
+
+def test_columns_are_chosen_by_name_and_stand_in_the_address(runs: Any) -> None:
+    runs.find("button").filter(has_text=re.compile("^Columns$")).click()
+    runs.find(".panel input[type=search]").fill("team")
+    runs.find(".pick-line").filter(has_text="team").first.click()
+    column(runs, "team").wait_for()
+    assert "team" in runs.address
+    runs.page.keyboard.press("Escape")
+    runs.find(".panel .pick").wait_for(state="detached")
+    assert runs.find("button:focus").inner_text() == "Columns"
+
+
+def test_an_experiment_is_chosen_and_stands_in_the_address(runs: Any) -> None:
+    runs.find("button").filter(has_text="All experiments").click()
+    runs.find(".pick-line").filter(has_text="baseline").click()
+    runs.find("main [role=status]").filter(has_text=f"{RUNS // 3} runs").wait_for()
+    assert "experiment=baseline" in runs.address
+
+
+def test_chosen_runs_are_compared(runs: Any) -> None:
+    boxes = runs.find(f"{ROW} .vt-check")
+    boxes.nth(0).click()
+    boxes.nth(2).click(modifiers=["Shift"])
+    runs.find("button").filter(has_text="Compare 3 runs").click()
+    runs.wait("compare")
+    runs.find("h1").filter(has_text="Compare 3 runs").wait_for()
+    assert re.findall("run=(run_[0-9]+)", runs.address) == [run_id(RUNS - place) for place in range(3)]
+    runs.page.go_back()
+    runs.wait("runs")
+    runs.find("button").filter(has_text="Compare 3 runs").wait_for()
+
+
+def test_a_run_opens_with_a_click_on_its_name(runs: Any) -> None:
+    runs.find(ROW).first.get_by_role("link").first.click()
+    runs.wait("run")
+    assert runs.address == f"run/{run_id(RUNS)}"
+
+
+def test_keys_alone_are_enough(runs: Any) -> None:
+    press = runs.page.keyboard.press
+    runs.find("body").press("Tab")
+    assert runs.find(":focus").inner_text() == "Skip to the content"
+    for _ in range(40):
+        press("Tab")
+        if runs.find(f"{GRID}:focus").count():
+            break
+    assert runs.find(f"{GRID}:focus").count() == 1
+    press("ArrowDown")
+    press("ArrowDown")
+    press("Space")
+    press("Shift+ArrowDown")
+    runs.find("button").filter(has_text="Compare 2 runs").wait_for()
+    press("Escape")
+    runs.find("button").filter(has_text="Compare all shown").wait_for()
+    press("End")
+    runs.find(f"{ROW}.active").filter(has_text="run_001").wait_for()
+    active = runs.find(GRID).get_attribute("aria-activedescendant")
+    assert runs.find(f"#{active}").inner_text().startswith("run_001")
+    press("Home")
+    press("ArrowDown")
+    press("Enter")
+    runs.wait("run")
+    assert runs.address == f"run/{run_id(RUNS - 1)}"
