@@ -27,6 +27,7 @@ _QUALIFIERS = frozenset(
 )  # fmt: skip
 _FAMILIES = (("auc",), ("accuracy", "acc"), ("loss",))
 _SPLITS = {"test": 0, "val": 1, "valid": 1, "validation": 1, "train": 3}
+_BEFORE_THE_TEST = _SPLITS | {"test": 3, "train": 4}
 
 
 class Direction(StrEnum):
@@ -147,8 +148,16 @@ def best_available_metric(runs: Iterable[RunRecord]) -> str | None:
 
 
 def by_interest(names: Iterable[str]) -> list[str]:
-    """Return names of metrics in the order in which `best_available_metric` prefers them."""
-    return sorted(names, key=_preference)
+    """Return names of metrics as `best_available_metric` prefers them, but validation first and the test last but training.
+
+    For what selects before the test is looked at.
+    """
+    return sorted(names, key=lambda name: _preference(name, _BEFORE_THE_TEST))
+
+
+def is_of_test(metric: str) -> bool:
+    """Return whether a metric's name says that it was measured on the test set."""
+    return _words(metric)[0] == "test"
 
 
 def usual_direction(metric: str) -> Direction | None:
@@ -176,7 +185,7 @@ def _words(metric: str) -> list[str]:
     return re.split(r"[\W_]+", parted.lower().strip("_")) or [metric]
 
 
-def _preference(metric: str) -> tuple[int, int, str]:
+def _preference(metric: str, splits: Mapping[str, int] = _SPLITS) -> tuple[int, int, str]:
     words = _words(metric)
     family = next((rank for rank, ends in enumerate(_FAMILIES) if words[-1].endswith(ends)), len(_FAMILIES))
-    return family, _SPLITS.get(words[0], 2), metric
+    return family, splits.get(words[0], 2), metric

@@ -43,16 +43,16 @@ class Importance:
 
 
 def importance(
-    points: Sequence[Mapping[str, Any]], values: Sequence[float], keys: Sequence[str]
+    points: Sequence[Mapping[str, Any]], values: Sequence[float], keys: Sequence[str], *, noun: str = "jobs"
 ) -> Importance:
-    """Return how much each of `keys` decides the finite `values` of jobs at `points`.
+    """Return how much each of `keys` decides the finite `values` of jobs at `points`, which a reason calls `noun`.
 
     The same jobs in the same order give the same answer. Takes about half a second, and another one to load scikit-learn, which
     is left out while there are too few jobs.
     """
     jobs = len(values)
     varied = [key for key in keys if len({key_of(point.get(key)) for point in points}) > 1]
-    if why := _why_not(values, varied):
+    if why := _why_not(values, varied, noun):
         return Importance(jobs, why=why)
     import numpy as np
 
@@ -69,10 +69,10 @@ def importance(
     return Importance(jobs, {key: each / total for key, each in share}, r2)
 
 
-def _why_not(values: Sequence[float], varied: Sequence[str]) -> str | None:
+def _why_not(values: Sequence[float], varied: Sequence[str], noun: str) -> str | None:
     """Return why no forest can tell, before one is grown."""
     if len(values) < LEAST_JOBS:
-        return f"{len(values)} of at least {LEAST_JOBS} jobs"
+        return f"{len(values)} of at least {LEAST_JOBS} {noun}"
     if not varied:
         return "no key has two values"
     if len(set(values)) < 2:

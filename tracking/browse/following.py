@@ -19,14 +19,14 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 from tracking.browse import cells
 from tracking.browse.cursors import Cursor, cursor_of, parse_cursor, stands_in
-from tracking.browse.points import Series, began_of, count_logged, read_series, seconds_of
+from tracking.browse.points import Series, began_of, have_all, read_series, seconds_of
 from tracking.browse.snapshot import NOTHING, Prefix, Snapshot, snapshot, views_stamp, whole_bytes
 from tracking.files.regular import open_file
 from tracking.metrics import journal_files
 from tracking.metrics.history import adds_nothing, read_lines, read_metrics_json, read_union
 from tracking.metrics.journal_files import Listing
 from tracking.metrics.line import Line
-from tracking.metrics.sources import FIRST_BYTES, History, count_points, distinct, has_base
+from tracking.metrics.sources import FIRST_BYTES, History, distinct, has_base
 from tracking.metrics.summary_file import mark_of, read_view, size_of
 from tracking.paths import RunPaths
 from tracking.store.scan import shown_status
@@ -285,7 +285,7 @@ def _union(paths: RunPaths, taken: Snapshot) -> tuple[History | None, bool]:
     if len(found.journals) == 1 and adds_nothing(paths, found, journals):
         return None, True
     history = read_union(paths, found, journals).history
-    return history, not found.conflicts and count_points(history) == count_logged(found.journals)
+    return history, not found.conflicts and have_all(found.journals, history)
 
 
 def _calls(found: Mapping[str, Series]) -> list[Line]:

@@ -62,18 +62,24 @@ def read_series(paths: RunPaths, taken: Snapshot, names: Iterable[str] | None) -
     if len(found.journals) == 1 and adds_nothing(paths, found, journals):
         return _from_journal(journals[0], wanted)
     history = read_union(paths, found, journals).history
-    count = count_points(history)
-    is_alone = not found.conflicts and count == count_logged(found.journals)
-    return Reading(_from_history(history, wanted), count, is_alone)
+    is_alone = not found.conflicts and have_all(found.journals, history)
+    return Reading(_from_history(history, wanted), count_points(history), is_alone)
 
 
-def count_logged(journals: Sequence[BinaryIO]) -> int:
-    """Return the number of points in open journals, read from their beginnings; what several have counts several times."""
-    total = 0
+def have_all(journals: Sequence[BinaryIO], history: History) -> bool:
+    """Return whether open journals, read from their beginnings, have just the points of a history, and each as often."""
+    total = sum(
+        hash((name, repr(point["step"]), repr(point["value"]), point["timestamp"]))
+        for name, points in history.items()
+        for point in points
+    )
     for journal in journals:
         journal.seek(0)
-        total += sum(len(block.steps) * len(block.values) for block in read_journals([journal]))
-    return total
+        for steps, stamps, metrics, _ in read_journals([journal]):
+            for name, values in metrics.items():
+                for step, stamp, value in zip(steps, stamps, values, strict=True):
+                    total -= hash((name, repr(step), repr(value), stamp))
+    return total == 0
 
 
 def check_size(paths: RunPaths) -> None:

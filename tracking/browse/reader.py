@@ -59,7 +59,7 @@ class StoreReader:
         return self._ask(self._version)
 
     def names(self, experiment: str | None = None) -> dict[str, Any]:
-        """Return the names of parameters, metrics, tags and experiments, and the columns that a table begins with."""
+        """Return the names of parameters, metrics, tags and experiments, those that vary, and a table's first columns."""
         experiment = composed(experiment)
 
         def question(view: View) -> dict[str, Any]:

@@ -33,10 +33,12 @@ class RunFacts:
 
     def __init__(self, store: Store, registry: ModelRegistry, run_id: str) -> None:
         self._entry = store.require(run_id)
-        self._run = store.scan.record(self._entry)
-        self._paths = store.paths.run(self._run.run_id)
-        self._registry = registry
         self._left_out: list[str] = []
+        scan, name = store.scan, str(self._entry["run_id"])
+        params = self._or_none(lambda: scan.params(name)) or {}
+        self._run = scan.compose(self._entry, params, self._or_none(lambda: scan.summary(name)) or {})
+        self._paths = store.paths.run(name)
+        self._registry = registry
 
     def plain(self) -> dict[str, Any]:
         """Return the facts as pages get them."""
@@ -59,6 +61,7 @@ class RunFacts:
             "has_output": regular.is_file(paths.output),
             "output_size": size_of(paths.output) or 0,
             "error": self._or_none(lambda: read_text(paths.error, TEXT_BYTES)) or cells.value(run.error),
+            "error_line": cells.value(run.error) or None,
             "git": self._object(paths.git.name),
             "patch": self._or_none(lambda: read_text(paths.patch, PATCH_BYTES)),
             "environment": self._object(paths.environment.name),

@@ -55,9 +55,7 @@ def open_run_file(paths: RunPaths, path: str) -> RunFile:
         os.close(handle)
         raise MissingFileError(f"{quoted(path)} of run {paths.folder.name} is not a file")
     stream = os.fdopen(handle, "rb")
-    kind, magic = _IMAGES.get(Path(parts[-1]).suffix.lower(), (None, b""))
-    is_image = kind is not None and os.pread(handle, len(magic), 0) == magic
-    return RunFile(stream, state.st_size, parts[-1], kind if is_image else None)
+    return RunFile(stream, state.st_size, parts[-1], _image_type(parts[-1], handle))
 
 
 def list_files(paths: RunPaths) -> tuple[list[dict[str, Any]], int]:
@@ -68,8 +66,7 @@ def list_files(paths: RunPaths) -> tuple[list[dict[str, Any]], int]:
         if len(found) >= MOST_FILES:
             left_out += 1
         else:
-            image = Path(path).suffix.lower() in _IMAGES
-            found.append({"path": cells.value(path), "size": size, "image": image})
+            found.append({"path": cells.value(path), "size": size, "image": _is_image(paths.folder / path)})
     return found, left_out
 
 
@@ -116,6 +113,22 @@ def whole_text(data: bytes, *, is_last: bool) -> bytes:
             length = 1 if byte < 0x80 else 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
             return data[:-back] if length > back and len(data) > back else data
     return data
+
+
+def _is_image(path: Path) -> bool:
+    if path.suffix.lower() not in _IMAGES:
+        return False
+    try:
+        with regular.open_file(path) as file:
+            return _image_type(path.name, file.fileno()) is not None
+    except (FileNotFoundError, UnreadableFileError):
+        return False
+
+
+def _image_type(name: str, handle: int) -> str | None:
+    """Return the media type of an open file that is named as a picture and begins as one."""
+    kind, magic = _IMAGES.get(Path(name).suffix.lower(), (None, b""))
+    return kind if kind is not None and os.pread(handle, len(magic), 0) == magic else None
 
 
 def _to_line(handle: int, begin: int) -> int:

@@ -46,7 +46,7 @@ class Question(NamedTuple):
 
 
 def table_of(view: View, asked: Question, made: Made) -> dict[str, Any]:
-    """Return a window of the table. Raise QueryError for a filter, an order or a column that is malformed.
+    """Return a window of the table, with warnings of names in its filter that no run has. Raise QueryError for a filter, an order or a column that is malformed.
 
     `made` is for `groups_of`.
     """
@@ -71,6 +71,7 @@ def table_of(view: View, asked: Question, made: Made) -> dict[str, Any]:
         _described(name, field, column, names) for (name, field), column in zip(fields, values, strict=True)
     ]
     answer["values"] = values
+    answer["warnings"] = [cells.value(each) for each in search.unknown(names)]
     return answer
 
 

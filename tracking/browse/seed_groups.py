@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from tracking.browse import cells
 from tracking.records import RunStatus
-from tracking.repeats import Spread, group_by, key_of, without_repeats
+from tracking.repeats import REPEAT, Spread, group_by, key_of, without_repeats
 from tracking.search.index import View
 from tracking.search.query import Field, FieldKind, Names, arranged_places, parse_field
 from tracking.search.search import Search
@@ -39,7 +39,8 @@ class Group(NamedTuple):
         given = [each for each in values if each is not None]
         if len(set(map(str, given))) <= 1:
             return cells.value(given[0], longest=cells.LONGEST) if given else None
-        if all(map(cells.is_number, given)):
+        is_repeat = field.kind is FieldKind.PARAM and REPEAT.fullmatch(field.name)
+        if all(map(cells.is_number, given)) and not is_repeat:
             return self.spread(given)
         if field.kind is FieldKind.RUN and field.is_time:
             return cells.value(min(given))

@@ -40,6 +40,7 @@ def _about(run: RunRecord) -> dict[str, Any]:
         "status": run.status.value,
         "created_at": cells.moment(run.created_at),
         "sweep": cells.value((run.sweep or {}).get("id")),
+        "objective": cells.value((run.sweep or {}).get("objective")),
     }
 
 
@@ -55,7 +56,7 @@ def _rows(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def _metric(name: str, runs: Sequence[RunRecord]) -> dict[str, Any]:
     found = [run.summary.get(name) for run in runs]
-    parts = {"last": "last", "min": "min", "max": "max", "step": "last_step"}
+    parts = {"last": "last", "min": "min", "max": "max", "step": "last_step", "count": "count"}
     shown = {
         key: [each and cells.value(getattr(each, part)) for each in found] for key, part in parts.items()
     }

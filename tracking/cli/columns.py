@@ -1,7 +1,7 @@
 """Columns of tables of runs: which fields, under which names; and the options that choose runs and columns."""
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -14,10 +14,10 @@ from tracking.search.query import (
     FieldKind,
     MetricPart,
     Names,
-    close_names,
     parse_field,
     parse_fields,
     resolve,
+    unknown_names,
 )
 from tracking.values.names import composed, natural_key
 from tracking.values.units import format_clock
@@ -101,21 +101,8 @@ def _metrics(names: Names) -> list[str]:
 
 def warn_unknown(fields: Iterable[Field], names: Names) -> None:
     """Warn of names that no run has: most often they are misspelt."""
-    known = {FieldKind.PARAM: names.params, FieldKind.METRIC: names.metrics, FieldKind.TAG: names.tags}
-    for field in sorted(fields):
-        # a part of a nested value is written as NAME.PART
-        if field.kind not in known or not known[field.kind].isdisjoint(_heads(field.name)):
-            continue
-        close = close_names(field.name, known[field.kind])
-        hint = f"; did you mean {' or '.join(close)}?" if close else ""
-        output.warn(f"no run has {field}{hint}")
-
-
-def _heads(name: str) -> Iterator[str]:
-    """Yield a dotted name and each of its beginnings that ends at a dot."""
-    yield name
-    while name := name.rpartition(".")[0]:
-        yield name
+    for sentence in unknown_names(fields, names):
+        output.warn(sentence)
 
 
 def labels(fields: Sequence[Field]) -> list[str]:

@@ -19,6 +19,7 @@ from tracking.search.query import (
     parse_order,
     parse_query,
     resolve,
+    unknown_names,
     value_of,
 )
 
@@ -74,6 +75,11 @@ class Search:
             number for number, run in enumerate(runs) if self.experiment_name in (None, run.experiment_name)
         ]
         return [runs[number] for number in self._select(of_experiment, lambda: names_in(runs), columns)]
+
+    def unknown(self, names: Names) -> list[str]:
+        """Return a sentence for each name in the filter and the order that none of these runs has."""
+        orders = [order.resolved(names).field for order in self.orders]
+        return unknown_names({*self.query.resolved(names).fields, *orders}, names)
 
     def _select(self, found: list[int], names: Callable[[], Names], columns: Columns) -> list[int]:
         query, orders = self._resolved(names)

@@ -34,11 +34,15 @@ calls = st.lists(
 clock = itertools.count()
 
 
-def line_of(step: int | None, metrics: dict[str, Any]) -> bytes:
-    # every fourth call has the time of the one before: clocks are coarse
-    moment = next(clock) // 4
+def line_of(step: int | None, metrics: dict[str, Any], moment: int) -> bytes:
     stamp = f"2026-11-15T{10 + moment // 3600:02}:{moment // 60 % 60:02}:{moment % 60:02}.000+00:00"
     return Line(step, stamp, metrics).encode()
+
+
+def lines_of(calls: list[tuple[int | None, dict[str, Any]]]) -> list[bytes]:
+    """Return lines of one time, as a coarse clock gives it to calls in a row, which no other lines have."""
+    moment = next(clock)
+    return [line_of(*call, moment) for call in calls]
 
 
 class Page:
@@ -114,21 +118,21 @@ class Following(RuleBasedStateMachine):
 
     @rule(calls=calls)
     def log(self, calls: list[tuple[int | None, dict[str, Any]]]) -> None:
-        for step, metrics in calls:
-            self.owner.append(self.torn or line_of(step, metrics))
+        for line in lines_of(calls):
+            self.owner.append(self.torn or line)
             self.torn = b""
 
     @precondition(lambda self: not self.torn)
     @rule(step=st.integers(0, 5), cut=st.integers(1, 60))
     def begin_a_line(self, step: int, cut: int) -> None:
-        line = line_of(step, {"loss": 0.125})
+        line = line_of(step, {"loss": 0.125}, next(clock))
         self.owner.append(line[:cut])
         self.torn = line[cut:]
 
     @rule(calls=calls)
     def log_by_a_new_writer(self, calls: list[tuple[int | None, dict[str, Any]]]) -> None:
         self.writers += 1
-        text = b"".join(line_of(*call) for call in calls)
+        text = b"".join(lines_of(calls))
         path = self.paths.folder / f"metrics.host.{self.writers}.0123abcd.jsonl"
         path.write_bytes(journal_files.header() + text)
 
@@ -139,7 +143,7 @@ class Following(RuleBasedStateMachine):
     ) -> None:
         others = self.others()
         path = others[which % len(others)]
-        text = b"".join(line_of(*call) for call in calls)
+        text = b"".join(lines_of(calls))
         whole = path.read_bytes()
         whole = whole[: whole.rfind(b"\n") + 1]
         os.truncate(path, len(whole))

@@ -67,12 +67,13 @@ def test_a_run_is_shown_with_all_there_is(paths: RunPaths, reader: StoreReader) 
 
 
 def test_a_failed_run_shows_its_traceback(tracker: ExperimentTracker, reader: StoreReader) -> None:
-    with pytest.raises(ZeroDivisionError), tracker.start_run("ctr_model"):
-        _ = 1 / 0
+    with pytest.raises(ValueError, match="two lines"), tracker.start_run("ctr_model"):
+        raise ValueError("two lines:\nthe second")
     run = reader.run("run_001")
     assert run["status"] == "failed"
     assert "Traceback" in run["error"]
-    assert "ZeroDivisionError" in run["error"]
+    assert "the second" in run["error"]
+    assert run["error_line"].startswith("ValueError: two lines")
 
 
 def test_large_texts_are_cut(paths: RunPaths, reader: StoreReader, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,6 +130,7 @@ def test_a_file_that_only_claims_to_be_a_picture_is_none(paths: RunPaths, reader
     found = reader.file("run_001", "artifacts/evil.png")
     with found.stream:
         assert found.image is None
+    assert not any(each["image"] for each in reader.run("run_001")["files"] if "evil" in each["path"])
 
 
 @pytest.mark.parametrize(
@@ -220,3 +222,18 @@ def test_a_run_of_other_code_is_shown(write_plain_store: Any, reader: StoreReade
     page = reader.follow("run_002")
     assert_plain(page.read().lines)
     page.close()
+
+
+@pytest.mark.parametrize("damaged", ["metrics.json", "params.json"])
+def test_a_damaged_file_leaves_the_rest_of_a_run_in_sight(tmp_path: Path, damaged: str) -> None:
+    tracker = ExperimentTracker(tmp_path)
+    with tracker.start_run("x", params={"lr": 1}, description="told") as run:
+        run.log({"loss": 0.5}, step=1)
+        run.log({"loss": 0.4}, step=2)
+    (run.run_dir / "summary.json").unlink()
+    (run.run_dir / damaged).write_text('{"lo')
+    facts = StoreReader(tmp_path).run(run.run_id)
+    assert facts["description"] == "told"
+    assert damaged in " ".join(facts["left_out"])
+    assert bool(facts["params"]) == (damaged != "params.json")
+    assert bool(facts["metrics"]) == (damaged != "metrics.json")

@@ -47,6 +47,17 @@ def test_a_filter_and_an_order_choose_the_rows(runs: ExperimentTracker, reader: 
     assert table["run_ids"] == ["run_007", "run_006"]
 
 
+@pytest.mark.parametrize("by_seeds", [False, True])
+def test_names_in_a_filter_that_no_run_has_are_told(
+    runs: ExperimentTracker, reader: StoreReader, by_seeds: bool
+) -> None:
+    table = reader.table(text="params.leer > 1 and metrics.val_auc > 0 or tags.x == 'y'", by_seeds=by_seeds)
+    assert (table["matching"], table["run_ids"]) == (0, [])
+    assert table["warnings"] == ["no run has params.leer; did you mean lr?", "no run has tags.x"]
+    assert reader.table(text="lr > 1 or params.seed > 0", by_seeds=by_seeds)["warnings"] == []
+    assert reader.table(by_seeds=by_seeds)["warnings"] == []
+
+
 def test_a_filter_that_is_malformed_is_refused_with_the_place(reader: StoreReader) -> None:
     with pytest.raises(QueryError, match=r"(?s)\^"):
         reader.table(text="lr <")
@@ -105,6 +116,7 @@ def test_names_say_what_a_store_has(runs: ExperimentTracker, reader: StoreReader
     )
     assert names["experiments"] == [{"name": "ctr_model", "runs": 7}, {"name": "other", "runs": 1}]
     assert names["total"] == 8
+    assert names["varying"] == ["lr", "seed"]
     assert reader.names("other")["metrics"] == ["loss"]
 
 
@@ -117,12 +129,13 @@ def test_runs_that_differ_in_their_seed_are_one_row(tracker: ExperimentTracker, 
     assert (table["total"], table["matching"]) == (6, 2)
     assert table["groups"][0] == {"run_ids": ["run_004", "run_005", "run_006"], "n": 3}
     assert column(table, "lr") == [0.2, 0.1]
+    assert column(table, "seed") == ["1, 2, 3", "1, 2, 3"]
     assert column(table, "status") == ["completed", "completed"]
     (best, _) = column(table, "auc")
     assert best["n"] == 3
     assert best["mean"] == pytest.approx(0.4)
     assert best["std"] == pytest.approx(0.1)
-    assert [each["numeric"] for each in table["columns"]] == [True, True, True, False]
+    assert [each["numeric"] for each in table["columns"]] == [True, False, True, False]
 
 
 def test_only_completed_runs_make_the_mean_of_a_group(

@@ -51,3 +51,51 @@ def test_an_objective_that_is_none_suggests_nothing(tmp_path: Path) -> None:
     tracker = ExperimentTracker(tmp_path)
     log_runs(tracker, {"auc": 0.5}, {"auc": 0.6}, sweep="s1", metric="never_logged")
     assert metrics_of(tmp_path) == ["auc.max"]
+
+
+def test_parameters_that_are_lists_come_last(tmp_path: Path) -> None:
+    tracker = ExperimentTracker(tmp_path)
+    for count in (1, 2):
+        with tracker.start_run("x", params={"cardinalities": [count], "lr": count, "seed": count}):
+            pass
+    assert StoreReader(tmp_path).names()["suggested"][-3:] == ["lr", "seed", "cardinalities"]
+
+
+def test_a_metric_of_validation_leads_and_one_of_the_test_stands_beside(tmp_path: Path) -> None:
+    tracker = ExperimentTracker(tmp_path)
+    for value in (0.5, 0.6):
+        with tracker.start_run("x") as run:
+            run.log({"test_auc": value, "train_auc": value, "val_auc": value, "val_loss": value})
+    assert metrics_of(tmp_path) == ["val_auc.max", "test_auc.max"]
+    leading = StoreReader(tmp_path).names()["leading"]
+    assert leading == {"metric": "val_auc", "mode": "max", "column": "val_auc.max"}
+
+
+def test_a_weaker_metric_leads_rather_than_one_of_the_test(tmp_path: Path) -> None:
+    tracker = ExperimentTracker(tmp_path)
+    for value in (0.5, 0.6):
+        with tracker.start_run("x") as run:
+            run.log({"test_auc": value, "val_loss": value})
+    assert metrics_of(tmp_path) == ["val_loss.min", "test_auc.max"]
+
+
+def test_nothing_leads_where_only_the_test_was_measured(tmp_path: Path) -> None:
+    tracker = ExperimentTracker(tmp_path)
+    for value in (0.5, 0.6):
+        with tracker.start_run("x") as run:
+            run.log({"test_auc": value})
+    names = StoreReader(tmp_path).names()
+    assert names["leading"] is None
+    assert "test_auc.max" in names["suggested"]
+
+
+def test_what_sweeps_rank_by_leads_with_their_mode_and_their_value(tmp_path: Path) -> None:
+    objective = {"metric": "odd", "mode": "min", "at": "last"}
+    tracker = ExperimentTracker(tmp_path)
+    with (
+        job_context(sweep="s", job=0, key="0", config_hash="h", objective=objective),
+        tracker.start_run("x") as run,
+    ):
+        run.log({"odd": 1, "val_auc": 0.5})
+    names = StoreReader(tmp_path).names()
+    assert names["leading"] == {"metric": "odd", "mode": "min", "column": "odd"}

@@ -16,14 +16,18 @@ STORE_VARIABLE = "PODIUM_STORE"
 
 
 def _existing(context: typer.Context, store: str) -> str:
+    source = context.get_parameter_source("store")
+    return _checked(store, is_named=bool(source and source.name != "DEFAULT"))
+
+
+def _checked(store: str, *, is_named: bool) -> str:
     if store:
         store = str(check_path("store", store, example=DEFAULT_STORE))
     if store and current_job() is not None:
         store = str(located(Path(store)))  # a command in a job means the store that the job tracks into
     # Only a store that is named must exist; the first run creates the default one.
-    source = context.get_parameter_source("store")
     is_there = bool(store) and Path(store).exists()  # Path("") is the working folder
-    if not (is_there and Path(store).is_dir()) and (is_there or (source and source.name != "DEFAULT")):
+    if not (is_there and Path(store).is_dir()) and (is_there or is_named):
         what = "is no folder" if is_there else "does not exist"
         raise TrackingError(
             f"the store {store!r} {what}; give the folder of the runs with --store or {STORE_VARIABLE}"
@@ -39,10 +43,9 @@ def _new_or_existing(context: typer.Context, store: str) -> str:
     )
 
 
-def _all_existing(context: typer.Context, stores: list[str] | None) -> list[str]:
-    return [
-        _existing(context, store) for store in stores or [os.environ.get(STORE_VARIABLE) or DEFAULT_STORE]
-    ]
+def _all_existing(_context: typer.Context, stores: list[str] | None) -> list[str]:
+    given = stores or list(filter(None, [os.environ.get(STORE_VARIABLE)]))
+    return [_checked(store, is_named=bool(given)) for store in given or [DEFAULT_STORE]]
 
 
 def store_of(arguments: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from tracking.search.query.fields import (
     lookup,
     names_in,
     resolve,
+    unknown_names,
     value_of,
 )
 from tracking.search.query.filters import Query, parse_query
@@ -32,5 +33,6 @@ __all__ = [
     "parse_order",
     "parse_query",
     "resolve",
+    "unknown_names",
     "value_of",
 ]

@@ -167,6 +167,27 @@ def close_names(name: str, known: Iterable[str]) -> list[str]:
     return found[:3]
 
 
+def unknown_names(fields: Iterable[Field], names: Names) -> list[str]:
+    """Return a sentence for each field with a name that no run has; most often it is misspelt."""
+    known = {FieldKind.PARAM: names.params, FieldKind.METRIC: names.metrics, FieldKind.TAG: names.tags}
+    sentences = []
+    for field in sorted(fields):
+        # a part of a nested value is written as NAME.PART
+        if field.kind not in known or not known[field.kind].isdisjoint(_heads(field.name)):
+            continue
+        close = close_names(field.name, known[field.kind])
+        hint = f"; did you mean {' or '.join(close)}?" if close else ""
+        sentences.append(f"no run has {field}{hint}")
+    return sentences
+
+
+def _heads(name: str) -> Iterator[str]:
+    """Yield a dotted name and each of its beginnings that ends at a dot."""
+    yield name
+    while name := name.rpartition(".")[0]:
+        yield name
+
+
 def split_part(name: str) -> tuple[str, MetricPart | None]:
     """Split a dotted name into a metric's name and the part that it ends in, or None."""
     head, _, tail = name.rpartition(".")
