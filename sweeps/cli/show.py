@@ -100,7 +100,11 @@ def leaderboard(
     Example: python -m sweeps leaderboard latest
     """
     folder = find_sweep(Path(store), sweep)
-    found = sweep_status(folder)
+    try:
+        is_running = parent_of(folder) is not None
+    except SweepError:  # a leaderboard can be read whatever lies in the place of the lock
+        is_running = False
+    found = sweep_status(folder, is_running=is_running)
     now = {job.job: job.status for job in found.jobs}
     rows = tuple(_now(row, now[row.job]) for row in found.board.rows)
     _say_leaderboard(replace(found.board, rows=rows), folder, as_json=as_json)

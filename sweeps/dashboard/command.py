@@ -3,6 +3,7 @@
 The port is open before anything is loaded that takes time.
 """
 
+import contextlib
 import re
 import sys
 from collections.abc import Sequence
@@ -16,11 +17,19 @@ from tracking.cli.toolkit import app
 from tracking.cli.toolkit.completing import candidates_of, completions
 from tracking.cli.toolkit.fast_typer import parameters
 from tracking.cli.toolkit.options import StoresOption
-from tracking.cli.toolkit.output import one_line, say
+from tracking.cli.toolkit.output import one_line, say, warn
 from tracking.extras import require
 
 EXTRA = "dashboard"
+LAST_PORT = 65535
+PARTS = ("runs", "sweeps", "models", ".podium")  # of a store; one of them makes a folder one
 HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\])(?::\d+)?")
+
+
+def _port(port: int | None) -> int | None:
+    if port is not None and port > LAST_PORT:
+        raise typer.BadParameter(f"--port {port}: the last one is {LAST_PORT}")
+    return port
 
 
 def _hosts(names: list[str] | None) -> list[str]:
@@ -38,6 +47,7 @@ def dashboard(
             "--port",
             metavar="PORT",
             min=0,
+            callback=_port,
             help="Default: 8710 or the next one that is free; 0: any that is free.",
         ),
     ] = None,
@@ -66,10 +76,17 @@ def dashboard(
     from sweeps.dashboard.server.access import token_of
     from sweeps.dashboard.server.listening import listen, origin
 
-    stores = list(dict.fromkeys(Path(each).absolute() for each in store or ()))
+    named: dict[Path, str] = {}
+    for each in store or ():
+        named.setdefault(Path(each).resolve(), each)  # a store that is named twice is one
+    given = list(named.values())
+    for each in given:
+        with contextlib.suppress(OSError):  # the page says what cannot be read
+            _doubt(Path(each))
+    stores = [Path(each).absolute() for each in given]
     token = token_of(stores)
     with listen(host, port) as listening:
-        shown = ", ".join(store or ())
+        shown = ", ".join(given)
         say(f"Dashboard of {one_line(shown)}: {origin(listening)}/?token={token}  (Ctrl-C ends it)")
         sys.stdout.flush()
         from sweeps.dashboard.server.serving import serve
@@ -78,6 +95,21 @@ def dashboard(
             serve(listening, stores, token=token, hosts=allow_host or (), opens=not no_open)
         except KeyboardInterrupt:
             return  # how it is ended
+
+
+def _doubt(folder: Path) -> None:
+    """Warn of a folder that holds other things than a store, which would be shown as one without runs."""
+    if not folder.is_dir() or _is_store(folder) or not any(folder.iterdir()):
+        return
+    below = sorted(
+        each.name for each in folder.iterdir() if not each.name.startswith(".") and _is_store(each)
+    )
+    hint = f"; did you mean {' or '.join(str(folder / name) for name in below[:3])}?" if below else ""
+    warn(f"{one_line(str(folder))} holds no runs, sweeps or models{one_line(hint)}")
+
+
+def _is_store(folder: Path) -> bool:
+    return folder.is_dir() and any((folder / part).is_dir() for part in PARTS)
 
 
 def main(arguments: Sequence[str]) -> int:

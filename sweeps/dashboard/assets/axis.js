@@ -5,6 +5,7 @@ import { number } from "./format.js";
 
 const MANY = 20; // results, of which some may count as far off
 const FEW = 0.05; // of them
+const FAR_OUT = 1e5; // px, beyond any plot
 const HOPELESS = 3; // times the reach, beyond which the others would look the same
 
 /** Return the number that a value of the API stands for ("NaN" and "Infinity" too), or undefined for anything else. */
@@ -141,9 +142,9 @@ function clock(seconds, step) {
  * Return the scale of a column of values between two pixels: `{kind, at(value), ticks, names, lost(value), beyond(value)}`.
  *
  * `at` is null for a value that has no place (not set, NaN). With `bounds` `[low, high]` values outside of them lie at the
- * edge, and `beyond` says so. A few values at least `apart` pixels from each other are the ticks themselves. Categories keep numbers in their order and text in the order of the alphabet.
+ * edge, or without `clamp` as far out as they are, and `beyond` says so. A few values at least `apart` pixels from each other are the ticks themselves. Categories keep numbers in their order and text in the order of the alphabet.
  */
-export function makeScale(values, kind, from, to, { ticks = 5, bounds = null, pad = 0.03, apart = 0 } = {}) {
+export function makeScale(values, kind, from, to, { ticks = 5, bounds = null, pad = 0.03, apart = 0, clamp = true } = {}) {
   if (kind === "category") return categoryScale(values, from, to, ticks);
   const finite = values.map(toNumber).filter(Number.isFinite);
   const used = kind === "log" ? finite.filter((value) => value > 0) : finite;
@@ -160,6 +161,7 @@ export function makeScale(values, kind, from, to, { ticks = 5, bounds = null, pa
   const at = (value) => {
     const known = toNumber(value);
     if (!Number.isFinite(known) || (isLog && known <= 0)) return null;
+    if (!clamp) return Math.min(Math.max(place(known), -FAR_OUT), FAR_OUT);
     return place(Math.min(Math.max(known, low), high));
   };
   const whole = !isLog && used.every(Number.isInteger);

@@ -8,7 +8,7 @@ const MOST = 15;
 /**
  * Draw importance as `{jobs, share: {key: part}, r2, why, level}`, or say why nobody can tell yet.
  *
- * `options.names` maps keys to short names. The bars are a table, so that a screen reader reads names and numbers.
+ * `options.names` maps keys to short names; `options.noun` is what a job is called (run). The bars are a table, so that a screen reader reads names and numbers.
  */
 export function importanceChart(host, importance, options = {}) {
   const node = h("div", { class: "chart chart-bars" });
@@ -19,11 +19,11 @@ export function importanceChart(host, importance, options = {}) {
 }
 
 /** Return what a forest's R2 says, in words. */
-export function trustOf(r2) {
+export function trustOf(r2, noun = "job") {
   const value = number(r2, 2);
-  if (r2 >= 0.8) return `Trust it: a forest of decision trees predicts the order of jobs it has not seen well (R² ${value}; 1 is perfect).`;
-  if (r2 >= 0.5) return `Trust the first: a forest of decision trees predicts the order of jobs it has not seen fairly (R² ${value}; 1 is perfect).`;
-  return `Take it as a hint: a forest of decision trees explains a part of the order of jobs it has not seen (R² ${value}; 1 is perfect).`;
+  if (r2 >= 0.8) return `Trust it: a forest of decision trees predicts the order of ${noun}s it has not seen well (R² ${value}; 1 is perfect).`;
+  if (r2 >= 0.5) return `Trust the first: a forest of decision trees predicts the order of ${noun}s it has not seen fairly (R² ${value}; 1 is perfect).`;
+  return `Take it as a hint: a forest of decision trees explains a part of the order of ${noun}s it has not seen (R² ${value}; 1 is perfect).`;
 }
 
 function content(importance, options) {
@@ -32,13 +32,14 @@ function content(importance, options) {
     const why = importance?.why ?? "it has not been computed";
     return [h("p", { class: "cannot-tell" }, h("strong", null, "Cannot tell yet: "), `${why}.`)];
   }
+  const noun = options.noun ?? "job";
   const most = Math.max(...shares.map(([, part]) => part), 1e-9);
   const rows = shares.slice(0, MOST).map(([key, part]) => bar(options.names?.[key] ?? key, key, part, most));
-  const taken = `From ${counted(importance.jobs, "job")}${importance.level ? `, each after ${importance.level} values` : ""}.`;
+  const taken = `From ${counted(importance.jobs, noun)}${importance.level ? `, each after ${importance.level} values` : ""}.`;
   const left = shares.length - rows.length;
   return [
     h("table", { class: "bars" }, h("caption", { class: "offscreen" }, "Share of each setting in what decides the result"), h("tbody", null, rows)),
-    h("p", { class: "chart-note" }, trustOf(importance.r2), " ", taken, left > 0 ? ` ${counted(left, "setting")} with less left out.` : ""),
+    h("p", { class: "chart-note" }, trustOf(importance.r2, noun), " ", taken, left > 0 ? ` ${counted(left, "setting")} with less left out.` : ""),
   ];
 }
 

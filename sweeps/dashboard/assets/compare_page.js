@@ -8,16 +8,21 @@ import { curveSection } from "./curve_section.js";
 import { counted, grouped, text } from "./format.js";
 import { quoted } from "./filter_words.js";
 import { byInterest } from "./metric_order.js";
+import { watch } from "./live.js";
 import { parallelChart } from "./parallel_chart.js";
 import { changeParams } from "./router.js";
 import { scatterChart } from "./scatter_chart.js";
+import { refetching } from "./refetch.js";
 import { sideBySide } from "./side_by_side.js";
 import { emptyState, loaded } from "./states.js";
 
 const DRAWN = 20; // runs with curves at first
 const COLUMNS = 50; // runs side by side
 const POINTS = 5000; // runs in parallel coordinates
+const FOREST = 20; // runs from which what decides can be told
 const FIRST_METRICS = 2;
+const REREAD_MS = 2000; // numbers of runs that log
+const MORE_RESULTS = 12; // metrics to choose from beyond those that say most
 
 /** Show the page; its address holds the runs, or the filter that they pass, and what is drawn how. */
 export function show(host, address, context) {
@@ -34,7 +39,8 @@ class ComparePage {
     this.byFilter = params.get("all") === "1";
     this.filter = params.get("filter") || "";
     this.experiment = params.get("experiment") || "";
-    this.drawn = DRAWN;
+    this.bands = params.get("seeds") === "1";
+    this.drawn = this.bands ? 3 * DRAWN : DRAWN; // some seeds make one line
     this.onlyDifferent = params.get("same") !== "1";
     this.ends = [];
   }
@@ -62,6 +68,8 @@ class ComparePage {
   clear() {
     for (const end of this.ends) end();
     this.ends = [];
+    this.again = null;
+    this.resultsChanged = null;
   }
 
   // ---- reading
@@ -70,11 +78,16 @@ class ComparePage {
     const names = await getJson(this.context.api("names"), { experiment: this.experiment }, signal);
     const query = this.byFilter ? { filter: this.filter, experiment: this.experiment } : { filter: `run_id in [${this.ids.map(quoted).join(", ")}]` };
     this.suggested = this.suggestedMetrics(names);
-    this.leading = this.suggested.find((metric) => metric.mode) || null;
+    const told = new Set(this.suggested.map((metric) => metric.name));
+    const more = names.metrics.filter((name) => !told.has(name)).slice(0, MORE_RESULTS);
+    this.results = [...this.suggested, ...more.map((name) => ({ name, mode: null, column: `metrics[${quoted(name)}]` }))];
+    this.leading = names.leading && { ...names.leading, name: names.leading.metric };
+    this.sort = this.leading ? `${this.leading.mode === "max" ? "-" : ""}${this.leading.column}` : "-run_id";
     let table = null;
     if (this.byFilter) {
-      table = await getJson(this.context.api("runs"), { ...query, columns: names.suggested, limit: POINTS, sort: this.leading ? `${this.leading.mode === "max" ? "-" : ""}${this.leading.column}` : "-run_id" }, signal);
+      table = await getJson(this.context.api("runs"), { ...query, columns: [...this.results.map((metric) => metric.column), ...names.varying, "sweep"], limit: POINTS, sort: this.sort }, signal);
       this.ids = table.run_ids;
+      this.sweeps = table.values[table.columns.findIndex((column) => column.name === "sweep")];
       if (!this.ids.length) return { names, comparison: null };
     }
     const comparison = await getJson(this.context.api("compare"), { runs: this.ids.slice(0, COLUMNS) }, signal);
@@ -100,16 +113,17 @@ class ComparePage {
       return;
     }
     Object.assign(this, { names, comparison, query });
-    const first = this.suggested.slice(0, 1).map((metric) => metric.name); // what sweeps are about, else what says most
-    comparison.metrics = byInterest(comparison.metrics, first);
+    if (!table) this.leading = objectiveOf(comparison.runs) || this.leading;
+    this.arrange(comparison);
     this.metrics = comparison.metrics.map(({ name, mode }) => ({ name, mode }));
     const gone = comparison.missing.length;
     this.ids = this.ids.filter((id) => !comparison.missing.includes(id));
-    this.heading.textContent = `Compare ${counted(this.ids.length, "run")}`;
+    this.drawHeading();
     this.filterShown.hidden = !this.filter;
     this.filterShown.textContent = this.filter;
     this.context.title(`Compare ${counted(this.ids.length, "run")}`);
     put(this.place, gone ? h("p", { class: "hint" }, `${counted(gone, "run")} of the address ${gone === 1 ? "is" : "are"} not in this store: ${comparison.missing.slice(0, 8).join(", ")}`) : null);
+    if (table && table.matching > this.ids.length) add(this.place, h("p", { class: "hint" }, `${grouped(table.matching)} runs pass; ${this.leading ? `the best ${grouped(this.ids.length)} by ${this.leading.name}` : `the latest ${grouped(this.ids.length)}`} are compared. A filter narrows them.`));
     this.drawCurves();
     this.drawTable();
     this.rest = () => {
@@ -117,6 +131,37 @@ class ComparePage {
       this.drawSettings(table);
       this.drawImportance();
     };
+    if (comparison.runs.some((run) => run.status === "running")) this.follow();
+  }
+
+  // What the sweeps are about comes first, better as they say.
+  arrange(comparison) {
+    const { leading } = this;
+    const told = comparison.metrics.map((metric) => (metric.name === leading?.name ? { ...metric, mode: leading.mode } : metric));
+    comparison.metrics = byInterest(told, leading ? [leading.name] : []);
+  }
+
+  drawHeading() {
+    const groups = this.bands && this.groups && this.drawn >= this.ids.length ? new Set([...this.groups.values()].map((group) => group.key)).size : 0;
+    this.heading.textContent = `Compare ${counted(this.ids.length, "run")}${groups ? ` in ${counted(groups, "group")} of seeds` : ""}`;
+  }
+
+  // ---- live
+
+  // Curves follow by themselves; the numbers beside each other are read again while points come.
+  follow() {
+    const ids = this.comparison.runs.map((run) => run.run_id);
+    this.again = refetching((signal) => getJson(this.context.api("compare"), { runs: ids }, signal), (answer) => this.reread(answer), REREAD_MS);
+    this.ends.push(() => this.again.stop(), watch({ store: this.context.store, table: true }, { table: () => this.again.ask() }));
+  }
+
+  reread(comparison) {
+    if (!comparison.runs.length) return;
+    this.arrange(comparison);
+    this.comparison = comparison;
+    this.sides.update(comparison);
+    this.section.setNames(comparison.metrics.map((metric) => metric.name));
+    this.resultsChanged?.();
   }
 
   // The curves come first: what lies below them is drawn when they are there.
@@ -135,11 +180,11 @@ class ComparePage {
   drawCurves() {
     const more = h("span", { class: "bar" });
     const body = this.part("Curves", more);
-    const curves = this.comparison.metrics.filter((metric) => metric.step.some((step) => step !== null)).map((metric) => metric.name);
+    const curves = this.comparison.metrics.filter((metric) => metric.count.some((points) => points > 1)).map((metric) => metric.name);
     const names = this.comparison.metrics.map((metric) => metric.name);
     const order = this.metrics.map((metric) => metric.name);
     const first = [...new Set(curves.length ? order.filter((name) => curves.includes(name)) : order)].slice(0, FIRST_METRICS);
-    this.section = curveSection(body, this.context, this.address, { names, first, runs: this.curveRuns(), ended: (run, status) => this.ended(run, status), drawn: () => this.curvesDrawn() });
+    this.section = curveSection(body, this.context, this.address, { names, first, runs: this.curveRuns(), ended: (run, status) => this.ended(run, status), drawn: () => this.curvesDrawn(), news: () => this.again?.ask(), banded: (on) => this.banded(on) });
     this.ends.push(() => this.section.leave());
     this.drawMore(more);
     this.readGroups();
@@ -172,9 +217,15 @@ class ComparePage {
       if (this.left || !answer.groups || answer.groups.every((group) => group.run_ids.length < 2)) return;
       this.groups = new Map(answer.groups.flatMap((group) => group.run_ids.map((id) => [id, { key: group.run_ids[0], label: this.nameOf(group.run_ids) }])));
       this.section.setRuns(this.curveRuns());
+      this.drawHeading();
     } catch {
       // bands are not offered; the curves are there
     }
+  }
+
+  banded(on) {
+    this.bands = on;
+    this.drawHeading();
   }
 
   // What a group of seeds has of its own among what differs.
@@ -201,12 +252,14 @@ class ComparePage {
   // ---- settings against results
 
   drawSettings(table) {
-    const points = table ? this.pointsOfTable(table) : this.pointsOfComparison();
+    let points = table ? this.pointsOfTable(table) : this.pointsOfComparison();
     if (!this.metrics.length || !points.results.size || points.columns.length === 0 || points.labels.length < 2) return;
     const asked = this.address.params.get("result");
-    const choices = this.metrics.map((metric) => [metric.name, `${metric.name} (${metric.mode || "last"})`]);
-    let metric = this.metrics.find((one) => one.name === asked) || this.metrics[0];
+    const choices = this.metrics.map((metric) => [metric.name, `${metric.name} (${metric.part || metric.mode || "last"})`]);
+    const first = this.metrics.find((one) => !/^test/i.test(one.name)) || this.metrics[0]; // the test decides nothing unless one asks
+    let metric = this.metrics.find((one) => one.name === asked) || first;
     let key = points.columns.some((column) => column.key === this.address.params.get("against")) ? this.address.params.get("against") : points.columns[0].key;
+    this.decided = metric;
     const charts = [];
     const tableNow = () => ({ labels: points.labels, columns: points.columns, result: { label: metric.name, mode: metric.mode, values: points.results.get(metric.name) }, hrefs: points.hrefs });
     const scatterNow = () => ({ labels: points.labels, x: points.columns.find((column) => column.key === key), y: { label: metric.name, values: points.results.get(metric.name) }, colour: null, mode: metric.mode, hrefs: points.hrefs });
@@ -214,9 +267,15 @@ class ComparePage {
       changeParams({ result: metric.name, against: key });
       for (const chart of charts) chart.redraw();
     };
+    this.resultsChanged = () => {
+      if (table) return;
+      points = this.pointsOfComparison();
+      for (const chart of charts) chart.redraw();
+    };
     const result = choice("Result", choices, metric.name, (name) => {
-      metric = this.metrics.find((one) => one.name === name);
+      metric = this.decided = this.metrics.find((one) => one.name === name);
       redraw();
+      this.redecide?.();
     });
     const parallel = this.part("Parameters and result", result);
     this.chart(parallel, charts, (holder) => parallelChart(holder, tableNow(), { height: 320, noun: "run" }), tableNow);
@@ -243,36 +302,53 @@ class ComparePage {
   pointsOfComparison() {
     const { runs, params, metrics } = this.comparison;
     const columns = params.filter((row) => row.differs).map((row) => ({ key: row.name, label: row.name, values: row.values }));
-    const results = new Map(this.metrics.map((metric) => [metric.name, metrics.find((one) => one.name === metric.name)[metric.mode || "last"]]));
+    const results = new Map(this.metrics.map((metric) => [metric.name, metrics.find((one) => one.name === metric.name)?.[metric.mode || "last"] ?? []]));
     return { labels: runs.map((run) => run.run_id), hrefs: runs.map((run) => this.context.link("run", run.run_id)), columns, results };
   }
 
   pointsOfTable(table) {
     const columns = table.columns.map((column, place) => ({ key: column.name, label: column.label, kind: column.kind, values: table.values[place] })).filter((column) => column.kind === "param" && new Set(column.values.map((value) => JSON.stringify(value))).size > 1);
     const results = new Map();
-    for (const metric of this.suggested) {
+    for (const metric of this.results) {
       const place = table.columns.findIndex((column) => column.name === metric.column);
       if (place >= 0) results.set(metric.name, table.values[place]);
     }
-    this.metrics = this.suggested.filter((metric) => results.has(metric.name));
+    const modes = new Map(this.comparison.metrics.map(({ name, mode }) => [name, mode]));
+    this.metrics = this.results.filter((metric) => results.has(metric.name)).map((metric) => ({ ...metric, part: metric.mode || "last", mode: metric.mode || modes.get(metric.name) || null }));
     return { labels: table.run_ids, hrefs: table.run_ids.map((id) => this.context.link("run", id)), columns, results };
   }
 
-  // Jobs of one sweep: what decided its result is known.
+  // What the jobs of one sweep tell is known better than what their runs do: it counts how far each one got.
   drawImportance() {
-    const sweeps = [...new Set(this.comparison.runs.map((run) => run.sweep))];
-    if (sweeps.length !== 1 || !sweeps[0]) return;
-    const body = this.part("What decides the result", h("span", { class: "hint" }, "of all jobs of ", h("a", { href: this.context.link("sweep", sweeps[0]) }, sweeps[0])));
+    const all = this.sweeps || (this.comparison.runs.length === this.ids.length ? this.comparison.runs.map((run) => run.sweep) : [null]);
+    const sweeps = [...new Set(all)];
+    const isOne = sweeps.length === 1 && sweeps[0];
+    if (!isOne && (this.ids.length < FOREST || !this.decided)) return;
+    const hint = h("span", { class: "hint" });
     const holder = h("div", null);
-    add(body, holder);
-    const stop = whenVisible(holder, () => {
-      const reading = loaded(holder, (signal) => getJson(this.context.api(pathOf("sweep", sweeps[0], "importance")), {}, signal), ({ importance }) => {
+    add(this.part("What decides the result", hint), holder);
+    let reading = null;
+    const read = () => {
+      reading?.stop();
+      const metric = this.decided;
+      if (isOne) put(hint, "of all jobs of ", h("a", { href: this.context.link("sweep", sweeps[0]) }, sweeps[0]));
+      else put(hint, `${metric.name} of these runs`);
+      const path = isOne ? pathOf("sweep", sweeps[0], "importance") : "importance";
+      const query = isOne ? {} : { ...this.query, sort: this.sort, result: metric.column || columnOf(metric) };
+      reading = loaded(holder, (signal) => getJson(this.context.api(path), query, signal), ({ importance }) => {
         put(holder);
-        importanceChart(holder, importance, {});
+        importanceChart(holder, importance, isOne ? {} : { noun: "run" });
       });
-      this.ends.push(() => reading.stop());
+    };
+    const stop = whenVisible(holder, () => {
+      read();
+      if (!isOne) this.redecide = read;
     });
-    this.ends.push(stop);
+    this.ends.push(() => {
+      this.redecide = null;
+      stop();
+      reading?.stop();
+    });
   }
 
   ended(run, status) {
@@ -280,5 +356,18 @@ class ComparePage {
     if (!known || known.status === status) return;
     known.status = status;
     this.sides.update(this.comparison);
+    this.again?.ask();
   }
+}
+
+function columnOf({ name, mode }) {
+  return `metrics[${quoted(name)}]${mode ? `.${mode}` : ""}`;
+}
+
+// What all of these runs' sweeps rank by first; null where they do not agree.
+function objectiveOf(runs) {
+  const found = runs.map((run) => JSON.stringify([run.objective?.metric, run.objective?.mode]));
+  if (!runs.length || new Set(found).size !== 1) return null;
+  const { metric: name, mode } = runs[0].objective || {};
+  return name && ["max", "min"].includes(mode) ? { name, mode } : null;
 }

@@ -5,7 +5,7 @@
 
 import { add, h, oncePerFrame, put, style } from "./dom.js";
 import { colourOf, density, seriesDash, seriesPaint } from "./colours.js";
-import { aligned, band, nearest, positive, smoothed } from "./curve_points.js";
+import { aligned, band, bounded, nearest, positive, smoothed } from "./curve_points.js";
 import { columnDecimals, duration, exact, fixed, number } from "./format.js";
 import { onTheme } from "./theme.js";
 
@@ -13,6 +13,8 @@ const FEW = 8; // so many smoothed lines have the measured one behind them
 const NEAR = 30; // pixels from the pointer within which a line is marked
 const POINTS = 40; // so few points of a curve are shown as dots
 const WHOLE = [1, 2, 5].flatMap((one) => Array.from({ length: 13 }, (_, power) => one * 10 ** power)).sort((a, b) => a - b); // steps of steps
+const HUGE_FROM = 1e15; // values for whose ticks uPlot has no steps of its own
+const HUGE = Array.from({ length: 302 }, (_, power) => [1, 2, 5].map((one) => Number(`${one}e${power}`))).flat();
 const LISTED = 60; // entries of the legend
 
 /**
@@ -90,7 +92,7 @@ class CurveChart {
     const width = this.canvas.clientWidth;
     if (!width) return;
     const { series, bands, columns } = this.prepared();
-    const layout = JSON.stringify([series.map(({ label, stroke, dash, width: w, points, show }) => [label, stroke, dash, w, points?.show, show]), bands.map((one) => one.series), this.options.logX, this.options.logY, this.options.x, this.options.height]);
+    const layout = JSON.stringify([series.map(({ label, stroke, dash, width: w, points, show }) => [label, stroke, dash, w, points?.show, show]), bands.map((one) => one.series), this.isHuge(), this.options.logX, this.options.logY, this.options.x, this.options.height]);
     if (this.plot && layout === this.layout) this.redrawn(columns);
     else {
       const range = this.zoomed && this.plot ? { min: this.plot.scales.x.min, max: this.plot.scales.x.max } : null;
@@ -117,7 +119,8 @@ class CurveChart {
   /** Work out what uPlot is given: a first column of x, and a column for each line and each border of a band. */
   prepared() {
     const { smooth, logX, logY, bands: asBands } = this.options;
-    const { curves, dropped } = positive(this.data.curves, { x: logX, y: logY });
+    this.curves = bounded(this.data.curves);
+    const { curves, dropped } = positive(this.curves, { x: logX, y: logY });
     this.say(dropped);
     const groups = asBands ? grouped(curves) : null;
     const sources = [];
@@ -157,6 +160,10 @@ class CurveChart {
     return { series, bands, columns: [x, ...ys] };
   }
 
+  isHuge() {
+    return this.curves.some((curve) => curve.y.some((value) => value > HUGE_FROM || value < -HUGE_FROM));
+  }
+
   colour(source, index) {
     const { colour = index } = source;
     return typeof colour === "number" ? seriesPaint(colour) : colour;
@@ -185,7 +192,7 @@ class CurveChart {
       scales: { x: { time: false, distr: this.options.logX ? 3 : 1, range: (plot, low, high) => (low === null ? [0, 1] : spread(low, high, this.options.logX)) }, y: { distr: this.options.logY ? 3 : 1, range: (plot, low, high) => heightOf(low, high, this.options.logY) } },
       axes: [
         { ...axis, size: 34, space: 70, incrs: time || this.options.logX ? undefined : WHOLE, values: (plot, places, axisNumber, space, step) => places.map((place) => (place === null ? "" : time ? duration(place) : tick(place, step))) },
-        { ...axis, size: (plot, values) => 16 + 7 * Math.max(3, ...(values || []).map((value) => (value || "").length)), values: (plot, places, axisNumber, space, step) => places.map((place) => (place === null ? "" : tick(place, this.options.logY ? 0 : step))) },
+        { ...axis, incrs: this.isHuge() && !this.options.logY ? HUGE : undefined, size: (plot, values) => 16 + 7 * Math.max(3, ...(values || []).map((value) => (value || "").length)), values: (plot, places, axisNumber, space, step) => places.map((place) => (place === null ? "" : tick(place, this.options.logY ? 0 : step))) },
       ],
       hooks: {
         setCursor: [() => this.hover()],
@@ -213,7 +220,7 @@ class CurveChart {
     const context = plot.ctx;
     const ratio = devicePixelRatio;
     const bottom = plot.bbox.top + plot.bbox.height;
-    this.data.curves.forEach((curve, index) => {
+    this.curves.forEach((curve, index) => {
       if (!curve.marks?.length || this.hidden.has(curve.key)) return;
       context.fillStyle = this.colour(curve, index);
       for (const [x] of curve.marks) {
@@ -231,8 +238,8 @@ class CurveChart {
   // ---- words
 
   say(dropped) {
-    const lost = this.data.curves.reduce((sum, curve) => sum + (curve.marks?.length || 0), 0);
-    const words = [dropped ? `${dropped} points are not above zero and have no place on a logarithmic axis.` : "", lost ? `▲ marks where a value was not finite (${lost}).` : ""].filter(Boolean).join(" ");
+    const lost = this.curves.reduce((sum, curve) => sum + (curve.marks?.length || 0), 0);
+    const words = [dropped ? `${dropped} points are not above zero and have no place on a logarithmic axis.` : "", lost ? `▲ marks where a value was not finite, or too large to draw (${lost}).` : ""].filter(Boolean).join(" ");
     this.note.textContent = words;
     this.note.hidden = !words;
   }
@@ -251,7 +258,8 @@ class CurveChart {
     if (shape !== this.legendShape) {
       this.legendShape = shape;
       this.items = this.lines.slice(0, LISTED).map((line) => this.legendItem(line));
-      put(this.legend, this.items.map((item) => item.element), this.lines.length > LISTED && h("span", { class: "hint" }, `and ${this.lines.length - LISTED} more`));
+      this.place = h("span", { class: "hint tabular" });
+      put(this.legend, this.items.map((item) => item.element), this.place, this.lines.length > LISTED && h("span", { class: "hint" }, `and ${this.lines.length - LISTED} more`));
     }
     this.showValues();
   }
@@ -297,6 +305,8 @@ class CurveChart {
       const { x, y } = this.lines[index].source;
       return at === null ? lastOf(y) : y[nearest(x, at)];
     });
+    const { x } = this.options;
+    this.place.textContent = at === null ? "" : `at ${x} ${x === "time" ? duration(at) : number(this.plot.data[0][this.plot.cursor.idx] ?? at)}`;
     const decimals = columnDecimals(values);
     this.items.forEach((item, index) => {
       const value = values[index];

@@ -1,5 +1,7 @@
 /** Points of curves as a chart needs them: one x for all, smoothed, with the mean and the span of several seeds. Pure functions on plain arrays. */
 
+const LARGEST = 1e300; // the distance of two such numbers is a number
+
 /**
  * Return curves on one x: {x, ys}. `curves`: [{x, y}] with rising x; y is a number, or null where the value is not finite.
  * A point that a curve does not have is undefined (a line goes on over it); null stays (a line breaks there).
@@ -35,6 +37,21 @@ export function smoothed(values, weight) {
     sum = weight * sum + (1 - weight) * value;
     norm = weight * norm + (1 - weight);
     return sum / norm;
+  });
+}
+
+/** Return the curves without values so large that a chart cannot span them: they are null, and marked as those that are not finite. */
+export function bounded(curves) {
+  const isBeyond = (value) => value > LARGEST || value < -LARGEST;
+  return curves.map((curve) => {
+    if (!curve.y.some(isBeyond)) return curve;
+    const marks = [...(curve.marks || [])];
+    const y = curve.y.map((value, index) => {
+      if (!isBeyond(value)) return value;
+      marks.push([curve.x[index], String(value)]);
+      return null;
+    });
+    return { ...curve, y, marks };
   });
 }
 

@@ -13,7 +13,8 @@ const LOW = 240;
 
 /**
  * Draw curves into `host`. `address` is the page's; `options`: `names`: all metrics, `first`: those shown when the address names none,
- * `runs`: [{id, label, status, colour, href, group, groupLabel}], `ended(run, status)`, `drawn()`: called when the curves are there.
+ * `runs`: [{id, label, status, colour, href, group, groupLabel}], `ended(run, status)`, `drawn()`: called when the curves are there,
+ * `news()`: when points have come, `banded(on)`: when seeds become bands or lines again.
  * Returns {setRuns(runs), setNames(names), leave()}.
  */
 export function curveSection(host, context, address, options) {
@@ -36,8 +37,8 @@ class CurveSection {
     this.log = new Set(params.getAll("log"));
     this.bands = params.get("seeds") === "1";
     this.charts = new Map(); // metric -> {box, chart, stop}
-    this.curves = new LiveCurves(context, { changed: () => this.drawAll(), ended: (run, status) => this.ended(run, status) });
-    this.bandToggle = toggle("Seeds as bands", this.bands, (on) => this.set({ bands: on }), "Runs that differ in nothing but their seed become one line, their mean, within their lowest and highest");
+    this.curves = new LiveCurves(context, { changed: () => this.changed(), ended: (run, status) => this.ended(run, status) });
+    this.bandToggle = toggle("Seeds as bands", this.bands, (on) => this.setBands(on), "Runs that differ in nothing but their seed become one line, their mean, within their lowest and highest");
     this.menu = pickMenu("Metrics", { items: () => this.names.map((name) => ({ name, label: name })), chosen: () => new Set(this.shown()), onpick: (name, on) => this.pick(name, on), placeholder: "Look for a metric" });
     this.place = h("div", { class: "curves" });
     add(
@@ -87,6 +88,11 @@ class CurveSection {
     else this.drawAll();
   }
 
+  setBands(on) {
+    this.set({ bands: on });
+    this.options.banded?.(on);
+  }
+
   setLog(axis, on) {
     if (on) this.log.add(axis);
     else this.log.delete(axis);
@@ -106,7 +112,7 @@ class CurveSection {
   async load() {
     const quiet = this.charts.size ? () => {} : loadingState(this.place, "Loading the curves…");
     const metrics = this.shown();
-    this.bandToggle.hidden = !this.runs.some((run) => run.group !== undefined);
+    this.offerBands();
     try {
       const current = await this.curves.load(this.runs.map((run) => run.id), metrics, this.x, this.runs.filter((run) => run.status === "running").map((run) => run.id));
       quiet();
@@ -147,7 +153,18 @@ class CurveSection {
     for (const one of this.charts.values()) one.chart?.update(this.dataOf(one.name), { ...this.settings(), height });
   }
 
+  changed() {
+    this.drawAll();
+    this.options.news?.();
+  }
+
+  // What are seeds of one candidate is known later than the runs.
+  offerBands() {
+    this.bandToggle.hidden = !this.runs.some((run) => run.group !== undefined);
+  }
+
   drawAll() {
+    this.offerBands();
     for (const one of this.charts.values()) one.chart?.update(this.dataOf(one.name), this.settings());
   }
 

@@ -25,7 +25,7 @@ export function number(value, digits = 4) {
     const [mantissa, exponent] = found.toExponential(digits - 1).split("e");
     return `${shorter(mantissa)}e${exponent.replace("+", "")}`;
   }
-  return shorter(found.toPrecision(digits));
+  return size >= 10 ** digits ? String(Math.round(found)) : shorter(found.toPrecision(digits));
 }
 
 /**
@@ -47,7 +47,7 @@ export function columnDecimals(values) {
     if (found !== 0) smallest = Math.min(smallest, Math.abs(found));
   }
   if (whole || largest > APART * smallest || largest >= 1e7 || largest < 1e-4) return null;
-  const most = Math.max(0, 3 - Math.floor(Math.log10(largest)));
+  const most = Math.max(0, 4 - Math.ceil(Math.log10(largest) - 1e-12));
   let needed = 0;
   for (const value of known) {
     const digits = value.toFixed(most).replace(/\.?0+$/, "");
@@ -189,4 +189,9 @@ function shorter(digits) {
 
 function two(value) {
   return String(value).padStart(2, "0");
+}
+
+/** Return words as a sentence. */
+export function sentence(words) {
+  return `${words[0].toUpperCase()}${words.slice(1)}${words.endsWith("?") ? "" : "."}`;
 }

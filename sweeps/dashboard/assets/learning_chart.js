@@ -6,11 +6,13 @@ import { extent, linearTicks, makeScale, resultBounds, resultColours, toNumber }
 import { colourOf, density } from "./colours.js";
 import { chartFrame, fit, gridLines } from "./svg.js";
 
+const EDGE = 3; // px beside the plot, for points at its ends
+
 /**
  * Draw `{metric, x, curves: [{label, result, x, y, href}], best (an index, -1: by result), bands: [{x, low, mid, high}]|null, left_out}`.
  *
- * `options`: `mode` (max or min; the best curve is strong), `label` of the result, `height`. Values far worse than most lie at
- * the edge; a value that is no number interrupts its line.
+ * `options`: `mode` (max or min; the best curve is strong), `label` of the result, `height`. Curves leave the plot where their
+ * values are far worse than most; a value that is no number interrupts its line.
  */
 export function learningChart(host, data, options = {}) {
   const state = { data, view: null };
@@ -50,7 +52,7 @@ function layout(data, size, options) {
   const bounds = resultBounds(ys, options.mode, 12);
   const [left, right, top, bottom] = [58, size.width - 14, 26, size.height - 40];
   const isLog = bounds && bounds[0] > 0 && bounds[1] / bounds[0] > 100;
-  const yScale = makeScale(ys, isLog ? "log" : "linear", bottom, top, { ticks: Math.floor((bottom - top) / 42), bounds, pad: 0.04 });
+  const yScale = makeScale(ys, isLog ? "log" : "linear", bottom, top, { ticks: Math.floor((bottom - top) / 42), bounds, pad: 0.04, clamp: false });
   const [first, last] = xs.length ? extent(xs) : [0, 1];
   const end = last > first ? last : first + 1;
   const place = (x) => left + ((x - first) / (end - first)) * (right - left);
@@ -65,6 +67,10 @@ function layout(data, size, options) {
 function paint(state, pen, options) {
   const { view, data } = state;
   gridLines(pen, view.yScale.ticks, view.left, view.right);
+  pen.save();
+  pen.beginPath();
+  pen.rect(view.left - EDGE, view.top, view.right - view.left + 2 * EDGE, view.bottom - view.top);
+  pen.clip();
   for (const band of data.bands ?? []) paintBand(pen, view, band);
   const colours = resultColours(view.results, options.mode);
   const shown = density(data.curves.length);
@@ -87,7 +93,7 @@ function paint(state, pen, options) {
     pen.stroke();
     if (view.lines[index].length === 1 && view.lines[index][0][1] !== null) pen.fillRect(view.lines[index][0][0] - 2.5, view.lines[index][0][1] - 2.5, 5, 5);
   });
-  pen.globalAlpha = 1;
+  pen.restore();
 }
 
 function paintBand(pen, view, band) {
@@ -150,8 +156,10 @@ function spot(state, index, options) {
   const lines = [curve.label, `${options.label ?? "result"} ${number(curve.result) || "none"}`];
   if (at >= 0) lines.push(`${data.metric} ${number(curve.y[at])} at ${data.x} ${number(curve.x[at])}`);
   const [x, y] = line[at] ?? [view.left, view.top];
-  const mark = s("g", null, s("polyline", { class: "hover-back", points }), s("polyline", { class: "hover-line", points }));
-  return { x, y: y ?? view.bottom, lines, mark, free: true };
+  const [width, height] = [view.right - view.left + 2 * EDGE, view.bottom - view.top];
+  const plot = { x: view.left - EDGE, y: view.top, width, height, viewBox: `${view.left - EDGE} ${view.top} ${width} ${height}` }; // an SVG in an SVG shows nothing beside it
+  const mark = s("svg", plot, s("polyline", { class: "hover-back", points }), s("polyline", { class: "hover-line", points }));
+  return { x, y: Math.min(Math.max(y ?? view.bottom, view.top), view.bottom), lines, mark, free: true };
 }
 
 /** The colours and their values. */
@@ -170,6 +178,8 @@ function summary(state, options) {
   const best = view.order.at(-1);
   const words = [`${count} of ${data.metric}, coloured by ${options.label ?? "result"}`];
   if (best !== undefined && Number.isFinite(view.results[best]) && options.mode) words.push(`the best is ${data.curves[best].label} with ${number(view.results[best])}`);
+  const { beyond, low, high } = view.yScale;
+  if (data.curves.some((curve) => curve.y.some(beyond))) words.push(options.mode === "min" ? `values over ${number(high)} lie outside` : `values below ${number(low)} lie outside`);
   if (data.left_out) words.push(data.bands?.length ? `${counted(data.left_out, "more job")} lie in the grey band (the middle 80 %, dashed: the median)` : `${counted(data.left_out, "more job")} left out`);
   return `${words.join("; ")}.`;
 }

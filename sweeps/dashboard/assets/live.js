@@ -7,6 +7,7 @@ import { reportServer } from "./api.js";
 
 const AGAIN_MS = 1000;
 const REST_MS = 5000; // after so long out of sight a page gives its connection back: browsers allow six to a server, in all tabs together
+const MOST_STREAMS = 4; // pages of this browser that are live at a time: two connections are left for questions
 const EVENTS = ["points", "run", "output", "table", "sweep", "sweeps", "gone"];
 const watchers = new Set();
 const cursors = { runs: {}, output: {} };
@@ -16,13 +17,27 @@ let timer = 0;
 let resting = false;
 let rest = 0;
 
+// The other pages of this browser that have a stream, and when each was last looked at.
+const me = Math.random().toString(36).slice(2);
+const others = new Map();
+let seen = Date.now();
+const channel = new BroadcastChannel("podium-live");
+
+channel.onmessage = ({ data }) => {
+  if (data.seen) others.set(data.id, data.seen);
+  else others.delete(data.id);
+  const later = [...others].filter(([id, when]) => when > seen || (when === seen && id > me));
+  if (source && later.length >= MOST_STREAMS) close();
+};
+
 document.addEventListener("visibilitychange", () => {
   clearTimeout(rest);
   if (document.hidden) rest = setTimeout(close, REST_MS);
-  else wake();
+  else looked();
 });
 addEventListener("pagehide", close);
 addEventListener("pageshow", wake);
+for (const sign of ["focus", "pointerdown", "keydown"]) addEventListener(sign, looked, { capture: true });
 
 /**
  * Watch something until the returned function is called. `what`: {store, table, runs: {ID: cursor}, output: {ID: offset}, sweeps, sweep}.
@@ -63,12 +78,28 @@ function close() {
   resting = true;
   source?.close();
   source = null;
+  channel.postMessage({ id: me, seen: 0 });
+  showRest();
 }
 
 function wake() {
   if (!resting) return;
   resting = false;
+  showRest();
   reopen();
+}
+
+// A page that one uses is live; the one that was looked at longest ago gives its connection to it.
+function looked() {
+  if (document.hidden) return;
+  const isNews = resting || Date.now() - seen > AGAIN_MS;
+  seen = Date.now();
+  wake();
+  if (isNews && source) channel.postMessage({ id: me, seen });
+}
+
+function showRest() {
+  document.documentElement.dataset.live = resting ? "resting" : "on";
 }
 
 function reopen() {
@@ -84,6 +115,7 @@ function reopen() {
   if (!all.runs.length && !all.output.length && !all.table && !all.sweeps && !all.sweep) return;
   const asked = { ...all, runs: at("runs", all.runs), output: at("output", all.output) };
   source = new EventSource(`api/events?watch=${encodeURIComponent(JSON.stringify(asked))}`);
+  channel.postMessage({ id: me, seen });
   source.onopen = () => reportServer(true);
   source.onerror = failed;
   for (const kind of EVENTS) source.addEventListener(kind, (event) => arrived(kind, event));

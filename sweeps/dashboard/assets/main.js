@@ -182,8 +182,9 @@ function drawBanner(answers) {
     put(banner);
     return;
   }
-  const store = stores.find((known) => known.number === contextStore());
-  const command = store ? `podium dashboard --store ${quoted(store.path)}` : "podium dashboard";
+  const here = ["127.0.0.1", "localhost", "[::1]"].includes(location.hostname) && location.pathname === "/"; // else a proxy has the port
+  const port = here && location.port ? [`--port ${location.port}`] : [];
+  const command = ["podium dashboard", ...stores.map((known) => `--store ${quoted(known.path)}`), ...port].join(" "); // this page looks for these stores at this port
   put(banner, h("strong", null, "The dashboard was stopped. "), "Start it again with ", h("code", null, command), "; this page goes on by itself.");
 }
 

@@ -79,8 +79,12 @@ export function parallelChart(host, table, options = {}) {
   };
 }
 
+function variedOf(table) {
+  return table.columns.filter((column) => new Set(column.values.map(nameOf)).size > 1);
+}
+
 function axesOf(table, options) {
-  const varied = table.columns.filter((column) => new Set(column.values.map(nameOf)).size > 1);
+  const varied = variedOf(table);
   const known = options.share ?? {};
   const share = (column) => known[column.key] ?? -1;
   const columns = (varied.length ? varied : table.columns).toSorted((a, b) => share(b) - share(a)).slice(0, MOST_AXES);
@@ -89,7 +93,7 @@ function axesOf(table, options) {
 
 function layout(table, size, options) {
   const columns = axesOf(table, options);
-  const [left, right] = [54, size.width - (table.result ? 58 : 24)];
+  const [left, right] = [roomBefore(columns[0]), size.width - (table.result ? 58 : 24)];
   const gap = columns.length > 1 ? (right - left) / (columns.length - 1) : 0;
   const lacks = columns.some((column) => column.values.some((value) => placeless(column, value)));
   const [top, bottom] = [TOP, size.height - BOTTOM - (lacks ? 18 : 0)];
@@ -107,7 +111,15 @@ function layout(table, size, options) {
       return at === null ? axis.missing : at + free(index);
     });
   });
-  return { axes, ys, count: table.labels.length, table, width: size.width };
+  const without = variedOf(table).filter((column) => !columns.some((one) => one.key === column.key)).map((column) => column.label);
+  return { axes, ys, without, count: table.labels.length, table, width: size.width };
+}
+
+/** Return the pixels before the first axis: enough for the names on it. */
+function roomBefore(column) {
+  const isNamed = column && (column.scale ?? guessScale(column.values)) === "category";
+  const widest = isNamed ? column.values.reduce((most, value) => Math.max(most, nameOf(value).length), 0) : 0;
+  return Math.min(96, Math.max(54, widest * 6.3 + 14));
 }
 
 function resultScale(column) {
@@ -197,7 +209,7 @@ function axisNode(state, axis, change) {
   const ticks = scale.ticks.map((tick) =>
     tick.text
       ? s("g", null, s("line", { class: "axis-line", x1: x - 4, x2: x, y1: tick.px, y2: tick.px }),
-          s("text", { class: "axis-tick halo", x: isLast ? x + 8 : x - 7, y: tick.px + 4, "text-anchor": isLast ? "start" : "end" }, fit(tick.text, isLast ? 46 : Math.min(46, gap - 16) + (scale.kind === "category" ? gap - 60 : 0))))
+          s("text", { class: "axis-tick halo", x: isLast ? x + 8 : x - 7, y: tick.px + 4, "text-anchor": isLast ? "start" : "end" }, fit(tick.text, isLast ? 46 : Math.min(x - 8, Math.min(46, gap - 16) + (scale.kind === "category" ? gap - 60 : 0)))))
       : s("line", { class: "axis-line", x1: x - 2, x2: x, y1: tick.px, y2: tick.px }));
   const lacking = column.values.some((value) => placeless(column, value));
   const missing = lacking && s("g", null, s("circle", { class: "axis-missing", cx: x, cy: axis.missing, r: 3 }),
@@ -253,8 +265,10 @@ function note(state, host, clear, options) {
   const { table, picked } = state;
   const count = counted(table.labels.length, options.noun ?? "run");
   if (!picked) {
+    const left = state.view.without.length;
     const beyond = resultsBeyond(state.view);
-    put(host, `${count}${beyond ? `, of which ${beyond} are far worse and lie at the end of the last axis` : ""}. `,
+    put(host, `${count}${beyond ? `, of which ${beyond} ${beyond === 1 ? "is far worse and lies" : "are far worse and lie"} at the end of the last axis` : ""}. `,
+      left ? h("span", { title: state.view.without.join(", ") }, `${counted(left, "more setting")} ${left === 1 ? "has" : "have"} no axis for want of room. `) : null,
       h("span", { class: "no-print" }, "Drag along an axis to pick a range, on several axes to narrow it; Escape clears."));
     return;
   }

@@ -50,7 +50,8 @@ class RunPage {
     this.heading = h("div", { class: "section" });
     put(this.place, this.heading);
     this.drawHeading();
-    this.part("", (now) => now.error, errorPart);
+    this.part("", ({ error, error_line }) => ({ error, error_line }), errorPart);
+    this.part("", (now) => now.left_out, (lines) => (lines?.length ? h("p", { class: "warn" }, lines.join(" ")) : null));
     this.drawCurves();
     const pair = h("div", { class: "columns" });
     add(this.place, pair);
@@ -66,7 +67,6 @@ class RunPage {
     this.part("Environment", (now) => now.environment, environmentPart, origins);
     this.part("Files", (now) => now.files, () => filesTable(this.run, this.context), origins);
     this.drawUsage();
-    this.part("", (now) => now.left_out, (lines) => (lines?.length ? h("p", { class: "hint" }, lines.join(" ")) : null));
     if (run.status === "running") this.follow();
   }
 

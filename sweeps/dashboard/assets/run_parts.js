@@ -17,7 +17,7 @@ export function valuesTable(rows, label) {
     const found = asked.length ? rows.filter(([name, value]) => asked.every((word) => `${name} ${text(value)}`.toLowerCase().includes(word))) : rows;
     put(
       body,
-      found.slice(0, most).map(([name, value]) => h("tr", null, h("th", { scope: "row" }, name), h("td", null, valueShown(value)))),
+      found.slice(0, most).map(([name, value]) => h("tr", null, h("th", { scope: "row", title: name }, name), h("td", null, valueShown(value)))),
       found.length > most ? h("tr", null, h("td", { colspan: 2 }, h("button", { type: "button", class: "button small", onclick: () => draw(words, Infinity) }, `Show all ${found.length}`))) : null,
       found.length ? null : h("tr", null, h("td", { colspan: 2, class: "quiet-text" }, "None")),
     );
@@ -46,8 +46,8 @@ function metricLine(metric) {
   const step = (value) => (value === null || value === undefined ? null : h("span", { class: "at", title: `at step ${value}` }, ` @${number(value)}`));
   const cell = (value, at) => h("td", { class: "n" }, value === null || value === undefined ? "" : shown(value), at);
   const ends = metric.count === 1 ? [h("td", null), h("td", null)] : [cell(metric.min, step(metric.min_step)), cell(metric.max, step(metric.max_step))];
-  const lost = metric.non_finite ? h("span", { class: "bad", title: `${metric.non_finite} were not finite` }, ` (${metric.non_finite} NaN)`) : null;
-  return h("tr", null, h("th", { scope: "row" }, metric.name), cell(metric.last, null), ends, h("td", { class: "n" }, number(metric.count), lost));
+  const lost = metric.non_finite ? h("span", { class: "bad", title: `${metric.non_finite} were not finite` }, ` (${metric.non_finite} not finite)`) : null;
+  return h("tr", null, h("th", { scope: "row", title: metric.name }, metric.name), cell(metric.last, null), ends, h("td", { class: "n" }, number(metric.count), lost));
 }
 
 /** Return the pictures among a run's files. */
@@ -85,12 +85,11 @@ export function filesTable(run, context) {
   ];
 }
 
-/** Return the error of a run that failed: its last line, and the traceback below. */
-export function errorPart(error) {
+/** Return the error of a run that failed: what it is in one line, and the traceback below. */
+export function errorPart({ error, error_line: line }) {
   if (!error) return null;
   const lines = error.trimEnd().split("\n");
-  const last = lines[lines.length - 1];
-  return h("div", { class: "card failure", role: "alert" }, h("h2", { class: "bad" }, last || "The run failed"), lines.length > 1 ? h("pre", { class: "block", tabIndex: 0 }, error) : null, copyButton(error, "Copy the error"));
+  return h("div", { class: "card failure", role: "alert" }, h("h2", { class: "bad" }, line || lines[lines.length - 1] || "The run failed"), lines.length > 1 ? h("pre", { class: "block", tabIndex: 0 }, error) : null, copyButton(error, "Copy the error"));
 }
 
 /** Return what is known of the data: a list of facts. */
@@ -123,13 +122,14 @@ export function codePart(run) {
   const { git, patch } = run;
   if (!git && !patch) return null;
   const changed = (git?.changed_count ?? git?.changed?.length ?? 0) + (git?.untracked_count ?? git?.untracked?.length ?? 0);
+  const notKept = git?.why_not?.length > 0;
   const facts = git
     ? [
-        ["commit", git.commit ? h("span", { class: "mono" }, git.commit, " ", copyButton(git.commit)) : "none yet"],
-        ["branch", git.branch ?? "detached"],
-        ["changes", git.dirty ? `${counted(changed, "file")} differed from the commit` : "none: the code is the commit"],
+        git.root ? ["commit", git.commit ? h("span", { class: "mono" }, git.commit, " ", copyButton(git.commit)) : "none"] : null, // without a root there is no repository
+        git.commit || git.branch ? ["branch", git.branch ?? "detached"] : null,
+        git.commit ? ["changes", git.dirty ? `${counted(changed, "file")} differed from the commit` : notKept ? "none" : "none: the code is the commit"] : null,
         git.remote ? ["remote", git.remote] : null,
-        git.why_not?.length ? ["not kept", git.why_not.map(text).join("; ")] : null,
+        notKept ? ["not kept", git.why_not.map(text).join("; ")] : null,
       ].filter(Boolean)
     : [];
   return [h("dl", { class: "facts" }, facts.map(([name, value]) => [h("dt", null, name), h("dd", null, value)])), patch ? h("details", null, h("summary", null, "Changes that were not committed"), diff(patch)) : null];

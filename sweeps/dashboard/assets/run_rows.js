@@ -15,6 +15,7 @@ export class RunRows {
     this.version = null;
     this.columns = [];
     this.leftOut = [];
+    this.warnings = []; // of names in the filter that no run has
   }
 
   forget() {
@@ -73,7 +74,7 @@ export class RunRows {
   }
 
   take(answer) {
-    Object.assign(this, { total: answer.total, matching: answer.matching, version: answer.version, columns: answer.columns, leftOut: answer.left_out || [] });
+    Object.assign(this, { total: answer.total, matching: answer.matching, version: answer.version, columns: answer.columns, leftOut: answer.left_out || [], warnings: answer.warnings || [] });
     rowsOf(answer).forEach((row, index) => (this.rows[answer.offset + index] = row));
     for (let at = answer.offset; at < answer.offset + Math.max(1, answer.run_ids.length); at += WINDOW) this.windows.add(Math.floor(at / WINDOW));
   }

@@ -5,9 +5,10 @@ import { getJson, onServer } from "./api.js";
 import { button, codeBlock, menu, pickMenu, toggle } from "./controls.js";
 import { filterField } from "./filter_field.js";
 import { fieldItems } from "./filter_words.js";
-import { columnDecimals, counted, durationShown, grouped, shown, statusShown, text, timeShown } from "./format.js";
+import { columnDecimals, counted, grouped, sentence } from "./format.js";
 import { watch } from "./live.js";
 import { changeParams } from "./router.js";
+import { runCell } from "./run_cells.js";
 import { RunRows } from "./run_rows.js";
 import { RunSelection } from "./run_selection.js";
 import { emptyState, failedState, loadingState } from "./states.js";
@@ -165,6 +166,7 @@ class RunsPage {
 
   draw(top) {
     const { matching } = this.rows;
+    this.hadRuns ||= this.rows.total > 0;
     this.drawCount();
     this.drawChosen();
     this.drawProblems();
@@ -180,14 +182,14 @@ class RunsPage {
         ...this.tableState(),
         rowAt: (index) => this.rows.rowAt(index),
         need: (from, to) => this.rows.need(from, to),
-        cell: (row, column) => this.cell(row, column),
+        cell: (row, column) => runCell(row, column, { link: this.context.link, decimals: this.decimals[column.place] }),
         key: (row) => row.id,
         keys: (from, to) => this.keys(from, to),
         rowLabel: (row) => row.members.join(", "),
         selected: this.selection.keys,
         onselect: () => this.selectionChanged(),
         onsort: (sort) => this.change({ sort }),
-        open: (row) => (row.members.length > 1 ? this.context.go("compare", null, { run: row.members.slice(0, FEW) }) : this.context.go("run", row.id)),
+        open: (row) => (row.members.length > 1 ? this.context.go("compare", null, { run: row.members.slice(0, FEW), seeds: true }) : this.context.go("run", row.id)),
       });
     } else {
       this.table.update(this.tableState());
@@ -223,24 +225,6 @@ class RunsPage {
     return [first, ...others];
   }
 
-  cell(row, column) {
-    if (column.name === "run_id") {
-      const more = row.members.length - 1;
-      const link = h("a", { href: this.context.link("run", row.id), tabIndex: -1 }, row.id);
-      return more ? [link, h("span", { class: "quiet-text", title: row.members.join(", ") }, ` +${more}`)] : link;
-    }
-    const value = row.value(column.place);
-    if (value === null || value === undefined) return "";
-    if (column.kind === "run" && typeof value !== "object") {
-      if (column.name === "status") return statusShown(value);
-      if (column.name === "created_at" || column.name === "finished_at") return timeShown(value);
-      if (column.name === "duration_s") return durationShown(value);
-      if (column.name === "sweep") return h("a", { href: this.context.link("sweep", value), tabIndex: -1 }, value);
-    }
-    if (column.name === "duration_s" && typeof value === "object") return durationShown(value.mean);
-    return typeof value === "string" ? h("span", { title: value.length > 40 ? value : null }, text(value)) : shown(value, this.decimals[column.place]);
-  }
-
   drawCount() {
     const { matching, total } = this.rows;
     if (this.seeds) this.count.textContent = counted(matching, "group");
@@ -262,8 +246,9 @@ class RunsPage {
   }
 
   nothing() {
+    if (this.hadRuns && !this.rows.total) return emptyState("The runs are gone", "The store has none any more: it was moved or deleted. They are shown again when it is back.");
     if (this.filter || this.experiment) {
-      return emptyState("No run passes", this.filter ? "The filter leaves none of the runs." : "The experiment has no runs.", button("Show all runs", () => this.change({ filter: "", experiment: "" }), { kind: "primary" }));
+      return emptyState("No run passes", this.filter ? "The filter leaves none of the runs." : "The experiment has no runs.", ...this.rows.warnings.map(sentence), button("Show all runs", () => this.change({ filter: "", experiment: "" }), { kind: "primary" }));
     }
     const lines = 'from tracking import ExperimentTracker\n\nwith ExperimentTracker().start_run("my_experiment", params={"lr": 0.1}) as run:\n    run.log({"loss": 0.5}, step=1)';
     return emptyState("No runs yet", "A run appears here as soon as it begins. Start a sweep:", codeBlock("python -m trainer -m training.learning_rate=1e-3,1e-2"), "or log one from your own code:", codeBlock(lines));
@@ -306,7 +291,7 @@ class RunsPage {
     };
     const all = runs.length === this.rows.matching && !this.seeds;
     const many = runs.length > FEW && !all;
-    const label = runs.length === 1 ? `Open ${runs[0]}` : many ? `Compare ${FEW} of ${grouped(runs.length)} runs` : `Compare ${counted(runs.length, "run")}`;
+    const label = runs.length === 1 ? `Open ${runs[0]}` : this.seeds && !many ? `Compare ${counted(this.selection.keys.size, "group")}` : many ? `Compare ${FEW} of ${grouped(runs.length)} runs` : `Compare ${counted(runs.length, "run")}`;
     put(
       this.chosen,
       button("Clear selection", clear, { kind: "quiet" }),
@@ -317,11 +302,11 @@ class RunsPage {
   compareChosen(runs) {
     if (runs.length === 1) this.context.go("run", runs[0]);
     else if (runs.length > FEW && runs.length === this.rows.matching) this.compareAll();
-    else this.context.go("compare", null, { run: runs.slice(0, FEW) });
+    else this.context.go("compare", null, { run: runs.slice(0, FEW), seeds: this.seeds });
   }
 
   compareAll() {
-    this.context.go("compare", null, { all: true, filter: this.filter, experiment: this.experiment });
+    this.context.go("compare", null, { all: true, filter: this.filter, experiment: this.experiment, seeds: this.seeds });
   }
 
   // ---- live

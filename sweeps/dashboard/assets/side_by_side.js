@@ -15,10 +15,16 @@ export function sideBySide(host, comparison, options) {
   let now = comparison;
   let settings = { onlyDifferent: true, ...options };
   let whole = false;
-  const draw = () => put(host, table(now, settings, whole, () => {
-    whole = true;
-    draw();
-  }));
+  const box = h("div", { class: "grid-box side-by-side", tabIndex: 0, role: "region", "aria-label": "Runs side by side" });
+  const draw = () => {
+    const focused = box.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+    put(box, table(now, settings, whole, () => {
+      whole = true;
+      draw();
+    }));
+    if (focused) [...box.querySelectorAll("a")].find((link) => link.getAttribute("href") === focused)?.focus({ preventScroll: true });
+  };
+  put(host, box);
   draw();
   return {
     update(next, changes = {}) {
@@ -42,24 +48,20 @@ function table(comparison, settings, whole, showAll) {
   const same = comparison.params.length - comparison.params.filter((row) => row.differs).length;
   const wide = runs.length + 1;
   return h(
-    "div",
-    { class: "grid-box side-by-side", tabIndex: 0, role: "region", "aria-label": "Runs side by side" },
+    "table",
+    { class: "grid" },
+    h("thead", null, h("tr", null, h("th", { scope: "col" }, "run"), runs.map((run) => h("th", { scope: "col", dataset: { run: run.run_id } }, h("a", { href: settings.link(run.run_id) }, run.run_id))))),
     h(
-      "table",
-      { class: "grid" },
-      h("thead", null, h("tr", null, h("th", { scope: "col" }, "run"), runs.map((run) => h("th", { scope: "col", dataset: { run: run.run_id } }, h("a", { href: settings.link(run.run_id) }, run.run_id))))),
-      h(
-        "tbody",
-        null,
-        line("status", runs, (run) => statusShown(run.status)),
-        line("created", runs, (run) => timeShown(run.created_at)),
-        metricLines(metrics),
-        metrics.length < comparison.metrics.length ? moreLine(`Show ${comparison.metrics.length - metrics.length} more metrics`, wide, showAll) : null,
-        heading("Parameters", wide, settings.onlyDifferent && same ? `${same} more are the same in all` : null),
-        cut.length ? cut.map((row) => valueLine(row)) : filler(params.length || comparison.params.length ? "All parameters are the same." : "No parameters were recorded.", wide),
-        cut.length < params.length ? moreLine(`Show ${params.length - cut.length} more`, wide, showAll) : null,
-        tags.length ? [heading("Tags", wide, null), tags.map((row) => valueLine(row))] : null,
-      ),
+      "tbody",
+      null,
+      line("status", runs, (run) => statusShown(run.status)),
+      line("created", runs, (run) => timeShown(run.created_at)),
+      metricLines(metrics),
+      metrics.length < comparison.metrics.length ? moreLine(`Show ${comparison.metrics.length - metrics.length} more metrics`, wide, showAll) : null,
+      heading("Parameters", wide, settings.onlyDifferent && same ? `${same} more are the same in all` : null),
+      cut.length ? cut.map((row) => valueLine(row)) : filler(params.length || comparison.params.length ? "All parameters are the same." : "No parameters were recorded.", wide),
+      cut.length < params.length ? moreLine(`Show ${params.length - cut.length} more`, wide, showAll) : null,
+      tags.length ? [heading("Tags", wide, null), tags.map((row) => valueLine(row))] : null,
     ),
   );
 }
@@ -114,7 +116,7 @@ function metricLines(metrics) {
     return h(
       "tr",
       null,
-      h("th", { scope: "row" }, name),
+      h("th", { scope: "row", title: name }, name),
       values.map((value) => h("td", { class: "n" }, value === null || value === undefined ? h("span", { class: "quiet-text" }, "–") : best !== null && asNumber(value) === best ? h("strong", { title: "the best of these" }, shown(value, decimals)) : shown(value, decimals))),
     );
   });

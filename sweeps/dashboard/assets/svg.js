@@ -6,6 +6,7 @@ import { onTheme } from "./theme.js";
 
 const FOR_PAPER = 3; // dots of a canvas per pixel
 const PAPER = 720; // px, about the width of a page
+const STILL = 4; // px below which a drag is a click
 const painters = new Set();
 let themeOnScreen = null;
 
@@ -169,7 +170,10 @@ function hovering(parts, options, said) {
   });
   stage.addEventListener("pointerleave", hide);
   stage.addEventListener("blur", hide);
+  let pressed = null; // where the button of the pointer went down
+  stage.addEventListener("pointerdown", (event) => (pressed = [event.clientX, event.clientY]), { capture: true });
   const open = (event) => {
+    if (event.detail && pressed && Math.hypot(event.clientX - pressed[0], event.clientY - pressed[1]) > STILL) return; // the end of a drag
     const index = options.pick(...where(event));
     if (index >= 0) follow(options.href?.(index), event);
   };

@@ -40,15 +40,16 @@ export function headline(facts, context) {
 function leadWords(facts) {
   const { known, total } = progress(facts);
   const [first, ...others] = facts.objectives;
-  const tried = facts.state === "running" ? "is trying" : "tried";
-  const settings = facts.swept.length ? ` ${counted(facts.swept.length, "setting")} (${listed(facts.swept.map((key) => shortName(facts, key)), 8)})` : "";
+  const isRunning = facts.state === "running";
+  const ran = isRunning ? "runs" : "ran";
+  const did = facts.swept.length ? `${isRunning ? "is trying" : "tried"} ${counted(facts.swept.length, "setting")} (${listed(facts.swept.map((key) => shortName(facts, key)), 8)}) in` : ran;
   const by = first ? `; by ${objectiveName(first)}, ${aim(first)}${others.map((each) => `, and ${objectiveName(each)}, ${aim(each)}`).join("")}` : "";
   const points = facts.mode ? ` It ${facts.state === "running" ? "takes" : "took"} ${MODES[facts.mode] ?? `points by ${facts.mode}`}` : "";
   const how = points ? `${points}${facts.schedule ? `, and ${SCHEDULES[facts.schedule] ?? `${facts.schedule} stopped weak jobs early`}` : ""}.` : "";
   const bounds = facts.constraints?.length ? ` A job must keep ${listed(facts.constraints, 5)}.` : "";
   const data = dataWords(facts);
   const read = data.length ? ` Data: ${listed(data, 3)}.` : "";
-  return `This sweep ${tried}${settings} in ${counted(total || known, "job")}${by}.${how}${bounds}${read}`;
+  return `This sweep ${did} ${counted(total || known, "job")}${by}.${how}${bounds}${read}`;
 }
 
 function listed(words, most) {

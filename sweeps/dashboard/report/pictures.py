@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sweeps.dashboard.report.winner_pictures import small_png
-from sweeps.dashboard.report.words import label_of, number, status_name
+from sweeps.dashboard.report.winner_pictures import BROKEN, small_png
+from sweeps.dashboard.report.words import higher_is_better, label_of, number, status_name
 from tracking.extras import missing
 
 if TYPE_CHECKING:  # loaded to draw
@@ -49,7 +49,13 @@ class Picture:
 
 def why_no_pictures() -> str | None:
     """Return why no picture can be drawn, None if one can."""
-    return missing("plots")
+    why = missing("plots")
+    if why is None:
+        try:
+            import matplotlib.figure  # noqa: F401 - what draws asks for it again
+        except BROKEN as error:
+            return f"matplotlib cannot be loaded: {' '.join(str(error).split())}"
+    return why
 
 
 def load_matplotlib() -> None:
@@ -78,7 +84,7 @@ def _sheet(
     rows: int = 1,
     columns: int = 1,
     *,
-    left: float = 0.65,
+    left: float = 0.78,
     right: float = 0.15,
     top: float = 0.12,
 ) -> "tuple[Figure, list[Axes]]":
@@ -298,7 +304,7 @@ def _keys(facts: Facts) -> list[str]:
 def _usual(values: Sequence[Any], facts: Facts, times: float = 5.0) -> tuple[float, float] | None:
     """Return the ends of an axis for values: one that is `times` as far from the best as the middle is beyond."""
     numbers = sorted(
-        (value for value in values if _is_finite(value)), reverse=facts["objectives"][0]["mode"] == "max"
+        (value for value in values if _is_finite(value)), reverse=higher_is_better(facts["objectives"][0])
     )
     if not numbers:
         return None
@@ -321,7 +327,7 @@ def _colours(facts: Facts) -> Callable[[Any], Any]:
     import matplotlib as mpl
 
     bounds = _usual(facts["jobs"]["values"][0], facts)
-    colours = mpl.colormaps["viridis_r" if facts["objectives"][0]["mode"] == "max" else "viridis"]
+    colours = mpl.colormaps["viridis_r" if higher_is_better(facts["objectives"][0]) else "viridis"]
 
     def colour(value: Any) -> Any:
         if bounds is None or not _is_finite(value):

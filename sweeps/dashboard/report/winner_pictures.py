@@ -2,6 +2,7 @@
 
 import base64
 import io
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,6 +16,8 @@ SMALL = 60_000  # bytes of a picture in the report
 MOST_PIXELS = 16_000_000
 WIDEST = 1000  # pixels
 COLOURS = 48
+# What a library raises whose parts do not fit together, as those of two versions of numpy.
+BROKEN = (ImportError, AttributeError, OSError, RuntimeError, ValueError)
 
 Shown = dict[str, str]  # {"title", "src"}
 
@@ -62,7 +65,10 @@ def _picture(reader: StoreReader, run_id: str, name: str) -> Shown | None:
 
 def has_pillow() -> bool:
     """Return whether pictures can be made small; matplotlib brings what that needs."""
-    return find_spec("PIL") is not None
+    try:
+        return find_spec("PIL") is not None and import_module("PIL.Image") is not None
+    except BROKEN:
+        return False
 
 
 def small_png(data: bytes, widest: int = WIDEST) -> bytes | None:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tracking.objective import Objective
 from tracking.values.jsontext import encode
 from tracking.values.units import counted
 
@@ -96,20 +97,25 @@ def point_at(facts: Facts, place: int) -> dict[str, Any]:
 def tried(facts: Facts) -> str:
     """Return what was swept by what, as a sentence."""
     names = [short_name(facts, key) for key in facts["swept"]]
-    settings = f" {counted(len(names), 'setting')} ({listed(names, 8)})" if names else ""
     by = " and ".join(_aim(each) for each in facts["objectives"])
     how = MODES.get(facts["mode"], "")
     early = SCHEDULES.get(facts["schedule"], "")
     taken = " and ".join(filter(None, [how and f"took {how}", early]))
     kept = f" A job must keep {listed(facts['constraints'], 5)}." if facts["constraints"] else ""
     jobs = counted(len(facts["jobs"]["job"]), "job")
-    return f"This sweep tried{settings} in {jobs}, by {by}.{f' It {taken}.' if taken else ''}{kept}"
+    did = f"tried {counted(len(names), 'setting')} ({listed(names, 8)}) in" if names else "ran"
+    return f"This sweep {did} {jobs}, by {by}.{f' It {taken}.' if taken else ''}{kept}"
 
 
 def _aim(objective: Mapping[str, Any]) -> str:
     which = "last" if objective["at"] == "last" else "best"
-    better = "higher" if objective["mode"] == "max" else "lower"
+    better = "higher" if higher_is_better(objective) else "lower"
     return f"the {which} {objective['label']} ({better} is better)"
+
+
+def higher_is_better(objective: Mapping[str, Any]) -> bool:
+    """Return whether a higher value of an objective of the facts is better."""
+    return Objective.of(objective["metric"], objective["mode"], objective["at"]).higher_is_better
 
 
 def best(facts: Facts) -> str:

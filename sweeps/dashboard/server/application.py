@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.routing import Route
 
-from sweeps.dashboard.server import assets, run_files, store_routes, sweep_routes
+from sweeps.dashboard.server import assets, importance_routes, run_files, store_routes, sweep_routes
 from sweeps.dashboard.server.answers import answered, mistaken, not_found
 from sweeps.dashboard.server.events import EventStream, Hub
 from sweeps.dashboard.server.guard import Guard
@@ -35,6 +35,7 @@ def application(
             *store_routes.ROUTES,
             *run_files.ROUTES,
             *sweep_routes.ROUTES,
+            *importance_routes.ROUTES,
         ],
         exception_handlers={404: not_found, 500: mistaken},
     )

@@ -7,6 +7,7 @@ this machine; and only reading is possible. What the answers may do in the brows
 """
 
 import hmac
+import re
 import time
 from collections.abc import Collection, Iterable
 from hashlib import sha256
@@ -156,9 +157,10 @@ def _values(scope: "Scope", name: bytes) -> Iterable[bytes]:
     return (value for key, value in scope["headers"] if key == name)
 
 
+_HOST = re.compile(r"(?P<name>\[[0-9a-f:.%]+\]|[^:\[\]]+?)\.?(:\d*)?")
+
+
 def _host_of(header: bytes) -> str:
-    """Return the host of a Host header, without its port."""
-    text = header.decode("latin-1").lower()
-    if text.startswith("["):
-        return text.partition("]")[0] + "]"
-    return text.partition(":")[0].removesuffix(".")
+    """Return the host of a Host header, without its port; the empty text for a header that is none."""
+    found = _HOST.fullmatch(header.decode("latin-1").lower())
+    return found["name"] if found else ""

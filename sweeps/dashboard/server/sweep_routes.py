@@ -2,15 +2,13 @@
 
 from typing import Any
 
-import anyio.to_thread
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 
 from sweeps.dashboard.facts.failures import log_tail
 from sweeps.dashboard.facts.sweep_facts import sweep_facts
-from sweeps.dashboard.facts.sweep_list import sweep_list, sweep_stamp
-from sweeps.dashboard.server.answers import ERRORS, answered, error_response, json_response
+from sweeps.dashboard.facts.sweep_list import sweep_list
+from sweeps.dashboard.server.answers import answered
 from sweeps.dashboard.server.asked import number_of, store_of
 
 LINES = 200
@@ -34,21 +32,8 @@ def log(request: Request) -> Any:
     return {"job": job, "lines": log_tail(folder, job, number_of(request, "most", LINES, most=MOST_LINES))}
 
 
-async def importance(request: Request) -> Response:
-    """Return how much each key of a sweep decides, from a process of its own."""
-    try:
-        store = store_of(request)
-        folder = await anyio.to_thread.run_sync(store.sweep_folder, request.path_params["sweep"])
-        stamp = await anyio.to_thread.run_sync(sweep_stamp, folder)
-        found = await request.app.state.importance.ask(folder, stamp)
-    except ERRORS as error:
-        return error_response(error, request)
-    return json_response({"importance": found}, request)
-
-
 ROUTES = [
     Route("/api/{store:int}/sweeps", answered(sweeps)),
     Route("/api/{store:int}/sweep/{sweep}", answered(sweep)),
     Route("/api/{store:int}/sweep/{sweep}/log/{job:int}", answered(log)),
-    Route("/api/{store:int}/sweep/{sweep}/importance", importance),
 ]

@@ -56,9 +56,9 @@ def test_jobs_behind_pause_and_go_on_in_their_run_when_they_are_among_the_best(s
 
 
 def test_an_app_that_only_logs_is_ended_and_its_runs_are_pruned(search: Search) -> None:
-    sweep = completed(
-        search(X, "asks=false", "fault=slow", mode="random", schedule="asha", n_trials=5, resumes="false")
-    )
+    long = ("asks=false", "fault=slow", "epochs=40")  # so that a signal is in time on a loaded machine
+    asha = {"mode": "random", "schedule": "asha", "max_epochs": 40, "min_epochs": 3}
+    sweep = completed(search(X, *long, **asha, n_trials=5, resumes="false"))
     statuses = {str(record.status) for record in ExperimentTracker(sweep.cwd / "experiments").records()}
     assert statuses == {"completed", "pruned"}
     assert not of_kind(sweep, "resumed")

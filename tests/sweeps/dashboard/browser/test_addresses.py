@@ -1,10 +1,12 @@
 """What a view shows is in its address: the way back, a reload, and a colleague's browser show the same."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from filled_stores import RATE, SWEEP, params_of, run_id
+from filled_stores import RATE, SWEEP, params_of, run_id, write_run
+from served import Served
 
 RUNS = 60
 FILTER = "input[aria-label='Filter of runs']"
@@ -131,3 +133,30 @@ def test_colours_follow_the_machine_until_the_reader_chooses(
     page.page.reload()
     page.wait("runs")
     assert paper(page) == dark
+
+
+def test_each_of_several_stores_has_addresses_of_its_own(visit: Callable[..., Any], tmp_path: Path) -> None:
+    for name, number in (("one", 1), ("two", 2)):
+        write_run(tmp_path / name, number)
+    with Served("--port", 0, "--store", tmp_path / "one", "--store", tmp_path / "two") as served:
+        page = visit(served).open("runs")
+        page.find("[role=grid]").get_by_text(run_id(1)).wait_for()
+        page.find("select").select_option(label="two")
+        page.find("[role=grid]").get_by_text(run_id(2)).wait_for()
+        assert "store=1" in page.address
+        page.find("[role=grid] .vt-body a").first.click()
+        page.wait("run").find("h1").filter(has_text=run_id(2)).wait_for()
+        page.page.go_back()
+        page.page.go_back()
+        page.find("[role=grid]").get_by_text(run_id(1)).wait_for()
+
+
+def test_a_browser_without_the_key_is_told_where_to_find_it(
+    filled: Callable[..., Any], visit: Callable[..., Any]
+) -> None:
+    page = visit(filled(3)[0])
+    page.allow("status of 403")
+    page.key = ""
+    page.page.goto(page.base)
+    page.find("body").get_by_text("podium dashboard").first.wait_for()
+    assert not page.find("[role=grid]").count()

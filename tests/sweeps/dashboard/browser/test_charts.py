@@ -23,6 +23,20 @@ def axis(page: Any, key: str) -> Any:
     return page.find(f"[data-section=parallel] .brush[data-key='{key}']")
 
 
+def place_of(page: Any, key: str) -> dict[str, float]:
+    """Return where an axis is, in view; it may be drawn anew at any moment."""
+    found: dict[str, float] = page.page.evaluate(
+        """(key) => {
+          const area = document.querySelector(`[data-section=parallel] .brush[data-key='${key}'] .brush-area`);
+          area.scrollIntoView({ block: "center", behavior: "instant" });
+          const { x, y, width, height } = area.getBoundingClientRect();
+          return { x, y, width, height };
+        }""",
+        key,
+    )
+    return found
+
+
 def picked(page: Any) -> int:
     """Return how many jobs the ranges leave."""
     words = page.find("[data-section=parallel] .chart-note").inner_text()
@@ -31,9 +45,7 @@ def picked(page: Any) -> int:
 
 
 def test_a_range_on_an_axis_picks_jobs_in_the_leaderboard_too(sweep: Any) -> None:
-    area = axis(sweep, RATE).locator(".brush-area")
-    area.scroll_into_view_if_needed()
-    box = area.bounding_box()
+    box = place_of(sweep, RATE)
     middle = box["x"] + box["width"] / 2
     sweep.page.mouse.move(middle, box["y"] + 20)
     sweep.page.mouse.down()
@@ -46,6 +58,25 @@ def test_a_range_on_an_axis_picks_jobs_in_the_leaderboard_too(sweep: Any) -> Non
     assert board.locator("[role=grid]").get_attribute("aria-rowcount") == str(picked(sweep) + 1)
     sweep.find("[data-section=parallel] button").filter(has_text="clear the ranges").click()
     sweep.find(f"[data-section=leaderboard] [role=grid][aria-rowcount='{RUNS + 1}']").wait_for()
+
+
+@pytest.mark.parametrize("beside", [0, 60], ids=["from an axis", "between two"])
+def test_a_drag_is_no_click_on_a_line(sweep: Any, beside: float) -> None:
+    box = place_of(sweep, RATE)
+    x, mouse = box["x"] + box["width"] / 2 + beside, sweep.page.mouse
+    for fraction in range(3, 10):  # one of these ends on a line
+        y = box["y"] + box["height"] * fraction / 10
+        mouse.move(x, y)
+        mouse.down()
+        mouse.move(x + 50 - beside / 2, y - 20, steps=3)
+        mouse.up()
+        assert sweep.address == f"sweep/{SWEEP}"
+    sweep.page.keyboard.press("Escape")
+    for fraction in range(3, 10):
+        mouse.click(x + 40, box["y"] + box["height"] * fraction / 10)
+        if sweep.address.startswith("run/"):
+            break
+    assert sweep.address.startswith("run/")
 
 
 def test_keys_alone_pick_a_range(sweep: Any) -> None:

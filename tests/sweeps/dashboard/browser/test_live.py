@@ -112,6 +112,22 @@ def test_points_output_and_the_end_of_a_run_are_seen_as_they_come(
     page.find(".head .status").filter(has_text="completed").wait_for()
 
 
+def test_the_numbers_of_runs_that_are_compared_follow_their_curves(
+    store: Path, logger: Logger, serve: Callable[..., Any], visit: Callable[..., Any]
+) -> None:
+    write_run(store, 5)
+    logger.tell("log 0 2")
+    page = visit(serve(store)).open(f"compare?run={logger.run}&run={run_id(5)}&metric=loss")
+    drawn(page, 2)
+    row = page.find(".side-by-side tr").filter(has_text="loss (min)").filter(has_not_text="train")
+    row.filter(has_text="0.5").wait_for()
+    logger.tell("log 2 10")
+    drawn(page, 10)
+    row.filter(has_text="0.1").wait_for()
+    logger.tell("finish")
+    page.find(".side-by-side .status").filter(has_text="running").wait_for(state="detached")
+
+
 def test_a_server_that_is_killed_and_comes_back_loses_no_point_and_brings_none_twice(
     store: Path, logger: Logger, serve: Callable[..., Any], visit: Callable[..., Any]
 ) -> None:
@@ -151,6 +167,8 @@ def test_a_page_that_is_loaded_while_the_server_is_away_comes_by_itself(
     served.process.communicate()
     page.find("a").filter(has_text=run_id(2)).click()
     page.find(".state.failed").filter(has_text="was stopped").wait_for()
+    command = page.find(".banner code").inner_text()
+    assert command == f"podium dashboard --store {store} --port {served.port}"
     serve(store, served.port)
     page.find("h1").filter(has_text=run_id(2)).wait_for()
     page.find(".banner").wait_for(state="hidden")
@@ -216,3 +234,36 @@ def test_a_sweep_grows_on_its_page_and_in_the_list(
     page.find(".sweep-failures").filter(has_text="ValueError: <img src=x onerror=alert(1)>").wait_for()
     page.find(".head .status").filter(has_text="finished").wait_for()
     others.find("main").get_by_text("finished").first.wait_for()
+
+
+def test_more_tabs_than_a_browser_has_connections_work_and_the_one_in_use_is_live(
+    store: Path, serve: Callable[..., Any], visit: Callable[..., Any]
+) -> None:
+    for number in range(1, 4):
+        write_run(store, number)
+    first = visit(serve(store)).open("runs")
+    tabs = [first.page.context.new_page() for _ in range(7)]
+    for tab in tabs:
+        tab.goto(f"{first.base}#/runs")
+        tab.locator("html[data-ready=runs]").wait_for(state="attached")
+    first.page.locator("html[data-live=resting]").wait_for(state="attached")
+    assert first.find(".not-live").is_visible()
+    field = first.find("input[aria-label='Filter of runs']")
+    field.fill("run_id == 'run_002'")
+    first.find("main [role=status]").filter(has_text="1 of 3 runs").wait_for()
+    first.find("html[data-live=on]").wait_for(state="attached")
+    first.find("[aria-label='Clear the filter']").click()
+    write_run(store, 4)
+    first.find(".vt-body .vt-row").filter(has_text=run_id(4)).wait_for()
+
+
+def test_a_store_that_is_moved_away_is_not_called_empty(
+    store: Path, serve: Callable[..., Any], visit: Callable[..., Any], tmp_path: Path
+) -> None:
+    write_run(store, 1)
+    page = visit(serve(store)).open("runs")
+    page.find(".vt-body .vt-row").first.wait_for()
+    store.rename(tmp_path / "elsewhere")
+    page.find(".state").filter(has_text="The runs are gone").wait_for()
+    (tmp_path / "elsewhere").rename(store)
+    page.find(".vt-body .vt-row").filter(has_text=run_id(1)).wait_for()

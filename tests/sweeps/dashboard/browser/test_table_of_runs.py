@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from filled_stores import DROPOUT, RATE, auc, params_of, run_id
+from filled_stores import DROPOUT, RATE, auc, params_of, run_id, write_run
 
 RUNS = 60
 FILTER = "input[aria-label='Filter of runs']"
@@ -177,3 +178,21 @@ def test_keys_alone_are_enough(runs: Any) -> None:
     press("Enter")
     runs.wait("run")
     assert runs.address == f"run/{run_id(RUNS - 1)}"
+
+
+def test_a_mean_says_of_how_many_runs_of_its_group_it_is(
+    tmp_path: Path, serve: Callable[..., Any], visit: Callable[..., Any]
+) -> None:
+    store = tmp_path / "experiments"
+    for number, (epochs, status) in enumerate(
+        [(599.0, "completed"), (399.5, "completed"), (317.0, "killed")], 1
+    ):
+        facts: dict[str, Any] = {"status": status, "experiment_name": "x"}
+        write_run(store, number, params={"lr": 1, "seed": number}, metrics={"epochs": [epochs]}, **facts)
+    page = visit(serve(store)).open("runs?seeds=1&columns=epochs&columns=seed")
+    row = page.find(ROW).first
+    row.get_by_text("2 of 3", exact=True).wait_for()
+    words = row.inner_text()
+    assert "499" in words
+    assert "e+" not in words
+    assert "1, 2, 3" in words

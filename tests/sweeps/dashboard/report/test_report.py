@@ -219,6 +219,28 @@ def test_without_matplotlib_the_page_says_what_is_missing(
     assert not [tag for tag, _ in Tags(page).seen if tag == "img"]
 
 
+def test_a_matplotlib_that_cannot_be_loaded_costs_the_pictures_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.setitem(sys.modules, "PIL.Image", None)
+    page, _ = report_of(make(tmp_path).folder)
+    assert b"There are no pictures of the charts: matplotlib cannot be loaded: import of" in page
+    assert facts_in(page)["pictures"] == []
+
+
+def test_a_sweep_of_one_job_without_a_setting_is_a_whole_sentence(tmp_path: Path) -> None:
+    told = Told(tmp_path, total=1, swept=())
+    told.begin()
+    told.ask(0)
+    told.start(0, 0)
+    told.finish(0, 1.5, runs=[told.run_of(0, [0.5]).run_id])
+    told.tell(2.0, "ended")
+    page, markdown = report_of(told.folder)
+    assert "This sweep ran 1 job, by the " in markdown.decode()
+    assert b"This sweep ran 1 job, by the " in page
+
+
 def test_the_command_writes_the_report_and_names_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

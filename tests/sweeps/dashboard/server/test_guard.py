@@ -90,6 +90,13 @@ def test_a_host_that_is_not_known_is_refused_with_the_token_too(served: Served, 
 
 
 @pytest.mark.parametrize(
+    "host", ["127.0.0.1:80.evil", "127.0.0.1:evil", "localhost:80:80", "[::1]evil", "127.0.0.1..", ":80"]
+)
+def test_what_only_begins_as_a_known_host_is_refused(served: Served, host: str) -> None:
+    assert served.ask(f"/?token={TOKEN}", host=host).status == 421
+
+
+@pytest.mark.parametrize(
     "host", ["127.0.0.1", "localhost:9999", "LOCALHOST.", "[::1]:1", "lab.example.org", "LAB.example.org:443"]
 )
 def test_this_machine_and_the_names_that_are_allowed_are_answered(served: Served, host: str) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,6 +57,40 @@ def test_a_process_that_takes_too_long_is_ended(
     monkeypatch.setattr(importance_process, "TIMEOUT_S", 0.1)
     with pytest.raises(UnknownPlaceError, match="too long"):
         asyncio.run(ImportanceProcess().ask(tmp_path, "a"))
+
+
+def test_what_decides_is_told_of_runs_by_their_parameters() -> None:
+    """Runs without a finite result are left out, and so is a name that each run has for itself."""
+    rates = [10.0 ** -(number % 7) for number in range(80)]
+    settings = {"rate": rates, "kind": ["a", None] * 40, "name": [f"run {number}" for number in range(80)]}
+    results = [*(rate + number / 1e6 for number, rate in enumerate(rates[2:])), None, "NaN"]
+
+    async def ask() -> list[dict[str, Any]]:
+        process = ImportanceProcess()
+        settings["rate"] = [*rates[2:], 1.0, 1.0]
+        return [await process.ask_of_runs(settings, results) for _ in range(2)]
+
+    found, again = asyncio.run(ask())
+    assert found == again
+    assert found["jobs"] == 78
+    assert list(found["share"]) == ["rate", "kind"]
+    assert found["share"]["rate"] > 0.9
+    assert found["r2"] > 0.9
+
+
+def test_the_same_runs_are_computed_once_and_others_anew(program: Path, tmp_path: Path) -> None:
+    program.write_text(
+        "import sys; from pathlib import Path\n"
+        f"count = Path({str(tmp_path / 'count')!r}); count.write_text(count.read_text() + '.' if count.exists() else '.')\n"
+        "assert sys.argv[1] == '-' and b'settings' in sys.stdin.buffer.read()\n"
+        "print(len(count.read_text()))\n"
+    )
+
+    async def ask() -> list[object]:
+        process = ImportanceProcess()
+        return [await process.ask_of_runs({"x": [1, 2]}, [result, 2]) for result in (1, 1, 3, 1)]
+
+    assert asyncio.run(ask()) == [1, 1, 2, 1]
 
 
 def test_it_ends_with_the_server(program: Path, tmp_path: Path) -> None:

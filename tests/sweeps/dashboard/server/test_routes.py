@@ -147,6 +147,8 @@ def test_the_importance_comes_from_a_process_of_its_own(served: Served) -> None:
     told = served.api("0/sweep/one/importance")["importance"]
     assert told["why"] == "3 of at least 20 jobs"
     assert served.api("0/sweep/one/importance")["importance"] == told
+    of_runs = served.api("0/importance", filter="status == 'completed'", result="score")["importance"]
+    assert of_runs["why"] == "1 of at least 20 runs"
     maps = Path(f"/proc/{served.process.pid}/task/{served.process.pid}/children").read_text()
     assert maps == ""
 
@@ -238,6 +240,7 @@ def test_no_file_but_those_of_a_run_is_given(served: Served, run_id: str, path: 
         ("0/sweep/none", 404), ("0/sweep/..", 400), ("0/sweep/%2e%2e", 400), ("0/sweep/..%2fruns", 404), ("0/sweep/", 404),
         ("0/sweep/linked", 503), ("0/sweep/latest", 404), ("0/sweep/%00", 400), ("0/sweep/one/log/x", 404),
         ("0/sweep/one/log/-1", 404), ("0/sweep/one/log/0?most=100000", 400), ("0/sweep/none/importance", 404),
+        ("0/importance", 400), ("0/importance?result=score&filter=)", 400), ("9/importance?result=score", 404),
         ("0/sweep/../importance", 400), ("0/sweep/none/log/1", 404), ("0/sweep/" + "s" * 3000, 400),
         ("0/model/none", 404), ("0/model/..", 400), ("0/model/%2e%2e", 400), ("0/model/%00", 400), ("0/model/", 404),
     ],

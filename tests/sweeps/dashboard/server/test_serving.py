@@ -102,6 +102,15 @@ def test_a_port_that_is_taken_is_an_error_only_if_it_was_given(
         assert PORT <= first.getsockname()[1] < PORT + FURTHER
 
 
+@pytest.mark.parametrize("port", ["65536", "99999", "-1", "80x"])
+def test_a_port_that_no_machine_has_is_refused(port: str, refused: Callable[..., tuple[int, str]]) -> None:
+    code, said = refused("--port", port, "--no-open")
+    assert code == 2
+    assert "--port" in said
+    assert port in said
+    assert "Traceback" not in said
+
+
 def test_it_comes_back_on_its_port_at_once(tmp_path: Path) -> None:
     with Served("--port", 0, cwd=tmp_path) as served:
         served.ask("/")
@@ -149,6 +158,15 @@ def test_a_store_that_is_not_there_is_one_sentence(
         assert said.count("\n") == 1
 
 
+def test_a_store_of_the_environment_that_is_not_there_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, refused: Callable[..., tuple[int, str]]
+) -> None:
+    monkeypatch.setenv("PODIUM_STORE", "nowhere")
+    code, said = refused("--no-open")
+    assert code == 1
+    assert "the store 'nowhere' does not exist" in said
+
+
 def test_the_extra_that_is_missing_is_named(
     monkeypatch: pytest.MonkeyPatch, refused: Callable[..., tuple[int, str]]
 ) -> None:
@@ -176,6 +194,33 @@ def test_several_stores_are_told_apart(tmp_path: Path) -> None:
     environment = {"PODIUM_STORE": str(tmp_path / "b c/experiments")}  # a path, however many words it has
     with Served("--port", 0, cwd=tmp_path, env=environment) as served:
         assert len(served.api("stores")["stores"]) == 1
+
+
+def test_a_store_that_is_named_twice_is_shown_once(tmp_path: Path) -> None:
+    with ExperimentTracker(tmp_path / "one").start_run("x"):
+        pass
+    (tmp_path / "link").symlink_to("one")
+    words = [word for name in ("one", "link", "./one", "one/../one") for word in ("--store", name)]
+    with Served(*words, "--port", 0, cwd=tmp_path) as served:
+        assert served.line.startswith("Dashboard of one: ")
+        assert [store["name"] for store in served.api("stores")["stores"]] == ["one"]
+
+
+def test_a_folder_that_is_no_store_is_doubted(tmp_path: Path) -> None:
+    with ExperimentTracker(tmp_path / "project/experiments").start_run("x"):
+        pass
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/file").touch()
+    (tmp_path / "empty").mkdir()
+    words = [
+        word for name in ("project", "other", "empty", "project/experiments") for word in ("--store", name)
+    ]
+    with Served(*words, "--port", 0, cwd=tmp_path) as served:
+        assert served.api("3/runs")["total"] == 1
+        _, _, said = served.end()
+    first, second = said.splitlines()
+    assert "project holds no runs, sweeps or models; did you mean project/experiments?" in first
+    assert second.endswith("other holds no runs, sweeps or models")
 
 
 def test_names_of_stores_are_as_short_as_they_may_be() -> None:
