@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PICTURES = ROOT / "docs" / "pictures"
 COLOURS = 128  # of a picture: enough for charts, and half the size
+BELOW_TOP = "section => { section.scrollIntoView(); scrollBy(0, -16); }"
 SWEEP = "learning_rate_and_dropout"
 SHOWN = "run_id status created_at duration_s val_auc.max test_auc.max learning_rate model.hidden_dims model.dropout"
 COLUMNS = "".join(f"&columns={name}" for name in SHOWN.split())
@@ -44,12 +45,13 @@ def main(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="podium-pictures-") as scratch:
         store = (options.store or Path(scratch) / "experiments").absolute()
         report = store / "sweeps" / SWEEP / "report.html"
-        if not report.exists():
-            _sweep(store)
+        if not report.parent.exists():
+            _run("trainer", "-m", *RECIPE, f"paths.experiments={store}")
+        _run("sweeps", "report", SWEEP, "--store", str(store))  # as it is drawn now
         PICTURES.mkdir(parents=True, exist_ok=True)
         with browser() as started:
             with Dashboard(store) as served, page(started, color_scheme="light") as opened:
-                opened.goto(f"{served.address}#/runs?sort=-val_auc.max{COLUMNS}")
+                opened.goto(f"{served.address}#/runs?sort=-val_auc.max")
                 ready(opened, "runs")
                 opened.locator("[role=grid] .vt-body .vt-row a").first.wait_for()
                 _take(opened, "dashboard-runs")
@@ -61,15 +63,13 @@ def main(arguments: Sequence[str]) -> int:
             with page(started, color_scheme="light", offline=True) as opened:
                 opened.goto(report.as_uri())
                 ready(opened, "report")
-                opened.locator("[data-section=best]").evaluate("section => section.scrollIntoView()")
+                opened.locator("[data-section=parallel]").evaluate(BELOW_TOP)
                 _take(opened, "report")
     return 0
 
 
-def _sweep(store: Path) -> None:
-    """Run the sweep of the pictures."""
-    command = [sys.executable, "-m", "trainer", "-m", *RECIPE, f"paths.experiments={store}"]
-    subprocess.run(command, cwd=ROOT, check=True)
+def _run(program: str, *words: str) -> None:
+    subprocess.run([sys.executable, "-m", program, *words], cwd=ROOT, check=True)
 
 
 def _take(page: "Page", name: str) -> None:
