@@ -23,7 +23,12 @@ from sweeps.paths import shown
 from sweeps.plan.plan import Plan
 from sweeps.plan.planner import Planner
 from sweeps.ranking.aggregate import aggregate, read_value
-from sweeps.ranking.exit_errors import require_few_failures, require_ranked, require_uninterrupted
+from sweeps.ranking.exit_errors import (
+    reporting,
+    require_few_failures,
+    require_ranked,
+    require_uninterrupted,
+)
 from sweeps.ranking.leaderboard import Leaderboard, code_note
 from sweeps.ranking.promotion import is_decided, kept_decision, promote_winner
 from sweeps.ranking.winner import Show, showing
@@ -160,10 +165,11 @@ class Session:
             require_few_failures(board, self._settings, self._dir)
         except SweepError as error:
             fault = error
-        if (show is not None or not self._report.is_current) and (
-            line := self._report.write(len(board.rows))
-        ):
-            self._progress.say(line)
+        if show is not None or not self._report.is_current:
+            with reporting(self._dir):
+                line = self._report.write(len(board.rows))
+            if line is not None:
+                self._progress.say(line)
         if fault is not None:
             raise fault
         return board

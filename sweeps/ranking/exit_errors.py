@@ -30,6 +30,19 @@ def resumable(folder: Path) -> Iterator[None]:
         ) from None
 
 
+@contextlib.contextmanager
+def reporting(folder: Path) -> Iterator[None]:
+    """Raise `SweepInterruptedError` that says how to write the report when a signal comes in the block; the sweep is complete."""
+    try:
+        yield
+    except Stopped as stopped:
+        how = f"this writes it: {command(f'report {folder.name}', 'sweeps')}"
+        raise SweepInterruptedError(
+            f"stopped by {stopped.number.name} while the report was written, the sweep is complete; {how}",
+            128 + stopped.number,
+        ) from None
+
+
 def require_uninterrupted(board: Leaderboard, interrupted: signal.Signals | None, folder: Path) -> None:
     """Raise `SweepInterruptedError` when a signal stopped the sweep."""
     if interrupted is not None:

@@ -107,6 +107,8 @@ def test_an_interrupt_while_the_report_is_written_ends_both(
     done = finish(process)
     assert done.code == 130
     assert "Traceback" not in done.err
+    assert "the sweep is complete; this writes it: " in done.err
+    assert "sweeps report mine" in done.err
     assert not list(folder.glob("report.*"))
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
