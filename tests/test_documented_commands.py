@@ -67,7 +67,7 @@ def follow(page: str, folder: Path) -> int:
                 if program == "pip":  # test_packaging.py installs
                     continue
                 assert program in ("python", "podium"), words
-                if "dashboard" in arguments:
+                if "dashboard" in arguments and "--help" not in arguments:
                     look_at([*(PODIUM if program == "podium" else []), *arguments], folder)
                     done += 1
                     continue

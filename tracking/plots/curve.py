@@ -80,7 +80,7 @@ class Curve:
         x, y = np.array(self.x, float), np.array(self.y)
         if log:  # a place that a logarithmic axis does not have is in the first column
             x = np.log(np.maximum(x, x[x > 0].min(initial=max(x.max(), 1.0))))
-        column = np.floor((x - x.min()) * (columns / (np.ptp(x) or 1.0)))
+        column = np.floor((x - x.min()) * columns / (np.ptp(x) or 1.0))
         first = np.flatnonzero(np.diff(column, prepend=-1))
         last = np.append(first[1:], len(x)) - 1
         order = np.lexsort(
