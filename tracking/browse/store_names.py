@@ -11,7 +11,7 @@ from tracking.search.index import View
 from tracking.search.query import Field, FieldKind, MetricPart, Names, parse_field, resolve
 from tracking.values.names import natural_key
 
-MOST_METRICS = 2  # in a table that nobody has chosen columns for
+MOST_METRICS = 2  # in a table whose columns are not chosen
 MOST_PARAMS = 8
 MOST_TRIED = 200  # names that are looked at: each that all runs share is read to its end
 LATEST = 50  # runs whose sweeps say what the store is about

@@ -26,7 +26,7 @@ export class RunSelection {
     this.learn(rows.filter((row) => this.keys.has(row.id)));
   }
 
-  /** Give up groups: each of their runs is selected by itself. With `grouped` rows nothing stays selected, as nobody knows their groups. */
+  /** Replace selected groups by their runs. With `grouped` rows clear the selection: the groups of single runs are not known here. */
   regroup(grouped) {
     const runs = grouped ? [] : this.runs();
     this.clear();

@@ -316,7 +316,7 @@ class RunsPage {
     this.followStore();
   }
 
-  // What is being asked for now may be as new as what was told: compared when the answer is here.
+  // The answer under way may already have this version, so the two are compared when it is here.
   followStore() {
     if (this.timer || this.rows.loading || !this.newest || this.newest === this.rows.version) return;
     const wait = Math.max(0, (this.lastRefresh || 0) + REFRESH_MS - Date.now());

@@ -94,7 +94,7 @@ export function tookSeconds(facts) {
   return (facts.timeline?.sessions ?? []).reduce((sum, [from, to]) => sum + (to - from), 0);
 }
 
-/** Return the bar of jobs by what became of them, with its words. */
+/** Return the bar of jobs by their states, with a legend. */
 export function progressBar(facts) {
   const { total } = progress(facts);
   const known = BAR_ORDER.filter((status) => facts.counts[status]);

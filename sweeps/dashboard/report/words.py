@@ -67,7 +67,7 @@ def label_of(value: Any) -> str:
 
 
 def status_name(status: str) -> str:
-    """Return the word for what became of a job."""
+    """Return the word for the status of a job."""
     return {"pruned": "stopped early"}.get(status, status)
 
 

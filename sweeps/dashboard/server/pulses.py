@@ -24,7 +24,7 @@ QUIET_S = 10.0  # without a difference: quiet
 
 @dataclass
 class Pulse:
-    """The last answer to a question; None before the first one, and if nobody knows."""
+    """The last answer to a question; None before the first one, and while it cannot be read."""
 
     ask: Callable[[], str]
     value: str | None = None

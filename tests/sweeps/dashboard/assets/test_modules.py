@@ -120,3 +120,10 @@ def test_the_page_has_no_script_or_style_of_its_own_and_names_only_files_that_ar
             if address is not None and not address.startswith("#"):
                 assert (ASSETS / address.removeprefix("assets/")).is_file(), address
                 assert address.startswith("assets/")
+
+
+def test_dark_is_the_same_chosen_and_by_the_system() -> None:
+    blocks = re.findall(r"color-scheme: dark;(.*?)\}", (ASSETS / "styles.css").read_text(), re.DOTALL)
+    chosen, systems = (re.findall(r"--[\w-]+: [^;]+;", block) for block in blocks)
+    assert chosen == systems
+    assert len(chosen) > 10
