@@ -19,7 +19,7 @@ from torch import nn
 
 from tracking import Run
 from tracking.files import write_bytes
-from trainer.checkpoint import Checkpoints
+from trainer.checkpoint import Checkpoints, State
 from trainer.config import check
 from trainer.data.load import load
 from trainer.data.profile import PROFILE, terminal_width
@@ -147,7 +147,7 @@ def _train(
             metrics=own,
             log=bar.telling(lambda metrics, epoch: run.log(metrics, step=epoch)),
             should_stop=lambda: stops(run, checkpoints),
-            begin=checkpoints.restore,
+            begin=lambda state: begins(run, checkpoints, state),
             keep=checkpoints.keep,
             each_batch=bar.each_batch,
         )
@@ -183,6 +183,14 @@ def _end(
     best = {"best_epoch": result.epoch} if is_best else {}
     run.log({**data.reference, **tested, **best, **({} if threshold is None else {"threshold": threshold})})
     logger.info("%s: %s", run.run_id, shown(tested))
+
+
+def begins(run: Run, checkpoints: Checkpoints, state: State) -> None:
+    """Load the earlier state of a training that goes on; have a sweep know of one that begins that it asks."""
+    checkpoints.restore(state)
+    if not state.history:
+        # From the first value on, a run that is not known to ask is judged by its journal, apart from those that wait.
+        run.should_stop()
 
 
 def stops(run: Run, checkpoints: Checkpoints) -> bool:

@@ -96,6 +96,22 @@ def test_a_paused_run_holds_the_model_of_its_best_epoch_with_its_metrics(
     assert load_model(paused.run_dir) is not None
 
 
+def test_a_training_is_known_to_ask_before_it_logs_a_value_by_which_it_could_be_judged(
+    composed: Compose, store: Path
+) -> None:
+    known: list[int] = []
+
+    def tell(run: Path) -> None:
+        record = ExperimentTracker(store).record(run.name)
+        assert record is not None
+        known.append(record.summary["val_auc"].count if "val_auc" in record.summary else 0)
+
+    gate = Gate(("val_auc",), 1, pause, tell)
+    with job_context(sweep="s", job=0, key="k", config_hash="h", attempt=1, previous=(), gate=gate):
+        train(composed(*SMALL, *RECIPES["dropout"]))
+    assert known == [0]
+
+
 def test_a_training_that_has_ended_by_itself_waits_for_no_judgement(composed: Compose, store: Path) -> None:
     cfg = composed(*SMALL, "training.epochs=3")
     attempt(cfg, 3, 1, [])

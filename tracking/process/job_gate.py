@@ -26,7 +26,7 @@ class Gate:
     """Asks once a run has logged each of `metrics` `until` times, and again when the answer says so.
 
     `ask` gets the folder of the run and the number of values, and waits for the answer. `tell` gets the folder at the
-    first question of a run that has logged a value: this run stops by itself when it is asked to.
+    first question of a run, which may come before its first value: this run stops by itself when it is asked to.
     """
 
     def __init__(
@@ -62,13 +62,13 @@ class Gate:
         """Return whether the run is to stop; wait for the answer when it is time to ask."""
         if self._is_closed or os.getpid() != self._pid:
             return self._is_closed
+        if run_dir not in self._told:
+            self._told.add(run_dir)
+            self._tell(run_dir)
         counts = self._counts.get(run_dir, Counter())
         level = min((counts[name] for name in self._metrics), default=0)
         if not level:
             return False
-        if run_dir not in self._told:
-            self._told.add(run_dir)
-            self._tell(run_dir)
         with self._asking:
             while not self._is_closed and self._until is not None and level >= self._until:
                 verdict = self._ask(run_dir, level)

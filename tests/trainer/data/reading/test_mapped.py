@@ -17,12 +17,12 @@ from trainer.data.reading.files import sources
 from trainer.data.reading.reader import Options, Reader, Table
 from trainer.errors import DataError
 
-ROWS = 3000  # in some ten blocks
+ROWS = 1000  # in eight blocks and more
 
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(sources, "BLOCK", 1 << 16)
+    monkeypatch.setattr(sources, "BLOCK", 1 << 15)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
