@@ -26,9 +26,9 @@ OrderBy = str | Sequence[str] | None
 class Catalog:
     """Queries over the runs of a store, of one experiment or of all; safe to share between threads."""
 
-    def __init__(self, store: Store, *, cache_bytes: int = CACHE_BYTES) -> None:
+    def __init__(self, store: Store, *, cache_bytes: int = CACHE_BYTES, memory_bytes: int = 0) -> None:
         self.store = store
-        self.index = Index(store.scan, cache_bytes=cache_bytes)
+        self.index = Index(store.scan, cache_bytes=cache_bytes, memory_bytes=memory_bytes)
 
     def entries(self, experiment_name: str | None = None, on_error: OnError = warn_left_out) -> list[Entry]:
         """Return what run.json or metadata.json says of each run, in the order of ids."""
@@ -82,16 +82,17 @@ class Catalog:
         experiment_name: str | None = None,
         order_by: OrderBy = None,
         limit: int | None = None,
+        notes: list[str] | None = None,
     ) -> list[RunRecord]:
         """Return the records of the runs that pass a filter, oldest first or in the order of `order_by`.
 
-        Raise QueryError for a filter that is malformed or names what no run has.
+        `notes` gets a sentence for each comparison that no run can pass, as that of a number with a text. Raise QueryError for a filter that is malformed or names what no run has.
         """
         from tracking.search.search import Search
 
         experiment_name = composed(experiment_name)
         search = Search.parse(text, experiment_name=experiment_name, order_by=order_by, limit=limit)
-        answer = self._ask(lambda view: view.records(search.select(view)))
+        answer = self._ask(lambda view: view.records(search.select(view, notes)))
         return self._reported(answer, experiment_name, on_error)
 
     def columns(
@@ -103,8 +104,12 @@ class Catalog:
         experiment_name: str | None = None,
         order_by: OrderBy = None,
         limit: int | None = None,
+        notes: list[str] | None = None,
     ) -> "tuple[list[str], dict[Field, list[Any]]]":
-        """Return the ids of the runs that `search` finds, and the values of the fields in them; read nothing else."""
+        """Return the ids of the runs that `search` finds, and the values of the fields in them; read nothing else.
+
+        `notes` are those of `search`.
+        """
         from tracking.search.search import Search, resolved
 
         experiment_name = composed(experiment_name)
@@ -112,7 +117,7 @@ class Catalog:
         wanted = list(fields)
 
         def question(view: View) -> "tuple[list[str], dict[Field, list[Any]]]":
-            numbers = search.select(view)
+            numbers = search.select(view, notes)
             found = view.columns(resolved(wanted, view), numbers)
             return view.run_ids(numbers), dict(zip(wanted, found, strict=True))
 

@@ -15,6 +15,7 @@ from tracking.search.query import (
     Order,
     Query,
     arranged_places,
+    mismatches,
     names_in,
     parse_order,
     parse_query,
@@ -60,9 +61,14 @@ class Search:
             )
         return cls(parse_query(text), tuple(map(parse_order, by)), experiment_name, limit)
 
-    def select(self, view: View) -> list[int]:
-        """Return the numbers of the runs in an index; read only the columns that the filter and the order name."""
-        return self._select(view.numbers(self.experiment_name), view.names, view.columns)
+    def select(self, view: View, notes: list[str] | None = None) -> list[int]:
+        """Return the numbers of the runs in an index; read only the columns that the filter and the order name.
+
+        Add a sentence to `notes` for each comparison that no run can pass, see `mismatches`.
+        """
+        return self._select(
+            view.numbers(self.experiment_name), view.names, view.columns, notes, is_by_id=True
+        )
 
     def select_records(self, records: Iterable[RunRecord]) -> list[RunRecord]:
         """Return the runs among all records of a store, as `select` does without an index."""
@@ -81,12 +87,24 @@ class Search:
         orders = [order.resolved(names).field for order in self.orders]
         return unknown_names({*self.query.resolved(names).fields, *orders}, names)
 
-    def _select(self, found: list[int], names: Callable[[], Names], columns: Columns) -> list[int]:
+    def _select(
+        self,
+        found: list[int],
+        names: Callable[[], Names],
+        columns: Columns,
+        notes: list[str] | None = None,
+        *,
+        is_by_id: bool = False,
+    ) -> list[int]:
         query, orders = self._resolved(names)
         if query.text.strip():
             by_field = dict(zip(query.fields, columns(query.fields, found), strict=True))
+            if notes is not None:
+                notes += mismatches(query.root, by_field)
             found = [found[place] for place in query.passing(by_field, len(found))]
-        if orders:
+        if is_by_id and len(orders) == 1 and orders[0].field.is_run_id:
+            found = found[::-1] if orders[0].descending else found
+        elif orders:
             fields = [order.field for order in orders]
             found = [found[place] for place in arranged_places(len(found), orders, columns(fields, found))]
         return found[: self.limit]

@@ -24,6 +24,7 @@ from tracking.search.index.database import (
     prepare,
     remove,
 )
+from tracking.search.index.memory import Memory
 from tracking.search.index.refresh import Progress, Refresher
 from tracking.search.index.view import View
 from tracking.store.scan import Scan
@@ -42,11 +43,13 @@ _held: list[Any] = []
 class Index:
     """The index of one store; opened by the first query; safe to share between threads and after a fork.
 
-    `cache_bytes` of the file stay in memory: more only makes repeated questions about a large store faster.
+    `cache_bytes` of the file stay in memory, and about `memory_bytes` of answers to questions as long as no row changes:
+    more only makes repeated questions about a large store faster.
     """
 
-    def __init__(self, scan: Scan, *, cache_bytes: int = CACHE_BYTES) -> None:
+    def __init__(self, scan: Scan, *, cache_bytes: int = CACHE_BYTES, memory_bytes: int = 0) -> None:
         self._cache_bytes = cache_bytes
+        self._memory = Memory(memory_bytes) if memory_bytes else None
         self.progress: Progress | None = None
         self._scan = scan
         self.lock = threading.RLock()
@@ -89,7 +92,7 @@ class Index:
                         refresher.refresh(surely, self.progress, everything=everything)
                     database.execute("BEGIN")
                     try:
-                        answer = question(View(database, self._scan, self._opening))
+                        answer = question(View(database, self._scan, self._opening, self._memory))
                     finally:
                         database.execute("ROLLBACK")
                     self._was_remade = False

@@ -1,7 +1,7 @@
 """View: queries on one state of the index; they give the same answers as the scan."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -11,6 +11,7 @@ from tracking.objective import At, Objective
 from tracking.records import MetricSummary, RunRecord
 from tracking.search.comparison import MISSING, Comparison, columns_of
 from tracking.search.index.database import batches, highest_id, marks
+from tracking.search.index.memory import Memory, shared
 from tracking.search.index.rows import EXPERIMENT, METRIC, PARAM, TAG, cell, document, number_in, value_in
 from tracking.store.published import Entry
 from tracking.store.scan import Scan
@@ -43,10 +44,19 @@ class Row(NamedTuple):
 class View:
     """One state of an index that is up to date. Runs have numbers; only `faulty` returns those that cannot be read."""
 
-    def __init__(self, database: "sqlite3.Connection", scan: Scan, opening: int = 0) -> None:
+    def __init__(
+        self,
+        database: "sqlite3.Connection",
+        scan: Scan,
+        opening: int = 0,
+        memory: Memory | None = None,
+    ) -> None:
         self._database = database
         self._scan = scan
         self._opening = opening
+        self._memory = memory
+        if memory is not None:
+            memory.begin(self.stamp)
 
     @property
     def stamp(self) -> str:
@@ -54,14 +64,29 @@ class View:
         others = self._database.execute("PRAGMA data_version").fetchone()[0]
         return f"{self._opening}.{others}.{self._database.total_changes}"
 
+    def kept(
+        self, key: Hashable, make: Callable[[], Made], measure: Callable[[Made], int] | None = None
+    ) -> Made:
+        """Return what `make` returns, kept for further questions until any row changes; nobody may change it.
+
+        `measure` returns its bytes, where they are not those of what it holds.
+        """
+        return make() if self._memory is None else self._memory.keep(key, make, measure)
+
     def numbers(self, experiment_name: str | None = None) -> list[int]:
-        """Return the numbers of all runs or of one experiment, in the order of their ids."""
+        """Return the numbers of all runs or of one experiment, in the order of their ids; nobody may change the list."""
+        return self.kept(("numbers", experiment_name), lambda: self._numbers(experiment_name))
+
+    def _numbers(self, experiment_name: str | None) -> list[int]:
         where = f"is_run AND NOT fault{self._within(experiment_name)}"
         found = self._database.execute(f"SELECT id FROM runs WHERE {where} ORDER BY place")
         return [number for (number,) in found]
 
     def count(self, experiment_name: str | None = None) -> int:
         """Return the number of runs that `numbers` returns, without their numbers."""
+        return self.kept(("count", experiment_name), lambda: self._count(experiment_name))
+
+    def _count(self, experiment_name: str | None) -> int:
         where = f"is_run AND NOT fault{self._within(experiment_name)}"
         return int(self._database.execute(f"SELECT count(*) FROM runs WHERE {where}").fetchone()[0])
 
@@ -141,7 +166,9 @@ class View:
 
     def run_ids(self, numbers: Sequence[int]) -> list[str]:
         """Return the ids of these runs."""
-        return self._of_runs("run_id", numbers)
+        from tracking.search.query import Field, FieldKind
+
+        return self._kept_column(Field(FieldKind.RUN, "run_id"), numbers)
 
     def superseded(self) -> set[str]:
         """Return the ids of the runs that later attempts at their jobs stand in for."""
@@ -187,6 +214,9 @@ class View:
 
     def names(self, experiment_name: str | None = None) -> "Names":
         """Return the names of the parameters, metrics and tags of all runs or of one experiment."""
+        return self.kept(("names", experiment_name), lambda: self._names(experiment_name))
+
+    def _names(self, experiment_name: str | None) -> "Names":
         from tracking.search.query import Names
 
         def of_kind(kind: str, table: str) -> frozenset[str]:
@@ -203,12 +233,12 @@ class View:
         """Return the values of each field in these runs, with None where a run has none."""
         wanted = list(fields)
         if len(wanted) <= MANY or len(numbers) > MANY:
-            return [self._column(field, numbers) for field in wanted]
+            return [self._kept_column(field, numbers) for field in wanted]
         from tracking.search.query import FieldKind, value_of
 
         runs = self.records(numbers)  # a question per column would take longer than all of a few wide runs
         return [
-            self._column(field, numbers)
+            self._kept_column(field, numbers)
             if field.kind is FieldKind.RUN
             else [value_of(run, field) for run in runs]
             for field in wanted
@@ -241,6 +271,26 @@ class View:
         if experiment_name is None:
             return ""
         return f" AND {table}.experiment = {self._number(EXPERIMENT, experiment_name)}"
+
+    def _kept_column(self, field: "Field", numbers: Sequence[int]) -> list[Any]:
+        """Return the values of a field in these runs, from those of all runs where these are kept, or asked for anyway."""
+        if self._memory is None:
+            return self._column(field, numbers)
+        key = ("column", field)
+        whole = self._memory.kept(key)
+        if whole is None:
+            if len(numbers) <= FEW or len(numbers) * 2 < self.count():
+                return self._column(field, numbers)
+            runs = self.numbers()
+            whole = self._memory.keep(key, lambda: self._by_number(runs, self._column(field, runs)))
+        return [*map(whole.__getitem__, numbers)]
+
+    def _by_number(self, numbers: Sequence[int], values: list[Any]) -> list[Any]:
+        """Return the values of all runs as a list whose places are the numbers of the runs."""
+        found: list[Any] = [None] * (highest_id(self._database) + 1)
+        for number, value in zip(numbers, shared(values), strict=True):
+            found[number] = value
+        return found
 
     def _column(self, field: "Field", numbers: Sequence[int]) -> list[Any]:
         from tracking.search.query import FieldKind, MetricPart

@@ -13,6 +13,7 @@ from tracking.search.query.fields import (
     value_of,
 )
 from tracking.search.query.filters import Query, parse_query
+from tracking.search.query.mismatches import mismatches
 from tracking.search.query.order import Order, arrange, arranged_places, parse_order
 from tracking.search.query.parser import parse_field, parse_fields
 
@@ -27,6 +28,7 @@ __all__ = [
     "arranged_places",
     "close_names",
     "lookup",
+    "mismatches",
     "names_in",
     "parse_field",
     "parse_fields",

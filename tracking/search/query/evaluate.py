@@ -19,13 +19,13 @@ Get = Callable[[Field], Any]
 Test = Callable[[Get], bool]
 Compare = Callable[[Any, Any], Any]
 
-_ORDERS: dict[Sign, Compare] = {
+ORDERS: dict[Sign, Compare] = {
     Sign.LESS: operator.lt,
     Sign.AT_MOST: operator.le,
     Sign.GREATER: operator.gt,
     Sign.AT_LEAST: operator.ge,
 }
-_MIRRORED = {
+MIRRORED = {
     Sign.LESS: Sign.GREATER,
     Sign.AT_MOST: Sign.AT_LEAST,
     Sign.GREATER: Sign.LESS,
@@ -87,14 +87,14 @@ def _compared(left: Operand, sign: Sign, right: Operand, now: datetime) -> Test:
     if sign in _NEGATED:
         return _not(_compared(left, _NEGATED[sign], right, now))
     # a field to the left, where the faster tests expect it
-    if sign in _MIRRORED and (sign is Sign.CONTAINS or not isinstance(left, Field)):
-        left, sign, right = right, _MIRRORED[sign], left
+    if sign in MIRRORED and (sign is Sign.CONTAINS or not isinstance(left, Field)):
+        left, sign, right = right, MIRRORED[sign], left
     fields = [side for side in (left, right) if isinstance(side, Field)]
     # `is None` asks for the value itself, which is no span of time
     if sign is not Sign.IS and isinstance(left, Field) and any(field.is_time for field in fields):
         return _time_compared(left, sign, right, now)
-    if sign in _ORDERS:
-        compare = _ordering(_ORDERS[sign], order_of if any(field.is_run_id for field in fields) else None)
+    if sign in ORDERS:
+        compare = _ordering(ORDERS[sign], order_of if any(field.is_run_id for field in fields) else None)
     else:
         compare = {Sign.EQUAL: _equal, Sign.IN: _is_in, Sign.IS: _is}[sign]
     # a test for each pair of sides: a call more per run can be measured
@@ -106,8 +106,8 @@ def _compared(left: Operand, sign: Sign, right: Operand, now: datetime) -> Test:
     if isinstance(left, Literal):
         answer = bool(compare(left.value, constant))
         return lambda _: answer
-    if sign in _ORDERS and _is_number(constant):
-        return _against_number(_ORDERS[sign], left, constant)
+    if sign in ORDERS and _is_number(constant):
+        return _against_number(ORDERS[sign], left, constant)
     return lambda get: compare(get(left), constant)
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from tracking.search.query.columnwise import passing
 from tracking.search.query.evaluate import Test, test_of
 from tracking.search.query.fields import Field, Names
 from tracking.search.query.lexer import TokenKind
@@ -37,22 +38,16 @@ class Query:
 
     def passing(self, columns: Mapping[Field, Sequence[Any]], count: int) -> list[int]:
         """Return the places of the runs that pass, among `count` runs whose values are in these columns."""
-        test = self._test
-        found = []
-        place = 0
-
-        def get(field: Field) -> Any:
-            return columns[field][place]
-
-        for place in range(count):
-            if test(get):
-                found.append(place)
-        return found
+        return passing(self.root, columns, range(count), self._now)
 
     @cached_property
     def _test(self) -> Test:
-        # built at the first use, which is the moment that `today` and `ago` refer to
-        return test_of(self.root, datetime.now().astimezone())
+        return test_of(self.root, self._now)
+
+    @cached_property
+    def _now(self) -> datetime:
+        # that of the first use: the moment that `today` and `ago` refer to
+        return datetime.now().astimezone()
 
 
 def parse_query(text: str, names: Names | None = None, *, is_of_config: bool = False) -> Query:
