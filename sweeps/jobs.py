@@ -13,6 +13,7 @@ from typing import Any
 
 from tracking.repeats import key_of, without
 from tracking.values.jsontext import kept, revive
+from tracking.values.secrets import masked, masked_command
 
 STOPPED = "the sweep was stopped"  # the error of a job that ran when it was
 
@@ -67,6 +68,10 @@ class PlannedJob:
     key: str | None = None
     config_hash: str | None = None
     written: str | None = None
+
+    def shown(self) -> dict[str, Any]:
+        """Return its overrides and its point as people may see them: without secrets."""
+        return {"overrides": masked_command(self.overrides), "point": masked(kept(dict(self.point)))}
 
     def to_json(self) -> dict[str, Any]:
         """Return the job as plain data."""

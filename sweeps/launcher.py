@@ -26,6 +26,7 @@ from sweeps.plan.compose import Composer, JobConfig
 from sweeps.plan.grouping import grouping
 from sweeps.plan.packing import task_config
 from sweeps.settings.reading import launcher_settings
+from tracking.values.secrets import masked_command
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ def launch(
     group_of = grouping(None, settings)
     jobs, configs, outcomes = [], dict[int, JobConfig](), dict[int, Outcome]()
     for number, overrides in enumerate(job_overrides, start=first_number):
-        log.info("\t#%d : %s", number, " ".join(filter_overrides(overrides)))
+        log.info("\t#%d : %s", number, " ".join(masked_command(filter_overrides(overrides))))
         try:
             configs[number] = composer.job_config(number, overrides)
             jobs.append(replace(configs[number].job({}), group=group_of(configs[number].whole)))

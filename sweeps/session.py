@@ -118,7 +118,10 @@ class Session:
             if unrecorded:
                 self._ledger.ask(unrecorded)
             if self.has_jobs or self._earlier.found:
-                self._ledger.mark(EventKind.BEGAN, slots=self._slots)
+                again = sorted(self._earlier.again.keys() & set(self._order))
+                told = {"again": again, "lived_until": self._earlier.lived_until}
+                known = {name: value for name, value in told.items() if value}
+                self._ledger.mark(EventKind.BEGAN, slots=self._slots, **known)
         for outcome in self._earlier.found:
             self._record(outcome)
         for number, past in self._earlier.again.items():

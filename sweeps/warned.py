@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sweeps.jobs import Event
+from tracking.values.secrets import masked_text
 from tracking.values.units import counted
 
 MOST_KINDS = 20
@@ -87,7 +88,7 @@ class Warned:
 
     def hear(self, event: Event) -> Kind | None:
         """Count a warning of a job; return its kind if it is a new one."""
-        how, text = str(event.data["how"]), str(event.data["text"])
+        how, text = str(event.data["how"]), masked_text(str(event.data["text"]))
         kind = kind_of(how, text)
         with self._lock:
             known = self._kinds.get(kind)

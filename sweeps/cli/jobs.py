@@ -19,6 +19,7 @@ from tracking.cli.toolkit import output
 from tracking.cli.toolkit.fitting import Column
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.cli.toolkit.tables import say_table
+from tracking.values.secrets import masked, masked_command
 from tracking.values.units import format_clock
 
 
@@ -76,8 +77,8 @@ def _described(found: SweepStatus, row: Row) -> dict[str, Any]:
         "rank": row.rank,
         "run": row.run,
         "runs": outcome.runs if outcome else [],
-        "point": row.point,
-        "overrides": known.planned.overrides if known.planned else [],
+        "point": masked(dict(row.point)),
+        "overrides": masked_command(known.planned.overrides) if known.planned else [],
         "objective": row.objective,
         "duration_s": row.duration_s,
         "attempt": outcome and outcome.attempt,

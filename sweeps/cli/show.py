@@ -33,6 +33,7 @@ from tracking.cli.toolkit.output import LEFT_OUT, ellipsis, one_line, say, say_j
 from tracking.cli.toolkit.output import show as cell
 from tracking.files import read_json
 from tracking.values.jsontext import encode
+from tracking.values.secrets import masked, masked_command
 from tracking.values.units import counted, format_clock
 
 VALUES = 8  # of a swept key that are shown
@@ -84,7 +85,7 @@ def show(
         say_json(described)
         return
     say(one_line(f"Sweep {found.plan.sweep}: {found.state}"), "bold")
-    space = None if found.plan.search is None else found.plan.search.get("space")
+    space = None if found.plan.search is None else masked(found.plan.search.get("space"))
     for line in _swept({key: [text] for key, text in space.items()} if space else described["swept"]):
         say(line)
     for label, text in _facts(found, described, known):
@@ -177,7 +178,7 @@ def _described(found: SweepStatus, known: Beliefs | None) -> dict[str, Any]:
         "sweep": plan.sweep,
         "state": found.state,
         "created_at": plan.created_at,
-        "command": plan.command,
+        "command": masked_command(plan.command),
         "swept": {key: _values(found, key) for key in plan.swept},
         "objective": plan.objective,
         "seed_key": plan.seed_key,
@@ -206,7 +207,7 @@ def _promotion(folder: Path) -> dict[str, Any] | None:
 
 def _values(found: SweepStatus, key: str) -> list[Any]:
     """Return the different values of a swept key, in the order of the jobs."""
-    values = [job.point[key] for job in found.jobs if key in job.point]
+    values = [masked({key: job.point[key]})[key] for job in found.jobs if key in job.point]
     return list({encode(value): value for value in values}.values())  # a list has no hash
 
 
@@ -235,17 +236,25 @@ def _facts(
         ),
         *([] if known is None else search_facts(known, found)),
         ("started", found.plan.created_at),
-        ("took", used(found.board) if found.board.usage else None),
+        ("took", _took(found)),
         ("jobs took", took and f"median {clock['median']}, {clock['min']} to {clock['max']}"),
         (
             "promotion",
             promotion and f"{promotion['model_name']}: {verdict}: {'; '.join(promotion['reasons'])}",
         ),
         *(("code", note) for note in found.board.code_notes),
-        ("command", " ".join(found.plan.command)),
+        ("command", " ".join(described["command"])),
         ("files", str(found.folder)),
         ("resume", resume if found.state is SweepState.INTERRUPTED else None),
     ]
+
+
+def _took(found: SweepStatus) -> str | None:
+    """Return how long a sweep took and how well it used its slots; None if its ledger does not tell."""
+    if found.board.usage is None:
+        return None
+    killed = "; it was killed, and its time ends with the last that its runs logged"
+    return used(found.board) + (killed if found.was_killed else "")
 
 
 def _mean(found: SweepStatus) -> str:

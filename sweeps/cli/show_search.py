@@ -7,6 +7,7 @@ from sweeps.ranking.beliefs import Beliefs, beliefs
 from sweeps.ranking.importance import Importance
 from sweeps.ranking.status import SweepStatus
 from tracking.cli.toolkit.output import show as cell
+from tracking.values.secrets import masked
 from tracking.values.units import counted, format_duration
 
 Fact = tuple[str, str | None]  # a label and its text
@@ -30,7 +31,9 @@ def search_facts(known: Beliefs, found: SweepStatus) -> Iterator[Fact]:
     spent, saved = known.epochs.spent, known.epochs.saved
     if known.best is not None:
         names = short_names(list(known.best.point))
-        point = ", ".join(f"{names[key]}={parameter(value)}" for key, value in known.best.point.items())
+        point = ", ".join(
+            f"{names[key]}={parameter(value)}" for key, value in masked(dict(known.best.point)).items()
+        )
         since = known.leads_since
         lead = f"; in the lead since {since.epochs:,} of {spent:,} epochs" if since and spent else ""
         yield "best point", f"{point}{lead}"

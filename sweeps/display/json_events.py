@@ -20,6 +20,7 @@ from sweeps.ranking.leaderboard import Leaderboard, as_plain
 from sweeps.ranking.promotion import Decision
 from tracking.cli.toolkit.output import printable
 from tracking.values.jsontext import encode
+from tracking.values.secrets import masked, masked_command
 
 Write = Callable[[bytes], None]
 
@@ -92,6 +93,10 @@ class JsonLines:
 
     def _say(self, event: str, **data: Any) -> None:
         data.pop("traceback", None)  # the ledger has it; here it would hide the events
+        if "overrides" in data:
+            data["overrides"] = masked_command(data["overrides"])
+        if "point" in data:
+            data["point"] = masked(dict(data["point"]))
         stamp = datetime.now(UTC).isoformat(timespec="milliseconds")
         self._write(printable(encode({"event": event, "at": stamp, **data})) + b"\n")
 

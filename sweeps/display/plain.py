@@ -12,6 +12,7 @@ from sweeps.ranking.leaderboard import Leaderboard
 from sweeps.ranking.promotion import Decision
 from sweeps.warned import Kind
 from tracking.cli.toolkit.output import one_line, say, show
+from tracking.values.secrets import masked
 from tracking.values.units import counted, format_clock
 
 SHOWN = 50  # rows of the leaderboard at the end of a sweep
@@ -106,7 +107,9 @@ class Lines:
         if line.objective is not None:
             parts.append(f"{self._board.objective.label}={show(line.objective)}")
         parts.append(format_clock(line.wall_s))
-        values = ((self._names.get(key, key), parameter(value)) for key, value in line.point.items())
+        values = (
+            (self._names.get(key, key), parameter(value)) for key, value in masked(dict(line.point)).items()
+        )
         parts.append(" ".join(f"{name}={value}" for name, value in values))
         parts += [line.error or (shown_run(line.run) if line.run else ""), line.note or ""]
         return one_line("  ".join(part for part in parts if part))

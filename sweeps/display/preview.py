@@ -35,7 +35,8 @@ def tell_plan(
     expected = [durations.expected_s(job.key) for job in jobs]
     if write is not None:
         described = [
-            {**job.to_json(), "expected_s": seconds} for job, seconds in zip(jobs, expected, strict=True)
+            {**job.to_json(), **job.shown(), "expected_s": seconds}
+            for job, seconds in zip(jobs, expected, strict=True)
         ]
         plan = {"event": "plan", "jobs": described, "slots": n_jobs, "notes": list(notes)}
         plan |= {} if outlook is None else {"search": outlook}

@@ -16,6 +16,7 @@ from tracking.cli.toolkit.output import one_line, say, show
 from tracking.cli.toolkit.tables import say_table
 from tracking.objective import Objective
 from tracking.process.program import command
+from tracking.values.secrets import masked
 from tracking.values.units import counted, format_clock
 
 OUR_COLUMNS = {
@@ -77,8 +78,12 @@ def parameter(value: object) -> str:
 def swept_columns(
     keys: Sequence[str], points: Sequence[Mapping[str, object]], taken: Iterable[str] = ()
 ) -> list[Column]:
-    """Return a column per swept key that a point has, under its short name; a narrow terminal leaves them out last."""
+    """Return a column per swept key that a point has, under its short name; a narrow terminal leaves them out last.
+
+    Secrets are masked.
+    """
     names = short_names(keys, taken)
+    points = [masked(dict(point)) for point in points]
     used = [key for key in keys if any(key in point for point in points)]
     return [Column(names[key], _parameters(key, points), drop=1, keeps=True) for key in used]
 
@@ -99,8 +104,9 @@ def show_leaderboard(
 ) -> None:
     """Print the leaderboard, then why jobs have no rank: each reason once, with its jobs and the first one's log.
 
-    Print at most `most` rows; to stdout or `file`.
+    Print at most `most` rows; to stdout or `file`. Secrets are masked.
     """
+    board = board.masked
     say(file=file)
     say(f"Leaderboard of sweep {one_line(board.sweep)}, by {board.named_objectives}", "italic", file=file)
     shown = (board.candidates or board.rows)[:most]

@@ -13,6 +13,7 @@ from sweeps.ranking.importance import Importance, importance
 from sweeps.ranking.leaderboard import RANKED, Leaderboard, Row
 from sweeps.state.reached import Reached
 from tracking.repeats import without
+from tracking.values.secrets import masked
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Beliefs:
     importance: Importance
 
     def as_plain(self) -> dict[str, Any]:
-        """Return all of it as plain data."""
+        """Return all of it as plain data, without secrets."""
         best = self.best
         return {
             "best": best
@@ -62,7 +63,7 @@ class Beliefs:
                 "run": best.run,
                 "value": best.objective,
                 "others": dict(best.others),
-                "point": dict(best.point),
+                "point": masked(dict(best.point)),
                 "epochs": best.epochs,
                 "status": best.status,
                 "leads_since": self.leads_since

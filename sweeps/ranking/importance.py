@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from tracking.extras import BROKEN
 from tracking.repeats import key_of
 
 if TYPE_CHECKING:
@@ -79,6 +80,16 @@ def _why_not(values: Sequence[float], varied: Sequence[str], noun: str) -> str |
         return "all values are the same"
     if find_spec("sklearn") is None:
         return 'scikit-learn is not installed; pip install "podium[trainer]" installs it'
+    return why_not_loaded()
+
+
+def why_not_loaded() -> str | None:
+    """Load what grows a forest; return why that does not work, None if it does."""
+    try:
+        import numpy as np  # noqa: F401 - what grows the forest asks for both again
+        import sklearn.ensemble  # noqa: F401
+    except BROKEN as error:
+        return f"scikit-learn cannot be loaded: {' '.join(str(error).split())}"
     return None
 
 

@@ -1,7 +1,11 @@
-"""The leaderboard of a sweep as a value, and as the files it is kept in."""
+"""The leaderboard of a sweep as a value, and as the files it is kept in.
+
+A value holds what was swept as it is. What people see or send around, files and tables alike, has MASK for what looks secret.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,6 +19,7 @@ from tracking.extras import require
 from tracking.files import write_bytes, write_json
 from tracking.objective import Objective, plain_objectives
 from tracking.values import htmltext
+from tracking.values.secrets import masked, masked_text
 from tracking.values.units import counted
 
 if TYPE_CHECKING:
@@ -151,6 +156,16 @@ class Leaderboard:
         kept = f"only what keeps {' and '.join(self.constraints)} has a rank"
         return (*([several] if self.others else []), *([kept] if self.constraints else []))
 
+    @cached_property
+    def masked(self) -> "Leaderboard":
+        """The leaderboard without what looks secret in what was swept, and in errors and notes."""
+        return replace(
+            self,
+            rows=tuple(map(_masked, self.rows)),
+            candidates=tuple(map(_masked, self.candidates)),
+            data=tuple(masked(dict(each)) for each in self.data),
+        )
+
     @property
     def front(self) -> int:
         """How many jobs, or candidates, the Pareto front has."""
@@ -207,7 +222,7 @@ class Leaderboard:
         return f"Leaderboard({self.sweep!r}, {counted(len(self.rows), 'job')}, {found})"
 
     def frame(self) -> "pd.DataFrame":
-        """Return the leaderboard as a DataFrame: the columns of ``leaderboard.csv``, with values instead of text."""
+        """Return the leaderboard as a DataFrame: the columns of ``leaderboard.csv``, with values instead of text; secrets are masked."""
         require("frames")
         import pandas as pd
 
@@ -219,6 +234,12 @@ class Leaderboard:
         title = f"Leaderboard of sweep {self.sweep}, by {self.named_objectives}"
         notes = (*self.notes, *self.code_notes)
         return htmltext.table([str(name) for name in head], rows, title=title, notes=notes)
+
+
+def _masked(each: Ranked) -> Ranked:
+    """Return a row or a candidate without what looks secret."""
+    error, note = (None if text is None else masked_text(text) for text in (each.error, each.note))
+    return replace(each, point=masked(dict(each.point)), error=error, note=note)
 
 
 def named_jobs(numbers: Sequence[int]) -> str:
@@ -268,7 +289,7 @@ def write_leaderboard(board: Leaderboard, folder: Path) -> None:
 def as_plain(board: Leaderboard) -> dict[str, Any]:
     """Return the leaderboard as plain data, as in ``leaderboard.json``."""
     parts = ("sweep", "objective", "rows", "candidates", "usage")
-    plain = {name: value for name, value in asdict(board).items() if name in parts}
+    plain = {name: value for name, value in asdict(board.masked).items() if name in parts}
     plain["objective"] = plain_objectives(board.objectives)
     if board.constraints:
         plain["constraints"] = list(board.constraints)
@@ -291,7 +312,7 @@ def as_table(board: Leaderboard) -> list[list[str]]:
 
 
 def _cells(board: Leaderboard, points: Points | None = None) -> list[list[Any]]:
-    points = points or _points
+    board, points = board.masked, points or _points
     report = [(METRICS, name) for name in board.report]
     others = board.labels[1:]
     table: list[list[Any]]

@@ -34,6 +34,12 @@ class SweepStatus:
     history: SweepHistory
 
     @property
+    def was_killed(self) -> bool:
+        """Whether its process died without recording an end. Its time ends when its runs were last heard of."""
+        is_open = self.state is SweepState.INTERRUPTED
+        return is_open and bool(self.history.sessions) and not self.history.has_ended
+
+    @property
     def counts(self) -> dict[str, int]:
         """The number of jobs in each state that occurs."""
         found = Counter(job.status for job in self.jobs)
@@ -57,10 +63,12 @@ def sweep_status(
 
 
 def _present(row: Row, known: JobHistory) -> Row:
-    """Return the row of a job of a running sweep."""
+    """Return the row of a job of a running sweep. One that runs or waits has not failed, whatever it did before."""
+    if known.runs_again or (row.status is JobState.UNFINISHED and not known.is_open):
+        return replace(row, status=JobState.QUEUED, error=None, note=None, duration_s=None)
     if known.is_open:  # it runs again if it has an outcome
-        return replace(row, status=JobState.RUNNING)
-    return replace(row, status=JobState.QUEUED) if row.status is JobState.UNFINISHED else row
+        return replace(row, status=JobState.RUNNING, error=None, note=None)
+    return row
 
 
 def state_of(plan: Plan, history: SweepHistory, *, is_running: bool) -> SweepState:

@@ -16,6 +16,7 @@ from sweeps.paths import job_folder
 from sweeps.plan.plan import Plan
 from sweeps.state.job_runs import JobRuns
 from sweeps.state.reached import Reached, reached_in
+from sweeps.state.signs_of_life import signs_of_life
 from tracking import RunStatus
 from tracking.files import append_lines, read_lines
 from tracking.process.announcements import announced
@@ -70,7 +71,8 @@ class JobHistory:
     `outcome` is its last one. `runs` are all runs that its attempts opened, in order. `is_open` while an attempt has
     started and no end is recorded; `open_run` is that attempt's last run. `planned` is None when the event that
     says so is lost. `child_runs` are those that processes of the open attempt opened; no event tells of them. `is_told`
-    if the search of the sweep heard of `outcome`, `is_paused` if its last judgement ended it.
+    if the search of the sweep heard of `outcome`, `is_paused` if its last judgement ended it. `runs_again` while it waits for
+    an attempt in the last session, whatever came of it in the sessions before.
     """
 
     planned: PlannedJob | None = None
@@ -84,9 +86,11 @@ class JobHistory:
     child_runs: tuple[str, ...] = ()
     is_told: bool = False
     is_paused: bool = False
+    runs_again: bool = False
 
     def apply(self, entry: Mapping[str, Any]) -> None:
         """Take the next event of the job into account."""
+        self.runs_again = self.runs_again and entry.get("event") == EventKind.ASKED
         match entry.get("event"):
             case EventKind.ASKED:
                 self.planned = PlannedJob.from_json(entry)
@@ -160,6 +164,10 @@ class Session:
                 del self._running[entry["job"]]
                 self._ended_s += float(entry["wall_s"] if entry.get("share_s") is None else entry["share_s"])
 
+    def live_until(self, at: datetime) -> None:
+        """Let it end at a moment that is later than its last event."""
+        self._last = max(self._last, at)
+
     @property
     def wall_s(self) -> float:
         """Its length in seconds."""
@@ -175,7 +183,8 @@ class Session:
 class SweepHistory:
     """What the ledger of a sweep tells: its jobs by number, its sessions in order, and how far jobs came, in order.
 
-    `is_over` if the last session ended because its search had nothing left to decide; `ending` says why.
+    `is_over` if the last session ended because its search had nothing left to decide; `ending` says why. `has_ended` if it
+    recorded its end, as one that is killed does not. `signs` are when jobs without a recorded end were last heard of.
     """
 
     jobs: dict[int, JobHistory] = field(default_factory=dict)
@@ -183,6 +192,8 @@ class SweepHistory:
     reached: list[Reached] = field(default_factory=list)
     is_over: bool = False
     ending: str = ""
+    has_ended: bool = False
+    signs: dict[int, datetime] = field(default_factory=dict)
 
     def apply(self, entry: Mapping[str, Any]) -> None:
         """Take the next event of the ledger into account; raise, and change nothing of a session, if it is damaged."""
@@ -197,8 +208,14 @@ class SweepHistory:
                 job.is_paused = str(arrival["job"]) not in entry["go_on"]
         if begins or entry["event"] == EventKind.ENDED:
             self.is_over, self.ending = entry.get("over") is True, str(entry.get("why", ""))
+            self.has_ended = not begins
+        if begins and self.sessions and entry.get("lived_until"):
+            self.sessions[-1].live_until(datetime.fromisoformat(entry["lived_until"]))
         if begins and at is not None:
             self.sessions.append(Session(int(entry["slots"]), at))
+            again = {int(each) for each in entry.get("again", ())}
+            for each, job in self.jobs.items():
+                job.runs_again = each in again
         elif at is not None:
             self.sessions[-1].apply(entry, at)
         self.reached += reached
@@ -259,6 +276,9 @@ def read_sweep(folder: Path) -> tuple[Plan, SweepHistory]:
     runs = JobRuns(folder.parent.parent, plan.sweep)
     for number, job in history.jobs.items():
         job.hear(runs, job_folder(folder, number))
+    history.signs = signs_of_life(history, runs)
+    if history.sessions and history.signs:
+        history.sessions[-1].live_until(max(history.signs.values()))
     return plan, history
 
 

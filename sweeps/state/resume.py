@@ -44,7 +44,8 @@ class Resumed:
 
     `jobs` are those that the ledger has recorded. `kept` are the outcomes that stand, `found` those among them that
     the ledger lacks, because the session died first. `again` are the jobs that were begun and run again. `notes` are
-    remarks for the user. `wall_s` is how long those sessions took.
+    remarks for the user. `wall_s` is how long those sessions took, `lived_until` when a job that the last one left open was
+    last heard of.
     """
 
     jobs: Mapping[int, PlannedJob]
@@ -53,6 +54,7 @@ class Resumed:
     again: Mapping[int, JobHistory]
     notes: tuple[str, ...] = ()
     wall_s: float = 0.0
+    lived_until: str | None = None
 
 
 NOTHING = Resumed({}, {}, (), {})
@@ -117,7 +119,9 @@ def take_over(
     _, history = read_sweep(folder)
     left = sort_out(frozen, history, JobRuns(settings.store, plan.sweep), settings)
     wall_s = sum(session.wall_s for session in history.sessions)
-    return plan, replace(left, notes=tuple(notes), wall_s=wall_s)
+    heard = max(history.signs.values(), default=None)
+    lived_until = None if heard is None else heard.isoformat(timespec="milliseconds")
+    return plan, replace(left, notes=tuple(notes), wall_s=wall_s, lived_until=lived_until)
 
 
 def _new_points(history: SweepHistory, jobs: Sequence[PlannedJob]) -> Iterator[str]:

@@ -1,95 +1,23 @@
 """What a search has come to, from the files of its sweep alone: also while it runs."""
 
 import json
-import math
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from written import AT
+from search_written import NAME, SEARCH, Written, curve, three_jobs
 
 from sweeps.cli.app import main
 from sweeps.cli.show_search import of_search
-from sweeps.jobs import JobState
-from sweeps.plan.plan import Plan
 from sweeps.ranking.beliefs import comparable
-from sweeps.ranking.best_so_far import BestSoFar, best_so_far
-from sweeps.ranking.leaderboard import Leaderboard, Row
-from sweeps.ranking.status import SweepStatus, sweep_status
+from sweeps.ranking.status import SweepStatus
 from sweeps.state.lock import locked
-from sweeps.state.reached import Reached
-from tracking import ExperimentTracker, job_context
-from tracking.files import append_line
-from tracking.objective import Objective
-
-NAME = "20260131-093000"
-SEARCH = {"mode": "tpe", "schedule": "asha", "max_epochs": 18, "n_trials": 40, "resumes": True}
-
-
-class Written:
-    """A sweep with a search that is written event by event; job N has the rate 10^-N, and its curve rises to `quality`."""
-
-    def __init__(self, store: Path, **plan: Any) -> None:
-        self.store, self.folder = store, store / "sweeps" / NAME
-        self.folder.mkdir(parents=True)
-        known: dict[str, Any] = {"total": None, "search": SEARCH} | plan
-        objective = {"metric": "val_auc", "mode": "max", "at": "best"}
-        swept = known.pop("swept", ("optimizer.rate",))
-        Plan(NAME, AT, ("app.py",), swept, objective, None, **known).save(self.folder / "plan.json")
-
-    def tell(self, event: str, **data: Any) -> None:
-        append_line(self.folder / "jobs.jsonl", {"version": 1, "at": AT, "event": event, **data})
-
-    def ask(self, job: int) -> None:
-        self.tell(
-            "asked", job=job, point={"optimizer.rate": 10.0**-job}, overrides=[], key=None, config_hash=None
-        )
-        self.tell("started", job=job, attempt=1)
-
-    def judge(self, level: int, *goes_on: int, **qualities: float) -> None:
-        values = {int(job.removeprefix("job_")): value for job, value in qualities.items()}
-        arrivals = [
-            {"job": job, "level": level, "values": [curve(value, level)]} for job, value in values.items()
-        ]
-        self.tell("rung", arrivals=arrivals, go_on={str(job): None for job in goes_on})
-
-    def finish(self, job: int, quality: float, epochs: int, status: str = "pruned", **more: Any) -> None:
-        with job_context(sweep=NAME, job=job, key="k", config_hash="h"):
-            run = ExperimentTracker(self.store).start_run("e", capture_output=False)
-        for epoch in range(epochs):
-            run.log({"val_auc": curve(quality, epoch + 1)}, step=epoch)
-        run.finish()
-        told = {"kind": status, "values": [curve(quality, epochs)], "epochs": epochs}
-        self.tell(
-            "finished",
-            **{"job": job, "status": status, "wall_s": 1.0, "runs": [run.run_id], "told": told, **more},
-        )
-
-    def now(self) -> SweepStatus:
-        return sweep_status(self.folder)
-
-
-def curve(quality: float, epoch: int) -> float:
-    return round(quality * (1 - math.exp(-epoch / 2)), 6)
 
 
 @pytest.fixture
 def sweep(tmp_path: Path) -> Written:
-    """Three jobs of which the second goes on; it is complete, and of the others one has failed later."""
-    written = Written(tmp_path)
-    for job in range(3):
-        written.ask(job)
-    written.judge(2, 1, job_0=0.5, job_1=0.9)
-    written.finish(0, 0.5, 2)
-    written.judge(2, job_2=0.7)
-    written.finish(2, 0.7, 2)
-    written.judge(6, 1, job_1=0.9)
-    written.finish(1, 0.9, 18, "completed")
-    return written
+    return three_jobs(tmp_path)
 
 
 @pytest.fixture
@@ -99,6 +27,12 @@ def say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., str
         return capsys.readouterr().out
 
     return say
+
+
+def plain_of(found: SweepStatus) -> dict[str, Any]:
+    known = of_search(found)
+    assert known is not None
+    return known.as_plain()
 
 
 def test_show_tells_the_best_the_rungs_and_the_epochs(sweep: Written, say: Callable[..., str]) -> None:
@@ -182,12 +116,6 @@ def test_while_it_runs_a_job_that_goes_on_is_not_paused(sweep: Written) -> None:
         plain = plain_of(found)
     assert [each["paused"] for each in plain["rungs"]] == [(0,), ()]
     assert plain["epochs"] == {"spent": 22, "saved": 16}
-
-
-def plain_of(found: SweepStatus) -> dict[str, Any]:
-    known = of_search(found)
-    assert known is not None
-    return known.as_plain()
 
 
 def test_a_paused_job_may_be_the_best_and_is_no_failure(tmp_path: Path) -> None:
@@ -303,36 +231,6 @@ def test_a_job_that_was_complete_before_the_level_counts_with_its_end_and_one_af
     assert points == [{"optimizer.rate": 1.0}, {"optimizer.rate": 0.1}]
 
 
-def test_the_best_so_far_is_told_after_each_judgement_and_each_end(sweep: Written) -> None:
-    found = sweep.now()
-    assert best_so_far(found.board, found.history.reached) == [
-        BestSoFar(0, 2, curve(0.5, 2), 0),
-        BestSoFar(0, 4, curve(0.9, 2), 1),
-        BestSoFar(1, 4, curve(0.9, 2), 1),
-        BestSoFar(1, 6, curve(0.9, 2), 1),
-        BestSoFar(2, 6, curve(0.9, 2), 1),
-        BestSoFar(2, 10, curve(0.9, 6), 1),
-        BestSoFar(3, 22, curve(0.9, 18), 1),
-    ]
-
-
-def test_the_best_so_far_of_a_sweep_without_a_search_follows_the_ends_of_its_jobs(tmp_path: Path) -> None:
-    written = Written(tmp_path, search=None, total=4)
-    for job in range(4):
-        written.ask(job)
-    lost = {"job": 0, "status": "killed", "wall_s": 1.0, "runs": []}
-    written.tell("finished", **lost)
-    written.finish(1, 0.9, 3, "failed", told=None, error="no such luck")
-    written.finish(2, 0.5, 3, "completed", told=None)
-    written.finish(0, 0.7, 3, "completed", told=None)
-    found = written.now()
-    assert best_so_far(found.board, found.history.reached) == [
-        BestSoFar(1, 3, None, None),
-        BestSoFar(2, 6, curve(0.5, 3), 2),
-        BestSoFar(3, 9, curve(0.7, 3), 0),
-    ]
-
-
 @pytest.mark.parametrize(
     "damaged", [{"arrivals": [{"job": 1}], "go_on": {}}, {"arrivals": 3, "go_on": {}}, {"arrivals": []}]
 )
@@ -340,15 +238,6 @@ def test_a_damaged_judgement_is_left_out(sweep: Written, damaged: dict[str, Any]
     before = sweep.now().history.reached
     sweep.tell("rung", **damaged)
     assert sweep.now().history.reached == before
-
-
-def test_a_value_that_is_no_number_is_never_the_best(tmp_path: Path) -> None:
-    written = Written(tmp_path)
-    written.ask(0)
-    for value in ("inf", "nan", None):
-        written.tell("rung", arrivals=[{"job": 0, "level": 1, "values": [value]}], go_on={"0": None})
-    found = written.now()
-    assert [each.value for each in best_so_far(found.board, found.history.reached)] == [None] * 3
 
 
 def test_a_search_is_finished_when_it_says_so_itself(sweep: Written, say: Callable[..., str]) -> None:
@@ -400,37 +289,3 @@ def test_a_job_that_breaks_a_constraint_tells_of_the_keys_too(tmp_path: Path) ->
     found = written.now()
     assert [row.is_feasible for row in found.board.rows] == [True, False]
     assert len(comparable(found.board, found.history.reached)[0]) == 2
-
-
-@settings(max_examples=50)
-@given(
-    moments=st.lists(
-        st.tuples(
-            st.integers(0, 3), st.integers(1, 5), st.none() | st.integers(0, 9).map(float), st.booleans()
-        ),
-        max_size=20,
-    ),
-    mode=st.sampled_from(["max", "min"]),
-)
-def test_the_best_so_far_only_gets_better_and_jobs_and_epochs_only_more(
-    moments: list[tuple[int, int, float | None, bool]], mode: str
-) -> None:
-    objective = Objective.of("m", mode)
-    states = (JobState.COMPLETED, JobState.PRUNED, JobState.FAILED, JobState.UNFINISHED)
-    rows = tuple(
-        Row(None, job, None, {}, 1.0, {}, 5, 1.0, state, "failed" if state is JobState.FAILED else None)
-        for job, state in enumerate(states)
-    )
-    board = Leaderboard("s", objective, (), (), rows)
-    reached = [Reached(job, level, (value,), is_end=ends) for job, level, value, ends in moments]
-    found = best_so_far(board, reached)
-    assert len(found) == len(reached)
-    for before, after in pairwise(found):
-        assert not objective.better(before.value, after.value)
-        assert (before.jobs, before.epochs) <= (after.jobs, after.epochs)
-        assert before.epochs <= after.epochs
-    led = [(value, job) for job, _, value, _ in moments if value is not None and job != 2]
-    if found:
-        values = [value for value, _ in led]
-        assert found[-1].value == (None if not led else max(values) if mode == "max" else min(values))
-        assert found[-1].job in {None, *(job for value, job in led if value == found[-1].value)}

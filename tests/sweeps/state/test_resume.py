@@ -102,10 +102,27 @@ def test_a_sweep_that_a_signal_stopped_says_how_to_go_on_and_does(
     assert stopped.code == 128 + number
     assert f"stopped by {number.name}" in stopped.err
     assert "resume with: python -m sweeps resume mine" in stopped.err
-    assert {row["status"] for row in stopped.rows} == {"completed", "killed", "cancelled"}
+    stopped_rows = stopped.rows
+    assert {row["status"] for row in stopped_rows} == {"completed", "killed", "cancelled"}
     result = podium("resume", "latest")
     assert result.code == 0, result.err
     assert {row["status"] for row in result.rows} == {"completed"}
+    _, resumed = [event for event in result.events if event["event"] == "began"]
+    assert resumed["again"] == sorted(row["job"] for row in stopped_rows if row["status"] != "completed")
+
+
+def test_a_sweep_whose_parent_was_killed_took_until_its_runs_were_last_heard_of(
+    killed: Callable, podium: Callable
+) -> None:
+    first = killed(waits, FAULT)
+    last = first.events[-1]["at"]
+    shown = podium("show", "mine")
+    assert "it was killed, and its time ends with the last that its runs logged" in shown.out
+    result = podium("resume", "mine")
+    assert result.code == 0, result.err
+    _, resumed = [event for event in result.events if event["event"] == "began"]
+    assert resumed["lived_until"] > last
+    assert "it was killed" not in podium("show", "mine").out
 
 
 def test_a_sweep_that_was_ended_at_once_goes_on_too(
