@@ -28,12 +28,13 @@ POINT_BYTES = 16
 
 
 class Curve(NamedTuple):
-    """A thinned curve. `y` is NaN where `marks` says what the value was."""
+    """A thinned curve. `y` is NaN where `marks` says what the value was; `lost` is how many of all were not finite."""
 
     x: "array.array[float]"
     y: "array.array[float]"
     marks: list[tuple[float, str]]
     total: int
+    lost: int
 
     def plain(self, run_id: str, metric: str) -> dict[str, Any]:
         """Return the curve as pages get it."""
@@ -42,6 +43,7 @@ class Curve(NamedTuple):
         if self.marks:
             shown["y"] = [None if each != each else each for each in y]
             shown["marks"] = [list(mark) for mark in self.marks]
+            shown["lost"] = self.lost
         return shown
 
 
@@ -138,6 +140,7 @@ def _curve(series: Series, x: str, most: int, began: datetime | None, epochs: Se
         array.array("d", (value if math.isfinite(value) else math.nan for _, value in shown)),
         marks,
         series.total,
+        series.lost,
     )
 
 

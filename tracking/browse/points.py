@@ -1,5 +1,6 @@
 """The points of some metrics of a run as columns, read without a dict per point wherever the files allow it."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, BinaryIO, NamedTuple
@@ -32,13 +33,14 @@ Wanted = frozenset[str] | None  # names of metrics; None are all
 class Series(NamedTuple):
     """The points of one metric in the order of their steps, as parallel lists.
 
-    Of more than MOST_HELD points these are the ones that show the curve; `total` counts all.
+    Of more than MOST_HELD points these are the ones that show the curve; `total` counts all, `lost` those that are not finite.
     """
 
     steps: list[Any]
     stamps: list[str]
     values: list[Number]
     total: int
+    lost: int = 0
 
 
 class Reading(NamedTuple):
@@ -159,12 +161,15 @@ class _Collected:
         self._stamps: list[str] = []
         self._values: list[Number] = []
         self._total = 0
+        self._lost = 0
 
     def add(self, steps: Sequence[Any], stamps: Sequence[str], values: Sequence[Number]) -> None:
         self._steps += steps
         self._stamps += stamps
         self._values += values
         self._total += len(values)
+        if not math.isfinite(sum(values)):  # the sum tells in most cases, and is quick
+            self._lost += sum(not math.isfinite(value) for value in values)
         if len(self._values) > MOST_HELD:
             self._keep(thinned(self._values, MOST_HELD // 2))
 
@@ -172,7 +177,7 @@ class _Collected:
         """Return the points in the order of their steps, equal steps as they were logged."""
         if not is_ascending(self._steps):
             self._keep(sorted(range(len(self._steps)), key=list(map(rank, self._steps)).__getitem__))
-        return Series(self._steps, self._stamps, self._values, self._total)
+        return Series(self._steps, self._stamps, self._values, self._total, self._lost)
 
     def _keep(self, places: Sequence[int]) -> None:
         self._steps = [self._steps[place] for place in places]

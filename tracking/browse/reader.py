@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tracking.browse.file_tree import FileTrees
 from tracking.browse.following import FollowedRun
 from tracking.browse.following_text import FollowedText
 from tracking.browse.learning_curves import Curves
 from tracking.browse.left_out import LeftOut
 from tracking.browse.model_facts import model_of, models_of
 from tracking.browse.run_facts import RunFacts
-from tracking.browse.run_files import RunFile, open_run_file, read_part
+from tracking.browse.run_files import RunFile, files_in, open_run_file, read_part
 from tracking.browse.run_table import Question, table_of
 from tracking.browse.side_by_side import check_number, comparison_of
 from tracking.browse.store_names import names_of
@@ -24,7 +25,9 @@ from tracking.values.names import composed, is_component
 
 Answer = TypeVar("Answer")
 
-CACHE_BYTES = 8 << 20  # of the index: a server lives long, and the system keeps the file in memory anyway
+# A server lives long: it keeps columns of the index, and few pages of its file, which the system has in memory anyway.
+CACHE_BYTES = 2 << 20
+MEMORY_BYTES = 12 << 20
 
 
 class StoreReader:
@@ -37,8 +40,9 @@ class StoreReader:
 
     def __init__(self, store: Path) -> None:
         self._store = Store(store)
-        self._catalog = Catalog(self._store, cache_bytes=CACHE_BYTES)
+        self._catalog = Catalog(self._store, cache_bytes=CACHE_BYTES, memory_bytes=MEMORY_BYTES)
         self._registry = ModelRegistry(store)
+        self._trees = FileTrees()
         self._curves = Curves(self._store)
         self._left_out = LeftOut(self._store)
         self._process = os.urandom(4).hex()
@@ -133,7 +137,7 @@ class StoreReader:
 
     def run(self, run_id: str) -> dict[str, Any]:
         """Return all that there is to say of a run."""
-        return RunFacts(self._store, self._registry, run_id).plain()
+        return RunFacts(self._store, self._registry, self._trees, run_id).plain()
 
     def output(self, run_id: str, *, start: int, most: int) -> dict[str, Any]:
         """Return a part of what a run printed, from byte `start` on, or from so many before the end if that is negative."""
@@ -144,6 +148,11 @@ class StoreReader:
         """Open a file of a run's folder, named relative to that, such as artifacts/curve.png; no link is followed."""
         entry = self._store.require(run_id)
         return open_run_file(self._store.paths.run(entry["run_id"]), path)
+
+    def files(self, run_id: str, folder: str, *, offset: int, most: int) -> dict[str, Any]:
+        """Return the files of one folder of a run, named relative to that, by name from the place `offset` on; up to 1000."""
+        paths = self._store.paths.run(self._store.require(run_id)["run_id"])
+        return {"files": files_in(paths, self._trees.of(paths), folder, offset, most)}
 
     def models(self) -> dict[str, Any]:
         """Return the registered models with their champions."""

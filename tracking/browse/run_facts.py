@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from tracking.browse import cells
+from tracking.browse.file_tree import FileTrees
 from tracking.browse.model_facts import versions_from
 from tracking.browse.points import began_of, seconds_of
 from tracking.browse.run_files import list_files, read_text
@@ -31,7 +32,7 @@ Found = TypeVar("Found")
 class RunFacts:
     """Reads the facts of one run; `left_out` says of each file that could not be read why."""
 
-    def __init__(self, store: Store, registry: ModelRegistry, run_id: str) -> None:
+    def __init__(self, store: Store, registry: ModelRegistry, trees: FileTrees, run_id: str) -> None:
         self._entry = store.require(run_id)
         self._left_out: list[str] = []
         scan, name = store.scan, str(self._entry["run_id"])
@@ -39,11 +40,11 @@ class RunFacts:
         self._run = scan.compose(self._entry, params, self._or_none(lambda: scan.summary(name)) or {})
         self._paths = store.paths.run(name)
         self._registry = registry
+        self._trees = trees
 
     def plain(self) -> dict[str, Any]:
         """Return the facts as pages get them."""
         run, paths = self._run, self._paths
-        files, more = list_files(paths)
         sweep = run.sweep if isinstance(run.sweep, dict) else None
         return {
             "run_id": run.run_id,
@@ -56,8 +57,7 @@ class RunFacts:
             "tags": cells.value(run.tags),
             "params": cells.value(run.params),
             "metrics": list(_metrics(run)),
-            "files": files,
-            "files_left_out": more,
+            **list_files(paths, self._trees.of(paths)),
             "has_output": regular.is_file(paths.output),
             "output_size": size_of(paths.output) or 0,
             "error": self._or_none(lambda: read_text(paths.error, TEXT_BYTES)) or cells.value(run.error),

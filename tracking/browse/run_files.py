@@ -2,16 +2,20 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from tracking.browse import cells
+from tracking.browse.file_tree import Folder, Tree
 from tracking.errors import MissingFileError, UnreadableFileError, quoted
 from tracking.files import regular
 from tracking.paths import RunPaths
 
-MOST_FILES = 2000  # that are listed
+MOST_FILES = 1000  # that are listed at once
+MOST_OF_FOLDER = 100  # of a run that has more
+MOST_FOLDERS = 200  # that tell how many they have beyond that
+WANTED = frozenset({"artifacts/data.json"})  # what a page reads, which is listed among however many
 MOST_PARTS = 32  # of a path
 TAIL_BYTES = 64 << 10
 MOST_BYTES = 1 << 20  # of text in one answer
@@ -58,16 +62,35 @@ def open_run_file(paths: RunPaths, path: str) -> RunFile:
     return RunFile(stream, state.st_size, parts[-1], _image_type(parts[-1], handle))
 
 
-def list_files(paths: RunPaths) -> tuple[list[dict[str, Any]], int]:
-    """Return the regular files of a run's folder, the artifacts first, and how many of very many are left out."""
-    found: list[dict[str, Any]] = []
+def list_files(paths: RunPaths, tree: Tree) -> dict[str, Any]:
+    """Return the regular files of a run's folder, the artifacts first, and how many of very many are left out, by folder.
+
+    Of a run with more than MOST_FILES each folder has its first MOST_OF_FOLDER by name, and what pages look for.
+    """
+    is_whole = sum(len(folder.names) for folder in tree.values()) <= MOST_FILES
+    shown: list[str] = []
+    rest: list[dict[str, Any]] = []
     left_out = 0
-    for path, size in _walk(paths):
-        if len(found) >= MOST_FILES:
-            left_out += 1
-        else:
-            found.append({"path": cells.value(path), "size": size, "image": _is_image(paths.folder / path)})
-    return found, left_out
+    for folder in tree.values():
+        room = MOST_FILES - len(shown)
+        most = room if is_whole else min(room, MOST_OF_FOLDER)
+        names = [name for name in folder.names[most:] if _joined(folder, name) in WANTED]
+        names = [*folder.names[:most], *names]
+        shown += [_joined(folder, name) for name in names]
+        if more := len(folder.names) - len(names):
+            left_out += more
+            if len(rest) < MOST_FOLDERS:
+                rest.append({"path": cells.value(folder.path), "shown": most, "left_out": more})
+    return {"files": _described(paths, shown), "files_left_out": left_out, "folders": rest}
+
+
+def files_in(paths: RunPaths, tree: Tree, folder: str, offset: int, most: int) -> list[dict[str, Any]]:
+    """Return the files of one folder of a run, named relative to that, by name from the place `offset` on."""
+    found = next((each for each in tree.values() if cells.value(each.path) == folder), None)
+    if found is None:
+        raise MissingFileError(f"run {paths.folder.name} has no folder {quoted(folder)}")
+    names = found.names[offset : offset + min(most, MOST_FILES)]
+    return _described(paths, [_joined(found, name) for name in names])
 
 
 def read_text(path: Path, most: int) -> str | None:
@@ -152,25 +175,19 @@ def _open_below(folder: Path, parts: list[str]) -> int:
         os.close(place)
 
 
-def _walk(paths: RunPaths) -> Iterator[tuple[str, int]]:
-    if regular.is_folder(paths.artifacts):
-        for place, folders, names in os.walk(paths.artifacts):
-            folders.sort()
-            yield from _sizes(place, sorted(names), paths.folder)
-    try:
-        with regular.reading(paths.folder), os.scandir(paths.folder) as entries:
-            names = sorted(entry.name for entry in entries if entry.is_file(follow_symlinks=False))
-    except (FileNotFoundError, UnreadableFileError):
-        return
-    yield from _sizes(str(paths.folder), names, paths.folder)
+def _joined(folder: Folder, name: str) -> str:
+    return f"{folder.path}/{name}" if folder.path else name
 
 
-def _sizes(place: str, names: list[str], folder: Path) -> Iterator[tuple[str, int]]:
+def _described(paths: RunPaths, names: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the path, the size and whether it is a picture of each regular file; what is gone meanwhile is left out."""
+    found = []
     for name in names:
-        path = Path(place, name)
+        path = paths.folder / name
         try:
             state = path.lstat()
         except OSError:
             continue
         if stat.S_ISREG(state.st_mode):
-            yield str(path.relative_to(folder)), state.st_size
+            found.append({"path": cells.value(name), "size": state.st_size, "image": _is_image(path)})
+    return found

@@ -1,5 +1,6 @@
 """Windows of the table of runs, answered by the index: the rows that a page shows, never all of the store's."""
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from tracking.search.search import Search
 
 MOST_ROWS = 5000
 MOST_COLUMNS = 500
+OF_NOW = ("today", "yesterday", "ago")  # words of a filter whose answer changes while no run does
 LABELS = {
     "run_id": "run",
     "experiment_name": "experiment",
@@ -46,17 +48,21 @@ class Question(NamedTuple):
 
 
 def table_of(view: View, asked: Question, made: Made) -> dict[str, Any]:
-    """Return a window of the table, with warnings of names in its filter that no run has. Raise QueryError for a filter, an order or a column that is malformed.
+    """Return a window of the table, with warnings of what in its filter no run has or can pass. Raise QueryError for a filter, an order or a column that is malformed.
 
     `made` is for `groups_of`.
     """
     names = view.names()
     search = Search.parse(asked.text, experiment_name=asked.experiment, order_by=asked.sort)
-    columns = suggested(view, names, asked.experiment) if asked.columns is None else asked.columns
+    columns = asked.columns
+    if columns is None:
+        key = ("suggested", asked.experiment)
+        columns = view.kept(key, lambda: tuple(suggested(view, names, asked.experiment)))
     fields = [_field(column, names) for column in dict.fromkeys(columns)]
+    notes: list[str] = []
     answer: dict[str, Any] = {"total": view.count(asked.experiment)}
     if asked.by_seeds:
-        groups = groups_of(view, replace(search, orders=()).select(view), made)
+        groups = groups_of(view, replace(search, orders=()).select(view, notes), made)
         rows = sorted_groups(view, groups, search, names)
         answer |= {"matching": len(rows), "offset": asked.offset}
         shown = rows[asked.offset : asked.offset + asked.limit]
@@ -64,25 +70,41 @@ def table_of(view: View, asked: Question, made: Made) -> dict[str, Any]:
         answer["groups"] = [{"run_ids": group.run_ids, "n": len(group.run_ids)} for group in shown]
         values = [_spread_column(view, shown, field) for _, field in fields]
     else:
-        numbers, answer["matching"] = _window(view, search, asked, answer["total"])
+        numbers, answer["matching"] = _window(view, search, asked, answer["total"], notes)
         answer |= {"offset": asked.offset, "run_ids": view.run_ids(numbers)}
         values = [cells.column(each) for each in view.columns([field for _, field in fields], numbers)]
     answer["columns"] = [
         _described(name, field, column, names) for (name, field), column in zip(fields, values, strict=True)
     ]
     answer["values"] = values
-    answer["warnings"] = [cells.value(each) for each in search.unknown(names)]
+    answer["warnings"] = [cells.value(each) for each in dict.fromkeys((*search.unknown(names), *notes))]
     return answer
 
 
-def _window(view: View, search: Search, asked: Question, total: int) -> tuple[list[int], int]:
+def _window(
+    view: View, search: Search, asked: Question, total: int, notes: list[str]
+) -> tuple[list[int], int]:
     """Return the numbers of the runs in the window, and how many runs match."""
     is_by_id = len(search.orders) == 1 and search.orders[0].field.is_run_id
     if not search.query.text.strip() and (not search.orders or is_by_id):
         descending = is_by_id and search.orders[0].descending
         return view.page(asked.experiment, asked.offset, asked.limit, descending=descending), total
-    found = search.select(view)
+    found, said = _found(view, search, asked)
+    notes += said
     return found[asked.offset : asked.offset + asked.limit], len(found)
+
+
+def _found(view: View, search: Search, asked: Question) -> tuple[list[int], list[str]]:
+    """Return the numbers of the runs that a question finds, and its notes; kept for its other windows, unless the time of day decides."""
+
+    def found() -> tuple[list[int], list[str]]:
+        notes: list[str] = []
+        return search.select(view, notes), notes
+
+    if any(word in asked.text for word in OF_NOW):
+        return found()
+    key = ("found", asked.text, asked.sort, asked.experiment)
+    return view.kept(key, found, lambda kept: sys.getsizeof(kept[0]))  # the numbers are those of all runs
 
 
 def _field(text: str, names: Names) -> tuple[str, Field]:

@@ -1,6 +1,6 @@
 """Thin a curve to what a screen can show: of each part of it the lowest and the highest point.
 
-The first and the last point stay, and so do gaps where values are not finite, so the outline is that of all points.
+The first and the last point stay, and so do points whose values are not finite, so the outline is that of all points.
 """
 
 import math
@@ -13,16 +13,19 @@ MOST_MARKS = 200  # of values that are not finite, in one curve
 def thinned(values: Sequence[float], most: int) -> list[int]:
     """Return the places of at most about `most` points that show a curve, in their order.
 
-    `values` may hold what is not finite: of a row of such points the first stays, and of very many rows some.
+    Of points whose values are not finite up to about 200 stay beyond that: of more the first and the last of each row of
+    them, of very many rows some, and the end of the curve.
     """
     most = max(most, 4)
     if math.isfinite(sum(values)):
         return _extremes(range(len(values)), values, most)
     finite = [place for place, value in enumerate(values) if math.isfinite(value)]
-    known = set(finite)
-    gaps = [place for place in range(len(values)) if place not in known and (place - 1 in known or not place)]
-    step = -(-len(gaps) // MOST_MARKS) or 1
-    return sorted({*_extremes(finite, values, most), *gaps[::step]})
+    known, last = set(finite), len(values) - 1
+    lost = [place for place in range(len(values)) if place not in known]
+    if len(lost) > MOST_MARKS:
+        edges = [place for place in lost if place in (0, last) or {place - 1, place + 1} & known]
+        lost = sorted({*edges[:: -(-len(edges) // MOST_MARKS)], edges[-1]})
+    return sorted({*_extremes(finite, values, most), *lost})
 
 
 def _extremes(places: Sequence[int], values: Sequence[float], most: int) -> list[int]:

@@ -5,7 +5,7 @@ const listeners = new Set();
 let here = true;
 let asking = 0;
 
-/** What went wrong with a question: `kind` is "gone" (no server), "login", "refused" (a bad filter or argument), "missing" or "failed"; `detail` has several lines, as a filter with its carets. */
+/** What went wrong with a question: `kind` is "gone" (no server), "login", "refused" (a bad filter or argument), "missing", "vanished" (the store) or "failed"; `detail` has several lines, as a filter with its carets. */
 export class ApiError extends Error {
   constructor(kind, message, detail = null) {
     super(message);
@@ -49,7 +49,7 @@ export async function getJson(path, query = {}, signal = undefined) {
     return {};
   });
   if (response.ok) return answer;
-  const kind = { 400: "refused", 401: "login", 403: "login", 404: "missing" }[response.status] || "failed";
+  const kind = { 400: "refused", 401: "login", 403: "login", 404: "missing", 410: "vanished" }[response.status] || "failed";
   throw new ApiError(kind, answer.error || `The server answered ${response.status}.`, answer.detail || null);
 }
 

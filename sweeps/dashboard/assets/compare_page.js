@@ -17,6 +17,7 @@ import { sideBySide } from "./side_by_side.js";
 import { emptyState, loaded } from "./states.js";
 
 const DRAWN = 20; // runs with curves at first
+const BANDED = 60; // and as bands of seeds: some of them make one line
 const COLUMNS = 50; // runs side by side
 const POINTS = 5000; // runs in parallel coordinates
 const FOREST = 20; // runs from which what decides can be told
@@ -40,7 +41,7 @@ class ComparePage {
     this.filter = params.get("filter") || "";
     this.experiment = params.get("experiment") || "";
     this.bands = params.get("seeds") === "1";
-    this.drawn = this.bands ? 3 * DRAWN : DRAWN; // some seeds make one line
+    this.drawn = this.bands ? BANDED : DRAWN;
     this.onlyDifferent = params.get("same") !== "1";
     this.ends = [];
   }
@@ -48,7 +49,7 @@ class ComparePage {
   start() {
     this.context.title("Compare");
     this.place = h("div", { class: "section compare" });
-    this.heading = h("h1", null, "Compare");
+    this.heading = h("h1", { tabIndex: -1 }, "Compare");
     const runs = this.byFilter ? { filter: this.filter, experiment: this.experiment } : {};
     put(this.host, h("div", { class: "head" }, h("span", { class: "crumbs" }, h("a", { href: this.context.link("runs", null, runs) }, "Runs"), " /"), this.heading, (this.filterShown = h("code", { hidden: true }))), this.place);
     if (!this.byFilter && !this.ids.length) {
@@ -90,8 +91,10 @@ class ComparePage {
       this.sweeps = table.values[table.columns.findIndex((column) => column.name === "sweep")];
       if (!this.ids.length) return { names, comparison: null };
     }
-    const comparison = await getJson(this.context.api("compare"), { runs: this.ids.slice(0, COLUMNS) }, signal);
-    return { names, comparison, table, query };
+    Object.assign(this, { query, order: this.ids, groups: null });
+    if (this.bands) await this.readGroups(signal);
+    const comparison = await getJson(this.context.api("compare"), { runs: this.order.slice(0, COLUMNS) }, signal);
+    return { names, comparison, table };
   }
 
   // What the server suggests of metrics, as columns: "val_auc.max" is better high.
@@ -105,19 +108,19 @@ class ComparePage {
 
   // ---- drawing
 
-  draw({ names, comparison, table, query }) {
+  draw({ names, comparison, table }) {
     this.clear();
     if (!comparison || !comparison.runs.length) {
       put(this.place, emptyState("None of these runs is here", this.byFilter ? "No run passes the filter now." : "They may have been deleted, or are in another store.", h("a", { class: "button primary", href: this.context.link("runs") }, "Go to the runs")));
       this.context.ready("compare");
       return;
     }
-    Object.assign(this, { names, comparison, query });
+    Object.assign(this, { names, comparison });
     if (!table) this.leading = objectiveOf(comparison.runs) || this.leading;
     this.arrange(comparison);
     this.metrics = comparison.metrics.map(({ name, mode }) => ({ name, mode }));
     const gone = comparison.missing.length;
-    this.ids = this.ids.filter((id) => !comparison.missing.includes(id));
+    [this.ids, this.order] = [this.ids, this.order].map((ids) => ids.filter((id) => !comparison.missing.includes(id)));
     this.drawHeading();
     this.filterShown.hidden = !this.filter;
     this.filterShown.textContent = this.filter;
@@ -142,7 +145,7 @@ class ComparePage {
   }
 
   drawHeading() {
-    const groups = this.bands && this.groups && this.drawn >= this.ids.length ? new Set([...this.groups.values()].map((group) => group.key)).size : 0;
+    const groups = this.bands && this.groups && this.drawn >= this.ids.length ? new Set(this.groups.values()).size : 0;
     this.heading.textContent = `Compare ${counted(this.ids.length, "run")}${groups ? ` in ${counted(groups, "group")} of seeds` : ""}`;
   }
 
@@ -178,54 +181,77 @@ class ComparePage {
   }
 
   drawCurves() {
-    const more = h("span", { class: "bar" });
-    const body = this.part("Curves", more);
+    this.more = h("span", { class: "bar" });
+    const body = this.part("Curves", this.more);
     const curves = this.comparison.metrics.filter((metric) => metric.count.some((points) => points > 1)).map((metric) => metric.name);
     const names = this.comparison.metrics.map((metric) => metric.name);
     const order = this.metrics.map((metric) => metric.name);
     const first = [...new Set(curves.length ? order.filter((name) => curves.includes(name)) : order)].slice(0, FIRST_METRICS);
     this.section = curveSection(body, this.context, this.address, { names, first, runs: this.curveRuns(), ended: (run, status) => this.ended(run, status), drawn: () => this.curvesDrawn(), news: () => this.again?.ask(), banded: (on) => this.banded(on) });
     this.ends.push(() => this.section.leave());
-    this.drawMore(more);
-    this.readGroups();
+    this.drawMore();
+    if (!this.groups) this.offerGroups();
   }
 
-  drawMore(place) {
-    const left = this.ids.length - this.drawn;
-    if (left <= 0) put(place);
-    else put(place, h("span", { class: "hint" }, `${this.byFilter && this.leading ? `the ${this.drawn} best by ${this.leading.name}` : this.drawn} of ${grouped(this.ids.length)} are drawn`), button(`Draw ${Math.min(DRAWN, left)} more`, () => {
-      this.drawn = Math.min(this.ids.length, this.drawn + DRAWN);
-      this.drawMore(place);
+  drawMore() {
+    const next = Math.max(this.drawnUpTo(this.drawn + DRAWN), this.drawn + (this.groups?.get(this.order[this.drawn])?.length ?? 0));
+    const words = this.byFilter && this.leading && !this.bands ? `the ${this.drawn} best by ${this.leading.name}` : this.drawn;
+    return put(this.more, this.drawn < this.order.length && [h("span", { class: "hint" }, `${words} of ${grouped(this.order.length)} are drawn`), button(`Draw ${next - this.drawn} more`, () => {
+      this.drawn = next;
+      this.drawMore();
       this.section.setRuns(this.curveRuns());
-      this.readGroups();
-    }, { kind: "small" }));
+      if (!this.bands) this.offerGroups();
+    }, { kind: "small" })]);
   }
 
   curveRuns() {
     const known = new Map(this.comparison.runs.map((run, index) => [run.run_id, { ...run, index }]));
-    return this.ids.slice(0, this.drawn).map((id, index) => {
+    return this.order.slice(0, this.drawn).map((id, index) => {
       const group = this.groups?.get(id);
-      return { id, label: id, status: known.get(id)?.status || "running", colour: index, href: this.context.link("run", id), group: group?.key, groupLabel: group?.label };
+      return { id, label: id, status: known.get(id)?.status || "running", colour: index, href: this.context.link("run", id), group: group?.[0], groupLabel: group && this.nameOf(group) };
     });
   }
 
-  // Which runs are seeds of one candidate; without any, there are no bands to offer.
-  async readGroups() {
-    const ids = this.ids.slice(0, this.drawn);
-    try {
-      const answer = await getJson(this.context.api("runs"), { filter: `run_id in [${ids.map(quoted).join(", ")}]`, columns: ["run_id"], seeds: true, limit: ids.length });
-      if (this.left || !answer.groups || answer.groups.every((group) => group.run_ids.length < 2)) return;
-      this.groups = new Map(answer.groups.flatMap((group) => group.run_ids.map((id) => [id, { key: group.run_ids[0], label: this.nameOf(group.run_ids) }])));
-      this.section.setRuns(this.curveRuns());
-      this.drawHeading();
-    } catch {
-      // bands are not offered; the curves are there
+  // Which runs are seeds of one candidate, if any are. Bands are of whole groups, which are then drawn one after another.
+  async readGroups(signal) {
+    const asked = this.byFilter && !this.bands ? this.order.slice(0, this.drawn) : this.ids;
+    const query = this.byFilter && this.bands ? { ...this.query, sort: this.sort, limit: POINTS } : { filter: `run_id in [${asked.map(quoted).join(", ")}]`, limit: asked.length };
+    const answer = await getJson(this.context.api("runs"), { ...query, columns: ["run_id"], seeds: true }, signal);
+    const known = new Set(asked);
+    const groups = (answer.groups || []).map((group) => group.run_ids.filter((id) => known.has(id))).filter((ids) => ids.length);
+    if (groups.every((ids) => ids.length < 2)) return false;
+    this.groups = new Map(groups.flatMap((ids) => ids.map((id) => [id, ids])));
+    if (this.bands) {
+      this.order = [...groups.flat(), ...this.ids.filter((id) => !this.groups.has(id))];
+      this.drawn = this.drawnUpTo(BANDED);
     }
+    return true;
+  }
+
+  // How many runs are drawn so that about `most` are, and no group of seeds in part.
+  drawnUpTo(most) {
+    if (!this.bands || !this.groups) return Math.min(most, this.order.length);
+    let count = 0;
+    while (count < this.order.length) {
+      const size = this.groups.get(this.order[count])?.length ?? 1;
+      if (count > 0 && count + size > most) break;
+      count += size;
+    }
+    return count;
+  }
+
+  // Without groups there are the curves all the same.
+  async offerGroups() {
+    if (!(await this.readGroups().catch(() => false)) || this.left) return;
+    this.drawMore();
+    this.section.setRuns(this.curveRuns());
+    this.drawHeading();
   }
 
   banded(on) {
     this.bands = on;
     this.drawHeading();
+    if (on && this.byFilter) this.offerGroups();
   }
 
   // What a group of seeds has of its own among what differs.
@@ -247,6 +273,7 @@ class ComparePage {
     }), shown < this.ids.length ? h("span", { class: "hint" }, `the first ${shown} of ${grouped(this.ids.length)}`) : null);
     add(body, place);
     this.sides = sideBySide(place, this.comparison, { link: (run) => this.context.link("run", run), onlyDifferent: this.onlyDifferent });
+    this.ends.push(() => this.sides.destroy());
   }
 
   // ---- settings against results
@@ -325,7 +352,7 @@ class ComparePage {
     const isOne = sweeps.length === 1 && sweeps[0];
     if (!isOne && (this.ids.length < FOREST || !this.decided)) return;
     const hint = h("span", { class: "hint" });
-    const holder = h("div", null);
+    const holder = h("div", null, h("p", { class: "hint" }, "Growing a forest over the runs; this takes a few seconds…"));
     add(this.part("What decides the result", hint), holder);
     let reading = null;
     const read = () => {

@@ -4,9 +4,12 @@
  */
 
 import { add, h, oncePerFrame, put, style } from "./dom.js";
+import { chartTable } from "./chart_table.js";
 import { colourOf, density, seriesDash, seriesPaint } from "./colours.js";
 import { aligned, band, bounded, nearest, positive, smoothed } from "./curve_points.js";
 import { columnDecimals, duration, exact, fixed, number } from "./format.js";
+import { PAPER, isPaper, onPaper } from "./paper.js";
+import { plotLibrary } from "./plot_library.js";
 import { onTheme } from "./theme.js";
 
 const FEW = 8; // so many smoothed lines have the measured one behind them
@@ -15,11 +18,12 @@ const POINTS = 40; // so few points of a curve are shown as dots
 const WHOLE = [1, 2, 5].flatMap((one) => Array.from({ length: 13 }, (_, power) => one * 10 ** power)).sort((a, b) => a - b); // steps of steps
 const HUGE_FROM = 1e15; // values for whose ticks uPlot has no steps of its own
 const HUGE = Array.from({ length: 302 }, (_, power) => [1, 2, 5].map((one) => Number(`${one}e${power}`))).flat();
+const MARGINS = 50; // px beside a chart on paper
 const LISTED = 60; // entries of the legend
 
 /**
  * Draw curves into `host`. `data`: {curves: [{key, label, x, y, colour, href, group, marks}]}: `colour` is the number of a series
- * colour or CSS (default: its place), `marks` are [x, "NaN"] where a value was not finite, curves of one `group` are seeds of one candidate.
+ * colour or CSS (default: its place), `marks` are [x, "NaN"] where a value was not finite, `unmarked` how many more there are, curves of one `group` are seeds of one candidate.
  * `data.bands`: [{x, low, mid, high, label}] that are drawn as they are.
  * Options: `height` (280), `label` (what the chart is, for those who cannot see it), `x`: "step" | "epoch" | "time", `logX`, `logY`, `smooth` (0..1), `bands`: true draws groups as mean and
  * min to max, `onHover(key)`, `legend` (true), `yLabel`. Returns {update(data, options), focus(key), destroy()}.
@@ -42,13 +46,14 @@ class CurveChart {
     this.canvas = h("div", { class: "curve-plot", role: "img" });
     this.note = h("p", { class: "hint", hidden: true });
     this.legend = h("div", { class: "legend" });
-    this.box = h("div", { class: "curve-chart" }, this.canvas, this.note, this.legend);
+    this.values = chartTable(() => this.tableOfLines());
+    this.box = h("div", { class: "curve-chart" }, this.canvas, this.note, this.legend, this.values.node);
     add(host, this.box);
     this.later = oncePerFrame(() => this.draw());
     this.hover = oncePerFrame(() => this.showValues());
     this.observer = new ResizeObserver(() => this.resized());
     this.observer.observe(this.canvas);
-    this.stopTheme = onTheme(() => this.rebuild());
+    this.stops = [onTheme(() => this.rebuild()), onPaper(() => this.rebuild().now())];
     this.draw();
   }
 
@@ -64,7 +69,7 @@ class CurveChart {
     this.later.cancel();
     this.hover.cancel();
     this.observer.disconnect();
-    this.stopTheme();
+    for (const stop of this.stops) stop();
     this.plot?.destroy();
     this.box.remove();
   }
@@ -80,17 +85,27 @@ class CurveChart {
     this.plot?.destroy();
     this.plot = null;
     this.later();
+    return this.later;
+  }
+
+  width() {
+    const width = this.canvas.clientWidth;
+    return isPaper() ? Math.min(width, PAPER - MARGINS) : width;
   }
 
   resized() {
-    const width = this.canvas.clientWidth;
+    const width = this.width();
     if (this.plot && width && Math.abs(width - this.plot.width) >= 1) this.plot.setSize({ width, height: this.options.height });
     else if (!this.plot) this.later();
   }
 
   draw() {
-    const width = this.canvas.clientWidth;
+    const width = this.width();
     if (!width) return;
+    if (!window.uPlot) {
+      plotLibrary().then(() => this.later(), (error) => console.error(error));
+      return;
+    }
     const { series, bands, columns } = this.prepared();
     const layout = JSON.stringify([series.map(({ label, stroke, dash, width: w, points, show }) => [label, stroke, dash, w, points?.show, show]), bands.map((one) => one.series), this.isHuge(), this.options.logX, this.options.logY, this.options.x, this.options.height]);
     if (this.plot && layout === this.layout) this.redrawn(columns);
@@ -104,6 +119,7 @@ class CurveChart {
     }
     this.describe();
     this.drawLegend();
+    this.values.refresh();
   }
 
   redrawn(columns) {
@@ -238,7 +254,7 @@ class CurveChart {
   // ---- words
 
   say(dropped) {
-    const lost = this.curves.reduce((sum, curve) => sum + (curve.marks?.length || 0), 0);
+    const lost = this.curves.reduce((sum, curve) => sum + (curve.marks?.length || 0) + (curve.unmarked || 0), 0);
     const words = [dropped ? `${dropped} points are not above zero and have no place on a logarithmic axis.` : "", lost ? `▲ marks where a value was not finite, or too large to draw (${lost}).` : ""].filter(Boolean).join(" ");
     this.note.textContent = words;
     this.note.hidden = !words;
@@ -249,6 +265,15 @@ class CurveChart {
     const ends = shown.slice(0, 12).map((line) => `${line.label} ends at ${number(lastOf(line.source.y))}`);
     this.canvas.dataset.points = String(this.data.curves.reduce((sum, curve) => sum + curve.x.length, 0));
     this.canvas.setAttribute("aria-label", `${this.options.label}: ${shown.length === 1 ? "1 line" : `${shown.length} lines`}. ${ends.join("; ")}`);
+  }
+
+  tableOfLines() {
+    const rows = this.lines.map(({ label, source: { x, y } }) => {
+      const known = y.filter((value) => value !== null && value !== undefined);
+      const [low, high] = known.reduce(([least, most], value) => [Math.min(least, value), Math.max(most, value)], [Infinity, -Infinity]);
+      return [label, number(known.length), ...(known.length ? [known[0], known.at(-1), low, high].map((value) => number(value)) : ["", "", "", ""]), x.length ? number(x.at(-1)) : ""];
+    });
+    return { caption: this.options.label, heads: ["line", "points", "first", "last", "lowest", "highest", `last ${this.options.x}`], rows };
   }
 
   drawLegend() {

@@ -3,8 +3,15 @@
  * A link leads into the page or to a file of the same server; any other target is left out.
  */
 
+import { isPaper, onPaper } from "./paper.js";
+
 const PROPERTIES = new Set(["checked", "disabled", "hidden", "indeterminate", "open", "readOnly", "selected", "tabIndex", "value"]);
+const waiting = new Set(); // what is made when it comes into view
 const TARGETS = /^(#|\.\/|api\/|assets\/|data:image\/(png|jpeg|gif|webp);)/;
+
+onPaper((on) => {
+  if (on) for (const start of [...waiting]) start();
+});
 
 /** Return an element. `props`: `class`, `dataset`, `style` (set one by one, as a strict policy asks), `onEVENT` functions, properties and attributes; null and false leave one out. */
 export function h(tag, props, ...children) {
@@ -19,6 +26,16 @@ export function s(tag, props, ...children) {
 /** Replace what an element holds. */
 export function put(host, ...children) {
   host.replaceChildren(...nodes(children));
+  return host;
+}
+
+/** Replace what an element holds by the like of it, drawn anew: the focus stays at its place. */
+export function putAnew(host, ...children) {
+  const path = [];
+  const held = host.contains(document.activeElement) ? document.activeElement : host;
+  for (let at = held; at !== host; at = at.parentElement) path.unshift([...at.parentElement.children].indexOf(at));
+  put(host, ...children);
+  if (path.length) path.reduce((at, place) => at?.children[place], host)?.focus?.({ preventScroll: true });
   return host;
 }
 
@@ -43,7 +60,7 @@ export function freshId(prefix) {
   return `${prefix}-${freshId.last}`;
 }
 
-/** Return a function that runs `work` at most once per frame, with the arguments of the last call; `.cancel()` drops it. */
+/** Return a function that runs `work` at most once per frame, with the arguments of the last call; `.now()` runs what waits, `.cancel()` drops it. */
 export function oncePerFrame(work) {
   let frame = 0;
   let last = [];
@@ -59,6 +76,11 @@ export function oncePerFrame(work) {
   later.cancel = () => {
     cancelAnimationFrame(frame);
     frame = 0;
+  };
+  later.now = () => {
+    if (!frame) return;
+    later.cancel();
+    work(...last);
   };
   return later;
 }
@@ -89,33 +111,45 @@ export function afterPause(work, ms) {
   return later;
 }
 
-/** Run `make` when `host` first comes into view, as charts far below cost nothing; return a function that stops waiting. */
+/** Run `make` when `host` first comes into view, as charts far below cost nothing, or is printed; return a function that stops waiting. */
 export function whenVisible(host, make) {
   const observer = new IntersectionObserver(
-    (entries) => {
-      if (entries.some((entry) => entry.isIntersecting)) {
-        observer.disconnect();
-        make();
-      }
-    },
+    (entries) => entries.some((entry) => entry.isIntersecting) && start(),
     { rootMargin: "200px" },
   );
+  const stop = () => {
+    observer.disconnect();
+    waiting.delete(start);
+  };
+  const start = () => {
+    stop();
+    make();
+  };
   observer.observe(host);
-  return () => observer.disconnect();
+  waiting.add(start);
+  if (isPaper()) start();
+  return stop;
 }
 
 function fill(element, props, children) {
-  for (const [name, value] of Object.entries(props || {})) {
-    if (value === null || value === undefined || value === false) {
-      if (PROPERTIES.has(name) && name in element) element[name] = value === false ? false : element[name];
-    } else if (name === "style") style(element, value);
-    else if (name === "dataset") Object.assign(element.dataset, value);
-    else if (typeof value === "function") element.addEventListener(name.replace(/^on/, ""), value);
-    else if (PROPERTIES.has(name) && name in element) element[name] = value;
-    else setAttribute(element, name, value === true ? "" : String(value));
-  }
+  for (const [name, value] of Object.entries(props || {})) if (!isNone(value) || PROPERTIES.has(name)) setProperty(element, name, value);
   element.append(...nodes(children));
   return element;
+}
+
+/** Set one of the `props` of `h`; null and false take it away. */
+export function setProperty(element, name, value) {
+  if (PROPERTIES.has(name) && name in element) {
+    if (value !== null && value !== undefined) element[name] = value;
+  } else if (isNone(value)) element.removeAttribute(name);
+  else if (name === "style") style(element, value);
+  else if (name === "dataset") Object.assign(element.dataset, value);
+  else if (typeof value === "function") element.addEventListener(name.replace(/^on/, ""), value);
+  else setAttribute(element, name, value === true ? "" : String(value));
+}
+
+function isNone(value) {
+  return value === null || value === undefined || value === false;
 }
 
 function setAttribute(element, name, value) {

@@ -3,15 +3,14 @@
 import { afterPause, freshId, h, put } from "./dom.js";
 import { suggestions } from "./filter_words.js";
 
-const APPLY_MS = 250;
 const COMPLAIN_MS = 900; // a filter half written is no mistake
 const EXAMPLE = "status == 'completed' and learning_rate < 0.01";
 
 /**
- * Return the element of a filter field. Options: `value`; `items()`: fields to suggest, [{name, label, group}]; `onapply(text)`: called when typing pauses and at Enter.
+ * Return the element of a filter field. Options: `value`; `items()`: fields to suggest, [{name, label, group}]; `ontype(text)`: called with each key; `onapply(text)`: at Enter.
  * It has `setText(text)`, `fail(error)` (an ApiError, or null when all is well) and `focusField()`.
  */
-export function filterField({ value, items, onapply, label = "Filter" }) {
+export function filterField({ value, items, ontype, onapply, label = "Filter" }) {
   const listId = freshId("words");
   const errorId = freshId("error");
   const field = h("input", { type: "text", class: "field mono", value, placeholder: `Filter, as ${EXAMPLE}`, "aria-label": label, role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": listId, "aria-describedby": errorId, autocomplete: "off", autocapitalize: "off", spellcheck: "false", maxlength: 10000 });
@@ -23,7 +22,6 @@ export function filterField({ value, items, onapply, label = "Filter" }) {
   let active = -1;
   let insists = false; // Enter was pressed: a mistake is shown at once
 
-  const later = afterPause(() => onapply(field.value.trim()), APPLY_MS);
   const complain = afterPause((words) => {
     box.textContent = words;
     box.hidden = false;
@@ -33,7 +31,6 @@ export function filterField({ value, items, onapply, label = "Filter" }) {
   function apply(text) {
     if (text !== undefined) field.value = text;
     clear.hidden = !field.value;
-    later.cancel();
     close();
     insists = true;
     complain.now();
@@ -85,15 +82,15 @@ export function filterField({ value, items, onapply, label = "Filter" }) {
     field.setSelectionRange(caret, caret);
     clear.hidden = false;
     close();
-    later();
+    ontype(field.value.trim());
   }
 
   field.addEventListener("input", () => {
     clear.hidden = !field.value;
     insists = false;
     complain.cancel();
+    ontype(field.value.trim());
     offer();
-    later();
   });
   field.addEventListener("blur", close);
   field.addEventListener("keydown", (event) => {

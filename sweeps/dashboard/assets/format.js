@@ -71,7 +71,7 @@ export function fixed(value, decimals) {
 export function text(value) {
   if (value === null || value === undefined) return "";
   if (typeof value === "number") return number(value);
-  if (typeof value === "string") return value in NON_FINITE ? NON_FINITE[value] : value;
+  if (typeof value === "string") return Object.hasOwn(NON_FINITE, value) ? NON_FINITE[value] : value;
   if (isSeeds(value)) return value.n > 1 && value.std !== null ? `${number(value.mean)} ± ${number(value.std, 2)}` : number(value.mean);
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
@@ -83,12 +83,12 @@ export function exact(value) {
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
-/** Return an element that shows a value, with the exact one on hover where the text says less; `decimals` as `columnDecimals` tells. */
-export function shown(value, decimals = null) {
+/** Return an element that shows a value, with the exact one on hover where the text says less; `decimals` as `columnDecimals` tells. `make` is `h`, or `described`. */
+export function shown(value, decimals = null, make = h) {
   const brief = fixed(value, decimals);
   const full = exact(value);
   const numeric = asNumber(value) !== null || isSeeds(value);
-  return h("span", { class: numeric ? "num" : null, title: brief === full ? null : full }, brief);
+  return make("span", { class: numeric ? "num" : null, title: brief === full ? null : full }, brief);
 }
 
 /** Return seconds as people say them: "0.35 s", "42 s", "3m 20s", "2h 05m", "3d 4h". */
@@ -105,10 +105,10 @@ export function duration(seconds) {
   return `${Math.floor(whole / 86400)}d ${Math.floor((whole % 86400) / 3600)}h`;
 }
 
-/** Return an element that shows seconds, exact on hover. */
-export function durationShown(seconds) {
+/** Return an element that shows seconds, exact on hover; `make` as for `shown`. */
+export function durationShown(seconds, make = h) {
   const found = asNumber(seconds);
-  return h("span", { class: "num", title: found === null ? null : `${found} seconds` }, duration(seconds));
+  return make("span", { class: "num", title: found === null ? null : `${found} seconds` }, duration(seconds));
 }
 
 /** Return a size: "812 B", "3.4 kB", "1.2 GB" (powers of 1000). */
@@ -149,10 +149,10 @@ export function exactTime(iso) {
   return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())} (UTC${zone})`;
 }
 
-/** Return an element that shows how long ago a time was, exact on hover; `refreshTimes` keeps it true. */
-export function timeShown(iso) {
-  if (!iso) return h("span", null, "");
-  return h("time", { datetime: iso, title: exactTime(iso), dataset: { ago: "1" } }, ago(iso));
+/** Return an element that shows how long ago a time was, exact on hover; `refreshTimes` keeps it true. `make` as for `shown`. */
+export function timeShown(iso, make = h) {
+  if (!iso) return make("span", null, "");
+  return make("time", { datetime: iso, title: exactTime(iso), "data-ago": "1" }, ago(iso));
 }
 
 /** Bring all times of a part of the page up to now. */
@@ -164,9 +164,9 @@ export function refreshTimes(root) {
   }
 }
 
-/** Return an element with a status: a coloured dot and the word. */
-export function statusShown(status) {
-  return h("span", { class: "status", dataset: { status: String(status) } }, h("i", { class: "dot", "aria-hidden": "true" }), String(status));
+/** Return an element with a status: a coloured dot and the word. `make` as for `shown`. */
+export function statusShown(status, make = h) {
+  return make("span", { class: "status", "data-status": String(status) }, make("i", { class: "dot", "aria-hidden": "true" }), String(status));
 }
 
 /** Return a count with its noun: "1 run", "12 runs", "10,000 runs". */

@@ -3,6 +3,7 @@
 import { h, put } from "./dom.js";
 import { button } from "./controls.js";
 import { columnDecimals, counted, durationShown, shown, text } from "./format.js";
+import { onPaper } from "./paper.js";
 import { virtualTable } from "./table.js";
 import { toNumber } from "./axis.js";
 import { objectiveName, shortName, statusWord } from "./sweep_reading.js";
@@ -86,7 +87,8 @@ function livingBoard(host, given, context) {
   const state = { facts: given, columns: columnsOf(given, context), sort: [], picked: null, rows: [] };
   const words = h("p", { class: "hint" });
   const place = h("div", { class: "leaderboard" });
-  put(host, words, place);
+  const paper = h("div", null);
+  put(host, words, place, paper);
   const table = virtualTable(place, {
     label: "Leaderboard",
     columns: state.columns,
@@ -113,6 +115,12 @@ function livingBoard(host, given, context) {
     place.style.height = `${Math.min(MOST_ROWS, Math.max(1, state.rows.length)) * ROW + 34 + 14}px`;
     table.update({ total: state.rows.length, columns: state.columns, sort: state.sort });
   };
+  // The rows that are drawn for the screen are those in view.
+  const stopPaper = onPaper((on) => {
+    place.hidden = on;
+    put(paper);
+    if (on) plainBoard(paper, state.facts, context).pick(state.rows.map((row) => row.index));
+  });
   draw();
   return {
     update(facts) {
@@ -128,7 +136,10 @@ function livingBoard(host, given, context) {
       state.picked = indices;
       draw();
     },
-    destroy: table.destroy,
+    destroy() {
+      stopPaper();
+      table.destroy();
+    },
   };
 }
 
@@ -147,7 +158,7 @@ function plainBoard(host, given, context) {
     put(
       host,
       h("div", { class: "grid-box", tabIndex: 0, role: "region", "aria-label": "Leaderboard" },
-        h("table", { class: "grid leaderboard-table" },
+        h("table", { class: "grid leaderboard-table" }, h("caption", { class: "offscreen" }, "Jobs, the best first"),
           h("thead", null, h("tr", null, columns.map((column) => h("th", { class: classOf(column), scope: "col", title: column.title }, column.label)))),
           h("tbody", null, seen.map((index) => h("tr", { class: facts.jobs.rank[index] === 1 ? "is-winner" : null }, columns.map((column) => h("td", { class: classOf(column) }, column.cell(index)))))))),
       more > 0 ? h("p", { class: "hint no-print" }, `The first ${seen.length} of ${counted(rows.length, "job")}. `, button(`Show all ${rows.length}`, () => {

@@ -11,7 +11,7 @@ const MOST = 2000; // points of a curve that are asked for: more than a chart ha
 export class LiveCurves {
   constructor(context, { changed, ended = () => {} }) {
     Object.assign(this, { context, changed, ended });
-    this.curves = new Map(); // "run metric" as JSON -> {x, y, marks, total}
+    this.curves = new Map(); // "run metric" as JSON -> {x, y, marks, unmarked, total}
     this.x = "step";
     this.stopWatching = () => {};
   }
@@ -26,7 +26,7 @@ export class LiveCurves {
     this.stopWatching();
     this.x = x;
     this.metrics = new Set(metrics);
-    this.curves = new Map(answer.curves.map((curve) => [keyOf(curve.run, curve.metric), { x: curve.x, y: curve.y, marks: curve.marks || [], total: curve.total }]));
+    this.curves = new Map(answer.curves.map((curve) => [keyOf(curve.run, curve.metric), { x: curve.x, y: curve.y, marks: curve.marks || [], unmarked: (curve.lost || 0) - (curve.marks || []).length, total: curve.total }]));
     const followed = Object.fromEntries(running.map((run) => [run, answer.cursors[run] ?? null]));
     this.stopWatching = running.length ? watch({ store: this.context.store, runs: followed }, { points: (news) => this.take(news), run: ({ run, status }) => this.ended(run, status), gone: ({ run }) => this.ended(run, "gone") }) : () => {};
     return true;

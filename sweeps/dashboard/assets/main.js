@@ -4,6 +4,8 @@ import { h, put } from "./dom.js";
 import { ApiError, getJson, onServer, serverAnswers } from "./api.js";
 import { choice } from "./controls.js";
 import { refreshTimes } from "./format.js";
+import { leavePlace, takePlace } from "./places.js";
+import { plotLibrary } from "./plot_library.js";
 import { formatAddress, parseAddress, startRouter } from "./router.js";
 import { failedState } from "./states.js";
 import { startTheme, themeButton } from "./theme.js";
@@ -34,6 +36,7 @@ let stores = [];
 let version = "";
 let shown = {};
 let readOn = false;
+let arrival = null; // what is to be done when the view that was asked for is drawn
 
 startTheme();
 put(document.querySelector(".top-end"), themeButton());
@@ -43,12 +46,13 @@ document.querySelector(".skip").addEventListener("click", (event) => {
 });
 setInterval(() => document.hidden || refreshTimes(document), TIMES_MS);
 onServer(drawBanner);
+new MutationObserver(arrived).observe(document.documentElement, { attributeFilter: ["data-ready"] });
 startRouter(open);
 askStores();
 
 // The other pages are at hand when they are wanted, also when the server is gone by then.
 async function readAhead() {
-  for (const page of Object.values(PAGES)) if (serverAnswers()) await page().catch(() => {});
+  for (const part of [plotLibrary, ...Object.values(PAGES)]) if (serverAnswers()) await part().catch(() => {});
 }
 
 async function askStores() {
@@ -68,16 +72,18 @@ async function askStores() {
   }
 }
 
-async function open(address) {
+async function open(address, move = null) {
   delete document.documentElement.dataset.ready;
   if (current?.change && address.page === shown.page && address.id === shown.id && address.store === shown.store) {
     current.change(address);
     return;
   }
   const mine = ++opened;
+  if (move?.left) leavePlace(move.left, host);
   current?.leave?.();
   current = null;
   const another = shown.page !== address.page || shown.id !== address.id;
+  if (move?.left) arrival = () => takePlace(move.entry, host, { isBack: move.isBack, top: another ? 0 : null });
   shown = address;
   document.documentElement.dataset.page = address.page;
   drawNav(address);
@@ -88,13 +94,20 @@ async function open(address) {
     put(host);
     host.className = `page ${address.page}-page`;
     current = show(host, address, contextOf(address, mine));
-    if (another) scrollTo(0, 0);
   } catch (error) {
     if (mine !== opened) return;
     if (!error.kind) console.error(error);
     put(host, failedState(error, () => (error.kind === "gone" ? location.reload() : open(address))));
     document.documentElement.dataset.ready = "failed";
   }
+}
+
+// The reader is taken to the view once it is drawn, or has failed; the first one of a document is the browser's own matter.
+function arrived() {
+  if (!document.documentElement.dataset.ready || !arrival) return;
+  arrival();
+  arrival = null;
+  document.getElementById("said").textContent = document.title.replace(/ · podium$/, "");
 }
 
 // A browser remembers that a module could not be loaded: only loading the whole document anew asks for it again, once.

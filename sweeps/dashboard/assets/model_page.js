@@ -1,6 +1,6 @@
 /** One model: how to load it, its champion and the history of it, and each version with its verdict and where it came from. */
 
-import { h, put } from "./dom.js";
+import { h, put, putAnew } from "./dom.js";
 import { getJson, pathOf } from "./api.js";
 import { button, codeBlock } from "./controls.js";
 import { bytes, counted, grouped, number, shown, text, timeShown } from "./format.js";
@@ -22,7 +22,7 @@ export function show(host, address, context) {
   page.body = h("div", { class: "model-body" });
   context.title(page.id);
   put(host, h("div", { class: "head" },
-    h("div", null, h("div", { class: "crumbs" }, h("a", { href: context.link("models") }, "Models"), " /"), h("h1", null, page.id)), page.tags), page.body);
+    h("div", null, h("div", { class: "crumbs" }, h("a", { href: context.link("models") }, "Models"), " /"), h("h1", { tabIndex: -1 }, page.id)), page.tags), page.body);
   const load = (signal) => getJson(context.api(pathOf("model", page.id)), {}, signal);
   const shownNow = (model) => {
     draw(page, model);
@@ -55,7 +55,7 @@ function draw(page, model) {
   const valued = model.versions.filter((version) => Number.isFinite(version.objective?.value));
   const section = (title, ...content) => h("section", { class: "section", "aria-label": title }, h("h2", null, title), content);
   const more = model.versions.length - FIRST;
-  put(page.body,
+  putAnew(page.body,
     leftOut(model.left_out),
     section("Load it", h("p", { class: "hint" }, model.champion ? "The champion, in Python where podium is installed:" : "There is no champion yet. The newest version, in Python where podium is installed:"), codeBlock(model.load),
       model.commands.length ? h("details", null, h("summary", null, "Look at it and change its champion in the terminal"), model.commands.map((command) => codeBlock(command))) : null),
@@ -119,7 +119,7 @@ function content(page, version) {
       ])),
     h("div", { class: "section" },
       h("h3", null, version.metrics_title ?? "Metrics"),
-      h("div", { class: "grid-box" }, h("table", { class: "grid" }, h("tbody", null, Object.entries(version.metrics).map(([name, value]) => h("tr", null, h("th", { scope: "row" }, name), h("td", { class: "n" }, shown(value)))))))));
+      h("div", { class: "grid-box" }, h("table", { class: "grid" }, h("caption", { class: "offscreen" }, `${version.metrics_title ?? "Metrics"} of version ${version.version}`), h("tbody", null, Object.entries(version.metrics).map(([name, value]) => h("tr", null, h("th", { scope: "row" }, name), h("td", { class: "n" }, shown(value)))))))));
 }
 
 function history(page, model) {

@@ -1,6 +1,6 @@
 /** All models of a store: how many versions each has, its champion, and the last verdict. */
 
-import { h, put } from "./dom.js";
+import { h, put, putAnew } from "./dom.js";
 import { getJson } from "./api.js";
 import { codeBlock } from "./controls.js";
 import { shown, timeShown } from "./format.js";
@@ -14,11 +14,11 @@ const AGAIN_MS = 10000;
 /** Show the page; return `{leave()}`. */
 export function show(host, address, context) {
   const body = h("div", { class: "section" });
-  put(host, h("div", { class: "head" }, h("h1", null, "Models")), body);
+  put(host, h("div", { class: "head" }, h("h1", { tabIndex: -1 }, "Models")), body);
   context.title("Models");
   const load = (signal) => getJson(context.api("models"), {}, signal);
   const draw = (answer) => {
-    put(body, answer.models.length ? table(answer.models, context) : nothing(), leftOut(answer.left_out));
+    putAnew(body, answer.models.length ? table(answer.models, context) : nothing(), leftOut(answer.left_out));
     context.ready("models");
   };
   const first = loaded(body, load, draw);

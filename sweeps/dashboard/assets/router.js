@@ -1,5 +1,7 @@
 /** Addresses of views, `#/page/id?name=value`: everything a view shows is in its address, so that it can be sent to someone. */
 
+let present = null; // the entry of the history that is shown
+
 /** Return what an address says: `page`, `id` (may hold slashes, or null), `params` (URLSearchParams) and `store` (a number). */
 export function parseAddress(hash) {
   const [path, query] = cut(hash.replace(/^#\/?/, ""), "?");
@@ -25,9 +27,19 @@ export function formatAddress(page, id = null, params = {}, store = 0) {
   return `#/${page}${place}${asked ? `?${asked}` : ""}`;
 }
 
-/** Show the view of the present address, and of each that follows: `open(address)` is called with a parsed one. */
+/**
+ * Show the view of the present address, and of each that follows: `open(address, move)` is called with a parsed one.
+ * `move`: `left` and `entry` name the entries of the history that were left (null at first) and entered, `isBack` tells that
+ * the reader has been on the one that is entered.
+ */
 export function startRouter(open) {
-  const changed = () => open(parseAddress(location.hash));
+  const changed = () => {
+    const left = present;
+    const isBack = Boolean(history.state?.entry);
+    if (isBack) present = history.state.entry;
+    else history.replaceState(fresh(), "");
+    open(parseAddress(location.hash), { left, entry: present, isBack });
+  };
   addEventListener("hashchange", changed);
   changed();
 }
@@ -43,8 +55,14 @@ export function changeParams(changes, { push = false } = {}) {
   }
   const address = formatAddress(page, id, params, store);
   if (address === location.hash) return;
-  if (push) history.pushState(null, "", address);
-  else history.replaceState(null, "", address);
+  if (push) history.pushState(fresh(), "", address);
+  else history.replaceState(history.state, "", address);
+}
+
+// The state of an entry of the history that is entered for the first time.
+function fresh() {
+  present = `${Date.now()} ${Math.random()}`;
+  return { entry: present };
 }
 
 function cut(whole, mark) {

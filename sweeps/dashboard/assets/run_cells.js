@@ -1,11 +1,11 @@
 /** Cells of the table of runs: a row is a run, or runs that differ in their seeds alone. */
 
-import { h } from "./dom.js";
+import { described } from "./described.js";
 import { durationShown, shown, statusShown, text, timeShown } from "./format.js";
 
 const LONG = 40; // characters from which a text is there in full on hover
 
-/** Return what a cell shows. `link` makes addresses; `decimals` are those of the column, as `columnDecimals` tells. */
+/** Return the description of what a cell shows. `link` makes addresses; `decimals` are those of the column, as `columnDecimals` tells. */
 export function runCell(row, column, { link, decimals }) {
   if (column.name === "run_id") return names(row, link);
   const value = row.value(column.place);
@@ -13,22 +13,22 @@ export function runCell(row, column, { link, decimals }) {
   const cell = valueCell(value, column, link, decimals);
   const [counted, all] = [value.n ?? 1, row.members.length];
   const isPart = counted < all && (column.kind === "metric" || column.name === "duration_s");
-  return isPart ? [cell, h("span", { class: "quiet-text", title: `Of ${all} runs, those that completed and have it count: ${counted}` }, ` ${counted} of ${all}`)] : cell;
+  return isPart ? [cell, described("span", { class: "quiet-text", title: `Of ${all} runs, those that completed and have it count: ${counted}` }, ` ${counted} of ${all}`)] : cell;
 }
 
 function names(row, link) {
   const more = row.members.length - 1;
-  const first = h("a", { href: link("run", row.id), tabIndex: -1 }, row.id);
-  return more ? [first, h("span", { class: "quiet-text", title: row.members.join(", ") }, ` +${more}`)] : first;
+  const first = described("a", { href: link("run", row.id), tabIndex: -1 }, row.id);
+  return more ? [first, described("span", { class: "quiet-text", title: row.members.join(", ") }, ` +${more}`)] : first;
 }
 
 function valueCell(value, column, link, decimals) {
   if (column.kind === "run" && typeof value !== "object") {
-    if (column.name === "status") return statusShown(value);
-    if (column.name === "created_at" || column.name === "finished_at") return timeShown(value);
-    if (column.name === "duration_s") return durationShown(value);
-    if (column.name === "sweep") return h("a", { href: link("sweep", value), tabIndex: -1 }, value);
+    if (column.name === "status") return statusShown(value, described);
+    if (column.name === "created_at" || column.name === "finished_at") return timeShown(value, described);
+    if (column.name === "duration_s") return durationShown(value, described);
+    if (column.name === "sweep") return described("a", { href: link("sweep", value), tabIndex: -1 }, value);
   }
-  if (column.name === "duration_s" && typeof value === "object") return durationShown(value.mean);
-  return typeof value === "string" ? h("span", { title: value.length > LONG ? value : null }, text(value)) : shown(value, decimals);
+  if (column.name === "duration_s" && typeof value === "object") return durationShown(value.mean, described);
+  return typeof value === "string" ? described("span", { title: value.length > LONG ? value : null }, text(value)) : shown(value, decimals, described);
 }

@@ -1,6 +1,6 @@
 /** One run: what it was given, how it went, what it left, and where it came from. While it runs the page follows it. */
 
-import { add, freshId, h, put, whenVisible } from "./dom.js";
+import { add, freshId, h, put, putAnew, whenVisible } from "./dom.js";
 import { apiAddress, getJson, pathOf } from "./api.js";
 import { curveChart } from "./curve_chart.js";
 import { curveSection } from "./curve_section.js";
@@ -29,6 +29,7 @@ class RunPage {
     Object.assign(this, { host, address, context, id: address.id || "" });
     this.ends = [];
     this.parts = [];
+    this.moreFiles = new Map(); // folder -> its files that were asked for
   }
 
   start() {
@@ -65,7 +66,7 @@ class RunPage {
     this.part("Code", (now) => [now.git, now.patch], () => codePart(this.run), origins);
     this.part("Config", (now) => [now.config, now.overrides], () => configPart(this.run), origins);
     this.part("Environment", (now) => now.environment, environmentPart, origins);
-    this.part("Files", (now) => now.files, () => filesTable(this.run, this.context), origins);
+    this.part("Files", (now) => [now.files, now.folders], () => filesTable(this.run, this.context, this.moreFiles), origins);
     this.drawUsage();
     if (run.status === "running") this.follow();
   }
@@ -93,13 +94,13 @@ class RunPage {
   drawHeading() {
     const { run, context } = this;
     const sweep = run.sweep?.id;
-    put(
+    putAnew(
       this.heading,
       h(
         "div",
         { class: "head" },
         h("span", { class: "crumbs" }, h("a", { href: context.link("runs") }, "Runs"), " / ", h("a", { href: context.link("runs", null, { experiment: run.experiment }) }, run.experiment), " /"),
-        h("h1", null, run.run_id),
+        h("h1", { tabIndex: -1 }, run.run_id),
         statusShown(run.status),
         modelTags(run, context),
         sweep ? h("div", { class: "end" }, h("a", { class: "button", href: context.link("sweep", sweep) }, "Its sweep")) : null,

@@ -1,13 +1,14 @@
 /** Parts of the page of a run: its parameters, metrics, pictures and files, data, and where it came from. Each returns nodes, or null when there is nothing to say. */
 
 import { h, put } from "./dom.js";
-import { apiAddress, pathOf } from "./api.js";
-import { codeBlock, copyButton, searchField } from "./controls.js";
-import { bytes, counted, exact, number, shown, text, timeShown } from "./format.js";
+import { apiAddress, getJson, pathOf } from "./api.js";
+import { button, codeBlock, copyButton, searchField } from "./controls.js";
+import { bytes, counted, exact, grouped, number, shown, text, timeShown } from "./format.js";
 
 const FEW = 24; // rows that need no field to look for one
 const LISTED = 300; // rows drawn at first
 const LONG = 160;
+const MORE_FILES = 500;
 
 /** Return a table of names and values; of many, one can look for some. `rows`: [[name, value], ..]. */
 export function valuesTable(rows, label) {
@@ -23,7 +24,7 @@ export function valuesTable(rows, label) {
     );
   };
   draw("", LISTED);
-  const table = h("div", { class: "grid-box limited", tabIndex: 0, role: "region", "aria-label": `Table of ${label.toLowerCase()}` }, h("table", { class: "grid pairs" }, body));
+  const table = h("div", { class: "grid-box limited", tabIndex: 0, role: "region", "aria-label": `Table of ${label.toLowerCase()}` }, h("table", { class: "grid pairs" }, h("caption", { class: "offscreen" }, label), body));
   return rows.length > FEW ? [searchField(`Look in ${rows.length} ${label.toLowerCase()}`, "", (words) => draw(words, LISTED)), table] : table;
 }
 
@@ -38,7 +39,7 @@ export function metricsTable(metrics) {
   return h(
     "div",
     { class: "grid-box limited", tabIndex: 0, role: "region", "aria-label": "Table of metrics" },
-    h("table", { class: "grid" }, h("thead", null, h("tr", null, ["metric", "last", "lowest", "highest", "points"].map((name, index) => h("th", { scope: "col", class: index ? "n" : null }, name)))), body),
+    h("table", { class: "grid" }, h("caption", { class: "offscreen" }, "Metrics"), h("thead", null, h("tr", null, ["metric", "last", "lowest", "highest", "points"].map((name, index) => h("th", { scope: "col", class: index ? "n" : null }, name)))), body),
   );
 }
 
@@ -67,22 +68,37 @@ export function pictures(run, context) {
   );
 }
 
-/** Return the list of a run's files, each to download. */
-export function filesTable(run, context) {
+/** Return the list of a run's files, each to download. Of very many each folder has its first ones; `more` keeps those that one asks for. */
+export function filesTable(run, context, more) {
   if (!run.files.length) return null;
-  return [
-    h(
-      "div",
-      { class: "grid-box limited", tabIndex: 0, role: "region", "aria-label": "Table of files" },
-      h(
-        "table",
-        { class: "grid" },
-        h("thead", null, h("tr", null, h("th", { scope: "col" }, "file"), h("th", { scope: "col", class: "n" }, "size"))),
-        h("tbody", null, run.files.map((file) => h("tr", null, h("td", null, h("a", { href: apiAddress(context.api(pathOf("run", run.run_id, "file", file.path))), download: nameOf(file.path) }, file.path)), h("td", { class: "n", title: `${file.size} bytes` }, bytes(file.size))))),
-      ),
-    ),
-    run.files_left_out ? h("p", { class: "hint" }, `and ${counted(run.files_left_out, "more file", "more files")}`) : null,
-  ];
+  const place = h("div", { class: "section" });
+  const draw = () => put(place, fileRows([...run.files, ...run.folders.flatMap(({ path }) => more.get(path) ?? [])], run, context), run.folders.map((folder) => restOf(folder, run, context, more, draw)));
+  draw();
+  return place;
+}
+
+function fileRows(files, run, context) {
+  const address = (file) => apiAddress(context.api(pathOf("run", run.run_id, "file", file.path)));
+  const line = (file) => h("tr", null, h("td", null, h("a", { href: address(file), download: nameOf(file.path) }, file.path)), h("td", { class: "n", title: `${file.size} bytes` }, bytes(file.size)));
+  return h(
+    "div",
+    { class: "grid-box limited", tabIndex: 0, role: "region", "aria-label": "Table of files" },
+    h("table", { class: "grid" }, h("caption", { class: "offscreen" }, "Files"), h("thead", null, h("tr", null, h("th", { scope: "col" }, "file"), h("th", { scope: "col", class: "n" }, "size"))), h("tbody", null, files.map(line))),
+  );
+}
+
+// How many files of a folder are not listed, and a way to list some of them.
+function restOf(folder, run, context, more, draw) {
+  const known = more.get(folder.path) ?? [];
+  const left = folder.left_out - known.length;
+  if (left <= 0) return null;
+  const ask = async () => {
+    const query = { folder: folder.path, offset: folder.shown + known.length, most: Math.min(left, MORE_FILES) };
+    const { files } = await getJson(context.api(pathOf("run", run.run_id, "files")), query);
+    more.set(folder.path, [...known, ...files]);
+    draw();
+  };
+  return h("p", { class: "hint" }, `${counted(left, "more file", "more files")} in ${folder.path || run.run_id} `, button(`Show ${grouped(Math.min(left, MORE_FILES))} more`, () => ask().catch(() => {}), { kind: "small" })); // the banner says that the server is gone
 }
 
 /** Return the error of a run that failed: what it is in one line, and the traceback below. */
@@ -111,6 +127,7 @@ export function columnsTable(profile) {
     h(
       "table",
       { class: "grid" },
+      h("caption", { class: "offscreen" }, "Columns of the data"),
       h("thead", null, h("tr", null, ["column", "role", "kind"].map((name) => h("th", { scope: "col" }, name)), ["missing", "distinct"].map((name) => h("th", { scope: "col", class: "n" }, name)), h("th", { scope: "col" }, "why"))),
       h("tbody", null, columns.slice(0, 2000).map((column) => h("tr", null, h("th", { scope: "row" }, text(column.name)), h("td", null, text(column.role)), h("td", null, text(column.kind)), h("td", { class: "n" }, share(column.missing)), h("td", { class: "n" }, text(column.distinct)), h("td", null, text(column.reason), Array.isArray(column.warnings) && column.warnings.length ? h("span", { class: "warn" }, ` ${column.warnings.map(text).join("; ")}`) : null)))),
     ),

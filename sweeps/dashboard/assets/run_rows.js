@@ -1,6 +1,6 @@
 /** Rows of the table of runs, a window at a time: asked for where one looks, kept until the question or the store changes. */
 
-const WINDOW = 200;
+const WINDOW = 100;
 const MOST = 5000; // rows of one answer
 
 /** The rows of one question. `ask(query, signal)` is a promise of the server's table; `changed()` is called when more is known. */
@@ -25,8 +25,11 @@ export class RunRows {
     this.waiting = new Map(); // window -> AbortController
   }
 
-  /** Ask anew; what is shown stays until the answer is here. `around` is the row that is wanted first. Returns the answer, null when a newer question came. */
-  async load(query, around = 0) {
+  /**
+   * Ask anew; what is shown stays until the answer is here. `around` is the row that is wanted first. Returns the answer, null when
+   * a newer question came or `shows(answer)`, a promise, is not true.
+   */
+  async load(query, around = 0, shows = null) {
     this.loading?.abort();
     const mine = new AbortController();
     this.loading = mine;
@@ -37,6 +40,7 @@ export class RunRows {
     } finally {
       if (this.loading === mine) this.loading = null;
     }
+    if (shows && !(await shows(answer))) return null;
     if (mine.signal.aborted) return null;
     this.query = query;
     this.forget();

@@ -13,6 +13,7 @@ import { RunRows } from "./run_rows.js";
 import { RunSelection } from "./run_selection.js";
 import { emptyState, failedState, loadingState } from "./states.js";
 import { virtualTable } from "./table.js";
+import { TypedFilter } from "./typed_filter.js";
 
 const REFRESH_MS = 1000; // a store that changes all the time is read at most so often
 const NEWEST_FIRST = ["-run_id"];
@@ -35,6 +36,7 @@ class RunsPage {
     this.read(address);
     this.names = NO_NAMES;
     this.selection = new RunSelection(context.store);
+    this.typing = new TypedFilter(() => this.filter, (text, typed) => !this.left && this.change({ filter: text }, { typed }));
     this.fresh = 0;
     this.rows = new RunRows((query, signal) => getJson(context.api("runs"), query, signal), () => this.moreKnown());
   }
@@ -52,6 +54,7 @@ class RunsPage {
     const before = { seeds: this.seeds, experiment: this.experiment };
     this.read(address);
     this.hash = location.hash;
+    this.typing.follows(false);
     this.fresh = 0;
     this.drawNews();
     this.field.setText(this.filter);
@@ -66,7 +69,7 @@ class RunsPage {
     this.count = h("span", { class: "quiet-text tabular", role: "status" });
     this.news = h("button", { type: "button", class: "button small", hidden: true, onclick: () => this.showNew() });
     this.chosen = h("div", { class: "end" });
-    this.field = filterField({ value: this.filter, items: () => this.items || [], onapply: (text) => text !== this.filter && this.change({ filter: text }), label: "Filter of runs" });
+    this.field = filterField({ value: this.filter, items: () => this.items || [], ontype: (text) => this.typing.typed(text), onapply: (text) => this.typing.applied(text), label: "Filter of runs" });
     this.experiments = pickMenu("All experiments", { single: true, placeholder: "Look for an experiment", items: () => this.experimentItems(), chosen: () => new Set([this.experiment]), onpick: (name) => this.change({ experiment: name }) });
     this.columnMenu = pickMenu("Columns", { align: "right", placeholder: "Look for a column", items: () => this.items || [], chosen: () => new Set(this.shownColumns().map((column) => column.name)), onpick: (name, on) => this.pickColumn(name, on), extra: (redraw) => [button("Suggested", () => this.setColumns([]).then(redraw), { kind: "small" }), button("Hide all", () => this.setColumns(["run_id"]).then(redraw), { kind: "small" })] });
     this.seedToggle = toggle("Group seeds", this.seeds, (on) => this.change({ seeds: on }), "Runs that differ in nothing but their seed become one row, with the mean and the standard deviation");
@@ -74,7 +77,7 @@ class RunsPage {
     this.place = h("div", { class: "runs-place" });
     put(
       this.host,
-      h("div", { class: "head" }, h("h1", null, "Runs"), this.count, this.news, this.problems, this.chosen),
+      h("div", { class: "head" }, h("h1", { tabIndex: -1 }, "Runs"), this.count, this.news, this.problems, this.chosen),
       h("div", { class: "bar runs-bar" }, h("div", { class: "grow" }, this.field), this.experiments, this.seedToggle, this.columnMenu),
       this.place,
     );
@@ -114,25 +117,26 @@ class RunsPage {
     return { filter: this.filter, sort: this.sort.length ? this.sort.map(keyText) : NEWEST_FIRST, experiment: this.experiment, columns: this.picked, seeds: this.seeds };
   }
 
-  /** Ask another question: the address says it, and the table starts from the top. */
-  change(changes) {
+  /** Ask another question: the address says it, and the table starts from the top. The way back leads to what was before one typed. */
+  change(changes, { typed = false } = {}) {
     Object.assign(this, changes);
     if (changes.seeds !== undefined) this.selection.regroup(this.seeds);
     this.fresh = 0;
     this.drawNews();
     if (changes.filter !== undefined) this.field.setText(changes.filter);
     const { filter, experiment, columns, seeds } = this.query();
-    changeParams({ filter, sort: this.sort.map(keyText), experiment, columns, seeds }, { push: true });
+    changeParams({ filter, sort: this.sort.map(keyText), experiment, columns, seeds }, { push: !this.typing.follows(typed) });
     this.hash = location.hash;
     if (changes.experiment !== undefined) this.loadNames();
-    return this.load({ top: changes.picked === undefined });
+    return this.load({ top: changes.picked === undefined, typed });
   }
 
-  async load({ first = false, top = false, around = 0 } = {}) {
+  async load({ first = false, top = false, around = 0, typed = false } = {}) {
+    this.asked = true;
     const quiet = first ? loadingState(this.place, "Loading the runs…") : () => {};
     this.newest = null;
     try {
-      const answer = await this.rows.load(this.query(), top || first ? around : this.table?.first() || 0);
+      const answer = await this.rows.load(this.query(), top || first ? around : this.table?.first() || 0, typed && this.table ? (found) => this.typing.shows(found) : null);
       quiet();
       if (!answer || this.left) return;
       this.field.fail(null);
@@ -167,9 +171,6 @@ class RunsPage {
   draw(top) {
     const { matching } = this.rows;
     this.hadRuns ||= this.rows.total > 0;
-    this.drawCount();
-    this.drawChosen();
-    this.drawProblems();
     this.findDecimals(false);
     if (!matching) {
       this.table?.destroy();
@@ -192,9 +193,12 @@ class RunsPage {
         open: (row) => (row.members.length > 1 ? this.context.go("compare", null, { run: row.members.slice(0, FEW), seeds: true }) : this.context.go("run", row.id)),
       });
     } else {
-      this.table.update(this.tableState());
       if (top) this.table.scrollTo(0);
+      this.table.update(this.tableState());
     }
+    this.drawCount();
+    this.drawChosen();
+    this.drawProblems();
     this.context.ready("runs");
     this.place.dataset.shown = JSON.stringify([this.filter, this.sort.map(keyText), this.rows.version]);
   }
@@ -227,6 +231,7 @@ class RunsPage {
 
   drawCount() {
     const { matching, total } = this.rows;
+    this.count.setAttribute("aria-live", this.asked ? "polite" : "off"); // runs that come by themselves are not read out
     if (this.seeds) this.count.textContent = counted(matching, "group");
     else this.count.textContent = this.filter ? `${grouped(matching)} of ${counted(total, "run")}` : counted(matching, "run");
   }
@@ -329,6 +334,7 @@ class RunsPage {
     this.timer = 0;
     if (this.rows.loading) return; // the answer to come is looked at
     this.newest = null;
+    this.asked = false;
     try {
       const { table, rows } = this;
       const newestFirst = !this.sort.length;

@@ -1,15 +1,17 @@
 /** Runs beside each other: a column for each run, a row for each parameter, metric and tag, with what differs marked. */
 
 import { h, put } from "./dom.js";
+import { isPaper, onPaper } from "./paper.js";
 import { asNumber, columnDecimals, exact, shown, statusShown, text, timeShown } from "./format.js";
 
 const LONG = 400; // rows drawn at first: a config may have thousands of keys
 const METRICS = 8; // of very many: the parameters are what one came for
 const MANY_METRICS = 12;
+const ON_PAPER = 6; // runs that a page is wide enough for
 
 /**
  * Draw a comparison (as the server gives it) into `host`. Options: `link(run)`: its address; `onlyDifferent`.
- * Returns {update(comparison, options), mark(run)}.
+ * Returns {update(comparison, options), mark(run), destroy()}.
  */
 export function sideBySide(host, comparison, options) {
   let now = comparison;
@@ -18,15 +20,18 @@ export function sideBySide(host, comparison, options) {
   const box = h("div", { class: "grid-box side-by-side", tabIndex: 0, role: "region", "aria-label": "Runs side by side" });
   const draw = () => {
     const focused = box.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
-    put(box, table(now, settings, whole, () => {
+    const all = table(now, settings, whole, () => {
       whole = true;
       draw();
-    }));
+    });
+    put(box, isPaper() ? pages(all, now.runs.length) : all);
     if (focused) [...box.querySelectorAll("a")].find((link) => link.getAttribute("href") === focused)?.focus({ preventScroll: true });
   };
   put(host, box);
   draw();
+  const stopPaper = onPaper(draw);
   return {
+    destroy: stopPaper,
     update(next, changes = {}) {
       now = next;
       settings = { ...settings, ...changes };
@@ -36,6 +41,18 @@ export function sideBySide(host, comparison, options) {
       for (const cell of host.querySelectorAll("[data-run]")) cell.classList.toggle("near", cell.dataset.run === run);
     },
   };
+}
+
+/** Return tables of some runs each, as wide as paper, that together show all. */
+function pages(all, runs) {
+  return Array.from({ length: Math.ceil(runs / ON_PAPER) }, (_, page) => {
+    const part = all.cloneNode(true);
+    for (const row of part.rows) {
+      [...row.cells].forEach((cell, place) => place && Math.floor((place - 1) / ON_PAPER) !== page && cell.remove());
+      row.cells[0].colSpan = Math.min(row.cells[0].colSpan, ON_PAPER + 1);
+    }
+    return part;
+  });
 }
 
 function table(comparison, settings, whole, showAll) {
@@ -50,6 +67,7 @@ function table(comparison, settings, whole, showAll) {
   return h(
     "table",
     { class: "grid" },
+    h("caption", { class: "offscreen" }, "Runs side by side"),
     h("thead", null, h("tr", null, h("th", { scope: "col" }, "run"), runs.map((run) => h("th", { scope: "col", dataset: { run: run.run_id } }, h("a", { href: settings.link(run.run_id) }, run.run_id))))),
     h(
       "tbody",

@@ -5,6 +5,7 @@ import { onServer } from "./api.js";
 import { formatAddress, parseAddress } from "./router.js";
 
 const PATIENCE_MS = 150;
+const VANISHED_MS = 3000; // after which a store that is gone is asked for again
 
 /** Show "Loading…" in `host` when loading takes longer than an eye notices; return a function that ends it. */
 export function loadingState(host, words = "Loading…") {
@@ -23,6 +24,7 @@ export function failedState(error, again = null) {
     gone: ["The dashboard was stopped", "Start it again with podium dashboard; this page goes on by itself."],
     login: ["This browser is not let in", "Open the address that podium dashboard printed in the terminal: it carries the key."],
     missing: ["Not found", error.message],
+    vanished: ["The store is gone", error.message],
     refused: ["Not understood", error.message],
   }[error.kind] || ["This could not be read", error.message || String(error)];
   return h(
@@ -38,13 +40,14 @@ export function failedState(error, again = null) {
 
 /**
  * Ask with `load(signal)` and hand the answer to `draw`; meanwhile `host` shows that it loads, and what failed.
- * A server that was gone is asked again when it is back. Returns {reload, stop}; an answer that comes after a newer question is dropped.
+ * A server that was gone is asked again when it is back, and a store from time to time. Returns {reload, stop}; an answer that comes after a newer question is dropped.
  */
 export function loaded(host, load, draw) {
   let controller = null;
-  let waits = false;
+  let [waits, timer] = [false, 0];
   const reload = async () => {
     controller?.abort();
+    clearTimeout(timer);
     const mine = new AbortController();
     controller = mine;
     waits = false;
@@ -58,6 +61,7 @@ export function loaded(host, load, draw) {
       if (mine.signal.aborted) return;
       waits = error.kind === "gone";
       put(host, failedState(error, reload));
+      if (error.kind === "vanished") timer = setTimeout(reload, VANISHED_MS);
       document.documentElement.dataset.ready ??= "failed";
       if (!error.kind) console.error(error); // a fault of the page itself
     }
@@ -68,6 +72,7 @@ export function loaded(host, load, draw) {
     reload,
     stop() {
       stopServer();
+      clearTimeout(timer);
       controller?.abort();
     },
   };

@@ -1,32 +1,18 @@
 /** The frame of a chart: a canvas for many marks, an SVG for the few, a hint that follows the pointer or the keys, and a sentence that says the same in words. */
 
+import { chartTable } from "./chart_table.js";
 import { colourOf } from "./colours.js";
 import { h, s } from "./dom.js";
+import { PAPER, isPaper, onPaper } from "./paper.js";
 import { onTheme } from "./theme.js";
 
 const FOR_PAPER = 3; // dots of a canvas per pixel
-const PAPER = 720; // px, about the width of a page
 const STILL = 4; // px below which a drag is a click
 const painters = new Set();
-let themeOnScreen = null;
 
-/** Draw all charts light and as wide as paper; what the reader chose comes back on the screen. */
-function forPaper(on) {
-  const root = document.documentElement.dataset;
-  if (on === (themeOnScreen !== null)) return;
-  if (on) {
-    themeOnScreen = root.theme ?? "";
-    root.theme = "light";
-  } else {
-    if (themeOnScreen) root.theme = themeOnScreen;
-    else delete root.theme;
-    themeOnScreen = null;
-  }
+onPaper(() => {
   for (const paint of painters) paint();
-}
-
-window.addEventListener("beforeprint", () => forPaper(true));
-window.addEventListener("afterprint", () => forPaper(false));
+});
 
 /** Return text cut to some pixels, by the mean width of a letter. */
 export function fit(text, pixels, letter = 6.3) {
@@ -73,9 +59,10 @@ export function chartFrame(host, options) {
   const said = h("div", { class: "offscreen", "aria-live": "polite" });
   const stage = h("div", { class: "chart-stage" }, canvas, svg, tip);
   const note = h("p", { class: "chart-note" });
-  const node = h("div", { class: `chart chart-${options.kind}` }, h("div", { class: "chart-scroll" }, stage), note, said);
+  const values = options.spot ? chartTable(() => valuesOf(options, stage.getAttribute("aria-label"))) : null;
+  const node = h("div", { class: `chart chart-${options.kind}` }, h("div", { class: "chart-scroll" }, stage), note, values?.node, said);
   host.replaceChildren(node);
-  const parts = { node, stage, canvas, svg, layer, note, tip };
+  const parts = { node, stage, canvas, svg, layer, note, tip, values };
   const redraw = painter(parts, options);
   const marked = options.spot ? hovering(parts, options, said) : { hide() {} };
   return {
@@ -90,6 +77,12 @@ export function chartFrame(host, options) {
   };
 }
 
+// A point has the same words as in the hint beside it.
+function valuesOf(options, caption) {
+  const rows = options.order().map((index) => options.spot(index)?.lines ?? []).filter((lines) => lines.length);
+  return { caption, heads: ["point", "values"], rows: rows.map(([name, ...lines]) => [name, lines.join(" · ")]) };
+}
+
 function leastOf(options) {
   return options.least?.() ?? 0;
 }
@@ -99,12 +92,11 @@ function painter(parts, options) {
   let width = 0;
   const paint = () => {
     due = 0;
-    const isPaper = themeOnScreen !== null;
-    const given = isPaper ? Math.min(parts.node.clientWidth, PAPER) : parts.node.clientWidth;
+    const given = isPaper() ? Math.min(parts.node.clientWidth, PAPER) : parts.node.clientWidth;
     if (!given) return;
-    width = isPaper ? given : Math.max(given, leastOf(options));
+    width = isPaper() ? given : Math.max(given, leastOf(options));
     const height = Math.round(options.height(width, given));
-    const ratio = isPaper ? FOR_PAPER : Math.max(1, Math.min(2, window.devicePixelRatio || 1));
+    const ratio = isPaper() ? FOR_PAPER : Math.max(1, Math.min(2, window.devicePixelRatio || 1));
     parts.stage.style.width = `${width}px`;
     parts.stage.style.height = `${height}px`;
     parts.stage.style.aspectRatio = `${width} / ${height}`; // for paper, whose width no script knows
@@ -119,6 +111,7 @@ function painter(parts, options) {
     parts.layer.replaceChildren();
     options.draw({ width, height, given, ratio }, { ...parts, pen });
     parts.svg.append(parts.layer);
+    parts.values?.refresh();
   };
   const redraw = () => {
     due ||= requestAnimationFrame(paint);

@@ -38,7 +38,7 @@ class SweepPage {
     this.body = h("div", { class: "sweep-body" });
     context.title(id);
     put(host, h("div", { class: "head" },
-      h("div", null, h("div", { class: "crumbs" }, h("a", { href: context.link("sweeps") }, "Sweeps"), " /"), h("h1", null, id)), this.status,
+      h("div", null, h("div", { class: "crumbs" }, h("a", { href: context.link("sweeps") }, "Sweeps"), " /"), h("h1", { tabIndex: -1 }, id)), this.status,
       h("div", { class: "end" }, this.compare, h("a", { class: "button", href: context.link("runs", null, { filter: `sweep == ${JSON.stringify(id)}` }) }, "Its runs"))), this.contents, this.body);
     const load = (signal) => getJson(context.api(pathOf("sweep", id)), {}, signal);
     this.first = loaded(this.body, load, (facts) => this.start(facts));

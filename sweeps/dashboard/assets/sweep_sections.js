@@ -1,6 +1,6 @@
 /** The sections of a sweep, for its page while it runs and for its report: each takes plain facts and asks nobody. */
 
-import { h, put, whenVisible } from "./dom.js";
+import { h, put, putAnew, whenVisible } from "./dom.js";
 import { bestChart } from "./best_chart.js";
 import { importanceChart } from "./bars_chart.js";
 import { leaderboard } from "./leaderboard.js";
@@ -177,9 +177,7 @@ function words(name, title, build) {
         const [log, old] = [part.querySelector("pre.log"), known.querySelector("pre.log")];
         if (log && old && !log.textContent) log.textContent = old.textContent; // until it is read anew
       }
-      const held = body.contains(document.activeElement) ? pathTo(body, document.activeElement) : null;
-      put(body, ...next.childNodes);
-      if (held) held.reduce((at, place) => at?.children[place], body)?.focus?.({ preventScroll: true });
+      putAnew(body, ...next.childNodes);
     },
   };
 }
@@ -189,12 +187,6 @@ function signature(node) {
   const marks = [...node.querySelectorAll("[href],[title],[src]")].map((each) => `${each.getAttribute("href")} ${each.title}`);
   const widths = [...node.querySelectorAll(".progress-bar > i")].map((each) => each.style.flexGrow);
   return [node.textContent, ...marks, ...widths].join("\n");
-}
-
-function pathTo(root, node) {
-  const path = [];
-  for (let at = node; at !== root; at = at.parentElement) path.unshift([...at.parentElement.children].indexOf(at));
-  return path;
 }
 
 /** A section with a chart: made when it is first seen (at once where it may be printed), then fed. */

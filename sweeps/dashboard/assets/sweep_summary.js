@@ -74,7 +74,7 @@ function tiles(facts, context) {
   const failed = (facts.counts.failed ?? 0) + (facts.counts.killed ?? 0);
   if (failed) made.push(tile("Failed", h("span", { class: "bad" }, grouped(failed))));
   if (facts.state === "running") made.push(...livingTiles(facts, tile));
-  else made.push(tile("Took", durationShown(tookSeconds(facts))));
+  else made.push(tile("Took", durationShown(tookSeconds(facts)), facts.was_killed ? "until it was killed" : null));
   if (facts.usage && facts.state !== "running") made.push(tile("Slots busy", `${Math.round(100 * facts.usage.utilisation)} %`, `of ${counted(facts.usage.slots, "slot")}`));
   if (facts.created_at) made.push(tile("Began", context.live ? timeShown(facts.created_at) : h("span", null, exactTime(facts.created_at).replace(/:\d\d \(.*/, ""))));
   return made;
@@ -256,7 +256,7 @@ export function pictures(facts) {
 export function repeatPart(facts) {
   const made = [];
   if (facts.repeat?.command) made.push(h("p", null, "The command that ran it:"), codeBlock(facts.repeat.command));
-  if (facts.repeat?.resume) made.push(h("p", null, "It was interrupted. To go on with what is left:"), codeBlock(facts.repeat.resume));
+  if (facts.repeat?.resume) made.push(h("p", null, `It was ${facts.was_killed ? "killed" : "interrupted"}. To go on with what is left:`), codeBlock(facts.repeat.resume));
   made.push(h("p", { class: "hint" }, "Its files lie in ", h("code", null, facts.folder), "."));
   const notes = [...(facts.code_notes ?? []), ...(facts.notes ?? [])];
   if (notes.length) made.push(h("h3", null, "To know"), h("ul", { class: "plain" }, notes.map((note) => h("li", null, note))));

@@ -1,6 +1,6 @@
 /** All sweeps of a store, the newest first, live. */
 
-import { h, put } from "./dom.js";
+import { h, put, putAnew } from "./dom.js";
 import { getJson } from "./api.js";
 import { button, codeBlock } from "./controls.js";
 import { counted, duration, grouped, shown, statusShown, timeShown } from "./format.js";
@@ -16,12 +16,12 @@ const AGAIN_MS = 5000; // for the time left of sweeps that run
 export function show(host, address, context) {
   const state = { all: false, sweeps: [] };
   const body = h("div", { class: "section" });
-  put(host, h("div", { class: "head" }, h("h1", null, "Sweeps")), body);
+  put(host, h("div", { class: "head" }, h("h1", { tabIndex: -1 }, "Sweeps")), body);
   context.title("Sweeps");
   const load = (signal) => getJson(context.api("sweeps"), {}, signal);
   const draw = ({ sweeps }) => {
     state.sweeps = sweeps;
-    put(body, sweeps.length ? list(state, context, () => draw({ sweeps: state.sweeps })) : nothing());
+    putAnew(body, sweeps.length ? list(state, context, () => draw({ sweeps: state.sweeps })) : nothing());
     context.ready("sweeps");
   };
   const first = loaded(body, load, draw);

@@ -4,20 +4,20 @@
  * The whole table is one stop of the Tab key; arrows, Home, End, Page keys move in it, Space selects, Enter opens.
  */
 
+import { ColumnWidths } from "./column_widths.js";
+import { described, made, redrawn } from "./described.js";
 import { add, freshId, h, oncePerFrame, put, style } from "./dom.js";
 
 const ROW = 28;
 const HEAD = 35; // the header with its lines
 const SCROLL_BAR = 16;
 const AHEAD = 8; // rows drawn beyond the view, so that a slow scroll shows no gap
-const NARROWEST = 56;
-const WIDEST = 340;
-const pen = document.createElement("canvas").getContext("2d");
+const tables = new WeakMap(); // element -> table
 
 /**
  * Put a table into `host`. Options:
  * - `label`; `columns`: [{name, label, title, numeric, sortable, width}]; `total`; `rowAt(index)`; `need(from, to)`
- * - `cell(row, column)`: a node or text; `key(row)`: a text that stays with the row; `open(row)`: Enter or double click
+ * - `cell(row, column)`: a description, a node or text, or a list of these; `key(row)`: a text that stays with the row; `open(row)`: Enter or double click
  * - `sort`: [{name, down}], `onsort(sort)`: a header was clicked (Shift adds a second key)
  * - `selected`: a Set of keys that the table changes, `onselect()`; without it nothing can be selected
  * - `keys(from, to)`: a promise of the keys of rows not known yet, for a selection over many
@@ -35,11 +35,16 @@ export function virtualTable(host, options) {
     showFirst: (index) => table.showFirst(index),
     scrollBy: (rows) => table.scrollBy(rows),
     first: () => table.visible()[0],
-    atTop: () => table.grid.scrollTop < ROW,
+    atTop: () => table.view.top < ROW,
     active: () => table.active,
     focus: () => table.grid.focus({ preventScroll: true }),
     destroy: () => table.destroy(),
   };
+}
+
+/** Return the table that an element is: `place()` tells which row is the active one, `goTo(place)` makes it so again. */
+export function tableOf(element) {
+  return tables.get(element);
 }
 
 class VirtualTable {
@@ -47,8 +52,7 @@ class VirtualTable {
     this.options = { total: 0, sort: [], columns: [], need: () => {}, ...options };
     this.active = -1;
     this.anchor = -1;
-    this.rows = new Map(); // index -> {element, row, marks}
-    this.widths = new Map(); // column name -> pixels
+    this.rows = new Map(); // index -> {element, row, marks, cells: their descriptions, cut: the places of those that are clipped, isFitted}
     this.id = freshId("table");
     this.head = h("div", { class: "vt-head", role: "rowgroup" });
     this.body = h("div", { class: "vt-body", role: "rowgroup" });
@@ -68,22 +72,28 @@ class VirtualTable {
       this.head,
       this.body,
     );
-    this.later = oncePerFrame(() => this.draw(false));
+    this.later = oncePerFrame(() => {
+      this.look();
+      this.draw(false);
+    });
+    this.beyond = oncePerFrame(() => setTimeout(() => this.grid.isConnected && this.draw(false)));
     this.observer = new ResizeObserver(() => this.later());
     add(host, this.grid);
+    tables.set(this.grid, this);
     this.observer.observe(this.grid);
+    this.widths = new ColumnWidths(this.grid);
     this.drawHead();
     this.draw(true);
   }
 
   update(changes) {
-    const columns = this.options.columns;
+    const { columns, sort } = this.options;
     Object.assign(this.options, changes);
     if (changes.columns && !sameColumns(columns, changes.columns)) {
-      this.widths.clear();
+      this.widths.forget();
       this.forget();
     }
-    if (changes.columns || changes.sort) this.drawHead();
+    if (headOf(columns, sort) !== headOf(this.options.columns, this.options.sort)) this.drawHead();
     if (this.active >= this.options.total) this.active = this.options.total - 1;
     this.draw(true);
   }
@@ -100,6 +110,7 @@ class VirtualTable {
 
   destroy() {
     this.later.cancel();
+    this.beyond.cancel();
     this.observer.disconnect();
     this.grid.remove();
   }
@@ -131,23 +142,35 @@ class VirtualTable {
     );
   }
 
+  // To ask where a page is that has just changed is to have it laid out at once: this is asked when that is done anyway.
+  look() {
+    this.view = { top: this.grid.scrollTop, height: this.grid.clientHeight - this.head.offsetHeight };
+  }
+
   visible() {
-    const height = this.grid.clientHeight - this.head.offsetHeight;
-    const from = Math.max(0, Math.floor(this.grid.scrollTop / ROW));
-    const to = Math.min(this.options.total, Math.ceil((this.grid.scrollTop + Math.max(height, ROW)) / ROW));
-    return [from, to];
+    const { total } = this.options;
+    const height = Math.max(this.view.height, ROW);
+    const top = Math.max(0, Math.min(this.view.top, total * ROW - height)); // fewer rows end sooner
+    return [Math.floor(top / ROW), Math.min(total, Math.ceil((top + height) / ROW))];
+  }
+
+  resize() {
+    const { total } = this.options;
+    const before = this.tall ?? 0;
+    this.tall = total * ROW;
+    if (before === this.tall && this.view) return;
+    style(this.body, { height: `${this.tall}px` });
+    style(this.grid, { "max-height": `${this.tall + HEAD + SCROLL_BAR}px` });
+    this.grid.setAttribute("aria-rowcount", String(total + 1));
+    if (!this.view || Math.min(before, this.tall) < innerHeight) this.look(); // the rows decide how much is in view
   }
 
   draw(fresh) {
     const { total, rowAt, need } = this.options;
-    if (fresh) {
-      style(this.body, { height: `${total * ROW}px` });
-      style(this.grid, { "max-height": `${total * ROW + HEAD + SCROLL_BAR}px` });
-      this.grid.setAttribute("aria-rowcount", String(total + 1));
-    }
+    if (fresh) this.resize();
     const [seenFrom, seenTo] = this.visible();
-    const ahead = fresh ? 1 : AHEAD; // a new order is seen at once; the rows beyond come with the next frame
-    if (fresh) this.later();
+    const ahead = fresh ? 1 : AHEAD; // a new order is seen at once; the rows beyond come when it is painted
+    if (fresh) this.beyond();
     const from = Math.max(0, seenFrom - ahead);
     const to = Math.min(total, seenTo + ahead);
     for (const [index, { element }] of this.rows) {
@@ -177,19 +200,25 @@ class VirtualTable {
       known.marks = marks;
       return;
     }
-    const element = h("div", { class: "vt-row", role: "row", id: `${this.id}-${index}`, "aria-rowindex": index + 2, dataset: { index } }, this.cells(row, chosen));
-    style(element, { transform: `translateY(${index * ROW}px)` });
+    const cells = this.cells(row);
+    const element = known?.element || this.addRow(index);
+    if (known?.cells.length === cells.length) cells.forEach((cell, place) => redrawn(element.children[place], known.cells[place], cell));
+    else put(element, cells.map(made));
     this.mark(element, chosen, index);
-    if (known) known.element.replaceWith(element);
-    else this.body.append(element);
-    this.rows.set(index, { element, row, marks });
+    this.rows.set(index, { element, row, marks, cells, cut: known?.cut || new Set(), isFitted: row === undefined });
   }
 
-  cells(row, chosen) {
+  addRow(index) {
+    const element = h("div", { class: "vt-row", role: "row", id: `${this.id}-${index}`, "aria-rowindex": index + 2, dataset: { index } });
+    this.body.append(style(element, { top: `${index * ROW}px` }));
+    return element;
+  }
+
+  cells(row) {
     const { columns, selected, cell, rowLabel } = this.options;
-    if (row === undefined) return h("div", { class: "vt-cell vt-waits", role: "gridcell" }, h("i", null));
-    const cells = columns.map((column) => h("div", { class: column.numeric ? "vt-cell vt-number" : "vt-cell", role: "gridcell" }, cell(row, column)));
-    if (selected) cells.unshift(h("div", { class: "vt-cell vt-check", role: "gridcell" }, h("input", { type: "checkbox", tabIndex: -1, checked: chosen, "aria-label": `Select ${rowLabel ? rowLabel(row) : this.options.key(row)}` })));
+    if (row === undefined) return [described("div", { class: "vt-cell vt-waits", role: "gridcell" }, described("i"))];
+    const cells = columns.map((column) => described("div", { class: column.numeric ? "vt-cell vt-number" : "vt-cell", role: "gridcell" }, cell(row, column)));
+    if (selected) cells.unshift(described("div", { class: "vt-cell vt-check", role: "gridcell" }, described("input", { type: "checkbox", tabIndex: -1, "aria-label": `Select ${rowLabel ? rowLabel(row) : this.options.key(row)}` })));
     return cells;
   }
 
@@ -209,38 +238,10 @@ class VirtualTable {
     this.allBox.indeterminate = selected.size > 0 && selected.size < total;
   }
 
-  // Columns are as wide as what they showed first, and grow with what comes, so nothing jumps to the left.
   fit() {
-    const { columns, selected } = this.options;
-    const computed = getComputedStyle(this.grid);
-    const font = `${computed.fontSize} ${computed.fontFamily}`;
-    let grown = false;
-    const shift = selected ? 1 : 0;
-    columns.forEach((column, place) => {
-      let width = this.widths.get(column.name) || 0;
-      const known = width;
-      if (column.width) width = column.width;
-      else {
-        pen.font = `600 ${font}`;
-        if (!width) width = pen.measureText(column.label).width + 46;
-        pen.font = font;
-        for (const { element, row } of this.rows.values()) {
-          if (row === undefined || element.dataset.fitted) continue;
-          const cell = element.children[place + shift];
-          width = Math.max(width, pen.measureText(cell.textContent).width + (cell.querySelector(".dot") ? 40 : 24));
-        }
-        width = Math.ceil(Math.min(WIDEST, Math.max(NARROWEST, width)));
-      }
-      if (width !== known) {
-        this.widths.set(column.name, width);
-        grown = true;
-      }
-    });
-    for (const { element, row } of this.rows.values()) if (row !== undefined) element.dataset.fitted = "1";
-    if (!grown) return;
-    const tracks = columns.map((column, place) => (place === columns.length - 1 ? `minmax(${this.widths.get(column.name)}px, 1fr)` : `${this.widths.get(column.name)}px`));
-    const whole = columns.reduce((sum, column) => sum + this.widths.get(column.name), selected ? 36 : 0);
-    style(this.grid, { "--columns": `${selected ? "36px " : ""}${tracks.join(" ")}`, "--whole": `${whole}px` });
+    const fresh = [...this.rows.values()].filter(({ isFitted }) => !isFitted);
+    this.widths.fit(fresh, this.options.columns, this.options.selected ? 1 : 0);
+    for (const one of fresh) one.isFitted = true;
   }
 
   // ---- moving
@@ -263,24 +264,43 @@ class VirtualTable {
 
   scrollTo(index) {
     const top = index * ROW;
-    const height = this.grid.clientHeight - this.head.offsetHeight;
-    if (top < this.grid.scrollTop) this.grid.scrollTop = top;
-    else if (top + ROW > this.grid.scrollTop + height) this.grid.scrollTop = top + ROW - height;
+    if (top < this.view.top) this.scroll(top);
+    else if (top + ROW > this.view.top + this.view.height) this.scroll(top + ROW - this.view.height);
+  }
+
+  scroll(top) {
+    this.grid.scrollTop = top;
+    this.look();
+  }
+
+  place() {
+    const row = this.active < 0 ? undefined : this.options.rowAt(this.active);
+    return { index: this.active, key: row && this.options.key(row), top: this.grid.scrollTop };
+  }
+
+  // Rows may have come before it since: then it is looked for among those that are known.
+  goTo({ index, key, top }) {
+    const { total, rowAt } = this.options;
+    const isIt = (at) => rowAt(at) !== undefined && this.options.key(rowAt(at)) === key;
+    let target = index;
+    if (key !== undefined && !isIt(index)) for (let at = 0; at < total; at += 1) if (isIt(at)) target = at;
+    this.scroll(top);
+    if (target >= 0) this.move(target, false);
   }
 
   showFirst(index) {
-    this.grid.scrollTop = index * ROW;
+    this.scroll(index * ROW);
     this.draw(false);
   }
 
   scrollBy(rows) {
     if (this.active >= 0) this.active += rows;
     if (this.anchor >= 0) this.anchor += rows;
-    this.grid.scrollTop += rows * ROW;
+    this.scroll(this.view.top + rows * ROW);
   }
 
   keyed(event) {
-    if (event.target.closest(".vt-sort") && (event.key === "Enter" || event.key === " ")) return;
+    if (event.target.closest(".vt-sort, a") && (event.key === "Enter" || event.key === " ")) return;
     const [from, to] = this.visible();
     const page = Math.max(1, to - from - 1);
     const moves = { ArrowDown: this.active + 1, ArrowUp: this.active - 1, PageDown: this.active + page, PageUp: this.active - page, Home: 0, End: this.options.total - 1 };
@@ -368,6 +388,10 @@ class VirtualTable {
   }
 }
 
+function headOf(columns, sort) {
+  return JSON.stringify([columns.map(({ name, label, title, numeric, sortable }) => [name, label, title, Boolean(numeric), sortable]), sort]);
+}
+
 function sameColumns(one, other) {
-  return one.length === other.length && one.every((column, index) => column.name === other[index].name && column.label === other[index].label);
+  return one.length === other.length && one.every((column, index) => column.name === other[index].name && column.label === other[index].label && Boolean(column.numeric) === Boolean(other[index].numeric));
 }

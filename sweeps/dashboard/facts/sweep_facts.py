@@ -58,7 +58,7 @@ def facts_of(found: SweepStatus, decides: Importance | None = None) -> dict[str,
     """Return the facts about a sweep whose status is known, and what `decides` its values if that is."""
     now = datetime.now(UTC)
     is_running = found.state is SweepState.RUNNING
-    times = timeline(found.folder / "jobs.jsonl", now=now if is_running else None)
+    times = timeline(found.folder / "jobs.jsonl", now=now if is_running else None, signs=found.history.signs)
     plan, board = found.plan, found.board
     warnings: list[str] = []
     promotion = _promotion(found.folder, warnings)
@@ -103,6 +103,7 @@ def _head(found: SweepStatus, times: Timeline, *, is_running: bool) -> dict[str,
     return {
         "sweep": plan.sweep,
         "state": str(found.state),
+        "was_killed": found.was_killed,
         "created_at": plan.created_at,
         "ended_at": None if is_running else times.ended_at,
         "command": _command(plan.command),
@@ -159,7 +160,7 @@ def _search(found: SweepStatus) -> dict[str, Any] | None:
         name: found.plan.search.get(name)
         for name in ("budget_epochs", "budget_s", "min_epochs", "max_epochs", "eta", "resumes", "space")
     }
-    return {**plain, **settings, "is_over": found.history.is_over}
+    return {**plain, **masked(settings), "is_over": found.history.is_over}
 
 
 def _promotion(folder: Path, warnings: list[str]) -> dict[str, Any] | None:

@@ -11,9 +11,11 @@ from sweeps.dashboard.facts.timeline import timeline
 from sweeps.errors import SweepError
 from sweeps.paths import sweep_folders
 from sweeps.ranking.promotion import NAME as PROMOTION
+from sweeps.ranking.promotion import decided
 from sweeps.ranking.status import SweepState, sweep_status
 from sweeps.state.lock import LOCK, parent_of
 from tracking import TrackingError
+from tracking.registry import history_stamp
 
 FILES = ("plan.json", "jobs.jsonl", PROMOTION)  # what the facts of a sweep follow from, beside its runs
 
@@ -37,8 +39,31 @@ def sweeps_stamp(store: Path) -> str:
 
 
 def sweep_stamp(folder: Path) -> str:
-    """Return a text that changes when `sweep_facts` may, but for the clock and what running jobs log."""
+    """Return a text that changes when what the list shows of a sweep may."""
     return _short((*(_state_of(folder / name) for name in FILES), _runs(folder)))
+
+
+def page_stamp(folder: Path) -> str:
+    """Return a text that changes when `sweep_facts` may, but for the clock and what running jobs log.
+
+    Beside the sweep it tells of the champion of its model, which anybody may change.
+    """
+    return _short((sweep_stamp(folder), _champion(folder, _state_of(folder / PROMOTION))))
+
+
+def _champion(folder: Path, promotion: str) -> str:
+    """Return a text that changes with the history of the model that a sweep was to improve; `promotion` is the state of that file."""
+    model = _model_of(folder, promotion)
+    return "" if model is None else history_stamp(folder.parent.parent, model)
+
+
+@functools.lru_cache(maxsize=256)
+def _model_of(folder: Path, promotion: str) -> str | None:  # noqa: ARG001 - a part of the cache's key
+    try:
+        found = decided(folder)
+    except (TrackingError, OSError):
+        return None
+    return None if found is None else str(found["model_name"])
 
 
 def _short(parts: tuple[str, ...]) -> str:
@@ -81,7 +106,7 @@ def _summary(folder: Path, stamp: str) -> dict[str, Any]:  # noqa: ARG001 - a pa
 def _read(folder: Path) -> dict[str, Any]:
     found = sweep_status(folder, KnownRuns)
     is_running = found.state is SweepState.RUNNING
-    times = timeline(folder / "jobs.jsonl", now=None)
+    times = timeline(folder / "jobs.jsonl", now=None, signs=found.history.signs)
     winner = found.board.winner
     return {
         "sweep": found.plan.sweep,

@@ -11,6 +11,9 @@ from tracking.files import read_lines
 
 RUNNING = "running"
 CUT_OFF = "interrupted"  # the status of an attempt that was open when its session ended
+MOMENT_S = 1.5e-3  # a ledger has milliseconds
+LATE_S = 0.05  # by which an end may be recorded after the next attempt in its slot has begun
+LATE_SHARE = 0.25  # of an attempt that may be so; jobs that share a process overlap for longer
 
 
 @dataclass
@@ -66,15 +69,18 @@ class Timeline:
         }
 
 
-def timeline(ledger: Path, *, now: datetime | None) -> Timeline:
-    """Return the timeline of a sweep; `now` is the time if it still runs, else None. A damaged event is left out."""
+def timeline(ledger: Path, *, now: datetime | None, signs: Mapping[int, datetime] | None = None) -> Timeline:
+    """Return the timeline of a sweep; `now` is the time if it still runs, else None. A damaged event is left out.
+
+    `signs` are when jobs without a recorded end were last heard of: such an attempt goes on until then.
+    """
     reading = _Reading()
     for entry in read_lines(ledger):
         try:
             reading.apply(entry)
         except (AttributeError, KeyError, TypeError, ValueError):
             continue  # `replay` tells of it
-    reading.end_session(now)
+    reading.end_session(now, signs or {})
     known = reading.known
     _arrange(known)
     return known
@@ -93,14 +99,14 @@ class _Reading:
     def apply(self, entry: Mapping[str, Any]) -> None:
         event, at = entry["event"], datetime.fromisoformat(entry["at"])
         if event == EventKind.BEGAN:
-            self.end_session(None)
+            self.end_session(None, until=entry.get("lived_until"))
             self.known.slots = int(entry["slots"])
             self.known.began.append(str(entry["at"]))
             self._origin = at
         if self._origin is None:
             return
         self.known.ended_at = str(entry["at"])
-        second = self._before_s + max(0.0, (at - self._origin).total_seconds())
+        second = self._second(at)
         self._last_s = max(self._last_s, second)
         match event:
             case EventKind.STARTED:
@@ -114,16 +120,31 @@ class _Reading:
             case EventKind.RETRY | EventKind.FINISHED:
                 self._end(int(entry["job"]), second, str(JobStatus(entry["status"])))
 
-    def end_session(self, now: datetime | None) -> None:
-        """End the session; its open attempts go on to `now`, or were cut off at its last event."""
+    def end_session(
+        self, now: datetime | None, signs: Mapping[int, datetime] | None = None, *, until: str | None = None
+    ) -> None:
+        """End the session; its open attempts go on to `now`, or were cut off at its last event or their last sign of life.
+
+        `until` is the last sign of life of any of them, as the next session has recorded it.
+        """
         if self._origin is None:
             return
-        if now is not None:
-            self._last_s = max(self._last_s, self._before_s + (now - self._origin).total_seconds())
+        end_s = self._last_s
         for job in [*self._open]:
-            self._end(job, self._last_s, CUT_OFF if now is None else RUNNING)
+            at = now or (signs or {}).get(job) or _moment(until)
+            heard_s = self._last_s if at is None else self._second(at)
+            self._end(job, max(self._last_s, heard_s), CUT_OFF if now is None else RUNNING)
+            if now is None and at is not None and heard_s > end_s:
+                self.known.ended_at = at.isoformat(timespec="milliseconds")
+            end_s = max(end_s, heard_s)
+        self._last_s = end_s if now is None else max(end_s, self._second(now))
         self.known.sessions.append((self._before_s, self._last_s))
         self._before_s, self._origin = self._last_s, None
+
+    def _second(self, at: datetime) -> float:
+        """Return a moment in seconds of the sweep's own time."""
+        origin = self._origin or at
+        return self._before_s + max(0.0, (at - origin).total_seconds())
 
     def _end(self, job: int, second: float, status: str) -> None:
         span = self._open.pop(job, None)
@@ -132,20 +153,31 @@ class _Reading:
 
 
 def _arrange(known: Timeline) -> None:
-    """Give each attempt the first row of its slot that is free when it starts, so that none covers another."""
-    ends: dict[int | None, list[float]] = {}
+    """Give each attempt the first row of its slot that is free when it starts, so that none covers another.
+
+    An end that was recorded a little late is moved to where the next attempt in its row begins.
+    """
+    last: dict[int | None, list[Span]] = {}  # the last attempt of each row, by slot
     places: dict[int, tuple[int | None, int]] = {}
     for index, span in sorted(enumerate(known.spans), key=lambda pair: pair[1].from_s):
-        free = ends.setdefault(span.slot, [])
-        row = next((row for row, until in enumerate(free) if until <= span.from_s + 1e-3), len(free))
-        free[row:] = [span.to_s, *free[row + 1 :]]
+        rows = last.setdefault(span.slot, [])
+        row = next((row for row, before in enumerate(rows) if _is_over(before, span.from_s)), len(rows))
+        for before in rows[row : row + 1]:
+            before.to_s = max(before.from_s, min(before.to_s, span.from_s))
+        rows[row : row + 1] = [span]
         places[index] = (span.slot, row)
     first, total = {}, 0
-    for slot in sorted(ends, key=lambda slot: (slot is None, slot or 0)):
-        first[slot], total = total, total + len(ends[slot])
+    for slot in sorted(last, key=lambda slot: (slot is None, slot or 0)):
+        first[slot], total = total, total + len(last[slot])
     for index, (slot, row) in places.items():
         known.spans[index].row = first[slot] + row
     known.rows = total
+
+
+def _is_over(before: Span, second: float) -> bool:
+    """Return whether an attempt has ended by a second, for all that a reader can see."""
+    late_s = before.to_s - second
+    return late_s < MOMENT_S or late_s < min(LATE_S, LATE_SHARE * (before.to_s - before.from_s))
 
 
 def _moment(at: str | None) -> datetime | None:

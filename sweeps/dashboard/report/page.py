@@ -108,6 +108,7 @@ def _static(facts: Mapping[str, Any], pictures: Sequence[Picture]) -> str:
         ),
         *_section("Best so far", _picture(shown.get("best"))),
         *_section("Learning curves", _picture(shown.get("curves"))),
+        *_section("Settings and results", _picture(shown.get("parallel"))),
         *_section("What decides", [_paragraph(decides(facts)), *_picture(shown.get("importance"))]),
         *_section("Result by setting", _picture(shown.get("slices"))),
         *_section("Slots over time", _picture(shown.get("timeline"))),

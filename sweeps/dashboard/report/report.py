@@ -14,7 +14,7 @@ from sweeps.dashboard.report.pictures import draw_pictures, load_matplotlib
 from sweeps.dashboard.report.winner_pictures import winner_pictures
 from sweeps.dashboard.report.writer import HTML, MARKDOWN
 from sweeps.ranking.beliefs import what_decides
-from sweeps.ranking.importance import LEAST_JOBS
+from sweeps.ranking.importance import LEAST_JOBS, why_not_loaded
 from sweeps.ranking.status import SweepStatus, sweep_status
 from tracking.files import write_bytes
 
@@ -47,7 +47,7 @@ def warm_up(jobs: int) -> None:
     bundle(ENTRY)
     load_matplotlib()
     if jobs >= LEAST_JOBS and find_spec("sklearn") is not None:
-        import sklearn.ensemble  # noqa: F401 - the forest is grown later
+        why_not_loaded()  # the forest is grown later, and says what is wrong
 
 
 def report_of(folder: Path, *, has_ended: bool = False) -> tuple[bytes, bytes]:

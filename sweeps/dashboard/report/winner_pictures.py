@@ -9,6 +9,7 @@ from pathlib import Path
 from sweeps.ranking.status import SweepStatus
 from tracking import TrackingError
 from tracking.browse.reader import StoreReader
+from tracking.extras import BROKEN
 
 MOST = 6
 LARGEST = 2_000_000  # bytes of a file that is read
@@ -16,8 +17,6 @@ SMALL = 60_000  # bytes of a picture in the report
 MOST_PIXELS = 16_000_000
 WIDEST = 1000  # pixels
 COLOURS = 48
-# What a library raises whose parts do not fit together, as those of two versions of numpy.
-BROKEN = (ImportError, AttributeError, OSError, RuntimeError, ValueError)
 
 Shown = dict[str, str]  # {"title", "src"}
 

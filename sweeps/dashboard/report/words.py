@@ -142,6 +142,9 @@ def outcome(facts: Facts) -> str:
     usage = facts["usage"]
     busy = f", {counted(usage['slots'], 'slot')} busy {usage['utilisation']:.0%} of the time" if usage else ""
     state = {"interrupted": " It was interrupted.", "running": " It still runs."}.get(facts["state"], "")
+    state = (
+        " It was killed; its time ends with the last that its runs logged." if facts["was_killed"] else state
+    )
     return f"{counts}{f' in {seconds(took)}' if took else ''}{busy}.{state}"
 
 

@@ -15,6 +15,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from sweeps.dashboard.server.stores import GoneStoreError
 from sweeps.errors import SweepError
 from tracking import CorruptFileError, TrackingError
 from tracking.values.jsontext import encode, jsonable, readable
@@ -24,6 +25,7 @@ LEAST_BYTES = 1400  # of an answer that is compressed; a smaller one is one pack
 LEVEL = 1  # of gzip: a tunnel gains most of it, and this machine loses little
 THREADS = 4
 UNREADABLE = 503
+GONE = 410
 FRESH = {"cache-control": "no-store"}
 ERRORS = (TrackingError, SweepError, OSError)  # that say what a person may do
 MISTAKE = "The dashboard made a mistake; the terminal that it was started in shows which."
@@ -98,7 +100,9 @@ def _answer(function: Answer, request: Request) -> Response:
 
 
 def status_of(error: Exception) -> int:
-    """Return the status of an answer that tells of an error: 400, 404, or UNREADABLE for what may be mended."""
+    """Return the status of an answer that tells of an error: 400, 404, GONE, or UNREADABLE for what may be mended."""
+    if isinstance(error, GoneStoreError):
+        return GONE
     if isinstance(
         error, LookupError | FileNotFoundError
     ):  # also those of the tracker: no such run, model, file

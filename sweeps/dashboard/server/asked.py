@@ -14,8 +14,8 @@ MOST_DIGITS = 15
 
 
 def store_of(request: Request) -> OpenStore:
-    """Return the store whose number the path of a request has."""
-    return numbered(request, request.path_params["store"])
+    """Return the store whose number the path of a request has; raise GoneStoreError if it has vanished."""
+    return numbered(request, request.path_params["store"]).require()
 
 
 def numbered(request: Request, number: int) -> OpenStore:

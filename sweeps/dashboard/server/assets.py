@@ -49,7 +49,7 @@ def asset(request: Request) -> Any:
 def _served(request: Request, name: str) -> Response:
     """Return a file, or 304 if the browser has it already: it asks each time, so a new version is seen at once."""
     path = FOLDER / name
-    if name not in _names() or path.suffix not in TYPES:
+    if path not in _known and (name not in _names() or path.suffix not in TYPES):
         raise UnknownPlaceError(f"there is no file {name} of the pages")
     found = _read(path)
     tag = f'W/"{found.tag}"'  # weak, as it names both forms

@@ -1,7 +1,7 @@
 """The event stream: one connection of a page, that tells of all that the page shows and that changes.
 
-Each event carries where its reader stands then. A browser that was cut off, also by a restart of the server, sends this
-back, and the stream goes on exactly there.
+The id of each event says where its reader stands then in what the event tells of. A page that was cut off, also by a
+restart of the server, asks with what the ids of all events say together, and the stream goes on exactly there.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ import anyio
 import anyio.to_thread
 from starlette.requests import Request
 
-from sweeps.dashboard.facts.sweep_list import sweep_stamp, sweeps_stamp
+from sweeps.dashboard.facts.sweep_list import page_stamp, sweeps_stamp
 from sweeps.dashboard.server.answers import ERRORS, browser_json, error_response
 from sweeps.dashboard.server.asked import numbered
 from sweeps.dashboard.server.followers import Followers
@@ -86,6 +86,7 @@ class EventStream:
     async def _answer(self) -> None:
         try:
             watch = watch_list(self._request.query_params.get("watch", ""))
+            watch.resume(self._request.query_params.get("last", ""))
             watch.resume(self._request.headers.get("last-event-id", ""))
             store = numbered(self._request, watch.store)
             for sweep in watch.sweep:
@@ -148,7 +149,7 @@ def _questions(store: OpenStore, watch: WatchList) -> Iterator[tuple[Key, Callab
 
 
 def _stamp(store: OpenStore, sweep: str) -> str:
-    return sweep_stamp(store.sweep_folder(sweep))
+    return page_stamp(store.sweep_folder(sweep))
 
 
 def _differences(watch: WatchList, beats: Mapping[Key, Pulse]) -> list[Event]:
@@ -163,7 +164,7 @@ def _differences(watch: WatchList, beats: Mapping[Key, Pulse]) -> list[Event]:
 
 
 def _text(events: Sequence[Event], watch: WatchList) -> bytes:
-    """Return events as they are sent, each with where the reader stands after it: it may be cut off between two."""
+    """Return events as they are sent, each with where the reader stands after it: who reads may be cut off between two."""
     parts = []
     for event in events:
         watch.move(event)

@@ -19,6 +19,7 @@ MOST_RUNS = 1000  # that are compared or drawn at once
 MOST_NAMES = 1000
 MOST_POINTS = 20_000  # of a curve
 TAIL_BYTES = 1 << 16
+MOST_FILES = 1000  # that are listed at once
 MOST_BYTES = 1 << 20  # of output at a time
 
 
@@ -67,6 +68,13 @@ def output(request: Request) -> Any:
     return reader_of(request).output(request.path_params["run"], start=start, most=most)
 
 
+def files(request: Request) -> Any:
+    """Return some files of one folder of a run."""
+    folder = text_of(request, "folder") or ""
+    offset, most = number_of(request, "offset", 0), number_of(request, "most", MOST_FILES, most=MOST_FILES)
+    return reader_of(request).files(request.path_params["run"], folder, offset=offset, most=most)
+
+
 def models(request: Request) -> Any:
     """Return the registered models."""
     return reader_of(request).models()
@@ -86,6 +94,7 @@ ROUTES = [
         "curves": curves,
         "run/{run}": run,
         "run/{run}/output": output,
+        "run/{run}/files": files,
         "models": models,
         "model/{model}": model,
     }.items()

@@ -14,11 +14,18 @@ if TYPE_CHECKING:
     from tracking.browse.reader import StoreReader
 
 
+FOLDERS = ("runs", "sweeps")  # one of them is what makes a folder a store
+
+
 class UnknownPlaceError(TrackingError, LookupError):
     """A store, a sweep or a job that a request names is not there."""
 
 
-@dataclass(frozen=True)
+class GoneStoreError(TrackingError, LookupError):
+    """A folder that was a store when the dashboard looked before is none any more."""
+
+
+@dataclass
 class OpenStore:
     """A store, with what reads it."""
 
@@ -26,6 +33,17 @@ class OpenStore:
     name: str
     path: Path
     reader: "StoreReader"
+    _was_there: bool = False
+
+    def require(self) -> "OpenStore":
+        """Return the store; raise GoneStoreError if it was there before and is no more. One that is still to come has no runs."""
+        is_there = any((self.path / folder).is_dir() for folder in FOLDERS)
+        if self._was_there and not is_there:
+            raise GoneStoreError(
+                f"the store {self.path} is gone: it was moved or deleted; it is shown again when it is back"
+            )
+        self._was_there = is_there
+        return self
 
     def sweep_folder(self, sweep: str) -> Path:
         """Return the folder of a sweep by its id; raise UnknownPlaceError if there is none, or only a link to one."""
@@ -48,7 +66,7 @@ def open_stores(paths: Sequence[Path]) -> list[OpenStore]:
 
     absolute = [path.absolute() for path in paths]
     return [
-        OpenStore(number, name, path, StoreReader(path))
+        OpenStore(number, name, path, StoreReader(path)).require()
         for number, (name, path) in enumerate(zip(names_of(absolute), absolute, strict=True))
     ]
 

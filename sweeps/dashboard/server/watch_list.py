@@ -1,4 +1,4 @@
-"""What an event stream tells of, and from where on: the `watch` of its address, and the id of the last event it had."""
+"""What an event stream tells of, and from where on: the `watch` of its address, and `last`, the ids of the events it had."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ MOST_TEXT = 1 << 18
 class Event(NamedTuple):
     """An event of a stream, and where the reader stands after it: the value of one entry of its watch list.
 
-    An event without a name is not sent; what it says is part of the next one's id.
+    An event without a name is not sent; where the reader stands then is part of the next one's id.
     """
 
     name: str
@@ -38,36 +38,39 @@ class WatchList:
     table: str | None = None
     sweeps: str | None = None
     sweep: dict[str, str] = field(default_factory=dict)
+    _moved: dict[str, Any] = field(default_factory=dict)  # what no event has said yet
 
     def move(self, event: Event) -> None:
         """Let the reader stand where it does after an event; the name "gone" ends that a run is followed."""
         if event.name == "gone":
-            self.runs.pop(event.key, None)
-            self.output.pop(event.key, None)
+            for entry in ("runs", "output"):
+                getattr(self, entry).pop(event.key, None)
+                self._moved.get(entry, {}).pop(event.key, None)
         elif event.key:
-            getattr(self, event.entry)[event.key] = event.place
+            places = getattr(self, event.entry)
+            if event.name or places[event.key] != event.place:
+                places[event.key] = event.place
+                self._moved.setdefault(event.entry, {})[event.key] = event.place
         else:
             setattr(self, event.entry, event.place)
+            self._moved[event.entry] = event.place
 
     def event_id(self) -> bytes:
-        """Return where the reader of the stream stands, as `resumed` takes it."""
-        stands: dict[str, Any] = {
-            "runs": self.runs,
-            "output": self.output,
-            "table": self.table,
-            "sweeps": self.sweeps,
-            "sweep": self.sweep,
-        }
-        text = encode({name: each for name, each in stands.items() if each})
+        """Return where the reader stands in all that has moved since the last id.
+
+        An event of one of 200 runs names that run alone. Who reads puts the ids together, as `resume` takes them.
+        """
+        text = encode({name: each for name, each in self._moved.items() if each})
+        self._moved = {}
         return text if text.isascii() else _escaped(text)
 
-    def resume(self, event_id: str) -> None:
-        """Go on where the reader of an event stands; what the id does not name, or the stream does not watch, stays.
+    def resume(self, ids: str) -> None:
+        """Go on where the reader of these ids stands; what they do not name, or the stream does not watch, stays.
 
-        An id that is of something else changes nothing: an error would keep the browser from coming back.
+        Text of something else changes nothing: an error would keep the browser from coming back.
         """
         try:
-            stands = _object(event_id, "id")
+            stands = _object(ids, "last")
             known = {name: _mapping(stands, name) for name in ("runs", "output", "sweep")}
         except WrongCallError:
             return

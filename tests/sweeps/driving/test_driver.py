@@ -1,152 +1,28 @@
-"""The driver: a slot gets what the search decides, waits only for running jobs, and a ledger makes the same search again."""
+"""The driver: a slot gets what the search decides, and waits only for running jobs."""
 
-import contextlib
-import random
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from searched import make
+from driven import LOSS, Session, Told, driver_of
 
-from sweeps.driving.driver import LOOK_S, Driver, Guide
-from sweeps.driving.objective_values import ObjectiveValues
-from sweeps.driving.replaying import Heard, replay_search
-from sweeps.jobs import EventKind, Job, JobStatus, Outcome, PlannedJob, Reason
-from sweeps.search.decisions import Arrival, Decision, End, EndKind, GoOn, NewJob, Search
-from sweeps.settings.search_settings import Constraint, Mode, Schedule, SearchSettings
-from sweeps.space import Point, values_of
-from sweeps.state.ledger import Ledger
+from sweeps.driving.driver import LOOK_S
+from sweeps.driving.replaying import Heard
+from sweeps.jobs import Job, JobStatus, Outcome, Reason
+from sweeps.search.decisions import Arrival, Decision, GoOn, NewJob
+from sweeps.settings.search_settings import Mode, Schedule, SearchSettings
 from tracking.files import read_lines
-from tracking.objective import Objective
-
-LOSS = Objective.of("loss", "min")
-BOUND = Constraint.parse("size <= 1")
-SETTINGS = SearchSettings(Mode.RANDOM, Schedule.ASHA, (LOSS,), n_trials=12, max_epochs=27)
-
-
-class Points:
-    """A planner of points alone."""
-
-    def __init__(self) -> None:
-        self.points: dict[int, Point] = {}
-
-    def place(self, point: Point) -> PlannedJob:
-        self.points[len(self.points)] = point
-        return PlannedJob(len(self.points) - 1, point, values_of(point))
-
-
-class Session:
-    """A session that refuses some jobs, and notes what it hears."""
-
-    def __init__(self, refused: Sequence[int] = ()) -> None:
-        self.refused = refused
-        self.stopped = False
-        self.heard: list[str] = []
-        self.faults: list[Exception] = []
-
-    def is_stopped(self) -> bool:
-        return self.stopped
-
-    def recording(self) -> contextlib.AbstractContextManager[None]:
-        return contextlib.nullcontext()
-
-    def cannot_decide(self, error: Exception) -> None:
-        self.faults.append(error)
-        self.stopped = True
-
-    def begins(self, job: PlannedJob, decision: NewJob) -> None:
-        self.heard.append(f"begins {job.number} to {decision.until}")
-
-    def judged(self, arrival: Arrival, go_on: Mapping[int, int | None]) -> None:
-        self.heard.append(f"judged {arrival.job} {'on' if arrival.job in go_on else 'off'}")
-
-    def goes_on(self, number: int, until: int | None, *, was_lost: bool) -> None:
-        self.heard.append(f"{'lost' if was_lost else 'goes on'} {number} to {until}")
-
-    def built(self, number: int, until: int | None) -> Job | None:
-        if number in self.refused:
-            return None
-        return Job(number, "", "", (), {}, Path(), b"", until=until)
-
-
-class Known(ObjectiveValues):
-    """Values that a test knows, without runs."""
-
-    def __init__(self, loss: Mapping[int, float], *, is_bounded: bool = False) -> None:
-        self.loss = loss
-        self.is_bounded = is_bounded
-
-    def reached(self, job: int, level: int, folders: Sequence[Path]) -> Arrival:
-        violations = {str(BOUND): 0.5 - self.loss[job]} if self.is_bounded else {}
-        return Arrival(job, level, (self.loss[job] / level,), violations)
-
-    def end(self, outcome: Outcome) -> End | None:
-        if outcome.reason is Reason.STOPPED:
-            return None
-        kinds = {JobStatus.COMPLETED: EndKind.COMPLETED, JobStatus.PRUNED: EndKind.PAUSED}
-        kind = kinds.get(outcome.status, EndKind.LOST if outcome.reason is Reason.SIGNAL else EndKind.FAILED)
-        return End(kind, (self.loss[outcome.job],), 27)
-
-
-class Told:
-    """A search that decides what it is told to."""
-
-    def __init__(self, *decisions: Decision | None) -> None:
-        self.decisions = list(decisions)
-        self.asked_for: list[int] = []
-        self.shares: list[float] = []
-
-    @property
-    def is_over(self) -> bool:
-        return not self.decisions
-
-    @property
-    def ending(self) -> str:
-        return "it was told to"
-
-    def decide(self) -> Decision | None:
-        return self.decisions[0] if self.decisions else None
-
-    def asked(self, job: int, _decision: Decision) -> None:
-        self.asked_for.append(job)
-        self.decisions.pop(0)
-
-    def reached(self, _arrivals: Sequence[Arrival]) -> Mapping[int, int | None]:
-        return {}
-
-    def ended(self, _job: int, _end: End) -> None:
-        if self.decisions and self.decisions[0] is None:
-            self.decisions.pop(0)
-
-    def until(self, _job: int) -> int | None:
-        return 7
-
-    def budget_spent(self, share: float) -> None:
-        self.shares.append(share)
-        if share >= 1:
-            self.decisions.clear()
-
-    def prepare(self) -> None:
-        pass
-
-
-def driver_of(search: Search, folder: Path, session: Session, **given: Any) -> Driver:
-    values = Known(dict.fromkeys(range(50), 1.0))
-    guide = Guide(
-        search, given.pop("settings", SETTINGS), lambda count: f"seed={count}", given.pop("heard", Heard())
-    )
-    return Driver(
-        guide, session, Points(), Ledger(folder / "jobs.jsonl"), given.pop("values", values), **given
-    )  # type: ignore[arg-type]
 
 
 @pytest.fixture
 def session() -> Session:
     return Session()
+
+
+KILLED = Outcome(0, JobStatus.KILLED, 1.0, reason=Reason.SIGNAL)
+PAUSED = Outcome(0, JobStatus.PRUNED, 1.0)
 
 
 def test_jobs_that_had_begun_come_first(tmp_path: Path, session: Session) -> None:
@@ -170,10 +46,6 @@ def test_a_slot_waits_for_a_running_job_and_is_woken_by_its_end(tmp_path: Path, 
     kinds = [(event["event"], event.get("job")) for event in read_lines(tmp_path / "jobs.jsonl")]
     assert kinds == [("asked", 0), ("finished", 0), ("resumed", 0)]
     driver.close()
-
-
-KILLED = Outcome(0, JobStatus.KILLED, 1.0, reason=Reason.SIGNAL)
-PAUSED = Outcome(0, JobStatus.PRUNED, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -284,96 +156,6 @@ def test_few_jobs_begin_at_once_in_a_process(
     driver.close()
 
 
-def lives(driver: Driver, source: random.Random, running: dict[int, Job], steps: int) -> Iterator[int]:
-    """Let jobs begin, be judged and end in a random order."""
-    for step in range(steps):
-        if (len(running) < 3 and driver.ready()) or not running:
-            job = next(driver, None)
-            if job is None:
-                return
-            running[job.number] = job
-            continue
-        job = running[source.choice(sorted(running))]
-        if job.until is not None and source.random() < 0.8:
-            go_on = driver.judge([(job.number, job.until, Path(str(job.number)))])
-            if job.number in go_on:
-                running[job.number] = Job(job.number, "", "", (), {}, Path(), b"", until=go_on[job.number])
-                continue
-            outcome = Outcome(job.number, JobStatus.PRUNED, 1.0)
-        else:
-            reason = source.choice([None, None, None, Reason.ERROR, Reason.SIGNAL])
-            status = JobStatus.COMPLETED if reason is None else JobStatus.FAILED
-            outcome = Outcome(job.number, status, 1.0, reason=reason)
-        del running[job.number]
-        driver.ended(outcome)
-        yield step
-
-
-@settings(max_examples=20, deadline=None)
-@given(
-    st.integers(0, 10**6),
-    st.integers(1, 40),
-    st.sampled_from([Mode.RANDOM, Mode.QMC, Mode.TPE]),
-    st.booleans(),
-)
-def test_a_ledger_makes_the_same_search_again(
-    tmp_path_factory: pytest.TempPathFactory, seed: int, steps: int, mode: Mode, is_bounded: bool
-) -> None:
-    folder, source = tmp_path_factory.mktemp("search"), random.Random(seed)
-    asked: dict[str, Any] = {"mode": mode, "schedule": Schedule.ASHA, "n_trials": 12, "confirm": 0.2}
-    asked["constraints"] = (BOUND,) if is_bounded else ()
-    search, running = make(**asked), dict[int, Job]()
-    values = Known({number: source.random() for number in range(50)}, is_bounded=is_bounded)
-    driver = driver_of(search, folder, Session(), values=values)
-    for _ in lives(driver, source, running, steps):
-        pass
-    driver.close()
-    judged = [each for event in read_lines(folder / "jobs.jsonl") for each in event.get("arrivals", ())]
-    assert all(("violations" in each) == is_bounded for each in judged)
-    again = make(**asked)
-    planner: Any = driver._planner
-    heard = replay_search(folder / "jobs.jsonl", again, planner.points)
-    assert again.is_over == search.is_over
-    assert again.decide() == search.decide()
-    assert {job: again.until(job) for job in running} == {job: search.until(job) for job in running}
-    assert heard == driver._heard
-
-
-def test_a_job_that_a_judgement_has_ended_came_to_what_it_was_judged_by(
-    tmp_path: Path, session: Session
-) -> None:
-    values = Known({0: 6.0})  # 2 after three epochs, and 6 at its end
-    driver = driver_of(Told(NewJob(("x=1",), 3), NewJob(("x=2",), 3)), tmp_path, session, values=values)
-    next(driver)
-    assert driver.value_at_judgement(PAUSED) is None
-    driver.judge([(0, 3, tmp_path)])
-    driver.ended(PAUSED)
-    assert driver.value_at_judgement(PAUSED) == (2.0,)
-    assert driver.value_at_judgement(Outcome(0, JobStatus.COMPLETED, 1.0)) is None
-    driver.close()
-    told = [event["told"] for event in read_lines(tmp_path / "jobs.jsonl") if event["event"] == "finished"]
-    assert [(each["values"], each["epochs"]) for each in told] == [([2.0], 3)]
-    heard = replay_search(tmp_path / "jobs.jsonl", Told(NewJob(("x=1",), 3)), {0: ("x=1",)})
-    again = heard.of_paused(0, End(EndKind.PAUSED, (6.0,), 9))  # whose end the session before did not record
-    assert (again.values, again.epochs) == ((2.0,), 3)
-    whole = End(EndKind.COMPLETED, (6.0,), 9)
-    assert heard.of_paused(0, whole) == whole
-
-
-@pytest.mark.parametrize(
-    ("was", "now", "share"),
-    [(4.0, 4.0, 1.19), (4.0, 40.0, 0.119), (4.0, 2.0, 2.38), (None, 40.0, 1.19), (4.0, None, None)],
-)
-def test_the_time_that_is_spent_counts_as_a_share_of_the_budget_that_there_is_now(
-    tmp_path: Path, was: float | None, now: float | None, share: float | None
-) -> None:
-    spent = {"share": 1.19} if was is None else {"share": 1.19, "of_s": was}
-    Ledger(tmp_path / "jobs.jsonl").mark(EventKind.CLOCK, **spent)
-    search = Told(NewJob(("x=1",)))
-    replay_search(tmp_path / "jobs.jsonl", search, {}, now)
-    assert search.shares == ([] if share is None else [pytest.approx(share)])
-
-
 @pytest.mark.parametrize(
     ("given", "heard", "said"),
     [
@@ -414,20 +196,3 @@ def test_jobs_that_are_longer_or_shorter_than_their_schedule_says_are_named(
     assert (said or "") in (driver.misfit or "")
     assert said is None or "set max_epochs=27" in (driver.misfit or "")
     driver.close()
-
-
-def test_damaged_events_and_unknown_jobs_are_left_out(
-    tmp_path: Path, session: Session, caplog: pytest.LogCaptureFixture
-) -> None:
-    driver = driver_of(make(n_trials=3), tmp_path, session)
-    jobs = [next(driver) for _ in range(2)]
-    driver.ended(Outcome(jobs[0].number, JobStatus.COMPLETED, 1.0))
-    driver.close()
-    with (tmp_path / "jobs.jsonl").open("a") as ledger:
-        ledger.write('{"event": "finished", "job": 1, "told": {"kind": "lucky"}}\n')
-        ledger.write('{"event": "finished", "job": 77, "told": {"kind": "completed"}}\n{"event": "rung"}\n')
-    again = make(n_trials=3)
-    points: Any = driver._planner
-    replay_search(tmp_path / "jobs.jsonl", again, points.points, None)
-    assert len([each for each in caplog.records if "a damaged event" in each.getMessage()]) == 2
-    assert isinstance(again.decide(), NewJob)

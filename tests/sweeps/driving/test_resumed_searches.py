@@ -69,7 +69,7 @@ def test_a_search_that_is_over_has_nothing_to_do_until_it_gets_more_jobs(
     assert len(asked(mine)) == 7
 
 
-@pytest.mark.parametrize("more", [{"budget": "null", "n_trials": 9}, {"budget": "150"}])
+@pytest.mark.parametrize("more", [{"budget": "null", "n_trials": 9}, {"budget": "60"}])
 def test_a_search_whose_time_is_over_says_so_and_goes_on_when_it_gets_another_end(
     search: Search, podium: Callable[..., Sweep], mine: Path, more: dict[str, object]
 ) -> None:

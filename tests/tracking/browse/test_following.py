@@ -167,17 +167,17 @@ def test_a_line_that_is_not_over_waits(
 def test_a_cursor_of_something_else_gives_all_points(
     tracker: ExperimentTracker, reader: StoreReader, followed: Any, cursor: str
 ) -> None:
-    run = tracker.start_run("ctr_model")
-    run.log({"loss": 0.5}, step=0)
-    news = followed(reader, run.run_id, cursor).read()
+    with tracker.start_run("ctr_model") as run:
+        run.log({"loss": 0.5}, step=0)
+        news = followed(reader, run.run_id, cursor).read()
     assert (steps(news), news.whole) == ([0], True)
 
 
 def test_a_look_without_news_reads_no_file(
     tracker: ExperimentTracker, reader: StoreReader, followed: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = tracker.start_run("ctr_model")
-    run.log({"loss": 0.5}, step=0)
+    with tracker.start_run("ctr_model") as run:
+        run.log({"loss": 0.5}, step=0)
     page = followed(reader, run.run_id)
     for _ in range(3):
         page.read()

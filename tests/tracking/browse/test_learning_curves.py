@@ -32,10 +32,18 @@ def series_in(paths: RunPaths, names: list[str] | None = None) -> dict[str, Seri
 
 def expected(paths: RunPaths) -> dict[str, Series]:
     return {
-        name: Series(*([point[key] for point in found] for key in ("step", "timestamp", "value")), len(found))  # type: ignore[call-arg, arg-type]
+        name: Series(
+            *([point[key] for point in found] for key in ("step", "timestamp", "value")),
+            len(found),
+            lost_in(found),
+        )  # type: ignore[call-arg, arg-type]
         for name, found in read_history(paths).items()
         if found
     }
+
+
+def lost_in(found: list[Any]) -> int:
+    return sum(not math.isfinite(point["value"]) for point in found)
 
 
 def only(curves: dict[str, Any]) -> dict[str, Any]:
@@ -138,7 +146,9 @@ def test_a_thinned_curve_keeps_its_ends_and_extremes(values: list[float], most: 
     finite = [place for place, value in enumerate(values) if math.isfinite(value)]
     shown = [place for place in kept if math.isfinite(values[place])]
     assert len(shown) <= most
-    assert len(kept) <= most + MOST_MARKS + 1
+    assert len(kept) <= most + MOST_MARKS + 1  # and the end
+    if values:
+        assert {0, len(values) - 1} <= set(kept)
     if finite:
         assert {finite[0], finite[-1]} <= set(shown)
         assert max(values[place] for place in shown) == max(values[place] for place in finite)
@@ -188,9 +198,27 @@ def test_values_that_are_not_finite_are_gaps_with_marks(
         for value in (1.0, math.nan, math.nan, 2.0, -math.inf):
             run.log({"loss": value})
     curve = only(reader.curves([run.run_id], ["loss"]))
-    assert curve["y"] == [1.0, None, 2.0, None]
-    assert curve["x"] == [0, 1, 3, 4]  # without steps: the number of the call
-    assert curve["marks"] == [[1, "NaN"], [4, "-Infinity"]]
+    assert curve["y"] == [1.0, None, None, 2.0, None]
+    assert curve["x"] == [0, 1, 2, 3, 4]  # without steps: the number of the call
+    assert curve["marks"] == [[1, "NaN"], [2, "NaN"], [4, "-Infinity"]]
+    assert curve["lost"] == 3
+
+
+@pytest.mark.parametrize("count", [9, 1000])
+def test_a_curve_that_ends_in_infinities_has_its_end_and_their_number(
+    tracker: ExperimentTracker, reader: StoreReader, count: int
+) -> None:
+    with tracker.start_run("ctr_model") as run:
+        for step in range(40):
+            run.log({"loss": 1.0 / (step + 1)}, step=step)
+        for step in range(40, 40 + count):
+            run.log({"loss": math.inf}, step=step)
+    curve = only(reader.curves([run.run_id], ["loss"], most=100))
+    assert curve["x"][-1] == 39 + count
+    assert curve["lost"] == count
+    assert len(curve["marks"]) == (9 if count == 9 else 2)
+    (metric,) = reader.run(run.run_id)["metrics"]
+    assert (metric["count"], metric["non_finite"]) == (40 + count, count)
 
 
 def test_a_run_without_the_metric_has_no_curve(run: Any, reader: StoreReader) -> None:

@@ -60,6 +60,25 @@ def test_all_groups_that_are_shown_are_compared_as_bands(
     lines(page, 3)
 
 
+def test_bands_are_of_whole_groups_however_many_runs_pass(
+    tmp_path: Path, serve: Callable[..., Any], visit: Callable[..., Any]
+) -> None:
+    store = tmp_path / "experiments"
+    for number in range(84):  # of 12 rates, whose seeds lie far apart in the order of results
+        rate, seed = number % 12, number // 12
+        metrics = {"val_auc": [0.5, 0.6 + 0.01 * ((rate * 5 + seed * 7) % 12)]}
+        write_run(store, number + 1, params={"lr": rate + 1, "seed": seed}, metrics=metrics)
+    page = visit(serve(store)).open("compare?all=1&filter=lr+%3C+12&seeds=1")
+    lines(page, 8)
+    legend = page.find(".legend").first
+    assert legend.get_by_text("\N{MULTIPLICATION SIGN}7").count() == 8  # 56 runs: no group is drawn in part
+    page.find("button").filter(has_text="Draw 14 more").click()
+    lines(page, 10)
+    page.find("button").filter(has_text="Draw 7 more").click()
+    lines(page, 11)
+    assert page.find(".legend").first.get_by_text("\N{MULTIPLICATION SIGN}7").count() == 11
+
+
 def test_bands_are_offered_where_runs_are_compared_one_by_one(
     store: Path, serve: Callable[..., Any], visit: Callable[..., Any]
 ) -> None:

@@ -1,34 +1,14 @@
 """What a page shows while a process logs, prints, starts and ends runs; and while the server is killed and comes back."""
 
-import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from filled_stores import run_id, write_run
-from served import ROOT
+from logging_run import Logger
 from told import NAME, Told
 
-LOGGER = """
-import sys
-from tracking import ExperimentTracker
-run = ExperimentTracker(sys.argv[1]).start_run("live", params={"lr": 0.1}, capture_output=True)
-print(run.run_id, file=sys.__stdout__, flush=True)
-for line in sys.stdin:
-    what, _, rest = line.strip().partition(" ")
-    if what == "log":
-        first, last = map(int, rest.split())
-        for step in range(first, last):
-            run.log({"loss": 1 / (step + 1)}, step=step)
-    elif what == "print":
-        print(rest, flush=True)
-    elif what == "finish":
-        run.finish()
-    print("done", file=sys.__stdout__, flush=True)
-"""
 # Keeps what the stream of a page brings: the page itself shows a step once, however often it comes.
 KEEP_STEPS = """
 window.told = { steps: [], wholes: 0 };
@@ -44,37 +24,6 @@ window.EventSource = class extends EventSource {
 };
 """
 CUT_OFF = "ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE"
-
-
-class Logger:
-    """A process with a run that is open; it does what it is told, and then says so."""
-
-    def __init__(self, store: Path, log: Path) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", LOGGER, str(store)],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.run = self._answer()
-
-    def _answer(self) -> str:
-        assert self._process.stdout is not None
-        while (line := self._process.stdout.readline()) and not re.match(r"(done|run_\d+)\n", line):
-            pass
-        return line.strip()
-
-    def tell(self, words: str) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(words + "\n")
-        self._process.stdin.flush()
-        assert self._answer() == "done"
-
-    def end(self, *, kill: bool = False) -> None:
-        if kill:
-            self._process.kill()
-        self._process.communicate()
 
 
 @pytest.fixture
@@ -236,25 +185,51 @@ def test_a_sweep_grows_on_its_page_and_in_the_list(
     others.find("main").get_by_text("finished").first.wait_for()
 
 
-def test_more_tabs_than_a_browser_has_connections_work_and_the_one_in_use_is_live(
+def test_more_windows_in_sight_than_a_browser_has_connections_are_all_live(
+    store: Path, logger: Logger, serve: Callable[..., Any], visit: Callable[..., Any]
+) -> None:
+    write_run(store, 50)
+    logger.tell("log 0 3")
+    first = visit(serve(store)).open(f"run/{logger.run}")
+    context = first.page.context
+    windows = [first.page, *(context.new_page() for _ in range(7))]
+    for number, window in enumerate(windows[1:]):
+        address = "runs" if number % 2 else f"run/{logger.run}"
+        window.goto(f"{first.base}#/{address}")
+        window.locator(f"html[data-ready={address.partition('/')[0]}]").wait_for(state="attached")
+    assert {window.evaluate("document.visibilityState") for window in windows} == {"visible"}
+    first.page.locator("html[data-live=turns]").wait_for(state="attached")
+    for upto in (10, 25):
+        logger.tell(f"log 3 {upto}" if upto == 10 else f"log 10 {upto}")
+        for window in windows:
+            if "/run/" in window.url:
+                window.locator(f".curve-plot[data-points='{upto}']").first.wait_for()
+    write_run(store, 51)
+    for window in windows:
+        if window.url.endswith("runs"):
+            window.locator(".vt-body .vt-row").filter(has_text=run_id(51)).wait_for()
+    field = windows[2].locator("input[aria-label='Filter of runs']")
+    field.fill(f"run_id == '{run_id(50)}'")
+    windows[2].locator("main [role=status]").filter(has_text="1 of 3 runs").wait_for()
+    states = [window.evaluate("document.documentElement.dataset.live ?? 'on'") for window in windows]
+    assert states[2] == "on"
+    assert states.count("on") <= 4
+    assert states.count("turns") >= 4
+
+
+def test_a_window_that_took_turns_has_a_stream_again_when_others_are_closed(
     store: Path, serve: Callable[..., Any], visit: Callable[..., Any]
 ) -> None:
-    for number in range(1, 4):
-        write_run(store, number)
+    write_run(store, 1)
     first = visit(serve(store)).open("runs")
-    tabs = [first.page.context.new_page() for _ in range(7)]
-    for tab in tabs:
-        tab.goto(f"{first.base}#/runs")
-        tab.locator("html[data-ready=runs]").wait_for(state="attached")
-    first.page.locator("html[data-live=resting]").wait_for(state="attached")
-    assert first.find(".not-live").is_visible()
-    field = first.find("input[aria-label='Filter of runs']")
-    field.fill("run_id == 'run_002'")
-    first.find("main [role=status]").filter(has_text="1 of 3 runs").wait_for()
+    others = [first.page.context.new_page() for _ in range(5)]
+    for other in others:
+        other.goto(f"{first.base}#/runs")
+        other.locator("html[data-ready=runs]").wait_for(state="attached")
+    first.find("html[data-live=turns]").wait_for(state="attached")
+    for other in others[:3]:
+        other.close()
     first.find("html[data-live=on]").wait_for(state="attached")
-    first.find("[aria-label='Clear the filter']").click()
-    write_run(store, 4)
-    first.find(".vt-body .vt-row").filter(has_text=run_id(4)).wait_for()
 
 
 def test_a_store_that_is_moved_away_is_not_called_empty(
@@ -262,8 +237,35 @@ def test_a_store_that_is_moved_away_is_not_called_empty(
 ) -> None:
     write_run(store, 1)
     page = visit(serve(store)).open("runs")
+    page.allow("status of 410")
     page.find(".vt-body .vt-row").first.wait_for()
     store.rename(tmp_path / "elsewhere")
-    page.find(".state").filter(has_text="The runs are gone").wait_for()
+    gone = page.find(".state").filter(has_text=f"the store {store} is gone")
+    gone.wait_for()
     (tmp_path / "elsewhere").rename(store)
     page.find(".vt-body .vt-row").filter(has_text=run_id(1)).wait_for()
+
+
+@pytest.mark.parametrize("address", ["runs", "run/run_001", "sweeps", "models"])
+def test_a_page_that_is_opened_when_its_store_has_vanished_says_so_and_goes_on_when_it_is_back(
+    store: Path, serve: Callable[..., Any], visit: Callable[..., Any], tmp_path: Path, address: str
+) -> None:
+    write_run(store, 1)
+    server = serve(store)
+    store.rename(tmp_path / "elsewhere")
+    page = visit(server)
+    page.allow("status of 410")
+    page.open(address, "runs" if address == "runs" else "failed")
+    gone = page.find(".state").filter(has_text=f"the store {store} is gone")
+    gone.wait_for()
+    assert page.find("h2").filter(has_text="The store is gone").count() == 1
+    (tmp_path / "elsewhere").rename(store)
+    gone.wait_for(state="detached")
+
+
+def test_an_empty_folder_that_never_was_a_store_has_no_runs_yet(
+    serve: Callable[..., Any], visit: Callable[..., Any], tmp_path: Path
+) -> None:
+    (tmp_path / "new").mkdir()
+    page = visit(serve(tmp_path / "new")).open("runs")
+    page.find(".state").filter(has_text="No runs yet").wait_for()

@@ -80,7 +80,8 @@ def test_without_scripts_a_report_shows_its_pictures_and_its_leaderboard(
     assert rows.count() == min(50, store.runs)
     assert rows.first.locator("td").first.inner_text() == "1"
     pictures = page.find(".static-report img")
-    assert pictures.count() >= 3
+    assert pictures.count() >= 4
+    assert page.find(".static-report img[alt^='The settings of each job']").count() == 1
     for picture in pictures.all():
         picture.scroll_into_view_if_needed()
         box = picture.bounding_box()

@@ -87,3 +87,25 @@ def test_a_damaged_picture_is_called_so(
     pictures.first.scroll_into_view_if_needed()
     pictures.filter(has_text="not a picture that can be shown").wait_for()
     assert pictures.count() == 1
+
+
+def test_of_very_many_files_the_first_are_listed_and_more_when_one_asks(
+    store: Path, serve: Callable[..., Any], visit: Callable[..., Any]
+) -> None:
+    many = write_run(store, 1) / "artifacts" / "predictions"
+    many.mkdir(parents=True)
+    for number in range(1100):
+        (many / f"{number:04}.txt").write_text("x")
+    (many.parent / "z.txt").write_text("x")
+    page = visit(serve(store)).open(f"run/{run_id(1)}")
+    files = page.find("[role=region][aria-label='Table of files']")
+    files.get_by_text("artifacts/predictions/0099.txt").wait_for()
+    assert files.get_by_text("artifacts/z.txt").count() == 1
+    assert files.get_by_text("artifacts/predictions/0100.txt").count() == 0
+    rest = page.find("p").filter(has_text="in artifacts/predictions")
+    assert "1,000 more files" in rest.inner_text().replace("\u202f", ",")
+    rest.locator("button").click()
+    files.get_by_text("artifacts/predictions/0599.txt").wait_for()
+    page.find("p").filter(has_text="500 more files").locator("button").click()
+    files.get_by_text("artifacts/predictions/1099.txt").wait_for()
+    assert page.find("p").filter(has_text="in artifacts/predictions").count() == 0

@@ -83,6 +83,7 @@ def test_a_mistake_in_a_filter_is_shown_with_its_place_and_the_table_stays(runs:
 
 
 def test_names_are_offered_while_one_types(runs: Any) -> None:
+    runs.allow("status of 400")  # each key is a question, also the one in the midst of a name
     runs.find(FILTER).press_sequentially("learn")
     offered = runs.find(".words [role=option]").filter(has_text="learning_rate").first
     offered.wait_for()
@@ -196,3 +197,56 @@ def test_a_mean_says_of_how_many_runs_of_its_group_it_is(
     assert "499" in words
     assert "e+" not in words
     assert "1, 2, 3" in words
+
+
+def test_each_key_of_a_filter_is_applied_and_the_way_back_leads_before_it(runs: Any) -> None:
+    runs.allow("status of 400")
+    before = shown(runs)
+    runs.find(FILTER).press_sequentially("seed == 1")
+    settled(runs, "seed == 1")
+    assert shown(runs) == [run_id(number) for number in range(RUNS, 0, -1) if number % 5 == 1]
+    runs.page.go_back()
+    runs.find(".runs-place:not([data-shown*='seed'])").wait_for()
+    assert shown(runs) == before
+
+
+def test_a_filter_that_no_run_passes_shows_so_when_typing_pauses_or_at_enter(runs: Any) -> None:
+    empty = runs.find(".runs-place .state").filter(has_text="No run passes")
+    runs.find(FILTER).fill(f"{DROPOUT} < 0")
+    empty.wait_for()
+    runs.find(FILTER).fill(f"{DROPOUT} < 0.1")
+    runs.find(ROW).first.wait_for()
+    runs.find(FILTER).fill(f"{DROPOUT} < -1")
+    runs.find(FILTER).press("Enter")
+    empty.wait_for()
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_half_a_filter_does_not_blank_the_table(late: bool, runs: Any) -> None:
+    runs.find(FILTER).focus()
+    runs.page.evaluate(
+        """([half, whole, late]) => {
+          const [field, place, ask] = [document.activeElement, document.querySelector(".runs-place"), window.fetch];
+          window.blanked = 0;
+          new MutationObserver(() => { blanked += !place.querySelector(".vt"); }).observe(place, { childList: true });
+          const type = (words) => {
+            field.value = words;
+            field.dispatchEvent(new Event("input", { bubbles: true }));
+          };
+          window.fetch = async (...asked) => {  // the next key comes when the answer to the half is there, or just after
+            const answer = await ask(...asked);
+            if (!asked[0].includes("%3C+0&")) return answer;
+            answer.json = async () => {
+              const found = JSON.parse(await answer.text());
+              if (late) setTimeout(type, 0, whole);
+              else type(whole);
+              return found;
+            };
+            return answer;
+          };
+          type(half);
+        }""",
+        [f"{DROPOUT} < 0", f"{DROPOUT} < 0.1", late],
+    )
+    settled(runs, "< 0.1")
+    assert runs.page.evaluate("blanked") == 0

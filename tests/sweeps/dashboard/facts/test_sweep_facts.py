@@ -1,19 +1,22 @@
 """The facts about a sweep, from its files and its runs alone: finished, running, interrupted, of a search, and hostile."""
 
+import json
 import math
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from told import RATE, Told
+from told import RATE, START, Told
 from written import ROOT, write_sweep
 
 from sweeps.dashboard.facts.scales import scale_of
 from sweeps.dashboard.facts.sweep_facts import sweep_facts
+from sweeps.dashboard.report.words import outcome
 from sweeps.state.lock import locked
 from tracking.files import write_json
 from tracking.values.jsontext import decode, encode
@@ -89,6 +92,60 @@ def test_a_running_job_has_its_run_and_its_latest_value_and_the_sweep_the_time_i
     assert facts["jobs"]["values"][0][place] is None
     assert facts["eta_s"] == 1.0  # no job is split over slots
     assert facts["timeline"]["status"] == ["completed", "running"]
+
+
+def test_a_sweep_that_was_killed_ends_with_the_last_that_its_runs_logged(told: Told) -> None:
+    told.begin()
+    told.ask(0)
+    told.ask(1)
+    told.start(0, 0.25)
+    run = told.run_of(0, [0.5, 0.6])
+    told.tell(0.5, "run", job=0, run=run.run_id)
+    told.start(1, 0.75, slot=1)
+    journal = Path(run.run_dir) / "metrics.jsonl"
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    for second, line in enumerate(lines, start=1):
+        line["timestamp"] = (START + timedelta(seconds=second + 0.5)).isoformat(timespec="milliseconds")
+    journal.write_text("".join(f"{json.dumps(line)}\n" for line in lines) + '{"torn')
+    facts = plain(told.folder)
+    assert (facts["state"], facts["was_killed"]) == ("interrupted", True)
+    assert facts["ended_at"] == "2026-01-31T09:30:02.500+00:00"
+    assert facts["timeline"]["sessions"] == [[0.0, 2.5]]
+    assert facts["timeline"]["to_s"] == [2.5, 0.75]
+    assert facts["usage"]["wall_s"] == 2.5
+    assert "It was killed; its time ends with the last that its runs logged." in outcome(facts)
+    told.tell(100.0, "began", slots=2, lived_until=facts["ended_at"])
+    told.tell(101.0, "ended")
+    run.finish()
+    resumed = plain(told.folder)
+    assert not resumed["was_killed"]
+    assert resumed["timeline"]["sessions"] == [[0.0, 2.5], [2.5, 3.5]]
+
+
+def test_the_jobs_of_a_resumed_sweep_that_run_again_are_queued(told: Told) -> None:
+    told.begin()
+    told.job(0, 0.6)
+    told.ask(1)
+    told.ask(2)
+    told.start(1, 1.0)
+    told.finish(1, 2.0, "killed", error="stopped by SIGINT", reason="stopped")
+    told.finish(2, 2.0, "cancelled", error="stopped by SIGINT", reason="stopped", wall_s=0.0)
+    told.tell(2.5, "ended")
+    assert plain(told.folder)["counts"] == {"completed": 1, "killed": 1, "cancelled": 1}
+    with locked(told.folder):
+        told.tell(100.0, "began", slots=2, again=[1, 2])
+        waiting = plain(told.folder)
+        told.start(1, 101.0)
+        one = plain(told.folder)
+        told.finish(1, 102.0, "killed", error="stopped by SIGINT", reason="stopped")
+        told.finish(2, 102.0, "cancelled", error="stopped by SIGINT", reason="stopped", wall_s=0.0)
+        stopped = plain(told.folder)
+    assert waiting["counts"] == {"completed": 1, "queued": 2}
+    assert waiting["jobs"]["error"] == [None, None, None]
+    assert waiting["failures"] == []
+    assert waiting["eta_s"] == 1.0  # both at once, as long as the one that completed
+    assert one["counts"] == {"completed": 1, "running": 1, "queued": 1}
+    assert stopped["counts"] == {"completed": 1, "killed": 1, "cancelled": 1}
 
 
 def test_an_interrupted_sweep_says_how_to_go_on(told: Told) -> None:

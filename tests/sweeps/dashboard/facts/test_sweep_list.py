@@ -6,8 +6,10 @@ import pytest
 from told import Told
 from written import write_sweep
 
-from sweeps.dashboard.facts.sweep_list import sweep_list, sweep_stamp, sweeps_stamp
+from sweeps.dashboard.facts.sweep_list import page_stamp, sweep_list, sweep_stamp, sweeps_stamp
 from sweeps.state.lock import locked
+from tracking import ModelRegistry
+from tracking.files import write_json
 
 
 def test_a_store_without_sweeps_has_an_empty_list(tmp_path: Path) -> None:
@@ -61,6 +63,28 @@ def test_the_stamps_change_with_each_event_and_with_the_process(tmp_path: Path) 
     write_sweep(tmp_path, [{"x": 1}], name="other")
     assert sweeps_stamp(tmp_path) != seen[-1][1]
     assert sweep_stamp(told.folder) == seen[-1][0]
+
+
+def test_the_stamp_of_a_page_changes_with_the_champion_whoever_promotes_it(tmp_path: Path) -> None:
+    told = Told(tmp_path, total=2)
+    told.begin()
+    runs = [told.job(job, 0.5) for job in range(2)]
+    before = page_stamp(told.folder)
+    decision = {"model_name": "net", "promoted": False, "version": 1, "run": runs[0], "reasons": ["too low"]}
+    write_json(told.folder / "promotion.json", decision)
+    decided = page_stamp(told.folder)
+    registry = ModelRegistry(tmp_path)
+    for run in runs:
+        registry.register("net", run, files=[], objective={"metric": "val_auc", "mode": "max", "value": 0.5})
+    registered = page_stamp(told.folder)
+    registry.promote("net", 2, reason="by hand")
+    promoted = page_stamp(told.folder)
+    assert len({before, decided, registered, promoted}) == 4
+    assert page_stamp(told.folder) == promoted
+    registry.promote("net", 1, reason="by hand")
+    assert page_stamp(told.folder) != promoted
+    write_json(told.folder / "promotion.json", {**decision, "model_name": "../../elsewhere"})
+    assert page_stamp(told.folder) != decided
 
 
 def test_the_list_follows_a_sweep_that_goes_on(tmp_path: Path) -> None:

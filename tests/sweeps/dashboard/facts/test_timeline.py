@@ -81,6 +81,22 @@ def test_jobs_that_share_a_process_have_rows_of_their_own(told: Told) -> None:
     assert found.rows == 4
 
 
+@pytest.mark.parametrize("late_s", [0.0, 0.001, 0.002, 0.02])
+def test_a_job_that_begins_as_its_slot_is_freed_stays_in_the_row_of_the_slot(
+    told: Told, late_s: float
+) -> None:
+    told.begin()
+    for job in range(40):
+        told.start(job, 0.3 * job, slot=0)
+        if job:  # the end before it is recorded when this one has begun
+            told.finish(job - 1, 0.3 * job + late_s)
+    told.finish(39, 12.0)
+    found = timeline(told.folder / "jobs.jsonl", now=None)
+    assert found.rows == 1
+    ends = [span.to_s for span in found.spans]
+    assert all(to_s <= after.from_s for to_s, after in zip(ends, found.spans[1:], strict=False))
+
+
 def test_damaged_events_and_those_before_any_session_are_left_out(told: Told) -> None:
     told.start(9, 0.5)
     told.begin(1.0)

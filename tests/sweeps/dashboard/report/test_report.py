@@ -17,7 +17,7 @@ from told import RATE, Told
 
 import sweeps.dashboard.report.pictures
 from sweeps.cli.app import main
-from sweeps.dashboard.report.report import report_of, write_report
+from sweeps.dashboard.report.report import report_of, warm_up, write_report
 from tracking.files import write_json
 
 HOSTILE = "</script><img src=x onerror=alert(1)>&\u2028`|*_[a](javascript:b)$x$@me #1"
@@ -229,6 +229,19 @@ def test_a_matplotlib_that_cannot_be_loaded_costs_the_pictures_alone(
     assert facts_in(page)["pictures"] == []
 
 
+@pytest.mark.parametrize("module", ["sklearn.ensemble", "numpy"])
+def test_a_forest_that_cannot_be_grown_costs_what_decides_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    told = make(tmp_path, jobs=25)
+    monkeypatch.setitem(sys.modules, module, None)
+    warm_up(25)
+    page, text = report_of(told.folder)
+    assert "cannot be told yet: scikit-learn cannot be loaded: import of" in text.decode()
+    assert "scikit-learn cannot be loaded" in facts_in(page)["importance"]["why"]
+    assert len(facts_in(page)["jobs"]["job"]) == 25
+
+
 def test_a_sweep_of_one_job_without_a_setting_is_a_whole_sentence(tmp_path: Path) -> None:
     told = Told(tmp_path, total=1, swept=())
     told.begin()
@@ -318,7 +331,7 @@ def test_without_scripts_there_are_pictures_and_the_leaderboard(
 ) -> None:
     look = Look(chromium, pages[25], scripts=False)
     pictures = look.page.locator("noscript img, .static-report img")
-    assert pictures.count() == 5
+    assert pictures.count() == 6
     assert look.page.locator(".static-report table tbody tr").count() == 25
     assert "ValueError" in look.page.locator(".static-report").inner_text()
     assert look.elsewhere == []

@@ -74,7 +74,7 @@ def test_a_server_that_is_killed_and_started_again_loses_and_repeats_no_point(tm
                 served.process.kill()
                 stream.rest()
                 seen += stream.seen
-                last = stream.seen[-1].id
+                last = stream.last(last)
         for run in (one, two):
             run.log({"a": step}, step=step)  # while there is no server
         step += 1
@@ -95,7 +95,7 @@ def test_a_page_can_be_cut_off_between_any_two_events(served: Served, tracker: E
     with served.stream(watch) as stream:
         for _ in runs:
             stream.next()
-        last = stream.seen[-1].id
+        last = stream.last()
         for run in runs:
             for step in range(2):
                 run.log({"a": step}, step=step)
@@ -103,8 +103,23 @@ def test_a_page_can_be_cut_off_between_any_two_events(served: Served, tracker: E
     while any(len(steps(seen, run.run_id)) < 2 for run in runs):
         with served.stream(watch, last) as stream:
             seen.append(stream.until("points"))  # what was sent further is lost
-            last = seen[-1].id
+            last = stream.last(last)
     assert all(steps(seen, run.run_id) == [0, 1] for run in runs)
+    for run in runs:
+        run.finish()
+
+
+def test_an_id_names_only_what_its_event_is_of(served: Served, tracker: ExperimentTracker) -> None:
+    runs = [tracker.start_run("ids") for _ in range(3)]
+    with served.stream({"runs": {run.run_id: None for run in runs}, "table": True}) as stream:
+        while {event.data.get("run") for event in stream.seen} < {None, *(run.run_id for run in runs)}:
+            stream.next()
+        runs[1].log({"a": 1}, step=0)
+        found = stream.until("points")
+        assert found.data["lines"]
+        assert json.loads(found.id).keys() == {"runs"}
+        assert json.loads(found.id)["runs"].keys() == {runs[1].run_id}
+        assert json.loads(stream.last())["runs"].keys() == {run.run_id for run in runs}
     for run in runs:
         run.finish()
 
@@ -133,7 +148,8 @@ def test_what_a_run_prints_follows_from_any_byte(served: Served, tracker: Experi
         with log.open("a") as file:
             file.write("two\n")
         assert stream.next().data == {"run": run.run_id, "text": "two\n", "end": 11, "whole": False}
-        last = stream.seen[0].id
+        (last, further) = [event.id for event in stream.seen]
+        assert json.loads(further) == {"output": {run.run_id: 11}}
     with served.stream({"output": {run.run_id: None}}, last) as stream:
         assert stream.next().data["text"] == "two\n"
     run.finish()
@@ -158,7 +174,7 @@ def test_a_run_that_is_not_there_or_goes_is_told_once(served: Served, tracker: E
 
 def test_a_page_may_follow_many_runs_from_long_cursors(served: Served) -> None:
     runs = {f"run_9{number:05}": "[" + "x" * 300 + "]" for number in range(200)}
-    with served.stream({"runs": runs}, json.dumps({"runs": runs})) as stream:
+    with served.stream({"runs": runs}, json.dumps({"runs": runs})) as stream:  # 140 kB of address
         assert {stream.next().name for _ in runs} == {"gone"}
 
 

@@ -236,6 +236,8 @@ def test_no_file_but_those_of_a_run_is_given(served: Served, run_id: str, path: 
         ("0/run/none", 404), ("0/run/..", 400), ("0/run/%2e%2e", 400), ("0/run/..%2fsweeps", 404), ("0/run/", 404),
         ("0/run/linked", 503), ("0/run/%00", 400), ("0/run/run_001%0a", 400), ("0/run/" + "r" * 3000, 400),
         ("0/run/none/output", 404), ("0/run/run_001/output?start=x", 400), ("0/run/run_001/output?most=9999999", 400),
+        ("0/run/run_001/files?folder=artifacts/none", 404), ("0/run/run_001/files?most=9999", 400),
+        ("0/run/run_001/files?folder=artifacts", 200), ("0/run/run_001/files?folder=../..", 404),
         ("0/run/run_001/output?start=99999", 200), ("0/run/none/file/params.json", 404), ("0/run/run_001/file", 404),
         ("0/sweep/none", 404), ("0/sweep/..", 400), ("0/sweep/%2e%2e", 400), ("0/sweep/..%2fruns", 404), ("0/sweep/", 404),
         ("0/sweep/linked", 503), ("0/sweep/latest", 404), ("0/sweep/%00", 400), ("0/sweep/one/log/x", 404),
@@ -282,8 +284,9 @@ def test_a_store_that_goes_and_comes_back_is_a_sentence_meanwhile(tmp_path: Path
     with Served("--port", 0, cwd=tmp_path) as served:
         assert served.api("0/runs")["total"] == 1
         store.rename(away)
-        assert served.ask("/api/0/run/run_001").status in (404, 503)
-        assert served.ask("/api/0/runs").status in (200, 503)
+        for path in ("run/run_001", "runs", "sweeps", "sweep/one", "models"):
+            answer = served.ask(f"/api/0/{path}")
+            assert (answer.status, f"the store {store} is gone" in str(answer)) == (410, True)
         away.rename(store)
         assert served.api("0/runs")["total"] == 1
         assert served.end()[2] == ""
