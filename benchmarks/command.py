@@ -6,6 +6,7 @@ python -m benchmarks report [--from FILE]... [--readme]
 python -m benchmarks tables --folder DIR   (how good the models are; benchmarks.tables)
 python -m benchmarks searches --lcbench DIR   (how good the searches are; benchmarks.searches)
 python -m benchmarks pictures   (the pictures of the docs; benchmarks.dashboard)
+python -m benchmarks sizes      (how large the extras are; benchmarks.sizes)
 """
 
 import argparse
@@ -36,7 +37,8 @@ MEASURES: dict[str, Callable[[Plan], Result]] = {
     "slots": sweeps.slots,
     "dashboard": dashboard.dashboard,
 }
-SETUP, REPORT, TABLES, SEARCHES, PICTURES = "setup", "report", "tables", "searches", "pictures"
+SETUP, REPORT, TABLES, SEARCHES = "setup", "report", "tables", "searches"
+PICTURES, SIZES = "pictures", "sizes"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -53,6 +55,10 @@ def main(arguments: Sequence[str]) -> int:
         from benchmarks.dashboard.pictures import main as pictures
 
         return pictures(arguments[1:])
+    if arguments[:1] == [SIZES]:
+        from benchmarks.sizes import main as sizes
+
+        return sizes(arguments[1:])
     options = _parse(arguments)
     if SETUP in options.names:
         environments.setup([peer for peer in Module if peer in options.names] or list(Module))

@@ -1,14 +1,21 @@
 """Settings every test shares."""
 
 import compileall
+import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+import signal
+import sys
+import tempfile
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import settings
 from receivers import Hooks, Post
+
+from tracking import TrackingError
 
 # A deadline would test the machine's load, not the code.
 settings.register_profile("podium", deadline=None, max_examples=60)
@@ -17,13 +24,41 @@ settings.load_profile("podium")
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 ROOT = Path(__file__).resolve().parents[1]
 CONF = ROOT / "conf"
+MEMORY = Path("/dev/shm")
+NEEDED = 4 << 30  # bytes: about twice what a whole run takes, with the slow tests
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Compile the packages once: where Python may not write bytecode, each process that a test starts would compile them."""
-    if not hasattr(config, "workerinput"):
-        for package in ("conf", "hydra_plugins", "sweeps", "tracking", "trainer"):
-            compileall.compile_dir(ROOT / package, quiet=2)
+    """Compile the packages once: where Python may not write bytecode, each process that a test starts would compile them.
+
+    Stores of tests stand in memory where there is enough of it: podium waits for the disk after each line that it writes,
+    which takes longer than the rest of most tests, and no test depends on it. TMPDIR names another folder.
+    """
+    if hasattr(config, "workerinput"):
+        return
+    for package in ("conf", "hydra_plugins", "sweeps", "tracking", "trainer"):
+        compileall.compile_dir(ROOT / package, quiet=2)
+    if (
+        os.access(MEMORY, os.W_OK)
+        and min(shutil.disk_usage(MEMORY).free, psutil.virtual_memory().available) > NEEDED
+    ):
+        for name in ("TMPDIR", "PYTEST_DEBUG_TEMPROOT"):
+            os.environ.setdefault(name, os.environ.get("TMPDIR", str(MEMORY)))
+        tempfile.tempdir = None  # to be found anew
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return how many tests run at once with `-n logical`: one more than there are cores, as many wait for processes."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Give the memory back that the stores of a whole run without a failure take."""
+    if exitstatus == 0 and not hasattr(session.config, "workerinput"):
+        base = session.config._tmp_path_factory.getbasetemp()
+        if base.is_relative_to(MEMORY):
+            shutil.rmtree(base, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -77,3 +112,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.get_closest_marker("needs_data"):
                 item.add_marker(pytest.mark.skip(reason=f"needs the data sets in {DATA}"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Generator[None, object, object]:
+    """Fail a test that leaves a run open or a handler of SIGTERM behind, after its fixtures: both change the tests after it."""
+    result = yield
+    if left := _left_behind():
+        pytest.fail(f"left behind for the tests after it: {', '.join(left)}", pytrace=False)
+    return result
+
+
+def _left_behind() -> list[str]:
+    """Return what tests leave behind of tracking, in words, and put it in order; few tests import all of it."""
+    left = []
+    runs = sys.modules.get("tracking.run")
+    for run in [*runs._active] if runs is not None else ():
+        left.append(f"an open run, {run.run_dir}")
+        with contextlib.suppress(TrackingError):  # its folder is gone
+            run.finish()
+        run._deactivate()
+    handler = signal.getsignal(signal.SIGTERM)
+    if handler != signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        left += [] if left else [f"a handler of SIGTERM, {handler}"]
+    return left

@@ -115,6 +115,7 @@ TRACKING_PUBLIC = {
     "tracking.files",
     "tracking.notify",
     "tracking.objective",
+    "tracking.plots.scales",  # of parallel coordinates, which the report draws too
     "tracking.process",
     "tracking.process.announcements",
     "tracking.process.signals",

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -166,3 +167,27 @@ def test_a_readme_without_markers_is_not_changed(tmp_path: Path, monkeypatch: py
     with pytest.raises(SystemExit, match=r"README\.md has no line"):
         report.write(results(), with_readme=True)
     assert readme.read_text() == "text\n"
+
+
+def test_the_sizes_of_all_extras_are_told_and_what_is_not_installed_is_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["sizes"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    sizes = {line.split()[0]: float(line.split()[1].replace(",", "")) for line in lines}
+    known = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert sizes.keys() == {"none", *known} - {"test", "dev"}
+    assert 1 < sizes["none"] < sizes["dashboard"] < sizes["sweeps"] < sizes["search"]
+    # what each package has counts once, and one that another folder has is found there
+    folder = tmp_path / "mlflow_skinny-1.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: mlflow-skinny\nVersion: 1\n")
+    (folder / "RECORD").write_text("mlflow/large.bin,,\n")
+    (tmp_path / "mlflow").mkdir()
+    (tmp_path / "mlflow" / "large.bin").write_bytes(bytes(30_000_000))
+    assert main(["sizes", "--also", str(tmp_path)]) == 0
+    more = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    if "not found: mlflow-skinny" in next(line for line in lines if line.startswith("mlflow ")):
+        assert "not found" not in more["mlflow"]
+        assert float(more["mlflow"].split()[1]) == pytest.approx(sizes["mlflow"] + 30, abs=1)
+    assert more["sweeps"] == next(line for line in lines if line.startswith("sweeps "))

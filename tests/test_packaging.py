@@ -102,6 +102,7 @@ def test_the_trainer_runs_from_a_wheel_in_an_empty_environment_and_folder(
     assert "run_002" in run(podium, "sweeps", "leaderboard", cwd=folder).stdout
     assert run(podium, "--complete", "train", "model=l", cwd=folder).stdout == "model=logistic\n"
     assert run(podium, "train", "--help", cwd=folder).stdout.startswith("podium train trains a model")
+    shutil.rmtree(tmp_path / "environment")  # 1.3 GB, which may be in memory
 
 
 @pytest.mark.slow

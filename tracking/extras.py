@@ -7,6 +7,9 @@ from importlib.util import find_spec
 
 from tracking.errors import MissingExtraError
 
+# What the import of a library raises that is installed and does not work, such as one built for another NumPy.
+BROKEN = (ImportError, AttributeError, OSError, RuntimeError, ValueError)
+
 _SWEEPS = ("hydra", "omegaconf", "joblib", "cloudpickle", "greenlet")
 _DASHBOARD = ("starlette", "uvicorn")
 # As in pyproject.toml; the names are those that code imports.

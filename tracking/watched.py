@@ -1,17 +1,23 @@
 """A run as its files show it to another process: its values, who writes it, and a request that it stop."""
 
+import os
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tracking.files import atomic
+from tracking.files import atomic, regular
 from tracking.metrics.follow import Follower
 from tracking.metrics.history import read_history
+from tracking.metrics.journal_files import list_journals
 from tracking.paths import RunPaths
 from tracking.process import identity
 from tracking.records import RunStatus
 from tracking.store import ending
+from tracking.values import jsontext, timestamps
+
+TAIL_BYTES = 64 << 10  # of a file, in which the last whole line is looked for
 
 
 class WatchedRun:
@@ -68,3 +74,43 @@ def logged_values(run_dir: Path, metrics: Sequence[str]) -> dict[str, list[tuple
     return {
         name: [(point["step"], float(point["value"])) for point in history.get(name, [])] for name in metrics
     }
+
+
+def last_sign(run_dir: Path) -> datetime | None:
+    """Return when a run ended or, while it has no end, the time of the last line of its journals and of its samples of use.
+
+    None for a run that has neither. Reads the ends of the files. Raise TrackingError for a run that cannot be read.
+    """
+    paths = RunPaths(run_dir)
+    try:
+        entry = atomic.read_object(paths.run)
+    except FileNotFoundError:
+        return None
+    if entry.get("finished_at"):
+        return _moment(entry["finished_at"])
+    files = [paths.usage, *(paths.folder / name for name in list_journals(paths))]
+    return max(filter(None, map(_last_moment, files)), default=None)
+
+
+def _last_moment(path: Path) -> datetime | None:
+    try:
+        with regular.open_file(path) as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
+            lines = file.read().split(b"\n")
+    except FileNotFoundError:
+        return None
+    for line in reversed(lines):  # the last one may be torn
+        try:
+            found = jsontext.decode(line)
+        except ValueError:
+            continue
+        if isinstance(found, dict) and (moment := _moment(found.get("timestamp"))) is not None:
+            return moment
+    return None
+
+
+def _moment(text: Any) -> datetime | None:
+    try:
+        return timestamps.parse(text)
+    except (TypeError, ValueError):
+        return None

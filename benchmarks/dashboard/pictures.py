@@ -1,6 +1,8 @@
 """The pictures of the docs: a sweep of the default recipe, its dashboard and its report.
 
-python -m benchmarks pictures [--store DIR]   (writes docs/pictures; keeps and uses the store if one is named)
+python -m benchmarks pictures [--store DIR] [--sweep NAME] [--to DIR]
+
+It writes docs/pictures, or into DIR, and keeps and uses the store if one is named. An error of a page is an error of the command.
 """
 
 import argparse
@@ -33,52 +35,78 @@ RECIPE = (
     "data.rows=16000",
     "sweep.mode=random",
     "sweep.n_trials=40",
-    f"sweep.name={SWEEP}",
 )
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Make the pictures, and return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks pictures", description=__doc__)
+    """Make the pictures, and return the exit code: 1 where a page had an error."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks pictures",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--store", type=Path, metavar="DIR", help="where the sweep is, or is to be")
+    parser.add_argument("--sweep", default=SWEEP, metavar="NAME", help=f"which sweep is shown ({SWEEP})")
+    parser.add_argument(
+        "--to", type=Path, default=PICTURES, metavar="DIR", help="where the pictures are written"
+    )
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="podium-pictures-") as scratch:
         store = (options.store or Path(scratch) / "experiments").absolute()
-        report = store / "sweeps" / SWEEP / "report.html"
-        if not report.parent.exists():
-            _run("trainer", "-m", *RECIPE, f"paths.experiments={store}")
-        _run("sweeps", "report", SWEEP, "--store", str(store))  # as it is drawn now
-        PICTURES.mkdir(parents=True, exist_ok=True)
-        with browser() as started:
-            with Dashboard(store) as served, page(started, color_scheme="light") as opened:
-                opened.goto(f"{served.address}#/runs?sort=-val_auc.max")
-                ready(opened, "runs")
-                opened.locator("[role=grid] .vt-body .vt-row a").first.wait_for()
-                _take(opened, "dashboard-runs")
-                opened.goto(f"{served.origin}#/sweep/{SWEEP}")
-                ready(opened, "sweep")
-                opened.locator("[data-section=best] .chart").first.wait_for()
-                opened.wait_for_load_state("networkidle")
-                _take(opened, "dashboard-sweep")
-            with page(started, color_scheme="light", offline=True) as opened:
-                opened.goto(report.as_uri())
-                ready(opened, "report")
-                opened.locator("[data-section=parallel]").evaluate(BELOW_TOP)
-                _take(opened, "report")
-    return 0
+        if not (store / "sweeps" / options.sweep).exists():
+            _run("trainer", "-m", *RECIPE, f"sweep.name={options.sweep}", f"paths.experiments={store}")
+        _run("sweeps", "report", options.sweep, "--store", str(store))  # as it is drawn now
+        options.to.mkdir(parents=True, exist_ok=True)
+        faults = _pictures(store, options.sweep, options.to)
+    for fault in faults:
+        print(fault, file=sys.stderr)
+    return 1 if faults else 0
+
+
+def _pictures(store: Path, sweep: str, to: Path) -> list[str]:
+    """Write the pictures, and return what the pages had to complain of."""
+    faults: list[str] = []
+    report = store / "sweeps" / sweep / "report.html"
+    with browser() as started:
+        with Dashboard(store) as served, page(started, color_scheme="light") as opened:
+            _listen(opened, faults)
+            opened.goto(f"{served.address}#/runs?sort=-val_auc.max")
+            ready(opened, "runs")
+            opened.locator("[role=grid] .vt-body .vt-row a").first.wait_for()
+            _take(opened, to / "dashboard-runs.png")
+            opened.goto(f"{served.origin}#/sweep/{sweep}")
+            ready(opened, "sweep")
+            opened.locator("[data-section=best] .chart").first.wait_for()
+            opened.wait_for_load_state("networkidle")
+            _take(opened, to / "dashboard-sweep.png")
+        with page(started, color_scheme="light", offline=True) as opened:
+            _listen(opened, faults)
+            opened.goto(report.as_uri())
+            ready(opened, "report")
+            opened.locator("[data-section=parallel]").evaluate(BELOW_TOP)
+            _take(opened, to / "report.png")
+    return faults
+
+
+def _listen(page: "Page", faults: list[str]) -> None:
+    """Note the errors and warnings of a page."""
+    page.on("pageerror", lambda error: faults.append(f"{page.url}: {error}"))
+    page.on(
+        "console",
+        lambda said: faults.append(f"{page.url}: {said.text}") if said.type in {"error", "warning"} else None,
+    )
 
 
 def _run(program: str, *words: str) -> None:
     subprocess.run([sys.executable, "-m", program, *words], cwd=ROOT, check=True)
 
 
-def _take(page: "Page", name: str) -> None:
+def _take(page: "Page", path: Path) -> None:
     """Write what a page shows, with few colours."""
     from PIL import Image
 
     page.evaluate("painted()")
     with Image.open(io.BytesIO(page.screenshot())) as taken:
         few = taken.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
-    path = PICTURES / f"{name}.png"
     few.save(path, optimize=True)
-    print(f"wrote {path.relative_to(ROOT)}, {path.stat().st_size / 1000:.0f} kB")
+    print(f"wrote {path}, {path.stat().st_size / 1000:.0f} kB")

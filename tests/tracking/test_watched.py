@@ -1,15 +1,17 @@
 """What one process sees of a run that another one writes."""
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from tracking import ExperimentTracker
-from tracking.watched import WatchedRun
+from tracking.watched import WatchedRun, last_sign
 
 WRITES = """
 import sys
@@ -87,3 +89,19 @@ def test_a_run_of_this_process_is_seen_likewise(tmp_path: Path) -> None:
         seen = WatchedRun(run.run_dir, ("a",))
         assert (seen.level(), seen.process()) == (1, os.getpid())
         seen.close()
+
+
+def test_a_run_was_last_heard_of_when_it_ended_or_logged_last(tmp_path: Path) -> None:
+    assert last_sign(tmp_path / "runs" / "run_001") is None
+    with ExperimentTracker(tmp_path).start_run("e", capture_output=False) as run:
+        folder = Path(run.run_dir)
+        assert last_sign(folder) is None  # nothing was logged
+        for value in range(3):
+            run.log({"loss": value})
+        journal = folder / "metrics.jsonl"
+        whole = journal.read_bytes()
+        last = json.loads(whole.splitlines()[-1])["timestamp"]
+        assert last_sign(folder) == datetime.fromisoformat(last)
+        (folder / "usage.jsonl").write_text('{"timestamp": "2099-01-01T00:00:00.000+00:00"}\n{"timesta')
+        assert last_sign(folder) == datetime(2099, 1, 1, tzinfo=UTC)
+    assert last_sign(folder) == ExperimentTracker(tmp_path).record(run.run_id).finished_at

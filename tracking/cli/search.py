@@ -122,9 +122,12 @@ def search(
     else:
         fields = usual(usual_names, named, experiment, as_json=as_json)
     warn_unknown({*fields, *named}, names)
+    notes: list[str] = []
     run_ids, values = catalog.columns(
-        fields, text=text or "", experiment_name=experiment, order_by=sort, limit=limit
+        fields, text=text or "", experiment_name=experiment, order_by=sort, limit=limit, notes=notes
     )
+    for note in dict.fromkeys(notes):
+        output.warn(note)
     if not run_ids and not as_json:
         where = f" of {experiment!r}" if experiment else ""
         output.say(f"No run{where} in {store!r} passes." if text else f"No runs{where} in {store!r}.")
@@ -146,11 +149,15 @@ def runs_of(store: Store, experiment: str, text: str | None = None) -> list[RunR
     The log names the runs that cannot be read; where there are only such, return none.
     """
     catalog = Catalog(store)
-    runs = catalog.search(text, experiment_name=experiment) if text else catalog.records(experiment)
+    notes: list[str] = []
+    runs = (
+        catalog.search(text, experiment_name=experiment, notes=notes) if text else catalog.records(experiment)
+    )
     if not runs:
         check_known(catalog, experiment)
         if text:
-            raise TrackingError(f"no run of {experiment!r} passes the filter")
+            why = "".join(f"; {note}" for note in dict.fromkeys(notes))
+            raise TrackingError(f"no run of {experiment!r} passes the filter{why}")
     return runs
 
 

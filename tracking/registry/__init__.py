@@ -1,8 +1,18 @@
 """The model registry: versions of models, a champion per model, and the gate for promotions."""
 
+from tracking.registry.events import history_stamp
 from tracking.registry.gate import judge
 from tracking.registry.model_records import EventKind, ModelEvent, ModelVersion, Verdict
 from tracking.registry.models import ModelRegistry
 from tracking.registry.versions import check_files
 
-__all__ = ["EventKind", "ModelEvent", "ModelRegistry", "ModelVersion", "Verdict", "check_files", "judge"]
+__all__ = [
+    "EventKind",
+    "ModelEvent",
+    "ModelRegistry",
+    "ModelVersion",
+    "Verdict",
+    "check_files",
+    "history_stamp",
+    "judge",
+]

@@ -10,10 +10,11 @@ from typing import Any
 
 from tracking.errors import CorruptFileError
 from tracking.files import append, atomic, regular
-from tracking.paths import ModelPaths, is_conflict
+from tracking.paths import ModelPaths, StorePaths, is_conflict
 from tracking.process.identity import login
 from tracking.registry.model_records import EventKind, ModelEvent
 from tracking.values import jsontext, timestamps
+from tracking.values.names import is_component
 from tracking.values.secrets import masked_text
 from tracking.values.units import counted
 
@@ -36,6 +37,17 @@ def read_events(paths: ModelPaths) -> list[ModelEvent]:
             f"{paths.events} cannot be read ({error.strerror or error}); restore the file"
         ) from None
     return sorted(events + [_event(line) for line in more], key=lambda event: event.at) if more else events
+
+
+def history_stamp(store: Path, name: str) -> str:
+    """Return a text that changes with the champion of a model; costs one look at a file. A model that is none has none."""
+    if not is_component(name):
+        return ""
+    try:
+        found = ModelPaths(StorePaths(store).models / name).events.stat()
+    except OSError:
+        return ""
+    return f"{found.st_mtime_ns} {found.st_size} {found.st_ino}"
 
 
 def lines_beyond(paths: ModelPaths) -> list[Any]:

@@ -55,6 +55,15 @@ def test_a_run_asks_at_each_level_and_never_after_the_last(tracker: ExperimentTr
     assert status(tracker) is RunStatus.COMPLETED
 
 
+def test_a_run_that_asks_before_its_first_value_is_known_to_ask_and_waits_for_nobody(
+    tracker: ExperimentTracker,
+) -> None:
+    asked = Asked()
+    with in_job(asked.gate(1)), tracker.start_run("e") as run:
+        assert not run.should_stop()
+        assert (asked.told, asked.levels) == ([run.run_dir], [])
+
+
 def test_a_run_that_is_told_to_stop_ends_as_pruned_and_keeps_what_it_logged(
     tracker: ExperimentTracker,
 ) -> None:

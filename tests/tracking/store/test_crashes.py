@@ -291,7 +291,9 @@ def fail(case: tuple[Call, str], folder: Path) -> None:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("every", [8, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "every", [16, pytest.param(3, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.exhaustive)]
+)
 def test_a_process_killed_before_any_system_call_loses_nothing_acknowledged(
     clean: list[Call], folder: Path, every: int
 ) -> None:
@@ -312,7 +314,7 @@ def test_a_failed_system_call_is_reported_once_or_has_no_effect(clean: list[Call
     # a few of all; the exhaustive test has the rest
     cases = [(call, error) for call in clean for error in FAULTS[call.name]]
     rare = [case for case in cases if case[0].name in {"ftruncate", "link"}]
-    wrong = failures([*rare, *cases[::13]], fail, folder)
+    wrong = failures([*rare, *cases[::26]], fail, folder)
     assert not wrong, wrong
 
 
@@ -327,7 +329,7 @@ def misread(call: Call, folder: Path) -> None:
 
 def test_a_process_out_of_file_handles_gets_an_error_and_loses_nothing(whole: Life, folder: Path) -> None:
     # a few of all; the exhaustive test has the rest
-    wrong = failures(whole.reads[::8], misread, folder)
+    wrong = failures(whole.reads[::16], misread, folder)
     assert not wrong, wrong
 
 
