@@ -12,6 +12,7 @@ BROKEN = (ImportError, AttributeError, OSError, RuntimeError, ValueError)
 
 _SWEEPS = ("hydra", "omegaconf", "joblib", "cloudpickle", "greenlet")
 _DASHBOARD = ("starlette", "uvicorn")
+_GATE = ("numpy", "scipy")
 # As in pyproject.toml; the names are those that code imports.
 EXTRAS: dict[str, tuple[str, ...]] = {
     "plots": ("matplotlib",),
@@ -20,9 +21,10 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "notify": ("apprise",),
     "mlflow": ("alembic", "mlflow", "sqlalchemy"),
     "dashboard": _DASHBOARD,
+    "gate": _GATE,
     "sweeps": _SWEEPS,
-    "search": (*_SWEEPS, "cmaes", "optuna", "scipy", "threadpoolctl"),
-    "trainer": (*_SWEEPS, "matplotlib", "pandas", "pyarrow", "numpy", "sklearn", "torch", *_DASHBOARD),
+    "search": (*_SWEEPS, *_GATE, "cmaes", "optuna", "threadpoolctl"),
+    "trainer": (*_SWEEPS, *_GATE, "matplotlib", "pandas", "pyarrow", "sklearn", "torch", *_DASHBOARD),
     "excel": ("openpyxl",),
     "onnx": ("onnx", "onnxruntime", "onnxscript"),
 }

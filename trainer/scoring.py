@@ -6,11 +6,11 @@ Batches always have the same size, so that a saved model gives the logged number
 import torch
 from torch import nn
 
+from tracking.statistics.formulas import auc, macro_auc
 from trainer.data.reading import cache
 from trainer.data.target import TaskKind
 from trainer.data.tensors import Dataset, Split
 from trainer.models.network import Network, adapt
-from trainer.tasks.metrics import auc, macro_auc
 from trainer.tasks.outputs import Task, task_of
 from trainer.tasks.scores import Scores as Scores
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from tracking.statistics.formulas import CALIBRATION_BINS, width_bins
 from trainer.data.encode import Array
 from trainer.plots.sheet import QUIET, VAL, figure_of
-from trainer.tasks.metrics import CALIBRATION_BINS, width_bins
 from trainer.tasks.scores import Scores
 
 if TYPE_CHECKING:

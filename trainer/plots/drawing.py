@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tracking.statistics.formulas import decided
 from trainer.data.target import Target, TaskKind
 from trainer.plots.calibration import calibration, table
 from trainer.plots.curves import curves
 from trainer.plots.of_numbers import predicted_by_true, residuals
 from trainer.plots.several_classes import confusion, roc_by_class
 from trainer.plots.two_classes import precision_recall, roc
-from trainer.tasks.metrics import decided
 from trainer.tasks.scores import Scores
 from trainer.tasks.threshold import HALF, codes
 

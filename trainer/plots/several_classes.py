@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trainer import ranked
+from tracking.statistics import ranked
+from tracking.statistics.formulas import auc
 from trainer.data.encode import Array
 from trainer.plots.sheet import COLOURS, QUIET, SQUARE, figure_of, name_of
-from trainer.tasks.metrics import auc
 from trainer.tasks.scores import Scores
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trainer import ranked
+from tracking.statistics import ranked
 from trainer.plots.sheet import QUIET, SQUARE, VAL, figure_of
 from trainer.tasks.scores import Scores
 

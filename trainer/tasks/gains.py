@@ -7,6 +7,8 @@ of DeLong, DeLong and Clarke-Pearson, "Comparing the Areas under Two or More Cor
 
 import numpy as np
 
+from tracking.statistics import ranked
+from tracking.statistics.formulas import log_losses
 from trainer.data.encode import Array
 from trainer.data.target import TaskKind
 
@@ -23,7 +25,7 @@ def in_ranks(target: Array, ours: Array, theirs: Array, weight: Array | None = N
     if positive.all() or not positive.any():
         return 0.0
     counts = np.ones(len(target)) if weight is None else weight
-    gains = _placements(positive, ours, counts) - _placements(positive, theirs, counts)
+    gains = ranked.placements(positive, ours, counts) - ranked.placements(positive, theirs, counts)
     parts = [_mean(gains[rows], _shares(len(gains[rows]), counts[rows])) for rows in (positive, ~positive)]
     # Both parts have the same mean, the gain in AUC; their errors are of different rows.
     return _share(parts[0][0], sum(variance for _, variance in parts))
@@ -48,22 +50,4 @@ def _losses(kind: TaskKind, target: Array, predictions: Array) -> Array:
     """Return a loss per row: the squared error, or the logarithm of the chance of the class that it has."""
     if kind is TaskKind.REGRESSION:
         return np.asarray((predictions - target) ** 2)
-    if kind is TaskKind.BINARY:
-        chance = np.where(target > 0.5, predictions, 1 - predictions)
-    else:
-        chance = predictions[np.arange(len(target)), target]
-    return np.asarray(-np.log(np.maximum(chance, np.finfo(np.float64).tiny)))
-
-
-def _placements(positive: Array, scores: Array, counts: Array) -> Array:
-    """Return for each row the share of the rows of the other class that it is on the right side of; ties count half."""
-    found = np.empty(len(scores))
-    for rows, sign in ((positive, 1.0), (~positive, -1.0)):
-        others = sign * scores[~rows]
-        order = np.argsort(others)
-        below = np.concatenate([[0.0], np.cumsum(counts[~rows][order])])
-        first, last = (
-            np.searchsorted(others[order], sign * scores[rows], side=side) for side in ("left", "right")
-        )
-        found[rows] = (below[first] + below[last]) / 2 / below[-1]
-    return found
+    return log_losses(target, predictions)

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from tracking.statistics.formulas import decided
 from trainer.data.encode import Array
 from trainer.data.target import TaskKind
 from trainer.errors import ConfigError
 from trainer.targets import bound, users_code
-from trainer.tasks.metrics import decided
 
 logger = logging.getLogger(__name__)
 

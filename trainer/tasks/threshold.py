@@ -6,7 +6,7 @@ neighbouring probabilities is tried; of equally good ones the nearest to one hal
 
 import numpy as np
 
-from trainer import ranked
+from tracking.statistics import ranked
 from trainer.data.encode import Array
 from trainer.errors import ConfigError
 

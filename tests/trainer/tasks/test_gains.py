@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tracking.statistics.formulas import auc
 from trainer.data.target import TaskKind
 from trainer.tasks import gains
-from trainer.tasks.metrics import auc
 
 CHANCES = st.lists(st.sampled_from([0.1, 0.2, 0.3, 0.5, 0.7]), min_size=8, max_size=8)
 TARGET = np.array([0, 1, 0, 1, 1, 0, 0, 0])

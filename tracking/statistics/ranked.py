@@ -19,23 +19,46 @@ class Levels(NamedTuple):
     false: Array  # of the negative class
 
 
+class Order(NamedTuple):
+    """Rows from the highest score to the lowest, and where each run of equal scores ends; one sort serves many weights."""
+
+    rows: Array
+    last: Array
+    is_positive: Array  # of the rows in this order
+
+    def levels(self, weight: Array) -> tuple[Array, Array]:
+        """Return the hits and the false ones of each level, for weights of shape [rows]."""
+        counts = weight[self.rows].astype(np.float64)
+        hits = np.cumsum(np.where(self.is_positive, counts, 0.0))[self.last]
+        return hits, np.cumsum(np.where(self.is_positive, 0.0, counts))[self.last]
+
+
+def ordered(is_positive: Array, score: Array, *, stable: bool = True) -> Order:
+    """Sort scores, which hold no NaN. The order of ties matters only to the rounding of sums of weights."""
+    rows = np.argsort(score, kind="stable" if stable else None)[::-1]
+    score = score[rows]
+    last = np.append(np.flatnonzero(score[1:] != score[:-1]), len(score) - 1)
+    return Order(rows, last, is_positive[rows])
+
+
 def levels(is_positive: Array, score: Array, weight: Array | None = None) -> Levels:
     """Return the levels of scores, which hold no NaN; `weight` says what each row counts for."""
-    # The order of ties matters only to the rounding of sums of weights.
-    order = np.argsort(score, kind=None if weight is None else "stable")[::-1]
-    score, is_positive = score[order], is_positive[order]
-    last = np.append(np.flatnonzero(score[1:] != score[:-1]), len(score) - 1)  # of each run of equal scores
+    order = ordered(is_positive, score, stable=weight is not None)
+    scores = score[order.rows[order.last]]
     if weight is None:
-        hits = np.cumsum(is_positive, dtype=np.float64)[last]
-        return Levels(score[last], hits, last + 1 - hits)
-    counts = weight[order].astype(np.float64)
-    hits = np.cumsum(np.where(is_positive, counts, 0.0))[last]
-    return Levels(score[last], hits, np.cumsum(np.where(is_positive, 0.0, counts))[last])
+        hits = np.cumsum(order.is_positive, dtype=np.float64)[order.last]
+        return Levels(scores, hits, order.last + 1 - hits)
+    return Levels(scores, *order.levels(weight))
 
 
 def roc_area(is_positive: Array, score: Array, weight: Array | None = None) -> float:
     """Return the area under the ROC curve, where ties count half; NaN when the rows of a class count for nothing."""
     _, hits, false = levels(is_positive, score, weight)
+    return area_of(hits, false)
+
+
+def area_of(hits: Array, false: Array) -> float:
+    """Return the area under the ROC curve of these levels; NaN when the rows of a class count for nothing."""
     whole = hits[-1] * false[-1]
     if not whole > 0:
         return float("nan")
@@ -46,6 +69,11 @@ def roc_area(is_positive: Array, score: Array, weight: Array | None = None) -> f
 def average_precision(is_positive: Array, score: Array, weight: Array | None = None) -> float:
     """Return the mean precision over the gains in recall; NaN when the positive rows count for nothing."""
     _, hits, false = levels(is_positive, score, weight)
+    return precision_of(hits, false)
+
+
+def precision_of(hits: Array, false: Array) -> float:
+    """Return the average precision of these levels; NaN when the positive rows count for nothing."""
     if not hits[-1] > 0:
         return float("nan")
     gains = np.diff(hits / hits[-1], prepend=0.0) * _shares(hits, hits + false)
@@ -69,6 +97,24 @@ def precision_recall_curve(
     _, hits, false = levels(is_positive, score, weight)
     precision, recall = _shares(hits, hits + false), hits / hits[-1]
     return np.append(precision[::-1], 1.0), np.append(recall[::-1], 0.0)
+
+
+def placements(positive: Array, scores: Array, counts: Array) -> Array:
+    """Return for each row the share of the rows of the other class that it is on the right side of; ties count half.
+
+    These are the structural components of DeLong, DeLong and Clarke-Pearson (1988): their mean over the rows of either class
+    is the area under the ROC curve. They come from sorting, as in Sun and Xu (2014), not from pairs.
+    """
+    found = np.empty(len(scores))
+    for rows, sign in ((positive, 1.0), (~positive, -1.0)):
+        others = sign * scores[~rows]
+        order = np.argsort(others)
+        below = np.concatenate([[0.0], np.cumsum(counts[~rows][order])])
+        first, last = (
+            np.searchsorted(others[order], sign * scores[rows], side=side) for side in ("left", "right")
+        )
+        found[rows] = (below[first] + below[last]) / 2 / below[-1]
+    return found
 
 
 def _shares(part: Array, whole: Array) -> Array:
