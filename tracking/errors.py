@@ -7,12 +7,14 @@ TrackingError
 ├── UnknownRunError       (LookupError)        no such run
 ├── RunInUseError         (RuntimeError)       a run that is running, or that a model needs, cannot be deleted
 ├── UnknownModelError     (LookupError)        no such model, version or champion
+├── ChampionChangedError  (RuntimeError)       a model got another champion meanwhile; nothing was promoted
 ├── MissingFileError      (FileNotFoundError)  a file to be logged or registered does not exist
 ├── CorruptFileError      (ValueError)         a file of the store is damaged
 │   ├── NewerFormatError                       a newer version of this software wrote it
 │   └── UnreadableFileError                    the system refuses to read it, or it is a link, a pipe, a folder
 ├── StoreUnwritableError  (OSError)            the system refuses to write to the store
 ├── ModelLoadError        (RuntimeError)       a model's files changed, or its loader is not allowed
+├── RerunError            (RuntimeError)       a run cannot be made again
 └── MissingExtraError     (ImportError)        an optional library is not installed
 
 TrackingError catches them all; each is also the builtin error in brackets.
@@ -63,6 +65,10 @@ class UnknownModelError(TrackingError, LookupError):
     """The registry has no such model, version or champion."""
 
 
+class ChampionChangedError(TrackingError, RuntimeError):
+    """A model got another champion than the one that was to be replaced; nothing was promoted."""
+
+
 class MissingFileError(TrackingError, FileNotFoundError):
     """A file named by the caller does not exist or is not a file."""
 
@@ -92,6 +98,10 @@ class StoreUnwritableError(TrackingError, OSError):
 
 class ModelLoadError(TrackingError, RuntimeError):
     """A registered model was not loaded because it cannot be trusted."""
+
+
+class RerunError(TrackingError, RuntimeError):
+    """A run cannot be made again; the text says what is missing."""
 
 
 class MissingExtraError(TrackingError, ImportError):

@@ -78,6 +78,7 @@ class RunPaths:
     patch = _file("git.patch", "The changes to that commit, new files included, for `git apply`.")
     output = _file("stdout.log", "What the process printed while the run was open.")
     usage = _file("usage.jsonl", "Samples of processor, memory and GPU use.")
+    reruns = _file("reruns.jsonl", "What making the run again has shown, a line each time.")
     deleted = _file("deleted.json", "When and by whom the run was deleted; ignored outside the trash.")
 
     @cached_property
@@ -168,3 +169,7 @@ class ModelPaths:
     def verdict(self, number: int) -> Path:
         """Return the file of the gate's decision on a version."""
         return self.version(number) / "verdict.json"
+
+    def scores(self, number: int) -> Path:
+        """Return the file of the rows and predictions that the gate's decision on a version was made from."""
+        return self.version(number) / "scores.npz"

@@ -18,7 +18,7 @@ from typing import Any
 import forked
 
 from sweeps import aggregate
-from tracking import ExperimentTracker, ModelRegistry
+from tracking import ExperimentTracker, ModelRegistry, Verdict
 
 HOME = "/home/user"  # where the kept projects say they lie
 HOST, MACHINE = "workstation", "0123456789abcdef0123456789abcdef"  # and the machine they were made on
@@ -100,7 +100,7 @@ def of_records(project: Path) -> dict[str, Any]:
             "models": said("tracking", "models"),
             "versions": {name: plain(registry.versions(name)) for name in names},
             "verdicts": {
-                f"{name} {each.version}": plain(registry.verdict(name, each.version))
+                f"{name} {each.version}": _verdict(registry.verdict(name, each.version))
                 for name in names
                 for each in registry.versions(name)
             },
@@ -108,6 +108,14 @@ def of_records(project: Path) -> dict[str, Any]:
             "histories": {name: plain(registry.history(name)) for name in names},
             "history": {name: said("tracking", "history", name) for name in names},
         }
+
+
+def _verdict(verdict: Verdict | None) -> dict[str, Any] | None:
+    """Return what the first format of a verdict says."""
+    if verdict is None:
+        return None
+    sides = {"challenger": verdict.challenger, "champion": verdict.champion}
+    return plain({"promote": verdict.promote, "reasons": verdict.reasons, **sides})
 
 
 def of_sweeps(project: Path) -> dict[str, Any]:

@@ -176,7 +176,13 @@ def make_training(home: Path) -> None:
     lines = [f"{x},{'yes' if x % 3 else 'no'},{int(x > 19)}" for x in range(40)]
     (project / "clicks.csv").write_text("\n".join(["age,member,clicked", *lines, ""]))
     data = ("data=csv", "data.path=clicks.csv", "data.target=clicked", "data.numeric_transform=standard")
-    words = (*data, "model=logistic", "training.epochs=3", "promotion.thresholds={}", "sweep.name=trained")
+    words = (
+        *data,
+        "model=logistic",
+        "training.epochs=3",
+        "promotion.rules.thresholds={}",
+        "sweep.name=trained",
+    )
     run(project, sys.executable, "-m", "trainer", "-m", "training.learning_rate=0.01,0.3", *words)
 
 

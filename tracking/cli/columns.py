@@ -30,9 +30,24 @@ def _positive(limit: int | None) -> int | None:
 
 
 RUN_ID, STATUS = Field(FieldKind.RUN, "run_id"), Field(FieldKind.RUN, "status")
-SUPERSEDED = "superseded"  # shown and counted in place of a status
 MOST_METRICS = 8  # columns that a terminal gets by default
 
+ExperimentOrVersion = Annotated[
+    str,
+    typer.Argument(
+        metavar="EXPERIMENT|VERSION", callback=composed, help="The experiment, or a version of a model."
+    ),
+]
+OtherArgument = Annotated[
+    str | None, typer.Argument(metavar="[VERSION]", help="Another version, such as ctr_model@4.")
+]
+ExperimentsOrVersion = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[EXPERIMENT|VERSION]",
+        help="Only the runs of this experiment; or a version of a model, such as ctr_model@3.",
+    ),
+]
 ExperimentArgument = Annotated[str, typer.Argument(metavar="EXPERIMENT", callback=composed, help="Its name.")]
 FilterArgument = Annotated[
     str | None,
@@ -121,10 +136,10 @@ def _label(field: Field, kinds: Mapping[str, set[FieldKind]]) -> str:
     return str(field) if kinds.get(short, set()) - {field.kind} else short
 
 
-def cells(fields: Sequence[Field], values: Sequence[Any], *, is_superseded: bool) -> list[Any]:
-    """Return the values of a run as cells; that a later attempt at its job stands in for it takes the place of its status."""
+def cells(fields: Sequence[Field], values: Sequence[Any], *, without_rank: str | None) -> list[Any]:
+    """Return the values of a run as cells; why it has no rank takes the place of its status."""
     return [
-        SUPERSEDED if is_superseded and field == STATUS else shown(field, value)
+        without_rank if without_rank and field == STATUS else shown(field, value)
         for field, value in zip(fields, values, strict=True)
     ]
 

@@ -1,30 +1,31 @@
-"""Commands about registered models: models, champion, promote, rollback, alias, unregister, history."""
+"""Commands that list registered models: models, champion, history."""
 
 from typing import Annotated, Any
 
 import typer
 
-from tracking.cli.confirm import YesOption, agreed
 from tracking.cli.toolkit import output, tables
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
-from tracking.errors import CorruptFileError, InvalidValueError, UnknownModelError
+from tracking.errors import CorruptFileError, UnknownModelError
 from tracking.process.program import command
 from tracking.registry import EventKind, ModelEvent, ModelRegistry, ModelVersion
 from tracking.registry.events import CHAMPION
+from tracking.rerun import results_of
 from tracking.store.scan import warn_left_out
-from tracking.values.units import counted
+from tracking.store.store import Store
 
 Name = Annotated[str, typer.Argument(help="The model's name.")]
-Reason = Annotated[str, typer.Option("--reason", help="The reason, kept in the history.")]
-ByOption = Annotated[str | None, typer.Option("--by", help="The person; by default your login.")]
 
 
 def models(
     name: Annotated[str | None, typer.Argument(help="Only this model, with each of its versions.")] = None,
+    archived: Annotated[bool, typer.Option("--archived", help="Also versions that are archived.")] = False,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
     """List all registered models with their champions, or the versions of one.
+
+    Archived versions are left out without --archived.
 
     Example: python -m tracking models
     """
@@ -35,7 +36,9 @@ def models(
     else:
         columns = ["version", "metric", "value", "run", "created_at", "at", "aliases"]
         aliases = _aliases(registry, name)
-        rows = [_version(each, aliases) for each in registry.versions(name)]
+        hidden = registry.archived(name)
+        versions = registry.versions(name, with_archived=archived)
+        rows = [_version(each, aliases, is_archived=each.version in hidden) for each in versions]
     if as_json:
         output.say_json([dict(zip(columns, row, strict=True)) for row in rows])
     elif rows:
@@ -46,7 +49,9 @@ def models(
     elif name is None:
         output.say(f"No models in {store!r} yet.")
     else:
-        output.say(f"No version of {name} can be read.")
+        more = len(registry.archived(name))
+        what = f"; {more} archived, which --archived shows" if more and not archived else ""
+        output.say(f"No version of {name} can be read{what}.")
 
 
 def champion(name: Name, store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
@@ -69,98 +74,7 @@ def champion(name: Name, store: StoreOption = DEFAULT_STORE, as_json: JsonOption
         output.say_json({**vars(version), "since": since, "by": by, "reason": reason})
     else:
         _say_version(version, chosen)
-
-
-def promote(
-    name: Name,
-    version: Annotated[int, typer.Argument(help="The number of the version.")],
-    reason: Reason = "promoted by hand",
-    by: ByOption = None,
-    store: StoreOption = DEFAULT_STORE,
-    as_json: JsonOption = False,
-) -> None:
-    """Make a version the champion by hand, without the gate.
-
-    Example: python -m tracking promote ctr_model 3 --reason "checked on last week's clicks"
-    """
-    chosen = ModelRegistry(store).promote(name, version, reason=reason, by=by)
-    output.say_json(chosen) if as_json else output.say(f"The champion of {name} is version {version}.")
-
-
-def rollback(
-    name: Name,
-    reason: Reason = "",
-    by: ByOption = None,
-    store: StoreOption = DEFAULT_STORE,
-    as_json: JsonOption = False,
-) -> None:
-    """Make the newest earlier champion whose files are intact the champion again.
-
-    Example: python -m tracking rollback ctr_model --reason "worse on mobile"
-    """
-    before = ModelRegistry(store).rollback(name, reason=reason, by=by)
-    output.say_json(before) if as_json else output.say(
-        f"The champion of {name} is version {before.version} again."
-    )
-
-
-def alias(
-    name: Name,
-    alias: Annotated[str, typer.Argument(help="The alias, such as staging.")],
-    *,
-    version: Annotated[int | None, typer.Argument(help="The number of the version.")] = None,
-    remove: Annotated[bool, typer.Option("--remove", help="Let the alias name nothing.")] = False,
-    reason: Reason = "",
-    by: ByOption = None,
-    store: StoreOption = DEFAULT_STORE,
-    as_json: JsonOption = False,
-) -> None:
-    """Let an alias name a version, or nothing.
-
-    ModelRegistry.load takes it in the place of a number. The champion is an alias that promote and rollback move.
-
-    Example: python -m tracking alias ctr_model staging 3
-    """
-    registry = ModelRegistry(store)
-    if remove == (version is not None):
-        raise InvalidValueError("give the number of a version, or --remove; one of both")
-    if version is None:
-        registry.remove_alias(name, alias, reason=reason, by=by)
-    else:
-        registry.set_alias(name, alias, version, reason=reason, by=by)
-    named = f"version {version} of {name}" if version is not None else f"nothing in {name}"
-    output.say_json(registry.aliases(name)) if as_json else output.say(f"{alias} names {named}.")
-
-
-def unregister(
-    name: Name,
-    *,
-    version: Annotated[int | None, typer.Argument(help="Its number; without one, all versions.")] = None,
-    reason: Reason = "",
-    by: ByOption = None,
-    yes: YesOption = False,
-    store: StoreOption = DEFAULT_STORE,
-    as_json: JsonOption = False,
-) -> int:
-    """Remove a version of a model for good, or all of them.
-
-    The runs that only they came from can be deleted then. The history stays, and no number is used again.
-
-    Example: python -m tracking unregister ctr_model 2
-    """
-    registry = ModelRegistry(store)
-    what = f"all versions of {name}" if version is None else f"version {version} of {name}"
-    registry.versions(name, on_error=lambda _: None)  # an unknown model is said before the question
-    if not agreed(f"Remove {what} for good?", yes=yes):
-        output.say("Nothing was removed.")
-        return 1
-    numbers = registry.remove(name, version, reason=reason, by=by)
-    if as_json:
-        output.say_json({"removed": numbers})
-    else:
-        named = ", ".join(map(str, numbers))
-        output.say(f"Removed {counted(len(numbers), 'version')} of {name}: {named}")
-    return 0
+        _say_reruns(Store(store), version)
 
 
 def history(name: Name, store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
@@ -178,6 +92,8 @@ def history(name: Name, store: StoreOption = DEFAULT_STORE, as_json: JsonOption 
 
 def _what(event: ModelEvent) -> str:
     words = event.kind.value.replace("_", " ")
+    if event.look is not None:
+        return f"{words} ({event.look})"
     return f"{words} {event.alias}" if event.alias else words
 
 
@@ -191,9 +107,10 @@ def _summary(registry: ModelRegistry, name: str) -> list[Any]:
     return [name, len(versions), champion and champion.version, *_objective(champion), _at(champion), others]
 
 
-def _version(version: ModelVersion, aliases: dict[str, int]) -> list[Any]:
+def _version(version: ModelVersion, aliases: dict[str, int], *, is_archived: bool) -> list[Any]:
     """Return a version as a row."""
     named = [alias for alias, number in aliases.items() if number == version.version]
+    named += ["(archived)"] if is_archived else []
     return [version.version, *_objective(version), version.created_at, _at(version), named]
 
 
@@ -233,6 +150,13 @@ def _say_version(version: ModelVersion, chosen: ModelEvent | None) -> None:
     output.say("\nFiles:")
     for file, digest in version.files.items():
         output.say(f"  {file}  sha256:{digest[:12]}")
+
+
+def _say_reruns(store: Store, version: ModelVersion) -> None:
+    """Write what making its run again has shown; a version from another store has its run there."""
+    found = results_of(store.paths.run(version.run_id)) if version.origin is None else []
+    if found:
+        output.say(f"\nMade again {found[-1].at:%Y-%m-%d}, {found[-1].verdict.value}: {found[-1].sentence}.")
 
 
 def _at(version: ModelVersion | None) -> str | None:

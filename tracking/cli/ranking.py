@@ -27,7 +27,7 @@ class Ranking(NamedTuple):
     def best(self) -> RunRecord | None:
         """The best run; None when no run has a finite value of the metric."""
         first = self.runs[0] if self.runs else None
-        if first is None or first.is_superseded:
+        if first is None or not first.has_rank:
             return None
         return first if self.objective.better(self.objective.value(first), None) else None
 
@@ -51,7 +51,7 @@ class Ranking(NamedTuple):
 def rank(runs: Sequence[RunRecord], metric: str | None, mode: str | None, at: str | None = None) -> Ranking:
     """Rank runs by a metric, by default that of their sweep, else the best available one, in the direction that suits it.
 
-    Runs that a later attempt at their job supersedes come last, and are never the best.
+    Runs that a later attempt at their job supersedes, and those that repeat another run, come last, and are never the best.
     By the objective of their sweep runs are ranked as its leaderboard ranks them: by the same value, the best or the
     last, what did not complete behind what did, and equal ones by job; in a sweep over seeds by the mean over those
     that differ in the seed alone, and the best of them first. Other metrics are ranked by the last value
@@ -79,9 +79,9 @@ def rank(runs: Sequence[RunRecord], metric: str | None, mode: str | None, at: st
     def key(run: RunRecord) -> tuple[Any, ...]:
         is_missing, place = objective.key(objective.value(run))
         is_behind = is_swept and run.status not in COUNTED
-        is_missing = run.is_superseded or is_missing
-        own = run.is_superseded, is_missing, is_behind, place, _job(run) if is_swept else 0
-        if run.is_superseded or is_behind or not means:
+        is_missing = not run.has_rank or is_missing
+        own = not run.has_rank, is_missing, is_behind, place, _job(run) if is_swept else 0
+        if not run.has_rank or is_behind or not means:
             return ((True, 0.0), math.inf, *own) if means else own
         mean, first = means.get(_candidate(run), (objective.value(run), _job(run)))
         return objective.key(mean), first, *own

@@ -10,8 +10,10 @@ from tracking.cli.columns import (
     RUN_ID,
     ColumnsOption,
     ExperimentArgument,
+    ExperimentOrVersion,
     FilterOption,
     LimitOption,
+    OtherArgument,
     SortOption,
     cells,
     chosen,
@@ -45,36 +47,46 @@ AtOption = Annotated[
 ModeOption = Annotated[
     str | None, typer.Option("--mode", help="max or min; by default what suits the metric.")
 ]
+DifferingOption = Annotated[bool, typer.Option("--differing", help="Only columns in which runs differ.")]
+GroupedOption = Annotated[
+    bool,
+    typer.Option("--grouped", help="A row per group of completed runs that differ only in the seed."),
+]
 
 
 def compare(
-    experiment: ExperimentArgument,
+    experiment: ExperimentOrVersion,
+    other: OtherArgument = None,
+    *,
     metric: MetricOption = None,
     mode: ModeOption = None,
-    *,
     at: AtOption = None,
     text: FilterOption = None,
     columns: ColumnsOption = None,
     sort: SortOption = None,
     limit: LimitOption = None,
-    differing: Annotated[
-        bool, typer.Option("--differing", help="Only columns in which runs differ.")
-    ] = False,
-    grouped: Annotated[
-        bool,
-        typer.Option("--grouped", help="A row per group of completed runs that differ only in the seed."),
-    ] = False,
+    differing: DifferingOption = False,
+    grouped: GroupedOption = False,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare the runs of an experiment.
+    """Compare the runs of an experiment, or two versions of models.
 
-    Best first, and the best one in full below. Without --metric the objective of their sweep decides, else the first
+    Runs: best first, and the best one in full below. Without --metric the objective of their sweep decides, else the first
     available one: test_auc, val_auc, any AUC, accuracy, loss. --grouped shows the mean of each metric over the seeds, its sample standard deviation, and
     the number of runs.
 
+    Versions: what differs in their metrics, parameters, config, data, code, environment and verdicts.
+
+    \b
     Example: python -m tracking compare ctr_model --metric val_loss --differing
+             python -m tracking compare ctr_model@3 ctr_model@champion
     """
+    if other is not None:
+        from tracking.cli.registry.origins import say_compared  # runs need no registry
+
+        say_compared(store, experiment, other, as_json=as_json)
+        return
     runs = runs_of(Store(store), experiment, text)
     ranking = rank(runs, metric, mode, at)
     if grouped:
@@ -98,14 +110,10 @@ def compare(
     output.title(f"EXPERIMENT COMPARISON: {experiment}")
     tables.say_rows(
         titles,
-        [cells(fields, row, is_superseded=run.is_superseded) for run, row in zip(rows, values, strict=True)],
+        [cells(fields, row, without_rank=run.without_rank) for run, row in zip(rows, values, strict=True)],
         keep=min(3, len(fields)),
     )
-    output.say()
-    if ranking.best:
-        _say_best(ranking.best, ranking)
-    else:
-        output.say("No run has a metric with a finite value yet.")
+    _say_winner(ranking)
 
 
 def best(
@@ -164,6 +172,14 @@ def _differs(runs: Sequence[RunRecord], field: Field) -> bool:
     return len({repr(value_of(run, field)) for run in runs}) > 1  # a list has no hash, and 1 equals True
 
 
+def _say_winner(ranking: Ranking) -> None:
+    output.say()
+    if ranking.best:
+        _say_best(ranking.best, ranking)
+    else:
+        output.say("No run has a metric with a finite value yet.")
+
+
 def _say_best(run: RunRecord, ranking: Ranking) -> None:
     objective = ranking.objective
     output.title("BEST RUN:")
@@ -181,7 +197,8 @@ def _say_groups(
 ) -> None:
     """Write the groups, the one with the best mean first."""
     # Groups keep the order of their oldest runs.
-    oldest_first = sorted(ranking.runs, key=lambda run: natural_key(run.run_id))
+    own = [run for run in ranking.runs if run.rerun_of is None]
+    oldest_first = sorted(own, key=lambda run: natural_key(run.run_id))
     objective, decider = ranking.objective, _decider(ranking.objective)
     name = labels([decider])[0] if decider else objective.label
     comparison = Comparison.of_runs([(vars(run), run) for run in oldest_first])

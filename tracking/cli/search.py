@@ -9,7 +9,6 @@ import typer
 
 from tracking.cli.columns import (
     RUN_ID,
-    SUPERSEDED,
     ColumnsOption,
     ExperimentOption,
     FilterArgument,
@@ -29,7 +28,7 @@ from tracking.records import RunRecord, RunStatus
 from tracking.search.catalog import Catalog
 from tracking.search.query import parse_order, parse_query
 from tracking.store.store import Store
-from tracking.values.names import composed
+from tracking.values.names import WITHOUT_RANK, composed
 
 MOST_IDS = 100  # that a pipe gets one by one; of more, neighbours are written as a range
 
@@ -58,11 +57,11 @@ def list_experiments(
     if columns or sort or limit is not None:
         raise InvalidValueError("--columns, --sort and --limit list runs; name the experiment too")
     groups: dict[str, tuple[list[str], Counter[str]]] = {}
-    superseded = catalog.superseded()
+    unranked = catalog.without_rank()
     for run in catalog.rows():
         run_ids, statuses = groups.setdefault(run.experiment_name, ([], Counter()))
         run_ids.append(run.run_id)
-        statuses[SUPERSEDED if run.run_id in superseded else run.status] += 1
+        statuses[unranked.get(run.run_id, run.status)] += 1
     if as_json:
         told = {
             name: {**_counts(statuses, _shown(statuses)), "run_ids": run_ids}
@@ -136,9 +135,9 @@ def search(
     if as_json:
         output.say_json([dict(zip(titles, row, strict=True)) for row in rows])
     elif rows:
-        superseded = catalog.superseded()
+        unranked = catalog.without_rank()
         told = zip(run_ids, rows, strict=True)
-        tables.say_rows(titles, [cells(fields, row, is_superseded=run in superseded) for run, row in told])
+        tables.say_rows(titles, [cells(fields, row, without_rank=unranked.get(run)) for run, row in told])
         if not columns and (rest := not_shown(usual_names, fields)):
             output.say(rest)
 
@@ -173,9 +172,9 @@ def check_known(catalog: Catalog, experiment: str) -> None:
 
 
 def _shown(statuses: Counter[str]) -> list[str]:
-    """Return the statuses that some run has, and completed in any case; one that is superseded counts as that alone."""
+    """Return the statuses that some run has, and completed in any case; one without a rank counts as that alone."""
     states = [status.value for status in RunStatus if statuses[status] or status is RunStatus.COMPLETED]
-    return [*states, SUPERSEDED] if statuses[SUPERSEDED] else states
+    return [*states, *(word for word in WITHOUT_RANK.values() if statuses[word])]
 
 
 def _counts(statuses: Counter[str], shown: Sequence[str]) -> dict[str, int]:

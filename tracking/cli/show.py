@@ -12,6 +12,7 @@ from tracking.errors import CorruptFileError
 from tracking.files import atomic, folders, regular
 from tracking.paths import RunPaths
 from tracking.records import RunRecord
+from tracking.rerun import results_of
 from tracking.store.scan import warn_left_out
 from tracking.store.store import Store
 from tracking.values.units import counted
@@ -45,6 +46,7 @@ def show(
     run = place.scan.record(place.require(run_id))
     paths = place.paths.run(run_id)
     git, env = read_optional(paths.git), read_optional(paths.environment)
+    again = results_of(paths)
     if as_json:
         output.say_json(
             {
@@ -53,6 +55,7 @@ def show(
                 "history": (place.full(run_id) or {})["metrics"],
                 "git": git,
                 "environment": env,
+                "reruns": [each.to_json() for each in again],
                 "printed": _printed(paths, lines),
             }
         )
@@ -61,6 +64,10 @@ def show(
     output.say_facts(run.headlines())
     why_not = "; ".join(map(str, git.get("why_not") or ())) if git.get("reproducible") is False else ""
     origin = {"Code": _code_line(git), **_environment_lines(env), "Not reproducible": why_not or None}
+    if again:
+        origin["Made again"] = (
+            f"{again[-1].at:%Y-%m-%d %H:%M}, {again[-1].verdict.value}: {again[-1].sentence}"
+        )
     output.say_facts(origin, "Origin")
     say_params(run)
     _say_metrics(run)

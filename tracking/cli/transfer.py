@@ -7,8 +7,14 @@ from typing import Annotated
 
 import typer
 
-from tracking.cli.columns import ExperimentOption, FilterOption
+from tracking.cli.columns import ExperimentOption, ExperimentsOrVersion, FilterOption
 from tracking.cli.confirm import DryRunOption, runs_text
+from tracking.cli.registry.exchange import (
+    export_version,
+    import_version,
+    is_exported_version,
+    is_version,
+)
 from tracking.cli.toolkit import output, tables
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, NewStoreOption, StoreOption
 from tracking.errors import InvalidValueError, TrackingError, quoted
@@ -31,36 +37,57 @@ from tracking.transfer.mlflow.targets import check_target, shown
 from tracking.transfer.tables import write_text
 from tracking.values.units import counted
 
+ARCHIVES = (".tar.gz", ".tgz")  # of versions of models
 MLFLOW = "mlflow"  # a format beside those of tables
+
+OutputOption = Annotated[
+    str | None, typer.Option("--output", "-o", metavar="FILE", help="Write to this file, not to stdout.")
+]
+FormatOption = Annotated[
+    str | None,
+    typer.Option("--format", metavar="FORMAT", help="csv, json, parquet or mlflow; else by FILE's name."),
+]
+ToOption = Annotated[
+    str | None,
+    typer.Option("--to", metavar="ADDRESS", help="MLflow: sqlite:///mlflow.db, http://..., or a file."),
+]
+SourceArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help="Another store, MLflow's database (mlflow.db) or folder (mlruns), or an exported version.",
+    ),
+]
+NameOption = Annotated[
+    str | None, typer.Option("--as", metavar="NAME", help="Version: the model that gets it.")
+]
+MostOption = Annotated[
+    str | None, typer.Option("--max-size", metavar="SIZE", help="Version: the most it may take; else 16GiB.")
+]
+DeletedOption = Annotated[bool, typer.Option("--deleted", help="MLflow: also runs that were deleted there.")]
+RunningOption = Annotated[
+    bool, typer.Option("--running", help="MLflow: also runs that never ended; they become killed.")
+]
+ExactOption = Annotated[bool, typer.Option("--exact", help="CSV: texts as they are, those of a formula too.")]
 
 
 def export(
-    experiment: Annotated[str | None, typer.Argument(help="Only the runs of this experiment.")] = None,
+    experiment: ExperimentsOrVersion = None,
     *,
-    path: Annotated[
-        str | None, typer.Option("--output", "-o", metavar="FILE", help="Write to this file, not to stdout.")
-    ] = None,
-    form: Annotated[
-        str | None,
-        typer.Option("--format", metavar="FORMAT", help="csv, json, parquet or mlflow; else by FILE's name."),
-    ] = None,
-    to: Annotated[
-        str | None,
-        typer.Option("--to", metavar="ADDRESS", help="MLflow: sqlite:///mlflow.db, http://..., or a file."),
-    ] = None,
+    path: OutputOption = None,
+    form: FormatOption = None,
+    to: ToOption = None,
     histories: Annotated[bool, typer.Option("--histories", help="A row per point, not per run.")] = False,
     columns: Annotated[
         str | None, typer.Option("--columns", metavar="FIELDS", help="Only these, separated by commas.")
     ] = None,
     query: FilterOption = None,
-    exact: Annotated[
-        bool, typer.Option("--exact", help="CSV: texts as they are, those of a formula too.")
-    ] = False,
+    exact: ExactOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="MLflow: only show what would be sent.")] = False,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> int:
-    """Write runs as a table: CSV, JSON or Parquet; or send them to MLflow.
+    """Write runs as a table: CSV, JSON or Parquet; or send them to MLflow; or write a version of a model.
 
     A row per run, with its parameters, tags and last metric values; with --histories a row per point: run_id, metric,
     step, value, timestamp. --json is short for --format json.
@@ -71,10 +98,16 @@ def export(
     --to sends runs to MLflow, with all points, files, registered versions and aliases. It may be repeated: a run that
     is there is completed or skipped. It needs podium[mlflow].
 
+    A version becomes a folder, or a .tar.gz, that is read without a store: the model's files, manifest, config, verdict,
+    the run as JSON, SHA256SUMS, and a README that says how to load it.
+
     \b
     Example: python -m tracking export ctr_model --output runs.parquet
              python -m tracking export ctr_model --to sqlite:///mlflow.db
+             python -m tracking export ctr_model@champion --output ctr.tar.gz
     """
+    if is_version(store, experiment):
+        return export_version(store, str(experiment), path, None, as_json=as_json)
     if to is not None or form == MLFLOW:
         _refuse_for_mlflow(
             form, {"--output": path, "--histories": histories, "--columns": columns, "--exact": exact}
@@ -159,35 +192,38 @@ def _say_sending(done: int, total: int, doing: str) -> None:
 
 
 def import_store(
-    other: Annotated[
-        str,
-        typer.Argument(
-            metavar="SOURCE", help="Another store, or MLflow's database (mlflow.db) or folder (mlruns)."
-        ),
-    ],
+    other: SourceArgument,
     *,
+    name: NameOption = None,
+    most: MostOption = None,
     experiment: ExperimentOption = None,
     query: FilterOption = None,
-    deleted: Annotated[
-        bool, typer.Option("--deleted", help="MLflow: also runs that were deleted there.")
-    ] = False,
-    running: Annotated[
-        bool, typer.Option("--running", help="MLflow: also runs that never ended; they become killed.")
-    ] = False,
+    deleted: DeletedOption = False,
+    running: RunningOption = False,
     dry_run: DryRunOption = False,
     store: NewStoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> int:
-    """Copy runs of another store, or of MLflow, into this one; the source is recognised, and stays as it is.
+    """Copy runs of another store or of MLflow, or a version of a model, into this one; the source stays as it is.
 
     All files of a run are copied; a run whose id is taken gets a new one. Runs that are here already are skipped, so
     an import may be repeated; running ones are left out. Registered models are not imported. MLflow need not be
     installed.
 
+    An exported version, a folder or a .tar.gz, gets the next number. It is not trusted: each file must have its hash, and
+    nothing of it is run. One that is here already is not imported again.
+
     \b
     Example: python -m tracking import ../laptop/experiments
              python -m tracking import mlflow.db
+             python -m tracking import ctr.tar.gz
     """
+    if is_exported_version(other):
+        return import_version(store, other, name, most, dry_run=dry_run, as_json=as_json)
+    if name is not None or most is not None:
+        raise InvalidValueError(
+            f"--as and --max-size are for an exported version, and {quoted(other)} is none"
+        )
     mlflow = open_mlflow(other)
     if mlflow is not None:
         progress = output.say_progress if sys.stderr.isatty() else None
@@ -251,6 +287,10 @@ def _say_imported(outcome: Imported, *, dry_run: bool, has_models: bool, as_json
 
 def _format(name: str | None, path: str | None) -> TableFormat:
     chosen = name or (Path(path).suffix.removeprefix(".") if path else "") or TableFormat.CSV
+    if path is not None and path.endswith(ARCHIVES):
+        raise InvalidValueError(
+            f"--output {quoted(path)} is for a version of a model; write NAME@WHICH, such as ctr_model@champion"
+        )
     if chosen not in list(TableFormat):
         raise InvalidValueError(
             f"format {quoted(chosen)} is none of {', '.join([*TableFormat, MLFLOW])}; set --format"

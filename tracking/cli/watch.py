@@ -4,7 +4,7 @@ import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple
 
@@ -12,7 +12,6 @@ import typer
 
 from tracking.cli.alerts import NotifyOption, Rows, watching
 from tracking.cli.columns import (
-    SUPERSEDED,
     ColumnsOption,
     ExperimentArgument,
     chosen,
@@ -30,6 +29,7 @@ from tracking.search.query import Field, FieldKind, MetricPart, parse_field
 from tracking.store.amend import last_sign_of_life
 from tracking.store.store import Store
 from tracking.values import timestamps
+from tracking.values.names import WITHOUT_RANK
 from tracking.values.units import format_clock
 
 RUN_ID, STATUS, CREATED, DURATION = map(parse_field, ("run_id", "status", "created_at", "duration_s"))
@@ -46,7 +46,7 @@ class Look(NamedTuple):
     labels: list[str]
     cells: list[list[Any]]
     note: str
-    superseded: Set[str]  # the ids of runs that a later attempt at their job stands in for
+    unranked: Mapping[str, str]  # why runs have no rank, by their ids
 
 
 def watch(
@@ -135,10 +135,10 @@ def _write(experiment: str, looks: Iterator[Look], *, as_json: bool) -> None:
 
 
 def _headline(experiment: str, look: Look) -> str:
-    counts = Counter(
-        SUPERSEDED if row["run_id"] in look.superseded else str(row["status"]) for row in look.rows
+    counts = Counter(look.unranked.get(row["run_id"], str(row["status"])) for row in look.rows)
+    counts_text = ", ".join(
+        f"{counts[each]} {each}" for each in (*RunStatus, *WITHOUT_RANK.values()) if counts[each]
     )
-    counts_text = ", ".join(f"{counts[each]} {each}" for each in (*RunStatus, SUPERSEDED) if counts[each])
     return f"{experiment}: {counts_text or 'no runs yet'}"
 
 
@@ -153,18 +153,18 @@ def _look(catalog: Catalog, experiment: str, columns: str | None, *, as_json: bo
     _, values = catalog.columns(every, experiment_name=experiment)
     found = [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
     found.sort(key=lambda run: (run[STATUS] != RunStatus.RUNNING, -run[CREATED].timestamp()))
-    superseded = catalog.superseded()
+    unranked = catalog.without_rank()
     rows, cells = [], []
     for run in found:
         elapsed = _seconds(catalog.store, run)
         step = max((run[field] for field in steps if run[field] is not None), default=None)
         rows.append({"run_id": run[RUN_ID], "status": run[STATUS], ELAPSED: elapsed, "step": step})
-        status = SUPERSEDED if run[RUN_ID] in superseded else run[STATUS]
+        status = unranked.get(run[RUN_ID], run[STATUS])
         cells.append([run[RUN_ID], status, format_clock(elapsed), step])
         rows[-1].update((name, run[field]) for name, field in zip(titles, fields, strict=True))
         cells[-1] += [shown(field, run[field]) for field in fields]
     note = "" if columns or as_json else not_shown(names, fields)
-    return Look(rows, ["run_id", "status", "elapsed", "step", *titles], cells, note, superseded)
+    return Look(rows, ["run_id", "status", "elapsed", "step", *titles], cells, note, unranked)
 
 
 def _seconds(store: Store, run: dict[Field, Any]) -> float | None:

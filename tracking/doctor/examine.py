@@ -8,6 +8,7 @@ from tracking.doctor.metadata import examine_metadata
 from tracking.doctor.model_checks import examine_models
 from tracking.doctor.run_checks import examine_runs
 from tracking.files import regular
+from tracking.rerun import scratch
 from tracking.search.catalog import Catalog
 from tracking.store.store import Store
 
@@ -40,6 +41,9 @@ def _examine_leftovers(seen: Examination) -> None:
     for path in sorted(leftovers.find_leftovers(seen.store.paths)):
         what = "a process that was killed left it"
         seen.repair(Fault.LEFTOVER, path, what, "remove it", partial(leftovers.remove_leftover, path))
+    for path in scratch.abandoned():
+        what = "a process that made a run again was killed and left it"
+        seen.repair(Fault.LEFTOVER, path, what, "remove it", partial(scratch.remove, path))
 
 
 def _examine_index(seen: Examination) -> None:

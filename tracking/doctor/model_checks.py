@@ -9,10 +9,9 @@ from tracking.errors import ModelLoadError
 from tracking.files import folders, locks, regular
 from tracking.paths import ModelPaths
 from tracking.process.program import command
-from tracking.registry import EventKind, ModelEvent, ModelRegistry, ModelVersion
+from tracking.registry import ModelEvent, ModelRegistry, ModelVersion
 from tracking.registry.events import (
     CHAMPION,
-    add_event,
     aliases_agree,
     conflicts,
     lines_beyond,
@@ -23,6 +22,7 @@ from tracking.registry.events import (
     removed,
     write_aliases,
 )
+from tracking.registry.succession import note_registration
 from tracking.registry.versions import folder_numbers, is_complete, remove_folder, verify
 from tracking.values.units import counted
 
@@ -51,9 +51,9 @@ def _examine_history(seen: Examination, paths: ModelPaths) -> list[ModelEvent] |
         name = paths.folder.name
         for alias, number in lost_aliases(paths, events).items():
             what = f"no event says how version {number}, the {alias} of aliases.json, became it"
-            again = command(f"alias {name} {alias} {number}")
+            again = command(f"alias {name}@{number} {alias}")
             if alias == CHAMPION:
-                again = command(f"promote {name} {number} --reason 'as before'")
+                again = command(f"promote {name}@{number} --why 'as before'")
             seen.leave(Fault.LOST, paths.events, what, f"restore it from a copy, or: {again}")
         if not aliases_agree(paths):
             what = "it differs from the events"
@@ -106,8 +106,7 @@ def _examine_whole(
 ) -> None:
     if not is_registered:
         what = f"the registration of version {version.version} is not in the history"
-        add = partial(add_event, reason=f"from {version.run_id}", by=None, run_id=version.run_id)
-        act = partial(add, paths, EventKind.REGISTERED, version.version)
+        act = partial(note_registration, paths, version)
         seen.repair(Fault.NO_EVENT, paths.events, what, "add it", act)
     for path in conflicts(version.path):
         what = "a sync program kept it beside another version"
@@ -121,7 +120,7 @@ def _examine_whole(
 
 def _examine_half(seen: Examination, paths: ModelPaths, number: int, *, is_registered: bool) -> None:
     folder = paths.version(number)
-    remedy = f"or remove the version: {command(f'unregister {paths.folder.name} {number}')}"
+    remedy = f"or remove the version: {command(f'remove {paths.folder.name}@{number}')}"
     if not regular.is_folder(folder):
         what = f"the folder of version {number} is gone" if is_registered else "it is no folder"
         seen.leave(Fault.LOST, folder, what, f"restore it, {remedy}")

@@ -1,7 +1,6 @@
-"""The model registry: versions of models, a champion per model, and the gate for promotions."""
+"""The model registry: versions of models, and a champion per model."""
 
 from tracking.registry.events import history_stamp
-from tracking.registry.gate import judge
 from tracking.registry.model_records import EventKind, ModelEvent, ModelVersion, Verdict
 from tracking.registry.models import ModelRegistry
 from tracking.registry.versions import check_files
@@ -14,5 +13,4 @@ __all__ = [
     "Verdict",
     "check_files",
     "history_stamp",
-    "judge",
 ]

@@ -20,6 +20,8 @@ from tracking.values.units import counted
 
 MAX_VERSION = 10**18 - 1  # more digits would not be read back as the name of a folder
 CHAMPION = "champion"  # the alias that promotions and rollbacks move
+GONE = (EventKind.REMOVED, EventKind.ARCHIVED)  # after these a version is no champion and has no alias
+_TEXTS = ("run_id", "alias", "split", "key")  # fields of some kinds of events
 
 log = logging.getLogger("tracking")
 
@@ -100,16 +102,36 @@ def champions(events: list[ModelEvent]) -> list[int]:
     """
     stack: list[int] = []
     for event in events:
-        if event.kind is EventKind.PROMOTED:
-            if event.before is not None and stack[-1:] != [event.before]:
-                _return_to(stack, event.before)
-            stack.append(event.version)
-        elif event.kind is EventKind.ROLLED_BACK:
-            del stack[-1:]
-            _return_to(stack, event.version)
-        elif event.kind is EventKind.REMOVED:
-            stack = [version for version in stack if version != event.version]
+        _follow(stack, event)
     return stack
+
+
+def _follow(stack: list[int], event: ModelEvent) -> None:
+    """Bring the champions that rollbacks can return to up to an event."""
+    if event.kind is EventKind.PROMOTED:
+        if event.before is not None and stack[-1:] != [event.before]:
+            _return_to(stack, event.before)
+        stack.append(event.version)
+    elif event.kind is EventKind.ROLLED_BACK:
+        del stack[-1:]
+        _return_to(stack, event.version)
+    elif event.kind in GONE:
+        stack[:] = [version for version in stack if version != event.version]
+
+
+def reigns(events: list[ModelEvent]) -> list[tuple[ModelEvent, int, ModelEvent | None]]:
+    """Return each time that a version was the champion, oldest first: since which event, which version, until which."""
+    found: list[tuple[ModelEvent, int, ModelEvent | None]] = []
+    stack: list[int] = []
+    for event in events:
+        before = stack[-1:]
+        _follow(stack, event)
+        if stack[-1:] != before:
+            if before:
+                found[-1] = (*found[-1][:2], event)
+            if stack:
+                found.append((event, stack[-1], None))
+    return found
 
 
 def standing(paths: ModelPaths, events: list[ModelEvent] | None = None) -> list[int]:
@@ -137,7 +159,7 @@ def lost_aliases(paths: ModelPaths, events: list[ModelEvent]) -> dict[str, int]:
     changes = [event for event in events if event.kind in (EventKind.PROMOTED, EventKind.ROLLED_BACK)]
     made = {(CHAMPION, number) for event in changes for number in (event.version, event.before)}
     made |= {(event.alias, event.version) for event in events if event.alias}
-    gone = removed(events)
+    gone = removed(events) | archived(events)
     return {
         alias: number
         for alias, number in held.items()
@@ -158,7 +180,7 @@ def aliases_of(paths: ModelPaths, events: list[ModelEvent] | None = None) -> dic
             aliases[event.alias] = event.version
         elif event.kind is EventKind.UNALIASED and event.alias:
             aliases.pop(event.alias, None)
-        elif event.kind is EventKind.REMOVED:
+        elif event.kind in GONE:
             aliases = {alias: version for alias, version in aliases.items() if version != event.version}
     lost = lost_aliases(paths, events)
     aliases.update((alias, number) for alias, number in lost.items() if alias != CHAMPION)
@@ -169,7 +191,9 @@ def registrations(events: list[ModelEvent]) -> dict[int, str | None]:
     """Return the registered versions that were not removed, each with its run where the event says it."""
     found: dict[int, str | None] = {}
     for event in events:
-        if event.kind is EventKind.REGISTERED:
+        if event.kind is EventKind.IMPORTED:
+            found[event.version] = event.run_id
+        elif event.kind is EventKind.REGISTERED:
             # version 0.1.0 says it in words alone
             found[event.version] = event.run_id or event.reason.removeprefix("from ") or None
     gone = removed(events)
@@ -181,21 +205,33 @@ def removed(events: list[ModelEvent]) -> set[int]:
     return {event.version for event in events if event.kind is EventKind.REMOVED}
 
 
+def archived(events: list[ModelEvent]) -> set[int]:
+    """Return the numbers of the versions that are archived now."""
+    found: set[int] = set()
+    for event in events:
+        if event.kind is EventKind.ARCHIVED:
+            found.add(event.version)
+        elif event.kind is EventKind.UNARCHIVED:
+            found.discard(event.version)
+    return found
+
+
 def add_event(
     paths: ModelPaths,
     kind: EventKind,
     *versions: int,
     reason: str,
     by: str | None,
-    run_id: str | None = None,
-    alias: str | None = None,
+    **more: str | int | None,
 ) -> None:
-    """Append an event for each version durably and rewrite aliases.json; the caller holds the model's lock."""
+    """Append an event for each version durably and rewrite aliases.json; the caller holds the model's lock.
+
+    `more` are the fields of ModelEvent that only some kinds have; those that are None are left out.
+    """
     events = read_events(paths)
     before = standing(paths, events)
     if kind is EventKind.PROMOTED and lost_champion(paths, events) in versions:
         before.pop()  # it is the same
-    more = {"run_id": run_id, "alias": alias}
     lines = [
         {
             "format": 1,
@@ -215,8 +251,8 @@ def add_event(
 
 def _event(line: Any) -> ModelEvent:
     """Return the event of a line; raise KeyError, TypeError or ValueError when it is none."""
-    numbers = (int(line["version"]), line.get("before"))
-    texts = (line.get("by", ""), line.get("reason", ""), line.get("run_id") or "", line.get("alias") or "")
+    numbers = (int(line["version"]), line.get("before"), line.get("look"))
+    texts = (line.get("by", ""), line.get("reason", ""), *(line.get(name) or "" for name in _TEXTS))
     if not all(isinstance(text, str) for text in texts):
         raise TypeError(texts)
     if not all(number is None or (type(number) is int and 0 < number <= MAX_VERSION) for number in numbers):
@@ -228,8 +264,8 @@ def _event(line: Any) -> ModelEvent:
         by=texts[0],
         reason=texts[1],
         before=line.get("before"),
-        run_id=line.get("run_id"),
-        alias=line.get("alias"),
+        look=line.get("look"),
+        **{name: line.get(name) for name in _TEXTS},
     )
 
 

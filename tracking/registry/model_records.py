@@ -1,10 +1,14 @@
 """Frozen values that the registry returns: versions, events and verdicts."""
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+
+VERDICT_FORMAT = 2  # 1 has the challenger and the champion alone
+_OWN = ("format", "promote", "sentence", "reasons", "basis")
 
 
 class EventKind(StrEnum):
@@ -15,6 +19,12 @@ class EventKind(StrEnum):
     ROLLED_BACK = "rolled_back"
     ALIASED = "aliased"
     UNALIASED = "unaliased"
+    LOOKED = "looked"  # a challenger is compared with the champion on the rows of a split
+    REFUSED = "refused"
+    ARCHIVED = "archived"
+    UNARCHIVED = "unarchived"
+    EXPORTED = "exported"
+    IMPORTED = "imported"
     REMOVED = "removed"
 
 
@@ -30,6 +40,11 @@ class ModelEvent:
     before: int | None  # the champion before the event
     run_id: str | None = None  # of a registration: the run that the version came from
     alias: str | None = None
+    split: str | None = None  # of a look: the hash that tells the rows from others
+    look: int | None = None  # which look at these rows it is, from 1
+    key: str | None = (
+        None  # of a judgement: what makes it the same again; of a registration, import or export: the manifest's SHA-256
+    )
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,7 +52,7 @@ class ModelVersion:
     """A registered version: its files with their SHA-256, and its origin.
 
     `objective` is {"metric", "mode", "value", "step"}. `metrics` are of that step; without one they are the last of the run.
-    They may hold NaN and infinities.
+    They may hold NaN and infinities. `origin` says where an imported version came from: then `run_id` is a run of another store.
     """
 
     name: str
@@ -51,6 +66,7 @@ class ModelVersion:
     sweep: dict[str, Any] | None
     loader: str | None
     created_at: datetime
+    origin: dict[str, Any] | None = None
 
     @property
     def metrics_title(self) -> str:
@@ -87,18 +103,54 @@ class ModelVersion:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A decision of the gate, with every reason for or against."""
+    """A decision of the gate: one sentence, every reason for or against, and what it was made from.
+
+    `basis` is "scores" (both versions were scored on the same rows), "recorded" (the values that the runs logged decided)
+    or "first" (there was no champion). `facts` are the rest of verdict.json: docs/storage.md lists them. Each of them may be missing.
+    """
 
     promote: bool
+    sentence: str
     reasons: tuple[str, ...]
-    challenger: dict[str, Any] = field(default_factory=dict)
-    champion: dict[str, Any] | None = None
+    basis: str = "recorded"
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def challenger(self) -> dict[str, Any]:
+        """The version that was judged: its name, number, run, objective, metrics and fingerprint."""
+        return dict(self.facts.get("challenger") or {})
+
+    @property
+    def champion(self) -> dict[str, Any] | None:
+        """The version that it was judged against, as `challenger`; None without."""
+        found = self.facts.get("champion")
+        return None if found is None else dict(found)
 
     def to_json(self) -> dict[str, Any]:
         """Return the verdict as plain data, as stored in verdict.json."""
-        return {"format": 1, **asdict(self), "reasons": list(self.reasons)}
+        own = {
+            "format": VERDICT_FORMAT,
+            "promote": self.promote,
+            "sentence": self.sentence,
+            "reasons": list(self.reasons),
+            "basis": self.basis,
+        }
+        return {**own, **{name: value for name, value in self.facts.items() if name not in own}}
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> "Verdict":
-        """Return the verdict that `to_json` wrote."""
-        return cls(bool(value["promote"]), tuple(value["reasons"]), value["challenger"], value["champion"])
+    def from_json(cls, value: Mapping[str, Any]) -> "Verdict":
+        """Return the verdict of a verdict.json, also of format 1; raise KeyError or TypeError for anything else."""
+        promote, reasons = bool(value["promote"]), tuple(str(reason) for reason in value["reasons"])
+        facts = {name: each for name, each in value.items() if name not in _OWN}
+        for side in ("challenger", "champion"):
+            if not isinstance(facts.get(side) or {}, Mapping):
+                raise TypeError(side)
+        if value.get("format", 1) == 1:
+            basis = "recorded" if value["champion"] else "first"
+            return cls(promote, sentence_of(promote, reasons), reasons, basis, facts)
+        return cls(promote, str(value["sentence"]), reasons, str(value["basis"]), facts)
+
+
+def sentence_of(promote: bool, reasons: tuple[str, ...]) -> str:
+    """Return the decision and its reasons as one sentence."""
+    return f"{'Promoted' if promote else 'Not promoted'}: {'; '.join(reasons)}."

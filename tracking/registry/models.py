@@ -7,36 +7,39 @@ not a version.
 import inspect
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import EllipsisType
 from typing import Any
 
-from tracking.errors import (
-    CorruptFileError,
-    InvalidValueError,
-    ModelLoadError,
-    UnknownModelError,
-    quoted,
-)
-from tracking.files import atomic, folders, locks, regular
-from tracking.paths import ModelPaths, RunPaths
+from tracking.errors import InvalidValueError, StoreUnwritableError, UnknownModelError
+from tracking.files import atomic, locks
+from tracking.paths import RunPaths
+from tracking.registry import looks
 from tracking.registry.events import (
-    CHAMPION,
     add_event,
     aliases_of,
+    archived,
     lost_aliases,
     lost_champion,
     read_events,
     refresh_aliases,
-    registrations,
-    removed,
     standing,
 )
 from tracking.registry.loading import check_loader, loader_of
-from tracking.registry.model_records import EventKind, ModelEvent, ModelVersion, Verdict
+from tracking.registry.model_records import EventKind, ModelVersion, Verdict
+from tracking.registry.reading import RegistryReader
+from tracking.registry.succession import (
+    check_alias,
+    check_live,
+    check_replaces,
+    check_unnamed,
+    check_was_champion,
+    intact_before,
+    note_registration,
+)
 from tracking.registry.versions import (
     add_version,
-    folder_numbers,
-    is_complete,
     is_same,
     manifest_of,
     read_version,
@@ -44,40 +47,18 @@ from tracking.registry.versions import (
     sources_of,
     verify,
 )
-from tracking.store.scan import OnError, warn_left_out
-from tracking.store.store import Store
-from tracking.values.jsontext import revive
-from tracking.values.names import check_component
+from tracking.registry.which import SIGN, check_new_name, named
+from tracking.store.scan import warn_left_out
+from tracking.values.names import check_path, is_component
 
 log = logging.getLogger("tracking")
 
 
-class ModelRegistry:
+class ModelRegistry(RegistryReader):
     """The models of a store; safe to share between processes.
 
     Creating the object touches nothing on disk and fixes the folder.
     """
-
-    def __init__(self, base_dir: str | os.PathLike[str] = "experiments") -> None:
-        self._store = Store(base_dir)
-
-    def __repr__(self) -> str:
-        return f"ModelRegistry({str(self._store.paths.named)!r})"
-
-    def _repr_html_(self) -> str:
-        from tracking.values import htmltext  # for those who look at a registry
-
-        rows = []
-        for name in self.models():
-            champion, numbers = self.champion(name), self._numbers(name)
-            objective = champion.objective if champion else {}
-            version, run_id = (champion.version, champion.run_id) if champion else (None, None)
-            rows.append(
-                (name, len(numbers), version, objective.get("metric"), objective.get("value"), run_id)
-            )
-        columns = ("model", "versions", "champion", "metric", "value", "run")
-        notes = [] if rows else ["no models yet"]
-        return htmltext.table(columns, rows, title=f"Models in {self._store.paths.named}", notes=notes)
 
     def register(
         self,
@@ -99,6 +80,8 @@ class ModelRegistry:
         and no number is used twice.
         """
         paths = self._paths(model_name)
+        if not paths.events.exists():
+            check_new_name(model_name)
         run = self._store.scan.record(self._store.require(run_id))
         run_id = run.run_id
         check_loader(loader)
@@ -111,82 +94,25 @@ class ModelRegistry:
             # under the lock, so that two processes do not register one run twice
             for version in self._readable(model_name, self._numbers(model_name), warn_left_out):
                 if is_same(version, sources, manifest):
-                    _note_registration(paths, version.version, run_id)
+                    note_registration(paths, version)
                     return version
-            number = add_version(paths, sources, manifest)
-            _note_registration(paths, number, run_id)
-        return self.version(model_name, number)
+            added = read_version(add_version(paths, sources, manifest), paths)
+            note_registration(paths, added)
+        return added
 
-    def models(self, *, on_error: OnError = warn_left_out) -> list[str]:
-        """Return the names of all models that have a version, sorted; one that cannot be read goes to `on_error`."""
-        found = []
-        root = self._store.paths.models
-        for name in folders.named_folders(root):
-            try:
-                if regular.is_folder(root / name) and self._numbers(name):
-                    found.append(name)
-            except CorruptFileError as error:
-                on_error(error)
-        return found
-
-    def versions(self, name: str, *, on_error: OnError = warn_left_out) -> list[ModelVersion]:
-        """Return all versions of a model, oldest first; raise UnknownModelError without any.
-
-        A version that is lost, damaged or of a newer format is left out and passed to `on_error`.
-        """
-        return list(self._readable(name, self._known_numbers(name), on_error))
-
-    def version(self, name: str, number: int) -> ModelVersion:
-        """Return one version of a model; raise CorruptFileError for one that is lost or damaged."""
-        if type(number) is not int:  # True is an int, and 3.0 == 3
-            raise InvalidValueError(
-                f"version {quoted(number)} of model {name!r} is not an int; give a number, such as 3"
-            )
-        numbers = self._known_numbers(name)
-        if number not in numbers:
-            known = ", ".join(map(str, numbers))
-            raise UnknownModelError(f"model {name!r} has no version {number!r}; it has {known}")
-        return read_version(number, self._paths(name))
-
-    def origins(self, name: str) -> dict[int, str]:
-        """Return the run that each version came from, also for lost and damaged ones.
-
-        Raise CorruptFileError for a version of which neither the manifest nor the history says it.
-        """
-        paths = self._paths(name)
-        told = registrations(self._events_if_readable(paths))
-        found = {}
-        for number in self._known_numbers(name):
-            try:
-                found[number] = read_version(number, paths).run_id
-            except CorruptFileError:
-                run_id = told.get(number)
-                if run_id is None:
-                    raise
-                found[number] = run_id
-        return found
-
-    def champion(self, name: str) -> ModelVersion | None:
-        """Return the champion of a model, or None if no version was promoted."""
-        current = self.aliases(name).get(CHAMPION)
-        return None if current is None else self.version(name, current)
-
-    def aliases(self, name: str) -> dict[str, int]:
-        """Return the number of the version that each alias names; "champion" is one of them."""
-        self._known_numbers(name)
-        return aliases_of(self._paths(name))
-
-    def history(self, name: str) -> list[ModelEvent]:
-        """Return the events of a model, oldest first; those of a removed model too."""
-        events = read_events(self._paths(name))
-        if not events:
-            self._known_numbers(name)
-        return events
-
-    def promote(self, name: str, version: int, *, reason: str, by: str | None = None) -> ModelVersion:
+    def promote(
+        self,
+        name: str,
+        version: int,
+        *,
+        reason: str,
+        by: str | None = None,
+        instead_of: int | EllipsisType | None = ...,
+    ) -> ModelVersion:
         """Make a version the champion, unless it is already. `by` defaults to the user's login.
 
-        Raise ModelLoadError if its files are not those that were registered.
+        With `instead_of` it must replace this champion, None for none; raise ChampionChangedError if there is another one.
+        Raise ModelLoadError if its files are not those that were registered, InvalidValueError if it is archived.
         """
         if not reason.strip():
             raise InvalidValueError("reason is empty; say why, such as 'beats version 2 by 0.01'")
@@ -195,23 +121,31 @@ class ModelRegistry:
         paths = self._paths(name)
         with locks.lock(paths.lock):
             events = read_events(paths)
+            check_live(name, version, events)
+            now = standing(paths, events)[-1:]
+            check_replaces(name, version, now, instead_of)
             # a champion without an event gets one: its own was lost
-            if standing(paths, events)[-1:] != [version] or lost_champion(paths, events) == version:
+            if now != [version] or lost_champion(paths, events) == version:
                 add_event(paths, EventKind.PROMOTED, version, reason=reason, by=by)
             else:
                 refresh_aliases(paths)
         return chosen
 
-    def rollback(self, name: str, *, reason: str = "", by: str | None = None) -> ModelVersion:
+    def rollback(
+        self, name: str, *, to: int | None = None, reason: str = "", by: str | None = None
+    ) -> ModelVersion:
         """Make the newest earlier champion that is intact the champion again; log those that it steps over.
 
-        Raise UnknownModelError when there is none.
+        With `to` it is that one, which must have been the champion; if it is already, nothing changes. Raise
+        UnknownModelError when there is none, ModelLoadError if the files of `to` are not those that were registered.
         """
         self._known_numbers(name)
         paths = self._paths(name)
+        if to is not None:
+            return self._roll_back_to(name, to, reason=reason, by=by)
         while True:
             past = standing(paths)
-            before = self._intact_before(name, past)
+            before = intact_before(name, past, lambda number: self.version(name, number))
             with locks.lock(paths.lock):
                 if standing(paths) == past:  # else another process was faster: look again
                     add_event(paths, EventKind.ROLLED_BACK, before.version, reason=reason, by=by)
@@ -222,14 +156,15 @@ class ModelRegistry:
     ) -> ModelVersion:
         """Let an alias, such as "staging", name a version; it names no other then.
 
-        Raise ModelLoadError if its files are not those that were registered.
+        Raise ModelLoadError if its files are not those that were registered, InvalidValueError if it is archived.
         """
-        _check_alias(alias)
+        check_alias(alias)
         chosen = self.version(name, version)
         verify(chosen)
         paths = self._paths(name)
         with locks.lock(paths.lock):
             events = read_events(paths)
+            check_live(name, version, events)
             is_lost = lost_aliases(paths, events).get(alias) == version
             if is_lost or aliases_of(paths, events).get(alias) != version:
                 add_event(paths, EventKind.ALIASED, version, reason=reason, by=by, alias=alias)
@@ -239,11 +174,23 @@ class ModelRegistry:
 
     def remove_alias(self, name: str, alias: str, *, reason: str = "", by: str | None = None) -> None:
         """Let an alias name nothing; raise UnknownModelError when it names nothing already."""
-        _check_alias(alias)
+        check_alias(alias)
         paths = self._paths(name)
         with locks.lock(paths.lock):
-            version = self._named(name, alias)
+            version = named(name, alias, self.aliases(name))
             add_event(paths, EventKind.UNALIASED, version, reason=reason, by=by, alias=alias)
+
+    def archive(self, name: str, version: int, *, reason: str = "", by: str | None = None) -> ModelVersion:
+        """Take a version out of use: lists leave it out, and it cannot become the champion or get an alias.
+
+        Its files and its run stay, and it can be loaded by its number. Raise InvalidValueError for one that is the
+        champion or has an alias.
+        """
+        return self._set_archived(name, version, EventKind.ARCHIVED, reason=reason, by=by)
+
+    def unarchive(self, name: str, version: int, *, reason: str = "", by: str | None = None) -> ModelVersion:
+        """Take an archived version back into use."""
+        return self._set_archived(name, version, EventKind.UNARCHIVED, reason=reason, by=by)
 
     def remove(
         self, name: str, version: int | None = None, *, reason: str = "", by: str | None = None
@@ -258,7 +205,9 @@ class ModelRegistry:
         with locks.lock(paths.lock):
             numbers = self._known_numbers(name)
             if version is not None:
-                self._check_removable(name, version, numbers)
+                if version not in numbers or type(version) is not int:
+                    self.version(name, version)  # says what is wrong
+                check_unnamed(paths, version, self._events_if_readable(paths))
                 numbers = [version]
             # first: a kill in between leaves folders that are no versions, which doctor removes
             add_event(paths, EventKind.REMOVED, *numbers, reason=reason, by=by)
@@ -271,25 +220,113 @@ class ModelRegistry:
         self.version(name, version)
         atomic.write_json(self._paths(name).verdict(version), verdict.to_json())
 
-    def verdict(self, name: str, version: int) -> Verdict | None:
-        """Return the decision stored with a version, or None."""
+    def spend_look(self, name: str, version: int, *, split: str, key: str, by: str | None = None) -> int:
+        """Count a comparison of a version with the champion on the rows of a split; return which look at them it is.
+
+        `split` is the hash that tells the rows from others, `key` names the judgement: one that was cut off and is made
+        again is the same look, and returns its number. The look is on disk before this returns.
+        """
         self.version(name, version)
-        path = self._paths(name).verdict(version)
+        paths = self._paths(name)
+        with locks.lock(paths.lock):
+            return looks.spend(paths, version, split=split, key=key, by=by)
+
+    def refuse(
+        self, name: str, version: int, *, reason: str, by: str | None = None, key: str | None = None
+    ) -> None:
+        """Note in the history that a version was not promoted, and why; once for a `key`."""
+        if not reason.strip():
+            raise InvalidValueError("reason is empty; say why the version was refused")
+        self.version(name, version)
+        paths = self._paths(name)
+        with locks.lock(paths.lock):
+            looks.refuse(paths, version, reason=reason, by=by, key=key)
+
+    def lineage(self, text: str) -> dict[str, Any]:
+        """Return where a version, named as for `find`, came from, or what came of a run, as plain data.
+
+        Of a version: its "run", "sweep", "config", "code", "data", "environment" and "verdict", and when it was the champion.
+        Of a run: the "versions" that were registered from it, removed ones too. A text without @ that is both a run and a model is the run.
+        """
+        from tracking.registry import lineage  # here and below: most processes never need it
+
+        is_run = SIGN not in text and is_component(text)
+        if is_run and self._store.scan.entry(text) is not None:
+            return lineage.forward(self, self._store, text)
         try:
-            return Verdict.from_json(revive(atomic.read_object(path)))
-        except FileNotFoundError:
-            return None
-        except (KeyError, TypeError) as error:
-            raise CorruptFileError(f"{path} is not a verdict ({error!r}); remove the file") from None
+            version = self.find(text)
+        except UnknownModelError:
+            if is_run and (found := lineage.forward(self, self._store, text))["versions"]:
+                return found  # the run is gone
+            raise
+        verdict = self.verdict(version.name, version.version)
+        told = None if verdict is None else verdict.to_json()
+        return lineage.back(self._store, self._paths(version.name), version, told)
+
+    def export(self, text: str, target: str | os.PathLike[str], *, by: str | None = None) -> Path:
+        """Write a version, named as for `find`, to a new folder, or to a new .tar.gz, that is read without a store.
+
+        It holds the model's files, manifest, config, verdict with its scores, the run as JSON, SHA256SUMS and a README that
+        says how to load it. The same version, verdict and run give the same bytes. The history notes the export. Raise
+        InvalidValueError if the target exists, ModelLoadError if a file is not the one that was registered.
+        """
+        from tracking.registry.packing import export_version
+
+        version, path = self.find(text), check_path("target", target, example="ctr.tar.gz")
+        paths = self._paths(version.name)
+        done = export_version(self._store, paths, version, path)
+        try:
+            with locks.lock(paths.lock):
+                reason = f"to {path.name}"
+                add_event(
+                    paths, EventKind.EXPORTED, version.version, reason=reason, by=by, key=done.manifest_sha256
+                )
+        except StoreUnwritableError as error:  # of a store that may only be read
+            log.warning("the history does not note the export: %s", error)
+        return path
+
+    def import_version(
+        self,
+        source: str | os.PathLike[str],
+        *,
+        name: str | None = None,
+        by: str | None = None,
+        max_bytes: int | None = None,
+    ) -> ModelVersion:
+        """Take an exported version, a folder or a .tar.gz, into the store as the next version of its model.
+
+        It is not trusted: each file must have the hash that the export says, links and names that leave the folder are
+        refused, and so are more than 10,000 files or `max_bytes` (16 GiB) of them; no code is called. `name` gives it to another model. A version
+        that is here already, also as an import, is returned as it is. Raise CorruptFileError for what is refused.
+        """
+        from tracking.registry import unpacking
+
+        path = check_path("source", source, example="ctr.tar.gz")
+        most = unpacking.MAX_TOTAL if max_bytes is None else max_bytes
+        with unpacking.opened(path, self._store.paths.incoming, most) as export:
+            chosen = export.name if name is None else name
+            paths = self._paths(chosen)
+            if not paths.events.exists():
+                check_new_name(chosen)
+            with locks.lock(paths.lock):
+                for version in self._readable(chosen, self._numbers(chosen), warn_left_out):
+                    if unpacking.is_of(version, paths, export):
+                        note_registration(paths, version, by)
+                        return version
+                added = read_version(unpacking.add(paths, export), paths)
+                note_registration(paths, added, by)
+        return added
 
     def load(self, name: str, version: int | str | None = None, *, allow: Sequence[str] = ()) -> Any:
-        """Load a version, given by number or alias and by default the champion, with the loader it was registered with.
+        """Load a version with the loader it was registered with.
+
+        It is named as for `find`: "ctr" and "ctr@champion" are the champion, "ctr@3" or a number beside the name a version, and
+        so is an alias.
 
         Check the hash of every file first. Call the loader only if it is `trainer:load_model`, or is defined in a
         package in `allow`; a loader with a parameter `allow`, for the classes it may import, gets the same.
         """
-        number = self._named(name, version or CHAMPION) if isinstance(version, str | None) else version
-        chosen = self.version(name, number)
+        chosen = self.find(name, version)
         verify(chosen)
         packages = (allow,) if isinstance(allow, str) else tuple(allow)
         loader = loader_of(chosen, packages)
@@ -297,101 +334,31 @@ class ModelRegistry:
             return loader(chosen.path, allow=packages)
         return loader(chosen.path)
 
-    def _paths(self, name: str) -> ModelPaths:
-        models = self._store.paths.models
-        paths = ModelPaths(models / check_component("model name", name))
-        regular.refuse_link(models, paths.folder)  # here, because every method asks here where a model lies
-        return paths
-
-    def _numbers(self, name: str) -> list[int]:
-        """Return the versions that have a manifest, and the lost ones that only the history has."""
+    def _roll_back_to(self, name: str, to: int, *, reason: str, by: str | None) -> ModelVersion:
+        chosen = self.version(name, to)
+        verify(chosen)
         paths = self._paths(name)
-        events = self._events_if_readable(paths)
-        there = {number for number in folder_numbers(paths) if is_complete(paths, number)}
-        return sorted((there | registrations(events).keys()) - removed(events))
+        with locks.lock(paths.lock):
+            events = read_events(paths)
+            check_live(name, to, events)
+            check_was_champion(name, to, events)
+            if standing(paths, events)[-1:] == [to]:
+                refresh_aliases(paths)
+            else:
+                add_event(paths, EventKind.ROLLED_BACK, to, reason=reason, by=by)
+        return chosen
 
-    def _events_if_readable(self, paths: ModelPaths) -> list[ModelEvent]:
-        try:
-            return read_events(paths)
-        except CorruptFileError:
-            return []  # versions are listed without it; whoever asks for the history gets the error
-
-    def _readable(self, name: str, numbers: Sequence[int], on_error: OnError) -> Iterator[ModelVersion]:
+    def _set_archived(
+        self, name: str, version: int, kind: EventKind, *, reason: str, by: str | None
+    ) -> ModelVersion:
+        chosen = self.version(name, version)
         paths = self._paths(name)
-        for number in numbers:
-            try:
-                yield read_version(number, paths)
-            except CorruptFileError as error:
-                on_error(error)
-
-    def _named(self, name: str, alias: str) -> int:
-        """Return the number of the version that an alias names."""
-        aliases = self.aliases(name)
-        if alias not in aliases and alias == CHAMPION:
-            raise UnknownModelError(f"model {name!r} has no champion; promote a version or name one")
-        if alias not in aliases:
-            known = ", ".join(aliases) or "none"
-            raise UnknownModelError(f"model {name!r} has no alias {quoted(alias)}; it has: {known}")
-        return aliases[alias]
-
-    def _intact_before(self, name: str, past: Sequence[int]) -> ModelVersion:
-        """Return the newest champion before the last that can be loaded."""
-        refused = f"model {name!r} cannot be rolled back"
-        if not past:
-            raise UnknownModelError(f"{refused}: it has no champion")
-        earlier = [number for number in dict.fromkeys(reversed(past)) if number != past[-1]]
-        faults = []
-        for number in earlier:
-            try:
-                version = self.version(name, number)
-                verify(version)
-            except (CorruptFileError, ModelLoadError, UnknownModelError) as error:
-                faults.append(f"version {number} cannot be the champion of {name!r}: {error}")
-                continue
-            for fault in faults:
-                log.warning("stepped over: %s", fault)
-            return version
-        raise UnknownModelError(
-            f"{refused}: {'; '.join(faults) or f'version {past[-1]} is the first champion'}"
-        )
-
-    def _check_removable(self, name: str, version: int, numbers: Sequence[int]) -> None:
-        if version not in numbers or type(version) is not int:
-            self.version(name, version)  # says what is wrong
-        paths = self._paths(name)
-        by_alias = aliases_of(paths, self._events_if_readable(paths))
-        held = [alias for alias, number in by_alias.items() if number == version]
-        if held:
-            raise InvalidValueError(
-                f"version {version} of {name!r} is its {' and '.join(held)}; promote or roll back to another version, "
-                "let the alias name another, or remove the whole model"
-            )
-
-    def _known_numbers(self, name: str) -> list[int]:
-        numbers = self._numbers(name)
-        if not numbers:
-            known = ", ".join(self.models()) or "none"
-            place = self._store.paths.named / "models"
-            raise UnknownModelError(f"no model {name!r} in {str(place)!r}; known: {known}")
-        return numbers
-
-
-def _note_registration(paths: ModelPaths, number: int, run_id: str) -> None:
-    """Add the event of a registration unless it is there; a killed process may have left it or aliases.json out."""
-    if any((each.kind, each.version) == (EventKind.REGISTERED, number) for each in read_events(paths)):
-        refresh_aliases(paths)
-    else:
-        reason = f"from {run_id}"
-        add_event(paths, EventKind.REGISTERED, number, reason=reason, by=None, run_id=run_id)
-
-
-def _check_alias(alias: str) -> None:
-    check_component("alias", alias, example="staging")
-    if alias == CHAMPION:
-        raise InvalidValueError(
-            "the alias 'champion' is moved by promote and rollback alone; choose another name"
-        )
-    if alias.isdecimal():
-        raise InvalidValueError(
-            f"alias {alias!r} reads like the number of a version; choose a name such as 'staging'"
-        )
+        with locks.lock(paths.lock):
+            events = read_events(paths)
+            if (version in archived(events)) is (kind is EventKind.ARCHIVED):
+                refresh_aliases(paths)
+                return chosen
+            if kind is EventKind.ARCHIVED:
+                check_unnamed(paths, version, events)
+            add_event(paths, kind, version, reason=reason, by=by)
+        return chosen

@@ -29,7 +29,8 @@ from tracking.values.jsontext import jsonable, kept, revive
 from tracking.values.names import check_artifact, composed
 from tracking.values.plain import plain
 
-RESERVED = frozenset({"manifest.json", "verdict.json", "config.yaml"})
+BESIDE = frozenset({"manifest.json", "verdict.json", "scores.npz", "provenance.json", "provenance.patch"})
+RESERVED = BESIDE | {"config.yaml"}
 ALL = "*"  # stands for every artifact of a run
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
@@ -170,13 +171,28 @@ def _is_same(value: Any, known: float) -> bool:
         return False
 
 
-def add_version(paths: ModelPaths, sources: Mapping[str, Path], manifest: dict[str, Any]) -> int:
-    """Copy the files into a new version and return its number; leave nothing when that fails."""
+def add_version(
+    paths: ModelPaths,
+    sources: Mapping[str, Path],
+    manifest: dict[str, Any],
+    *,
+    beside: Mapping[str, Path] | None = None,
+    expected: Mapping[str, str] | None = None,
+) -> int:
+    """Copy the files into a new version and return its number; leave nothing when that fails.
+
+    The files of `beside` are copied too, and are none of the model's. Raise CorruptFileError for a copy whose SHA-256 is not
+    the one of `expected`.
+    """
     number, folder = folders.claim_dir(paths.folder, "v{}".format, first=1 + _highest(paths))
     try:
-        for name, source in sources.items():
+        for name, source in {**sources, **(beside or {})}.items():
             folders.make_dir((folder / name).parent)
             atomic.copy_file(source, folder / name)
+            if expected is not None and atomic.sha256(folder / name) != expected.get(name):
+                raise CorruptFileError(
+                    f"{source} is not the file that was exported; export the version again"
+                )
         kept = {
             name: {"sha256": atomic.sha256(folder / name), "bytes": (folder / name).stat().st_size}
             for name in sources
@@ -228,7 +244,7 @@ def read_version(number: int, paths: ModelPaths) -> ModelVersion:
     except (FileNotFoundError, NotADirectoryError):
         raise CorruptFileError(
             f"{paths.version(number)} is lost, the folder or its manifest.json: version {number} of model {name!r} was "
-            f"registered; restore it, or remove the version: {command(f'unregister {name} {number}')}"
+            f"registered; restore it, or remove the version: {command(f'remove {name}@{number}')}"
         ) from None
     except OSError as error:
         raise CorruptFileError(
@@ -236,22 +252,28 @@ def read_version(number: int, paths: ModelPaths) -> ModelVersion:
         ) from None
     check_format(manifest, path)
     try:
-        _check_types(manifest)
-        return ModelVersion(
-            name=name,
-            version=number,
-            path=paths.version(number),
-            run_id=manifest["run_id"],
-            files={check_artifact(file): kept["sha256"] for file, kept in manifest["files"].items()},
-            objective=revive(manifest["objective"]),
-            metrics=revive(manifest["metrics"]),
-            data=manifest["data"],
-            sweep=manifest["sweep"],
-            loader=manifest["loader"],
-            created_at=timestamps.parse(manifest["created_at"]),
-        )
+        return version_of(manifest, name, number, paths.version(number))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CorruptFileError(f"{path} is not a manifest ({error!r}); restore the file") from None
+
+
+def version_of(manifest: Mapping[str, Any], name: str, number: int, folder: Path) -> ModelVersion:
+    """Return the version that a manifest describes; raise KeyError, TypeError, ValueError or AttributeError when it is none."""
+    _check_types(manifest)
+    return ModelVersion(
+        name=name,
+        version=number,
+        path=folder,
+        run_id=manifest["run_id"],
+        files={check_artifact(file): kept["sha256"] for file, kept in manifest["files"].items()},
+        objective=revive(manifest["objective"]),
+        metrics=revive(manifest["metrics"]),
+        data=manifest["data"],
+        sweep=manifest["sweep"],
+        loader=manifest["loader"],
+        created_at=timestamps.parse(manifest["created_at"]),
+        origin=manifest.get("origin"),
+    )
 
 
 def is_same(version: ModelVersion, sources: Mapping[str, Path], manifest: Mapping[str, Any]) -> bool:
@@ -285,6 +307,8 @@ def _highest(paths: ModelPaths) -> int:
 
 
 def _check_types(manifest: Mapping[str, Any]) -> None:
+    if not isinstance(manifest.get("origin"), dict | None):
+        raise TypeError(f"origin is {quoted(manifest['origin'])}")
     for name, kinds in _TYPES.items():
         if not isinstance(manifest[name], kinds):
             raise TypeError(f"{name} is {quoted(manifest[name])}")

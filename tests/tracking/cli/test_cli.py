@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from command_line import Say
 
-from tracking import ExperimentTracker, ModelRegistry
+from tracking import ExperimentTracker, ModelRegistry, Verdict
 from tracking.cli.app import PROGRAM
 from tracking.cli.commands import COMMANDS
 from tracking.cli.short_forms import expand
@@ -45,6 +45,7 @@ def test_compare_sorts_by_the_metric_that_is_asked_for(store: Path, say: Say) ->
 
 
 def test_every_command_speaks_json(store: Path, models: ModelRegistry, say: Say) -> None:
+    models.record_verdict("ctr", 2, Verdict(True, "Promoted: better.", ("better",), "first"))
     for arguments in (
         ["list"],
         ["compare", "ctr_model"],
@@ -58,12 +59,19 @@ def test_every_command_speaks_json(store: Path, models: ModelRegistry, say: Say)
         ["models"],
         ["champion", "ctr"],
         ["history", "ctr"],
-        ["rollback", "ctr"],
+        ["verdict", "ctr"],
+        ["lineage", "ctr@champion"],
+        ["lineage", "run_001"],
+        ["compare", "ctr@1", "ctr@2"],
+        ["verify"],
+        ["rollback", "ctr", "--why", "tried"],
         ["promote", "ctr", "2", "--reason", "tried"],
         ["models", "ctr"],
         ["alias", "ctr", "staging", "1"],
         ["alias", "ctr", "staging", "--remove"],
-        ["unregister", "ctr", "1", "--yes"],
+        ["archive", "ctr@1"],
+        ["unarchive", "ctr@1"],
+        ["remove", "ctr@1", "--yes"],
     ):
         code, out, err = say(*arguments, "--json")
         assert (code, err) == (0, "")
@@ -94,12 +102,12 @@ def test_models_can_be_looked_at_and_moved(models: ModelRegistry, say: Say) -> N
     shown = say("champion", "ctr")[1]
     assert "CHAMPION: ctr, version 2" in shown
     assert re.search(r"^Since: 20\d\d-\S+ \S+, promoted( by \S+)?\nWhy: better$", shown, re.MULTILINE)
-    assert say("rollback", "ctr", "--reason", "worse")[1] == "The champion of ctr is version 1 again.\n"
+    assert say("rollback", "ctr", "--why", "worse")[1] == "The champion of ctr is version 1 again.\n"
     told = json.loads(say("champion", "ctr", "--json")[1])
     assert (told["version"], told["reason"]) == (1, "worse")
     assert told["since"] == models.history("ctr")[-1].at.isoformat()
     assert told["by"] == models.history("ctr")[-1].by
-    assert say("rollback", "ctr")[::2] == (
+    assert say("rollback", "ctr", "--why", "worse")[::2] == (
         1,
         "tracking: model 'ctr' cannot be rolled back: version 1 is the first champion\n",
     )
@@ -117,17 +125,20 @@ def test_aliases_and_versions_of_a_model_are_given_and_removed(
     assert re.search(r"^ctr .* run_002 +staging=1$", say("models")[1], re.MULTILINE)
     assert re.search(r"^ +1 +test_auc .* run_001 .* staging$", say("models", "ctr")[1], re.MULTILINE)
     assert re.search(r" aliased staging +1 ", say("history", "ctr")[1])
-    assert "version 1 of 'ctr' is its staging" in say("unregister", "ctr", "1", "--yes")[2]
+    assert "version 1 of 'ctr' is its staging" in say("remove", "ctr@1", "--yes")[2]
     assert say("alias", "ctr", "staging")[0] == 2
     assert say("alias", "ctr", "staging", "1", "--remove")[0] == 2
     assert say("alias", "ctr", "staging", "--remove") == (0, "staging names nothing in ctr.\n", "")
-    assert "needs a confirmation" in say("unregister", "ctr")[2]
-    assert say("unregister", "ctr", "1", "--yes")[1] == "Removed 1 version of ctr: 1\n"
+    assert "needs a confirmation" in say("remove", "ctr")[2]
+    assert say("remove", "ctr@1", "--yes")[1].splitlines() == [
+        "Removed 1 version of ctr: 1",
+        "No version needs 1 run (run_001) any more; python -m tracking delete takes runs.",
+    ]
     assert say("delete", "run_001", "--yes")[0] == 0
-    assert say("unregister", "ctr", "-y", "--reason", "retired")[1] == "Removed 1 version of ctr: 2\n"
+    assert say("remove", "ctr", "-y", "--why", "retired")[1].startswith("Removed 1 version of ctr: 2\n")
     assert say("models")[1].startswith("No models in ")
     assert say("history", "ctr")[1].rstrip().endswith("retired")
-    assert "no model 'ctr'" in say("unregister", "ctr", "--yes")[2]
+    assert "no model 'ctr'" in say("remove", "ctr", "--yes")[2]
 
 
 def test_lost_and_damaged_versions_are_named_and_the_rest_is_listed(
@@ -141,7 +152,7 @@ def test_lost_and_damaged_versions_are_named_and_the_rest_is_listed(
     assert re.search(r"^other +2 +2 +test_auc", out, re.MULTILINE)
     assert "models/ctr/v2 is lost" in err
     assert "models/ctr/v2 is lost" in say("champion", "ctr")[2]
-    code, out, err = say("rollback", "ctr")
+    code, out, err = say("rollback", "ctr", "--why", "worse")
     assert (code, out) == (0, "The champion of ctr is version 1 again.\n")
 
 
@@ -164,7 +175,6 @@ def test_lost_and_damaged_versions_are_named_and_the_rest_is_listed(
         ),
         (["champion", "nope"], 1, "no model 'nope'"),
         (["champion", "../x"], 1, "model name '../x'"),
-        (["promote", "ctr", "x"], 2, "'x' is not a valid integer"),
         (["show"], 2, "Missing argument"),
         (
             ["list", "--nope"],
@@ -299,6 +309,31 @@ def test_a_first_word_that_nobody_knows_is_answered_with_the_closest(
     assert f"{arguments[0]!r} is neither a command nor an experiment in" in err
     assert hint in err
     assert "experiments: ctr_model" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["promote", "ctr", "x"], 1, "model 'ctr' has no alias 'x'; it has: champion"),
+        (["promote", "ctr"], 2, "say which version: python -m tracking promote ctr@3"),
+        (["promote", "ctr@1", "2"], 2, "'ctr@1' and '2' name a version each"),
+        (["rollback", "ctr"], 2, "say why with --why"),
+        (["rollback", "ctr", "--to", "other@1", "--why", "x"], 2, "'ctr' is to be rolled back"),
+        (["verdict", "ctr"], 1, "the gate has judged no version of 'ctr'"),
+        (["verdict", "ctr@1"], 1, "the gate has not judged version 1 of 'ctr'"),
+        (["lineage", "ctr@9"], 1, "model 'ctr' has no version 9"),
+        (["lineage", "nothing"], 1, "no model 'nothing'"),
+        (["compare", "ctr@1", "ctr@"], 1, "'ctr@' names no version; write NAME@WHICH"),
+        (["import", "nowhere", "--as", "x"], 2, "are for an exported version, and 'nowhere' is none"),
+    ],
+)
+def test_a_version_that_is_not_named_well_is_an_error_of_one_line(
+    models: ModelRegistry, say: Say, arguments: list[str], code: int, message: str
+) -> None:
+    found, out, err = say(*arguments)
+    assert (found, out) == (code, "")
+    assert message in err
+    assert err.count("\n") == 1
 
 
 def test_a_known_experiment_with_a_word_too_many_is_told_so(store: Path, say: Say) -> None:

@@ -184,6 +184,12 @@ def odd_names(tmp_path: Path) -> Path:
     tracker = ExperimentTracker(tmp_path / "a b" / "experiments")
     for name in ("my exp", "quo'te", "$HOME", "plain", "größe"):
         tracker.finish_run(tracker.create_run(name))
+    with tracker.start_run("plain") as run:
+        run.log({"val_auc": 0.8})
+        (run.artifacts_dir / "model_best.pt").write_bytes(b"weights")
+    registry = ModelRegistry(tmp_path / "a b" / "experiments")
+    registry.register("ctr", run.run_id, objective={"metric": "val_auc", "mode": "max", "value": 0.8})
+    registry.promote("ctr", 1, reason="the first")
     return tmp_path / "a b"
 
 
@@ -203,6 +209,8 @@ def odd_names(tmp_path: Path) -> Path:
             "podium compare --store ../a b/experiments plain ",
         ),
         ("podium compare plain --sort=created_", "podium compare plain --sort=created_at "),
+        ("podium verdict ctr@ch", "podium verdict ctr@champion "),
+        ("podium verdict ctr@1", "podium verdict ctr@1 "),
         ("python app.py lr", "python app.py lr="),  # as Hydra completes it, without a space
     ],
 )

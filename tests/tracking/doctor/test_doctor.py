@@ -367,7 +367,7 @@ def test_a_half_registered_version_is_removed_unless_its_registration_is_in_the_
     finding = only(examined(store))
     assert (finding.outcome, finding.remedy) == (
         Outcome.OPEN,
-        "restore manifest.json, or remove the version: python -m tracking unregister ctr 1",
+        "restore manifest.json, or remove the version: python -m tracking remove ctr@1",
     )
     assert (store / "models" / "ctr" / "v1" / "model_best.pt").exists()
 

@@ -1,6 +1,7 @@
 """Versions, champions and loading: incomplete versions are invisible, untrusted loaders are not called."""
 
 import json
+import math
 import shutil
 import subprocess
 import sys
@@ -279,9 +280,30 @@ def test_unknown_models_and_versions_are_named(registry: ModelRegistry, make_run
 def test_a_verdict_is_stored_with_its_version(registry: ModelRegistry, make_run: Any) -> None:
     registry.register("ctr", make_run(), objective=OBJECTIVE)
     assert registry.verdict("ctr", 1) is None
-    verdict = Verdict(promote=False, reasons=("too small",), challenger={"value": 0.5}, champion=None)
+    facts = {"challenger": {"version": 1}, "champion": None, "look": {"number": 2, "level": math.nan}}
+    verdict = Verdict(False, "Not promoted: too small.", ("too small",), "scores", facts)
     registry.record_verdict("ctr", 1, verdict)
-    assert registry.verdict("ctr", 1) == verdict
+    assert str(registry.verdict("ctr", 1)) == str(verdict)
+    assert registry.verdict("ctr", 1).challenger == {"version": 1}
+
+
+def test_a_verdict_of_the_first_format_is_read_with_a_sentence(
+    registry: ModelRegistry, make_run: Any
+) -> None:
+    version = registry.register("ctr", make_run(), objective=OBJECTIVE)
+    old = {"format": 1, "promote": False, "reasons": ["too small", "too slow"], "challenger": {"version": 1}}
+    for champion, basis in ((None, "first"), ({"version": 3}, "recorded")):
+        atomic.write_json(version.path / "verdict.json", {**old, "champion": champion})
+        verdict = registry.verdict("ctr", 1)
+        assert verdict.sentence == "Not promoted: too small; too slow."
+        assert (verdict.promote, verdict.basis, verdict.champion) == (False, basis, champion)
+    for spoiled in ({"reasons": 3}, {"challenger": [1]}, {"format": 2, "sentence": "x"}):
+        atomic.write_json(version.path / "verdict.json", {**old, "champion": None, **spoiled})
+        with pytest.raises(CorruptFileError, match=r"verdict\.json is not a verdict"):
+            registry.verdict("ctr", 1)
+    atomic.write_json(version.path / "verdict.json", {"format": 3})
+    with pytest.raises(NewerFormatError, match=r"verdict\.json was written by a newer version"):
+        registry.verdict("ctr", 1)
 
 
 def test_a_damaged_manifest_is_named(registry: ModelRegistry, make_run: Any) -> None:
@@ -315,7 +337,7 @@ def test_a_version_of_a_newer_format_is_not_read_and_not_written(
     version = registry.register("ctr", make_run(), objective=OBJECTIVE)
     manifest = version.path / "manifest.json"
     manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "format": 2}))
-    verdict = Verdict(promote=True, reasons=("better",))
+    verdict = Verdict(True, "Promoted: better.", ("better",))
     for call in (
         lambda: registry.version("ctr", 1),
         lambda: registry.promote("ctr", 1, reason="better"),
@@ -346,7 +368,6 @@ def test_the_number_of_a_version_is_an_int(registry: ModelRegistry, make_run: An
     for call in (
         lambda: registry.version("ctr", number),
         lambda: registry.promote("ctr", number, reason="better"),
-        lambda: registry.verdict("ctr", number),
     ):
         with pytest.raises(InvalidValueError, match="of model 'ctr' is not an int; give a number, such as 3"):
             call()

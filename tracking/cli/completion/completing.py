@@ -47,21 +47,33 @@ def _values_of(what: str | None, incomplete: str, store: Store) -> Iterable[str]
             return ["best", "last"]
         case "shell":
             return list(SCRIPTS)
+        case "experiment" | "other" if "@" in incomplete:
+            return _models(incomplete, store)
         case "experiment" | "--experiment":
             return _experiments(store)
         case "run_id" | "run_ids" | "words" | "first" | "second" | "--run":
             return store.scan.run_ids()
         case "metric" | "--metric":
             return Catalog(store).names().metrics
-        case "name":
-            from tracking.registry import ModelRegistry
-
-            return ModelRegistry(store.paths.named).models()
+        case "name" | "what" | "--to":
+            return _models(incomplete, store)
         case "--columns" | "--sort":
             sign = "-" if what == "--sort" and incomplete.startswith("-") else ""
             head = f"{incomplete.rpartition(',')[0]}," if what == "--columns" and "," in incomplete else sign
             return (f"{head}{field}" for field in _fields(store))
     return []
+
+
+def _models(incomplete: str, store: Store) -> Iterable[str]:
+    """Return the models, or behind the sign the numbers and aliases of one."""
+    from tracking.registry import ModelRegistry
+
+    registry = ModelRegistry(store.paths.named)
+    name, sign, _ = incomplete.rpartition("@")
+    if not sign:
+        return registry.models()
+    numbers = [str(each.version) for each in registry.versions(name, on_error=lambda _: None)]
+    return [f"{name}@{which}" for which in (*registry.aliases(name), *numbers)]
 
 
 def _experiments(store: Store) -> Iterable[str]:

@@ -26,9 +26,9 @@ class Shell(StrEnum):
 SCRIPTS = {
     Shell.BASH: r"""# Complete the words after the first $1 by what the command in the other arguments answers.
 _podium_ask() {
-    local first=$1 rest=${COMP_LINE:-"${COMP_WORDS[*]}"} word words=() last typed plain
+    local first=$1 rest=${COMP_LINE:-"${COMP_WORDS[*]}"} word words=() last typed plain begin
     shift
-    # Bash also splits words at = and :, which belong to one argument here.
+    # Bash also splits words at =, : and @, which belong to one argument here.
     for word in "${COMP_WORDS[@]:0:COMP_CWORD+1}"; do
         if [[ ${#words[@]} -gt 0 && $rest != [[:space:]]* ]]; then
             words[${#words[@]}-1]+=$word
@@ -41,11 +41,12 @@ _podium_ask() {
     for word in "${!words[@]}"; do
         words[word]=$(_podium_unquoted "${words[word]}")
     done
-    # Bash replaces only what follows the last = or :.
+    # Bash replaces only what follows the last = or :, and what begins with the last @.
     last=${words[${#words[@]}-1]} plain=$(_podium_unquoted "$typed")
     [[ $typed == [=:] ]] && plain=
     while IFS= read -r word; do
-        word=${word#"${last%"$plain"}"}
+        begin=${last%"$plain"}
+        word=${word#"${begin%@}"}
         # Within quotes bash closes them itself.
         [[ $typed == [\"\']* || $word != *[[:space:]\"\'\`\$\&\|\;\(\)\<\>\*\?\[\!\#\\]* ]] || printf -v word %q "$word"
         COMPREPLY+=("$word")

@@ -27,7 +27,9 @@ def export_versions(store: Store, there: Connection | None, outcome: Exported, *
     registry = ModelRegistry(store.paths.named)
     for name in registry.models():
         try:
-            versions = [each for each in registry.versions(name) if each.run_id in outcome.ids]
+            known = registry.versions(name)
+            # the run of an imported version is one of another store
+            versions = [each for each in known if each.origin is None and each.run_id in outcome.ids]
             aliases = registry.aliases(name)
         except (CorruptFileError, UnknownModelError) as error:
             outcome.left_out[f"model {name}"] = str(error)

@@ -85,7 +85,11 @@ def models() -> None:
             objective={"metric": "val_auc", "mode": "max", "value": auc},
             loader="pathlib:PurePosixPath",
         )
-        verdict = Verdict(True, (f"val_auc {auc} is better",), {"version": version.version}, None)
+        reason, facts = (
+            f"val_auc {auc} is better",
+            {"challenger": {"version": version.version}, "champion": None},
+        )
+        verdict = Verdict(True, f"Promoted: {reason}.", (reason,), "first", facts)
         registry.record_verdict("ctr", version.version, verdict)
         registry.promote("ctr", version.version, reason=f"val_auc {auc}")
     registry.rollback("ctr", reason="wrong data")

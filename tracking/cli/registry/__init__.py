@@ -1,0 +1,1 @@
+"""Commands that change registered models, and those that show one version in full."""

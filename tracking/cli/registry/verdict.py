@@ -1,0 +1,177 @@
+"""The command that shows a decision of the gate: verdict."""
+
+import sys
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from tracking.cli.registry.changes import BesideArgument
+from tracking.cli.toolkit import output, tables
+from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
+from tracking.errors import UnknownModelError
+from tracking.registry import ModelRegistry, Verdict
+from tracking.values.plain import flat
+from tracking.verdicts import whole_of
+from tracking.verdicts.words import measured, note_lines, percent, rule_name
+
+WIDTH = 80  # of sentences where no terminal says how wide it is
+BASES = {
+    "recorded": "the values that the runs recorded decided",
+    "first": "there was no champion, so the absolute rules alone decided",
+}
+
+
+def verdict(
+    name: Annotated[str, typer.Argument(metavar="NAME[@WHICH]", help="A model, or one of its versions.")],
+    version: BesideArgument = None,
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the gate's decision on a version of a model, with every rule and its reason.
+
+    NAME alone is its newest version that was judged.
+
+    Example: python -m tracking verdict ctr_model
+    """
+    registry = ModelRegistry(store)
+    model, number = _chosen(registry, name, version)
+    found = registry.verdict(model, number)
+    if found is None:
+        raise UnknownModelError(f"the gate has not judged version {number} of {model!r}")
+    if as_json:
+        output.say_json({"name": model, "version": number, **found.to_json()})
+        return
+    output.title(f"{'PROMOTED' if found.promote else 'NOT PROMOTED'}: {model}, version {number}")
+    _say_text(found.sentence)
+    whole = whole_of(found, number)
+    if whole["why"]:
+        output.say("\nReasons:")
+        for reason in whole["why"]:
+            _say_text(reason["words"], "- ")
+    output.say()
+    for headline, fact in _headlines(found, whole).items():
+        if fact is not None:
+            _say_text(f"{headline}: {fact}")
+    for line in note_lines(whole):
+        _say_text(line)
+    _say_rules(whole["rules"])
+    _say_differences(found)
+    _say_more(found)
+
+
+def _chosen(registry: ModelRegistry, name: str, version: str | None) -> tuple[str, int]:
+    model, which = registry.parts(name)
+    if which is not None or version is not None:
+        return registry.locate(name, version)
+    for each in reversed(registry.versions(model, with_archived=True)):
+        if registry.verdict(model, each.version) is not None:
+            return model, each.version
+    raise UnknownModelError(f"the gate has judged no version of {model!r}")
+
+
+def _headlines(found: Verdict, whole: Mapping[str, Any]) -> dict[str, Any]:
+    took = whole["took_s"]
+    judged = [whole[key] for key in ("at",) if whole[key]]
+    judged += [f"by {whole['by']}"] if whole["by"] else []
+    judged += [f"in {took:.3g} s"] if took is not None else []
+    return {
+        "Judged": ", ".join(judged) or None,
+        "Basis": None if found.basis == "scores" else BASES.get(found.basis, found.basis),
+        "Challenger": _side(found.challenger),
+        "Champion": _side(found.champion or {}),
+    }
+
+
+def _side(side: Mapping[str, Any]) -> str | None:
+    """Return a version in a line: its number, its run, its value."""
+    if not side:
+        return None
+    objective = _mapping(side.get("objective"))
+    words = [f"version {side.get('version')}"]
+    words += [f"run {side['run_id']}"] if side.get("run_id") else []
+    words += [f"{objective.get('metric')} {output.show(objective.get('value'))}"] if objective else []
+    words += [f"manifest sha256:{str(side['manifest_sha256'])[:12]}"] if side.get("manifest_sha256") else []
+    return ", ".join(words)
+
+
+def _say_rules(rules: Sequence[Mapping[str, Any]]) -> None:
+    if not rules:
+        return
+    names = ["rule", "passes", "gain", "at least", "asked", "p", "champion", "challenger", "level", "rows"]
+    rows = [_rule(rule) for rule in rules]
+    output.say("\nRules:")
+    # of rules on recorded values most columns are empty
+    kept = [index for index in range(len(names)) if any(row[index] is not None for row in rows)]
+    tables.say_rows(
+        [names[index] for index in kept], [[row[index] for index in kept] for row in rows], keep=3
+    )
+
+
+def _rule(rule: Mapping[str, Any]) -> list[str | int | float | None]:
+    values = {
+        name: measured(rule["measure"], rule[name]) or None
+        for name in ("gain", "low", "champion", "challenger")
+    }
+    p = rule["p"] if rule["adjusted_p"] is None else rule["adjusted_p"]
+    return [
+        rule_name(rule),
+        "yes" if rule["passes"] else "no",
+        *(values[name] for name in ("gain", "low")),
+        rule["asked"] or None,
+        None if p is None else f"{p:.2g}",
+        *(values[name] for name in ("champion", "challenger")),
+        None if rule["level"] is None else percent(rule["level"]),
+        rule["rows"],
+    ]
+
+
+def _say_differences(found: Verdict) -> None:
+    """Write how the measures of the two versions differ, with the standard error of each gain and how it was found."""
+    names = ["measure", "gain", "error", "method", "challenger", "champion", "draws", "seed", "clusters"]
+    each = [one for one in found.facts.get("differences") or () if isinstance(one, Mapping)]
+    rows = [[_shown(one, name) for name in names] for one in each]
+    if not rows:
+        return
+    output.say("\nMeasures on the same rows, positive gains are better:")
+    kept = [index for index in range(len(names)) if any(row[index] is not None for row in rows)]
+    tables.say_rows(
+        [names[index] for index in kept], [[row[index] for index in kept] for row in rows], keep=3
+    )
+
+
+def _shown(difference: Mapping[str, Any], name: str) -> Any:
+    value = difference.get(name)
+    if name in ("gain", "error", "challenger", "champion") and isinstance(value, int | float):
+        return measured(str(difference.get("measure")), value)
+    return value
+
+
+def _say_more(found: Verdict) -> None:
+    output.say_facts(flat(_mapping(found.facts.get("versions"))), "Judged with")
+    if found.facts.get("scores"):
+        digest = found.facts.get("scores_sha256")
+        known = f", sha256:{str(digest)[:12]}" if digest else ""
+        output.say(f"\nPredictions: {found.facts['scores']}, beside verdict.json{known}")
+
+
+def _say_text(text: str, bullet: str = "") -> None:
+    """Write a sentence, broken into lines on a terminal and whole in a pipe."""
+    width = output.terminal_width(sys.stdout)
+    if width is None:
+        output.say(f"{bullet}{text}")
+        return
+    lines = textwrap.wrap(
+        text,
+        min(width, WIDTH),
+        initial_indent=bullet,
+        subsequent_indent=" " * len(bullet),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    output.say("\n".join(lines))
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
