@@ -4,6 +4,7 @@ from pkgutil import extend_path
 from typing import TYPE_CHECKING, Any
 
 from tracking.errors import (
+    ChampionChangedError,
     CorruptFileError,
     InvalidNameError,
     InvalidValueError,
@@ -12,6 +13,7 @@ from tracking.errors import (
     ModelLoadError,
     NewerFormatError,
     QueryError,
+    RerunError,
     RunInUseError,
     StoreUnwritableError,
     TrackingError,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:  # most processes record runs, and neither register models nor
 __path__ = extend_path(__path__, __name__)
 
 __all__ = [
+    "ChampionChangedError",
     "CorruptFileError",
     "ExperimentTracker",
     "InvalidNameError",
@@ -44,6 +47,7 @@ __all__ = [
     "ModelVersion",
     "NewerFormatError",
     "QueryError",
+    "RerunError",
     "Run",
     "RunInUseError",
     "RunList",

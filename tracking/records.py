@@ -9,19 +9,19 @@ from typing import Any
 
 from tracking.errors import CorruptFileError, InvalidValueError, NewerFormatError, quoted
 from tracking.values.jsontext import Number
-from tracking.values.names import SUPERSEDED_BY
+from tracking.values.names import RERUN_OF, SUPERSEDED_BY, WITHOUT_RANK
 
 FORMAT = 1  # of a run folder (run.json carries it for all files beside it) and of a model version's
 
 
-def check_format(value: Mapping[str, Any], path: Path) -> None:
-    """Raise NewerFormatError when the object in `path` has a format that this version does not know."""
+def check_format(value: Mapping[str, Any], path: Path, newest: int = FORMAT) -> None:
+    """Raise NewerFormatError when the object in `path` has a format above `newest`, the last that this version knows."""
     number = value.get("format", FORMAT)
     if type(number) is not int:  # True is an int too
         raise CorruptFileError(f"{path} has the format {quoted(number)}, which is no number; repair the file")
-    if number > FORMAT:
+    if number > newest:
         raise NewerFormatError(
-            f"{path} was written by a newer version of podium (format {number}, this one knows up to {FORMAT}); "
+            f"{path} was written by a newer version of podium (format {number}, this one knows up to {newest}); "
             "upgrade to read it"
         )
 
@@ -96,6 +96,22 @@ class RunRecord:
     def is_superseded(self) -> bool:
         """Whether a later attempt at the same job stands in for the run, which the tag `superseded_by` names; it has no rank."""
         return SUPERSEDED_BY in self.tags
+
+    @property
+    def rerun_of(self) -> str | None:
+        """The run that this one was made to repeat; None for any other."""
+        found = self.tags.get(RERUN_OF)
+        return None if found is None else str(found)
+
+    @property
+    def without_rank(self) -> str | None:
+        """Why the run takes no part in rankings, `superseded` or `rerun`; None if it does."""
+        return next((word for tag, word in reversed(WITHOUT_RANK.items()) if tag in self.tags), None)
+
+    @property
+    def has_rank(self) -> bool:
+        """Whether the run takes part in rankings: no later attempt stands in for it, and it repeats no other run."""
+        return self.without_rank is None
 
     @property
     def last_values(self) -> dict[str, Number]:

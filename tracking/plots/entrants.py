@@ -33,6 +33,8 @@ def entrants(runs: Sequence[RunRecord], objective: Objective) -> Entrants:
             left_out[f"without {objective.label}"] += 1
         elif run.is_superseded:
             left_out["superseded"] += 1
+        elif run.rerun_of is not None:
+            left_out["made to repeat a run"] += 1
         elif run.status is RunStatus.FAILED:
             left_out["failed"] += 1
         elif value is None or not math.isfinite(value):

@@ -19,7 +19,7 @@ VARIABLES = re.compile(
     r"|(OMP|MKL|OPENBLAS|NUMEXPR|KMP|GOMP|BLIS|VECLIB)_\w+"
     r"|PYTHON(HASHSEED|PATH|OPTIMIZE|WARNINGS|UTF8|IOENCODING|DONTWRITEBYTECODE)"
     r"|(TORCH|PYTORCH|NCCL|GLOO|XLA|JAX|TF_CUDNN|TF_DETERMINISTIC|TF_ENABLE|TF_NUM|TF_XLA)_\w+"
-    r"|SLURM_\w+|PBS_\w+|LSB_\w+|HYDRA_\w+|PODIUM_(?!JOB$|RUN_DIR$|\w+_COMMAND$)\w+"
+    r"|SLURM_\w+|PBS_\w+|LSB_\w+|HYDRA_\w+|PODIUM_(?!JOB$|RUN_DIR$|RERUN|\w+_COMMAND$)\w+"
     r"|RANK|WORLD_SIZE|LOCAL_RANK|LOCAL_WORLD_SIZE|GROUP_RANK|MASTER_ADDR|MASTER_PORT"
     r"|CONDA_DEFAULT_ENV|CONDA_PREFIX|VIRTUAL_ENV|LANG|LC_\w+|TZ|LD_LIBRARY_PATH|LD_PRELOAD"
 )
@@ -37,6 +37,7 @@ def environment(seeds: Mapping[str, Any] | None = None) -> dict[str, Any]:
         **machine(),
         "cuda": cuda(),
         "argv": masked_command(sys.argv),
+        "module": _module(),
         "command": masked_command(sys.orig_argv),
         "cwd": _cwd(),
         "seeds": dict(seeds or {}),
@@ -75,6 +76,11 @@ def _installed(folder: str) -> list[tuple[str, str]]:
         return []  # a zip file, or a missing folder
     matches = (_INSTALLED.fullmatch(name) for name in names if name.endswith("-info"))
     return [(re.sub(r"[-_.]+", "-", match["name"]).lower(), match["version"]) for match in matches if match]
+
+
+def _module() -> str | None:
+    """Return the module that runs as the program, of `python -m`; a job of a sweep has that of the sweep."""
+    return getattr(getattr(sys.modules.get("__main__"), "__spec__", None), "name", None)
 
 
 def _cwd() -> str | None:

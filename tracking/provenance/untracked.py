@@ -130,7 +130,7 @@ def _sources(root: Path, top: str, left: list[int]) -> Iterator[str]:
     `left` counts down the entries of folders that may still be visited.
     """
     if not top.endswith("/"):
-        if _is_source(root / top):
+        if is_source(root / top):
             yield top
         return
     for place, folders, names in os.walk(root / top):
@@ -146,11 +146,11 @@ def _sources(root: Path, top: str, left: list[int]) -> Iterator[str]:
         if left[0] <= 0:
             return
         # a link to a folder is among the folders, and not entered
-        files = (name for name in sorted([*folders, *names]) if _is_source(folder / name))
+        files = (name for name in sorted([*folders, *names]) if is_source(folder / name))
         yield from (str((folder / name).relative_to(root)) for name in files)
 
 
-def _is_source(path: Path) -> bool:
+def is_source(path: Path) -> bool:
     """Return whether a file is source by its name, or is a link to a folder that may hold source."""
     if path.is_symlink() and path.is_dir():
         return not _is_skipped(path)

@@ -58,9 +58,9 @@ class Catalog:
         answer = self._ask(lambda view: view.rows(view.numbers(experiment_name)))
         return self._reported(answer, experiment_name, on_error)
 
-    def superseded(self) -> set[str]:
-        """Return the ids of the runs that later attempts at their jobs stand in for."""
-        return self.index.ask(lambda view: view.superseded())
+    def without_rank(self) -> dict[str, str]:
+        """Return the runs that have no rank by their ids, each with a word for why: superseded, or rerun."""
+        return self.index.ask(lambda view: view.without_rank())
 
     def best(
         self, objective: Objective, experiment_name: str | None, on_error: OnError = warn_left_out

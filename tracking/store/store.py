@@ -21,7 +21,7 @@ from tracking.store.published import Entry, Publisher, public_entry
 from tracking.store.scan import Scan, shown_status
 from tracking.values import jsontext, timestamps
 from tracking.values.checks import tag_values
-from tracking.values.names import check_component, check_label, check_path, exact
+from tracking.values.names import RERUN_OF, check_component, check_label, check_path, exact
 from tracking.values.plain import plain
 from tracking.values.secrets import masked, masked_text
 from tracking.version import __version__
@@ -50,7 +50,12 @@ class Store:
         data: Mapping[str, Any] | None = None,
         sweep: Mapping[str, Any] | None = None,
     ) -> RunPaths:
-        """Claim the next run folder and write its run.json; the folder's name is the run id."""
+        """Claim the next run folder and write its run.json; the folder's name is the run id.
+
+        A `sweep` that names a run under `rerun_of` is what makes that run again: the new run has the tag, and no sweep.
+        """
+        if sweep is not None and RERUN_OF in sweep:
+            tags, sweep = {**(tags or {}), RERUN_OF: sweep[RERUN_OF]}, None
         entry = {
             "format": FORMAT,
             "version": __version__,

@@ -19,6 +19,10 @@ SUPERSEDED_BY = (
     "superseded_by"  # the tag of a run that a later attempt at its job stands in for: that run, or its folder
 )
 
+RERUN_OF = "rerun_of"  # the tag of a run that was made to see whether another one can be made again: that run
+# The tags of runs that have no rank, each with the word that tables have in place of their status.
+WITHOUT_RANK = {RERUN_OF: "rerun", SUPERSEDED_BY: "superseded"}
+
 MAX_NAME_BYTES = 200  # leaves room for the suffixes of temporary files below the usual limit of 255
 
 # An address, not a path: file: in any form, also as pathlib shortens it, and whatever has two slashes.

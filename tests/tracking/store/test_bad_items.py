@@ -411,6 +411,8 @@ def test_rooms_that_read_a_store_open_its_files_by_that_door_alone() -> None:
         for line in path.read_text().splitlines()
         if opening.search(line) and "regular." not in line and "def " not in line
     ]
+    # A new file is nobody's yet, and an archive is read from a file that is open.
+    found = [line for line in found if '"xb"' not in line and "fileobj=" not in line]
     assert len(modules) > 30
     assert found == []
 

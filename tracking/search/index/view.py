@@ -16,7 +16,7 @@ from tracking.search.index.rows import EXPERIMENT, METRIC, PARAM, TAG, cell, doc
 from tracking.store.published import Entry
 from tracking.store.scan import Scan
 from tracking.values import timestamps
-from tracking.values.names import SUPERSEDED_BY
+from tracking.values.names import WITHOUT_RANK
 
 if TYPE_CHECKING:  # sqlite3 and the query language are loaded only for queries
     import sqlite3
@@ -170,13 +170,15 @@ class View:
 
         return self._kept_column(Field(FieldKind.RUN, "run_id"), numbers)
 
-    def superseded(self) -> set[str]:
-        """Return the ids of the runs that later attempts at their jobs stand in for."""
-        name = self._number(TAG, SUPERSEDED_BY)
-        found = self._database.execute(
-            f"SELECT run_id FROM cells JOIN runs ON runs.id = run WHERE name = {name}"
-        )
-        return {run_id for (run_id,) in found}
+    def without_rank(self) -> dict[str, str]:
+        """Return the runs that have no rank by their ids, each with a word for why: superseded, or rerun."""
+        found: dict[str, str] = {}
+        for tag, word in WITHOUT_RANK.items():
+            rows = self._database.execute(
+                f"SELECT run_id FROM cells JOIN runs ON runs.id = run WHERE name = {self._number(TAG, tag)}"
+            )
+            found.update({run_id: word for (run_id,) in rows})
+        return found
 
     def faulty(self) -> list[str]:
         """Return the ids of the damaged runs, in order; the scan says what is wrong with each."""
@@ -199,13 +201,14 @@ class View:
         ]
 
     def best(self, objective: Objective, experiment_name: str | None) -> str | None:
-        """Return the id of the run with the best value of an objective; the first of equals, and none that is superseded."""
+        """Return the id of the run with the best value of an objective; the first of equals, and none without a rank."""
         column = "last" if objective.at is At.LAST else objective.mode
         where = (
             f"name = {self._number(METRIC, objective.label)}{self._within(experiment_name, 'metrics')}"
             f" AND typeof({column}) IN ('integer', 'real')"  # not finite: text
         )
-        where += f" AND run NOT IN (SELECT run FROM cells WHERE name = {self._number(TAG, SUPERSEDED_BY)})"
+        for tag in WITHOUT_RANK:
+            where += f" AND run NOT IN (SELECT run FROM cells WHERE name = {self._number(TAG, tag)})"
         found = self._database.execute(
             f"SELECT run_id FROM metrics JOIN runs ON runs.id = run WHERE {where} AND {column} = "
             f"(SELECT {objective.mode}({column}) FROM metrics WHERE {where}) ORDER BY place LIMIT 1"
