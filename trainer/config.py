@@ -101,7 +101,7 @@ def _own_problems(config: Mapping[str, Any]) -> Iterator[str]:
     if "data" in config:
         found += _section_problems("data", config)
     if not found:
-        found += [*_name_problems(config["tracking"], config["promotion"])]
+        found += [*_name_problems(config["tracking"], config["promotion"], config.get("data"))]
         found += source_problems(config["data"]) if "data" in config else ()
     yield from found
 
@@ -198,6 +198,8 @@ def _fields_problems(
         elif not known[key].fits(value):
             shown = value if isinstance(value, str) and value else repr(value)
             yield f"{dot}{key}={shown}: allowed is {known[key].wanted.replace('data.KEY', f'{dot}{key}')}{_as_list(f'{dot}{key}', value, known[key])}"
+        elif (keys := known[key].keys) is not None:
+            yield from _fields_problems(keys, value, f"{dot}{key}")
     for key, rule in known.items():
         if key not in section and not rule.is_optional:
             yield f"{dot}{key} is missing"
@@ -221,7 +223,7 @@ def _joint_problems(config: Mapping[str, Any]) -> Iterator[str]:
         yield "scheduler.interval=batch: the scheduler waits for the objective, which is known once per epoch; use epoch"
     if optimizer.get("nesterov") and not optimizer.get("momentum"):
         yield "optimizer.nesterov=True: needs optimizer.momentum above 0"
-    yield from _name_problems(config["tracking"], config["promotion"])
+    yield from _name_problems(config["tracking"], config["promotion"], data)
     yield from source_problems(data)
 
 
@@ -235,19 +237,38 @@ def _auto_problems(config: Mapping[str, Any]) -> Iterator[str]:
                 yield f"{name}.{key}=auto: {means}give a value, or leave it out with ~{name}.{key}"
 
 
-def _name_problems(tracking: Mapping[str, Any], promotion: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the names that the tracker or the registry would refuse."""
+def _name_problems(
+    tracking: Mapping[str, Any], promotion: Mapping[str, Any], data: Any = None
+) -> Iterator[str]:
+    """Yield the names that the tracker or the registry would refuse, and what the gate could not use."""
     checks = [partial(check_label, "tracking.experiment_name", tracking["experiment_name"])]
     if promotion["promote"]:
         checks.append(partial(check_component, "promotion.model_name", promotion["model_name"]))
         checks += [partial(check_artifact, name) for name in promotion["files"]]
         if not promotion["files"]:
             yield "promotion.files=[]: a model is made of files; name artifacts such as [model_best.pt, model.json], or set promotion.promote=false"
+        yield from _gate_problems(promotion, data)
     for each in checks:
         try:
             each()
         except InvalidNameError as error:
             yield str(error)
+
+
+def _gate_problems(promotion: Mapping[str, Any], data: Any) -> Iterator[str]:
+    """Yield what would only be found at the end of a sweep: rows to decide by that cannot be read, a scorer that is none."""
+    split, scorer = promotion.get("split"), promotion.get("scorer")
+    if scorer is not None and (problem := function_problem(scorer, ("folder", "split"))):
+        yield f"promotion.scorer={scorer}: {problem}"
+    if split in (None, "auto"):
+        return
+    if scorer is None:
+        yield f"promotion.split={split}: needs promotion.scorer, a function that scores a model on these rows"
+    path = data.get("path") if isinstance(data, Mapping) else None
+    if not Path(split).is_file():
+        yield f"promotion.split={split}: there is no such file; give one of labelled rows, or auto"
+    elif isinstance(path, str) and Path(path).exists() and Path(path).samefile(split):
+        yield f"promotion.split={split}: models train on rows of it, as data.path; give a file that no model trains on, or auto"
 
 
 def _as_list(key: str, value: Any, rule: Rule) -> str:
@@ -265,6 +286,9 @@ def suggest(key: str, known: tuple[str, ...], dot: str) -> str:
     if any(key in schema for schema in TARGETS.get(section, {}).values()):
         return f" (other choices of {section} have it)"
     everywhere = {leaf: f"{name}.{leaf}" for name, schema in SECTIONS.items() for leaf in schema}
+    for name, schema in SECTIONS.items():
+        for inner, rule in schema.items():
+            everywhere |= {leaf: f"{name}.{inner}.{leaf}" for leaf in rule.keys or ()}
     for name, schemas in TARGETS.items():
         everywhere |= {leaf: f"{name}.{leaf}" for schema in schemas.values() for leaf in schema}
     elsewhere = {leaf: name for leaf, name in everywhere.items() if name != f"{dot}{key}"}

@@ -1,6 +1,6 @@
-"""Defaults of the config that depend on the task: the objective, and what a first champion must reach.
+"""Defaults of the config that depend on the task and its classes: the objective, and what the gate asks and may use.
 
-`${trainer.objective:}` and `${trainer.threshold:METRIC}` stand for them in `conf/`. The task is `task=`, or found by the
+`${trainer.objective:}`, `${trainer.threshold:METRIC}` and the like stand for them in `conf/`. The task is `task=`, or found by the
 target of the table that the config names; of any other data, and while a file cannot be read, it is `binary`. The parent of a
 sweep asks, too, so nothing slow is imported before a table must be read.
 """
@@ -13,6 +13,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from tracking.values.names import is_within
 from trainer.errors import TrainerError
 from trainer.schema import BY_TASK, OBJECTIVES, is_ours, named_task
 
@@ -21,14 +22,17 @@ THRESHOLDS = {
     "multiclass": {"val_auc": 0.6},
     "regression": {"val_r2": 0.0},  # better than the mean
 }
+OURS = ("trainer", "torch.nn")  # packages that a saved model may always name
 TABLE = "trainer.data.table.load"  # the loader whose target says the task
 
 
 def register() -> None:
-    """Make both defaults known to OmegaConf; a second call changes nothing."""
+    """Make these defaults known to OmegaConf; a second call changes nothing."""
     OmegaConf.register_new_resolver("trainer.objective", objective, replace=True)
     OmegaConf.register_new_resolver("trainer.threshold", threshold, replace=True)
     OmegaConf.register_new_resolver("trainer.files", files, replace=True)
+    OmegaConf.register_new_resolver("trainer.scorer", scorer, replace=True)
+    OmegaConf.register_new_resolver("trainer.packages", packages, replace=True)
 
 
 def objective(*, _root_: DictConfig) -> str | None:
@@ -44,6 +48,40 @@ def threshold(metric: str, *, _root_: DictConfig) -> float | None:
 def files(*, _root_: DictConfig) -> list[str]:
     """Return the artifacts that make up a model; of a training function of the user all that it saves."""
     return ["model_best.pt", "model.json"] if is_ours(_root_.get("task")) else ["*"]
+
+
+def scorer(*, _root_: DictConfig) -> str | None:
+    """Return the function that scores models for the gate; None for what a function of the user trains."""
+    return "trainer.promotion.score" if is_ours(_root_.get("task")) else None
+
+
+def packages(*, _root_: DictConfig) -> list[str]:
+    """Return the packages of the user's own model and data loader, and the names of the user's own metrics.
+
+    Whoever gives a config runs their code anyway, so the gate may use it for an earlier version of the model, too.
+    """
+    found = [
+        name
+        for section in ("model", "data")
+        for target in _targets(_root_, section)
+        if not is_within(target, OURS)
+        for name in (target.partition(".")[0], target)
+    ]
+    return [*dict.fromkeys([*found, *_targets(_root_, "metrics")])]
+
+
+def _targets(config: DictConfig, section: str) -> list[str]:
+    """Return each `_target_` in a section, at any depth, as it is written."""
+    known = config.get(section) if section in config else None
+    plain: Any = OmegaConf.to_container(known, resolve=False) if OmegaConf.is_config(known) else None
+    found, parts = [], [plain]
+    for part in parts:
+        if isinstance(part, dict):
+            parts += part.values()
+            found += [part["_target_"]] if isinstance(part.get("_target_"), str) else []
+        elif isinstance(part, list):
+            parts += part
+    return found
 
 
 def task(config: DictConfig) -> str:

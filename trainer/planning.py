@@ -35,6 +35,7 @@ OTHERS = (
     "fold",
     "val_fraction",
     "test_fraction",
+    "promotion_fraction",
     "numeric_transform",
     "min_frequency",
 )

@@ -178,8 +178,17 @@ class Predictor:
 
     def _test_split(self) -> Split:
         """Return the test split of the run, encoded as its training did."""
+        splits, labels, targets = self.read_again()
+        weights = None if splits.weights is None else splits.weights[2]
+        return encoded(self.encoder, splits.tables[2], targets[2], self.labels or labels, weights)
+
+    def read_again(self) -> tuple[Splits, Target, list[np.ndarray[Any, Any]]]:
+        """Read the splits of the run again, with their target and its values as numbers; nothing is encoded.
+
+        Raise LoadError when the data changed since the run or their loader is not allowed, DataError when they are gone.
+        """
         _check_data(self.data, self.allow)
-        section = {**self.data, **self._files()}
+        section = {**self.data, **self.files()}
         is_old = self.reader is None and section["_target_"] in _READ
         if is_old:  # by podium 0.1.0, whose fingerprint and roles were others
             section |= (
@@ -198,10 +207,9 @@ class Predictor:
             raise LoadError(
                 f"the data changed since training: fingerprint {found}, the model's is {self.fingerprint}"
             )
-        weights = None if splits.weights is None else splits.weights[2]
-        return encoded(self.encoder, splits.tables[2], targets[2], self.labels or labels, weights)
+        return splits, labels, targets
 
-    def _files(self) -> dict[str, str]:
+    def files(self) -> dict[str, str]:
         """Return the data files: where the run read them, or at the same path from the current folder."""
         files = {}
         for key, then in self.found_at.items():

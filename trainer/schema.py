@@ -52,11 +52,12 @@ _SIGNS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}  # by the names of the f
 
 @dataclass(frozen=True)
 class Rule:
-    """What a key may hold, in words and as a test; `a | b` is either."""
+    """What a key may hold, in words and as a test; `a | b` is either. The keys of a section have rules of their own."""
 
     wanted: str
     fits: Callable[[Any], bool]
     is_optional: bool = False
+    keys: "Schema | None" = None
 
     def __or__(self, other: "Rule") -> "Rule":
         return Rule(f"{self.wanted} or {other.wanted}", lambda value: self.fits(value) or other.fits(value))
@@ -113,6 +114,13 @@ def _mapping(values: Rule) -> Rule:
     )
 
 
+def _section(**keys: Rule) -> Rule:
+    """Return the rule of a section within a section; it and each of its keys may be absent."""
+    optional = {name: _optional(rule) for name, rule in keys.items()}
+    wanted = f"a section of {', '.join(keys)}"
+    return Rule(wanted, lambda value: isinstance(value, Mapping), is_optional=True, keys=optional)
+
+
 def is_ours(task: Any) -> bool:
     """Whether the `task` of a config leaves the training to us: null, a name, or a section whose `_target_` is null."""
     return not isinstance(task, Mapping) or {**task} == {"_target_": None}
@@ -135,11 +143,13 @@ _COLUMN = Rule(
     lambda value: isinstance(value, str | int | float) and not isinstance(value, bool),
 )
 
+_MARGIN = _number(ge=0) | _text("a share such as 20%", r"\s*\d+(\.\d*)?\s*%\s*") | _NULL
 _TARGET = Rule(_COLUMN.wanted, lambda value: _COLUMN.fits(value) and bool(str(value).strip()))
 
 _DATA: Schema = {
     "dataset": _text("a name of letters, digits, '_', '-' and '.'", r"[\w.-]+"),
     "val_fraction": _FRACTION,
+    "promotion_fraction": _optional(_number(ge=0, lt=1)),
     "data_seed": _SEED,
     "numeric_transform": _optional(_choice("robust", "quantile", "standard", "bins")),
     "min_frequency": _optional(_whole(ge=1)),
@@ -198,8 +208,24 @@ SECTIONS: dict[str, Schema] = {
     "promotion": {
         "promote": _FLAG,
         "model_name": _NAME,
-        "min_delta": _number(ge=0),
-        "thresholds": _mapping(_number() | _NULL),
+        "split": _optional(_text("auto, the file of labelled rows,", r"\S.*") | _NULL),
+        "scorer": _optional(_text("the dotted name of a function", r"[^.\s].*\.[^.\s]+") | _NULL),
+        "allow": _optional(_list(_text())),
+        "alpha": _optional(_FRACTION),
+        "looks": _optional(_whole(ge=1) | _NULL),
+        "draws": _optional(_whole(ge=100)),
+        "bootstrap_seed": _optional(_SEED),
+        "cluster": _optional(_COLUMN | _NULL),
+        "min_rows": _optional(_whole(ge=2)),
+        "timeout_s": _optional(_number(gt=0)),
+        "require_rerun": _optional(_FLAG),
+        "rules": _section(
+            min_gain=_number(ge=0),
+            superiority=_FLAG,
+            not_worse=_mapping(_MARGIN) | _NULL,
+            slices=_mapping(_MARGIN) | _NULL,
+            thresholds=_mapping(_number() | _NULL),
+        ),
         "files": _list(_text()),
         "loader": _optional(_text() | _NULL),
     },

@@ -19,6 +19,7 @@ from torch import nn
 
 from tracking import Run
 from tracking.files import write_bytes
+from tracking.statistics.formulas import by_class
 from trainer.checkpoint import Checkpoints, State
 from trainer.config import check
 from trainer.data.load import load
@@ -38,7 +39,6 @@ from trainer.saved_model import save_model
 from trainer.schema import AUTO, BY_TASK, LENGTHS, LOGGED_PER_EPOCH, is_ours, named_task
 from trainer.scoring import Scores, evaluate
 from trainer.tasks.losses import build_loss
-from trainer.tasks.metrics import by_class
 from trainer.tasks.outputs import task_of
 from trainer.tasks.own_metrics import OwnMetric, build_metrics
 from trainer.tasks.threshold import choose

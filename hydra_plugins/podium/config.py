@@ -25,13 +25,42 @@ class ObjectiveConf:
 
 
 @dataclass
+class RulesConf:
+    """What a challenger must show; `docs/sweeps.md` explains each rule."""
+
+    min_gain: float = 0.0  # the gain on the champion must be above this, chance allowed for
+    superiority: bool = True  # whether it must be better; if not, not_worse says how much worse it may be
+    # guards: measure -> how much worse it may be, such as log_loss: 0.01, latency_p95: 20%, size: 50%
+    not_worse: dict[str, Any] | None = field(default_factory=dict)
+    slices: dict[str, Any] | None = field(
+        default_factory=dict
+    )  # column -> how much worse each of its values may be
+    thresholds: dict[str, float | None] = field(
+        default_factory=dict
+    )  # what even the first must reach; null: nothing
+
+
+@dataclass
 class PromotionConf:
     """Whether the winner is registered as a model, and what makes it the champion."""
 
     promote: bool = False
     model_name: str | None = None
-    min_delta: float = 0.0
-    thresholds: dict[str, float | None] = field(default_factory=dict)  # null: none
+    # dotted function that scores a version on the rows of the split; the recorded values decide when null
+    scorer: str | None = None
+    split: str | None = (
+        "auto"  # the rows that decide: those that the scorer keeps (auto), or a file of labelled rows
+    )
+    alpha: float = 0.05  # how often chance may promote, over all looks at one split
+    looks: int | None = None  # how many looks at a split are planned; any number when null
+    draws: int = 2000  # of the bootstrap
+    bootstrap_seed: int = 0  # of its random draws
+    cluster: str | None = None  # column whose equal values are drawn together
+    min_rows: int = 100  # fewer rows decide nothing
+    timeout_s: float = 900.0  # limit of the time of scoring
+    require_rerun: bool = False  # promote only what was made again with the same result
+    allow: list[str] = field(default_factory=list)  # packages that a scorer may import for a model
+    rules: Any = field(default_factory=RulesConf)
     files: list[str] = field(default_factory=lambda: ["model_best.pt"])
     loader: str | None = None
 
@@ -158,7 +187,10 @@ def _open(conf: type) -> DictConfig:
     For the same reason the type of a field that holds such a config is Any.
     """
     config: DictConfig = OmegaConf.structured(conf)
-    for node in (config, *(config._get_node(name) for name in config)):
-        if isinstance(node, DictConfig):
+    nodes: list[Any] = [config]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, DictConfig) and not node._is_none():
             node._set_flag("struct", False)
+            nodes += [node._get_node(name) for name in node]
     return config

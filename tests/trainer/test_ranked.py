@@ -11,9 +11,10 @@ import sklearn.metrics as theirs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer import ranked
+from tracking.statistics import ranked
+from tracking.statistics.formulas import auc, by_class, macro_auc
 from trainer.data.target import TaskKind
-from trainer.tasks.metrics import METRICS, auc, by_class, macro_auc, measure
+from trainer.tasks.metrics import METRICS, measure
 
 Array = np.ndarray[Any, Any]
 Case = tuple[Array, Array, Array | None]
@@ -136,7 +137,8 @@ def test_scores_of_a_model_load_no_scikit_learn() -> None:
     code = f"""
 import sys
 import numpy as np
-from trainer.tasks.metrics import auc, by_class, macro_auc, measure
+from tracking.statistics.formulas import auc, by_class, macro_auc
+from trainer.tasks.metrics import measure
 from trainer.tasks.threshold import choose
 from trainer.data.target import TaskKind
 target, chance = np.array([0, 1, 1, 0]), np.array([0.1, 0.7, 0.4, 0.6])

@@ -14,13 +14,14 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from own_models import final, load_data, only_run
 
+from tracking.statistics.formulas import by_class, calibration_error, macro_auc
 from trainer import ConfigError, DataError, load_model
 from trainer.data.load import load
 from trainer.data.target import Target, TaskKind
 from trainer.data.tensors import Dataset, encode
 from trainer.schema import BY_TASK, OBJECTIVES
 from trainer.task import train
-from trainer.tasks.metrics import METRICS, by_class, calibration_error, macro_auc, measure
+from trainer.tasks.metrics import METRICS, measure
 from trainer.tasks.outputs import task_of
 
 Compose = Callable[..., DictConfig]
@@ -225,7 +226,7 @@ def test_the_default_objective_and_threshold_fit_the_task(
 ) -> None:
     cfg = composed(*overrides(file, target))
     assert cfg.objective.metric == metric
-    assert dict(cfg.promotion.thresholds) == thresholds
+    assert dict(cfg.promotion.rules.thresholds) == thresholds
     assert composed(*overrides(file, "grade", "+task=regression")).objective.metric == "val_r2"
 
 

@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from own_models import final, only_run
 
 from tracking import ExperimentTracker
+from tracking.statistics.formulas import by_class
 from trainer import ConfigError, DataError, load_model
 from trainer.data.load import load
 from trainer.data.target import Target
@@ -21,7 +22,6 @@ from trainer.models.tabular import LogisticRegression
 from trainer.scoring import evaluate
 from trainer.task import train
 from trainer.tasks.losses import build_loss
-from trainer.tasks.metrics import by_class
 from trainer.tasks.outputs import task_of
 from trainer.training.epoch import Steps
 

@@ -1,4 +1,4 @@
-"""UCI Census Income: `adult.data` is split into train and val, `adult.test` is the test split.
+"""UCI Census Income: `adult.data` is split into train and val, `adult.test` into test and promotion rows.
 
 Every row is kept. `?` is a missing value and becomes a category of its own. Labels in the test file end with
 a full stop, which is cut. The config drops `fnlwgt`, the census weight of a row (the number of people it
@@ -33,20 +33,25 @@ def load(
     data_seed: int,
     folds: int | None = None,
     fold: int | None = None,
+    promotion_fraction: float = 0.0,
 ) -> Splits:
     """Read the two files in the folder `path`; the validation rows are drawn from `adult.data`.
 
-    With `folds` the rows of `adult.data` are cut into so many, and `fold` is the one to validate on.
+    With `folds` the rows of `adult.data` are cut into so many, and `fold` is the one to validate on. `promotion_fraction` is the
+    share of `adult.test` that is kept for the gate.
     """
     (reader, known), (_, test) = (_read(Path(path) / name) for name in ADULT_FILES)
     labels = Target.found([known[TARGET], test[TARGET]], name=TARGET, positive=">50K")
     answers = [labels.codes(each[TARGET]) for each in (known, test)]
-    division = Way(val_fraction, 0.0, data_seed, Folds.asked(folds, fold)).divide(answers[0])
-    train, val, _ = division.rows
+    way = Way(val_fraction, 0.0, data_seed, Folds.asked(folds, fold), promotion=promotion_fraction)
+    division = way.divide(answers[0])
+    rows = [*division.rows[:2], *way.kept_apart(np.arange(len(test)), answers[1])]
+    sources = [0, 0, *[1] * (len(rows) - 2)]
     roles = tuple(find(known, Given.of(reader.names, target=[TARGET], drop=drop), target=TARGET))
     profile = profile_of(ADULT_FILES[0], known, roles, labels)
-    parts, targets = [known.take(train), known.take(val), test], [answers[0][train], answers[0][val]]
-    splits = splits_of(parts, [*targets, answers[1]], labels, reader, profile)
+    parts = [(known, test)[source].take(each) for source, each in zip(sources, rows, strict=True)]
+    targets = [answers[source][each] for source, each in zip(sources, rows, strict=True)]
+    splits = replace(splits_of(parts, targets, labels, reader, profile), rows=rows)
     if division.folds is None:
         return splits
     return replace(splits, folded=Folded(known, answers[0], division.folds))

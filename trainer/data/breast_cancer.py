@@ -21,17 +21,20 @@ def load(
     data_seed: int,
     folds: int | None = None,
     fold: int | None = None,
+    promotion_fraction: float = 0.0,
 ) -> Splits:
     """Read the data from scikit-learn and split them at random within each class.
 
     Both fractions are shares of all rows; the other rows are for training. With `folds` those that are not for testing are
-    cut into so many, and `fold` is the one to validate on.
+    cut into so many, and `fold` is the one to validate on. `promotion_fraction` is the share of the test rows that is kept for
+    the gate, unless too few would be.
     """
     from sklearn.datasets import load_breast_cancer
 
     bunch = load_breast_cancer()
     target = (bunch.target == 0).astype(np.float32)  # scikit-learn codes malignant as 0
-    way = Way(val_fraction, test_fraction, data_seed, Folds.asked(folds, fold))
+    asked = Folds.asked(folds, fold)
+    way = Way(val_fraction, test_fraction, data_seed, asked, promotion=promotion_fraction)
     division = way.divide(target)
 
     columns = dict(zip(map(str, bunch.feature_names), bunch.data.T, strict=True))

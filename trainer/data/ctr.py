@@ -9,7 +9,7 @@ column is missing.
 
 import numpy as np
 
-from trainer import ranked
+from tracking.statistics import ranked
 from trainer.data.division import Folds, Way
 from trainer.data.encode import Array
 from trainer.data.tensors import Splits
@@ -30,10 +30,12 @@ def load(
     data_seed: int,
     folds: int | None = None,
     fold: int | None = None,
+    promotion_fraction: float = 0.0,
 ) -> Splits:
     """Draw `rows` impressions and split them; `signal` is the standard deviation of the true log-odds.
 
     With `folds` the rows that are not for testing are cut into so many, and `fold` is the one to validate on.
+    `promotion_fraction` is the share of the test rows that is kept for the gate.
     """
     draw = np.random.default_rng([data_seed, 0])
     numeric = _numeric(draw, rows, numeric_columns)
@@ -46,7 +48,9 @@ def load(
     visible[draw.random(rows) < 0.1, 0] = np.nan
     categories = {f"c{index}": values for index, values in enumerate(codes.T, 1)}
     columns = {f"n{index}": values for index, values in enumerate(visible.T, 1)} | categories
-    division = Way(val_fraction, test_fraction, data_seed, Folds.asked(folds, fold)).divide(clicked)
+    asked = Folds.asked(folds, fold)
+    way = Way(val_fraction, test_fraction, data_seed, asked, promotion=promotion_fraction)
+    division = way.divide(clicked)
     test = division.rows[2]
     return Splits.cut(
         {**columns, "clicked": clicked},

@@ -21,7 +21,7 @@ from trainer.overrides import setting
 _CLASSES = 8  # whose rows are counted in a table of splits
 _NAME = 16  # letters of a class in that table
 _SPREAD = ("mean", "std", "min", "max")
-SPLITS = ("train", "val", "test")
+SPLITS = ("train", "val", "test", "promotion")
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Inspection:
     def to_json(self) -> dict[str, Any]:
         """Return all of it as plain values for a program."""
         profile, reader = self.splits.profile, self.splits.reader
-        facts = dict(zip(SPLITS, map(self._facts, self.targets), strict=True))
+        facts = dict(zip(SPLITS, map(self._facts, self.targets), strict=False))
         return {
             "target": self.labels.name,
             "task": self.labels.task.value,
@@ -130,7 +130,7 @@ class Inspection:
     def _table(self, width: int | None) -> Iterator[str]:
         """Yield the lines of a table of splits, with as many classes as there is room for."""
         found = [self._facts(target) for target in self.targets]
-        columns = [["split", *SPLITS], ["rows", *(f"{each['rows']:,}" for each in found)]]
+        columns = [["split", *SPLITS[: len(found)]], ["rows", *(f"{each['rows']:,}" for each in found)]]
         if self.labels.task is TaskKind.REGRESSION:
             columns += [[name, *(f"{each[name]:.6g}" for each in found)] for name in _SPREAD]
         else:

@@ -10,13 +10,15 @@ from trainer.data.encode import Array
 from trainer.errors import DataError
 
 
-def by_ratio(target: Array, *, val_fraction: float, test_fraction: float, seed: int) -> list[Array]:
+def by_ratio(
+    target: Array, *, val_fraction: float, test_fraction: float, seed: int, stream: int = 1
+) -> list[Array]:
     """Return the row numbers of train, val and test, each with the same share of every class.
 
     Rows are drawn at random within each class, and stay in file order inside a split. A class of three rows or more has one
-    in each split at least.
+    in each split at least. Draws of one seed from different streams have nothing to do with each other.
     """
-    draw = np.random.default_rng([seed, 1])  # `ctr` draws its rows from [seed, 0]
+    draw = np.random.default_rng([seed, stream])  # `ctr` draws its rows from [seed, 0]
     parts: list[list[Array]] = [[], [], []]
     smallest = [int(round(len(target) * each) > 0) for each in (test_fraction, val_fraction)]
     values, first = np.unique(target, return_index=True)

@@ -4,6 +4,7 @@ The reader finds how the file is written and what its columns hold, the roles sa
 config overrule both. No row is dropped, unless it has no target and `missing_target` is `skip`.
 """
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -63,6 +64,7 @@ def load(
     test_fraction: float,
     folds: int | None = None,
     fold: int | None = None,
+    promotion_fraction: float = 0.0,
     data_seed: int,
     task: str | None = None,
 ) -> Splits:
@@ -71,13 +73,20 @@ def load(
     With `test_path` that file is the test split, and `test_fraction` is not used. With `time_column` rows
     go from oldest (train) to newest (test); with `group_column` rows of one value stay together. Otherwise each class is
     split at random by ratio. With `folds` the rows that are not for testing are cut into so many, and `fold` is the one
-    to validate on. These columns and `weight_column` are no features, unless they are kept. `positive` names the positive
+    to validate on. `promotion_fraction` is the share of the test rows that is kept for the gate (see `Way.kept_apart`). These columns and `weight_column` are no features, unless they are kept. `positive` names the positive
     label; the default is the last of two in sorted order ("no" < "yes"). Without a `task` the target says which one it is.
     """
     reader, known, given = read_columns(locals())
     plan = Plan(reader, known, given, missing_target, source=Path(path).name, cached=cache, task=task, positive=positive)  # fmt: skip
     asked = Folds.asked(folds, fold)
-    way = Way(val_fraction, 0.0 if test_path else test_fraction, data_seed, asked, **plan.kept_together())
+    way = Way(
+        val_fraction,
+        0.0 if test_path else test_fraction,
+        data_seed,
+        asked,
+        promotion=promotion_fraction,
+        **plan.kept_together(),
+    )
     tables = plan.tables(test_path)
     return plan.splits(tables, plan.labels(tables), way)
 
@@ -134,6 +143,7 @@ class Plan:
         self.reader, self.source, self.missing_target, self.cached = reader, source, missing_target, cached
         self.notes = [*reader.notes]
         self.target = given.named("data.target") or ""
+        self.numbers: list[Array] = []  # of the rows of each table, in its file
         self.known = self._labelled(known, source)
         if len(self.known) < len(PARTS):
             raise DataError(
@@ -189,21 +199,41 @@ class Plan:
         division = way.divide(strata)
         if division.folds is not None and way.folds is not None:
             check_folds(division.folds, way.folds.count, answers[0], labels, way.told)
-        parts = [self.known.take(rows) for rows in division.rows]
-        targets = [answers[0][rows] for rows in division.rows]
-        counting = [weights[0][rows] for rows in division.rows] if weights else None
+        rows = division.rows
+        sources = [0] * len(rows)
         if len(tables) > 1:
-            parts[2], targets[2] = tables[1], answers[1]
-            if counting is not None:
-                counting[2] = weights[1]
+            rows = [*rows[:2], *self._of_test_file(tables[1], answers[1], labels, way)]
+            sources = [0, 0, *[1] * (len(rows) - 2)]
+        parts = [*zip(sources, rows, strict=True)]
         notes = (*self.notes, *way.notes(division.rows), *self._shared(tables))
         profile = profile_of(self.source, self.known, self.roles, labels, notes=notes)
         return replace(
-            splits_of(parts, targets, labels, self.reader, profile),
-            weights=counting,
+            splits_of(
+                [_taken(tables[source], each) for source, each in parts],
+                [answers[source][each] for source, each in parts],
+                labels,
+                self.reader,
+                profile,
+            ),
+            weights=[weights[source][each] for source, each in parts] if weights else None,
+            rows=[self.numbers[source][each] for source, each in parts],
             folded=None if division.folds is None else Folded(self.known, answers[0], division.folds),
             told=way.told,
         )
+
+    def _of_test_file(self, table: Table, target: Array, labels: Target, way: Way) -> list[Array]:
+        """Return the rows of a test file: those to test on, and those that are kept for the promotion gate, if any are.
+
+        They are divided as the table is where the file has the column for it, with a value in each row; else at random.
+        """
+        strata = np.zeros(len(table)) if labels.task is TaskKind.REGRESSION else target
+        times = groups = None
+        with contextlib.suppress(DataError):
+            if self.time is not None and self.time in table:
+                times = _times(table, self.time, ())
+            elif self.group is not None and self.group in table:
+                groups = group_codes(table[self.group], self.group)
+        return replace(way, times=times, groups=groups).kept_apart(np.arange(len(table)), strata)
 
     def _found(self, tables: Sequence[Table]) -> Target:
         answers = [each[self.target] for each in tables]
@@ -217,6 +247,7 @@ class Plan:
         """Return a table without the rows that lack a target, and note them."""
         found = with_target(table, self.target, source, missing=self.missing_target)
         self.notes += [found.note] if found.note else []
+        self.numbers.append(np.arange(len(table)) if found.rows is None else found.rows)
         return found.table
 
     def _needed(self, test_path: str) -> list[str]:
@@ -249,7 +280,7 @@ def profile_of(
 def splits_of(
     parts: Sequence[Table], targets: Sequence[Array], labels: Target, reader: Reader, profile: Profile
 ) -> Splits:
-    """Return three tables as splits, with all that is known of them."""
+    """Return tables as splits, with all that is known of them."""
     return Splits(
         parts,
         targets,
@@ -262,6 +293,11 @@ def splits_of(
         profile=profile,
         times=profile.named(Role.TIME),
     )
+
+
+def _taken(table: Table, rows: Array) -> Table:
+    """Return rows of a table; of all of a test file without a copy."""
+    return table if len(rows) == len(table) else table.take(rows)
 
 
 def _times(table: Table, name: str, notes: Sequence[str]) -> Array:

@@ -7,7 +7,7 @@ are made: a table is read, and shown, without it.
 import hashlib
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,7 +18,7 @@ from trainer.data.encoding.categories import distinct
 from trainer.data.encoding.hashing import of_rows
 from trainer.data.encoding.in_file import encoded_in_file, encodes_in_file
 from trainer.data.profile import Profile
-from trainer.data.rare import check_splits
+from trainer.data.rare import NAMES, check_splits
 from trainer.data.reading import cache
 from trainer.data.reading.columns import Long
 from trainer.data.reading.kinds import spelled_float
@@ -103,9 +103,10 @@ class Splits:
     """The result of a loader: three tables as read and the roles of their columns, nothing fitted yet.
 
     `numeric` and `categorical` name the feature columns; `targets` holds 0/1 arrays, codes of classes or numbers. Both are
-    in the order train, val, test. `reference` holds numbers to log without a step, such as `bayes_auc`. Without `labels`
+    in the order train, val, test; a fourth holds rows that are kept for the gate that promotes models, if any are. `reference` holds numbers to log without a step, such as `bayes_auc`. Without `labels`
     the targets are as the loader found them, and say themselves which task it is. A loader that reads with `Reader`
-    returns it, and the profile. `weights` say what each row of each split counts for. A loader of folds returns what was
+    returns it, and the profile. `weights` say what each row of each split counts for, and `rows` its number in the file that it
+    was read from. A loader of folds returns what was
     `folded`. `told` names what the split keeps to, for messages.
     """
 
@@ -123,6 +124,12 @@ class Splits:
     folded: Folded | None = None
     told: str = ""
     times: tuple[str, ...] = ()  # those of the numeric columns that hold times
+    rows: Sequence[Array] | None = None
+
+    @property
+    def keeps_some(self) -> bool:
+        """Whether rows are kept for the gate."""
+        return len(self.tables) > len(NAMES)
 
     @classmethod
     def cut(
@@ -136,7 +143,7 @@ class Splits:
         reference: Mapping[str, float] | None = None,
         folds: Array | None = None,
     ) -> "Splits":
-        """Cut columns into the given rows of train, val and test; `target` is the column to predict.
+        """Cut columns into the given rows of train, val, test and, if any, promotion; `target` is the column to predict.
 
         `folds` holds the fold of each row, if the rows were cut into folds (see `Division`). A target of zeros and ones has the positive class 1, whose name is `positive`; one of other values is of several
         classes, or numbers. Columns that are neither the target nor `categorical` are numeric.
@@ -146,7 +153,15 @@ class Splits:
         targets = [table[target] for table in tables]
         folded = None if folds is None else Folded(columns, columns[target], folds)
         return cls(
-            tables, targets, numeric, tuple(categorical), target, positive, reference or {}, folded=folded
+            tables,
+            targets,
+            numeric,
+            tuple(categorical),
+            target,
+            positive,
+            reference or {},
+            folded=folded,
+            rows=[*rows],
         )
 
 
@@ -163,6 +178,7 @@ class Dataset:
     labels: Target
     reader: Reader | None = None
     profile: Profile | None = None
+    promotion_rows: int = 0  # kept for the gate, and not encoded
 
     @property
     def shape(self) -> Shape:
@@ -176,8 +192,9 @@ class Dataset:
             "fingerprint": self.fingerprint,
             "target": self.encoder.target,
             "positive": self.encoder.positive,
-            "rows": sum(len(split) for split in named.values()),
+            "rows": sum(len(split) for split in named.values()) + self.promotion_rows,
             **{f"{name}_rows": len(split) for name, split in named.items()},
+            "promotion_rows": self.promotion_rows,
             **{f"{name}_{key}": value for name, split in named.items() for key, value in self._told(split)},
         }
 
@@ -236,7 +253,7 @@ def encode(
     hash_bins: int | None = None,
     task: str | None = None,
 ) -> Dataset:
-    """Fit the encoder on the training table alone and encode all three tables.
+    """Fit the encoder on the training table alone and encode the tables of train, val and test.
 
     Raise DataError when a split has no rows or too few classes, because no model can be ranked on it, and ConfigError
     when the targets are of another `task`.
@@ -246,10 +263,11 @@ def encode(
     )
     train, val, test = (
         encoded(encoder, table, values, labels, None if splits.weights is None else splits.weights[place])
-        for place, (table, values) in enumerate(zip(splits.tables, targets, strict=True))
+        for place, (table, values) in enumerate(zip(splits.tables[:3], targets[:3], strict=True))
     )
     reference, told = dict(splits.reference), fingerprint(splits, targets)
-    return Dataset(train, val, test, encoder, reference, told, labels, splits.reader, splits.profile)
+    kept = len(targets[3]) if splits.keeps_some else 0
+    return Dataset(train, val, test, encoder, reference, told, labels, splits.reader, splits.profile, kept)
 
 
 def labelled(splits: Splits, *, task: str | None = None) -> tuple[Target, list[Array]]:
@@ -270,7 +288,8 @@ def trainable(splits: Splits, labels: Target, targets: Sequence[Array]) -> tuple
 
     Raise DataError for splits that no model can be trained or ranked on.
     """
-    lines = check_splits(targets, labels, weights=splits.weights, told=splits.told)
+    weights = None if splits.weights is None else splits.weights[:3]
+    lines = check_splits(targets[:3], labels, weights=weights, told=splits.told)
     return labels.scaled_by(targets[0]), lines
 
 
@@ -300,9 +319,6 @@ def fingerprint(splits: Splits, targets: Sequence[Array]) -> str:
     use, so their metrics can be compared. Text and Parquet of the same rows have the same hash. Folds of one table have the
     same, too, because what is compared is their mean.
     """
-    from pandas import Series
-    from pandas.util import hash_pandas_object
-
     digest = hashlib.sha256()
     tables = [*zip(splits.tables, targets, strict=True)]
     if splits.folded is not None:
@@ -315,17 +331,25 @@ def fingerprint(splits: Splits, targets: Sequence[Array]) -> str:
         names = [*table] if isinstance(table, ReadTable) else [*splits.numeric, *splits.categorical]
         for name in sorted(names):
             digest.update(repr(name).encode())  # quoted, so that no two lists of names look the same
-            values = column(table, name)
-            if isinstance(values, Long):
-                for block in of_rows(values):
-                    digest.update(block.tobytes())
-                continue
-            if isinstance(table, ReadTable):
-                values = _as_numbers(values)
-            elif name in splits.numeric and values.dtype.kind not in "biuf":
-                values = numbers(table, name)
-            digest.update(hash_pandas_object(Series(values), index=False).to_numpy().tobytes())
+            for block in row_hashes(table, name, is_numeric=name in splits.numeric):
+                digest.update(block.tobytes())
     return f"sha256:{digest.hexdigest()}"
+
+
+def row_hashes(table: Table, name: str, *, is_numeric: bool) -> Iterator[Array]:
+    """Yield a hash of each row's value in a column, uint64, one array or a block of rows at a time."""
+    from pandas import Series
+    from pandas.util import hash_pandas_object
+
+    values = column(table, name)
+    if isinstance(values, Long):
+        yield from of_rows(values)
+        return
+    if isinstance(table, ReadTable):
+        values = _as_numbers(values)
+    elif is_numeric and values.dtype.kind not in "biuf":
+        values = numbers(table, name)
+    yield np.asarray(hash_pandas_object(Series(values), index=False).to_numpy())
 
 
 def _as_numbers(values: Array) -> Array:

@@ -15,10 +15,11 @@ from trainer.overrides import override
 
 @dataclass(frozen=True)
 class Labelled:
-    """A table whose rows all have a target, and a line about those that were left out, if any."""
+    """A table whose rows all have a target; if some were left out, a line about them, and the numbers of the others."""
 
     table: Table
     note: str = ""
+    rows: Array | None = None
 
 
 def with_target(table: Table, name: str, source: str, *, missing: str) -> Labelled:
@@ -42,12 +43,13 @@ def with_target(table: Table, name: str, source: str, *, missing: str) -> Labell
     if without.all():
         raise DataError(f"{source}: target {name!r} is {fault} in all {len(without)} rows{counts}")
     note = f"{source}: target {name!r} is {fault} in {some_rows(without)}, which are left out{counts}"
-    kept = table.take(np.flatnonzero(~without))
+    rows = np.flatnonzero(~without)
+    kept = table.take(rows)
     for column, values in kept.columns.items():
         if isinstance(values, Long):
             known: Any = with_own_facts(values)
             kept = kept.with_column(column, known)
-    return Labelled(kept, note)
+    return Labelled(kept, note, rows)
 
 
 def _missing(values: Array) -> Array:

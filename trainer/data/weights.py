@@ -13,7 +13,7 @@ from trainer.errors import DataError, some_rows
 
 def weights_of(table: Table, name: str) -> Array:
     """Return the weights of a table's rows; raise DataError, with the rows, for what is no weight."""
-    values, key = table[name], f"data.weight_column={name!r}"
+    values, key = np.asarray(table[name]), f"data.weight_column={name!r}"
     if not isinstance(table.kinds[name], Number):
         odd = next((each for each in values if each is not None), None)
         raise DataError(f"{key} holds {odd!r}; allowed are numbers, 0 or more")

@@ -92,8 +92,12 @@ def test_breast_cancer_is_whole_and_malignant_is_positive() -> None:
 def test_census_income_keeps_every_row_and_its_own_test_file(data_folder: Path) -> None:
     data = load(section("adult", path=str(data_folder)))
     facts = data.describe()
-    assert (facts["train_rows"] + facts["val_rows"], facts["test_rows"]) == (32561, 16281)
-    assert facts["test_positive_rate"] == pytest.approx(3846 / 16281, abs=1e-6)
+    assert (facts["train_rows"] + facts["val_rows"], facts["rows"]) == (32561, 32561 + 16281)
+    assert (facts["test_rows"], facts["promotion_rows"]) == (8140, 8141)
+    assert facts["test_positive_rate"] == pytest.approx(3846 / 16281, abs=1e-4)
+    whole = load(section("adult", path=str(data_folder), promotion_fraction=0)).describe()
+    assert (whole["test_rows"], whole["promotion_rows"]) == (16281, 0)
+    assert whole["test_positive_rate"] == pytest.approx(3846 / 16281, abs=1e-6)
     assert "fnlwgt" not in [each.name for each in data.encoder.numeric]
     assert data.encoder.positive == ">50K"
     work = next(each for each in data.encoder.categorical if each.name == "workclass")

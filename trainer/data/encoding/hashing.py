@@ -43,7 +43,7 @@ def of_rows(column: Long) -> Iterator[Array]:
             column, lambda texts: _hashes(_floats(texts)), np.uint64, missing=_hashes([math.nan])[0]
         )
     else:
-        table = by_label(column, _text_hashes, np.uint64, missing=_text_hashes([None])[0])
+        table = by_label(column, text_hashes, np.uint64, missing=text_hashes([None])[0])
     for block in column.blocks():
         yield table[block]
 
@@ -81,5 +81,6 @@ def _hashes(values: Any) -> Array:
     return np.asarray(hash_pandas_object(Series(values), index=False).to_numpy())
 
 
-def _text_hashes(texts: Sequence[str | None]) -> Array:
+def text_hashes(texts: Sequence[str | None]) -> Array:
+    """Return a hash of each text, as pandas makes it of an array of them; None is a missing one."""
     return _hashes(np.array([*texts], object))

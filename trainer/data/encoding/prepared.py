@@ -74,6 +74,7 @@ class Facts(NamedTuple):
     fingerprint: str
     reader: Reader | None
     profile: Profile | None
+    promotion_rows: int = 0
 
 
 def key_of(section: Mapping[str, Any], task: str | None) -> dict[str, Any] | None:
@@ -121,6 +122,7 @@ def find(key: Mapping[str, Any] | None) -> tuple[Dataset, Told] | None:
         found.labels,
         found.reader,
         found.profile,
+        found.promotion_rows,
     )
     return data, [(name, level, text) for name, level, text in content["told"]]
 
@@ -140,6 +142,7 @@ def offer(key: Mapping[str, Any] | None, arrays: Arrays, known: Facts, told: Tol
             "fingerprint": known.fingerprint,
             "reader": known.reader and [known.reader.to_json(), known.reader.notes, known.reader.skipped],
             "profile": known.profile and known.profile.to_json(),
+            "promotion_rows": known.promotion_rows,
             "told": told,
         }
 
@@ -155,7 +158,15 @@ def offer_dataset(key: Mapping[str, Any] | None, data: Dataset, told: Told) -> N
         f"{name}.{field}": getattr(split, field) for name, split in splits.items() for field in _FIELDS
     }
     arrays = {name: each.numpy() for name, each in tensors.items() if each is not None}
-    known = Facts(data.encoder, data.labels, data.reference, data.fingerprint, data.reader, data.profile)
+    known = Facts(
+        data.encoder,
+        data.labels,
+        data.reference,
+        data.fingerprint,
+        data.reader,
+        data.profile,
+        data.promotion_rows,
+    )
     offer(key, arrays, known, told)
 
 
@@ -171,13 +182,15 @@ def prepare(
             return
         arrays: Arrays = {}
         weights = splits.weights or (None, None, None)
-        for name, table, target, weight in zip(SPLITS, splits.tables, targets, weights, strict=True):
+        # Promotion rows, if there are any, come last. No job has a use for them.
+        for name, table, target, weight in zip(SPLITS, splits.tables, targets, weights, strict=False):
             rows = (*encoder.arrays(table), labels.standardised(target))
             arrays |= {f"{name}.{field}": each for field, each in zip(_FIELDS, rows, strict=False)}
             if weight is not None:
                 arrays[f"{name}.weight"] = scaled(weight)
     told_apart = fingerprint(splits, targets)
-    known = Facts(encoder, labels, dict(splits.reference), told_apart, splits.reader, splits.profile)
+    kept = len(targets[3]) if splits.keeps_some else 0
+    known = Facts(encoder, labels, dict(splits.reference), told_apart, splits.reader, splits.profile, kept)
     offer(key, arrays, known, told)
 
 
@@ -272,6 +285,7 @@ def _facts(content: Mapping[str, Any]) -> Facts:
         content["fingerprint"],
         reader and Reader.from_json(reader[0], notes=reader[1], skipped=reader[2]),
         profile and Profile.from_json(profile),
+        content["promotion_rows"],
     )
 
 
