@@ -9,7 +9,7 @@ import shlex
 import socket
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -118,7 +118,7 @@ class SweepAlerts:
 
     def _send(self, event: AlertEvent, **facts: Any) -> None:
         closer = self._closer(event, facts.get("model"))
-        self._outbox.send(Alert.of(event, metric=self._objective.label, **facts, **closer))
+        self._outbox.send(Alert.of(event, **{"metric": self._objective.label, **facts, **closer}))
 
     def _drop_best(self) -> bool:
         """Forget the best value that waits to be sent; return whether there was one."""
@@ -166,13 +166,17 @@ class SweepAlerts:
         return {"run": winner.run, "job": winner.job, "params": dict(winner.point), "value": value}
 
     def _verdict(self, decision: Decision) -> dict[str, Any]:
-        """Return the values that the gate compared."""
+        """Return the values that the gate compared, and of which metric they are."""
         if decision.version is None:
             return {}
         try:
             verdict = ModelRegistry(self._folder.parent.parent).verdict(decision.model_name, decision.version)
         except (TrackingError, OSError):
             return {}
+        scored = _scored(verdict.facts.get("rules") or ()) if verdict else None
+        if verdict is not None and scored is not None:
+            number = (verdict.champion or {}).get("version")
+            return {"champion_version": number, **scored}
         value = _value(verdict.challenger) if verdict else None
         if verdict is None or verdict.champion is None or value is None:
             return {}
@@ -199,6 +203,19 @@ class SweepAlerts:
             package, words = "tracking", f"champion {shlex.quote(str(model))}"
         look = command(f"{words} --store {shlex.quote(str(self._folder.parent.parent))}", package)
         return {"host": socket.gethostname(), "look": look}
+
+
+def _scored(rules: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Return what the versions came to on the same rows; None where no rows decided."""
+    for rule in rules:
+        if rule.get("rule") == "superiority" and rule.get("rows") and rule.get("champion") is not None:
+            return {
+                "metric": rule["measure"],
+                "value": rule["challenger"],
+                "champion_value": rule["champion"],
+                "margin": rule["gain"],
+            }
+    return None
 
 
 def _value(facts: Mapping[str, Any]) -> float | None:

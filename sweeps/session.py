@@ -187,8 +187,13 @@ class Session:
         if show is not None and run is not None and (fault := show(self._runs.folder(run))):
             self._progress.say(fault)
         if promotion is not None and (show is not None or not is_decided(board, store, promotion)):
-            before, decision = kept_decision(board, store), promote_winner(board, store, promotion)
+            before, decision = (
+                kept_decision(board, store),
+                promote_winner(board, store, promotion, self._progress.say),
+            )
             self._progress.decided(decision)
+            if look := decision.look(self._settings.store):
+                self._progress.say(f"All of it: {look}")
             self.alerts.decided(decision, before)
 
     def _run_jobs(self) -> None:

@@ -1,6 +1,8 @@
 """Registers the winner of a sweep and lets the gate decide whether it becomes the champion."""
 
 import contextlib
+import shlex
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -9,9 +11,14 @@ from sweeps.ranking.leaderboard import Leaderboard
 from sweeps.settings.sweeper_settings import Promotion
 from tracking import CorruptFileError, ModelRegistry, ModelVersion, TrackingError
 from tracking.files import read_json, write_json
-from tracking.registry import EventKind, judge
+from tracking.gate import Gate, Selection
+from tracking.process.program import command
+from tracking.registry import EventKind
 
 NAME = "promotion.json"
+ONE_LINE = 160  # characters of reasons that are printed in one line
+SHOWN = 6  # reasons that are printed otherwise
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -23,12 +30,30 @@ class Decision:
     version: int | None
     run: str | None
     reasons: tuple[str, ...]
+    sentence: str | None = None  # the decision in one sentence, as the verdict has it
+    verdict: str | None = None  # the file of the verdict, from the folder of the store
 
     def __str__(self) -> str:
+        """Return the decision and its reasons: in one line if they are short, else a line each."""
+        what = f"v{self.version} ({self.run})" if self.promoted else None
+        head = (
+            f"Champion of {self.model_name}: {what}"
+            if what
+            else f"Not promoted to champion of {self.model_name}"
+        )
         why = "; ".join(self.reasons)
-        if self.promoted:
-            return f"Champion of {self.model_name}: v{self.version} ({self.run}): {why}"
-        return f"Not promoted to champion of {self.model_name}: {why}"
+        if len(why) <= ONE_LINE or len(self.reasons) < 2:
+            return f"{head}: {why}"
+        further = len(self.reasons) - SHOWN
+        lines = [*self.reasons[:SHOWN], *([f"and {further} more"] if further > 0 else [])]
+        return "\n  - ".join([f"{head}:", *lines])
+
+    def look(self, store: Path) -> str | None:
+        """Return the command that shows the whole verdict; None where there is no more to see."""
+        if self.verdict is None or "\n" not in str(self):
+            return None
+        name = shlex.quote(self.model_name)
+        return command(f"verdict {name}@{self.version} --store {shlex.quote(str(store))}")
 
 
 def decided(folder: Path) -> dict[str, Any] | None:
@@ -54,15 +79,17 @@ def _check(found: Any) -> None:
         raise TypeError(f"promoted is {found['promoted']!r:.80}, texts are {texts!r:.80}")
 
 
-def promote_winner(board: Leaderboard, store: Path, promotion: Promotion) -> Decision:
+def promote_winner(board: Leaderboard, store: Path, promotion: Promotion, say: Say | None = None) -> Decision:
     """Register the winner of `board`, judge it against the champion, and promote it when the gate says so.
+
+    `say` is told what takes long, in a line.
 
     A missing or unreadable value refuses the promotion, with the reason. The verdict is kept with the model version,
     the decision in the sweep's folder. Repeating it completes what a kill cut off, and registers and promotes nothing
     twice.
     """
     try:
-        decision = _decide(board, store, promotion)
+        decision = _decide(board, store, promotion, say)
     except TrackingError as error:
         winner = board.winner
         decision = Decision(promotion.model_name, False, None, winner.run if winner else None, (str(error),))
@@ -101,14 +128,14 @@ def _kept(board: Leaderboard, store: Path) -> dict[str, Any]:
 
 
 def _gate(promotion: Promotion) -> dict[str, Any]:
-    return {"min_delta": promotion.min_delta, "thresholds": dict(promotion.thresholds)}
+    return promotion.gate.to_json()
 
 
 def _place(board: Leaderboard, store: Path) -> Path:
     return store / "sweeps" / board.sweep / NAME
 
 
-def _decide(board: Leaderboard, store: Path, promotion: Promotion) -> Decision:
+def _decide(board: Leaderboard, store: Path, promotion: Promotion, say: Say | None) -> Decision:
     name, winner = promotion.model_name, board.winner
     if winner is None or winner.objective is None:
         return Decision(name, False, None, None, ("no job was ranked",))
@@ -136,7 +163,8 @@ def _decide(board: Leaderboard, store: Path, promotion: Promotion) -> Decision:
         objective=objective,
         loader=promotion.loader,
     )
-    decision = _judge(registry, version, promotion, by=f"sweep {board.sweep}")
+    gate = Gate(registry, promotion.gate, say=say)
+    decision = _judge(registry, gate, version, board)
     if board.others:
         among = f"the best by {board.objective.label} of {board.front} on the Pareto front by {' and '.join(board.labels)}"
         decision = replace(decision, reasons=(*decision.reasons, among))
@@ -151,18 +179,33 @@ def _objective(board: Leaderboard, own: float) -> dict[str, Any]:
     return {**board.objective.ranked_by, "value": mean, "runs": sorted(str(row.run) for row in rows)}
 
 
-def _judge(registry: ModelRegistry, version: ModelVersion, promotion: Promotion, *, by: str) -> Decision:
-    name, number = version.name, version.version
+def _judge(registry: ModelRegistry, gate: Gate, version: ModelVersion, board: Leaderboard) -> Decision:
+    name, number, by = version.name, version.version, f"sweep {board.sweep}"
     for event in registry.history(name):
         if (event.kind, event.version, event.by) == (EventKind.PROMOTED, number, by):
             # Before it could keep its decision the sweep was killed.
             known = registry.verdict(name, number)
-            return Decision(name, True, number, version.run_id, known.reasons if known else (event.reason,))
-    champion = registry.champion(name)
-    if champion is not None and champion.version == number:
-        return Decision(name, False, number, version.run_id, (f"v{number} already is the champion",))
-    verdict = judge(version, champion, thresholds=promotion.thresholds, min_delta=promotion.min_delta)
-    registry.record_verdict(name, number, verdict)
-    if verdict.promote:
-        registry.promote(name, number, reason="; ".join(verdict.reasons), by=by)
-    return Decision(name, verdict.promote, number, version.run_id, tuple(verdict.reasons))
+            break
+    else:
+        champion = registry.aliases(name).get("champion")
+        if champion == number:
+            return Decision(name, False, number, version.run_id, (f"v{number} already is the champion",))
+        known, event = gate.judge(name, number, by=by, selection=_selection(board)), None
+    if known is None:
+        return Decision(name, True, number, version.run_id, (event.reason if event else "",))
+    file = f"models/{name}/v{number}/verdict.json"
+    return Decision(name, known.promote, number, version.run_id, known.reasons, known.sentence, file)
+
+
+def _selection(board: Leaderboard) -> Selection | None:
+    """Return the values of the ranked jobs, the winner first: by which it was chosen, and on the test rows where all have one."""
+    rows = [row for row in board.rows if row.rank is not None and row.objective is not None]
+    metric = board.objective.label
+    on_test = f"test_{metric.removeprefix('val_')}" if metric.startswith("val_") else None
+    fresh = [row.metrics.get(on_test or "") for row in rows]
+    return Selection(
+        metric,
+        tuple(row.objective for row in rows if row.objective is not None),
+        0,
+        tuple(value for value in fresh if value is not None) if None not in fresh else (),
+    )

@@ -3,7 +3,6 @@
 Keys and types are checked already (see `sections`). What is left to check is whether the values can work.
 """
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -23,6 +22,8 @@ from sweeps.settings.search_settings import Mode
 from sweeps.settings.sections import LAUNCHER, SWEEPER, is_ours, section, settings_sections, target
 from sweeps.settings.sweeper_settings import OutputMode, Promotion, SpaceSettings, SweeperSettings
 from tracking import InvalidNameError, InvalidValueError, TrackingError
+from tracking.extras import missing
+from tracking.gate import GateSettings, gate_settings
 from tracking.notify import Notify, parse_addresses, parse_events
 from tracking.objective import At, Direction, Objective
 from tracking.values.names import check_component, check_path
@@ -168,11 +169,6 @@ def _promotion(raw: Mapping[str, Any]) -> Promotion | None:
         raise SettingsError(
             "promotion.promote=true needs promotion.model_name, the name to register the winner under"
         )
-    delta = raw["min_delta"]
-    require(0 <= delta < math.inf, "promotion.min_delta", delta, "is a finite number, 0 or more")
-    thresholds = {metric: bound for metric, bound in raw["thresholds"].items() if bound is not None}
-    for metric, bound in thresholds.items():
-        require(math.isfinite(bound), f"promotion.thresholds.{metric}", bound, "is a finite number")
     if not raw["files"]:
         raise SettingsError(
             "promotion.files is empty: name the artifacts that make up the model, [model_best.pt]"
@@ -180,7 +176,22 @@ def _promotion(raw: Mapping[str, Any]) -> Promotion | None:
     _check_model(raw["model_name"], raw["files"])
     allowed = "is module:function of a module that exists, or null"
     require(_is_function(raw["loader"]), "promotion.loader", raw["loader"], allowed)
-    return _made(Promotion, raw, files=tuple(raw["files"]), thresholds=thresholds)
+    return _made(Promotion, raw, files=tuple(raw["files"]), gate=_gate(raw))
+
+
+def _gate(raw: Mapping[str, Any]) -> GateSettings:
+    names = {each.name for each in fields(GateSettings)}
+    try:
+        settings = gate_settings({name: value for name, value in raw.items() if name in names})
+    except InvalidValueError as error:
+        raise SettingsError(f"promotion.{error}") from None
+    module, _, function = (settings.scorer or "").rpartition(".")
+    is_function = settings.scorer is None or _is_function(f"{module}:{function}")
+    allowed = "is the dotted name of a function of a module that exists, or null"
+    require(is_function, "promotion.scorer", settings.scorer, allowed)
+    if settings.scores and (absent := missing("gate")):
+        raise SettingsError(f"promotion.scorer={settings.scorer}: {absent}")
+    return settings
 
 
 def _winner(dotted: str | None) -> str | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.settings.search_settings import Constraint, Mode, SearchSettings
+from tracking.gate import GateSettings
 from tracking.notify import Notify
 from tracking.objective import Objective, plain_objectives
 
@@ -25,10 +26,9 @@ class Promotion:
     """The model that the winner of a sweep is registered as, and what makes it the champion."""
 
     model_name: str
-    min_delta: float
-    thresholds: Mapping[str, float]
     files: tuple[str, ...]
     loader: str | None
+    gate: GateSettings = field(default_factory=GateSettings)
 
 
 @dataclass(frozen=True)

@@ -226,7 +226,7 @@ def test_a_decision_is_sent_with_the_values_that_were_compared(
 ) -> None:
     store = tmp_path / "store"
     (store / "sweeps" / "s1").mkdir(parents=True)
-    gate = Promotion("ctr", 0.0, {}, ("model.bin",), None)
+    gate = Promotion("ctr", ("model.bin",), None)
     sweep = session("promoted", "refused")
     with sweep.alerts:
         for run, value in (("run_001", 0.7), ("run_002", 0.8), ("run_003", 0.75)):
@@ -259,14 +259,14 @@ def test_no_best_value_follows_the_decision_about_it(
         sweep.ended(0, auc)
         ranked = board("run_001", auc)
         sweep.alerts.ranked(ranked)
-        gate = Promotion("ctr", 0.0, {}, ("model.bin",), None)
+        gate = Promotion("ctr", ("model.bin",), None)
         sweep.alerts.decided(promote_winner(ranked, store, gate), None)
     assert sweep.hooks.events[0] == "best"
     assert sweep.hooks.events[1:] in (["promoted"], ["refused"])
 
 
 def test_the_decision_of_an_earlier_session_is_known(registry: ModelRegistry, tmp_path: Path) -> None:
-    store, gate = tmp_path / "store", Promotion("ctr", 0.0, {}, ("model.bin",), None)
+    store, gate = tmp_path / "store", Promotion("ctr", ("model.bin",), None)
     folder = store / "sweeps" / "s1"
     folder.mkdir(parents=True)
     ranked = board("run_001", 0.7)

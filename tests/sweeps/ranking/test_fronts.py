@@ -179,6 +179,6 @@ def test_the_best_of_the_front_by_the_first_objective_is_promoted_and_told_so(tm
             event["runs"] = [run.run_id]
         events.append(json.dumps(event) + "\n")
     (folder / "jobs.jsonl").write_text("".join(events))
-    decision = promote_winner(aggregate(folder), tmp_path, Promotion("m", 0.0, {}, ("model.bin",), None))
+    decision = promote_winner(aggregate(folder), tmp_path, Promotion("m", ("model.bin",), None))
     assert (decision.promoted, decision.run) == (True, "run_002")
     assert decision.reasons[-1] == "the best by auc of 2 on the Pareto front by auc and ms"

@@ -17,8 +17,14 @@ from sweeps.state.code import MEANWHILE
 from sweeps.state.ledger import Ledger
 from tracking import ExperimentTracker, ModelRegistry, job_context
 from tracking.files import read_json, write_json
+from tracking.gate import GateSettings
+from tracking.gate.rules import Rules
 
-PROMOTION = Promotion("ctr", 0.0, {}, ("model.bin",), None)
+PROMOTION = Promotion("ctr", ("model.bin",), None)
+
+
+def with_thresholds(**bounds: float) -> GateSettings:
+    return GateSettings(rules=Rules(thresholds=bounds))
 
 
 def make_sweep(store: Path, *fingerprints: str | None, runs: Path | None = None) -> Path:
@@ -132,7 +138,7 @@ def test_what_a_kill_cut_off_is_completed_once(tmp_path: Path) -> None:
     ("before", "after"),
     [
         ({"files": ("gone.bin",)}, {}),
-        ({"thresholds": {"val_auc": 0.9}}, {"thresholds": {"val_auc": 0.1}}),
+        ({"gate": with_thresholds(val_auc=0.9)}, {"gate": with_thresholds(val_auc=0.1)}),
         ({}, {"model_name": "other"}),
     ],
 )

@@ -1,0 +1,119 @@
+"""Scores in, a judgement out: every rule that the rows of the gate decide, and what a verdict shows beside them.
+
+It runs in the scoring process, and in tests without one.
+"""
+
+import platform
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from tracking.gate import remarks as words
+from tracking.gate import wording
+from tracking.gate.decision import decided, enough_rows, reached
+from tracking.gate.illustrating import pictures
+from tracking.gate.measuring import Beside, Comparison, attempted, compared, value_of
+from tracking.gate.outcomes import SUPERIORITY, Outcome, Question
+from tracking.gate.rules import is_recorded
+from tracking.gate.scores import Scores, column_of, differences_of_rows
+from tracking.objective import Direction
+from tracking.statistics.levels import look_level
+
+TOLERATED = 0.01  # share of rows that may be training rows beyond those that duplicates explain
+
+
+def split_of(scores: Scores, cluster: str | None) -> dict[str, Any]:
+    """Return what a verdict says of the rows."""
+    clusters = None if cluster is None else attempted(lambda: len(np.unique(column_of(scores, cluster))))[0]
+    return {
+        "name": scores.split_name,
+        "hash": scores.split_hash,
+        "rows": len(scores),
+        "classes": scores.rows_of_classes,
+        "cluster": cluster,
+        "clusters": clusters and int(clusters),
+    }
+
+
+def obstacles(challenger: Scores, champion: Scores | None) -> Iterator[str]:
+    """Yield why the scores decide nothing, a sentence each: other rows, or rows that a version trained on."""
+    for who, scores in (("challenger", challenger), ("champion", champion)):
+        told = scores.trained_on if scores is not None else None
+        if told:
+            share, expected = float(told["share"]), float(told.get("expected", 0.0))
+            rows = max(1.0, float(told.get("rows", 1.0)))
+            chance = 3 * float(np.sqrt(max(0.0, expected * (1 - expected)) / rows))
+            if not share <= expected + chance + TOLERATED:
+                yield (
+                    f"the {who} trained on {share:.1%} of the rows that are to decide, and duplicates explain "
+                    f"{expected:.1%}: give rows that no version trained on"
+                )
+    if champion is not None:
+        yield from differences_of_rows(challenger, champion)
+
+
+def judged(
+    question: Question, challenger: Scores, champion: Scores | None, look: int | None
+) -> dict[str, Any]:
+    """Return the judgement as plain data: outcomes, differences, power, selection and pictures.
+
+    Without a champion only the thresholds on these rows count, and nothing is compared.
+    """
+    settings = question.settings
+    told: dict[str, Any] = {"look": None, "differences": [], "power": None}
+    comparison: Comparison | None = None
+    outcomes: list[Outcome]
+    remarks: list[str] = []
+    if champion is None or look is None:
+        outcomes = [enough_rows(len(challenger), settings.min_rows)]
+    else:
+        level = look_level(look, alpha=settings.alpha, planned=settings.looks)
+        beside = Beside(question.challenger.size, question.champion.size if question.champion else None)
+        comparison = compared(challenger, champion, settings, question.objective, beside)
+        outcomes = decided(comparison, settings, level)
+        told["look"] = {"number": look, "alpha": settings.alpha, "level": level, "planned": settings.looks}
+        remarks.append(wording.look(look, level, settings.alpha))
+        told["differences"] = [each.to_json() for each in _differences(comparison)]
+    outcomes += _thresholds(question, challenger)
+    gain = comparison.objective.difference if comparison else None
+    superiority = next((each for each in outcomes if each.rule == SUPERIORITY), None)
+    if superiority is not None and gain is not None:
+        told["power"] = words.power_of(superiority, gain.error, settings)
+        if told["power"] is not None and not superiority.passes:
+            remarks.append(words.power_sentence(gain.measure, told["power"]))
+    told["selection"] = None
+    if question.selection is not None:
+        _, here, _ = value_of(question.objective.label, challenger, question.objective.mode)
+        told["selection"] = words.selection_of(question.selection, question.objective, here)
+        remarks += filter(None, [words.selection_sentence(told["selection"])])
+    numbers = (question.challenger.version, question.champion.version if question.champion else None)
+    return told | {
+        "rules": [each.to_json() for each in outcomes],
+        "remarks": remarks,
+        "pictures": pictures(challenger, champion, numbers, gain),
+        "versions": _versions(),
+    }
+
+
+def _thresholds(question: Question, challenger: Scores) -> Iterator[Outcome]:
+    """Yield the outcome of each threshold on these rows; those on recorded values are judged elsewhere."""
+    for name, bound in question.settings.rules.thresholds.items():
+        if is_recorded(name):
+            continue
+        measure, value, problem = value_of(name, challenger)
+        is_maximum = measure is not None and measure.mode == Direction.MIN
+        yield reached(name, value, bound, is_maximum=is_maximum, problem=problem)
+
+
+def _differences(comparison: Comparison) -> Iterator[Any]:
+    for each in (comparison.objective, *comparison.guards):
+        if each.difference is not None and each.slice is None:
+            yield each.difference
+    yield from comparison.others
+
+
+def _versions() -> dict[str, str]:
+    import scipy
+
+    return {"python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__}
