@@ -1,5 +1,6 @@
 """The registered models as plain data: versions, champions with their history, verdicts, and how to load one."""
 
+import functools
 import shlex
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,16 @@ from typing import Any
 from tracking.browse import cells
 from tracking.errors import CorruptFileError, TrackingError
 from tracking.metrics.summary_file import size_of
+from tracking.paths import RunPaths, StorePaths
 from tracking.process.program import command
 from tracking.registry import EventKind, ModelEvent, ModelRegistry, ModelVersion, Verdict
+from tracking.rerun import results_of
 from tracking.store.scan import OnError
+from tracking.verdicts import brief_of, whole_of
 
 CHAMPION = "champion"
+VERDICT = "verdict.json"
+MOST_BRIEFS = 512  # verdicts that are kept in short
 MOST_EVENTS = 1000  # of a model's history that are shown, the last ones
 
 
@@ -40,12 +46,24 @@ def model_of(registry: ModelRegistry, name: str, store: Path) -> dict[str, Any]:
         "name": cells.value(name),
         "champion": aliases.get(CHAMPION),
         "aliases": cells.value(aliases),
-        "versions": [_version(registry, version, faults) for version in reversed(versions)],
+        "versions": [_version(registry, version, faults, store) for version in reversed(versions)],
+        "archived": sorted(registry.archived(name)),  # which are not among the versions
         "events": [_event(event) for event in events[-MOST_EVENTS:]],
         "load": _load(store, name, versions, aliases),
         "commands": _commands(name, versions, aliases),
         "left_out": list(dict.fromkeys(faults)),
     }
+
+
+def version_of(registry: ModelRegistry, name: str, number: int) -> dict[str, Any]:
+    """Return what is shown of one version when it is looked at: its whole verdict, and the code of its run.
+
+    Raise UnknownModelError without it.
+    """
+    faults = Faults()
+    registry.version(name, number)
+    verdict = _whole_verdict(registry, name, number, faults)
+    return {"verdict": verdict, "code": _code(registry, name, number, faults), "left_out": list(faults)}
 
 
 def versions_from(registry: ModelRegistry, run_id: str) -> list[dict[str, Any]]:
@@ -54,7 +72,8 @@ def versions_from(registry: ModelRegistry, run_id: str) -> list[dict[str, Any]]:
     found = []
     for name in registry.models(on_error=faults):
         for version in _versions(registry, name, faults):
-            if run_id == version.run_id or run_id in (version.objective.get("runs") or ()):
+            runs = (version.run_id, *(version.objective.get("runs") or ()))
+            if version.origin is None and run_id in runs:  # an imported one names a run of another store
                 aliases = _aliases(registry, name, faults)
                 named = [alias for alias, number in aliases.items() if number == version.version]
                 found.append(
@@ -80,6 +99,7 @@ def _model_line(registry: ModelRegistry, name: str, faults: Faults) -> dict[str,
         and {
             "version": champion.version,
             "run": cells.value(champion.run_id),
+            "origin": cells.value(champion.origin),
             "since": cells.moment(since[-1] if since else None),
             "objective": cells.value(champion.objective),
             "metrics": cells.value(champion.metrics),
@@ -88,7 +108,12 @@ def _model_line(registry: ModelRegistry, name: str, faults: Faults) -> dict[str,
     }
 
 
-def _version(registry: ModelRegistry, version: ModelVersion, faults: Faults) -> dict[str, Any]:
+def reruns_of(paths: RunPaths) -> list[dict[str, Any]]:
+    """Return what making a run again has shown, oldest first."""
+    return [cells.value(each.to_json()) for each in results_of(paths)]
+
+
+def _version(registry: ModelRegistry, version: ModelVersion, faults: Faults, store: Path) -> dict[str, Any]:
     files = [
         {"name": cells.value(name), "sha256": cells.value(digest), "size": size_of(version.path / name)}
         for name, digest in version.files.items()
@@ -97,6 +122,8 @@ def _version(registry: ModelRegistry, version: ModelVersion, faults: Faults) -> 
     return {
         "version": version.version,
         "run": cells.value(version.run_id),
+        "origin": cells.value(version.origin),
+        "rerun": None if version.origin is not None else _last_rerun(version, store, faults),
         "created_at": cells.moment(version.created_at),
         "objective": cells.value(version.objective),
         "metrics": cells.value(version.metrics),
@@ -109,15 +136,58 @@ def _version(registry: ModelRegistry, version: ModelVersion, faults: Faults) -> 
     }
 
 
-def _verdict(registry: ModelRegistry, version: ModelVersion, faults: Faults) -> dict[str, Any] | None:
+def _last_rerun(version: ModelVersion, store: Path, faults: Faults) -> dict[str, Any] | None:
     try:
-        verdict: Verdict | None = registry.verdict(version.name, version.version)
+        found = reruns_of(StorePaths(store).run(version.run_id))
     except CorruptFileError as error:
         faults(error)
         return None
-    if verdict is None:
+    return found[-1] if found else None
+
+
+def _verdict(registry: ModelRegistry, version: ModelVersion, faults: Faults) -> dict[str, Any] | None:
+    try:
+        found = (version.path / VERDICT).stat()
+        state = (found.st_mtime_ns, found.st_size, found.st_ino)
+        return _brief(registry, version.name, version.version, state)
+    except FileNotFoundError:
         return None
-    return {"version": version.version, **cells.value(verdict.to_json())}
+    except CorruptFileError as error:
+        faults(error)
+        return None
+
+
+@functools.lru_cache(maxsize=MOST_BRIEFS)
+def _brief(
+    registry: ModelRegistry,
+    name: str,
+    number: int,
+    state: tuple[int, int, int],  # noqa: ARG001 - a part of the cache's key
+) -> dict[str, Any] | None:
+    """Return a verdict in short; a page asks again and again, and the files are large."""
+    verdict: Verdict | None = registry.verdict(name, number)
+    return None if verdict is None else brief_of(verdict, number)
+
+
+def _whole_verdict(registry: ModelRegistry, name: str, number: int, faults: Faults) -> dict[str, Any] | None:
+    try:
+        verdict = registry.verdict(name, number)
+    except CorruptFileError as error:
+        faults(error)
+        return None
+    return None if verdict is None else whole_of(verdict, number)
+
+
+def _code(registry: ModelRegistry, name: str, number: int, faults: Faults) -> dict[str, Any] | None:
+    """Return the commit of a version's run, and whether the code differed from it."""
+    try:
+        code = registry.lineage(f"{name}@{number}")["code"]
+    except CorruptFileError as error:
+        faults(error)
+        return None
+    return (
+        None if code is None else {key: cells.value(code.get(key)) for key in ("commit", "branch", "dirty")}
+    )
 
 
 def _event(event: ModelEvent) -> dict[str, Any]:
@@ -130,6 +200,8 @@ def _event(event: ModelEvent) -> dict[str, Any]:
         "before": event.before,
         "run": cells.value(event.run_id),
         "alias": cells.value(event.alias),
+        "look": event.look,
+        "split": cells.value(event.split),
     }
 
 
@@ -146,9 +218,9 @@ def _commands(name: str, versions: list[ModelVersion], aliases: dict[str, int]) 
     shown = shlex.quote(name)
     found = [command(f"models {shown}")]
     if other is not None:
-        found.append(command(f"promote {shown} {other} --reason 'WHY'"))
+        found.append(command(f"promote {shown}@{other} --why 'WHY'"))
     if champion is not None and len(versions) > 1:
-        found.append(command(f"rollback {shown} --reason 'WHY'"))
+        found.append(command(f"rollback {shown} --why 'WHY'"))
     return found
 
 

@@ -11,7 +11,7 @@ from tracking.browse.following import FollowedRun
 from tracking.browse.following_text import FollowedText
 from tracking.browse.learning_curves import Curves
 from tracking.browse.left_out import LeftOut
-from tracking.browse.model_facts import model_of, models_of
+from tracking.browse.model_facts import model_of, models_of, version_of
 from tracking.browse.run_facts import RunFacts
 from tracking.browse.run_files import RunFile, files_in, open_run_file, read_part
 from tracking.browse.run_table import Question, table_of
@@ -161,6 +161,10 @@ class StoreReader:
     def model(self, name: str) -> dict[str, Any]:
         """Return one model with its versions and its history."""
         return model_of(self._registry, name, self._store.paths.named)
+
+    def model_version(self, name: str, number: int) -> dict[str, Any]:
+        """Return the whole verdict on a version of a model, and the code it came from."""
+        return version_of(self._registry, name, number)
 
     def close(self) -> None:
         """Close the index."""

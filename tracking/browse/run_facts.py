@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from tracking.browse import cells
 from tracking.browse.file_tree import FileTrees
-from tracking.browse.model_facts import versions_from
+from tracking.browse.model_facts import reruns_of, versions_from
 from tracking.browse.points import began_of, seconds_of
 from tracking.browse.run_files import list_files, read_text
 from tracking.errors import CorruptFileError
@@ -72,6 +72,8 @@ class RunFacts:
             and cells.value({key: sweep.get(key) for key in ("id", "job", "key", "objective")}),
             "usage": self._or_none(lambda: _usage(paths, self._entry)),
             "models": versions_from(self._registry, run.run_id),
+            "rerun_of": cells.value(run.rerun_of),
+            "reruns": self._or_none(lambda: reruns_of(paths)) or [],
             "superseded_by": cells.value(run.tags.get(SUPERSEDED_BY)),
             "left_out": self._left_out,
         }

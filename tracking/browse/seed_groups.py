@@ -11,7 +11,7 @@ from tracking.repeats import REPEAT, Spread, group_by, key_of, without_repeats
 from tracking.search.index import View
 from tracking.search.query import Field, FieldKind, Names, arranged_places, parse_field
 from tracking.search.search import Search
-from tracking.values.names import SUPERSEDED_BY
+from tracking.values.names import RERUN_OF, SUPERSEDED_BY
 
 MOST_MADE = 200_000  # digests of parameters that are kept
 
@@ -63,15 +63,15 @@ def groups_of(view: View, numbers: Sequence[int], made: Made) -> list[Group]:
     if len(made) > MOST_MADE:
         made.clear()
     run_ids = view.run_ids(numbers)
-    experiment, status, tag = (
-        parse_field(name) for name in ("experiment", "status", f"tags.{SUPERSEDED_BY}")
-    )
-    experiments, states, later = view.columns([experiment, status, tag], numbers)
+    asked = ("experiment", "status", f"tags.{SUPERSEDED_BY}", f"tags.{RERUN_OF}")
+    experiments, states, later, repeated = view.columns([parse_field(name) for name in asked], numbers)
     params = view.params_as(numbers, _shared, made)
     places = group_by(range(len(numbers)), lambda at: (experiments[at], params[at]))
     found = []
     for group in places:
-        current = [at for at, place in enumerate(group) if later[place] is None] or list(range(len(group)))
+        current = [at for at, place in enumerate(group) if later[place] is None is repeated[place]] or list(
+            range(len(group))
+        )
         done = [at for at in current if states[group[at]] == RunStatus.COMPLETED]
         found.append(Group([numbers[at] for at in group], [run_ids[at] for at in group], done or current))
     return found

@@ -7,7 +7,7 @@ import { shown, timeShown } from "./format.js";
 import { watch } from "./live.js";
 import { everySeen, refetching } from "./refetch.js";
 import { emptyState, loaded } from "./states.js";
-import { badge } from "./sweep_summary.js";
+import { badge } from "./verdict_view.js";
 
 const AGAIN_MS = 10000;
 
@@ -57,9 +57,9 @@ function row(model, context) {
   return h("tr", null,
     h("th", { scope: "row", class: "whole" }, h("a", { href: context.link("model", model.name) }, model.name)),
     h("td", { class: "n" }, model.versions),
-    h("td", { class: "whole" }, champion ? [`v${champion.version} · `, h("a", { href: context.link("run", champion.run) }, champion.run)] : h("span", { class: "hint" }, "none")),
+    h("td", { class: "whole" }, champion ? [`v${champion.version} · `, champion.origin ? champion.run : h("a", { href: context.link("run", champion.run) }, champion.run)] : h("span", { class: "hint" }, "none")),
     h("td", { class: "whole" }, objective.metric ? `${objective.metric}${objective.mode === "min" ? " ↓" : " ↑"}` : ""),
     h("td", { class: "n strong" }, shown(objective.value)),
     h("td", { class: "whole" }, timeShown(champion?.since)),
-    h("td", { class: "wide" }, verdict ? [badge(verdict.promote), ` v${verdict.version}: ${verdict.reasons[0] ?? ""}`] : ""));
+    h("td", { class: "wide" }, verdict ? [badge(verdict.promote), " ", h("a", { href: context.link("model", model.name, { version: verdict.version }) }, `v${verdict.version}`), `: ${verdict.reasons[0] ?? ""}`] : ""));
 }

@@ -7,7 +7,7 @@ import { curveSection } from "./curve_section.js";
 import { durationShown, shown, statusShown } from "./format.js";
 import { byInterest } from "./metric_order.js";
 import { outputView } from "./output_view.js";
-import { codePart, columnsTable, configPart, dataFacts, environmentPart, errorPart, filesTable, metricsTable, modelTags, pictures, tagList, timeTile, valuesTable } from "./run_parts.js";
+import { codePart, columnsTable, configPart, dataFacts, environmentPart, errorPart, filesTable, metricsTable, modelTags, pictures, rerunWords, tagList, timeTile, valuesTable } from "./run_parts.js";
 import { loaded } from "./states.js";
 import { watch } from "./live.js";
 
@@ -106,6 +106,8 @@ class RunPage {
         sweep ? h("div", { class: "end" }, h("a", { class: "button", href: context.link("sweep", sweep) }, "Its sweep")) : null,
       ),
       run.superseded_by ? h("p", { class: "warn" }, "A later run took its place: ", h("a", { href: context.link("run", run.superseded_by) }, run.superseded_by)) : null,
+      run.rerun_of ? h("p", { class: "hint" }, "It is made again from ", h("a", { href: context.link("run", run.rerun_of) }, run.rerun_of), ".") : null,
+      run.reruns?.length ? h("p", null, "Made again, ", rerunWords(run.reruns.at(-1), context)) : null,
       run.description ? h("p", { class: "description" }, run.description) : null,
       tagList(run.tags),
       h(

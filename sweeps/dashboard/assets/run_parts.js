@@ -9,6 +9,7 @@ const FEW = 24; // rows that need no field to look for one
 const LISTED = 300; // rows drawn at first
 const LONG = 160;
 const MORE_FILES = 500;
+const AGAIN = { identical: "identical", within_noise: "within the noise of other seeds", different: "different" };
 
 /** Return a table of names and values; of many, one can look for some. `rows`: [[name, value], ..]. */
 export function valuesTable(rows, label) {
@@ -178,6 +179,12 @@ export function environmentPart(environment) {
 export function configPart(run) {
   if (!run.config && !run.overrides) return null;
   return [run.overrides?.length ? codeBlock(run.overrides.join("\n")) : null, run.config ? h("details", null, h("summary", null, "The whole config"), codeBlock(run.config)) : null];
+}
+
+/** Return what making a run again has shown: the outcome, its sentence, and the run that was made. */
+export function rerunWords(rerun, context) {
+  const isLike = rerun.verdict !== "different";
+  return [h("span", { class: isLike ? "good" : "bad" }, `${isLike ? "✓" : "✗"} ${AGAIN[rerun.verdict] ?? text(rerun.verdict)}`), `: ${text(rerun.sentence)} `, rerun.new_run ? ["(", h("a", { href: context.link("run", rerun.new_run) }, rerun.new_run), ", ", timeShown(rerun.at), ")"] : null];
 }
 
 /** Return the models that a run's files became. */

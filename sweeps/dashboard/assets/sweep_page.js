@@ -86,7 +86,7 @@ class SweepPage {
       this.sections = sweepSections(this.body, SECTIONS, facts, {
         live: true,
         hrefOf: (run) => context.link("run", run),
-        modelHref: (name) => context.link("model", name),
+        modelHref: (name, version) => context.link("model", name, { version }),
         logOf: async (job) => (await getJson(context.api(pathOf("sweep", this.id, "log", job)))).lines,
       });
     }

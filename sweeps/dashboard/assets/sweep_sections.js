@@ -8,14 +8,15 @@ import { learningChart } from "./learning_chart.js";
 import { parallelChart } from "./parallel_chart.js";
 import { scatterChart, slicesChart } from "./scatter_chart.js";
 import { jobName, objectiveName, pointTable, resultsOf, runOf, winnerIndex } from "./sweep_reading.js";
-import { candidateTable, failureList, headline, jobsNow, pictures, repeatPart, searchBeliefs, sweptPart, verdict } from "./sweep_summary.js";
+import { candidateTable, failureList, headline, jobsNow, repeatPart, searchBeliefs, sweptPart } from "./sweep_summary.js";
+import { sweepVerdict } from "./sweep_verdict.js";
 import { timelineChart } from "./timeline_chart.js";
 
 /**
  * Put sections into `host`, by name and in the order given; return `{update(facts), destroy()}`.
  *
  * `context`: `hrefOf(run)` (null where nothing can be linked), `live` (the sweep may go on; else all is for paper too),
- * `modelHref(name)`, `logOf(job)` (a promise of lines). A section that has nothing to show is left out until it has.
+ * `modelHref(name, version)`, `logOf(job)` (a promise of lines). A section that has nothing to show is left out until it has.
  * What is open, picked or scrolled stays over an update.
  */
 export function sweepSections(host, names, facts, context) {
@@ -119,7 +120,7 @@ const SECTIONS = {
     return part;
   },
   search: () => words("search", "What the search believes", searchBeliefs),
-  verdict: (context) => words("verdict", "Verdict on the winner", (facts) => (facts.promotion ? [verdict(facts, context), pictures(facts)] : pictures(facts))),
+  verdict: (context) => drawn("verdict", "Verdict on the winner", context, (facts) => Boolean(facts.promotion || facts.pictures?.length), (host, facts) => sweepVerdict(host, facts, context)),
   swept: () => words("swept", "What was swept, on which data", sweptPart),
   repeat: () => words("repeat", "How to repeat it", repeatPart),
 };

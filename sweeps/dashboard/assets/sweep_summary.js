@@ -6,6 +6,7 @@ import { columnDecimals, counted, duration, durationShown, exactTime, grouped, n
 import { runLink } from "./leaderboard.js";
 import { aim, canGoOn, dataWords, isolated, jobName, objectiveName, pointOf, pointWords, progress, shortName, statusWord, valueWords, winnerIndex } from "./sweep_reading.js";
 import { STATUS_COLOURS } from "./timeline_chart.js";
+import { badge } from "./verdict_view.js";
 
 const BAR_ORDER = ["completed", "pruned", "failed", "killed", "cancelled", "running", "queued", "unfinished"];
 const MODES = {
@@ -122,16 +123,6 @@ function verdictLine(facts) {
   return h("p", { class: "verdict-line" }, badge(promotion.promoted), " ", promotion.promoted ? `${isolated(promotion.model_name)} has a new champion: version ${promotion.version}.` : `${isolated(promotion.model_name)} keeps its champion.`);
 }
 
-/** Return the word of a verdict. */
-export function badge(passed, words = passed ? "promoted" : "not promoted") {
-  return h("span", { class: `badge ${passed ? "is-good" : "is-bad"}` }, `${passed ? "✓" : "✗"} ${words}`);
-}
-
-/** Return the reasons of a verdict, each as passed or failed. */
-export function reasonList(passed, reasons) {
-  return h("ul", { class: "reasons" }, reasons.map((reason) => h("li", { class: passed ? "is-good" : "is-bad" }, h("span", { class: "mark", role: "img", "aria-label": passed ? "passed" : "failed" }, passed ? "✓" : "✗"), h("span", null, reason))));
-}
-
 /** Return the jobs of the moment: running with what they reached, paused, queued. */
 export function jobsNow(facts, context) {
   const { jobs } = facts;
@@ -226,23 +217,6 @@ export function searchBeliefs(facts) {
       h("thead", null, h("tr", null, [["judged after epochs", "n"], ["jobs that came", "n"], [going ? "paused there" : "stopped there", "n"], ["their best", "n"], [going ? "next to go on" : "best of them", null]].map(([name, kind]) => h("th", { class: kind, scope: "col" }, name)))),
       h("tbody", null, rows))) : null,
     search.best?.leads_since ? h("p", { class: "hint" }, `The best so far leads since ${counted(search.best.leads_since.jobs, "job")} had ended and ${counted(search.best.leads_since.epochs, "epoch")} had been trained.`) : null,
-  ];
-}
-
-/** Return the verdict on the winner: promoted or not, each reason, what the gate asks, who is champion. */
-export function verdict(facts, context) {
-  const { promotion, champion } = facts;
-  if (!promotion) return null;
-  const gate = promotion.gate ?? {};
-  const asks = [...Object.entries(gate.thresholds ?? {}).map(([name, bound]) => `a threshold of ${number(bound)} on ${name}`), ...(gate.min_delta ? [`a gain of at least ${number(gate.min_delta)}`] : [])];
-  const model = context.modelHref?.(promotion.model_name);
-  const name = model ? h("a", { href: model }, promotion.model_name) : promotion.model_name;
-  const now = champion ? (champion.is_of_this_sweep ? `The champion now is version ${champion.version}, of this sweep (${champion.run}).` : `The champion now is version ${champion.version} (${champion.run}), not of this sweep.`) : null;
-  return [
-    h("p", null, badge(promotion.promoted), " ", promotion.run ?? "no run", promotion.version ? `, version ${promotion.version} of ` : " for ", name),
-    reasonList(promotion.promoted, promotion.reasons),
-    asks.length ? h("p", { class: "hint" }, `The gate asks for ${asks.join(" and ")}.`) : null,
-    now ? h("p", null, now) : null,
   ];
 }
 

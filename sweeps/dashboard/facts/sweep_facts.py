@@ -27,8 +27,9 @@ from sweeps.ranking.importance import Importance
 from sweeps.ranking.promotion import decided
 from sweeps.ranking.status import SweepState, SweepStatus, sweep_status
 from sweeps.state.resume import resume_hint
-from tracking import ModelRegistry, TrackingError
+from tracking import ModelRegistry, TrackingError, UnknownModelError
 from tracking.values.secrets import masked, masked_command
+from tracking.verdicts import whole_of
 
 NOT_ASKED = Importance(0)
 
@@ -84,6 +85,7 @@ def facts_of(found: SweepStatus, decides: Importance | None = None) -> dict[str,
         "usage": None if board.usage is None else asdict(board.usage),
         "eta_s": time_left_s(found, times) if is_running else None,
         "promotion": promotion,
+        "verdict": _verdict(found, promotion, warnings),
         "champion": _champion(found, promotion, warnings),
         "data": [masked(dict(each)) for each in board.data],
         "code_notes": list(board.code_notes),
@@ -184,8 +186,26 @@ def _champion(
                 "model": name,
                 "version": champion.version,
                 "run": champion.run_id,
-                "is_of_this_sweep": champion.run_id in runs,
+                "is_of_this_sweep": champion.origin is None and champion.run_id in runs,
             }
+    return None
+
+
+def _verdict(
+    found: SweepStatus, promotion: Mapping[str, Any] | None, warnings: list[str]
+) -> dict[str, Any] | None:
+    """Return the verdict on the winner as the registry keeps it; None where it is gone, or is on another run."""
+    number = None if promotion is None else promotion.get("version")
+    if promotion is None or type(number) is not int:
+        return None
+    with _told(warnings):
+        try:
+            name, registry = str(promotion["model_name"]), ModelRegistry(found.folder.parent.parent)
+            verdict = registry.verdict(name, number)
+        except UnknownModelError:  # the version was removed since
+            return None
+        if verdict is not None and verdict.challenger.get("run_id") in (None, promotion.get("run")):
+            return whole_of(verdict, number)
     return None
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # loaded to draw
 
 Facts = Mapping[str, Any]
 WIDTH = 9.0  # inches
-LARGEST_SVG = 45_000  # bytes; a larger picture is a PNG
+LARGEST_SVG = 16_000  # bytes; a larger picture is a PNG, if that is smaller
 DPI = 110
 INK, GREY, LINE = "#1b1f24", "#5c6570", "#d8dce1"
 ACCENT = "#0b62c4"
@@ -82,11 +82,14 @@ def written(figure: "Figure") -> str:
     data = io.BytesIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "podium"}):
         figure.savefig(data, format="svg", metadata={"Date": None, "Creator": None})
-    if data.tell() <= LARGEST_SVG:
-        return f"data:image/svg+xml;base64,{base64.b64encode(data.getvalue()).decode()}"
-    data = io.BytesIO()
-    figure.savefig(data, format="png", dpi=DPI)
-    return f"data:image/png;base64,{base64.b64encode(small_png(data.getvalue()) or data.getvalue()).decode()}"
+    drawing, kind = data.getvalue(), "svg+xml"
+    if len(drawing) > LARGEST_SVG:
+        data = io.BytesIO()
+        figure.savefig(data, format="png", dpi=DPI)
+        small = small_png(data.getvalue()) or data.getvalue()
+        if len(small) < len(drawing):
+            drawing, kind = small, "png"
+    return f"data:image/{kind};base64,{base64.b64encode(drawing).decode()}"
 
 
 def varied_keys(facts: Facts) -> list[str]:

@@ -1,10 +1,11 @@
 """``report.md``: a sweep in short, for a pull request. What is shown is text: no name in it is markup, link or mention."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sweeps.dashboard.report.page import leaderboard_rows
+from sweeps.dashboard.report.verdict_text import reason_lines, rule_rows
 from sweeps.dashboard.report.words import (
     best,
     data_words,
@@ -19,6 +20,7 @@ from sweeps.dashboard.report.words import (
 )
 from sweeps.ranking.leaderboard import named_jobs
 from sweeps.ranking.table_text import markdown_text
+from tracking.verdicts.words import note_lines
 
 MOST_ROWS = 10
 MOST_METRICS = 3
@@ -31,6 +33,7 @@ def markdown(facts: Mapping[str, Any]) -> str:
     parts = [f"# Sweep {markdown_text(facts['sweep'])}"]
     parts += [markdown_text(each) for each in (tried(facts), best(facts), outcome(facts))]
     parts += [f"**Verdict.** {markdown_text(text)}" for text in filter(None, [verdict(facts)])]
+    parts += _verdict(facts)
     parts += [markdown_text(decides(facts)), *_table(facts), *_point(facts), *_failures(facts)]
     parts += [f"- {markdown_text(line)}" for line in data_words(facts)]
     parts += [f"Note: {markdown_text(note)}." for note in (*facts["notes"], *facts["code_notes"])]
@@ -41,15 +44,28 @@ def markdown(facts: Mapping[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def _verdict(facts: Mapping[str, Any]) -> list[str]:
+    """Return the rules of the gate as a table, and what else its verdict says."""
+    known = facts.get("verdict")
+    if not known:
+        return []
+    more = [f"- {markdown_text(line)}" for line in (*reason_lines(known), *note_lines(known))]
+    head, rows = rule_rows(known)
+    return [*(["\n".join(more)] if more else []), *([_lines(head, rows)] if rows else [])]
+
+
+def _lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [[markdown_text(cell[:LONGEST_ERROR]) for cell in line] for line in (head, *rows)]
+    lines.insert(1, ["---"] * len(head))
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
 def _table(facts: Mapping[str, Any]) -> list[str]:
     head, rows = leaderboard_rows(facts, MOST_ROWS, MOST_METRICS)
     if not rows:
         return []
-    lines = [[markdown_text(cell[:LONGEST_ERROR]) for cell in line] for line in (head, *rows)]
-    lines.insert(1, ["---"] * len(head))
     more = len(facts["jobs"]["job"]) - len(rows)
-    table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-    return [table, *([f"... and {more} more jobs."] if more > 0 else [])]
+    return [_lines(head, rows), *([f"... and {more} more jobs."] if more > 0 else [])]
 
 
 def _point(facts: Mapping[str, Any]) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from sweeps.dashboard.report.bundle import ASSETS, bundle
 from sweeps.dashboard.report.pictures import Picture, why_no_pictures
+from sweeps.dashboard.report.verdict_text import reason_lines, rule_rows
 from sweeps.dashboard.report.words import (
     best,
     data_words,
@@ -30,6 +31,7 @@ from sweeps.dashboard.report.words import (
 )
 from sweeps.ranking.leaderboard import named_jobs
 from tracking.values.jsontext import encode
+from tracking.verdicts.words import note_lines
 
 ENTRY = "report_main.js"
 STYLES = ("styles.css", "charts.css", "report.css", "report_static.css")
@@ -114,6 +116,7 @@ def _static(facts: Mapping[str, Any], pictures: Sequence[Picture]) -> str:
         *_section("Slots over time", _picture(shown.get("timeline"))),
         *_section("Failures", _failures(facts)),
         *_section("Leaderboard", _leaderboard(facts)),
+        *_section("Verdict on the winner", _verdict(facts, shown)),
         *_section("The winner's pictures", _own_pictures(facts)),
         *_section("Data", map(_paragraph, data_words(facts))),
         *_section("How to repeat it", _repeat(facts)),
@@ -162,6 +165,23 @@ def _failures(facts: Mapping[str, Any]) -> list[str]:
     return [*parts, *([_paragraph(f"... and {more} more failures.")] if more else [])]
 
 
+def _verdict(facts: Mapping[str, Any], shown: Mapping[str, Picture]) -> list[str]:
+    """Return the gate's verdict as HTML; nothing where the registry keeps none."""
+    known = facts.get("verdict")
+    if not known:
+        return []
+    more = map(_text, [*reason_lines(known), *note_lines(known)])
+    lines = [f"<li>{line}</li>" for line in more]
+    head, rows = rule_rows(known)
+    return [
+        _paragraph(f"{'✓' if known['promote'] else '✗'} {known['sentence']}"),
+        *(["<ul>", *lines, "</ul>"] if lines else []),
+        *(_table(head, rows) if rows else []),
+        *_picture(shown.get("rules")),
+        *_picture(shown.get("versions")),
+    ]
+
+
 def _repeat(facts: Mapping[str, Any]) -> list[str]:
     known = facts["repeat"]
     parts = [f'<pre class="block">{_text(known["command"])}</pre>'] if known["command"] else []
@@ -178,15 +198,20 @@ def _leaderboard(facts: Mapping[str, Any]) -> list[str]:
     head, rows = leaderboard_rows(facts, MOST_ROWS, MOST_METRICS)
     if not rows:
         return []
+    more = len(facts["jobs"]["job"]) - len(rows)
+    return [*_table(head, rows), *([_paragraph(f"... and {more} more jobs.")] if more > 0 else [])]
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     kinds = [_kind(name, [row[place] for row in rows]) for place, name in enumerate(head)]
     cells = "".join(f"<th{kind}>{_text(name)}</th>" for name, kind in zip(head, kinds, strict=True))
     lines = "\n".join(
         f"<tr>{''.join(f'<td{kind}>{_text(cell)}</td>' for cell, kind in zip(row, kinds, strict=True))}</tr>"
         for row in rows
     )
-    table = f'<div class="grid-box"><table class="grid"><thead><tr>{cells}</tr></thead><tbody>\n{lines}\n</tbody></table></div>'
-    more = len(facts["jobs"]["job"]) - len(rows)
-    return [table, *([_paragraph(f"... and {more} more jobs.")] if more > 0 else [])]
+    return [
+        f'<div class="grid-box"><table class="grid"><thead><tr>{cells}</tr></thead><tbody>\n{lines}\n</tbody></table></div>'
+    ]
 
 
 def _kind(name: str, cells: Sequence[str]) -> str:

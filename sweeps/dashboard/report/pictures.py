@@ -24,6 +24,7 @@ from sweeps.dashboard.report.drawing import (
     written,
 )
 from sweeps.dashboard.report.parallel_picture import parallel_picture
+from sweeps.dashboard.report.verdict_pictures import rules_picture, versions_picture
 from sweeps.dashboard.report.words import label_of, number, status_name
 from tracking.extras import BROKEN, missing
 
@@ -238,4 +239,6 @@ PICTURES: tuple[tuple[str, str, Callable[[Facts], "Figure | None"]], ...] = (
     ("importance", "How much each setting decides", _importance),
     ("slices", "The result by setting", _slices),
     ("timeline", "What ran when in which slot", _timeline),
+    ("versions", "The challenger and the champion, and how the gain is spread", versions_picture),
+    ("rules", "The gain of each rule with its interval, against zero and what is asked", rules_picture),
 )

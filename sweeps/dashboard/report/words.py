@@ -149,10 +149,13 @@ def outcome(facts: Facts) -> str:
 
 
 def verdict(facts: Facts) -> str | None:
-    """Return the verdict on the winner with its reasons, as a sentence; None without one."""
+    """Return the verdict on the winner as a sentence, as the gate has it, else with its reasons; None without one."""
     known = facts["promotion"]
     if known is None:
         return None
+    whole = facts.get("verdict")
+    if whole:
+        return f"{'✓' if whole['promote'] else '✗'} {whole['sentence']}"
     name, reasons = known["model_name"], "; ".join(known["reasons"])
     if known["promoted"]:
         return f"Promoted: {name} has a new champion, version {known['version']}: {reasons}."

@@ -85,6 +85,11 @@ def model(request: Request) -> Any:
     return reader_of(request).model(request.path_params["model"])
 
 
+def model_version(request: Request) -> Any:
+    """Return the whole verdict on a version of a model, and the code it came from."""
+    return reader_of(request).model_version(request.path_params["model"], request.path_params["version"])
+
+
 ROUTES = [
     Route(f"/api/{{store:int}}/{path}", answered(function))
     for path, function in {
@@ -97,5 +102,6 @@ ROUTES = [
         "run/{run}/files": files,
         "models": models,
         "model/{model}": model,
+        "model/{model}/version/{version:int}": model_version,
     }.items()
 ]

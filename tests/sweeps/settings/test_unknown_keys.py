@@ -135,5 +135,5 @@ def test_a_value_in_place_of_a_group_of_settings_is_answered_with_its_keys(
 
 
 def test_names_of_the_users_own_are_no_unknown_keys(loader: ConfigLoader) -> None:
-    read(loader, "hydra.sweeper.promotion.thresholds.val_loss=0.4", "hydra.sweeper.params={x: '1,2'}")
+    read(loader, "hydra.sweeper.promotion.rules.thresholds.val_loss=0.4", "hydra.sweeper.params={x: '1,2'}")
     read(loader, "+hydra.sweeper.params.y='3,4'")

@@ -44,11 +44,43 @@ def read(loader: ConfigLoader, *overrides: str, name: str = "config") -> Sweeper
     [
         ("model_name=../x", r"promotion.model_name '../x' .*use letters"),
         ("model_name=.x", r"promotion.model_name '.x' starts with a dot"),
-        ("thresholds.val_loss=nan", "promotion.thresholds.val_loss=nan: allowed is a finite number"),
-        ("thresholds.val_loss=-inf", "promotion.thresholds.val_loss=-inf: allowed is a finite number"),
-        ("min_delta=inf", "promotion.min_delta=inf: allowed is a finite number, 0 or more"),
-        ("min_delta=nan", "promotion.min_delta=nan: allowed"),
-        ("min_delta=-1", "promotion.min_delta=-1"),
+        (
+            "rules.thresholds.val_loss=nan",
+            "promotion.rules.thresholds.val_loss=nan: allowed is a finite number",
+        ),
+        (
+            "rules.thresholds.val_loss=-inf",
+            "promotion.rules.thresholds.val_loss=-inf: allowed is a finite number",
+        ),
+        ("rules.min_gain=inf", "promotion.rules.min_gain=inf: allowed is a finite number, 0 or more"),
+        ("rules.min_gain=nan", "promotion.rules.min_gain=nan: allowed"),
+        ("rules.min_gain=-1", "promotion.rules.min_gain=-1"),
+        ("rules.not_worse.log_loss=-0.1", "promotion.rules.not_worse.log_loss=-0.1: allowed is a number, 0"),
+        (
+            "rules.not_worse.size=a lot",
+            "promotion.rules.not_worse.size='a lot': allowed is a number, 0 or more, or a share",
+        ),
+        (
+            "rules.not_worse.latency=20%",
+            "promotion.rules.not_worse.latency: allowed is latency_p95 or another",
+        ),
+        ("rules.slices.region=x%", "promotion.rules.slices.region='x%': allowed"),
+        ("alpha=1", "promotion.alpha=1.0: allowed is a share between 0 and 1"),
+        ("looks=0", "promotion.looks=0: allowed is a whole number, 1 or more"),
+        ("draws=10", "promotion.draws=10: allowed is a whole number, 100 or more"),
+        ("min_rows=1", "promotion.min_rows=1: allowed is a whole number, 2 or more"),
+        ("timeout_s=0", "promotion.timeout_s=0.0: allowed are seconds, more than 0"),
+        ("scorer=score", "promotion.scorer='score': allowed is the dotted name of a function"),
+        (
+            "scorer=nowhere.score",
+            "promotion.scorer=nowhere.score: allowed is the dotted name of a function of a module that exists",
+        ),
+        ("min_delta=0.1", "promotion.min_delta: unknown key; allowed are "),
+        (
+            "thresholds.val_loss=0.1",
+            "promotion.thresholds: unknown key; .*did you mean hydra.sweeper.promotion.rules.thresholds",
+        ),
+        ("rules.min_delta=0.1", "promotion.rules.min_delta: unknown key; allowed are min_gain, not_worse"),
         ("files=[../../run.json]", r"promotion.files: artifact name '../../run.json' is refused"),
         ("files=['']", "promotion.files: artifact name ''"),
         ("files=[manifest.json]", "promotion.files: artifact name 'manifest.json' is taken by the registry"),
@@ -57,7 +89,9 @@ def read(loader: ConfigLoader, *overrides: str, name: str = "config") -> Sweeper
     ],
 )
 def test_a_promotion_that_cannot_work_is_refused(loader: ConfigLoader, override: str, said: str) -> None:
-    prefix = "+" if override.startswith("thresholds") else ""
+    prefix = (
+        "+" if "." in override.partition("=")[0].removeprefix("rules.") or "min_delta" in override else ""
+    )
     lines = [f"{prefix}hydra.sweeper.promotion.{override}"]
     config = loader.load_configuration("config", lines, RunMode.MULTIRUN)
     with pytest.raises(SettingsError, match=said):

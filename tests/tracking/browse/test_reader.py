@@ -8,13 +8,14 @@ from subprocess import run
 
 import pytest
 from plain_json import assert_plain
+from verdicts_made import KINDS
 
 from tracking import ExperimentTracker, ModelRegistry, UnknownModelError, Verdict
 from tracking.browse.reader import StoreReader
 
 
 def test_models_are_shown_with_champions_and_history(models: ModelRegistry, reader: StoreReader) -> None:
-    models.record_verdict("ctr", 2, Verdict(True, ("beats version 1",), {"value": 0.83}))
+    models.record_verdict("ctr", 2, Verdict(True, "Promoted: beats version 1.", ("beats version 1",)))
     found = reader.models()
     assert_plain(found)
     (line,) = found["models"]
@@ -30,10 +31,60 @@ def test_models_are_shown_with_champions_and_history(models: ModelRegistry, read
     assert model["versions"][0]["verdict"]["promote"] is True
     assert model["versions"][0]["files"][0]["size"] == 7
     assert any("rollback ctr" in command for command in model["commands"])
-    assert any("promote ctr 1" in command for command in model["commands"])
+    assert any("promote ctr@1" in command for command in model["commands"])
     assert reader.run("run_002")["models"] == [{"name": "ctr", "version": 2, "aliases": ["champion"]}]
     with pytest.raises(UnknownModelError):
         reader.model("gone")
+
+
+def test_a_version_is_shown_with_its_whole_verdict_and_its_code(
+    models: ModelRegistry, reader: StoreReader, base: Path
+) -> None:
+    models.record_verdict("ctr", 2, Verdict.from_json(KINDS["promoted"]))
+    found = reader.model_version("ctr", 2)
+    assert_plain(found)
+    assert found["verdict"]["notes"][0]["name"] == "Rows"
+    assert len(found["verdict"]["pictures"]["curves"]) == 2
+    assert found["left_out"] == []
+    (base / "runs" / "run_002" / "git.json").write_text('{"commit": "c3d4", "branch": "main", "dirty": true}')
+    assert reader.model_version("ctr", 2)["code"] == {"commit": "c3d4", "branch": "main", "dirty": True}
+    brief = reader.model("ctr")["versions"][0]["verdict"]
+    assert "pictures" not in brief
+    assert (brief["look"], brief["champion"]["version"]) == (2, 1)
+    (base / "models" / "ctr" / "v2" / "verdict.json").write_text("{}")
+    damaged = reader.model_version("ctr", 2)
+    assert damaged["verdict"] is None
+    assert "verdict.json is not a verdict" in damaged["left_out"][0]
+    assert reader.model_version("ctr", 1)["verdict"] is None
+    with pytest.raises(UnknownModelError):
+        reader.model_version("ctr", 3)
+
+
+def test_every_kind_of_event_is_shown_and_an_imported_version_belongs_to_no_run(
+    models: ModelRegistry, reader: StoreReader, tmp_path: Path
+) -> None:
+    models.spend_look("ctr", 1, split="s", key="k")
+    models.refuse("ctr", 1, reason="too close")
+    models.archive("ctr", 1)
+    models.unarchive("ctr", 1)
+    models.archive("ctr", 1)
+    models.import_version(models.export("ctr@2", tmp_path / "out"), name="ours")
+    model = reader.model("ctr")
+    assert_plain(model)
+    assert [(event["what"], event["look"]) for event in model["events"][4:]] == [
+        ("looked", 1),
+        ("refused", None),
+        ("archived", None),
+        ("unarchived", None),
+        ("archived", None),
+        ("exported", None),
+    ]
+    assert [version["version"] for version in model["versions"]] == [2]
+    assert model["archived"] == [1]
+    imported = reader.model("ours")
+    assert_plain(imported)
+    assert imported["versions"][0]["origin"]["name"] == "ctr"
+    assert [each["name"] for each in reader.run("run_002")["models"]] == ["ctr"]
 
 
 def test_the_code_to_load_a_model_is_python(models: ModelRegistry, reader: StoreReader, base: Path) -> None:

@@ -12,12 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from told import RATE, START, Told
+from verdicts_made import scored, side
 from written import ROOT, write_sweep
 
 from sweeps.dashboard.facts.scales import scale_of
 from sweeps.dashboard.facts.sweep_facts import sweep_facts
 from sweeps.dashboard.report.words import outcome
 from sweeps.state.lock import locked
+from tracking import ModelRegistry, Verdict
 from tracking.files import write_json
 from tracking.values.jsontext import decode, encode
 
@@ -208,6 +210,29 @@ def test_the_verdict_and_the_champion_are_told_and_a_damaged_one_is_a_warning(to
     assert facts["promotion"] is None
     (warning,) = facts["warnings"]
     assert "promotion.json is not a decision" in warning
+
+
+def test_the_whole_verdict_is_told_while_the_registry_keeps_one_on_the_winner(told: Told) -> None:
+    told.begin()
+    run = told.job(0, 0.8)
+    told.tell(3.0, "ended")
+    registry = ModelRegistry(told.store)
+    (told.store / "runs" / run / "artifacts" / "m").write_text("weights")
+    registry.register("ctr", run, files=["m"], objective={"metric": "val_auc", "mode": "max", "value": 0.8})
+    decision = {"model_name": "ctr", "promoted": True, "version": 1, "run": run, "reasons": ["better"]}
+    write_json(told.folder / "promotion.json", decision)
+    assert plain(told.folder)["verdict"] is None
+    mine = {**scored(), "challenger": {**side(1, 0.8), "run_id": run}}
+    registry.record_verdict("ctr", 1, Verdict.from_json(mine))
+    facts = plain(told.folder)
+    assert facts["verdict"]["look"]["number"] == 2
+    assert facts["warnings"] == []
+    registry.record_verdict(
+        "ctr", 1, Verdict.from_json(scored())
+    )  # on another run: the number was given anew
+    assert plain(told.folder)["verdict"] is None
+    write_json(told.folder / "promotion.json", {**decision, "version": 7})
+    assert plain(told.folder)["verdict"] is None
 
 
 def test_what_looks_secret_is_masked_wherever_it_stands(tmp_path: Path) -> None:

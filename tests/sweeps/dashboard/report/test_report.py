@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from chromium import Look, browser, needs_browser
 from told import RATE, Told
+from verdicts_made import KINDS, hostile, judge_winner
 
 import sweeps.dashboard.report.pictures
 from sweeps.cli.app import main
@@ -149,6 +150,45 @@ def test_the_markdown_has_the_ten_best_the_best_point_the_verdict_failures_and_t
     assert "What decides: learning_rate" in text
 
 
+def test_both_files_have_the_whole_verdict(tmp_path: Path) -> None:
+    told = make(tmp_path)
+    judge_winner(told.folder, "run_003", 0.575, KINDS["refused"])
+    page, markdown = report_of(told.folder)
+    assert "**Verdict.** ✗ v2 of ctr_model is not promoted over v1: auc is 0.7709" in text_of(markdown)
+    assert "- Look: look 2 at these rows, judged at 0.76 % so that all looks together stay at 5 %" in text_of(
+        markdown
+    )
+    assert "| auc better | no | 0.0123 | -0.0013 |" in text_of(markdown)
+    assert "| latency_p95 not worse | yes | 0.2 ms | -0.4 ms |" in text_of(markdown)
+    static = text_of(page).partition("<noscript>")[2].partition("</noscript>")[0]
+    assert "<h2>Verdict on the winner</h2>" in static
+    assert "<td>auc better</td><td>no</td>" in static
+    for words in ("The challenger and the champion", "The gain of each rule"):
+        assert re.search(rf'<img src="data:image/[^"]+" alt="{words}', static)
+    curves = facts_in(page)["verdict"]["pictures"]["curves"]
+    assert [len(each["fpr"]) for each in curves] == [101, 101]
+    assert [each["fpr"][-1] for each in curves] == [1, 1]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_verdict_has_a_report(kind: str, tmp_path: Path) -> None:
+    told = make(tmp_path)
+    judge_winner(told.folder, "run_003", 0.575, KINDS[kind])
+    page, markdown = report_of(told.folder)
+    assert facts_in(page)["verdict"]["promote"] is KINDS[kind]["promote"]
+    assert ("✓" if KINDS[kind]["promote"] else "✗") in text_of(markdown)
+
+
+def test_a_hostile_verdict_is_text_in_both_files(tmp_path: Path) -> None:
+    told = make(tmp_path)
+    judge_winner(told.folder, "run_003", 0.575, hostile(HOSTILE))
+    page, markdown = report_of(told.folder)
+    tags = Tags(page).seen
+    assert len([tag for tag, _ in tags if tag == "script"]) == 2
+    assert all(known.get("src", "").startswith("data:image/") for tag, known in tags if tag == "img")
+    assert "<img" not in text_of(markdown).replace("\\<", "")
+
+
 def test_the_headline_says_where_points_come_from_and_a_column_has_equal_decimals(tmp_path: Path) -> None:
     told = make(tmp_path, search={"mode": "tpe", "schedule": "asha", "n_trials": 3})
     markdown = report_of(told.folder)[1]
@@ -190,6 +230,11 @@ def test_many_jobs_stay_under_half_a_megabyte(tmp_path: Path) -> None:
         )
         told.finish(job, job, value={"val_auc": 1 / (job + 3.7)}, wall_s=3.21)
     assert len(report_of(told.folder)[0]) < 500_000
+    told.run_of(0, [1 / 3.7]).finish()
+    judge_winner(told.folder, "run_001", 1 / 3.7, KINDS["many_guards"])
+    page = report_of(told.folder)[0]
+    assert len(facts_in(page)["verdict"]["rules"]) == 13
+    assert len(page) < 500_000
 
 
 def test_the_winners_pictures_are_in_the_page_while_they_are_small(tmp_path: Path) -> None:

@@ -165,6 +165,7 @@ def test_models_are_told_of(served: Served, run_id: str) -> None:
     assert [model["name"] for model in served.api("0/models")["models"]] == ["net"]
     told = served.api("0/model/net")
     assert [version["run"] for version in told["versions"]] == [run_id]
+    assert set(served.api("0/model/net/version/1")) == {"verdict", "code", "left_out"}
 
 
 @pytest.mark.parametrize("name", ["plot.png", "page.html", "page.png", "image.svg"])
@@ -244,6 +245,8 @@ def test_no_file_but_those_of_a_run_is_given(served: Served, run_id: str, path: 
         ("0/sweep/one/log/-1", 404), ("0/sweep/one/log/0?most=100000", 400), ("0/sweep/none/importance", 404),
         ("0/importance", 400), ("0/importance?result=score&filter=)", 400), ("9/importance?result=score", 404),
         ("0/sweep/../importance", 400), ("0/sweep/none/log/1", 404), ("0/sweep/" + "s" * 3000, 400),
+        ("0/model/net/version/1", 200), ("0/model/net/version/9", 404), ("0/model/net/version/x", 404),
+        ("0/model/none/version/1", 404), ("0/model/../version/1", 400), ("0/model/%2e%2e/version/1", 400),
         ("0/model/none", 404), ("0/model/..", 400), ("0/model/%2e%2e", 400), ("0/model/%00", 400), ("0/model/", 404),
     ],
 )  # fmt: skip
