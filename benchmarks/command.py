@@ -5,7 +5,8 @@ python -m benchmarks setup [PEER...]
 python -m benchmarks report [--from FILE]... [--readme]
 python -m benchmarks tables --folder DIR   (how good the models are; benchmarks.tables)
 python -m benchmarks searches --lcbench DIR   (how good the searches are; benchmarks.searches)
-python -m benchmarks pictures   (the pictures of the docs; benchmarks.dashboard)
+python -m benchmarks promotion [NAME...] [--write]   (how often chance promotes; benchmarks.promotion)
+python -m benchmarks pictures   (the pictures of the docs; benchmarks.dashboard, benchmarks.promotion)
 python -m benchmarks sizes      (how large the extras are; benchmarks.sizes)
 """
 
@@ -38,7 +39,7 @@ MEASURES: dict[str, Callable[[Plan], Result]] = {
     "dashboard": dashboard.dashboard,
 }
 SETUP, REPORT, TABLES, SEARCHES = "setup", "report", "tables", "searches"
-PICTURES, SIZES = "pictures", "sizes"
+PICTURES, SIZES, PROMOTION = "pictures", "sizes", "promotion"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -51,6 +52,10 @@ def main(arguments: Sequence[str]) -> int:
         from benchmarks.searches.main import main as searches  # loads Optuna
 
         return searches(arguments[1:])
+    if arguments[:1] == [PROMOTION]:
+        from benchmarks.promotion.main import main as promotion  # loads scipy
+
+        return promotion(arguments[1:])
     if arguments[:1] == [PICTURES]:
         from benchmarks.dashboard.pictures import main as pictures
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from benchmarks.contestants import ROOT
 from benchmarks.figures import COLUMNS, Chapter, Figure, as_markdown, number, rows
+from benchmarks.promotion import tables as promotion
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 README = ROOT / "README.md"
@@ -61,7 +62,8 @@ def page(results: dict[str, Any]) -> str:
         f"### {chapter.name}: {chapter.title}\n\n{as_markdown(COLUMNS, rows(chapter))}\n"
         for chapter in map(Chapter.of, results["chapters"])
     ]
-    return TEMPLATE.read_text().format(short=short(results), facts=facts, chapters="\n".join(sections))
+    text = TEMPLATE.read_text().format(short=short(results), facts=facts, chapters="\n".join(sections))
+    return promotion.with_tables(text, promotion.kept())
 
 
 def short(results: dict[str, Any]) -> str:

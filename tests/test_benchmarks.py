@@ -15,6 +15,7 @@ from benchmarks.command import MEASURES, main
 from benchmarks.contestants import MLFLOW, PINS, PODIUM, DriverError, Module
 from benchmarks.figures import Chapter, Figure, as_text, figure
 from benchmarks.plan import Plan, Size
+from benchmarks.promotion import tables
 from tracking import ExperimentTracker
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -191,3 +192,41 @@ def test_the_sizes_of_all_extras_are_told_and_what_is_not_installed_is_named(
         assert "not found" not in more["mlflow"]
         assert float(more["mlflow"].split()[1]) == pytest.approx(sizes["mlflow"] + 30, abs=1)
     assert more["sweeps"] == next(line for line in lines if line.startswith("sweeps "))
+
+
+def test_the_pages_show_the_figures_of_the_simulations_that_are_kept() -> None:
+    shown = set()
+    for path in tables.PAGES:
+        text = path.read_text()
+        assert tables.with_tables(text, tables.kept()) == text, path.name
+        shown |= set(re.findall(r"<!-- promotion: (\w+) -->", text))
+    assert shown == set(tables.TABLES)
+    assert tables.with_tables(report.TEMPLATE.read_text(), tables.kept()) != report.TEMPLATE.read_text()
+
+
+def test_the_kept_simulations_say_what_the_gate_promises() -> None:
+    kept = tables.kept()
+    shares = kept["best"]["shares"]
+    assert shares["bound_chosen"] > 0.25
+    assert shares["bound_fresh"] < 0.06
+    for way in ("counted", "planned"):
+        assert kept["looks"]["shares"][way][9] <= kept["looks"]["shares"][way][51] <= 0.05
+    assert all(
+        0.93 <= each["held"] <= 0.98 for each in kept["coverage"] if each["of"] != "ten rows of each user"
+    )
+    assert all(0.75 <= each["share"] <= 0.85 for each in kept["rows"]["checked"])
+
+
+def test_a_simulation_gives_the_same_figures_again(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["promotion", "best", "looks", "--times", "2"]) == 0
+    first = capsys.readouterr().out
+    assert main(["promotion", "best", "looks", "--times", "2"]) == 0
+    assert capsys.readouterr().out == first
+    assert "| the bound of the gain at 5 % |" in first
+
+
+def test_the_pictures_of_promotion_are_drawn_small_and_those_of_the_page(tmp_path: Path) -> None:
+    assert main(["pictures", "--only", "promotion", "--to", str(tmp_path)]) == 0
+    drawn = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
+    assert set(drawn) == set(re.findall(r"pictures/(promotion-\w+\.png)", tables.PAGES[0].read_text()))
+    assert max(drawn.values()) < 80_000

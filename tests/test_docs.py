@@ -8,9 +8,13 @@ from pathlib import Path
 import pytest
 from test_architecture import ROOMS
 
+from hydra_plugins.podium.config import PromotionConf, RulesConf
+from tracking.gate.outcomes import NOT_WORSE, RERUN, ROWS, SLICE, SUPERIORITY, THRESHOLD
 from tracking.records import MetricSummary, RunRecord
+from tracking.statistics.measures import MEASURES
 
 ROOT = Path(__file__).resolve().parent.parent
+OUTCOMES = (SUPERIORITY, NOT_WORSE, SLICE, THRESHOLD, ROWS, RERUN)
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
 
 
@@ -111,6 +115,17 @@ def test_the_reference_names_every_attribute_of_what_reading_gives(kind: type) -
         rf"^\| `{kind.__name__}` \| (.*) \|$", (ROOT / "docs/tracking.md").read_text(), re.MULTILINE
     )
     assert {field.name for field in dataclasses.fields(kind)} <= set(re.findall(r"`(\w+)`", row))
+
+
+def test_the_guide_to_promotion_names_every_setting_and_every_measure() -> None:
+    page = (ROOT / "docs/promotion.md").read_text()
+    settings, _, measures = page.partition("\n## Rules\n")
+    rows = set(re.findall(r"^\| `([\w.]+)` \|", settings.partition("\n## Settings\n")[2], re.MULTILINE))
+    rules = {f"rules.{field.name}" for field in dataclasses.fields(RulesConf)}
+    assert rows == {field.name for field in dataclasses.fields(PromotionConf)} - {"rules"} | rules
+    named = set(re.findall(r"`(\w+)`", measures.partition("\n## Measures")[2]))
+    assert {name for known in MEASURES.values() for name in known} <= named
+    assert {outcome for outcome in OUTCOMES if f"| `{outcome}` |" not in measures} == set()
 
 
 def test_every_test_that_a_page_names_is_there() -> None:

@@ -1,6 +1,7 @@
 """Every command and snippet that README and the pages on sweeps and tracking show runs, in the order in which it is shown."""
 
 import contextlib
+import json
 import re
 import shlex
 import signal
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import forked
 import pytest
+
+from tracking import ModelRegistry
 
 ROOT = Path(__file__).resolve().parent.parent
 PODIUM = ["-c", "import sys; from tracking.cli.app import podium; sys.exit(podium())"]
@@ -92,6 +95,40 @@ def follow(page: str, folder: Path) -> int:
 )
 def test_a_page_can_be_followed_from_top_to_bottom(page: str, least: int, tmp_path: Path) -> None:
     assert follow(page, tmp_path) >= least
+
+
+def without_numbers(text: str) -> str:
+    """Return a reason as it is on every machine: the last digits of a training are those of its processor."""
+    plain = re.sub(r"-?\d[\d.,]*(?<![.,])(e-\d+)?", "N", text)
+    return re.sub(r"at least N better|at most N worse", "N better or worse", plain)
+
+
+@pytest.mark.slow
+@pytest.mark.needs_data
+@pytest.mark.timeout(1500)
+def test_the_guide_to_promotion_sees_a_promotion_a_refusal_and_rows_that_cannot_tell(
+    tmp_path: Path, data_folder: Path
+) -> None:
+    (tmp_path / "census").symlink_to(data_folder)
+    assert follow("docs/promotion.md", tmp_path) >= 18
+    registry = ModelRegistry(tmp_path / "experiments")
+    judged = [registry.verdict("adult_model", version) for version in (1, 2, 3, 4)]
+    verdicts = [each for each in judged if each is not None]
+    assert [each.promote for each in verdicts] == [True, True, False, True]
+    assert [each.basis for each in verdicts] == ["first", "scores", "scores", "scores"]
+    assert [(each.facts["look"] or {}).get("number") for each in verdicts] == [None, 1, 2, 1]
+    rules = [rule["rule"] for rule in verdicts[3].facts["rules"]]
+    assert (rules.count("not_worse"), rules.count("slice")) == (2, 2)
+    few = json.loads((tmp_path / "experiments/sweeps/curves/promotion.json").read_text())
+    assert not few["promoted"]
+    assert "more rows would tell" in few["reasons"][-1]
+
+    told = {without_numbers(reason) for each in verdicts for reason in each.reasons}
+    told |= {without_numbers(reason) for reason in few["reasons"]}
+    shown = [text for _, text in blocks("docs/promotion.md", "text")]
+    reasons = re.findall(r"^ *- (.*)$", "".join(shown), re.MULTILINE)
+    assert len(reasons) > 15
+    assert [each for each in reasons if without_numbers(each) not in told] == []
 
 
 def test_the_guide_shows_what_its_first_commands_print(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import forked
 import pytest
 from omegaconf import OmegaConf
 
-from tracking import ExperimentTracker, job_context
+from tracking import ExperimentTracker, ModelRegistry, job_context
 from tracking.files import read_json
 from tracking.process.job_gate import Gate, Verdict
 
@@ -43,6 +43,22 @@ def test_any_hydra_app_is_tracked_isolated_and_ranked(tmp_path: Path) -> None:
     assert [row["status"] for row in rows] == ["completed"] * 6 + ["failed"] * 2
     assert rows[0]["point"]["degree"] == 3
     assert all(row["run"] for row in rows)
+
+
+def test_an_own_scorer_has_the_gate_promote_what_is_better_and_refuse_what_is_not(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(EXAMPLES / "own_scorer", tmp_path / "app"))
+    follow(folder / "README.md", folder)
+    registry = ModelRegistry(folder / "experiments")
+    verdicts = [registry.verdict("deliveries", version) for version in (1, 2, 3, 4)]
+    assert [each and each.promote for each in verdicts] == [True, True, False, False]
+    assert [each and (each.facts["look"] or {}).get("number") for each in verdicts] == [None, 1, 2, 1]
+    rules = {(rule["rule"], rule["measure"]) for rule in verdicts[1].facts["rules"]} if verdicts[1] else set()
+    assert {("not_worse", "late_error"), ("not_worse", "size"), ("slice", "rmse")} <= rules
+    assert "orders.csv" in verdicts[3].facts["split"]["name"] if verdicts[3] else False
+    shown = re.findall(r"^  - (.*)$", (folder / "README.md").read_text(), re.MULTILINE)
+    assert shown
+    assert verdicts[2] is not None
+    assert set(shown) <= set(verdicts[2].reasons)
 
 
 def test_jobs_that_a_search_can_pause_run_to_their_end_without_one(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
-"""The pictures of the docs: a sweep of the default recipe, its dashboard and its report.
+"""The pictures of the docs: a sweep of the default recipe, its dashboard and its report, and the simulations of the gate.
 
-python -m benchmarks pictures [--store DIR] [--sweep NAME] [--to DIR]
+python -m benchmarks pictures [--only KIND] [--store DIR] [--sweep NAME] [--to DIR]
 
 It writes docs/pictures, or into DIR, and keeps and uses the store if one is named. An error of a page is an error of the command.
 """
@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING
 from benchmarks.contestants import ROOT
 from benchmarks.dashboard.browsing import browser, page, ready
 from benchmarks.dashboard.serving import Dashboard
+from benchmarks.promotion import pictures as promotion
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 PICTURES = ROOT / "docs" / "pictures"
+DASHBOARD, PROMOTION = "dashboard", "promotion"
 COLOURS = 128  # of a picture: enough for charts, and half the size
 BELOW_TOP = "section => { section.scrollIntoView(); scrollBy(0, -16); }"
 SWEEP = "learning_rate_and_dropout"
@@ -50,13 +52,22 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--to", type=Path, default=PICTURES, metavar="DIR", help="where the pictures are written"
     )
+    parser.add_argument(
+        "--only",
+        choices=(DASHBOARD, PROMOTION),
+        help="the pictures of one page, not all; promotion needs no browser",
+    )
     options = parser.parse_args(arguments)
+    options.to.mkdir(parents=True, exist_ok=True)
+    if options.only != DASHBOARD:
+        promotion.draw(options.to)
+    if options.only == PROMOTION:
+        return 0
     with tempfile.TemporaryDirectory(prefix="podium-pictures-") as scratch:
         store = (options.store or Path(scratch) / "experiments").absolute()
         if not (store / "sweeps" / options.sweep).exists():
             _run("trainer", "-m", *RECIPE, f"sweep.name={options.sweep}", f"paths.experiments={store}")
         _run("sweeps", "report", options.sweep, "--store", str(store))  # as it is drawn now
-        options.to.mkdir(parents=True, exist_ok=True)
         faults = _pictures(store, options.sweep, options.to)
     for fault in faults:
         print(fault, file=sys.stderr)

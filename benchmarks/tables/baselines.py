@@ -20,12 +20,12 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from threadpoolctl import threadpool_limits
 
 from benchmarks.tables.runs import Scored
+from tracking.statistics.formulas import auc, macro_auc, r2
 from trainer.data.encode import Array, numbers
 from trainer.data.load import read_splits
 from trainer.data.target import TaskKind
 from trainer.data.tensors import Dataset, Splits, encode
 from trainer.models.network import flatten
-from trainer.tasks.metrics import auc, macro_auc, r2
 
 MOST_CATEGORIES = 255  # of a column that the trees take as categories
 SCORES = {TaskKind.BINARY: auc, TaskKind.MULTICLASS: macro_auc, TaskKind.REGRESSION: r2}

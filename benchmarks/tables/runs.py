@@ -33,7 +33,8 @@ class Scored:
 
 def config(overrides: Sequence[str], *, seed: int, store: Path | None = None) -> DictConfig:
     """Compose the trainer's config for one seed, which also draws the split."""
-    more = [f"seed={seed}", f"data.data_seed={seed}", "device=cpu"]
+    # All test rows are scored, as those of the peers are.
+    more = [f"seed={seed}", f"data.data_seed={seed}", "data.promotion_fraction=0", "device=cpu"]
     with initialize_config_module("conf", version_base="1.3"):
         return compose(
             "config",

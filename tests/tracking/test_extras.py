@@ -73,7 +73,10 @@ def imported(tree: ast.AST) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("package", "gates"),
     [
-        ("tracking", {"plots": "sheet", "integrations": ""}),  # a picture has a Look; Hydra imports the other
+        (
+            "tracking",
+            {"plots": "sheet", "integrations": "", "statistics": "the gate"},
+        ),  # a picture has a Look; Hydra imports the other
         ("hydra_plugins", {"podium": "packages"}),
     ],
 )
