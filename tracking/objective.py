@@ -36,6 +36,14 @@ class Direction(StrEnum):
     MAX = "max"
     MIN = "min"
 
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether high values are better."""
+        return self is Direction.MAX
+
+
+SMALLER = Direction.MIN  # of sizes and times
+
 
 class At(StrEnum):
     """Which value of a run counts: the best it reached, or its last."""
@@ -85,7 +93,7 @@ class Objective:
     @property
     def higher_is_better(self) -> bool:
         """Whether the mode is max."""
-        return self.mode is Direction.MAX
+        return self.mode.higher_is_better
 
     @property
     def contradiction(self) -> str | None:

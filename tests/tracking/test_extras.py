@@ -75,7 +75,13 @@ def imported(tree: ast.AST) -> Iterator[str]:
     [
         (
             "tracking",
-            {"plots": "sheet", "integrations": "", "statistics": "the gate"},
+            {
+                "plots": "sheet",
+                "integrations": "",
+                "statistics": "the gate",
+                "gate": "Gate.judge",
+                "rerun": "the app",
+            },
         ),  # a picture has a Look; Hydra imports the other
         ("hydra_plugins", {"podium": "packages"}),
     ],

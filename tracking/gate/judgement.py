@@ -17,7 +17,6 @@ from tracking.gate.measuring import Beside, Comparison, attempted, compared, val
 from tracking.gate.outcomes import SUPERIORITY, Outcome, Question
 from tracking.gate.rules import is_recorded
 from tracking.gate.scores import Scores, column_of, differences_of_rows
-from tracking.objective import Direction
 from tracking.statistics.levels import look_level
 
 TOLERATED = 0.01  # share of rows that may be training rows beyond those that duplicates explain
@@ -102,7 +101,7 @@ def _thresholds(question: Question, challenger: Scores) -> Iterator[Outcome]:
         if is_recorded(name):
             continue
         measure, value, problem = value_of(name, challenger)
-        is_maximum = measure is not None and measure.mode == Direction.MIN
+        is_maximum = measure is not None and not measure.mode.higher_is_better
         yield reached(name, value, bound, is_maximum=is_maximum, problem=problem)
 
 

@@ -13,7 +13,7 @@ from tracking.errors import InvalidValueError
 from tracking.gate.latency import timings
 from tracking.gate.rules import LATENCY, SIZE, SPLITS, GateSettings, Margin
 from tracking.gate.scores import Array, Scores, column_of
-from tracking.objective import Direction, Objective
+from tracking.objective import SMALLER, Direction, Objective
 from tracking.statistics.compare import compare, compare_exact, compare_timings
 from tracking.statistics.difference import Difference
 from tracking.statistics.measures import Measure, Reads, Task, measure_of, own_measure
@@ -203,7 +203,7 @@ class _Versus:
         ours, theirs = self._beside.challenger_bytes, self._beside.champion_bytes
         if ours is None or theirs is None:
             raise InvalidValueError("the size of the files of both versions is not known")
-        return compare_exact(SIZE, ours, theirs, mode=Direction.MIN)
+        return compare_exact(SIZE, ours, theirs, mode=SMALLER)
 
     def _latency(self, name: str) -> Difference:
         one, other = self._challenger.predict_one, self._champion.predict_one

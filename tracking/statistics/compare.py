@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tracking.errors import InvalidValueError, quoted
-from tracking.objective import Direction, Objective
+from tracking.objective import SMALLER, Direction, Objective
 from tracking.statistics import bootstrap, delong, formulas, mcnemar
 from tracking.statistics.compared import Rows, are_identical, rows_of, values_of
 from tracking.statistics.difference import Difference, Method
@@ -103,7 +103,7 @@ def compare_timings(
         partial(
             Difference,
             f"latency_p{100 * quantile:g}",
-            str(Direction.MIN),
+            str(SMALLER),
             float(values[0]),
             float(values[1]),
             rows=len(ours),

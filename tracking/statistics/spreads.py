@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tracking.objective import Direction
 from tracking.statistics import formulas
 from tracking.statistics.compared import Rows, differing
 from tracking.statistics.measures import Measure, Reads
@@ -83,5 +82,5 @@ def _influences(measure: Measure, per_row: Callable[[Array, Array], Array], rows
         mean = float(shares @ each)
         slope = 1.0 if measure.value is not formulas.rmse else 0.5 / max(np.sqrt(mean), np.finfo(float).tiny)
         found += sign * slope * shares * (each - mean)
-    found *= 1 if measure.mode is Direction.MAX else -1
+    found *= 1 if measure.mode.higher_is_better else -1
     return found if rows.cluster is None else np.bincount(rows.cluster, weights=found)

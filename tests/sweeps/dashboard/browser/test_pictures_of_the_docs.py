@@ -15,7 +15,19 @@ PICTURES = {"dashboard-runs.png", "dashboard-sweep.png", "report.png"}
 
 
 def take(store: FilledStore, to: Path) -> "subprocess.CompletedProcess[str]":
-    words = ("-m", "benchmarks", "pictures", "--store", store.path, "--sweep", store.sweep, "--to", to)
+    words = (
+        "-m",
+        "benchmarks",
+        "pictures",
+        "--only",
+        "dashboard",
+        "--store",
+        store.path,
+        "--sweep",
+        store.sweep,
+        "--to",
+        to,
+    )
     return subprocess.run([sys.executable, *map(str, words)], cwd=ROOT, capture_output=True, text=True)
 
 
