@@ -170,6 +170,10 @@ class ModelPaths:
         """Return the file of the gate's decision on a version."""
         return self.version(number) / "verdict.json"
 
+    def verdicts(self, number: int) -> Path:
+        """Return the folder of all decisions on a version, 001.json with its predictions 001.npz being the first."""
+        return self.version(number) / "verdicts"
+
     def scores(self, number: int) -> Path:
         """Return the file of the rows and predictions that the gate's decision on a version was made from."""
         return self.version(number) / "scores.npz"

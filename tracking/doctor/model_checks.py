@@ -9,7 +9,7 @@ from tracking.errors import ModelLoadError
 from tracking.files import folders, locks, regular
 from tracking.paths import ModelPaths
 from tracking.process.program import command
-from tracking.registry import ModelEvent, ModelRegistry, ModelVersion
+from tracking.registry import ModelEvent, ModelRegistry, ModelVersion, judgements
 from tracking.registry.events import (
     CHAMPION,
     aliases_agree,
@@ -111,6 +111,11 @@ def _examine_whole(
     for path in conflicts(version.path):
         what = "a sync program kept it beside another version"
         seen.leave(Fault.CONFLICT, path, what, "the version has its own; remove it")
+    known = judgements.kept(paths, version.version)
+    if not judgements.is_current(paths, version.version, known):
+        act = partial(judgements.refresh, paths, version.version, known)
+        what = "it is not the verdict that counts"
+        seen.repair(Fault.OLD_VIEW, paths.verdict(version.version), what, "write it again", act)
     try:
         verify(version)
     except ModelLoadError as error:

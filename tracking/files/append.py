@@ -3,7 +3,7 @@
 import contextlib
 import errno
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from tracking.files import regular
 from tracking.files.atomic import log, unwritable, writing
 from tracking.values.jsontext import decode, encode
 
+PREVIOUS = "previous"  # the key of the SHA-256 of the line before
 WHOLE_BYTES = 1 << 20  # of a last line without its newline
 _refused: set[Path] = set()  # files that end in a part of a line whose write has raised
 
@@ -24,15 +25,58 @@ def append_line(path: Path, value: Any, *, durable: bool = False) -> None:
 def append_lines(path: Path, values: Iterable[Any], *, durable: bool = False) -> None:
     """Append each of `values` as a JSON line, all in one write; see `append_line`."""
     lines = b"".join(encode(value) + b"\n" for value in values)
+    _append(path, lambda _handle, _size: lines, durable=durable)
+
+
+def append_chained(path: Path, values: Iterable[dict[str, Any]], *, durable: bool = False) -> None:
+    """Append objects as `append_lines` does, each with the SHA-256 of the line before it as `previous`.
+
+    The first line of a file has no line before it, and no `previous`.
+    """
+
+    def lines(handle: int, size: int) -> bytes:
+        before, found = _last_line(handle, size), bytearray()
+        for value in values:
+            before = encode(value if before is None else {**value, PREVIOUS: line_hash(before)})
+            found += before + b"\n"
+        return bytes(found)
+
+    _append(path, lines, durable=durable)
+
+
+def line_hash(line: bytes) -> str:
+    """Return the SHA-256 of a line, without its newline, in hexadecimal."""
+    import hashlib  # it takes milliseconds to load
+
+    return hashlib.sha256(line.removesuffix(b"\n")).hexdigest()
+
+
+def _append(path: Path, lines: Callable[[int, int], bytes], *, durable: bool) -> None:
+    """Append what `lines` returns for the handle and the size of the file after its torn end was cut."""
     handle = open_append(path)
     try:
         with writing(path):
-            cut_torn_tail(handle, path)
-            write_whole(handle, lines, path)
+            size = cut_torn_tail(handle, path)
+            write_whole(handle, lines(handle, size), path)
             if durable:
                 os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _last_line(handle: int, size: int) -> bytes | None:
+    """Return the last line of an open file that ends in a newline, without it; None for an empty file."""
+    if not size:
+        return None
+    end = start = size - 1
+    while start:
+        low = max(0, start - 65536)
+        newline = os.pread(handle, start - low, low).rfind(b"\n")
+        if newline >= 0:
+            start = low + newline + 1
+            break
+        start = low
+    return os.pread(handle, end - start, start)
 
 
 def read_lines(path: Path, offset: int = 0) -> Iterator[Any]:

@@ -21,7 +21,7 @@ from tracking.values.units import counted
 MAX_VERSION = 10**18 - 1  # more digits would not be read back as the name of a folder
 CHAMPION = "champion"  # the alias that promotions and rollbacks move
 GONE = (EventKind.REMOVED, EventKind.ARCHIVED)  # after these a version is no champion and has no alias
-_TEXTS = ("run_id", "alias", "split", "key")  # fields of some kinds of events
+_TEXTS = ("run_id", "alias", "split", "key", "verdict", "of", "rows")  # fields of some kinds of events
 
 log = logging.getLogger("tracking")
 
@@ -222,7 +222,7 @@ def add_event(
     *versions: int,
     reason: str,
     by: str | None,
-    **more: str | int | None,
+    **more: str | float | None,
 ) -> None:
     """Append an event for each version durably and rewrite aliases.json; the caller holds the model's lock.
 
@@ -245,18 +245,25 @@ def add_event(
         }
         for version in versions
     ]
-    append.append_lines(paths.events, lines, durable=True)  # first: aliases.json can be written from it again
+    append.append_chained(
+        paths.events, lines, durable=True
+    )  # first: aliases.json can be written from it again
     write_aliases(paths)
 
 
 def _event(line: Any) -> ModelEvent:
     """Return the event of a line; raise KeyError, TypeError or ValueError when it is none."""
-    numbers = (int(line["version"]), line.get("before"), line.get("look"))
+    numbers = (int(line["version"]), line.get("before"), line.get("look"), line.get("planned"))
+    shares = {name: line.get(name) for name in ("alpha", "overlap")}
     texts = (line.get("by", ""), line.get("reason", ""), *(line.get(name) or "" for name in _TEXTS))
     if not all(isinstance(text, str) for text in texts):
         raise TypeError(texts)
     if not all(number is None or (type(number) is int and 0 < number <= MAX_VERSION) for number in numbers):
         raise ValueError(numbers)
+    if not all(
+        share is None or (type(share) in (int, float) and 0 <= share <= 1) for share in shares.values()
+    ):
+        raise ValueError(shares)
     return ModelEvent(
         kind=EventKind(line["event"]),
         version=int(line["version"]),
@@ -265,6 +272,8 @@ def _event(line: Any) -> ModelEvent:
         reason=texts[1],
         before=line.get("before"),
         look=line.get("look"),
+        planned=line.get("planned"),
+        **shares,
         **{name: line.get(name) for name in _TEXTS},
     )
 

@@ -42,9 +42,17 @@ class ModelEvent:
     alias: str | None = None
     split: str | None = None  # of a look: the hash that tells the rows from others
     look: int | None = None  # which look at these rows it is, from 1
+    alpha: float | None = (
+        None  # of a look: what all looks at these rows may err together; older ones have none
+    )
+    planned: int | None = None  # how many looks at these rows are planned
+    of: str | None = None  # the earlier split that this one shares rows with, whose looks go on here
+    overlap: float | None = None  # share of the rows that were looked at before, of the first look at them
+    rows: str | None = None  # the sketch of the rows, of the first look at them
     key: str | None = (
         None  # of a judgement: what makes it the same again; of a registration, import or export: the manifest's SHA-256
     )
+    verdict: str | None = None  # of a promotion, refusal or import: the SHA-256 of the verdict's file
 
 
 @dataclass(frozen=True, repr=False)
@@ -149,6 +157,30 @@ class Verdict:
             basis = "recorded" if value["champion"] else "first"
             return cls(promote, sentence_of(promote, reasons), reasons, basis, facts)
         return cls(promote, str(value["sentence"]), reasons, str(value["basis"]), facts)
+
+
+@dataclass(frozen=True)
+class KeptVerdict:
+    """A decision of the gate as a version keeps it. `number` counts them from 1, and `sha256` is of the file.
+
+    `counts` says that it is the one in verdict.json.
+    """
+
+    number: int
+    path: Path
+    sha256: str
+    verdict: Verdict
+    counts: bool = False
+
+    @property
+    def compared(self) -> bool:
+        """Whether predictions on rows were compared, which are kept beside it."""
+        return any(self.verdict.facts.get(name) for name in ("scores", "scores_sha256"))
+
+    @property
+    def scores(self) -> Path:
+        """The file of the predictions, where they were compared."""
+        return self.path.with_suffix(".npz")
 
 
 def sentence_of(promote: bool, reasons: tuple[str, ...]) -> str:

@@ -13,9 +13,9 @@ from types import EllipsisType
 from typing import Any
 
 from tracking.errors import InvalidValueError, StoreUnwritableError, UnknownModelError
-from tracking.files import atomic, locks
+from tracking.files import locks
 from tracking.paths import RunPaths
-from tracking.registry import looks
+from tracking.registry import judgements, looks
 from tracking.registry.events import (
     add_event,
     aliases_of,
@@ -27,11 +27,12 @@ from tracking.registry.events import (
     standing,
 )
 from tracking.registry.loading import check_loader, loader_of
-from tracking.registry.model_records import EventKind, ModelVersion, Verdict
+from tracking.registry.model_records import EventKind, KeptVerdict, ModelVersion, Verdict
 from tracking.registry.reading import RegistryReader
 from tracking.registry.succession import (
     check_alias,
     check_live,
+    check_new_alias,
     check_replaces,
     check_unnamed,
     check_was_champion,
@@ -108,10 +109,11 @@ class ModelRegistry(RegistryReader):
         reason: str,
         by: str | None = None,
         instead_of: int | EllipsisType | None = ...,
+        verdict: str | None = None,
     ) -> ModelVersion:
         """Make a version the champion, unless it is already. `by` defaults to the user's login.
 
-        With `instead_of` it must replace this champion, None for none; raise ChampionChangedError if there is another one.
+        `verdict` is the SHA-256 of the kept decision that it follows from. With `instead_of` it must replace this champion, None for none; raise ChampionChangedError if there is another one.
         Raise ModelLoadError if its files are not those that were registered, InvalidValueError if it is archived.
         """
         if not reason.strip():
@@ -126,7 +128,7 @@ class ModelRegistry(RegistryReader):
             check_replaces(name, version, now, instead_of)
             # a champion without an event gets one: its own was lost
             if now != [version] or lost_champion(paths, events) == version:
-                add_event(paths, EventKind.PROMOTED, version, reason=reason, by=by)
+                add_event(paths, EventKind.PROMOTED, version, reason=reason, by=by, verdict=verdict)
             else:
                 refresh_aliases(paths)
         return chosen
@@ -158,7 +160,7 @@ class ModelRegistry(RegistryReader):
 
         Raise ModelLoadError if its files are not those that were registered, InvalidValueError if it is archived.
         """
-        check_alias(alias)
+        check_new_alias(alias)
         chosen = self.version(name, version)
         verify(chosen)
         paths = self._paths(name)
@@ -215,32 +217,53 @@ class ModelRegistry(RegistryReader):
                 remove_folder(paths.version(number))
         return numbers
 
-    def record_verdict(self, name: str, version: int, verdict: Verdict) -> None:
-        """Store the gate's decision with the version."""
-        self.version(name, version)
-        atomic.write_json(self._paths(name).verdict(version), verdict.to_json())
+    def record_verdict(
+        self, name: str, version: int, verdict: Verdict, *, scores: bytes | None = None
+    ) -> KeptVerdict:
+        """Keep a decision of the gate with the version, and the content of the .npz it was made from; return it as it is kept.
 
-    def spend_look(self, name: str, version: int, *, split: str, key: str, by: str | None = None) -> int:
-        """Count a comparison of a version with the champion on the rows of a split; return which look at them it is.
-
-        `split` is the hash that tells the rows from others, `key` names the judgement: one that was cut off and is made
-        again is the same look, and returns its number. The look is on disk before this returns.
+        Those before it stay, and `verdicts` returns them all. One that is kept already is not added again.
         """
         self.version(name, version)
         paths = self._paths(name)
         with locks.lock(paths.lock):
-            return looks.spend(paths, version, split=split, key=key, by=by)
+            return judgements.record(paths, version, verdict, scores)
+
+    def spend_look(
+        self, name: str, version: int, *, split: str, key: str, by: str | None = None, **counting: Any
+    ) -> int:
+        """Count a comparison of a version with the champion on the rows of a split; return which look at them it is.
+
+        `split` is the hash that tells the rows from others, `key` names the judgement: one that was cut off and is made
+        again is the same look, and returns its number. The look is on disk before this returns.
+
+        `counting` are `alpha` (0.05) and `planned` (None), which the first look at these rows fixes: raise InvalidValueError
+        for others later. `rows`, the 512 smallest hashes of the rows, tell whether they were looked at before as another
+        split: where more than a tenth were, beyond the share that is `explained` by chance, the looks of that split go on.
+        """
+        look = looks.Look(split, key, **counting)
+        self.version(name, version)
+        paths = self._paths(name)
+        with locks.lock(paths.lock):
+            return looks.spend(paths, version, look, by=by)
 
     def refuse(
-        self, name: str, version: int, *, reason: str, by: str | None = None, key: str | None = None
+        self,
+        name: str,
+        version: int,
+        *,
+        reason: str,
+        by: str | None = None,
+        key: str | None = None,
+        verdict: str | None = None,
     ) -> None:
-        """Note in the history that a version was not promoted, and why; once for a `key`."""
+        """Note in the history that a version was not promoted, and why; once for a `key`. `verdict` is as for `promote`."""
         if not reason.strip():
             raise InvalidValueError("reason is empty; say why the version was refused")
         self.version(name, version)
         paths = self._paths(name)
         with locks.lock(paths.lock):
-            looks.refuse(paths, version, reason=reason, by=by, key=key)
+            looks.refuse(paths, version, reason=reason, by=by, key=key, verdict=verdict)
 
     def lineage(self, text: str) -> dict[str, Any]:
         """Return where a version, named as for `find`, came from, or what came of a run, as plain data.

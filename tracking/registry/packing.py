@@ -18,6 +18,7 @@ from tracking.errors import InvalidValueError, ModelLoadError
 from tracking.files import atomic, folders, regular
 from tracking.paths import ModelPaths
 from tracking.registry.evidence import evidence_of, patch_of
+from tracking.registry.judgements import FOLDER, files_beside
 from tracking.registry.loading import TRUSTED, check_loader
 from tracking.registry.model_records import ModelVersion
 from tracking.registry.verifying import hashes_beside
@@ -105,6 +106,7 @@ def _entries(store: Store, paths: ModelPaths, version: ModelVersion) -> dict[str
         RUN: encode(evidence, indent=True) + b"\n",
         README: _readme(version).encode(),
         **{f"{MODEL}/{name}": version.path / name for name in version.files},
+        **files_beside(paths, number),
     }
     found = {
         VERDICT: paths.verdict(number),
@@ -156,6 +158,7 @@ python -m tracking import PATH
 {files}
 - `{MANIFEST}`: the files with their SHA-256, the objective, the metrics, the data
 - `{VERDICT}`, `{SCORES}`: the decision of the gate and the predictions it was made from, where there are any
+- `{FOLDER}/`: all decisions of the gate, oldest first, with their predictions
 - `{RUN}`: the run with its parameters, metrics, commit and environment
 - `{RUN_PATCH}`: the changes to that commit, where there were any
 - `{HEAD}`: the name and the number that the version had

@@ -8,16 +8,15 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tracking.errors import CorruptFileError, InvalidValueError, UnknownModelError, quoted
-from tracking.files import atomic, folders, regular
+from tracking.files import folders, regular
 from tracking.paths import ModelPaths
-from tracking.records import check_format
+from tracking.registry import judgements
 from tracking.registry.events import CHAMPION, aliases_of, archived, read_events, registrations, removed
-from tracking.registry.model_records import VERDICT_FORMAT, EventKind, ModelEvent, ModelVersion, Verdict
+from tracking.registry.model_records import EventKind, KeptVerdict, ModelEvent, ModelVersion, Verdict
 from tracking.registry.versions import folder_numbers, is_complete, read_version
 from tracking.registry.which import number_of, split
 from tracking.store.scan import OnError, warn_left_out
 from tracking.store.store import Store
-from tracking.values.jsontext import revive
 from tracking.values.names import check_component, is_component
 
 if TYPE_CHECKING:
@@ -157,18 +156,24 @@ class RegistryReader:
         return events
 
     def verdict(self, name: str, version: int | str | None = None) -> Verdict | None:
-        """Return the decision stored with a version, or None; the version is named as for `find`."""
+        """Return the decision on a version that counts, or None; the version is named as for `find`."""
         name, version = self.locate(name, version)
         self.version(name, version)
-        path = self._paths(name).verdict(version)
+        paths = self._paths(name)
         try:
-            found = atomic.read_object(path)
-            check_format(found, path, VERDICT_FORMAT)
-            return Verdict.from_json(revive(found))
+            return judgements.read_verdict(paths.verdict(version))
         except FileNotFoundError:
-            return None
-        except (KeyError, TypeError) as error:
-            raise CorruptFileError(f"{path} is not a verdict ({error!r}); remove the file") from None
+            return next((each.verdict for each in judgements.kept(paths, version) if each.counts), None)
+
+    def verdicts(self, name: str, version: int | str | None = None) -> list[KeptVerdict]:
+        """Return all decisions on a version, oldest first; the version is named as for `find`.
+
+        The one that counts, which `verdict` returns, is the newest that compared predictions or promoted; where there is
+        none, the newest. One that cannot be read is logged and left out.
+        """
+        name, version = self.locate(name, version)
+        self.version(name, version)
+        return judgements.kept(self._paths(name), version)
 
     def compare(self, one: str, other: str, *, everything: bool = False) -> dict[str, Any]:
         """Return two versions, named as for `find`, beside each other as plain data.
@@ -186,12 +191,13 @@ class RegistryReader:
     def verify(self, text: str | None = None) -> "list[Verification]":
         """Check every file of versions against its hash, and return what came of it, in order.
 
-        `text` is a model, all of whose versions are checked, or one version as for `find`; without it all models are.
+        `text` is a model, or one version as for `find`; without it all models are checked. Of a model the last one is its
+        history, whose version is None: each line must follow the one before it.
         """
-        from tracking.registry.verifying import check
+        from tracking.registry.verifying import check, check_history
 
         if text is None:
-            chosen = [(name, self._known_numbers(name)) for name in self.models()]
+            which, chosen = None, [(name, self._known_numbers(name)) for name in self.models()]
         else:
             name, which = self.parts(text)
             chosen = [(name, self._known_numbers(name) if which is None else [self.locate(text)[1]])]
@@ -199,6 +205,8 @@ class RegistryReader:
         for name, numbers in chosen:
             paths = self._paths(name)
             found += check(paths, numbers, self._events_if_readable(paths))
+            if which is None:
+                found.append(check_history(paths))
         return found
 
     def _paths(self, name: str) -> ModelPaths:

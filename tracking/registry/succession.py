@@ -1,6 +1,7 @@
 """Which version may become the champion, and which may be archived or removed; and the event of a registration."""
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from types import EllipsisType
 
@@ -11,7 +12,7 @@ from tracking.errors import (
     ModelLoadError,
     UnknownModelError,
 )
-from tracking.files import atomic
+from tracking.files import atomic, regular
 from tracking.paths import ModelPaths
 from tracking.process.program import command
 from tracking.registry.events import (
@@ -30,6 +31,7 @@ from tracking.values.names import check_component
 log = logging.getLogger("tracking")
 
 ARRIVALS = (EventKind.REGISTERED, EventKind.IMPORTED)
+_LIKE_A_VERSION = re.compile(r"[vV][0-9]+")
 SUCCESSIONS = (EventKind.PROMOTED, EventKind.ROLLED_BACK)
 
 
@@ -58,7 +60,7 @@ def check_was_champion(name: str, version: int, events: Sequence[ModelEvent]) ->
     made = {number for each in events if each.kind in SUCCESSIONS for number in (each.version, each.before)}
     if version not in made:
         raise UnknownModelError(
-            f"version {version} of {name!r} never was its champion; to make it that: {command(f'promote {name}@{version}')}"
+            f"version {version} of {name!r} never was its champion; to make it that: {command(f'promote {name}@{version} --why WHY')}"
         )
 
 
@@ -108,6 +110,15 @@ def check_alias(alias: str) -> None:
         )
 
 
+def check_new_alias(alias: str) -> None:
+    """Raise as `check_alias`, and for one such as v2, which older versions of podium allowed."""
+    check_alias(alias)
+    if _LIKE_A_VERSION.fullmatch(alias):
+        raise InvalidValueError(
+            f"alias {alias!r} reads like a version, as 2, v2 and V2 do; choose a name such as 'staging'"
+        )
+
+
 def note_registration(paths: ModelPaths, version: ModelVersion, by: str | None = None) -> None:
     """Add the event of a registration or an import unless it is there; the caller holds the model's lock.
 
@@ -123,5 +134,7 @@ def note_registration(paths: ModelPaths, version: ModelVersion, by: str | None =
         reason = (
             f"from version {origin.get('version')} of {origin.get('name')!r} in another store, run {run_id}"
         )
-    key = atomic.sha256(paths.manifest(number))
-    add_event(paths, kind, number, reason=reason, by=by, run_id=run_id, key=key)
+    key, verdict = atomic.sha256(paths.manifest(number)), None
+    if origin is not None and regular.is_file(paths.verdict(number)):
+        verdict = atomic.sha256(paths.verdict(number))
+    add_event(paths, kind, number, reason=reason, by=by, run_id=run_id, key=key, verdict=verdict)

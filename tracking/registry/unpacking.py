@@ -26,8 +26,9 @@ from tracking.files import atomic, folders, regular
 from tracking.paths import ModelPaths
 from tracking.records import check_format
 from tracking.registry.evidence import MOST_BYTES, PATCH, PROVENANCE
+from tracking.registry.judgements import NAME, verdict_in
 from tracking.registry.loading import check_loader
-from tracking.registry.model_records import VERDICT_FORMAT, ModelVersion, Verdict
+from tracking.registry.model_records import ModelVersion
 from tracking.registry.packing import (
     HEAD,
     MANIFEST,
@@ -41,7 +42,6 @@ from tracking.registry.packing import (
     is_archive,
 )
 from tracking.registry.versions import BESIDE, add_version, version_of
-from tracking.values.jsontext import revive
 from tracking.values.names import check_artifact, check_component
 
 MAX_FILES = 10_000
@@ -116,6 +116,7 @@ def opened(path: Path, incoming: Path, max_bytes: int) -> Iterator[Export]:
 def add(paths: ModelPaths, export: Export) -> int:
     """Copy a checked version into a new one of a model, and return its number; the caller holds the model's lock."""
     beside = {VERDICT: VERDICT, SCORES: SCORES, PROVENANCE: RUN, PATCH: RUN_PATCH}
+    beside |= {held: held for held in export.sums if NAME.fullmatch(held)}
     there = {name: held for name, held in beside.items() if held in export.sums}
     hashes = {name: export.sums[held] for name, held in there.items()}
     origin = {
@@ -156,10 +157,9 @@ def _read(place: Path, max_bytes: int) -> Export:
             held: digest for held, digest in sums.items() if held.startswith(f"{MODEL}/")
         }:
             raise CorruptFileError(f"{place / MANIFEST} names other files than {place / MODEL} has")
-        if VERDICT in sums:
-            verdict = atomic.read_object(place / VERDICT, MOST_BYTES)
-            check_format(verdict, place / VERDICT, VERDICT_FORMAT)
-            Verdict.from_json(revive(verdict))
+        for held in sums:
+            if held == VERDICT or (NAME.fullmatch(held) and held.endswith(".json")):
+                verdict_in(place / held, MOST_BYTES)
         return Export(place, sums, manifest, _origin(name, version, sums[MANIFEST]))
 
 

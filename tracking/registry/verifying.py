@@ -2,21 +2,26 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from tracking.errors import CorruptFileError
 from tracking.files import atomic, folders, regular
 from tracking.paths import ModelPaths
-from tracking.registry.model_records import ModelEvent, ModelVersion
+from tracking.registry.chain import breaks
+from tracking.registry.judgements import FOLDER, NAME, kept
+from tracking.registry.model_records import KeptVerdict, ModelEvent, ModelVersion
 from tracking.registry.succession import ARRIVALS
 from tracking.registry.versions import BESIDE, read_version
+
+MOST_BREAKS = 5  # of a history that are told one by one
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What came of checking one version: how much was read, and a sentence for each thing that is wrong."""
+    """What came of checking one version, or with the version None the history: how much was read, and each fault."""
 
     name: str
-    version: int
+    version: int | None
     files: int
     bytes: int
     faults: tuple[str, ...]
@@ -38,7 +43,7 @@ def check(paths: ModelPaths, numbers: Iterable[int], events: Sequence[ModelEvent
             yield Verification(name, number, 0, 0, (str(error),))
             continue
         faults = [*_faults(version), *_unknown(version)]
-        faults += _faults_of_verdict(paths, version)
+        faults += _faults_of_verdicts(paths, version, events)
         if keys.get(number) not in (None, atomic.sha256(paths.manifest(number))):
             faults.insert(
                 0, f"{paths.manifest(number)} is not the manifest that was registered; restore the file"
@@ -46,6 +51,20 @@ def check(paths: ModelPaths, numbers: Iterable[int], events: Sequence[ModelEvent
         there = [version.path / file for file in version.files if regular.is_file(version.path / file)]
         read = sum(path.stat().st_size for path in there)
         yield Verification(name, number, len(there), read, tuple(faults))
+
+
+def check_history(paths: ModelPaths) -> Verification:
+    """Return what came of checking that each line of a history follows the one before it."""
+    try:
+        found = tuple(breaks(paths.events))
+        size = paths.events.stat().st_size
+    except FileNotFoundError:
+        return Verification(paths.folder.name, None, 0, 0, (f"{paths.events} is missing; restore the file",))
+    except (CorruptFileError, OSError) as error:
+        return Verification(paths.folder.name, None, 0, 0, (str(error),))
+    more = len(found) - MOST_BREAKS
+    told = (*found[:MOST_BREAKS], f"{paths.events}: {more} more such places") if more > 0 else found
+    return Verification(paths.folder.name, None, 1, size, told)
 
 
 def hashes_beside(version: ModelVersion) -> dict[str, str]:
@@ -66,34 +85,65 @@ def _faults(version: ModelVersion) -> Iterator[str]:
             yield str(error)
 
 
-def _faults_of_verdict(paths: ModelPaths, version: ModelVersion) -> Iterator[str]:
-    """Yield what contradicts the verdict of a version: the predictions that it was made from, and the manifest."""
-    path, scores = paths.verdict(version.version), paths.scores(version.version)
-    try:
-        verdict = atomic.read_object(path)
-    except FileNotFoundError:
+def _faults_of_verdicts(
+    paths: ModelPaths, version: ModelVersion, events: Sequence[ModelEvent]
+) -> Iterator[str]:
+    """Yield what contradicts the verdicts on a version: the predictions, the manifest, and the history."""
+    number = version.version
+    path, scores = paths.verdict(number), paths.scores(number)
+    found = kept(paths, number)
+    yield from _faults_of_copies(path, scores, found)
+    own = atomic.sha256(paths.manifest(number))
+    looks = {(event.split, event.look) for event in events if event.version == number}
+    for each in found:
+        yield from _faults_of_scores(each, each.scores if regular.is_file(each.scores) else scores)
+        told = each.verdict.challenger.get("manifest_sha256")
+        if told not in (None, own, (version.origin or {}).get("manifest_sha256")):
+            yield f"{each.path} is the verdict on another version; judge the version again"
+        look, split = (each.verdict.facts.get(name) or {} for name in ("look", "split"))
+        if look and split.get("hash") and told == own and (split["hash"], look.get("number")) not in looks:
+            yield f"{each.path} was made at look {look.get('number')}, and the history has no such look"
+    hashes = {each.sha256 for each in found}
+    for event in events:
+        if event.version == number and event.verdict is not None and event.verdict not in hashes:
+            yield (
+                f"{paths.verdicts(number)} has no verdict with the SHA-256 {event.verdict[:12]}, which version {number} "
+                f"was {event.kind.value} by at {event.at:%Y-%m-%d %H:%M:%S}: it was changed or removed"
+            )
+
+
+def _faults_of_scores(each: KeptVerdict, scores: Path) -> Iterator[str]:
+    digest = each.verdict.facts.get("scores_sha256")
+    if not digest:
         return
+    try:
+        if atomic.sha256(scores) != digest:
+            yield f"{scores} is not what the verdict was made from; judge the version again"
+    except FileNotFoundError:
+        yield f"{scores} is missing, and the verdict was made from it; restore it"
     except CorruptFileError as error:
         yield str(error)
-        return
-    if verdict.get("scores_sha256"):
-        try:
-            if atomic.sha256(scores) != verdict["scores_sha256"]:
-                yield f"{scores} is not what the verdict was made from; judge the version again"
-        except FileNotFoundError:
-            yield f"{scores} is missing, and the verdict was made from it; restore it"
-        except CorruptFileError as error:
-            yield str(error)
-    judged = verdict.get("challenger")
-    told = judged.get("manifest_sha256") if isinstance(judged, dict) else None
-    known = (version.origin or {}).get("manifest_sha256") or atomic.sha256(paths.manifest(version.version))
-    if told not in (None, known):
-        yield f"{path} is the verdict on another version; judge the version again"
+
+
+def _faults_of_copies(path: Path, scores: Path, found: Sequence[KeptVerdict]) -> Iterator[str]:
+    """Yield what is wrong with verdict.json and scores.npz, which may be those of an earlier verdict: a kill leaves them."""
+    try:
+        atomic.read_object(path)
+        if atomic.sha256(path) not in {each.sha256 for each in found}:
+            yield f"{path} is none of the verdicts that are kept; restore it from {path.parent / FOLDER}"
+    except FileNotFoundError:
+        pass
+    except CorruptFileError as error:
+        yield str(error)
+    known = {each.verdict.facts.get("scores_sha256") for each in found if regular.is_file(each.scores)}
+    if known and regular.is_file(scores) and atomic.sha256(scores) not in known:
+        yield f"{scores} is not what the verdict was made from; restore it from {path.parent / FOLDER}"
 
 
 def _unknown(version: ModelVersion) -> Iterator[str]:
     """Yield the files that nobody registered: a loader might read them."""
     for path in sorted(folders.walk(version.path)):
         name = path.relative_to(version.path).as_posix()
-        if name not in version.files and name not in BESIDE and not atomic.is_temporary(path):
+        is_known = name in version.files or name in BESIDE or NAME.fullmatch(name)
+        if not is_known and not atomic.is_temporary(path):
             yield f"{path} was not registered; remove it"

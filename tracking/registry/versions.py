@@ -29,7 +29,9 @@ from tracking.values.jsontext import jsonable, kept, revive
 from tracking.values.names import check_artifact, composed
 from tracking.values.plain import plain
 
-BESIDE = frozenset({"manifest.json", "verdict.json", "scores.npz", "provenance.json", "provenance.patch"})
+BESIDE = frozenset(
+    {"manifest.json", "verdict.json", "scores.npz", "verdicts", "provenance.json", "provenance.patch"}
+)
 RESERVED = BESIDE | {"config.yaml"}
 ALL = "*"  # stands for every artifact of a run
 
@@ -60,7 +62,7 @@ def check_files(names: Sequence[str]) -> list[str]:
         )
     checked = [check_artifact(name) for name in names]
     for name in checked:
-        if name in RESERVED:
+        if name.partition("/")[0] in RESERVED:
             raise InvalidNameError(
                 f"artifact name {name!r} is taken by the registry; log the file under another name"
             )

@@ -38,10 +38,9 @@ def number_of(name: str, which: int | str, aliases: Callable[[], Mapping[str, in
         return which
     if _NUMBER.fullmatch(which):
         return int(which)
-    known = aliases()
-    if which not in known and which.startswith("v") and _NUMBER.fullmatch(which[1:]):
-        return int(which[1:])
-    return named(name, which, known)
+    if which.startswith("v") and _NUMBER.fullmatch(which[1:]):
+        return int(which[1:])  # also where an older podium allowed such an alias
+    return named(name, which, aliases())
 
 
 def named(name: str, which: str, known: Mapping[str, int]) -> int:

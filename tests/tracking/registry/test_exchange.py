@@ -72,6 +72,7 @@ def test_an_export_holds_the_model_its_origin_and_its_hashes(registry: ModelRegi
             "manifest.json",
             "verdict.json",
             "scores.npz",
+            "verdicts/001.json",
             "run.json",
         ),
         *("model/model_best.pt", "model/more/é b.txt", "model/config.yaml"),

@@ -145,7 +145,7 @@ def test_a_version_that_is_not_what_was_registered_is_named(
 ) -> None:
     assert all(each.is_intact for each in registry.verify())
     spoil(base / "models" / "ctr" / "v1")
-    first, second = registry.verify("ctr")
+    first, second, _history = registry.verify("ctr")
     assert fault in " ".join(first.faults)
     assert second.is_intact
     assert [each.version for each in registry.verify("ctr@2")] == [2]

@@ -1,15 +1,19 @@
 """Looks at a split are counted in the history before anything is compared, once for a judgement."""
 
 import json
+import random
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tracking import InvalidValueError, ModelRegistry, UnknownModelError
 from tracking.registry import EventKind
+from tracking.registry.overlap import read, shared, sketch_of, written
 
 ROOT = Path(__file__).resolve().parents[3]
 OBJECTIVE = {"metric": "val_auc", "mode": "max", "value": 0.8}
@@ -91,3 +95,114 @@ def test_a_look_is_on_disk_before_its_number_is_known(registry: ModelRegistry, b
     assert registry.spend_look("ctr", 2, split="s", key="killed") == 1
     lines = (base / "models" / "ctr" / "events.jsonl").read_text().splitlines()
     assert json.loads(lines[3])["look"] == 1
+
+
+@pytest.mark.parametrize(
+    ("other", "asked"),
+    [
+        ({"alpha": 0.9}, "alpha 0.9 and no plan"),
+        ({"planned": 10}, "alpha 0.05 and 10 planned looks"),
+        ({"alpha": 0.1, "planned": 1}, "alpha 0.1 and 1 planned look"),
+    ],
+)
+def test_the_first_look_fixes_alpha_and_the_plan_of_its_rows(
+    registry: ModelRegistry, base: Path, other: dict[str, Any], asked: str
+) -> None:
+    registry.spend_look("ctr", 2, split="s", key="a")
+    with pytest.raises(
+        InvalidValueError,
+        match=rf"counted with alpha 0\.05 and no plan since 20\d\d-\d\d-\d\d, not with {asked} as asked; judge by new rows",
+    ):
+        registry.spend_look("ctr", 3, split="s", key="b", **other)
+    assert registry.spend_look("ctr", 3, split="s", key="b") == 2, "the refusal has spent nothing"
+    assert registry.spend_look("ctr", 3, split="other", key="b", **other) == 1
+    with pytest.raises(InvalidValueError, match=rf"counted with {asked} since"):
+        registry.spend_look("ctr", 2, split="other", key="c")
+    looks = [event for event in registry.history("ctr") if event.kind is EventKind.LOOKED]
+    assert [(each.alpha, each.planned) for each in looks[:2]] == [(0.05, None)] * 2
+    assert (looks[2].alpha, looks[2].planned) == (other.get("alpha", 0.05), other.get("planned"))
+
+
+def test_looks_of_older_versions_were_counted_at_5_percent_without_a_plan(
+    registry: ModelRegistry, base: Path
+) -> None:
+    registry.spend_look("ctr", 2, split="s", key="a", alpha=0.2, planned=3)
+    events = base / "models" / "ctr" / "events.jsonl"
+    *lines, last = events.read_text().splitlines()
+    old = {name: each for name, each in json.loads(last).items() if name not in ("alpha", "planned")}
+    events.write_text("\n".join([*lines, json.dumps(old)]) + "\n")
+    with pytest.raises(InvalidValueError, match=r"alpha 0\.05 and no plan since"):
+        registry.spend_look("ctr", 3, split="s", key="b", alpha=0.2, planned=3)
+    assert registry.spend_look("ctr", 3, split="s", key="b") == 2
+
+
+def test_of_processes_that_ask_for_other_plans_one_fixes_it(registry: ModelRegistry, base: Path) -> None:
+    code = (
+        "import sys; from tracking import InvalidValueError, ModelRegistry\n"
+        "sys.stdin.read(1)\n"
+        "try: print(ModelRegistry(sys.argv[1]).spend_look('ctr', 2, split='s', key=sys.argv[2], planned=int(sys.argv[2])))\n"
+        "except InvalidValueError: print('refused')"
+    )
+    crowd = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(base), str(planned)],
+            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+        for planned in range(1, 5)
+    ]  # fmt: skip
+    for each in crowd:
+        assert each.stdin is not None
+        each.stdin.write("x")
+        each.stdin.flush()
+    told = sorted(each.communicate()[0].strip() for each in crowd)
+    assert told == ["1", "refused", "refused", "refused"]
+    assert sum(event.kind is EventKind.LOOKED for event in registry.history("ctr")) == 1
+
+
+def rows_of(first: int, last: int) -> list[int]:
+    """Return the hashes of rows by their numbers, evenly spread."""
+    return [random.Random(number).getrandbits(64) for number in range(first, last)]
+
+
+def test_rows_that_were_looked_at_as_another_split_go_on_being_counted(registry: ModelRegistry) -> None:
+    def look(split: str, first: int, last: int, **more: Any) -> int:
+        return registry.spend_look(
+            "ctr", 2, split=split, key=split, rows=sketch_of(rows_of(first, last)), **more
+        )
+
+    assert look("all", 0, 2000, alpha=0.1) == 1
+    with pytest.raises(InvalidValueError, match=r"counted with alpha 0\.1 and no plan"):
+        look("all but one", 1, 2000)
+    assert look("all but one", 1, 2000, alpha=0.1) == 2
+    assert look("half", 1000, 3000, alpha=0.1) == 3
+    assert look("the other half", 2000, 3000, alpha=0.1) == 4, "which the third look saw"
+    assert look("new", 3000, 5000) == 1
+    assert look("a few", 4950, 7000) == 1, "less than a tenth was looked at"
+    assert look("alike", 4000, 6000, explained=0.5) == 1, "duplicates explain it"
+    assert registry.spend_look("ctr", 3, split="all", key="again", alpha=0.1) == 5
+    looks = {each.split: each for each in registry.history("ctr") if each.kind is EventKind.LOOKED}
+    assert {split: each.of for split, each in looks.items() if each.of} == dict.fromkeys(
+        ("all but one", "half", "the other half"), "all"
+    )
+    assert looks["half"].overlap == pytest.approx(0.5, abs=0.07)
+    assert (
+        looks["all but one"].reason
+        == "look 2 at the rows all but one, of which 100% were looked at before as all"
+    )
+
+
+@given(st.integers(0, 3000), st.integers(1, 3000), st.integers(1, 3000))
+def test_a_sketch_tells_which_share_of_rows_another_set_has(both: int, new: int, old: int) -> None:
+    one, other = rows_of(0, both + new), rows_of(0, both) + rows_of(10_000, 10_000 + old)
+    sketch, before = sketch_of(one), read(written(sketch_of(other)))
+    within = sum(each <= min(sketch[-1], before[-1]) for each in one)
+    share = both / (both + new)
+    exact = max(len(one), len(other)) <= 512
+    spread = 5 * (share * (1 - share) / max(1, within)) ** 0.5
+    assert abs(shared(sketch, before) - share) <= (1e-12 if exact else spread + 1e-12)
+
+
+@pytest.mark.parametrize("text", [None, "", "no base64!", "AAAA", "\u00e9"])
+def test_what_is_no_sketch_shares_nothing(text: str | None) -> None:
+    assert read(text) == ()
+    assert shared(sketch_of(rows_of(0, 9)), read(text)) == 0.0

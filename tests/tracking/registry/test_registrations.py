@@ -70,14 +70,14 @@ def killed_at(monkeypatch: pytest.MonkeyPatch, place: str, call: Any) -> None:
             raise KeyboardInterrupt
         write(path, *arguments, **options)
 
-    write, append_lines = atomic.write_json, append.append_lines
+    write, append_chained = atomic.write_json, append.append_chained
     with monkeypatch.context() as patch:
         patch.setattr(atomic, "write_json", cut_off)
         patch.setattr(
             append,
-            "append_lines",
+            "append_chained",
             lambda path, *rest, **options: (
-                cut_off(path) if path.name == place else append_lines(path, *rest, **options)
+                cut_off(path) if path.name == place else append_chained(path, *rest, **options)
             ),
         )
         with pytest.raises(KeyboardInterrupt):

@@ -123,10 +123,12 @@ def state(base: Path) -> dict[str, Any]:
             "versions": [],
             "events": sorted({(str(event.kind), event.run_id) for event in events}, key=str),
         }
+    verdict = registry.verdict("ctr", 4)
     versions = {each.version: each.run_id for each in registry.versions("ctr", with_archived=True)}
     return {
         "versions": sorted((run, number if number <= 4 else 5) for number, run in versions.items()),
         "aliases": {alias: versions[number] for alias, number in registry.aliases("ctr").items()},
+        "verdict": verdict and verdict.sentence,
         "archived": sorted(registry.archived("ctr")),
         "looks": [event.look for event in events if event.kind is EventKind.LOOKED],
         "refused": [event.key for event in events if event.kind is EventKind.REFUSED],

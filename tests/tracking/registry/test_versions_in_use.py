@@ -50,8 +50,6 @@ def test_a_version_is_named_by_a_number_or_an_alias_behind_a_sign(registry: Mode
         assert Path(place).name == f"v{number}"
     assert registry.find("ctr", "staging") == registry.find("ctr", 2) == registry.find("ctr", "2")
     assert registry.verdict("ctr@staging") is None
-    registry.set_alias("ctr", "v4", 1)
-    assert registry.find("ctr@v4").version == 1  # an alias comes first
 
 
 @pytest.mark.parametrize(
