@@ -159,6 +159,12 @@ def _unknown(text: str, cause: BaseException | None) -> str | None:
     section, dot, name = added[1].rpartition(".")
     parent = cause.parent_node
     keys = tuple(map(str, parent)) if isinstance(parent, DictConfig) else ()
+    if isinstance(parent, DictConfig) and section and not keys:
+        _, _, value = added[2].partition("=")
+        return (
+            f"{added[2]}: {section} has no keys yet; add this one with '+{added[2]}', or give all at once as "
+            f"'{section}={{{name}: {value}}}'"
+        )
     if not (near := suggest(name, keys, section + dot)):
         return None
     return "; ".join(

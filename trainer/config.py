@@ -17,6 +17,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from tracking import InvalidNameError
+from tracking.gate.rules import LATENCY, SIZE, is_recorded
+from tracking.statistics.measure_names import MEASURE_NAMES, standard_name
 from tracking.values.names import check_artifact, check_component, check_label
 from trainer.data.check import source_problems, split_problems
 from trainer.defaults import register
@@ -45,6 +47,7 @@ from trainer.schema import (
 from trainer.targets import function_problem
 
 register()  # at import, because a config is resolved before any function here is called
+SCORER = "trainer.promotion.score"  # whose measures are known before anything is trained
 
 
 def _stem(key: str, *, _root_: DictConfig) -> str:
@@ -224,7 +227,8 @@ def _joint_problems(config: Mapping[str, Any]) -> Iterator[str]:
     if optimizer.get("nesterov") and not optimizer.get("momentum"):
         yield "optimizer.nesterov=True: needs optimizer.momentum above 0"
     yield from _name_problems(config["tracking"], config["promotion"], data)
-    yield from source_problems(data)
+    yield from _rule_problems(config, task)
+    yield from source_problems(data, _gate_columns(config["promotion"]))
 
 
 def _auto_problems(config: Mapping[str, Any]) -> Iterator[str]:
@@ -269,6 +273,37 @@ def _gate_problems(promotion: Mapping[str, Any], data: Any) -> Iterator[str]:
         yield f"promotion.split={split}: there is no such file; give one of labelled rows, or auto"
     elif isinstance(path, str) and Path(path).exists() and Path(path).samefile(split):
         yield f"promotion.split={split}: models train on rows of it, as data.path; give a file that no model trains on, or auto"
+
+
+def _rule_problems(config: Mapping[str, Any], task: str) -> Iterator[str]:
+    """Yield the rules of the gate whose measure no scored model of the task has, and the margin that superiority=false lacks."""
+    promotion = config["promotion"]
+    rules = promotion.get("rules") or {}
+    guards, thresholds = rules.get("not_worse") or {}, rules.get("thresholds") or {}
+    if not promotion["promote"] or promotion.get("scorer") != SCORER or promotion.get("split") is None:
+        return
+    metric = standard_name(str(config["objective"]["metric"]))
+    if rules.get("superiority") is False and metric not in map(standard_name, guards):
+        yield f"promotion.rules.superiority=false: needs promotion.rules.not_worse.{metric}, how much worse it may be"
+    every = [name for names in MEASURE_NAMES.values() for name in names]  # of a task that the table tells
+    known = dict.fromkeys((*MEASURE_NAMES.get(task, every), "loss", *(config.get("metrics") or {})))
+    plain = {
+        f"rules.not_worse.{name}": name for name in guards if name != SIZE and not LATENCY.fullmatch(name)
+    }
+    plain |= {f"rules.thresholds.{name}": name for name in thresholds if not is_recorded(name)}
+    for key, name in plain.items():
+        if standard_name(name) not in known:
+            yield f"promotion.{key}: there is no such measure{did_you_mean(name, known)}; there are {', '.join(known)}"
+
+
+def _gate_columns(promotion: Mapping[str, Any]) -> dict[str, str]:
+    """Return the columns that the gate reads of the trainer's own rows, by the keys that name them."""
+    if not promotion["promote"] or promotion.get("scorer") != SCORER or promotion.get("split") != AUTO:
+        return {}
+    slices = (promotion.get("rules") or {}).get("slices") or {}
+    found = {f"promotion.rules.slices.{column}": str(column) for column in slices}
+    cluster = promotion.get("cluster")
+    return found | ({} if cluster is None else {"promotion.cluster": str(cluster)})
 
 
 def _as_list(key: str, value: Any, rule: Rule) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from benchmarks.promotion.models import SIGNAL, Array, Split, chances, more_for, true_auc
 from tracking.statistics.compare import compare
+from tracking.statistics.difference import Difference
 from tracking.statistics.levels import look_level
 from tracking.statistics.measures import Measure, measure_of
 from tracking.statistics.power import detectable
@@ -114,17 +115,17 @@ def rows_needed(times: int) -> Figures:
     lines: list[Figures] = []
     accuracy = measure_of("accuracy", "binary")
     for rows in SIZES:
-        errors: dict[str, list[float]] = {"alike": [], "unlike": [], "accuracy": []}
+        found: dict[str, list[Difference]] = {"alike": [], "unlike": [], "accuracy": []}
         for _ in range(20 if rows > 2_000 else 60):
             split = Split.drawn(stream, rows)
             for name, noise in (("alike", ALIKE), ("unlike", UNLIKE)):
                 ours, theirs = split.predictions(2, noise)
-                errors[name].append(compare(AUC, split.target, ours, theirs).error)
+                found[name].append(compare(AUC, split.target, ours, theirs))
             labels = [chances(2 * (each - 1.2)) for each in (ours, theirs)]
-            errors["accuracy"].append(compare(accuracy, split.target, *labels).error)
+            found["accuracy"].append(compare(accuracy, split.target, *labels))
         gains = {
-            name: [detectable(float(np.mean(each)), look_level(look)) for look in LOOKS]
-            for name, each in errors.items()
+            name: [float(np.mean([detectable(one, look_level(look)) for one in each])) for look in LOOKS]
+            for name, each in found.items()
         }
         lines.append({"rows": rows, "gains": gains})
     return {

@@ -4,6 +4,7 @@
 processes make steps by chance.
 """
 
+import hashlib
 import os
 import random
 import signal
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tracking import ExperimentTracker, ModelRegistry, TrackingError
+from tracking.registry import Verdict
 
 OBJECTIVE = {"metric": "val_auc", "mode": "max", "value": 0.8}
 
@@ -28,12 +30,19 @@ def prepare(base: Path) -> None:
     for number in (1, 2, 3):
         registry.promote("ctr", number, reason="better")
     registry.set_alias("ctr", "staging", 1)
+    registry.record_verdict("ctr", 4, verdict("first"), scores=b"first")
     elsewhere = ModelRegistry(base.parent / "elsewhere")
     with ExperimentTracker(base.parent / "elsewhere").start_run("y") as run:
         run.log({"val_auc": 0.8})
         (run.artifacts_dir / "model_best.pt").write_bytes(b"of elsewhere")
     elsewhere.register("theirs", run.run_id, objective=OBJECTIVE)
     elsewhere.export("theirs@1", base.parent / "theirs.tgz")
+
+
+def verdict(text: str) -> Verdict:
+    """Return a verdict that was made from predictions, which are the text too."""
+    facts = {"scores": "scores.npz", "scores_sha256": hashlib.sha256(text.encode()).hexdigest()}
+    return Verdict(False, text, (text,), "scores", facts)
 
 
 def exported(base: Path, name: str) -> Path:
@@ -52,6 +61,7 @@ STEPS: dict[str, Callable[[ModelRegistry, Path], object]] = {
     "remove_model": lambda models, _: models.remove("ctr"),
     "look": lambda models, _: models.spend_look("ctr", 4, split="s", key="k"),
     "refuse": lambda models, _: models.refuse("ctr", 4, reason="too close", key="k"),
+    "verdict": lambda models, _: models.record_verdict("ctr", 4, verdict("second"), scores=b"second"),
     "import": lambda models, base: models.import_version(exported(base, "theirs.tgz"), name="ctr"),
     "export": lambda models, base: models.export("ctr@4", exported(base, "ours.tgz")),
 }

@@ -4,6 +4,7 @@ It is a module of its own because the scoring process imports it, as it would a 
 """
 
 import ctypes
+import hashlib
 import json
 import os
 import resource
@@ -27,9 +28,19 @@ def score(folder: Path, split: str | None) -> dict[str, Any]:
     model = json.loads((folder / "model.json").read_text())
     FAULTS.get(model.get("fault", ""), lambda: None)()
     if split is not None:
-        model = {**model, "rows": len(Path(split).read_text().splitlines())}
+        numbers = Path(split).read_text().split()
+        model = {**model, "rows": len(numbers)}
     found = scores_of(**{name: value for name, value in model.items() if name != "fault"})
+    if split is not None and all(each.isdigit() for each in numbers):
+        found |= rows_of_numbers([*map(int, numbers)])
     return SPOILED.get(model.get("fault", ""), lambda scores: scores)(found)
+
+
+def rows_of_numbers(numbers: list[int]) -> dict[str, Any]:
+    """Return what identifies rows that a file lists by their numbers, in any order."""
+    digest = hashlib.sha256(repr(sorted(numbers)).encode()).hexdigest()
+    hashes = np.random.default_rng(0).integers(2**64, size=10**5, dtype=np.uint64)
+    return {"split": {"name": "a file", "hash": digest}, "row_hash": hashes[numbers]}
 
 
 def score_allowed(folder: Path, split: str | None, *, allow: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -122,8 +133,15 @@ SPOILED: dict[str, Callable[[dict[str, Any]], Any]] = {
     "other weights": lambda scores: scores | {"weight": np.ones(ROWS)},
     "one class": lambda scores: scores | {"target": np.zeros(ROWS), "split": None},
     "trained": lambda scores: scores | {"trained_on": {"share": 0.4, "expected": 0.01, "rows": ROWS}},
+    "repeated": lambda scores: (
+        scores | {"duplicates": {"rows": ROWS, "share": 0.5, "expected": 0.01, "of": ROWS}}
+    ),
     "other task": lambda scores: scores | {"task": "regression"},
     "dies later": lambda scores: scores | {"predict_one": lambda _index: os._exit(6)},
+    "own names": lambda scores: (
+        scores
+        | {"measures": {"auc": lambda _target, _prediction: 0.75, "brier": lambda _target, _prediction: 0.1}}
+    ),
     "negative weights": lambda scores: scores | {"weight": -np.ones(ROWS)},
 }
 

@@ -73,6 +73,18 @@ def test_the_default_config_is_sound(composed: Compose) -> None:
         ("promotion.rules.min_gian=0", r"unknown key promotion\.rules\.min_gian=0 \(did you mean .*min_gain"),
         ("promotion.min_gain=0", r"unknown key promotion\.min_gain=0 .*promotion\.rules\.min_gain"),
         ("promotion.alpha=1", r"promotion\.alpha=1: allowed is a number > 0 and < 1"),
+        (
+            "promotion.rules.not_worse={logloss_: 0.1}",
+            r"promotion\.rules\.not_worse\.logloss_: there is no such measure",
+        ),
+        (
+            "promotion.rules.thresholds={rmsee: 0.1}",
+            r"promotion\.rules\.thresholds\.rmsee: there is no such measure",
+        ),
+        (
+            "promotion.rules.superiority=false",
+            r"promotion\.rules\.superiority=false: needs promotion\.rules\.not_worse\.auc",
+        ),
         ("promotion.split=nowhere.csv", r"promotion\.split=nowhere\.csv: there is no such file"),
         ("promotion.scorer=no_such.score", r"promotion\.scorer=no_such\.score: there is no module 'no_such'"),
         ("data.promotion_fraction=1", r"data\.promotion_fraction=1: allowed is a number >= 0 and < 1"),

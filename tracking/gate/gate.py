@@ -18,8 +18,8 @@ from tracking.errors import (
     UnknownModelError,
 )
 from tracking.extras import require
-from tracking.files import atomic
 from tracking.gate import recorded, verdicts
+from tracking.gate.earlier import refused_by_scores
 from tracking.gate.outcomes import RERUN, SCORES, SUPERIORITY, Entrant, Outcome, Question, Selection
 from tracking.gate.reruns import made_again
 from tracking.gate.rules import GateSettings, is_recorded
@@ -34,10 +34,20 @@ Say = Callable[[str], None]
 
 
 class Gate:
-    """The gate of a registry, by one set of rules. `say` is told what takes long, in a line."""
+    """The gate of a registry, by one set of rules. `say` is told what takes long, in a line.
 
-    def __init__(self, registry: ModelRegistry, settings: GateSettings, *, say: Say | None = None) -> None:
-        self._registry, self._settings = registry, settings
+    Recorded values judge no version that the gate has refused by scores, unless `insists`.
+    """
+
+    def __init__(
+        self,
+        registry: ModelRegistry,
+        settings: GateSettings,
+        *,
+        say: Say | None = None,
+        insists: bool = False,
+    ) -> None:
+        self._registry, self._settings, self._insists = registry, settings, insists
         self._say = say or (lambda _line: None)
 
     def judge(
@@ -56,7 +66,9 @@ class Gate:
             require("gate")
         for _ in range(TRIES):
             challenger = self._registry.version(name, version)
-            found = _Judgement(self._registry, self._settings, self._say, challenger, by, selection)
+            found = _Judgement(
+                self._registry, self._settings, self._say, challenger, by, selection, insists=self._insists
+            )
             verdict = found.carried_out()
             if verdict is not None:
                 return verdict
@@ -76,8 +88,12 @@ class _Judgement:
         challenger: ModelVersion,
         by: str | None,
         selection: Selection | None,
+        *,
+        insists: bool,
     ) -> None:
         self._registry, self._settings, self._say = registry, settings, say
+        self._refused_by_scores = not settings.scores and refused_by_scores(registry, challenger)
+        self._insists = insists
         self._challenger, self._by, self._selection = challenger, by, selection
         self._champion: ModelVersion | None = None
         self._number: int | None = None  # of the champion, also of one that cannot be read
@@ -94,31 +110,36 @@ class _Judgement:
             already = Outcome(SUPERIORITY, False, f"version {number} already is the champion")
             return self._verdict([already], self._basis)
         taken_back = self._taken_back()
-        if taken_back is not None:  # the verdict that it was promoted by stays
-            return self._refused(self._verdict([Outcome(SUPERIORITY, False, taken_back)], self._basis))
+        if taken_back is None and self._refused_by_scores and not self._insists:
+            taken_back = f"the gate has refused version {number} by scores, and recorded values cannot undo that; judge it by scores, or insist with --recorded"
+        if taken_back is not None:  # the verdict that it has stays
+            return self._refused(self._verdict([Outcome(SUPERIORITY, False, taken_back)], self._basis), None)
         try:
             verdict = self._judged()
         except _KeptError as kept:
             verdict = kept.verdict
-        else:
-            if self._scores is not None:
-                atomic.write_bytes(self._challenger.path / SCORES, self._scores)
-            self._registry.record_verdict(name, number, verdict)
+        # of one that is kept this completes what a killed judgement has left
+        digest = self._registry.record_verdict(name, number, verdict, scores=self._scores).sha256
         if not verdict.promote:
-            return self._refused(verdict)
+            return self._refused(verdict, digest)
         try:
             self._registry.promote(
-                name, number, reason=verdict.sentence, by=self._by, instead_of=self._number
+                name,
+                number,
+                reason=verdict.sentence,
+                by=self._by,
+                instead_of=self._number,
+                verdict=digest,
             )
         except ChampionChangedError:
             return None
         return verdict
 
-    def _refused(self, verdict: Verdict) -> Verdict:
-        """Note a refusal in the history, once."""
+    def _refused(self, verdict: Verdict, digest: str | None) -> Verdict:
+        """Note a refusal in the history, once, with the SHA-256 of the verdict where it is kept."""
         name, number = self._challenger.name, self._challenger.version
         key = _digest(self._identity(), verdict.sentence)
-        self._registry.refuse(name, number, reason=verdict.sentence, by=self._by, key=key)
+        self._registry.refuse(name, number, reason=verdict.sentence, by=self._by, key=key, verdict=digest)
         return verdict
 
     def _judged(self) -> Verdict:
@@ -183,7 +204,11 @@ class _Judgement:
             self._selection,
         )
         self._say(f"the gate loads v{self._challenger.version}{self._versus(' and the champion v{}')} ...")
-        found = scored(question, self._spend)
+        try:
+            found = scored(question, self._spend)
+        except _NotCountedError as error:
+            outcomes = [*outcomes, Outcome(SUPERIORITY, False, str(error))]
+            return self._verdict(outcomes, self._basis, found={"split": error.split})
         if isinstance(found, Fault):
             outcomes = [*outcomes, Outcome(SUPERIORITY, False, found.reason)]
             more = {"split": found.split, "look": self._look, "printed": found.printed}
@@ -191,6 +216,11 @@ class _Judgement:
         judgement = dict(found.judgement)
         ruled = [verdicts.outcome_from(each) for each in judgement.pop("rules")]
         self._scores = found.scores
+        remarks = list(judgement.get("remarks", ()))
+        if self._look is not None:
+            judgement["look"] = {**self._look, **judgement["look"]}
+            if (share := self._look.get("overlap")) is not None:
+                remarks.append(verdicts.looked_before(share, self._look["of"]))
         made = self._made_again([*ruled, *outcomes])
         # a run that could not be made again may be mended, so that such a verdict is no last word
         is_final = not any(each.rule == RERUN and not each.passes for each in made)
@@ -201,23 +231,39 @@ class _Judgement:
             "scores_sha256": hashlib.sha256(found.scores).hexdigest(),
             "key": self._key if is_final else None,
         }
-        return self._verdict(made, self._basis, remarks=judgement.get("remarks", ()), found=kept)
+        return self._verdict(made, self._basis, remarks=remarks, found=kept)
 
-    def _spend(self, split: Mapping[str, Any]) -> int | None:
-        """Count a look at a split before it is compared on; raise `_KeptError` with the verdict of the same comparison."""
+    def _spend(self, split: Mapping[str, Any], counted_by: Mapping[str, Any]) -> int | None:
+        """Count a look at a split before it is compared on; raise `_KeptError` with the verdict of the same comparison.
+
+        Raise `_NotCountedError` where the looks at these rows are counted otherwise.
+        """
         name, number = self._challenger.name, self._challenger.version
         rows = f"{split['rows']:,} rows"
         self._say(f"judging v{number}{self._versus(' against the champion v{}')} on {rows} ...")
         self._key = _digest(self._identity(), split["hash"])
-        kept = self._registry.verdict(name, number)
-        if kept is not None and kept.facts.get("key") == self._key:
-            raise _KeptError(kept)
+        for kept in reversed(self._registry.verdicts(name, number)):
+            if kept.verdict.facts.get("key") == self._key:
+                raise _KeptError(kept.verdict)
         if self._champion is None:
             return None
-        look = self._registry.spend_look(name, number, split=split["hash"], key=self._key, by=self._by)
-        settings = self._settings
+        settings, counting = self._settings, {"alpha": self._settings.alpha, "planned": self._settings.looks}
+        try:
+            look = self._registry.spend_look(
+                name, number, split=split["hash"], key=self._key, by=self._by, **counting, **counted_by
+            )
+        except InvalidValueError as error:
+            raise _NotCountedError(str(error), split) from error
         self._look = {"number": look, "alpha": settings.alpha, "level": None, "planned": settings.looks}
+        self._look |= self._continued(split["hash"])
         return look
+
+    def _continued(self, split: str) -> dict[str, Any]:
+        """Return which earlier split's looks the looks at this one go on from, and how much of it that has seen."""
+        history = self._registry.history(self._challenger.name)
+        looks = [each for each in history if each.kind is EventKind.LOOKED and each.split == split]
+        first = next((each for each in looks if each.overlap is not None), None)
+        return {} if first is None else {"of": first.of, "overlap": first.overlap}
 
     def _made_again(self, outcomes: list[Outcome]) -> list[Outcome]:
         """Add whether the run of the challenger can be made again, where that is asked and everything else passes."""
@@ -246,6 +292,7 @@ class _Judgement:
             by=self._by or login(),
             took_s=round(time.monotonic() - self._began, 3),
             settings=self._settings.to_json(),
+            although=verdicts.REFUSED_BEFORE if self._refused_by_scores and self._insists else "",
             **more,
         )
 
@@ -256,6 +303,14 @@ class _KeptError(TrackingError):
     def __init__(self, verdict: Verdict) -> None:
         super().__init__("judged before")
         self.verdict = verdict
+
+
+class _NotCountedError(TrackingError):
+    """No look at the rows can be spent as it is asked."""
+
+    def __init__(self, reason: str, split: Mapping[str, Any]) -> None:
+        super().__init__(reason)
+        self.split = split
 
 
 def _entrant(version: ModelVersion) -> Entrant:

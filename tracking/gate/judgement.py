@@ -4,7 +4,7 @@ It runs in the scoring process, and in tests without one.
 """
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from tracking.gate.measuring import Beside, Comparison, attempted, compared, val
 from tracking.gate.outcomes import SUPERIORITY, Outcome, Question
 from tracking.gate.rules import is_recorded
 from tracking.gate.scores import Scores, column_of, differences_of_rows
+from tracking.statistics.difference import Difference
 from tracking.statistics.levels import look_level
 
 TOLERATED = 0.01  # share of rows that may be training rows beyond those that duplicates explain
@@ -32,24 +33,47 @@ def split_of(scores: Scores, cluster: str | None) -> dict[str, Any]:
         "classes": scores.rows_of_classes,
         "cluster": cluster,
         "clusters": clusters and int(clusters),
+        "duplicates": scores.duplicates and int(scores.duplicates["rows"]),
     }
+
+
+def counted_by(scores: Scores) -> dict[str, Any]:
+    """Return what the registry counts a look by, beside the hash of the split: whether the rows have decided before."""
+    by_chance = (scores.duplicates or {}).get("expected", 0.0)
+    return {"rows": scores.sketch, "explained": float(by_chance)}
 
 
 def obstacles(challenger: Scores, champion: Scores | None) -> Iterator[str]:
     """Yield why the scores decide nothing, a sentence each: other rows, or rows that a version trained on."""
     for who, scores in (("challenger", challenger), ("champion", champion)):
         told = scores.trained_on if scores is not None else None
-        if told:
-            share, expected = float(told["share"]), float(told.get("expected", 0.0))
-            rows = max(1.0, float(told.get("rows", 1.0)))
-            chance = 3 * float(np.sqrt(max(0.0, expected * (1 - expected)) / rows))
-            if not share <= expected + chance + TOLERATED:
-                yield (
-                    f"the {who} trained on {share:.1%} of the rows that are to decide, and duplicates explain "
-                    f"{expected:.1%}: give rows that no version trained on"
-                )
+        if told and not _is_explained(told):
+            yield (
+                f"the {who} trained on {told['share']:.1%} of the rows that are to decide, and duplicates explain "
+                f"{told.get('expected', 0.0):.1%}: give rows that no version trained on"
+            )
+    yield from _repeated(challenger) or (_repeated(champion) if champion is not None else ())
     if champion is not None:
         yield from differences_of_rows(challenger, champion)
+
+
+def _repeated(scores: Scores) -> list[str]:
+    """Say that more rows are the same as another than training rows are: they would count as several."""
+    told = scores.duplicates
+    if told and told.get("expected") is not None and not _is_explained(told):
+        return [
+            f"{told['share']:.1%} of the rows that are to decide are the same as another, and of as many training rows "
+            f"{told['expected']:.1%} are: give each row once"
+        ]
+    return []
+
+
+def _is_explained(told: Mapping[str, float]) -> bool:
+    """Return whether a share of rows is no larger than the expected one, when chance is allowed for."""
+    share, expected = float(told["share"]), float(told.get("expected", 0.0))
+    rows = max(1.0, float(told.get("of", told.get("rows", 1.0))))
+    chance = 3 * float(np.sqrt(max(0.0, expected * (1 - expected)) / rows))
+    return share <= expected + chance + TOLERATED
 
 
 def judged(
@@ -73,12 +97,13 @@ def judged(
         outcomes = decided(comparison, settings, level)
         told["look"] = {"number": look, "alpha": settings.alpha, "level": level, "planned": settings.looks}
         remarks.append(wording.look(look, level, settings.alpha))
+        remarks += words.unjudged_sentences(comparison.unjudged, settings.min_rows)
         told["differences"] = [each.to_json() for each in _differences(comparison)]
     outcomes += _thresholds(question, challenger)
     gain = comparison.objective.difference if comparison else None
     superiority = next((each for each in outcomes if each.rule == SUPERIORITY), None)
     if superiority is not None and gain is not None:
-        told["power"] = words.power_of(superiority, gain.error, settings)
+        told["power"] = words.power_of(superiority, gain, settings)
         if told["power"] is not None and not superiority.passes:
             remarks.append(words.power_sentence(gain.measure, told["power"]))
     told["selection"] = None
@@ -105,11 +130,14 @@ def _thresholds(question: Question, challenger: Scores) -> Iterator[Outcome]:
         yield reached(name, value, bound, is_maximum=is_maximum, problem=problem)
 
 
-def _differences(comparison: Comparison) -> Iterator[Any]:
-    for each in (comparison.objective, *comparison.guards):
-        if each.difference is not None and each.slice is None:
-            yield each.difference
-    yield from comparison.others
+def _differences(comparison: Comparison) -> Iterator[Difference]:
+    """Yield the difference in each measure once, that of the objective first."""
+    told = set()
+    ruled = [each.difference for each in (comparison.objective, *comparison.guards) if each.slice is None]
+    for each in (*ruled, *comparison.others):
+        if each is not None and each.measure not in told:
+            told.add(each.measure)
+            yield each
 
 
 def _versions() -> dict[str, str]:

@@ -47,6 +47,7 @@ class Comparison:
     objective: Evidence
     guards: tuple[Evidence, ...]
     others: tuple[Difference, ...] = ()  # of further measures, for the reader alone
+    unjudged: tuple[tuple[str, str, int], ...] = ()  # column, value and rows of slices with too few rows
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,29 @@ class Beside:
     champion_bytes: int | None = None
 
 
+def plain_name(name: str) -> str:
+    """Return a metric's name without that of the split it was recorded on."""
+    return next((name.removeprefix(each) for each in SPLITS if name.startswith(each)), name)
+
+
+def same_measure(one: str, other: str) -> bool:
+    """Return whether two names mean the same measure but for their splits."""
+    return plain_name(one) == plain_name(other)
+
+
 def measure_for(name: str, scores: Scores, mode: Direction | None = None) -> Measure:
-    """Return the measure of a name, an own one of the scorer's first; raise InvalidValueError for an unknown one."""
-    plain = next((name.removeprefix(each) for each in SPLITS if name.startswith(each)), name)
+    """Return the measure of a name, one of the scorer's own or of ours; raise InvalidValueError for an unknown one.
+
+    A name that is both is the scorer's for the objective, which `mode` tells: its runs were ranked by that function. Any
+    other rule could mean either, so it is refused.
+    """
+    plain = plain_name(name)
     for each in (name, plain):
         if each in scores.measures:
+            if mode is None and is_ours(each, scores.task):
+                raise InvalidValueError(
+                    f"{each} is a measure of podium's and one of the scorer's own: give the scorer's another name, such as my_{plain}"
+                )
             return own_measure(each, str(mode or Objective.of(each).mode), scores.measures[each])
     measure = measure_of(name, scores.task)
     if mode is not None and measure.mode != mode:
@@ -69,6 +88,15 @@ def measure_for(name: str, scores: Scores, mode: Direction | None = None) -> Mea
             f"the objective wants {name} {mode}imal, and {measure.name} is better {measure.mode}imal"
         )
     return measure
+
+
+def is_ours(name: str, task: Task) -> bool:
+    """Return whether podium itself has a measure of a name for a task."""
+    try:
+        measure_of(name, task)
+    except InvalidValueError:
+        return False
+    return True
 
 
 def value_of(
@@ -117,7 +145,7 @@ def compared(
     Cost: a bootstrap for each measure that has no exact method, and one for each value of a slice.
     """
     name = objective.label
-    versus = _Versus(challenger, champion, settings, beside or Beside())
+    versus = _Versus(challenger, champion, settings, objective, beside or Beside())
     first = versus.evidence(name, objective.mode)
     guards = [versus.guard(each, margin) for each, margin in settings.rules.not_worse.items()]
     for column, margin in settings.rules.slices.items():
@@ -126,16 +154,28 @@ def compared(
     further = STANDARD[challenger.task] if len(challenger) <= MOST_ROWS_SHOWN else ()
     others = (versus.evidence(each).difference for each in further if each not in told)
     return Comparison(
-        len(challenger), first, tuple(guards), tuple(each for each in others if each is not None)
+        len(challenger),
+        first,
+        tuple(guards),
+        tuple(each for each in others if each is not None),
+        tuple(versus.unjudged),
     )
 
 
 class _Versus:
     """Two versions on the same rows."""
 
-    def __init__(self, challenger: Scores, champion: Scores, settings: GateSettings, beside: Beside) -> None:
+    def __init__(
+        self,
+        challenger: Scores,
+        champion: Scores,
+        settings: GateSettings,
+        objective: Objective,
+        beside: Beside,
+    ) -> None:
         self._challenger, self._champion = challenger, champion
-        self._settings, self._beside = settings, beside
+        self._settings, self._objective, self._beside = settings, objective, beside
+        self.unjudged: list[tuple[str, str, int]] = []  # column, value and rows of slices with too few
         self._cluster: Array | None = None
         self._no_cluster: str | None = None
         if settings.cluster is not None:
@@ -155,7 +195,11 @@ class _Versus:
             return _told(name, {"margin": margin}, self._size)
         if LATENCY.fullmatch(name):
             return _told(name, {"margin": margin}, lambda: self._latency(name))
-        return self.evidence(name, margin=margin)
+        return self.evidence(name, self._mode_of(name), margin=margin)
+
+    def _mode_of(self, name: str) -> Direction | None:
+        """Return the mode of the objective for a guard on the objective itself."""
+        return self._objective.mode if same_measure(name, self._objective.label) else None
 
     def slices(self, name: str, mode: Direction, column: str, margin: Margin) -> Iterator[Evidence]:
         """Yield the difference in the objective for each value of a column that has rows enough."""
@@ -168,6 +212,12 @@ class _Versus:
         found, counts = np.unique(values, return_counts=True)
         least = self._settings.min_rows
         large = found[counts >= least]
+        few = counts < least
+        self.unjudged += [
+            (column, str(value), int(rows))
+            for value, rows in zip(found[few], counts[few], strict=True)
+            if len(large)
+        ]
         if not 0 < len(large) <= MOST_SLICES:
             why = (
                 f"no value of {column} has {least:,} rows"

@@ -53,7 +53,10 @@ def thresholds_reached(challenger: ModelVersion, thresholds: Mapping[str, float]
     ):  # else the threshold says it
         holds, reason = _objective(challenger)
         metric = str(challenger.objective.get("metric"))
-        outcomes.insert(0, Outcome(THRESHOLD, holds, reason, measure=metric, asked="a finite value"))
+        value = challenger.objective.get("value") if holds else None
+        outcomes.insert(
+            0, Outcome(THRESHOLD, holds, reason, measure=metric, asked="a finite value", challenger=value)
+        )
     return outcomes
 
 

@@ -1,46 +1,65 @@
 """What a verdict says beside its rules: what the rows could have shown, and how far the winner's value was luck."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tracking.gate.outcomes import SUPERIORITY, Outcome, Selection
 from tracking.gate.rules import GateSettings
 from tracking.gate.wording import show
 from tracking.objective import Objective
-from tracking.statistics.power import detectable, rows_to_tell
+from tracking.statistics.difference import Difference
+from tracking.statistics.power import detectable, units_to_tell
 from tracking.statistics.selection import Overestimate, overestimate
 
 POWER = 0.8
+MOST_NAMED = 10  # slices that are not judged
 
 
-def power_of(outcome: Outcome, error: float, settings: GateSettings) -> dict[str, Any] | None:
-    """Return which true gain is promoted 8 times in 10 at this look, and how many more rows would tell the gain that was seen.
+def power_of(outcome: Outcome, found: Difference, settings: GateSettings) -> dict[str, Any] | None:
+    """Return which true gain is promoted 8 times in 10 at this look, and how many more rows, or clusters, would tell the gain that was seen.
 
     None where the difference has no error, as that of equal predictions.
     """
     level, margin = outcome.level or 0.0, settings.rules.min_gain
-    if outcome.rule != SUPERIORITY or not (0 < level < 1 and math.isfinite(error) and error > 0):
+    if outcome.rule != SUPERIORITY or not (0 < level < 1 and 0 < found.error < math.inf):
         return None
     further = None
-    if outcome.gain is not None and outcome.rows and outcome.gain > margin and not outcome.passes:
-        further = rows_to_tell(outcome.gain, error, outcome.rows, level, power=POWER, margin=margin)
+    if found.gain > margin and not outcome.passes:
+        further = units_to_tell(found, level, power=POWER, margin=margin) or None
+    known = detectable(found, level, POWER)
     return {
-        "detectable": margin + detectable(error, level, POWER),
+        "detectable": margin + known if math.isfinite(known) else None,
         "power": POWER,
-        "further_rows": further,
+        "further_rows": None if found.clusters else further,
+        "further_clusters": further if found.clusters else None,
     }
 
 
 def power_sentence(measure: str, power: Mapping[str, Any]) -> str:
     """Say what the rows could have shown."""
+    if power["detectable"] is None:
+        return f"these rows tell no gain in {measure} at this look, however large"
     seen = f"a true gain of {show(power['detectable'])} in {measure} would be promoted 8 times in 10 with these rows at this look"
-    further = power["further_rows"]
-    return (
-        seen
-        if further is None
-        else f"{seen}; about {rounded(further):,} more rows would tell a gain of the size that was seen"
-    )
+    for unit in ("rows", "clusters"):
+        if further := power[f"further_{unit}"]:
+            return (
+                f"{seen}; about {rounded(further):,} more {unit} would tell a gain of the size that was seen"
+            )
+    return seen
+
+
+def unjudged_sentences(slices: Sequence[tuple[str, str, int]], least: int) -> list[str]:
+    """Say for each column which of its values have too few rows to be judged, the largest first."""
+    found = []
+    for column in dict.fromkeys(each[0] for each in slices):
+        few = sorted((each for each in slices if each[0] == column), key=lambda each: -each[2])
+        named = [f"{value} ({rows:,})" for _, value, rows in few[:MOST_NAMED]]
+        further = f" and {len(few) - MOST_NAMED:,} more values" if len(few) > MOST_NAMED else ""
+        found.append(
+            f"{column} is not judged where it has fewer than {least:,} rows (min_rows): {', '.join(named)}{further}"
+        )
+    return found
 
 
 def selection_of(selection: Selection, objective: Objective, here: float | None) -> dict[str, Any]:
@@ -79,10 +98,10 @@ def selection_sentence(found: Mapping[str, Any]) -> str | None:
     )
 
 
-def rounded(rows: int) -> int:
-    """Return a number of rows with two digits that count, rounded up: an estimate deserves no more."""
-    unit = 10 ** max(0, len(str(int(rows))) - 2)
-    return int(math.ceil(rows / unit) * unit)
+def rounded(units: int) -> int:
+    """Return a number of rows or clusters with two digits that count, rounded up: an estimate deserves no more."""
+    unit = 10 ** max(0, len(str(int(units))) - 2)
+    return int(math.ceil(units / unit) * unit)
 
 
 def _luck(selection: Selection, objective: Objective) -> Overestimate | None:

@@ -130,6 +130,10 @@ def _rules(raw: Any) -> Rules:
         raise InvalidValueError(
             f"rules.min_gain={rules.min_gain:g}: asks for a gain, and rules.superiority=false asks for none; set one of both"
         )
+    if not rules.superiority and not rules.not_worse:
+        raise InvalidValueError(
+            "rules.superiority=false: needs rules.not_worse with a margin for the objective: how much worse it may be"
+        )
     for name in rules.not_worse:
         if name.startswith("latency") and not LATENCY.fullmatch(name):
             raise InvalidValueError(

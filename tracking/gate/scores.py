@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracking.errors import InvalidValueError, quoted
+from tracking.registry.overlap import SIZE
 from tracking.statistics.measures import Task
 
 Array = NDArray[Any]
@@ -19,7 +20,7 @@ Array = NDArray[Any]
 SAME = ": give both the same rows by promotion.split, or promote by hand"
 KEYS = frozenset(
     {"prediction", "target", "row", "task", "classes", "weight", "columns", "threshold", "split", "measures"}
-    | {"predict_one", "trained_on"}
+    | {"predict_one", "trained_on", "duplicates", "row_hash"}
 )
 
 
@@ -37,9 +38,12 @@ class Scores:
     threshold: float | None
     split_name: str
     split_hash: str
+    split_same: str  # what both versions must agree on: the hash, or what else the scorer says
+    sketch: tuple[int, ...]  # of the hashes of the rows; empty where the scorer gives none
     measures: Mapping[str, Callable[..., float]]
     predict_one: Callable[[int], Any] | None
     trained_on: Mapping[str, float] | None
+    duplicates: Mapping[str, float] | None
 
     def __len__(self) -> int:
         return len(self.target)
@@ -79,7 +83,8 @@ def scores_of(raw: Any, split_file_hash: str | None = None) -> Scores:
     if task is not Task.REGRESSION:
         target = target.astype(np.int64)  # measures of several classes look a row's class up by it
     row = np.arange(len(target)) if raw.get("row") is None else _rows(raw["row"], len(target))
-    split_name, split_hash = _split(raw.get("split"), row, target, split_file_hash)
+    split = _mapping("split", raw.get("split"))
+    split_name, split_hash = _split(split, row, target, split_file_hash)
     return Scores(
         prediction=prediction,
         target=target,
@@ -93,9 +98,12 @@ def scores_of(raw: Any, split_file_hash: str | None = None) -> Scores:
         else float(_numbers("threshold", [raw["threshold"]])[0]),
         split_name=split_name,
         split_hash=split_hash,
+        split_same=str(split.get("same") or split_hash),
+        sketch=_sketch(raw.get("row_hash"), len(target)),
         measures=_mapping("measures", raw.get("measures")),
         predict_one=raw.get("predict_one"),
         trained_on=raw.get("trained_on"),
+        duplicates=_mapping("duplicates", raw.get("duplicates")) or None,
     )
 
 
@@ -130,10 +138,9 @@ def differences_of_rows(challenger: Scores, champion: Scores) -> Iterator[str]:
     same_weights = ours is theirs if ours is None or theirs is None else np.array_equal(ours, theirs)
     if not same_weights:
         yield "the weights of the rows differ between the two versions"
-    if challenger.split_hash != champion.split_hash:
-        yield (
-            f"the split has changed: {challenger.split_hash[:12]} for the challenger, {champion.split_hash[:12]} for the champion"
-        )
+    if challenger.split_same != champion.split_same:
+        one, other = _apart(challenger.split_same, champion.split_same)
+        yield f"the split has changed: {one} for the challenger, {other} for the champion"
 
 
 def _numbers(name: str, raw: Any) -> Array:
@@ -221,15 +228,33 @@ def _weight(raw: Any, many: int) -> Array | None:
     return weight
 
 
-def _split(raw: Any, row: Array, target: Array, file_hash: str | None) -> tuple[str, str]:
+def _split(given: Mapping[str, Any], row: Array, target: Array, file_hash: str | None) -> tuple[str, str]:
     """Return the name and the hash of a split; without a hash of the scorer's, that of the rows and of the file."""
-    given = _mapping("split", raw)
     if given.get("hash"):
         return str(given.get("name") or "the rows of the scorer"), str(given["hash"])
     digest = hashlib.sha256((file_hash or "").encode())
     digest.update("\0".join(map(str, row.tolist())).encode())
     digest.update(np.ascontiguousarray(target, dtype="<f8").tobytes())
     return str(given.get("name") or "the rows of the scorer"), digest.hexdigest()
+
+
+def _sketch(raw: Any, many: int) -> tuple[int, ...]:
+    """Return the sketch of the hashes of rows."""
+    if raw is None:
+        return ()
+    rows = np.asarray(raw)
+    if rows.shape != (many,) or rows.dtype != np.uint64:
+        raise InvalidValueError(
+            f"the scorer's 'row_hash' has the shape {rows.shape} and the type {rows.dtype}, not uint64 for each of {many:,} rows"
+        )
+    return tuple(np.unique(rows)[:SIZE].tolist())
+
+
+def _apart(one: str, other: str) -> tuple[str, str]:
+    """Return the first 12 characters of two hashes, or so many that they differ."""
+    pairs = enumerate(zip(one, other, strict=False))
+    end = max(12, 1 + next((place for place, pair in pairs if pair[0] != pair[1]), min(len(one), len(other))))
+    return one[:end], other[:end]
 
 
 def _mapping(name: str, raw: Any) -> Mapping[str, Any]:

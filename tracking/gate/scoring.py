@@ -36,7 +36,8 @@ LOOKS_S = 1.0  # how often it is looked whether the process lives
 ENDS_S = 10.0  # how long a process may take to end after its last line
 
 Judgement = Mapping[str, Any]
-Spend = Callable[[Mapping[str, Any]], int | None]  # told the split, returns the number of the look
+# told the split, and what its looks are counted by; returns the number of the look
+Spend = Callable[[Mapping[str, Any], Mapping[str, Any]], int | None]
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class _Child:
             self._phase = line["phase"]
             if self._phase == "compare":
                 self._split = line["split"]
-                self._say({"look": spend(line["split"])})
+                self._say({"look": spend(line["split"], line["counted_by"])})
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(ENDS_S)
         return self._fault(f"{who[self._phase]}: its process {_ending(self._process.returncode)}")
@@ -174,6 +175,7 @@ def _who(question: Question) -> dict[str, str]:
         "champion": f"the champion{champion} could not be loaded and scored",
         "challenger": f"the challenger (v{question.challenger.version}) could not be loaded and scored",
         "rows": "the rows decide nothing",
+        "rules": "no look was spent, because a rule cannot be judged",
         "compare": "the two versions could not be compared",
     }
 

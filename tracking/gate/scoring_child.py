@@ -17,7 +17,8 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from tracking.gate.judgement import judged, obstacles, split_of
+from tracking.gate.judgement import counted_by, judged, obstacles, split_of
+from tracking.gate.naming import unknown_names
 from tracking.gate.outcomes import RESULT, SCORES, Entrant, Question
 from tracking.gate.rules import AUTO
 from tracking.gate.scores import Scores, scores_of
@@ -60,7 +61,13 @@ def _answer(question: Question, folder: Path, say: Any, lines: "queue.SimpleQueu
     for obstacle in obstacles(challenger, champion):
         say(fault=obstacle)
         return
-    say(phase="compare", split=split_of(challenger, settings.cluster))
+    say(phase="rules")
+    unknown = [*unknown_names(question, challenger, champion)]
+    if unknown:
+        say(fault="; ".join(unknown))
+        return
+    split = split_of(challenger, settings.cluster)
+    say(phase="compare", split=split, counted_by=counted_by(challenger))
     look = lines.get()["look"]
     found = judged(question, challenger, champion, look)
     (folder / SCORES).write_bytes(scores_bytes(challenger, champion))

@@ -11,6 +11,7 @@ from tracking.version import __version__
 
 SCORED, RECORDED, FIRST = "scores", "recorded", "first"
 ON_RECORDED = "the values that the runs recorded decided: no scorer compares the versions on the same rows, so the gain may be chance"
+REFUSED_BEFORE = " by recorded values, although the gate has refused it by scores"
 NOTHING = dict.fromkeys(("split", "look", "power", "selection", "pictures", "scores"))
 
 
@@ -45,11 +46,13 @@ def verdict_of(
     basis: str,
     remarks: Iterable[str] = (),
     found: Mapping[str, Any] | None = None,
+    although: str = "",
     **more: Any,
 ) -> Verdict:
     """Return the verdict that follows from the outcomes of all rules: a promotion only if there are some and each passes.
 
-    `remarks` are sentences that follow the reasons; `found` is what the scoring process said.
+    `remarks` are sentences that follow the reasons; `found` is what the scoring process said;
+    `although` is said in the sentence of a promotion.
     """
     against = [each for each in outcomes if not each.passes]
     promote = bool(outcomes) and not against
@@ -74,10 +77,18 @@ def verdict_of(
     }
     return Verdict(
         promote=promote,
-        sentence=_sentence(challenger, champion, promote, told),
+        sentence=_sentence(challenger, champion, promote, told, although),
         reasons=(*(each.reason for each in told), *remarks),
         basis=basis,
         facts=facts,
+    )
+
+
+def looked_before(share: float, split: str) -> str:
+    """Say that rows have decided before, as rows of an earlier split."""
+    return (
+        f"{share:.0%} of these rows were looked at before, as rows of the split {split[:12]}: the looks at both count as "
+        "looks at the same rows"
     )
 
 
@@ -88,7 +99,11 @@ def outcome_from(raw: Mapping[str, Any]) -> Outcome:
 
 
 def _sentence(
-    challenger: ModelVersion, champion: ModelVersion | None, promote: bool, told: Sequence[Outcome]
+    challenger: ModelVersion,
+    champion: ModelVersion | None,
+    promote: bool,
+    told: Sequence[Outcome],
+    although: str,
 ) -> str:
     """Return the decision in one sentence, with the reason that counts most."""
     who = f"v{challenger.version} of {challenger.name}"
@@ -97,9 +112,9 @@ def _sentence(
     main = told[0].reason
     others = len(told) - 1
     if promote and champion is None:
-        return f"{who} is promoted: it is the first champion, and {main}."
+        return f"{who} is promoted{although}: it is the first champion, and {main}."
     if promote:
-        return f"{who} is promoted over v{champion.version if champion else 0}: {main}."
+        return f"{who} is promoted over v{champion.version if champion else 0}{although}: {main}."
     over = "" if champion is None else f" over v{champion.version}"
     further = "" if not others else f" (and {others} more reason{'s' if others > 1 else ''})"
     return f"{who} is not promoted{over}: {main}{further}."

@@ -64,6 +64,10 @@ class Difference:
         bound = self._lower(level)
         return bound if self.span is None else max(bound, -self.span)
 
+    def width(self, level: float) -> float:
+        """Return how many errors below the gain its bound of a level lies; the error must be positive and finite."""
+        return (self.gain - self._lower(level)) / self.error
+
     def upper(self, level: float) -> float:
         """Return a bound that the true gain is above with no more than this probability."""
         return -self.turned.lower(level)

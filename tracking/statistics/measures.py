@@ -1,7 +1,6 @@
 """Figures of merit by their names: how each is computed, which direction is better, and how it is drawn again and again."""
 
 import inspect
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,6 +13,7 @@ from tracking.errors import InvalidValueError, quoted
 from tracking.objective import Direction, Objective
 from tracking.statistics import draws, formulas
 from tracking.statistics.draws import Drawn
+from tracking.statistics.measure_names import standard_name
 
 Array = np.ndarray[Any, Any]
 Value = Callable[[Array, Array, Array | None], float]
@@ -127,19 +127,6 @@ MEASURES: dict[Task, dict[str, Measure]] = {
         _plain("r2", formulas.r2, draws.of_r2),
     ),
 }
-_SAME = {
-    "acc": "accuracy",
-    "auroc": "auc",
-    "roc_auc": "auc",
-    "macro_auc": "auc",
-    "macro_f1": "f1",
-    "pr_auc": "average_precision",
-    "logloss": "log_loss",
-    "nll": "log_loss",
-    "cross_entropy": "log_loss",
-    "brier_score": "brier",
-    "ece": "calibration_error",
-}
 
 
 def measure_of(name: str, task: Task | str) -> Measure:
@@ -150,8 +137,7 @@ def measure_of(name: str, task: Task | str) -> Measure:
     if task not in [*Task]:
         raise InvalidValueError(f"the task is {quoted(task)}; it must be one of {', '.join(Task)}")
     known = MEASURES[Task(task)]
-    plain = re.sub(r"^(train|val|valid|validation|test|promotion)[_/]", "", name)
-    found = known.get(_SAME.get(plain, plain))
+    found = known.get(standard_name(name))
     if found is None:
         raise InvalidValueError(
             f"no measure of {Task(task)} predictions is called {quoted(name)}; there are {', '.join(known)}"

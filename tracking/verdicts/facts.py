@@ -23,7 +23,7 @@ LARGEST = 1e300  # what is larger cannot be drawn
 _BOTH = ("challenger", "champion", "gain", "rows")
 _RULE_NUMBERS = (*_BOTH, "low", "high", "margin", "level", "p", "adjusted_p")
 _DIFFERENCE_NUMBERS = (*_BOTH, "error", "clusters", "draws")
-_POWER = ("detectable", "power", "further_rows")
+_POWER = ("detectable", "power", "further_rows", "further_clusters")
 _SELECTION = ("jobs", "selected_at", "here", "overestimated_by", "by_choosing", "error", "expected")
 _CURVES = {
     "curves": ("fpr", "tpr"),

@@ -87,9 +87,10 @@ def _look(look: Mapping[str, Any]) -> str:
 def _power(power: Mapping[str, Any]) -> str:
     often = "reliably" if power["power"] is None else f"{10 * power['power']:.2g} times in 10"
     words = f"a true gain of {number(power['detectable'])} is seen {often} with these rows at this look"
-    if power["further_rows"] is None:
-        return words
-    return f"{words}; about {_rounded(power['further_rows']):,} further rows would tell a gain of the size that was seen"
+    for unit in ("rows", "clusters"):
+        if further := power[f"further_{unit}"]:
+            return f"{words}; about {_rounded(further):,} further {unit} would tell a gain of the size that was seen"
+    return words
 
 
 def _choice(selection: Mapping[str, Any]) -> str | None:

@@ -4,7 +4,7 @@ Reads at most the first bytes of a file, with the standard library alone.
 """
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,12 @@ ADULT_COLUMNS = (
 )  # fmt: skip
 
 
-def source_problems(data: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a line for each file of a `data` section that is missing, empty, or lacks a column of the config."""
+def source_problems(data: Mapping[str, Any], also: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Yield a line for each file of a `data` section that is missing, empty, or lacks a column of the config.
+
+    `also` are further columns by the keys that name them.
+    """
+    more = [(column, key) for key, column in (also or {}).items()]
     if data["_target_"] == "trainer.data.adult.load":
         for file in (Path(data["path"]) / name for name in ADULT_FILES):
             if not file.is_file():
@@ -34,10 +38,13 @@ def source_problems(data: Mapping[str, Any]) -> Iterator[str]:
         for name in data["drop"]:
             if name not in ADULT_COLUMNS:
                 yield f"data.drop: there is {header.no_column(name, ADULT_COLUMNS)}"
+        for name, asked in more:
+            if name not in ADULT_COLUMNS:
+                yield f"{asked}: there is {header.no_column(name, ADULT_COLUMNS)}"
     elif data["_target_"] == "trainer.data.table.load":
         for key in ("path", "test_path"):
             if data.get(key) is not None:
-                yield from _table_problems(f"data.{key}={data[key]}", Path(data[key]), key, data)
+                yield from _table_problems(f"data.{key}={data[key]}", Path(data[key]), key, data, more)
 
 
 def split_problems(data: Mapping[str, Any]) -> Iterator[str]:
@@ -64,7 +71,9 @@ def split_problems(data: Mapping[str, Any]) -> Iterator[str]:
         yield f"data.fold={fold}: allowed are 0 to {folds - 1}, because data.folds={folds}"
 
 
-def _table_problems(given: str, file: Path, key: str, data: Mapping[str, Any]) -> Iterator[str]:
+def _table_problems(
+    given: str, file: Path, key: str, data: Mapping[str, Any], more: Sequence[tuple[str, str]] = ()
+) -> Iterator[str]:
     member = data.get("member") if key == "path" or formats.has_member(file, data.get("member")) else None
     if problem := formats.problem(file, member):
         yield f"{given}: {problem}"
@@ -80,7 +89,8 @@ def _table_problems(given: str, file: Path, key: str, data: Mapping[str, Any]) -
         message = str(error)
         yield message if message.startswith("data.") else f"{given}: {_as_sentence(message)}"
         return
-    absent = [(name, asked) for name, asked in _asked(key, data) if header.found(name, opening.names) is None]
+    wanted = [*_asked(key, data), *(more if key == "path" else ())]
+    absent = [(name, asked) for name, asked in wanted if header.found(name, opening.names) is None]
     separator = opening.dialect.separator
     others = [each for each in ";\t|,^~:" if each != separator and each in opening.names[0]]
     if absent and len(opening.names) == 1 and separator in opening.names[0]:

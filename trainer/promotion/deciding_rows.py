@@ -1,8 +1,8 @@
 """The rows that decide a promotion: those that the loader keeps, the test rows where it keeps none, or those of a file.
 
 They have an identity, so that two versions are known to be scored on the same rows, and a look at rows that decided before is
-counted. It depends on which rows of which file they are, and on their targets and weights. Which columns a model uses and how
-it encodes them changes nothing.
+counted. That of kept rows depends on which rows of which file they are, and on their targets and weights; that of a file on
+the values of its rows, in any order. Which columns a model uses and how it encodes them changes nothing.
 """
 
 import hashlib
@@ -22,6 +22,7 @@ from trainer.data.unlabelled import with_target
 from trainer.data.weights import weights_of
 from trainer.errors import DataError, LoadError, TrainerError, some_rows
 from trainer.promotion.labelled_files import read_adopted
+from trainer.promotion.row_hashes import hashes_of_rows, identity
 from trainer.saved_model import Predictor
 
 OURS, ADULT = "trainer.data.table.load", "trainer.data.adult.load"
@@ -39,6 +40,8 @@ class DecidingRows:
     labels: Target
     name: str
     hash: str
+    same: str  # what two versions must agree on: the rows of the same file in the same order
+    hashes: Array  # of the values of each row, by which rows that decided before are found
 
 
 def deciding_rows(predictor: Predictor, split: str | None) -> DecidingRows:
@@ -59,7 +62,10 @@ def _of_loader(predictor: Predictor) -> DecidingRows:
     origin = _file_hash(predictor)
     digest = _identity(origin or _content(splits, place), numbers, target, weight)
     name = _named(predictor, is_kept=splits.keeps_some)
-    return DecidingRows(table, target, weight, numbers, predictor.labels or labels, name, digest)
+    hashes = _hashes(predictor, table, target, labels)
+    return DecidingRows(
+        table, target, weight, numbers, predictor.labels or labels, name, digest, digest, hashes
+    )
 
 
 def _named(predictor: Predictor, *, is_kept: bool) -> str:
@@ -77,10 +83,10 @@ def _of_file(predictor: Predictor, file: Path) -> DecidingRows:
     try:
         if predictor.reader is None:
             table, target = read_adopted(predictor.encoder, labels, file)
-            return DecidingRows(
-                table, target, None, np.arange(len(target)), labels, f"the file {file.name}",
-                _identity(digest, np.arange(len(target)), target, None),
-            )  # fmt: skip
+            numbers = np.arange(len(target))
+            return _read(
+                predictor, file, digest, labels, table=table, target=target, numbers=numbers, weight=None
+            )
         weighing = section.get("weight_column")
         weighing = None if weighing is None else header.found(weighing, predictor.reader.names)
         used = [*predictor.encoder.names, labels.name, *([weighing] if weighing else [])]
@@ -94,8 +100,33 @@ def _of_file(predictor: Predictor, file: Path) -> DecidingRows:
     target = labels.codes(known.table[labels.name])
     weight = None if weighing is None else weights_of(known.table, weighing)
     numbers = np.arange(len(target)) if known.rows is None else known.rows
-    identity = _identity(digest, numbers, target, weight)
-    return DecidingRows(known.table, target, weight, numbers, labels, f"the file {file.name}", identity)
+    return _read(
+        predictor, file, digest, labels, table=known.table, target=target, numbers=numbers, weight=weight
+    )
+
+
+def _read(
+    predictor: Predictor,
+    file: Path,
+    digest: str,
+    labels: Target,
+    *,
+    table: Table,
+    target: Array,
+    numbers: Array,
+    weight: Array | None,
+) -> DecidingRows:
+    """Return the rows of a file with their identity."""
+    hashes = _hashes(predictor, table, target, labels)
+    return DecidingRows(
+        table, target, weight, numbers, labels, f"the file {file.name}", identity(hashes, weight),
+        _identity(digest, numbers, target, weight), hashes,
+    )  # fmt: skip
+
+
+def _hashes(predictor: Predictor, table: Table, target: Array, labels: Target) -> Array:
+    weighing = predictor.data.get("weight_column")
+    return hashes_of_rows(table, target, but=frozenset({labels.name, str(weighing)}))
 
 
 def _check_classes(labels: Target, values: Array, file: Path) -> None:

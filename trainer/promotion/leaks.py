@@ -1,4 +1,4 @@
-"""How many of the deciding rows a model was trained on: rows of a file whose values are those of a training row."""
+"""Rows with the same values: those of the deciding rows that a model was trained on, and those that occur among them twice."""
 
 import logging
 from collections.abc import Iterator
@@ -19,26 +19,57 @@ logger = logging.getLogger(__name__)
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # odd, so that no bit of a hash is lost
 
 
-def trained_on(predictor: Predictor, rows: DecidingRows) -> dict[str, float] | None:
-    """Return which share of the rows equals a training row, and which share is `expected` to by chance.
+_SEED = 0  # of the rows that are drawn to compare as many of both
 
-    Two rows are equal if all that the model reads of them is, and their targets. Expected is the share of the training rows
-    that have an equal among the other training rows: other rows of the same source have one about as often. Return None, with a
-    warning, where the training rows cannot be read again.
+Facts = dict[str, float]
+
+
+def equal_rows(predictor: Predictor, rows: DecidingRows, *, is_file: bool) -> tuple[Facts, Facts | None]:
+    """Return how many of the deciding rows are the same as another of them, and which share equals a training row.
+
+    Two rows are equal if all that the model reads of them is, and their targets.
+
+    The first are the number of `rows` that have an equal, the `share` of them, and the share of the training rows that is
+    `expected`, both among `of` rows, as many of each. The second are the `share` of all `rows` that equals a training row, and
+    the share that is `expected` to by chance: the share of the training rows that have an equal among the other training
+    rows, since other rows of the same source have one about as often. Where the training rows cannot be read again,
+    a warning says it. Then, and for rows that are of no file and so no training rows, the first is the number alone, and the
+    second is None.
     """
+    own = _hashes(predictor, rows.table, rows.target)
+    repeated: Facts = {"rows": float(_repeated(own).sum())}
+    if not is_file:
+        return repeated, None
     try:
         splits, _, targets = predictor.read_again()
     except TrainerError as error:
         logger.warning("whether rows of %s are among the training rows is not known: %s", rows.name, error)
-        return None
+        return repeated, None
     trained = _hashes(predictor, splits.tables[0], targets[0])
-    _, place, counts = np.unique(trained, return_inverse=True, return_counts=True)
-    found = np.isin(_hashes(predictor, rows.table, rows.target), trained)
-    return {
-        "share": float(found.mean()),
-        "expected": float((counts[place] > 1).mean()),
-        "rows": float(len(found)),
+    many = min(len(own), len(trained))
+    repeated |= {
+        "share": float(_repeated(_drawn(own, many)).mean()),
+        "expected": float(_repeated(_drawn(trained, many)).mean()),
+        "of": float(many),
     }
+    return repeated, {
+        "share": float(np.isin(own, trained).mean()),
+        "expected": float(_repeated(trained).mean()),
+        "rows": float(len(own)),
+    }
+
+
+def _repeated(hashes: Array) -> Array:
+    """Return which hashes occur more than once."""
+    _, place, counts = np.unique(hashes, return_inverse=True, return_counts=True)
+    return counts[place] > 1
+
+
+def _drawn(hashes: Array, many: int) -> Array:
+    """Return so many of the hashes: more rows have more duplicates."""
+    if many == len(hashes):
+        return hashes
+    return np.random.default_rng(_SEED).choice(hashes, many, replace=False)
 
 
 def _hashes(predictor: Predictor, table: Table, target: Array) -> Array:

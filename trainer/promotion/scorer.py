@@ -17,7 +17,7 @@ from trainer.data.target import Target, TaskKind
 from trainer.data.tensors import encoded
 from trainer.errors import ConfigError, LoadError
 from trainer.promotion.deciding_rows import DecidingRows, deciding_rows
-from trainer.promotion.leaks import trained_on
+from trainer.promotion.leaks import equal_rows
 from trainer.promotion.raw_columns import RawColumns, as_asked
 from trainer.saved_model import Predictor, load_model
 from trainer.targets import check_trusted
@@ -38,7 +38,8 @@ def score(folder: Path | str, split: str | None = None, *, allow: Sequence[str] 
     `prediction` is [N], or [N, K] for K classes; `target`, `row` and `weight` are [N]. `columns` reads a column when it is
     asked for. No `threshold` is among them: accuracy and the like are those that runs log, which take one half.
     `predict_one(i)` predicts row i alone, as `Predictor.predict` does. `trained_on`, of a file, is the share of its rows
-    that the model was trained on, beside the share that duplicates explain.
+    that the model was trained on, beside the share that duplicates explain. `duplicates` is how many rows are the same as
+    another, for a file beside the share of training rows that are.
 
     Raise LoadError for a model that does not load, or whose data have changed since its training; DataError for rows
     that cannot be read, and for targets that the model does not know.
@@ -55,7 +56,8 @@ def score(folder: Path | str, split: str | None = None, *, allow: Sequence[str] 
         "row": rows.numbers,
         "task": target.task.value,
         "columns": RawColumns(rows.table),
-        "split": {"name": rows.name, "hash": rows.hash},
+        "split": {"name": rows.name, "hash": rows.hash, "same": rows.same},
+        "row_hash": rows.hashes,
         "measures": _measures(Path(folder), target, allow),
         "predict_one": _one_by_one(predictor, rows),
     }
@@ -63,7 +65,8 @@ def score(folder: Path | str, split: str | None = None, *, allow: Sequence[str] 
         found["weight"] = rows.weight
     if target.task is not TaskKind.REGRESSION:
         found["classes"] = list(predictor.classes)
-    if split is not None and (leaks := trained_on(predictor, rows)) is not None:
+    found["duplicates"], leaks = equal_rows(predictor, rows, is_file=split is not None)
+    if leaks is not None:
         found["trained_on"] = leaks
     return found
 

@@ -12,6 +12,10 @@ import pytest
 from command_line import Say
 
 from tracking import ModelRegistry, Verdict
+from tracking.files.atomic import sha256
+from tracking.paths import ModelPaths
+from tracking.registry import EventKind
+from tracking.registry.events import add_event
 
 ROOT = Path(__file__).parents[3]
 
@@ -222,11 +226,11 @@ def test_two_versions_are_compared_by_the_command_that_compares_runs(models: Mod
 def test_verify_tells_by_its_exit_code(models: ModelRegistry, store: Path, say: Say) -> None:
     code, out, err = say("verify")
     assert (code, err) == (0, "")
-    assert "ctr@1        1  7 bytes  intact" in out
+    assert "ctr@1 1 7 bytes intact" in " ".join(out.split())
     (store / "models" / "ctr" / "v1" / "model_best.pt").write_bytes(b"other")
     code, out, err = say("verify", "ctr")
     assert code == 1
-    assert "ctr@1        1  5 bytes  damaged" in out
+    assert "ctr@1 1 5 bytes damaged" in " ".join(out.split())
     assert "ctr@1: " in err
     assert "is not the file that was registered" in err
     assert say("verify", "ctr@2")[0] == 0
@@ -285,3 +289,70 @@ def test_names_of_versions_are_completed(
     models: ModelRegistry, say: Say, words: list[str], found: set[str]
 ) -> None:
     assert set(say("--complete", *words)[1].split()) == found
+
+
+def test_all_verdicts_on_a_version_are_listed_and_each_is_shown(models: ModelRegistry, say: Say) -> None:
+    models.record_verdict("ctr", 2, REFUSED)
+    models.record_verdict("ctr", 2, Verdict(False, "The scorer could not be imported.", ("x",), "scores"))
+    code, out, err = say("verdict", "ctr@2", "--all")
+    assert (code, err) == (0, "")
+    rows = [line.split() for line in out.splitlines()]
+    assert ["1", "yes", "not", "promoted", "2", "2026-11-30T12:00:00", "Version"] in [row[:7] for row in rows]
+    assert ["2", "no", "not", "promoted"] in [row[:4] for row in rows]
+    told = json.loads(say("verdict", "ctr@2", "--all", "--json")[1])
+    assert [(each["number"], each["counts"]) for each in told["verdicts"]] == [(1, True), (2, False)]
+    assert REFUSED.sentence in say("verdict", "ctr@2")[1]
+    assert "could not be imported" in say("verdict", "ctr@2", "--number", "2")[1]
+    assert "Predictions: verdicts/001.npz" in say("verdict", "ctr@2", "--number", "1")[1]
+    code, _, err = say("verdict", "ctr@2", "--number", "3")
+    assert code == 1
+    assert "version 2 of 'ctr' has no verdict 3; it has 1, 2" in err
+    assert "give --all or --number" in say("verdict", "ctr@2", "--number", "1", "--all")[2]
+    assert "has not judged version 1" in say("verdict", "ctr@1", "--all")[2]
+
+
+def test_the_verdict_of_another_store_is_said_to_be_one(
+    models: ModelRegistry, tmp_path: Path, say: Say
+) -> None:
+    models.record_verdict("ctr", 2, Verdict(True, "v2 of ctr is promoted over v1.", ("x",), "scores"))
+    models.record_verdict("ctr", 1, Verdict(True, "v1 of ctr is promoted.", ("x",), "first"))
+    other = ModelRegistry(tmp_path / "other")
+    version = other.import_version(models.export("ctr@2", tmp_path / "ctr.tar.gz"))
+    assert version.version == 1
+    place = ("--store", str(tmp_path / "other"))
+    foreign = "This is the verdict of another store, on its version 2 of ctr"
+    assert foreign in say("verdict", "ctr@1", *place)[1]
+    assert foreign not in say("verdict", "ctr@2")[1]
+    challenger = {"version": 1, "manifest_sha256": sha256(version.path / "manifest.json")}
+    ours = Verdict(True, "Ours.", ("x",), "first", {"challenger": challenger})
+    other.record_verdict("ctr", 1, ours)
+    assert foreign not in say("verdict", "ctr@1", *place)[1]
+
+
+def test_a_promotion_by_hand_says_why_and_is_recorded_once(models: ModelRegistry, say: Say) -> None:
+    code, _, err = say("promote", "ctr@1")
+    assert code == 2
+    assert "say why with --why" in err
+    assert say("promote", "ctr@1", "--why", "checked")[1] == "The champion of ctr is version 1.\n"
+    before = models.history("ctr")
+    code, out, _ = say("promote", "ctr@1", "--why", "checked again")
+    assert (code, out) == (0, "Version 1 already is the champion of ctr; nothing was recorded.\n")
+    assert models.history("ctr") == before
+
+
+@pytest.mark.parametrize("alias", ["v2", "V2", "v0", "7"])
+def test_an_alias_that_reads_like_a_version_is_refused(models: ModelRegistry, say: Say, alias: str) -> None:
+    code, _, err = say("alias", "ctr@1", alias)
+    assert code == 2
+    assert f"alias '{alias}' reads like" in err
+    assert alias not in models.aliases("ctr")
+
+
+def test_an_old_alias_that_reads_like_a_version_hides_none(
+    models: ModelRegistry, store: Path, say: Say
+) -> None:
+    add_event(ModelPaths(store / "models" / "ctr"), EventKind.ALIASED, 1, reason="", by=None, alias="v2")
+    assert models.aliases("ctr")["v2"] == 1
+    assert models.find("ctr@v2").version == 2
+    assert say("alias", "ctr", "v2", "--remove")[0] == 0
+    assert "v2" not in models.aliases("ctr")

@@ -154,7 +154,7 @@ def test_the_gain_that_is_called_detectable_is_promoted_8_times_in_10() -> None:
     from tracking.statistics.power import detectable
 
     random, trials, error, level = np.random.default_rng(6), 1000, 0.01, look_level(2)
-    true = detectable(error, level)
+    true = detectable(Difference("auc", "max", 0.8, 0.8, 0.0, error, "delong", 5000), level)
     gains = true + error * random.normal(size=trials)
     found = [
         Difference("auc", "max", 0.8 + gain, 0.8, gain, error, "delong", 5000) for gain in gains.tolist()

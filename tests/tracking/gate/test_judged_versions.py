@@ -17,7 +17,7 @@ from scored_versions import ROWS, add_version
 from tracking import ChampionChangedError, InvalidValueError, ModelRegistry, Verdict
 from tracking.gate import Gate, Selection, gate_settings
 from tracking.gate.scores_file import read_scores
-from tracking.registry import EventKind
+from tracking.registry import EventKind, KeptVerdict
 
 SCORER = "scored_versions.score"
 
@@ -82,6 +82,19 @@ def test_equal_versions_are_refused_in_words_with_what_the_rows_could_have_shown
     assert verdict.facts["power"]["detectable"] > 0
     assert kinds(registry)[-2:] == ["looked", "refused"]
     assert registry.history("ctr")[-1].reason == verdict.sentence
+
+
+def test_few_clusters_are_told_to_be_too_few(registry: ModelRegistry, store: Path) -> None:
+    add_version(registry, store, skill=1.5, own=2)
+    verdict = judge(registry, 2, cluster="region")
+    power, gain = verdict.facts["power"], verdict.facts["differences"][0]["gain"]
+    assert not verdict.promote
+    assert power["detectable"] > gain
+    assert power["further_rows"] is None
+    assert power["further_clusters"] > 0
+    assert any(
+        "more clusters would tell a gain of the size that was seen" in each for each in verdict.reasons
+    )
 
 
 def test_the_very_same_predictions_are_no_gain(registry: ModelRegistry, store: Path) -> None:
@@ -264,12 +277,12 @@ def test_a_champion_whose_manifest_is_lost_refuses_the_challenger(
         ({"scorer": "scored_versions.nothing"}, "the scorer scored_versions.nothing could not be imported: AttributeError"),
         ({"scorer": "no_such_module.score"}, "ModuleNotFoundError: No module named 'no_such_module'"),
         ({"min_rows": ROWS + 1}, "4,000 rows decide nothing: at least 4,001 are asked"),
-        ({"cluster": "planet"}, "auc cannot be judged: the rows have no column 'planet'; they have: rare, region, user"),
-        ({"rules": {"slices": {"planet": 0.1}}}, "in each planet cannot be judged: the rows have no column 'planet'"),
+        ({"cluster": "planet"}, "cluster: the rows have no column 'planet'; they have: rare, region, user"),
+        ({"rules": {"slices": {"planet": 0.1}}}, "rules.slices.planet: the rows have no column 'planet'"),
         ({"rules": {"slices": {"rare": 0.1}}}, "no value of rare has 100 rows"),
-        ({"rules": {"not_worse": {"gini": 0.1}}}, "gini cannot be judged: no measure of binary predictions is called 'gini'"),
-        ({"rules": {"thresholds": {"gini": 0.1}}}, "gini cannot be judged, and it must be at least 0.1: no measure of binary"),
-        ({"rules": {"superiority": False}}, "rules.superiority=false needs rules.not_worse.auc"),
+        ({"rules": {"not_worse": {"gini": 0.1}}}, "rules.not_worse.gini: no measure of binary predictions is called 'gini'"),
+        ({"rules": {"thresholds": {"gini": 0.1}}}, "rules.thresholds.gini: no measure of binary"),
+        ({"rules": {"superiority": False, "not_worse": {"brier": 0.1}}}, "rules.superiority=false needs rules.not_worse.auc"),
         ({"rules": {"not_worse": {"calibration_error": 0.0}}}, "calibration_error is 0."),
     ],
 )  # fmt: skip
@@ -280,6 +293,57 @@ def test_a_rule_that_cannot_be_computed_refuses(
     verdict = judge(registry, 2, **settings)
     assert not verdict.promote
     assert any(reason in each for each in verdict.reasons), verdict.reasons
+
+
+@pytest.mark.parametrize(("settings", "said"), [
+    ({"cluster": "planet"}, "cluster: the rows have no column 'planet'"),
+    ({"rules": {"slices": {"planet": 0.1}}}, "rules.slices.planet: the rows have no column 'planet'"),
+    ({"rules": {"not_worse": {"logloss_": 0.1}}}, "rules.not_worse.logloss_: no measure of binary"),
+    ({"rules": {"thresholds": {"log_lossx": 0.1}}}, "rules.thresholds.log_lossx: no measure of binary"),
+    ({"rules": {"superiority": False, "not_worse": {"brier": 0.1}}}, "rules.superiority=false needs rules.not_worse.auc"),
+])  # fmt: skip
+def test_a_name_that_does_not_exist_spends_no_look(
+    registry: ModelRegistry, store: Path, settings: dict[str, Any], said: str
+) -> None:
+    add_version(registry, store, skill=1.5, own=2)
+    verdict = judge(registry, 2, **settings)
+    assert not verdict.promote
+    assert "no look was spent, because a rule cannot be judged" in verdict.sentence
+    assert said in verdict.sentence
+    assert "looked" not in kinds(registry)
+
+
+def test_an_own_measure_that_is_named_as_ours_counts_for_the_objective_alone(
+    registry: ModelRegistry, store: Path
+) -> None:
+    add_version(registry, store, skill=1.5, own=2, fault="own names")
+    verdict = judge(registry, 2, rules={"not_worse": {"brier": 0.1}})
+    assert (
+        "rules.not_worse.brier: brier is a measure of podium's and one of the scorer's own"
+        in verdict.sentence
+    )
+    assert "looked" not in kinds(registry)
+    assert judge(registry, 2).facts["differences"][0]["challenger"] == 0.75
+
+
+def test_slices_with_few_rows_are_named_as_not_judged(registry: ModelRegistry, store: Path) -> None:
+    add_version(registry, store, skill=1.5, own=2)
+    verdict = judge(registry, 2, min_rows=2000, rules={"slices": {"region": 0.05}})
+    judged = [each["slice"][1] for each in verdict.facts["rules"] if each["slice"]]
+    (left,) = {"north", "south"} - {*judged}
+    said = f"region is not judged where it has fewer than 2,000 rows (min_rows): {left} (1,"
+    assert any(each.startswith(said) for each in verdict.reasons), verdict.reasons
+
+
+def test_the_objective_stands_once_among_the_measures_and_its_value_is_shown(
+    registry: ModelRegistry, store: Path
+) -> None:
+    add_version(registry, store, skill=1.5, own=2, value=0.83)
+    verdict = judge(registry, 2, rules={"superiority": False, "not_worse": {"auc": 0.01}})
+    measures = [each["measure"] for each in verdict.facts["differences"]]
+    assert sorted(measures) == sorted({*measures})
+    (own,) = [each for each in verdict.facts["rules"] if each["asked"] == "a finite value"]
+    assert own["challenger"] == 0.83
 
 
 def test_rows_of_one_class_decide_nothing(tmp_path: Path) -> None:
@@ -374,10 +438,13 @@ def test_a_champion_that_changes_meanwhile_is_judged_against(
     add_version(registry, store, skill=1.5, own=3)
     record = ModelRegistry.record_verdict
 
-    def record_late(self: ModelRegistry, name: str, number: int, verdict: Verdict) -> None:
-        record(self, name, number, verdict)
+    def record_late(
+        self: ModelRegistry, name: str, number: int, verdict: Verdict, *, scores: bytes | None = None
+    ) -> KeptVerdict:
+        kept = record(self, name, number, verdict, scores=scores)
         if self.aliases(name)["champion"] == 1:
             self.promote(name, 2, reason="by another sweep")
+        return kept
 
     monkeypatch.setattr(ModelRegistry, "record_verdict", record_late)
     verdict = judge(registry, 3)
@@ -552,3 +619,46 @@ def test_a_comparison_that_fails_has_spent_its_look_and_says_so(registry: ModelR
     assert verdict.reasons[0] == "the two versions could not be compared: its process ended with exit code 6"
     assert verdict.facts["look"]["number"] == 1
     assert kinds(registry)[-2:] == ["looked", "refused"]
+
+
+@pytest.mark.parametrize("asked", [{"alpha": 0.9}, {"looks": 2}, {"alpha": 0.9, "looks": 10}])
+def test_a_level_cannot_be_bought_after_the_first_look(
+    registry: ModelRegistry, store: Path, asked: dict[str, Any]
+) -> None:
+    judge(registry, add_version(registry, store, skill=0.6, own=2).version)
+    late = add_version(registry, store, skill=1.5, own=3).version
+    refused = judge(registry, late, **asked)
+    assert not refused.promote
+    assert refused.reasons[0].startswith(
+        "the looks at these rows are counted with alpha 0.05 and no plan since 20"
+    )
+    assert refused.reasons[0].endswith("as asked; judge by new rows to change them")
+    assert refused.facts["look"] is None
+    assert refused.facts["split"]["rows"] == ROWS
+    assert kinds(registry).count("looked") == 1
+    found = judge(registry, late)
+    assert found.promote
+    assert found.facts["look"]["number"] == 2
+
+
+def test_rows_of_a_file_that_decided_before_go_on_being_counted_and_the_verdict_says_it(
+    registry: ModelRegistry, store: Path, tmp_path: Path
+) -> None:
+    def judged_by(rows: list[int]) -> Verdict:
+        (tmp_path / "rows.txt").write_text("\n".join(map(str, rows)))
+        return judge(registry, 2, split=str(tmp_path / "rows.txt"))
+
+    add_version(registry, store, skill=0.6, own=2)
+    first = judged_by([*range(1000)])
+    assert judged_by([*reversed(range(1000))]) == first, "the same rows in another order"
+    less = judged_by([*range(1, 1000)])
+    assert less.facts["look"] | {"level": None} == {
+        "number": 2, "alpha": 0.05, "level": None, "planned": None, "of": first.facts["split"]["hash"], "overlap": 1.0,
+    }  # fmt: skip
+    told = f"100% of these rows were looked at before, as rows of the split {first.facts['split']['hash'][:12]}: "
+    assert any(each.startswith(told) for each in less.reasons)
+    assert judged_by([*range(500, 1500)]).facts["look"]["number"] == 3
+    new = judged_by([*range(2000, 3000)])
+    assert new.facts["look"]["number"] == 1
+    assert not any("looked at before" in each for each in new.reasons)
+    assert "row_hash" not in new.facts["split"]

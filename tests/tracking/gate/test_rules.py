@@ -80,6 +80,11 @@ def test_a_setting_that_cannot_work_is_refused_with_what_is_allowed(raw: dict[st
         gate_settings(raw)
 
 
+def test_without_superiority_some_margin_is_asked_for_at_once() -> None:
+    with pytest.raises(InvalidValueError, match=r"rules.superiority=false: needs rules.not_worse"):
+        gate_settings({"rules": {"superiority": False}})
+
+
 def test_a_question_is_the_same_after_a_way_through_json() -> None:
     asked = Question(
         gate_settings({"scorer": "a.b", "rules": {"not_worse": {"log_loss": "3%"}}}),

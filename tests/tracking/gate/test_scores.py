@@ -8,7 +8,7 @@ import pytest
 from scored_versions import ROWS, SPOILED, scores_of
 
 from tracking import CorruptFileError, InvalidValueError
-from tracking.gate.judgement import obstacles
+from tracking.gate.judgement import obstacles, split_of
 from tracking.gate.scores import SAME, Scores, column_of
 from tracking.gate.scores import scores_of as checked
 from tracking.gate.scores_file import read_scores, scores_bytes
@@ -33,6 +33,7 @@ OBSTACLES = {
     "other weights": "the weights of the rows differ between the two versions",
     "other task": "predicts for ",
     "trained": "trained on 40.0% of the rows that are to decide, and duplicates explain 1.0%",
+    "repeated": "50.0% of the rows that are to decide are the same as another, and of as many training rows 1.0% are",
 }
 
 
@@ -125,3 +126,53 @@ def test_scores_hold_no_pickle(tmp_path: Path) -> None:
     np.savez(path, row=np.array([{"a": 1}], dtype=object))
     with pytest.raises(CorruptFileError, match=r"scores\.npz holds no scores"):
         read_scores(path)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "shown"),
+    [
+        ("1626513649 a" + "5" * 50, "1626513649 a" + "6" * 50, ("1626513649 a5", "1626513649 a6")),
+        ("7" * 64, "8" * 64, ("7" * 12, "8" * 12)),
+        ("short", "shorter and longer", ("short", "shorter and ")),
+        ("a" * 20, "a" * 21, ("a" * 20, "a" * 21)),
+    ],
+)
+def test_hashes_are_shown_so_far_that_they_differ(one: str, other: str, shown: tuple[str, str]) -> None:
+    both = [checked(scores_of() | {"split": {"hash": each}}) for each in (one, other)]
+    assert list(obstacles(*both)) == [
+        f"the split has changed: {shown[0]} for the challenger, {shown[1]} for the champion"
+    ]
+
+
+def test_versions_may_have_to_agree_on_more_than_the_rows(tmp_path: Path) -> None:
+    both = [checked(scores_of() | {"split": {"hash": "h", "same": each}}) for each in ("one", "two")]
+    assert list(obstacles(*both)) == ["the split has changed: one for the challenger, two for the champion"]
+    both = [checked(scores_of() | {"split": {"hash": each, "same": "s"}}) for each in ("one", "two")]
+    assert list(obstacles(*both)) == []
+
+
+@pytest.mark.parametrize(
+    "hashes", [np.zeros(3, np.uint64), np.zeros(ROWS), np.zeros((ROWS, 2), np.uint64), "hash"]
+)
+def test_hashes_of_rows_are_whole_numbers_of_64_bits(hashes: Any) -> None:
+    with pytest.raises(
+        InvalidValueError, match=r"the scorer's 'row_hash' has the shape .*, not uint64 for each of 4,000"
+    ):
+        checked(scores_of() | {"row_hash": hashes})
+
+
+@pytest.mark.parametrize(
+    ("told", "is_refused"),
+    [
+        ({"rows": 40}, False),
+        ({"rows": 40, "share": 0.01, "expected": 0.0, "of": 4000}, False),
+        ({"rows": 400, "share": 0.1, "expected": 0.09, "of": 4000}, False),
+        ({"rows": 400, "share": 0.1, "expected": 0.02, "of": 4000}, True),
+    ],
+)
+def test_repeated_rows_are_counted_and_refused_only_where_training_rows_repeat_less(
+    told: dict[str, float], is_refused: bool
+) -> None:
+    scores = checked(scores_of() | {"duplicates": told})
+    assert split_of(scores, None)["duplicates"] == told["rows"]
+    assert bool([*obstacles(scores, scores)]) is is_refused

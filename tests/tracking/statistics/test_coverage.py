@@ -10,7 +10,7 @@ import simulated
 from tracking.statistics.compare import compare
 from tracking.statistics.levels import look_level
 from tracking.statistics.measures import Measure, measure_of
-from tracking.statistics.power import detectable, rows_to_tell
+from tracking.statistics.power import units_to_tell
 from tracking.statistics.spreads import mean_spread
 from tracking.statistics.tails import Tail
 
@@ -108,10 +108,9 @@ def test_power_at_a_true_gain_in_auc_is_what_the_split_is_said_to_have() -> None
     auc, rows, level, power = measure_of("auc", "binary"), 600, 0.0304, 0.8
     stream = np.random.default_rng(4)
     found = [compare(auc, *simulated.two_classes(stream, rows)[:3]) for _ in range(TIMES)]
-    gain, error = np.mean([each.gain for each in found]), float(np.mean([each.error for each in found]))
-    further = rows_to_tell(float(gain), error, rows, level, power)
-    assert further is not None
-    assert detectable(error * np.sqrt(rows / (rows + further)), level, power) == pytest.approx(gain, rel=0.01)
+    gain = float(np.mean([each.gain for each in found]))
+    told = [units_to_tell(each, level, power, gain=gain) for each in found]
+    further = int(np.mean([each for each in told if each is not None]))
     more = [
         compare(auc, *simulated.two_classes(stream, rows + further)[:3]).lower(level) > 0
         for _ in range(TIMES)

@@ -7,7 +7,8 @@ import pytest
 
 from tracking import InvalidValueError
 from tracking.objective import Direction
-from tracking.statistics.measures import measure_of, own_measure
+from tracking.statistics.measure_names import MEASURE_NAMES
+from tracking.statistics.measures import MEASURES, Task, measure_of, own_measure
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,10 @@ from tracking.statistics.measures import measure_of, own_measure
 def test_a_metric_of_any_split_names_its_measure(name: str, task: str, found: str, mode: str) -> None:
     measure = measure_of(name, task)
     assert (measure.name, str(measure.mode)) == (found, mode)
+
+
+def test_the_names_that_need_no_library_are_those_of_the_measures() -> None:
+    assert {task: (*MEASURE_NAMES[task],) for task in Task} == {task: (*MEASURES[task],) for task in Task}
 
 
 def test_what_is_not_known_is_said_with_what_is() -> None:

@@ -24,13 +24,14 @@ BesideArgument = Annotated[
 Why = Annotated[str, typer.Option("--why", "--reason", help="The reason, kept in the history.")]
 By = Annotated[str | None, typer.Option("--by", help="The person; by default your login.")]
 Name = Annotated[str, typer.Argument(help="The model's name.")]
+UNSAID = "say why with --why; the history keeps it"
 
 
 def promote(
     name: VersionArgument,
     *,
     version: BesideArgument = None,
-    reason: Why = "promoted by hand",
+    reason: Why = "",
     by: By = None,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
@@ -41,8 +42,16 @@ def promote(
     """
     registry = ModelRegistry(store)
     model, number = located(registry, name, version, verb="promote")
+    if not reason.strip():
+        raise InvalidValueError(UNSAID)
+    before = len(registry.history(model))
     chosen = registry.promote(model, number, reason=reason, by=by)
-    output.say_json(chosen) if as_json else output.say(f"The champion of {model} is version {number}.")
+    if as_json:
+        output.say_json(chosen)
+    elif len(registry.history(model)) == before:
+        output.say(f"Version {number} already is the champion of {model}; nothing was recorded.")
+    else:
+        output.say(f"The champion of {model} is version {number}.")
 
 
 def rollback(
@@ -63,7 +72,7 @@ def rollback(
     """
     registry = ModelRegistry(store)
     if not reason.strip():
-        raise InvalidValueError("say why with --why; the history keeps it")
+        raise InvalidValueError(UNSAID)
     number = None
     if to is not None:
         told, which = registry.parts(to) if SIGN in to else (name, to)

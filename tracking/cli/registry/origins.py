@@ -9,6 +9,7 @@ from tracking.cli.toolkit import output, tables
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.errors import quoted
 from tracking.registry import ModelRegistry
+from tracking.registry.verifying import Verification
 from tracking.registry.which import SIGN
 from tracking.values.units import counted, format_size
 
@@ -57,9 +58,10 @@ def verify(
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> int:
-    """Check every file of registered versions against its SHA-256.
+    """Check every file of registered versions against its SHA-256, and the history and the verdicts against each other.
 
-    Exit code 1 says that a file is missing, changed or not registered.
+    Each line of a history holds the SHA-256 of the line before it, and a promotion or refusal that of its verdict. Exit code
+    1 says that something is missing, changed or not registered.
 
     Example: python -m tracking verify ctr_model
     """
@@ -69,7 +71,7 @@ def verify(
     else:
         rows = [
             [
-                f"{each.name}@{each.version}",
+                _label(each),
                 each.files,
                 format_size(each.bytes),
                 "intact" if each.is_intact else "damaged",
@@ -82,8 +84,12 @@ def verify(
             output.say(f"No models in {store!r} yet.")
     for each in found:
         for fault in each.faults:
-            output.warn(f"{each.name}@{each.version}: {fault}")
+            output.warn(f"{_label(each)}: {fault}")
     return 0 if all(each.is_intact for each in found) else 1
+
+
+def _label(checked: Verification) -> str:
+    return f"{checked.name}{SIGN}{checked.version}" if checked.version else f"{checked.name}, its history"
 
 
 def say_compared(store: str, one: str, other: str, *, as_json: bool) -> None:

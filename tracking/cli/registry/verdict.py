@@ -10,8 +10,9 @@ import typer
 from tracking.cli.registry.changes import BesideArgument
 from tracking.cli.toolkit import output, tables
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
-from tracking.errors import UnknownModelError
-from tracking.registry import ModelRegistry, Verdict
+from tracking.errors import InvalidValueError, UnknownModelError
+from tracking.registry import KeptVerdict, ModelRegistry, ModelVersion, Verdict
+from tracking.registry.judgements import is_foreign
 from tracking.values.plain import flat
 from tracking.verdicts import whole_of
 from tracking.verdicts.words import measured, note_lines, percent, rule_name
@@ -26,24 +27,51 @@ BASES = {
 def verdict(
     name: Annotated[str, typer.Argument(metavar="NAME[@WHICH]", help="A model, or one of its versions.")],
     version: BesideArgument = None,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="List all decisions on the version.")] = False,
+    which: Annotated[
+        int | None, typer.Option("--number", help="Show this decision of the list, which counts from 1.")
+    ] = None,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
     """Show the gate's decision on a version of a model, with every rule and its reason.
 
-    NAME alone is its newest version that was judged.
+    NAME alone is its newest version that was judged. Each decision is kept; the one that counts is the newest that compared
+    predictions or promoted, and where there is none, the newest.
 
+    \b
     Example: python -m tracking verdict ctr_model
+             python -m tracking verdict ctr_model@3 --all
     """
     registry = ModelRegistry(store)
     model, number = _chosen(registry, name, version)
-    found = registry.verdict(model, number)
+    if every and which is not None:
+        raise InvalidValueError("give --all or --number; one of both")
+    if every:
+        _say_all(model, number, _judged(registry, model, number), as_json=as_json)
+        return
+    found, scores = registry.verdict(model, number), "scores.npz, beside verdict.json"
+    if which is not None:
+        kept = _numbered(registry, model, number, which)
+        found, scores = kept.verdict, f"{kept.scores.parent.name}/{kept.scores.name}"
     if found is None:
         raise UnknownModelError(f"the gate has not judged version {number} of {model!r}")
     if as_json:
         output.say_json({"name": model, "version": number, **found.to_json()})
-        return
+    else:
+        _say(found, model, registry.version(model, number), scores)
+
+
+def _say(found: Verdict, model: str, version: ModelVersion, scores: str) -> None:
+    number = version.version
     output.title(f"{'PROMOTED' if found.promote else 'NOT PROMOTED'}: {model}, version {number}")
+    if is_foreign(found, version):
+        origin = version.origin or {}
+        _say_text(
+            f"This is the verdict of another store, on its version {origin.get('version')} of {origin.get('name')}; "
+            "the numbers of versions in it are of that store."
+        )
     _say_text(found.sentence)
     whole = whole_of(found, number)
     if whole["why"]:
@@ -58,7 +86,45 @@ def verdict(
         _say_text(line)
     _say_rules(whole["rules"])
     _say_differences(found)
-    _say_more(found)
+    _say_more(found, scores)
+
+
+def _judged(registry: ModelRegistry, model: str, number: int) -> list[KeptVerdict]:
+    known = registry.verdicts(model, number)
+    if not known:
+        raise UnknownModelError(f"the gate has not judged version {number} of {model!r}")
+    return known
+
+
+def _numbered(registry: ModelRegistry, model: str, number: int, which: int) -> KeptVerdict:
+    known = {each.number: each for each in _judged(registry, model, number)}
+    if which not in known:
+        numbers = ", ".join(map(str, known))
+        raise UnknownModelError(f"version {number} of {model!r} has no verdict {which}; it has {numbers}")
+    return known[which]
+
+
+def _say_all(model: str, number: int, known: Sequence[KeptVerdict], *, as_json: bool) -> None:
+    if as_json:
+        verdicts = [
+            {"number": each.number, "counts": each.counts, "sha256": each.sha256, **each.verdict.to_json()}
+            for each in known
+        ]
+        output.say_json({"name": model, "version": number, "verdicts": verdicts})
+        return
+    output.title(f"{model}, version {number}")
+    rows: list[list[str | int | float | None]] = [
+        [
+            each.number,
+            "yes" if each.counts else "no",
+            "promoted" if each.verdict.promote else "not promoted",
+            _mapping(each.verdict.facts.get("look")).get("number"),
+            str(each.verdict.facts.get("at") or "")[:19] or None,
+            each.verdict.sentence,
+        ]
+        for each in known
+    ]
+    tables.say_rows(["number", "counts", "decision", "look", "judged", "why"], rows, keep=3)
 
 
 def _chosen(registry: ModelRegistry, name: str, version: str | None) -> tuple[str, int]:
@@ -148,12 +214,12 @@ def _shown(difference: Mapping[str, Any], name: str) -> Any:
     return value
 
 
-def _say_more(found: Verdict) -> None:
+def _say_more(found: Verdict, scores: str) -> None:
     output.say_facts(flat(_mapping(found.facts.get("versions"))), "Judged with")
     if found.facts.get("scores"):
         digest = found.facts.get("scores_sha256")
         known = f", sha256:{str(digest)[:12]}" if digest else ""
-        output.say(f"\nPredictions: {found.facts['scores']}, beside verdict.json{known}")
+        output.say(f"\nPredictions: {scores}{known}")
 
 
 def _say_text(text: str, bullet: str = "") -> None:
