@@ -116,12 +116,13 @@ def test_the_guide_to_promotion_sees_a_promotion_a_refusal_and_rows_that_cannot_
     verdicts = [each for each in judged if each is not None]
     assert [each.promote for each in verdicts] == [True, True, False, True]
     assert [each.basis for each in verdicts] == ["first", "scores", "scores", "scores"]
-    assert [(each.facts["look"] or {}).get("number") for each in verdicts] == [None, 1, 2, 1]
+    assert [(each.facts["look"] or {}).get("number") for each in verdicts] == [None, 1, 2, 4]
     rules = [rule["rule"] for rule in verdicts[3].facts["rules"]]
     assert (rules.count("not_worse"), rules.count("slice")) == (2, 2)
     few = json.loads((tmp_path / "experiments/sweeps/curves/promotion.json").read_text())
     assert not few["promoted"]
-    assert "more rows would tell" in few["reasons"][-1]
+    assert "more rows would tell" in few["reasons"][-2]
+    assert "looked at before" in few["reasons"][-1]
 
     told = {without_numbers(reason) for each in verdicts for reason in each.reasons}
     told |= {without_numbers(reason) for reason in few["reasons"]}
