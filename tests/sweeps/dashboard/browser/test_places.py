@@ -63,8 +63,10 @@ def test_back_on_a_long_page_one_is_where_one_left_it(
     page.find("[data-section=leaderboard]").scroll_into_view_if_needed()
     row = page.find("[role=grid][aria-label=Leaderboard] .vt-row a").first
     # In one go: sections that come into sight are drawn, and may draw the rows anew.
-    row.evaluate("link => { link.scrollIntoView({ block: 'nearest' }); link.focus(); }")
-    left, top = row.evaluate("link => link.closest('.vt-row').textContent"), page.page.evaluate("scrollY")
+    left = row.evaluate(
+        "link => { link.scrollIntoView({ block: 'nearest' }); link.focus(); return link.closest('.vt-row').textContent; }"
+    )
+    top = page.page.evaluate("scrollY")
     assert top > 300
     row.press("Enter")
     page.wait("run")
