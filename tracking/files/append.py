@@ -68,15 +68,19 @@ def _last_line(handle: int, size: int) -> bytes | None:
     """Return the last line of an open file that ends in a newline, without it; None for an empty file."""
     if not size:
         return None
-    end = start = size - 1
-    while start:
-        low = max(0, start - 65536)
-        newline = os.pread(handle, start - low, low).rfind(b"\n")
+    start = _after_last_newline(handle, size - 1)
+    return os.pread(handle, size - 1 - start, start)
+
+
+def _after_last_newline(handle: int, end: int) -> int:
+    """Return the place after the last newline before `end` in an open file; 0 without one."""
+    while end:
+        start = max(0, end - 65536)
+        newline = os.pread(handle, end - start, start).rfind(b"\n")
         if newline >= 0:
-            start = low + newline + 1
-            break
-        start = low
-    return os.pread(handle, end - start, start)
+            return start + newline + 1
+        end = start
+    return 0
 
 
 def read_lines(path: Path, offset: int = 0) -> Iterator[Any]:
@@ -118,16 +122,10 @@ def is_object(line: bytes) -> bool:
 
 def cut_torn_tail(handle: int, path: Path) -> int:
     """Cut an open file after its last newline, or end a last line that lacks nothing else; return the resulting size."""
-    size = end = os.fstat(handle).st_size
+    size = os.fstat(handle).st_size
     if size and os.pread(handle, 1, size - 1) == b"\n":
         return size
-    while end:
-        start = max(0, end - 65536)
-        newline = os.pread(handle, end - start, start).rfind(b"\n")
-        if newline >= 0:
-            end = start + newline + 1
-            break
-        end = start
+    end = _after_last_newline(handle, size)
     is_refused = path in _refused
     _refused.discard(path)
     if not is_refused and 0 < size - end <= WHOLE_BYTES and is_object(os.pread(handle, size - end, end)):

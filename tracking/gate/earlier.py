@@ -34,7 +34,7 @@ def earlier_settings(registry: ModelRegistry, version: ModelVersion) -> Earlier 
 
 
 def refused_by_scores(registry: ModelRegistry, version: ModelVersion) -> bool:
-    """Return whether the gate has compared a version on rows and refused it, and nobody has promoted it since."""
+    """Return whether the gate has refused a version by scores, unless somebody has promoted it since."""
     looked = refused = False
     for event in registry.history(version.name):
         if event.version != version.version:

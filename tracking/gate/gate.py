@@ -162,7 +162,7 @@ class _Judgement:
         return self._scored(outcomes)
 
     def _taken_back(self) -> str | None:
-        """Return why somebody has taken the version back, as a champion or for good; None if nobody has."""
+        """Return the sentence that says who rolled the version back or archived it; None if it is in use."""
         number, why = self._challenger.version, None
         for event in self._registry.history(self._challenger.name):
             if event.kind is EventKind.ROLLED_BACK and event.before == number:

@@ -208,7 +208,9 @@ def test_a_job_of_a_sweep_of_the_trainer_is_run_again(table: Path, store: Path) 
     assert same.verdict is Likeness.IDENTICAL, same.sentence
 
 
-@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="podium is not in a repository here")
+@pytest.mark.skipif(
+    not (ROOT / ".git").exists(), reason="an unpacked copy of podium has no commit that could be made again"
+)
 def test_podium_itself_may_be_the_repository(tmp_path: Path) -> None:
     """A trainer that runs from a checkout is run again from a checkout of its commit."""
     clone, store = tmp_path / "podium", tmp_path / "store"
