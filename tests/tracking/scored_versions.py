@@ -13,13 +13,18 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tracking import ExperimentTracker, ModelRegistry, ModelVersion
 
+if TYPE_CHECKING:
+    from tracking import Verdict
+    from tracking.gate import Selection
+
 ROWS = 4000
+SCORER = "scored_versions.score"
 TIME = "2026-01-01T00:00:00+00:00"
 
 
@@ -155,3 +160,18 @@ def add_version(
         (run.artifacts_dir / "model.json").write_text(json.dumps(model))
     objective = {"metric": metric, "mode": "min" if metric.endswith("rmse") else "max", "value": value}
     return registry.register("ctr", run.run_id, files=["model.json"], objective=objective)
+
+
+def judge(
+    registry: ModelRegistry, number: int, selection: "Selection | None" = None, **settings: Any
+) -> "Verdict":
+    """Judge a version of the model ctr by the scorer of this module."""
+    from tracking.gate import Gate, gate_settings  # a scoring process imports this module, too
+
+    asked = gate_settings({"scorer": SCORER, "draws": 200, **settings})
+    return Gate(registry, asked).judge("ctr", number, by="me", selection=selection)
+
+
+def kinds(registry: ModelRegistry) -> list[str]:
+    """Return the kinds of the events of the model ctr, oldest first."""
+    return [event.kind.value for event in registry.history("ctr")]
