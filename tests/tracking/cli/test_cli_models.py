@@ -158,7 +158,13 @@ def test_a_verdict_fits_on_a_terminal_of_80_columns(models: ModelRegistry, store
     os.close(parent)
     lines = data.decode().replace("\r", "").splitlines()
     assert max(map(len, lines)) <= 80, lines
-    assert any("auc better" in line and " no " in line for line in lines)
+    start = lines.index("Rules:")
+    assert lines[start + 1 : start + 4] == [
+        "fails   auc better; asked: > 0",
+        "        gain 0.0021, at least -0.0008, p 0.021, champion 0.9119,",
+        "        challenger 0.9140, level 1.3 %, rows 8141",
+    ]
+    assert lines[start + 4] == "passes  log_loss not worse; asked: > -0.01"
 
 
 def test_a_verdict_of_the_first_format_and_a_sparse_one_are_shown(models: ModelRegistry, say: Say) -> None:

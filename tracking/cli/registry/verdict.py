@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from tracking.cli.registry.changes import BesideArgument
+from tracking.cli.registry.rule_lines import say_rules
 from tracking.cli.toolkit import output, tables
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.errors import InvalidValueError, UnknownModelError
@@ -15,7 +16,7 @@ from tracking.registry import KeptVerdict, ModelRegistry, ModelVersion, Verdict
 from tracking.registry.judgements import is_foreign
 from tracking.values.plain import flat
 from tracking.verdicts import whole_of
-from tracking.verdicts.words import measured, note_lines, percent, rule_name
+from tracking.verdicts.words import measured, note_lines
 
 WIDTH = 80  # of sentences where no terminal says how wide it is
 BASES = {
@@ -84,7 +85,7 @@ def _say(found: Verdict, model: str, version: ModelVersion, scores: str) -> None
             _say_text(f"{headline}: {fact}")
     for line in note_lines(whole):
         _say_text(line)
-    _say_rules(whole["rules"])
+    say_rules(whole["rules"])
     _say_differences(found)
     _say_more(found, scores)
 
@@ -160,37 +161,6 @@ def _side(side: Mapping[str, Any]) -> str | None:
     words += [f"{objective.get('metric')} {output.show(objective.get('value'))}"] if objective else []
     words += [f"manifest sha256:{str(side['manifest_sha256'])[:12]}"] if side.get("manifest_sha256") else []
     return ", ".join(words)
-
-
-def _say_rules(rules: Sequence[Mapping[str, Any]]) -> None:
-    if not rules:
-        return
-    names = ["rule", "passes", "gain", "at least", "asked", "p", "champion", "challenger", "level", "rows"]
-    rows = [_rule(rule) for rule in rules]
-    output.say("\nRules:")
-    # of rules on recorded values most columns are empty
-    kept = [index for index in range(len(names)) if any(row[index] is not None for row in rows)]
-    tables.say_rows(
-        [names[index] for index in kept], [[row[index] for index in kept] for row in rows], keep=3
-    )
-
-
-def _rule(rule: Mapping[str, Any]) -> list[str | int | float | None]:
-    values = {
-        name: measured(rule["measure"], rule[name]) or None
-        for name in ("gain", "low", "champion", "challenger")
-    }
-    p = rule["p"] if rule["adjusted_p"] is None else rule["adjusted_p"]
-    return [
-        rule_name(rule),
-        "yes" if rule["passes"] else "no",
-        *(values[name] for name in ("gain", "low")),
-        rule["asked"] or None,
-        None if p is None else f"{p:.2g}",
-        *(values[name] for name in ("champion", "challenger")),
-        None if rule["level"] is None else percent(rule["level"]),
-        rule["rows"],
-    ]
 
 
 def _say_differences(found: Verdict) -> None:
