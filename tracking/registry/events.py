@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tracking.errors import CorruptFileError
+from tracking.errors import CorruptFileError, InvalidValueError, quoted
 from tracking.files import append, atomic, regular
 from tracking.paths import ModelPaths, StorePaths, is_conflict
 from tracking.process.identity import login
@@ -226,7 +226,8 @@ def add_event(
 ) -> None:
     """Append an event for each version durably and rewrite aliases.json; the caller holds the model's lock.
 
-    `more` are the fields of ModelEvent that only some kinds have; those that are None are left out.
+    `more` are the fields of ModelEvent that only some kinds have; those that are None are left out. Raise InvalidValueError
+    for values that would not be read back.
     """
     events = read_events(paths)
     before = standing(paths, events)
@@ -245,6 +246,11 @@ def add_event(
         }
         for version in versions
     ]
+    for line in lines:
+        try:
+            _event(line)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise InvalidValueError(f"a history cannot keep {quoted(line)}: {error}") from None
     append.append_chained(
         paths.events, lines, durable=True
     )  # first: aliases.json can be written from it again

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tracking.errors import InvalidValueError, ModelLoadError, quoted
+from tracking.registry.given import check_texts, names_of
 from tracking.registry.model_records import ModelVersion
 from tracking.values.names import is_within
 
@@ -18,11 +19,19 @@ def check_loader(loader: str | None) -> None:
     """Raise InvalidValueError for a loader that is not written as `module:function`."""
     if loader is None:
         return
-    module, colon, function = loader.partition(":")
+    module, colon, function = loader.partition(":") if isinstance(loader, str) else ("", "", "")
     if not (colon and all(part.isidentifier() for part in [*module.split("."), function])):
         raise InvalidValueError(
             f"loader {quoted(loader)} must be 'module:function', such as 'trainer:load_model'"
         )
+
+
+def packages_of(allow: Any) -> tuple[str, ...]:
+    """Return the names of packages as a tuple, also of a single one; raise InvalidValueError for anything but names."""
+    names = names_of("allow", (allow,) if isinstance(allow, str) else allow, "['shop']")
+    for name in names:
+        check_texts(allow=name)
+    return names
 
 
 def loader_of(version: ModelVersion, allow: Sequence[str]) -> Any:

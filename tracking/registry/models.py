@@ -12,10 +12,10 @@ from pathlib import Path
 from types import EllipsisType
 from typing import Any
 
-from tracking.errors import InvalidValueError, StoreUnwritableError, UnknownModelError
+from tracking.errors import StoreUnwritableError, UnknownModelError
 from tracking.files import locks
 from tracking.paths import RunPaths
-from tracking.registry import judgements, looks
+from tracking.registry import given, judgements, looks
 from tracking.registry.events import (
     add_event,
     aliases_of,
@@ -26,7 +26,7 @@ from tracking.registry.events import (
     refresh_aliases,
     standing,
 )
-from tracking.registry.loading import check_loader, loader_of
+from tracking.registry.loading import check_loader, loader_of, packages_of
 from tracking.registry.model_records import EventKind, KeptVerdict, ModelVersion, Verdict
 from tracking.registry.reading import RegistryReader
 from tracking.registry.succession import (
@@ -81,6 +81,8 @@ class ModelRegistry(RegistryReader):
         and no number is used twice.
         """
         paths = self._paths(model_name)
+        given.check_mapping("objective", objective, "{'metric': 'val_auc', 'mode': 'max', 'value': 0.8}")
+        given.check_mapping("metrics", {} if metrics is None else metrics, "{'val_auc': 0.8}")
         if not paths.events.exists():
             check_new_name(model_name)
         run = self._store.scan.record(self._store.require(run_id))
@@ -116,8 +118,8 @@ class ModelRegistry(RegistryReader):
         `verdict` is the SHA-256 of the kept decision that it follows from. With `instead_of` it must replace this champion, None for none; raise ChampionChangedError if there is another one.
         Raise ModelLoadError if its files are not those that were registered, InvalidValueError if it is archived.
         """
-        if not reason.strip():
-            raise InvalidValueError("reason is empty; say why, such as 'beats version 2 by 0.01'")
+        given.check_reason(reason, "say why, such as 'beats version 2 by 0.01'", by=by, verdict=verdict)
+        given.check_number("instead_of", instead_of)
         chosen = self.version(name, version)
         verify(chosen)  # before the lock: hashing large files takes long
         paths = self._paths(name)
@@ -141,6 +143,7 @@ class ModelRegistry(RegistryReader):
         With `to` it is that one, which must have been the champion; if it is already, nothing changes. Raise
         UnknownModelError when there is none, ModelLoadError if the files of `to` are not those that were registered.
         """
+        given.check_texts(reason=reason, by=by)
         self._known_numbers(name)
         paths = self._paths(name)
         if to is not None:
@@ -160,6 +163,7 @@ class ModelRegistry(RegistryReader):
 
         Raise ModelLoadError if its files are not those that were registered, InvalidValueError if it is archived.
         """
+        given.check_texts(reason=reason, by=by)
         check_new_alias(alias)
         chosen = self.version(name, version)
         verify(chosen)
@@ -176,6 +180,7 @@ class ModelRegistry(RegistryReader):
 
     def remove_alias(self, name: str, alias: str, *, reason: str = "", by: str | None = None) -> None:
         """Let an alias name nothing; raise UnknownModelError when it names nothing already."""
+        given.check_texts(reason=reason, by=by)
         check_alias(alias)
         paths = self._paths(name)
         with locks.lock(paths.lock):
@@ -202,6 +207,7 @@ class ModelRegistry(RegistryReader):
         The history stays, and runs that only these versions came from can be deleted. Raise InvalidValueError for a
         single version that is the champion or has an alias.
         """
+        given.check_texts(reason=reason, by=by)
         paths = self._paths(name)
         self._known_numbers(name)  # so that an unknown model gets no folder by the lock
         with locks.lock(paths.lock):
@@ -224,6 +230,7 @@ class ModelRegistry(RegistryReader):
 
         Those before it stay, and `verdicts` returns them all. One that is kept already is not added again.
         """
+        given.check_verdict(verdict, scores)
         self.version(name, version)
         paths = self._paths(name)
         with locks.lock(paths.lock):
@@ -241,6 +248,7 @@ class ModelRegistry(RegistryReader):
         for others later. `rows`, the 512 smallest hashes of the rows, tell whether they were looked at before as another
         split: where more than a tenth were, beyond the share that is `explained` by chance, the looks of that split go on.
         """
+        given.check_texts(by=by)
         look = looks.Look(split, key, **counting)
         self.version(name, version)
         paths = self._paths(name)
@@ -258,8 +266,7 @@ class ModelRegistry(RegistryReader):
         verdict: str | None = None,
     ) -> None:
         """Note in the history that a version was not promoted, and why; once for a `key`. `verdict` is as for `promote`."""
-        if not reason.strip():
-            raise InvalidValueError("reason is empty; say why the version was refused")
+        given.check_reason(reason, "say why the version was refused", by=by, key=key, verdict=verdict)
         self.version(name, version)
         paths = self._paths(name)
         with locks.lock(paths.lock):
@@ -273,6 +280,7 @@ class ModelRegistry(RegistryReader):
         """
         from tracking.registry import lineage  # here and below: most processes never need it
 
+        text = given.version_text(text)
         is_run = SIGN not in text and is_component(text)
         if is_run and self._store.scan.entry(text) is not None:
             return lineage.forward(self, self._store, text)
@@ -295,6 +303,7 @@ class ModelRegistry(RegistryReader):
         """
         from tracking.registry.packing import export_version
 
+        given.check_texts(by=by)
         version, path = self.find(text), check_path("target", target, example="ctr.tar.gz")
         paths = self._paths(version.name)
         done = export_version(self._store, paths, version, path)
@@ -324,6 +333,7 @@ class ModelRegistry(RegistryReader):
         """
         from tracking.registry import unpacking
 
+        given.check_texts(name=name, by=by)
         path = check_path("source", source, example="ctr.tar.gz")
         most = unpacking.MAX_TOTAL if max_bytes is None else max_bytes
         with unpacking.opened(path, self._store.paths.incoming, most) as export:
@@ -351,7 +361,7 @@ class ModelRegistry(RegistryReader):
         """
         chosen = self.find(name, version)
         verify(chosen)
-        packages = (allow,) if isinstance(allow, str) else tuple(allow)
+        packages = packages_of(allow)
         loader = loader_of(chosen, packages)
         if "allow" in inspect.signature(loader).parameters:
             return loader(chosen.path, allow=packages)
@@ -374,6 +384,7 @@ class ModelRegistry(RegistryReader):
     def _set_archived(
         self, name: str, version: int, kind: EventKind, *, reason: str, by: str | None
     ) -> ModelVersion:
+        given.check_texts(reason=reason, by=by)
         chosen = self.version(name, version)
         paths = self._paths(name)
         with locks.lock(paths.lock):

@@ -23,6 +23,7 @@ from tracking.process.program import command
 from tracking.records import FORMAT, RunRecord, check_format
 from tracking.registry.counted import counted
 from tracking.registry.events import read_events
+from tracking.registry.given import names_of
 from tracking.registry.model_records import ModelVersion
 from tracking.values import timestamps
 from tracking.values.jsontext import jsonable, kept, revive
@@ -75,6 +76,7 @@ def sources_of(run: RunPaths, names: Sequence[str]) -> dict[str, Path]:
     The name `*` stands for all artifacts, which may be none.
     """
     sources: dict[str, Path] = {}
+    names = names_of("files", names, "['model_best.pt']")
     if ALL in names:
         there = run.artifacts.iterdir() if run.artifacts.is_dir() else ()
         names = sorted({*names, *(each.name for each in there)} - {ALL})

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 from tracking.errors import InvalidNameError, InvalidValueError, UnknownModelError, quoted
 from tracking.registry.events import CHAMPION
+from tracking.registry.given import version_text
 
 SIGN = "@"
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
@@ -15,7 +16,8 @@ def split(text: str, is_model: Callable[[str], bool]) -> tuple[str, str | None]:
 
     A model whose own name holds the sign, as older versions of podium allowed, is meant by its whole name.
     """
-    name, sign, which = str(text).rpartition(SIGN)
+    text = version_text(text)
+    name, sign, which = text.rpartition(SIGN)
     if not sign or is_model(text):
         return text, None
     if not name or not which:

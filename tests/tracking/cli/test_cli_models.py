@@ -5,6 +5,7 @@ import os
 import pty
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ from command_line import Say
 
 from tracking import ModelRegistry, Verdict
 from tracking.files.atomic import sha256
-from tracking.paths import ModelPaths
+from tracking.paths import ModelPaths, StorePaths
 from tracking.registry import EventKind
 from tracking.registry.events import add_event
+from tracking.rerun.result import Likeness, RerunResult, keep
 
 ROOT = Path(__file__).parents[3]
 
@@ -218,6 +220,22 @@ def test_a_lineage_is_shown_both_ways(models: ModelRegistry, say: Say) -> None:
     assert "ctr, version 1:" in out
     assert "(promoted 2): better" in out
     assert "No version of a model was registered from it." in say("lineage", "run_003")[1]
+
+
+def test_a_lineage_tells_what_making_the_run_again_has_shown(
+    models: ModelRegistry, store: Path, say: Say
+) -> None:
+    assert "Made again" not in say("lineage", "ctr@2")[1]
+    result = RerunResult(
+        "run_002", "run_007", Likeness.WITHIN_NOISE, "the same", datetime(2026, 1, 31, tzinfo=UTC), "ann", 1.5
+    )
+    keep(StorePaths(store).run("run_002"), result)
+    line = "  2026-01-31 as run_007, within noise: the same."
+    for what in ("ctr@champion", "run_002"):
+        assert line in say("lineage", what)[1].splitlines()
+        (told,) = json.loads(say("lineage", what, "--json")[1])["reruns"]
+        assert RerunResult.from_json(told) == result
+    assert "Made again" not in say("lineage", "ctr@1")[1]
 
 
 def test_two_versions_are_compared_by_the_command_that_compares_runs(models: ModelRegistry, say: Say) -> None:

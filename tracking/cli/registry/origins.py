@@ -1,6 +1,6 @@
 """Commands that show what is known of a version: lineage, verify, and two versions beside each other."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +11,8 @@ from tracking.errors import quoted
 from tracking.registry import ModelRegistry
 from tracking.registry.verifying import Verification
 from tracking.registry.which import SIGN
+from tracking.rerun import RerunResult, results_of
+from tracking.store.store import Store
 from tracking.values.units import counted, format_size
 
 HEADLINES = {
@@ -36,19 +38,21 @@ def lineage(
     """Show where a version came from, or what came of a run.
 
     A version leads to its run, sweep, config, code, data, environment and verdict. A run leads to the versions that were
-    registered from it, and to when they were the champion.
+    registered from it, and to when they were the champion. Both show what making the run again has shown.
 
     \b
     Example: python -m tracking lineage ctr_model@champion
              python -m tracking lineage run_012
     """
     found = ModelRegistry(store).lineage(what)
+    is_foreign = "version" in found and found["version"]["origin"] is not None  # its run is one of another store
+    reruns = [] if is_foreign else results_of(Store(store).paths.run(found["run"]["run_id"]))
     if as_json:
-        output.say_json(found)
+        output.say_json({**found, "reruns": [each.to_json() for each in reruns]})
     elif "versions" in found:
-        _say_forward(found)
+        _say_forward(found, reruns)
     else:
-        _say_back(found)
+        _say_back(found, reruns)
 
 
 def verify(
@@ -131,7 +135,7 @@ def _difference(one: Any, other: Any) -> float | None:
     return other - one if numbers else None
 
 
-def _say_back(found: Mapping[str, Any]) -> None:
+def _say_back(found: Mapping[str, Any], reruns: Sequence[RerunResult]) -> None:
     version, run = found["version"], found["run"]
     output.title(f"{version['name']}, version {version['version']}")
     output.say_facts(_fate(version))
@@ -170,6 +174,7 @@ def _say_back(found: Mapping[str, Any]) -> None:
     output.say_facts(found["data"], "Data")
     environment = found["environment"] or {}
     output.say_facts({name.capitalize(): environment.get(name) for name in _ENVIRONMENT}, "Environment")
+    _say_reruns(reruns)
     verdict = found["verdict"]
     output.say_facts(
         {"Decision": verdict["sentence"] if verdict else "the gate has not judged it"}, "Verdict"
@@ -181,12 +186,22 @@ def _say_back(found: Mapping[str, Any]) -> None:
         output.warn(reason)
 
 
-def _say_forward(found: Mapping[str, Any]) -> None:
+def _say_forward(found: Mapping[str, Any], reruns: Sequence[RerunResult]) -> None:
     output.title(found["run"]["run_id"])
     if not found["versions"]:
         output.say("No version of a model was registered from it.")
+    _say_reruns(reruns)
     for version in found["versions"]:
         output.say_facts(_fate(version), f"{version['name']}, version {version['version']}")
+
+
+def _say_reruns(reruns: Sequence[RerunResult]) -> None:
+    """Write what making the run again has shown, oldest first."""
+    if reruns:
+        output.say("\nMade again:")
+    for each in reruns:
+        how = each.verdict.value.replace("_", " ")
+        output.say(f"  {each.at:%Y-%m-%d} as {each.new_run}, {how}: {each.sentence}.")
 
 
 def _fate(version: Mapping[str, Any]) -> dict[str, Any]:
