@@ -45,7 +45,9 @@ def lineage(
              python -m tracking lineage run_012
     """
     found = ModelRegistry(store).lineage(what)
-    is_foreign = "version" in found and found["version"]["origin"] is not None  # its run is one of another store
+    is_foreign = (
+        "version" in found and found["version"]["origin"] is not None
+    )  # its run is one of another store
     reruns = [] if is_foreign else results_of(Store(store).paths.run(found["run"]["run_id"]))
     if as_json:
         output.say_json({**found, "reruns": [each.to_json() for each in reruns]})
