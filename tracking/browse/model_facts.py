@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from tracking.browse import cells
-from tracking.errors import CorruptFileError, TrackingError
+from tracking.errors import CorruptFileError, TrackingError, UnknownModelError
 from tracking.metrics.summary_file import size_of
 from tracking.paths import RunPaths, StorePaths
 from tracking.process.program import command
-from tracking.registry import EventKind, ModelEvent, ModelRegistry, ModelVersion, Verdict
+from tracking.registry import EventKind, KeptVerdict, ModelEvent, ModelRegistry, ModelVersion, Verdict
+from tracking.registry.judgements import FOLDER, NAME
 from tracking.rerun import results_of
 from tracking.store.scan import OnError
 from tracking.verdicts import brief_of, whole_of
@@ -18,6 +19,7 @@ from tracking.verdicts import brief_of, whole_of
 CHAMPION = "champion"
 VERDICT = "verdict.json"
 MOST_BRIEFS = 512  # verdicts that are kept in short
+MOST_VERDICTS = 200  # on a version that are listed, the last ones
 MOST_EVENTS = 1000  # of a model's history that are shown, the last ones
 
 
@@ -37,17 +39,24 @@ def models_of(registry: ModelRegistry) -> dict[str, Any]:
 
 
 def model_of(registry: ModelRegistry, name: str, store: Path) -> dict[str, Any]:
-    """Return one model with all its versions, the newest first; raise UnknownModelError without it."""
+    """Return one model with all its versions, the newest first, archived ones too; raise UnknownModelError without it."""
     faults = Faults()
-    versions = registry.versions(name, on_error=faults)
+    every = registry.versions(name, with_archived=True, on_error=faults)
+    gone = registry.archived(name)
+    versions = [version for version in every if version.version not in gone]
     aliases = _aliases(registry, name, faults)
     events = _events(registry, name, faults)
     return {
         "name": cells.value(name),
         "champion": aliases.get(CHAMPION),
         "aliases": cells.value(aliases),
-        "versions": [_version(registry, version, faults, store) for version in reversed(versions)],
-        "archived": sorted(registry.archived(name)),  # which are not among the versions
+        "versions": [
+            {
+                **_version(registry, version, faults, store),
+                "archived": _archived(version.version, gone, events),
+            }
+            for version in reversed(every)
+        ],
         "events": [_event(event) for event in events[-MOST_EVENTS:]],
         "load": _load(store, name, versions, aliases),
         "commands": _commands(name, versions, aliases),
@@ -55,15 +64,31 @@ def model_of(registry: ModelRegistry, name: str, store: Path) -> dict[str, Any]:
     }
 
 
-def version_of(registry: ModelRegistry, name: str, number: int) -> dict[str, Any]:
-    """Return what is shown of one version when it is looked at: its whole verdict, and the code of its run.
+def version_of(
+    registry: ModelRegistry, name: str, number: int, *, which: int | None = None
+) -> dict[str, Any]:
+    """Return what is shown of one version when it is looked at: a verdict on it, all in short, and the code of its run.
 
-    Raise UnknownModelError without it.
+    The verdict is the one that counts, or the kept one with the number `which`. Raise UnknownModelError without it.
     """
     faults = Faults()
     registry.version(name, number)
-    verdict = _whole_verdict(registry, name, number, faults)
-    return {"verdict": verdict, "code": _code(registry, name, number, faults), "left_out": list(faults)}
+    known = registry.verdicts(name, number)
+    if which is None:
+        verdict = _whole_verdict(registry, name, number, faults)
+        shown = next((each.number for each in known if each.counts), None)
+    else:
+        kept = next((each for each in known if each.number == which), None)
+        if kept is None:
+            raise UnknownModelError(f"version {number} of {name!r} has no verdict {which}")
+        verdict, shown = whole_of(kept.verdict, number), kept.number
+    return {
+        "verdict": verdict,
+        "number": shown,
+        "verdicts": [_kept(each, number) for each in reversed(known)][:MOST_VERDICTS],
+        "code": _code(registry, name, number, faults),
+        "left_out": list(faults),
+    }
 
 
 def versions_from(registry: ModelRegistry, run_id: str) -> list[dict[str, Any]]:
@@ -113,6 +138,30 @@ def reruns_of(paths: RunPaths) -> list[dict[str, Any]]:
     return [cells.value(each.to_json()) for each in results_of(paths)]
 
 
+def _archived(number: int, gone: set[int], events: list[ModelEvent]) -> dict[str, Any] | None:
+    """Return since when a version is archived, by whom and why; None for one that is in use."""
+    if number not in gone:
+        return None
+    event = next(
+        each for each in reversed(events) if each.kind is EventKind.ARCHIVED and each.version == number
+    )
+    return {"at": cells.moment(event.at), "who": cells.value(event.by), "why": cells.value(event.reason)}
+
+
+def _kept(kept: KeptVerdict, number: int) -> dict[str, Any]:
+    """Return a verdict as a list of all on a version shows it; its reasons are with the whole one."""
+    return {**brief_of(kept.verdict, number), "reasons": [], "number": kept.number, "counts": kept.counts}
+
+
+def _count(version: ModelVersion) -> int:
+    """Return how many verdicts a version keeps, from the names of their files alone."""
+    try:
+        names = [path.name for path in (version.path / FOLDER).iterdir()]
+    except OSError:  # it has none, or only that of an older podium
+        return 0
+    return sum(bool(NAME.fullmatch(f"{FOLDER}/{name}")) and name.endswith(".json") for name in names)
+
+
 def _version(registry: ModelRegistry, version: ModelVersion, faults: Faults, store: Path) -> dict[str, Any]:
     files = [
         {"name": cells.value(name), "sha256": cells.value(digest), "size": size_of(version.path / name)}
@@ -129,6 +178,7 @@ def _version(registry: ModelRegistry, version: ModelVersion, faults: Faults, sto
         "metrics": cells.value(version.metrics),
         "metrics_title": version.metrics_title,
         "verdict": _verdict(registry, version, faults),
+        "verdicts": _count(version),
         "files": files,
         "loader": cells.value(version.loader),
         "sweep": sweep and cells.value({key: sweep.get(key) for key in ("id", "job", "key")}),

@@ -162,9 +162,12 @@ class StoreReader:
         """Return one model with its versions and its history."""
         return model_of(self._registry, name, self._store.paths.named)
 
-    def model_version(self, name: str, number: int) -> dict[str, Any]:
-        """Return the whole verdict on a version of a model, and the code it came from."""
-        return version_of(self._registry, name, number)
+    def model_version(self, name: str, number: int, *, which: int | None = None) -> dict[str, Any]:
+        """Return a whole verdict on a version of a model, all on it in short, and the code it came from.
+
+        The verdict is the one that counts, or the kept one with the number `which`.
+        """
+        return version_of(self._registry, name, number, which=which)
 
     def close(self) -> None:
         """Close the index."""

@@ -18,7 +18,8 @@ const MARKS = { promoted: ["good", "✓"], rolled_back: ["warn", "↶"], refused
 
 /** Show the page; return `{change(address), leave()}`. An address with `version` opens that one. */
 export function show(host, address, context) {
-  const page = { id: address.id, context, chart: null, parts: [], wholes: new Map(), all: false, open: null, asked: askedOf(address), drawn: "" };
+  const page = { id: address.id, context, chart: null, parts: [], wholes: new Map(), chosen: new Map(), all: false, open: null, asked: null, drawn: "" };
+  ask(page, address);
   page.tags = h("span", { class: "tags" });
   page.body = h("div", { class: "model-body" });
   context.title(page.id);
@@ -37,7 +38,7 @@ export function show(host, address, context) {
   const stops = [watch({ store: context.store, sweeps: true }, { sweeps: again.ask }), everySeen(AGAIN_MS, again.ask)];
   return {
     change(next) {
-      page.asked = askedOf(next);
+      ask(page, next);
       goTo(page);
       context.ready("model");
     },
@@ -50,8 +51,11 @@ export function show(host, address, context) {
   };
 }
 
-function askedOf({ params }) {
-  return Number.parseInt(params.get("version") ?? "", 10) || null;
+// Note the version that an address names, and which decision on it: without one that is the one that counts.
+function ask(page, { params }) {
+  const number = (name) => Number.parseInt(params.get(name) ?? "", 10) || null;
+  page.asked = number("version");
+  if (page.asked !== null) page.chosen.set(page.asked, number("verdict"));
 }
 
 // Open the version that the address names, and bring it into view.
@@ -60,6 +64,7 @@ function goTo(page) {
   page.asked = null;
   if (!part) return;
   part.node.open = true;
+  part.choose();
   part.node.scrollIntoView({ block: "start" });
   part.node.querySelector("summary").focus({ preventScroll: true });
 }
@@ -74,13 +79,15 @@ async function draw(page, model) {
   const says = JSON.stringify(model) + page.all;
   if (says === page.drawn) return;
   page.drawn = says;
-  page.open ??= new Set([page.asked ?? model.champion ?? model.versions[0]?.version]);
+  page.open ??= new Set([page.asked ?? model.champion ?? (model.versions.find(({ archived }) => !archived) ?? model.versions[0])?.version]);
   page.all ||= model.versions.findIndex(({ version }) => version === page.asked) >= FIRST;
   clear(page);
   page.parts = model.versions.slice(0, page.all ? undefined : FIRST).map((version) => versionPart(page, model, version));
   put(page.tags, Object.entries(model.aliases).map(([alias, version]) => h("span", { class: alias === "champion" ? "tag accent" : "tag" }, `${alias}: v${version}`)));
   const place = h("div", null);
-  const valued = model.versions.filter((version) => Number.isFinite(version.objective?.value));
+  const used = model.versions.filter(({ archived }) => !archived);
+  const gone = model.versions.length - used.length;
+  const valued = used.filter((version) => Number.isFinite(version.objective?.value));
   const section = (title, ...content) => h("section", { class: "section", "aria-label": title }, h("h2", null, title), content);
   const more = model.versions.length - FIRST;
   putAnew(page.body,
@@ -88,7 +95,7 @@ async function draw(page, model) {
     section("Load it", h("p", { class: "hint" }, model.champion ? "The champion, in Python where podium is installed:" : "There is no champion yet. The newest version, in Python where podium is installed:"), codeBlock(model.load),
       model.commands.length ? h("details", null, h("summary", null, "Look at it and change its champion in the terminal"), model.commands.map((command) => codeBlock(command))) : null),
     valued.length > 2 ? section("Value by version", place) : null,
-    section(counted(model.versions.length, "version"), h("div", { class: "versions" }, page.parts.map((part) => part.node)),
+    section(`${counted(model.versions.length, "version")}${gone ? `, ${grouped(gone)} archived` : ""}`, h("div", { class: "versions" }, page.parts.map((part) => part.node)),
       more > 0 && !page.all ? button(`Show all ${grouped(model.versions.length)}`, () => {
         page.all = true;
         draw(page, model);

@@ -86,8 +86,10 @@ def model(request: Request) -> Any:
 
 
 def model_version(request: Request) -> Any:
-    """Return the whole verdict on a version of a model, and the code it came from."""
-    return reader_of(request).model_version(request.path_params["model"], request.path_params["version"])
+    """Return a whole verdict on a version of a model, all on it in short, and the code it came from."""
+    which = number_of(request, "verdict", 0) or None
+    known = request.path_params
+    return reader_of(request).model_version(known["model"], known["version"], which=which)
 
 
 ROUTES = [

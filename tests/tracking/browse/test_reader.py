@@ -60,6 +60,25 @@ def test_a_version_is_shown_with_its_whole_verdict_and_its_code(
         reader.model_version("ctr", 3)
 
 
+def test_every_verdict_that_a_version_keeps_is_told_and_the_one_that_counts_is_named(
+    models: ModelRegistry, reader: StoreReader
+) -> None:
+    assert reader.model_version("ctr", 2)["verdicts"] == []
+    models.record_verdict("ctr", 2, Verdict.from_json(KINDS["refused"]))
+    models.record_verdict("ctr", 2, Verdict(False, "The scorer could not be imported.", ("x",), "scores"))
+    found = reader.model_version("ctr", 2)
+    assert_plain(found)
+    assert found["number"] == 1
+    assert [(each["number"], each["counts"]) for each in found["verdicts"]] == [(2, False), (1, True)]
+    assert found["verdict"]["sentence"] == KINDS["refused"]["sentence"]
+    other = reader.model_version("ctr", 2, which=2)
+    assert_plain(other)
+    assert (other["number"], other["verdict"]["sentence"]) == (2, "The scorer could not be imported.")
+    assert [version["verdicts"] for version in reader.model("ctr")["versions"]] == [2, 0]
+    with pytest.raises(UnknownModelError, match="has no verdict 3"):
+        reader.model_version("ctr", 2, which=3)
+
+
 def test_every_kind_of_event_is_shown_and_an_imported_version_belongs_to_no_run(
     models: ModelRegistry, reader: StoreReader, tmp_path: Path
 ) -> None:
@@ -67,7 +86,7 @@ def test_every_kind_of_event_is_shown_and_an_imported_version_belongs_to_no_run(
     models.refuse("ctr", 1, reason="too close")
     models.archive("ctr", 1)
     models.unarchive("ctr", 1)
-    models.archive("ctr", 1)
+    models.archive("ctr", 1, reason="too old")
     models.import_version(models.export("ctr@2", tmp_path / "out"), name="ours")
     model = reader.model("ctr")
     assert_plain(model)
@@ -79,8 +98,13 @@ def test_every_kind_of_event_is_shown_and_an_imported_version_belongs_to_no_run(
         ("archived", None),
         ("exported", None),
     ]
-    assert [version["version"] for version in model["versions"]] == [2]
-    assert model["archived"] == [1]
+    assert [version["version"] for version in model["versions"]] == [2, 1]
+    assert [version["archived"] and version["archived"]["why"] for version in model["versions"]] == [
+        None,
+        "too old",
+    ]
+    assert model["versions"][1]["archived"]["at"] == model["events"][-2]["at"]
+    assert not any("ctr@1" in command for command in model["commands"])
     imported = reader.model("ours")
     assert_plain(imported)
     assert imported["versions"][0]["origin"]["name"] == "ctr"

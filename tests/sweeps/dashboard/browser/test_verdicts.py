@@ -124,6 +124,63 @@ def test_a_verdict_is_asked_for_when_its_version_opens_and_again_when_it_is_anot
     page.find("details[data-version='2'] table.rules tbody tr").nth(12).wait_for()
 
 
+@pytest.mark.parametrize("device", [{}, PHONE], ids=["desktop", "phone"])
+def test_every_verdict_that_a_version_keeps_has_an_address_and_the_one_that_counts_is_marked(
+    device: dict[str, Any], serve: Callable[..., Any], visit: Callable[..., Any], tmp_path: Path
+) -> None:
+    registry = judged_store(tmp_path / "experiments", scored(promote=False))
+    registry.record_verdict(MODEL, 2, Verdict.from_json({**many_guards(), "by": MARKUP}))
+    registry.record_verdict(MODEL, 2, Verdict(False, HOSTILE, ("x",), "scores"))
+    page = visit(serve(), **device).open(f"model/{MODEL}?version=2")
+    part = page.find("details[data-version='2']")
+    part.locator("table.rules tbody tr").nth(12).wait_for()
+    part.get_by_text("All 3 decisions on this version").click()
+    rows = part.locator(".kept-verdicts tbody tr")
+    assert rows.locator("th").all_inner_texts() == ["3", "2", "1"]
+    assert [rows.nth(place).locator(".tag").count() for place in range(3)] == [0, 1, 0]
+    assert part.get_by_text("This is decision").count() == 0
+    part.get_by_role("link", name="decision 1").click()
+    part.get_by_text("This is decision 1. What counts is decision 2.").wait_for()
+    assert page.address == f"model/{MODEL}?version=2&verdict=1"
+    assert part.locator("table.rules tbody tr").count() == 5
+    assert part.locator("[aria-current=true]").inner_text() == "1"
+    assert NAMELESS.findall(page.find("body").aria_snapshot()) == []
+    assert page.page.evaluate(WRONG) == []
+    assert not page.too_wide()
+    page.page.go_back()
+    part.locator("table.rules tbody tr").nth(12).wait_for()
+    assert part.get_by_text("This is decision").count() == 0
+    page.open(f"model/{MODEL}?version=2&verdict=3")
+    part.get_by_text("This is decision 3").wait_for()
+    assert part.locator("table.rules").count() == 0
+    assert page.page.evaluate("window.ran") is None
+
+
+def test_a_verdict_that_is_not_kept_is_said_to_be_missing(
+    serve: Callable[..., Any], visit: Callable[..., Any], tmp_path: Path
+) -> None:
+    judged_store(tmp_path / "experiments", scored())
+    page = visit(serve())
+    page.allow("404")
+    page.open(f"model/{MODEL}?version=2&verdict=9")
+    page.find("details[data-version='2']").get_by_text("has no verdict 9").wait_for()
+
+
+def test_an_archived_version_is_shown_with_why_and_is_not_counted_as_one_in_use(
+    serve: Callable[..., Any], visit: Callable[..., Any], tmp_path: Path
+) -> None:
+    registry = judged_store(tmp_path / "experiments", scored(promote=False))
+    registry.archive(MODEL, 2, reason=f"too slow {MARKUP}", by="ana")
+    page = visit(serve()).open(f"model/{MODEL}")
+    page.find("h2").filter(has_text="2 versions, 1 archived").wait_for()
+    part = page.find("details.is-archived[data-version='2']")
+    assert part.locator("summary .tag").first.inner_text() == "archived"
+    part.locator("summary").first.click()
+    part.get_by_text(f"by ana: too slow {MARKUP}").wait_for()
+    part.locator("table.rules").wait_for()
+    assert page.find("details.version:not(.is-archived)").count() == 1
+
+
 def test_a_damaged_verdict_is_said_and_the_rest_is_shown(
     serve: Callable[..., Any], visit: Callable[..., Any], tmp_path: Path
 ) -> None:

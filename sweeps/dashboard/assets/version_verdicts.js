@@ -1,0 +1,34 @@
+/** The decisions that a version keeps: which of them is shown, and a table of all, in which each is a link. */
+
+import { h } from "./dom.js";
+import { counted, timeShown } from "./format.js";
+import { badge } from "./verdict_view.js";
+
+/**
+ * Return the words that name the decision that is shown where it is not the one that counts, else null.
+ * `whole` is what the server tells of a version; `hrefOf(number)` is the address of a decision, that of null leads to the one that counts.
+ */
+export function shownWords({ number, verdicts }, hrefOf) {
+  const shown = verdicts.find((each) => each.number === number);
+  const counting = verdicts.find((each) => each.counts);
+  if (!shown || shown.counts || !counting) return null;
+  return h("p", { class: "note" }, `This is decision ${number}. What counts is `, h("a", { href: hrefOf(null) }, `decision ${counting.number}`), ".");
+}
+
+/** Return all decisions on a version, the newest first, as a part that is open where another than the one that counts is shown; null for a single one. */
+export function allVerdicts({ number, verdicts }, version, hrefOf, isOpen) {
+  if (verdicts.length < 2) return null;
+  const row = (each) => h("tr", { class: each.number === number ? "is-shown" : null },
+    h("th", { scope: "row", class: "n" }, h("a", { href: hrefOf(each.counts ? null : each.number), "aria-current": each.number === number ? "true" : null, "aria-label": `decision ${each.number}` }, each.number)),
+    h("td", { class: "whole" }, badge(each.promote), each.counts ? [" ", h("span", { class: "tag accent" }, "counts")] : null),
+    h("td", { class: "n" }, each.look),
+    h("td", { class: "whole" }, timeShown(each.at)),
+    h("td", { class: "wide" }, each.sentence));
+  const heads = [["decision", "n"], ["outcome"], ["look", "n"], ["judged"], ["why"]];
+  return h("details", { dataset: { key: "verdicts" }, open: isOpen || !verdicts.find((each) => each.number === number)?.counts },
+    h("summary", null, `All ${counted(verdicts.length, "decision")} on this version`),
+    h("p", { class: "hint" }, "The one that counts is the newest that compared predictions or promoted; where there is none, the newest."),
+    h("div", { class: "grid-box", tabIndex: 0, role: "region", "aria-label": `Table of decisions on version ${version}` }, h("table", { class: "grid kept-verdicts" }, h("caption", { class: "offscreen" }, `Decisions on version ${version}, the newest first`),
+      h("thead", null, h("tr", null, heads.map(([name, kind]) => h("th", { scope: "col", class: kind ?? null }, name)))),
+      h("tbody", null, verdicts.map(row)))));
+}
