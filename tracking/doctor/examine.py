@@ -31,7 +31,8 @@ def examine(store: Store, *, repair: bool = True) -> Examination:
         examine_metadata(seen)
         examine_runs(seen)
         examine_models(seen)
-        if any(finding.outcome is Outcome.REPAIRED for finding in seen.findings):
+        is_changed = any(finding.outcome is Outcome.REPAIRED for finding in seen.findings)
+        if is_changed and regular.is_folder(paths.runs):  # a store of models alone has no runs to list
             store.publisher.publish(force=True)
         _examine_index(seen)
     return seen

@@ -87,7 +87,7 @@ def refresh(paths: ModelPaths, number: int, known: list[KeptVerdict]) -> None:
     if regular.is_file(chosen.scores):
         _copy(chosen.scores, paths.scores(number))
     _copy(chosen.path, paths.verdict(number))
-    if not chosen.compared and any(_is_same(each.scores, paths.scores(number)) for each in known):
+    if _has_scores_of_another(paths, number, chosen, known):
         paths.scores(number).unlink(missing_ok=True)  # they are kept with their own verdict
 
 
@@ -97,9 +97,18 @@ def is_current(paths: ModelPaths, number: int, known: list[KeptVerdict]) -> bool
     if chosen is None or chosen.path == paths.verdict(number):
         return True
     is_kept = regular.is_file(chosen.scores)
-    return _is_same(chosen.path, paths.verdict(number)) and (
-        not is_kept or _is_same(chosen.scores, paths.scores(number))
+    return (
+        _is_same(chosen.path, paths.verdict(number))
+        and (not is_kept or _is_same(chosen.scores, paths.scores(number)))
+        and not _has_scores_of_another(paths, number, chosen, known)
     )
+
+
+def _has_scores_of_another(
+    paths: ModelPaths, number: int, chosen: KeptVerdict, known: list[KeptVerdict]
+) -> bool:
+    """Return whether scores.npz lies beside a verdict that compared nothing, and is kept with another one."""
+    return not chosen.compared and any(_is_same(each.scores, paths.scores(number)) for each in known)
 
 
 def is_foreign(verdict: Verdict, version: ModelVersion) -> bool:

@@ -5,14 +5,13 @@ not a version.
 """
 
 import inspect
-import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import EllipsisType
 from typing import Any
 
-from tracking.errors import StoreUnwritableError, UnknownModelError
+from tracking.errors import UnknownModelError
 from tracking.files import locks
 from tracking.paths import RunPaths
 from tracking.registry import given, judgements, looks
@@ -51,8 +50,6 @@ from tracking.registry.versions import (
 from tracking.registry.which import SIGN, check_new_name, named
 from tracking.store.scan import warn_left_out
 from tracking.values.names import check_path, is_component
-
-log = logging.getLogger("tracking")
 
 
 class ModelRegistry(RegistryReader):
@@ -298,24 +295,15 @@ class ModelRegistry(RegistryReader):
         """Write a version, named as for `find`, to a new folder, or to a new .tar.gz, that is read without a store.
 
         It holds the model's files, manifest, config, verdict with its scores, the run as JSON, SHA256SUMS and a README that
-        says how to load it. The same version, verdict and run give the same bytes. The history notes the export. Raise
+        says how to load it. The same version, verdict and run give the same bytes. The history notes the export just before the
+        target appears, so that no export is without its event; a process that is killed in between leaves the event alone. Raise
         InvalidValueError if the target exists, ModelLoadError if a file is not the one that was registered.
         """
         from tracking.registry.packing import export_version
 
         given.check_texts(by=by)
         version, path = self.find(text), check_path("target", target, example="ctr.tar.gz")
-        paths = self._paths(version.name)
-        done = export_version(self._store, paths, version, path)
-        try:
-            with locks.lock(paths.lock):
-                reason = f"to {path.name}"
-                add_event(
-                    paths, EventKind.EXPORTED, version.version, reason=reason, by=by, key=done.manifest_sha256
-                )
-        except StoreUnwritableError as error:  # of a store that may only be read
-            log.warning("the history does not note the export: %s", error)
-        return path
+        return export_version(self._store, self._paths(version.name), version, path, by=by).path
 
     def import_version(
         self,

@@ -7,6 +7,7 @@ import contextlib
 import gzip
 import hashlib
 import io
+import logging
 import os
 import shutil
 import tarfile
@@ -14,13 +15,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from tracking.errors import InvalidValueError, ModelLoadError
-from tracking.files import atomic, folders, regular
+from tracking.errors import InvalidValueError, ModelLoadError, StoreUnwritableError
+from tracking.files import atomic, folders, locks, regular
 from tracking.paths import ModelPaths
+from tracking.registry.events import add_event
 from tracking.registry.evidence import evidence_of, patch_of
 from tracking.registry.judgements import FOLDER, files_beside
 from tracking.registry.loading import TRUSTED, check_loader
-from tracking.registry.model_records import ModelVersion
+from tracking.registry.model_records import EventKind, ModelVersion
 from tracking.registry.verifying import hashes_beside
 from tracking.store.store import Store
 from tracking.values.jsontext import encode
@@ -40,6 +42,8 @@ _LEVEL = 6  # of gzip, named so that a new default changes no bytes
 
 Source = Path | bytes
 
+log = logging.getLogger("tracking")
+
 
 class Exported(NamedTuple):
     """Where a version lies now, and the SHA-256 of its manifest."""
@@ -53,9 +57,12 @@ def is_archive(path: Path) -> bool:
     return path.name.endswith(ARCHIVES)
 
 
-def export_version(store: Store, paths: ModelPaths, version: ModelVersion, target: Path) -> Exported:
+def export_version(
+    store: Store, paths: ModelPaths, version: ModelVersion, target: Path, *, by: str | None = None
+) -> Exported:
     """Write a version to a new folder, or to a new file if the name of `target` ends in .tar.gz or .tgz.
 
+    All of it is on disk beside the target first. Then the event is added, and the target appears last.
     Raise InvalidValueError if the target exists, and ModelLoadError if a file is not the one that was registered.
     """
     if os.path.lexists(target):
@@ -81,10 +88,22 @@ def export_version(store: Store, paths: ModelPaths, version: ModelVersion, targe
     with atomic.writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         if is_archive(target):
-            _write_archive(target, entries, sums, f"{version.name}-v{version.version}")
+            writing = _archive(target, entries, sums, f"{version.name}-v{version.version}")
         else:
-            _write_folder(target, entries, sums)
+            writing = _folder(target, entries, sums)
+        with writing as new:
+            _note(paths, version.version, target, sums[MANIFEST], by)
+            new.replace(target)
+        atomic.sync_dir(target.parent)
     return Exported(target, sums[MANIFEST])
+
+
+def _note(paths: ModelPaths, number: int, target: Path, digest: str, by: str | None) -> None:
+    try:
+        with locks.lock(paths.lock):
+            add_event(paths, EventKind.EXPORTED, number, reason=f"to {target.name}", by=by, key=digest)
+    except StoreUnwritableError as error:  # of a store that may only be read
+        log.warning("the history does not note the export: %s", error)
 
 
 def _entries(store: Store, paths: ModelPaths, version: ModelVersion) -> dict[str, Source]:
@@ -165,7 +184,9 @@ python -m tracking import PATH
 """
 
 
-def _write_folder(target: Path, entries: Mapping[str, Source], sums: Mapping[str, str]) -> None:
+@contextlib.contextmanager
+def _folder(target: Path, entries: Mapping[str, Source], sums: Mapping[str, str]) -> Iterator[Path]:
+    """Write the files into a folder beside the target; the block gives it its name."""
     new = atomic.temporary_path(target)
     try:
         for name, source in sorted(entries.items()):
@@ -179,13 +200,16 @@ def _write_folder(target: Path, entries: Mapping[str, Source], sums: Mapping[str
                 os.fsync(copy.fileno())
         for folder in {place.parent for place in folders.walk(new)}:
             atomic.sync_dir(folder)
-        new.rename(target)
+        yield new
     finally:
         shutil.rmtree(new, ignore_errors=True)  # it has another name once it is whole
-    atomic.sync_dir(target.parent)
 
 
-def _write_archive(target: Path, entries: Mapping[str, Source], sums: Mapping[str, str], root: str) -> None:
+@contextlib.contextmanager
+def _archive(
+    target: Path, entries: Mapping[str, Source], sums: Mapping[str, str], root: str
+) -> Iterator[Path]:
+    """Write the files into an archive beside the target; the block gives it its name."""
     with atomic.beside(target) as (new, handle):
         with (
             open(handle, "wb", closefd=False) as file,
@@ -200,8 +224,7 @@ def _write_archive(target: Path, entries: Mapping[str, Source], sums: Mapping[st
                     archive.addfile(info, checked)
                     checked.check()
         os.fsync(handle)
-        new.replace(target)
-    atomic.sync_dir(target.parent)
+        yield new
 
 
 @contextlib.contextmanager

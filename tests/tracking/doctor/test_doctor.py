@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -393,6 +394,17 @@ def test_aliases_follow_the_events_and_a_torn_event_is_cut(models: ModelRegistry
     assert [finding.fault for finding in examined(store).findings] == [Fault.TORN_LINE, Fault.OLD_VIEW]
     assert json.loads((folder / "aliases.json").read_text()) == {"champion": 2}
     assert (folder / "events.jsonl").read_text().endswith("}\n")
+
+
+def test_a_store_of_models_alone_is_repaired_and_gets_no_list_of_runs(
+    models: ModelRegistry, store: Path
+) -> None:
+    for path in (store / "runs", store / "metadata.json"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    (store / "models" / "ctr" / "aliases.json").unlink()
+    finding = only(examined(store))
+    assert (finding.fault, finding.outcome) == (Fault.OLD_VIEW, Outcome.REPAIRED)
+    assert not (store / "metadata.json").exists()
 
 
 def test_a_version_whose_registration_was_not_written_down_gets_its_event(

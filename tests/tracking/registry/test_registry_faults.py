@@ -26,16 +26,9 @@ OBJECTIVE = {"metric": "val_auc", "mode": "max", "value": 0.8}
 
 
 @pytest.fixture
-def registry(base: Path, tracker: ExperimentTracker) -> ModelRegistry:
+def registry(reigning: Callable[..., ModelRegistry]) -> ModelRegistry:
     """A registry whose model ctr has had the champions 1, 2, 3 and 4."""
-    registry = ModelRegistry(base)
-    for number in range(1, 5):
-        with tracker.start_run("x") as run:
-            run.log({"val_auc": 0.8})
-            (run.artifacts_dir / "model_best.pt").write_bytes(b"weights %d" % number)
-        registry.register("ctr", run.run_id, objective=OBJECTIVE, loader="os:walk")
-        registry.promote("ctr", number, reason="better")
-    return registry
+    return reigning(4)
 
 
 def folder(base: Path, number: int) -> Path:

@@ -146,6 +146,7 @@ def check(case: Case, place: Path, old: dict[str, Any], new: dict[str, Any]) -> 
     exported = place / "ours.tgz"
     if case.step == "export" and exported.exists():
         assert ModelRegistry(place / "third").import_version(exported).run_id == "run_004"
+        assert registry.history("ctr")[-1].kind is EventKind.EXPORTED
     if left != new or case.step not in AGAIN:
         with suppress(UnknownModelError, InvalidValueError):  # it has been removed, or exported
             STEPS[case.step](registry, base)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tracking import ExperimentTracker, ModelRegistry
-from tracking.doctor import examine
+from tracking.doctor import Fault, examine
 from tracking.files import atomic
 from tracking.registry import Verdict
 from tracking.store.store import Store
@@ -70,13 +70,16 @@ def test_a_judgement_that_compared_nothing_replaces_none_that_did(
 
 
 def test_a_promotion_on_recorded_values_counts_and_leaves_no_predictions_of_another(
-    registry: ModelRegistry, folder: Path
+    registry: ModelRegistry, folder: Path, base: Path
 ) -> None:
     registry.record_verdict("ctr", 1, verdict("compared", scores=b"x"), scores=b"x")
     registry.record_verdict("ctr", 1, verdict("by recorded values", promote=True))
     assert json.loads((folder / "verdict.json").read_text())["sentence"] == "by recorded values"
     assert not (folder / "scores.npz").exists()
     assert files(folder) == ["001.json", "001.npz", "002.json"]
+    (folder / "scores.npz").write_bytes(b"x")  # as a process leaves it that is killed before it removes them
+    assert [each.fault for each in examine(Store(base)).findings] == [Fault.OLD_VIEW]
+    assert not (folder / "scores.npz").exists()
 
 
 def test_the_same_verdict_is_kept_once(registry: ModelRegistry) -> None:

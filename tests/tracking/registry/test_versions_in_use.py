@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,14 +27,9 @@ OBJECTIVE = {"metric": "val_auc", "mode": "max", "value": 0.8}
 
 
 @pytest.fixture
-def registry(base: Path, make_run: Any) -> ModelRegistry:
+def registry(reigning: Callable[..., ModelRegistry]) -> ModelRegistry:
     """A registry whose model ctr has had the champions 1, 2 and 3, and has a version 4."""
-    registry = ModelRegistry(base)
-    for _ in range(4):
-        registry.register("ctr", make_run(), objective=OBJECTIVE, loader="os:walk")
-    for number in (1, 2, 3):
-        registry.promote("ctr", number, reason="better")
-    return registry
+    return reigning(3, further=1)
 
 
 def test_a_version_is_named_by_a_number_or_an_alias_behind_a_sign(registry: ModelRegistry) -> None:
