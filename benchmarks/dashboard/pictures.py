@@ -1,8 +1,9 @@
-"""The pictures of the docs: a sweep of the default recipe, its dashboard and its report, and the simulations of the gate.
+"""The pictures of the docs: a sweep of the default recipe, its dashboard and its report, a verdict, and the simulations of the gate.
 
 python -m benchmarks pictures [--only KIND] [--store DIR] [--sweep NAME] [--to DIR]
 
-It writes docs/pictures, or into DIR, and keeps and uses the store if one is named. An error of a page is an error of the command.
+It writes docs/pictures, or into DIR, and keeps and uses the store if one is named. The verdict has a store of its own, whose two sweeps
+take a minute. An error of a page is an error of the command.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.contestants import ROOT
 from benchmarks.dashboard.browsing import browser, page, ready
@@ -20,10 +21,11 @@ from benchmarks.dashboard.serving import Dashboard
 from benchmarks.promotion import pictures as promotion
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Locator, Page
 
 PICTURES = ROOT / "docs" / "pictures"
-DASHBOARD, PROMOTION = "dashboard", "promotion"
+DASHBOARD, VERDICT, PROMOTION = "dashboard", "verdict", "promotion"
+MARGIN = 8  # px around a part
 COLOURS = 128  # of a picture: enough for charts, and half the size
 BELOW_TOP = "section => { section.scrollIntoView(); scrollBy(0, -16); }"
 SWEEP = "learning_rate_and_dropout"
@@ -38,6 +40,16 @@ RECIPE = (
     "sweep.mode=random",
     "sweep.n_trials=40",
 )
+# The winner of the first becomes the champion, and that of the second beats it.
+CHAMPION = ("sweep.name=line", "model=logistic", "training.learning_rate=1e-3,1e-2", "training.epochs=5")
+CHALLENGER = (
+    "sweep.name=perceptron",
+    "training.learning_rate=1e-3,3e-3",
+    "model.hidden_dims=[64],[128,64]",
+    "training.epochs=15",
+    "+promotion.rules.not_worse.log_loss=0.01",
+)
+JUDGED = ("data.rows=40000", "tracking.experiment_name=ctr_model", "sweep.report_html=false")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -54,21 +66,26 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument(
         "--only",
-        choices=(DASHBOARD, PROMOTION),
-        help="the pictures of one page, not all; promotion needs no browser",
+        choices=(DASHBOARD, VERDICT, PROMOTION),
+        help="the pictures of one kind, not all; promotion needs no browser",
     )
     options = parser.parse_args(arguments)
     options.to.mkdir(parents=True, exist_ok=True)
-    if options.only != DASHBOARD:
+    faults: list[str] = []
+    if options.only in {None, PROMOTION}:
         promotion.draw(options.to)
-    if options.only == PROMOTION:
-        return 0
     with tempfile.TemporaryDirectory(prefix="podium-pictures-") as scratch:
-        store = (options.store or Path(scratch) / "experiments").absolute()
-        if not (store / "sweeps" / options.sweep).exists():
-            _run("trainer", "-m", *RECIPE, f"sweep.name={options.sweep}", f"paths.experiments={store}")
-        _run("sweeps", "report", options.sweep, "--store", str(store))  # as it is drawn now
-        faults = _pictures(store, options.sweep, options.to)
+        if options.only in {None, DASHBOARD}:
+            store = (options.store or Path(scratch) / "experiments").absolute()
+            if not (store / "sweeps" / options.sweep).exists():
+                _run("trainer", "-m", *RECIPE, f"sweep.name={options.sweep}", f"paths.experiments={store}")
+            _run("sweeps", "report", options.sweep, "--store", str(store))  # as it is drawn now
+            faults += _pictures(store, options.sweep, options.to)
+        if options.only in {None, VERDICT}:
+            judged = Path(scratch) / "judged"
+            for recipe in (CHAMPION, CHALLENGER):
+                _run("trainer", "-m", *recipe, *JUDGED, f"paths.experiments={judged}")
+            faults += _verdict(judged, options.to)
     for fault in faults:
         print(fault, file=sys.stderr)
     return 1 if faults else 0
@@ -99,6 +116,24 @@ def _pictures(store: Path, sweep: str, to: Path) -> list[str]:
     return faults
 
 
+def _verdict(store: Path, to: Path) -> list[str]:
+    """Write the picture of the verdict on the second version of a store's model, and return what the page had to complain of."""
+    faults: list[str] = []
+    size = {"width": 1240, "height": 1400}
+    with (
+        browser() as started,
+        Dashboard(store) as served,
+        page(started, color_scheme="light", viewport=size) as opened,
+    ):
+        _listen(opened, faults)
+        opened.goto(f"{served.address}#/model/ctr_model?version=2")
+        ready(opened, "model")
+        part = opened.locator("details[data-version='2'] .verdict")
+        part.locator(".chart-stage").nth(1).wait_for()
+        _take(opened, to / "verdict.png", part)
+    return faults
+
+
 def _listen(page: "Page", faults: list[str]) -> None:
     """Note the errors and warnings of a page."""
     page.on("pageerror", lambda error: faults.append(f"{page.url}: {error}"))
@@ -112,12 +147,17 @@ def _run(program: str, *words: str) -> None:
     subprocess.run([sys.executable, "-m", program, *words], cwd=ROOT, check=True)
 
 
-def _take(page: "Page", path: Path) -> None:
-    """Write what a page shows, with few colours."""
+def _take(page: "Page", path: Path, part: "Locator | None" = None) -> None:
+    """Write what a page shows, or a part of it, with few colours."""
     from PIL import Image
 
     page.evaluate("painted()")
-    with Image.open(io.BytesIO(page.screenshot())) as taken:
+    options: dict[str, Any] = {}
+    if part is not None and (box := part.bounding_box()) is not None:
+        start = {name: box[name] - MARGIN for name in ("x", "y")}
+        size = {name: box[name] + 2 * MARGIN for name in ("width", "height")}
+        options = {"full_page": True, "clip": {**start, **size}}
+    with Image.open(io.BytesIO(page.screenshot(**options))) as taken:
         few = taken.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
     few.save(path, optimize=True)
     print(f"wrote {path}, {path.stat().st_size / 1000:.0f} kB")

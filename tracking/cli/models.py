@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tracking.cli.registry.arguments import Name
 from tracking.cli.toolkit import output, tables
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.errors import CorruptFileError, UnknownModelError
@@ -13,8 +14,6 @@ from tracking.registry.events import CHAMPION
 from tracking.rerun import results_of
 from tracking.store.scan import warn_left_out
 from tracking.store.store import Store
-
-Name = Annotated[str, typer.Argument(help="The model's name.")]
 
 
 def models(

@@ -1,10 +1,20 @@
 """Commands that change registered models: promote, rollback, alias, archive, unarchive, remove."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from tracking.cli.confirm import YesOption, agreed, runs_text
+from tracking.cli.registry.arguments import (
+    AnyArgument,
+    BesideArgument,
+    By,
+    Name,
+    VersionArgument,
+    Why,
+    check_why,
+    located,
+)
 from tracking.cli.toolkit import output
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.errors import CorruptFileError, InvalidValueError
@@ -14,17 +24,6 @@ from tracking.registry.lineage import descendants
 from tracking.registry.which import SIGN
 from tracking.values.names import natural_key
 from tracking.values.units import counted
-
-VersionArgument = Annotated[
-    str, typer.Argument(metavar="NAME@WHICH", help="A version, such as ctr@3 or ctr@champion.")
-]
-BesideArgument = Annotated[
-    str | None, typer.Argument(metavar="WHICH", help="Its number or alias, where NAME stands alone.")
-]
-Why = Annotated[str, typer.Option("--why", "--reason", help="The reason, kept in the history.")]
-By = Annotated[str | None, typer.Option("--by", help="The person; by default your login.")]
-Name = Annotated[str, typer.Argument(help="The model's name.")]
-UNSAID = "say why with --why; the history keeps it"
 
 
 def promote(
@@ -42,8 +41,7 @@ def promote(
     """
     registry = ModelRegistry(store)
     model, number = located(registry, name, version, verb="promote")
-    if not reason.strip():
-        raise InvalidValueError(UNSAID)
+    check_why(reason)
     before = len(registry.history(model))
     chosen = registry.promote(model, number, reason=reason, by=by)
     if as_json:
@@ -71,8 +69,7 @@ def rollback(
              python -m tracking rollback ctr_model --to 3 --why "the last before the new data"
     """
     registry = ModelRegistry(store)
-    if not reason.strip():
-        raise InvalidValueError(UNSAID)
+    check_why(reason)
     number = None
     if to is not None:
         told, which = registry.parts(to) if SIGN in to else (name, to)
@@ -80,13 +77,11 @@ def rollback(
             raise InvalidValueError(f"--to {to} is a version of {told!r}, and {name!r} is to be rolled back")
         _, number = registry.locate(name, which)
     before = registry.rollback(name, to=number, reason=reason, by=by)
-    output.say_json(before) if as_json else output.say(
-        f"The champion of {name} is version {before.version} again."
-    )
+    _say(before, f"The champion of {name} is version {before.version} again.", as_json=as_json)
 
 
 def alias(
-    name: Annotated[str, typer.Argument(metavar="NAME[@WHICH]", help="A model, or one of its versions.")],
+    name: AnyArgument,
     alias: Annotated[str, typer.Argument(help="The alias, such as staging.")],
     *,
     version: BesideArgument = None,
@@ -114,7 +109,7 @@ def alias(
         model, number = registry.locate(name, version)
         registry.set_alias(model, alias, number, reason=reason, by=by)
         named = f"version {number} of {model}"
-    output.say_json(registry.aliases(model)) if as_json else output.say(f"{alias} names {named}.")
+    _say(registry.aliases(model), f"{alias} names {named}.", as_json=as_json)
 
 
 def archive(
@@ -135,7 +130,7 @@ def archive(
     registry = ModelRegistry(store)
     model, number = located(registry, name, version, verb="archive")
     chosen = registry.archive(model, number, reason=reason, by=by)
-    output.say_json(chosen) if as_json else output.say(f"Version {number} of {model} is archived.")
+    _say(chosen, f"Version {number} of {model} is archived.", as_json=as_json)
 
 
 def unarchive(
@@ -154,7 +149,7 @@ def unarchive(
     registry = ModelRegistry(store)
     model, number = located(registry, name, version, verb="unarchive")
     chosen = registry.unarchive(model, number, reason=reason, by=by)
-    output.say_json(chosen) if as_json else output.say(f"Version {number} of {model} is in use again.")
+    _say(chosen, f"Version {number} of {model} is in use again.", as_json=as_json)
 
 
 def remove(
@@ -197,17 +192,13 @@ def remove(
     return 0
 
 
+def _say(outcome: Any, words: str, *, as_json: bool) -> None:
+    output.say_json(outcome) if as_json else output.say(words)
+
+
 def _runs_of(registry: ModelRegistry) -> set[str]:
     """Return the runs that versions came from, which are protected; none where that cannot be told."""
     try:
         return set(descendants(registry))
     except CorruptFileError:
         return set()
-
-
-def located(registry: ModelRegistry, name: str, version: str | None, *, verb: str) -> tuple[str, int]:
-    """Return the model and the number that the words of a command mean; raise InvalidValueError if none is named."""
-    found, which = registry.parts(name)
-    if which is None and version is None:
-        raise InvalidValueError(f"say which version: {command(f'{verb} {found}{SIGN}3')}")
-    return registry.locate(name, version)

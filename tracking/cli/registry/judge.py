@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tracking.cli.registry.changes import BesideArgument, By, VersionArgument, located
+from tracking.cli.registry.arguments import BesideArgument, By, VersionArgument, located
 from tracking.cli.toolkit import output
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.errors import InvalidValueError

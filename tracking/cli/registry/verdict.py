@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tracking.cli.registry.changes import BesideArgument
+from tracking.cli.registry.arguments import AnyArgument, BesideArgument
 from tracking.cli.registry.rule_lines import say_rules
 from tracking.cli.toolkit import output, tables
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
@@ -26,7 +26,7 @@ BASES = {
 
 
 def verdict(
-    name: Annotated[str, typer.Argument(metavar="NAME[@WHICH]", help="A model, or one of its versions.")],
+    name: AnyArgument,
     version: BesideArgument = None,
     *,
     every: Annotated[bool, typer.Option("--all", help="List all decisions on the version.")] = False,
