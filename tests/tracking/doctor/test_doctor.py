@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -14,44 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from examined import examined, only
 
 from tracking import ExperimentTracker, ModelRegistry
-from tracking.doctor import Examination, Fault, Finding, Outcome, examine, leftovers, model_checks, run_checks
+from tracking.doctor import Fault, Outcome, examine, leftovers, run_checks
 from tracking.search.catalog import Catalog
 from tracking.store.store import Store
-
-Tree = dict[str, tuple[bytes | None, int]]
-
-
-def tree(base: Path) -> Tree:
-    """Every file and folder with its content and the time of its last change."""
-    return {
-        str(path.relative_to(base)): (path.read_bytes() if path.is_file() else None, path.stat().st_mtime_ns)
-        for path in base.rglob("*")
-    }
-
-
-def examined(base: Path) -> Examination:
-    """A dry run, a repair that does what that said, and a second examination that finds what stays open."""
-    before = tree(base)
-    planned = examine(Store(base), repair=False)
-    assert tree(base) == before
-    done = examine(Store(base))
-    assert [(finding.fault, finding.place) for finding in planned.findings] == [
-        (finding.fault, finding.place) for finding in done.findings
-    ]
-    assert not any(finding.outcome is Outcome.REPAIRED for finding in planned.findings)
-    assert not any(finding.outcome is Outcome.REPAIRABLE for finding in done.findings)
-    left = [finding for finding in done.findings if finding.outcome is Outcome.OPEN]
-    assert examine(Store(base)).findings == left
-    assert planned.is_well == (not planned.findings)
-    assert done.is_well == (not left)
-    return done
-
-
-def only(seen: Examination) -> Finding:
-    (finding,) = seen.findings
-    return finding
 
 
 def finished(tracker: ExperimentTracker, **values: float) -> Path:
@@ -351,74 +318,6 @@ def test_a_store_of_other_code_is_not_written_into(
     finding = only(examined(base))  # a run that says it has been running for years
     assert finding.fault is Fault.SILENT_RUN
     assert {path for path in base.rglob("*") if ".podium" not in path.parts} == before
-
-
-def test_a_half_registered_version_is_removed_unless_its_registration_is_in_the_history(
-    models: ModelRegistry, store: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    half = store / "models" / "ctr" / "v3"
-    half.mkdir()
-    (half / "model_best.pt").write_bytes(b"wei")
-    assert examined(store).findings == []
-    monkeypatch.setattr(model_checks, "CLAIM_S", -1.0)
-    finding = only(examined(store))
-    assert (finding.fault, finding.place) == (Fault.HALF_VERSION, "models/ctr/v3")
-    assert not half.exists()
-    (store / "models" / "ctr" / "v1" / "manifest.json").unlink()
-    finding = only(examined(store))
-    assert (finding.outcome, finding.remedy) == (
-        Outcome.OPEN,
-        "restore manifest.json, or remove the version: python -m tracking remove ctr@1",
-    )
-    assert (store / "models" / "ctr" / "v1" / "model_best.pt").exists()
-
-
-def test_a_model_file_that_is_not_the_registered_one_is_reported(models: ModelRegistry, store: Path) -> None:
-    (store / "models" / "ctr" / "v2" / "model_best.pt").write_bytes(b"other")
-    finding = only(examined(store))
-    assert (finding.fault, finding.outcome) == (Fault.CHANGED_MODEL, Outcome.OPEN)
-    assert "is not the file that was registered" in finding.what
-
-
-def test_a_damaged_manifest_is_reported(models: ModelRegistry, store: Path) -> None:
-    (store / "models" / "ctr" / "v1" / "manifest.json").write_text("{")
-    finding = only(examined(store))
-    assert (finding.fault, finding.place) == (Fault.DAMAGED, "models/ctr/v1/manifest.json")
-
-
-def test_aliases_follow_the_events_and_a_torn_event_is_cut(models: ModelRegistry, store: Path) -> None:
-    folder = store / "models" / "ctr"
-    (folder / "aliases.json").write_text('{"champion": 1}')
-    with (folder / "events.jsonl").open("a") as events:
-        events.write('{"event":"promo')
-    assert [finding.fault for finding in examined(store).findings] == [Fault.TORN_LINE, Fault.OLD_VIEW]
-    assert json.loads((folder / "aliases.json").read_text()) == {"champion": 2}
-    assert (folder / "events.jsonl").read_text().endswith("}\n")
-
-
-def test_a_store_of_models_alone_is_repaired_and_gets_no_list_of_runs(
-    models: ModelRegistry, store: Path
-) -> None:
-    for path in (store / "runs", store / "metadata.json"):
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-    (store / "models" / "ctr" / "aliases.json").unlink()
-    finding = only(examined(store))
-    assert (finding.fault, finding.outcome) == (Fault.OLD_VIEW, Outcome.REPAIRED)
-    assert not (store / "metadata.json").exists()
-
-
-def test_a_version_whose_registration_was_not_written_down_gets_its_event(
-    models: ModelRegistry, store: Path
-) -> None:
-    path = store / "models" / "ctr" / "events.jsonl"
-    lines = path.read_text().splitlines(keepends=True)
-    path.write_text("".join(line for line in lines if '"registered","version":1' not in line))
-    finding = only(examined(store))
-    assert (finding.fault, finding.outcome) == (Fault.NO_EVENT, Outcome.REPAIRED)
-    assert [event.version for event in models.history("ctr") if event.kind == "registered"] == [2, 1]
-    champion = models.champion("ctr")
-    assert champion is not None
-    assert champion.version == 2
 
 
 def test_an_index_that_differs_from_the_runs_is_rebuilt(tracker: ExperimentTracker, base: Path) -> None:
