@@ -119,7 +119,7 @@ def _pictures(store: Path, sweep: str, to: Path) -> list[str]:
 def _verdict(store: Path, to: Path) -> list[str]:
     """Write the picture of the verdict on the second version of a store's model, and return what the page had to complain of."""
     faults: list[str] = []
-    size = {"width": 1240, "height": 1400}
+    size = {"width": 1240, "height": 2000}  # high enough to show all of it
     with (
         browser() as started,
         Dashboard(store) as served,
@@ -156,7 +156,7 @@ def _take(page: "Page", path: Path, part: "Locator | None" = None) -> None:
     if part is not None and (box := part.bounding_box()) is not None:
         start = {name: box[name] - MARGIN for name in ("x", "y")}
         size = {name: box[name] + 2 * MARGIN for name in ("width", "height")}
-        options = {"full_page": True, "clip": {**start, **size}}
+        options = {"clip": {**start, **size}}
     with Image.open(io.BytesIO(page.screenshot(**options))) as taken:
         few = taken.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
     few.save(path, optimize=True)
