@@ -165,7 +165,9 @@ def test_models_are_told_of(served: Served, run_id: str) -> None:
     assert [model["name"] for model in served.api("0/models")["models"]] == ["net"]
     told = served.api("0/model/net")
     assert [version["run"] for version in told["versions"]] == [run_id]
-    assert set(served.api("0/model/net/version/1")) == {"verdict", "code", "left_out"}
+    whole = served.api("0/model/net/version/1")
+    assert set(whole) == {"verdict", "number", "verdicts", "code", "left_out"}
+    assert (whole["number"], whole["verdicts"]) == (None, [])
 
 
 @pytest.mark.parametrize("name", ["plot.png", "page.html", "page.png", "image.svg"])
