@@ -120,12 +120,12 @@ def _say_all(model: str, number: int, known: Sequence[KeptVerdict], *, as_json: 
             "yes" if each.counts else "no",
             "promoted" if each.verdict.promote else "not promoted",
             _mapping(each.verdict.facts.get("look")).get("number"),
-            str(each.verdict.facts.get("at") or "")[:19] or None,
+            str(each.verdict.facts.get("at") or "")[:10] or None,
             each.verdict.sentence,
         ]
         for each in known
     ]
-    tables.say_rows(["number", "counts", "decision", "look", "judged", "why"], rows, keep=3)
+    tables.say_rows(["number", "counts", "decision", "look", "judged", "why"], rows, keep=3, wraps=True)
 
 
 def _chosen(registry: ModelRegistry, name: str, version: str | None) -> tuple[str, int]:
