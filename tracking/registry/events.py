@@ -259,26 +259,28 @@ def add_event(
 
 def _event(line: Any) -> ModelEvent:
     """Return the event of a line; raise KeyError, TypeError or ValueError when it is none."""
-    numbers = (int(line["version"]), line.get("before"), line.get("look"), line.get("planned"))
+    version = int(line["version"])
+    counts = {name: line.get(name) for name in ("before", "look", "planned", "splits")}
     shares = {name: line.get(name) for name in ("alpha", "overlap")}
     texts = (line.get("by", ""), line.get("reason", ""), *(line.get(name) or "" for name in _TEXTS))
     if not all(isinstance(text, str) for text in texts):
         raise TypeError(texts)
-    if not all(number is None or (type(number) is int and 0 < number <= MAX_VERSION) for number in numbers):
-        raise ValueError(numbers)
+    if not all(
+        number is None or (type(number) is int and 0 < number <= MAX_VERSION)
+        for number in (version, *counts.values())
+    ):
+        raise ValueError(counts)
     if not all(
         share is None or (type(share) in (int, float) and 0 <= share <= 1) for share in shares.values()
     ):
         raise ValueError(shares)
     return ModelEvent(
         kind=EventKind(line["event"]),
-        version=int(line["version"]),
+        version=version,
         at=timestamps.parse(line["at"]),
         by=texts[0],
         reason=texts[1],
-        before=line.get("before"),
-        look=line.get("look"),
-        planned=line.get("planned"),
+        **counts,
         **shares,
         **{name: line.get(name) for name in _TEXTS},
     )

@@ -2,7 +2,7 @@
 
 Each further look at the same rows makes a false promotion more likely, so the gate asks more of it. A look is counted
 before anything is compared: one that was killed has been spent. Levels of looks add up only if the first one fixes them, so
-alpha and the plan are those of the first look. Rows that a split shares with an earlier one do not become new by that.
+alpha and the plan are those of the first look. Rows that a split shares with earlier ones do not become new by that.
 """
 
 from collections.abc import Sequence
@@ -46,33 +46,57 @@ def counted_at(events: Sequence[ModelEvent], split: str) -> list[ModelEvent]:
     return [event for event in looks if (event.of or event.split) == first]
 
 
+@dataclass(frozen=True)
+class Earlier:
+    """The looks that those at a split are counted with, oldest first; of a new split, which share of its rows they saw.
+
+    `splits` is how many earlier splits share rows with a new one, each with those whose looks are counted with it.
+    """
+
+    looks: Sequence[ModelEvent] = ()
+    share: float | None = None
+    splits: int = 0
+
+    @property
+    def count(self) -> int:
+        """How many looks they are. Two stores that a sync program brought together may both have made the third: then three."""
+        judgements = {(event.split, event.key) for event in self.looks}
+        return max(len(judgements), max((event.look or 1 for event in self.looks), default=0))
+
+    @property
+    def first(self) -> str | None:
+        """The split of the first of them."""
+        return (self.looks[0].of or self.looks[0].split) if self.looks else None
+
+
+def earlier_at(events: Sequence[ModelEvent], look: Look) -> Earlier:
+    """Return the looks that one at these rows is counted with: at their split, else at those that share rows with it."""
+    known = counted_at(events, look.split)
+    is_new = all(event.split != look.split for event in known)
+    return _shared_with(events, look) if is_new else Earlier(known)
+
+
 def spend(paths: ModelPaths, version: int, look: Look, *, by: str | None) -> int:
     """Return the number of a look and append its event, unless this key has looked; the caller holds the model's lock.
 
-    Two stores that a sync program brought together may both have made the third look: the next is the fifth. Raise
-    InvalidValueError if the first look at these rows was counted with another alpha or plan.
+    Raise InvalidValueError if the first look at these rows was counted with another alpha or plan.
     """
-    events = read_events(paths)
-    earlier, share = counted_at(events, look.split), None
-    is_new = all(event.split != look.split for event in earlier)
-    if is_new:
-        earlier, share = _shared_with(events, look)
-    _check_plan(earlier, look)
-    spent = {event.key: event.look or 1 for event in earlier if event.split == look.split}
+    earlier = earlier_at(read_events(paths), look)
+    _check_plan(earlier.looks, look)
+    spent = {event.key: event.look or 1 for event in earlier.looks if event.split == look.split}
     if look.key in spent:
         refresh_aliases(paths)
         return spent[look.key]
-    judgements = {(event.split, event.key) for event in earlier}
-    number = 1 + max(len(judgements), max((event.look or 1 for event in earlier), default=0))
-    first = (earlier[0].of or earlier[0].split) if earlier else None
-    of = None if first == look.split else first
+    number = 1 + earlier.count
+    of = None if earlier.first == look.split else earlier.first
     reason = f"look {number} at the rows {look.split[:19]}"
-    if is_new and share is not None:
-        reason += f", of which {share:.0%} were looked at before as {str(of)[:19]}"
-    is_known = any(event.rows for event in earlier if event.split == look.split)
+    if earlier.share is not None:
+        others = f" and {counted(earlier.splits - 1, 'other split')}" if earlier.splits > 1 else ""
+        reason += f", of which {earlier.share:.0%} were looked at before as {str(of)[:19]}{others}"
+    is_known = any(event.rows for event in earlier.looks if event.split == look.split)
     add_event(
         paths, EventKind.LOOKED, version, reason=reason, by=by, split=look.split, look=number, key=look.key,
-        alpha=look.alpha, planned=look.planned, of=of, overlap=share,
+        alpha=look.alpha, planned=look.planned, of=of, overlap=earlier.share, splits=earlier.splits or None,
         rows=overlap.written(look.rows) if look.rows and not is_known else None,
     )  # fmt: skip
     return number
@@ -98,22 +122,29 @@ def refuse(
         add_event(paths, EventKind.REFUSED, version, reason=reason, by=by, key=key, verdict=verdict)
 
 
-def _shared_with(events: Sequence[ModelEvent], look: Look) -> tuple[list[ModelEvent], float | None]:
-    """Return the looks that a new split's go on from, and the share of its rows that they saw; none for new rows.
+def _shared_with(events: Sequence[ModelEvent], look: Look) -> Earlier:
+    """Return the looks that a new split's go on from; none for new rows.
 
-    Of several such earlier splits it is the one that was looked at most.
+    Of several earlier splits that each share enough rows, or else of those that do together, it is the one that was looked at
+    most.
     """
-    found: list[tuple[int, float, list[ModelEvent]]] = []
+    sketches: dict[str, list[Sequence[int]]] = {}
     for event in events:
         if event.kind is EventKind.LOOKED and event.rows and event.split:
-            share = overlap.shared(look.rows, overlap.read(event.rows))
-            if share - look.explained > MOST_SHARED:
-                together = counted_at(events, event.split)
-                found.append((len(together), share, together))
-    if not found:
-        return [], None
-    _, share, together = max(found, key=lambda each: each[:2])
-    return together, share
+            sketches.setdefault(event.of or event.split, []).append(overlap.read(event.rows))
+    found = {first: overlap.shared(look.rows, *each) for first, each in sketches.items()}
+    shares = {first: share for first, share in found.items() if share > 0}
+    chosen = [first for first, share in shares.items() if share - look.explained > MOST_SHARED]
+    together = overlap.shared(look.rows, *(each for first in shares for each in sketches[first]))
+    if not chosen:
+        # what each split has by chance, several have at most as if they were independent of each other
+        allowed = MOST_SHARED + 1 - (1 - look.explained) ** len(shares)
+        if together <= allowed:
+            return Earlier()
+        # one that shares next to nothing does not lend its many looks
+        chosen = [first for first, share in shares.items() if share >= MOST_SHARED / len(shares)]
+    most = max(chosen, key=lambda first: (len(counted_at(events, first)), shares[first]))
+    return Earlier(counted_at(events, most), max(together, *(shares[each] for each in chosen)), len(shares))
 
 
 def _check_plan(earlier: Sequence[ModelEvent], look: Look) -> None:

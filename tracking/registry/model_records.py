@@ -48,6 +48,7 @@ class ModelEvent:
     planned: int | None = None  # how many looks at these rows are planned
     of: str | None = None  # the earlier split that this one shares rows with, whose looks go on here
     overlap: float | None = None  # share of the rows that were looked at before, of the first look at them
+    splits: int | None = None  # how many earlier splits they were rows of
     rows: str | None = None  # the sketch of the rows, of the first look at them
     key: str | None = (
         None  # of a judgement: what makes it the same again; of a registration, import or export: the manifest's SHA-256
@@ -107,6 +108,37 @@ class ModelVersion:
             htmltext.facts(known, title=f"{self.name}, version {self.version}"),
             htmltext.facts(self.metrics, title=self.metrics_title) if self.metrics else "",
         )
+
+
+class RemarkKind(StrEnum):
+    """What a remark of a verdict is about."""
+
+    FIRST = "first"  # that there was no champion
+    RECORDED = "recorded"  # that recorded values decided
+    LOOK = "look"  # which look at the rows it was
+    SHARED = "shared"  # which share of the rows was looked at before, as rows of other splits
+    ELSEWHERE = "elsewhere"  # looks at the rows that are not counted here
+    TRAINED_ON = "trained_on"  # which share of the rows equals training rows
+    UNJUDGED = "unjudged"  # slices with too few rows
+    POWER = "power"  # which gain the rows could have shown
+    SELECTION = "selection"  # how much better the winner looked where it was chosen
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What a verdict says beside its rules: a sentence, and what it is about."""
+
+    kind: RemarkKind
+    words: str
+
+    def to_json(self) -> dict[str, str]:
+        """Return the remark as plain data, as verdict.json holds it."""
+        return {"kind": self.kind.value, "words": self.words}
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, str]) -> "Remark":
+        """Return the remark that `to_json` wrote."""
+        return cls(RemarkKind(raw["kind"]), raw["words"])
 
 
 @dataclass(frozen=True)

@@ -19,14 +19,25 @@ def sketch_of(hashes: Iterable[int]) -> tuple[int, ...]:
     return tuple(heapq.nsmallest(SIZE, set(hashes)))
 
 
-def shared(new: Sequence[int], old: Sequence[int]) -> float:
-    """Return the share of the rows of `new` that `old` has too, estimated from their sketches; 0 where they tell nothing."""
-    if not (new and old):
-        return 0.0
-    ends = [sketch[-1] for sketch in (new, old) if len(sketch) >= SIZE]  # a shorter one knows its whole set
-    end = min(ends, default=1 << BITS)
-    known, within = set(old), [each for each in new if each <= end]
-    return sum(each in known for each in within) / len(within) if within else 0.0
+def shared(new: Sequence[int], *old: Sequence[int]) -> float:
+    """Return the share of the rows of `new` that any of `old` has too, estimated from their sketches; 0 where they tell nothing.
+
+    Each of `old` adds the rows that those which reach further lack, so that a large set, of which a sketch knows little,
+    blurs its own part alone.
+    """
+    share, before = 0.0, set[int]()
+    for sketch in sorted(filter(None, old), key=_end, reverse=True):
+        end, known = min(_end(sketch), _end(new)), set(sketch)
+        within = [each for each in new if each <= end]
+        if within:
+            share += sum(each in known and each not in before for each in within) / len(within)
+        before |= known
+    return min(1.0, share)
+
+
+def _end(sketch: Sequence[int]) -> int:
+    """Return the largest hash below which a sketch knows all of its set; a short one knows the whole set."""
+    return sketch[-1] if len(sketch) >= SIZE else 1 << BITS
 
 
 def written(sketch: Sequence[int]) -> str:

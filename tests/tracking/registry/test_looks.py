@@ -4,6 +4,7 @@ import json
 import random
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -161,7 +162,12 @@ def test_of_processes_that_ask_for_other_plans_one_fixes_it(registry: ModelRegis
 
 def rows_of(first: int, last: int) -> list[int]:
     """Return the hashes of rows by their numbers, evenly spread."""
-    return [random.Random(number).getrandbits(64) for number in range(first, last)]
+    return [row(number) for number in range(first, last)]
+
+
+@cache
+def row(number: int) -> int:
+    return random.Random(number).getrandbits(64)
 
 
 def test_rows_that_were_looked_at_as_another_split_go_on_being_counted(registry: ModelRegistry) -> None:
@@ -178,7 +184,7 @@ def test_rows_that_were_looked_at_as_another_split_go_on_being_counted(registry:
     assert look("the other half", 2000, 3000, alpha=0.1) == 4, "which the third look saw"
     assert look("new", 3000, 5000) == 1
     assert look("a few", 4950, 7000) == 1, "less than a tenth was looked at"
-    assert look("alike", 4000, 6000, explained=0.5) == 1, "duplicates explain it"
+    assert look("alike", 6000, 8000, explained=0.5) == 1, "duplicates explain it"
     assert registry.spend_look("ctr", 3, split="all", key="again", alpha=0.1) == 5
     looks = {each.split: each for each in registry.history("ctr") if each.kind is EventKind.LOOKED}
     assert {split: each.of for split, each in looks.items() if each.of} == dict.fromkeys(
@@ -189,6 +195,51 @@ def test_rows_that_were_looked_at_as_another_split_go_on_being_counted(registry:
         looks["all but one"].reason
         == "look 2 at the rows all but one, of which 100% were looked at before as all"
     )
+
+
+def test_a_little_of_each_of_many_earlier_splits_is_not_new(registry: ModelRegistry) -> None:
+    def look(split: str, rows: list[int], **more: Any) -> int:
+        return registry.spend_look("ctr", 2, split=split, key=split, rows=sketch_of(rows), **more)
+
+    for number in range(6):
+        first = 1000 * number
+        assert look(f"old {number}", rows_of(first, first + 1000)) == 1
+        if number == 3:  # four more looks at most of these rows
+            again = [look(f"old 3, {n}", rows_of(first + n, first + 1000)) for n in range(1, 5)]
+            assert again == [2, 3, 4, 5]
+    few = [each for number in range(6) for each in rows_of(1000 * number, 1000 * number + 60)]  # 6 % of each
+    some = [each for number in range(6) for each in rows_of(1000 * number + 60, 1000 * number + 120)]
+    assert look("by chance", some + rows_of(30_000, 30_640), explained=0.1) == 1, "duplicates explain it"
+    assert look("two of them", few[:120] + rows_of(10_000, 10_880), explained=0.1) == 1, "12 % of its rows"
+    assert look("most", few[60:] + rows_of(20_000, 20_700)) == 6, "30 % of its rows, after 5 looks at a split"
+    found = registry.history("ctr")[-1]
+    assert (found.of, found.splits) == ("old 3", 6), "five old ones, and the two"
+    assert found.overlap == pytest.approx(0.3, abs=0.07)
+    assert found.reason.endswith("were looked at before as old 3 and 5 other splits")
+    # a split with which hardly a row is shared does not lend its many looks
+    apart = rows_of(40_000, 40_200)
+    assert look("apart", apart + rows_of(41_000, 41_800)) == 1
+    assert look("mostly apart", apart + few[180:181] + rows_of(42_000, 42_800)) == 2
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 2000), st.integers(1, 2000)), min_size=1, max_size=6),
+    st.integers(1, 2000),
+)
+def test_sketches_tell_which_share_of_rows_any_of_several_sets_has(
+    spans: list[tuple[int, int]], many: int
+) -> None:
+    new = set(rows_of(500, 500 + many))
+    sets = [set(rows_of(first, first + rows)) for first, rows in spans]
+    share = len(new & set.union(*sets)) / len(new)
+    sketches = [read(written(sketch_of(each))) for each in sets]
+    found = shared(sketch_of(new), *sketches)
+    assert found == pytest.approx(shared(sketch_of(new), *reversed(sketches)), abs=1e-12)
+    if max(map(len, [new, *sets])) <= 512:
+        assert found == pytest.approx(share, abs=1e-12)
+    else:  # each set adds the rows that it alone has, known from a quarter of them or more
+        assert abs(found - share) <= 5 * (len(sets) / (4 * min(512, many))) ** 0.5
+    assert shared(sketch_of(new), *sketches, sketch_of(new)) == pytest.approx(1.0)
 
 
 @given(st.integers(0, 3000), st.integers(1, 3000), st.integers(1, 3000))
