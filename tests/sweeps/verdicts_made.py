@@ -64,6 +64,7 @@ def scored(*, promote: bool = True, rules: list[dict[str, Any]] | None = None, *
         "promote": promote,
         "sentence": f"v2 of {MODEL} {what}: {reasons[0] if reasons else 'nothing was judged'}.",
         "reasons": [*reasons, look],
+        "remarks": [{"kind": "look", "words": look}],
         "basis": "scores",
         "at": "2026-01-31T10:00:00.000+00:00",
         "by": "sweep 20260131-093000",

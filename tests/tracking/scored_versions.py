@@ -138,6 +138,10 @@ SPOILED: dict[str, Callable[[dict[str, Any]], Any]] = {
     "other weights": lambda scores: scores | {"weight": np.ones(ROWS)},
     "one class": lambda scores: scores | {"target": np.zeros(ROWS), "split": None},
     "trained": lambda scores: scores | {"trained_on": {"share": 0.4, "expected": 0.01, "rows": ROWS}},
+    "trained a little": lambda scores: (
+        scores | {"trained_on": {"share": 0.031, "expected": 0.025, "rows": ROWS}}
+    ),
+    "trained on none": lambda scores: scores | {"trained_on": {"share": 0.0, "expected": 0.0, "rows": ROWS}},
     "repeated": lambda scores: (
         scores | {"duplicates": {"rows": ROWS, "share": 0.5, "expected": 0.01, "of": ROWS}}
     ),
@@ -163,13 +167,18 @@ def add_version(
 
 
 def judge(
-    registry: ModelRegistry, number: int, selection: "Selection | None" = None, **settings: Any
+    registry: ModelRegistry,
+    number: int,
+    selection: "Selection | None" = None,
+    *,
+    name: str = "ctr",
+    **settings: Any,
 ) -> "Verdict":
-    """Judge a version of the model ctr by the scorer of this module."""
+    """Judge a version of a model by the scorer of this module."""
     from tracking.gate import Gate, gate_settings  # a scoring process imports this module, too
 
     asked = gate_settings({"scorer": SCORER, "draws": 200, **settings})
-    return Gate(registry, asked).judge("ctr", number, by="me", selection=selection)
+    return Gate(registry, asked).judge(name, number, by="me", selection=selection)
 
 
 def kinds(registry: ModelRegistry) -> list[str]:

@@ -20,12 +20,14 @@ from tracking.errors import (
 from tracking.extras import require
 from tracking.gate import recorded, verdicts
 from tracking.gate.earlier import refused_by_scores
+from tracking.gate.looked import remarks_of
 from tracking.gate.outcomes import RERUN, SCORES, SUPERIORITY, Entrant, Outcome, Question, Selection
 from tracking.gate.reruns import made_again
 from tracking.gate.rules import GateSettings, is_recorded
 from tracking.gate.scoring import Fault, scored
 from tracking.process.identity import login
-from tracking.registry import EventKind, ModelRegistry, ModelVersion, Verdict
+from tracking.registry import EventKind, ModelRegistry, ModelVersion, Remark, Verdict
+from tracking.registry.looks import Look
 from tracking.registry.versions import verify
 from tracking.values import timestamps
 
@@ -99,6 +101,7 @@ class _Judgement:
         self._number: int | None = None  # of the champion, also of one that cannot be read
         self._key: str | None = None  # of a comparison that was made
         self._look: dict[str, Any] | None = None  # that was spent
+        self._looked: list[Remark] = []  # what there is to say of earlier looks at the rows
         self._scores: bytes | None = None
         self._began = time.monotonic()
 
@@ -212,15 +215,13 @@ class _Judgement:
         if isinstance(found, Fault):
             outcomes = [*outcomes, Outcome(SUPERIORITY, False, found.reason)]
             more = {"split": found.split, "look": self._look, "printed": found.printed}
-            return self._verdict(outcomes, self._basis, found=more)
+            return self._verdict(outcomes, self._basis, found=more, remarks=self._looked)
         judgement = dict(found.judgement)
         ruled = [verdicts.outcome_from(each) for each in judgement.pop("rules")]
         self._scores = found.scores
-        remarks = list(judgement.get("remarks", ()))
+        remarks = [*map(Remark.from_json, judgement.get("remarks", ())), *self._looked]
         if self._look is not None:
             judgement["look"] = {**self._look, **judgement["look"]}
-            if (share := self._look.get("overlap")) is not None:
-                remarks.append(verdicts.looked_before(share, self._look["of"]))
         made = self._made_again([*ruled, *outcomes])
         # a run that could not be made again may be mended, so that such a verdict is no last word
         is_final = not any(each.rule == RERUN and not each.passes for each in made)
@@ -247,23 +248,35 @@ class _Judgement:
                 raise _KeptError(kept.verdict)
         if self._champion is None:
             return None
-        settings, counting = self._settings, {"alpha": self._settings.alpha, "planned": self._settings.looks}
+        counting = {"alpha": self._settings.alpha, "planned": self._settings.looks, **counted_by}
         try:
             look = self._registry.spend_look(
-                name, number, split=split["hash"], key=self._key, by=self._by, **counting, **counted_by
+                name, number, split=split["hash"], key=self._key, by=self._by, **counting
             )
         except InvalidValueError as error:
             raise _NotCountedError(str(error), split) from error
-        self._look = {"number": look, "alpha": settings.alpha, "level": None, "planned": settings.looks}
+        self._look = {
+            "number": look,
+            "alpha": counting["alpha"],
+            "level": None,
+            "planned": counting["planned"],
+        }
         self._look |= self._continued(split["hash"])
+        both = (number, self._champion.version)
+        asked = Look(split["hash"], self._key, **counting)
+        elsewhere = self._registry.looks_elsewhere(name, asked, both)
+        self._look |= {"elsewhere": told} if (told := elsewhere.to_json()) else {}
+        self._looked = [*remarks_of(self._look, elsewhere)]
         return look
 
     def _continued(self, split: str) -> dict[str, Any]:
-        """Return which earlier split's looks the looks at this one go on from, and how much of it that has seen."""
+        """Return which earlier split's looks the looks at this one go on from, and how much of it earlier ones have seen."""
         history = self._registry.history(self._challenger.name)
         looks = [each for each in history if each.kind is EventKind.LOOKED and each.split == split]
         first = next((each for each in looks if each.overlap is not None), None)
-        return {} if first is None else {"of": first.of, "overlap": first.overlap}
+        if first is None:
+            return {}
+        return {"of": first.of, "overlap": first.overlap, "splits": first.splits or 1}
 
     def _made_again(self, outcomes: list[Outcome]) -> list[Outcome]:
         """Add whether the run of the challenger can be made again, where that is asked and everything else passes."""

@@ -17,14 +17,15 @@ from tracking.gate.measuring import Beside, Comparison, attempted, compared, val
 from tracking.gate.outcomes import SUPERIORITY, Outcome, Question
 from tracking.gate.rules import is_recorded
 from tracking.gate.scores import Scores, column_of, differences_of_rows
+from tracking.registry.model_records import Remark, RemarkKind
 from tracking.statistics.difference import Difference
 from tracking.statistics.levels import look_level
 
 TOLERATED = 0.01  # share of rows that may be training rows beyond those that duplicates explain
 
 
-def split_of(scores: Scores, cluster: str | None) -> dict[str, Any]:
-    """Return what a verdict says of the rows."""
+def split_of(scores: Scores, champion: Scores | None, cluster: str | None) -> dict[str, Any]:
+    """Return what a verdict says of the rows: as the challenger has them, and which share of them each version trained on."""
     clusters = None if cluster is None else attempted(lambda: len(np.unique(column_of(scores, cluster))))[0]
     return {
         "name": scores.split_name,
@@ -34,6 +35,21 @@ def split_of(scores: Scores, cluster: str | None) -> dict[str, Any]:
         "cluster": cluster,
         "clusters": clusters and int(clusters),
         "duplicates": scores.duplicates and int(scores.duplicates["rows"]),
+        "trained_on": _trained_on(scores, champion),
+    }
+
+
+def _trained_on(challenger: Scores, champion: Scores | None) -> dict[str, Any] | None:
+    """Return which `share` of the rows equals rows that each version trained on, and which is `expected`; None where neither is known."""
+    both = {
+        "challenger": challenger.trained_on,
+        "champion": None if champion is None else champion.trained_on,
+    }
+    if not any(both.values()):
+        return None
+    return {
+        who: told and {"share": float(told["share"]), "expected": float(told.get("expected", 0.0))}
+        for who, told in both.items()
     }
 
 
@@ -87,7 +103,7 @@ def judged(
     told: dict[str, Any] = {"look": None, "differences": [], "power": None}
     comparison: Comparison | None = None
     outcomes: list[Outcome]
-    remarks: list[str] = []
+    remarks: list[Remark] = []
     if champion is None or look is None:
         outcomes = [enough_rows(len(challenger), settings.min_rows)]
     else:
@@ -96,25 +112,29 @@ def judged(
         comparison = compared(challenger, champion, settings, question.objective, beside)
         outcomes = decided(comparison, settings, level)
         told["look"] = {"number": look, "alpha": settings.alpha, "level": level, "planned": settings.looks}
-        remarks.append(wording.look(look, level, settings.alpha))
-        remarks += words.unjudged_sentences(comparison.unjudged, settings.min_rows)
+        remarks.append(Remark(RemarkKind.LOOK, wording.look(look, level, settings.alpha)))
+        few = words.unjudged_sentences(comparison.unjudged, settings.min_rows)
+        remarks += [Remark(RemarkKind.UNJUDGED, each) for each in few]
         told["differences"] = [each.to_json() for each in _differences(comparison)]
+    leaks = words.trained_on_sentences(_trained_on(challenger, champion))
+    remarks += [Remark(RemarkKind.TRAINED_ON, each) for each in leaks]
     outcomes += _thresholds(question, challenger)
     gain = comparison.objective.difference if comparison else None
     superiority = next((each for each in outcomes if each.rule == SUPERIORITY), None)
     if superiority is not None and gain is not None:
         told["power"] = words.power_of(superiority, gain, settings)
         if told["power"] is not None and not superiority.passes:
-            remarks.append(words.power_sentence(gain.measure, told["power"]))
+            remarks.append(Remark(RemarkKind.POWER, words.power_sentence(gain.measure, told["power"])))
     told["selection"] = None
     if question.selection is not None:
         _, here, _ = value_of(question.objective.label, challenger, question.objective.mode)
         told["selection"] = words.selection_of(question.selection, question.objective, here)
-        remarks += filter(None, [words.selection_sentence(told["selection"])])
+        if (luck := words.selection_sentence(told["selection"])) is not None:
+            remarks.append(Remark(RemarkKind.SELECTION, luck))
     numbers = (question.challenger.version, question.champion.version if question.champion else None)
     return told | {
         "rules": [each.to_json() for each in outcomes],
-        "remarks": remarks,
+        "remarks": [each.to_json() for each in remarks],
         "pictures": pictures(challenger, champion, numbers, gain),
         "versions": _versions(),
     }

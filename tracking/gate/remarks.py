@@ -62,6 +62,21 @@ def unjudged_sentences(slices: Sequence[tuple[str, str, int]], least: int) -> li
     return found
 
 
+def trained_on_sentences(found: Mapping[str, Any] | None) -> list[str]:
+    """Say which share of the rows equals training rows, in one sentence where it is the same for both versions."""
+    told = {f"the {who}": each for who, each in (found or {}).items() if each}
+    if len(told) == 2 and told["the challenger"] == told["the champion"]:
+        told = {"both versions": told["the challenger"]}
+    return [_trained_on(who, **each) for who, each in told.items()]
+
+
+def _trained_on(who: str, share: float, expected: float) -> str:
+    if not share:
+        return f"none of the rows equals a row that {who} trained on"
+    chance = f", and duplicates explain {100 * expected:.3g}%" if expected else ""
+    return f"{100 * share:.3g}% of the rows equal rows that {who} trained on{chance}"
+
+
 def selection_of(selection: Selection, objective: Objective, here: float | None) -> dict[str, Any]:
     """Return how much better the winner looked where it was chosen than on the rows of the gate.
 

@@ -66,7 +66,7 @@ def _answer(question: Question, folder: Path, say: Any, lines: "queue.SimpleQueu
     if unknown:
         say(fault="; ".join(unknown))
         return
-    split = split_of(challenger, settings.cluster)
+    split = split_of(challenger, champion, settings.cluster)
     say(phase="compare", split=split, counted_by=counted_by(challenger))
     look = lines.get()["look"]
     found = judged(question, challenger, champion, look)

@@ -6,7 +6,7 @@ from typing import Any
 
 from tracking.files.atomic import sha256
 from tracking.gate.outcomes import ROWS, SUPERIORITY, Outcome
-from tracking.registry import ModelVersion, Verdict
+from tracking.registry import ModelVersion, Remark, RemarkKind, Verdict
 from tracking.version import __version__
 
 SCORED, RECORDED, FIRST = "scores", "recorded", "first"
@@ -44,14 +44,14 @@ def verdict_of(
     outcomes: Sequence[Outcome],
     *,
     basis: str,
-    remarks: Iterable[str] = (),
+    remarks: Iterable[Remark] = (),
     found: Mapping[str, Any] | None = None,
     although: str = "",
     **more: Any,
 ) -> Verdict:
     """Return the verdict that follows from the outcomes of all rules: a promotion only if there are some and each passes.
 
-    `remarks` are sentences that follow the reasons; `found` is what the scoring process said;
+    `remarks` follow the reasons; `found` is what the scoring process said;
     `although` is said in the sentence of a promotion.
     """
     against = [each for each in outcomes if not each.passes]
@@ -61,9 +61,10 @@ def verdict_of(
         against or [each for each in outcomes if each.rule != ROWS], key=lambda each: each.rule != SUPERIORITY
     )
     if basis == FIRST and promote:
-        remarks = ["there was no champion before", *remarks]
+        remarks = [Remark(RemarkKind.FIRST, "there was no champion before"), *remarks]
     elif basis == RECORDED:
-        remarks = [*remarks, ON_RECORDED]
+        remarks = [*remarks, Remark(RemarkKind.RECORDED, ON_RECORDED)]
+    remarks = tuple(remarks)
     found = found or {}
     facts: dict[str, Any] = {
         **more,
@@ -73,22 +74,15 @@ def verdict_of(
         **NOTHING,
         "rules": [each.to_json() for each in outcomes],
         "differences": [],
+        "remarks": [each.to_json() for each in remarks],
         **{name: value for name, value in found.items() if name not in ("rules", "remarks", "versions")},
     }
     return Verdict(
         promote=promote,
         sentence=_sentence(challenger, champion, promote, told, although),
-        reasons=(*(each.reason for each in told), *remarks),
+        reasons=(*(each.reason for each in told), *(each.words for each in remarks)),
         basis=basis,
         facts=facts,
-    )
-
-
-def looked_before(share: float, split: str) -> str:
-    """Say that rows have decided before, as rows of an earlier split."""
-    return (
-        f"{share:.0%} of these rows were looked at before, as rows of the split {split[:12]}: the looks at both count as "
-        "looks at the same rows"
     )
 
 

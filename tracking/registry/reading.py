@@ -20,6 +20,8 @@ from tracking.store.store import Store
 from tracking.values.names import check_component, is_component
 
 if TYPE_CHECKING:
+    from tracking.registry.elsewhere import Elsewhere
+    from tracking.registry.looks import Look
     from tracking.registry.verifying import Verification
 
 
@@ -174,6 +176,16 @@ class RegistryReader:
         name, version = self.locate(name, version)
         self.version(name, version)
         return judgements.kept(self._paths(name), version)
+
+    def looks_elsewhere(self, name: str, look: "Look", versions: Sequence[int] = ()) -> "Elsewhere":
+        """Return the looks at the rows of a look that the history of a model does not count.
+
+        It reads the histories of all models, and no run. Of an imported version among `versions` a look at other rows is told,
+        too, as they may share rows; of any other one a look at the same rows alone. A history that cannot be read is named.
+        """
+        from tracking.registry.elsewhere import found_elsewhere
+
+        return found_elsewhere(self, self._store.paths.models, name, look, versions)
 
     def compare(self, one: str, other: str, *, everything: bool = False) -> dict[str, Any]:
         """Return two versions, named as for `find`, beside each other as plain data.

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from tracking.registry import Verdict
+from tracking.registry import RemarkKind, Verdict
 from tracking.values.jsontext import readable
 from tracking.verdicts.words import notes_of
 
@@ -31,8 +31,14 @@ _CURVES = {
     "residuals": ("edges", "counts"),
 }
 _TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")  # signs that turn the direction of the text after them
-# What the gate says beside its rules; the notes tell the same from the numbers.
-_TOLD_IN_NOTES = ("it was look ", "a true gain of ", "as the best of ")
+# the notes that tell the same as a remark from its numbers
+_NOTED: dict[str, str] = {RemarkKind.LOOK: "Look", RemarkKind.POWER: "Power", RemarkKind.SELECTION: "Choice"}
+# how remarks began before verdicts held their kinds
+_BEGINNINGS = {
+    "it was look ": RemarkKind.LOOK,
+    "a true gain of ": RemarkKind.POWER,
+    "as the best of ": RemarkKind.SELECTION,
+}
 
 
 def brief_of(verdict: Verdict, version: int) -> dict[str, Any]:
@@ -75,17 +81,26 @@ def whole_of(verdict: Verdict, version: int) -> dict[str, Any]:
         "printed": _text(facts.get("printed"), LONGEST_SENTENCE),
     }
     known["notes"] = notes_of(known)
-    known["why"] = list(_why(known))
+    known["why"] = list(_why(known, _kinds(facts, known["reasons"])))
     return known
 
 
-def _why(known: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
+def _why(known: Mapping[str, Any], kinds: Mapping[str, str]) -> Iterable[dict[str, Any]]:
     passed = {rule["reason"]: rule["passes"] for rule in known["rules"]}
     noted = {note["name"] for note in known["notes"]}
     for reason in known["reasons"]:
-        is_noted = bool({"Look", "Power", "Choice"} & noted) and reason.startswith(_TOLD_IN_NOTES)
+        is_noted = _NOTED.get(kinds.get(reason, "")) in noted
         if reason not in known["sentence"] and not is_noted:
             yield {"words": reason, "passes": passed.get(reason) if passed else known["promote"]}
+
+
+def _kinds(facts: Mapping[str, Any], reasons: Iterable[str]) -> dict[str, str]:
+    """Return the kinds of the reasons that are remarks."""
+    if "remarks" in facts:
+        told = _mappings(facts["remarks"])[:MOST_REASONS]
+        return {str(_text(each.get("words"), LONGEST_SENTENCE)): str(each.get("kind")) for each in told}
+    found = ((reason, begins) for reason in reasons for begins in _BEGINNINGS if reason.startswith(begins))
+    return {reason: _BEGINNINGS[begins] for reason, begins in found}
 
 
 def _side(side: Mapping[str, Any] | None) -> dict[str, Any] | None:

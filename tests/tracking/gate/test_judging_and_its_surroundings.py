@@ -247,6 +247,7 @@ def test_rows_of_a_file_that_decided_before_go_on_being_counted_and_the_verdict_
     less = judged_by([*range(1, 1000)])
     assert less.facts["look"] | {"level": None} == {
         "number": 2, "alpha": 0.05, "level": None, "planned": None, "of": first.facts["split"]["hash"], "overlap": 1.0,
+        "splits": 1,
     }  # fmt: skip
     told = f"100% of these rows were looked at before, as rows of the split {first.facts['split']['hash'][:12]}: "
     assert any(each.startswith(told) for each in less.reasons)

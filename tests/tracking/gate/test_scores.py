@@ -174,5 +174,5 @@ def test_repeated_rows_are_counted_and_refused_only_where_training_rows_repeat_l
     told: dict[str, float], is_refused: bool
 ) -> None:
     scores = checked(scores_of() | {"duplicates": told})
-    assert split_of(scores, None)["duplicates"] == told["rows"]
+    assert split_of(scores, None, None)["duplicates"] == told["rows"]
     assert bool([*obstacles(scores, scores)]) is is_refused

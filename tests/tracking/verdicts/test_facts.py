@@ -54,6 +54,29 @@ def test_a_reason_has_the_outcome_of_its_rule_and_is_told_once() -> None:
     assert whole(old())["why"] == []  # its sentence holds them
 
 
+def test_a_remark_that_a_note_tells_is_left_out_by_its_kind() -> None:
+    words = {
+        "look": "the second look",
+        "power": "these rows tell no gain in auc at this look, however large",
+        "elsewhere": "it was look 2 at another model",
+    }
+    remarks = [{"kind": kind, "words": each} for kind, each in words.items()]
+    found = whole(
+        scored(reasons=[*words.values()], remarks=remarks, power={"detectable": None, "power": 0.8})
+    )
+    assert [note["name"] for note in found["notes"]] == ["Rows", "Look", "Choice"]
+    assert [each["words"] for each in found["why"]] == [words["power"], words["elsewhere"]]
+    unknown = whole(scored(reasons=["a remark of a newer podium"], remarks=[{"kind": "new", "words": 3}, 4]))
+    assert [each["words"] for each in unknown["why"]] == ["a remark of a newer podium"]
+
+
+def test_an_older_verdict_without_kinds_is_told_as_before() -> None:
+    found = whole(KINDS["promoted"])
+    before = {name: each for name, each in KINDS["promoted"].items() if name != "remarks"}
+    assert whole(before) == found
+    assert len(found["why"]) == len(KINDS["promoted"]["reasons"]) - 2
+
+
 def test_the_notes_say_the_rows_the_look_what_could_be_seen_and_the_choice() -> None:
     assert note_lines(whole(KINDS["refused"])) == [
         "Rows: the promotion rows, which the trainer keeps from every job: 3,000 rows, 2,486 are not clicked and 514 are "
