@@ -282,8 +282,7 @@ class _Judgement:
         """Add whether the run of the challenger can be made again, where that is asked and everything else passes."""
         if not self._settings.require_rerun or not all(each.passes for each in outcomes):
             return outcomes
-        self._say(f"making the run {self._challenger.run_id} of v{self._challenger.version} again ...")
-        return [*outcomes, made_again(self._challenger)]
+        return [*outcomes, made_again(self._challenger, self._say)]
 
     def _identity(self) -> list[Any]:
         """Return what makes two judgements the same: both versions and the rules."""

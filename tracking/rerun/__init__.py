@@ -6,7 +6,7 @@ from tracking.errors import RerunError
 from tracking.rerun.result import Likeness, MetricDifference, Noise, RerunResult, results_of
 
 if TYPE_CHECKING:  # most who import this read results
-    from tracking.rerun.again import last_rerun, rerun
+    from tracking.rerun.again import last_rerun, rerun, standing_rerun
 
 __all__ = [
     "Likeness",
@@ -17,11 +17,12 @@ __all__ = [
     "last_rerun",
     "rerun",
     "results_of",
+    "standing_rerun",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("last_rerun", "rerun"):
+    if name in ("last_rerun", "rerun", "standing_rerun"):
         from tracking.rerun import again
 
         return getattr(again, name)

@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,14 @@ from tracking.rerun.checkout import bring_data, check_out
 from tracking.rerun.entrypoint import Program, program_of, with_secrets, with_seed
 from tracking.rerun.judging import compare
 from tracking.rerun.noise import prediction_interval
-from tracking.rerun.remembered import object_of, objective_of, overrides_of, recorded_config, seed_of
+from tracking.rerun.remembered import (
+    digest_of,
+    object_of,
+    objective_of,
+    overrides_of,
+    recorded_config,
+    seed_of,
+)
 from tracking.rerun.result import Noise, RerunResult, keep, results_of
 from tracking.rerun.scratch import scratch
 from tracking.store.scan import shown_status
@@ -60,7 +67,7 @@ def rerun(
         raise RerunError("noise takes at least 2 runs with other seeds; 5 tell more")
     place = Store(store)
     first = _First.read(place, run_id)
-    began = time.monotonic()
+    began, made_from = time.monotonic(), digest_of(first.record, first.paths)
     with ended_by_sigterm(), scratch(keep=keep_folder) as folder:
         setting, notes = _prepare(first, folder, here=here, repository=repository, say=say)
         setting.timeout_s = timeout_s
@@ -74,6 +81,7 @@ def rerun(
         reported = child.reported(setting)
     notes += [f"{path} is not in git and was imported from there" for path, _ in reported["imported"]]
     result = found.result(noise, notes, reported["config"], took_s=time.monotonic() - began)
+    result = result if here else replace(result, made_from=made_from)
     keep(first.paths, result)
     return result
 
@@ -84,6 +92,18 @@ def last_rerun(run_id: str, store: str | os.PathLike[str]) -> RerunResult | None
     place.require(run_id)
     found = results_of(place.paths.run(run_id))
     return found[-1] if found else None
+
+
+def standing_rerun(run_id: str, store: str | os.PathLike[str]) -> RerunResult | None:
+    """Return the newest result of a run where it still stands: made from what the run remembers now, and since it ended; else None."""
+    place = Store(store)
+    entry = place.require(run_id)
+    found = last_rerun(run_id, store)
+    if found is None or found.made_from is None:
+        return None
+    record = place.scan.record(entry)
+    ended = record.status in ENDED and record.finished_at is not None and record.finished_at <= found.at
+    return found if ended and found.made_from == digest_of(record, place.paths.run(run_id)) else None
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """What the files of a run say of its objective, its config, its overrides and its seed."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,15 @@ def object_of(path: Path) -> Mapping[str, Any]:
 def recorded_config(paths: RunPaths) -> Path | None:
     """Return the file with the config of a run; None if it has none."""
     return paths.config if regular.is_file(paths.config) else None
+
+
+def digest_of(record: RunRecord, paths: RunPaths) -> str:
+    """Return the SHA-256 of all that a run is made again from: its code, command, environment, config, overrides, data."""
+    digest = hashlib.sha256(str(record.fingerprint).encode())
+    for path in (paths.git, paths.patch, paths.environment, paths.config, paths.overrides):
+        held = atomic.sha256(path) if regular.is_file(path) else "none"
+        digest.update(f"\n{path.name} {held}".encode())
+    return digest.hexdigest()
 
 
 def overrides_of(paths: RunPaths) -> list[str]:

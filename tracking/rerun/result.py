@@ -78,6 +78,7 @@ class RerunResult:
     code: tuple[str, ...] = ()
     config: tuple[str, ...] = ()
     environment: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    made_from: str | None = None
 
     @property
     def is_reproduced(self) -> bool:
@@ -115,6 +116,7 @@ class RerunResult:
             code=tuple(raw.get("code") or ()),
             config=tuple(raw.get("config") or ()),
             environment={name: tuple(pair) for name, pair in (raw.get("environment") or {}).items()},
+            made_from=None if raw.get("made_from") is None else str(raw["made_from"]),
         )
 
 

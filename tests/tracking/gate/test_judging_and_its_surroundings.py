@@ -139,6 +139,9 @@ class Rerun(ModuleType):
         self.asked: list[tuple[str, Path]] = []
         self.is_reproduced = is_reproduced
 
+    def standing_rerun(self, _run_id: str, _store: Path) -> None:
+        """Return that no result is kept."""
+
     def rerun(self, run_id: str, store: Path) -> Any:
         self.asked.append((run_id, store))
         if self.is_reproduced is None:
