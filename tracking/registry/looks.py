@@ -138,7 +138,7 @@ def _shared_with(events: Sequence[ModelEvent], look: Look) -> Earlier:
     together = overlap.shared(look.rows, *(each for first in shares for each in sketches[first]))
     if not chosen:
         # what each split has by chance, several have at most as if they were independent of each other
-        allowed = MOST_SHARED + 1 - (1 - look.explained) ** len(shares)
+        allowed = MOST_SHARED + 1 - max(0.0, 1 - look.explained) ** len(shares)
         if together <= allowed:
             return Earlier()
         # one that shares next to nothing does not lend its many looks
