@@ -57,7 +57,9 @@ def open_browser(address: str) -> None:
 
 def _bound(address: tuple[socket.AddressFamily, str], port: int) -> socket.socket:
     family, host = address
-    found = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio turns Nagle's algorithm off only where the protocol is named; else the body of an answer waits 40 ms for
+    # the delayed acknowledgement of its headers
+    found = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         # A port whose last connections are still on their way out is free.
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,5 +1,6 @@
 """The command from its start to its end: the port, the address, the browser, the token, Ctrl-C."""
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -138,6 +139,26 @@ def test_the_addresses_of_this_machine_are_taken(host: str, start: str) -> None:
             assert origin(listening).startswith(start)
     except TrackingError as error:
         pytest.skip(str(error))
+
+
+def test_an_answer_is_sent_whole_without_waiting_for_the_reader_to_acknowledge_its_first_part() -> None:
+    async def no_delay() -> int:
+        accepted: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            connection = writer.get_extra_info("socket")
+            accepted.set_result(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        with listen("127.0.0.1", 0) as listening:
+            async with await asyncio.start_server(answer, sock=listening):
+                _, writer = await asyncio.open_connection(*listening.getsockname())
+                found = await accepted
+                writer.close()
+                await writer.wait_closed()
+        return found
+
+    assert asyncio.run(no_delay())
 
 
 @pytest.mark.parametrize("name", ["", "https://lab.example.org/", "lab example", "*", "lab.example.org/path"])
