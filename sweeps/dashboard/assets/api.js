@@ -31,7 +31,7 @@ export function pathOf(...parts) {
   return parts.map((part) => String(part).split("/").map(encodeURIComponent).join("/")).join("/");
 }
 
-/** Return what the server answers; throws ApiError, or AbortError when `signal` ends the question. */
+/** Return what the server answers; throws ApiError, also for an answer that is `refused` without the status of an error, or AbortError when `signal` ends the question. */
 export async function getJson(path, query = {}, signal = undefined) {
   let response;
   try {
@@ -48,7 +48,8 @@ export async function getJson(path, query = {}, signal = undefined) {
     if (error.name === "AbortError") throw error;
     return {};
   });
-  if (response.ok) return answer;
+  if (response.ok && !answer.refused) return answer;
+  if (response.ok) throw new ApiError("refused", answer.refused.error, answer.refused.detail);
   const kind = { 400: "refused", 401: "login", 403: "login", 404: "missing", 410: "vanished" }[response.status] || "failed";
   throw new ApiError(kind, answer.error || `The server answered ${response.status}.`, answer.detail || null);
 }

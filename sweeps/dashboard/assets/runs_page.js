@@ -38,7 +38,7 @@ class RunsPage {
     this.selection = new RunSelection(context.store);
     this.typing = new TypedFilter(() => this.filter, (text, typed) => !this.left && this.change({ filter: text }, { typed }));
     this.fresh = 0;
-    this.rows = new RunRows((query, signal) => getJson(context.api("runs"), query, signal), () => this.moreKnown());
+    this.rows = new RunRows((query, signal) => getJson(context.api("runs"), { ...query, typing: true }, signal), () => this.moreKnown());
   }
 
   read({ params }) {

@@ -71,9 +71,14 @@ def json_response(value: Any, request: Request, status: int = 200) -> Response:
 
 
 def error_response(error: Exception, request: Request) -> Response:
-    """Return a response that says what went wrong: a sentence, and what further lines the message has."""
+    """Return a response that says what went wrong, with the status of the error."""
+    return json_response(in_words(error), request, status_of(error))
+
+
+def in_words(error: Exception) -> dict[str, str | None]:
+    """Return what went wrong as plain data: a sentence, and what further lines the message has."""
     sentence, _, detail = str(error).partition("\n")
-    return json_response({"error": sentence, "detail": detail or None}, request, status_of(error))
+    return {"error": sentence, "detail": detail or None}
 
 
 def takes_gzip(request: Request) -> bool:

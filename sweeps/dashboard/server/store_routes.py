@@ -5,7 +5,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.routing import Route
 
-from sweeps.dashboard.server.answers import answered
+from sweeps.dashboard.server.answers import answered, in_words
 from sweeps.dashboard.server.asked import (
     choice_of,
     number_of,
@@ -13,6 +13,7 @@ from sweeps.dashboard.server.asked import (
     text_of,
     texts_of,
 )
+from tracking import QueryError
 
 MOST_ROWS = 5000
 MOST_RUNS = 1000  # that are compared or drawn at once
@@ -29,16 +30,25 @@ def names(request: Request) -> Any:
 
 
 def runs(request: Request) -> Any:
-    """Return a window of the table of runs."""
-    return reader_of(request).table(
-        text=request.query_params.get("filter", ""),
-        sort=texts_of(request, "sort", most=MOST_NAMES),
-        experiment=text_of(request, "experiment"),
-        columns=texts_of(request, "columns", most=MOST_NAMES) or None,
-        offset=number_of(request, "offset", 0),
-        limit=number_of(request, "limit", 200, most=MOST_ROWS),
-        by_seeds=choice_of(request, "seeds", ("0", "1")) == "1",
-    )
+    """Return a window of the table of runs; with `typing=1` a filter that is half written is answered with what is wrong in it.
+
+    Otherwise that is an error, and browsers write each answer with the status of an error to their console.
+    """
+    is_typing = choice_of(request, "typing", ("0", "1")) == "1"
+    try:
+        return reader_of(request).table(
+            text=request.query_params.get("filter", ""),
+            sort=texts_of(request, "sort", most=MOST_NAMES),
+            experiment=text_of(request, "experiment"),
+            columns=texts_of(request, "columns", most=MOST_NAMES) or None,
+            offset=number_of(request, "offset", 0),
+            limit=number_of(request, "limit", 200, most=MOST_ROWS),
+            by_seeds=choice_of(request, "seeds", ("0", "1")) == "1",
+        )
+    except QueryError as error:
+        if not is_typing:
+            raise
+        return {"refused": in_words(error)}
 
 
 def compare(request: Request) -> Any:

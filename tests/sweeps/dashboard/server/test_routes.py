@@ -103,6 +103,9 @@ def test_a_filter_that_is_wrong_comes_back_with_its_carets(served: Served) -> No
     assert answer.status == 400
     assert "\n" not in answer.json["error"]
     assert "^" in answer.json["detail"]
+    while_typing = served.api("0/runs", filter="x = 2", typing=1)
+    assert while_typing == {"refused": answer.json}
+    assert served.ask("/api/0/runs?limit=x&typing=1").status == 400
 
 
 def test_curves_and_comparisons_take_names_with_commas(served: Served, run_id: str) -> None:
