@@ -48,10 +48,33 @@ export async function getJson(path, query = {}, signal = undefined) {
     if (error.name === "AbortError") throw error;
     return {};
   });
-  if (response.ok && !answer.refused) return answer;
-  if (response.ok) throw new ApiError("refused", answer.refused.error, answer.refused.detail);
-  const kind = { 400: "refused", 401: "login", 403: "login", 404: "missing", 410: "vanished" }[response.status] || "failed";
-  throw new ApiError(kind, answer.error || `The server answered ${response.status}.`, answer.detail || null);
+  return understood(response.status, answer);
+}
+
+/** Return what the server answers while everything else waits: a page is printed as it is when the browser has told it so. Throws ApiError. */
+export function getJsonNow(path, query = {}) {
+  const request = new XMLHttpRequest();
+  request.open("GET", apiAddress(path, query), false);
+  request.setRequestHeader("Accept", "application/json");
+  try {
+    request.send();
+  } catch {
+    throw new ApiError("gone", "The dashboard does not answer.");
+  }
+  let answer = {};
+  try {
+    answer = JSON.parse(request.responseText);
+  } catch {
+    if (request.status === 200) throw new ApiError("failed", "The server's answer was cut off.");
+  }
+  return understood(request.status, answer);
+}
+
+function understood(status, answer) {
+  if (status === 200 && !answer.refused) return answer;
+  const { error, detail } = answer.refused || answer;
+  const kind = { 200: "refused", 400: "refused", 401: "login", 403: "login", 404: "missing", 410: "vanished" }[status] || "failed";
+  throw new ApiError(kind, error || `The server answered ${status}.`, detail || null);
 }
 
 /** Say that the server answered, or did not. */

@@ -2,13 +2,13 @@
 
 import { add, freshId, h, put, whenVisible } from "./dom.js";
 import { getJson, pathOf } from "./api.js";
-import { importanceChart } from "./bars_chart.js";
 import { button, choice, toggle } from "./controls.js";
 import { curveSection } from "./curve_section.js";
 import { counted, grouped, text } from "./format.js";
 import { quoted } from "./filter_words.js";
 import { byInterest } from "./metric_order.js";
 import { watch } from "./live.js";
+import { importancePart } from "./importance_part.js";
 import { parallelChart } from "./parallel_chart.js";
 import { changeParams } from "./router.js";
 import { scatterChart } from "./scatter_chart.js";
@@ -348,33 +348,17 @@ class ComparePage {
   // What the jobs of one sweep tell is known better than what their runs do: it counts how far each one got.
   drawImportance() {
     const all = this.sweeps || (this.comparison.runs.length === this.ids.length ? this.comparison.runs.map((run) => run.sweep) : [null]);
-    const sweeps = [...new Set(all)];
-    const isOne = sweeps.length === 1 && sweeps[0];
-    if (!isOne && (this.ids.length < FOREST || !this.decided)) return;
+    const sweep = new Set(all).size === 1 ? all[0] : null;
+    if (!sweep && (this.ids.length < FOREST || !this.decided)) return;
     const hint = h("span", { class: "hint" });
-    const holder = h("div", null, h("p", { class: "hint" }, "Growing a forest over the runs; this takes a few seconds…"));
-    add(this.part("What decides the result", hint), holder);
-    let reading = null;
-    const read = () => {
-      reading?.stop();
-      const metric = this.decided;
-      if (isOne) put(hint, "of all jobs of ", h("a", { href: this.context.link("sweep", sweeps[0]) }, sweeps[0]));
-      else put(hint, `${metric.name} of these runs`);
-      const path = isOne ? pathOf("sweep", sweeps[0], "importance") : "importance";
-      const query = isOne ? {} : { ...this.query, sort: this.sort, result: metric.column || columnOf(metric) };
-      reading = loaded(holder, (signal) => getJson(this.context.api(path), query, signal), ({ importance }) => {
-        put(holder);
-        importanceChart(holder, importance, isOne ? {} : { noun: "run" });
-      });
-    };
-    const stop = whenVisible(holder, () => {
-      read();
-      if (!isOne) this.redecide = read;
-    });
+    const body = this.part("What decides the result", hint);
+    const ofSweep = () => ({ path: pathOf("sweep", sweep, "importance"), words: ["of all jobs of ", h("a", { href: this.context.link("sweep", sweep) }, sweep)], noun: "job" });
+    const ofRuns = () => ({ path: "importance", query: { ...this.query, sort: this.sort, result: this.decided.column || columnOf(this.decided) }, words: `${this.decided.name} of these runs`, noun: "run" });
+    const decides = importancePart(body, hint, this.context, sweep ? ofSweep : ofRuns);
+    if (!sweep) this.redecide = decides.again;
     this.ends.push(() => {
       this.redecide = null;
-      stop();
-      reading?.stop();
+      decides.leave();
     });
   }
 

@@ -1,7 +1,7 @@
 /** Cells of the table of runs: a row is a run, or runs that differ in their seeds alone. */
 
 import { described } from "./described.js";
-import { durationShown, shown, statusShown, text, timeShown } from "./format.js";
+import { columnDecimals, durationShown, shown, statusShown, text, timeShown } from "./format.js";
 
 const LONG = 40; // characters from which a text is there in full on hover
 
@@ -14,6 +14,11 @@ export function runCell(row, column, { link, decimals }) {
   const [counted, all] = [value.n ?? 1, row.members.length];
   const isPart = counted < all && (column.kind === "metric" || column.name === "duration_s");
   return isPart ? [cell, described("span", { class: "quiet-text", title: `Of ${all} runs, those that completed and have it count: ${counted}` }, ` ${counted} of ${all}`)] : cell;
+}
+
+/** Return the decimals of each column for these rows, as `columnDecimals` tells; null for what is no metric: a parameter may have been swept on a logarithmic scale. */
+export function decimalsOf(columns, rows) {
+  return columns.map((column) => (column.kind === "metric" ? columnDecimals(rows.map((row) => row.value(column.place)).filter((value) => value !== null)) : null));
 }
 
 function names(row, link) {

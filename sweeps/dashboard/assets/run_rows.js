@@ -87,6 +87,19 @@ export class RunRows {
     return this.rows[index];
   }
 
+  /** Return the first rows at once; what is not known is asked for with `askNow(query)`, which returns the server's table. */
+  firstNow(most, askNow) {
+    const wanted = Math.min(most, this.matching);
+    const known = Array.from({ length: wanted }, (_, index) => this.rows[index]);
+    const gap = known.indexOf(undefined);
+    if (gap < 0) return known;
+    try {
+      return rowsOf(askNow({ ...this.query, columns: this.columns.map((column) => column.name), offset: 0, limit: wanted }));
+    } catch {
+      return known.slice(0, gap); // the server is gone
+    }
+  }
+
   /** Return the rows of a range, known or not. */
   async range(from, to) {
     const found = [];

@@ -1,16 +1,18 @@
 /** The runs of a store: filtered, sorted, grouped by seeds, chosen for a comparison. */
 
 import { add, h, put } from "./dom.js";
-import { getJson, onServer } from "./api.js";
+import { getJson, getJsonNow, onServer } from "./api.js";
 import { button, codeBlock, menu, pickMenu, toggle } from "./controls.js";
 import { filterField } from "./filter_field.js";
 import { fieldItems } from "./filter_words.js";
-import { columnDecimals, counted, grouped, sentence } from "./format.js";
+import { counted, grouped, sentence } from "./format.js";
 import { watch } from "./live.js";
+import { onPaper } from "./paper.js";
 import { changeParams } from "./router.js";
-import { runCell } from "./run_cells.js";
+import { decimalsOf, runCell } from "./run_cells.js";
 import { RunRows } from "./run_rows.js";
 import { RunSelection } from "./run_selection.js";
+import { MOST_ON_PAPER, runsOnPaper } from "./runs_paper.js";
 import { emptyState, failedState, loadingState } from "./states.js";
 import { virtualTable } from "./table.js";
 import { TypedFilter } from "./typed_filter.js";
@@ -75,11 +77,13 @@ class RunsPage {
     this.seedToggle = toggle("Group seeds", this.seeds, (on) => this.change({ seeds: on }), "Runs that differ in nothing but their seed become one row, with the mean and the standard deviation");
     this.problems = h("span");
     this.place = h("div", { class: "runs-place" });
+    this.paper = h("div", { class: "runs-paper" });
     put(
       this.host,
       h("div", { class: "head" }, h("h1", { tabIndex: -1 }, "Runs"), this.count, this.news, this.problems, this.chosen),
       h("div", { class: "bar runs-bar" }, h("div", { class: "grow" }, this.field), this.experiments, this.seedToggle, this.columnMenu),
       this.place,
+      this.paper,
     );
     this.hash = location.hash;
     const place = places.get(this.context.store);
@@ -88,6 +92,7 @@ class RunsPage {
     this.load({ first: true, around: place?.hash === this.hash ? place.first : 0 });
     this.stopServer = onServer((answers) => answers && this.load({ first: !this.table }));
     this.stopWatching = watch({ store: this.context.store, table: true }, { table: ({ version }) => this.told(version) });
+    this.stopPaper = onPaper((on) => this.print(on));
   }
 
   leave() {
@@ -95,6 +100,7 @@ class RunsPage {
     places.set(this.context.store, { hash: this.hash, first: this.table?.first() || 0 });
     this.stopServer();
     this.stopWatching();
+    this.stopPaper();
     clearTimeout(this.timer);
     this.rows.forget();
     this.rows.loading?.abort();
@@ -211,11 +217,9 @@ class RunsPage {
 
   findDecimals(grow) {
     const before = this.decimals || [];
-    this.decimals = this.rows.columns.map((column, place) => {
-      if (column.kind !== "metric") return null; // a parameter may have been swept on a logarithmic scale
-      const found = columnDecimals(this.rows.rows.map((row) => row.value(place)).filter((value) => value !== null));
-      return grow && found !== null && before[place] !== null ? Math.max(found, before[place] ?? 0) : found;
-    });
+    const columns = this.rows.columns.map((column, place) => ({ ...column, place }));
+    const found = decimalsOf(columns, this.rows.rows.filter(Boolean));
+    this.decimals = grow ? found.map((one, place) => (one !== null && before[place] !== null ? Math.max(one, before[place] ?? 0) : one)) : found;
     return this.decimals.some((one, place) => one !== before[place]);
   }
 
@@ -227,6 +231,17 @@ class RunsPage {
     const first = { name: "run_id", label: this.seeds ? "runs" : "run", kind: "run", place: -1 };
     const others = this.rows.columns.map((column, place) => ({ ...column, label: LABELS[column.name] || column.label, place, title: column.name })).filter((column) => column.name !== "run_id");
     return [first, ...others];
+  }
+
+  // The rows that are drawn for the screen are those in view.
+  print(on) {
+    const { table, filter, experiment, sort } = this;
+    this.place.hidden = on && Boolean(table);
+    put(this.paper);
+    if (!on || !table) return;
+    const rows = this.rows.firstNow(MOST_ON_PAPER, (query) => getJsonNow(this.context.api("runs"), query));
+    const words = [filter && ["Filter: ", h("code", null, filter), ". "], experiment && `Experiment: ${experiment}. `, sort.length > 0 && `By ${sort.map(({ name, down }) => `${name} ${down ? "↓" : "↑"}`).join(", ")}.`].filter(Boolean);
+    runsOnPaper(this.paper, rows, this.rows.matching, { columns: this.shownColumns(), words, noun: this.seeds ? "group" : "run", link: this.context.link });
   }
 
   drawCount() {

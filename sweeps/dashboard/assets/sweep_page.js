@@ -1,10 +1,11 @@
 /** One sweep, live: what it tries, how far it is, what leads, what failed, and what came of it. */
 
 import { add, h, put } from "./dom.js";
-import { getJson, pathOf } from "./api.js";
+import { getJson, getJsonNow, pathOf } from "./api.js";
 import { button } from "./controls.js";
 import { statusShown } from "./format.js";
 import { watch } from "./live.js";
+import { onPaper } from "./paper.js";
 import { everySeen, refetching } from "./refetch.js";
 import { loaded } from "./states.js";
 import { sweepSections } from "./sweep_sections.js";
@@ -55,6 +56,7 @@ class SweepPage {
     }, IMPORTANCE_MS);
     this.stops = [
       watch({ store: context.store, sweep: id }, { sweep: () => this.again.ask() }),
+      onPaper((on) => on && this.print()),
       everySeen(AGAIN_MS, () => this.facts?.state === "running" && this.again.ask()),
     ];
   }
@@ -133,6 +135,17 @@ class SweepPage {
     } catch (error) {
       if (error.name === "AbortError" || error.kind === "gone") throw error; // asked again when the sweep or the server is back
       return [{ jobs: 0, share: {}, r2: null, why: error.message.replace(/\.$/, ""), level: null }, ended];
+    }
+  }
+
+  // What decides takes the server seconds: paper does not come before it.
+  print() {
+    if (!this.facts || this.importance !== undefined) return;
+    try {
+      this.importance = getJsonNow(this.context.api(pathOf("sweep", this.id, "importance"))).importance;
+      this.draw();
+    } catch {
+      // paper says that it is still computed
     }
   }
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from filled_stores import SWEEP, run_id
+from filled_stores import SWEEP, auc, run_id
 
-RUNS = 60
+RUNS, MANY = 60, 10_000
 PAGES = {
     f"sweep/{SWEEP}": {
         "Best so far",
@@ -64,6 +64,60 @@ def test_what_was_never_scrolled_to_is_printed(
     assert drawn(page) >= PAGES[address]
     for section in page.find("main section:not([hidden])").all():
         assert section.inner_text().strip() or section.locator("img, canvas").count()
+
+
+@pytest.mark.parametrize("address", ["compare?all=1", f"sweep/{SWEEP}"])
+def test_what_decides_is_printed_though_nobody_asked_for_it_before(
+    address: str, filled: Callable[..., Any], visit: Callable[..., Any]
+) -> None:
+    page = visit(filled(RUNS)[0], viewport={"width": 1280, "height": 300}).open(address)
+    if address.startswith("compare"):
+        page.find("h2").filter(has_text="What decides the result").wait_for()
+    bars = ".bars tbody tr"
+    page.page.evaluate(
+        f"addEventListener('beforeprint', () => {{ window.bars = document.querySelectorAll({bars!r}).length }})"
+    )
+    print_it(page)
+    assert page.page.evaluate("bars") > 1
+
+
+@pytest.mark.parametrize("way", ["print", "media"])
+def test_the_table_of_runs_prints_the_rows_that_are_out_of_view(
+    way: str, filled: Callable[..., Any], visit: Callable[..., Any]
+) -> None:
+    page = visit(filled(RUNS)[0], viewport={"width": 1280, "height": 500})
+    page.open("runs?filter=seed+%3E%3D+0&sort=-val_auc")
+    page.find("[role=grid]").evaluate("grid => { grid.scrollTop = 300 }")
+    if way == "print":
+        page.page.evaluate(
+            "addEventListener('beforeprint', () => { window.words = document.querySelector('main').innerText })"
+        )
+        assert 1 < print_it(page) < 5
+        words = page.page.evaluate("words")
+        assert page.find("[role=grid]").evaluate("grid => grid.scrollTop") == 300
+    else:
+        page.page.emulate_media(media="print")
+        page.find(".runs-paper tbody tr").first.wait_for()
+        words = page.find("main").inner_text()
+    assert "Filter: seed >= 0. By val_auc ↓." in words
+    places = [words.index(run_id(number)) for number in sorted(range(1, RUNS + 1), key=auc, reverse=True)]
+    assert places == sorted(places)
+    assert "not printed" not in words
+
+
+def test_of_many_runs_the_first_are_printed_and_the_others_counted(
+    filled: Callable[..., Any], visit: Callable[..., Any]
+) -> None:
+    page = visit(filled(MANY)[0]).open("runs")
+    page.page.emulate_media(media="print")
+    page.find(".runs-paper").filter(
+        has_text="the first 200 of 10,000 runs; 9,800 more are not printed"
+    ).wait_for()
+    names = page.find(".runs-paper tbody th").all_inner_texts()
+    assert names == [run_id(number) for number in range(MANY, MANY - 200, -1)]
+    page.page.emulate_media(media="screen")
+    page.find("[role=grid] .vt-body .vt-row").first.wait_for()
+    assert page.find(".runs-paper tr").count() == 0
 
 
 def test_after_printing_the_page_is_as_it_was(filled: Callable[..., Any], visit: Callable[..., Any]) -> None:
