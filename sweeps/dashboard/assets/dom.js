@@ -6,11 +6,11 @@
 import { isPaper, onPaper } from "./paper.js";
 
 const PROPERTIES = new Set(["checked", "disabled", "hidden", "indeterminate", "open", "readOnly", "selected", "tabIndex", "value"]);
-const waiting = new Set(); // what is made when it comes into view
+const waiting = new Map(); // what is made when it comes into view -> where
 const TARGETS = /^(#|\.\/|api\/|assets\/|data:image\/(png|jpeg|gif|webp);)/;
 
 onPaper((on) => {
-  if (on) for (const start of [...waiting]) start();
+  if (on) for (const start of [...waiting.keys()]) start();
 });
 
 /** Return an element. `props`: `class`, `dataset`, `style` (set one by one, as a strict policy asks), `onEVENT` functions, properties and attributes; null and false leave one out. */
@@ -126,9 +126,19 @@ export function whenVisible(host, make) {
     make();
   };
   observer.observe(host);
-  waiting.add(start);
+  waiting.set(start, host);
   if (isPaper()) start();
   return stop;
+}
+
+/** Tell whether something within an element waits until it comes into view. */
+export function waitsWithin(element) {
+  return [...waiting.values()].some((host) => element.contains(host));
+}
+
+/** Make now what waits within an element. */
+export function makeWithin(element) {
+  for (const [start, host] of [...waiting]) if (element.contains(host)) start();
 }
 
 function fill(element, props, children) {

@@ -1,6 +1,7 @@
 /** The jobs of a sweep in their order, as a table that grows with the sweep or as a plain one for paper. */
 
 import { h, put } from "./dom.js";
+import { described } from "./described.js";
 import { button } from "./controls.js";
 import { columnDecimals, counted, durationShown, shown, text } from "./format.js";
 import { onPaper } from "./paper.js";
@@ -23,12 +24,12 @@ export function leaderboard(host, facts, context) {
   return context.live ? livingBoard(host, facts, context) : plainBoard(host, facts, context);
 }
 
-/** Return the columns of the table: `{name, label, title, numeric, screen, at(index), cell(index)}`; one for the `screen` alone is left out on paper. */
-export function columnsOf(facts, context) {
+/** Return the columns of the table: `{name, label, title, numeric, screen, at(index), cell(index)}`; one for the `screen` alone is left out on paper. Cells are made by `make`: `h`, or `described` for a table that is drawn anew by its differences. */
+export function columnsOf(facts, context, make = h) {
   const { jobs } = facts;
   const column = (name, label, values, options = {}) => {
     const decimals = options.numeric === false || options.swept ? null : columnDecimals(values);
-    return made(name, label, values, { cell: (index) => shown(values[index], decimals), ...options });
+    return made(name, label, values, { cell: (index) => shown(values[index], decimals, make), ...options });
   };
   const made = (name, label, values, options) => ({
     name, label, title: options.title ?? label, numeric: options.numeric ?? values.every((value) => value === null || value === undefined || toNumber(value) !== undefined),
@@ -39,27 +40,27 @@ export function columnsOf(facts, context) {
   return [
     column("rank", "#", jobs.rank, { title: "Rank: 1 is the best", width: 56 }),
     column("job", "job", jobs.job, { width: 64 }),
-    some(jobs.run) && column("run", "run", jobs.run, { cell: (index) => runLink(jobs.run[index], context) }),
-    column("status", "status", jobs.status, { numeric: false, cell: (index) => statusOf(facts, jobs.status[index]) }),
+    some(jobs.run) && column("run", "run", jobs.run, { cell: (index) => runLink(jobs.run[index], context, make) }),
+    column("status", "status", jobs.status, { numeric: false, cell: (index) => statusOf(facts, jobs.status[index], make) }),
     ...facts.objectives.map((objective, place) => column(`value ${place}`, objectiveName(objective), jobs.values[place], { numeric: true, title: `${objectiveName(objective)}, ${objective.mode === "max" ? "higher" : "lower"} is better` })),
     ...facts.swept.map((key) => column(`key ${key}`, shortName(facts, key), jobs.point[key], { title: key, swept: true })),
     ...Object.entries(jobs.metrics ?? {}).map(([name, values], place) => column(`metric ${name}`, name, values, { numeric: true, screen: place >= ON_PAPER })),
     some(jobs.epochs) && column("epochs", "epochs", jobs.epochs, { numeric: true }),
-    column("duration", "took", jobs.duration_s, { numeric: true, cell: (index) => durationShown(jobs.duration_s[index]) }),
-    some(notes) && column("note", "note", notes, { numeric: false, cell: (index) => h("span", { title: notes[index] }, notes[index] ?? "") }),
+    column("duration", "took", jobs.duration_s, { numeric: true, cell: (index) => durationShown(jobs.duration_s[index], make) }),
+    some(notes) && column("note", "note", notes, { numeric: false, cell: (index) => make("span", { title: notes[index] }, notes[index] ?? "") }),
   ].filter(Boolean);
 }
 
 /** Return a link to a run where there is a place to link to, else its name. */
-export function runLink(run, context) {
+export function runLink(run, context, make = h) {
   const href = run ? context.hrefOf(run) : null;
-  return href ? h("a", { href }, run) : h("span", null, run ?? "");
+  return href ? make("a", { href }, run) : make("span", null, run ?? "");
 }
 
 /** Return the status of a job with its dot. */
-export function statusOf(facts, status) {
-  const dot = h("i", { class: "dot", "aria-hidden": "true", style: { background: `var(${STATUS_COLOURS[status] ?? "--quiet"})`, border: "0" } });
-  return h("span", { class: "status" }, dot, statusWord(facts, status));
+export function statusOf(facts, status, make = h) {
+  const dot = make("i", { class: "dot", "aria-hidden": "true", style: { background: `var(${STATUS_COLOURS[status] ?? "--quiet"})`, border: "0" } });
+  return make("span", { class: "status" }, dot, statusWord(facts, status));
 }
 
 function sorted(columns, sort, rows) {
@@ -84,7 +85,7 @@ function compare(a, b, down) {
 }
 
 function livingBoard(host, given, context) {
-  const state = { facts: given, columns: columnsOf(given, context), sort: [], picked: null, rows: [] };
+  const state = { facts: given, columns: columnsOf(given, context, described), sort: [], picked: null, rows: [] };
   const words = h("p", { class: "hint" });
   const place = h("div", { class: "leaderboard" });
   const paper = h("div", null);
@@ -129,7 +130,7 @@ function livingBoard(host, given, context) {
         state.picked = facts.jobs.job.map((_, index) => index).filter((index) => jobs.has(facts.jobs.job[index])); // until the chart tells anew
       }
       state.facts = facts;
-      state.columns = columnsOf(facts, context);
+      state.columns = columnsOf(facts, context, described);
       draw();
     },
     pick(indices) {

@@ -32,6 +32,7 @@ class SweepPage {
     this.facts = null;
     this.curves = null;
     this.importance = undefined; // until it is known
+    this.isWhole = false;
     this.known = { curves: -1, importance: -1 }; // how many jobs had ended when it was asked
     this.status = h("span", null);
     this.compare = h("span", null);
@@ -44,10 +45,11 @@ class SweepPage {
     const load = (signal) => getJson(context.api(pathOf("sweep", id)), {}, signal);
     this.first = loaded(this.body, load, (facts) => this.start(facts));
     this.again = refetching(load, (facts) => this.take(facts));
-    this.curvesAgain = refetching((signal) => this.askCurves(signal), ([curves, ended]) => {
+    this.curvesAgain = refetching((signal) => this.askCurves(signal).catch((error) => this.whole(error)), ([curves, ended]) => {
       this.curves = curves;
       this.known.curves = ended;
       this.draw();
+      this.whole();
     }, CURVES_MS);
     this.importanceAgain = refetching((signal) => this.askImportance(signal), ([importance, ended]) => {
       this.importance = importance;
@@ -65,7 +67,13 @@ class SweepPage {
     put(this.body);
     this.sections = null;
     this.take(facts);
-    this.context.ready("sweep");
+  }
+
+  // The curves come after the facts, and what lies below them moves then: the page is drawn when they are there, or cannot be read.
+  whole(error = null) {
+    if (!this.isWhole) this.context.ready("sweep");
+    this.isWhole = true;
+    if (error) throw error;
   }
 
   take(facts) {

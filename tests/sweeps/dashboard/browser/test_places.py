@@ -14,6 +14,10 @@ FOCUSED = """() => {
 }"""
 
 
+# where the table that has the focus is in the window
+WHERE = "() => document.activeElement.closest('[role=grid]').getBoundingClientRect().top"
+
+
 def focused(page: Any) -> str:
     """Return the text of what has the focus; of a table, that of its active row."""
     return page.page.evaluate(FOCUSED)
@@ -52,14 +56,18 @@ def test_the_keys_lead_into_a_run_and_back_to_its_row(
     page.wait("run").find("h1:focus").filter(has_text=run_id(9)).wait_for()
 
 
+@pytest.mark.parametrize("times_slower", [1, 6])
 @pytest.mark.parametrize(
     "device", [{}, {"viewport": {"width": 375, "height": 700}}], ids=["desktop", "phone"]
 )
 def test_back_on_a_long_page_one_is_where_one_left_it(
-    device: dict[str, Any], filled: Callable[..., Any], visit: Callable[..., Any]
+    device: dict[str, Any], times_slower: int, filled: Callable[..., Any], visit: Callable[..., Any]
 ) -> None:
     served, store = filled(60)
-    page = visit(served, **device).open(f"sweep/{store.sweep}")
+    page = visit(served, **device)
+    devtools = page.page.context.new_cdp_session(page.page)
+    devtools.send("Emulation.setCPUThrottlingRate", {"rate": times_slower})
+    page.open(f"sweep/{store.sweep}")
     page.find("[data-section=leaderboard]").scroll_into_view_if_needed()
     row = page.find("[role=grid][aria-label=Leaderboard] .vt-row a").first
     # In one go: sections that come into sight are drawn, and may draw the rows anew.
@@ -68,6 +76,7 @@ def test_back_on_a_long_page_one_is_where_one_left_it(
     )
     top = page.page.evaluate("scrollY")
     assert top > 300
+    in_sight = page.page.evaluate(WHERE)
     row.press("Enter")
     page.wait("run")
     assert page.page.evaluate("scrollY") == 0
@@ -75,6 +84,7 @@ def test_back_on_a_long_page_one_is_where_one_left_it(
     page.wait("sweep")
     wait_for_focus(page, left)
     page.page.wait_for_function("top => Math.abs(scrollY - top) < 2", arg=top)
+    page.page.wait_for_function(f"left => Math.abs(({WHERE})() - left) < 2", arg=in_sight)
     page.page.go_forward()
     page.wait("run").find("h1:focus").wait_for()
 
