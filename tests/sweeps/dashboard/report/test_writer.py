@@ -89,8 +89,12 @@ def test_an_interrupt_while_the_report_is_written_ends_both(
 ) -> None:
     slow = tmp_path / "lib" / "matplotlib"
     slow.mkdir(parents=True)
+    asked = tmp_path / "asked"  # to write the report, which the sweep waits for from then on
     (slow / "__init__.py").write_text(
-        f"import pathlib, time\npathlib.Path({str(tmp_path / 'loads')!r}).touch()\ntime.sleep(600)\n"
+        "import pathlib, select, sys, time\n"
+        "select.select([sys.stdin], [], [])\n"
+        f"pathlib.Path({str(asked)!r}).touch()\n"
+        "time.sleep(600)\n"
     )
     process = subprocess.Popen(
         [sys.executable, str(APP), "-m", "x=1", "hydra.sweeper.name=mine"],
@@ -102,7 +106,7 @@ def test_an_interrupt_while_the_report_is_written_ends_both(
         env={**os.environ, "PYTHONPATH": f"{slow.parent}:{APP.parent}"},
     )
     folder = tmp_path / "experiments" / "sweeps" / "mine"
-    await_true(lambda: (tmp_path / "loads").exists() and (folder / "leaderboard.json").exists())
+    await_true(asked.exists)
     os.killpg(process.pid, signal.SIGINT)
     done = finish(process)
     assert done.code == 130
