@@ -1,6 +1,6 @@
 """The model registry: versions of models, and a champion per model."""
 
-from tracking.registry.events import history_stamp
+from tracking.registry.events import history_stamp, models_stamp
 from tracking.registry.model_records import (
     EventKind,
     KeptVerdict,
@@ -24,4 +24,5 @@ __all__ = [
     "Verdict",
     "check_files",
     "history_stamp",
+    "models_stamp",
 ]

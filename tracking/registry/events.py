@@ -3,7 +3,9 @@
 aliases.json is a view of it for people and other programs, and can be deleted.
 """
 
+import hashlib
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -50,6 +52,23 @@ def history_stamp(store: Path, name: str) -> str:
     except OSError:
         return ""
     return f"{found.st_mtime_ns} {found.st_size} {found.st_ino}"
+
+
+def models_stamp(store: Path) -> str:
+    """Return a text that changes with any model of a store: its history, its versions, their verdicts; costs some microseconds a version."""
+    root, parts = StorePaths(store).models, list[str]()
+    try:
+        names = sorted(os.listdir(root))  # noqa: PTH208 - names alone
+    except OSError:
+        names = []
+    for name in filter(is_component, names):
+        parts.append(f"{name} {history_stamp(store, name)}")
+        try:
+            with os.scandir(root / name) as entries:  # a verdict is put into the folder of its version
+                parts += sorted(f"{each.name} {each.stat().st_mtime_ns}" for each in entries if each.is_dir())
+        except OSError:
+            parts.append("-")
+    return hashlib.blake2b("\n".join(parts).encode(errors="surrogateescape"), digest_size=8).hexdigest()
 
 
 def lines_beyond(paths: ModelPaths) -> list[Any]:

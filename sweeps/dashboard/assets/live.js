@@ -12,7 +12,7 @@ const MOST_STREAMS = 4; // pages of this browser that have a stream at a time: t
 const TURN_MS = 400; // for which another page that one sees has a stream in its turn, one page at a time
 const TURN_MOST_MS = 5000; // also where no server answers
 const PAUSE_MS = 1000; // between two turns of a page
-const EVENTS = ["points", "run", "output", "table", "sweep", "sweeps", "gone"];
+const EVENTS = ["points", "run", "output", "table", "sweep", "sweeps", "models", "gone"];
 const watchers = new Set();
 const cursors = { runs: {}, output: {} };
 let stamps = {}; // what the page has seen last of the rest that the stream watches
@@ -46,8 +46,8 @@ addEventListener("pageshow", wake);
 for (const sign of ["focus", "pointerdown", "keydown"]) addEventListener(sign, looked, { capture: true });
 
 /**
- * Watch something until the returned function is called. `what`: {store, table, runs: {ID: cursor}, output: {ID: offset}, sweeps, sweep}.
- * `handlers` by kind of event: `points`, `run`, `output`, `table`, `sweep`, `sweeps`, `gone`, each called with the event's data.
+ * Watch something until the returned function is called. `what`: {store, table, runs: {ID: cursor}, output: {ID: offset}, sweeps, sweep, models}.
+ * `handlers` by kind of event: `points`, `run`, `output`, `table`, `sweep`, `sweeps`, `models`, `gone`, each called with the event's data.
  * One watcher follows a run at a time: the cursor of the last one counts.
  */
 export function watch(what, handlers) {
@@ -73,7 +73,7 @@ function wanted() {
     if (what.store !== undefined) all.store = what.store;
     all.runs.push(...Object.keys(what.runs || {}));
     all.output.push(...Object.keys(what.output || {}));
-    for (const name of ["table", "sweeps", "sweep"]) if (what[name]) all[name] = what[name];
+    for (const name of ["table", "sweeps", "sweep", "models"]) if (what[name]) all[name] = what[name];
   }
   all.runs = [...new Set(all.runs)].sort();
   all.output = [...new Set(all.output)].sort();
@@ -154,7 +154,7 @@ function connect() {
   source = null;
   if (key !== openedFor) stamps = {};
   openedFor = key;
-  if (!all.runs.length && !all.output.length && !all.table && !all.sweeps && !all.sweep) return;
+  if (!all.runs.length && !all.output.length && !all.table && !all.sweeps && !all.sweep && !all.models) return;
   const asked = { ...all, runs: at("runs", all.runs), output: at("output", all.output) };
   source = new EventSource(`api/events?watch=${encodeURIComponent(JSON.stringify(asked))}&last=${encodeURIComponent(JSON.stringify(stamps))}`);
   source.onopen = () => reportServer(true);
@@ -179,7 +179,7 @@ function arrived(kind, event) {
   const data = parsed(event.data);
   const place = parsed(event.lastEventId);
   for (const name of ["runs", "output"]) Object.assign(cursors[name], place?.[name] || {});
-  for (const name of ["table", "sweeps", "sweep"]) if (place?.[name]) stamps[name] = place[name];
+  for (const name of ["table", "sweeps", "sweep", "models"]) if (place?.[name]) stamps[name] = place[name];
   if (!data) return;
   for (const { what, handlers } of [...watchers]) {
     if (!handlers[kind] || !concerns(what, kind, data)) continue;

@@ -11,7 +11,7 @@ import { everySeen, refetching } from "./refetch.js";
 import { scatterChart } from "./scatter_chart.js";
 import { loaded } from "./states.js";
 
-const AGAIN_MS = 10000;
+const AGAIN_MS = 30000; // for runs that were made again, of which the stream of models does not tell
 const FIRST = 30; // versions and events before all are asked for
 const WORDS = { registered: "registered", promoted: "became champion", rolled_back: "rolled back to", aliased: "named", unaliased: "lost the name", removed: "removed", looked: "was compared with the champion", refused: "was refused", archived: "was archived", unarchived: "is in use again", exported: "was exported", imported: "was imported" };
 const MARKS = { promoted: ["good", "✓"], rolled_back: ["warn", "↶"], refused: ["bad", "✗"] };
@@ -35,7 +35,7 @@ export function show(host, address, context) {
     return shownNow(model);
   });
   const again = refetching(load, shownNow);
-  const stops = [watch({ store: context.store, sweeps: true }, { sweeps: again.ask }), everySeen(AGAIN_MS, again.ask)];
+  const stops = [watch({ store: context.store, models: true }, { models: again.ask }), everySeen(AGAIN_MS, again.ask)];
   return {
     change(next) {
       ask(page, next);

@@ -5,11 +5,9 @@ import { getJson } from "./api.js";
 import { codeBlock } from "./controls.js";
 import { shown, timeShown } from "./format.js";
 import { watch } from "./live.js";
-import { everySeen, refetching } from "./refetch.js";
+import { refetching } from "./refetch.js";
 import { emptyState, loaded } from "./states.js";
 import { badge } from "./verdict_view.js";
-
-const AGAIN_MS = 10000;
 
 /** Show the page; return `{leave()}`. */
 export function show(host, address, context) {
@@ -23,14 +21,12 @@ export function show(host, address, context) {
   };
   const first = loaded(body, load, draw);
   const again = refetching(load, draw);
-  const stopWatch = watch({ store: context.store, sweeps: true }, { sweeps: again.ask });
-  const stopTimer = everySeen(AGAIN_MS, again.ask);
+  const stopWatch = watch({ store: context.store, models: true }, { models: again.ask });
   return {
     leave() {
       first.stop();
       again.stop();
       stopWatch();
-      stopTimer();
     },
   };
 }

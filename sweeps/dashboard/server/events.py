@@ -23,6 +23,7 @@ from sweeps.dashboard.server.followers import Followers
 from sweeps.dashboard.server.pulses import Pulse, Pulses
 from sweeps.dashboard.server.stores import OpenStore
 from sweeps.dashboard.server.watch_list import Event, WatchList, watch_list
+from tracking.registry import models_stamp
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -143,7 +144,9 @@ def _questions(store: OpenStore, watch: WatchList) -> Iterator[tuple[Key, Callab
     if watch.table is not None:
         yield (store.number, "table", ""), store.reader.version
     if watch.sweeps is not None:
-        yield (store.number, "sweeps", ""), lambda: sweeps_stamp(store.path)
+        yield (store.number, "sweeps", ""), partial(sweeps_stamp, store.path)
+    if watch.models is not None:
+        yield (store.number, "models", ""), partial(models_stamp, store.path)
     for sweep in watch.sweep:
         yield (store.number, "sweep", sweep), partial(_stamp, store, sweep)
 

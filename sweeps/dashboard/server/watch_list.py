@@ -28,8 +28,8 @@ class Event(NamedTuple):
 class WatchList:
     """What a stream tells of a store.
 
-    `runs` and `output` map each run to where its reader stands, None for a reader that has nothing. `table`, `sweeps` and
-    `sweep` are what the page has seen last of what it watches, an empty text for nothing; None: they are not watched.
+    `runs` and `output` map each run to where its reader stands, None for a reader that has nothing. `table`, `sweeps`,
+    `models` and `sweep` are what the page has seen last of what it watches, an empty text for nothing; None: they are not watched.
     """
 
     store: int = 0
@@ -37,6 +37,7 @@ class WatchList:
     output: dict[str, int | None] = field(default_factory=dict)
     table: str | None = None
     sweeps: str | None = None
+    models: str | None = None
     sweep: dict[str, str] = field(default_factory=dict)
     _moved: dict[str, Any] = field(default_factory=dict)  # what no event has said yet
 
@@ -77,7 +78,7 @@ class WatchList:
         for name, check in (("runs", _cursor), ("output", _offset), ("sweep", _text)):
             mine = getattr(self, name)
             mine.update({key: check(value) for key, value in known[name].items() if key in mine})
-        for name in ("table", "sweeps"):
+        for name in ("table", "sweeps", "models"):
             if getattr(self, name) is not None and isinstance(stands.get(name), str):
                 setattr(self, name, stands[name])
 
@@ -97,6 +98,7 @@ def watch_list(text: str) -> WatchList:
         {run: _offset(value) for run, value in _mapping(asked, "output").items()},
         "" if asked.get("table") else None,
         "" if asked.get("sweeps") else None,
+        "" if asked.get("models") else None,
         {sweep: ""} if sweep else {},
     )
     if len(found.runs) + len(found.output) > MOST_RUNS:

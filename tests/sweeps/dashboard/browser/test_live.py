@@ -9,6 +9,8 @@ from filled_stores import run_id, write_run
 from logging_run import Logger
 from told import NAME, Told
 
+from tracking import ModelRegistry
+
 # Keeps what the stream of a page brings: the page itself shows a step once, however often it comes.
 KEEP_STEPS = """
 window.told = { steps: [], wholes: 0 };
@@ -183,6 +185,22 @@ def test_a_sweep_grows_on_its_page_and_in_the_list(
     page.find(".sweep-failures").filter(has_text="ValueError: <img src=x onerror=alert(1)>").wait_for()
     page.find(".head .status").filter(has_text="finished").wait_for()
     others.find("main").get_by_text("finished").first.wait_for()
+
+
+def test_a_model_that_is_registered_and_promoted_is_seen_on_its_pages(
+    store: Path, serve: Callable[..., Any], visit: Callable[..., Any]
+) -> None:
+    write_run(store, 1, metrics={"val_auc": [0.9]})
+    served, registry = serve(store), ModelRegistry(store)
+    models = visit(served).open("models")
+    models.find(".state").filter(has_text="No model here yet").wait_for()
+    objective = {"metric": "val_auc", "mode": "max", "value": 0.9}
+    registry.register("net", run_id(1), files=[], objective=objective)
+    models.find(".models-table").filter(has_text="none").wait_for()
+    model = visit(served).open("model/net")
+    registry.promote("net", 1, reason="it was looked at by hand")
+    models.find(".models-table").filter(has_text="v1 · ").wait_for()
+    model.find("main").get_by_text("it was looked at by hand").first.wait_for()
 
 
 def test_more_windows_in_sight_than_a_browser_has_connections_are_all_live(

@@ -11,7 +11,7 @@ import pytest
 from quadratic import await_true
 from served import Sent, Served
 
-from tracking import ExperimentTracker
+from tracking import ExperimentTracker, ModelRegistry
 
 
 @pytest.fixture(scope="module")
@@ -192,6 +192,25 @@ def test_the_table_is_told_of_once_and_whenever_it_changes(
         last = stream.seen[-1].id
         assert json.loads(last) == {"table": stream.seen[-1].data["version"]}
     assert served.api("0/runs", limit=1)["version"]
+
+
+def test_the_models_are_told_of_once_and_whenever_one_changes(
+    served: Served, tracker: ExperimentTracker
+) -> None:
+    registry = ModelRegistry(tracker.base_dir)
+    with served.stream({"models": True}) as stream:
+        first = stream.next()
+        assert first.name == "models"
+        objective = {"metric": "auc", "mode": "max", "value": 0.5}
+        with tracker.start_run("models") as run:
+            run.log({"auc": 0.5}, step=0)
+        registry.register("net", run.run_id, files=[], objective=objective)
+        registered = stream.next()
+        assert registered.data["stamp"] != first.data["stamp"]
+        last = stream.last()
+    registry.promote("net", 1, reason="by hand")  # while nobody looks
+    with served.stream({"models": True}, last) as stream:
+        assert stream.next().data["stamp"] != registered.data["stamp"]
 
 
 def test_a_stream_ends_at_once_when_the_server_does(tmp_path: Path) -> None:
