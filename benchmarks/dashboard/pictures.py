@@ -102,6 +102,7 @@ def _pictures(store: Path, sweep: str, to: Path) -> list[str]:
             ready(opened, "runs")
             opened.locator("[role=grid] .vt-body .vt-row a").first.wait_for()
             _take(opened, to / "dashboard-runs.png")
+            opened.goto("about:blank")  # a view that one comes to from another has a ring around its heading
             opened.goto(f"{served.origin}#/sweep/{sweep}")
             ready(opened, "sweep")
             opened.locator("[data-section=best] .chart").first.wait_for()
