@@ -21,7 +21,8 @@ from tracking import (
     ModelRegistry,
 )
 from tracking.doctor import examine
-from tracking.registry import EventKind, packing, unpacking
+from tracking.registry import EventKind
+from tracking.registry.exchange import packing, unpacking
 from tracking.store.store import Store
 
 OBJECTIVE = {"metric": "val_auc", "mode": "max", "value": 0.8}
