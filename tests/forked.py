@@ -1,9 +1,9 @@
 """Commands in processes of their own, each forked from a process that has imported its libraries.
 
 A command of Hydra imports for half a second before it does anything, one of torch for some seconds, and a sweep does so
-twice, because its jobs are forked from a second process. Here one process imports them once, and a command, and the
-forkserver of a sweep, are forked from it. A command has the arguments, folder, environment, streams and session that it
-would have been started with, and a `__main__` of its own.
+three times, because its jobs are forked from a second process, and its winner is drawn by a third. Here one process imports
+them once, and a command, the forkserver of a sweep and what draws its winner are forked from it. A command has the arguments,
+folder, environment, streams and session that it would have been started with, and a `__main__` of its own.
 
 Tests about interpreters, about what is imported, about process groups, or about variables that a library reads while it
 is imported start an interpreter as everybody does.
@@ -28,6 +28,7 @@ import subprocess
 import sys
 import tempfile
 import types
+from collections.abc import Iterator
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ SWEEPS = (
 TRAINER = (
     f"{SWEEPS} torch torch._dynamo pandas pyarrow sklearn.linear_model sklearn.metrics matplotlib.figure "
     "matplotlib.backends.backend_agg tracking.provenance.starting trainer.app trainer.command trainer.task "
-    "trainer.data.ctr trainer.models.tabular"
+    "trainer.data.ctr trainer.draw.of_run trainer.models.tabular"
 )
 # The options of the interpreter, and the modules that it has imported.
 KINDS = {"sweeps": (["-W", "error"], SWEEPS), "trainer": ([], TRAINER)}
@@ -241,6 +242,38 @@ def _open_streams(*, unbuffered: bool) -> None:
         setattr(sys, f"__{name}__", text)
 
 
+class Ending:
+    """The last step of a process that has torch: it ends once it has run what was registered for its end.
+
+    An interpreter would then take each module apart, which takes longer than most commands.
+    """
+
+    code: int | None = None  # that of the process; it is taken apart where there is none
+
+    def __call__(self) -> None:
+        """End the process unless its streams cannot be flushed, which is for the interpreter to tell."""
+        if self.code is not None and "torch" in sys.modules:
+            with contextlib.suppress(OSError, ValueError):
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(self.code)
+
+    @contextlib.contextmanager
+    def noted(self) -> Iterator[None]:
+        """Note the code that a process ends with."""
+        try:
+            yield
+        except SystemExit as stop:
+            self.code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+            raise
+        except KeyboardInterrupt:  # ends a process by the signal
+            raise
+        except BaseException:
+            self.code = 1
+            raise
+        self.code = 0
+
+
 def _warm_up() -> None:
     """Compose a config once: parsers build their tables as they parse. Leave no trace in Hydra."""
     from hydra import compose, initialize_config_dir
@@ -264,16 +297,23 @@ def _first_word(command: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    ending = Ending()
+    atexit.register(ending)  # before any other, to come last
     base = sys.path[1:]
     sys.path[:] = [str(Path(__file__).parents[1]), *base]
     for module in sys.argv[3:]:
         importlib.import_module(module)
     from sweeps.executor.local import server_process
+    from sweeps.ranking import winner
 
-    # Sweeps start their forkservers here too.
+    # Sweeps start their forkservers, and what draws their winners, here too.
     Command.address = sys.argv[1]
-    server_process.subprocess = types.SimpleNamespace(Popen=Command, DEVNULL=subprocess.DEVNULL)
+    server_process.subprocess = winner.subprocess = types.SimpleNamespace(
+        **{**vars(subprocess), "Popen": Command}
+    )
     _warm_up()
     gc.collect()
     gc.freeze()
-    become(*serve(socket.socket(fileno=int(sys.argv[2]))), base)
+    request = serve(socket.socket(fileno=int(sys.argv[2])))
+    with ending.noted():
+        become(*request, base)

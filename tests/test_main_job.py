@@ -12,7 +12,8 @@ from tracking import ExperimentTracker, ModelRegistry
 from tracking.cli.ranking import rank
 from tracking.files import read_json
 
-SMALL = ("data.rows=3000", "training.epochs=2", "model.hidden_dims=[16]")
+DRAWN = ("data.rows=3000", "training.epochs=2", "model.hidden_dims=[16]")
+SMALL = (*DRAWN, "hydra.sweeper.winner=null")  # plots take longer than all else
 
 SABOTEURS = """
 import os, signal, sys
@@ -45,7 +46,7 @@ def rows(folder: Path) -> list[dict]:
 
 
 def test_a_sweep_ends_with_a_leaderboard_and_a_champion_that_loads_in_one_line(tmp_path: Path) -> None:
-    answer = train(tmp_path, "-m", "training.learning_rate=1e-4,1e-2", *SMALL)
+    answer = train(tmp_path, "-m", "training.learning_rate=1e-4,1e-2", *DRAWN)
     ranked = rows(tmp_path)
     assert [row["rank"] for row in ranked] == [1, 2]
     assert ranked[0]["objective"] >= ranked[1]["objective"]
@@ -64,6 +65,8 @@ def test_a_sweep_ends_with_a_leaderboard_and_a_champion_that_loads_in_one_line(t
     record = ExperimentTracker(tmp_path / "experiments").record(champion.run_id)
     assert record is not None
     assert model.evaluate().auc == record.summary["test_auc"].last
+    drawn = {path.parts[-4] for path in (tmp_path / "experiments").glob("runs/*/artifacts/plots/roc.png")}
+    assert drawn == {champion.run_id}
 
 
 def test_a_second_sweep_that_is_no_better_leaves_the_champion_and_says_why(tmp_path: Path) -> None:
@@ -103,7 +106,7 @@ def test_a_champion_of_ones_own_class_loads_when_its_package_is_trusted(tmp_path
 
 
 def test_a_sweep_over_data_sets_promotes_nothing(tmp_path: Path) -> None:
-    answer = train(tmp_path, "-m", "data=ctr,breast_cancer", "training.epochs=1", "model.hidden_dims=[8]")
+    answer = train(tmp_path, "-m", "data=ctr,breast_cancer", *SMALL[1:])
     assert "scored on different data" in answer.stdout
     assert ModelRegistry(tmp_path / "experiments").models() == []
 
@@ -116,7 +119,7 @@ def test_recipes_with_different_objectives_cannot_be_one_sweep(tmp_path: Path) -
 
 def test_a_recipe_may_be_a_sweep(tmp_path: Path) -> None:
     answer = train(
-        tmp_path, "experiment=ctr_sweep", "sweep.n_trials=2", "data.rows=3000", "training.epochs=1"
+        tmp_path, "experiment=ctr_sweep", "sweep.n_trials=2", *SMALL[:2], "hydra.sweeper.winner=null"
     )
     ranked = rows(tmp_path)
     assert [row["rank"] for row in ranked] == [1, 2]
