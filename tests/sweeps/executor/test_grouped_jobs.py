@@ -303,11 +303,19 @@ def test_jobs_that_an_executor_tracks_for_them_have_each_a_run(meet: Callable[..
         assert (known.status, known.sweep["job"], known.params["x"]) == ("completed", job, job + 1)
 
 
-def test_a_sweep_that_fails_fast_begins_no_further_job(meet: Callable[..., Sweep]) -> None:
-    sweep = meet("does=raise", "x=1,2,3,4", "hydra.launcher.fusion_size=2", "hydra.sweeper.fail_fast=true")
+def test_a_sweep_that_fails_fast_stops_those_that_have_begun_and_begins_no_further_job(
+    meet: Callable[..., Sweep],
+) -> None:
+    """The second job has its turn when the first one fails, and keeps it until the order to stop arrives."""
+    sweep = meet(
+        "x=1,2,3,4",
+        "does='first fails, second waits'",
+        "hydra.launcher.fusion_size=2",
+        "hydra.sweeper.fail_fast=true",
+    )
     statuses = [of(sweep, "finished")[job]["status"] for job in range(4)]
-    assert statuses[0] == "failed"
-    assert statuses[3] == "cancelled"
+    assert statuses == ["failed", "killed", "cancelled", "cancelled"]
+    assert sorted(of(sweep, "started")) == [0, 1]
     assert "1 of 4 jobs failed, 1 stopped, 2 cancelled (max_failures=0); resume with: " in sweep.err
 
 

@@ -89,6 +89,10 @@ def act(cfg, step):
         return
     if cfg.does == "raise":
         raise ValueError("no such luck")
+    if cfg.does == "first fails, second waits" and cfg.x == 1:
+        raise ValueError("no such luck")
+    if cfg.does == "first fails, second waits" and cfg.x == 2:
+        signal.pause()
     if cfg.does == "exit":
         sys.exit(3)
     if cfg.does == "bad" and cfg.x == 2:
