@@ -37,17 +37,19 @@ SWEEPS = (
     "hydra.main hydra._internal.hydra hydra.utils hydra.core.hydra_config hydra_plugins.podium.sweeper "
     "hydra_plugins.podium.launcher joblib._parallel_backends rich.console rich.table typer sweeps.cli.app "
     "sweeps.sweeper sweeps.executor.local.child sweeps.executor.local.executor sweeps.executor.local.forkserver "
-    "tracking.cli.app tracking.cli.commands tracking.run tracking.tracker"
+    "sweeps.search.suggest.studies tracking.cli.app tracking.cli.commands tracking.cli.search "
+    "tracking.provenance.starting tracking.run tracking.tracker"
 )
 TRAINER = (
     f"{SWEEPS} torch torch._dynamo pandas pyarrow sklearn.linear_model sklearn.metrics matplotlib.figure "
-    "matplotlib.backends.backend_agg tracking.provenance.starting trainer.app trainer.command trainer.task "
+    "matplotlib.backends.backend_agg trainer.app trainer.command trainer.task "
     "trainer.data.ctr trainer.draw.of_run trainer.models.tabular"
 )
 # The options of the interpreter, and the modules that it has imported.
-KINDS = {"sweeps": (["-W", "error"], SWEEPS), "trainer": ([], TRAINER)}
+KINDS = {"sweeps": (["-W", "error"], SWEEPS), "lenient": ([], SWEEPS), "trainer": ([], TRAINER)}
 LENGTH = struct.Struct("!I")
 PID = struct.Struct("!i")
+ROOT = Path(__file__).resolve().parents[1]
 FIRST_SPARE = 200  # descriptors from here on are not in use
 
 
@@ -109,6 +111,13 @@ def run(*words: str, timeout: float = 120, **options: Any) -> subprocess.Complet
             process.kill()
             raise
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def popen(kind: str) -> Any:
+    """Return the module ``subprocess`` with commands of a kind in the place of its own."""
+    return types.SimpleNamespace(
+        **{**vars(subprocess), "Popen": lambda *words, **options: Server.of(kind).command(*words, **options)}
+    )
 
 
 class Server:
@@ -211,15 +220,28 @@ def become(asked: Any, descriptors: list[int], path: list[str]) -> None:
     sys.path[:] = [folder, *added, *path]
     if word == "-m":
         sys.argv[:] = [word, *words[1:]]
+        _forget_plugins(path)
         runpy._run_module_as_main(words[0])
     elif word == "-c":
         sys.argv[:] = [word, *words[1:]]
+        _forget_plugins(path)
         exec(words[0], main.__dict__)
     else:
         sys.path[0] = str(Path(word).resolve().parent)
         sys.argv[:] = [word, *words]
+        _forget_plugins(path)
         main.__loader__, main.__file__ = SourceFileLoader("__main__", word), word
         exec(compile(Path(word).read_bytes(), word, "exec"), main.__dict__)
+
+
+def _forget_plugins(usual: list[str]) -> None:
+    """Let Hydra look for plug-ins once more if the command may have some of its own."""
+    from hydra.core.plugins import Plugins
+    from hydra.core.singleton import Singleton
+
+    places = {Path(each).resolve() for each in sys.path if each not in usual} - {ROOT}
+    if any((each / name).exists() for each in places for name in ("hydra_plugins", "hydra_plugins.py")):
+        Singleton._instances.pop(Plugins, None)
 
 
 def _moved(descriptors: list[int]) -> list[int]:
@@ -243,7 +265,7 @@ def _open_streams(*, unbuffered: bool) -> None:
 
 
 class Ending:
-    """The last step of a process that has torch: it ends once it has run what was registered for its end.
+    """The last step of a process: it ends once it has run what was registered for its end, and let go of its own modules.
 
     An interpreter would then take each module apart, which takes longer than most commands.
     """
@@ -252,11 +274,14 @@ class Ending:
 
     def __call__(self) -> None:
         """End the process unless its streams cannot be flushed, which is for the interpreter to tell."""
-        if self.code is not None and "torch" in sys.modules:
+        from sweeps.executor.local import ending
+
+        if self.code is not None:
             with contextlib.suppress(OSError, ValueError):
                 sys.stdout.flush()
                 sys.stderr.flush()
-                os._exit(self.code)
+                ending.end_with(self.code)
+                ending.leave()
 
     @contextlib.contextmanager
     def noted(self) -> Iterator[None]:
@@ -275,10 +300,12 @@ class Ending:
 
 
 def _warm_up() -> None:
-    """Compose a config once: parsers build their tables as they parse. Leave no trace in Hydra."""
+    """Compose a config once: parsers build their tables as they parse. Leave no trace in Hydra but which plug-ins there are."""
     from hydra import compose, initialize_config_dir
+    from hydra.core.plugins import Plugins
     from hydra.core.singleton import Singleton
 
+    Plugins.instance()
     state = {**Singleton._instances}
     with initialize_config_dir(
         str(Path(__file__).parent / "sweeps" / "apps" / "quadratic"), version_base="1.3"
@@ -297,13 +324,13 @@ def _first_word(command: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    ending = Ending()
-    atexit.register(ending)  # before any other, to come last
+    end = Ending()
+    atexit.register(end)  # before any other, to come last
     base = sys.path[1:]
-    sys.path[:] = [str(Path(__file__).parents[1]), *base]
+    sys.path[:] = [str(ROOT), *base]
     for module in sys.argv[3:]:
         importlib.import_module(module)
-    from sweeps.executor.local import server_process
+    from sweeps.executor.local import ending, server_process
     from sweeps.ranking import winner
 
     # Sweeps start their forkservers, and what draws their winners, here too.
@@ -312,8 +339,9 @@ if __name__ == "__main__":
         **{**vars(subprocess), "Popen": Command}
     )
     _warm_up()
+    ending.remember_modules()
     gc.collect()
     gc.freeze()
     request = serve(socket.socket(fileno=int(sys.argv[2])))
-    with ending.noted():
+    with end.noted():
         become(*request, base)

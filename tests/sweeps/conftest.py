@@ -3,18 +3,39 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import forked
 import pytest
+from hydra.core.plugins import Plugins
+from hydra.core.singleton import Singleton
+from omegaconf.basecontainer import BaseContainer
 from quadratic import APP, Sweep
 
 
 @pytest.fixture(autouse=True)
 def _no_packages_of_the_tests_are_loaded_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An executor in this process would have its forkserver load what the tests have loaded: torch, pandas and more."""
+    """An executor in this process would have its forkserver load what the tests have loaded: torch, pandas and more.
+
+    It comes from the process from which commands come, too, which has its libraries.
+    """
     monkeypatch.setattr("sweeps.executor.local.server._is_installed", lambda _module: False)
+    monkeypatch.setattr("sweeps.executor.local.server_process.subprocess", forked.popen("lenient"))
+
+
+@pytest.fixture
+def hydra_restore_singletons() -> Iterator[None]:
+    """Give Hydra back what it knew; its own fixture of this name copies all of that, and looks for plug-ins anew."""
+    Plugins.instance()
+    known = {kind: (each, {**vars(each)}) for kind, each in Singleton._instances.items()}
+    resolvers = {**BaseContainer._resolvers}
+    yield
+    Singleton._instances = {kind: each for kind, (each, _) in known.items()}
+    for each, content in known.values():
+        vars(each).clear()
+        vars(each).update(content)
+    BaseContainer._resolvers = resolvers
 
 
 @pytest.fixture
