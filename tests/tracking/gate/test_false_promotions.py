@@ -61,7 +61,7 @@ def ten_sweeps(random: np.random.Generator, *, counts_looks: bool) -> bool:
     return has_promoted
 
 
-@pytest.mark.parametrize("repetitions", [150, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("repetitions", [150, pytest.param(1000, marks=pytest.mark.exhaustive)])
 def test_ten_sweeps_without_a_gain_promote_in_at_most_five_of_a_hundred_cases(repetitions: int) -> None:
     random = np.random.default_rng(17)
     found = sum(ten_sweeps(random, counts_looks=True) for _ in range(repetitions)) / repetitions
@@ -86,7 +86,7 @@ def best_of_16(random: np.random.Generator) -> tuple[bool, bool]:
     )
 
 
-@pytest.mark.parametrize("repetitions", [150, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("repetitions", [150, pytest.param(1000, marks=pytest.mark.exhaustive)])
 def test_the_best_of_16_equal_candidates_is_promoted_by_the_rows_that_chose_it_and_not_by_fresh_ones(
     repetitions: int,
 ) -> None:
@@ -108,12 +108,12 @@ def a_year(
         yield Difference("auc", "max", 0.8 + gain, 0.8, gain, error, "delong", 5000)
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize("years", [300, pytest.param(1500, marks=pytest.mark.exhaustive)])
 @pytest.mark.parametrize("correlation", [0.0, 0.5, 0.9])
 def test_a_year_of_weekly_sweeps_without_a_gain_promotes_in_at_most_five_of_a_hundred_years(
-    correlation: float,
+    correlation: float, years: int
 ) -> None:
-    random, years = np.random.default_rng(52), 1500
+    random = np.random.default_rng(52)
     levels = [look_level(look) for look in range(1, 53)]
     false = sum(
         any(

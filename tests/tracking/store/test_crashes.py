@@ -291,9 +291,7 @@ def fail(case: tuple[Call, str], folder: Path) -> None:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(
-    "every", [16, pytest.param(3, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.exhaustive)]
-)
+@pytest.mark.parametrize("every", [16, pytest.param(1, marks=pytest.mark.exhaustive)])
 def test_a_process_killed_before_any_system_call_loses_nothing_acknowledged(
     clean: list[Call], folder: Path, every: int
 ) -> None:
