@@ -54,13 +54,13 @@ class Meets(Callback):
 """
 SWEEP = (
     "training.learning_rate=1e-3,1e-2", "model.dropout=0.1,0.3", "data.rows=3000", "training.epochs=3",
-    "hydra.sweeper.fuse_key=meetings.key", "+hydra.callbacks.meets._target_=meetings.Meets",
+    "hydra.sweeper.fuse_key=meetings.key", "+hydra.callbacks.meets._target_=meetings.Meets", "hydra.sweeper.winner=null",
 )  # fmt: skip
 
 
 BAD = (
     "training.learning_rate=1e-3,2e-2,1e-2", "data.rows=3000", "training.epochs=3", "training.batch_size=64",
-    "scheduler=one_cycle", "scheduler._target_=meetings.schedule", "sweep.max_failures=1",
+    "scheduler=one_cycle", "scheduler._target_=meetings.schedule", "sweep.max_failures=1", "hydra.sweeper.winner=null",
 )  # fmt: skip
 
 

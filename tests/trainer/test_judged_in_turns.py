@@ -1,16 +1,20 @@
 """Trainings that are judged while they take turns in one process, pause and go on, give the numbers that they give alone."""
 
+import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import forked
 import pytest
 from hydra._internal.callbacks import Callbacks
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
 from hydra.types import HydraContext, RunMode
 
+from sweeps.executor.local import server_process
 from sweeps.executor.local.executor import LocalExecutor
 from sweeps.executor.local.program import Common
 from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome
@@ -97,6 +101,15 @@ def numbers(outcome: Outcome) -> Mapping[str, Any]:
         name: [each["value"] for each in points if each["step"] is not None] or points[-1]["value"]
         for name, points in found["metrics"].items()
     }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forkservers() -> Iterator[None]:
+    """Have the processes of jobs begin with torch imported."""
+    with pytest.MonkeyPatch.context() as patch:
+        popen = {**vars(subprocess), "Popen": forked.Server.of("trainer").command}
+        patch.setattr(server_process, "subprocess", SimpleNamespace(**popen))
+        yield
 
 
 @pytest.fixture(scope="module")

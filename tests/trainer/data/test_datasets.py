@@ -1,12 +1,11 @@
 """Our data sets: what they hold, and that loading them again gives the same data."""
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from trainer.data.load import load, read_splits
 from trainer.data.tensors import Splits, fingerprint
@@ -27,21 +26,14 @@ def test_click_data_repeat_by_their_own_seed() -> None:
 
 
 def test_click_data_do_not_depend_on_the_threads_of_blas() -> None:
-    code = (
-        "from test_datasets import *; data = load(section('ctr')); "
-        "print(data.describe()['fingerprint'], data.reference)"
-    )
-    root, here = Path(__file__).resolve().parents[3], Path(__file__).parent
-    answers = {
-        subprocess.run(
-            [sys.executable, "-c", code],
-            env={"PYTHONPATH": f"{root}:{here}", "OMP_NUM_THREADS": n, "OPENBLAS_NUM_THREADS": n},
-            capture_output=True,
-            check=True,
-        ).stdout
-        for n in ("1", "2")
-    }
-    assert len(answers) == 1
+    found, threads = set(), set()
+    for number in (1, 2):
+        with threadpool_limits(limits=number):
+            splits = read_splits(section("ctr"))
+            threads |= {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"}
+        found.add((fingerprint(splits, splits.targets), str(splits.reference)))
+    assert threads == {1, 2}
+    assert len(found) == 1
 
 
 def test_click_data_have_the_asked_rate_and_know_the_best_possible_auc() -> None:

@@ -10,6 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import forked
 import numpy as np
 import pytest
 import torch
@@ -223,9 +224,7 @@ def test_a_job_that_changes_its_rows_changes_nobody_elses(reads: list[str]) -> N
 
 def test_jobs_that_start_at_once_all_get_the_data(tmp_path: Path) -> None:
     code = f"from trainer.data.load import load; print(load({CTR!r}).fingerprint)"
-    jobs = [
-        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)
-    ]
+    jobs = [forked.start("-c", code, kind="trainer", stdout=subprocess.PIPE) for _ in range(3)]
     found = {job.communicate()[0] for job in jobs}
     assert found == {load(CTR).fingerprint + "\n"}
 

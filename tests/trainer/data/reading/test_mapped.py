@@ -124,7 +124,10 @@ def test_whatever_batches_show_and_when_gives_the_reader_and_the_values_of_the_w
         Options(names=[f"c{place}" for place in range(len(COLUMNS))]),
     ],
 )
-def test_what_the_user_says_counts_in_files_too(tmp_path: Path, options: Options) -> None:
+def test_what_the_user_says_counts_in_files_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: Options
+) -> None:
+    monkeypatch.setattr(sources, "BLOCK", 1 << 17)  # three blocks
     path = written(tmp_path, COLUMNS)
     assert_same(Reader.fit(path, options), mapped.fit(path, options, cached="always"))
 

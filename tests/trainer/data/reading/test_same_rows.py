@@ -162,7 +162,7 @@ def test_the_kinds_of_typed_columns(tmp_path: Path) -> None:
     assert table["big"].tolist() == [str(2**60), str(2**60 + 1)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.text(max_size=20), min_size=1, max_size=5))
 def test_no_text_makes_a_parser_fail(texts: list[str]) -> None:
     array = pa.array(texts, pa.string())
@@ -177,7 +177,7 @@ def test_no_text_makes_a_parser_fail(texts: list[str]) -> None:
     Reader.fit({"x": texts})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.text("0123456789.,-+$%€ e()'/:", max_size=14), min_size=1, max_size=5))
 def test_no_number_or_time_makes_a_parser_fail(texts: list[str]) -> None:
     test_no_text_makes_a_parser_fail.hypothesis.inner_test(texts)  # type: ignore[attr-defined]
