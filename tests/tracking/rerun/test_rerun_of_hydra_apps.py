@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import forked
 import pytest
 from rerun_project import commit, content, git, run
 
@@ -182,8 +183,20 @@ def table(repo: Path) -> Path:
     return repo
 
 
+@pytest.fixture(scope="module", autouse=True)
+def server() -> None:
+    """Start the process that trainers are forked from in a folder that outlives a test."""
+    forked.Server.of("trainer")
+
+
+def train(folder: Path, *words: str) -> None:
+    """Run the trainer from the folder."""
+    done = forked.run("-m", "trainer", *words, kind="trainer", cwd=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_the_trainer_is_run_again_with_data_that_git_ignores(table: Path, store: Path) -> None:
-    run(table, "-m", "trainer", *TRAINER)
+    train(table, *TRAINER)
     before = content(table)
 
     result = rerun("run_001", store)
@@ -195,7 +208,14 @@ def test_the_trainer_is_run_again_with_data_that_git_ignores(table: Path, store:
 
 
 def test_a_job_of_a_sweep_of_the_trainer_is_run_again(table: Path, store: Path) -> None:
-    run(table, "-m", "trainer", "-m", *TRAINER, "training.learning_rate=0.01,0.1", "sweep.n_jobs=2")
+    train(
+        table,
+        "-m",
+        *TRAINER,
+        "training.learning_rate=0.01,0.1",
+        "sweep.n_jobs=2",
+        "hydra.sweeper.winner=null",
+    )
     (table / "data/rows.csv").write_text((table / "data/rows.csv").read_text() + "1,2,1\n")
 
     changed = rerun("run_001", store)
