@@ -33,6 +33,14 @@ def run(command: list[str], folder: Path) -> None:
     assert answer.returncode == 0, f"{command}\n{answer.stdout}{answer.stderr}"
 
 
+def sooner(words: list[str]) -> list[str]:
+    """Return the words of a command; the sweep of all click data gets a tenth of them."""
+    is_long = words[:3] == ["podium", "train", "-m"] and not any(
+        word.startswith("data.rows=") for word in words
+    )
+    return [*words, "data.rows=6000"] if is_long else words
+
+
 def look_at(command: list[str], folder: Path) -> None:
     """Start a dashboard, see that it serves, and end it as its user would."""
     with forked.start(*command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -63,7 +71,7 @@ def follow(page: str, folder: Path) -> int:
             done += 1
         else:
             for words in filter(None, (shlex.split(line, comments=True) for line in text.splitlines())):
-                program, *arguments = words
+                program, *arguments = sooner(words)
                 if program == "make":
                     assert arguments[0] in MAKE_TARGETS
                     continue
