@@ -1,9 +1,10 @@
 """Commands in processes of their own, each forked from a process that has imported its libraries.
 
 A command of Hydra imports for half a second before it does anything, one of torch for some seconds, and a sweep does so
-three times, because its jobs are forked from a second process, and its winner is drawn by a third. Here one process imports
-them once, and a command, the forkserver of a sweep and what draws its winner are forked from it. A command has the arguments,
-folder, environment, streams and session that it would have been started with, and a `__main__` of its own.
+up to four times, because its jobs are forked from a second process, its winner is drawn by a third, and scored by a fourth.
+Here one process imports them once, and a command, the forkserver of a sweep, what draws its winner and what scores it are
+forked from it. A command has the arguments, folder, environment, streams and session that it would have been started with,
+and a `__main__` of its own.
 
 Tests about interpreters, about what is imported, about process groups, or about variables that a library reads while it
 is imported start an interpreter as everybody does.
@@ -27,6 +28,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import types
 from collections.abc import Iterator
 from importlib.machinery import SourceFileLoader
@@ -204,12 +206,17 @@ def become(asked: Any, descriptors: list[int], path: list[str]) -> None:
     for target, descriptor in zip([0, 1, 2, *passed], _moved(descriptors), strict=True):
         os.dup2(descriptor, target)
         os.close(descriptor)
-    _open_streams(unbuffered=bool(environment.get("PYTHONUNBUFFERED")))
-    os.environ.clear()
-    os.environ.update(environment)
     os.chdir(folder)
     multiprocessing.process.ORIGINAL_DIR = folder  # where a spawned process looks for the script
     signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+    run_program(command, folder, environment, path)
+
+
+def run_program(command: list[str], folder: str, environment: dict[str, str], path: list[str]) -> None:
+    """Run the program of a command with streams, variables, paths and words of its own."""
+    _open_streams(unbuffered=bool(environment.get("PYTHONUNBUFFERED")))
+    os.environ.clear()
+    os.environ.update(environment)
     importlib.invalidate_caches()
     main = sys.modules["__main__"] = types.ModuleType("__main__")
     sys.orig_argv[:] = command
@@ -299,6 +306,37 @@ class Ending:
         self.code = 0
 
 
+def replaced(base: list[str], path: str, words: list[str], environment: Any = None) -> None:
+    """Do what exec does to this process: run the command in its place, and end. Another program than Python is started anew."""
+    if path != sys.executable:
+        REAL_EXEC(path, words, os.environ if environment is None else environment)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    ending = Ending()
+    try:
+        with ending.noted():
+            run_program(
+                words, str(Path.cwd()), dict(os.environ if environment is None else environment), base
+            )
+    except SystemExit as stop:
+        if not isinstance(stop.code, int | None):
+            sys.stderr.write(f"{stop.code}\n")
+    except BaseException:  # noqa: BLE001 - as an interpreter ends
+        sys.excepthook(*sys.exc_info())
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    if ending.code is None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGINT)
+    os._exit(ending.code or 0)
+
+
+REAL_EXEC = os.execve
+
+
 def _warm_up() -> None:
     """Compose a config once: parsers build their tables as they parse. Leave no trace in Hydra but which plug-ins there are."""
     from hydra import compose, initialize_config_dir
@@ -332,12 +370,14 @@ if __name__ == "__main__":
         importlib.import_module(module)
     from sweeps.executor.local import ending, server_process
     from sweeps.ranking import winner
+    from tracking.gate import scoring
 
-    # Sweeps start their forkservers, and what draws their winners, here too.
+    # Sweeps start their forkservers, and what draws and scores their winners, here too.
     Command.address = sys.argv[1]
-    server_process.subprocess = winner.subprocess = types.SimpleNamespace(
-        **{**vars(subprocess), "Popen": Command}
-    )
+    for module in (server_process, winner, *([scoring] if "torch" in sys.modules else [])):
+        module.subprocess = types.SimpleNamespace(**{**vars(subprocess), "Popen": Command})
+    # A command that becomes another one goes on in its process.
+    os.execve = os.execv = functools.partial(replaced, base)
     _warm_up()
     ending.remember_modules()
     gc.collect()
