@@ -9,6 +9,8 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 from own_models import QUICK
 
+from sweeps.plan.packing import quick_configs
+
 ROOT = Path(__file__).resolve().parents[2]
 SECTIONS = {
     "data": "ctr",
@@ -39,7 +41,7 @@ def composed(tmp_path: Path) -> Compose:
 
     def make(*overrides: str) -> DictConfig:
         GlobalHydra.instance().clear()
-        with initialize_config_dir(str(folder), version_base="1.3"):
+        with quick_configs(), initialize_config_dir(str(folder), version_base="1.3"):
             return compose("task", overrides=list(overrides))
 
     return make
