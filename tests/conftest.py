@@ -2,6 +2,8 @@
 
 import compileall
 import contextlib
+import gc
+import multiprocessing
 import os
 import shutil
 import signal
@@ -12,6 +14,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+from _pytest.assertion import rewrite
+from _pytest.assertion.rewrite import assertstate_key
 from hypothesis import settings
 from receivers import Hooks, Post
 
@@ -29,7 +33,7 @@ NEEDED = 4 << 30  # bytes: about twice what a whole run takes, with the slow tes
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Compile the packages once: where Python may not write bytecode, each process that a test starts would compile them.
+    """Compile the packages and the tests once: where Python may not write bytecode, each process would compile them.
 
     Stores of tests stand in memory where there is enough of it: podium waits for the disk after each line that it writes,
     which takes longer than the rest of most tests, and no test depends on it. TMPDIR names another folder.
@@ -38,6 +42,8 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     for package in ("conf", "hydra_plugins", "sweeps", "tracking", "trainer"):
         compileall.compile_dir(ROOT / package, quiet=2)
+    if config.getoption("numprocesses", None) and config.args_source is config.ArgsSource.TESTPATHS:
+        _compile_tests(config)
     if (
         os.access(MEMORY, os.W_OK)
         and min(shutil.disk_usage(MEMORY).free, psutil.virtual_memory().available) > NEEDED
@@ -47,9 +53,41 @@ def pytest_configure(config: pytest.Config) -> None:
         tempfile.tempdir = None  # to be found anew
 
 
+def _compile_tests(config: pytest.Config) -> None:
+    """Rewrite the assertions of all tests as pytest does; else each worker would, for half of the time of its collection."""
+    files = [path for name in ("test_*.py", "conftest.py") for path in (ROOT / "tests").rglob(name)]
+    cores = len(os.sched_getaffinity(0))
+    processes = [
+        multiprocessing.get_context("fork").Process(target=_rewrite, args=(config, files[part::cores]))
+        for part in range(cores)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()  # what a process failed at is for the workers to do, and to tell
+
+
+def _rewrite(config: pytest.Config, files: list[Path]) -> None:
+    for file in files:
+        rewritten = rewrite.get_cache_dir(file) / f"{file.stem}{rewrite.PYC_TAIL}"
+        if rewrite._read_pyc(file, rewritten) is None and rewrite.try_makedirs(rewritten.parent):
+            code = rewrite._rewrite_test(file, config)
+            rewrite._write_pyc(config.stash[assertstate_key], *reversed(code), rewritten)
+
+
 def pytest_xdist_auto_num_workers() -> int:
     """Return how many tests run at once with `-n logical`: one more than there are cores, as many wait for processes."""
     return len(os.sched_getaffinity(0)) + 1
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect no garbage while tests are collected: there are more and more objects, and all are in use."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
 
 
 @pytest.hookimpl(trylast=True)
