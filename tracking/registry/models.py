@@ -299,7 +299,7 @@ class ModelRegistry(RegistryReader):
         target appears, so that no export is without its event; a process that is killed in between leaves the event alone. Raise
         InvalidValueError if the target exists, ModelLoadError if a file is not the one that was registered.
         """
-        from tracking.registry.packing import export_version
+        from tracking.registry.exchange.packing import export_version
 
         given.check_texts(by=by)
         version, path = self.find(text), check_path("target", target, example="ctr.tar.gz")
@@ -319,7 +319,7 @@ class ModelRegistry(RegistryReader):
         refused, and so are more than 10,000 files or `max_bytes` (16 GiB) of them; no code is called. `name` gives it to another model. A version
         that is here already, also as an import, is returned as it is. Raise CorruptFileError for what is refused.
         """
-        from tracking.registry import unpacking
+        from tracking.registry.exchange import unpacking
 
         given.check_texts(name=name, by=by)
         path = check_path("source", source, example="ctr.tar.gz")

@@ -128,7 +128,7 @@ def test_an_export_out_of_a_store_that_may_only_be_read_is_made(
     from tracking import StoreUnwritableError
 
     unwritable = StoreUnwritableError("cannot write: it is read-only")
-    monkeypatch.setattr("tracking.registry.packing.add_event", refuse)
+    monkeypatch.setattr("tracking.registry.exchange.packing.add_event", refuse)
     assert registry.export("ctr", tmp_path / "out").is_dir()
     assert "the history does not note the export" in caplog.text
 

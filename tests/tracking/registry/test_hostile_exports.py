@@ -18,7 +18,7 @@ from tracking import (
     ModelRegistry,
     NewerFormatError,
 )
-from tracking.registry import unpacking
+from tracking.registry.exchange import unpacking
 
 OBJECTIVE = {"metric": "val_auc", "mode": "max", "value": 0.8}
 

@@ -24,7 +24,7 @@ from registry_steps import STEPS, prepare
 from tracking import InvalidValueError, ModelRegistry, UnknownModelError
 from tracking.doctor import examine
 from tracking.registry import EventKind
-from tracking.registry.unpacking import is_export
+from tracking.registry.exchange.unpacking import is_export
 from tracking.store.store import Store
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -21,7 +21,7 @@ def is_version(store: str, words: str | None) -> bool:
 
 def is_exported_version(source: str) -> bool:
     """Return whether there is an exported version at a path."""
-    from tracking.registry.unpacking import is_export  # it loads what unpacks archives
+    from tracking.registry.exchange.unpacking import is_export  # it loads what unpacks archives
 
     return is_export(Path(source).expanduser())
 

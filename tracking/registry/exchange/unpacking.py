@@ -26,10 +26,7 @@ from tracking.files import atomic, folders, regular
 from tracking.paths import ModelPaths
 from tracking.records import check_format
 from tracking.registry.evidence import MOST_BYTES, PATCH, PROVENANCE
-from tracking.registry.judgements import NAME, verdict_in
-from tracking.registry.loading import check_loader
-from tracking.registry.model_records import ModelVersion
-from tracking.registry.packing import (
+from tracking.registry.exchange.packing import (
     HEAD,
     MANIFEST,
     MODEL,
@@ -41,6 +38,9 @@ from tracking.registry.packing import (
     VERDICT,
     is_archive,
 )
+from tracking.registry.judgements import NAME, verdict_in
+from tracking.registry.loading import check_loader
+from tracking.registry.model_records import ModelVersion
 from tracking.registry.versions import BESIDE, add_version, version_of
 from tracking.values.names import check_artifact, check_component
 
