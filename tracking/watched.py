@@ -114,3 +114,13 @@ def _moment(text: Any) -> datetime | None:
         return timestamps.parse(text)
     except (TypeError, ValueError):
         return None
+
+
+def settle(run_dir: Path) -> None:
+    """Have the system write what a run has logged so far to its disk, also what its process still has open.
+
+    A network file system may show it to other machines only then. Raise OSError or TrackingError for unreadable files.
+    """
+    paths = RunPaths(run_dir)
+    for name in list_journals(paths):
+        atomic.sync(paths.folder / name)

@@ -46,7 +46,7 @@ class Attempt:
     `wake` becomes readable when the sweep is stopped. `tell_start` is called for a job that begins when another one has
     ended. A limit of a job counts for the process once for each: that of time for all jobs, as one runs at a time, and
     that of memory for those at once. With `judging`, jobs that wait for a judgement get it. `another` returns a further
-    job for a child that has room for one, by how many it had.
+    job for a child that has room for one, by how many it had. `supply` returns what a job lacks.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class Attempt:
         tell_start: Callable[[Job], None] = lambda _job: None,
         judging: Judging | None = None,
         another: Callable[[int], Job | None] = lambda _taken: None,
+        supply: Callable[[Supplies], bytes] = deliver,
     ) -> None:
         self.worker = worker
         self._listener = listener
@@ -68,6 +69,7 @@ class Attempt:
         self._tell_start = tell_start
         self._judging = judging
         self._another = another
+        self._supply = supply
         self._count = len(jobs)
         self._left = {job.number: job for job in jobs}
         self._begun = dict.fromkeys([job.number for job in jobs[:at_once]], time.monotonic())
@@ -158,7 +160,7 @@ class Attempt:
                 told = {"how": message["how"], "text": message["text"]}
                 self._listener(Event(EventKind.WARNING, message["job"], told))
             case "lacks":
-                self.worker.answer(deliver(Supplies.of_message(message)))
+                self.worker.answer(self._supply(Supplies.of_message(message)))
             case "room":
                 self.worker.answer(pickle.dumps(self._begin_another()))
             case "asks" if self._judging is not None:

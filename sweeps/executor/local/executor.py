@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from functools import partial
@@ -23,11 +23,13 @@ from sweeps.executor.contract import Judge, Listener, cancelled, make_folder, no
 from sweeps.executor.judging import Judging
 from sweeps.executor.local.attempt import Attempt, Ended
 from sweeps.executor.local.child import Assignment
+from sweeps.executor.local.forkserver import Preparation
 from sweeps.executor.local.memory import available_bytes
 from sweeps.executor.local.program import Common
-from sweeps.executor.local.server import ForkServer
-from sweeps.executor.local.shards import Shard, Shards
+from sweeps.executor.local.server import ForkServer, prepared
+from sweeps.executor.local.shards import Shard, Shards, ShardSource
 from sweeps.executor.local.slots import Slot, pool_of
+from sweeps.executor.local.supplies import Supplies, deliver
 from sweeps.executor.local.worker import Worker
 from sweeps.jobs import Event, EventKind, Job, Outcome, counted
 from sweeps.settings.launcher_settings import Isolation, LauncherSettings
@@ -37,19 +39,42 @@ Another = Callable[[int], Job | None]
 ADMISSION_POLL_S = 0.2  # how often a waiting job checks for free memory
 
 
+class Prepared(NamedTuple):
+    """What an executor takes from the process of the sweep: it may be made there and used in another process.
+
+    `metrics` are those whose values say how far a job has come.
+    """
+
+    preparation: Preparation
+    metrics: tuple[str, ...]
+
+    @classmethod
+    def of(cls, settings: LauncherSettings, common: Common, *, without: Collection[str] = ()) -> "Prepared":
+        """Return that of the sweep of this process; packages in `without` are not loaded ahead of jobs."""
+        task = str(getattr(common.task_function, "__module__", ""))
+        return cls(prepared(settings, common.packed(), task, without=without), counted(common.objective))
+
+
 class LocalExecutor:
     """An `Executor` on this machine's cores.
 
-    The forkserver starts with the executor, so that it loads the task's modules while the sweep is still planned.
+    The forkserver starts with the executor, so that it loads the task's modules while the sweep is still planned. `supply`
+    returns what a job lacks, from the process of the sweep.
     """
 
-    def __init__(self, settings: LauncherSettings, common: Common) -> None:
+    def __init__(
+        self,
+        settings: LauncherSettings,
+        common: Common | Prepared,
+        *,
+        supply: Callable[[Supplies], bytes] = deliver,
+    ) -> None:
+        known = common if isinstance(common, Prepared) else Prepared.of(settings, common)
         self._settings = settings
         self._free = pool_of(settings)
-        self._server = ForkServer(
-            settings, common.packed(), str(getattr(common.task_function, "__module__", ""))
-        )
-        self._metrics = counted(common.objective)
+        self._server = ForkServer(settings, known.preparation)
+        self._metrics = known.metrics
+        self._supply = supply
         self._judging: Judging | None = None
         self._stopping = threading.Event()
         self._wake, self._waker = Pipe(duplex=False)
@@ -60,8 +85,14 @@ class LocalExecutor:
 
     def run(self, jobs: Iterable[Job], listener: Listener, judge: Judge | None = None) -> Iterator[Outcome]:
         """Run `jobs`, at most ``n_jobs`` processes at once, and yield outcomes as they end; see `Executor`."""
+        shards = Shards(jobs, self._settings.n_jobs, self._settings.together)
+        return self.run_shards(shards, listener, judge)
+
+    def run_shards(
+        self, shards: ShardSource, listener: Listener, judge: Judge | None = None
+    ) -> Iterator[Outcome]:
+        """Run jobs that are shared out already, as `run` does."""
         places = self._settings.n_jobs
-        shards = Shards(jobs, places, self._settings.together)
         outcomes = _Outcomes(one_by_one=places == 1)
         if judge is not None:
             self._judging = Judging(judge, self._metrics, grace_s=self._settings.grace_s)
@@ -122,7 +153,8 @@ class LocalExecutor:
         A job that was cut off by the end of a process that it shared runs again alone; that is none of its retries.
         """
         slot = self._free.get()
-        left = deque([_Try(shard.jobs, shard.at_once, another=another if shard.is_open else None)])
+        joining = another if shard.is_open else None
+        left = deque([_Try(shard.jobs, shard.at_once, shard.attempts, joining)])
         try:
             while left:
                 now = left.popleft()
@@ -194,6 +226,7 @@ class LocalExecutor:
             tell_start=tell_start,
             judging=self._judging,
             another=now.another or _none,
+            supply=self._supply,
         )
         self._running[ready[0].number] = attempt
         is_over = False

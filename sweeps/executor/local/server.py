@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 import weakref
+from collections.abc import Collection
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -31,24 +32,11 @@ class Forked(NamedTuple):
 
 
 class ForkServer:
-    """A forkserver for one sweep; starts at once and loads modules meanwhile. Threads may share it.
+    """A forkserver for one sweep; starts at once and loads modules meanwhile. Threads may share it."""
 
-    `common` is what its jobs share, packed. The package of the module `task` is the user's program, see `_loaded_here`.
-    """
-
-    def __init__(self, settings: LauncherSettings, common: bytes, task: str = "") -> None:
+    def __init__(self, settings: LauncherSettings, preparation: Preparation) -> None:
         self._settings = settings
-        path = [entry for entry in sys.path if isinstance(entry, str)]
-        start = Start.of_this_process()
-        self._preparation = Preparation(
-            path,
-            [*sys.argv],
-            str(Path.cwd()),
-            _loaded_here({start.script.get(NAME, ""), task}),
-            [*settings.preload],
-            common,
-            start,
-        )
+        self._preparation = preparation
         self._lock = threading.Lock()
         self._server = self._start()
 
@@ -106,6 +94,19 @@ class ForkServer:
             file.seek(0)
             socket.send_fds(server.requests, [b"p"], [file.fileno()])
         return server
+
+
+def prepared(
+    settings: LauncherSettings, common: bytes, task: str = "", *, without: Collection[str] = ()
+) -> Preparation:
+    """Return what a forkserver makes ready for the jobs of this process's sweep; `common` is what they share, packed.
+
+    The package of the module `task` is the user's program, see `_loaded_here`. Packages in `without` are not loaded ahead.
+    """
+    path = [entry for entry in sys.path if isinstance(entry, str)]
+    start = Start.of_this_process()
+    modules = _loaded_here({start.script.get(NAME, ""), task, *without})
+    return Preparation(path, [*sys.argv], str(Path.cwd()), modules, [*settings.preload], common, start)
 
 
 def _loaded_here(program: set[str]) -> list[str]:

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from sweeps.jobs import Job
 
@@ -25,12 +26,35 @@ TURNS = (
 
 @dataclass(frozen=True, eq=False)
 class Shard:
-    """Jobs for one process, at most `at_once` of them begun; `is_open` if further ones may join them."""
+    """Jobs for one process, at most `at_once` of them begun; `is_open` if further ones may join them.
+
+    They have had so many `attempts` before that count as their own.
+    """
 
     jobs: tuple[Job, ...]
     at_once: int
     is_open: bool = False
+    attempts: int = 0
     began: float = field(repr=False, default=0.0)
+
+
+class ShardSource(Protocol):
+    """Where an executor's places get their jobs. Any thread may use it."""
+
+    def __iter__(self) -> Iterator[Shard]:
+        """Return itself."""
+
+    def __next__(self) -> Shard:
+        """Return the next shard; wait while it is not known whether there is one."""
+
+    def another(self, shard: Shard, taken: int) -> Job | None:
+        """Return a further job for the process of a shard, which has `taken` so many; None if none is ready now."""
+
+    def ended(self, shard: Shard) -> None:
+        """Note that the jobs of a shard have ended."""
+
+    def close(self) -> None:
+        """Make no more shards, also for who waits for one."""
 
 
 class Shards:
@@ -48,7 +72,7 @@ class Shards:
         self._jobs = iter(jobs)
         self._ready: Callable[[], bool] | None = getattr(self._jobs, "ready", None)
         own: int | None = getattr(self._jobs, "together", None)
-        self._places = places
+        self.places = places  # which may change while jobs are asked for
         self._together = together if own is None else max(1, min(together, own))
         self._clock = clock
         self._waiting: deque[Job] = deque()
@@ -74,13 +98,13 @@ class Shards:
             most = self._together
         else:
             outstanding = len(self._waiting) + self._expected_left()
-            most = min(share(outstanding, self._places), TURNS * self._together)
+            most = min(share(outstanding, self.places), TURNS * self._together)
         jobs = tuple(group[:most])
         taken = {job.number for job in jobs}
         self._waiting = deque(job for job in self._waiting if job.number not in taken)
         is_open = self._ready is not None and self._is_grouped(first)
         at_once = self._together if is_open else min(len(jobs), self._together)
-        shard = Shard(jobs, at_once, is_open, self._clock())
+        shard = Shard(jobs, at_once, is_open, began=self._clock())
         with self._lock:
             self._running.add(shard)
         return shard
@@ -116,7 +140,7 @@ class Shards:
             end()
 
     def _pull(self) -> None:
-        most = self._together if self._ready is not None else TURNS * self._together * self._places
+        most = self._together if self._ready is not None else TURNS * self._together * self.places
         while not self._is_closed and (not self._waiting or self._is_grouped(self._waiting[-1])):
             if self._waiting and self._ready is not None and not self._ready():
                 return

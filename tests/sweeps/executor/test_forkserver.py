@@ -11,13 +11,14 @@ import pytest
 START = """
 import os, signal, sys
 from multiprocessing.connection import wait
-from sweeps.executor.local.server import ForkServer
+from sweeps.executor.local.server import ForkServer, prepared
 from sweeps.settings.launcher_settings import LauncherSettings
 from tracking.process import is_alive
 
 mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
 before = dict(os.environ)
-server = ForkServer(LauncherSettings(1, 1, {preload}, grace_s=1.0), b"")
+settings = LauncherSettings(1, 1, {preload}, grace_s=1.0)
+server = ForkServer(settings, prepared(settings, b""))
 assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == mask
 assert dict(os.environ) == before
 

@@ -14,7 +14,7 @@ START = """
 import os, signal, sys
 import joblib
 from sweeps.executor.local import server_process
-from sweeps.executor.local.server import ForkServer
+from sweeps.executor.local.server import ForkServer, prepared
 from sweeps.executor.local.slots import thread_variables
 from sweeps.settings.launcher_settings import LauncherSettings
 from tracking.process import is_alive
@@ -24,7 +24,8 @@ early = server_process._early[0].server.process.pid
 
 
 def serve(*preload):
-    server = ForkServer(LauncherSettings(1, 1, preload, grace_s=1.0), b"")
+    settings = LauncherSettings(1, 1, preload, grace_s=1.0)
+    server = ForkServer(settings, prepared(settings, b""))
     forked = server.fork()
     forked.connection.close()
     assert len(os.read(forked.ended, 8)) == 8  # the exit code: the forkserver has prepared everything
