@@ -1,1 +1,1 @@
-"""Where jobs run: `contract`, its tests in `conformance`, and the executors `local`, `in_process` and `stock`."""
+"""Where jobs run: `contract`, its tests in `conformance`, and the executors `local`, `cluster`, `in_process` and `stock`."""

@@ -59,6 +59,7 @@ class Engine(Protocol):
     """Starts nodes."""
 
     name: str  # for people: "Dask"
+    packages: tuple[str, ...]  # those that it has loaded into this process, which jobs do not need
 
     def nodes(self, command: NodeCommand) -> Iterator[Node]:
         """Start a node in each place that the engine has, and yield it; wait for further places, until `close`.

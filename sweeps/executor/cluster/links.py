@@ -1,0 +1,99 @@
+"""The wire to one node, in the process of the sweep: a thread that sends, and one that receives until the node is lost."""
+
+import contextlib
+import queue
+import threading
+import time
+from typing import Protocol
+
+from sweeps.executor.cluster.engine import Node, NodeLostError
+from sweeps.executor.cluster.messages import Head, decode, encode
+
+PING = encode("ping")
+
+
+class Hearing(Protocol):
+    """Who hears what comes through a link; in the thread of the link."""
+
+    def heard(self, link: "Link", head: Head) -> None:
+        """Hear a message. What it raises that is no fault of the message ends the sweep."""
+
+    def lost(self, link: "Link", error: str) -> None:
+        """Hear that no more messages come."""
+
+
+class Link:
+    """A node that was started.
+
+    `name` is that of its machine. `places` is how many jobs it runs at once, and `slots` the numbers of these places in the
+    sweep; both are unknown until it `is_ready`. `is_leaving` if it takes no more jobs. The node is told something every
+    `ping_s` seconds at least.
+    """
+
+    def __init__(self, node: Node, hearing: Hearing, *, ping_s: float) -> None:
+        self.node = node
+        self.name = node.name
+        self.places = node.places or 1
+        self.slots: list[int] = []
+        self.is_ready = False
+        self.is_leaving = False
+        self.refusal: str | None = None
+        self.heard_at = time.monotonic()
+        self._hearing = hearing
+        self._ping_s = ping_s
+        self._to_send: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._has_gone = threading.Event()
+        self._threads = [
+            threading.Thread(target=target, name=f"podium-{name}-{self.name}", daemon=True)
+            for name, target in (("send", self._send), ("receive", self._receive))
+        ]
+
+    def begin(self, hello: bytes) -> None:
+        """Tell the node what to do, and hear it from now on."""
+        self.post(hello)
+        for each in self._threads:
+            each.start()
+
+    def post(self, message: bytes) -> None:
+        """Send a message, without waiting; one to a lost node goes nowhere."""
+        self._to_send.put(message)
+
+    def await_end(self, timeout_s: float | None = None) -> bool:
+        """Wait until the node is lost or has ended; return False if it takes too long."""
+        return self._has_gone.wait(timeout_s)
+
+    def close(self) -> None:
+        """End the node by force and hear no more of it."""
+        self.node.close()
+        self._to_send.put(None)
+        for each in self._threads:
+            if each is not threading.current_thread() and each.ident is not None:
+                each.join()
+
+    def _send(self) -> None:
+        with contextlib.suppress(NodeLostError):  # whoever receives hears of it
+            while True:
+                try:
+                    message = self._to_send.get(timeout=self._ping_s)
+                except queue.Empty:
+                    message = PING
+                if message is None:
+                    return
+                self.node.send(message)
+
+    def _receive(self) -> None:
+        error = ""
+        try:
+            while True:
+                head, _ = decode(self.node.receive())
+                self.heard_at = time.monotonic()
+                self._hearing.heard(self, head)
+        except NodeLostError as fault:
+            error = str(fault)
+        except (ValueError, KeyError, TypeError, AttributeError) as fault:
+            error = f"it sent what is no message: {fault!r}"
+            self.node.close()  # or its jobs would run twice
+        finally:
+            self._hearing.lost(self, error)
+            self._has_gone.set()
+            self._to_send.put(None)
