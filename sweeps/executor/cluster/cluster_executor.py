@@ -15,7 +15,7 @@ from sweeps.executor.cluster.links import Link
 from sweeps.executor.cluster.messages import Hello, encode
 from sweeps.executor.cluster.node import versions
 from sweeps.executor.cluster.node_process import node_code
-from sweeps.executor.cluster.serving import Serving
+from sweeps.executor.cluster.served_nodes import Serving
 from sweeps.executor.cluster.sharing import Nonce
 from sweeps.executor.contract import Judge, Listener
 from sweeps.executor.local.executor import Prepared

@@ -1,6 +1,5 @@
 """The wire to one node, in the process of the sweep: a thread that sends, and one that receives until the node is lost."""
 
-import contextlib
 import queue
 import threading
 import time
@@ -16,7 +15,7 @@ class Hearing(Protocol):
     """Who hears what comes through a link; in the thread of the link."""
 
     def heard(self, link: "Link", head: Head) -> None:
-        """Hear a message. What it raises that is no fault of the message ends the sweep."""
+        """Hear a message; raise any error for one that cannot be read."""
 
     def lost(self, link: "Link", error: str) -> None:
         """Hear that no more messages come."""
@@ -43,6 +42,7 @@ class Link:
         self._ping_s = ping_s
         self._to_send: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._has_gone = threading.Event()
+        self._fault = ""
         self._threads = [
             threading.Thread(target=target, name=f"podium-{name}-{self.name}", daemon=True)
             for name, target in (("send", self._send), ("receive", self._receive))
@@ -71,7 +71,7 @@ class Link:
                 each.join()
 
     def _send(self) -> None:
-        with contextlib.suppress(NodeLostError):  # whoever receives hears of it
+        try:
             while True:
                 try:
                     message = self._to_send.get(timeout=self._ping_s)
@@ -80,6 +80,11 @@ class Link:
                 if message is None:
                     return
                 self.node.send(message)
+        except NodeLostError:  # whoever receives hears of it
+            return
+        except Exception as fault:  # noqa: BLE001 - the engine's libraries may raise anything
+            self._fault = f"it cannot be reached: {fault!r}"
+            self.node.close()
 
     def _receive(self) -> None:
         error = ""
@@ -89,9 +94,9 @@ class Link:
                 self.heard_at = time.monotonic()
                 self._hearing.heard(self, head)
         except NodeLostError as fault:
-            error = str(fault)
-        except (ValueError, KeyError, TypeError, AttributeError) as fault:
-            error = f"it sent what is no message: {fault!r}"
+            error = self._fault or str(fault)
+        except Exception as fault:  # noqa: BLE001 - as above, and what a node sends may be anything
+            error = f"what it sent cannot be read: {fault!r}"
             self.node.close()  # or its jobs would run twice
         finally:
             self._hearing.lost(self, error)

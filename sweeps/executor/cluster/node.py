@@ -1,7 +1,7 @@
 """A node: the process that runs the jobs of a sweep on this machine, as `sweeps.executor.local` does, for a parent elsewhere.
 
 It ends when the parent says so; when it gets SIGTERM, as from a batch system that takes the machine back, or hears nothing
-for too long, and then its jobs are stopped gently, to run elsewhere; and with its guard (`sweeps.executor.cluster.guard`).
+for too long, and then its jobs are stopped gently, to run elsewhere; and with its guard (`sweeps.executor.cluster.node_guard`).
 """
 
 import contextlib

@@ -12,7 +12,7 @@ from typing import IO
 
 from sweeps.executor.cluster.engine import NodeCommand, NodeLostError
 from sweeps.executor.cluster.frames import read_frame, write_frame
-from sweeps.executor.cluster.guard import END
+from sweeps.executor.cluster.node_guard import END
 from sweeps.executor.failure_text import one_line
 
 ENDS_WITHIN_S = 30.0  # how long a guard may take to end what its node has started
@@ -141,6 +141,6 @@ def node_code(own: str) -> tuple[str, ...]:
     options = options[1 : options.index("-c")]
     code = (
         f"import sys; sys.path[:] = [*filter(None, sys.path), {own!r}]; "
-        "from sweeps.executor.cluster import guard; guard.main()"
+        "from sweeps.executor.cluster import node_guard; node_guard.main()"
     )
     return (*options, "-c", code)
