@@ -188,7 +188,7 @@ class EventKind(StrEnum):
         "ending"  # its task has returned, and its process waits for threads or exit handlers; not recorded
     )
     WARNING = "warning"  # the job's own process warns: how (a level or a category) and the text; not recorded
-    RETRY = "retry"  # an attempt failed and another follows: the outcome of the failed one
+    RETRY = "retry"  # an attempt failed and another follows: the outcome of the failed one, its lost_node if it had no fault
     RUNG = "rung"  # jobs were judged: what they had come to, and which go on, to which judgement
     RESUMED = "resumed"  # the search lets a job go on that was paused or lost: its next judgement
     CLOCK = "clock"  # the search heard which share of its time is spent

@@ -309,7 +309,8 @@ class Session:
         if event.kind is EventKind.RETRY:
             told = event.data
             if told.get("cut_off"):
-                self._runs.cut_off(event.job, told["runs"], told["attempt"], told["error"])
+                again = "the job runs again" if "lost_node" in told else "the job runs again alone"
+                self._runs.cut_off(event.job, told["runs"], told["attempt"], f"{told['error']}; {again}")
             self._runs.close(event.job, told["runs"], told["status"], told["error"])
         if event.kind is not EventKind.ENDING:
             with self.recording():

@@ -53,7 +53,7 @@ class Lines:
             attempt, error = event.data["attempt"], one_line(str(event.data["error"]))
             how = f"attempt {attempt} failed, trying again"
             if event.data.get("cut_off"):
-                how = "cut off, runs again alone"
+                how = "runs again" if event.data.get("lost_node") else "cut off, runs again alone"
             self._print(f"job {line.number}: {how}: {error}", "yellow")
         elif event.kind is EventKind.RESUMED:
             until, was_lost = event.data["until"], event.data["was_lost"]

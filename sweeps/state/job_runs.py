@@ -105,19 +105,18 @@ class JobRuns:
             self._change(run, job, partial(Run.finish, status=final, error=reason))
 
     def cut_off(self, job: int, runs: Iterable[str], attempt: int, error: str) -> None:
-        """Let the runs of an attempt that the end of a shared process cut off say so, in place of what they say themselves.
+        """Let the runs of an attempt say that the end of a shared process or of a node cut it off.
 
         They are killed, whatever ended the process. Runs that had completed or failed before, and those of other
         attempts, are left alone.
         """
-        reason = f"{error}; the job runs again alone"
         for run in runs:
             record = self.find(run, job).record
             if record is None or _attempt(record) != attempt:
                 continue
             if record.finished_at and record.status not in (RunStatus.KILLED, RunStatus.ENDED):
                 continue
-            self._change(run, job, partial(Run.finish, status=RunStatus.KILLED, error=reason))
+            self._change(run, job, partial(Run.finish, status=RunStatus.KILLED, error=error))
 
     def supersede(self, outcome: Outcome, metric: str | None) -> None:
         """Tag the runs of a job's earlier attempts with the run that counts for it, so that no ranking counts them."""

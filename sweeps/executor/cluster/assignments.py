@@ -103,20 +103,20 @@ class Assignments:
             elif held is not None:
                 self._pruned.add(number)
 
-    def end(self, node: Hashable, outcome: Outcome, *, is_leaving: bool = False) -> PutBack | None:
+    def end(self, node: Hashable, outcome: Outcome, *, leaving: str | None = None) -> PutBack | None:
         """Take the outcome of a job; None if the node does not have that job.
 
-        Of a node that is leaving, a job that was stopped for it is put back.
+        Of a node that is `leaving`, which is its name, a job that was stopped for it is put back.
         """
         held = self._of.get(node, {}).pop(outcome.job, None)
         if held is None:
             return None
         is_cancelled = outcome.status is JobStatus.CANCELLED
-        if is_leaving and (is_cancelled or outcome.reason in BY_LEAVING):
+        if leaving is not None and (is_cancelled or outcome.reason in BY_LEAVING):
             if is_cancelled and held.began is None:
                 return PutBack(again=(_alone(held),))
-            error = f"{outcome.error}, as its node leaves"
-            return self._again(held, replace(outcome, error=error, cut_off=True))
+            left = replace(outcome, error=f"its node {leaving} left", reason=Reason.LOST, traceback=None)
+            return self._again(held, left, leaving)
         self._forget(outcome.job)
         return PutBack(outcomes=(outcome,))
 
@@ -144,14 +144,16 @@ class Assignments:
                 outcomes.append(self._outcome(held, told))
                 continue
             lost = failure(error, reason=Reason.LOST, status=JobStatus.KILLED)
-            put_back = self._again(held, replace(self._outcome(held, lost), cut_off=True))
+            put_back = self._again(held, self._outcome(held, lost), name)
             again += put_back.again
             events += put_back.events
         return PutBack((*again, *_regrouped(together)), tuple(events), tuple(outcomes))
 
-    def _again(self, held: _Held, outcome: Outcome) -> PutBack:
+    def _again(self, held: _Held, outcome: Outcome, node: str) -> PutBack:
         job = replace(held.job, attempt=held.job.attempt + 1, previous=outcome.runs)
-        told = Event(EventKind.RETRY, job.number, asdict(outcome))
+        told = Event(
+            EventKind.RETRY, job.number, {**asdict(replace(outcome, cut_off=True)), "lost_node": node}
+        )
         return PutBack(again=(_alone(replace(held, job=job)),), events=(told,))
 
     def _outcome(self, held: _Held, message: Mapping[str, object]) -> Outcome:

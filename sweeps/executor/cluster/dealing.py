@@ -163,11 +163,11 @@ class Dealing:
                 self._assignments.judged(node, arrivals, goes_on)
             return goes_on
 
-    def end(self, node: Asker, outcome: Outcome) -> None:
-        """Take the outcome of a job that the node has."""
+    def end(self, node: Asker, name: str, outcome: Outcome) -> None:
+        """Take the outcome of a job that the node has; `name` is the node's."""
         with self._changed:
-            is_leaving = node in self._leaving and not self._is_stopped
-            self._put_back(lambda: self._assignments.end(node, outcome, is_leaving=is_leaving))
+            leaving = name if node in self._leaving and not self._is_stopped else None
+            self._put_back(lambda: self._assignments.end(node, outcome, leaving=leaving))
 
     def leave(self, node: Asker) -> None:
         """Give no more jobs to a node."""

@@ -82,7 +82,7 @@ class Serving:
                 link.post(encode("supplied", deliver(Supplies.of_message(head)), ask=head["ask"]))
             case "outcome":
                 told = {name: value for name, value in head.items() if name != "kind"}
-                self._dealing.end(link, outcome_of_json(told))
+                self._dealing.end(link, link.name, outcome_of_json(told))
             case "leaving":
                 link.is_leaving = True
                 log.info("node %s leaves: %s", link.name, head["why"])

@@ -229,8 +229,8 @@ def test_what_a_process_cut_off_says_so_unless_it_had_ended_by_itself(tmp_path: 
         open_run(tmp_path, attempt=2).finish(status, error=None if status == "completed" else "its own")
     open_run(tmp_path, attempt=2)
     ids, runs = [f"run_{number:03d}" for number in range(1, 6)], JobRuns(tmp_path, "mine")
-    runs.cut_off(0, [*ids, "run_009"], 2, "killed by SIGKILL")
     said = "killed by SIGKILL; the job runs again alone"
+    runs.cut_off(0, [*ids, "run_009"], 2, said)
     found = [runs.find(each, 0).record for each in ids]
     assert [(record.status, record.error) for record in found if record] == [
         ("running", None),
