@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from sweeps.executor.cluster.dealing import Dealing
@@ -71,12 +71,13 @@ class ClusterExecutor:
         with ExitStack() as closing:
             nonce = Nonce(self._folder)
             closing.callback(nonce.remove)
+            gather = partial(self._gather, dealing, serving, self._greeting(nonce))
             threads = [
                 threading.Thread(target=target, name=f"podium-{name}", daemon=True)
                 for name, target in (
                     ("pull", dealing.pull),
                     ("orders", lambda: self._obey(dealing, serving)),
-                    ("nodes", lambda: self._gather(dealing, serving, self._greeting(nonce))),
+                    ("nodes", lambda: dealing.guarded(gather, None)),
                     ("watch", lambda: self._watch(serving)),
                 )
             ]
@@ -103,18 +104,13 @@ class ClusterExecutor:
 
     def _gather(self, dealing: Dealing, serving: Serving, greeting: Callable[[int | None], bytes]) -> None:
         """Take the nodes that the engine starts."""
-        if self._is_stopped:
-            return
         command = NodeCommand(self._sweep, node_code(str(OWN)))
-        try:
-            for node in self._engine.nodes(command):
-                link = Link(node, serving, ping_s=self._ping_s)
-                if self._closed.is_set() or dealing.is_stopped or not serving.join(link):
-                    node.close()
-                    continue
-                link.begin(greeting(self._places or node.places))
-        except BaseException as error:  # noqa: BLE001 - the engine's libraries may raise anything; `run` raises it
-            dealing.fail(error)
+        for node in () if self._is_stopped else self._engine.nodes(command):
+            link = Link(node, serving, ping_s=self._ping_s)
+            if self._closed.is_set() or dealing.is_stopped or not serving.join(link):
+                node.close()
+                continue
+            link.begin(greeting(self._places or node.places))
         if not self._closed.is_set():
             serving.may_come = False
             serving.look()

@@ -96,7 +96,7 @@ class Dealing:
                 self._changed.wait_for(lambda: self._is_closed or self._wants_more())
                 if self._is_closed:
                     return
-            shard = self._guarded(lambda: next(self._shards, None), None)
+            shard = self.guarded(lambda: next(self._shards, None), None)
             with self._changed:
                 if shard is None:
                     self._is_exhausted = True
@@ -125,7 +125,7 @@ class Dealing:
             shard = self._dealt.get((node, number))
             if shard is None or self._is_stopped or self._waiting or node in self._leaving:
                 return None
-        job = self._guarded(partial(self._shards.another, shard, taken), None)
+        job = self.guarded(partial(self._shards.another, shard, taken), None)
         if job is None:
             return None
         with self._changed:
@@ -158,7 +158,7 @@ class Dealing:
             judge = self._judge if arrivals else None
             goes_on: Mapping[int, int | None] = {}
             if judge is not None:
-                goes_on = self._guarded(lambda: judge(arrivals), goes_on)
+                goes_on = self.guarded(lambda: judge(arrivals), goes_on)
             with self._changed:
                 self._assignments.judged(node, arrivals, goes_on)
             return goes_on
@@ -194,6 +194,14 @@ class Dealing:
             self._is_stopped = True
             self._deal()
 
+    def guarded(self, call: Callable[[], Value], otherwise: Value) -> Value:
+        """Return the result of a call; what it raises is no node's fault, and ends this."""
+        try:
+            return call()
+        except BaseException as error:  # noqa: BLE001 - `outcomes` raises it
+            self.fail(error)
+            return otherwise
+
     def fail(self, error: BaseException) -> None:
         """End with an error."""
         with self._changed:
@@ -208,15 +216,7 @@ class Dealing:
         self._shards.close()
 
     def _tell(self, event: Event) -> None:
-        self._guarded(lambda: self._listener(event), None)
-
-    def _guarded(self, call: Callable[[], Value], otherwise: Value) -> Value:
-        """Return the result of the sweep's own code; an error of it is no node's fault, and ends this."""
-        try:
-            return call()
-        except BaseException as error:  # noqa: BLE001 - `outcomes` raises it
-            self.fail(error)
-            return otherwise
+        self.guarded(lambda: self._listener(event), None)
 
     def _put_back(self, change: Callable[[], PutBack | None]) -> None:
         """Do what is to be done for jobs that a node has no more; the lock is held."""

@@ -3,6 +3,7 @@
 import queue
 import threading
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from sweeps.executor.cluster.engine import Node, NodeLostError
@@ -42,7 +43,7 @@ class Link:
         self._ping_s = ping_s
         self._to_send: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._has_gone = threading.Event()
-        self._fault = ""
+        self._error = ""
         self._threads = [
             threading.Thread(target=target, name=f"podium-{name}-{self.name}", daemon=True)
             for name, target in (("send", self._send), ("receive", self._receive))
@@ -71,34 +72,37 @@ class Link:
                 each.join()
 
     def _send(self) -> None:
-        try:
-            while True:
-                try:
-                    message = self._to_send.get(timeout=self._ping_s)
-                except queue.Empty:
-                    message = PING
-                if message is None:
-                    return
-                self.node.send(message)
-        except NodeLostError:  # whoever receives hears of it
-            return
-        except Exception as fault:  # noqa: BLE001 - the engine's libraries may raise anything
-            self._fault = f"it cannot be reached: {fault!r}"
-            self.node.close()
+        self._until_lost(self._send_all)
 
     def _receive(self) -> None:
-        error = ""
+        why = self._until_lost(self._receive_all)
+        self._hearing.lost(self, self._error or why)
+        self._has_gone.set()
+        self._to_send.put(None)
+
+    def _until_lost(self, work: Callable[[], None]) -> str:
+        """Send or receive until the node is lost; one that cannot be reached or understood is ended, or its jobs would run twice."""
         try:
-            while True:
-                head, _ = decode(self.node.receive())
-                self.heard_at = time.monotonic()
-                self._hearing.heard(self, head)
+            work()
         except NodeLostError as fault:
-            error = self._fault or str(fault)
-        except Exception as fault:  # noqa: BLE001 - as above, and what a node sends may be anything
-            error = f"what it sent cannot be read: {fault!r}"
-            self.node.close()  # or its jobs would run twice
-        finally:
-            self._hearing.lost(self, error)
-            self._has_gone.set()
-            self._to_send.put(None)
+            return str(fault)
+        except Exception as fault:  # noqa: BLE001 - of the engine's libraries, or of what a node sends: it may be anything
+            self._error = f"it cannot be reached or understood: {fault!r}"
+            self.node.close()
+        return ""
+
+    def _send_all(self) -> None:
+        while True:
+            try:
+                message = self._to_send.get(timeout=self._ping_s)
+            except queue.Empty:
+                message = PING
+            if message is None:
+                return
+            self.node.send(message)
+
+    def _receive_all(self) -> None:
+        while True:
+            head, _ = decode(self.node.receive())
+            self.heard_at = time.monotonic()
+            self._hearing.heard(self, head)

@@ -16,7 +16,7 @@ from sweeps.executor.cluster.node_guard import END
 from sweeps.executor.failure_text import one_line
 
 ENDS_WITHIN_S = 30.0  # how long a guard may take to end what its node has started
-LAST_LINES = 5  # of what the process writes to stderr: why it has ended is among them
+LAST_LINES = 20  # of what the process writes to stderr: why it has ended is among them
 
 
 class NodeProcess:
@@ -108,7 +108,8 @@ class NodeProcess:
         """Note why the process has ended, once it has, and close the pipes."""
         code = process.wait()
         self._listener.join(1.0)
-        last = next((line for line in reversed(self._last) if line.strip()), "")
+        lines = [line for line in self._last if line.strip()]
+        last = next((line for line in reversed(lines) if "Error" in line), lines[-1] if lines else "")
         said = f": {one_line(last)}" if last and code else ""
         self._why = f"its process ended with exit code {code}{said}"
         self._shut(process.stdin, self._writing)

@@ -100,7 +100,7 @@ class Serving:
         if link.refusal is not None:
             log.warning("node %s cannot run the jobs: %s", link.name, link.refusal)
         elif not link.is_leaving or count:
-            jobs = f"; {counted(count, 'job')} of it run again elsewhere" if count else ""
+            jobs = f"; put back: {counted(count, 'job')}" if count else ""
             log.warning("node %s was lost: %s%s", link.name, error, jobs)
         with self._lock:
             self._failed_starts[link.name] += not link.is_ready

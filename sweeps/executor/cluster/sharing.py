@@ -23,6 +23,8 @@ class Nonce:
         # A name that no file had before: a file system may remember that there is no file of a name.
         self.path = folder / f"{NAME}{secrets.token_hex(8)}"
         folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.glob(f"{NAME}*"):  # by a process of the sweep that was killed
+            left.unlink(missing_ok=True)
         self.path.write_text(self.text)
 
     def remove(self) -> None:

@@ -1,5 +1,6 @@
 """A run is a job's by its folder and by its own record: a run of the same id in another place or of another job is not."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -240,3 +241,15 @@ def test_what_a_process_cut_off_says_so_unless_it_had_ended_by_itself(tmp_path: 
         ("killed", said),
     ]
     ExperimentTracker(tmp_path).open_run("run_001").finish()
+
+
+def test_a_run_of_a_process_that_cannot_be_seen_from_here_is_finished(tmp_path: Path) -> None:
+    run = open_run(tmp_path, attempt=1)
+    file = run.run_dir / "run.json"
+    elsewhere = {"host": "node7", "machine": "another", "boot_id": "another", "pid_namespace": "another"}
+    file.write_text(json.dumps({**json.loads(file.read_text()), **elsewhere}))
+    runs = JobRuns(tmp_path, "mine")
+    runs.cut_off(0, [run.run_id], 1, "its node node7 was lost; the job runs again")
+    record = runs.find(run.run_id, 0).record
+    assert record is not None
+    assert (record.status, record.error) == ("killed", "its node node7 was lost; the job runs again")

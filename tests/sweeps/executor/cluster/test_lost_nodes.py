@@ -37,6 +37,7 @@ class Story:
         self.attempts: dict[int, list[int]] = {}
         self.faults: list[str] = []
         self.seen: list[Job] = []
+        self.tried: list[int] = []  # how many attempts of their own the shards have had
 
     def next_fate(self) -> str:
         with self._lock:
@@ -122,6 +123,7 @@ class FakeNode:
 
     def _work(self, work: Work) -> None:
         fate = self._story.next_fate()
+        self._story.tried.append(work.attempts)
         if fate == "die at once":
             self._go()
             return
@@ -247,6 +249,13 @@ def test_nodes_that_leave_cost_a_job_nothing(tmp_path: Path) -> None:
     story = Story(["leave"] * 5)
     (outcome,) = made(FakeEngine(story, 1), tmp_path).run(jobs(tmp_path, 1), lambda _event: None)
     assert (outcome.status, outcome.attempt) == (JobStatus.COMPLETED, 6)
+
+
+def test_a_job_keeps_its_retries_when_its_node_is_lost(tmp_path: Path) -> None:
+    story = Story(["retry and die", "die"])
+    (outcome,) = made(FakeEngine(story, 1), tmp_path).run(jobs(tmp_path, 1), lambda _event: None)
+    assert story.tried == [0, 1, 1]
+    assert outcome.attempt == 3  # the second one had not begun when its node was lost
 
 
 def test_jobs_that_had_not_begun_stay_together(tmp_path: Path) -> None:

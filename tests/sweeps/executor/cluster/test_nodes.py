@@ -23,7 +23,7 @@ from sweeps.executor.cluster.cluster_executor import ClusterExecutor
 from sweeps.executor.cluster.sharing import Nonce
 from sweeps.executor.conformance_app import PATIENCE_S, App, await_file
 from sweeps.executor.engines.processes import Place, ProcessEngine
-from sweeps.jobs import Event, EventKind, JobStatus, Outcome, Reason
+from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome, Reason
 from sweeps.settings.launcher_settings import LauncherSettings
 from tracking import ExperimentTracker
 
@@ -53,6 +53,26 @@ def task(config: DictConfig) -> float:
     return 3.0
 
 
+class Search:
+    """Jobs that are decided one by one, of which two may share a process at a time."""
+
+    together = 2
+
+    def __init__(self, jobs: list[Job]) -> None:
+        self._jobs = jobs
+
+    def __iter__(self) -> Iterator[Job]:
+        return self
+
+    def __next__(self) -> Job:
+        if not self._jobs:
+            raise StopIteration
+        return self._jobs.pop(0)
+
+    def ready(self) -> bool:
+        return bool(self._jobs)
+
+
 class Sweep:
     """Jobs of `task` on nodes; `told` is called for each event, with the process of its node."""
 
@@ -64,14 +84,16 @@ class Sweep:
         self.executor = ClusterExecutor(self.engine, settings, self.app.common, folder, lease_s=lease_s)
         self.events: list[Event] = []
 
-    def run(self, *does: str, told: Callable[[Event], None] = lambda _event: None) -> dict[int, Outcome]:
+    def run(
+        self, *does: str, group: str | None = None, told: Callable[[Event], None] = lambda _event: None
+    ) -> dict[int, Outcome]:
         def hear(event: Event) -> None:
             self.events.append(event)
             told(event)
 
-        jobs = self.app.jobs(*does)
-        outcomes = list(self.executor.run(jobs, hear))
-        assert sorted(each.job for each in outcomes) == [*range(len(jobs))]
+        jobs = [replace(job, group=group) for job in self.app.jobs(*does)]
+        outcomes = list(self.executor.run(jobs if group is None else Search(jobs), hear))
+        assert sorted(each.job for each in outcomes) == [*range(len(does))]
         return {each.job: each for each in outcomes}
 
     def node_of(self, event: Event) -> psutil.Process:
@@ -182,6 +204,13 @@ def test_a_sweep_without_a_node_says_so_and_waits_for_one(
     assert [record.levelname for record in caplog.records if waits in record.getMessage()] == ["WARNING"]
 
 
+def test_jobs_of_a_search_join_those_of_a_process_on_a_node(tmp_path: Path) -> None:
+    sweep = Sweep(tmp_path, Place("only"))
+    outcomes = sweep.run(*["return"] * 4, group="all")
+    assert {job: each.value for job, each in outcomes.items()} == {0: 0.0, 1: 1.0, 2: 2.0, 3: 3.0}
+    assert len({event.data["pid"] for event in sweep.of(EventKind.STARTED)}) == 1
+
+
 def test_a_node_of_another_version_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster_executor, "versions", lambda: {"podium": "0.0.1", "python": "3.11"})
     with pytest.raises(
@@ -218,7 +247,7 @@ def test_a_node_that_does_not_share_the_folder_is_refused(
 
 def test_a_node_that_cannot_start_says_why(tmp_path: Path) -> None:
     place = Place("first", variables={"PYTHONHOME": str(tmp_path)})
-    with pytest.raises(SweepError, match=r"first: its process ended with exit code 1: \S+"):
+    with pytest.raises(SweepError, match=r"first: its process ended .* exit code 1: ModuleNotFoundError"):
         Sweep(tmp_path, place).run("return")
 
 
@@ -228,6 +257,7 @@ def test_a_job_finds_nothing_of_the_allocation_of_its_node(tmp_path: Path) -> No
 
 
 def test_no_file_of_the_proof_is_left(tmp_path: Path) -> None:
+    Nonce(tmp_path)  # of a process that was killed
     Sweep(tmp_path, Place("only")).run("return")
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
