@@ -52,11 +52,12 @@ class Assignments:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._of: dict[Hashable, dict[int, _Held]] = {}
+        self._count = 0
         self._losses: dict[int, int] = {}
         self._pruned: set[int] = set()  # judged to end, and not ended
 
     def __bool__(self) -> bool:
-        return any(self._of.values())
+        return self._count > 0
 
     def count(self, node: Hashable) -> int:
         """Return how many jobs a node has."""
@@ -67,6 +68,7 @@ class Assignments:
         held = self._of.setdefault(node, {})
         for job in shard.jobs if jobs is None else jobs:
             held[job.number] = _Held(job, shard, shard.attempts)
+            self._count += 1
 
     def hear(self, node: Hashable, event: Event) -> bool:
         """Take an event of a job into account; return False if the node does not have the job."""
@@ -111,6 +113,7 @@ class Assignments:
         held = self._of.get(node, {}).pop(outcome.job, None)
         if held is None:
             return None
+        self._count -= 1
         is_cancelled = outcome.status is JobStatus.CANCELLED
         if leaving is not None and (is_cancelled or outcome.reason in BY_LEAVING):
             if is_cancelled and held.began is None:
@@ -124,7 +127,9 @@ class Assignments:
         """Put back the jobs of a node that is lost; once the sweep was stopped, end them."""
         again, events, outcomes = list[Shard](), list[Event](), list[Outcome]()
         together: dict[Shard, list[_Held]] = {}
-        for held in self._of.pop(node, {}).values():
+        every = self._of.pop(node, {})
+        self._count -= len(every)
+        for held in every.values():
             number, has_begun = held.job.number, held.has_begun
             if is_stopped:
                 self._forget(number)

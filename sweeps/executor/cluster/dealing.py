@@ -53,7 +53,7 @@ class Dealing:
         self._judging = threading.Lock()
         self._nodes: set[Asker] = set()
         self._leaving: set[Asker] = set()
-        self._asks: list[_Ask] = []
+        self._asks: deque[_Ask] = deque()  # in the order of the outcomes that come before
         self._dealt: dict[tuple[Asker, int], Shard] = {}
         self._assignments = Assignments()
         self._waiting: deque[Shard] = deque()  # those put back, before those pulled
@@ -115,9 +115,11 @@ class Dealing:
     def ask(self, node: Asker, question: int, shard: int) -> None:
         """Answer, sooner or later, the question of a node's place for a shard, which the node calls by a number."""
         with self._changed:
-            if node in self._nodes:
+            if node in self._leaving:
+                node.post(encode("none", ask=question))
+            elif node in self._nodes:
                 self._asks.append(_Ask(node, question, shard, self._put))
-            self._deal()
+                self._deal()
 
     def another(self, node: Asker, number: int, taken: int) -> Job | None:
         """Return a job that joins those of a shard; None if none is ready now."""
@@ -173,7 +175,8 @@ class Dealing:
         """Give no more jobs to a node."""
         with self._changed:
             self._leaving.add(node)
-            self._deal()
+            for ask in self._drop_asks(node):
+                node.post(encode("none", ask=ask.question))
 
     def lose(self, node: Asker, name: str, places: int) -> int:
         """Put back the jobs of a node that is lost; return how many. `places` is how many the others run at once."""
@@ -182,7 +185,8 @@ class Dealing:
                 return 0
             self._shards.places = max(1, places)
             self._nodes.discard(node)
-            self._asks = [each for each in self._asks if each.node is not node]
+            self._leaving.discard(node)
+            self._drop_asks(node)
             self._dealt = {key: shard for key, shard in self._dealt.items() if key[0] is not node}
             count = self._assignments.count(node)
             self._put_back(lambda: self._assignments.lose(node, name, is_stopped=self._is_stopped))
@@ -242,13 +246,12 @@ class Dealing:
             while self._waiting:
                 for job in self._waiting.popleft().jobs:
                     self._finish(cancelled(job))
-        for ask in [*self._asks]:
-            if self._is_stopped or self._is_over() or ask.node in self._leaving:
-                self._asks.remove(ask)
+        while self._waiting and self._is_asked:
+            self._give(self._asks.popleft(), self._waiting.popleft())
+        if self._is_stopped or self._is_over():
+            while self._asks:
+                ask = self._asks.popleft()
                 ask.node.post(encode("none", ask=ask.question))
-            elif self._waiting and ask.after <= self._consumed:
-                self._asks.remove(ask)
-                self._give(ask, self._waiting.popleft())
         self._changed.notify_all()
 
     def _give(self, ask: _Ask, shard: Shard) -> None:
@@ -257,6 +260,16 @@ class Dealing:
         work = Work(shard.jobs, shard.at_once, shard.is_open, shard.attempts)
         ask.node.post(encode("work", work, ask=ask.question))
 
+    @property
+    def _is_asked(self) -> bool:
+        return bool(self._asks) and self._asks[0].after <= self._consumed
+
+    def _drop_asks(self, node: Asker) -> list[_Ask]:
+        dropped = [each for each in self._asks if each.node is node]
+        if dropped:
+            self._asks = deque(each for each in self._asks if each.node is not node)
+        return dropped
+
     def _finish(self, outcome: Outcome) -> None:
         self._put += 1
         self._outcomes.append(outcome)
@@ -264,8 +277,7 @@ class Dealing:
     def _wants_more(self) -> bool:
         if self._is_exhausted:
             return False
-        is_asked = any(each.after <= self._consumed for each in self._asks)
-        return self._is_stopped or (is_asked and not self._waiting)
+        return self._is_stopped or (self._is_asked and not self._waiting)
 
     def _is_over(self) -> bool:
         is_idle = not (self._assignments or self._waiting or self._returning)
