@@ -25,14 +25,16 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 120.0  # how long a node waits to be told what to do
 FOREVER_S = 1e6
+SETTLES_S = 1.0  # by which SIGTERM may reach a job before it reaches its node
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"  # code and pickles of one version are none of another
 
 
 def main(guard: int) -> None:
     """Run jobs for the process at the other end of stdin and stdout; the pipe `guard` ends with this process's guard."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # a thread waits for it
-    node = _Node(Wire(*taken_over()))
-    for target in (node.listen, node.await_signal, lambda: _end_with(guard)):
+    wire = Wire(*taken_over())
+    node = _Node(wire)
+    for target in (node.listen, node.await_signal, lambda: _end_with(guard, wire)):
         threading.Thread(target=target, name="podium-node", daemon=True).start()
     node.run()
     os._exit(0)
@@ -48,7 +50,7 @@ class _Node:
         self._executor: LocalExecutor | None = None
         self._lock = threading.Lock()
         self._stops = 0  # how often it was told to stop
-        self._is_leaving = False
+        self._leaving = threading.Event()
         self._is_over = threading.Event()
 
     def run(self) -> None:
@@ -64,7 +66,7 @@ class _Node:
             self._wire.flush()
             return
         self._work()
-        if not self._is_leaving:
+        if not self._leaving.is_set():
             self._is_over.wait()
         self._wire.flush()
 
@@ -82,7 +84,7 @@ class _Node:
 
     def leave(self, why: str, *, is_heard: bool) -> None:
         """Stop the jobs gently and end; the parent lets others go on with them."""
-        self._is_leaving = True
+        self._leaving.set()
         self._wire.tell("leaving", why=why)
         if not is_heard:
             self._wire.expect_nothing()
@@ -152,10 +154,15 @@ class _Node:
 
     def _work(self) -> None:
         from sweeps.executor.cluster.asking import AskedShards, Asking
+        from sweeps.executor.failure_text import KILLED_BY_SIGTERM
 
         asking, executor = Asking(self._wire), self._executor
         if executor is not None:
             for outcome in executor.run_shards(AskedShards(self._wire), asking.hear, asking.judge):
+                if (
+                    outcome.error == KILLED_BY_SIGTERM
+                ):  # perhaps all of this machine's processes get the signal
+                    self._leaving.wait(SETTLES_S)
                 asking.end(outcome)
 
 
@@ -183,12 +190,15 @@ def _settings(hello: Hello) -> "LauncherSettings":
     return replace(settings, n_jobs=places, threads=threads, gpus=gpus)
 
 
-def _end_with(guard: int) -> None:
+def _end_with(guard: int, wire: Wire) -> None:
     """End with all jobs when the guard has gone, which would have ended them."""
     with contextlib.suppress(OSError):
         os.read(guard, 1)
+    wire.fall_silent()
     psutil: Any = import_module("psutil")
-    for each in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.Error):
-            each.kill()
+    while below := psutil.Process().children(recursive=True):
+        for each in below:
+            with contextlib.suppress(psutil.Error):
+                each.kill()
+        psutil.wait_procs(below)  # the output of this process stays open until then
     os._exit(1)

@@ -47,7 +47,6 @@ def main() -> None:
         os.set_blocking(each, False)
     signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
     code = _await(pid, woken, orders)
-    _signal(pid, signal.SIGKILL)
     end_descendants()
     os._exit(code)
 

@@ -29,7 +29,7 @@ class Wire:
         self._numbers = itertools.count(1)
         self._asked: dict[int, queue.SimpleQueue[Answer | None]] = {}
         self._lock = threading.Lock()
-        self._is_deaf = False
+        self._is_deaf = self._is_silent = False
         self._to_send: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write, name="podium-wire", daemon=True)
         self._writer.start()
@@ -80,6 +80,10 @@ class Wire:
             if answers is not None:
                 answers.put((head, body))
 
+    def fall_silent(self) -> None:
+        """Send nothing more: how jobs end from now on is no outcome of theirs."""
+        self._is_silent = True
+
     def flush(self) -> None:
         """Write what is left to be sent, as far as that is read; nothing can be sent afterwards."""
         self._to_send.put(None)
@@ -88,6 +92,8 @@ class Wire:
     def _write(self) -> None:
         with contextlib.suppress(OSError):  # the other end has gone
             for message in iter(self._to_send.get, None):
+                if self._is_silent:
+                    return
                 write_frame(self._outgoing, message)
 
 

@@ -281,6 +281,17 @@ def test_an_error_of_whoever_listens_ends_the_sweep(tmp_path: Path) -> None:
         list(made(FakeEngine(Story([]), 1), tmp_path).run(jobs(tmp_path, 2), listen))
 
 
+def test_a_sweep_that_waits_for_a_node_can_be_stopped(tmp_path: Path) -> None:
+    executor, outcomes = made(FakeEngine(Story([]), 0), tmp_path), list[Outcome]()
+    running = threading.Thread(
+        target=lambda: outcomes.extend(executor.run(jobs(tmp_path, 2), lambda _event: None))
+    )
+    running.start()
+    executor.stop()
+    running.join()
+    assert {each.job: each.status for each in outcomes} == dict.fromkeys(range(2), JobStatus.CANCELLED)
+
+
 def test_jobs_of_a_lost_node_end_when_the_sweep_is_stopped(tmp_path: Path) -> None:
     executor = made(FakeEngine(Story(["leave", "die"]), 2), tmp_path)
 

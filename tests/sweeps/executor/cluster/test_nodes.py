@@ -120,9 +120,17 @@ def at_first_run(act: Callable[[Event], None], sweep: Sweep) -> Callable[[Event]
     return hear
 
 
-def test_a_job_of_a_killed_node_goes_on_elsewhere_once_its_own_process_has_gone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("who", ["node", "guard"])
+def test_a_job_of_a_killed_node_goes_on_elsewhere_once_its_own_process_has_gone(
+    tmp_path: Path, who: str
+) -> None:
     sweep = Sweep(tmp_path, Place("first"), Place("second"))
-    kill = at_first_run(lambda event: sweep.node_of(event).kill(), sweep)
+
+    def end(event: Event) -> None:
+        node = sweep.node_of(event)
+        (node if who == "node" else node.parent() or node).kill()
+
+    kill = at_first_run(end, sweep)
     (outcome,) = sweep.run("ignore signals", told=kill).values()
     assert (outcome.status, outcome.value, outcome.attempt) == (JobStatus.COMPLETED, 0.0, 2)
     (retry,) = sweep.of(EventKind.RETRY)
@@ -134,10 +142,18 @@ def test_a_job_of_a_killed_node_goes_on_elsewhere_once_its_own_process_has_gone(
     assert (record.sweep or {})["previous"] == ["run_001"]
 
 
-def test_a_job_of_a_node_that_is_sent_away_goes_on_elsewhere(tmp_path: Path) -> None:
+@pytest.mark.parametrize("who", ["node", "guard", "all, the job first"])
+def test_a_job_of_a_node_that_is_sent_away_goes_on_elsewhere(tmp_path: Path, who: str) -> None:
     sweep = Sweep(tmp_path, Place("only"))
-    end = at_first_run(lambda event: sweep.node_of(event).terminate(), sweep)
-    outcomes = sweep.run("run", "return", told=end)
+
+    def end(event: Event) -> None:
+        node = sweep.node_of(event)
+        guard = node.parent() or node
+        every = {"node": [node], "guard": [guard]}.get(who, [psutil.Process(event.data["pid"]), node, guard])
+        for each in every:
+            each.terminate()
+
+    outcomes = sweep.run("run", "return", told=at_first_run(end, sweep))
     assert {job: (each.status, each.value) for job, each in outcomes.items()} == {
         0: (JobStatus.COMPLETED, 0.0),
         1: (JobStatus.COMPLETED, 1.0),
