@@ -228,9 +228,8 @@ class Dealing:
         self._returning += 1
         self._changed.release()
         try:
-            for (
-                event
-            ) in found.events:  # before the next attempt begins, and without the lock: it may take long
+            # Before the next attempt begins, and without the lock, because it may take long.
+            for event in found.events:
                 self._tell(event)
         finally:
             self._changed.acquire()

@@ -49,7 +49,8 @@ class _Node:
         self._lease_s = PATIENCE_S
         self._executor: LocalExecutor | None = None
         self._lock = threading.Lock()
-        self._stops = 0  # how often it was told to stop
+        self._ordered = 0  # how often the parent has said stop
+        self._stops = 0  # how often the executor was told
         self._leaving = threading.Event()
         self._is_over = threading.Event()
 
@@ -100,16 +101,18 @@ class _Node:
             case "ping":
                 self._wire.tell("pong")
             case "stop":
+                self._ordered += 1
                 self._stop()
             case "end":
                 self._is_over.set()
 
     def _stop(self) -> None:
+        """Stop the executor once it is there; a second time, which ends jobs by force, only if the parent has said so twice."""
         with self._lock:
-            self._stops += 1
-            executor = self._executor
-        if executor is not None:
-            executor.stop()
+            wanted = max(self._ordered, int(self._leaving.is_set()))
+            while self._executor is not None and self._stops < wanted:
+                self._stops += 1
+                self._executor.stop()
 
     def _begin(self, head: Head, body: bytes) -> str | None:
         """Make the executor of this node; return what keeps this machine from running the sweep's jobs."""
@@ -135,10 +138,8 @@ class _Node:
             executor = LocalExecutor(settings, prepared, supply=Asking(self._wire).supply)
         except OSError as error:
             return f"cannot start the process that starts jobs: {error}"
-        with self._lock:
-            self._executor, stops = executor, self._stops
-        for _ in range(stops):
-            executor.stop()
+        self._executor = executor
+        self._stop()
         self._tell_ready(settings)
         return None
 

@@ -49,7 +49,13 @@ def task(config: DictConfig) -> float:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         run.log({"score": 1.0}, step=1)
         before.write_text(str(os.getpid()))
-        await_file(folder / "go")
+        try:
+            await_file(folder / "go")
+        finally:
+            if does == "end slowly":
+                (folder / "ending").touch()
+                await_file(folder / "go")
+                (folder / "ended gently").touch()
     return 3.0
 
 
@@ -160,6 +166,20 @@ def test_a_job_of_a_node_that_is_sent_away_goes_on_elsewhere(tmp_path: Path, who
     }
     assert (outcomes[0].attempt, outcomes[1].attempt) == (2, 1)
     assert [event.data["error"] for event in sweep.of(EventKind.RETRY)] == ["its node only left"]
+
+
+def test_a_sweep_that_is_stopped_while_a_node_leaves_ends_its_jobs_gently(tmp_path: Path) -> None:
+    sweep = Sweep(tmp_path, Place("only"))
+
+    def end(event: Event) -> None:
+        sweep.node_of(event).terminate()
+        await_file(tmp_path / "ending")
+        sweep.executor.stop()
+        (tmp_path / "go").touch()
+
+    (outcome,) = sweep.run("end slowly", told=at_first_run(end, sweep)).values()
+    assert (outcome.status, outcome.reason) == (JobStatus.KILLED, Reason.STOPPED)
+    assert (tmp_path / "ended gently").exists()
 
 
 def test_a_paused_node_goes_on_with_its_job(tmp_path: Path) -> None:
