@@ -44,7 +44,7 @@ ROOMS = {
         "plots": "errors extras objective repeats files values records",
         "notify": f"{GROUND} extras values",
         "run": f"{GROUND} store metrics process files values records",
-        "transfer": f"{GROUND} extras registry search store metrics objective files process values records",
+        "transfer": f"{GROUND} extras registry search provenance store metrics objective files process values records",
         "rerun": f"{GROUND} transfer provenance store metrics objective files process values records",
         "browse": f"{GROUND} verdicts rerun registry search provenance store metrics objective repeats files process values records",
         "doctor": f"{GROUND} rerun search registry store metrics files process values records",

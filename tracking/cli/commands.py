@@ -51,8 +51,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "reindex": "upkeep:reindex",
     },
     "Other": {
-        "export": "transfer:export",
-        "import": "transfer:import_store",
+        "export": "transfer.exports:export",
+        "import": "transfer.imports:import_store",
         "completion": "completion.shells:completion",
     },
 }

@@ -6,11 +6,13 @@ layout: a line `key: value` whose key looks secret loses the value and the deepe
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tracking.errors import InvalidValueError
-from tracking.values.jsontext import readable
+from tracking.files import atomic
+from tracking.paths import RunPaths
+from tracking.values.jsontext import encode, readable
 from tracking.values.names import exact
 from tracking.values.plain import MAX_DEPTH, opened, plain
 from tracking.values.secrets import (
@@ -42,6 +44,16 @@ def config_text(config: str | Mapping[str, Any] | None) -> str | None:
     if not isinstance(values, Mapping):
         raise InvalidValueError(f"config must be a mapping or YAML text, not {type(config).__name__}")
     return _yaml(_masked_values(dict(values)))
+
+
+def write_config(paths: RunPaths, config: str | None, overrides: Sequence[str]) -> None:
+    """Write config.yaml and overrides.yaml, without secrets; `config` is what `config_text` returns."""
+    if config is not None:
+        atomic.write_bytes(paths.config, config.encode(errors="backslashreplace"), durable=False)
+    if overrides:
+        # a JSON string is a YAML string, whatever it holds
+        lines = (b"- " + encode(readable(each)) + b"\n" for each in masked_command(overrides))
+        atomic.write_bytes(paths.overrides, b"".join(lines), durable=False)
 
 
 def _masked_values(value: Any, depth: int = 0) -> Any:

@@ -10,9 +10,9 @@ from tracking.errors import TrackingError
 from tracking.files import atomic
 from tracking.paths import RunPaths
 from tracking.provenance.code import Code, also_imported, current_code
+from tracking.provenance.config_text import write_config
 from tracking.provenance.environment import environment
 from tracking.values import jsontext
-from tracking.values.secrets import masked_command
 
 log = logging.getLogger("tracking")
 
@@ -39,14 +39,7 @@ def capture(
     atomic.write_json(paths.git, jsontext.readable(found.content()), durable=False)
     if found.patch:
         atomic.write_bytes(paths.patch, found.patch, durable=False)
-    if config is not None:
-        atomic.write_bytes(paths.config, config.encode(errors="backslashreplace"), durable=False)
-    if overrides:
-        # a JSON string is a YAML string, whatever it holds
-        lines = (
-            b"- " + jsontext.encode(jsontext.readable(each)) + b"\n" for each in masked_command(overrides)
-        )
-        atomic.write_bytes(paths.overrides, b"".join(lines), durable=False)
+    write_config(paths, config, overrides)
     return functools.partial(_add_late, paths, found, len(sys.modules))
 
 

@@ -1,21 +1,33 @@
-"""Export of runs as tables and to MLflow, and import of runs from another store and from MLflow."""
+"""Export of runs as tables and to other trackers, and import of runs from another store and from other programs."""
 
+from tracking.transfer.formats import SourceFormat, open_source, recognise
+from tracking.transfer.found_runs import GrowingSource, Source
 from tracking.transfer.imports import Imported, import_runs, select
 from tracking.transfer.mlflow.exported import Exported
 from tracking.transfer.mlflow.exporting import export_to_mlflow
 from tracking.transfer.mlflow.importing import import_from_mlflow, open_mlflow
+from tracking.transfer.optuna_studies import open_study
+from tracking.transfer.outside import follow_source, import_source
 from tracking.transfer.tables import Table, TableFormat, history_table, run_table, write_table
 
 __all__ = [
     "Exported",
+    "GrowingSource",
     "Imported",
+    "Source",
+    "SourceFormat",
     "Table",
     "TableFormat",
     "export_to_mlflow",
+    "follow_source",
     "history_table",
     "import_from_mlflow",
     "import_runs",
+    "import_source",
     "open_mlflow",
+    "open_source",
+    "open_study",
+    "recognise",
     "run_table",
     "select",
     "write_table",

@@ -46,6 +46,9 @@ class Imported:
         default_factory=dict
     )  # of copied runs: what of them could not be read
     notes: dict[str, list[str]] = field(default_factory=dict)  # what is not copied, and of which runs
+    grown: dict[str, int] = field(
+        default_factory=dict
+    )  # points that were added to runs that were here already
 
 
 def select(store: Store, *, experiment: str | None = None, query: str | None = None) -> list[str]:

@@ -298,7 +298,9 @@ def test_a_source_that_is_none_is_one_sentence_that_says_what_to_give(
     (tmp_path / "store" / "runs").mkdir(parents=True)
     with pytest.raises(TrackingError, match="is no MLflow"):
         import_from_mlflow(base, tmp_path / "store")
-    assert "are for MLflow" in say("import", str(tmp_path / "store"), "--deleted", "--store", str(base))[2]
+    assert (
+        "is for mlflow, and" in say("import", str(tmp_path / "store"), "--deleted", "--store", str(base))[2]
+    )
 
 
 def test_an_import_makes_its_store_and_names_an_end_before_the_start(

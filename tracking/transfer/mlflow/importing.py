@@ -5,20 +5,15 @@ itself and is named.
 """
 
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import closing, nullcontext
+from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from tracking.errors import CorruptFileError, InvalidNameError, InvalidValueError, TrackingError, quoted
-from tracking.files import atomic, folders, locks, regular
-from tracking.metrics.metrics_json import text_of
-from tracking.metrics.sources import count_points
-from tracking.metrics.summary import count_history
-from tracking.metrics.summary_file import View, size_of, write_view
+from tracking.errors import CorruptFileError, InvalidValueError, TrackingError, quoted
+from tracking.files import atomic, folders, regular
 from tracking.paths import RunPaths
 from tracking.records import RunStatus
-from tracking.search.search import Search
 from tracking.store.store import Store
 from tracking.transfer.imports import Imported, Progress
 from tracking.transfer.mlflow import translation
@@ -29,7 +24,8 @@ from tracking.transfer.mlflow.sent_record import PLACE, SentRecord, put_back
 from tracking.transfer.mlflow.sqlite_file import DatabaseFile, is_database
 from tracking.transfer.mlflow.targets import shown
 from tracking.transfer.placing import Present, place, staging
-from tracking.values.jsontext import kept, revive
+from tracking.transfer.taking import importing, is_kept_out, note_taken, passing, take_each, write_content
+from tracking.values.jsontext import revive
 from tracking.values.names import check_path
 
 HINTS = ("mlruns", "mlflow.db")
@@ -94,57 +90,31 @@ def import_from_mlflow(
         raise TrackingError(
             f"{quoted(source)} is no MLflow: name its database (mlflow.db) or its folder (mlruns)"
         )
-    regular.refuse_link(store.paths.inner, store.paths.incoming)
     outcome = Imported()
-    with closing(opened), nullcontext() if dry_run else locks.lock(store.paths.import_lock):
+    with closing(opened), importing(store, outcome, dry_run=dry_run):
         runs = [run for run in opened.runs() if experiment_name in (None, run.experiment)]
         outcome.left_out |= opened.damaged if experiment_name is None else {}
         runs = [run for run in runs if with_deleted or not run.is_deleted]
-        runs = _passing(opened, runs, query) if query.strip() else runs
+        if query.strip():
+            runs = passing(runs, _name, lambda run: _received(opened, run), query)
         taken = [run for run in runs if with_running or run.status is not RunStatus.RUNNING]
         going_on = [run.run_id for run in runs if run.status is RunStatus.RUNNING and not with_running]
         outcome.left_out |= dict.fromkeys(going_on, "it is running; if it has ended, add --running")
-        try:
-            _import_all(store, opened, taken, outcome, dry_run=dry_run, on_progress=on_progress)
-        finally:
-            if outcome.copied and not dry_run:
-                store.publisher.publish(force=True)
+        present = Present(store)
+
+        def take(run: ForeignRun) -> None:
+            _import(store, opened, run, outcome, present, dry_run=dry_run)
+
+        take_each(taken, _name, take, outcome, on_progress)
     return outcome
 
 
-def _import_all(
-    store: Store,
-    source: ForeignStore,
-    runs: Sequence[ForeignRun],
-    outcome: Imported,
-    *,
-    dry_run: bool,
-    on_progress: Progress | None,
-) -> None:
-    present = Present(store)
-    for done, run in enumerate(runs):
-        if on_progress:
-            on_progress(done, len(runs))
-        try:
-            _import(store, source, run, outcome, present, dry_run=dry_run)
-        except (CorruptFileError, InvalidNameError, InvalidValueError) as error:
-            outcome.left_out[run.run_id] = str(error)
-    if on_progress:
-        on_progress(len(runs), len(runs))
+def _name(run: ForeignRun) -> str:
+    return run.run_id
 
 
-def _passing(source: ForeignStore, runs: list[ForeignRun], query: str) -> list[ForeignRun]:
-    """Return the runs that pass a filter; those that cannot be read are among them, to be named later."""
-    records, unreadable = [], set()
-    search = Search.parse(query)
-    for run in runs:
-        try:
-            ready = receive(run, source.place, source.content(run), source.artifacts(run))
-            records.append(ready.record(run.run_id))
-        except (CorruptFileError, InvalidNameError, InvalidValueError):
-            unreadable.add(run.run_id)
-    passed = {record.run_id for record in search.select_records(records)} | unreadable
-    return [run for run in runs if run.run_id in passed]
+def _received(source: ForeignStore, run: ForeignRun) -> Received:
+    return receive(run, source.place, source.content(run), source.artifacts(run))
 
 
 def _import(
@@ -152,20 +122,13 @@ def _import(
 ) -> None:
     artifacts = source.artifacts(run)
     ready = receive(run, source.place, source.content(run), artifacts)
-    if here := ours.known.get(ready.origin):
-        outcome.present[run.run_id] = here
-        return
-    if reason := ours.deleted_reason(ready.origin):
-        outcome.left_out[run.run_id] = reason
+    if is_kept_out(run.run_id, ready, outcome, ours):
         return
     if artifacts is None and run.artifact_uri and "://" in run.artifact_uri:
         root = run.artifact_uri.partition(run.experiment_id)[0] or run.artifact_uri
-        outcome.notes.setdefault(f"artifacts at {root} are not copied", []).append(run.run_id)
-    for each in ready.damaged:
-        outcome.damaged.setdefault(run.run_id, []).append(each)
+        ready.notes.append(f"artifacts at {root} are not copied")
     new_id = run.run_id if dry_run else _place(store, ready, artifacts)
-    outcome.points += count_points(ready.history)
-    outcome.copied[run.run_id] = ours.known[ready.origin] = new_id
+    note_taken(run.run_id, ready, new_id, outcome, ours)
 
 
 def _place(store: Store, ready: Received, artifacts: Path | None) -> str:
@@ -179,12 +142,7 @@ def _place(store: Store, ready: Received, artifacts: Path | None) -> str:
         if ready.is_ours:
             params = _with_types(params, staged)
             _put_back(staged)
-        if params:
-            atomic.write_json(staged.params, kept(params))
-        if ready.history:
-            atomic.write_pieces(staged.metrics, text_of(ready.history).pieces(), durable=True)
-            view = View(count_history(ready.history), None, metrics_bytes=size_of(staged.metrics))
-            write_view(staged.summary, view)
+        write_content(staged, params, ready.history)
         name = ready.origin.run_id
         return place(store, staged, ready.entry, name if name.startswith("run_") else None)
 

@@ -1,21 +1,21 @@
 """What is kept of a run of MLflow: parameters with their types, tags, points, and where it came from."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tracking.errors import InvalidNameError, InvalidValueError, quoted
 from tracking.metrics.sources import History
-from tracking.metrics.summary import count_history
-from tracking.records import RunRecord, RunStatus
+from tracking.records import RunStatus
+from tracking.transfer.foreign_times import Clock
+from tracking.transfer.found_runs import Ready, checked
 from tracking.transfer.mlflow import translation
 from tracking.transfer.mlflow.foreign import ForeignContent, ForeignRun
 from tracking.transfer.mlflow.sent_record import PLACE, SentRecord
 from tracking.transfer.mlflow.steps import StepNumbers
-from tracking.transfer.mlflow.translation import Clock
 from tracking.transfer.origin import Origin, parse_origin
-from tracking.values import jsontext, timestamps
+from tracking.values import jsontext
 from tracking.values.checks import param_values, step_value, tag_values
 from tracking.values.names import check_label
 from tracking.values.secrets import masked_text
@@ -23,33 +23,10 @@ from tracking.version import __version__
 
 
 @dataclass(frozen=True)
-class Received:
-    """A run of MLflow as it will be kept. `damaged` names what of it cannot be; `is_ours`: our export had sent it."""
+class Received(Ready):
+    """A run of MLflow as it will be kept; `is_ours`: our export had sent it."""
 
-    origin: Origin
-    entry: dict[str, Any]
-    params: dict[str, Any]
-    history: History
-    damaged: list[str]
     is_ours: bool
-
-    def record(self, run_id: str) -> RunRecord:
-        """Return the run for a filter, under its id in MLflow."""
-        entry = self.entry
-        return RunRecord(
-            run_id,
-            entry["experiment_name"],
-            entry["status"],
-            timestamps.parse(entry["created_at"]),
-            timestamps.parse(entry["finished_at"]),
-            entry["tags"],
-            entry["description"],
-            Path(),
-            self.params,
-            count_history(self.history),
-            entry["data"],
-            error=entry["error"],
-        )
 
 
 def receive(run: ForeignRun, place: Path, content: ForeignContent, artifacts: Path | None = None) -> Received:
@@ -83,7 +60,7 @@ def receive(run: ForeignRun, place: Path, content: ForeignContent, artifacts: Pa
         "created_at": clock.text(run.start or 0),
         "finished_at": clock.text(end),
         "status": _status(run, told),
-        "tags": _checked(_renamed(tags, names, "tags"), tag_values, damaged),
+        "tags": checked(_renamed(tags, names, "tags"), tag_values, damaged),
         "description": masked_text(description),
         "sweep": None,
         "data": {} if fingerprint is None else {"fingerprint": fingerprint},
@@ -92,8 +69,8 @@ def receive(run: ForeignRun, place: Path, content: ForeignContent, artifacts: Pa
     }
     texts = _renamed(content.params, names, "params")
     values = {name: translation.value_of(text) for name, text in texts.items()}
-    params = _checked(values, param_values, damaged)
-    return Received(known, entry, params, history, damaged, is_ours=origin is not None)
+    params = checked(values, param_values, damaged)
+    return Received(known, entry, params, history, damaged, [], is_ours=origin is not None)
 
 
 def _status(run: ForeignRun, told: Mapping[str, str]) -> RunStatus:
@@ -140,19 +117,6 @@ def _originals(values: Mapping[str, Any], names: Mapping[str, Any], kind: str) -
     changed = names.get(kind)
     changed = changed if isinstance(changed, dict) else {}
     return {sent: str(changed.get(sent, sent)) for sent in values}
-
-
-def _checked(
-    values: Mapping[str, Any], check: Callable[[Mapping[str, Any]], dict[str, Any]], damaged: list[str]
-) -> dict[str, Any]:
-    """Return the values that a store keeps; name the others."""
-    found: dict[str, Any] = {}
-    for name, value in values.items():
-        try:
-            found |= check({name: value})
-        except (InvalidNameError, InvalidValueError) as error:
-            damaged.append(str(error))
-    return found
 
 
 def _object(text: str | None) -> dict[str, Any]:

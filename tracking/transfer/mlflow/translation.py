@@ -10,11 +10,10 @@ import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from tracking.errors import InvalidValueError, quoted
 from tracking.metrics.sources import History, Point
 from tracking.paths import RunPaths
 from tracking.records import RunStatus
@@ -209,26 +208,6 @@ def milliseconds(stamp: Any, otherwise: int = 0) -> int:
         return max(round(moment.timestamp() * 1000), 0)
     except (TypeError, ValueError, OverflowError):
         return otherwise
-
-
-class Clock:
-    """Milliseconds since 1970 as the text of a local time; it remembers the second that it wrote last."""
-
-    def __init__(self) -> None:
-        self._second, self._head, self._tail = -1, "", ""
-
-    def text(self, moment: Any) -> str:
-        """Return the text; raise InvalidValueError for what is no time."""
-        if not isinstance(moment, int):
-            raise InvalidValueError(f"the time {quoted(moment)} is no number of milliseconds")
-        second, rest = divmod(moment, 1000)
-        if second != self._second:
-            try:
-                text = datetime.fromtimestamp(second, UTC).astimezone().isoformat()
-            except (ValueError, OverflowError, OSError):
-                raise InvalidValueError(f"the time {moment} is beyond every calendar") from None
-            self._second, self._head, self._tail = second, text[:19], text[19:]
-        return f"{self._head}.{rest:03d}{self._tail}"
 
 
 def own_files(run: RunPaths) -> tuple[Path, ...]:

@@ -1,4 +1,4 @@
-"""Commands that carry runs out of a store and into it: export, import."""
+"""The command that carries runs out of a store: export."""
 
 import sys
 from collections.abc import Mapping
@@ -7,35 +7,27 @@ from typing import Annotated
 
 import typer
 
-from tracking.cli.columns import ExperimentOption, ExperimentsOrVersion, FilterOption
-from tracking.cli.confirm import DryRunOption, runs_text
+from tracking.cli.columns import ExperimentsOrVersion, FilterOption
+from tracking.cli.confirm import runs_text
 from tracking.cli.registry.exchange import (
     export_version,
-    import_version,
-    is_exported_version,
     is_version,
 )
-from tracking.cli.toolkit import output, tables
-from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, NewStoreOption, StoreOption
+from tracking.cli.toolkit import output
+from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.errors import InvalidValueError, TrackingError, quoted
 from tracking.store.store import Store
 from tracking.tracker import ExperimentTracker
 from tracking.transfer import (
-    Imported,
     Table,
     TableFormat,
     export_to_mlflow,
     history_table,
-    import_from_mlflow,
-    import_runs,
-    open_mlflow,
     run_table,
-    select,
     write_table,
 )
 from tracking.transfer.mlflow.targets import check_target, shown
 from tracking.transfer.tables import write_text
-from tracking.values.units import counted
 
 ARCHIVES = (".tar.gz", ".tgz")  # of versions of models
 MLFLOW = "mlflow"  # a format beside those of tables
@@ -50,23 +42,6 @@ FormatOption = Annotated[
 ToOption = Annotated[
     str | None,
     typer.Option("--to", metavar="ADDRESS", help="MLflow: sqlite:///mlflow.db, http://..., or a file."),
-]
-SourceArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="SOURCE",
-        help="Another store, MLflow's database (mlflow.db) or folder (mlruns), or an exported version.",
-    ),
-]
-NameOption = Annotated[
-    str | None, typer.Option("--as", metavar="NAME", help="Version: the model that gets it.")
-]
-MostOption = Annotated[
-    str | None, typer.Option("--max-size", metavar="SIZE", help="Version: the most it may take; else 16GiB.")
-]
-DeletedOption = Annotated[bool, typer.Option("--deleted", help="MLflow: also runs that were deleted there.")]
-RunningOption = Annotated[
-    bool, typer.Option("--running", help="MLflow: also runs that never ended; they become killed.")
 ]
 ExactOption = Annotated[bool, typer.Option("--exact", help="CSV: texts as they are, those of a formula too.")]
 
@@ -189,100 +164,6 @@ def _say_sending(done: int, total: int, doing: str) -> None:
     text = output.one_line(f"{done} of {total} runs  {doing}")[:width]
     sys.stderr.write(f"\r\x1b[K{text}" if done < total else "\r\x1b[K")
     sys.stderr.flush()
-
-
-def import_store(
-    other: SourceArgument,
-    *,
-    name: NameOption = None,
-    most: MostOption = None,
-    experiment: ExperimentOption = None,
-    query: FilterOption = None,
-    deleted: DeletedOption = False,
-    running: RunningOption = False,
-    dry_run: DryRunOption = False,
-    store: NewStoreOption = DEFAULT_STORE,
-    as_json: JsonOption = False,
-) -> int:
-    """Copy runs of another store or of MLflow, or a version of a model, into this one; the source stays as it is.
-
-    All files of a run are copied; a run whose id is taken gets a new one. Runs that are here already are skipped, so
-    an import may be repeated; running ones are left out. Registered models are not imported. MLflow need not be
-    installed.
-
-    An exported version, a folder or a .tar.gz, gets the next number. It is not trusted: each file must have its hash, and
-    nothing of it is run. One that is here already is not imported again.
-
-    \b
-    Example: python -m tracking import ../laptop/experiments
-             python -m tracking import mlflow.db
-             python -m tracking import ctr.tar.gz
-    """
-    if is_exported_version(other):
-        return import_version(store, other, name, most, dry_run=dry_run, as_json=as_json)
-    if name is not None or most is not None:
-        raise InvalidValueError(
-            f"--as and --max-size are for an exported version, and {quoted(other)} is none"
-        )
-    mlflow = open_mlflow(other)
-    if mlflow is not None:
-        progress = output.say_progress if sys.stderr.isatty() else None
-        outcome = import_from_mlflow(
-            store,
-            mlflow,
-            experiment_name=experiment,
-            query=query or "",
-            with_deleted=deleted,
-            with_running=running,
-            dry_run=dry_run,
-            on_progress=progress,
-        )
-        found = outcome.copied or outcome.present or outcome.left_out
-        if experiment is not None and query is None and not found:
-            raise TrackingError(f"no runs of an experiment {experiment!r} in {shown(other)!r}")
-        return _say_imported(outcome, dry_run=dry_run, has_models=False, as_json=as_json)
-    if deleted or running:
-        raise InvalidValueError(f"--deleted and --running are for MLflow, and {quoted(other)} is none")
-    place, source = Store(store), Store(other)
-    run_ids = select(source, experiment=experiment, query=query)
-    progress = output.say_progress if sys.stderr.isatty() else None
-    outcome = import_runs(place, source, run_ids, dry_run=dry_run, on_progress=progress)
-    return _say_imported(outcome, dry_run=dry_run, has_models=source.paths.models.is_dir(), as_json=as_json)
-
-
-def _say_imported(outcome: Imported, *, dry_run: bool, has_models: bool, as_json: bool) -> int:
-    if as_json:
-        output.say_json(
-            {
-                "dry_run": dry_run,
-                "imported": outcome.copied,
-                "present": outcome.present,
-                "left_out": outcome.left_out,
-                "points": outcome.points,
-                "lacking": outcome.lacking,
-                "damaged": outcome.damaged,
-                "notes": outcome.notes,
-            }
-        )
-    else:
-        points = f" with {counted(outcome.points, 'point')}" if outcome.copied else ""
-        output.say(f"{'Would import' if dry_run else 'Imported'} {runs_text(list(outcome.copied))}{points}")
-        renumbered = [[old, new] for old, new in outcome.copied.items() if old != new]
-        if renumbered and not dry_run:
-            tables.say_rows(["there", "here"], renumbered)
-        if outcome.present:
-            output.say(f"Here already: {runs_text(list(outcome.present.values()))}")
-        if has_models:
-            output.say("Registered models are not imported.")
-    for text, run_ids in outcome.notes.items():
-        output.warn(f"{output.listed(run_ids)}: {text}")
-    for run_id, lost in outcome.damaged.items():
-        output.warn(f"left out of {run_id}: {output.listed(lost)}")
-    for run_id, reason in outcome.left_out.items():
-        output.warn(f"left out {run_id}: {reason}")
-    for run_id, reason in outcome.lacking.items():
-        output.warn(f"{run_id}: {reason}")
-    return 1 if outcome.left_out or outcome.lacking or outcome.damaged else 0
 
 
 def _format(name: str | None, path: str | None) -> TableFormat:

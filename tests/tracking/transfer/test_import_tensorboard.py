@@ -1,0 +1,376 @@
+"""Folders of event files become runs; they are read again without repeating a point, and followed while they grow."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import Say
+
+from tracking import ExperimentTracker
+from tracking.transfer import Imported, follow_source, import_source, open_source
+from tracking.transfer.formats import SourceFormat
+from tracking.transfer.tensorboard.event_folders import EventFolders
+from tracking.transfer.tensorboard.event_messages import hparams_event, scalar_event, version_event
+from tracking.transfer.tensorboard.frames import framed
+
+ROOT = Path(__file__).resolve().parents[3]
+START = 1_700_000_000.25
+
+
+def begin(folder: Path, name: str = "events.out.tfevents.1700000000.host.1.0", *, at: float = START) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    path.write_bytes(framed(version_event(at)))
+    return path
+
+
+def add(path: Path, step: int, values: Mapping[str, float], *, at: float | None = None) -> None:
+    with path.open("ab") as file:
+        file.write(framed(scalar_event(START + step if at is None else at, step, values)))
+
+
+def values(tracker: ExperimentTracker, run_id: str, name: str) -> list[tuple[Any, Any]]:
+    run = tracker.get_run(run_id)
+    assert run is not None
+    return [(point["step"], point["value"]) for point in run["metrics"][name]]
+
+
+def take(base: Path, logs: Path, **options: Any) -> Imported:
+    return import_source(base, open_source(str(logs), SourceFormat.TENSORBOARD), **options)
+
+
+def test_each_folder_is_a_run_with_points_parameters_and_times(
+    tracker: ExperimentTracker, base: Path, tmp_path: Path
+) -> None:
+    logs = tmp_path / "lightning_logs"
+    first = begin(logs / "version_0")
+    with first.open("ab") as file:
+        file.write(framed(hparams_event(START, {"lr": 0.1, "layers": 3, "on": True, "name": "mlp"})))
+    for step in range(3):
+        add(first, step, {"train/loss": 1 / (step + 1), "acc": step / 10})
+    add(begin(logs / "version_1", at=START + 60), 0, {"acc": 0.5})
+    outcome = take(base, logs)
+    assert outcome == Imported({"version_0": "run_001", "version_1": "run_002"}, points=7)
+    record = tracker.record("run_001")
+    assert record is not None
+    assert (record.experiment_name, record.status.value) == ("lightning_logs", "ended")
+    assert record.params == {"lr": 0.1, "layers": 3, "on": True, "name": "mlp"}
+    assert record.tags == {"tensorboard.run": "version_0"}
+    assert record.created_at.timestamp() == START
+    assert record.finished_at is not None
+    assert record.finished_at.timestamp() == START + 2
+    assert values(tracker, "run_001", "acc") == [(0, 0.0), (1, 0.1), (2, 0.2)]
+    assert record.summary["train/loss"].min == 0.33333334
+    told = json.loads((base / "runs/run_001/run.json").read_text())["imported_from"]
+    assert told == {"store": str(logs), "run_id": "version_0"}
+
+
+def test_a_repeated_import_adds_what_is_new_and_repeats_no_point(
+    tracker: ExperimentTracker, base: Path, tmp_path: Path
+) -> None:
+    path = begin(tmp_path / "logs" / "a")
+    add(path, 0, {"loss": 1.0})
+    assert take(base, tmp_path / "logs").copied == {"a": "run_001"}
+    assert take(base, tmp_path / "logs") == Imported(present={"a": "run_001"})
+    add(path, 1, {"loss": 0.5, "acc": 0.1})
+    add(path, 1, {"loss": 0.5})  # again, at the same moment
+    later = begin(tmp_path / "logs" / "a", "events.out.tfevents.1700000100.host.2.0", at=START + 100)
+    add(later, 2, {"loss": float("nan")})
+    dry = take(base, tmp_path / "logs", dry_run=True)
+    assert dry.grown == {"a": 4}
+    outcome = take(base, tmp_path / "logs")
+    assert (outcome.grown, outcome.copied, outcome.present) == ({"a": 4}, {}, {"a": "run_001"})
+    assert [step for step, _ in values(tracker, "run_001", "loss")] == [0, 1, 1, 2]
+    assert values(tracker, "run_001", "acc") == [(1, 0.1)]
+    record = tracker.record("run_001")
+    assert record is not None
+    assert record.status.value == "ended"
+    assert record.finished_at is not None
+    assert record.finished_at.timestamp() == START + 100  # as the source says
+    assert record.summary["loss"].count == 4
+    assert take(base, tmp_path / "logs") == Imported(present={"a": "run_001"})
+
+
+def test_a_run_that_a_user_has_finished_keeps_its_status_as_it_grows(
+    tracker: ExperimentTracker, base: Path, tmp_path: Path, say: Say
+) -> None:
+    path = begin(tmp_path / "logs" / "a")
+    add(path, 0, {"loss": 1.0})
+    take(base, tmp_path / "logs")
+    assert say("finish", "run_001", "--status", "completed", "--store", str(base))[0] == 0
+    add(path, 1, {"loss": 0.5})
+    assert take(base, tmp_path / "logs").grown == {"a": 1}
+    record = tracker.record("run_001")
+    assert record is not None
+    assert record.status.value == "completed"
+
+
+def test_a_folder_that_was_moved_is_the_same_run(base: Path, tmp_path: Path) -> None:
+    add(begin(tmp_path / "logs" / "a"), 0, {"loss": 1.0})
+    take(base, tmp_path / "logs")
+    shutil.copytree(tmp_path / "logs", tmp_path / "elsewhere")
+    assert take(base, tmp_path / "elsewhere").present == {"a": "run_001"}
+
+
+def test_what_add_hparams_of_pytorch_writes_belongs_to_the_run_around_it(
+    tracker: ExperimentTracker, base: Path, tmp_path: Path
+) -> None:
+    add(begin(tmp_path / "logs"), 0, {"loss": 1.0})
+    inner = begin(
+        tmp_path / "logs" / "1700000001.123", "events.out.tfevents.1700000001.host.1.1", at=START + 1
+    )
+    with inner.open("ab") as file:
+        file.write(framed(hparams_event(START, {"lr": 0.1})))
+    add(inner, 0, {"hparam/acc": 0.7})
+    assert take(base, tmp_path / "logs").copied == {".": "run_001"}
+    record = tracker.record("run_001")
+    assert record is not None
+    assert (record.params, sorted(record.summary)) == ({"lr": 0.1}, ["hparam/acc", "loss"])
+
+
+@pytest.mark.parametrize("cut", [1, 11, 12, 20, 60])
+def test_a_torn_last_record_is_taken_when_it_is_whole(
+    tracker: ExperimentTracker, base: Path, tmp_path: Path, cut: int
+) -> None:
+    path = begin(tmp_path / "logs" / "a")
+    add(path, 0, {"loss": 1.0})
+    whole = path.read_bytes()
+    add(path, 1, {"loss": 0.5})
+    rest = path.read_bytes()[len(whole) :]
+    path.write_bytes(whole + rest[: min(cut, len(rest) - 1)])
+    assert (take(base, tmp_path / "logs").points, take(base, tmp_path / "logs").damaged) == (1, {})
+    path.write_bytes(whole + rest)
+    assert take(base, tmp_path / "logs").grown == {"a": 1}
+
+
+def test_damage_is_named_with_its_place_and_costs_no_other_point(
+    tracker: ExperimentTracker, base: Path, tmp_path: Path, say: Say
+) -> None:
+    logs = tmp_path / "logs"
+    path = begin(logs / "a")
+    add(path, 0, {"loss": 1.0})
+    at = path.stat().st_size
+    add(path, 1, {"loss": 0.5, "line\nbreak": 1.0})
+    add(path, 2, {"loss": 0.25}, at=float("nan"))
+    with path.open("ab") as file:
+        file.write(framed(b"\x0b"))
+    add(path, 3, {"loss": 0.1})
+    data = bytearray(path.read_bytes())
+    data[at + 15] ^= 1
+    path.write_bytes(data)
+    (logs / "link").symlink_to(logs / "a")
+    (logs / "b").mkdir()
+    (logs / "b" / "events.out.tfevents.1.x").symlink_to(path)
+    os.mkfifo(logs / "b" / "events.out.tfevents.2.x")
+    code, out, err = say("import", str(logs), "--store", str(base), "--json")
+    told = json.loads(out)
+    assert (code, told["imported"]) == (1, {"a": "run_001"})
+    assert told["damaged"]["a"][0] == f"the record at byte {at} of {path.name}: its checksum is wrong"
+    assert "has the wire type 3" in told["damaged"]["a"][1]
+    assert [step for step, _ in values(tracker, "run_001", "loss")] == [0, 2, 3]
+    assert f"the record at byte {at}" in err
+
+
+def test_what_is_no_scalar_is_said_and_left(base: Path, tmp_path: Path, say: Say) -> None:
+    path = begin(tmp_path / "logs" / "a")
+    with path.open("ab") as file:
+        file.write(framed(b"\x22\x05graph"))
+    code, _, err = say("import", str(tmp_path / "logs"), "--store", str(base))
+    assert (code, err) == (0, "tracking: a: graphs of TensorBoard are not imported\n")
+
+
+def looks(*between: Callable[[], object]) -> Callable[[], bool]:
+    """Do something after each look at the source; the last one ends the following."""
+    left = [*between]
+
+    def wait() -> bool:
+        if not left:
+            return False
+        left.pop(0)()
+        return True
+
+    return wait
+
+
+def test_following_imports_each_new_point_once_and_new_runs_too(
+    tracker: ExperimentTracker, base: Path, tmp_path: Path
+) -> None:
+    logs = tmp_path / "logs"
+    path = begin(logs / "a")
+    add(path, 0, {"loss": 1.0})
+    told: list[Imported] = []
+    statuses = []
+
+    def status() -> None:
+        record = tracker.record("run_001")
+        statuses.append(record and record.status.value)
+
+    def one_more() -> None:
+        status()
+        add(path, 1, {"loss": 0.5})
+
+    def another_run() -> None:
+        status()
+        add(begin(logs / "b", at=START + 50), 0, {"loss": 2.0})
+        add(path, 2, {"loss": 0.25})
+
+    def another_import() -> None:
+        status()
+        assert "is importing it already" not in str(take(base, logs))
+
+    wait = looks(one_more, another_run, another_import)
+    follow_source(base, EventFolders(logs), wait=wait, tell=told.append)
+    assert statuses == ["ended", "running", "running"]
+    assert told == [
+        Imported({"a": "run_001"}, points=1),
+        Imported(grown={"a": 1}),
+        Imported({"b": "run_002"}, grown={"a": 1}, points=1),
+    ]
+    assert values(tracker, "run_001", "loss") == [(0, 1.0), (1, 0.5), (2, 0.25)]
+    status()
+    assert statuses[-1] == "ended"
+    assert take(base, logs) == Imported(present={"a": "run_001", "b": "run_002"})
+
+
+def test_points_that_another_import_has_added_meanwhile_are_not_repeated(
+    tracker: ExperimentTracker, base: Path, tmp_path: Path
+) -> None:
+    path = begin(tmp_path / "logs" / "a")
+    add(path, 0, {"loss": 1.0})
+
+    def grows_and_is_imported() -> None:
+        add(path, 1, {"loss": 0.5})
+        assert take(base, tmp_path / "logs").grown == {"a": 1}
+        add(path, 2, {"loss": 0.25})
+
+    follow_source(
+        base, EventFolders(tmp_path / "logs"), wait=looks(grows_and_is_imported), tell=lambda _: None
+    )
+    assert values(tracker, "run_001", "loss") == [(0, 1.0), (1, 0.5), (2, 0.25)]
+
+
+def test_an_import_that_is_followed_elsewhere_is_left_to_that_process_and_ctrl_c_ends_it_in_order(
+    tracker: ExperimentTracker, base: Path, tmp_path: Path
+) -> None:
+    logs = tmp_path / "logs"
+    path = begin(logs / "a")
+    add(path, 0, {"loss": 1.0})
+    words = [
+        sys.executable,
+        "-m",
+        "tracking",
+        "import",
+        str(logs),
+        "--follow",
+        "--json",
+        "--store",
+        str(base),
+    ]
+    process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert read_object(process)["imported"] == {"a": "run_001"}
+        add(path, 1, {"loss": 0.5})
+        assert read_object(process)["grown"] == {"a": 1}
+        add(path, 2, {"loss": 0.25})
+        outcome = take(base, logs)  # before or after the other process has seen the point
+        assert outcome.grown == {}
+        assert f"process {process.pid} is importing it already" in outcome.left_out.get(
+            "a", f"process {process.pid} is importing it already"
+        )
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode == 0
+    take(base, logs)
+    assert values(tracker, "run_001", "loss") == [(0, 1.0), (1, 0.5), (2, 0.25)]
+    record = tracker.record("run_001")
+    assert record is not None
+    assert record.status.value == "ended"
+
+
+def read_object(process: "subprocess.Popen[str]") -> dict[str, Any]:
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if line == "}\n":
+            break
+    found: dict[str, Any] = json.loads("".join(lines))
+    return found
+
+
+def test_a_follower_that_was_killed_has_kept_what_it_imported(
+    tracker: ExperimentTracker, base: Path, tmp_path: Path
+) -> None:
+    logs = tmp_path / "logs"
+    path = begin(logs / "a")
+    add(path, 0, {"loss": 1.0})
+    words = [
+        sys.executable,
+        "-m",
+        "tracking",
+        "import",
+        str(logs),
+        "--follow",
+        "--json",
+        "--store",
+        str(base),
+    ]
+    process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    read_object(process)
+    add(path, 1, {"loss": 0.5})
+    read_object(process)
+    process.kill()
+    process.communicate(timeout=60)
+    add(path, 2, {"loss": 0.25})
+    assert take(base, logs).grown == {"a": 1}
+    assert values(tracker, "run_001", "loss") == [(0, 1.0), (1, 0.5), (2, 0.25)]
+    record = tracker.record("run_001")
+    assert record is not None
+    assert record.status.value == "ended"
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])
+def test_the_same_points_are_known_in_another_time_zone(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, zone: str
+) -> None:
+    add(begin(tmp_path / "logs" / "a"), 0, {"loss": 1.0})
+    try:
+        monkeypatch.setenv("TZ", "America/New_York")
+        time.tzset()
+        take(base, tmp_path / "logs")
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        assert take(base, tmp_path / "logs") == Imported(present={"a": "run_001"})
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_a_deleted_run_does_not_come_back(tracker: ExperimentTracker, base: Path, tmp_path: Path) -> None:
+    add(begin(tmp_path / "logs" / "a"), 0, {"loss": 1.0})
+    take(base, tmp_path / "logs")
+    tracker.delete_run("run_001")
+    assert "in the trash as run_001" in take(base, tmp_path / "logs").left_out["a"]
+
+
+def test_a_filter_and_an_experiment_choose_among_runs(base: Path, tmp_path: Path, say: Say) -> None:
+    for name, value in (("a", 0.5), ("b", 0.9)):
+        add(begin(tmp_path / "logs" / name, at=START + len(name) + value), 0, {"acc": value})
+    words = ("import", str(tmp_path / "logs"), "--store", str(base))
+    assert say(*words, "--filter", "acc > 0.8", "--dry-run") == (
+        0,
+        "Would import 1 run (b) with 1 point\n",
+        "",
+    )
+    assert "no runs of an experiment 'x' in " in say(*words, "--experiment", "x")[2]
+    assert "neither --dry-run nor --filter" in say(*words, "--follow", "--dry-run")[2]

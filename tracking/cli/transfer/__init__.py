@@ -1,0 +1,1 @@
+"""Commands that carry runs out of a store and into it."""

@@ -1,0 +1,99 @@
+"""Which program recorded the runs at a place, and the reader for them."""
+
+import re
+from collections.abc import Callable
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
+
+from tracking.errors import InvalidNameError, InvalidValueError, TrackingError
+from tracking.files import regular
+from tracking.transfer.found_runs import Source
+from tracking.transfer.hydra_multirun import HydraJobs, job_folders
+from tracking.transfer.tensorboard.event_folders import event_files, open_event_folders
+from tracking.transfer.wandb.log_blocks import is_wandb_file
+from tracking.transfer.wandb.offline_runs import SUFFIX, OfflineRuns, wandb_files
+from tracking.values.names import check_path
+
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+
+
+class SourceFormat(StrEnum):
+    """The programs whose runs can be imported; each equals its text, which `--from` takes."""
+
+    PODIUM = "podium"
+    MLFLOW = "mlflow"
+    TENSORBOARD = "tensorboard"
+    WANDB = "wandb"
+    OPTUNA = "optuna"
+    HYDRA = "hydra"
+
+
+OURS_OR_MLFLOW = (SourceFormat.PODIUM, SourceFormat.MLFLOW)  # whose runs have readers of another kind
+
+
+def recognise(source: str) -> SourceFormat | None:
+    """Return what wrote the files at a path; None where it is a store, of MLflow, or nothing that is known here.
+
+    Raise TrackingError where several programs have written there.
+    """
+    if _ADDRESS.match(source):
+        return None
+    path = check_path("source", source, example="runs")
+    if regular.is_file(path):
+        return _of_file(path)
+    if not path.is_dir() or (path / "runs").is_dir():
+        return None
+    has: dict[SourceFormat, Callable[[], bool]] = {
+        SourceFormat.HYDRA: lambda: bool([*islice(job_folders(path), 1)]),
+        SourceFormat.WANDB: lambda: bool(wandb_files(path)),
+        SourceFormat.TENSORBOARD: lambda: bool([*islice(event_files(path), 1)]),
+    }
+    found = [form for form, is_there in has.items() if is_there()]
+    if found[:1] == [SourceFormat.HYDRA] and SourceFormat.WANDB not in found:
+        return SourceFormat.HYDRA  # which takes the event files of its jobs too
+    if len(found) > 1:
+        raise TrackingError(
+            f"{str(path)!r} holds runs of {' and '.join(found)}; say which to import with --from"
+        )
+    return found[0] if found else None
+
+
+def _of_file(path: Path) -> SourceFormat | None:
+    from tracking.transfer.optuna_studies import is_storage
+
+    if path.suffix == SUFFIX and is_wandb_file(path):
+        return SourceFormat.WANDB
+    if is_storage(path):
+        return SourceFormat.OPTUNA
+    return None
+
+
+def open_source(source: str, form: SourceFormat, *, with_running: bool = False) -> Source:
+    """Return the reader of the runs that a program has recorded at a path; of Optuna, also at the address of a database.
+
+    `with_running` takes runs that never ended, which become killed. Raise TrackingError where there are none of that
+    program, and for `podium` and `mlflow`, whose runs have readers of another kind.
+    """
+    if form is SourceFormat.OPTUNA:
+        from tracking.transfer.optuna_studies import open_studies
+
+        return open_studies(source, with_running=with_running)
+    path = check_path("source", source, example="runs")
+    if not path.exists():
+        raise InvalidNameError(f"there is no {str(path)!r}; give the folder that {form} has recorded into")
+    if form is SourceFormat.TENSORBOARD:
+        return open_event_folders(path)
+    if form is SourceFormat.WANDB:
+        if not wandb_files(path):
+            raise InvalidValueError(
+                f"{str(path)!r} holds no run of W&B; give the folder wandb, one run in it, or a file run-ID{SUFFIX}"
+            )
+        return OfflineRuns(path, with_running=with_running)
+    if form is SourceFormat.HYDRA:
+        if next(job_folders(path), None) is None:
+            raise InvalidValueError(
+                f"{str(path)!r} holds no job of Hydra, which has a folder .hydra; give multirun or outputs"
+            )
+        return HydraJobs(path)
+    raise InvalidValueError(f"runs of {form} are read by import_runs and import_from_mlflow")

@@ -1,0 +1,174 @@
+"""Runs that another program recorded, as they will be kept here, and the contract of what finds them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+from tracking.errors import InvalidNameError, InvalidValueError, quoted
+from tracking.metrics.sources import History
+from tracking.metrics.summary import count_history
+from tracking.records import RunRecord, RunStatus
+from tracking.transfer.foreign_times import Clock
+from tracking.transfer.origin import Origin
+from tracking.values import timestamps
+from tracking.values.checks import metric_value, param_values, step_value, tag_values
+from tracking.values.names import check_label
+from tracking.values.secrets import masked_text
+from tracking.version import __version__
+
+
+class Point(NamedTuple):
+    """One value of a metric; `moment` is in milliseconds since 1970."""
+
+    step: int | float | None
+    value: float
+    moment: int
+
+
+class Item(NamedTuple):
+    """A run as a source lists it: the name that reports give it, and what only its copies share."""
+
+    name: str
+    origin: Origin
+    experiment: str
+
+
+@dataclass
+class FoundRun:
+    """What a source read of one run, before it is checked; times are milliseconds since 1970.
+
+    `damaged` names what of it could not be read, `notes` what a store does not keep. `files` are its artifacts by name:
+    files outside the store, which are copied, or bytes.
+    """
+
+    item: Item
+    created: int
+    finished: int
+    status: RunStatus = RunStatus.ENDED
+    params: dict[str, Any] = field(default_factory=dict)
+    tags: dict[str, Any] = field(default_factory=dict)
+    points: dict[str, list[Point]] = field(default_factory=dict)
+    description: str = ""
+    error: str | None = None
+    config: str = ""  # YAML
+    overrides: list[str] = field(default_factory=list)
+    files: dict[str, Path | bytes] = field(default_factory=dict)
+    damaged: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A run as a store keeps it: the content of run.json, parameters and points, all checked.
+
+    `damaged` names what of it cannot be kept.
+    """
+
+    origin: Origin
+    entry: dict[str, Any]
+    params: dict[str, Any]
+    history: History
+    damaged: list[str]
+    notes: list[str]
+
+    def record(self, run_id: str) -> RunRecord:
+        """Return the run for a filter, under its id elsewhere."""
+        entry = self.entry
+        return RunRecord(
+            run_id,
+            entry["experiment_name"],
+            entry["status"],
+            timestamps.parse(entry["created_at"]),
+            timestamps.parse(entry["finished_at"]),
+            entry["tags"],
+            entry["description"],
+            Path(),
+            self.params,
+            count_history(self.history),
+            entry["data"],
+            error=entry["error"],
+        )
+
+
+class Source(Protocol):
+    """Runs of another program, which are read and never changed.
+
+    Its content is not trusted: whatever cannot be read costs itself, and is named in `damaged` of the source, or of the
+    run.
+    """
+
+    place: str  # the folder or address, for imported_from
+    damaged: dict[str, str]  # what cannot be read, by the name that reports give it
+
+    def items(self) -> Iterator[Item]:
+        """Yield the runs in the order in which they get their numbers."""
+
+    def read(self, item: Item) -> FoundRun:
+        """Return a whole run; raise CorruptFileError or InvalidValueError for one that cannot be read."""
+
+    def close(self) -> None:
+        """Close what is open."""
+
+
+@runtime_checkable
+class GrowingSource(Source, Protocol):
+    """A source whose runs may still be written, and which knows how far it has read them."""
+
+    def news(self, item: Item) -> FoundRun:
+        """Return what was written since the last `read` or `news`; all else of the run is empty."""
+
+
+def ready_run(found: FoundRun, place: str) -> Ready:
+    """Return a run as it is kept; raise InvalidNameError or InvalidValueError if it cannot be one of a store."""
+    damaged, clock = list(found.damaged), Clock()
+    finished = found.finished
+    if finished < found.created:
+        damaged.append("its end, which is before its start")
+        finished = found.created
+    entry = {
+        "version": __version__,
+        "uid": found.item.origin.uid,
+        "experiment_name": check_label("experiment name", found.item.experiment),
+        "created_at": clock.text(found.created),
+        "finished_at": clock.text(finished),
+        "status": found.status,
+        "tags": checked(found.tags, tag_values, damaged),
+        "description": masked_text(found.description),
+        "sweep": None,
+        "data": {},
+        "error": found.error and masked_text(found.error),
+        "imported_from": {"store": place, "run_id": found.item.origin.run_id},
+    }
+    params = checked(found.params, param_values, damaged)
+    history = checked_history(found.points, clock, damaged)
+    return Ready(found.item.origin, entry, params, history, damaged, found.notes)
+
+
+def checked_history(points: Mapping[str, list[Point]], clock: Clock, damaged: list[str]) -> History:
+    """Return points as a store keeps them; name those that it does not keep in `damaged`."""
+    found: History = {}
+    for name, given in points.items():
+        try:
+            kept = found.setdefault(check_label("metric name", name), [])
+        except InvalidNameError as error:
+            damaged.append(str(error))
+            continue
+        for point in given:
+            try:
+                step, value = step_value(point.step), metric_value(name, point.value)
+                kept.append({"step": step, "value": value, "timestamp": clock.text(point.moment)})
+            except InvalidValueError as error:
+                damaged.append(f"a point of the metric {quoted(name)}: {error}")
+    return {name: kept for name, kept in found.items() if kept}
+
+
+def checked(values: Mapping[str, Any], check: Any, damaged: list[str]) -> dict[str, Any]:
+    """Return the values that a store keeps; name the others."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        try:
+            found |= check({name: value})
+        except (InvalidNameError, InvalidValueError) as error:
+            damaged.append(str(error))
+    return found

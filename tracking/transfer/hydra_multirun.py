@@ -1,0 +1,247 @@
+"""Jobs of Hydra from the folders that it left: `multirun/DATE/TIME/JOB`, also `outputs/DATE/TIME`.
+
+Hydra writes what a job was given (`.hydra/`) and its log, and not how it ended: such a run is `ended`. The sweepers that
+optimise name their best job and its value in optimization_results.yaml; only that job is known to have completed. Event files
+of TensorBoard in the folder of a job give its metrics.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tracking.errors import CorruptFileError
+from tracking.extras import require
+from tracking.files import regular
+from tracking.records import RunStatus
+from tracking.transfer.found_runs import FoundRun, Item, Point
+from tracking.transfer.origin import Origin
+from tracking.transfer.tensorboard.event_folders import EventFolders, event_files
+from tracking.values.configs import Interpolation, read_config
+from tracking.values.plain import flat
+from tracking.values.returned import OBJECTIVE
+
+CONFIG, OVERRIDES, SETTINGS = ".hydra/config.yaml", ".hydra/overrides.yaml", ".hydra/hydra.yaml"
+RESULTS, SWEEP = "optimization_results.yaml", "multirun.yaml"
+MAX_YAML_BYTES = 1 << 22
+MOST_VALUES = 100_000  # of one YAML file
+MOST_LEVELS = 5  # from the folder of a job up to that of its sweep
+FOLDER_TAG = "hydra.folder"
+NO_STATUS = "Hydra keeps no status; the run has the status ended"
+
+_STAMP = re.compile(
+    rb"\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),(\d{3})\]"
+)  # begins each line of Hydra's own log format
+
+
+class HydraJobs:
+    """A `Source`: all folders of jobs below one. No link is followed, and no resolver of a config is taken at its word."""
+
+    def __init__(self, place: Path) -> None:
+        require("sweeps")
+        self._root = place
+        self._folders: dict[str, Path] = {}
+        self._settings: dict[str, Any] = {}
+        self.place = str(place.resolve())
+        self.damaged: dict[str, str] = {}
+
+    def items(self) -> Iterator[Item]:
+        """Yield the jobs by the names of their folders, 2 before 10."""
+        for folder in job_folders(self._root):
+            name = (
+                folder.relative_to(self._root).as_posix() if folder != self._root else folder.resolve().name
+            )
+            try:
+                texts = [_text(folder / each) for each in (CONFIG, OVERRIDES, SETTINGS)]
+                settings = _plain_yaml(folder / SETTINGS).get("hydra") or {}
+                job = (settings.get("job") or {}).get("name")
+            except (CorruptFileError, AttributeError) as error:
+                self.damaged[name] = str(error)
+                continue
+            self._folders[name], self._settings[name] = folder, settings
+            known = hashlib.sha256(
+                "\n".join(texts).encode()
+            )  # hydra.yaml names the folder that Hydra gave the job
+            yield Item(
+                name, Origin(name, known.hexdigest()[:16]), job if isinstance(job, str) and job else "hydra"
+            )
+
+    def read(self, item: Item) -> FoundRun:
+        """Return a whole job."""
+        folder = self._folders[item.name]
+        logs = sorted(path for path in folder.glob("*.log") if regular.is_file(path))
+        begun, ended = _times(folder, logs)
+        found = FoundRun(item, begun, ended, tags={FOLDER_TAG: item.name})
+        found.config = _text(folder / CONFIG)
+        found.params = flat(_parameters(folder / CONFIG))
+        given = _plain_yaml(folder / OVERRIDES, otherwise=[])
+        found.overrides = [str(each) for each in given] if isinstance(given, list) else []
+        found.files = {path.name: path for path in logs}
+        _add_events(found, folder)
+        value = _best_value(folder, found.overrides, found.damaged)
+        if value is None:
+            found.notes.append(NO_STATUS)
+        else:
+            found.status = RunStatus.COMPLETED
+            found.points[OBJECTIVE] = [Point(None, value, ended)]
+        return found
+
+    def close(self) -> None:
+        """Do nothing: no file stays open."""
+
+
+def job_folders(root: Path) -> Iterator[Path]:
+    """Yield the folders below one that Hydra made for a job, in the order of their names."""
+    for place, folders, _ in os.walk(root):
+        if regular.is_file(Path(place, CONFIG)) and regular.is_folder(Path(place, ".hydra")):
+            folders.clear()  # nothing in the folder of a job is one of another
+            yield Path(place)
+        folders[:] = sorted((each for each in folders if each != ".hydra"), key=_order)
+
+
+def _order(name: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
+def _text(path: Path) -> str:
+    try:
+        return regular.read_bytes(path, MAX_YAML_BYTES).decode()
+    except FileNotFoundError:
+        return ""
+    except UnicodeDecodeError as error:
+        raise CorruptFileError(f"{path} is no text: {error}") from None
+
+
+def _plain_yaml(path: Path, otherwise: Any = None) -> Any:
+    """Return the values of a YAML file as they are written; raise CorruptFileError for what is none."""
+    import yaml
+
+    try:
+        found = yaml.safe_load(_text(path))
+        _check_size(found)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise CorruptFileError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
+    return ({} if otherwise is None else otherwise) if found is None else found
+
+
+def _check_size(tree: Any) -> None:
+    """Raise ValueError for a tree that is large, or endless, because its YAML names parts of it again and again."""
+    waiting, count = [tree], 0
+    while waiting:
+        each = waiting.pop()
+        count += 1
+        if count > MOST_VALUES:
+            raise ValueError(f"it holds more than {MOST_VALUES} values")
+        if isinstance(each, dict | list):
+            waiting += each.values() if isinstance(each, dict) else each
+
+
+def _parameters(path: Path) -> dict[str, Any]:
+    """Return a config with the values of other keys filled in.
+
+    What comes from a resolver stays as it is written: it was the environment of that machine, not of this one.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        config = OmegaConf.create(_plain_yaml(path))
+    except (OmegaConfBaseException, ValueError, RecursionError) as error:
+        raise CorruptFileError(f"{path} is no config: {' '.join(str(error).split())}") from None
+    tree = _settled(read_config(config).tree)
+    if not isinstance(tree, dict):
+        raise CorruptFileError(f"{path} is no config: it holds no keys")
+    return tree
+
+
+def _settled(tree: Any) -> Any:
+    if isinstance(tree, Interpolation):
+        return tree.text if tree.resolvers else _settled(tree.value)
+    if isinstance(tree, list):
+        return [_settled(each) for each in tree]
+    if isinstance(tree, Mapping):
+        kept = {
+            key: each
+            for key, each in tree.items()
+            if not (isinstance(each, Interpolation) and each.is_per_job)
+        }
+        return {str(key): _settled(each) for key, each in kept.items()}
+    return tree
+
+
+def _times(folder: Path, logs: list[Path]) -> tuple[int, int]:
+    """Return when a job began and ended, by its log; by the times of its files where that tells none."""
+    stamps = [stamp for path in logs for stamp in _stamps(path)]
+    if stamps:
+        return min(stamps), max(stamps)
+    written = [
+        path.lstat().st_mtime for path in (folder / CONFIG, *folder.iterdir()) if regular.is_file(path)
+    ]
+    return round(min(written) * 1000), round(max(written) * 1000)
+
+
+def _stamps(path: Path) -> Iterator[int]:
+    with suppress(CorruptFileError, OSError), regular.open_file(path) as file:
+        for line in regular.lines_of(file):
+            if told := _STAMP.match(line):
+                with suppress(ValueError, OverflowError):
+                    moment = datetime.strptime(told[1].decode(), "%Y-%m-%d %H:%M:%S").astimezone()
+                    yield round(moment.timestamp()) * 1000 + int(told[2])
+
+
+def _add_events(found: FoundRun, folder: Path) -> None:
+    if next(event_files(folder), None) is None:
+        return
+    events = EventFolders(folder)
+    for item in events.items():
+        read = events.read(item)
+        for tag, points in read.points.items():
+            found.points.setdefault(tag, []).extend(points)
+        found.damaged += read.damaged
+        found.notes += [note for note in read.notes if note not in found.notes]
+
+
+def _best_value(folder: Path, overrides: list[str], damaged: list[str]) -> float | None:
+    """Return the objective of a job if the results of its sweep name it as the best; None for any other."""
+    for place in [*folder.parents][:MOST_LEVELS]:
+        if regular.is_file(place / RESULTS):
+            break
+        if regular.is_file(place / SWEEP):
+            return None
+    else:
+        return None
+    try:
+        results = _plain_yaml(place / RESULTS)
+        results = results if isinstance(results, dict) else {}
+    except CorruptFileError as error:
+        damaged.append(str(error))
+        return None
+    # of the sweepers for Optuna and Nevergrad; that for Ax writes no value
+    for params, value in (("best_params", "best_value"), ("best_evaluated_params", "best_evaluated_result")):
+        best, number = results.get(params), results.get(value)
+        if isinstance(best, dict) and isinstance(number, int | float) and _is_given(best, overrides):
+            return float(number)
+    return None
+
+
+def _is_given(params: Mapping[str, Any], overrides: list[str]) -> bool:
+    """Return whether the overrides of a job give these parameters."""
+    import yaml
+
+    given = {}
+    for each in overrides:
+        name, _, text = each.partition("=")
+        with suppress(yaml.YAMLError):
+            given[name.lstrip("+")] = yaml.safe_load(text)
+    missing = object()
+    return bool(params) and all(_same(given.get(name, missing), value) for name, value in params.items())
+
+
+def _same(given: Any, value: Any) -> bool:
+    with suppress(TypeError, ValueError):
+        return float(given) == float(value)  # YAML takes 1e-3 for a text
+    return bool(given == value)

@@ -1,0 +1,1 @@
+"""Event files of TensorBoard, read and written without TensorBoard."""

@@ -1,0 +1,1 @@
+"""Runs that W&B recorded offline, read without wandb."""
