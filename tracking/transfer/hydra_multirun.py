@@ -148,13 +148,14 @@ def _parameters(path: Path) -> dict[str, Any]:
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
+    values = _plain_yaml(path)
+    if not isinstance(values, dict):
+        raise CorruptFileError(f"{path} is no config: it holds no keys")
     try:
-        config = OmegaConf.create(_plain_yaml(path))
+        config = OmegaConf.create(values)
     except (OmegaConfBaseException, ValueError, RecursionError) as error:
         raise CorruptFileError(f"{path} is no config: {' '.join(str(error).split())}") from None
-    tree = _settled(read_config(config).tree)
-    if not isinstance(tree, dict):
-        raise CorruptFileError(f"{path} is no config: it holds no keys")
+    tree: dict[str, Any] = _settled(read_config(config).tree)
     return tree
 
 

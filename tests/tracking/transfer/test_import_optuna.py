@@ -1,0 +1,148 @@
+"""Trials of Optuna's studies become runs, from each kind of storage, which stays as it was."""
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from command_line import Say
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+
+from tracking import ExperimentTracker, InvalidValueError
+from tracking.errors import InvalidNameError
+from tracking.transfer import Imported, SourceFormat, import_source, open_source, open_study, recognise
+
+
+def objective(trial: optuna.Trial) -> float:
+    x = trial.suggest_float("x", -1, 1)
+    trial.suggest_categorical("optimizer", ["adam", None, 3])
+    trial.set_user_attr("note", "hi")
+    trial.set_user_attr("many", [1, 2])
+    for step in range(3):
+        trial.report(x * step, step)
+        if trial.number == 1 and step == 2:
+            raise optuna.TrialPruned
+    if trial.number == 2:
+        raise ValueError("no")
+    return x * x
+
+
+def study_of(storage: Any, *, name: str = "ctr") -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.CRITICAL)
+    study = optuna.create_study(
+        study_name=name, storage=storage, sampler=optuna.samplers.RandomSampler(seed=1)
+    )
+    study.optimize(objective, n_trials=3, catch=(ValueError,))
+    return study
+
+
+def journal(path: Path) -> JournalStorage:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return JournalStorage(JournalFileBackend(str(path)))
+
+
+@pytest.fixture(params=["study.db", "study.log"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    path = tmp_path / "there" / str(request.param)
+    path.parent.mkdir()
+    study_of(f"sqlite:///{path}" if path.suffix == ".db" else journal(path))
+    return path
+
+
+def take(base: Path, place: str, **options: Any) -> Imported:
+    return import_source(base, open_source(place, SourceFormat.OPTUNA, **options))
+
+
+def test_trials_of_a_storage_become_runs_and_the_storage_stays_as_it_was(
+    tracker: ExperimentTracker, base: Path, storage: Path
+) -> None:
+    before, files = storage.read_bytes(), sorted(storage.parent.iterdir())
+    assert recognise(str(storage)) is SourceFormat.OPTUNA
+    outcome = take(base, str(storage))
+    assert outcome.copied == {"ctr/0": "run_001", "ctr/1": "run_002", "ctr/2": "run_003"}
+    assert (outcome.left_out, outcome.damaged) == ({}, {})
+    assert (storage.read_bytes(), sorted(storage.parent.iterdir())) == (before, files)
+    complete, pruned, failed = tracker.records()
+    assert [run.status.value for run in (complete, pruned, failed)] == ["completed", "pruned", "failed"]
+    x = complete.params["x"]
+    assert complete.experiment_name == "ctr"
+    assert complete.last_values == {"intermediate_value": x * 2, "objective": x * x}
+    assert complete.tags == {
+        "optuna.study": "ctr",
+        "optuna.trial": 0,
+        "optuna.state": "complete",
+        "note": "hi",
+    }
+    assert pruned.last_values["objective"] == pruned.params["x"] * 2  # the last value that it reported
+    assert "objective" not in failed.last_values
+    assert failed.error
+    found = tracker.get_run("run_001")
+    assert found is not None
+    assert [point["step"] for point in found["metrics"]["intermediate_value"]] == [0, 1, 2]
+    told = json.loads((base / "runs/run_001/artifacts/optuna-trial.json").read_text())
+    assert told["distributions"]["x"]["attributes"] == {"step": None, "low": -1.0, "high": 1.0, "log": False}
+    assert (told["directions"], told["user_attrs"]) == (["minimize"], {"note": "hi", "many": [1, 2]})
+    assert take(base, str(storage)) == Imported(present=outcome.copied)
+
+
+def test_a_study_at_hand_and_its_storage_are_the_same_runs(base: Path, tmp_path: Path) -> None:
+    study = study_of(f"sqlite:///{tmp_path / 'study.db'}")
+    outcome = import_source(base, open_study(study))
+    assert len(outcome.copied) == 3
+    assert take(base, f"sqlite:///{tmp_path / 'study.db'}").present == outcome.copied
+
+
+def test_several_objectives_have_the_names_that_the_study_gives_them(
+    tracker: ExperimentTracker, base: Path
+) -> None:
+    optuna.logging.set_verbosity(optuna.logging.CRITICAL)
+    study = optuna.create_study(study_name="two", directions=["minimize", "maximize"])
+    study.optimize(lambda trial: (trial.suggest_int("n", 1, 3), 2.5), n_trials=1)
+    import_source(base, open_study(study))
+    assert list(tracker.records()[0].last_values) == ["objective_0", "objective_1"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        study.set_metric_names(["loss", "auc"])
+    study.optimize(lambda trial: (trial.suggest_int("n", 1, 3), 2.5), n_trials=1)
+    assert import_source(base, open_study(study)).copied == {"two/1": "run_002"}
+    assert list(tracker.records()[1].last_values) == ["loss", "auc"]
+
+
+def test_trials_that_run_are_left_out_until_they_are_asked_for_and_those_that_wait_are_none(
+    tracker: ExperimentTracker, base: Path, tmp_path: Path, say: Say
+) -> None:
+    study = optuna.create_study(study_name="ctr", storage=f"sqlite:///{tmp_path / 'study.db'}")
+    study.ask().suggest_float("x", 0, 1)
+    study.enqueue_trial({"x": 0.5})
+    words = ("import", str(tmp_path / "study.db"), "--store", str(base))
+    code, out, err = say(*words)
+    assert (code, out) == (1, "Imported no runs\n")
+    assert "left out ctr/0: the trial is running; if its process is gone, add --running" in err
+    assert say(*words, "--running")[0] == 0
+    assert [run.status.value for run in tracker.records()] == ["killed"]
+
+
+@pytest.mark.parametrize(
+    ("place", "fault"),
+    [
+        ("absent.db", "there is no file 'absent.db'; give a storage of Optuna"),
+        ("notes.txt", "is neither a database nor a journal of Optuna"),
+        ("empty.db", "cannot be read as a storage of Optuna"),
+        ("postgresql://me:hunter2@nowhere/x", r"'postgresql://me:\*\*\*@nowhere/x' cannot be read"),
+    ],
+)
+def test_what_is_no_storage_is_refused_in_a_sentence_without_secrets(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, fault: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes.txt").write_text("hello")
+    (tmp_path / "empty.db").write_bytes(b"SQLite format 3\0" + bytes(4096))
+    with pytest.raises((InvalidValueError, InvalidNameError), match=fault) as error:
+        take(base, place)
+    assert "hunter2" not in str(error.value)
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "absent.db").exists()
