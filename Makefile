@@ -45,8 +45,8 @@ test-pythons:  ## Run the tests of the tracker and of sweeps on each of PYTHONS 
 	  $(VENV)-$$version/bin/python -m pytest -n $(WORKERS) --dist worksteal -m '$(MARKS)' $(TESTS) || failed="$$failed $$version"; \
 	done; [ -z "$$failed" ] || { echo "failed on Python$$failed"; exit 1; }
 
-test-peers: $(READY)  ## Run the tests against a real MLflow, which is installed apart (3 minutes, 850 MB)
-	@$(BIN)/python -m benchmarks setup mlflow
+test-peers: $(READY)  ## Run the tests against real MLflow, TensorBoard and W&B, which are installed apart (4 minutes, 1.1 GB)
+	@$(BIN)/python -m benchmarks setup mlflow tensorboard wandb
 	$(BIN)/python -m pytest -m peers
 
 bench: $(READY)  ## Measure the tracker beside its peers, which are installed apart (ARGS='log --no-peers')

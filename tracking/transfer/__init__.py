@@ -9,6 +9,7 @@ from tracking.transfer.mlflow.importing import import_from_mlflow, open_mlflow
 from tracking.transfer.optuna_studies import open_study
 from tracking.transfer.outside import follow_source, import_source
 from tracking.transfer.tables import Table, TableFormat, history_table, run_table, write_table
+from tracking.transfer.tensorboard.event_export import Written, export_to_tensorboard
 
 __all__ = [
     "Exported",
@@ -18,7 +19,9 @@ __all__ = [
     "SourceFormat",
     "Table",
     "TableFormat",
+    "Written",
     "export_to_mlflow",
+    "export_to_tensorboard",
     "follow_source",
     "history_table",
     "import_from_mlflow",

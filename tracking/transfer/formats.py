@@ -37,6 +37,7 @@ def recognise(source: str) -> SourceFormat | None:
 
     Raise TrackingError where several programs have written there.
     """
+    source = source.removeprefix("sqlite:///")
     if _ADDRESS.match(source):
         return None
     path = check_path("source", source, example="runs")

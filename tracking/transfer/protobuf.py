@@ -53,7 +53,8 @@ def fields(data: bytes) -> Iterator[Field]:
     """Yield the fields of a message in their order; raise ValueError where it is cut or no message."""
     at, end = 0, len(data)
     while at < end:
-        key, at = read_varint(data, at)
+        key = data[at]  # of one byte, as nearly all are
+        key, at = (key, at + 1) if key < 128 else read_varint(data, at)
         number, kind = key >> 3, key & 7
         if not number:
             raise ValueError("a field has the number 0")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tracking.transfer.protobuf import bytes_field, double_field, float_field, varint, whole_field
 from tracking.transfer.tensorboard.event_messages import (
+    decode_any,
     decode_event,
     hparams_event,
     scalar_event,
@@ -200,3 +201,21 @@ def test_any_bytes_are_an_event_or_a_value_error(data: bytes) -> None:
         decode_event(data)
     except (ValueError, OverflowError):
         return
+
+
+@given(st.floats(0, 4e9), st.integers(-9, 1 << 40), st.text(max_size=20), FLOATS, st.data())
+@settings(max_examples=300)
+def test_the_fast_way_to_read_one_scalar_reads_what_the_slow_one_does(
+    wall_time: float, step: int, name: str, value: float, data: st.DataObject
+) -> None:
+    event = bytearray(scalar_event(wall_time, step, {name: value}))
+    if data.draw(st.booleans()):
+        event[data.draw(st.integers(0, len(event) - 1))] = data.draw(st.integers(0, 255))
+    del event[data.draw(st.sampled_from([len(event), len(event) - 1, len(event) - 6])) :]
+    found = []
+    for decode in (decode_event, decode_any):
+        try:
+            found.append(repr(decode(bytes(event))))
+        except ValueError:
+            found.append("none")
+    assert found[0] == found[1]

@@ -16,28 +16,33 @@ from tracking.cli.registry.exchange import (
 from tracking.cli.toolkit import output
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.errors import InvalidValueError, TrackingError, quoted
+from tracking.search.run_list import RunList
 from tracking.store.store import Store
 from tracking.tracker import ExperimentTracker
 from tracking.transfer import (
     Table,
     TableFormat,
     export_to_mlflow,
+    export_to_tensorboard,
     history_table,
     run_table,
     write_table,
 )
 from tracking.transfer.mlflow.targets import check_target, shown
 from tracking.transfer.tables import write_text
+from tracking.values.units import counted
 
 ARCHIVES = (".tar.gz", ".tgz")  # of versions of models
-MLFLOW = "mlflow"  # a format beside those of tables
+MLFLOW, TENSORBOARD = "mlflow", "tensorboard"  # formats beside those of tables
 
 OutputOption = Annotated[
     str | None, typer.Option("--output", "-o", metavar="FILE", help="Write to this file, not to stdout.")
 ]
 FormatOption = Annotated[
     str | None,
-    typer.Option("--format", metavar="FORMAT", help="csv, json, parquet or mlflow; else by FILE's name."),
+    typer.Option(
+        "--format", metavar="FORMAT", help="csv, json, parquet, mlflow or tensorboard; else by FILE's name."
+    ),
 ]
 ToOption = Annotated[
     str | None,
@@ -62,7 +67,7 @@ def export(
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> int:
-    """Write runs as a table: CSV, JSON or Parquet; or send them to MLflow; or write a version of a model.
+    """Write runs as a table or for TensorBoard, or send them to MLflow; or write a version of a model.
 
     A row per run, with its parameters, tags and last metric values; with --histories a row per point: run_id, metric,
     step, value, timestamp. --json is short for --format json.
@@ -73,11 +78,14 @@ def export(
     --to sends runs to MLflow, with all points, files, registered versions and aliases. It may be repeated: a run that
     is there is completed or skipped. It needs podium[mlflow].
 
+    --format tensorboard writes a folder with an event file per run; --output names the folder around them.
+
     A version becomes a folder, or a .tar.gz, that is read without a store: the model's files, manifest, config, verdict,
     the run as JSON, SHA256SUMS, and a README that says how to load it.
 
     \b
     Example: python -m tracking export ctr_model --output runs.parquet
+             python -m tracking export ctr_model --format tensorboard --output logs
              python -m tracking export ctr_model --to sqlite:///mlflow.db
              python -m tracking export ctr_model@champion --output ctr.tar.gz
     """
@@ -90,17 +98,51 @@ def export(
         return _send(store, check_target(to), experiment, query, dry_run=dry_run, as_json=as_json)
     if dry_run:
         raise InvalidValueError("--dry-run is for an export to MLflow; name one with --to")
+    if form == TENSORBOARD:
+        _refuse_for_events(path, {"--histories": histories, "--columns": columns, "--exact": exact})
+        return _write_events(store, _found(store, experiment, query), str(path), as_json=as_json)
     if as_json and form not in (None, TableFormat.JSON):
         raise InvalidValueError(f"--json and --format {form} contradict each other; give one of them")
     kind = _format(form or ("json" if as_json else None), path)
     if histories and columns:
         raise InvalidValueError("--histories has fixed columns; leave out --columns")
-    runs = ExperimentTracker(store).search_runs(query or "", experiment_name=experiment)
-    if experiment is not None and not runs and query is None:
-        raise TrackingError(f"no runs of an experiment {experiment!r} in {store!r}")
+    runs = _found(store, experiment, query)
     ids = [run.run_id for run in runs]
     table = history_table(Store(store), ids) if histories else run_table(runs, columns)
     return _write(table, path, kind, "points" if histories else "runs", exact=exact)
+
+
+def _found(store: str, experiment: str | None, query: str | None) -> RunList:
+    runs = ExperimentTracker(store).search_runs(query or "", experiment_name=experiment)
+    if experiment is not None and not runs and query is None:
+        raise TrackingError(f"no runs of an experiment {experiment!r} in {store!r}")
+    return runs
+
+
+def _refuse_for_events(path: str | None, options: Mapping[str, object]) -> None:
+    given = [name for name, value in options.items() if value]
+    if given:
+        raise InvalidValueError(f"{given[0]} is for tables, and --format {TENSORBOARD} writes event files")
+    if path is None:
+        raise InvalidValueError(f"--format {TENSORBOARD} writes a folder; name one with --output")
+    if Path(path).exists() and not Path(path).is_dir():
+        raise InvalidValueError(f"--output {quoted(path)} is no folder; name one for the event files")
+
+
+def _write_events(store: str, runs: RunList, path: str, *, as_json: bool) -> int:
+    outcome = export_to_tensorboard(Store(store), runs, Path(path))
+    if as_json:
+        output.say_json(vars(outcome))
+    else:
+        what = f"{counted(outcome.points, 'point')} of {runs_text(list(outcome.files))}"
+        output.say(f"Wrote {what} to {output.safe(path)}")
+    if outcome.numbered:
+        output.warn(
+            f"{output.ranges(outcome.numbered, whole=False)}: steps that are no whole numbers got numbers"
+        )
+    for name, reason in outcome.left_out.items():
+        output.warn(f"left out {name}: {reason}")
+    return 1 if outcome.left_out else 0
 
 
 def _write(table: Table, path: str | None, kind: TableFormat, what: str, *, exact: bool) -> int:
@@ -174,7 +216,7 @@ def _format(name: str | None, path: str | None) -> TableFormat:
         )
     if chosen not in list(TableFormat):
         raise InvalidValueError(
-            f"format {quoted(chosen)} is none of {', '.join([*TableFormat, MLFLOW])}; set --format"
+            f"format {quoted(chosen)} is none of {', '.join([*TableFormat, MLFLOW, TENSORBOARD])}; set --format"
         )
     if chosen == TableFormat.PARQUET and path is None:
         raise InvalidValueError("Parquet is a binary format; name a file with --output")

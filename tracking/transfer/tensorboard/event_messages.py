@@ -55,6 +55,9 @@ _PACKED = {
     23: "<Q",
 }
 _BRAIN_FLOAT, _HALF, _FLOAT = 14, 19, 1
+_WALL_TIME_KEY, _STEP_KEY, _SIMPLE_VALUE_KEY = 0x09, 0x10, 0x15  # number and wire type of a field
+_SHORTEST = 20  # bytes of a time and a scalar without a name
+_DOUBLE, _FLOAT32 = struct.Struct("<d"), struct.Struct("<f")
 # The fields that hold elements one by one: floats, doubles, whole numbers of all kinds.
 _FLOATS, _DOUBLES, _WHOLES = 5, 6, {7, 10, 11, 16, 17}
 _KINDS = {OLD_HISTOGRAM: "histograms", IMAGE: "images", HISTOGRAM: "histograms", AUDIO: "audio"}
@@ -80,6 +83,27 @@ class Event:
 
 def decode_event(data: bytes) -> Event:
     """Return what an event says; raise ValueError for bytes that are none."""
+    return _one_scalar(data) or decode_any(data)
+
+
+def _one_scalar(data: bytes) -> Event | None:
+    """Return an event of one scalar as nearly all writers make it; None for any other, which takes ten times as long."""
+    size = len(data)
+    if not _SHORTEST <= size < 128 or data[0] != _WALL_TIME_KEY:
+        return None
+    step, at = read_varint(data, 10) if data[9] == _STEP_KEY else (0, 9)
+    # summary, its length, value, its length, tag, its length; the tag; the number
+    if at + 11 > size or step >= 1 << 63:
+        return None
+    expected = (0x2A, size - at - 2, 0x0A, size - at - 4, 0x0A, size - at - 11)
+    if tuple(data[at : at + 6]) != expected or data[size - 5] != _SIMPLE_VALUE_KEY:
+        return None
+    (wall_time,), (value,) = _DOUBLE.unpack_from(data, 1), _FLOAT32.unpack_from(data, size - 4)
+    return Event(wall_time, step, [(data[at + 6 : size - 5].decode(), short_float(value))])
+
+
+def decode_any(data: bytes) -> Event:
+    """Return what an event says, whatever the order of its fields."""
     found = Event()
     for each in fields(data):
         if each.number == WALL_TIME:
@@ -127,7 +151,7 @@ def short_float(value: float) -> float:
         return value
     for digits in (7, 8):
         short = float(f"{value:.{digits}g}")
-        if struct.unpack("<f", struct.pack("<f", short))[0] == value:
+        if _FLOAT32.unpack(_FLOAT32.pack(short))[0] == value:
             return short
     return float(f"{value:.9g}")
 

@@ -1,0 +1,90 @@
+"""One-liners log into the open run, else into one of their own, which ends as its user says."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tracking import ExperimentTracker, InvalidValueError
+from tracking.integrations.live import Live, log
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_log_goes_to_the_run_that_is_open(tracker: ExperimentTracker) -> None:
+    with tracker.start_run("ctr") as run:
+        assert log({"loss": 0.5}, 3).run_id == run.run_id
+    record = tracker.record(run.run_id)
+    assert record is not None
+    assert (record.summary["loss"].last, record.summary["loss"].last_step) == (0.5, 3)
+
+
+@pytest.mark.parametrize(
+    ("end", "status"), [("", "ended"), ("run.finish()", "completed"), ("raise ValueError('no')", "failed")]
+)
+def test_log_alone_makes_one_run_which_ends_with_the_process(tmp_path: Path, end: str, status: str) -> None:
+    (tmp_path / "train.py").write_text(
+        f"from tracking.integrations.live import log\nfor step in range(3):\n    run = log({{'loss': 1 / (step + 1)}}, step)\n{end}\n"
+    )
+    environment = {"PYTHONPATH": str(ROOT), "PATH": ""}
+    subprocess.run(
+        [sys.executable, "train.py"], cwd=tmp_path, env=environment, capture_output=True, timeout=120
+    )
+    (record,) = ExperimentTracker(tmp_path / "experiments").records()
+    assert (record.experiment_name, record.status.value, record.summary["loss"].count) == ("train", status, 3)
+
+
+def test_live_counts_steps_and_completes_its_run(
+    tracker: ExperimentTracker, base: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "notes.txt").write_text("hi")
+    live = Live("ctr", store=base)
+    live.log_param("lr", 0.1)
+    live.log_params({"depth": 3})
+    for value in (1.0, 0.5):
+        live.log_metric("loss", value)
+        live.log_metrics({"acc": value, "f1": value})
+        live.next_step()
+    live.step = 10
+    live.log_metric("loss", 0.25)
+    live.log_artifact(tmp_path / "notes.txt")
+    assert not live.should_stop()
+    live.end()
+    run = tracker.get_run("run_001")
+    assert run is not None
+    assert (run["status"], run["params"]) == ("completed", {"lr": 0.1, "depth": 3})
+    assert [(point["step"], point["value"]) for point in run["metrics"]["loss"]] == [
+        (0, 1.0),
+        (1, 0.5),
+        (10, 0.25),
+    ]
+    assert (live.run.run_dir / "artifacts" / "notes.txt").read_text() == "hi"
+
+
+def test_live_in_an_open_run_leaves_it_open(tracker: ExperimentTracker) -> None:
+    with tracker.start_run("ctr") as run:
+        with Live() as live:
+            live.log_metric("loss", 1.0)
+        live.end()
+        record = tracker.record(run.run_id)
+        assert record is not None
+        assert record.status.value == "running"
+    assert len(tracker.records()) == 1
+
+
+def test_an_error_in_the_block_of_live_fails_its_run(tracker: ExperimentTracker, base: Path) -> None:
+    with pytest.raises(ZeroDivisionError), Live("ctr", store=base):
+        raise ZeroDivisionError("no")
+    record = tracker.record("run_001")
+    assert record is not None
+    assert (record.status.value, record.error) == ("failed", "ZeroDivisionError: no")
+
+
+@pytest.mark.parametrize("step", [-1, 0.5, True, "1"])
+def test_a_step_is_a_whole_number(base: Path, step: object) -> None:
+    with (
+        Live("ctr", store=base) as live,
+        pytest.raises(InvalidValueError, match="is no whole number from 0 on"),
+    ):
+        live.step = step  # type: ignore[assignment]

@@ -1,0 +1,101 @@
+"""One line that logs: into the run that is open, else into one of its own.
+
+`log({"loss": 0.5})` needs nothing before it. `Live` counts steps and ends its run, with the calls that DVCLive has.
+"""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path, PurePath
+from types import TracebackType
+from typing import Any, Self
+
+from tracking.errors import InvalidValueError, quoted
+from tracking.run import Run, active_run
+from tracking.tracker import ExperimentTracker
+
+STORE = "experiments"
+
+
+def log(metrics: Mapping[str, Any], step: int | None = None) -> Run:
+    """Log one point per metric into the open run, or into a new one if none is open; return the run.
+
+    A new run is in the store `experiments`, in the experiment that is named as the script. It is open until the process
+    ends, and then `ended`; `finish()` of the run that is returned says more.
+    """
+    run = active_run() or ExperimentTracker(STORE).start_run(script_name())
+    run.log(metrics, step)
+    return run
+
+
+def script_name() -> str:
+    """Return the name of the script that runs, for an experiment; `python` where there is none."""
+    return Path(sys.argv[0]).stem.removeprefix("-") or "python"
+
+
+class Live:
+    """Logs into a run and counts steps: that is `run`, else the one that is open, else a new one.
+
+    A new run is one of `experiment`, by default the name of the script, in `store`. It ends with `end()`, or with the `with`
+    block: as completed, or as failed or killed by what left the block. A run that was open goes on.
+    """
+
+    def __init__(
+        self, experiment: str | None = None, *, store: str | PurePath = STORE, run: Run | None = None
+    ) -> None:
+        given = run or active_run()
+        self.is_own = given is None  # it opened the run, and ends it
+        self.run = given or ExperimentTracker(str(store)).start_run(experiment or script_name())
+        self._step = 0
+
+    @property
+    def step(self) -> int:
+        """The step that `log_metric` logs at; 0 at first."""
+        return self._step
+
+    @step.setter
+    def step(self, step: int) -> None:
+        if type(step) is not int or step < 0:
+            raise InvalidValueError(f"step {quoted(step)} is no whole number from 0 on")
+        self._step = step
+
+    def next_step(self) -> None:
+        """Go on to the next step."""
+        self._step += 1
+
+    def log_metric(self, name: str, value: Any) -> None:
+        """Log one point at the present step."""
+        self.run.log({name: value}, self._step)
+
+    def log_metrics(self, metrics: Mapping[str, Any]) -> None:
+        """Log one point per metric at the present step."""
+        self.run.log(metrics, self._step)
+
+    def log_param(self, name: str, value: Any) -> None:
+        """Add a parameter."""
+        self.run.log_params({name: value})
+
+    def log_params(self, params: Mapping[str, Any]) -> None:
+        """Add parameters."""
+        self.run.log_params(params)
+
+    def log_artifact(self, path: Any, name: str | PurePath | None = None) -> Path:
+        """Copy a file or a folder into the artifacts of the run; see `Run.log_artifact`."""
+        return self.run.log_artifact(path, name)
+
+    def should_stop(self) -> bool:
+        """Return whether the run was asked to stop early."""
+        return self.run.should_stop()
+
+    def end(self) -> None:
+        """Finish a run of its own as completed; one that was open before goes on."""
+        if self.is_own:
+            self.run.finish()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.is_own:
+            self.run.__exit__(kind, error, trace)
