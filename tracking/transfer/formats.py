@@ -6,7 +6,7 @@ from enum import StrEnum
 from itertools import islice
 from pathlib import Path
 
-from tracking.errors import InvalidNameError, InvalidValueError, TrackingError
+from tracking.errors import InvalidNameError, InvalidValueError, TrackingError, quoted
 from tracking.files import regular
 from tracking.transfer.found_runs import Source
 from tracking.transfer.hydra_multirun import HydraJobs, job_folders
@@ -40,7 +40,7 @@ def recognise(source: str) -> SourceFormat | None:
     source = source.removeprefix("sqlite:///")
     if _ADDRESS.match(source):
         return None
-    path = check_path("source", source, example="runs")
+    path = check_path("source", source, example="runs").resolve()
     if regular.is_file(path):
         return _of_file(path)
     if not path.is_dir() or (path / "runs").is_dir():
@@ -55,7 +55,7 @@ def recognise(source: str) -> SourceFormat | None:
         return SourceFormat.HYDRA  # which takes the event files of its jobs too
     if len(found) > 1:
         raise TrackingError(
-            f"{str(path)!r} holds runs of {' and '.join(found)}; say which to import with --from"
+            f"{quoted(source)} holds runs of {' and '.join(found)}; say which to import with --from"
         )
     return found[0] if found else None
 
@@ -83,18 +83,19 @@ def open_source(source: str, form: SourceFormat, *, with_running: bool = False) 
     path = check_path("source", source, example="runs")
     if not path.exists():
         raise InvalidNameError(f"there is no {str(path)!r}; give the folder that {form} has recorded into")
+    path = path.resolve()  # the user may name a link, such as wandb/latest-run
     if form is SourceFormat.TENSORBOARD:
         return open_event_folders(path)
     if form is SourceFormat.WANDB:
         if not wandb_files(path):
             raise InvalidValueError(
-                f"{str(path)!r} holds no run of W&B; give the folder wandb, one run in it, or a file run-ID{SUFFIX}"
+                f"{quoted(source)} holds no run of W&B; give the folder wandb, one run in it, or a file run-ID{SUFFIX}"
             )
         return OfflineRuns(path, with_running=with_running)
     if form is SourceFormat.HYDRA:
         if next(job_folders(path), None) is None:
             raise InvalidValueError(
-                f"{str(path)!r} holds no job of Hydra, which has a folder .hydra; give multirun or outputs"
+                f"{quoted(source)} holds no job of Hydra, which has a folder .hydra; give multirun or outputs"
             )
         return HydraJobs(path)
     raise InvalidValueError(f"runs of {form} are read by import_runs and import_from_mlflow")

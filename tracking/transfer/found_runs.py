@@ -13,6 +13,7 @@ from tracking.transfer.foreign_times import Clock
 from tracking.transfer.origin import Origin
 from tracking.values import timestamps
 from tracking.values.checks import metric_value, param_values, step_value, tag_values
+from tracking.values.jsontext import readable
 from tracking.values.names import check_label
 from tracking.values.secrets import masked_text
 from tracking.version import __version__
@@ -133,12 +134,12 @@ def ready_run(found: FoundRun, place: str) -> Ready:
         "created_at": clock.text(found.created),
         "finished_at": clock.text(finished),
         "status": found.status,
-        "tags": checked(found.tags, tag_values, damaged),
+        "tags": checked(readable(found.tags), tag_values, damaged),
         "description": masked_text(found.description),
         "sweep": None,
         "data": {},
         "error": found.error and masked_text(found.error),
-        "imported_from": {"store": place, "run_id": found.item.origin.run_id},
+        "imported_from": readable({"store": place, "run_id": found.item.origin.run_id}),
     }
     params = checked(found.params, param_values, damaged)
     history = checked_history(found.points, clock, damaged)

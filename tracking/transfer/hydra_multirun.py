@@ -22,6 +22,7 @@ from tracking.transfer.found_runs import FoundRun, Item, Point
 from tracking.transfer.origin import Origin
 from tracking.transfer.tensorboard.event_folders import EventFolders, event_files
 from tracking.values.configs import Interpolation, read_config
+from tracking.values.jsontext import readable
 from tracking.values.plain import flat
 from tracking.values.returned import OBJECTIVE
 
@@ -67,7 +68,9 @@ class HydraJobs:
                 "\n".join(texts).encode()
             )  # hydra.yaml names the folder that Hydra gave the job
             yield Item(
-                name, Origin(name, known.hexdigest()[:16]), job if isinstance(job, str) and job else "hydra"
+                name,
+                Origin(readable(name), known.hexdigest()[:16]),
+                job if isinstance(job, str) and job else "hydra",
             )
 
     def read(self, item: Item) -> FoundRun:

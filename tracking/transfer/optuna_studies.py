@@ -164,7 +164,7 @@ def _storage(address: str) -> "BaseStorage":
     is_sqlite = address.startswith(_SQLITE)
     if re.match(r"[a-z][a-z0-9+]*://", address) and not is_sqlite:
         return RDBStorage(address)
-    path = check_path("storage", address.removeprefix(_SQLITE), example="study.db")
+    path = check_path("storage", address.removeprefix(_SQLITE).partition("?")[0], example="study.db")
     if not path.is_file():
         raise InvalidNameError(f"there is no file {str(path)!r}; give a storage of Optuna, such as study.db")
     with regular.open_file(path) as file:

@@ -299,12 +299,7 @@ def test_an_import_that_is_followed_elsewhere_is_left_to_that_process_and_ctrl_c
 
 def read_object(process: "subprocess.Popen[str]") -> dict[str, Any]:
     assert process.stdout is not None
-    lines = []
-    for line in process.stdout:
-        lines.append(line)
-        if line == "}\n":
-            break
-    found: dict[str, Any] = json.loads("".join(lines))
+    found: dict[str, Any] = json.loads(process.stdout.readline())
     return found
 
 
@@ -374,3 +369,16 @@ def test_a_filter_and_an_experiment_choose_among_runs(base: Path, tmp_path: Path
     )
     assert "no runs of an experiment 'x' in " in say(*words, "--experiment", "x")[2]
     assert "neither --dry-run nor --filter" in say(*words, "--follow", "--dry-run")[2]
+
+
+def test_a_folder_may_have_any_name_and_be_named_by_a_link(
+    tracker: ExperimentTracker, base: Path, tmp_path: Path, say: Say
+) -> None:
+    odd = os.fsdecode(b"caf\xe9 \n")
+    add(begin(tmp_path / "logs" / odd), 0, {"loss": 1.0})
+    (tmp_path / "latest").symlink_to(tmp_path / "logs")
+    code, out, _ = say("import", str(tmp_path / "latest"), "--store", str(base))
+    assert (code, out.count("\n")) == (0, 3)
+    (record,) = tracker.records()
+    assert (record.experiment_name, record.tags["tensorboard.run"]) == ("logs", "caf\\udce9 \n")
+    assert take(base, tmp_path / "logs").present == {odd: "run_001"}

@@ -3,8 +3,8 @@
 import contextlib
 import sys
 import time
-from collections.abc import Callable
-from typing import Annotated, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -31,6 +31,7 @@ from tracking.transfer import (
 )
 from tracking.transfer.mlflow.foreign import ForeignStore
 from tracking.transfer.mlflow.targets import shown
+from tracking.values import jsontext
 from tracking.values.units import counted
 
 POLL_S = 1.0
@@ -189,7 +190,11 @@ def _follow(wanted: _Wanted, source: GrowingSource) -> int:
     said = 0
 
     def tell(outcome: Imported) -> None:
-        _say_imported(outcome, dry_run=False, has_models=False, as_json=wanted.as_json, is_first=said == 0)
+        if wanted.as_json:  # a line per look
+            line = jsontext.encode(_as_json(outcome, dry_run=False))
+            sys.stdout.write(f"{output.printable(line).decode()}\n")
+        else:
+            _say_imported(outcome, dry_run=False, has_models=False, as_json=False, is_first=said == 0)
         sys.stdout.flush()  # the next point may be far away
 
     def wait() -> bool:
@@ -221,32 +226,36 @@ def _refuse_unknown(wanted: _Wanted, other: str, outcome: Imported) -> None:
         raise TrackingError(f"no runs of an experiment {wanted.experiment!r} in {shown(other)!r}")
 
 
+def _runs_text(names: Iterable[str]) -> str:
+    return runs_text([output.one_line(name) for name in names])
+
+
+def _as_json(outcome: Imported, *, dry_run: bool) -> dict[str, Any]:
+    return {
+        "dry_run": dry_run,
+        "imported": outcome.copied,
+        "present": outcome.present,
+        "left_out": outcome.left_out,
+        "points": outcome.points,
+        "grown": outcome.grown,
+        "lacking": outcome.lacking,
+        "damaged": outcome.damaged,
+        "notes": outcome.notes,
+    }
+
+
 def _say_imported(
     outcome: Imported, *, dry_run: bool, has_models: bool, as_json: bool, is_first: bool = True
 ) -> int:
     if as_json:
-        output.say_json(
-            {
-                "dry_run": dry_run,
-                "imported": outcome.copied,
-                "present": outcome.present,
-                "left_out": outcome.left_out,
-                "points": outcome.points,
-                "grown": outcome.grown,
-                "lacking": outcome.lacking,
-                "damaged": outcome.damaged,
-                "notes": outcome.notes,
-            }
-        )
+        output.say_json(_as_json(outcome, dry_run=dry_run))
     else:
         if is_first or outcome.copied:
             points = f" with {counted(outcome.points, 'point')}" if outcome.copied else ""
-            output.say(
-                f"{'Would import' if dry_run else 'Imported'} {runs_text(list(outcome.copied))}{points}"
-            )
+            output.say(f"{'Would import' if dry_run else 'Imported'} {_runs_text(outcome.copied)}{points}")
         if outcome.grown:
             added = f"{'Would add' if dry_run else 'Added'} {counted(sum(outcome.grown.values()), 'point')}"
-            output.say(f"{added} to {runs_text(list(outcome.grown))}")
+            output.say(f"{added} to {_runs_text(outcome.grown)}")
         renumbered = [[old, new] for old, new in outcome.copied.items() if old != new]
         if renumbered and not dry_run:
             tables.say_rows(["there", "here"], renumbered)
@@ -255,11 +264,11 @@ def _say_imported(
         if has_models:
             output.say("Registered models are not imported.")
     for text, run_ids in outcome.notes.items():
-        output.warn(f"{output.listed(run_ids)}: {text}")
+        output.warn(f"{output.listed([output.one_line(name) for name in run_ids])}: {text}")
     for run_id, lost in outcome.damaged.items():
-        output.warn(f"left out of {run_id}: {output.listed(lost)}")
+        output.warn(f"left out of {output.one_line(run_id)}: {output.listed(lost)}")
     for run_id, reason in outcome.left_out.items():
-        output.warn(f"left out {run_id}: {reason}")
+        output.warn(f"left out {output.one_line(run_id)}: {reason}")
     for run_id, reason in outcome.lacking.items():
-        output.warn(f"{run_id}: {reason}")
+        output.warn(f"{output.one_line(run_id)}: {reason}")
     return 1 if outcome.left_out or outcome.lacking or outcome.damaged else 0

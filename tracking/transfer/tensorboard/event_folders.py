@@ -18,6 +18,7 @@ from tracking.transfer.found_runs import FoundRun, Item, Point
 from tracking.transfer.origin import Origin
 from tracking.transfer.tensorboard.event_messages import Event, decode_event
 from tracking.transfer.tensorboard.frames import FrameReader
+from tracking.values.jsontext import readable
 
 EVENTS = "tfevents"  # is in the name of each event file
 RUN_TAG = "tensorboard.run"
@@ -37,7 +38,7 @@ class _Run:
 
 
 class EventFolders:
-    """A `GrowingSource`: all folders below one that hold event files. No link is followed."""
+    """A `GrowingSource`: all folders below one that hold event files. No link below it is followed."""
 
     def __init__(self, place: Path, experiment: str = "") -> None:
         self._root = place
@@ -46,7 +47,6 @@ class EventFolders:
         self._items: dict[str, Item] = {}
         self.place = str(place.resolve())
         self.damaged: dict[str, str] = {}
-        regular.refuse_link(place)
 
     def items(self) -> Iterator[Item]:
         """Yield the runs, in the order of their names; a folder whose first event is not written yet is none."""
@@ -80,7 +80,7 @@ class EventFolders:
         for path in files:
             for record in FrameReader(path).read():
                 known = hashlib.sha256(path.name.encode(errors="replace") + b"\n" + record.data)
-                return Item(name, Origin(name, known.hexdigest()[:16]), self._experiment)
+                return Item(name, Origin(readable(name), known.hexdigest()[:16]), self._experiment)
         return None
 
     def read(self, item: Item) -> FoundRun:
