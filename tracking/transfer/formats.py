@@ -70,10 +70,13 @@ def _of_file(path: Path) -> SourceFormat | None:
     return None
 
 
-def open_source(source: str, form: SourceFormat, *, with_running: bool = False) -> Source:
+def open_source(
+    source: str, form: SourceFormat, *, with_running: bool = False, may_be_empty: bool = False
+) -> Source:
     """Return the reader of the runs that a program has recorded at a path; of Optuna, also at the address of a database.
 
-    `with_running` takes runs that never ended, which become killed. Raise TrackingError where there are none of that
+    `with_running` takes runs that never ended, which become killed. `may_be_empty` takes a folder that has no event file of
+    TensorBoard yet. Raise TrackingError where there are none of that
     program, and for `podium` and `mlflow`, whose runs have readers of another kind.
     """
     if form is SourceFormat.OPTUNA:
@@ -85,7 +88,7 @@ def open_source(source: str, form: SourceFormat, *, with_running: bool = False) 
         raise InvalidNameError(f"there is no {str(path)!r}; give the folder that {form} has recorded into")
     path = path.resolve()  # the user may name a link, such as wandb/latest-run
     if form is SourceFormat.TENSORBOARD:
-        return open_event_folders(path)
+        return open_event_folders(path, may_be_empty=may_be_empty)
     if form is SourceFormat.WANDB:
         if not wandb_files(path):
             raise InvalidValueError(

@@ -240,6 +240,24 @@ def test_following_imports_each_new_point_once_and_new_runs_too(
     assert take(base, logs) == Imported(present={"a": "run_001", "b": "run_002"})
 
 
+def test_following_may_begin_before_the_first_file_is_there(
+    tracker: ExperimentTracker, base: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "logs").mkdir()
+    source = open_source(str(tmp_path / "logs"), SourceFormat.TENSORBOARD, may_be_empty=True)
+    assert isinstance(source, EventFolders)
+    told: list[Imported] = []
+
+    def empty_file() -> None:
+        begin(tmp_path / "logs" / "a").write_bytes(b"")
+
+    def first_points() -> None:
+        add(begin(tmp_path / "logs" / "a"), 0, {"loss": 1.0})
+
+    follow_source(base, source, wait=looks(empty_file, first_points), tell=told.append)
+    assert told == [Imported(), Imported({"a": "run_001"}, points=1)]
+
+
 def test_points_that_another_import_has_added_meanwhile_are_not_repeated(
     tracker: ExperimentTracker, base: Path, tmp_path: Path
 ) -> None:

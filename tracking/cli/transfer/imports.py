@@ -144,7 +144,7 @@ def _import_runs(wanted: _Wanted, other: str, kind: SourceFormat | None) -> int:
         return _import_mlflow(wanted, other, mlflow)
     if kind in (None, SourceFormat.PODIUM):
         return _import_podium(wanted, other)
-    source = open_source(other, kind, with_running=wanted.running)
+    source = open_source(other, kind, with_running=wanted.running, may_be_empty=wanted.follow)
     if wanted.follow and isinstance(source, GrowingSource):
         return _follow(wanted, source)
     return _import_other(wanted, other, source)

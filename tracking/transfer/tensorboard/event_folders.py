@@ -40,9 +40,9 @@ class _Run:
 class EventFolders:
     """A `GrowingSource`: all folders below one that hold event files. No link below it is followed."""
 
-    def __init__(self, place: Path, experiment: str = "") -> None:
+    def __init__(self, place: Path) -> None:
         self._root = place
-        self._experiment = experiment or place.resolve().name or "tensorboard"
+        self._experiment = place.resolve().name or "tensorboard"
         self._runs: dict[str, _Run] = {}
         self._items: dict[str, Item] = {}
         self.place = str(place.resolve())
@@ -125,15 +125,15 @@ def event_files(root: Path) -> Iterator[tuple[Path, list[Path]]]:
             yield Path(place), files
 
 
-def open_event_folders(path: Path, experiment: str = "") -> EventFolders:
-    """Return the runs below a folder; raise InvalidValueError without any event file."""
+def open_event_folders(path: Path, *, may_be_empty: bool = False) -> EventFolders:
+    """Return the runs below a folder; raise InvalidValueError without any event file, unless it `may_be_empty`."""
     if not path.is_dir():
         raise InvalidValueError(
             f"{str(path)!r} is no folder; give the folder that TensorBoard's --logdir names"
         )
-    if next(event_files(path), None) is None:
+    if not may_be_empty and next(event_files(path), None) is None:
         raise InvalidValueError(f"{str(path)!r} holds no event file of TensorBoard (events.out.tfevents.*)")
-    return EventFolders(path, experiment)
+    return EventFolders(path)
 
 
 def _events(reader: FrameReader, damaged: list[str]) -> Iterator[Event]:
