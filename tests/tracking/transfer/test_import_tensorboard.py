@@ -275,8 +275,9 @@ def test_points_that_another_import_has_added_meanwhile_are_not_repeated(
     assert values(tracker, "run_001", "loss") == [(0, 1.0), (1, 0.5), (2, 0.25)]
 
 
-def test_an_import_that_is_followed_elsewhere_is_left_to_that_process_and_ctrl_c_ends_it_in_order(
-    tracker: ExperimentTracker, base: Path, tmp_path: Path
+@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
+def test_an_import_that_is_followed_elsewhere_is_left_to_that_process_and_a_signal_ends_it_in_order(
+    tracker: ExperimentTracker, base: Path, tmp_path: Path, number: signal.Signals, exit_code: int
 ) -> None:
     logs = tmp_path / "logs"
     path = begin(logs / "a")
@@ -305,9 +306,9 @@ def test_an_import_that_is_followed_elsewhere_is_left_to_that_process_and_ctrl_c
             "a", f"process {process.pid} is importing it already"
         )
     finally:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         process.communicate(timeout=60)
-    assert process.returncode == 0
+    assert process.returncode == exit_code
     take(base, logs)
     assert values(tracker, "run_001", "loss") == [(0, 1.0), (1, 0.5), (2, 0.25)]
     record = tracker.record("run_001")

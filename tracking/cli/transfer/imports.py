@@ -1,6 +1,5 @@
 """The command that brings runs into a store: import."""
 
-import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -14,6 +13,7 @@ from tracking.cli.registry.exchange import import_version, is_exported_version
 from tracking.cli.toolkit import output, tables
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, NewStoreOption
 from tracking.errors import InvalidValueError, TrackingError, quoted
+from tracking.process.signals import EXIT_CODE, Terminated
 from tracking.store.store import Store
 from tracking.transfer import (
     GrowingSource,
@@ -203,8 +203,12 @@ def _follow(wanted: _Wanted, source: GrowingSource) -> int:
         time.sleep(POLL_S)
         return True
 
-    with contextlib.suppress(KeyboardInterrupt):  # which ends the command
+    try:
         follow_source(wanted.store, source, wait=wait, tell=tell, experiment_name=wanted.experiment)
+    except Terminated:
+        return EXIT_CODE
+    except KeyboardInterrupt:  # which ends the command
+        pass
     return 0
 
 
