@@ -9,11 +9,9 @@ from pathlib import Path
 from tracking.errors import InvalidNameError, InvalidValueError, TrackingError, quoted
 from tracking.files import regular
 from tracking.transfer.found_runs import Source
-from tracking.transfer.hydra_multirun import HydraJobs, job_folders
-from tracking.transfer.tensorboard.event_folders import event_files, open_event_folders
-from tracking.transfer.wandb.log_blocks import is_wandb_file
-from tracking.transfer.wandb.offline_runs import SUFFIX, OfflineRuns, wandb_files
 from tracking.values.names import check_path
+
+# The readers are imported where they are used: who exports needs none of them, and an import needs one.
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
@@ -37,6 +35,10 @@ def recognise(source: str) -> SourceFormat | None:
 
     Raise TrackingError where several programs have written there.
     """
+    from tracking.transfer.hydra_multirun import job_folders
+    from tracking.transfer.tensorboard.event_folders import event_files
+    from tracking.transfer.wandb.offline_runs import wandb_files
+
     source = source.removeprefix("sqlite:///")
     if _ADDRESS.match(source):
         return None
@@ -62,6 +64,8 @@ def recognise(source: str) -> SourceFormat | None:
 
 def _of_file(path: Path) -> SourceFormat | None:
     from tracking.transfer.optuna_studies import is_storage
+    from tracking.transfer.wandb.log_blocks import is_wandb_file
+    from tracking.transfer.wandb.offline_runs import SUFFIX
 
     if path.suffix == SUFFIX and is_wandb_file(path):
         return SourceFormat.WANDB
@@ -88,14 +92,20 @@ def open_source(
         raise InvalidNameError(f"there is no {str(path)!r}; give the folder that {form} has recorded into")
     path = path.resolve()  # the user may name a link, such as wandb/latest-run
     if form is SourceFormat.TENSORBOARD:
+        from tracking.transfer.tensorboard.event_folders import open_event_folders
+
         return open_event_folders(path, may_be_empty=may_be_empty)
     if form is SourceFormat.WANDB:
+        from tracking.transfer.wandb.offline_runs import SUFFIX, OfflineRuns, wandb_files
+
         if not wandb_files(path):
             raise InvalidValueError(
                 f"{quoted(source)} holds no run of W&B; give the folder wandb, one run in it, or a file run-ID{SUFFIX}"
             )
         return OfflineRuns(path, with_running=with_running)
     if form is SourceFormat.HYDRA:
+        from tracking.transfer.hydra_multirun import HydraJobs, job_folders
+
         if next(job_folders(path), None) is None:
             raise InvalidValueError(
                 f"{quoted(source)} holds no job of Hydra, which has a folder .hydra; give multirun or outputs"

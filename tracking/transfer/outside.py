@@ -8,7 +8,6 @@ from tracking.errors import CorruptFileError, StoreUnwritableError
 from tracking.files import atomic, folders, regular
 from tracking.metrics.sources import History, count_points
 from tracking.process.signals import guard
-from tracking.provenance.config_text import config_text, write_config
 from tracking.store.store import Store
 from tracking.transfer.found_runs import FoundRun, GrowingSource, Item, Ready, Source, ready_run
 from tracking.transfer.growing import GrowingRun
@@ -189,6 +188,8 @@ def _name(item: Item) -> str:
 
 
 def _place(store: Store, found: FoundRun, ready: Ready) -> str:
+    from tracking.provenance.config_text import config_text, write_config  # those who export never need it
+
     with staging(store, "run") as staged:
         folders.make_dir(staged.artifacts)
         for name, content in found.files.items():
