@@ -155,10 +155,9 @@ def _parameters(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise CorruptFileError(f"{path} is no config: it holds no keys")
     try:
-        config = OmegaConf.create(values)
+        tree: dict[str, Any] = _settled(read_config(OmegaConf.create(values)).tree)
     except (OmegaConfBaseException, ValueError, RecursionError) as error:
         raise CorruptFileError(f"{path} is no config: {' '.join(str(error).split())}") from None
-    tree: dict[str, Any] = _settled(read_config(config).tree)
     return tree
 
 

@@ -3,8 +3,9 @@
 import os
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 
-from tracking.errors import CorruptFileError, StoreUnwritableError
+from tracking.errors import CorruptFileError, InvalidNameError, StoreUnwritableError, quoted
 from tracking.files import atomic, folders, regular
 from tracking.metrics.sources import History, count_points
 from tracking.process.signals import guard
@@ -193,18 +194,22 @@ def _place(store: Store, found: FoundRun, ready: Ready) -> str:
     with staging(store, "run") as staged:
         folders.make_dir(staged.artifacts)
         for name, content in found.files.items():
-            target = staged.artifacts / check_artifact(name)
-            folders.make_dir(target.parent)
-            if isinstance(content, bytes):
-                atomic.write_bytes(target, content)
-            else:
-                try:
-                    regular.refuse_odd(content)
-                    atomic.copy_file(content, target)
-                except StoreUnwritableError:
-                    raise
-                except (CorruptFileError, OSError) as error:
-                    ready.damaged.append(f"the file {name} ({error})")
+            try:
+                _keep_file(staged.artifacts, name, content)
+            except StoreUnwritableError:
+                raise
+            except (CorruptFileError, InvalidNameError, OSError) as error:
+                ready.damaged.append(f"the file {quoted(name)} ({error})")
         write_config(staged, config_text(found.config) if found.config else None, found.overrides)
         write_content(staged, ready.params, ready.history)
         return place(store, staged, ready.entry, None)
+
+
+def _keep_file(artifacts: Path, name: str, content: Path | bytes) -> None:
+    target = artifacts / check_artifact(name)
+    folders.make_dir(target.parent)
+    if isinstance(content, bytes):
+        atomic.write_bytes(target, content)
+    else:
+        regular.refuse_odd(content)
+        atomic.copy_file(content, target)

@@ -156,6 +156,7 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
         ("a: &a [*a]\n", "holds more than 100000 values"),
         ("a: !!python/object/apply:os.system ['touch hacked']\n", "cannot be read"),
         ("x: ${x\n", "is no config"),
+        ("[" * 5000, "cannot be read"),
     ],
 )
 def test_a_hostile_or_damaged_config_costs_its_job_alone(

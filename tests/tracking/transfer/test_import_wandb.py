@@ -207,3 +207,20 @@ def test_whatever_is_damaged_costs_itself_and_is_named(
     (damaged,) = told["damaged"].values()
     assert [each.partition(" ")[0] for each in damaged] == ["record", "record", "metric"]
     assert values(tracker, "loss") == [(0, 1.5)]
+
+
+def test_names_that_no_file_may_have_and_endless_nesting_cost_themselves(
+    tracker: ExperimentTracker, base: Path, tmp_path: Path
+) -> None:
+    deep = bytes_field(5, items({".".join("x" * 3000): 1, "lr": 0.1}))
+    path = write(tmp_path, run(), deep, row(0, {"loss": 1.5}), exit_code(0))
+    (path.parent / "files").mkdir()
+    (path.parent / "files" / "line\nbreak").write_text("x")
+    (path.parent / "files" / "good").write_text("x")
+    outcome = take(base, tmp_path)
+    assert list(outcome.copied.values()) == ["run_001"]
+    (damaged,) = outcome.damaged.values()
+    assert damaged[0] == "the config, which is nested too deep"
+    assert damaged[1].startswith("the file 'line\\nbreak' (")
+    assert [each.name for each in (base / "runs/run_001/artifacts").iterdir()] == ["good"]
+    assert values(tracker, "loss") == [(0, 1.5)]

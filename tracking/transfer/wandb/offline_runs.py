@@ -95,11 +95,12 @@ class OfflineRuns:
         found = FoundRun(item, start, max([start, *map(milliseconds_of, times)]), _status(content.exit_code))
         if content.exit_code:
             found.error = f"exit code {content.exit_code}"
-        found.params = flat({key: value for key, value in content.config.items() if key != "_wandb"})
+        found.damaged = content.damaged
+        config = {key: value for key, value in content.config.items() if key != "_wandb"}
+        found.params = _flat("config", config, found.damaged)
         told = {f"wandb.{key}": text for key, text in content.told.items() if key != "notes"}
         found.tags = told | ({"wandb.tags": ", ".join(content.tags)} if content.tags else {})
         found.description = content.told.get("notes", "")
-        found.damaged = content.damaged
         _add_points(found, content)
         found.files = _files(path.parent / "files")
         summary = {key: value for key, value in content.summary.items() if not key.startswith("_")}
@@ -211,12 +212,20 @@ def _add_points(found: FoundRun, content: _Content) -> None:
                 others += 1
             else:
                 found.points.setdefault(name, []).append(Point(step, number, moment))
-    for name, value in flat(content.summary).items():
+    for name, value in _flat("summary", content.summary, found.damaged).items():
         number = _number(value)
         if number is not None and not name.startswith("_") and name not in found.points:
             found.points[name] = [Point(None, number, found.finished)]
     if others:
         found.notes.append("texts, media and tables of W&B's history are not imported")
+
+
+def _flat(what: str, values: dict[str, Any], damaged: list[str]) -> dict[str, Any]:
+    try:
+        return flat(values)
+    except RecursionError:
+        damaged.append(f"the {what}, which is nested too deep")
+        return {}
 
 
 def _number(value: Any) -> float | None:
