@@ -71,8 +71,9 @@ def test_steps_that_are_no_whole_numbers_get_numbers_which_is_said(
         "--store",
         str(base),
     )
-    for _ in range(2):  # a second export replaces the first
-        code, out, err = say(*words)
+    other = ("export", "ctr", "--to", "tensorboard", *words[4:])
+    for asked in (words, other):  # a second export replaces the first
+        code, out, err = say(*asked)
         assert (code, out) == (0, f"Wrote 3 points of 1 run (run_001) to {tmp_path / 'logs'}\n")
     assert "run_001: steps that are no whole numbers got numbers" in err or not err  # it is said once
     (path,) = (tmp_path / "logs" / "run_001").iterdir()
@@ -100,6 +101,7 @@ def test_steps_that_are_no_whole_numbers_get_numbers_which_is_said(
         ),
         (("--output", "logs", "--dry-run"), "--dry-run is for an export to MLflow"),
         (("--output", "logs", "--to", "x.db"), "--output is for tables, and --to is for MLflow"),
+        (("--format", "csv", "--to", "tensorboard"), "--format csv is for tables, and --to is for MLflow"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(

@@ -46,7 +46,9 @@ FormatOption = Annotated[
 ]
 ToOption = Annotated[
     str | None,
-    typer.Option("--to", metavar="ADDRESS", help="MLflow: sqlite:///mlflow.db, http://..., or a file."),
+    typer.Option(
+        "--to", metavar="ADDRESS", help="MLflow: sqlite:///mlflow.db, http://..., or a file; or tensorboard."
+    ),
 ]
 ExactOption = Annotated[bool, typer.Option("--exact", help="CSV: texts as they are, those of a formula too.")]
 
@@ -76,21 +78,22 @@ def export(
     begins with an apostrophe, so that it is shown as text; --exact writes it as it is.
 
     --to sends runs to MLflow, with all points, files, registered versions and aliases. It may be repeated: a run that
-    is there is completed or skipped. It needs podium[mlflow].
-
-    --format tensorboard writes a folder with an event file per run; --output names the folder around them.
+    is there is completed or skipped. It needs podium[mlflow]. --to tensorboard writes a folder with an event file for
+    each run into the folder that --output names.
 
     A version becomes a folder, or a .tar.gz, that is read without a store: the model's files, manifest, config, verdict,
     the run as JSON, SHA256SUMS, and a README that says how to load it.
 
     \b
     Example: python -m tracking export ctr_model --output runs.parquet
-             python -m tracking export ctr_model --format tensorboard --output logs
+             python -m tracking export ctr_model --to tensorboard --output logs
              python -m tracking export ctr_model --to sqlite:///mlflow.db
              python -m tracking export ctr_model@champion --output ctr.tar.gz
     """
     if is_version(store, experiment):
         return export_version(store, str(experiment), path, None, as_json=as_json)
+    if to == TENSORBOARD and form in (None, TENSORBOARD):
+        form, to = TENSORBOARD, None
     if to is not None or form == MLFLOW:
         _refuse_for_mlflow(
             form, {"--output": path, "--histories": histories, "--columns": columns, "--exact": exact}
