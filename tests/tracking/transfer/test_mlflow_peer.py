@@ -96,7 +96,7 @@ def store(folder: Path) -> Path:
             loader="trainer:load_model",
         )
     registry.promote("ctr", 2, reason="better")
-    registry.set_alias("ctr", "v1", 1, reason="a name that MLflow keeps for itself")
+    registry.set_alias("ctr", "latest", 1, reason="a name that MLflow keeps for itself")
     return tracker.base_dir
 
 
