@@ -27,6 +27,11 @@ ADDED = ("+experiment=", "+debug=", "+local=")  # groups that the config has, wi
 CONF = (
     Path(__file__).resolve().parents[1] / "conf"
 )  # by its path, because a user's folder may have the same name
+OPEN_SECTIONS = (  # whose keys are names of measures and columns
+    "promotion.rules.not_worse",
+    "promotion.rules.slices",
+    "promotion.rules.thresholds",
+)
 PATHS = ("paths.experiments", "data.path", "data.test_path")
 
 
@@ -159,8 +164,14 @@ def _unknown(text: str, cause: BaseException | None) -> str | None:
     section, dot, name = added[1].rpartition(".")
     parent = cause.parent_node
     keys = tuple(map(str, parent)) if isinstance(parent, DictConfig) else ()
+    _, _, value = added[2].partition("=")
+    if isinstance(parent, DictConfig) and keys and (place := parent._get_full_key(None)) in OPEN_SECTIONS:
+        is_one = added[1] == f"{place}.{cause.key}"
+        return (
+            f"{added[2]}: {place} has no {cause.key} yet, only {', '.join(keys)}; add it with "
+            f"'+{place}.{cause.key}={value if is_one else '...'}'"
+        )
     if isinstance(parent, DictConfig) and section and not keys:
-        _, _, value = added[2].partition("=")
         return (
             f"{added[2]}: {section} has no keys yet; add this one with '+{added[2]}', or give all at once as "
             f"'{section}={{{name}: {value}}}'"

@@ -105,6 +105,8 @@ def test_the_command_shows_how_to_quote(tmp_path: Path, capsys: pytest.CaptureFi
         ("data.rows=3", "data.rows=3: there is no key data.rows (other choices of data have it); allowed in data:"),
         ("trainin.epochs=3", "there is no key trainin.epochs (did you mean training.epochs?); allowed here: data,"),
         ("promotion.rules.not_worse.mae=5%", "add this one with '+promotion.rules.not_worse.mae=5%', or give all at once as 'promotion.rules.not_worse={mae: 5%}'"),
+        ("promotion.rules.thresholds.log_loss=0.4", "promotion.rules.thresholds has no log_loss yet, only val_auc, val_r2; add it with '+promotion.rules.thresholds.log_loss=0.4'"),
+        ("promotion.rules.thresholds={val_auc: 0.7, log_loss: 0.4}", "add it with '+promotion.rules.thresholds.log_loss=...'"),
         ("promotion.rules.slices={planet: 0.1}", "promotion.rules.slices.planet: "),
         ("promotion.cluster=planet", "promotion.cluster: "),
         ("task=classification", "there is no such choice; allowed are binary, default, multiclass, regression; left out,"),
