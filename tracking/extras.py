@@ -23,6 +23,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "dashboard": _DASHBOARD,
     "gate": _GATE,
     "sweeps": _SWEEPS,
+    "dask": (*_SWEEPS, "distributed"),
     "search": (*_SWEEPS, *_GATE, "cmaes", "optuna", "threadpoolctl"),
     "trainer": (*_SWEEPS, *_GATE, "matplotlib", "pandas", "pyarrow", "sklearn", "torch", *_DASHBOARD),
     "excel": ("openpyxl",),

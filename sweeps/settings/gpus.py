@@ -10,10 +10,11 @@ from sweeps.errors import SettingsError
 DEVICE = re.compile(r"\d+|(GPU|MIG)-[\w/-]+")
 
 
-def gpu_names(raw: Any, jobs_per_gpu: int) -> tuple[str, ...]:
+def gpu_names(raw: Any, jobs_per_gpu: int, *, are_here: bool = True) -> tuple[str, ...]:
     """Return the devices of ``gpus``; numbers count the devices that this process sees, from 0.
 
-    Raise `SettingsError` for a value that is no device, a duplicate, and a device that is hidden from this process.
+    Raise `SettingsError` for a value that is no device, a duplicate, and a device that is hidden from this process. Devices that
+    are not `are_here` but on the nodes of a cluster come back as they were given, for each node to look up its own.
     """
     if raw is None:
         if jobs_per_gpu != 1:
@@ -27,7 +28,7 @@ def gpu_names(raw: Any, jobs_per_gpu: int) -> tuple[str, ...]:
             f"gpus={raw}: allowed are different devices, numbers from 0 on or names such as GPU-8932f937, in a list: "
             "[0,1]; or null"
         )
-    return tuple(_visible(name) for name in names)
+    return tuple(_visible(name) for name in names) if are_here else names
 
 
 def _visible(name: str) -> str:

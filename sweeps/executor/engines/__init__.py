@@ -1,1 +1,1 @@
-"""What starts nodes: processes of this machine, or the workers of a cluster."""
+"""Engines: each starts nodes in the places of one kind of cluster and carries their messages; see `cluster.engine`."""

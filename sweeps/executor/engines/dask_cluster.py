@@ -1,0 +1,48 @@
+"""The Dask cluster of a sweep: one that runs at an address, one that a class starts, or one on this machine."""
+
+import contextlib
+import logging
+from typing import Any
+
+from distributed import Client, LocalCluster
+from hydra.utils import instantiate
+
+from sweeps.executor.engines.dask import Connection
+from sweeps.settings.dask_settings import DaskSettings
+
+log = logging.getLogger("distributed")
+
+NO_PORT = "127.0.0.1:0"  # of the page of a cluster on this machine: any that is free
+
+
+def connect(settings: DaskSettings) -> Connection:
+    """Return a client of the cluster that the settings name, which is started if need be; raise what Dask raises."""
+    if not log.isEnabledFor(logging.DEBUG):
+        log.setLevel(logging.WARNING)  # or the sweep's own lines drown: it tells of each connection
+    if settings.address is not None:
+        client = _client(settings.address)
+        return Connection(client, client.close)
+    cluster = _started(settings)
+    with contextlib.ExitStack() as started:
+        started.callback(cluster.close)
+        if settings.scale is not None:
+            cluster.scale(settings.scale)
+        client = _client(cluster)
+        started.pop_all()
+
+    def close() -> None:
+        client.close()
+        cluster.close()
+
+    return Connection(client, close)
+
+
+def _started(settings: DaskSettings) -> Any:
+    if settings.cluster is None:
+        return LocalCluster(n_workers=1, threads_per_worker=settings.places, dashboard_address=NO_PORT)
+    return instantiate(dict(settings.cluster))
+
+
+def _client(cluster: Any) -> Client:
+    # Not as the default: the code of the user's may have a client of its own.
+    return Client(cluster, set_as_default=False)

@@ -1,0 +1,198 @@
+"""The workers of a Dask cluster as places for nodes. All of it runs in the loop of Dask's client.
+
+Each node is one long task, which keeps its worker in use; all messages go by functions that run beside the tasks. A node rings
+through the events of the cluster when it has something to fetch, so an idle node costs nothing.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+from distributed import Client
+
+from sweeps.errors import SweepError
+from sweeps.executor.cluster.engine import NodeCommand
+from sweeps.executor.engines.agent import Answer
+from sweeps.executor.engines.dask_worker import end, end_all, exchange, tend
+from sweeps.executor.engines.line import Line
+from sweeps.executor.failure_text import summary
+
+LOOK_EVERY_S = 1.0  # how often the cluster is asked for its workers
+CALL_EVERY_S = (
+    15.0  # how often a node is called that does not ring: a ring is lost while the client connects again
+)
+AGAIN_S = 0.5  # between calls that fail
+AT_ONCE_S = 10.0  # a node that is lost within so long makes its place wait before the next one
+MOST_WAIT_S = 32.0
+ENDED_WITHIN_S = 60.0  # how long the nodes of an earlier session may take to end
+
+
+class Place:
+    """A node on a worker, as this process sees it. Its `line` is for any thread."""
+
+    def __init__(self, address: str, threads: int) -> None:
+        self.address = address
+        self.threads = threads
+        self.name = address.partition("://")[2] or address
+        self.node = uuid4().hex
+        self.line = Line()
+        self.bell = asyncio.Event()  # set when there is something to send or to fetch
+        self.made_at = time.monotonic()
+        self.has_begun = False
+        self.is_closed = False
+
+    def lose_closed(self) -> None:
+        """Let nobody wait for a node that was ended, nor another one take its place."""
+        self.is_closed = True
+        self.lose("it was closed")
+
+    def lose(self, why: str) -> None:
+        """Let nobody wait for the node any more."""
+        self.line.lose(f"the node on {self.name} was lost: {why}")
+        self.bell.set()
+
+
+class Places:
+    """Starts a node on each worker, and gives each to `found` when its process has begun, or cannot begin."""
+
+    def __init__(self, client: Client, command: NodeCommand, found: Callable[[Place], None]) -> None:
+        self._client = client
+        self._command = command
+        self._found = found
+        self._topic = f"podium-{uuid4().hex}"
+        self._taken: dict[str, Place] = {}  # by the address of the worker; that of a closed node stays taken
+        self._nodes: dict[str, Place] = {}
+        self._carrying: set[asyncio.Task[None]] = set()
+        self._falls: dict[str, int] = {}  # how many nodes in turn were lost at once, by address
+        self._not_before: dict[str, float] = {}
+
+    async def watch(self) -> None:
+        """Start nodes where there are workers without one, until cancelled; raise `SweepError` when the cluster has gone."""
+        self._client.subscribe_topic(self._topic, self._ring)
+        first = await self._workers()
+        if first:  # no two processes may run one job
+            await self._end_all(list(first), ENDED_WITHIN_S)
+        while True:
+            workers = await self._workers()
+            if workers is not None:
+                self._compare(workers)
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def close(self, place: Place) -> None:
+        """End a node by force, and leave its place empty."""
+        place.lose_closed()
+        if self._client.status == "running":
+            with contextlib.suppress(OSError):  # its worker has gone too
+                await self._client.run(end, place.node, workers=[place.address])
+
+    async def end(self) -> None:
+        """End what still runs of the sweep on any worker."""
+        for task in self._carrying:
+            task.cancel()
+        if self._client.status == "running":
+            with contextlib.suppress(OSError, TimeoutError):
+                await self._end_all([*self._taken], AT_ONCE_S)
+
+    def _compare(self, workers: Mapping[str, int]) -> None:
+        for address, place in list(self._taken.items()):
+            if address not in workers:
+                del self._taken[address]
+                place.lose("its Dask worker has gone")
+        now = time.monotonic()
+        for address, threads in workers.items():
+            if address not in self._taken and self._not_before.get(address, 0.0) <= now:
+                place = self._taken[address] = Place(address, threads)
+                self._nodes[place.node] = place
+                carrying = asyncio.ensure_future(self._carry(place))
+                self._carrying.add(carrying)
+                carrying.add_done_callback(partial(self._leave, place))
+
+    async def _carry(self, place: Place) -> None:
+        """Run the node of a place, and carry its messages until it is lost, or Dask raises anything."""
+        loop: Any = self._client.loop
+        task = self._client.submit(
+            tend,
+            place.node,
+            self._command,
+            self._topic,
+            key=f"podium-{self._command.sweep}-{place.node}",
+            workers=[place.address],
+            allow_other_workers=False,
+            retries=0,
+            pure=False,
+        )
+        task.add_done_callback(lambda _task: loop.add_callback(place.bell.set))
+        try:
+            while place.line.lost is None:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(place.bell.wait(), CALL_EVERY_S)
+                place.bell.clear()
+                if not place.has_begun and task.status == "error":
+                    place.lose(f"it cannot be started: {summary(await task.exception())}")
+                    self._found(place)
+                elif place.line.lost is None:
+                    await self._call(place)
+        finally:
+            task.release()
+
+    async def _call(self, place: Place) -> None:
+        try:
+            answer = await self._answer(place)
+            while answer is not None and place.line.take(answer):
+                answer = await self._answer(place)
+        except OSError as error:
+            workers = await self._workers()
+            if workers is not None and place.address not in workers:
+                place.lose(f"its Dask worker has gone: {summary(error)}")
+            await asyncio.sleep(AGAIN_S)
+            place.bell.set()
+            return
+        if answer is None and place.has_begun:
+            place.lose("its Dask worker has forgotten it")
+        elif answer is not None and not place.has_begun:
+            place.has_begun = True
+            self._found(place)
+
+    async def _answer(self, place: Place) -> Answer | None:
+        answers = await self._client.run(exchange, place.node, *place.line.call, workers=[place.address])
+        answer: Answer | None = answers[place.address]
+        return answer
+
+    def _leave(self, place: Place, carrying: "asyncio.Task[None]") -> None:
+        """Let another node take a place, unless its node was closed; later if nodes end at once there."""
+        self._carrying.discard(carrying)
+        fault = None if carrying.cancelled() else carrying.exception()
+        place.lose("the sweep has ended" if fault is None else summary(fault))
+        del self._nodes[place.node]
+        if self._taken.get(place.address) is not place or place.is_closed:
+            return
+        del self._taken[place.address]
+        is_quick = time.monotonic() - place.made_at < AT_ONCE_S
+        falls = self._falls[place.address] = self._falls.get(place.address, 0) + 1 if is_quick else 0
+        wait_s = min(MOST_WAIT_S, 2.0**falls) if falls else 0.0
+        self._not_before[place.address] = time.monotonic() + wait_s
+
+    async def _workers(self) -> Mapping[str, int] | None:
+        """Return the workers of the cluster with their threads; None while the scheduler does not answer."""
+        try:
+            workers: Mapping[str, int] = await self._client.nthreads()
+        except OSError as error:
+            if self._client.status in {"closing", "closed"}:
+                for place in self._nodes.values():
+                    place.lose("the scheduler of Dask has gone")
+                raise SweepError(f"the scheduler of Dask has gone: {summary(error)}") from error
+            return None
+        return workers
+
+    async def _end_all(self, workers: list[str], within_s: float) -> None:
+        ended = self._client.run(end_all, self._command.sweep, workers=workers, on_error="ignore")
+        await asyncio.wait_for(ended, within_s)
+
+    def _ring(self, event: tuple[float, str]) -> None:
+        place = self._nodes.get(event[1])
+        if place is not None:
+            place.bell.set()

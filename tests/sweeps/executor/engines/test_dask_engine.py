@@ -1,0 +1,228 @@
+"""The workers of a Dask cluster as places for nodes; the nodes here send back what they get."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+from distributed import Client, LocalCluster
+
+from sweeps.errors import SweepError
+from sweeps.executor.cluster.engine import Node, NodeCommand, NodeLostError
+from sweeps.executor.engines.dask import Connection, DaskEngine
+
+pytestmark = pytest.mark.slow
+
+PATIENCE_S = 60.0
+ECHO = """
+import os
+from sweeps.executor.cluster.frames import read_frame, write_frame
+write_frame(1, b"%d" % os.getpid())
+while (message := read_frame(0)) is not None:
+    write_frame(1, message)
+"""
+
+EARLIER = """
+import time
+from distributed import Client
+from sweeps.executor.cluster.engine import NodeCommand
+from sweeps.executor.engines.dask import Connection, DaskEngine
+client = Client("{address}")
+nodes = DaskEngine(lambda: Connection(client, client.close)).nodes(NodeCommand("echoes", ("-c", {code!r})))
+for _ in range(2):
+    print(int(next(nodes).receive()), flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[LocalCluster]:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def engine(cluster: LocalCluster) -> Iterator[DaskEngine]:
+    engine = engine_on(cluster)
+    yield engine
+    engine.close()
+
+
+def engine_on(cluster: LocalCluster) -> DaskEngine:
+    def connect() -> Connection:
+        client = Client(cluster, set_as_default=False)
+        return Connection(client, client.close)
+
+    return DaskEngine(connect)
+
+
+def command(code: str = ECHO) -> NodeCommand:
+    return NodeCommand("echoes", ("-c", code))
+
+
+def pid_of(node: Node) -> int:
+    """Return the process id that a node sends first."""
+    return int(node.receive())
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def why_lost(node: Node) -> str:
+    while True:
+        try:
+            node.receive()
+        except NodeLostError as lost:
+            return str(lost)
+
+
+def test_each_worker_is_a_place_with_room_for_as_many_jobs_as_it_has_threads(
+    engine: DaskEngine, cluster: LocalCluster
+) -> None:
+    nodes = engine.nodes(command())
+    first, second = next(nodes), next(nodes)
+    addresses = {each.address.partition("://")[2] for each in cluster.workers.values() if each.address}
+    workers = {each.partition("://")[2] for each in cluster.scheduler_info["workers"]}
+    assert {first.name, second.name} == workers, addresses
+    assert (first.places, second.places) == (1, 1)
+    assert pid_of(first) != pid_of(second)
+
+
+def test_messages_of_any_length_go_both_ways_in_their_order(engine: DaskEngine) -> None:
+    node = next(engine.nodes(command()))
+    pid_of(node)
+    messages = [b"", b"short", os.urandom(20_000_000), *(b"%d" % number for number in range(200))]
+    for message in messages:
+        node.send(message)
+    assert [node.receive() for _ in messages] == messages
+
+
+def test_a_place_whose_node_has_died_gets_another_one_and_one_whose_node_was_closed_gets_none(
+    engine: DaskEngine,
+) -> None:
+    nodes = engine.nodes(command())
+    first, second = next(nodes), next(nodes)
+    pid = pid_of(second)
+    second.close()
+    assert not is_running(pid)
+    assert "it was closed" in why_lost(second)
+    with pytest.raises(NodeLostError, match="it was closed"):
+        second.send(b"too late")
+    os.kill(pid_of(first), signal.SIGKILL)
+    assert "exit code" in why_lost(first)
+    third = next(nodes)
+    assert third.name == first.name
+    third.send(b"again")
+    assert (is_running(pid_of(third)), third.receive()) == (True, b"again")
+
+
+def test_a_node_that_cannot_start_is_lost_from_the_beginning_with_what_it_said(engine: DaskEngine) -> None:
+    node = next(engine.nodes(command("raise SystemExit('no room here')")))
+    assert "no room here" in why_lost(node)
+
+
+def test_a_node_is_lost_with_its_worker_and_the_new_worker_is_a_new_place(
+    engine: DaskEngine, cluster: LocalCluster
+) -> None:
+    nodes = engine.nodes(command())
+    first, second = next(nodes), next(nodes)
+    pid = pid_of(first)
+    with Client(cluster, set_as_default=False) as client:
+        (worker,) = client.run(os.getpid, workers=[f"tcp://{first.name}"]).values()
+    os.kill(worker, signal.SIGKILL)
+    assert "Dask worker has gone" in why_lost(first)
+    third = next(nodes)
+    assert third.name != second.name
+    assert pid_of(third) != pid
+    second.send(b"still here")
+    assert (pid_of(second) > 0, second.receive()) == (True, b"still here")
+    wait_until_gone(pid)
+
+
+def test_a_worker_that_comes_later_is_a_place_too(engine: DaskEngine, cluster: LocalCluster) -> None:
+    nodes = engine.nodes(command())
+    names = {next(nodes).name, next(nodes).name}
+    cluster.scale(3)
+    try:
+        third = next(nodes)
+        assert third.name not in names
+        assert is_running(pid_of(third))
+    finally:
+        cluster.scale(2)
+    assert "Dask worker has gone" in why_lost(third)
+
+
+def test_a_node_that_an_earlier_session_of_the_sweep_has_left_is_ended_first(
+    engine: DaskEngine, cluster: LocalCluster
+) -> None:
+    code = EARLIER.format(address=cluster.scheduler_address, code=ECHO)
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as earlier:
+        assert earlier.stdout is not None
+        pids = [int(earlier.stdout.readline()), int(earlier.stdout.readline())]
+        assert all(map(is_running, pids))
+        earlier.kill()
+    node = next(engine.nodes(command()))
+    assert not any(map(is_running, pids))
+    assert is_running(pid_of(node))
+
+
+def test_closing_leaves_no_node_and_ends_the_iteration(cluster: LocalCluster) -> None:
+    engine = engine_on(cluster)
+    nodes = engine.nodes(command())
+    pids = [pid_of(next(nodes)), pid_of(next(nodes))]
+    ended = threading.Event()
+
+    def iterate() -> None:
+        assert list(nodes) == []
+        ended.set()
+
+    threading.Thread(target=iterate).start()
+    engine.close()
+    engine.close()
+    assert ended.wait(PATIENCE_S)
+    assert [pid for pid in pids if is_running(pid)] == []
+
+
+def test_a_cluster_that_cannot_be_reached_is_named() -> None:
+    def connect() -> Connection:
+        raise OSError("nobody answers")
+
+    engine = DaskEngine(connect, "address=tcp://here:8786")
+    with pytest.raises(
+        SweepError, match="address=tcp://here:8786: Dask cannot use it: OSError: nobody answers"
+    ):
+        next(engine.nodes(command()))
+    engine.close()
+
+
+def test_when_the_scheduler_has_gone_the_nodes_are_lost_and_the_engine_says_so() -> None:
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster:
+        client = Client(cluster.scheduler_address, set_as_default=False, timeout=5)
+        engine = DaskEngine(lambda: Connection(client, client.close))
+        nodes = engine.nodes(command())
+        node = next(nodes)
+        pid = pid_of(node)
+        cluster.close()
+        with pytest.raises(SweepError, match="the scheduler of Dask has gone"):
+            next(nodes)
+        assert "has gone" in why_lost(node)
+        engine.close()
+    wait_until_gone(pid)
+
+
+def wait_until_gone(pid: int) -> None:
+    """Wait for a process that ends by itself, as it has lost its parent."""
+    waited = threading.Event()
+    for _ in range(int(PATIENCE_S / 0.05)):
+        if not is_running(pid):
+            return
+        waited.wait(0.05)
+    raise AssertionError(f"process {pid} still runs")
