@@ -4,6 +4,7 @@ Used under a stock sweeper, which has its own folders and objective. Each job ge
 machine; nothing is ranked.
 """
 
+import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,8 +16,8 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from sweeps.errors import JobsFailedError
+from sweeps.executor.engines.choosing import chosen_executor
 from sweeps.executor.failure_text import summary
-from sweeps.executor.local.executor import LocalExecutor
 from sweeps.executor.local.main_script import sweep_starts
 from sweeps.executor.local.program import Common
 from sweeps.executor.local.results import unpack_result
@@ -67,10 +68,12 @@ def launch(
             log.info("\t#%d : failed : %s", number, outcomes[number].error)
     log.info("Launching %d jobs, %d at once", len(jobs), settings.n_jobs)
     common = Common(hydra_context, task_function, sweep_dir.name, wants_results=True, many=settings.many)
-    executor = LocalExecutor(settings, common)
-    for outcome in executor.run(jobs, lambda event: log.debug("job %d: %s", event.job, event.kind)):
-        outcomes[outcome.job] = outcome
-        log.info("\t#%d : %s : %s", outcome.job, outcome.status, outcome.error or f"{outcome.wall_s:.1f} s")
+    with contextlib.ExitStack() as closing:
+        executor = chosen_executor(settings, common, sweep_dir, closing)
+        for outcome in executor.run(jobs, lambda event: log.debug("job %d: %s", event.job, event.kind)):
+            outcomes[outcome.job] = outcome
+            how = outcome.error or f"{outcome.wall_s:.1f} s"
+            log.info("\t#%d : %s : %s", outcome.job, outcome.status, how)
     return [
         _result(overrides, configs.get(number), outcomes[number])
         for number, overrides in enumerate(job_overrides, start=first_number)

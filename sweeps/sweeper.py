@@ -3,8 +3,8 @@
 A config that cannot work is refused before the first job starts. After that, the completed jobs are always ranked.
 """
 
-import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,8 @@ from sweeps.driving.guiding import PreparedSearch, described, outlook, prepared_
 from sweeps.errors import SettingsError, SweepError
 from sweeps.executor.code_watch import CodeWatch
 from sweeps.executor.contract import Executor
+from sweeps.executor.engines.choosing import chosen_executor
 from sweeps.executor.local.child import with_callback
-from sweeps.executor.local.executor import LocalExecutor
 from sweeps.executor.local.main_script import sweep_starts
 from sweeps.executor.local.program import Common
 from sweeps.executor.stock import StockExecutor
@@ -90,12 +90,14 @@ def _run(
         _preview(hydra_context, config, settings, launcher, space, swept=swept, write=write)
         return None
     sweep_dir = claim(settings.store, settings.name) if settings.resume is None else resumed_folder(settings)
-    with resumable(sweep_dir), locked(sweep_dir), contextlib.ExitStack() as planning:
+    with resumable(sweep_dir), locked(sweep_dir), ExitStack() as closing, ExitStack() as planning:
         if settings.resume is None:
             planning.callback(abandon, sweep_dir)
         _place(config, sweep_dir)
         objective = settings.ranked_by(swept)
-        executor = _executor(hydra_context, task_function, config, settings, sweep_dir, objective=objective)
+        executor = _executor(
+            hydra_context, task_function, config, settings, sweep_dir, objective=objective, closing=closing
+        )
         planned = _planned(hydra_context, config, settings, launcher, space, sweep_dir=sweep_dir)
         planner = planned.planner
         plan = make_plan(
@@ -107,9 +109,7 @@ def _run(
             config=computed_from(config, settings.key_ignores),
             search=None if settings.search is None else described(settings.search, space),
         )
-        code = code_state(task_function)
-        late_code = late_state(task_function, code or {})
-        plan = replace(plan, left=tuple(planner.left), code=code, late_code=late_code)
+        plan = replace(plan, left=tuple(planner.left), **_code(task_function))
         earlier = NOTHING
         if settings.resume is None:
             signed(plan).save(sweep_dir / "plan.json")
@@ -126,7 +126,7 @@ def _run(
             planned,
             earlier,
             executor=executor,
-            slots=launcher.n_jobs,
+            slots=launcher.slots,
             write=write,
             guide=guide,
         )
@@ -134,6 +134,12 @@ def _run(
         session.take_note()
         with session.alerts:
             return session.run() if session.has_jobs else session.conclude()
+
+
+def _code(task_function: TaskFunction) -> dict[str, Any]:
+    """Return what the plan keeps of the code that jobs run."""
+    code = code_state(task_function)
+    return {"code": code, "late_code": late_state(task_function, code or {})}
 
 
 def _seeded(
@@ -198,7 +204,7 @@ def _preview(
     planner, search_says = planned.planner, None
     if planned.search is not None and settings.search is not None:
         count = (
-            len(planned.search.first) if settings.search.mode.is_listed else max(PREVIEWED, launcher.n_jobs)
+            len(planned.search.first) if settings.search.mode.is_listed else max(PREVIEWED, launcher.slots)
         )
         planner.add(list(planned.search.next_points(count)))
         planner.check()
@@ -208,7 +214,7 @@ def _preview(
         write,
         jobs,
         planned.swept(swept),
-        launcher.n_jobs,
+        launcher.slots,
         settings.store,
         (*settings.notes, *planned.notes, *planner.new_notes()),
         outlook=search_says,
@@ -266,6 +272,7 @@ def _executor(
     sweep_dir: Path,
     *,
     objective: Mapping[str, Any],
+    closing: ExitStack,
 ) -> Executor:
     root = code_root(task_function)
     if root is not None:
@@ -278,7 +285,7 @@ def _executor(
     common = Common(
         hydra_context, task_function, sweep_dir.name, sweep_dir, objective=objective, many=launcher.many
     )
-    return LocalExecutor(launcher, common)
+    return chosen_executor(launcher, common, sweep_dir, closing)
 
 
 def _place(config: DictConfig, sweep_dir: Path) -> None:

@@ -162,6 +162,22 @@ class LauncherConf:
     many: str | None = None  # dotted function that does the task for a list of configs at once
 
 
+@dataclass
+class DaskLauncherConf(LauncherConf):
+    """``hydra.launcher`` of an app that chose ``override hydra/launcher: podium_dask``; `n_jobs` and all limits hold on each node."""
+
+    _target_: str = "hydra_plugins.podium.launcher.PodiumDaskLauncher"
+    _recursive_: bool = False  # the cluster is no part of the plug-in that Hydra makes
+    address: str | None = (
+        None  # a scheduler that runs, tcp://host:8786; one is started on this machine when null
+    )
+    cluster: Any = None  # _target_ of a class of Dask clusters with its arguments; it is started, and ended after the sweep
+    scale: int | None = (
+        None  # how many workers that cluster is scaled to; as many as it begins with when null
+    )
+    lease_s: float = 30.0  # a node that hears nothing for so long stops its jobs
+
+
 # A callback's config is no dataclass, because Hydra keeps all callbacks in one dict.
 CALLBACKS: dict[str, Any] = {
     "podium": {
@@ -174,10 +190,11 @@ CALLBACKS: dict[str, Any] = {
 
 @cache
 def register() -> None:
-    """Store the configs under the name ``podium``, once: Hydra 1.4 refuses a second time."""
+    """Store the configs under names that begin with ``podium``, once: Hydra 1.4 refuses a second time."""
     store = ConfigStore.instance()
     store.store(group="hydra/sweeper", name="podium", node=_open(SweeperConf), provider="podium")
     store.store(group="hydra/launcher", name="podium", node=_open(LauncherConf), provider="podium")
+    store.store(group="hydra/launcher", name="podium_dask", node=_open(DaskLauncherConf), provider="podium")
     store.store(group="hydra/callbacks", name="podium", node=CALLBACKS, provider="podium")
 
 

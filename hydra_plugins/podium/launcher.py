@@ -48,3 +48,7 @@ class PodiumLauncher(Launcher):
             return launch(*self._given, job_overrides, initial_job_idx)
         except SweepError as error:
             raise PodiumError.of(error) from error.__cause__
+
+
+class PodiumDaskLauncher(PodiumLauncher):
+    """Runs each job in its own process on a worker of a Dask cluster."""

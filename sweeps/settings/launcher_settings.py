@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sweeps.jobs import Outcome, Reason
+from sweeps.settings.dask_settings import DaskSettings
 
 
 class Isolation(StrEnum):
@@ -28,7 +29,7 @@ RETRIED = frozenset({Reason.SIGNAL, Reason.EXIT, Reason.LOST})
 class LauncherSettings:
     """The settings of ``hydra.launcher``."""
 
-    n_jobs: int
+    n_jobs: int  # jobs at once; on each node of a cluster
     threads: int
     preload: tuple[str, ...]
     grace_s: float
@@ -44,7 +45,13 @@ class LauncherSettings:
     )
     fusion: Fusion = Fusion.EXACT
     fusion_size: int = 16
+    engine: DaskSettings | None = None  # what starts nodes that run the jobs; None for this machine alone
     many: str | None = None  # the dotted name of a function that does the task for several configs at once
+
+    @property
+    def slots(self) -> int:
+        """How many jobs run at once, as far as that is known before nodes have started."""
+        return self.n_jobs * ((self.engine.scale if self.engine else None) or 1)
 
     @property
     def together(self) -> int:

@@ -15,11 +15,20 @@ from omegaconf import DictConfig, OmegaConf
 from sweeps.errors import SettingsError
 from sweeps.jobs import Reason
 from sweeps.settings.checks import choice, count, quantity, require, shown
+from sweeps.settings.dask_settings import dask_settings
 from sweeps.settings.gpus import gpu_names
 from sweeps.settings.launcher_settings import Fusion, Isolation, LauncherSettings
 from sweeps.settings.search_reading import constraints, search_settings
 from sweeps.settings.search_settings import Mode
-from sweeps.settings.sections import LAUNCHER, SWEEPER, is_ours, section, settings_sections, target
+from sweeps.settings.sections import (
+    LAUNCHER,
+    SWEEPER,
+    is_on_nodes,
+    is_ours,
+    section,
+    settings_sections,
+    target,
+)
 from sweeps.settings.sweeper_settings import OutputMode, Promotion, SpaceSettings, SweeperSettings
 from tracking import InvalidNameError, InvalidValueError, TrackingError
 from tracking.extras import missing
@@ -241,8 +250,8 @@ def launcher_settings(config: DictConfig) -> LauncherSettings:
     """Return the settings of ``hydra.launcher``; raise `SettingsError` for values that cannot work.
 
     Null means all cores, or all places on the GPUs, for `n_jobs` and an equal share of the cores for `threads`. As in
-    joblib, an `n_jobs` of -1 means all too, -2 all but one. Of a launcher that is not podium's, only the number of jobs
-    at once is read.
+    joblib, an `n_jobs` of -1 means all too, -2 all but one. On the nodes of a cluster, where the cores may be others, these are
+    what this machine would do. Of a launcher that is not podium's, only the number of jobs at once is read.
     """
     import joblib
 
@@ -252,10 +261,14 @@ def launcher_settings(config: DictConfig) -> LauncherSettings:
         at_once = 1 if target(config, LAUNCHER) == BASIC_LAUNCHER else raw.get("n_jobs")
         return LauncherSettings(_at_once(at_once if isinstance(at_once, int) else None, cores), 1, (), 0.0)
     per_gpu = count("jobs_per_gpu", raw["jobs_per_gpu"], least=1)
-    gpus = gpu_names(raw["gpus"], per_gpu)
+    on_nodes = is_on_nodes(config)
+    gpus = gpu_names(raw["gpus"], per_gpu, are_here=not on_nodes)
     places = len(gpus) * per_gpu
     allowed = f"are 1, 2, ..., null or -1 for one job per core ({cores} here), -2 for one less, ..."
     require(raw["n_jobs"] != 0, "n_jobs", 0, allowed)
+    if on_nodes:
+        allowed = "are 1, 2, ..., null or -1 for as many as a node has room for"
+        require((raw["n_jobs"] or -1) >= -1, "n_jobs", raw["n_jobs"], allowed)
     n_jobs = _at_once(raw["n_jobs"], places or cores)
     if gpus and n_jobs > places:
         raise SettingsError(
@@ -279,6 +292,7 @@ def launcher_settings(config: DictConfig) -> LauncherSettings:
         isolation=choice("isolation", raw["isolation"], Isolation),
         fusion=choice("fusion", "off" if raw["fusion"] == YAML_OFF else raw["fusion"], Fusion),
         fusion_size=count("fusion_size", raw["fusion_size"], least=1),
+        engine=dask_settings(raw) if on_nodes else None,
     )
 
 

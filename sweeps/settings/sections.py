@@ -21,7 +21,14 @@ from tracking.values.configs import Unresolved, read_config
 SWEEPER, LAUNCHER = "hydra.sweeper", "hydra.launcher"
 NO_ALERTS: Mapping[str, Any] = {"to": None}  # what null means, and a section that was deleted
 OBJECTIVE = "objective"  # one, or a list of several
-OWN_WAY = frozenset({"_target_", "settings_from"})  # the keys that a section of the user's own cannot hold
+OWN_WAY = frozenset(
+    {"_target_", "_recursive_", "settings_from"}
+)  # the keys that a section of the user's own cannot hold
+
+DEFAULT = "podium"  # the name of the typed configs of the sweeper and the launcher
+OTHERS = {
+    "hydra_plugins.podium.launcher.PodiumDaskLauncher": "podium_dask"
+}  # those of other plug-ins, by their target
 
 Tree = Mapping[str, Any]  # the keys of a typed config; a nested one is a tree, any other key None
 
@@ -36,6 +43,11 @@ def is_ours(config: DictConfig, key: str) -> bool:
     return target(config, key).startswith("hydra_plugins.podium.")
 
 
+def is_on_nodes(config: DictConfig) -> bool:
+    """Return whether the launcher that is chosen is podium's, and runs jobs on the nodes of a cluster."""
+    return _name(config, LAUNCHER) != DEFAULT
+
+
 def section(config: DictConfig, key: str) -> dict[str, Any]:
     """Return the settings of ``hydra.sweeper`` or ``hydra.launcher`` with their interpolations resolved.
 
@@ -46,12 +58,12 @@ def section(config: DictConfig, key: str) -> dict[str, Any]:
     """
     own = _resolved(config, key)
     if is_ours(config, key):
-        own = _filled(own, _plain(_schema(key)))
-        keys = [name for place in (SWEEPER, LAUNCHER) for name in _dotted(place, _tree(place))]
-        _require_known(own, key, _tree(key), keys)
+        own = _filled(own, _plain(_schema(config, key)))
+        keys = [name for place in (SWEEPER, LAUNCHER) for name in _dotted(place, _tree(config, place))]
+        _require_known(own, key, _tree(config, key), keys)
     source = own.get("settings_from")
     if source is None:
-        return own | _objectives(key, own.get(OBJECTIVE), key)
+        return own | _objectives(config, key, own.get(OBJECTIVE), key)
     if not isinstance(OmegaConf.select(config, source), DictConfig):
         raise SettingsError(
             f"{key}.settings_from={source}: the config has no such section; allowed is the key of one, or null"
@@ -59,7 +71,7 @@ def section(config: DictConfig, key: str) -> dict[str, Any]:
     given = _resolved(config, source)
     tree = _allowed(config, source)
     _require_known(given, source, tree, [*_dotted(source, tree)])
-    schema = _schema(key)
+    schema = _schema(config, key)
     known = {name: value for name, value in given.items() if name in schema and name != OBJECTIVE}
     try:
         typed = OmegaConf.merge(schema, known)
@@ -72,12 +84,13 @@ def section(config: DictConfig, key: str) -> dict[str, Any]:
     ours, theirs = own.get(OBJECTIVE), given.get(OBJECTIVE)
     if isinstance(ours, dict) and isinstance(theirs, dict):
         ours = {**theirs, **ours}
-    return read | (_objectives(key, ours, key) if ours is not None else _objectives(key, theirs, source))
+    counts, place = (theirs, source) if ours is None else (ours, key)
+    return read | _objectives(config, key, counts, place)
 
 
-def _objectives(key: str, given: Any, place: str) -> dict[str, Any]:
+def _objectives(config: DictConfig, key: str, given: Any, place: str) -> dict[str, Any]:
     """Return the objective of a section, with the defaults filled in: a mapping, or a list of several; nothing for a launcher."""
-    shape = _shapes(OmegaConf.get_type(_schema(key))).get(OBJECTIVE) if key == SWEEPER else None
+    shape = _shapes(OmegaConf.get_type(_schema(config, key))).get(OBJECTIVE) if key == SWEEPER else None
     if shape is None:
         return {}
     several = (
@@ -145,24 +158,37 @@ def settings_sections(config: DictConfig) -> Iterator[str]:
 def one_per_sweep(config: DictConfig) -> Iterator[str]:
     """Yield the key of each setting that all jobs share, in every section that it may be read from."""
     for key in (SWEEPER, LAUNCHER):
-        schema: Any = OmegaConf.get_type(_schema(key))
+        schema: Any = OmegaConf.get_type(_schema(config, key))
         names = [each.name for each in fields(schema) if "per_job" not in each.metadata]
         if is_ours(config, key):
             for place in filter(None, (key, OmegaConf.select(config, f"{key}.settings_from"))):
                 yield from (f"{place}.{name}" for name in names)
 
 
+def _name(config: DictConfig, key: str) -> str:
+    return OTHERS.get(target(config, key), DEFAULT)
+
+
+def _schema(config: DictConfig, key: str) -> DictConfig:
+    """Return the typed config of the plug-in that is chosen, of podium's default one if it is a stranger's."""
+    return _stored(key, _name(config, key))
+
+
+def _tree(config: DictConfig, key: str) -> Tree:
+    return _keys(key, _name(config, key))
+
+
 @cache
-def _schema(key: str) -> DictConfig:
-    """Return the typed config that podium's plug-in has stored: each setting with its default."""
-    node: DictConfig = ConfigStore.instance().load(f"{key.replace('.', '/')}/podium.yaml").node
+def _stored(key: str, name: str) -> DictConfig:
+    """Return a typed config that podium's plug-ins have stored: each setting with its default."""
+    node: DictConfig = ConfigStore.instance().load(f"{key.replace('.', '/')}/{name}.yaml").node
     return node
 
 
 @cache
-def _tree(key: str) -> Tree:
+def _keys(key: str, name: str) -> Tree:
     """Return the keys of a typed config of podium's."""
-    return _keys_of(OmegaConf.get_type(_schema(key)))
+    return _keys_of(OmegaConf.get_type(_stored(key, name)))
 
 
 def _keys_of(kind: Any) -> Tree:
@@ -210,7 +236,10 @@ def _allowed(config: DictConfig, source: str) -> Tree:
         for key in (SWEEPER, LAUNCHER)
         if not is_ours(config, key) or OmegaConf.select(config, f"{key}.settings_from") == source
     ]
-    return {name: inner for key in readers for name, inner in _tree(key).items() if name not in OWN_WAY}
+    trees = [_tree(config, key) for key in readers]
+    if LAUNCHER in readers:
+        trees += [_keys(LAUNCHER, name) for name in OTHERS.values()]
+    return {name: inner for tree in trees for name, inner in tree.items() if name not in OWN_WAY}
 
 
 def _resolved(config: DictConfig, key: str) -> dict[str, Any]:

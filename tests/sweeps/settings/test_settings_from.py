@@ -86,7 +86,7 @@ def test_an_explicit_setting_of_hydras_section_wins(loader: ConfigLoader) -> Non
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("+podium.thread=3", "podium.thread: unknown key; allowed are budget, check, .*, threads, timeout, .*, when"),
+        ("+podium.thread=3", "podium.thread: unknown key; allowed are address, budget, check, .*, threads, timeout, .*, when"),
         ("+podium.objective.metrik=a", "podium.objective.metrik: unknown key; allowed are at, metric, mode"),
         ("+podium.n_trials=abc", "podium.n_trials=abc: Value 'abc' of type 'str' could not be converted to Integer"),
         ("podium.name=[a]", r"podium.name=\['a'\]: Cannot convert 'ListConfig' to string"),
