@@ -1,0 +1,201 @@
+"""A sweep on a Dask cluster ends with the leaderboard that it has on one machine, whatever happens to the cluster."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+pytestmark = pytest.mark.slow
+
+APP = Path(__file__).parents[2] / "apps" / "learner" / "app.py"
+ROOT = Path(__file__).parents[4]
+PATIENCE_S = 120.0
+GRID = ("-m", "x=0.1,0.3,0.45,0.6,0.8,0.9", "epochs=9", "hydra.sweeper.name=mine")
+SEARCH = (
+    *("-m", "x=interval(0,1)", "hydra.sweeper.mode=tpe", "hydra.sweeper.n_trials=8", "hydra.sweeper.schedule=asha"),
+    "hydra.sweeper.name=mine",
+)  # fmt: skip
+
+
+def begin(folder: Path, *words: str, **options: object) -> "subprocess.Popen[str]":
+    folder.mkdir(exist_ok=True)
+    return subprocess.Popen(
+        [sys.executable, *words],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        **options,
+    )
+
+
+def end(process: "subprocess.Popen[str]") -> str:
+    out, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0, out
+    return out
+
+
+def sweep(folder: Path, *words: str) -> "subprocess.Popen[str]":
+    return begin(folder, str(APP), *words)
+
+
+def board(folder: Path) -> list[dict[str, str]]:
+    """Return the leaderboard without what depends on the clock: times, and which run got which name."""
+    with (folder / "experiments" / "sweeps" / "mine" / "leaderboard.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    return [{name: value for name, value in row.items() if name not in {"run", "duration_s"}} for row in rows]
+
+
+def ledger(folder: Path) -> list[dict[str, object]]:
+    text = (folder / "experiments" / "sweeps" / "mine" / "jobs.jsonl").read_text()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    waited = threading.Event()
+    for _ in range(int(PATIENCE_S / 0.1)):
+        if condition():
+            return
+        waited.wait(0.1)
+    raise AssertionError("it does not happen")
+
+
+class Cluster:
+    """A scheduler of Dask and its workers, as processes that somebody else has started."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.file = folder / "scheduler.json"
+        self.processes: list[subprocess.Popen[str]] = []
+        self.start("scheduler", "--port", "0", "--no-dashboard", "--dashboard-address", "127.0.0.1:0")
+        wait_for(lambda: self.file.exists() and self.file.read_text().endswith("}"))
+        self.address = json.loads(self.file.read_text())["address"]
+
+    def start(self, *words: str) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", "dask", *words, "--scheduler-file", str(self.file)]
+        with (self.folder / f"{words[0]}-{len(self.processes)}.log").open("w") as log:
+            process = subprocess.Popen(
+                command, cwd=self.folder, stdout=log, stderr=log, text=True, start_new_session=True
+            )
+        self.processes.append(process)
+        return process
+
+    def worker(self) -> "subprocess.Popen[str]":
+        return self.start("worker", "--nthreads", "1", "--no-dashboard")
+
+    def close(self) -> None:
+        for process in reversed(self.processes):
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    folder = tmp_path / "cluster"
+    folder.mkdir()
+    cluster = Cluster(folder)
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture(scope="module")
+def at_home(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]]:
+    """The leaderboard of the grid on this machine."""
+    folder = tmp_path_factory.mktemp("home")
+    end(sweep(folder, *GRID))
+    return board(folder)
+
+
+def on(cluster: Cluster) -> tuple[str, ...]:
+    return ("hydra/launcher=podium_dask", f"hydra.launcher.address='{cluster.address}'")
+
+
+def test_a_search_with_a_schedule_decides_on_a_cluster_as_on_one_machine(tmp_path: Path) -> None:
+    home, away = tmp_path / "home", tmp_path / "away"
+    end(sweep(home, *SEARCH))
+    end(sweep(away, *SEARCH, "hydra/launcher=podium_dask"))
+    assert board(home) == board(away)
+    assert any(entry["event"] == "rung" for entry in ledger(away))
+
+
+def test_a_cluster_of_any_class_is_started_scaled_and_ended(
+    tmp_path: Path, at_home: list[dict[str, str]]
+) -> None:
+    end(
+        sweep(
+            tmp_path,
+            *GRID,
+            "hydra/launcher=podium_dask",
+            "+hydra.launcher.cluster._target_=distributed.LocalCluster",
+            "+hydra.launcher.cluster.n_workers=1",
+            "+hydra.launcher.cluster.threads_per_worker=1",
+            "+hydra.launcher.cluster.dashboard_address='127.0.0.1:0'",
+            "hydra.launcher.scale=2",
+        )
+    )
+    assert board(tmp_path) == at_home
+    assert len({entry["node"] for entry in ledger(tmp_path) if entry["event"] == "started"}) == 2
+
+
+def test_workers_that_are_killed_and_workers_that_come_later_change_nothing(
+    tmp_path: Path, cluster: Cluster, at_home: list[dict[str, str]]
+) -> None:
+    process = sweep(tmp_path / "away", *GRID, "fault=slow", "epochs=40", *on(cluster))
+    assert process.stdout is not None
+    first = cluster.worker()
+    wait_for(lambda: events(tmp_path / "away", "run"))
+    second = cluster.worker()
+    wait_for(lambda: len({each["node"] for each in events(tmp_path / "away", "started")}) == 2)
+    os.killpg(first.pid, signal.SIGKILL)
+    wait_for(lambda: events(tmp_path / "away", "retry"))
+    (worker,) = (
+        each for each in psutil.Process(second.pid).children() if "spawn_main" in " ".join(each.cmdline())
+    )
+    worker.kill()
+    end(process)
+    assert all(entry["lost_node"] for entry in events(tmp_path / "away", "retry"))
+    home = tmp_path / "home"
+    end(sweep(home, *GRID, "epochs=40"))
+    assert board(tmp_path / "away") == board(home)
+
+
+def test_a_sweep_whose_process_was_killed_goes_on_when_it_is_resumed(
+    tmp_path: Path, cluster: Cluster
+) -> None:
+    cluster.worker()
+    cluster.worker()
+    away, home = tmp_path / "away", tmp_path / "home"
+    process = sweep(away, *GRID, "fault=slow", "epochs=40", *on(cluster))
+    wait_for(lambda: events(away, "finished"))
+    process.kill()
+    process.communicate()
+    out = end(begin(away, "-m", "sweeps", "resume", "mine"))
+    assert "resumed" in out
+    end(sweep(home, *GRID, "epochs=40"))
+    assert board(away) == board(home)
+
+
+def test_an_address_without_a_scheduler_is_named(tmp_path: Path) -> None:
+    process = sweep(
+        tmp_path, *GRID, "hydra/launcher=podium_dask", "hydra.launcher.address='tcp://127.0.0.1:9'"
+    )
+    out, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 1
+    assert "address=tcp://127.0.0.1:9: Dask cannot use it" in out
+
+
+def events(folder: Path, kind: str) -> list[dict[str, object]]:
+    try:
+        return [entry for entry in ledger(folder) if entry["event"] == kind]
+    except (OSError, ValueError):  # it has not begun, or writes a line
+        return []
