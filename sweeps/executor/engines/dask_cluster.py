@@ -2,6 +2,8 @@
 
 import contextlib
 import logging
+import signal
+from multiprocessing import resource_tracker
 from typing import Any
 
 from distributed import Client, LocalCluster
@@ -16,7 +18,11 @@ NO_PORT = "127.0.0.1:0"  # of the page of a cluster on this machine: any that is
 
 
 def connect(settings: DaskSettings) -> Connection:
-    """Return a client of the cluster that the settings name, which is started if need be; raise what Dask raises."""
+    """Return a client of the cluster that the settings name, which is started if need be; raise what Dask raises.
+
+    Call it in a thread of its own: it changes which signals the thread takes.
+    """
+    _leave_interrupts_to_the_sweep()
     if not log.isEnabledFor(logging.DEBUG):
         log.setLevel(logging.WARNING)  # or the sweep's own lines drown: it tells of each connection
     if settings.address is not None:
@@ -35,6 +41,12 @@ def connect(settings: DaskSettings) -> Connection:
         cluster.close()
 
     return Connection(client, close)
+
+
+def _leave_interrupts_to_the_sweep() -> None:
+    """Let what this thread starts never see Ctrl-C, which a terminal sends to all processes: workers would end with their jobs."""
+    resource_tracker.ensure_running()  # it starts with the first process, and would let the signal through again
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
 def _started(settings: DaskSettings) -> Any:

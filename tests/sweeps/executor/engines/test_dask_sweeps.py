@@ -185,6 +185,31 @@ def test_a_sweep_whose_process_was_killed_goes_on_when_it_is_resumed(
     assert board(away) == board(home)
 
 
+def test_ctrl_c_is_for_the_sweep_alone_which_stops_its_jobs_gently(tmp_path: Path) -> None:
+    process = sweep(tmp_path, *GRID, "fault=slow", "epochs=4000", "hydra/launcher=podium_dask")
+    wait_for(lambda: events(tmp_path, "run"))
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to the workers too
+    out, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 130, out
+    assert "stopped by SIGINT" in out
+    assert "Worker process" not in out  # has ended, or had to be killed
+    assert {(each["status"], each.get("reason")) for each in events(tmp_path, "finished")} == {
+        ("killed", "stopped"),
+        ("cancelled", "stopped"),
+    }
+
+
+def test_nothing_is_left_of_a_sweep_on_this_machine_whose_process_was_killed(tmp_path: Path) -> None:
+    process = sweep(tmp_path, *GRID, "fault=slow", "epochs=4000", "hydra/launcher=podium_dask")
+    wait_for(lambda: events(tmp_path, "run"))
+    below = psutil.Process(process.pid).children(recursive=True)
+    assert len(below) > 3
+    process.kill()
+    process.communicate()
+    _, left = psutil.wait_procs(below, PATIENCE_S)
+    assert [each.cmdline() for each in left] == []
+
+
 def test_an_address_without_a_scheduler_is_named(tmp_path: Path) -> None:
     process = sweep(
         tmp_path, *GRID, "hydra/launcher=podium_dask", "hydra.launcher.address='tcp://127.0.0.1:9'"
