@@ -117,3 +117,10 @@ def test_the_page_of_all_keys_says_what_the_files_say() -> None:
     assert PAGE.read_text() == page(), "write it anew: python tests/conf/reference.py"
     rows = [line for line in page().splitlines() if line.startswith("| `")]
     assert all(row.split("|")[3].strip() for row in rows)
+
+
+def test_the_trainers_jobs_find_the_same_imported_on_every_launcher_of_its() -> None:
+    at_home, on_dask = (
+        OmegaConf.load(CONF / "hydra" / "launcher" / f"{name}.yaml") for name in ("trainer", "trainer_dask")
+    )
+    assert (at_home.settings_from, at_home.preload) == (on_dask.settings_from, on_dask.preload)

@@ -75,7 +75,7 @@ class Agent:
             with self._lock:
                 self._ended = why
             self._ring()
-        self._is_over.wait(patience_s)
+        self.await_end(patience_s)
 
     def exchange(self, arrived: int, first: int, messages: Sequence[bytes]) -> Answer:
         """Take messages to the process, numbered from `first` on; return those of the process after the first `arrived`."""
@@ -94,6 +94,10 @@ class Agent:
                 return Answer(self._arrived, (), more=False, ended=self._ended)
             more = len(fetched) < len(self._kept) or self._ended is not None
             return Answer(self._arrived, tuple(fetched), more, None)
+
+    def await_end(self, timeout_s: float) -> None:
+        """Wait until the process has ended and all that it sent was fetched, but not longer than this."""
+        self._is_over.wait(timeout_s)
 
     def close(self) -> None:
         """End the process by force and wait until it has gone; what it has sent is fetched no more."""

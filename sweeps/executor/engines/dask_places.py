@@ -28,6 +28,7 @@ CALL_EVERY_S = (
 AGAIN_S = 0.5  # between calls that fail
 AT_ONCE_S = 10.0  # a node that is lost within so long makes its place wait before the next one
 MOST_WAIT_S = 32.0
+GONE_AFTER_S = 3.0  # a worker that has left the cluster and does not answer for so long has gone
 ENDED_WITHIN_S = 60.0  # how long the nodes of an earlier session may take to end
 
 
@@ -43,6 +44,9 @@ class Place:
         self.bell = asyncio.Event()  # set when there is something to send or to fetch
         self.made_at = time.monotonic()
         self.has_begun = False
+        self.is_leaving = (
+            False  # the cluster has no such worker any more, which may still be there to stop its jobs
+        )
         self.is_closed = False
 
     def lose_closed(self) -> None:
@@ -87,7 +91,7 @@ class Places:
         place.lose_closed()
         if self._client.status == "running":
             with contextlib.suppress(OSError):  # its worker has gone too
-                await self._client.run(end, place.node, workers=[place.address])
+                await self._client.run(end, place.node, workers=[place.address], on_error="ignore")
 
     async def end(self) -> None:
         """End what still runs of the sweep on any worker."""
@@ -100,8 +104,8 @@ class Places:
     def _compare(self, workers: Mapping[str, int]) -> None:
         for address, place in list(self._taken.items()):
             if address not in workers:
-                del self._taken[address]
-                place.lose("its Dask worker has gone")
+                place.is_leaving = True
+                place.bell.set()
         now = time.monotonic()
         for address, threads in workers.items():
             if address not in self._taken and self._not_before.get(address, 0.0) <= now:
@@ -144,10 +148,9 @@ class Places:
             answer = await self._answer(place)
             while answer is not None and place.line.take(answer):
                 answer = await self._answer(place)
-        except OSError as error:
-            workers = await self._workers()
-            if workers is not None and place.address not in workers:
-                place.lose(f"its Dask worker has gone: {summary(error)}")
+        except OSError:
+            if place.is_leaving:
+                place.lose("its Dask worker has gone")
             await asyncio.sleep(AGAIN_S)
             place.bell.set()
             return
@@ -158,7 +161,9 @@ class Places:
             self._found(place)
 
     async def _answer(self, place: Place) -> Answer | None:
-        answers = await self._client.run(exchange, place.node, *place.line.call, workers=[place.address])
+        """Call a node; raise OSError, for a worker that has left the cluster soon, when nobody answers."""
+        calling = self._client.run(exchange, place.node, *place.line.call, workers=[place.address])
+        answers = await asyncio.wait_for(calling, GONE_AFTER_S if place.is_leaving else None)
         answer: Answer | None = answers[place.address]
         return answer
 

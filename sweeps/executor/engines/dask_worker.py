@@ -6,24 +6,44 @@ other functions are called beside all tasks, in the loop of the worker's events.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+import os
+import signal
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
-from distributed import get_worker
+from distributed import Worker, WorkerPlugin, get_worker
 
 from sweeps.executor.cluster.engine import NodeCommand
 from sweeps.executor.cluster.node_process import NodeProcess
 from sweeps.executor.engines.agent import Agent, Answer
 
 FETCHED_WITHIN_S = 30.0  # how long the last messages of a process are kept for a sweep that may have ended
+LEFT_WITHIN_S = 60.0  # how long a worker that closes waits for its nodes to stop their jobs and tell of it
+PLUGIN = "podium-nodes"
 
 
 class _Tended(NamedTuple):
     sweep: str
+    process: NodeProcess
     agent: Agent
 
 
 _tended: dict[str, _Tended] = {}  # by the name of the node
+_threads = ThreadPoolExecutor(
+    8, "podium-nodes"
+)  # not those of the loop, which end before a worker that closes has called
+
+
+class _Leaving(WorkerPlugin):
+    """Lets nodes stop their jobs gently when their worker closes in order: others go on with these."""
+
+    async def teardown(self, worker: Worker) -> None:  # noqa: ARG002 - Dask's signature
+        for each in list(_tended.values()):
+            if each.process.pid is not None and each.process.is_running:
+                os.kill(each.process.pid, signal.SIGTERM)
+        await _in_threads(partial(each.agent.await_end, LEFT_WITHIN_S) for each in list(_tended.values()))
 
 
 def tend(node: str, command: NodeCommand, topic: str) -> None:
@@ -32,8 +52,10 @@ def tend(node: str, command: NodeCommand, topic: str) -> None:
     logging.getLogger("distributed.worker").addFilter(_is_worth_a_line)
     for other in _of(command.sweep):
         other.close()
-    agent = Agent(NodeProcess(command, worker.address), lambda: worker.log_event(topic, node))
-    _tended[node] = _Tended(command.sweep, agent)
+    worker.loop.add_callback(_watch, worker)
+    process = NodeProcess(command, worker.address)
+    agent = Agent(process, lambda: worker.log_event(topic, node))
+    _tended[node] = _Tended(command.sweep, process, agent)
     try:
         worker.log_event(topic, node)
         agent.carry(FETCHED_WITHIN_S)
@@ -51,12 +73,24 @@ async def end(node: str) -> None:
     """End the process of a node by force, if it is here."""
     found = _tended.get(node)
     if found is not None:
-        await asyncio.to_thread(found.agent.close)
+        await _in_threads([found.agent.close])
 
 
 async def end_all(sweep: str) -> None:
     """End the processes that an earlier session of a sweep has left here."""
-    await asyncio.gather(*(asyncio.to_thread(agent.close) for agent in _of(sweep)))
+    await _in_threads(agent.close for agent in _of(sweep))
+
+
+async def _watch(worker: Worker) -> None:
+    """Have a worker tell its nodes when it closes; a second plug-in of the name would end the first one, as if it closed."""
+    if PLUGIN not in worker.plugins:
+        await worker.plugin_add(plugin=_Leaving(), name=PLUGIN)
+
+
+async def _in_threads(calls: Iterable[Callable[[], None]]) -> None:
+    """Wait for calls that wait themselves."""
+    loop = asyncio.get_running_loop()
+    await asyncio.gather(*(loop.run_in_executor(_threads, call) for call in calls))
 
 
 def _of(sweep: str) -> list[Agent]:

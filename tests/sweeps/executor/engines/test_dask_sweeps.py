@@ -19,6 +19,7 @@ APP = Path(__file__).parents[2] / "apps" / "learner" / "app.py"
 ROOT = Path(__file__).parents[4]
 PATIENCE_S = 120.0
 GRID = ("-m", "x=0.1,0.3,0.45,0.6,0.8,0.9", "epochs=9", "hydra.sweeper.name=mine")
+TWO = ("-m", "x=0.1,0.3", "hydra.sweeper.name=mine")
 SEARCH = (
     *("-m", "x=interval(0,1)", "hydra.sweeper.mode=tpe", "hydra.sweeper.n_trials=8", "hydra.sweeper.schedule=asha"),
     "hydra.sweeper.name=mine",
@@ -182,6 +183,27 @@ def test_a_sweep_whose_process_was_killed_goes_on_when_it_is_resumed(
     out = end(begin(away, "-m", "sweeps", "resume", "mine"))
     assert "resumed" in out
     end(sweep(home, *GRID, "epochs=40"))
+    assert board(away) == board(home)
+
+
+def test_jobs_of_a_worker_that_is_cut_off_stop_by_themselves_and_go_on_when_it_is_back_or_elsewhere(
+    tmp_path: Path, cluster: Cluster
+) -> None:
+    away, home = tmp_path / "away", tmp_path / "home"
+    worker = cluster.worker()
+    process = sweep(away, *TWO, "fault=slow", "epochs=500", *on(cluster), "hydra.launcher.lease_s=15")
+    wait_for(lambda: events(away, "run"))
+    (cut_off,) = (
+        each for each in psutil.Process(worker.pid).children() if "spawn_main" in " ".join(each.cmdline())
+    )
+    pids = [each["pid"] for each in events(away, "started")]
+    cut_off.suspend()  # its node runs on, and hears nothing
+    wait_for(lambda: not any(map(psutil.pid_exists, pids)))
+    assert not events(away, "retry")
+    cut_off.resume()
+    end(process)
+    assert events(away, "retry")
+    end(sweep(home, *TWO, "epochs=500"))
     assert board(away) == board(home)
 
 
