@@ -11,8 +11,9 @@ import signal
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from dask.typing import Key
 from distributed import Worker, WorkerPlugin, get_worker
 
 from sweeps.executor.cluster.engine import NodeCommand
@@ -36,10 +37,17 @@ _threads = ThreadPoolExecutor(
 )  # not those of the loop, which end before a worker that closes has called
 
 
-class _Leaving(WorkerPlugin):
-    """Lets nodes stop their jobs gently when their worker closes in order: others go on with these."""
+class _Watch(WorkerPlugin):
+    """Lets nodes stop their jobs gently when their worker closes in order, and ends those that no sweep wants any more."""
+
+    def transition(self, key: Key, start: str, finish: str, **_kwargs: Any) -> None:
+        """End the node of a task that the cluster has dropped: the process of the sweep has gone, or its connection."""
+        found = _tended.get(str(key).rpartition("-")[2])
+        if (start, finish) == ("executing", "released") and found is not None:
+            _threads.submit(found.agent.close)
 
     async def teardown(self, worker: Worker) -> None:  # noqa: ARG002 - Dask's signature
+        """Have the nodes leave, and wait until they have."""
         for each in list(_tended.values()):
             if each.process.pid is not None and each.process.is_running:
                 os.kill(each.process.pid, signal.SIGTERM)
@@ -84,7 +92,7 @@ async def end_all(sweep: str) -> None:
 async def _watch(worker: Worker) -> None:
     """Have a worker tell its nodes when it closes; a second plug-in of the name would end the first one, as if it closed."""
     if PLUGIN not in worker.plugins:
-        await worker.plugin_add(plugin=_Leaving(), name=PLUGIN)
+        await worker.plugin_add(plugin=_Watch(), name=PLUGIN)
 
 
 async def _in_threads(calls: Iterable[Callable[[], None]]) -> None:

@@ -1,5 +1,6 @@
 """The workers of a Dask cluster as places for nodes; the nodes here send back what they get."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -72,6 +73,17 @@ def engine_on(cluster: LocalCluster) -> DaskEngine:
 
 def command(code: str = ECHO) -> NodeCommand:
     return NodeCommand("echoes", ("-c", code))
+
+
+@contextlib.contextmanager
+def earlier_session(cluster: LocalCluster) -> Iterator[tuple["subprocess.Popen[str]", list[int]]]:
+    """Start two nodes from another process; yield it and their process ids."""
+    code = EARLIER.format(address=cluster.scheduler_address, code=ECHO)
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        pids = [int(process.stdout.readline()), int(process.stdout.readline())]
+        assert all(map(is_running, pids))
+        yield process, pids
 
 
 def pid_of(node: Node) -> int:
@@ -187,15 +199,19 @@ def test_a_worker_that_retires_lets_its_node_end_in_order_and_say_so() -> None:
 def test_a_node_that_an_earlier_session_of_the_sweep_has_left_is_ended_first(
     engine: DaskEngine, cluster: LocalCluster
 ) -> None:
-    code = EARLIER.format(address=cluster.scheduler_address, code=ECHO)
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as earlier:
-        assert earlier.stdout is not None
-        pids = [int(earlier.stdout.readline()), int(earlier.stdout.readline())]
-        assert all(map(is_running, pids))
-        earlier.kill()
-    node = next(engine.nodes(command()))
-    assert not any(map(is_running, pids))
-    assert is_running(pid_of(node))
+    with earlier_session(cluster) as (process, pids):
+        process.send_signal(signal.SIGSTOP)
+        node = next(engine.nodes(command()))
+        assert not any(map(is_running, pids))
+        assert is_running(pid_of(node))
+        process.kill()
+
+
+def test_a_node_ends_by_itself_when_the_process_of_its_sweep_is_killed(cluster: LocalCluster) -> None:
+    with earlier_session(cluster) as (process, pids):
+        process.kill()
+    for pid in pids:
+        wait_until_gone(pid)
 
 
 def test_closing_leaves_no_node_and_ends_the_iteration(cluster: LocalCluster) -> None:
