@@ -28,13 +28,13 @@ def connect(settings: DaskSettings) -> Connection:
     if settings.address is not None:
         client = _client(settings.address)
         return Connection(client, client.close)
-    cluster = _started(settings)
-    with contextlib.ExitStack() as started:
-        started.callback(cluster.close)
+    cluster = started(settings)
+    with contextlib.ExitStack() as opened:
+        opened.callback(cluster.close)
         if settings.scale is not None:
             cluster.scale(settings.scale)
         client = _client(cluster)
-        started.pop_all()
+        opened.pop_all()
 
     def close() -> None:
         client.close()
@@ -49,10 +49,11 @@ def _leave_interrupts_to_the_sweep() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
-def _started(settings: DaskSettings) -> Any:
+def started(settings: DaskSettings) -> Any:
+    """Start the cluster that the settings describe, without an address; its class gets plain lists and dicts."""
     if settings.cluster is None:
         return LocalCluster(n_workers=1, threads_per_worker=settings.places, dashboard_address=NO_PORT)
-    return instantiate(dict(settings.cluster))
+    return instantiate(dict(settings.cluster), _convert_="all")
 
 
 def _client(cluster: Any) -> Client:
