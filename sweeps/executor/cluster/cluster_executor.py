@@ -104,7 +104,7 @@ class ClusterExecutor:
 
     def _gather(self, dealing: Dealing, serving: Serving, greeting: Callable[[int | None], bytes]) -> None:
         """Take the nodes that the engine starts."""
-        command = NodeCommand(self._sweep, node_code(str(OWN)))
+        command = NodeCommand(str(self._folder), node_code(str(OWN)))
         for node in () if self._is_stopped else self._engine.nodes(command):
             link = Link(node, serving, ping_s=self._ping_s)
             if self._closed.is_set() or dealing.is_stopped or not serving.join(link):

@@ -22,7 +22,8 @@ class NodeCommand:
     """What an engine runs for each node, with the Python interpreter of the machine where it runs it.
 
     `arguments` follow the interpreter. `variables` go to the process's environment, above those that the engine's own workers
-    have. A process for the same `sweep` that an earlier session has left in the same place is ended before.
+    have. `sweep` is the folder of the sweep: a cluster may serve several of one name. A process for the same folder that an earlier
+    session has left in the same place is ended before.
     """
 
     sweep: str

@@ -9,6 +9,7 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import PurePath
 from typing import Any
 from uuid import uuid4
 
@@ -123,7 +124,7 @@ class Places:
             place.node,
             self._command,
             self._topic,
-            key=f"podium-{self._command.sweep}-{place.node}",
+            key=f"podium-{PurePath(self._command.sweep).name}-{place.node}",
             workers=[place.address],
             allow_other_workers=False,
             retries=0,
