@@ -54,7 +54,9 @@ def main(cfg: DictConfig) -> float | None:
                 losses.append(loss_of(cfg, epoch))
             if epoch > has_logged:
                 run.log({"loss": losses[epoch - 1], "cost": cfg.x * 10}, step=epoch)
-                state.write_text(json.dumps(losses))
+                whole = state.with_suffix(".whole")  # a job may be killed while it writes
+                whole.write_text(json.dumps(losses))
+                whole.replace(state)
                 if cfg.asks and run.should_stop():
                     break
     return None
