@@ -23,9 +23,7 @@ from sweeps.executor.engines.line import Line
 from sweeps.executor.failure_text import summary
 
 LOOK_EVERY_S = 1.0  # how often the cluster is asked for its workers
-CALL_EVERY_S = (
-    15.0  # how often a node is called that does not ring: a ring is lost while the client connects again
-)
+CALL_EVERY_S = 15.0  # how often a node is called without a ring; one is lost while the client reconnects
 AGAIN_S = 0.5  # between calls that fail
 AT_ONCE_S = 10.0  # a node that is lost within so long makes its place wait before the next one
 MOST_WAIT_S = 32.0
@@ -45,9 +43,7 @@ class Place:
         self.bell = asyncio.Event()  # set when there is something to send or to fetch
         self.made_at = time.monotonic()
         self.has_begun = False
-        self.is_leaving = (
-            False  # the cluster has no such worker any more, which may still be there to stop its jobs
-        )
+        self.is_leaving = False  # whether the cluster has dropped its worker, which may still stop its jobs
         self.is_closed = False
 
     def lose_closed(self) -> None:
@@ -80,7 +76,10 @@ class Places:
         self._client.subscribe_topic(self._topic, self._ring)
         first = await self._workers()
         if first:  # no two processes may run one job
-            await self._end_all(list(first), ENDED_WITHIN_S)
+            with contextlib.suppress(
+                TimeoutError
+            ):  # of a worker that hangs; its node has heard nothing for too long
+                await self._end_all(list(first), ENDED_WITHIN_S)
         while True:
             workers = await self._workers()
             if workers is not None:
@@ -104,7 +103,9 @@ class Places:
 
     def _compare(self, workers: Mapping[str, int]) -> None:
         for address, place in list(self._taken.items()):
-            if address not in workers:
+            if address not in workers and place.line.lost is not None:
+                del self._taken[address]
+            elif address not in workers:
                 place.is_leaving = True
                 place.bell.set()
         now = time.monotonic()
