@@ -164,19 +164,25 @@ function gainPicture(state, size) {
     const isDoubt = (gains.edges[index] + gains.edges[index + 1]) / 2 <= asked;
     return s("rect", { class: `gain-bar ${isDoubt ? "is-bad" : "is-good"}`, x: from, width: Math.max(0.5, to - from - 0.5), y: y.at(count), height: Math.max(0, bottom - y.at(count)) });
   });
+  const marks = apart(lines, x);
   return s("g", null, bars, axisBelow(view, x),
-    apart(lines, x).map(({ value, name, kind, row }) => s("g", null, s("line", { class: kind, x1: x.at(value), x2: x.at(value), y1: top - 12 - 12 * row, y2: bottom }),
-      s("text", { class: "axis-small halo", x: Math.min(Math.max(x.at(value) + 3, left), right - 40), y: top - 4 - 12 * row }, name))),
+    marks.map(({ value, kind, row }) => s("line", { class: kind, x1: x.at(value), x2: x.at(value), y1: top - 12 - 12 * row, y2: bottom })),
+    marks.map(({ value, name, row, isCrowded }) => {
+      const y = top - 4 - 12 * row;
+      if (isCrowded && x.at(value) - left > APART) return s("text", { class: "axis-small halo", x: x.at(value) - 3, y, "text-anchor": "end" }, name);
+      return s("text", { class: "axis-small halo", x: Math.min(Math.max(x.at(value) + 3, left), right - 40), y }, name);
+    }),
     s("text", { class: "axis-title", x: (left + right) / 2, y: size.height - 6, "text-anchor": "middle" }, fit(`gain of ${measure ?? "the objective"}`, right - left)));
 }
 
-// Names of lines that stand close together are written above each other.
+// Names of lines that stand close together are written above each other, and left of a line that has another one close to its right.
 function apart(lines, scale) {
   const placed = [];
   for (const line of [...lines].sort((a, b) => a.value - b.value)) {
     const before = placed.at(-1);
     const isClose = before && scale.at(line.value) - scale.at(before.value) < APART;
-    placed.push({ ...line, row: isClose ? (before.row + 1) % 3 : 0 });
+    if (isClose) before.isCrowded = true;
+    placed.push({ ...line, row: isClose ? (before.row + 1) % 3 : 0, isCrowded: false });
   }
   return placed;
 }
