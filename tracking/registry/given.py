@@ -3,7 +3,7 @@
 A history whose line holds another kind is not read back, so a wrong argument must end before the line.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from tracking.errors import InvalidValueError, quoted
@@ -63,3 +63,27 @@ def check_number(what: str, value: Any) -> None:
         raise InvalidValueError(
             f"{what} {quoted(value)} is {type(value).__name__}, not the number of a version"
         )
+
+
+def check_share(what: str, value: Any, *, is_open: bool = False) -> None:
+    """Raise InvalidValueError for a value that is no number from 0 to 1; with `is_open`, for 0 and 1 too."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not 0 <= value <= 1 or (is_open and value in (0, 1)):
+        raise InvalidValueError(
+            f"{what} {quoted(value)} is no share {'between 0 and' if is_open else 'from 0 to'} 1"
+        )
+
+
+def check_count(what: str, value: Any) -> None:
+    """Raise InvalidValueError for a value that is neither None nor a whole number from 1 on."""
+    if value is not None and (type(value) is not int or value < 1):
+        raise InvalidValueError(f"{what} {quoted(value)} is no whole number from 1 on, nor None")
+
+
+def check_hashes(what: str, values: Any, bits: int) -> None:
+    """Raise InvalidValueError for what is no list of whole numbers of so many bits."""
+    if isinstance(values, str | bytes | bytearray) or not isinstance(values, Sequence):
+        raise InvalidValueError(f"{what} must be a list of hashes, not {quoted(values)}")
+    wrong = [each for each in values if type(each) is not int or each >> bits]
+    if wrong:
+        raise InvalidValueError(f"{what} has {quoted(wrong[0])}, which is no whole number of {bits} bits")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tracking.errors import InvalidValueError, quoted
 from tracking.paths import ModelPaths
-from tracking.registry import overlap
+from tracking.registry import given, overlap
 from tracking.registry.events import add_event, read_events, refresh_aliases
 from tracking.registry.model_records import EventKind, ModelEvent
 from tracking.values.units import counted
@@ -37,6 +37,10 @@ class Look:
         for what, text in (("split", self.split), ("key", self.key)):
             if not (isinstance(text, str) and 0 < len(text) <= MAX_TEXT):
                 raise InvalidValueError(f"{what} {quoted(text)} must be a text of 1 to {MAX_TEXT} characters")
+        given.check_share("alpha", self.alpha, is_open=True)
+        given.check_count("planned", self.planned)
+        given.check_hashes("rows", self.rows, overlap.BITS)
+        given.check_share("explained", self.explained)
 
 
 def counted_at(events: Sequence[ModelEvent], split: str) -> list[ModelEvent]:

@@ -183,8 +183,14 @@ class RegistryReader:
         It reads the histories of all models, and no run. Of an imported version among `versions` a look at other rows is told,
         too, as they may share rows; of any other one a look at the same rows alone. A history that cannot be read is named.
         """
+        from tracking.registry import given, looks
         from tracking.registry.elsewhere import found_elsewhere
 
+        self._paths(name)  # which raises for what is no name
+        if not isinstance(look, looks.Look):
+            raise InvalidValueError(f"look {quoted(look)} is {type(look).__name__}, not a Look")
+        for number in given.names_of("versions", versions, "[1, 2]"):
+            given.check_number("version", number)
         return found_elsewhere(self, self._store.paths.models, name, look, versions)
 
     def compare(self, one: str, other: str, *, everything: bool = False) -> dict[str, Any]:

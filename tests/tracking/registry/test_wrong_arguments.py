@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tracking import ModelRegistry, TrackingError, Verdict
+from tracking.registry.looks import Look
 
 OBJECTIVE = {"metric": "val_auc", "mode": "max", "value": 0.8}
 VERDICT = Verdict(False, "Not promoted.", ("it is worse",))
@@ -22,7 +23,8 @@ METHODS: dict[str, dict[str, Any]] = {
     "unarchive": {"name": "m", "version": 2, **SAID},
     "remove": {"name": "m", "version": 2, **SAID},
     "record_verdict": {"name": "m", "version": 1, "verdict": VERDICT, "scores": None},
-    "spend_look": {"name": "m", "version": 1, "split": "s", "key": "k", "by": None},
+    "spend_look": {"name": "m", "version": 1, "split": "s", "key": "k", "by": None, "alpha": 0.05, "planned": None, "rows": (1, 2), "explained": 0.0},
+    "looks_elsewhere": {"name": "m", "look": Look("s", "k"), "versions": (1,)},
     "refuse": {"name": "m", "version": 1, **SAID, "key": None, "verdict": None},
     "lineage": {"text": "m@1"},
     "export": {"text": "m@1", "target": "new.tar.gz", "by": None},
@@ -75,6 +77,29 @@ def test_an_argument_of_a_wrong_kind_is_refused_before_anything_is_written(
         with pytest.raises(TrackingError):
             getattr(judged, method)(**{**METHODS[method], name: wrong})
     assert (sorted(base.rglob("*")), (base / "models" / "m" / "events.jsonl").read_bytes()) == before
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"rows": [-1]},
+        {"rows": [1 << 64]},
+        {"rows": [True]},
+        {"rows": b"xy"},
+        {"explained": -0.1},
+        {"explained": float("nan")},
+        {"alpha": 0},
+        {"alpha": True},
+        {"planned": 0},
+        {"planned": True},
+    ],
+    ids=str,
+)
+def test_a_look_with_a_value_out_of_its_range_is_not_spent(judged: ModelRegistry, wrong: Any) -> None:
+    before = judged.history("m")
+    with pytest.raises(TrackingError, match=next(iter(wrong))):
+        judged.spend_look("m", 1, split="s", key="k", **wrong)
+    assert judged.history("m") == before
 
 
 def test_the_error_says_what_is_wrong_and_how_to_mend_it(judged: ModelRegistry) -> None:
