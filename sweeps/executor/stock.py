@@ -107,7 +107,12 @@ class StockExecutor:
     def _launch(self, batch: Sequence[Job], listener: Listener) -> list[Outcome]:
         events = [started(job) for job in batch]
         self._naming.jobs = {
-            event.job: {**event.data, "previous": job.previous, "objective": job.ranked_by(self._objective)}
+            event.job: {
+                **event.data,
+                "previous": job.previous,
+                "overrides": job.overrides,
+                "objective": job.ranked_by(self._objective),
+            }
             for event, job in zip(events, batch, strict=True)
         }
         for event in events:

@@ -9,6 +9,7 @@ import functools
 import json
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracking.errors import quoted
 from tracking.process.turns import per_job
+from tracking.values.secrets import masked_command
 
 if TYPE_CHECKING:  # few processes have one
     from tracking.process.job_gate import Gate
@@ -24,6 +26,8 @@ log = logging.getLogger("tracking")
 
 JOB = "PODIUM_JOB"  # the job of a process and of those that it starts, as JSON
 RUN_DIR = "PODIUM_RUN_DIR"  # the folder of the innermost open run of the process
+OPTIONAL = ("attempt", "previous", "overrides")
+MOST_TEXT = 16 << 10  # characters of overrides in a variable: Linux starts no process with one of 128 KiB
 
 OnStart = Callable[[str, Path], None]
 
@@ -32,7 +36,7 @@ OnStart = Callable[[str, Path], None]
 class JobContext:
     """A job: what run.json keeps under "sweep", where its runs are announced, and the folder its sweep was started in.
 
-    `pid` is the process that opened the context, None in processes that know it from the environment. `at_end` is
+    `overrides` make the job out of the sweep's config. `pid` is the process that opened the context, None in processes that know it from the environment. `at_end` is
     called when the context ends. At the `gate` the runs of that process ask whether to go on.
     """
 
@@ -43,6 +47,7 @@ class JobContext:
     pid: int | None = None
     at_end: list[Callable[[], None]] = field(default_factory=list)
     gate: "Gate | None" = None
+    overrides: Sequence[str] = ()
 
     def announce(self, run_dir: Path) -> None:
         """Tell the sweep of a new run; a sweep that cannot be told does not stop the run."""
@@ -70,6 +75,7 @@ def job_context(
     config_hash: str,
     attempt: int = 1,
     previous: Sequence[str] = (),
+    overrides: Sequence[str] = (),
     objective: Mapping[str, str] | None = None,
     folder: Path | None = None,
     cwd: str | os.PathLike[str] | None = None,
@@ -80,7 +86,7 @@ def job_context(
 
     `on_start(run_id, run_dir)` is called for each run of this process once it exists. With `folder`, the job's own,
     every run is appended to its runs.jsonl. `previous` are the runs of the job's earlier attempts, as folders or ids.
-    `objective` is the metric that ranks the sweep, its mode, ``max`` or ``min``, and which value counts, ``best`` or
+    `overrides` are those of Hydra that make the job, for runs that are given none. `objective` is the metric that ranks the sweep, its mode, ``max`` or ``min``, and which value counts, ``best`` or
     ``last``. A relative store lies below `cwd`, by default the working folder at the start of the block. With a `gate`,
     `Run.should_stop` asks there too.
     """
@@ -93,7 +99,7 @@ def job_context(
         identity["objective"] = dict(objective)
     start = _working_folder() if cwd is None else Path(cwd).absolute()
     place = None if folder is None else folder.absolute()
-    context = JobContext(identity, place, start, on_start, os.getpid(), gate=gate)
+    context = JobContext(identity, place, start, on_start, os.getpid(), gate=gate, overrides=list(overrides))
     # The job has not opened a run yet; that of a process around the sweep is not its own.
     before = {name: os.environ.pop(name, None) for name in (JOB, RUN_DIR)}
     os.environ[JOB] = _as_text(context)
@@ -124,6 +130,16 @@ def current_job() -> JobContext | None:
     return inherited
 
 
+def has_own_command() -> bool:
+    """Return whether a job has started this process as another program, whose own command says what it computes.
+
+    It does not for the job's own process and for those that multiprocessing makes of it.
+    """
+    processes = sys.modules.get("multiprocessing.process")
+    is_child = processes is not None and processes.parent_process() is not None
+    return not _contexts and not is_child and current_job() is not None
+
+
 def current_gate() -> "Gate | None":
     """Return the gate of the innermost job context of this process; None without one."""
     return _contexts[-1].gate if _contexts else None
@@ -145,7 +161,10 @@ def _working_folder() -> Path | None:
 def _as_text(context: JobContext) -> str:
     identity = {name: value for name, value in context.sweep.items() if name != "id"}
     places = {"folder": context.folder, "cwd": context.cwd}
-    known = {name: str(place) for name, place in places.items() if place is not None}
+    known: dict[str, Any] = {name: str(place) for name, place in places.items() if place is not None}
+    overrides = masked_command(context.overrides)
+    if overrides and sum(map(len, overrides)) <= MOST_TEXT:
+        known["overrides"] = overrides
     return json.dumps({"sweep": context.sweep["id"], **identity, **known}, default=str)
 
 
@@ -155,13 +174,20 @@ def _from_text(text: str) -> JobContext | None:
         known = json.loads(text)
         identity = {"id": known.pop("sweep"), **known}
         folder, cwd = (_absolute(identity.pop(name, None)) for name in ("folder", "cwd"))
-        for name, kind in {"id": str, "job": int, "attempt": int, "previous": list}.items():
-            if type(identity.get(name, kind())) is not kind or name not in {*identity, "attempt", "previous"}:
+        for name, kind in {
+            "id": str,
+            "job": int,
+            "attempt": int,
+            "previous": list,
+            "overrides": list,
+        }.items():
+            if type(identity.get(name, kind())) is not kind or name not in {*identity, *OPTIONAL}:
                 raise TypeError(f"{name} is {identity.get(name)!r}")
+        overrides = [str(each) for each in identity.pop("overrides", ())]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         log.warning("%s is ignored, because it does not name a job (%r): %s", JOB, error, quoted(text))
         return None
-    return JobContext(identity, folder, cwd)
+    return JobContext(identity, folder, cwd, overrides=overrides)
 
 
 def _absolute(place: Any) -> Path | None:

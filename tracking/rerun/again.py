@@ -22,6 +22,7 @@ from tracking.rerun.checkout import bring_data, check_out
 from tracking.rerun.entrypoint import Program, program_of, with_secrets, with_seed
 from tracking.rerun.judging import compare
 from tracking.rerun.noise import prediction_interval
+from tracking.rerun.parameters import other_parameters
 from tracking.rerun.remembered import (
     digest_of,
     object_of,
@@ -76,6 +77,7 @@ def rerun(
         made = _Making(first, setting, say)
         again = made.make()
         _refuse_other_code(child.reported(setting))
+        _refuse_other_parameters(first, again, folder, here=here)
         found = compare(place, first.record, again)
         noise = _noise(made, first, seeds, metric, say) if seeds and found.is_open else None
         reported = child.reported(setting)
@@ -126,7 +128,8 @@ class _First:
         if record.status not in ENDED:
             raise RerunError(f"run {run_id!r} is {record.status.value}: only a completed run can be compared")
         git, env = (object_of(path) for path in (paths.git, paths.environment))
-        program = program_of(env, overrides_of(paths), is_job=record.sweep is not None)
+        is_job = record.sweep is not None and not env.get("own_command")
+        program = program_of(env, overrides_of(paths), is_job=is_job)
         return cls(store, record, paths, git, env, program)
 
 
@@ -339,4 +342,20 @@ def _refuse_other_code(reported: Mapping[str, list[Any]]) -> None:
         raise RerunError(
             f"the run was made with other code than its commit: {wrong[0]} was imported from the repository itself"
             + (f", and {len(wrong) - 1} more" if len(wrong) > 1 else "")
+        )
+
+
+def _refuse_other_parameters(first: _First, again: RunRecord, folder: Path, *, here: bool) -> None:
+    """Raise RerunError for a run with other parameters: it is another run, whatever its metrics are.
+
+    The present code may have more or fewer parameters, and a run that was stopped early has recorded what it had by then.
+    """
+    only_shared = here or first.record.status is RunStatus.PRUNED
+    found = other_parameters(first.record, again, folder, only_shared=only_shared)
+    if found:
+        sweep = first.record.sweep
+        is_unknown = sweep is not None and not first.env.get("own_command") and not overrides_of(first.paths)
+        why = "; the run does not remember the overrides of its job" if is_unknown else ""
+        raise RerunError(
+            f"the run was not made again: {again.run_id} has other parameters: {', '.join(found)}{why}"
         )

@@ -84,8 +84,10 @@ def _of_argv(argv: list[str], env: Mapping[str, Any]) -> Program:
     """Return the program of a process that another one prepared: its module, if it knows that, else its script."""
     arguments = tuple(argv[1:])
     module = env.get("module")
-    if isinstance(module, str) and module not in ("", "__main__"):
-        return Program(module=module.removesuffix(".__main__"), arguments=arguments)
+    is_named = isinstance(module, str) and module not in ("", "__main__")
+    # a worker of a launcher has the module of the worker and the arguments of the program
+    if is_named and str(module).rpartition(".")[2] == Path(argv[0]).stem:
+        return Program(module=str(module).removesuffix(".__main__"), arguments=arguments)
     script = argv[0]
     if script in ("", "-", "-c", "-m"):
         raise RerunError("the program of the run is in no file: it was typed or piped")

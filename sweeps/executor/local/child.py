@@ -100,6 +100,7 @@ def run_one(
             config_hash=job.config_hash,
             attempt=job.attempt,
             previous=job.previous,
+            overrides=job.overrides,
             objective=job.ranked_by(common.objective),
             folder=job.folder,
             on_start=on_start,

@@ -106,6 +106,39 @@ def test_a_run_of_a_process_that_a_job_started_names_the_job_and_is_announced(
     assert tracker.records()[-1].sweep is None
 
 
+OWN = ("fork", "spawn", "os.fork")  # ways to a process that runs the job's own program
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_run_remembers_what_makes_its_job_unless_a_command_of_its_own_says_it(
+    tmp_path: Path, folder: Path, way: str
+) -> None:
+    overrides = ["x=2", "db.password=hunter2", "name='a b'"]
+    with job_context(**JOB, folder=folder, overrides=overrides):
+        assert "hunter2" not in os.environ["PODIUM_JOB"]
+        ExperimentTracker("experiments").start_run("own").finish()
+        ExperimentTracker("experiments").start_run("given", overrides=["y=1"]).finish()
+        WAYS[way]()
+    own, given, child = (tmp_path / f"experiments/runs/run_00{number}" for number in (1, 2, 3))
+    expected = '- "x=2"\n- "db.password=***"\n- "name=\'a b\'"\n'
+    assert (own / "overrides.yaml").read_text() == expected
+    assert (given / "overrides.yaml").read_text() == '- "y=1"\n'
+    assert (child / "overrides.yaml").exists() is (way in OWN)
+    if way in OWN:
+        assert (child / "overrides.yaml").read_text() == expected
+    told = [json.loads((each / "env.json").read_text()).get("own_command") for each in (own, given, child)]
+    assert told == [None, None, None if way in OWN else True]
+    assert [record.sweep for record in ExperimentTracker("experiments").records()] == [IDENTITY] * 3
+
+
+def test_a_job_of_very_many_overrides_can_start_processes(tmp_path: Path, folder: Path) -> None:
+    with job_context(**JOB, folder=folder, overrides=[f"x{number}={'1' * 100}" for number in range(2000)]):
+        by_subprocess()
+        ExperimentTracker("experiments").start_run("own").finish()
+    kept = tmp_path / "experiments/runs/run_002/overrides.yaml"
+    assert len(kept.read_text().splitlines()) == 2000
+
+
 def test_a_relative_store_lies_where_the_sweep_was_started_whatever_folder_a_job_works_in(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -51,6 +51,8 @@ def test_a_command_is_started_as_it_was(command: list[str], argv: list[str], exp
         ),
         (["app.py", "-m"], {"module": None}, Program(script="app.py")),
         (["pkg/app.py"], {"module": "pkg.app"}, Program(module="pkg.app")),
+        (["app.py"], {"module": "joblib.externals.loky.backend.popen_loky_posix"}, Program(script="app.py")),
+        (["/home/me/project/trainer/__main__.py"], {"module": "a.worker"}, Program(module="trainer")),
     ],
 )
 def test_a_job_is_the_program_of_its_sweep(argv: list[str], more: dict[str, Any], expected: Program) -> None:
