@@ -82,7 +82,8 @@ def say_result(result: RerunResult) -> None:
         tables.say_rows(titles, [_row(each) for each in result.metrics], keep=3)
     if result.noise is not None:
         rows = list(zip(result.noise.runs, result.noise.seeds, result.noise.values, strict=True))
-        output.say("\nRuns with other seeds:")
+        is_repeated = all(seed is None for seed in result.noise.seeds)
+        output.say(f"\n{'Repetitions' if is_repeated else 'Runs with other seeds'}:")
         tables.say_rows(["run", "seed", result.noise.metric], [list(row) for row in rows])
     changes = {name: f"{_shown(pair[1])}, was {_shown(pair[0])}" for name, pair in result.environment.items()}
     output.say_facts(changes, "Environment")

@@ -68,6 +68,7 @@ def rerun(
         raise RerunError("noise takes at least 2 runs with other seeds; 5 tell more")
     place = Store(store)
     first = _First.read(place, run_id)
+    judged_by = _judged_by(first, metric) if seeds else None  # before anything runs
     began, made_from = time.monotonic(), digest_of(first.record, first.paths)
     with ended_by_sigterm(), scratch(keep=keep_folder) as folder:
         setting, notes = _prepare(first, folder, here=here, repository=repository, say=say)
@@ -79,7 +80,7 @@ def rerun(
         _refuse_other_code(child.reported(setting))
         _refuse_other_parameters(first, again, folder, here=here)
         found = compare(place, first.record, again)
-        noise = _noise(made, first, seeds, metric, say) if seeds and found.is_open else None
+        noise = _noise(made, first, seeds, judged_by, say) if judged_by and found.is_open else None
         reported = child.reported(setting)
     notes += [f"{path} is not in git and was imported from there" for path, _ in reported["imported"]]
     result = found.result(noise, notes, reported["config"], took_s=time.monotonic() - began)
@@ -306,12 +307,19 @@ def _present_code(first: _First) -> str:
     return f"the present code ran, at commit {now[:12]} ({was}) with what was changed since"
 
 
-def _noise(made: _Making, first: _First, seeds: int, metric: str | None, say: Say) -> Noise:
+def _judged_by(first: _First, metric: str | None) -> tuple[Objective, float]:
+    """Return what noise is judged by, and its value of the first run; raise RerunError for a run without one."""
     objective = objective_of(first.record, first.paths, metric)
-    key, seed = seed_of(first.env, first.paths)
     value = objective.value(first.record)
     if objective.metric is None or value is None:
         raise RerunError("the run has no metric to judge noise by; name one with --metric")
+    return objective, float(value)
+
+
+def _noise(made: _Making, first: _First, seeds: int, judged_by: tuple[Objective, float], say: Say) -> Noise:
+    objective, value = judged_by
+    composed = {str(name): number for name, number in child.reported(made.setting)["numbers"]}
+    key, seed = seed_of(first.env, first.paths, composed)
     known = with_seed(made.words, seed or 0) is not None
     if not (known or key):
         say("the run names no seed: the further runs are repetitions")
@@ -322,7 +330,7 @@ def _noise(made: _Making, first: _First, seeds: int, metric: str | None, say: Sa
         others.append((record.run_id, new, _finite(objective, record)))
     low, high = prediction_interval([each[2] for each in others])
     runs, tried, values = zip(*others, strict=True)
-    return Noise(objective.metric, float(value), tuple(values), low, high, tuple(runs), tuple(tried))
+    return Noise(str(objective.metric), value, tuple(values), low, high, tuple(runs), tuple(tried))
 
 
 def _finite(objective: Objective, record: RunRecord) -> float:

@@ -141,7 +141,7 @@ def printed(setting: Setting) -> str:
 
 def reported(setting: Setting) -> dict[str, list[Any]]:
     """Return what the processes reported, by kind, each thing once."""
-    found: dict[str, list[Any]] = {"config": [], "imported": [], "began": []}
+    found: dict[str, list[Any]] = {"config": [], "imported": [], "began": [], "numbers": []}
     with contextlib.suppress(FileNotFoundError):
         for line in setting.report.read_text().splitlines():
             with contextlib.suppress(ValueError):

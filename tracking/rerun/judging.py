@@ -101,9 +101,10 @@ def compare(store: Store, first: RunRecord, again: RunRecord) -> Compared:
 def _in_noise(first: str, noise: Noise) -> str:
     span = f"{noise.low:.6g} to {noise.high:.6g}"
     where = "within" if noise.holds else "outside"
-    others = counted(len(noise.values), "run")
+    is_repeated = all(seed is None for seed in noise.seeds)
+    others = f"{counted(len(noise.values), 'run')} {'without' if is_repeated else 'with other'} seeds"
     return (
-        f"{noise.metric} {noise.first:.6g} of {first} lies {where} {span}, where by {others} with other seeds a further one "
+        f"{noise.metric} {noise.first:.6g} of {first} lies {where} {span}, where by {others} a further one "
         f"lies in {SHARE:.0%} of cases"
     )
 

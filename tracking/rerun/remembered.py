@@ -75,16 +75,20 @@ def objective_of(record: RunRecord, paths: RunPaths, metric: str | None) -> Obje
     return Objective.of(best_available_metric([record]), None, At.LAST)
 
 
-def seed_of(env: Mapping[str, Any], paths: RunPaths) -> tuple[str | None, int | None]:
+def seed_of(
+    env: Mapping[str, Any], paths: RunPaths, composed: Mapping[str, Any]
+) -> tuple[str | None, int | None]:
     """Return the key of the config that sets the seed, and the seed; None for what is not known.
 
-    The key is that which the run named with its seeds, else `seed`, else the one key of that name in a section.
+    The key is that which the run named with its seeds, else `seed`, else the one key of that name in a section. For a run
+    that recorded no config, `composed` holds the whole numbers that Hydra composed when it was made again.
     """
     named = env.get("seeds")
     seeds = {
         name: value for name, value in (named if isinstance(named, dict) else {}).items() if _is_seed(value)
     }
-    leaves = {key: value for key, value in _leaves(_config(paths), "") if _is_seed(value)}
+    known = dict(_leaves(_config(paths), "")) or composed
+    leaves = {key: value for key, value in known.items() if _is_seed(value)}
     below = [key for key in leaves if key.rpartition(".")[2] in SEED_NAMES]
     chosen = [key for key in (*seeds, *SEED_NAMES) if key in leaves] or (below if len(below) == 1 else [])
     if chosen:

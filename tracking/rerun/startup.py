@@ -131,6 +131,7 @@ class _Composing(MetaPathFinder):
             changed = settle(config, self._spec)
             if changed:
                 _report(self._spec["report"], {"config": changed})
+            _report(self._spec["report"], {"numbers": whole_numbers(config)})
             return config
 
         hydra.compose_config = compose_config
@@ -155,6 +156,27 @@ def settle(config: Any, spec: dict[str, Any]) -> list[str]:
             OmegaConf.update(config, key, value, force_add=True)
         config.hydra.run.dir = spec["output"]
     return changed
+
+
+def whole_numbers(config: Any) -> list[list[Any]]:
+    """Return the keys of a composed config that hold whole numbers, with these: one may be the seed."""
+    from omegaconf import OmegaConf
+
+    found: list[list[Any]] = []
+
+    def look(node: Any, above: str) -> None:
+        for key in node:
+            with contextlib.suppress(Exception):  # a value that cannot be resolved
+                if OmegaConf.is_dict(node[key]):
+                    look(node[key], f"{above}{key}.")
+                elif type(node[key]) is int:
+                    found.append([f"{above}{key}", node[key]])
+
+    for key in config:
+        if key != "hydra":
+            with contextlib.suppress(Exception):
+                look({key: config[key]}, "")
+    return found
 
 
 def _saved(path: str | None) -> dict[Any, Any]:

@@ -13,14 +13,16 @@ from tracking.rerun import Likeness, rerun, results_of
 from tracking.store.store import Store
 
 APP = """
+import random
 import hydra
 from tracking import ExperimentTracker
 
 
 @hydra.main(version_base="1.3", config_path=".", config_name="config")
 def main(cfg):
-    with ExperimentTracker("experiments").start_run("mine", params={"x": cfg.x, "name": cfg.name}) as run:
-        run.log({"loss": (cfg.x - 2) ** 2})
+    params = {"x": cfg.x, "name": cfg.name}
+    with ExperimentTracker("experiments").start_run("mine", params=params, seeds={"torch": cfg.fit.seed}) as run:
+        run.log({"loss": (cfg.x - 2) ** 2 + cfg.noise * random.SystemRandom().random(), "seed": cfg.fit.seed})
 
 
 if __name__ == "__main__":
@@ -33,6 +35,8 @@ defaults:
   - _self_
 x: 0
 name: none
+noise: 0.0
+fit: {seed: 4, epochs: 3, lost: "${nothing}"}
 hydra:
   sweeper:
     objective: {metric: loss}
@@ -75,7 +79,7 @@ def test_a_job_is_made_again_with_its_overrides(app: Path, store: Path, launcher
 
     result = rerun(of_job(store, 3), store)
 
-    assert (result.verdict, result.points) == (Likeness.IDENTICAL, 1)
+    assert (result.verdict, result.points) == (Likeness.IDENTICAL, 2)
     again = ExperimentTracker(store).record(result.new_run)
     assert again is not None
     assert (again.params, again.sweep) == ({"x": 3, "name": "a b"}, None)
@@ -86,6 +90,21 @@ def test_a_suggested_job_is_made_again(app: Path, store: Path) -> None:
     (first, _) = ExperimentTracker(store).records()
 
     assert rerun(first.run_id, store).verdict is Likeness.IDENTICAL
+
+
+@pytest.mark.parametrize("words", [["-m", "noise=0.1,0.2"], ["noise=0.2"]], ids=["job", "run"])
+def test_further_runs_of_a_run_without_a_config_get_seeds_where_the_app_has_its_own(
+    app: Path, store: Path, words: list[str]
+) -> None:
+    run(app, "app.py", *words)
+
+    result = rerun("run_001", store, seeds=2, metric="loss")
+
+    assert result.noise is not None
+    assert result.noise.seeds == (5, 6)
+    assert "2 runs with other seeds" in result.sentence
+    runs = [ExperimentTracker(store).record(name) for name in result.noise.runs]
+    assert [each and each.last_values["seed"] for each in runs] == [5, 6]
 
 
 def test_a_program_that_a_job_started_is_made_again_by_its_own_command(app: Path, store: Path) -> None:

@@ -49,6 +49,7 @@ def test_a_program_that_draws_without_a_seed_is_within_noise(repo: Path, store: 
     assert result.noise.low < 0.8 < result.noise.high
     assert (len(result.noise.values), set(result.noise.seeds)) == (12, {None})
     assert "the run names no seed: the further runs are repetitions" in says
+    assert "12 runs without seeds" in result.sentence
 
 
 def test_a_value_that_no_seed_explains_is_different(repo: Path, store: Path) -> None:
@@ -81,6 +82,24 @@ def test_further_runs_get_other_seeds_on_the_command_line(repo: Path, store: Pat
     runs = [tracker.record(name) for name in result.noise.runs]
     assert [each and each.params["seed"] for each in runs] == [4, 5, 6]
     assert all(each and each.rerun_of == "run_001" for each in runs)
+
+
+@pytest.mark.parametrize(
+    ("metric", "why"), [(None, "no metric to judge noise by"), ("auc", "no metric 'auc'; it has: none")]
+)
+def test_noise_of_a_run_without_the_metric_is_refused_before_anything_runs(
+    repo: Path, store: Path, metric: str | None, why: str
+) -> None:
+    (repo / "silent.py").write_text(
+        "from tracking import ExperimentTracker\nExperimentTracker('experiments').start_run('numbers').finish()\n"
+    )
+    commit(repo)
+    run(repo, "silent.py")
+
+    with pytest.raises(RerunError, match=why):
+        rerun("run_001", store, seeds=3, metric=metric)
+
+    assert [each.name for each in (store / "runs").iterdir()] == ["run_001"]
 
 
 def test_a_program_that_fails_is_an_error_with_what_it_printed(repo: Path, store: Path) -> None:
