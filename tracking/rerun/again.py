@@ -19,6 +19,7 @@ from tracking.provenance.git import find_root
 from tracking.records import RunRecord, RunStatus
 from tracking.rerun import child
 from tracking.rerun.checkout import bring_data, check_out
+from tracking.rerun.differences import OF_TIME
 from tracking.rerun.entrypoint import Program, program_of, with_secrets, with_seed
 from tracking.rerun.judging import compare
 from tracking.rerun.noise import prediction_interval
@@ -128,6 +129,8 @@ class _First:
         record, paths = store.scan.record(entry), store.paths.run(run_id)
         if record.status not in ENDED:
             raise RerunError(f"run {run_id!r} is {record.status.value}: only a completed run can be compared")
+        if all(OF_TIME.fullmatch(name) for name in record.summary):
+            raise RerunError(f"run {run_id!r} has no metric to compare, but for those of time")
         git, env = (object_of(path) for path in (paths.git, paths.environment))
         is_job = record.sweep is not None and not env.get("own_command")
         program = program_of(env, overrides_of(paths), is_job=is_job)

@@ -85,19 +85,21 @@ def test_further_runs_get_other_seeds_on_the_command_line(repo: Path, store: Pat
 
 
 @pytest.mark.parametrize(
-    ("metric", "why"), [(None, "no metric to judge noise by"), ("auc", "no metric 'auc'; it has: none")]
-)
-def test_noise_of_a_run_without_the_metric_is_refused_before_anything_runs(
-    repo: Path, store: Path, metric: str | None, why: str
+    ("logged", "seeds", "why"),
+    [({}, 0, "has no metric to compare"), ({"epoch_s": 3}, 0, "has no metric to compare"), ({"loss": 1}, 3, "no metric 'auc'; it has: loss")],
+)  # fmt: skip
+def test_a_run_without_the_metric_is_refused_before_anything_runs(
+    repo: Path, store: Path, logged: dict[str, float], seeds: int, why: str
 ) -> None:
     (repo / "silent.py").write_text(
-        "from tracking import ExperimentTracker\nExperimentTracker('experiments').start_run('numbers').finish()\n"
+        "from tracking import ExperimentTracker\n"
+        f"with ExperimentTracker('experiments').start_run('numbers') as run:\n    run.log({logged})\n"
     )
     commit(repo)
     run(repo, "silent.py")
 
     with pytest.raises(RerunError, match=why):
-        rerun("run_001", store, seeds=3, metric=metric)
+        rerun("run_001", store, seeds=seeds, metric="auc")
 
     assert [each.name for each in (store / "runs").iterdir()] == ["run_001"]
 
