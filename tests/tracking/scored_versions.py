@@ -62,8 +62,12 @@ def scores_of(
     task: str = "binary",
     world: int = 7,
     slow_s: float = 0.0,
+    weighted: int | None = None,
 ) -> dict[str, Any]:
-    """Return scores of rows that all models share; `skill` is how much of the signal a model sees, `own` its own noise."""
+    """Return scores of rows that all models share; `skill` is how much of the signal a model sees, `own` its own noise.
+
+    Only the first `weighted` rows have a weight, where it is given.
+    """
     random = np.random.default_rng(world)
     signal = random.normal(size=rows)
     noise = np.random.default_rng([world, own]).normal(size=rows)
@@ -92,6 +96,7 @@ def scores_of(
             "profit": lambda target, prediction: float(((prediction > 0.6) * (target - 0.4)).mean())
         },
         "predict_one": lambda index: (slow_s and time.sleep(slow_s)) or prediction[index],
+        "weight": None if weighted is None else (np.arange(rows) < weighted).astype(float),
     }
 
 

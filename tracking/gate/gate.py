@@ -240,7 +240,7 @@ class _Judgement:
         Raise `_NotCountedError` where the looks at these rows are counted otherwise.
         """
         name, number = self._challenger.name, self._challenger.version
-        rows = f"{split['rows']:,} rows"
+        rows = verdicts.rows_that_count(split["rows"], split["weightless"])
         self._say(f"judging v{number}{self._versus(' against the champion v{}')} on {rows} ...")
         self._key = _digest(self._identity(), split["hash"])
         for kept in reversed(self._registry.verdicts(name, number)):

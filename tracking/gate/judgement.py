@@ -31,6 +31,7 @@ def split_of(scores: Scores, champion: Scores | None, cluster: str | None) -> di
         "name": scores.split_name,
         "hash": scores.split_hash,
         "rows": len(scores),
+        "weightless": scores.weightless,
         "classes": scores.rows_of_classes,
         "cluster": cluster,
         "clusters": clusters and int(clusters),
@@ -116,6 +117,8 @@ def judged(
         few = words.unjudged_sentences(comparison.unjudged, settings.min_rows)
         remarks += [Remark(RemarkKind.UNJUDGED, each) for each in few]
         told["differences"] = [each.to_json() for each in _differences(comparison)]
+    weights = words.weight_sentences(len(challenger), challenger.weightless, challenger.effective)
+    remarks += [Remark(RemarkKind.WEIGHTS, each) for each in weights]
     leaks = words.trained_on_sentences(_trained_on(challenger, champion))
     remarks += [Remark(RemarkKind.TRAINED_ON, each) for each in leaks]
     outcomes += _thresholds(question, challenger)

@@ -6,6 +6,7 @@ from typing import Any
 
 from tracking.gate.outcomes import SUPERIORITY, Outcome, Selection
 from tracking.gate.rules import GateSettings
+from tracking.gate.verdicts import rows_that_count
 from tracking.gate.wording import show
 from tracking.objective import Objective
 from tracking.statistics.difference import Difference
@@ -13,6 +14,7 @@ from tracking.statistics.power import detectable, units_to_tell
 from tracking.statistics.selection import Overestimate, overestimate
 
 POWER = 0.8
+UNEQUAL = 0.5  # share of the rows that tell as much, below which their weights are remarked on
 MOST_NAMED = 10  # slices that are not judged
 
 
@@ -58,6 +60,18 @@ def unjudged_sentences(slices: Sequence[tuple[str, str, int]], least: int) -> li
         further = f" and {len(few) - MOST_NAMED:,} more values" if len(few) > MOST_NAMED else ""
         found.append(
             f"{column} is not judged where it has fewer than {least:,} rows (min_rows): {', '.join(named)}{further}"
+        )
+    return found
+
+
+def weight_sentences(rows: int, weightless: int, effective: float) -> list[str]:
+    """Say how many rows have no weight, and how few rows of equal weight would tell as much where weights are very unequal."""
+    found = []
+    if weightless:
+        found.append(f"judged on {rows_that_count(rows, weightless)}")
+    if effective < UNEQUAL * rows:
+        found.append(
+            f"the weights are so unequal that these {rows:,} rows tell about as much as {max(1, round(effective)):,} of equal weight"
         )
     return found
 

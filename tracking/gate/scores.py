@@ -1,11 +1,11 @@
 """What a scorer returned for one version, checked: predictions, targets and row ids of the same length, all finite.
 
-A scorer may be anybody's function, so nothing that it returns is taken on trust. Each fault is a sentence.
+Rows of weight 0 are left out here, so that whatever counts rows counts those that decide. A scorer may be anybody's function, so nothing that it returns is taken on trust. Each fault is a sentence.
 """
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ KEYS = frozenset(
 
 @dataclass(frozen=True)
 class Scores:
-    """The predictions of one version for the rows of a split."""
+    """The predictions of one version for the rows of a split that have a weight."""
 
     prediction: Array  # [N], or [N, K] for K classes
     target: Array  # [N]; classes as 0 .. K-1
@@ -44,9 +44,19 @@ class Scores:
     predict_one: Callable[[int], Any] | None
     trained_on: Mapping[str, float] | None
     duplicates: Mapping[str, float] | None
+    counted: Array | None = None  # the places of these rows among all that the scorer gave; None for all
+    weightless: int = 0  # rows of weight 0, which are left out
 
     def __len__(self) -> int:
         return len(self.target)
+
+    @property
+    def effective(self) -> float:
+        """How many rows of equal weight tell as much, by Kish: the square of the sum of the weights by the sum of their squares."""
+        if self.weight is None:
+            return float(len(self))
+        relative = self.weight / self.weight.max()  # squares of tiny weights would be 0
+        return float(relative.sum() ** 2 / (relative**2).sum())
 
     @property
     def rows_of_classes(self) -> dict[str, int] | None:
@@ -85,13 +95,14 @@ def scores_of(raw: Any, split_file_hash: str | None = None) -> Scores:
     row = np.arange(len(target)) if raw.get("row") is None else _rows(raw["row"], len(target))
     split = _mapping("split", raw.get("split"))
     split_name, split_hash = _split(split, row, target, split_file_hash)
-    return Scores(
+    weight = _weight(raw.get("weight"), len(target))
+    scores = Scores(
         prediction=prediction,
         target=target,
         row=row,
         task=task,
         classes=classes or _named(prediction, task),
-        weight=_weight(raw.get("weight"), len(target)),
+        weight=weight,
         columns=_mapping("columns", raw.get("columns")),
         threshold=None
         if raw.get("threshold") is None
@@ -99,11 +110,29 @@ def scores_of(raw: Any, split_file_hash: str | None = None) -> Scores:
         split_name=split_name,
         split_hash=split_hash,
         split_same=str(split.get("same") or split_hash),
-        sketch=_sketch(raw.get("row_hash"), len(target)),
+        sketch=_sketch(raw.get("row_hash"), len(target), weight),
         measures=_mapping("measures", raw.get("measures")),
         predict_one=raw.get("predict_one"),
         trained_on=raw.get("trained_on"),
         duplicates=_mapping("duplicates", raw.get("duplicates")) or None,
+    )
+    return _without_weightless(scores)
+
+
+def _without_weightless(scores: Scores) -> Scores:
+    """Leave out the rows of weight 0."""
+    if scores.weight is None or scores.weight.all():
+        return scores
+    counted, predict_one = np.flatnonzero(scores.weight), scores.predict_one
+    return replace(
+        scores,
+        prediction=scores.prediction[counted],
+        target=scores.target[counted],
+        row=scores.row[counted],
+        weight=scores.weight[counted],
+        predict_one=predict_one and (lambda place: predict_one(int(counted[place]))),
+        counted=counted,
+        weightless=len(scores) - len(counted),
     )
 
 
@@ -114,17 +143,20 @@ def column_of(scores: Scores, name: str) -> Array:
     except KeyError:
         known = ", ".join(sorted(map(str, scores.columns))) or "none"
         raise InvalidValueError(f"the rows have no column {name!r}; they have: {known}") from None
-    if values.shape != (len(scores),):
+    given = len(scores) + scores.weightless
+    if values.shape != (given,):
         raise InvalidValueError(
-            f"column {name!r} has the shape {values.shape}, not one value for each of {len(scores)} rows"
+            f"column {name!r} has the shape {values.shape}, not one value for each of {given} rows"
         )
+    values = values if scores.counted is None else values[scores.counted]
     return np.array([_label(value) for value in values.tolist()], dtype=object).astype(str)
 
 
 def differences_of_rows(challenger: Scores, champion: Scores) -> Iterator[str]:
     """Yield why two versions were not scored on the same rows, a sentence each; nothing when they were."""
     if len(challenger) != len(champion):
-        yield f"the challenger was scored on {len(challenger):,} rows and the champion on {len(champion):,}{SAME}"
+        weighted = " rows that have a weight" if challenger.weightless or champion.weightless else ""
+        yield f"the challenger was scored on {len(challenger):,}{weighted or ' rows'} and the champion on {len(champion):,}{weighted}{SAME}"
         return
     if challenger.task is not champion.task:
         yield f"the challenger predicts for {challenger.task} and the champion for {champion.task}"
@@ -238,8 +270,8 @@ def _split(given: Mapping[str, Any], row: Array, target: Array, file_hash: str |
     return str(given.get("name") or "the rows of the scorer"), digest.hexdigest()
 
 
-def _sketch(raw: Any, many: int) -> tuple[int, ...]:
-    """Return the sketch of the hashes of rows."""
+def _sketch(raw: Any, many: int, weight: Array | None) -> tuple[int, ...]:
+    """Return the sketch of the hashes of rows; those of weight 0 would make old rows look like new ones."""
     if raw is None:
         return ()
     rows = np.asarray(raw)
@@ -247,6 +279,7 @@ def _sketch(raw: Any, many: int) -> tuple[int, ...]:
         raise InvalidValueError(
             f"the scorer's 'row_hash' has the shape {rows.shape} and the type {rows.dtype}, not uint64 for each of {many:,} rows"
         )
+    rows = rows if weight is None else rows[weight > 0]
     return tuple(np.unique(rows)[:SIZE].tolist())
 
 

@@ -38,6 +38,13 @@ def size_of(version: ModelVersion) -> int:
     return sum((version.path / name).stat().st_size for name in version.files)
 
 
+def rows_that_count(rows: int, weightless: int) -> str:
+    """Return the number of rows as text, beside those of weight 0 if there are any."""
+    if not weightless:
+        return f"{rows:,} rows"
+    return f"{rows:,} of {rows + weightless:,} rows; {weightless:,} {'has' if weightless == 1 else 'have'} weight 0"
+
+
 def verdict_of(
     challenger: ModelVersion,
     champion: ModelVersion | None,

@@ -120,6 +120,7 @@ class RemarkKind(StrEnum):
     ELSEWHERE = "elsewhere"  # looks at the rows that are not counted here
     TRAINED_ON = "trained_on"  # which share of the rows equals training rows
     UNJUDGED = "unjudged"  # slices with too few rows
+    WEIGHTS = "weights"  # rows without weight, and weights that are very unequal
     POWER = "power"  # which gain the rows could have shown
     SELECTION = "selection"  # how much better the winner looked where it was chosen
 

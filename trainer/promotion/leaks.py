@@ -27,7 +27,7 @@ Facts = dict[str, float]
 def equal_rows(predictor: Predictor, rows: DecidingRows, *, is_file: bool) -> tuple[Facts, Facts | None]:
     """Return how many of the deciding rows are the same as another of them, and which share equals a training row.
 
-    Two rows are equal if all that the model reads of them is, and their targets.
+    Rows of weight 0 are not among them. Two rows are equal if all that the model reads of them is, and their targets.
 
     The first are the number of `rows` that have an equal, the `share` of them, and the share of the training rows that is
     `expected`, both among `of` rows, as many of each. The second are the `share` of all `rows` that equals a training row, and
@@ -37,6 +37,7 @@ def equal_rows(predictor: Predictor, rows: DecidingRows, *, is_file: bool) -> tu
     second is None.
     """
     own = _hashes(predictor, rows.table, rows.target)
+    own = own if rows.weight is None else own[rows.weight > 0]  # the others decide nothing
     repeated: Facts = {"rows": float(_repeated(own).sum())}
     if not is_file:
         return repeated, None

@@ -32,8 +32,9 @@ def hashes_of_rows(table: Table, target: Array, *, but: frozenset[str]) -> Array
 
 def identity(hashes: Array, weight: Array | None) -> str:
     """Return the identity of a set of rows with their weights, whatever their order."""
-    weights = np.ones(len(hashes)) if weight is None else weight
     digest = hashlib.sha256(f"rows by value {weight is not None}".encode())
+    weights = np.ones(len(hashes)) if weight is None else weight
+    hashes, weights = hashes[weights > 0], weights[weights > 0]  # a row of weight 0 decides nothing
     digest.update(np.sort(_mixed(hashes ^ _of_numbers(np.asarray(weights, np.float64)))).tobytes())
     return digest.hexdigest()
 

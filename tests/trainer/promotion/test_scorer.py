@@ -116,6 +116,26 @@ def test_weights_of_rows_are_handed_on_as_they_were_read(table: Path, tmp_path: 
     assert found["weight"].tolist() == pd.read_csv(table).visits[found["row"]].tolist()
 
 
+def test_rows_of_weight_0_neither_hide_training_rows_nor_make_another_split(
+    table: Path, tmp_path: Path
+) -> None:
+    model = save(tmp_path / "m", table, promotion_fraction=0.5, weight_column="visits")
+    splits, _, _ = load_model(model).read_again()
+    assert splits.rows is not None
+    whole = pd.read_csv(table, dtype=str, keep_default_na=False)
+    trained = whole.loc[splits.rows[0][:20]].assign(visits="1")
+    file = tmp_path / "rows.csv"
+    trained.to_csv(file, index=False)
+    bare = score(model, str(file))
+    fresh = customers(400, seed=5).astype(str).assign(visits="0")
+    pd.concat([fresh, trained]).to_csv(file, index=False)
+    padded = score(model, str(file))
+    assert len(padded["weight"]) == 420
+    assert padded["trained_on"] == bare["trained_on"]
+    assert padded["trained_on"]["share"] == 1
+    assert padded["split"]["hash"] == bare["split"]["hash"]
+
+
 def test_a_changed_row_or_target_is_refused_and_another_identity_in_a_file(
     table: Path, tmp_path: Path
 ) -> None:
