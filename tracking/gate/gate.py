@@ -146,7 +146,7 @@ class _Judgement:
         return verdict
 
     def _judged(self) -> Verdict:
-        fault = self._unloadable()
+        fault = self._unreliable() or self._unloadable()
         if fault is not None:
             return self._verdict([Outcome(SUPERIORITY, False, fault)], self._basis)
         if not self._settings.scores:
@@ -176,6 +176,17 @@ class _Judgement:
             elif event.kind in (EventKind.PROMOTED, EventKind.UNARCHIVED) and event.version == number:
                 why = None
         return why
+
+    def _unreliable(self) -> str | None:
+        """Return why nothing can be promoted by the history: it tells the looks and the champion; None where it is whole."""
+        faults = self._registry.history_faults(self._challenger.name)
+        if not faults:
+            return None
+        further = f" (and {len(faults) - 1} more such places)" if len(faults) > 1 else ""
+        return (
+            f"the history of {self._challenger.name} (events.jsonl) is not whole: {faults[0]}{further}; restore the file from a "
+            "copy, promote by hand, or export the versions and import them under another name"
+        )
 
     def _unloadable(self) -> str | None:
         """Return why a version cannot be judged by its files; None when both are as they were registered."""

@@ -4,14 +4,23 @@ A chain shows that lines are missing, changed or added. It cannot show that the 
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from tracking.files import append, regular
 from tracking.values.jsontext import decode
 
 
-def breaks(path: Path) -> Iterator[str]:
-    """Yield a sentence for each place where a history is damaged or its chain breaks; a missing file has none.
+@dataclass(frozen=True)
+class Break:
+    """A place where a history is damaged or its chain breaks, in words; `is_whole` says that no line is missing there."""
+
+    words: str
+    is_whole: bool = False
+
+
+def breaks(path: Path) -> Iterator[Break]:
+    """Yield each place where a history is damaged or its chain breaks; a missing file has none.
 
     Lines before the first one with a hash are of older versions of podium, and are not checked.
     """
@@ -25,19 +34,22 @@ def breaks(path: Path) -> Iterator[str]:
             is_damaged = False
         except (ValueError, AttributeError):
             is_damaged = True
-            yield f"{path}: line {number} is damaged"
+            yield Break(f"line {number} is damaged")
             continue
         before = None if number == 1 else append.line_hash(lines[number - 2])
         if told is None:
             if is_chained:
-                yield f"{path}: line {number} does not say which line it follows: an older podium or another program wrote it"
+                yield Break(
+                    f"line {number} does not say which line it follows: an older podium or another program wrote it"
+                )
         elif told in places and told != before:
-            yield (
-                f"{path}: line {number} follows line {places[told]}, not the line before it: "
-                "a sync program brought two histories together, or somebody added or moved lines"
+            yield Break(
+                f"line {number} follows line {places[told]}, not the line before it: "
+                "a sync program brought two histories together, or somebody added or moved lines",
+                is_whole=True,
             )
         elif told != before and not was_damaged:
-            yield f"{path}: the line that line {number} follows was changed or removed"
+            yield Break(f"the line that line {number} follows was changed or removed")
         is_chained = is_chained or told is not None
 
 

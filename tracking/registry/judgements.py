@@ -6,7 +6,7 @@ verdict.json and scores.npz are copies of the one that counts, and can be writte
 import hashlib
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from tracking.errors import CorruptFileError
 from tracking.files import atomic, folders, regular
 from tracking.paths import ModelPaths
 from tracking.records import check_format
-from tracking.registry.model_records import VERDICT_FORMAT, KeptVerdict, ModelVersion, Verdict
+from tracking.registry.model_records import VERDICT_FORMAT, KeptVerdict, ModelEvent, ModelVersion, Verdict
 from tracking.values.jsontext import encode, revive
 
 log = logging.getLogger("tracking")
@@ -109,6 +109,17 @@ def _has_scores_of_another(
 ) -> bool:
     """Return whether scores.npz lies beside a verdict that compared nothing, and is kept with another one."""
     return not chosen.compared and any(_is_same(each.scores, paths.scores(number)) for each in known)
+
+
+def is_as_written(path: Path, known: Sequence[KeptVerdict], events: Sequence[ModelEvent]) -> bool:
+    """Return whether the file of a verdict is one that the history names, or one that it says nothing of.
+
+    `known` are the verdicts that are kept on the version, and `events` those of the version. A judgement that was killed leaves a
+    verdict that no event names, and then none that an event names is missing.
+    """
+    digest, kept_ones = atomic.sha256(path), {each.sha256 for each in known}
+    named = {event.verdict for event in events if event.verdict is not None}
+    return digest in named or (digest in kept_ones and named <= kept_ones)
 
 
 def is_foreign(verdict: Verdict, version: ModelVersion) -> bool:

@@ -5,14 +5,20 @@ before anything is compared: one that was killed has been spent. Levels of looks
 alpha and the plan are those of the first look. Rows that a split shares with earlier ones do not become new by that.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
 from tracking.errors import InvalidValueError, quoted
+from tracking.files import atomic
 from tracking.paths import ModelPaths
 from tracking.registry import given, overlap
 from tracking.registry.events import add_event, read_events, refresh_aliases
-from tracking.registry.model_records import EventKind, ModelEvent
+from tracking.registry.judgements import kept
+from tracking.registry.model_records import EventKind, KeptVerdict, ModelEvent
+from tracking.registry.versions import folder_numbers, is_complete
+from tracking.values import timestamps
 from tracking.values.units import counted
 
 MAX_TEXT = 256  # characters of a split's hash and of a key
@@ -83,9 +89,12 @@ def earlier_at(events: Sequence[ModelEvent], look: Look) -> Earlier:
 def spend(paths: ModelPaths, version: int, look: Look, *, by: str | None) -> int:
     """Return the number of a look and append its event, unless this key has looked; the caller holds the model's lock.
 
+    A look that the history lacks and a kept verdict tells of counts as well.
     Raise InvalidValueError if the first look at these rows was counted with another alpha or plan.
     """
-    earlier = earlier_at(read_events(paths), look)
+    events = read_events(paths)
+    lost = _lost_of_all(paths, events)
+    earlier = earlier_at(sorted([*events, *lost], key=lambda each: each.at) if lost else events, look)
     _check_plan(earlier.looks, look)
     spent = {event.key: event.look or 1 for event in earlier.looks if event.split == look.split}
     if look.key in spent:
@@ -97,6 +106,8 @@ def spend(paths: ModelPaths, version: int, look: Look, *, by: str | None) -> int
     if earlier.share is not None:
         others = f" and {counted(earlier.splits - 1, 'other split')}" if earlier.splits > 1 else ""
         reason += f", of which {earlier.share:.0%} were looked at before as {str(of)[:19]}{others}"
+    if known_by_verdicts := sum(event in lost for event in earlier.looks):
+        reason += f"; the history lacks {counted(known_by_verdicts, 'earlier look')}, which verdicts tell of"
     is_known = any(event.rows for event in earlier.looks if event.split == look.split)
     add_event(
         paths, EventKind.LOOKED, version, reason=reason, by=by, split=look.split, look=number, key=look.key,
@@ -124,6 +135,59 @@ def refuse(
         refresh_aliases(paths)
     else:
         add_event(paths, EventKind.REFUSED, version, reason=reason, by=by, key=key, verdict=verdict)
+
+
+def _lost_of_all(paths: ModelPaths, events: Sequence[ModelEvent]) -> list[ModelEvent]:
+    """Return the looks of all versions that the history lacks; it reads their verdicts."""
+    found: list[ModelEvent] = []
+    for number in folder_numbers(paths):
+        if is_complete(paths, number):
+            manifest = atomic.sha256(paths.manifest(number))
+            found += lost_looks(number, kept(paths, number), manifest, events).values()
+    return found
+
+
+def lost_looks(
+    version: int, verdicts: Sequence[KeptVerdict], manifest: str, events: Sequence[ModelEvent]
+) -> dict[int, ModelEvent]:
+    """Return the looks that verdicts on a version were made at and the history lacks, by the number of the verdict.
+
+    `manifest` is the SHA-256 of the version's manifest: a verdict on another one, as an import brings along, tells of a look
+    that was counted elsewhere.
+    """
+    known = {(event.split, event.look) for event in events if event.version == version}
+    found = {}
+    for each in verdicts:
+        facts = each.verdict.facts
+        look, split = (_mapping(facts.get(name)) for name in ("look", "split"))
+        told, number = split.get("hash"), look.get("number")
+        is_own = each.verdict.challenger.get("manifest_sha256") == manifest
+        if not (is_own and told and type(number) is int and number > 0) or (told, number) in known:
+            continue
+        found[each.number] = ModelEvent(
+            kind=EventKind.LOOKED, version=version, at=_moment(facts.get("at")), by=str(facts.get("by") or ""),
+            reason=f"the verdict {each.path.name} tells of it", before=None, split=str(told), look=number,
+            key=str(facts.get("key") or each.sha256), **_counting(look),
+        )  # fmt: skip
+    return found
+
+
+def _counting(look: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how a verdict says that its look was counted; leave out what has another type than it is kept with."""
+    kinds = {"alpha": float, "planned": int, "of": str, "overlap": float, "splits": int}
+    return {name: value for name, kind in kinds.items() if type(value := look.get(name)) is kind}
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _moment(at: Any) -> datetime:
+    """Return the time that a verdict tells, the last one there is where it tells none."""
+    try:
+        return timestamps.parse(at)
+    except (TypeError, ValueError):
+        return datetime.max.replace(tzinfo=UTC)
 
 
 def _shared_with(events: Sequence[ModelEvent], look: Look) -> Earlier:

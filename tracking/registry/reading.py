@@ -227,6 +227,16 @@ class RegistryReader:
                 found.append(check_history(paths))
         return found
 
+    def history_faults(self, name: str) -> list[str]:
+        """Return why the history of a model does not say what it said, a sentence each; the gate promotes nothing by such a one.
+
+        Lines are missing or changed, the file is, or it knows nothing of the champion. `verify` tells more, and reads all files.
+        """
+        from tracking.registry.verifying import history_faults
+
+        paths = self._paths(name)
+        return list(history_faults(paths, self._events_if_readable(paths)))
+
     def _paths(self, name: str) -> ModelPaths:
         models = self._store.paths.models
         paths = ModelPaths(models / check_component("model name", name))

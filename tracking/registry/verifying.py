@@ -8,7 +8,9 @@ from tracking.errors import CorruptFileError
 from tracking.files import atomic, folders, regular
 from tracking.paths import ModelPaths
 from tracking.registry.chain import breaks
+from tracking.registry.events import lost_champion
 from tracking.registry.judgements import FOLDER, NAME, kept
+from tracking.registry.looks import lost_looks
 from tracking.registry.model_records import KeptVerdict, ModelEvent, ModelVersion
 from tracking.registry.succession import ARRIVALS
 from tracking.registry.versions import BESIDE, read_version
@@ -56,7 +58,7 @@ def check(paths: ModelPaths, numbers: Iterable[int], events: Sequence[ModelEvent
 def check_history(paths: ModelPaths) -> Verification:
     """Return what came of checking that each line of a history follows the one before it."""
     try:
-        found = tuple(breaks(paths.events))
+        found = tuple(f"{paths.events}: {each.words}" for each in breaks(paths.events))
         size = paths.events.stat().st_size
     except FileNotFoundError:
         return Verification(paths.folder.name, None, 0, 0, (f"{paths.events} is missing; restore the file",))
@@ -65,6 +67,20 @@ def check_history(paths: ModelPaths) -> Verification:
     more = len(found) - MOST_BREAKS
     told = (*found[:MOST_BREAKS], f"{paths.events}: {more} more such places") if more > 0 else found
     return Verification(paths.folder.name, None, 1, size, told)
+
+
+def history_faults(paths: ModelPaths, events: Sequence[ModelEvent]) -> Iterator[str]:
+    """Yield why a history does not say what it said: lines are missing or changed, or it knows nothing of the champion.
+
+    Histories that a sync program brought together lack no line, and have no such fault. It reads no file but the history.
+    """
+    if not regular.is_file(paths.events):
+        yield f"{paths.events.name} is missing"
+        return
+    yield from (each.words for each in breaks(paths.events) if not each.is_whole)
+    lost = lost_champion(paths, [*events])
+    if lost is not None:
+        yield f"no event says how version {lost}, the champion of {paths.aliases.name}, became it"
 
 
 def hashes_beside(version: ModelVersion) -> dict[str, str]:
@@ -94,15 +110,14 @@ def _faults_of_verdicts(
     found = kept(paths, number)
     yield from _faults_of_copies(path, scores, found)
     own = atomic.sha256(paths.manifest(number))
-    looks = {(event.split, event.look) for event in events if event.version == number}
+    lost = lost_looks(number, found, own, events)
     for each in found:
         yield from _faults_of_scores(each, each.scores if regular.is_file(each.scores) else scores)
         told = each.verdict.challenger.get("manifest_sha256")
         if told not in (None, own, (version.origin or {}).get("manifest_sha256")):
             yield f"{each.path} is the verdict on another version; judge the version again"
-        look, split = (each.verdict.facts.get(name) or {} for name in ("look", "split"))
-        if look and split.get("hash") and told == own and (split["hash"], look.get("number")) not in looks:
-            yield f"{each.path} was made at look {look.get('number')}, and the history has no such look"
+        if each.number in lost:
+            yield f"{each.path} was made at look {lost[each.number].look}, and the history has no such look"
     hashes = {each.sha256 for each in found}
     for event in events:
         if event.version == number and event.verdict is not None and event.verdict not in hashes:

@@ -40,6 +40,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "champion": {"name": "m"},
     "aliases": {"name": "m"},
     "history": {"name": "m"},
+    "history_faults": {"name": "m"},
     "verdict": {"name": "m", "version": None},
     "verdicts": {"name": "m", "version": None},
     "compare": {"one": "m@1", "other": "m@2"},

@@ -3,6 +3,7 @@
 import sys
 import textwrap
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,8 +13,10 @@ from tracking.cli.registry.rule_lines import say_rules
 from tracking.cli.toolkit import output, tables
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
 from tracking.errors import InvalidValueError, UnknownModelError
+from tracking.paths import ModelPaths
+from tracking.process.program import command
 from tracking.registry import KeptVerdict, ModelRegistry, ModelVersion, Verdict
-from tracking.registry.judgements import is_foreign
+from tracking.registry.judgements import is_as_written, is_foreign
 from tracking.values.plain import flat
 from tracking.verdicts import whole_of
 from tracking.verdicts.words import measured, note_lines
@@ -53,11 +56,17 @@ def verdict(
         _say_all(model, number, _judged(registry, model, number), as_json=as_json)
         return
     found, scores = registry.verdict(model, number), "scores.npz, beside verdict.json"
+    path = ModelPaths(registry.version(model, number).path.parent).verdict(number)
     if which is not None:
         kept = _numbered(registry, model, number, which)
-        found, scores = kept.verdict, f"{kept.scores.parent.name}/{kept.scores.name}"
+        found, scores, path = kept.verdict, f"{kept.scores.parent.name}/{kept.scores.name}", kept.path
     if found is None:
         raise UnknownModelError(f"the gate has not judged version {number} of {model!r}")
+    if not _is_as_written(registry, model, number, path):
+        output.warn(
+            f"{path} was changed after it was written: the history names no verdict with its SHA-256; "
+            f"see what was: {command(f'verify {model}@{number}')}"
+        )
     if as_json:
         output.say_json({"name": model, "version": number, **found.to_json()})
     else:
@@ -88,6 +97,15 @@ def _say(found: Verdict, model: str, version: ModelVersion, scores: str) -> None
     say_rules(whole["rules"])
     _say_differences(found)
     _say_more(found, scores)
+
+
+def _is_as_written(registry: ModelRegistry, model: str, number: int, path: Path) -> bool:
+    """Return whether the file of a verdict is the one that the history names."""
+    try:
+        events = [event for event in registry.history(model) if event.version == number]
+        return is_as_written(path, registry.verdicts(model, number), events)
+    except FileNotFoundError:  # verdict.json, where one of those that are kept is shown
+        return True
 
 
 def _judged(registry: ModelRegistry, model: str, number: int) -> list[KeptVerdict]:
