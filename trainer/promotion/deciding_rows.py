@@ -7,8 +7,8 @@ the values of its rows, in any order. Which columns a model uses and how it enco
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from trainer.data.unlabelled import with_target
 from trainer.data.weights import weights_of
 from trainer.errors import DataError, LoadError, TrainerError, some_rows
 from trainer.promotion.labelled_files import read_adopted
+from trainer.promotion.raw_columns import FurtherColumns
 from trainer.promotion.row_hashes import hashes_of_rows, identity
 from trainer.saved_model import Predictor
 
@@ -42,6 +43,9 @@ class DecidingRows:
     hash: str
     same: str  # what two versions must agree on: the rows of the same file in the same order
     hashes: Array  # of the values of each row, by which rows that decided before are found
+    further: Mapping[str, Array] = field(
+        default_factory=dict
+    )  # columns of the file that the training table lacks
 
 
 def deciding_rows(predictor: Predictor, split: str | None) -> DecidingRows:
@@ -100,9 +104,10 @@ def _of_file(predictor: Predictor, file: Path) -> DecidingRows:
     target = labels.codes(known.table[labels.name])
     weight = None if weighing is None else weights_of(known.table, weighing)
     numbers = np.arange(len(target)) if known.rows is None else known.rows
-    return _read(
+    rows = _read(
         predictor, file, digest, labels, table=known.table, target=target, numbers=numbers, weight=weight
     )
+    return replace(rows, further=FurtherColumns(predictor.reader, file, numbers))
 
 
 def _read(

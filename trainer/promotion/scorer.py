@@ -31,7 +31,8 @@ def score(folder: Path | str, split: str | None = None, *, allow: Sequence[str] 
     """Return what the model in a folder predicts for the rows that decide its promotion, with all that the gate asks of them.
 
     Without a `split` these are the rows that its loader keeps for the gate, or its test rows where none are kept; else those of
-    a file, which the model's own reader reads: the columns of the features and the target by their names, each of its kind. The
+    a file, which the model's own reader reads: the columns of the features and the target by their names, each of its kind, and
+    further ones as texts. The
     predictions are of one thread of the CPU, as every logged figure of the test rows. Classes, data loaders and own metrics of
     other packages than ours are used only if `allow` names the package, or the function in full.
 
@@ -55,7 +56,7 @@ def score(folder: Path | str, split: str | None = None, *, allow: Sequence[str] 
         "target": rows.target if target.task is TaskKind.REGRESSION else rows.target.astype(np.int64),
         "row": rows.numbers,
         "task": target.task.value,
-        "columns": RawColumns(rows.table),
+        "columns": RawColumns(rows.table, rows.further),
         "split": {"name": rows.name, "hash": rows.hash, "same": rows.same},
         "row_hash": rows.hashes,
         "measures": _measures(Path(folder), target, allow),

@@ -90,6 +90,41 @@ def test_columns_are_read_by_name_whether_the_model_uses_them_or_not(model: Path
         columns["nowhere"]
 
 
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "xlsx"])
+def test_columns_that_the_training_table_lacks_are_read_from_the_file(
+    table: Path, tmp_path: Path, suffix: str
+) -> None:
+    model = save(tmp_path / "m", table, missing_target="skip")
+    file = tmp_path / f"rows.{suffix}"
+    rows = customers(60, seed=5)
+    write(rows, file)
+    plain = score(model, str(file))
+    write(rows.assign(household="a"), file)
+    assert score(model, str(file))["split"]["hash"] == plain["split"]["hash"]  # as no model reads it
+    rows.insert(0, "household", [None if row == 7 else f"0{row % 9}" for row in range(60)])
+    rows["user"] = np.arange(60) + 2**60
+    rows["joined"] = pd.date_range("2026-01-01", periods=60)
+    rows.loc[5, "churned"] = None  # a row without a target is left out of these columns as well
+    write(rows, file)
+    columns, left = score(model, str(file))["columns"], rows.drop(index=5)
+    assert {*columns} == {*plain["columns"], "household", "user", "joined"}
+    assert len(columns) == len([*columns])
+    assert columns["household"].tolist() == [None if pd.isna(each) else each for each in left.household]
+    assert len({*columns["joined"]}) == 59
+    if suffix != "xlsx":  # whose numbers have 15 digits
+        assert columns["user"].tolist() == left.user.astype(str).tolist()
+    with pytest.raises(KeyError):
+        columns["nowhere"]
+
+
+def write(rows: pd.DataFrame, file: Path) -> None:
+    {
+        ".csv": lambda: rows.to_csv(file, index=False),
+        ".parquet": lambda: rows.to_parquet(file),
+        ".xlsx": lambda: rows.to_excel(file, index=False),
+    }[file.suffix]()
+
+
 def test_the_rows_have_one_identity_whatever_the_model_uses_of_them(table: Path, tmp_path: Path) -> None:
     base: dict[str, Any] = {"promotion_fraction": 0.5}
     others = [
