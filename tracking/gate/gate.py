@@ -253,7 +253,7 @@ class _Judgement:
         name, number = self._challenger.name, self._challenger.version
         rows = verdicts.rows_that_count(split["rows"], split["weightless"])
         self._say(f"judging v{number}{self._versus(' against the champion v{}')} on {rows} ...")
-        self._key = _digest(self._identity(), split["hash"])
+        self._key = _digest(self._identity(), split["hash"], split["values"])
         for kept in reversed(self._registry.verdicts(name, number)):
             if kept.verdict.facts.get("key") == self._key:
                 raise _KeptError(kept.verdict)
@@ -296,10 +296,14 @@ class _Judgement:
         return [*outcomes, made_again(self._challenger, self._say)]
 
     def _identity(self) -> list[Any]:
-        """Return what makes two judgements the same: both versions and the rules."""
+        """Return what makes two judgements the same beside the rows: both versions and the rules."""
         both = [self._challenger, *([self._champion] if self._champion else [])]
         asked = self._settings.to_json()
-        asked.pop("timeout_s")
+        for name in (
+            "timeout_s",
+            "split",
+        ):  # rows are known by what they are, not by the file that holds them
+            asked.pop(name)
         return [*map(verdicts.manifest_hash, both), asked]
 
     def _versus(self, text: str) -> str:

@@ -3,6 +3,7 @@
 It runs in the scoring process, and in tests without one.
 """
 
+import hashlib
 import platform
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,7 +16,7 @@ from tracking.gate.decision import decided, enough_rows, reached
 from tracking.gate.illustrating import pictures
 from tracking.gate.measuring import Beside, Comparison, attempted, compared, value_of
 from tracking.gate.outcomes import SUPERIORITY, Outcome, Question
-from tracking.gate.rules import is_recorded
+from tracking.gate.rules import GateSettings, is_recorded
 from tracking.gate.scores import Scores, column_of, differences_of_rows
 from tracking.registry.model_records import Remark, RemarkKind
 from tracking.statistics.difference import Difference
@@ -38,6 +39,30 @@ def split_of(scores: Scores, champion: Scores | None, cluster: str | None) -> di
         "duplicates": scores.duplicates and int(scores.duplicates["rows"]),
         "trained_on": _trained_on(scores, champion),
     }
+
+
+def values_of_rows(scores: Scores, settings: GateSettings) -> str | None:
+    """Return a hash of what decides beside the rows and their targets, in any order of the rows; None where nothing does.
+
+    These are the weights and the columns of clusters and slices, which the hash of a split need not hold. Where nothing but
+    targets tells the rows, the name of the split is one of them.
+    """
+    names = sorted({*settings.rules.slices, *([] if settings.cluster is None else [settings.cluster])})
+    found = {f"column {name}": column_of(scores, name) for name in names}
+    if scores.weight is not None:
+        found["weight"] = scores.weight.astype("<f8")
+    digest = hashlib.sha256()
+    for name, values in found.items():
+        order = np.lexsort((values, scores.row if scores.hashes is None else scores.hashes))
+        texts = (
+            "\0".join(values[order].tolist()).encode()
+            if values.dtype.kind == "U"
+            else values[order].tobytes()
+        )
+        digest.update(name.encode() + b"\0" + texts)
+    if not scores.is_known:
+        digest.update(f"split {settings.split}".encode())
+    return digest.hexdigest() if found or not scores.is_known else None
 
 
 def _trained_on(challenger: Scores, champion: Scores | None) -> dict[str, Any] | None:

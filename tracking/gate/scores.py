@@ -39,6 +39,8 @@ class Scores:
     split_name: str
     split_hash: str
     split_same: str  # what both versions must agree on: the hash, or what else the scorer says
+    is_known: bool  # whether the hash is of the scorer's, or of a file: then it alone tells the rows
+    hashes: Array | None  # of the values of each row
     sketch: tuple[int, ...]  # of the hashes of the rows; empty where the scorer gives none
     measures: Mapping[str, Callable[..., float]]
     predict_one: Callable[[int], Any] | None
@@ -96,6 +98,7 @@ def scores_of(raw: Any, split_file_hash: str | None = None) -> Scores:
     split = _mapping("split", raw.get("split"))
     split_name, split_hash = _split(split, row, target, split_file_hash)
     weight = _weight(raw.get("weight"), len(target))
+    hashes = _hashes(raw.get("row_hash"), len(target))
     scores = Scores(
         prediction=prediction,
         target=target,
@@ -110,7 +113,9 @@ def scores_of(raw: Any, split_file_hash: str | None = None) -> Scores:
         split_name=split_name,
         split_hash=split_hash,
         split_same=str(split.get("same") or split_hash),
-        sketch=_sketch(raw.get("row_hash"), len(target), weight),
+        is_known=bool(split.get("hash")) or split_file_hash is not None,
+        hashes=hashes,
+        sketch=_sketch(hashes, weight),
         measures=_mapping("measures", raw.get("measures")),
         predict_one=raw.get("predict_one"),
         trained_on=raw.get("trained_on"),
@@ -130,6 +135,7 @@ def _without_weightless(scores: Scores) -> Scores:
         target=scores.target[counted],
         row=scores.row[counted],
         weight=scores.weight[counted],
+        hashes=None if scores.hashes is None else scores.hashes[counted],
         predict_one=predict_one and (lambda place: predict_one(int(counted[place]))),
         counted=counted,
         weightless=len(scores) - len(counted),
@@ -270,17 +276,22 @@ def _split(given: Mapping[str, Any], row: Array, target: Array, file_hash: str |
     return str(given.get("name") or "the rows of the scorer"), digest.hexdigest()
 
 
-def _sketch(raw: Any, many: int, weight: Array | None) -> tuple[int, ...]:
-    """Return the sketch of the hashes of rows; those of weight 0 would make old rows look like new ones."""
+def _hashes(raw: Any, many: int) -> Array | None:
     if raw is None:
-        return ()
+        return None
     rows = np.asarray(raw)
     if rows.shape != (many,) or rows.dtype != np.uint64:
         raise InvalidValueError(
             f"the scorer's 'row_hash' has the shape {rows.shape} and the type {rows.dtype}, not uint64 for each of {many:,} rows"
         )
-    rows = rows if weight is None else rows[weight > 0]
-    return tuple(np.unique(rows)[:SIZE].tolist())
+    return rows
+
+
+def _sketch(hashes: Array | None, weight: Array | None) -> tuple[int, ...]:
+    """Return the sketch of the hashes of rows; those of weight 0 would make old rows look like new ones."""
+    if hashes is None:
+        return ()
+    return tuple(np.unique(hashes if weight is None else hashes[weight > 0])[:SIZE].tolist())
 
 
 def _apart(one: str, other: str) -> tuple[str, str]:

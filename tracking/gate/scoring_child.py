@@ -17,7 +17,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from tracking.gate.judgement import counted_by, judged, obstacles, split_of
+from tracking.gate.judgement import counted_by, judged, obstacles, split_of, values_of_rows
 from tracking.gate.naming import unknown_names
 from tracking.gate.outcomes import RESULT, SCORES, Entrant, Question
 from tracking.gate.rules import AUTO
@@ -67,6 +67,7 @@ def _answer(question: Question, folder: Path, say: Any, lines: "queue.SimpleQueu
         say(fault="; ".join(unknown))
         return
     split = split_of(challenger, champion, settings.cluster)
+    split["values"] = values_of_rows(challenger, settings)
     say(phase="compare", split=split, counted_by=counted_by(challenger))
     look = lines.get()["look"]
     found = judged(question, challenger, champion, look)

@@ -11,6 +11,9 @@ import pandas as pd
 import pytest
 from saved_models import TARGETS, customers, save
 
+from tracking.gate.judgement import values_of_rows
+from tracking.gate.rules import gate_settings
+from tracking.gate.scores import scores_of
 from trainer import DataError, LoadError, load_model
 from trainer.promotion import score
 from trainer.saved_model import SIDECAR
@@ -115,6 +118,25 @@ def test_columns_that_the_training_table_lacks_are_read_from_the_file(
         assert columns["user"].tolist() == left.user.astype(str).tolist()
     with pytest.raises(KeyError):
         columns["nowhere"]
+
+
+def test_rows_in_another_order_and_file_are_the_same_to_the_gate(table: Path, tmp_path: Path) -> None:
+    model = save(tmp_path / "m", table, weight_column="visits")
+    rows = customers(80, seed=5)
+    rows["household"] = [f"h{row % 9}" for row in range(80)]
+    settings = gate_settings({"cluster": "household", "rules": {"slices": {"plan": 0.1}}})
+
+    def told(given: pd.DataFrame, name: str) -> tuple[str, str | None]:
+        write(given, tmp_path / name)
+        scores = scores_of(score(model, str(tmp_path / name)), "the hash of the file")
+        return scores.split_hash, values_of_rows(scores, settings)
+
+    first = told(rows, "a.csv")
+    turned = rows.sample(frac=1, random_state=0)
+    assert told(turned, "b.csv") == told(turned, "c.parquet") == first
+    other = told(turned.assign(household="h1"), "d.csv")
+    assert other[0] == first[0]  # which no column tells that the training table lacks
+    assert other[1] != first[1]
 
 
 def write(rows: pd.DataFrame, file: Path) -> None:
