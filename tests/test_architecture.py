@@ -152,6 +152,7 @@ FOREIGN = {
         "tracking.gate.rules",
         "tracking.objective",
         "tracking.process.turns",
+        "tracking.process.users_modules",
         "tracking.statistics.formulas",
         "tracking.statistics.measures",
         "tracking.statistics.measure_names",

@@ -100,7 +100,7 @@ def promote_winner(board: Leaderboard, store: Path, promotion: Promotion, say: S
 def is_decided(board: Leaderboard, store: Path, promotion: Promotion) -> bool:
     """Return whether ``promotion.json`` holds the verdict of the same gate on the winner of `board`.
 
-    One without a version holds none: the winner could not be registered, so it is tried again.
+    One without a version holds none: the winner could not be registered, or its scorer not imported, so it is tried again.
     """
     known = _kept(board, store)
     if known.get("version") is not None:

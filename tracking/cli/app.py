@@ -15,6 +15,7 @@ from tracking.cli.short_forms import expand, unknown_word
 from tracking.cli.toolkit import app
 from tracking.errors import TrackingError
 from tracking.process.program import called_podium
+from tracking.process.users_modules import remember_folder
 
 HELP = """Look at recorded runs and registered models.
 
@@ -59,6 +60,7 @@ PROGRAM = app.Program(
 def podium() -> int:
     """Run the console command `podium`; return its exit code."""
     called_podium()
+    remember_folder()
     return main(sys.argv[1:])
 
 

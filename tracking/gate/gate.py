@@ -62,7 +62,8 @@ class Gate:
         that is kept, and spend no further look. A version that already is the champion, or that
         somebody has rolled back or archived, is not judged, and the verdict that it has stays. `selection` are the jobs
         that the version is the best of. Raise UnknownModelError or CorruptFileError for a version that cannot be read,
-        and MissingExtraError where numpy and scipy are needed and not installed.
+        MissingExtraError where numpy and scipy are needed and not installed, and InvalidValueError for a scorer that cannot be
+        imported: that says nothing of the version, so nothing is kept and no event is written.
         """
         if self._settings.scores:
             require("gate")

@@ -1,6 +1,6 @@
 """Scores in a process of its own: started clean, stopped at its time limit and with its parent, understood when it dies.
 
-The process gets this one's `sys.path`, so that the modules of the user import, and nothing else of it. The memory that models
+The process gets this one's path of imports, so that the modules of the user import, and nothing else of it. The memory that models
 take is free again when it has ended, and this process never loads them.
 """
 
@@ -18,7 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from tracking.errors import InvalidValueError
 from tracking.gate.outcomes import RESULT, SCORES, Question
+from tracking.process.users_modules import users_path
 from tracking.values.secrets import masked_text
 
 # podium itself is found first, because a user's modules may have the names of its packages; theirs are found as in the parent.
@@ -30,6 +32,7 @@ sys.path[:] = {path!r}
 main({pipe})
 """
 OWN = Path(__file__).resolve().parents[2]  # the folder of podium's packages
+IMPORT = "start"  # the phase in which the process imports the scorer
 PRINTED = "printed"  # the file that the process prints to
 MOST_TOLD = 2000  # bytes at the end of what the process printed
 LOOKS_S = 1.0  # how often it is looked whether the process lives
@@ -61,7 +64,8 @@ class Fault:
 def scored(question: Question, spend: Spend) -> Scored | Fault:
     """Score both versions of a question and judge them; `spend` is called once both are scored and before they are compared.
 
-    What goes wrong in the process is returned as a `Fault`. What `spend` raises, and KeyboardInterrupt, ends the process and goes on.
+    What goes wrong in the process is returned as a `Fault`. Raise InvalidValueError for a scorer that cannot be imported, which says
+    nothing of the versions. What `spend` raises, and KeyboardInterrupt, ends the process and goes on.
     """
     with tempfile.TemporaryDirectory(prefix="podium-gate-") as scratch, _process(Path(scratch)) as child:
         return child.ask(question, spend)
@@ -127,18 +131,21 @@ class _Child:
             stdin.flush()
 
     def _fault(self, reason: str) -> Fault:
+        """Return the fault with what the process printed; raise InvalidValueError while it imports the scorer."""
         with (self._folder / PRINTED).open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - MOST_TOLD))
             printed = file.read().decode(errors="backslashreplace").strip()
-        return Fault(masked_text(" ".join(reason.split())), masked_text(printed), self._split)
+        sentence = masked_text(" ".join(reason.split()))
+        if self._phase == IMPORT:
+            raise InvalidValueError(sentence)
+        return Fault(sentence, masked_text(printed), self._split)
 
 
 @contextlib.contextmanager
 def _process(folder: Path) -> Iterator[_Child]:
     """Start the process, and end it with all that it started when the block ends."""
     reading, writing = os.pipe()
-    path = [entry for entry in sys.path if isinstance(entry, str)]
-    program = PROGRAM.format(own=str(OWN), path=path, pipe=writing)
+    program = PROGRAM.format(own=str(OWN), path=users_path(), pipe=writing)
     with contextlib.ExitStack() as ends:
         ends.callback(os.close, reading)
         try:
@@ -171,7 +178,7 @@ def _who(question: Question) -> dict[str, str]:
     champion = "" if question.champion is None else f" (v{question.champion.version})"
     return {
         "begin": "the scoring process could not start",
-        "start": f"the scorer {question.settings.scorer} could not be imported",
+        IMPORT: f"the scorer {question.settings.scorer} could not be imported",
         "champion": f"the champion{champion} could not be loaded and scored",
         "challenger": f"the challenger (v{question.challenger.version}) could not be loaded and scored",
         "rows": "the rows decide nothing",

@@ -1,7 +1,6 @@
 """The saved model that `model=` names, found and described without torch, so that reading can begin before it is loaded."""
 
 import gc
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracking import ModelRegistry, ModelVersion, TrackingError
 from tracking.files import read_json
+from tracking.process.users_modules import find_users_modules
 from trainer.data.encode import Encoder
 from trainer.data.reading.reader import Reader
 from trainer.data.target import Target
@@ -39,8 +39,8 @@ class Chosen:
 
     def load(self, allow: Sequence[str] = ()) -> "Predictor":
         """Load the model; the files of a registered version are checked against their hashes first."""
-        if allow:  # the user's own modules, as `python -m` finds them
-            sys.path.append(str(Path.cwd()))
+        if allow:
+            find_users_modules()
         was_on = gc.isenabled()
         gc.disable()  # torch makes a million objects that stay: looking through them takes a tenth of its import
         try:

@@ -231,3 +231,30 @@ def test_a_run_that_its_search_stopped_early_can_win_and_be_promoted(tmp_path: P
     decision = promote_winner(aggregate(folder), tmp_path, PROMOTION)
     assert (decision.promoted, decision.run) == (True, "run_002")
     assert ExperimentTracker(tmp_path).record("run_002").status == "pruned"
+
+
+def test_a_winner_whose_scorer_cannot_be_imported_is_judged_once_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board = aggregate(make_sweep(tmp_path, "d", "d"))
+    registry = ModelRegistry(tmp_path)
+    registry.register(
+        "ctr", "run_001", files=["model.bin"], objective=board.objective.ranked_by | {"value": 0.5}
+    )
+    registry.promote("ctr", 1, reason="the first")
+    promotion = replace(PROMOTION, gate=GateSettings(scorer="late_scorer.score"))
+    decision = promote_winner(board, tmp_path, promotion)
+    assert (decision.promoted, decision.reasons) == (
+        False,
+        (
+            "the scorer late_scorer.score could not be imported: ModuleNotFoundError: No module named 'late_scorer'",
+        ),
+    )
+    assert [event.kind for event in registry.history("ctr")] == ["registered", "promoted", "registered"]
+    assert not is_decided(board, tmp_path, promotion)
+    (tmp_path / "late_scorer.py").write_text("def score(folder, split): raise RuntimeError('no rows yet')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    decision = promote_winner(board, tmp_path, promotion)
+    assert (decision.promoted, decision.version) == (False, 2)
+    assert "could not be loaded and scored: RuntimeError: no rows yet" in decision.reasons[0]
+    assert is_decided(board, tmp_path, promotion)

@@ -79,7 +79,7 @@ def test_a_judgement_that_compares_nothing_ends_with_what_stays(store: Path, say
 def test_a_judgement_that_fails_is_kept_beside_the_one_that_counts(store: Path, say: Say) -> None:
     rules = ["--set", "rules.min_gain=0.4", "--set", "draws=200"]
     assert say("judge", "ctr@2", "--scorer", "scored_versions.score", *rules)[0] == 1
-    code, told, _ = say("judge", "ctr@2", "--scorer", "scored_versions.scor", *rules)
+    code, told, _ = say("judge", "ctr@2", "--set", "cluster=planet", *rules)
     assert code == 1
     assert told.splitlines()[-1] == f"All of it: python -m tracking verdict ctr@2 --number 2 --store {store}"
     assert "auc is" in say("verdict", "ctr@2")[1]

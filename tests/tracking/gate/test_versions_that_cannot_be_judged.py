@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from scored_versions import ROWS, add_version, judge, kinds
 
-from tracking import ModelRegistry
+from tracking import InvalidValueError, ModelRegistry
 
 BROKEN = {
     "raises": "could not be loaded and scored: RuntimeError: the weights are of another shape",
@@ -76,8 +76,6 @@ def test_a_champion_whose_manifest_is_lost_refuses_the_challenger(
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
-        ({"scorer": "scored_versions.nothing"}, "the scorer scored_versions.nothing could not be imported: AttributeError"),
-        ({"scorer": "no_such_module.score"}, "ModuleNotFoundError: No module named 'no_such_module'"),
         ({"min_rows": ROWS + 1}, "4,000 rows decide nothing: at least 4,001 are asked"),
         ({"cluster": "planet"}, "cluster: the rows have no column 'planet'; they have: rare, region, user"),
         ({"rules": {"slices": {"planet": 0.1}}}, "rules.slices.planet: the rows have no column 'planet'"),
@@ -95,6 +93,39 @@ def test_a_rule_that_cannot_be_computed_refuses(
     verdict = judge(registry, 2, **settings)
     assert not verdict.promote
     assert any(reason in each for each in verdict.reasons), verdict.reasons
+
+
+@pytest.mark.parametrize(("scorer", "why"), [
+    ("scored_versions.nothing", "AttributeError"),
+    ("scored_versions.TIME", "TypeError: scored_versions.TIME is str, not a function"),
+    ("no_such_module.score", "ModuleNotFoundError: No module named 'no_such_module'"),
+    ("broken.score", "RuntimeError: no licence"),
+    ("unread.score", "SyntaxError: invalid syntax"),
+    ("leaves.score", "SystemExit: 3"),
+    ("dies.score", "its process was killed by SIGKILL"),
+])  # fmt: skip
+def test_a_scorer_that_cannot_be_imported_is_an_error_and_no_refusal(
+    registry: ModelRegistry,
+    store: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    scorer: str,
+    why: str,
+) -> None:
+    for name, text in {
+        "broken": "raise RuntimeError('no licence')",
+        "unread": "def score(:",
+        "leaves": "import sys; sys.exit(3)",
+        "dies": "import os; os.kill(os.getpid(), 9)",
+    }.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    add_version(registry, store, skill=1.0, own=2)
+    before = registry.history("ctr")
+    with pytest.raises(InvalidValueError, match=f"the scorer {scorer} could not be imported: {why}"):
+        judge(registry, 2, scorer=scorer)
+    assert registry.history("ctr") == before
+    assert registry.verdicts("ctr", 2) == []
 
 
 @pytest.mark.parametrize(("settings", "said"), [
