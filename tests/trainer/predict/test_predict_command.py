@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import own_models
 import pandas as pd
 import pytest
 from saved_models import customers, save
@@ -288,6 +290,34 @@ def test_a_model_of_the_users_needs_their_word(models: Path, new: Path, tmp_path
     assert say(model=own, input=new, output=tmp_path / "s.csv", allow="[own_models]")[0] == 0
     found = pd.read_csv(tmp_path / "s.csv")["probability"]
     assert (found == load_model(own, allow=["own_models"]).predict(new)).all()
+
+
+@pytest.mark.parametrize("how", ["podium", "python -m"])
+@pytest.mark.parametrize(
+    ("group", "module", "words"),
+    [
+        ("predict", "trainer.predict", ["input={new}", "output=out.csv"]),
+        ("export-model", "trainer.export", ["output=out.pt2"]),
+    ],
+)
+def test_podium_and_python_find_a_model_of_the_users_in_the_folder(
+    models: Path, new: Path, tmp_path: Path, how: str, group: str, module: str, words: list[str]
+) -> None:
+    own = save(tmp_path / "own", models / "old.csv", model={"_target_": "own_models.Tiny"})
+    (tmp_path / "project").mkdir()
+    shutil.copy(own_models.__file__, tmp_path / "project")
+    script = tmp_path / "podium"
+    script.write_text("import sys\nfrom tracking.cli.app import podium\nsys.exit(podium())\n")
+    start = [str(script), group] if how == "podium" else ["-m", module]
+    done = subprocess.run(
+        [sys.executable, *start, f"model={own}", "allow=[own_models]", *(each.format(new=new) for each in words)],
+        cwd=tmp_path / "project",
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "project" / words[-1].partition("=")[2]).is_file()
 
 
 def test_the_command_runs_in_a_process_of_its_own_and_its_reader_may_go(models: Path, new: Path) -> None:
